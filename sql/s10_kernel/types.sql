@@ -1,0 +1,1 @@
+-- Owns: the sketch types' shells. (Filled by the kernel's modules.)

@@ -1,0 +1,9 @@
+//! pg_tally: the table of contents.
+//!
+//! Rust computes: types, aggregates and functions that read no tables. SQL (`sql/`) moves rows. The seam between the
+//! two is written down in `docs/kernel.md`.
+
+pub mod pg;
+mod schema;
+
+pgrx::pg_module_magic!(name, version);

@@ -1,0 +1,3 @@
+//! Owns every `unsafe` line of the project: the glue between pure code and PostgreSQL's C interfaces.
+
+pub mod fmgr;

@@ -20,5 +20,22 @@ macro_rules! sql_files {
 
 sql_files! {
     "../sql/s10_kernel/types.sql" as "kernel_types";
+    "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
+    "../sql/s20_catalog/runs.sql" as "catalog_runs";
+    "../sql/s30_capture/capture.sql" as "capture";
+    "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
+    "../sql/s40_rollup/measures.sql" as "rollup_measures";
+    "../sql/s40_rollup/definition.sql" as "rollup_definition";
+    "../sql/s40_rollup/create.sql" as "rollup_create";
+    "../sql/s40_rollup/build.sql" as "rollup_build";
+    "../sql/s40_rollup/drop.sql" as "rollup_drop";
+    "../sql/s40_rollup/apply.sql" as "rollup_apply";
+    "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
+    "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
+    "../sql/s50_metric/stub.sql" as "metric_stub";
+    "../sql/s70_schedule/schedule.sql" as "schedule";
+    "../sql/s80_report/status.sql" as "report_status";
+    "../sql/s90_grants/engine.sql" as "grants_engine";
+    "../sql/s90_grants/dump.sql" as "grants_dump";
 }

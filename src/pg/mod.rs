@@ -1,3 +1,5 @@
 //! Owns every `unsafe` line of the project: the glue between pure code and PostgreSQL's C interfaces.
 
+pub mod capture;
 pub mod fmgr;
+pub mod run_as;

@@ -4,6 +4,14 @@ SELECT no_plan();
 -- A trigger function is checked as if it stood on this table.
 CREATE TABLE any_source (event_time timestamptz, id bigint);
 
+-- pg_cron lives in one database of a server only, and not in this one: what the schedule uses of it, by its signature.
+CREATE SCHEMA cron;
+CREATE TABLE cron.job (jobid bigint, schedule text, command text, nodename text, nodeport int, database text, username text, active boolean, jobname text);
+CREATE TABLE cron.job_run_details (jobid bigint, runid bigint, job_pid int, database text, username text, command text, status text,
+                                   return_message text, start_time timestamptz, end_time timestamptz);
+CREATE FUNCTION cron.schedule(job_name text, schedule text, command text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
+CREATE FUNCTION cron.unschedule(job_id bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+
 CREATE TEMP VIEW our_functions AS
 SELECT p.oid, p.prorettype
   FROM pg_proc AS p

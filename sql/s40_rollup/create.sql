@@ -118,15 +118,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changes text;
 BEGIN
-    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.is, 'none')), '; ') INTO changes
+    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.wanted, 'none')), '; ') INTO changes
       FROM (VALUES ('source', old.source::text, made.source::text), ('time_column', old.time_column, made.time_column),
                    ('bucket', old.bucket::text, made.bucket::text), ('zone', old.zone, made.zone), ('where', old.filter, made.filter),
                    ('schedule', old.schedule, made.schedule),
                    ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d WHERE d.rollup_id = old.id),
                                   NULLIF(wanted ->> 'dimensions', '[]')),
                    ('measures', (SELECT jsonb_object_agg(m.name, m.expression)::text FROM tally.measures m WHERE m.rollup_id = old.id),
-                                (SELECT jsonb_object_agg(e ->> 'name', e ->> 'expression')::text FROM jsonb_array_elements(wanted -> 'measures') e))) c(what, was, is)
-     WHERE c.was IS DISTINCT FROM c.is;
+                                (SELECT jsonb_object_agg(e ->> 'name', e ->> 'expression')::text FROM jsonb_array_elements(wanted -> 'measures') e))) c(what, was, wanted)
+     WHERE c.was IS DISTINCT FROM c.wanted;
     IF changes IS NULL THEN
         RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
         RETURN old.relation;

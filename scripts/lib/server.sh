@@ -119,15 +119,15 @@ init_server() {
     mv "$SERVER_DATA.new" "$SERVER_DATA"
 }
 
-# The process id of the running server, or nothing. A postmaster.pid whose process is gone, or is some other program that
-# got the number since, is removed.
+# The process id of the running server, or nothing. Lock files whose process is gone, is a zombie, or is some other
+# program that got the number since, are removed: PostgreSQL itself would only see that the number is taken.
 server_pid() {
     local pid
     pid=$(head -n 1 "$SERVER_DATA/postmaster.pid" 2>/dev/null) || return 0
     if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$SERVER_DATA" ]; then
         echo "$pid"
     else
-        rm -f "$SERVER_DATA/postmaster.pid"
+        rm -f "$SERVER_DATA/postmaster.pid" "$SERVER_SOCKET/.s.PGSQL.$SERVER_PORT.lock"
     fi
 }
 
@@ -167,3 +167,17 @@ remove_server() {
 
 # psql on the server, deaf to the user's ~/.psqlrc.
 server_psql() { "$PG_LIB/bin/psql" -X -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U postgres "$@"; }
+
+# kill_server: SIGKILL to the postmaster and all its children, as a crash: nothing is flushed, nobody says goodbye. The
+# children too, because a backend may outlive its postmaster and go on to commit.
+kill_server() {
+    local pid processes
+    pid=$(server_pid)
+    processes="$pid $(pgrep -P "$pid" | tr '\n' ' ')"
+    # shellcheck disable=SC2086  # one argument for each process
+    kill -KILL $processes 2>/dev/null || :
+    for pid in $processes; do
+        # Until it is gone, or a zombie (which has no command line any more).
+        while [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$pid/cmdline")" ]; do sleep 0.01; done 2>/dev/null
+    done
+}

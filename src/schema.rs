@@ -20,5 +20,6 @@ macro_rules! sql_files {
 
 sql_files! {
     "../sql/s10_kernel/types.sql" as "kernel_types";
+    "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
 }

@@ -41,4 +41,10 @@ impl Call {
     pub fn new(fcinfo: pg_sys::FunctionCallInfo) -> Self {
         Call { fcinfo }
     }
+
+    /// The call as PostgreSQL handed it over.
+    #[inline(always)]
+    pub fn fcinfo(&self) -> pg_sys::FunctionCallInfo {
+        self.fcinfo
+    }
 }

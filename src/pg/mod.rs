@@ -1,3 +1,4 @@
 //! Owns every `unsafe` line of the project: the glue between pure code and PostgreSQL's C interfaces.
 
 pub mod fmgr;
+pub mod json;

@@ -3,3 +3,4 @@
 pub mod capture;
 pub mod fmgr;
 pub mod run_as;
+pub mod json;

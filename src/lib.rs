@@ -3,11 +3,8 @@
 //! Rust computes: types, aggregates and functions that read no tables. SQL (`sql/`) moves rows. The seam between the
 //! two is written down in `docs/kernel.md`.
 
-<<<<<<< HEAD
-pub mod capture;
-=======
 pub mod alert;
->>>>>>> alert
+pub mod capture;
 pub mod pg;
 mod schema;
 

@@ -2,5 +2,5 @@
 
 pub mod capture;
 pub mod fmgr;
-pub mod run_as;
 pub mod json;
+pub mod run_as;

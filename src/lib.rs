@@ -3,6 +3,7 @@
 //! Rust computes: types, aggregates and functions that read no tables. SQL (`sql/`) moves rows. The seam between the
 //! two is written down in `docs/kernel.md`.
 
+pub mod alert;
 pub mod capture;
 pub mod pg;
 mod schema;

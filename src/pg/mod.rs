@@ -2,4 +2,5 @@
 
 pub mod capture;
 pub mod fmgr;
+pub mod json;
 pub mod run_as;

@@ -1,0 +1,178 @@
+-- Owns: create_metric, drop_metric, rename_metric, and finding a metric by its name.
+
+CREATE FUNCTION tally.create_metric(
+    name        text,
+    rollup      text,
+    expression  text,
+    unit        text DEFAULT NULL,
+    description text DEFAULT NULL,
+    direction   text DEFAULT 'neutral',
+    samples     text DEFAULT NULL,
+    search_path text DEFAULT pg_catalog.current_setting('search_path')
+) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r       tally.rollups := tally._rollup(rollup);
+    old     tally.metrics;
+    made    tally.metrics;
+    changes text;
+BEGIN
+    IF NOT pg_has_role(r.owner::oid, 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('metrics of rollup %L are made by its owner %s, got %I', r.name, r.owner, current_user),
+            DETAIL = 'A metric adds a column to a view that the rollup''s owner owns.',
+            HINT = format('SET ROLE %s;', r.owner);
+    END IF;
+    PERFORM tally._check_metric_name(name, r);
+    IF direction IS NULL OR direction NOT IN ('up_is_good', 'down_is_good', 'neutral') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('direction of metric %L must be up_is_good, down_is_good or neutral, got %s', name, COALESCE(quote_literal(direction), 'NULL')),
+            HINT = format('SELECT tally.create_metric(%L, %L, %L, direction => ''down_is_good'');', name, r.name, expression);
+    END IF;
+    SELECT * INTO old FROM tally.metrics m WHERE m.name = $1;
+    IF old.rollup_id <> r.id THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+            MESSAGE = format('metric %L exists already, on rollup %L', name, (SELECT x.name FROM tally.rollups x WHERE x.id = old.rollup_id)),
+            DETAIL = format('Its expression is %s.', old.expression),
+            HINT = format('SELECT tally.drop_metric(%L);', name);
+    END IF;
+    SELECT x.resolved, x.type, x.measures INTO made.resolved, made.type, made.measures FROM tally._resolve_metric(name, r, expression, search_path) x;
+    made.samples := tally._samples_measure(name, r, samples);
+
+    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.is, 'none')), '; ') INTO changes
+      FROM (VALUES ('expression', old.expression, expression), ('meaning', old.resolved, made.resolved), ('unit', old.unit, unit),
+                   ('description', old.description, description), ('direction', old.direction, direction), ('samples', old.samples, made.samples)) c(what, was, is)
+     WHERE c.was IS DISTINCT FROM c.is AND NOT (c.what = 'meaning' AND old.expression <> expression);
+    IF old.id IS NOT NULL AND changes IS NULL THEN
+        RAISE NOTICE USING MESSAGE = format('metric %L is defined just so already; nothing changed', name);
+        RETURN name;
+    ELSIF old.id IS NULL THEN
+        INSERT INTO tally.metrics (name, rollup_id, owner, search_path, expression, resolved, measures, samples, type, unit, description, direction)
+        VALUES (name, r.id, r.owner, search_path, expression, made.resolved, made.measures, made.samples, made.type, unit, description, direction);
+    ELSE
+        UPDATE tally.metrics m SET expression = expression, resolved = made.resolved, measures = made.measures, samples = made.samples, type = made.type,
+               search_path = search_path, unit = unit, description = description, direction = direction, updated_at = now() WHERE m.id = old.id;
+        RAISE NOTICE USING MESSAGE = format('metric %L changed', name), DETAIL = changes;
+    END IF;
+    PERFORM tally._build_metrics_view(r.id);
+    RETURN name;
+END $$;
+COMMENT ON FUNCTION tally.create_metric(text, text, text, text, text, text, text, text) IS
+'Defines a metric: name; rollup; expression over its merged measures, such as retries::float8 / nullif(turns, 0); unit; description; direction (up_is_good, down_is_good, neutral); samples (the measure that counts observations; default the first count). Adds a column to the view <rollup>_metrics. Again with changes it replaces the definition and says what changed.';
+
+CREATE FUNCTION tally._check_metric_name(name text, r tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF name IS NULL OR name = '' OR octet_length(name) > 63 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_name',
+            MESSAGE = format('a metric''s name must have 1 to 63 bytes, got %s', COALESCE(quote_literal(name), 'NULL')),
+            DETAIL = 'It becomes a column of a view.',
+            HINT = format('SELECT tally.create_metric(''turns_per_session'', %L, …);', r.name);
+    ELSIF name = 'bucket' OR EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = $1) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_column',
+            MESSAGE = format('metric %L has the name of a dimension of rollup %L, or of its bucket', name, r.name),
+            DETAIL = format('Both would be columns of the view %I.', r.name || '_metrics'),
+            HINT = format('SELECT tally.create_metric(%L, %L, …);', name || '_value', r.name);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_metric_name(text, tally.rollups) IS 'An error where a name cannot be that of a metric of the rollup.';
+
+CREATE FUNCTION tally._samples_measure(name text, r tally.rollups, samples text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF samples IS NULL THEN
+        RETURN (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id AND m.type = 'bigint' AND m.merge LIKE 'sum(%'
+                   AND EXISTS (SELECT FROM tally.measures x WHERE x.rollup_id = r.id) AND m.expression ~* '^\s*(pg_catalog\.)?(count|sum)\s*\('
+                 ORDER BY m.expression ~* '^\s*(pg_catalog\.)?count\s*\(' DESC, m.ordinal LIMIT 1);
+    ELSIF NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = samples AND m.type IN ('bigint', 'integer', 'numeric', 'double precision')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+            MESSAGE = format('samples of metric %L must be a measure that counts, got %L', name, samples),
+            DETAIL = tally._measures_of(r.id),
+            HINT = format('SELECT name, expression FROM tally.measures JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = %L;', r.name);
+    END IF;
+    RETURN samples;
+END $$;
+COMMENT ON FUNCTION tally._samples_measure(text, tally.rollups, text) IS
+'The measure that counts observations: the given one, else the first count, else (on a rollup of rollups) the first sum that is a bigint.';
+
+CREATE FUNCTION tally._near(name text, known text[]) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Names that share most pairs of letters come first; ten are enough to see the one that was meant.
+    SELECT string_agg(quote_literal(k.k), ', ' ORDER BY k.likeness DESC, k.k) FROM (
+        SELECT u.k, (SELECT count(*) FROM generate_series(1, length(name) - 1) i WHERE strpos(lower(u.k), substr(lower(name), i, 2)) > 0)::float8 / GREATEST(length(u.k), length(name)) AS likeness
+          FROM unnest(known) u(k) ORDER BY 2 DESC, 1 LIMIT 10) k
+$$;
+COMMENT ON FUNCTION tally._near(text, text[]) IS 'Up to ten known names, those most like the wanted one first, for error messages.';
+
+CREATE FUNCTION tally._metric(name text) RETURNS tally.metrics
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    found_ tally.metrics;
+BEGIN
+    SELECT * INTO found_ FROM tally.metrics m WHERE m.name = $1;
+    IF found_.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('metric %L does not exist', name),
+            DETAIL = COALESCE('Metrics most like it: ' || tally._near(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.', 'There is no metric yet.'),
+            HINT = 'SELECT name, expression FROM tally.metrics ORDER BY name;';
+    END IF;
+    RETURN found_;
+END $$;
+COMMENT ON FUNCTION tally._metric(text) IS 'The metric of a name, or an error that lists near ones.';
+
+CREATE FUNCTION tally.drop_metric(name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    m     tally.metrics := tally._metric(name);
+    users text;
+BEGIN
+    SELECT string_agg(quote_literal(t.name), ', ' ORDER BY t.name) INTO users FROM tally.thresholds t WHERE t.metric_id = m.id;
+    IF users IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = format('metric %L cannot be dropped: thresholds watch it', name),
+            DETAIL = format('Those are %s.', users),
+            HINT = (SELECT string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) FROM tally.thresholds t WHERE t.metric_id = m.id);
+    END IF;
+    DELETE FROM tally.metrics x WHERE x.id = m.id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('metric %L is dropped by its owner %s, got %I', name, m.owner, current_user), HINT = format('SET ROLE %s;', m.owner);
+    END IF;
+    PERFORM tally._build_metrics_view(m.rollup_id);
+END $$;
+COMMENT ON FUNCTION tally.drop_metric(text) IS 'Drops a metric and its column of the flat view. Refused while thresholds watch it or other views stand on the column.';
+
+CREATE FUNCTION tally.rename_metric(name text, new_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    m tally.metrics := tally._metric(name);
+BEGIN
+    PERFORM tally._check_metric_name(new_name, (SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id));
+    UPDATE tally.metrics x SET name = new_name, updated_at = now() WHERE x.id = m.id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('metric %L is renamed by its owner %s, got %I', name, m.owner, current_user), HINT = format('SET ROLE %s;', m.owner);
+    END IF;
+    -- As a rename of the column, so that views on it stay.
+    EXECUTE (SELECT format('ALTER VIEW %s RENAME COLUMN %I TO %I', v.view, name, new_name) FROM tally.metric_views v WHERE v.rollup_id = m.rollup_id);
+    PERFORM tally._build_metrics_view(m.rollup_id);
+END $$;
+COMMENT ON FUNCTION tally.rename_metric(text, text) IS 'Renames a metric and its column of the flat view; thresholds, incidents and views on it follow.';
+
+CREATE FUNCTION tally._drop_metrics_of(rollup_id int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    each text;
+BEGIN
+    FOR each IN SELECT m.name FROM tally.metrics m WHERE m.rollup_id = $1 ORDER BY m.id DESC LOOP
+        PERFORM tally.drop_metric(each);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._drop_metrics_of(int) IS 'Drops all metrics of a rollup and its flat view; drop_rollup calls it.';

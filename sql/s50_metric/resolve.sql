@@ -1,0 +1,121 @@
+-- Owns: what a metric's expression means: PostgreSQL's own reading of it, and the errors for what is no metric.
+--
+-- The expression is given to PostgreSQL twice over an empty temporary table whose columns are the measures. As a view it
+-- yields its type and the operators and measures it uses. As a generated column it must be immutable and free of
+-- subqueries, aggregates and set-returning functions, and comes back with every name qualified. Nothing is executed.
+
+CREATE FUNCTION tally._resolve_metric(name text, r tally.rollups, expression text, search_path text,
+                                      OUT resolved text, OUT type text, OUT measures text[])
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    columns text;
+    given   regtype;
+    strange text;
+BEGIN
+    SELECT string_agg(format('%I %s', m.name, m.type), ', ' ORDER BY m.ordinal) INTO columns FROM tally.measures m WHERE m.rollup_id = r.id;
+    DROP VIEW IF EXISTS pg_temp.tally_probe_view;
+    DROP TABLE IF EXISTS pg_temp.tally_probe;
+    EXECUTE format('CREATE TEMPORARY TABLE tally_probe (%s)', columns);
+    PERFORM set_config('search_path', search_path, true);
+    EXECUTE format('CREATE TEMPORARY VIEW tally_probe_view AS SELECT (%s) AS value FROM pg_temp.tally_probe', expression);
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    SELECT a.atttypid INTO given FROM pg_attribute a WHERE a.attrelid = 'pg_temp.tally_probe_view'::regclass AND a.attname = 'value';
+    PERFORM tally._refuse_integer_division(name, r.name, expression);
+    IF given NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float4'::regtype, 'float8'::regtype) THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('metric %L must be a number, got %s', name, given),
+            DETAIL = format('The expression is %s.', expression),
+            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, CASE given::text
+                WHEN 'interval' THEN format('extract(epoch FROM %s)', expression)
+                WHEN 'boolean' THEN format('(%s)::int', expression)
+                WHEN 'tally.tdigest' THEN format('tally.percentile(%s, 0.95)', expression)
+                WHEN 'tally.hll' THEN format('tally.distinct_count(%s)', expression)
+                ELSE format('(%s)::float8', expression) END);
+    END IF;
+    SELECT array_agg(DISTINCT a.attname::text) INTO measures
+      FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refobjid = 'pg_temp.tally_probe'::regclass
+      JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attnum > 0
+     WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass;
+    IF measures IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('metric %L must use at least one measure, got %s', name, expression),
+            DETAIL = tally._measures_of(r.id),
+            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
+    END IF;
+    DROP VIEW pg_temp.tally_probe_view;
+    PERFORM set_config('search_path', search_path, true);
+    EXECUTE format('ALTER TABLE pg_temp.tally_probe ADD COLUMN "the value" %s GENERATED ALWAYS AS (%s) STORED', given, expression);
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    SELECT pg_get_expr(d.adbin, d.adrelid), tally._strange_function(d.adbin) INTO resolved, strange
+      FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+     WHERE d.adrelid = 'pg_temp.tally_probe'::regclass AND a.attname = 'the value';
+    DROP TABLE pg_temp.tally_probe;
+    IF strange IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('metric %L may use functions of PostgreSQL and of extensions, got %s', name, strange),
+            DETAIL = 'Whoever reads a metric runs its functions; one that an ordinary role can replace would run that role''s code with the reader''s rights.',
+            HINT = format('Write out what it computes in the expression, or have a superuser own it: ALTER FUNCTION %s OWNER TO postgres;', strange);
+    END IF;
+    type := CASE WHEN given IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'bigint' ELSE 'double precision' END;
+EXCEPTION
+    WHEN undefined_column OR undefined_table THEN
+        RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+            MESSAGE = format('metric %L names an unknown measure: %s', name, SQLERRM),
+            DETAIL = tally._measures_of(r.id),
+            HINT = format('SELECT name, expression FROM tally.measures JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = %L;', r.name);
+    WHEN grouping_error OR invalid_object_definition OR feature_not_supported OR windowing_error THEN
+        RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+            MESSAGE = format('metric %L must be an immutable expression over merged measures: %s', name, SQLERRM),
+            DETAIL = format('Measures are merged before the metric sees them, so it holds no aggregate, window, subquery, set or clock. Got %s.', expression),
+            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
+    WHEN undefined_function OR ambiguous_function OR syntax_error OR datatype_mismatch OR undefined_object OR cannot_coerce
+        OR invalid_text_representation OR invalid_schema_name OR indeterminate_datatype THEN
+        IF SQLERRM LIKE 'metric %' THEN RAISE; END IF;
+        RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+            MESSAGE = format('metric %L cannot be read: %s', name, SQLERRM),
+            DETAIL = format('Got %s. %s', expression, tally._measures_of(r.id)),
+            HINT = 'SELECT oid::regprocedure, obj_description(oid) FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND prokind = ''f'';';
+END $$;
+COMMENT ON FUNCTION tally._resolve_metric(text, tally.rollups, text, text) IS
+'PostgreSQL''s own reading of a metric''s expression: the expression with all names qualified, its type in the flat view and the measures it uses; errors say what is no metric.';
+
+CREATE FUNCTION tally._refuse_integer_division(name text, rollup text, expression text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    kind text;
+BEGIN
+    SELECT format('%s / %s', o.oprleft::regtype, o.oprright::regtype) INTO kind
+      FROM pg_rewrite w, regexp_matches(w.ev_action::text, ':opno (\d+)', 'g') used(no)
+      JOIN pg_operator o ON o.oid = used.no[1]::oid
+     WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass AND o.oprname = '/'
+       AND o.oprresult IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) LIMIT 1;
+    IF kind IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('metric %L divides integers (%s), which cuts off the fraction and fails on zero', name, kind),
+            DETAIL = format('Got %s. Counts are bigint, so 3 / 4 is 0 here; a ratio needs float8, and NULL where there is nothing to divide by.', expression),
+            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, rollup,
+                regexp_replace(expression, '([[:alnum:]_."]+|\([^()]*\))\s*/\s*([[:alnum:]_."]+|\([^()]*\))', '\1::float8 / nullif(\2, 0)', 'g'));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._refuse_integer_division(text, text, text) IS 'An error where the probed expression divides integers, with the expression that does not.';
+
+CREATE FUNCTION tally._strange_function(expression pg_node_tree) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT min(p.oid::regprocedure::text)
+      FROM (SELECT used.no[1]::oid AS oid FROM regexp_matches(expression::text, ':funcid (\d+)', 'g') used(no)
+            UNION SELECT o.oprcode::oid FROM regexp_matches(expression::text, ':opno (\d+)', 'g') used(no) JOIN pg_operator o ON o.oid = used.no[1]::oid) f
+      JOIN pg_proc p ON p.oid = f.oid
+     WHERE NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = p.proowner AND o.rolsuper)
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+       AND p.pronamespace <> 'pg_catalog'::regnamespace
+$$;
+COMMENT ON FUNCTION tally._strange_function(pg_node_tree) IS 'A function in an expression that an ordinary role owns outside any extension; null where there is none.';
+
+CREATE FUNCTION tally._measures_of(rollup_id int) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('The measures of rollup %L are %s.', (SELECT r.name FROM tally.rollups r WHERE r.id = $1),
+                  string_agg(format('%I (%s)', m.name, m.type), ', ' ORDER BY m.ordinal)) FROM tally.measures m WHERE m.rollup_id = $1
+$$;
+COMMENT ON FUNCTION tally._measures_of(int) IS 'The measures of a rollup in words, for error messages.';

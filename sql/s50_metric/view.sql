@@ -1,0 +1,85 @@
+-- Owns: the flat view of a rollup's metrics: bucket, dimensions, one column per metric, no sketch types.
+
+CREATE FUNCTION tally._metrics_query(rollup_id int) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT bucket%s%s FROM %s',
+        (SELECT string_agg(format(', %I', d.name), '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id),
+        (SELECT string_agg(format(', (%s)::%s AS %I', m.resolved, m.type, m.name), '' ORDER BY m.id) FROM tally.metrics m WHERE m.rollup_id = r.id),
+        r.relation)
+      FROM tally.rollups r WHERE r.id = $1
+$$;
+COMMENT ON FUNCTION tally._metrics_query(int) IS 'The SELECT behind a rollup''s flat view. Metrics come in the order they were made, so that a new one only adds a column.';
+
+CREATE FUNCTION tally._build_metrics_view(rollup_id int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r      tally.rollups;
+    place  text;
+    old    regclass;
+    grants text[];
+    item   record;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    SELECT format('%I.%I', n.nspname, r.name || '_metrics') INTO place
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation;
+    SELECT v.view INTO old FROM tally.metric_views v JOIN pg_class c ON c.oid = v.view WHERE v.rollup_id = r.id;
+    IF NOT EXISTS (SELECT FROM tally.metrics m WHERE m.rollup_id = r.id) THEN
+        PERFORM tally._drop_metrics_view(r, old);
+        RETURN;
+    END IF;
+    IF old IS NULL AND to_regclass(place) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
+            MESSAGE = format('the metrics of rollup %L need the name %s for their view, but that exists already', r.name, place),
+            DETAIL = 'It was not made by pg_tally, so it is left as it is.',
+            HINT = format('ALTER TABLE %s RENAME TO %I;', place, r.name || '_metrics_old');
+    END IF;
+    BEGIN
+        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', COALESCE(old::text, place), tally._metrics_query(r.id));
+    EXCEPTION WHEN invalid_table_definition THEN
+        -- A column went or changed its type: the view is made anew, and who could read the old one can read it again.
+        SELECT array_agg(format('GRANT %s ON %s TO %s%s', a.privilege_type, place, COALESCE(quote_ident(g.rolname), 'PUBLIC'),
+                                CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)) INTO grants
+          FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE c.oid = old AND a.grantee <> c.relowner;
+        PERFORM tally._drop_metrics_view(r, old);
+        EXECUTE format('CREATE VIEW %s AS %s', place, tally._metrics_query(r.id));
+    END;
+    IF r.owner <> current_user::regrole THEN
+        EXECUTE format('ALTER VIEW %s OWNER TO %s', place, r.owner);
+    END IF;
+    FOR item IN SELECT unnest(grants) AS statement LOOP
+        EXECUTE item.statement;
+    END LOOP;
+    INSERT INTO tally.metric_views (rollup_id, owner, view) VALUES (r.id, r.owner, place::regclass)
+        ON CONFLICT ON CONSTRAINT metric_views_pkey DO UPDATE SET view = EXCLUDED.view WHERE metric_views.view <> EXCLUDED.view;
+    EXECUTE format('COMMENT ON VIEW %s IS %L', place,
+        format('Metrics of rollup %s per bucket of %s and dimension, as of its last refresh. Made by pg_tally.', r.name, r.bucket));
+    FOR item IN SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words
+                UNION ALL SELECT d.name, format('Dimension: %s.', d.given) FROM tally.dimensions d WHERE d.rollup_id = r.id
+                UNION ALL SELECT m.name, concat_ws(' ', m.description, 'Unit: ' || m.unit || '.', format('Metric: %s.', m.expression)) FROM tally.metrics m WHERE m.rollup_id = r.id LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', place, item.name, item.words);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._build_metrics_view(int) IS 'Makes the flat view of a rollup anew from its metrics, with comments; drops it where there are none left.';
+
+CREATE FUNCTION tally._drop_metrics_view(r tally.rollups, view regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    users text;
+BEGIN
+    IF view IS NOT NULL THEN
+        SELECT string_agg(DISTINCT w.ev_class::regclass::text, ', ') INTO users
+          FROM pg_depend d JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+         WHERE d.refobjid = view AND w.ev_class <> view;
+        IF users IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+                MESSAGE = format('a column of view %s would go or change its type, but other views stand on it', view),
+                DETAIL = format('Those are %s.', users),
+                HINT = format('DROP VIEW %s; and make it again after the change.', users);
+        END IF;
+        EXECUTE format('DROP VIEW %s', view);
+    END IF;
+    DELETE FROM tally.metric_views v WHERE v.rollup_id = r.id;
+END $$;
+COMMENT ON FUNCTION tally._drop_metrics_view(tally.rollups, regclass) IS 'Drops a rollup''s flat view; an error names the views that stand on it.';

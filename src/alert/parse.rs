@@ -1,0 +1,302 @@
+//! Owns how a condition is read from text.
+//!
+//! The grammar is small on purpose: every form reads as the sentence an operator would say.
+
+use super::condition::{Condition, Op};
+
+/// The forms a condition may take, for error messages and documentation.
+pub const FORMS: &str = "\"> 2500\" (also >=, <, <=, =, !=), \"> 1.5 x baseline of 7 days\", \"< -20% vs 7 days\", \
+\"> 5 per 1 hour\", \"z > 4 over 8 weeks\", \"poisson < 0.001 over 8 weeks\", \"absent\", \"burn rate 99.9% over 30 days\"";
+
+/// Reads a condition; the error says what was wrong, in the words "expected …, got …".
+pub fn parse(text: &str) -> Result<Condition, String> {
+    let words: Vec<String> = tokens(text);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => Err("expected a condition, got an empty text".to_owned()),
+        ["absent"] => Ok(Condition::Absent),
+        ["burn", "rate", rest @ ..] => burn(rest),
+        ["z", op, limit, rest @ ..] => {
+            if read_op(op)? != Op::Gt {
+                return Err(format!("expected \"z > number\" (it looks both ways), got \"z {op}\""));
+            }
+            Ok(Condition::RobustZ {
+                limit: positive(limit)?,
+                weeks: weeks(rest)?,
+            })
+        }
+        ["poisson", op, limit, rest @ ..] => {
+            let p = positive(limit)?;
+            if read_op(op)? != Op::Lt || p >= 1.0 {
+                return Err(format!(
+                    "expected \"poisson < probability\" below 1, got \"poisson {op} {limit}\""
+                ));
+            }
+            Ok(Condition::Poisson { p, weeks: weeks(rest)? })
+        }
+        ["week", "over", "week", op, percent] => Ok(Condition::Change {
+            op: read_op(op)?,
+            percent: read_percent(percent)?,
+            vs: "7 days".to_owned(),
+        }),
+        [op, number, rest @ ..] => comparison(read_op(op)?, number, rest),
+        [other] => Err(format!("expected an operator and a number, got \"{other}\"")),
+    }
+}
+
+/// The forms that begin with an operator and a number.
+fn comparison(op: Op, number: &str, rest: &[&str]) -> Result<Condition, String> {
+    match rest {
+        [] => {
+            let limit = read_number(number)?;
+            Ok(Condition::Compare {
+                op,
+                limit,
+                decimals: decimals(number),
+            })
+        }
+        ["x", "baseline"] => Ok(Condition::Baseline {
+            op,
+            factor: positive(number)?,
+            of: "7 days".to_owned(),
+        }),
+        ["x", "baseline", "of", length @ ..] => {
+            interval(length)?;
+            Ok(Condition::Baseline {
+                op,
+                factor: positive(number)?,
+                of: length.join(" "),
+            })
+        }
+        ["vs", length @ ..] => {
+            interval(length)?;
+            Ok(Condition::Change {
+                op,
+                percent: read_percent(number)?,
+                vs: length.join(" "),
+            })
+        }
+        ["per", length @ ..] => Ok(Condition::Rate {
+            op,
+            limit: read_number(number)?,
+            per: interval(length)?,
+        }),
+        other => Err(format!(
+            "expected nothing, \"x baseline\", \"vs\" or \"per\" after the number, got \"{}\"",
+            other.join(" ")
+        )),
+    }
+}
+
+/// `99.9% [over 30 days] [min 10 bad]`.
+fn burn(words: &[&str]) -> Result<Condition, String> {
+    let (objective, rest) = words
+        .split_first()
+        .ok_or_else(|| "expected an objective after \"burn rate\", got nothing".to_owned())?;
+    let share = match objective.strip_suffix('%') {
+        // By shifting the point in the text: 99.9 / 100 is not the double nearest to 0.999.
+        Some(percent) => read_number(&format!("{percent}e-2"))?,
+        None => read_number(objective)?,
+    };
+    if !(share > 0.0 && share < 1.0) {
+        return Err(format!(
+            "expected an objective between 0% and 100%, got \"{objective}\""
+        ));
+    }
+    let mut burn = (30.0, 0.0);
+    let mut rest = rest;
+    while !rest.is_empty() {
+        match rest {
+            ["over", number, unit, more @ ..] => {
+                burn.0 = interval(&[number, unit])? / 86_400.0;
+                rest = more;
+            }
+            ["min", number, "bad", more @ ..] => {
+                burn.1 = read_number(number)?;
+                rest = more;
+            }
+            other => {
+                return Err(format!(
+                    "expected \"over 30 days\" or \"min 10 bad\" after the objective, got \"{}\"",
+                    other.join(" ")
+                ));
+            }
+        }
+    }
+    Ok(Condition::Burn {
+        objective: share,
+        days: burn.0,
+        min_bad: burn.1,
+    })
+}
+
+/// Splits at blanks and after an operator, so that `>2500` reads as `> 2500`.
+fn tokens(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let split = word.find(|c: char| !"<>=!".contains(c)).unwrap_or(word.len());
+        let (op, rest) = word.split_at(split);
+        out.extend(
+            [op, rest]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .map(str::to_lowercase),
+        );
+    }
+    out
+}
+
+fn read_op(word: &str) -> Result<Op, String> {
+    match word {
+        ">" => Ok(Op::Gt),
+        ">=" => Ok(Op::Ge),
+        "<" => Ok(Op::Lt),
+        "<=" => Ok(Op::Le),
+        "=" => Ok(Op::Eq),
+        "!=" | "<>" => Ok(Op::Ne),
+        other => Err(format!("expected one of > >= < <= = !=, got \"{other}\"")),
+    }
+}
+
+fn read_number(word: &str) -> Result<f64, String> {
+    word.parse::<f64>()
+        .ok()
+        .filter(|number| number.is_finite())
+        .ok_or_else(|| format!("expected a finite number, got \"{word}\""))
+}
+
+fn positive(word: &str) -> Result<f64, String> {
+    read_number(word)?;
+    read_number(word).and_then(|number| match number > 0.0 {
+        true => Ok(number),
+        false => Err(format!("expected a number above 0, got \"{word}\"")),
+    })
+}
+
+fn read_percent(word: &str) -> Result<f64, String> {
+    let number = word
+        .strip_suffix('%')
+        .ok_or_else(|| format!("expected a percentage such as -20%, got \"{word}\""))?;
+    read_number(number)
+}
+
+/// Decimals a number was written with: 2 for `0.25`, 0 for `3` and for `1e3`.
+fn decimals(word: &str) -> u8 {
+    word.split_once('.').map_or(0, |(_, fraction)| {
+        fraction.chars().take_while(char::is_ascii_digit).count().min(15) as u8
+    })
+}
+
+/// `[over] 8 weeks`; without it 8.
+fn weeks(words: &[&str]) -> Result<u32, String> {
+    match words {
+        [] => Ok(8),
+        ["over", number, "week" | "weeks"] => number
+            .parse::<u32>()
+            .ok()
+            .filter(|weeks| (2..=53).contains(weeks))
+            .ok_or_else(|| format!("expected 2 to 53 weeks, got \"{number}\"")),
+        other => Err(format!("expected \"over 8 weeks\", got \"{}\"", other.join(" "))),
+    }
+}
+
+/// `7 days`, `1 hour`: its length in seconds.
+fn interval(words: &[&str]) -> Result<f64, String> {
+    let bad = || {
+        format!(
+            "expected a length of time such as \"7 days\", got \"{}\"",
+            words.join(" ")
+        )
+    };
+    let [number, unit] = words else { return Err(bad()) };
+    let seconds = match unit.trim_end_matches('s') {
+        "second" => 1.0,
+        "minute" => 60.0,
+        "hour" => 3_600.0,
+        "day" => 86_400.0,
+        "week" => 604_800.0,
+        _ => return Err(bad()),
+    };
+    Ok(positive(number).map_err(|_| bad())? * seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_read() {
+        let compare = |op, limit, decimals| Ok(Condition::Compare { op, limit, decimals });
+        assert_eq!(parse("> 2500"), compare(Op::Gt, 2500.0, 0));
+        assert_eq!(parse(" >=0.25 "), compare(Op::Ge, 0.25, 2));
+        assert_eq!(parse("!= -1"), compare(Op::Ne, -1.0, 0));
+        assert_eq!(
+            parse("> 1.5 x baseline of 7 days"),
+            Ok(Condition::Baseline {
+                op: Op::Gt,
+                factor: 1.5,
+                of: "7 days".into()
+            })
+        );
+        assert_eq!(
+            parse("< -20% vs 1 week"),
+            Ok(Condition::Change {
+                op: Op::Lt,
+                percent: -20.0,
+                vs: "1 week".into()
+            })
+        );
+        assert_eq!(parse("week over week < -20%"), parse("< -20% vs 7 days"));
+        assert_eq!(
+            parse("> 5 per 1 hour"),
+            Ok(Condition::Rate {
+                op: Op::Gt,
+                limit: 5.0,
+                per: 3600.0
+            })
+        );
+        assert_eq!(parse("z > 4"), Ok(Condition::RobustZ { limit: 4.0, weeks: 8 }));
+        assert_eq!(
+            parse("poisson < 0.001 over 4 weeks"),
+            Ok(Condition::Poisson { p: 0.001, weeks: 4 })
+        );
+        assert_eq!(parse("Absent"), Ok(Condition::Absent));
+        assert_eq!(
+            parse("burn rate 99.9% over 28 days min 10 bad"),
+            Ok(Condition::Burn {
+                objective: 0.999,
+                days: 28.0,
+                min_bad: 10.0
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_no_condition_is_refused_in_words() {
+        for bad in [
+            "",
+            "2500",
+            ">",
+            "> x",
+            "> nan",
+            "> inf",
+            "=> 3",
+            "> 3 4",
+            "z < 4",
+            "z > 4 over 1 weeks",
+            "poisson < 2",
+            "poisson > 0.1",
+            "> 0 x baseline",
+            "> 5 per fortnight",
+            "< 20 vs 7 days",
+            "burn rate",
+            "burn rate 100%",
+            "burn rate 99% sometimes",
+            "> 1 x baseline of 0 days",
+            "absent now",
+        ] {
+            let error = parse(bad).expect_err(bad);
+            assert!(error.contains("expected") && error.contains("got"), "{bad}: {error}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ CREATE TABLE any_source (event_time timestamptz, id bigint);
 
 -- pg_cron lives in one database of a server only, and not in this one: what the schedule uses of it, by its signature.
 CREATE SCHEMA cron;
-CREATE TABLE cron.job (jobid bigint, schedule text, command text, nodename text, nodeport int, database text, username text, active boolean, jobname text);
+CREATE TABLE cron.job (jobid bigint, schedule text, command text, nodename text, nodeport int, database text, username text, active boolean, jobname name);
 CREATE TABLE cron.job_run_details (jobid bigint, runid bigint, job_pid int, database text, username text, command text, status text,
                                    return_message text, start_time timestamptz, end_time timestamptz);
 CREATE FUNCTION cron.schedule(job_name text, schedule text, command text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';

@@ -4,6 +4,7 @@
 //! two is written down in `docs/kernel.md`.
 
 pub mod alert;
+pub mod capture;
 pub mod pg;
 mod schema;
 

@@ -44,6 +44,7 @@ CREATE TABLE tally.dimensions (
     rollup_id  int NOT NULL REFERENCES tally.rollups ON DELETE CASCADE,
     ordinal    int NOT NULL,
     name       text NOT NULL,
+    given      text NOT NULL,
     expression text NOT NULL,
     PRIMARY KEY (rollup_id, name)
 );
@@ -51,7 +52,8 @@ COMMENT ON TABLE tally.dimensions IS 'Dimensions of each rollup: text columns th
 COMMENT ON COLUMN tally.dimensions.rollup_id IS 'The rollup.';
 COMMENT ON COLUMN tally.dimensions.ordinal IS 'Place among the dimensions, from 1.';
 COMMENT ON COLUMN tally.dimensions.name IS 'Column name in the rollup''s table.';
-COMMENT ON COLUMN tally.dimensions.expression IS 'SQL expression over the source, as it was given; NULL is stored as ''(none)''.';
+COMMENT ON COLUMN tally.dimensions.given IS 'SQL expression over the source, as it was given.';
+COMMENT ON COLUMN tally.dimensions.expression IS 'The same as text, with NULL named ''(none)'', as the definition groups by it.';
 
 CREATE TABLE tally.measures (
     rollup_id  int NOT NULL REFERENCES tally.rollups ON DELETE CASCADE,

@@ -1,0 +1,17 @@
+-- Owns: the kernel functions that the engine itself stands on: running a definition as its owner, and capture.
+
+CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text) RETURNS SETOF jsonb
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
+COMMENT ON FUNCTION tally.run_as(regrole, text, text) IS
+'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does) and returns each of its rows as a jsonb object. For the engine only.';
+REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text) FROM PUBLIC;
+
+CREATE FUNCTION tally.capture() RETURNS trigger
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'tally_capture';
+COMMENT ON FUNCTION tally.capture() IS
+'AFTER ROW trigger of a source: leaves one dirty mark per rollup and bucket that the transaction touches. Arguments per rollup: number, time column, bucket rule, zone.';
+
+CREATE FUNCTION tally._capture_forget() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_capture_forget';
+COMMENT ON FUNCTION tally._capture_forget() IS
+'Has capture mark buckets anew for the rest of this transaction; a refresh calls it when it has taken marks away.';

@@ -1,0 +1,75 @@
+-- Owns: bringing stored rows to what the definition gives, writing only rows that differ.
+
+CREATE FUNCTION tally._rows(like_row anyelement, query text) RETURNS SETOF anyelement
+LANGUAGE plpgsql AS $$
+BEGIN
+    -- PostgreSQL plans no INSERT … SELECT in parallel, but a query run by RETURN QUERY it does.
+    RETURN QUERY EXECUTE query;
+END $$;
+COMMENT ON FUNCTION tally._rows(anyelement, text) IS 'Rows of a query of a known row type, planned by itself and so in parallel where that pays. Runs with the caller''s rights.';
+
+CREATE FUNCTION tally._apply_query(rollup_id int, fresh text, scope text) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format(
+        'WITH _fresh AS MATERIALIZED (%1$s), '
+        '_deleted AS (DELETE FROM %2$s t WHERE %3$s AND NOT EXISTS (SELECT FROM _fresh f WHERE %4$s) RETURNING 1), '
+        -- The image comparison is the one of REFRESH MATERIALIZED VIEW CONCURRENTLY: it needs no = of the types and
+        -- takes no two values for one.
+        '_updated AS (UPDATE %2$s t SET (%5$s) = ROW(%6$s) FROM _fresh f WHERE %3$s AND %4$s AND ROW(%6$s)::record OPERATOR(pg_catalog.*<>) ROW(%7$s)::record RETURNING 1), '
+        '_inserted AS (INSERT INTO %2$s (%8$s) SELECT %9$s FROM _fresh f WHERE NOT EXISTS (SELECT FROM %2$s t WHERE %3$s AND %4$s) RETURNING 1) '
+        'SELECT (SELECT pg_catalog.count(*) FROM _inserted) AS inserted, (SELECT pg_catalog.count(*) FROM _updated) AS updated, (SELECT pg_catalog.count(*) FROM _deleted) AS deleted',
+        fresh, r.relation, scope,
+        tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+        tally._columns_sql(r.id, '%I', ', ', 'measures'),
+        tally._columns_sql(r.id, 'f.%I', ', ', 'measures'),
+        tally._columns_sql(r.id, 't.%I', ', ', 'measures'),
+        tally._columns_sql(r.id, '%I'),
+        tally._columns_sql(r.id, 'f.%I'))
+    FROM tally.rollups r WHERE r.id = $1
+$$;
+COMMENT ON FUNCTION tally._apply_query(int, text, text) IS
+'SQL text of one statement that makes the stored rows t in scope equal to the rows of fresh, and counts what it wrote.';
+
+CREATE FUNCTION tally._apply_buckets(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    list  text := format('%L::timestamptz[]', buckets);
+    rule  text := tally._bucket_rule(r.bucket, r.zone);
+    fresh text;
+    result jsonb;
+BEGIN
+    IF tally._time_index(r.source, r.time_column) THEN
+        fresh := tally._bucket_query(r.id, r.source::text, format('(SELECT pg_catalog.unnest(%s))', list));
+    ELSE
+        fresh := tally._range_query(r.id, r.source::text,
+            quote_literal((SELECT min(b) FROM unnest(buckets) b)) || '::timestamptz',
+            quote_literal(tally._bucket_end(rule, (SELECT max(b) FROM unnest(buckets) b))) || '::timestamptz',
+            format('%s = ANY (%s)', tally._bucket_start_sql(rule, tally._instant_sql(r.time_column, r.time_type, r.zone)), list));
+    END IF;
+    SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally._apply_query(r.id, fresh, format('t.bucket = ANY (%s)', list))) x;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._apply_buckets(tally.rollups, timestamptz[]) IS 'Recomputes chosen buckets of a rollup in full, as its owner; counts of rows written.';
+
+CREATE FUNCTION tally._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    query  text := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
+    fresh  text := format('SELECT * FROM tally._rows(NULL::%s, %L)', r.relation, query);
+    scope  text := format('t.bucket >= %L::timestamptz AND t.bucket < %L::timestamptz', since, until);
+    result jsonb;
+    empty  boolean;
+BEGIN
+    -- Hashing hundreds of thousands of groups is maintenance, and gets the memory of maintenance.
+    IF pg_size_bytes(current_setting('maintenance_work_mem')) > pg_size_bytes(current_setting('work_mem')) THEN
+        PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
+    END IF;
+    SELECT NOT (x ->> 'any')::boolean INTO empty
+      FROM tally.run_as(r.owner, r.search_path, format('SELECT EXISTS (SELECT FROM %s t WHERE %s) AS any', r.relation, scope)) x;
+    SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, CASE
+        WHEN empty THEN format('WITH _inserted AS (INSERT INTO %s (%s) %s RETURNING 1) SELECT pg_catalog.count(*) AS inserted, 0 AS updated, 0 AS deleted FROM _inserted',
+                               r.relation, tally._columns_sql(r.id, '%I'), fresh)
+        ELSE tally._apply_query(r.id, fresh, scope) END) x;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._apply_range(tally.rollups, timestamptz, timestamptz) IS 'Recomputes all buckets of [since, until) of a rollup, as its owner; counts of rows written.';

@@ -1,0 +1,154 @@
+-- Owns: making (and dropping) what a rollup consists of: catalogue rows, table, live view, statistics, capture.
+
+CREATE FUNCTION tally._build_rollup(made tally.rollups, wanted jsonb, target text, rule text, with_data boolean) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item    record;
+    kind    record;
+    columns text := 'bucket timestamptz NOT NULL';
+    never_null boolean;
+    dims    tally.dimensions[] := '{}';
+    nums    tally.measures[] := '{}';
+BEGIN
+    made.id := nextval(pg_get_serial_sequence('tally.rollups', 'id'));
+    made.owner := current_user::regrole;
+    made.created_at := now();
+    FOR item IN SELECT d.d ->> 'name' AS name, d.d ->> 'expression' AS expression, d.n FROM jsonb_array_elements(wanted -> 'dimensions') WITH ORDINALITY d(d, n) LOOP
+        SELECT * INTO kind FROM tally._analyse(item.expression, made.source, target, made.search_path, 'dimension', item.name);
+        IF kind.has_aggregate THEN
+            RAISE EXCEPTION USING ERRCODE = 'grouping_error',
+                MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', item.name, item.expression),
+                HINT = format('Give it as a measure: measures => ''{"%s": "%s"}''.', item.name, item.expression);
+        END IF;
+        SELECT a.attnotnull INTO never_null FROM pg_attribute a
+         WHERE a.attrelid = made.source AND quote_ident(a.attname) = item.expression AND a.attnum > 0;
+        dims := dims || ROW(made.id, item.n, item.name, item.expression,
+            tally._dimension_sql(CASE kind.type WHEN 'text' THEN item.expression ELSE format('(%s)::text', item.expression) END, COALESCE(never_null, false)))::tally.dimensions;
+        columns := columns || format(', %I text NOT NULL', item.name);
+    END LOOP;
+    FOR item IN SELECT m.m ->> 'name' AS name, m.m ->> 'expression' AS expression, m.m ->> 'type' AS type, m.m ->> 'merge' AS merge, m.n FROM jsonb_array_elements(wanted -> 'measures') WITH ORDINALITY m(m, n) LOOP
+        IF item.type IS NULL THEN
+            SELECT * INTO kind FROM tally._analyse(item.expression, made.source, target, made.search_path, 'measure', item.name);
+            item.type := kind.type;
+            item.merge := tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, item.name, item.expression);
+        END IF;
+        nums := nums || ROW(made.id, item.n, item.name, item.expression, item.type, item.merge)::tally.measures;
+        columns := columns || format(', %I %s', item.name, item.type);
+    END LOOP;
+    IF made.filter IS NOT NULL THEN
+        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made.source, target, made.search_path, 'where of rollup', made.name);
+    END IF;
+    PERFORM tally._unique_names(made.name, dims, nums);
+
+    EXECUTE format('CREATE TABLE %I.%I (%s, PRIMARY KEY (bucket%s)) WITH (fillfactor = 90)', target, made.name, columns,
+        (SELECT string_agg(format(', %I', d.name), '' ORDER BY d.ordinal) FROM unnest(dims) d));
+    made.relation := to_regclass(format('%I.%I', target, made.name));
+    -- The view needs the catalogue to make its text, and the catalogue the view to name it: the table stands in first.
+    made.live_view := made.relation;
+    INSERT INTO tally.rollups SELECT made.*;
+    INSERT INTO tally.dimensions SELECT * FROM unnest(dims);
+    INSERT INTO tally.measures SELECT * FROM unnest(nums);
+
+    PERFORM set_config('search_path', made.search_path, true);
+    EXECUTE format('CREATE VIEW %I.%I AS %s', target, made.name || '_live', tally._live_query(made.id));
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    made.live_view := to_regclass(format('%I.%I', target, made.name || '_live'));
+    UPDATE tally.rollups r SET live_view = made.live_view WHERE r.id = made.id;
+    PERFORM tally._comment_rollup(made.id);
+    PERFORM tally._add_statistics(made.id, target);
+
+    -- Capture before the mark on history: from here on every writer marks, and what came before is in the range.
+    PERFORM tally._attach_capture(made.source);
+    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (made.id, '-infinity', 'infinity', 'history');
+    PERFORM tally._sync_jobs();
+    PERFORM tally._advise_index(made);
+    IF with_data THEN
+        PERFORM tally.refresh(made.name);
+    ELSE
+        RAISE NOTICE USING MESSAGE = format('rollup %L is defined; its history is not computed yet', made.name),
+            DETAIL = format('%s is exact already.', made.live_view),
+            HINT = format('CALL tally.backfill(%L);', made.name);
+    END IF;
+    RETURN made.relation;
+END $$;
+COMMENT ON FUNCTION tally._build_rollup(tally.rollups, jsonb, text, text, boolean) IS 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
+
+CREATE FUNCTION tally._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    twice text;
+BEGIN
+    SELECT n.name INTO twice FROM (SELECT 'bucket' AS name UNION ALL SELECT d.name FROM unnest(dims) d UNION ALL SELECT m.name FROM unnest(nums) m) n
+     GROUP BY n.name HAVING count(*) > 1 LIMIT 1;
+    IF twice IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_column',
+            MESSAGE = format('rollup %L would have the column %L twice', label, twice),
+            DETAIL = 'Its columns are bucket, the dimensions and the measures.',
+            HINT = format('Name an expression otherwise, for example dimensions => ''[{"%s_name": "%s"}]''.', twice, twice);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._unique_names(text, tally.dimensions[], tally.measures[]) IS 'An error where two columns of a rollup in the making have one name.';
+
+CREATE FUNCTION tally._comment_rollup(rollup_id int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r    tally.rollups;
+    item record;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    FOR item IN SELECT 'TABLE' AS kind, r.relation AS target, 'as of its last refresh' AS state
+                UNION ALL SELECT 'VIEW', r.live_view, 'exact at every moment' LOOP
+        EXECUTE format('COMMENT ON %s %s IS %L', item.kind, item.target,
+            format('%sRollup of %s per %s (%s), %s. Managed by pg_tally: do not write to it.', r.description || E'\n', r.source, r.bucket, r.zone, item.state));
+    END LOOP;
+    FOR item IN SELECT x.relation, c.name, c.words FROM (VALUES (r.relation), (r.live_view)) x(relation)
+                 CROSS JOIN LATERAL (
+                    SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words
+                    UNION ALL SELECT d.name, format('Dimension: %s; ''(none)'' where that is NULL.', d.given) FROM tally.dimensions d WHERE d.rollup_id = r.id
+                    UNION ALL SELECT m.name, format('Measure: %s. Merge with %s.', m.expression, format(m.merge, m.name)) FROM tally.measures m WHERE m.rollup_id = r.id) c LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', item.relation, item.name, item.words);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._comment_rollup(int) IS 'COMMENTs on a rollup''s table, live view and their columns, from the definition.';
+
+CREATE FUNCTION tally._add_statistics(rollup_id int, target text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r     tally.rollups;
+    terms text;
+    statement text;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- Without them date_bin() is estimated at as many groups as rows, and nothing hashes or goes parallel. Eight terms
+    -- are the most that PostgreSQL takes.
+    SELECT string_agg(format('(%s)', t.term), ', ' ORDER BY t.place) INTO terms FROM (
+        SELECT 0 AS place, tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), tally._instant_sql(r.time_column, r.time_type, r.zone)) AS term
+        UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id ORDER BY d.ordinal LIMIT 7)) t;
+    statement := format('CREATE STATISTICS %I.%I %sON %s FROM %s', target, r.name || '_tally_groups',
+                        CASE WHEN EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id) THEN '(ndistinct) ' ELSE '' END, terms, r.source);
+    PERFORM set_config('search_path', r.search_path, true);
+    EXECUTE statement;
+    EXECUTE format('COMMENT ON STATISTICS %I.%I IS %L', target, r.name || '_tally_groups', 'How many groups the rollup ' || r.name || ' has, so that the planner can hash them.');
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: only the owner of %s can make them', r.name, r.source),
+        DETAIL = 'Without them wide refreshes are planned with sorts instead of hashing.', HINT = statement || ';';
+END $$;
+COMMENT ON FUNCTION tally._add_statistics(int, text) IS 'Extended statistics on a definition''s groups, where the role may make them.';
+
+CREATE FUNCTION tally._time_index(source regclass, time_column text) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+                    WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'brin')
+                      AND i.indkey[0] = (SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = source AND a.attname = time_column))
+$$;
+COMMENT ON FUNCTION tally._time_index(regclass, text) IS 'Whether an index of the source leads with the time column, so that a bucket can be read without a scan of all.';
+
+CREATE FUNCTION tally._advise_index(made tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT tally._time_index(made.source, made.time_column) THEN
+        RAISE NOTICE USING MESSAGE = format('no index of %s leads with %I, so each refresh of rollup %L scans it all', made.source, made.time_column, made.name),
+            HINT = format('CREATE INDEX ON %s USING brin (%I);  -- or btree, where rows do not arrive in order of time', made.source, made.time_column);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._advise_index(tally.rollups) IS 'A NOTICE with the statement to run where the source''s time column has no index.';

@@ -1,0 +1,139 @@
+-- Owns: create_rollup: from what a person writes to table, live view, statistics, capture and a mark on all history.
+
+CREATE FUNCTION tally.create_rollup(
+    name        text,
+    source      regclass,
+    time_column text DEFAULT NULL,
+    bucket      interval DEFAULT '1 hour',
+    dimensions  jsonb DEFAULT NULL,
+    measures    jsonb DEFAULT NULL,
+    "where"     text DEFAULT NULL,
+    schedule    text DEFAULT '*/5 * * * *',
+    zone        text DEFAULT 'UTC',
+    description text DEFAULT NULL,
+    with_data   boolean DEFAULT false,
+    search_path text DEFAULT pg_catalog.current_setting('search_path')
+) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    target  text;       -- schema of the rollup
+    label   text;       -- name without the schema
+    parts   text[] := parse_ident(name);
+    rule    text := tally._bucket_rule(bucket, zone);
+    made    tally.rollups;
+    parent  tally.rollups;
+    old     tally.rollups;
+    wanted  jsonb;
+BEGIN
+    label := parts[array_upper(parts, 1)];
+    PERFORM set_config('search_path', search_path, true);
+    target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF target IS NULL OR to_regnamespace(quote_ident(target)) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name',
+            MESSAGE = format('rollup %L needs a schema to live in, got %s', label, COALESCE(quote_literal(target), 'none in the search_path')),
+            HINT = format('CREATE SCHEMA %I;', COALESCE(target, 'analytics'));
+    END IF;
+    SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
+    time_column := COALESCE(time_column, CASE WHEN parent.id IS NOT NULL THEN 'bucket' END);
+    made := jsonb_populate_record(NULL::tally.rollups, jsonb_build_object(
+        'name', label, 'bucket', bucket, 'zone', zone, 'filter', "where", 'schedule', schedule, 'description', description,
+        'search_path', search_path, 'time_column', time_column));
+    made.source := source;
+    made.source_rollup := parent.id;
+    made.time_type := tally._time_type(source, time_column, label);
+    wanted := tally._definition(made, parent, dimensions, measures);
+
+    SELECT * INTO old FROM tally.rollups r WHERE r.name = label;
+    IF old.id IS NOT NULL THEN
+        RETURN tally._same_or_error(old, made, wanted);
+    ELSIF to_regclass(format('%I.%I', target, label)) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
+            MESSAGE = format('rollup %L needs its name for a table of its own, but %I.%I exists already', label, target, label),
+            DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
+            HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
+    END IF;
+    RETURN tally._build_rollup(made, wanted, target, rule, with_data);
+END $$;
+COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text) IS
+'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width and zone; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; schedule (cron). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+
+CREATE FUNCTION tally._time_type(source regclass, time_column text, label text) RETURNS regtype
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found regtype;
+    usable text;
+BEGIN
+    SELECT a.atttypid INTO found FROM pg_attribute a
+     WHERE a.attrelid = source AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped;
+    IF found IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
+        RETURN found;
+    END IF;
+    SELECT string_agg(quote_literal(a.attname), ', ' ORDER BY a.attnum) INTO usable FROM pg_attribute a
+     WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+       AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
+    RAISE EXCEPTION USING ERRCODE = CASE WHEN found IS NULL AND time_column IS NOT NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
+        MESSAGE = format('rollup %L needs a time column of %s, got %s', label, source,
+            CASE WHEN time_column IS NULL THEN 'none' WHEN found IS NULL THEN format('%L, which does not exist', time_column)
+                 ELSE format('%L of type %s', time_column, found) END),
+        DETAIL = format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
+        HINT = COALESCE(format('SELECT tally.create_rollup(%L, %L, time_column => %s, …);', label, source::text, split_part(usable, ', ', 1)),
+                        format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source));
+END $$;
+COMMENT ON FUNCTION tally._time_type(regclass, text, text) IS 'Type of a source''s time column, or an error that lists the usable ones.';
+
+CREATE FUNCTION tally._definition(made tally.rollups, parent tally.rollups, dimensions jsonb, measures jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    dims jsonb;
+    nums jsonb;
+BEGIN
+    IF parent.id IS NOT NULL AND dimensions IS NULL THEN
+        SELECT jsonb_agg(d.name ORDER BY d.ordinal) INTO dimensions FROM tally.dimensions d WHERE d.rollup_id = parent.id;
+    END IF;
+    IF parent.id IS NOT NULL AND measures IS NULL THEN
+        -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
+        SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', m.type, 'merge', m.merge) ORDER BY m.ordinal)
+          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id;
+    ELSE
+        SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
+    END IF;
+    SELECT jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
+                                          ELSE jsonb_build_object('name', k.key, 'expression', k.value) END ORDER BY d.n, k.key)
+      INTO dims
+      FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
+      LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true;
+    IF nums IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L needs at least one measure, got none', made.name),
+            HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text, made.time_column);
+    END IF;
+    RETURN jsonb_build_object('dimensions', COALESCE(dims, '[]'), 'measures', nums);
+END $$;
+COMMENT ON FUNCTION tally._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS 'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';
+
+CREATE FUNCTION tally._same_or_error(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changes text;
+BEGIN
+    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.is, 'none')), '; ') INTO changes
+      FROM (VALUES ('source', old.source::text, made.source::text), ('time_column', old.time_column, made.time_column),
+                   ('bucket', old.bucket::text, made.bucket::text), ('zone', old.zone, made.zone), ('where', old.filter, made.filter),
+                   ('schedule', old.schedule, made.schedule),
+                   ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d WHERE d.rollup_id = old.id),
+                                  NULLIF(wanted ->> 'dimensions', '[]')),
+                   ('measures', (SELECT jsonb_object_agg(m.name, m.expression)::text FROM tally.measures m WHERE m.rollup_id = old.id),
+                                (SELECT jsonb_object_agg(e ->> 'name', e ->> 'expression')::text FROM jsonb_array_elements(wanted -> 'measures') e))) c(what, was, is)
+     WHERE c.was IS DISTINCT FROM c.is;
+    IF changes IS NULL THEN
+        RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
+        RETURN old.relation;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+        MESSAGE = format('rollup %L exists already with another definition', old.name),
+        DETAIL = format('It would change %s.', changes),
+        HINT = format('SELECT tally.drop_rollup(%L);', old.name);
+END $$;
+COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

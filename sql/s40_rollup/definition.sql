@@ -1,0 +1,117 @@
+-- Owns: a rollup's definition as SQL text. Refresh, live view and verification all compute a partition by these texts,
+-- so "equal to its definition" means one thing.
+
+CREATE FUNCTION tally._columns_sql(rollup_id int, template text, separator text DEFAULT ', ', which text DEFAULT 'all') RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(string_agg(format(template, c.name), separator ORDER BY c.place, c.ordinal), '')
+      FROM (SELECT 1 AS place, 0 AS ordinal, 'bucket' AS name WHERE which IN ('all', 'key')
+            UNION ALL SELECT 2, d.ordinal, d.name FROM tally.dimensions d WHERE d.rollup_id = $1 AND which IN ('all', 'key', 'dimensions')
+            UNION ALL SELECT 3, m.ordinal, m.name FROM tally.measures m WHERE m.rollup_id = $1 AND which IN ('all', 'measures')) c
+$$;
+COMMENT ON FUNCTION tally._columns_sql(int, text, text, text) IS
+'The rollup''s columns through a format template, joined: which is all, key (bucket and dimensions), dimensions or measures.';
+
+CREATE FUNCTION tally._dimension_sql(expression text, never_null boolean) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- A primary key holds no NULL, so "no value" has a name of its own.
+    SELECT CASE WHEN never_null THEN expression ELSE format('COALESCE(%s, ''(none)'')', expression) END
+$$;
+COMMENT ON FUNCTION tally._dimension_sql(text, boolean) IS 'SQL text of a dimension (a text expression) with NULL named ''(none)''.';
+
+CREATE FUNCTION tally._aggregates_sql(rollup_id int, OUT keys text, OUT columns text, OUT ordinals text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (SELECT string_agg(format('%s AS %I', d.expression, d.name), ', ' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = $1),
+           (SELECT string_agg(format('%s AS %I', m.expression, m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = $1),
+           (SELECT string_agg(d.ordinal::text, ', ' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = $1)
+$$;
+COMMENT ON FUNCTION tally._aggregates_sql(int) IS 'The select list of a definition: dimensions, measures, and the ordinals of the dimensions.';
+
+CREATE FUNCTION tally._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT %s AS bucket%s, %s FROM %s WHERE %s AND (%s) AND %s GROUP BY 1%s',
+        tally._bucket_start_sql(rule, instant), ', ' || a.keys, a.columns, $2,
+        tally._range_sql(r.time_column, r.time_type, r.zone, since, until), COALESCE(r.filter, 'true'), extra,
+        (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
+    FROM tally.rollups r,
+         tally._bucket_rule(r.bucket, r.zone) rule,
+         tally._instant_sql(r.time_column, r.time_type, r.zone) instant,
+         tally._aggregates_sql(r.id) a
+    WHERE r.id = $1
+$$;
+COMMENT ON FUNCTION tally._range_query(int, text, text, text, text) IS
+'The definition over all buckets of a range, as one scan and one grouping: for history and for wide changes. since, until and extra are SQL texts.';
+
+CREATE FUNCTION tally._bucket_query(rollup_id int, source text, buckets text) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT _tally.start AS bucket, _tally_rows.* FROM %s AS _tally(start) CROSS JOIN LATERAL (SELECT %s%s FROM %s WHERE %s AND (%s) %s) _tally_rows',
+        buckets, a.keys || ', ', a.columns, $2,
+        tally._range_sql(r.time_column, r.time_type, r.zone, '_tally.start', tally._bucket_end_sql(rule, '_tally.start')),
+        COALESCE(r.filter, 'true'),
+        -- Without dimensions an empty bucket would still give one row; the definition gives none.
+        COALESCE('GROUP BY ' || a.ordinals, 'HAVING pg_catalog.count(*) > 0'))
+    FROM tally.rollups r,
+         tally._bucket_rule(r.bucket, r.zone) rule,
+         tally._aggregates_sql(r.id) a
+    WHERE r.id = $1
+$$;
+COMMENT ON FUNCTION tally._bucket_query(int, text, text) IS
+'The definition over chosen buckets, one index range each: for refreshes and the live view. buckets is SQL text of a relation of one column.';
+
+CREATE FUNCTION tally._dirty_query(rollup_id int) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result text := format('SELECT d.bucket FROM tally.dirty d WHERE d.rollup_id = %s', rollup_id);
+    r      tally.rollups;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    IF r.source_rollup IS NOT NULL THEN
+        result := format('%s UNION SELECT %s FROM (%s) up(bucket)', result,
+            tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'up.bucket'), tally._dirty_query(r.source_rollup));
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._dirty_query(int) IS 'SQL text of the buckets of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
+
+CREATE FUNCTION tally._hull_query(rollup_id int) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result text := format('SELECT g.since, g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %s UNION ALL SELECT ''-infinity'', ''infinity'' FROM tally.dirty d WHERE d.rollup_id = %1$s AND d.bucket = ''-infinity''', rollup_id);
+    r      tally.rollups;
+    rule   text;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    IF r.source_rollup IS NOT NULL THEN
+        rule := tally._bucket_rule(r.bucket, r.zone);
+        result := format('%s UNION ALL SELECT %s, %s FROM (%s) up WHERE up.since < up.until', result,
+            tally._bucket_start_sql(rule, 'up.since'),
+            tally._bucket_end_sql(rule, tally._bucket_start_sql(rule, 'up.until')),
+            tally._hull_query(r.source_rollup));
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._hull_query(int) IS 'SQL text of the ranges (since, until) of a rollup that are dirty as a whole, its own and those of the rollups it stands on.';
+
+CREATE FUNCTION tally._live_query(rollup_id int) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r      tally.rollups;
+    source text;
+    hull   text := format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) _tally_hull(since, until)',
+                          tally._hull_query(rollup_id));
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    SELECT COALESCE((SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup), r.source)::text INTO source;
+    RETURN format(
+        -- Stored rows of clean buckets …
+        'SELECT %s FROM %s t WHERE NOT EXISTS (SELECT FROM (%s) d(bucket) WHERE d.bucket = t.bucket) AND NOT EXISTS (SELECT FROM %s WHERE t.bucket >= _tally_hull.since AND t.bucket < _tally_hull.until)'
+        -- … the definition for each dirty bucket …
+        ' UNION ALL %s'
+        -- … and for the range that has not been computed as a whole.
+        ' UNION ALL SELECT _tally_wide.* FROM %4$s CROSS JOIN LATERAL (%6$s) _tally_wide',
+        tally._columns_sql(rollup_id, 't.%I'), r.relation, tally._dirty_query(rollup_id), hull,
+        tally._bucket_query(rollup_id, source,
+            format('(SELECT DISTINCT d.bucket FROM (%s) d(bucket) WHERE d.bucket > ''-infinity'' AND NOT EXISTS (SELECT FROM %s WHERE d.bucket >= _tally_hull.since AND d.bucket < _tally_hull.until))',
+                   tally._dirty_query(rollup_id), hull)),
+        tally._range_query(rollup_id, source, '_tally_hull.since', '_tally_hull.until'));
+END $$;
+COMMENT ON FUNCTION tally._live_query(int) IS 'SQL text of the live view: exact at every moment, in one snapshot, whatever has been refreshed.';

@@ -1,0 +1,65 @@
+-- Owns: drop_rollup, and finding a rollup by its name.
+
+CREATE FUNCTION tally._rollup(name text) RETURNS tally.rollups
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    found_ tally.rollups;
+    label  text := (parse_ident(name))[array_upper(parse_ident(name), 1)];
+    known  text;
+BEGIN
+    SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
+    IF found_.id IS NULL THEN
+        SELECT string_agg(quote_literal(r.name), ', ' ORDER BY r.name) INTO known FROM tally.rollups r;
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('rollup %L does not exist', label),
+            DETAIL = COALESCE('Known to this role: ' || known || '.', 'This role knows of no rollup yet.'),
+            HINT = 'SELECT name, source FROM tally.rollups;';
+    END IF;
+    RETURN found_;
+END $$;
+COMMENT ON FUNCTION tally._rollup(text) IS 'The rollup of a name, or an error that lists the known ones.';
+
+CREATE FUNCTION tally.drop_rollup(name text, "cascade" boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r     tally.rollups := tally._rollup(name);
+    above text;
+    child text;
+BEGIN
+    SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.id) INTO above FROM tally.rollups c WHERE c.source_rollup = r.id;
+    IF above IS NOT NULL AND NOT "cascade" THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = format('rollup %L cannot be dropped: other rollups stand on it', r.name),
+            DETAIL = format('Those are %s.', above),
+            HINT = format('SELECT tally.drop_rollup(%L, "cascade" => true);', r.name);
+    END IF;
+    FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id DESC LOOP
+        PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
+    END LOOP;
+    PERFORM tally._drop_metrics_of(r.id);
+    DELETE FROM tally.rollups x WHERE x.id = r.id;
+    PERFORM tally._forget_marks(r.id);
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
+        PERFORM tally._attach_capture(r.source);
+    END IF;
+    EXECUTE (SELECT format('DROP STATISTICS IF EXISTS %I.%I', n.nspname, r.name || '_tally_groups')
+               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation);
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
+        EXECUTE format('DROP VIEW %s', r.live_view);
+    END IF;
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
+        EXECUTE format('DROP TABLE %s', r.relation);
+    END IF;
+    PERFORM tally._sync_jobs();
+END $$;
+COMMENT ON FUNCTION tally.drop_rollup(text, boolean) IS
+'Drops a rollup: its table, views, metrics, statistics and marks, and the triggers of its source where no other rollup needs them. Source rows stay. With "cascade", also the rollups that stand on it.';
+
+CREATE FUNCTION tally._forget_marks(rollup_id int) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    -- Only for a rollup that is gone, so that nobody can unmark a living one.
+    DELETE FROM tally.dirty d WHERE d.rollup_id = $1 AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = $1);
+    DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = $1);
+$$;
+COMMENT ON FUNCTION tally._forget_marks(int) IS 'Removes the marks of a rollup that has been dropped.';

@@ -1,0 +1,85 @@
+-- Owns: what a measure is, found out by PostgreSQL's own analysis of it, and how each merges.
+
+CREATE FUNCTION tally._analyse(expression text, source regclass, schema_name text, path text, kind text, label text)
+RETURNS TABLE (type text, aggregate oid, has_distinct boolean, has_aggregate boolean)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    probe   text := format('%I._tally_probe', schema_name);
+    -- A regclass prints by the search_path in force, so the name is made before the maker's path is.
+    origin  text := source::text;
+    tree    text;
+    sqlstate_ text; message_ text; detail_ text; volatile_ text;
+BEGIN
+    -- A view is the one thing that has PostgreSQL parse an expression and keep the tree without running it.
+    BEGIN
+        PERFORM set_config('search_path', path, true);
+        EXECUTE format('CREATE VIEW %s AS SELECT %s AS probe FROM %s', probe, expression, origin);
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS sqlstate_ = RETURNED_SQLSTATE, message_ = MESSAGE_TEXT, detail_ = PG_EXCEPTION_DETAIL;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+        RAISE EXCEPTION USING ERRCODE = sqlstate_,
+            MESSAGE = format('%s %L: %s', kind, label, message_),
+            DETAIL = format('The expression is %s, over %s.%s', expression, origin, COALESCE(NULLIF(' ' || detail_, ' '), '')),
+            HINT = format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', origin);
+    END;
+    SELECT r.ev_action::text, format_type(a.atttypid, a.atttypmod) INTO tree, type
+      FROM pg_rewrite r JOIN pg_attribute a ON a.attrelid = r.ev_class AND a.attnum = 1
+     WHERE r.ev_class = probe::regclass;
+    EXECUTE 'DROP VIEW ' || probe;
+    aggregate := (regexp_match(tree, ':targetList \({TARGETENTRY :expr {AGGREF :aggfnoid (\d+)'))[1]::oid;
+    has_aggregate := tree ~ '{AGGREF ';
+    has_distinct := tree ~ ':aggdistinct \(';
+    SELECT p.oid::regprocedure::text INTO volatile_
+      FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') f JOIN pg_proc p ON p.oid = f[1]::oid
+     WHERE p.provolatile = 'v' LIMIT 1;
+    IF volatile_ IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_object_definition',
+            MESSAGE = format('%s %L calls %s, expected an expression that gives the same answer every time', kind, label, volatile_),
+            DETAIL = 'A rollup equals its definition only if computing it again gives the same rows.',
+            HINT = 'Store what the function gives in a column of the source, and use the column.';
+    END IF;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION tally._analyse(text, regclass, text, text, text, text) IS
+'What PostgreSQL makes of an expression over a source: its type, and the aggregate it is (null where its outermost node is none). Errors name the kind and label of what was asked.';
+
+CREATE FUNCTION tally._merge_of(aggregate oid, type text, has_distinct boolean, label text, expression text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    name text; schema_name text; advice text;
+BEGIN
+    SELECT p.proname, n.nspname INTO name, schema_name
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = aggregate;
+    IF aggregate IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('measure %L must be one aggregate, got %s', label, expression),
+            DETAIL = 'A measure is stored per bucket and merged later, so it must be an aggregate by itself: count, sum, min, max, tally.tdigest, tally.hll and the like, with an optional FILTER.',
+            HINT = format('Measure the parts and compute with them in a metric: SELECT tally.create_metric(%L, …, ''<expression over measures>'');', label);
+    END IF;
+    IF has_distinct THEN
+        advice := format('"%s": "tally.hll(<column>)"', label);
+    ELSIF schema_name = 'pg_catalog' AND name = 'count' THEN
+        RETURN 'pg_catalog.sum(%1$I)::bigint';
+    ELSIF schema_name = 'pg_catalog' AND name = 'sum' THEN
+        RETURN format('pg_catalog.sum(%%1$I)::%s', type);
+    ELSIF schema_name = 'pg_catalog' AND name IN ('min', 'max', 'bool_and', 'bool_or', 'every', 'bit_and', 'bit_or', 'bit_xor') THEN
+        RETURN format('pg_catalog.%I(%%1$I)', name);
+    ELSIF EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                   WHERE n.nspname = 'tally' AND p.proname = 'rollup' AND p.prokind = 'a'
+                     AND p.pronargs = 1 AND p.proargtypes[0] = to_regtype(type) AND p.prorettype = to_regtype(type)) THEN
+        RETURN 'tally.rollup(%1$I)';
+    ELSIF name IN ('avg', 'stddev', 'stddev_pop', 'stddev_samp', 'variance', 'var_pop', 'var_samp') THEN
+        advice := CASE name WHEN 'avg' THEN format('"%1$s_sum": "sum(<column>)", "%1$s_count": "count(<column>)"', label)
+                            ELSE format('"%s": "tally.stats(<column>)"', label) END;
+    ELSIF name LIKE 'percentile%' OR name = 'mode' THEN
+        advice := format('"%s": "tally.tdigest(<column>)"', label);
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+        MESSAGE = format('measure %L cannot be merged: no way is known to merge %s%s', label, aggregate::regproc, CASE WHEN has_distinct THEN ' over distinct values' ELSE '' END),
+        DETAIL = format('Got %s. Measures of several buckets are merged into one, so a measure must be an aggregate that merges: count, sum, min, max, bool_and, bool_or, or one with tally.rollup().', expression),
+        HINT = COALESCE('Use measures => ''{' || advice || '}'' and compute with them in a metric.',
+                        'SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND proname = ''rollup'';');
+END $$;
+COMMENT ON FUNCTION tally._merge_of(oid, text, boolean, text, text) IS
+'The aggregate that merges stored values of a measure, as a format with the column as %1$I; an error that names the alternative where there is none.';

@@ -1,0 +1,241 @@
+-- Owns: refresh: lock, take marks, recompute in an equal or later snapshot, write what differs, log.
+--
+-- Why this is exact: a mark becomes visible exactly when its rows do, because both are of one transaction. Marks that
+-- this refresh can see are deleted first; the recomputation runs in the same snapshot or a later one, so it sees at
+-- least the rows behind them. A mark that commits in between stays for the next run. If anything fails, the deletion
+-- of the marks is undone with the rest.
+
+CREATE FUNCTION tally._lock(rollup_id int, wait boolean) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- 1952541804 spells 'tall' in ASCII: the class of pg_tally's advisory locks.
+    IF wait THEN
+        PERFORM pg_advisory_xact_lock(1952541804, rollup_id);
+        RETURN true;
+    END IF;
+    RETURN pg_try_advisory_xact_lock(1952541804, rollup_id);
+END $$;
+COMMENT ON FUNCTION tally._lock(int, boolean) IS 'The lock of one rollup''s refresh, to the end of the transaction; false where another session has it and wait is false.';
+
+CREATE FUNCTION tally._take_buckets(rollup_id int, most int) RETURNS timestamptz[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    -- Newest first, so that a long queue does not keep the present waiting.
+    WITH chosen AS (
+        SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 AND d.bucket > '-infinity' ORDER BY d.bucket DESC LIMIT most
+    ), taken AS (
+        DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING d.bucket
+    )
+    SELECT array_agg(DISTINCT t.bucket ORDER BY t.bucket) FROM taken t
+$$;
+COMMENT ON FUNCTION tally._take_buckets(int, int) IS 'Deletes the visible marks of up to so many buckets and returns those buckets; null when there are none.';
+
+CREATE FUNCTION tally._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule    text := tally._bucket_rule(r.bucket, r.zone);
+    instant text := tally._instant_sql(r.time_column, r.time_type, r.zone);
+    stored  jsonb;
+    raw     jsonb;
+BEGIN
+    SELECT x INTO stored FROM tally.run_as(r.owner, r.search_path, format('SELECT pg_catalog.min(bucket) AS lo, pg_catalog.max(bucket) AS hi FROM %s', r.relation)) x;
+    SELECT x INTO raw FROM tally.run_as(r.owner, r.search_path, format(
+        'SELECT (SELECT %1$s FROM %2$s WHERE %3$I > ''-infinity'' ORDER BY %3$I LIMIT 1) AS lo, (SELECT %1$s FROM %2$s WHERE %3$I < ''infinity'' ORDER BY %3$I DESC LIMIT 1) AS hi',
+        instant, r.source, r.time_column)) x;
+    SELECT tally._bucket_start(rule, LEAST((stored ->> 'lo')::timestamptz, (raw ->> 'lo')::timestamptz)),
+           tally._bucket_end(rule, tally._bucket_start(rule, GREATEST((stored ->> 'hi')::timestamptz, (raw ->> 'hi')::timestamptz)))
+      INTO since, until;
+END $$;
+COMMENT ON FUNCTION tally._extent(tally.rollups) IS 'The range of buckets that source or stored rows have; nulls where there is no row.';
+
+CREATE FUNCTION tally._take_range(r tally.rollups, most_rows bigint, OUT since timestamptz, OUT until timestamptz)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    marked record;
+    extent record;
+    rule   text := tally._bucket_rule(r.bucket, r.zone);
+    rows_  float8;
+    width  interval;
+BEGIN
+    -- A trigger that lost its column leaves a mark at -infinity: all of the rollup is in doubt.
+    WITH lost AS (DELETE FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = '-infinity' RETURNING 1)
+    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
+    SELECT r.id, '-infinity', 'infinity', format('the source has lost column %s', r.time_column) WHERE EXISTS (SELECT FROM lost);
+    SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id ORDER BY g.until DESC, g.id LIMIT 1;
+    IF marked.id IS NULL THEN RETURN; END IF;
+
+    SELECT * INTO extent FROM tally._extent(r);
+    since := GREATEST(marked.since, extent.since);
+    until := LEAST(marked.until, extent.until);
+    IF extent.since IS NULL OR since >= until THEN
+        -- Nothing lies there, neither stored nor in the source.
+        DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
+        since := marked.since;
+        until := marked.since;
+        RETURN;
+    END IF;
+    IF most_rows IS NOT NULL AND tally._time_index(r.source, r.time_column) THEN
+        SELECT GREATEST(sum(c.reltuples), 0) INTO rows_ FROM pg_partition_tree(r.source) t RIGHT JOIN pg_class c ON c.oid = COALESCE(t.relid, r.source)
+         WHERE c.oid = t.relid OR c.oid = r.source;
+        IF rows_ > most_rows THEN
+            -- The share of the extent that holds about most_rows rows, newest first.
+            width := (extent.until - extent.since) * (most_rows / rows_);
+            since := GREATEST(since, tally._bucket_start(rule, until - width));
+            IF since >= until THEN since := GREATEST(marked.since, extent.since, tally._bucket_start(rule, until - interval '1 microsecond')); END IF;
+        END IF;
+    END IF;
+    IF since <= GREATEST(marked.since, extent.since) THEN
+        DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
+    ELSE
+        UPDATE tally.dirty_ranges g SET until = _take_range.since WHERE g.id = marked.id;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._take_range(tally.rollups, bigint) IS
+'Takes a range mark, or its newest part of about so many source rows, and returns the buckets'' range to recompute; nulls when there is none, an empty range when nothing lies there.';
+
+CREATE FUNCTION tally._analyse_source(r tally.rollups) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Statistics on expressions are empty until the next ANALYZE, and the first build is when they matter most.
+    IF EXISTS (SELECT FROM pg_statistic_ext s LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
+                WHERE s.stxrelid = r.source AND s.stxname = r.name || '_tally_groups' AND d.stxoid IS NULL) THEN
+        PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._analyse_source(tally.rollups) IS 'ANALYZE of the source where the rollup''s own statistics have never been filled.';
+
+CREATE FUNCTION tally._log_run(run tally.runs, wrote jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    run.id := nextval(pg_get_serial_sequence('tally.runs', 'id'));
+    run.buckets := COALESCE(run.buckets, 0);
+    run.inserted := COALESCE((wrote ->> 'inserted')::bigint, 0);
+    run.updated := COALESCE((wrote ->> 'updated')::bigint, 0);
+    run.deleted := COALESCE((wrote ->> 'deleted')::bigint, 0);
+    run.duration_ms := extract(epoch FROM clock_timestamp() - run.started_at) * 1000;
+    INSERT INTO tally.runs SELECT run.*;
+END $$;
+COMMENT ON FUNCTION tally._log_run(tally.runs, jsonb) IS 'Adds a unit of work to the run log; wrote holds the counts.';
+
+CREATE FUNCTION tally._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r     tally.rollups;
+    run   tally.runs;
+    list  timestamptz[];
+    part  record;
+    added jsonb;
+BEGIN
+    more := false;
+    buckets := 0;
+    wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
+    IF NOT tally._due(rollup_id) THEN RETURN; END IF;
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    run.rollup_id := rollup_id;
+    PERFORM tally._capture_forget();
+    run.started_at := clock_timestamp();
+    list := tally._take_buckets(rollup_id, most_buckets);
+    IF list IS NOT NULL THEN
+        run.buckets := cardinality(list);
+        buckets := cardinality(list);
+        wrote := tally._apply_buckets(r, list);
+        PERFORM tally._log_run(run, wrote);
+    END IF;
+    run.started_at := clock_timestamp();
+    SELECT * INTO part FROM tally._take_range(r, most_rows);
+    IF part.since < part.until THEN
+        run.buckets := 0;
+        run.since := part.since;
+        run.until := part.until;
+        PERFORM tally._analyse_source(r);
+        added := tally._apply_range(r, part.since, part.until);
+        PERFORM tally._log_run(run, added);
+        SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;
+    END IF;
+    more := EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) OR cardinality(list) >= most_buckets;
+END $$;
+COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint) IS
+'One unit of refresh, in the caller''s transaction and under the lock it holds: marked buckets (up to most_buckets, null for all), then a marked range (of about most_rows source rows, null for all of it). more: a further unit has work.';
+
+CREATE FUNCTION tally._due(rollup_id int) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = $1) OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1)
+$$;
+COMMENT ON FUNCTION tally._due(int) IS 'Whether a rollup has marks.';
+
+CREATE FUNCTION tally._chain(rollup_id int) RETURNS int[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE up AS (
+        SELECT r.id, r.source_rollup FROM tally.rollups r WHERE r.id = $1
+        UNION SELECT p.id, p.source_rollup FROM up JOIN tally.rollups p ON p.id = up.source_rollup
+    )
+    -- A rollup is always made after those it stands on, so numbers are also the order of work and of locks.
+    SELECT array_agg(up.id ORDER BY up.id) FROM up
+$$;
+COMMENT ON FUNCTION tally._chain(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
+
+CREATE FUNCTION tally._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint, OUT more boolean, OUT buckets bigint, OUT wrote jsonb, OUT error text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    run tally.runs;
+BEGIN
+    more := false;
+    buckets := 0;
+    IF NOT tally._due(rollup_id) OR NOT tally._lock(rollup_id, wait) THEN RETURN; END IF;
+    run.rollup_id := rollup_id;
+    run.started_at := clock_timestamp();
+    BEGIN
+        SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote FROM tally._refresh_unit(rollup_id, most_buckets, most_rows) u;
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS run.sqlstate = RETURNED_SQLSTATE, run.message = MESSAGE_TEXT, run.detail = PG_EXCEPTION_DETAIL,
+                                run.hint = PG_EXCEPTION_HINT, run.context = PG_EXCEPTION_CONTEXT;
+        run.hint := COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', (SELECT r.name FROM tally.rollups r WHERE r.id = rollup_id)));
+        PERFORM tally._log_run(run, NULL);
+        more := false;
+        error := format('%s: %s', run.sqlstate, run.message);
+    END;
+END $$;
+COMMENT ON FUNCTION tally._refresh_caught(int, boolean, int, bigint) IS
+'A unit of refresh whose failure is logged instead of raised, so that one broken rollup stops no other. Does nothing where another session refreshes the rollup, unless it is told to wait.';
+
+CREATE FUNCTION tally.refresh(name text DEFAULT NULL)
+RETURNS TABLE (rollup text, buckets bigint, inserted bigint, updated bigint, deleted bigint, duration_ms float8, error text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    one   tally.rollups;
+    chain int[];
+    unit  record;
+    began timestamptz;
+BEGIN
+    IF name IS NOT NULL THEN
+        one := tally._rollup(name);
+        chain := tally._chain(one.id);
+    ELSE
+        SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r;
+    END IF;
+    FOR one IN SELECT r.* FROM tally.rollups r WHERE r.id = ANY (chain) ORDER BY r.id LOOP
+        began := clock_timestamp();
+        rollup := one.name;
+        buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
+        PERFORM tally._lock(one.id, true);
+        LOOP
+            IF name IS NOT NULL THEN
+                SELECT u.*, NULL AS error INTO unit FROM tally._refresh_unit(one.id, NULL, NULL) u;
+            ELSE
+                SELECT * INTO unit FROM tally._refresh_caught(one.id, true, NULL, NULL);
+            END IF;
+            buckets := buckets + unit.buckets;
+            inserted := inserted + COALESCE((unit.wrote ->> 'inserted')::bigint, 0);
+            updated := updated + COALESCE((unit.wrote ->> 'updated')::bigint, 0);
+            deleted := deleted + COALESCE((unit.wrote ->> 'deleted')::bigint, 0);
+            error := COALESCE(error, unit.error);
+            EXIT WHEN NOT unit.more;
+        END LOOP;
+        duration_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally.refresh(text) IS
+'Brings a rollup, and those it stands on, to its definition: recomputes dirty buckets and ranges in one transaction and writes only rows that differ. Without a name all rollups, where a failing one is reported in error and stops no other. Returns what was done per rollup.';

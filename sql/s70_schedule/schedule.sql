@@ -1,0 +1,98 @@
+-- Owns: the clock: pg_cron jobs, one per schedule of rollups, one for evaluation, one for upkeep.
+
+CREATE TABLE tally.jobs (
+    name     text PRIMARY KEY,
+    schedule text NOT NULL,
+    command  text NOT NULL
+);
+COMMENT ON TABLE tally.jobs IS 'Jobs that tally.start() has scheduled; empty while stopped.';
+COMMENT ON COLUMN tally.jobs.name IS 'Name of the pg_cron job: what it does.';
+COMMENT ON COLUMN tally.jobs.schedule IS 'Cron schedule.';
+COMMENT ON COLUMN tally.jobs.command IS 'The one statement it runs.';
+
+CREATE FUNCTION tally._wanted_jobs(evaluate text) RETURNS SETOF tally.jobs
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- One statement per job: pg_cron 1.4 logs a job of several as succeeded before it has ended.
+    SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
+      FROM (SELECT DISTINCT schedule FROM tally.rollups WHERE schedule IS NOT NULL) r
+    UNION ALL SELECT 'tally evaluate', evaluate, 'SELECT tally.evaluate()'
+    UNION ALL SELECT 'tally maintain', '17 3 * * *', 'SELECT tally.maintain()'
+$$;
+COMMENT ON FUNCTION tally._wanted_jobs(text) IS 'The jobs that the present definitions call for; evaluate is the schedule of evaluation.';
+
+CREATE FUNCTION tally._has_cron() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron')
+$$;
+COMMENT ON FUNCTION tally._has_cron() IS 'Whether pg_cron is in this database.';
+
+CREATE FUNCTION tally._crontab(evaluate text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format('%s psql -X -q -d %s -c %s  # %s', j.schedule, current_database(), '"' || j.command || '"', j.name), E'\n' ORDER BY j.name)
+      FROM tally._wanted_jobs(evaluate) j
+$$;
+COMMENT ON FUNCTION tally._crontab(text) IS 'The jobs as crontab lines, for a machine without pg_cron.';
+
+CREATE FUNCTION tally.start(evaluate text DEFAULT '* * * * *') RETURNS SETOF tally.jobs
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    IF NOT tally._has_cron() THEN
+        RAISE NOTICE USING MESSAGE = 'pg_cron is not in this database, so nothing is scheduled',
+            DETAIL = E'These crontab lines do the same from outside:\n' || tally._crontab(evaluate),
+            HINT = CASE WHEN EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = 'pg_cron')
+                        THEN 'CREATE EXTENSION pg_cron; SELECT tally.start();'
+                        ELSE 'Install pg_cron, add it to shared_preload_libraries, then: CREATE EXTENSION pg_cron; SELECT tally.start();' END;
+        RETURN;
+    END IF;
+    DELETE FROM tally.jobs;
+    INSERT INTO tally.jobs SELECT * FROM tally._wanted_jobs(evaluate);
+    PERFORM cron.schedule(j.name, j.schedule, j.command) FROM tally.jobs j;
+    PERFORM cron.unschedule(c.jobid) FROM cron.job c
+      WHERE c.jobname LIKE 'tally %' AND c.jobname NOT IN (SELECT j.name FROM tally.jobs j) AND c.username = current_user;
+    RETURN QUERY SELECT * FROM tally.jobs ORDER BY name;
+END $$;
+COMMENT ON FUNCTION tally.start(text) IS
+'Schedules the pg_cron jobs: one refresh per schedule that rollups name, the evaluation of thresholds (evaluate: its schedule) and upkeep. Jobs follow when rollups come and go. Without pg_cron it prints the crontab lines to use instead.';
+
+CREATE FUNCTION tally.stop() RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM tally.jobs;
+    IF tally._has_cron() THEN
+        RETURN QUERY SELECT c.jobname FROM cron.job c, LATERAL cron.unschedule(c.jobid) gone
+                      WHERE c.jobname LIKE 'tally %' AND c.username = current_user AND gone;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally.stop() IS 'Unschedules the jobs of tally.start() and returns their names. Capture goes on: marks wait for the next refresh.';
+
+CREATE FUNCTION tally._sync_jobs() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    evaluate text;
+BEGIN
+    SELECT j.schedule INTO evaluate FROM tally.jobs j WHERE j.name = 'tally evaluate';
+    IF evaluate IS NOT NULL AND EXISTS (SELECT j.name, j.schedule FROM tally._wanted_jobs(evaluate) j EXCEPT SELECT j.name, j.schedule FROM tally.jobs j
+                                        UNION ALL (SELECT j.name, j.schedule FROM tally.jobs j EXCEPT SELECT j.name, j.schedule FROM tally._wanted_jobs(evaluate) j)) THEN
+        IF has_table_privilege('tally.jobs', 'INSERT') THEN
+            PERFORM tally.start(evaluate);
+        ELSE
+            RAISE NOTICE USING MESSAGE = 'the schedules of rollups have changed, and this role may not change the jobs', HINT = 'SELECT tally.start();';
+        END IF;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._sync_jobs() IS 'Has the jobs follow the rollups'' schedules while started.';
+
+CREATE FUNCTION tally.maintain(keep interval DEFAULT '14 days') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM tally.runs r WHERE r.started_at < now() - keep
+       AND r.id NOT IN (SELECT max(l.id) FROM tally.runs l GROUP BY l.rollup_id);
+    IF tally._has_cron() THEN
+        -- pg_cron never purges its own log; ours are the jobs named so.
+        DELETE FROM cron.job_run_details d WHERE d.end_time < now() - keep
+           AND d.jobid IN (SELECT c.jobid FROM cron.job c WHERE c.jobname LIKE 'tally %');
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally.maintain(interval) IS 'Upkeep, once a day: removes entries of the run log, and of pg_cron''s log of our jobs, that are older than keep.';
+REVOKE ALL ON FUNCTION tally.start(text), tally.stop(), tally.maintain(interval) FROM PUBLIC;

@@ -3,30 +3,32 @@
 -- What makes it once: (threshold, tick) is the key of the evaluation, written in the transaction that moves states and
 -- files incidents, so a retried tick finds the key and a cut one left nothing. An advisory lock makes overlap a no-op.
 
-CREATE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL)
-RETURNS TABLE (threshold text, tick timestamptz, series int, breaches int, opened int, recovered int, error text)
+-- A type of its own, because PL/pgSQL does not let an argument and a result column both be named threshold.
+CREATE TYPE tally.evaluated AS (threshold text, tick timestamptz, series int, breaches int, opened int, recovered int, error text);
+COMMENT ON TYPE tally.evaluated IS 'What one evaluation of a threshold did: label sets judged, those in breach, alerts that fired, alerts that recovered, the error if it failed.';
+
+CREATE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
-    t     tally.thresholds;
-    one   record;
-    only_ text := $2;
+    t    tally.thresholds;
+    one  record;
+    tick timestamptz;
 BEGIN
-    IF NOT isfinite(as_of) OR as_of IS NULL THEN
+    IF as_of IS NULL OR NOT isfinite(as_of) THEN
         PERFORM tally._refuse('invalid_parameter_value', format('as_of must be a moment, got %s', COALESCE(as_of::text, 'NULL')), NULL, 'SELECT tally.evaluate(now());');
     END IF;
-    IF only_ IS NOT NULL THEN PERFORM tally._threshold(only_); END IF;
+    IF threshold IS NOT NULL THEN PERFORM tally._threshold(threshold); END IF;
     -- 1952541805 follows the class of the rollups' locks ('tall' in ASCII).
     IF NOT pg_try_advisory_xact_lock(1952541805, 0) THEN
         RAISE NOTICE USING MESSAGE = 'another session is evaluating; nothing to do here';
         RETURN;
     END IF;
-    FOR t IN SELECT x.* FROM tally.thresholds x WHERE x.enabled AND (only_ IS NULL OR x.name = only_) ORDER BY x.id LOOP
+    FOR t IN SELECT x.* FROM tally.thresholds x WHERE x.enabled AND (threshold IS NULL OR x.name = threshold) ORDER BY x.id LOOP
         tick := date_bin(t.every, as_of, timestamptz '2000-01-01 00:00:00+00');
         CONTINUE WHEN NOT tally._tick_due(t.id, tick, as_of);
         SELECT * INTO one FROM tally._evaluate_caught(t, tick);
-        threshold := t.name; series := one.series; breaches := one.breaches; opened := one.opened; recovered := one.recovered; error := one.error;
-        RETURN NEXT;
+        RETURN NEXT (t.name, tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
     END LOOP;
     PERFORM tally._escalate(as_of);
 END $$;

@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod capture;
+pub mod error;
 pub mod pg;
 mod schema;
 

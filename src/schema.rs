@@ -52,5 +52,15 @@ sql_files! {
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s80_report/status.sql" as "report_status";
     "../sql/s90_grants/engine.sql" as "grants_engine";
+    "../sql/packs/tables.sql" as "pack_tables";
+    "../sql/packs/install.sql" as "pack_install";
+    "../sql/packs/grants.sql" as "pack_grants";
+    "../sql/packs/awf/source.sql" as "pack_awf_source";
+    "../sql/packs/awf/rollups.sql" as "pack_awf_rollups";
+    "../sql/packs/awf/metrics.sql" as "pack_awf_metrics";
+    "../sql/packs/awf/thresholds.sql" as "pack_awf_thresholds";
+    "../sql/packs/awf/views.sql" as "pack_awf_views";
+    "../sql/packs/awf/dashboards.sql" as "pack_awf_dashboards";
+    "../sql/packs/awf/generator.sql" as "pack_awf_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

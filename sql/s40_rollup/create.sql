@@ -64,7 +64,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found regtype;
     usable text;
+    kind   "char" := (SELECT c.relkind FROM pg_class c WHERE c.oid = source);
 BEGIN
+    IF kind NOT IN ('r', 'p') THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('rollup %L needs a table, a partitioned table or a rollup as source, got %s', label, source),
+            DETAIL = 'Changes are captured by triggers on rows, which only tables have.',
+            HINT = CASE WHEN kind IN ('v', 'm') THEN format('SELECT DISTINCT refobjid::regclass FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid WHERE w.ev_class = %L::regclass;', source)
+                        ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END;
+    END IF;
     SELECT a.atttypid INTO found FROM pg_attribute a
      WHERE a.attrelid = source AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped;
     IF found IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
@@ -78,7 +86,7 @@ BEGIN
             CASE WHEN time_column IS NULL THEN 'none' WHEN found IS NULL THEN format('%L, which does not exist', time_column)
                  ELSE format('%L of type %s', time_column, found) END),
         DETAIL = format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
-        HINT = COALESCE(format('SELECT tally.create_rollup(%L, %L, time_column => %s, …);', label, source::text, split_part(usable, ', ', 1)),
+        HINT = COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => ' || split_part(usable, ', ', 1) || ', …);',
                         format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source));
 END $$;
 COMMENT ON FUNCTION tally._time_type(regclass, text, text) IS 'Type of a source''s time column, or an error that lists the usable ones.';
@@ -118,15 +126,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changes text;
 BEGIN
-    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.is, 'none')), '; ') INTO changes
+    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.wish, 'none')), '; ') INTO changes
       FROM (VALUES ('source', old.source::text, made.source::text), ('time_column', old.time_column, made.time_column),
                    ('bucket', old.bucket::text, made.bucket::text), ('zone', old.zone, made.zone), ('where', old.filter, made.filter),
                    ('schedule', old.schedule, made.schedule),
                    ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d WHERE d.rollup_id = old.id),
                                   NULLIF(wanted ->> 'dimensions', '[]')),
                    ('measures', (SELECT jsonb_object_agg(m.name, m.expression)::text FROM tally.measures m WHERE m.rollup_id = old.id),
-                                (SELECT jsonb_object_agg(e ->> 'name', e ->> 'expression')::text FROM jsonb_array_elements(wanted -> 'measures') e))) c(what, was, is)
-     WHERE c.was IS DISTINCT FROM c.is;
+                                (SELECT jsonb_object_agg(e ->> 'name', e ->> 'expression')::text FROM jsonb_array_elements(wanted -> 'measures') e))) c(what, was, wish)
+     WHERE c.was IS DISTINCT FROM c.wish;
     IF changes IS NULL THEN
         RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
         RETURN old.relation;

@@ -74,8 +74,9 @@ BEGIN
         RETURN;
     END IF;
     IF most_rows IS NOT NULL AND tally._time_index(r.source, r.time_column) THEN
-        SELECT GREATEST(sum(c.reltuples), 0) INTO rows_ FROM pg_partition_tree(r.source) t RIGHT JOIN pg_class c ON c.oid = COALESCE(t.relid, r.source)
-         WHERE c.oid = t.relid OR c.oid = r.source;
+        -- Where nobody has counted yet, a row is taken for a hundred bytes.
+        SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END) INTO rows_
+          FROM pg_class c WHERE c.oid = r.source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(r.source) t WHERE t.isleaf);
         IF rows_ > most_rows THEN
             -- The share of the extent that holds about most_rows rows, newest first.
             width := (extent.until - extent.since) * (most_rows / rows_);
@@ -142,12 +143,14 @@ BEGIN
         PERFORM tally._log_run(run, wrote);
     END IF;
     run.started_at := clock_timestamp();
+    IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
+        PERFORM tally._analyse_source(r);
+    END IF;
     SELECT * INTO part FROM tally._take_range(r, most_rows);
     IF part.since < part.until THEN
         run.buckets := 0;
         run.since := part.since;
         run.until := part.until;
-        PERFORM tally._analyse_source(r);
         added := tally._apply_range(r, part.since, part.until);
         PERFORM tally._log_run(run, added);
         SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;

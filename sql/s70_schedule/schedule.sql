@@ -60,7 +60,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.jobs;
     IF tally._has_cron() THEN
-        RETURN QUERY SELECT c.jobname FROM cron.job c, LATERAL cron.unschedule(c.jobid) gone
+        RETURN QUERY SELECT c.jobname::text FROM cron.job c, LATERAL cron.unschedule(c.jobid) gone
                       WHERE c.jobname LIKE 'tally %' AND c.username = current_user AND gone;
     END IF;
 END $$;

@@ -3,7 +3,7 @@
 CREATE VIEW tally.status AS
 SELECT r.name AS rollup,
        CASE WHEN l.sqlstate IS NOT NULL THEN 'error'
-            WHEN EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.locktype = 'advisory' AND k.classid = 1952541804 AND k.objid = r.id::bigint::oid AND k.granted
+            WHEN EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.locktype = 'advisory' AND k.classid = 1952541804 AND k.objid = r.id::bigint::oid AND k.granted AND k.pid <> pg_catalog.pg_backend_pid()
                                                              AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())) THEN 'running'
             WHEN g.ranges > 0 THEN 'backfill'
             WHEN m.buckets > 0 THEN 'dirty'

@@ -136,12 +136,16 @@ impl Condition {
             Condition::Change { vs, .. } => vec![Window::Shift { by: vs.clone() }],
             Condition::Rate { .. } => vec![Window::Previous],
             Condition::RobustZ { weeks, .. } | Condition::Poisson { weeks, .. } => (1..=*weeks)
-                .map(|week| Window::Shift { by: format!("{} days", 7 * week) })
+                .map(|week| Window::Shift {
+                    by: format!("{} days", 7 * week),
+                })
                 .collect(),
             Condition::Burn { .. } => BURN_WINDOWS
                 .iter()
                 .flat_map(|(_, long, short)| [*long, *short])
-                .map(|seconds| Window::Trailing { length: format!("{seconds} seconds") })
+                .map(|seconds| Window::Trailing {
+                    length: format!("{seconds} seconds"),
+                })
                 .collect(),
         }
     }

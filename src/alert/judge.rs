@@ -71,7 +71,11 @@ pub fn judge(condition: &Condition, min_samples: Option<f64>, sample: &Sample) -
             Some((!seen, sample.samples.unwrap_or(0.0)))
         }
         _ if few => None,
-        Condition::Burn { objective, days, min_bad } => burn(*objective, *days, *min_bad, sample),
+        Condition::Burn {
+            objective,
+            days,
+            min_bad,
+        } => burn(*objective, *days, *min_bad, sample),
         _ => sample.value.and_then(|value| observed(condition, value, sample)),
     };
     match told {
@@ -89,7 +93,11 @@ fn observed(condition: &Condition, value: f64, sample: &Sample) -> Option<(bool,
         Condition::Compare { op, limit, decimals } => Some((op.holds(value, *limit, *decimals), value)),
         Condition::Baseline { op, factor, .. } => {
             let baseline = past()?;
-            let multiple = if baseline == 0.0 { f64::INFINITY.copysign(value) } else { value / baseline };
+            let multiple = if baseline == 0.0 {
+                f64::INFINITY.copysign(value)
+            } else {
+                value / baseline
+            };
             // Compared as a product, so that a baseline of 0 is met by 0 and exceeded by anything above it.
             Some((op.holds(value, factor * baseline, 15), multiple))
         }
@@ -122,7 +130,9 @@ fn burn(objective: f64, days: f64, min_bad: f64, sample: &Sample) -> Option<(boo
     let mut told: Option<(bool, f64)> = None;
     for (pair, (share, long, _)) in BURN_WINDOWS.iter().enumerate() {
         let at = |list: &[Option<f64>], i: usize| list.get(2 * pair + i).copied().flatten();
-        let (Some(long_bad), Some(short_bad)) = (at(&sample.history, 0), at(&sample.history, 1)) else { continue };
+        let (Some(long_bad), Some(short_bad)) = (at(&sample.history, 0), at(&sample.history, 1)) else {
+            continue;
+        };
         let factor = share * days * 86_400.0 / f64::from(*long);
         let rate = long_bad.min(short_bad) / budget;
         // Without a count of observations the number of bad events cannot be told, and no minimum is applied.
@@ -156,26 +166,66 @@ mod tests {
     #[test]
     fn too_few_observations_are_no_data() {
         let condition = parse("> 0.5").unwrap();
-        let one_of_one = Sample { value: Some(1.0), samples: Some(1.0), ..Sample::default() };
+        let one_of_one = Sample {
+            value: Some(1.0),
+            samples: Some(1.0),
+            ..Sample::default()
+        };
         assert_eq!(judge(&condition, Some(20.0), &one_of_one).0, Verdict::NoData);
         assert_eq!(judge(&condition, Some(1.0), &one_of_one).0, Verdict::Breach);
     }
 
     #[test]
     fn history_by_hand() {
-        assert_eq!(verdict("> 1.5 x baseline", r#"{"value": 16, "history": [10]}"#), Verdict::Breach);
-        assert_eq!(verdict("> 1.5 x baseline", r#"{"value": 15, "history": [10]}"#), Verdict::Ok);
-        assert_eq!(verdict("> 1.5 x baseline", r#"{"value": 15, "history": [null]}"#), Verdict::NoData);
-        assert_eq!(verdict("< -20% vs 7 days", r#"{"value": 79, "history": [100]}"#), Verdict::Breach);
-        assert_eq!(verdict("< -20% vs 7 days", r#"{"value": 80, "history": [100]}"#), Verdict::Ok);
-        assert_eq!(verdict("< -20% vs 7 days", r#"{"value": 80, "history": [0]}"#), Verdict::NoData);
+        assert_eq!(
+            verdict("> 1.5 x baseline", r#"{"value": 16, "history": [10]}"#),
+            Verdict::Breach
+        );
+        assert_eq!(
+            verdict("> 1.5 x baseline", r#"{"value": 15, "history": [10]}"#),
+            Verdict::Ok
+        );
+        assert_eq!(
+            verdict("> 1.5 x baseline", r#"{"value": 15, "history": [null]}"#),
+            Verdict::NoData
+        );
+        assert_eq!(
+            verdict("< -20% vs 7 days", r#"{"value": 79, "history": [100]}"#),
+            Verdict::Breach
+        );
+        assert_eq!(
+            verdict("< -20% vs 7 days", r#"{"value": 80, "history": [100]}"#),
+            Verdict::Ok
+        );
+        assert_eq!(
+            verdict("< -20% vs 7 days", r#"{"value": 80, "history": [0]}"#),
+            Verdict::NoData
+        );
         // from 10 to 40 in half an hour is 60 per hour
-        assert_eq!(verdict("> 59 per 1 hour", r#"{"value": 40, "history": [10], "width": 1800}"#), Verdict::Breach);
-        assert_eq!(verdict("> 60 per 1 hour", r#"{"value": 40, "history": [10], "width": 1800}"#), Verdict::Ok);
-        assert_eq!(verdict("z > 4", r#"{"value": 20, "history": [9, 10, 11, 12, 2]}"#), Verdict::Breach);
-        assert_eq!(verdict("z > 7", r#"{"value": 20, "history": [9, 10, 11, 12, 2]}"#), Verdict::Ok);
-        assert_eq!(verdict("poisson < 0.001", r#"{"value": 6, "history": [1, 1, 1]}"#), Verdict::Breach);
-        assert_eq!(verdict("poisson < 0.001", r#"{"value": 5, "history": [1, 1, 1]}"#), Verdict::Ok);
+        assert_eq!(
+            verdict("> 59 per 1 hour", r#"{"value": 40, "history": [10], "width": 1800}"#),
+            Verdict::Breach
+        );
+        assert_eq!(
+            verdict("> 60 per 1 hour", r#"{"value": 40, "history": [10], "width": 1800}"#),
+            Verdict::Ok
+        );
+        assert_eq!(
+            verdict("z > 4", r#"{"value": 20, "history": [9, 10, 11, 12, 2]}"#),
+            Verdict::Breach
+        );
+        assert_eq!(
+            verdict("z > 7", r#"{"value": 20, "history": [9, 10, 11, 12, 2]}"#),
+            Verdict::Ok
+        );
+        assert_eq!(
+            verdict("poisson < 0.001", r#"{"value": 6, "history": [1, 1, 1]}"#),
+            Verdict::Breach
+        );
+        assert_eq!(
+            verdict("poisson < 0.001", r#"{"value": 5, "history": [1, 1, 1]}"#),
+            Verdict::Ok
+        );
         assert_eq!(verdict("absent", r#"{"samples": 0}"#), Verdict::Breach);
         assert_eq!(verdict("absent", r#"{"value": 0, "samples": 3}"#), Verdict::Ok);
     }
@@ -187,7 +237,10 @@ mod tests {
         assert_eq!(verdict("burn rate 99.9%", &at("0.015", "0.015")), Verdict::Breach);
         assert_eq!(verdict("burn rate 99.9%", &at("0.015", "0.014")), Verdict::Ok);
         assert_eq!(verdict("burn rate 99.9%", &at("0.014", "0.015")), Verdict::Ok);
-        assert_eq!(verdict("burn rate 99.9%", r#"{"history": [0, 0, 0, 0, 0, 0, 0.0011, 0.0011]}"#), Verdict::Breach);
+        assert_eq!(
+            verdict("burn rate 99.9%", r#"{"history": [0, 0, 0, 0, 0, 0, 0.0011, 0.0011]}"#),
+            Verdict::Breach
+        );
         assert_eq!(verdict("burn rate 99.9%", r#"{"history": []}"#), Verdict::NoData);
         let few = r#"{"history": [0.02, 0.02], "history_samples": [100, 10]}"#;
         assert_eq!(verdict("burn rate 99.9% min 3 bad", few), Verdict::Ok);

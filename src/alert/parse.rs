@@ -20,12 +20,17 @@ pub fn parse(text: &str) -> Result<Condition, String> {
             if read_op(op)? != Op::Gt {
                 return Err(format!("expected \"z > number\" (it looks both ways), got \"z {op}\""));
             }
-            Ok(Condition::RobustZ { limit: positive(limit)?, weeks: weeks(rest)? })
+            Ok(Condition::RobustZ {
+                limit: positive(limit)?,
+                weeks: weeks(rest)?,
+            })
         }
         ["poisson", op, limit, rest @ ..] => {
             let p = positive(limit)?;
             if read_op(op)? != Op::Lt || p >= 1.0 {
-                return Err(format!("expected \"poisson < probability\" below 1, got \"poisson {op} {limit}\""));
+                return Err(format!(
+                    "expected \"poisson < probability\" below 1, got \"poisson {op} {limit}\""
+                ));
             }
             Ok(Condition::Poisson { p, weeks: weeks(rest)? })
         }
@@ -44,18 +49,38 @@ fn comparison(op: Op, number: &str, rest: &[&str]) -> Result<Condition, String> 
     match rest {
         [] => {
             let limit = read_number(number)?;
-            Ok(Condition::Compare { op, limit, decimals: decimals(number) })
+            Ok(Condition::Compare {
+                op,
+                limit,
+                decimals: decimals(number),
+            })
         }
-        ["x", "baseline"] => Ok(Condition::Baseline { op, factor: positive(number)?, of: "7 days".to_owned() }),
+        ["x", "baseline"] => Ok(Condition::Baseline {
+            op,
+            factor: positive(number)?,
+            of: "7 days".to_owned(),
+        }),
         ["x", "baseline", "of", length @ ..] => {
             interval(length)?;
-            Ok(Condition::Baseline { op, factor: positive(number)?, of: length.join(" ") })
+            Ok(Condition::Baseline {
+                op,
+                factor: positive(number)?,
+                of: length.join(" "),
+            })
         }
         ["vs", length @ ..] => {
             interval(length)?;
-            Ok(Condition::Change { op, percent: read_percent(number)?, vs: length.join(" ") })
+            Ok(Condition::Change {
+                op,
+                percent: read_percent(number)?,
+                vs: length.join(" "),
+            })
         }
-        ["per", length @ ..] => Ok(Condition::Rate { op, limit: read_number(number)?, per: interval(length)? }),
+        ["per", length @ ..] => Ok(Condition::Rate {
+            op,
+            limit: read_number(number)?,
+            per: interval(length)?,
+        }),
         other => Err(format!(
             "expected nothing, \"x baseline\", \"vs\" or \"per\" after the number, got \"{}\"",
             other.join(" ")
@@ -74,7 +99,9 @@ fn burn(words: &[&str]) -> Result<Condition, String> {
         None => read_number(objective)?,
     };
     if !(share > 0.0 && share < 1.0) {
-        return Err(format!("expected an objective between 0% and 100%, got \"{objective}\""));
+        return Err(format!(
+            "expected an objective between 0% and 100%, got \"{objective}\""
+        ));
     }
     let mut burn = (30.0, 0.0);
     let mut rest = rest;
@@ -96,7 +123,11 @@ fn burn(words: &[&str]) -> Result<Condition, String> {
             }
         }
     }
-    Ok(Condition::Burn { objective: share, days: burn.0, min_bad: burn.1 })
+    Ok(Condition::Burn {
+        objective: share,
+        days: burn.0,
+        min_bad: burn.1,
+    })
 }
 
 /// Splits at blanks and after an operator, so that `>2500` reads as `> 2500`.
@@ -105,7 +136,12 @@ fn tokens(text: &str) -> Vec<String> {
     for word in text.split_whitespace() {
         let split = word.find(|c: char| !"<>=!".contains(c)).unwrap_or(word.len());
         let (op, rest) = word.split_at(split);
-        out.extend([op, rest].into_iter().filter(|part| !part.is_empty()).map(str::to_lowercase));
+        out.extend(
+            [op, rest]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .map(str::to_lowercase),
+        );
     }
     out
 }
@@ -146,8 +182,9 @@ fn read_percent(word: &str) -> Result<f64, String> {
 
 /// Decimals a number was written with: 2 for `0.25`, 0 for `3` and for `1e3`.
 fn decimals(word: &str) -> u8 {
-    word.split_once('.')
-        .map_or(0, |(_, fraction)| fraction.chars().take_while(char::is_ascii_digit).count().min(15) as u8)
+    word.split_once('.').map_or(0, |(_, fraction)| {
+        fraction.chars().take_while(char::is_ascii_digit).count().min(15) as u8
+    })
 }
 
 /// `[over] 8 weeks`; without it 8.
@@ -165,7 +202,12 @@ fn weeks(words: &[&str]) -> Result<u32, String> {
 
 /// `7 days`, `1 hour`: its length in seconds.
 fn interval(words: &[&str]) -> Result<f64, String> {
-    let bad = || format!("expected a length of time such as \"7 days\", got \"{}\"", words.join(" "));
+    let bad = || {
+        format!(
+            "expected a length of time such as \"7 days\", got \"{}\"",
+            words.join(" ")
+        )
+    };
     let [number, unit] = words else { return Err(bad()) };
     let seconds = match unit.trim_end_matches('s') {
         "second" => 1.0,
@@ -190,29 +232,68 @@ mod tests {
         assert_eq!(parse("!= -1"), compare(Op::Ne, -1.0, 0));
         assert_eq!(
             parse("> 1.5 x baseline of 7 days"),
-            Ok(Condition::Baseline { op: Op::Gt, factor: 1.5, of: "7 days".into() })
+            Ok(Condition::Baseline {
+                op: Op::Gt,
+                factor: 1.5,
+                of: "7 days".into()
+            })
         );
         assert_eq!(
             parse("< -20% vs 1 week"),
-            Ok(Condition::Change { op: Op::Lt, percent: -20.0, vs: "1 week".into() })
+            Ok(Condition::Change {
+                op: Op::Lt,
+                percent: -20.0,
+                vs: "1 week".into()
+            })
         );
         assert_eq!(parse("week over week < -20%"), parse("< -20% vs 7 days"));
-        assert_eq!(parse("> 5 per 1 hour"), Ok(Condition::Rate { op: Op::Gt, limit: 5.0, per: 3600.0 }));
+        assert_eq!(
+            parse("> 5 per 1 hour"),
+            Ok(Condition::Rate {
+                op: Op::Gt,
+                limit: 5.0,
+                per: 3600.0
+            })
+        );
         assert_eq!(parse("z > 4"), Ok(Condition::RobustZ { limit: 4.0, weeks: 8 }));
-        assert_eq!(parse("poisson < 0.001 over 4 weeks"), Ok(Condition::Poisson { p: 0.001, weeks: 4 }));
+        assert_eq!(
+            parse("poisson < 0.001 over 4 weeks"),
+            Ok(Condition::Poisson { p: 0.001, weeks: 4 })
+        );
         assert_eq!(parse("Absent"), Ok(Condition::Absent));
         assert_eq!(
             parse("burn rate 99.9% over 28 days min 10 bad"),
-            Ok(Condition::Burn { objective: 0.999, days: 28.0, min_bad: 10.0 })
+            Ok(Condition::Burn {
+                objective: 0.999,
+                days: 28.0,
+                min_bad: 10.0
+            })
         );
     }
 
     #[test]
     fn what_is_no_condition_is_refused_in_words() {
         for bad in [
-            "", "2500", ">", "> x", "> nan", "> inf", "=> 3", "> 3 4", "z < 4", "z > 4 over 1 weeks", "poisson < 2",
-            "poisson > 0.1", "> 0 x baseline", "> 5 per fortnight", "< 20 vs 7 days", "burn rate", "burn rate 100%",
-            "burn rate 99% sometimes", "> 1 x baseline of 0 days", "absent now",
+            "",
+            "2500",
+            ">",
+            "> x",
+            "> nan",
+            "> inf",
+            "=> 3",
+            "> 3 4",
+            "z < 4",
+            "z > 4 over 1 weeks",
+            "poisson < 2",
+            "poisson > 0.1",
+            "> 0 x baseline",
+            "> 5 per fortnight",
+            "< 20 vs 7 days",
+            "burn rate",
+            "burn rate 100%",
+            "burn rate 99% sometimes",
+            "> 1 x baseline of 0 days",
+            "absent now",
         ] {
             let error = parse(bad).expect_err(bad);
             assert!(error.contains("expected") && error.contains("got"), "{bad}: {error}");

@@ -36,7 +36,11 @@ fn counted(log: &[Entry], from: usize) -> f64 {
 /// The phase and transition at the last entry of the log.
 fn answer(log: &[Entry], rule: &Rule) -> (Phase, Transition) {
     let now = log.len() - 1;
-    let before = if now == 0 { Phase::Inactive } else { log[now - 1].phase_after };
+    let before = if now == 0 {
+        Phase::Inactive
+    } else {
+        log[now - 1].phase_after
+    };
     match (log[now].word, before) {
         (Word::Nothing, phase) => (phase, Transition::None),
         (Word::Missing, phase) => {
@@ -51,7 +55,10 @@ fn answer(log: &[Entry], rule: &Rule) -> (Phase, Transition) {
         (Word::Bad, Phase::Firing) => (Phase::Firing, Transition::None),
         (Word::Bad, before) => {
             // The run began after the last tick that ended inactive.
-            let begin = log[..now].iter().rposition(|entry| entry.phase_after == Phase::Inactive).map_or(0, |i| i + 1);
+            let begin = log[..now]
+                .iter()
+                .rposition(|entry| entry.phase_after == Phase::Inactive)
+                .map_or(0, |i| i + 1);
             if counted(log, begin) >= rule.for_seconds {
                 (Phase::Firing, Transition::Fired)
             } else if before == Phase::Inactive {
@@ -64,7 +71,10 @@ fn answer(log: &[Entry], rule: &Rule) -> (Phase, Transition) {
         (Word::Good, Phase::Pending) => (Phase::Inactive, Transition::Cancelled),
         (Word::Good, Phase::Firing) => {
             // The first good tick after the last bad one, or after the tick that fired.
-            let bad = log.iter().rposition(|entry| entry.word == Word::Bad).map_or(0, |i| i + 1);
+            let bad = log
+                .iter()
+                .rposition(|entry| entry.word == Word::Bad)
+                .map_or(0, |i| i + 1);
             let first = (bad..=now).find(|i| log[*i].word == Word::Good).unwrap_or(now);
             match counted(log, first) >= rule.keep_firing_for {
                 true => (Phase::Inactive, Transition::Recovered),
@@ -110,10 +120,25 @@ fn agrees_with_the_reference_on_100_000_random_sequences() {
             let value = [2.0, 7.0, 12.0, 20.0][random.below(4) as usize];
             let sample = match random.below(12) {
                 0 => Sample::default(),
-                1 => Sample { value: Some(value), samples: Some(2.0), ..Sample::default() },
-                2 => Sample { value: Some(value), error: true, ..Sample::default() },
-                3 | 4 => Sample { missing: true, ..Sample::default() },
-                _ => Sample { value: Some(value), samples: Some(9.0), ..Sample::default() },
+                1 => Sample {
+                    value: Some(value),
+                    samples: Some(2.0),
+                    ..Sample::default()
+                },
+                2 => Sample {
+                    value: Some(value),
+                    error: true,
+                    ..Sample::default()
+                },
+                3 | 4 => Sample {
+                    missing: true,
+                    ..Sample::default()
+                },
+                _ => Sample {
+                    value: Some(value),
+                    samples: Some(9.0),
+                    ..Sample::default()
+                },
             };
             let firing = log.last().is_some_and(|entry| entry.phase_after == Phase::Firing);
             let counted_as = |policy| match policy {
@@ -132,7 +157,11 @@ fn agrees_with_the_reference_on_100_000_random_sequences() {
             } else {
                 Word::Good
             };
-            log.push(Entry { at, word, phase_after: Phase::Inactive });
+            log.push(Entry {
+                at,
+                word,
+                phase_after: Phase::Inactive,
+            });
             let (phase, transition) = answer(&log, &rule);
             log.last_mut().unwrap().phase_after = phase;
 
@@ -143,12 +172,19 @@ fn agrees_with_the_reference_on_100_000_random_sequences() {
                 "sequence {sequence}, tick {tick}, rule {rule:?}"
             );
             let again = step(&got.state, &sample, &rule, at);
-            assert_eq!((&again.state, again.transition), (&got.state, Transition::None), "a retried tick moved");
+            assert_eq!(
+                (&again.state, again.transition),
+                (&got.state, Transition::None),
+                "a retried tick moved"
+            );
             seen[transition as usize] += 1;
             state = got.state;
         }
     }
-    assert!(seen.iter().all(|count| *count > 1_000), "some transition was hardly tried: {seen:?}");
+    assert!(
+        seen.iter().all(|count| *count > 1_000),
+        "some transition was hardly tried: {seen:?}"
+    );
 }
 
 #[test]
@@ -157,7 +193,10 @@ fn a_clock_set_back_moves_the_timers_with_it() {
         "condition": {"kind": "compare", "op": ">", "limit": 1.0, "decimals": 0}, "for": 600
     }))
     .unwrap();
-    let bad = Sample { value: Some(2.0), ..Sample::default() };
+    let bad = Sample {
+        value: Some(2.0),
+        ..Sample::default()
+    };
     let at = |minutes: i64| DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
     let mut state = step(&State::default(), &bad, &rule, at(100)).state;
     state = step(&state, &bad, &rule, at(105)).state;

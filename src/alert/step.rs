@@ -126,7 +126,12 @@ pub struct Step {
 /// timers move with it, so that they neither run on nor start anew.
 pub fn step(state: &State, sample: &Sample, rule: &Rule, tick: DateTime<Utc>) -> Step {
     let (verdict, observed) = verdict(state.state, sample, rule);
-    let done = |state: State, transition| Step { state, transition, verdict, observed };
+    let done = |state: State, transition| Step {
+        state,
+        transition,
+        verdict,
+        observed,
+    };
     if state.last_tick == Some(tick) {
         return done(state.clone(), Transition::None);
     }
@@ -138,7 +143,11 @@ pub fn step(state: &State, sample: &Sample, rule: &Rule, tick: DateTime<Utc>) ->
         last = tick;
     }
     next.last_tick = Some(tick);
-    next.missing = if verdict == Verdict::Missing { next.missing + 1 } else { 0 };
+    next.missing = if verdict == Verdict::Missing {
+        next.missing + 1
+    } else {
+        0
+    };
 
     let policy = match verdict {
         Verdict::Breach => Policy::Breach,
@@ -146,7 +155,10 @@ pub fn step(state: &State, sample: &Sample, rule: &Rule, tick: DateTime<Utc>) ->
         Verdict::NoData => rule.no_data,
         Verdict::Error => rule.on_error,
         Verdict::Missing if next.missing >= MISSING_AFTER => {
-            let ended = State { last_tick: Some(tick), ..State::default() };
+            let ended = State {
+                last_tick: Some(tick),
+                ..State::default()
+            };
             return match state.state {
                 Phase::Inactive => done(ended, Transition::None),
                 Phase::Pending => done(ended, Transition::Cancelled),
@@ -185,7 +197,10 @@ fn breach(state: &mut State, rule: &Rule, tick: DateTime<Utc>) -> Transition {
 }
 
 fn no_breach(state: &mut State, rule: &Rule, tick: DateTime<Utc>) -> Transition {
-    let ended = State { last_tick: state.last_tick, ..State::default() };
+    let ended = State {
+        last_tick: state.last_tick,
+        ..State::default()
+    };
     match state.state {
         Phase::Inactive => Transition::None,
         Phase::Pending => {
@@ -224,5 +239,6 @@ fn elapsed(since: Option<DateTime<Utc>>, paused: f64, tick: DateTime<Utc>) -> f6
 }
 
 fn seconds(span: chrono::TimeDelta) -> f64 {
-    span.num_microseconds().map_or(f64::INFINITY, |micros| micros as f64 / 1e6)
+    span.num_microseconds()
+        .map_or(f64::INFINITY, |micros| micros as f64 / 1e6)
 }

@@ -1,17 +1,42 @@
 //! Owns the calling convention: how a Rust function becomes an SQL-callable C function of the version-1 protocol.
 //!
 //! The SQL declarations (`CREATE FUNCTION … LANGUAGE c`) are written by hand in `sql/`, because pgrx has no words for
-//! what the planner needs of an aggregate (SSPACE, COST, support of varlena states).
+//! what the planner needs of an aggregate (SSPACE, COST, support of varlena states). Reading a by-value argument, a plain
+//! varlena or the aggregate context costs no `pg_sys` call; what does is said at the method.
 
-use pgrx::pg_sys;
+use super::varlena;
+use crate::error::{SqlState, TallyError};
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::mem::needs_drop;
+
+/// What an SQL-callable function returns: a datum, or an error in four parts that is raised once Rust has unwound.
+pub type Answer = Result<Datum, TallyError>;
 
 /// Declares SQL-callable functions.
 ///
-/// `pg_fn!(name(call) { … })` exports `name` and its `pg_finfo_name` record; `call` is a [`Call`]. A Rust panic or a
-/// pgrx error raised inside becomes an ordinary PostgreSQL ERROR.
+/// `pg_fn!(name(call) { … })` exports `name` and its `pg_finfo_name` record; `call` is a [`Call`] and the body gives a
+/// datum. With `name(call)? { … }` the body gives an [`Answer`], so `?` works in it. A Rust panic or a pgrx error raised
+/// inside becomes an ordinary PostgreSQL ERROR.
 #[macro_export]
 macro_rules! pg_fn {
-    ($($(#[$doc:meta])* $name:ident($call:ident) $body:block)+) => {$(
+    () => {};
+    ($(#[$doc:meta])* $name:ident($call:ident) $body:block $($rest:tt)*) => {
+        $crate::pg_fn!(@export [$(#[$doc])*] $name($call) $body);
+        $crate::pg_fn!($($rest)*);
+    };
+    ($(#[$doc:meta])* $name:ident($call:ident)? $body:block $($rest:tt)*) => {
+        $crate::pg_fn!(@export [$(#[$doc])*] $name(call) {
+            #[inline(always)]
+            #[allow(unused_mut)]
+            fn body(mut $call: $crate::pg::fmgr::Call) -> $crate::pg::fmgr::Answer $body
+            match body(call) {
+                Ok(datum) => datum,
+                Err(error) => $crate::pg::report::raise(error),
+            }
+        });
+        $crate::pg_fn!($($rest)*);
+    };
+    (@export [$(#[$doc:meta])*] $name:ident($call:ident) $body:block) => {
         const _: () = {
             #[unsafe(export_name = concat!("pg_finfo_", stringify!($name)))]
             extern "C" fn finfo() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
@@ -20,6 +45,9 @@ macro_rules! pg_fn {
             }
         };
         $(#[$doc])*
+        ///
+        /// # Safety
+        /// Only PostgreSQL's function manager calls it, with a valid `fcinfo`.
         #[::pgrx::pg_guard]
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name(fcinfo: ::pgrx::pg_sys::FunctionCallInfo) -> ::pgrx::pg_sys::Datum {
@@ -27,24 +55,259 @@ macro_rules! pg_fn {
             let mut $call = $crate::pg::fmgr::Call::new(fcinfo);
             $body
         }
-    )+};
+    };
 }
 
-/// One call of an SQL function: its arguments and its way to answer NULL.
+/// One call of an SQL function: its arguments and its ways to answer.
 pub struct Call {
     fcinfo: pg_sys::FunctionCallInfo,
 }
 
 impl Call {
-    #[inline(always)]
     /// Wraps the pointer that PostgreSQL handed to an SQL-callable function.
+    #[inline(always)]
     pub fn new(fcinfo: pg_sys::FunctionCallInfo) -> Self {
         Call { fcinfo }
     }
 
-    /// The call as PostgreSQL handed it over.
+    /// Number of arguments.
     #[inline(always)]
+    pub fn nargs(&self) -> usize {
+        // SAFETY: fcinfo is valid for the whole call.
+        unsafe { (*self.fcinfo).nargs as usize }
+    }
+
+    #[inline(always)]
+    fn arg(&self, i: usize) -> pg_sys::NullableDatum {
+        assert!(
+            i < self.nargs(),
+            "argument {i} of a function declared with {}",
+            self.nargs()
+        );
+        // SAFETY: fcinfo has nargs arguments, and i is one of them.
+        unsafe { *(*self.fcinfo).args.as_ptr().add(i) }
+    }
+
+    /// Whether argument `i` is NULL.
+    #[inline(always)]
+    pub fn is_null(&self, i: usize) -> bool {
+        self.arg(i).isnull
+    }
+
+    /// Argument `i` as it came.
+    #[inline(always)]
+    pub fn datum(&self, i: usize) -> Datum {
+        self.arg(i).value
+    }
+
+    /// Argument `i`, a float8.
+    #[inline(always)]
+    pub fn f64(&self, i: usize) -> f64 {
+        f64::from_bits(self.datum(i).value() as u64)
+    }
+
+    /// Argument `i`, an int4.
+    #[inline(always)]
+    pub fn i32(&self, i: usize) -> i32 {
+        self.datum(i).value() as i32
+    }
+
+    /// Argument `i`, an int8, timestamp or timestamptz.
+    #[inline(always)]
+    pub fn i64(&self, i: usize) -> i64 {
+        self.datum(i).value() as i64
+    }
+
+    /// Argument `i`, a bool.
+    #[inline(always)]
+    pub fn bool(&self, i: usize) -> bool {
+        self.datum(i).value() as u8 != 0
+    }
+
+    /// Payload of argument `i`, of any varlena type; detoasted (a `pg_sys` call) only when compressed or out of line.
+    #[inline(always)]
+    pub fn bytes(&self, i: usize) -> &[u8] {
+        let arg = self.arg(i);
+        assert!(!arg.isnull, "argument {i} is NULL");
+        // SAFETY: the SQL declaration gives argument i a varlena type; it lives until the call ends.
+        unsafe { varlena::payload(arg.value) }
+    }
+
+    /// Argument `i`, a text.
+    pub fn str(&self, i: usize) -> Result<&str, TallyError> {
+        str_of(self.bytes(i))
+    }
+
+    /// Argument `i`, a text, or `None` for NULL.
+    pub fn opt_str(&self, i: usize) -> Result<Option<&str>, TallyError> {
+        if self.is_null(i) {
+            Ok(None)
+        } else {
+            self.str(i).map(Some)
+        }
+    }
+
+    /// Argument `i`, a cstring (of type input functions).
+    pub fn cstring(&self, i: usize) -> Result<&str, TallyError> {
+        // SAFETY: the SQL declaration gives argument i type cstring: NUL-terminated, alive until the call ends.
+        str_of(unsafe { std::ffi::CStr::from_ptr(self.datum(i).cast_mut_ptr()) }.to_bytes())
+    }
+
+    /// Type of argument `i` as the parser saw it (a `pg_sys` call: [`memo`](Self::memo) it). InvalidOid when unknown.
+    pub fn arg_type(&self, i: usize) -> Oid {
+        // SAFETY: flinfo is valid or null, and get_fn_expr_argtype accepts both.
+        unsafe { pg_sys::get_fn_expr_argtype((*self.fcinfo).flinfo, i as i32) }
+    }
+
+    /// Collation of the call.
+    pub fn collation(&self) -> Oid {
+        // SAFETY: fcinfo is valid for the whole call.
+        unsafe { (*self.fcinfo).fncollation }
+    }
+
+    /// The wrapped pointer, for the glue that needs more than this.
     pub fn fcinfo(&self) -> pg_sys::FunctionCallInfo {
         self.fcinfo
     }
+
+    /// Whether an aggregate or window aggregate calls, so that its state may be changed in place. Reads the node tag
+    /// that AggCheckCallContext reads, without the cost of calling it.
+    #[inline(always)]
+    pub fn is_aggregate(&self) -> bool {
+        // SAFETY: context is null or points to a node, which begins with its tag.
+        unsafe {
+            let context = (*self.fcinfo).context;
+            !context.is_null()
+                && matches!(
+                    (*context).type_,
+                    pg_sys::NodeTag::T_AggState | pg_sys::NodeTag::T_WindowAggState
+                )
+        }
+    }
+
+    /// What `make` gave at the first call through this call site, kept in `fn_extra` for its lifetime. `key` tells
+    /// apart values whose making depends on arguments: another key makes anew.
+    #[inline(always)]
+    pub fn memo<K: Copy + PartialEq + 'static, T: 'static>(
+        &self,
+        key: K,
+        make: impl FnOnce(&Self) -> Result<T, TallyError>,
+    ) -> Result<&mut T, TallyError> {
+        const { assert!(!needs_drop::<(K, T)>(), "fn_extra is never dropped") };
+        // SAFETY: flinfo is valid; fn_extra is null or what this function itself put there (one type for a call site,
+        // since fn_extra belongs to one function's FmgrInfo and a function memoizes one type).
+        unsafe {
+            let flinfo = (*self.fcinfo).flinfo;
+            let slot = (*flinfo).fn_extra.cast::<(K, T)>();
+            if !slot.is_null() && (*slot).0 == key {
+                return Ok(&mut (*slot).1);
+            }
+            let made = make(self)?;
+            let slot = pg_sys::MemoryContextAlloc((*flinfo).fn_mcxt, size_of::<(K, T)>()).cast::<(K, T)>();
+            slot.write((key, made));
+            (*flinfo).fn_extra = slot.cast();
+            Ok(&mut (*slot).1)
+        }
+    }
+
+    /// Answers NULL.
+    #[inline(always)]
+    pub fn return_null(&self) -> Datum {
+        // SAFETY: fcinfo is valid and ours to answer through.
+        unsafe { (*self.fcinfo).isnull = true };
+        Datum::from(0usize)
+    }
+
+    /// Answers a float8.
+    #[inline(always)]
+    pub fn return_f64(&self, v: f64) -> Datum {
+        Datum::from(v.to_bits())
+    }
+
+    /// Answers a float8, or NULL for `None`.
+    pub fn return_opt_f64(&self, v: Option<f64>) -> Datum {
+        v.map_or_else(|| self.return_null(), |v| self.return_f64(v))
+    }
+
+    /// Answers an int8, timestamp or timestamptz.
+    #[inline(always)]
+    pub fn return_i64(&self, v: i64) -> Datum {
+        Datum::from(v)
+    }
+
+    /// Answers an int4.
+    #[inline(always)]
+    pub fn return_i32(&self, v: i32) -> Datum {
+        Datum::from(v)
+    }
+
+    /// Answers a bool.
+    #[inline(always)]
+    pub fn return_bool(&self, v: bool) -> Datum {
+        Datum::from(v)
+    }
+
+    /// Answers any varlena with this payload (a text, a bytea, a sketch).
+    pub fn return_bytes(&self, payload: &[u8]) -> Datum {
+        varlena::from_payload(payload)
+    }
+
+    /// Answers a text.
+    pub fn return_str(&self, v: &str) -> Datum {
+        varlena::from_payload(v.as_bytes())
+    }
+
+    /// Answers a cstring (type output functions).
+    pub fn return_cstring(&self, v: &str) -> Datum {
+        let mut bytes = v.as_bytes().to_vec();
+        bytes.push(0);
+        // SAFETY: palloc gives bytes.len() writable bytes, disjoint from the vector.
+        unsafe {
+            let ptr = pg_sys::palloc(bytes.len()).cast::<u8>();
+            ptr.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            Datum::from(ptr)
+        }
+    }
+
+    /// Answers a jsonb from its text.
+    pub fn return_jsonb(&self, json: &str) -> Datum {
+        super::json::jsonb_datum(json)
+    }
+
+    /// Answers a set of rows (a function declared RETURNS TABLE or SETOF): each row gives its columns, `None` for NULL.
+    pub fn return_rows<const N: usize>(&self, rows: impl Iterator<Item = [Option<Datum>; N]>) -> Datum {
+        // SAFETY: InitMaterializedSRF checks that the caller accepts a set and sets up resultinfo, whose setDesc has
+        // the declared columns; tuplestore_putvalues copies the values.
+        unsafe {
+            pg_sys::InitMaterializedSRF(self.fcinfo, 0);
+            let info = (*self.fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            assert!(
+                (*(*info).setDesc).natts as usize == N,
+                "declared with other columns than it returns"
+            );
+            for row in rows {
+                let mut values = row.map(|v| v.unwrap_or(Datum::from(0usize)));
+                let mut nulls = row.map(|v| v.is_none());
+                pg_sys::tuplestore_putvalues(
+                    (*info).setResult,
+                    (*info).setDesc,
+                    values.as_mut_ptr(),
+                    nulls.as_mut_ptr(),
+                );
+            }
+        }
+        self.return_null()
+    }
+}
+
+/// Bytes of the database's encoding as UTF-8.
+pub fn str_of(bytes: &[u8]) -> Result<&str, TallyError> {
+    std::str::from_utf8(bytes).map_err(|e| {
+        TallyError::new(
+            SqlState::FeatureNotSupported,
+            format!("expected text in UTF-8, got other bytes: {e}"),
+        )
+        .detail("pg_tally reads text in databases with encoding UTF8.")
+        .hint("CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0")
+    })
 }

@@ -1,6 +1,11 @@
 //! Owns every `unsafe` line of the project: the glue between pure code and PostgreSQL's C interfaces.
 
+pub mod aggregate;
+pub mod array;
 pub mod capture;
 pub mod fmgr;
 pub mod json;
 pub mod run_as;
+pub mod report;
+pub mod run_as;
+pub mod varlena;

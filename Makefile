@@ -1,0 +1,22 @@
+# Owns the commands of the project. `make` alone lists them; the work is in scripts/.
+# Set-up is part of every command: what is missing is installed, what is there is left alone.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build test demo demo-stop demo-git psql bench bench-sketch bench-funnel clean
+
+help: ## what one can do here
+	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust for some
+	@scripts/test.sh $(TESTS)
+
+setup: ## only the set-up: apt packages and cargo-pgrx
+	@scripts/setup.sh
+
+build: ## only the build of the extension (release)
+	@scripts/setup.sh && scripts/build.sh release
+
+clean: ## stop our servers, remove their data and the build
+	@scripts/clean.sh

@@ -1,0 +1,35 @@
+# Owns: part "build" of bench/run.sh: the first build of the pack's rollups against the floor and against plain SQL.
+
+part_build() {
+    fresh_database "$events" "$(span_for "$events")"
+    for ((i = 1; i <= rounds; i++)); do
+        echo "  round $i of $rounds"
+        sql -c "SELECT tally.drop_pack('awf')" -c "SELECT tally.install_pack('awf')" >/dev/null
+        note scan "$(ms 'SELECT count(*) FROM analytics_events')"
+        note floor "$(ms 'SELECT bench.run(bench.floor_query())')"
+        note 'floor, stored' "$(ms 'SELECT bench.store(bench.floor_query())')"
+        note hourly "$(ms "CALL tally.backfill('awf_hourly')")"
+        note daily "$(ms "CALL tally.backfill('awf_daily')")"
+        note sessions "$(ms "CALL tally.backfill('awf_sessions')")"
+        note funnel "$(ms "CALL tally.backfill('awf_funnel_daily')")"
+        note 'plain hourly' "$(ms 'SELECT bench.run(bench.plain_query())')"
+        note 'plain daily' "$(ms "SELECT bench.run(bench.plain_query('1 day'))")"
+        note 'plain funnel' "$(ms 'SELECT bench.run(bench.plain_funnel())')"
+        took[all]+="$(for k in hourly daily sessions funnel; do printf '%s' "${took[$k]}" | tail -1; done | awk '{ s += $1 } END { print s }')"$'\n'
+        took[plain all]+="$(for k in 'plain hourly' 'plain daily' 'plain funnel'; do printf '%s' "${took[$k]}" | tail -1; done | awk '{ s += $1 } END { print s }')"$'\n'
+    done
+    echo
+    echo "First build, $events events, $(sql -c 'SELECT count(*) FROM awf_hourly') hourly groups"
+    line 'sequential scan, count(*)' scan
+    line 'floor: hourly, counts and sums only, not stored' floor "$(ratio floor scan) × scan"
+    line 'the floor stored in a table without index' 'floor, stored' "$(ratio 'floor, stored' floor) × floor"
+    line 'awf_hourly: with t-digest and HLL, stored, indexed' hourly "$(ratio hourly floor) × floor   (aim 1.5)"
+    line 'awf_daily: the hours merged' daily "$(ratio daily floor) × floor"
+    line 'awf_sessions: first step times per session' sessions "$(ratio sessions floor) × floor"
+    line 'awf_funnel_daily' funnel "$(ratio funnel floor) × floor"
+    line 'all of these' all "$(ratio all floor) × floor   (aim 6)"
+    line 'plain SQL hourly: percentile_cont, count(distinct)' 'plain hourly' "$(ratio 'plain hourly' floor) × floor"
+    line 'plain SQL daily' 'plain daily' "$(ratio 'plain daily' floor) × floor"
+    line 'plain SQL funnel' 'plain funnel' "$(ratio 'plain funnel' floor) × floor"
+    line 'plain SQL, all' 'plain all' "$(ratio 'plain all' all) × pg_tally"
+}

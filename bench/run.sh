@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Owns: the speed benchmark. One run, in a database of its own on the server that PGHOST, PGPORT and PGUSER name; prints
+# ratios, because seconds do not travel. Rivals are interleaved (A B C, A B C, …) and the median of the rounds counts.
+#
+#   EVENTS=10000000 ROUNDS=3 bench/run.sh [build] [refresh] [capture]
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+events=${EVENTS:-10000000}
+rounds=${ROUNDS:-3}
+db=${BENCH_DATABASE:-tally_bench}
+parts=("$@"); [ $# -gt 0 ] || parts=(build refresh capture)
+
+sql() { PGOPTIONS='-c client_min_messages=warning' psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
+
+# ms "statement": runs it in a session of its own and prints the milliseconds it took, as psql measures them.
+ms() {
+    # A checkpoint that another rival's writes called for must not land on this one.
+    sql -c 'CHECKPOINT' -c '\timing on' -c "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1
+}
+median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+declare -A took
+note() { took[$1]+="$2"$'\n'; printf '    %-34s %10.0f ms\n' "$1" "$2"; }
+of() { printf '%s' "${took[$1]}" | median; }
+ratio() { awk -v a="$(of "$1")" -v b="$(of "$2")" 'BEGIN { printf "%.2f", a / b }'; }
+line() { printf '%-58s %10.0f ms   %s\n' "$1" "$(of "$2")" "${3:-}"; }
+
+fresh_database() { # events span
+    psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db"
+    sql -c 'CREATE EXTENSION pg_tally' -f "$here/hand.sql"
+    printf 'loading %s events … ' "$1"
+    ms "SELECT tally.generate_awf($1, until => '2025-06-01 00:00+00', span => '$2')" | awk '{ printf "%.1f s\n", $1 / 1000 }'
+    sql -c 'VACUUM (ANALYZE) analytics_events'
+}
+
+span_for() { awk -v n="$1" 'BEGIN { printf "%d hours", 720 * n / 10000000 }'; }   # the density of 10 M in 30 days
+
+# shellcheck source=/dev/null
+for part in build refresh capture; do . "$here/$part.sh"; done
+
+sql_version() { psql -XqAt -d postgres -c "SELECT current_setting('server_version') || ', shared_buffers ' || current_setting('shared_buffers') || ', work_mem ' || current_setting('work_mem') || ', ' || current_setting('max_parallel_workers_per_gather') || ' parallel workers'"; }
+echo "PostgreSQL $(sql_version); $(nproc) cores"
+for part in "${parts[@]}"; do
+    case $part in
+        build | refresh | capture) "part_$part" ;;
+        *) echo "bench/run.sh: parts are build, refresh and capture, got $part" >&2; exit 2 ;;
+    esac
+done
+[ "${KEEP:-}" ] || psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db"

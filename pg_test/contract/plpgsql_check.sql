@@ -1,0 +1,35 @@
+-- Owns one promise: plpgsql_check finds no error in any PL/pgSQL function of the extension. One test for each function.
+SELECT no_plan();
+
+-- A trigger function is checked as if it stood on this table.
+CREATE TABLE any_source (event_time timestamptz, id bigint);
+
+-- pg_cron lives in one database of a server only, and not in this one: what the schedule uses of it, by its signature.
+CREATE SCHEMA cron;
+CREATE TABLE cron.job (jobid bigint, schedule text, command text, nodename text, nodeport int, database text, username text, active boolean, jobname name);
+CREATE TABLE cron.job_run_details (jobid bigint, runid bigint, job_pid int, database text, username text, command text, status text,
+                                   return_message text, start_time timestamptz, end_time timestamptz);
+CREATE FUNCTION cron.schedule(job_name text, schedule text, command text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
+CREATE FUNCTION cron.unschedule(job_id bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+
+CREATE TEMP VIEW our_functions AS
+SELECT p.oid, p.prorettype
+  FROM pg_proc AS p
+  JOIN pg_language AS l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
+  JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+  JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+ WHERE e.extname = 'pg_tally' AND p.prorettype <> 'event_trigger'::regtype;
+
+SELECT isnt_empty('SELECT * FROM our_functions', 'there are PL/pgSQL functions to check');
+
+SELECT is(
+        (SELECT string_agg(format('line %s: %s [%s]', c.lineno, c.message, c.sqlstate), E'\n')
+           FROM plpgsql_check_function_tb(f.oid, relid => CASE WHEN f.prorettype = 'trigger'::regtype
+                                                               THEN 'any_source'::regclass ELSE 0 END) AS c
+          WHERE c.level = 'error'),
+        NULL,
+        format('plpgsql_check: %s', f.oid::regprocedure))
+  FROM our_functions AS f
+ ORDER BY f.oid::regprocedure::text;
+
+SELECT * FROM finish();

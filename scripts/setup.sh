@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Owns the set-up of a machine: installs what is missing, and only that. Safe to run again; says nothing when all is there.
+#
+#   scripts/setup.sh          packages (apt; through sudo when not root) and cargo-pgrx (into the user's cache directory)
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+# What must exist → the package that brings it.
+requirements() {
+    cat <<LIST
+$PG_LIB/bin/postgres postgresql-$PG_MAJOR
+$PG_LIB/lib/pgxs/src/makefiles/pgxs.mk postgresql-server-dev-$PG_MAJOR
+$PG_SHARE/extension/pg_cron.control postgresql-$PG_MAJOR-cron
+$PG_SHARE/extension/pgtap.control postgresql-$PG_MAJOR-pgtap
+$PG_SHARE/extension/plpgsql_check.control postgresql-$PG_MAJOR-plpgsql-check
+/usr/bin/clang clang
+/usr/lib/llvm-*/lib/libclang.so libclang-dev
+/usr/bin/cc build-essential
+/usr/bin/pkg-config pkg-config
+/usr/include/openssl/ssl.h libssl-dev
+/usr/bin/prove perl
+/usr/bin/setpriv util-linux
+LIST
+}
+
+missing_packages() {
+    local file package
+    while read -r file package; do
+        compgen -G "$file" >/dev/null || echo "$package"
+    done < <(requirements)
+}
+
+# apt-get as root. A first installation of PostgreSQL would make and start a cluster `main`: while we install, a
+# drop-in tells it not to; it goes away again, so that the machine's own settings are as they were.
+install_packages() {
+    local as_root=() drop_in=/etc/postgresql-common/createcluster.d/zz-pg-tally-setup.conf
+    local command="apt-get install -y --no-install-recommends $*"
+    command -v apt-get >/dev/null || die "these Debian packages are missing: $*" \
+        "This system has no apt-get; install their equivalents by hand."
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null || ! { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+            die "these packages are missing: $*" "I am neither root nor may I use sudo. Ask an administrator to run:" "  $command"
+        fi
+        as_root=(sudo)
+    fi
+    say "installing $*"
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive DEBIAN_PRIORITY=critical sh -euc '
+        drop_in=$1; shift
+        made=; [ -d "${drop_in%/*}" ] || made=1
+        mkdir -p "${drop_in%/*}"
+        trap '\''rm -f "$drop_in"; [ -z "$made" ] || rmdir "${drop_in%/*}" 2>/dev/null || :'\'' EXIT
+        echo "create_main_cluster = false" >"$drop_in"
+        install="apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0"
+        $install "$@" </dev/null || { apt-get update -q </dev/null && $install "$@" </dev/null; }
+    ' setup "$drop_in" "$@" >&2 || die "apt-get could not install: $*" "Run it by hand to see why:" "  $command"
+}
+
+install_cargo_pgrx() {
+    local root=$CACHE/cargo-pgrx-$PGRX_VERSION
+    if [ "$("$root/bin/cargo-pgrx" pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then
+        say "building cargo-pgrx $PGRX_VERSION into $root (a few minutes, once for this user)"
+        # A target folder that stays makes an interrupted build go on where it was; its remains are of no further use.
+        cargo install cargo-pgrx --version "$PGRX_VERSION" --locked --root "$root" --target-dir "$CACHE/build" >&2 ||
+            die "cargo-pgrx $PGRX_VERSION could not be built." "Run it by hand to see why:" \
+                "  cargo install cargo-pgrx --version $PGRX_VERSION --locked --root '$root'"
+        rm -rf "$CACHE/build"
+    fi
+    mkdir -p "$PGRX_HOME"
+    local config="[configs]"$'\n'"pg$PG_MAJOR = \"$PG_CONFIG\""
+    if [ "$(cat "$PGRX_HOME/config.toml" 2>/dev/null)" != "$config" ]; then
+        printf '%s\n' "$config" >"$PGRX_HOME/config.toml"
+    fi
+}
+
+command -v cargo >/dev/null || die "no cargo found in PATH." "Install a Rust toolchain first: https://rustup.rs"
+mapfile -t missing < <(missing_packages)
+[ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+mapfile -t missing < <(missing_packages)
+[ ${#missing[@]} -eq 0 ] || die "still missing after the installation: ${missing[*]}"
+install_cargo_pgrx

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Owns `make test`: sets the machine up, builds, starts a private server, and hands every test to one TAP harness.
+#
+#   scripts/test.sh                       everything
+#   scripts/test.sh rust                  the checks that need no server: rustfmt, clippy, cargo test
+#   scripts/test.sh pg_test/stages/x.sql  only the named files (pgTAP scripts, or *.sh that print TAP)
+#   PROFILE=dev scripts/test.sh …         with a debug build of the extension (default: release, which is what ships)
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. scripts/lib/server.sh
+
+# A run that cannot even begin is one failure, and its last line says so.
+began=
+finish() {
+    local status=$?
+    [ -z "${SERVER:-}" ] || stop_server
+    [ -n "$began" ] || echo "0 passed, 1 failed"
+    exit "$status"
+}
+trap finish EXIT
+
+rust=(scripts/test/rustfmt.sh scripts/test/clippy.sh scripts/test/cargo.sh)
+shopt -s nullglob
+database=(pg_test/*/*.sh pg_test/*/*.sql)
+shopt -u nullglob
+case ${1:-all} in
+    all) tests=("${rust[@]}" "${database[@]}") ;;
+    rust) tests=("${rust[@]}") ;;
+    *) tests=("$@") ;;
+esac
+
+scripts/setup.sh
+
+if [[ " ${tests[*]} " == *" scripts/test/"* ]]; then
+    # Built here, where one sees it going on; the tests then find it done, or fail with the reason.
+    for component in fmt clippy; do
+        cargo $component --version >/dev/null 2>&1 || rustup component add "${component/fmt/rustfmt}" >&2 || :
+    done
+    say "clippy"
+    cargo clippy --locked "${CARGO_FEATURES[@]}" --all-targets 2>&1 | cargo_progress
+    say "building the Rust tests"
+    cargo test --locked "${CARGO_FEATURES[@]}" --no-run 2>&1 | cargo_progress
+fi
+
+if [[ " ${tests[*]} " == *" pg_test/"* ]]; then
+    export PROFILE=${PROFILE:-release}
+    say "building the extension ($PROFILE) and starting a private server"
+    # Nothing that a test writes must survive the machine, so nothing is flushed.
+    run_server test "$PROFILE" postgres "max_connections = 60" "shared_buffers = 256MB" "fsync = off" \
+        "full_page_writes = off" "max_prepared_transactions = 20" "max_wal_size = 2GB" "log_min_messages = warning"
+    server_psql -q -v ON_ERROR_STOP=1 -c "DROP DATABASE IF EXISTS tally_template" -c "CREATE DATABASE tally_template"
+    server_psql -q -v ON_ERROR_STOP=1 -d tally_template -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION plpgsql_check" \
+        -c "CREATE EXTENSION pg_tally"
+fi
+
+say "running ${#tests[@]} test files"
+began=1
+perl scripts/test/harness.pl "${tests[@]}"

@@ -1,0 +1,33 @@
+#!/usr/bin/env perl
+# Owns the running and the counting of tests: every argument is a test that prints TAP (a pgTAP script, or a program);
+# two run at a time. The last line is the count, the exit status is 0 only when nothing failed.
+use strict;
+use warnings;
+use TAP::Harness;
+
+my $harness = TAP::Harness->new({
+    jobs     => $ENV{TEST_JOBS} // 2,
+    failures => 1,
+    comments => 1,
+    merge    => 1,    # what a test says on standard error stands beside its result
+    timer    => 1,
+    exec     => sub {
+        my (undef, $file) = @_;
+        return $file =~ /\.sql$/ ? ['bash', 'scripts/test/database.sh', $file] : ['bash', $file];
+    },
+});
+my $result = eval { $harness->runtests(@ARGV) };
+if (!$result) {
+    print $@, "0 passed, 1 failed\n";
+    exit 1;
+}
+
+# A test that dies, or runs another number of tests than it planned, failed once more than it admits.
+my @parsers = $result->parsers($result->descriptions);
+my $broken  = grep { !$_->failed && ($_->exit || $_->wait || $_->parse_errors) } @parsers;
+my $skipped = $result->skipped + grep { $_->skip_all } @parsers;
+my $failed  = $result->failed + $broken;
+my $passed  = $result->passed - $result->skipped;
+
+print "$passed passed, $failed failed", ($skipped ? ", $skipped skipped" : ''), "\n";
+exit($failed || !$passed ? 1 : 0);

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Owns one test: the Rust code is formatted.
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+# shellcheck source=scripts/lib/tap.sh
+. scripts/lib/tap.sh
+
+if difference=$(cargo fmt --check 2>&1); then
+    ok "rustfmt"
+else
+    not_ok "rustfmt (mend with: cargo fmt)"
+    head -n 60 <<<"$difference" | diag
+fi
+done_testing

@@ -1,0 +1,98 @@
+-- Owns: the rollups of the pack awf. Rates are metrics (metrics.sql); here are only sums, counts and sketches that merge.
+
+INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
+('awf', 100, 'rollup', 'awf_5m', $sql$
+SELECT tally.create_rollup('awf_5m', source => 'analytics_events', time_column => 'event_time', bucket => '5 minutes',
+    dimensions => '["world"]',
+    measures => '{
+        "turns":             "count(*) FILTER (WHERE event_type = ''turn'')",
+        "retries":           "count(*) FILTER (WHERE event_type = ''retry'')",
+        "fallbacks":         "count(*) FILTER (WHERE event_type = ''fallback'')",
+        "validator_retries": "count(*) FILTER (WHERE event_type = ''validator_retry'')",
+        "stuck":             "count(*) FILTER (WHERE event_type = ''stuck'')",
+        "token_overruns":    "count(*) FILTER (WHERE tokens_in + tokens_out > 4000)",
+        "latency":           "tally.tdigest(latency_ms)"}',
+    "where" => $w$event_type IN ('turn', 'retry', 'fallback', 'validator_retry', 'stuck')$w$,
+    schedule => '* * * * *',
+    description => 'What the SLO thresholds look at: small, fresh every minute.')
+$sql$),
+('awf', 110, 'rollup', 'awf_hourly', $sql$
+SELECT tally.create_rollup('awf_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
+    dimensions => '["world", "adventure", "locale", "model", "experiment", "variation", "content_version"]',
+    measures => '{
+        "turns":             "count(*) FILTER (WHERE event_type = ''turn'')",
+        "retries":           "count(*) FILTER (WHERE event_type = ''retry'')",
+        "fallbacks":         "count(*) FILTER (WHERE event_type = ''fallback'')",
+        "validator_retries": "count(*) FILTER (WHERE event_type = ''validator_retry'')",
+        "stuck":             "count(*) FILTER (WHERE event_type = ''stuck'')",
+        "choices":           "count(*) FILTER (WHERE event_type = ''choice'')",
+        "tokens_in":         "sum(tokens_in)",
+        "tokens_out":        "sum(tokens_out)",
+        "ticks":             "sum(ticks)",
+        "tool_calls":        "sum(tool_calls)",
+        "acts":              "sum(acts)",
+        "latency":           "tally.tdigest(latency_ms)",
+        "sessions":          "tally.hll(session_id)"}',
+    schedule => '*/15 * * * *',
+    description => 'Performance and quality per hour, by every dimension.')
+$sql$),
+('awf', 120, 'rollup', 'awf_daily', $sql$
+SELECT tally.create_rollup('awf_daily', source => 'awf_hourly', bucket => '1 day', schedule => '0 2 * * *',
+    description => 'Performance and quality per day: the hours, merged.')
+$sql$),
+('awf', 130, 'rollup', 'awf_gameplay_hourly', $sql$
+SELECT tally.create_rollup('awf_gameplay_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
+    dimensions => '["world", "adventure", "locale", "model", "experiment", "variation", "content_version"]',
+    measures => '{
+        "softlock_hints":      "count(*) FILTER (WHERE event_type = ''softlock_hint'')",
+        "crafts":              "count(*) FILTER (WHERE event_type = ''craft'')",
+        "crafts_succeeded":    "count(*) FILTER (WHERE event_type = ''craft'' AND meta @> ''{\"success\": true}'')",
+        "vendor_visits":       "count(*) FILTER (WHERE event_type = ''vendor'')",
+        "vendor_trades":       "count(*) FILTER (WHERE event_type = ''vendor'' AND meta ->> ''gold'' <> ''0'')",
+        "gold":                "sum((meta ->> ''gold'')::float8)",
+        "npc_joins":           "count(*) FILTER (WHERE event_type = ''npc_join'')",
+        "npc_declines":        "count(*) FILTER (WHERE event_type = ''npc_decline'')",
+        "dialogues":           "count(*) FILTER (WHERE event_type = ''dialogue'')",
+        "dialogue_candidates": "sum((meta ->> ''candidates'')::bigint)",
+        "romances":            "count(*) FILTER (WHERE event_type = ''romance'')",
+        "romances_consented":  "count(*) FILTER (WHERE event_type = ''romance'' AND meta @> ''{\"consent\": true}'')",
+        "world_events":        "count(*) FILTER (WHERE event_type = ''world_event'')",
+        "world_events_triggered": "count(*) FILTER (WHERE event_type = ''world_event'' AND meta @> ''{\"triggered\": true}'')"}',
+    "where" => $w$event_type IN ('softlock_hint', 'craft', 'vendor', 'npc_join', 'npc_decline', 'dialogue', 'romance', 'world_event')$w$,
+    schedule => '*/15 * * * *',
+    description => 'Economy, party, dialogue and world simulation per hour.')
+$sql$),
+('awf', 140, 'rollup', 'awf_gameplay_daily', $sql$
+SELECT tally.create_rollup('awf_gameplay_daily', source => 'awf_gameplay_hourly', bucket => '1 day', schedule => '0 2 * * *',
+    description => 'Economy, party, dialogue and world simulation per day: the hours, merged.')
+$sql$),
+('awf', 150, 'rollup', 'awf_sessions', $sql$
+SELECT tally.create_rollup('awf_sessions', source => 'analytics_events', time_column => 'session_started_at', bucket => '1 hour',
+    dimensions => '["session_id", "adventure", "world", "experiment", "variation"]',
+    measures => '{
+        "start_at":          "min(event_time) FILTER (WHERE event_type = ''start'')",
+        "first_choice_at":   "min(event_time) FILTER (WHERE event_type = ''choice'')",
+        "first_npc_join_at": "min(event_time) FILTER (WHERE event_type = ''npc_join'')",
+        "first_craft_at":    "min(event_time) FILTER (WHERE event_type = ''craft'')",
+        "first_vendor_at":   "min(event_time) FILTER (WHERE event_type = ''vendor'')",
+        "first_boss_at":     "min(event_time) FILTER (WHERE event_type = ''boss'')",
+        "completion_at":     "min(event_time) FILTER (WHERE event_type = ''completion'')"}',
+    "where" => $w$event_type IN ('start', 'choice', 'npc_join', 'craft', 'vendor', 'boss', 'completion')$w$,
+    schedule => '*/15 * * * *',
+    description => 'When each session first took each step of the funnel, in the hour it started.')
+$sql$),
+-- A session has reached step k when it took steps 1 to k and their first times do not decrease.
+('awf', 160, 'rollup', 'awf_funnel_daily', $sql$
+SELECT tally.create_rollup('awf_funnel_daily', source => 'awf_sessions', bucket => '1 day',
+    dimensions => '["adventure", "world", "experiment", "variation"]',
+    measures => '{
+        "start_count":          "count(*) FILTER (WHERE start_at IS NOT NULL)",
+        "first_choice_count":   "count(*) FILTER (WHERE start_at <= first_choice_at)",
+        "first_npc_join_count": "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at)",
+        "first_craft_count":    "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at AND first_npc_join_at <= first_craft_at)",
+        "first_vendor_count":   "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at)",
+        "first_boss_count":     "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at AND first_vendor_at <= first_boss_at)",
+        "completion_count":     "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at AND first_vendor_at <= first_boss_at AND first_boss_at <= completion_at)"}',
+    schedule => '0 2 * * *',
+    description => 'The funnel per day on which sessions started: start, first choice, first NPC join, first craft, first vendor, first boss, completion.')
+$sql$);

@@ -1,0 +1,1 @@
+-- Owns: the thresholds of the pack awf.

@@ -1,0 +1,153 @@
+-- Owns: install_pack and drop_pack: from a pack's rows to source tables, rollups, metrics, thresholds and views, and back.
+-- Everything runs with the caller's rights, in the caller's transaction: an error leaves nothing behind.
+
+CREATE FUNCTION tally._pack(name text) RETURNS tally.pack_list
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result tally.pack_list;
+BEGIN
+    SELECT * INTO result FROM tally.pack_list l WHERE l.name = _pack.name;
+    IF result.name IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('pack must be one that comes with pg_tally, got %L', name),
+            DETAIL = (SELECT format('There are %s.', string_agg(quote_literal(l.name), ', ' ORDER BY l.name)) FROM tally.pack_list l),
+            HINT = 'SELECT name, description FROM tally.packs;';
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._pack(text) IS 'The pack of a name, or an error that lists those there are.';
+
+CREATE FUNCTION tally._check_source(pack text, relation text, present regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wrong text;
+    mend  text;
+BEGIN
+    -- Another type of the same category (varchar for text, numeric for float8) does as well.
+    SELECT string_agg(CASE WHEN a.attname IS NULL THEN format('%I %s is missing', c.name, c.type)
+                           ELSE format('%I is %s where %s is expected', c.name, format_type(a.atttypid, a.atttypmod), c.type) END, ', ' ORDER BY c.ordinal),
+           string_agg(CASE WHEN a.attname IS NULL THEN format('ADD COLUMN %I %s', c.name, c.type)
+                           ELSE format('ALTER COLUMN %I TYPE %s USING %1$I::%2$s', c.name, c.type) END, ', ' ORDER BY c.ordinal)
+      INTO wrong, mend
+      FROM tally.pack_columns c
+      LEFT JOIN pg_attribute a ON a.attrelid = present AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
+      LEFT JOIN pg_type have ON have.oid = a.atttypid
+      JOIN pg_type want ON want.oid = c.type::regtype
+     WHERE c.pack = _check_source.pack AND c.relation = _check_source.relation
+       AND c.constraints NOT LIKE '%IDENTITY%'
+       AND (a.attname IS NULL OR have.typcategory <> want.typcategory AND NOT (want.typcategory = 'S' AND have.typcategory IN ('U', 'E')));
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+            MESSAGE = format('pack %L cannot use the table %s as it is: %s', pack, present, wrong),
+            DETAIL = 'The pack never changes a table that it finds.',
+            HINT = format('ALTER TABLE %s %s;', present, mend);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_source(text, text, regclass) IS 'An error that names every missing or unsuitable column of a source table that is there already.';
+
+CREATE FUNCTION tally._make_source(pack text, relation text, target_schema text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+BEGIN
+    EXECUTE (SELECT format('CREATE TABLE %I.%I (%s)', target_schema, _make_source.relation,
+                           string_agg(format('%I %s %s', p.name, p.type, p.constraints), ', ' ORDER BY p.ordinal))
+               FROM tally.pack_columns p WHERE p.pack = _make_source.pack AND p.relation = _make_source.relation);
+    EXECUTE (SELECT format('COMMENT ON TABLE %I.%I IS %L', target_schema, t.relation, t.description)
+               FROM tally.pack_tables t WHERE t.pack = _make_source.pack AND t.relation = _make_source.relation);
+    FOR c IN SELECT * FROM tally.pack_columns p WHERE p.pack = _make_source.pack AND p.relation = _make_source.relation LOOP
+        EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', target_schema, c.relation, c.name, c.description);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._make_source(text, text, text) IS 'Makes a source table of a pack, without its indexes.';
+
+CREATE FUNCTION tally._index_source(pack text, relation text, target_schema text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    statement text;
+BEGIN
+    PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
+    FOREACH statement IN ARRAY (SELECT t.indexes FROM tally.pack_tables t WHERE t.pack = _index_source.pack AND t.relation = _index_source.relation) LOOP
+        EXECUTE statement;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._index_source(text, text, text) IS 'Indexes a source table that the pack made; a generator does it after its first load.';
+
+CREATE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
+-- Twenty notices that history is to be computed say less than the one line it returns.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+DECLARE
+    wanted tally.pack_list := tally._pack(name);
+    was    tally.installed_packs;
+    source record;
+    step   record;
+BEGIN
+    IF to_regnamespace(quote_ident(target_schema)) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name',
+            MESSAGE = format('target_schema must be a schema that exists, got %L', target_schema),
+            HINT = format('CREATE SCHEMA %I;', target_schema);
+    END IF;
+    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
+    IF was.target_schema <> target_schema THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+            MESSAGE = format('pack %L is installed once per database, and is in schema %I already, not %I', wanted.name, was.target_schema, target_schema),
+            DETAIL = 'Rollups and metrics have one name in the whole database.',
+            HINT = format('SELECT tally.drop_pack(%L);', wanted.name);
+    END IF;
+    FOR source IN SELECT t.relation, to_regclass(format('%I.%I', target_schema, t.relation)) AS present FROM tally.pack_tables t WHERE t.pack = wanted.name LOOP
+        IF source.present IS NULL THEN
+            PERFORM tally._make_source(wanted.name, source.relation, target_schema);
+            PERFORM tally._index_source(wanted.name, source.relation, target_schema);
+        ELSE
+            PERFORM tally._check_source(wanted.name, source.relation, source.present);
+        END IF;
+    END LOOP;
+    FOR step IN SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name ORDER BY s.ordinal LOOP
+        -- Definitions keep the search_path they are made under, so it is the target alone.
+        PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
+        EXECUTE step.statement;
+    END LOOP;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    INSERT INTO tally.installed_packs (pack, target_schema, version)
+    SELECT wanted.name, install_pack.target_schema, e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally'
+    ON CONFLICT (pack) DO UPDATE SET version = excluded.version, installed_at = excluded.installed_at;
+    RETURN format('pack %s is installed in schema %I; next: CALL tally.backfill(); SELECT tally.start();', wanted.name, target_schema);
+END $$;
+COMMENT ON FUNCTION tally.install_pack(text, text) IS
+'Installs a pack: source tables where they are missing (one that is there is used as it is, and a missing column is an error that names it), then its rollups, metrics, thresholds and views. Again: brings it up to date.';
+
+CREATE FUNCTION tally._drop_step(step tally.pack_steps, target_schema text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    CASE step.kind
+        WHEN 'rollup' THEN
+            PERFORM tally.drop_rollup(r.name) FROM tally.rollups r WHERE r.name = step.name;
+        WHEN 'metric' THEN
+            PERFORM tally.drop_metric(m.name) FROM tally.metrics m WHERE m.name = step.name;
+        WHEN 'threshold' THEN
+            PERFORM tally.drop_threshold(t.name) FROM tally.thresholds t WHERE t.name = step.name;
+        WHEN 'view', 'table', 'function' THEN
+            PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
+            EXECUTE format('DROP %s IF EXISTS %s', step.kind, step.name);
+        ELSE
+            NULL;  -- rows go with their table
+    END CASE;
+END $$;
+COMMENT ON FUNCTION tally._drop_step(tally.pack_steps, text) IS 'Takes back one step of an installation, if it still stands.';
+
+CREATE FUNCTION tally.drop_pack(name text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted tally.pack_list := tally._pack(name);
+    was    tally.installed_packs;
+BEGIN
+    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
+    IF was.pack IS NULL THEN
+        RAISE NOTICE USING MESSAGE = format('pack %L is not installed; nothing changed', wanted.name);
+        RETURN format('pack %s is not installed', wanted.name);
+    END IF;
+    PERFORM tally._drop_step(s, was.target_schema) FROM (SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name ORDER BY s.ordinal DESC OFFSET 0) s;
+    DELETE FROM tally.installed_packs i WHERE i.pack = wanted.name;
+    RETURN format('pack %s is dropped; its source tables in schema %I are left as they are', wanted.name, was.target_schema);
+END $$;
+COMMENT ON FUNCTION tally.drop_pack(text) IS 'Takes back what install_pack() made, in reverse; source tables and their rows stay.';

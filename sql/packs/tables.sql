@@ -1,0 +1,89 @@
+-- Owns: what packs are made of, as data. A pack is rows in these tables (sql/packs/<name>/), read by sql/packs/install.sql;
+-- no pack has machinery of its own. Only tally.installed_packs is state of the database; the rest comes with the extension.
+
+CREATE TABLE tally.pack_list (
+    name        text PRIMARY KEY,
+    description text NOT NULL
+);
+COMMENT ON TABLE tally.pack_list IS 'The packs that come with this version of pg_tally.';
+COMMENT ON COLUMN tally.pack_list.name IS 'Name, as install_pack() takes it.';
+COMMENT ON COLUMN tally.pack_list.description IS 'What the pack answers.';
+
+CREATE TABLE tally.pack_tables (
+    pack        text NOT NULL REFERENCES tally.pack_list,
+    relation    text NOT NULL,
+    description text NOT NULL,
+    indexes     text[] NOT NULL DEFAULT '{}',
+    PRIMARY KEY (pack, relation)
+);
+COMMENT ON TABLE tally.pack_tables IS 'Source tables of each pack; made only where they are missing.';
+COMMENT ON COLUMN tally.pack_tables.pack IS 'The pack.';
+COMMENT ON COLUMN tally.pack_tables.relation IS 'Name of the table in the target schema.';
+COMMENT ON COLUMN tally.pack_tables.description IS 'Becomes the COMMENT of a table that the pack makes.';
+COMMENT ON COLUMN tally.pack_tables.indexes IS 'Statements that index a table that the pack makes; a table found there is left as it is.';
+
+CREATE TABLE tally.pack_columns (
+    pack        text NOT NULL,
+    relation    text NOT NULL,
+    ordinal     int NOT NULL,
+    name        text NOT NULL,
+    type        text NOT NULL,
+    constraints text NOT NULL DEFAULT '',
+    description text NOT NULL,
+    PRIMARY KEY (pack, relation, name),
+    FOREIGN KEY (pack, relation) REFERENCES tally.pack_tables
+);
+COMMENT ON TABLE tally.pack_columns IS 'Columns that a pack needs in its source tables.';
+COMMENT ON COLUMN tally.pack_columns.pack IS 'The pack.';
+COMMENT ON COLUMN tally.pack_columns.relation IS 'The source table.';
+COMMENT ON COLUMN tally.pack_columns.ordinal IS 'Place in a table that the pack makes.';
+COMMENT ON COLUMN tally.pack_columns.name IS 'Name of the column.';
+COMMENT ON COLUMN tally.pack_columns.type IS 'Type of the column where the pack makes it; in a table found there another type of the same kind will do.';
+COMMENT ON COLUMN tally.pack_columns.constraints IS 'What follows the type in CREATE TABLE, NOT NULL for example.';
+COMMENT ON COLUMN tally.pack_columns.description IS 'Becomes the COMMENT of the column.';
+
+CREATE TABLE tally.pack_steps (
+    pack      text NOT NULL REFERENCES tally.pack_list,
+    ordinal   int NOT NULL,
+    kind      text NOT NULL CHECK (kind IN ('rollup', 'metric', 'threshold', 'view', 'table', 'function', 'rows')),
+    name      text NOT NULL,
+    statement text NOT NULL,
+    PRIMARY KEY (pack, ordinal)
+);
+COMMENT ON TABLE tally.pack_steps IS 'Statements that install each pack, in order; each may run twice. drop_pack() takes them back in reverse, by kind and name.';
+COMMENT ON COLUMN tally.pack_steps.pack IS 'The pack.';
+COMMENT ON COLUMN tally.pack_steps.ordinal IS 'Place in the order of installation.';
+COMMENT ON COLUMN tally.pack_steps.kind IS 'rollup, metric or threshold (a tally.create_… call), view, table, function, or rows (of a table of the pack).';
+COMMENT ON COLUMN tally.pack_steps.name IS 'Name of what the step makes; for a function its name and argument types.';
+COMMENT ON COLUMN tally.pack_steps.statement IS 'The SQL, run by the installing role with the target schema as search_path.';
+
+CREATE TABLE tally.installed_packs (
+    pack          text PRIMARY KEY,
+    owner         regrole NOT NULL DEFAULT current_user::regrole,
+    target_schema name NOT NULL,
+    version       text NOT NULL,
+    installed_at  timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE tally.installed_packs IS 'Packs installed in this database, each once.';
+COMMENT ON COLUMN tally.installed_packs.pack IS 'The pack.';
+COMMENT ON COLUMN tally.installed_packs.owner IS 'Role that installed it and owns what it made.';
+COMMENT ON COLUMN tally.installed_packs.target_schema IS 'Schema of its source tables, rollups and views.';
+COMMENT ON COLUMN tally.installed_packs.version IS 'Version of pg_tally that it was installed by.';
+COMMENT ON COLUMN tally.installed_packs.installed_at IS 'When it was last installed.';
+
+CREATE VIEW tally.packs AS
+    SELECT l.name, l.description, i.target_schema, i.owner, i.version, i.installed_at,
+           (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'rollup') AS rollups,
+           (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'metric') AS metrics,
+           (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'threshold') AS thresholds
+      FROM tally.pack_list l LEFT JOIN tally.installed_packs i ON i.pack = l.name;
+COMMENT ON VIEW tally.packs IS 'Ready systems: SELECT tally.install_pack(name, target_schema => …). The columns from target_schema on are null until installed.';
+COMMENT ON COLUMN tally.packs.name IS 'Name, as install_pack() takes it.';
+COMMENT ON COLUMN tally.packs.description IS 'What the pack answers.';
+COMMENT ON COLUMN tally.packs.target_schema IS 'Schema it is installed in.';
+COMMENT ON COLUMN tally.packs.owner IS 'Role that installed it.';
+COMMENT ON COLUMN tally.packs.version IS 'Version of pg_tally that installed it.';
+COMMENT ON COLUMN tally.packs.installed_at IS 'When it was last installed.';
+COMMENT ON COLUMN tally.packs.rollups IS 'How many rollups it has.';
+COMMENT ON COLUMN tally.packs.metrics IS 'How many metrics it has.';
+COMMENT ON COLUMN tally.packs.thresholds IS 'How many thresholds it has.';

@@ -1,0 +1,76 @@
+//! Owns the in-place aggregate state: a varlena that a transition function changes where it lies.
+//!
+//! nodeAgg.c keeps the state in its own memory context. When a transition function returns the same pointer, nothing is
+//! copied; when it returns another one, the executor copies it into that context and frees the old state itself. So a
+//! state that must grow is a new palloc in the current (per-tuple) context: a repalloc or pfree here would be a
+//! double free. Called outside an aggregate, the argument may point into a shared buffer: it is copied first.
+
+use super::fmgr::Call;
+use super::varlena::{self, HEADER};
+use pgrx::pg_sys;
+use std::slice;
+
+/// An aggregate state as 8-byte words. The low half of word 0 is the varlena header and not the sketch's to touch.
+pub struct State {
+    ptr: *mut u8,
+    words: usize,
+}
+
+impl State {
+    /// A new state of `words` zeroed words.
+    pub fn new(words: usize) -> Self {
+        State {
+            ptr: varlena::alloc_zeroed(words * 8),
+            words,
+        }
+    }
+
+    /// The state in argument `i`, changeable in place: only inside an aggregate, and only a plain, aligned varlena of
+    /// whole words. Otherwise `None`: decode the bytes and build a new state.
+    #[inline(always)]
+    pub fn in_place(call: &Call, i: usize) -> Option<Self> {
+        if !call.is_aggregate() {
+            return None;
+        }
+        let ptr = call.datum(i).cast_mut_ptr::<u8>();
+        // SAFETY: a non-NULL varlena argument has a first byte, and 4 header bytes where the low two bits are 00.
+        let header = unsafe {
+            if *ptr & 3 != 0 || ptr as usize % 8 != 0 {
+                return None;
+            }
+            ptr.cast::<u32>().read()
+        };
+        let size = (header >> 2) as usize;
+        (size % 8 == 0 && size > 0).then_some(State { ptr, words: size / 8 })
+    }
+
+    /// The words; the low half of the first is reserved.
+    #[inline(always)]
+    pub fn words(&mut self) -> &mut [u64] {
+        // SAFETY: `ptr` is 8-byte aligned with `words` words: either alloc_zeroed made it, or in_place checked it, and
+        // inside an aggregate the executor owns the state for this call alone.
+        unsafe { slice::from_raw_parts_mut(self.ptr.cast::<u64>(), self.words) }
+    }
+
+    /// A larger copy in the current context. The old one is left for the executor to free.
+    #[must_use]
+    pub fn grown(mut self, words: usize) -> Self {
+        let mut bigger = State::new(words.max(self.words));
+        let old = self.words;
+        bigger.words()[1..old].copy_from_slice(&self.words()[1..]);
+        bigger.words()[0] |= self.words()[0] & !0xffff_ffff;
+        bigger
+    }
+
+    /// The payload: everything behind the varlena header.
+    pub fn payload(&self) -> &[u8] {
+        // SAFETY: as in `words`; the payload begins 4 bytes in.
+        unsafe { slice::from_raw_parts(self.ptr.add(HEADER), self.words * 8 - HEADER) }
+    }
+
+    /// The datum to return.
+    #[inline(always)]
+    pub fn datum(&self) -> pg_sys::Datum {
+        pg_sys::Datum::from(self.ptr)
+    }
+}

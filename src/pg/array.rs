@@ -1,0 +1,146 @@
+//! Owns arrays as arguments and answers: float8, bool, int4 and text elements, NULL elements included.
+
+use super::fmgr::{Call, str_of};
+use super::varlena;
+use crate::error::{SqlState, TallyError};
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::ptr;
+
+/// Type, length, by-value and alignment of an element.
+#[derive(Clone, Copy)]
+struct Element(Oid, i32, bool, u8);
+
+const FLOAT8: Element = Element(pg_sys::FLOAT8OID, 8, true, b'd');
+const INT8: Element = Element(pg_sys::INT8OID, 8, true, b'd');
+const INT4: Element = Element(pg_sys::INT4OID, 4, true, b'i');
+const BOOL: Element = Element(pg_sys::BOOLOID, 1, true, b'c');
+const TEXT: Element = Element(pg_sys::TEXTOID, -1, false, b'i');
+
+impl Call {
+    /// Argument `i`, a float8[] of one dimension.
+    pub fn f64s(&self, i: usize) -> Result<Vec<Option<f64>>, TallyError> {
+        Ok(self
+            .elements(i, FLOAT8)?
+            .into_iter()
+            .map(|e| e.map(|d| f64::from_bits(d.value() as u64)))
+            .collect())
+    }
+
+    /// Argument `i`, a float8[] of one dimension that must hold no NULL.
+    pub fn f64s_not_null(&self, i: usize) -> Result<Vec<f64>, TallyError> {
+        let error = || {
+            TallyError::new(
+                SqlState::NullValueNotAllowed,
+                "expected an array without NULL elements, got a NULL",
+            )
+        };
+        self.f64s(i)?.into_iter().map(|e| e.ok_or_else(error)).collect()
+    }
+
+    /// Argument `i`, an int8[] of one dimension.
+    pub fn i64s(&self, i: usize) -> Result<Vec<Option<i64>>, TallyError> {
+        Ok(self
+            .elements(i, INT8)?
+            .into_iter()
+            .map(|e| e.map(|d| d.value() as i64))
+            .collect())
+    }
+
+    /// Argument `i`, an int4[] of one dimension.
+    pub fn i32s(&self, i: usize) -> Result<Vec<Option<i32>>, TallyError> {
+        Ok(self
+            .elements(i, INT4)?
+            .into_iter()
+            .map(|e| e.map(|d| d.value() as i32))
+            .collect())
+    }
+
+    /// Argument `i`, a bool[] of one dimension.
+    pub fn bools(&self, i: usize) -> Result<Vec<Option<bool>>, TallyError> {
+        Ok(self
+            .elements(i, BOOL)?
+            .into_iter()
+            .map(|e| e.map(|d| d.value() as u8 != 0))
+            .collect())
+    }
+
+    /// Argument `i`, a text[] of one dimension.
+    pub fn texts(&self, i: usize) -> Result<Vec<Option<&str>>, TallyError> {
+        self.elements(i, TEXT)?
+            .into_iter()
+            // SAFETY: a non-NULL element of a text[] is a varlena inside the detoasted array.
+            .map(|e| e.map(|d| str_of(unsafe { varlena::payload(d) })).transpose())
+            .collect()
+    }
+
+    fn elements(&self, i: usize, element: Element) -> Result<Vec<Option<Datum>>, TallyError> {
+        let Element(oid, len, by_val, align) = element;
+        // SAFETY: the SQL declaration gives argument i this array type, and the element's type, length and alignment
+        // below are that type's own; deconstruct_array fills three outputs of `count` entries each.
+        unsafe {
+            let array = pg_sys::pg_detoast_datum(self.datum(i).cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+            if (*array).elemtype != oid || (*array).ndim > 1 {
+                return Err(TallyError::new(
+                    SqlState::ArraySubscriptError,
+                    format!("expected an array of one dimension, got {} dimensions", (*array).ndim),
+                ));
+            }
+            let (mut values, mut nulls, mut count) = (ptr::null_mut(), ptr::null_mut(), 0);
+            pg_sys::deconstruct_array(array, oid, len, by_val, align as _, &mut values, &mut nulls, &mut count);
+            Ok((0..count as usize)
+                .map(|e| (!*nulls.add(e)).then(|| *values.add(e)))
+                .collect())
+        }
+    }
+
+    /// Answers a float8[], `None` for a NULL element.
+    pub fn return_f64s(&self, values: &[Option<f64>]) -> Datum {
+        build(
+            FLOAT8,
+            values.iter().map(|v| v.map(|v| Datum::from(v.to_bits()))).collect(),
+        )
+    }
+
+    /// Answers an int8[].
+    pub fn return_i64s(&self, values: &[i64]) -> Datum {
+        build(INT8, values.iter().map(|&v| Some(Datum::from(v))).collect())
+    }
+
+    /// Answers an int8[], `None` for a NULL element.
+    pub fn return_opt_i64s(&self, values: &[Option<i64>]) -> Datum {
+        build(INT8, values.iter().map(|v| v.map(Datum::from)).collect())
+    }
+
+    /// Answers a text[], `None` for a NULL element.
+    pub fn return_texts(&self, values: &[Option<&str>]) -> Datum {
+        build(
+            TEXT,
+            values
+                .iter()
+                .map(|v| v.map(|v| varlena::from_payload(v.as_bytes())))
+                .collect(),
+        )
+    }
+}
+
+fn build(element: Element, values: Vec<Option<Datum>>) -> Datum {
+    let Element(oid, len, by_val, align) = element;
+    let mut datums: Vec<Datum> = values.iter().map(|v| v.unwrap_or(Datum::from(0usize))).collect();
+    let mut nulls: Vec<bool> = values.iter().map(Option::is_none).collect();
+    let (mut dims, mut lower) = ([values.len() as i32], [1]);
+    // SAFETY: datums and nulls have as many entries as dims says; the element's type facts are its own. An array of
+    // zero elements comes back as the empty array. construct_md_array copies what it keeps.
+    unsafe {
+        Datum::from(pg_sys::construct_md_array(
+            datums.as_mut_ptr(),
+            nulls.as_mut_ptr(),
+            1,
+            dims.as_mut_ptr(),
+            lower.as_mut_ptr(),
+            oid,
+            len,
+            by_val,
+            align as _,
+        ))
+    }
+}

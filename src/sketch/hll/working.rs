@@ -3,7 +3,7 @@
 //! ```text
 //! word 0        low half: varlena header, not ours · byte 4 version · byte 5 kind · byte 6 precision
 //! kind 17 list  word 1 count · distinct hashes as they came, at most 30
-//! kind 18 table word 1 count · open addressing, linear probing, 0 for an empty slot
+//! kind 18 table word 1 count, high half slots in use (grown words are rehashed by the next step) · 0 for an empty slot
 //! kind 19 dense word 1 unused · one byte a register
 //! ```
 //! A list of up to 30 is scanned (256 bytes: four cache lines); tables double at a load of 3/4.
@@ -82,20 +82,31 @@ pub fn push(words: &mut [u64], hash: u64) -> Result<(), Grow> {
             push_slow(words, hash)
         }
         _ => {
-            let slot = find(&words[HEAD..], hash);
-            if words[HEAD + slot] == hash {
+            let (len, slots) = (len(words), slots(words));
+            let slot = HEAD + find(&words[HEAD..HEAD + slots], hash);
+            if words[slot] == hash {
                 return Ok(());
             }
-            if (words[LEN] as usize + 1) * 4 <= (words.len() - HEAD) * 3
-                && (words[LEN] as usize) < exact_max(precision(words))
-            {
-                words[HEAD + slot] = hash;
+            if (len + 1) * 4 <= slots * 3 && len < exact_max(precision(words)) {
+                words[slot] = hash;
                 words[LEN] += 1;
                 return Ok(());
             }
             push_slow(words, hash)
         }
     }
+}
+
+/// Count of a list or a table.
+#[inline(always)]
+fn len(words: &[u64]) -> usize {
+    (words[LEN] & 0xffff_ffff) as usize
+}
+
+/// Slots of a table.
+#[inline(always)]
+fn slots(words: &[u64]) -> usize {
+    (words[LEN] >> 32) as usize
 }
 
 /// The slot that holds the hash, or the empty one where it belongs.
@@ -116,7 +127,7 @@ fn find(slots: &[u64], hash: u64) -> usize {
 #[cold]
 #[inline(never)]
 fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
-    let len = words[LEN] as usize;
+    let len = len(words);
     if len < LIST_MAX && kind(words) == LIST {
         return Err(Grow(words.len() * 2));
     }
@@ -140,10 +151,10 @@ fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
     words[1..].fill(0);
     set_head(words, TABLE, p);
     for h in hashes.into_iter().chain([hash]) {
-        let slot = find(&words[HEAD..], h);
-        words[HEAD + slot] = h;
+        let slot = HEAD + find(&words[HEAD..], h);
+        words[slot] = h;
     }
-    words[LEN] = len as u64 + 1;
+    words[LEN] = len as u64 + 1 | ((words.len() - HEAD) as u64) << 32;
     Ok(())
 }
 
@@ -151,7 +162,11 @@ fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
 fn hashes(words: &[u64]) -> Vec<u64> {
     match kind(words) {
         LIST => words[HEAD..][..words[LEN] as usize].to_vec(),
-        _ => words[HEAD..].iter().copied().filter(|&h| h != 0).collect(),
+        _ => words[HEAD..HEAD + slots(words)]
+            .iter()
+            .copied()
+            .filter(|&h| h != 0)
+            .collect(),
     }
 }
 
@@ -239,7 +254,7 @@ fn lower(words: &mut [u64], p: u8) {
         return;
     }
     set_head(words, kind, p);
-    if words[LEN] as usize > exact_max(p) {
+    if len(words) > exact_max(p) {
         // More hashes than this precision keeps, so the words hold its registers too.
         make_dense(words, p);
     }
@@ -271,12 +286,15 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
     let words = crate::sketch::words_of(bytes).filter(|words| is_working(words));
     let bad = || corrupt("hll state", "a working form that fits", bytes.len());
     let words = words.ok_or_else(bad)?;
-    let (p, slots) = (precision(&words), (words.len() - HEAD) as u64);
+    let (p, room) = (precision(&words), (words.len() - HEAD) as u64);
     let fits = super::PRECISION.contains(&p)
         && match kind(&words) {
-            LIST => words[LEN] <= slots.min(LIST_MAX as u64),
-            TABLE => words[LEN] == hashes(&words).len() as u64 && words[LEN] < slots,
-            _ => slots >= registers(p).div_ceil(8) as u64 && dense_registers(&words).iter().all(|&r| r <= 65 - p),
+            LIST => words[LEN] <= room.min(LIST_MAX as u64),
+            TABLE => {
+                let slots_fit = slots(&words) <= words.len() - HEAD;
+                slots_fit && len(&words) == hashes(&words).len() && len(&words) < slots(&words)
+            }
+            _ => room >= registers(p).div_ceil(8) as u64 && dense_registers(&words).iter().all(|&r| r <= 65 - p),
         };
     if fits { Ok(words) } else { Err(bad()) }
 }

@@ -29,7 +29,7 @@ fn compression(call: &Call, i: usize) -> Result<u16, TallyError> {
                 ),
             )
             .detail("compression is the greatest number of centroids; each takes about 11 bytes.")
-            .hint("SELECT tally.tdigest(value, 160) FROM …")
+            .hint("SELECT tally.tdigest(value, 180) FROM …")
         })
 }
 

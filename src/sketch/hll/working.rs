@@ -154,7 +154,7 @@ fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
         let slot = HEAD + find(&words[HEAD..], h);
         words[slot] = h;
     }
-    words[LEN] = len as u64 + 1 | ((words.len() - HEAD) as u64) << 32;
+    words[LEN] = (len as u64 + 1) | (((words.len() - HEAD) as u64) << 32);
     Ok(())
 }
 

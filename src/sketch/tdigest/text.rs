@@ -124,7 +124,8 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
     codec::decode(&codec::encode(&sketch)).map_err(|e| bad(&e.message))
 }
 
-fn read_number(v: &Value) -> Option<f64> {
+/// A float from JSON, as [`number`] writes it.
+pub fn read_number(v: &Value) -> Option<f64> {
     match v.as_str() {
         Some("NaN") => Some(f64::NAN),
         Some("Infinity") => Some(f64::INFINITY),

@@ -35,6 +35,7 @@ sql_files! {
     "../sql/s40_rollup/apply.sql" as "rollup_apply";
     "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
+    "../sql/s40_rollup/verify.sql" as "rollup_verify";
     "../sql/s50_metric/tables.sql" as "metric_tables";
     "../sql/s50_metric/resolve.sql" as "metric_resolve";
     "../sql/s50_metric/view.sql" as "metric_view";

@@ -131,7 +131,9 @@ impl Condition {
         match self {
             Condition::Compare { .. } => vec![],
             // What was seen in the past week is what can be absent.
-            Condition::Absent => vec![Window::Before { length: "7 days".to_owned() }],
+            Condition::Absent => vec![Window::Before {
+                length: "7 days".to_owned(),
+            }],
             Condition::Baseline { of, .. } => vec![Window::Before { length: of.clone() }],
             Condition::Change { vs, .. } => vec![Window::Shift { by: vs.clone() }],
             Condition::Rate { .. } => vec![Window::Previous],

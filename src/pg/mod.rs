@@ -5,7 +5,6 @@ pub mod array;
 pub mod capture;
 pub mod fmgr;
 pub mod json;
-pub mod run_as;
 pub mod report;
 pub mod run_as;
 pub mod varlena;

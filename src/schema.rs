@@ -20,21 +20,36 @@ macro_rules! sql_files {
 
 sql_files! {
     "../sql/s10_kernel/types.sql" as "kernel_types";
-    "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
+    "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
     "../sql/s20_catalog/runs.sql" as "catalog_runs";
     "../sql/s30_capture/capture.sql" as "capture";
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
+    "../sql/s40_rollup/check.sql" as "rollup_check";
     "../sql/s40_rollup/create.sql" as "rollup_create";
     "../sql/s40_rollup/build.sql" as "rollup_build";
     "../sql/s40_rollup/drop.sql" as "rollup_drop";
     "../sql/s40_rollup/apply.sql" as "rollup_apply";
     "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
-    "../sql/s50_metric/stub.sql" as "metric_stub";
+    "../sql/s50_metric/tables.sql" as "metric_tables";
+    "../sql/s50_metric/resolve.sql" as "metric_resolve";
+    "../sql/s50_metric/view.sql" as "metric_view";
+    "../sql/s50_metric/define.sql" as "metric_define";
+    "../sql/s50_metric/merge.sql" as "metric_merge";
+    "../sql/s50_metric/read.sql" as "metric_read";
+    "../sql/s60_alert/threshold_tables.sql" as "alert_threshold_tables";
+    "../sql/s60_alert/incident_tables.sql" as "alert_incident_tables";
+    "../sql/s60_alert/define.sql" as "alert_define";
+    "../sql/s60_alert/sample.sql" as "alert_sample";
+    "../sql/s60_alert/notify.sql" as "alert_notify";
+    "../sql/s60_alert/evidence.sql" as "alert_evidence";
+    "../sql/s60_alert/incident.sql" as "alert_incident";
+    "../sql/s60_alert/evaluate.sql" as "alert_evaluate";
+    "../sql/s60_alert/handle.sql" as "alert_handle";
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s80_report/status.sql" as "report_status";
     "../sql/s90_grants/engine.sql" as "grants_engine";

@@ -40,10 +40,10 @@ BEGIN
     SELECT x.resolved, x.type, x.measures INTO made.resolved, made.type, made.measures FROM tally._resolve_metric(name, r, expression, search_path) x;
     made.samples := tally._samples_measure(name, r, samples);
 
-    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.is, 'none')), '; ') INTO changes
+    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.now, 'none')), '; ') INTO changes
       FROM (VALUES ('expression', old.expression, expression), ('meaning', old.resolved, made.resolved), ('unit', old.unit, unit),
-                   ('description', old.description, description), ('direction', old.direction, direction), ('samples', old.samples, made.samples)) c(what, was, is)
-     WHERE c.was IS DISTINCT FROM c.is AND NOT (c.what = 'meaning' AND old.expression <> expression);
+                   ('description', old.description, description), ('direction', old.direction, direction), ('samples', old.samples, made.samples)) c(what, was, now)
+     WHERE c.was IS DISTINCT FROM c.now AND NOT (c.what = 'meaning' AND old.expression <> expression);
     IF old.id IS NOT NULL AND changes IS NULL THEN
         RAISE NOTICE USING MESSAGE = format('metric %L is defined just so already; nothing changed', name);
         RETURN name;
@@ -84,8 +84,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     IF samples IS NULL THEN
-        RETURN (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id AND m.type = 'bigint' AND m.merge LIKE 'sum(%'
-                   AND EXISTS (SELECT FROM tally.measures x WHERE x.rollup_id = r.id) AND m.expression ~* '^\s*(pg_catalog\.)?(count|sum)\s*\('
+        RETURN (SELECT m.name FROM tally.measures m
+                 WHERE m.rollup_id = r.id AND m.type = 'bigint' AND m.expression ~* '^\s*(pg_catalog\.)?(count|sum)\s*\('
                  ORDER BY m.expression ~* '^\s*(pg_catalog\.)?count\s*\(' DESC, m.ordinal LIMIT 1);
     ELSIF NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = samples AND m.type IN ('bigint', 'integer', 'numeric', 'double precision')) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',

@@ -14,8 +14,6 @@ DECLARE
     strange text;
 BEGIN
     SELECT string_agg(format('%I %s', m.name, m.type), ', ' ORDER BY m.ordinal) INTO columns FROM tally.measures m WHERE m.rollup_id = r.id;
-    DROP VIEW IF EXISTS pg_temp.tally_probe_view;
-    DROP TABLE IF EXISTS pg_temp.tally_probe;
     EXECUTE format('CREATE TEMPORARY TABLE tally_probe (%s)', columns);
     PERFORM set_config('search_path', search_path, true);
     EXECUTE format('CREATE TEMPORARY VIEW tally_probe_view AS SELECT (%s) AS value FROM pg_temp.tally_probe', expression);

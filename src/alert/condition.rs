@@ -129,7 +129,11 @@ impl Condition {
     /// The history the condition needs, in the order in which [`crate::alert::judge`] expects its values.
     pub fn windows(&self) -> Vec<Window> {
         match self {
-            Condition::Compare { .. } | Condition::Absent => vec![],
+            Condition::Compare { .. } => vec![],
+            // What was seen in the past week is what can be absent.
+            Condition::Absent => vec![Window::Before {
+                length: "7 days".to_owned(),
+            }],
             Condition::Baseline { of, .. } => vec![Window::Before { length: of.clone() }],
             Condition::Change { vs, .. } => vec![Window::Shift { by: vs.clone() }],
             Condition::Rate { .. } => vec![Window::Previous],

@@ -1,0 +1,70 @@
+-- Owns: the SQL that merges measures over buckets and labels and computes a metric from them. Readers and thresholds
+-- use the same text, so a number on a dashboard and the one that woke somebody up are the same number.
+
+CREATE FUNCTION tally._check_dimensions(r tally.rollups, names text[], what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wrong text;
+    known text;
+BEGIN
+    SELECT n INTO wrong FROM unnest(names) n WHERE n IS NULL OR NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = n) LIMIT 1;
+    IF FOUND THEN
+        SELECT string_agg(quote_literal(d.name), ', ' ORDER BY d.ordinal) INTO known FROM tally.dimensions d WHERE d.rollup_id = r.id;
+        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+            MESSAGE = format('%s must name dimensions of rollup %L, got %s', what, r.name, COALESCE(quote_literal(wrong), 'NULL')),
+            DETAIL = COALESCE('Its dimensions are ' || known || '.', 'It has no dimensions.'),
+            HINT = format('SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = %L;', r.name);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_dimensions(tally.rollups, text[], text) IS 'An error where names hold something that is no dimension of the rollup; what is the argument at fault.';
+
+CREATE FUNCTION tally._where_sql(r tally.rollups, "where" jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jsonb_typeof("where") <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('"where" must be an object of dimensions and values, got %s', "where"),
+            HINT = 'Use "where" => ''{"world": "w1"}'' or "where" => ''{"world": ["w1", "w2"]}''.';
+    END IF;
+    PERFORM tally._check_dimensions(r, (SELECT array_agg(k) FROM jsonb_object_keys("where") k), '"where"');
+    RETURN (SELECT string_agg(CASE jsonb_typeof(w.value)
+                WHEN 'array' THEN format('%I = ANY (%L::text[])', w.key, ARRAY(SELECT COALESCE(e, '(none)') FROM jsonb_array_elements_text(w.value) e))
+                ELSE format('%I = %L', w.key, COALESCE(w.value #>> '{}', '(none)')) END, ' AND ' ORDER BY w.key)
+              FROM jsonb_each("where") w);
+END $$;
+COMMENT ON FUNCTION tally._where_sql(tally.rollups, jsonb) IS
+'SQL text of a filter such as {"world": "w1", "model": ["a", "b"]}; JSON null stands for a value that was NULL. Null where nothing is filtered.';
+
+CREATE FUNCTION tally._merged_sql(m tally.metrics, r tally.rollups, source regclass, bucket text, by text[], "where" jsonb, since text, until text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Measures first, then the expression: the ratio of sums, never the mean of ratios.
+    SELECT format('SELECT %1$s%2$s(%3$s)::pg_catalog.float8 AS value, %4$s AS samples FROM (SELECT %5$s%6$s%7$s FROM %8$s WHERE bucket >= %9$s AND bucket < %10$s%11$s%12$s) merged',
+        CASE WHEN bucket IS NOT NULL THEN '"the bucket" AS bucket, ' ELSE '' END,
+        (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n)),
+        m.resolved,
+        CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%I::pg_catalog.float8', m.samples) END,
+        CASE WHEN bucket IS NOT NULL THEN format('%s AS "the bucket", ', bucket) ELSE '' END,
+        (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n)),
+        (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
+          WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples)),
+        source, since, until,
+        COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
+        COALESCE(' GROUP BY ' || NULLIF(array_to_string(CASE WHEN bucket IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), ''))
+$$;
+COMMENT ON FUNCTION tally._merged_sql(tally.metrics, tally.rollups, regclass, text, text[], jsonb, text, text) IS
+'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is the rollup''s table or live view, bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions).';
+
+CREATE FUNCTION tally._instant(given text, as_of timestamptz, argument text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF given IS NULL OR lower(btrim(given)) = 'now' THEN RETURN as_of; END IF;
+    -- Grafana writes $__timeFrom() as a timestamp; people write how far back.
+    IF given ~ '^\s*\d{4,}-\d' OR lower(btrim(given)) IN ('infinity', '-infinity', 'epoch') THEN RETURN given::timestamptz; END IF;
+    RETURN as_of - given::interval;
+EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow OR invalid_parameter_value THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('%s must be a time or how long ago, got %L', argument, given),
+        DETAIL = SQLERRM,
+        HINT = format('Use for example %s => ''24 hours'' or %s => ''2026-01-31 00:00+00''.', argument, argument);
+END $$;
+COMMENT ON FUNCTION tally._instant(text, timestamptz, text) IS 'A moment from text: a timestamp, an interval before as_of, or now.';

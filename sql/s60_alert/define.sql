@@ -1,0 +1,200 @@
+-- Owns: create_threshold, drop_threshold, enable_threshold, and finding a threshold by its name.
+
+CREATE FUNCTION tally.create_threshold(
+    name               text,
+    metric             text DEFAULT NULL,
+    condition          text DEFAULT NULL,
+    "for"              interval DEFAULT '0',
+    per                text[] DEFAULT '{}',
+    "where"            jsonb DEFAULT '{}',
+    severity           text DEFAULT 'warning',
+    owner              text DEFAULT NULL,
+    runbook            text DEFAULT NULL,
+    response_target    interval DEFAULT NULL,
+    suggested_actions  jsonb DEFAULT '[]',
+    recovery_condition text DEFAULT NULL,
+    keep_firing_for    interval DEFAULT '0',
+    min_samples        float8 DEFAULT NULL,
+    no_data            text DEFAULT 'keep_last',
+    on_error           text DEFAULT 'keep_last',
+    over               interval DEFAULT NULL,
+    partial_ok         boolean DEFAULT false,
+    every              interval DEFAULT '1 minute',
+    auto_resolve       boolean DEFAULT false,
+    reopen_within      interval DEFAULT '0',
+    area               text DEFAULT NULL,
+    impact             text DEFAULT NULL,
+    query              text DEFAULT NULL,
+    enabled            boolean DEFAULT true,
+    description        text DEFAULT NULL,
+    search_path        text DEFAULT pg_catalog.current_setting('search_path')
+) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    t       tally.thresholds;
+    old     tally.thresholds;
+    m       tally.metrics;
+    changes text;
+BEGIN
+    IF metric IS NOT NULL THEN m := tally._metric(metric); END IF;
+    t := jsonb_populate_record(NULL::tally.thresholds, jsonb_build_object(
+        'name', name, 'search_path', search_path, 'metric_id', m.id, 'query', query, 'condition', condition, 'recovery_condition', recovery_condition,
+        'for_', "for", 'keep_firing_for', keep_firing_for, 'per', to_jsonb(per), 'filter', "where", 'over', over, 'min_samples', min_samples,
+        'no_data', no_data, 'on_error', on_error, 'partial_ok', partial_ok, 'every', every, 'severity', severity, 'responsible', owner,
+        'runbook', runbook, 'response_target', response_target, 'suggested_actions', suggested_actions, 'area', area, 'impact', impact,
+        'auto_resolve', auto_resolve, 'reopen_within', reopen_within, 'enabled', enabled, 'description', description));
+    t := tally._check_threshold(t, m);
+
+    SELECT * INTO old FROM tally.thresholds x WHERE x.name = name;
+    IF old.id IS NULL THEN
+        t.id := nextval(pg_get_serial_sequence('tally.thresholds', 'id'));
+        t.owner := current_user::regrole;
+        t.created_at := now();
+        t.updated_at := now();
+        INSERT INTO tally.thresholds SELECT t.*;
+        RETURN name;
+    END IF;
+    t.id := old.id;
+    t.owner := old.owner;
+    t.created_at := old.created_at;
+    t.updated_at := now();
+    SELECT string_agg(format('%s: %s to %s', o.key, o.value, n.value), '; ' ORDER BY o.key) INTO changes
+      FROM jsonb_each(to_jsonb(old) - ARRAY['updated_at', 'rule', 'windows', 'search_path']) o JOIN jsonb_each(to_jsonb(t)) n ON n.key = o.key
+     WHERE o.value IS DISTINCT FROM n.value;
+    IF changes IS NULL THEN
+        RAISE NOTICE USING MESSAGE = format('threshold %L is defined just so already; nothing changed', name);
+        RETURN name;
+    END IF;
+    UPDATE tally.thresholds x SET (search_path, metric_id, query, condition, recovery_condition, for_, keep_firing_for, per, filter, over, min_samples, no_data,
+            on_error, partial_ok, every, severity, responsible, runbook, response_target, suggested_actions, area, impact, auto_resolve, reopen_within,
+            enabled, description, rule, windows, updated_at)
+         = (t.search_path, t.metric_id, t.query, t.condition, t.recovery_condition, t.for_, t.keep_firing_for, t.per, t.filter, t.over, t.min_samples, t.no_data,
+            t.on_error, t.partial_ok, t.every, t.severity, t.responsible, t.runbook, t.response_target, t.suggested_actions, t.area, t.impact, t.auto_resolve, t.reopen_within,
+            t.enabled, t.description, t.rule, t.windows, t.updated_at)
+     WHERE x.id = old.id;
+    RAISE NOTICE USING MESSAGE = format('threshold %L changed', name), DETAIL = changes,
+        HINT = 'Alerts that are pending or firing go on under the new rule from the next tick.';
+    RETURN name;
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+        MESSAGE = format('threshold %L exists already and belongs to another role', name),
+        DETAIL = 'A role sees the thresholds of roles whose rights it has.',
+        HINT = format('SELECT tally.create_threshold(%L, …);', name || ' (' || current_user || ')');
+END $$;
+COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text, interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS
+'Defines a threshold: what to watch (metric, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it replaces the definition, says what changed, and keeps alert states.';
+
+CREATE FUNCTION tally._refuse(condition_name text, message text, detail text, hint text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = condition_name, MESSAGE = message, DETAIL = COALESCE(detail, ''), HINT = COALESCE(hint, '');
+END $$;
+COMMENT ON FUNCTION tally._refuse(text, text, text, text) IS 'Raises an error in four parts.';
+
+CREATE FUNCTION tally._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r        tally.rollups;
+    again    text := format('SELECT tally.create_threshold(%L, %s, %L', t.name, COALESCE(quote_literal(m.name), format('query => %L', t.query)), t.condition);
+    needs    text;
+    problem  text;
+    recovery jsonb;
+BEGIN
+    IF num_nonnulls(t.metric_id, t.query) <> 1 OR t.name IS NULL OR t.condition IS NULL THEN
+        PERFORM tally._refuse('invalid_parameter_value', format('threshold %L needs a name, a condition, and either a metric or a query', t.name),
+            format('Got metric %s, query %s, condition %s.', COALESCE(quote_literal(m.name), 'NULL'), COALESCE(quote_literal(t.query), 'NULL'), COALESCE(quote_literal(t.condition), 'NULL')),
+            format('SELECT tally.create_threshold(%L, metric => ''p95_latency_ms'', condition => ''> 2500'');', COALESCE(t.name, 'slow turns')));
+    END IF;
+    t.rule := jsonb_strip_nulls(jsonb_build_object('condition', tally.parse_condition(t.condition), 'recovery', tally.parse_condition(t.recovery_condition),
+        'for', extract(epoch FROM t.for_), 'keep_firing_for', extract(epoch FROM t.keep_firing_for), 'min_samples', t.min_samples, 'no_data', t.no_data, 'on_error', t.on_error));
+    t.windows := tally.condition_windows(t.rule -> 'condition');
+    recovery := t.rule -> 'recovery';
+    IF recovery ->> 'kind' <> 'compare' THEN
+        PERFORM tally._refuse('feature_not_supported', format('recovery_condition of threshold %L must be a comparison with a number, got %L', t.name, t.recovery_condition), NULL,
+            again || ', recovery_condition => ''< 2000'');');
+    END IF;
+    problem := CASE
+        WHEN t.severity NOT IN ('info', 'warning', 'critical') THEN format('severity must be info, warning or critical, got %L', t.severity)
+        WHEN t.no_data NOT IN ('keep_last', 'breach', 'ok') THEN format('no_data must be keep_last, breach or ok, got %L', t.no_data)
+        WHEN t.on_error NOT IN ('keep_last', 'breach', 'ok') THEN format('on_error must be keep_last, breach or ok, got %L', t.on_error)
+        WHEN t.for_ < '0' THEN format('"for" must not be negative, got %L', t.for_)
+        WHEN t.keep_firing_for < '0' THEN format('keep_firing_for must not be negative, got %L', t.keep_firing_for)
+        WHEN t.every < '1 second' THEN format('every must be at least a second, got %L', t.every)
+        WHEN t.over <= '0' THEN format('over must be longer than nothing, got %L', t.over)
+        WHEN t.response_target <= '0' THEN format('response_target must be longer than nothing, got %L', t.response_target)
+        WHEN t.min_samples < 0 THEN format('min_samples must not be negative, got %s', t.min_samples)
+        WHEN jsonb_typeof(t.suggested_actions) <> 'array' THEN format('suggested_actions must be a list, got %s', t.suggested_actions)
+        WHEN EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(t.suggested_actions) WHEN 'array' THEN t.suggested_actions ELSE '[]' END) a
+                      WHERE NOT (jsonb_typeof(a) = 'string' OR (jsonb_typeof(a) = 'object' AND jsonb_typeof(a -> 'do') = 'string'))) THEN
+            format('suggested_actions must be texts or objects with "do", got %s', t.suggested_actions)
+        WHEN t.min_samples IS NOT NULL AND m.id IS NOT NULL AND m.samples IS NULL THEN
+            format('min_samples needs a measure that counts observations, and metric %L has none', m.name)
+        END;
+    IF problem IS NOT NULL THEN
+        PERFORM tally._refuse('invalid_parameter_value', format('threshold %L: %s', t.name, problem), 'docs/alerting.md lists every option.',
+            CASE WHEN t.min_samples IS NOT NULL AND m.samples IS NULL AND m.id IS NOT NULL
+                 THEN format('SELECT tally.create_metric(%L, …, samples => ''<measure>'');', m.name) ELSE again || ');' END);
+    END IF;
+    IF t.severity = 'critical' THEN
+        needs := concat_ws(' and ', CASE WHEN t.responsible IS NULL THEN 'owner' END, CASE WHEN t.runbook IS NULL THEN 'runbook' END);
+        IF needs <> '' THEN
+            PERFORM tally._refuse('null_value_not_allowed', format('threshold %L is critical and so needs %s', t.name, needs),
+                'Whom it wakes, and what that person does first, is said when the threshold is made, not at night.',
+                again || format(', severity => ''critical'', owner => %L, runbook => %L);', COALESCE(t.responsible, 'on-call'), COALESCE(t.runbook, 'https://…')));
+        END IF;
+        t.response_target := COALESCE(t.response_target, '15 minutes');
+    END IF;
+    IF m.id IS NOT NULL THEN
+        SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
+        PERFORM tally._check_dimensions(r, t.per, 'per'), tally._where_sql(r, t.filter);
+        IF t.over < r.bucket THEN
+            RAISE NOTICE USING MESSAGE = format('over widened from %s to %s: rollup %L keeps nothing finer', t.over, r.bucket, r.name);
+            t.over := NULL;
+        END IF;
+        IF NOT has_table_privilege(r.live_view, 'SELECT') THEN
+            PERFORM tally._refuse('insufficient_privilege', format('threshold %L reads %s, which %I may not', t.name, r.live_view, current_user),
+                'A threshold is evaluated with the rights of the role that made it.', format('GRANT SELECT ON %s TO %I;', r.live_view, current_user));
+        END IF;
+    ELSIF t.windows <> '[]' OR t.filter <> '{}' OR t.per <> '{}' OR t.over IS NOT NULL THEN
+        PERFORM tally._refuse('feature_not_supported', format('threshold %L watches a query, which takes a comparison only, and no per, where or over', t.name),
+            'The columns of the query other than value and samples are its labels; history is what rollups have.', format('SELECT tally.create_threshold(%L, query => %L, condition => ''> 120'');', t.name, t.query));
+    END IF;
+    RETURN t;
+END $$;
+COMMENT ON FUNCTION tally._check_threshold(tally.thresholds, tally.metrics) IS 'Checks a threshold in the making and fills in rule, windows and defaults; errors say what is accepted.';
+
+CREATE FUNCTION tally._threshold(name text) RETURNS tally.thresholds
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    found_ tally.thresholds;
+BEGIN
+    SELECT * INTO found_ FROM tally.thresholds x WHERE x.name = name;
+    IF found_.id IS NULL THEN
+        PERFORM tally._refuse('undefined_object', format('threshold %L does not exist', name),
+            COALESCE('Thresholds most like it: ' || tally._near(name, (SELECT array_agg(x.name) FROM tally.thresholds x)) || '.', 'This role knows of no threshold yet.'),
+            'SELECT name, condition FROM tally.thresholds ORDER BY name;');
+    END IF;
+    RETURN found_;
+END $$;
+COMMENT ON FUNCTION tally._threshold(text) IS 'The threshold of a name, or an error that lists near ones.';
+
+CREATE FUNCTION tally.drop_threshold(name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    t tally.thresholds := tally._threshold(name);
+BEGIN
+    DELETE FROM tally.thresholds x WHERE x.id = t.id;
+END $$;
+COMMENT ON FUNCTION tally.drop_threshold(text) IS 'Drops a threshold and its alert states. Its incidents and their timelines stay.';
+
+CREATE FUNCTION tally.enable_threshold(name text, enabled boolean DEFAULT true) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    t tally.thresholds := tally._threshold(name);
+BEGIN
+    UPDATE tally.thresholds x SET enabled = enabled, updated_at = now() WHERE x.id = t.id AND x.enabled <> enabled;
+END $$;
+COMMENT ON FUNCTION tally.enable_threshold(text, boolean) IS 'Has a threshold evaluated, or (enabled => false) left alone, without touching the rest of its definition.';

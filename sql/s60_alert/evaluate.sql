@@ -1,0 +1,168 @@
+-- Owns: evaluate: every threshold at its tick, each in a subtransaction of its own.
+--
+-- What makes it once: (threshold, tick) is the key of the evaluation, written in the transaction that moves states and
+-- files incidents, so a retried tick finds the key and a cut one left nothing. An advisory lock makes overlap a no-op.
+
+-- A type of its own, because PL/pgSQL does not let an argument and a result column both be named threshold.
+CREATE TYPE tally.evaluated AS (threshold text, tick timestamptz, series int, breaches int, opened int, recovered int, error text);
+COMMENT ON TYPE tally.evaluated IS 'What one evaluation of a threshold did: label sets judged, those in breach, alerts that fired, alerts that recovered, the error if it failed.';
+
+CREATE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    t    tally.thresholds;
+    one  record;
+    tick timestamptz;
+BEGIN
+    IF as_of IS NULL OR NOT isfinite(as_of) THEN
+        PERFORM tally._refuse('invalid_parameter_value', format('as_of must be a moment, got %s', COALESCE(as_of::text, 'NULL')), NULL, 'SELECT tally.evaluate(now());');
+    END IF;
+    IF threshold IS NOT NULL THEN PERFORM tally._threshold(threshold); END IF;
+    -- 1952541805 follows the class of the rollups' locks ('tall' in ASCII).
+    IF NOT pg_try_advisory_xact_lock(1952541805, 0) THEN
+        RAISE NOTICE USING MESSAGE = 'another session is evaluating; nothing to do here';
+        RETURN;
+    END IF;
+    FOR t IN SELECT x.* FROM tally.thresholds x WHERE x.enabled AND (threshold IS NULL OR x.name = threshold) ORDER BY x.id LOOP
+        tick := date_bin(t.every, as_of, timestamptz '2000-01-01 00:00:00+00');
+        CONTINUE WHEN NOT tally._tick_due(t.id, tick, as_of);
+        SELECT * INTO one FROM tally._evaluate_caught(t, tick);
+        RETURN NEXT (t.name, tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
+    END LOOP;
+    PERFORM tally._escalate(as_of);
+END $$;
+COMMENT ON FUNCTION tally.evaluate(timestamptz, text) IS
+'Evaluates every enabled threshold (or one) that has not been evaluated at its tick yet: samples, states, incidents, notifications, in one transaction. as_of is the clock. A failing threshold stops no other; its error is in tally.evaluations. Returns what was done; does nothing while another session evaluates.';
+REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text) FROM PUBLIC;
+
+CREATE FUNCTION tally._tick_due(threshold_id int, tick timestamptz, as_of timestamptz) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    latest timestamptz;
+BEGIN
+    SELECT max(e.tick) INTO latest FROM tally.evaluations e WHERE e.threshold_id = threshold_id;
+    IF latest IS NULL OR tick > latest THEN RETURN true; END IF;
+    -- A tick that lies in the future of the real clock can only come of a clock that was set back since. Without this,
+    -- nothing would be evaluated until the clock is where it was. alert_step() moves the timers back by as much.
+    IF as_of = now() AND latest > now() THEN
+        DELETE FROM tally.evaluations e WHERE e.threshold_id = threshold_id AND e.tick >= tick;
+        RETURN true;
+    END IF;
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION tally._tick_due(int, timestamptz, timestamptz) IS 'Whether a threshold is still to be evaluated at a tick: once per tick, and never back in time, unless the clock itself went back.';
+
+CREATE FUNCTION tally._evaluate_caught(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int, OUT recovered int, OUT error text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    began timestamptz := clock_timestamp();
+    e     tally.evaluations;
+BEGIN
+    BEGIN
+        SELECT x.opened, x.recovered INTO opened, recovered FROM tally._step_all(t, tick, false) x;
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS e.sqlstate = RETURNED_SQLSTATE, e.message = MESSAGE_TEXT, e.detail = PG_EXCEPTION_DETAIL, e.hint = PG_EXCEPTION_HINT;
+        SELECT x.opened, x.recovered INTO opened, recovered FROM tally._step_all(t, tick, true) x;
+        error := format('%s: %s', e.sqlstate, e.message);
+    END;
+    UPDATE tally.evaluations x
+       SET duration_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = e.sqlstate, message = e.message, detail = NULLIF(e.detail, ''),
+           hint = CASE WHEN e.sqlstate IS NOT NULL THEN COALESCE(NULLIF(e.hint, ''), format('SELECT * FROM tally.evaluate(now(), %L);', t.name)) END
+     WHERE x.threshold_id = t.id AND x.tick = tick
+    RETURNING x.series, x.breaches, x.told INTO series, breaches, e.told;
+    PERFORM tally._step_meta(t, tick, 'error', error IS NOT NULL, COALESCE(error, 'evaluation works again'));
+    PERFORM tally._step_meta(t, tick, 'no_data', error IS NULL AND e.told = 0 AND t.no_data <> 'ok', 'no label set has a value that can be judged');
+END $$;
+COMMENT ON FUNCTION tally._evaluate_caught(tally.thresholds, timestamptz) IS 'One threshold at one tick; a failure of its query is logged, counts by on_error, and raises a meta-incident of its own.';
+
+CREATE FUNCTION tally._step_all(t tally.thresholds, tick timestamptz, failed boolean, OUT opened int, OUT recovered int)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    change record;
+    twice  jsonb;
+    found_ jsonb := '[]';
+BEGIN
+    opened := 0;
+    recovered := 0;
+    IF NOT failed THEN
+        SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample)), '[]') INTO found_ FROM tally._samples(t, tick) s;
+        SELECT f -> 'labels' INTO twice FROM jsonb_array_elements(found_) f GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
+        IF twice IS NOT NULL THEN
+            PERFORM tally._refuse('unique_violation', format('threshold %L yields the label set %s twice', t.name, twice),
+                'Labels tell alerts apart, so each label set has one value.', 'Aggregate in the query, or select the column that tells the rows apart.');
+        END IF;
+    END IF;
+    FOR change IN
+        WITH samples AS (
+            SELECT f -> 'labels' AS labels, f -> 'sample' AS sample FROM jsonb_array_elements(found_) f
+        ), known AS (
+            SELECT * FROM tally.threshold_states k WHERE k.threshold_id = t.id AND k.kind = 'breach'
+        ), stepped AS MATERIALIZED (
+            SELECT COALESCE(s.labels, k.labels) AS labels, s.sample, k.labels IS NOT NULL AS was_known, k.active_at AS began_at,
+                   tally.alert_step(CASE WHEN k.labels IS NOT NULL THEN jsonb_build_object('state', k.state, 'active_at', k.active_at, 'keep_since', k.keep_since,
+                                         'paused', k.paused, 'missing', k.missing, 'last_tick', k.last_tick) END,
+                                    COALESCE(s.sample, CASE WHEN failed THEN '{"error": true}' WHEN found_ = '[]' THEN '{}' ELSE '{"missing": true}' END::jsonb),
+                                    t.rule, tick) AS step
+              FROM samples s FULL JOIN known k ON k.labels = s.labels
+        ), logged AS (
+            INSERT INTO tally.evaluations (threshold_id, tick, series, breaches, told)
+            SELECT t.id, tick, count(*) FILTER (WHERE s.sample IS NOT NULL), count(*) FILTER (WHERE s.step ->> 'verdict' = 'breach'),
+                   count(*) FILTER (WHERE s.step ->> 'verdict' IN ('breach', 'ok')) FROM stepped s
+        ), kept AS (
+            INSERT INTO tally.threshold_states (threshold_id, kind, labels, state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
+            SELECT t.id, 'breach', s.labels, s.step ->> 'state', (s.step ->> 'active_at')::timestamptz, (s.step ->> 'keep_since')::timestamptz,
+                   (s.step ->> 'paused')::float8, (s.step ->> 'missing')::int, tick, (s.sample ->> 'value')::float8, (s.sample ->> 'samples')::float8, s.step ->> 'verdict'
+              FROM stepped s WHERE s.step ->> 'state' <> 'inactive'
+            ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE
+               SET (state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
+                 = (EXCLUDED.state, EXCLUDED.active_at, EXCLUDED.keep_since, EXCLUDED.paused, EXCLUDED.missing, EXCLUDED.last_tick,
+                    COALESCE(EXCLUDED.value, threshold_states.value), EXCLUDED.samples, EXCLUDED.verdict)
+        ), ended AS (
+            DELETE FROM tally.threshold_states k USING stepped s
+             WHERE k.threshold_id = t.id AND k.kind = 'breach' AND k.labels = s.labels AND s.was_known AND s.step ->> 'state' = 'inactive'
+        )
+        SELECT s.labels, s.sample, s.step, s.step ->> 'transition' AS transition, COALESCE((s.step ->> 'active_at')::timestamptz, s.began_at) AS began_at
+          FROM stepped s WHERE s.step ->> 'transition' IN ('fired', 'recovered', 'missing_series') ORDER BY s.labels
+    LOOP
+        IF change.transition = 'fired' THEN
+            PERFORM tally._fire(t, 'breach', change.labels, change.sample, change.step, tick, change.began_at, NULL);
+            opened := opened + 1;
+        ELSE
+            PERFORM tally._recover(t, 'breach', change.labels, change.sample, change.transition, tick);
+            recovered := recovered + 1;
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._step_all(tally.thresholds, timestamptz, boolean) IS
+'Steps every label set of a threshold at a tick, logs the evaluation, and files what fired or recovered. failed: the query failed, so that known label sets get an error as sample.';
+
+CREATE FUNCTION tally._step_meta(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    k    tally.threshold_states;
+    step jsonb;
+BEGIN
+    SELECT * INTO k FROM tally.threshold_states x WHERE x.threshold_id = t.id AND x.kind = kind;
+    IF NOT holds AND k.threshold_id IS NULL THEN RETURN; END IF;
+    -- It must hold at two ticks in a row: one may be an accident.
+    step := tally.alert_step(CASE WHEN k.threshold_id IS NOT NULL THEN to_jsonb(k) END, jsonb_build_object('value', holds::int),
+        jsonb_build_object('condition', '{"kind": "compare", "op": ">", "limit": 0, "decimals": 0}'::jsonb, 'for', extract(epoch FROM t.every)), tick);
+    IF step ->> 'state' = 'inactive' THEN
+        DELETE FROM tally.threshold_states x WHERE x.threshold_id = t.id AND x.kind = kind;
+    ELSE
+        INSERT INTO tally.threshold_states (threshold_id, kind, labels, state, active_at, last_tick, verdict)
+        VALUES (t.id, kind, '{}', step ->> 'state', (step ->> 'active_at')::timestamptz, tick, kind)
+        ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE SET state = EXCLUDED.state, active_at = EXCLUDED.active_at, last_tick = EXCLUDED.last_tick;
+    END IF;
+    IF step ->> 'transition' = 'fired' THEN
+        PERFORM tally._fire(t, kind, '{}', '{}', step, tick, (step ->> 'active_at')::timestamptz, why);
+    ELSIF step ->> 'transition' = 'recovered' THEN
+        PERFORM tally._recover(t, kind, '{}', '{}', 'recovered', tick);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS 'Steps the meta-alert of a threshold (no_data, error): what it watches cannot be told.';

@@ -1,0 +1,107 @@
+-- Owns: what people do with incidents: acknowledge, comment, link, resolve, review. Who has the rights of the
+-- threshold's owner may; each act is an entry of the timeline.
+
+CREATE FUNCTION tally._handled(id bigint, what text, allowed text[]) RETURNS tally.incidents
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    i tally.incidents;
+BEGIN
+    SELECT * INTO i FROM tally.incidents x WHERE x.id = id FOR UPDATE;
+    -- The same answer for what does not exist and for what is not shown, so that numbers tell nothing.
+    IF i.id IS NULL OR NOT pg_has_role(tally._caller()::oid, i.owner::oid, 'USAGE') THEN
+        PERFORM tally._refuse('undefined_object', format('incident %s does not exist, or is not for role %s', COALESCE(id::text, 'NULL'), tally._caller()),
+            'Incidents are handled by roles that have the rights of the threshold''s owner.', 'SELECT id, status, severity, impact FROM tally.incidents ORDER BY id DESC LIMIT 20;');
+    ELSIF i.status <> ALL (allowed) THEN
+        PERFORM tally._refuse('object_not_in_prerequisite_state', format('incident %s can be %s while it is %s, got %s', id, what, array_to_string(allowed, ' or '), i.status),
+            format('It is %s since %s.', i.status, COALESCE(i.reviewed_at, i.resolved_at, i.acknowledged_at, i.opened_at)), format('SELECT * FROM tally.incident_timeline(%s);', id));
+    END IF;
+    RETURN i;
+END $$;
+COMMENT ON FUNCTION tally._handled(bigint, text, text[]) IS 'Locks an incident that the calling role may handle; an error where it may not, or where its status does not allow what is wanted.';
+
+CREATE FUNCTION tally.acknowledge(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    i tally.incidents := tally._handled(id, 'acknowledged', '{new,acknowledged}');
+BEGIN
+    UPDATE tally.incidents x SET status = 'acknowledged', acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, tally._caller()::text) WHERE x.id = i.id;
+    PERFORM tally._note(i.id, as_of, 'acknowledged', tally._caller()::text, note);
+    PERFORM tally._notify(i.id, 'acknowledged', as_of);
+END $$;
+COMMENT ON FUNCTION tally.acknowledge(bigint, text, timestamptz) IS 'Says that somebody is on an incident; it escalates no further.';
+
+CREATE FUNCTION tally.comment_incident(id bigint, note text, as_of timestamptz DEFAULT now()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    i tally.incidents := tally._handled(id, 'commented on', '{new,acknowledged,resolved,reviewed}');
+BEGIN
+    PERFORM tally._note(i.id, as_of, 'comment', tally._caller()::text, note);
+END $$;
+COMMENT ON FUNCTION tally.comment_incident(bigint, text, timestamptz) IS 'Adds a note to an incident''s timeline.';
+
+CREATE FUNCTION tally.link_incident(id bigint, link text, as_of timestamptz DEFAULT now()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    i tally.incidents := tally._handled(id, 'linked', '{new,acknowledged,resolved,reviewed}');
+BEGIN
+    UPDATE tally.incidents x SET link = link WHERE x.id = i.id;
+    PERFORM tally._note(i.id, as_of, 'linked', tally._caller()::text, link);
+END $$;
+COMMENT ON FUNCTION tally.link_incident(bigint, text, timestamptz) IS 'Ties an incident to a ticket or another page.';
+
+CREATE FUNCTION tally.resolve(id bigint, root_cause text DEFAULT NULL, mitigation text DEFAULT NULL, prevention text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    i       tally.incidents := tally._handled(id, 'resolved', '{new,acknowledged}');
+    missing text := concat_ws(', ', CASE WHEN COALESCE(btrim(root_cause), '') = '' THEN 'root_cause' END, CASE WHEN COALESCE(btrim(mitigation), '') = '' THEN 'mitigation' END,
+                                    CASE WHEN COALESCE(btrim(prevention), '') = '' THEN 'prevention' END);
+BEGIN
+    IF missing <> '' THEN
+        PERFORM tally._refuse('null_value_not_allowed', format('incident %s cannot be closed without notes: missing %s', i.id, missing),
+            'Why it happened, what was done, and what will keep it from coming back are what the next person reads.',
+            format('SELECT tally.resolve(%s, root_cause => %L, mitigation => %L, prevention => %L);', i.id, COALESCE(NULLIF(btrim(root_cause), ''), '…'), COALESCE(NULLIF(btrim(mitigation), ''), '…'), COALESCE(NULLIF(btrim(prevention), ''), '…')));
+    END IF;
+    UPDATE tally.incidents x SET status = 'resolved', resolved_at = as_of, resolved_by = tally._caller()::text, root_cause = root_cause, mitigation = mitigation, prevention = prevention,
+           acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, tally._caller()::text) WHERE x.id = i.id;
+    -- Closed while it still fires: the alert starts over, and fires anew if the breach goes on.
+    DELETE FROM tally.threshold_states k WHERE k.threshold_id = i.threshold_id AND k.kind = i.kind AND k.labels = i.labels;
+    PERFORM tally._note(i.id, as_of, 'resolved', tally._caller()::text, NULL, jsonb_build_object('root_cause', root_cause, 'mitigation', mitigation, 'prevention', prevention));
+    PERFORM tally._notify(i.id, 'resolved', as_of);
+END $$;
+COMMENT ON FUNCTION tally.resolve(bigint, text, text, text, timestamptz) IS 'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on, it fires anew.';
+
+CREATE FUNCTION tally.review(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    i tally.incidents := tally._handled(id, 'reviewed', '{resolved}');
+BEGIN
+    UPDATE tally.incidents x SET status = 'reviewed', reviewed_at = as_of, reviewed_by = tally._caller()::text WHERE x.id = i.id;
+    PERFORM tally._note(i.id, as_of, 'reviewed', tally._caller()::text, note);
+END $$;
+COMMENT ON FUNCTION tally.review(bigint, text, timestamptz) IS 'Marks a closed incident as reviewed.';
+
+CREATE FUNCTION tally.incident_timeline(id bigint) RETURNS TABLE (at timestamptz, event text, author text, note text, detail jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.at, e.event, e.author, e.note, e.detail FROM tally.incident_events e WHERE e.incident_id = $1 ORDER BY e.id
+$$;
+COMMENT ON FUNCTION tally.incident_timeline(bigint) IS 'What happened to an incident, in order.';
+
+CREATE VIEW tally.incident_feed WITH (security_invoker = true) AS
+SELECT i.opened_at AS at, i.area, i.severity,
+       CASE WHEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL THEN 'recovered' ELSE i.status END AS status,
+       i.impact, COALESCE(i.link, i.runbook) AS link, i.id AS incident, i.responsible AS owner
+  FROM tally.incidents i ORDER BY i.opened_at DESC, i.id DESC LIMIT 20;
+COMMENT ON VIEW tally.incident_feed IS 'The last 20 incidents, newest first.';
+COMMENT ON COLUMN tally.incident_feed.at IS 'When it fired.';
+COMMENT ON COLUMN tally.incident_feed.area IS 'Service area.';
+COMMENT ON COLUMN tally.incident_feed.severity IS 'info, warning or critical.';
+COMMENT ON COLUMN tally.incident_feed.status IS 'new, acknowledged, recovered (over, but not closed), resolved or reviewed.';
+COMMENT ON COLUMN tally.incident_feed.impact IS 'One line on what is wrong.';
+COMMENT ON COLUMN tally.incident_feed.link IS 'Ticket, else runbook.';
+COMMENT ON COLUMN tally.incident_feed.incident IS 'Number of the incident.';
+COMMENT ON COLUMN tally.incident_feed.owner IS 'Who answers.';
+GRANT SELECT ON tally.incident_feed TO PUBLIC;

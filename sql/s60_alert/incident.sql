@@ -1,0 +1,129 @@
+-- Owns: what becomes of an incident by itself: fired, refired, reopened, recovered, escalated. Each is one transaction
+-- with its timeline entry and its notifications.
+
+CREATE FUNCTION tally._fill(template text, labels jsonb, value float8) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result text := replace(template, '{{value}}', COALESCE(tally._number(value), 'no value'));
+    label  record;
+BEGIN
+    IF strpos(result, '{{') > 0 THEN
+        FOR label IN SELECT * FROM jsonb_each_text(labels) LOOP
+            result := replace(result, '{{labels.' || label.key || '}}', COALESCE(label.value, ''));
+        END LOOP;
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._fill(text, jsonb, float8) IS 'Fills {{value}} and {{labels.name}} into a text.';
+
+CREATE FUNCTION tally._number(value float8) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Four significant digits are what a person reads.
+    SELECT CASE WHEN value IN ('NaN', 'Infinity', '-Infinity') THEN value::text
+                WHEN abs(value) >= 1000 OR value = 0 THEN round(value::numeric)::text
+                ELSE trim_scale(round(value::numeric, 3 - floor(log(abs(value)))::int))::text END
+$$;
+COMMENT ON FUNCTION tally._number(float8) IS 'A number for people, with four significant digits.';
+
+CREATE FUNCTION tally._pick_actions(actions jsonb, labels jsonb, value float8) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(jsonb_agg(tally._fill(COALESCE(a.a ->> 'do', a.a #>> '{}'), labels, value) ORDER BY a.n), '[]')
+      FROM jsonb_array_elements(actions) WITH ORDINALITY a(a, n)
+     WHERE jsonb_typeof(a.a) = 'string'
+        OR (labels @> COALESCE(a.a -> 'where', '{}') AND COALESCE(value > (a.a ->> 'above')::float8, true) AND COALESCE(value < (a.a ->> 'below')::float8, true))
+$$;
+COMMENT ON FUNCTION tally._pick_actions(jsonb, jsonb, float8) IS 'The levers that apply to a label set and value, as texts with values filled in.';
+
+CREATE FUNCTION tally._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}') RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail) VALUES (incident_id, at, event, author, note, detail)
+$$;
+COMMENT ON FUNCTION tally._note(bigint, timestamptz, text, text, text, jsonb) IS 'Adds an entry to an incident''s timeline.';
+
+CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    i     tally.incidents;
+    m     tally.metrics;
+    value float8 := (sample ->> 'value')::float8;
+    event text;
+BEGIN
+    SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
+    SELECT * INTO i FROM tally.incidents x
+     WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = labels
+       AND (x.status IN ('new', 'acknowledged') OR (t.reopen_within > '0' AND x.resolved_at > tick - t.reopen_within))
+     ORDER BY x.id DESC LIMIT 1;
+    IF i.id IS NOT NULL THEN
+        event := CASE WHEN i.status IN ('new', 'acknowledged') THEN 'refired' ELSE 'reopened' END;
+        UPDATE tally.incidents x SET recovered_at = NULL, recovery = NULL, last_value = value,
+               status = CASE event WHEN 'reopened' THEN 'new' ELSE x.status END, reopened = x.reopened + (event = 'reopened')::int,
+               respond_by = CASE event WHEN 'reopened' THEN tick + t.response_target ELSE x.respond_by END,
+               escalation_level = CASE event WHEN 'reopened' THEN 0 ELSE x.escalation_level END
+         WHERE x.id = i.id;
+    ELSE
+        event := 'opened';
+        INSERT INTO tally.incidents (severity, threshold, kind, labels, area, impact, metric, value, condition, limit_value, unit, bucket, opened_at, began_at, last_value,
+                responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner)
+        VALUES (CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, labels,
+                COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l), t.name),
+                CASE WHEN kind = 'breach' THEN COALESCE(tally._fill(t.impact, labels, value), tally._impact_line(t, m, labels, value))
+                     ELSE format('%s: %s', t.name, why) END,
+                m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit, (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick), value,
+                t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
+                CASE kind WHEN 'breach' THEN tally._evidence(t, labels, sample, step, tick) ELSE jsonb_build_object('reason', why) END,
+                tick + t.response_target, t.id, t.owner)
+        RETURNING * INTO i;
+    END IF;
+    PERFORM tally._note(i.id, tick, event, 'pg_tally', why, jsonb_strip_nulls(jsonb_build_object('value', sample -> 'value', 'samples', sample -> 'samples', 'observed', step -> 'observed', 'condition', t.condition)));
+    PERFORM tally._notify(i.id, event, tick);
+    RETURN i.id;
+END $$;
+COMMENT ON FUNCTION tally._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text) IS
+'Files an incident for a label set that fired; where one is still open it is that one again, and one closed less than reopen_within ago is reopened.';
+
+CREATE FUNCTION tally._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat_ws(' ', COALESCE(m.name, t.name), CASE WHEN value IS NOT NULL THEN 'is ' || tally._number(value) END, m.unit, format('(%s)', t.condition),
+                     'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l))
+$$;
+COMMENT ON FUNCTION tally._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS 'The impact line of an incident whose threshold has none of its own.';
+
+CREATE FUNCTION tally._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, tick timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    i tally.incidents;
+BEGIN
+    UPDATE tally.incidents x SET recovered_at = tick, recovery = reason, last_value = COALESCE((sample ->> 'value')::float8, x.last_value)
+     WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = labels AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL
+    RETURNING * INTO i;
+    -- Closed by hand while it still fired: nothing is left to recover.
+    IF i.id IS NULL THEN RETURN; END IF;
+    PERFORM tally._note(i.id, tick, 'recovered', 'pg_tally', CASE reason WHEN 'missing_series' THEN 'its labels vanished while others report' END,
+                        jsonb_strip_nulls(jsonb_build_object('reason', reason, 'value', sample -> 'value')));
+    PERFORM tally._notify(i.id, 'recovered', tick);
+    IF t.auto_resolve OR kind <> 'breach' THEN
+        UPDATE tally.incidents x SET status = 'resolved', resolved_at = tick, resolved_by = 'pg_tally' WHERE x.id = i.id;
+        PERFORM tally._note(i.id, tick, 'resolved', 'pg_tally', 'closed itself after recovery (auto_resolve)');
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._recover(tally.thresholds, text, jsonb, jsonb, text, timestamptz) IS
+'Marks the open incident of a label set as recovered; with auto_resolve (and for meta-incidents) it also closes itself.';
+
+CREATE FUNCTION tally._escalate(as_of timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    i tally.incidents;
+BEGIN
+    FOR i IN UPDATE tally.incidents x
+                SET escalation_level = x.escalation_level + 1,
+                    -- Each level waits as long as the first did.
+                    respond_by = x.respond_by + COALESCE((SELECT t.response_target FROM tally.thresholds t WHERE t.id = x.threshold_id), interval '1 hour')
+              WHERE x.status = 'new' AND x.recovered_at IS NULL AND x.respond_by <= as_of AND x.escalation_level < 3
+          RETURNING x.* LOOP
+        PERFORM tally._note(i.id, as_of, 'escalated', 'pg_tally', format('not acknowledged in time; level %s', i.escalation_level));
+        PERFORM tally._notify(i.id, 'escalated', as_of);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._escalate(timestamptz) IS 'Escalates incidents that nobody acknowledged within the response target, once per level, three levels at most.';

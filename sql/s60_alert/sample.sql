@@ -1,0 +1,85 @@
+-- Owns: samples: what a threshold sees at a tick, one query per threshold, run as the threshold's owner.
+
+CREATE FUNCTION tally._tested_window(t tally.thresholds, r tally.rollups, tick timestamptz, OUT since timestamptz, OUT until timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule text := tally._bucket_rule(r.bucket, r.zone);
+BEGIN
+    until := tally._bucket_start(rule, tick);
+    IF t.partial_ok THEN
+        until := tally._bucket_end(rule, until);
+    END IF;
+    since := CASE WHEN t.over IS NULL THEN tally._bucket_start(rule, until - interval '1 microsecond')
+                  ELSE tally._back(until, t.over, r.zone) END;
+END $$;
+COMMENT ON FUNCTION tally._tested_window(tally.thresholds, tally.rollups, timestamptz) IS
+'The window a threshold tests at a tick: the last finished bucket, or over up to its end; with partial_ok the running bucket counts as well.';
+
+CREATE FUNCTION tally._back(instant timestamptz, by interval, zone text) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Days and longer by the zone's own calendar, so that 10 o'clock stays 10 o'clock across DST; hours by the clock.
+    SELECT CASE WHEN by < interval '1 day' AND extract(day FROM by) = 0 THEN instant - by ELSE (instant AT TIME ZONE zone - by) AT TIME ZONE zone END
+$$;
+COMMENT ON FUNCTION tally._back(timestamptz, interval, text) IS 'An instant moved back by an interval, days by the calendar of the zone.';
+
+CREATE FUNCTION tally._window_bounds(w jsonb, r tally.rollups, first timestamptz, last timestamptz, OUT since timestamptz, OUT until timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    CASE w ->> 'kind'
+        WHEN 'shift' THEN since := tally._back(first, (w ->> 'by')::interval, r.zone); until := tally._back(last, (w ->> 'by')::interval, r.zone);
+        WHEN 'before' THEN since := tally._back(first, (w ->> 'length')::interval, r.zone); until := first;
+        -- No window is narrower than a bucket.
+        WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval, tally._bucket_start(tally._bucket_rule(r.bucket, r.zone), last - interval '1 microsecond')); until := last;
+        WHEN 'previous' THEN since := first - (last - first); until := first;
+    END CASE;
+END $$;
+COMMENT ON FUNCTION tally._window_bounds(jsonb, tally.rollups, timestamptz, timestamptz) IS 'The bounds of a window of history (see condition_windows) for the tested window [first, last).';
+
+CREATE FUNCTION tally._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parts text := format('SELECT 0 AS w, %s AS labels, value, samples FROM (%s) tested', tally._labels_sql(t.per),
+                         tally._merged_sql(m, r, r.live_view, NULL, t.per, t.filter, quote_literal(first) || '::timestamptz', quote_literal(last) || '::timestamptz'));
+    past  record;
+    n     int := jsonb_array_length(t.windows);
+BEGIN
+    IF n = 0 THEN
+        RETURN format('SELECT labels, value, samples FROM (%s) s', parts);
+    END IF;
+    FOR past IN SELECT w.n, b.since, b.until FROM jsonb_array_elements(t.windows) WITH ORDINALITY w(w, n), tally._window_bounds(w.w, r, first, last) b LOOP
+        parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally._labels_sql(t.per),
+            tally._merged_sql(m, r, r.live_view, NULL, t.per, t.filter, quote_literal(past.since) || '::timestamptz', quote_literal(past.until) || '::timestamptz'));
+    END LOOP;
+    -- A label set that only the past knows counts where absence or a long window is what is tested.
+    RETURN format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, jsonb_build_array(%s) AS history_samples FROM (%s) s GROUP BY labels%s',
+        (SELECT string_agg(format('max(value) FILTER (WHERE w = %s)', i), ', ' ORDER BY i) FROM generate_series(1, n) i),
+        (SELECT string_agg(format('max(samples) FILTER (WHERE w = %s)', i), ', ' ORDER BY i) FROM generate_series(1, n) i),
+        parts, CASE WHEN t.rule #>> '{condition,kind}' IN ('absent', 'burn') THEN '' ELSE ' HAVING count(*) FILTER (WHERE w = 0) > 0' END);
+END $$;
+COMMENT ON FUNCTION tally._sample_sql(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
+'The one query that yields a metric threshold''s samples: labels, value, samples and the condition''s history.';
+
+CREATE FUNCTION tally._samples(t tally.thresholds, tick timestamptz) RETURNS TABLE (labels jsonb, sample jsonb)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    m     tally.metrics;
+    r     tally.rollups;
+    bound record;
+BEGIN
+    IF t.metric_id IS NULL THEN
+        RETURN QUERY
+        SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'),
+               jsonb_build_object('value', x -> 'value', 'samples', x -> 'samples')
+          FROM tally.run_as(t.owner, t.search_path, format('SELECT * FROM (%s) tally_query',
+               regexp_replace(rtrim(t.query, E'; \n'), '(?<![:\w]):as_of\M', quote_literal(tick) || '::timestamptz', 'g'))) x;
+        RETURN;
+    END IF;
+    SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
+    SELECT * INTO bound FROM tally._tested_window(t, r, tick);
+    RETURN QUERY
+    SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
+      FROM tally.run_as(t.owner, t.search_path, tally._sample_sql(t, m, r, bound.since, bound.until)) x;
+END $$;
+COMMENT ON FUNCTION tally._samples(tally.thresholds, timestamptz) IS 'The label sets of a threshold at a tick, each with the sample that tally.alert_step() takes.';

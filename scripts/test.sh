@@ -23,7 +23,7 @@ trap finish EXIT
 
 rust=(scripts/test/rustfmt.sh scripts/test/clippy.sh scripts/test/cargo.sh)
 shopt -s nullglob
-database=(pg_test/*/*.sh pg_test/*/*.sql)
+database=(pg_test/*/*.sh pg_test/{contract,packs,stages}/*.sql)
 shopt -u nullglob
 case ${1:-all} in
     all) tests=("${rust[@]}" "${database[@]}") ;;

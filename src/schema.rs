@@ -62,6 +62,7 @@ sql_files! {
     "../sql/packs/awf/metrics.sql" as "pack_awf_metrics";
     "../sql/packs/awf/thresholds.sql" as "pack_awf_thresholds";
     "../sql/packs/awf/views.sql" as "pack_awf_views";
+    "../sql/packs/awf/alerts.sql" as "pack_awf_alerts";
     "../sql/packs/awf/dashboards.sql" as "pack_awf_dashboards";
     "../sql/packs/awf/generator.sql" as "pack_awf_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";

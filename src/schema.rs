@@ -29,12 +29,14 @@ sql_files! {
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
+    "../sql/s40_rollup/check.sql" as "rollup_check";
     "../sql/s40_rollup/create.sql" as "rollup_create";
     "../sql/s40_rollup/build.sql" as "rollup_build";
     "../sql/s40_rollup/drop.sql" as "rollup_drop";
     "../sql/s40_rollup/apply.sql" as "rollup_apply";
     "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
+    "../sql/s40_rollup/verify.sql" as "rollup_verify";
     "../sql/s50_metric/tables.sql" as "metric_tables";
     "../sql/s50_metric/resolve.sql" as "metric_resolve";
     "../sql/s50_metric/view.sql" as "metric_view";

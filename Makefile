@@ -12,6 +12,27 @@ help: ## what one can do here
 test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust for some
 	@scripts/test.sh $(TESTS)
 
+demo: ## the whole arrow on a private PostgreSQL; EVENTS=1000000 PACK=awf TCP_PORT=5433
+	@scripts/demo.sh
+
+demo-git: ## the history of a git repository as events; REPO=path
+	@scripts/demo-git.sh
+
+demo-stop: ## end the demos' servers
+	@scripts/demo-stop.sh
+
+psql: ## psql on the demo's server (PURPOSE=demo-git for the other)
+	@scripts/psql.sh
+
+bench: ## speed: first build, refresh, capture, as ratios; EVENTS=10000000
+	@scripts/bench.sh bench/run.sh
+
+bench-sketch: ## speed and accuracy of the sketches
+	@scripts/bench.sh bench/sketch/run.sh
+
+bench-funnel: ## speed of the funnels
+	@scripts/bench.sh bench/funnel/run.sh
+
 setup: ## only the set-up: apt packages and cargo-pgrx
 	@scripts/setup.sh
 

@@ -8,5 +8,6 @@ pub mod capture;
 pub mod error;
 pub mod pg;
 mod schema;
+pub mod sketch;
 
 pgrx::pg_module_magic!(name, version);

@@ -20,6 +20,7 @@ macro_rules! sql_files {
 
 sql_files! {
     "../sql/s10_kernel/types.sql" as "kernel_types";
+    "../sql/s10_kernel/tdigest.sql" as "kernel_tdigest";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
@@ -28,12 +29,14 @@ sql_files! {
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
+    "../sql/s40_rollup/check.sql" as "rollup_check";
     "../sql/s40_rollup/create.sql" as "rollup_create";
     "../sql/s40_rollup/build.sql" as "rollup_build";
     "../sql/s40_rollup/drop.sql" as "rollup_drop";
     "../sql/s40_rollup/apply.sql" as "rollup_apply";
     "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
+    "../sql/s40_rollup/verify.sql" as "rollup_verify";
     "../sql/s50_metric/tables.sql" as "metric_tables";
     "../sql/s50_metric/resolve.sql" as "metric_resolve";
     "../sql/s50_metric/view.sql" as "metric_view";
@@ -66,6 +69,7 @@ sql_files! {
     "../sql/packs/awf/metrics.sql" as "pack_awf_metrics";
     "../sql/packs/awf/thresholds.sql" as "pack_awf_thresholds";
     "../sql/packs/awf/views.sql" as "pack_awf_views";
+    "../sql/packs/awf/alerts.sql" as "pack_awf_alerts";
     "../sql/packs/awf/dashboards.sql" as "pack_awf_dashboards";
     "../sql/packs/awf/generator.sql" as "pack_awf_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";

@@ -12,6 +12,10 @@ CREATE TABLE cron.job_run_details (jobid bigint, runid bigint, job_pid int, data
 CREATE FUNCTION cron.schedule(job_name text, schedule text, command text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
 CREATE FUNCTION cron.unschedule(job_id bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 
+-- What functions make for a moment, to look at the type of an expression.
+CREATE TEMP TABLE tally_probe ();
+CREATE TEMP VIEW tally_probe_view AS SELECT NULL::float8 AS value;
+
 CREATE TEMP VIEW our_functions AS
 SELECT p.oid, p.prorettype
   FROM pg_proc AS p

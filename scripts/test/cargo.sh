@@ -20,7 +20,7 @@ while IFS= read -r line; do
 done <<<"$words"
 if [ $status -ne 0 ]; then
     [ $failures -gt 0 ] || not_ok "cargo test builds and runs"
-    grep -vE '^ *(Compiling|Downloaded|Downloading) |^test .* \.\.\. (ok|ignored)' <<<"$words" | tail -n 200 | diag
+    grep -vE '^ *(Blocking|Compiling|Downloaded|Downloading) |^test .* \.\.\. (ok|ignored)' <<<"$words" | tail -n 200 | diag
 fi
 [ "$TAP_COUNT" -gt 0 ] || not_ok "cargo test found no test"
 done_testing

@@ -126,6 +126,10 @@ BEGIN
         UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id ORDER BY d.ordinal LIMIT 7)) t;
     statement := format('CREATE STATISTICS %I.%I %sON %s FROM %s', target, r.name || '_tally_groups',
                         CASE WHEN EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id) THEN '(ndistinct) ' ELSE '' END, terms, r.source);
+    -- One of this name can only be left over from a rollup that was not dropped by drop_rollup.
+    IF EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxnamespace = to_regnamespace(quote_ident(target)) AND s.stxname = r.name || '_tally_groups') THEN
+        EXECUTE format('DROP STATISTICS %I.%I', target, r.name || '_tally_groups');
+    END IF;
     PERFORM set_config('search_path', r.search_path, true);
     EXECUTE statement;
     EXECUTE format('COMMENT ON STATISTICS %I.%I IS %L', target, r.name || '_tally_groups', 'How many groups the rollup ' || r.name || ' has, so that the planner can hash them.');

@@ -155,7 +155,7 @@ BEGIN
         PERFORM tally._log_run(run, added);
         SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;
     END IF;
-    more := EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) OR cardinality(list) >= most_buckets;
+    more := EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) OR COALESCE(cardinality(list) >= most_buckets, false);
 END $$;
 COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint) IS
 'One unit of refresh, in the caller''s transaction and under the lock it holds: marked buckets (up to most_buckets, null for all), then a marked range (of about most_rows source rows, null for all of it). more: a further unit has work.';

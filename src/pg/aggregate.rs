@@ -35,13 +35,13 @@ impl State {
         let ptr = call.datum(i).cast_mut_ptr::<u8>();
         // SAFETY: a non-NULL varlena argument has a first byte, and 4 header bytes where the low two bits are 00.
         let header = unsafe {
-            if *ptr & 3 != 0 || ptr as usize % 8 != 0 {
+            if *ptr & 3 != 0 || !(ptr as usize).is_multiple_of(8) {
                 return None;
             }
             ptr.cast::<u32>().read()
         };
         let size = (header >> 2) as usize;
-        (size % 8 == 0 && size > 0).then_some(State { ptr, words: size / 8 })
+        (size.is_multiple_of(8) && size > 0).then_some(State { ptr, words: size / 8 })
     }
 
     /// The words; the low half of the first is reserved.

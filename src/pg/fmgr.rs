@@ -153,6 +153,21 @@ impl Call {
         str_of(unsafe { std::ffi::CStr::from_ptr(self.datum(i).cast_mut_ptr()) }.to_bytes())
     }
 
+    /// What is left in argument 0 of a type's receive function (a StringInfo), taken whole.
+    pub fn received(&self) -> &[u8] {
+        // SAFETY: the SQL declaration gives argument 0 type internal, which for a receive function is a StringInfo whose
+        // data[cursor..len] is the value; the cursor must end at len.
+        unsafe {
+            let buffer = &mut *self.datum(0).cast_mut_ptr::<pg_sys::StringInfoData>();
+            let left = std::slice::from_raw_parts(
+                buffer.data.add(buffer.cursor as usize).cast::<u8>(),
+                (buffer.len - buffer.cursor) as usize,
+            );
+            buffer.cursor = buffer.len;
+            left
+        }
+    }
+
     /// Type of argument `i` as the parser saw it (a `pg_sys` call: [`memo`](Self::memo) it). InvalidOid when unknown.
     pub fn arg_type(&self, i: usize) -> Oid {
         // SAFETY: flinfo is valid or null, and get_fn_expr_argtype accepts both.
@@ -192,7 +207,7 @@ impl Call {
         &self,
         key: K,
         make: impl FnOnce(&Self) -> Result<T, TallyError>,
-    ) -> Result<&mut T, TallyError> {
+    ) -> Result<&T, TallyError> {
         const { assert!(!needs_drop::<(K, T)>(), "fn_extra is never dropped") };
         // SAFETY: flinfo is valid; fn_extra is null or what this function itself put there (one type for a call site,
         // since fn_extra belongs to one function's FmgrInfo and a function memoizes one type).
@@ -200,13 +215,13 @@ impl Call {
             let flinfo = (*self.fcinfo).flinfo;
             let slot = (*flinfo).fn_extra.cast::<(K, T)>();
             if !slot.is_null() && (*slot).0 == key {
-                return Ok(&mut (*slot).1);
+                return Ok(&(*slot).1);
             }
             let made = make(self)?;
             let slot = pg_sys::MemoryContextAlloc((*flinfo).fn_mcxt, size_of::<(K, T)>()).cast::<(K, T)>();
             slot.write((key, made));
             (*flinfo).fn_extra = slot.cast();
-            Ok(&mut (*slot).1)
+            Ok(&(*slot).1)
         }
     }
 

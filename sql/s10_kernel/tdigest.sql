@@ -1,0 +1,140 @@
+-- Owns: tally.tdigest, percentiles that merge: the type, its aggregates and the functions that read it.
+--
+-- The aggregates' state is the type itself, changed in place (src/pg/aggregate.rs). SSPACE is what a group of about ten
+-- values takes with its chunk header (128 + 16 bytes); without it the planner sorts or spills where it could hash.
+
+CREATE TYPE tally.tdigest;
+CREATE FUNCTION tally._tdigest_in(cstring) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_in';
+CREATE FUNCTION tally._tdigest_out(tally.tdigest) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_out';
+CREATE FUNCTION tally._tdigest_recv(internal) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_recv';
+CREATE FUNCTION tally._tdigest_send(tally.tdigest) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_send';
+CREATE TYPE tally.tdigest (
+    INPUT = tally._tdigest_in, OUTPUT = tally._tdigest_out, RECEIVE = tally._tdigest_recv, SEND = tally._tdigest_send,
+    ALIGNMENT = double, STORAGE = extended
+);
+COMMENT ON TYPE tally.tdigest IS 'Percentiles of a set of numbers, mergeable: the values themselves while they are few, a t-digest when they are many.';
+COMMENT ON FUNCTION tally._tdigest_in(cstring) IS 'Input of tally.tdigest: JSON as it prints itself.';
+COMMENT ON FUNCTION tally._tdigest_out(tally.tdigest) IS 'Output of tally.tdigest: JSON.';
+COMMENT ON FUNCTION tally._tdigest_recv(internal) IS 'Binary input of tally.tdigest.';
+COMMENT ON FUNCTION tally._tdigest_send(tally.tdigest) IS 'Binary output of tally.tdigest.';
+
+CREATE FUNCTION tally._tdigest_trans(state tally.tdigest, value float8) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans';
+COMMENT ON FUNCTION tally._tdigest_trans(tally.tdigest, float8) IS 'Transition of tally.tdigest(value).';
+
+CREATE FUNCTION tally._tdigest_trans(state tally.tdigest, value float8, compression int) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans';
+COMMENT ON FUNCTION tally._tdigest_trans(tally.tdigest, float8, int) IS 'Transition of tally.tdigest(value, compression).';
+
+CREATE FUNCTION tally._tdigest_trans(state tally.tdigest, value float8, weight bigint, compression int) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans_weighted';
+COMMENT ON FUNCTION tally._tdigest_trans(tally.tdigest, float8, bigint, int) IS 'Transition of tally.tdigest(value, weight, compression).';
+
+CREATE FUNCTION tally._tdigest_trans_percentile(state tally.tdigest, value float8, q float8) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans_percentile';
+COMMENT ON FUNCTION tally._tdigest_trans_percentile(tally.tdigest, float8, float8) IS 'Transition of tally.approx_percentile(value, q).';
+
+CREATE FUNCTION tally._tdigest_merge(state tally.tdigest, sketch tally.tdigest) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_tdigest_merge';
+COMMENT ON FUNCTION tally._tdigest_merge(tally.tdigest, tally.tdigest) IS 'Combines partial states, and merges sketches for tally.rollup.';
+
+CREATE FUNCTION tally._tdigest_final(state tally.tdigest) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_final';
+COMMENT ON FUNCTION tally._tdigest_final(tally.tdigest) IS 'Finishes a state: values sorted, centroids compacted; the same values give the same bytes while exact.';
+
+CREATE FUNCTION tally._tdigest_final_percentile(state tally.tdigest) RETURNS float8
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_final_percentile';
+COMMENT ON FUNCTION tally._tdigest_final_percentile(tally.tdigest) IS 'Finishes tally.approx_percentile(value, q).';
+
+CREATE AGGREGATE tally.tdigest(value float8) (
+    SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally.tdigest(float8) IS 'Sketch of the values for percentiles. NULLs are skipped; NaN counts as the greatest value, as PostgreSQL orders it.';
+
+CREATE AGGREGATE tally.tdigest(value float8, compression int) (
+    SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally.tdigest(float8, int) IS 'Sketch of the values with a greatest number of centroids (20 to 5000; 160 unless given). The compression of a group is that of its first row.';
+
+CREATE AGGREGATE tally.tdigest(value float8, weight bigint, compression int) (
+    SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally.tdigest(float8, bigint, int) IS 'Sketch in which each value counts weight times.';
+
+CREATE AGGREGATE tally.approx_percentile(value float8, q float8) (
+    SFUNC = tally._tdigest_trans_percentile, FINALFUNC = tally._tdigest_final_percentile, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally.approx_percentile(float8, float8) IS 'Percentile q (0 to 1) of the values: exact up to 253 values, by t-digest beyond.';
+
+CREATE AGGREGATE tally.rollup(sketch tally.tdigest) (
+    SFUNC = tally._tdigest_merge, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally.rollup(tally.tdigest) IS 'Merges t-digests; few values stay exact, unequal compressions merge to the smaller.';
+
+CREATE FUNCTION tally.add(sketch tally.tdigest, value float8) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans';
+COMMENT ON FUNCTION tally.add(tally.tdigest, float8) IS 'The sketch with one more value; a NULL sketch counts as empty, a NULL value adds nothing.';
+
+CREATE FUNCTION tally.merge(a tally.tdigest, b tally.tdigest) RETURNS tally.tdigest
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_tdigest_merge';
+COMMENT ON FUNCTION tally.merge(tally.tdigest, tally.tdigest) IS 'Both sketches as one; a NULL counts as empty.';
+
+CREATE FUNCTION tally.percentile(sketch tally.tdigest, q float8) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_percentile';
+COMMENT ON FUNCTION tally.percentile(tally.tdigest, float8) IS 'The value at the share q (0 to 1) of all values, as percentile_cont defines it; NULL when empty.';
+
+CREATE FUNCTION tally.percentile(sketch tally.tdigest, q float8[]) RETURNS float8[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_percentiles';
+COMMENT ON FUNCTION tally.percentile(tally.tdigest, float8[]) IS 'The values at several shares, in the order asked.';
+
+CREATE FUNCTION tally.percentile_rank(sketch tally.tdigest, value float8) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_rank';
+COMMENT ON FUNCTION tally.percentile_rank(tally.tdigest, float8) IS 'The share of values below the given one, equal ones counted half; NULL when empty.';
+
+CREATE FUNCTION tally.percentile_rank(sketch tally.tdigest, value float8[]) RETURNS float8[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_ranks';
+COMMENT ON FUNCTION tally.percentile_rank(tally.tdigest, float8[]) IS 'The shares of values below several, equal ones counted half.';
+
+CREATE FUNCTION tally.count(sketch tally.tdigest) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_tdigest_count';
+COMMENT ON FUNCTION tally.count(tally.tdigest) IS 'How many values the sketch has seen.';
+
+CREATE FUNCTION tally.sum(sketch tally.tdigest) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_tdigest_sum';
+COMMENT ON FUNCTION tally.sum(tally.tdigest) IS 'Sum of the values; NULL when empty.';
+
+CREATE FUNCTION tally.mean(sketch tally.tdigest) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_tdigest_mean';
+COMMENT ON FUNCTION tally.mean(tally.tdigest) IS 'Mean of the values; NULL when empty.';
+
+CREATE FUNCTION tally.min(sketch tally.tdigest) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_tdigest_min';
+COMMENT ON FUNCTION tally.min(tally.tdigest) IS 'Least value, exact; NULL when empty.';
+
+CREATE FUNCTION tally.max(sketch tally.tdigest) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_tdigest_max';
+COMMENT ON FUNCTION tally.max(tally.tdigest) IS 'Greatest value, exact; NULL when empty.';
+
+CREATE FUNCTION tally.trimmed_mean(sketch tally.tdigest, low float8, high float8) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_trimmed_mean';
+COMMENT ON FUNCTION tally.trimmed_mean(tally.tdigest, float8, float8) IS 'Mean of the values between the shares low and high: (0.1, 0.9) leaves out the lowest and highest tenth.';
+
+CREATE FUNCTION tally.histogram(sketch tally.tdigest, edges float8[]) RETURNS bigint[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_histogram';
+COMMENT ON FUNCTION tally.histogram(tally.tdigest, float8[]) IS 'Counts below the first edge, between edges (lower edge included) and from the last edge on.';
+
+CREATE FUNCTION tally._tdigest_jsonb(sketch tally.tdigest) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_jsonb';
+COMMENT ON FUNCTION tally._tdigest_jsonb(tally.tdigest) IS 'Cast of a t-digest to jsonb.';
+
+CREATE CAST (tally.tdigest AS jsonb) WITH FUNCTION tally._tdigest_jsonb(tally.tdigest);
+COMMENT ON CAST (tally.tdigest AS jsonb) IS 'The sketch as JSON: values while exact, centroids beyond.';

@@ -1,0 +1,301 @@
+//! Owns the SQL-callable functions of `tally.tdigest`. Declared in `sql/s10_kernel/tdigest.sql`.
+
+use super::working::{self, Grow};
+use super::{COMPRESSION, DEFAULT_COMPRESSION, Sketch, codec, text};
+use crate::error::{SqlState, TallyError};
+use crate::pg::aggregate::State;
+use crate::pg::fmgr::{Answer, Call};
+use crate::pg_fn;
+
+fn sketch(call: &Call, i: usize) -> Result<Sketch, TallyError> {
+    codec::decode(call.bytes(i))
+}
+
+fn compression(call: &Call, i: usize) -> Result<u16, TallyError> {
+    if call.nargs() <= i || call.is_null(i) {
+        return Ok(DEFAULT_COMPRESSION);
+    }
+    let given = call.i32(i);
+    u16::try_from(given)
+        .ok()
+        .filter(|c| COMPRESSION.contains(c))
+        .ok_or_else(|| {
+            TallyError::new(
+                SqlState::InvalidParameterValue,
+                format!(
+                    "compression expected in {} to {}, got {given}",
+                    COMPRESSION.start(),
+                    COMPRESSION.end()
+                ),
+            )
+            .detail("compression is the greatest number of centroids; each takes about 11 bytes.")
+            .hint("SELECT tally.tdigest(value, 160) FROM …")
+        })
+}
+
+fn share(q: f64) -> Result<f64, TallyError> {
+    if (0.0..=1.0).contains(&q) {
+        return Ok(q);
+    }
+    Err(TallyError::new(
+        SqlState::InvalidParameterValue,
+        format!("percentile expected in 0 to 1, got {q}"),
+    )
+    .hint("SELECT tally.percentile(sketch, 0.95) FROM …"))
+}
+
+/// Runs a change on the aggregate's state in argument 0, in place where it can be, in a larger copy where it must grow.
+/// `make` gives the words of a first state.
+#[inline(always)]
+fn change(
+    call: &Call,
+    compression_arg: usize,
+    mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
+) -> Answer {
+    if !call.is_null(0)
+        && let Some(mut state) = State::in_place(call, 0)
+        && working::is_working(state.words())
+    {
+        return match step(state.words())? {
+            Ok(()) => Ok(state.datum()),
+            Err(grow) => change_grown(state, grow, step),
+        };
+    }
+    change_fresh(call, compression_arg, step)
+}
+
+#[cold]
+#[inline(never)]
+fn change_grown(
+    state: State,
+    Grow(needed): Grow,
+    mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
+) -> Answer {
+    let mut state = state.grown(needed);
+    while let Err(Grow(needed)) = step(state.words())? {
+        state = state.grown(needed);
+    }
+    Ok(state.datum())
+}
+
+/// The first value of a group, or a call outside an aggregate, which answers with the stored form.
+#[inline(never)]
+fn change_fresh(
+    call: &Call,
+    compression_arg: usize,
+    mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
+) -> Answer {
+    let mut state;
+    if call.is_null(0) {
+        state = State::new(working::FIRST_WORDS);
+        working::init(state.words(), compression(call, compression_arg)?);
+    } else {
+        let words = working::from_sketch(&sketch(call, 0)?);
+        state = State::new(words.len());
+        state.words()[0] |= words[0];
+        state.words()[1..].copy_from_slice(&words[1..]);
+    }
+    while let Err(Grow(needed)) = step(state.words())? {
+        state = state.grown(needed);
+    }
+    if call.is_aggregate() {
+        return Ok(state.datum());
+    }
+    Ok(call.return_bytes(&codec::encode(&working::finish(state.words()))))
+}
+
+/// The state unchanged, for a NULL input.
+#[inline(always)]
+fn same(call: &Call) -> Answer {
+    Ok(if call.is_null(0) {
+        call.return_null()
+    } else {
+        call.datum(0)
+    })
+}
+
+pg_fn! {
+    /// Transition: `(state, value)` and `(state, value, compression)`.
+    tally_tdigest_trans(call)? {
+        if call.is_null(1) {
+            return same(&call);
+        }
+        let value = call.f64(1);
+        change(&call, 2, #[inline(always)] |words| Ok(working::push(words, value)))
+    }
+
+    /// Transition with a weight: `(state, value, weight, compression)`.
+    tally_tdigest_trans_weighted(call)? {
+        if call.is_null(1) || call.is_null(2) {
+            return same(&call);
+        }
+        let (value, weight) = (call.f64(1), call.i64(2));
+        let Ok(weight) = u64::try_from(weight) else {
+            return Err(TallyError::new(
+                SqlState::InvalidParameterValue,
+                format!("weight expected to be 0 or more, got {weight}"),
+            ));
+        };
+        if weight == 0 {
+            return same(&call);
+        }
+        change(&call, 3, |words| Ok(working::push_weighted(words, value, weight)))
+    }
+
+    /// Combine and rollup: `(state, sketch)`.
+    tally_tdigest_merge(call)? {
+        if call.is_null(1) {
+            return same(&call);
+        }
+        let other = call.bytes(1);
+        if call.is_null(0) && call.is_aggregate() {
+            // The first sketch gives the compression.
+            let words = working::from_sketch(&codec::decode(other)?);
+            let mut state = State::new(words.len());
+            state.words()[0] |= words[0];
+            state.words()[1..].copy_from_slice(&words[1..]);
+            if let Some(q) = working::question(other) {
+                working::ask(state.words(), q);
+            }
+            return Ok(state.datum());
+        }
+        if call.is_null(0) {
+            return Ok(call.return_bytes(&codec::encode(&codec::decode(other)?)));
+        }
+        change(&call, usize::MAX, |words| working::merge_bytes(words, other))
+    }
+
+    /// Final: the stored form. Reads the state only.
+    tally_tdigest_final(call)? {
+        if call.is_null(0) {
+            return Ok(call.return_null());
+        }
+        Ok(call.return_bytes(&codec::encode(&sketch(&call, 0)?)))
+    }
+
+    /// Transition of `approx_percentile(value, q)`: `(state, value, q)`. The q of a group's first value is the one asked.
+    tally_tdigest_trans_percentile(call)? {
+        if call.is_null(1) || call.is_null(2) {
+            return same(&call);
+        }
+        let value = call.f64(1);
+        if call.is_null(0) {
+            let q = share(call.f64(2))?;
+            return change(&call, usize::MAX, |words| {
+                working::ask(words, q);
+                Ok(working::push(words, value))
+            });
+        }
+        change(&call, usize::MAX, #[inline(always)] |words| Ok(working::push(words, value)))
+    }
+
+    /// Final of `approx_percentile(value, q)`.
+    tally_tdigest_final_percentile(call)? {
+        if call.is_null(0) {
+            return Ok(call.return_null());
+        }
+        match working::question(call.bytes(0)) {
+            Some(q) => Ok(call.return_opt_f64(sketch(&call, 0)?.percentile(share(q)?))),
+            None => Ok(call.return_null()),
+        }
+    }
+
+    /// `in(cstring)`.
+    tally_tdigest_in(call)? {
+        Ok(call.return_bytes(&codec::encode(&text::read(call.cstring(0)?)?)))
+    }
+
+    /// `out(tdigest)`.
+    tally_tdigest_out(call)? {
+        Ok(call.return_cstring(&text::write(&sketch(&call, 0)?)))
+    }
+
+    /// `recv(internal)`.
+    tally_tdigest_recv(call)? {
+        let bytes = call.received();
+        if bytes.get(1).is_none_or(|kind| *kind > 2) {
+            return Err(crate::sketch::bytes::corrupt("tdigest", "kind 1 or 2", bytes.len()));
+        }
+        Ok(call.return_bytes(&codec::encode(&codec::decode(bytes)?)))
+    }
+
+    /// `send(tdigest)`: a bytea of the stored form.
+    tally_tdigest_send(call)? {
+        Ok(call.return_bytes(&codec::encode(&sketch(&call, 0)?)))
+    }
+
+    /// `jsonb(tdigest)`.
+    tally_tdigest_jsonb(call)? {
+        Ok(call.return_jsonb(&text::write(&sketch(&call, 0)?)))
+    }
+
+    /// `percentile(tdigest, float8)`.
+    tally_tdigest_percentile(call)? {
+        let q = share(call.f64(1))?;
+        Ok(call.return_opt_f64(sketch(&call, 0)?.percentile(q)))
+    }
+
+    /// `percentile(tdigest, float8[])`.
+    tally_tdigest_percentiles(call)? {
+        let sketch = sketch(&call, 0)?;
+        let answers = call
+            .f64s(1)?
+            .into_iter()
+            .map(|q| q.map_or(Ok(None), |q| Ok(sketch.percentile(share(q)?))))
+            .collect::<Result<Vec<_>, TallyError>>()?;
+        Ok(call.return_f64s(&answers))
+    }
+
+    /// `percentile_rank(tdigest, float8)`.
+    tally_tdigest_rank(call)? {
+        Ok(call.return_opt_f64(sketch(&call, 0)?.percentile_rank(call.f64(1))))
+    }
+
+    /// `percentile_rank(tdigest, float8[])`.
+    tally_tdigest_ranks(call)? {
+        let sketch = sketch(&call, 0)?;
+        let answers: Vec<_> = call.f64s(1)?.into_iter().map(|v| v.and_then(|v| sketch.percentile_rank(v))).collect();
+        Ok(call.return_f64s(&answers))
+    }
+
+    /// `count(tdigest)`.
+    tally_tdigest_count(call)? {
+        Ok(call.return_i64(sketch(&call, 0)?.count() as i64))
+    }
+
+    /// `sum(tdigest)`.
+    tally_tdigest_sum(call)? {
+        Ok(call.return_opt_f64(sketch(&call, 0)?.sum()))
+    }
+
+    /// `mean(tdigest)`.
+    tally_tdigest_mean(call)? {
+        Ok(call.return_opt_f64(sketch(&call, 0)?.mean()))
+    }
+
+    /// `min(tdigest)`.
+    tally_tdigest_min(call)? {
+        Ok(call.return_opt_f64(sketch(&call, 0)?.min()))
+    }
+
+    /// `max(tdigest)`.
+    tally_tdigest_max(call)? {
+        Ok(call.return_opt_f64(sketch(&call, 0)?.max()))
+    }
+
+    /// `trimmed_mean(tdigest, float8, float8)`.
+    tally_tdigest_trimmed_mean(call)? {
+        let (low, high) = (share(call.f64(1))?, share(call.f64(2))?);
+        Ok(call.return_opt_f64(sketch(&call, 0)?.trimmed_mean(low, high)))
+    }
+
+    /// `histogram(tdigest, float8[])`.
+    tally_tdigest_histogram(call)? {
+        let edges = call.f64s_not_null(1)?;
+        if !edges.is_sorted_by(|a, b| a < b) {
+            return Err(TallyError::new(SqlState::InvalidParameterValue, "histogram edges expected in ascending order")
+                .hint("SELECT tally.histogram(sketch, '{100,200,500,1000}') FROM …"));
+        }
+        Ok(call.return_i64s(&sketch(&call, 0)?.histogram(&edges)))
+    }
+}

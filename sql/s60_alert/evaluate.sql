@@ -24,6 +24,7 @@ BEGIN
         RAISE NOTICE USING MESSAGE = 'another session is evaluating; nothing to do here';
         RETURN;
     END IF;
+    PERFORM tally.sample_probes(as_of);
     FOR t IN SELECT x.* FROM tally.thresholds x WHERE x.enabled AND (threshold IS NULL OR x.name = threshold) ORDER BY x.id LOOP
         tick := date_bin(t.every, as_of, timestamptz '2000-01-01 00:00:00+00');
         CONTINUE WHEN NOT tally._tick_due(t.id, tick, as_of);

@@ -68,7 +68,7 @@ BEGIN
     sent := 0; failed := 0; posted := 0;
     IF to_regclass('net._http_response') IS NOT NULL THEN
         FOR n IN SELECT x.* FROM tally.notifications x WHERE x.status = 'leased' AND x.request_id IS NOT NULL ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
-            EXECUTE 'SELECT status_code, timed_out, error_msg FROM net._http_response WHERE id = $1' INTO reply USING n.request_id;
+            EXECUTE format('SELECT status_code, timed_out, error_msg FROM %s WHERE id = $1', to_regclass('net._http_response')) INTO reply USING n.request_id;
             GET DIAGNOSTICS answered = ROW_COUNT;
             IF reply.status_code BETWEEN 200 AND 299 THEN
                 PERFORM tally._settle(n.id, true, NULL, as_of);

@@ -40,7 +40,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._note(bigint, timestamptz, text, text, text, jsonb) IS 'Adds an entry to an incident''s timeline.';
 
-CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text) RETURNS bigint
+CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text, with_evidence boolean) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -71,7 +71,10 @@ BEGIN
                 COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l), t.name),
                 line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit, (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick), value,
                 t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
-                CASE kind WHEN 'breach' THEN tally._evidence(t, labels, sample, step, tick) ELSE jsonb_build_object('reason', why) END,
+                CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', why)
+                     -- Evidence takes queries; when a whole fleet fires at once, the first twenty have it.
+                     WHEN with_evidence THEN tally._evidence(t, labels, sample, step, tick)
+                     ELSE jsonb_build_object('omitted', 'more than 20 label sets fired in the same tick') END,
                 tick + t.response_target, t.id, t.owner)
         RETURNING * INTO i;
     END IF;
@@ -79,7 +82,7 @@ BEGIN
     PERFORM tally._notify(i.id, event, tick);
     RETURN i.id;
 END $$;
-COMMENT ON FUNCTION tally._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION tally._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text, boolean) IS
 'Files an incident for a label set that fired; where one is still open it is that one again, and one closed less than reopen_within ago is reopened.';
 
 CREATE FUNCTION tally._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text

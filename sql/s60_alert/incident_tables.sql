@@ -41,6 +41,7 @@ CREATE TABLE tally.incidents (
     owner             regrole NOT NULL
 );
 CREATE UNIQUE INDEX incidents_one_open ON tally.incidents (threshold_id, kind, labels) WHERE status IN ('new', 'acknowledged');
+CREATE INDEX incidents_labels ON tally.incidents (threshold_id, labels);
 CREATE INDEX incidents_opened ON tally.incidents (opened_at DESC, id DESC);
 COMMENT ON TABLE tally.incidents IS 'Incidents: one per threshold and label set while open. Life: new, acknowledged, resolved, reviewed; recovered_at says that the alert itself is over.';
 COMMENT ON COLUMN tally.incidents.id IS 'Number of the incident.';

@@ -122,10 +122,14 @@ BEGIN
     -- Without them date_bin() is estimated at as many groups as rows, and nothing hashes or goes parallel. Eight terms
     -- are the most that PostgreSQL takes.
     SELECT string_agg(format('(%s)', t.term), ', ' ORDER BY t.place) INTO terms FROM (
-        SELECT 0 AS place, tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), tally._instant_sql(r.time_column, r.time_type, r.zone)) AS term
+        SELECT 0 AS place, tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
         UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id ORDER BY d.ordinal LIMIT 7)) t;
     statement := format('CREATE STATISTICS %I.%I %sON %s FROM %s', target, r.name || '_tally_groups',
                         CASE WHEN EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id) THEN '(ndistinct) ' ELSE '' END, terms, r.source);
+    -- One of this name can only be left over from a rollup that was not dropped by drop_rollup.
+    IF EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxnamespace = to_regnamespace(quote_ident(target)) AND s.stxname = r.name || '_tally_groups') THEN
+        EXECUTE format('DROP STATISTICS %I.%I', target, r.name || '_tally_groups');
+    END IF;
     PERFORM set_config('search_path', r.search_path, true);
     EXECUTE statement;
     EXECUTE format('COMMENT ON STATISTICS %I.%I IS %L', target, r.name || '_tally_groups', 'How many groups the rollup ' || r.name || ' has, so that the planner can hash them.');

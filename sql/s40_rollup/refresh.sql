@@ -17,23 +17,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._lock(int, boolean) IS 'The lock of one rollup''s refresh, to the end of the transaction; false where another session has it and wait is false.';
 
-CREATE FUNCTION tally._take_buckets(rollup_id int, most int) RETURNS timestamptz[]
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    -- Newest first, so that a long queue does not keep the present waiting.
-    WITH chosen AS (
-        SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 AND d.bucket > '-infinity' ORDER BY d.bucket DESC LIMIT most
-    ), taken AS (
-        DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING d.bucket
-    )
-    SELECT array_agg(DISTINCT t.bucket ORDER BY t.bucket) FROM taken t
-$$;
-COMMENT ON FUNCTION tally._take_buckets(int, int) IS 'Deletes the visible marks of up to so many buckets and returns those buckets; null when there are none.';
+CREATE FUNCTION tally._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result timestamptz[];
+BEGIN
+    -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
+    EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 ORDER BY d.bucket DESC LIMIT $2), '
+                   'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %s AS start) '
+                   'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t',
+                   tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'd.bucket'))
+       INTO result USING r.id, most;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS 'Deletes the visible marks of up to so many buckets and returns those buckets; null when there are none.';
 
 CREATE FUNCTION tally._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rule    text := tally._bucket_rule(r.bucket, r.zone);
-    instant text := tally._instant_sql(r.time_column, r.time_type, r.zone);
+    instant text := tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone);
     stored  jsonb;
     raw     jsonb;
 BEGIN
@@ -56,10 +59,6 @@ DECLARE
     rows_  float8;
     width  interval;
 BEGIN
-    -- A trigger that lost its column leaves a mark at -infinity: all of the rollup is in doubt.
-    WITH lost AS (DELETE FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = '-infinity' RETURNING 1)
-    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
-    SELECT r.id, '-infinity', 'infinity', format('the source has lost column %s', r.time_column) WHERE EXISTS (SELECT FROM lost);
     SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id ORDER BY g.until DESC, g.id LIMIT 1;
     IF marked.id IS NULL THEN RETURN; END IF;
 
@@ -135,7 +134,7 @@ BEGIN
     run.rollup_id := rollup_id;
     PERFORM tally._capture_forget();
     run.started_at := clock_timestamp();
-    list := tally._take_buckets(rollup_id, most_buckets);
+    list := tally._take_buckets(r, most_buckets);
     IF list IS NOT NULL THEN
         run.buckets := cardinality(list);
         buckets := cardinality(list);

@@ -30,11 +30,27 @@ BEGIN
         SELECT * INTO one FROM tally._evaluate_caught(t, tick);
         RETURN NEXT (t.name, tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
     END LOOP;
-    PERFORM tally._escalate(as_of);
+    PERFORM tally._follow_up(as_of);
 END $$;
 COMMENT ON FUNCTION tally.evaluate(timestamptz, text) IS
 'Evaluates every enabled threshold (or one) that has not been evaluated at its tick yet: samples, states, incidents, notifications, in one transaction. as_of is the clock. A failing threshold stops no other; its error is in tally.evaluations. Returns what was done; does nothing while another session evaluates.';
 REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text) FROM PUBLIC;
+
+CREATE FUNCTION tally._follow_up(as_of timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    chore text;
+BEGIN
+    FOREACH chore IN ARRAY ARRAY['tally._escalate', 'tally._release', 'tally._repeat', 'tally.deliver'] LOOP
+        BEGIN
+            EXECUTE format('SELECT %s($1)', chore) USING as_of;
+        EXCEPTION WHEN OTHERS THEN
+            -- What was evaluated stands; the chore comes round again with the next tick.
+            RAISE WARNING USING MESSAGE = format('%s() failed and will be tried again: %s', chore, SQLERRM), ERRCODE = SQLSTATE, HINT = format('SELECT %s(now());', chore);
+        END;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._follow_up(timestamptz) IS 'What every evaluation ends with: escalate, tell what a silence kept back, repeat, deliver; each fails alone.';
 
 CREATE FUNCTION tally._tick_due(threshold_id int, tick timestamptz, as_of timestamptz) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -48,15 +48,17 @@ DECLARE
     m     tally.metrics;
     value float8 := (sample ->> 'value')::float8;
     event text;
+    line  text;
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
+    line := CASE WHEN kind = 'breach' THEN COALESCE(tally._fill(t.impact, labels, value), tally._impact_line(t, m, labels, value)) ELSE format('%s: %s', t.name, why) END;
     SELECT * INTO i FROM tally.incidents x
      WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = labels
        AND (x.status IN ('new', 'acknowledged') OR (t.reopen_within > '0' AND x.resolved_at > tick - t.reopen_within))
      ORDER BY x.id DESC LIMIT 1;
     IF i.id IS NOT NULL THEN
         event := CASE WHEN i.status IN ('new', 'acknowledged') THEN 'refired' ELSE 'reopened' END;
-        UPDATE tally.incidents x SET recovered_at = NULL, recovery = NULL, last_value = value,
+        UPDATE tally.incidents x SET recovered_at = NULL, recovery = NULL, last_value = value, impact = line,
                status = CASE event WHEN 'reopened' THEN 'new' ELSE x.status END, reopened = x.reopened + (event = 'reopened')::int,
                respond_by = CASE event WHEN 'reopened' THEN tick + t.response_target ELSE x.respond_by END,
                escalation_level = CASE event WHEN 'reopened' THEN 0 ELSE x.escalation_level END
@@ -67,9 +69,7 @@ BEGIN
                 responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner)
         VALUES (CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, labels,
                 COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l), t.name),
-                CASE WHEN kind = 'breach' THEN COALESCE(tally._fill(t.impact, labels, value), tally._impact_line(t, m, labels, value))
-                     ELSE format('%s: %s', t.name, why) END,
-                m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit, (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick), value,
+                line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit, (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick), value,
                 t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
                 CASE kind WHEN 'breach' THEN tally._evidence(t, labels, sample, step, tick) ELSE jsonb_build_object('reason', why) END,
                 tick + t.response_target, t.id, t.owner)

@@ -8,5 +8,5 @@
 SELECT tally.install_pack('awf') AS said \gset
 CALL tally.backfill();
 \echo
-SELECT s.rollup, r.bucket AS per, to_char(greatest(c.reltuples, 0), 'FM999,999,999') AS rows, s.schedule, split_part(r.description, E'\n', 1) AS "for"
-  FROM tally.status s JOIN tally.rollups r ON r.name = s.rollup JOIN pg_class c ON c.oid = r.relation ORDER BY r.id;
+SELECT r.name AS rollup, r.bucket AS per, coalesce(p.name, r.source::text) AS "from", r.schedule, left(split_part(r.description, ':', 1), 38) AS "what for"
+  FROM tally.rollups r LEFT JOIN tally.rollups p ON p.id = r.source_rollup ORDER BY r.id;

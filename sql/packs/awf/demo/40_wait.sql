@@ -15,7 +15,7 @@ BEGIN
                 HINT = 'SELECT j.jobname, d.status, d.return_message FROM cron.job_run_details d JOIN cron.job j USING (jobid) ORDER BY d.runid DESC LIMIT 10;';
         END IF;
         IF extract(second FROM clock_timestamp())::int % 10 = 0 THEN
-            RAISE INFO '%  pg_cron runs refresh and evaluation at the full minute …', to_char(clock_timestamp(), 'HH24:MI:SS');
+            RAISE INFO '%  its next run is in % s', to_char(clock_timestamp(), 'HH24:MI:SS'), 60 - extract(second FROM clock_timestamp())::int;
         END IF;
         -- Each statement of the loop sees what has committed since; now() would stand still.
         PERFORM pg_sleep(1);

@@ -4,17 +4,20 @@
 \echo '━━ 5. Latency: p95 per hour, the last 24 hours ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
 \echo '   SELECT * FROM tally.timeseries(''p95_latency_ms'', since => ''24 hours'', by => ''{model}'');'
 \echo
-SELECT series AS model, tally.sparkline(array_agg(value ORDER BY bucket)) AS "p95 latency per hour", round(min(value)) AS "lowest ms", round(max(value)) AS "highest ms"
-  FROM (SELECT * FROM tally.timeseries('p95_latency_ms', by => '{model}')
-        UNION ALL SELECT bucket, 'all models', labels, value FROM tally.timeseries('p95_latency_ms')) t
- GROUP BY series ORDER BY series = 'all models' DESC, max(value) DESC;
+-- One place per hour and model, so that an hour without turns is a gap and the lines stand under each other.
+SELECT m.model, tally.sparkline(array_agg(t.value ORDER BY h.hour)) AS "p95 latency per hour", round(min(t.value)) AS "lowest ms", round(max(t.value)) AS "highest ms"
+  FROM generate_series(date_trunc('hour', now()) - interval '23 hours', date_trunc('hour', now()), '1 hour') h(hour)
+ CROSS JOIN (SELECT DISTINCT model FROM awf_hourly UNION ALL SELECT 'all models') m
+  LEFT JOIN (SELECT bucket, series, value FROM tally.timeseries('p95_latency_ms', by => '{model}')
+             UNION ALL SELECT bucket, 'all models', value FROM tally.timeseries('p95_latency_ms')) t ON t.bucket = h.hour AND t.series = m.model
+ GROUP BY m.model ORDER BY m.model = 'all models' DESC, max(t.value) DESC NULLS LAST;
 
 \echo '━━ 6. Funnel: sessions of the last 30 days ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
 \echo '   SELECT * FROM awf_funnels_daily;'
 \echo
-SELECT step.name AS step, to_char(step.n, 'FM999,999,999') AS sessions,
-       to_char(100.0 * step.n / nullif(f.s1, 0), 'FM990.0 %') AS "of start",
-       coalesce(to_char(100.0 * step.n / nullif(lag(step.n) OVER (ORDER BY step.k), 0), 'FM990.0 %'), '') AS "of previous",
+SELECT step.name AS step, to_char(step.n, '99,999,999') AS sessions,
+       to_char(100.0 * step.n / nullif(f.s1, 0), '990.0 %') AS "of start",
+       coalesce(to_char(100.0 * step.n / nullif(lag(step.n) OVER (ORDER BY step.k), 0), '990.0 %'), '') AS "of previous",
        tally.bar(step.n::float8 / nullif(f.s1, 0), 40) AS " "
   FROM (SELECT sum(start_count) AS s1, sum(first_choice_count) AS s2, sum(first_npc_join_count) AS s3, sum(first_craft_count) AS s4,
                sum(first_vendor_count) AS s5, sum(first_boss_count) AS s6, sum(completion_count) AS s7 FROM awf_funnels_daily) f

@@ -1,0 +1,1 @@
+//! Tests of the HyperLogLog as a whole.

@@ -23,7 +23,7 @@ $f$;
 COMMENT ON FUNCTION floor_statistics() IS 'Extended statistics that let the floor be planned as well as it can be.';
 
 CREATE FUNCTION plain_query(width interval DEFAULT '1 hour', condition text DEFAULT 'true') RETURNS text LANGUAGE sql AS $f$
-    SELECT replace(replace(replace(floor_query(), '1 hour', width::text), 'FROM public.analytics_events', $q$,
+    SELECT replace(replace(replace(bench.floor_query(), '1 hour', width::text), 'FROM public.analytics_events', $q$,
            percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY latency_ms) AS latency, count(DISTINCT session_id) AS sessions
       FROM public.analytics_events WHERE (condition)$q$), '(condition)', condition) $f$;
 COMMENT ON FUNCTION plain_query(interval, text) IS 'The same with exact percentiles and distinct sessions, in plain SQL.';

@@ -20,9 +20,23 @@ ms() {
     # A checkpoint that another rival's writes called for must not land on this one.
     sql -c 'CHECKPOINT' -c '\timing on' -c "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1
 }
-median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 declare -A took
+# note NAME MS: one more figure of NAME.
 note() { took[$1]+="$2"$'\n'; printf '    %-34s %10.0f ms\n' "$1" "$2"; }
+# measure NAME "statement"
+measure() {
+    local figure
+    figure=$(ms "$2") # by itself, so that an error ends the run
+    note "$1" "$figure"
+}
+# sum NAME PART…: the latest figures of the parts, added up.
+sum() {
+    local name=$1 part total=0
+    shift
+    for part in "$@"; do total=$(printf '%s' "${took[$part]}" | tail -1 | awk -v t="$total" '{ print t + $1 }'); done
+    took[$name]+="$total"$'\n'
+}
+median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 of() { printf '%s' "${took[$1]}" | median; }
 ratio() { awk -v a="$(of "$1")" -v b="$(of "$2")" 'BEGIN { printf "%.2f", a / b }'; }
 line() { printf '%-58s %10.0f ms   %s\n' "$1" "$(of "$2")" "${3:-}"; }

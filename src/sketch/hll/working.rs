@@ -3,10 +3,11 @@
 //! ```text
 //! word 0        low half: varlena header, not ours · byte 4 version · byte 5 kind · byte 6 precision
 //! kind 17 list  word 1 count · distinct hashes as they came, at most 30
-//! kind 18 table word 1 count · open addressing, linear probing, 0 for an empty slot
+//! kind 18 table word 1 count (low half), slots (high half) · open addressing, linear probing, 0 for an empty slot
 //! kind 19 dense word 1 unused · one byte a register
 //! ```
-//! A list of up to 30 is scanned (256 bytes: four cache lines); tables double at a load of 3/4.
+//! A list of up to 30 is scanned (256 bytes: four cache lines); tables double at a load of 3/4. A table says how many
+//! slots it has, because a state that has just grown has more words than the table in it has slots.
 
 use super::{Body, Sketch, codec, exact_max, place, registers};
 use crate::error::TallyError;
@@ -48,6 +49,18 @@ pub fn precision(words: &[u64]) -> u8 {
     (words[0] >> 48) as u8
 }
 
+/// Hashes in a list or a table.
+#[inline(always)]
+fn count(words: &[u64]) -> usize {
+    words[LEN] as u32 as usize
+}
+
+/// Slots of a table.
+#[inline(always)]
+fn slots(words: &[u64]) -> usize {
+    (words[LEN] >> 32) as usize
+}
+
 /// Whether the words are a working form that can be changed in place.
 #[inline(always)]
 pub fn is_working(words: &[u64]) -> bool {
@@ -70,7 +83,7 @@ pub fn push(words: &mut [u64], hash: u64) -> Result<(), Grow> {
             Ok(())
         }
         LIST => {
-            let len = words[LEN] as usize;
+            let len = count(words);
             if words[HEAD..HEAD + len].contains(&hash) {
                 return Ok(());
             }
@@ -82,13 +95,11 @@ pub fn push(words: &mut [u64], hash: u64) -> Result<(), Grow> {
             push_slow(words, hash)
         }
         _ => {
-            let slot = find(&words[HEAD..], hash);
+            let slot = find(&words[HEAD..HEAD + slots(words)], hash);
             if words[HEAD + slot] == hash {
                 return Ok(());
             }
-            if (words[LEN] as usize + 1) * 4 <= (words.len() - HEAD) * 3
-                && (words[LEN] as usize) < exact_max(precision(words))
-            {
+            if (count(words) + 1) * 4 <= slots(words) * 3 && count(words) < exact_max(precision(words)) {
                 words[HEAD + slot] = hash;
                 words[LEN] += 1;
                 return Ok(());
@@ -116,7 +127,7 @@ fn find(slots: &[u64], hash: u64) -> usize {
 #[cold]
 #[inline(never)]
 fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
-    let len = words[LEN] as usize;
+    let len = count(words);
     if len < LIST_MAX && kind(words) == LIST {
         return Err(Grow(words.len() * 2));
     }
@@ -139,19 +150,24 @@ fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
     let hashes = hashes(words);
     words[1..].fill(0);
     set_head(words, TABLE, p);
+    let size = words.len() - HEAD;
     for h in hashes.into_iter().chain([hash]) {
         let slot = find(&words[HEAD..], h);
         words[HEAD + slot] = h;
     }
-    words[LEN] = len as u64 + 1;
+    words[LEN] = (len as u64 + 1) | (size as u64) << 32;
     Ok(())
 }
 
 /// The hashes of a list or a table, unsorted.
 fn hashes(words: &[u64]) -> Vec<u64> {
     match kind(words) {
-        LIST => words[HEAD..][..words[LEN] as usize].to_vec(),
-        _ => words[HEAD..].iter().copied().filter(|&h| h != 0).collect(),
+        LIST => words[HEAD..][..count(words)].to_vec(),
+        _ => words[HEAD..][..slots(words)]
+            .iter()
+            .copied()
+            .filter(|&h| h != 0)
+            .collect(),
     }
 }
 
@@ -239,7 +255,7 @@ fn lower(words: &mut [u64], p: u8) {
         return;
     }
     set_head(words, kind, p);
-    if words[LEN] as usize > exact_max(p) {
+    if count(words) > exact_max(p) {
         // More hashes than this precision keeps, so the words hold its registers too.
         make_dense(words, p);
     }
@@ -271,12 +287,12 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
     let words = crate::sketch::words_of(bytes).filter(|words| is_working(words));
     let bad = || corrupt("hll state", "a working form that fits", bytes.len());
     let words = words.ok_or_else(bad)?;
-    let (p, slots) = (precision(&words), (words.len() - HEAD) as u64);
+    let (p, room) = (precision(&words), words.len() - HEAD);
     let fits = super::PRECISION.contains(&p)
         && match kind(&words) {
-            LIST => words[LEN] <= slots.min(LIST_MAX as u64),
-            TABLE => words[LEN] == hashes(&words).len() as u64 && words[LEN] < slots,
-            _ => slots >= registers(p).div_ceil(8) as u64 && dense_registers(&words).iter().all(|&r| r <= 65 - p),
+            LIST => count(&words) <= room.min(LIST_MAX),
+            TABLE => slots(&words) <= room && count(&words) < slots(&words) && count(&words) == hashes(&words).len(),
+            _ => room >= registers(p).div_ceil(8) && dense_registers(&words).iter().all(|&r| r <= 65 - p),
         };
     if fits { Ok(words) } else { Err(bad()) }
 }

@@ -18,7 +18,7 @@ SELECT tally.create_threshold('hers', query => 'SELECT value FROM app.hers', con
 SELECT tally.create_threshold('greedy', query => 'SELECT value FROM app.secrets', condition => '> 10');
 SELECT tally.create_threshold('sly', query => 'SELECT count(*) AS value FROM tally.incidents', condition => '> 10');
 SELECT tally.create_threshold('bold', query => 'SELECT 1 AS value FROM set_config(''role'', ''postgres'', false)', condition => '> 10');
-SELECT throws_ok($$SELECT tally.create_threshold('x', query => 'SELECT passwd AS value FROM pg_authid', condition => '> 10')$$, '42501', NULL, 'what she may not read she cannot watch');
+SELECT throws_ok($$SELECT tally.create_threshold('x', query => 'SELECT length(rolpassword) AS value FROM pg_authid', condition => '> 10')$$, '42501', NULL, 'what she may not read she cannot watch');
 SELECT throws_ok('SELECT * FROM tally.evaluate(now())', '42501', NULL, 'evaluation is not for everyone');
 SELECT throws_ok('SELECT tally.deliver()', '42501', NULL, 'nor is delivery');
 SELECT throws_ok($$SELECT * FROM tally.run_as('postgres', '', 'SELECT 1')$$, '42501', NULL, 'nor running as somebody else');

@@ -8,3 +8,4 @@ pub mod json;
 pub mod report;
 pub mod run_as;
 pub mod varlena;
+pub mod window;

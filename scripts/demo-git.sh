@@ -53,5 +53,5 @@ commits_csv() {
 
 arguments=()
 for script in scripts/demo-git/*.sql; do arguments+=(-f "$script"); done
-commits_csv | server_psql -q -d demo_git -v ON_ERROR_STOP=1 -v REPOSITORY="$(basename "$repository")" "${arguments[@]}" ||
+commits_csv | tell_story demo_git -v REPOSITORY="$(basename "$repository")" "${arguments[@]}" ||
     die "the demo ended too early." "The server is still up: make psql PURPOSE=demo-git" "Its log: $SERVER_LOG"

@@ -36,7 +36,7 @@ run_server demo release demo "${settings[@]}"
 server_psql -q -d demo -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "CREATE EXTENSION pg_tally"
 arguments=()
 for script in "${scripts[@]}"; do arguments+=(-f "$script"); done
-server_psql -q -d demo -v ON_ERROR_STOP=1 -v EVENTS="$events" "${arguments[@]}" ||
+tell_story demo -v EVENTS="$events" "${arguments[@]}" ||
     die "the demo ended too early." "The server is still up: make psql" "Its log: $SERVER_LOG"
 
 if [ -n "${TCP_PORT:-}" ]; then

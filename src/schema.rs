@@ -24,6 +24,7 @@ sql_files! {
     "../sql/s10_kernel/small.sql" as "kernel_small";
     "../sql/s10_kernel/funnel.sql" as "kernel_funnel";
     "../sql/s10_kernel/sessions.sql" as "kernel_sessions";
+    "../sql/s10_kernel/hll.sql" as "kernel_hll";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
@@ -50,13 +51,19 @@ sql_files! {
     "../sql/s60_alert/incident_tables.sql" as "alert_incident_tables";
     "../sql/s60_alert/define.sql" as "alert_define";
     "../sql/s60_alert/sample.sql" as "alert_sample";
+    "../sql/s60_alert/outbox_tables.sql" as "alert_outbox_tables";
+    "../sql/s60_alert/suppress.sql" as "alert_suppress";
     "../sql/s60_alert/notify.sql" as "alert_notify";
+    "../sql/s60_alert/channel.sql" as "alert_channel";
+    "../sql/s60_alert/deliver.sql" as "alert_deliver";
     "../sql/s60_alert/evidence.sql" as "alert_evidence";
     "../sql/s60_alert/incident.sql" as "alert_incident";
     "../sql/s60_alert/evaluate.sql" as "alert_evaluate";
     "../sql/s60_alert/handle.sql" as "alert_handle";
+    "../sql/s60_alert/replay.sql" as "alert_replay";
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s80_report/status.sql" as "report_status";
+    "../sql/s60_alert/health.sql" as "alert_health";
     "../sql/s90_grants/engine.sql" as "grants_engine";
     "../sql/packs/tables.sql" as "pack_tables";
     "../sql/packs/install.sql" as "pack_install";

@@ -186,3 +186,10 @@ kill_server() {
         while [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$pid/cmdline")" ]; do sleep 0.01; done 2>/dev/null
     done
 }
+
+# tell_story DATABASE [psql argument…]: runs scripts in one session for somebody who reads along: output and notices in
+# order, without the script's name and line before each notice.
+tell_story() {
+    stdbuf -oL "$PG_LIB/bin/psql" -X -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U postgres -q -v ON_ERROR_STOP=1 -d "$@" 2>&1 |
+        sed -u -E 's/^psql:[^ ]+:[0-9]+: //'
+}

@@ -5,8 +5,10 @@
 //! state that must grow is a new palloc in the current (per-tuple) context: a repalloc or pfree here would be a
 //! double free. Called outside an aggregate, the argument may point into a shared buffer: it is copied first.
 
-use super::fmgr::Call;
+use super::fmgr::{Answer, Call};
 use super::varlena::{self, HEADER};
+use crate::error::TallyError;
+use crate::sketch::Grow;
 use pgrx::pg_sys;
 use std::slice;
 
@@ -23,6 +25,26 @@ impl State {
             ptr: varlena::alloc_zeroed(words * 8),
             words,
         }
+    }
+
+    /// A new state with these words; their varlena header's half of word 0 is not taken.
+    pub fn from_words(words: &[u64]) -> Self {
+        let mut state = State::new(words.len());
+        state.words()[1..].copy_from_slice(&words[1..]);
+        state.words()[0] |= words[0] & !0xffff_ffff;
+        state
+    }
+
+    /// Repeats a step in ever larger copies until it no longer asks for more words.
+    #[inline(never)]
+    pub fn until(
+        mut self,
+        mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
+    ) -> Result<Self, TallyError> {
+        while let Err(Grow(needed)) = step(self.words())? {
+            self = self.grown(needed);
+        }
+        Ok(self)
     }
 
     /// The state in argument `i`, changeable in place: only inside an aggregate, and only a plain, aligned varlena of
@@ -73,4 +95,14 @@ impl State {
     pub fn datum(&self) -> pg_sys::Datum {
         pg_sys::Datum::from(self.ptr)
     }
+}
+
+/// The state in argument 0 unchanged, or NULL where there is none yet: the answer to a NULL input.
+#[inline(always)]
+pub fn same(call: &Call) -> Answer {
+    Ok(if call.is_null(0) {
+        call.return_null()
+    } else {
+        call.datum(0)
+    })
 }

@@ -4,6 +4,7 @@ pub mod aggregate;
 pub mod array;
 pub mod capture;
 pub mod fmgr;
+pub mod hashing;
 pub mod json;
 pub mod report;
 pub mod run_as;

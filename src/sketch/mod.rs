@@ -4,4 +4,21 @@
 //! and that grow by doubling. The **stored** form is canonical bytes: what tables, clients and other machines see.
 
 pub mod bytes;
+pub mod hll;
 pub mod tdigest;
+
+/// A working form is full: it must have this many words.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Grow(pub usize);
+
+/// The payload of a varlena that holds a working form, as words; the half of word 0 that is the varlena header stays 0.
+fn words_of(payload: &[u8]) -> Option<Vec<u64>> {
+    let (head, rest) = payload.split_first_chunk::<4>()?;
+    let (rest, odd) = rest.as_chunks::<8>();
+    let first = u64::from(u32::from_le_bytes(*head)) << 32;
+    odd.is_empty().then(|| {
+        std::iter::once(first)
+            .chain(rest.iter().map(|w| u64::from_le_bytes(*w)))
+            .collect()
+    })
+}

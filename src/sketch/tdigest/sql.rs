@@ -1,11 +1,11 @@
 //! Owns the SQL-callable functions of `tally.tdigest`. Declared in `sql/s10_kernel/tdigest.sql`.
 
-use super::working::{self, Grow};
-use super::{COMPRESSION, DEFAULT_COMPRESSION, Sketch, codec, text};
+use super::{COMPRESSION, DEFAULT_COMPRESSION, Sketch, codec, text, working};
 use crate::error::{SqlState, TallyError};
-use crate::pg::aggregate::State;
+use crate::pg::aggregate::{State, same};
 use crate::pg::fmgr::{Answer, Call};
 use crate::pg_fn;
+use crate::sketch::Grow;
 
 fn sketch(call: &Call, i: usize) -> Result<Sketch, TallyError> {
     codec::decode(call.bytes(i))
@@ -45,7 +45,6 @@ fn share(q: f64) -> Result<f64, TallyError> {
 }
 
 /// Runs a change on the aggregate's state in argument 0, in place where it can be, in a larger copy where it must grow.
-/// `make` gives the words of a first state.
 #[inline(always)]
 fn change(
     call: &Call,
@@ -58,59 +57,21 @@ fn change(
     {
         return match step(state.words())? {
             Ok(()) => Ok(state.datum()),
-            Err(grow) => change_grown(state, grow, step),
+            Err(Grow(needed)) => Ok(state.grown(needed).until(step)?.datum()),
         };
     }
-    change_fresh(call, compression_arg, step)
-}
-
-#[cold]
-#[inline(never)]
-fn change_grown(
-    state: State,
-    Grow(needed): Grow,
-    mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
-) -> Answer {
-    let mut state = state.grown(needed);
-    while let Err(Grow(needed)) = step(state.words())? {
-        state = state.grown(needed);
-    }
-    Ok(state.datum())
-}
-
-/// The first value of a group, or a call outside an aggregate, which answers with the stored form.
-#[inline(never)]
-fn change_fresh(
-    call: &Call,
-    compression_arg: usize,
-    mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
-) -> Answer {
-    let mut state;
-    if call.is_null(0) {
-        state = State::new(working::FIRST_WORDS);
+    let state = if call.is_null(0) {
+        let mut state = State::new(working::FIRST_WORDS);
         working::init(state.words(), compression(call, compression_arg)?);
+        state
     } else {
-        let words = working::from_sketch(&sketch(call, 0)?);
-        state = State::new(words.len());
-        state.words()[0] |= words[0];
-        state.words()[1..].copy_from_slice(&words[1..]);
-    }
-    while let Err(Grow(needed)) = step(state.words())? {
-        state = state.grown(needed);
-    }
-    if call.is_aggregate() {
-        return Ok(state.datum());
-    }
-    Ok(call.return_bytes(&codec::encode(&working::finish(state.words()))))
-}
-
-/// The state unchanged, for a NULL input.
-#[inline(always)]
-fn same(call: &Call) -> Answer {
-    Ok(if call.is_null(0) {
-        call.return_null()
+        State::from_words(&working::from_sketch(&sketch(call, 0)?))
+    };
+    let mut state = state.until(step)?;
+    Ok(if call.is_aggregate() {
+        state.datum()
     } else {
-        call.datum(0)
+        call.return_bytes(&codec::encode(&working::finish(state.words())))
     })
 }
 
@@ -151,9 +112,7 @@ pg_fn! {
         if call.is_null(0) && call.is_aggregate() {
             // The first sketch gives the compression.
             let words = working::from_sketch(&codec::decode(other)?);
-            let mut state = State::new(words.len());
-            state.words()[0] |= words[0];
-            state.words()[1..].copy_from_slice(&words[1..]);
+            let mut state = State::from_words(&words);
             if let Some(q) = working::question(other) {
                 working::ask(state.words(), q);
             }

@@ -13,6 +13,7 @@
 use super::compress::compress;
 use super::{Body, Centroid, Digest, EXACT_MAX, Outside, Sketch, codec};
 use crate::error::TallyError;
+pub use crate::sketch::Grow;
 use crate::sketch::bytes::corrupt;
 
 /// Kind byte of the exact working form.
@@ -40,10 +41,6 @@ const SUM: usize = 8;
 const COMPENSATION: usize = 9;
 const OUTSIDE: usize = 10;
 const MERGES: usize = 13;
-
-/// The state is full: it must have this many words.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Grow(pub usize);
 
 /// Words that the digest form takes at a compression: five parts of eight are its tail at the default.
 fn digest_words(compression: u16) -> usize {
@@ -260,18 +257,9 @@ pub fn finish(words: &mut [u64]) -> Sketch {
 /// The working form as words, from the payload of a varlena that holds one; the header's half of word 0 stays 0.
 pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
     let bad = |expected| Err(corrupt("tdigest state", expected, bytes.len()));
-    if !(bytes.len() + 4).is_multiple_of(8) {
-        return bad("whole words");
-    }
-    let mut words = vec![0; (bytes.len() + 4) / 8];
-    let (head, rest) = bytes.split_at(4);
-    words[0] = u64::from(u32::from_le_bytes([head[0], head[1], head[2], head[3]])) << 32;
-    for (word, bytes) in words[1..].iter_mut().zip(rest.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    if !is_working(&words) {
-        return bad("a working form");
-    }
+    let Some(words) = crate::sketch::words_of(bytes).filter(|words| is_working(words)) else {
+        return bad("a working form of whole words");
+    };
     let end = words.len() as u64;
     if kind(&words) == EXACT {
         return if words[LEN] <= (EXACT_MAX as u64).min(end - EXACT_HEAD as u64) {

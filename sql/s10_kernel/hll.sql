@@ -1,0 +1,110 @@
+-- Owns: tally.hll, distinct counts that merge: the type, its aggregates and the functions that read it.
+--
+-- SSPACE is what a group of about ten distinct values takes with its chunk header (128 + 16 bytes).
+
+CREATE TYPE tally.hll;
+CREATE FUNCTION tally._hll_in(cstring) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_in';
+CREATE FUNCTION tally._hll_out(tally.hll) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_out';
+CREATE FUNCTION tally._hll_recv(internal) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_recv';
+CREATE FUNCTION tally._hll_send(tally.hll) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_send';
+CREATE TYPE tally.hll (
+    INPUT = tally._hll_in, OUTPUT = tally._hll_out, RECEIVE = tally._hll_recv, SEND = tally._hll_send,
+    ALIGNMENT = double, STORAGE = extended
+);
+COMMENT ON TYPE tally.hll IS 'Distinct count of a set of values, mergeable: their hashes while they are few, a HyperLogLog when they are many.';
+COMMENT ON FUNCTION tally._hll_in(cstring) IS 'Input of tally.hll: JSON as it prints itself.';
+COMMENT ON FUNCTION tally._hll_out(tally.hll) IS 'Output of tally.hll: JSON.';
+COMMENT ON FUNCTION tally._hll_recv(internal) IS 'Binary input of tally.hll.';
+COMMENT ON FUNCTION tally._hll_send(tally.hll) IS 'Binary output of tally.hll.';
+
+CREATE FUNCTION tally._hll_trans(state tally.hll, value anyelement) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_trans';
+COMMENT ON FUNCTION tally._hll_trans(tally.hll, anyelement) IS 'Transition of tally.hll(value).';
+
+CREATE FUNCTION tally._hll_trans(state tally.hll, value anyelement, "precision" int) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_trans';
+COMMENT ON FUNCTION tally._hll_trans(tally.hll, anyelement, int) IS 'Transition of tally.hll(value, precision).';
+
+CREATE FUNCTION tally._hll_merge(state tally.hll, sketch tally.hll) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_hll_merge';
+COMMENT ON FUNCTION tally._hll_merge(tally.hll, tally.hll) IS 'Combines partial states, and merges sketches for tally.rollup.';
+
+CREATE FUNCTION tally._hll_final(state tally.hll) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_hll_final';
+COMMENT ON FUNCTION tally._hll_final(tally.hll) IS 'Finishes a state: hashes sorted, registers packed; equal sets give equal bytes.';
+
+CREATE FUNCTION tally._hll_final_distinct(state tally.hll) RETURNS bigint
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_hll_final_distinct';
+COMMENT ON FUNCTION tally._hll_final_distinct(tally.hll) IS 'Finishes tally.approx_distinct.';
+
+CREATE AGGREGATE tally.hll(value anyelement) (
+    SFUNC = tally._hll_trans, FINALFUNC = tally._hll_final, STYPE = tally.hll, COMBINEFUNC = tally._hll_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally.hll(anyelement) IS 'Sketch of the values for distinct counts. NULLs are skipped; integers of any width, and text under any collation, are equal when their values are.';
+
+CREATE AGGREGATE tally.hll(value anyelement, "precision" int) (
+    SFUNC = tally._hll_trans, FINALFUNC = tally._hll_final, STYPE = tally.hll, COMBINEFUNC = tally._hll_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally.hll(anyelement, int) IS 'Sketch with 2^precision registers (4 to 18; 13 unless given). The precision of a group is that of its first row.';
+
+CREATE AGGREGATE tally.approx_distinct(value anyelement) (
+    SFUNC = tally._hll_trans, FINALFUNC = tally._hll_final_distinct, STYPE = tally.hll, COMBINEFUNC = tally._hll_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally.approx_distinct(anyelement) IS 'Count of distinct values: exact up to 766, within about 1.15 % beyond.';
+
+CREATE AGGREGATE tally.rollup(sketch tally.hll) (
+    SFUNC = tally._hll_merge, FINALFUNC = tally._hll_final, STYPE = tally.hll, COMBINEFUNC = tally._hll_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally.rollup(tally.hll) IS 'Merges distinct counts; few stay exact, unequal precisions merge to the smaller.';
+
+CREATE FUNCTION tally.add(sketch tally.hll, value anyelement) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_trans';
+COMMENT ON FUNCTION tally.add(tally.hll, anyelement) IS 'The sketch with one more value; a NULL sketch counts as empty, a NULL value adds nothing.';
+
+CREATE FUNCTION tally.merge(a tally.hll, b tally.hll) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_hll_merge';
+COMMENT ON FUNCTION tally.merge(tally.hll, tally.hll) IS 'The union of both; a NULL counts as empty.';
+
+CREATE FUNCTION tally.distinct_count(sketch tally.hll) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_hll_distinct';
+COMMENT ON FUNCTION tally.distinct_count(tally.hll) IS 'How many distinct values the sketch has seen.';
+
+CREATE FUNCTION tally.relative_error(sketch tally.hll) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_hll_error';
+COMMENT ON FUNCTION tally.relative_error(tally.hll) IS 'Relative standard error of distinct_count: 0 while exact, 1.04 / sqrt(2^precision) beyond.';
+
+CREATE FUNCTION tally._hll_jsonb(sketch tally.hll) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_hll_jsonb';
+COMMENT ON FUNCTION tally._hll_jsonb(tally.hll) IS 'Cast of a distinct count to jsonb.';
+
+CREATE CAST (tally.hll AS jsonb) WITH FUNCTION tally._hll_jsonb(tally.hll);
+COMMENT ON CAST (tally.hll AS jsonb) IS 'The sketch as JSON: precision, distinct count, hashes or registers.';
+
+-- A function that bears the name of a type is read as a cast where PostgreSQL knows one through text (func_get_detail):
+-- tally.hll(column of text) would parse the text as a stored sketch. A cast with a function is not taken so, and the
+-- call reaches the aggregate.
+CREATE FUNCTION tally._hll_from_text(sketch text) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_from_text';
+COMMENT ON FUNCTION tally._hll_from_text(text) IS 'Explicit cast of a sketch''s text to tally.hll.';
+CREATE FUNCTION tally._hll_from_bpchar(sketch bpchar) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_from_text';
+COMMENT ON FUNCTION tally._hll_from_bpchar(bpchar) IS 'Explicit cast of a sketch''s text to tally.hll.';
+CREATE FUNCTION tally._hll_from_name(sketch name) RETURNS tally.hll
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN tally._hll_from_text(sketch::text);
+COMMENT ON FUNCTION tally._hll_from_name(name) IS 'Explicit cast of a name to tally.hll; here so that tally.hll(name) is the aggregate.';
+CREATE CAST (text AS tally.hll) WITH FUNCTION tally._hll_from_text(text);
+CREATE CAST (varchar AS tally.hll) WITH FUNCTION tally._hll_from_text(text);
+CREATE CAST (bpchar AS tally.hll) WITH FUNCTION tally._hll_from_bpchar(bpchar);
+CREATE CAST (name AS tally.hll) WITH FUNCTION tally._hll_from_name(name);
+COMMENT ON CAST (text AS tally.hll) IS 'Reads a sketch from its text.';
+COMMENT ON CAST (varchar AS tally.hll) IS 'Reads a sketch from its text.';
+COMMENT ON CAST (bpchar AS tally.hll) IS 'Reads a sketch from its text.';
+COMMENT ON CAST (name AS tally.hll) IS 'Reads a sketch from its text.';

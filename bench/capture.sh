@@ -8,7 +8,7 @@ part_capture() {
         echo "  round $i of $rounds"
         for rival in plain capture pack statement row; do
             sql -c "TRUNCATE bench.copy_$rival"
-            note "copy $rival" "$(ms "SELECT bench.copy_into('copy_$rival')")"
+            measure "copy $rival" "SELECT bench.copy_into('copy_$rival')"
         done
     done
     echo

@@ -9,10 +9,10 @@ refresh_at() { # label events
     for ((i = 1; i <= rounds; i++)); do
         echo "  $label: round $i of $rounds"
         sql -c "SELECT bench.new_events(10000, $i)" >/dev/null
-        note "refresh $label" "$(ms "SELECT count(*) FROM tally.refresh('awf_hourly')")"
-        note "by hand $label" "$(ms 'SELECT bench.by_hand_refresh()')"
-        note "matview $label" "$(ms 'REFRESH MATERIALIZED VIEW bench.plain_hourly')"
-        note "idle $label" "$(ms "SELECT count(*) FROM tally.refresh('awf_hourly')")"
+        measure "refresh $label" "SELECT count(*) FROM tally.refresh('awf_hourly')"
+        measure "by hand $label" 'SELECT bench.by_hand_refresh()'
+        measure "matview $label" 'REFRESH MATERIALIZED VIEW bench.plain_hourly'
+        measure "idle $label" "SELECT count(*) FROM tally.refresh('awf_hourly')"
     done
     sql -c 'SELECT bench.check_refresh()'
 }

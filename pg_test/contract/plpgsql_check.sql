@@ -12,6 +12,16 @@ CREATE TABLE cron.job_run_details (jobid bigint, runid bigint, job_pid int, data
 CREATE FUNCTION cron.schedule(job_name text, schedule text, command text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
 CREATE FUNCTION cron.unschedule(job_id bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 
+-- Likewise pg_net, where Supabase has it.
+CREATE SCHEMA net;
+CREATE TABLE net._http_response (id bigint, status_code int, content_type text, headers jsonb, content text, timed_out boolean, error_msg text,
+                                 created timestamptz);
+CREATE FUNCTION net.http_post(url text, body jsonb, params jsonb, headers jsonb, timeout_milliseconds int) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
+
+-- What functions make for a moment, to look at the type of an expression.
+CREATE TEMP TABLE tally_probe ();
+CREATE TEMP VIEW tally_probe_view AS SELECT NULL::float8 AS value;
+
 CREATE TEMP VIEW our_functions AS
 SELECT p.oid, p.prorettype
   FROM pg_proc AS p

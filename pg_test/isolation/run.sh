@@ -11,7 +11,7 @@
 . scripts/lib/tap.sh
 
 use_server test
-tester=$(dirname "$(pg_config --pgxs)")/../test/isolation/isolationtester
+tester=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/isolationtester
 [ -x "$tester" ] || { not_ok "isolationtester is where the server's development package puts it: $tester"; done_testing; exit; }
 
 for spec in pg_test/isolation/specs/*.spec; do

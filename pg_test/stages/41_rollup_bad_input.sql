@@ -48,6 +48,18 @@ SELECT refused($$SELECT tally.create_rollup('nowhere.r', 'events', 'at', measure
 SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', dimensions => '["kind"]', measures => '{"kind": "count(*)"}')$$, '42701', '%column ''kind'' twice%', '%kind_name%');
 SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', dimensions => '[{"n": "count(*)"}]', measures => '{"m": "count(*)"}')$$, '42803', '%dimension ''n''%aggregate%', '%measures%');
 SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => '{"n": "count(*)"}', "where" => 'nothing = 1')$$, '42703', '%where of rollup%', '%pg_attribute%');
+SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', dimensions => '{"kind": "kind"}', measures => '{"n": "count(*)"}')$$, '22023', '%must be an array of columns%', '%"world"%');
+SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', dimensions => '["kind", 3]', measures => '{"n": "count(*)"}')$$, '22023', '%must be an array of columns%got 3', '%"world"%');
+SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => '["count(*)"]')$$, '22023', '%must be an object%', '%count(*)%');
+SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => '{"n": null}')$$, '22023', '%must be an object%"n": null', '%count(*)%');
+SELECT refused(format($$SELECT tally.create_rollup(%L, 'events', 'at', measures => '{"n": "count(*)"}')$$, repeat('x', 51)), '42602', '%1 to 50 bytes, got 51%', '%create_rollup%');
+SET ROLE pg_monitor;
+SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => '{"n": "count(*)"}')$$, '42501', '%right to create in schema public%', 'GRANT CREATE ON SCHEMA public TO pg_monitor;');
+RESET ROLE;
+GRANT CREATE ON SCHEMA public TO pg_monitor; GRANT SELECT ON events TO pg_monitor;
+SET ROLE pg_monitor;
+SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => '{"n": "count(*)"}')$$, '42501', '%needs SELECT and TRIGGER%lacks TRIGGER', 'GRANT TRIGGER ON public.events TO pg_monitor;');
+RESET ROLE;
 SELECT refused($$SELECT tally.refresh('r')$$, '42704', '%rollup ''r'' does not exist%', 'SELECT name%');
 SELECT refused($$SELECT tally.drop_rollup('r')$$, '42704', '%rollup ''r'' does not exist%', 'SELECT name%');
 

@@ -36,6 +36,7 @@ SELECT throws_ok('DELETE FROM tally.dirty', '42501', NULL, 'nobody unmarks by ha
 SELECT throws_ok('SELECT tally.run_as(10::oid::regrole, '''', ''SELECT 1'')', '42501', NULL, 'nobody runs as another');
 SELECT throws_ok($$INSERT INTO tally.rollups (name, owner, relation, live_view, source, time_column, time_type, bucket)
     VALUES ('forged', 10::oid::regrole, 'pg_class', 'pg_class', 'pg_class', 'x', 'timestamptz', '1 hour')$$, '42501', NULL, 'nobody defines in another''s name');
+SELECT throws_ok('SELECT * FROM tally.verify(''owned'')', '42501', NULL, 'nobody reads another''s rollup through verify');
 SELECT is((SELECT count(*) FROM tally.runs), 0::bigint, 'nobody reads another''s run log');
 RESET ROLE;
 

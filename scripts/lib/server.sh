@@ -72,11 +72,16 @@ install_extension() {
     install -m 644 "$package$PG_SHARE/extension/"pg_tally* "$SERVER_DIR/pg/share/postgresql/$PG_MAJOR/extension/"
 }
 
-# A socket's path is limited to 107 bytes, and a quote in a folder's name would end the setting.
+# server_memory_mb SHARE MOST: one SHAREth of the machine's memory, at most MOST MB.
+server_memory_mb() {
+    awk -v share="$1" -v most="$2" '/^MemTotal:/ { mb = int($2 / 1024 / share); print (mb < most) ? mb : most }' /proc/meminfo
+}
+
+# A socket's path is limited to 107 bytes; and the folder is named in commands that people copy, so nothing to quote.
 choose_socket_dir() {
     local longest="$SERVER_DIR/.s.PGSQL.$SERVER_PORT.lock"
     SERVER_SOCKET=$SERVER_DIR
-    if [ ${#longest} -gt 100 ] || [[ $SERVER_DIR == *[\"\'\\,]* ]]; then
+    if [ ${#longest} -gt 100 ] || [[ $SERVER_DIR == *[!a-zA-Z0-9/._+@-]* ]]; then
         [ -d "$(cat "$SERVER_DIR/socket" 2>/dev/null)" ] || as_server mktemp -d /tmp/pg_tally.XXXXXX >"$SERVER_DIR/socket"
         SERVER_SOCKET=$(cat "$SERVER_DIR/socket")
     else
@@ -109,7 +114,7 @@ CONF
 init_server() {
     [ "$(cat "$SERVER_DATA/PG_VERSION" 2>/dev/null)" != "$PG_MAJOR" ] || return 0
     rm -rf "$SERVER_DATA" "$SERVER_DATA.new"
-    as_server "$SERVER_BIN/initdb" -D "$SERVER_DATA.new" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
+    as_server "$SERVER_BIN/initdb" -D "$SERVER_DATA.new" -U postgres --auth-local=trust --auth-host=scram-sha-256 -E UTF8 --locale=C.UTF-8 --no-sync \
         >"$SERVER_DIR/initdb.log" 2>&1 || { cat "$SERVER_DIR/initdb.log" >&2; die "initdb failed."; }
     as_server sh -c 'echo "include_if_exists = '\''pg_tally.conf'\''" >>"$1/postgresql.conf"' sh "$SERVER_DATA.new"
     if [ "$1" != postgres ]; then
@@ -180,4 +185,11 @@ kill_server() {
         # Until it is gone, or a zombie (which has no command line any more).
         while [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$pid/cmdline")" ]; do sleep 0.01; done 2>/dev/null
     done
+}
+
+# tell_story DATABASE [psql argument…]: runs scripts in one session for somebody who reads along: output and notices in
+# order, without the script's name and line before each notice.
+tell_story() {
+    stdbuf -oL "$PG_LIB/bin/psql" -X -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U postgres -q -v ON_ERROR_STOP=1 -d "$@" 2>&1 |
+        sed -u -E 's/^psql:[^ ]+:[0-9]+: //'
 }

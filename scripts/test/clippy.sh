@@ -10,6 +10,6 @@ if words=$(cargo clippy --locked "${CARGO_FEATURES[@]}" --all-targets -- -D warn
     ok "clippy"
 else
     not_ok "clippy"
-    grep -vE '^ *(Compiling|Checking|Downloaded|Downloading) ' <<<"$words" | head -n 150 | diag
+    grep -vE '^ *(Blocking|Compiling|Checking|Downloaded|Downloading) ' <<<"$words" | head -n 150 | diag
 fi
 done_testing

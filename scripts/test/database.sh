@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Owns the running of one pgTAP script: in a database of its own, made from the template and dropped afterwards. What
-# psql says beside TAP becomes a TAP comment, so that an error stands where it happened.
+# Owns the running of one pgTAP script: in a database of its own, made from the template and dropped afterwards.
+# Errors become TAP comments, which the harness shows; rows that are no TAP it passes over.
 #
 #   scripts/test/database.sh pg_test/stages/x.sql
 
@@ -17,7 +17,7 @@ server_psql -q -d postgres -c "DROP DATABASE IF EXISTS \"$database\"" -c "CREATE
 set +e
 PGOPTIONS='-c client_min_messages=warning' timeout 900 "$PG_LIB/bin/psql" -XAtq -h "$SERVER_SOCKET" -p "$SERVER_PORT" \
     -U postgres -d "$database" -v ON_ERROR_STOP=1 -P pager=off -f "$file" 2>&1 |
-    sed -u -E '/^ *(ok |not ok |[0-9]+\.\.[0-9]+|#|Bail out!)/!s/^/# /; /^# $/d'
+    sed -u -E '/^psql:|^(ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|STATEMENT|LINE [0-9]+):/s/^/# /'
 status=${PIPESTATUS[0]}
 set -e
 [ "$status" -ne 124 ] || echo "# the script did not end within 15 minutes"

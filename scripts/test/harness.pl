@@ -30,4 +30,4 @@ my $failed  = $result->failed + $broken;
 my $passed  = $result->passed - $result->skipped;
 
 print "$passed passed, $failed failed", ($skipped ? ", $skipped skipped" : ''), "\n";
-exit($failed || !$passed ? 1 : 0);
+exit($failed || !($passed + $skipped) ? 1 : 0);

@@ -6,10 +6,10 @@ COMMENT ON FUNCTION tally.run_as(regrole, text, text) IS
 'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does) and returns each of its rows as a jsonb object. For the engine only.';
 REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text) FROM PUBLIC;
 
-CREATE FUNCTION tally.capture() RETURNS trigger
-LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'tally_capture';
-COMMENT ON FUNCTION tally.capture() IS
-'AFTER ROW trigger of a source: leaves one dirty mark per rollup and bucket that the transaction touches. Arguments per rollup: number, time column, bucket rule, zone.';
+CREATE FUNCTION tally._mark(targets text, at timestamptz) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';
+COMMENT ON FUNCTION tally._mark(text, timestamptz) IS
+'Leaves one dirty mark per rollup and bucket that the transaction touches; always false. targets: ''<rollup> <bucket rule>; …''. For the WHEN conditions of capture triggers, so every writer may call it; a mark only causes a bucket to be computed anew.';
 
 CREATE FUNCTION tally._capture_forget() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_capture_forget';

@@ -90,6 +90,7 @@ CREATE TABLE tally.dirty_ranges (
     since     timestamptz NOT NULL,
     until     timestamptz NOT NULL,
     reason    text NOT NULL,
+    batch     interval,
     marked_at timestamptz NOT NULL DEFAULT now(),
     CHECK (since < until)
 );
@@ -100,4 +101,5 @@ COMMENT ON COLUMN tally.dirty_ranges.rollup_id IS 'The rollup.';
 COMMENT ON COLUMN tally.dirty_ranges.since IS 'Start of the range, inclusive; -infinity for from the beginning.';
 COMMENT ON COLUMN tally.dirty_ranges.until IS 'End of the range, exclusive; infinity for no end.';
 COMMENT ON COLUMN tally.dirty_ranges.reason IS 'Why the range is dirty: history, truncate, marked by hand.';
+COMMENT ON COLUMN tally.dirty_ranges.batch IS 'How much of the range a backfill takes at a time; null until its first batch, which also cuts the range to where there are rows.';
 COMMENT ON COLUMN tally.dirty_ranges.marked_at IS 'When the marking transaction began.';

@@ -44,7 +44,7 @@ BEGIN
         fresh := tally._range_query(r.id, r.source::text,
             quote_literal((SELECT min(b) FROM unnest(buckets) b)) || '::timestamptz',
             quote_literal(tally._bucket_end(rule, (SELECT max(b) FROM unnest(buckets) b))) || '::timestamptz',
-            format('%s = ANY (%s)', tally._bucket_start_sql(rule, tally._instant_sql(r.time_column, r.time_type, r.zone)), list));
+            format('%s = ANY (%s)', tally._bucket_start_sql(rule, tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)), list));
     END IF;
     SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally._apply_query(r.id, fresh, format('t.bucket = ANY (%s)', list))) x;
     RETURN result;
@@ -55,7 +55,8 @@ CREATE FUNCTION tally._apply_range(r tally.rollups, since timestamptz, until tim
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     query  text := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
-    fresh  text := format('SELECT * FROM tally._rows(NULL::%s, %L)', r.relation, query);
+    -- In order of bucket, so that a range of buckets lies in few pages.
+    fresh  text := format('SELECT * FROM tally._rows(NULL::%s, %L)', r.relation, query || ' ORDER BY 1');
     scope  text := format('t.bucket >= %L::timestamptz AND t.bucket < %L::timestamptz', since, until);
     result jsonb;
     empty  boolean;

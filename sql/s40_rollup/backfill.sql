@@ -1,40 +1,39 @@
 -- Owns: the procedures that loop over units of refresh and commit after each: backfill by hand, refresh by schedule.
 -- A procedure that commits may have no SET clause, so these are thin and fully qualified.
 
-CREATE FUNCTION tally._backfill_unit(rollup_id int, most_rows bigint, OUT more boolean, OUT run_id bigint)
+CREATE FUNCTION tally._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, OUT more boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM tally._lock(rollup_id, true);
-    SELECT u.more INTO more FROM tally._refresh_unit(rollup_id, NULL, most_rows) u;
-    SELECT max(x.id) INTO run_id FROM tally.runs x WHERE x.rollup_id = rollup_id;
+    more := false;
+    IF tally._due(rollup_id) THEN
+        PERFORM tally._lock(rollup_id, true);
+        SELECT u.more INTO more FROM tally._refresh_unit(rollup_id, NULL, most_rows) u;
+        progress := tally._backfill_progress(rollup_id, began);
+    END IF;
 END $$;
-COMMENT ON FUNCTION tally._backfill_unit(int, bigint) IS 'One unit of a backfill: waits for the rollup''s lock and raises what goes wrong.';
+COMMENT ON FUNCTION tally._backfill_unit(int, bigint, timestamptz) IS 'One unit of a backfill that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null when nothing was due.';
 
-CREATE FUNCTION tally._backfill_progress(rollup_id int, began timestamptz, whole float8, OUT message text, OUT whole_now float8)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._backfill_progress(rollup_id int, began timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     r       tally.rollups;
-    extent  record;
+    done    record;
     todo    float8;
     share   float8;
     elapsed float8 := extract(epoch FROM clock_timestamp() - began);
-    done    record;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    SELECT * INTO extent FROM tally._extent(r);
-    SELECT COALESCE(sum(extract(epoch FROM LEAST(g.until, extent.until) - GREATEST(g.since, extent.since))), 0) INTO todo
-      FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since < extent.until AND g.until > extent.since;
-    SELECT count(*) AS units, sum(x.inserted + x.updated + x.deleted) AS wrote, min(x.since) AS since, max(x.until) AS until INTO done
+    SELECT sum(x.inserted + x.updated + x.deleted) AS wrote, min(x.since) AS since, sum(extract(epoch FROM x.until - x.since)) AS width INTO done
       FROM tally.runs x WHERE x.rollup_id = rollup_id AND x.started_at >= began;
-    whole_now := GREATEST(whole, todo);
-    share := CASE WHEN whole_now > 0 THEN 1 - todo / whole_now ELSE 1 END;
-    message := format('%s: %s %% done, back to %s, %s rows written, %s s%s', r.name, round(share * 100),
+    SELECT sum(extract(epoch FROM g.until - g.since)) INTO todo FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.batch IS NOT NULL;
+    share := COALESCE(done.width / (done.width + COALESCE(todo, 0)), 1);
+    RETURN format('%s: %s %% done, back to %s, %s rows written, %s s%s', r.name, floor(share * 100),
         COALESCE(to_char(done.since AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI'), 'the beginning'), COALESCE(done.wrote, 0), round(elapsed::numeric, 1),
-        CASE WHEN share > 0 AND share < 1 THEN format(', about %s s left', round((elapsed * (1 - share) / share)::numeric, 1)) ELSE '' END);
+        CASE WHEN share < 1 THEN format(', about %s s left', round((elapsed * (1 - share) / share)::numeric, 1)) ELSE '' END);
 END $$;
-COMMENT ON FUNCTION tally._backfill_progress(int, timestamptz, float8) IS 'One line of progress of a backfill, from what is still marked; whole is the marked width in seconds at the start.';
+COMMENT ON FUNCTION tally._backfill_progress(int, timestamptz) IS 'One line of progress of a backfill that began then: from the run log and what is still marked.';
 
 CREATE PROCEDURE tally.backfill(name text DEFAULT NULL, batch_rows bigint DEFAULT 2000000)
 LANGUAGE plpgsql AS $$
@@ -43,17 +42,17 @@ DECLARE
     one   pg_catalog.int4;
     unit  record;
     began pg_catalog.timestamptz;
-    line  record;
 BEGIN
     chain := tally._backfill_chain(name);
+    IF chain IS NULL THEN RETURN; END IF;
     FOREACH one IN ARRAY chain LOOP
         began := pg_catalog.clock_timestamp();
-        SELECT * INTO line FROM tally._backfill_progress(one, began, 0);
         LOOP
-            SELECT * INTO unit FROM tally._backfill_unit(one, batch_rows);
+            SELECT * INTO unit FROM tally._backfill_unit(one, batch_rows, began);
             COMMIT;
-            SELECT * INTO line FROM tally._backfill_progress(one, began, line.whole_now);
-            RAISE NOTICE '%', line.message;
+            IF unit.progress IS NOT NULL THEN
+                RAISE NOTICE '%', unit.progress;
+            END IF;
             EXIT WHEN NOT unit.more;
         END LOOP;
     END LOOP;

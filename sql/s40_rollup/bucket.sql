@@ -84,15 +84,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._bucket_end(text, timestamptz) IS 'End (exclusive) of the bucket that begins at start, by rule.';
 
-CREATE FUNCTION tally._instant_sql(time_column text, time_type regtype, zone text) RETURNS text
+CREATE FUNCTION tally._instant_sql(time_value text, time_type regtype, zone text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE time_type
-        WHEN 'timestamptz'::regtype THEN quote_ident(time_column)
-        WHEN 'timestamp'::regtype THEN format('(%I AT TIME ZONE %L)', time_column, zone)
-        ELSE format('(%I::timestamp AT TIME ZONE %L)', time_column, zone)
+        WHEN 'timestamptz'::regtype THEN time_value
+        WHEN 'timestamp'::regtype THEN format('(%s AT TIME ZONE %L)', time_value, zone)
+        ELSE format('(%s::timestamp AT TIME ZONE %L)', time_value, zone)
     END
 $$;
-COMMENT ON FUNCTION tally._instant_sql(text, regtype, text) IS 'SQL text for a source row''s time as timestamptz: columns without a zone are read in the rollup''s zone.';
+COMMENT ON FUNCTION tally._instant_sql(text, regtype, text) IS 'SQL text for a time (SQL text too) as timestamptz: types without a zone are read in the rollup''s zone.';
 
 CREATE FUNCTION tally._range_sql(time_column text, time_type regtype, zone text, since text, until text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -100,7 +100,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
     SELECT CASE time_type
         WHEN 'timestamptz'::regtype THEN format('%1$I >= %2$s AND %1$I < %3$s', time_column, since, until)
         ELSE format('%1$I >= ((%2$s) AT TIME ZONE %5$L) - ''1 day''::interval AND %1$I <= ((%3$s) AT TIME ZONE %5$L) + ''1 day''::interval AND %4$s >= %2$s AND %4$s < %3$s',
-                    time_column, since, until, tally._instant_sql(time_column, time_type, zone), zone)
+                    time_column, since, until, tally._instant_sql(quote_ident(time_column), time_type, zone), zone)
     END
 $$;
 COMMENT ON FUNCTION tally._range_sql(text, regtype, text, text, text) IS 'SQL text for "the row''s time is in [since, until)", in a form that an index on the time column serves. Infinite times are in no bucket.';

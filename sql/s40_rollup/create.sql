@@ -30,11 +30,7 @@ BEGIN
     PERFORM set_config('search_path', search_path, true);
     target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF target IS NULL OR to_regnamespace(quote_ident(target)) IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name',
-            MESSAGE = format('rollup %L needs a schema to live in, got %s', label, COALESCE(quote_literal(target), 'none in the search_path')),
-            HINT = format('CREATE SCHEMA %I;', COALESCE(target, 'analytics'));
-    END IF;
+    PERFORM tally._may_create(label, target, source);
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN parent.id IS NOT NULL THEN 'bucket' END);
     made := jsonb_populate_record(NULL::tally.rollups, jsonb_build_object(
@@ -43,6 +39,7 @@ BEGIN
     made.source := source;
     made.source_rollup := parent.id;
     made.time_type := tally._time_type(source, time_column, label);
+    PERFORM tally._check_shape(label, dimensions, measures);
     wanted := tally._definition(made, parent, dimensions, measures);
 
     SELECT * INTO old FROM tally.rollups r WHERE r.name = label;

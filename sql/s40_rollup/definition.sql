@@ -34,7 +34,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
          tally._bucket_rule(r.bucket, r.zone) rule,
-         tally._instant_sql(r.time_column, r.time_type, r.zone) instant,
+         tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone) instant,
          tally._aggregates_sql(r.id) a
     WHERE r.id = $1
 $$;
@@ -60,13 +60,16 @@ COMMENT ON FUNCTION tally._bucket_query(int, text, text) IS
 CREATE FUNCTION tally._dirty_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result text := format('SELECT d.bucket FROM tally.dirty d WHERE d.rollup_id = %s', rollup_id);
     r      tally.rollups;
+    rule   text;
+    result text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    rule := tally._bucket_rule(r.bucket, r.zone);
+    -- A mark names any instant of its bucket.
+    result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id);
     IF r.source_rollup IS NOT NULL THEN
-        result := format('%s UNION SELECT %s FROM (%s) up(bucket)', result,
-            tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'up.bucket'), tally._dirty_query(r.source_rollup));
+        result := format('%s UNION SELECT %s FROM (%s) up(bucket)', result, tally._bucket_start_sql(rule, 'up.bucket'), tally._dirty_query(r.source_rollup));
     END IF;
     RETURN result;
 END $$;
@@ -75,7 +78,7 @@ COMMENT ON FUNCTION tally._dirty_query(int) IS 'SQL text of the buckets of a rol
 CREATE FUNCTION tally._hull_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result text := format('SELECT g.since, g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %s UNION ALL SELECT ''-infinity'', ''infinity'' FROM tally.dirty d WHERE d.rollup_id = %1$s AND d.bucket = ''-infinity''', rollup_id);
+    result text := format('SELECT g.since, g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %s', rollup_id);
     r      tally.rollups;
     rule   text;
 BEGIN
@@ -110,7 +113,7 @@ BEGIN
         ' UNION ALL SELECT _tally_wide.* FROM %4$s CROSS JOIN LATERAL (%6$s) _tally_wide',
         tally._columns_sql(rollup_id, 't.%I'), r.relation, tally._dirty_query(rollup_id), hull,
         tally._bucket_query(rollup_id, source,
-            format('(SELECT DISTINCT d.bucket FROM (%s) d(bucket) WHERE d.bucket > ''-infinity'' AND NOT EXISTS (SELECT FROM %s WHERE d.bucket >= _tally_hull.since AND d.bucket < _tally_hull.until))',
+            format('(SELECT DISTINCT d.bucket FROM (%s) d(bucket) WHERE NOT EXISTS (SELECT FROM %s WHERE d.bucket >= _tally_hull.since AND d.bucket < _tally_hull.until))',
                    tally._dirty_query(rollup_id), hull)),
         tally._range_query(rollup_id, source, '_tally_hull.since', '_tally_hull.until'));
 END $$;

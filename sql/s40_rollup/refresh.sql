@@ -17,81 +17,87 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._lock(int, boolean) IS 'The lock of one rollup''s refresh, to the end of the transaction; false where another session has it and wait is false.';
 
-CREATE FUNCTION tally._take_buckets(rollup_id int, most int) RETURNS timestamptz[]
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    -- Newest first, so that a long queue does not keep the present waiting.
-    WITH chosen AS (
-        SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 AND d.bucket > '-infinity' ORDER BY d.bucket DESC LIMIT most
-    ), taken AS (
-        DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING d.bucket
-    )
-    SELECT array_agg(DISTINCT t.bucket ORDER BY t.bucket) FROM taken t
-$$;
-COMMENT ON FUNCTION tally._take_buckets(int, int) IS 'Deletes the visible marks of up to so many buckets and returns those buckets; null when there are none.';
+CREATE FUNCTION tally._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result timestamptz[];
+BEGIN
+    -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
+    EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 ORDER BY d.bucket DESC LIMIT $2), '
+                   'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %s AS start) '
+                   'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t',
+                   tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'd.bucket'))
+       INTO result USING r.id, most;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS 'Deletes the visible marks of up to so many buckets and returns those buckets; null when there are none.';
 
 CREATE FUNCTION tally._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule    text := tally._bucket_rule(r.bucket, r.zone);
-    instant text := tally._instant_sql(r.time_column, r.time_type, r.zone);
-    stored  jsonb;
-    raw     jsonb;
+    rule   text := tally._bucket_rule(r.bucket, r.zone);
+    ends   jsonb;
 BEGIN
-    SELECT x INTO stored FROM tally.run_as(r.owner, r.search_path, format('SELECT pg_catalog.min(bucket) AS lo, pg_catalog.max(bucket) AS hi FROM %s', r.relation)) x;
-    SELECT x INTO raw FROM tally.run_as(r.owner, r.search_path, format(
-        'SELECT (SELECT %1$s FROM %2$s WHERE %3$I > ''-infinity'' ORDER BY %3$I LIMIT 1) AS lo, (SELECT %1$s FROM %2$s WHERE %3$I < ''infinity'' ORDER BY %3$I DESC LIMIT 1) AS hi',
-        instant, r.source, r.time_column)) x;
-    SELECT tally._bucket_start(rule, LEAST((stored ->> 'lo')::timestamptz, (raw ->> 'lo')::timestamptz)),
-           tally._bucket_end(rule, tally._bucket_start(rule, GREATEST((stored ->> 'hi')::timestamptz, (raw ->> 'hi')::timestamptz)))
-      INTO since, until;
+    SELECT x INTO ends FROM tally.run_as(r.owner, r.search_path, format(
+        'SELECT LEAST(pg_catalog.min(s.t), (SELECT pg_catalog.min(bucket) FROM %s)) AS lo, GREATEST(pg_catalog.max(s.t), (SELECT pg_catalog.max(bucket) FROM %1$s)) AS hi '
+        'FROM (SELECT pg_catalog.min(%2$I) AS lo, pg_catalog.max(%2$I) AS hi FROM %3$s WHERE %2$I > ''-infinity'' AND %2$I < ''infinity'') e, LATERAL (VALUES (%4$s), (%5$s)) s(t)',
+        r.relation, r.time_column, r.source, tally._instant_sql('e.lo', r.time_type, r.zone), tally._instant_sql('e.hi', r.time_type, r.zone))) x;
+    since := tally._bucket_start(rule, (ends ->> 'lo')::timestamptz);
+    until := tally._bucket_end(rule, tally._bucket_start(rule, (ends ->> 'hi')::timestamptz));
 END $$;
-COMMENT ON FUNCTION tally._extent(tally.rollups) IS 'The range of buckets that source or stored rows have; nulls where there is no row.';
+COMMENT ON FUNCTION tally._extent(tally.rollups) IS 'The range of buckets that source or stored rows have; nulls where there is no row. A scan of the source where no btree leads with its time.';
+
+CREATE FUNCTION tally._begin_range(r tally.rollups, marked tally.dirty_ranges, most_rows bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    extent record;
+    rows_  float8;
+BEGIN
+    SELECT * INTO extent FROM tally._extent(r);
+    IF extent.since IS NULL OR marked.since >= extent.until OR marked.until <= extent.since THEN
+        -- Nothing lies there, neither stored nor in the source. What is written from now on is marked by itself.
+        DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
+        RETURN false;
+    END IF;
+    -- Where nobody has counted yet, a row is taken for a hundred bytes.
+    SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END) INTO rows_
+      FROM pg_class c WHERE c.oid = r.source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(r.source) t WHERE t.isleaf);
+    UPDATE tally.dirty_ranges g
+       SET since = GREATEST(g.since, extent.since), until = LEAST(g.until, extent.until),
+           -- The share of time that holds about most_rows rows; all of it where each batch would scan the whole source.
+           batch = (extent.until - extent.since) * CASE WHEN rows_ > most_rows AND tally._time_index(r.source, r.time_column) THEN most_rows / rows_ ELSE 1 END
+     WHERE g.id = marked.id;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION tally._begin_range(tally.rollups, tally.dirty_ranges, bigint) IS
+'Cuts a range mark to where there are rows and settles how much of it a batch takes (about most_rows source rows, null for all); false when nothing lies there, and the mark is gone.';
 
 CREATE FUNCTION tally._take_range(r tally.rollups, most_rows bigint, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    marked record;
-    extent record;
+    marked tally.dirty_ranges;
     rule   text := tally._bucket_rule(r.bucket, r.zone);
-    rows_  float8;
-    width  interval;
 BEGIN
-    -- A trigger that lost its column leaves a mark at -infinity: all of the rollup is in doubt.
-    WITH lost AS (DELETE FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = '-infinity' RETURNING 1)
-    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
-    SELECT r.id, '-infinity', 'infinity', format('the source has lost column %s', r.time_column) WHERE EXISTS (SELECT FROM lost);
-    SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id ORDER BY g.until DESC, g.id LIMIT 1;
+    LOOP
+        SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id ORDER BY g.until DESC, g.id LIMIT 1;
+        EXIT WHEN marked.id IS NULL OR marked.batch IS NOT NULL;
+        PERFORM tally._begin_range(r, marked, most_rows);
+    END LOOP;
     IF marked.id IS NULL THEN RETURN; END IF;
-
-    SELECT * INTO extent FROM tally._extent(r);
-    since := GREATEST(marked.since, extent.since);
-    until := LEAST(marked.until, extent.until);
-    IF extent.since IS NULL OR since >= until THEN
-        -- Nothing lies there, neither stored nor in the source.
-        DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
-        since := marked.since;
-        until := marked.since;
-        RETURN;
+    until := marked.until;
+    since := marked.since;
+    IF most_rows IS NOT NULL THEN
+        -- Whole buckets, newest first, at least one.
+        since := GREATEST(since, LEAST(tally._bucket_start(rule, until - marked.batch), tally._bucket_start(rule, until - interval '1 microsecond')));
     END IF;
-    IF most_rows IS NOT NULL AND tally._time_index(r.source, r.time_column) THEN
-        -- Where nobody has counted yet, a row is taken for a hundred bytes.
-        SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END) INTO rows_
-          FROM pg_class c WHERE c.oid = r.source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(r.source) t WHERE t.isleaf);
-        IF rows_ > most_rows THEN
-            -- The share of the extent that holds about most_rows rows, newest first.
-            width := (extent.until - extent.since) * (most_rows / rows_);
-            since := GREATEST(since, tally._bucket_start(rule, until - width));
-            IF since >= until THEN since := GREATEST(marked.since, extent.since, tally._bucket_start(rule, until - interval '1 microsecond')); END IF;
-        END IF;
-    END IF;
-    IF since <= GREATEST(marked.since, extent.since) THEN
+    IF since <= marked.since THEN
         DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
     ELSE
         UPDATE tally.dirty_ranges g SET until = _take_range.since WHERE g.id = marked.id;
     END IF;
 END $$;
 COMMENT ON FUNCTION tally._take_range(tally.rollups, bigint) IS
-'Takes a range mark, or its newest part of about so many source rows, and returns the buckets'' range to recompute; nulls when there is none, an empty range when nothing lies there.';
+'Takes a range mark (most_rows null), or its newest batch, and returns the buckets'' range to recompute; nulls when there is none.';
 
 CREATE FUNCTION tally._analyse_source(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -135,7 +141,7 @@ BEGIN
     run.rollup_id := rollup_id;
     PERFORM tally._capture_forget();
     run.started_at := clock_timestamp();
-    list := tally._take_buckets(rollup_id, most_buckets);
+    list := tally._take_buckets(r, most_buckets);
     IF list IS NOT NULL THEN
         run.buckets := cardinality(list);
         buckets := cardinality(list);

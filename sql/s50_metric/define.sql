@@ -38,7 +38,10 @@ BEGIN
             HINT = format('SELECT tally.drop_metric(%L);', name);
     END IF;
     SELECT x.resolved, x.type, x.measures INTO made.resolved, made.type, made.measures FROM tally._resolve_metric(name, r, expression, search_path) x;
-    made.samples := tally._samples_measure(name, r, samples);
+    made.samples := tally._samples_measure(r, samples, made);
+    IF made.samples IS NULL AND samples IS NOT NULL THEN
+        PERFORM tally._refuse_samples(name, r, samples);
+    END IF;
 
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.now, 'none')), '; ') INTO changes
       FROM (VALUES ('expression', old.expression, expression), ('meaning', old.resolved, made.resolved), ('unit', old.unit, unit),
@@ -59,7 +62,7 @@ BEGIN
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally.create_metric(text, text, text, text, text, text, text, text) IS
-'Defines a metric: name; rollup; expression over its merged measures, such as retries::float8 / nullif(turns, 0); unit; description; direction (up_is_good, down_is_good, neutral); samples (the measure that counts observations; default the first count). Adds a column to the view <rollup>_metrics. Again with changes it replaces the definition and says what changed.';
+'Defines a metric: name; rollup; expression over its merged measures, such as retries::float8 / nullif(turns, 0); unit; description; direction (up_is_good, down_is_good, neutral); samples (the measure that counts observations; default the count it divides by, else count(*)). Adds a column to the view <rollup>_metrics. Again with changes it replaces the definition and says what changed.';
 
 CREATE FUNCTION tally._check_metric_name(name text, r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -79,24 +82,29 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._check_metric_name(text, tally.rollups) IS 'An error where a name cannot be that of a metric of the rollup.';
 
-CREATE FUNCTION tally._samples_measure(name text, r tally.rollups, samples text) RETURNS text
+CREATE FUNCTION tally._samples_measure(r tally.rollups, samples text, m tally.metrics) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- What the metric divides by is what it is a share of; else all events; else a count it uses; else any count.
+    SELECT x.name FROM tally.measures x
+     WHERE x.rollup_id = r.id
+       AND CASE WHEN samples IS NOT NULL THEN x.name = samples AND x.type IN ('bigint', 'integer', 'numeric', 'double precision')
+                ELSE x.type = 'bigint' AND x.expression ~* '^\s*(pg_catalog\.)?(count|sum)\s*\(' END
+     ORDER BY m.resolved ~ format('/ \(*(nullif\(|NULLIF\()?\(*%s\M', regexp_replace(quote_ident(x.name), '([^[:alnum:]_])', '\\\1', 'g')) DESC,
+              x.expression ~* '^\s*(pg_catalog\.)?count\s*\(\s*\*\s*\)\s*$' DESC,
+              x.name = ANY (m.measures) DESC, x.expression ~* '^\s*(pg_catalog\.)?count' DESC, x.ordinal LIMIT 1
+$$;
+COMMENT ON FUNCTION tally._samples_measure(tally.rollups, text, tally.metrics) IS
+'The measure that counts the observations behind a metric: the given one, else the count it divides by, else count(*), else another count.';
+
+CREATE FUNCTION tally._refuse_samples(name text, r tally.rollups, samples text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
 BEGIN
-    IF samples IS NULL THEN
-        RETURN (SELECT m.name FROM tally.measures m
-                 WHERE m.rollup_id = r.id AND m.type = 'bigint' AND m.expression ~* '^\s*(pg_catalog\.)?(count|sum)\s*\('
-                 ORDER BY m.expression ~* '^\s*(pg_catalog\.)?count\s*\(' DESC, m.ordinal LIMIT 1);
-    ELSIF NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = samples AND m.type IN ('bigint', 'integer', 'numeric', 'double precision')) THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-            MESSAGE = format('samples of metric %L must be a measure that counts, got %L', name, samples),
-            DETAIL = tally._measures_of(r.id),
-            HINT = format('SELECT name, expression FROM tally.measures JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = %L;', r.name);
-    END IF;
-    RETURN samples;
+    RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+        MESSAGE = format('samples of metric %L must be a measure that counts, got %L', name, samples),
+        DETAIL = tally._measures_of(r.id),
+        HINT = format('SELECT m.name, m.expression FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name);
 END $$;
-COMMENT ON FUNCTION tally._samples_measure(text, tally.rollups, text) IS
-'The measure that counts observations: the given one, else the first count, else (on a rollup of rollups) the first sum that is a bigint.';
+COMMENT ON FUNCTION tally._refuse_samples(text, tally.rollups, text) IS 'The error for samples that is no measure that counts.';
 
 CREATE FUNCTION tally._near(name text, known text[]) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

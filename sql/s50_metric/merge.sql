@@ -38,7 +38,7 @@ COMMENT ON FUNCTION tally._where_sql(tally.rollups, jsonb) IS
 CREATE FUNCTION tally._merged_sql(m tally.metrics, r tally.rollups, source regclass, bucket text, by text[], "where" jsonb, since text, until text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Measures first, then the expression: the ratio of sums, never the mean of ratios.
-    SELECT format('SELECT %1$s%2$s(%3$s)::pg_catalog.float8 AS value, %4$s AS samples FROM (SELECT %5$s%6$s%7$s FROM %8$s WHERE bucket >= %9$s AND bucket < %10$s%11$s%12$s) merged',
+    SELECT format('SELECT %1$s%2$s(%3$s)::pg_catalog.float8 AS value, %4$s AS samples FROM (SELECT %5$s%6$s%7$s FROM %8$s WHERE %9$s%10$s%11$s) merged',
         CASE WHEN bucket IS NOT NULL THEN '"the bucket" AS bucket, ' ELSE '' END,
         (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n)),
         m.resolved,
@@ -47,12 +47,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n)),
         (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
           WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples)),
-        source, since, until,
+        source, CASE WHEN until IS NULL THEN format('bucket = %s', since) ELSE format('bucket >= %s AND bucket < %s', since, until) END,
         COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
         COALESCE(' GROUP BY ' || NULLIF(array_to_string(CASE WHEN bucket IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), ''))
 $$;
 COMMENT ON FUNCTION tally._merged_sql(tally.metrics, tally.rollups, regclass, text, text[], jsonb, text, text) IS
-'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is the rollup''s table or live view, bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions).';
+'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is the rollup''s table or live view, bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, which is a lookup by key).';
 
 CREATE FUNCTION tally._instant(given text, as_of timestamptz, argument text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

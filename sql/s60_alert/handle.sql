@@ -84,6 +84,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.review(bigint, text, timestamptz) IS 'Marks a closed incident as reviewed.';
 
+CREATE FUNCTION tally._threshold_dropped() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    i tally.incidents;
+BEGIN
+    FOR i IN UPDATE tally.incidents x SET recovered_at = now(), recovery = 'threshold_dropped'
+              WHERE x.threshold_id = OLD.id AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL RETURNING x.* LOOP
+        PERFORM tally._note(i.id, now(), 'recovered', 'pg_tally', 'its threshold was dropped', '{"reason": "threshold_dropped"}');
+        PERFORM tally._notify(i.id, 'recovered', now());
+    END LOOP;
+    RETURN OLD;
+END $$;
+COMMENT ON FUNCTION tally._threshold_dropped() IS 'BEFORE DELETE trigger: what nobody watches any more does not fire any more; its incidents wait to be closed.';
+CREATE TRIGGER dropped BEFORE DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally._threshold_dropped();
+
 CREATE FUNCTION tally.incident_timeline(id bigint) RETURNS TABLE (at timestamptz, event text, author text, note text, detail jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.at, e.event, e.author, e.note, e.detail FROM tally.incident_events e WHERE e.incident_id = $1 ORDER BY e.id

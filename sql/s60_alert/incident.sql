@@ -40,7 +40,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._note(bigint, timestamptz, text, text, text, jsonb) IS 'Adds an entry to an incident''s timeline.';
 
-CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text) RETURNS bigint
+CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text, with_evidence boolean) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -48,15 +48,17 @@ DECLARE
     m     tally.metrics;
     value float8 := (sample ->> 'value')::float8;
     event text;
+    line  text;
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
+    line := CASE WHEN kind = 'breach' THEN COALESCE(tally._fill(t.impact, labels, value), tally._impact_line(t, m, labels, value)) ELSE format('%s: %s', t.name, why) END;
     SELECT * INTO i FROM tally.incidents x
      WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = labels
        AND (x.status IN ('new', 'acknowledged') OR (t.reopen_within > '0' AND x.resolved_at > tick - t.reopen_within))
      ORDER BY x.id DESC LIMIT 1;
     IF i.id IS NOT NULL THEN
         event := CASE WHEN i.status IN ('new', 'acknowledged') THEN 'refired' ELSE 'reopened' END;
-        UPDATE tally.incidents x SET recovered_at = NULL, recovery = NULL, last_value = value,
+        UPDATE tally.incidents x SET recovered_at = NULL, recovery = NULL, last_value = value, impact = line,
                status = CASE event WHEN 'reopened' THEN 'new' ELSE x.status END, reopened = x.reopened + (event = 'reopened')::int,
                respond_by = CASE event WHEN 'reopened' THEN tick + t.response_target ELSE x.respond_by END,
                escalation_level = CASE event WHEN 'reopened' THEN 0 ELSE x.escalation_level END
@@ -67,11 +69,12 @@ BEGIN
                 responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner)
         VALUES (CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, labels,
                 COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l), t.name),
-                CASE WHEN kind = 'breach' THEN COALESCE(tally._fill(t.impact, labels, value), tally._impact_line(t, m, labels, value))
-                     ELSE format('%s: %s', t.name, why) END,
-                m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit, (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick), value,
+                line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit, (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick), value,
                 t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
-                CASE kind WHEN 'breach' THEN tally._evidence(t, labels, sample, step, tick) ELSE jsonb_build_object('reason', why) END,
+                CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', why)
+                     -- Evidence takes queries; when a whole fleet fires at once, the first twenty have it.
+                     WHEN with_evidence THEN tally._evidence(t, labels, sample, step, tick)
+                     ELSE jsonb_build_object('omitted', 'more than 20 label sets fired in the same tick') END,
                 tick + t.response_target, t.id, t.owner)
         RETURNING * INTO i;
     END IF;
@@ -79,12 +82,12 @@ BEGIN
     PERFORM tally._notify(i.id, event, tick);
     RETURN i.id;
 END $$;
-COMMENT ON FUNCTION tally._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION tally._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text, boolean) IS
 'Files an incident for a label set that fired; where one is still open it is that one again, and one closed less than reopen_within ago is reopened.';
 
 CREATE FUNCTION tally._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT concat_ws(' ', COALESCE(m.name, t.name), CASE WHEN value IS NOT NULL THEN 'is ' || tally._number(value) END, m.unit, format('(%s)', t.condition),
+    SELECT concat_ws(' ', COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name), CASE WHEN value IS NOT NULL THEN 'is ' || tally._number(value) END, m.unit, format('(%s)', t.condition),
                      'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l))
 $$;
 COMMENT ON FUNCTION tally._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS 'The impact line of an incident whose threshold has none of its own.';

@@ -41,6 +41,7 @@ CREATE TABLE tally.incidents (
     owner             regrole NOT NULL
 );
 CREATE UNIQUE INDEX incidents_one_open ON tally.incidents (threshold_id, kind, labels) WHERE status IN ('new', 'acknowledged');
+CREATE INDEX incidents_labels ON tally.incidents (threshold_id, labels);
 CREATE INDEX incidents_opened ON tally.incidents (opened_at DESC, id DESC);
 COMMENT ON TABLE tally.incidents IS 'Incidents: one per threshold and label set while open. Life: new, acknowledged, resolved, reviewed; recovered_at says that the alert itself is over.';
 COMMENT ON COLUMN tally.incidents.id IS 'Number of the incident.';
@@ -60,7 +61,7 @@ COMMENT ON COLUMN tally.incidents.bucket IS 'Start of the tested window.';
 COMMENT ON COLUMN tally.incidents.opened_at IS 'Tick at which it fired.';
 COMMENT ON COLUMN tally.incidents.began_at IS 'Tick of the first breach of this run.';
 COMMENT ON COLUMN tally.incidents.recovered_at IS 'Tick at which the alert recovered; null while it fires.';
-COMMENT ON COLUMN tally.incidents.recovery IS 'How it ended: recovered, or missing_series (its labels vanished).';
+COMMENT ON COLUMN tally.incidents.recovery IS 'How it ended: recovered, missing_series (its labels vanished) or threshold_dropped.';
 COMMENT ON COLUMN tally.incidents.last_value IS 'The latest value seen when the alert changed.';
 COMMENT ON COLUMN tally.incidents.responsible IS 'Who answers.';
 COMMENT ON COLUMN tally.incidents.runbook IS 'Link to what to do.';

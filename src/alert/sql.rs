@@ -1,16 +1,16 @@
 //! Owns the glue of alerting: its kernel functions, as `sql/s10_kernel/alert.sql` declares them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgLogLevel, PgSqlErrorCode};
 use serde::de::DeserializeOwned;
 
 use super::condition::Condition;
 use super::judge::Sample;
 use super::parse::{FORMS, parse};
 use super::step::{Rule, State, step};
+use crate::error::{SqlState, TallyError};
 use crate::pg::fmgr::Call;
 use crate::pg::json::jsonb_datum;
+use crate::pg::report::raise;
 
 /// Seconds from the Unix epoch to PostgreSQL's, 2000-01-01 00:00 UTC.
 const POSTGRES_EPOCH: i64 = 946_684_800;
@@ -18,8 +18,8 @@ const POSTGRES_EPOCH: i64 = 946_684_800;
 crate::pg_fn! {
     /// `tally.parse_condition(condition text) → jsonb`, strict.
     tally_parse_condition(call) {
-        let text = call.text(0).unwrap_or_default();
-        match parse(&text) {
+        let text = call.str(0).unwrap_or_else(|problem| raise(problem));
+        match parse(text) {
             Ok(condition) => json(&condition),
             Err(problem) => fail(
                 format!("condition \"{text}\" is not understood: {problem}"),
@@ -44,7 +44,7 @@ crate::pg_fn! {
         let state = call.jsonb_text(0).map_or_else(State::default, |text| read(&text, "state"));
         let sample: Sample = argument(&call, 1, "sample");
         let rule: Rule = argument(&call, 2, "rule");
-        let tick = call.timestamptz(3).and_then(moment);
+        let tick = if call.is_null(3) { None } else { moment(call.i64(3)) };
         match tick {
             Some(tick) => json(&step(&state, &sample, &rule, tick)),
             None => fail(
@@ -86,10 +86,10 @@ fn json<T: serde::Serialize>(value: &T) -> pgrx::pg_sys::Datum {
 }
 
 /// Raises an ERROR in four parts.
-fn fail(message: String, detail: String, hint: &str) -> ! {
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message, "tally")
-        .set_detail(detail)
-        .set_hint(hint)
-        .report(PgLogLevel::ERROR);
-    unreachable!("an ERROR does not return")
+fn fail(message: String, detail: String, hint: &'static str) -> ! {
+    raise(
+        TallyError::new(SqlState::InvalidParameterValue, message)
+            .detail(detail)
+            .hint(hint),
+    )
 }

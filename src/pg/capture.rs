@@ -1,14 +1,15 @@
-//! Owns the capture trigger: it turns changed rows into dirty marks, in the writer's own transaction.
+//! Owns capture: it turns changed rows into dirty marks, in the writer's own transaction.
 //!
-//! One AFTER ROW trigger per source serves all rollups on it; its arguments are (rollup number, time column, bucket
-//! rule, zone) per rollup. A row trigger, because it also fires for writes straight into a partition, for foreign key
-//! cascades and for logical replication. A mark is written the moment its bucket is first seen in the transaction, so a
-//! transaction sees its own marks too; later rows of the bucket cost a comparison.
+//! Capture sits in the WHEN condition of AFTER ROW triggers (`sql/s30_capture/capture.sql`), which PostgreSQL evaluates
+//! the moment a row is written, with the row at hand; it answers false, so that no trigger event is queued and no row is
+//! fetched again at the end of the statement. That is most of what a row trigger costs: see `docs/architecture.md`.
 //!
-//! Marks are written below the executor: the writer needs no rights in `tally`.
+//! A mark is written the moment its bucket is first seen in the transaction, so a transaction sees its own marks too;
+//! later rows of the bucket cost a comparison. Marks are written below the executor: the writer needs no rights in
+//! `tally`. A mark may name any instant of its bucket; the engine aligns it, so a forged call only causes work.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys::{self, Datum};
@@ -16,21 +17,17 @@ use pgrx::{IntoDatum, direct_function_call};
 
 use crate::capture::marked::Marked;
 use crate::capture::rule::{Rule, fixed_start};
+use crate::error::{SqlState, TallyError};
 
 thread_local! {
     // One backend is one thread; thread_local only gives the cell a home.
     static MARKED: RefCell<Marked> = RefCell::default();
 }
 
-/// One rollup on the source, as the trigger sees it for the length of a statement.
+/// One rollup on the source, as capture sees it for the length of a statement.
 struct Target {
     rollup: i32,
-    /// Number of the time column in the relation that fired; 0 where there is none of that name.
-    column: i32,
-    /// Type of the time column.
-    kind: pg_sys::Oid,
     rule: Rule,
-    zone: String,
     /// The bucket last seen, `[start, end)`, already marked in `generation`.
     start: i64,
     end: i64,
@@ -38,26 +35,20 @@ struct Target {
 }
 
 crate::pg_fn! {
-    /// `tally.capture()`: the AFTER ROW trigger on a source.
-    tally_capture(call) {
-        // SAFETY: PostgreSQL passes a valid fcinfo; `trigger_data` checks that the call comes from the trigger manager.
-        unsafe {
-            let fcinfo = call.fcinfo();
-            let Some(trigger) = trigger_data(fcinfo) else {
-                pgrx::ereport!(
-                    ERROR,
-                    pgrx::PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                    "tally.capture() was called as a function, expected to be fired by a trigger"
-                );
-            };
-            let targets = targets(fcinfo, trigger);
-            capture_tuple(targets, trigger, (*trigger).tg_trigtuple);
-            if (*trigger).tg_event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_UPDATE {
-                capture_tuple(targets, trigger, (*trigger).tg_newtuple);
+    /// `tally._mark(targets text, at timestamptz) → boolean`: marks the bucket of `at` for each rollup of `targets`
+    /// (`number rule; number rule; …`); always false.
+    tally_mark(call)? {
+        if call.is_null(0) || call.is_null(1) {
+            return Ok(Datum::from(false));
+        }
+        let time = call.i64(1);
+        // Infinite times are in no bucket.
+        if time != i64::MIN && time != i64::MAX {
+            for target in targets(&call)? {
+                mark(target, time);
             }
         }
-        // The result of an AFTER trigger is ignored, but must not be an SQL NULL.
-        Datum::from(0usize)
+        Ok(Datum::from(false))
     }
 
     /// `tally._capture_forget()`: a refresh took marks away in this transaction, so rows that follow must mark anew.
@@ -67,147 +58,67 @@ crate::pg_fn! {
     }
 }
 
-/// The trigger's data, or none where the call does not come from the trigger manager.
-///
-/// # Safety
-/// `fcinfo` must be the one PostgreSQL passed.
-unsafe fn trigger_data(fcinfo: pg_sys::FunctionCallInfo) -> Option<*mut pg_sys::TriggerData> {
-    // SAFETY: context is null or points to a node, whose first field is its tag.
-    unsafe {
-        let context = (*fcinfo).context;
-        (!context.is_null() && (*context).type_ == pg_sys::NodeTag::T_TriggerData).then(|| context.cast())
-    }
-}
-
-/// The rollups on this source: read from the trigger's arguments once per statement, kept in fn_extra.
-///
-/// # Safety
-/// `fcinfo` and `trigger` must be those of the running trigger call.
-unsafe fn targets<'a>(fcinfo: pg_sys::FunctionCallInfo, trigger: *mut pg_sys::TriggerData) -> &'a mut Vec<Target> {
+/// The rollups of argument 0: read once per statement, kept in fn_extra. The argument is a constant of the trigger.
+fn targets<'a>(call: &crate::pg::fmgr::Call) -> Result<&'a mut Vec<Target>, TallyError> {
     // SAFETY: flinfo lives as long as the statement, fn_extra is ours alone, and fn_mcxt drops what it holds.
     unsafe {
-        let flinfo = (*fcinfo).flinfo;
+        let flinfo = (*call.fcinfo()).flinfo;
         if (*flinfo).fn_extra.is_null() {
-            let read = read_targets(trigger);
+            let read = read_targets(call.str(0)?)?;
+            register_callbacks();
             (*flinfo).fn_extra = PgMemoryContexts::For((*flinfo).fn_mcxt)
                 .leak_and_drop_on_delete(read)
                 .cast();
         }
-        &mut *(*flinfo).fn_extra.cast::<Vec<Target>>()
+        Ok(&mut *(*flinfo).fn_extra.cast::<Vec<Target>>())
     }
 }
 
-/// Reads the trigger's arguments.
-///
-/// # Safety
-/// `trigger` must be that of the running trigger call.
-unsafe fn read_targets(trigger: *mut pg_sys::TriggerData) -> Vec<Target> {
-    register_callbacks();
-    // SAFETY: tgargs holds tgnargs C strings; the relation is open for as long as the trigger runs.
-    unsafe {
-        let definition = &*(*trigger).tg_trigger;
-        let argument = |i: usize| CStr::from_ptr(*definition.tgargs.add(i)).to_string_lossy().into_owned();
-        let relation = (*(*trigger).tg_relation).rd_id;
-        (0..definition.tgnargs as usize / 4)
-            .map(|i| {
-                let column = pg_sys::get_attnum(relation, *definition.tgargs.add(4 * i + 1));
-                Target {
-                    rollup: argument(4 * i).parse().unwrap_or_default(),
-                    column: i32::from(column),
-                    kind: if column > 0 {
-                        pg_sys::get_atttype(relation, column)
-                    } else {
-                        pg_sys::InvalidOid
-                    },
-                    rule: Rule::parse(&argument(4 * i + 2)).unwrap_or_else(|e| pgrx::error!("bucket rule: {e}")),
-                    zone: argument(4 * i + 3),
-                    start: 0,
-                    end: 0,
-                    generation: 0,
-                }
+/// Reads `number rule; number rule; …`.
+fn read_targets(text: &str) -> Result<Vec<Target>, TallyError> {
+    let bad = |what: String| {
+        TallyError::new(SqlState::InvalidParameterValue, format!("targets of capture: {what}"))
+            .detail("Expected \"<rollup> <rule>; …\", as tally._attach_capture() writes it.")
+            .hint("SELECT tally._attach_capture('<source>');")
+    };
+    text.split("; ")
+        .map(|target| {
+            let (rollup, rule) = target.split_once(' ').ok_or_else(|| bad(format!("got \"{target}\"")))?;
+            Ok(Target {
+                rollup: rollup.parse().map_err(|_| bad(format!("got rollup \"{rollup}\"")))?,
+                rule: Rule::parse(rule).map_err(|e| bad(e.to_string()))?,
+                start: 0,
+                end: 0,
+                generation: u64::MAX,
             })
-            .collect()
-    }
+        })
+        .collect()
 }
 
-/// Marks the buckets of one version of a row.
-///
-/// # Safety
-/// `tuple` must be a tuple of the trigger's relation.
-unsafe fn capture_tuple(targets: &mut [Target], trigger: *mut pg_sys::TriggerData, tuple: pg_sys::HeapTuple) {
-    for target in targets {
-        let mut time = i64::MIN;
-        if target.column > 0 {
-            // SAFETY: the tuple belongs to the relation whose descriptor is used, and the column exists in it.
-            unsafe {
-                let descriptor = (*(*trigger).tg_relation).rd_att;
-                let mut null = false;
-                let datum = pg_sys::htup::heap_getattr(tuple, target.column, descriptor, &mut null);
-                if null {
-                    continue;
-                }
-                match timestamptz(datum, target.kind, &target.zone) {
-                    Some(finite) => time = finite,
-                    None => continue,
-                }
-            }
-        }
-        capture_time(target, time);
-    }
-}
-
-/// Marks the bucket of `time`; `i64::MIN` (-infinity) where the source has lost the time column: it marks the whole
-/// rollup for a refresh that will report why, and lets the writer go on.
-fn capture_time(target: &mut Target, time: i64) {
+/// Marks the bucket of `time`, unless this transaction has.
+fn mark(target: &mut Target, time: i64) {
     MARKED.with_borrow_mut(|marked| {
         if target.generation == marked.generation() && target.start <= time && time < target.end {
             return;
         }
-        let (start, end) = match (&target.rule, time) {
-            (_, i64::MIN) => (i64::MIN, i64::MIN + 1),
-            (Rule::Fixed(width), _) => {
+        let (start, end) = match &target.rule {
+            Rule::Fixed(width) => {
                 let start = fixed_start(*width, time);
                 (start, start.saturating_add(*width))
             }
-            (Rule::Calendar(unit, zone), _) => {
+            Rule::Calendar(unit, zone) => {
                 let start = trunc(unit.name(), time, zone);
                 (start, trunc(unit.name(), start.saturating_add(unit.into_next()), zone))
             }
         };
-        // SAFETY: called from a trigger, so a transaction is running.
+        // SAFETY: SQL runs in a transaction.
         let subtransaction = unsafe { pg_sys::GetCurrentSubTransactionId() };
         if marked.insert((target.rollup, start), subtransaction) {
-            // SAFETY: as above; the trigger is not run in parallel workers or during recovery.
+            // SAFETY: the function is PARALLEL UNSAFE, and write_mark checks that the transaction may write.
             unsafe { write_mark(target.rollup, start) };
         }
         (target.start, target.end, target.generation) = (start, end, marked.generation());
     });
-}
-
-/// The value of a time column as a finite timestamptz in microseconds; none for infinities and for types that a rollup
-/// cannot stand on.
-///
-/// # Safety
-/// `datum` must be a value of the type `kind`.
-unsafe fn timestamptz(datum: Datum, kind: pg_sys::Oid, zone: &str) -> Option<i64> {
-    let finite = |time: i64| (time != i64::MIN && time != i64::MAX).then_some(time);
-    match kind {
-        pg_sys::TIMESTAMPTZOID => finite(datum.value() as i64),
-        // SAFETY: timestamp_zone takes (text, timestamp).
-        pg_sys::TIMESTAMPOID => finite(datum.value() as i64)
-            .and_then(|_| unsafe { direct_function_call(pg_sys::timestamp_zone, &[zone.into_datum(), Some(datum)]) }),
-        pg_sys::DATEOID => {
-            const DAY: i64 = 86_400_000_000;
-            let day = i64::from(datum.value() as i32);
-            let finite = day != i64::from(i32::MIN) && day != i64::from(i32::MAX);
-            let midnight = Datum::from(day.saturating_mul(DAY));
-            // SAFETY: as above; a date is its midnight as a timestamp.
-            finite
-                .then(|| unsafe { direct_function_call(pg_sys::timestamp_zone, &[zone.into_datum(), Some(midnight)]) })
-                .flatten()
-        }
-        _ => Some(i64::MIN),
-    }
 }
 
 /// `date_trunc(unit, time, zone)` by PostgreSQL's own code, so that capture and definition agree on every midnight.
@@ -225,12 +136,13 @@ fn trunc(unit: &str, time: i64, zone: &str) -> i64 {
 /// Inserts one row into `tally.dirty`, index entries included.
 ///
 /// # Safety
-/// Must run inside a transaction that may write.
+/// Must run inside a transaction, outside parallel workers.
 unsafe fn write_mark(rollup: i32, bucket: i64) {
     // SAFETY: catalogue look-ups by name; the relation stays open and locked until after the insert. The table has
     // exactly these three columns (sql/s20_catalog/rollups.sql), none of them null, and one plain btree index, which is
-    // all that CatalogTupleInsert needs.
+    // all that CatalogTupleInsert needs. Nothing below the executor would keep a read-only transaction from writing.
     unsafe {
+        pg_sys::PreventCommandIfReadOnly(c"tally._mark()".as_ptr());
         let relation =
             pg_sys::get_relname_relid(c"dirty".as_ptr(), pg_sys::get_namespace_oid(c"tally".as_ptr(), false));
         let table = pg_sys::table_open(relation, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);

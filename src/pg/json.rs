@@ -1,4 +1,4 @@
-//! Owns arguments and results of kernel functions that speak jsonb, text and timestamptz.
+//! Owns arguments and results of kernel functions that speak jsonb.
 
 use std::ffi::CStr;
 
@@ -19,18 +19,6 @@ impl Call {
             pg_sys::pfree(text.cast());
             Some(owned)
         }
-    }
-
-    /// A text argument; none for NULL.
-    pub fn text(&self, argument: usize) -> Option<String> {
-        // SAFETY: the declaration in SQL makes this argument a text.
-        unsafe { pgrx::pg_getarg(self.fcinfo(), argument) }
-    }
-
-    /// A timestamptz argument in microseconds since 2000-01-01 00:00 UTC; none for NULL.
-    pub fn timestamptz(&self, argument: usize) -> Option<i64> {
-        // SAFETY: the declaration in SQL makes this argument a timestamptz, which is passed as a 64-bit integer.
-        unsafe { pgrx::pg_getarg(self.fcinfo(), argument) }
     }
 }
 

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Owns `make bench…`: runs a benchmark on a private server made for measuring (release build, one connection at a time,
+# two parallel workers). `scripts/bench.sh bench/run.sh [argument…]`; the benchmark finds the server through PGHOST and so on.
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. scripts/lib/server.sh
+
+[ $# -gt 0 ] && [ -f "$1" ] || die "there is no benchmark '${1:-}'." "There are: $(find bench -name run.sh | sort | tr '\n' ' ')"
+scripts/setup.sh
+say "building the extension and starting a private server for measurements"
+run_server bench release bench "shared_buffers = $(server_memory_mb 5 4096)MB" "work_mem = 256MB" \
+    "maintenance_work_mem = 1GB" "effective_cache_size = $(server_memory_mb 2 16384)MB" "max_wal_size = 16GB" \
+    "checkpoint_timeout = 30min" "random_page_cost = 1.1" "max_parallel_workers_per_gather = 2" "autovacuum = off" \
+    "log_min_messages = warning"
+trap stop_server EXIT
+export PGHOST=$SERVER_SOCKET PGPORT=$SERVER_PORT PGUSER=postgres PGDATABASE=bench PATH="$PG_LIB/bin:$PATH"
+bash "$@"

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Owns `make demo`: from nothing to an incident on a private server with the real pg_cron. What is shown is the pack's:
+# sql/packs/<pack>/demo/*.sql, run in order in one psql session.
+#
+#   EVENTS=10000000   how many events to make (default 1000000)
+#   PACK=awf          which pack to show
+#   TCP_PORT=5433     open 127.0.0.1:5433 too, for Grafana and the like, with a password (default: the socket only)
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. scripts/lib/server.sh
+
+pack=${PACK:-awf}
+events=${EVENTS:-1000000}
+shopt -s nullglob
+scripts=("sql/packs/$pack/demo/"*.sql)
+shopt -u nullglob
+[ ${#scripts[@]} -gt 0 ] || die "pack '$pack' has no demo." "There are: $(cd sql/packs && dirname -- */demo | tr '\n' ' ')"
+[[ $events =~ ^[1-9][0-9]*$ ]] || die "EVENTS must be a whole number above 0, got '$events'." "make demo EVENTS=1000000"
+[[ ${TCP_PORT:-1} =~ ^[1-9][0-9]*$ ]] || die "TCP_PORT must be a port number, got '$TCP_PORT'." "make demo TCP_PORT=5433"
+
+scripts/setup.sh
+say "building the extension and starting a private server"
+use_server demo
+# A demo begins with nothing, so that it shows the same each time.
+remove_server
+settings=("shared_buffers = $(server_memory_mb 8 1024)MB" "work_mem = 64MB" "maintenance_work_mem = $(server_memory_mb 16 512)MB"
+    "max_wal_size = 4GB" "random_page_cost = 1.1" "log_min_messages = warning")
+if [ -n "${TCP_PORT:-}" ]; then
+    mkdir -p "$SERVER_DIR" && echo "$TCP_PORT" >"$SERVER_DIR/port"
+    settings+=("listen_addresses = '127.0.0.1'")
+fi
+run_server demo release demo "${settings[@]}"
+
+server_psql -q -d demo -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "CREATE EXTENSION pg_tally"
+arguments=()
+for script in "${scripts[@]}"; do arguments+=(-f "$script"); done
+tell_story demo -v EVENTS="$events" "${arguments[@]}" ||
+    die "the demo ended too early." "The server is still up: make psql" "Its log: $SERVER_LOG"
+
+if [ -n "${TCP_PORT:-}" ]; then
+    password=$(head -c 15 /dev/urandom | base64 | tr '+/' 'xy')
+    server_psql -q -d demo -v ON_ERROR_STOP=1 <<SQL
+CREATE ROLE dashboard LOGIN PASSWORD '$password';
+GRANT pg_read_all_data TO dashboard;
+SQL
+    echo "Grafana and others: host 127.0.0.1:$TCP_PORT, database demo, user dashboard, password $password, no TLS"
+fi
+echo "make psql connects you; make demo-stop ends the server."

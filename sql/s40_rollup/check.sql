@@ -1,0 +1,62 @@
+-- Owns: what is checked of a rollup before its SQL is looked at: name, schema, rights, and the shape of the JSON.
+
+CREATE FUNCTION tally._may_create(label text, target text, source regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    missing text;
+BEGIN
+    -- The longest name made from it ends in _tally_groups, and PostgreSQL cuts names at 63 bytes.
+    IF octet_length(label) NOT BETWEEN 1 AND 50 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_name',
+            MESSAGE = format('the name of a rollup must have 1 to 50 bytes, got %s: %L', octet_length(label), label),
+            DETAIL = 'Views and statistics are named after it.',
+            HINT = format('SELECT tally.create_rollup(%L, …);', COALESCE(NULLIF(left(label, 20), ''), 'events_hourly'));
+    END IF;
+    IF target IS NULL OR to_regnamespace(quote_ident(target)) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name',
+            MESSAGE = format('rollup %L needs a schema to live in, got %s', label, COALESCE(quote_literal(target), 'none in the search_path')),
+            DETAIL = 'Its table and views are made in the schema of its name, or in the first of the search_path.',
+            HINT = format('CREATE SCHEMA %I;', COALESCE(target, 'analytics'));
+    END IF;
+    SELECT string_agg(privilege, ', ') INTO missing FROM unnest('{SELECT,TRIGGER}'::text[]) privilege WHERE NOT has_table_privilege(source, privilege);
+    IF NOT has_schema_privilege(target, 'CREATE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('rollup %L needs the right to create in schema %I, which %I lacks', label, target, current_user),
+            DETAIL = 'Its table and views belong to the role that defines it.',
+            HINT = format('GRANT CREATE ON SCHEMA %I TO %I;', target, current_user);
+    ELSIF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('rollup %L needs SELECT and TRIGGER on %s, of which %I lacks %s', label, source, current_user, missing),
+            DETAIL = 'The definition reads the source with the rights of the role that makes it, and capture is a trigger on it.',
+            HINT = format('GRANT %s ON %s TO %I;', missing, source, current_user);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._may_create(text, text, regclass) IS 'An error with the statement to run where name, schema or rights do not allow a rollup.';
+
+CREATE FUNCTION tally._check_shape(label text, dimensions jsonb, measures jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bad text;
+BEGIN
+    bad := CASE
+        WHEN jsonb_typeof(dimensions) <> 'array' THEN dimensions::text
+        WHEN jsonb_typeof(dimensions) = 'array' THEN
+            (SELECT d::text FROM jsonb_array_elements(dimensions) d
+              WHERE CASE jsonb_typeof(d) WHEN 'string' THEN d #>> '{}' = ''
+                    WHEN 'object' THEN d = '{}' OR EXISTS (SELECT FROM jsonb_each(d) e WHERE jsonb_typeof(e.value) <> 'string' OR e.key = '') ELSE true END LIMIT 1) END;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('dimensions of rollup %L must be an array of columns and {"name": "expression"} objects, got %s', label, bad),
+            HINT = 'Use for example dimensions => ''["world", {"device": "meta->>''''device''''"}]''.';
+    END IF;
+    bad := CASE
+        WHEN jsonb_typeof(measures) <> 'object' THEN measures::text
+        WHEN jsonb_typeof(measures) = 'object' THEN
+            (SELECT format('"%s": %s', e.key, e.value) FROM jsonb_each(measures) e WHERE jsonb_typeof(e.value) <> 'string' OR e.key = '' LIMIT 1) END;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('measures of rollup %L must be an object of {"name": "aggregate"}, got %s', label, bad),
+            HINT = 'Use for example measures => ''{"events": "count(*)", "total": "sum(amount)"}''.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_shape(text, jsonb, jsonb) IS 'An error that shows the form where dimensions or measures have another.';

@@ -1,0 +1,61 @@
+-- Owns: checking stored rows against the definition, and having a range computed anew.
+
+CREATE FUNCTION tally._aligned(r tally.rollups, INOUT since timestamptz, INOUT until timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule text := tally._bucket_rule(r.bucket, r.zone);
+BEGIN
+    since := tally._bucket_start(rule, since);
+    IF until > tally._bucket_start(rule, until) THEN
+        until := tally._bucket_end(rule, tally._bucket_start(rule, until));
+    END IF;
+    IF since >= until THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('since must be before until, got %s and %s', since, until),
+            DETAIL = format('Both are widened to whole buckets of rollup %L.', r.name),
+            HINT = format('SELECT * FROM tally.verify(%L);', r.name);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._aligned(tally.rollups, timestamptz, timestamptz) IS 'A range widened to whole buckets of a rollup.';
+
+CREATE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
+RETURNS TABLE (bucket timestamptz, labels jsonb, stored jsonb, definition jsonb, dirty boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r     tally.rollups := tally._rollup(name);
+    fresh text;
+BEGIN
+    SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+    fresh := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
+    RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
+                        EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = (x ->> 'bucket')::timestamptz)
+                     OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND (x ->> 'bucket')::timestamptz >= g.since AND (x ->> 'bucket')::timestamptz < g.until)
+      FROM tally.run_as(r.owner, r.search_path, format(
+        'SELECT COALESCE(f.bucket, t.bucket) AS bucket, pg_catalog.jsonb_build_object(%s) AS labels, '
+        'CASE WHEN t.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS stored, CASE WHEN f.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS definition '
+        'FROM (%s) f FULL JOIN (SELECT * FROM %s t WHERE t.bucket >= %L::timestamptz AND t.bucket < %L::timestamptz) t ON %s '
+        'WHERE f.bucket IS NULL OR t.bucket IS NULL OR ROW(%s)::record OPERATOR(pg_catalog.*<>) ROW(%s)::record ORDER BY 1, 2',
+        tally._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
+        tally._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
+        fresh, r.relation, since, until, tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+        tally._columns_sql(r.id, 'f.%I', ', ', 'measures'), tally._columns_sql(r.id, 't.%I', ', ', 'measures'))) x;
+END $$;
+COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz) IS
+'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ: both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal.';
+
+-- It shows data of whatever rollup, with the rights of that one's owner, so it is not for everybody.
+REVOKE ALL ON FUNCTION tally.verify(text, timestamptz, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION tally.repair(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity') RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r tally.rollups := tally._rollup(name);
+BEGIN
+    SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, since, until, 'repair by ' || current_user);
+    RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until), HINT = format('CALL tally.backfill(%L);', r.name);
+END $$;
+COMMENT ON FUNCTION tally.repair(text, timestamptz, timestamptz) IS
+'Marks [since, until) of a rollup, widened to whole buckets, to be computed anew by the next refresh or backfill. For its owner.';

@@ -1,0 +1,80 @@
+-- Owns: create_channel and drop_channel.
+
+CREATE FUNCTION tally._channel(name text) RETURNS tally.channels
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    c tally.channels;
+BEGIN
+    SELECT * INTO c FROM tally.channels x WHERE x.name = name;
+    IF c.id IS NULL OR NOT pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE') THEN
+        PERFORM tally._refuse('undefined_object', format('channel %L does not exist, or belongs to another role than %s', name, tally._caller()), NULL, 'SELECT name, kind FROM tally.channels ORDER BY name;');
+    END IF;
+    RETURN c;
+END $$;
+COMMENT ON FUNCTION tally._channel(text) IS 'The channel of a name that the calling role has rights on, or an error.';
+REVOKE ALL ON FUNCTION tally._channel(text) FROM PUBLIC;
+
+CREATE FUNCTION tally.create_channel(
+    name            text,
+    kind            text DEFAULT 'webhook',
+    url             text DEFAULT NULL,
+    template        text DEFAULT 'generic',
+    secret          text DEFAULT NULL,
+    headers         jsonb DEFAULT '{}',
+    matchers        jsonb DEFAULT '{}',
+    events          text[] DEFAULT '{opened,refired,reopened,recovered,escalated,repeated,unsilenced}',
+    group_by        text[] DEFAULT NULL,
+    group_wait      interval DEFAULT '0',
+    group_interval  interval DEFAULT '0',
+    repeat_interval interval DEFAULT NULL,
+    max_attempts    int DEFAULT 8,
+    enabled         boolean DEFAULT true
+) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    problem text;
+BEGIN
+    PERFORM tally._check_matchers(matchers, 'matchers');
+    problem := CASE
+        WHEN COALESCE(name, '') = '' THEN 'it needs a name'
+        WHEN kind IS NULL OR kind NOT IN ('webhook', 'table') THEN format('kind must be webhook or table, got %s', COALESCE(quote_literal(kind), 'NULL'))
+        WHEN template IS NULL OR template NOT IN ('generic', 'slack', 'pagerduty') THEN format('template must be generic, slack or pagerduty, got %s', COALESCE(quote_literal(template), 'NULL'))
+        WHEN kind = 'webhook' AND (url IS NULL OR url !~ '^https?://') THEN 'a webhook needs a url that begins with http:// or https://'
+        WHEN template = 'pagerduty' AND (secret IS NULL OR group_by IS NOT NULL) THEN 'pagerduty needs its routing key as secret, and groups by itself'
+        WHEN jsonb_typeof(headers) IS DISTINCT FROM 'object' THEN 'headers must be an object'
+        WHEN max_attempts < 1 THEN 'max_attempts must be at least 1'
+        WHEN NOT events <@ '{opened,refired,reopened,recovered,escalated,repeated,unsilenced,acknowledged,resolved}' THEN format('events must be of opened, refired, reopened, recovered, escalated, repeated, unsilenced, acknowledged, resolved, got %s', events)
+        END;
+    IF problem IS NOT NULL THEN
+        PERFORM tally._refuse('invalid_parameter_value', format('channel %L: %s', name, problem), 'docs/alerting.md lists every option.',
+            format('SELECT tally.create_channel(%L, url => ''https://…'', template => ''slack'');', COALESCE(name, 'ops')));
+    END IF;
+    INSERT INTO tally.channels AS c (name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
+    VALUES (name, tally._caller(), kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
+    ON CONFLICT ON CONSTRAINT channels_name_key DO UPDATE
+       SET (kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
+         = (EXCLUDED.kind, EXCLUDED.template, EXCLUDED.url, EXCLUDED.headers, EXCLUDED.secret, EXCLUDED.matchers, EXCLUDED.events, EXCLUDED.group_by, EXCLUDED.group_wait,
+            EXCLUDED.group_interval, EXCLUDED.repeat_interval, EXCLUDED.max_attempts, EXCLUDED.enabled)
+     WHERE pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE');
+    IF NOT FOUND THEN
+        PERFORM tally._refuse('insufficient_privilege', format('channel %L belongs to another role', name), NULL, format('SELECT tally.create_channel(%L, …);', name || '_2'));
+    END IF;
+    IF kind = 'webhook' AND to_regproc('net.http_post') IS NULL THEN
+        RAISE NOTICE USING MESSAGE = 'pg_net is not in this database, so nothing here posts webhooks', DETAIL = 'Notifications wait in the outbox for whoever claims them.',
+            HINT = format('CREATE EXTENSION pg_net; or poll: SELECT * FROM tally.claim_notifications(%L);', name);
+    END IF;
+    RETURN name;
+END $$;
+COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean) IS
+'Defines where notifications go: webhook (url, template generic, slack or pagerduty, secret, headers) or table (for a poller); which incidents (matchers) and events; grouping and repeating. Again with changes it replaces the definition.';
+
+CREATE FUNCTION tally.drop_channel(name text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c tally.channels := tally._channel(name);
+BEGIN
+    DELETE FROM tally.channels x WHERE x.id = c.id;
+END $$;
+COMMENT ON FUNCTION tally.drop_channel(text) IS 'Drops a channel and its notifications.';

@@ -1,0 +1,159 @@
+-- Owns: delivering notifications: through pg_net where it is there, or by a poller that claims, posts and reports.
+-- At least once, with the same idempotency key at every attempt; exactly once is the receiver's to make of it.
+
+CREATE FUNCTION tally._body(c tally.channels, n tally.notifications) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    e jsonb := n.events -> -1;
+BEGIN
+    RETURN CASE c.template
+        WHEN 'slack' THEN jsonb_build_object('text', (
+            SELECT string_agg(format('%s *%s* %s%s%s', CASE WHEN x.e ->> 'event' = 'recovered' THEN ':white_check_mark:' WHEN x.e ->> 'severity' = 'critical' THEN ':rotating_light:' ELSE ':warning:' END,
+                       upper(x.e ->> 'event'), x.e ->> 'impact', ' — incident ' || (x.e ->> 'incident'),
+                       CASE WHEN x.e ->> 'event' <> 'recovered' THEN concat(E'\n> ' || NULLIF((SELECT string_agg(a, '; ') FROM jsonb_array_elements_text(x.e -> 'suggested_actions') a), ''), E'\n<' || (x.e ->> 'runbook') || '|runbook>') END), E'\n' ORDER BY x.no)
+              FROM jsonb_array_elements(n.events) WITH ORDINALITY x(e, no)))
+        -- PagerDuty Events API v2: one alert per incident, closed by the same dedup_key.
+        WHEN 'pagerduty' THEN jsonb_strip_nulls(jsonb_build_object(
+            'routing_key', c.secret,
+            'event_action', CASE WHEN e ->> 'event' IN ('recovered', 'resolved') THEN 'resolve' WHEN e ->> 'event' = 'acknowledged' THEN 'acknowledge' ELSE 'trigger' END,
+            'dedup_key', format('pg_tally-%s-%s', current_database(), e ->> 'incident'),
+            'payload', jsonb_build_object('summary', left(e ->> 'impact', 1024), 'source', current_database(), 'severity', e ->> 'severity', 'timestamp', e ->> 'at',
+                                          'component', e ->> 'area', 'group', e ->> 'threshold', 'class', e ->> 'metric', 'custom_details', e),
+            'links', CASE WHEN e ->> 'runbook' IS NOT NULL THEN jsonb_build_array(jsonb_build_object('href', e ->> 'runbook', 'text', 'runbook')) END))
+        ELSE jsonb_build_object('source', 'pg_tally', 'idempotency_key', n.idempotency_key, 'notification', n.id, 'group', n.group_key, 'events', n.events) END;
+END $$;
+COMMENT ON FUNCTION tally._body(tally.channels, tally.notifications) IS 'The body of a notification in its channel''s template.';
+
+CREATE FUNCTION tally._headers(c tally.channels, n tally.notifications) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('Content-Type', 'application/json', 'Idempotency-Key', n.idempotency_key)
+        || CASE WHEN c.secret IS NOT NULL AND c.template <> 'pagerduty' THEN jsonb_build_object('Authorization', 'Bearer ' || c.secret) ELSE '{}' END || c.headers
+$$;
+COMMENT ON FUNCTION tally._headers(tally.channels, tally.notifications) IS 'The headers of a notification''s post.';
+
+CREATE FUNCTION tally._mask(message text, c tally.channels) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result text := message;
+    hidden text;
+BEGIN
+    FOR hidden IN SELECT s FROM (SELECT c.secret AS s UNION ALL SELECT c.url UNION ALL SELECT h.value FROM jsonb_each_text(c.headers) h) x WHERE length(s) > 3 LOOP
+        result := replace(result, hidden, '***');
+    END LOOP;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._mask(text, tally.channels) IS 'A message without the secrets of a channel.';
+
+CREATE FUNCTION tally._settle(notification_id bigint, ok boolean, problem text, at timestamptz) RETURNS text
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    -- 30 seconds, then twice as long each time, an hour at most.
+    UPDATE tally.notifications n
+       SET status = CASE WHEN ok THEN 'sent' WHEN n.attempts >= c.max_attempts THEN 'dead' ELSE 'pending' END,
+           sent_at = CASE WHEN ok THEN at END, leased_until = NULL, request_id = NULL, error = CASE WHEN NOT ok THEN tally._mask(left(problem, 500), c) END,
+           not_before = CASE WHEN ok THEN n.not_before ELSE at + LEAST(interval '30 seconds' * power(2, n.attempts - 1), interval '1 hour') END
+      FROM tally.channels c WHERE c.id = n.channel_id AND n.id = notification_id AND n.status = 'leased'
+    RETURNING n.status
+$$;
+COMMENT ON FUNCTION tally._settle(bigint, boolean, text, timestamptz) IS 'Ends an attempt: sent, to be tried again later, or dead.';
+
+CREATE FUNCTION tally.deliver(as_of timestamptz DEFAULT now(), most int DEFAULT 100) RETURNS TABLE (sent int, failed int, posted int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    n        tally.notifications;
+    c        tally.channels;
+    code     int;
+    late     boolean;
+    problem  text;
+    request  bigint;
+    answered int;
+BEGIN
+    sent := 0; failed := 0; posted := 0;
+    IF to_regclass('net._http_response') IS NOT NULL THEN
+        FOR n IN SELECT x.* FROM tally.notifications x WHERE x.status = 'leased' AND x.request_id IS NOT NULL ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
+            EXECUTE format('SELECT status_code, timed_out, error_msg FROM %s WHERE id = $1', to_regclass('net._http_response')) INTO code, late, problem USING n.request_id;
+            GET DIAGNOSTICS answered = ROW_COUNT;
+            IF code BETWEEN 200 AND 299 THEN
+                PERFORM tally._settle(n.id, true, NULL, as_of);
+                sent := sent + 1;
+            ELSIF answered > 0 THEN
+                PERFORM tally._settle(n.id, false, COALESCE(problem, CASE WHEN late THEN 'timed out' END, 'the receiver answered ' || code, 'no answer'), as_of);
+                failed := failed + 1;
+            END IF;
+        END LOOP;
+    END IF;
+    -- A lease that ran out: the worker died, or the answer is lost. Tried again under the same key.
+    FOR n IN SELECT x.* FROM tally.notifications x WHERE x.status = 'leased' AND x.leased_until <= as_of ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
+        PERFORM tally._settle(n.id, false, 'no report before the lease ran out', as_of);
+        failed := failed + 1;
+    END LOOP;
+    IF to_regproc('net.http_post') IS NOT NULL THEN
+        FOR n IN SELECT x.* FROM tally.notifications x JOIN tally.channels k ON k.id = x.channel_id AND k.kind = 'webhook'
+                  WHERE x.status = 'pending' AND x.not_before <= as_of ORDER BY x.not_before, x.id LIMIT most FOR UPDATE OF x SKIP LOCKED LOOP
+            SELECT * INTO c FROM tally.channels x WHERE x.id = n.channel_id;
+            UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + interval '2 minutes' WHERE x.id = n.id;
+            BEGIN
+                -- With the rights of the channel's owner: a channel must not reach what its maker cannot.
+                SELECT (x ->> 'id')::bigint INTO request FROM tally.run_as(c.owner, 'pg_catalog', format(
+                    'SELECT net.http_post(url => %L, body => %L::jsonb, params => ''{}''::jsonb, headers => %L::jsonb, timeout_milliseconds => 10000) AS id',
+                    c.url, tally._body(c, n), tally._headers(c, n))) x;
+                UPDATE tally.notifications x SET request_id = request WHERE x.id = n.id;
+                posted := posted + 1;
+            EXCEPTION WHEN OTHERS THEN
+                PERFORM tally._settle(n.id, false, format('%s: %s', SQLSTATE, SQLERRM), as_of);
+                failed := failed + 1;
+            END;
+        END LOOP;
+    END IF;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION tally.deliver(timestamptz, int) IS
+'Delivers what is due: settles answers of earlier posts, takes back leases that ran out, and posts webhooks through pg_net where it is installed. evaluate() calls it. Returns how many were sent, failed and posted.';
+REVOKE ALL ON FUNCTION tally.deliver(timestamptz, int) FROM PUBLIC;
+
+CREATE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now())
+RETURNS TABLE (id bigint, idempotency_key text, attempt int, url text, headers jsonb, body jsonb)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    c tally.channels := tally._channel(channel);
+BEGIN
+    RETURN QUERY
+    WITH due AS (
+        SELECT x.id FROM tally.notifications x
+         WHERE x.channel_id = c.id AND ((x.status = 'pending' AND x.not_before <= as_of) OR (x.status = 'leased' AND x.leased_until <= as_of))
+         ORDER BY x.not_before, x.id LIMIT most FOR UPDATE SKIP LOCKED
+    ), taken AS (
+        UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + lease FROM due WHERE x.id = due.id RETURNING x.*
+    )
+    SELECT t.id, t.idempotency_key, t.attempts, c.url, tally._headers(c, t::tally.notifications), tally._body(c, t::tally.notifications) FROM taken t ORDER BY t.id;
+END $$;
+COMMENT ON FUNCTION tally.claim_notifications(text, int, interval, timestamptz) IS
+'For a poller: leases up to most due notifications of a channel, with all it takes to post them. Report each with report_notification(); what is not reported before the lease ends is handed out again under the same idempotency key.';
+
+CREATE FUNCTION tally.report_notification(id bigint, ok boolean, problem text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    outcome text;
+BEGIN
+    IF EXISTS (SELECT FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id WHERE n.id = id AND pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE')) THEN
+        outcome := tally._settle(id, ok, COALESCE(problem, 'not said'), as_of);
+    END IF;
+    IF outcome IS NULL THEN
+        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not leased, or is not for role %s', id, tally._caller()), NULL, 'SELECT id, status FROM tally.notifications ORDER BY id DESC;');
+    END IF;
+    RETURN outcome;
+END $$;
+COMMENT ON FUNCTION tally.report_notification(bigint, boolean, text, timestamptz) IS 'For a poller: whether the post of a claimed notification succeeded. Returns its status: sent, pending (tried again later) or dead.';
+
+CREATE FUNCTION tally.redeliver(id bigint, as_of timestamptz DEFAULT now()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
+      FROM tally.channels c WHERE c.id = n.channel_id AND n.id = id AND n.status = 'dead' AND pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE');
+    IF NOT FOUND THEN
+        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not dead, or is not for role %s', id, tally._caller()), NULL, 'SELECT id, error FROM tally.notifications WHERE status = ''dead'';');
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally.redeliver(bigint, timestamptz) IS 'Tries a dead notification anew.';

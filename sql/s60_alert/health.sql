@@ -1,0 +1,60 @@
+-- Owns: what the system watches about itself.
+
+CREATE FUNCTION tally._cron_failures(since timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    n bigint;
+BEGIN
+    IF to_regclass('cron.job_run_details') IS NULL OR NOT has_schema_privilege('cron', 'USAGE') OR NOT has_table_privilege('cron.job_run_details', 'SELECT') THEN RETURN NULL; END IF;
+    EXECUTE 'SELECT count(*) FROM cron.job_run_details d JOIN cron.job j ON j.jobid = d.jobid WHERE j.jobname LIKE ''tally %'' AND d.status = ''failed'' AND d.start_time > $1' INTO n USING since;
+    RETURN n;
+END $$;
+COMMENT ON FUNCTION tally._cron_failures(timestamptz) IS 'Failed runs of our jobs in pg_cron''s own log; null where that cannot be read.';
+
+CREATE FUNCTION tally.health(as_of timestamptz DEFAULT now())
+RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'evaluation lag', CASE WHEN x.n = 0 THEN 'ok' WHEN x.lag IS NULL OR x.lag > 300 THEN 'late' ELSE 'ok' END, x.lag, 's',
+           CASE WHEN x.n > 0 THEN format('%s thresholds enabled', x.n) ELSE 'no threshold is enabled' END, CASE WHEN x.n > 0 AND COALESCE(x.lag > 300, true) THEN 'SELECT * FROM tally.start();' END
+      FROM (SELECT count(*) AS n, extract(epoch FROM as_of - max((SELECT max(e.evaluated_at) FROM tally.evaluations e WHERE e.threshold_id = t.id)))::float8 AS lag FROM tally.thresholds t WHERE t.enabled) x
+    UNION ALL
+    SELECT 'failing thresholds', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'thresholds', string_agg(format('%s: %s %s', t.name, e.sqlstate, e.message), '; '), min(e.hint)
+      FROM tally.thresholds t JOIN LATERAL (SELECT * FROM tally.evaluations v WHERE v.threshold_id = t.id ORDER BY v.tick DESC LIMIT 1) e ON e.sqlstate IS NOT NULL WHERE t.enabled
+    UNION ALL
+    SELECT 'rollups in error', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'rollups', string_agg(format('%s: %s %s', s.rollup, s.sqlstate, s.message), '; '), min(s.hint) FROM tally.status s WHERE s.state = 'error'
+    UNION ALL
+    SELECT 'refresh lag', CASE WHEN x.lag > 3600 THEN 'late' ELSE 'ok' END, x.lag, 's', 'age of the oldest dirty mark', CASE WHEN x.lag > 3600 THEN 'SELECT * FROM tally.refresh();' END
+      FROM (SELECT COALESCE(extract(epoch FROM as_of - min(s.oldest_mark)), 0)::float8 AS lag FROM tally.status s) x
+    UNION ALL
+    SELECT 'failed cron jobs', CASE WHEN x.n > 0 THEN 'failing' WHEN x.n IS NULL THEN 'unknown' ELSE 'ok' END, x.n, 'runs', 'in the last hour, by pg_cron''s log', CASE WHEN x.n > 0 THEN 'SELECT * FROM cron.job_run_details WHERE status = ''failed'' ORDER BY start_time DESC LIMIT 5;' END
+      FROM (SELECT tally._cron_failures(as_of - interval '1 hour') AS n) x
+    UNION ALL
+    SELECT 'outbox depth', CASE WHEN x.late > 0 THEN 'late' ELSE 'ok' END, x.n, 'notifications', format('%s of them due for more than 10 minutes', x.late), CASE WHEN x.late > 0 THEN 'SELECT * FROM tally.deliver();' END
+      FROM (SELECT count(*) AS n, count(*) FILTER (WHERE n.not_before < as_of - interval '10 minutes') AS late FROM tally.notifications n WHERE n.status IN ('pending', 'leased')) x
+    UNION ALL
+    SELECT 'dead notifications', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'notifications', max(n.error), CASE WHEN count(*) > 0 THEN format('SELECT tally.redeliver(%s);', max(n.id)) END FROM tally.notifications n WHERE n.status = 'dead'
+    UNION ALL
+    SELECT 'incidents open', 'ok', count(*), 'incidents', format('%s not acknowledged', count(*) FILTER (WHERE i.status = 'new')), NULL FROM tally.incidents i WHERE i.status IN ('new', 'acknowledged')
+    UNION ALL
+    SELECT 'incidents created', 'ok', count(*), 'incidents', 'in the last 24 hours', NULL FROM tally.incidents i WHERE i.opened_at > as_of - interval '1 day'
+    UNION ALL
+    SELECT 'time to acknowledge', 'ok', avg(extract(epoch FROM i.acknowledged_at - i.opened_at))::float8, 's', 'mean of the last 30 days', NULL FROM tally.incidents i WHERE i.acknowledged_at > as_of - interval '30 days'
+    UNION ALL
+    SELECT 'time to resolve', 'ok', avg(extract(epoch FROM i.resolved_at - i.opened_at))::float8, 's', 'mean of the last 30 days', NULL FROM tally.incidents i WHERE i.resolved_at > as_of - interval '30 days';
+END $$;
+COMMENT ON FUNCTION tally.health(timestamptz) IS 'What the system watches about itself: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled; with the statement to run next. It speaks of what the calling role may see.';
+
+CREATE FUNCTION tally.watch_itself(owner text DEFAULT NULL, runbook text DEFAULT NULL) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- The gap is seen by the next evaluation that does happen: the last tick before it lies further back than it should.
+    RETURN NEXT tally.create_threshold('tally evaluation stopped', condition => '> 600', owner => owner, runbook => runbook, area => 'pg_tally', auto_resolve => true, no_data => 'ok',
+        impact => 'no threshold was evaluated for {{value}} seconds', description => 'Built in: fires when evaluation had stopped, as soon as it runs again.',
+        query => 'SELECT extract(epoch FROM :as_of - max(e.tick)) AS value FROM tally.evaluations e WHERE e.tick < :as_of');
+    RETURN NEXT tally.create_threshold('tally refresh stopped', condition => '> 3600', owner => owner, runbook => runbook, area => 'pg_tally', auto_resolve => true, no_data => 'ok',
+        impact => 'rollup {{labels.rollup}} has changes waiting for {{value}} seconds', description => 'Built in: fires when a rollup with a schedule is not refreshed.',
+        query => 'SELECT s.rollup, COALESCE(extract(epoch FROM :as_of - s.oldest_mark), 0) AS value FROM tally.status s WHERE s.schedule IS NOT NULL');
+END $$;
+COMMENT ON FUNCTION tally.watch_itself(text, text) IS 'Makes the built-in thresholds on pg_tally itself: evaluation stopped, refresh stopped. Run it as a role that sees all of both.';

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 sql() { psql -X -q -v ON_ERROR_STOP=1 "$@"; }
+sql -c 'CREATE EXTENSION IF NOT EXISTS pg_tally CASCADE' 2>/dev/null
 sql -c 'CREATE EXTENSION IF NOT EXISTS tdigest SCHEMA public; CREATE EXTENSION IF NOT EXISTS hll SCHEMA public'
 sql -v events="${EVENTS:-10000000}" -f data.sql
 sql -v ON_ERROR_STOP=0 -f speed.sql

@@ -2,6 +2,7 @@
 \timing on
 SET work_mem = '256MB';
 SET max_parallel_workers_per_gather = 1;
+SET jit = off;
 \set counts 'count(*), count(*) FILTER (WHERE k = 1), count(*) FILTER (WHERE k = 2), count(*) FILTER (WHERE k = 3), count(*) FILTER (WHERE k = 4), count(*) FILTER (WHERE k = 5), count(*) FILTER (WHERE k > 9), sum(q), sum(k), min(q), max(q), max(k)'
 \echo scan
 SELECT count(*) FROM ev;

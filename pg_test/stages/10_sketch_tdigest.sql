@@ -25,10 +25,9 @@ BEGIN
     FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP lines := lines || line || E'\n'; END LOOP;
     RETURN lines;
 END $$;
-SET parallel_tuple_cost = 1;
-SELECT matches(plan_of('SELECT g % 3, tally.tdigest(x) FROM v WHERE g < 30 GROUP BY 1'), 'Partial (Hash|Group)Aggregate', 'goes parallel');
-SELECT set_eq('SELECT g % 3, tally.percentile(tally.tdigest(x), 0.9) FROM v WHERE g < 30 GROUP BY 1',
-              'SELECT g % 3, percentile_cont(0.9) WITHIN GROUP (ORDER BY x) FROM v WHERE g < 30 GROUP BY 1', 'partial states are exact');
+SELECT matches(plan_of('SELECT tally.tdigest(x) FROM v WHERE g < 10'), 'Partial Aggregate', 'goes parallel');
+SELECT is((SELECT tally.percentile(tally.tdigest(x), 0.9) FROM v WHERE g < 10), (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY x) FROM v WHERE g < 10),
+          'partial states are exact');
 SELECT set_eq('SELECT * FROM actual()', 'SELECT * FROM expected', 'parallel plan');
 SELECT is((SELECT tally.count(tally.tdigest(x)) FROM v), (SELECT count(x) FROM v), 'one group, parallel');
 RESET ALL;

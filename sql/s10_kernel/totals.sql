@@ -1,0 +1,65 @@
+-- Owns: tally.totals, key-wise sums of JSON numbers that merge, and jsonb_ratio.
+
+CREATE TYPE tally.totals;
+CREATE FUNCTION tally._totals_in(cstring) RETURNS tally.totals
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_in';
+CREATE FUNCTION tally._totals_out(tally.totals) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_out';
+CREATE FUNCTION tally._totals_recv(internal) RETURNS tally.totals
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_recv';
+CREATE FUNCTION tally._totals_send(tally.totals) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_send';
+CREATE TYPE tally.totals (
+    INPUT = tally._totals_in, OUTPUT = tally._totals_out, RECEIVE = tally._totals_recv, SEND = tally._totals_send,
+    ALIGNMENT = double, STORAGE = extended
+);
+COMMENT ON TYPE tally.totals IS 'Sums of the numeric leaves of JSON objects by key (nested keys joined by dots), mergeable.';
+COMMENT ON FUNCTION tally._totals_in(cstring) IS 'Input of tally.totals.';
+COMMENT ON FUNCTION tally._totals_out(tally.totals) IS 'Output of tally.totals.';
+COMMENT ON FUNCTION tally._totals_recv(internal) IS 'Binary input of tally.totals.';
+COMMENT ON FUNCTION tally._totals_send(tally.totals) IS 'Binary output of tally.totals.';
+
+CREATE FUNCTION tally._totals_trans(state tally.totals, value jsonb) RETURNS tally.totals
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_totals_trans';
+COMMENT ON FUNCTION tally._totals_trans(tally.totals, jsonb) IS 'Transition of tally.jsonb_totals(value).';
+
+CREATE FUNCTION tally._totals_merge(state tally.totals, sketch tally.totals) RETURNS tally.totals
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_totals_merge';
+COMMENT ON FUNCTION tally._totals_merge(tally.totals, tally.totals) IS 'Combines partial states, and merges for tally.rollup.';
+
+CREATE AGGREGATE tally.jsonb_totals(value jsonb) (
+    SFUNC = tally._totals_trans, STYPE = tally.totals, COMBINEFUNC = tally._totals_merge, SSPACE = 200, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tally.jsonb_totals(jsonb) IS 'Key-wise sums of the numeric leaves; other leaves are counted as ignored. NULLs are skipped.';
+
+CREATE AGGREGATE tally.rollup(sketch tally.totals) (
+    SFUNC = tally._totals_merge, STYPE = tally.totals, COMBINEFUNC = tally._totals_merge, SSPACE = 200, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tally.rollup(tally.totals) IS 'Merges sums by key.';
+
+CREATE FUNCTION tally.merge(a tally.totals, b tally.totals) RETURNS tally.totals
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_totals_merge';
+COMMENT ON FUNCTION tally.merge(tally.totals, tally.totals) IS 'Both as one; a NULL counts as empty.';
+
+CREATE FUNCTION tally.count(sketch tally.totals) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_count';
+COMMENT ON FUNCTION tally.count(tally.totals) IS 'How many JSON values were added.';
+
+CREATE FUNCTION tally.ignored(sketch tally.totals) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_ignored';
+COMMENT ON FUNCTION tally.ignored(tally.totals) IS 'How many leaves were no numbers.';
+
+CREATE FUNCTION tally.total(sketch tally.totals, key text) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_total';
+COMMENT ON FUNCTION tally.total(tally.totals, text) IS 'The sum at one key (nested: a.b); NULL where there is none.';
+
+CREATE FUNCTION tally.jsonb_ratio(a jsonb, b jsonb) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_jsonb_ratio';
+COMMENT ON FUNCTION tally.jsonb_ratio(jsonb, jsonb) IS 'Key-wise a / b of the numbers that both objects have; null where b is 0.';
+
+CREATE FUNCTION tally._totals_jsonb(sketch tally.totals) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_jsonb';
+COMMENT ON FUNCTION tally._totals_jsonb(tally.totals) IS 'Cast of totals to jsonb.';
+
+CREATE CAST (tally.totals AS jsonb) WITH FUNCTION tally._totals_jsonb(tally.totals);
+COMMENT ON CAST (tally.totals AS jsonb) IS 'The sums as a JSON object.';

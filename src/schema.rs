@@ -27,6 +27,7 @@ sql_files! {
     "../sql/s10_kernel/hll.sql" as "kernel_hll";
     "../sql/s10_kernel/stats.sql" as "kernel_stats";
     "../sql/s10_kernel/totals.sql" as "kernel_totals";
+    "../sql/s10_kernel/topk.sql" as "kernel_topk";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";

@@ -7,6 +7,7 @@ pub mod bytes;
 pub mod hll;
 pub mod stats;
 pub mod tdigest;
+pub mod topk;
 pub mod totals;
 
 /// A working form is full: it must have this many words.

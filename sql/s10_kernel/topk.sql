@@ -1,0 +1,95 @@
+-- Owns: tally.topk, heavy hitters with error bounds that merge.
+
+CREATE TYPE tally.topk;
+CREATE FUNCTION tally._topk_in(cstring) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_in';
+CREATE FUNCTION tally._topk_out(tally.topk) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_out';
+CREATE FUNCTION tally._topk_recv(internal) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_recv';
+CREATE FUNCTION tally._topk_send(tally.topk) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_send';
+CREATE TYPE tally.topk (
+    INPUT = tally._topk_in, OUTPUT = tally._topk_out, RECEIVE = tally._topk_recv, SEND = tally._topk_send,
+    ALIGNMENT = double, STORAGE = extended
+);
+COMMENT ON TYPE tally.topk IS 'Counts of the heaviest items of a set of texts, mergeable: exact while they are few, with an error bound beyond.';
+COMMENT ON FUNCTION tally._topk_in(cstring) IS 'Input of tally.topk.';
+COMMENT ON FUNCTION tally._topk_out(tally.topk) IS 'Output of tally.topk.';
+COMMENT ON FUNCTION tally._topk_recv(internal) IS 'Binary input of tally.topk.';
+COMMENT ON FUNCTION tally._topk_send(tally.topk) IS 'Binary output of tally.topk.';
+
+CREATE FUNCTION tally._topk_trans(state tally.topk, item text) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_trans';
+COMMENT ON FUNCTION tally._topk_trans(tally.topk, text) IS 'Transition of tally.topk(item).';
+
+CREATE FUNCTION tally._topk_trans(state tally.topk, item text, k int) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_trans';
+COMMENT ON FUNCTION tally._topk_trans(tally.topk, text, int) IS 'Transition of tally.topk(item, k).';
+
+CREATE FUNCTION tally._topk_trans(state tally.topk, item text, k int, weight bigint) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_trans';
+COMMENT ON FUNCTION tally._topk_trans(tally.topk, text, int, bigint) IS 'Transition of tally.topk(item, k, weight).';
+
+CREATE FUNCTION tally._topk_merge(state tally.topk, sketch tally.topk) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_merge';
+COMMENT ON FUNCTION tally._topk_merge(tally.topk, tally.topk) IS 'Combines partial states, and merges for tally.rollup.';
+
+CREATE AGGREGATE tally.topk(item text) (
+    SFUNC = tally._topk_trans, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge, SSPACE = 500, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tally.topk(text) IS 'Counts of the ten heaviest items, exact up to 160 distinct ones. NULLs are skipped.';
+
+CREATE AGGREGATE tally.topk(item text, k int) (
+    SFUNC = tally._topk_trans, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge, SSPACE = 500, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tally.topk(text, int) IS 'Counts of the k heaviest items (1 to 1000), exact up to 16 k distinct ones.';
+
+CREATE AGGREGATE tally.topk(item text, k int, weight bigint) (
+    SFUNC = tally._topk_trans, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge, SSPACE = 500, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tally.topk(text, int, bigint) IS 'Weights of the k heaviest items.';
+
+CREATE AGGREGATE tally.rollup(sketch tally.topk) (
+    SFUNC = tally._topk_merge, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge, SSPACE = 500, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tally.rollup(tally.topk) IS 'Merges counts of heavy items; the smaller k is kept.';
+
+CREATE FUNCTION tally.merge(a tally.topk, b tally.topk) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_merge';
+COMMENT ON FUNCTION tally.merge(tally.topk, tally.topk) IS 'Both as one; a NULL counts as empty.';
+
+CREATE FUNCTION tally.count(sketch tally.topk) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_count';
+COMMENT ON FUNCTION tally.count(tally.topk) IS 'Weight of all items seen.';
+
+CREATE FUNCTION tally.top(sketch tally.topk) RETURNS TABLE (item text, count bigint, error bigint)
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_top';
+COMMENT ON FUNCTION tally.top(tally.topk) IS 'The k heaviest items; the true count lies between count and count + error.';
+
+CREATE FUNCTION tally.top(sketch tally.topk, n int) RETURNS TABLE (item text, count bigint, error bigint)
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_top';
+COMMENT ON FUNCTION tally.top(tally.topk, int) IS 'The n heaviest items; the true count lies between count and count + error.';
+
+CREATE FUNCTION tally._topk_jsonb(sketch tally.topk) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_jsonb';
+COMMENT ON FUNCTION tally._topk_jsonb(tally.topk) IS 'Cast of heavy items to jsonb.';
+
+CREATE CAST (tally.topk AS jsonb) WITH FUNCTION tally._topk_jsonb(tally.topk);
+COMMENT ON CAST (tally.topk AS jsonb) IS 'The counts as JSON.';
+
+-- As with tally.hll: without these casts tally.topk(column of text) would be read as a cast of text.
+CREATE FUNCTION tally._topk_from_text(sketch text) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_from_text';
+COMMENT ON FUNCTION tally._topk_from_text(text) IS 'Explicit cast of a sketch''s text to tally.topk.';
+
+CREATE FUNCTION tally._topk_from_bpchar(sketch bpchar) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_from_text';
+COMMENT ON FUNCTION tally._topk_from_bpchar(bpchar) IS 'Explicit cast of a sketch''s text to tally.topk.';
+
+CREATE CAST (text AS tally.topk) WITH FUNCTION tally._topk_from_text(text);
+COMMENT ON CAST (text AS tally.topk) IS 'Reads heavy items from their text.';
+CREATE CAST (varchar AS tally.topk) WITH FUNCTION tally._topk_from_text(text);
+COMMENT ON CAST (varchar AS tally.topk) IS 'Reads heavy items from their text.';
+CREATE CAST (bpchar AS tally.topk) WITH FUNCTION tally._topk_from_bpchar(bpchar);
+COMMENT ON CAST (bpchar AS tally.topk) IS 'Reads heavy items from their text.';

@@ -1,0 +1,128 @@
+//! Owns the SQL-callable functions of `tally.topk`. Declared in `sql/s10_kernel/topk.sql`.
+
+use super::{DEFAULT_K, TopK};
+use crate::error::{SqlState, TallyError};
+use crate::pg::aggregate::same;
+use crate::pg::fmgr::Call;
+use crate::pg_fn;
+use pgrx::pg_sys::Datum;
+use serde_json::{Value, json};
+
+fn text(call: &Call) -> Result<String, TallyError> {
+    let t = TopK::decode(call.bytes(0))?;
+    Ok(json!({"k": t.k, "total": t.total, "error": t.error, "counts": t.counts}).to_string())
+}
+
+fn read(text: &str) -> Result<TopK, TallyError> {
+    let bad = || {
+        TallyError::new(
+            SqlState::InvalidTextRepresentation,
+            format!("invalid input for type tally.topk: {text:.80}"),
+        )
+        .detail(
+            "Expected {\"k\":10,\"total\":3,\"error\":0,\"counts\":{\"a\":2,\"b\":1}}, as tally.topk prints itself.",
+        )
+        .hint("SELECT tally.topk(v) FROM (VALUES ('a'), ('b')) AS t(v)")
+    };
+    let value: Value = serde_json::from_str(text).map_err(|_| bad())?;
+    let number = |name: &str| value.get(name).and_then(Value::as_u64).ok_or_else(bad);
+    let counts = value.get("counts").and_then(Value::as_object).ok_or_else(bad)?;
+    let counts = counts
+        .iter()
+        .map(|(item, count)| Ok((item.clone(), count.as_u64().ok_or_else(bad)?)));
+    let k = u16::try_from(number("k")?).map_err(|_| bad())?;
+    let counts = counts.collect::<Result<_, TallyError>>()?;
+    let topk = TopK {
+        k,
+        total: number("total")?,
+        error: number("error")?,
+        counts,
+    };
+    TopK::decode(&topk.encode()).map_err(|_| bad())
+}
+
+pg_fn! {
+    /// Transition: `(state, item)`, `(state, item, k)`, `(state, item, k, weight)`.
+    tally_topk_trans(call)? {
+        if call.is_null(1) || (call.nargs() > 3 && call.is_null(3)) {
+            return same(&call);
+        }
+        let mut state = if !call.is_null(0) {
+            TopK::decode(call.bytes(0))?
+        } else {
+            let k = if call.nargs() > 2 && !call.is_null(2) { call.i32(2) } else { i32::from(DEFAULT_K) };
+            let valid = u16::try_from(k).ok().filter(|k| (1..=1000).contains(k));
+            TopK::new(valid.ok_or_else(|| {
+                TallyError::new(SqlState::InvalidParameterValue, format!("k expected in 1 to 1000, got {k}"))
+                    .hint("SELECT tally.topk(item, 10) FROM …")
+            })?)
+        };
+        let weight = if call.nargs() > 3 { call.i64(3) } else { 1 };
+        let weight = u64::try_from(weight).map_err(|_| {
+            TallyError::new(
+                SqlState::InvalidParameterValue,
+                format!("weight expected to be 0 or more, got {weight}"),
+            )
+        })?;
+        state.push(call.str(1)?, weight);
+        Ok(call.return_bytes(&state.encode()))
+    }
+
+    /// Combine and rollup.
+    tally_topk_merge(call)? {
+        if call.is_null(1) {
+            return same(&call);
+        }
+        let mut state = TopK::decode(call.bytes(1))?;
+        if !call.is_null(0) {
+            let other = std::mem::replace(&mut state, TopK::decode(call.bytes(0))?);
+            state.merge(&other);
+        }
+        Ok(call.return_bytes(&state.encode()))
+    }
+
+    /// `top(topk, n)`: rows (item, count, error).
+    tally_topk_top(call)? {
+        let topk = TopK::decode(call.bytes(0))?;
+        let n = if call.nargs() > 1 { usize::try_from(call.i32(1)).unwrap_or(0) } else { usize::from(topk.k) };
+        let rows = topk.top(n).into_iter().map(|(item, count)| {
+            [Some(call.return_str(item)), Some(Datum::from(count as i64)), Some(Datum::from(topk.error as i64))]
+        });
+        Ok(call.return_rows(rows))
+    }
+
+    /// `count(topk)`: the weight of all items.
+    tally_topk_count(call)? {
+        Ok(call.return_i64(TopK::decode(call.bytes(0))?.total as i64))
+    }
+
+    /// `in(cstring)`.
+    tally_topk_in(call)? {
+        Ok(call.return_bytes(&read(call.cstring(0)?)?.encode()))
+    }
+
+    /// Explicit cast from text.
+    tally_topk_from_text(call)? {
+        Ok(call.return_bytes(&read(call.str(0)?)?.encode()))
+    }
+
+    /// `out(topk)`.
+    tally_topk_out(call)? {
+        Ok(call.return_cstring(&text(&call)?))
+    }
+
+    /// `recv(internal)`.
+    tally_topk_recv(call)? {
+        Ok(call.return_bytes(&TopK::decode(call.received())?.encode()))
+    }
+
+    /// `send(topk)`.
+    tally_topk_send(call)? {
+        Ok(call.return_bytes(&TopK::decode(call.bytes(0))?.encode()))
+    }
+
+    /// `jsonb(topk)`.
+    tally_topk_jsonb(call)? {
+        Ok(call.return_jsonb(&text(&call)?))
+    }
+}

@@ -36,15 +36,17 @@ END $$;
 COMMENT ON FUNCTION tally._window_bounds(jsonb, tally.rollups, timestamptz, timestamptz) IS 'The bounds of a window of history (see condition_windows) for the tested window [first, last).';
 
 CREATE FUNCTION tally._exact_source(t tally.thresholds, r tally.rollups, first timestamptz, last timestamptz) RETURNS regclass
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- Where nothing is dirty the stored rows are exact, and a query on the table is planned ten times faster than one on
     -- the live view (measured: 0.15 ms against 1.7 ms).
+    RETURN (
     SELECT CASE WHEN has_table_privilege(t.owner::oid, r.relation::oid, 'SELECT')
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket >= first AND d.bucket < last)
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = '-infinity')
                  AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since < last AND g.until > first)
-                THEN r.relation ELSE r.live_view END
-$$;
+                THEN r.relation ELSE r.live_view END);
+END $$;
 COMMENT ON FUNCTION tally._exact_source(tally.thresholds, tally.rollups, timestamptz, timestamptz) IS 'The rollup''s table where it is clean in a range and the threshold''s owner may read it, else its live view: exact either way.';
 
 CREATE FUNCTION tally._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz) RETURNS text

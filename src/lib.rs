@@ -6,8 +6,13 @@
 pub mod alert;
 pub mod capture;
 pub mod error;
+pub mod funnel;
+mod hex;
 pub mod pg;
+pub mod privacy;
+pub mod retention;
 mod schema;
 pub mod sketch;
+pub mod text;
 
 pgrx::pg_module_magic!(name, version);

@@ -21,6 +21,9 @@ macro_rules! sql_files {
 sql_files! {
     "../sql/s10_kernel/types.sql" as "kernel_types";
     "../sql/s10_kernel/tdigest.sql" as "kernel_tdigest";
+    "../sql/s10_kernel/small.sql" as "kernel_small";
+    "../sql/s10_kernel/funnel.sql" as "kernel_funnel";
+    "../sql/s10_kernel/sessions.sql" as "kernel_sessions";
     "../sql/s10_kernel/hll.sql" as "kernel_hll";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";

@@ -12,6 +12,7 @@ struct Element(Oid, i32, bool, u8);
 
 const FLOAT8: Element = Element(pg_sys::FLOAT8OID, 8, true, b'd');
 const INT8: Element = Element(pg_sys::INT8OID, 8, true, b'd');
+const TIMESTAMPTZ: Element = Element(pg_sys::TIMESTAMPTZOID, 8, true, b'd');
 const INT4: Element = Element(pg_sys::INT4OID, 4, true, b'i');
 const BOOL: Element = Element(pg_sys::BOOLOID, 1, true, b'c');
 const TEXT: Element = Element(pg_sys::TEXTOID, -1, false, b'i');
@@ -73,6 +74,27 @@ impl Call {
             .collect()
     }
 
+    /// Argument `i`, a bool[]: its true elements as bits, and how many elements it has. Read where it lies, without a
+    /// `pg_sys` call, for transition functions.
+    #[inline]
+    pub fn true_elements(&self, i: usize) -> Result<(u32, usize), TallyError> {
+        let array = Raw::read(self.bytes(i), pg_sys::BOOLOID)?;
+        let mut values = array.data.iter();
+        let mask = array.collect(|| values.next().is_some_and(|b| *b != 0));
+        Ok((mask, array.count))
+    }
+
+    /// Argument `i`, a text[]: the elements equal to `text` byte by byte as bits, and how many elements it has. Read
+    /// where it lies, as [`true_elements`](Self::true_elements).
+    #[inline]
+    pub fn equal_elements(&self, i: usize, text: Option<&[u8]>) -> Result<(u32, usize), TallyError> {
+        let array = Raw::read(self.bytes(i), pg_sys::TEXTOID)?;
+        let Some(text) = text else { return Ok((0, array.count)) };
+        let mut rest = array.data;
+        let mask = array.collect(|| next_text(&mut rest).is_some_and(|element| element == text));
+        Ok((mask, array.count))
+    }
+
     fn elements(&self, i: usize, element: Element) -> Result<Vec<Option<Datum>>, TallyError> {
         let Element(oid, len, by_val, align) = element;
         // SAFETY: the SQL declaration gives argument i this array type, and the element's type, length and alignment
@@ -111,6 +133,11 @@ impl Call {
         build(INT8, values.iter().map(|v| v.map(Datum::from)).collect())
     }
 
+    /// Answers a timestamptz[].
+    pub fn return_timestamptzs(&self, values: &[i64]) -> Datum {
+        build(TIMESTAMPTZ, values.iter().map(|&v| Some(Datum::from(v))).collect())
+    }
+
     /// Answers a text[], `None` for a NULL element.
     pub fn return_texts(&self, values: &[Option<&str>]) -> Datum {
         build(
@@ -121,6 +148,83 @@ impl Call {
                 .collect(),
         )
     }
+}
+
+/// An array where it lies (array.h): element count, bitmap of the elements that are not NULL, and their bytes.
+struct Raw<'a> {
+    count: usize,
+    present: Option<&'a [u8]>,
+    data: &'a [u8],
+}
+
+impl<'a> Raw<'a> {
+    #[inline]
+    fn read(payload: &'a [u8], oid: Oid) -> Result<Self, TallyError> {
+        let word = |at: usize| {
+            payload
+                .get(4 * at..4 * at + 4)
+                .and_then(|b| b.try_into().ok())
+                .map(i32::from_le_bytes)
+        };
+        let parts = || {
+            let (ndim, offset, elemtype) = (word(0)? as usize, word(1)? as usize, word(2)? as u32);
+            if elemtype != oid.to_u32() || ndim > 6 {
+                return None;
+            }
+            if ndim == 0 {
+                return Some(Raw {
+                    count: 0,
+                    present: None,
+                    data: &[],
+                });
+            }
+            let count = (0..ndim).map(|d| word(3 + d).map_or(0, |len| len as usize)).product();
+            // Offsets count from the varlena header, which is not part of the payload.
+            let bitmap = 12 + 8 * ndim;
+            let (present, data) = match offset {
+                0 => (None, (bitmap + 4).next_multiple_of(8) - 4),
+                _ => (Some(payload.get(bitmap..)?), offset - 4),
+            };
+            Some(Raw {
+                count,
+                present,
+                data: payload.get(data..)?,
+            })
+        };
+        parts().ok_or_else(|| TallyError::new(SqlState::DataCorrupted, "array expected, got other bytes"))
+    }
+
+    /// Bits of the elements for which `next`, called once per element that is not NULL, says true; the first 32 only.
+    #[inline]
+    fn collect(&self, mut next: impl FnMut() -> bool) -> u32 {
+        let mut mask = 0;
+        for i in 0..self.count.min(32) {
+            let here = self
+                .present
+                .is_none_or(|bits| bits.get(i / 8).is_some_and(|b| b >> (i % 8) & 1 == 1));
+            if here && next() {
+                mask |= 1 << i;
+            }
+        }
+        mask
+    }
+}
+
+/// The next text of an array's data. PostgreSQL gives array elements 4-byte headers, padded to multiples of 4; short
+/// headers, which no array of its own has, are read too.
+#[inline]
+fn next_text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let first = *rest.first()?;
+    if first & 1 == 1 {
+        let len = usize::from(first >> 1);
+        let text = rest.get(1..len)?;
+        *rest = &rest[len..];
+        return Some(text);
+    }
+    let len = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize >> 2;
+    let text = rest.get(4..len)?;
+    *rest = rest.get(len.next_multiple_of(4)..).unwrap_or(&[]);
+    Some(text)
 }
 
 fn build(element: Element, values: Vec<Option<Datum>>) -> Datum {

@@ -153,6 +153,13 @@ impl Call {
         str_of(unsafe { std::ffi::CStr::from_ptr(self.datum(i).cast_mut_ptr()) }.to_bytes())
     }
 
+    /// Argument `i`, an interval.
+    #[inline(always)]
+    pub fn interval(&self, i: usize) -> pg_sys::Interval {
+        // SAFETY: the SQL declaration gives argument i type interval, passed by reference.
+        unsafe { self.datum(i).cast_mut_ptr::<pg_sys::Interval>().read() }
+    }
+
     /// What is left in argument 0 of a type's receive function (a StringInfo), taken whole.
     pub fn received(&self) -> &[u8] {
         // SAFETY: the SQL declaration gives argument 0 type internal, which for a receive function is a StringInfo whose
@@ -280,6 +287,16 @@ impl Call {
         unsafe {
             let ptr = pg_sys::palloc(bytes.len()).cast::<u8>();
             ptr.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            Datum::from(ptr)
+        }
+    }
+
+    /// Answers a uuid.
+    pub fn return_uuid(&self, v: &[u8; 16]) -> Datum {
+        // SAFETY: palloc gives 16 writable bytes, disjoint from the array.
+        unsafe {
+            let ptr = pg_sys::palloc(16).cast::<u8>();
+            ptr.copy_from_nonoverlapping(v.as_ptr(), 16);
             Datum::from(ptr)
         }
     }

@@ -9,3 +9,4 @@ pub mod json;
 pub mod report;
 pub mod run_as;
 pub mod varlena;
+pub mod window;

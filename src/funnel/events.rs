@@ -1,0 +1,370 @@
+//! Owns `funnel_events`: the packed events of one actor with the funnel they are for; the state of the aggregates.
+//!
+//! 64-bit words, little-endian, whose first half word is the varlena header:
+//!
+//! | word | what |
+//! |---|---|
+//! | 0 | high half: number of events |
+//! | 1 | window, microseconds |
+//! | 2 | bytes: version, modes, conditions, exclusions, 1 if wide |
+//! | 3… | one word per exclusion: bytes from, to, 1 if remove |
+//! | then | events, in the order they came |
+//!
+//! A narrow event is one word, time × 256 + mask: it holds 8 conditions and the years 859 to 3141, and sorts as a
+//! number by (time, mask). A wide event is two words, time and mask. A state turns wide when an event needs it.
+
+use super::spec::{Action, Exclusion, Funnel, Mode};
+use super::{Event, MAX_CONDITIONS};
+use crate::error::{SqlState, TallyError};
+
+const VERSION: u8 = 1;
+const COUNT_SHIFT: u32 = 32;
+const HEADER_WORDS: usize = 3;
+/// Conditions that a narrow event holds.
+const NARROW_CONDITIONS: usize = 8;
+/// Events that a new state has room for.
+const FIRST_EVENTS: usize = 4;
+/// Most exclusions of a funnel: their words must fit before the events of any state.
+const MAX_EXCLUSIONS: usize = MAX_CONDITIONS - 1;
+
+/// The state is full: it needs as many words.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Grow(pub usize);
+
+/// The header's bytes of word 2.
+#[derive(Clone, Copy)]
+struct Facts {
+    conditions: usize,
+    exclusions: usize,
+    wide: bool,
+    mode: Mode,
+}
+
+fn facts(words: &[u64]) -> Facts {
+    let [_, mode, conditions, exclusions, wide, ..] = words[2].to_le_bytes();
+    Facts {
+        conditions: conditions.into(),
+        exclusions: exclusions.into(),
+        wide: wide == 1,
+        mode: Mode(mode),
+    }
+}
+
+impl Facts {
+    fn first(self) -> usize {
+        HEADER_WORDS + self.exclusions
+    }
+    fn stride(self) -> usize {
+        1 + usize::from(self.wide)
+    }
+}
+
+fn count(words: &[u64]) -> usize {
+    (words[0] >> COUNT_SHIFT) as usize
+}
+
+fn set_count(words: &mut [u64], count: usize) {
+    words[0] = words[0] & 0xffff_ffff | (count as u64) << COUNT_SHIFT;
+}
+
+/// Words of a new state.
+pub fn first_words(funnel: &Funnel) -> usize {
+    let wide = funnel.conditions() > NARROW_CONDITIONS;
+    HEADER_WORDS + funnel.exclusions.len() + FIRST_EVENTS * (1 + usize::from(wide))
+}
+
+/// Writes the funnel into the words of a new state.
+pub fn init(words: &mut [u64], funnel: &Funnel) {
+    let conditions = funnel.conditions();
+    let wide = conditions > NARROW_CONDITIONS;
+    words[1] = funnel.window as u64;
+    words[2] = u64::from_le_bytes([
+        VERSION,
+        funnel.mode.0,
+        conditions as u8,
+        funnel.exclusions.len() as u8,
+        wide.into(),
+        0,
+        0,
+        0,
+    ]);
+    for (word, e) in words[HEADER_WORDS..].iter_mut().zip(&funnel.exclusions) {
+        let remove = u8::from(e.action == Action::Remove);
+        *word = u64::from_le_bytes([e.from, e.to, remove, 0, 0, 0, 0, 0]);
+    }
+}
+
+/// Number of conditions that each event is given with.
+#[inline]
+pub fn conditions(words: &[u64]) -> usize {
+    facts(words).conditions
+}
+
+/// Whether an event that meets no condition is to be kept.
+#[inline]
+pub fn needs_foreign(words: &[u64]) -> bool {
+    facts(words).mode.needs_foreign()
+}
+
+/// Whether the event fits a narrow word.
+fn is_narrow(event: Event) -> bool {
+    event.mask < 256 && event.time << 8 >> 8 == event.time
+}
+
+fn narrow(event: Event) -> u64 {
+    (event.time << 8) as u64 | u64::from(event.mask)
+}
+
+fn widened(word: u64) -> Event {
+    Event {
+        time: word as i64 >> 8,
+        mask: word as u32 & 0xff,
+    }
+}
+
+/// Adds an event; changes nothing when the state is too small.
+#[inline]
+pub fn push(words: &mut [u64], event: Event) -> Result<(), Grow> {
+    let facts = facts(words);
+    let count = count(words);
+    if !facts.wide && !is_narrow(event) {
+        return widen(words, event);
+    }
+    let at = facts.first() + count * facts.stride();
+    let Some(slot) = words.get_mut(at..at + facts.stride()) else {
+        return Err(Grow(facts.first() + (2 * count).max(FIRST_EVENTS) * facts.stride()));
+    };
+    if facts.wide {
+        slot[0] = event.time as u64;
+        slot[1] = event.mask.into();
+    } else {
+        slot[0] = narrow(event);
+    }
+    set_count(words, count + 1);
+    Ok(())
+}
+
+/// Makes a narrow state wide, then adds the event.
+#[cold]
+fn widen(words: &mut [u64], event: Event) -> Result<(), Grow> {
+    let (first, count) = (facts(words).first(), count(words));
+    let needed = first + 2 * (count + 1);
+    if words.len() < needed {
+        return Err(Grow(needed));
+    }
+    // From the end, so that no event is written over before it is read.
+    for i in (0..count).rev() {
+        let event = widened(words[first + i]);
+        words[first + 2 * i] = event.time as u64;
+        words[first + 2 * i + 1] = event.mask.into();
+    }
+    let mut bytes = words[2].to_le_bytes();
+    bytes[4] = 1;
+    words[2] = u64::from_le_bytes(bytes);
+    push(words, event)
+}
+
+/// Adds the events of another state. Changes nothing when the state is too small.
+pub fn merge(words: &mut [u64], other: &[u64]) -> Result<Result<(), Grow>, TallyError> {
+    let same = |mask: u64| (words[2] ^ other[2]) & mask == 0;
+    // Everything of word 2 but whether it is wide.
+    if words[1] != other[1]
+        || !same(0xffff_ff00_ffff_ffff)
+        || words[HEADER_WORDS..facts(words).first()] != other[HEADER_WORDS..facts(other).first()]
+    {
+        return Err(TallyError::new(
+            SqlState::InvalidParameterValue,
+            "expected the events of one funnel, got two with other windows, steps or options",
+        )
+        .hint("GROUP BY what the window, the steps or the options depend on."));
+    }
+    let (mine, theirs) = (facts(words), facts(other));
+    let total = count(words) + count(other);
+    let wide = mine.wide || theirs.wide;
+    let needed = mine.first() + total * (1 + usize::from(wide));
+    if words.len() < needed {
+        return Ok(Err(Grow(needed)));
+    }
+    if mine.wide == theirs.wide {
+        let at = mine.first() + count(words) * mine.stride();
+        let len = count(other) * mine.stride();
+        words[at..at + len].copy_from_slice(&other[theirs.first()..theirs.first() + len]);
+        set_count(words, total);
+        return Ok(Ok(()));
+    }
+    for event in events(other) {
+        if let Err(grow) = push(words, event) {
+            return Ok(Err(grow));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// The events, as they came.
+fn events(words: &[u64]) -> impl Iterator<Item = Event> {
+    let facts = facts(words);
+    let body = &words[facts.first()..facts.first() + count(words) * facts.stride()];
+    body.chunks_exact(facts.stride()).map(move |w| match w {
+        [time, mask] => Event {
+            time: *time as i64,
+            mask: *mask as u32,
+        },
+        _ => widened(w[0]),
+    })
+}
+
+/// The events sorted by (time, mask).
+pub fn sorted(words: &[u64]) -> Vec<Event> {
+    let mut events: Vec<Event> = events(words).collect();
+    if !events.is_sorted() {
+        events.sort_unstable();
+    }
+    events
+}
+
+/// The funnel that the state is for.
+pub fn funnel(words: &[u64]) -> Funnel {
+    let facts = facts(words);
+    let exclusions = words[HEADER_WORDS..facts.first()]
+        .iter()
+        .map(|word| {
+            let [from, to, remove, ..] = word.to_le_bytes();
+            Exclusion {
+                from,
+                to,
+                action: if remove == 1 { Action::Remove } else { Action::DropOff },
+            }
+        })
+        .collect();
+    Funnel {
+        window: words[1] as i64,
+        steps: facts.conditions - facts.exclusions,
+        mode: facts.mode,
+        exclusions,
+    }
+}
+
+/// Words of a payload (what follows the varlena header), checked; none of what is checked here can panic later.
+pub fn from_payload(payload: &[u8]) -> Result<Vec<u64>, TallyError> {
+    let corrupt = |expected: &str| {
+        TallyError::new(
+            SqlState::DataCorrupted,
+            format!("funnel_events expected {expected}, got {} bytes", payload.len()),
+        )
+        .detail("The stored bytes were not written by this version of pg_tally, or were changed since.")
+    };
+    if payload.len() % 8 != 4 || payload.len() < HEADER_WORDS * 8 - 4 {
+        return Err(corrupt("a header and whole words"));
+    }
+    let mut bytes = vec![0; 4];
+    bytes.extend_from_slice(payload);
+    let words: Vec<u64> = bytes
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|w| u64::from_le_bytes(*w))
+        .collect();
+    let [version, _, _, _, wide, ..] = words[2].to_le_bytes();
+    let facts = facts(&words);
+    if version != VERSION || wide > 1 || !(1..=MAX_CONDITIONS).contains(&facts.conditions) {
+        return Err(corrupt("version 1 and 1 to 32 conditions"));
+    }
+    if facts.exclusions > MAX_EXCLUSIONS || facts.exclusions >= facts.conditions {
+        return Err(corrupt("fewer exclusions than conditions"));
+    }
+    if facts.conditions > NARROW_CONDITIONS && !facts.wide {
+        return Err(corrupt("wide events for more than 8 conditions"));
+    }
+    if words.len() < facts.first() + count(&words) * facts.stride() {
+        return Err(corrupt("as many events as it counts"));
+    }
+    let steps = facts.conditions - facts.exclusions;
+    let bad = |e: &Exclusion| e.from == 0 || e.from >= e.to || usize::from(e.to) > steps;
+    let funnel = funnel(&words);
+    if funnel.exclusions.iter().any(bad) || funnel.window < 0 {
+        return Err(corrupt("exclusions between its steps and a window of 0 or more"));
+    }
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(funnel: &Funnel, events: &[Event]) -> Vec<u64> {
+        let mut words = vec![0; first_words(funnel)];
+        init(&mut words, funnel);
+        for event in events {
+            while let Err(Grow(needed)) = push(&mut words, *event) {
+                assert!(needed > words.len());
+                words.resize(needed, 0);
+            }
+        }
+        words
+    }
+
+    fn payload(words: &[u64]) -> Vec<u8> {
+        words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect()
+    }
+
+    #[test]
+    fn narrow_and_wide_events_come_back() {
+        let funnel = Funnel::new(5, 3, "increase, exclude 1-2 remove").unwrap();
+        for times in [[3, -7, 1 << 50, 3, 0, 9], [3, -7, i64::MAX, i64::MIN, 0, 9]] {
+            let events: Vec<Event> = times.iter().map(|t| Event { time: *t, mask: 3 }).collect();
+            let words = state(&funnel, &events);
+            let mut expected = events.clone();
+            expected.sort();
+            assert_eq!(sorted(&words), expected);
+            assert_eq!(super::funnel(&words), funnel);
+            assert_eq!(sorted(&from_payload(&payload(&words)).unwrap()), expected);
+            let mut both = words.clone();
+            let half = state(&funnel, &events[..2]);
+            while let Err(Grow(needed)) = merge(&mut both, &half).unwrap() {
+                both.resize(needed, 0);
+            }
+            expected.extend(&events[..2]);
+            expected.sort();
+            assert_eq!(sorted(&both), expected);
+            let mut other = half;
+            while let Err(Grow(needed)) = merge(&mut other, &words).unwrap() {
+                other.resize(needed, 0);
+            }
+            assert_eq!(sorted(&other), expected);
+        }
+    }
+
+    #[test]
+    fn other_funnels_do_not_merge() {
+        let a = state(&Funnel::new(5, 3, "").unwrap(), &[]);
+        for other in [
+            Funnel::new(6, 3, ""),
+            Funnel::new(5, 2, ""),
+            Funnel::new(5, 3, "strict"),
+        ] {
+            assert!(merge(&mut a.clone(), &state(&other.unwrap(), &[])).is_err());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            if let Ok(words) = from_payload(&bytes) {
+                super::super::path(&super::funnel(&words), &sorted(&words));
+            }
+        }
+
+        #[test]
+        fn no_changed_state_panics(at in 0usize..68, value: u8) {
+            let funnel = Funnel::new(5, 5, "exclude 1-2, exclude 2-3 remove").unwrap();
+            let events: Vec<Event> = (0..4).map(|i| Event { time: i, mask: 1 << (i % 2) }).collect();
+            let mut bytes = payload(&state(&funnel, &events));
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = value;
+            }
+            if let Ok(words) = from_payload(&bytes) {
+                super::super::path(&super::funnel(&words), &sorted(&words));
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo demo-stop demo-git psql bench bench-sketch bench-funnel clean
+.PHONY: help setup build test fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -11,6 +11,9 @@ help: ## what one can do here
 
 test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust for some
 	@scripts/test.sh $(TESTS)
+
+fuzz: ## the property tests with many more cases; CASES=20000
+	@scripts/fuzz.sh
 
 demo: ## the whole arrow on a private PostgreSQL; EVENTS=1000000 PACK=awf TCP_PORT=5433
 	@scripts/demo.sh

@@ -29,6 +29,7 @@ sql_files! {
     "../sql/s10_kernel/retention.sql" as "kernel_retention";
     "../sql/s10_kernel/next_events.sql" as "kernel_next_events";
     "../sql/s10_kernel/suppress.sql" as "kernel_suppress";
+    "../sql/s10_kernel/stats.sql" as "kernel_stats";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
@@ -51,6 +52,8 @@ sql_files! {
     "../sql/s50_metric/define.sql" as "metric_define";
     "../sql/s50_metric/merge.sql" as "metric_merge";
     "../sql/s50_metric/read.sql" as "metric_read";
+    "../sql/s50_metric/probe_tables.sql" as "metric_probe_tables";
+    "../sql/s50_metric/probe.sql" as "metric_probe";
     "../sql/s60_alert/threshold_tables.sql" as "alert_threshold_tables";
     "../sql/s60_alert/incident_tables.sql" as "alert_incident_tables";
     "../sql/s60_alert/define.sql" as "alert_define";
@@ -65,6 +68,7 @@ sql_files! {
     "../sql/s60_alert/evaluate.sql" as "alert_evaluate";
     "../sql/s60_alert/handle.sql" as "alert_handle";
     "../sql/s60_alert/replay.sql" as "alert_replay";
+    "../sql/s60_alert/slo.sql" as "alert_slo";
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s80_report/status.sql" as "report_status";
     "../sql/s60_alert/health.sql" as "alert_health";

@@ -10,6 +10,9 @@
 . scripts/lib/tap.sh
 
 # fsync matters when the machine dies, not when processes do.
+# What an earlier run, cut short, may have left.
+use_server crash
+remove_server
 run_server crash "${PROFILE:-release}" crash "fsync = off" "shared_buffers = 128MB" "max_connections = 20" \
     "log_min_messages = warning" "autovacuum_naptime = 1s"
 trap remove_server EXIT

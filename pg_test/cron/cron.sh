@@ -9,6 +9,9 @@
 # shellcheck source=scripts/lib/tap.sh
 . scripts/lib/tap.sh
 
+# What an earlier run, cut short, may have left.
+use_server cron
+remove_server
 run_server cron "${PROFILE:-release}" cron "fsync = off" "shared_buffers = 64MB" "max_connections = 30" "log_min_messages = warning"
 trap remove_server EXIT
 sql() { PGOPTIONS='-c client_min_messages=warning' server_psql -d cron -Atq -v ON_ERROR_STOP=1 "$@"; }

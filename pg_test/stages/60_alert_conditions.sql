@@ -58,6 +58,13 @@ SELECT is(told('slo', '2026-07-01 11:05Z'), 'no_data', 'no traffic is no data, n
 SELECT tally.create_threshold('slo', 'bad_share', 'burn rate 99% over 30 days min 100 bad');
 SELECT is(told('slo', '2026-06-01 11:00Z'), 'ok 20.0000', 'too few bad events');
 
+-- 30 days up to 11:05Z: 40 bad of 300 is 13.33 %, 13.3 times the budget of 1 %; the last hour, from 10:05Z: 20 of 200.
+SELECT results_eq($$SELECT labels, period, round(bad_share::numeric, 4), observations, round(budget::numeric, 4), round(consumed::numeric, 4), round(remaining::numeric, 4), round(burn_rate::numeric, 4)
+    FROM tally.error_budget('slo', '2026-06-01 11:05Z')$$, $$VALUES ('{}'::jsonb, interval '720:00', 0.1333, 300::float8, 0.01, 13.3333, -12.3333, 10::numeric)$$, 'the error budget');
+SELECT tally.create_threshold('slo per host', 'bad_share', 'burn rate 99%', per => '{host}');
+SELECT results_eq($$SELECT labels, round(consumed::numeric, 4) FROM tally.error_budget('slo per host', '2026-06-01 11:05Z')$$, $$VALUES ('{"host": "a"}'::jsonb, 13.3333)$$, 'per host');
+SELECT throws_ok($$SELECT * FROM tally.error_budget('silence')$$, '42809', NULL, 'no objective, no budget');
+
 -- Windows and scope.
 SELECT load('2026-08-01 10:00Z', 10, 'a', 10), load('2026-08-01 10:05Z', 30, 'a', 0), load('2026-08-01 10:00Z', 100, 'b', 100);
 SELECT tally.create_threshold('over', 'bad_share', '> 0.2', over => '10 minutes', "where" => '{"host": "a"}');

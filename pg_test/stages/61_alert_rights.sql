@@ -8,6 +8,7 @@ CREATE ROLE tally_bob;
 GRANT USAGE ON SCHEMA app TO tally_ann, tally_bob;
 CREATE TABLE secrets (value float8);
 INSERT INTO secrets VALUES (42);
+GRANT SELECT ON secrets TO tally_ann;
 CREATE TABLE hers (value float8);
 INSERT INTO hers VALUES (20);
 ALTER TABLE hers OWNER TO tally_ann;
@@ -17,6 +18,7 @@ SELECT tally.create_threshold('hers', query => 'SELECT value FROM app.hers', con
 SELECT tally.create_threshold('greedy', query => 'SELECT value FROM app.secrets', condition => '> 10');
 SELECT tally.create_threshold('sly', query => 'SELECT count(*) AS value FROM tally.incidents', condition => '> 10');
 SELECT tally.create_threshold('bold', query => 'SELECT 1 AS value FROM set_config(''role'', ''postgres'', false)', condition => '> 10');
+SELECT throws_ok($$SELECT tally.create_threshold('x', query => 'SELECT length(rolpassword) AS value FROM pg_authid', condition => '> 10')$$, '42501', NULL, 'what she may not read she cannot watch');
 SELECT throws_ok('SELECT * FROM tally.evaluate(now())', '42501', NULL, 'evaluation is not for everyone');
 SELECT throws_ok('SELECT tally.deliver()', '42501', NULL, 'nor is delivery');
 SELECT throws_ok($$SELECT * FROM tally.run_as('postgres', '', 'SELECT 1')$$, '42501', NULL, 'nor running as somebody else');
@@ -27,6 +29,7 @@ SELECT throws_ok($$INSERT INTO tally.incident_events (incident_id, at, event, au
 SELECT throws_ok($$SELECT url FROM tally.channels$$, '42501', NULL, 'the address of a channel is shown to nobody');
 SELECT throws_ok($$SELECT secret FROM tally.channels$$, '42501', NULL, 'nor its secret');
 RESET ROLE;
+REVOKE SELECT ON secrets FROM tally_ann;
 
 SELECT results_eq($$SELECT threshold, series, left(error, 5) FROM tally.evaluate('2026-03-01 12:00Z') ORDER BY threshold$$,
     $$VALUES ('bold', 0, '42501'), ('greedy', 0, '42501'), ('hers', 1, NULL), ('sly', 1, NULL)$$, 'each runs with its maker''s rights');

@@ -60,7 +60,7 @@ CREATE AGGREGATE tally.tdigest(value float8, compression int) (
     SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
-COMMENT ON AGGREGATE tally.tdigest(float8, int) IS 'Sketch of the values with a greatest number of centroids (20 to 5000; 160 unless given). The compression of a group is that of its first row.';
+COMMENT ON AGGREGATE tally.tdigest(float8, int) IS 'Sketch of the values with a greatest number of centroids (20 to 5000; 180 unless given). The compression of a group is that of its first row.';
 
 CREATE AGGREGATE tally.tdigest(value float8, weight bigint, compression int) (
     SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,

@@ -35,11 +35,13 @@ DECLARE
     t       tally.thresholds;
     old     tally.thresholds;
     m       tally.metrics;
+    probe   int;
     changes text;
 BEGIN
-    IF metric IS NOT NULL THEN m := tally._metric(metric); END IF;
+    SELECT p.id INTO probe FROM tally.probes p WHERE p.name = metric;
+    IF metric IS NOT NULL AND probe IS NULL THEN m := tally._metric(metric); END IF;
     t := jsonb_populate_record(NULL::tally.thresholds, jsonb_build_object(
-        'name', name, 'search_path', search_path, 'metric_id', m.id, 'query', query, 'condition', condition, 'recovery_condition', recovery_condition,
+        'name', name, 'search_path', search_path, 'metric_id', m.id, 'probe_id', probe, 'query', query, 'condition', condition, 'recovery_condition', recovery_condition,
         'for_', "for", 'keep_firing_for', keep_firing_for, 'per', to_jsonb(per), 'filter', "where", 'over', over, 'min_samples', min_samples,
         'no_data', no_data, 'on_error', on_error, 'partial_ok', partial_ok, 'every', every, 'severity', severity, 'responsible', owner,
         'runbook', runbook, 'response_target', response_target, 'suggested_actions', suggested_actions, 'area', area, 'impact', impact,
@@ -66,10 +68,10 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('threshold %L is defined just so already; nothing changed', name);
         RETURN name;
     END IF;
-    UPDATE tally.thresholds x SET (search_path, metric_id, query, condition, recovery_condition, for_, keep_firing_for, per, filter, over, min_samples, no_data,
+    UPDATE tally.thresholds x SET (search_path, metric_id, probe_id, query, condition, recovery_condition, for_, keep_firing_for, per, filter, over, min_samples, no_data,
             on_error, partial_ok, every, severity, responsible, runbook, response_target, suggested_actions, area, impact, auto_resolve, reopen_within,
             enabled, description, rule, windows, updated_at)
-         = (t.search_path, t.metric_id, t.query, t.condition, t.recovery_condition, t.for_, t.keep_firing_for, t.per, t.filter, t.over, t.min_samples, t.no_data,
+         = (t.search_path, t.metric_id, t.probe_id, t.query, t.condition, t.recovery_condition, t.for_, t.keep_firing_for, t.per, t.filter, t.over, t.min_samples, t.no_data,
             t.on_error, t.partial_ok, t.every, t.severity, t.responsible, t.runbook, t.response_target, t.suggested_actions, t.area, t.impact, t.auto_resolve, t.reopen_within,
             t.enabled, t.description, t.rule, t.windows, t.updated_at)
      WHERE x.id = old.id;
@@ -83,7 +85,7 @@ EXCEPTION WHEN unique_violation THEN
         HINT = format('SELECT tally.create_threshold(%L, …);', name || ' (' || current_user || ')');
 END $$;
 COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text, interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS
-'Defines a threshold: what to watch (metric, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it replaces the definition, says what changed, and keeps alert states.';
+'Defines a threshold: what to watch (metric or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it replaces the definition, says what changed, and keeps alert states.';
 
 CREATE FUNCTION tally._refuse(condition_name text, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -93,15 +95,15 @@ END $$;
 COMMENT ON FUNCTION tally._refuse(text, text, text, text) IS 'Raises an error in four parts.';
 
 CREATE FUNCTION tally._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r        tally.rollups;
-    again    text := format('SELECT tally.create_threshold(%L, %s, %L', t.name, COALESCE(quote_literal(m.name), format('query => %L', t.query)), t.condition);
+    again    text := format('SELECT tally.create_threshold(%L, %s, %L', t.name, COALESCE(quote_literal(m.name), quote_literal((SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id)), format('query => %L', t.query)), t.condition);
     needs    text;
     problem  text;
     recovery jsonb;
 BEGIN
-    IF num_nonnulls(t.metric_id, t.query) <> 1 OR t.name IS NULL OR t.condition IS NULL THEN
+    IF num_nonnulls(t.metric_id, t.probe_id, t.query) <> 1 OR t.name IS NULL OR t.condition IS NULL THEN
         PERFORM tally._refuse('invalid_parameter_value', format('threshold %L needs a name, a condition, and either a metric or a query', t.name),
             format('Got metric %s, query %s, condition %s.', COALESCE(quote_literal(m.name), 'NULL'), COALESCE(quote_literal(t.query), 'NULL'), COALESCE(quote_literal(t.condition), 'NULL')),
             format('SELECT tally.create_threshold(%L, metric => ''p95_latency_ms'', condition => ''> 2500'');', COALESCE(t.name, 'slow turns')));
@@ -157,8 +159,11 @@ BEGIN
                 'A threshold is evaluated with the rights of the role that made it.', format('GRANT SELECT ON %s TO %I;', r.live_view, current_user));
         END IF;
     ELSIF t.windows <> '[]' OR t.filter <> '{}' OR t.per <> '{}' OR t.over IS NOT NULL THEN
-        PERFORM tally._refuse('feature_not_supported', format('threshold %L watches a query, which takes a comparison only, and no per, where or over', t.name),
-            'The columns of the query other than value and samples are its labels; history is what rollups have.', format('SELECT tally.create_threshold(%L, query => %L, condition => ''> 120'');', t.name, t.query));
+        PERFORM tally._refuse('feature_not_supported', format('threshold %L watches a query or probe, which takes a comparison only, and no per, where or over', t.name),
+            'The columns of the query other than value and samples are its labels; history is what rollups have.', format('SELECT tally.create_threshold(%L, query => %L, condition => ''> 120'');', t.name, COALESCE(t.query, '…')));
+    END IF;
+    IF t.query IS NOT NULL THEN
+        PERFORM tally._check_query(t.query, t.search_path, format('threshold %L', t.name));
     END IF;
     RETURN t;
 END $$;

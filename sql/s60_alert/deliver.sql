@@ -61,20 +61,22 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n        tally.notifications;
     c        tally.channels;
-    reply    record;
+    code     int;
+    late     boolean;
+    problem  text;
     request  bigint;
     answered int;
 BEGIN
     sent := 0; failed := 0; posted := 0;
     IF to_regclass('net._http_response') IS NOT NULL THEN
         FOR n IN SELECT x.* FROM tally.notifications x WHERE x.status = 'leased' AND x.request_id IS NOT NULL ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
-            EXECUTE format('SELECT status_code, timed_out, error_msg FROM %s WHERE id = $1', to_regclass('net._http_response')) INTO reply USING n.request_id;
+            EXECUTE format('SELECT status_code, timed_out, error_msg FROM %s WHERE id = $1', to_regclass('net._http_response')) INTO code, late, problem USING n.request_id;
             GET DIAGNOSTICS answered = ROW_COUNT;
-            IF reply.status_code BETWEEN 200 AND 299 THEN
+            IF code BETWEEN 200 AND 299 THEN
                 PERFORM tally._settle(n.id, true, NULL, as_of);
                 sent := sent + 1;
             ELSIF answered > 0 THEN
-                PERFORM tally._settle(n.id, false, COALESCE(reply.error_msg, CASE WHEN reply.timed_out THEN 'timed out' END, 'the receiver answered ' || reply.status_code, 'no answer'), as_of);
+                PERFORM tally._settle(n.id, false, COALESCE(problem, CASE WHEN late THEN 'timed out' END, 'the receiver answered ' || code, 'no answer'), as_of);
                 failed := failed + 1;
             END IF;
         END LOOP;

@@ -24,6 +24,7 @@ BEGIN
         RAISE NOTICE USING MESSAGE = 'another session is evaluating; nothing to do here';
         RETURN;
     END IF;
+    PERFORM tally.sample_probes(as_of);
     FOR t IN SELECT x.* FROM tally.thresholds x WHERE x.enabled AND (threshold IS NULL OR x.name = threshold) ORDER BY x.id LOOP
         tick := date_bin(t.every, as_of, timestamptz '2000-01-01 00:00:00+00');
         CONTINUE WHEN NOT tally._tick_due(t.id, tick, as_of);
@@ -112,18 +113,23 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = for
 #variable_conflict use_variable
 DECLARE
     change record;
-    twice  jsonb;
+    wrong  jsonb;
     found_ jsonb := '[]';
 BEGIN
     opened := 0;
     recovered := 0;
     IF NOT failed THEN
         SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample)), '[]') INTO found_ FROM tally._samples(t, tick) s;
-        SELECT f -> 'labels' INTO twice FROM jsonb_array_elements(found_) f GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
-        IF twice IS NOT NULL THEN
-            PERFORM tally._refuse('unique_violation', format('threshold %L yields the label set %s twice', t.name, twice),
+        SELECT f -> 'labels' INTO wrong FROM jsonb_array_elements(found_) f GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
+        IF wrong IS NOT NULL THEN
+            PERFORM tally._refuse('unique_violation', format('threshold %L yields the label set %s twice', t.name, wrong),
                 'Labels tell alerts apart, so each label set has one value.', 'Aggregate in the query, or select the column that tells the rows apart.');
         END IF;
+    END IF;
+    SELECT f -> 'labels' INTO wrong FROM jsonb_array_elements(found_) f WHERE octet_length(f ->> 'labels') > 2000 LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        PERFORM tally._refuse('program_limit_exceeded', format('threshold %L yields a label set of %s bytes, expected 2000 at most', t.name, octet_length(wrong::text)),
+            'Labels identify an alert; what only describes it is no label. It begins with ' || left(wrong::text, 80), 'Leave the long column out of the query, or select left(column, 60).');
     END IF;
     FOR change IN
         WITH samples AS (

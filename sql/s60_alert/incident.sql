@@ -87,7 +87,7 @@ COMMENT ON FUNCTION tally._fire(tally.thresholds, text, jsonb, jsonb, jsonb, tim
 
 CREATE FUNCTION tally._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT concat_ws(' ', COALESCE(m.name, t.name), CASE WHEN value IS NOT NULL THEN 'is ' || tally._number(value) END, m.unit, format('(%s)', t.condition),
+    SELECT concat_ws(' ', COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name), CASE WHEN value IS NOT NULL THEN 'is ' || tally._number(value) END, m.unit, format('(%s)', t.condition),
                      'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l))
 $$;
 COMMENT ON FUNCTION tally._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS 'The impact line of an incident whose threshold has none of its own.';

@@ -81,12 +81,16 @@ DECLARE
     r     tally.rollups;
     bound record;
 BEGIN
-    IF t.metric_id IS NULL THEN
+    IF t.probe_id IS NOT NULL THEN
+        -- What the probe saw last, unless that is older than the tick before the last.
         RETURN QUERY
-        SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'),
-               jsonb_build_object('value', x -> 'value', 'samples', x -> 'samples')
-          FROM tally.run_as(t.owner, t.search_path, format('SELECT * FROM (%s) tally_query',
-               regexp_replace(rtrim(t.query, E'; \n'), '(?<![:\w]):as_of\M', quote_literal(tick) || '::timestamptz', 'g'))) x;
+        SELECT s.labels, jsonb_build_object('value', s.value, 'samples', s.samples) FROM tally.probe_samples s
+         WHERE s.probe_id = t.probe_id
+           AND s.at = (SELECT max(x.at) FROM tally.probe_samples x JOIN tally.probes p ON p.id = x.probe_id WHERE x.probe_id = t.probe_id AND x.at <= tick AND x.at > tick - 2 * p.every);
+        RETURN;
+    ELSIF t.metric_id IS NULL THEN
+        RETURN QUERY
+        SELECT l.labels, jsonb_build_object('value', l.value, 'samples', l.samples) FROM tally._labelled(t.owner, t.search_path, t.query, tick) l;
         RETURN;
     END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;

@@ -6,6 +6,7 @@ CREATE TABLE tally.thresholds (
     owner              regrole NOT NULL DEFAULT current_user::regrole,
     search_path        text NOT NULL DEFAULT pg_catalog.current_setting('search_path'),
     metric_id          int REFERENCES tally.metrics ON DELETE RESTRICT,
+    probe_id           int REFERENCES tally.probes ON DELETE RESTRICT,
     query              text,
     condition          text NOT NULL,
     recovery_condition text,
@@ -34,7 +35,7 @@ CREATE TABLE tally.thresholds (
     windows            jsonb NOT NULL DEFAULT '[]',
     created_at         timestamptz NOT NULL DEFAULT now(),
     updated_at         timestamptz NOT NULL DEFAULT now(),
-    CHECK (num_nonnulls(metric_id, query) = 1)
+    CHECK (num_nonnulls(metric_id, probe_id, query) = 1)
 );
 COMMENT ON TABLE tally.thresholds IS 'Thresholds: a metric or query, held against a condition at every tick, per label set.';
 COMMENT ON COLUMN tally.thresholds.id IS 'Number of the threshold.';
@@ -42,6 +43,7 @@ COMMENT ON COLUMN tally.thresholds.name IS 'Name of the threshold.';
 COMMENT ON COLUMN tally.thresholds.owner IS 'Role that made the threshold; its SQL runs with this role''s rights, and this role handles its incidents.';
 COMMENT ON COLUMN tally.thresholds.search_path IS 'search_path of the maker at definition.';
 COMMENT ON COLUMN tally.thresholds.metric_id IS 'The metric watched; null where a query is.';
+COMMENT ON COLUMN tally.thresholds.probe_id IS 'The probe watched; null where a metric or query is.';
 COMMENT ON COLUMN tally.thresholds.query IS 'Plain SQL watched instead of a metric: rows of value, optionally samples, and labels; :as_of stands for the tick.';
 COMMENT ON COLUMN tally.thresholds.condition IS 'When it breaches, as it was written.';
 COMMENT ON COLUMN tally.thresholds.recovery_condition IS 'What replaces the condition while firing (hysteresis): recovered when this holds.';
@@ -133,6 +135,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._audit() IS 'AFTER ROW trigger that writes the audit.';
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally._audit();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.metrics FOR EACH ROW EXECUTE FUNCTION tally._audit();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OF query, unit, description, direction, every, keep, enabled OR DELETE ON tally.probes FOR EACH ROW EXECUTE FUNCTION tally._audit();
 
 CREATE FUNCTION tally._append_only() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

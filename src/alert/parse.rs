@@ -166,11 +166,10 @@ fn read_number(word: &str) -> Result<f64, String> {
 }
 
 fn positive(word: &str) -> Result<f64, String> {
-    read_number(word)?;
-    read_number(word).and_then(|number| match number > 0.0 {
-        true => Ok(number),
-        false => Err(format!("expected a number above 0, got \"{word}\"")),
-    })
+    match read_number(word)? {
+        number if number > 0.0 => Ok(number),
+        _ => Err(format!("expected a number above 0, got \"{word}\"")),
+    }
 }
 
 fn read_percent(word: &str) -> Result<f64, String> {

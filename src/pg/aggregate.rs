@@ -97,6 +97,63 @@ impl State {
     }
 }
 
+/// What a sketch's pure code offers to be an aggregate's state.
+pub trait Working {
+    /// Whether the words are a working form that can be changed in place.
+    fn is_working(words: &[u64]) -> bool;
+    /// The working form of stored bytes, or of another working form's bytes.
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError>;
+    /// The stored form, finished.
+    fn stored(words: &mut [u64]) -> Vec<u8>;
+}
+
+/// Runs a change on the aggregate's state in argument 0: in place where it can be, in a larger copy where it must grow.
+/// `fresh` makes the state of a group's first value. Called outside an aggregate it answers with the stored form.
+#[inline(always)]
+pub fn change<W: Working>(
+    call: &Call,
+    fresh: impl FnOnce(&Call) -> Result<State, TallyError>,
+    mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
+) -> Answer {
+    if !call.is_null(0)
+        && let Some(mut state) = State::in_place(call, 0)
+        && W::is_working(state.words())
+    {
+        return match step(state.words())? {
+            Ok(()) => Ok(state.datum()),
+            Err(Grow(needed)) => Ok(state.grown(needed).until(step)?.datum()),
+        };
+    }
+    let state = if call.is_null(0) {
+        fresh(call)?
+    } else {
+        State::from_words(&W::from_stored(call.bytes(0))?)
+    };
+    let mut state = state.until(step)?;
+    Ok(if call.is_aggregate() {
+        state.datum()
+    } else {
+        call.return_bytes(&W::stored(state.words()))
+    })
+}
+
+/// Merges the sketch in argument 1 into the state in argument 0; the first sketch of a group becomes its state.
+#[inline(always)]
+pub fn merge<W: Working>(call: &Call, step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>) -> Answer {
+    if call.is_null(1) {
+        return same(call);
+    }
+    if !call.is_null(0) {
+        return change::<W>(call, |_| unreachable!("argument 0 is not NULL"), step);
+    }
+    let mut words = W::from_stored(call.bytes(1))?;
+    Ok(if call.is_aggregate() {
+        State::from_words(&words).datum()
+    } else {
+        call.return_bytes(&W::stored(&mut words))
+    })
+}
+
 /// The state in argument 0 unchanged, or NULL where there is none yet: the answer to a NULL input.
 #[inline(always)]
 pub fn same(call: &Call) -> Answer {

@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod hll;
+pub mod stats;
 pub mod tdigest;
 
 /// A working form is full: it must have this many words.

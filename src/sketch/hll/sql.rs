@@ -2,11 +2,10 @@
 
 use super::{DEFAULT_PRECISION, PRECISION, Sketch, codec, text, working};
 use crate::error::{SqlState, TallyError};
-use crate::pg::aggregate::{State, same};
-use crate::pg::fmgr::{Answer, Call};
+use crate::pg::aggregate::{State, Working, change, merge, same};
+use crate::pg::fmgr::Call;
 use crate::pg::hashing::Hasher;
 use crate::pg_fn;
-use crate::sketch::Grow;
 
 fn sketch(call: &Call, i: usize) -> Result<Sketch, TallyError> {
     codec::decode(call.bytes(i))
@@ -34,35 +33,28 @@ fn precision(call: &Call, i: usize) -> Result<u8, TallyError> {
         })
 }
 
-/// Runs a change on the aggregate's state in argument 0, in place where it can be, in a larger copy where it must grow.
-#[inline(always)]
-fn change(
-    call: &Call,
-    precision_arg: usize,
-    mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
-) -> Answer {
-    if !call.is_null(0)
-        && let Some(mut state) = State::in_place(call, 0)
-        && working::is_working(state.words())
-    {
-        return match step(state.words())? {
-            Ok(()) => Ok(state.datum()),
-            Err(Grow(needed)) => Ok(state.grown(needed).until(step)?.datum()),
-        };
+struct Hll;
+
+impl Working for Hll {
+    #[inline(always)]
+    fn is_working(words: &[u64]) -> bool {
+        working::is_working(words)
     }
-    let state = if call.is_null(0) {
-        let mut state = State::new(working::FIRST_WORDS);
-        working::init(state.words(), precision(call, precision_arg)?);
-        state
-    } else {
-        State::from_words(&working::from_sketch(&sketch(call, 0)?))
-    };
-    let mut state = state.until(step)?;
-    Ok(if call.is_aggregate() {
-        state.datum()
-    } else {
-        call.return_bytes(&codec::encode(&working::finish(state.words())))
-    })
+
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        Ok(working::from_sketch(&codec::decode(bytes)?))
+    }
+
+    fn stored(words: &mut [u64]) -> Vec<u8> {
+        codec::encode(&working::finish(words))
+    }
+}
+
+/// The state of a group's first value.
+fn fresh(call: &Call) -> Result<State, TallyError> {
+    let mut state = State::new(working::FIRST_WORDS);
+    working::init(state.words(), precision(call, 2)?);
+    Ok(state)
 }
 
 pg_fn! {
@@ -73,23 +65,12 @@ pg_fn! {
         }
         let hasher = *call.memo((), #[inline(never)] |call| Hasher::of_argument(call, 1))?;
         let hash = hasher.hash(call.datum(1), call.collation());
-        change(&call, 2, #[inline(always)] |words| Ok(working::push(words, hash)))
+        change::<Hll>(&call, fresh, #[inline(always)] |words| Ok(working::push(words, hash)))
     }
 
     /// Combine and rollup: `(state, sketch)`.
     tally_hll_merge(call)? {
-        if call.is_null(1) {
-            return same(&call);
-        }
-        let other = call.bytes(1);
-        if call.is_null(0) {
-            let other = codec::decode(other)?;
-            if !call.is_aggregate() {
-                return Ok(call.return_bytes(&codec::encode(&other)));
-            }
-            return Ok(State::from_words(&working::from_sketch(&other)).datum());
-        }
-        change(&call, usize::MAX, |words| working::merge_bytes(words, other))
+        merge::<Hll>(&call, |words| working::merge_bytes(words, call.bytes(1)))
     }
 
     /// Final: the stored form. Reads the state only.

@@ -3,11 +3,10 @@
 //! ```text
 //! word 0        low half: varlena header, not ours · byte 4 version · byte 5 kind · byte 6 precision
 //! kind 17 list  word 1 count · distinct hashes as they came, at most 30
-//! kind 18 table word 1 count (low half), slots (high half) · open addressing, linear probing, 0 for an empty slot
+//! kind 18 table word 1 count, high half slots in use (grown words are rehashed by the next step) · 0 for an empty slot
 //! kind 19 dense word 1 unused · one byte a register
 //! ```
-//! A list of up to 30 is scanned (256 bytes: four cache lines); tables double at a load of 3/4. A table says how many
-//! slots it has, because a state that has just grown has more words than the table in it has slots.
+//! A list of up to 30 is scanned (256 bytes: four cache lines); tables double at a load of 3/4.
 
 use super::{Body, Sketch, codec, exact_max, place, registers};
 use crate::error::TallyError;
@@ -49,18 +48,6 @@ pub fn precision(words: &[u64]) -> u8 {
     (words[0] >> 48) as u8
 }
 
-/// Hashes in a list or a table.
-#[inline(always)]
-fn count(words: &[u64]) -> usize {
-    words[LEN] as u32 as usize
-}
-
-/// Slots of a table.
-#[inline(always)]
-fn slots(words: &[u64]) -> usize {
-    (words[LEN] >> 32) as usize
-}
-
 /// Whether the words are a working form that can be changed in place.
 #[inline(always)]
 pub fn is_working(words: &[u64]) -> bool {
@@ -83,7 +70,7 @@ pub fn push(words: &mut [u64], hash: u64) -> Result<(), Grow> {
             Ok(())
         }
         LIST => {
-            let len = count(words);
+            let len = words[LEN] as usize;
             if words[HEAD..HEAD + len].contains(&hash) {
                 return Ok(());
             }
@@ -95,18 +82,31 @@ pub fn push(words: &mut [u64], hash: u64) -> Result<(), Grow> {
             push_slow(words, hash)
         }
         _ => {
-            let slot = find(&words[HEAD..HEAD + slots(words)], hash);
-            if words[HEAD + slot] == hash {
+            let (len, slots) = (len(words), slots(words));
+            let slot = HEAD + find(&words[HEAD..HEAD + slots], hash);
+            if words[slot] == hash {
                 return Ok(());
             }
-            if (count(words) + 1) * 4 <= slots(words) * 3 && count(words) < exact_max(precision(words)) {
-                words[HEAD + slot] = hash;
+            if (len + 1) * 4 <= slots * 3 && len < exact_max(precision(words)) {
+                words[slot] = hash;
                 words[LEN] += 1;
                 return Ok(());
             }
             push_slow(words, hash)
         }
     }
+}
+
+/// Count of a list or a table.
+#[inline(always)]
+fn len(words: &[u64]) -> usize {
+    (words[LEN] & 0xffff_ffff) as usize
+}
+
+/// Slots of a table.
+#[inline(always)]
+fn slots(words: &[u64]) -> usize {
+    (words[LEN] >> 32) as usize
 }
 
 /// The slot that holds the hash, or the empty one where it belongs.
@@ -127,7 +127,7 @@ fn find(slots: &[u64], hash: u64) -> usize {
 #[cold]
 #[inline(never)]
 fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
-    let len = count(words);
+    let len = len(words);
     if len < LIST_MAX && kind(words) == LIST {
         return Err(Grow(words.len() * 2));
     }
@@ -150,20 +150,19 @@ fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
     let hashes = hashes(words);
     words[1..].fill(0);
     set_head(words, TABLE, p);
-    let size = words.len() - HEAD;
     for h in hashes.into_iter().chain([hash]) {
-        let slot = find(&words[HEAD..], h);
-        words[HEAD + slot] = h;
+        let slot = HEAD + find(&words[HEAD..], h);
+        words[slot] = h;
     }
-    words[LEN] = (len as u64 + 1) | (size as u64) << 32;
+    words[LEN] = (len as u64 + 1) | (((words.len() - HEAD) as u64) << 32);
     Ok(())
 }
 
 /// The hashes of a list or a table, unsorted.
 fn hashes(words: &[u64]) -> Vec<u64> {
     match kind(words) {
-        LIST => words[HEAD..][..count(words)].to_vec(),
-        _ => words[HEAD..][..slots(words)]
+        LIST => words[HEAD..][..words[LEN] as usize].to_vec(),
+        _ => words[HEAD..HEAD + slots(words)]
             .iter()
             .copied()
             .filter(|&h| h != 0)
@@ -255,7 +254,7 @@ fn lower(words: &mut [u64], p: u8) {
         return;
     }
     set_head(words, kind, p);
-    if count(words) > exact_max(p) {
+    if len(words) > exact_max(p) {
         // More hashes than this precision keeps, so the words hold its registers too.
         make_dense(words, p);
     }
@@ -287,12 +286,15 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
     let words = crate::sketch::words_of(bytes).filter(|words| is_working(words));
     let bad = || corrupt("hll state", "a working form that fits", bytes.len());
     let words = words.ok_or_else(bad)?;
-    let (p, room) = (precision(&words), words.len() - HEAD);
+    let (p, room) = (precision(&words), (words.len() - HEAD) as u64);
     let fits = super::PRECISION.contains(&p)
         && match kind(&words) {
-            LIST => count(&words) <= room.min(LIST_MAX),
-            TABLE => slots(&words) <= room && count(&words) < slots(&words) && count(&words) == hashes(&words).len(),
-            _ => room >= registers(p).div_ceil(8) && dense_registers(&words).iter().all(|&r| r <= 65 - p),
+            LIST => words[LEN] <= room.min(LIST_MAX as u64),
+            TABLE => {
+                let slots_fit = slots(&words) <= words.len() - HEAD;
+                slots_fit && len(&words) == hashes(&words).len() && len(&words) < slots(&words)
+            }
+            _ => room >= registers(p).div_ceil(8) as u64 && dense_registers(&words).iter().all(|&r| r <= 65 - p),
         };
     if fits { Ok(words) } else { Err(bad()) }
 }

@@ -22,7 +22,7 @@ mod tests;
 pub const EXACT_MAX: usize = 253;
 
 /// Centroids kept unless told otherwise: at most about 2 kB stored.
-pub const DEFAULT_COMPRESSION: u16 = 160;
+pub const DEFAULT_COMPRESSION: u16 = 180;
 
 /// Bounds of `compression`.
 pub const COMPRESSION: std::ops::RangeInclusive<u16> = 20..=5000;

@@ -6,6 +6,9 @@
 
 use super::{Body, Centroid, Digest, Sketch};
 
+/// How many times steeper than its neighbours a piece of the line must be to be a gap.
+const GAP: f64 = 32.0;
+
 impl Sketch {
     /// How many values.
     pub fn count(&self) -> u64 {
@@ -187,20 +190,81 @@ impl Digest {
     }
 
     fn at_finite_rank(&self, rank: f64) -> f64 {
-        let mut left = (0.0, self.min);
+        let points = self.points();
+        let next = points.partition_point(|p| p.0 < rank);
+        let value = match (next.checked_sub(1).map(|i| points[i]), points.get(next)) {
+            (Some(left), Some(right)) => {
+                lerp(left.1, right.1, (rank - left.0) / (right.0 - left.0)).clamp(left.1, right.1)
+            }
+            (None, Some(_)) => self.min,
+            _ => self.max,
+        };
+        if self.is_rounded_integers() {
+            value.round()
+        } else {
+            value
+        }
+    }
+
+    /// Whether values were all integers, as far as can be seen, and some are known by their mean only: answers are then
+    /// rounded to values that can occur. Pure centroids stand at both ends, so other data shows a fraction.
+    fn is_rounded_integers(&self) -> bool {
+        self.min.fract() == 0.0
+            && self.max.fract() == 0.0
+            && self.sum.fract() == 0.0
+            && self.centroids.iter().any(|c| !c.pure)
+            && self.centroids.iter().all(|c| !c.pure || c.mean.fract() == 0.0)
+    }
+
+    /// The line that values run along: (rank, value), both ascending. A pure centroid has a point at its first and its last
+    /// rank. Where the way between two others is out of all proportion to the ways beside it there is a gap, and the line
+    /// goes on along those to the rank where the one centroid ends and the other begins.
+    fn points(&self) -> Vec<(f64, f64)> {
+        let mut points = Vec::with_capacity(2 * self.centroids.len() + 2);
+        points.push((0.0, self.min));
         let mut before = 0.0;
         for c in &self.centroids {
             let (from, to) = c.ranks(before);
-            if rank < from {
-                return between(left, (from, c.mean), rank);
+            points.push((from, c.mean));
+            if to > from {
+                points.push((to, c.mean));
             }
-            if rank <= to {
-                return c.mean;
-            }
-            left = (to, c.mean);
             before += c.weight as f64;
         }
-        between(left, (before - 1.0, self.max), rank)
+        points.push((before - 1.0, self.max));
+        points.dedup_by(|next, kept| next.0 <= kept.0);
+        self.with_gaps(points)
+    }
+
+    fn with_gaps(&self, points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+        let slope = |i: usize| (points[i + 1].1 - points[i].1) / (points[i + 1].0 - points[i].0);
+        let mut ends = self.centroids.iter().scan(0.0, |end, c| {
+            *end += c.weight as f64;
+            Some(*end)
+        });
+        let mut all = Vec::with_capacity(points.len() + 8);
+        for i in 0..points.len() {
+            all.push(points[i]);
+            if i == 0 || i + 2 >= points.len() || points[i + 1].0 - points[i].0 <= 1.0 {
+                continue;
+            }
+            let (left, here, right) = (slope(i - 1), slope(i), slope(i + 1));
+            // The last rank of the centroid on the left.
+            let Some(edge) = ends.find(|end| *end > points[i].0).map(|end| end - 1.0) else {
+                continue;
+            };
+            if here > GAP * left && here > GAP * right {
+                let low = points[i].1 + left * (edge - points[i].0);
+                let high = points[i + 1].1 - right * (points[i + 1].0 - edge - 1.0);
+                all.extend(
+                    [(edge, low), (edge + 1.0, high)]
+                        .into_iter()
+                        .filter(|p| p.0 > points[i].0),
+                );
+            }
+        }
+        all.dedup_by(|next, kept| next.0 <= kept.0);
+        all
     }
 
     fn below(&self, v: f64) -> (f64, f64) {
@@ -221,21 +285,22 @@ impl Digest {
         if v > self.max {
             return (low + finite, 0.0);
         }
-        // Ranks are places of values; the count below v is the place between ranks, hence the half.
-        let mut left = (0.0, self.min);
         let mut before = 0.0;
-        for c in &self.centroids {
-            let (from, to) = c.ranks(before);
+        for c in self.centroids.iter().take_while(|c| c.mean <= v) {
             if c.pure && v == c.mean {
                 return (low + before, c.weight as f64);
             }
-            if v < c.mean {
-                return (low + place(left, (from, c.mean), v).clamp(0.0, finite), 0.0);
-            }
-            left = (to, c.mean);
             before += c.weight as f64;
         }
-        (low + place(left, (before - 1.0, self.max), v).clamp(0.0, finite), 0.0)
+        // Ranks are places of values; the count below v is a place between ranks, hence the half.
+        let points = self.points();
+        let next = points.partition_point(|p| p.1 <= v);
+        let place = match (next.checked_sub(1).map(|i| points[i]), points.get(next)) {
+            (Some(left), Some(right)) => left.0 + (right.0 - left.0) * ((v - left.1) / (right.1 - left.1)) + 0.5,
+            (None, Some(_)) => 0.0,
+            _ => finite,
+        };
+        (low + place.clamp(0.0, finite), 0.0)
     }
 }
 
@@ -287,23 +352,4 @@ pub fn lerp(low: f64, high: f64, share: f64) -> f64 {
     } else {
         low * (1.0 - share) + high * share
     }
-}
-
-/// The value at a rank between two points (rank, value).
-fn between(left: (f64, f64), right: (f64, f64), rank: f64) -> f64 {
-    if right.0 <= left.0 {
-        return right.1;
-    }
-    lerp(left.1, right.1, ((rank - left.0) / (right.0 - left.0)).clamp(0.0, 1.0)).clamp(left.1, right.1)
-}
-
-/// How many values are below v, between two points (rank, value) around it.
-fn place(left: (f64, f64), right: (f64, f64), v: f64) -> f64 {
-    let width = right.1 - left.1;
-    if width <= 0.0 {
-        return left.0 + 1.0;
-    }
-    // From the place behind the left rank to the place before the right one.
-    let (from, to) = (left.0 + 0.5, right.0 + 0.5);
-    from + (to - from) * ((v - left.1) / width).clamp(0.0, 1.0)
 }

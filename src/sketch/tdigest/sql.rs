@@ -2,10 +2,9 @@
 
 use super::{COMPRESSION, DEFAULT_COMPRESSION, Sketch, codec, text, working};
 use crate::error::{SqlState, TallyError};
-use crate::pg::aggregate::{State, same};
-use crate::pg::fmgr::{Answer, Call};
+use crate::pg::aggregate::{State, Working, change, merge, same};
+use crate::pg::fmgr::Call;
 use crate::pg_fn;
-use crate::sketch::Grow;
 
 fn sketch(call: &Call, i: usize) -> Result<Sketch, TallyError> {
     codec::decode(call.bytes(i))
@@ -29,7 +28,7 @@ fn compression(call: &Call, i: usize) -> Result<u16, TallyError> {
                 ),
             )
             .detail("compression is the greatest number of centroids; each takes about 11 bytes.")
-            .hint("SELECT tally.tdigest(value, 160) FROM …")
+            .hint("SELECT tally.tdigest(value, 180) FROM …")
         })
 }
 
@@ -44,35 +43,32 @@ fn share(q: f64) -> Result<f64, TallyError> {
     .hint("SELECT tally.percentile(sketch, 0.95) FROM …"))
 }
 
-/// Runs a change on the aggregate's state in argument 0, in place where it can be, in a larger copy where it must grow.
-#[inline(always)]
-fn change(
-    call: &Call,
-    compression_arg: usize,
-    mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
-) -> Answer {
-    if !call.is_null(0)
-        && let Some(mut state) = State::in_place(call, 0)
-        && working::is_working(state.words())
-    {
-        return match step(state.words())? {
-            Ok(()) => Ok(state.datum()),
-            Err(Grow(needed)) => Ok(state.grown(needed).until(step)?.datum()),
-        };
+struct Digest;
+
+impl Working for Digest {
+    #[inline(always)]
+    fn is_working(words: &[u64]) -> bool {
+        working::is_working(words)
     }
-    let state = if call.is_null(0) {
-        let mut state = State::new(working::FIRST_WORDS);
-        working::init(state.words(), compression(call, compression_arg)?);
-        state
-    } else {
-        State::from_words(&working::from_sketch(&sketch(call, 0)?))
-    };
-    let mut state = state.until(step)?;
-    Ok(if call.is_aggregate() {
-        state.datum()
-    } else {
-        call.return_bytes(&codec::encode(&working::finish(state.words())))
-    })
+
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        let mut words = working::from_sketch(&codec::decode(bytes)?);
+        if let Some(q) = working::question(bytes) {
+            working::ask(&mut words, q);
+        }
+        Ok(words)
+    }
+
+    fn stored(words: &mut [u64]) -> Vec<u8> {
+        codec::encode(&working::finish(words))
+    }
+}
+
+/// The state of a group's first value.
+fn fresh(compression: u16) -> State {
+    let mut state = State::new(working::FIRST_WORDS);
+    working::init(state.words(), compression);
+    state
 }
 
 pg_fn! {
@@ -82,7 +78,7 @@ pg_fn! {
             return same(&call);
         }
         let value = call.f64(1);
-        change(&call, 2, #[inline(always)] |words| Ok(working::push(words, value)))
+        change::<Digest>(&call, |call| Ok(fresh(compression(call, 2)?)), #[inline(always)] |words| Ok(working::push(words, value)))
     }
 
     /// Transition with a weight: `(state, value, weight, compression)`.
@@ -100,28 +96,12 @@ pg_fn! {
         if weight == 0 {
             return same(&call);
         }
-        change(&call, 3, |words| Ok(working::push_weighted(words, value, weight)))
+        change::<Digest>(&call, |call| Ok(fresh(compression(call, 3)?)), |words| Ok(working::push_weighted(words, value, weight)))
     }
 
     /// Combine and rollup: `(state, sketch)`.
     tally_tdigest_merge(call)? {
-        if call.is_null(1) {
-            return same(&call);
-        }
-        let other = call.bytes(1);
-        if call.is_null(0) && call.is_aggregate() {
-            // The first sketch gives the compression.
-            let words = working::from_sketch(&codec::decode(other)?);
-            let mut state = State::from_words(&words);
-            if let Some(q) = working::question(other) {
-                working::ask(state.words(), q);
-            }
-            return Ok(state.datum());
-        }
-        if call.is_null(0) {
-            return Ok(call.return_bytes(&codec::encode(&codec::decode(other)?)));
-        }
-        change(&call, usize::MAX, |words| working::merge_bytes(words, other))
+        merge::<Digest>(&call, |words| working::merge_bytes(words, call.bytes(1)))
     }
 
     /// Final: the stored form. Reads the state only.
@@ -140,12 +120,12 @@ pg_fn! {
         let value = call.f64(1);
         if call.is_null(0) {
             let q = share(call.f64(2))?;
-            return change(&call, usize::MAX, |words| {
+            return change::<Digest>(&call, |_| Ok(fresh(DEFAULT_COMPRESSION)), |words| {
                 working::ask(words, q);
                 Ok(working::push(words, value))
             });
         }
-        change(&call, usize::MAX, #[inline(always)] |words| Ok(working::push(words, value)))
+        change::<Digest>(&call, |_| Ok(fresh(DEFAULT_COMPRESSION)), #[inline(always)] |words| Ok(working::push(words, value)))
     }
 
     /// Final of `approx_percentile(value, q)`.

@@ -1,6 +1,6 @@
 //! Owns a t-digest as text: JSON that a person can read and type.
 //!
-//! `{"compression":160,"values":[1.5,2,"NaN"]}` while exact; then `{"compression":160,"min":…,"max":…,"sum":…,
+//! `{"compression":180,"values":[1.5,2,"NaN"]}` while exact; then `{"compression":160,"min":…,"max":…,"sum":…,
 //! "outside":[-inf, +inf, NaN],"centroids":[[mean,weight],[mean,weight,"mixed"],…]}`, `mixed` where values differ.
 
 use super::working::{self, Grow};
@@ -55,7 +55,7 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
             SqlState::InvalidTextRepresentation,
             format!("invalid input for type tally.tdigest: {problem}"),
         )
-        .detail("Expected {\"compression\":160,\"values\":[1.5,2]} or the text of a digest, as tally.tdigest prints itself.")
+        .detail("Expected {\"compression\":180,\"values\":[1.5,2]} or the text of a digest, as tally.tdigest prints itself.")
         .hint("SELECT tally.tdigest(v) FROM (VALUES (1.5), (2)) AS t(v)")
     };
     let json: Value = serde_json::from_str(text).map_err(|e| bad(&format!("not JSON, {e}")))?;
@@ -124,7 +124,8 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
     codec::decode(&codec::encode(&sketch)).map_err(|e| bad(&e.message))
 }
 
-fn read_number(v: &Value) -> Option<f64> {
+/// A float from JSON, as [`number`] writes it.
+pub fn read_number(v: &Value) -> Option<f64> {
     match v.as_str() {
         Some("NaN") => Some(f64::NAN),
         Some("Infinity") => Some(f64::INFINITY),

@@ -1,0 +1,118 @@
+-- Owns: create_probe, drop_probe, sampling, and reading what was sampled.
+
+CREATE FUNCTION tally._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8, samples float8)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8, (x ->> 'samples')::float8
+      FROM tally.run_as(owner, search_path, format('SELECT * FROM (%s) tally_query',
+               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', quote_literal(tick) || '::timestamptz', 'g'))) x
+$$;
+COMMENT ON FUNCTION tally._labelled(regrole, text, text, timestamptz) IS
+'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';
+
+CREATE FUNCTION tally._check_query(query text, search_path text, what text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM set_config('search_path', search_path, true);
+    EXECUTE format('SELECT value::pg_catalog.float8 FROM (%s) tally_query LIMIT 0', regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', 'now()', 'g'));
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR syntax_error OR cannot_coerce OR insufficient_privilege OR ambiguous_column OR datatype_mismatch OR indeterminate_datatype THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+        MESSAGE = format('%s cannot be read: %s', what, SQLERRM),
+        DETAIL = format('Got %s. A query yields a number named value, optionally samples, and labels.', query),
+        HINT = 'Use for example ''SELECT queue, extract(epoch FROM :as_of - min(created_at)) AS value FROM jobs GROUP BY queue''.';
+END $$;
+COMMENT ON FUNCTION tally._check_query(text, text, text) IS 'An error in four parts where a query does not yield a value.';
+
+CREATE FUNCTION tally.create_probe(
+    name        text,
+    query       text,
+    unit        text DEFAULT NULL,
+    description text DEFAULT NULL,
+    direction   text DEFAULT 'neutral',
+    every       interval DEFAULT '1 minute',
+    keep        interval DEFAULT '14 days',
+    enabled     boolean DEFAULT true,
+    search_path text DEFAULT pg_catalog.current_setting('search_path')
+) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    old tally.probes;
+BEGIN
+    IF COALESCE(name, '') = '' OR query IS NULL OR COALESCE(direction, '') NOT IN ('up_is_good', 'down_is_good', 'neutral') OR every < '1 second' OR keep <= '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('probe %L needs a name, a query, a direction of up_is_good, down_is_good or neutral, every of a second or more, and keep', name),
+            DETAIL = format('Got direction %L, every %L, keep %L.', direction, every, keep),
+            HINT = format('SELECT tally.create_probe(%L, ''SELECT 1 AS value'');', COALESCE(name, 'queue age'));
+    ELSIF EXISTS (SELECT FROM tally.metrics m WHERE m.name = name) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = format('probe %L has the name of a metric', name),
+            DETAIL = 'Thresholds name either.', HINT = format('SELECT tally.create_probe(%L, …);', name || ' now');
+    END IF;
+    PERFORM tally._check_query(query, search_path, format('probe %L', name));
+    SELECT * INTO old FROM tally.probes p WHERE p.name = name;
+    IF old.id IS NULL THEN
+        INSERT INTO tally.probes (name, search_path, query, unit, description, direction, every, keep, enabled) VALUES (name, search_path, query, unit, description, direction, every, keep, enabled);
+    ELSIF (old.query, old.unit, old.description, old.direction, old.every, old.keep, old.enabled) IS NOT DISTINCT FROM (query, unit, description, direction, every, keep, enabled) THEN
+        RAISE NOTICE USING MESSAGE = format('probe %L is defined just so already; nothing changed', name);
+    ELSE
+        UPDATE tally.probes p SET search_path = search_path, query = query, unit = unit, description = description, direction = direction, every = every, keep = keep, enabled = enabled WHERE p.id = old.id;
+        RAISE NOTICE USING MESSAGE = format('probe %L changed', name);
+    END IF;
+    RETURN name;
+END $$;
+COMMENT ON FUNCTION tally.create_probe(text, text, text, text, text, interval, interval, boolean, text) IS
+'Defines a probe: a query that yields value, optionally samples, and labels (every other column); :as_of stands for the tick. evaluate() samples it every so often and keeps samples for keep; thresholds name it as their metric. Again with changes it replaces the definition.';
+
+CREATE FUNCTION tally.drop_probe(name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    users text;
+BEGIN
+    SELECT string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) INTO users
+      FROM tally.thresholds t JOIN tally.probes p ON p.id = t.probe_id WHERE p.name = name;
+    IF users IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('probe %L cannot be dropped: thresholds watch it', name), HINT = users;
+    END IF;
+    DELETE FROM tally.probes p WHERE p.name = name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('probe %L does not exist, or belongs to another role', name), HINT = 'SELECT name, query FROM tally.probes ORDER BY name;';
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally.drop_probe(text) IS 'Drops a probe and its samples. Refused while thresholds watch it.';
+
+CREATE FUNCTION tally.sample_probes(as_of timestamptz DEFAULT now()) RETURNS TABLE (probe text, tick timestamptz, series int, error text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    p tally.probes;
+BEGIN
+    FOR p IN SELECT x.* FROM tally.probes x WHERE x.enabled ORDER BY x.id LOOP
+        tick := date_bin(p.every, as_of, timestamptz '2000-01-01 00:00:00+00');
+        -- Once per tick; a tick in the future of the real clock is of a clock that was set back since.
+        CONTINUE WHEN p.last_tick >= tick AND NOT (as_of = now() AND p.last_tick > now());
+        probe := p.name; series := 0; error := NULL; p.sqlstate := NULL; p.message := NULL;
+        BEGIN
+            INSERT INTO tally.probe_samples (probe_id, at, labels, value, samples)
+            SELECT p.id, tick, l.labels, l.value, l.samples FROM tally._labelled(p.owner, p.search_path, p.query, tick) l;
+            GET DIAGNOSTICS series = ROW_COUNT;
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS p.sqlstate = RETURNED_SQLSTATE, p.message = MESSAGE_TEXT;
+            error := format('%s: %s', p.sqlstate, p.message);
+        END;
+        UPDATE tally.probes x SET last_tick = tick, sqlstate = p.sqlstate, message = p.message WHERE x.id = p.id;
+        DELETE FROM tally.probe_samples s WHERE s.probe_id = p.id AND s.at < tick - p.keep;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally.sample_probes(timestamptz) IS 'Samples every enabled probe that has not been sampled at its tick; evaluate() begins with it. A failing probe stops no other: its error is in tally.probes.';
+REVOKE ALL ON FUNCTION tally.sample_probes(timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION tally.probe_series(probe text, since text DEFAULT '24 hours', until text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS SETOF tally.point
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.at, COALESCE((SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(s.labels) l), p.name), s.labels, s.value
+      FROM tally.probes p JOIN tally.probe_samples s ON s.probe_id = p.id
+     WHERE p.name = $1 AND s.at >= tally._instant(since, as_of, 'since') AND s.at <= tally._instant(until, as_of, 'until') ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION tally.probe_series(text, text, text, timestamptz) IS 'What a probe saw over time, in the long form of timeseries().';

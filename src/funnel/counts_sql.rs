@@ -79,10 +79,13 @@ fn counts(call: &Call, i: usize) -> Result<Counts, TallyError> {
 
 /// Adds a note to the state in argument 0.
 fn add(call: &Call, note: &[u64]) -> Answer {
-    let mut state = match State::in_place(call, 0) {
-        _ if call.is_null(0) => state_of(&Counts::default(), FIRST_TAIL),
-        Some(state) => state,
-        None => state_of(&counts(call, 0)?, FIRST_TAIL),
+    let mut state = if call.is_null(0) {
+        state_of(&Counts::default(), FIRST_TAIL)
+    } else {
+        match State::in_place(call, 0) {
+            Some(state) => state,
+            None => state_of(&counts(call, 0)?, FIRST_TAIL),
+        }
     };
     let at = tail_at(state.words()) + (state.words()[0] >> 32) as usize;
     if state.words().len() < at + note.len() {

@@ -15,6 +15,8 @@ pub mod any_order;
 pub mod counts;
 pub mod counts_sql;
 pub mod events;
+#[cfg(test)]
+mod events_tests;
 pub mod exclude;
 pub mod next;
 pub mod ordered;

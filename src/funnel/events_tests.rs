@@ -1,0 +1,82 @@
+//! Owns the tests of the packed events.
+
+use super::events::*;
+use super::spec::Funnel;
+use super::{Event, path};
+
+fn state(funnel: &Funnel, events: &[Event]) -> Vec<u64> {
+    let mut words = vec![0; first_words(funnel)];
+    init(&mut words, funnel);
+    for event in events {
+        while let Err(Grow(needed)) = push(&mut words, *event) {
+            assert!(needed > words.len());
+            words.resize(needed, 0);
+        }
+    }
+    words
+}
+
+fn payload(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect()
+}
+
+#[test]
+fn narrow_and_wide_events_come_back() {
+    let funnel = Funnel::new(5, 3, "increase, exclude 1-2 remove").unwrap();
+    for times in [[3, -7, 1 << 50, 3, 0, 9], [3, -7, i64::MAX, i64::MIN, 0, 9]] {
+        let events: Vec<Event> = times.iter().map(|t| Event { time: *t, mask: 3 }).collect();
+        let words = state(&funnel, &events);
+        let mut expected = events.clone();
+        expected.sort();
+        assert_eq!(sorted(&words), expected);
+        assert_eq!(super::events::funnel(&words), funnel);
+        assert_eq!(sorted(&from_payload(&payload(&words)).unwrap()), expected);
+        let mut both = words.clone();
+        let half = state(&funnel, &events[..2]);
+        while let Err(Grow(needed)) = merge(&mut both, &half).unwrap() {
+            both.resize(needed, 0);
+        }
+        expected.extend(&events[..2]);
+        expected.sort();
+        assert_eq!(sorted(&both), expected);
+        let mut other = half;
+        while let Err(Grow(needed)) = merge(&mut other, &words).unwrap() {
+            other.resize(needed, 0);
+        }
+        assert_eq!(sorted(&other), expected);
+    }
+}
+
+#[test]
+fn other_funnels_do_not_merge() {
+    let a = state(&Funnel::new(5, 3, "").unwrap(), &[]);
+    for other in [
+        Funnel::new(6, 3, ""),
+        Funnel::new(5, 2, ""),
+        Funnel::new(5, 3, "strict"),
+    ] {
+        assert!(merge(&mut a.clone(), &state(&other.unwrap(), &[])).is_err());
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_panic(bytes: Vec<u8>) {
+        if let Ok(words) = from_payload(&bytes) {
+            path(&super::events::funnel(&words), &sorted(&words));
+        }
+    }
+
+    #[test]
+    fn no_changed_state_panics(at in 0usize..68, value: u8) {
+        let funnel = Funnel::new(5, 5, "exclude 1-2, exclude 2-3 remove").unwrap();
+        let events: Vec<Event> = (0..4).map(|i| Event { time: i, mask: 1 << (i % 2) }).collect();
+        let mut bytes = payload(&state(&funnel, &events));
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = value;
+        }
+        if let Ok(words) = from_payload(&bytes) {
+            path(&super::events::funnel(&words), &sorted(&words));
+        }
+    }
+}

@@ -27,33 +27,9 @@ remove_server
 run_server demo-git release demo_git "shared_buffers = $(server_memory_mb 8 1024)MB" "work_mem = 64MB" \
     "maintenance_work_mem = $(server_memory_mb 16 512)MB" "max_wal_size = 4GB" "random_page_cost = 1.1" "log_min_messages = warning"
 
-# One line of CSV for each commit: hash, author, author time, commit time, files, lines added, lines removed. Names may
-# hold anything (quotes, tabs, bytes that are no UTF-8); the line that begins a commit is told from --numstat's by a
-# control character, and paths with such characters are quoted by git.
-commits_csv() {
-    history log --no-show-signature --encoding=UTF-8 --no-renames --numstat --format='%x01%H %at %ct %aE%x02%aN' HEAD |
-        LC_ALL=C awk '
-            function flush() { if (hash != "") print hash "," at "," ct ",\"" author "\"," files "," added "," removed }
-            /^\001/ {
-                flush()
-                split($0, head, " ")
-                hash = substr(head[1], 2); at = head[2]; ct = head[3]
-                author = substr($0, length(head[1]) + length(at) + length(ct) + 4)
-                # The address tells people apart; where there is none, the name.
-                cut = index(author, "\002")
-                author = tolower(cut > 1 ? substr(author, 1, cut - 1) : substr(author, 2))
-                gsub(/"/, "\"\"", author)
-                files = added = removed = 0
-                next
-            }
-            NF >= 3 { files++; if ($1 != "-") { added += $1; removed += $2 } }
-            END { flush() }' |
-        iconv -c -f UTF-8 -t UTF-8
-}
-
 # The name that people know it by: that of where it was cloned from, else its folder's.
 name=$(basename "$(history config --get remote.origin.url || echo "$repository")" .git)
 arguments=()
 for script in scripts/demo-git/*.sql; do arguments+=(-f "$script"); done
-commits_csv | tell_story demo_git -v REPOSITORY="$name" "${arguments[@]}" ||
+scripts/demo-git/history.sh "$repository" | tell_story demo_git -v REPOSITORY="$name" "${arguments[@]}" ||
     die "the demo ended too early." "The server is still up: make psql PURPOSE=demo-git" "Its log: $SERVER_LOG"

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Owns the set-up of a machine: installs what is missing, and only that. Safe to run again; says nothing when all is there.
 #
+#   scripts/setup.sh peers    also the extensions that the sketches are measured against (tdigest, hll)
 #   scripts/setup.sh          packages (apt; through sudo when not root) and cargo-pgrx (into the user's cache directory)
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+with=${1:-}
 
 # What must exist → the package that brings it.
 requirements() {
@@ -21,6 +24,10 @@ $PG_SHARE/extension/plpgsql_check.control postgresql-$PG_MAJOR-plpgsql-check
 /usr/include/openssl/ssl.h libssl-dev
 /usr/bin/prove perl
 /usr/bin/setpriv util-linux
+LIST
+    [ "$with" != peers ] || cat <<LIST
+$PG_SHARE/extension/tdigest.control postgresql-$PG_MAJOR-tdigest
+$PG_SHARE/extension/hll.control postgresql-$PG_MAJOR-hll
 LIST
 }
 

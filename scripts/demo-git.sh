@@ -51,7 +51,9 @@ commits_csv() {
         iconv -c -f UTF-8 -t UTF-8
 }
 
+# The name that people know it by: that of where it was cloned from, else its folder's.
+name=$(basename "$(history config --get remote.origin.url || echo "$repository")" .git)
 arguments=()
 for script in scripts/demo-git/*.sql; do arguments+=(-f "$script"); done
-commits_csv | tell_story demo_git -v REPOSITORY="$(basename "$repository")" "${arguments[@]}" ||
+commits_csv | tell_story demo_git -v REPOSITORY="$name" "${arguments[@]}" ||
     die "the demo ended too early." "The server is still up: make psql PURPOSE=demo-git" "Its log: $SERVER_LOG"

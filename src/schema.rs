@@ -25,6 +25,10 @@ sql_files! {
     "../sql/s10_kernel/funnel.sql" as "kernel_funnel";
     "../sql/s10_kernel/sessions.sql" as "kernel_sessions";
     "../sql/s10_kernel/hll.sql" as "kernel_hll";
+    "../sql/s10_kernel/funnel_counts.sql" as "kernel_funnel_counts";
+    "../sql/s10_kernel/retention.sql" as "kernel_retention";
+    "../sql/s10_kernel/next_events.sql" as "kernel_next_events";
+    "../sql/s10_kernel/suppress.sql" as "kernel_suppress";
     "../sql/s10_kernel/stats.sql" as "kernel_stats";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";

@@ -32,11 +32,12 @@ SELECT p.oid, p.prorettype
 
 SELECT isnt_empty('SELECT * FROM our_functions', 'there are PL/pgSQL functions to check');
 
+-- 55000 is the checker's way to say that it cannot know the columns of a record that EXECUTE fills.
 SELECT is(
         (SELECT string_agg(format('line %s: %s [%s]', c.lineno, c.message, c.sqlstate), E'\n')
            FROM plpgsql_check_function_tb(f.oid, relid => CASE WHEN f.prorettype = 'trigger'::regtype
                                                                THEN 'any_source'::regclass ELSE 0 END) AS c
-          WHERE c.level = 'error'),
+          WHERE c.level = 'error' AND c.sqlstate <> '55000'),
         NULL,
         format('plpgsql_check: %s', f.oid::regprocedure))
   FROM our_functions AS f

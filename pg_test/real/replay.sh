@@ -12,7 +12,7 @@
 
 [ -n "${TALLY_REAL_DATA:-}" ] || skip_all "TALLY_REAL_DATA is not set: no recorded stream to replay"
 
-batches=20
+batches=12
 use_server test
 server_psql -q -d postgres -c "DROP DATABASE IF EXISTS replay" -c "CREATE DATABASE replay TEMPLATE tally_template"
 sql() { PGOPTIONS='-c client_min_messages=warning' server_psql -d replay -Atq -v ON_ERROR_STOP=1 "$@"; }
@@ -35,7 +35,7 @@ compare() {
                       (TABLE ours EXCEPT ALL TABLE hand) UNION ALL (TABLE hand EXCEPT ALL TABLE ours) LIMIT 5" 2>&1)" "" "$2: commits_$rollup$1"
     done
     # Of the live views only now and then: the check itself costs seconds there.
-    [ -z "$1" ] || [ $((batch % 5)) -eq 0 ] || return 0
+    [ -z "$1" ] || [ $((batch % 4)) -eq 0 ] || return 0
     is "$(sql -c "SELECT * FROM sketch_differences('commits_hourly$1', 'hour', true)" -c "SELECT * FROM sketch_differences('commits_daily$1', 'day', true)" \
               -c "SELECT * FROM sketch_differences('commits_quarterly$1', 'quarter', false)" 2>&1)" "" "$2: sketches of commits_{hourly,daily,quarterly}$1"
 }

@@ -42,6 +42,15 @@ SELECT is((SELECT value FROM tally.timeseries('turns', since => '2026-01-01 11:0
 SELECT is(tally.metric_value('retry_rate', '2026-01-01', as_of => '2026-01-02'), 2 / 7::float8, 'one number over a range');
 SELECT is(tally.metric_value('retry_rate', '1 hour', as_of => '2030-01-01'), NULL, 'NULL rather than an invented number');
 
+-- Over sketches: coarser buckets merge them. Few values are kept exactly, so percentile_cont over the events is the oracle.
+SELECT tally.create_rollup('latency_hourly', 'events', 'at', '1 hour', '["world"]', '{"n": "count(*)", "latency": "tally.tdigest(ms)", "worlds": "tally.hll(world)"}', with_data => true);
+SELECT lives_ok($$SELECT tally.create_metric('p75_ms', 'latency_hourly', 'tally.percentile(latency, 0.75)', unit => 'ms'), tally.create_metric('worlds', 'latency_hourly', 'tally.distinct_count(worlds)')$$, 'metrics over sketches');
+SELECT results_eq($$SELECT value FROM tally.timeseries('p75_ms', since => '2026-01-01', until => '2026-01-02', bucket => '1 day')$$,
+    'SELECT percentile_cont(0.75) WITHIN GROUP (ORDER BY ms) FROM events', 'a percentile by day is that of all its events');
+SELECT is(tally.metric_value('worlds', '2026-01-01', as_of => '2026-01-02')::numeric, 2::numeric, 'distinct worlds over hours: w1 and w2');
+SELECT is((SELECT string_agg(DISTINCT atttypid::regtype::text, ' ') FROM pg_attribute WHERE attrelid = 'latency_hourly_metrics'::regclass AND attnum > 2), 'bigint double precision', 'the flat view has no sketch types');
+SELECT throws_ok($$SELECT tally.create_metric('bad', 'latency_hourly', 'latency')$$, '42804', 'metric ''bad'' must be a number, got tally.tdigest', 'a sketch is no number');
+
 -- Again, changed, renamed.
 SELECT is(tally.create_metric('turns', 'turns_hourly', 'turns'), 'turns', 'the same again is fine');
 CREATE VIEW mine AS SELECT bucket, retry_rate FROM turns_hourly_metrics;

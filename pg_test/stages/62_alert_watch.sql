@@ -48,6 +48,17 @@ INSERT INTO events VALUES (now());
 SELECT count(*) FROM tally.evaluate(date_trunc('minute', now()) + interval '2 hours');
 SELECT is((SELECT labels FROM tally.incidents WHERE threshold = 'tally refresh stopped'), '{"rollup": "hours"}', 'changes wait for two hours');
 
+-- A session that writes times its own way: IST is India's time here, and Israel's when read back.
+SELECT tally.create_metric('n', 'hours', 'n');
+SELECT tally.create_threshold('local', 'n', '> 1');
+INSERT INTO events SELECT '2026-04-01 10:30Z' FROM generate_series(1, 7);
+SET datestyle = 'SQL, DMY';
+SET timezone = 'Asia/Kolkata';
+SELECT count(*) FROM tally.evaluate('2026-04-01T11:00:00Z', 'local');
+SELECT is((SELECT value FROM tally.incidents WHERE threshold = 'local'), 7::float8, 'moments are read as they were meant');
+SET datestyle = 'ISO';
+SET timezone = 'UTC';
+
 -- Limits and bad input of the kernel.
 SELECT tally.create_threshold('long', query => 'SELECT repeat(''x'', 3000) AS label, 99 AS value', condition => '> 10');
 SELECT matches((SELECT error FROM tally.evaluate('2030-01-01') WHERE threshold = 'long'), '^54000: threshold ''long'' yields a label set of 30', 'a label set has a limit');

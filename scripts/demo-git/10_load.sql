@@ -36,11 +36,12 @@ DROP TABLE raw;
 CREATE INDEX ON commits (authored_at);
 ANALYZE commits;
 
-SELECT to_char(count(*), 'FM999,999,999') AS commits, to_char(count(DISTINCT author), 'FM999,999') AS authors,
-       min(authored_at)::date AS first, max(authored_at)::date AS last FROM commits \gset
+SELECT format('%s: %s %s by %s %s, written from %s to %s', :'REPOSITORY', to_char(count(*), 'FM999,999,999'), CASE count(*) WHEN 1 THEN 'commit' ELSE 'commits' END,
+              to_char(count(DISTINCT author), 'FM999,999'), CASE count(DISTINCT author) WHEN 1 THEN 'author' ELSE 'authors' END,
+              min(authored_at)::date, max(authored_at)::date) AS headline FROM commits \gset
 \echo
 \echo '━━ 1. Events ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
-\echo :REPOSITORY ':' :commits 'commits by' :authors 'authors, written from' :first 'to' :last
+\echo :headline
 \echo
 SELECT left(hash, 8) AS commit, left(author, 8) || '…' AS author, authored_at::timestamptz(0), committed_at - authored_at AS "until committed", files, added, removed
   FROM commits ORDER BY committed_at DESC LIMIT 4;

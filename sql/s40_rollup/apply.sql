@@ -1,4 +1,5 @@
 -- Owns: bringing stored rows to what the definition gives, writing only rows that differ.
+-- TimeZone and DateStyle are pinned, so that a definition gives the same whoever's session computes it.
 
 CREATE FUNCTION tally._rows(like_row anyelement, query text) RETURNS SETOF anyelement
 LANGUAGE plpgsql AS $$
@@ -31,7 +32,7 @@ COMMENT ON FUNCTION tally._apply_query(int, text, text) IS
 'SQL text of one statement that makes the stored rows t in scope equal to the rows of fresh, and counts what it wrote.';
 
 CREATE FUNCTION tally._apply_buckets(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     list  text := format('%L::timestamptz[]', buckets);
     rule  text := tally._bucket_rule(r.bucket, r.zone);
@@ -52,7 +53,7 @@ END $$;
 COMMENT ON FUNCTION tally._apply_buckets(tally.rollups, timestamptz[]) IS 'Recomputes chosen buckets of a rollup in full, as its owner; counts of rows written.';
 
 CREATE FUNCTION tally._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     query  text := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
     -- In order of bucket, so that a range of buckets lies in few pages.

@@ -20,7 +20,7 @@ COMMENT ON FUNCTION tally._aligned(tally.rollups, timestamptz, timestamptz) IS '
 
 CREATE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
 RETURNS TABLE (bucket timestamptz, labels jsonb, stored jsonb, definition jsonb, dirty boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 #variable_conflict use_variable
 DECLARE
     r     tally.rollups := tally._rollup(name);

@@ -152,6 +152,11 @@ BEGIN
             MESSAGE = format('metric %L is dropped by its owner %s, got %I', name, m.owner, current_user), HINT = format('SET ROLE %s;', m.owner);
     END IF;
     PERFORM tally._build_metrics_view(m.rollup_id);
+EXCEPTION WHEN foreign_key_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+        MESSAGE = format('metric %L cannot be dropped: a threshold of another role watches it', name),
+        DETAIL = 'A role sees the thresholds of roles whose rights it has.',
+        HINT = 'Ask a superuser: SELECT name, owner FROM tally.thresholds;';
 END $$;
 COMMENT ON FUNCTION tally.drop_metric(text) IS 'Drops a metric and its column of the flat view. Refused while thresholds watch it or other views stand on the column.';
 

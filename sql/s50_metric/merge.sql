@@ -1,5 +1,6 @@
 -- Owns: the SQL that merges measures over buckets and labels and computes a metric from them. Readers and thresholds
--- use the same text, so a number on a dashboard and the one that woke somebody up are the same number.
+-- use the same text, so a number on a dashboard and the one that woke somebody up are the same number. PL/pgSQL where it
+-- runs per threshold, because an SQL function is planned anew at every call.
 
 CREATE FUNCTION tally._check_dimensions(r tally.rollups, names text[], what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -36,8 +37,10 @@ COMMENT ON FUNCTION tally._where_sql(tally.rollups, jsonb) IS
 'SQL text of a filter such as {"world": "w1", "model": ["a", "b"]}; JSON null stands for a value that was NULL. Null where nothing is filtered.';
 
 CREATE FUNCTION tally._merged_sql(m tally.metrics, r tally.rollups, source regclass, bucket text, by text[], "where" jsonb, since text, until text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- Measures first, then the expression: the ratio of sums, never the mean of ratios.
+    RETURN (
     SELECT format('SELECT %1$s%2$s(%3$s)::pg_catalog.float8 AS value, %4$s AS samples FROM (SELECT %5$s%6$s%7$s FROM %8$s WHERE %9$s%10$s%11$s) merged',
         CASE WHEN bucket IS NOT NULL THEN '"the bucket" AS bucket, ' ELSE '' END,
         (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n)),
@@ -49,10 +52,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples)),
         source, CASE WHEN until IS NULL THEN format('bucket = %s', since) ELSE format('bucket >= %s AND bucket < %s', since, until) END,
         COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
-        COALESCE(' GROUP BY ' || NULLIF(array_to_string(CASE WHEN bucket IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), ''))
-$$;
+        COALESCE(' GROUP BY ' || NULLIF(array_to_string(CASE WHEN bucket IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), '')));
+END $$;
 COMMENT ON FUNCTION tally._merged_sql(tally.metrics, tally.rollups, regclass, text, text[], jsonb, text, text) IS
 'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is the rollup''s table or live view, bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, which is a lookup by key).';
+
+CREATE FUNCTION tally._moment_sql(moment timestamptz) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
+    -- In UTC, because what a session's DateStyle and TimeZone write may be read otherwise: IST is India's and Israel's.
+    SELECT '''' || pg_catalog.to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00''::pg_catalog.timestamptz'
+$$;
+COMMENT ON FUNCTION tally._moment_sql(timestamptz) IS 'A moment as SQL text that every session reads alike.';
 
 CREATE FUNCTION tally._instant(given text, as_of timestamptz, argument text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -4,7 +4,7 @@ CREATE FUNCTION tally._labelled(owner regrole, search_path text, query text, tic
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8, (x ->> 'samples')::float8
       FROM tally.run_as(owner, search_path, format('SELECT * FROM (%s) tally_query',
-               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', quote_literal(tick) || '::timestamptz', 'g'))) x
+               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally._moment_sql(tick), 'g'))) x
 $$;
 COMMENT ON FUNCTION tally._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';

@@ -71,9 +71,11 @@ COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, 
 'A metric over time, in long form: since and until (how long ago, or a timestamp; whole buckets that begin in the range); bucket (the rollup''s own, or a multiple into which its measures are merged); by (one series per values of these dimensions); where ({"world": "w1"}); live (exact now) or as of the last refresh; as_of (the present). A bucket without events has no row.';
 
 CREATE FUNCTION tally._labels_sql(by text[]) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('pg_catalog.jsonb_build_object(%s)', string_agg(format('%L, %I', d, d), ', ' ORDER BY n)) FROM unnest(by) WITH ORDINALITY b(d, n)
-$$;
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+    SELECT format('pg_catalog.jsonb_build_object(%s)', string_agg(format('%L, %I', d, d), ', ' ORDER BY n)) FROM unnest(by) WITH ORDINALITY b(d, n));
+END $$;
 COMMENT ON FUNCTION tally._labels_sql(text[]) IS 'SQL text of the label set of a row that has the dimensions of by as columns.';
 
 CREATE FUNCTION tally.metric_value(

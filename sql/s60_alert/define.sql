@@ -103,6 +103,20 @@ DECLARE
     problem  text;
     recovery jsonb;
 BEGIN
+    -- NULL asks for the default, as leaving the argument out does.
+    t.for_ := COALESCE(t.for_, '0');
+    t.keep_firing_for := COALESCE(t.keep_firing_for, '0');
+    t.per := COALESCE(t.per, '{}');
+    t.filter := COALESCE(t.filter, '{}');
+    t.no_data := COALESCE(t.no_data, 'keep_last');
+    t.on_error := COALESCE(t.on_error, 'keep_last');
+    t.partial_ok := COALESCE(t.partial_ok, false);
+    t.every := COALESCE(t.every, '1 minute');
+    t.severity := COALESCE(t.severity, 'warning');
+    t.suggested_actions := COALESCE(t.suggested_actions, '[]');
+    t.auto_resolve := COALESCE(t.auto_resolve, false);
+    t.reopen_within := COALESCE(t.reopen_within, '0');
+    t.enabled := COALESCE(t.enabled, true);
     IF num_nonnulls(t.metric_id, t.probe_id, t.query) <> 1 OR t.name IS NULL OR t.condition IS NULL THEN
         PERFORM tally._refuse('invalid_parameter_value', format('threshold %L needs a name, a condition, and either a metric or a query', t.name),
             format('Got metric %s, query %s, condition %s.', COALESCE(quote_literal(m.name), 'NULL'), COALESCE(quote_literal(t.query), 'NULL'), COALESCE(quote_literal(t.condition), 'NULL')),

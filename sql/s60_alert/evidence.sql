@@ -17,11 +17,11 @@ BEGIN
     result := result || jsonb_build_object(
         'values', (SELECT COALESCE(jsonb_agg(x ORDER BY x ->> 'bucket'), '[]') FROM tally.run_as(t.owner, t.search_path,
             format('SELECT bucket, value, samples FROM (%s) v ORDER BY bucket',
-                   tally._merged_sql(m, r, r.live_view, 'bucket', '{}', scope, quote_literal(bound.until - 12 * r.bucket) || '::timestamptz', quote_literal(bound.until) || '::timestamptz'))) x),
+                   tally._merged_sql(m, r, r.live_view, 'bucket', '{}', scope, tally._moment_sql(bound.until - 12 * r.bucket), tally._moment_sql(bound.until)))) x),
         'contributors', (SELECT COALESCE(jsonb_object_agg(d.name, c.top), '{}') FROM tally.dimensions d
             CROSS JOIN LATERAL (SELECT jsonb_agg(x) AS top FROM tally.run_as(t.owner, t.search_path,
                 format('SELECT %1$I AS label, value, samples FROM (%2$s) c ORDER BY samples DESC NULLS LAST, value DESC NULLS LAST LIMIT 5', d.name,
-                       tally._merged_sql(m, r, r.live_view, NULL, ARRAY[d.name], scope, quote_literal(bound.since) || '::timestamptz', quote_literal(bound.until) || '::timestamptz'))) x) c
+                       tally._merged_sql(m, r, r.live_view, NULL, ARRAY[d.name], scope, tally._moment_sql(bound.since), tally._moment_sql(bound.until)))) x) c
            WHERE d.rollup_id = r.id AND NOT scope ? d.name));
     RETURN result;
 EXCEPTION WHEN OTHERS THEN

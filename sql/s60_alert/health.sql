@@ -46,6 +46,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.health(timestamptz) IS 'What the system watches about itself: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled; with the statement to run next. It speaks of what the calling role may see.';
 
+CREATE VIEW tally.health WITH (security_invoker = true) AS SELECT * FROM tally.health(now());
+COMMENT ON VIEW tally.health IS 'What the system watches about itself, at this moment: tally.health() as a view.';
+COMMENT ON COLUMN tally.health."check" IS 'What is looked at.';
+COMMENT ON COLUMN tally.health.status IS 'ok, late, failing, or unknown where this role cannot tell.';
+COMMENT ON COLUMN tally.health.value IS 'The number.';
+COMMENT ON COLUMN tally.health.unit IS 'Its unit.';
+COMMENT ON COLUMN tally.health.detail IS 'What it means, or what fails.';
+COMMENT ON COLUMN tally.health.hint IS 'The statement to run next.';
+GRANT SELECT ON tally.health TO PUBLIC;
+
 CREATE FUNCTION tally.watch_itself(owner text DEFAULT NULL, runbook text DEFAULT NULL) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,5 +1,8 @@
 -- Owns: what becomes of an incident by itself: fired, refired, reopened, recovered, escalated. Each is one transaction
 -- with its timeline entry and its notifications.
+--
+-- What runs per incident is PL/pgSQL, which keeps its plans: an SQL function is planned anew at every call, and ten
+-- thousand label sets may fire in one tick.
 
 CREATE FUNCTION tally._fill(template text, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -17,27 +20,32 @@ END $$;
 COMMENT ON FUNCTION tally._fill(text, jsonb, float8) IS 'Fills {{value}} and {{labels.name}} into a text.';
 
 CREATE FUNCTION tally._number(value float8) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- Four significant digits are what a person reads.
+    RETURN (
     SELECT CASE WHEN value IN ('NaN', 'Infinity', '-Infinity') THEN value::text
                 WHEN abs(value) >= 1000 OR value = 0 THEN round(value::numeric)::text
-                ELSE trim_scale(round(value::numeric, 3 - floor(log(abs(value)))::int))::text END
-$$;
+                ELSE trim_scale(round(value::numeric, 3 - floor(log(abs(value)))::int))::text END);
+END $$;
 COMMENT ON FUNCTION tally._number(float8) IS 'A number for people, with four significant digits.';
 
 CREATE FUNCTION tally._pick_actions(actions jsonb, labels jsonb, value float8) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
     SELECT COALESCE(jsonb_agg(tally._fill(COALESCE(a.a ->> 'do', a.a #>> '{}'), labels, value) ORDER BY a.n), '[]')
       FROM jsonb_array_elements(actions) WITH ORDINALITY a(a, n)
      WHERE jsonb_typeof(a.a) = 'string'
-        OR (labels @> COALESCE(a.a -> 'where', '{}') AND COALESCE(value > (a.a ->> 'above')::float8, true) AND COALESCE(value < (a.a ->> 'below')::float8, true))
-$$;
+        OR (labels @> COALESCE(a.a -> 'where', '{}') AND COALESCE(value > (a.a ->> 'above')::float8, true) AND COALESCE(value < (a.a ->> 'below')::float8, true)));
+END $$;
 COMMENT ON FUNCTION tally._pick_actions(jsonb, jsonb, float8) IS 'The levers that apply to a label set and value, as texts with values filled in.';
 
 CREATE FUNCTION tally._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}') RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail) VALUES (incident_id, at, event, author, note, detail)
-$$;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail) VALUES (incident_id, at, event, author, note, detail);
+END $$;
 COMMENT ON FUNCTION tally._note(bigint, timestamptz, text, text, text, jsonb) IS 'Adds an entry to an incident''s timeline.';
 
 CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text, with_evidence boolean) RETURNS bigint
@@ -86,10 +94,12 @@ COMMENT ON FUNCTION tally._fire(tally.thresholds, text, jsonb, jsonb, jsonb, tim
 'Files an incident for a label set that fired; where one is still open it is that one again, and one closed less than reopen_within ago is reopened.';
 
 CREATE FUNCTION tally._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
     SELECT concat_ws(' ', COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name), CASE WHEN value IS NOT NULL THEN 'is ' || tally._number(value) END, m.unit, format('(%s)', t.condition),
-                     'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l))
-$$;
+                     'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l)));
+END $$;
 COMMENT ON FUNCTION tally._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS 'The impact line of an incident whose threshold has none of its own.';
 
 CREATE FUNCTION tally._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, tick timestamptz) RETURNS void

@@ -1,13 +1,15 @@
 -- Owns: making notifications: NOTIFY and outbox rows, in the transaction of the incident's change.
 
 CREATE FUNCTION tally._payload(i tally.incidents, event text, at timestamptz) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
     SELECT jsonb_build_object('incident', i.id, 'event', event, 'at', at, 'status', i.status, 'severity', i.severity, 'threshold', i.threshold, 'kind', i.kind,
         'labels', i.labels, 'area', i.area, 'impact', i.impact, 'metric', i.metric, 'value', i.last_value, 'unit', i.unit, 'condition', i.condition,
         'owner', i.responsible, 'runbook', i.runbook, 'link', i.link, 'suggested_actions', i.suggested_actions, 'escalation_level', i.escalation_level,
         'opened_at', i.opened_at, 'recovered_at', i.recovered_at)
-        || CASE WHEN i.suppressed_by IS NOT NULL THEN jsonb_build_object('suppressed_by', i.suppressed_by) ELSE '{}' END
-$$;
+        || CASE WHEN i.suppressed_by IS NOT NULL THEN jsonb_build_object('suppressed_by', i.suppressed_by) ELSE '{}' END);
+END $$;
 COMMENT ON FUNCTION tally._payload(tally.incidents, text, timestamptz) IS 'What a notification says about an incident, as one JSON object.';
 
 CREATE FUNCTION tally._notify(incident_id bigint, event text, at timestamptz) RETURNS void

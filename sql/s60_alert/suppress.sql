@@ -1,19 +1,23 @@
 -- Owns: what keeps notifications back: silences, maintenance windows and inhibitions, and how matchers match.
 
 CREATE FUNCTION tally._matches(matchers jsonb, labels jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
     SELECT NOT EXISTS (
         SELECT FROM jsonb_each(matchers) m
          WHERE CASE jsonb_typeof(m.value)
                    WHEN 'array' THEN NOT COALESCE(m.value @> jsonb_build_array(labels -> m.key), false)
-                   ELSE m.value #>> '{}' IS DISTINCT FROM labels ->> m.key END)
-$$;
+                   ELSE m.value #>> '{}' IS DISTINCT FROM labels ->> m.key END));
+END $$;
 COMMENT ON FUNCTION tally._matches(jsonb, jsonb) IS 'Whether every matcher holds: equal to the label, or, as a list, to one of its values.';
 
 CREATE FUNCTION tally._identity(i tally.incidents) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT i.labels || jsonb_build_object('severity', i.severity, 'threshold', i.threshold, 'area', i.area, 'kind', i.kind)
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+    SELECT i.labels || jsonb_build_object('severity', i.severity, 'threshold', i.threshold, 'area', i.area, 'kind', i.kind));
+END $$;
 COMMENT ON FUNCTION tally._identity(tally.incidents) IS 'What matchers and group_by see of an incident: its labels, severity, threshold, area and kind.';
 
 CREATE FUNCTION tally._in_window(s tally.silences, at timestamptz) RETURNS boolean
@@ -36,7 +40,9 @@ END $$;
 COMMENT ON FUNCTION tally._in_window(tally.silences, timestamptz) IS 'Whether a silence, or an occurrence of a maintenance window by its zone''s clock, covers a moment.';
 
 CREATE FUNCTION tally._suppressed_by(i tally.incidents, at timestamptz) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
     SELECT COALESCE(
         (SELECT format('silence %s: %s', s.id, s.reason) FROM tally.silences s
           WHERE s.starts_at <= at AND tally._matches(s.matchers, tally._identity(i)) AND pg_has_role(s.owner::oid, i.owner::oid, 'USAGE') AND tally._in_window(s, at)
@@ -47,8 +53,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             -- Equal labels; and what matches both sides does not keep itself back.
             AND NOT tally._matches(h.source, tally._identity(i))
             AND NOT EXISTS (SELECT FROM unnest(h.equal) e WHERE tally._identity(o) -> e IS DISTINCT FROM tally._identity(i) -> e)
-          ORDER BY h.id, o.id LIMIT 1))
-$$;
+          ORDER BY h.id, o.id LIMIT 1)));
+END $$;
 COMMENT ON FUNCTION tally._suppressed_by(tally.incidents, timestamptz) IS 'The silence or inhibition that keeps an incident''s notifications back at a moment; null where none does.';
 
 CREATE FUNCTION tally._check_matchers(matchers jsonb, what text) RETURNS void

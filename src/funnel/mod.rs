@@ -1,17 +1,22 @@
 //! Owns funnels: how far an actor came through a list of steps, by which events, and what many actors add up to.
 //!
 //! The level of an actor is the largest k for which events e1…ek exist with e_i matching step i, t1 <= t2 <= … <= tk
-//! and tk - t1 <= window. Everything here is plain code over sorted events; [`sql`] is the only part that knows
-//! PostgreSQL.
+//! and tk - t1 <= window. Everything here is plain code over sorted events; [`sql`] and [`counts_sql`] are the only
+//! parts that know PostgreSQL.
 //!
 //! * [`spec`]: window, steps, modes and exclusions, and their text form;
 //! * [`events`]: the packed state that gathers an actor's events;
 //! * [`ordered`]: the default search (latest start per level, O(events × steps));
-//! * [`strict`], [`any_order`], [`exclude`]: the searches of the other modes.
+//! * [`strict`], [`any_order`], [`exclude`]: the searches of the other modes;
+//! * [`counts`]: what many actors add up to;
+//! * [`next`]: what came after an event, or before it.
 
 pub mod any_order;
+pub mod counts;
+pub mod counts_sql;
 pub mod events;
 pub mod exclude;
+pub mod next;
 pub mod ordered;
 #[cfg(test)]
 mod reference;

@@ -47,6 +47,12 @@ impl Call {
             .collect())
     }
 
+    /// Argument `i`, a timestamptz[] of one dimension.
+    pub fn timestamptzs(&self, i: usize) -> Result<Vec<Option<i64>>, TallyError> {
+        let times = self.elements(i, TIMESTAMPTZ)?;
+        Ok(times.into_iter().map(|e| e.map(|d| d.value() as i64)).collect())
+    }
+
     /// Argument `i`, an int4[] of one dimension.
     pub fn i32s(&self, i: usize) -> Result<Vec<Option<i32>>, TallyError> {
         Ok(self
@@ -131,6 +137,11 @@ impl Call {
     /// Answers an int8[], `None` for a NULL element.
     pub fn return_opt_i64s(&self, values: &[Option<i64>]) -> Datum {
         build(INT8, values.iter().map(|v| v.map(Datum::from)).collect())
+    }
+
+    /// Answers a bool[], `None` for a NULL element.
+    pub fn return_bools(&self, values: &[Option<bool>]) -> Datum {
+        build(BOOL, values.iter().map(|v| v.map(Datum::from)).collect())
     }
 
     /// Answers a timestamptz[].

@@ -10,3 +10,4 @@ pub mod report;
 pub mod run_as;
 pub mod varlena;
 pub mod window;
+pub mod zone;

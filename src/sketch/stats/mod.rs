@@ -6,8 +6,10 @@
 //!
 //! ```text
 //! word 0 low half: varlena header, not ours · byte 4 version = 1 · byte 5 variables, 1 or 2 · 2 bytes 0
-//! 1 count · 2 mean y · 3-5 Σ(y - mean)^2, ^3, ^4 · with two variables also 6 mean x · 7 Σ(x - mean)^2 · 8 Σ(x - mean)(y - mean)
+//! 1 count · 2 origin y · 3 mean y - origin · 4-6 Σ(y - mean)^2, ^3, ^4 · with two variables also 7 origin x · 8 mean x - origin
+//! 9 Σ(x - mean)^2 · 10 Σ(x - mean)(y - mean)
 //! ```
+//! The origin is the first value: around 1e9 a mean itself would lose the digits behind 1e-7 at every step.
 
 pub mod sql;
 
@@ -24,11 +26,15 @@ pub struct Stats {
     pub paired: bool,
     /// How many rows.
     pub n: u64,
-    /// Mean of y.
+    /// First finite y; the mean counts from there.
+    pub origin: f64,
+    /// Mean of y, less the origin.
     pub mean: f64,
     /// Σ(y - mean)², Σ(y - mean)³, Σ(y - mean)⁴.
     pub m: [f64; 3],
-    /// Mean of x.
+    /// First finite x.
+    pub origin_x: f64,
+    /// Mean of x, less the origin.
     pub mean_x: f64,
     /// Σ(x - mean)².
     pub m2_x: f64,
@@ -48,6 +54,11 @@ impl Stats {
     /// Adds a row; `x` is not looked at where there is one variable.
     #[inline(always)]
     pub fn push(&mut self, y: f64, x: f64) {
+        if self.n == 0 {
+            self.origin = if y.is_finite() { y } else { 0.0 };
+            self.origin_x = if x.is_finite() { x } else { 0.0 };
+        }
+        let (y, x) = (y - self.origin, x - self.origin_x);
         let before = self.n as f64;
         self.n += 1;
         let n = self.n as f64;
@@ -79,7 +90,7 @@ impl Stats {
         self.set_paired(self.paired && other.paired);
         let (a, b) = (self.n as f64, other.n as f64);
         let n = a + b;
-        let d = other.mean - self.mean;
+        let d = (other.origin - self.origin) + (other.mean - self.mean);
         let ([a2, a3, a4], [b2, b3, b4]) = (self.m, other.m);
         let d_n = d / n;
         self.m = [
@@ -91,7 +102,7 @@ impl Stats {
                 + 4.0 * d_n * (a * b3 - b * a3),
         ];
         if self.paired {
-            let d_x = other.mean_x - self.mean_x;
+            let d_x = (other.origin_x - self.origin_x) + (other.mean_x - self.mean_x);
             self.m2_x += other.m2_x + d_x * d_x * a * b / n;
             self.co += other.co + d_x * d * a * b / n;
             self.mean_x += d_x * b / n;
@@ -103,7 +114,7 @@ impl Stats {
     fn set_paired(&mut self, paired: bool) {
         self.paired = paired;
         if !paired {
-            (self.mean_x, self.m2_x, self.co) = (0.0, 0.0, 0.0);
+            (self.origin_x, self.mean_x, self.m2_x, self.co) = (0.0, 0.0, 0.0, 0.0);
         }
     }
 
@@ -117,12 +128,12 @@ impl Stats {
 
     /// Mean of y.
     pub fn mean(&self) -> Option<f64> {
-        self.some(1, self.mean)
+        self.some(1, self.origin + self.mean)
     }
 
     /// Sum of y.
     pub fn sum(&self) -> Option<f64> {
-        self.some(1, self.mean * self.n as f64)
+        self.some(1, self.origin * self.n as f64 + self.mean * self.n as f64)
     }
 
     /// Sample variance of y (n - 1).
@@ -144,7 +155,7 @@ impl Stats {
 
     /// Mean of x.
     pub fn mean_x(&self) -> Option<f64> {
-        self.of_pairs(1, self.mean_x)
+        self.of_pairs(1, self.origin_x + self.mean_x)
     }
 
     /// Sample variance of x.
@@ -171,12 +182,13 @@ impl Stats {
 
     /// Intercept of that line.
     pub fn intercept(&self) -> Option<f64> {
-        self.slope().map(|slope| self.mean - slope * self.mean_x)
+        self.slope()
+            .map(|slope| (self.origin - slope * self.origin_x) + (self.mean - slope * self.mean_x))
     }
 
     /// Words of the state.
     pub const fn words(paired: bool) -> usize {
-        if paired { 9 } else { 6 }
+        if paired { 11 } else { 7 }
     }
 
     /// Reads a state. The caller has seen [`is_working`].
@@ -184,12 +196,14 @@ impl Stats {
     pub fn load(words: &[u64]) -> Self {
         let f = |i: usize| f64::from_bits(words[i]);
         let paired = words.len() >= Stats::words(true);
-        let (mean_x, m2_x, co) = if paired { (f(6), f(7), f(8)) } else { (0.0, 0.0, 0.0) };
+        let [origin_x, mean_x, m2_x, co] = if paired { [f(7), f(8), f(9), f(10)] } else { [0.0; 4] };
         Stats {
             paired,
             n: words[1],
-            mean: f(2),
-            m: [f(3), f(4), f(5)],
+            origin: f(2),
+            mean: f(3),
+            m: [f(4), f(5), f(6)],
+            origin_x,
             mean_x,
             m2_x,
             co,
@@ -202,11 +216,14 @@ impl Stats {
         let head = u64::from(VERSION) | u64::from(1 + u8::from(self.paired)) << 8;
         words[0] = words[0] & 0xffff_ffff | head << 32;
         words[1] = self.n;
-        for (word, v) in words[2..].iter_mut().zip([self.mean, self.m[0], self.m[1], self.m[2]]) {
+        for (word, v) in words[2..]
+            .iter_mut()
+            .zip([self.origin, self.mean, self.m[0], self.m[1], self.m[2]])
+        {
             *word = v.to_bits();
         }
         if self.paired {
-            words[6..9].copy_from_slice(&[self.mean_x, self.m2_x, self.co].map(f64::to_bits));
+            words[7..11].copy_from_slice(&[self.origin_x, self.mean_x, self.m2_x, self.co].map(f64::to_bits));
         }
     }
 
@@ -225,7 +242,7 @@ impl Stats {
             return Err(reader.corrupt("version 1 with one or two variables"));
         }
         let words = crate::sketch::words_of(bytes).filter(|words| words.len() == Stats::words(variables == 2));
-        let stats = Stats::load(&words.ok_or_else(|| corrupt("stats", "44 or 68 bytes", bytes.len()))?);
+        let stats = Stats::load(&words.ok_or_else(|| corrupt("stats", "52 or 84 bytes", bytes.len()))?);
         if stats.n > 1 << 62 {
             return Err(reader.corrupt("a count below 2^62"));
         }
@@ -316,7 +333,7 @@ mod tests {
             parts.merge(&of(&rows[..cut]));
             let close = |a: f64, b: f64, scale: f64| (a - b).abs() <= 1e-11 * scale.max(1.0);
             prop_assert_eq!(whole.n, parts.n);
-            prop_assert!(close(whole.mean, parts.mean, 1e3));
+            prop_assert!(close(whole.mean().unwrap(), parts.mean().unwrap(), 1e3));
             prop_assert!(close(whole.m[0], parts.m[0], whole.m[0]));
             prop_assert!(close(whole.m[2], parts.m[2], whole.m[2]));
             prop_assert!(close(whole.co, parts.co, whole.m[0] + whole.m2_x));

@@ -73,8 +73,19 @@ readers! {
 fn text(call: &Call) -> Result<String, TallyError> {
     let s = Stats::decode(call.bytes(0))?;
     let mut out = format!("{{\"count\":{}", s.n);
-    let x = [("mean_x", s.mean_x), ("m2_x", s.m2_x), ("co", s.co)];
-    let y = [("mean", s.mean), ("m2", s.m[0]), ("m3", s.m[1]), ("m4", s.m[2])];
+    let x = [
+        ("origin_x", s.origin_x),
+        ("mean_x", s.mean_x),
+        ("m2_x", s.m2_x),
+        ("co", s.co),
+    ];
+    let y = [
+        ("origin", s.origin),
+        ("mean", s.mean),
+        ("m2", s.m[0]),
+        ("m3", s.m[1]),
+        ("m4", s.m[2]),
+    ];
     for (name, value) in y.into_iter().chain(x.into_iter().filter(|_| s.paired)) {
         out.push_str(&format!(",\"{name}\":"));
         crate::sketch::tdigest::text::number(&mut out, value);
@@ -89,7 +100,7 @@ fn read(text: &str) -> Result<Stats, TallyError> {
             SqlState::InvalidTextRepresentation,
             format!("invalid input for type tally.stats: {text:.80}"),
         )
-        .detail("Expected {\"count\":2,\"mean\":1.5,\"m2\":0.5,\"m3\":0,\"m4\":0.125}, as tally.stats prints itself.")
+        .detail("Expected {\"count\":2,\"origin\":1,\"mean\":0.5,\"m2\":0.5,\"m3\":0,\"m4\":0.125}, as tally.stats prints itself.")
         .hint("SELECT tally.stats(v) FROM (VALUES (1), (2)) AS t(v)")
     };
     let json: serde_json::Value = serde_json::from_str(text).map_err(|_| bad())?;
@@ -105,9 +116,9 @@ fn read(text: &str) -> Result<Stats, TallyError> {
         .and_then(serde_json::Value::as_u64)
         .filter(|n| *n <= 1 << 62)
         .ok_or_else(bad)?;
-    (s.mean, s.m) = (f("mean")?, [f("m2")?, f("m3")?, f("m4")?]);
+    (s.origin, s.mean, s.m) = (f("origin")?, f("mean")?, [f("m2")?, f("m3")?, f("m4")?]);
     if paired {
-        (s.mean_x, s.m2_x, s.co) = (f("mean_x")?, f("m2_x")?, f("co")?);
+        (s.origin_x, s.mean_x, s.m2_x, s.co) = (f("origin_x")?, f("mean_x")?, f("m2_x")?, f("co")?);
     }
     Ok(s)
 }

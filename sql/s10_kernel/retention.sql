@@ -1,0 +1,49 @@
+-- Owns: retention: whether an actor who started is seen again, and what many actors add up to.
+
+CREATE FUNCTION tally.retention(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz DEFAULT now(), zone text DEFAULT 'UTC', mode text DEFAULT 'on')
+    RETURNS boolean[] LANGUAGE c IMMUTABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'tally_retention';
+COMMENT ON FUNCTION tally.retention(timestamptz[], timestamptz[], interval, int, timestamptz, text, text) IS 'Whether an actor was seen again 0, 1, … periods after the first start (element 1 is period 0), on that period or, with mode on_or_after, on it or later. Periods follow the calendar of the zone; with zone NULL they are whole widths from the start''s moment. A period that is not wholly past at as_of is NULL, never a loss; without a start the array is empty.';
+
+CREATE TYPE tally.retention_counts;
+CREATE FUNCTION tally._retention_counts_in(cstring) RETURNS tally.retention_counts
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_in';
+CREATE FUNCTION tally._retention_counts_out(tally.retention_counts) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_out';
+CREATE FUNCTION tally._retention_counts_recv(internal) RETURNS tally.retention_counts
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_recv';
+CREATE FUNCTION tally._retention_counts_send(tally.retention_counts) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_send';
+CREATE TYPE tally.retention_counts (
+    INPUT = tally._retention_counts_in, OUTPUT = tally._retention_counts_out, RECEIVE = tally._retention_counts_recv, SEND = tally._retention_counts_send,
+    ALIGNMENT = double, STORAGE = extended
+);
+COMMENT ON TYPE tally.retention_counts IS 'Eligible and retained actors per period, mergeable; shown in hexadecimal, read by tally.retention_periods.';
+COMMENT ON FUNCTION tally._retention_counts_in(cstring) IS 'Input of tally.retention_counts: hexadecimal as it prints itself.';
+COMMENT ON FUNCTION tally._retention_counts_out(tally.retention_counts) IS 'Output of tally.retention_counts: hexadecimal.';
+COMMENT ON FUNCTION tally._retention_counts_recv(internal) IS 'Binary input of tally.retention_counts.';
+COMMENT ON FUNCTION tally._retention_counts_send(tally.retention_counts) IS 'Binary output of tally.retention_counts.';
+
+CREATE FUNCTION tally._retention_counts_trans(state tally.retention_counts, retained boolean[]) RETURNS tally.retention_counts
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_trans';
+COMMENT ON FUNCTION tally._retention_counts_trans(tally.retention_counts, boolean[]) IS 'Transition of tally.retention_counts.';
+
+CREATE FUNCTION tally._retention_counts_merge(state tally.retention_counts, counts tally.retention_counts) RETURNS tally.retention_counts
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_merge';
+COMMENT ON FUNCTION tally._retention_counts_merge(tally.retention_counts, tally.retention_counts) IS 'Combines partial states, and merges counts for tally.rollup.';
+
+CREATE AGGREGATE tally.retention_counts(retained boolean[]) (
+    SFUNC = tally._retention_counts_trans, STYPE = tally.retention_counts, COMBINEFUNC = tally._retention_counts_merge,
+    SSPACE = 144, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tally.retention_counts(boolean[]) IS 'Eligible and retained actors per period, from the array of each actor (tally.retention).';
+
+CREATE AGGREGATE tally.rollup(counts tally.retention_counts) (
+    SFUNC = tally._retention_counts_merge, STYPE = tally.retention_counts, COMBINEFUNC = tally._retention_counts_merge,
+    SSPACE = 144, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tally.rollup(tally.retention_counts) IS 'Adds up retention counts.';
+
+CREATE FUNCTION tally.retention_periods(counts tally.retention_counts)
+    RETURNS TABLE (period int, eligible bigint, retained bigint, share float8)
+    LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 30 AS 'MODULE_PATHNAME', 'tally_retention_periods';
+COMMENT ON FUNCTION tally.retention_periods(tally.retention_counts) IS 'A row per period, from 0: actors for whom it is wholly past, those of them seen again, and the share.';

@@ -1,0 +1,160 @@
+//! Owns retention: whether an actor who started is seen again n periods later.
+//!
+//! The cohort is the period of the actor's first start. Period n is that many periods on: by the calendar of a zone, or in
+//! whole widths from the moment of the start. A period counts only when it is wholly past at `as_of`; before, nothing is
+//! said about it, so an unfinished day never shows as loss. Events from `as_of` on are not yet known.
+
+/// The unit that periods are counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Microseconds from the start's moment.
+    Elapsed(i64),
+    /// Days of the calendar.
+    Days(i64),
+    /// Months of the calendar.
+    Months(i64),
+}
+
+/// An event of an actor: its time, and its wall-clock time where a calendar rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Microseconds.
+    pub time: i64,
+    /// Microseconds of the local clock.
+    pub local: i64,
+}
+
+const DAY: i64 = 86_400_000_000;
+
+/// Number of the calendar period that a local time is in. Weeks begin on Mondays, quarters in January.
+fn period(unit: Unit, local: i64) -> i64 {
+    let days = local.div_euclid(DAY);
+    match unit {
+        Unit::Elapsed(width) => local.div_euclid(width),
+        // Day 0 is Saturday, 2000-01-01; the first Monday is day 2.
+        Unit::Days(width) => (days - 2).div_euclid(width),
+        Unit::Months(width) => months(days).div_euclid(width),
+    }
+}
+
+/// Months since January 2000 of a day (days since 2000-01-01): H. Hinnant, *chrono-compatible low-level date algorithms*.
+fn months(days: i64) -> i64 {
+    // Days since 0000-03-01, the start of a 400-year era.
+    let z = days + 730_425;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let month = (5 * doy + 2) / 153;
+    (era * 400 + yoe - 2000) * 12 + month + 2
+}
+
+/// For periods 0 to `periods`: seen again or not, `None` while the period is not wholly past. Empty without a start.
+///
+/// `on_or_after` asks for any later period too; what counts as seen are events at or after the start itself.
+pub fn retained(
+    unit: Unit,
+    periods: usize,
+    on_or_after: bool,
+    as_of: Moment,
+    starts: &[Moment],
+    returns: &[Moment],
+) -> Vec<Option<bool>> {
+    let Some(start) = starts.iter().filter(|s| s.time < as_of.time).min_by_key(|s| s.time) else {
+        return Vec::new();
+    };
+    let number = |moment: &Moment| match unit {
+        Unit::Elapsed(width) => moment.time.saturating_sub(start.time).div_euclid(width),
+        _ => period(unit, moment.local) - period(unit, start.local),
+    };
+    let mut seen = vec![false; periods + 1];
+    for event in returns.iter().filter(|e| start.time <= e.time && e.time < as_of.time) {
+        let n = number(event).max(0) as usize;
+        if on_or_after {
+            seen[..=n.min(periods)].fill(true);
+        } else if n <= periods {
+            seen[n] = true;
+        }
+    }
+    let past = number(&as_of);
+    seen.iter()
+        .enumerate()
+        .map(|(n, seen)| ((n as i64) < past).then_some(*seen))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(time: i64) -> Moment {
+        Moment { time, local: time }
+    }
+
+    fn ask(unit: Unit, on_or_after: bool, as_of: i64, starts: &[i64], returns: &[i64]) -> Vec<Option<bool>> {
+        let moments = |times: &[i64]| times.iter().map(|t| utc(*t)).collect::<Vec<_>>();
+        retained(unit, 3, on_or_after, utc(as_of), &moments(starts), &moments(returns))
+    }
+
+    const HOUR: i64 = DAY / 24;
+
+    #[test]
+    fn calendar_days_and_elapsed_days_differ() {
+        // Starts at 23:00; comes back two hours later, which is day 1 by the calendar and day 0 by the clock.
+        let (start, back) = (23 * HOUR, 25 * HOUR);
+        assert_eq!(
+            ask(Unit::Days(1), false, 10 * DAY, &[start], &[back]),
+            [false, true, false, false].map(Some)
+        );
+        assert_eq!(
+            ask(Unit::Elapsed(DAY), false, 10 * DAY, &[start], &[back]),
+            [true, false, false, false].map(Some)
+        );
+        assert_eq!(
+            ask(Unit::Days(1), true, 10 * DAY, &[start], &[start, start + 2 * DAY]),
+            [true, true, true, false].map(Some)
+        );
+    }
+
+    #[test]
+    fn unfinished_periods_say_nothing() {
+        assert_eq!(
+            ask(Unit::Days(1), false, 2 * DAY, &[HOUR], &[]),
+            [Some(false), Some(false), None, None]
+        );
+        assert_eq!(
+            ask(Unit::Days(1), false, 2 * DAY - 1, &[HOUR], &[]),
+            [Some(false), None, None, None]
+        );
+        assert_eq!(
+            ask(Unit::Elapsed(DAY), false, 2 * DAY, &[HOUR], &[]),
+            [Some(false), None, None, None]
+        );
+        assert_eq!(ask(Unit::Days(1), false, HOUR, &[HOUR], &[]), []);
+        assert_eq!(ask(Unit::Days(1), false, 9 * DAY, &[], &[HOUR]), []);
+    }
+
+    #[test]
+    fn events_before_the_start_or_after_the_asking_do_not_count() {
+        assert_eq!(
+            ask(Unit::Days(1), false, 2 * DAY, &[5 * HOUR], &[HOUR, 3 * DAY]),
+            [Some(false), Some(false), None, None]
+        );
+    }
+
+    #[test]
+    fn months_follow_the_calendar() {
+        use chrono::{Datelike, Days, NaiveDate};
+        let epoch = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap();
+        for day in 0..200_000 {
+            for date in [
+                epoch.checked_add_days(Days::new(day)),
+                epoch.checked_sub_days(Days::new(day)),
+            ] {
+                let date = date.unwrap();
+                let expected = i64::from(date.year() - 2000) * 12 + i64::from(date.month0());
+                assert_eq!(months((date - epoch).num_days()), expected, "{date}");
+            }
+        }
+    }
+}

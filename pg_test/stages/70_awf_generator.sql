@@ -26,6 +26,8 @@ SELECT ok((SELECT min(n) > 0 AND bool_and(n <= before) FROM (SELECT n, lag(n, 1,
           'every step of the funnel loses sessions');
 SELECT is(tally.generate_awf(0, target_schema => 'other'), 0::bigint, 'none is none');
 SELECT is(tally.generate_awf(1, seed => 9, target_schema => 'other'), 1::bigint, 'one is one');
+-- The last session is cut to the number asked for, wherever in the funnel that falls.
+SELECT is((SELECT sum(tally.generate_awf(n, seed => 20 + n, span => '1 day', target_schema => 'other')) FROM generate_series(2, 60) n), (SELECT sum(n)::numeric FROM generate_series(2, 60) n), 'any number will do');
 SELECT throws_ok($$SELECT tally.generate_awf(-1)$$, '22023', NULL, 'fewer than none is an error');
 SELECT throws_ok($$SELECT tally.generate_awf(10, span => '-1 day')$$, '22023', NULL, 'so is a span of nothing');
 

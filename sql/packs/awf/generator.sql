@@ -168,12 +168,12 @@ BEGIN
               FROM (SELECT *, event_type = 'turn' AS turn
                       FROM (SELECT *, started + make_interval(secs => gap * (j - 1 + CASE j WHEN 1 THEN 0 ELSE tally._unit(e, 44) - 0.5 END)) AS event_time,
                                    CASE WHEN j = 1 THEN 'start'
-                                        WHEN j %% stride = 1 AND j / stride BETWEEN 1 AND depth
-                                             THEN ('{choice,npc_join,craft,vendor,boss,completion}'::text[])[j / stride]
-                                        ELSE tally._awf_type((e & 1023)::int, CASE WHEN e >> 38 & 63 = 0 THEN 6 ELSE least(depth, j / stride) END, model)
+                                        WHEN (j - 1) %% stride = 0 AND (j - 1) / stride <= depth
+                                             THEN ('{choice,npc_join,craft,vendor,boss,completion}'::text[])[(j - 1) / stride]
+                                        ELSE tally._awf_type((e & 1023)::int, CASE WHEN e >> 38 & 63 = 0 THEN 6 ELSE least(depth, (j - 1) / stride) END, model)
                                    END AS event_type
                               FROM (SELECT *, hashint8extended(n * 1024 + j, $2) AS e
-                                      FROM (SELECT *, (len - 1) / greatest(depth, 1) + CASE WHEN depth = 0 THEN len ELSE 0 END AS stride, generate_series(1, len) AS j
+                                      FROM (SELECT *, CASE depth WHEN 0 THEN len ELSE greatest((len - 1) / depth, 1) END AS stride, generate_series(1, len) AS j
                                               FROM pg_temp.tally_awf_sessions WHERE chunk = $1 OFFSET 0) x OFFSET 0) y OFFSET 0) z OFFSET 0) v
              ORDER BY event_time$q$, target_schema) USING chunk, seed;
         GET DIAGNOSTICS added = ROW_COUNT;

@@ -23,7 +23,9 @@ DECLARE
     result timestamptz[];
 BEGIN
     -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
-    EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 ORDER BY d.bucket DESC LIMIT $2), '
+    EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 '
+                   -- What a marked range will recompute is left to it.
+                   'AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until) ORDER BY d.bucket DESC LIMIT $2), '
                    'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %s AS start) '
                    'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t',
                    tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'd.bucket'))
@@ -110,6 +112,46 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._analyse_source(tally.rollups) IS 'ANALYZE of the source where the rollup''s own statistics have never been filled.';
 
+CREATE FUNCTION tally._begin_build(r tally.rollups) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET default_statistics_target = 10 AS $$
+DECLARE
+    terms text;
+BEGIN
+    IF (SELECT count(*) FROM tally.dimensions d WHERE d.rollup_id = r.id) <= 3 OR tally._build_statistics(r) IS NOT NULL
+       OR NOT pg_has_role(r.owner::oid, (SELECT c.relowner FROM pg_class c WHERE c.oid = r.source), 'USAGE') THEN
+        RETURN;
+    END IF;
+    -- Counted groups let the build hash and go parallel. Of a sample of 3,000 rows the 247 combinations of eight terms
+    -- cost 0.4 s, of the usual 30,000 they cost 7 s; so they are counted small, for this build, and dropped after it.
+    SELECT string_agg(format('(%s)', t.term), ', ' ORDER BY t.place) INTO terms FROM (
+        SELECT 0 AS place, tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
+        UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id ORDER BY d.ordinal LIMIT 7)) t;
+    PERFORM tally.run_as(r.owner, r.search_path, format('CREATE STATISTICS %I.%I (ndistinct) ON %s FROM %s',
+        (SELECT c.relnamespace::regnamespace::text FROM pg_class c WHERE c.oid = r.relation), r.name || '_tally_build', terms, r.source));
+    PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
+END $$;
+COMMENT ON FUNCTION tally._begin_build(tally.rollups) IS 'Statistics on the groups of a definition with many dimensions, for as long as marked ranges are being built.';
+
+CREATE FUNCTION tally._end_build(r tally.rollups) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    made text := tally._build_statistics(r);
+BEGIN
+    IF made IS NOT NULL THEN
+        PERFORM tally.run_as(r.owner, r.search_path, 'DROP STATISTICS ' || made);
+        -- The small sample is replaced by the usual one.
+        PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._end_build(tally.rollups) IS 'Drops the statistics of _begin_build() and has the source analyzed as usual.';
+
+CREATE FUNCTION tally._build_statistics(r tally.rollups) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
+     WHERE s.stxrelid = r.source AND s.stxname = r.name || '_tally_build'
+$$;
+COMMENT ON FUNCTION tally._build_statistics(tally.rollups) IS 'The statistics object of a build in progress, if any.';
+
 CREATE FUNCTION tally._log_run(run tally.runs, wrote jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -130,7 +172,7 @@ DECLARE
     r     tally.rollups;
     run   tally.runs;
     list  timestamptz[];
-    part  record;
+    part  tally.dirty_ranges;
     added jsonb;
 BEGIN
     more := false;
@@ -141,30 +183,36 @@ BEGIN
     run.rollup_id := rollup_id;
     PERFORM tally._capture_forget();
     run.started_at := clock_timestamp();
+    IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
+        PERFORM tally._analyse_source(r), tally._begin_build(r);
+        SELECT x.since, x.until INTO part.since, part.until FROM tally._take_range(r, most_rows) x;
+    END IF;
+    IF part.since < part.until THEN
+        -- What is recomputed with the range need not be recomputed by itself: a new rollup on a rollup has both marks.
+        DELETE FROM tally.dirty d WHERE d.rollup_id = rollup_id AND d.bucket >= part.since AND d.bucket < part.until;
+        run.since := part.since;
+        run.until := part.until;
+        wrote := tally._apply_range(r, part.since, part.until);
+        PERFORM tally._log_run(run, wrote);
+        run.since := NULL;
+        run.until := NULL;
+    END IF;
+    IF NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
+        PERFORM tally._end_build(r);
+    END IF;
+    run.started_at := clock_timestamp();
     list := tally._take_buckets(r, most_buckets);
     IF list IS NOT NULL THEN
         run.buckets := cardinality(list);
         buckets := cardinality(list);
-        wrote := tally._apply_buckets(r, list);
-        PERFORM tally._log_run(run, wrote);
-    END IF;
-    run.started_at := clock_timestamp();
-    IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
-        PERFORM tally._analyse_source(r);
-    END IF;
-    SELECT * INTO part FROM tally._take_range(r, most_rows);
-    IF part.since < part.until THEN
-        run.buckets := 0;
-        run.since := part.since;
-        run.until := part.until;
-        added := tally._apply_range(r, part.since, part.until);
+        added := tally._apply_buckets(r, list);
         PERFORM tally._log_run(run, added);
         SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;
     END IF;
     more := EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) OR COALESCE(cardinality(list) >= most_buckets, false);
 END $$;
 COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint) IS
-'One unit of refresh, in the caller''s transaction and under the lock it holds: marked buckets (up to most_buckets, null for all), then a marked range (of about most_rows source rows, null for all of it). more: a further unit has work.';
+'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range (of about most_rows source rows, null for all of it), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';
 
 CREATE FUNCTION tally._due(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -43,15 +43,3 @@ SELECT format(E'  #%s  %s  %s\n      threshold  %s: %s %s, seen %s\n      opened
 \echo
 SELECT rollup, state, dirty_buckets AS dirty, to_char(last_run, 'HH24:MI:SS') AS "last run", round(last_ms::numeric, 1) AS ms, last_rows AS "rows written", schedule
   FROM tally.status;
-
-\echo '━━ What next ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
-\echo 'The server goes on running, and pg_cron with it. Connect:'
-\echo '   psql -h' :HOST '-p' :PORT '-U' :USER :DBNAME
-\echo 'Try:'
-\echo '   SELECT tally.acknowledge(1);          -- the incident, and later'
-\echo '   SELECT tally.resolve(1, root_cause => ''…'', mitigation => ''…'', prevention => ''…'');'
-\echo '   SELECT adventure, overall_completion_rate FROM awf_funnels_daily ORDER BY date DESC, start_count DESC LIMIT 10;'
-\echo '   SELECT * FROM tally.timeseries(''fallback_rate'', since => ''7 days'', bucket => ''1 day'', by => ''{world}'') \\crosstabview bucket series value'
-\echo '   DELETE FROM analytics_events WHERE session_id LIKE ''spike%''; then SELECT * FROM tally.refresh();'
-\echo '   SELECT name, description FROM tally.packs;'
-\echo

@@ -1,6 +1,6 @@
 -- Owns: making (and dropping) what a rollup consists of: catalogue rows, table, live view, statistics, capture.
 
-CREATE FUNCTION tally._build_rollup(made tally.rollups, wanted jsonb, target text, rule text, with_data boolean) RETURNS regclass
+CREATE FUNCTION tally._build_rollup(made tally.rollups, wanted jsonb, target text, with_data boolean) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item    record;
@@ -71,7 +71,7 @@ BEGIN
     END IF;
     RETURN made.relation;
 END $$;
-COMMENT ON FUNCTION tally._build_rollup(tally.rollups, jsonb, text, text, boolean) IS 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
+COMMENT ON FUNCTION tally._build_rollup(tally.rollups, jsonb, text, boolean) IS 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
 
 CREATE FUNCTION tally._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -20,12 +20,13 @@ DECLARE
     target  text;       -- schema of the rollup
     label   text;       -- name without the schema
     parts   text[] := parse_ident(name);
-    rule    text := tally._bucket_rule(bucket, zone);
     made    tally.rollups;
     parent  tally.rollups;
     old     tally.rollups;
     wanted  jsonb;
 BEGIN
+    -- Only for its errors: the width and the zone are wrong or right whatever the rest is.
+    PERFORM tally._bucket_rule(bucket, zone);
     label := parts[array_upper(parts, 1)];
     PERFORM set_config('search_path', search_path, true);
     target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
@@ -51,7 +52,7 @@ BEGIN
             DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
             HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
     END IF;
-    RETURN tally._build_rollup(made, wanted, target, rule, with_data);
+    RETURN tally._build_rollup(made, wanted, target, with_data);
 END $$;
 COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text) IS
 'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width and zone; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; schedule (cron). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';

@@ -42,6 +42,7 @@ sql_files! {
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
     "../sql/s40_rollup/check.sql" as "rollup_check";
     "../sql/s40_rollup/create.sql" as "rollup_create";
+    "../sql/s40_rollup/statistics.sql" as "rollup_statistics";
     "../sql/s40_rollup/build.sql" as "rollup_build";
     "../sql/s40_rollup/drop.sql" as "rollup_drop";
     "../sql/s40_rollup/apply.sql" as "rollup_apply";

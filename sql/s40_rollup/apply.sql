@@ -61,6 +61,7 @@ DECLARE
     scope  text := format('t.bucket >= %L::timestamptz AND t.bucket < %L::timestamptz', since, until);
     result jsonb;
     empty  boolean;
+    memory text := current_setting('work_mem');
 BEGIN
     -- Hashing hundreds of thousands of groups is maintenance, and gets the memory of maintenance.
     IF pg_size_bytes(current_setting('maintenance_work_mem')) > pg_size_bytes(current_setting('work_mem')) THEN
@@ -72,6 +73,8 @@ BEGIN
         WHEN empty THEN format('WITH _inserted AS (INSERT INTO %s (%s) %s RETURNING 1) SELECT pg_catalog.count(*) AS inserted, 0 AS updated, 0 AS deleted FROM _inserted',
                                r.relation, tally._columns_sql(r.id, '%I'), fresh)
         ELSE tally._apply_query(r.id, fresh, scope) END) x;
+    -- The caller's transaction goes on with its own.
+    PERFORM set_config('work_mem', memory, true);
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally._apply_range(tally.rollups, timestamptz, timestamptz) IS 'Recomputes all buckets of [since, until) of a rollup, as its owner; counts of rows written.';

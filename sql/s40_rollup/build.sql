@@ -55,7 +55,7 @@ BEGIN
     made.live_view := to_regclass(format('%I.%I', target, made.name || '_live'));
     UPDATE tally.rollups r SET live_view = made.live_view WHERE r.id = made.id;
     PERFORM tally._comment_rollup(made.id);
-    PERFORM tally._add_statistics(made.id, target);
+    PERFORM tally._add_statistics(made.id);
 
     -- Capture before the mark on history: from here on every writer marks, and what came before is in the range.
     PERFORM tally._attach_capture(made.source);
@@ -110,36 +110,6 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._comment_rollup(int) IS 'COMMENTs on a rollup''s table, live view and their columns, from the definition.';
-
-CREATE FUNCTION tally._add_statistics(rollup_id int, target text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    r     tally.rollups;
-    wanted int := (SELECT count(*) FROM tally.dimensions d WHERE d.rollup_id = $1);
-    terms text;
-    statement text;
-BEGIN
-    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    -- Without them date_bin() is estimated at as many groups as rows, and nothing hashes or goes parallel. ANALYZE sorts
-    -- its sample once per combination of terms: 11 for four terms are 0.3 s, 247 for eight were 12 s. So with more than
-    -- three dimensions only the bucket is counted; the planner then expects at most a tenth as many groups as rows.
-    SELECT string_agg(format('(%s)', t.term), ', ' ORDER BY t.place) INTO terms FROM (
-        SELECT 0 AS place, tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
-        UNION ALL SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND wanted <= 3) t;
-    statement := format('CREATE STATISTICS %I.%I %sON %s FROM %s', target, r.name || '_tally_groups',
-                        CASE WHEN wanted BETWEEN 1 AND 3 THEN '(ndistinct) ' ELSE '' END, terms, r.source);
-    -- One of this name can only be left over from a rollup that was not dropped by drop_rollup.
-    IF EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxnamespace = to_regnamespace(quote_ident(target)) AND s.stxname = r.name || '_tally_groups') THEN
-        EXECUTE format('DROP STATISTICS %I.%I', target, r.name || '_tally_groups');
-    END IF;
-    PERFORM set_config('search_path', r.search_path, true);
-    EXECUTE statement;
-    EXECUTE format('COMMENT ON STATISTICS %I.%I IS %L', target, r.name || '_tally_groups', 'How many groups the rollup ' || r.name || ' has, so that the planner can hash them.');
-EXCEPTION WHEN insufficient_privilege THEN
-    RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: only the owner of %s can make them', r.name, r.source),
-        DETAIL = 'Without them wide refreshes are planned with sorts instead of hashing.', HINT = statement || ';';
-END $$;
-COMMENT ON FUNCTION tally._add_statistics(int, text) IS 'Extended statistics on a definition''s groups, where the role may make them.';
 
 CREATE FUNCTION tally._time_index(source regclass, time_column text) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

@@ -25,7 +25,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r     tally.rollups := tally._rollup(name);
     above text;
-    child text;  -- name of what goes with it
+    child text;
 BEGIN
     SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.id) INTO above FROM tally.rollups c WHERE c.source_rollup = r.id;
     IF above IS NOT NULL AND NOT "cascade" THEN
@@ -43,10 +43,8 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
         PERFORM tally._attach_capture(r.source);
     END IF;
-    FOR child IN SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
-                  JOIN pg_class c ON c.relnamespace = n.oid WHERE c.oid = r.relation AND s.stxname = r.name || '_tally_groups' LOOP
-        EXECUTE 'DROP STATISTICS ' || child;
-    END LOOP;
+    PERFORM tally._drop_statistics(r, '_tally_groups');
+    PERFORM tally._drop_statistics(r, '_tally_build');
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
         EXECUTE format('DROP VIEW %s', r.live_view);
     END IF;

@@ -101,57 +101,6 @@ END $$;
 COMMENT ON FUNCTION tally._take_range(tally.rollups, bigint) IS
 'Takes a range mark (most_rows null), or its newest batch, and returns the buckets'' range to recompute; nulls when there is none.';
 
-CREATE FUNCTION tally._analyse_source(r tally.rollups) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- Statistics on expressions are empty until the next ANALYZE, and the first build is when they matter most.
-    IF EXISTS (SELECT FROM pg_statistic_ext s LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
-                WHERE s.stxrelid = r.source AND s.stxname = r.name || '_tally_groups' AND d.stxoid IS NULL) THEN
-        PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
-    END IF;
-END $$;
-COMMENT ON FUNCTION tally._analyse_source(tally.rollups) IS 'ANALYZE of the source where the rollup''s own statistics have never been filled.';
-
-CREATE FUNCTION tally._begin_build(r tally.rollups) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET default_statistics_target = 10 AS $$
-DECLARE
-    terms text;
-BEGIN
-    IF (SELECT count(*) FROM tally.dimensions d WHERE d.rollup_id = r.id) <= 3 OR tally._build_statistics(r) IS NOT NULL
-       OR NOT pg_has_role(r.owner::oid, (SELECT c.relowner FROM pg_class c WHERE c.oid = r.source), 'USAGE') THEN
-        RETURN;
-    END IF;
-    -- Counted groups let the build hash and go parallel. Of a sample of 3,000 rows the 247 combinations of eight terms
-    -- cost 0.4 s, of the usual 30,000 they cost 7 s; so they are counted small, for this build, and dropped after it.
-    SELECT string_agg(format('(%s)', t.term), ', ' ORDER BY t.place) INTO terms FROM (
-        SELECT 0 AS place, tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
-        UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id ORDER BY d.ordinal LIMIT 7)) t;
-    PERFORM tally.run_as(r.owner, r.search_path, format('CREATE STATISTICS %I.%I (ndistinct) ON %s FROM %s',
-        (SELECT c.relnamespace::regnamespace::text FROM pg_class c WHERE c.oid = r.relation), r.name || '_tally_build', terms, r.source));
-    PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
-END $$;
-COMMENT ON FUNCTION tally._begin_build(tally.rollups) IS 'Statistics on the groups of a definition with many dimensions, for as long as marked ranges are being built.';
-
-CREATE FUNCTION tally._end_build(r tally.rollups) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    made text := tally._build_statistics(r);
-BEGIN
-    IF made IS NOT NULL THEN
-        PERFORM tally.run_as(r.owner, r.search_path, 'DROP STATISTICS ' || made);
-        -- The small sample is replaced by the usual one.
-        PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
-    END IF;
-END $$;
-COMMENT ON FUNCTION tally._end_build(tally.rollups) IS 'Drops the statistics of _begin_build() and has the source analyzed as usual.';
-
-CREATE FUNCTION tally._build_statistics(r tally.rollups) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
-     WHERE s.stxrelid = r.source AND s.stxname = r.name || '_tally_build'
-$$;
-COMMENT ON FUNCTION tally._build_statistics(tally.rollups) IS 'The statistics object of a build in progress, if any.';
-
 CREATE FUNCTION tally._log_run(run tally.runs, wrote jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -184,7 +133,9 @@ BEGIN
     PERFORM tally._capture_forget();
     run.started_at := clock_timestamp();
     IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
-        PERFORM tally._analyse_source(r), tally._begin_build(r);
+        -- In this order: what is counted for the build has been analyzed then.
+        PERFORM tally._begin_build(r);
+        PERFORM tally._analyse_source(r);
         SELECT x.since, x.until INTO part.since, part.until FROM tally._take_range(r, most_rows) x;
     END IF;
     IF part.since < part.until THEN

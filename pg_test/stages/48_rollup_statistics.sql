@@ -1,0 +1,21 @@
+-- A build with many dimensions leaves no statistics of its own behind, in whatever schema, and its memory to itself.
+SELECT no_plan();
+SET client_min_messages = warning;
+CREATE SCHEMA "My Schema";
+CREATE TABLE "My Schema".events (at timestamptz NOT NULL, a text, b text, c text, d text);
+CREATE INDEX ON "My Schema".events (at);
+INSERT INTO "My Schema".events SELECT timestamptz '2026-01-01+00' + i * interval '1 minute', i % 2, i % 3, i % 5, i % 7 FROM generate_series(1, 2000) i;
+SELECT lives_ok($$SELECT tally.create_rollup('"My Schema"."Many"', '"My Schema".events', 'at', dimensions => '["a", "b", "c", "d"]', measures => '{"n": "count(*)"}')$$, 'defined');
+SET maintenance_work_mem = '111MB';
+BEGIN;
+SET LOCAL work_mem = '7MB';
+-- Bug: a schema whose name needs quotes was quoted twice, and the build failed.
+SELECT lives_ok($$SELECT tally.refresh('"Many"')$$, 'built, in a schema whose name needs quotes');
+-- Bug: the memory of the build stayed with the caller's transaction.
+SELECT is(current_setting('work_mem'), '7MB', 'the caller''s work_mem is as it was');
+COMMIT;
+SELECT is((SELECT sum(n) FROM "My Schema"."Many"), 2000::numeric, 'every row counted');
+SELECT is((SELECT array_agg(stxname::text) FROM pg_statistic_ext), ARRAY['Many_tally_groups'], 'only the lasting statistics are left');
+SELECT tally.drop_rollup('"Many"');
+SELECT is((SELECT count(*) FROM pg_statistic_ext), 0::bigint, 'and they go with the rollup');
+SELECT * FROM finish();

@@ -15,7 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- One statement per job: pg_cron 1.4 logs a job of several as succeeded before it has ended.
     SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
       FROM (SELECT DISTINCT schedule FROM tally.rollups WHERE schedule IS NOT NULL) r
-    UNION ALL SELECT 'tally evaluate', evaluate, 'SELECT tally.evaluate()'
+    UNION ALL SELECT 'tally evaluate', evaluate, 'CALL tally.evaluate_scheduled()'
     UNION ALL SELECT 'tally maintain', '17 3 * * *', 'SELECT tally.maintain()'
 $$;
 COMMENT ON FUNCTION tally._wanted_jobs(text) IS 'The jobs that the present definitions call for; evaluate is the schedule of evaluation.';

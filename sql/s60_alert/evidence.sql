@@ -20,11 +20,11 @@ BEGIN
         'values', (SELECT COALESCE(jsonb_agg(x ORDER BY x ->> 'bucket'), '[]') FROM tally.run_as(t.owner, t.search_path,
             format('SELECT bucket, value, samples FROM (%s) v ORDER BY bucket',
                    tally._merged_sql(m, r, tally._exact_source(t, r, bound.until - 12 * r.bucket, bound.until), 'bucket', '{}', scope,
-                                     tally._moment_sql(bound.until - 12 * r.bucket), tally._moment_sql(bound.until)))) x),
+                                     tally._moment_sql(bound.until - 12 * r.bucket), tally._moment_sql(bound.until))), tally._query_timeout()) x),
         'contributors', (SELECT COALESCE(jsonb_object_agg(d.name, c.top), '{}') FROM tally.dimensions d
             CROSS JOIN LATERAL (SELECT jsonb_agg(x) AS top FROM tally.run_as(t.owner, t.search_path,
                 format('SELECT %1$I AS label, value, samples FROM (%2$s) c ORDER BY samples DESC NULLS LAST, value DESC NULLS LAST LIMIT 5', d.name,
-                       tally._merged_sql(m, r, source, NULL, ARRAY[d.name], scope, tally._moment_sql(bound.since), tally._moment_sql(bound.until)))) x) c
+                       tally._merged_sql(m, r, source, NULL, ARRAY[d.name], scope, tally._moment_sql(bound.since), tally._moment_sql(bound.until))), tally._query_timeout()) x) c
            WHERE d.rollup_id = r.id AND NOT scope ? d.name));
     RETURN result;
 EXCEPTION WHEN OTHERS THEN

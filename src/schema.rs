@@ -84,11 +84,14 @@ sql_files! {
     "../sql/packs/grants.sql" as "pack_grants";
     "../sql/packs/awf/source.sql" as "pack_awf_source";
     "../sql/packs/awf/rollups.sql" as "pack_awf_rollups";
+    "../sql/packs/awf/settings.sql" as "pack_awf_settings";
     "../sql/packs/awf/metrics.sql" as "pack_awf_metrics";
+    "../sql/packs/awf/balance.sql" as "pack_awf_balance";
     "../sql/packs/awf/thresholds.sql" as "pack_awf_thresholds";
     "../sql/packs/awf/views.sql" as "pack_awf_views";
     "../sql/packs/awf/alerts.sql" as "pack_awf_alerts";
     "../sql/packs/awf/dashboards.sql" as "pack_awf_dashboards";
+    "../sql/packs/awf/readers.sql" as "pack_awf_readers";
     "../sql/packs/awf/generator.sql" as "pack_awf_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

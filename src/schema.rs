@@ -41,6 +41,8 @@ sql_files! {
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
+    "../sql/s40_rollup/key.sql" as "rollup_key";
+    "../sql/s40_rollup/key_marks.sql" as "rollup_key_marks";
     "../sql/s40_rollup/check.sql" as "rollup_check";
     "../sql/s40_rollup/create.sql" as "rollup_create";
     "../sql/s40_rollup/statistics.sql" as "rollup_statistics";

@@ -35,6 +35,7 @@ sql_files! {
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
+    "../sql/s20_catalog/odd_rows.sql" as "catalog_odd_rows";
     "../sql/s20_catalog/runs.sql" as "catalog_runs";
     "../sql/s30_capture/capture.sql" as "capture";
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
@@ -46,6 +47,7 @@ sql_files! {
     "../sql/s40_rollup/build.sql" as "rollup_build";
     "../sql/s40_rollup/drop.sql" as "rollup_drop";
     "../sql/s40_rollup/apply.sql" as "rollup_apply";
+    "../sql/s40_rollup/odd_times.sql" as "rollup_odd_times";
     "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
     "../sql/s40_rollup/verify.sql" as "rollup_verify";

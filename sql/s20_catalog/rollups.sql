@@ -81,7 +81,7 @@ CREATE TABLE tally.dirty (
 CREATE INDEX dirty_rollup_bucket ON tally.dirty (rollup_id, bucket);
 COMMENT ON TABLE tally.dirty IS 'Dirty marks: buckets whose source rows changed since they were last computed. Written by the capture trigger in the writer''s own transaction.';
 COMMENT ON COLUMN tally.dirty.rollup_id IS 'The rollup (no foreign key: a check would make writers wait).';
-COMMENT ON COLUMN tally.dirty.bucket IS 'Start of the dirty bucket.';
+COMMENT ON COLUMN tally.dirty.bucket IS 'Start of the dirty bucket; infinity: rows of NULL or infinite time, which are in no bucket, changed.';
 COMMENT ON COLUMN tally.dirty.marked_at IS 'When the marking transaction began.';
 
 CREATE TABLE tally.dirty_ranges (

@@ -55,6 +55,9 @@ DECLARE
     extent record;
     rows_  float8;
 BEGIN
+    IF marked.until = 'infinity' THEN
+        PERFORM tally._count_odd_rows(r);
+    END IF;
     SELECT * INTO extent FROM tally._extent(r);
     IF extent.since IS NULL OR marked.since >= extent.until OR marked.until <= extent.since THEN
         -- Nothing lies there, neither stored nor in the source. What is written from now on is marked by itself.
@@ -153,6 +156,11 @@ BEGIN
     END IF;
     run.started_at := clock_timestamp();
     list := tally._take_buckets(r, most_buckets);
+    IF 'infinity' = ANY (list) THEN
+        PERFORM tally._count_odd_rows(r);
+    END IF;
+    more := COALESCE(cardinality(list) >= most_buckets, false);
+    list := NULLIF(array_remove(list, 'infinity'), '{}');
     IF list IS NOT NULL THEN
         run.buckets := cardinality(list);
         buckets := cardinality(list);
@@ -160,7 +168,7 @@ BEGIN
         PERFORM tally._log_run(run, added);
         SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;
     END IF;
-    more := EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) OR COALESCE(cardinality(list) >= most_buckets, false);
+    more := more OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id);
 END $$;
 COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint) IS
 'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range (of about most_rows source rows, null for all of it), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';

@@ -56,6 +56,7 @@ sql_files! {
     "../sql/s50_metric/view.sql" as "metric_view";
     "../sql/s50_metric/define.sql" as "metric_define";
     "../sql/s50_metric/merge.sql" as "metric_merge";
+    "../sql/s50_metric/fill.sql" as "metric_fill";
     "../sql/s50_metric/read.sql" as "metric_read";
     "../sql/s50_metric/probe_tables.sql" as "metric_probe_tables";
     "../sql/s50_metric/probe.sql" as "metric_probe";

@@ -25,7 +25,7 @@ BEGIN
             format('SELECT no_time, ever, never FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = %L', one.name),
             format('SELECT count(*) FILTER (WHERE %1$I IS NULL), count(*) FILTER (WHERE %1$I = ''-infinity''), count(*) FILTER (WHERE %1$I = ''infinity'') FROM events WHERE %2$s', one.column_name, COALESCE(one.filter, 'true')),
             format('%s: %s', what, one.name));
-        RETURN QUERY EXECUTE format('SELECT is((SELECT sum(n) FROM %I)::bigint, (SELECT count(*) FROM events WHERE isfinite(%I) AND %s), %L)', one.name, one.column_name, COALESCE(one.filter, 'true'),
+        RETURN QUERY EXECUTE format('SELECT is((SELECT COALESCE(sum(n), 0) FROM %I)::bigint, (SELECT count(*) FROM events WHERE isfinite(%I) AND %s), %L)', one.name, one.column_name, COALESCE(one.filter, 'true'),
             format('%s: every other row is in a bucket of %s', what, one.name));
     END LOOP;
     RETURN QUERY SELECT is_empty('SELECT * FROM tally.status WHERE state <> ''fresh''', what || ': all fresh');

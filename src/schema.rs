@@ -36,6 +36,7 @@ sql_files! {
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
     "../sql/s20_catalog/odd_rows.sql" as "catalog_odd_rows";
+    "../sql/s20_catalog/retention.sql" as "catalog_retention";
     "../sql/s20_catalog/runs.sql" as "catalog_runs";
     "../sql/s30_capture/capture.sql" as "capture";
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
@@ -51,6 +52,7 @@ sql_files! {
     "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
     "../sql/s40_rollup/verify.sql" as "rollup_verify";
+    "../sql/s40_rollup/freeze.sql" as "rollup_freeze";
     "../sql/s50_metric/tables.sql" as "metric_tables";
     "../sql/s50_metric/resolve.sql" as "metric_resolve";
     "../sql/s50_metric/view.sql" as "metric_view";

@@ -36,7 +36,7 @@ BEGIN
     time_column := COALESCE(time_column, CASE WHEN parent.id IS NOT NULL THEN 'bucket' END);
     made := jsonb_populate_record(NULL::tally.rollups, jsonb_build_object(
         'name', label, 'bucket', bucket, 'zone', zone, 'filter', "where", 'schedule', schedule, 'description', description,
-        'search_path', search_path, 'time_column', time_column));
+        'search_path', search_path, 'time_column', time_column, 'frozen_before', '-infinity'));
     made.source := source;
     made.source_rollup := parent.id;
     made.time_type := tally._time_type(source, time_column, label);

@@ -57,6 +57,13 @@ $$;
 COMMENT ON FUNCTION tally._bucket_query(int, text, text) IS
 'The definition over chosen buckets, one index range each: for refreshes and the live view. buckets is SQL text of a relation of one column.';
 
+CREATE FUNCTION tally._frozen_sql(rollup_id int) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Looked up when the query runs: the horizon moves on, and the live view's text stays.
+    SELECT format('(SELECT x.frozen_before FROM tally.rollups x WHERE x.id = %s)', rollup_id)
+$$;
+COMMENT ON FUNCTION tally._frozen_sql(int) IS 'SQL text of a rollup''s horizon, before which its buckets stand as they are stored.';
+
 CREATE FUNCTION tally._dirty_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -67,9 +74,9 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     rule := tally._bucket_rule(r.bucket, r.zone);
     -- A mark names any instant of its bucket.
-    result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id);
+    result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s AND d.bucket >= %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id, tally._frozen_sql(rollup_id));
     IF r.source_rollup IS NOT NULL THEN
-        result := format('%s UNION SELECT %s FROM (%s) up(bucket)', result, tally._bucket_start_sql(rule, 'up.bucket'), tally._dirty_query(r.source_rollup));
+        result := format('%s UNION SELECT %s FROM (%s) up(bucket) WHERE up.bucket >= %s', result, tally._bucket_start_sql(rule, 'up.bucket'), tally._dirty_query(r.source_rollup), tally._frozen_sql(rollup_id));
     END IF;
     RETURN result;
 END $$;
@@ -78,17 +85,17 @@ COMMENT ON FUNCTION tally._dirty_query(int) IS 'SQL text of the buckets of a rol
 CREATE FUNCTION tally._hull_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result text := format('SELECT g.since, g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %s', rollup_id);
+    result text := format('SELECT GREATEST(g.since, %2$s), g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %1$s AND g.until > %2$s', rollup_id, tally._frozen_sql(rollup_id));
     r      tally.rollups;
     rule   text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.source_rollup IS NOT NULL THEN
         rule := tally._bucket_rule(r.bucket, r.zone);
-        result := format('%s UNION ALL SELECT %s, %s FROM (%s) up WHERE up.since < up.until', result,
+        result := format('%1$s UNION ALL SELECT GREATEST(%2$s, %5$s), %3$s FROM (%4$s) up(since, until) WHERE up.since < up.until AND up.until > %5$s', result,
             tally._bucket_start_sql(rule, 'up.since'),
             tally._bucket_end_sql(rule, tally._bucket_start_sql(rule, 'up.until')),
-            tally._hull_query(r.source_rollup));
+            tally._hull_query(r.source_rollup), tally._frozen_sql(rollup_id));
     END IF;
     RETURN result;
 END $$;

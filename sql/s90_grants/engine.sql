@@ -34,6 +34,20 @@ CREATE POLICY owner_marks ON tally.dirty_ranges FOR INSERT WITH CHECK (EXISTS (S
 GRANT INSERT ON tally.dirty_ranges TO PUBLIC;
 GRANT USAGE ON SEQUENCE tally.dirty_ranges_id_seq TO PUBLIC;
 
+-- Who owns a source says how long its rows are kept; of rows that came too late that owner sees the content.
+CREATE FUNCTION tally._my_source(source regclass) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = source), 'USAGE') $$;
+COMMENT ON FUNCTION tally._my_source(regclass) IS 'Whether the current role has the rights of a table''s owner.';
+ALTER TABLE tally.source_retentions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY anyone_sees ON tally.source_retentions FOR SELECT USING (true);
+CREATE POLICY owner_defines ON tally.source_retentions FOR INSERT WITH CHECK (tally._mine(owner) AND tally._my_source(source));
+CREATE POLICY owner_changes ON tally.source_retentions FOR UPDATE USING (tally._my_source(source)) WITH CHECK (tally._mine(owner) AND tally._my_source(source));
+CREATE POLICY owner_drops ON tally.source_retentions FOR DELETE USING (tally._my_source(source));
+GRANT SELECT, INSERT, UPDATE, DELETE ON tally.source_retentions TO PUBLIC;
+ALTER TABLE tally.late_rows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner_sees ON tally.late_rows FOR SELECT USING (tally._mine(owner));
+GRANT SELECT ON tally.late_rows TO PUBLIC;
+
 ALTER TABLE tally.runs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner_sees ON tally.runs FOR SELECT USING (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND tally._mine(r.owner)));
 GRANT SELECT ON tally.runs TO PUBLIC;

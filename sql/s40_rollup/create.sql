@@ -36,9 +36,10 @@ BEGIN
     time_column := COALESCE(time_column, CASE WHEN parent.id IS NOT NULL THEN 'bucket' END);
     made := jsonb_populate_record(NULL::tally.rollups, jsonb_build_object(
         'name', label, 'bucket', bucket, 'zone', zone, 'filter', "where", 'schedule', schedule, 'description', description,
-        'search_path', search_path, 'time_column', time_column, 'frozen_before', '-infinity'));
+        'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
+    made.frozen_before := tally._first_whole_bucket(source, bucket, zone);
     made.time_type := tally._time_type(source, time_column, label);
     PERFORM tally._check_shape(label, dimensions, measures);
     wanted := tally._definition(made, parent, dimensions, measures);
@@ -56,6 +57,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text) IS
 'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width and zone; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; schedule (cron). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+
+CREATE FUNCTION tally._first_whole_bucket(source regclass, bucket interval, zone text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    horizon timestamptz := COALESCE((SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1), '-infinity');
+    rule    text := tally._bucket_rule(bucket, zone);
+    start   timestamptz := tally._bucket_start(rule, horizon);
+BEGIN
+    RETURN CASE WHEN start < horizon THEN tally._bucket_end(rule, start) ELSE horizon END;
+END $$;
+COMMENT ON FUNCTION tally._first_whole_bucket(regclass, interval, text) IS 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
 
 CREATE FUNCTION tally._time_type(source regclass, time_column text, label text) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -89,6 +102,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._time_type(regclass, text, text) IS 'Type of a source''s time column, or an error that lists the usable ones.';
 
+CREATE FUNCTION tally._listed_dimensions(dimensions jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
+                                                   ELSE jsonb_build_object('name', k.key, 'expression', k.value) END ORDER BY d.n, k.key), '[]')
+      FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
+      LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true
+$$;
+COMMENT ON FUNCTION tally._listed_dimensions(jsonb) IS 'Dimensions as a person gives them (columns, and objects of names and expressions) as a list of {name, expression}.';
+
 CREATE FUNCTION tally._definition(made tally.rollups, parent tally.rollups, dimensions jsonb, measures jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -105,17 +127,13 @@ BEGIN
     ELSE
         SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
     END IF;
-    SELECT jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
-                                          ELSE jsonb_build_object('name', k.key, 'expression', k.value) END ORDER BY d.n, k.key)
-      INTO dims
-      FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
-      LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true;
+    dims := tally._listed_dimensions(dimensions);
     IF nums IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('rollup %L needs at least one measure, got none', made.name),
             HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text, made.time_column);
     END IF;
-    RETURN jsonb_build_object('dimensions', COALESCE(dims, '[]'), 'measures', nums);
+    RETURN jsonb_build_object('dimensions', dims, 'measures', nums);
 END $$;
 COMMENT ON FUNCTION tally._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS 'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';
 

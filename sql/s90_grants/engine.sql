@@ -19,12 +19,14 @@ GRANT USAGE ON SEQUENCE tally.rollups_id_seq TO PUBLIC;
 ALTER TABLE tally.dimensions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY anyone_sees ON tally.dimensions FOR SELECT USING (true);
 CREATE POLICY owner_defines ON tally.dimensions FOR INSERT WITH CHECK (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND tally._mine(r.owner)));
-GRANT SELECT, INSERT ON tally.dimensions TO PUBLIC;
+CREATE POLICY owner_drops ON tally.dimensions FOR DELETE USING (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND tally._mine(r.owner)));
+GRANT SELECT, INSERT, DELETE ON tally.dimensions TO PUBLIC;
 
 ALTER TABLE tally.measures ENABLE ROW LEVEL SECURITY;
 CREATE POLICY anyone_sees ON tally.measures FOR SELECT USING (true);
 CREATE POLICY owner_defines ON tally.measures FOR INSERT WITH CHECK (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND tally._mine(r.owner)));
-GRANT SELECT, INSERT ON tally.measures TO PUBLIC;
+CREATE POLICY owner_drops ON tally.measures FOR DELETE USING (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND tally._mine(r.owner)));
+GRANT SELECT, INSERT, DELETE ON tally.measures TO PUBLIC;
 
 -- Live views read marks with the rights of their owners.
 GRANT SELECT ON tally.dirty, tally.dirty_ranges, tally.odd_rows, tally.jobs, tally.status TO PUBLIC;

@@ -31,6 +31,7 @@ sql_files! {
     "../sql/s10_kernel/suppress.sql" as "kernel_suppress";
     "../sql/s10_kernel/stats.sql" as "kernel_stats";
     "../sql/s10_kernel/totals.sql" as "kernel_totals";
+    "../sql/s10_kernel/entropy.sql" as "kernel_entropy";
     "../sql/s10_kernel/topk.sql" as "kernel_topk";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
@@ -61,7 +62,9 @@ sql_files! {
     "../sql/s50_metric/define.sql" as "metric_define";
     "../sql/s50_metric/merge.sql" as "metric_merge";
     "../sql/s50_metric/fill.sql" as "metric_fill";
+    "../sql/s50_metric/answer.sql" as "metric_answer";
     "../sql/s50_metric/read.sql" as "metric_read";
+    "../sql/s50_metric/report.sql" as "metric_report";
     "../sql/s50_metric/probe_tables.sql" as "metric_probe_tables";
     "../sql/s50_metric/probe.sql" as "metric_probe";
     "../sql/s60_alert/threshold_tables.sql" as "alert_threshold_tables";

@@ -36,6 +36,8 @@ sql_files! {
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
+    "../sql/s20_catalog/odd_rows.sql" as "catalog_odd_rows";
+    "../sql/s20_catalog/retention.sql" as "catalog_retention";
     "../sql/s20_catalog/runs.sql" as "catalog_runs";
     "../sql/s30_capture/capture.sql" as "capture";
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
@@ -49,14 +51,19 @@ sql_files! {
     "../sql/s40_rollup/build.sql" as "rollup_build";
     "../sql/s40_rollup/drop.sql" as "rollup_drop";
     "../sql/s40_rollup/apply.sql" as "rollup_apply";
+    "../sql/s40_rollup/odd_times.sql" as "rollup_odd_times";
     "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
     "../sql/s40_rollup/verify.sql" as "rollup_verify";
+    "../sql/s40_rollup/freeze.sql" as "rollup_freeze";
+    "../sql/s40_rollup/conform.sql" as "rollup_conform";
+    "../sql/s40_rollup/alter.sql" as "rollup_alter";
     "../sql/s50_metric/tables.sql" as "metric_tables";
     "../sql/s50_metric/resolve.sql" as "metric_resolve";
     "../sql/s50_metric/view.sql" as "metric_view";
     "../sql/s50_metric/define.sql" as "metric_define";
     "../sql/s50_metric/merge.sql" as "metric_merge";
+    "../sql/s50_metric/fill.sql" as "metric_fill";
     "../sql/s50_metric/answer.sql" as "metric_answer";
     "../sql/s50_metric/read.sql" as "metric_read";
     "../sql/s50_metric/report.sql" as "metric_report";

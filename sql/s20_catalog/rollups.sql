@@ -21,6 +21,8 @@ CREATE TABLE tally.rollups (
     filter        text,
     schedule      text,
     description   text,
+    retain        interval CHECK (retain > '0'),
+    frozen_before timestamptz NOT NULL DEFAULT '-infinity',
     created_at    timestamptz NOT NULL DEFAULT now(),
     -- Its partitions are keys or buckets.
     CHECK (CASE WHEN key IS NULL THEN num_nulls(time_column, time_type, bucket) = 0 ELSE num_nonnulls(time_column, time_type, bucket) = 0 END)
@@ -42,6 +44,8 @@ COMMENT ON COLUMN tally.rollups.zone IS 'Time zone whose midnights bound buckets
 COMMENT ON COLUMN tally.rollups.filter IS 'Condition on source rows (the WHERE of the definition), or null for all.';
 COMMENT ON COLUMN tally.rollups.schedule IS 'Cron schedule of the refresh (five fields, or seconds where pg_cron has them); null: never by schedule.';
 COMMENT ON COLUMN tally.rollups.description IS 'What the rollup is for, in the maker''s words.';
+COMMENT ON COLUMN tally.rollups.retain IS 'How long buckets are kept; null: for ever.';
+COMMENT ON COLUMN tally.rollups.frozen_before IS 'The horizon: buckets before this are history that stands as it is stored, whatever becomes of the source; -infinity: none is.';
 COMMENT ON COLUMN tally.rollups.created_at IS 'When the rollup was defined.';
 
 CREATE TABLE tally.dimensions (
@@ -85,7 +89,7 @@ CREATE TABLE tally.dirty (
 CREATE INDEX dirty_rollup_bucket ON tally.dirty (rollup_id, bucket);
 COMMENT ON TABLE tally.dirty IS 'Dirty marks: buckets whose source rows changed since they were last computed. Written by the capture trigger in the writer''s own transaction.';
 COMMENT ON COLUMN tally.dirty.rollup_id IS 'The rollup (no foreign key: a check would make writers wait).';
-COMMENT ON COLUMN tally.dirty.bucket IS 'Start of the dirty bucket.';
+COMMENT ON COLUMN tally.dirty.bucket IS 'Start of the dirty bucket; infinity: rows of NULL or infinite time, which are in no bucket, changed.';
 COMMENT ON COLUMN tally.dirty.marked_at IS 'When the marking transaction began.';
 
 CREATE TABLE tally.dirty_ranges (

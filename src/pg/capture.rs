@@ -38,15 +38,13 @@ crate::pg_fn! {
     /// `tally._mark(targets text, at timestamptz) → boolean`: marks the bucket of `at` for each rollup of `targets`
     /// (`number rule; number rule; …`); always false.
     tally_mark(call)? {
-        if call.is_null(0) || call.is_null(1) {
+        if call.is_null(0) {
             return Ok(Datum::from(false));
         }
-        let time = call.i64(1);
-        // Infinite times are in no bucket.
-        if time != i64::MIN && time != i64::MAX {
-            for target in targets(&call)? {
-                mark(target, time);
-            }
+        // NULL and infinite times are in no bucket; the one mark at infinity has such rows counted anew.
+        let time = if call.is_null(1) { i64::MAX } else { call.i64(1) };
+        for target in targets(&call)? {
+            mark(target, time);
         }
         Ok(Datum::from(false))
     }
@@ -102,6 +100,7 @@ fn mark(target: &mut Target, time: i64) {
             return;
         }
         let (start, end) = match &target.rule {
+            _ if time == i64::MIN || time == i64::MAX => (i64::MAX, i64::MAX),
             Rule::Fixed(width) => {
                 let start = fixed_start(*width, time);
                 (start, start.saturating_add(*width))

@@ -87,5 +87,15 @@ sql_files! {
     "../sql/packs/awf/alerts.sql" as "pack_awf_alerts";
     "../sql/packs/awf/dashboards.sql" as "pack_awf_dashboards";
     "../sql/packs/awf/generator.sql" as "pack_awf_generator";
+    "../sql/packs/operator_dashboard/source.sql" as "pack_operator_dashboard_source";
+    "../sql/packs/operator_dashboard/rollups.sql" as "pack_operator_dashboard_rollups";
+    "../sql/packs/operator_dashboard/metrics.sql" as "pack_operator_dashboard_metrics";
+    "../sql/packs/operator_dashboard/views_ingest.sql" as "pack_operator_dashboard_views_ingest";
+    "../sql/packs/operator_dashboard/views_transcode.sql" as "pack_operator_dashboard_views_transcode";
+    "../sql/packs/operator_dashboard/views_worker.sql" as "pack_operator_dashboard_views_worker";
+    "../sql/packs/operator_dashboard/views_playback.sql" as "pack_operator_dashboard_views_playback";
+    "../sql/packs/operator_dashboard/views_release.sql" as "pack_operator_dashboard_views_release";
+    "../sql/packs/operator_dashboard/alerts.sql" as "pack_operator_dashboard_alerts";
+    "../sql/packs/operator_dashboard/generator.sql" as "pack_operator_dashboard_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

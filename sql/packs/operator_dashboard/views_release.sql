@@ -3,16 +3,26 @@
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
 ('operator_dashboard', 440, 'view', 'operator_releases', $sql$
 CREATE OR REPLACE VIEW operator_releases AS
-SELECT r.range, h.environment, h.artist, h.release,
-       sum(h.uploads)::bigint AS uploads, sum(h.rejected)::bigint AS rejected, sum(h.completed)::bigint AS transcodes_completed, sum(h.failed)::bigint AS transcodes_failed,
-       sum(h.attempts)::bigint AS play_attempts, sum(h.failures)::bigint AS play_failures, round(sum(h.failures) / nullif(sum(h.attempts), 0), 4) AS play_failure_rate
-  FROM (SELECT u.bucket, u.environment, u.artist, u.release, u.uploads, u.rejected, 0 AS completed, 0 AS failed, 0 AS attempts, 0 AS failures FROM operator_release_uploads_hourly u
-        UNION ALL SELECT t.bucket, t.environment, t.artist, t.release, 0, 0, t.completed, t.failed, 0, 0 FROM operator_release_transcodes_hourly t
-        UNION ALL SELECT p.bucket, p.environment, p.artist, p.release, 0, 0, 0, 0, p.attempts, p.failures FROM operator_release_playback_hourly p) h
-  JOIN operator_ranges r ON h.bucket > r.since - interval '1 hour' AND h.bucket < r.until
- WHERE h.bucket > (SELECT y.since FROM operator_ranges y WHERE y.range = '7d') - interval '1 hour'
- GROUP BY r.range, h.environment, h.artist, h.release;
-COMMENT ON VIEW operator_releases IS 'The panels counters per artist and release, for support: WHERE artist = … AND release = …. In whole hours, those that the range touches; as of the last refresh.';
+SELECT r.range, h.*, round(h.play_failures::numeric / nullif(h.play_attempts, 0), 4) AS play_failure_rate
+  FROM operator_ranges r
+ CROSS JOIN LATERAL (
+    SELECT a.environment, a.artist, a.release,
+           sum(a.uploads)::bigint AS uploads, sum(a.rejected)::bigint AS rejected, sum(a.completed)::bigint AS transcodes_completed, sum(a.failed)::bigint AS transcodes_failed,
+           sum(a.attempts)::bigint AS play_attempts, sum(a.failures)::bigint AS play_failures
+      FROM (SELECT x.environment, x.artist, x.release, x.uploads, x.rejected, 0 AS completed, 0 AS failed, 0 AS attempts, 0 AS failures FROM operator_release_uploads_hourly x
+               WHERE r.range <> '7d' AND x.bucket > r.since - interval '1 hour' AND x.bucket < r.until
+              UNION ALL SELECT x.environment, x.artist, x.release, 0, 0, x.completed, x.failed, 0, 0 FROM operator_release_transcodes_hourly x
+               WHERE r.range <> '7d' AND x.bucket > r.since - interval '1 hour' AND x.bucket < r.until
+              UNION ALL SELECT x.environment, x.artist, x.release, 0, 0, 0, 0, x.attempts, x.failures FROM operator_release_playback_hourly x
+               WHERE r.range <> '7d' AND x.bucket > r.since - interval '1 hour' AND x.bucket < r.until
+              UNION ALL SELECT x.environment, x.artist, x.release, x.uploads, x.rejected, 0, 0, 0, 0 FROM operator_release_uploads_daily x
+               WHERE r.range = '7d' AND x.bucket > r.since - interval '1 day' AND x.bucket < r.until
+              UNION ALL SELECT x.environment, x.artist, x.release, 0, 0, x.completed, x.failed, 0, 0 FROM operator_release_transcodes_daily x
+               WHERE r.range = '7d' AND x.bucket > r.since - interval '1 day' AND x.bucket < r.until
+              UNION ALL SELECT x.environment, x.artist, x.release, 0, 0, 0, 0, x.attempts, x.failures FROM operator_release_playback_daily x
+               WHERE r.range = '7d' AND x.bucket > r.since - interval '1 day' AND x.bucket < r.until) a
+     GROUP BY a.environment, a.artist, a.release) h;
+COMMENT ON VIEW operator_releases IS 'The panels'' counters per artist and release, for support: WHERE artist = … AND release = …. In whole hours, for 7d in whole days (UTC): all that the range touches. As of the last refresh.';
 COMMENT ON COLUMN operator_releases.range IS 'today, 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_releases.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_releases.artist IS 'The artist.';

@@ -39,7 +39,7 @@ COMMENT ON COLUMN operator_transcodes.environment IS 'prod, staging or what else
 COMMENT ON COLUMN operator_transcodes.completed IS 'Jobs completed.';
 COMMENT ON COLUMN operator_transcodes.failed IS 'Jobs failed for good.';
 COMMENT ON COLUMN operator_transcodes.failure_rate IS 'Failed ÷ (completed + failed); null where none ended.';
-COMMENT ON COLUMN operator_transcodes.p50_minutes IS 'Median duration of completed jobs, in minutes; exact up to 253 jobs, then within the digests error.';
+COMMENT ON COLUMN operator_transcodes.p50_minutes IS 'Median duration of completed jobs, in minutes; exact up to 253 jobs, then within the digest''s error.';
 COMMENT ON COLUMN operator_transcodes.p95_minutes IS '95th percentile of it.'
 $sql$),
 ('operator_dashboard', 350, 'view', 'operator_jobs_by_status', $sql$

@@ -6,7 +6,8 @@ INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
 CREATE OR REPLACE VIEW operator_ranges AS
 SELECT r.range, CASE WHEN r.width IS NULL THEN date_trunc('day', c.present) ELSE c.present - r.width END AS since, c.present AS until
   FROM (SELECT coalesce(nullif(current_setting('tally.as_of', true), '')::timestamptz, now()) AS present) c
- CROSS JOIN (VALUES ('today', NULL::interval), ('1h', interval '1 hour'), ('6h', interval '6 hours'), ('24h', interval '24 hours'), ('7d', interval '7 days')) r(range, width)
+ CROSS JOIN (VALUES ('today', NULL::interval), ('1h', interval '1 hour'), ('6h', interval '6 hours'), ('24h', interval '24 hours'), ('7d', interval '168 hours')) r(range, width)
+ -- In hours, because seven days of a session's calendar may have 167.
  -- Keeps the panels from computing the bounds anew for each row that they compare.
  OFFSET 0;
 COMMENT ON VIEW operator_ranges IS 'The time ranges of every panel. A range holds the 5-minute buckets that begin in it, as tally.metric_value() counts. The present is now(), or what SET tally.as_of says, to look at the panels as of an earlier moment.';

@@ -16,11 +16,11 @@ SELECT r.range, h.*, round(h.play_failures::numeric / nullif(h.play_attempts, 0)
               UNION ALL SELECT x.environment, x.artist, x.release, 0, 0, 0, 0, x.attempts, x.failures FROM operator_release_playback_hourly x
                WHERE r.range <> '7d' AND x.bucket > r.since - interval '1 hour' AND x.bucket < r.until
               UNION ALL SELECT x.environment, x.artist, x.release, x.uploads, x.rejected, 0, 0, 0, 0 FROM operator_release_uploads_daily x
-               WHERE r.range = '7d' AND x.bucket > r.since - interval '1 day' AND x.bucket < r.until
+               WHERE r.range = '7d' AND x.bucket > r.since - interval '24 hours' AND x.bucket < r.until
               UNION ALL SELECT x.environment, x.artist, x.release, 0, 0, x.completed, x.failed, 0, 0 FROM operator_release_transcodes_daily x
-               WHERE r.range = '7d' AND x.bucket > r.since - interval '1 day' AND x.bucket < r.until
+               WHERE r.range = '7d' AND x.bucket > r.since - interval '24 hours' AND x.bucket < r.until
               UNION ALL SELECT x.environment, x.artist, x.release, 0, 0, 0, 0, x.attempts, x.failures FROM operator_release_playback_daily x
-               WHERE r.range = '7d' AND x.bucket > r.since - interval '1 day' AND x.bucket < r.until) a
+               WHERE r.range = '7d' AND x.bucket > r.since - interval '24 hours' AND x.bucket < r.until) a
      GROUP BY a.environment, a.artist, a.release) h;
 COMMENT ON VIEW operator_releases IS 'The panels'' counters per artist and release, for support: WHERE artist = … AND release = …. In whole hours, for 7d in whole days (UTC): all that the range touches. As of the last refresh.';
 COMMENT ON COLUMN operator_releases.range IS 'today, 1h, 6h, 24h or 7d.';

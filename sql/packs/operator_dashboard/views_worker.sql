@@ -9,7 +9,7 @@ process AS (
            lag(b.process) OVER (PARTITION BY b.environment, b.worker ORDER BY min(b.started_at) NULLS FIRST, b.process) IS NOT NULL AS again
       FROM operator_beats_5m_live b
      -- A day more than the longest range, so that the process before its first restart is known.
-     WHERE b.bucket >= (SELECT at FROM present) - interval '8 days' AND b.bucket < (SELECT at FROM present)
+     WHERE b.bucket >= (SELECT at FROM present) - interval '192 hours' AND b.bucket < (SELECT at FROM present)
      GROUP BY b.environment, b.worker, b.process
 ), claim AS (
     SELECT r.range, c.environment, c.worker, sum(c.claims)::bigint AS claims, tally.rollup(c.seconds) AS seconds

@@ -20,8 +20,7 @@ DECLARE
     beats   bigint := events * 8 / 100;
     requests bigint := events * 3 / 10;
     plays   bigint := events - jobs - uploads - beats - requests;
-    -- A heartbeat each 15 seconds fills the span with beats / workers of them, or only its end.
-    workers int := greatest(6, round(beats / (extract(epoch FROM span) / 15)))::int;
+    workers int;
     days    float8 := greatest(round(extract(epoch FROM span) / 86400), 1);
     fresh   text[];
     item    record;
@@ -31,6 +30,8 @@ BEGIN
             MESSAGE = format('generate_operator_dashboard needs events of at least 0 and a span longer than nothing, got %s and %L', events, span::text),
             HINT = 'SELECT tally.generate_operator_dashboard(events => 1000000, span => ''30 days'');';
     END IF;
+    -- A heartbeat each 15 seconds: few of them fill only the end of the span.
+    workers := greatest(6, round(beats / (extract(epoch FROM span) / 15)));
     fresh := tally._make_sources('operator_dashboard', target_schema);
     FOR item IN SELECT * FROM (VALUES
         ('uploads', uploads, 'uploaded_at, environment, artist, release, status, rejection_reason, live_at', $q$

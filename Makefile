@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel clean
+.PHONY: help setup build test fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel bench-alert clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -35,6 +35,9 @@ bench-sketch: ## speed and accuracy of the sketches
 
 bench-funnel: ## speed of the funnels
 	@scripts/bench.sh bench/funnel/run.sh
+
+bench-alert: ## speed of evaluation: 1,000 thresholds, 10,000 label sets
+	@scripts/bench.sh bench/alert/run.sh
 
 setup: ## only the set-up: apt packages and cargo-pgrx
 	@scripts/setup.sh

@@ -8,6 +8,7 @@ pub mod hashing;
 pub mod json;
 pub mod report;
 pub mod run_as;
+pub mod timeout;
 pub mod varlena;
 pub mod window;
 pub mod zone;

@@ -58,7 +58,7 @@ SELECT results_eq($$SELECT area, owner, environment, severity, respond_by - at, 
              ('ingest', 'ingest on-call', 'prod', 'warning', '1 day', 'prod: 0.1754 of uploads were not live within 30 minutes'),
              ('playback', 'streaming on-call', 'prod', 'critical', '15 min', 'prod: 0.1 of plays fail'),
              ('transcode', 'ingest on-call', 'prod', 'critical', '15 min', 'prod: a job has waited 21 minutes'),
-             ('transcode', 'ingest on-call', 'prod', 'critical', '30 min', 'prod: 0.2333 of transcodes fail'),
+             ('transcode', 'ingest on-call', 'prod', 'critical', '30 min', 'prod: 0.2258 of transcodes fail'),
              ('workers', 'platform on-call', 'prod', 'critical', '10 min', 'prod: no heartbeat of w2 for 1500 s')$$,
     'each of the five required alerts fires for what broke, and for nothing else; a tenth of plays failing for half an hour does not burn 30 days'' budget');
 SELECT is((SELECT count(*) FROM ops.operator_incident_feed WHERE link LIKE 'https://runbooks.example/operator/%'), (SELECT count(*) FROM ops.operator_incident_feed), 'each links its runbook');

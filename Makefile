@@ -39,6 +39,9 @@ bench-funnel: ## speed of the funnels
 bench-alert: ## speed of evaluation: 1,000 thresholds, 10,000 label sets
 	@scripts/bench.sh bench/alert/run.sh
 
+bench-packs: ## speed of the packs: every view and question; EVENTS=10000000 PACKS="awf operator_dashboard"
+	@scripts/bench.sh bench/packs.sh $(PACKS)
+
 setup: ## only the set-up: apt packages and cargo-pgrx
 	@scripts/setup.sh
 

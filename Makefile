@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel bench-alert clean
+.PHONY: help setup build test fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel bench-alert bench-packs clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo

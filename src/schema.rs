@@ -31,6 +31,7 @@ sql_files! {
     "../sql/s10_kernel/suppress.sql" as "kernel_suppress";
     "../sql/s10_kernel/stats.sql" as "kernel_stats";
     "../sql/s10_kernel/totals.sql" as "kernel_totals";
+    "../sql/s10_kernel/entropy.sql" as "kernel_entropy";
     "../sql/s10_kernel/topk.sql" as "kernel_topk";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
@@ -40,6 +41,8 @@ sql_files! {
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
+    "../sql/s40_rollup/key.sql" as "rollup_key";
+    "../sql/s40_rollup/key_marks.sql" as "rollup_key_marks";
     "../sql/s40_rollup/check.sql" as "rollup_check";
     "../sql/s40_rollup/create.sql" as "rollup_create";
     "../sql/s40_rollup/statistics.sql" as "rollup_statistics";
@@ -54,7 +57,9 @@ sql_files! {
     "../sql/s50_metric/view.sql" as "metric_view";
     "../sql/s50_metric/define.sql" as "metric_define";
     "../sql/s50_metric/merge.sql" as "metric_merge";
+    "../sql/s50_metric/answer.sql" as "metric_answer";
     "../sql/s50_metric/read.sql" as "metric_read";
+    "../sql/s50_metric/report.sql" as "metric_report";
     "../sql/s50_metric/probe_tables.sql" as "metric_probe_tables";
     "../sql/s50_metric/probe.sql" as "metric_probe";
     "../sql/s60_alert/threshold_tables.sql" as "alert_threshold_tables";
@@ -83,11 +88,14 @@ sql_files! {
     "../sql/packs/grants.sql" as "pack_grants";
     "../sql/packs/awf/source.sql" as "pack_awf_source";
     "../sql/packs/awf/rollups.sql" as "pack_awf_rollups";
+    "../sql/packs/awf/settings.sql" as "pack_awf_settings";
     "../sql/packs/awf/metrics.sql" as "pack_awf_metrics";
+    "../sql/packs/awf/balance.sql" as "pack_awf_balance";
     "../sql/packs/awf/thresholds.sql" as "pack_awf_thresholds";
     "../sql/packs/awf/views.sql" as "pack_awf_views";
     "../sql/packs/awf/alerts.sql" as "pack_awf_alerts";
     "../sql/packs/awf/dashboards.sql" as "pack_awf_dashboards";
+    "../sql/packs/awf/readers.sql" as "pack_awf_readers";
     "../sql/packs/awf/generator.sql" as "pack_awf_generator";
     "../sql/packs/operator_dashboard/source.sql" as "pack_operator_dashboard_source";
     "../sql/packs/operator_dashboard/rollups.sql" as "pack_operator_dashboard_rollups";

@@ -6,7 +6,6 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own  text := tally._bucket_rule(r.bucket, r.zone);
     rule text;
-    fits boolean;
 BEGIN
     IF wanted IS NULL OR wanted = r.bucket THEN RETURN own; END IF;
     rule := tally._bucket_rule(wanted, r.zone);
@@ -14,13 +13,7 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('bucket widened from %s to %s: rollup %L keeps nothing finer', wanted, r.bucket, r.name);
         RETURN own;
     END IF;
-    fits := CASE
-        WHEN own LIKE 'fixed %' THEN CASE WHEN rule LIKE 'fixed %' THEN split_part(rule, ' ', 2)::bigint ELSE 86400000000 END % split_part(own, ' ', 2)::bigint = 0
-                                     OR (own = 'fixed 604800000000' AND rule LIKE 'calendar week %')
-        ELSE split_part(own, ' ', 2) = split_part(rule, ' ', 2)
-          OR (split_part(own, ' ', 2) <> 'week' AND rule LIKE 'calendar %')
-        END;
-    IF NOT fits THEN
+    IF NOT tally._grain_fits(own, rule) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('bucket must be a multiple of the %s of rollup %L, got %s', r.bucket, r.name, wanted),
             DETAIL = 'Buckets are merged, never split.',

@@ -129,7 +129,8 @@ BEGIN
             HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text, made.time_column);
     END IF;
     -- The key's columns are the first dimensions.
-    dims := (SELECT jsonb_agg(jsonb_build_object('name', k.name, 'expression', quote_ident(k.name)) ORDER BY k.n) FROM unnest(made.key) WITH ORDINALITY k(name, n)) || COALESCE(dims, '[]');
+    dims := COALESCE((SELECT jsonb_agg(jsonb_build_object('name', k.name, 'expression', quote_ident(k.name)) ORDER BY k.n)
+                        FROM unnest(made.key) WITH ORDINALITY k(name, n)), '[]') || COALESCE(dims, '[]');
     RETURN jsonb_build_object('dimensions', COALESCE(dims, '[]'), 'measures', nums);
 END $$;
 COMMENT ON FUNCTION tally._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS 'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';

@@ -84,7 +84,9 @@ sql_files! {
     "../sql/s60_alert/handle.sql" as "alert_handle";
     "../sql/s60_alert/replay.sql" as "alert_replay";
     "../sql/s60_alert/slo.sql" as "alert_slo";
+    "../sql/s70_schedule/task_tables.sql" as "schedule_task_tables";
     "../sql/s70_schedule/schedule.sql" as "schedule";
+    "../sql/s70_schedule/task.sql" as "schedule_task";
     "../sql/s80_report/status.sql" as "report_status";
     "../sql/s60_alert/health.sql" as "alert_health";
     "../sql/s90_grants/engine.sql" as "grants_engine";
@@ -102,5 +104,17 @@ sql_files! {
     "../sql/packs/awf/dashboards.sql" as "pack_awf_dashboards";
     "../sql/packs/awf/readers.sql" as "pack_awf_readers";
     "../sql/packs/awf/generator.sql" as "pack_awf_generator";
+    "../sql/packs/operator_dashboard/source.sql" as "pack_operator_dashboard_source";
+    "../sql/packs/operator_dashboard/rollups.sql" as "pack_operator_dashboard_rollups";
+    "../sql/packs/operator_dashboard/metrics.sql" as "pack_operator_dashboard_metrics";
+    "../sql/packs/operator_dashboard/views_ingest.sql" as "pack_operator_dashboard_views_ingest";
+    "../sql/packs/operator_dashboard/views_transcode.sql" as "pack_operator_dashboard_views_transcode";
+    "../sql/packs/operator_dashboard/views_worker.sql" as "pack_operator_dashboard_views_worker";
+    "../sql/packs/operator_dashboard/views_playback.sql" as "pack_operator_dashboard_views_playback";
+    "../sql/packs/operator_dashboard/views_release.sql" as "pack_operator_dashboard_views_release";
+    "../sql/packs/operator_dashboard/alerts.sql" as "pack_operator_dashboard_alerts";
+    "../sql/packs/operator_dashboard/generator.sql" as "pack_operator_dashboard_generator";
+    "../sql/packs/operator_control_center/source.sql" as "pack_operator_control_center_source";
+    "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

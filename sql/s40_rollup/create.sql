@@ -12,7 +12,8 @@ CREATE FUNCTION tally.create_rollup(
     zone        text DEFAULT 'UTC',
     description text DEFAULT NULL,
     with_data   boolean DEFAULT false,
-    search_path text DEFAULT pg_catalog.current_setting('search_path')
+    search_path text DEFAULT pg_catalog.current_setting('search_path'),
+    retain      interval DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -24,6 +25,7 @@ DECLARE
     parent  tally.rollups;
     old     tally.rollups;
     wanted  jsonb;
+    result  regclass;
 BEGIN
     -- Only for its errors: the width and the zone are wrong or right whatever the rest is.
     PERFORM tally._bucket_rule(bucket, zone);
@@ -39,6 +41,7 @@ BEGIN
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
+    made.ignored_marks := 0;
     made.frozen_before := tally._first_whole_bucket(source, bucket, zone);
     made.time_type := tally._time_type(source, time_column, label);
     PERFORM tally._check_shape(label, dimensions, measures);
@@ -53,10 +56,14 @@ BEGIN
             DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
             HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
     END IF;
-    RETURN tally._build_rollup(made, wanted, target, with_data);
+    result := tally._build_rollup(made, wanted, target, with_data);
+    IF retain IS NOT NULL THEN
+        PERFORM tally._retain_rollup(r, retain) FROM tally.rollups r WHERE r.relation = result;
+    END IF;
+    RETURN result;
 END $$;
-COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text) IS
-'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width and zone; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; schedule (cron). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, interval) IS
+'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width and zone; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
 CREATE FUNCTION tally._first_whole_bucket(source regclass, bucket interval, zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -86,7 +86,8 @@ DECLARE
 BEGIN
     PERFORM tally._freeze(ids, wanted);
     -- A horizon that was moved back: what a source has again can be computed again.
-    UPDATE tally.rollups r SET frozen_before = wanted WHERE r.id = ANY (ids) AND r.frozen_before > wanted AND r.retain IS NULL;
+    UPDATE tally.rollups r SET frozen_before = GREATEST(wanted, (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = r.relation))
+     WHERE r.id = ANY (ids) AND r.frozen_before > wanted;
 END $$;
 COMMENT ON FUNCTION tally._freeze_source(regclass) IS 'Brings the rollups on a source to the horizon that its owner has written down.';
 

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel bench-alert clean
+.PHONY: help setup build test fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel bench-alert bench-packs clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -38,6 +38,9 @@ bench-funnel: ## speed of the funnels
 
 bench-alert: ## speed of evaluation: 1,000 thresholds, 10,000 label sets
 	@scripts/bench.sh bench/alert/run.sh
+
+bench-packs: ## speed of the packs: every view and question; EVENTS=10000000 PACKS="awf operator_dashboard"
+	@scripts/bench.sh bench/packs.sh $(PACKS)
 
 setup: ## only the set-up: apt packages and cargo-pgrx
 	@scripts/setup.sh

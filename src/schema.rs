@@ -43,6 +43,8 @@ sql_files! {
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
+    "../sql/s40_rollup/key.sql" as "rollup_key";
+    "../sql/s40_rollup/key_marks.sql" as "rollup_key_marks";
     "../sql/s40_rollup/check.sql" as "rollup_check";
     "../sql/s40_rollup/create.sql" as "rollup_create";
     "../sql/s40_rollup/statistics.sql" as "rollup_statistics";
@@ -84,7 +86,9 @@ sql_files! {
     "../sql/s60_alert/handle.sql" as "alert_handle";
     "../sql/s60_alert/replay.sql" as "alert_replay";
     "../sql/s60_alert/slo.sql" as "alert_slo";
+    "../sql/s70_schedule/task_tables.sql" as "schedule_task_tables";
     "../sql/s70_schedule/schedule.sql" as "schedule";
+    "../sql/s70_schedule/task.sql" as "schedule_task";
     "../sql/s80_report/status.sql" as "report_status";
     "../sql/s60_alert/health.sql" as "alert_health";
     "../sql/s90_grants/engine.sql" as "grants_engine";
@@ -93,11 +97,26 @@ sql_files! {
     "../sql/packs/grants.sql" as "pack_grants";
     "../sql/packs/awf/source.sql" as "pack_awf_source";
     "../sql/packs/awf/rollups.sql" as "pack_awf_rollups";
+    "../sql/packs/awf/settings.sql" as "pack_awf_settings";
     "../sql/packs/awf/metrics.sql" as "pack_awf_metrics";
+    "../sql/packs/awf/balance.sql" as "pack_awf_balance";
     "../sql/packs/awf/thresholds.sql" as "pack_awf_thresholds";
     "../sql/packs/awf/views.sql" as "pack_awf_views";
     "../sql/packs/awf/alerts.sql" as "pack_awf_alerts";
     "../sql/packs/awf/dashboards.sql" as "pack_awf_dashboards";
+    "../sql/packs/awf/readers.sql" as "pack_awf_readers";
     "../sql/packs/awf/generator.sql" as "pack_awf_generator";
+    "../sql/packs/operator_dashboard/source.sql" as "pack_operator_dashboard_source";
+    "../sql/packs/operator_dashboard/rollups.sql" as "pack_operator_dashboard_rollups";
+    "../sql/packs/operator_dashboard/metrics.sql" as "pack_operator_dashboard_metrics";
+    "../sql/packs/operator_dashboard/views_ingest.sql" as "pack_operator_dashboard_views_ingest";
+    "../sql/packs/operator_dashboard/views_transcode.sql" as "pack_operator_dashboard_views_transcode";
+    "../sql/packs/operator_dashboard/views_worker.sql" as "pack_operator_dashboard_views_worker";
+    "../sql/packs/operator_dashboard/views_playback.sql" as "pack_operator_dashboard_views_playback";
+    "../sql/packs/operator_dashboard/views_release.sql" as "pack_operator_dashboard_views_release";
+    "../sql/packs/operator_dashboard/alerts.sql" as "pack_operator_dashboard_alerts";
+    "../sql/packs/operator_dashboard/generator.sql" as "pack_operator_dashboard_generator";
+    "../sql/packs/operator_control_center/source.sql" as "pack_operator_control_center_source";
+    "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

@@ -73,6 +73,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._index_source(text, text, text) IS 'Indexes a source table that the pack made; a generator does it after its first load.';
 
+CREATE FUNCTION tally._make_sources(pack text, target_schema text) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    made text[];
+BEGIN
+    SELECT array_agg(t.relation ORDER BY t.relation) INTO made FROM tally.pack_tables t
+     WHERE t.pack = _make_sources.pack AND to_regclass(format('%I.%I', target_schema, t.relation)) IS NULL;
+    PERFORM tally._make_source(_make_sources.pack, r, target_schema) FROM unnest(made) r;
+    RETURN coalesce(made, '{}');
+END $$;
+COMMENT ON FUNCTION tally._make_sources(text, text) IS 'Makes the source tables of a pack that are missing, without their indexes, and names them: for generators.';
+
 CREATE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
 -- Twenty notices that history is to be computed say less than the one line it returns.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
@@ -124,8 +136,12 @@ BEGIN
             PERFORM tally.drop_rollup(r.name) FROM tally.rollups r WHERE r.name = step.name;
         WHEN 'metric' THEN
             PERFORM tally.drop_metric(m.name) FROM tally.metrics m WHERE m.name = step.name;
+        WHEN 'probe' THEN
+            PERFORM tally.drop_probe(p.name) FROM tally.probes p WHERE p.name = step.name;
         WHEN 'threshold' THEN
             PERFORM tally.drop_threshold(t.name) FROM tally.thresholds t WHERE t.name = step.name;
+        WHEN 'task' THEN
+            PERFORM tally.drop_task(t.name) FROM tally.tasks t WHERE t.name = step.name;
         WHEN 'view', 'table', 'function' THEN
             PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
             EXECUTE format('DROP %s IF EXISTS %s', step.kind, step.name);

@@ -45,7 +45,7 @@ COMMENT ON COLUMN tally.pack_columns.description IS 'Becomes the COMMENT of the 
 CREATE TABLE tally.pack_steps (
     pack      text NOT NULL REFERENCES tally.pack_list,
     ordinal   int NOT NULL,
-    kind      text NOT NULL CHECK (kind IN ('rollup', 'metric', 'threshold', 'view', 'table', 'function', 'rows')),
+    kind      text NOT NULL CHECK (kind IN ('rollup', 'metric', 'probe', 'threshold', 'task', 'view', 'table', 'function', 'rows')),
     name      text NOT NULL,
     statement text NOT NULL,
     PRIMARY KEY (pack, ordinal)
@@ -53,7 +53,7 @@ CREATE TABLE tally.pack_steps (
 COMMENT ON TABLE tally.pack_steps IS 'Statements that install each pack, in order; each may run twice. drop_pack() takes them back in reverse, by kind and name.';
 COMMENT ON COLUMN tally.pack_steps.pack IS 'The pack.';
 COMMENT ON COLUMN tally.pack_steps.ordinal IS 'Place in the order of installation.';
-COMMENT ON COLUMN tally.pack_steps.kind IS 'rollup, metric or threshold (a tally.create_… call), view, table, function, or rows (of a table of the pack).';
+COMMENT ON COLUMN tally.pack_steps.kind IS 'rollup, metric, probe, threshold or task (a tally.create_… call), view, table, function, or rows (of a table of the pack).';
 COMMENT ON COLUMN tally.pack_steps.name IS 'Name of what the step makes; for a function its name and argument types.';
 COMMENT ON COLUMN tally.pack_steps.statement IS 'The SQL, run by the installing role with the target schema as search_path.';
 

@@ -13,18 +13,21 @@ CREATE TABLE tally.rollups (
     live_view     regclass NOT NULL,
     source        regclass NOT NULL,
     source_rollup int REFERENCES tally.rollups ON DELETE RESTRICT,
-    time_column   text NOT NULL,
-    time_type     regtype NOT NULL CHECK (time_type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)),
-    bucket        interval NOT NULL,
+    key           text[] CHECK (cardinality(key) > 0),
+    time_column   text,
+    time_type     regtype CHECK (time_type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)),
+    bucket        interval,
     zone          text NOT NULL DEFAULT 'UTC',
     filter        text,
     schedule      text,
     description   text,
     frozen_before timestamptz NOT NULL DEFAULT '-infinity',
     ignored_marks bigint NOT NULL DEFAULT 0,
-    created_at    timestamptz NOT NULL DEFAULT now()
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    -- Its partitions are keys or buckets.
+    CHECK (CASE WHEN key IS NULL THEN num_nulls(time_column, time_type, bucket) = 0 ELSE num_nonnulls(time_column, time_type, bucket) = 0 END)
 );
-COMMENT ON TABLE tally.rollups IS 'One row per rollup: a table that holds measures per time bucket × dimensions, kept equal to its definition over the source.';
+COMMENT ON TABLE tally.rollups IS 'One row per rollup: a table that holds measures per time bucket (or key) × dimensions, kept equal to its definition over the source.';
 COMMENT ON COLUMN tally.rollups.id IS 'Number of the rollup; dirty marks carry it.';
 COMMENT ON COLUMN tally.rollups.name IS 'Name of the rollup and of its table.';
 COMMENT ON COLUMN tally.rollups.owner IS 'Role that made the rollup; its SQL runs with this role''s rights.';
@@ -33,6 +36,7 @@ COMMENT ON COLUMN tally.rollups.relation IS 'The table with the stored rows: buc
 COMMENT ON COLUMN tally.rollups.live_view IS 'The view that is exact at every moment: stored rows of clean buckets, the definition over the source for dirty ones.';
 COMMENT ON COLUMN tally.rollups.source IS 'Table, partitioned table or table of another rollup that the events come from.';
 COMMENT ON COLUMN tally.rollups.source_rollup IS 'The rollup behind source, where the source is a rollup.';
+COMMENT ON COLUMN tally.rollups.key IS 'Columns of the source whose values are the partitions of a rollup per key; null where partitions are time buckets.';
 COMMENT ON COLUMN tally.rollups.time_column IS 'Column of the source that places a row in its bucket.';
 COMMENT ON COLUMN tally.rollups.time_type IS 'Type of the time column: timestamptz, timestamp or date.';
 COMMENT ON COLUMN tally.rollups.bucket IS 'Width of a bucket; whole days, weeks and months follow the zone''s calendar.';

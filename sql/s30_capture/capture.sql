@@ -23,12 +23,15 @@ COMMENT ON FUNCTION tally.capture_truncate() IS 'Statement trigger of a source: 
 
 CREATE FUNCTION tally._mark_sql(source regclass, row_name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(format('tally._mark(%L, %s)', t.targets, t.instant), ' OR ' ORDER BY t.instant)
-      FROM (SELECT tally._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
+    SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
+      FROM (SELECT format('tally._mark(%L, %s)', x.targets, x.instant) AS condition FROM (SELECT tally._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
                    string_agg(r.id || ' ' || tally._bucket_rule(r.bucket, r.zone), '; ' ORDER BY r.id) AS targets
-              FROM tally.rollups r WHERE r.source = $1 GROUP BY 1) t
+              FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL GROUP BY 1) x
+            UNION ALL
+            SELECT format('tally._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id), tally._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))
+              FROM tally.rollups r WHERE r.source = $1 AND r.key IS NOT NULL GROUP BY r.key) t
 $$;
-COMMENT ON FUNCTION tally._mark_sql(regclass, text) IS 'SQL text that marks the buckets of a row (NEW or OLD) of a source for all rollups on it; null where there are none.';
+COMMENT ON FUNCTION tally._mark_sql(regclass, text) IS 'SQL text that marks the buckets and keys of a row (NEW or OLD) of a source for all rollups on it; null where there are none.';
 
 CREATE FUNCTION tally._attach_capture(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

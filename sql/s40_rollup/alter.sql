@@ -42,6 +42,12 @@ DECLARE
     wrong text;
 BEGIN
     PERFORM tally._check_dimensions(r, drop_dimensions, 'drop_dimensions');
+    IF r.key && drop_dimensions THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L cannot lose its key, got %s', r.name, drop_dimensions),
+            DETAIL = format('It has a row per %s.', array_to_string(r.key, ', ')),
+            HINT = format('SELECT tally.drop_rollup(%L);', r.name);
+    END IF;
     SELECT g INTO wrong FROM unnest(drop_measures) g WHERE g IS NULL OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = g) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
@@ -190,7 +196,9 @@ BEGIN
         PERFORM tally._comment_rollup(above.id);
     END LOOP;
     IF dimensions_changed THEN
-        PERFORM tally._add_statistics(r.id);
+        IF r.key IS NULL THEN
+            PERFORM tally._add_statistics(r.id);
+        END IF;
         PERFORM tally._build_metrics_view(r.id);
         FOR item IN SELECT unnest(grants) LOOP
             EXECUTE item;

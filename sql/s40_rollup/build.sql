@@ -36,7 +36,7 @@ CREATE FUNCTION tally._build_rollup(made tally.rollups, wanted jsonb, target tex
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item    record;
-    columns text := 'bucket timestamptz NOT NULL';
+    columns text := CASE WHEN made.key IS NULL THEN ', bucket timestamptz NOT NULL' ELSE '' END;
     dims    tally.dimensions[] := '{}';
     nums    tally.measures[] := '{}';
 BEGIN
@@ -57,8 +57,8 @@ BEGIN
     END IF;
     PERFORM tally._unique_names(made.name, dims, nums);
 
-    EXECUTE format('CREATE TABLE %I.%I (%s, PRIMARY KEY (bucket%s)) WITH (fillfactor = 90)', target, made.name, columns,
-        (SELECT string_agg(format(', %I', d.name), '' ORDER BY d.ordinal) FROM unnest(dims) d));
+    EXECUTE format('CREATE TABLE %I.%I (%s, PRIMARY KEY (%s)) WITH (fillfactor = 90)', target, made.name, substr(columns, 3),
+        concat_ws(', ', CASE WHEN made.key IS NULL THEN 'bucket' END, (SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.ordinal) FROM unnest(dims) d)));
     made.relation := to_regclass(format('%I.%I', target, made.name));
     -- The view needs the catalogue to make its text, and the catalogue the view to name it: the table stands in first.
     made.live_view := made.relation;
@@ -66,19 +66,26 @@ BEGIN
     INSERT INTO tally.dimensions SELECT * FROM unnest(dims);
     INSERT INTO tally.measures SELECT * FROM unnest(nums);
 
+    PERFORM tally._create_marks(made.id);
     PERFORM set_config('search_path', made.search_path, true);
     EXECUTE format('CREATE VIEW %I.%I AS %s', target, made.name || '_live', tally._live_query(made.id));
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     made.live_view := to_regclass(format('%I.%I', target, made.name || '_live'));
     UPDATE tally.rollups r SET live_view = made.live_view WHERE r.id = made.id;
     PERFORM tally._comment_rollup(made.id);
-    PERFORM tally._add_statistics(made.id);
+    IF made.key IS NULL THEN
+        PERFORM tally._add_statistics(made.id);
+    END IF;
 
     -- Capture before the mark on history: from here on every writer marks, and what came before is in the range.
     PERFORM tally._attach_capture(made.source);
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (made.id, '-infinity', 'infinity', 'history');
     PERFORM tally._sync_jobs();
-    PERFORM tally._advise_index(made);
+    IF made.key IS NULL THEN
+        PERFORM tally._advise_index(made);
+    ELSE
+        PERFORM tally._advise_key_index(made);
+    END IF;
     IF with_data THEN
         PERFORM tally.refresh(made.name);
     ELSE
@@ -116,11 +123,12 @@ BEGIN
     FOR item IN SELECT 'TABLE' AS kind, r.relation AS target, 'as of its last refresh' AS state
                 UNION ALL SELECT 'VIEW', r.live_view, 'exact at every moment' LOOP
         EXECUTE format('COMMENT ON %s %s IS %L', item.kind, item.target,
-            format('%sRollup of %s per %s (%s), %s. Managed by pg_tally: do not write to it.', r.description || E'\n', r.source, r.bucket, r.zone, item.state));
+            format('%sRollup of %s per %s, %s. Managed by pg_tally: do not write to it.', r.description || E'\n', r.source,
+                   COALESCE(tally._key_names(r.key, '%2$s'), format('%s (%s)', r.bucket, r.zone)), item.state));
     END LOOP;
     FOR item IN SELECT x.relation, c.name, c.words FROM (VALUES (r.relation), (r.live_view)) x(relation)
                  CROSS JOIN LATERAL (
-                    SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words
+                    SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words WHERE r.key IS NULL
                     UNION ALL SELECT d.name, format('Dimension: %s; ''(none)'' where that is NULL.', d.given) FROM tally.dimensions d WHERE d.rollup_id = r.id
                     UNION ALL SELECT m.name, format('Measure: %s. Merge with %s.', m.expression, format(m.merge, m.name)) FROM tally.measures m WHERE m.rollup_id = r.id) c LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', item.relation, item.name, item.words);

@@ -4,7 +4,7 @@ CREATE FUNCTION tally.create_rollup(
     name        text,
     source      regclass,
     time_column text DEFAULT NULL,
-    bucket      interval DEFAULT '1 hour',
+    bucket      interval DEFAULT NULL,
     dimensions  jsonb DEFAULT NULL,
     measures    jsonb DEFAULT NULL,
     "where"     text DEFAULT NULL,
@@ -13,6 +13,7 @@ CREATE FUNCTION tally.create_rollup(
     description text DEFAULT NULL,
     with_data   boolean DEFAULT false,
     search_path text DEFAULT pg_catalog.current_setting('search_path'),
+    key         text DEFAULT NULL,
     retain      interval DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -27,23 +28,33 @@ DECLARE
     wanted  jsonb;
     result  regclass;
 BEGIN
-    -- Only for its errors: the width and the zone are wrong or right whatever the rest is.
-    PERFORM tally._bucket_rule(bucket, zone);
     label := parts[array_upper(parts, 1)];
+    made.key := tally._parse_key(key, label);
+    IF made.key IS NULL THEN
+        bucket := COALESCE(bucket, '1 hour');
+        -- Only for its errors: the width and the zone are wrong or right whatever the rest is.
+        PERFORM tally._bucket_rule(bucket, zone);
+    ELSIF num_nonnulls(time_column, bucket) > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L must have a key or a time column with buckets, got both', label),
+            DETAIL = 'A rollup per key holds one row per value of the key (and dimensions), over all time.',
+            HINT = format('SELECT tally.create_rollup(%L, %L, key => %L, …);', label, source::text, key);
+    END IF;
     PERFORM set_config('search_path', search_path, true);
     target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM tally._may_create(label, target, source);
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
-    time_column := COALESCE(time_column, CASE WHEN parent.id IS NOT NULL THEN 'bucket' END);
-    made := jsonb_populate_record(NULL::tally.rollups, jsonb_build_object(
+    time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
+    made := jsonb_populate_record(made, jsonb_build_object(
         'name', label, 'bucket', bucket, 'zone', zone, 'filter', "where", 'schedule', schedule, 'description', description,
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
     made.ignored_marks := 0;
-    made.frozen_before := tally._first_whole_bucket(source, bucket, zone);
-    made.time_type := tally._time_type(source, time_column, label);
+    PERFORM tally._check_key(made.key, source, label);
+    made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(source, bucket, zone) ELSE '-infinity' END;
+    made.time_type := CASE WHEN made.key IS NULL THEN tally._time_type(source, time_column, label) END;
     PERFORM tally._check_shape(label, dimensions, measures);
     wanted := tally._definition(made, parent, dimensions, measures);
 
@@ -62,8 +73,8 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, interval) IS
-'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width and zone; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval) IS
+'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour) and zone, or a key (column or JSON array of columns) whose values are the partitions instead; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
 CREATE FUNCTION tally._first_whole_bucket(source regclass, bucket interval, zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -77,7 +88,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._first_whole_bucket(regclass, interval, text) IS 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
 
-CREATE FUNCTION tally._time_type(source regclass, time_column text, label text) RETURNS regtype
+CREATE FUNCTION tally._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found regtype;
@@ -91,6 +102,7 @@ BEGIN
             HINT = CASE WHEN kind IN ('v', 'm') THEN format('SELECT DISTINCT refobjid::regclass FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid WHERE w.ev_class = %L::regclass;', source)
                         ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END;
     END IF;
+    IF per_key THEN RETURN NULL; END IF;
     SELECT a.atttypid INTO found FROM pg_attribute a
      WHERE a.attrelid = source AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped;
     IF found IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
@@ -107,7 +119,7 @@ BEGIN
         HINT = COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => ' || split_part(usable, ', ', 1) || ', …);',
                         format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source));
 END $$;
-COMMENT ON FUNCTION tally._time_type(regclass, text, text) IS 'Type of a source''s time column, or an error that lists the usable ones.';
+COMMENT ON FUNCTION tally._time_type(regclass, text, text, boolean) IS 'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';
 
 CREATE FUNCTION tally._listed_dimensions(dimensions jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -125,7 +137,8 @@ DECLARE
     nums jsonb;
 BEGIN
     IF parent.id IS NOT NULL AND dimensions IS NULL THEN
-        SELECT jsonb_agg(d.name ORDER BY d.ordinal) INTO dimensions FROM tally.dimensions d WHERE d.rollup_id = parent.id;
+        SELECT jsonb_agg(d.name ORDER BY d.ordinal) INTO dimensions FROM tally.dimensions d
+         WHERE d.rollup_id = parent.id AND d.name <> ALL (COALESCE(parent.key, '{}')) AND d.name <> ALL (COALESCE(made.key, '{}'));
     END IF;
     IF parent.id IS NOT NULL AND measures IS NULL THEN
         -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
@@ -140,7 +153,9 @@ BEGIN
             MESSAGE = format('rollup %L needs at least one measure, got none', made.name),
             HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text, made.time_column);
     END IF;
-    RETURN jsonb_build_object('dimensions', dims, 'measures', nums);
+    -- The key's columns are the first dimensions.
+    RETURN jsonb_build_object('dimensions', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', k.name, 'expression', quote_ident(k.name)) ORDER BY k.n)
+                                                        FROM unnest(made.key) WITH ORDINALITY k(name, n)), '[]') || dims, 'measures', nums);
 END $$;
 COMMENT ON FUNCTION tally._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS 'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';
 
@@ -150,7 +165,7 @@ DECLARE
     changes text;
 BEGIN
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.wish, 'none')), '; ') INTO changes
-      FROM (VALUES ('source', old.source::text, made.source::text), ('time_column', old.time_column, made.time_column),
+      FROM (VALUES ('source', old.source::text, made.source::text), ('key', old.key::text, made.key::text), ('time_column', old.time_column, made.time_column),
                    ('bucket', old.bucket::text, made.bucket::text), ('zone', old.zone, made.zone), ('where', old.filter, made.filter),
                    ('schedule', old.schedule, made.schedule),
                    ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d WHERE d.rollup_id = old.id),

@@ -44,14 +44,17 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
         PERFORM tally._attach_capture(r.source);
     END IF;
-    PERFORM tally._drop_statistics(r, '_tally_groups');
-    PERFORM tally._drop_statistics(r, '_tally_build');
+    IF r.key IS NULL THEN
+        PERFORM tally._drop_statistics(r, '_tally_groups');
+        PERFORM tally._drop_statistics(r, '_tally_build');
+    END IF;
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
         EXECUTE format('DROP VIEW %s', r.live_view);
     END IF;
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
         EXECUTE format('DROP TABLE %s', r.relation);
     END IF;
+    PERFORM tally._drop_marks(r.id);
     PERFORM tally._sync_jobs();
 END $$;
 COMMENT ON FUNCTION tally.drop_rollup(text, boolean) IS

@@ -4,7 +4,7 @@
 CREATE FUNCTION tally._at_sql(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Rollups may read a time without a zone in several; for the record that of the first does.
-    SELECT tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone) FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id LIMIT 1
+    SELECT tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL ORDER BY r.id LIMIT 1
 $$;
 COMMENT ON FUNCTION tally._at_sql(regclass) IS 'SQL text of the instant of a source''s row.';
 
@@ -13,7 +13,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally._range_sql(r.time_column, r.time_type, r.zone, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz')), ' AND ')
                         || format(' AND %I > ''-infinity''', min(r.time_column)),
                     format('bucket >= %L AND bucket < %L', since, until))
-      FROM tally.rollups r WHERE r.source = $1
+      FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
 $$;
 COMMENT ON FUNCTION tally._old_rows_sql(regclass, timestamptz, timestamptz) IS 'SQL text of the condition for rows of a source whose time is in [since, until) for all rollups on it, in a form that an index serves.';
 

@@ -166,8 +166,12 @@ BEGIN
     wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
     IF NOT tally._due(rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    run.rollup_id := rollup_id;
     PERFORM tally._capture_forget();
+    IF r.key IS NOT NULL THEN
+        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets) k;
+        RETURN;
+    END IF;
+    run.rollup_id := rollup_id;
     run.started_at := clock_timestamp();
     IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
         -- In this order: what is counted for the build has been analyzed then.
@@ -200,6 +204,7 @@ COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint) IS
 CREATE FUNCTION tally._due(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = $1) OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1)
+        OR (SELECT tally._keys_due(r) FROM tally.rollups r WHERE r.id = $1)
 $$;
 COMMENT ON FUNCTION tally._due(int) IS 'Whether a rollup has marks.';
 
@@ -278,4 +283,4 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.refresh(text) IS
-'Brings a rollup, and those it stands on, to its definition: recomputes dirty buckets and ranges in one transaction and writes only rows that differ. Without a name all rollups, where a failing one is reported in error and stops no other. Returns what was done per rollup.';
+'Brings a rollup, and those it stands on, to its definition: recomputes dirty buckets, keys and ranges in one transaction and writes only rows that differ. Without a name all rollups, where a failing one is reported in error and stops no other. Returns what was done per rollup.';

@@ -34,7 +34,10 @@ CREATE FUNCTION tally._retain_rollup(r tally.rollups, keep interval) RETURNS voi
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    IF keep IS NOT NULL AND keep < r.bucket THEN
+    IF r.key IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L is per key, so there is no time after which its rows could go', r.name),
+            DETAIL = 'A key is kept as long as its source has rows of it.', HINT = format('DELETE FROM %s WHERE …;', r.source);
+    ELSIF keep IS NOT NULL AND keep < r.bucket THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('retain of rollup %L must be at least its bucket of %s, got %L', r.name, r.bucket, keep::text),
             DETAIL = 'Only whole buckets are deleted.', HINT = format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name);
     END IF;
@@ -85,7 +88,7 @@ BEGIN
                   JOIN pg_inherits i ON i.inhparent = p.partrelid JOIN pg_class c ON c.oid = i.inhrelid
                  CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)$'))[1] AS upper_) b
                  WHERE p.partrelid = s.source AND p.partstrat = 'r' AND p.partnatts = 1 AND b.upper_ IS NOT NULL
-                   AND (SELECT bool_and(tally._moment_of(b.upper_, r.time_type, r.zone) <= until) FROM tally.rollups r WHERE r.source = s.source) LOOP
+                   AND (SELECT bool_and(tally._moment_of(b.upper_, r.time_type, r.zone) <= until) FROM tally.rollups r WHERE r.source = s.source AND r.key IS NULL) LOOP
         PERFORM tally._keep_late(s, format('SELECT pg_catalog.to_jsonb(t) AS "row", %s AS at FROM %s t WHERE %s', tally._at_sql(s.source), part.name,
                                            tally._old_rows_sql(s.source, '-infinity', s.horizon)));
         PERFORM tally.run_as(s.owner, s.search_path, format('DROP TABLE %s', part.name));
@@ -125,6 +128,8 @@ BEGIN
     above := ARRAY(SELECT x.id FROM tally.rollups x WHERE x.source = of_source OR x.id = own.id ORDER BY x.id);
     IF own.id IS NULL AND above = '{}' THEN
         waiting := 'a rollup that stands on it';
+    ELSIF tally._timeless(of_source) IS NOT NULL THEN
+        waiting := format('rollups per key, which are computed over all rows: %s', tally._timeless(of_source));
     ELSE
         target := tally._common_start(above, as_of - s.keep);
         waiting := 'the backfill of ' || tally._unbuilt(array_remove(above, own.id) || COALESCE(array_remove(tally._chain(own.id), own.id), '{}'), target);
@@ -137,7 +142,11 @@ BEGIN
     -- What a rollup stands on is brought up to date first: its own last changes still have to reach those on it.
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._chain(own.id)) ORDER BY x.id LOOP
         PERFORM tally._lock(r.id, true);
-        PERFORM tally._refresh_marked(r, NULL);
+        IF r.key IS NULL THEN
+            PERFORM tally._refresh_marked(r, NULL);
+        ELSE
+            PERFORM tally._refresh_keys(r, NULL);
+        END IF;
     END LOOP;
     PERFORM tally._freeze(above, upto);
     IF s.deletes AND s.drop_partitions AND current_setting('transaction_isolation') = 'read committed' THEN

@@ -5,6 +5,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rule text := tally._bucket_rule(r.bucket, r.zone);
 BEGIN
+    IF r.key IS NOT NULL THEN
+        IF since = '-infinity' AND until = 'infinity' THEN RETURN; END IF;
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L is per key and has no time, got since %s and until %s', r.name, since, until),
+            HINT = format('SELECT * FROM tally.verify(%L);', r.name);
+    END IF;
     since := tally._bucket_start(rule, since);
     IF until > tally._bucket_start(rule, until) THEN
         until := tally._bucket_end(rule, tally._bucket_start(rule, until));
@@ -27,6 +33,10 @@ DECLARE
     fresh text;
 BEGIN
     SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+    IF r.key IS NOT NULL THEN
+        RETURN QUERY SELECT NULL::timestamptz, v.labels, v.stored, v.definition, v.dirty FROM tally._verify_keys(r) v;
+        RETURN;
+    END IF;
     -- Frozen history is not held to a source that need not have its rows any more.
     since := GREATEST(since, r.frozen_before);
     IF since >= until THEN

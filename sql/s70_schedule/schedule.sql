@@ -1,4 +1,4 @@
--- Owns: the clock: pg_cron jobs, one per schedule of rollups, one for evaluation, one for upkeep.
+-- Owns: the clock: pg_cron jobs, one per schedule of rollups and of tasks, one for evaluation, one for upkeep.
 
 CREATE TABLE tally.jobs (
     name     text PRIMARY KEY,
@@ -15,6 +15,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- One statement per job: pg_cron 1.4 logs a job of several as succeeded before it has ended.
     SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
       FROM (SELECT DISTINCT schedule FROM tally.rollups WHERE schedule IS NOT NULL) r
+    UNION ALL SELECT 'tally tasks ' || t.schedule, t.schedule, format('SELECT tally.run_tasks(%L)', t.schedule)
+      FROM (SELECT DISTINCT schedule FROM tally.tasks) t
     UNION ALL SELECT 'tally evaluate', evaluate, 'CALL tally.evaluate_scheduled()'
     UNION ALL SELECT 'tally maintain', '17 3 * * *', 'SELECT tally.maintain()'
     UNION ALL SELECT 'tally expire', '37 3 * * *', 'CALL tally.expire()' WHERE EXISTS (SELECT FROM tally.source_retentions s WHERE s.keep IS NOT NULL)

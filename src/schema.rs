@@ -56,6 +56,8 @@ sql_files! {
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
     "../sql/s40_rollup/verify.sql" as "rollup_verify";
     "../sql/s40_rollup/freeze.sql" as "rollup_freeze";
+    "../sql/s40_rollup/retain.sql" as "rollup_retain";
+    "../sql/s40_rollup/late.sql" as "rollup_late";
     "../sql/s40_rollup/conform.sql" as "rollup_conform";
     "../sql/s40_rollup/alter.sql" as "rollup_alter";
     "../sql/s50_metric/tables.sql" as "metric_tables";

@@ -14,7 +14,7 @@ BEGIN
     made.owner := current_user::regrole;
     made.created_at := now();
     FOR item IN SELECT d.d ->> 'name' AS name, d.d ->> 'expression' AS expression, d.n FROM jsonb_array_elements(wanted -> 'dimensions') WITH ORDINALITY d(d, n) LOOP
-        SELECT * INTO kind FROM tally._analyse(item.expression, made.source, target, made.search_path, 'dimension', item.name);
+        SELECT * INTO kind FROM tally._analyse(item.expression, made, target, 'dimension', item.name);
         IF kind.has_aggregate THEN
             RAISE EXCEPTION USING ERRCODE = 'grouping_error',
                 MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', item.name, item.expression),
@@ -28,7 +28,7 @@ BEGIN
     END LOOP;
     FOR item IN SELECT m.m ->> 'name' AS name, m.m ->> 'expression' AS expression, m.m ->> 'type' AS type, m.m ->> 'merge' AS merge, m.n FROM jsonb_array_elements(wanted -> 'measures') WITH ORDINALITY m(m, n) LOOP
         IF item.type IS NULL THEN
-            SELECT * INTO kind FROM tally._analyse(item.expression, made.source, target, made.search_path, 'measure', item.name);
+            SELECT * INTO kind FROM tally._analyse(item.expression, made, target, 'measure', item.name);
             item.type := kind.type;
             item.merge := tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, item.name, item.expression);
         END IF;
@@ -36,7 +36,7 @@ BEGIN
         columns := columns || format(', %I %s', item.name, item.type);
     END LOOP;
     IF made.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made.source, target, made.search_path, 'where of rollup', made.name);
+        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made, target, 'where of rollup', made.name);
     END IF;
     PERFORM tally._unique_names(made.name, dims, nums);
 

@@ -8,6 +8,7 @@
 pub mod codec;
 pub mod estimate;
 pub mod hash;
+#[cfg(not(fuzzing))]
 pub mod sql;
 pub mod text;
 pub mod working;

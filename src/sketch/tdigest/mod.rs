@@ -11,6 +11,7 @@ pub mod codec;
 mod compress;
 pub mod query;
 mod scale;
+#[cfg(not(fuzzing))]
 pub mod sql;
 pub mod text;
 pub mod working;

@@ -163,4 +163,51 @@ SELECT is((SELECT n FROM part2_live), 1::bigint, 'its own rollup sees that');
 TRUNCATE events;
 SELECT is((SELECT count(*) FROM part2_live), 0::bigint, 'and the truncation of all');
 SELECT exact('all truncated');
+TRUNCATE events;
+DROP TABLE events_1 CASCADE;
+
+-- Where event triggers do not fire, the refresh finds it by the catalogue.
+ALTER EVENT TRIGGER tally_after_ddl DISABLE; ALTER EVENT TRIGGER tally_after_drop DISABLE;
+CREATE TABLE events_3 (at timestamptz NOT NULL, ms int);
+INSERT INTO events_3 VALUES ('2026-03-05+00', 1);
+ALTER TABLE events ATTACH PARTITION events_3 FOR VALUES FROM ('2026-03-01+00') TO ('2026-04-01+00');
+CREATE FUNCTION stored_is_exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tally.refresh('h');
+    RETURN QUERY SELECT set_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what);
+END $$;
+SELECT stored_is_exact('without event triggers: attached');
+TRUNCATE events_3;
+SELECT stored_is_exact('without event triggers: the truncation of what was attached');
+INSERT INTO events_3 VALUES ('2026-03-05+00', 1);
+ALTER TABLE events DETACH PARTITION events_3;
+CALL tally.refresh_scheduled('*/5 * * * *');
+SELECT set_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', 'without event triggers: detached, by the scheduled refresh');
+ALTER EVENT TRIGGER tally_after_ddl ENABLE ALWAYS; ALTER EVENT TRIGGER tally_after_drop ENABLE ALWAYS;
+
+-- Loading with triggers off is an everyday thing: noticed, and made good when they are on again.
+SELECT lives_ok($$ALTER TABLE events DISABLE TRIGGER ALL$$, 'triggers are disabled');
+INSERT INTO events VALUES ('2026-02-05 05:05+00', 77);
+SELECT is((SELECT off FROM tally.members WHERE source = 'events'::regclass AND member = 'events'::regclass), true, 'which capture remembers');
+ALTER TABLE events ENABLE TRIGGER ALL;
+SELECT exact('written to while triggers were off');
+SELECT is_empty($$SELECT t.tgname FROM pg_trigger t WHERE t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) AND t.tgenabled <> 'A'$$, 'enabled they fire for replicas too, as before');
+SELECT is_empty($$SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'h' HAVING count(*) > 0$$, 'and no mark is left');
+DROP TRIGGER tally_capture_insert_6 ON events;
+INSERT INTO events VALUES ('2026-02-06 05:05+00', 78);
+SELECT stored_is_exact('a trigger that was dropped is made again, and what was missed is computed');
+INSERT INTO events VALUES ('2026-02-07 05:05+00', 79);
+SELECT exact('and marks again');
+
+-- Another type: no value need be what it was.
+CREATE TABLE typed (at timestamptz NOT NULL, note text, ms int);
+INSERT INTO typed VALUES ('2026-01-01+00', '5', 1);
+SELECT tally.create_rollup('t', 'typed', 'at', measures => '{"n": "sum(ms)"}', with_data => true);
+CREATE FUNCTION marks_of_t() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = ''t''';
+SELECT is(marks_of_t(), 0::bigint, 'clean');
+ALTER TABLE typed ALTER note TYPE int USING 7;
+SELECT is(marks_of_t(), 1::bigint, 'a rewritten column marks the whole');
+SELECT tally.refresh('t');
+ALTER TABLE typed ADD COLUMN more float8 DEFAULT random();
+SELECT is(marks_of_t(), 0::bigint, 'a new column with a default marks nothing');
 SELECT * FROM finish();

@@ -15,6 +15,29 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._follow(regclass) IS 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
+CREATE FUNCTION tally._follow_strays() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $$
+DECLARE
+    one regclass;
+BEGIN
+    FOR one IN
+        WITH RECURSIVE tree AS (
+            SELECT m.source, m.member::oid AS member FROM tally.members m WHERE m.source = m.member
+            UNION SELECT tree.source, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.member AND NOT i.inhdetachpending
+        )
+        SELECT DISTINCT COALESCE(tree.source, m.source) FROM tree FULL JOIN tally.members m ON m.source = tree.source AND m.member = tree.member
+         WHERE tree.member IS NULL OR m.member IS NULL OR m.rollups = '{}'
+    LOOP
+        BEGIN
+            PERFORM tally._follow(one);
+        EXCEPTION WHEN lock_not_available THEN
+            -- A refresh blocks no writer for long: the triggers come with the next one. What came and went is marked all the same.
+            PERFORM tally._list_members(one);
+        END;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._follow_strays() IS 'Finds by the catalogue what the event triggers have not seen: they may be disabled, or changed by a transaction with an older snapshot. Every refresh begins with it.';
+
 CREATE FUNCTION tally._after_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -39,7 +39,10 @@ sql_files! {
     "../sql/s20_catalog/odd_rows.sql" as "catalog_odd_rows";
     "../sql/s20_catalog/retention.sql" as "catalog_retention";
     "../sql/s20_catalog/runs.sql" as "catalog_runs";
+    "../sql/s20_catalog/members.sql" as "catalog_members";
     "../sql/s30_capture/capture.sql" as "capture";
+    "../sql/s30_capture/members.sql" as "capture_members";
+    "../sql/s30_capture/ddl.sql" as "capture_ddl";
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";

@@ -42,6 +42,10 @@ DECLARE
     wrong text;
 BEGIN
     PERFORM tally._check_dimensions(r, drop_dimensions, 'drop_dimensions');
+    IF r.key && drop_dimensions THEN
+        PERFORM tally._refuse_change(r, 'columns of its key', 'Its partitions are the values of the key.',
+            format('SELECT tally.drop_rollup(%L);', quote_ident(r.name)));
+    END IF;
     SELECT g INTO wrong FROM unnest(drop_measures) g WHERE g IS NULL OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = g) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',

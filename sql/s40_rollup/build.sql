@@ -79,9 +79,7 @@ BEGIN
     made.live_view := to_regclass(format('%I.%I', target, made.name || '_live'));
     UPDATE tally.rollups r SET live_view = made.live_view WHERE r.id = made.id;
     PERFORM tally._comment_rollup(made.id);
-    IF made.key IS NULL THEN
-        PERFORM tally._add_statistics(made.id);
-    END IF;
+    PERFORM tally._add_statistics(made.id);
 
     -- Capture before the mark on history: from here on every writer marks, and what came before is in the range.
     PERFORM tally._attach_capture(made.source);

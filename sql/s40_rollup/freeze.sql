@@ -22,6 +22,12 @@ BEGIN
             DETAIL = CASE WHEN result IS NULL THEN 'Without a rollup nothing would be left of rows that are deleted.' ELSE 'Its own buckets are kept as long as its retain says.' END,
             HINT = CASE WHEN result IS NULL THEN format('SELECT tally.create_rollup(''<name>'', %L, …);', source::text)
                         ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', (SELECT r.name FROM tally.rollups r WHERE r.relation = $1)) END;
+    ELSIF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND r.key IS NOT NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rows of %s are needed for as long as it has rollups per key', source),
+            DETAIL = format('Those are %s. A key is computed anew from all its rows, so that deleting some would rewrite its history.',
+                            (SELECT string_agg(quote_literal(r.name), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NOT NULL)),
+            HINT = format('SELECT tally.drop_rollup(%L);', (SELECT quote_ident(r.name) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NOT NULL ORDER BY r.id LIMIT 1));
     ELSIF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND r.time_column <> result) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rows of %s grow old by one time, but its rollups go by several', source),

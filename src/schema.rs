@@ -56,6 +56,8 @@ sql_files! {
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
     "../sql/s40_rollup/verify.sql" as "rollup_verify";
     "../sql/s40_rollup/freeze.sql" as "rollup_freeze";
+    "../sql/s40_rollup/retain.sql" as "rollup_retain";
+    "../sql/s40_rollup/late.sql" as "rollup_late";
     "../sql/s40_rollup/conform.sql" as "rollup_conform";
     "../sql/s40_rollup/alter.sql" as "rollup_alter";
     "../sql/s45_behaviour/tables.sql" as "behaviour_tables";
@@ -119,6 +121,8 @@ sql_files! {
     "../sql/packs/operator_dashboard/alerts.sql" as "pack_operator_dashboard_alerts";
     "../sql/packs/operator_dashboard/generator.sql" as "pack_operator_dashboard_generator";
     "../sql/packs/operator_control_center/source.sql" as "pack_operator_control_center_source";
+    "../sql/packs/operator_control_center/rollups.sql" as "pack_operator_control_center_rollups";
+    "../sql/packs/operator_control_center/views.sql" as "pack_operator_control_center_views";
     "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

@@ -7,7 +7,7 @@ DECLARE
     kind       record;
     never_null boolean;
 BEGIN
-    SELECT * INTO kind FROM tally._analyse(expression, made.source, target, made.search_path, 'dimension', name);
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'dimension', name);
     IF kind.has_aggregate THEN
         RAISE EXCEPTION USING ERRCODE = 'grouping_error',
             MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', name, expression),
@@ -27,7 +27,7 @@ DECLARE
     kind  record;
     merge text;
 BEGIN
-    SELECT * INTO kind FROM tally._analyse(expression, made.source, target, made.search_path, 'measure', name);
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'measure', name);
     BEGIN
         merge := tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, name, expression);
     EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
@@ -59,7 +59,7 @@ BEGIN
         columns := columns || format(', %I %s', item.name, nums[cardinality(nums)].type);
     END LOOP;
     IF made.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made.source, target, made.search_path, 'where of rollup', made.name);
+        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made, target, 'where of rollup', made.name);
     END IF;
     PERFORM tally._unique_names(made.name, dims, nums);
 

@@ -117,8 +117,7 @@ COMMENT ON FUNCTION tally._refresh_keys(tally.rollups, int) IS
 CREATE FUNCTION tally._apply_all_keys(r tally.rollups) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
-    fresh  text := format('SELECT %s FROM tally._rows(NULL::%s, %L)', tally._columns_sql(r.id, '%I'), r.relation,
-                          format('SELECT %s FROM (%s) _tally', tally._physical_columns(r.relation), tally._key_query(r.id, r.source::text)));
+    fresh  text := tally._rows_sql(r, tally._key_query(r.id, r.source::text));
     result jsonb;
     memory text := current_setting('work_mem');
 BEGIN

@@ -20,10 +20,19 @@ COMMENT ON FUNCTION tally._lock(int, boolean) IS 'The lock of one rollup''s refr
 CREATE FUNCTION tally._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result timestamptz[];
+    result  timestamptz[];
+    ignored bigint;
 BEGIN
     -- What changes in the source of frozen history is no reason to compute it anew.
     DELETE FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket < r.frozen_before;
+    GET DIAGNOSTICS ignored = ROW_COUNT;
+    IF ignored > 0 THEN
+        UPDATE tally.rollups x SET ignored_marks = x.ignored_marks + ignored WHERE x.id = r.id;
+        -- A row may have come there, too late.
+        IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = r.source AND s.deletes AND s.keep IS NOT NULL) AND r.source_rollup IS NULL THEN
+            PERFORM tally._set_aside(r.source);
+        END IF;
+    END IF;
     -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
     EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 '
                    -- What a marked range will recompute is left to it.

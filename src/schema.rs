@@ -63,6 +63,7 @@ sql_files! {
     "../sql/s45_behaviour/tables.sql" as "behaviour_tables";
     "../sql/s45_behaviour/funnel.sql" as "behaviour_funnel";
     "../sql/s45_behaviour/funnel_read.sql" as "behaviour_funnel_read";
+    "../sql/s45_behaviour/retention.sql" as "behaviour_retention";
     "../sql/s50_metric/tables.sql" as "metric_tables";
     "../sql/s50_metric/resolve.sql" as "metric_resolve";
     "../sql/s50_metric/view.sql" as "metric_view";

@@ -63,6 +63,10 @@ sql_files! {
     "../sql/s40_rollup/late.sql" as "rollup_late";
     "../sql/s40_rollup/conform.sql" as "rollup_conform";
     "../sql/s40_rollup/alter.sql" as "rollup_alter";
+    "../sql/s45_behaviour/tables.sql" as "behaviour_tables";
+    "../sql/s45_behaviour/funnel.sql" as "behaviour_funnel";
+    "../sql/s45_behaviour/funnel_read.sql" as "behaviour_funnel_read";
+    "../sql/s45_behaviour/retention.sql" as "behaviour_retention";
     "../sql/s50_metric/tables.sql" as "metric_tables";
     "../sql/s50_metric/resolve.sql" as "metric_resolve";
     "../sql/s50_metric/view.sql" as "metric_view";
@@ -95,6 +99,7 @@ sql_files! {
     "../sql/s80_report/status.sql" as "report_status";
     "../sql/s60_alert/health.sql" as "alert_health";
     "../sql/s90_grants/engine.sql" as "grants_engine";
+    "../sql/s90_grants/behaviour.sql" as "grants_behaviour";
     "../sql/packs/tables.sql" as "pack_tables";
     "../sql/packs/install.sql" as "pack_install";
     "../sql/packs/grants.sql" as "pack_grants";

@@ -44,10 +44,8 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
         PERFORM tally._attach_capture(r.source);
     END IF;
-    IF r.key IS NULL THEN
-        PERFORM tally._drop_statistics(r, '_tally_groups');
-        PERFORM tally._drop_statistics(r, '_tally_build');
-    END IF;
+    PERFORM tally._drop_statistics(r, '_tally_groups');
+    PERFORM tally._drop_statistics(r, '_tally_build');
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
         EXECUTE format('DROP VIEW %s', r.live_view);
     END IF;

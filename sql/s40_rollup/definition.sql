@@ -28,9 +28,10 @@ COMMENT ON FUNCTION tally._aggregates_sql(int) IS 'The select list of a definiti
 
 CREATE FUNCTION tally._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s AS bucket%s, %s FROM %s WHERE %s AND (%s) AND %s GROUP BY 1%s',
+    -- A range from the beginning of time begins at -infinity, which is no bucket.
+    SELECT format('SELECT %s AS bucket%s, %s FROM %s WHERE %s AND %I > ''-infinity'' AND (%s) AND %s GROUP BY 1%s',
         tally._bucket_start_sql(rule, instant), ', ' || a.keys, a.columns, $2,
-        tally._range_sql(r.time_column, r.time_type, r.zone, since, until), COALESCE(r.filter, 'true'), extra,
+        tally._range_sql(r.time_column, r.time_type, r.zone, since, until), r.time_column, COALESCE(r.filter, 'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
          tally._bucket_rule(r.bucket, r.zone) rule,

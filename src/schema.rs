@@ -118,6 +118,8 @@ sql_files! {
     "../sql/packs/operator_dashboard/alerts.sql" as "pack_operator_dashboard_alerts";
     "../sql/packs/operator_dashboard/generator.sql" as "pack_operator_dashboard_generator";
     "../sql/packs/operator_control_center/source.sql" as "pack_operator_control_center_source";
+    "../sql/packs/operator_control_center/rollups.sql" as "pack_operator_control_center_rollups";
+    "../sql/packs/operator_control_center/views.sql" as "pack_operator_control_center_views";
     "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

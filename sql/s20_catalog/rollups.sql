@@ -19,6 +19,7 @@ CREATE TABLE tally.rollups (
     bucket        interval,
     zone          text NOT NULL DEFAULT 'UTC',
     filter        text,
+    expand        text,
     schedule      text,
     description   text,
     frozen_before timestamptz NOT NULL DEFAULT '-infinity',
@@ -42,6 +43,7 @@ COMMENT ON COLUMN tally.rollups.time_type IS 'Type of the time column: timestamp
 COMMENT ON COLUMN tally.rollups.bucket IS 'Width of a bucket; whole days, weeks and months follow the zone''s calendar.';
 COMMENT ON COLUMN tally.rollups.zone IS 'Time zone whose midnights bound buckets of whole days and longer.';
 COMMENT ON COLUMN tally.rollups.filter IS 'Condition on source rows (the WHERE of the definition), or null for all.';
+COMMENT ON COLUMN tally.rollups.expand IS 'What makes several rows of one source row (a set-returning expression with its alias, joined to it), or null: the elements of a list, say.';
 COMMENT ON COLUMN tally.rollups.schedule IS 'Cron schedule of the refresh (five fields, or seconds where pg_cron has them); null: never by schedule.';
 COMMENT ON COLUMN tally.rollups.description IS 'What the rollup is for, in the maker''s words.';
 COMMENT ON COLUMN tally.rollups.frozen_before IS 'The horizon: buckets before this are history that stands as it is stored, whatever becomes of the source; -infinity: none is.';

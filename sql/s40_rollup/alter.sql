@@ -135,7 +135,7 @@ BEGIN
     r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
     filter_ := r.filter IS DISTINCT FROM old.filter;
     IF filter_ AND r.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', r.filter), r.source, target, r.search_path, 'where of rollup', r.name);
+        PERFORM tally._analyse(format('(%s)::boolean', r.filter), r, target, 'where of rollup', r.name);
     END IF;
     IF columns THEN
         -- What goes and comes again under its name changes its meaning; who uses it would not know.

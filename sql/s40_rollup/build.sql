@@ -7,7 +7,7 @@ DECLARE
     kind       record;
     never_null boolean;
 BEGIN
-    SELECT * INTO kind FROM tally._analyse(expression, made.source, target, made.search_path, 'dimension', name);
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'dimension', name);
     IF kind.has_aggregate THEN
         RAISE EXCEPTION USING ERRCODE = 'grouping_error',
             MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', name, expression),
@@ -26,7 +26,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kind record;
 BEGIN
-    SELECT * INTO kind FROM tally._analyse(expression, made.source, target, made.search_path, 'measure', name);
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'measure', name);
     RETURN ROW(made.id, place, name, expression, kind.type,
         tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, name, expression))::tally.measures;
 END $$;
@@ -53,7 +53,7 @@ BEGIN
         columns := columns || format(', %I %s', item.name, nums[cardinality(nums)].type);
     END LOOP;
     IF made.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made.source, target, made.search_path, 'where of rollup', made.name);
+        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made, target, 'where of rollup', made.name);
     END IF;
     PERFORM tally._unique_names(made.name, dims, nums);
 

@@ -97,6 +97,7 @@ sql_files! {
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s70_schedule/task.sql" as "schedule_task";
     "../sql/s80_report/status.sql" as "report_status";
+    "../sql/s80_report/progress.sql" as "report_progress";
     "../sql/s60_alert/health.sql" as "alert_health";
     "../sql/s90_grants/engine.sql" as "grants_engine";
     "../sql/s90_grants/behaviour.sql" as "grants_behaviour";

@@ -19,7 +19,7 @@ const HOSTS: i64 = 5;
 /// The first tick of the evaluation; tick n is n minutes later.
 const FIRST_TICK: &str = "timestamptz '2026-03-01 00:00+00'";
 /// Rows of a source above which a round ends with a wide DELETE, so that checks stay quick.
-const MOST_ROWS: i64 = 15_000;
+const MOST_ROWS: i64 = 6_000;
 
 /// What the threads of a round share.
 struct Shared {

@@ -129,5 +129,11 @@ sql_files! {
     "../sql/packs/operator_control_center/rollups.sql" as "pack_operator_control_center_rollups";
     "../sql/packs/operator_control_center/views.sql" as "pack_operator_control_center_views";
     "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
+    "../sql/packs/product_analytics/source.sql" as "pack_product_analytics_source";
+    "../sql/packs/product_analytics/rollups.sql" as "pack_product_analytics_rollups";
+    "../sql/packs/product_analytics/taxonomy.sql" as "pack_product_analytics_taxonomy";
+    "../sql/packs/product_analytics/views.sql" as "pack_product_analytics_views";
+    "../sql/packs/product_analytics/metrics.sql" as "pack_product_analytics_metrics";
+    "../sql/packs/product_analytics/generator.sql" as "pack_product_analytics_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

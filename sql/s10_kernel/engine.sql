@@ -17,6 +17,11 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';
 COMMENT ON FUNCTION tally._mark(text, timestamptz) IS
 'Leaves one dirty mark per rollup and bucket that the transaction touches; always false. targets: ''<rollup> <bucket rule>; …''. For the WHEN conditions of capture triggers, so every writer may call it; a mark only causes a bucket to be computed anew.';
 
+CREATE FUNCTION tally._mark_key(targets text, key text[]) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark_key';
+COMMENT ON FUNCTION tally._mark_key(text, text[]) IS
+'Leaves a dirty mark of a key with each rollup of targets (''<rollup> <rollup> …''), once per transaction as a rule; always false. For the WHEN conditions of capture triggers.';
+
 CREATE FUNCTION tally._capture_forget() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_capture_forget';
 COMMENT ON FUNCTION tally._capture_forget() IS

@@ -22,6 +22,8 @@ CREATE TABLE tally.rollups (
     expand        text,
     schedule      text,
     description   text,
+    frozen_before timestamptz NOT NULL DEFAULT '-infinity',
+    ignored_marks bigint NOT NULL DEFAULT 0,
     created_at    timestamptz NOT NULL DEFAULT now(),
     -- Its partitions are keys or buckets.
     CHECK (CASE WHEN key IS NULL THEN num_nulls(time_column, time_type, bucket) = 0 ELSE num_nonnulls(time_column, time_type, bucket) = 0 END)
@@ -44,6 +46,8 @@ COMMENT ON COLUMN tally.rollups.filter IS 'Condition on source rows (the WHERE o
 COMMENT ON COLUMN tally.rollups.expand IS 'What makes several rows of one source row (a set-returning expression with its alias, joined to it), or null: the elements of a list, say.';
 COMMENT ON COLUMN tally.rollups.schedule IS 'Cron schedule of the refresh (five fields, or seconds where pg_cron has them); null: never by schedule.';
 COMMENT ON COLUMN tally.rollups.description IS 'What the rollup is for, in the maker''s words.';
+COMMENT ON COLUMN tally.rollups.frozen_before IS 'The horizon: buckets before this are history that stands as it is stored, whatever becomes of the source; -infinity: none is.';
+COMMENT ON COLUMN tally.rollups.ignored_marks IS 'How many changes of source rows before the horizon were not followed (marks, not rows); deletions by tally.expire() do not count.';
 COMMENT ON COLUMN tally.rollups.created_at IS 'When the rollup was defined.';
 
 CREATE TABLE tally.dimensions (
@@ -87,7 +91,7 @@ CREATE TABLE tally.dirty (
 CREATE INDEX dirty_rollup_bucket ON tally.dirty (rollup_id, bucket);
 COMMENT ON TABLE tally.dirty IS 'Dirty marks: buckets whose source rows changed since they were last computed. Written by the capture trigger in the writer''s own transaction.';
 COMMENT ON COLUMN tally.dirty.rollup_id IS 'The rollup (no foreign key: a check would make writers wait).';
-COMMENT ON COLUMN tally.dirty.bucket IS 'Start of the dirty bucket.';
+COMMENT ON COLUMN tally.dirty.bucket IS 'Start of the dirty bucket; infinity: rows of NULL or infinite time, which are in no bucket, changed.';
 COMMENT ON COLUMN tally.dirty.marked_at IS 'When the marking transaction began.';
 
 CREATE TABLE tally.dirty_ranges (

@@ -28,7 +28,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    string_agg(r.id || ' ' || tally._bucket_rule(r.bucket, r.zone), '; ' ORDER BY r.id) AS targets
               FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL GROUP BY 1) x
             UNION ALL
-            SELECT format('tally._mark_key(%L, ARRAY[%s])', array_agg(r.id ORDER BY r.id), tally._key_names(r.key, row_name || '.%2$I::text'))
+            SELECT format('tally._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id), tally._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))
               FROM tally.rollups r WHERE r.source = $1 AND r.key IS NOT NULL GROUP BY r.key) t
 $$;
 COMMENT ON FUNCTION tally._mark_sql(regclass, text) IS 'SQL text that marks the buckets and keys of a row (NEW or OLD) of a source for all rollups on it; null where there are none.';

@@ -1,12 +1,42 @@
 -- Owns: making (and dropping) what a rollup consists of: catalogue rows, table, live view, statistics, capture.
 
+CREATE FUNCTION tally._new_dimension(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.dimensions
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    kind       record;
+    never_null boolean;
+BEGIN
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'dimension', name);
+    IF kind.has_aggregate THEN
+        RAISE EXCEPTION USING ERRCODE = 'grouping_error',
+            MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', name, expression),
+            HINT = format('Give it as a measure: measures => ''{"%s": "%s"}''.', name, expression);
+    END IF;
+    SELECT a.attnotnull INTO never_null FROM pg_attribute a
+     WHERE a.attrelid = made.source AND quote_ident(a.attname) = expression AND a.attnum > 0;
+    RETURN ROW(made.id, place, name, expression,
+        tally._dimension_sql(CASE kind.type WHEN 'text' THEN expression ELSE format('(%s)::text', expression) END, COALESCE(never_null, false)))::tally.dimensions;
+END $$;
+COMMENT ON FUNCTION tally._new_dimension(tally.rollups, text, int, text, text) IS 'The catalogue row of a dimension, of its expression over the source; errors say what is wrong with it.';
+
+CREATE FUNCTION tally._new_measure(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.measures
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    kind record;
+BEGIN
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'measure', name);
+    RETURN ROW(made.id, place, name, expression, kind.type,
+        tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, name, expression))::tally.measures;
+END $$;
+COMMENT ON FUNCTION tally._new_measure(tally.rollups, text, int, text, text) IS 'The catalogue row of a measure, of its aggregate over the source; errors say what is wrong with it.';
+
 CREATE FUNCTION tally._build_rollup(made tally.rollups, wanted jsonb, target text, with_data boolean) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item    record;
-    kind    record;
     columns text := CASE WHEN made.key IS NULL THEN ', bucket timestamptz NOT NULL' ELSE '' END;
-    never_null boolean;
     dims    tally.dimensions[] := '{}';
     nums    tally.measures[] := '{}';
 BEGIN
@@ -14,26 +44,13 @@ BEGIN
     made.owner := current_user::regrole;
     made.created_at := now();
     FOR item IN SELECT d.d ->> 'name' AS name, d.d ->> 'expression' AS expression, d.n FROM jsonb_array_elements(wanted -> 'dimensions') WITH ORDINALITY d(d, n) LOOP
-        SELECT * INTO kind FROM tally._analyse(item.expression, made, target, 'dimension', item.name);
-        IF kind.has_aggregate THEN
-            RAISE EXCEPTION USING ERRCODE = 'grouping_error',
-                MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', item.name, item.expression),
-                HINT = format('Give it as a measure: measures => ''{"%s": "%s"}''.', item.name, item.expression);
-        END IF;
-        SELECT a.attnotnull INTO never_null FROM pg_attribute a
-         WHERE a.attrelid = made.source AND quote_ident(a.attname) = item.expression AND a.attnum > 0;
-        dims := dims || ROW(made.id, item.n, item.name, item.expression,
-            tally._dimension_sql(CASE kind.type WHEN 'text' THEN item.expression ELSE format('(%s)::text', item.expression) END, COALESCE(never_null, false)))::tally.dimensions;
+        dims := dims || tally._new_dimension(made, target, item.n::int, item.name, item.expression);
         columns := columns || format(', %I text NOT NULL', item.name);
     END LOOP;
     FOR item IN SELECT m.m ->> 'name' AS name, m.m ->> 'expression' AS expression, m.m ->> 'type' AS type, m.m ->> 'merge' AS merge, m.n FROM jsonb_array_elements(wanted -> 'measures') WITH ORDINALITY m(m, n) LOOP
-        IF item.type IS NULL THEN
-            SELECT * INTO kind FROM tally._analyse(item.expression, made, target, 'measure', item.name);
-            item.type := kind.type;
-            item.merge := tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, item.name, item.expression);
-        END IF;
-        nums := nums || ROW(made.id, item.n, item.name, item.expression, item.type, item.merge)::tally.measures;
-        columns := columns || format(', %I %s', item.name, item.type);
+        nums := nums || CASE WHEN item.type IS NULL THEN tally._new_measure(made, target, item.n::int, item.name, item.expression)
+                             ELSE ROW(made.id, item.n, item.name, item.expression, item.type, item.merge)::tally.measures END;
+        columns := columns || format(', %I %s', item.name, nums[cardinality(nums)].type);
     END LOOP;
     IF made.filter IS NOT NULL THEN
         PERFORM tally._analyse(format('(%s)::boolean', made.filter), made, target, 'where of rollup', made.name);

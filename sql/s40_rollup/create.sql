@@ -14,7 +14,8 @@ CREATE FUNCTION tally.create_rollup(
     with_data   boolean DEFAULT false,
     search_path text DEFAULT pg_catalog.current_setting('search_path'),
     key         text DEFAULT NULL,
-    expand      text DEFAULT NULL
+    expand      text DEFAULT NULL,
+    retain      interval DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -26,6 +27,7 @@ DECLARE
     parent  tally.rollups;
     old     tally.rollups;
     wanted  jsonb;
+    result  regclass;
 BEGIN
     label := parts[array_upper(parts, 1)];
     made.key := tally._parse_key(key, label);
@@ -50,7 +52,9 @@ BEGIN
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
+    made.ignored_marks := 0;
     PERFORM tally._check_key(made.key, source, label);
+    made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(source, bucket, zone) ELSE '-infinity' END;
     made.time_type := CASE WHEN made.key IS NULL THEN tally._time_type(source, time_column, label) END;
     PERFORM tally._check_shape(label, dimensions, measures);
     wanted := tally._definition(made, parent, dimensions, measures);
@@ -64,10 +68,26 @@ BEGIN
             DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
             HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
     END IF;
-    RETURN tally._build_rollup(made, wanted, target, with_data);
+    result := tally._build_rollup(made, wanted, target, with_data);
+    IF retain IS NOT NULL THEN
+        PERFORM tally._retain_rollup(r, retain) FROM tally.rollups r WHERE r.relation = result;
+    END IF;
+    RETURN result;
 END $$;
-COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, text) IS
-'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour) and zone, or a key (column or JSON array of columns) whose values are the partitions instead; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, text, interval) IS
+'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour) and zone, or a key (column or JSON array of columns) whose values are the partitions instead; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+
+CREATE FUNCTION tally._first_whole_bucket(source regclass, bucket interval, zone text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    horizon timestamptz := COALESCE((SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1), '-infinity');
+    rule    text := tally._bucket_rule(bucket, zone);
+    start   timestamptz := tally._bucket_start(rule, horizon);
+BEGIN
+    RETURN CASE WHEN start < horizon THEN tally._bucket_end(rule, start) ELSE horizon END;
+END $$;
+COMMENT ON FUNCTION tally._first_whole_bucket(regclass, interval, text) IS 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
 
 CREATE FUNCTION tally._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -102,6 +122,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._time_type(regclass, text, text, boolean) IS 'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';
 
+CREATE FUNCTION tally._listed_dimensions(dimensions jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
+                                                   ELSE jsonb_build_object('name', k.key, 'expression', k.value) END ORDER BY d.n, k.key), '[]')
+      FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
+      LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true
+$$;
+COMMENT ON FUNCTION tally._listed_dimensions(jsonb) IS 'Dimensions as a person gives them (columns, and objects of names and expressions) as a list of {name, expression}.';
+
 CREATE FUNCTION tally._definition(made tally.rollups, parent tally.rollups, dimensions jsonb, measures jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -119,20 +148,15 @@ BEGIN
     ELSE
         SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
     END IF;
-    SELECT jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
-                                          ELSE jsonb_build_object('name', k.key, 'expression', k.value) END ORDER BY d.n, k.key)
-      INTO dims
-      FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
-      LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true;
+    dims := tally._listed_dimensions(dimensions);
     IF nums IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('rollup %L needs at least one measure, got none', made.name),
             HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text, made.time_column);
     END IF;
     -- The key's columns are the first dimensions.
-    dims := COALESCE((SELECT jsonb_agg(jsonb_build_object('name', k.name, 'expression', quote_ident(k.name)) ORDER BY k.n)
-                        FROM unnest(made.key) WITH ORDINALITY k(name, n)), '[]') || COALESCE(dims, '[]');
-    RETURN jsonb_build_object('dimensions', COALESCE(dims, '[]'), 'measures', nums);
+    RETURN jsonb_build_object('dimensions', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', k.name, 'expression', quote_ident(k.name)) ORDER BY k.n)
+                                                        FROM unnest(made.key) WITH ORDINALITY k(name, n)), '[]') || dims, 'measures', nums);
 END $$;
 COMMENT ON FUNCTION tally._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS 'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';
 

@@ -34,9 +34,10 @@ COMMENT ON FUNCTION tally._expand_sql(tally.rollups) IS 'What follows the source
 
 CREATE FUNCTION tally._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s AS bucket%s, %s FROM %s%s WHERE %s AND (%s) AND %s GROUP BY 1%s',
+    -- A range from the beginning of time begins at -infinity, which is no bucket.
+    SELECT format('SELECT %s AS bucket%s, %s FROM %s%s WHERE %s AND %I > ''-infinity'' AND (%s) AND %s GROUP BY 1%s',
         tally._bucket_start_sql(rule, instant), ', ' || a.keys, a.columns, $2, tally._expand_sql(r),
-        tally._range_sql(r.time_column, r.time_type, r.zone, since, until), COALESCE(r.filter, 'true'), extra,
+        tally._range_sql(r.time_column, r.time_type, r.zone, since, until), r.time_column, COALESCE(r.filter, 'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
          tally._bucket_rule(r.bucket, r.zone) rule,
@@ -69,6 +70,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._by_bucket_of(tally.rollups) IS 'Whether a rollup''s buckets are made of buckets of the rollup it stands on, so that one tells the other.';
 
+CREATE FUNCTION tally._frozen_sql(rollup_id int) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Looked up when the query runs: the horizon moves on, and the live view's text stays.
+    SELECT format('(SELECT x.frozen_before FROM tally.rollups x WHERE x.id = %s)', rollup_id)
+$$;
+COMMENT ON FUNCTION tally._frozen_sql(int) IS 'SQL text of a rollup''s horizon, before which its buckets stand as they are stored.';
+
 CREATE FUNCTION tally._dirty_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -81,12 +89,13 @@ BEGIN
     IF r.key IS NOT NULL THEN RETURN tally._dirty_keys_query(r); END IF;
     rule := tally._bucket_rule(r.bucket, r.zone);
     -- A mark names any instant of its bucket.
-    result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id);
+    result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s AND d.bucket >= %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id, tally._frozen_sql(rollup_id));
     IF tally._by_bucket_of(r) THEN
-        result := format('%s UNION SELECT %s FROM (%s) up(bucket)', result, tally._bucket_start_sql(rule, 'up.bucket'), tally._dirty_query(r.source_rollup));
+        result := format('%s UNION SELECT %s FROM (%s) up(bucket) WHERE up.bucket >= %s', result, tally._bucket_start_sql(rule, 'up.bucket'), tally._dirty_query(r.source_rollup), tally._frozen_sql(rollup_id));
     ELSIF r.source_rollup IS NOT NULL THEN
         instant := tally._instant_sql(format('up.%I', r.time_column), r.time_type, r.zone);
-        result := format('%s UNION SELECT %s FROM (%s) up WHERE pg_catalog.isfinite(%s)', result, tally._bucket_start_sql(rule, instant), tally._touched_query(r.source_rollup), instant);
+        result := format('%1$s UNION SELECT %2$s FROM (%3$s) up WHERE pg_catalog.isfinite(%4$s) AND %4$s >= %5$s', result,
+            tally._bucket_start_sql(rule, instant), tally._touched_query(r.source_rollup), instant, tally._frozen_sql(rollup_id));
     END IF;
     RETURN result;
 END $$;
@@ -95,20 +104,20 @@ COMMENT ON FUNCTION tally._dirty_query(int) IS 'SQL text of the buckets (or keys
 CREATE FUNCTION tally._hull_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result text := format('SELECT g.since, g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %s', rollup_id);
+    result text := format('SELECT GREATEST(g.since, %2$s), g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %1$s AND g.until > %2$s', rollup_id, tally._frozen_sql(rollup_id));
     r      tally.rollups;
     rule   text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF tally._by_bucket_of(r) THEN
         rule := tally._bucket_rule(r.bucket, r.zone);
-        result := format('%s UNION ALL SELECT %s, %s FROM (%s) up WHERE up.since < up.until', result,
+        result := format('%1$s UNION ALL SELECT GREATEST(%2$s, %5$s), %3$s FROM (%4$s) up(since, until) WHERE up.since < up.until AND up.until > %5$s', result,
             tally._bucket_start_sql(rule, 'up.since'),
             tally._bucket_end_sql(rule, tally._bucket_start_sql(rule, 'up.until')),
-            tally._hull_query(r.source_rollup));
+            tally._hull_query(r.source_rollup), tally._frozen_sql(rollup_id));
     ELSIF r.source_rollup IS NOT NULL THEN
         -- Any row below may be of any partition here.
-        result := format('%s UNION ALL SELECT ''-infinity''::timestamptz, ''infinity''::timestamptz FROM (%s) up', result, tally._hull_query(r.source_rollup));
+        result := format('%s UNION ALL SELECT %s, ''infinity''::timestamptz FROM (%s) up', result, tally._frozen_sql(rollup_id), tally._hull_query(r.source_rollup));
     END IF;
     RETURN result;
 END $$;

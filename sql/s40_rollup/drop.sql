@@ -39,6 +39,7 @@ BEGIN
     END LOOP;
     PERFORM tally._drop_metrics_of(r.id);
     DELETE FROM tally.rollups x WHERE x.id = r.id;
+    DELETE FROM tally.source_retentions s WHERE s.source = r.relation;
     PERFORM tally._forget_marks(r.id);
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
         PERFORM tally._attach_capture(r.source);

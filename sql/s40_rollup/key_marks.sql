@@ -18,7 +18,7 @@ BEGIN
     IF maker IS NULL OR to_regclass(marks) IS NOT NULL THEN RETURN; END IF;
     EXECUTE format('CREATE TABLE %s (key text[] NOT NULL, marked_at timestamptz NOT NULL DEFAULT now()) WITH (autovacuum_vacuum_scale_factor = 0, '
                    'autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000)', marks);
-    EXECUTE format('CREATE INDEX %I ON %s (key)', tally._marks_table(rollup_id) || '_key', marks);
+    -- No index: one over values of any length could fail the writer, and every use reads all marks.
     EXECUTE format('GRANT SELECT ON %s TO %s', marks, maker);
     EXECUTE format('COMMENT ON TABLE %s IS %L', marks, 'Dirty marks of a rollup per key: keys whose source rows changed since they were last computed. Written by capture in the writer''s own transaction.');
     EXECUTE format('COMMENT ON COLUMN %s.key IS %L', marks, 'The key''s values as text, ''(none)'' for NULL.');
@@ -60,19 +60,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._keys_due(tally.rollups) IS 'Whether a rollup has marked keys.';
 
-CREATE FUNCTION tally._take_keys(r tally.rollups, most int) RETURNS text[]
+CREATE FUNCTION tally._take_keys(r tally.rollups, most int, OUT keys text[], OUT marks bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    result text[];
 BEGIN
-    EXECUTE format('WITH chosen AS (SELECT DISTINCT d.key FROM tally.%1$I d LIMIT $1), '
-                   'taken AS (DELETE FROM tally.%1$I d USING chosen c WHERE d.key = c.key RETURNING d.key) '
+    EXECUTE format('WITH seen AS MATERIALIZED (SELECT d.key FROM tally.%1$I d LIMIT $1), '
+                   'taken AS (DELETE FROM tally.%1$I d USING (SELECT DISTINCT s.key FROM seen s) c WHERE d.key = c.key RETURNING d.key) '
                    -- A forged mark may have any shape.
-                   'SELECT array_agg(DISTINCT t.key) FROM taken t WHERE cardinality(t.key) = $2', tally._marks_table(r.id))
-       INTO result USING most, cardinality(r.key);
-    RETURN result;
+                   'SELECT (SELECT array_agg(DISTINCT t.key) FROM taken t WHERE cardinality(t.key) = $2), (SELECT count(*) FROM seen)', tally._marks_table(r.id))
+       INTO keys, marks USING most, cardinality(r.key);
 END $$;
-COMMENT ON FUNCTION tally._take_keys(tally.rollups, int) IS 'Deletes the visible marks of up to so many keys and returns those keys; null when there are none.';
+COMMENT ON FUNCTION tally._take_keys(tally.rollups, int) IS 'Takes up to so many marks: deletes all visible ones of their keys and returns those keys, null when there are none, and how many marks were looked at.';
 
 CREATE FUNCTION tally._apply_keys(r tally.rollups, keys text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
@@ -107,13 +104,12 @@ BEGIN
     END IF;
     -- Bounded, because the keys are part of the statement's text.
     most := LEAST(most, 20000);
-    list := tally._take_keys(r, most);
+    SELECT t.keys, COALESCE(t.marks >= most, false) INTO list, more FROM tally._take_keys(r, most) t;
     IF list IS NULL THEN RETURN; END IF;
     keys := array_length(list, 1);
     run.buckets := keys;
     wrote := tally._apply_keys(r, list);
     PERFORM tally._log_run(run, wrote);
-    more := keys >= most;
 END $$;
 COMMENT ON FUNCTION tally._refresh_keys(tally.rollups, int) IS
 'One unit of refresh of a rollup per key, under the lock the caller holds: all of it where it is marked as a whole, else up to so many marked keys.';
@@ -121,7 +117,7 @@ COMMENT ON FUNCTION tally._refresh_keys(tally.rollups, int) IS
 CREATE FUNCTION tally._apply_all_keys(r tally.rollups) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
-    fresh  text := format('SELECT * FROM tally._rows(NULL::%s, %L)', r.relation, tally._key_query(r.id, r.source::text));
+    fresh  text := tally._rows_sql(r, tally._key_query(r.id, r.source::text));
     result jsonb;
     memory text := current_setting('work_mem');
 BEGIN
@@ -133,18 +129,6 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally._apply_all_keys(tally.rollups) IS 'Recomputes all keys of a rollup, as its owner; counts of rows written.';
-
-CREATE FUNCTION tally._mark_key(targets int[], key text[]) RETURNS boolean
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    target int;
-BEGIN
-    FOREACH target IN ARRAY targets LOOP
-        EXECUTE format('INSERT INTO tally.%I (key) VALUES ($1)', tally._marks_table(target)) USING ARRAY(SELECT COALESCE(k, '(none)') FROM unnest(key) WITH ORDINALITY u(k, n) ORDER BY n);
-    END LOOP;
-    RETURN false;
-END $$;
-COMMENT ON FUNCTION tally._mark_key(int[], text[]) IS 'Leaves a dirty mark of a key with each of the rollups; always false. For the WHEN conditions of capture triggers.';
 
 CREATE FUNCTION tally._parse_key(key text, label text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

@@ -20,8 +20,19 @@ COMMENT ON FUNCTION tally._lock(int, boolean) IS 'The lock of one rollup''s refr
 CREATE FUNCTION tally._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result timestamptz[];
+    result  timestamptz[];
+    ignored bigint;
 BEGIN
+    -- What changes in the source of frozen history is no reason to compute it anew.
+    DELETE FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket < r.frozen_before;
+    GET DIAGNOSTICS ignored = ROW_COUNT;
+    IF ignored > 0 THEN
+        UPDATE tally.rollups x SET ignored_marks = x.ignored_marks + ignored WHERE x.id = r.id;
+        -- A row may have come there, too late.
+        IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = r.source AND s.deletes AND s.keep IS NOT NULL) AND r.source_rollup IS NULL THEN
+            PERFORM tally._set_aside(r.source);
+        END IF;
+    END IF;
     -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
     EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 '
                    -- What a marked range will recompute is left to it.
@@ -55,8 +66,12 @@ DECLARE
     extent record;
     rows_  float8;
 BEGIN
+    IF marked.until = 'infinity' THEN
+        PERFORM tally._count_odd_rows(r);
+    END IF;
     SELECT * INTO extent FROM tally._extent(r);
-    IF extent.since IS NULL OR marked.since >= extent.until OR marked.until <= extent.since THEN
+    extent.since := GREATEST(extent.since, r.frozen_before);
+    IF extent.until IS NULL OR extent.since >= extent.until OR marked.since >= extent.until OR marked.until <= extent.since THEN
         -- Nothing lies there, neither stored nor in the source. What is written from now on is marked by itself.
         DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
         RETURN false;
@@ -114,13 +129,35 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._log_run(tally.runs, jsonb) IS 'Adds a unit of work to the run log; wrote holds the counts.';
 
+CREATE FUNCTION tally._refresh_marked(r tally.rollups, most int, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    run  tally.runs;
+    list timestamptz[];
+BEGIN
+    run.rollup_id := r.id;
+    run.started_at := clock_timestamp();
+    list := tally._take_buckets(r, most);
+    IF 'infinity' = ANY (list) THEN
+        PERFORM tally._count_odd_rows(r);
+    END IF;
+    more := COALESCE(cardinality(list) >= most, false);
+    list := NULLIF(array_remove(list, 'infinity'), '{}');
+    buckets := COALESCE(cardinality(list), 0);
+    IF list IS NOT NULL THEN
+        run.buckets := buckets;
+        wrote := tally._apply_buckets(r, list);
+        PERFORM tally._log_run(run, wrote);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._refresh_marked(tally.rollups, int) IS 'Recomputes up to so many marked buckets (null: all) that no marked range will, under the lock that the caller holds; wrote is null where there was none. more: there may be further ones.';
+
 CREATE FUNCTION tally._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     r     tally.rollups;
     run   tally.runs;
-    list  timestamptz[];
     part  tally.dirty_ranges;
     added jsonb;
 BEGIN
@@ -155,16 +192,11 @@ BEGIN
     IF NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
         PERFORM tally._end_build(r);
     END IF;
-    run.started_at := clock_timestamp();
-    list := tally._take_buckets(r, most_buckets);
-    IF list IS NOT NULL THEN
-        run.buckets := cardinality(list);
-        buckets := cardinality(list);
-        added := tally._apply_buckets(r, list);
-        PERFORM tally._log_run(run, added);
+    SELECT x.more, x.buckets, x.wrote INTO more, buckets, added FROM tally._refresh_marked(r, most_buckets) x;
+    IF added IS NOT NULL THEN
         SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;
     END IF;
-    more := EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) OR COALESCE(cardinality(list) >= most_buckets, false);
+    more := more OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id);
 END $$;
 COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint) IS
 'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range (of about most_rows source rows, null for all of it), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';

@@ -16,10 +16,15 @@ SELECT r.name AS rollup,
        l.inserted + l.updated + l.deleted AS last_rows,
        c.reltuples::bigint AS rows,
        r.schedule,
-       l.sqlstate, l.message, l.hint
+       l.sqlstate, l.message, l.hint,
+       o.no_time + o.ever + o.never AS odd_rows,
+       r.frozen_before,
+       r.ignored_marks,
+       (SELECT count(*) FROM tally.late_rows w WHERE w.source = r.source AND w.applied_at IS NULL) AS late_rows
   FROM tally.rollups r
   LEFT JOIN pg_catalog.pg_class c ON c.oid = r.relation
-  LEFT JOIN LATERAL (SELECT count(DISTINCT d.bucket) AS buckets, min(d.marked_at) AS oldest, min(d.bucket) AS first_dirty FROM tally.dirty d WHERE d.rollup_id = r.id) m ON true
+  LEFT JOIN tally.odd_rows o ON o.rollup_id = r.id
+  LEFT JOIN LATERAL (SELECT count(DISTINCT d.bucket) AS buckets, min(d.marked_at) AS oldest, min(d.bucket) FILTER (WHERE isfinite(d.bucket)) AS first_dirty FROM tally.dirty d WHERE d.rollup_id = r.id) m ON true
   LEFT JOIN LATERAL tally._dirty_keys(r.id) k ON true
   LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
   LEFT JOIN LATERAL (SELECT * FROM tally.runs x WHERE x.rollup_id = r.id ORDER BY x.id DESC LIMIT 1) l ON true
@@ -38,3 +43,7 @@ COMMENT ON COLUMN tally.status.schedule IS 'Cron schedule of the refresh.';
 COMMENT ON COLUMN tally.status.sqlstate IS 'SQLSTATE of the last run''s error; null when it went well.';
 COMMENT ON COLUMN tally.status.message IS 'Message of that error.';
 COMMENT ON COLUMN tally.status.hint IS 'The statement to run next.';
+COMMENT ON COLUMN tally.status.odd_rows IS 'Source rows that are in no bucket, because their time is NULL or infinite (tally.odd_rows says which); null where that is not counted: not refreshed yet, or a rollup on a rollup.';
+COMMENT ON COLUMN tally.status.frozen_before IS 'Buckets before this stand as they are stored, because raw rows are gone or may go; -infinity: none.';
+COMMENT ON COLUMN tally.status.late_rows IS 'Rows of its source that came too late for it and wait in tally.late_rows; tally.apply_late(source) adds them.';
+COMMENT ON COLUMN tally.status.ignored_marks IS 'Changes of source rows before frozen_before that were not followed: late rows, and deletions by others than tally.expire().';

@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod array;
 pub mod capture;
+pub mod capture_key;
 pub mod fmgr;
 pub mod hashing;
 pub mod json;

@@ -59,8 +59,14 @@ sql_files! {
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
     "../sql/s40_rollup/verify.sql" as "rollup_verify";
     "../sql/s40_rollup/freeze.sql" as "rollup_freeze";
+    "../sql/s40_rollup/retain.sql" as "rollup_retain";
+    "../sql/s40_rollup/late.sql" as "rollup_late";
     "../sql/s40_rollup/conform.sql" as "rollup_conform";
     "../sql/s40_rollup/alter.sql" as "rollup_alter";
+    "../sql/s45_behaviour/tables.sql" as "behaviour_tables";
+    "../sql/s45_behaviour/funnel.sql" as "behaviour_funnel";
+    "../sql/s45_behaviour/funnel_read.sql" as "behaviour_funnel_read";
+    "../sql/s45_behaviour/retention.sql" as "behaviour_retention";
     "../sql/s50_metric/tables.sql" as "metric_tables";
     "../sql/s50_metric/resolve.sql" as "metric_resolve";
     "../sql/s50_metric/view.sql" as "metric_view";
@@ -91,8 +97,10 @@ sql_files! {
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s70_schedule/task.sql" as "schedule_task";
     "../sql/s80_report/status.sql" as "report_status";
+    "../sql/s80_report/progress.sql" as "report_progress";
     "../sql/s60_alert/health.sql" as "alert_health";
     "../sql/s90_grants/engine.sql" as "grants_engine";
+    "../sql/s90_grants/behaviour.sql" as "grants_behaviour";
     "../sql/packs/tables.sql" as "pack_tables";
     "../sql/packs/install.sql" as "pack_install";
     "../sql/packs/grants.sql" as "pack_grants";
@@ -118,6 +126,14 @@ sql_files! {
     "../sql/packs/operator_dashboard/alerts.sql" as "pack_operator_dashboard_alerts";
     "../sql/packs/operator_dashboard/generator.sql" as "pack_operator_dashboard_generator";
     "../sql/packs/operator_control_center/source.sql" as "pack_operator_control_center_source";
+    "../sql/packs/operator_control_center/rollups.sql" as "pack_operator_control_center_rollups";
+    "../sql/packs/operator_control_center/views.sql" as "pack_operator_control_center_views";
     "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
+    "../sql/packs/product_analytics/source.sql" as "pack_product_analytics_source";
+    "../sql/packs/product_analytics/rollups.sql" as "pack_product_analytics_rollups";
+    "../sql/packs/product_analytics/taxonomy.sql" as "pack_product_analytics_taxonomy";
+    "../sql/packs/product_analytics/views.sql" as "pack_product_analytics_views";
+    "../sql/packs/product_analytics/metrics.sql" as "pack_product_analytics_metrics";
+    "../sql/packs/product_analytics/generator.sql" as "pack_product_analytics_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

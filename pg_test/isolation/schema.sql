@@ -35,3 +35,38 @@ BEGIN
     DROP TABLE events;
     DROP TABLE IF EXISTS events_1, events_2;
 END $$;
+
+-- The same with retention. ever keeps every row in its last form, whoever deletes it; what counts is all of that but for
+-- rows that are set aside.
+CREATE FUNCTION make_expiring() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM make();
+    CREATE TABLE ever AS SELECT * FROM events;
+    CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $f$
+    BEGIN
+        IF TG_OP = 'UPDATE' THEN DELETE FROM public.ever e WHERE e.id = OLD.id; END IF;
+        INSERT INTO public.ever SELECT NEW.*;
+        RETURN NULL;
+    END $f$;
+    CREATE TRIGGER remember AFTER INSERT OR UPDATE ON events FOR EACH ROW EXECUTE FUNCTION remember();
+    PERFORM tally.retain_source('events', keep => '1 hour');
+END $$;
+
+CREATE FUNCTION check_and_drop_expired(OUT "live view exact" boolean, OUT "stored exact" boolean) LANGUAGE plpgsql AS $$
+BEGIN
+    -- What is late is known once a refresh has set it aside; nothing of it is in the rollups before either.
+    PERFORM tally.refresh();
+    CREATE TEMP VIEW hand AS SELECT date_trunc('hour', at, 'UTC') AS bucket, kind, count(*) AS c, sum(n) AS s FROM ever
+     WHERE NOT EXISTS (SELECT FROM tally.late_rows l WHERE (l."row" ->> 'id')::int = ever.id) GROUP BY 1, 2;
+    CREATE TEMP VIEW hand_days AS SELECT date_trunc('day', bucket, 'UTC') AS bucket, sum(c) AS c, sum(s) AS s FROM hand GROUP BY 1;
+    "live view exact" := NOT EXISTS ((TABLE hand EXCEPT SELECT bucket, kind, c, s FROM hours_live) UNION ALL (SELECT bucket, kind, c, s FROM hours_live EXCEPT TABLE hand))
+        AND NOT EXISTS ((TABLE hand_days EXCEPT SELECT bucket, c, s FROM days_live) UNION ALL (SELECT bucket, c, s FROM days_live EXCEPT TABLE hand_days));
+    "stored exact" := NOT EXISTS ((TABLE hand EXCEPT SELECT bucket, kind, c, s FROM hours) UNION ALL (SELECT bucket, kind, c, s FROM hours EXCEPT TABLE hand))
+        AND NOT EXISTS ((TABLE hand_days EXCEPT SELECT bucket, c, s FROM days) UNION ALL (SELECT bucket, c, s FROM days EXCEPT TABLE hand_days));
+    DROP VIEW hand, hand_days;
+    PERFORM tally.drop_rollup('hours', "cascade" => true);
+    DELETE FROM tally.source_retentions;
+    DELETE FROM tally.late_rows;
+    DROP TABLE events, ever;
+    DROP FUNCTION remember();
+END $$;

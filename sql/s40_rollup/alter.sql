@@ -42,6 +42,12 @@ DECLARE
     wrong text;
 BEGIN
     PERFORM tally._check_dimensions(r, drop_dimensions, 'drop_dimensions');
+    IF r.key && drop_dimensions THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L cannot lose its key, got %s', r.name, drop_dimensions),
+            DETAIL = format('It has a row per %s.', array_to_string(r.key, ', ')),
+            HINT = format('SELECT tally.drop_rollup(%L);', r.name);
+    END IF;
     SELECT g INTO wrong FROM unnest(drop_measures) g WHERE g IS NULL OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = g) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
@@ -104,6 +110,7 @@ DECLARE
     columns boolean;
     filter_ boolean;
     rebuilt boolean;
+    told    boolean;
 BEGIN
     IF NOT pg_has_role(old.owner::oid, 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
@@ -126,10 +133,9 @@ BEGIN
     r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE NULLIF(btrim("where"), '') END;
     r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
     r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
-    r.retain := CASE WHEN retain IS NULL THEN old.retain ELSE NULLIF(retain, '0') END;
     filter_ := r.filter IS DISTINCT FROM old.filter;
     IF filter_ AND r.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', r.filter), r.source, target, r.search_path, 'where of rollup', r.name);
+        PERFORM tally._analyse(format('(%s)::boolean', r.filter), r, target, 'where of rollup', r.name);
     END IF;
     IF columns THEN
         -- What goes and comes again under its name changes its meaning; who uses it would not know.
@@ -139,7 +145,7 @@ BEGIN
     rebuilt := filter_ OR add_measures <> '{}' OR add_dimensions <> '[]'
         OR (drop_dimensions <> '{}' AND EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = old.id AND NOT m.name = ANY (drop_measures)
                                                    AND (m.merge NOT LIKE 'pg_catalog.%' OR m.type IN ('real', 'double precision'))));
-    UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description, retain = r.retain WHERE x.id = old.id;
+    UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description WHERE x.id = old.id;
     IF columns THEN
         PERFORM tally._change_columns(r, target, add_measures, drop_measures, add_dimensions, drop_dimensions);
     END IF;
@@ -154,8 +160,12 @@ BEGIN
     END IF;
     PERFORM tally._comment_rollup(old.id);
     PERFORM tally._sync_jobs();
-    RETURN QUERY SELECT * FROM tally._changes(old, r, add_measures, drop_measures, add_dimensions, drop_dimensions, rebuilt);
-    IF NOT FOUND THEN
+    RETURN QUERY SELECT * FROM tally._changes(old, r, add_measures, drop_measures, add_dimensions, drop_dimensions, rebuilt, retain);
+    told := FOUND;
+    IF retain IS NOT NULL THEN
+        PERFORM tally._retain_rollup(old, NULLIF(retain, '0'));
+    END IF;
+    IF NOT told THEN
         RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
     END IF;
 END $$;
@@ -186,7 +196,9 @@ BEGIN
         PERFORM tally._comment_rollup(above.id);
     END LOOP;
     IF dimensions_changed THEN
-        PERFORM tally._add_statistics(r.id);
+        IF r.key IS NULL THEN
+            PERFORM tally._add_statistics(r.id);
+        END IF;
         PERFORM tally._build_metrics_view(r.id);
         FOR item IN SELECT unnest(grants) LOOP
             EXECUTE item;
@@ -195,7 +207,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._rebuild_around(tally.rollups, boolean) IS 'Brings table, views, statistics and comments of a rollup to the changed catalogue.';
 
-CREATE FUNCTION tally._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb, drop_dimensions text[], rebuilt boolean)
+CREATE FUNCTION tally._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb, drop_dimensions text[], rebuilt boolean, retain interval)
 RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH change(place, what, anew, kept) AS (
@@ -209,8 +221,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT c.place, c.what, old.frozen_before AS since, 'infinity'::timestamptz AS until, c.anew AS how FROM change c
         UNION ALL SELECT c.place, c.what, '-infinity', old.frozen_before, c.kept FROM change c WHERE old.frozen_before > '-infinity'
         UNION ALL SELECT 6, format('%s: %s to %s', v.n, COALESCE(v.was, 'none'), COALESCE(v.wish, 'none')), NULL, NULL, 'no bucket is touched'
-          FROM (VALUES ('schedule', old.schedule, r.schedule), ('description', old.description, r.description), ('retain', old.retain::text, r.retain::text)) v(n, was, wish)
+          FROM (VALUES ('schedule', old.schedule, r.schedule), ('description', old.description, r.description), ('retain', tally._retain_of(old)::text, CASE WHEN retain IS NULL THEN tally._retain_of(old) ELSE NULLIF(retain, '0') END::text)) v(n, was, wish)
          WHERE v.was IS DISTINCT FROM v.wish) x
      ORDER BY x.place, x.what, x.since
 $$;
-COMMENT ON FUNCTION tally._changes(tally.rollups, tally.rollups, jsonb, text[], jsonb, text[], boolean) IS 'What a change of definition does to which part of the history, as alter_rollup returns it.';
+COMMENT ON FUNCTION tally._changes(tally.rollups, tally.rollups, jsonb, text[], jsonb, text[], boolean, interval) IS 'What a change of definition does to which part of the history, as alter_rollup returns it.';

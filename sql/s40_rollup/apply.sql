@@ -58,14 +58,20 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._physical_columns(regclass) IS 'The columns of a table in its own order, as SQL text.';
 
+CREATE FUNCTION tally._rows_sql(r tally.rollups, query text, tail text DEFAULT '') RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- A row of the table has its columns in the order in which they came to be, the definition has dimensions first.
+    SELECT format('SELECT %s FROM tally._rows(NULL::%s, %L)', tally._columns_sql(r.id, '%I'), r.relation,
+                  format('SELECT %s FROM (%s) _tally %s', tally._physical_columns(r.relation), query, tail))
+$$;
+COMMENT ON FUNCTION tally._rows_sql(tally.rollups, text, text) IS 'SQL text of a definition''s query run through tally._rows(), and so in parallel where that pays.';
+
 CREATE FUNCTION tally._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     query  text := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
-    -- In order of bucket, so that a range of buckets lies in few pages; a row of the table has its columns in the order in
-    -- which they came to be, the definition has dimensions first.
-    fresh  text := format('SELECT %s FROM tally._rows(NULL::%s, %L)', tally._columns_sql(r.id, '%I'), r.relation,
-                          format('SELECT %s FROM (%s) _tally ORDER BY bucket', tally._physical_columns(r.relation), query));
+    -- In order of bucket, so that a range of buckets lies in few pages.
+    fresh  text := tally._rows_sql(r, query, 'ORDER BY bucket');
     scope  text := format('t.bucket >= %L::timestamptz AND t.bucket < %L::timestamptz', since, until);
     result jsonb;
     empty  boolean;

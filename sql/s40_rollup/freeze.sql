@@ -2,6 +2,12 @@
 -- The catalogue row of a source is written by its owner under row level security; the functions that then act with the
 -- engine's rights do what that row says, for whoever calls them.
 
+CREATE FUNCTION tally._timeless(source regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(quote_ident(r.name), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NOT NULL
+$$;
+COMMENT ON FUNCTION tally._timeless(regclass) IS 'The rollups per key on a source, as text: they are computed over all its rows, so none of those can go. Null: there are none.';
+
 CREATE FUNCTION tally._check_horizon(source regclass) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -15,13 +21,18 @@ BEGIN
             DETAIL = 'It freezes the history of every rollup on it, whoever made them.',
             HINT = format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source));
     END IF;
-    SELECT min(r.time_column), string_agg(format('%L by %I', r.name, r.time_column), ', ' ORDER BY r.id) INTO result, others FROM tally.rollups r WHERE r.source = $1;
+    SELECT min(COALESCE(r.time_column, '')), string_agg(format('%L by %s', r.name, r.time_column), ', ' ORDER BY r.id) FILTER (WHERE r.key IS NULL) INTO result, others FROM tally.rollups r WHERE r.source = $1;
     IF result IS NULL OR EXISTS (SELECT FROM tally.rollups r WHERE r.relation = $1) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('%s must be a table with raw rows that rollups stand on, got %s', source, CASE WHEN result IS NULL THEN 'one without a rollup' ELSE 'a rollup' END),
             DETAIL = CASE WHEN result IS NULL THEN 'Without a rollup nothing would be left of rows that are deleted.' ELSE 'Its own buckets are kept as long as its retain says.' END,
             HINT = CASE WHEN result IS NULL THEN format('SELECT tally.create_rollup(''<name>'', %L, …);', source::text)
                         ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', (SELECT r.name FROM tally.rollups r WHERE r.relation = $1)) END;
+    ELSIF tally._timeless(source) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rows of %s cannot go: rollups per key are computed over all of them', source),
+            DETAIL = format('Those are %s. A key has no time before which its history could be frozen.', tally._timeless(source)),
+            HINT = format('SELECT tally.drop_rollup(%L);', split_part(tally._timeless(source), ', ', 1));
     ELSIF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND r.time_column <> result) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rows of %s grow old by one time, but its rollups go by several', source),
@@ -86,7 +97,8 @@ DECLARE
 BEGIN
     PERFORM tally._freeze(ids, wanted);
     -- A horizon that was moved back: what a source has again can be computed again.
-    UPDATE tally.rollups r SET frozen_before = wanted WHERE r.id = ANY (ids) AND r.frozen_before > wanted AND r.retain IS NULL;
+    UPDATE tally.rollups r SET frozen_before = GREATEST(wanted, (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = r.relation))
+     WHERE r.id = ANY (ids) AND r.frozen_before > wanted;
 END $$;
 COMMENT ON FUNCTION tally._freeze_source(regclass) IS 'Brings the rollups on a source to the horizon that its owner has written down.';
 

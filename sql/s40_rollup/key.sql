@@ -47,7 +47,7 @@ COMMENT ON FUNCTION tally._key_list(text[], int) IS 'SQL text of keys (an array 
 
 CREATE FUNCTION tally._key_query(rollup_id int, source text, condition text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s, %s FROM %s WHERE (%s) AND (%s) GROUP BY %s', a.keys, a.columns, $2, COALESCE(r.filter, 'true'), condition, a.ordinals)
+    SELECT format('SELECT %s, %s FROM %s%s WHERE (%s) AND (%s) GROUP BY %s', a.keys, a.columns, $2, tally._expand_sql(r), COALESCE(r.filter, 'true'), condition, a.ordinals)
       FROM tally.rollups r, tally._aggregates_sql(r.id) a WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally._key_query(int, text, text) IS 'The definition of a rollup per key over the source rows of a condition (SQL text).';

@@ -117,7 +117,7 @@ COMMENT ON FUNCTION tally._refresh_keys(tally.rollups, int) IS
 CREATE FUNCTION tally._apply_all_keys(r tally.rollups) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
-    fresh  text := format('SELECT * FROM tally._rows(NULL::%s, %L)', r.relation, tally._key_query(r.id, r.source::text));
+    fresh  text := tally._rows_sql(r, tally._key_query(r.id, r.source::text));
     result jsonb;
     memory text := current_setting('work_mem');
 BEGIN
@@ -155,6 +155,12 @@ DECLARE
     bad record;
 BEGIN
     PERFORM tally._time_type(source, NULL, label, true);
+    IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = $2) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rollup %L per key needs all rows of %s, which keeps them for a time only', label, source),
+            DETAIL = 'A key is computed anew from all its rows, so that what is deleted would be missing from it.',
+            HINT = format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', source);
+    END IF;
     SELECT c.name, c.type, CASE WHEN c.type IS NULL THEN 'which does not exist' ELSE 'of type ' || c.type END AS words INTO bad
       FROM tally._key_columns(source, key) c
       LEFT JOIN pg_attribute a ON a.attrelid = source AND a.attname = c.name

@@ -19,6 +19,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM (SELECT DISTINCT schedule FROM tally.tasks) t
     UNION ALL SELECT 'tally evaluate', evaluate, 'CALL tally.evaluate_scheduled()'
     UNION ALL SELECT 'tally maintain', '17 3 * * *', 'SELECT tally.maintain()'
+    UNION ALL SELECT 'tally expire', '37 3 * * *', 'CALL tally.expire()' WHERE EXISTS (SELECT FROM tally.source_retentions s WHERE s.keep IS NOT NULL)
 $$;
 COMMENT ON FUNCTION tally._wanted_jobs(text) IS 'The jobs that the present definitions call for; evaluate is the schedule of evaluation.';
 

@@ -17,7 +17,10 @@ SELECT r.name AS rollup,
        c.reltuples::bigint AS rows,
        r.schedule,
        l.sqlstate, l.message, l.hint,
-       o.no_time + o.ever + o.never AS odd_rows
+       o.no_time + o.ever + o.never AS odd_rows,
+       r.frozen_before,
+       r.ignored_marks,
+       (SELECT count(*) FROM tally.late_rows w WHERE w.source = r.source AND w.applied_at IS NULL) AS late_rows
   FROM tally.rollups r
   LEFT JOIN pg_catalog.pg_class c ON c.oid = r.relation
   LEFT JOIN tally.odd_rows o ON o.rollup_id = r.id
@@ -41,3 +44,6 @@ COMMENT ON COLUMN tally.status.sqlstate IS 'SQLSTATE of the last run''s error; n
 COMMENT ON COLUMN tally.status.message IS 'Message of that error.';
 COMMENT ON COLUMN tally.status.hint IS 'The statement to run next.';
 COMMENT ON COLUMN tally.status.odd_rows IS 'Source rows that are in no bucket, because their time is NULL or infinite (tally.odd_rows says which); null where that is not counted: not refreshed yet, or a rollup on a rollup.';
+COMMENT ON COLUMN tally.status.frozen_before IS 'Buckets before this stand as they are stored, because raw rows are gone or may go; -infinity: none.';
+COMMENT ON COLUMN tally.status.late_rows IS 'Rows of its source that came too late for it and wait in tally.late_rows; tally.apply_late(source) adds them.';
+COMMENT ON COLUMN tally.status.ignored_marks IS 'Changes of source rows before frozen_before that were not followed: late rows, and deletions by others than tally.expire().';

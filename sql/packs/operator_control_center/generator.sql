@@ -36,7 +36,7 @@ BEGIN
             SELECT at, shop, ('{shopify.sales.summary,shopify.fulfillment.issues,shopify.inventory.alerts,shopify.sales.summary}'::text[])[1 + (h >> 5 & 3)], 'ops',
                    jsonb_build_object('count', h >> 9 & 63) FROM drawn$q$),
         (3, 'decision_log', decisions, 'created_at, scope, actor, action, shop_domain', $q$
-            SELECT at, CASE WHEN h >> 5 & 3 = 0 THEN 'ops' ELSE 'system' END, 'operator-' || (h >> 7 & 15), ('{inventory.restock.approve,pricing.change.approve,shopify.order.tag,system.sync}'::text[])[1 + (h >> 11 & 3)], shop
+            SELECT at, CASE WHEN h >> 5 & 15 = 0 THEN 'ops' ELSE 'system' END, 'operator-' || (h >> 7 & 15), ('{inventory.restock.approve,pricing.change.approve,shopify.order.tag,system.sync}'::text[])[1 + (h >> 11 & 3)], shop
               FROM drawn$q$),
         (4, 'dashboard_facts', conversations, 'created_at, shop_domain, fact_type, scope, value, metadata', $q$
             SELECT at + interval '5 min', shop, 'chatwoot.escalations', 'ops', jsonb_build_object('open', 3 + (h & 15)),

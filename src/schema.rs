@@ -40,6 +40,7 @@ sql_files! {
     "../sql/s20_catalog/retention.sql" as "catalog_retention";
     "../sql/s20_catalog/runs.sql" as "catalog_runs";
     "../sql/s20_catalog/members.sql" as "catalog_members";
+    "../sql/s30_capture/lock.sql" as "capture_lock";
     "../sql/s30_capture/capture.sql" as "capture";
     "../sql/s30_capture/members.sql" as "capture_members";
     "../sql/s30_capture/ddl.sql" as "capture_ddl";

@@ -39,7 +39,10 @@ sql_files! {
     "../sql/s20_catalog/odd_rows.sql" as "catalog_odd_rows";
     "../sql/s20_catalog/retention.sql" as "catalog_retention";
     "../sql/s20_catalog/runs.sql" as "catalog_runs";
+    "../sql/s20_catalog/members.sql" as "catalog_members";
     "../sql/s30_capture/capture.sql" as "capture";
+    "../sql/s30_capture/members.sql" as "capture_members";
+    "../sql/s30_capture/ddl.sql" as "capture_ddl";
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
@@ -94,6 +97,7 @@ sql_files! {
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s70_schedule/task.sql" as "schedule_task";
     "../sql/s80_report/status.sql" as "report_status";
+    "../sql/s80_report/progress.sql" as "report_progress";
     "../sql/s60_alert/health.sql" as "alert_health";
     "../sql/s90_grants/engine.sql" as "grants_engine";
     "../sql/s90_grants/behaviour.sql" as "grants_behaviour";
@@ -125,5 +129,11 @@ sql_files! {
     "../sql/packs/operator_control_center/rollups.sql" as "pack_operator_control_center_rollups";
     "../sql/packs/operator_control_center/views.sql" as "pack_operator_control_center_views";
     "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
+    "../sql/packs/product_analytics/source.sql" as "pack_product_analytics_source";
+    "../sql/packs/product_analytics/rollups.sql" as "pack_product_analytics_rollups";
+    "../sql/packs/product_analytics/taxonomy.sql" as "pack_product_analytics_taxonomy";
+    "../sql/packs/product_analytics/views.sql" as "pack_product_analytics_views";
+    "../sql/packs/product_analytics/metrics.sql" as "pack_product_analytics_metrics";
+    "../sql/packs/product_analytics/generator.sql" as "pack_product_analytics_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

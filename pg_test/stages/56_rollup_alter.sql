@@ -115,6 +115,26 @@ SELECT alike(obj_description('h'::regclass), 'All events.%', 'comments follow');
 SELECT tally.alter_rollup('h', retain => '0', schedule => '');
 SELECT is((SELECT (tally._retain_of(r), r.schedule)::text FROM tally.rollups r WHERE name = 'h'), '(,)', 'and are taken away');
 
+-- A rollup per key.
+SELECT tally.create_rollup('per_who', 'events', key => 'who', measures => '{"n": "count(*)"}', with_data => true);
+SELECT results_eq($$SELECT what, how FROM tally.alter_rollup('per_who', add_measures => '{"total": "sum(amount)"}', add_dimensions => '["world"]')$$,
+    $$VALUES ('dimension world added', 'computed anew from the source by backfill'), ('measure total added', 'computed anew from the source by backfill')$$, 'a rollup per key');
+SELECT exact('per_who_live', 'who, world, n, total', 'SELECT COALESCE(who::text, ''(none)''), world, count(*), sum(amount) FROM events GROUP BY 1, 2', 'a rollup per key');
+SELECT tally.refresh('per_who');
+SELECT exact('per_who', 'who, world, n, total', 'SELECT COALESCE(who::text, ''(none)''), world, count(*), sum(amount) FROM events GROUP BY 1, 2', 'a rollup per key');
+UPDATE events SET amount = 7 WHERE who = 3;
+SELECT tally.refresh('per_who');
+SELECT is_empty($$SELECT * FROM tally.verify('per_who')$$, 'refreshed by its marks');
+SELECT tally.alter_rollup('per_who', drop_dimensions => '{world}', drop_measures => '{total}');
+SELECT exact('per_who', 'who, n', 'SELECT COALESCE(who::text, ''(none)''), count(*) FROM events GROUP BY 1', 'and back');
+SELECT throws_ok($$SELECT tally.alter_rollup('per_who', drop_dimensions => '{who}')$$, '22023', 'rollup ''per_who'' cannot lose its key, got {who}', 'its key cannot go');
+SELECT throws_ok($$SELECT tally.alter_rollup('per_who', retain => '1 day')$$, '0A000', NULL, 'it has no time to grow old by');
+SELECT throws_ok($$SELECT tally.freeze_source('events', before => '2026-01-20')$$, '55000', NULL, 'and the rows it is computed over cannot go');
+SELECT tally.drop_rollup('per_who');
+UPDATE all_rows a SET amount = e.amount FROM events e WHERE e.id = a.id AND a.who = 3;
+UPDATE all_rows SET amount = 7 WHERE who = 3 AND at >= '2026-01-15';
+SELECT tally.refresh();
+
 -- Who could read still can.
 SELECT ok(has_table_privilege('tally_test_reader', x, 'SELECT'), x || ' is readable as before') FROM unnest('{h,h_live,h_metrics,d_live}'::text[]) x;
 SELECT is((SELECT count(*) FROM pg_attribute a WHERE a.attrelid IN ('h'::regclass, 'h_live'::regclass, 'd_live'::regclass) AND a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid, a.attnum) IS NULL), 0::bigint, 'all columns have comments');

@@ -101,6 +101,7 @@ CREATE TABLE tally.dirty_ranges (
     until     timestamptz NOT NULL,
     reason    text NOT NULL,
     batch     interval,
+    rows      float8,
     marked_at timestamptz NOT NULL DEFAULT now(),
     CHECK (since < until)
 );
@@ -112,4 +113,5 @@ COMMENT ON COLUMN tally.dirty_ranges.since IS 'Start of the range, inclusive; -i
 COMMENT ON COLUMN tally.dirty_ranges.until IS 'End of the range, exclusive; infinity for no end.';
 COMMENT ON COLUMN tally.dirty_ranges.reason IS 'Why the range is dirty: history, truncate, marked by hand.';
 COMMENT ON COLUMN tally.dirty_ranges.batch IS 'How much of the range a backfill takes at a time; null until its first batch, which also cuts the range to where there are rows.';
+COMMENT ON COLUMN tally.dirty_ranges.rows IS 'About how many source rows the range holds, by the planner''s count; null until its first batch.';
 COMMENT ON COLUMN tally.dirty_ranges.marked_at IS 'When the marking transaction began.';

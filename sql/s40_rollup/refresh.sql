@@ -82,39 +82,61 @@ BEGIN
     UPDATE tally.dirty_ranges g
        SET since = GREATEST(g.since, extent.since), until = LEAST(g.until, extent.until),
            -- The share of time that holds about most_rows rows; all of it where each batch would scan the whole source.
-           batch = (extent.until - extent.since) * CASE WHEN rows_ > most_rows AND tally._time_index(r.source, r.time_column) THEN most_rows / rows_ ELSE 1 END
+           batch = (extent.until - extent.since) * CASE WHEN rows_ > most_rows AND tally._time_index(r.source, r.time_column) THEN most_rows / rows_ ELSE 1 END,
+           rows = rows_ * extract(epoch FROM LEAST(g.until, extent.until) - GREATEST(g.since, extent.since)) / extract(epoch FROM extent.until - extent.since)
      WHERE g.id = marked.id;
     RETURN true;
 END $$;
 COMMENT ON FUNCTION tally._begin_range(tally.rollups, tally.dirty_ranges, bigint) IS
 'Cuts a range mark to where there are rows and settles how much of it a batch takes (about most_rows source rows, null for all); false when nothing lies there, and the mark is gone.';
 
-CREATE FUNCTION tally._take_range(r tally.rollups, most_rows bigint, OUT since timestamptz, OUT until timestamptz)
+CREATE FUNCTION tally._take_range(r tally.rollups, most_rows bigint, lowest timestamptz, highest timestamptz, oldest_first boolean,
+                                  OUT since timestamptz, OUT until timestamptz, OUT rows float8)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     marked tally.dirty_ranges;
     rule   text := tally._bucket_rule(r.bucket, r.zone);
 BEGIN
     LOOP
-        SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id ORDER BY g.until DESC, g.id LIMIT 1;
+        SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since >= lowest AND g.until <= highest
+         ORDER BY CASE WHEN oldest_first THEN g.since END, g.until DESC, g.id LIMIT 1;
         EXIT WHEN marked.id IS NULL OR marked.batch IS NOT NULL;
         PERFORM tally._begin_range(r, marked, most_rows);
     END LOOP;
     IF marked.id IS NULL THEN RETURN; END IF;
     until := marked.until;
     since := marked.since;
-    IF most_rows IS NOT NULL THEN
-        -- Whole buckets, newest first, at least one.
+    -- Whole buckets, at least one.
+    IF most_rows IS NOT NULL AND oldest_first THEN
+        until := LEAST(until, GREATEST(tally._bucket_start(rule, since + marked.batch), tally._bucket_end(rule, tally._bucket_start(rule, since))));
+    ELSIF most_rows IS NOT NULL THEN
         since := GREATEST(since, LEAST(tally._bucket_start(rule, until - marked.batch), tally._bucket_start(rule, until - interval '1 microsecond')));
     END IF;
-    IF since <= marked.since THEN
+    rows := marked.rows * extract(epoch FROM until - since) / extract(epoch FROM marked.until - marked.since);
+    IF since <= marked.since AND until >= marked.until THEN
         DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
     ELSE
-        UPDATE tally.dirty_ranges g SET until = _take_range.since WHERE g.id = marked.id;
+        UPDATE tally.dirty_ranges g SET rows = marked.rows - _take_range.rows, since = CASE WHEN oldest_first THEN _take_range.until ELSE g.since END,
+               until = CASE WHEN oldest_first THEN g.until ELSE _take_range.since END WHERE g.id = marked.id;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._take_range(tally.rollups, bigint) IS
-'Takes a range mark (most_rows null), or its newest batch, and returns the buckets'' range to recompute; nulls when there is none.';
+COMMENT ON FUNCTION tally._take_range(tally.rollups, bigint, timestamptz, timestamptz, boolean) IS
+'Takes a range mark that lies in [lowest, highest] (most_rows null), or its newest or oldest batch, and returns the buckets'' range to recompute and about how many source rows it holds; nulls when there is none.';
+
+CREATE FUNCTION tally._split_ranges(r tally.rollups, cuts timestamptz[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    cut timestamptz;
+BEGIN
+    FOREACH cut IN ARRAY cuts LOOP
+        WITH cut_off AS (
+            INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason, marked_at)
+            SELECT g.rollup_id, cut, g.until, g.reason, g.marked_at FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since < cut AND cut < g.until)
+        -- Each part is begun anew, which counts it.
+        UPDATE tally.dirty_ranges g SET until = cut, batch = NULL, rows = NULL WHERE g.rollup_id = r.id AND g.since < cut AND cut < g.until;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._split_ranges(tally.rollups, timestamptz[]) IS 'Cuts the range marks of a rollup in two at instants where buckets begin.';
 
 CREATE FUNCTION tally._log_run(run tally.runs, wrote jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -152,7 +174,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._refresh_marked(tally.rollups, int) IS 'Recomputes up to so many marked buckets (null: all) that no marked range will, under the lock that the caller holds; wrote is null where there was none. more: there may be further ones.';
 
-CREATE FUNCTION tally._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
+CREATE FUNCTION tally._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity', highest timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false,
+                                    OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -173,17 +196,18 @@ BEGIN
     END IF;
     run.rollup_id := rollup_id;
     run.started_at := clock_timestamp();
-    IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
+    IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since >= lowest AND g.until <= highest) THEN
         -- In this order: what is counted for the build has been analyzed then.
         PERFORM tally._begin_build(r);
         PERFORM tally._analyse_source(r);
-        SELECT x.since, x.until INTO part.since, part.until FROM tally._take_range(r, most_rows) x;
+        SELECT x.since, x.until, x.rows INTO part.since, part.until, part.rows FROM tally._take_range(r, most_rows, lowest, highest, oldest_first) x;
     END IF;
     IF part.since < part.until THEN
         -- What is recomputed with the range need not be recomputed by itself: a new rollup on a rollup has both marks.
         DELETE FROM tally.dirty d WHERE d.rollup_id = rollup_id AND d.bucket >= part.since AND d.bucket < part.until;
         run.since := part.since;
         run.until := part.until;
+        run.source_rows := part.rows;
         wrote := tally._apply_range(r, part.since, part.until);
         PERFORM tally._log_run(run, wrote);
         run.since := NULL;
@@ -196,10 +220,10 @@ BEGIN
     IF added IS NOT NULL THEN
         SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;
     END IF;
-    more := more OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id);
+    more := more OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since >= lowest AND g.until <= highest);
 END $$;
-COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint) IS
-'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range (of about most_rows source rows, null for all of it), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';
+COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint, timestamptz, timestamptz, boolean) IS
+'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range that lies in [lowest, highest] (of about most_rows source rows, null for all of it; newest or oldest first), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';
 
 CREATE FUNCTION tally._due(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -254,6 +278,7 @@ DECLARE
     unit  record;
     began timestamptz;
 BEGIN
+    PERFORM tally._follow_strays();
     IF name IS NOT NULL THEN
         one := tally._rollup(name);
         chain := tally._chain(one.id);

@@ -107,6 +107,8 @@ DECLARE
     one   pg_catalog.int4;
     unit  record;
 BEGIN
+    PERFORM tally._follow_strays();
+    COMMIT;
     chain := tally._scheduled_chain(schedule);
     IF chain IS NULL THEN RETURN; END IF;
     FOREACH one IN ARRAY chain LOOP

@@ -185,6 +185,7 @@ DECLARE
     unit  record;
     began timestamptz;
 BEGIN
+    PERFORM tally._follow_strays();
     IF name IS NOT NULL THEN
         one := tally._rollup(name);
         chain := tally._chain(one.id);

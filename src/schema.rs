@@ -56,6 +56,7 @@ sql_files! {
     "../sql/s40_rollup/drop.sql" as "rollup_drop";
     "../sql/s40_rollup/apply.sql" as "rollup_apply";
     "../sql/s40_rollup/odd_times.sql" as "rollup_odd_times";
+    "../sql/s40_rollup/ranges.sql" as "rollup_ranges";
     "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
     "../sql/s40_rollup/verify.sql" as "rollup_verify";

@@ -136,6 +136,8 @@ sql_files! {
     "../sql/packs/product_analytics/taxonomy.sql" as "pack_product_analytics_taxonomy";
     "../sql/packs/product_analytics/views.sql" as "pack_product_analytics_views";
     "../sql/packs/product_analytics/metrics.sql" as "pack_product_analytics_metrics";
+    "../sql/packs/product_analytics/funnel.sql" as "pack_product_analytics_funnel";
+    "../sql/packs/product_analytics/readers.sql" as "pack_product_analytics_readers";
     "../sql/packs/product_analytics/generator.sql" as "pack_product_analytics_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

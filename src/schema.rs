@@ -130,6 +130,7 @@ sql_files! {
     "../sql/packs/operator_control_center/source.sql" as "pack_operator_control_center_source";
     "../sql/packs/operator_control_center/rollups.sql" as "pack_operator_control_center_rollups";
     "../sql/packs/operator_control_center/views.sql" as "pack_operator_control_center_views";
+    "../sql/packs/operator_control_center/nightly.sql" as "pack_operator_control_center_nightly";
     "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
     "../sql/packs/product_analytics/source.sql" as "pack_product_analytics_source";
     "../sql/packs/product_analytics/rollups.sql" as "pack_product_analytics_rollups";

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Owns `make demo`: from nothing to an incident on a private server with the real pg_cron. What is shown is the pack's:
-# sql/packs/<pack>/demo/*.sql, run in order in one psql session.
+# sql/packs/<pack>/demo/*.sql, run in order in one psql session
+# after sql/packs/demo/begin.sql.
 #
 #   EVENTS=10000000   how many events to make (default 1000000)
 #   PACK=awf          which pack to show
@@ -34,7 +35,7 @@ fi
 run_server demo release demo "${settings[@]}"
 
 server_psql -q -d demo -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "CREATE EXTENSION pg_tally"
-arguments=()
+arguments=(-f sql/packs/demo/begin.sql)
 for script in "${scripts[@]}"; do arguments+=(-f "$script"); done
 tell_story demo -v EVENTS="$events" "${arguments[@]}" ||
     die "the demo ended too early." "The server is still up: make psql" "Its log: $SERVER_LOG"

@@ -6,10 +6,21 @@ COMMENT ON FUNCTION tally.run_as(regrole, text, text) IS
 'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does) and returns each of its rows as a jsonb object. For the engine only.';
 REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text) FROM PUBLIC;
 
+CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int) RETURNS SETOF jsonb
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
+COMMENT ON FUNCTION tally.run_as(regrole, text, text, int) IS
+'run_as() for at most so many milliseconds (0: no limit): then the statement is ended with an ERROR that can be caught (54000).';
+REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int) FROM PUBLIC;
+
 CREATE FUNCTION tally._mark(targets text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';
 COMMENT ON FUNCTION tally._mark(text, timestamptz) IS
 'Leaves one dirty mark per rollup and bucket that the transaction touches; always false. targets: ''<rollup> <bucket rule>; …''. For the WHEN conditions of capture triggers, so every writer may call it; a mark only causes a bucket to be computed anew.';
+
+CREATE FUNCTION tally._mark_key(targets text, key text[]) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark_key';
+COMMENT ON FUNCTION tally._mark_key(text, text[]) IS
+'Leaves a dirty mark of a key with each rollup of targets (''<rollup> <rollup> …''), once per transaction as a rule; always false. For the WHEN conditions of capture triggers.';
 
 CREATE FUNCTION tally._capture_forget() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_capture_forget';

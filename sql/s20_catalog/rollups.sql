@@ -13,16 +13,22 @@ CREATE TABLE tally.rollups (
     live_view     regclass NOT NULL,
     source        regclass NOT NULL,
     source_rollup int REFERENCES tally.rollups ON DELETE RESTRICT,
-    time_column   text NOT NULL,
-    time_type     regtype NOT NULL CHECK (time_type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)),
-    bucket        interval NOT NULL,
+    key           text[] CHECK (cardinality(key) > 0),
+    time_column   text,
+    time_type     regtype CHECK (time_type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)),
+    bucket        interval,
     zone          text NOT NULL DEFAULT 'UTC',
     filter        text,
+    expand        text,
     schedule      text,
     description   text,
-    created_at    timestamptz NOT NULL DEFAULT now()
+    frozen_before timestamptz NOT NULL DEFAULT '-infinity',
+    ignored_marks bigint NOT NULL DEFAULT 0,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    -- Its partitions are keys or buckets.
+    CHECK (CASE WHEN key IS NULL THEN num_nulls(time_column, time_type, bucket) = 0 ELSE num_nonnulls(time_column, time_type, bucket) = 0 END)
 );
-COMMENT ON TABLE tally.rollups IS 'One row per rollup: a table that holds measures per time bucket × dimensions, kept equal to its definition over the source.';
+COMMENT ON TABLE tally.rollups IS 'One row per rollup: a table that holds measures per time bucket (or key) × dimensions, kept equal to its definition over the source.';
 COMMENT ON COLUMN tally.rollups.id IS 'Number of the rollup; dirty marks carry it.';
 COMMENT ON COLUMN tally.rollups.name IS 'Name of the rollup and of its table.';
 COMMENT ON COLUMN tally.rollups.owner IS 'Role that made the rollup; its SQL runs with this role''s rights.';
@@ -31,13 +37,17 @@ COMMENT ON COLUMN tally.rollups.relation IS 'The table with the stored rows: buc
 COMMENT ON COLUMN tally.rollups.live_view IS 'The view that is exact at every moment: stored rows of clean buckets, the definition over the source for dirty ones.';
 COMMENT ON COLUMN tally.rollups.source IS 'Table, partitioned table or table of another rollup that the events come from.';
 COMMENT ON COLUMN tally.rollups.source_rollup IS 'The rollup behind source, where the source is a rollup.';
+COMMENT ON COLUMN tally.rollups.key IS 'Columns of the source whose values are the partitions of a rollup per key; null where partitions are time buckets.';
 COMMENT ON COLUMN tally.rollups.time_column IS 'Column of the source that places a row in its bucket.';
 COMMENT ON COLUMN tally.rollups.time_type IS 'Type of the time column: timestamptz, timestamp or date.';
 COMMENT ON COLUMN tally.rollups.bucket IS 'Width of a bucket; whole days, weeks and months follow the zone''s calendar.';
 COMMENT ON COLUMN tally.rollups.zone IS 'Time zone whose midnights bound buckets of whole days and longer.';
 COMMENT ON COLUMN tally.rollups.filter IS 'Condition on source rows (the WHERE of the definition), or null for all.';
+COMMENT ON COLUMN tally.rollups.expand IS 'What makes several rows of one source row (a set-returning expression with its alias, joined to it), or null: the elements of a list, say.';
 COMMENT ON COLUMN tally.rollups.schedule IS 'Cron schedule of the refresh (five fields, or seconds where pg_cron has them); null: never by schedule.';
 COMMENT ON COLUMN tally.rollups.description IS 'What the rollup is for, in the maker''s words.';
+COMMENT ON COLUMN tally.rollups.frozen_before IS 'The horizon: buckets before this are history that stands as it is stored, whatever becomes of the source; -infinity: none is.';
+COMMENT ON COLUMN tally.rollups.ignored_marks IS 'How many changes of source rows before the horizon were not followed (marks, not rows); deletions by tally.expire() do not count.';
 COMMENT ON COLUMN tally.rollups.created_at IS 'When the rollup was defined.';
 
 CREATE TABLE tally.dimensions (
@@ -61,7 +71,7 @@ CREATE TABLE tally.measures (
     name       text NOT NULL,
     expression text NOT NULL,
     type       text NOT NULL,
-    merge      text NOT NULL,
+    merge      text,
     PRIMARY KEY (rollup_id, name)
 );
 COMMENT ON TABLE tally.measures IS 'Measures of each rollup: aggregates that stay mergeable.';
@@ -70,7 +80,7 @@ COMMENT ON COLUMN tally.measures.ordinal IS 'Place among the measures, from 1.';
 COMMENT ON COLUMN tally.measures.name IS 'Column name in the rollup''s table.';
 COMMENT ON COLUMN tally.measures.expression IS 'The aggregate over the source, as it was given.';
 COMMENT ON COLUMN tally.measures.type IS 'Type of the column (format_type).';
-COMMENT ON COLUMN tally.measures.merge IS 'Aggregate that merges stored values, %1$I standing for the column: for example sum(%1$I)::bigint.';
+COMMENT ON COLUMN tally.measures.merge IS 'Aggregate that merges stored values, %1$I standing for the column: for example sum(%1$I)::bigint; null where a rollup per key keeps what does not merge.';
 
 -- Marks are plain inserts without a unique index, so that writers never wait for each other.
 CREATE TABLE tally.dirty (
@@ -81,7 +91,7 @@ CREATE TABLE tally.dirty (
 CREATE INDEX dirty_rollup_bucket ON tally.dirty (rollup_id, bucket);
 COMMENT ON TABLE tally.dirty IS 'Dirty marks: buckets whose source rows changed since they were last computed. Written by the capture trigger in the writer''s own transaction.';
 COMMENT ON COLUMN tally.dirty.rollup_id IS 'The rollup (no foreign key: a check would make writers wait).';
-COMMENT ON COLUMN tally.dirty.bucket IS 'Start of the dirty bucket.';
+COMMENT ON COLUMN tally.dirty.bucket IS 'Start of the dirty bucket; infinity: rows of NULL or infinite time, which are in no bucket, changed.';
 COMMENT ON COLUMN tally.dirty.marked_at IS 'When the marking transaction began.';
 
 CREATE TABLE tally.dirty_ranges (
@@ -91,6 +101,7 @@ CREATE TABLE tally.dirty_ranges (
     until     timestamptz NOT NULL,
     reason    text NOT NULL,
     batch     interval,
+    rows      float8,
     marked_at timestamptz NOT NULL DEFAULT now(),
     CHECK (since < until)
 );
@@ -102,4 +113,5 @@ COMMENT ON COLUMN tally.dirty_ranges.since IS 'Start of the range, inclusive; -i
 COMMENT ON COLUMN tally.dirty_ranges.until IS 'End of the range, exclusive; infinity for no end.';
 COMMENT ON COLUMN tally.dirty_ranges.reason IS 'Why the range is dirty: history, truncate, marked by hand.';
 COMMENT ON COLUMN tally.dirty_ranges.batch IS 'How much of the range a backfill takes at a time; null until its first batch, which also cuts the range to where there are rows.';
+COMMENT ON COLUMN tally.dirty_ranges.rows IS 'About how many source rows the range holds, by the planner''s count; null until its first batch.';
 COMMENT ON COLUMN tally.dirty_ranges.marked_at IS 'When the marking transaction began.';

@@ -52,12 +52,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._apply_buckets(tally.rollups, timestamptz[]) IS 'Recomputes chosen buckets of a rollup in full, as its owner; counts of rows written.';
 
+CREATE FUNCTION tally._physical_columns(relation regclass) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION tally._physical_columns(regclass) IS 'The columns of a table in its own order, as SQL text.';
+
+CREATE FUNCTION tally._rows_sql(r tally.rollups, query text, tail text DEFAULT '') RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- A row of the table has its columns in the order in which they came to be, the definition has dimensions first.
+    SELECT format('SELECT %s FROM tally._rows(NULL::%s, %L)', tally._columns_sql(r.id, '%I'), r.relation,
+                  format('SELECT %s FROM (%s) _tally %s', tally._physical_columns(r.relation), query, tail))
+$$;
+COMMENT ON FUNCTION tally._rows_sql(tally.rollups, text, text) IS 'SQL text of a definition''s query run through tally._rows(), and so in parallel where that pays.';
+
 CREATE FUNCTION tally._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     query  text := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
     -- In order of bucket, so that a range of buckets lies in few pages.
-    fresh  text := format('SELECT * FROM tally._rows(NULL::%s, %L)', r.relation, query || ' ORDER BY 1');
+    fresh  text := tally._rows_sql(r, query, 'ORDER BY bucket');
     scope  text := format('t.bucket >= %L::timestamptz AND t.bucket < %L::timestamptz', since, until);
     result jsonb;
     empty  boolean;

@@ -1,12 +1,48 @@
 -- Owns: making (and dropping) what a rollup consists of: catalogue rows, table, live view, statistics, capture.
 
+CREATE FUNCTION tally._new_dimension(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.dimensions
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    kind       record;
+    never_null boolean;
+BEGIN
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'dimension', name);
+    IF kind.has_aggregate THEN
+        RAISE EXCEPTION USING ERRCODE = 'grouping_error',
+            MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', name, expression),
+            HINT = format('Give it as a measure: measures => ''{"%s": "%s"}''.', name, expression);
+    END IF;
+    SELECT a.attnotnull INTO never_null FROM pg_attribute a
+     WHERE a.attrelid = made.source AND quote_ident(a.attname) = expression AND a.attnum > 0;
+    RETURN ROW(made.id, place, name, expression,
+        tally._dimension_sql(CASE kind.type WHEN 'text' THEN expression ELSE format('(%s)::text', expression) END, COALESCE(never_null, false)))::tally.dimensions;
+END $$;
+COMMENT ON FUNCTION tally._new_dimension(tally.rollups, text, int, text, text) IS 'The catalogue row of a dimension, of its expression over the source; errors say what is wrong with it.';
+
+CREATE FUNCTION tally._new_measure(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.measures
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    kind  record;
+    merge text;
+BEGIN
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'measure', name);
+    BEGIN
+        merge := tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, name, expression);
+    EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
+        -- A key is always computed as a whole, so what is kept of it need not merge.
+        IF made.key IS NULL OR NOT kind.has_aggregate THEN RAISE; END IF;
+    END;
+    RETURN ROW(made.id, place, name, expression, kind.type, merge)::tally.measures;
+END $$;
+COMMENT ON FUNCTION tally._new_measure(tally.rollups, text, int, text, text) IS 'The catalogue row of a measure, of its aggregate over the source; errors say what is wrong with it.';
+
 CREATE FUNCTION tally._build_rollup(made tally.rollups, wanted jsonb, target text, with_data boolean) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item    record;
-    kind    record;
-    columns text := 'bucket timestamptz NOT NULL';
-    never_null boolean;
+    columns text := CASE WHEN made.key IS NULL THEN ', bucket timestamptz NOT NULL' ELSE '' END;
     dims    tally.dimensions[] := '{}';
     nums    tally.measures[] := '{}';
 BEGIN
@@ -14,34 +50,21 @@ BEGIN
     made.owner := current_user::regrole;
     made.created_at := now();
     FOR item IN SELECT d.d ->> 'name' AS name, d.d ->> 'expression' AS expression, d.n FROM jsonb_array_elements(wanted -> 'dimensions') WITH ORDINALITY d(d, n) LOOP
-        SELECT * INTO kind FROM tally._analyse(item.expression, made.source, target, made.search_path, 'dimension', item.name);
-        IF kind.has_aggregate THEN
-            RAISE EXCEPTION USING ERRCODE = 'grouping_error',
-                MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', item.name, item.expression),
-                HINT = format('Give it as a measure: measures => ''{"%s": "%s"}''.', item.name, item.expression);
-        END IF;
-        SELECT a.attnotnull INTO never_null FROM pg_attribute a
-         WHERE a.attrelid = made.source AND quote_ident(a.attname) = item.expression AND a.attnum > 0;
-        dims := dims || ROW(made.id, item.n, item.name, item.expression,
-            tally._dimension_sql(CASE kind.type WHEN 'text' THEN item.expression ELSE format('(%s)::text', item.expression) END, COALESCE(never_null, false)))::tally.dimensions;
+        dims := dims || tally._new_dimension(made, target, item.n::int, item.name, item.expression);
         columns := columns || format(', %I text NOT NULL', item.name);
     END LOOP;
     FOR item IN SELECT m.m ->> 'name' AS name, m.m ->> 'expression' AS expression, m.m ->> 'type' AS type, m.m ->> 'merge' AS merge, m.n FROM jsonb_array_elements(wanted -> 'measures') WITH ORDINALITY m(m, n) LOOP
-        IF item.type IS NULL THEN
-            SELECT * INTO kind FROM tally._analyse(item.expression, made.source, target, made.search_path, 'measure', item.name);
-            item.type := kind.type;
-            item.merge := tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, item.name, item.expression);
-        END IF;
-        nums := nums || ROW(made.id, item.n, item.name, item.expression, item.type, item.merge)::tally.measures;
-        columns := columns || format(', %I %s', item.name, item.type);
+        nums := nums || CASE WHEN item.type IS NULL THEN tally._new_measure(made, target, item.n::int, item.name, item.expression)
+                             ELSE ROW(made.id, item.n, item.name, item.expression, item.type, item.merge)::tally.measures END;
+        columns := columns || format(', %I %s', item.name, nums[cardinality(nums)].type);
     END LOOP;
     IF made.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made.source, target, made.search_path, 'where of rollup', made.name);
+        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made, target, 'where of rollup', made.name);
     END IF;
     PERFORM tally._unique_names(made.name, dims, nums);
 
-    EXECUTE format('CREATE TABLE %I.%I (%s, PRIMARY KEY (bucket%s)) WITH (fillfactor = 90)', target, made.name, columns,
-        (SELECT string_agg(format(', %I', d.name), '' ORDER BY d.ordinal) FROM unnest(dims) d));
+    EXECUTE format('CREATE TABLE %I.%I (%s, PRIMARY KEY (%s)) WITH (fillfactor = 90)', target, made.name, substr(columns, 3),
+        concat_ws(', ', CASE WHEN made.key IS NULL THEN 'bucket' END, (SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.ordinal) FROM unnest(dims) d)));
     made.relation := to_regclass(format('%I.%I', target, made.name));
     -- The view needs the catalogue to make its text, and the catalogue the view to name it: the table stands in first.
     made.live_view := made.relation;
@@ -49,6 +72,7 @@ BEGIN
     INSERT INTO tally.dimensions SELECT * FROM unnest(dims);
     INSERT INTO tally.measures SELECT * FROM unnest(nums);
 
+    PERFORM tally._create_marks(made.id);
     PERFORM set_config('search_path', made.search_path, true);
     EXECUTE format('CREATE VIEW %I.%I AS %s', target, made.name || '_live', tally._live_query(made.id));
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -61,7 +85,11 @@ BEGIN
     PERFORM tally._attach_capture(made.source);
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (made.id, '-infinity', 'infinity', 'history');
     PERFORM tally._sync_jobs();
-    PERFORM tally._advise_index(made);
+    IF made.key IS NULL THEN
+        PERFORM tally._advise_index(made);
+    ELSE
+        PERFORM tally._advise_key_index(made);
+    END IF;
     IF with_data THEN
         PERFORM tally.refresh(made.name);
     ELSE
@@ -99,13 +127,14 @@ BEGIN
     FOR item IN SELECT 'TABLE' AS kind, r.relation AS target, 'as of its last refresh' AS state
                 UNION ALL SELECT 'VIEW', r.live_view, 'exact at every moment' LOOP
         EXECUTE format('COMMENT ON %s %s IS %L', item.kind, item.target,
-            format('%sRollup of %s per %s (%s), %s. Managed by pg_tally: do not write to it.', r.description || E'\n', r.source, r.bucket, r.zone, item.state));
+            format('%sRollup of %s per %s, %s. Managed by pg_tally: do not write to it.', r.description || E'\n', r.source,
+                   COALESCE(tally._key_names(r.key, '%2$s'), format('%s (%s)', r.bucket, r.zone)), item.state));
     END LOOP;
     FOR item IN SELECT x.relation, c.name, c.words FROM (VALUES (r.relation), (r.live_view)) x(relation)
                  CROSS JOIN LATERAL (
-                    SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words
+                    SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words WHERE r.key IS NULL
                     UNION ALL SELECT d.name, format('Dimension: %s; ''(none)'' where that is NULL.', d.given) FROM tally.dimensions d WHERE d.rollup_id = r.id
-                    UNION ALL SELECT m.name, format('Measure: %s. Merge with %s.', m.expression, format(m.merge, m.name)) FROM tally.measures m WHERE m.rollup_id = r.id) c LOOP
+                    UNION ALL SELECT m.name, format('Measure: %s.', m.expression) || COALESCE(' Merge with ' || format(m.merge, m.name) || '.', ' Does not merge.') FROM tally.measures m WHERE m.rollup_id = r.id) c LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', item.relation, item.name, item.words);
     END LOOP;
 END $$;

@@ -4,7 +4,7 @@ CREATE FUNCTION tally.create_rollup(
     name        text,
     source      regclass,
     time_column text DEFAULT NULL,
-    bucket      interval DEFAULT '1 hour',
+    bucket      interval DEFAULT NULL,
     dimensions  jsonb DEFAULT NULL,
     measures    jsonb DEFAULT NULL,
     "where"     text DEFAULT NULL,
@@ -12,7 +12,10 @@ CREATE FUNCTION tally.create_rollup(
     zone        text DEFAULT 'UTC',
     description text DEFAULT NULL,
     with_data   boolean DEFAULT false,
-    search_path text DEFAULT pg_catalog.current_setting('search_path')
+    search_path text DEFAULT pg_catalog.current_setting('search_path'),
+    key         text DEFAULT NULL,
+    retain      interval DEFAULT NULL,
+    expand      text DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -24,22 +27,35 @@ DECLARE
     parent  tally.rollups;
     old     tally.rollups;
     wanted  jsonb;
+    result  regclass;
 BEGIN
-    -- Only for its errors: the width and the zone are wrong or right whatever the rest is.
-    PERFORM tally._bucket_rule(bucket, zone);
     label := parts[array_upper(parts, 1)];
+    made.key := tally._parse_key(key, label);
+    IF made.key IS NULL THEN
+        bucket := COALESCE(bucket, '1 hour');
+        -- Only for its errors: the width and the zone are wrong or right whatever the rest is.
+        PERFORM tally._bucket_rule(bucket, zone);
+    ELSIF num_nonnulls(time_column, bucket) > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L must have a key or a time column with buckets, got both', label),
+            DETAIL = 'A rollup per key holds one row per value of the key (and dimensions), over all time.',
+            HINT = format('SELECT tally.create_rollup(%L, %L, key => %L, …);', label, source::text, key);
+    END IF;
     PERFORM set_config('search_path', search_path, true);
     target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM tally._may_create(label, target, source);
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
-    time_column := COALESCE(time_column, CASE WHEN parent.id IS NOT NULL THEN 'bucket' END);
-    made := jsonb_populate_record(NULL::tally.rollups, jsonb_build_object(
-        'name', label, 'bucket', bucket, 'zone', zone, 'filter', "where", 'schedule', schedule, 'description', description,
+    time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
+    made := jsonb_populate_record(made, jsonb_build_object(
+        'name', label, 'bucket', bucket, 'zone', zone, 'filter', "where", 'expand', expand, 'schedule', schedule, 'description', description,
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
-    made.time_type := tally._time_type(source, time_column, label);
+    made.ignored_marks := 0;
+    PERFORM tally._check_key(made.key, source, label);
+    made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(source, bucket, zone) ELSE '-infinity' END;
+    made.time_type := CASE WHEN made.key IS NULL THEN tally._time_type(source, time_column, label) END;
     PERFORM tally._check_shape(label, dimensions, measures);
     wanted := tally._definition(made, parent, dimensions, measures);
 
@@ -52,12 +68,28 @@ BEGIN
             DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
             HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
     END IF;
-    RETURN tally._build_rollup(made, wanted, target, with_data);
+    result := tally._build_rollup(made, wanted, target, with_data);
+    IF retain IS NOT NULL THEN
+        PERFORM tally._retain_rollup(r, retain) FROM tally.rollups r WHERE r.relation = result;
+    END IF;
+    RETURN result;
 END $$;
-COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text) IS
-'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width and zone; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; schedule (cron). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text) IS
+'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour) and zone, or a key (column or JSON array of columns) whose values are the partitions instead; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
-CREATE FUNCTION tally._time_type(source regclass, time_column text, label text) RETURNS regtype
+CREATE FUNCTION tally._first_whole_bucket(source regclass, bucket interval, zone text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    horizon timestamptz := COALESCE((SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1), '-infinity');
+    rule    text := tally._bucket_rule(bucket, zone);
+    start   timestamptz := tally._bucket_start(rule, horizon);
+BEGIN
+    RETURN CASE WHEN start < horizon THEN tally._bucket_end(rule, start) ELSE horizon END;
+END $$;
+COMMENT ON FUNCTION tally._first_whole_bucket(regclass, interval, text) IS 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
+
+CREATE FUNCTION tally._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found regtype;
@@ -71,6 +103,7 @@ BEGIN
             HINT = CASE WHEN kind IN ('v', 'm') THEN format('SELECT DISTINCT refobjid::regclass FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid WHERE w.ev_class = %L::regclass;', source)
                         ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END;
     END IF;
+    IF per_key THEN RETURN NULL; END IF;
     SELECT a.atttypid INTO found FROM pg_attribute a
      WHERE a.attrelid = source AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped;
     IF found IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
@@ -87,7 +120,16 @@ BEGIN
         HINT = COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => ' || split_part(usable, ', ', 1) || ', …);',
                         format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source));
 END $$;
-COMMENT ON FUNCTION tally._time_type(regclass, text, text) IS 'Type of a source''s time column, or an error that lists the usable ones.';
+COMMENT ON FUNCTION tally._time_type(regclass, text, text, boolean) IS 'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';
+
+CREATE FUNCTION tally._listed_dimensions(dimensions jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
+                                                   ELSE jsonb_build_object('name', k.key, 'expression', k.value) END ORDER BY d.n, k.key), '[]')
+      FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
+      LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true
+$$;
+COMMENT ON FUNCTION tally._listed_dimensions(jsonb) IS 'Dimensions as a person gives them (columns, and objects of names and expressions) as a list of {name, expression}.';
 
 CREATE FUNCTION tally._definition(made tally.rollups, parent tally.rollups, dimensions jsonb, measures jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -96,26 +138,25 @@ DECLARE
     nums jsonb;
 BEGIN
     IF parent.id IS NOT NULL AND dimensions IS NULL THEN
-        SELECT jsonb_agg(d.name ORDER BY d.ordinal) INTO dimensions FROM tally.dimensions d WHERE d.rollup_id = parent.id;
+        SELECT jsonb_agg(d.name ORDER BY d.ordinal) INTO dimensions FROM tally.dimensions d
+         WHERE d.rollup_id = parent.id AND d.name <> ALL (COALESCE(parent.key, '{}')) AND d.name <> ALL (COALESCE(made.key, '{}'));
     END IF;
     IF parent.id IS NOT NULL AND measures IS NULL THEN
         -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
         SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', m.type, 'merge', m.merge) ORDER BY m.ordinal)
-          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id;
+          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id AND m.merge IS NOT NULL;
     ELSE
         SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
     END IF;
-    SELECT jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
-                                          ELSE jsonb_build_object('name', k.key, 'expression', k.value) END ORDER BY d.n, k.key)
-      INTO dims
-      FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
-      LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true;
+    dims := tally._listed_dimensions(dimensions);
     IF nums IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('rollup %L needs at least one measure, got none', made.name),
             HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text, made.time_column);
     END IF;
-    RETURN jsonb_build_object('dimensions', COALESCE(dims, '[]'), 'measures', nums);
+    -- The key's columns are the first dimensions.
+    RETURN jsonb_build_object('dimensions', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', k.name, 'expression', quote_ident(k.name)) ORDER BY k.n)
+                                                        FROM unnest(made.key) WITH ORDINALITY k(name, n)), '[]') || dims, 'measures', nums);
 END $$;
 COMMENT ON FUNCTION tally._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS 'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';
 
@@ -125,8 +166,8 @@ DECLARE
     changes text;
 BEGIN
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.wish, 'none')), '; ') INTO changes
-      FROM (VALUES ('source', old.source::text, made.source::text), ('time_column', old.time_column, made.time_column),
-                   ('bucket', old.bucket::text, made.bucket::text), ('zone', old.zone, made.zone), ('where', old.filter, made.filter),
+      FROM (VALUES ('source', old.source::text, made.source::text), ('key', old.key::text, made.key::text), ('time_column', old.time_column, made.time_column),
+                   ('bucket', old.bucket::text, made.bucket::text), ('zone', old.zone, made.zone), ('where', old.filter, made.filter), ('expand', old.expand, made.expand),
                    ('schedule', old.schedule, made.schedule),
                    ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d WHERE d.rollup_id = old.id),
                                   NULLIF(wanted ->> 'dimensions', '[]')),
@@ -140,6 +181,6 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
         MESSAGE = format('rollup %L exists already with another definition', old.name),
         DETAIL = format('It would change %s.', changes),
-        HINT = format('SELECT tally.drop_rollup(%L);', old.name);
+        HINT = COALESCE(tally._alter_statement(old, made, wanted), format('SELECT tally.drop_rollup(%L);', old.name));
 END $$;
 COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

@@ -4,12 +4,12 @@
 CREATE FUNCTION tally._columns_sql(rollup_id int, template text, separator text DEFAULT ', ', which text DEFAULT 'all') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(string_agg(format(template, c.name), separator ORDER BY c.place, c.ordinal), '')
-      FROM (SELECT 1 AS place, 0 AS ordinal, 'bucket' AS name WHERE which IN ('all', 'key')
+      FROM (SELECT 1 AS place, 0 AS ordinal, 'bucket' AS name WHERE which IN ('all', 'key') AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = $1 AND r.key IS NOT NULL)
             UNION ALL SELECT 2, d.ordinal, d.name FROM tally.dimensions d WHERE d.rollup_id = $1 AND which IN ('all', 'key', 'dimensions')
             UNION ALL SELECT 3, m.ordinal, m.name FROM tally.measures m WHERE m.rollup_id = $1 AND which IN ('all', 'measures')) c
 $$;
 COMMENT ON FUNCTION tally._columns_sql(int, text, text, text) IS
-'The rollup''s columns through a format template, joined: which is all, key (bucket and dimensions), dimensions or measures.';
+'The rollup''s columns through a format template, joined: which is all, key (bucket, if it has one, and dimensions), dimensions or measures.';
 
 CREATE FUNCTION tally._dimension_sql(expression text, never_null boolean) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -26,11 +26,18 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 $$;
 COMMENT ON FUNCTION tally._aggregates_sql(int) IS 'The select list of a definition: dimensions, measures, and the ordinals of the dimensions.';
 
+CREATE FUNCTION tally._expand_sql(r tally.rollups) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(' CROSS JOIN LATERAL ' || r.expand, '')
+$$;
+COMMENT ON FUNCTION tally._expand_sql(tally.rollups) IS 'What follows the source in a definition''s FROM: the join that makes several rows of each, where there is one.';
+
 CREATE FUNCTION tally._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s AS bucket%s, %s FROM %s WHERE %s AND (%s) AND %s GROUP BY 1%s',
-        tally._bucket_start_sql(rule, instant), ', ' || a.keys, a.columns, $2,
-        tally._range_sql(r.time_column, r.time_type, r.zone, since, until), COALESCE(r.filter, 'true'), extra,
+    -- A range from the beginning of time begins at -infinity, which is no bucket.
+    SELECT format('SELECT %s AS bucket%s, %s FROM %s%s WHERE %s AND %I > ''-infinity'' AND (%s) AND %s GROUP BY 1%s',
+        tally._bucket_start_sql(rule, instant), ', ' || a.keys, a.columns, $2, tally._expand_sql(r),
+        tally._range_sql(r.time_column, r.time_type, r.zone, rule, since, until), r.time_column, COALESCE(r.filter, 'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
          tally._bucket_rule(r.bucket, r.zone) rule,
@@ -43,9 +50,9 @@ COMMENT ON FUNCTION tally._range_query(int, text, text, text, text) IS
 
 CREATE FUNCTION tally._bucket_query(rollup_id int, source text, buckets text) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT _tally.start AS bucket, _tally_rows.* FROM %s AS _tally(start) CROSS JOIN LATERAL (SELECT %s%s FROM %s WHERE %s AND (%s) %s) _tally_rows',
-        buckets, a.keys || ', ', a.columns, $2,
-        tally._range_sql(r.time_column, r.time_type, r.zone, '_tally.start', tally._bucket_end_sql(rule, '_tally.start')),
+    SELECT format('SELECT _tally.start AS bucket, _tally_rows.* FROM %s AS _tally(start) CROSS JOIN LATERAL (SELECT %s%s FROM %s%s WHERE %s AND (%s) %s) _tally_rows',
+        buckets, a.keys || ', ', a.columns, $2, tally._expand_sql(r),
+        tally._range_sql(r.time_column, r.time_type, r.zone, rule, '_tally.start', tally._bucket_end_sql(rule, '_tally.start')),
         COALESCE(r.filter, 'true'),
         -- Without dimensions an empty bucket would still give one row; the definition gives none.
         COALESCE('GROUP BY ' || a.ordinals, 'HAVING pg_catalog.count(*) > 0'))
@@ -57,38 +64,60 @@ $$;
 COMMENT ON FUNCTION tally._bucket_query(int, text, text) IS
 'The definition over chosen buckets, one index range each: for refreshes and the live view. buckets is SQL text of a relation of one column.';
 
+CREATE FUNCTION tally._by_bucket_of(r tally.rollups) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.key IS NULL AND r.time_column = 'bucket' AND EXISTS (SELECT FROM tally.rollups p WHERE p.id = r.source_rollup AND p.key IS NULL)
+$$;
+COMMENT ON FUNCTION tally._by_bucket_of(tally.rollups) IS 'Whether a rollup''s buckets are made of buckets of the rollup it stands on, so that one tells the other.';
+
+CREATE FUNCTION tally._frozen_sql(rollup_id int) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Looked up when the query runs: the horizon moves on, and the live view's text stays.
+    SELECT format('(SELECT x.frozen_before FROM tally.rollups x WHERE x.id = %s)', rollup_id)
+$$;
+COMMENT ON FUNCTION tally._frozen_sql(int) IS 'SQL text of a rollup''s horizon, before which its buckets stand as they are stored.';
+
 CREATE FUNCTION tally._dirty_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
     rule   text;
+    instant text;
     result text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    IF r.key IS NOT NULL THEN RETURN tally._dirty_keys_query(r); END IF;
     rule := tally._bucket_rule(r.bucket, r.zone);
     -- A mark names any instant of its bucket.
-    result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id);
-    IF r.source_rollup IS NOT NULL THEN
-        result := format('%s UNION SELECT %s FROM (%s) up(bucket)', result, tally._bucket_start_sql(rule, 'up.bucket'), tally._dirty_query(r.source_rollup));
+    result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s AND d.bucket >= %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id, tally._frozen_sql(rollup_id));
+    IF tally._by_bucket_of(r) THEN
+        result := format('%s UNION SELECT %s FROM (%s) up(bucket) WHERE up.bucket >= %s', result, tally._bucket_start_sql(rule, 'up.bucket'), tally._dirty_query(r.source_rollup), tally._frozen_sql(rollup_id));
+    ELSIF r.source_rollup IS NOT NULL THEN
+        instant := tally._instant_sql(format('up.%I', r.time_column), r.time_type, r.zone);
+        result := format('%1$s UNION SELECT %2$s FROM (%3$s) up WHERE pg_catalog.isfinite(%4$s) AND %4$s >= %5$s', result,
+            tally._bucket_start_sql(rule, instant), tally._touched_query(r.source_rollup), instant, tally._frozen_sql(rollup_id));
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._dirty_query(int) IS 'SQL text of the buckets of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
+COMMENT ON FUNCTION tally._dirty_query(int) IS 'SQL text of the buckets (or keys) of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
 
 CREATE FUNCTION tally._hull_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result text := format('SELECT g.since, g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %s', rollup_id);
+    result text := format('SELECT GREATEST(g.since, %2$s), g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %1$s AND g.until > %2$s', rollup_id, tally._frozen_sql(rollup_id));
     r      tally.rollups;
     rule   text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    IF r.source_rollup IS NOT NULL THEN
+    IF tally._by_bucket_of(r) THEN
         rule := tally._bucket_rule(r.bucket, r.zone);
-        result := format('%s UNION ALL SELECT %s, %s FROM (%s) up WHERE up.since < up.until', result,
+        result := format('%1$s UNION ALL SELECT GREATEST(%2$s, %5$s), %3$s FROM (%4$s) up(since, until) WHERE up.since < up.until AND up.until > %5$s', result,
             tally._bucket_start_sql(rule, 'up.since'),
             tally._bucket_end_sql(rule, tally._bucket_start_sql(rule, 'up.until')),
-            tally._hull_query(r.source_rollup));
+            tally._hull_query(r.source_rollup), tally._frozen_sql(rollup_id));
+    ELSIF r.source_rollup IS NOT NULL THEN
+        -- Any row below may be of any partition here.
+        result := format('%s UNION ALL SELECT %s, ''infinity''::timestamptz FROM (%s) up', result, tally._frozen_sql(rollup_id), tally._hull_query(r.source_rollup));
     END IF;
     RETURN result;
 END $$;
@@ -103,7 +132,8 @@ DECLARE
                           tally._hull_query(rollup_id));
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    SELECT COALESCE((SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup), r.source)::text INTO source;
+    IF r.key IS NOT NULL THEN RETURN tally._live_keys_query(r); END IF;
+    source := tally._live_source(r);
     RETURN format(
         -- Stored rows of clean buckets …
         'SELECT %s FROM %s t WHERE NOT EXISTS (SELECT FROM (%s) d(bucket) WHERE d.bucket = t.bucket) AND NOT EXISTS (SELECT FROM %s WHERE t.bucket >= _tally_hull.since AND t.bucket < _tally_hull.until)'

@@ -5,6 +5,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rule text := tally._bucket_rule(r.bucket, r.zone);
 BEGIN
+    IF r.key IS NOT NULL THEN
+        IF since = '-infinity' AND until = 'infinity' THEN RETURN; END IF;
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L is per key and has no time, got since %s and until %s', r.name, since, until),
+            HINT = format('SELECT * FROM tally.verify(%L);', r.name);
+    END IF;
     since := tally._bucket_start(rule, since);
     IF until > tally._bucket_start(rule, until) THEN
         until := tally._bucket_end(rule, tally._bucket_start(rule, until));
@@ -27,6 +33,16 @@ DECLARE
     fresh text;
 BEGIN
     SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+    IF r.key IS NOT NULL THEN
+        RETURN QUERY SELECT NULL::timestamptz, v.labels, v.stored, v.definition, v.dirty FROM tally._verify_keys(r) v;
+        RETURN;
+    END IF;
+    -- Frozen history is not held to a source that need not have its rows any more.
+    since := GREATEST(since, r.frozen_before);
+    IF since >= until THEN
+        RAISE NOTICE USING MESSAGE = format('all of rollup %L before %s is frozen, so there is nothing to compare it with', r.name, r.frozen_before);
+        RETURN;
+    END IF;
     fresh := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
     RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
                         EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = (x ->> 'bucket')::timestamptz)
@@ -42,7 +58,7 @@ BEGIN
         tally._columns_sql(r.id, 'f.%I', ', ', 'measures'), tally._columns_sql(r.id, 't.%I', ', ', 'measures'))) x;
 END $$;
 COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz) IS
-'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ: both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal.';
+'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal.';
 
 -- It shows data of whatever rollup, with the rights of that one's owner, so it is not for everybody.
 REVOKE ALL ON FUNCTION tally.verify(text, timestamptz, timestamptz) FROM PUBLIC;
@@ -54,6 +70,13 @@ DECLARE
     r tally.rollups := tally._rollup(name);
 BEGIN
     SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+    IF until <= r.frozen_before THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rollup %L cannot be computed anew before %s, where its history is frozen; got %s to %s', r.name, r.frozen_before, since, until),
+            DETAIL = 'Its source rows may be gone, and computing without them would rewrite history.',
+            HINT = format('SELECT tally.freeze_source(%L, before => %L);  -- only where the source has all rows since then', r.source::text, since::text);
+    END IF;
+    since := GREATEST(since, r.frozen_before);
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, since, until, 'repair by ' || current_user);
     RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until), HINT = format('CALL tally.backfill(%L);', r.name);
 END $$;

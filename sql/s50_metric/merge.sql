@@ -36,6 +36,14 @@ END $$;
 COMMENT ON FUNCTION tally._where_sql(tally.rollups, jsonb) IS
 'SQL text of a filter such as {"world": "w1", "model": ["a", "b"]}; JSON null stands for a value that was NULL. Null where nothing is filtered.';
 
+CREATE FUNCTION tally._merges_sql(m tally.metrics, r tally.rollups) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
+             WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples));
+END $$;
+COMMENT ON FUNCTION tally._merges_sql(tally.metrics, tally.rollups) IS 'SQL text that merges the measures a metric stands on, each under its own name.';
+
 CREATE FUNCTION tally._merged_sql(m tally.metrics, r tally.rollups, source regclass, bucket text, by text[], "where" jsonb, since text, until text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -48,8 +56,7 @@ BEGIN
         CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%I::pg_catalog.float8', m.samples) END,
         CASE WHEN bucket IS NOT NULL THEN format('%s AS "the bucket", ', bucket) ELSE '' END,
         (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n)),
-        (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
-          WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples)),
+        tally._merges_sql(m, r),
         source, CASE WHEN until IS NULL THEN format('bucket = %s', since) ELSE format('bucket >= %s AND bucket < %s', since, until) END,
         COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
         COALESCE(' GROUP BY ' || NULLIF(array_to_string(CASE WHEN bucket IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), '')));

@@ -1,10 +1,22 @@
 -- Owns: create_probe, drop_probe, sampling, and reading what was sampled.
 
+CREATE FUNCTION tally._query_timeout() RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted text := COALESCE(NULLIF(current_setting('tally.query_timeout', true), ''), '30 seconds');
+BEGIN
+    RETURN LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int;
+EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.query_timeout must be an interval, got %L', wanted),
+        HINT = format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database());
+END $$;
+COMMENT ON FUNCTION tally._query_timeout() IS 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; 0 for no limit.';
+
 CREATE FUNCTION tally._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8, samples float8)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8, (x ->> 'samples')::float8
       FROM tally.run_as(owner, search_path, format('SELECT * FROM (%s) tally_query',
-               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally._moment_sql(tick), 'g'))) x
+               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally._moment_sql(tick), 'g')), tally._query_timeout()) x
 $$;
 COMMENT ON FUNCTION tally._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';

@@ -6,7 +6,6 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own  text := tally._bucket_rule(r.bucket, r.zone);
     rule text;
-    fits boolean;
 BEGIN
     IF wanted IS NULL OR wanted = r.bucket THEN RETURN own; END IF;
     rule := tally._bucket_rule(wanted, r.zone);
@@ -14,13 +13,7 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('bucket widened from %s to %s: rollup %L keeps nothing finer', wanted, r.bucket, r.name);
         RETURN own;
     END IF;
-    fits := CASE
-        WHEN own LIKE 'fixed %' THEN CASE WHEN rule LIKE 'fixed %' THEN split_part(rule, ' ', 2)::bigint ELSE 86400000000 END % split_part(own, ' ', 2)::bigint = 0
-                                     OR (own = 'fixed 604800000000' AND rule LIKE 'calendar week %')
-        ELSE split_part(own, ' ', 2) = split_part(rule, ' ', 2)
-          OR (split_part(own, ' ', 2) <> 'week' AND rule LIKE 'calendar %')
-        END;
-    IF NOT fits THEN
+    IF NOT tally._grain_fits(own, rule) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('bucket must be a multiple of the %s of rollup %L, got %s', r.bucket, r.name, wanted),
             DETAIL = 'Buckets are merged, never split.',
@@ -30,10 +23,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._grain(tally.rollups, interval) IS 'The bucket rule for a wanted width over a rollup: its own for none or a finer one (with a NOTICE), an error where own buckets would be split.';
 
--- A type of its own, because PL/pgSQL does not let an argument and a result column both be named bucket.
-CREATE TYPE tally.point AS (bucket timestamptz, series text, labels jsonb, value float8);
-COMMENT ON TYPE tally.point IS 'A point of a time series: start of the bucket, name of the series, its labels, the value.';
-
 CREATE FUNCTION tally.timeseries(
     metric  text,
     since   text DEFAULT '24 hours',
@@ -42,7 +31,8 @@ CREATE FUNCTION tally.timeseries(
     by      text[] DEFAULT '{}',
     "where" jsonb DEFAULT '{}',
     live    boolean DEFAULT true,
-    as_of   timestamptz DEFAULT now()
+    as_of   timestamptz DEFAULT now(),
+    fill    text DEFAULT NULL
 ) RETURNS SETOF tally.point
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -50,9 +40,11 @@ DECLARE
     m     tally.metrics := tally._metric(metric);
     r     tally.rollups;
     rule  text;
+    query text;
     first timestamptz := tally._instant(since, as_of, 'since');
     last  timestamptz := tally._instant(until, as_of, 'until');
 BEGIN
+    PERFORM tally._check_fill(fill, m.name);
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     PERFORM tally._check_dimensions(r, by, 'by');
     rule := tally._grain(r, bucket);
@@ -60,15 +52,19 @@ BEGIN
     IF isfinite(first) AND tally._bucket_start(rule, first) < first THEN
         first := tally._bucket_end(rule, tally._bucket_start(rule, first));
     END IF;
-    RETURN QUERY EXECUTE format(
+    query := format(
         'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric ORDER BY bucket, series',
         COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), quote_literal(m.name) || '::text'),
         tally._labels_sql(by),
-        tally._merged_sql(m, r, CASE WHEN live THEN r.live_view ELSE r.relation END, tally._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'), '$1', '$2'))
-        USING first, last;
+        tally._merged_sql(m, r, CASE WHEN live THEN r.live_view ELSE r.relation END, tally._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'), '$1', '$2'));
+    IF fill IS NULL THEN
+        RETURN QUERY EXECUTE query USING first, last;
+    ELSE
+        RETURN QUERY SELECT * FROM tally._filled(m.name, query, rule, first, last, fill, by = '{}');
+    END IF;
 END $$;
-COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, boolean, timestamptz) IS
-'A metric over time, in long form: since and until (how long ago, or a timestamp; whole buckets that begin in the range); bucket (the rollup''s own, or a multiple into which its measures are merged); by (one series per values of these dimensions); where ({"world": "w1"}); live (exact now) or as of the last refresh; as_of (the present). A bucket without events has no row.';
+COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, boolean, timestamptz, text) IS
+'A metric over time, in long form: since and until (how long ago, or a timestamp; whole buckets that begin in the range); bucket (the rollup''s own, or a multiple into which its measures are merged); by (one series per values of these dimensions); where ({"world": "w1"}); live (exact now) or as of the last refresh; as_of (the present); fill: without it a bucket without events has no row, with ''null'', ''zero'' or ''previous'' every bucket of every series has one (at most 100,000 in all), and previous takes the last value before since where there is one.';
 
 CREATE FUNCTION tally._labels_sql(by text[]) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

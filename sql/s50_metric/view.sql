@@ -38,9 +38,7 @@ BEGIN
         EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', COALESCE(old::text, place), tally._metrics_query(r.id));
     EXCEPTION WHEN invalid_table_definition THEN
         -- A column went or changed its type: the view is made anew, and who could read the old one can read it again.
-        SELECT array_agg(format('GRANT %s ON %s TO %s%s', a.privilege_type, place, COALESCE(quote_ident(g.rolname), 'PUBLIC'),
-                                CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)) INTO grants
-          FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE c.oid = old AND a.grantee <> c.relowner;
+        grants := tally._grants_on(old);
         PERFORM tally._drop_metrics_view(r, old);
         EXECUTE format('CREATE VIEW %s AS %s', place, tally._metrics_query(r.id));
     END;

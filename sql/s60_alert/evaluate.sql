@@ -7,38 +7,94 @@
 CREATE TYPE tally.evaluated AS (threshold text, tick timestamptz, series int, breaches int, opened int, recovered int, error text);
 COMMENT ON TYPE tally.evaluated IS 'What one evaluation of a threshold did: label sets judged, those in breach, alerts that fired, alerts that recovered, the error if it failed.';
 
-CREATE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
+CREATE FUNCTION tally._evaluation_lock() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- 1952541805 follows the class of the rollups' locks ('tall' in ASCII).
+    IF pg_try_advisory_xact_lock(1952541805, 0) THEN RETURN true; END IF;
+    RAISE NOTICE USING MESSAGE = 'another session is evaluating; nothing to do here';
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION tally._evaluation_lock() IS 'Takes the evaluators'' lock until the end of the transaction; false, with a notice, where another session has it.';
+
+CREATE FUNCTION tally._evaluate_part(as_of timestamptz, by_clock boolean, threshold text, budget interval) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    t    tally.thresholds;
-    one  record;
-    tick timestamptz;
+    began timestamptz := clock_timestamp();
+    due   record;
+    one   record;
+BEGIN
+    IF NOT tally._evaluation_lock() THEN RETURN; END IF;
+    FOR due IN SELECT * FROM tally._due_thresholds(as_of, by_clock, threshold) LOOP
+        IF due.set_back THEN
+            DELETE FROM tally.evaluations e WHERE e.threshold_id = (due.t).id AND e.tick >= due.tick;
+        END IF;
+        SELECT * INTO one FROM tally._evaluate_caught(due.t, due.tick);
+        RETURN NEXT ((due.t).name, due.tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
+        EXIT WHEN clock_timestamp() > began + budget;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._evaluate_part(timestamptz, boolean, text, interval) IS
+'Evaluates thresholds that are due (one, or all with null) until they are done or the budget of time is spent (null: none). by_clock: as_of is the real time.';
+
+CREATE FUNCTION tally._due_thresholds(as_of timestamptz, by_clock boolean, threshold text) RETURNS TABLE (t tally.thresholds, tick timestamptz, set_back boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT x, k.tick, COALESCE(l.tick >= k.tick, false)
+      FROM tally.thresholds x
+     CROSS JOIN LATERAL (SELECT date_bin(x.every, as_of, timestamptz '2000-01-01 00:00:00+00') AS tick) k
+      LEFT JOIN LATERAL (SELECT e.tick, e.duration_ms FROM tally.evaluations e WHERE e.threshold_id = x.id ORDER BY e.tick DESC LIMIT 1) l ON true
+     WHERE x.enabled AND (threshold IS NULL OR x.name = threshold)
+       -- Once per tick, and never back in time. But a tick that lies in the future of the real clock can only come of a
+       -- clock that was set back since: without this, nothing would be evaluated until the clock is where it was.
+       -- alert_step() moves the timers back by as much.
+       AND (l.tick IS NULL OR k.tick > l.tick OR (by_clock AND l.tick > as_of))
+     -- What was slow the last time comes last, so that it keeps nobody waiting.
+     ORDER BY COALESCE(l.duration_ms > 1000, false), x.id
+$$;
+COMMENT ON FUNCTION tally._due_thresholds(timestamptz, boolean, text) IS
+'The thresholds still to be evaluated at their tick, the slow ones last. set_back: the clock was set back since their last evaluation.';
+
+CREATE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF as_of IS NULL OR NOT isfinite(as_of) THEN
         PERFORM tally._refuse('invalid_parameter_value', format('as_of must be a moment, got %s', COALESCE(as_of::text, 'NULL')), NULL, 'SELECT tally.evaluate(now());');
     END IF;
     IF threshold IS NOT NULL THEN PERFORM tally._threshold(threshold); END IF;
-    -- 1952541805 follows the class of the rollups' locks ('tall' in ASCII).
-    IF NOT pg_try_advisory_xact_lock(1952541805, 0) THEN
-        RAISE NOTICE USING MESSAGE = 'another session is evaluating; nothing to do here';
-        RETURN;
-    END IF;
+    IF NOT tally._evaluation_lock() THEN RETURN; END IF;
     PERFORM tally.sample_probes(as_of);
-    FOR t IN SELECT x.* FROM tally.thresholds x WHERE x.enabled AND (threshold IS NULL OR x.name = threshold) ORDER BY x.id LOOP
-        tick := date_bin(t.every, as_of, timestamptz '2000-01-01 00:00:00+00');
-        CONTINUE WHEN NOT tally._tick_due(t.id, tick, as_of);
-        SELECT * INTO one FROM tally._evaluate_caught(t, tick);
-        RETURN NEXT (t.name, tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
-    END LOOP;
+    RETURN QUERY SELECT * FROM tally._evaluate_part(as_of, as_of = now(), threshold, NULL);
     PERFORM tally._follow_up(as_of);
 END $$;
 COMMENT ON FUNCTION tally.evaluate(timestamptz, text) IS
 'Evaluates every enabled threshold (or one) that has not been evaluated at its tick yet: samples, states, incidents, notifications, in one transaction. as_of is the clock. A failing threshold stops no other; its error is in tally.evaluations. Returns what was done; does nothing while another session evaluates.';
-REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text) FROM PUBLIC;
+
+CREATE PROCEDURE tally.evaluate_scheduled()
+LANGUAGE plpgsql AS $$
+DECLARE
+    as_of pg_catalog.timestamptz := pg_catalog.now();
+    done  pg_catalog.int8;
+BEGIN
+    IF tally._evaluation_lock() THEN
+        PERFORM tally.sample_probes(as_of);
+    END IF;
+    COMMIT;
+    LOOP
+        SELECT pg_catalog.count(*) INTO done FROM tally._evaluate_part(as_of, true, NULL, '250 milliseconds');
+        COMMIT;
+        EXIT WHEN done OPERATOR(pg_catalog.=) 0;
+    END LOOP;
+    PERFORM tally._follow_up(as_of);
+    COMMIT;
+END $$;
+COMMENT ON PROCEDURE tally.evaluate_scheduled() IS
+'What the scheduled job runs: evaluate(now()), committed every quarter of a second, so that a slow threshold delays no incident of the others.';
+REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text), tally._evaluate_part(timestamptz, boolean, text, interval), tally._evaluation_lock() FROM PUBLIC;
+REVOKE ALL ON PROCEDURE tally.evaluate_scheduled() FROM PUBLIC;
 
 CREATE FUNCTION tally._follow_up(as_of timestamptz) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     chore text;
 BEGIN
@@ -52,6 +108,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._follow_up(timestamptz) IS 'What every evaluation ends with: escalate, tell what a silence kept back, repeat, deliver, purge; each fails alone.';
+REVOKE ALL ON FUNCTION tally._follow_up(timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION tally._purge(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -64,24 +121,6 @@ BEGIN
     DELETE FROM tally.notifications n WHERE n.status = 'sent' AND n.sent_at < as_of - interval '30 days';
 END $$;
 COMMENT ON FUNCTION tally._purge(timestamptz) IS 'Removes evaluations older than two days and notifications sent more than 30 days ago.';
-
-CREATE FUNCTION tally._tick_due(threshold_id int, tick timestamptz, as_of timestamptz) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-    latest timestamptz;
-BEGIN
-    SELECT max(e.tick) INTO latest FROM tally.evaluations e WHERE e.threshold_id = threshold_id;
-    IF latest IS NULL OR tick > latest THEN RETURN true; END IF;
-    -- A tick that lies in the future of the real clock can only come of a clock that was set back since. Without this,
-    -- nothing would be evaluated until the clock is where it was. alert_step() moves the timers back by as much.
-    IF as_of = now() AND latest > now() THEN
-        DELETE FROM tally.evaluations e WHERE e.threshold_id = threshold_id AND e.tick >= tick;
-        RETURN true;
-    END IF;
-    RETURN false;
-END $$;
-COMMENT ON FUNCTION tally._tick_due(int, timestamptz, timestamptz) IS 'Whether a threshold is still to be evaluated at a tick: once per tick, and never back in time, unless the clock itself went back.';
 
 CREATE FUNCTION tally._evaluate_caught(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int, OUT recovered int, OUT error text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,5 +1,24 @@
 -- Owns: the evidence stored with an incident: the values around the breach and the labels that contributed most.
 
+CREATE FUNCTION tally._contributors_sql(m tally.metrics, r tally.rollups, source regclass, scope jsonb, since timestamptz, until timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    dims text[] := ARRAY(SELECT quote_ident(d.name) FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT scope ? d.name ORDER BY d.ordinal);
+BEGIN
+    -- One query with a grouping set per dimension: planning a query for each took most of the time of a tick in which many
+    -- thresholds fire. Dimensions are never NULL, so the one that is grouped by is the one that is not.
+    RETURN CASE WHEN dims = '{}' THEN 'SELECT NULL AS dimension WHERE false' ELSE format(
+        'SELECT %1$s AS dimension, label, value, samples FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY "the set" ORDER BY samples DESC NULLS LAST, value DESC NULLS LAST, label) AS place '
+        'FROM (SELECT "the set", label, (%2$s)::pg_catalog.float8 AS value, %3$s AS samples FROM (SELECT GROUPING(%4$s) AS "the set", COALESCE(%4$s) AS label, %5$s FROM %6$s WHERE bucket >= %7$s AND bucket < %8$s%9$s '
+        'GROUP BY GROUPING SETS (%10$s)) merged) valued) ranked WHERE place <= 5 ORDER BY 1, place',
+        (SELECT format('CASE "the set" %s END', string_agg(format('WHEN %s THEN %L', (1 << cardinality(dims)) - 1 - (1 << (cardinality(dims) - n::int)), (parse_ident(d))[1]), ' ' ORDER BY n)) FROM unnest(dims) WITH ORDINALITY u(d, n)),
+        m.resolved, CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%I::pg_catalog.float8', m.samples) END,
+        array_to_string(dims, ', '), tally._merges_sql(m, r), source, tally._moment_sql(since), tally._moment_sql(until), COALESCE(' AND ' || tally._where_sql(r, scope), ''),
+        (SELECT string_agg(format('(%s)', d), ', ' ORDER BY n) FROM unnest(dims) WITH ORDINALITY u(d, n))) END;
+END $$;
+COMMENT ON FUNCTION tally._contributors_sql(tally.metrics, tally.rollups, regclass, jsonb, timestamptz, timestamptz) IS 'SQL text that yields, per dimension that the scope leaves open, the five labels with most observations.';
+
 CREATE FUNCTION tally._evidence(t tally.thresholds, labels jsonb, sample jsonb, step jsonb, tick timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -7,6 +26,7 @@ DECLARE
     r      tally.rollups;
     bound  record;
     scope  jsonb;
+    source regclass;
     result jsonb := jsonb_strip_nulls(jsonb_build_object('observed', step -> 'observed', 'samples', sample -> 'samples', 'history', NULLIF(sample -> 'history', '[]')));
 BEGIN
     IF t.metric_id IS NULL THEN RETURN result; END IF;
@@ -14,15 +34,15 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     SELECT * INTO bound FROM tally._tested_window(t, r, tick);
     scope := t.filter || labels;
+    source := tally._exact_source(t, r, bound.since, bound.until);
     result := result || jsonb_build_object(
         'values', (SELECT COALESCE(jsonb_agg(x ORDER BY x ->> 'bucket'), '[]') FROM tally.run_as(t.owner, t.search_path,
             format('SELECT bucket, value, samples FROM (%s) v ORDER BY bucket',
-                   tally._merged_sql(m, r, r.live_view, 'bucket', '{}', scope, tally._moment_sql(bound.until - 12 * r.bucket), tally._moment_sql(bound.until)))) x),
-        'contributors', (SELECT COALESCE(jsonb_object_agg(d.name, c.top), '{}') FROM tally.dimensions d
-            CROSS JOIN LATERAL (SELECT jsonb_agg(x) AS top FROM tally.run_as(t.owner, t.search_path,
-                format('SELECT %1$I AS label, value, samples FROM (%2$s) c ORDER BY samples DESC NULLS LAST, value DESC NULLS LAST LIMIT 5', d.name,
-                       tally._merged_sql(m, r, r.live_view, NULL, ARRAY[d.name], scope, tally._moment_sql(bound.since), tally._moment_sql(bound.until)))) x) c
-           WHERE d.rollup_id = r.id AND NOT scope ? d.name));
+                   tally._merged_sql(m, r, tally._exact_source(t, r, bound.until - 12 * r.bucket, bound.until), 'bucket', '{}', scope,
+                                     tally._moment_sql(bound.until - 12 * r.bucket), tally._moment_sql(bound.until))), tally._query_timeout()) x),
+        'contributors', (SELECT COALESCE(jsonb_object_agg(c.dimension, c.top), '{}') FROM (
+            SELECT x ->> 'dimension' AS dimension, jsonb_agg(x - 'dimension') AS top
+              FROM tally.run_as(t.owner, t.search_path, tally._contributors_sql(m, r, source, scope, bound.since, bound.until), tally._query_timeout()) x GROUP BY 1) c));
     RETURN result;
 EXCEPTION WHEN OTHERS THEN
     -- An incident without its evidence is better than none.

@@ -100,6 +100,6 @@ BEGIN
     SELECT * INTO bound FROM tally._tested_window(t, r, tick);
     RETURN QUERY
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
-      FROM tally.run_as(t.owner, t.search_path, tally._sample_sql(t, m, r, bound.since, bound.until)) x;
+      FROM tally.run_as(t.owner, t.search_path, tally._sample_sql(t, m, r, bound.since, bound.until), tally._query_timeout()) x;
 END $$;
 COMMENT ON FUNCTION tally._samples(tally.thresholds, timestamptz) IS 'The label sets of a threshold at a tick, each with the sample that tally.alert_step() takes.';

@@ -1,4 +1,4 @@
--- Owns: the clock: pg_cron jobs, one per schedule of rollups, one for evaluation, one for upkeep.
+-- Owns: the clock: pg_cron jobs, one per schedule of rollups and of tasks, one for evaluation, one for upkeep.
 
 CREATE TABLE tally.jobs (
     name     text PRIMARY KEY,
@@ -15,8 +15,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- One statement per job: pg_cron 1.4 logs a job of several as succeeded before it has ended.
     SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
       FROM (SELECT DISTINCT schedule FROM tally.rollups WHERE schedule IS NOT NULL) r
-    UNION ALL SELECT 'tally evaluate', evaluate, 'SELECT tally.evaluate()'
+    UNION ALL SELECT 'tally tasks ' || t.schedule, t.schedule, format('SELECT tally.run_tasks(%L)', t.schedule)
+      FROM (SELECT DISTINCT schedule FROM tally.tasks) t
+    UNION ALL SELECT 'tally evaluate', evaluate, 'CALL tally.evaluate_scheduled()'
     UNION ALL SELECT 'tally maintain', '17 3 * * *', 'SELECT tally.maintain()'
+    UNION ALL SELECT 'tally expire', '37 3 * * *', 'CALL tally.expire()' WHERE EXISTS (SELECT FROM tally.source_retentions s WHERE s.keep IS NOT NULL)
 $$;
 COMMENT ON FUNCTION tally._wanted_jobs(text) IS 'The jobs that the present definitions call for; evaluate is the schedule of evaluation.';
 
@@ -33,10 +36,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._crontab(text) IS 'The jobs as crontab lines, for a machine without pg_cron.';
 
-CREATE FUNCTION tally.start(evaluate text DEFAULT '* * * * *') RETURNS SETOF tally.jobs
+CREATE FUNCTION tally.start(evaluate text DEFAULT '* * * * *', watch boolean DEFAULT true) RETURNS SETOF tally.jobs
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+    IF watch THEN
+        -- What somebody has changed since stays as it is.
+        PERFORM tally.watch_itself() WHERE NOT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped'));
+    END IF;
     IF NOT tally._has_cron() THEN
         RAISE NOTICE USING MESSAGE = 'pg_cron is not in this database, so nothing is scheduled',
             DETAIL = E'These crontab lines do the same from outside:\n' || tally._crontab(evaluate),
@@ -52,8 +59,8 @@ BEGIN
       WHERE c.jobname LIKE 'tally %' AND c.jobname NOT IN (SELECT j.name FROM tally.jobs j) AND c.username = current_user;
     RETURN QUERY SELECT * FROM tally.jobs ORDER BY name;
 END $$;
-COMMENT ON FUNCTION tally.start(text) IS
-'Schedules the pg_cron jobs: one refresh per schedule that rollups name, the evaluation of thresholds (evaluate: its schedule) and upkeep. Jobs follow when rollups come and go. Without pg_cron it prints the crontab lines to use instead.';
+COMMENT ON FUNCTION tally.start(text, boolean) IS
+'Schedules the pg_cron jobs: one refresh per schedule that rollups name, the evaluation of thresholds (evaluate: its schedule) and upkeep. Jobs follow when rollups come and go. watch: makes the built-in thresholds that fire when evaluation or refresh had stopped (tally.watch_itself). Without pg_cron it prints the crontab lines to use instead.';
 
 CREATE FUNCTION tally.stop() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -75,7 +82,7 @@ BEGIN
     IF evaluate IS NOT NULL AND EXISTS (SELECT j.name, j.schedule FROM tally._wanted_jobs(evaluate) j EXCEPT SELECT j.name, j.schedule FROM tally.jobs j
                                         UNION ALL (SELECT j.name, j.schedule FROM tally.jobs j EXCEPT SELECT j.name, j.schedule FROM tally._wanted_jobs(evaluate) j)) THEN
         IF has_table_privilege('tally.jobs', 'INSERT') THEN
-            PERFORM tally.start(evaluate);
+            PERFORM tally.start(evaluate, false);
         ELSE
             RAISE NOTICE USING MESSAGE = 'the schedules of rollups have changed, and this role may not change the jobs', HINT = 'SELECT tally.start();';
         END IF;
@@ -95,4 +102,4 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.maintain(interval) IS 'Upkeep, once a day: removes entries of the run log, and of pg_cron''s log of our jobs, that are older than keep.';
-REVOKE ALL ON FUNCTION tally.start(text), tally.stop(), tally.maintain(interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally.start(text, boolean), tally.stop(), tally.maintain(interval) FROM PUBLIC;

@@ -9,7 +9,7 @@
 //! `tally`. A mark may name any instant of its bucket; the engine aligns it, so a forged call only causes work.
 
 use std::cell::RefCell;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys::{self, Datum};
@@ -21,7 +21,7 @@ use crate::error::{SqlState, TallyError};
 
 thread_local! {
     // One backend is one thread; thread_local only gives the cell a home.
-    static MARKED: RefCell<Marked> = RefCell::default();
+    pub(super) static MARKED: RefCell<Marked> = RefCell::default();
 }
 
 /// One rollup on the source, as capture sees it for the length of a statement.
@@ -38,15 +38,13 @@ crate::pg_fn! {
     /// `tally._mark(targets text, at timestamptz) → boolean`: marks the bucket of `at` for each rollup of `targets`
     /// (`number rule; number rule; …`); always false.
     tally_mark(call)? {
-        if call.is_null(0) || call.is_null(1) {
+        if call.is_null(0) {
             return Ok(Datum::from(false));
         }
-        let time = call.i64(1);
-        // Infinite times are in no bucket.
-        if time != i64::MIN && time != i64::MAX {
-            for target in targets(&call)? {
-                mark(target, time);
-            }
+        // NULL and infinite times are in no bucket; the one mark at infinity has such rows counted anew.
+        let time = if call.is_null(1) { i64::MAX } else { call.i64(1) };
+        for target in targets(&call)? {
+            mark(target, time);
         }
         Ok(Datum::from(false))
     }
@@ -95,6 +93,9 @@ fn read_targets(text: &str) -> Result<Vec<Target>, TallyError> {
         .collect()
 }
 
+/// More than any clock has been set back over midnight, in microseconds.
+const SET_BACK_AT_MOST: i64 = 3 * 3_600_000_000;
+
 /// Marks the bucket of `time`, unless this transaction has.
 fn mark(target: &mut Target, time: i64) {
     MARKED.with_borrow_mut(|marked| {
@@ -102,13 +103,16 @@ fn mark(target: &mut Target, time: i64) {
             return;
         }
         let (start, end) = match &target.rule {
+            _ if time == i64::MIN || time == i64::MAX => (i64::MAX, i64::MAX),
             Rule::Fixed(width) => {
                 let start = fixed_start(*width, time);
                 (start, start.saturating_add(*width))
             }
             Rule::Calendar(unit, zone) => {
                 let start = trunc(unit.name(), time, zone);
-                (start, trunc(unit.name(), start.saturating_add(unit.into_next()), zone))
+                // The last hours may be the next bucket's, where a clock is set back over midnight: they are looked at anew.
+                let next = trunc(unit.name(), start.saturating_add(unit.into_next()), zone);
+                (start, next.saturating_sub(SET_BACK_AT_MOST))
             }
         };
         // SAFETY: SQL runs in a transaction.
@@ -138,20 +142,40 @@ fn trunc(unit: &str, time: i64, zone: &str) -> i64 {
 /// # Safety
 /// Must run inside a transaction, outside parallel workers.
 unsafe fn write_mark(rollup: i32, bucket: i64) {
-    // SAFETY: catalogue look-ups by name; the relation stays open and locked until after the insert. The table has
-    // exactly these three columns (sql/s20_catalog/rollups.sql), none of them null, and one plain btree index, which is
-    // all that CatalogTupleInsert needs. Nothing below the executor would keep a read-only transaction from writing.
+    // SAFETY: the table has exactly these three columns (sql/s20_catalog/rollups.sql).
+    unsafe {
+        insert_row(
+            relation(c"dirty"),
+            &mut [
+                Datum::from(rollup),
+                Datum::from(bucket),
+                Datum::from(pg_sys::GetCurrentTransactionStartTimestamp()),
+            ],
+        );
+    }
+}
+
+/// A table of schema `tally`; InvalidOid where there is none of this name.
+///
+/// # Safety
+/// Must run inside a transaction.
+pub(super) unsafe fn relation(name: &CStr) -> pg_sys::Oid {
+    // SAFETY: catalogue look-ups by name.
+    unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"tally".as_ptr(), false)) }
+}
+
+/// Inserts one row without NULLs below the executor, index entries included: the writer needs no right to the table.
+///
+/// # Safety
+/// Must run inside a transaction, outside parallel workers; the table must have exactly the columns of `values`, and plain
+/// btree indexes at most.
+pub(super) unsafe fn insert_row(relation: pg_sys::Oid, values: &mut [Datum]) {
+    // SAFETY: the relation stays open and locked until after the insert. Plain btree indexes are all that
+    // CatalogTupleInsert serves. Nothing below the executor would keep a read-only transaction from writing.
     unsafe {
         pg_sys::PreventCommandIfReadOnly(c"tally._mark()".as_ptr());
-        let relation =
-            pg_sys::get_relname_relid(c"dirty".as_ptr(), pg_sys::get_namespace_oid(c"tally".as_ptr(), false));
         let table = pg_sys::table_open(relation, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
-        let mut values = [
-            Datum::from(rollup),
-            Datum::from(bucket),
-            Datum::from(pg_sys::GetCurrentTransactionStartTimestamp()),
-        ];
-        let mut nulls = [false; 3];
+        let mut nulls = vec![false; values.len()];
         let tuple = pg_sys::heap_form_tuple((*table).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
         pg_sys::CatalogTupleInsert(table, tuple);
         pg_sys::heap_freetuple(tuple);
@@ -160,7 +184,7 @@ unsafe fn write_mark(rollup: i32, bucket: i64) {
 }
 
 /// Has the memory of marks follow the transaction; once per backend.
-fn register_callbacks() {
+pub(super) fn register_callbacks() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     // SAFETY: the callbacks are functions of this library, which PostgreSQL never unloads.
     ONCE.call_once(|| unsafe {

@@ -3,11 +3,13 @@
 pub mod aggregate;
 pub mod array;
 pub mod capture;
+pub mod capture_key;
 pub mod fmgr;
 pub mod hashing;
 pub mod json;
 pub mod report;
 pub mod run_as;
+pub mod timeout;
 pub mod varlena;
 pub mod window;
 pub mod zone;

@@ -9,7 +9,8 @@ use std::ffi::CString;
 use pgrx::pg_sys::{self, Datum};
 
 crate::pg_fn! {
-    /// `tally.run_as(owner regrole, search_path text, sql text) → setof jsonb`: one object per row of the statement.
+    /// `tally.run_as(owner regrole, search_path text, sql text [, timeout_ms int]) → setof jsonb`: one object per row of
+    /// the statement.
     tally_run_as(call) {
         // SAFETY: the function is declared STRICT with exactly these arguments, returns a set, and holds the only
         // SPI connection it opens.
@@ -25,8 +26,9 @@ crate::pg_fn! {
             let nest = pg_sys::NewGUCNestLevel();
             pg_sys::SetUserIdAndSecContext(owner, context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
             set_search_path(&path);
+            let timeout = if call.nargs() > 3 { call.i32(3) } else { 0 };
             // An ERROR in here unwinds to the transaction, which restores user and settings itself.
-            run(&sql, (*result).setResult, (*result).setDesc);
+            super::timeout::within(timeout, || run(&sql, (*result).setResult, (*result).setDesc));
             pg_sys::AtEOXact_GUC(false, nest);
             pg_sys::SetUserIdAndSecContext(user, context);
         }

@@ -53,9 +53,25 @@ RETURN CASE
     WHEN r < 911 THEN 'dialogue'
     WHEN r < 918 THEN 'romance'
     WHEN r < 940 THEN 'world_event'
+    WHEN r < 954 THEN 'loot'
+    WHEN r < 964 THEN 'combat'
+    WHEN r < 970 THEN 'arc'
+    WHEN r < 974 THEN CASE WHEN reached >= 2 THEN 'npc_dismiss' ELSE 'turn' END
+    WHEN r < 982 THEN CASE WHEN reached >= 2 THEN 'delegated_check' ELSE 'turn' END
+    WHEN r < 988 THEN 'weather'
+    WHEN r < 992 THEN 'region_drift'
+    WHEN r < 995 THEN 'dialogue_blocked'
     ELSE 'turn'
 END;
 COMMENT ON FUNCTION tally._awf_type(int, int, text) IS 'Type of an event that is no first step of the funnel, from ten bits of its hash; steps recur only once reached.';
+
+CREATE FUNCTION tally._awf_choice(r int, adventure text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- Four options; in some adventures nearly everybody takes the first, so their choices are less diverse.
+RETURN CASE WHEN length(adventure) OPERATOR(pg_catalog.%) 3 OPERATOR(pg_catalog.=) 0
+            THEN CASE WHEN r < 13 THEN 'fight' WHEN r < 14 THEN 'flee' WHEN r < 15 THEN 'bargain' ELSE 'sneak' END
+            ELSE CASE WHEN r < 6 THEN 'fight' WHEN r < 10 THEN 'flee' WHEN r < 13 THEN 'bargain' ELSE 'sneak' END END;
+COMMENT ON FUNCTION tally._awf_choice(int, text) IS 'Which option is chosen, from four bits of the event''s hash.';
 
 CREATE FUNCTION tally._awf_sessions(events bigint, seed int, until timestamptz, span interval) RETURNS TABLE (
     n bigint, h bigint, len int, depth int, gap float8, started timestamptz, session_id text, user_id text, world text, adventure text,
@@ -159,11 +175,22 @@ BEGIN
                    CASE WHEN turn THEN (e >> 32 & 3)::int * (e >> 34 & 1)::int END,
                    CASE WHEN turn THEN (e >> 35 & 1)::int END,
                    CASE event_type
+                       WHEN 'choice' THEN jsonb_build_object('node', 'node-' || 1 + (e >> 36 & 7), 'choice', tally._awf_choice((e >> 40 & 15)::int, adventure))
+                       WHEN 'stuck' THEN jsonb_build_object('node', 'node-' || 1 + (e >> 36 & 7) * (e >> 39 & 1))
                        WHEN 'craft' THEN CASE WHEN e >> 36 & 7 < 5 THEN '{"success": true}'::jsonb ELSE '{"success": false}' END
-                       WHEN 'vendor' THEN jsonb_build_object('gold', CASE WHEN e >> 36 & 3 = 0 THEN 0 ELSE (e >> 40 & 127) - 70 END)
-                       WHEN 'dialogue' THEN jsonb_build_object('candidates', 2 + (e >> 36 & 3))
-                       WHEN 'romance' THEN CASE WHEN e >> 36 & 15 < 14 THEN '{"consent": true}'::jsonb ELSE '{"consent": false}' END
+                       -- A vendor asks for a tenth more than a thing is worth, and gives four fifths.
+                       WHEN 'vendor' THEN CASE WHEN e >> 36 & 3 = 0 THEN '{"gold": 0, "worth": 0}'::jsonb ELSE jsonb_build_object('gold', (e >> 40 & 127) - 70,
+                           'worth', round(abs((e >> 40 & 127) - 70) / CASE WHEN e >> 40 & 127 < 70 THEN 1.1 ELSE 0.8 END)) END
+                       WHEN 'dialogue' THEN jsonb_build_object('candidates', 2 + (e >> 36 & 3), 'line', 'line-' || (power(tally._unit(e, 40), 2) * 400)::int)
+                       WHEN 'romance' THEN CASE WHEN e >> 36 & 15 < 14 THEN '{"consent": true, "proceeded": true}'::jsonb
+                                                WHEN e >> 40 & 15 = 0 THEN '{"consent": false, "proceeded": true}' ELSE '{"consent": false, "proceeded": false}' END
                        WHEN 'world_event' THEN CASE WHEN e >> 36 & 3 < 1 THEN '{"triggered": true}'::jsonb ELSE '{"triggered": false}' END
+                       WHEN 'loot' THEN jsonb_build_object('items', 1 + (e >> 36 & 3))
+                       WHEN 'combat' THEN jsonb_build_object('ttk_seconds', round(exp(3.2 + 0.5 * sqrt(-2 * ln(1 - tally._unit(e, 10))) * cos(2 * pi() * tally._unit(e, 26)))::numeric, 1))
+                       WHEN 'arc' THEN CASE WHEN e >> 36 & 7 < 3 THEN '{"advanced": true}'::jsonb ELSE '{"advanced": false}' END
+                       WHEN 'delegated_check' THEN CASE WHEN e >> 36 & 7 < 6 THEN '{"success": true}'::jsonb ELSE '{"success": false}' END
+                       WHEN 'weather' THEN jsonb_build_object('weather', ('{clear,clear,clear,rain,rain,fog,storm,snow}'::text[])[1 + (e >> 36 & 7)])
+                       WHEN 'region_drift' THEN jsonb_build_object('drift', round((tally._unit(e, 36) * 2 - 1)::numeric, 3))
                    END
               FROM (SELECT *, event_type = 'turn' AS turn
                       FROM (SELECT *, started + make_interval(secs => gap * (j - 1 + CASE j WHEN 1 THEN 0 ELSE tally._unit(e, 44) - 0.5 END)) AS event_time,

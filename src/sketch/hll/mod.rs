@@ -9,6 +9,7 @@ mod body;
 pub mod codec;
 pub mod estimate;
 pub mod hash;
+#[cfg(not(fuzzing))]
 pub mod sql;
 pub mod text;
 pub mod working;

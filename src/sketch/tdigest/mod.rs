@@ -13,6 +13,7 @@ mod flush;
 mod merging;
 pub mod query;
 mod scale;
+#[cfg(not(fuzzing))]
 pub mod sql;
 pub mod text;
 pub mod working;

@@ -1,14 +1,5 @@
--- Owns: demo, stage 1: events in. psql variables: EVENTS (default 1000000).
-\set QUIET on
-\set VERBOSITY terse
-\set ON_ERROR_STOP on
-\pset pager off
-\pset footer off
-\pset linestyle unicode
-\pset border 0
-\if :{?EVENTS} \else \set EVENTS 1000000 \endif
+-- Owns: demo, stage 1: events in.
 
-SELECT to_char(:EVENTS, 'FM999,999,999,999') AS events \gset
 \echo
 \echo '━━ 1. Events ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
 \echo 'Thirty days of an AI-run game up to this minute,' :events 'events in an ordinary table, analytics_events.'

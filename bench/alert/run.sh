@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Owns: the speed of evaluation: 1,000 thresholds in one tick over the rollups of 10 M events, and one threshold of
+# 10,000 label sets, each calm, pending, and in the tick in which it fires. One run in a database of its own on the
+# server that PGHOST, PGPORT and PGUSER name.
+#
+#   EVENTS=10000000 bench/alert/run.sh
+set -euo pipefail
+
+events=${EVENTS:-10000000}
+db=${BENCH_DATABASE:-tally_bench_alert}
+sql() { PGOPTIONS='-c client_min_messages=warning' psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
+
+psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db"
+echo "loading $events events and their rollups"
+sql -c 'CREATE EXTENSION pg_tally' -c "SELECT tally.generate_awf($events, until => '2025-06-01 00:00+00')" -c "SELECT tally.install_pack('awf')" \
+    -c 'CALL tally.backfill()' -c 'VACUUM ANALYZE' >/dev/null
+
+# tick LABEL MOMENT [THRESHOLD]: one evaluation in a session of its own, as pg_cron makes it.
+tick() {
+    sql -c '\timing on' -c "SELECT count(*), sum(series), sum(breaches), sum(opened), count(error) FROM tally.evaluate('$2'${3:+, '$3'})" | awk -v label="$1" '
+        /^[0-9]+\|/ { split($0, n, "|") }
+        /^Time:/ { printf "%-46s %8.0f ms   %5d thresholds, %5d label sets, %5d in breach, %5d opened, %d errors\n", label, $2, n[1], n[2], n[3], n[4], n[5] }'
+}
+
+# Metrics of six rollups, whole or by world or of one world; 204 of them breach.
+sql >/dev/null <<'SQL'
+SELECT tally.enable_threshold(t.name, false) FROM tally.thresholds t;
+SELECT tally.create_threshold(format('t%s', i),
+           metric => (ARRAY['p95_latency_ms', 'retry_rate', 'fallback_rate', 'turns', 'stuck_rate_5m', 'avg_in_tokens', 'p95_latency_ms_5m', 'overall_completion_rate'])[1 + i % 8],
+           condition => '> ' || i * 10, "for" => '5 minutes', per => CASE WHEN i % 3 = 0 THEN '{world}' ELSE '{}' END::text[],
+           "where" => CASE WHEN i % 2 = 0 THEN jsonb_build_object('world', (SELECT DISTINCT f.world FROM awf_5m f ORDER BY 1 LIMIT 1 OFFSET i % 6)) ELSE '{}' END)
+  FROM generate_series(1, 1000) i;
+SQL
+echo
+echo "1,000 thresholds on the rollups of $events events (aim: under 2 s)"
+tick 'first tick: those in breach become pending' '2025-06-01 00:01Z'
+tick 'a calm tick' '2025-06-01 00:02Z'
+tick 'the tick in which all in breach fire' '2025-06-01 00:06Z'
+tick 'the tick after' '2025-06-01 00:07Z'
+
+sql >/dev/null <<'SQL'
+SELECT tally.enable_threshold(t.name, false) FROM tally.thresholds t WHERE t.enabled;
+CREATE TABLE hosts (at timestamptz NOT NULL, host text NOT NULL, load float8 NOT NULL);
+INSERT INTO hosts SELECT '2025-06-01 00:00Z'::timestamptz + m * interval '1 minute', 'host-' || i, i FROM generate_series(0, 9) m, generate_series(1, 10000) i;
+SELECT tally.create_rollup('hosts_1m', source => 'hosts', time_column => 'at', bucket => '1 minute', dimensions => '["host"]', measures => '{"n": "count(*)", "load": "sum(load)"}', with_data => true);
+SELECT tally.create_metric('load', 'hosts_1m', 'load / nullif(n, 0)');
+SELECT tally.create_threshold('hot', metric => 'load', condition => '> 20000', "for" => '2 minutes', per => '{host}');
+ANALYZE;
+SQL
+echo
+echo "one threshold of 10,000 label sets (aim: under 2 s)"
+tick 'a calm tick' '2025-06-01 00:01Z' hot
+sql -c "SELECT tally.create_threshold('hot', metric => 'load', condition => '> 0', \"for\" => '2 minutes', per => '{host}')" >/dev/null
+tick 'all become pending' '2025-06-01 00:02Z' hot
+tick 'all are pending' '2025-06-01 00:03Z' hot
+tick 'all fire: 10,000 incidents' '2025-06-01 00:04Z' hot
+tick 'all go on firing' '2025-06-01 00:05Z' hot
+[ "${KEEP:-}" ] || psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db"

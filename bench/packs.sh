@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Owns: the speed of the packs. Per pack a database of its own on the server that PGHOST, PGPORT and PGUSER name: source rows by the pack's
+# generator, installation, backfill, one more day as a refresh, then every view and reader function of its catalogue, all rows fetched.
+#
+#   EVENTS=10000000 bench/packs.sh [pack…]        the packs named, or all that have a generator
+#
+# Views that keep history are fetched whole and, because no dashboard draws them so, for their last seven days.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+events=${EVENTS:-10000000}
+limit=${LIMIT_MS:-100}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+db=postgres
+sql() { PGOPTIONS="-c client_min_messages=warning" psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
+# ms STATEMENT: its milliseconds as psql measures them, rows fetched and thrown away.
+ms() { sql -c '\timing on' -c '\o /dev/null' -c "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1; }
+# median_ms STATEMENT: the median of three in one session.
+median_ms() {
+    printf '%s;\n' "$1" "$1" "$1" >"$work/statement.sql"
+    sql -c '\timing on' -c '\o /dev/null' -f "$work/statement.sql" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | sort -n | sed -n 2p
+}
+# row LABEL STATEMENT [LIMIT]: one line of the table.
+row() {
+    local took
+    took=$(median_ms "$2")
+    [ -n "$took" ] || { printf '| %s | error | |\n' "$1"; return; }
+    awk -v label="$1" -v ms="$took" -v limit="${3:-$limit}" -v rows="$(sql -c "SELECT count(*) FROM ($2) x")" \
+        'BEGIN { printf "| %s | %s | %.1f | %s |\n", label, rows, ms, (ms <= limit) ? "yes" : "**no** (" limit ")" }'
+}
+
+# views: name, tab, and the column by which its history is cut, where it has one.
+views() {
+    sql -F $'\t' -c "
+        SELECT s.name, coalesce((SELECT quote_ident(a.attname) FROM pg_attribute a
+                                  WHERE a.attrelid = to_regclass(s.name) AND a.attnum > 0 AND a.attname IN ('bucket', 'date', 'date_hour', 'day', 'week', 'hour')
+                                    AND a.atttypid IN ('timestamptz'::regtype, 'date'::regtype, 'timestamp'::regtype) ORDER BY a.attnum LIMIT 1), '-')
+          FROM tally.pack_steps s WHERE s.pack = '$1' AND s.kind = 'view' ORDER BY s.ordinal"
+}
+# functions: reader functions that can be called without arguments; those that cannot are in bench/packs/<pack>.sql.
+functions() {
+    sql -c "
+        SELECT p.oid::regproc FROM tally.pack_steps s JOIN pg_proc p ON p.oid = to_regprocedure(regexp_replace(s.name, ' CASCADE\$', ''))
+         WHERE s.pack = '$1' AND s.kind = 'function' AND p.pronargs = p.pronargdefaults AND p.prorettype <> 'trigger'::regtype AND p.provolatile <> 'v' ORDER BY s.ordinal"
+}
+
+bench_pack() {
+    local pack=$1 name column statement views functions
+    echo
+    echo "## $pack"
+    echo
+    db=postgres
+    sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)" -c "CREATE DATABASE tally_bench_pack"
+    db=tally_bench_pack
+    sql -c 'CREATE EXTENSION pg_tally'
+    # shellcheck disable=SC2016  # the backticks are Markdown
+    printf '%s source rows by `tally.generate_%s()`: %.1f s.' "$events" "$pack" "$(ms "SELECT tally.generate_$pack($events, until => now())" | awk '{ print $1 / 1000 }')"
+    sql -c "SELECT tally.install_pack('$pack')" >/dev/null
+    sql -c 'VACUUM ANALYZE'
+    printf ' All rollups, from nothing: **%.1f s**.' "$(ms 'CALL tally.backfill()' | awk '{ print $1 / 1000 }')"
+    sql -c 'VACUUM ANALYZE'
+    printf ' Refresh when nothing is dirty: %.0f ms.\n\n' "$(ms 'SELECT tally.refresh()')"
+    views=$(views "$pack")
+    functions=$(functions "$pack")
+    echo "| view or function | rows | ms | within $limit ms |"
+    echo '|---|---:|---:|---|'
+    while IFS=$'\t' read -r name column; do
+        row "\`$name\`" "SELECT * FROM $name"
+        # shellcheck disable=SC2016  # the backticks are Markdown
+        [ "$column" = - ] || row "\`$name\`, 7 days" "SELECT * FROM $name WHERE $column >= (now() - interval '7 days')::timestamptz"
+    done <<<"$views"
+    # shellcheck disable=SC2086  # one name a word
+    for name in $functions; do row "\`$name()\`" "SELECT * FROM $name()"; done
+    # One statement a line, with its own limit: `50 SELECT …`.
+    if [ -e "$here/packs/$pack.sql" ]; then
+        while read -r name statement; do
+            [[ $name =~ ^[0-9]+$ ]] || continue
+            row "\`${statement%;}\`" "${statement%;}" "$name"
+        done <"$here/packs/$pack.sql"
+    fi
+}
+
+packs=("$@")
+if [ $# -eq 0 ]; then
+    db=${PGDATABASE:-postgres}
+    mapfile -t packs < <(sql -c "SELECT l.name FROM tally.pack_list l WHERE to_regproc('tally.generate_' || l.name) IS NOT NULL ORDER BY l.name")
+    db=postgres
+fi
+sql -c "SELECT format('PostgreSQL %s, shared_buffers %s, work_mem %s, %s parallel workers, ', current_setting('server_version'), current_setting('shared_buffers'), current_setting('work_mem'), current_setting('max_parallel_workers_per_gather'))" | tr -d '\n'
+echo "$(nproc) cores; median of three, all rows fetched."
+for pack in "${packs[@]}"; do bench_pack "$pack"; done
+db=postgres
+sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)"

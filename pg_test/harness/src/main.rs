@@ -1,0 +1,116 @@
+//! `tally-proof random | crash`: the tests that need many sessions and much chance. Prints TAP; every failure comes with the
+//! seed that plays it again.
+
+mod crash;
+mod definition;
+mod random;
+mod rng;
+mod server;
+mod source;
+mod time;
+
+use server::Server;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number from the environment, or a default.
+fn number(name: &str, default: u64) -> u64 {
+    match std::env::var(name).map(|v| v.parse()) {
+        Ok(Ok(n)) => n,
+        Ok(Err(_)) => panic!("{name} must be a whole number"),
+        Err(_) => default,
+    }
+}
+
+/// A seed that no run had before.
+fn new_seed() -> u64 {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |d| d.as_millis() as u64);
+    now % 1_000_000_000 * 1000
+}
+
+fn main() {
+    let seed = number("SEED", new_seed());
+    let server = Server::from_environment().unwrap_or_else(|e| panic!("{e}"));
+    let failed = match std::env::args().nth(1).as_deref() {
+        Some("random") => random_run(&server, seed),
+        Some("crash") => crash::run(&server, seed, number("ROUNDS", 12)),
+        other => panic!("tally-proof random | crash, got {other:?}"),
+    };
+    std::process::exit(i32::from(failed));
+}
+
+/// Sequences seed, seed + 1, … by so many workers, each with a database of its own. One line of TAP per fifty.
+fn random_run(server: &Server, seed: u64) -> bool {
+    let (sequences, jobs) = (number("SEQUENCES", 60), number("JOBS", 2));
+    println!("# SEED={seed} SEQUENCES={sequences}");
+    let next = AtomicU64::new(0);
+    let failures: Mutex<Vec<(u64, String)>> = Mutex::new(Vec::new());
+    let began = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for worker in 0..jobs {
+            let (next, failures) = (&next, &failures);
+            scope.spawn(move || {
+                let database = format!("tally_proof_{worker}");
+                prepare_database(server, &database);
+                let mut sessions = random::Sessions::new(server, &database);
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    // Three failures tell as much as three hundred.
+                    if i >= sequences || failures.lock().map_or(true, |f| f.len() >= 3) {
+                        break;
+                    }
+                    if let Err(story) = random::play(seed + i, &mut sessions)
+                        && let Ok(mut list) = failures.lock()
+                    {
+                        list.push((seed + i, story));
+                        sessions = random::Sessions::new(server, &database);
+                    }
+                }
+                drop(sessions);
+                drop_database(server, &database);
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap_or_default();
+    let played = next.load(Ordering::Relaxed).min(sequences);
+    println!("# {played} sequences in {:.1} s", began.elapsed().as_secs_f64());
+    for (i, (bad, story)) in failures.iter().enumerate() {
+        println!(
+            "not ok {} - sequence {bad}: every live view and every refreshed rollup equals its definition",
+            i + 1
+        );
+        println!("# play it again: SEED={bad} make test-random SEQUENCES=1");
+        for line in story.lines() {
+            println!("# {line}");
+        }
+    }
+    if failures.is_empty() {
+        println!(
+            "ok 1 - {played} random sequences from seed {seed}: live views exact at every moment, stored rows after every refresh"
+        );
+    }
+    println!("1..{}", failures.len().max(1));
+    !failures.is_empty()
+}
+
+/// A fresh database with the extension, and the writer's role.
+fn prepare_database(server: &Server, database: &str) {
+    let run = |client: &mut postgres::Client, sql: &str| {
+        client
+            .batch_execute(sql)
+            .unwrap_or_else(|e| panic!("{sql}: {}", server::words_of(&e)))
+    };
+    let mut main = server.connect("postgres");
+    run(&mut main, &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"));
+    run(&mut main, &format!("CREATE DATABASE {database} TEMPLATE template0"));
+    // Two workers may make the role at once.
+    let _ = main.batch_execute("CREATE ROLE tally_scribe");
+    run(&mut server.connect(database), "CREATE EXTENSION pg_tally");
+}
+
+fn drop_database(server: &Server, database: &str) {
+    let mut main = server.connect("postgres");
+    let _ = main.batch_execute(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"));
+}

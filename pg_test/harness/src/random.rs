@@ -1,0 +1,575 @@
+//! Owns the randomized equivalence test: random definitions over a random source, random operations by several sessions, and
+//! after every one of them the live view, after every refresh also the stored rows, against plain SQL.
+
+use crate::definition::Rollup;
+use crate::rng::Rng;
+use crate::server::{Server, words_of};
+use crate::source::{Layout, Source};
+use postgres::Client;
+use std::io::Write;
+
+/// The sessions of a sequence. The writer commits at once, the holder keeps its transactions open, the preparer leaves
+/// prepared ones, the reader keeps a snapshot.
+pub struct Sessions {
+    writer: Client,
+    holder: Client,
+    preparer: Client,
+    reader: Client,
+}
+
+impl Sessions {
+    /// Four sessions of one database.
+    pub fn new(server: &Server, database: &str) -> Self {
+        let connect = || server.connect(database);
+        Sessions {
+            writer: connect(),
+            holder: connect(),
+            preparer: connect(),
+            reader: connect(),
+        }
+    }
+}
+
+/// One sequence: its source, its rollups, what is open, and what was done so far.
+struct Sequence<'a> {
+    rng: Rng,
+    seed: u64,
+    on: &'a mut Sessions,
+    source: Source,
+    rollups: Vec<Option<Rollup>>,
+    made: usize,
+    holding: bool,
+    holder_refreshed: bool,
+    prepared: Option<String>,
+    reading: bool,
+    log: Vec<String>,
+}
+
+/// Who runs a statement.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Who {
+    Writer,
+    Holder,
+    Preparer,
+    Reader,
+}
+
+const SETTINGS: [&str; 8] = [
+    "SET timezone = 'America/New_York'",
+    "SET timezone = 'Asia/Kolkata'",
+    "SET datestyle = 'SQL, DMY'",
+    "SET search_path = pg_catalog",
+    "SET enable_hashagg = off",
+    "SET enable_seqscan = off",
+    "SET enable_nestloop = off",
+    "SET plan_cache_mode = force_generic_plan",
+];
+
+/// Plays the sequence of a seed in a database; the error is the story of what went wrong.
+pub fn play(seed: u64, on: &mut Sessions) -> Result<(), String> {
+    let mut rng = Rng::new(seed);
+    let (source, make) = Source::random(&mut rng, &format!("s{seed}"));
+    let mut sequence = Sequence {
+        rng,
+        seed,
+        on,
+        source,
+        rollups: Vec::new(),
+        made: 0,
+        holding: false,
+        holder_refreshed: false,
+        prepared: None,
+        reading: false,
+        log: Vec::new(),
+    };
+    let result = sequence.run(make);
+    let log = std::mem::take(&mut sequence.log);
+    sequence.clean_up();
+    result.map_err(|error| format!("{}\n{error}", log.join(";\n")))
+}
+
+impl Sequence<'_> {
+    fn client(&mut self, who: Who) -> &mut Client {
+        match who {
+            Who::Writer => &mut self.on.writer,
+            Who::Holder => &mut self.on.holder,
+            Who::Preparer => &mut self.on.preparer,
+            Who::Reader => &mut self.on.reader,
+        }
+    }
+
+    fn say(&mut self, who: Who, sql: &str) {
+        self.log.push(format!("/* {who:?} */ {sql}"));
+    }
+
+    fn execute(&mut self, who: Who, sql: &str) -> Result<(), String> {
+        self.say(who, sql);
+        self.client(who).batch_execute(sql).map_err(|e| words_of(&e))
+    }
+
+    fn run(&mut self, make: Vec<String>) -> Result<(), String> {
+        for sql in make {
+            self.execute(Who::Writer, &sql)?;
+        }
+        let schema = format!("s{}", self.seed);
+        self.execute(Who::Writer, &format!("GRANT USAGE ON SCHEMA {schema} TO tally_scribe; GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO tally_scribe"))?;
+        if self.rng.percent(70) {
+            let rows = self.rng.below(60);
+            self.copy(Who::Writer, 0, rows)?;
+        }
+        self.execute(Who::Writer, &format!("SET search_path = {schema}, public"))?;
+        for _ in 0..=self.rng.below(2) {
+            self.create_rollup()?;
+        }
+        for who in [Who::Holder, Who::Reader, Who::Preparer] {
+            if self.rng.percent(50) {
+                let setting = *self.rng.one(&SETTINGS);
+                self.execute(who, setting)?;
+            }
+            if who != Who::Reader && self.rng.percent(40) {
+                self.execute(who, "SET ROLE tally_scribe")?;
+            }
+        }
+        self.check(Who::Writer, false)?;
+        for _ in 0..6 + self.rng.below(10) {
+            self.step()?;
+        }
+        self.end_holder()?;
+        self.end_prepared()?;
+        self.end_reader()?;
+        self.refresh_all()?;
+        self.check(Who::Writer, true)?;
+        // After the refresh nothing is left to do.
+        self.none("SELECT 'mark left: ' || d::text FROM tally.dirty d UNION ALL SELECT 'range left: ' || g::text FROM tally.dirty_ranges g")
+    }
+
+    /// One random operation, then every live view against its definition.
+    fn step(&mut self) -> Result<(), String> {
+        match self.rng.below(30) {
+            0..7 => {
+                let sql = self.source.change(&mut self.rng, 0);
+                self.execute(Who::Writer, &sql)?;
+            }
+            7 => {
+                let rows = self.rng.below(40) + 1;
+                self.copy(Who::Writer, 0, rows)?;
+            }
+            8..12 => self.hold()?,
+            12 | 13 => self.prepare()?,
+            14 => self.subtransactions()?,
+            15 => {
+                let sql = self.source.change(&mut self.rng, 0);
+                self.execute(Who::Writer, &format!("BEGIN; {sql}; ROLLBACK"))?;
+            }
+            16..20 => {
+                self.refresh()?;
+                return self.check(Who::Writer, false);
+            }
+            20 => self.refresh_inside()?,
+            21 if !self.holder_refreshed => {
+                self.execute(Who::Writer, "BEGIN")?;
+                self.execute(Who::Writer, "SELECT tally.refresh()")?;
+                self.execute(Who::Writer, "ROLLBACK")?;
+            }
+            22 | 23 => self.backfill()?,
+            24 if !self.busy() => {
+                if self.rng.percent(50) || self.rollups.iter().flatten().count() > 3 {
+                    self.drop_rollup()?
+                } else {
+                    self.create_rollup()?
+                }
+            }
+            25 if !self.busy() => {
+                let name = match self.source.layout {
+                    Layout::Hash if self.rng.percent(50) => format!("{}_1", self.source.name),
+                    _ => self.source.name.clone(),
+                };
+                let after = self.source.change(&mut self.rng, 0);
+                self.execute(Who::Writer, &format!("BEGIN; TRUNCATE {name}; {after}; COMMIT"))?;
+            }
+            26 if !self.busy() => {
+                if let Some(statements) = self.source.new_partition(&mut self.rng, 0) {
+                    for sql in statements {
+                        self.execute(Who::Writer, &sql)?;
+                    }
+                }
+            }
+            27 => self.read()?,
+            28 => {
+                // All in one transaction: change, refresh, the same buckets again.
+                if !self.holder_refreshed {
+                    let (one, two) = (
+                        self.source.change(&mut self.rng, 0),
+                        self.source.change(&mut self.rng, 0),
+                    );
+                    self.execute(Who::Writer, &format!("BEGIN; {one}"))?;
+                    self.execute(Who::Writer, "SELECT tally.refresh()")?;
+                    self.check(Who::Writer, true)?;
+                    self.execute(Who::Writer, &two)?;
+                    self.check(Who::Writer, false)?;
+                    self.execute(Who::Writer, "COMMIT")?;
+                }
+            }
+            _ => {
+                let (one, two) = (
+                    self.source.change(&mut self.rng, 0),
+                    self.source.change(&mut self.rng, 0),
+                );
+                self.execute(
+                    Who::Writer,
+                    &format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {one}; {two}; COMMIT"),
+                )?;
+            }
+        }
+        self.check(Who::Writer, false)
+    }
+
+    /// Whether somebody holds locks on the source that DDL would wait for.
+    fn busy(&self) -> bool {
+        self.holding || self.prepared.is_some() || self.reading
+    }
+
+    fn copy(&mut self, who: Who, writer: i64, rows: u64) -> Result<(), String> {
+        let text = self.source.copied(&mut self.rng, writer, rows);
+        let sql = format!("COPY {} FROM STDIN", self.source.name);
+        self.say(who, &format!("{sql};\n{text}\\."));
+        let client = self.client(who);
+        let mut into = client.copy_in(&sql).map_err(|e| words_of(&e))?;
+        into.write_all(text.as_bytes()).map_err(|e| e.to_string())?;
+        into.finish().map_err(|e| words_of(&e))?;
+        Ok(())
+    }
+
+    /// The holder begins a transaction, goes on with it, or ends it.
+    fn hold(&mut self) -> Result<(), String> {
+        if !self.holding {
+            let level = *self
+                .rng
+                .one(&["READ COMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]);
+            self.execute(Who::Holder, &format!("BEGIN ISOLATION LEVEL {level}"))?;
+            self.holding = true;
+        } else if self.rng.percent(35) {
+            return self.end_holder();
+        }
+        let sql = self.source.change(&mut self.rng, 1);
+        match self.rng.below(4) {
+            // A subtransaction that is undone takes its marks along; the rows after it need marks of their own.
+            0 => {
+                let undone = self.source.change(&mut self.rng, 1);
+                self.execute(
+                    Who::Holder,
+                    &format!("SAVEPOINT a; {undone}; ROLLBACK TO a; {sql}; RELEASE a"),
+                )?;
+            }
+            1 => {
+                let rows = self.rng.below(9) + 1;
+                self.copy(Who::Holder, 1, rows)?;
+            }
+            _ => self.execute(Who::Holder, &sql)?,
+        }
+        // The live view is exact inside the transaction too. (A writer without rights in tally cannot look.)
+        let role: String = self
+            .on
+            .holder
+            .query_one("SELECT current_user::text", &[])
+            .map_err(|e| words_of(&e))?
+            .get(0);
+        if role == "postgres" {
+            self.check(Who::Holder, false)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn end_holder(&mut self) -> Result<(), String> {
+        if self.holding {
+            let end = *self.rng.one(&["COMMIT", "COMMIT", "COMMIT", "ROLLBACK"]);
+            self.execute(Who::Holder, end)?;
+            self.holding = false;
+            self.holder_refreshed = false;
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self) -> Result<(), String> {
+        if self.prepared.is_some() {
+            return self.end_prepared();
+        }
+        let (one, two) = (
+            self.source.change(&mut self.rng, 2),
+            self.source.change(&mut self.rng, 2),
+        );
+        let name = format!("tally_proof_{}_{}", self.seed, self.log.len());
+        self.execute(
+            Who::Preparer,
+            &format!("BEGIN; {one}; {two}; PREPARE TRANSACTION '{name}'"),
+        )?;
+        self.prepared = Some(name);
+        Ok(())
+    }
+
+    fn end_prepared(&mut self) -> Result<(), String> {
+        if let Some(name) = self.prepared.take() {
+            let end = *self.rng.one(&["COMMIT", "COMMIT", "ROLLBACK"]);
+            self.execute(Who::Writer, &format!("{end} PREPARED '{name}'"))?;
+        }
+        Ok(())
+    }
+
+    fn subtransactions(&mut self) -> Result<(), String> {
+        let changes: Vec<String> = (0..3).map(|_| self.source.change(&mut self.rng, 0)).collect();
+        let back_to = *self.rng.one(&["a", "b"]);
+        self.execute(
+            Who::Writer,
+            &format!(
+                "BEGIN; SAVEPOINT a; {}; SAVEPOINT b; {}; ROLLBACK TO {}; {}; COMMIT",
+                changes[0], changes[1], back_to, changes[2]
+            ),
+        )
+    }
+
+    /// A refresh of everything, or of one rollup and those below, after which the stored rows equal the definition.
+    fn refresh(&mut self) -> Result<(), String> {
+        if self.holder_refreshed {
+            return Ok(());
+        }
+        match self.rng.below(4) {
+            0 => {
+                let there: Vec<usize> = (0..self.rollups.len()).filter(|&i| self.rollups[i].is_some()).collect();
+                let Some(&chosen) = there.get(self.rng.below(there.len() as u64) as usize) else {
+                    return Ok(());
+                };
+                let sql = format!(
+                    "SELECT tally.refresh('{}')",
+                    self.rollups[chosen].as_ref().map_or("", |r| &r.name)
+                );
+                self.execute(Who::Writer, &sql)?;
+                let mut at = Some(chosen);
+                while let Some(i) = at {
+                    self.check_one(Who::Writer, i, true)?;
+                    at = self.rollups[i].as_ref().and_then(|r| r.parent);
+                }
+                Ok(())
+            }
+            1 => {
+                self.execute(Who::Writer, "CALL tally.refresh_scheduled('*/5 * * * *')")?;
+                self.check(Who::Writer, true)
+            }
+            2 => {
+                self.execute(Who::Writer, "CALL tally.backfill(batch_rows => 20)")?;
+                self.check(Who::Writer, true)
+            }
+            _ => {
+                self.refresh_all()?;
+                self.check(Who::Writer, true)
+            }
+        }
+    }
+
+    fn refresh_all(&mut self) -> Result<(), String> {
+        let sql = "SELECT * FROM tally.refresh()";
+        self.say(Who::Writer, sql);
+        for row in self.on.writer.query(sql, &[]).map_err(|e| words_of(&e))? {
+            if let Some(error) = row.get::<_, Option<String>>("error") {
+                return Err(format!("refresh of {}: {error}", row.get::<_, String>("rollup")));
+            }
+        }
+        Ok(())
+    }
+
+    /// A refresh in the holder's open transaction: it holds the rollups' locks from then on.
+    fn refresh_inside(&mut self) -> Result<(), String> {
+        if self.holding {
+            let role: String = self
+                .on
+                .holder
+                .query_one("SELECT current_user::text", &[])
+                .map_err(|e| words_of(&e))?
+                .get(0);
+            let level: String = self
+                .on
+                .holder
+                .query_one("SHOW transaction_isolation", &[])
+                .map_err(|e| words_of(&e))?
+                .get(0);
+            // In an older snapshot a refresh may meet rows that others wrote since: a serialization failure, as it should be.
+            if role == "postgres" && level == "read committed" {
+                self.execute(Who::Holder, "SELECT tally.refresh()")?;
+                self.holder_refreshed = true;
+                self.check(Who::Holder, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A range marked by hand, and of the backfill only some batches, so that the live view must join both worlds.
+    fn backfill(&mut self) -> Result<(), String> {
+        if self.holder_refreshed {
+            return Ok(());
+        }
+        let names: Vec<String> = self.rollups.iter().flatten().map(|r| r.name.clone()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let name = self.rng.one(&names).clone();
+        let span = *self.rng.one(&[
+            "",
+            ", since => '2026-03-29 10:00+00'",
+            ", until => '2026-10-25 12:00+00'",
+        ]);
+        self.execute(Who::Writer, &format!("SELECT tally.repair('{name}'{span})"))?;
+        self.check(Who::Writer, false)?;
+        for _ in 0..self.rng.below(3) {
+            self.execute(
+                Who::Writer,
+                &format!("SELECT tally._backfill_unit((SELECT id FROM tally.rollups WHERE name = '{name}'), 7, now())"),
+            )?;
+            self.check(Who::Writer, false)?;
+        }
+        Ok(())
+    }
+
+    fn create_rollup(&mut self) -> Result<(), String> {
+        // On the source, or on a rollup that is no more than two levels above it.
+        let deep = |i: usize| {
+            let mut levels = 1;
+            let mut at = self.rollups[i].as_ref().and_then(|r| r.parent);
+            while let Some(p) = at {
+                levels += 1;
+                at = self.rollups[p].as_ref().and_then(|r| r.parent);
+            }
+            levels
+        };
+        let low: Vec<usize> = (0..self.rollups.len())
+            .filter(|&i| self.rollups[i].is_some() && deep(i) < 3)
+            .collect();
+        let parent = if low.is_empty() || self.rng.percent(40) {
+            None
+        } else {
+            Some(*self.rng.one(&low))
+        };
+        let name = format!("r{}_{}", self.seed, self.made);
+        self.made += 1;
+        // `random` looks at the parents only, but by their places.
+        let others: Vec<Rollup> = self.rollups.iter().map(|r| r.clone().unwrap_or_default()).collect();
+        let rollup = Rollup::random(
+            &mut self.rng,
+            name,
+            &self.source.name,
+            self.source.time_type,
+            &others,
+            parent,
+        );
+        let sql = rollup.create.clone();
+        self.execute(Who::Writer, &sql)?;
+        self.rollups.push(Some(rollup));
+        Ok(())
+    }
+
+    fn drop_rollup(&mut self) -> Result<(), String> {
+        let leaves: Vec<usize> = (0..self.rollups.len())
+            .filter(|&i| self.rollups[i].is_some() && !self.rollups.iter().flatten().any(|r| r.parent == Some(i)))
+            .collect();
+        if leaves.is_empty() {
+            return Ok(());
+        }
+        let chosen = *self.rng.one(&leaves);
+        if let Some(rollup) = self.rollups[chosen].take() {
+            self.execute(Who::Writer, &format!("SELECT tally.drop_rollup('{}')", rollup.name))?;
+        }
+        Ok(())
+    }
+
+    /// The reader takes a snapshot, looks into it again later, or lets it go. What it sees agrees with itself throughout.
+    fn read(&mut self) -> Result<(), String> {
+        if !self.reading {
+            self.execute(Who::Reader, "BEGIN ISOLATION LEVEL REPEATABLE READ")?;
+            self.reading = true;
+        }
+        self.check(Who::Reader, false)?;
+        if self.rng.percent(50) {
+            self.end_reader()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn end_reader(&mut self) -> Result<(), String> {
+        if self.reading {
+            self.check(Who::Reader, false)?;
+            self.execute(Who::Reader, "COMMIT")?;
+            self.reading = false;
+        }
+        Ok(())
+    }
+
+    /// Every live view, and where told so the stored rows, against the definition, as a session sees them.
+    fn check(&mut self, who: Who, stored: bool) -> Result<(), String> {
+        for i in 0..self.rollups.len() {
+            if self.rollups[i].is_some() {
+                self.check_one(who, i, stored)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_one(&mut self, who: Who, place: usize, stored: bool) -> Result<(), String> {
+        let Some(rollup) = &self.rollups[place] else {
+            return Ok(());
+        };
+        let schema = format!("s{}", self.seed);
+        let relation = format!("{schema}.{}", rollup.name);
+        let mut relations = vec![format!("{relation}_live")];
+        if stored {
+            relations.push(relation);
+        }
+        for relation in relations {
+            let sql = rollup.differences(&relation, &self.source.name);
+            let client = match who {
+                Who::Writer => &mut self.on.writer,
+                Who::Holder => &mut self.on.holder,
+                Who::Preparer => &mut self.on.preparer,
+                Who::Reader => &mut self.on.reader,
+            };
+            let rows = client
+                .query(&sql, &[])
+                .map_err(|e| format!("{}\n{sql}", words_of(&e)))?;
+            if !rows.is_empty() {
+                let lines: Vec<String> = rows.iter().map(|r| r.get::<_, String>(0)).collect();
+                return Err(format!(
+                    "{relation} is not its definition, as the {who:?} sees it:\n{}\n{sql}",
+                    lines.join("\n")
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn none(&mut self, sql: &str) -> Result<(), String> {
+        let rows = self.on.writer.query(sql, &[]).map_err(|e| words_of(&e))?;
+        if let Some(row) = rows.first() {
+            Err(row.get(0))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Leaves the database as it was, whatever happened.
+    fn clean_up(&mut self) {
+        for who in [Who::Holder, Who::Preparer, Who::Reader, Who::Writer] {
+            let _ = self.client(who).batch_execute("ROLLBACK");
+            let _ = self.client(who).batch_execute("DISCARD ALL");
+        }
+        if let Some(name) = self.prepared.take() {
+            let _ = self
+                .client(Who::Writer)
+                .batch_execute(&format!("ROLLBACK PREPARED '{name}'"));
+        }
+        let writer = &mut self.on.writer;
+        let _ = writer.batch_execute(
+            "SET client_min_messages = error; DO $$ DECLARE r record; BEGIN FOR r IN SELECT name FROM tally.rollups ORDER BY id DESC LOOP PERFORM tally.drop_rollup(r.name, true); END LOOP; \
+             EXCEPTION WHEN undefined_object THEN NULL; END $$",
+        );
+        let _ = writer.batch_execute(&format!("SET client_min_messages = error; DROP SCHEMA IF EXISTS s{} CASCADE; DELETE FROM tally.dirty; DELETE FROM tally.dirty_ranges; RESET ALL", self.seed));
+    }
+}

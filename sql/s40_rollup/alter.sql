@@ -1,0 +1,248 @@
+-- Owns: alter_rollup: change of a definition without losing history that can no longer be computed.
+
+CREATE FUNCTION tally._refuse_change(r tally.rollups, message text, detail text, hint text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('rollup %L cannot lose %s', r.name, message), DETAIL = detail, HINT = hint;
+END $$;
+COMMENT ON FUNCTION tally._refuse_change(tally.rollups, text, text, text) IS 'The error for a column that others still need.';
+
+CREATE FUNCTION tally._check_users(r tally.rollups, gone text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    list text;
+    hint text;
+BEGIN
+    SELECT string_agg(format('%L', t.name), ', ' ORDER BY t.name), string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) INTO list, hint
+      FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id
+     WHERE m.rollup_id = r.id AND (t.per && gone OR t.filter ?| gone OR m.measures && gone OR m.samples = ANY (gone));
+    IF list IS NOT NULL THEN
+        PERFORM tally._refuse_change(r, format('%s: thresholds watch it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
+    END IF;
+    SELECT string_agg(format('%L (%s)', m.name, m.expression), ', ' ORDER BY m.name), string_agg(format('SELECT tally.drop_metric(%L);', m.name), ' ' ORDER BY m.name) INTO list, hint
+      FROM tally.metrics m WHERE m.rollup_id = r.id AND (m.measures && gone OR m.samples = ANY (gone));
+    IF list IS NOT NULL THEN
+        PERFORM tally._refuse_change(r, format('%s: metrics are computed from it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
+    END IF;
+    -- PostgreSQL itself knows which columns the live view of a rollup on this one reads.
+    SELECT string_agg(DISTINCT quote_literal(c.name), ', '), string_agg(DISTINCT format('SELECT tally.drop_rollup(%L);', c.name), ' ') INTO list, hint
+      FROM tally.rollups c JOIN pg_rewrite w ON w.ev_class = c.live_view
+      JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refobjid = r.live_view
+      JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attname = ANY (gone)
+     WHERE c.source_rollup = r.id;
+    IF list IS NOT NULL THEN
+        PERFORM tally._refuse_change(r, format('%s: rollups stand on it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_users(tally.rollups, text[]) IS 'An error that names the thresholds, metrics or rollups that use columns of a rollup which are to go.';
+
+CREATE FUNCTION tally._check_drops(r tally.rollups, drop_measures text[], drop_dimensions text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wrong text;
+BEGIN
+    PERFORM tally._check_dimensions(r, drop_dimensions, 'drop_dimensions');
+    IF r.key && drop_dimensions THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L cannot lose its key, got %s', r.name, drop_dimensions),
+            DETAIL = format('It has a row per %s.', array_to_string(r.key, ', ')),
+            HINT = format('SELECT tally.drop_rollup(%L);', r.name);
+    END IF;
+    SELECT g INTO wrong FROM unnest(drop_measures) g WHERE g IS NULL OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = g) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+            MESSAGE = format('drop_measures must name measures of rollup %L, got %s', r.name, COALESCE(quote_literal(wrong), 'NULL')),
+            DETAIL = tally._measures_of(r.id),
+            HINT = format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_drops(tally.rollups, text[], text[]) IS 'An error where what is to be dropped is no measure or dimension of the rollup.';
+
+CREATE FUNCTION tally._change_columns(r tally.rollups, target text, add_measures jsonb, drop_measures text[], add_dimensions jsonb, drop_dimensions text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    dims tally.dimensions[];
+    nums tally.measures[];
+    item record;
+BEGIN
+    SELECT array_agg(d ORDER BY d.ordinal) INTO dims FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT d.name = ANY (drop_dimensions);
+    SELECT array_agg(m ORDER BY m.ordinal) INTO nums FROM tally.measures m WHERE m.rollup_id = r.id AND NOT m.name = ANY (drop_measures);
+    FOR item IN SELECT d ->> 'name' AS name, d ->> 'expression' AS expression FROM jsonb_array_elements(tally._listed_dimensions(add_dimensions)) d LOOP
+        dims := dims || tally._new_dimension(r, target, 0, item.name, item.expression);
+    END LOOP;
+    FOR item IN SELECT e.key AS name, e.value AS expression FROM jsonb_each_text(add_measures) e LOOP
+        nums := nums || tally._new_measure(r, target, 0, item.name, item.expression);
+    END LOOP;
+    IF nums IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L needs at least one measure, and would have none', r.name),
+            DETAIL = format('It would lose %s.', array_to_string(drop_measures, ', ')),
+            HINT = format('SELECT tally.drop_rollup(%L);', r.name);
+    END IF;
+    PERFORM tally._unique_names(r.name, dims, nums);
+    PERFORM tally._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
+    DELETE FROM tally.dimensions d WHERE d.rollup_id = r.id;
+    DELETE FROM tally.measures m WHERE m.rollup_id = r.id;
+    -- Numbered anew, because the definition groups by the place of a dimension.
+    INSERT INTO tally.dimensions SELECT r.id, d.n, d.name, d.given, d.expression FROM unnest(dims) WITH ORDINALITY d(rollup_id, ordinal, name, given, expression, n);
+    INSERT INTO tally.measures SELECT r.id, m.n, m.name, m.expression, m.type, m.merge FROM unnest(nums) WITH ORDINALITY m(rollup_id, ordinal, name, expression, type, merge, n);
+    PERFORM tally._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
+END $$;
+COMMENT ON FUNCTION tally._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS 'Writes the changed list of dimensions and measures of a rollup into the catalogue.';
+
+CREATE FUNCTION tally.alter_rollup(
+    name            text,
+    add_measures    jsonb DEFAULT '{}',
+    drop_measures   text[] DEFAULT '{}',
+    add_dimensions  jsonb DEFAULT '[]',
+    drop_dimensions text[] DEFAULT '{}',
+    "where"         text DEFAULT NULL,
+    schedule        text DEFAULT NULL,
+    description     text DEFAULT NULL,
+    retain          interval DEFAULT NULL
+) RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    old     tally.rollups := tally._rollup(name);
+    r       tally.rollups;
+    target  text;
+    columns boolean;
+    filter_ boolean;
+    rebuilt boolean;
+    told    boolean;
+BEGIN
+    IF NOT pg_has_role(old.owner::oid, 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('rollup %L is changed by its owner %s, got %I', old.name, old.owner, current_user),
+            DETAIL = 'Its definition runs with the owner''s rights.', HINT = format('SET ROLE %s;', old.owner);
+    END IF;
+    add_measures := COALESCE(add_measures, '{}');
+    drop_measures := COALESCE(drop_measures, '{}');
+    add_dimensions := COALESCE(add_dimensions, '[]');
+    drop_dimensions := COALESCE(drop_dimensions, '{}');
+    columns := add_measures <> '{}' OR drop_measures <> '{}' OR add_dimensions <> '[]' OR drop_dimensions <> '{}';
+    PERFORM tally._check_shape(old.name, add_dimensions, add_measures);
+    -- Under the lock of its refresh, which reads the definition it computes by.
+    PERFORM tally._lock(old.id, true);
+    SELECT * INTO old FROM tally.rollups x WHERE x.id = old.id;
+    PERFORM tally._check_drops(old, drop_measures, drop_dimensions);
+    SELECT n.nspname INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = old.relation;
+
+    r := old;
+    r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE NULLIF(btrim("where"), '') END;
+    r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
+    r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
+    filter_ := r.filter IS DISTINCT FROM old.filter;
+    IF filter_ AND r.filter IS NOT NULL THEN
+        PERFORM tally._analyse(format('(%s)::boolean', r.filter), r, target, 'where of rollup', r.name);
+    END IF;
+    IF columns THEN
+        -- What goes and comes again under its name changes its meaning; who uses it would not know.
+        PERFORM tally._check_users(old, drop_measures || drop_dimensions);
+    END IF;
+    -- Sums of whole numbers and the like merge to just what the source would give; a sketch, or a sum of floats, may differ in its bits.
+    rebuilt := filter_ OR add_measures <> '{}' OR add_dimensions <> '[]'
+        OR (drop_dimensions <> '{}' AND EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = old.id AND NOT m.name = ANY (drop_measures)
+                                                   AND (m.merge NOT LIKE 'pg_catalog.%' OR m.type IN ('real', 'double precision'))));
+    UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description WHERE x.id = old.id;
+    IF columns THEN
+        PERFORM tally._change_columns(r, target, add_measures, drop_measures, add_dimensions, drop_dimensions);
+    END IF;
+    IF columns OR filter_ THEN
+        PERFORM tally._rebuild_around(old, add_dimensions <> '[]' OR drop_dimensions <> '{}');
+    END IF;
+    IF rebuilt THEN
+        INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (old.id, old.frozen_before, 'infinity', 'change of definition');
+        RAISE NOTICE USING MESSAGE = format('rollup %L has a new definition; %s is to be computed anew', old.name,
+                CASE WHEN isfinite(old.frozen_before) THEN 'what lies after ' || old.frozen_before ELSE 'its history' END),
+            DETAIL = format('%s is exact already.', tally._live_name(old)), HINT = format('CALL tally.backfill(%L);', old.name);
+    END IF;
+    PERFORM tally._comment_rollup(old.id);
+    PERFORM tally._sync_jobs();
+    RETURN QUERY SELECT * FROM tally._changes(old, r, add_measures, drop_measures, add_dimensions, drop_dimensions, rebuilt, retain);
+    told := FOUND;
+    IF retain IS NOT NULL THEN
+        PERFORM tally._retain_rollup(old, NULLIF(retain, '0'));
+    END IF;
+    IF NOT told THEN
+        RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally.alter_rollup(text, jsonb, text[], jsonb, text[], text, text, text, interval) IS
+'Changes a rollup''s definition and returns what that does to which part of its history: add_measures ''{"name": "aggregate"}'', drop_measures, add_dimensions ''["column", {"name": "expression"}]'', drop_dimensions, where, schedule, description, retain (how long buckets are kept); null leaves as it is, '''' and ''0'' take away. What the source still has is marked for backfill; frozen history is kept: new measures are NULL there, new dimensions ''(before)'', dropped dimensions merged, and a new filter does not touch it. Views, metrics and rollups on it follow; a column that one of them uses cannot go.';
+
+CREATE FUNCTION tally._live_name(r tally.rollups) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT x.live_view::text FROM tally.rollups x WHERE x.id = r.id
+$$;
+COMMENT ON FUNCTION tally._live_name(tally.rollups) IS 'Name of a rollup''s live view, which may have been made anew.';
+
+CREATE FUNCTION tally._rebuild_around(r tally.rollups, dimensions_changed boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    flat   regclass := (SELECT v.view FROM tally.metric_views v WHERE v.rollup_id = r.id);
+    grants text[] := tally._grants_on(flat);
+    item   text;
+    above  tally.rollups;
+BEGIN
+    IF dimensions_changed THEN
+        PERFORM tally._drop_metrics_view(r, flat);
+        PERFORM tally._drop_statistics(r, '_tally_groups');
+        PERFORM tally._drop_statistics(r, '_tally_build');
+    END IF;
+    PERFORM tally._conform(r.id);
+    FOR above IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(r.id)) LOOP
+        PERFORM tally._comment_rollup(above.id);
+    END LOOP;
+    IF dimensions_changed THEN
+        IF r.key IS NULL THEN
+            PERFORM tally._add_statistics(r.id);
+        END IF;
+        PERFORM tally._build_metrics_view(r.id);
+        FOR item IN SELECT unnest(grants) LOOP
+            EXECUTE item;
+        END LOOP;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._rebuild_around(tally.rollups, boolean) IS 'Brings table, views, statistics and comments of a rollup to the changed catalogue.';
+
+CREATE FUNCTION tally._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb, drop_dimensions text[], rebuilt boolean, retain interval)
+RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH change(place, what, anew, kept) AS (
+        SELECT 1, format('dimension %s dropped', d), CASE WHEN rebuilt THEN 'computed anew from the source by backfill' ELSE 'merged from stored rows' END, 'merged from stored rows' FROM unnest(drop_dimensions) d
+        UNION ALL SELECT 2, format('dimension %s added', d ->> 'name'), 'computed anew from the source by backfill', 'kept, as ''(before)''' FROM jsonb_array_elements(tally._listed_dimensions(add_dimensions)) d
+        UNION ALL SELECT 3, format('measure %s dropped', m), 'column dropped', 'column dropped' FROM unnest(drop_measures) m
+        UNION ALL SELECT 4, format('measure %s added', m), 'computed anew from the source by backfill', 'kept, as NULL' FROM jsonb_object_keys(add_measures) m
+        UNION ALL SELECT 5, format('where: %s to %s', COALESCE(old.filter, 'none'), COALESCE(r.filter, 'none')), 'computed anew from the source by backfill', 'kept as it was computed' WHERE old.filter IS DISTINCT FROM r.filter
+    )
+    SELECT x.what, x.since, x.until, x.how FROM (
+        SELECT c.place, c.what, old.frozen_before AS since, 'infinity'::timestamptz AS until, c.anew AS how FROM change c
+        UNION ALL SELECT c.place, c.what, '-infinity', old.frozen_before, c.kept FROM change c WHERE old.frozen_before > '-infinity'
+        UNION ALL SELECT 6, format('%s: %s to %s', v.n, COALESCE(v.was, 'none'), COALESCE(v.wish, 'none')), NULL, NULL, 'no bucket is touched'
+          FROM (VALUES ('schedule', old.schedule, r.schedule), ('description', old.description, r.description), ('retain', tally._retain_of(old)::text, CASE WHEN retain IS NULL THEN tally._retain_of(old) ELSE NULLIF(retain, '0') END::text)) v(n, was, wish)
+         WHERE v.was IS DISTINCT FROM v.wish) x
+     ORDER BY x.place, x.what, x.since
+$$;
+COMMENT ON FUNCTION tally._changes(tally.rollups, tally.rollups, jsonb, text[], jsonb, text[], boolean, interval) IS 'What a change of definition does to which part of the history, as alter_rollup returns it.';
+
+CREATE FUNCTION tally._alter_statement(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH was(kind, name, expression) AS (
+        SELECT 'measures', m.name, m.expression FROM tally.measures m WHERE m.rollup_id = old.id UNION ALL SELECT 'dimensions', d.name, d.given FROM tally.dimensions d WHERE d.rollup_id = old.id
+    ), wish(kind, name, expression) AS (
+        SELECT k, e ->> 'name', e ->> 'expression' FROM unnest('{measures,dimensions}'::text[]) k, jsonb_array_elements(wanted -> k) e
+    ), gone AS (SELECT * FROM was EXCEPT SELECT * FROM wish), new AS (SELECT * FROM wish EXCEPT SELECT * FROM was)
+    SELECT format('SELECT * FROM tally.alter_rollup(%L%s);', old.name, string_agg(format(', %s => %L', p.name, p.value), '' ORDER BY p.place))
+      FROM (SELECT 1 AS place, 'add_measures' AS name, jsonb_object_agg(n.name, n.expression)::text AS value FROM new n WHERE n.kind = 'measures'
+            UNION ALL SELECT 2, 'drop_measures', array_agg(g.name)::text FROM gone g WHERE g.kind = 'measures'
+            UNION ALL SELECT 3, 'add_dimensions', jsonb_agg(jsonb_build_object(n.name, n.expression))::text FROM new n WHERE n.kind = 'dimensions'
+            UNION ALL SELECT 4, 'drop_dimensions', array_agg(g.name)::text FROM gone g WHERE g.kind = 'dimensions'
+            UNION ALL SELECT 5, '"where"', COALESCE(made.filter, '') WHERE old.filter IS DISTINCT FROM made.filter
+            UNION ALL SELECT 6, 'schedule', COALESCE(made.schedule, '') WHERE old.schedule IS DISTINCT FROM made.schedule) p
+     WHERE p.value IS NOT NULL
+       AND (old.source, old.key, old.time_column, old.bucket, old.zone, old.expand) IS NOT DISTINCT FROM (made.source, made.key, made.time_column, made.bucket, made.zone, made.expand)
+    HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION tally._alter_statement(tally.rollups, tally.rollups, jsonb) IS 'The call of alter_rollup that makes one definition of the other; null where only another rollup will do.';

@@ -1,0 +1,128 @@
+-- Owns: bringing a rollup's table and live views to a definition that has changed in the catalogue.
+--
+-- The catalogue is written first, by the owner under row level security; what is done here follows from it alone and
+-- contains the definition's text, so it runs as the owner. Nothing here can be asked for that the catalogue does not say.
+
+CREATE FUNCTION tally._above(rollup_id int) RETURNS int[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE up AS (
+        SELECT r.id FROM tally.rollups r WHERE r.id = $1
+        UNION SELECT c.id FROM up JOIN tally.rollups c ON c.source_rollup = up.id
+    )
+    SELECT array_agg(up.id ORDER BY up.id) FROM up
+$$;
+COMMENT ON FUNCTION tally._above(int) IS 'A rollup and all that stand on it, in the order in which they were made.';
+
+CREATE FUNCTION tally._grants_on(relation regclass) RETURNS text[]
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(format('GRANT %s ON %s TO %s%s', a.privilege_type, relation, COALESCE(quote_ident(g.rolname), 'PUBLIC'),
+                            CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END))
+      FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE c.oid = relation AND a.grantee <> c.relowner
+$$;
+COMMENT ON FUNCTION tally._grants_on(regclass) IS 'The statements that grant on a relation made anew what is granted on it now.';
+
+CREATE FUNCTION tally._merge_stored(r tally.rollups, gone text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    kept text := tally._columns_sql(r.id, '%I', ', ', 'key');
+    nums record;
+BEGIN
+    -- Measures that the catalogue has and the table does not have yet come after this.
+    SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) AS names, string_agg(format(m.merge, m.name), ', ' ORDER BY m.ordinal) AS merged INTO nums
+      FROM tally.measures m JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = m.name AND NOT a.attisdropped WHERE m.rollup_id = r.id;
+    kept := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n) FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k(attnum, n)
+               JOIN pg_attribute a ON a.attrelid = r.relation AND a.attnum = k.attnum WHERE c.conrelid = r.relation AND c.contype = 'p' AND NOT a.attname = ANY (gone));
+    PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s DROP CONSTRAINT %I, %s', r.relation,
+        (SELECT c.conname FROM pg_constraint c WHERE c.conrelid = r.relation AND c.contype = 'p'),
+        (SELECT string_agg(format('ALTER COLUMN %I DROP NOT NULL', g), ', ') FROM unnest(gone) g)));
+    -- All rows go before the first merged one comes, because grouping reads them to the end. Rollups on this one are marked by it.
+    PERFORM tally.run_as(r.owner, r.search_path, format(
+        'WITH _gone AS (DELETE FROM %1$s RETURNING *) INSERT INTO %1$s (%2$s) SELECT %3$s FROM _gone GROUP BY %4$s',
+        r.relation, concat_ws(', ', kept, nums.names), concat_ws(', ', kept, nums.merged), kept));
+END $$;
+COMMENT ON FUNCTION tally._merge_stored(tally.rollups, text[]) IS 'Merges the stored rows of a rollup that differ only in the dimensions that go, by the merge rules of its measures.';
+
+CREATE FUNCTION tally._conform_table(r tally.rollups) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key_   name := (SELECT c.conname FROM pg_constraint c WHERE c.conrelid = r.relation AND c.contype = 'p');
+    gone   text[];
+    dims   text[];
+    steps  text;
+BEGIN
+    SELECT array_agg(a.attname::text), array_agg(a.attname::text) FILTER (WHERE a.attnum = ANY (c.conkey)) INTO gone, dims
+      FROM pg_attribute a JOIN pg_constraint c ON c.conrelid = a.attrelid AND c.contype = 'p'
+     WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'bucket'
+       AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = a.attname AND a.attnum = ANY (c.conkey))
+       AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = a.attname AND NOT a.attnum = ANY (c.conkey));
+    IF dims IS NOT NULL THEN
+        PERFORM tally._merge_stored(r, dims);
+    END IF;
+    IF gone IS NOT NULL THEN
+        PERFORM tally.run_as(r.owner, r.search_path, (SELECT format('ALTER TABLE %s %s', r.relation, string_agg(format('DROP COLUMN %I', g), ', ')) FROM unnest(gone) g));
+    END IF;
+    -- A default that is constant rewrites no row.
+    SELECT string_agg(x.step, ', ' ORDER BY x.place, x.ordinal) INTO steps
+      FROM (SELECT 1 AS place, d.ordinal, d.name, format('ADD COLUMN %I text NOT NULL DEFAULT %L', d.name, '(before)') AS step FROM tally.dimensions d WHERE d.rollup_id = r.id
+            UNION ALL SELECT 2, m.ordinal, m.name, format('ADD COLUMN %I %s', m.name, m.type) FROM tally.measures m WHERE m.rollup_id = r.id) x
+     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.relation AND a.attname = x.name AND NOT a.attisdropped);
+    IF steps IS NOT NULL THEN
+        PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s %s', r.relation, steps));
+    END IF;
+    SELECT string_agg(format('ALTER COLUMN %I DROP DEFAULT', a.attname), ', ') INTO steps
+      FROM pg_attribute a JOIN tally.dimensions d ON d.rollup_id = r.id AND d.name = a.attname WHERE a.attrelid = r.relation AND a.atthasdef AND NOT a.attisdropped;
+    IF steps IS NOT NULL OR dims IS NOT NULL THEN
+        PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s %s', r.relation, concat_ws(', ', steps,
+            CASE WHEN dims IS NULL THEN 'DROP CONSTRAINT ' || quote_ident(key_) END, format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally._columns_sql(r.id, '%I', ', ', 'key')))));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._conform_table(tally.rollups) IS 'Drops from a rollup''s table the columns that its definition no longer has, merging rows where they were dimensions, and adds new ones: measures empty, dimensions ''(before)''.';
+
+CREATE FUNCTION tally._live_grows(rollup_id int) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT starts_with(tally._columns_sql(r.id, '%I') || ', ', tally._physical_columns(r.live_view) || ', ') FROM tally.rollups r WHERE r.id = $1
+$$;
+COMMENT ON FUNCTION tally._live_grows(int) IS 'Whether the catalogue gives a live view the columns that it has, and possibly more at the end.';
+
+CREATE FUNCTION tally._conform(rollup_id int) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r      tally.rollups;
+    place  text;
+    -- Where columns only come at the end, views that others made on the live view can stay.
+    views  int[] := CASE WHEN tally._live_grows(rollup_id) THEN '{}'::int[] ELSE tally._above(rollup_id) END;
+    grants text[] := '{}';
+    item   text;
+BEGIN
+    -- Only what the catalogue says is done, but it locks; so not for just anybody.
+    IF NOT EXISTS (SELECT FROM tally.rollups x WHERE x.id = rollup_id AND pg_has_role(session_user, x.owner::oid, 'USAGE')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('rollup %s is changed by its owner, got %I', rollup_id, session_user),
+            HINT = 'SELECT name, owner FROM tally.rollups;';
+    END IF;
+    -- From the topmost down, because each stands on the next.
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (views) ORDER BY x.id DESC LOOP
+        grants := grants || COALESCE(tally._grants_on(r.live_view), '{}');
+        PERFORM tally.run_as(r.owner, r.search_path, format('DROP VIEW %s', r.live_view));
+    END LOOP;
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    PERFORM tally._conform_table(r);
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (views) OR x.id = rollup_id ORDER BY x.id LOOP
+        place := (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation);
+        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally._live_query(r.id)));
+        UPDATE tally.rollups x SET live_view = place::regclass WHERE x.id = r.id;
+    END LOOP;
+    FOREACH item IN ARRAY grants LOOP
+        EXECUTE item;
+    END LOOP;
+EXCEPTION WHEN dependent_objects_still_exist THEN
+    DECLARE
+        detail_ text;
+    BEGIN
+        GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL;
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = format('rollup %L cannot change so: views of others stand on its columns', (SELECT x.name FROM tally.rollups x WHERE x.id = rollup_id)),
+            DETAIL = detail_,
+            HINT = format('DROP VIEW %s; and make it again after the change.', COALESCE((regexp_match(detail_, 'view (\S+) depends on'))[1], '…'));
+    END;
+END $$;
+COMMENT ON FUNCTION tally._conform(int) IS 'Brings a rollup''s table, and the live views of it and of all rollups on it, to what the catalogue says; what was granted on them stays granted.';

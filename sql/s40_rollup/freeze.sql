@@ -1,0 +1,139 @@
+-- Owns: the horizon of history: before it, buckets stand as they are stored, because their raw rows are gone or may go.
+-- The catalogue row of a source is written by its owner under row level security; the functions that then act with the
+-- engine's rights do what that row says, for whoever calls them.
+
+CREATE FUNCTION tally._timeless(source regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(quote_ident(r.name), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NOT NULL
+$$;
+COMMENT ON FUNCTION tally._timeless(regclass) IS 'The rollups per key on a source, as text: they are computed over all its rows, so none of those can go. Null: there are none.';
+
+CREATE FUNCTION tally._check_horizon(source regclass) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    others text;
+    result text;
+BEGIN
+    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = source), 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('how long rows of %s are kept is for its owner %s to say, got %I', source, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source), current_user),
+            DETAIL = 'It freezes the history of every rollup on it, whoever made them.',
+            HINT = format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source));
+    END IF;
+    SELECT min(COALESCE(r.time_column, '')), string_agg(format('%L by %s', r.name, r.time_column), ', ' ORDER BY r.id) FILTER (WHERE r.key IS NULL) INTO result, others FROM tally.rollups r WHERE r.source = $1;
+    IF result IS NULL OR EXISTS (SELECT FROM tally.rollups r WHERE r.relation = $1) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('%s must be a table with raw rows that rollups stand on, got %s', source, CASE WHEN result IS NULL THEN 'one without a rollup' ELSE 'a rollup' END),
+            DETAIL = CASE WHEN result IS NULL THEN 'Without a rollup nothing would be left of rows that are deleted.' ELSE 'Its own buckets are kept as long as its retain says.' END,
+            HINT = CASE WHEN result IS NULL THEN format('SELECT tally.create_rollup(''<name>'', %L, …);', source::text)
+                        ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', (SELECT r.name FROM tally.rollups r WHERE r.relation = $1)) END;
+    ELSIF tally._timeless(source) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rows of %s cannot go: rollups per key are computed over all of them', source),
+            DETAIL = format('Those are %s. A key has no time before which its history could be frozen.', tally._timeless(source)),
+            HINT = format('SELECT tally.drop_rollup(%L);', split_part(tally._timeless(source), ', ', 1));
+    ELSIF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND r.time_column <> result) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rows of %s grow old by one time, but its rollups go by several', source),
+            DETAIL = format('Those are %s. Rows deleted by one column would be missing from buckets of the other.', others),
+            HINT = 'SELECT tally.drop_rollup(''<one of them>'');';
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._check_horizon(regclass) IS 'The time column by which rows of a source grow old; an error where the role may not say so, or the rollups on it do not allow a horizon.';
+
+CREATE FUNCTION tally._common_start(ids int[], wanted timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result timestamptz := wanted;
+    before timestamptz;
+BEGIN
+    IF NOT isfinite(wanted) THEN RETURN wanted; END IF;
+    -- Back until it is the start of a bucket of each: hours and days agree at once, weeks and months within a year.
+    LOOP
+        before := result;
+        SELECT min(tally._bucket_start(tally._bucket_rule(r.bucket, r.zone), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
+        EXIT WHEN result = before;
+        IF result < wanted - interval '400 days' AND result < wanted - 2 * (SELECT max(r.bucket) FROM tally.rollups r WHERE r.id = ANY (ids)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+                MESSAGE = format('no bucket of all rollups concerned begins within 400 days before %s', wanted),
+                DETAIL = format('They are %s. A horizon must bound a bucket of each, or one would lose rows of a bucket that is not frozen.',
+                                (SELECT string_agg(format('%L: %s (%s)', r.name, r.bucket, r.zone), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.id = ANY (ids))),
+                HINT = 'Have the coarser ones stand on the finest: SELECT tally.create_rollup(''<daily>'', ''<hourly>'', bucket => ''1 day'', zone => …);';
+        END IF;
+    END LOOP;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._common_start(int[], timestamptz) IS 'The last instant up to the wanted one at which each of some rollups begins a bucket.';
+
+CREATE FUNCTION tally._unbuilt(ids int[], until timestamptz) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(DISTINCT format('%I', r.name), ', ') FROM tally.rollups r JOIN tally.dirty_ranges g ON g.rollup_id = r.id
+     WHERE r.id = ANY ($1) AND g.since < $2 AND g.until > r.frozen_before
+$$;
+COMMENT ON FUNCTION tally._unbuilt(int[], timestamptz) IS 'Those of some rollups that still have a range to build before until, as text; null: none.';
+
+CREATE FUNCTION tally._freeze(ids int[], before timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r tally.rollups;
+BEGIN
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (ids) AND x.frozen_before < before ORDER BY x.id LOOP
+        PERFORM tally._lock(r.id, true);
+        PERFORM tally._capture_forget();
+        PERFORM tally._refresh_marked(r, NULL);
+        UPDATE tally.rollups x SET frozen_before = before WHERE x.id = r.id;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._freeze(int[], timestamptz) IS 'Refreshes what is marked of some rollups, and freezes their history before an instant at which each begins a bucket. For ones without a range to build before it.';
+
+CREATE FUNCTION tally._freeze_source(source regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    wanted timestamptz := (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1);
+    ids    int[] := ARRAY(SELECT r.id FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id);
+BEGIN
+    PERFORM tally._freeze(ids, wanted);
+    -- A horizon that was moved back: what a source has again can be computed again.
+    UPDATE tally.rollups r SET frozen_before = GREATEST(wanted, (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = r.relation))
+     WHERE r.id = ANY (ids) AND r.frozen_before > wanted;
+END $$;
+COMMENT ON FUNCTION tally._freeze_source(regclass) IS 'Brings the rollups on a source to the horizon that its owner has written down.';
+
+CREATE FUNCTION tally.freeze_source(source regclass, before timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    wanted  text := tally._check_horizon(source);
+    ids     int[] := ARRAY(SELECT r.id FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id);
+    was     timestamptz := (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1);
+    unbuilt text;
+BEGIN
+    IF before IS NULL OR before > now() THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('history is frozen before a moment that is past, got %s', COALESCE(before::text, 'NULL')),
+            DETAIL = 'What comes after it is computed from the raw rows as ever.',
+            HINT = format('SELECT tally.freeze_source(%L, before => %L);', source::text, date_trunc('month', now())::text);
+    END IF;
+    before := tally._common_start(ids, before);
+    unbuilt := tally._unbuilt(ids, before);
+    IF unbuilt IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('history before %s cannot be frozen: it is not all computed yet', before),
+            DETAIL = format('Still to be built: %s.', unbuilt),
+            HINT = format('CALL tally.backfill(%L);', split_part(unbuilt, ', ', 1));
+    END IF;
+    INSERT INTO tally.source_retentions AS s (source, time_column, deletes, horizon, last_run) VALUES (source, wanted, false, before, now())
+        ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE SET horizon = EXCLUDED.horizon, last_run = EXCLUDED.last_run;
+    PERFORM tally._freeze_source(source);
+    IF before < was THEN
+        RAISE NOTICE USING MESSAGE = format('the horizon of %s goes back from %s to %s', source, was, before),
+            DETAIL = 'Nothing is computed anew by that alone, but a change of a row now is. What is missing in the source would then be missing in the rollups.',
+            HINT = format('SELECT * FROM tally.verify(%L, %L, %L);', (SELECT r.name FROM tally.rollups r WHERE r.id = ids[1]), before, was);
+    END IF;
+    RETURN before;
+END $$;
+COMMENT ON FUNCTION tally.freeze_source(regclass, timestamptz) IS
+'Freezes the history of all rollups on a source before a moment (moved back to where each begins a bucket, and returned): from then on raw rows before it may be deleted, truncated or dropped by anybody, and no rollup loses anything. An earlier moment than the present horizon thaws. For the owner of the source.';

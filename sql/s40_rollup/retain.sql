@@ -1,0 +1,252 @@
+-- Owns: retention: raw rows and old buckets deleted in batches, after everything that stands on them is computed and frozen.
+--
+-- Freezing and deleting are of one snapshot. What a writer changes meanwhile is not in it: such a row is then not deleted
+-- (an insert comes late, and is set aside) or the batch fails to serialize and is tried again (an update or delete). So
+-- nothing is deleted that the rollups have not seen in the form in which it goes. Where partitions are dropped, a lock
+-- on the whole source stands in for the snapshot.
+
+CREATE FUNCTION tally.retain_source(source regclass, keep interval, deletes boolean DEFAULT true, drop_partitions boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    by_column text := tally._check_horizon(source);
+    dropping  boolean := COALESCE(drop_partitions, false);
+BEGIN
+    IF keep <= '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('keep must be longer than nothing, got %L', keep::text),
+            DETAIL = 'Rows younger than that stay.', HINT = format('SELECT tally.retain_source(%L, keep => ''90 days'');', source::text);
+    ELSIF dropping AND (SELECT c.relkind FROM pg_class c WHERE c.oid = source) <> 'p' THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('drop_partitions needs a partitioned table, got %s', source),
+            DETAIL = 'Rows of other tables are deleted.', HINT = format('SELECT tally.retain_source(%L, keep => %L);', source::text, keep::text);
+    ELSIF keep IS NOT NULL AND NOT tally._time_index(source, by_column) THEN
+        RAISE NOTICE USING MESSAGE = format('no index of %s leads with %I, so each batch of deletion scans it all', source, by_column),
+            HINT = format('CREATE INDEX ON %s (%I);', source, by_column);
+    END IF;
+    INSERT INTO tally.source_retentions AS s (source, time_column, keep, deletes, drop_partitions) VALUES (source, by_column, keep, COALESCE(deletes, true), dropping)
+        ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE
+        SET keep = EXCLUDED.keep, deletes = EXCLUDED.deletes, drop_partitions = EXCLUDED.drop_partitions, owner = EXCLUDED.owner, search_path = EXCLUDED.search_path, waiting_for = NULL;
+    PERFORM tally._sync_jobs();
+END $$;
+COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
+'How long raw rows of a source are kept (null: for ever from now on). tally.expire(), once a day, deletes older ones in batches, after all rollups on the source are computed for that time, and freezes their history: it stands, whatever comes. deletes => false only freezes, for who deletes by a job of their own; drop_partitions drops partitions that are old as a whole instead of emptying them. A row that comes later for that time is kept in tally.late_rows. For the owner of the source.';
+
+CREATE FUNCTION tally._retain_rollup(r tally.rollups, keep interval) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF r.key IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L is per key, so there is no time after which its rows could go', r.name),
+            DETAIL = 'A key is kept as long as its source has rows of it.', HINT = format('DELETE FROM %s WHERE …;', r.source);
+    ELSIF keep IS NOT NULL AND keep < r.bucket THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('retain of rollup %L must be at least its bucket of %s, got %L', r.name, r.bucket, keep::text),
+            DETAIL = 'Only whole buckets are deleted.', HINT = format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name);
+    END IF;
+    INSERT INTO tally.source_retentions AS s (source, owner, time_column, keep) VALUES (r.relation, r.owner, 'bucket', keep)
+        ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE SET keep = EXCLUDED.keep;
+    PERFORM tally._sync_jobs();
+END $$;
+COMMENT ON FUNCTION tally._retain_rollup(tally.rollups, interval) IS 'How long buckets of a rollup are kept; null: for ever from now on.';
+
+CREATE FUNCTION tally._retain_of(r tally.rollups) RETURNS interval
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.keep FROM tally.source_retentions s WHERE s.source = r.relation
+$$;
+COMMENT ON FUNCTION tally._retain_of(tally.rollups) IS 'How long buckets of a rollup are kept; null: for ever.';
+
+CREATE FUNCTION tally._expiry_batch(s tally.source_retentions, ids int[], target timestamptz, most_rows bigint) RETURNS timestamptz
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    lo     timestamptz;
+    middle timestamptz;
+    n      bigint;
+    result timestamptz := target;
+BEGIN
+    SELECT (x ->> 'lo')::timestamptz INTO lo FROM tally.run_as(s.owner, s.search_path, format('SELECT pg_catalog.min(%I) AS lo FROM %s WHERE %s', s.time_column, s.source,
+        tally._old_rows_sql(s.source, s.horizon, target))) x;
+    -- Halved until it holds about as many rows as a batch may, or cannot be halved at a bucket's start.
+    WHILE lo < result LOOP
+        SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
+            format('SELECT pg_catalog.count(*) AS n FROM (SELECT FROM %s WHERE %s LIMIT %s) t', s.source, tally._old_rows_sql(s.source, s.horizon, result), most_rows + 1)) x;
+        EXIT WHEN n <= most_rows;
+        middle := tally._common_start(ids, lo + (result - lo) / 2);
+        EXIT WHEN middle <= lo OR middle <= s.horizon;
+        result := middle;
+    END LOOP;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._expiry_batch(tally.source_retentions, int[], timestamptz, bigint) IS 'Up to where a batch of deletion goes: the target, or the start of a bucket before it, so that it deletes about most_rows rows.';
+
+CREATE FUNCTION tally._drop_old_partitions(s tally.source_retentions, until timestamptz) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    part  record;
+    n     bigint := 0;
+BEGIN
+    -- Bounds by the time column alone; what is partitioned otherwise is emptied row by row.
+    FOR part IN SELECT c.oid::regclass AS name, greatest(c.reltuples, 0)::bigint AS rows
+                  FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] AND a.attname = s.time_column
+                  JOIN pg_inherits i ON i.inhparent = p.partrelid JOIN pg_class c ON c.oid = i.inhrelid
+                 CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)$'))[1] AS upper_) b
+                 WHERE p.partrelid = s.source AND p.partstrat = 'r' AND p.partnatts = 1 AND b.upper_ IS NOT NULL
+                   AND (SELECT bool_and(tally._moment_of(b.upper_, r.time_type, r.zone) <= until) FROM tally.rollups r WHERE r.source = s.source AND r.key IS NULL) LOOP
+        PERFORM tally._keep_late(s, format('SELECT pg_catalog.to_jsonb(t) AS "row", %s AS at FROM %s t WHERE %s', tally._at_sql(s.source), part.name,
+                                           tally._old_rows_sql(s.source, '-infinity', s.horizon)));
+        PERFORM tally.run_as(s.owner, s.search_path, format('DROP TABLE %s', part.name));
+        n := n + part.rows;
+    END LOOP;
+    RETURN n;
+END $$;
+COMMENT ON FUNCTION tally._drop_old_partitions(tally.source_retentions, timestamptz) IS 'Drops the partitions of a source that lie before until as a whole, under the caller''s lock on all of it; how many rows those were thought to have.';
+
+CREATE FUNCTION tally._moment_of(value text, time_type regtype, zone text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result timestamptz;
+BEGIN
+    EXECUTE 'SELECT ' || tally._instant_sql(format('%L::%s', value, time_type), time_type, zone) INTO result;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._moment_of(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';
+
+-- It waits no longer than two seconds for a row that somebody has in hand: refreshes of the rollups wait for it meanwhile.
+CREATE FUNCTION tally._expire_unit(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT progress text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET lock_timeout = '2s' AS $$
+DECLARE
+    s       tally.source_retentions;
+    own     tally.rollups;
+    r       tally.rollups;
+    above   int[];
+    target  timestamptz;
+    upto    timestamptz;
+    waiting text;
+    n       bigint := 0;
+    late    bigint := 0;
+BEGIN
+    more := false;
+    SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source FOR UPDATE SKIP LOCKED;
+    IF s.keep IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = of_source) THEN RETURN; END IF;
+    SELECT * INTO own FROM tally.rollups x WHERE x.relation = of_source;
+    above := ARRAY(SELECT x.id FROM tally.rollups x WHERE x.source = of_source OR x.id = own.id ORDER BY x.id);
+    IF own.id IS NULL AND above = '{}' THEN
+        waiting := 'a rollup that stands on it';
+    ELSIF tally._timeless(of_source) IS NOT NULL THEN
+        waiting := format('rollups per key, which are computed over all rows: %s', tally._timeless(of_source));
+    ELSE
+        target := tally._common_start(above, as_of - s.keep);
+        waiting := 'the backfill of ' || tally._unbuilt(array_remove(above, own.id) || COALESCE(array_remove(tally._chain(own.id), own.id), '{}'), target);
+    END IF;
+    IF waiting IS NOT NULL OR target IS NULL OR target <= s.horizon THEN
+        UPDATE tally.source_retentions x SET waiting_for = waiting WHERE x.source = of_source AND x.waiting_for IS DISTINCT FROM waiting;
+        RETURN;
+    END IF;
+    upto := tally._expiry_batch(s, above, target, most_rows);
+    -- What a rollup stands on is brought up to date first: its own last changes still have to reach those on it.
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._chain(own.id)) ORDER BY x.id LOOP
+        PERFORM tally._lock(r.id, true);
+        IF r.key IS NULL THEN
+            PERFORM tally._refresh_marked(r, NULL);
+        ELSE
+            PERFORM tally._refresh_keys(r, NULL);
+        END IF;
+    END LOOP;
+    PERFORM tally._freeze(above, upto);
+    IF s.deletes AND s.drop_partitions AND current_setting('transaction_isolation') = 'read committed' THEN
+        n := tally._drop_old_partitions(s, upto);
+    END IF;
+    IF s.deletes AND own.id IS NOT NULL THEN
+        SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
+            format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source, tally._old_rows_sql(s.source, '-infinity', upto))) x;
+    ELSIF s.deletes THEN
+        late := tally._keep_late(s, format('WITH _gone AS (DELETE FROM %1$s WHERE %2$s RETURNING *) SELECT pg_catalog.to_jsonb(_gone) AS "row", %3$s AS at FROM _gone',
+            s.source, tally._old_rows_sql(s.source, '-infinity', s.horizon), tally._at_sql(s.source)));
+        SELECT n + (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
+            format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source, tally._old_rows_sql(s.source, '-infinity', upto))) x;
+    END IF;
+    -- The marks that the deletion itself has left; rows that follow in this transaction mark anew.
+    DELETE FROM tally.dirty d WHERE d.rollup_id = ANY (above) AND d.bucket < upto;
+    PERFORM tally._capture_forget();
+    UPDATE tally.source_retentions x SET horizon = upto, rows_deleted = x.rows_deleted + n, last_run = clock_timestamp(), waiting_for = NULL WHERE x.source = of_source;
+    more := upto < target;
+    progress := format('%s: %s rows deleted before %s%s', of_source, n, upto, CASE WHEN late > 0 THEN format(', %s late ones set aside', late) ELSE '' END);
+END $$;
+COMMENT ON FUNCTION tally._expire_unit(regclass, bigint, timestamptz) IS
+'One batch of retention of a source or rollup, in one snapshot: computes what is marked, freezes history up to the batch''s end, and deletes the rows before it. progress is null where there was nothing to do.';
+
+CREATE FUNCTION tally._expire_caught(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean, OUT progress text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    state text;
+BEGIN
+    again := false;
+    BEGIN
+        SELECT u.more, u.progress INTO more, progress FROM tally._expire_unit(of_source, most_rows, as_of) u;
+    EXCEPTION WHEN serialization_failure OR deadlock_detected THEN
+        more := false;
+        again := true;
+        progress := format('%s: rows changed meanwhile', of_source);
+    WHEN OTHERS THEN
+        more := false;
+        state := SQLSTATE;
+        progress := format('%s: %s: %s', of_source, state, SQLERRM);
+        UPDATE tally.source_retentions s SET waiting_for = format('%s: %s', state, SQLERRM) WHERE s.source = of_source;
+    END;
+END $$;
+COMMENT ON FUNCTION tally._expire_caught(regclass, bigint, timestamptz) IS 'A batch of retention whose failure is kept in waiting_for instead of raised; again: it only has to be tried once more.';
+
+CREATE FUNCTION tally._lock_to_expire(of_source regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
+DECLARE
+    s tally.source_retentions;
+BEGIN
+    SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source;
+    PERFORM tally.run_as(s.owner, s.search_path, format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', s.source));
+END $$;
+COMMENT ON FUNCTION tally._lock_to_expire(regclass) IS 'The lock under which partitions of a source are dropped; gives up after two seconds.';
+
+CREATE FUNCTION tally._expirable(only_ regclass, OUT sources regclass[], OUT dropping boolean[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(s.source ORDER BY s.source::oid), array_agg(s.drop_partitions ORDER BY s.source::oid)
+      FROM tally.source_retentions s WHERE s.keep IS NOT NULL AND (only_ IS NULL OR s.source = only_)
+$$;
+COMMENT ON FUNCTION tally._expirable(regclass) IS 'The sources and rollups that have a retention, and whether their partitions are dropped.';
+
+CREATE PROCEDURE tally.expire(only_ regclass DEFAULT NULL, batch_rows bigint DEFAULT 500000, as_of timestamptz DEFAULT NULL)
+LANGUAGE plpgsql AS $$
+DECLARE
+    work  record;
+    unit  record;
+    tries pg_catalog.int4;
+BEGIN
+    as_of := COALESCE(as_of, pg_catalog.now());
+    SELECT * INTO work FROM tally._expirable(only_);
+    FOR i IN 1 .. COALESCE(pg_catalog.cardinality(work.sources), 0) LOOP
+        tries := 0;
+        LOOP
+            IF work.dropping[i] THEN
+                COMMIT;
+                SELECT true AS more, true AS again, NULL::pg_catalog.text AS progress INTO unit;
+                BEGIN
+                    PERFORM tally._lock_to_expire(work.sources[i]);
+                    SELECT * INTO unit FROM tally._expire_caught(work.sources[i], batch_rows, as_of);
+                EXCEPTION WHEN lock_not_available THEN
+                    unit.progress := work.sources[i]::pg_catalog.text || ': is in use, so its partitions cannot be dropped now';
+                END;
+            ELSE
+                COMMIT;
+                SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+                SELECT * INTO unit FROM tally._expire_caught(work.sources[i], batch_rows, as_of);
+            END IF;
+            COMMIT;
+            IF unit.progress IS NOT NULL THEN
+                RAISE NOTICE '%', unit.progress;
+            END IF;
+            tries := CASE WHEN unit.again THEN tries + 1 ELSE 0 END;
+            EXIT WHEN NOT unit.more AND NOT unit.again OR tries >= 5;
+        END LOOP;
+    END LOOP;
+END $$;
+COMMENT ON PROCEDURE tally.expire(regclass, bigint, timestamptz) IS
+'Deletes what retain_source() and a rollup''s retain say is old, of all or of one source or rollup, in batches of about batch_rows rows (but whole buckets) that commit: computes and freezes first, then deletes. What cannot be deleted now says why in tally.source_retentions.waiting_for. tally.start() schedules it.';
+-- It deletes by the clock it is given.
+REVOKE ALL ON PROCEDURE tally.expire(regclass, bigint, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally._expire_unit(regclass, bigint, timestamptz), tally._expire_caught(regclass, bigint, timestamptz), tally._lock_to_expire(regclass) FROM PUBLIC;

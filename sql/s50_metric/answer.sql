@@ -1,0 +1,62 @@
+-- Owns: which relations a question is answered from. A rollup that stands on another and keeps the same measures, merged
+-- over longer buckets or fewer dimensions, holds the same sums in fewer rows: 30 days of a metric are read from the
+-- daily one, and only the first and the last hours, which no whole day covers, from the hourly one. Merging is exact
+-- algebra for sums and within the sketch's own error for sketches, so the answer is that of the finest rollup.
+
+CREATE FUNCTION tally._grain_fits(own text, wanted text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN own = wanted THEN true
+        WHEN own LIKE 'fixed %' THEN CASE WHEN wanted LIKE 'fixed %' THEN split_part(wanted, ' ', 2)::bigint ELSE 86400000000 END % split_part(own, ' ', 2)::bigint = 0
+                                     OR (own = 'fixed 604800000000' AND wanted LIKE 'calendar week %')
+        ELSE split_part(own, ' ', 2) = split_part(wanted, ' ', 2)
+          OR (split_part(own, ' ', 2) <> 'week' AND wanted LIKE 'calendar %')
+        END
+$$;
+COMMENT ON FUNCTION tally._grain_fits(text, text) IS 'Whether buckets of one rule can be merged into buckets of another without splitting any.';
+
+CREATE FUNCTION tally._answering(r tally.rollups, measures text[], dimensions text[], rule text) RETURNS SETOF tally.rollups
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE line AS (
+        SELECT r AS x
+        UNION ALL
+        SELECT c FROM line l JOIN tally.rollups c ON c.source_rollup = (l.x).id
+         WHERE c.filter IS NULL AND c.zone = r.zone
+           AND has_table_privilege(c.live_view::oid, 'SELECT')
+           AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d AND k.expression = quote_ident(d)))
+           AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
+                                                                            WHERE k.rollup_id = c.id AND k.name = n AND k.expression = format(p.merge, k.name)))
+    )
+    SELECT (l.x).* FROM line l WHERE rule IS NULL OR tally._grain_fits(tally._bucket_rule((l.x).bucket, (l.x).zone), rule)
+$$;
+COMMENT ON FUNCTION tally._answering(tally.rollups, text[], text[], text) IS
+'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any), as far as the current role may read them.';
+
+CREATE FUNCTION tally._parts_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    c     record;
+    since timestamptz;
+    until timestamptz;
+    own   interval := (SELECT min(x.bucket) FROM unnest(candidates) x);
+BEGIN
+    IF first >= last OR candidates = '{}' THEN RETURN NULL; END IF;
+    -- The longest bucket first, of equal ones that with the fewest rows.
+    FOR c IN SELECT x, tally._bucket_rule(x.bucket, x.zone) AS rule FROM unnest(candidates) x JOIN pg_class k ON k.oid = x.relation
+              ORDER BY x.bucket DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END, x.id LOOP
+        IF (c.x).bucket = own THEN
+            RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, (c.x).live_view, tally._moment_sql(first), tally._moment_sql(last), COALESCE(' AND ' || "where", ''));
+        END IF;
+        since := tally._bucket_start(c.rule, first);
+        since := CASE WHEN since < first THEN tally._bucket_end(c.rule, since) ELSE since END;
+        until := tally._bucket_start(c.rule, last);
+        CONTINUE WHEN since >= until;
+        RETURN concat_ws(' UNION ALL ',
+            tally._parts_sql((SELECT array_agg(x) FROM unnest(candidates) x WHERE x.bucket < (c.x).bucket), columns, "where", first, since),
+            format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, (c.x).live_view, tally._moment_sql(since), tally._moment_sql(until), COALESCE(' AND ' || "where", '')),
+            tally._parts_sql((SELECT array_agg(x) FROM unnest(candidates) x WHERE x.bucket < (c.x).bucket), columns, "where", until, last));
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._parts_sql(tally.rollups[], text, text, timestamptz, timestamptz) IS
+'SQL text that reads [first, last) from the live views of rollups that hold the same: whole long buckets inside, shorter ones at the edges.';

@@ -1,0 +1,91 @@
+-- Owns: create_task, drop_task and run_tasks.
+
+CREATE FUNCTION tally._task_sql(statement text, as_of timestamptz) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', tally._moment_sql(as_of), 'g')
+$$;
+COMMENT ON FUNCTION tally._task_sql(text, timestamptz) IS 'A task''s statement with :as_of filled in.';
+
+CREATE FUNCTION tally.create_task(
+    name        text,
+    schedule    text,
+    statement   text,
+    description text DEFAULT NULL,
+    search_path text DEFAULT pg_catalog.current_setting('search_path')
+) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    old tally.tasks;
+BEGIN
+    IF COALESCE(name, '') = '' OR COALESCE(schedule, '') = '' OR COALESCE(statement, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('task %L needs a name, a schedule and a statement', name),
+            DETAIL = format('Got schedule %L, statement %L.', schedule, statement),
+            HINT = format('SELECT tally.create_task(%L, ''0 2 * * *'', ''INSERT INTO … SELECT …'');', COALESCE(name, 'nightly'));
+    END IF;
+    -- EXPLAIN reads it as the run will, and runs nothing.
+    BEGIN
+        PERFORM set_config('search_path', search_path, true);
+        EXECUTE 'EXPLAIN ' || tally._task_sql(statement, now());
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN
+        RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+            MESSAGE = format('task %L cannot be read: %s', name, SQLERRM),
+            DETAIL = format('Got %s. A task is one INSERT, UPDATE, DELETE, MERGE or SELECT; :as_of stands for the time of its run.', statement),
+            HINT = format('SELECT tally.create_task(%L, %L, ''INSERT INTO … SELECT …'');', name, schedule);
+    END;
+    SELECT * INTO old FROM tally.tasks t WHERE t.name = name;
+    IF old.id IS NULL THEN
+        INSERT INTO tally.tasks (name, search_path, schedule, statement, description) VALUES (name, search_path, schedule, statement, description);
+    ELSIF (old.schedule, old.statement, old.description) IS NOT DISTINCT FROM (schedule, statement, description) THEN
+        RAISE NOTICE USING MESSAGE = format('task %L is defined just so already; nothing changed', name);
+        RETURN name;
+    ELSE
+        UPDATE tally.tasks t SET search_path = search_path, schedule = schedule, statement = statement, description = description WHERE t.id = old.id;
+        RAISE NOTICE USING MESSAGE = format('task %L changed', name);
+    END IF;
+    PERFORM tally._sync_jobs();
+    RETURN name;
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('task %L exists already and belongs to another role', name),
+        HINT = format('SELECT tally.create_task(%L, …);', name || ' (' || current_user || ')');
+END $$;
+COMMENT ON FUNCTION tally.create_task(text, text, text, text, text) IS
+'Defines a task: name, cron schedule, and one statement, which runs with the maker''s rights (:as_of stands for the time of the run). Again with changes it replaces the definition.';
+
+CREATE FUNCTION tally.drop_task(name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    DELETE FROM tally.tasks t WHERE t.name = name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('task %L does not exist, or belongs to another role', name), HINT = 'SELECT name, schedule, statement FROM tally.tasks ORDER BY name;';
+    END IF;
+    PERFORM tally._sync_jobs();
+END $$;
+COMMENT ON FUNCTION tally.drop_task(text) IS 'Drops a task; what it wrote stays.';
+
+CREATE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    t     tally.tasks;
+    began timestamptz;
+BEGIN
+    FOR t IN SELECT x.* FROM tally.tasks x WHERE run_tasks.schedule IS NULL OR x.schedule = run_tasks.schedule ORDER BY x.id LOOP
+        task := t.name; returned := 0; error := NULL; t.sqlstate := NULL; t.message := NULL;
+        began := clock_timestamp();
+        BEGIN
+            SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally._task_sql(t.statement, as_of));
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS t.sqlstate = RETURNED_SQLSTATE, t.message = MESSAGE_TEXT;
+            error := format('%s: %s', t.sqlstate, t.message);
+        END;
+        UPDATE tally.tasks x SET last_run = as_of, last_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = t.sqlstate, message = t.message WHERE x.id = t.id;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally.run_tasks(text, timestamptz) IS
+'Runs the tasks of a schedule (null: all) and says how many rows each returned. A failing task stops no other: its error is in tally.tasks.';
+REVOKE ALL ON FUNCTION tally.run_tasks(text, timestamptz) FROM PUBLIC;

@@ -27,6 +27,7 @@ sql_files! {
     "../sql/s10_kernel/hll.sql" as "kernel_hll";
     "../sql/s10_kernel/funnel_counts.sql" as "kernel_funnel_counts";
     "../sql/s10_kernel/retention.sql" as "kernel_retention";
+    "../sql/s10_kernel/sketch_casts.sql" as "kernel_sketch_casts";
     "../sql/s10_kernel/next_events.sql" as "kernel_next_events";
     "../sql/s10_kernel/suppress.sql" as "kernel_suppress";
     "../sql/s10_kernel/stats.sql" as "kernel_stats";

@@ -13,11 +13,11 @@ SELECT pid AS other_pid FROM dblink('other', 'SELECT pg_backend_pid()') AS t(pid
 CREATE TABLE events (at timestamptz NOT NULL, ms int);
 CREATE INDEX ON events (at);
 INSERT INTO events SELECT timestamptz '2026-01-01+00' + i * interval '1 minute', i FROM generate_series(1, 5000) i;
-CREATE FUNCTION error_of(statement text, OUT sqlstate text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
+CREATE FUNCTION error_of(statement text, OUT code text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE statement;
 EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS sqlstate = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 END $$;
 CREATE FUNCTION create_h() RETURNS text LANGUAGE sql AS $$ SELECT $q$SELECT tally.create_rollup('h', 'events', 'at', measures => '{"n": "count(*)"}')$q$ $$;
 
@@ -26,7 +26,7 @@ SELECT dblink_exec('other', 'BEGIN');
 SELECT dblink_exec('other', 'INSERT INTO events VALUES (''2026-02-01+00'', 1)');
 SET tally.lock_timeout = '300 milliseconds';
 CREATE TEMP TABLE refused AS SELECT clock_timestamp() AS began, e.*, clock_timestamp() AS ended FROM error_of(create_h()) e;
-SELECT is((SELECT sqlstate FROM refused), '55P03', 'a busy table is waited for, but not for ever');
+SELECT is((SELECT code FROM refused), '55P03', 'a busy table is waited for, but not for ever');
 SELECT is((SELECT message FROM refused), 'capture could not lock public.events within 300 milliseconds to change its triggers', 'what it waited for');
 SELECT matches((SELECT detail FROM refused), format('pid %s .*idle in transaction.*Nothing was changed', :other_pid), 'who held it: process, state, since when');
 SELECT matches((SELECT hint FROM refused), format('SET tally.lock_timeout .*pg_terminate_backend\(%s\)', :other_pid), 'and what to run');
@@ -109,5 +109,6 @@ SET tally.keep_runs = '3 days';
 SELECT tally.maintain();
 SELECT is((SELECT count(*) FROM tally.runs), 1::bigint, 'unless the setting tally.keep_runs says otherwise');
 SELECT dblink_disconnect('other');
+DROP VIEW locked;
 SELECT tally.drop_rollup('h');
 SELECT * FROM finish();

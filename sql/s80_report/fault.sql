@@ -47,7 +47,10 @@ COMMENT ON FUNCTION tally._refresher(int) IS 'The process that refreshes a rollu
 CREATE FUNCTION tally._held_back(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(DISTINCT format('prepared transaction %L since %s holds changes back', p.gid, p.prepared), '; ')
-      FROM pg_prepared_xacts p JOIN pg_locks l ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text
+      FROM pg_prepared_xacts p
+      -- It goes on under the virtual number of the session that it was of.
+      JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL AND x.granted
+      JOIN pg_locks l ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
      WHERE l.locktype = 'relation' AND l.mode IN ('RowExclusiveLock', 'AccessExclusiveLock') AND p.database = current_database()
        AND l.relation IN (SELECT m.member FROM tally.members m WHERE m.source = $1)
 $$;

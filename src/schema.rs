@@ -99,6 +99,7 @@ sql_files! {
     "../sql/s70_schedule/task_tables.sql" as "schedule_task_tables";
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s70_schedule/task.sql" as "schedule_task";
+    "../sql/s80_report/fault.sql" as "report_fault";
     "../sql/s80_report/status.sql" as "report_status";
     "../sql/s80_report/progress.sql" as "report_progress";
     "../sql/s60_alert/health.sql" as "alert_health";

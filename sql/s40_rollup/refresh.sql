@@ -96,6 +96,8 @@ BEGIN
     wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
     IF NOT tally._due(rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- Dropped while the lock was waited for.
+    IF r.id IS NULL THEN RETURN; END IF;
     PERFORM tally._capture_forget();
     IF r.key IS NOT NULL THEN
         SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets) k;
@@ -197,6 +199,11 @@ BEGIN
         rollup := one.name;
         buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
         PERFORM tally._lock(one.id, true);
+        IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = one.id) THEN
+            -- Dropped while it was waited for: who asked for it by name is told.
+            IF name IS NOT NULL THEN PERFORM tally._rollup(name); END IF;
+            CONTINUE;
+        END IF;
         LOOP
             IF name IS NOT NULL THEN
                 SELECT u.*, NULL AS error INTO unit FROM tally._refresh_unit(one.id, NULL, NULL) u;

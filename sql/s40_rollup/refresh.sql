@@ -36,14 +36,15 @@ BEGIN
     -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
     EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 '
                    -- What a marked range will recompute is left to it.
-                   'AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until) ORDER BY d.bucket DESC LIMIT $2), '
-                   'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %s AS start) '
-                   'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t',
+                   -- (but for what reaches beyond it).
+                   'AND (%1$L OR NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until)) ORDER BY d.bucket DESC LIMIT $2), '
+                   'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %2$s AS start) '
+                   'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t', r.lookback IS NOT NULL,
                    tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'd.bucket'))
        INTO result USING r.id, most;
-    RETURN result;
+    RETURN tally._reached(r, result);
 END $$;
-COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS 'Deletes the visible marks of up to so many buckets and returns those buckets; null when there are none.';
+COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS 'Deletes the visible marks of up to so many buckets and returns the buckets to recompute for them; null when there are none.';
 
 CREATE FUNCTION tally._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -57,6 +58,9 @@ BEGIN
         r.relation, r.time_column, r.source, tally._instant_sql('e.lo', r.time_type, r.zone), tally._instant_sql('e.hi', r.time_type, r.zone))) x;
     since := tally._bucket_start(rule, (ends ->> 'lo')::timestamptz);
     until := tally._bucket_end(rule, tally._bucket_start(rule, (ends ->> 'hi')::timestamptz));
+    IF r.lookback IS NOT NULL THEN
+        until := tally._bucket_end(rule, (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_start(rule, (ends ->> 'hi')::timestamptz)])) b));
+    END IF;
 END $$;
 COMMENT ON FUNCTION tally._extent(tally.rollups) IS 'The range of buckets that source or stored rows have; nulls where there is no row. A scan of the source where no btree leads with its time.';
 
@@ -70,6 +74,11 @@ BEGIN
         PERFORM tally._count_odd_rows(r);
     END IF;
     SELECT * INTO extent FROM tally._extent(r);
+    IF r.lookback IS NOT NULL AND isfinite(marked.until) THEN
+        -- Rows of the range reach beyond it.
+        marked.until := (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_end(tally._bucket_rule(r.bucket, r.zone), tally._bucket_start(tally._bucket_rule(r.bucket, r.zone), marked.until))])) b);
+        UPDATE tally.dirty_ranges g SET until = marked.until WHERE g.id = marked.id;
+    END IF;
     extent.since := GREATEST(extent.since, r.frozen_before);
     IF extent.until IS NULL OR extent.since >= extent.until OR marked.since >= extent.until OR marked.until <= extent.since THEN
         -- Nothing lies there, neither stored nor in the source. What is written from now on is marked by itself.
@@ -204,7 +213,7 @@ BEGIN
     END IF;
     IF part.since < part.until THEN
         -- What is recomputed with the range need not be recomputed by itself: a new rollup on a rollup has both marks.
-        DELETE FROM tally.dirty d WHERE d.rollup_id = rollup_id AND d.bucket >= part.since AND d.bucket < part.until;
+        DELETE FROM tally.dirty d WHERE d.rollup_id = rollup_id AND d.bucket >= part.since AND d.bucket < part.until AND r.lookback IS NULL;
         run.since := part.since;
         run.until := part.until;
         run.source_rows := part.rows;

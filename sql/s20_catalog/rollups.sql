@@ -17,7 +17,7 @@ CREATE TABLE tally.rollups (
     time_column   text,
     time_type     regtype CHECK (time_type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)),
     bucket        interval,
-    lookback      interval CHECK (key IS NULL),
+    lookback      interval CHECK (lookback IS NULL OR key IS NULL),
     zone          text NOT NULL DEFAULT 'UTC',
     filter        text,
     expand        text,

@@ -183,6 +183,6 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
         MESSAGE = format('rollup %L exists already with another definition', old.name),
         DETAIL = format('It would change %s.', changes),
-        HINT = format('SELECT tally.drop_rollup(%L);', old.name);
+        HINT = COALESCE(tally._alter_statement(old, made, wanted), format('SELECT tally.drop_rollup(%L);', old.name));
 END $$;
 COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

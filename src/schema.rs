@@ -48,6 +48,7 @@ sql_files! {
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
+    "../sql/s40_rollup/lookback.sql" as "rollup_lookback";
     "../sql/s40_rollup/key.sql" as "rollup_key";
     "../sql/s40_rollup/key_marks.sql" as "rollup_key_marks";
     "../sql/s40_rollup/check.sql" as "rollup_check";

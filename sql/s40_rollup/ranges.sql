@@ -3,7 +3,7 @@
 CREATE FUNCTION tally._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule   text := tally._bucket_rule(r.bucket, r.zone);
+    rule   text := tally._rule(r);
     ends   jsonb;
 BEGIN
     SELECT x INTO ends FROM tally.run_as(r.owner, r.search_path, format(
@@ -65,7 +65,7 @@ CREATE FUNCTION tally._take_range(r tally.rollups, most_rows bigint, lowest time
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     marked tally.dirty_ranges;
-    rule   text := tally._bucket_rule(r.bucket, r.zone);
+    rule   text := tally._rule(r);
 BEGIN
     LOOP
         SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since >= lowest AND g.until <= highest

@@ -39,7 +39,7 @@ BEGIN
                    'AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until) ORDER BY d.bucket DESC LIMIT $2), '
                    'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %s AS start) '
                    'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t',
-                   tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'd.bucket'))
+                   tally._bucket_start_sql(tally._rule(r), 'd.bucket'))
        INTO result USING r.id, most;
     RETURN result;
 END $$;

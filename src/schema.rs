@@ -40,6 +40,7 @@ sql_files! {
     "../sql/s20_catalog/retention.sql" as "catalog_retention";
     "../sql/s20_catalog/runs.sql" as "catalog_runs";
     "../sql/s20_catalog/members.sql" as "catalog_members";
+    "../sql/s30_capture/lock.sql" as "capture_lock";
     "../sql/s30_capture/capture.sql" as "capture";
     "../sql/s30_capture/members.sql" as "capture_members";
     "../sql/s30_capture/ddl.sql" as "capture_ddl";
@@ -129,12 +130,15 @@ sql_files! {
     "../sql/packs/operator_control_center/source.sql" as "pack_operator_control_center_source";
     "../sql/packs/operator_control_center/rollups.sql" as "pack_operator_control_center_rollups";
     "../sql/packs/operator_control_center/views.sql" as "pack_operator_control_center_views";
+    "../sql/packs/operator_control_center/nightly.sql" as "pack_operator_control_center_nightly";
     "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
     "../sql/packs/product_analytics/source.sql" as "pack_product_analytics_source";
     "../sql/packs/product_analytics/rollups.sql" as "pack_product_analytics_rollups";
     "../sql/packs/product_analytics/taxonomy.sql" as "pack_product_analytics_taxonomy";
     "../sql/packs/product_analytics/views.sql" as "pack_product_analytics_views";
     "../sql/packs/product_analytics/metrics.sql" as "pack_product_analytics_metrics";
+    "../sql/packs/product_analytics/funnel.sql" as "pack_product_analytics_funnel";
+    "../sql/packs/product_analytics/readers.sql" as "pack_product_analytics_readers";
     "../sql/packs/product_analytics/generator.sql" as "pack_product_analytics_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

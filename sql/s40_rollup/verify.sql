@@ -45,7 +45,7 @@ BEGIN
     END IF;
     fresh := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
     RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
-                        EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = (x ->> 'bucket')::timestamptz)
+                        EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND (x ->> 'bucket')::timestamptz = ANY (tally._reached(r, ARRAY[d.bucket])))
                      OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND (x ->> 'bucket')::timestamptz >= g.since AND (x ->> 'bucket')::timestamptz < g.until)
       FROM tally.run_as(r.owner, r.search_path, format(
         'SELECT COALESCE(f.bucket, t.bucket) AS bucket, pg_catalog.jsonb_build_object(%s) AS labels, '

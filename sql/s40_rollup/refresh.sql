@@ -99,7 +99,7 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     PERFORM tally._capture_forget();
     IF r.key IS NOT NULL THEN
-        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets) k;
+        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets, most_rows) k;
         RETURN;
     END IF;
     run.rollup_id := rollup_id;

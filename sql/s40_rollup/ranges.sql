@@ -39,9 +39,7 @@ BEGIN
         DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
         RETURN false;
     END IF;
-    -- Where nobody has counted yet, a row is taken for a hundred bytes.
-    SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END) INTO rows_
-      FROM pg_class c WHERE c.oid = r.source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(r.source) t WHERE t.isleaf);
+    rows_ := tally._source_rows(r.source);
     UPDATE tally.dirty_ranges g
        SET since = GREATEST(g.since, extent.since), until = LEAST(g.until, extent.until),
            -- The share of time that holds about most_rows rows; all of it where each batch would scan the whole source.

@@ -101,7 +101,7 @@ BEGIN
     IF r.id IS NULL THEN RETURN; END IF;
     PERFORM tally._capture_forget();
     IF r.key IS NOT NULL THEN
-        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets) k;
+        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets, most_rows) k;
         RETURN;
     END IF;
     run.rollup_id := rollup_id;

@@ -82,14 +82,17 @@ SELECT is((SELECT count(*) FROM tally.timeseries('two_days_n', since => '2026-03
 SELECT throws_ok($$SELECT * FROM tally.timeseries('two_days_n', bucket => '1 month')$$, '22023', NULL, 'months are not made up of twos');
 SELECT throws_ok($$SELECT * FROM tally.timeseries('two_days_n', bucket => '3 days')$$, '22023', NULL, 'nor are threes');
 SELECT throws_ok($$SELECT * FROM tally.timeseries('fiscal_quarter_n', bucket => '4 months')$$, '22023', NULL, 'nor four months of quarters');
-SELECT throws_ok($$SELECT tally.create_rollup('bad', 'berlin_day', bucket => '1 hour')$$, '22023', NULL, 'an hour is not made up of days');
-SELECT throws_ok($$SELECT tally.create_rollup('bad', 'berlin_day', bucket => '1 month', zone => 'UTC')$$, '22023', NULL, 'nor a month of UTC of days of Berlin');
-SELECT throws_ok($$SELECT tally.create_rollup('bad', 'utc_week', bucket => '1 month')$$, '22023', NULL, 'nor a month of weeks');
 SELECT tally.create_rollup('utc_hour', 'events', 'at', measures => '{"n": "sum(n)"}');
-SELECT throws_ok($$SELECT tally.create_rollup('bad', 'utc_hour', bucket => '1 day', zone => 'Asia/Kolkata')$$, '22023', NULL, 'nor a day that begins at half past of hours that begin at nought');
+SELECT is(tally._nests(tally._bucket_rule(own::interval, own_zone), tally._bucket_rule(bucket::interval, zone, origin::timestamptz)), fits, format('%s in %s of %s in %s: %s', bucket, zone, own, own_zone, fits))
+  FROM (VALUES ('1 day', 'Europe/Berlin', '1 hour', 'Europe/Berlin', NULL, false), ('1 day', 'Europe/Berlin', '1 month', 'UTC', NULL, false), ('1 day', 'Europe/Berlin', '1 month', 'Europe/Berlin', NULL, true),
+        ('1 week', 'UTC', '1 month', 'UTC', NULL, false), ('1 hour', 'UTC', '1 day', 'Asia/Kolkata', NULL, false), ('30 minutes', 'UTC', '1 day', 'Asia/Kolkata', NULL, true), ('1 hour', 'UTC', '1 day', 'Europe/Berlin', NULL, true),
+        ('7 hours', 'UTC', '1 day', 'UTC', NULL, false), ('1 hour', 'UTC', '7 hours', 'UTC', NULL, true), ('1 day', 'UTC', '1 week', 'UTC', '2023-01-01 00:00Z', true), ('1 week', 'UTC', '2 weeks', 'UTC', '2023-01-01 00:00Z', false),
+        ('1 month', 'UTC', '1 year', 'UTC', '2020-04-01 00:00Z', true), ('3 months', 'UTC', '1 year', 'UTC', '2020-02-01 00:00Z', false), ('1 day', 'UTC', '1 day', 'UTC', '2020-02-01 06:00Z', false)) v(own, own_zone, bucket, zone, origin, fits);
 SELECT lives_ok($$SELECT tally.create_rollup('good', 'utc_hour', bucket => '1 week', zone => 'Europe/Berlin', origin => '2023-01-01 00:00+01', with_data => true)$$, 'Berlin''s weeks from Sunday of hours');
 SELECT set_eq('SELECT bucket, n FROM good', $$SELECT (date_trunc('week', at AT TIME ZONE 'Europe/Berlin' + interval '1 day') - interval '1 day') AT TIME ZONE 'Europe/Berlin', sum(n)::bigint FROM events GROUP BY 1$$, 'as the calendar has them');
 
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.prosrc ~ '_bucket_rule\(\(?\w+(\.\w+)?\)?\.bucket' AND p.proname <> '_rule'$$,
+    'nobody reads a rollup''s buckets past its origin');
 -- Nonsense is refused.
 SELECT throws_ok(format($$SELECT tally.create_rollup('bad', 'events', 'at', bucket => %L, zone => %L, origin => %L, measures => '{"n": "sum(n)"}')$$, bucket, zone, origin), code, NULL, what)
   FROM (VALUES ('1 month 2 days', 'UTC', NULL, '0A000', 'months and days'), ('1 day 3 hours', 'Europe/Berlin', NULL, '0A000', 'days and hours of a calendar'), ('1 month 1 second', 'UTC', NULL, '0A000', 'months and seconds'),

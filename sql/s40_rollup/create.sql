@@ -57,7 +57,6 @@ BEGIN
     made.ignored_marks := 0;
     PERFORM tally._check_key(made.key, source, label);
     made.bucket_origin := origin;
-    PERFORM tally._check_nesting(made, parent);
     made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(source, tally._rule(made)) ELSE '-infinity' END;
     made.time_type := CASE WHEN made.key IS NULL THEN tally._time_type(source, time_column, label) END;
     PERFORM tally._check_lookback(made);
@@ -73,6 +72,7 @@ BEGIN
             DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
             HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
     END IF;
+    PERFORM tally._advise_nesting(made, parent);
     result := tally._build_rollup(made, wanted, target, with_data);
     IF retain IS NOT NULL THEN
         PERFORM tally._retain_rollup(r, retain) FROM tally.rollups r WHERE r.relation = result;
@@ -82,25 +82,25 @@ END $$;
 COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text, interval, timestamptz) IS
 'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour: any fixed width, or whole days, weeks or months of the zone''s calendar), zone, and origin (an instant at which a bucket begins: a Sunday, the fiscal year), or a key (column or JSON array of columns) whose values are the partitions instead; lookback (each bucket is computed of the rows of so much time up to its end, such as 7 days of buckets of a day); dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
-CREATE FUNCTION tally._check_nesting(made tally.rollups, parent tally.rollups) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    own   text := tally._rule(parent);
-    rule  text := tally._rule(made);
-    split timestamptz;
-BEGIN
-    IF own IS NULL OR rule IS NULL OR made.time_column <> 'bucket' THEN RETURN; END IF;
+CREATE FUNCTION tally._nests(own text, rule text) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     -- By the rules for all time, and by the clock for the years around: zones may be off by half an hour, and change.
-    SELECT s INTO split FROM generate_series(now() - interval '3 years', now() + interval '1 year', interval '20 days') t, tally._bucket_start(rule, t) s
-     WHERE tally._bucket_start(own, s) <> s LIMIT 1;
-    IF split IS NOT NULL OR NOT tally._grain_fits(own, rule) THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('buckets of rollup %L (%s in %s) must be made up of whole buckets of %L (%s in %s)', made.name, made.bucket, made.zone, parent.name, parent.bucket, parent.zone),
-            DETAIL = COALESCE(format('At %s one of the former begins within one of the latter.', split), 'Buckets are merged, never split.'),
+    SELECT tally._grain_fits(own, rule)
+       AND NOT EXISTS (SELECT FROM generate_series(now() - interval '3 years', now() + interval '1 year', interval '20 days') t, tally._bucket_start(rule, t) s
+                        WHERE tally._bucket_start(own, s) <> s)
+$$;
+COMMENT ON FUNCTION tally._nests(text, text) IS 'Whether buckets of a rule are made up of whole buckets of another (own).';
+
+CREATE FUNCTION tally._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF made.time_column = 'bucket' AND NOT tally._nests(tally._rule(parent), tally._rule(made)) THEN
+        RAISE WARNING USING MESSAGE = format('buckets of rollup %L (%s in %s) are not made up of whole buckets of %L (%s in %s)', made.name, made.bucket, made.zone, parent.name, parent.bucket, parent.zone),
+            DETAIL = 'Buckets are merged, never split: each counts in whole where it begins.',
             HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, bucket => %L, zone => %L, …);', made.name, parent.source::text, parent.time_column, made.bucket::text, made.zone);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_nesting(tally.rollups, tally.rollups) IS 'An error where a bucket of a rollup in the making would begin within a bucket of the rollup it stands on.';
+COMMENT ON FUNCTION tally._advise_nesting(tally.rollups, tally.rollups) IS 'A WARNING where a bucket of a rollup in the making begins within a bucket of the rollup it stands on.';
 
 CREATE FUNCTION tally._first_whole_bucket(source regclass, rule text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

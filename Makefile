@@ -51,6 +51,9 @@ bench-alert: ## speed of evaluation: 1,000 thresholds, 10,000 label sets
 bench-packs: ## speed of the packs: every view and question; EVENTS=10000000 PACKS="awf operator_dashboard"
 	@scripts/bench.sh bench/packs.sh $(PACKS)
 
+bench-rollup: ## refresh against history and rivals, capture, writers beside refreshes; SIZES="1000000 10000000"
+	@scripts/bench.sh bench/rollup/run.sh
+
 setup: ## only the set-up: apt packages and cargo-pgrx
 	@scripts/setup.sh
 

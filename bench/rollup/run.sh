@@ -99,13 +99,15 @@ part_writers() {
     for ((round = 1; round <= rounds; round++)); do
         for way in without with; do
             if [ $way = with ]; then
-                # One session, a refresh every second.
-                (while :; do echo 'SELECT count(*) FROM tally.refresh();'; sleep 1; done | sql >/dev/null 2>&1) &
+                # One session, a refresh every second; psql itself is the process that is ended.
+                psql -XqAt -d "$db" -f <(echo 'SELECT count(*) FROM tally.refresh() \watch 1') >/dev/null 2>&1 &
                 worker=$!
             fi
             tps=$(pgbench_of events 2 "$seconds")
-            # Its standard input ends with the loop.
-            if [ $way = with ]; then pkill -P $worker sleep 2>/dev/null || :; kill $worker 2>/dev/null || :; wait $worker 2>/dev/null || :; fi
+            if [ $way = with ]; then
+                kill "$worker"
+                wait "$worker" || :
+            fi
             sql -c "INSERT INTO took VALUES ('$way', $round, $tps)" -c "SELECT tally.refresh()" >/dev/null
         done
     done

@@ -7,9 +7,10 @@ CREATE FUNCTION dice(seed text, sides int) RETURNS int LANGUAGE sql IMMUTABLE AS
 CREATE TABLE events (id int PRIMARY KEY, at timestamptz, who int, kind text, plan text);
 CREATE INDEX ON events (who);
 -- 28 March 2026, a Saturday, is the day before the clocks of Berlin go forward.
-INSERT INTO events SELECT i, timestamptz '2026-03-20 00:00+00' + i * interval '14 minutes', CASE WHEN i % 53 > 0 THEN dice('w' || i, 150) END,
-       (ARRAY['signup', 'visit', 'visit', 'buy'])[dice('k' || i, 4) + 1], (ARRAY['free', 'paid', NULL])[dice('p' || i, 3) + 1] FROM generate_series(1, 3000) i;
+INSERT INTO events SELECT i, timestamptz '2026-03-20 00:00+00' + i * interval '21 minutes', CASE WHEN i % 53 > 0 THEN dice('w' || i, 90) END,
+       (ARRAY['signup', 'visit', 'visit', 'buy'])[dice('k' || i, 4) + 1], (ARRAY['free', 'paid', NULL])[dice('p' || i, 3) + 1] FROM generate_series(1, 2000) i;
 
+ANALYZE events;
 SELECT tally.create_retention('daily', 'events', 'at', 'who', "start" => 'kind = ''signup''', return => 'kind = ''visit''', periods => 6, zone => 'Europe/Berlin', dimensions => '["plan"]');
 SELECT tally.create_retention('weekly', 'events', 'at', 'who', "start" => 'kind = ''signup''', return => 'kind IN (''visit'', ''buy'')', period => '1 week', periods => 3, mode => 'on_or_after', zone => 'Europe/Berlin');
 SELECT tally.create_retention('monthly', 'events', 'at', 'who', period => '1 month', periods => 2, zone => 'Europe/Berlin');
@@ -25,17 +26,24 @@ RETURNS TABLE (cohort timestamptz, who int, plan text, period int, kept boolean,
               FROM events WHERE (starts IS NULL OR kind = ANY (starts)) AND isfinite(at) AND who IS NOT NULL ORDER BY who, at, plan) s,
            generate_series(0, n) p
 $$;
+CREATE TEMP TABLE plain_day AS SELECT * FROM plain('day', 6, '{signup}', '{visit}', false, now()) LIMIT 0;
+CREATE TEMP TABLE plain_week AS TABLE plain_day;
+CREATE TEMP TABLE plain_month AS TABLE plain_day;
 CREATE FUNCTION same(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT set_eq(format('SELECT bucket, plan, period, actors, retained, round(share::numeric, 9) AS share FROM daily_cohorts%s', suffix),
         'SELECT cohort, plan, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k, round(count(*) FILTER (WHERE kept)::numeric / count(*), 9) AS s
-           FROM plain(''day'', 6, ''{signup}'', ''{visit}'', false, now()) WHERE past GROUP BY 1, 2, 3', what || ': days' || suffix)
+           FROM plain_day WHERE past GROUP BY 1, 2, 3', what || ': days' || suffix)
     UNION ALL SELECT set_eq(format('SELECT bucket, period, actors, retained FROM weekly_cohorts%s', suffix),
-        'SELECT cohort, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k FROM plain(''week'', 3, ''{signup}'', ''{visit,buy}'', true, now()) WHERE past GROUP BY 1, 2', what || ': weeks' || suffix)
+        'SELECT cohort, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k FROM plain_week WHERE past GROUP BY 1, 2', what || ': weeks' || suffix)
     UNION ALL SELECT set_eq(format('SELECT bucket, period, actors, retained FROM monthly_cohorts%s', suffix),
-        'SELECT cohort, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k FROM plain(''month'', 2, NULL, NULL, false, now()) WHERE past GROUP BY 1, 2', what || ': months' || suffix)
+        'SELECT cohort, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k FROM plain_month WHERE past GROUP BY 1, 2', what || ': months' || suffix)
 $$;
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
+    DROP TABLE IF EXISTS plain_day, plain_week, plain_month;
+    CREATE TEMP TABLE plain_day AS SELECT * FROM plain('day', 6, '{signup}', '{visit}', false, now());
+    CREATE TEMP TABLE plain_week AS SELECT * FROM plain('week', 3, '{signup}', '{visit,buy}', true, now());
+    CREATE TEMP TABLE plain_month AS SELECT * FROM plain('month', 2, NULL, NULL, false, now());
     RETURN QUERY SELECT * FROM same('_live', what);
     PERFORM tally.refresh();
     RETURN QUERY SELECT * FROM same('', what);

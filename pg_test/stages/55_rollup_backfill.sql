@@ -48,6 +48,16 @@ SELECT results_eq('SELECT since, until FROM tally.dirty_ranges g JOIN tally.roll
     ('-infinity'::timestamptz, '2026-02-02 00:00Z'::timestamptz), ('2026-02-09 00:00Z', 'infinity')$$, 'hours of the whole week');
 CALL tally.backfill();
 SELECT computed('(,)', 'repaired');
+-- Marks that overlap are work done once.
+SELECT tally.repair('h', '2026-01-10', '2026-01-20');
+SELECT tally.repair('h', '2026-01-15', '2026-01-25');
+SELECT tally.repair('h');
+UPDATE events SET n = n + 1 WHERE at BETWEEN '2026-01-14' AND '2026-01-16' OR at > '2026-04-01';
+SELECT max(id) AS before FROM tally.runs \gset
+CALL tally.backfill('h', 1440);
+SELECT computed('(,)', 'overlapping marks');
+SELECT is((SELECT sum(until - since) FROM tally.runs JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = 'h' AND runs.id > :before), interval '100 days', 'each day once');
+CALL tally.backfill();
 SELECT throws_ok($$CALL tally.backfill('h', since => '2026-02-05', until => '2026-02-01')$$, '22023', NULL, 'a range the wrong way round') FROM tally.repair('h');
 SELECT throws_ok($$CALL tally.backfill('nothing')$$, '42704', NULL, 'an unknown rollup');
 SELECT * FROM finish();

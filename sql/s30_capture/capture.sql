@@ -112,8 +112,9 @@ CREATE FUNCTION tally._attach_capture(source regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    one regclass;
-    ids int[] := COALESCE((SELECT array_agg(r.id ORDER BY r.id) FROM tally._captured(source) r), '{}');
+    one  regclass;
+    todo regclass[];
+    ids  int[] := COALESCE((SELECT array_agg(r.id ORDER BY r.id) FROM tally._captured(source) r), '{}');
 BEGIN
     PERFORM tally._list_members(source);
     -- A rollup that capture has lost for a while has missed what was written; one made in this transaction has not been built yet.
@@ -123,14 +124,17 @@ BEGIN
     -- Before the triggers, because our own event trigger looks at them.
     UPDATE tally.members m SET rollups = ids WHERE m.source = $1 AND m.rollups <> ids;
     -- Anybody may ask for what the catalogue says; where it is so already, nothing is locked.
-    FOR one IN SELECT m.member FROM tally.members m WHERE m.source = $1 AND (tally._lacks_triggers(m) OR NOT m.cloned AND tally._mark_sql(m.member, 'NEW') IS DISTINCT FROM m.condition)
-                ORDER BY m.member = $1 DESC, m.member LOOP
+    IF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1) THEN
+        todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1 AND (tally._lacks_triggers(m) OR NOT m.cloned AND tally._mark_sql(m.member, 'NEW') IS DISTINCT FROM m.condition)
+                       ORDER BY m.member = $1 DESC, m.member);
+        PERFORM tally._lock_tables(todo, false);
+    ELSE
+        todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1 ORDER BY m.member = $1 DESC, m.member);
+        PERFORM tally._lock_tables(todo, true);
+        DELETE FROM tally.members m WHERE m.source = $1;
+    END IF;
+    FOREACH one IN ARRAY todo LOOP
         PERFORM tally._attach_triggers(one);
     END LOOP;
-    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1) THEN
-        FOR one IN DELETE FROM tally.members m WHERE m.source = $1 RETURNING m.member LOOP
-            PERFORM tally._attach_triggers(one);
-        END LOOP;
-    END IF;
 END $$;
 COMMENT ON FUNCTION tally._attach_capture(regclass) IS 'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none.';

@@ -16,7 +16,7 @@ END $$;
 COMMENT ON FUNCTION tally._follow(regclass) IS 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
 CREATE FUNCTION tally._follow_strays() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
 DECLARE
     one regclass;
 BEGIN

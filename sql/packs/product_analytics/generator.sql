@@ -85,7 +85,7 @@ BEGIN
     LOOP
         EXECUTE format($q$
             WITH drawn AS NOT MATERIALIZED (
-                SELECT i, hashint8extended(i, $2 * 31 + $5) & 9223372036854775807 AS h, $3 - $4 + $4 * ((i - 0.5) / $1) AS at FROM generate_series(1, $1) i)
+                SELECT i, hashint8extended(i, $2 * 31 + $5) & 9223372036854775807 AS h, $3 - $4 + $4 * ((i - 1) / $1::float8) AS at FROM generate_series(1, $1) i)
             INSERT INTO %I.%I (%s) %s$q$, target_schema, item.relation, item.columns, item.query) USING item.n, seed, until, span, item.salt;
     END LOOP;
     PERFORM tally._index_source('product_analytics', relation, target_schema) FROM unnest(fresh) relation;

@@ -42,7 +42,7 @@ $sql$),
 ('product_analytics', 340, 'view', 'product_dead_end_rate', $sql$
 DO $do$ BEGIN EXECUTE format($v$
 CREATE OR REPLACE VIEW product_dead_end_rate AS
-SELECT x.*, round((coalesce(x.no_reply, 0) + coalesce(x.scams, 0) + coalesce(x.filled_reports, 0)) * CASE WHEN num_nonnulls(x.no_reply, x.scams, x.filled_reports) > 0 THEN 1 END / nullif(x.applies, 0), 4) AS dead_end_rate
+SELECT x.*, round((SELECT sum(v) FROM unnest(ARRAY[x.no_reply, x.scams, x.filled_reports]) v) / nullif(x.applies, 0), 4) AS dead_end_rate
   FROM (SELECT date_trunc('week', r.bucket, %L) AS week, sum(r.apply_clicks) AS applies, sum(r.no_reply) AS no_reply, sum(r.scams) AS scams, sum(r.filled_reports) AS filled_reports
           FROM pa_conversion_daily_live r GROUP BY 1) x
  WHERE num_nonnulls(x.applies, x.no_reply, x.scams, x.filled_reports) > 0$v$, tally._pack_zone('pa_events_15m')); END $do$;
@@ -62,19 +62,30 @@ COMMENT ON COLUMN product_market_supply.created IS 'Assignments offered.';
 COMMENT ON COLUMN product_market_supply.open IS 'Of them, open now.';
 COMMENT ON COLUMN product_market_supply.not_open IS 'Of them, of another status now; one without a status is in neither.'
 $sql$),
-('product_analytics', 360, 'view', 'product_time_to_fill', $sql$
+('product_analytics', 355, 'view', 'product_filled_reports', $sql$
 DO $do$ BEGIN EXECUTE (SELECT format($v$
-CREATE OR REPLACE VIEW product_time_to_fill AS
-SELECT date_trunc('week', a.created_at, %L) AS week,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY h.hours) AS p50_hours_to_filled_report, percentile_cont(0.9) WITHIN GROUP (ORDER BY h.hours) AS p90_hours_to_filled_report, count(*) AS n,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY h.hours) FILTER (WHERE r.place = 1 AND h.i = 1) AS p50_hours_to_first_report,
-       percentile_cont(0.9) WITHIN GROUP (ORDER BY h.hours) FILTER (WHERE r.place = 1 AND h.i = 1) AS p90_hours_to_first_report,
-       count(*) FILTER (WHERE r.place = 1 AND h.i = 1) AS assignments
+CREATE OR REPLACE VIEW product_filled_reports AS
+SELECT a.id AS assignment_id, a.created_at, r.reported_at, h.hours, r.place = 1 AND h.i = 1 AS first
   FROM (SELECT x.assignment_id::%s AS assignment_id, x.reported_at, x.reports, row_number() OVER (PARTITION BY x.assignment_id ORDER BY x.reported_at) AS place FROM pa_filled_reports_live x) r
   JOIN assignments a ON a.id = r.assignment_id
        -- As often as there were reports at that very moment.
- CROSS JOIN LATERAL unnest(array_fill(extract(epoch FROM (r.reported_at - a.created_at)) / 3600.0, ARRAY[r.reports::int])) WITH ORDINALITY h(hours, i)
- GROUP BY 1$v$, tally._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c WHERE c.attrelid = 'assignments'::regclass AND c.attname = 'id'); END $do$;
+ CROSS JOIN LATERAL unnest(array_fill(extract(epoch FROM (r.reported_at - a.created_at)) / 3600.0, ARRAY[r.reports::int])) WITH ORDINALITY h(hours, i)$v$,
+    format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c WHERE c.attrelid = 'assignments'::regclass AND c.attname = 'id'); END $do$;
+COMMENT ON VIEW product_filled_reports IS 'Reports that an assignment was filled, with the hours since it was offered.';
+COMMENT ON COLUMN product_filled_reports.assignment_id IS 'The assignment.';
+COMMENT ON COLUMN product_filled_reports.created_at IS 'When it was offered.';
+COMMENT ON COLUMN product_filled_reports.reported_at IS 'When it was reported as filled.';
+COMMENT ON COLUMN product_filled_reports.hours IS 'Hours from the one to the other.';
+COMMENT ON COLUMN product_filled_reports.first IS 'Whether it is the first report of the assignment.'
+$sql$),
+('product_analytics', 360, 'view', 'product_time_to_fill', $sql$
+DO $do$ BEGIN EXECUTE format($v$
+CREATE OR REPLACE VIEW product_time_to_fill AS
+SELECT date_trunc('week', r.created_at, %L) AS week,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.hours) AS p50_hours_to_filled_report, percentile_cont(0.9) WITHIN GROUP (ORDER BY r.hours) AS p90_hours_to_filled_report, count(*) AS n,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.hours) FILTER (WHERE r.first) AS p50_hours_to_first_report, percentile_cont(0.9) WITHIN GROUP (ORDER BY r.hours) FILTER (WHERE r.first) AS p90_hours_to_first_report,
+       count(*) FILTER (WHERE r.first) AS assignments
+  FROM product_filled_reports r GROUP BY 1$v$, tally._pack_zone('pa_events_15m')); END $do$;
 COMMENT ON VIEW product_time_to_fill IS 'Time to fill, a proxy: hours from the offer of an assignment to reports that it was filled, by the week of the offer.';
 COMMENT ON COLUMN product_time_to_fill.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_time_to_fill.p50_hours_to_filled_report IS 'Median over all reports, as the document''s query computes it.';

@@ -144,7 +144,7 @@ BEGIN
     IF parent.id IS NOT NULL AND measures IS NULL THEN
         -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
         SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', m.type, 'merge', m.merge) ORDER BY m.ordinal)
-          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id;
+          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id AND m.merge IS NOT NULL;
     ELSE
         SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
     END IF;
@@ -181,6 +181,6 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
         MESSAGE = format('rollup %L exists already with another definition', old.name),
         DETAIL = format('It would change %s.', changes),
-        HINT = format('SELECT tally.drop_rollup(%L);', old.name);
+        HINT = COALESCE(tally._alter_statement(old, made, wanted), format('SELECT tally.drop_rollup(%L);', old.name));
 END $$;
 COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

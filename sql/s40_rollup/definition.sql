@@ -37,7 +37,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
     -- A range from the beginning of time begins at -infinity, which is no bucket.
     SELECT format('SELECT %s AS bucket%s, %s FROM %s%s WHERE %s AND %I > ''-infinity'' AND (%s) AND %s GROUP BY 1%s',
         tally._bucket_start_sql(rule, instant), ', ' || a.keys, a.columns, $2, tally._expand_sql(r),
-        tally._range_sql(r.time_column, r.time_type, r.zone, since, until), r.time_column, COALESCE(r.filter, 'true'), extra,
+        tally._range_sql(r.time_column, r.time_type, r.zone, rule, since, until), r.time_column, COALESCE(r.filter, 'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
          tally._bucket_rule(r.bucket, r.zone) rule,
@@ -52,7 +52,7 @@ CREATE FUNCTION tally._bucket_query(rollup_id int, source text, buckets text) RE
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT _tally.start AS bucket, _tally_rows.* FROM %s AS _tally(start) CROSS JOIN LATERAL (SELECT %s%s FROM %s%s WHERE %s AND (%s) %s) _tally_rows',
         buckets, a.keys || ', ', a.columns, $2, tally._expand_sql(r),
-        tally._range_sql(r.time_column, r.time_type, r.zone, '_tally.start', tally._bucket_end_sql(rule, '_tally.start')),
+        tally._range_sql(r.time_column, r.time_type, r.zone, rule, '_tally.start', tally._bucket_end_sql(rule, '_tally.start')),
         COALESCE(r.filter, 'true'),
         -- Without dimensions an empty bucket would still give one row; the definition gives none.
         COALESCE('GROUP BY ' || a.ordinals, 'HAVING pg_catalog.count(*) > 0'))

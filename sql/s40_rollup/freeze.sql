@@ -21,7 +21,7 @@ BEGIN
             DETAIL = 'It freezes the history of every rollup on it, whoever made them.',
             HINT = format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source));
     END IF;
-    SELECT min(COALESCE(r.time_column, '')), string_agg(format('%L by %I', r.name, r.time_column), ', ' ORDER BY r.id) INTO result, others FROM tally.rollups r WHERE r.source = $1;
+    SELECT min(COALESCE(r.time_column, '')), string_agg(format('%L by %s', r.name, r.time_column), ', ' ORDER BY r.id) FILTER (WHERE r.key IS NULL) INTO result, others FROM tally.rollups r WHERE r.source = $1;
     IF result IS NULL OR EXISTS (SELECT FROM tally.rollups r WHERE r.relation = $1) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('%s must be a table with raw rows that rollups stand on, got %s', source, CASE WHEN result IS NULL THEN 'one without a rollup' ELSE 'a rollup' END),

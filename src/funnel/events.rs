@@ -27,9 +27,7 @@ const FIRST_EVENTS: usize = 4;
 /// Most exclusions of a funnel: their words must fit before the events of any state.
 const MAX_EXCLUSIONS: usize = MAX_CONDITIONS - 1;
 
-/// The state is full: it needs as many words.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Grow(pub usize);
+pub use crate::sketch::Grow;
 
 /// The header's bytes of word 2.
 #[derive(Clone, Copy)]

@@ -13,16 +13,19 @@
 
 pub mod any_order;
 pub mod counts;
+#[cfg(not(fuzzing))]
 pub mod counts_sql;
 pub mod events;
 #[cfg(test)]
 mod events_tests;
 pub mod exclude;
+#[cfg(not(fuzzing))]
 pub mod next;
 pub mod ordered;
 #[cfg(test)]
 mod reference;
 pub mod spec;
+#[cfg(not(fuzzing))]
 pub mod sql;
 pub mod strict;
 

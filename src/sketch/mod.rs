@@ -6,6 +6,7 @@
 pub mod bytes;
 pub mod hll;
 pub mod stats;
+pub mod tail;
 pub mod tdigest;
 pub mod topk;
 pub mod totals;

@@ -1,5 +1,6 @@
 -- Owns: the views of the pack operator_control_center: each shop, conversation and anomaly with what became of it, and the metrics over
--- them. All read live views, so they are exact at every moment, whichever table a late row comes to.
+-- them. Each is made twice of one text: as of the last refresh, and over the live views (…_live), exact at every moment, whichever
+-- table a late row comes to.
 
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
 ('operator_control_center', 300, 'view', 'control_clock', $sql$
@@ -17,7 +18,7 @@ SELECT x.shop_domain, x.first_session_at, x.decided_at, coalesce(x.decided_at < 
                CASE WHEN a.first_decision_at >= s.first_session_at THEN a.first_decision_at
                     WHEN a.last_decision_at >= s.first_session_at THEN
                         (SELECT min(d.created_at) FROM decision_log d WHERE d.scope = 'ops' AND d.shop_domain = s.shop_domain AND d.created_at >= s.first_session_at) END AS decided_at
-          FROM control_sessions_live s LEFT JOIN control_approvals_live a ON a.shop_domain = s.shop_domain
+          FROM control_sessions s LEFT JOIN control_approvals a ON a.shop_domain = s.shop_domain
          -- A session or decision of no shop activates none.
          WHERE s.shop_domain <> '(none)') x CROSS JOIN control_clock c;
 COMMENT ON VIEW control_shops IS 'Each shop: when it first opened the dashboard, and whether an ops decision followed within seven days (168 hours).';
@@ -35,7 +36,7 @@ SELECT x.conversation, x.breached_at, x.resolved_at, extract(epoch FROM x.resolv
                CASE WHEN r.first_reply_at >= b.breached_at THEN r.first_reply_at
                     WHEN r.last_reply_at >= b.breached_at THEN
                         (SELECT min(d.created_at) FROM decision_log d WHERE d.action LIKE 'chatwoot.reply.%' AND d.external_ref = b.conversation AND d.created_at >= b.breached_at) END AS resolved_at
-          FROM control_breaches_live b LEFT JOIN control_replies_live r ON r.external_ref = b.conversation
+          FROM control_breaches b LEFT JOIN control_replies r ON r.external_ref = b.conversation
          WHERE b.conversation <> '(none)' AND b.breached_at IS NOT NULL) x;
 COMMENT ON VIEW control_conversations IS 'Each conversation that breached its SLA, and the first chatwoot.reply.… decision after that.';
 COMMENT ON COLUMN control_conversations.conversation IS 'Number of the conversation.';
@@ -46,14 +47,14 @@ $sql$),
 ('operator_control_center', 330, 'view', 'control_anomalies', $sql$
 CREATE OR REPLACE VIEW control_anomalies AS
 SELECT p.shop_domain, p.property, p.landing_page, p.range_end, p.wow_delta, p.seen_at,
-       min(a.bucket) AS responded_on, count(a.bucket) > 0 AS responded, p.seen_at + interval '24 hours' <= c.present AS finished
-  FROM control_anomaly_pages_live p CROSS JOIN control_clock c
-  -- Any assignment within [seen_at, seen_at + 24 hours]. That touches two days at most; of the first the latest assignment tells, of the
-  -- second the earliest.
-  LEFT JOIN control_assignments_daily_live a ON a.shop_domain = p.shop_domain AND a.landing_page = p.landing_page AND p.landing_page <> '(none)'
-        AND a.bucket >= p.seen_at - interval '24 hours' AND a.bucket <= p.seen_at + interval '24 hours'
-        AND a.last_at >= p.seen_at AND a.first_at <= p.seen_at + interval '24 hours'
- GROUP BY p.shop_domain, p.property, p.landing_page, p.range_end, p.wow_delta, p.seen_at, c.present;
+       -- Any assignment within [seen_at, seen_at + 24 hours]. That touches two days at most; of the first the latest assignment tells, of
+       -- the second the earliest.
+       CASE WHEN a.last_at >= p.seen_at THEN a.bucket WHEN b.first_at <= p.seen_at + interval '24 hours' THEN b.bucket END AS responded_on,
+       coalesce(a.last_at >= p.seen_at, false) OR coalesce(b.first_at <= p.seen_at + interval '24 hours', false) AS responded,
+       p.seen_at + interval '24 hours' <= c.present AS finished
+  FROM (SELECT *, date_trunc('day', x.seen_at, 'UTC') AS day FROM control_anomaly_pages x) p CROSS JOIN control_clock c
+  LEFT JOIN control_assignments_daily a ON a.bucket = p.day AND a.shop_domain = p.shop_domain AND a.landing_page = p.landing_page AND a.landing_page <> '(none)'
+  LEFT JOIN control_assignments_daily b ON b.bucket = p.day + interval '24 hours' AND b.shop_domain = p.shop_domain AND b.landing_page = p.landing_page AND b.landing_page <> '(none)';
 COMMENT ON VIEW control_anomalies IS 'Each anomaly of a landing page (GA), and whether a seo.assignment.… decision of the same shop and page followed within 24 hours.';
 COMMENT ON COLUMN control_anomalies.shop_domain IS 'The shop; (none) where the fact names none.';
 COMMENT ON COLUMN control_anomalies.property IS 'The GA property.';
@@ -140,3 +141,9 @@ COMMENT ON COLUMN control_weekly.responded IS 'Of them, those followed up within
 COMMENT ON COLUMN control_weekly.response_rate IS 'responded ÷ anomalies; null where there was none.';
 COMMENT ON COLUMN control_weekly.finished IS 'Whether week, seven days and 24 hours are over for all of it; until then rates can only rise.'
 $sql$);
+
+INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
+SELECT s.pack, s.ordinal + 100, s.kind, s.name || '_live',
+       regexp_replace(regexp_replace(s.statement, '\m(control_(sessions|approvals|breaches|replies|anomaly_pages|assignments_daily|shops|conversations|anomalies|rolling|weekly))\M', '\1_live', 'g'),
+                      '(COMMENT ON VIEW \S+ IS '')', '\1Exact at this moment: ')
+  FROM tally.pack_steps s WHERE s.pack = 'operator_control_center' AND s.kind = 'view' AND s.name <> 'control_clock';

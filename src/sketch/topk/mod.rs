@@ -8,7 +8,9 @@
 //! u8 version = 1 · u8 kind = 1 · u16 k · varint total, error, items · items × (varint count, length · UTF-8 item), ascending
 //! ```
 
+#[cfg(not(fuzzing))]
 pub mod sql;
+pub mod text;
 
 use super::bytes::{Reader, put_varint};
 use crate::error::TallyError;

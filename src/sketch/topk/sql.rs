@@ -1,45 +1,11 @@
 //! Owns the SQL-callable functions of `tally.topk`. Declared in `sql/s10_kernel/topk.sql`.
 
-use super::{DEFAULT_K, TopK};
+use super::{DEFAULT_K, TopK, text};
 use crate::error::{SqlState, TallyError};
 use crate::pg::aggregate::same;
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
 use pgrx::pg_sys::Datum;
-use serde_json::{Value, json};
-
-fn text(call: &Call) -> Result<String, TallyError> {
-    let t = TopK::decode(call.bytes(0))?;
-    Ok(json!({"k": t.k, "total": t.total, "error": t.error, "counts": t.counts}).to_string())
-}
-
-fn read(text: &str) -> Result<TopK, TallyError> {
-    let bad = || {
-        TallyError::new(
-            SqlState::InvalidTextRepresentation,
-            format!("invalid input for type tally.topk: {text:.80}"),
-        )
-        .detail(
-            "Expected {\"k\":10,\"total\":3,\"error\":0,\"counts\":{\"a\":2,\"b\":1}}, as tally.topk prints itself.",
-        )
-        .hint("SELECT tally.topk(v) FROM (VALUES ('a'), ('b')) AS t(v)")
-    };
-    let value: Value = serde_json::from_str(text).map_err(|_| bad())?;
-    let number = |name: &str| value.get(name).and_then(Value::as_u64).ok_or_else(bad);
-    let counts = value.get("counts").and_then(Value::as_object).ok_or_else(bad)?;
-    let counts = counts
-        .iter()
-        .map(|(item, count)| Ok((item.clone(), count.as_u64().ok_or_else(bad)?)));
-    let k = u16::try_from(number("k")?).map_err(|_| bad())?;
-    let counts = counts.collect::<Result<_, TallyError>>()?;
-    let topk = TopK {
-        k,
-        total: number("total")?,
-        error: number("error")?,
-        counts,
-    };
-    TopK::decode(&topk.encode()).map_err(|_| bad())
-}
 
 pg_fn! {
     /// Transition: `(state, item)`, `(state, item, k)`, `(state, item, k, weight)`.
@@ -98,17 +64,17 @@ pg_fn! {
 
     /// `in(cstring)`.
     tally_topk_in(call)? {
-        Ok(call.return_bytes(&read(call.cstring(0)?)?.encode()))
+        Ok(call.return_bytes(&text::read(call.cstring(0)?)?.encode()))
     }
 
     /// Explicit cast from text.
     tally_topk_from_text(call)? {
-        Ok(call.return_bytes(&read(call.str(0)?)?.encode()))
+        Ok(call.return_bytes(&text::read(call.str(0)?)?.encode()))
     }
 
     /// `out(topk)`.
     tally_topk_out(call)? {
-        Ok(call.return_cstring(&text(&call)?))
+        Ok(call.return_cstring(&text::write(&TopK::decode(call.bytes(0))?)))
     }
 
     /// `recv(internal)`.
@@ -123,6 +89,6 @@ pg_fn! {
 
     /// `jsonb(topk)`.
     tally_topk_jsonb(call)? {
-        Ok(call.return_jsonb(&text(&call)?))
+        Ok(call.return_jsonb(&text::write(&TopK::decode(call.bytes(0))?)))
     }
 }

@@ -1,11 +1,12 @@
 //! Owns the SQL-callable functions of `tally.totals`. Declared in `sql/s10_kernel/totals.sql`.
 
+use super::text::{parsed, read, write};
 use super::{Totals, ratio};
-use crate::error::{SqlState, TallyError};
+use crate::error::TallyError;
 use crate::pg::aggregate::same;
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 fn totals(call: &Call, i: usize) -> Result<Totals, TallyError> {
     if call.is_null(i) {
@@ -15,49 +16,8 @@ fn totals(call: &Call, i: usize) -> Result<Totals, TallyError> {
     }
 }
 
-fn parsed(text: &str) -> Result<Value, TallyError> {
-    serde_json::from_str(text).map_err(|e| {
-        TallyError::new(
-            SqlState::InvalidTextRepresentation,
-            format!("expected JSON, got other text: {e}"),
-        )
-    })
-}
-
 fn json_argument(call: &Call, i: usize) -> Result<Value, TallyError> {
     parsed(&call.jsonb_text(i).unwrap_or_default())
-}
-
-fn text(call: &Call) -> Result<String, TallyError> {
-    let totals = totals(call, 0)?;
-    let sums: serde_json::Map<String, Value> = totals
-        .sums
-        .iter()
-        .map(|(key, sum)| (key.clone(), Value::from(*sum)))
-        .collect();
-    Ok(json!({"rows": totals.rows, "ignored": totals.ignored, "sums": sums}).to_string())
-}
-
-fn read(text: &str) -> Result<Totals, TallyError> {
-    let bad = || {
-        TallyError::new(
-            SqlState::InvalidTextRepresentation,
-            format!("invalid input for type tally.totals: {text:.80}"),
-        )
-        .detail("Expected {\"rows\":2,\"ignored\":0,\"sums\":{\"views\":1800}}, as tally.totals prints itself.")
-        .hint("SELECT tally.jsonb_totals('{\"views\": 1}')")
-    };
-    let value = parsed(text).map_err(|_| bad())?;
-    let count = |name: &str| value.get(name).and_then(Value::as_u64).ok_or_else(bad);
-    let sums = value.get("sums").and_then(Value::as_object).ok_or_else(bad)?;
-    let sums = sums
-        .iter()
-        .map(|(key, sum)| Ok((key.clone(), sum.as_f64().ok_or_else(bad)?)));
-    Ok(Totals {
-        rows: count("rows")?,
-        ignored: count("ignored")?,
-        sums: sums.collect::<Result<_, TallyError>>()?,
-    })
 }
 
 pg_fn! {
@@ -88,7 +48,7 @@ pg_fn! {
 
     /// `out(totals)`.
     tally_totals_out(call)? {
-        Ok(call.return_cstring(&text(&call)?))
+        Ok(call.return_cstring(&write(&totals(&call, 0)?)))
     }
 
     /// `recv(internal)`.

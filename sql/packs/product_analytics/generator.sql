@@ -9,7 +9,7 @@ CREATE FUNCTION tally._product_events(events bigint, seed int, until timestamptz
 RETURNS TABLE (event_time timestamptz, event_type text, user_id bigint, assignment_id bigint, meta jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH law AS (
-        SELECT greatest(events / 200, 5)::float8 AS users, greatest(events / 60, 5)::float8 AS assignments, greatest(extract(epoch FROM span) / 86400, 0.01)::float8 AS days
+        SELECT greatest(events / 200, 5)::float8 AS users, greatest(events / 200, 5)::float8 AS assignments, greatest(extract(epoch FROM span) / 86400, 0.01)::float8 AS days
     ), drawn AS (
         SELECT i, hashint8extended(i, seed) & 9223372036854775807 AS h, hashint8extended((i - 1) / 10, seed + 7919) & 9223372036854775807 AS g, (i - 1) % 10 AS place, (i - 1) / 10 AS ten
           FROM generate_series(first, last) i
@@ -29,7 +29,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                greatest(1, ceil(least(share, 1) * assignments) - floor(assignments / days * 3 * -ln(1 - tally._unit(CASE WHEN follows THEN g ELSE h END, 8)))) AS assignment,
                CASE WHEN follows THEN ('{notify_sent,notify_click,assignment_view,assignment_apply_click}'::text[])[1 + place]
                     ELSE ('{assignment_list_view,assignment_view,preferences_update,assignment_save,assignment_unsave,assignment_hide,assignment_apply_click,assignment_apply_submit,assignment_reply_received,assignment_no_reply,assignment_filled_report,assignment_scam_report,auth_login,telegram_link_success,notifications_pause,notifications_resume,assignment_share}'::text[])
-                         [1 + width_bucket(tally._unit(h, 24), '{.30,.66,.72,.76,.77,.80,.85,.87,.885,.905,.92,.924,.985,.99,.996,.999}'::float8[])] END AS type
+                         [1 + width_bucket(tally._unit(h, 24), '{.30,.66,.72,.76,.77,.80,.85,.87,.885,.9125,.9155,.9175,.985,.99,.996,.999}'::float8[])] END AS type
           FROM timed t
     )
     SELECT at, type,
@@ -61,7 +61,7 @@ CREATE FUNCTION tally.generate_product_analytics(
 ) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    assignments bigint := CASE events WHEN 0 THEN 0 ELSE greatest(events / 60, 5) END;
+    assignments bigint := CASE events WHEN 0 THEN 0 ELSE greatest(events / 200, 5) END;
     runs        bigint := ceil(events / 1000.0);
     fresh       text[];
     item        record;

@@ -39,6 +39,8 @@ BEGIN
             DETAIL = format('Those are %s.', above),
             HINT = format('SELECT tally.drop_rollup(%L, "cascade" => true);', r.name);
     END IF;
+    -- Against refreshes, in their order. Those underneath too: a refresh of one holds its table, from which triggers go.
+    PERFORM tally._lock(x.id, true) FROM unnest(tally._chain(r.id) || tally._above(r.id)) x(id) GROUP BY x.id ORDER BY x.id;
     FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id DESC LOOP
         PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
     END LOOP;

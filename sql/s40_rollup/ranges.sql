@@ -12,6 +12,9 @@ BEGIN
         r.relation, r.time_column, r.source, tally._instant_sql('e.lo', r.time_type, r.zone), tally._instant_sql('e.hi', r.time_type, r.zone))) x;
     since := tally._bucket_start(rule, (ends ->> 'lo')::timestamptz);
     until := tally._bucket_end(rule, tally._bucket_start(rule, (ends ->> 'hi')::timestamptz));
+    IF r.lookback IS NOT NULL THEN
+        until := tally._bucket_end(rule, (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_start(rule, (ends ->> 'hi')::timestamptz)])) b));
+    END IF;
 END $$;
 COMMENT ON FUNCTION tally._extent(tally.rollups) IS 'The range of buckets that source or stored rows have; nulls where there is no row. A scan of the source where no btree leads with its time.';
 
@@ -25,6 +28,11 @@ BEGIN
         PERFORM tally._count_odd_rows(r);
     END IF;
     SELECT * INTO extent FROM tally._extent(r);
+    IF r.lookback IS NOT NULL AND isfinite(marked.until) THEN
+        -- Rows of the range reach beyond it.
+        marked.until := (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_end(tally._bucket_rule(r.bucket, r.zone), tally._bucket_start(tally._bucket_rule(r.bucket, r.zone), marked.until))])) b);
+        UPDATE tally.dirty_ranges g SET until = marked.until WHERE g.id = marked.id;
+    END IF;
     extent.since := GREATEST(extent.since, r.frozen_before);
     IF extent.until IS NULL OR extent.since >= extent.until OR marked.since >= extent.until OR marked.until <= extent.since THEN
         -- Nothing lies there, neither stored nor in the source. What is written from now on is marked by itself.

@@ -153,7 +153,7 @@ SELECT tally.drop_pack('operator_control_center');
 SELECT is((SELECT count(*) FROM tally.tasks) + (SELECT count(*) FROM tally.rollups) + (SELECT count(*) FROM pg_class WHERE relname LIKE 'control%'), 0::bigint, 'dropped, nothing of it is left');
 SELECT is((SELECT count(*) FROM dashboard_facts), 1::bigint, 'but the source');
 ALTER TABLE decision_log DROP COLUMN external_ref CASCADE;
-SELECT throws_ok($$SELECT tally.install_pack('operator_control_center')$$, '42703', 'pack ''operator_control_center'' cannot use the table decision_log as it is: external_ref text is missing', 'a missing column is named');
+SELECT throws_ok($$SELECT tally.install_pack('operator_control_center')$$, '42703', 'pack ''operator_control_center'' cannot use the table public.decision_log as it is: external_ref text is missing', 'a missing column is named');
 DROP OWNED BY control_reader_pb;
 DROP ROLE control_reader_pb;
 

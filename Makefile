@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel bench-alert bench-packs clean
+.PHONY: help setup build test test-random test-crash fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel bench-alert bench-packs clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -11,6 +11,12 @@ help: ## what one can do here
 
 test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust for some
 	@scripts/test.sh $(TESTS)
+
+test-random: ## random definitions × random operations, against plain SQL; SEQUENCES=2000 SEED=…
+	@SEQUENCES=$${SEQUENCES:-2000} scripts/test.sh pg_test/random/equivalence.sh
+
+test-crash: ## SIGKILL at random points under concurrent writers; ROUNDS=200 SEED=…
+	@ROUNDS=$${ROUNDS:-200} scripts/test.sh pg_test/crash/rounds.sh
 
 fuzz: ## the property tests with many more cases; CASES=20000
 	@scripts/fuzz.sh

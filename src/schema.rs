@@ -27,6 +27,7 @@ sql_files! {
     "../sql/s10_kernel/hll.sql" as "kernel_hll";
     "../sql/s10_kernel/funnel_counts.sql" as "kernel_funnel_counts";
     "../sql/s10_kernel/retention.sql" as "kernel_retention";
+    "../sql/s10_kernel/sketch_casts.sql" as "kernel_sketch_casts";
     "../sql/s10_kernel/next_events.sql" as "kernel_next_events";
     "../sql/s10_kernel/suppress.sql" as "kernel_suppress";
     "../sql/s10_kernel/stats.sql" as "kernel_stats";
@@ -39,10 +40,15 @@ sql_files! {
     "../sql/s20_catalog/odd_rows.sql" as "catalog_odd_rows";
     "../sql/s20_catalog/retention.sql" as "catalog_retention";
     "../sql/s20_catalog/runs.sql" as "catalog_runs";
+    "../sql/s20_catalog/members.sql" as "catalog_members";
+    "../sql/s30_capture/lock.sql" as "capture_lock";
     "../sql/s30_capture/capture.sql" as "capture";
+    "../sql/s30_capture/members.sql" as "capture_members";
+    "../sql/s30_capture/ddl.sql" as "capture_ddl";
     "../sql/s40_rollup/bucket.sql" as "rollup_bucket";
     "../sql/s40_rollup/measures.sql" as "rollup_measures";
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
+    "../sql/s40_rollup/lookback.sql" as "rollup_lookback";
     "../sql/s40_rollup/key.sql" as "rollup_key";
     "../sql/s40_rollup/key_marks.sql" as "rollup_key_marks";
     "../sql/s40_rollup/check.sql" as "rollup_check";
@@ -52,6 +58,7 @@ sql_files! {
     "../sql/s40_rollup/drop.sql" as "rollup_drop";
     "../sql/s40_rollup/apply.sql" as "rollup_apply";
     "../sql/s40_rollup/odd_times.sql" as "rollup_odd_times";
+    "../sql/s40_rollup/ranges.sql" as "rollup_ranges";
     "../sql/s40_rollup/refresh.sql" as "rollup_refresh";
     "../sql/s40_rollup/backfill.sql" as "rollup_backfill";
     "../sql/s40_rollup/verify.sql" as "rollup_verify";
@@ -60,6 +67,10 @@ sql_files! {
     "../sql/s40_rollup/late.sql" as "rollup_late";
     "../sql/s40_rollup/conform.sql" as "rollup_conform";
     "../sql/s40_rollup/alter.sql" as "rollup_alter";
+    "../sql/s45_behaviour/tables.sql" as "behaviour_tables";
+    "../sql/s45_behaviour/funnel.sql" as "behaviour_funnel";
+    "../sql/s45_behaviour/funnel_read.sql" as "behaviour_funnel_read";
+    "../sql/s45_behaviour/retention.sql" as "behaviour_retention";
     "../sql/s50_metric/tables.sql" as "metric_tables";
     "../sql/s50_metric/resolve.sql" as "metric_resolve";
     "../sql/s50_metric/view.sql" as "metric_view";
@@ -89,9 +100,12 @@ sql_files! {
     "../sql/s70_schedule/task_tables.sql" as "schedule_task_tables";
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s70_schedule/task.sql" as "schedule_task";
+    "../sql/s80_report/fault.sql" as "report_fault";
     "../sql/s80_report/status.sql" as "report_status";
+    "../sql/s80_report/progress.sql" as "report_progress";
     "../sql/s60_alert/health.sql" as "alert_health";
     "../sql/s90_grants/engine.sql" as "grants_engine";
+    "../sql/s90_grants/behaviour.sql" as "grants_behaviour";
     "../sql/packs/tables.sql" as "pack_tables";
     "../sql/packs/install.sql" as "pack_install";
     "../sql/packs/grants.sql" as "pack_grants";
@@ -121,5 +135,13 @@ sql_files! {
     "../sql/packs/operator_control_center/views.sql" as "pack_operator_control_center_views";
     "../sql/packs/operator_control_center/nightly.sql" as "pack_operator_control_center_nightly";
     "../sql/packs/operator_control_center/generator.sql" as "pack_operator_control_center_generator";
+    "../sql/packs/product_analytics/source.sql" as "pack_product_analytics_source";
+    "../sql/packs/product_analytics/rollups.sql" as "pack_product_analytics_rollups";
+    "../sql/packs/product_analytics/taxonomy.sql" as "pack_product_analytics_taxonomy";
+    "../sql/packs/product_analytics/views.sql" as "pack_product_analytics_views";
+    "../sql/packs/product_analytics/metrics.sql" as "pack_product_analytics_metrics";
+    "../sql/packs/product_analytics/funnel.sql" as "pack_product_analytics_funnel";
+    "../sql/packs/product_analytics/readers.sql" as "pack_product_analytics_readers";
+    "../sql/packs/product_analytics/generator.sql" as "pack_product_analytics_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

@@ -18,6 +18,7 @@ INSERT INTO widths VALUES
     ('berlin_day', '1 day', 'Europe/Berlin', 'at', 'date_trunc(''day'', at, ''Europe/Berlin'')'),
     ('berlin_week', '1 week', 'Europe/Berlin', 'at', 'date_trunc(''week'', at, ''Europe/Berlin'')'),
     ('kolkata_day', '1 day', 'Asia/Kolkata', 'at', 'date_trunc(''day'', at, ''Asia/Kolkata'')'),
+    ('havana_day', '1 day', 'America/Havana', 'at', 'date_trunc(''day'', at, ''America/Havana'')'),
     ('utc_week', '7 days', 'UTC', 'at', 'date_trunc(''week'', at, ''UTC'')'),
     ('month', '1 month', 'America/Sao_Paulo', 'at', 'date_trunc(''month'', at, ''America/Sao_Paulo'')'),
     ('quarter', '3 months', 'UTC', 'at', 'date_trunc(''quarter'', at, ''UTC'')'),
@@ -38,9 +39,16 @@ SELECT exact('built');
 -- The repeated hour, the skipped hour, both midnights.
 INSERT INTO events SELECT t, t AT TIME ZONE 'Europe/Berlin', (t AT TIME ZONE 'Europe/Berlin')::date, 100
   FROM unnest(ARRAY['2026-10-25 00:30+00', '2026-10-25 01:30+00', '2026-03-29 00:59:59+00', '2026-03-29 01:00+00', '2026-03-28 23:00+00', '2026-10-24 22:00+00', '2026-10-25 23:00+00']::timestamptz[]) t;
+-- Havana's midnight of 2026-11-01 comes twice, at 04:00 and 05:00 UTC; the row between them, right after one of the day before.
+INSERT INTO events SELECT t, t AT TIME ZONE 'Europe/Berlin', (t AT TIME ZONE 'Europe/Berlin')::date, 100
+  FROM unnest(ARRAY['2026-10-31 12:00+00', '2026-11-01 04:30+00']::timestamptz[]) t;
 SELECT exact('unrefreshed');
 SELECT tally.refresh();
 SELECT exact('refreshed');
 SELECT is((SELECT n FROM berlin_day WHERE bucket = '2026-10-25 00:00+02'), 25 * 6 + 300::bigint, 'a day of 25 hours');
 SELECT is((SELECT n FROM berlin_day WHERE bucket = '2026-03-29 00:00+01'), 23 * 6 + 300::bigint, 'a day of 23 hours');
+INSERT INTO events VALUES ('2026-10-31 12:00+00', NULL, NULL, 1), ('2026-11-01 04:30+00', NULL, NULL, 1);
+SELECT tally.refresh('havana_day');
+SELECT set_eq('SELECT bucket, n FROM havana_day', 'SELECT date_trunc(''day'', at, ''America/Havana''), sum(n) FROM events WHERE at IS NOT NULL GROUP BY 1',
+    'a day that begins with an hour that comes twice is marked and computed with all its rows');
 SELECT * FROM finish();

@@ -94,13 +94,18 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally._instant_sql(text, regtype, text) IS 'SQL text for a time (SQL text too) as timestamptz: types without a zone are read in the rollup''s zone.';
 
-CREATE FUNCTION tally._range_sql(time_column text, time_type regtype, zone text, since text, until text) RETURNS text
+CREATE FUNCTION tally._range_sql(time_column text, time_type regtype, zone text, rule text, since text, until text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- A column without a zone may map one local hour to two instants, so its index serves a wider range first.
-    SELECT CASE time_type
-        WHEN 'timestamptz'::regtype THEN format('%1$I >= %2$s AND %1$I < %3$s', time_column, since, until)
-        ELSE format('%1$I >= ((%2$s) AT TIME ZONE %5$L) - ''1 day''::interval AND %1$I <= ((%3$s) AT TIME ZONE %5$L) + ''1 day''::interval AND %4$s >= %2$s AND %4$s < %3$s',
+    SELECT CASE
+        -- A column without a zone may map one local hour to two instants, so its index serves a wider range first.
+        WHEN time_type <> 'timestamptz'::regtype
+        THEN format('%1$I >= ((%2$s) AT TIME ZONE %5$L) - ''1 day''::interval AND %1$I <= ((%3$s) AT TIME ZONE %5$L) + ''1 day''::interval AND %4$s >= %2$s AND %4$s < %3$s',
                     time_column, since, until, tally._instant_sql(quote_ident(time_column), time_type, zone), zone)
+        WHEN rule NOT LIKE 'calendar %' THEN format('%1$I >= %2$s AND %1$I < %3$s', time_column, since, until)
+        -- Where a clock is set back over midnight (Havana, the Azores), date_trunc() takes the second midnight for the day's
+        -- start, and what lies between the two belongs to the day that has not begun: only near the edges is it asked.
+        ELSE format('%1$I >= %2$s - ''3 hours''::interval AND %1$I < %3$s AND ((%1$I >= %2$s AND %1$I < %3$s - ''3 hours''::interval) OR (%4$s >= %2$s AND %4$s < %3$s))',
+                    time_column, since, until, tally._bucket_start_sql(rule, quote_ident(time_column)))
     END
 $$;
-COMMENT ON FUNCTION tally._range_sql(text, regtype, text, text, text) IS 'SQL text for "the row''s time is in [since, until)", in a form that an index on the time column serves. Infinite times are in no bucket.';
+COMMENT ON FUNCTION tally._range_sql(text, regtype, text, text, text, text) IS 'SQL text for "the row''s time is in [since, until)", in a form that an index on the time column serves. Infinite times are in no bucket.';

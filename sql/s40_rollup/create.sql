@@ -14,8 +14,9 @@ CREATE FUNCTION tally.create_rollup(
     with_data   boolean DEFAULT false,
     search_path text DEFAULT pg_catalog.current_setting('search_path'),
     key         text DEFAULT NULL,
+    retain      interval DEFAULT NULL,
     expand      text DEFAULT NULL,
-    retain      interval DEFAULT NULL
+    lookback    interval DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -48,7 +49,7 @@ BEGIN
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
     made := jsonb_populate_record(made, jsonb_build_object(
-        'name', label, 'bucket', bucket, 'zone', zone, 'filter', "where", 'expand', expand, 'schedule', schedule, 'description', description,
+        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', "where", 'expand', expand, 'schedule', schedule, 'description', description,
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
@@ -56,6 +57,7 @@ BEGIN
     PERFORM tally._check_key(made.key, source, label);
     made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(source, bucket, zone) ELSE '-infinity' END;
     made.time_type := CASE WHEN made.key IS NULL THEN tally._time_type(source, time_column, label) END;
+    PERFORM tally._check_lookback(made);
     PERFORM tally._check_shape(label, dimensions, measures);
     wanted := tally._definition(made, parent, dimensions, measures);
 
@@ -74,8 +76,8 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, text, interval) IS
-'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour) and zone, or a key (column or JSON array of columns) whose values are the partitions instead; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text, interval) IS
+'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour) and zone, or a key (column or JSON array of columns) whose values are the partitions instead; lookback (each bucket is computed of the rows of so much time up to its end, such as 7 days of buckets of a day); dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
 CREATE FUNCTION tally._first_whole_bucket(source regclass, bucket interval, zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -144,7 +146,7 @@ BEGIN
     IF parent.id IS NOT NULL AND measures IS NULL THEN
         -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
         SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', m.type, 'merge', m.merge) ORDER BY m.ordinal)
-          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id;
+          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id AND m.merge IS NOT NULL;
     ELSE
         SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
     END IF;
@@ -167,7 +169,7 @@ DECLARE
 BEGIN
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.wish, 'none')), '; ') INTO changes
       FROM (VALUES ('source', old.source::text, made.source::text), ('key', old.key::text, made.key::text), ('time_column', old.time_column, made.time_column),
-                   ('bucket', old.bucket::text, made.bucket::text), ('zone', old.zone, made.zone), ('where', old.filter, made.filter), ('expand', old.expand, made.expand),
+                   ('bucket', old.bucket::text, made.bucket::text), ('lookback', old.lookback::text, made.lookback::text), ('zone', old.zone, made.zone), ('where', old.filter, made.filter), ('expand', old.expand, made.expand),
                    ('schedule', old.schedule, made.schedule),
                    ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d WHERE d.rollup_id = old.id),
                                   NULLIF(wanted ->> 'dimensions', '[]')),
@@ -181,6 +183,6 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
         MESSAGE = format('rollup %L exists already with another definition', old.name),
         DETAIL = format('It would change %s.', changes),
-        HINT = format('SELECT tally.drop_rollup(%L);', old.name);
+        HINT = COALESCE(tally._alter_statement(old, made, wanted), format('SELECT tally.drop_rollup(%L);', old.name));
 END $$;
 COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

@@ -155,6 +155,12 @@ DECLARE
     bad record;
 BEGIN
     PERFORM tally._time_type(source, NULL, label, true);
+    IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = $2) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rollup %L per key needs all rows of %s, which keeps them for a time only', label, source),
+            DETAIL = 'A key is computed anew from all its rows, so that what is deleted would be missing from it.',
+            HINT = format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', source);
+    END IF;
     SELECT c.name, c.type, CASE WHEN c.type IS NULL THEN 'which does not exist' ELSE 'of type ' || c.type END AS words INTO bad
       FROM tally._key_columns(source, key) c
       LEFT JOIN pg_attribute a ON a.attrelid = source AND a.attname = c.name

@@ -108,8 +108,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._moment_of(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';
 
+-- It waits no longer than two seconds for a row that somebody has in hand: refreshes of the rollups wait for it meanwhile.
 CREATE FUNCTION tally._expire_unit(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT progress text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET lock_timeout = '2s' AS $$
 DECLARE
     s       tally.source_retentions;
     own     tally.rollups;

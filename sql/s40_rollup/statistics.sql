@@ -33,7 +33,7 @@ COMMENT ON FUNCTION tally._has_statistics(tally.rollups, text) IS 'Whether a rol
 CREATE FUNCTION tally._drop_statistics(r tally.rollups, suffix text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF tally._has_statistics(r, suffix) THEN
+    IF r.key IS NULL AND tally._has_statistics(r, suffix) THEN
         EXECUTE 'DROP STATISTICS ' || (SELECT s.object FROM tally._statistics_sql(r, suffix, false) s);
     END IF;
 END $$;
@@ -46,6 +46,8 @@ DECLARE
     made record;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- How many values a column has, PostgreSQL knows by itself.
+    IF r.key IS NOT NULL THEN RETURN; END IF;
     SELECT * INTO made FROM tally._statistics_sql(r, '_tally_groups', tally._counted_for_good(rollup_id));
     -- One of this name can only be left over from a rollup that was not dropped by drop_rollup.
     PERFORM tally._drop_statistics(r, '_tally_groups');

@@ -24,7 +24,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
          WHERE c.filter IS NULL AND c.zone = r.zone
            AND has_table_privilege(c.live_view::oid, 'SELECT')
            AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d AND k.expression = quote_ident(d)))
-           AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
+           AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE n IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
                                                                             WHERE k.rollup_id = c.id AND k.name = n AND k.expression = format(p.merge, k.name)))
     )
     SELECT (l.x).* FROM line l WHERE rule IS NULL OR tally._grain_fits(tally._bucket_rule((l.x).bucket, (l.x).zone), rule)
@@ -60,3 +60,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._parts_sql(tally.rollups[], text, text, timestamptz, timestamptz) IS
 'SQL text that reads [first, last) from the live views of rollups that hold the same: whole long buckets inside, shorter ones at the edges.';
+
+CREATE FUNCTION tally._live_source(m tally.metrics, r tally.rollups, by text[], "where" jsonb, rule text, first timestamptz, last timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    measures text[] := m.measures || m.samples;
+BEGIN
+    IF r.key IS NOT NULL OR NOT isfinite(first) OR NOT isfinite(last) OR first >= last THEN RETURN r.live_view::text; END IF;
+    RETURN format('(%s) parts', tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")), rule) a),
+        (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest('{bucket}' || by || ARRAY(SELECT jsonb_object_keys("where")) || measures) c WHERE c IS NOT NULL),
+        tally._where_sql(r, "where"), first, last));
+END $$;
+COMMENT ON FUNCTION tally._live_source(tally.metrics, tally.rollups, text[], jsonb, text, timestamptz, timestamptz) IS
+'SQL text of a relation that holds, exact now, what a metric needs over [first, last): the smallest rollups that do, or the rollup''s live view. rule: the buckets asked for, null for the range as a whole.';

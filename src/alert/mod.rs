@@ -9,5 +9,6 @@ pub mod parse;
 #[cfg(test)]
 mod reference;
 pub mod spike;
+#[cfg(not(fuzzing))]
 pub mod sql;
 pub mod step;

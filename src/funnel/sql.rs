@@ -136,13 +136,17 @@ fn conditions_fit(count: usize) -> Result<usize, TallyError> {
     .hint("SELECT tally.window_funnel('1 day', event_time, step_1, step_2) FROM …"))
 }
 
-/// The funnel and the sorted events of the state in argument 0.
+/// The funnel and the sorted events of the state in argument 0. What follows is a search, which may be long: from here on
+/// it looks for a cancel.
 fn gathered(call: &Call) -> Result<(Funnel, Vec<Event>), TallyError> {
+    super::look_for_cancel_with(|| {
+        pgrx::check_for_interrupts!();
+    });
     if let Some(mut state) = State::in_place(call, 0) {
-        return Ok((events::funnel(state.words()), events::sorted(state.words())));
+        return Ok((events::funnel(state.words()), events::sorted(state.words())?));
     }
     let words = events::from_payload(call.bytes(0))?;
-    Ok((events::funnel(&words), events::sorted(&words)))
+    Ok((events::funnel(&words), events::sorted(&words)?))
 }
 
 pg_fn! {

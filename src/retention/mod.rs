@@ -2,5 +2,7 @@
 
 pub mod counts;
 pub mod returns;
+#[cfg(not(fuzzing))]
 pub mod sessions;
+#[cfg(not(fuzzing))]
 pub mod sql;

@@ -5,7 +5,9 @@
 
 pub mod bytes;
 pub mod hll;
+mod keyed;
 pub mod stats;
+pub mod tail;
 pub mod tdigest;
 pub mod topk;
 pub mod totals;

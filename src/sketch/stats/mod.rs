@@ -11,7 +11,9 @@
 //! ```
 //! The origin is the first value: around 1e9 a mean itself would lose the digits behind 1e-7 at every step.
 
+#[cfg(not(fuzzing))]
 pub mod sql;
+pub mod text;
 
 use super::Grow;
 use crate::error::TallyError;

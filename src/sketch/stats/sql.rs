@@ -1,9 +1,8 @@
 //! Owns the SQL-callable functions of `tally.stats`. Declared in `sql/s10_kernel/stats.sql`.
 
-use super::{Stats, is_working, merge_bytes};
-use crate::error::{SqlState, TallyError};
+use super::{Stats, is_working, merge_bytes, text};
+use crate::error::TallyError;
 use crate::pg::aggregate::{State, Working, change, merge, same};
-use crate::pg::fmgr::Call;
 use crate::pg_fn;
 
 struct Moments;
@@ -69,60 +68,6 @@ readers! {
     tally_stats_intercept => intercept,
 }
 
-/// The text: JSON with the moments as they are kept.
-fn text(call: &Call) -> Result<String, TallyError> {
-    let s = Stats::decode(call.bytes(0))?;
-    let mut out = format!("{{\"count\":{}", s.n);
-    let x = [
-        ("origin_x", s.origin_x),
-        ("mean_x", s.mean_x),
-        ("m2_x", s.m2_x),
-        ("co", s.co),
-    ];
-    let y = [
-        ("origin", s.origin),
-        ("mean", s.mean),
-        ("m2", s.m[0]),
-        ("m3", s.m[1]),
-        ("m4", s.m[2]),
-    ];
-    for (name, value) in y.into_iter().chain(x.into_iter().filter(|_| s.paired)) {
-        out.push_str(&format!(",\"{name}\":"));
-        crate::sketch::tdigest::text::number(&mut out, value);
-    }
-    out.push('}');
-    Ok(out)
-}
-
-fn read(text: &str) -> Result<Stats, TallyError> {
-    let bad = || {
-        TallyError::new(
-            SqlState::InvalidTextRepresentation,
-            format!("invalid input for type tally.stats: {text:.80}"),
-        )
-        .detail("Expected {\"count\":2,\"origin\":1,\"mean\":0.5,\"m2\":0.5,\"m3\":0,\"m4\":0.125}, as tally.stats prints itself.")
-        .hint("SELECT tally.stats(v) FROM (VALUES (1), (2)) AS t(v)")
-    };
-    let json: serde_json::Value = serde_json::from_str(text).map_err(|_| bad())?;
-    let paired = json.get("co").is_some();
-    let f = |name: &str| {
-        json.get(name)
-            .and_then(crate::sketch::tdigest::text::read_number)
-            .ok_or_else(bad)
-    };
-    let mut s = Stats::new(paired);
-    s.n = json
-        .get("count")
-        .and_then(serde_json::Value::as_u64)
-        .filter(|n| *n <= 1 << 62)
-        .ok_or_else(bad)?;
-    (s.origin, s.mean, s.m) = (f("origin")?, f("mean")?, [f("m2")?, f("m3")?, f("m4")?]);
-    if paired {
-        (s.origin_x, s.mean_x, s.m2_x, s.co) = (f("origin_x")?, f("mean_x")?, f("m2_x")?, f("co")?);
-    }
-    Ok(s)
-}
-
 pg_fn! {
     /// Transition of `stats(y)`.
     tally_stats_trans(call)? {
@@ -169,12 +114,12 @@ pg_fn! {
 
     /// `in(cstring)`.
     tally_stats_in(call)? {
-        Ok(call.return_bytes(&read(call.cstring(0)?)?.encode()))
+        Ok(call.return_bytes(&text::read(call.cstring(0)?)?.encode()))
     }
 
     /// `out(stats)`.
     tally_stats_out(call)? {
-        Ok(call.return_cstring(&text(&call)?))
+        Ok(call.return_cstring(&text::write(&Stats::decode(call.bytes(0))?)))
     }
 
     /// `recv(internal)`.
@@ -189,6 +134,6 @@ pg_fn! {
 
     /// `jsonb(stats)`.
     tally_stats_jsonb(call)? {
-        Ok(call.return_jsonb(&text(&call)?))
+        Ok(call.return_jsonb(&text::write(&Stats::decode(call.bytes(0))?)))
     }
 }

@@ -68,8 +68,8 @@ pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
             body: Body::Digest(digest(&mut reader, compression)?),
         }),
         working::EXACT | working::DIGEST => {
-            let mut words = working::from_bytes(bytes)?;
-            Ok(working::finish(&mut words))
+            let words = working::from_bytes(bytes)?;
+            Ok(working::finish(&words))
         }
         _ => Err(reader.corrupt("kind 1 or 2")),
     }

@@ -1,44 +1,56 @@
 //! Owns the SQL-callable functions of `tally.topk`. Declared in `sql/s10_kernel/topk.sql`.
 
-use super::{DEFAULT_K, TopK};
+use super::{DEFAULT_K, TopK, text, working};
 use crate::error::{SqlState, TallyError};
-use crate::pg::aggregate::same;
+use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
 use pgrx::pg_sys::Datum;
-use serde_json::{Value, json};
 
-fn text(call: &Call) -> Result<String, TallyError> {
-    let t = TopK::decode(call.bytes(0))?;
-    Ok(json!({"k": t.k, "total": t.total, "error": t.error, "counts": t.counts}).to_string())
+struct Heavy;
+
+impl Working for Heavy {
+    #[inline(always)]
+    fn is_working(words: &[u64]) -> bool {
+        working::is_working(words)
+    }
+
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        Ok(working::from_topk(&TopK::decode(bytes)?))
+    }
+
+    fn stored(words: &mut [u64]) -> Vec<u8> {
+        working::finish(words).encode()
+    }
 }
 
-fn read(text: &str) -> Result<TopK, TallyError> {
-    let bad = || {
+/// The state of a group's first item.
+#[cold]
+fn fresh(call: &Call) -> Result<State, TallyError> {
+    let k = if call.nargs() > 2 && !call.is_null(2) {
+        call.i32(2)
+    } else {
+        i32::from(DEFAULT_K)
+    };
+    match u16::try_from(k).ok().filter(|k| (1..=1000).contains(k)) {
+        Some(k) => Ok(State::from_words(&working::fresh(k))),
+        None => Err(TallyError::new(
+            SqlState::InvalidParameterValue,
+            format!("k expected in 1 to 1000, got {k}"),
+        )
+        .hint("SELECT tally.topk(item, 10) FROM …")),
+    }
+}
+
+fn weight(call: &Call) -> Result<u64, TallyError> {
+    let weight = if call.nargs() > 3 { call.i64(3) } else { 1 };
+    u64::try_from(weight).map_err(|_| {
         TallyError::new(
-            SqlState::InvalidTextRepresentation,
-            format!("invalid input for type tally.topk: {text:.80}"),
+            SqlState::InvalidParameterValue,
+            format!("weight expected to be 0 or more, got {weight}"),
         )
-        .detail(
-            "Expected {\"k\":10,\"total\":3,\"error\":0,\"counts\":{\"a\":2,\"b\":1}}, as tally.topk prints itself.",
-        )
-        .hint("SELECT tally.topk(v) FROM (VALUES ('a'), ('b')) AS t(v)")
-    };
-    let value: Value = serde_json::from_str(text).map_err(|_| bad())?;
-    let number = |name: &str| value.get(name).and_then(Value::as_u64).ok_or_else(bad);
-    let counts = value.get("counts").and_then(Value::as_object).ok_or_else(bad)?;
-    let counts = counts
-        .iter()
-        .map(|(item, count)| Ok((item.clone(), count.as_u64().ok_or_else(bad)?)));
-    let k = u16::try_from(number("k")?).map_err(|_| bad())?;
-    let counts = counts.collect::<Result<_, TallyError>>()?;
-    let topk = TopK {
-        k,
-        total: number("total")?,
-        error: number("error")?,
-        counts,
-    };
-    TopK::decode(&topk.encode()).map_err(|_| bad())
+        .hint("SELECT tally.topk(item, 10, weight) FROM … WHERE weight >= 0")
+    })
 }
 
 pg_fn! {
@@ -47,25 +59,8 @@ pg_fn! {
         if call.is_null(1) || (call.nargs() > 3 && call.is_null(3)) {
             return same(&call);
         }
-        let mut state = if !call.is_null(0) {
-            TopK::decode(call.bytes(0))?
-        } else {
-            let k = if call.nargs() > 2 && !call.is_null(2) { call.i32(2) } else { i32::from(DEFAULT_K) };
-            let valid = u16::try_from(k).ok().filter(|k| (1..=1000).contains(k));
-            TopK::new(valid.ok_or_else(|| {
-                TallyError::new(SqlState::InvalidParameterValue, format!("k expected in 1 to 1000, got {k}"))
-                    .hint("SELECT tally.topk(item, 10) FROM …")
-            })?)
-        };
-        let weight = if call.nargs() > 3 { call.i64(3) } else { 1 };
-        let weight = u64::try_from(weight).map_err(|_| {
-            TallyError::new(
-                SqlState::InvalidParameterValue,
-                format!("weight expected to be 0 or more, got {weight}"),
-            )
-        })?;
-        state.push(call.str(1)?, weight);
-        Ok(call.return_bytes(&state.encode()))
+        let (item, weight) = (call.str(1)?, weight(&call)?);
+        change::<Heavy>(&call, fresh, |words| Ok(working::push(words, item, weight)))
     }
 
     /// Combine and rollup.
@@ -73,12 +68,16 @@ pg_fn! {
         if call.is_null(1) {
             return same(&call);
         }
-        let mut state = TopK::decode(call.bytes(1))?;
-        if !call.is_null(0) {
-            let other = std::mem::replace(&mut state, TopK::decode(call.bytes(0))?);
-            state.merge(&other);
+        let other = TopK::decode(call.bytes(1))?;
+        merge::<Heavy>(&call, |words| Ok(working::merge(words, &other)))
+    }
+
+    /// Final: the stored form. Reads the state only.
+    tally_topk_final(call)? {
+        if call.is_null(0) {
+            return Ok(call.return_null());
         }
-        Ok(call.return_bytes(&state.encode()))
+        Ok(call.return_bytes(&TopK::decode(call.bytes(0))?.encode()))
     }
 
     /// `top(topk, n)`: rows (item, count, error).
@@ -98,17 +97,17 @@ pg_fn! {
 
     /// `in(cstring)`.
     tally_topk_in(call)? {
-        Ok(call.return_bytes(&read(call.cstring(0)?)?.encode()))
+        Ok(call.return_bytes(&text::read(call.cstring(0)?)?.encode()))
     }
 
     /// Explicit cast from text.
     tally_topk_from_text(call)? {
-        Ok(call.return_bytes(&read(call.str(0)?)?.encode()))
+        Ok(call.return_bytes(&text::read(call.str(0)?)?.encode()))
     }
 
     /// `out(topk)`.
     tally_topk_out(call)? {
-        Ok(call.return_cstring(&text(&call)?))
+        Ok(call.return_cstring(&text::write(&TopK::decode(call.bytes(0))?)))
     }
 
     /// `recv(internal)`.
@@ -123,6 +122,6 @@ pg_fn! {
 
     /// `jsonb(topk)`.
     tally_topk_jsonb(call)? {
-        Ok(call.return_jsonb(&text(&call)?))
+        Ok(call.return_jsonb(&text::write(&TopK::decode(call.bytes(0))?)))
     }
 }

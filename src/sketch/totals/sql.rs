@@ -1,11 +1,12 @@
 //! Owns the SQL-callable functions of `tally.totals`. Declared in `sql/s10_kernel/totals.sql`.
 
-use super::{Totals, ratio};
-use crate::error::{SqlState, TallyError};
-use crate::pg::aggregate::same;
+use super::text::{parsed, read, write};
+use super::{Totals, ratio, working};
+use crate::error::TallyError;
+use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 fn totals(call: &Call, i: usize) -> Result<Totals, TallyError> {
     if call.is_null(i) {
@@ -15,49 +16,30 @@ fn totals(call: &Call, i: usize) -> Result<Totals, TallyError> {
     }
 }
 
-fn parsed(text: &str) -> Result<Value, TallyError> {
-    serde_json::from_str(text).map_err(|e| {
-        TallyError::new(
-            SqlState::InvalidTextRepresentation,
-            format!("expected JSON, got other text: {e}"),
-        )
-    })
-}
-
 fn json_argument(call: &Call, i: usize) -> Result<Value, TallyError> {
     parsed(&call.jsonb_text(i).unwrap_or_default())
 }
 
-fn text(call: &Call) -> Result<String, TallyError> {
-    let totals = totals(call, 0)?;
-    let sums: serde_json::Map<String, Value> = totals
-        .sums
-        .iter()
-        .map(|(key, sum)| (key.clone(), Value::from(*sum)))
-        .collect();
-    Ok(json!({"rows": totals.rows, "ignored": totals.ignored, "sums": sums}).to_string())
+struct Sums;
+
+impl Working for Sums {
+    #[inline(always)]
+    fn is_working(words: &[u64]) -> bool {
+        working::is_working(words)
+    }
+
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        Ok(working::from_totals(&Totals::decode(bytes)?))
+    }
+
+    fn stored(words: &mut [u64]) -> Vec<u8> {
+        working::finish(words).encode()
+    }
 }
 
-fn read(text: &str) -> Result<Totals, TallyError> {
-    let bad = || {
-        TallyError::new(
-            SqlState::InvalidTextRepresentation,
-            format!("invalid input for type tally.totals: {text:.80}"),
-        )
-        .detail("Expected {\"rows\":2,\"ignored\":0,\"sums\":{\"views\":1800}}, as tally.totals prints itself.")
-        .hint("SELECT tally.jsonb_totals('{\"views\": 1}')")
-    };
-    let value = parsed(text).map_err(|_| bad())?;
-    let count = |name: &str| value.get(name).and_then(Value::as_u64).ok_or_else(bad);
-    let sums = value.get("sums").and_then(Value::as_object).ok_or_else(bad)?;
-    let sums = sums
-        .iter()
-        .map(|(key, sum)| Ok((key.clone(), sum.as_f64().ok_or_else(bad)?)));
-    Ok(Totals {
-        rows: count("rows")?,
-        ignored: count("ignored")?,
-        sums: sums.collect::<Result<_, TallyError>>()?,
-    })
+/// The state of a group's first object.
+fn fresh(_: &Call) -> Result<State, TallyError> {
+    Ok(State::from_words(&working::fresh()))
 }
 
 pg_fn! {
@@ -66,9 +48,8 @@ pg_fn! {
         if call.is_null(1) {
             return same(&call);
         }
-        let mut totals = totals(&call, 0)?;
-        totals.push(&json_argument(&call, 1)?);
-        Ok(call.return_bytes(&totals.encode()))
+        let leaves = call.jsonb_leaves(1);
+        change::<Sums>(&call, fresh, |words| Ok(working::add(words, 1, leaves.others, leaves.numbers())))
     }
 
     /// Combine and rollup.
@@ -76,9 +57,16 @@ pg_fn! {
         if call.is_null(1) {
             return same(&call);
         }
-        let mut state = totals(&call, 0)?;
-        state.merge(&totals(&call, 1)?);
-        Ok(call.return_bytes(&state.encode()))
+        let other = totals(&call, 1)?;
+        merge::<Sums>(&call, |words| Ok(working::merge(words, &other)))
+    }
+
+    /// Final: the stored form. Reads the state only.
+    tally_totals_final(call)? {
+        if call.is_null(0) {
+            return Ok(call.return_null());
+        }
+        Ok(call.return_bytes(&totals(&call, 0)?.encode()))
     }
 
     /// `in(cstring)`.
@@ -88,7 +76,7 @@ pg_fn! {
 
     /// `out(totals)`.
     tally_totals_out(call)? {
-        Ok(call.return_cstring(&text(&call)?))
+        Ok(call.return_cstring(&write(&totals(&call, 0)?)))
     }
 
     /// `recv(internal)`.

@@ -36,14 +36,15 @@ BEGIN
     -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
     EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 '
                    -- What a marked range will recompute is left to it.
-                   'AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until) ORDER BY d.bucket DESC LIMIT $2), '
-                   'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %s AS start) '
-                   'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t',
-                   tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'd.bucket'))
+                   -- (but for what reaches beyond it).
+                   'AND (%1$L OR NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until)) ORDER BY d.bucket DESC LIMIT $2), '
+                   'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %2$s AS start) '
+                   'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t', r.lookback IS NOT NULL,
+                   tally._bucket_start_sql(tally._rule(r), 'd.bucket'))
        INTO result USING r.id, most;
-    RETURN result;
+    RETURN tally._reached(r, result);
 END $$;
-COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS 'Deletes the visible marks of up to so many buckets and returns those buckets; null when there are none.';
+COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS 'Deletes the visible marks of up to so many buckets and returns the buckets to recompute for them; null when there are none.';
 
 CREATE FUNCTION tally._log_run(run tally.runs, wrote jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -96,9 +97,11 @@ BEGIN
     wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
     IF NOT tally._due(rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- Dropped while the lock was waited for.
+    IF r.id IS NULL THEN RETURN; END IF;
     PERFORM tally._capture_forget();
     IF r.key IS NOT NULL THEN
-        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets) k;
+        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets, most_rows) k;
         RETURN;
     END IF;
     run.rollup_id := rollup_id;
@@ -111,7 +114,7 @@ BEGIN
     END IF;
     IF part.since < part.until THEN
         -- What is recomputed with the range need not be recomputed by itself: a new rollup on a rollup has both marks.
-        DELETE FROM tally.dirty d WHERE d.rollup_id = rollup_id AND d.bucket >= part.since AND d.bucket < part.until;
+        DELETE FROM tally.dirty d WHERE d.rollup_id = rollup_id AND d.bucket >= part.since AND d.bucket < part.until AND r.lookback IS NULL;
         run.since := part.since;
         run.until := part.until;
         run.source_rows := part.rows;
@@ -197,6 +200,11 @@ BEGIN
         rollup := one.name;
         buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
         PERFORM tally._lock(one.id, true);
+        IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = one.id) THEN
+            -- Dropped while it was waited for: who asked for it by name is told.
+            IF name IS NOT NULL THEN PERFORM tally._rollup(name); END IF;
+            CONTINUE;
+        END IF;
         LOOP
             IF name IS NOT NULL THEN
                 SELECT u.*, NULL AS error INTO unit FROM tally._refresh_unit(one.id, NULL, NULL) u;

@@ -3,7 +3,6 @@
 use super::{Stats, is_working, merge_bytes, text};
 use crate::error::TallyError;
 use crate::pg::aggregate::{State, Working, change, merge, same};
-use crate::pg::fmgr::Call;
 use crate::pg_fn;
 
 struct Moments;

@@ -12,7 +12,7 @@ help: ## what one can do here
 test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust for some
 	@scripts/test.sh $(TESTS)
 
-fuzz: ## the property tests with many more cases; CASES=20000
+fuzz: ## libFuzzer over decoders and texts, more property cases; SECONDS_EACH=20 CASES=2000 TARGETS="hll …"
 	@scripts/fuzz.sh
 
 demo: ## the whole arrow on a private PostgreSQL; EVENTS=1000000 PACK=awf TCP_PORT=5433
@@ -41,6 +41,9 @@ bench-alert: ## speed of evaluation: 1,000 thresholds, 10,000 label sets
 
 bench-packs: ## speed of the packs: every view and question; EVENTS=10000000 PACKS="awf operator_dashboard"
 	@scripts/bench.sh bench/packs.sh $(PACKS)
+
+bench-micro: ## nanoseconds a row of the sketches' transitions
+	@bench/micro/run.sh
 
 setup: ## only the set-up: apt packages and cargo-pgrx
 	@scripts/setup.sh

@@ -47,7 +47,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH r AS (SELECT c.* FROM tally.members m, tally._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
     SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
       FROM (SELECT format('tally._mark(%L, %s)', x.targets, x.instant) AS condition FROM (SELECT tally._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
-                   string_agg(r.id || ' ' || tally._bucket_rule(r.bucket, r.zone), '; ' ORDER BY r.id) AS targets
+                   string_agg(r.id || ' ' || tally._capture_rule(tally._rule(r)), '; ' ORDER BY r.id) AS targets
               FROM r WHERE r.key IS NULL GROUP BY 1) x
             UNION ALL
             SELECT format('tally._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id), tally._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))

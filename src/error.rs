@@ -45,6 +45,8 @@ pub enum SqlState {
     NullValueNotAllowed,
     /// `22007`: text that is no date, time or duration.
     InvalidDatetimeFormat,
+    /// `53200`: the machine has no more memory.
+    OutOfMemory,
 }
 
 impl TallyError {
@@ -70,6 +72,21 @@ impl TallyError {
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.hint = hint.into();
         self
+    }
+}
+
+/// An empty vector with room for `n`. Where the data decide how many there are, a vector is made here: memory that is not
+/// there must be an error of the statement, and Rust's own allocations end the process instead.
+pub fn room_for<T>(n: usize) -> Result<Vec<T>, TallyError> {
+    let mut room = Vec::new();
+    match room.try_reserve_exact(n) {
+        Ok(()) => Ok(room),
+        Err(_) => Err(TallyError::new(SqlState::OutOfMemory, "out of memory")
+            .detail(format!(
+                "Failed on a request of {} bytes.",
+                n.saturating_mul(size_of::<T>())
+            ))
+            .hint("GROUP BY what makes groups smaller, or give the server more memory.")),
     }
 }
 

@@ -27,6 +27,7 @@ sql_files! {
     "../sql/s10_kernel/hll.sql" as "kernel_hll";
     "../sql/s10_kernel/funnel_counts.sql" as "kernel_funnel_counts";
     "../sql/s10_kernel/retention.sql" as "kernel_retention";
+    "../sql/s10_kernel/sketch_casts.sql" as "kernel_sketch_casts";
     "../sql/s10_kernel/next_events.sql" as "kernel_next_events";
     "../sql/s10_kernel/suppress.sql" as "kernel_suppress";
     "../sql/s10_kernel/stats.sql" as "kernel_stats";
@@ -99,6 +100,7 @@ sql_files! {
     "../sql/s70_schedule/task_tables.sql" as "schedule_task_tables";
     "../sql/s70_schedule/schedule.sql" as "schedule";
     "../sql/s70_schedule/task.sql" as "schedule_task";
+    "../sql/s80_report/fault.sql" as "report_fault";
     "../sql/s80_report/status.sql" as "report_status";
     "../sql/s80_report/progress.sql" as "report_progress";
     "../sql/s60_alert/health.sql" as "alert_health";
@@ -107,6 +109,7 @@ sql_files! {
     "../sql/packs/tables.sql" as "pack_tables";
     "../sql/packs/install.sql" as "pack_install";
     "../sql/packs/grants.sql" as "pack_grants";
+    "../sql/packs/upsert.sql" as "pack_upsert";
     "../sql/packs/awf/source.sql" as "pack_awf_source";
     "../sql/packs/awf/rollups.sql" as "pack_awf_rollups";
     "../sql/packs/awf/settings.sql" as "pack_awf_settings";
@@ -141,5 +144,10 @@ sql_files! {
     "../sql/packs/product_analytics/funnel.sql" as "pack_product_analytics_funnel";
     "../sql/packs/product_analytics/readers.sql" as "pack_product_analytics_readers";
     "../sql/packs/product_analytics/generator.sql" as "pack_product_analytics_generator";
+    "../sql/packs/publisher/source.sql" as "pack_publisher_source";
+    "../sql/packs/publisher/rollups.sql" as "pack_publisher_rollups";
+    "../sql/packs/publisher/views.sql" as "pack_publisher_views";
+    "../sql/packs/publisher/views_action.sql" as "pack_publisher_views_action";
+    "../sql/packs/publisher/generator.sql" as "pack_publisher_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

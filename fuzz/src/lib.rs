@@ -1,7 +1,11 @@
 //! Owns what the fuzz targets do. Each function takes any bytes: it must neither panic nor read beyond them, whatever it
 //! accepts must come back from its own bytes and text unchanged, and every reader must answer for it.
 
-#![allow(missing_docs, dead_code, reason = "modules of the extension, documented there; the targets call a part of them")]
+#![allow(
+    missing_docs,
+    dead_code,
+    reason = "modules of the extension, documented there; the targets call a part of them"
+)]
 
 #[path = "../../src/alert/mod.rs"]
 pub mod alert;
@@ -43,18 +47,27 @@ fn tdigest_answers(sketch: &sketch::tdigest::Sketch) {
             assert!((0.0..=1.0).contains(&rank), "rank {rank}");
         }
     }
-    let _ = (sketch.mean(), sketch.sum(), sketch.min(), sketch.max(), sketch.trimmed_mean(0.1, 0.9));
+    let _ = (
+        sketch.mean(),
+        sketch.sum(),
+        sketch.min(),
+        sketch.max(),
+        sketch.trimmed_mean(0.1, 0.9),
+    );
     let counted: i64 = sketch.histogram(&[-1.0, 0.0, 1e9]).iter().sum();
     assert!(count > 1 << 53 || counted as u64 == count, "{counted} of {count}");
     let bytes = codec::encode(sketch);
     let again = codec::decode(&bytes).expect("its own bytes");
     assert_eq!(codec::encode(&again), bytes);
     let read = text::read(&text::write(sketch)).expect("its own text");
-    assert_eq!(codec::encode(&read), bytes, "{}", text::write(sketch));
+    // NaN has many bit patterns and one text.
+    assert_eq!(text::write(&read), text::write(sketch));
     if count < 1 << 60 {
         let mut words = working::from_sketch(sketch);
         let mut merged = words.clone();
-        until(&mut merged, |words| working::merge_bytes(words, &bytes).expect("its own bytes"));
+        until(&mut merged, |words| {
+            working::merge_bytes(words, &bytes).expect("its own bytes")
+        });
         assert_eq!(working::finish(&mut merged).count(), 2 * count);
         until(&mut words, |words| working::push(words, 1.0));
         assert_eq!(working::finish(&mut words).count(), count + 1);
@@ -86,7 +99,9 @@ pub fn tdigest(data: &[u8]) {
             pushed += weight;
         }
         let part = codec::encode(&working::finish(&mut other));
-        until(&mut words, |words| working::merge_bytes(words, &part).expect("its own bytes"));
+        until(&mut words, |words| {
+            working::merge_bytes(words, &part).expect("its own bytes")
+        });
     }
     let sketch = working::finish(&mut words);
     assert_eq!(sketch.count(), pushed);
@@ -100,8 +115,14 @@ fn hll_answers(sketch: &sketch::hll::Sketch) {
     assert_eq!(&codec::decode(&bytes).expect("its own bytes"), sketch);
     assert_eq!(&text::read(&text::write(sketch)).expect("its own text"), sketch);
     let mut words = working::from_sketch(sketch);
-    until(&mut words, |words| working::merge_bytes(words, &bytes).expect("its own bytes"));
-    assert_eq!(codec::encode(&working::finish(&words)), bytes, "merging with itself changes nothing");
+    until(&mut words, |words| {
+        working::merge_bytes(words, &bytes).expect("its own bytes")
+    });
+    assert_eq!(
+        codec::encode(&working::finish(&words)),
+        bytes,
+        "merging with itself changes nothing"
+    );
 }
 
 /// Bytes, text, and a life of pushes and merges of a HyperLogLog.
@@ -130,7 +151,9 @@ pub fn hll(data: &[u8]) {
             until(&mut other, |words| working::push(words, hash));
         }
         let part = codec::encode(&working::finish(&other));
-        until(&mut merged, |words| working::merge_bytes(words, &part).expect("its own bytes"));
+        until(&mut merged, |words| {
+            working::merge_bytes(words, &part).expect("its own bytes")
+        });
     }
     let all = working::finish(&all);
     assert_eq!(codec::encode(&all), codec::encode(&working::finish(&merged)));
@@ -142,7 +165,14 @@ pub fn stats(data: &[u8]) {
     use sketch::stats::{Stats, text};
     let text = from_utf8(data).ok().and_then(|text| text::read(text).ok());
     for s in Stats::decode(data).ok().into_iter().chain(text) {
-        let _ = (s.mean(), s.sum(), s.variance(), s.skewness(), s.kurtosis(), s.intercept());
+        let _ = (
+            s.mean(),
+            s.sum(),
+            s.variance(),
+            s.skewness(),
+            s.kurtosis(),
+            s.intercept(),
+        );
         let _ = (s.mean_x(), s.variance_x(), s.covariance(), s.correlation(), s.slope());
         let bytes = s.encode();
         assert_eq!(Stats::decode(&bytes).expect("its own bytes").encode(), bytes);
@@ -156,31 +186,34 @@ pub fn stats(data: &[u8]) {
 
 /// Bytes and text of heavy items.
 pub fn topk(data: &[u8]) {
-    use sketch::topk::{TopK, text};
+    use sketch::topk::{TopK, text, working};
     let text = from_utf8(data).ok().and_then(|text| text::read(text).ok());
     for t in TopK::decode(data).ok().into_iter().chain(text) {
         assert_eq!(TopK::decode(&t.encode()).expect("its own bytes"), t);
         assert_eq!(text::read(&text::write(&t)).expect("its own text"), t);
         let top = t.top(5);
         assert!(top.is_sorted_by(|a, b| (b.1, a.0) <= (a.1, b.0)));
-        let mut more = t.clone();
-        more.merge(&t);
-        more.push("item", 3);
-        assert!(TopK::decode(&more.encode()).is_ok());
+        let mut more = working::from_topk(&t);
+        until(&mut more, |words| working::merge(words, &t));
+        until(&mut more, |words| working::push(words, "item", 3));
+        assert!(TopK::decode(&working::finish(&more).encode()).is_ok());
     }
 }
 
 /// Bytes and text of sums by key, and JSON to be summed.
 pub fn totals(data: &[u8]) {
-    use sketch::totals::{Totals, text};
+    use sketch::totals::{Totals, text, working};
     let text = from_utf8(data).ok().and_then(|text| text::read(text).ok());
     for t in Totals::decode(data).ok().into_iter().chain(text) {
         assert_eq!(Totals::decode(&t.encode()).expect("its own bytes").encode(), t.encode());
-        assert_eq!(text::write(&text::read(&text::write(&t)).expect("its own text")), text::write(&t));
+        assert_eq!(
+            text::write(&text::read(&text::write(&t)).expect("its own text")),
+            text::write(&t)
+        );
         let _ = t.json();
-        let mut more = t.clone();
-        more.merge(&t);
-        assert!(Totals::decode(&more.encode()).is_ok());
+        let mut more = working::from_totals(&t);
+        until(&mut more, |words| working::merge(words, &t));
+        assert!(Totals::decode(&working::finish(&more).encode()).is_ok());
     }
 }
 
@@ -188,11 +221,11 @@ pub fn totals(data: &[u8]) {
 pub fn funnel_events(data: &[u8]) {
     use funnel::{events, spec};
     if let Ok(words) = events::from_payload(data) {
-        let (funnel, sorted) = (events::funnel(&words), events::sorted(&words));
+        let (funnel, sorted) = (events::funnel(&words), events::sorted(&words).expect("memory"));
         funnel_answers(&funnel, &sorted);
         let mut more = words.clone();
         until(&mut more, |more| events::merge(more, &words).expect("one funnel"));
-        assert_eq!(events::sorted(&more).len(), 2 * sorted.len());
+        assert_eq!(events::sorted(&more).expect("memory").len(), 2 * sorted.len());
     }
     let Some((&[conditions, window, length], rest)) = data.split_first_chunk::<3>() else {
         return;
@@ -209,11 +242,13 @@ pub fn funnel_events(data: &[u8]) {
     for event in rest.chunks_exact(3).take(60) {
         time += i64::from(event[0] as i8);
         let mask = u32::from(event[1]) | u32::from(event[2]) << 8;
-        until(&mut words, |words| events::push(words, funnel::Event { time, mask: mask & all }));
+        until(&mut words, |words| {
+            events::push(words, funnel::Event { time, mask: mask & all })
+        });
     }
     let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect();
     assert!(events::from_payload(&bytes).is_ok());
-    funnel_answers(&events::funnel(&words), &events::sorted(&words));
+    funnel_answers(&events::funnel(&words), &events::sorted(&words).expect("memory"));
 }
 
 fn funnel_answers(funnel: &funnel::spec::Funnel, events: &[funnel::Event]) {
@@ -226,7 +261,10 @@ fn funnel_answers(funnel: &funnel::spec::Funnel, events: &[funnel::Event]) {
 pub fn funnel_counts(data: &[u8]) {
     use funnel::counts::{Counts, note_level, note_path};
     if let Ok(mut counts) = Counts::decode(data) {
-        assert_eq!(counts.encode(), Counts::decode(&counts.encode()).expect("its own bytes").encode());
+        assert_eq!(
+            counts.encode(),
+            Counts::decode(&counts.encode()).expect("its own bytes").encode()
+        );
         (0..33).for_each(|step| drop(counts.seconds(step).map(|d| d.and_then(|d| d.percentile(0.5)))));
         let same = counts.clone();
         if counts.merge(&same).is_ok() {
@@ -238,7 +276,9 @@ pub fn funnel_counts(data: &[u8]) {
     let times: Vec<i64> = words.iter().take(funnel::MAX_CONDITIONS).map(|w| *w as i64).collect();
     if !times.is_empty() {
         let mut counts = Counts::default();
-        counts.count(&[note_path(&times), note_level(times.len())].concat()).expect("its own notes");
+        counts
+            .count(&[note_path(&times), note_level(times.len())].concat())
+            .expect("its own notes");
         assert_eq!(counts.steps.len(), times.len());
         assert!(Counts::decode(&counts.encode()).is_ok());
     }
@@ -269,7 +309,14 @@ pub fn retention(data: &[u8]) {
         .map(|time| Moment { time, local: time })
         .collect();
     let now = i64::from(as_of) << 50;
-    let answer = retained(unit, 5, mode > 127, Moment { time: now, local: now }, &moments[..moments.len() / 2], &moments);
+    let answer = retained(
+        unit,
+        5,
+        mode > 127,
+        Moment { time: now, local: now },
+        &moments[..moments.len() / 2],
+        &moments,
+    );
     assert!(answer.is_empty() || answer.len() == 6);
 }
 

@@ -70,3 +70,12 @@ BEGIN
     DROP TABLE events, ever;
     DROP FUNCTION remember();
 END $$;
+
+-- For steps that meet something that another has dropped or renamed.
+CREATE FUNCTION try(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'done';
+EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column THEN
+    RETURN SQLSTATE;
+END $$;

@@ -40,6 +40,11 @@ BEGIN
                   count(DISTINCT person)::float8, count(*)::float8 FROM app.events WHERE at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z'$q$, what || ': one row, two rollups');
     RETURN NEXT results_eq($q$SELECT (x ->> 'bucket')::timestamptz, x ->> 'world', (x ->> 'turns')::bigint, (x ->> 'n')::bigint FROM tally.report('{turns,n}', since => '2026-03-02', until => '2026-03-10', bucket => '1 day', by => '{world}') x$q$,
         $q$SELECT date_trunc('day', at, 'UTC'), coalesce(world, '(none)') AS w, count(*) FILTER (WHERE kind = 'turn'), count(*) FROM app.events WHERE at >= '2026-03-02Z' AND at < '2026-03-10Z' GROUP BY 1, 2 ORDER BY 1, 2$q$, what || ': by day and world');
+    RETURN NEXT results_eq($q$SELECT tally.metric_value('retry_rate', since => '2026-03-02 05:00Z', until => '2026-03-13 07:00Z')::numeric(12, 9), tally.metric_value('turns', since => '2026-03-02', until => '2026-03-10', "where" => '{"world": "w1"}')$q$,
+        $q$SELECT (count(*) FILTER (WHERE kind = 'retry' AND at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z') / (count(*) FILTER (WHERE kind = 'turn' AND at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z'))::numeric)::numeric(12, 9),
+                  (count(*) FILTER (WHERE kind = 'turn' AND world = 'w1' AND at >= '2026-03-02' AND at < '2026-03-10'))::float8 FROM app.events$q$, what || ': metric_value');
+    RETURN NEXT results_eq($q$SELECT bucket, series, value FROM tally.timeseries('turns', since => '2026-03-02', until => '2026-03-10', bucket => '1 day', by => '{world}')$q$,
+        $q$SELECT date_trunc('day', at, 'UTC'), coalesce(world, '(none)'), (count(*) FILTER (WHERE kind = 'turn'))::float8 FROM app.events WHERE at >= '2026-03-02Z' AND at < '2026-03-10Z' GROUP BY 1, 2 ORDER BY 1, 2$q$, what || ': timeseries');
 END $$;
 SET timezone = 'UTC';
 SELECT app.same('fresh');

@@ -4,6 +4,10 @@ CREATE FUNCTION tally.retention(starts timestamptz[], returns timestamptz[], wid
     RETURNS boolean[] LANGUAGE c IMMUTABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'tally_retention';
 COMMENT ON FUNCTION tally.retention(timestamptz[], timestamptz[], interval, int, timestamptz, text, text) IS 'Whether an actor was seen again 0, 1, … periods after the first start (element 1 is period 0), on that period or, with mode on_or_after, on it or later. Periods follow the calendar of the zone; with zone NULL they are whole widths from the start''s moment. A period that is not wholly past at as_of is NULL, never a loss; without a start the array is empty.';
 
+CREATE FUNCTION tally.retention_every(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz DEFAULT now(), zone text DEFAULT 'UTC', mode text DEFAULT 'on')
+    RETURNS TABLE (start timestamptz, retained boolean[]) LANGUAGE c IMMUTABLE PARALLEL SAFE COST 100 ROWS 10 AS 'MODULE_PATHNAME', 'tally_retention_every';
+COMMENT ON FUNCTION tally.retention_every(timestamptz[], timestamptz[], interval, int, timestamptz, text, text) IS 'Retention with every start: a row per period of the calendar in which the actor started, with the first start in it; with zone NULL a row per start. The array is that of tally.retention from that start. GROUP BY tally.bucket(width, start, zone) gives cohorts.';
+
 CREATE TYPE tally.retention_counts;
 CREATE FUNCTION tally._retention_counts_in(cstring) RETURNS tally.retention_counts
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_in';

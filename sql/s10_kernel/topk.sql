@@ -35,23 +35,31 @@ CREATE FUNCTION tally._topk_merge(state tally.topk, sketch tally.topk) RETURNS t
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_merge';
 COMMENT ON FUNCTION tally._topk_merge(tally.topk, tally.topk) IS 'Combines partial states, and merges for tally.rollup.';
 
+CREATE FUNCTION tally._topk_final(state tally.topk) RETURNS tally.topk
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_topk_final';
+COMMENT ON FUNCTION tally._topk_final(tally.topk) IS 'Finishes a state: items sorted, no more of them than counters.';
+
 CREATE AGGREGATE tally.topk(item text) (
-    SFUNC = tally._topk_trans, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge, SSPACE = 500, PARALLEL = SAFE
+    SFUNC = tally._topk_trans, FINALFUNC = tally._topk_final, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge,
+    SSPACE = 500, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.topk(text) IS 'Counts of the ten heaviest items, exact up to 160 distinct ones. NULLs are skipped.';
 
 CREATE AGGREGATE tally.topk(item text, k int) (
-    SFUNC = tally._topk_trans, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge, SSPACE = 500, PARALLEL = SAFE
+    SFUNC = tally._topk_trans, FINALFUNC = tally._topk_final, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge,
+    SSPACE = 500, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.topk(text, int) IS 'Counts of the k heaviest items (1 to 1000), exact up to 16 k distinct ones.';
 
 CREATE AGGREGATE tally.topk(item text, k int, weight bigint) (
-    SFUNC = tally._topk_trans, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge, SSPACE = 500, PARALLEL = SAFE
+    SFUNC = tally._topk_trans, FINALFUNC = tally._topk_final, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge,
+    SSPACE = 500, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.topk(text, int, bigint) IS 'Weights of the k heaviest items.';
 
 CREATE AGGREGATE tally.rollup(sketch tally.topk) (
-    SFUNC = tally._topk_merge, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge, SSPACE = 500, PARALLEL = SAFE
+    SFUNC = tally._topk_merge, FINALFUNC = tally._topk_final, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge,
+    SSPACE = 500, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.rollup(tally.topk) IS 'Merges counts of heavy items; the smaller k is kept.';
 

@@ -27,13 +27,19 @@ CREATE FUNCTION tally._totals_merge(state tally.totals, sketch tally.totals) RET
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_totals_merge';
 COMMENT ON FUNCTION tally._totals_merge(tally.totals, tally.totals) IS 'Combines partial states, and merges for tally.rollup.';
 
+CREATE FUNCTION tally._totals_final(state tally.totals) RETURNS tally.totals
+    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_totals_final';
+COMMENT ON FUNCTION tally._totals_final(tally.totals) IS 'Finishes a state: keys sorted.';
+
 CREATE AGGREGATE tally.jsonb_totals(value jsonb) (
-    SFUNC = tally._totals_trans, STYPE = tally.totals, COMBINEFUNC = tally._totals_merge, SSPACE = 200, PARALLEL = SAFE
+    SFUNC = tally._totals_trans, FINALFUNC = tally._totals_final, STYPE = tally.totals, COMBINEFUNC = tally._totals_merge,
+    SSPACE = 200, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.jsonb_totals(jsonb) IS 'Key-wise sums of the numeric leaves; other leaves are counted as ignored. NULLs are skipped.';
 
 CREATE AGGREGATE tally.rollup(sketch tally.totals) (
-    SFUNC = tally._totals_merge, STYPE = tally.totals, COMBINEFUNC = tally._totals_merge, SSPACE = 200, PARALLEL = SAFE
+    SFUNC = tally._totals_merge, FINALFUNC = tally._totals_final, STYPE = tally.totals, COMBINEFUNC = tally._totals_merge,
+    SSPACE = 200, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.rollup(tally.totals) IS 'Merges sums by key.';
 

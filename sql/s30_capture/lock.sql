@@ -7,7 +7,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                                     ELSE format('pid %s (%s, %s, transaction since %s, query since %s)', l.pid, a.usename, COALESCE(a.state, a.backend_type), a.xact_start, a.query_start) END, '; ')
       FROM pg_locks l
       LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-      LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text
+      -- A prepared transaction goes on under the virtual number of the session that it was of.
+      LEFT JOIN (pg_prepared_xacts p JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL AND x.granted) ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
      WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
        AND l.relation = ANY (tables) AND l.granted AND l.mode = ANY (modes) AND l.pid IS DISTINCT FROM pg_backend_pid()
 $$;
@@ -32,7 +33,7 @@ BEGIN
                 holders := tally._holders(ARRAY(SELECT t.relid FROM unnest(tables) x, pg_partition_tree(x) t UNION SELECT unnest(tables)),
                     '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'::text[] || CASE WHEN exclusive THEN '{AccessShareLock,RowShareLock}'::text[] END);
                 RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
-                    MESSAGE = format('capture could not lock %s within %s to change its triggers', wanted, patience),
+                    MESSAGE = format('capture could not lock %s within %s to change its triggers', array_to_string(tables, ', '), patience),
                     DETAIL = 'It is held by ' || COALESCE(holders, 'transactions that have ended since') || '. Nothing was changed.',
                     HINT = 'SET tally.lock_timeout = ''5 minutes'';  -- and again: it tries for moments at a time, so nobody waits long for it' || COALESCE('; or SELECT pg_terminate_backend(' || (regexp_match(holders, 'pid (\d+)'))[1] || ');', '');
             END IF;

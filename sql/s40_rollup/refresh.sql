@@ -40,7 +40,7 @@ BEGIN
                    'AND (%1$L OR NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until)) ORDER BY d.bucket DESC LIMIT $2), '
                    'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %2$s AS start) '
                    'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t', r.lookback IS NOT NULL,
-                   tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'd.bucket'))
+                   tally._bucket_start_sql(tally._rule(r), 'd.bucket'))
        INTO result USING r.id, most;
     RETURN tally._reached(r, result);
 END $$;
@@ -97,6 +97,8 @@ BEGIN
     wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
     IF NOT tally._due(rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- Dropped while the lock was waited for.
+    IF r.id IS NULL THEN RETURN; END IF;
     PERFORM tally._capture_forget();
     IF r.key IS NOT NULL THEN
         SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets, most_rows) k;
@@ -198,6 +200,11 @@ BEGIN
         rollup := one.name;
         buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
         PERFORM tally._lock(one.id, true);
+        IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = one.id) THEN
+            -- Dropped while it was waited for: who asked for it by name is told.
+            IF name IS NOT NULL THEN PERFORM tally._rollup(name); END IF;
+            CONTINUE;
+        END IF;
         LOOP
             IF name IS NOT NULL THEN
                 SELECT u.*, NULL AS error INTO unit FROM tally._refresh_unit(one.id, NULL, NULL) u;

@@ -5,7 +5,7 @@
 
 use super::ordered::{Matching, group_len};
 use super::spec::{Funnel, Mode};
-use super::{Event, MAX_CONDITIONS};
+use super::{Event, MAX_CONDITIONS, look_for_cancel};
 
 /// The reported times, by step: the longest list, the earliest end, the latest start, then the earliest times by step.
 pub fn path(funnel: &Funnel, events: &[Event]) -> Vec<i64> {
@@ -78,6 +78,7 @@ fn units(funnel: &Funnel, events: &[Event]) -> Vec<Event> {
 
 /// How many of the first steps the units can fill together.
 fn longest(funnel: &Funnel, units: &[Event]) -> usize {
+    look_for_cancel();
     let union = units.iter().fold(0, |all, u| all | u.mask);
     let run = union.trailing_ones() as usize;
     if reuses(funnel) || units.iter().all(|u| u.mask.is_power_of_two()) {

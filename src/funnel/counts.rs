@@ -7,7 +7,7 @@
 
 use super::MAX_CONDITIONS;
 use crate::error::TallyError;
-use crate::sketch::bytes::Reader;
+use crate::sketch::bytes::{Reader, corrupt};
 use crate::sketch::tdigest::working::{self, Grow};
 use crate::sketch::tdigest::{DEFAULT_COMPRESSION, Sketch, codec};
 
@@ -69,7 +69,7 @@ impl Counts {
     pub fn merge(&mut self, other: &Counts) -> Result<(), TallyError> {
         self.widen(other.steps.len());
         for (step, other) in self.steps.iter_mut().zip(&other.steps) {
-            step.reached += other.reached;
+            step.reached = step.reached.saturating_add(other.reached);
             if step.seconds.is_empty() {
                 step.seconds.clone_from(&other.seconds);
             } else if !other.seconds.is_empty() {
@@ -89,9 +89,14 @@ impl Counts {
         let mut rest = notes;
         while let Some((head, tail)) = rest.split_first() {
             let (level, times) = ((head >> 1) as usize, head & 1 == 1);
+            let taken = if times { level.saturating_sub(1) } else { 0 };
+            if !(1..=MAX_CONDITIONS).contains(&level) || taken > tail.len() {
+                return Err(corrupt("funnel_counts", "notes of 1 to 32 steps", notes.len() * 8));
+            }
             self.widen(level);
-            self.steps[..level].iter_mut().for_each(|step| step.reached += 1);
-            let taken = if times { level - 1 } else { 0 };
+            self.steps[..level]
+                .iter_mut()
+                .for_each(|step| step.reached = step.reached.saturating_add(1));
             for (step, word) in tail[..taken].iter().enumerate() {
                 seconds[step + 1].push(f64::from_bits(*word));
             }

@@ -15,7 +15,7 @@
 
 use super::spec::{Action, Exclusion, Funnel, Mode};
 use super::{Event, MAX_CONDITIONS};
-use crate::error::{SqlState, TallyError};
+use crate::error::{SqlState, TallyError, room_for};
 
 const VERSION: u8 = 1;
 const COUNT_SHIFT: u32 = 32;
@@ -55,6 +55,11 @@ impl Facts {
     fn stride(self) -> usize {
         1 + usize::from(self.wide)
     }
+}
+
+/// How many events there are.
+pub fn len(words: &[u64]) -> usize {
+    count(words)
 }
 
 fn count(words: &[u64]) -> usize {
@@ -212,12 +217,13 @@ fn events(words: &[u64]) -> impl Iterator<Item = Event> {
 }
 
 /// The events sorted by (time, mask).
-pub fn sorted(words: &[u64]) -> Vec<Event> {
-    let mut events: Vec<Event> = events(words).collect();
-    if !events.is_sorted() {
-        events.sort_unstable();
+pub fn sorted(words: &[u64]) -> Result<Vec<Event>, TallyError> {
+    let mut sorted = room_for(count(words))?;
+    sorted.extend(events(words));
+    if !sorted.is_sorted() {
+        sorted.sort_unstable();
     }
-    events
+    Ok(sorted)
 }
 
 /// The funnel that the state is for.
@@ -254,14 +260,10 @@ pub fn from_payload(payload: &[u8]) -> Result<Vec<u64>, TallyError> {
     if payload.len() % 8 != 4 || payload.len() < HEADER_WORDS * 8 - 4 {
         return Err(corrupt("a header and whole words"));
     }
-    let mut bytes = vec![0; 4];
-    bytes.extend_from_slice(payload);
-    let words: Vec<u64> = bytes
-        .as_chunks::<8>()
-        .0
-        .iter()
-        .map(|w| u64::from_le_bytes(*w))
-        .collect();
+    let (head, rest) = payload.split_first_chunk::<4>().ok_or_else(|| corrupt("a header"))?;
+    let mut words = room_for(1 + rest.len() / 8)?;
+    words.push(u64::from(u32::from_le_bytes(*head)) << 32);
+    words.extend(rest.as_chunks::<8>().0.iter().map(|w| u64::from_le_bytes(*w)));
     let [version, _, _, _, wide, ..] = words[2].to_le_bytes();
     let facts = facts(&words);
     if version != VERSION || wide > 1 || !(1..=MAX_CONDITIONS).contains(&facts.conditions) {

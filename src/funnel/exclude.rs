@@ -10,7 +10,7 @@
 
 use super::ordered::{advance, group_len};
 use super::spec::{Action, Exclusion, Funnel};
-use super::{Chain, Event, MAX_CONDITIONS, keep_best};
+use super::{Chain, Event, MAX_CONDITIONS, keep_best, look_for_cancel};
 
 type Chains = [Option<Chain>; MAX_CONDITIONS + 1];
 
@@ -19,6 +19,7 @@ pub fn path(funnel: &Funnel, events: &[Event]) -> Vec<i64> {
     let mut best = Chain::EMPTY;
     let mut rest = events;
     while !rest.is_empty() {
+        look_for_cancel();
         let len = group_len(rest);
         if rest[..len].iter().any(|e| e.mask & 1 == 1) {
             match from_start(funnel, rest) {
@@ -43,6 +44,7 @@ fn from_start(funnel: &Funnel, events: &[Event]) -> Option<Chain> {
         if !funnel.within(start, now) {
             break;
         }
+        look_for_cancel();
         let (group, tail) = rest.split_at(group_len(rest));
         rest = tail;
         let excluded = group.iter().fold(0, |all, e| all | e.mask) >> funnel.steps;

@@ -5,7 +5,7 @@
 //! `t1 <= t2` lets them serve in any order; under `once` a group is matched to consecutive steps event by event.
 
 use super::spec::{Funnel, Mode};
-use super::{Chain, Event, MAX_CONDITIONS, keep_best, keep_better};
+use super::{Chain, Event, MAX_CONDITIONS, keep_best, keep_better, look_for_cancel};
 
 /// Level by the latest start per level.
 pub fn level(funnel: &Funnel, events: &[Event]) -> usize {
@@ -32,6 +32,7 @@ pub fn level(funnel: &Funnel, events: &[Event]) -> usize {
                 reached = reached.max(step + 1);
             }
         } else {
+            look_for_cancel();
             // Downwards, so that no chain takes two turns in one group.
             for from in (0..=reached.min(funnel.steps - 1)).rev() {
                 let origin = if from == 0 { now } else { start[from] };
@@ -62,6 +63,7 @@ pub fn path(funnel: &Funnel, events: &[Event]) -> Vec<i64> {
         let (group, tail) = rest.split_at(group_len(rest));
         rest = tail;
         let now = first.time;
+        look_for_cancel();
         for from in (0..=best.len.min(funnel.steps - 1)).rev() {
             let Some(chain) = chains[from] else { continue };
             if funnel.within(chain.start(now), now) {
@@ -126,6 +128,7 @@ impl<'a> Matching<'a> {
     }
 
     fn augment(&mut self, step: usize, seen: &mut [bool]) -> bool {
+        look_for_cancel();
         for unit in 0..self.masks.len() {
             if self.masks[unit] >> step & 1 == 1 && !seen[unit] {
                 seen[unit] = true;

@@ -10,7 +10,7 @@
 //! never happened); here the answer is the level reached until then.
 
 use super::spec::{Funnel, Mode};
-use super::{Chain, Event, MAX_CONDITIONS, keep_best, keep_better};
+use super::{Chain, Event, MAX_CONDITIONS, keep_best, keep_better, look_for_cancel};
 
 type Chains = [Option<Chain>; MAX_CONDITIONS + 1];
 
@@ -28,6 +28,7 @@ pub fn path(funnel: &Funnel, events: &[Event]) -> Vec<i64> {
             if best.len == funnel.steps {
                 break;
             }
+            look_for_cancel();
             now = Some(event.time);
             for (slot, chain) in settled.iter_mut().zip(&mut fresh) {
                 if let Some(chain) = chain.take() {

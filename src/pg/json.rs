@@ -22,6 +22,93 @@ impl Call {
     }
 }
 
+/// The leaves of a jsonb: its numbers by path (keys joined by dots), and how many others there are.
+pub struct Leaves {
+    paths: String,
+    /// End of the path in `paths`, and the number there.
+    ends: Vec<(usize, f64)>,
+    /// Leaves that are no numbers under a key: texts, booleans, nulls, arrays, a bare scalar.
+    pub others: u64,
+}
+
+impl Leaves {
+    /// Path and number of each.
+    pub fn numbers(&self) -> impl Iterator<Item = (&str, f64)> + Clone {
+        self.ends.iter().enumerate().map(|(i, (end, number))| {
+            let from = if i == 0 { 0 } else { self.ends[i - 1].0 };
+            (&self.paths[from..*end], *number)
+        })
+    }
+}
+
+impl Call {
+    /// The leaves of the jsonb in argument `i`, read without making its text. A number beyond float8 is infinite.
+    pub fn jsonb_leaves(&self, i: usize) -> Leaves {
+        let mut leaves = Leaves {
+            paths: String::new(),
+            ends: Vec::new(),
+            others: 0,
+        };
+        let mut path = String::new();
+        // How long the path is around each open object, and before the present key.
+        let mut open: Vec<usize> = Vec::new();
+        let payload = self.bytes(i);
+        // The container must be aligned, which a short or shared datum is not; a copy of words is.
+        let mut words = vec![0u64; payload.len().div_ceil(8)];
+        for (word, chunk) in words.iter_mut().zip(payload.chunks(8)) {
+            let mut padded = [0; 8];
+            padded[..chunk.len()].copy_from_slice(chunk);
+            *word = u64::from_le_bytes(padded);
+        }
+        // SAFETY: the declaration in SQL makes the argument a jsonb, whose payload is a container; `words` is an aligned
+        // copy of it that outlives the iterator. The iterator fills `value` as its token says; strings and numerics point
+        // into the container. `numeric_float8_no_overflow` reads one numeric.
+        unsafe {
+            let mut iterator = pg_sys::JsonbIteratorInit(words.as_mut_ptr().cast());
+            let mut value = pg_sys::JsonbValue::default();
+            let mut in_array = false;
+            loop {
+                let token = pg_sys::JsonbIteratorNext(&mut iterator, &mut value, in_array);
+                match token {
+                    pg_sys::JsonbIteratorToken::WJB_BEGIN_OBJECT => open.push(path.len()),
+                    pg_sys::JsonbIteratorToken::WJB_END_OBJECT => {
+                        open.pop();
+                    }
+                    pg_sys::JsonbIteratorToken::WJB_KEY => {
+                        let text = value.val.string;
+                        let key = std::slice::from_raw_parts(text.val.cast::<u8>(), text.len as usize);
+                        path.truncate(open.last().copied().unwrap_or(0));
+                        if !path.is_empty() {
+                            path.push('.');
+                        }
+                        path.push_str(&String::from_utf8_lossy(key));
+                    }
+                    pg_sys::JsonbIteratorToken::WJB_VALUE if value.type_ == pg_sys::jbvType::jbvNumeric => {
+                        let numeric = Datum::from(value.val.numeric);
+                        let number = pgrx::fcinfo::direct_function_call_as_datum(
+                            pg_sys::numeric_float8_no_overflow,
+                            &[Some(numeric)],
+                        );
+                        leaves.paths.push_str(&path);
+                        let number = number.map_or(f64::NAN, |bits| f64::from_bits(bits.value() as u64));
+                        leaves.ends.push((leaves.paths.len(), number));
+                    }
+                    // An array, or a bare scalar, which comes as an array of one: its elements are not looked at.
+                    pg_sys::JsonbIteratorToken::WJB_BEGIN_ARRAY => {
+                        leaves.others += 1;
+                        in_array = true;
+                    }
+                    pg_sys::JsonbIteratorToken::WJB_ELEM => {}
+                    pg_sys::JsonbIteratorToken::WJB_END_ARRAY => in_array = false,
+                    pg_sys::JsonbIteratorToken::WJB_VALUE => leaves.others += 1,
+                    _ => break,
+                }
+            }
+        }
+        leaves
+    }
+}
+
 /// A jsonb result from JSON text.
 pub fn jsonb_datum(text: &str) -> Datum {
     text.into_datum()

@@ -27,8 +27,8 @@ pub fn widen(words: &mut [u64], periods: usize) {
 pub fn count(words: &mut [u64], retained: &[Option<bool>]) {
     for (pair, retained) in words[1..].as_chunks_mut::<2>().0.iter_mut().zip(retained) {
         if let Some(retained) = retained {
-            pair[0] += 1;
-            pair[1] += u64::from(*retained);
+            pair[0] = pair[0].saturating_add(1);
+            pair[1] = pair[1].saturating_add(u64::from(*retained));
         }
     }
 }

@@ -60,9 +60,47 @@ pub fn retained(
     starts: &[Moment],
     returns: &[Moment],
 ) -> Vec<Option<bool>> {
-    let Some(start) = starts.iter().filter(|s| s.time < as_of.time).min_by_key(|s| s.time) else {
-        return Vec::new();
-    };
+    let first = starts.iter().filter(|s| s.time < as_of.time).min_by_key(|s| s.time);
+    first.map_or_else(Vec::new, |start| {
+        from_start(unit, periods, on_or_after, as_of, *start, returns)
+    })
+}
+
+/// The same for every start: an actor is in the cohort of each period in which they started, with the period's first start;
+/// by the clock each start is a cohort of its own. Sorts both.
+pub fn retained_every(
+    unit: Unit,
+    periods: usize,
+    on_or_after: bool,
+    as_of: Moment,
+    starts: &mut [Moment],
+    returns: &mut [Moment],
+) -> Vec<(i64, Vec<Option<bool>>)> {
+    starts.sort_unstable_by_key(|s| s.time);
+    returns.sort_unstable_by_key(|r| r.time);
+    let mut cohorts = std::collections::BTreeSet::new();
+    let mut answers = Vec::new();
+    for start in starts.iter().filter(|s| s.time < as_of.time) {
+        let cohort = match unit {
+            Unit::Elapsed(_) => start.time,
+            _ => period(unit, start.local),
+        };
+        if cohorts.insert(cohort) {
+            let later = &returns[returns.partition_point(|r| r.time < start.time)..];
+            answers.push((start.time, from_start(unit, periods, on_or_after, as_of, *start, later)));
+        }
+    }
+    answers
+}
+
+fn from_start(
+    unit: Unit,
+    periods: usize,
+    on_or_after: bool,
+    as_of: Moment,
+    start: Moment,
+    returns: &[Moment],
+) -> Vec<Option<bool>> {
     let number = |moment: &Moment| match unit {
         Unit::Elapsed(width) => moment.time.saturating_sub(start.time).div_euclid(width),
         _ => period(unit, moment.local) - period(unit, start.local),
@@ -132,6 +170,26 @@ mod tests {
         );
         assert_eq!(ask(Unit::Days(1), false, HOUR, &[HOUR], &[]), []);
         assert_eq!(ask(Unit::Days(1), false, 9 * DAY, &[], &[HOUR]), []);
+    }
+
+    #[test]
+    fn every_start_is_a_cohort_once() {
+        let [first, again, third] = [HOUR, 3 * HOUR, DAY + HOUR];
+        let every = |unit, on_or_after| {
+            let (mut starts, mut returns) = ([third, again, first].map(utc), [DAY + 2 * HOUR, 4 * HOUR].map(utc));
+            retained_every(unit, 1, on_or_after, utc(9 * DAY), &mut starts, &mut returns)
+        };
+        let seen = |pair: [bool; 2]| pair.map(Some).to_vec();
+        let days = [(first, seen([true, true])), (third, seen([true, false]))];
+        assert_eq!(every(Unit::Days(1), false), days);
+        // By the clock: the second start sees its return an hour later, and the other after 23 hours.
+        let clock = [
+            (first, seen([true, true])),
+            (again, seen([true, false])),
+            (third, seen([true, false])),
+        ];
+        assert_eq!(every(Unit::Elapsed(DAY), false), clock);
+        assert_eq!(every(Unit::Elapsed(DAY), true), clock);
     }
 
     #[test]

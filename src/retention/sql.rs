@@ -1,8 +1,8 @@
 //! Owns the SQL-callable functions of retention. Declared in `sql/s10_kernel/retention.sql`.
 
 use super::counts;
-use super::returns::{Moment, Unit, retained};
-use crate::error::{SqlState, TallyError};
+use super::returns::{Moment, Unit, retained, retained_every};
+use crate::error::{SqlState, TallyError, room_for};
 use crate::funnel::sql::micros;
 use crate::hex;
 use crate::pg::aggregate::State;
@@ -36,30 +36,88 @@ fn unit(width: Interval, zone: Option<&str>) -> Result<Unit, TallyError> {
     Ok(unit)
 }
 
-pg_fn! {
-    /// `retention(starts, returns, width, periods, as_of, zone, mode) → boolean[]`.
-    tally_retention(call)? {
+/// What both forms of retention ask.
+struct Asked {
+    unit: Unit,
+    periods: usize,
+    on_or_after: bool,
+    as_of: Moment,
+    zone: Option<String>,
+}
+
+impl Asked {
+    /// Arguments 2 to 6; none where one is NULL that says what to do.
+    fn of(call: &Call) -> Result<Option<Self>, TallyError> {
         if [2, 3, 4].iter().any(|i| call.is_null(*i)) {
-            return Ok(call.return_null());
+            return Ok(None);
         }
-        let zone = call.opt_str(5)?;
-        let unit = unit(call.interval(2), zone)?;
+        let zone = call.opt_str(5)?.map(str::to_owned);
         let periods = call.i32(3);
         if !(0..=MOST_PERIODS).contains(&periods) {
-            return Err(invalid(format!("periods expected in 0 to {MOST_PERIODS}, got {periods}")));
+            return Err(invalid(format!(
+                "periods expected in 0 to {MOST_PERIODS}, got {periods}"
+            )));
         }
         let on_or_after = match call.opt_str(6)? {
             None | Some("on") => false,
             Some("on_or_after") => true,
-            Some(other) => return Err(invalid(format!("mode expected to be on or on_or_after, got \"{other}\""))),
+            Some(other) => {
+                return Err(invalid(format!(
+                    "mode expected to be on or on_or_after, got \"{other}\""
+                )));
+            }
         };
-        let moment = |time| Moment { time, local: zone.map_or(time, |zone| local_time(zone, time)) };
-        let moments = |i| -> Result<Vec<Moment>, TallyError> {
-            let times = if call.is_null(i) { Vec::new() } else { call.timestamptzs(i)? };
-            Ok(times.into_iter().flatten().map(moment).collect())
+        let time = call.i64(4);
+        Ok(Some(Asked {
+            unit: unit(call.interval(2), zone.as_deref())?,
+            periods: periods as usize,
+            on_or_after,
+            as_of: Moment {
+                time,
+                local: zone.as_deref().map_or(time, |zone| local_time(zone, time)),
+            },
+            zone,
+        }))
+    }
+
+    /// The times of argument `i`; none for NULL.
+    fn moments(&self, call: &Call, i: usize) -> Result<Vec<Moment>, TallyError> {
+        if call.is_null(i) {
+            return Ok(Vec::new());
+        }
+        let times = call.timestamptzs(i)?;
+        let mut moments = room_for(times.len())?;
+        moments.extend(times.into_iter().flatten().map(|time| Moment {
+            time,
+            local: self.zone.as_deref().map_or(time, |zone| local_time(zone, time)),
+        }));
+        Ok(moments)
+    }
+}
+
+pg_fn! {
+    /// `retention(starts, returns, width, periods, as_of, zone, mode) → boolean[]`.
+    tally_retention(call)? {
+        let Some(asked) = Asked::of(&call)? else {
+            return Ok(call.return_null());
         };
-        let answer = retained(unit, periods as usize, on_or_after, moment(call.i64(4)), &moments(0)?, &moments(1)?);
-        Ok(call.return_bools(&answer))
+        let (starts, returns) = (asked.moments(&call, 0)?, asked.moments(&call, 1)?);
+        let Asked { unit, periods, on_or_after, as_of, .. } = asked;
+        Ok(call.return_bools(&retained(unit, periods, on_or_after, as_of, &starts, &returns)))
+    }
+
+    /// `retention_every(starts, returns, width, periods, as_of, zone, mode)`: rows (start, retained).
+    tally_retention_every(call)? {
+        let Some(asked) = Asked::of(&call)? else {
+            return Ok(call.return_rows(std::iter::empty::<[Option<pgrx::pg_sys::Datum>; 2]>()));
+        };
+        let (mut starts, mut returns) = (asked.moments(&call, 0)?, asked.moments(&call, 1)?);
+        let Asked { unit, periods, on_or_after, as_of, .. } = asked;
+        let every = retained_every(unit, periods, on_or_after, as_of, &mut starts, &mut returns);
+        let rows = every
+            .iter()
+            .map(|(start, retained)| [Some(call.return_i64(*start)), Some(call.return_bools(retained))]);
+        Ok(call.return_rows(rows))
     }
 
     /// Transition of `retention_counts`: `(state, retained boolean[])`.

@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod hll;
+mod keyed;
 pub mod stats;
 pub mod tail;
 pub mod tdigest;

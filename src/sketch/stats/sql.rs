@@ -3,7 +3,6 @@
 use super::{Stats, is_working, merge_bytes, text};
 use crate::error::TallyError;
 use crate::pg::aggregate::{State, Working, change, merge, same};
-use crate::pg::fmgr::Call;
 use crate::pg_fn;
 
 struct Moments;
@@ -21,7 +20,7 @@ impl Working for Moments {
         Ok(words)
     }
 
-    fn stored(words: &mut [u64]) -> Vec<u8> {
+    fn stored(words: &[u64]) -> Vec<u8> {
         Stats::load(words).encode()
     }
 }

@@ -42,11 +42,7 @@ pub fn read(text: &str) -> Result<Stats, TallyError> {
     };
     let json: Value = serde_json::from_str(text).map_err(|_| bad())?;
     let paired = json.get("co").is_some();
-    let f = |name: &str| {
-        json.get(name)
-            .and_then(read_number)
-            .ok_or_else(bad)
-    };
+    let f = |name: &str| json.get(name).and_then(read_number).ok_or_else(bad);
     let mut s = Stats::new(paired);
     s.n = json
         .get("count")

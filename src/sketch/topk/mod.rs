@@ -7,10 +7,12 @@
 //! ```text
 //! u8 version = 1 · u8 kind = 1 · u16 k · varint total, error, items · items × (varint count, length · UTF-8 item), ascending
 //! ```
+//! The aggregate's state is [`working`].
 
 #[cfg(not(fuzzing))]
 pub mod sql;
 pub mod text;
+pub mod working;
 
 use super::bytes::{Reader, put_varint};
 use crate::error::TallyError;
@@ -47,35 +49,13 @@ impl TopK {
         }
     }
 
-    fn room(&self) -> usize {
+    /// Counters there are for them.
+    pub fn room(&self) -> usize {
         usize::from(self.k) * PER_K
     }
 
-    /// Adds `weight` of an item.
-    pub fn push(&mut self, item: &str, weight: u64) {
-        self.total = self.total.saturating_add(weight);
-        if let Some(count) = self.counts.get_mut(item) {
-            *count = count.saturating_add(weight);
-        } else if weight > 0 {
-            self.counts.insert(item.to_owned(), weight);
-            self.shrink();
-        }
-    }
-
-    /// Adds all of another; the smaller k is kept.
-    pub fn merge(&mut self, other: &TopK) {
-        self.k = self.k.min(other.k);
-        self.total = self.total.saturating_add(other.total);
-        self.error = self.error.saturating_add(other.error);
-        for (item, count) in &other.counts {
-            let mine = self.counts.entry(item.clone()).or_default();
-            *mine = mine.saturating_add(*count);
-        }
-        self.shrink();
-    }
-
     /// Takes the first count that has no room from all, and drops those that come to nothing.
-    fn shrink(&mut self) {
+    pub fn shrink(&mut self) {
         let room = self.room();
         if self.counts.len() <= room {
             return;
@@ -116,10 +96,13 @@ impl TopK {
         out
     }
 
-    /// Reads stored bytes.
+    /// Reads stored bytes, or a working form.
     pub fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
         let mut reader = Reader::new("topk", bytes);
         let (version, kind, k) = (reader.u8()?, reader.u8()?, reader.u16()?);
+        if (version, kind) == (VERSION, working::KIND) {
+            return working::from_bytes(bytes);
+        }
         if (version, kind) != (VERSION, KIND) || !(1..=1000).contains(&k) {
             return Err(reader.corrupt("version 1 with k in 1 to 1000"));
         }
@@ -154,7 +137,14 @@ impl TopK {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sketch::Grow;
     use proptest::prelude::*;
+
+    fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Grow>) {
+        while let Err(Grow(needed)) = step(words) {
+            words.resize(needed, 0);
+        }
+    }
 
     proptest! {
         /// The bounds hold whatever the order and the parts: count <= truth <= count + error <= count + total / counters.
@@ -163,10 +153,13 @@ mod tests {
             let cut = cut.min(items.len());
             let mut truth = BTreeMap::new();
             items.iter().for_each(|(i, w)| *truth.entry(i.to_string()).or_insert(0) += w);
-            let mut parts = [TopK::new(1), TopK::new(1)];
-            items.iter().enumerate().for_each(|(at, (i, w))| parts[usize::from(at >= cut)].push(&i.to_string(), *w));
-            let [mut all, other] = parts;
-            all.merge(&other);
+            let part = |items: &[(u32, u64)]| items.iter().fold(working::fresh(1), |mut words, (i, w)| {
+                until(&mut words, |words| working::push(words, &i.to_string(), *w));
+                words
+            });
+            let (mut all, other) = (part(&items[..cut]), part(&items[cut..]));
+            until(&mut all, |words| working::merge(words, &working::finish(&other)));
+            let all = working::finish(&all);
             prop_assert_eq!(all.total, truth.values().sum::<u64>());
             prop_assert!(all.error <= all.total / (PER_K as u64 + 1), "{} of {}", all.error, all.total);
             for (item, truth) in truth {
@@ -180,6 +173,7 @@ mod tests {
         fn decoding_any_bytes_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = TopK::decode(&bytes);
             let _ = TopK::decode(&[&[VERSION, KIND, 5, 0], &bytes[..]].concat());
+            let _ = TopK::decode(&[&[VERSION, working::KIND, 5, 0], &bytes[..]].concat());
         }
     }
 }

@@ -1,11 +1,57 @@
 //! Owns the SQL-callable functions of `tally.topk`. Declared in `sql/s10_kernel/topk.sql`.
 
-use super::{DEFAULT_K, TopK, text};
+use super::{DEFAULT_K, TopK, text, working};
 use crate::error::{SqlState, TallyError};
-use crate::pg::aggregate::same;
+use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
 use pgrx::pg_sys::Datum;
+
+struct Heavy;
+
+impl Working for Heavy {
+    #[inline(always)]
+    fn is_working(words: &[u64]) -> bool {
+        working::is_working(words)
+    }
+
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        Ok(working::from_topk(&TopK::decode(bytes)?))
+    }
+
+    fn stored(words: &mut [u64]) -> Vec<u8> {
+        working::finish(words).encode()
+    }
+}
+
+/// The state of a group's first item.
+#[cold]
+fn fresh(call: &Call) -> Result<State, TallyError> {
+    let k = if call.nargs() > 2 && !call.is_null(2) {
+        call.i32(2)
+    } else {
+        i32::from(DEFAULT_K)
+    };
+    match u16::try_from(k).ok().filter(|k| (1..=1000).contains(k)) {
+        Some(k) => Ok(State::from_words(&working::fresh(k))),
+        None => Err(TallyError::new(
+            SqlState::InvalidParameterValue,
+            format!("k expected in 1 to 1000, got {k}"),
+        )
+        .hint("SELECT tally.topk(item, 10) FROM …")),
+    }
+}
+
+fn weight(call: &Call) -> Result<u64, TallyError> {
+    let weight = if call.nargs() > 3 { call.i64(3) } else { 1 };
+    u64::try_from(weight).map_err(|_| {
+        TallyError::new(
+            SqlState::InvalidParameterValue,
+            format!("weight expected to be 0 or more, got {weight}"),
+        )
+        .hint("SELECT tally.topk(item, 10, weight) FROM … WHERE weight >= 0")
+    })
+}
 
 pg_fn! {
     /// Transition: `(state, item)`, `(state, item, k)`, `(state, item, k, weight)`.
@@ -13,25 +59,8 @@ pg_fn! {
         if call.is_null(1) || (call.nargs() > 3 && call.is_null(3)) {
             return same(&call);
         }
-        let mut state = if !call.is_null(0) {
-            TopK::decode(call.bytes(0))?
-        } else {
-            let k = if call.nargs() > 2 && !call.is_null(2) { call.i32(2) } else { i32::from(DEFAULT_K) };
-            let valid = u16::try_from(k).ok().filter(|k| (1..=1000).contains(k));
-            TopK::new(valid.ok_or_else(|| {
-                TallyError::new(SqlState::InvalidParameterValue, format!("k expected in 1 to 1000, got {k}"))
-                    .hint("SELECT tally.topk(item, 10) FROM …")
-            })?)
-        };
-        let weight = if call.nargs() > 3 { call.i64(3) } else { 1 };
-        let weight = u64::try_from(weight).map_err(|_| {
-            TallyError::new(
-                SqlState::InvalidParameterValue,
-                format!("weight expected to be 0 or more, got {weight}"),
-            )
-        })?;
-        state.push(call.str(1)?, weight);
-        Ok(call.return_bytes(&state.encode()))
+        let (item, weight) = (call.str(1)?, weight(&call)?);
+        change::<Heavy>(&call, fresh, |words| Ok(working::push(words, item, weight)))
     }
 
     /// Combine and rollup.
@@ -39,12 +68,16 @@ pg_fn! {
         if call.is_null(1) {
             return same(&call);
         }
-        let mut state = TopK::decode(call.bytes(1))?;
-        if !call.is_null(0) {
-            let other = std::mem::replace(&mut state, TopK::decode(call.bytes(0))?);
-            state.merge(&other);
+        let other = TopK::decode(call.bytes(1))?;
+        merge::<Heavy>(&call, |words| Ok(working::merge(words, &other)))
+    }
+
+    /// Final: the stored form. Reads the state only.
+    tally_topk_final(call)? {
+        if call.is_null(0) {
+            return Ok(call.return_null());
         }
-        Ok(call.return_bytes(&state.encode()))
+        Ok(call.return_bytes(&TopK::decode(call.bytes(0))?.encode()))
     }
 
     /// `top(topk, n)`: rows (item, count, error).

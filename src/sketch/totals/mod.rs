@@ -4,10 +4,12 @@
 //! ```text
 //! u8 version = 1 · u8 kind = 1 · u16 0 · varint rows, ignored, keys · keys × (f64 sum · varint length · UTF-8 key), ascending
 //! ```
+//! The aggregate's state is [`working`].
 
 #[cfg(not(fuzzing))]
 pub mod sql;
 pub mod text;
+pub mod working;
 
 use super::bytes::{Reader, put_varint};
 use crate::error::TallyError;
@@ -29,40 +31,6 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds one JSON value's leaves.
-    pub fn push(&mut self, value: &Value) {
-        self.rows += 1;
-        self.leaves("", value);
-    }
-
-    fn leaves(&mut self, path: &str, value: &Value) {
-        match value {
-            Value::Object(fields) => {
-                for (key, value) in fields {
-                    let path = if path.is_empty() {
-                        key.clone()
-                    } else {
-                        format!("{path}.{key}")
-                    };
-                    self.leaves(&path, value);
-                }
-            }
-            Value::Number(number) if !path.is_empty() => {
-                *self.sums.entry(path.to_owned()).or_default() += number.as_f64().unwrap_or(f64::NAN);
-            }
-            _ => self.ignored += 1,
-        }
-    }
-
-    /// Adds all of another.
-    pub fn merge(&mut self, other: &Totals) {
-        self.rows = self.rows.saturating_add(other.rows);
-        self.ignored = self.ignored.saturating_add(other.ignored);
-        for (key, sum) in &other.sums {
-            *self.sums.entry(key.clone()).or_default() += sum;
-        }
-    }
-
     /// The sums as a JSON object; whole numbers without a fraction.
     pub fn json(&self) -> Value {
         Value::Object(self.sums.iter().map(|(key, sum)| (key.clone(), number(*sum))).collect())
@@ -82,11 +50,13 @@ impl Totals {
         out
     }
 
-    /// Reads stored bytes.
+    /// Reads stored bytes, or a working form.
     pub fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
         let mut reader = Reader::new("totals", bytes);
-        if (reader.u8()?, reader.u8()?, reader.u16()?) != (VERSION, KIND, 0) {
-            return Err(reader.corrupt("version 1"));
+        match (reader.u8()?, reader.u8()?, reader.u16()?) {
+            (VERSION, KIND, 0) => {}
+            (VERSION, working::KIND, 0) => return working::from_bytes(bytes),
+            _ => return Err(reader.corrupt("version 1")),
         }
         let mut totals = Totals {
             rows: reader.varint()?,
@@ -139,29 +109,55 @@ pub fn ratio(a: &Value, b: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sketch::Grow;
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn of(values: &[Value]) -> Totals {
-        let mut totals = Totals::default();
-        values.iter().for_each(|v| totals.push(v));
-        totals
+    fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Grow>) {
+        while let Err(Grow(needed)) = step(words) {
+            words.resize(needed, 0);
+        }
+    }
+
+    fn of(rows: &[(&[(&str, f64)], u64)]) -> Vec<u64> {
+        rows.iter().fold(working::fresh(), |mut words, (sums, ignored)| {
+            until(&mut words, |words| {
+                working::add(words, 1, *ignored, sums.iter().copied())
+            });
+            words
+        })
     }
 
     #[test]
-    fn sums_numbers_by_path_and_counts_the_rest() {
-        let values = [
-            json!({"views": 1000, "ctr": 5, "by": {"web": 1}, "name": "x"}),
-            json!({"views": 800, "ctr": 7.5}),
-            json!(3),
+    fn sums_by_key_and_counts_the_rest_also_merged() {
+        let rows: [(&[(&str, f64)], u64); 3] = [
+            (&[("views", 1000.0), ("ctr", 5.0), ("by.web", 1.0)], 1),
+            (&[("views", 800.0), ("ctr", 7.5)], 0),
+            (&[], 1),
         ];
-        let totals = of(&values);
+        let totals = working::finish(&of(&rows));
         assert_eq!(totals.json(), json!({"views": 1800, "ctr": 12.5, "by.web": 1}));
         assert_eq!((totals.rows, totals.ignored), (3, 2));
-        let mut merged = of(&values[1..]);
-        merged.merge(&of(&values[..1]));
-        assert_eq!(merged, totals);
+        let mut merged = of(&rows[1..]);
+        until(&mut merged, |words| {
+            working::merge(words, &working::finish(&of(&rows[..1])))
+        });
+        assert_eq!(working::finish(&merged), totals);
         assert_eq!(Totals::decode(&totals.encode()).unwrap(), totals);
+    }
+
+    #[test]
+    fn sums_that_json_lacks_come_back_from_text() {
+        let words = of(&[
+            (&[("a", f64::MAX), ("b", f64::INFINITY)], 0),
+            (&[("a", f64::MAX), ("b", f64::NEG_INFINITY)], 0),
+        ]);
+        let totals = working::finish(&words);
+        assert_eq!(
+            text::write(&text::read(&text::write(&totals)).unwrap()),
+            text::write(&totals)
+        );
+        assert_eq!(totals.json(), json!({"a": null, "b": null}));
     }
 
     #[test]
@@ -175,6 +171,7 @@ mod tests {
         fn decoding_any_bytes_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = Totals::decode(&bytes);
             let _ = Totals::decode(&[&[VERSION, KIND, 0, 0], &bytes[..]].concat());
+            let _ = Totals::decode(&[&[VERSION, working::KIND, 0, 0], &bytes[..]].concat());
         }
     }
 }

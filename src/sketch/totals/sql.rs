@@ -1,9 +1,9 @@
 //! Owns the SQL-callable functions of `tally.totals`. Declared in `sql/s10_kernel/totals.sql`.
 
 use super::text::{parsed, read, write};
-use super::{Totals, ratio};
+use super::{Totals, ratio, working};
 use crate::error::TallyError;
-use crate::pg::aggregate::same;
+use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
 use serde_json::Value;
@@ -20,15 +20,36 @@ fn json_argument(call: &Call, i: usize) -> Result<Value, TallyError> {
     parsed(&call.jsonb_text(i).unwrap_or_default())
 }
 
+struct Sums;
+
+impl Working for Sums {
+    #[inline(always)]
+    fn is_working(words: &[u64]) -> bool {
+        working::is_working(words)
+    }
+
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        Ok(working::from_totals(&Totals::decode(bytes)?))
+    }
+
+    fn stored(words: &mut [u64]) -> Vec<u8> {
+        working::finish(words).encode()
+    }
+}
+
+/// The state of a group's first object.
+fn fresh(_: &Call) -> Result<State, TallyError> {
+    Ok(State::from_words(&working::fresh()))
+}
+
 pg_fn! {
     /// Transition of `jsonb_totals(jsonb)`.
     tally_totals_trans(call)? {
         if call.is_null(1) {
             return same(&call);
         }
-        let mut totals = totals(&call, 0)?;
-        totals.push(&json_argument(&call, 1)?);
-        Ok(call.return_bytes(&totals.encode()))
+        let leaves = call.jsonb_leaves(1);
+        change::<Sums>(&call, fresh, |words| Ok(working::add(words, 1, leaves.others, leaves.numbers())))
     }
 
     /// Combine and rollup.
@@ -36,9 +57,16 @@ pg_fn! {
         if call.is_null(1) {
             return same(&call);
         }
-        let mut state = totals(&call, 0)?;
-        state.merge(&totals(&call, 1)?);
-        Ok(call.return_bytes(&state.encode()))
+        let other = totals(&call, 1)?;
+        merge::<Sums>(&call, |words| Ok(working::merge(words, &other)))
+    }
+
+    /// Final: the stored form. Reads the state only.
+    tally_totals_final(call)? {
+        if call.is_null(0) {
+            return Ok(call.return_null());
+        }
+        Ok(call.return_bytes(&totals(&call, 0)?.encode()))
     }
 
     /// `in(cstring)`.

@@ -1,7 +1,9 @@
-//! Owns sums by key as text: `{"rows":2,"ignored":0,"sums":{"views":1800}}`.
+//! Owns sums by key as text: `{"rows":2,"ignored":0,"sums":{"views":1800}}`; sums that JSON lacks are strings
+//! (`"NaN"`, `"Infinity"`).
 
 use super::Totals;
 use crate::error::{SqlState, TallyError};
+use crate::sketch::tdigest::text::read_number;
 use serde_json::{Value, json};
 
 /// JSON from its text.
@@ -19,9 +21,22 @@ pub fn write(totals: &Totals) -> String {
     let sums: serde_json::Map<String, Value> = totals
         .sums
         .iter()
-        .map(|(key, sum)| (key.clone(), Value::from(*sum)))
+        .map(|(key, sum)| (key.clone(), number(*sum)))
         .collect();
     json!({"rows": totals.rows, "ignored": totals.ignored, "sums": sums}).to_string()
+}
+
+fn number(v: f64) -> Value {
+    if v.is_finite() {
+        return Value::from(v);
+    }
+    Value::from(if v.is_nan() {
+        "NaN"
+    } else if v > 0.0 {
+        "Infinity"
+    } else {
+        "-Infinity"
+    })
 }
 
 /// Reads the text.
@@ -39,7 +54,7 @@ pub fn read(text: &str) -> Result<Totals, TallyError> {
     let sums = value.get("sums").and_then(Value::as_object).ok_or_else(bad)?;
     let sums = sums
         .iter()
-        .map(|(key, sum)| Ok((key.clone(), sum.as_f64().ok_or_else(bad)?)));
+        .map(|(key, sum)| Ok((key.clone(), read_number(sum).ok_or_else(bad)?)));
     Ok(Totals {
         rows: count("rows")?,
         ignored: count("ignored")?,

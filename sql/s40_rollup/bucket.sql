@@ -16,13 +16,7 @@ BEGIN
             DETAIL = 'A bucket is the width of time that one row of a rollup covers.',
             HINT = 'Use for example bucket => ''1 hour'', ''15 minutes'', ''1 day'', ''1 week'' or ''1 month''.';
     END IF;
-    BEGIN
-        place := COALESCE(origin, timestamptz '2000-01-01 00:00+00') AT TIME ZONE zone;
-    EXCEPTION WHEN invalid_parameter_value THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('zone must be a time zone that PostgreSQL knows, got %L', zone),
-            HINT = 'SELECT name FROM pg_timezone_names ORDER BY name;';
-    END;
+    place := COALESCE(origin, timestamptz '2000-01-01 00:00+00') AT TIME ZONE zone;
     IF months = 0 AND (days = 0 OR zone = 'UTC') THEN
         RETURN tally._fixed_rule(days * 86400000000 + micros, origin);
     ELSIF micros <> 0 OR (months > 0) = (days > 0) THEN
@@ -106,6 +100,18 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
                 ELSE rule END
 $$;
 COMMENT ON FUNCTION tally._capture_rule(text) IS 'The rule by which capture marks buckets of a rule: itself, or one whose buckets lie wholly in its.';
+
+CREATE FUNCTION tally._check_zone(zone text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- By itself, because catching an error is not parallel safe, and computing a rule is.
+    PERFORM timestamptz '2000-01-01 00:00+00' AT TIME ZONE zone;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('zone must be a time zone that PostgreSQL knows, got %L', zone),
+        HINT = 'SELECT name FROM pg_timezone_names ORDER BY name;';
+END $$;
+COMMENT ON FUNCTION tally._check_zone(text) IS 'An error that says where names are to be found when PostgreSQL knows no such time zone.';
 
 CREATE FUNCTION tally._bucket_start_sql(rule text, instant text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -35,7 +35,8 @@ BEGIN
     made.key := tally._parse_key(key, label);
     IF made.key IS NULL THEN
         bucket := COALESCE(bucket, '1 hour');
-        -- Only for its errors: the width and the zone are wrong or right whatever the rest is.
+        -- Only for their errors: the width and the zone are wrong or right whatever the rest is.
+        PERFORM tally._check_zone(zone);
         PERFORM tally._bucket_rule(bucket, zone, origin);
     ELSIF num_nonnulls(time_column, bucket, origin) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',

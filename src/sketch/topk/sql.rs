@@ -19,8 +19,8 @@ impl Working for Heavy {
         Ok(working::from_topk(&TopK::decode(bytes)?))
     }
 
-    fn stored(words: &mut [u64]) -> Vec<u8> {
-        working::finish(words).encode()
+    fn stored(words: &[u64]) -> Vec<u8> {
+        working::finish(&mut words.to_vec()).encode()
     }
 }
 

@@ -32,8 +32,8 @@ impl Working for Sums {
         Ok(working::from_totals(&Totals::decode(bytes)?))
     }
 
-    fn stored(words: &mut [u64]) -> Vec<u8> {
-        working::finish(words).encode()
+    fn stored(words: &[u64]) -> Vec<u8> {
+        working::finish(&mut words.to_vec()).encode()
     }
 }
 

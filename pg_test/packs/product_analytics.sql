@@ -246,6 +246,7 @@ INSERT INTO ingestion_runs VALUES (9001, '2025-03-30 02:30+01', NULL), (9002, '2
 INSERT INTO ingestion_run_progress VALUES (9001, NULL, NULL, NULL, NULL), (9002, 5, NULL, 1, 0), (9002, 0, 0, 0, 0), (NULL, 1, 1, 1, 1), (123456, 1, 1, 1, 1);
 INSERT INTO assignments VALUES (50001, '2025-03-30 02:30+01', NULL), (50002, '2019-01-01', 'open');
 INSERT INTO assignment_clicks (clicks, last_click_at) VALUES (NULL, '2025-03-30 02:30+01'), (5, NULL), (NULL, '2020-01-01');
+INSERT INTO analytics_events (event_time, event_type, user_id, meta) VALUES ('2025-03-30', repeat('x', 450), 7, jsonb_build_object('surface', repeat('long', 900)));
 INSERT INTO telegram_extractions (created_at, status) VALUES ('2025-03-30 02:30+01', NULL);
 SELECT same('edges', false);
 SELECT count(*) FROM tally.refresh();

@@ -14,7 +14,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 db=postgres
-sql() { PGOPTIONS="-c client_min_messages=warning" psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
+# As bench/run.sh: no compilation (JIT), which costs more than any of these queries.
+sql() { PGOPTIONS="-c client_min_messages=warning -c jit=off -c statement_timeout=${STATEMENT_TIMEOUT:-10min}" psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
 # ms STATEMENT: its milliseconds as psql measures them, rows fetched and thrown away.
 ms() { sql -c '\timing on' -c '\o /dev/null' -c "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1; }
 # median_ms STATEMENT: the median of three in one session.
@@ -89,7 +90,7 @@ if [ $# -eq 0 ]; then
     db=postgres
 fi
 sql -c "SELECT format('PostgreSQL %s, shared_buffers %s, work_mem %s, %s parallel workers, ', current_setting('server_version'), current_setting('shared_buffers'), current_setting('work_mem'), current_setting('max_parallel_workers_per_gather'))" | tr -d '\n'
-echo "$(nproc) cores; median of three, all rows fetched."
+echo "$(nproc) cores, no JIT; median of three, all rows fetched."
 for pack in "${packs[@]}"; do bench_pack "$pack"; done
 db=postgres
 sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)"

@@ -109,6 +109,7 @@ sql_files! {
     "../sql/packs/tables.sql" as "pack_tables";
     "../sql/packs/install.sql" as "pack_install";
     "../sql/packs/grants.sql" as "pack_grants";
+    "../sql/packs/upsert.sql" as "pack_upsert";
     "../sql/packs/awf/source.sql" as "pack_awf_source";
     "../sql/packs/awf/rollups.sql" as "pack_awf_rollups";
     "../sql/packs/awf/settings.sql" as "pack_awf_settings";
@@ -143,5 +144,10 @@ sql_files! {
     "../sql/packs/product_analytics/funnel.sql" as "pack_product_analytics_funnel";
     "../sql/packs/product_analytics/readers.sql" as "pack_product_analytics_readers";
     "../sql/packs/product_analytics/generator.sql" as "pack_product_analytics_generator";
+    "../sql/packs/publisher/source.sql" as "pack_publisher_source";
+    "../sql/packs/publisher/rollups.sql" as "pack_publisher_rollups";
+    "../sql/packs/publisher/views.sql" as "pack_publisher_views";
+    "../sql/packs/publisher/views_action.sql" as "pack_publisher_views_action";
+    "../sql/packs/publisher/generator.sql" as "pack_publisher_generator";
     "../sql/s90_grants/dump.sql" as "grants_dump";
 }

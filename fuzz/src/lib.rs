@@ -60,7 +60,8 @@ fn tdigest_answers(sketch: &sketch::tdigest::Sketch) {
     let again = codec::decode(&bytes).expect("its own bytes");
     assert_eq!(codec::encode(&again), bytes);
     let read = text::read(&text::write(sketch)).expect("its own text");
-    assert_eq!(codec::encode(&read), bytes, "{}", text::write(sketch));
+    // NaN has many bit patterns and one text.
+    assert_eq!(text::write(&read), text::write(sketch));
     if count < 1 << 60 {
         let mut words = working::from_sketch(sketch);
         let mut merged = words.clone();

@@ -172,8 +172,11 @@ BEGIN
     RETURN NEXT set_eq('SELECT bucket, wau FROM pa_tutors_weekly_live', doc('wau'), what || ': wau, live');
     RETURN NEXT set_eq('SELECT bucket, users_who_tuned, active_users, round(users_who_tuned::numeric / active_users, 4) FROM pa_tutors_weekly_live WHERE active_users > 0', doc('preference_tuning'), what || ': tuning, live');
     RETURN NEXT set_eq('SELECT bucket, sent, clicked, viewed, applied FROM pa_notification_funnel_live', 'SELECT * FROM expected_funnel', what || ': notification funnel, live');
-    RETURN NEXT set_eq('SELECT * FROM product_event_problems', 'SELECT * FROM expected_problems', what || ': problems');
+    RETURN NEXT set_eq('SELECT * FROM product_time_to_first_fill', 'SELECT date_trunc(''week'', created_at), percentile_cont(0.5) WITHIN GROUP (ORDER BY h) AS p50, percentile_cont(0.9) WITHIN GROUP (ORDER BY h) AS p90, count(*) AS n
+        FROM (SELECT a.created_at, (SELECT extract(epoch FROM e.event_time - a.created_at) / 3600.0 FROM analytics_events e WHERE e.assignment_id = a.id AND e.event_type = ''assignment_filled_report'' ORDER BY e.event_time LIMIT 1) AS h FROM assignments a) x
+        WHERE h IS NOT NULL GROUP BY 1', what || ': time to first fill');
     IF refreshed THEN
+        RETURN NEXT set_eq('SELECT * FROM product_event_problems', 'SELECT * FROM expected_problems', what || ': problems');
         RETURN NEXT set_eq(own('wau'), doc('wau'), what || ': wau');
         RETURN NEXT set_eq(own('preference_tuning'), doc('preference_tuning'), what || ': tuning');
         RETURN NEXT set_eq('SELECT day, sent, clicked, viewed, applied FROM product_notification_funnel', 'SELECT * FROM expected_funnel', what || ': notification funnel');

@@ -84,6 +84,13 @@ ROLLBACK;
 SELECT exact('truncate rolled back');
 SELECT tally.repair('sessions');
 SELECT exact('repaired');
+-- A backfill in batches: of marks of all keys, the stored ones too.
+INSERT INTO sessions (session, n) VALUES ('nobody''s', 7);
+SELECT tally.repair('sessions');
+SELECT count(*) AS runs_before FROM tally.runs \gset
+CALL tally.backfill('sessions', 300);
+SELECT cmp_ok((SELECT count(*) FROM tally.runs) - :runs_before, '>', 1::bigint, 'the backfill of a key goes in several batches');
+SELECT exact('backfilled in batches');
 UPDATE sessions SET n = 0 WHERE session = 's30';
 SELECT results_eq('SELECT labels, (stored ->> ''n'')::int, (definition ->> ''n'')::int, dirty FROM tally.verify(''sessions'')',
     $$SELECT '{"session": "s30"}'::jsonb, 0, n::int, false FROM expected WHERE session = 's30'$$, 'verify finds a row that was tampered with');

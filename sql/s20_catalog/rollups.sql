@@ -19,6 +19,7 @@ CREATE TABLE tally.rollups (
     bucket        interval,
     lookback      interval CHECK (lookback IS NULL OR key IS NULL),
     zone          text NOT NULL DEFAULT 'UTC',
+    bucket_origin timestamptz,
     filter        text,
     expand        text,
     schedule      text,
@@ -44,6 +45,7 @@ COMMENT ON COLUMN tally.rollups.time_type IS 'Type of the time column: timestamp
 COMMENT ON COLUMN tally.rollups.bucket IS 'Width of a bucket; whole days, weeks and months follow the zone''s calendar.';
 COMMENT ON COLUMN tally.rollups.lookback IS 'How far a bucket reaches back, itself included: it is computed of the rows of so many buckets. Null: of its own.';
 COMMENT ON COLUMN tally.rollups.zone IS 'Time zone whose midnights bound buckets of whole days and longer.';
+COMMENT ON COLUMN tally.rollups.bucket_origin IS 'An instant at which a bucket begins (a Sunday, the fiscal year); null: as the calendar has it, weeks from Monday.';
 COMMENT ON COLUMN tally.rollups.filter IS 'Condition on source rows (the WHERE of the definition), or null for all.';
 COMMENT ON COLUMN tally.rollups.expand IS 'What makes several rows of one source row (a set-returning expression with its alias, joined to it), or null: the elements of a list, say.';
 COMMENT ON COLUMN tally.rollups.schedule IS 'Cron schedule of the refresh (five fields, or seconds where pg_cron has them); null: never by schedule.';

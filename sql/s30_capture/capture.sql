@@ -22,12 +22,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.capture_truncate() IS 'Statement trigger of a source and of its partitions: marks what the truncated one may have held.';
 
+-- Only the engine makes triggers of them, because it has every trigger of theirs fire always.
+REVOKE ALL ON FUNCTION tally.capture(), tally.capture_truncate() FROM PUBLIC;
+
+CREATE FUNCTION tally._may_trigger(r tally.rollups) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- A definition is its owner's word; a trigger on the table takes the right to have one.
+    SELECT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) AND has_table_privilege(r.owner, r.source, 'TRIGGER')
+$$;
+COMMENT ON FUNCTION tally._may_trigger(tally.rollups) IS 'Whether the owner of a rollup may have triggers on its source.';
+
 CREATE FUNCTION tally._captured(source regclass) RETURNS SETOF tally.rollups
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.* FROM tally.rollups r
-     WHERE r.source = $1
-       -- A definition is its owner's word; a trigger on the table takes the right to have one.
-       AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) AND has_table_privilege(r.owner, r.source, 'TRIGGER')
+     WHERE r.source = $1 AND tally._may_trigger(r)
        -- A condition on a column that is gone would stop every writer.
        AND CASE WHEN r.key IS NULL THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = r.time_column AND a.atttypid = r.time_type AND NOT a.attisdropped)
                 ELSE NOT EXISTS (SELECT FROM unnest(r.key) k WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = k AND NOT a.attisdropped)) END
@@ -39,7 +47,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH r AS (SELECT c.* FROM tally.members m, tally._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
     SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
       FROM (SELECT format('tally._mark(%L, %s)', x.targets, x.instant) AS condition FROM (SELECT tally._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
-                   string_agg(r.id || ' ' || tally._bucket_rule(r.bucket, r.zone), '; ' ORDER BY r.id) AS targets
+                   string_agg(r.id || ' ' || tally._capture_rule(tally._rule(r)), '; ' ORDER BY r.id) AS targets
               FROM r WHERE r.key IS NULL GROUP BY 1) x
             UNION ALL
             SELECT format('tally._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id), tally._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))
@@ -74,7 +82,7 @@ DECLARE
     old_row text := tally._mark_sql(relation, 'OLD');
     -- A number of its own, because a partition with a rollup of its own gets clones of its parent's triggers besides.
     number  int := (SELECT min(r.id) FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.member = relation AND NOT m.cloned);
-    counted boolean := EXISTS (SELECT FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.member = relation);
+    counted boolean := EXISTS (SELECT FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.member = relation AND tally._may_trigger(r));
     foreign_ boolean := (SELECT c.relkind = 'f' FROM pg_class c WHERE c.oid = relation);
     item    record;
 BEGIN
@@ -103,7 +111,8 @@ COMMENT ON FUNCTION tally._attach_triggers(regclass) IS 'Makes the triggers of o
 CREATE FUNCTION tally._lacks_triggers(m tally.members) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (SELECT count(DISTINCT t.event) FROM tally._own_triggers(m.member) t)
-           < CASE WHEN m.cloned OR tally._mark_sql(m.member, 'NEW') IS NULL THEN 1 ELSE 4 END
+           < CASE WHEN NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source = m.source AND tally._may_trigger(r)) THEN 0
+                  WHEN m.cloned OR tally._mark_sql(m.member, 'NEW') IS NULL THEN 1 ELSE 4 END
             - (SELECT (c.relkind = 'f' AND current_setting('server_version_num')::int < 160000)::int FROM pg_class c WHERE c.oid = m.member)
 $$;
 COMMENT ON FUNCTION tally._lacks_triggers(tally.members) IS 'Whether a table has fewer triggers than it should.';

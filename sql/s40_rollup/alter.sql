@@ -242,7 +242,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             UNION ALL SELECT 5, '"where"', COALESCE(made.filter, '') WHERE old.filter IS DISTINCT FROM made.filter
             UNION ALL SELECT 6, 'schedule', COALESCE(made.schedule, '') WHERE old.schedule IS DISTINCT FROM made.schedule) p
      WHERE p.value IS NOT NULL
-       AND (old.source, old.key, old.time_column, old.bucket, old.zone, old.expand) IS NOT DISTINCT FROM (made.source, made.key, made.time_column, made.bucket, made.zone, made.expand)
+       AND (old.source, old.key, old.time_column, old.bucket, old.zone, old.bucket_origin, old.expand) IS NOT DISTINCT FROM (made.source, made.key, made.time_column, made.bucket, made.zone, made.bucket_origin, made.expand)
     HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION tally._alter_statement(tally.rollups, tally.rollups, jsonb) IS 'The call of alter_rollup that makes one definition of the other; null where only another rollup will do.';

@@ -35,7 +35,7 @@ CREATE FUNCTION tally._apply_buckets(r tally.rollups, buckets timestamptz[]) RET
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     list  text := format('%L::timestamptz[]', buckets);
-    rule  text := tally._bucket_rule(r.bucket, r.zone);
+    rule  text := tally._rule(r);
     fresh text;
     result jsonb;
 BEGIN

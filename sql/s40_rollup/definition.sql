@@ -41,7 +41,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
             || CASE WHEN r.lookback IS NULL THEN '' ELSE format(' AND _tally_window.start >= %s AND _tally_window.start < %s', since, until) END, r.time_column, COALESCE(r.filter, 'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
-         tally._bucket_rule(r.bucket, r.zone) rule,
+         tally._rule(r) rule,
          tally._aggregates_sql(r.id) a
     WHERE r.id = $1
 $$;
@@ -57,7 +57,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
         -- Without dimensions an empty bucket would still give one row; the definition gives none.
         COALESCE('GROUP BY ' || a.ordinals, 'HAVING pg_catalog.count(*) > 0'))
     FROM tally.rollups r,
-         tally._bucket_rule(r.bucket, r.zone) rule,
+         tally._rule(r) rule,
          tally._aggregates_sql(r.id) a
     WHERE r.id = $1
 $$;
@@ -87,7 +87,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.key IS NOT NULL THEN RETURN tally._dirty_keys_query(r); END IF;
-    rule := tally._bucket_rule(r.bucket, r.zone);
+    rule := tally._rule(r);
     -- A mark names any instant of its bucket.
     result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s AND d.bucket >= %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id, tally._frozen_sql(rollup_id));
     IF tally._by_bucket_of(r) THEN
@@ -113,7 +113,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF tally._by_bucket_of(r) THEN
-        rule := tally._bucket_rule(r.bucket, r.zone);
+        rule := tally._rule(r);
         result := format('%1$s UNION ALL SELECT GREATEST(%2$s, %5$s), %3$s FROM (%4$s) up(since, until) WHERE up.since < up.until AND up.until > %5$s', result,
             tally._bucket_start_sql(rule, 'up.since'),
             tally._bucket_end_sql(rule, tally._bucket_start_sql(rule, 'up.until')),
@@ -123,7 +123,7 @@ BEGIN
         result := format('%s UNION ALL SELECT %s, ''infinity''::timestamptz FROM (%s) up', result, tally._frozen_sql(rollup_id), tally._hull_query(r.source_rollup));
     END IF;
     IF r.lookback IS NOT NULL THEN
-        rule := tally._bucket_rule(r.bucket, r.zone);
+        rule := tally._rule(r);
         -- Rows of the range reach beyond it.
         result := format('SELECT h.since, %s FROM (%s) h(since, until)',
             tally._shift_sql(rule, tally._bucket_start_sql(rule, 'h.until'), tally._lookback_buckets(rule, r.lookback)::text), result);

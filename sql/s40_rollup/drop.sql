@@ -53,11 +53,15 @@ BEGIN
     END IF;
     PERFORM tally._drop_statistics(r, '_tally_groups');
     PERFORM tally._drop_statistics(r, '_tally_build');
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
+    -- What the catalogue row names is its owner's word: nobody drops with it what is not that owner's.
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v' AND c.relowner = r.owner) THEN
         EXECUTE format('DROP VIEW %s', r.live_view);
     END IF;
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation AND c.relkind = 'r' AND c.relowner = r.owner) THEN
         EXECUTE format('DROP TABLE %s', r.relation);
+    ELSIF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
+        RAISE NOTICE USING MESSAGE = format('%s stays, because it is not a table of %s', r.relation, r.owner),
+            DETAIL = format('The catalogue named it as the table of rollup %L, but somebody else owns it.', r.name), HINT = format('DROP TABLE %s;', r.relation);
     END IF;
     PERFORM tally._drop_marks(r.id);
     PERFORM tally._sync_jobs();

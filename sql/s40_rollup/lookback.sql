@@ -40,28 +40,28 @@ COMMENT ON FUNCTION tally._shift_sql(text, text, text) IS 'SQL text of the start
 CREATE FUNCTION tally._reached_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('(SELECT %s FROM pg_catalog.generate_series(0, %s) AS _tally_n(n))', tally._shift_sql(rule, start, '_tally_n.n'), tally._lookback_buckets(rule, r.lookback) - 1)
-      FROM tally._bucket_rule(r.bucket, r.zone) rule
+      FROM tally._rule(r) rule
 $$;
 COMMENT ON FUNCTION tally._reached_sql(tally.rollups, text) IS 'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
 
 CREATE FUNCTION tally._window_start_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NULL THEN start ELSE tally._shift_sql(rule, start, (1 - tally._lookback_buckets(rule, r.lookback))::text) END
-      FROM tally._bucket_rule(r.bucket, r.zone) rule
+      FROM tally._rule(r) rule
 $$;
 COMMENT ON FUNCTION tally._window_start_sql(tally.rollups, text) IS 'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of.';
 
 CREATE FUNCTION tally._row_bucket_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NOT NULL THEN '_tally_window.start'
-                ELSE tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
+                ELSE tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
 $$;
 COMMENT ON FUNCTION tally._row_bucket_sql(tally.rollups) IS 'SQL text of the bucket that a row of a definition is counted in; with lookback it is one of several that _lookback_sql() joins to it.';
 
 CREATE FUNCTION tally._lookback_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally._reached_sql(r,
-        tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
+        tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
 $$;
 COMMENT ON FUNCTION tally._lookback_sql(tally.rollups) IS 'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
 
@@ -86,7 +86,7 @@ BEGIN
             MESSAGE = format('rollup %L per key has no buckets to look back over, got lookback %s', made.name, made.lookback),
             HINT = format('SELECT tally.create_rollup(%L, %L, key => …);', made.name, made.source::text);
     END IF;
-    PERFORM tally._lookback_buckets(tally._bucket_rule(made.bucket, made.zone), made.lookback);
+    PERFORM tally._lookback_buckets(tally._rule(made), made.lookback);
     IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = made.source) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rollup %L looks back over rows of %s, which keeps them for a time only', made.name, made.source),

@@ -3,7 +3,7 @@
 CREATE FUNCTION tally._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule   text := tally._bucket_rule(r.bucket, r.zone);
+    rule   text := tally._rule(r);
     ends   jsonb;
 BEGIN
     SELECT x INTO ends FROM tally.run_as(r.owner, r.search_path, format(
@@ -30,7 +30,7 @@ BEGIN
     SELECT * INTO extent FROM tally._extent(r);
     IF r.lookback IS NOT NULL AND isfinite(marked.until) THEN
         -- Rows of the range reach beyond it.
-        marked.until := (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_end(tally._bucket_rule(r.bucket, r.zone), tally._bucket_start(tally._bucket_rule(r.bucket, r.zone), marked.until))])) b);
+        marked.until := (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_end(tally._rule(r), tally._bucket_start(tally._rule(r), marked.until))])) b);
         UPDATE tally.dirty_ranges g SET until = marked.until WHERE g.id = marked.id;
     END IF;
     extent.since := GREATEST(extent.since, r.frozen_before);
@@ -39,9 +39,7 @@ BEGIN
         DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
         RETURN false;
     END IF;
-    -- Where nobody has counted yet, a row is taken for a hundred bytes.
-    SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END) INTO rows_
-      FROM pg_class c WHERE c.oid = r.source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(r.source) t WHERE t.isleaf);
+    rows_ := tally._source_rows(r.source);
     UPDATE tally.dirty_ranges g
        SET since = GREATEST(g.since, extent.since), until = LEAST(g.until, extent.until),
            -- The share of time that holds about most_rows rows; all of it where each batch would scan the whole source.
@@ -73,7 +71,7 @@ CREATE FUNCTION tally._take_range(r tally.rollups, most_rows bigint, lowest time
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     marked tally.dirty_ranges;
-    rule   text := tally._bucket_rule(r.bucket, r.zone);
+    rule   text := tally._rule(r);
 BEGIN
     LOOP
         SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since >= lowest AND g.until <= highest

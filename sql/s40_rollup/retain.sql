@@ -146,7 +146,7 @@ BEGIN
         IF r.key IS NULL THEN
             PERFORM tally._refresh_marked(r, NULL);
         ELSE
-            PERFORM tally._refresh_keys(r, NULL);
+            WHILE (tally._refresh_keys(r, NULL, NULL)).more LOOP NULL; END LOOP;
         END IF;
     END LOOP;
     PERFORM tally._freeze(above, upto);

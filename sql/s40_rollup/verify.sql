@@ -3,7 +3,7 @@
 CREATE FUNCTION tally._aligned(r tally.rollups, INOUT since timestamptz, INOUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule text := tally._bucket_rule(r.bucket, r.zone);
+    rule text := tally._rule(r);
 BEGIN
     IF r.key IS NOT NULL THEN
         IF since = '-infinity' AND until = 'infinity' THEN RETURN; END IF;

@@ -40,6 +40,13 @@ BEGIN
             MESSAGE = format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'),
             HINT = format('SELECT tally.create_retention(%L, %L, %L, %L, "start" => ''kind = ''''signup'''''');', label, source::text, time_column, actor);
     END IF;
+    -- Cohorts are counted by periods that the kernel's retention() knows.
+    IF tally._bucket_rule(period, zone) LIKE 'calendar %@%' THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('period %L of retention %L is no unit of the calendar of zone %L', period::text, label, zone),
+            DETAIL = 'Longer than hours, periods are one day, one week, one month, three months or one year; in UTC also any number of days.',
+            HINT = format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label, source::text, time_column, actor);
+    END IF;
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => jsonb_build_object(
             'entry', format('pg_catalog.min(%s) FILTER (WHERE %s)', at, "start"),
@@ -82,7 +89,7 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.relation = counts;
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
     EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p WHERE %s', target,
-        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._bucket_rule(r.bucket, r.zone), 'r.bucket', 'p.period', r.bucket, 'pg_catalog.now()'));
+        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._rule(r), 'r.bucket', 'p.period', r.bucket, 'pg_catalog.now()'));
     EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Retention %s: a row per cohort, dimension and period that is wholly past, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));
     FOR item IN SELECT * FROM (VALUES ('bucket', 'Start of the cohort: the period in which its actors started.'), ('period', 'Periods since the start, from 0.'),
@@ -115,7 +122,7 @@ BEGIN
         'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL tally.retention_periods(g.retention) p '
         'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2',
         tally._labels_sql(by), CASE WHEN live THEN r.live_view ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
-        tally._period_past_sql(tally._bucket_rule(r.bucket, r.zone), 'g.bucket', 'p.period', r.bucket, '$3'))
+        tally._period_past_sql(tally._rule(r), 'g.bucket', 'p.period', r.bucket, '$3'))
         USING tally._instant(since, as_of, 'since'), tally._instant(until, as_of, 'until'), as_of;
 END $$;
 COMMENT ON FUNCTION tally.retention(text, text, text, text[], jsonb, boolean, timestamptz) IS

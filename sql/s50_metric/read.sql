@@ -4,11 +4,16 @@
 CREATE FUNCTION tally._grain(r tally.rollups, wanted interval) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    own  text := tally._bucket_rule(r.bucket, r.zone);
+    own  text := tally._rule(r);
     rule text;
 BEGIN
     IF wanted IS NULL OR wanted = r.bucket THEN RETURN own; END IF;
-    rule := tally._bucket_rule(wanted, r.zone);
+    -- Weeks of a rollup of Sundays begin on Sundays; but what its origin is none of (months) is as the calendar has it.
+    BEGIN
+        rule := tally._bucket_rule(wanted, r.zone, r.bucket_origin);
+    EXCEPTION WHEN invalid_parameter_value THEN
+        rule := tally._bucket_rule(wanted, r.zone);
+    END;
     IF wanted < r.bucket THEN
         RAISE NOTICE USING MESSAGE = format('bucket widened from %s to %s: rollup %L keeps nothing finer', wanted, r.bucket, r.name);
         RETURN own;

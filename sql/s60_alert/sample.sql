@@ -3,7 +3,7 @@
 CREATE FUNCTION tally._tested_window(t tally.thresholds, r tally.rollups, tick timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule text := tally._bucket_rule(r.bucket, r.zone);
+    rule text := tally._rule(r);
 BEGIN
     until := tally._bucket_start(rule, tick);
     IF t.partial_ok THEN
@@ -29,7 +29,7 @@ BEGIN
         WHEN 'shift' THEN since := tally._back(first, (w ->> 'by')::interval, r.zone); until := tally._back(last, (w ->> 'by')::interval, r.zone);
         WHEN 'before' THEN since := tally._back(first, (w ->> 'length')::interval, r.zone); until := first;
         -- No window is narrower than a bucket.
-        WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval, tally._bucket_start(tally._bucket_rule(r.bucket, r.zone), last - interval '1 microsecond')); until := last;
+        WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval, tally._bucket_start(tally._rule(r), last - interval '1 microsecond')); until := last;
         WHEN 'previous' THEN since := first - (last - first); until := first;
     END CASE;
 END $$;

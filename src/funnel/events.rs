@@ -57,6 +57,11 @@ impl Facts {
     }
 }
 
+/// How many events there are.
+pub fn len(words: &[u64]) -> usize {
+    count(words)
+}
+
 fn count(words: &[u64]) -> usize {
     (words[0] >> COUNT_SHIFT) as usize
 }

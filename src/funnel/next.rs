@@ -1,7 +1,7 @@
 //! Owns the path of an actor from or to an event: what came next, or what led there. Declared in
 //! `sql/s10_kernel/next_events.sql`.
 
-use crate::error::{SqlState, TallyError};
+use crate::error::{SqlState, TallyError, room_for};
 use crate::pg_fn;
 
 /// The `steps` events after the first `anchor`, or for a negative number those before it, in time order; `None` where
@@ -29,7 +29,8 @@ pg_fn! {
             )
             .hint("SELECT tally.next_event_path(array_agg(event_time), array_agg(event_type), 'signup', 3) FROM … GROUP BY user_id"));
         }
-        let known = times.into_iter().zip(events).filter_map(|(time, event)| Some((time?, event?))).collect();
+        let mut known = room_for(times.len())?;
+        known.extend(times.into_iter().zip(events).filter_map(|(time, event)| Some((time?, event?))));
         Ok(match path(known, call.str(2)?, call.i32(3)) {
             Some(path) => call.return_texts(&path.into_iter().map(Some).collect::<Vec<_>>()),
             None => call.return_null(),

@@ -3,7 +3,7 @@
 use super::events::{self, Grow};
 use super::spec::{Funnel, SpecError};
 use super::{Event, MAX_CONDITIONS, level, path};
-use crate::error::{SqlState, TallyError};
+use crate::error::{SqlState, TallyError, room_for};
 use crate::hex;
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::{Answer, Call};
@@ -139,6 +139,12 @@ fn conditions_fit(count: usize) -> Result<usize, TallyError> {
 /// The funnel and the sorted events of the state in argument 0. What follows is a search, which may be long: from here on
 /// it looks for a cancel.
 fn gathered(call: &Call) -> Result<(Funnel, Vec<Event>), TallyError> {
+    // What the searches keep of the events themselves, three copies of them at most; asked for here, where it can be refused.
+    let events = match State::in_place(call, 0) {
+        Some(mut state) => events::len(state.words()),
+        None => call.bytes(0).len() / 8,
+    };
+    drop(room_for::<[Event; 4]>(events)?);
     super::look_for_cancel_with(|| {
         pgrx::check_for_interrupts!();
     });

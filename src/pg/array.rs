@@ -2,7 +2,7 @@
 
 use super::fmgr::{Call, str_of};
 use super::varlena;
-use crate::error::{SqlState, TallyError};
+use crate::error::{SqlState, TallyError, room_for};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ptr;
 
@@ -115,9 +115,9 @@ impl Call {
             }
             let (mut values, mut nulls, mut count) = (ptr::null_mut(), ptr::null_mut(), 0);
             pg_sys::deconstruct_array(array, oid, len, by_val, align as _, &mut values, &mut nulls, &mut count);
-            Ok((0..count as usize)
-                .map(|e| (!*nulls.add(e)).then(|| *values.add(e)))
-                .collect())
+            let mut elements = room_for(count as usize)?;
+            elements.extend((0..count as usize).map(|e| (!*nulls.add(e)).then(|| *values.add(e))));
+            Ok(elements)
         }
     }
 

@@ -5,14 +5,14 @@
 -- stand in their places) and six others. Tutors are few that do much and many that do little, a quarter of the visits are anonymous,
 -- events are about recent assignments, evenings are fuller, and a few events in a thousand do not keep to the taxonomy.
 
-CREATE FUNCTION tally._product_events(events bigint, seed int, until timestamptz, span interval)
+CREATE FUNCTION tally._product_events(events bigint, seed int, until timestamptz, span interval, first bigint, last bigint)
 RETURNS TABLE (event_time timestamptz, event_type text, user_id bigint, assignment_id bigint, meta jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH law AS (
-        SELECT greatest(events / 200, 5)::float8 AS users, greatest(events / 60, 5)::float8 AS assignments, greatest(extract(epoch FROM span) / 86400, 0.01)::float8 AS days
+        SELECT greatest(events / 200, 5)::float8 AS users, greatest(events / 200, 5)::float8 AS assignments, greatest(extract(epoch FROM span) / 86400, 0.01)::float8 AS days
     ), drawn AS (
         SELECT i, hashint8extended(i, seed) & 9223372036854775807 AS h, hashint8extended((i - 1) / 10, seed + 7919) & 9223372036854775807 AS g, (i - 1) % 10 AS place, (i - 1) / 10 AS ten
-          FROM generate_series(1, events) i
+          FROM generate_series(first, last) i
     ), shaped AS (
         SELECT d.*, l.*, width_bucket(tally._unit(g, 0), '{.55,.72,.86}'::float8[]) AS depth,
                -- Hours of an evening weigh more than those of a night: the share within a day is bent towards its end.
@@ -29,7 +29,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                greatest(1, ceil(least(share, 1) * assignments) - floor(assignments / days * 3 * -ln(1 - tally._unit(CASE WHEN follows THEN g ELSE h END, 8)))) AS assignment,
                CASE WHEN follows THEN ('{notify_sent,notify_click,assignment_view,assignment_apply_click}'::text[])[1 + place]
                     ELSE ('{assignment_list_view,assignment_view,preferences_update,assignment_save,assignment_unsave,assignment_hide,assignment_apply_click,assignment_apply_submit,assignment_reply_received,assignment_no_reply,assignment_filled_report,assignment_scam_report,auth_login,telegram_link_success,notifications_pause,notifications_resume,assignment_share}'::text[])
-                         [1 + width_bucket(tally._unit(h, 24), '{.30,.66,.72,.76,.77,.80,.85,.87,.885,.905,.92,.924,.985,.99,.996,.999}'::float8[])] END AS type
+                         [1 + width_bucket(tally._unit(h, 24), '{.30,.66,.72,.76,.77,.80,.85,.87,.885,.9125,.9155,.9175,.985,.99,.996,.999}'::float8[])] END AS type
           FROM timed t
     )
     SELECT at, type,
@@ -50,7 +50,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                WHEN 'notify_click' THEN '{"surface": "telegram_dm", "link_type": "assignment"}' END END
       FROM placed
 $$;
-COMMENT ON FUNCTION tally._product_events(bigint, int, timestamptz, interval) IS 'The events behind generate_product_analytics().';
+COMMENT ON FUNCTION tally._product_events(bigint, int, timestamptz, interval, bigint, bigint) IS 'The events behind generate_product_analytics(), from first to last of so many.';
 
 CREATE FUNCTION tally.generate_product_analytics(
     events        bigint DEFAULT 1000000,
@@ -61,7 +61,7 @@ CREATE FUNCTION tally.generate_product_analytics(
 ) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    assignments bigint := CASE events WHEN 0 THEN 0 ELSE greatest(events / 60, 5) END;
+    assignments bigint := CASE events WHEN 0 THEN 0 ELSE greatest(events / 200, 5) END;
     runs        bigint := ceil(events / 1000.0);
     fresh       text[];
     item        record;
@@ -72,8 +72,12 @@ BEGIN
             HINT = 'SELECT tally.generate_product_analytics(events => 1000000, span => ''90 days'');';
     END IF;
     fresh := tally._make_sources('product_analytics', target_schema);
+    -- A chunk at a time, so that it stays in memory.
+    FOR chunk IN 1 .. events BY 500000 LOOP
+        EXECUTE format('INSERT INTO %I.analytics_events (event_time, event_type, user_id, assignment_id, meta) SELECT * FROM tally._product_events($1, $2, $3, $4, $5, $6)', target_schema)
+            USING events, seed, until, span, chunk, least(chunk + 499999, events);
+    END LOOP;
     FOR item IN SELECT * FROM (VALUES
-        (1, 'analytics_events', 'event_time, event_type, user_id, assignment_id, meta', events, 'SELECT * FROM tally._product_events($1, $2, $3, $4)'),
         (2, 'assignments', 'id, created_at, status', assignments, $q$
             SELECT i, at, CASE WHEN $3 - at < $4 * tally._unit(h, 20) / 6 THEN 'open' WHEN h & 3 = 0 THEN 'expired' WHEN h & 127 = 1 THEN NULL ELSE 'filled' END FROM drawn ON CONFLICT DO NOTHING$q$),
         (3, 'telegram_extractions', 'created_at, status', events / 10, $q$SELECT at, CASE WHEN h & 31 = 0 THEN 'failed' WHEN h & 7 = 1 THEN 'skipped' ELSE 'ok' END FROM drawn$q$),

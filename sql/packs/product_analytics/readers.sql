@@ -6,11 +6,11 @@ WITH weeks(query) AS (VALUES ($q$
               SELECT r.bucket AS week, r.wau, r.users_who_tuned, r.active_users FROM pa_tutors_weekly r WHERE r.bucket >= since AND r.bucket + interval '7 days' <= until
               UNION ALL
               SELECT d.week, count(*), count(*) FILTER (WHERE d.active > 0 AND d.tuned > 0), count(*) FILTER (WHERE d.active > 0)
-                FROM (SELECT date_trunc('week', r.bucket) AS week, sum(r.active) AS active, sum(r.tuned) AS tuned FROM pa_user_days r
-                       WHERE r.bucket >= since AND r.bucket < until
-                         AND (r.bucket < date_trunc('week', since::timestamptz) + interval '7 days' AND date_trunc('week', since::timestamptz) < since
-                              OR r.bucket >= date_trunc('week', until::timestamptz) AND date_trunc('week', until::timestamptz) < until)
-                       GROUP BY 1, r.user_id) d GROUP BY 1$q$))
+                FROM (SELECT p.week, sum(r.active) AS active, sum(r.tuned) AS tuned
+                        FROM (VALUES (date_trunc('week', since::timestamptz), since::timestamptz, least(until, date_trunc('week', since::timestamptz) + interval '7 days'), true),
+                                     (date_trunc('week', until::timestamptz), date_trunc('week', until::timestamptz), until::timestamptz, date_trunc('week', since::timestamptz) <> date_trunc('week', until::timestamptz))) p(week, first, last, ok)
+                        JOIN pa_user_days r ON r.bucket >= p.first AND r.bucket < p.last
+                       WHERE p.ok AND isfinite(p.week) AND (p.week < p.first OR p.last < p.week + interval '7 days') GROUP BY 1, r.user_id) d GROUP BY 1$q$))
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT 'product_analytics', r.ordinal, 'function', r.name || '(date, date, boolean)', format($make$
 DO $do$ BEGIN EXECUTE format($create$

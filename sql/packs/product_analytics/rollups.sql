@@ -69,4 +69,8 @@ SELECT tally.create_rollup('pa_filled_reports', source => 'analytics_events', ti
     dimensions => '["assignment_id", {"moment": "extract(epoch FROM event_time)"}]', measures => '{"reported_at": "min(event_time)", "reports": "count(*)"}',
     "where" => $w$event_type = 'assignment_filled_report' AND assignment_id IS NOT NULL$w$,
     zone => tally._pack_zone('pa_events_15m'), description => 'When which assignment was reported as filled.')
+$sql$),
+('product_analytics', 161, 'rollup', 'pa_first_reports', $sql$
+SELECT tally.create_rollup('pa_first_reports', source => 'pa_filled_reports', key => 'assignment_id', dimensions => '[]', measures => '{"first_reported_at": "min(reported_at)", "reports": "sum(reports)"}',
+    description => 'When each assignment was first reported as filled.')
 $sql$);

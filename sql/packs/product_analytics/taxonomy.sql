@@ -95,7 +95,7 @@ $sql$, value)
 UNION ALL
 SELECT 'product_analytics', 400, 'view', 'product_event_problems', format($sql$
 CREATE OR REPLACE VIEW product_event_problems AS %s;
-COMMENT ON VIEW product_event_problems IS 'Validation report: events that do not keep to the taxonomy (analytics_event_types, analytics_event_keys), over all time.';
+COMMENT ON VIEW product_event_problems IS 'Validation report: events that do not keep to the taxonomy (analytics_event_types, analytics_event_keys), over all time, as of the last refresh; changes of the taxonomy show at once.';
 COMMENT ON COLUMN product_event_problems.event_type IS 'Type of the events.';
 COMMENT ON COLUMN product_event_problems.problem IS 'unknown type, no user, no assignment, missing key, unknown key, wrong kind or value not allowed.';
 COMMENT ON COLUMN product_event_problems.key IS 'The key or column that it is about.';
@@ -103,8 +103,8 @@ COMMENT ON COLUMN product_event_problems.value IS 'The value where it is a short
 COMMENT ON COLUMN product_event_problems.events IS 'How many events.';
 COMMENT ON COLUMN product_event_problems.last_seen IS 'When such an event was last seen; of missing things, when the type was.'
 $sql$, format(query,
-    'SELECT r.event_type, sum(r.events)::bigint AS events, sum(r.without_user)::bigint AS without_user, sum(r.without_assignment)::bigint AS without_assignment, max(r.last_seen) AS last_seen FROM pa_events_daily_live r GROUP BY 1',
-    'SELECT r.event_type, r.key, r.value, sum(r.events)::bigint AS events, max(r.last_seen) AS last_seen FROM pa_meta_daily_live r GROUP BY 1, 2, 3'))
+    'SELECT r.event_type, sum(r.events)::bigint AS events, sum(r.without_user)::bigint AS without_user, sum(r.without_assignment)::bigint AS without_assignment, max(r.last_seen) AS last_seen FROM pa_events_daily r GROUP BY 1',
+    'SELECT r.event_type, r.key, r.value, sum(r.events)::bigint AS events, max(r.last_seen) AS last_seen FROM pa_meta_daily r GROUP BY 1, 2, 3'))
   FROM rule
 UNION ALL
 SELECT 'product_analytics', 410, 'function', 'analytics_events_keep_to_taxonomy()', format($sql$

@@ -65,35 +65,42 @@ $sql$),
 ('product_analytics', 355, 'view', 'product_filled_reports', $sql$
 DO $do$ BEGIN EXECUTE (SELECT format($v$
 CREATE OR REPLACE VIEW product_filled_reports AS
-SELECT a.id AS assignment_id, a.created_at, r.reported_at, h.hours, r.place = 1 AND h.i = 1 AS first
-  FROM (SELECT x.assignment_id::%s AS assignment_id, x.reported_at, x.reports, row_number() OVER (PARTITION BY x.assignment_id ORDER BY x.reported_at) AS place FROM pa_filled_reports_live x) r
+SELECT a.id AS assignment_id, a.created_at, r.reported_at, h.hours
+  FROM (SELECT x.assignment_id::%s AS assignment_id, x.reported_at, x.reports FROM pa_filled_reports_live x) r
   JOIN assignments a ON a.id = r.assignment_id
        -- As often as there were reports at that very moment.
- CROSS JOIN LATERAL unnest(array_fill(extract(epoch FROM (r.reported_at - a.created_at)) / 3600.0, ARRAY[r.reports::int])) WITH ORDINALITY h(hours, i)$v$,
+ CROSS JOIN LATERAL unnest(array_fill(extract(epoch FROM (r.reported_at - a.created_at)) / 3600.0, ARRAY[r.reports::int])) h(hours)$v$,
     format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c WHERE c.attrelid = 'assignments'::regclass AND c.attname = 'id'); END $do$;
 COMMENT ON VIEW product_filled_reports IS 'Reports that an assignment was filled, with the hours since it was offered.';
 COMMENT ON COLUMN product_filled_reports.assignment_id IS 'The assignment.';
 COMMENT ON COLUMN product_filled_reports.created_at IS 'When it was offered.';
 COMMENT ON COLUMN product_filled_reports.reported_at IS 'When it was reported as filled.';
-COMMENT ON COLUMN product_filled_reports.hours IS 'Hours from the one to the other.';
-COMMENT ON COLUMN product_filled_reports.first IS 'Whether it is the first report of the assignment.'
+COMMENT ON COLUMN product_filled_reports.hours IS 'Hours from the one to the other.'
 $sql$),
 ('product_analytics', 360, 'view', 'product_time_to_fill', $sql$
 DO $do$ BEGIN EXECUTE format($v$
 CREATE OR REPLACE VIEW product_time_to_fill AS
 SELECT date_trunc('week', r.created_at, %L) AS week,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.hours) AS p50_hours_to_filled_report, percentile_cont(0.9) WITHIN GROUP (ORDER BY r.hours) AS p90_hours_to_filled_report, count(*) AS n,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.hours) FILTER (WHERE r.first) AS p50_hours_to_first_report, percentile_cont(0.9) WITHIN GROUP (ORDER BY r.hours) FILTER (WHERE r.first) AS p90_hours_to_first_report,
-       count(*) FILTER (WHERE r.first) AS assignments
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.hours) AS p50_hours_to_filled_report, percentile_cont(0.9) WITHIN GROUP (ORDER BY r.hours) AS p90_hours_to_filled_report, count(*) AS n
   FROM product_filled_reports r GROUP BY 1$v$, tally._pack_zone('pa_events_15m')); END $do$;
 COMMENT ON VIEW product_time_to_fill IS 'Time to fill, a proxy: hours from the offer of an assignment to reports that it was filled, by the week of the offer.';
 COMMENT ON COLUMN product_time_to_fill.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_time_to_fill.p50_hours_to_filled_report IS 'Median over all reports, as the document''s query computes it.';
 COMMENT ON COLUMN product_time_to_fill.p90_hours_to_filled_report IS '90th percentile over all reports.';
-COMMENT ON COLUMN product_time_to_fill.n IS 'All reports.';
-COMMENT ON COLUMN product_time_to_fill.p50_hours_to_first_report IS 'Median over the first report of each assignment, as the document''s heading says.';
-COMMENT ON COLUMN product_time_to_fill.p90_hours_to_first_report IS '90th percentile over the first report of each assignment.';
-COMMENT ON COLUMN product_time_to_fill.assignments IS 'Assignments reported as filled.'
+COMMENT ON COLUMN product_time_to_fill.n IS 'All reports.'
+$sql$),
+('product_analytics', 365, 'view', 'product_time_to_first_fill', $sql$
+DO $do$ BEGIN EXECUTE (SELECT format($v$
+CREATE OR REPLACE VIEW product_time_to_first_fill AS
+SELECT date_trunc('week', x.created_at, %L) AS week, percentile_cont(0.5) WITHIN GROUP (ORDER BY x.hours) AS p50_hours_to_first_report, percentile_cont(0.9) WITHIN GROUP (ORDER BY x.hours) AS p90_hours_to_first_report, count(*) AS assignments
+  FROM (SELECT a.created_at, extract(epoch FROM (r.first_reported_at - a.created_at)) / 3600.0 AS hours
+          FROM (SELECT y.assignment_id::%s AS assignment_id, y.first_reported_at FROM pa_first_reports_live y) r JOIN assignments a ON a.id = r.assignment_id) x
+ GROUP BY 1$v$, tally._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c WHERE c.attrelid = 'assignments'::regclass AND c.attname = 'id'); END $do$;
+COMMENT ON VIEW product_time_to_first_fill IS 'Time to fill as the document''s heading has it: hours from the offer of an assignment to the first report that it was filled, by the week of the offer.';
+COMMENT ON COLUMN product_time_to_first_fill.week IS 'Start of the week, a Monday.';
+COMMENT ON COLUMN product_time_to_first_fill.p50_hours_to_first_report IS 'Median.';
+COMMENT ON COLUMN product_time_to_first_fill.p90_hours_to_first_report IS '90th percentile.';
+COMMENT ON COLUMN product_time_to_first_fill.assignments IS 'Assignments reported as filled.'
 $sql$),
 ('product_analytics', 370, 'view', 'product_extraction_outcomes', $sql$
 CREATE OR REPLACE VIEW product_extraction_outcomes AS SELECT r.bucket AS day, nullif(r.status, '(none)') AS status, r.n FROM pa_extractions_daily_live r;

@@ -2,7 +2,7 @@
 
 use super::{DEFAULT_PRECISION, PRECISION, Sketch, codec, text, working};
 use crate::error::{SqlState, TallyError};
-use crate::pg::aggregate::{State, Working, change, merge, same};
+use crate::pg::aggregate::{State, Working, change, finished, merge, same};
 use crate::pg::fmgr::Call;
 use crate::pg::hashing::Hasher;
 use crate::pg_fn;
@@ -45,7 +45,7 @@ impl Working for Hll {
         Ok(working::from_sketch(&codec::decode(bytes)?))
     }
 
-    fn stored(words: &mut [u64]) -> Vec<u8> {
+    fn stored(words: &[u64]) -> Vec<u8> {
         codec::encode(&working::finish(words))
     }
 }
@@ -75,10 +75,7 @@ pg_fn! {
 
     /// Final: the stored form. Reads the state only.
     tally_hll_final(call)? {
-        if call.is_null(0) {
-            return Ok(call.return_null());
-        }
-        Ok(call.return_bytes(&codec::encode(&sketch(&call, 0)?)))
+        finished::<Hll>(&call)
     }
 
     /// Final of `approx_distinct`: 0 for no rows, as `count(distinct)`.

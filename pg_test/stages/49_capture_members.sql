@@ -249,4 +249,16 @@ TRUNCATE visits_1;
 SELECT exact_keys('per key, truncated');
 DROP TABLE visits_2;
 SELECT exact_keys('per key, dropped');
+
+-- Bounds at the very end of time must not make the DDL fail.
+CREATE TABLE ends (at date NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE ends_1 PARTITION OF ends FOR VALUES FROM ('4713-01-01 BC') TO ('2026-01-01');
+CREATE TABLE ends_2 PARTITION OF ends FOR VALUES FROM ('2026-01-01') TO ('5874897-12-31');
+SELECT tally.create_rollup('e', 'ends', 'at', '1 month', measures => '{"n": "count(*)"}', zone => 'Europe/Berlin', with_data => true);
+INSERT INTO ends VALUES ('2025-05-05'), ('2026-05-05');
+SELECT tally.refresh('e');
+SELECT lives_ok('TRUNCATE ends_1', 'a partition from the beginning of time is truncated');
+SELECT lives_ok('DROP TABLE ends_2', 'and one to its end dropped');
+SELECT tally.refresh('e');
+SELECT is_empty('TABLE e', 'and what they held is gone');
 SELECT * FROM finish();

@@ -210,4 +210,22 @@ SELECT is(marks_of_t(), 1::bigint, 'a rewritten column marks the whole');
 SELECT tally.refresh('t');
 ALTER TABLE typed ADD COLUMN more float8 DEFAULT random();
 SELECT is(marks_of_t(), 0::bigint, 'a new column with a default marks nothing');
+
+-- Two minutes for 500 partitions, it once took: a mark for each, and a look at the whole source for each mark.
+CREATE TABLE many (at timestamptz NOT NULL) PARTITION BY RANGE (at);
+DO $$ BEGIN FOR i IN 1..40 LOOP EXECUTE format('CREATE TABLE many_%s PARTITION OF many FOR VALUES FROM (%L) TO (%L)', i, date '2026-01-01' + i, date '2026-01-02' + i); END LOOP; END $$;
+SELECT tally.create_rollup('m', 'many', 'at', measures => '{"n": "count(*)"}', with_data => true);
+INSERT INTO many SELECT timestamptz '2026-01-02 01:00+00' + i * interval '1 hour' FROM generate_series(0, 900) i;
+SELECT tally.refresh('m');
+TRUNCATE many;
+INSERT INTO many VALUES ('2026-01-05 01:00+00');
+TRUNCATE tally.runs;
+SELECT tally.refresh('m');
+SELECT set_eq('SELECT bucket, n FROM m', $$VALUES ('2026-01-05 01:00+00'::timestamptz, 1::bigint)$$, 'all partitions truncated at once');
+SELECT is((SELECT count(*) FROM tally.runs), 1::bigint, 'are one range to compute');
+DROP TABLE many_1, many_2, many_4;
+INSERT INTO many VALUES ('2026-01-07 01:00+00');
+SELECT is((SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'm'), 3::bigint, 'three that are dropped are three marks');
+SELECT tally.refresh('m');
+SELECT set_eq('SELECT bucket, n FROM m', $$VALUES ('2026-01-07 01:00+00'::timestamptz, 1::bigint)$$, 'and gone');
 SELECT * FROM finish();

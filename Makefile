@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel bench-alert bench-packs clean
+.PHONY: help test test-random test-crash test-plans fuzz demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-micro setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -11,6 +11,15 @@ help: ## what one can do here
 
 test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust for some
 	@scripts/test.sh $(TESTS)
+
+test-random: ## random definitions × random operations, against plain SQL; SEQUENCES=2000 SEED=…
+	@SEQUENCES=$${SEQUENCES:-2000} scripts/test.sh pg_test/random/equivalence.sh
+
+test-crash: ## SIGKILL at random points under concurrent writers; ROUNDS=200 SEED=…
+	@ROUNDS=$${ROUNDS:-200} scripts/test.sh pg_test/crash/rounds.sh
+
+test-plans: ## the pgTAP suites with parallel, partitionwise, compiled and memory-starved plans
+	@FILES="$${FILES:-$$(ls pg_test/{contract,packs,stages}/*.sql 2>/dev/null | xargs)}" scripts/test.sh pg_test/plans/plans.sh
 
 fuzz: ## libFuzzer over decoders and texts, more property cases; SECONDS_EACH=20 CASES=2000 TARGETS="hll …"
 	@scripts/fuzz.sh
@@ -41,6 +50,9 @@ bench-alert: ## speed of evaluation: 1,000 thresholds, 10,000 label sets
 
 bench-packs: ## speed of the packs: every view and question; EVENTS=10000000 PACKS="awf operator_dashboard"
 	@scripts/bench.sh bench/packs.sh $(PACKS)
+
+bench-rollup: ## refresh against history and rivals, capture, writers beside refreshes; SIZES="1000000 10000000"
+	@scripts/bench.sh bench/rollup/run.sh
 
 bench-micro: ## nanoseconds a row of the sketches' transitions
 	@bench/micro/run.sh

@@ -55,6 +55,11 @@ if [ "${1:-all}" != rust ]; then
         -c "CREATE EXTENSION pg_tally"
 fi
 
+if [[ " ${tests[*]} " =~ \ pg_test/(random|crash)/ ]]; then
+    say "building the test harness"
+    build_harness >/dev/null
+fi
+
 say "running ${#tests[@]} test files"
 began=1
 perl scripts/test/harness.pl "${tests[@]}"

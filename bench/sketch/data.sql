@@ -1,4 +1,4 @@
--- Events for the sketches' benchmark: log-normal values; keys for 435,000, 3,600 and 155 groups; 200,000 sessions.
+-- Narrow rows in random order: log-normal values; keys for 435,000, 3,600 and 155 groups; 200,000 sessions.
 DROP TABLE IF EXISTS ev;
 SELECT setseed(0.5);
 CREATE UNLOGGED TABLE ev AS

@@ -9,6 +9,18 @@ BEGIN
     PERFORM tally.create_rollup('days', 'hours', bucket => '1 day', dimensions => '[]', with_data => true);
 END $$;
 
+CREATE FUNCTION make_partitioned() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TABLE events (id int NOT NULL, at timestamptz NOT NULL, kind text NOT NULL, n int NOT NULL) PARTITION BY RANGE (at);
+    CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01+00') TO ('2026-02-01+00');
+    CREATE INDEX ON events (at);
+    INSERT INTO events SELECT i, timestamptz '2026-01-01 00:00+00' + i * interval '20 minutes', 'k' || i % 2, i FROM generate_series(1, 24) i;
+    CREATE TABLE events_2 AS SELECT id, at + interval '1 month' AS at, kind, n FROM events;
+    ALTER TABLE events_2 ALTER id SET NOT NULL, ALTER at SET NOT NULL, ALTER kind SET NOT NULL, ALTER n SET NOT NULL;
+    PERFORM tally.create_rollup('hours', 'events', 'at', dimensions => '["kind"]', measures => '{"c": "count(*)", "s": "sum(n)"}', with_data => true);
+    PERFORM tally.create_rollup('days', 'hours', bucket => '1 day', dimensions => '[]', with_data => true);
+END $$;
+
 CREATE FUNCTION check_and_drop(OUT "live view exact" boolean, OUT "stored exact" boolean) LANGUAGE plpgsql AS $$
 BEGIN
     CREATE TEMP VIEW hand AS SELECT date_trunc('hour', at, 'UTC') AS bucket, kind, count(*) AS c, sum(n) AS s FROM events GROUP BY 1, 2;
@@ -21,4 +33,49 @@ BEGIN
     DROP VIEW hand, hand_days;
     PERFORM tally.drop_rollup('hours', "cascade" => true);
     DROP TABLE events;
+    DROP TABLE IF EXISTS events_1, events_2;
+END $$;
+
+-- The same with retention. ever keeps every row in its last form, whoever deletes it; what counts is all of that but for
+-- rows that are set aside.
+CREATE FUNCTION make_expiring() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM make();
+    CREATE TABLE ever AS SELECT * FROM events;
+    CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $f$
+    BEGIN
+        IF TG_OP = 'UPDATE' THEN DELETE FROM public.ever e WHERE e.id = OLD.id; END IF;
+        INSERT INTO public.ever SELECT NEW.*;
+        RETURN NULL;
+    END $f$;
+    CREATE TRIGGER remember AFTER INSERT OR UPDATE ON events FOR EACH ROW EXECUTE FUNCTION remember();
+    PERFORM tally.retain_source('events', keep => '1 hour');
+END $$;
+
+CREATE FUNCTION check_and_drop_expired(OUT "live view exact" boolean, OUT "stored exact" boolean) LANGUAGE plpgsql AS $$
+BEGIN
+    -- What is late is known once a refresh has set it aside; nothing of it is in the rollups before either.
+    PERFORM tally.refresh();
+    CREATE TEMP VIEW hand AS SELECT date_trunc('hour', at, 'UTC') AS bucket, kind, count(*) AS c, sum(n) AS s FROM ever
+     WHERE NOT EXISTS (SELECT FROM tally.late_rows l WHERE (l."row" ->> 'id')::int = ever.id) GROUP BY 1, 2;
+    CREATE TEMP VIEW hand_days AS SELECT date_trunc('day', bucket, 'UTC') AS bucket, sum(c) AS c, sum(s) AS s FROM hand GROUP BY 1;
+    "live view exact" := NOT EXISTS ((TABLE hand EXCEPT SELECT bucket, kind, c, s FROM hours_live) UNION ALL (SELECT bucket, kind, c, s FROM hours_live EXCEPT TABLE hand))
+        AND NOT EXISTS ((TABLE hand_days EXCEPT SELECT bucket, c, s FROM days_live) UNION ALL (SELECT bucket, c, s FROM days_live EXCEPT TABLE hand_days));
+    "stored exact" := NOT EXISTS ((TABLE hand EXCEPT SELECT bucket, kind, c, s FROM hours) UNION ALL (SELECT bucket, kind, c, s FROM hours EXCEPT TABLE hand))
+        AND NOT EXISTS ((TABLE hand_days EXCEPT SELECT bucket, c, s FROM days) UNION ALL (SELECT bucket, c, s FROM days EXCEPT TABLE hand_days));
+    DROP VIEW hand, hand_days;
+    PERFORM tally.drop_rollup('hours', "cascade" => true);
+    DELETE FROM tally.source_retentions;
+    DELETE FROM tally.late_rows;
+    DROP TABLE events, ever;
+    DROP FUNCTION remember();
+END $$;
+
+-- For steps that meet something that another has dropped or renamed.
+CREATE FUNCTION try(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'done';
+EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column THEN
+    RETURN SQLSTATE;
 END $$;

@@ -40,6 +40,11 @@ BEGIN
                   count(DISTINCT person)::float8, count(*)::float8 FROM app.events WHERE at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z'$q$, what || ': one row, two rollups');
     RETURN NEXT results_eq($q$SELECT (x ->> 'bucket')::timestamptz, x ->> 'world', (x ->> 'turns')::bigint, (x ->> 'n')::bigint FROM tally.report('{turns,n}', since => '2026-03-02', until => '2026-03-10', bucket => '1 day', by => '{world}') x$q$,
         $q$SELECT date_trunc('day', at, 'UTC'), coalesce(world, '(none)') AS w, count(*) FILTER (WHERE kind = 'turn'), count(*) FROM app.events WHERE at >= '2026-03-02Z' AND at < '2026-03-10Z' GROUP BY 1, 2 ORDER BY 1, 2$q$, what || ': by day and world');
+    RETURN NEXT results_eq($q$SELECT tally.metric_value('retry_rate', since => '2026-03-02 05:00Z', until => '2026-03-13 07:00Z')::numeric(12, 9), tally.metric_value('turns', since => '2026-03-02', until => '2026-03-10', "where" => '{"world": "w1"}')$q$,
+        $q$SELECT (count(*) FILTER (WHERE kind = 'retry' AND at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z') / (count(*) FILTER (WHERE kind = 'turn' AND at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z'))::numeric)::numeric(12, 9),
+                  (count(*) FILTER (WHERE kind = 'turn' AND world = 'w1' AND at >= '2026-03-02' AND at < '2026-03-10'))::float8 FROM app.events$q$, what || ': metric_value');
+    RETURN NEXT results_eq($q$SELECT bucket, series, value FROM tally.timeseries('turns', since => '2026-03-02', until => '2026-03-10', bucket => '1 day', by => '{world}')$q$,
+        $q$SELECT date_trunc('day', at, 'UTC'), coalesce(world, '(none)'), (count(*) FILTER (WHERE kind = 'turn'))::float8 FROM app.events WHERE at >= '2026-03-02Z' AND at < '2026-03-10Z' GROUP BY 1, 2 ORDER BY 1, 2$q$, what || ': timeseries');
 END $$;
 SET timezone = 'UTC';
 SELECT app.same('fresh');
@@ -68,7 +73,8 @@ SELECT is(tally.csv('[]'), '', 'CSV of nothing');
 -- By hand: 1/2, 1/4, 1/4 is 1.5 bits; two alike is one bit.
 SELECT is(tally.entropy('{"a": 2, "b": 1, "c": 1, "d": 0, "e": "x"}'::jsonb), 1.5::float8, 'entropy');
 SELECT is((SELECT tally.entropy(tally.jsonb_totals(jsonb_build_object(k, 1))) FROM unnest('{x,y,x,y}'::text[]) k), 1::float8, 'entropy of merged counts');
-SELECT is(tally.entropy('{}'::jsonb), NULL, 'entropy of nothing'), is(tally.entropy('{"a": 7}'::jsonb), 0::float8, 'and of one');
+SELECT is(tally.entropy('{}'::jsonb), NULL, 'entropy of nothing');
+SELECT is(tally.entropy('{"a": 7}'::jsonb), 0::float8, 'and of one');
 
 CREATE ROLE reporter;
 GRANT USAGE ON SCHEMA app TO reporter;

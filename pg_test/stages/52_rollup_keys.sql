@@ -84,6 +84,13 @@ ROLLBACK;
 SELECT exact('truncate rolled back');
 SELECT tally.repair('sessions');
 SELECT exact('repaired');
+-- A backfill in batches: of marks of all keys, the stored ones too.
+INSERT INTO sessions (session, n) VALUES ('nobody''s', 7);
+SELECT tally.repair('sessions');
+SELECT count(*) AS runs_before FROM tally.runs \gset
+CALL tally.backfill('sessions', 300);
+SELECT cmp_ok((SELECT count(*) FROM tally.runs) - :runs_before, '>', 1::bigint, 'the backfill of a key goes in several batches');
+SELECT exact('backfilled in batches');
 UPDATE sessions SET n = 0 WHERE session = 's30';
 SELECT results_eq('SELECT labels, (stored ->> ''n'')::int, (definition ->> ''n'')::int, dirty FROM tally.verify(''sessions'')',
     $$SELECT '{"session": "s30"}'::jsonb, 0, n::int, false FROM expected WHERE session = 's30'$$, 'verify finds a row that was tampered with');
@@ -113,6 +120,27 @@ TRUNCATE events;
 SELECT exact('truncated');
 SELECT tally.drop_rollup('sessions', "cascade" => true);
 SELECT tally.drop_rollup('shop_moods');
+
+-- Change of definition: of a key, and of what stands on it.
+CREATE TABLE acts (id int PRIMARY KEY, at timestamptz, who text, kind text);
+CREATE INDEX ON acts (who);
+INSERT INTO acts SELECT i, timestamptz '2026-03-01 00:00+00' + i * interval '1 hour', 'u' || i % 10, 'k' || i % 3 FROM generate_series(1, 100) i;
+SELECT tally.create_rollup('people', 'acts', key => 'who', measures => '{"n": "count(*)", "first_seen": "min(at)"}', with_data => true);
+SELECT tally.create_rollup('first_days', 'people', 'first_seen', bucket => '1 day', with_data => true);
+SELECT * FROM tally.alter_rollup('people', add_measures => '{"kinds": "array_agg(DISTINCT kind)"}', add_dimensions => '["kind"]');
+INSERT INTO acts VALUES (1000, '2026-03-02', 'u1', 'k7'), (1001, '2026-03-02', 'u99', 'k7');
+SELECT set_eq('SELECT who, kind, n, kinds FROM people_live', 'SELECT who, kind, count(*), array_agg(DISTINCT kind) FROM acts GROUP BY 1, 2', 'altered, live');
+SELECT tally.refresh();
+SELECT set_eq('SELECT who, kind, n, kinds FROM people', 'SELECT who, kind, count(*), array_agg(DISTINCT kind) FROM acts GROUP BY 1, 2', 'altered');
+SELECT set_eq('SELECT bucket, n FROM first_days', 'SELECT date_trunc(''day'', t, ''UTC'') AS b, sum(n)::bigint FROM (SELECT min(at) AS t, count(*) AS n FROM acts GROUP BY who, kind) x GROUP BY 1', 'on top');
+SELECT throws_ok('SELECT * FROM tally.alter_rollup(''people'', drop_dimensions => ''{who}'')', NULL, NULL, 'key stays');
+SELECT * FROM tally.alter_rollup('people', drop_dimensions => '{kind}', drop_measures => '{kinds}');
+SELECT tally.refresh();
+SELECT set_eq('SELECT who, n FROM people', 'SELECT who, count(*) FROM acts GROUP BY 1', 'dropped');
+SELECT throws_ok('SELECT tally.freeze_source(''acts'', ''2026-03-02'')', '55000', NULL, 'raw rows of a key are needed');
+SELECT throws_ok('SELECT tally.create_metric(''people_n'', ''people'', ''n'')', '42809', NULL, 'a metric is over time');
+SELECT tally.create_metric('newcomers_n', 'first_days', 'n');
+SELECT tally.drop_rollup('people', "cascade" => true);
 SELECT is((SELECT count(*) FROM pg_class WHERE relname LIKE 'dirty\_keys\_%' OR relname ~ '^(sessions|births|shop_moods)'), 0::bigint, 'nothing is left');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'tally%'), 0::bigint, 'nor any trigger');
 SELECT * FROM finish();

@@ -115,6 +115,42 @@ SELECT alike(obj_description('h'::regclass), 'All events.%', 'comments follow');
 SELECT tally.alter_rollup('h', retain => '0', schedule => '');
 SELECT is((SELECT (tally._retain_of(r), r.schedule)::text FROM tally.rollups r WHERE name = 'h'), '(,)', 'and are taken away');
 
+-- create_rollup with another definition says how to get there.
+CREATE FUNCTION hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE hint text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'no error';
+EXCEPTION WHEN duplicate_object THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RETURN hint;
+END $$;
+SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["kind"]', measures => '{"n": "count(*)", "s": "sum(amount)"}', with_data => true);
+SELECT is(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "s": "sum(who)"}', "where" => 'amount > 1')$$),
+    $$SELECT * FROM tally.alter_rollup('again', add_measures => '{"s": "sum(who)"}', drop_measures => '{s}', add_dimensions => '[{"world": "world"}]', drop_dimensions => '{kind}', "where" => 'amount > 1');$$, 'the statement to run');
+SELECT lives_ok(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "s": "sum(who)"}', "where" => 'amount > 1')$$), 'it runs');
+SELECT is(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "s": "sum(who)"}', "where" => 'amount > 1')$$), 'no error', 'and then the definition is the same');
+SELECT is(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', bucket => '1 day', measures => '{"n": "count(*)"}')$$), $$SELECT tally.drop_rollup('again');$$, 'another bucket is another rollup');
+SELECT tally.drop_rollup('again');
+
+-- A rollup per key.
+CREATE TABLE keyed AS SELECT * FROM events;
+SELECT tally.create_rollup('per_who', 'keyed', key => 'who', measures => '{"n": "count(*)"}', with_data => true);
+SELECT results_eq($$SELECT what, how FROM tally.alter_rollup('per_who', add_measures => '{"total": "sum(amount)"}', add_dimensions => '["world"]')$$,
+    $$VALUES ('dimension world added', 'computed anew from the source by backfill'), ('measure total added', 'computed anew from the source by backfill')$$, 'a rollup per key');
+SELECT exact('per_who_live', 'who, world, n, total', 'SELECT COALESCE(who::text, ''(none)''), world, count(*), sum(amount) FROM keyed GROUP BY 1, 2', 'a rollup per key');
+SELECT tally.refresh('per_who');
+SELECT exact('per_who', 'who, world, n, total', 'SELECT COALESCE(who::text, ''(none)''), world, count(*), sum(amount) FROM keyed GROUP BY 1, 2', 'a rollup per key');
+UPDATE keyed SET amount = 7 WHERE who = 3;
+SELECT tally.refresh('per_who');
+SELECT is_empty($$SELECT * FROM tally.verify('per_who')$$, 'refreshed by its marks');
+SELECT tally.alter_rollup('per_who', drop_dimensions => '{world}', drop_measures => '{total}');
+SELECT exact('per_who', 'who, n', 'SELECT COALESCE(who::text, ''(none)''), count(*) FROM keyed GROUP BY 1', 'and back');
+SELECT throws_ok($$SELECT tally.alter_rollup('per_who', drop_dimensions => '{who}')$$, '22023', 'rollup ''per_who'' cannot lose its key, got {who}', 'its key cannot go');
+SELECT throws_ok($$SELECT tally.alter_rollup('per_who', retain => '1 day')$$, '0A000', NULL, 'it has no time to grow old by');
+SELECT throws_ok($$SELECT tally.freeze_source('keyed', before => '2026-01-20')$$, '55000', NULL, 'and the rows it is computed over cannot go');
+SELECT tally.drop_rollup('per_who');
+
 -- Who could read still can.
 SELECT ok(has_table_privilege('tally_test_reader', x, 'SELECT'), x || ' is readable as before') FROM unnest('{h,h_live,h_metrics,d_live}'::text[]) x;
 SELECT is((SELECT count(*) FROM pg_attribute a WHERE a.attrelid IN ('h'::regclass, 'h_live'::regclass, 'd_live'::regclass) AND a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid, a.attnum) IS NULL), 0::bigint, 'all columns have comments');

@@ -77,6 +77,12 @@ TRUNCATE events;
 SELECT counted('truncate');
 SELECT is((SELECT sum(odd_rows) FROM tally.status), 0::numeric, 'none left');
 
+-- Rows that make several: each counts once, if any of what it makes meets the filter.
+CREATE TABLE carts (at timestamptz, items jsonb);
+INSERT INTO carts VALUES (NULL, '[{"n": 1}, {"n": 2}, {"n": 3}]'), (NULL, '[{"n": 1}]'), (NULL, '[]'), ('infinity', '[{"n": 9}]'), ('2026-01-01', '[{"n": 9}]');
+SELECT tally.create_rollup('items', 'carts', 'at', expand => 'jsonb_array_elements(items) AS item', measures => '{"n": "sum((item ->> ''n'')::int)"}', "where" => '(item ->> ''n'')::int > 1', with_data => true);
+SELECT results_eq($$SELECT no_time, never FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = 'items'$$, 'VALUES (1::bigint, 1::bigint)', 'carts, not items');
+
 -- Cost: the recount reads the odd rows by the index and nothing else.
 INSERT INTO events (id, at) SELECT i, timestamptz '2026-03-01 00:00+00' + i * interval '1 minute' FROM generate_series(1, 50000) i;
 INSERT INTO events (id, at) SELECT i, NULL FROM generate_series(1, 10) i;

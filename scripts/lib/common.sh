@@ -57,3 +57,10 @@ cargo_progress() {
         }
         END { if (terminal && count) printf "\r\033[K" >"/dev/stderr" }' || :
 }
+
+# Builds the client harness of the random and crash tests, and prints where it is.
+build_harness() {
+    cargo build --locked --release --quiet --manifest-path pg_test/harness/Cargo.toml --target-dir target/harness >&2 ||
+        die "the test harness does not build." "Run: cargo build --manifest-path pg_test/harness/Cargo.toml"
+    echo "$ROOT/target/harness/release/tally-proof"
+}

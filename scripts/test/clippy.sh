@@ -6,10 +6,14 @@
 # shellcheck source=scripts/lib/tap.sh
 . scripts/lib/tap.sh
 
-if words=$(cargo clippy --locked "${CARGO_FEATURES[@]}" --all-targets -- -D warnings 2>&1); then
-    ok "clippy"
-else
-    not_ok "clippy"
+judge() { # NAME flags…
+    if words=$(cargo clippy --locked "${@:2}" --all-targets -- -D warnings 2>&1); then
+        ok "clippy: $1"
+        return
+    fi
+    not_ok "clippy: $1"
     grep -vE '^ *(Blocking|Compiling|Checking|Downloaded|Downloading) ' <<<"$words" | head -n 150 | diag
-fi
+}
+judge "the extension" "${CARGO_FEATURES[@]}"
+judge "the test harness" --manifest-path pg_test/harness/Cargo.toml --target-dir target/harness
 done_testing

@@ -35,7 +35,8 @@ BEGIN
       JOIN pg_type want ON want.oid = c.type::regtype
      WHERE c.pack = _check_source.pack AND c.relation = _check_source.relation
        AND c.constraints NOT LIKE '%IDENTITY%'
-       AND (a.attname IS NULL OR have.typcategory <> want.typcategory AND NOT (want.typcategory = 'S' AND have.typcategory IN ('U', 'E')));
+       AND (a.attname IS NULL OR have.typcategory <> want.typcategory AND NOT (want.typcategory = 'S' AND have.typcategory IN ('U', 'E'))
+            AND NOT (c.identifier AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype, 'text'::regtype, 'varchar'::regtype)));
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
             MESSAGE = format('pack %L cannot use the table %s as it is: %s', pack, present, wrong),
@@ -84,6 +85,13 @@ BEGIN
     RETURN coalesce(made, '{}');
 END $$;
 COMMENT ON FUNCTION tally._make_sources(text, text) IS 'Makes the source tables of a pack that are missing, without their indexes, and names them: for generators.';
+
+CREATE FUNCTION tally._pack_zone(rollup text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Under one name: UTC has buckets of fixed width, which is quicker.
+    SELECT coalesce((SELECT r.zone FROM tally.rollups r WHERE r.name = rollup), regexp_replace(current_setting('TimeZone'), '^(Etc/)?(UTC|UCT|GMT|Zulu|Universal)$', 'UTC'))
+$$;
+COMMENT ON FUNCTION tally._pack_zone(text) IS 'Zone for a rollup of a pack whose days are those of the installing session: its own once it is there, so that installing again changes nothing.';
 
 CREATE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
 -- Twenty notices that history is to be computed say less than the one line it returns.
@@ -142,7 +150,7 @@ BEGIN
             PERFORM tally.drop_threshold(t.name) FROM tally.thresholds t WHERE t.name = step.name;
         WHEN 'task' THEN
             PERFORM tally.drop_task(t.name) FROM tally.tasks t WHERE t.name = step.name;
-        WHEN 'view', 'table', 'function' THEN
+        WHEN 'view', 'table', 'function', 'trigger' THEN
             PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
             EXECUTE format('DROP %s IF EXISTS %s', step.kind, step.name);
         ELSE

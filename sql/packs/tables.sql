@@ -30,6 +30,7 @@ CREATE TABLE tally.pack_columns (
     type        text NOT NULL,
     constraints text NOT NULL DEFAULT '',
     description text NOT NULL,
+    identifier  boolean NOT NULL DEFAULT false,
     PRIMARY KEY (pack, relation, name),
     FOREIGN KEY (pack, relation) REFERENCES tally.pack_tables
 );
@@ -41,11 +42,12 @@ COMMENT ON COLUMN tally.pack_columns.name IS 'Name of the column.';
 COMMENT ON COLUMN tally.pack_columns.type IS 'Type of the column where the pack makes it; in a table found there another type of the same kind will do.';
 COMMENT ON COLUMN tally.pack_columns.constraints IS 'What follows the type in CREATE TABLE, NOT NULL for example.';
 COMMENT ON COLUMN tally.pack_columns.description IS 'Becomes the COMMENT of the column.';
+COMMENT ON COLUMN tally.pack_columns.identifier IS 'Whether it only names something, so that any integer, uuid or text will do.';
 
 CREATE TABLE tally.pack_steps (
     pack      text NOT NULL REFERENCES tally.pack_list,
     ordinal   int NOT NULL,
-    kind      text NOT NULL CHECK (kind IN ('rollup', 'metric', 'probe', 'threshold', 'task', 'view', 'table', 'function', 'rows')),
+    kind      text NOT NULL CHECK (kind IN ('rollup', 'metric', 'probe', 'threshold', 'task', 'view', 'table', 'function', 'trigger', 'rows')),
     name      text NOT NULL,
     statement text NOT NULL,
     PRIMARY KEY (pack, ordinal)
@@ -53,8 +55,8 @@ CREATE TABLE tally.pack_steps (
 COMMENT ON TABLE tally.pack_steps IS 'Statements that install each pack, in order; each may run twice. drop_pack() takes them back in reverse, by kind and name.';
 COMMENT ON COLUMN tally.pack_steps.pack IS 'The pack.';
 COMMENT ON COLUMN tally.pack_steps.ordinal IS 'Place in the order of installation.';
-COMMENT ON COLUMN tally.pack_steps.kind IS 'rollup, metric, probe, threshold or task (a tally.create_… call), view, table, function, or rows (of a table of the pack).';
-COMMENT ON COLUMN tally.pack_steps.name IS 'Name of what the step makes; for a function its name and argument types.';
+COMMENT ON COLUMN tally.pack_steps.kind IS 'rollup, metric, probe, threshold or task (a tally.create_… call), view, table, function, trigger, or rows (of a table of the pack).';
+COMMENT ON COLUMN tally.pack_steps.name IS 'Name of what the step makes; for a function its name and argument types, for a trigger "name ON table".';
 COMMENT ON COLUMN tally.pack_steps.statement IS 'The SQL, run by the installing role with the target schema as search_path.';
 
 CREATE TABLE tally.installed_packs (

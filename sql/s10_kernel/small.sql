@@ -56,3 +56,16 @@ CREATE FUNCTION tally.bucket(width interval, "time" timestamptz, zone text DEFAU
                     extract(year FROM width) * 12 + extract(month FROM width)))::int)) AT TIME ZONE zone
     END;
 COMMENT ON FUNCTION tally.bucket(interval, timestamptz, text, timestamptz) IS 'Start of the bucket that a time is in. Widths of hours and less are fixed, counted from origin as date_bin does; days and weeks (from Mondays), months, quarters and years follow the calendar of the zone, right across daylight saving, as date_trunc(…, zone) does. A given origin moves the day or month that several days or months are counted from.';
+
+CREATE FUNCTION tally.instant(value text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    part text[] := regexp_match(value, '^(?!0000)(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-](0\d|1[0-5]):?[0-5]\d)$');
+BEGIN
+    -- With its offset said it is the same instant in every session; with the day checked the cast cannot fail.
+    IF part[3]::int > 28 AND part[3]::int > extract(day FROM make_date(part[1]::int, part[2]::int, 1) + interval '1 month' - interval '1 day') THEN
+        RETURN NULL;
+    END IF;
+    RETURN CASE WHEN part IS NOT NULL THEN value::timestamptz END;
+END $$;
+COMMENT ON FUNCTION tally.instant(text) IS 'An ISO 8601 instant with its offset (2026-01-31T12:00:00Z), as JSON carries it; NULL for anything else, so that one bad payload stops no refresh.';

@@ -17,9 +17,12 @@ CREATE TABLE tally.rollups (
     time_column   text,
     time_type     regtype CHECK (time_type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)),
     bucket        interval,
+    lookback      interval CHECK (lookback IS NULL OR key IS NULL),
     zone          text NOT NULL DEFAULT 'UTC',
+    bucket_origin timestamptz,
     filter        text,
-    schedule      text,
+    expand        text,
+    schedule      text CHECK (tally._is_schedule(schedule)),
     description   text,
     frozen_before timestamptz NOT NULL DEFAULT '-infinity',
     ignored_marks bigint NOT NULL DEFAULT 0,
@@ -40,8 +43,11 @@ COMMENT ON COLUMN tally.rollups.key IS 'Columns of the source whose values are t
 COMMENT ON COLUMN tally.rollups.time_column IS 'Column of the source that places a row in its bucket.';
 COMMENT ON COLUMN tally.rollups.time_type IS 'Type of the time column: timestamptz, timestamp or date.';
 COMMENT ON COLUMN tally.rollups.bucket IS 'Width of a bucket; whole days, weeks and months follow the zone''s calendar.';
+COMMENT ON COLUMN tally.rollups.lookback IS 'How far a bucket reaches back, itself included: it is computed of the rows of so many buckets. Null: of its own.';
 COMMENT ON COLUMN tally.rollups.zone IS 'Time zone whose midnights bound buckets of whole days and longer.';
+COMMENT ON COLUMN tally.rollups.bucket_origin IS 'An instant at which a bucket begins (a Sunday, the fiscal year); null: as the calendar has it, weeks from Monday.';
 COMMENT ON COLUMN tally.rollups.filter IS 'Condition on source rows (the WHERE of the definition), or null for all.';
+COMMENT ON COLUMN tally.rollups.expand IS 'What makes several rows of one source row (a set-returning expression with its alias, joined to it), or null: the elements of a list, say.';
 COMMENT ON COLUMN tally.rollups.schedule IS 'Cron schedule of the refresh (five fields, or seconds where pg_cron has them); null: never by schedule.';
 COMMENT ON COLUMN tally.rollups.description IS 'What the rollup is for, in the maker''s words.';
 COMMENT ON COLUMN tally.rollups.frozen_before IS 'The horizon: buckets before this are history that stands as it is stored, whatever becomes of the source; -infinity: none is.';
@@ -69,7 +75,7 @@ CREATE TABLE tally.measures (
     name       text NOT NULL,
     expression text NOT NULL,
     type       text NOT NULL,
-    merge      text NOT NULL,
+    merge      text,
     PRIMARY KEY (rollup_id, name)
 );
 COMMENT ON TABLE tally.measures IS 'Measures of each rollup: aggregates that stay mergeable.';
@@ -78,7 +84,7 @@ COMMENT ON COLUMN tally.measures.ordinal IS 'Place among the measures, from 1.';
 COMMENT ON COLUMN tally.measures.name IS 'Column name in the rollup''s table.';
 COMMENT ON COLUMN tally.measures.expression IS 'The aggregate over the source, as it was given.';
 COMMENT ON COLUMN tally.measures.type IS 'Type of the column (format_type).';
-COMMENT ON COLUMN tally.measures.merge IS 'Aggregate that merges stored values, %1$I standing for the column: for example sum(%1$I)::bigint.';
+COMMENT ON COLUMN tally.measures.merge IS 'Aggregate that merges stored values, %1$I standing for the column: for example sum(%1$I)::bigint; null where a rollup per key keeps what does not merge.';
 
 -- Marks are plain inserts without a unique index, so that writers never wait for each other.
 CREATE TABLE tally.dirty (
@@ -99,6 +105,7 @@ CREATE TABLE tally.dirty_ranges (
     until     timestamptz NOT NULL,
     reason    text NOT NULL,
     batch     interval,
+    rows      float8,
     marked_at timestamptz NOT NULL DEFAULT now(),
     CHECK (since < until)
 );
@@ -110,4 +117,5 @@ COMMENT ON COLUMN tally.dirty_ranges.since IS 'Start of the range, inclusive; -i
 COMMENT ON COLUMN tally.dirty_ranges.until IS 'End of the range, exclusive; infinity for no end.';
 COMMENT ON COLUMN tally.dirty_ranges.reason IS 'Why the range is dirty: history, truncate, marked by hand.';
 COMMENT ON COLUMN tally.dirty_ranges.batch IS 'How much of the range a backfill takes at a time; null until its first batch, which also cuts the range to where there are rows.';
+COMMENT ON COLUMN tally.dirty_ranges.rows IS 'About how many source rows the range holds, by the planner''s count; null until its first batch.';
 COMMENT ON COLUMN tally.dirty_ranges.marked_at IS 'When the marking transaction began.';

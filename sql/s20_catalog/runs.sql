@@ -8,6 +8,7 @@ CREATE TABLE tally.runs (
     buckets     bigint NOT NULL DEFAULT 0,
     since       timestamptz,
     until       timestamptz,
+    source_rows float8,
     inserted    bigint NOT NULL DEFAULT 0,
     updated     bigint NOT NULL DEFAULT 0,
     deleted     bigint NOT NULL DEFAULT 0,
@@ -26,6 +27,7 @@ COMMENT ON COLUMN tally.runs.duration_ms IS 'How long it took, in milliseconds.'
 COMMENT ON COLUMN tally.runs.buckets IS 'Dirty buckets that were recomputed (0 where a range was).';
 COMMENT ON COLUMN tally.runs.since IS 'Start of the range that was recomputed, where one was.';
 COMMENT ON COLUMN tally.runs.until IS 'End of that range, exclusive.';
+COMMENT ON COLUMN tally.runs.source_rows IS 'About how many source rows that range holds, by the planner''s count.';
 COMMENT ON COLUMN tally.runs.inserted IS 'Rows of the rollup that came to be.';
 COMMENT ON COLUMN tally.runs.updated IS 'Rows of the rollup whose measures changed.';
 COMMENT ON COLUMN tally.runs.deleted IS 'Rows of the rollup that went, their last source row being gone.';

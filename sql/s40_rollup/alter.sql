@@ -135,7 +135,7 @@ BEGIN
     r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
     filter_ := r.filter IS DISTINCT FROM old.filter;
     IF filter_ AND r.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', r.filter), r.source, target, r.search_path, 'where of rollup', r.name);
+        PERFORM tally._analyse(format('(%s)::boolean', r.filter), r, target, 'where of rollup', r.name);
     END IF;
     IF columns THEN
         -- What goes and comes again under its name changes its meaning; who uses it would not know.
@@ -226,3 +226,23 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      ORDER BY x.place, x.what, x.since
 $$;
 COMMENT ON FUNCTION tally._changes(tally.rollups, tally.rollups, jsonb, text[], jsonb, text[], boolean, interval) IS 'What a change of definition does to which part of the history, as alter_rollup returns it.';
+
+CREATE FUNCTION tally._alter_statement(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH was(kind, name, expression) AS (
+        SELECT 'measures', m.name, m.expression FROM tally.measures m WHERE m.rollup_id = old.id UNION ALL SELECT 'dimensions', d.name, d.given FROM tally.dimensions d WHERE d.rollup_id = old.id
+    ), wish(kind, name, expression) AS (
+        SELECT k, e ->> 'name', e ->> 'expression' FROM unnest('{measures,dimensions}'::text[]) k, jsonb_array_elements(wanted -> k) e
+    ), gone AS (SELECT * FROM was EXCEPT SELECT * FROM wish), new AS (SELECT * FROM wish EXCEPT SELECT * FROM was)
+    SELECT format('SELECT * FROM tally.alter_rollup(%L%s);', old.name, string_agg(format(', %s => %L', p.name, p.value), '' ORDER BY p.place))
+      FROM (SELECT 1 AS place, 'add_measures' AS name, jsonb_object_agg(n.name, n.expression)::text AS value FROM new n WHERE n.kind = 'measures'
+            UNION ALL SELECT 2, 'drop_measures', array_agg(g.name)::text FROM gone g WHERE g.kind = 'measures'
+            UNION ALL SELECT 3, 'add_dimensions', jsonb_agg(jsonb_build_object(n.name, n.expression))::text FROM new n WHERE n.kind = 'dimensions'
+            UNION ALL SELECT 4, 'drop_dimensions', array_agg(g.name)::text FROM gone g WHERE g.kind = 'dimensions'
+            UNION ALL SELECT 5, '"where"', COALESCE(made.filter, '') WHERE old.filter IS DISTINCT FROM made.filter
+            UNION ALL SELECT 6, 'schedule', COALESCE(made.schedule, '') WHERE old.schedule IS DISTINCT FROM made.schedule) p
+     WHERE p.value IS NOT NULL
+       AND (old.source, old.key, old.time_column, old.bucket, old.zone, old.bucket_origin, old.expand) IS NOT DISTINCT FROM (made.source, made.key, made.time_column, made.bucket, made.zone, made.bucket_origin, made.expand)
+    HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION tally._alter_statement(tally.rollups, tally.rollups, jsonb) IS 'The call of alter_rollup that makes one definition of the other; null where only another rollup will do.';

@@ -35,7 +35,7 @@ CREATE FUNCTION tally._apply_buckets(r tally.rollups, buckets timestamptz[]) RET
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     list  text := format('%L::timestamptz[]', buckets);
-    rule  text := tally._bucket_rule(r.bucket, r.zone);
+    rule  text := tally._rule(r);
     fresh text;
     result jsonb;
 BEGIN
@@ -45,7 +45,7 @@ BEGIN
         fresh := tally._range_query(r.id, r.source::text,
             quote_literal((SELECT min(b) FROM unnest(buckets) b)) || '::timestamptz',
             quote_literal(tally._bucket_end(rule, (SELECT max(b) FROM unnest(buckets) b))) || '::timestamptz',
-            format('%s = ANY (%s)', tally._bucket_start_sql(rule, tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)), list));
+            format('%s = ANY (%s)', tally._row_bucket_sql(r), list));
     END IF;
     SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally._apply_query(r.id, fresh, format('t.bucket = ANY (%s)', list))) x;
     RETURN result;

@@ -1,41 +1,59 @@
 -- Owns: the procedures that loop over units of refresh and commit after each: backfill by hand, refresh by schedule.
 -- A procedure that commits may have no SET clause, so these are thin and fully qualified.
 
-CREATE FUNCTION tally._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, OUT more boolean, OUT progress text)
+CREATE FUNCTION tally._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+                                     oldest_first boolean DEFAULT false, OUT more boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+    r tally.rollups;
 BEGIN
     more := false;
     IF tally._due(rollup_id) THEN
         PERFORM tally._lock(rollup_id, true);
-        SELECT u.more INTO more FROM tally._refresh_unit(rollup_id, NULL, most_rows) u;
-        progress := tally._backfill_progress(rollup_id, began);
+        SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+        IF r.key IS NULL AND (isfinite(since) OR isfinite(until)) THEN
+            SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+            PERFORM tally._split_ranges(r, ARRAY[since, until]);
+        END IF;
+        SELECT u.more INTO more FROM tally._refresh_unit(rollup_id, NULL, most_rows, since, until, oldest_first) u;
+        progress := tally._backfill_progress(rollup_id, began, since, until);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._backfill_unit(int, bigint, timestamptz) IS 'One unit of a backfill that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null when nothing was due.';
+COMMENT ON FUNCTION tally._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean) IS 'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null when nothing was due.';
 
-CREATE FUNCTION tally._backfill_progress(rollup_id int, began timestamptz) RETURNS text
+CREATE FUNCTION tally._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8, OUT source_rows float8,
+                                OUT written bigint, OUT batches bigint, OUT first timestamptz, OUT last timestamptz, OUT todo float8)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    -- Time that was spent at it, so that a backfill that was interrupted overnight has not become slow by that.
+    SELECT d.width / NULLIF(d.width + COALESCE(t.width, 0), 0), d.seconds, d.source_rows, d.written, d.batches, d.first, d.last, t.width
+      FROM (SELECT COALESCE(sum(extract(epoch FROM x.until - x.since)), 0)::float8 AS width, (sum(x.duration_ms) / 1000)::float8 AS seconds, sum(x.source_rows) AS source_rows,
+                   COALESCE(sum(x.inserted + x.updated + x.deleted), 0)::bigint AS written, count(*) AS batches, min(x.since) AS first, max(x.until) AS last
+              FROM tally.runs x WHERE x.rollup_id = $1 AND x.started_at >= $2 AND x.since >= $3 AND x.until <= $4 AND x.sqlstate IS NULL) d,
+           -- What is not begun yet has no known extent where it goes on for ever.
+           (SELECT sum(extract(epoch FROM g.until - g.since)) FILTER (WHERE isfinite(g.since) AND isfinite(g.until))::float8 AS width
+              FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND g.since >= $3 AND g.until <= $4) t
+$$;
+COMMENT ON FUNCTION tally._progress(int, timestamptz, timestamptz, timestamptz) IS
+'How far the ranges of a rollup within [since, until) are computed, from the run log since then and what is still marked: share done, seconds spent, source rows (about) and rows written, the range so far.';
+
+CREATE FUNCTION tally._backfill_progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    r       tally.rollups;
-    done    record;
-    todo    float8;
-    share   float8;
-    elapsed float8 := extract(epoch FROM clock_timestamp() - began);
+    r tally.rollups;
+    p record;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    SELECT sum(x.inserted + x.updated + x.deleted) AS wrote, min(x.since) AS since, sum(extract(epoch FROM x.until - x.since)) AS width INTO done
-      FROM tally.runs x WHERE x.rollup_id = rollup_id AND x.started_at >= began;
-    SELECT sum(extract(epoch FROM g.until - g.since)) INTO todo FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.batch IS NOT NULL;
-    share := COALESCE(done.width / (done.width + COALESCE(todo, 0)), 1);
-    RETURN format('%s: %s %% done, back to %s, %s rows written, %s s%s', r.name, floor(share * 100),
-        COALESCE(to_char(done.since AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI'), 'the beginning'), COALESCE(done.wrote, 0), round(elapsed::numeric, 1),
-        CASE WHEN share < 1 THEN format(', about %s s left', round((elapsed * (1 - share) / share)::numeric, 1)) ELSE '' END);
+    SELECT * INTO p FROM tally._progress(rollup_id, began, since, until) x;
+    RETURN format('%s: %s %% done, %s, %s rows written, %s s%s%s', r.name, floor(COALESCE(p.done, 1) * 100),
+        CASE WHEN p.first IS NULL THEN 'all of it' ELSE format('%s to %s', to_char(p.first AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI'), to_char(p.last AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI')) END,
+        p.written, round(COALESCE(p.seconds, 0)::numeric, 1), CASE WHEN p.source_rows > 0 THEN format(', about %s source rows/s', round((p.source_rows / NULLIF(p.seconds, 0))::numeric)) ELSE '' END,
+        CASE WHEN p.done < 1 THEN format(', about %s s left', round((p.seconds * (1 - p.done) / p.done)::numeric, 1)) ELSE '' END);
 END $$;
-COMMENT ON FUNCTION tally._backfill_progress(int, timestamptz) IS 'One line of progress of a backfill that began then: from the run log and what is still marked.';
+COMMENT ON FUNCTION tally._backfill_progress(int, timestamptz, timestamptz, timestamptz) IS 'One line of progress of a backfill that began then.';
 
-CREATE PROCEDURE tally.backfill(name text DEFAULT NULL, batch_rows bigint DEFAULT 2000000)
+CREATE PROCEDURE tally.backfill(name text DEFAULT NULL, batch_rows bigint DEFAULT 2000000, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false)
 LANGUAGE plpgsql AS $$
 DECLARE
     chain pg_catalog.int4[];
@@ -45,10 +63,11 @@ DECLARE
 BEGIN
     chain := tally._backfill_chain(name);
     IF chain IS NULL THEN RETURN; END IF;
+    SELECT b.since, b.until INTO since, until FROM tally._backfill_range(name, since, until) b;
     FOREACH one IN ARRAY chain LOOP
         began := pg_catalog.clock_timestamp();
         LOOP
-            SELECT * INTO unit FROM tally._backfill_unit(one, batch_rows, began);
+            SELECT * INTO unit FROM tally._backfill_unit(one, batch_rows, began, since, until, oldest_first);
             COMMIT;
             IF unit.progress IS NOT NULL THEN
                 RAISE NOTICE '%', unit.progress;
@@ -57,8 +76,22 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-COMMENT ON PROCEDURE tally.backfill(text, bigint) IS
-'Computes what a rollup (and what it stands on; without a name: every rollup) has marked, in batches of about batch_rows source rows, newest first, each committed by itself: a NOTICE per batch, and an interrupted backfill goes on where it was.';
+COMMENT ON PROCEDURE tally.backfill(text, bigint, timestamptz, timestamptz, boolean) IS
+'Computes what a rollup (and what it stands on; without a name: every rollup) has marked, in batches of about batch_rows source rows, newest first or oldest_first, each committed by itself: a NOTICE per batch, and an interrupted backfill goes on where it was. since and until, widened to whole buckets, take that part first; the rest stays marked. Writers and readers go on; tally.progress shows how far it is.';
+
+CREATE FUNCTION tally._backfill_range(name text, INOUT since timestamptz, INOUT until timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r tally.rollups;
+BEGIN
+    IF name IS NULL OR NOT (isfinite(since) OR isfinite(until)) THEN RETURN; END IF;
+    r := tally._rollup(name);
+    IF r.key IS NULL THEN
+        SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._backfill_range(text, timestamptz, timestamptz) IS 'A range widened to whole buckets of the named rollup, so that what it stands on is computed for all of them.';
 
 CREATE FUNCTION tally._backfill_chain(name text) RETURNS int[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -74,6 +107,8 @@ DECLARE
     one   pg_catalog.int4;
     unit  record;
 BEGIN
+    PERFORM tally._follow_strays();
+    COMMIT;
     chain := tally._scheduled_chain(schedule);
     IF chain IS NULL THEN RETURN; END IF;
     FOREACH one IN ARRAY chain LOOP

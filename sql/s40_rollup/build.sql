@@ -7,7 +7,7 @@ DECLARE
     kind       record;
     never_null boolean;
 BEGIN
-    SELECT * INTO kind FROM tally._analyse(expression, made.source, target, made.search_path, 'dimension', name);
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'dimension', name);
     IF kind.has_aggregate THEN
         RAISE EXCEPTION USING ERRCODE = 'grouping_error',
             MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', name, expression),
@@ -24,11 +24,17 @@ CREATE FUNCTION tally._new_measure(made tally.rollups, target text, place int, n
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    kind record;
+    kind  record;
+    merge text;
 BEGIN
-    SELECT * INTO kind FROM tally._analyse(expression, made.source, target, made.search_path, 'measure', name);
-    RETURN ROW(made.id, place, name, expression, kind.type,
-        tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, name, expression))::tally.measures;
+    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'measure', name);
+    BEGIN
+        merge := tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, name, expression);
+    EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
+        -- A key is always computed as a whole, so what is kept of it need not merge.
+        IF made.key IS NULL OR NOT kind.has_aggregate THEN RAISE; END IF;
+    END;
+    RETURN ROW(made.id, place, name, expression, kind.type, merge)::tally.measures;
 END $$;
 COMMENT ON FUNCTION tally._new_measure(tally.rollups, text, int, text, text) IS 'The catalogue row of a measure, of its aggregate over the source; errors say what is wrong with it.';
 
@@ -53,7 +59,7 @@ BEGIN
         columns := columns || format(', %I %s', item.name, nums[cardinality(nums)].type);
     END LOOP;
     IF made.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made.source, target, made.search_path, 'where of rollup', made.name);
+        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made, target, 'where of rollup', made.name);
     END IF;
     PERFORM tally._unique_names(made.name, dims, nums);
 
@@ -73,9 +79,7 @@ BEGIN
     made.live_view := to_regclass(format('%I.%I', target, made.name || '_live'));
     UPDATE tally.rollups r SET live_view = made.live_view WHERE r.id = made.id;
     PERFORM tally._comment_rollup(made.id);
-    IF made.key IS NULL THEN
-        PERFORM tally._add_statistics(made.id);
-    END IF;
+    PERFORM tally._add_statistics(made.id);
 
     -- Capture before the mark on history: from here on every writer marks, and what came before is in the range.
     PERFORM tally._attach_capture(made.source);
@@ -130,7 +134,7 @@ BEGIN
                  CROSS JOIN LATERAL (
                     SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words WHERE r.key IS NULL
                     UNION ALL SELECT d.name, format('Dimension: %s; ''(none)'' where that is NULL.', d.given) FROM tally.dimensions d WHERE d.rollup_id = r.id
-                    UNION ALL SELECT m.name, format('Measure: %s. Merge with %s.', m.expression, format(m.merge, m.name)) FROM tally.measures m WHERE m.rollup_id = r.id) c LOOP
+                    UNION ALL SELECT m.name, format('Measure: %s.', m.expression) || COALESCE(' Merge with ' || format(m.merge, m.name) || '.', ' Does not merge.') FROM tally.measures m WHERE m.rollup_id = r.id) c LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', item.relation, item.name, item.words);
     END LOOP;
 END $$;

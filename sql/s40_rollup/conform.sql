@@ -73,7 +73,7 @@ BEGIN
       FROM pg_attribute a JOIN tally.dimensions d ON d.rollup_id = r.id AND d.name = a.attname WHERE a.attrelid = r.relation AND a.atthasdef AND NOT a.attisdropped;
     IF steps IS NOT NULL OR dims IS NOT NULL THEN
         PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s %s', r.relation, concat_ws(', ', steps,
-            'DROP CONSTRAINT IF EXISTS ' || quote_ident(key_), format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally._columns_sql(r.id, '%I', ', ', 'key')))));
+            CASE WHEN dims IS NULL THEN 'DROP CONSTRAINT ' || quote_ident(key_) END, format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally._columns_sql(r.id, '%I', ', ', 'key')))));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally._conform_table(tally.rollups) IS 'Drops from a rollup''s table the columns that its definition no longer has, merging rows where they were dimensions, and adds new ones: measures empty, dimensions ''(before)''.';

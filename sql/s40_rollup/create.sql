@@ -14,7 +14,10 @@ CREATE FUNCTION tally.create_rollup(
     with_data   boolean DEFAULT false,
     search_path text DEFAULT pg_catalog.current_setting('search_path'),
     key         text DEFAULT NULL,
-    retain      interval DEFAULT NULL
+    retain      interval DEFAULT NULL,
+    expand      text DEFAULT NULL,
+    lookback    interval DEFAULT NULL,
+    origin      timestamptz DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -32,9 +35,10 @@ BEGIN
     made.key := tally._parse_key(key, label);
     IF made.key IS NULL THEN
         bucket := COALESCE(bucket, '1 hour');
-        -- Only for its errors: the width and the zone are wrong or right whatever the rest is.
-        PERFORM tally._bucket_rule(bucket, zone);
-    ELSIF num_nonnulls(time_column, bucket) > 0 THEN
+        -- Only for their errors: the width and the zone are wrong or right whatever the rest is.
+        PERFORM tally._check_zone(zone);
+        PERFORM tally._bucket_rule(bucket, zone, origin);
+    ELSIF num_nonnulls(time_column, bucket, origin) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('rollup %L must have a key or a time column with buckets, got both', label),
             DETAIL = 'A rollup per key holds one row per value of the key (and dimensions), over all time.',
@@ -47,14 +51,16 @@ BEGIN
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
     made := jsonb_populate_record(made, jsonb_build_object(
-        'name', label, 'bucket', bucket, 'zone', zone, 'filter', "where", 'schedule', schedule, 'description', description,
+        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', "where", 'expand', expand, 'schedule', schedule, 'description', description,
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
     made.ignored_marks := 0;
     PERFORM tally._check_key(made.key, source, label);
-    made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(source, bucket, zone) ELSE '-infinity' END;
+    made.bucket_origin := origin;
+    made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(source, tally._rule(made)) ELSE '-infinity' END;
     made.time_type := CASE WHEN made.key IS NULL THEN tally._time_type(source, time_column, label) END;
+    PERFORM tally._check_lookback(made);
     PERFORM tally._check_shape(label, dimensions, measures);
     wanted := tally._definition(made, parent, dimensions, measures);
 
@@ -67,26 +73,46 @@ BEGIN
             DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
             HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
     END IF;
+    PERFORM tally._advise_nesting(made, parent);
     result := tally._build_rollup(made, wanted, target, with_data);
     IF retain IS NOT NULL THEN
         PERFORM tally._retain_rollup(r, retain) FROM tally.rollups r WHERE r.relation = result;
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval) IS
-'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour) and zone, or a key (column or JSON array of columns) whose values are the partitions instead; dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text, interval, timestamptz) IS
+'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour: any fixed width, or whole days, weeks or months of the zone''s calendar), zone, and origin (an instant at which a bucket begins: a Sunday, the fiscal year), or a key (column or JSON array of columns) whose values are the partitions instead; lookback (each bucket is computed of the rows of so much time up to its end, such as 7 days of buckets of a day); dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
-CREATE FUNCTION tally._first_whole_bucket(source regclass, bucket interval, zone text) RETURNS timestamptz
+CREATE FUNCTION tally._nests(own text, rule text) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    -- By the rules for all time, and by the clock for the years around: zones may be off by half an hour, and change.
+    SELECT tally._grain_fits(own, rule)
+       AND NOT EXISTS (SELECT FROM generate_series(now() - interval '3 years', now() + interval '1 year', interval '20 days') t, tally._bucket_start(rule, t) s
+                        WHERE tally._bucket_start(own, s) <> s)
+$$;
+COMMENT ON FUNCTION tally._nests(text, text) IS 'Whether buckets of a rule are made up of whole buckets of another (own).';
+
+CREATE FUNCTION tally._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF made.time_column = 'bucket' AND NOT tally._nests(tally._rule(parent), tally._rule(made)) THEN
+        RAISE WARNING USING MESSAGE = format('buckets of rollup %L (%s in %s) are not made up of whole buckets of %L (%s in %s)', made.name, made.bucket, made.zone, parent.name, parent.bucket, parent.zone),
+            DETAIL = 'Buckets are merged, never split: each counts in whole where it begins.',
+            HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, bucket => %L, zone => %L, …);', made.name, parent.source::text, parent.time_column, made.bucket::text, made.zone);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._advise_nesting(tally.rollups, tally.rollups) IS 'A WARNING where a bucket of a rollup in the making begins within a bucket of the rollup it stands on.';
+
+CREATE FUNCTION tally._first_whole_bucket(source regclass, rule text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     horizon timestamptz := COALESCE((SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1), '-infinity');
-    rule    text := tally._bucket_rule(bucket, zone);
     start   timestamptz := tally._bucket_start(rule, horizon);
 BEGIN
     RETURN CASE WHEN start < horizon THEN tally._bucket_end(rule, start) ELSE horizon END;
 END $$;
-COMMENT ON FUNCTION tally._first_whole_bucket(regclass, interval, text) IS 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
+COMMENT ON FUNCTION tally._first_whole_bucket(regclass, text) IS 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
 
 CREATE FUNCTION tally._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -143,7 +169,7 @@ BEGIN
     IF parent.id IS NOT NULL AND measures IS NULL THEN
         -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
         SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', m.type, 'merge', m.merge) ORDER BY m.ordinal)
-          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id;
+          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id AND m.merge IS NOT NULL;
     ELSE
         SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
     END IF;
@@ -166,7 +192,7 @@ DECLARE
 BEGIN
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.wish, 'none')), '; ') INTO changes
       FROM (VALUES ('source', old.source::text, made.source::text), ('key', old.key::text, made.key::text), ('time_column', old.time_column, made.time_column),
-                   ('bucket', old.bucket::text, made.bucket::text), ('zone', old.zone, made.zone), ('where', old.filter, made.filter),
+                   ('bucket', old.bucket::text, made.bucket::text), ('lookback', old.lookback::text, made.lookback::text), ('zone', old.zone, made.zone), ('origin', old.bucket_origin::text, made.bucket_origin::text), ('where', old.filter, made.filter), ('expand', old.expand, made.expand),
                    ('schedule', old.schedule, made.schedule),
                    ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d WHERE d.rollup_id = old.id),
                                   NULLIF(wanted ->> 'dimensions', '[]')),
@@ -180,6 +206,6 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
         MESSAGE = format('rollup %L exists already with another definition', old.name),
         DETAIL = format('It would change %s.', changes),
-        HINT = format('SELECT tally.drop_rollup(%L);', old.name);
+        HINT = COALESCE(tally._alter_statement(old, made, wanted), format('SELECT tally.drop_rollup(%L);', old.name));
 END $$;
 COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

@@ -26,16 +26,22 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 $$;
 COMMENT ON FUNCTION tally._aggregates_sql(int) IS 'The select list of a definition: dimensions, measures, and the ordinals of the dimensions.';
 
+CREATE FUNCTION tally._expand_sql(r tally.rollups) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(' CROSS JOIN LATERAL ' || r.expand, '')
+$$;
+COMMENT ON FUNCTION tally._expand_sql(tally.rollups) IS 'What follows the source in a definition''s FROM: the join that makes several rows of each, where there is one.';
+
 CREATE FUNCTION tally._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- A range from the beginning of time begins at -infinity, which is no bucket.
-    SELECT format('SELECT %s AS bucket%s, %s FROM %s WHERE %s AND %I > ''-infinity'' AND (%s) AND %s GROUP BY 1%s',
-        tally._bucket_start_sql(rule, instant), ', ' || a.keys, a.columns, $2,
-        tally._range_sql(r.time_column, r.time_type, r.zone, since, until), r.time_column, COALESCE(r.filter, 'true'), extra,
+    SELECT format('SELECT %s AS bucket%s, %s FROM %s%s WHERE %s AND %I > ''-infinity'' AND (%s) AND %s GROUP BY 1%s',
+        tally._row_bucket_sql(r), ', ' || a.keys, a.columns, $2, tally._expand_sql(r) || tally._lookback_sql(r),
+        tally._range_sql(r.time_column, r.time_type, r.zone, rule, tally._window_start_sql(r, since), until)
+            || CASE WHEN r.lookback IS NULL THEN '' ELSE format(' AND _tally_window.start >= %s AND _tally_window.start < %s', since, until) END, r.time_column, COALESCE(r.filter, 'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
-         tally._bucket_rule(r.bucket, r.zone) rule,
-         tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone) instant,
+         tally._rule(r) rule,
          tally._aggregates_sql(r.id) a
     WHERE r.id = $1
 $$;
@@ -44,14 +50,14 @@ COMMENT ON FUNCTION tally._range_query(int, text, text, text, text) IS
 
 CREATE FUNCTION tally._bucket_query(rollup_id int, source text, buckets text) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT _tally.start AS bucket, _tally_rows.* FROM %s AS _tally(start) CROSS JOIN LATERAL (SELECT %s%s FROM %s WHERE %s AND (%s) %s) _tally_rows',
-        buckets, a.keys || ', ', a.columns, $2,
-        tally._range_sql(r.time_column, r.time_type, r.zone, '_tally.start', tally._bucket_end_sql(rule, '_tally.start')),
+    SELECT format('SELECT _tally.start AS bucket, _tally_rows.* FROM %s AS _tally(start) CROSS JOIN LATERAL (SELECT %s%s FROM %s%s WHERE %s AND (%s) %s) _tally_rows',
+        buckets, a.keys || ', ', a.columns, $2, tally._expand_sql(r),
+        tally._range_sql(r.time_column, r.time_type, r.zone, rule, tally._window_start_sql(r, '_tally.start'), tally._bucket_end_sql(rule, '_tally.start')),
         COALESCE(r.filter, 'true'),
         -- Without dimensions an empty bucket would still give one row; the definition gives none.
         COALESCE('GROUP BY ' || a.ordinals, 'HAVING pg_catalog.count(*) > 0'))
     FROM tally.rollups r,
-         tally._bucket_rule(r.bucket, r.zone) rule,
+         tally._rule(r) rule,
          tally._aggregates_sql(r.id) a
     WHERE r.id = $1
 $$;
@@ -81,7 +87,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.key IS NOT NULL THEN RETURN tally._dirty_keys_query(r); END IF;
-    rule := tally._bucket_rule(r.bucket, r.zone);
+    rule := tally._rule(r);
     -- A mark names any instant of its bucket.
     result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s AND d.bucket >= %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id, tally._frozen_sql(rollup_id));
     IF tally._by_bucket_of(r) THEN
@@ -90,6 +96,9 @@ BEGIN
         instant := tally._instant_sql(format('up.%I', r.time_column), r.time_type, r.zone);
         result := format('%1$s UNION SELECT %2$s FROM (%3$s) up WHERE pg_catalog.isfinite(%4$s) AND %4$s >= %5$s', result,
             tally._bucket_start_sql(rule, instant), tally._touched_query(r.source_rollup), instant, tally._frozen_sql(rollup_id));
+    END IF;
+    IF r.lookback IS NOT NULL THEN
+        result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result, tally._reached_sql(r, 'd.bucket'));
     END IF;
     RETURN result;
 END $$;
@@ -104,7 +113,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF tally._by_bucket_of(r) THEN
-        rule := tally._bucket_rule(r.bucket, r.zone);
+        rule := tally._rule(r);
         result := format('%1$s UNION ALL SELECT GREATEST(%2$s, %5$s), %3$s FROM (%4$s) up(since, until) WHERE up.since < up.until AND up.until > %5$s', result,
             tally._bucket_start_sql(rule, 'up.since'),
             tally._bucket_end_sql(rule, tally._bucket_start_sql(rule, 'up.until')),
@@ -112,6 +121,12 @@ BEGIN
     ELSIF r.source_rollup IS NOT NULL THEN
         -- Any row below may be of any partition here.
         result := format('%s UNION ALL SELECT %s, ''infinity''::timestamptz FROM (%s) up', result, tally._frozen_sql(rollup_id), tally._hull_query(r.source_rollup));
+    END IF;
+    IF r.lookback IS NOT NULL THEN
+        rule := tally._rule(r);
+        -- Rows of the range reach beyond it.
+        result := format('SELECT h.since, %s FROM (%s) h(since, until)',
+            tally._shift_sql(rule, tally._bucket_start_sql(rule, 'h.until'), tally._lookback_buckets(rule, r.lookback)::text), result);
     END IF;
     RETURN result;
 END $$;

@@ -5,10 +5,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     found_ tally.rollups;
-    label  text := (parse_ident(name))[array_upper(parse_ident(name), 1)];
+    label  text := name;
     known  text;
 BEGIN
+    -- The name as it is in the catalogue and in every hint; else as SQL writes it, quoted or with a schema.
     SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
+    IF found_.id IS NULL THEN
+        label := (parse_ident(name))[array_upper(parse_ident(name), 1)];
+        SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
+    END IF;
     IF found_.id IS NULL THEN
         SELECT string_agg(quote_literal(r.name), ', ' ORDER BY r.name) INTO known FROM tally.rollups r;
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
@@ -34,6 +39,8 @@ BEGIN
             DETAIL = format('Those are %s.', above),
             HINT = format('SELECT tally.drop_rollup(%L, "cascade" => true);', r.name);
     END IF;
+    -- Against refreshes, in their order. Those underneath too: a refresh of one holds its table, from which triggers go.
+    PERFORM tally._lock(x.id, true) FROM unnest(tally._chain(r.id) || tally._above(r.id)) x(id) GROUP BY x.id ORDER BY x.id;
     FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id DESC LOOP
         PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
     END LOOP;
@@ -44,15 +51,17 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
         PERFORM tally._attach_capture(r.source);
     END IF;
-    IF r.key IS NULL THEN
-        PERFORM tally._drop_statistics(r, '_tally_groups');
-        PERFORM tally._drop_statistics(r, '_tally_build');
-    END IF;
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
+    PERFORM tally._drop_statistics(r, '_tally_groups');
+    PERFORM tally._drop_statistics(r, '_tally_build');
+    -- What the catalogue row names is its owner's word: nobody drops with it what is not that owner's.
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v' AND c.relowner = r.owner) THEN
         EXECUTE format('DROP VIEW %s', r.live_view);
     END IF;
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation AND c.relkind = 'r' AND c.relowner = r.owner) THEN
         EXECUTE format('DROP TABLE %s', r.relation);
+    ELSIF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
+        RAISE NOTICE USING MESSAGE = format('%s stays, because it is not a table of %s', r.relation, r.owner),
+            DETAIL = format('The catalogue named it as the table of rollup %L, but somebody else owns it.', r.name), HINT = format('DROP TABLE %s;', r.relation);
     END IF;
     PERFORM tally._drop_marks(r.id);
     PERFORM tally._sync_jobs();

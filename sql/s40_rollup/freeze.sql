@@ -4,9 +4,9 @@
 
 CREATE FUNCTION tally._timeless(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(quote_ident(r.name), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NOT NULL
+    SELECT string_agg(quote_ident(r.name), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.source = $1 AND (r.key IS NOT NULL OR r.lookback IS NOT NULL)
 $$;
-COMMENT ON FUNCTION tally._timeless(regclass) IS 'The rollups per key on a source, as text: they are computed over all its rows, so none of those can go. Null: there are none.';
+COMMENT ON FUNCTION tally._timeless(regclass) IS 'The rollups per key or with lookback on a source, as text: they are computed over rows of before, so none of those can go. Null: there are none.';
 
 CREATE FUNCTION tally._check_horizon(source regclass) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -21,7 +21,7 @@ BEGIN
             DETAIL = 'It freezes the history of every rollup on it, whoever made them.',
             HINT = format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source));
     END IF;
-    SELECT min(COALESCE(r.time_column, '')), string_agg(format('%L by %I', r.name, r.time_column), ', ' ORDER BY r.id) INTO result, others FROM tally.rollups r WHERE r.source = $1;
+    SELECT min(COALESCE(r.time_column, '')), string_agg(format('%L by %s', r.name, r.time_column), ', ' ORDER BY r.id) FILTER (WHERE r.key IS NULL) INTO result, others FROM tally.rollups r WHERE r.source = $1;
     IF result IS NULL OR EXISTS (SELECT FROM tally.rollups r WHERE r.relation = $1) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('%s must be a table with raw rows that rollups stand on, got %s', source, CASE WHEN result IS NULL THEN 'one without a rollup' ELSE 'a rollup' END),
@@ -53,7 +53,7 @@ BEGIN
     -- Back until it is the start of a bucket of each: hours and days agree at once, weeks and months within a year.
     LOOP
         before := result;
-        SELECT min(tally._bucket_start(tally._bucket_rule(r.bucket, r.zone), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
+        SELECT min(tally._bucket_start(tally._rule(r), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
         EXIT WHEN result = before;
         IF result < wanted - interval '400 days' AND result < wanted - 2 * (SELECT max(r.bucket) FROM tally.rollups r WHERE r.id = ANY (ids)) THEN
             RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

@@ -31,8 +31,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     -- Only of a rollup that is gone.
-    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id) THEN
-        EXECUTE format('DROP TABLE IF EXISTS tally.%I', tally._marks_table(rollup_id));
+    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id) AND to_regclass('tally.' || tally._marks_table(rollup_id)) IS NOT NULL THEN
+        EXECUTE format('DROP TABLE tally.%I', tally._marks_table(rollup_id));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally._drop_marks(int) IS 'Drops the table of marks of a rollup per key that has been dropped.';
@@ -83,12 +83,43 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._apply_keys(tally.rollups, text[]) IS 'Recomputes chosen keys of a rollup in full, as its owner; counts of rows written.';
 
-CREATE FUNCTION tally._refresh_keys(r tally.rollups, most int, OUT more boolean, OUT keys bigint, OUT wrote jsonb)
+CREATE FUNCTION tally._key_index(source regclass, key text[]) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+                     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+                    WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'hash') AND a.attname = ANY (key))
+$$;
+COMMENT ON FUNCTION tally._key_index(regclass, text[]) IS 'Whether an index of the source leads with a column of the key, so that a key can be read without a scan of all.';
+
+CREATE FUNCTION tally._source_rows(source regclass) RETURNS float8
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    -- Where nobody has counted yet, a row is taken for a hundred bytes.
+    SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END)
+      FROM pg_class c WHERE c.oid = source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(source) t WHERE t.isleaf)
+$$;
+COMMENT ON FUNCTION tally._source_rows(regclass) IS 'About how many rows a source has, by the planner''s count.';
+
+CREATE FUNCTION tally._mark_all_keys(r tally.rollups) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    columns text := (SELECT string_agg(d.expression, ', ' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key));
+BEGIN
+    -- As its owner, who may read the source; capture's own function writes the marks.
+    PERFORM tally.run_as(r.owner, r.search_path, format(
+        'SELECT pg_catalog.count(*) FILTER (WHERE tally._mark_key(%L, ARRAY[%s])) AS n FROM (SELECT %s FROM %s%s WHERE (%s) UNION SELECT %s FROM %s t) _tally(%2$s)',
+        r.id, tally._key_names(r.key), columns, r.source, tally._expand_sql(r), COALESCE(r.filter, 'true'), tally._key_names(r.key, 't.%2$I'), r.relation));
+    PERFORM tally._capture_forget();
+END $$;
+COMMENT ON FUNCTION tally._mark_all_keys(tally.rollups) IS 'Marks every key that the source or the stored rows have, so that a backfill takes them in batches and goes on where it was.';
+
+CREATE FUNCTION tally._refresh_keys(r tally.rollups, most int, most_rows bigint, OUT more boolean, OUT keys bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     run   tally.runs;
     list  text[];
+    rows_ float8 := tally._source_rows(r.source);
+    marks float8;
 BEGIN
     more := false;
     keys := 0;
@@ -97,6 +128,11 @@ BEGIN
     run.started_at := clock_timestamp();
     IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id) THEN
         DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id;
+        IF rows_ > most_rows AND tally._key_index(r.source, r.key) THEN
+            PERFORM tally._mark_all_keys(r);
+            more := true;
+            RETURN;
+        END IF;
         EXECUTE format('DELETE FROM tally.%I', tally._marks_table(r.id));
         wrote := tally._apply_all_keys(r);
         PERFORM tally._log_run(run, wrote);
@@ -104,6 +140,10 @@ BEGIN
     END IF;
     -- Bounded, because the keys are part of the statement's text.
     most := LEAST(most, 20000);
+    IF most_rows IS NOT NULL THEN
+        EXECUTE format('SELECT count(*) FROM tally.%I', tally._marks_table(r.id)) INTO marks;
+        most := LEAST(most, GREATEST(100, most_rows * marks / GREATEST(rows_, 1))::int);
+    END IF;
     SELECT t.keys, COALESCE(t.marks >= most, false) INTO list, more FROM tally._take_keys(r, most) t;
     IF list IS NULL THEN RETURN; END IF;
     keys := array_length(list, 1);
@@ -111,8 +151,8 @@ BEGIN
     wrote := tally._apply_keys(r, list);
     PERFORM tally._log_run(run, wrote);
 END $$;
-COMMENT ON FUNCTION tally._refresh_keys(tally.rollups, int) IS
-'One unit of refresh of a rollup per key, under the lock the caller holds: all of it where it is marked as a whole, else up to so many marked keys.';
+COMMENT ON FUNCTION tally._refresh_keys(tally.rollups, int, bigint) IS
+'One unit of refresh of a rollup per key, under the lock the caller holds: all of it where it is marked as a whole, else up to so many marked keys. Where the source has more than most_rows rows, a whole is first turned into marks of its keys.';
 
 CREATE FUNCTION tally._apply_all_keys(r tally.rollups) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
@@ -155,6 +195,12 @@ DECLARE
     bad record;
 BEGIN
     PERFORM tally._time_type(source, NULL, label, true);
+    IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = $2) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rollup %L per key needs all rows of %s, which keeps them for a time only', label, source),
+            DETAIL = 'A key is computed anew from all its rows, so that what is deleted would be missing from it.',
+            HINT = format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', source);
+    END IF;
     SELECT c.name, c.type, CASE WHEN c.type IS NULL THEN 'which does not exist' ELSE 'of type ' || c.type END AS words INTO bad
       FROM tally._key_columns(source, key) c
       LEFT JOIN pg_attribute a ON a.attrelid = source AND a.attname = c.name
@@ -173,9 +219,7 @@ COMMENT ON FUNCTION tally._check_key(text[], regclass, text) IS 'An error where 
 CREATE FUNCTION tally._advise_key_index(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-                     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-                    WHERE i.indrelid = made.source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'hash') AND a.attname = ANY (made.key)) THEN
+    IF NOT tally._key_index(made.source, made.key) THEN
         RAISE NOTICE USING MESSAGE = format('no index of %s leads with %s, so each refresh of rollup %L scans it all', made.source, tally._key_names(made.key, '%2$I', ' or '), made.name),
             HINT = format('CREATE INDEX ON %s (%s);', made.source, tally._key_names(made.key, '%2$I'));
     END IF;

@@ -10,7 +10,7 @@ COMMENT ON FUNCTION tally._at_sql(regclass) IS 'SQL text of the instant of a sou
 
 CREATE FUNCTION tally._old_rows_sql(source regclass, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally._range_sql(r.time_column, r.time_type, r.zone, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz')), ' AND ')
+    SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally._range_sql(r.time_column, r.time_type, r.zone, tally._rule(r), quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz')), ' AND ')
                         || format(' AND %I > ''-infinity''', min(r.time_column)),
                     format('bucket >= %L AND bucket < %L', since, until))
       FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL

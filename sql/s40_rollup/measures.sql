@@ -1,12 +1,13 @@
 -- Owns: what a measure is, found out by PostgreSQL's own analysis of it, and how each merges.
 
-CREATE FUNCTION tally._analyse(expression text, source regclass, schema_name text, path text, kind text, label text)
+CREATE FUNCTION tally._analyse(expression text, made tally.rollups, schema_name text, kind text, label text)
 RETURNS TABLE (type text, aggregate oid, has_distinct boolean, has_aggregate boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     probe   text := format('%I._tally_probe', schema_name);
     -- A regclass prints by the search_path in force, so the name is made before the maker's path is.
-    origin  text := source::text;
+    origin  text := made.source::text || tally._expand_sql(made);
+    path    text := made.search_path;
     tree    text;
     sqlstate_ text; message_ text; detail_ text; volatile_ text;
 BEGIN
@@ -21,7 +22,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = sqlstate_,
             MESSAGE = format('%s %L: %s', kind, label, message_),
             DETAIL = format('The expression is %s, over %s.%s', expression, origin, COALESCE(NULLIF(' ' || detail_, ' '), '')),
-            HINT = format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', origin);
+            HINT = format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', made.source);
     END;
     SELECT r.ev_action::text, format_type(a.atttypid, a.atttypmod) INTO tree, type
       FROM pg_rewrite r JOIN pg_attribute a ON a.attrelid = r.ev_class AND a.attnum = 1
@@ -41,7 +42,7 @@ BEGIN
     END IF;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION tally._analyse(text, regclass, text, text, text, text) IS
+COMMENT ON FUNCTION tally._analyse(text, tally.rollups, text, text, text) IS
 'What PostgreSQL makes of an expression over a source: its type, and the aggregate it is (null where its outermost node is none). Errors name the kind and label of what was asked.';
 
 CREATE FUNCTION tally._merge_of(aggregate oid, type text, has_distinct boolean, label text, expression text) RETURNS text

@@ -6,7 +6,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Three conditions that an index on the time column serves, so that nothing is read but the odd rows themselves.
     SELECT format('SELECT pg_catalog.count(*) FILTER (WHERE %1$I IS NULL) AS no_time, pg_catalog.count(*) FILTER (WHERE %1$I = ''-infinity'') AS ever, '
                   'pg_catalog.count(*) FILTER (WHERE %1$I = ''infinity'') AS never FROM %2$s WHERE (%1$I IS NULL OR %1$I = ''-infinity'' OR %1$I = ''infinity'') AND (%3$s)',
-                  r.time_column, r.source, COALESCE(r.filter, 'true'))
+                  r.time_column, r.source,
+                  -- A source row counts once, however many its expansion makes of it.
+                  CASE WHEN r.expand IS NULL THEN COALESCE(r.filter, 'true') ELSE format('EXISTS (SELECT FROM %s WHERE %s)', r.expand, COALESCE(r.filter, 'true')) END)
 $$;
 COMMENT ON FUNCTION tally._odd_rows_query(tally.rollups) IS 'SQL text that counts the source rows of a rollup whose time is NULL, -infinity or infinity.';
 

@@ -36,85 +36,15 @@ BEGIN
     -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
     EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 '
                    -- What a marked range will recompute is left to it.
-                   'AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until) ORDER BY d.bucket DESC LIMIT $2), '
-                   'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %s AS start) '
-                   'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t',
-                   tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), 'd.bucket'))
+                   -- (but for what reaches beyond it).
+                   'AND (%1$L OR NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until)) ORDER BY d.bucket DESC LIMIT $2), '
+                   'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %2$s AS start) '
+                   'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t', r.lookback IS NOT NULL,
+                   tally._bucket_start_sql(tally._rule(r), 'd.bucket'))
        INTO result USING r.id, most;
-    RETURN result;
+    RETURN tally._reached(r, result);
 END $$;
-COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS 'Deletes the visible marks of up to so many buckets and returns those buckets; null when there are none.';
-
-CREATE FUNCTION tally._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    rule   text := tally._bucket_rule(r.bucket, r.zone);
-    ends   jsonb;
-BEGIN
-    SELECT x INTO ends FROM tally.run_as(r.owner, r.search_path, format(
-        'SELECT LEAST(pg_catalog.min(s.t), (SELECT pg_catalog.min(bucket) FROM %s)) AS lo, GREATEST(pg_catalog.max(s.t), (SELECT pg_catalog.max(bucket) FROM %1$s)) AS hi '
-        'FROM (SELECT pg_catalog.min(%2$I) AS lo, pg_catalog.max(%2$I) AS hi FROM %3$s WHERE %2$I > ''-infinity'' AND %2$I < ''infinity'') e, LATERAL (VALUES (%4$s), (%5$s)) s(t)',
-        r.relation, r.time_column, r.source, tally._instant_sql('e.lo', r.time_type, r.zone), tally._instant_sql('e.hi', r.time_type, r.zone))) x;
-    since := tally._bucket_start(rule, (ends ->> 'lo')::timestamptz);
-    until := tally._bucket_end(rule, tally._bucket_start(rule, (ends ->> 'hi')::timestamptz));
-END $$;
-COMMENT ON FUNCTION tally._extent(tally.rollups) IS 'The range of buckets that source or stored rows have; nulls where there is no row. A scan of the source where no btree leads with its time.';
-
-CREATE FUNCTION tally._begin_range(r tally.rollups, marked tally.dirty_ranges, most_rows bigint) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    extent record;
-    rows_  float8;
-BEGIN
-    IF marked.until = 'infinity' THEN
-        PERFORM tally._count_odd_rows(r);
-    END IF;
-    SELECT * INTO extent FROM tally._extent(r);
-    extent.since := GREATEST(extent.since, r.frozen_before);
-    IF extent.until IS NULL OR extent.since >= extent.until OR marked.since >= extent.until OR marked.until <= extent.since THEN
-        -- Nothing lies there, neither stored nor in the source. What is written from now on is marked by itself.
-        DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
-        RETURN false;
-    END IF;
-    -- Where nobody has counted yet, a row is taken for a hundred bytes.
-    SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END) INTO rows_
-      FROM pg_class c WHERE c.oid = r.source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(r.source) t WHERE t.isleaf);
-    UPDATE tally.dirty_ranges g
-       SET since = GREATEST(g.since, extent.since), until = LEAST(g.until, extent.until),
-           -- The share of time that holds about most_rows rows; all of it where each batch would scan the whole source.
-           batch = (extent.until - extent.since) * CASE WHEN rows_ > most_rows AND tally._time_index(r.source, r.time_column) THEN most_rows / rows_ ELSE 1 END
-     WHERE g.id = marked.id;
-    RETURN true;
-END $$;
-COMMENT ON FUNCTION tally._begin_range(tally.rollups, tally.dirty_ranges, bigint) IS
-'Cuts a range mark to where there are rows and settles how much of it a batch takes (about most_rows source rows, null for all); false when nothing lies there, and the mark is gone.';
-
-CREATE FUNCTION tally._take_range(r tally.rollups, most_rows bigint, OUT since timestamptz, OUT until timestamptz)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    marked tally.dirty_ranges;
-    rule   text := tally._bucket_rule(r.bucket, r.zone);
-BEGIN
-    LOOP
-        SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id ORDER BY g.until DESC, g.id LIMIT 1;
-        EXIT WHEN marked.id IS NULL OR marked.batch IS NOT NULL;
-        PERFORM tally._begin_range(r, marked, most_rows);
-    END LOOP;
-    IF marked.id IS NULL THEN RETURN; END IF;
-    until := marked.until;
-    since := marked.since;
-    IF most_rows IS NOT NULL THEN
-        -- Whole buckets, newest first, at least one.
-        since := GREATEST(since, LEAST(tally._bucket_start(rule, until - marked.batch), tally._bucket_start(rule, until - interval '1 microsecond')));
-    END IF;
-    IF since <= marked.since THEN
-        DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
-    ELSE
-        UPDATE tally.dirty_ranges g SET until = _take_range.since WHERE g.id = marked.id;
-    END IF;
-END $$;
-COMMENT ON FUNCTION tally._take_range(tally.rollups, bigint) IS
-'Takes a range mark (most_rows null), or its newest batch, and returns the buckets'' range to recompute; nulls when there is none.';
+COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS 'Deletes the visible marks of up to so many buckets and returns the buckets to recompute for them; null when there are none.';
 
 CREATE FUNCTION tally._log_run(run tally.runs, wrote jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -152,7 +82,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._refresh_marked(tally.rollups, int) IS 'Recomputes up to so many marked buckets (null: all) that no marked range will, under the lock that the caller holds; wrote is null where there was none. more: there may be further ones.';
 
-CREATE FUNCTION tally._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
+CREATE FUNCTION tally._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity', highest timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false,
+                                    OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -166,24 +97,27 @@ BEGIN
     wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
     IF NOT tally._due(rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- Dropped while the lock was waited for.
+    IF r.id IS NULL THEN RETURN; END IF;
     PERFORM tally._capture_forget();
     IF r.key IS NOT NULL THEN
-        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets) k;
+        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets, most_rows) k;
         RETURN;
     END IF;
     run.rollup_id := rollup_id;
     run.started_at := clock_timestamp();
-    IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
+    IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since >= lowest AND g.until <= highest) THEN
         -- In this order: what is counted for the build has been analyzed then.
         PERFORM tally._begin_build(r);
         PERFORM tally._analyse_source(r);
-        SELECT x.since, x.until INTO part.since, part.until FROM tally._take_range(r, most_rows) x;
+        SELECT x.since, x.until, x.rows INTO part.since, part.until, part.rows FROM tally._take_range(r, most_rows, lowest, highest, oldest_first) x;
     END IF;
     IF part.since < part.until THEN
         -- What is recomputed with the range need not be recomputed by itself: a new rollup on a rollup has both marks.
-        DELETE FROM tally.dirty d WHERE d.rollup_id = rollup_id AND d.bucket >= part.since AND d.bucket < part.until;
+        DELETE FROM tally.dirty d WHERE d.rollup_id = rollup_id AND d.bucket >= part.since AND d.bucket < part.until AND r.lookback IS NULL;
         run.since := part.since;
         run.until := part.until;
+        run.source_rows := part.rows;
         wrote := tally._apply_range(r, part.since, part.until);
         PERFORM tally._log_run(run, wrote);
         run.since := NULL;
@@ -196,10 +130,10 @@ BEGIN
     IF added IS NOT NULL THEN
         SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;
     END IF;
-    more := more OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id);
+    more := more OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since >= lowest AND g.until <= highest);
 END $$;
-COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint) IS
-'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range (of about most_rows source rows, null for all of it), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';
+COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint, timestamptz, timestamptz, boolean) IS
+'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range that lies in [lowest, highest] (of about most_rows source rows, null for all of it; newest or oldest first), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';
 
 CREATE FUNCTION tally._due(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -254,6 +188,7 @@ DECLARE
     unit  record;
     began timestamptz;
 BEGIN
+    PERFORM tally._follow_strays();
     IF name IS NOT NULL THEN
         one := tally._rollup(name);
         chain := tally._chain(one.id);
@@ -265,6 +200,11 @@ BEGIN
         rollup := one.name;
         buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
         PERFORM tally._lock(one.id, true);
+        IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = one.id) THEN
+            -- Dropped while it was waited for: who asked for it by name is told.
+            IF name IS NOT NULL THEN PERFORM tally._rollup(name); END IF;
+            CONTINUE;
+        END IF;
         LOOP
             IF name IS NOT NULL THEN
                 SELECT u.*, NULL AS error INTO unit FROM tally._refresh_unit(one.id, NULL, NULL) u;

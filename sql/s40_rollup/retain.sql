@@ -37,6 +37,9 @@ BEGIN
     IF r.key IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L is per key, so there is no time after which its rows could go', r.name),
             DETAIL = 'A key is kept as long as its source has rows of it.', HINT = format('DELETE FROM %s WHERE …;', r.source);
+    ELSIF r.lookback IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L looks back, so its buckets do not go one by one', r.name),
+            DETAIL = 'A late row before the horizon would have to reach buckets after it.', HINT = format('SELECT tally.create_rollup(''<name>'', %L, bucket => ''1 month'', retain => …);', r.relation::text);
     ELSIF keep IS NOT NULL AND keep < r.bucket THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('retain of rollup %L must be at least its bucket of %s, got %L', r.name, r.bucket, keep::text),
             DETAIL = 'Only whole buckets are deleted.', HINT = format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name);
@@ -108,8 +111,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._moment_of(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';
 
+-- It waits no longer than two seconds for a row that somebody has in hand: refreshes of the rollups wait for it meanwhile.
 CREATE FUNCTION tally._expire_unit(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT progress text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET lock_timeout = '2s' AS $$
 DECLARE
     s       tally.source_retentions;
     own     tally.rollups;
@@ -145,7 +149,7 @@ BEGIN
         IF r.key IS NULL THEN
             PERFORM tally._refresh_marked(r, NULL);
         ELSE
-            PERFORM tally._refresh_keys(r, NULL);
+            WHILE (tally._refresh_keys(r, NULL, NULL)).more LOOP NULL; END LOOP;
         END IF;
     END LOOP;
     PERFORM tally._freeze(above, upto);

@@ -18,8 +18,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                             string_agg(format('(%s)', t.term), ', ' ORDER BY t.place), r.source)
       FROM (SELECT format('%I.%I', n.nspname, r.name || suffix) AS object
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation) o,
-           (SELECT 0 AS place, tally._bucket_start_sql(tally._bucket_rule(r.bucket, r.zone), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
-            UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND with_dimensions ORDER BY d.ordinal LIMIT 7)) t
+           (SELECT 0 AS place, tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
+            UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND with_dimensions AND r.expand IS NULL ORDER BY d.ordinal LIMIT 7)) t
      GROUP BY o.object
 $$;
 COMMENT ON FUNCTION tally._statistics_sql(tally.rollups, text, boolean) IS 'Name and CREATE statement of statistics on a definition''s bucket, and its dimensions where they are asked for.';
@@ -33,7 +33,7 @@ COMMENT ON FUNCTION tally._has_statistics(tally.rollups, text) IS 'Whether a rol
 CREATE FUNCTION tally._drop_statistics(r tally.rollups, suffix text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF tally._has_statistics(r, suffix) THEN
+    IF r.key IS NULL AND tally._has_statistics(r, suffix) THEN
         EXECUTE 'DROP STATISTICS ' || (SELECT s.object FROM tally._statistics_sql(r, suffix, false) s);
     END IF;
 END $$;
@@ -46,6 +46,8 @@ DECLARE
     made record;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- How many values a column has, PostgreSQL knows by itself.
+    IF r.key IS NOT NULL THEN RETURN; END IF;
     SELECT * INTO made FROM tally._statistics_sql(r, '_tally_groups', tally._counted_for_good(rollup_id));
     -- One of this name can only be left over from a rollup that was not dropped by drop_rollup.
     PERFORM tally._drop_statistics(r, '_tally_groups');

@@ -3,7 +3,7 @@
 CREATE FUNCTION tally._aligned(r tally.rollups, INOUT since timestamptz, INOUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule text := tally._bucket_rule(r.bucket, r.zone);
+    rule text := tally._rule(r);
 BEGIN
     IF r.key IS NOT NULL THEN
         IF since = '-infinity' AND until = 'infinity' THEN RETURN; END IF;
@@ -45,7 +45,7 @@ BEGIN
     END IF;
     fresh := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
     RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
-                        EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = (x ->> 'bucket')::timestamptz)
+                        EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND (x ->> 'bucket')::timestamptz = ANY (tally._reached(r, ARRAY[d.bucket])))
                      OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND (x ->> 'bucket')::timestamptz >= g.since AND (x ->> 'bucket')::timestamptz < g.until)
       FROM tally.run_as(r.owner, r.search_path, format(
         'SELECT COALESCE(f.bucket, t.bucket) AS bucket, pg_catalog.jsonb_build_object(%s) AS labels, '
@@ -63,6 +63,24 @@ COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz) IS
 -- It shows data of whatever rollup, with the rights of that one's owner, so it is not for everybody.
 REVOKE ALL ON FUNCTION tally.verify(text, timestamptz, timestamptz) FROM PUBLIC;
 
+CREATE FUNCTION tally._remake_live(rollup_id int) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r     tally.rollups;
+    place text;
+BEGIN
+    -- Anybody may ask: it makes what the catalogue says, as its owner, and only what is gone.
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(rollup_id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view) ORDER BY x.id LOOP
+        place := (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation);
+        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE VIEW %s AS %s', place, tally._live_query(r.id)));
+        UPDATE tally.rollups x SET live_view = place::regclass WHERE x.id = r.id;
+        PERFORM tally._comment_rollup(r.id);
+        RAISE NOTICE USING MESSAGE = format('the live view of rollup %L is made anew', r.name), DETAIL = 'What was granted on the one that is gone is not known any more.',
+            HINT = format('GRANT SELECT ON %s TO …;', place);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._remake_live(int) IS 'Makes the live views of a rollup, and of those on it, that somebody has dropped.';
+
 CREATE FUNCTION tally.repair(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -77,8 +95,9 @@ BEGIN
             HINT = format('SELECT tally.freeze_source(%L, before => %L);  -- only where the source has all rows since then', r.source::text, since::text);
     END IF;
     since := GREATEST(since, r.frozen_before);
+    PERFORM tally._remake_live(r.id);
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, since, until, 'repair by ' || current_user);
     RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until), HINT = format('CALL tally.backfill(%L);', r.name);
 END $$;
 COMMENT ON FUNCTION tally.repair(text, timestamptz, timestamptz) IS
-'Marks [since, until) of a rollup, widened to whole buckets, to be computed anew by the next refresh or backfill. For its owner.';
+'Marks [since, until) of a rollup, widened to whole buckets, to be computed anew by the next refresh or backfill, and makes its live view where that was dropped. For its owner.';

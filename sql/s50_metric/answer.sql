@@ -7,11 +7,18 @@ CREATE FUNCTION tally._grain_fits(own text, wanted text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN own = wanted THEN true
-        WHEN own LIKE 'fixed %' THEN CASE WHEN wanted LIKE 'fixed %' THEN split_part(wanted, ' ', 2)::bigint ELSE 86400000000 END % split_part(own, ' ', 2)::bigint = 0
+        WHEN own LIKE 'fixed %' THEN CASE WHEN wanted LIKE 'fixed %' THEN split_part(wanted, ' ', 2)::bigint ELSE 86400000000 END % f.width = 0
+                                      AND CASE WHEN wanted LIKE 'fixed %' THEN f.shift - COALESCE(NULLIF(split_part(wanted, ' ', 3), '')::bigint, 0) ELSE f.shift END % f.width = 0
                                      OR (own = 'fixed 604800000000' AND wanted LIKE 'calendar week %')
-        ELSE split_part(own, ' ', 2) = split_part(wanted, ' ', 2)
-          OR (split_part(own, ' ', 2) <> 'week' AND wanted LIKE 'calendar %')
-        END
+        WHEN wanted LIKE 'fixed %' OR split_part(own, ' ', 3) <> split_part(wanted, ' ', 3) THEN false
+        WHEN w.days > 0 THEN w.days % o.days = 0 AND (w.shift - o.shift) % o.days = 0
+        -- Months are made up of days, one by one, or of months.
+        WHEN o.days > 0 THEN o.days = 1
+        ELSE w.months % o.months = 0 AND (w.shift - o.shift) % o.months = 0
+        END IS TRUE
+      FROM tally._unit_parts(own) o, tally._unit_parts(wanted) w,
+           (SELECT NULLIF(split_part(own, ' ', 2), '')::bigint AS width, COALESCE(NULLIF(split_part(own, ' ', 3), '')::bigint, 0) AS shift WHERE own LIKE 'fixed %'
+            UNION ALL SELECT NULL, NULL WHERE own NOT LIKE 'fixed %') f
 $$;
 COMMENT ON FUNCTION tally._grain_fits(text, text) IS 'Whether buckets of one rule can be merged into buckets of another without splitting any.';
 
@@ -21,13 +28,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT r AS x
         UNION ALL
         SELECT c FROM line l JOIN tally.rollups c ON c.source_rollup = (l.x).id
-         WHERE c.filter IS NULL AND c.zone = r.zone
+         WHERE c.key IS NULL AND c.time_column = 'bucket' AND c.filter IS NULL AND c.lookback IS NULL AND c.expand IS NULL AND c.zone = r.zone
            AND has_table_privilege(c.live_view::oid, 'SELECT')
            AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d AND k.expression = quote_ident(d)))
-           AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
+           AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE n IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
                                                                             WHERE k.rollup_id = c.id AND k.name = n AND k.expression = format(p.merge, k.name)))
     )
-    SELECT (l.x).* FROM line l WHERE rule IS NULL OR tally._grain_fits(tally._bucket_rule((l.x).bucket, (l.x).zone), rule)
+    SELECT (l.x).* FROM line l WHERE rule IS NULL OR tally._grain_fits(tally._rule(l.x), rule)
 $$;
 COMMENT ON FUNCTION tally._answering(tally.rollups, text[], text[], text) IS
 'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any), as far as the current role may read them.';
@@ -43,7 +50,7 @@ DECLARE
 BEGIN
     IF first >= last OR candidates = '{}' THEN RETURN NULL; END IF;
     -- The longest bucket first, of equal ones that with the fewest rows.
-    FOR c IN SELECT x, tally._bucket_rule(x.bucket, x.zone) AS rule FROM unnest(candidates) x JOIN pg_class k ON k.oid = x.relation
+    FOR c IN SELECT x, tally._rule(x) AS rule FROM unnest(candidates) x JOIN pg_class k ON k.oid = x.relation
               ORDER BY x.bucket DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END, x.id LOOP
         IF (c.x).bucket = own THEN
             RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, (c.x).live_view, tally._moment_sql(first), tally._moment_sql(last), COALESCE(' AND ' || "where", ''));
@@ -60,3 +67,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._parts_sql(tally.rollups[], text, text, timestamptz, timestamptz) IS
 'SQL text that reads [first, last) from the live views of rollups that hold the same: whole long buckets inside, shorter ones at the edges.';
+
+CREATE FUNCTION tally._live_source(m tally.metrics, r tally.rollups, by text[], "where" jsonb, rule text, first timestamptz, last timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    measures text[] := m.measures || m.samples;
+BEGIN
+    IF r.key IS NOT NULL OR NOT isfinite(first) OR NOT isfinite(last) OR first >= last THEN RETURN r.live_view::text; END IF;
+    RETURN format('(%s) parts', tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")), rule) a),
+        (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest('{bucket}' || by || ARRAY(SELECT jsonb_object_keys("where")) || measures) c WHERE c IS NOT NULL),
+        tally._where_sql(r, "where"), first, last));
+END $$;
+COMMENT ON FUNCTION tally._live_source(tally.metrics, tally.rollups, text[], jsonb, text, timestamptz, timestamptz) IS
+'SQL text of a relation that holds, exact now, what a metric needs over [first, last): the smallest rollups that do, or the rollup''s live view. rule: the buckets asked for, null for the range as a whole.';

@@ -25,6 +25,12 @@ BEGIN
             HINT = format('SET ROLE %s;', r.owner);
     END IF;
     PERFORM tally._check_metric_name(name, r);
+    IF r.key IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('metric %L needs a rollup over time, but %L is one per %s', name, r.name, tally._key_names(r.key, '%2$s')),
+            DETAIL = 'A metric has a value per bucket of time. A rollup over time may stand on one per key, by any of its measures of a time.',
+            HINT = format('SELECT tally.create_rollup(%L, %L, time_column => …, bucket => ''1 day'');', r.name || '_daily', r.relation::text);
+    END IF;
     IF direction IS NULL OR direction NOT IN ('up_is_good', 'down_is_good', 'neutral') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('direction of metric %L must be up_is_good, down_is_good or neutral, got %s', name, COALESCE(quote_literal(direction), 'NULL')),

@@ -8,16 +8,15 @@ COMMENT ON TYPE tally.point IS 'A point of a time series: start of the bucket, n
 CREATE FUNCTION tally._buckets_between(rule text, first timestamptz, last timestamptz) RETURNS SETOF timestamptz
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    unit text := split_part(rule, ' ', 2);
     zone text := split_part(rule, ' ', 3);
 BEGIN
     IF rule LIKE 'fixed %' THEN
-        RETURN QUERY SELECT g FROM generate_series(first, last, make_interval(secs => unit::float8 / 1000000)) g WHERE g < last;
+        RETURN QUERY SELECT g FROM generate_series(first, last, tally._unit_width(rule)) g WHERE g < last;
     ELSE
         -- Steps of the zone's own clock, so that days may have 23 or 25 hours. Midnight is truncated to, because a bucket whose
         -- midnight the clock skipped begins at one; distinct, because a zone that changes sides of the date line skips days.
         RETURN QUERY SELECT DISTINCT g AT TIME ZONE zone
-          FROM generate_series(date_trunc(unit, first AT TIME ZONE zone), last AT TIME ZONE zone, CASE unit WHEN 'quarter' THEN '3 months' ELSE '1 ' || unit END::interval) g
+          FROM generate_series(date_trunc('day', first AT TIME ZONE zone), last AT TIME ZONE zone, tally._unit_width(rule)) g
          WHERE g AT TIME ZONE zone < last ORDER BY 1;
     END IF;
 END $$;
@@ -40,8 +39,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- A row per bucket and series is made, whether there is data or not, so the request itself has to be bounded.
     most    CONSTANT int := 100000;
-    seconds float8 := CASE WHEN rule LIKE 'fixed %' THEN split_part(rule, ' ', 2)::float8 / 1000000
-                           ELSE extract(epoch FROM CASE split_part(rule, ' ', 2) WHEN 'quarter' THEN '3 months' ELSE '1 ' || split_part(rule, ' ', 2) END::interval) END;
+    seconds float8 := extract(epoch FROM tally._unit_width(rule));
     buckets float8 := ceil(extract(epoch FROM last - first) / seconds);
 BEGIN
     IF buckets * series > most THEN

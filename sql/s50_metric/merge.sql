@@ -44,7 +44,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._merges_sql(tally.metrics, tally.rollups) IS 'SQL text that merges the measures a metric stands on, each under its own name.';
 
-CREATE FUNCTION tally._merged_sql(m tally.metrics, r tally.rollups, source regclass, bucket text, by text[], "where" jsonb, since text, until text) RETURNS text
+CREATE FUNCTION tally._merged_sql(m tally.metrics, r tally.rollups, source text, bucket text, by text[], "where" jsonb, since text, until text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Measures first, then the expression: the ratio of sums, never the mean of ratios.
@@ -61,8 +61,8 @@ BEGIN
         COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
         COALESCE(' GROUP BY ' || NULLIF(array_to_string(CASE WHEN bucket IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), '')));
 END $$;
-COMMENT ON FUNCTION tally._merged_sql(tally.metrics, tally.rollups, regclass, text, text[], jsonb, text, text) IS
-'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is the rollup''s table or live view, bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, which is a lookup by key).';
+COMMENT ON FUNCTION tally._merged_sql(tally.metrics, tally.rollups, text, text, text[], jsonb, text, text) IS
+'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is SQL text of the rollup''s table, its live view, or what holds the same (_live_source), bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, which is a lookup by key).';
 
 CREATE FUNCTION tally._moment_sql(moment timestamptz) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$

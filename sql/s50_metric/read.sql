@@ -4,11 +4,16 @@
 CREATE FUNCTION tally._grain(r tally.rollups, wanted interval) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    own  text := tally._bucket_rule(r.bucket, r.zone);
+    own  text := tally._rule(r);
     rule text;
 BEGIN
     IF wanted IS NULL OR wanted = r.bucket THEN RETURN own; END IF;
-    rule := tally._bucket_rule(wanted, r.zone);
+    -- Weeks of a rollup of Sundays begin on Sundays; but what its origin is none of (months) is as the calendar has it.
+    BEGIN
+        rule := tally._bucket_rule(wanted, r.zone, r.bucket_origin);
+    EXCEPTION WHEN invalid_parameter_value THEN
+        rule := tally._bucket_rule(wanted, r.zone);
+    END;
     IF wanted < r.bucket THEN
         RAISE NOTICE USING MESSAGE = format('bucket widened from %s to %s: rollup %L keeps nothing finer', wanted, r.bucket, r.name);
         RETURN own;
@@ -56,7 +61,10 @@ BEGIN
         'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric ORDER BY bucket, series',
         COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), quote_literal(m.name) || '::text'),
         tally._labels_sql(by),
-        tally._merged_sql(m, r, CASE WHEN live THEN r.live_view ELSE r.relation END, tally._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'), '$1', '$2'));
+        tally._merged_sql(m, r,
+            -- The value before since, which fill => 'previous' asks for, lies outside the range.
+            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally._live_source(m, r, by, COALESCE("where", '{}'), rule, first, last) WHEN live THEN r.live_view::text ELSE r.relation::text END,
+            tally._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'), '$1', '$2'));
     IF fill IS NULL THEN
         RETURN QUERY EXECUTE query USING first, last;
     ELSE
@@ -86,12 +94,14 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     m      tally.metrics := tally._metric(metric);
     r      tally.rollups;
+    first  timestamptz := tally._instant(since, as_of, 'since');
+    last   timestamptz := tally._instant(until, as_of, 'until');
     result float8;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     EXECUTE format('SELECT value FROM (%s) metric',
-        tally._merged_sql(m, r, CASE WHEN live THEN r.live_view ELSE r.relation END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2'))
-        INTO result USING tally._instant(since, as_of, 'since'), tally._instant(until, as_of, 'until');
+        tally._merged_sql(m, r, CASE WHEN live THEN tally._live_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last) ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2'))
+        INTO result USING first, last;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally.metric_value(text, text, text, jsonb, boolean, timestamptz) IS

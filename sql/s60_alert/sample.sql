@@ -3,7 +3,7 @@
 CREATE FUNCTION tally._tested_window(t tally.thresholds, r tally.rollups, tick timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule text := tally._bucket_rule(r.bucket, r.zone);
+    rule text := tally._rule(r);
 BEGIN
     until := tally._bucket_start(rule, tick);
     IF t.partial_ok THEN
@@ -29,7 +29,7 @@ BEGIN
         WHEN 'shift' THEN since := tally._back(first, (w ->> 'by')::interval, r.zone); until := tally._back(last, (w ->> 'by')::interval, r.zone);
         WHEN 'before' THEN since := tally._back(first, (w ->> 'length')::interval, r.zone); until := first;
         -- No window is narrower than a bucket.
-        WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval, tally._bucket_start(tally._bucket_rule(r.bucket, r.zone), last - interval '1 microsecond')); until := last;
+        WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval, tally._bucket_start(tally._rule(r), last - interval '1 microsecond')); until := last;
         WHEN 'previous' THEN since := first - (last - first); until := first;
     END CASE;
 END $$;
@@ -45,6 +45,8 @@ BEGIN
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket >= first AND d.bucket < last)
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = '-infinity')
                  AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since < last AND g.until > first)
+                 -- Marks underneath, or of rows that a bucket looks back to, may lie anywhere.
+                 AND NOT EXISTS (SELECT FROM unnest(tally._chain(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL) AND tally._due(c))
                 THEN r.relation ELSE r.live_view END);
 END $$;
 COMMENT ON FUNCTION tally._exact_source(tally.thresholds, tally.rollups, timestamptz, timestamptz) IS 'The rollup''s table where it is clean in a range and the threshold''s owner may read it, else its live view: exact either way.';
@@ -54,7 +56,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     source regclass := tally._exact_source(t, r, first, last);
     parts text := format('SELECT 0 AS w, %s AS labels, value, samples FROM (%s) tested', tally._labels_sql(t.per),
-                         tally._merged_sql(m, r, source, NULL, t.per, t.filter, tally._moment_sql(first),
+                         tally._merged_sql(m, r, source::text, NULL, t.per, t.filter, tally._moment_sql(first),
                                            CASE WHEN t.over IS NOT NULL THEN tally._moment_sql(last) END));
     past  record;
     n     int := jsonb_array_length(t.windows);
@@ -64,7 +66,7 @@ BEGIN
     END IF;
     FOR past IN SELECT w.n, b.since, b.until FROM jsonb_array_elements(t.windows) WITH ORDINALITY w(w, n), tally._window_bounds(w.w, r, first, last) b LOOP
         parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally._labels_sql(t.per),
-            tally._merged_sql(m, r, tally._exact_source(t, r, past.since, past.until), NULL, t.per, t.filter, tally._moment_sql(past.since), tally._moment_sql(past.until)));
+            tally._merged_sql(m, r, tally._exact_source(t, r, past.since, past.until)::text, NULL, t.per, t.filter, tally._moment_sql(past.since), tally._moment_sql(past.until)));
     END LOOP;
     -- A label set that only the past knows counts where absence or a long window is what is tested.
     RETURN format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, jsonb_build_array(%s) AS history_samples FROM (%s) s GROUP BY labels%s',

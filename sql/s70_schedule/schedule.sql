@@ -90,7 +90,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._sync_jobs() IS 'Has the jobs follow the rollups'' schedules while started.';
 
-CREATE FUNCTION tally.maintain(keep interval DEFAULT '14 days') RETURNS void
+CREATE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''), '14 days')::interval) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.runs r WHERE r.started_at < now() - keep
@@ -101,5 +101,5 @@ BEGIN
            AND d.jobid IN (SELECT c.jobid FROM cron.job c WHERE c.jobname LIKE 'tally %');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally.maintain(interval) IS 'Upkeep, once a day: removes entries of the run log, and of pg_cron''s log of our jobs, that are older than keep.';
+COMMENT ON FUNCTION tally.maintain(interval) IS 'Upkeep, once a day: removes entries of the run log, and of pg_cron''s log of our jobs, that are older than keep (default: the setting tally.keep_runs, 14 days).';
 REVOKE ALL ON FUNCTION tally.start(text, boolean), tally.stop(), tally.maintain(interval) FROM PUBLIC;

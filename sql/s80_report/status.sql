@@ -2,12 +2,20 @@
 
 CREATE VIEW tally.status AS
 SELECT r.name AS rollup,
-       CASE WHEN l.sqlstate IS NOT NULL THEN 'error'
-            WHEN EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.locktype = 'advisory' AND k.classid = 1952541804 AND k.objid = r.id::bigint::oid AND k.granted AND k.pid <> pg_catalog.pg_backend_pid()
-                                                             AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())) THEN 'running'
+       CASE WHEN COALESCE(f.sqlstate, l.sqlstate) IS NOT NULL THEN 'error'
+            WHEN w.waits_for IS NOT NULL THEN 'waiting'
+            WHEN w.pid IS NOT NULL THEN 'running'
             WHEN g.ranges > 0 THEN 'backfill'
             WHEN m.buckets + k.keys > 0 THEN 'dirty'
             ELSE 'fresh' END AS state,
+       pg_catalog.concat_ws('; ',
+            CASE WHEN COALESCE(f.sqlstate, l.sqlstate) IS NOT NULL THEN pg_catalog.format('%s: %s', COALESCE(f.sqlstate, l.sqlstate), COALESCE(f.message, l.message)) END,
+            CASE WHEN w.waits_for IS NOT NULL THEN pg_catalog.format('the refresh of pid %s waits for pid %s', w.pid, pg_catalog.array_to_string(w.waits_for, ', '))
+                 WHEN w.pid IS NOT NULL THEN pg_catalog.format('pid %s refreshes it', w.pid) END,
+            CASE WHEN g.ranges > 0 THEN pg_catalog.format('to be computed: %s', g.reasons) END,
+            CASE WHEN m.buckets + k.keys > 0 THEN pg_catalog.format('changed since %s, next refresh %s', LEAST(m.oldest, k.oldest), COALESCE('by ' || r.schedule, 'by hand')) END,
+            tally._held_back(r.source),
+            CASE WHEN pg_catalog.isfinite(r.frozen_before) THEN pg_catalog.format('frozen before %s', r.frozen_before) END) AS reason,
        m.buckets + k.keys AS dirty_buckets,
        LEAST(m.oldest, g.oldest, k.oldest) AS oldest_mark,
        CASE WHEN g.since = '-infinity' THEN g.since ELSE LEAST(m.first_dirty, g.since) END AS exact_until,
@@ -16,7 +24,9 @@ SELECT r.name AS rollup,
        l.inserted + l.updated + l.deleted AS last_rows,
        c.reltuples::bigint AS rows,
        r.schedule,
-       l.sqlstate, l.message, l.hint,
+       COALESCE(f.sqlstate, l.sqlstate) AS sqlstate,
+       COALESCE(f.message, l.message) AS message,
+       COALESCE(f.hint, l.hint, CASE WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', r.name) END) AS hint,
        o.no_time + o.ever + o.never AS odd_rows,
        r.frozen_before,
        r.ignored_marks,
@@ -26,12 +36,15 @@ SELECT r.name AS rollup,
   LEFT JOIN tally.odd_rows o ON o.rollup_id = r.id
   LEFT JOIN LATERAL (SELECT count(DISTINCT d.bucket) AS buckets, min(d.marked_at) AS oldest, min(d.bucket) FILTER (WHERE isfinite(d.bucket)) AS first_dirty FROM tally.dirty d WHERE d.rollup_id = r.id) m ON true
   LEFT JOIN LATERAL tally._dirty_keys(r.id) k ON true
-  LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
+  LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since, string_agg(DISTINCT x.reason, ', ') AS reasons FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
   LEFT JOIN LATERAL (SELECT * FROM tally.runs x WHERE x.rollup_id = r.id ORDER BY x.id DESC LIMIT 1) l ON true
+  LEFT JOIN LATERAL tally._fault(r) f ON true
+  LEFT JOIN LATERAL tally._refresher(r.id) w ON true
  ORDER BY r.id;
 COMMENT ON VIEW tally.status IS 'One row per rollup: how fresh it is, and why not.';
 COMMENT ON COLUMN tally.status.rollup IS 'Name of the rollup.';
-COMMENT ON COLUMN tally.status.state IS 'fresh: equal to its definition; dirty: marked buckets wait for the next refresh; backfill: ranges are still to be computed; running; error: the last run failed.';
+COMMENT ON COLUMN tally.status.state IS 'fresh: equal to its definition; dirty: marked buckets wait for the next refresh; backfill: ranges are still to be computed; running; waiting: a refresh waits for another process; error: the last run failed, or something of the rollup is gone or switched off.';
+COMMENT ON COLUMN tally.status.reason IS 'Why it is so, in words: the error, who refreshes or waits for whom, what is still to be computed and why, prepared transactions that hold changes back, frozen history.';
 COMMENT ON COLUMN tally.status.dirty_buckets IS 'Marked buckets, or keys of a rollup per key.';
 COMMENT ON COLUMN tally.status.oldest_mark IS 'When the oldest mark was made.';
 COMMENT ON COLUMN tally.status.exact_until IS 'Watermark: stored rows before this bucket equal the definition; null: all do; -infinity: none is known to.';
@@ -40,7 +53,7 @@ COMMENT ON COLUMN tally.status.last_ms IS 'How long it took, in milliseconds.';
 COMMENT ON COLUMN tally.status.last_rows IS 'Rows it inserted, updated or deleted.';
 COMMENT ON COLUMN tally.status.rows IS 'Rows stored, as of the last ANALYZE (-1: never).';
 COMMENT ON COLUMN tally.status.schedule IS 'Cron schedule of the refresh.';
-COMMENT ON COLUMN tally.status.sqlstate IS 'SQLSTATE of the last run''s error; null when it went well.';
+COMMENT ON COLUMN tally.status.sqlstate IS 'SQLSTATE of what is wrong with it now, or of the last run''s error; null when all is well.';
 COMMENT ON COLUMN tally.status.message IS 'Message of that error.';
 COMMENT ON COLUMN tally.status.hint IS 'The statement to run next.';
 COMMENT ON COLUMN tally.status.odd_rows IS 'Source rows that are in no bucket, because their time is NULL or infinite (tally.odd_rows says which); null where that is not counted: not refreshed yet, or a rollup on a rollup.';

@@ -29,7 +29,7 @@ CREATE POLICY owner_drops ON tally.measures FOR DELETE USING (EXISTS (SELECT FRO
 GRANT SELECT, INSERT, DELETE ON tally.measures TO PUBLIC;
 
 -- Live views read marks with the rights of their owners.
-GRANT SELECT ON tally.dirty, tally.dirty_ranges, tally.odd_rows, tally.jobs, tally.status TO PUBLIC;
+GRANT SELECT ON tally.dirty, tally.dirty_ranges, tally.members, tally.odd_rows, tally.jobs, tally.status TO PUBLIC;
 ALTER TABLE tally.dirty_ranges ENABLE ROW LEVEL SECURITY;
 CREATE POLICY anyone_sees ON tally.dirty_ranges FOR SELECT USING (true);
 CREATE POLICY owner_marks ON tally.dirty_ranges FOR INSERT WITH CHECK (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND tally._mine(r.owner)));

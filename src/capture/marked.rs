@@ -40,16 +40,15 @@ impl Marked {
 
     /// As [`insert`](Self::insert), of a rollup's key in whatever bytes stand for it.
     pub fn insert_key(&mut self, rollup: i32, key: &[u8], subtransaction: u32) -> bool {
+        let key = (rollup, key.into());
+        if self.keys.contains_key(&key) {
+            return false;
+        }
         if self.keys.len() >= MOST_KEYS {
             self.keys = HashMap::new();
         }
-        match self.keys.entry((rollup, key.into())) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(subtransaction);
-                true
-            }
-        }
+        self.keys.insert(key, subtransaction);
+        true
     }
 
     /// Forgets everything: at the end of a transaction, and when a refresh has taken marks away within it.

@@ -77,7 +77,7 @@ impl Counts {
                 while let Err(Grow(needed)) = working::merge_bytes(&mut words, &other.seconds)? {
                     words.resize(needed, 0);
                 }
-                step.seconds = codec::encode(&working::finish(&mut words));
+                step.seconds = codec::encode(&working::finish(&words));
             }
         }
         Ok(())
@@ -118,7 +118,7 @@ impl Counts {
                     words.resize(needed, 0);
                 }
             }
-            step.seconds = codec::encode(&working::finish(&mut words));
+            step.seconds = codec::encode(&working::finish(&words));
         }
         Ok(())
     }

@@ -103,7 +103,7 @@ pub trait Working {
     fn is_working(words: &[u64]) -> bool;
     /// The working form of stored bytes, or of another working form's bytes.
     fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError>;
-    /// The stored form, finished.
+    /// The stored form, finished. Where [`finished`] is used the words must stay as they are: a final function may run again.
     fn stored(words: &mut [u64]) -> Vec<u8>;
 }
 
@@ -135,6 +135,20 @@ pub fn change<W: Working>(
     } else {
         call.return_bytes(&W::stored(state.words()))
     })
+}
+
+/// The stored form of the state in argument 0, which stays as it is: read where it lies, or decoded when it came from elsewhere.
+#[inline(always)]
+pub fn finished<W: Working>(call: &Call) -> Answer {
+    if call.is_null(0) {
+        return Ok(call.return_null());
+    }
+    if let Some(mut state) = State::in_place(call, 0)
+        && W::is_working(state.words())
+    {
+        return Ok(call.return_bytes(&W::stored(state.words())));
+    }
+    Ok(call.return_bytes(&W::stored(&mut W::from_stored(call.bytes(0))?)))
 }
 
 /// Merges the sketch in argument 1 into the state in argument 0; the first sketch of a group becomes its state.

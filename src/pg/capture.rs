@@ -93,6 +93,9 @@ fn read_targets(text: &str) -> Result<Vec<Target>, TallyError> {
         .collect()
 }
 
+/// More than any clock has been set back over midnight, in microseconds.
+const SET_BACK_AT_MOST: i64 = 3 * 3_600_000_000;
+
 /// Marks the bucket of `time`, unless this transaction has.
 fn mark(target: &mut Target, time: i64) {
     MARKED.with_borrow_mut(|marked| {
@@ -107,7 +110,9 @@ fn mark(target: &mut Target, time: i64) {
             }
             Rule::Calendar(unit, zone) => {
                 let start = trunc(unit.name(), time, zone);
-                (start, trunc(unit.name(), start.saturating_add(unit.into_next()), zone))
+                // The last hours may be the next bucket's, where a clock is set back over midnight: they are looked at anew.
+                let next = trunc(unit.name(), start.saturating_add(unit.into_next()), zone);
+                (start, next.saturating_sub(SET_BACK_AT_MOST))
             }
         };
         // SAFETY: SQL runs in a transaction.

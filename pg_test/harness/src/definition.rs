@@ -13,16 +13,66 @@ struct Measure {
 }
 
 const MEASURES: [Measure; 14] = [
-    Measure { name: "n", given: "count(*)", read: "$", exact: "count(*)" },
-    Measure { name: "big", given: "count(*) FILTER (WHERE v > 5)", read: "$", exact: "sum(CASE WHEN v > 5 THEN 1 ELSE 0 END)" },
-    Measure { name: "nv", given: "count(v)", read: "$", exact: "sum((v IS NOT NULL)::int)" },
-    Measure { name: "sv", given: "sum(v)", read: "$", exact: "sum(v)" },
-    Measure { name: "sf", given: "sum(f)", read: "$", exact: "sum(f::numeric)::float8" },
-    Measure { name: "lo", given: "min(v)", read: "$", exact: "(array_agg(v ORDER BY v) FILTER (WHERE v IS NOT NULL))[1]" },
-    Measure { name: "hi", given: "max(k)", read: "$", exact: "(array_agg(k ORDER BY k DESC) FILTER (WHERE k IS NOT NULL))[1]" },
-    Measure { name: "anyw", given: "bool_or(w = 1)", read: "$", exact: "max((w = 1)::int)::boolean" },
-    Measure { name: "late", given: "max(f) FILTER (WHERE w = 0)", read: "$", exact: "(array_agg(f ORDER BY f DESC) FILTER (WHERE w = 0 AND f IS NOT NULL))[1]" },
-    Measure { name: "dv", given: "tally.hll(v)", read: "COALESCE(tally.distinct_count($), 0)", exact: "count(DISTINCT v)" },
+    Measure {
+        name: "n",
+        given: "count(*)",
+        read: "$",
+        exact: "count(*)",
+    },
+    Measure {
+        name: "big",
+        given: "count(*) FILTER (WHERE v > 5)",
+        read: "$",
+        exact: "sum(CASE WHEN v > 5 THEN 1 ELSE 0 END)",
+    },
+    Measure {
+        name: "nv",
+        given: "count(v)",
+        read: "$",
+        exact: "sum((v IS NOT NULL)::int)",
+    },
+    Measure {
+        name: "sv",
+        given: "sum(v)",
+        read: "$",
+        exact: "sum(v)",
+    },
+    Measure {
+        name: "sf",
+        given: "sum(f)",
+        read: "$",
+        exact: "sum(f::numeric)::float8",
+    },
+    Measure {
+        name: "lo",
+        given: "min(v)",
+        read: "$",
+        exact: "(array_agg(v ORDER BY v) FILTER (WHERE v IS NOT NULL))[1]",
+    },
+    Measure {
+        name: "hi",
+        given: "max(k)",
+        read: "$",
+        exact: "(array_agg(k ORDER BY k DESC) FILTER (WHERE k IS NOT NULL))[1]",
+    },
+    Measure {
+        name: "anyw",
+        given: "bool_or(w = 1)",
+        read: "$",
+        exact: "max((w = 1)::int)::boolean",
+    },
+    Measure {
+        name: "late",
+        given: "max(f) FILTER (WHERE w = 0)",
+        read: "$",
+        exact: "(array_agg(f ORDER BY f DESC) FILTER (WHERE w = 0 AND f IS NOT NULL))[1]",
+    },
+    Measure {
+        name: "dv",
+        given: "tally.hll(v)",
+        read: "COALESCE(tally.distinct_count($), 0)",
+        exact: "count(DISTINCT v)",
+    },
     Measure {
         name: "median",
         given: "tally.tdigest(f)",
@@ -53,22 +103,50 @@ const MEASURES: [Measure; 14] = [
 const DIMENSIONS: [(&str, &str, &str); 5] = [
     ("k", "\"k\"", "COALESCE(k, '(none)')"),
     ("w", "\"w\"", "COALESCE(w::text, '(none)')"),
-    ("large", "{\"large\": \"v > 10\"}", "CASE WHEN v > 10 THEN 'true' WHEN v <= 10 THEN 'false' ELSE '(none)' END"),
+    (
+        "large",
+        "{\"large\": \"v > 10\"}",
+        "CASE WHEN v > 10 THEN 'true' WHEN v <= 10 THEN 'false' ELSE '(none)' END",
+    ),
     ("third", "{\"third\": \"v % 3\"}", "COALESCE(mod(v, 3)::text, '(none)')"),
-    ("kw", "{\"kw\": \"k || w\"}", "CASE WHEN k IS NULL OR w IS NULL THEN '(none)' ELSE concat(k, w) END"),
+    (
+        "kw",
+        "{\"kw\": \"k || w\"}",
+        "CASE WHEN k IS NULL OR w IS NULL THEN '(none)' ELSE concat(k, w) END",
+    ),
 ];
 
 const FILTERS: [&str; 4] = ["v > 2", "k = 'a' OR v IS NULL", "w = 1", "f < 50 AND k IS NOT NULL"];
 
 /// Zones with daylight saving, without, with half hours, and with midnights that do not exist or exist twice.
 const ZONES: [&str; 9] = [
-    "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo", "America/St_Johns",
-    "Asia/Kathmandu", "America/Havana",
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "Africa/Cairo",
+    "America/St_Johns",
+    "Asia/Kathmandu",
+    "America/Havana",
 ];
 
 /// Widths that divide any clock, and those of a calendar.
-const FIXED: [(&str, i64); 6] = [("5 minutes", 300), ("15 minutes", 900), ("1 hour", 3600), ("90 minutes", 5400), ("6 hours", 21_600), ("1 day", 86_400)];
-const CALENDAR: [(&str, &str); 5] = [("1 day", "day"), ("1 week", "week"), ("1 month", "month"), ("3 months", "quarter"), ("1 year", "year")];
+const FIXED: [(&str, i64); 6] = [
+    ("5 minutes", 300),
+    ("15 minutes", 900),
+    ("1 hour", 3600),
+    ("90 minutes", 5400),
+    ("6 hours", 21_600),
+    ("1 day", 86_400),
+];
+const CALENDAR: [(&str, &str); 5] = [
+    ("1 day", "day"),
+    ("1 week", "week"),
+    ("1 month", "month"),
+    ("3 months", "quarter"),
+    ("1 year", "year"),
+];
 
 /// A rollup: how it is made, and what must be in it.
 #[derive(Clone, Default)]
@@ -90,28 +168,38 @@ pub struct Rollup {
 
 /// The start of the bucket of an instant, for a fixed width in seconds: whole widths since Monday, 2000-01-03.
 fn fixed_start(seconds: i64, instant: &str) -> String {
-    format!("to_timestamp((floor((extract(epoch FROM {instant}) - 946857600) / {seconds}) * {seconds} + 946857600)::float8)")
+    format!(
+        "to_timestamp((floor((extract(epoch FROM {instant}) - 946857600) / {seconds}) * {seconds} + 946857600)::float8)"
+    )
 }
 
-/// The start of a calendar bucket: the first instant of the local day that begins it. Where a clock is set back over
-/// midnight that midnight comes twice, and the earlier one begins the day.
+/// The start of a calendar bucket: midnight of the local day that begins it, by arithmetic on dates. Where a midnight comes
+/// twice, the second is meant, as PostgreSQL reads local times.
 fn calendar_start(unit: &str, zone: &str, instant: &str) -> String {
     let first_day = match unit {
         "day" => "x.d".to_string(),
         "week" => "x.d - (extract(isodow FROM x.d)::int - 1)".to_string(),
         "month" => "x.d - (extract(day FROM x.d)::int - 1)".to_string(),
-        "quarter" => "make_date(extract(year FROM x.d)::int, (extract(month FROM x.d)::int - 1) / 3 * 3 + 1, 1)".to_string(),
+        "quarter" => {
+            "make_date(extract(year FROM x.d)::int, (extract(month FROM x.d)::int - 1) / 3 * 3 + 1, 1)".to_string()
+        }
         _ => "make_date(extract(year FROM x.d)::int, 1, 1)".to_string(),
     };
     format!(
-        "(SELECT CASE WHEN ((s.at - interval '1 hour') AT TIME ZONE '{zone}')::date = s.first THEN s.at - interval '1 hour' ELSE s.at END \
-         FROM (SELECT f.first, f.first::timestamp AT TIME ZONE '{zone}' AS at FROM (SELECT {first_day} AS first FROM (SELECT (({instant}) AT TIME ZONE '{zone}')::date AS d) x) f) s)"
+        "(SELECT ({first_day})::timestamp AT TIME ZONE '{zone}' FROM (SELECT (({instant}) AT TIME ZONE '{zone}')::date AS d) x)"
     )
 }
 
 impl Rollup {
     /// A random rollup of a source, or of one of the rollups there are.
-    pub fn random(rng: &mut Rng, name: String, source: &str, time_type: &str, others: &[Rollup], parent: Option<usize>) -> Self {
+    pub fn random(
+        rng: &mut Rng,
+        name: String,
+        source: &str,
+        time_type: &str,
+        others: &[Rollup],
+        parent: Option<usize>,
+    ) -> Self {
         let zone = if rng.percent(40) { "UTC" } else { *rng.one(&ZONES) };
         let below = parent.map(|p| &others[p]);
         let instant = match (below, time_type) {
@@ -119,7 +207,11 @@ impl Rollup {
             (None, "timestamptz") => "t".to_string(),
             (None, _) => format!("(t::timestamp AT TIME ZONE '{zone}')"),
         };
-        let calendar = if below.is_some() { rng.percent(70) } else { rng.percent(35) };
+        let calendar = if below.is_some() {
+            rng.percent(70)
+        } else {
+            rng.percent(35)
+        };
         let (width, bucket) = if calendar {
             let (width, unit) = *rng.one(&CALENDAR);
             // In UTC a day and a week are fixed widths.
@@ -152,8 +244,15 @@ impl Rollup {
         let mut filter = below.map_or_else(|| "t IS NOT NULL AND isfinite(t)".to_string(), |b| b.filter.clone());
         match below {
             None => {
-                let list: Vec<String> = measures.iter().map(|&m| format!("\"{}\": \"{}\"", MEASURES[m].name, MEASURES[m].given)).collect();
-                options += &format!(", time_column => 't', dimensions => $j$[{}]$j$, measures => $j${{{}}}$j$", listed.join(", "), list.join(", "));
+                let list: Vec<String> = measures
+                    .iter()
+                    .map(|&m| format!("\"{}\": \"{}\"", MEASURES[m].name, MEASURES[m].given))
+                    .collect();
+                options += &format!(
+                    ", time_column => 't', dimensions => $j$[{}]$j$, measures => $j${{{}}}$j$",
+                    listed.join(", "),
+                    list.join(", ")
+                );
                 if rng.percent(35) {
                     let condition = rng.one(&FILTERS);
                     options += &format!(", \"where\" => $w${condition}$w$");
@@ -174,23 +273,49 @@ impl Rollup {
             options += ", with_data => true";
         }
         let origin = below.map_or_else(|| source.to_string(), |b| b.name.clone());
-        Rollup { create: format!("SELECT tally.create_rollup('{name}', '{origin}', {options})"), name, parent, dimensions, measures, bucket, filter }
+        Rollup {
+            create: format!("SELECT tally.create_rollup('{name}', '{origin}', {options})"),
+            name,
+            parent,
+            dimensions,
+            measures,
+            bucket,
+            filter,
+        }
     }
 
     /// Up to five rows in which a relation (the stored table or the live view) differs from the definition over the raw rows.
     pub fn differences(&self, relation: &str, source: &str) -> String {
         let read: Vec<String> = (self.dimensions.iter().map(|d| d.0.to_string()))
-            .chain(self.measures.iter().map(|&m| format!("({})::text", MEASURES[m].read.replace('$', MEASURES[m].name))))
+            .chain(
+                self.measures
+                    .iter()
+                    .map(|&m| format!("({})::text", MEASURES[m].read.replace('$', MEASURES[m].name))),
+            )
             .collect();
         let keys: Vec<String> = self.dimensions.iter().map(|d| d.1.to_string()).collect();
-        let exact: Vec<String> = keys.iter().cloned().chain(self.measures.iter().map(|&m| format!("({})::text", MEASURES[m].exact))).collect();
+        let exact: Vec<String> = keys
+            .iter()
+            .cloned()
+            .chain(self.measures.iter().map(|&m| format!("({})::text", MEASURES[m].exact)))
+            .collect();
         let places: Vec<String> = (1..=keys.len() + 1).map(|i| i.to_string()).collect();
-        let cast = |list: &[String]| list.iter().enumerate().map(|(i, x)| format!("{x} AS c{i}")).collect::<Vec<_>>().join(", ");
+        let cast = |list: &[String]| {
+            list.iter()
+                .enumerate()
+                .map(|(i, x)| format!("{x} AS c{i}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         format!(
             "WITH got AS (SELECT bucket, {} FROM {relation}), expected AS (SELECT {} AS bucket, {} FROM {source} WHERE {} GROUP BY {}) \
              SELECT x.what || ' ' || x.line::text FROM ((SELECT 'unexpected' AS what, g::text AS line FROM (TABLE got EXCEPT ALL TABLE expected) g) \
              UNION ALL (SELECT 'missing', e::text FROM (TABLE expected EXCEPT ALL TABLE got) e)) x LIMIT 5",
-            cast(&read), self.bucket, cast(&exact), self.filter, places.join(", ")
+            cast(&read),
+            self.bucket,
+            cast(&exact),
+            self.filter,
+            places.join(", ")
         )
     }
 }

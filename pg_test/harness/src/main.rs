@@ -1,6 +1,7 @@
 //! `tally-proof random | crash`: the tests that need many sessions and much chance. Prints TAP; every failure comes with the
 //! seed that plays it again.
 
+mod crash;
 mod definition;
 mod random;
 mod rng;
@@ -23,7 +24,9 @@ fn number(name: &str, default: u64) -> u64 {
 
 /// A seed that no run had before.
 fn new_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_millis() as u64);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |d| d.as_millis() as u64);
     now % 1_000_000_000 * 1000
 }
 
@@ -32,6 +35,7 @@ fn main() {
     let server = Server::from_environment().unwrap_or_else(|e| panic!("{e}"));
     let failed = match std::env::args().nth(1).as_deref() {
         Some("random") => random_run(&server, seed),
+        Some("crash") => crash::run(&server, seed, number("ROUNDS", 12)),
         other => panic!("tally-proof random | crash, got {other:?}"),
     };
     std::process::exit(i32::from(failed));
@@ -73,14 +77,19 @@ fn random_run(server: &Server, seed: u64) -> bool {
     let played = next.load(Ordering::Relaxed).min(sequences);
     println!("# {played} sequences in {:.1} s", began.elapsed().as_secs_f64());
     for (i, (bad, story)) in failures.iter().enumerate() {
-        println!("not ok {} - sequence {bad}: every live view and every refreshed rollup equals its definition", i + 1);
+        println!(
+            "not ok {} - sequence {bad}: every live view and every refreshed rollup equals its definition",
+            i + 1
+        );
         println!("# play it again: SEED={bad} make test-random SEQUENCES=1");
         for line in story.lines() {
             println!("# {line}");
         }
     }
     if failures.is_empty() {
-        println!("ok 1 - {played} random sequences from seed {seed}: live views exact at every moment, stored rows after every refresh");
+        println!(
+            "ok 1 - {played} random sequences from seed {seed}: live views exact at every moment, stored rows after every refresh"
+        );
     }
     println!("1..{}", failures.len().max(1));
     !failures.is_empty()
@@ -88,7 +97,11 @@ fn random_run(server: &Server, seed: u64) -> bool {
 
 /// A fresh database with the extension, and the writer's role.
 fn prepare_database(server: &Server, database: &str) {
-    let run = |client: &mut postgres::Client, sql: &str| client.batch_execute(sql).unwrap_or_else(|e| panic!("{sql}: {}", server::words_of(&e)));
+    let run = |client: &mut postgres::Client, sql: &str| {
+        client
+            .batch_execute(sql)
+            .unwrap_or_else(|e| panic!("{sql}: {}", server::words_of(&e)))
+    };
     let mut main = server.connect("postgres");
     run(&mut main, &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"));
     run(&mut main, &format!("CREATE DATABASE {database} TEMPLATE template0"));

@@ -1,6 +1,8 @@
 //! Owns the randomized equivalence test: random definitions over a random source, random operations by several sessions, and
 //! after every one of them the live view, after every refresh also the stored rows, against plain SQL.
 
+mod operations;
+
 use crate::definition::Rollup;
 use crate::rng::Rng;
 use crate::server::{Server, words_of};
@@ -21,7 +23,12 @@ impl Sessions {
     /// Four sessions of one database.
     pub fn new(server: &Server, database: &str) -> Self {
         let connect = || server.connect(database);
-        Sessions { writer: connect(), holder: connect(), preparer: connect(), reader: connect() }
+        Sessions {
+            writer: connect(),
+            holder: connect(),
+            preparer: connect(),
+            reader: connect(),
+        }
     }
 }
 
@@ -168,7 +175,11 @@ impl Sequence<'_> {
             }
             22 | 23 => self.backfill()?,
             24 if !self.busy() => {
-                if self.rng.percent(50) || self.rollups.iter().flatten().count() > 3 { self.drop_rollup()? } else { self.create_rollup()? }
+                if self.rng.percent(50) || self.rollups.iter().flatten().count() > 3 {
+                    self.drop_rollup()?
+                } else {
+                    self.create_rollup()?
+                }
             }
             25 if !self.busy() => {
                 let name = match self.source.layout {
@@ -189,7 +200,10 @@ impl Sequence<'_> {
             28 => {
                 // All in one transaction: change, refresh, the same buckets again.
                 if !self.holder_refreshed {
-                    let (one, two) = (self.source.change(&mut self.rng, 0), self.source.change(&mut self.rng, 0));
+                    let (one, two) = (
+                        self.source.change(&mut self.rng, 0),
+                        self.source.change(&mut self.rng, 0),
+                    );
                     self.execute(Who::Writer, &format!("BEGIN; {one}"))?;
                     self.execute(Who::Writer, "SELECT tally.refresh()")?;
                     self.check(Who::Writer, true)?;
@@ -199,8 +213,14 @@ impl Sequence<'_> {
                 }
             }
             _ => {
-                let (one, two) = (self.source.change(&mut self.rng, 0), self.source.change(&mut self.rng, 0));
-                self.execute(Who::Writer, &format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {one}; {two}; COMMIT"))?;
+                let (one, two) = (
+                    self.source.change(&mut self.rng, 0),
+                    self.source.change(&mut self.rng, 0),
+                );
+                self.execute(
+                    Who::Writer,
+                    &format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {one}; {two}; COMMIT"),
+                )?;
             }
         }
         self.check(Who::Writer, false)
@@ -222,212 +242,6 @@ impl Sequence<'_> {
         Ok(())
     }
 
-    /// The holder begins a transaction, goes on with it, or ends it.
-    fn hold(&mut self) -> Result<(), String> {
-        if !self.holding {
-            let level = *self.rng.one(&["READ COMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]);
-            self.execute(Who::Holder, &format!("BEGIN ISOLATION LEVEL {level}"))?;
-            self.holding = true;
-        } else if self.rng.percent(35) {
-            return self.end_holder();
-        }
-        let sql = self.source.change(&mut self.rng, 1);
-        match self.rng.below(4) {
-            // A subtransaction that is undone takes its marks along; the rows after it need marks of their own.
-            0 => {
-                let undone = self.source.change(&mut self.rng, 1);
-                self.execute(Who::Holder, &format!("SAVEPOINT a; {undone}; ROLLBACK TO a; {sql}; RELEASE a"))?;
-            }
-            1 => {
-                let rows = self.rng.below(9) + 1;
-                self.copy(Who::Holder, 1, rows)?;
-            }
-            _ => self.execute(Who::Holder, &sql)?,
-        }
-        // The live view is exact inside the transaction too. (A writer without rights in tally cannot look.)
-        let role: String = self.on.holder.query_one("SELECT current_user::text", &[]).map_err(|e| words_of(&e))?.get(0);
-        if role == "postgres" { self.check(Who::Holder, false) } else { Ok(()) }
-    }
-
-    fn end_holder(&mut self) -> Result<(), String> {
-        if self.holding {
-            let end = *self.rng.one(&["COMMIT", "COMMIT", "COMMIT", "ROLLBACK"]);
-            self.execute(Who::Holder, end)?;
-            self.holding = false;
-            self.holder_refreshed = false;
-        }
-        Ok(())
-    }
-
-    fn prepare(&mut self) -> Result<(), String> {
-        if self.prepared.is_some() {
-            return self.end_prepared();
-        }
-        let (one, two) = (self.source.change(&mut self.rng, 2), self.source.change(&mut self.rng, 2));
-        let name = format!("tally_proof_{}_{}", self.seed, self.log.len());
-        self.execute(Who::Preparer, &format!("BEGIN; {one}; {two}; PREPARE TRANSACTION '{name}'"))?;
-        self.prepared = Some(name);
-        Ok(())
-    }
-
-    fn end_prepared(&mut self) -> Result<(), String> {
-        if let Some(name) = self.prepared.take() {
-            let end = *self.rng.one(&["COMMIT", "COMMIT", "ROLLBACK"]);
-            self.execute(Who::Writer, &format!("{end} PREPARED '{name}'"))?;
-        }
-        Ok(())
-    }
-
-    fn subtransactions(&mut self) -> Result<(), String> {
-        let changes: Vec<String> = (0..3).map(|_| self.source.change(&mut self.rng, 0)).collect();
-        let back_to = *self.rng.one(&["a", "b"]);
-        self.execute(
-            Who::Writer,
-            &format!(
-                "BEGIN; SAVEPOINT a; {}; SAVEPOINT b; {}; ROLLBACK TO {}; {}; COMMIT",
-                changes[0],
-                changes[1],
-                back_to,
-                changes[2]
-            ),
-        )
-    }
-
-    /// A refresh of everything, or of one rollup and those below, after which the stored rows equal the definition.
-    fn refresh(&mut self) -> Result<(), String> {
-        if self.holder_refreshed {
-            return Ok(());
-        }
-        match self.rng.below(4) {
-            0 => {
-                let there: Vec<usize> = (0..self.rollups.len()).filter(|&i| self.rollups[i].is_some()).collect();
-                let Some(&chosen) = there.get(self.rng.below(there.len() as u64) as usize) else { return Ok(()) };
-                let sql = format!("SELECT tally.refresh('{}')", self.rollups[chosen].as_ref().map_or("", |r| &r.name));
-                self.execute(Who::Writer, &sql)?;
-                let mut at = Some(chosen);
-                while let Some(i) = at {
-                    self.check_one(Who::Writer, i, true)?;
-                    at = self.rollups[i].as_ref().and_then(|r| r.parent);
-                }
-                Ok(())
-            }
-            1 => {
-                self.execute(Who::Writer, "CALL tally.refresh_scheduled('*/5 * * * *')")?;
-                self.check(Who::Writer, true)
-            }
-            2 => {
-                self.execute(Who::Writer, "CALL tally.backfill(batch_rows => 20)")?;
-                self.check(Who::Writer, true)
-            }
-            _ => {
-                self.refresh_all()?;
-                self.check(Who::Writer, true)
-            }
-        }
-    }
-
-    fn refresh_all(&mut self) -> Result<(), String> {
-        let sql = "SELECT * FROM tally.refresh()";
-        self.say(Who::Writer, sql);
-        for row in self.on.writer.query(sql, &[]).map_err(|e| words_of(&e))? {
-            if let Some(error) = row.get::<_, Option<String>>("error") {
-                return Err(format!("refresh of {}: {error}", row.get::<_, String>("rollup")));
-            }
-        }
-        Ok(())
-    }
-
-    /// A refresh in the holder's open transaction: it holds the rollups' locks from then on.
-    fn refresh_inside(&mut self) -> Result<(), String> {
-        if self.holding {
-            let role: String = self.on.holder.query_one("SELECT current_user::text", &[]).map_err(|e| words_of(&e))?.get(0);
-            let level: String = self.on.holder.query_one("SHOW transaction_isolation", &[]).map_err(|e| words_of(&e))?.get(0);
-            // In an older snapshot a refresh may meet rows that others wrote since: a serialization failure, as it should be.
-            if role == "postgres" && level == "read committed" {
-                self.execute(Who::Holder, "SELECT tally.refresh()")?;
-                self.holder_refreshed = true;
-                self.check(Who::Holder, true)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A range marked by hand, and of the backfill only some batches, so that the live view must join both worlds.
-    fn backfill(&mut self) -> Result<(), String> {
-        if self.holder_refreshed {
-            return Ok(());
-        }
-        let names: Vec<String> = self.rollups.iter().flatten().map(|r| r.name.clone()).collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        let name = self.rng.one(&names).clone();
-        let span = *self.rng.one(&["", ", since => '2026-03-29 10:00+00'", ", until => '2026-10-25 12:00+00'"]);
-        self.execute(Who::Writer, &format!("SELECT tally.repair('{name}'{span})"))?;
-        self.check(Who::Writer, false)?;
-        for _ in 0..self.rng.below(3) {
-            self.execute(Who::Writer, &format!("SELECT tally._backfill_unit((SELECT id FROM tally.rollups WHERE name = '{name}'), 7, now())"))?;
-            self.check(Who::Writer, false)?;
-        }
-        Ok(())
-    }
-
-    fn create_rollup(&mut self) -> Result<(), String> {
-        // On the source, or on a rollup that is no more than two levels above it.
-        let deep = |i: usize| {
-            let mut levels = 1;
-            let mut at = self.rollups[i].as_ref().and_then(|r| r.parent);
-            while let Some(p) = at {
-                levels += 1;
-                at = self.rollups[p].as_ref().and_then(|r| r.parent);
-            }
-            levels
-        };
-        let low: Vec<usize> = (0..self.rollups.len()).filter(|&i| self.rollups[i].is_some() && deep(i) < 3).collect();
-        let parent = if low.is_empty() || self.rng.percent(40) { None } else { Some(*self.rng.one(&low)) };
-        let name = format!("r{}_{}", self.seed, self.made);
-        self.made += 1;
-        // `random` looks at the parents only, but by their places.
-        let others: Vec<Rollup> = self.rollups.iter().map(|r| r.clone().unwrap_or_default()).collect();
-        let rollup = Rollup::random(&mut self.rng, name, &self.source.name, self.source.time_type, &others, parent);
-        let sql = rollup.create.clone();
-        self.execute(Who::Writer, &sql)?;
-        self.rollups.push(Some(rollup));
-        Ok(())
-    }
-
-    fn drop_rollup(&mut self) -> Result<(), String> {
-        let leaves: Vec<usize> =
-            (0..self.rollups.len()).filter(|&i| self.rollups[i].is_some() && !self.rollups.iter().flatten().any(|r| r.parent == Some(i))).collect();
-        if leaves.is_empty() {
-            return Ok(());
-        }
-        let chosen = *self.rng.one(&leaves);
-        if let Some(rollup) = self.rollups[chosen].take() {
-            self.execute(Who::Writer, &format!("SELECT tally.drop_rollup('{}')", rollup.name))?;
-        }
-        Ok(())
-    }
-
-    /// The reader takes a snapshot, looks into it again later, or lets it go. What it sees agrees with itself throughout.
-    fn read(&mut self) -> Result<(), String> {
-        if !self.reading {
-            self.execute(Who::Reader, "BEGIN ISOLATION LEVEL REPEATABLE READ")?;
-            self.reading = true;
-        }
-        self.check(Who::Reader, false)?;
-        if self.rng.percent(50) { self.end_reader() } else { Ok(()) }
-    }
-
-    fn end_reader(&mut self) -> Result<(), String> {
-        if self.reading {
-            self.check(Who::Reader, false)?;
-            self.execute(Who::Reader, "COMMIT")?;
-            self.reading = false;
-        }
-        Ok(())
-    }
-
     /// Every live view, and where told so the stored rows, against the definition, as a session sees them.
     fn check(&mut self, who: Who, stored: bool) -> Result<(), String> {
         for i in 0..self.rollups.len() {
@@ -439,7 +253,9 @@ impl Sequence<'_> {
     }
 
     fn check_one(&mut self, who: Who, place: usize, stored: bool) -> Result<(), String> {
-        let Some(rollup) = &self.rollups[place] else { return Ok(()) };
+        let Some(rollup) = &self.rollups[place] else {
+            return Ok(());
+        };
         let schema = format!("s{}", self.seed);
         let relation = format!("{schema}.{}", rollup.name);
         let mut relations = vec![format!("{relation}_live")];
@@ -454,10 +270,15 @@ impl Sequence<'_> {
                 Who::Preparer => &mut self.on.preparer,
                 Who::Reader => &mut self.on.reader,
             };
-            let rows = client.query(&sql, &[]).map_err(|e| format!("{}\n{sql}", words_of(&e)))?;
+            let rows = client
+                .query(&sql, &[])
+                .map_err(|e| format!("{}\n{sql}", words_of(&e)))?;
             if !rows.is_empty() {
                 let lines: Vec<String> = rows.iter().map(|r| r.get::<_, String>(0)).collect();
-                return Err(format!("{relation} is not its definition, as the {who:?} sees it:\n{}\n{sql}", lines.join("\n")));
+                return Err(format!(
+                    "{relation} is not its definition, as the {who:?} sees it:\n{}\n{sql}",
+                    lines.join("\n")
+                ));
             }
         }
         Ok(())
@@ -465,7 +286,11 @@ impl Sequence<'_> {
 
     fn none(&mut self, sql: &str) -> Result<(), String> {
         let rows = self.on.writer.query(sql, &[]).map_err(|e| words_of(&e))?;
-        if let Some(row) = rows.first() { Err(row.get(0)) } else { Ok(()) }
+        if let Some(row) = rows.first() {
+            Err(row.get(0))
+        } else {
+            Ok(())
+        }
     }
 
     /// Leaves the database as it was, whatever happened.
@@ -475,7 +300,9 @@ impl Sequence<'_> {
             let _ = self.client(who).batch_execute("DISCARD ALL");
         }
         if let Some(name) = self.prepared.take() {
-            let _ = self.client(Who::Writer).batch_execute(&format!("ROLLBACK PREPARED '{name}'"));
+            let _ = self
+                .client(Who::Writer)
+                .batch_execute(&format!("ROLLBACK PREPARED '{name}'"));
         }
         let writer = &mut self.on.writer;
         let _ = writer.batch_execute(

@@ -11,8 +11,13 @@ pub struct Server {
 impl Server {
     /// From the environment.
     pub fn from_environment() -> Result<Self, String> {
-        let get = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set: run this through scripts/test.sh"));
-        Ok(Server { socket: get("TALLY_SOCKET")?, port: get("TALLY_PORT")?.parse().map_err(|e| format!("TALLY_PORT: {e}"))? })
+        let get = |name: &str| {
+            std::env::var(name).map_err(|_| format!("{name} is not set: run this through scripts/test.sh"))
+        };
+        Ok(Server {
+            socket: get("TALLY_SOCKET")?,
+            port: get("TALLY_PORT")?.parse().map_err(|e| format!("TALLY_PORT: {e}"))?,
+        })
     }
 
     /// A session as postgres, quiet about notices, or why there is none.
@@ -30,7 +35,8 @@ impl Server {
 
     /// A session, where the server is known to be up.
     pub fn connect(&self, database: &str) -> Client {
-        self.try_connect(database).unwrap_or_else(|e| panic!("no connection to {database} at {}: {}", self.socket, words_of(&e)))
+        self.try_connect(database)
+            .unwrap_or_else(|e| panic!("no connection to {database} at {}: {}", self.socket, words_of(&e)))
     }
 }
 

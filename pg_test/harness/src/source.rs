@@ -15,6 +15,7 @@ pub enum Layout {
 }
 
 /// A source table of a sequence.
+#[derive(Clone)]
 pub struct Source {
     /// Qualified name.
     pub name: String,
@@ -43,22 +44,38 @@ impl Source {
         let spread = *rng.one(&[7_200, 86_400, 86_400 * 3, 86_400 * 60]);
         let name = format!("{schema}.events");
         let columns = format!("id bigint NOT NULL, t {time_type}, k text, w int, v int, f float8, j jsonb");
-        let mut source = Source { name: name.clone(), time_type, layout, anchor, spread, next_id: 0, partitions: Vec::new() };
+        let mut source = Source {
+            name: name.clone(),
+            time_type,
+            layout,
+            anchor,
+            spread,
+            next_id: 0,
+            partitions: Vec::new(),
+        };
         let mut make = vec![format!("CREATE SCHEMA {schema}")];
         match layout {
             Layout::Plain => make.push(format!("CREATE TABLE {name} ({columns}, PRIMARY KEY (id))")),
             Layout::Hash => {
-                make.push(format!("CREATE TABLE {name} ({columns}, PRIMARY KEY (id)) PARTITION BY HASH (id)"));
+                make.push(format!(
+                    "CREATE TABLE {name} ({columns}, PRIMARY KEY (id)) PARTITION BY HASH (id)"
+                ));
                 for i in 0..3 {
                     let part = format!("{name}_{i}");
-                    make.push(format!("CREATE TABLE {part} PARTITION OF {name} FOR VALUES WITH (MODULUS 3, REMAINDER {i})"));
+                    make.push(format!(
+                        "CREATE TABLE {part} PARTITION OF {name} FOR VALUES WITH (MODULUS 3, REMAINDER {i})"
+                    ));
                 }
             }
             Layout::Range => {
                 make.push(format!("CREATE TABLE {name} ({columns}) PARTITION BY RANGE (t)"));
                 let middle = time::text(anchor / 86_400 * 86_400_000_000);
-                make.push(format!("CREATE TABLE {name}_low PARTITION OF {name} FOR VALUES FROM (MINVALUE) TO ('{middle}')"));
-                make.push(format!("CREATE TABLE {name}_high PARTITION OF {name} FOR VALUES FROM ('{middle}') TO ('2035-01-01')"));
+                make.push(format!(
+                    "CREATE TABLE {name}_low PARTITION OF {name} FOR VALUES FROM (MINVALUE) TO ('{middle}')"
+                ));
+                make.push(format!(
+                    "CREATE TABLE {name}_high PARTITION OF {name} FOR VALUES FROM ('{middle}') TO ('2035-01-01')"
+                ));
                 make.push(format!("CREATE TABLE {name}_rest PARTITION OF {name} DEFAULT"));
                 source.partitions.push(format!("{name}_rest"));
             }
@@ -74,9 +91,17 @@ impl Source {
         if rng.percent(3) {
             return rng.one(&INFINITE).map(str::to_string);
         }
-        let anchor = if rng.percent(85) { self.anchor } else { *rng.one(&time::ANCHORS) };
+        let anchor = if rng.percent(85) {
+            self.anchor
+        } else {
+            *rng.one(&time::ANCHORS)
+        };
         let words = time::text(time::near(rng, anchor, self.spread));
-        Some(if self.time_type == "timestamptz" { words + "+00" } else { words })
+        Some(if self.time_type == "timestamptz" {
+            words + "+00"
+        } else {
+            words
+        })
     }
 
     /// The columns of one new row as text, NULL as nothing.
@@ -88,7 +113,15 @@ impl Source {
         let (w, v) = (rng.below(2).to_string(), rng.between(-5, 20).to_string());
         let f = format!("{}", rng.between(-40, 400) as f64 / 4.0);
         let j = format!("{{\"a\": {}, \"b\": {}}}", rng.below(9), rng.below(100));
-        [Some((self.next_id * WRITERS + writer).to_string()), t, maybe(rng, k), maybe(rng, w), maybe(rng, v), maybe(rng, f), maybe(rng, j)]
+        [
+            Some((self.next_id * WRITERS + writer).to_string()),
+            t,
+            maybe(rng, k),
+            maybe(rng, w),
+            maybe(rng, v),
+            maybe(rng, f),
+            maybe(rng, j),
+        ]
     }
 
     /// Rows as `VALUES` lists.
@@ -100,7 +133,12 @@ impl Source {
                 let list: Vec<String> = fields
                     .iter()
                     .zip(types)
-                    .map(|(x, ty)| x.as_ref().map_or_else(|| format!("NULL::{ty}"), |x| format!("'{}'::{ty}", x.replace('\'', "''"))))
+                    .map(|(x, ty)| {
+                        x.as_ref().map_or_else(
+                            || format!("NULL::{ty}"),
+                            |x| format!("'{}'::{ty}", x.replace('\'', "''")),
+                        )
+                    })
                     .collect();
                 format!("({})", list.join(", "))
             })
@@ -113,7 +151,15 @@ impl Source {
         (0..rows)
             .map(|_| {
                 let fields = self.fields(rng, writer);
-                fields.iter().map(|x| x.as_ref().map_or_else(|| "\\N".to_string(), |x| x.replace('\\', "\\\\"))).collect::<Vec<_>>().join("\t") + "\n"
+                fields
+                    .iter()
+                    .map(|x| {
+                        x.as_ref()
+                            .map_or_else(|| "\\N".to_string(), |x| x.replace('\\', "\\\\"))
+                    })
+                    .collect::<Vec<_>>()
+                    .join("\t")
+                    + "\n"
             })
             .collect()
     }
@@ -143,10 +189,20 @@ impl Source {
                 format!("UPDATE {name} SET t = {time} WHERE {}", self.some_rows(rng, writer))
             }
             4 => {
-                let shift = if self.time_type == "date" { "3" } else { *rng.one(&["interval '1 hour'", "interval '-90 minutes'", "interval '1 month'"]) };
-                format!("UPDATE {name} SET t = t + {shift} WHERE {}", self.some_rows(rng, writer))
+                let shift = if self.time_type == "date" {
+                    "3"
+                } else {
+                    *rng.one(&["interval '1 hour'", "interval '-90 minutes'", "interval '1 month'"])
+                };
+                format!(
+                    "UPDATE {name} SET t = t + {shift} WHERE {}",
+                    self.some_rows(rng, writer)
+                )
             }
-            5 => format!("UPDATE {name} SET v = v + 1, f = f - 0.5, k = CASE WHEN k = 'a' THEN 'b' ELSE 'a' END WHERE {}", self.some_rows(rng, writer)),
+            5 => format!(
+                "UPDATE {name} SET v = v + 1, f = f - 0.5, k = CASE WHEN k = 'a' THEN 'b' ELSE 'a' END WHERE {}",
+                self.some_rows(rng, writer)
+            ),
             6 => format!("DELETE FROM {name} WHERE {}", self.some_rows(rng, writer)),
             7 => {
                 let (rows, own) = (rng.below(4) + 1, self.some_rows(rng, writer));
@@ -155,7 +211,11 @@ impl Source {
                 format!(
                     "MERGE INTO {name} e USING (SELECT * FROM (VALUES {again}) x(id, t, k, w, v, f, j) UNION ALL SELECT id, t + {}, k, w, v, f, j FROM {name} WHERE {own}) n ON e.id = n.id \
                      WHEN MATCHED THEN {action} WHEN NOT MATCHED THEN INSERT VALUES (n.id, n.t, n.k, n.w, n.v, n.f, n.j)",
-                    if self.time_type == "date" { "1" } else { "interval '26 hours'" }
+                    if self.time_type == "date" {
+                        "1"
+                    } else {
+                        "interval '26 hours'"
+                    }
                 )
             }
             8 if keyed => {
@@ -165,10 +225,18 @@ impl Source {
                 self.next_id = (newest - rng.between(0, 6)).max(0);
                 let list = self.values(rng, writer, rows);
                 self.next_id = self.next_id.max(newest);
-                let action = rng.one(&["NOTHING", "UPDATE SET t = EXCLUDED.t, v = EXCLUDED.v", "UPDATE SET f = EXCLUDED.f + 1 WHERE e.w = 1"]);
+                let action = rng.one(&[
+                    "NOTHING",
+                    "UPDATE SET t = EXCLUDED.t, v = EXCLUDED.v",
+                    "UPDATE SET f = EXCLUDED.f + 1 WHERE e.w = 1",
+                ]);
                 format!("INSERT INTO {name} AS e VALUES {list} ON CONFLICT (id) DO {action}")
             }
-            9 if self.layout == Layout::Hash => format!("UPDATE {name}_{} SET f = f + 1, t = t WHERE {}", rng.below(3), self.some_rows(rng, writer)),
+            9 if self.layout == Layout::Hash => format!(
+                "UPDATE {name}_{} SET f = f + 1, t = t WHERE {}",
+                rng.below(3),
+                self.some_rows(rng, writer)
+            ),
             9 | 10 if self.layout == Layout::Range => {
                 let part = rng.one(&self.partitions).clone();
                 format!("DELETE FROM {part} WHERE {}", self.some_rows(rng, writer))
@@ -182,6 +250,11 @@ impl Source {
         }
     }
 
+    /// Takes over the keys that a writer's copy of this source has given out.
+    pub fn continue_after(&mut self, other: &Source) {
+        self.next_id = self.next_id.max(other.next_id);
+    }
+
     /// A partition made after the rollups, and a row straight into it. Only where the layout has room for it.
     pub fn new_partition(&mut self, rng: &mut Rng, writer: i64) -> Option<Vec<String>> {
         if self.layout != Layout::Range {
@@ -193,7 +266,12 @@ impl Source {
         let (id, v) = (self.next_id * WRITERS + writer, rng.between(0, 20));
         self.partitions.push(part.clone());
         Some(vec![
-            format!("CREATE TABLE {part} PARTITION OF {} FOR VALUES FROM ('{year}-01-01') TO ('{}-01-01')", self.name, year + 1),
+            format!(
+                "CREATE TABLE {part} PARTITION OF {} FOR VALUES FROM ('{year}-01-01') TO ('{}-01-01')",
+                self.name,
+                year + 1
+            ),
+            format!("GRANT ALL ON {part} TO tally_scribe"),
             format!("INSERT INTO {part} VALUES ({id}, '{year}-06-15 12:34:56', 'a', 1, {v}, 2.5, NULL)"),
         ])
     }

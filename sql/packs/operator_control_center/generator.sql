@@ -1,7 +1,7 @@
 -- Owns: tally.generate_operator_control_center(): facts and decisions, for demos, tests and benchmarks. Every value is arithmetic on one
 -- 64-bit hash of (row, seed), so the same arguments give the same rows on any machine.
 --
--- Of a thousand rows 8 are escalations with the decision on each, 8 are anomalies with theirs, 150 are facts of the shop, 280 other decisions
+-- Of a thousand rows 8 are escalations with the decision on each, 4 are anomalies with theirs, 150 are facts of the shop, 280 other decisions
 -- and the rest sessions. Shops come all the time, a fifth of them are there from the start. A conversation is reported once or
 -- twice; of eight five are answered, one was answered before the breach and again after it, one only before, one never.
 
@@ -15,7 +15,7 @@ CREATE FUNCTION tally.generate_operator_control_center(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     conversations bigint := events * 4 / 1000;
-    anomalies     bigint := events * 4 / 1000;
+    anomalies     bigint := events * 2 / 1000;
     shopify       bigint := events * 15 / 100;
     decisions     bigint := events * 28 / 100;
     sessions      bigint := events - 2 * conversations - 2 * anomalies - shopify - decisions;
@@ -36,7 +36,7 @@ BEGIN
             SELECT at, shop, ('{shopify.sales.summary,shopify.fulfillment.issues,shopify.inventory.alerts,shopify.sales.summary}'::text[])[1 + (h >> 5 & 3)], 'ops',
                    jsonb_build_object('count', h >> 9 & 63) FROM drawn$q$),
         (3, 'decision_log', decisions, 'created_at, scope, actor, action, shop_domain', $q$
-            SELECT at, CASE WHEN h >> 5 & 3 = 0 THEN 'ops' ELSE 'system' END, 'operator-' || (h >> 7 & 15), ('{inventory.restock.approve,pricing.change.approve,shopify.order.tag,system.sync}'::text[])[1 + (h >> 11 & 3)], shop
+            SELECT at, CASE WHEN h >> 5 & 15 = 0 THEN 'ops' ELSE 'system' END, 'operator-' || (h >> 7 & 15), ('{inventory.restock.approve,pricing.change.approve,shopify.order.tag,system.sync}'::text[])[1 + (h >> 11 & 3)], shop
               FROM drawn$q$),
         (4, 'dashboard_facts', conversations, 'created_at, shop_domain, fact_type, scope, value, metadata', $q$
             SELECT at + interval '5 min', shop, 'chatwoot.escalations', 'ops', jsonb_build_object('open', 3 + (h & 15)),

@@ -5,6 +5,7 @@
 //! [`exact_max`] distinct hashes are kept themselves and counted; which form a set takes depends on the set alone, so equal
 //! sets have equal bytes whatever the order, the plan or the merging.
 
+mod body;
 pub mod codec;
 pub mod estimate;
 pub mod hash;

@@ -2,7 +2,7 @@
 
 use super::{DEFAULT_PRECISION, PRECISION, Sketch, codec, text, working};
 use crate::error::{SqlState, TallyError};
-use crate::pg::aggregate::{State, Working, change, merge, same};
+use crate::pg::aggregate::{State, Working, change, finished, merge, same};
 use crate::pg::fmgr::Call;
 use crate::pg::hashing::Hasher;
 use crate::pg_fn;
@@ -42,6 +42,10 @@ impl Working for Hll {
     }
 
     fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        if codec::is_partial(bytes) {
+            // The first partial state of a group is its state.
+            return working::from_bytes(bytes);
+        }
         Ok(working::from_sketch(&codec::decode(bytes)?))
     }
 
@@ -75,10 +79,7 @@ pg_fn! {
 
     /// Final: the stored form. Reads the state only.
     tally_hll_final(call)? {
-        if call.is_null(0) {
-            return Ok(call.return_null());
-        }
-        Ok(call.return_bytes(&codec::encode(&sketch(&call, 0)?)))
+        finished::<Hll>(&call)
     }
 
     /// Final of `approx_distinct`: 0 for no rows, as `count(distinct)`.

@@ -1,17 +1,20 @@
 //! Owns the working form of a HyperLogLog: an aggregate's state as 8-byte words.
 //!
 //! ```text
-//! word 0        low half: varlena header, not ours · byte 4 version · byte 5 kind · byte 6 precision
-//! kind 17 list  word 1 count · distinct hashes as they came, at most 30
-//! kind 18 table word 1 count, high half slots in use (grown words are rehashed by the next step) · 0 for an empty slot
-//! kind 19 dense word 1 unused · one byte a register
+//! word 0         low half: varlena header, not ours · byte 4 version · byte 5 kind · byte 6 precision
+//! word 1         the tail's bounds (see `tail`); the tail begins at word 2 and holds hashes as they came, repeats and all
+//! kind 17 list   nothing but a tail, up to word 64
+//! kind 18 table  tail up to word 62 · 63 count, high half slots in use · then slots, 0 where empty
+//! kind 19 dense  tail up to word 62 · 63 unused · then one byte a register
 //! ```
-//! A list of up to 30 is scanned (256 bytes: four cache lines); tables double at a load of 3/4.
+//! A list grows by doubling when more than half of it is distinct; tables and registers (`body`) take the tail when it is full.
 
-use super::{Body, Sketch, codec, exact_max, place, registers};
+use super::body::{self, COUNT};
+use super::{Body, Sketch, codec, exact_max, registers};
 use crate::error::TallyError;
 pub use crate::sketch::Grow;
 use crate::sketch::bytes::corrupt;
+use crate::sketch::tail;
 
 /// Kind byte of the list.
 pub const LIST: u8 = 17;
@@ -22,23 +25,26 @@ pub const DENSE: u8 = 19;
 
 /// Words of a new state: 64 bytes, six hashes.
 pub const FIRST_WORDS: usize = 8;
-const HEAD: usize = 2;
-const LEN: usize = 1;
-const LIST_MAX: usize = 30;
-const LIST_WORDS: usize = HEAD + LIST_MAX;
+/// Where the tail begins.
+pub const TAIL: usize = 2;
+/// Words of the longest list.
+const LIST_WORDS: usize = 64;
 
 /// Makes zeroed words an empty state.
 pub fn init(words: &mut [u64], precision: u8) {
     set_head(words, LIST, precision);
+    tail::set(words, TAIL, words.len().min(LIST_WORDS));
 }
 
-fn set_head(words: &mut [u64], kind: u8, precision: u8) {
+/// Sets what the words are.
+pub fn set_head(words: &mut [u64], kind: u8, precision: u8) {
     let head = u64::from(codec::VERSION) | u64::from(kind) << 8 | u64::from(precision) << 16;
     words[0] = words[0] & 0xffff_ffff | head << 32;
 }
 
+/// Which form it is.
 #[inline(always)]
-fn kind(words: &[u64]) -> u8 {
+pub fn kind(words: &[u64]) -> u8 {
     (words[0] >> 40) as u8
 }
 
@@ -59,115 +65,87 @@ pub fn is_working(words: &[u64]) -> bool {
 pub fn push(words: &mut [u64], hash: u64) -> Result<(), Grow> {
     // 0 is an empty slot.
     let hash = hash.max(1);
-    match kind(words) {
-        DENSE => {
-            let (register, rank) = place(hash, precision(words));
-            let word = &mut words[HEAD + register / 8];
-            let shift = register % 8 * 8;
-            if ((*word >> shift) as u8) < rank {
-                *word = *word & !(0xff << shift) | u64::from(rank) << shift;
-            }
-            Ok(())
-        }
-        LIST => {
-            let len = words[LEN] as usize;
-            if words[HEAD..HEAD + len].contains(&hash) {
-                return Ok(());
-            }
-            if len < LIST_MAX && HEAD + len < words.len() {
-                words[HEAD + len] = hash;
-                words[LEN] += 1;
-                return Ok(());
-            }
-            push_slow(words, hash)
-        }
-        _ => {
-            let (len, slots) = (len(words), slots(words));
-            let slot = HEAD + find(&words[HEAD..HEAD + slots], hash);
-            if words[slot] == hash {
-                return Ok(());
-            }
-            if (len + 1) * 4 <= slots * 3 && len < exact_max(precision(words)) {
-                words[slot] = hash;
-                words[LEN] += 1;
-                return Ok(());
-            }
-            push_slow(words, hash)
-        }
+    let next = tail::next(words);
+    // The rows of one visitor often follow each other.
+    let repeated = next > TAIL && words.get(next - 1) == Some(&hash);
+    if repeated || tail::append(words, hash) {
+        return Ok(());
     }
+    push_slow(words, hash)
 }
 
-/// Count of a list or a table.
-#[inline(always)]
-fn len(words: &[u64]) -> usize {
-    (words[LEN] & 0xffff_ffff) as usize
-}
-
-/// Slots of a table.
-#[inline(always)]
-fn slots(words: &[u64]) -> usize {
-    (words[LEN] >> 32) as usize
-}
-
-/// The slot that holds the hash, or the empty one where it belongs.
-#[inline(always)]
-fn find(slots: &[u64], hash: u64) -> usize {
-    // The low bits: the high ones are alike in merged sorted runs.
-    let mut slot = (((hash & 0xffff_ffff) * slots.len() as u64) >> 32) as usize;
-    while slots[slot] != 0 && slots[slot] != hash {
-        slot += 1;
-        if slot == slots.len() {
-            slot = 0;
-        }
-    }
-    slot
-}
-
-/// A new hash that the state has no room for: a larger list, a table, a larger table or registers.
+/// A hash that the tail has no room for.
 #[cold]
 #[inline(never)]
 fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
-    let len = len(words);
-    if len < LIST_MAX && kind(words) == LIST {
-        return Err(Grow(words.len() * 2));
+    if kind(words) == LIST {
+        make_room_in_list(words)?;
+    } else {
+        drain(words)?;
     }
-    let p = precision(words);
-    if len >= exact_max(p) {
-        let needed = HEAD + registers(p).div_ceil(8);
-        if words.len() < needed {
-            return Err(Grow(needed));
-        }
-        let hashes = hashes(words);
-        words[1..].fill(0);
-        set_head(words, DENSE, p);
-        hashes.into_iter().try_for_each(|h| push(words, h))?;
-        return push(words, hash);
-    }
-    let needed = ((len + 1) * 4 / 3 + 1 + HEAD).next_power_of_two();
-    if words.len() < needed {
-        return Err(Grow(needed));
-    }
-    let hashes = hashes(words);
-    words[1..].fill(0);
-    set_head(words, TABLE, p);
-    for h in hashes.into_iter().chain([hash]) {
-        let slot = HEAD + find(&words[HEAD..], h);
-        words[slot] = h;
-    }
-    words[LEN] = (len as u64 + 1) | (((words.len() - HEAD) as u64) << 32);
+    let appended = tail::append(words, hash);
+    debug_assert!(appended);
     Ok(())
 }
 
-/// The hashes of a list or a table, unsorted.
-fn hashes(words: &[u64]) -> Vec<u64> {
-    match kind(words) {
-        LIST => words[HEAD..][..words[LEN] as usize].to_vec(),
-        _ => words[HEAD..HEAD + slots(words)]
-            .iter()
-            .copied()
-            .filter(|&h| h != 0)
-            .collect(),
+/// A list that is full: room where half of it is repeats, words just grown, more words, or a table or registers.
+fn make_room_in_list(words: &mut [u64]) -> Result<(), Grow> {
+    let (end, room) = (tail::end(words), words.len().min(LIST_WORDS));
+    if end < room {
+        tail::set(words, tail::next(words), room);
+        return Ok(());
     }
+    let distinct = {
+        let list = &mut words[TAIL..end];
+        list.sort_unstable();
+        let mut kept = 1;
+        for i in 1..list.len() {
+            list[kept] = list[i];
+            kept += usize::from(list[i] != list[kept - 1]);
+        }
+        kept
+    };
+    tail::set(words, TAIL + distinct, end);
+    if distinct * 2 <= end - TAIL {
+        return Ok(());
+    }
+    if words.len() < LIST_WORDS {
+        return Err(Grow(words.len() * 2));
+    }
+    let p = precision(words);
+    let exact = distinct < exact_max(p);
+    let needed = if exact {
+        body::table_words(distinct + 1, p)
+    } else {
+        body::dense_words(p)
+    };
+    if words.len() < needed {
+        return Err(Grow(needed));
+    }
+    let hashes = words[TAIL..TAIL + distinct].to_vec();
+    if exact {
+        body::make_table(words, p, &hashes);
+    } else {
+        body::make_dense(words, p, &hashes);
+    }
+    Ok(())
+}
+
+/// Takes the tail into the table or the registers.
+fn drain(words: &mut [u64]) -> Result<(), Grow> {
+    if kind(words) == DENSE {
+        body::raise_tail(words);
+        return Ok(());
+    }
+    for i in (TAIL..tail::next(words)).rev() {
+        let hash = words[i];
+        if let Err(grow) = body::insert(words, hash) {
+            tail::set(words, i + 1, COUNT);
+            return Err(grow);
+        }
+    }
+    tail::set(words, TAIL, COUNT);
+    Ok(())
 }
 
 /// Adds all of a finished sketch. Unequal precisions merge to the smaller.
@@ -180,105 +158,100 @@ pub fn merge(words: &mut [u64], other: &Sketch) -> Result<(), Grow> {
         Body::Dense(theirs) => {
             let p = precision(words);
             if kind(words) != DENSE {
-                let needed = HEAD + registers(p).div_ceil(8);
+                let needed = body::dense_words(p);
                 if words.len() < needed {
                     return Err(Grow(needed));
                 }
-                make_dense(words, p);
+                let hashes = hashes(words);
+                body::make_dense(words, p, &hashes);
             }
-            let fold = other.precision - p;
-            if fold == 0 {
-                let (chunks, _) = theirs.as_chunks::<8>();
-                for (word, chunk) in words[HEAD..].iter_mut().zip(chunks) {
-                    let mut mine = word.to_le_bytes();
-                    mine.iter_mut().zip(chunk).for_each(|(m, t)| *m = (*m).max(*t));
-                    *word = u64::from_le_bytes(mine);
-                }
-            } else {
-                for (register, &rank) in theirs.iter().enumerate().filter(|(_, rank)| **rank > 0) {
-                    let (register, rank) = folded(register, rank, fold);
-                    raise(words, register, rank);
-                }
-            }
+            body::raise_all(words, theirs, other.precision - p);
             Ok(())
         }
     }
 }
 
-/// Adds all of a stored sketch, without decoding it into memory where it is exact.
+/// The hashes of a list where they lie, of a partial state, with its precision; `None` for every other kind.
+fn list_in(bytes: &[u8]) -> Option<(&[[u8; 8]], u8)> {
+    let (&[version, LIST, precision, _], rest) = bytes.split_first_chunk::<4>()? else {
+        return None;
+    };
+    let (words, odd) = rest.as_chunks::<8>();
+    let hashes = words.get(TAIL - 1..tail::next_in(words)?.checked_sub(1)?)?;
+    let fits = odd.is_empty() && version == codec::VERSION && super::PRECISION.contains(&precision);
+    fits.then_some((hashes, precision))
+}
+
+/// Adds all of a sketch, stored or a partial state, without decoding it into memory where it is exact.
 pub fn merge_bytes(words: &mut [u64], bytes: &[u8]) -> Result<Result<(), Grow>, TallyError> {
-    match codec::exact_slice(bytes) {
+    Ok(match codec::exact_slice(bytes).or_else(|| list_in(bytes)) {
         Some((hashes, p)) if p >= precision(words) => {
-            Ok(hashes.iter().try_for_each(|&h| push(words, u64::from_le_bytes(h))))
+            let mut hashes = hashes.iter().map(|h| u64::from_le_bytes(*h).max(1));
+            // They come many at once, so past the tail where there is more than a tail.
+            match kind(words) {
+                LIST => hashes.try_for_each(|h| push(words, h)),
+                TABLE => hashes.try_for_each(|h| body::insert(words, h)),
+                _ => {
+                    body::raise_each(words, hashes);
+                    Ok(())
+                }
+            }
         }
-        _ => Ok(merge(words, &codec::decode(bytes)?)),
-    }
-}
-
-fn make_dense(words: &mut [u64], p: u8) {
-    let hashes = hashes(words);
-    words[1..].fill(0);
-    set_head(words, DENSE, p);
-    for hash in hashes {
-        let (register, rank) = place(hash, p);
-        raise(words, register, rank);
-    }
-}
-
-fn raise(words: &mut [u64], register: usize, rank: u8) {
-    let word = &mut words[HEAD + register / 8];
-    let shift = register % 8 * 8;
-    if ((*word >> shift) as u8) < rank {
-        *word = *word & !(0xff << shift) | u64::from(rank) << shift;
-    }
-}
-
-/// A register and its rank at a precision that is `fold` bits smaller: the bits lost begin the rank.
-fn folded(register: usize, rank: u8, fold: u8) -> (usize, u8) {
-    let lost = register & ((1 << fold) - 1);
-    let zeros = fold - (usize::BITS - lost.leading_zeros()) as u8;
-    (register >> fold, if lost == 0 { rank + fold } else { zeros + 1 })
+        _ => merge(words, &codec::decode(bytes)?),
+    })
 }
 
 /// Takes a smaller precision. The words stay as many as they are.
 fn lower(words: &mut [u64], p: u8) {
     let (old, kind) = (precision(words), kind(words));
     if kind == DENSE {
-        let registers = dense_registers(words);
-        words[1..].fill(0);
-        set_head(words, DENSE, p);
-        for (register, &rank) in registers.iter().enumerate().filter(|(_, rank)| **rank > 0) {
-            let (register, rank) = folded(register, rank, old - p);
-            raise(words, register, rank);
-        }
+        let mine = registers_with_tail(words);
+        body::make_dense(words, p, &[]);
+        body::raise_all(words, &mine, old - p);
         return;
     }
     set_head(words, kind, p);
-    if len(words) > exact_max(p) {
+    if kind == TABLE && body::count(words) > exact_max(p) {
         // More hashes than this precision keeps, so the words hold its registers too.
-        make_dense(words, p);
+        let hashes = hashes(words);
+        body::make_dense(words, p, &hashes);
     }
 }
 
-fn dense_registers(words: &[u64]) -> Vec<u8> {
-    let mut bytes: Vec<u8> = words[HEAD..].iter().flat_map(|w| w.to_le_bytes()).collect();
-    bytes.truncate(registers(precision(words)));
-    bytes
+/// The hashes of a list or a table, unsorted and with the tail's repeats.
+fn hashes(words: &[u64]) -> Vec<u64> {
+    let mut hashes = words[TAIL..tail::next(words)].to_vec();
+    if kind(words) == TABLE {
+        hashes.extend(body::slots(words).iter().filter(|&&h| h != 0));
+    }
+    hashes
+}
+
+/// The registers of the dense form, the tail taken in.
+fn registers_with_tail(words: &[u64]) -> Vec<u8> {
+    let mut registers = body::registers_of(words);
+    body::raise_in(&mut registers, precision(words), &words[TAIL..tail::next(words)]);
+    registers
 }
 
 /// The finished sketch: hashes sorted.
 pub fn finish(words: &[u64]) -> Sketch {
+    let precision = precision(words);
     let body = if kind(words) == DENSE {
-        Body::Dense(dense_registers(words))
+        Body::Dense(registers_with_tail(words))
     } else {
         let mut hashes = hashes(words);
         hashes.sort_unstable();
-        Body::Exact(hashes)
+        hashes.dedup();
+        if hashes.len() <= exact_max(precision) {
+            Body::Exact(hashes)
+        } else {
+            let mut dense = vec![0; registers(precision)];
+            body::raise_in(&mut dense, precision, &hashes);
+            Body::Dense(dense)
+        }
     };
-    Sketch {
-        precision: precision(words),
-        body,
-    }
+    Sketch { precision, body }
 }
 
 /// The working form as words, from the payload of a varlena that holds one; the header's half of word 0 stays 0.
@@ -286,22 +259,25 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
     let words = crate::sketch::words_of(bytes).filter(|words| is_working(words));
     let bad = || corrupt("hll state", "a working form that fits", bytes.len());
     let words = words.ok_or_else(bad)?;
-    let (p, room) = (precision(&words), (words.len() - HEAD) as u64);
-    let fits = super::PRECISION.contains(&p)
-        && match kind(&words) {
-            LIST => words[LEN] <= room.min(LIST_MAX as u64),
-            TABLE => {
-                let slots_fit = slots(&words) <= words.len() - HEAD;
-                slots_fit && len(&words) == hashes(&words).len() && len(&words) < slots(&words)
-            }
-            _ => room >= registers(p).div_ceil(8) as u64 && dense_registers(&words).iter().all(|&r| r <= 65 - p),
-        };
+    let p = precision(&words);
+    let (next, end) = (tail::next(&words), tail::end(&words));
+    let most = if kind(&words) == LIST {
+        words.len().min(LIST_WORDS)
+    } else {
+        COUNT
+    };
+    let tail_fits = TAIL <= next && next <= end && end <= most && !words[TAIL..next].contains(&0);
+    let fits = super::PRECISION.contains(&p) && tail_fits && (kind(&words) == LIST || body::fits(&words));
     if fits { Ok(words) } else { Err(bad()) }
 }
 
 /// A finished sketch as a working form, to be changed outside an aggregate.
 pub fn from_sketch(sketch: &Sketch) -> Vec<u64> {
-    let mut words = vec![0; FIRST_WORDS.max(LIST_WORDS)];
+    let room = match &sketch.body {
+        Body::Exact(hashes) => (TAIL + hashes.len() + 1).next_power_of_two(),
+        Body::Dense(_) => body::dense_words(sketch.precision),
+    };
+    let mut words = vec![0; room.clamp(FIRST_WORDS, LIST_WORDS)];
     init(&mut words, sketch.precision);
     while let Err(Grow(needed)) = merge(&mut words, sketch) {
         words.resize(needed, 0);

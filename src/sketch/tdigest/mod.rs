@@ -9,6 +9,8 @@
 
 pub mod codec;
 mod compress;
+mod flush;
+mod merging;
 pub mod query;
 mod scale;
 #[cfg(not(fuzzing))]
@@ -59,6 +61,13 @@ impl Outside {
             _ => &mut self.neg_inf,
         };
         *counter = counter.saturating_add(weight);
+    }
+
+    /// Counts those of another sketch too.
+    pub fn add(&mut self, other: &Outside) {
+        self.neg_inf = self.neg_inf.saturating_add(other.neg_inf);
+        self.pos_inf = self.pos_inf.saturating_add(other.pos_inf);
+        self.nan = self.nan.saturating_add(other.nan);
     }
 
     /// How many in all.

@@ -2,7 +2,7 @@
 
 use super::{COMPRESSION, DEFAULT_COMPRESSION, Sketch, codec, text, working};
 use crate::error::{SqlState, TallyError};
-use crate::pg::aggregate::{State, Working, change, merge, same};
+use crate::pg::aggregate::{State, Working, change, finished, merge, same};
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
 
@@ -52,11 +52,11 @@ impl Working for Digest {
     }
 
     fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
-        let mut words = working::from_sketch(&codec::decode(bytes)?);
-        if let Some(q) = working::question(bytes) {
-            working::ask(&mut words, q);
+        if codec::is_partial(bytes) {
+            // The first partial state of a group is its state.
+            return working::from_bytes(bytes);
         }
-        Ok(words)
+        Ok(working::from_sketch(&codec::decode(bytes)?))
     }
 
     fn stored(words: &mut [u64]) -> Vec<u8> {
@@ -106,10 +106,7 @@ pg_fn! {
 
     /// Final: the stored form. Reads the state only.
     tally_tdigest_final(call)? {
-        if call.is_null(0) {
-            return Ok(call.return_null());
-        }
-        Ok(call.return_bytes(&codec::encode(&sketch(&call, 0)?)))
+        finished::<Digest>(&call)
     }
 
     /// Transition of `approx_percentile(value, q)`: `(state, value, q)`. The q of a group's first value is the one asked.

@@ -13,7 +13,7 @@ pub fn sketch_of(values: &[f64], compression: u16) -> Sketch {
             words.resize(needed, 0);
         }
     }
-    working::finish(&mut words)
+    working::finish(&words)
 }
 
 /// The rollup of stored sketches.
@@ -25,7 +25,7 @@ pub fn rollup(parts: &[Sketch]) -> Sketch {
             words.resize(needed, 0);
         }
     }
-    working::finish(&mut words)
+    working::finish(&words)
 }
 
 /// percentile_cont over sorted values, written from the SQL standard's words: the oracle.
@@ -340,7 +340,7 @@ fn weights_count_as_copies() {
             words.resize(needed, 0);
         }
     }
-    let sketch = working::finish(&mut words);
+    let sketch = working::finish(&words);
     assert_eq!((sketch.count(), sketch.sum()), (1_000_200, Some(2_000_400.0)));
     assert_eq!(
         [0.0, 0.00005, 0.5, 1.0].map(|q| sketch.percentile(q).unwrap()),

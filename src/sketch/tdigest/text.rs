@@ -81,7 +81,7 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
                 words.resize(needed, 0);
             }
         }
-        return Ok(working::finish(&mut words));
+        return Ok(working::finish(&words));
     }
     let outside = list(object.get("outside"))?;
     let outside = match outside

@@ -1,0 +1,110 @@
+-- Owns: following the tables of a source as they come (ATTACH PARTITION, INHERIT, CREATE) and go (DETACH, DROP, NO INHERIT).
+-- Rows come and go with them that no trigger sees, so what a table holds is marked in the transaction that moves it.
+
+CREATE FUNCTION tally._bounds(member regclass, OUT time_column text, OUT since text, OUT until text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+    SELECT a.attname, CASE b[1] WHEN 'MINVALUE' THEN '-infinity' ELSE btrim(b[1], '''') END, CASE b[2] WHEN 'MAXVALUE' THEN 'infinity' ELSE btrim(b[2], '''') END
+      FROM pg_class c
+      JOIN pg_inherits i ON i.inhrelid = c.oid
+      JOIN pg_partitioned_table p ON p.partrelid = i.inhparent AND p.partstrat = 'r' AND p.partnatts = 1
+      JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype),
+           regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \((.+)\) TO \((.+)\)$') b
+     WHERE c.oid = $1 AND b IS NOT NULL
+$$;
+COMMENT ON FUNCTION tally._bounds(regclass) IS 'The bounds of a partition by a range of one column of time, as text; nulls for other tables.';
+
+CREATE FUNCTION tally._tree(source regclass) RETURNS TABLE (member regclass, parent regclass, depth int, cloned boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE tree AS (
+        SELECT c.oid AS member, NULL::oid AS parent, 0 AS depth, false AS cloned FROM pg_class c WHERE c.oid = $1
+        UNION ALL SELECT c.oid, tree.member, tree.depth + 1, c.relispartition
+          FROM tree JOIN pg_inherits i ON i.inhparent = tree.member AND NOT i.inhdetachpending JOIN pg_class c ON c.oid = i.inhrelid
+    )
+    -- A table may inherit from several that inherit from one.
+    SELECT DISTINCT ON (tree.member) tree.member::regclass, tree.parent::regclass, tree.depth, tree.cloned FROM tree ORDER BY tree.member, tree.depth
+$$;
+COMMENT ON FUNCTION tally._tree(regclass) IS 'The tables that hold the rows of a source now: itself, partitions and inheriting tables at any depth.';
+
+CREATE FUNCTION tally._member_range(r tally.rollups, m tally.members, OUT since timestamptz, OUT until timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+BEGIN
+    since := '-infinity';
+    until := 'infinity';
+    IF r.key IS NULL AND m.time_column = r.time_column THEN
+        IF r.time_type = 'timestamptz'::regtype THEN
+            since := m.since;
+            until := m.until;
+        ELSE
+            -- A day to either side, because clocks that are put back map two local times to instants in the other order.
+            since := (m.since::timestamp AT TIME ZONE r.zone) - interval '1 day';
+            until := (m.until::timestamp AT TIME ZONE r.zone) + interval '1 day';
+        END IF;
+        SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+    END IF;
+EXCEPTION WHEN data_exception THEN
+    -- Bounds at the end of what PostgreSQL can say have no bucket around them; no reason to refuse the DDL.
+    since := '-infinity';
+    until := 'infinity';
+END $$;
+COMMENT ON FUNCTION tally._member_range(tally.rollups, tally.members) IS 'The buckets of a rollup that rows of a member may be in: those of its bounds, or all.';
+
+CREATE FUNCTION tally._mark_member(m tally.members, reason text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
+    SELECT r.id, x.since, x.until, $2 FROM tally.rollups r, tally._member_range(r, m) x WHERE r.source = m.source
+$$;
+COMMENT ON FUNCTION tally._mark_member(tally.members, text) IS 'Marks for every rollup on a source what one of its members may hold.';
+REVOKE ALL ON FUNCTION tally._mark_member(tally.members, text) FROM PUBLIC;
+
+CREATE FUNCTION tally._list_members(source regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    known boolean := EXISTS (SELECT FROM tally.members m WHERE m.source = $1);
+    item  tally.members;
+    fresh record;
+BEGIN
+    FOR item IN DELETE FROM tally.members m WHERE m.source = $1 AND NOT EXISTS (SELECT FROM tally._tree($1) n WHERE n.member = m.member) RETURNING m.* LOOP
+        -- How full a dropped one was nobody knows any more.
+        PERFORM tally._mark_member(item, format('%s left %s', item.member, source));
+        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = item.member) THEN
+            PERFORM tally._attach_triggers(item.member);
+        END IF;
+    END LOOP;
+    FOR fresh IN SELECT t.* FROM tally._tree($1) t WHERE NOT EXISTS (SELECT FROM tally.members o WHERE o.source = $1 AND o.member = t.member) ORDER BY t.depth, t.member LOOP
+        -- The bounds of the parent hold for a partition that is not bound by time itself.
+        INSERT INTO tally.members AS m (source, member, cloned, time_column, since, until)
+        SELECT source, fresh.member, fresh.cloned, b.time_column, b.since, b.until
+          FROM (SELECT x.* FROM tally._bounds(fresh.member) x WHERE x.time_column IS NOT NULL
+                UNION ALL SELECT p.time_column, p.since, p.until FROM tally.members p WHERE p.source = $1 AND p.member = fresh.parent
+                UNION ALL SELECT NULL, NULL, NULL LIMIT 1) b
+        RETURNING m.* INTO item;
+        -- The history of a new source is marked as a whole. No page, no row: whatever a snapshot would say.
+        IF known AND (pg_relation_size(item.member) > 0 OR (SELECT c.relkind = 'f' FROM pg_class c WHERE c.oid = item.member)) THEN
+            PERFORM tally._mark_member(item, format('%s joined %s', item.member, source));
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._list_members(regclass) IS 'Brings the list of a source''s members to what the catalogue says, and marks what came and went.';
+
+CREATE FUNCTION tally._follow_switches(source regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    item record;
+BEGIN
+    -- ALTER TABLE … ENABLE TRIGGER ALL makes of "always" an "origin only".
+    PERFORM tally._always(m.member) FROM tally.members m WHERE m.source = $1;
+    FOR item IN UPDATE tally.members m SET off = d.off
+                  FROM (SELECT t.tgrelid, bool_or(t.tgenabled IN ('D', 'R')) AS off FROM pg_trigger t WHERE t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) GROUP BY 1) d
+                 WHERE m.source = $1 AND d.tgrelid = m.member AND m.off <> d.off RETURNING m.*, m AS whole LOOP
+        IF NOT item.off THEN
+            PERFORM tally._mark_member(item.whole, format('capture on %s was disabled', item.member));
+        ELSE
+            RAISE WARNING USING MESSAGE = format('writes to %s are not captured while its triggers are disabled', item.member),
+                DETAIL = format('Rollups on %s do not see them, and are marked as a whole when the triggers are enabled again.', source),
+                HINT = format('ALTER TABLE %s ENABLE TRIGGER ALL;', item.member);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._follow_switches(regclass) IS 'Notices capture''s triggers being disabled and enabled: what was written in between is marked as a whole.';

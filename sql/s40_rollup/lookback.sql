@@ -1,0 +1,94 @@
+-- Owns: rollups whose buckets reach back: a bucket is computed of its own rows and of those of the buckets before it, as many as
+-- lookback holds (seven-day actives per day). So a row changes its own bucket and the n - 1 after it. Marks still name the
+-- row's own bucket; whoever reads marks widens them by these texts.
+
+CREATE FUNCTION tally._lookback_buckets(rule text, lookback interval) RETURNS int
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    months int := (extract(year FROM lookback) * 12 + extract(month FROM lookback))::int;
+    days   int := extract(day FROM lookback)::int;
+    micros bigint := (extract(epoch FROM lookback - make_interval(months => months, days => days)) * 1000000)::bigint;
+    n      numeric;
+BEGIN
+    IF lookback IS NULL THEN RETURN 1; END IF;
+    n := CASE split_part(rule, ' ', 1) WHEN 'fixed' THEN CASE months WHEN 0 THEN (days * 86400000000 + micros) / split_part(rule, ' ', 2)::numeric END
+         ELSE (SELECT CASE WHEN p.unit_days > 0 AND months = 0 AND micros = 0 THEN days::numeric / p.unit_days
+                           WHEN p.unit_months > 0 AND days = 0 AND micros = 0 THEN months::numeric / p.unit_months END FROM tally._unit_parts(rule) p(unit_days, unit_months, shift)) END;
+    IF n IS NULL OR n < 1 OR n > 1000 OR n <> trunc(n) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('lookback must be 1 to 1000 whole buckets, got %s', lookback),
+            DETAIL = 'It counts the bucket itself: lookback => ''7 days'' on buckets of a day is that day and the six before it.',
+            HINT = 'Use for example bucket => ''1 day'', lookback => ''7 days''.';
+    END IF;
+    RETURN n::int;
+END $$;
+COMMENT ON FUNCTION tally._lookback_buckets(text, interval) IS 'How many buckets a bucket is computed of, itself included; 1 without lookback.';
+
+CREATE FUNCTION tally._shift_sql(rule text, start text, n text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE split_part(rule, ' ', 1)
+        WHEN 'fixed' THEN format('(%s + (%s) * %L::interval)', start, n, tally._unit_width(rule))
+        -- Through the zone's own clock, then to where the bucket begins.
+        ELSE tally._bucket_start_sql(rule, format('(((%s AT TIME ZONE %L) + (%s) * %L::interval) AT TIME ZONE %2$L)', start, split_part(rule, ' ', 3), n, tally._unit_width(rule)))
+    END
+$$;
+COMMENT ON FUNCTION tally._shift_sql(text, text, text) IS 'SQL text of the start of the bucket so many after (before, if negative) the one that begins at start.';
+
+CREATE FUNCTION tally._reached_sql(r tally.rollups, start text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('(SELECT %s FROM pg_catalog.generate_series(0, %s) AS _tally_n(n))', tally._shift_sql(rule, start, '_tally_n.n'), tally._lookback_buckets(rule, r.lookback) - 1)
+      FROM tally._rule(r) rule
+$$;
+COMMENT ON FUNCTION tally._reached_sql(tally.rollups, text) IS 'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
+
+CREATE FUNCTION tally._window_start_sql(r tally.rollups, start text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN r.lookback IS NULL THEN start ELSE tally._shift_sql(rule, start, (1 - tally._lookback_buckets(rule, r.lookback))::text) END
+      FROM tally._rule(r) rule
+$$;
+COMMENT ON FUNCTION tally._window_start_sql(tally.rollups, text) IS 'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of.';
+
+CREATE FUNCTION tally._row_bucket_sql(r tally.rollups) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN r.lookback IS NOT NULL THEN '_tally_window.start'
+                ELSE tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
+$$;
+COMMENT ON FUNCTION tally._row_bucket_sql(tally.rollups) IS 'SQL text of the bucket that a row of a definition is counted in; with lookback it is one of several that _lookback_sql() joins to it.';
+
+CREATE FUNCTION tally._lookback_sql(r tally.rollups) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally._reached_sql(r,
+        tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
+$$;
+COMMENT ON FUNCTION tally._lookback_sql(tally.rollups) IS 'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
+
+CREATE FUNCTION tally._reached(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    result timestamptz[] := buckets;
+BEGIN
+    IF r.lookback IS NOT NULL THEN
+        EXECUTE format('SELECT array_agg(DISTINCT w.b ORDER BY w.b) FROM unnest($1) m(start) CROSS JOIN LATERAL %s w(b)', tally._reached_sql(r, 'm.start')) INTO result USING buckets;
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._reached(tally.rollups, timestamptz[]) IS 'The buckets that rows of some buckets are counted in: those themselves without lookback.';
+
+CREATE FUNCTION tally._check_lookback(made tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF made.lookback IS NULL THEN RETURN; END IF;
+    IF made.key IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('rollup %L per key has no buckets to look back over, got lookback %s', made.name, made.lookback),
+            HINT = format('SELECT tally.create_rollup(%L, %L, key => …);', made.name, made.source::text);
+    END IF;
+    PERFORM tally._lookback_buckets(tally._rule(made), made.lookback);
+    IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = made.source) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rollup %L looks back over rows of %s, which keeps them for a time only', made.name, made.source),
+            DETAIL = 'A bucket that is computed anew needs the rows of the buckets before it.',
+            HINT = format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', made.source);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_lookback(tally.rollups) IS 'An error where a rollup in the making cannot look back as it wants.';

@@ -1,0 +1,119 @@
+-- Owns: marked ranges: where there are rows in them, how much of one a batch takes, and from which end.
+
+CREATE FUNCTION tally._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule   text := tally._rule(r);
+    ends   jsonb;
+BEGIN
+    SELECT x INTO ends FROM tally.run_as(r.owner, r.search_path, format(
+        'SELECT LEAST(pg_catalog.min(s.t), (SELECT pg_catalog.min(bucket) FROM %s)) AS lo, GREATEST(pg_catalog.max(s.t), (SELECT pg_catalog.max(bucket) FROM %1$s)) AS hi '
+        'FROM (SELECT pg_catalog.min(%2$I) AS lo, pg_catalog.max(%2$I) AS hi FROM %3$s WHERE %2$I > ''-infinity'' AND %2$I < ''infinity'') e, LATERAL (VALUES (%4$s), (%5$s)) s(t)',
+        r.relation, r.time_column, r.source, tally._instant_sql('e.lo', r.time_type, r.zone), tally._instant_sql('e.hi', r.time_type, r.zone))) x;
+    since := tally._bucket_start(rule, (ends ->> 'lo')::timestamptz);
+    until := tally._bucket_end(rule, tally._bucket_start(rule, (ends ->> 'hi')::timestamptz));
+    IF r.lookback IS NOT NULL THEN
+        until := tally._bucket_end(rule, (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_start(rule, (ends ->> 'hi')::timestamptz)])) b));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._extent(tally.rollups) IS 'The range of buckets that source or stored rows have; nulls where there is no row. A scan of the source where no btree leads with its time.';
+
+CREATE FUNCTION tally._begin_range(r tally.rollups, marked tally.dirty_ranges, most_rows bigint) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    extent record;
+    rows_  float8;
+BEGIN
+    IF marked.until = 'infinity' THEN
+        PERFORM tally._count_odd_rows(r);
+    END IF;
+    SELECT * INTO extent FROM tally._extent(r);
+    IF r.lookback IS NOT NULL AND isfinite(marked.until) THEN
+        -- Rows of the range reach beyond it.
+        marked.until := (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_end(tally._rule(r), tally._bucket_start(tally._rule(r), marked.until))])) b);
+        UPDATE tally.dirty_ranges g SET until = marked.until WHERE g.id = marked.id;
+    END IF;
+    extent.since := GREATEST(extent.since, r.frozen_before);
+    IF extent.until IS NULL OR extent.since >= extent.until OR marked.since >= extent.until OR marked.until <= extent.since THEN
+        -- Nothing lies there, neither stored nor in the source. What is written from now on is marked by itself.
+        DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
+        RETURN false;
+    END IF;
+    rows_ := tally._source_rows(r.source);
+    UPDATE tally.dirty_ranges g
+       SET since = GREATEST(g.since, extent.since), until = LEAST(g.until, extent.until),
+           -- The share of time that holds about most_rows rows; all of it where each batch would scan the whole source.
+           batch = (extent.until - extent.since) * CASE WHEN rows_ > most_rows AND tally._time_index(r.source, r.time_column) THEN most_rows / rows_ ELSE 1 END,
+           rows = rows_ * extract(epoch FROM LEAST(g.until, extent.until) - GREATEST(g.since, extent.since)) / extract(epoch FROM extent.until - extent.since)
+     WHERE g.id = marked.id;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION tally._begin_range(tally.rollups, tally.dirty_ranges, bigint) IS
+'Cuts a range mark to where there are rows and settles how much of it a batch takes (about most_rows source rows, null for all); false when nothing lies there, and the mark is gone.';
+
+CREATE FUNCTION tally._split_ranges(r tally.rollups, cuts timestamptz[], spared bigint DEFAULT 0) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    cut timestamptz;
+BEGIN
+    FOREACH cut IN ARRAY cuts LOOP
+        WITH cut_off AS (
+            INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason, marked_at)
+            SELECT g.rollup_id, cut, g.until, g.reason, g.marked_at FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.id <> spared AND g.since < cut AND cut < g.until)
+        -- Each part is begun anew, which counts it.
+        UPDATE tally.dirty_ranges g SET until = cut, batch = NULL, rows = NULL WHERE g.rollup_id = r.id AND g.id <> spared AND g.since < cut AND cut < g.until;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._split_ranges(tally.rollups, timestamptz[], bigint) IS 'Cuts the range marks of a rollup, but for one that is spared, in two at instants where buckets begin.';
+
+CREATE FUNCTION tally._merge_ranges(r tally.rollups, lowest timestamptz, highest timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Each costs a look at the source's extent: TRUNCATE of 500 partitions left 501 marks, which took two minutes.
+    IF (SELECT count(*) FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.batch IS NULL AND g.since >= lowest AND g.until <= highest) > 1 THEN
+        WITH gone AS (DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.batch IS NULL AND g.since >= lowest AND g.until <= highest RETURNING g.*),
+             reached AS (SELECT g.*, max(g.until) OVER (ORDER BY g.since, g.until, g.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM gone g),
+             islands AS (SELECT x.*, count(*) FILTER (WHERE x.before IS NULL OR x.since > x.before) OVER (ORDER BY x.since, x.until, x.id) AS island FROM reached x)
+        INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason, marked_at)
+        SELECT r.id, min(i.since), max(i.until), min(i.reason) || CASE WHEN count(DISTINCT i.reason) > 1 THEN format(' and %s more', count(DISTINCT i.reason) - 1) ELSE '' END, min(i.marked_at)
+          FROM islands i GROUP BY i.island;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._merge_ranges(tally.rollups, timestamptz, timestamptz) IS 'Makes one of those range marks in [lowest, highest] that overlap or touch and that no batch has been taken of.';
+
+CREATE FUNCTION tally._take_range(r tally.rollups, most_rows bigint, lowest timestamptz, highest timestamptz, oldest_first boolean,
+                                  OUT since timestamptz, OUT until timestamptz, OUT rows float8)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    marked tally.dirty_ranges;
+    rule   text := tally._rule(r);
+BEGIN
+    PERFORM tally._merge_ranges(r, lowest, highest);
+    LOOP
+        SELECT * INTO marked FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since >= lowest AND g.until <= highest
+         ORDER BY CASE WHEN oldest_first THEN g.since END, g.until DESC, g.id LIMIT 1;
+        EXIT WHEN marked.id IS NULL OR marked.batch IS NOT NULL;
+        PERFORM tally._begin_range(r, marked, most_rows);
+    END LOOP;
+    IF marked.id IS NULL THEN RETURN; END IF;
+    until := marked.until;
+    since := marked.since;
+    -- Whole buckets, at least one.
+    IF most_rows IS NOT NULL AND oldest_first THEN
+        until := LEAST(until, GREATEST(tally._bucket_start(rule, since + marked.batch), tally._bucket_end(rule, tally._bucket_start(rule, since))));
+    ELSIF most_rows IS NOT NULL THEN
+        since := GREATEST(since, LEAST(tally._bucket_start(rule, until - marked.batch), tally._bucket_start(rule, until - interval '1 microsecond')));
+    END IF;
+    rows := marked.rows * extract(epoch FROM until - since) / extract(epoch FROM marked.until - marked.since);
+    -- Other marks on the same buckets are served by the same work.
+    PERFORM tally._split_ranges(r, ARRAY[since, until], marked.id);
+    DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.id <> marked.id AND g.since >= _take_range.since AND g.until <= _take_range.until;
+    IF since <= marked.since AND until >= marked.until THEN
+        DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
+    ELSE
+        UPDATE tally.dirty_ranges g SET rows = marked.rows - _take_range.rows, since = CASE WHEN oldest_first THEN _take_range.until ELSE g.since END,
+               until = CASE WHEN oldest_first THEN g.until ELSE _take_range.since END WHERE g.id = marked.id;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._take_range(tally.rollups, bigint, timestamptz, timestamptz, boolean) IS
+'Takes a range mark that lies in [lowest, highest] (most_rows null), or its newest or oldest batch, and returns the buckets'' range to recompute and about how many source rows it holds; nulls when there is none.';

@@ -1,0 +1,65 @@
+-- Owns: reading a funnel over any range, and dropping funnels and retentions.
+
+CREATE FUNCTION tally._behaviour(name text, kind text) RETURNS tally.behaviours
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    found_ tally.behaviours;
+    label  text := (parse_ident(name))[array_upper(parse_ident(name), 1)];
+BEGIN
+    SELECT * INTO found_ FROM tally.behaviours b WHERE b.name = label AND b.kind = kind;
+    IF found_.name IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('%s %L does not exist', kind, label),
+            DETAIL = COALESCE('Known: ' || (SELECT string_agg(quote_literal(b.name), ', ' ORDER BY b.name) FROM tally.behaviours b WHERE b.kind = kind) || '.', 'None is known.'),
+            HINT = format('SELECT name FROM tally.behaviours WHERE kind = %L;', kind);
+    END IF;
+    RETURN found_;
+END $$;
+COMMENT ON FUNCTION tally._behaviour(text, text) IS 'The funnel or retention of a name, or an error that lists the known ones.';
+
+CREATE FUNCTION tally.funnel(
+    name    text,
+    since   text DEFAULT '30 days',
+    until   text DEFAULT 'now',
+    by      text[] DEFAULT '{}',
+    "where" jsonb DEFAULT '{}',
+    live    boolean DEFAULT true,
+    as_of   timestamptz DEFAULT now()
+) RETURNS TABLE (labels jsonb, step int, step_name text, actors bigint, of_previous float8, of_first float8, seconds_mean float8, seconds_p50 float8, seconds_p90 float8)
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    f     tally.behaviours := tally._behaviour(name, 'funnel');
+    r     tally.rollups;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = f.counts;
+    PERFORM tally._check_dimensions(r, by, 'by');
+    RETURN QUERY EXECUTE format(
+        'SELECT g.labels, s.* FROM (SELECT %s AS labels, tally.rollup(funnel) AS funnel FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY 1) g '
+        'CROSS JOIN LATERAL tally.funnel_steps(g.funnel, $3) s ORDER BY g.labels, s.step',
+        tally._labels_sql(by), CASE WHEN live THEN r.live_view ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''))
+        USING tally._instant(since, as_of, 'since'), tally._instant(until, as_of, 'until'),
+              ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(f.definition -> 'steps') WITH ORDINALITY s(s, n) ORDER BY n);
+END $$;
+COMMENT ON FUNCTION tally.funnel(text, text, text, text[], jsonb, boolean, timestamptz) IS
+'A funnel over the buckets that begin in [since, until): a row per step for each combination of the dimensions in by, of the actors whose dimensions meet where. Arguments as in timeseries(). Runs with the caller''s rights.';
+
+CREATE FUNCTION tally.drop_funnel(name text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally._drop_behaviour(tally._behaviour($1, 'funnel')) $$;
+COMMENT ON FUNCTION tally.drop_funnel(text) IS 'Drops a funnel: its views and its rollups. Source rows stay.';
+
+CREATE FUNCTION tally._drop_behaviour(b tally.behaviours) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r    tally.rollups;
+    view text;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
+    FOREACH view IN ARRAY CASE b.kind WHEN 'funnel' THEN '{_steps,_steps_live}' ELSE '{_cohorts,_cohorts_live}' END::text[] LOOP
+        EXECUTE format('DROP VIEW IF EXISTS %I.%I', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation), b.name || view);
+    END LOOP;
+    DELETE FROM tally.behaviours x WHERE x.name = b.name;
+    PERFORM tally.drop_rollup((SELECT quote_ident(x.name) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
+END $$;
+COMMENT ON FUNCTION tally._drop_behaviour(tally.behaviours) IS 'Drops a funnel or retention with its views and rollups, with the caller''s rights.';

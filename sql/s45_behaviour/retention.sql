@@ -1,0 +1,134 @@
+-- Owns: create_retention, drop_retention and tally.retention(name). A retention is a rollup per actor, which holds when each
+-- started and in which periods it was seen again, and a rollup of cohorts on it, by the period of the start. Both are facts of
+-- the events alone; which periods are wholly past is asked when they are read, so that no refresh is due because time goes by.
+
+CREATE FUNCTION tally.create_retention(
+    name        text,
+    source      regclass,
+    time_column text,
+    actor       text,
+    "start"     text DEFAULT 'true',
+    return      text DEFAULT 'true',
+    period      interval DEFAULT '1 day',
+    periods     int DEFAULT 30,
+    mode        text DEFAULT 'on',
+    dimensions  jsonb DEFAULT '[]',
+    "where"     text DEFAULT NULL,
+    zone        text DEFAULT 'UTC',
+    schedule    text DEFAULT '*/5 * * * *',
+    description text DEFAULT NULL,
+    with_data   boolean DEFAULT false,
+    search_path text DEFAULT pg_catalog.current_setting('search_path')
+) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    parts  text[] := parse_ident(name);
+    label  text := parts[array_upper(parts, 1)];
+    prefix text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
+    given  jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'start', "start", 'return', return,
+               'period', period, 'periods', periods, 'mode', mode, 'dimensions', dimensions, 'where', "where", 'zone', zone);
+    at     text := tally._funnel_at(given, label);
+    people regclass;
+    counts regclass;
+BEGIN
+    IF tally._behaviour_is(label, 'retention', given) THEN
+        RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
+    END IF;
+    IF periods NOT BETWEEN 0 AND 400 OR mode NOT IN ('on', 'on_or_after') OR "start" IS NULL OR return IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'),
+            HINT = format('SELECT tally.create_retention(%L, %L, %L, %L, "start" => ''kind = ''''signup'''''');', label, source::text, time_column, actor);
+    END IF;
+    -- Cohorts are counted by periods that the kernel's retention() knows.
+    IF tally._bucket_rule(period, zone) LIKE 'calendar %@%' THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('period %L of retention %L is no unit of the calendar of zone %L', period::text, label, zone),
+            DETAIL = 'Longer than hours, periods are one day, one week, one month, three months or one year; in UTC also any number of days.',
+            HINT = format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label, source::text, time_column, actor);
+    END IF;
+    people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
+        measures => jsonb_build_object(
+            'entry', format('pg_catalog.min(%s) FILTER (WHERE %s)', at, "start"),
+            'retained', format('tally.retention(pg_catalog.array_agg(%1$s) FILTER (WHERE %2$s), pg_catalog.array_agg(%1$s) FILTER (WHERE %3$s), %4$L::interval, %5$s, ''infinity''::timestamptz, %6$L, %7$L)',
+                               at, "start", return, period, periods, zone, mode))
+            || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]', t.expression, at, "start"))
+                           FROM tally._funnel_touches(given) t), '{}'),
+        "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, "start", return) || COALESCE(' AND (' || "where" || ')', ''),
+        schedule => schedule, zone => zone, search_path => search_path,
+        description => format('Retention %s: when each actor started, and whether it was seen 0, 1, … periods later.', label));
+    EXECUTE format('CREATE INDEX ON %s (entry)', people);
+    counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => zone, schedule => schedule, search_path => search_path,
+        dimensions => (SELECT COALESCE(jsonb_agg(t.name ORDER BY t.place, t.name), '[]') FROM tally._funnel_touches(given) t),
+        measures => '{"actors": "count(*)", "retention": "tally.retention_counts(retained)"}', with_data => with_data,
+        description => COALESCE(description || E'\n', '') || format('Retention %s: cohorts by the period of their start.', label));
+    PERFORM tally._retention_view(label, '_cohorts', counts, counts);
+    PERFORM tally._retention_view(label, '_cohorts_live', counts, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts));
+    INSERT INTO tally.behaviours (name, kind, actors, counts, definition)
+    SELECT label, 'retention', p.id, c.id, given FROM tally.rollups p, tally.rollups c WHERE p.relation = people AND c.relation = counts;
+    RETURN counts;
+END $$;
+COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, text, interval, int, text, jsonb, text, text, text, text, boolean, text) IS
+'Defines a retention: actors (a column) who start (a condition, their first such event counts) and return (another) 0 to periods periods later, by the calendar of the zone; mode on (in that period) or on_or_after. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views <name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes nothing.';
+
+CREATE FUNCTION tally._period_past_sql(rule text, start text, period text, width interval, as_of text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE split_part(rule, ' ', 1)
+        WHEN 'fixed' THEN format('%s + (%s + 1) * %L::interval <= %s', start, period, width, as_of)
+        ELSE format('((%s AT TIME ZONE %L) + (%s + 1) * %L::interval) AT TIME ZONE %2$L <= %5$s', start, split_part(rule, ' ', 3), period, width, as_of)
+    END
+$$;
+COMMENT ON FUNCTION tally._period_past_sql(text, text, text, interval, text) IS 'SQL text for "so many periods after start, the period is wholly past": by the zone''s calendar where the rule is one.';
+
+CREATE FUNCTION tally._retention_view(label text, suffix text, counts regclass, origin regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r      tally.rollups;
+    target text;
+    item   record;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.relation = counts;
+    SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
+    EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p WHERE %s', target,
+        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._rule(r), 'r.bucket', 'p.period', r.bucket, 'pg_catalog.now()'));
+    EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Retention %s: a row per cohort, dimension and period that is wholly past, %s. Made by pg_tally.', label,
+        CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));
+    FOR item IN SELECT * FROM (VALUES ('bucket', 'Start of the cohort: the period in which its actors started.'), ('period', 'Periods since the start, from 0.'),
+                    ('actors', 'Actors of the cohort.'), ('retained', 'Those of them seen again.'), ('share', 'Their share.')) c(name, words)
+                UNION ALL SELECT d.name, format('Dimension: %s of the start.', d.name) FROM tally.dimensions d WHERE d.rollup_id = r.id LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, item.name, item.words);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._retention_view(text, text, regclass, regclass) IS 'Makes a flat view of a retention''s cohorts, stored or live.';
+
+CREATE FUNCTION tally.retention(
+    name    text,
+    since   text DEFAULT '-infinity',
+    until   text DEFAULT 'now',
+    by      text[] DEFAULT '{}',
+    "where" jsonb DEFAULT '{}',
+    live    boolean DEFAULT true,
+    as_of   timestamptz DEFAULT now()
+) RETURNS TABLE (labels jsonb, period int, eligible bigint, retained bigint, share float8)
+LANGUAGE plpgsql STABLE ROWS 30 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    b tally.behaviours := tally._behaviour(name, 'retention');
+    r tally.rollups;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
+    PERFORM tally._check_dimensions(r, by, 'by');
+    RETURN QUERY EXECUTE format(
+        'SELECT g.labels, p.period, sum(p.eligible)::bigint, sum(p.retained)::bigint, sum(p.retained)::float8 / sum(p.eligible)::float8 '
+        'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL tally.retention_periods(g.retention) p '
+        'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2',
+        tally._labels_sql(by), CASE WHEN live THEN r.live_view ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
+        tally._period_past_sql(tally._rule(r), 'g.bucket', 'p.period', r.bucket, '$3'))
+        USING tally._instant(since, as_of, 'since'), tally._instant(until, as_of, 'until'), as_of;
+END $$;
+COMMENT ON FUNCTION tally.retention(text, text, text, text[], jsonb, boolean, timestamptz) IS
+'The retention curve of the cohorts that begin in [since, until): for each period, how many actors it is wholly past for (eligible), how many of those were seen again, and the share. Arguments as in timeseries(). Runs with the caller''s rights.';
+
+CREATE FUNCTION tally.drop_retention(name text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally._drop_behaviour(tally._behaviour($1, 'retention')) $$;
+COMMENT ON FUNCTION tally.drop_retention(text) IS 'Drops a retention: its views and its rollups. Source rows stay.';

@@ -1,0 +1,57 @@
+-- Owns: why a rollup is not fresh, found by looking: what of it is gone or switched off, who works on it, who keeps it waiting.
+
+CREATE FUNCTION tally._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    again text := format('SELECT tally.drop_rollup(%L);', r.name);
+    item  record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
+        SELECT '42P01', 'the table of the rollup is gone', again || '  -- and create it again' INTO sqlstate, message, hint;
+        RETURN;
+    ELSIF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
+        SELECT '42P01', 'the source of the rollup is gone; what is stored stands as it is', again INTO sqlstate, message, hint;
+        RETURN;
+    END IF;
+    SELECT w.name, w.type, a.atttypid::regtype AS found INTO item
+      FROM (SELECT r.time_column AS name, r.time_type AS type WHERE r.key IS NULL UNION ALL SELECT k, NULL FROM unnest(r.key) k) w
+      LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE a.attnum IS NULL OR a.atttypid <> w.type LIMIT 1;
+    IF item.name IS NOT NULL THEN
+        sqlstate := CASE WHEN item.found IS NULL THEN '42703' ELSE '42804' END;
+        message := CASE WHEN item.found IS NULL THEN format('column %I of %s does not exist any more', item.name, r.source)
+                        ELSE format('column %I of %s is of type %s, not %s any more', item.name, r.source, item.found, item.type) END;
+        hint := CASE WHEN item.found IS NULL THEN format('ALTER TABLE %s RENAME COLUMN <its new name> TO %I;', r.source, item.name) ELSE again || '  -- and create it again' END;
+    ELSIF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
+        SELECT '42P01', 'the live view of the rollup is gone', format('SELECT tally.repair(%L);', r.name) INTO sqlstate, message, hint;
+    ELSIF EXISTS (SELECT FROM tally.members m WHERE m.source = r.source AND m.off) THEN
+        SELECT '55000', format('writes to %s are not captured: its triggers are disabled', string_agg(m.member::text, ', ' ORDER BY m.member)),
+               format('ALTER TABLE %s ENABLE TRIGGER ALL;', min(m.member::text)) INTO sqlstate, message, hint FROM tally.members m WHERE m.source = r.source AND m.off;
+    ELSIF NOT EXISTS (SELECT FROM tally._captured(r.source) c WHERE c.id = r.id) THEN
+        SELECT '42501', format('changes of %s are not captured for the rollup: its owner %s has no right to triggers there', r.source, r.owner),
+               format('GRANT TRIGGER ON %s TO %s;', r.source, r.owner) INTO sqlstate, message, hint;
+    ELSIF EXISTS (SELECT FROM tally.members m WHERE m.source = r.source AND m.member = r.source AND NOT r.id = ANY (m.rollups)) THEN
+        SELECT '55000', format('changes of %s are not captured: its triggers are gone', r.source), format('SELECT tally.refresh(%L);', r.name) INTO sqlstate, message, hint;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._fault(tally.rollups) IS 'What keeps a rollup from being kept exact, as an error would say it: its table, source, columns, live view or triggers gone or off. Nulls where nothing does.';
+
+CREATE FUNCTION tally._refresher(rollup_id int, OUT pid int, OUT waits_for int[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT k.pid, NULLIF(pg_blocking_pids(k.pid), '{}') FROM pg_locks k
+     WHERE k.locktype = 'advisory' AND k.classid = 1952541804 AND k.objid = $1::bigint::oid AND k.granted AND k.pid <> pg_backend_pid()
+       AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+$$;
+COMMENT ON FUNCTION tally._refresher(int) IS 'The process that refreshes a rollup now, and those that it waits for; nulls where none does.';
+
+CREATE FUNCTION tally._held_back(source regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(DISTINCT format('prepared transaction %L since %s holds changes back', p.gid, p.prepared), '; ')
+      FROM pg_prepared_xacts p
+      -- It goes on under the virtual number of the session that it was of.
+      JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL AND x.granted
+      JOIN pg_locks l ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
+     WHERE l.locktype = 'relation' AND l.mode IN ('RowExclusiveLock', 'AccessExclusiveLock') AND p.database = current_database()
+       AND l.relation IN (SELECT m.member FROM tally.members m WHERE m.source = $1)
+$$;
+COMMENT ON FUNCTION tally._held_back(regclass) IS 'Prepared transactions that have written to a source, as text: their rows and marks come when they are committed. Null: none.';

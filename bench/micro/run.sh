@@ -5,5 +5,5 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
 
 # The pure modules without the parts that link to PostgreSQL, as for fuzzing; nothing is instrumented here.
-cd bench/micro
+cd bench/micro || exit
 RUSTFLAGS="--cfg fuzzing ${RUSTFLAGS:-}" cargo bench --locked --bench transitions -- "$@"

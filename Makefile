@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-random test-crash test-plans fuzz demo demo-stop demo-git psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup clean
+.PHONY: help test test-random test-crash test-plans fuzz demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-micro setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -21,7 +21,7 @@ test-crash: ## SIGKILL at random points under concurrent writers; ROUNDS=200 SEE
 test-plans: ## the pgTAP suites with parallel, partitionwise, compiled and memory-starved plans
 	@FILES="$${FILES:-$$(ls pg_test/{contract,packs,stages}/*.sql 2>/dev/null | xargs)}" scripts/test.sh pg_test/plans/plans.sh
 
-fuzz: ## the property tests with many more cases; CASES=20000
+fuzz: ## libFuzzer over decoders and texts, more property cases; SECONDS_EACH=20 CASES=2000 TARGETS="hll …"
 	@scripts/fuzz.sh
 
 demo: ## the whole arrow on a private PostgreSQL; EVENTS=1000000 PACK=awf TCP_PORT=5433
@@ -53,6 +53,9 @@ bench-packs: ## speed of the packs: every view and question; EVENTS=10000000 PAC
 
 bench-rollup: ## refresh against history and rivals, capture, writers beside refreshes; SIZES="1000000 10000000"
 	@scripts/bench.sh bench/rollup/run.sh
+
+bench-micro: ## nanoseconds a row of the sketches' transitions
+	@bench/micro/run.sh
 
 setup: ## only the set-up: apt packages and cargo-pgrx
 	@scripts/setup.sh

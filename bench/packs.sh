@@ -14,21 +14,25 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 db=postgres
-sql() { PGOPTIONS="-c client_min_messages=warning" psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
+# As bench/run.sh: no compilation (JIT), which costs more than any of these queries.
+sql() { PGOPTIONS="-c client_min_messages=warning -c jit=off -c statement_timeout=${STATEMENT_TIMEOUT:-10min}" psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
 # ms STATEMENT: its milliseconds as psql measures them, rows fetched and thrown away.
 ms() { sql -c '\timing on' -c '\o /dev/null' -c "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1; }
-# median_ms STATEMENT: the median of three in one session.
-median_ms() {
+# measured STATEMENT: the medians of three in one session: milliseconds as psql measures them, and of CPU (without parallel workers), which
+# are what a machine busy with other work does not change.
+measured() {
     printf '%s;\n' "$1" "$1" "$1" >"$work/statement.sql"
-    sql -c '\timing on' -c '\o /dev/null' -f "$work/statement.sql" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | sort -n | sed -n 2p
+    sql -c 'SET log_statement_stats = on' -c 'SET client_min_messages = log' -c '\timing on' -c '\o /dev/null' -f "$work/statement.sql" >"$work/took" 2>"$work/log" || return 0
+    sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' "$work/took" | sort -n | sed -n 2p
+    sed -n 's/^!.*[[:space:]]\([0-9.]*\) s user, \([0-9.]*\) s system.*/\1 \2/p' "$work/log" | tail -n 3 | awk '{ print ($1 + $2) * 1000 }' | sort -n | sed -n 2p
 }
 # row LABEL STATEMENT [LIMIT]: one line of the table.
 row() {
     local took
-    took=$(median_ms "$2")
-    [ -n "$took" ] || { printf '| %s | error | |\n' "$1"; return; }
-    awk -v label="$1" -v ms="$took" -v limit="${3:-$limit}" -v rows="$(sql -c "SELECT count(*) FROM ($2) x")" \
-        'BEGIN { printf "| %s | %s | %.1f | %s |\n", label, rows, ms, (ms <= limit) ? "yes" : "**no** (" limit ")" }'
+    mapfile -t took < <(measured "$2")
+    [ ${#took[@]} -eq 2 ] || { printf '| %s | error | | | |\n' "$1"; return; }
+    awk -v label="$1" -v ms="${took[0]}" -v cpu="${took[1]}" -v limit="${3:-$limit}" -v rows="$(sql -c "SELECT count(*) FROM ($2) x")" \
+        'BEGIN { printf "| %s | %s | %.1f | %.1f | %s |\n", label, rows, ms, cpu, (ms <= limit) ? "yes" : "**no** (" limit ")" }'
 }
 
 # views: name, tab, and the column by which its history is cut, where it has one.
@@ -64,8 +68,8 @@ bench_pack() {
     printf ' Refresh when nothing is dirty: %.0f ms.\n\n' "$(ms 'SELECT tally.refresh()')"
     views=$(views "$pack")
     functions=$(functions "$pack")
-    echo "| view or function | rows | ms | within $limit ms |"
-    echo '|---|---:|---:|---|'
+    echo "| view or function | rows | ms | CPU ms | within $limit ms |"
+    echo '|---|---:|---:|---:|---|'
     while IFS=$'\t' read -r name column; do
         row "\`$name\`" "SELECT * FROM $name"
         # shellcheck disable=SC2016  # the backticks are Markdown
@@ -89,7 +93,7 @@ if [ $# -eq 0 ]; then
     db=postgres
 fi
 sql -c "SELECT format('PostgreSQL %s, shared_buffers %s, work_mem %s, %s parallel workers, ', current_setting('server_version'), current_setting('shared_buffers'), current_setting('work_mem'), current_setting('max_parallel_workers_per_gather'))" | tr -d '\n'
-echo "$(nproc) cores; median of three, all rows fetched."
+echo "$(nproc) cores (load $(cut -d " " -f 1 /proc/loadavg)), no JIT; median of three, all rows fetched."
 for pack in "${packs[@]}"; do bench_pack "$pack"; done
 db=postgres
 sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)"

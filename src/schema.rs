@@ -36,6 +36,7 @@ sql_files! {
     "../sql/s10_kernel/topk.sql" as "kernel_topk";
     "../sql/s10_kernel/alert.sql" as "kernel_alert";
     "../sql/s10_kernel/engine.sql" as "kernel_engine";
+    "../sql/s20_catalog/schedule.sql" as "catalog_schedule";
     "../sql/s20_catalog/rollups.sql" as "catalog_rollups";
     "../sql/s20_catalog/odd_rows.sql" as "catalog_odd_rows";
     "../sql/s20_catalog/retention.sql" as "catalog_retention";

@@ -214,8 +214,8 @@ WITH known AS (SELECT e.*, t.event_type IS NOT NULL AS known, t.needs_user, t.ne
      spec AS (SELECT DISTINCT ON (t.event_type, k.key) t.event_type, k.key, k.required, k.kind, k.allowed FROM analytics_event_types t JOIN analytics_event_keys k ON k.event_type IN (t.event_type, '*') ORDER BY 1, 2, k.event_type = '*'),
      latest AS (SELECT event_type, max(event_time) AS last_seen FROM analytics_events GROUP BY 1)
 SELECT event_type, 'unknown type' AS problem, NULL AS key, NULL AS value, count(*) AS events, max(event_time) AS last_seen FROM known WHERE NOT known GROUP BY 1
-UNION ALL SELECT event_type, 'no user', 'user_id', NULL, count(*), (SELECT last_seen FROM latest l WHERE l.event_type = k.event_type) FROM known k WHERE needs_user AND user_id IS NULL GROUP BY 1
-UNION ALL SELECT event_type, 'no assignment', 'assignment_id', NULL, count(*), (SELECT last_seen FROM latest l WHERE l.event_type = k.event_type) FROM known k WHERE needs_assignment AND assignment_id IS NULL GROUP BY 1
+UNION ALL SELECT event_type, 'no user', NULL, NULL, count(*), (SELECT last_seen FROM latest l WHERE l.event_type = k.event_type) FROM known k WHERE needs_user AND user_id IS NULL GROUP BY 1
+UNION ALL SELECT event_type, 'no assignment', NULL, NULL, count(*), (SELECT last_seen FROM latest l WHERE l.event_type = k.event_type) FROM known k WHERE needs_assignment AND assignment_id IS NULL GROUP BY 1
 UNION ALL SELECT e.event_type, 'missing key', s.key, NULL, count(*), (SELECT last_seen FROM latest l WHERE l.event_type = e.event_type)
   FROM analytics_events e JOIN spec s USING (event_type) WHERE s.required AND e.meta ->> s.key IS NULL GROUP BY 1, 3
 UNION ALL SELECT x.event_type, CASE WHEN s.key IS NULL THEN 'unknown key' WHEN jsonb_typeof(x.v) <> s.kind THEN 'wrong kind' ELSE 'value not allowed' END, x.k,
@@ -246,6 +246,7 @@ INSERT INTO ingestion_runs VALUES (9001, '2025-03-30 02:30+01', NULL), (9002, '2
 INSERT INTO ingestion_run_progress VALUES (9001, NULL, NULL, NULL, NULL), (9002, 5, NULL, 1, 0), (9002, 0, 0, 0, 0), (NULL, 1, 1, 1, 1), (123456, 1, 1, 1, 1);
 INSERT INTO assignments VALUES (50001, '2025-03-30 02:30+01', NULL), (50002, '2019-01-01', 'open');
 INSERT INTO assignment_clicks (clicks, last_click_at) VALUES (NULL, '2025-03-30 02:30+01'), (5, NULL), (NULL, '2020-01-01');
+INSERT INTO analytics_events (event_time, event_type, user_id, meta) VALUES ('2025-03-30', repeat('x', 450), 7, jsonb_build_object('surface', repeat('long', 900)));
 INSERT INTO telegram_extractions (created_at, status) VALUES ('2025-03-30 02:30+01', NULL);
 SELECT same('edges', false);
 SELECT count(*) FROM tally.refresh();

@@ -36,6 +36,10 @@ declare -A one=(
     [funnel_counts]="(tally.reached(tally.funnel_counts(i % 3)))[1]"
     [retention_counts]="jsonb_array_length(tally.retention_counts(ARRAY[i % 2 = 0, NULL])::jsonb)"
 )
+# Only the server's own user may limit its processes.
+limit="prlimit"
+[ "$(id -u)" -ne 0 ] || limit="setpriv --reuid=postgres --regid=postgres --init-groups -- prlimit"
+
 alive() { echo "SELECT pid = pg_backend_pid() AND tally.approx_distinct(i % 7) = 7 FROM generate_series(1, 100) i, before GROUP BY pid;"; }
 
 for name in $(printf '%s\n' "${!one[@]}" | sort); do
@@ -51,10 +55,10 @@ for name in $(printf '%s\n' "${!one[@]}" | sort); do
             echo "SELECT pg_backend_pid() AS pid \\gset"
             echo "\\setenv BACKEND :pid"
             for mb in 1 4 7 10 16 22 28 40 64 100 160; do
-                echo "\\! prlimit --pid \$BACKEND --as=\$((\$(awk '/^VmSize/ { print \$2 * 1024 }' /proc/\$BACKEND/status) + $mb * 1048576)):unlimited"
+                echo "\\! $limit --pid \$BACKEND --as=\$((\$(awk '/^VmSize/ { print \$2 * 1024 }' /proc/\$BACKEND/status) + $mb * 1048576)):unlimited"
                 echo "SELECT ${one[$name]} FROM generate_series(1, $rows) i;"
                 [ $((mb % 3)) -ne 1 ] || echo "$many;"
-                echo "\\! prlimit --pid \$BACKEND --as=unlimited:unlimited"
+                echo "\\! $limit --pid \$BACKEND --as=unlimited:unlimited"
             done
             alive
         } | session

@@ -103,7 +103,7 @@ SELECT ok(bool_and(node(format('SELECT g, (%s)::text FROM d GROUP BY g', filled(
 SELECT is(answers(format('SELECT g, (%s)::text FROM d GROUP BY g', filled(expr))), s.answer, name || ': parallel and partitionwise') FROM a JOIN serial s USING (name);
 SET enable_partitionwise_aggregate = off;
 SELECT is(answers(format('SELECT g, (%s)::text FROM d GROUP BY g', filled(expr))), s.answer, name || ': parallel') FROM a JOIN serial s USING (name);
-RESET max_parallel_workers_per_gather;
+SET max_parallel_workers_per_gather = 0;
 
 -- Window frames: a growing one changes its state in place, a sliding one starts anew for every row.
 CREATE TABLE w AS SELECT * FROM d WHERE g = 7 AND id < 480;
@@ -129,6 +129,7 @@ INSERT INTO r VALUES
 ('stats of pairs', 'round(tally.slope(tally.rollup(st2) @)::numeric, 6)'), ('topk', 'tally.rollup(tk) @::jsonb -> ''counts'' ->> ''b'''),
 ('jsonb_totals', 'tally.total(tally.rollup(jt) @, ''n'') + tally.total(tally.rollup(jt) @, ''deep.m'')'), ('funnel_counts', '(tally.reached(tally.rollup(fc) @))[2]'),
 ('retention_counts', 'tally.rollup(rc) @::jsonb -> 1 ->> ''retained''');
+SET max_parallel_workers_per_gather = 2;
 SELECT is(answers(format('SELECT g, (%s)::text FROM parts GROUP BY g', filled(expr))), s.answer, name || ': rollup, parallel') FROM r JOIN serial s USING (name);
 SET max_parallel_workers_per_gather = 0;
 SELECT is(answers(format('SELECT g, (%s)::text FROM parts GROUP BY g', filled(expr))), s.answer, name || ': rollup') FROM r JOIN serial s USING (name);

@@ -130,6 +130,15 @@ SELECT lives_ok($$SELECT * FROM tally.status$$, 'status stands it');
 SELECT lives_ok($$SELECT tally.drop_rollup('forged')$$, 'the superuser drops the forged one');
 SELECT isnt(to_regclass('public.precious'), NULL, 'and not the table it names');
 
+-- A schedule is a line of somebody else's crontab.
+SET ROLE tally_test_attacker;
+SELECT throws_ok(format($$SELECT tally.create_rollup('app.cron', 'app.events', 'at', measures => '{"n": "count(*)"}', schedule => %L)$$, x), '22023', NULL, 'no schedule: ' || quote_literal(x))
+  FROM unnest(ARRAY['* * * * * rm -rf /', E'* * * * *\n* * * * * rm', '60 * * * *', '* 24 * * *', '* * * * rm', '* * * *', 'rubbish', '', '*/0 * * * *', '5-1 * * * *', '0 seconds', '60 seconds', '@reboot']) x;
+SELECT throws_ok($$UPDATE tally.rollups SET schedule = '* * * * * rm' WHERE name = 'owned'$$, '22023', NULL, 'nor past create_rollup()');
+SELECT lives_ok(format($$UPDATE tally.rollups SET schedule = %L WHERE name = 'owned'$$, x), 'a schedule: ' || x)
+  FROM unnest(ARRAY['*/5 * * * *', '0,30 8-18/2 1 jan-mar mon-fri', '59 23 31 12 7', '30 seconds', '17  3 * * *', '*/5 * * * *']) x;
+RESET ROLE;
+
 -- Tables of his own in the way of the engine's, in his session.
 SET ROLE tally_test_attacker;
 CREATE TEMP TABLE rollups (LIKE tally.rollups); CREATE TEMP TABLE dirty (LIKE tally.dirty); CREATE TEMP TABLE dirty_ranges (LIKE tally.dirty_ranges); CREATE TEMP TABLE members (LIKE tally.members);

@@ -79,4 +79,19 @@ INSERT INTO events VALUES (10012, '2026-03-19 10:00+00', '2026-03-19 10:00', 'z'
 SELECT exact('without an index on the time');
 TRUNCATE events;
 SELECT exact('truncated');
+-- Buckets of several days or months look back over buckets of theirs.
+CREATE TABLE spans (at timestamptz, n int);
+CREATE INDEX ON spans (at);
+INSERT INTO spans SELECT t, 1 FROM generate_series(timestamptz '2026-03-20 00:00+00', timestamptz '2026-04-10 00:00+00', '5 hours') t;
+SELECT tally.create_rollup('two_days_back', 'spans', 'at', bucket => '2 days', zone => 'Europe/Berlin', origin => '2026-03-20 00:00+01', lookback => '6 days', measures => '{"n": "sum(n)"}', with_data => true);
+SELECT tally.create_rollup('half_years_back', 'spans', 'at', bucket => '6 months', lookback => '1 year', measures => '{"n": "sum(n)"}', with_data => true);
+INSERT INTO spans VALUES ('2026-03-28 23:30+00', 100), ('2025-12-31 12:00+00', 1000);
+CREATE VIEW spans_expected AS
+SELECT (date '2026-03-20' + 2 * (k + i))::timestamp AT TIME ZONE 'Europe/Berlin' AS bucket, sum(n) AS n
+  FROM (SELECT floor(((at AT TIME ZONE 'Europe/Berlin')::date - date '2026-03-20') / 2.0)::int AS k, n FROM spans) s, generate_series(0, 2) i GROUP BY 1;
+SELECT set_eq('SELECT bucket, n FROM two_days_back_live', 'SELECT * FROM spans_expected', 'three times two days, live');
+SELECT tally.refresh('two_days_back'), tally.refresh('half_years_back');
+SELECT set_eq('SELECT bucket, n FROM two_days_back', 'SELECT * FROM spans_expected', 'three times two days');
+SELECT set_eq('SELECT bucket, n FROM half_years_back', $$SELECT '2025-07-01 00:00Z'::timestamptz, 1000::bigint UNION ALL SELECT '2026-01-01 00:00Z', (SELECT sum(n) FROM spans) UNION ALL SELECT '2026-07-01 00:00Z', (SELECT sum(n) FROM spans WHERE at > '2026-01-01')$$, 'two half years');
+SELECT throws_ok($$SELECT tally.alter_rollup('two_days_back', retain => '30 days')$$, '0A000', NULL, 'buckets that look back do not go one by one');
 SELECT * FROM finish();

@@ -109,6 +109,7 @@ SELECT is((SELECT count(*) FROM events WHERE id IN (9002, 9003)), 0::bigint, 'an
 SELECT results_eq('SELECT rollup, late_rows FROM tally.status ORDER BY 1', $$VALUES ('d', 0::bigint), ('h', 2), ('m', 2)$$, 'status tells');
 SELECT tally.refresh();
 SELECT is((SELECT count(*) FROM tally.late_rows), 2::bigint, 'once');
+SELECT results_eq($$SELECT value, hint FROM tally.health WHERE "check" = 'late rows'$$, $$VALUES (2::float8, 'SELECT * FROM tally.apply_late(''public.events'');')$$, 'health tells, and what to run');
 SELECT results_eq('SELECT * FROM tally.apply_late(''events'')', $$VALUES ('h', 2::bigint, 2::bigint), ('m', 2, 1)$$, 'applied');
 INSERT INTO all_rows (id, at, kind, amount, who) VALUES (9002, '2026-01-10 05:06Z', 'too late', 40, 6), (9003, '2026-01-20 07:00Z', 'a', 5, 7);
 SELECT exact('applied late rows add up, sketches too, and reach the days');
@@ -146,6 +147,7 @@ SELECT tally.create_rollup('unbuilt', 'events', 'at', measures => '{"n": "count(
 CALL tally.expire('events', as_of => '2026-04-20');
 SELECT results_eq('SELECT horizon, waiting_for FROM tally.source_retentions WHERE source = ''events''::regclass', $$VALUES ('2026-02-01 00:00Z'::timestamptz, 'the backfill of unbuilt')$$, 'a rollup that is not built yet');
 SELECT is((SELECT count(*) FROM events WHERE at < '2026-03-01' AND isfinite(at)), (SELECT count(*) FROM all_rows WHERE at >= '2026-02-01' AND at < '2026-03-01'), 'nothing is deleted');
+SELECT results_eq($$SELECT status, value, detail FROM tally.health WHERE "check" = 'retention'$$, $$VALUES ('failing', 1::float8, 'public.events waits for the backfill of unbuilt')$$, 'health says so');
 CALL tally.backfill('unbuilt');
 CREATE TABLE refers (id bigint REFERENCES events);
 INSERT INTO refers VALUES ((SELECT min(id) FROM events WHERE at BETWEEN '2026-02-01' AND '2026-02-02'));

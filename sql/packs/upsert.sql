@@ -42,6 +42,7 @@ COMMENT ON FUNCTION tally.upsert(regclass, jsonb, text[]) IS
 
 CREATE FUNCTION tally.number(value jsonb) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- Beyond float8, and text that looks like a number, there is none to give; so an index may stand on it.
-RETURN CASE WHEN pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.=) 'number' THEN CASE WHEN pg_catalog.abs(value::numeric) OPERATOR(pg_catalog.<) 1e300 THEN value::float8 END END;
+-- Casting what is beyond float8, or too small for it, is an error; here the one is none, the other 0, so that an index may stand on it.
+RETURN CASE WHEN pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.=) 'number' THEN
+    CASE WHEN pg_catalog.abs(value::numeric) OPERATOR(pg_catalog.<) 1e-300 THEN 0 WHEN pg_catalog.abs(value::numeric) OPERATOR(pg_catalog.<) 1e300 THEN value::float8 END END;
 COMMENT ON FUNCTION tally.number(jsonb) IS 'A JSON number, NULL for any other JSON; never an error.';

@@ -22,7 +22,7 @@ CREATE TABLE tally.rollups (
     bucket_origin timestamptz,
     filter        text,
     expand        text,
-    schedule      text,
+    schedule      text CHECK (tally._is_schedule(schedule)),
     description   text,
     frozen_before timestamptz NOT NULL DEFAULT '-infinity',
     ignored_marks bigint NOT NULL DEFAULT 0,

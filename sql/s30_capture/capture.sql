@@ -63,9 +63,8 @@ $$;
 COMMENT ON FUNCTION tally._own_triggers(regclass) IS 'Capture''s triggers that were made on a table itself, not cloned to it.';
 
 CREATE FUNCTION tally._always(relation regclass) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.attaching = 'on' AS $$
 DECLARE
-    -- In one command, because our own event trigger looks at the table after it.
     switches text := (SELECT string_agg(format('ENABLE ALWAYS TRIGGER %I', t.name), ', ') FROM tally._own_triggers(relation) t WHERE t.enabled = 'O');
 BEGIN
     IF switches IS NOT NULL THEN
@@ -130,7 +129,6 @@ BEGIN
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, '-infinity', 'infinity', 'captured again' FROM tally.rollups r
      WHERE r.id = ANY (ids) AND r.created_at <> now() AND EXISTS (SELECT FROM tally.members m WHERE m.source = $1 AND m.member = $1 AND NOT r.id = ANY (m.rollups));
-    -- Before the triggers, because our own event trigger looks at them.
     UPDATE tally.members m SET rollups = ids WHERE m.source = $1 AND m.rollups <> ids;
     -- Anybody may ask for what the catalogue says; where it is so already, nothing is locked.
     IF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1) THEN

@@ -43,6 +43,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one regclass;
 BEGIN
+    -- What capture itself does to a thousand partitions need not be looked at a thousand times. Whoever sets this by hand has
+    -- his own tables followed by the next refresh only.
+    IF current_setting('tally.attaching', true) = 'on' THEN RETURN; END IF;
     FOR one IN SELECT DISTINCT m.source FROM pg_event_trigger_ddl_commands() c JOIN tally.members m
                    ON m.member = c.objid OR m.member IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.objid)
                 WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column') LOOP

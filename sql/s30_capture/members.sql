@@ -13,18 +13,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' S
 $$;
 COMMENT ON FUNCTION tally._bounds(regclass) IS 'The bounds of a partition by a range of one column of time, as text; nulls for other tables.';
 
-CREATE FUNCTION tally._members(source regclass) RETURNS TABLE (member regclass, cloned boolean, time_column text, since text, until text)
+CREATE FUNCTION tally._tree(source regclass) RETURNS TABLE (member regclass, parent regclass, depth int, cloned boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE tree AS (
-        SELECT c.oid::regclass AS member, false AS cloned, NULL::text AS time_column, NULL::text AS since, NULL::text AS until FROM pg_class c WHERE c.oid = $1
-        -- The bounds of the parent hold for a partition that is not bound by time itself.
-        UNION ALL SELECT c.oid::regclass, c.relispartition, COALESCE(b.time_column, tree.time_column), CASE WHEN b.time_column IS NULL THEN tree.since ELSE b.since END, CASE WHEN b.time_column IS NULL THEN tree.until ELSE b.until END
-          FROM tree JOIN pg_inherits i ON i.inhparent = tree.member AND NOT i.inhdetachpending JOIN pg_class c ON c.oid = i.inhrelid, tally._bounds(c.oid) b
+        SELECT c.oid AS member, NULL::oid AS parent, 0 AS depth, false AS cloned FROM pg_class c WHERE c.oid = $1
+        UNION ALL SELECT c.oid, tree.member, tree.depth + 1, c.relispartition
+          FROM tree JOIN pg_inherits i ON i.inhparent = tree.member AND NOT i.inhdetachpending JOIN pg_class c ON c.oid = i.inhrelid
     )
     -- A table may inherit from several that inherit from one.
-    SELECT DISTINCT ON (tree.member) tree.* FROM tree
+    SELECT DISTINCT ON (tree.member) tree.member::regclass, tree.parent::regclass, tree.depth, tree.cloned FROM tree ORDER BY tree.member, tree.depth
 $$;
-COMMENT ON FUNCTION tally._members(regclass) IS 'The tables that hold the rows of a source now: itself, partitions and inheriting tables at any depth.';
+COMMENT ON FUNCTION tally._tree(regclass) IS 'The tables that hold the rows of a source now: itself, partitions and inheriting tables at any depth.';
 
 CREATE FUNCTION tally._member_range(r tally.rollups, m tally.members, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
@@ -42,6 +41,10 @@ BEGIN
         END IF;
         SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
     END IF;
+EXCEPTION WHEN data_exception THEN
+    -- Bounds at the end of what PostgreSQL can say have no bucket around them; no reason to refuse the DDL.
+    since := '-infinity';
+    until := 'infinity';
 END $$;
 COMMENT ON FUNCTION tally._member_range(tally.rollups, tally.members) IS 'The buckets of a rollup that rows of a member may be in: those of its bounds, or all.';
 
@@ -59,17 +62,23 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known boolean := EXISTS (SELECT FROM tally.members m WHERE m.source = $1);
     item  tally.members;
+    fresh record;
 BEGIN
-    FOR item IN DELETE FROM tally.members m WHERE m.source = $1 AND NOT EXISTS (SELECT FROM tally._members($1) n WHERE n.member = m.member) RETURNING m.* LOOP
-        -- An empty table takes nothing with it, but how full a dropped one was nobody knows any more.
+    FOR item IN DELETE FROM tally.members m WHERE m.source = $1 AND NOT EXISTS (SELECT FROM tally._tree($1) n WHERE n.member = m.member) RETURNING m.* LOOP
+        -- How full a dropped one was nobody knows any more.
         PERFORM tally._mark_member(item, format('%s left %s', item.member, source));
         IF EXISTS (SELECT FROM pg_class c WHERE c.oid = item.member) THEN
             PERFORM tally._attach_triggers(item.member);
         END IF;
     END LOOP;
-    FOR item IN INSERT INTO tally.members AS m (source, member, cloned, time_column, since, until)
-                SELECT source, n.* FROM tally._members($1) n WHERE NOT EXISTS (SELECT FROM tally.members o WHERE o.source = $1 AND o.member = n.member)
-                RETURNING m.* LOOP
+    FOR fresh IN SELECT t.* FROM tally._tree($1) t WHERE NOT EXISTS (SELECT FROM tally.members o WHERE o.source = $1 AND o.member = t.member) ORDER BY t.depth, t.member LOOP
+        -- The bounds of the parent hold for a partition that is not bound by time itself.
+        INSERT INTO tally.members AS m (source, member, cloned, time_column, since, until)
+        SELECT source, fresh.member, fresh.cloned, b.time_column, b.since, b.until
+          FROM (SELECT x.* FROM tally._bounds(fresh.member) x WHERE x.time_column IS NOT NULL
+                UNION ALL SELECT p.time_column, p.since, p.until FROM tally.members p WHERE p.source = $1 AND p.member = fresh.parent
+                UNION ALL SELECT NULL, NULL, NULL LIMIT 1) b
+        RETURNING m.* INTO item;
         -- The history of a new source is marked as a whole. No page, no row: whatever a snapshot would say.
         IF known AND (pg_relation_size(item.member) > 0 OR (SELECT c.relkind = 'f' FROM pg_class c WHERE c.oid = item.member)) THEN
             PERFORM tally._mark_member(item, format('%s joined %s', item.member, source));

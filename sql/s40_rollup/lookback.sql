@@ -12,10 +12,8 @@ DECLARE
 BEGIN
     IF lookback IS NULL THEN RETURN 1; END IF;
     n := CASE split_part(rule, ' ', 1) WHEN 'fixed' THEN CASE months WHEN 0 THEN (days * 86400000000 + micros) / split_part(rule, ' ', 2)::numeric END
-         ELSE CASE split_part(rule, ' ', 2)
-            WHEN 'day' THEN CASE WHEN months = 0 AND micros = 0 THEN days END
-            WHEN 'week' THEN CASE WHEN months = 0 AND micros = 0 THEN days / 7.0 END
-            ELSE CASE WHEN days = 0 AND micros = 0 THEN months / CASE split_part(rule, ' ', 2) WHEN 'month' THEN 1.0 WHEN 'quarter' THEN 3.0 ELSE 12.0 END END END END;
+         ELSE (SELECT CASE WHEN p.unit_days > 0 AND months = 0 AND micros = 0 THEN days::numeric / p.unit_days
+                           WHEN p.unit_months > 0 AND days = 0 AND micros = 0 THEN months::numeric / p.unit_months END FROM tally._unit_parts(rule) p(unit_days, unit_months, shift)) END;
     IF n IS NULL OR n < 1 OR n > 1000 OR n <> trunc(n) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('lookback must be 1 to 1000 whole buckets, got %s', lookback),
@@ -29,10 +27,9 @@ COMMENT ON FUNCTION tally._lookback_buckets(text, interval) IS 'How many buckets
 CREATE FUNCTION tally._shift_sql(rule text, start text, n text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE split_part(rule, ' ', 1)
-        WHEN 'fixed' THEN format('(%s + (%s) * %L::interval)', start, n, make_interval(secs => split_part(rule, ' ', 2)::float8 / 1000000))
+        WHEN 'fixed' THEN format('(%s + (%s) * %L::interval)', start, n, tally._unit_width(rule))
         -- Through the zone's own clock, then to where the bucket begins.
-        ELSE tally._bucket_start_sql(rule, format('(((%s AT TIME ZONE %L) + (%s) * %L::interval) AT TIME ZONE %2$L)', start, split_part(rule, ' ', 3), n,
-                    CASE split_part(rule, ' ', 2) WHEN 'quarter' THEN '3 months' ELSE '1 ' || split_part(rule, ' ', 2) END))
+        ELSE tally._bucket_start_sql(rule, format('(((%s AT TIME ZONE %L) + (%s) * %L::interval) AT TIME ZONE %2$L)', start, split_part(rule, ' ', 3), n, tally._unit_width(rule)))
     END
 $$;
 COMMENT ON FUNCTION tally._shift_sql(text, text, text) IS 'SQL text of the start of the bucket so many after (before, if negative) the one that begins at start.';

@@ -37,6 +37,9 @@ BEGIN
     IF r.key IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L is per key, so there is no time after which its rows could go', r.name),
             DETAIL = 'A key is kept as long as its source has rows of it.', HINT = format('DELETE FROM %s WHERE …;', r.source);
+    ELSIF r.lookback IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L looks back, so its buckets do not go one by one', r.name),
+            DETAIL = 'A late row before the horizon would have to reach buckets after it.', HINT = format('SELECT tally.create_rollup(''<name>'', %L, bucket => ''1 month'', retain => …);', r.relation::text);
     ELSIF keep IS NOT NULL AND keep < r.bucket THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('retain of rollup %L must be at least its bucket of %s, got %L', r.name, r.bucket, keep::text),
             DETAIL = 'Only whole buckets are deleted.', HINT = format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name);

@@ -36,6 +36,12 @@ BEGIN
     UNION ALL
     SELECT 'dead notifications', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'notifications', max(n.error), CASE WHEN count(*) > 0 THEN format('SELECT tally.redeliver(%s);', max(n.id)) END FROM tally.notifications n WHERE n.status = 'dead'
     UNION ALL
+    SELECT 'retention', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'tables', string_agg(format('%s waits for %s', s.source, s.waiting_for), '; '),
+           CASE WHEN count(*) > 0 THEN 'SELECT source, waiting_for FROM tally.source_retentions WHERE waiting_for IS NOT NULL;' END FROM tally.source_retentions s WHERE s.waiting_for IS NOT NULL
+    UNION ALL
+    SELECT 'late rows', 'ok', count(*), 'rows', 'came for a time whose raw data is gone, and wait in tally.late_rows',
+           CASE WHEN count(*) > 0 THEN format('SELECT * FROM tally.apply_late(%L);', min(l.source::text)) END FROM tally.late_rows l WHERE l.applied_at IS NULL
+    UNION ALL
     SELECT 'incidents open', 'ok', count(*), 'incidents', format('%s not acknowledged', count(*) FILTER (WHERE i.status = 'new')), NULL FROM tally.incidents i WHERE i.status IN ('new', 'acknowledged')
     UNION ALL
     SELECT 'incidents created', 'ok', count(*), 'incidents', 'in the last 24 hours', NULL FROM tally.incidents i WHERE i.opened_at > as_of - interval '1 day'

@@ -45,6 +45,8 @@ BEGIN
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket >= first AND d.bucket < last)
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = '-infinity')
                  AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since < last AND g.until > first)
+                 -- Marks underneath, or of rows that a bucket looks back to, may lie anywhere.
+                 AND NOT EXISTS (SELECT FROM unnest(tally._chain(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL) AND tally._due(c))
                 THEN r.relation ELSE r.live_view END);
 END $$;
 COMMENT ON FUNCTION tally._exact_source(tally.thresholds, tally.rollups, timestamptz, timestamptz) IS 'The rollup''s table where it is clean in a range and the threshold''s owner may read it, else its live view: exact either way.';

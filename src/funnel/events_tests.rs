@@ -79,4 +79,25 @@ proptest::proptest! {
             path(&super::events::funnel(&words), &sorted(&words).unwrap());
         }
     }
+
+    /// Rows come in any order and are gathered by any number of workers: one state's events, so one answer.
+    #[test]
+    fn order_of_rows_and_workers_does_not_matter(
+        mut events in proptest::collection::vec((0..40i64, 0..8u32), 0..60),
+        cut in 0..60usize,
+        options in proptest::sample::select(vec!["", "reuse", "increase", "strict", "strict_order", "any_order", "strict_deduplication"]),
+    ) {
+        let funnel = Funnel::new(12, 3, options).unwrap();
+        let gathered = |events: &[(i64, u32)]| state(&funnel, &events.iter().map(|&(time, mask)| Event { time, mask }).collect::<Vec<_>>());
+        let (a, b) = events.split_at(cut.min(events.len()));
+        let (mut merged, other) = (gathered(b), gathered(a));
+        while let Err(Grow(needed)) = merge(&mut merged, &other).unwrap() {
+            merged.resize(needed, 0);
+        }
+        events.sort_unstable();
+        let whole = sorted(&gathered(&events)).unwrap();
+        let parts = sorted(&merged).unwrap();
+        proptest::prop_assert_eq!(path(&funnel, &parts), path(&funnel, &whole));
+        proptest::prop_assert_eq!(super::level(&funnel, &parts), path(&funnel, &whole).len());
+    }
 }

@@ -6,6 +6,8 @@
 pub mod bytes;
 pub mod hll;
 mod keyed;
+#[cfg(test)]
+mod laws;
 pub mod stats;
 pub mod tail;
 pub mod tdigest;

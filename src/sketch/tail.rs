@@ -13,6 +13,12 @@ pub fn next(words: &[u64]) -> usize {
     (words[BOUNDS] & 0xffff_ffff) as usize
 }
 
+/// Index of the next free word, from the words behind the first, as received.
+pub fn next_in(words: &[[u8; 8]]) -> Option<usize> {
+    let [a, b, c, d, ..] = *words.first()?;
+    Some(u32::from_le_bytes([a, b, c, d]) as usize)
+}
+
 /// Index behind the last word.
 #[inline(always)]
 pub fn end(words: &[u64]) -> usize {

@@ -52,7 +52,7 @@ SELECT p.shop_domain, p.property, p.landing_page, p.range_end, p.wow_delta, p.se
        CASE WHEN a.last_at >= p.seen_at THEN a.bucket WHEN b.first_at <= p.seen_at + interval '24 hours' THEN b.bucket END AS responded_on,
        coalesce(a.last_at >= p.seen_at, false) OR coalesce(b.first_at <= p.seen_at + interval '24 hours', false) AS responded,
        p.seen_at + interval '24 hours' <= c.present AS finished
-  FROM (SELECT *, date_trunc('day', x.seen_at, 'UTC') AS day FROM control_anomaly_pages x) p CROSS JOIN control_clock c
+  FROM (SELECT *, date_bin('24 hours', x.seen_at, '2000-01-03 00:00:00+00') AS day FROM control_anomaly_pages x) p CROSS JOIN control_clock c
   LEFT JOIN control_assignments_daily a ON a.bucket = p.day AND a.shop_domain = p.shop_domain AND a.landing_page = p.landing_page AND a.landing_page <> '(none)'
   LEFT JOIN control_assignments_daily b ON b.bucket = p.day + interval '24 hours' AND b.shop_domain = p.shop_domain AND b.landing_page = p.landing_page AND b.landing_page <> '(none)';
 COMMENT ON VIEW control_anomalies IS 'Each anomaly of a landing page (GA), and whether a seo.assignment.… decision of the same shop and page followed within 24 hours.';
@@ -72,7 +72,7 @@ WITH period AS MATERIALIZED (
     SELECT m.until - interval '168 hours' AS since, m.until, m.live
       FROM control_clock c CROSS JOIN LATERAL (
         SELECT c.present AS until, true AS live
-        UNION ALL SELECT date_trunc('day', c.present, 'UTC') - interval '24 hours' * n, false FROM generate_series(0, 6) n) m
+        UNION ALL SELECT date_bin('24 hours', c.present, '2000-01-03 00:00:00+00') - interval '24 hours' * n, false FROM generate_series(0, 6) n) m
 ), bound AS (SELECT min(p.since) AS since FROM period p),
 shop AS (
     SELECT p.until, count(*) AS new_shops, count(*) FILTER (WHERE s.activated AND s.decided_at < p.until) AS activated_shops
@@ -110,16 +110,16 @@ $sql$),
 ('operator_control_center', 350, 'view', 'control_weekly', $sql$
 CREATE OR REPLACE VIEW control_weekly AS
 WITH week AS MATERIALIZED (
-    SELECT date_trunc('week', c.present, 'UTC') - interval '168 hours' * n AS week FROM control_clock c CROSS JOIN generate_series(0, 12) n
+    SELECT date_bin('168 hours', c.present, '2000-01-03 00:00:00+00') - interval '168 hours' * n AS week FROM control_clock c CROSS JOIN generate_series(0, 12) n
 ), bound AS (SELECT min(w.week) AS since FROM week w),
 shop AS (
-    SELECT date_trunc('week', s.first_session_at, 'UTC') AS week, count(*) AS new_shops, count(*) FILTER (WHERE s.activated) AS activated_shops, bool_and(s.finished) AS finished
+    SELECT date_bin('168 hours', s.first_session_at, '2000-01-03 00:00:00+00') AS week, count(*) AS new_shops, count(*) FILTER (WHERE s.activated) AS activated_shops, bool_and(s.finished) AS finished
       FROM control_shops s WHERE s.first_session_at >= (SELECT since FROM bound) GROUP BY 1
 ), conversation AS (
-    SELECT date_trunc('week', v.breached_at, 'UTC') AS week, count(*) AS breaches, count(v.resolved_at) AS resolved, percentile_cont('{0.5,0.9}'::float8[]) WITHIN GROUP (ORDER BY v.minutes) AS minutes
+    SELECT date_bin('168 hours', v.breached_at, '2000-01-03 00:00:00+00') AS week, count(*) AS breaches, count(v.resolved_at) AS resolved, percentile_cont('{0.5,0.9}'::float8[]) WITHIN GROUP (ORDER BY v.minutes) AS minutes
       FROM control_conversations v WHERE v.breached_at >= (SELECT since FROM bound) GROUP BY 1
 ), anomaly AS (
-    SELECT date_trunc('week', a.seen_at, 'UTC') AS week, count(*) AS anomalies, count(*) FILTER (WHERE a.responded) AS responded, bool_and(a.finished) AS finished
+    SELECT date_bin('168 hours', a.seen_at, '2000-01-03 00:00:00+00') AS week, count(*) AS anomalies, count(*) FILTER (WHERE a.responded) AS responded, bool_and(a.finished) AS finished
       FROM control_anomalies a WHERE a.seen_at >= (SELECT since FROM bound) GROUP BY 1
 )
 SELECT (w.week AT TIME ZONE 'UTC')::date AS week, coalesce(s.new_shops, 0) AS new_shops, coalesce(s.activated_shops, 0) AS activated_shops, round(s.activated_shops::numeric / nullif(s.new_shops, 0), 4) AS activation_rate,

@@ -6,7 +6,7 @@ WITH weeks(query) AS (VALUES ($q$
               SELECT r.bucket AS week, r.wau, r.users_who_tuned, r.active_users FROM pa_tutors_weekly r WHERE r.bucket >= since AND r.bucket + interval '7 days' <= until
               UNION ALL
               SELECT d.week, count(*), count(*) FILTER (WHERE d.active > 0 AND d.tuned > 0), count(*) FILTER (WHERE d.active > 0)
-                FROM (SELECT p.week, sum(r.active) AS active, sum(r.tuned) AS tuned
+                FROM (SELECT p.week, max(r.active) AS active, max(r.tuned) AS tuned
                         FROM (VALUES (date_trunc('week', since::timestamptz), since::timestamptz, least(until, date_trunc('week', since::timestamptz) + interval '7 days'), true),
                                      (date_trunc('week', until::timestamptz), date_trunc('week', until::timestamptz), until::timestamptz, date_trunc('week', since::timestamptz) <> date_trunc('week', until::timestamptz))) p(week, first, last, ok)
                         JOIN pa_user_days r ON r.bucket >= p.first AND r.bucket < p.last

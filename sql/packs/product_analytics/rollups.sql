@@ -1,11 +1,12 @@
 -- Owns: the rollups of the pack product_analytics. Days and weeks are those of the installing session's TimeZone, as in the document's
 -- own SQL. Events are counted by quarter hours first, since all zones are whole quarter hours from UTC: of a day in
--- progress only what changed is counted again.
+-- progress only what changed is counted again. Dimensions are cut, since keys hold no more than 2,700 bytes in all and one absurd row must not
+-- stop a refresh.
 
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
 ('product_analytics', 100, 'rollup', 'pa_events_15m', $sql$
 SELECT tally.create_rollup('pa_events_15m', source => 'analytics_events', time_column => 'event_time', bucket => '15 minutes',
-    dimensions => $d$["event_type", {"surface": "left(meta ->> 'surface', 100)"}]$d$,
+    dimensions => $d$[{"event_type": "left(event_type, 500)"}, {"surface": "left(meta ->> 'surface', 100)"}]$d$,
     measures => '{"events": "count(*)", "without_user": "count(*) FILTER (WHERE user_id IS NULL)", "without_assignment": "count(*) FILTER (WHERE assignment_id IS NULL)", "last_seen": "max(event_time)"}',
     zone => tally._pack_zone('pa_events_15m'), description => 'Events by type and surface.')
 $sql$),
@@ -22,7 +23,7 @@ SELECT tally.create_rollup('pa_conversion_daily', source => 'pa_events_15m', buc
     zone => tally._pack_zone('pa_events_15m'), description => 'Views, clicks to apply and dead ends per day: the quarter hours, side by side.')
 $sql$),
 ('product_analytics', 110, 'rollup', 'pa_user_days', $sql$
-SELECT tally.create_rollup('pa_user_days', source => 'analytics_events', time_column => 'event_time', bucket => '1 day', dimensions => '["user_id"]',
+SELECT tally.create_rollup('pa_user_days', source => 'analytics_events', time_column => 'event_time', bucket => '1 day', dimensions => '[{"user_id": "left(user_id::text, 200)"}]',
     measures => $m${"active": "count(*) FILTER (WHERE event_type IN ('assignment_list_view', 'assignment_view', 'assignment_apply_click'))",
                     "tuned": "count(*) FILTER (WHERE event_type = 'preferences_update')"}$m$,
     "where" => $w$user_id IS NOT NULL AND event_type IN ('assignment_list_view', 'assignment_view', 'assignment_apply_click', 'preferences_update')$w$,
@@ -44,7 +45,7 @@ SELECT tally.create_rollup('pa_assignments_daily', source => 'assignments', time
     zone => tally._pack_zone('pa_events_15m'), description => 'Assignments per day on which they were offered, and what became of them.')
 $sql$),
 ('product_analytics', 130, 'rollup', 'pa_extractions_daily', $sql$
-SELECT tally.create_rollup('pa_extractions_daily', source => 'telegram_extractions', time_column => 'created_at', bucket => '1 day', dimensions => '["status"]',
+SELECT tally.create_rollup('pa_extractions_daily', source => 'telegram_extractions', time_column => 'created_at', bucket => '1 day', dimensions => '[{"status": "left(status::text, 200)"}]',
     measures => '{"n": "count(*)"}', zone => tally._pack_zone('pa_events_15m'), description => 'Extractions by outcome.')
 $sql$),
 ('product_analytics', 140, 'rollup', 'pa_clicks_daily', $sql$
@@ -66,7 +67,7 @@ $sql$),
 -- And this is one side of time to fill: a row per assignment and moment of a report, so that each assignment's own clock can be read.
 ('product_analytics', 160, 'rollup', 'pa_filled_reports', $sql$
 SELECT tally.create_rollup('pa_filled_reports', source => 'analytics_events', time_column => 'event_time', bucket => '1 day',
-    dimensions => '["assignment_id", {"moment": "extract(epoch FROM event_time)"}]', measures => '{"reported_at": "min(event_time)", "reports": "count(*)"}',
+    dimensions => '[{"assignment_id": "left(assignment_id::text, 200)"}, {"moment": "extract(epoch FROM event_time)"}]', measures => '{"reported_at": "min(event_time)", "reports": "count(*)"}',
     "where" => $w$event_type = 'assignment_filled_report' AND assignment_id IS NOT NULL$w$,
     zone => tally._pack_zone('pa_events_15m'), description => 'When which assignment was reported as filled.')
 $sql$),

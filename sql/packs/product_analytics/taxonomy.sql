@@ -70,9 +70,9 @@ WITH rule(value, query) AS (VALUES ($v$CASE WHEN jsonb_typeof(item.value) <> 'st
     WITH seen AS (%1$s), item AS (%2$s)
     SELECT s.event_type, 'unknown type' AS problem, NULL::text AS key, NULL::text AS value, s.events, s.last_seen
       FROM seen s WHERE NOT EXISTS (SELECT FROM analytics_event_types t WHERE t.event_type = s.event_type)
-    UNION ALL SELECT s.event_type, 'no user', 'user_id', NULL, s.without_user, s.last_seen
+    UNION ALL SELECT s.event_type, 'no user', NULL, NULL, s.without_user, s.last_seen
       FROM seen s JOIN analytics_event_types t USING (event_type) WHERE t.needs_user AND s.without_user > 0
-    UNION ALL SELECT s.event_type, 'no assignment', 'assignment_id', NULL, s.without_assignment, s.last_seen
+    UNION ALL SELECT s.event_type, 'no assignment', NULL, NULL, s.without_assignment, s.last_seen
       FROM seen s JOIN analytics_event_types t USING (event_type) WHERE t.needs_assignment AND s.without_assignment > 0
     UNION ALL SELECT s.event_type, 'missing key', k.key, NULL, s.events - coalesce(i.events, 0), s.last_seen
       FROM seen s JOIN analytics_event_types t USING (event_type)
@@ -88,7 +88,7 @@ INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT 'product_analytics', 170, 'rollup', 'pa_meta_daily', format($sql$
 SELECT tally.create_rollup('pa_meta_daily', source => 'analytics_events', time_column => 'event_time', bucket => '1 day',
     expand => $e$jsonb_each(CASE jsonb_typeof(meta) WHEN 'object' THEN meta ELSE '{}' END) AS item$e$,
-    dimensions => jsonb_build_array('event_type', jsonb_build_object('key', 'left(item.key, 100)'), jsonb_build_object('value', %L::text)), measures => '{"events": "count(*)", "last_seen": "max(event_time)"}',
+    dimensions => jsonb_build_array(jsonb_build_object('event_type', 'left(event_type, 500)'), jsonb_build_object('key', 'left(item.key, 100)'), jsonb_build_object('value', %L::text)), measures => '{"events": "count(*)", "last_seen": "max(event_time)"}',
     schedule => '*/15 * * * *', zone => tally._pack_zone('pa_events_15m'), description => 'Keys of meta and what they hold, by type of event: what the taxonomy is checked against.')
 $sql$, value)
   FROM rule
@@ -98,7 +98,7 @@ CREATE OR REPLACE VIEW product_event_problems AS %s;
 COMMENT ON VIEW product_event_problems IS 'Validation report: events that do not keep to the taxonomy (analytics_event_types, analytics_event_keys), over all time, as of the last refresh; changes of the taxonomy show at once.';
 COMMENT ON COLUMN product_event_problems.event_type IS 'Type of the events.';
 COMMENT ON COLUMN product_event_problems.problem IS 'unknown type, no user, no assignment, missing key, unknown key, wrong kind or value not allowed.';
-COMMENT ON COLUMN product_event_problems.key IS 'The key or column that it is about.';
+COMMENT ON COLUMN product_event_problems.key IS 'The key that it is about.';
 COMMENT ON COLUMN product_event_problems.value IS 'The value where it is a short word, else its JSON type in angle brackets.';
 COMMENT ON COLUMN product_event_problems.events IS 'How many events.';
 COMMENT ON COLUMN product_event_problems.last_seen IS 'When such an event was last seen; of missing things, when the type was.'

@@ -1,10 +1,11 @@
 -- Owns: the rollups and metrics of the pack publisher. Services go on updating what is long published, so it is counted by short buckets
--- first: an update has one hour counted again, and the days are merged from hours.
+-- first: an update has a quarter of an hour counted again, and the days are merged. One absurd row must not stop a refresh: dimensions are cut, since
+-- keys hold no more than 2,700 bytes in all, and a payload with a number beyond float8 is left out.
 
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT 'publisher', r.ordinal, 'rollup', r.name, format($sql$
 SELECT tally.create_rollup(%L, source => %L, time_column => 'published_at', bucket => '15 minutes', dimensions => %L,
-    measures => '{
+    measures => $m${
         "%s": "count(*)",
         "turnaround_samples":       "count(turnaround_seconds)",
         "turnaround_seconds":       "sum(turnaround_seconds)",
@@ -12,13 +13,13 @@ SELECT tally.create_rollup(%L, source => %L, time_column => 'published_at', buck
         "approval_latency_seconds": "sum(approval_latency_seconds)",
         "turnaround":               "tally.tdigest(turnaround_seconds)",
         "approval_latency":         "tally.tdigest(approval_latency_seconds)",
-        "engagement":               "tally.jsonb_totals(engagement)",
-        "cost":                     "tally.jsonb_totals(cost)"%s}',
+        "engagement":               "tally.jsonb_totals(engagement) FILTER (WHERE engagement::text !~ '[0-9]{250}')",
+        "cost":                     "tally.jsonb_totals(cost) FILTER (WHERE cost::text !~ '[0-9]{250}')"%s}$m$,
     zone => tally._pack_zone('publisher_15m'), description => %L)
 $sql$, r.name, r.source, r.dimensions, r.counted, r.more, r.description)
   FROM (VALUES
-    (100, 'publisher_15m', 'publisher_metrics_rollup', '["namespace"]', 'artifacts', '', 'Artifacts by creator lane: latency, engagement and cost.'),
-    (110, 'publisher_discord_15m', 'publisher_discord_metrics', '["namespace", "channel"]', 'notifications',
+    (100, 'publisher_15m', 'publisher_metrics_rollup', '[{"namespace": "left(namespace, 300)"}]', 'artifacts', '', 'Artifacts by creator lane: latency, engagement and cost.'),
+    (110, 'publisher_discord_15m', 'publisher_discord_metrics', '[{"namespace": "left(namespace, 300)"}, {"channel": "left(channel, 300)"}]', 'notifications',
      ', "delivered": "count(*) FILTER (WHERE webhook_success)", "failed": "count(*) FILTER (WHERE NOT webhook_success)", "artifacts": "tally.hll(artifact_uri)"', 'Discord notifications by creator lane and channel.')
   ) r(ordinal, name, source, dimensions, counted, more, description)
 UNION ALL
@@ -28,7 +29,7 @@ SELECT 'publisher', r.ordinal, 'rollup', r.name, format('SELECT tally.create_rol
 UNION ALL
 SELECT 'publisher', 120, 'rollup', 'publisher_undelivered', $sql$
 SELECT tally.create_rollup('publisher_undelivered', source => 'publisher_discord_metrics', time_column => 'published_at', bucket => '15 minutes',
-    dimensions => $d$["namespace", "channel", {"artifact_uri": "left(artifact_uri, 1000)"}, {"slug": "left(slug, 400)"}]$d$,
+    dimensions => $d$[{"namespace": "left(namespace, 300)"}, {"channel": "left(channel, 300)"}, {"artifact_uri": "left(artifact_uri, 300)"}, {"slug": "left(slug, 300)"}]$d$,
     measures => '{"notifications": "count(*)", "published_at": "max(published_at)", "unknown": "count(*) FILTER (WHERE webhook_success IS NULL)"}',
     "where" => 'webhook_success IS NOT TRUE', zone => tally._pack_zone('publisher_15m'), description => 'Notifications that the webhook did not take.')
 $sql$

@@ -56,6 +56,11 @@ pub fn exact_slice(bytes: &[u8]) -> Option<(&[[u8; 8]], u8)> {
     (head[0] == VERSION && head[1] == EXACT && whole).then_some((hashes, head[2]))
 }
 
+/// Whether the bytes are a working form: a partial state of another process.
+pub fn is_partial(bytes: &[u8]) -> bool {
+    matches!(bytes, [VERSION, working::LIST..=working::DENSE, ..])
+}
+
 /// Reads stored bytes, or a working form, into a finished sketch.
 pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
     let mut reader = Reader::new("hll", bytes);

@@ -42,10 +42,14 @@ impl Working for Hll {
     }
 
     fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        if codec::is_partial(bytes) {
+            // The first partial state of a group is its state.
+            return working::from_bytes(bytes);
+        }
         Ok(working::from_sketch(&codec::decode(bytes)?))
     }
 
-    fn stored(words: &[u64]) -> Vec<u8> {
+    fn stored(words: &mut [u64]) -> Vec<u8> {
         codec::encode(&working::finish(words))
     }
 }

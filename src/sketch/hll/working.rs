@@ -171,9 +171,20 @@ pub fn merge(words: &mut [u64], other: &Sketch) -> Result<(), Grow> {
     }
 }
 
-/// Adds all of a stored sketch, without decoding it into memory where it is exact.
+/// The hashes of a list where they lie, of a partial state, with its precision; `None` for every other kind.
+fn list_in(bytes: &[u8]) -> Option<(&[[u8; 8]], u8)> {
+    let (&[version, LIST, precision, _], rest) = bytes.split_first_chunk::<4>()? else {
+        return None;
+    };
+    let (words, odd) = rest.as_chunks::<8>();
+    let hashes = words.get(TAIL - 1..tail::next_in(words)?.checked_sub(1)?)?;
+    let fits = odd.is_empty() && version == codec::VERSION && super::PRECISION.contains(&precision);
+    fits.then_some((hashes, precision))
+}
+
+/// Adds all of a sketch, stored or a partial state, without decoding it into memory where it is exact.
 pub fn merge_bytes(words: &mut [u64], bytes: &[u8]) -> Result<Result<(), Grow>, TallyError> {
-    Ok(match codec::exact_slice(bytes) {
+    Ok(match codec::exact_slice(bytes).or_else(|| list_in(bytes)) {
         Some((hashes, p)) if p >= precision(words) => {
             let mut hashes = hashes.iter().map(|h| u64::from_le_bytes(*h).max(1));
             // They come many at once, so past the tail where there is more than a tail.

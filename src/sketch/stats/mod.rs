@@ -316,6 +316,26 @@ mod tests {
         near(of(&rows).intercept(), 6.2 - 3.6 * 3.0, 12);
     }
 
+    /// Constants of scipy 1.17.1 and numpy: `y.mean()`, `y.var(ddof=1)`, `scipy.stats.skew(y)`, `scipy.stats.kurtosis(y)`,
+    /// `np.cov(x, y)[0, 1]`, `scipy.stats.pearsonr(x, y)[0]`, slope and intercept of `scipy.stats.linregress(x, y)`, `x.mean()`,
+    /// `x.var(ddof=1)`.
+    #[test]
+    fn answers_as_scipy() {
+        let y = [2.5, 0.1, 7.25, 3.0, 3.0, -4.5, 11.0, 1e-3, 6.75, 2.0];
+        let x = [1.0, 0.5, 4.0, 2.0, 2.5, -3.0, 5.5, 0.0, 3.0, 1.5];
+        let stats = of(&y.into_iter().zip(x).collect::<Vec<_>>());
+        near(stats.mean(), 3.1101, 14);
+        near(stats.variance(), 18.989753433333334, 14);
+        near(stats.skewness(), 0.15663978814776333, 13);
+        near(stats.kurtosis(), -0.30375785870979044, 13);
+        near(stats.covariance(), 9.936477777777778, 14);
+        near(stats.correlation(), 0.9762326114824353, 14);
+        near(stats.slope(), 1.8213503054989817, 14);
+        near(stats.intercept(), 0.013804480651731232, 12);
+        near(stats.mean_x(), 1.7, 14);
+        near(stats.variance_x(), 5.455555555555556, 14);
+    }
+
     #[test]
     fn few_or_constant_rows_have_no_answer() {
         assert_eq!(Stats::new(true).mean(), None);

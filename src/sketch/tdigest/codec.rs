@@ -51,6 +51,11 @@ pub fn encode(sketch: &Sketch) -> Vec<u8> {
     out
 }
 
+/// Whether the bytes are a working form: a partial state of another process.
+pub fn is_partial(bytes: &[u8]) -> bool {
+    matches!(bytes, [VERSION, working::EXACT | working::DIGEST, ..])
+}
+
 /// Reads stored bytes, or a working form, into a finished sketch.
 pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
     let mut reader = Reader::new("tdigest", bytes);
@@ -75,13 +80,19 @@ pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
     }
 }
 
-/// The values of a stored exact sketch where they lie, with its compression; `None` for every other kind.
+/// The values of an exact sketch where they lie, with its compression: stored ones ascend, those of a partial state are as they
+/// came. `None` for every other kind.
 pub fn exact_slice(bytes: &[u8]) -> Option<(&[[u8; 8]], u16)> {
     let (head, rest) = bytes.split_at_checked(4)?;
     let compression = u16::from_le_bytes([head[2], head[3]]);
-    let (values, odd) = rest.as_chunks::<8>();
+    let (words, odd) = rest.as_chunks::<8>();
+    let values = match (head[0], head[1]) {
+        (VERSION, EXACT) => words,
+        (VERSION, working::EXACT) => working::values_in(words)?,
+        _ => return None,
+    };
     let whole = odd.is_empty() && values.len() <= EXACT_MAX && COMPRESSION.contains(&compression);
-    (head[0] == VERSION && head[1] == EXACT && whole).then_some((values, compression))
+    whole.then_some((values, compression))
 }
 
 fn exact_values(reader: &mut Reader) -> Result<Vec<f64>, TallyError> {

@@ -52,14 +52,14 @@ impl Working for Digest {
     }
 
     fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
-        let mut words = working::from_sketch(&codec::decode(bytes)?);
-        if let Some(q) = working::question(bytes) {
-            working::ask(&mut words, q);
+        if codec::is_partial(bytes) {
+            // The first partial state of a group is its state.
+            return working::from_bytes(bytes);
         }
-        Ok(words)
+        Ok(working::from_sketch(&codec::decode(bytes)?))
     }
 
-    fn stored(words: &[u64]) -> Vec<u8> {
+    fn stored(words: &mut [u64]) -> Vec<u8> {
         codec::encode(&working::finish(words))
     }
 }

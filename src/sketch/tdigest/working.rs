@@ -14,7 +14,7 @@
 use super::compress::Item;
 use super::flush::{flush, flushed};
 use super::merging::{merge, push_pair};
-use super::{Body, Centroid, Digest, EXACT_MAX, Sketch, codec};
+use super::{Body, COMPRESSION, Centroid, Digest, EXACT_MAX, Sketch, codec};
 use crate::error::TallyError;
 pub use crate::sketch::Grow;
 use crate::sketch::bytes::corrupt;
@@ -197,7 +197,9 @@ pub fn finish(words: &[u64]) -> Sketch {
 /// The working form as words, from the payload of a varlena that holds one; the header's half of word 0 stays 0.
 pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
     let bad = |expected| Err(corrupt("tdigest state", expected, bytes.len()));
-    let Some(words) = crate::sketch::words_of(bytes).filter(|words| is_working(words)) else {
+    let Some(words) =
+        crate::sketch::words_of(bytes).filter(|words| is_working(words) && COMPRESSION.contains(&compression(words)))
+    else {
         return bad("a working form of whole words");
     };
     let (next, end, most) = (tail::next(&words), tail::end(&words), words.len());
@@ -222,6 +224,11 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
         return bad("centroids that fit");
     }
     Ok(words)
+}
+
+/// The values of an exact working form, from its words behind the first.
+pub fn values_in(words: &[[u8; 8]]) -> Option<&[[u8; 8]]> {
+    words.get(VALUES - 1..tail::next_in(words)?.checked_sub(1)?)
 }
 
 /// A finished sketch as a working form, to be changed outside an aggregate.

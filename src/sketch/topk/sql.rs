@@ -20,7 +20,7 @@ impl Working for Heavy {
     }
 
     fn stored(words: &[u64]) -> Vec<u8> {
-        working::finish(&mut words.to_vec()).encode()
+        working::finish(words).encode()
     }
 }
 

@@ -33,7 +33,7 @@ impl Working for Sums {
     }
 
     fn stored(words: &[u64]) -> Vec<u8> {
-        working::finish(&mut words.to_vec()).encode()
+        working::finish(words).encode()
     }
 }
 

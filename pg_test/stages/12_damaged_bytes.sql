@@ -1,0 +1,89 @@
+-- Bytes that no version of pg_tally wrote, sent by COPY BINARY: cut short, with each byte changed in turn, or with more behind them.
+-- Either the value is taken, and then every reader answers for it, or the error is data_corrupted (XX001); never a crash.
+
+SELECT no_plan();
+
+-- Values of every kind that a type is stored in.
+CREATE TABLE values_of (kind text, bytes bytea);
+CREATE TABLE tdigest (v tally.tdigest);
+CREATE TABLE hll (v tally.hll);
+CREATE TABLE stats (v tally.stats);
+CREATE TABLE topk (v tally.topk);
+CREATE TABLE totals (v tally.totals);
+CREATE TABLE funnel_events (v tally.funnel_events);
+CREATE TABLE funnel_counts (v tally.funnel_counts);
+CREATE TABLE retention_counts (v tally.retention_counts);
+
+INSERT INTO values_of SELECT 'tdigest', tally._tdigest_send(tally.tdigest(v)) FROM unnest('{1.5,2,NaN,-Infinity}'::float8[]) v;
+INSERT INTO values_of SELECT 'tdigest', tally._tdigest_send(tally.tdigest(v, 20)) FROM generate_series(1, 3000) v;
+INSERT INTO values_of SELECT 'hll', tally._hll_send(tally.hll(v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'hll', tally._hll_send(tally.hll(v, 6)) FROM generate_series(1, 500) v;
+INSERT INTO values_of SELECT 'stats', tally._stats_send(tally.stats(v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'stats', tally._stats_send(tally.stats(v, v * v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'topk', tally._topk_send(tally.topk(chr(96 + v % 9), 3)) FROM generate_series(1, 50) v;
+INSERT INTO values_of SELECT 'topk', tally._topk_send(tally.topk(v::text, 1)) FROM generate_series(1, 50) v;
+INSERT INTO values_of SELECT 'totals', tally._totals_send(tally.jsonb_totals('{"views": 3, "a": {"b": 1.5}, "c": null}'));
+INSERT INTO values_of SELECT 'funnel_counts', tally._funnel_counts_send(tally.funnel_counts(ARRAY[timestamptz 'epoch', timestamptz 'epoch' + v * interval '1 s'])) FROM generate_series(1, 4) v;
+INSERT INTO values_of SELECT 'funnel_counts', tally._funnel_counts_send(tally.funnel_counts(v)) FROM generate_series(1, 4) v;
+INSERT INTO values_of SELECT 'retention_counts', tally._retention_counts_send(tally.retention_counts('{t,f,NULL}'::boolean[]));
+INSERT INTO values_of SELECT 'funnel_events', tally._funnel_events_send(tally._funnel_trans(tally._funnel_trans(NULL, '1 day', timestamptz 'epoch' + v, ARRAY[true, false, false], 'increase, exclude 1-2'), '1 day',
+                                                                          timestamptz 'epoch' + v, ARRAY[false, true, false], 'increase, exclude 1-2')) FROM (SELECT interval '1 s') AS t (v);
+SELECT is((SELECT count(DISTINCT kind) FROM values_of), 8::bigint, 'eight types');
+SELECT is((SELECT string_agg(t.typname, ',' ORDER BY t.typname) FROM pg_type t WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' AND t.typname NOT IN (SELECT kind FROM values_of)), NULL,
+          'every type is among them');
+
+-- What reads a value: a query over the table v of one row.
+CREATE TABLE readers (kind text, query text);
+INSERT INTO readers VALUES
+('tdigest', 'tally.percentile(v, ''{0,0.3,1}''::float8[]), tally.percentile_rank(v, 2), tally.mean(v), tally.histogram(v, ''{1,5}''), tally.trimmed_mean(v, 0.1, 0.9), tally.add(v, 3), tally.merge(v, v), v::jsonb'),
+('hll', 'tally.distinct_count(v), tally.relative_error(v), tally.merge(v, v), v::jsonb'),
+('stats', 'tally.variance(v), tally.kurtosis(v), tally.slope(v), tally.merge(v, v), v::jsonb'),
+('topk', 'ARRAY(SELECT t.item FROM tally.top(v) t), tally.count(v), tally.merge(v, v), v::jsonb'),
+('totals', 'tally.total(v, ''views''), tally.ignored(v), tally.merge(v, v), v::jsonb'),
+('funnel_counts', 'tally.reached(v), ARRAY(SELECT s.actors FROM tally.funnel_steps(v) s), tally.time_to_convert(v, 2), v::jsonb'),
+('retention_counts', 'ARRAY(SELECT p.retained FROM tally.retention_periods(v) p), v::jsonb'),
+('funnel_events', 'tally._funnel_level(v), tally._funnel_path(v), tally._funnel_combine(v, v)');
+
+-- Sends the bytes by COPY BINARY and reads what was taken: '' or the SQLSTATE.
+CREATE FUNCTION sent(to_kind text, value bytea) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    file text := current_setting('data_directory') || '/damaged_' || pg_backend_pid();
+    image bytea := '\x5047434f50590aff0d0a000000000000000000'::bytea || int2send(1::int2) || int4send(length(value)) || value || int2send((-1)::int2);
+    object oid := lo_from_bytea(0, image);
+    state text := '';
+BEGIN
+    PERFORM lo_export(object, file), lo_unlink(object);
+    BEGIN
+        EXECUTE format('TRUNCATE %I', to_kind);
+        EXECUTE format('COPY %I FROM %L (FORMAT binary)', to_kind, file);
+        EXECUTE format('SELECT v::text, %s FROM %I', (SELECT query FROM readers r WHERE r.kind = to_kind), to_kind);
+        IF to_kind <> 'funnel_events' THEN
+            EXECUTE format('SELECT tally.rollup(v)::text FROM (SELECT v FROM %I UNION ALL SELECT v FROM %1$I) q', to_kind);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        state := SQLSTATE;
+    END;
+    RETURN state;
+END $$;
+
+SELECT is((SELECT string_agg(kind, ',') FROM values_of WHERE sent(kind, bytes) <> ''), NULL, 'what was sent as it is comes back');
+CREATE TABLE cut AS SELECT kind, sent(kind, substr(bytes, 1, n)) AS state, count(*) AS times FROM values_of, generate_series(0, least(length(bytes), 260) - 1) AS n GROUP BY 1, 2;
+-- A stored t-digest or HyperLogLog while exact is a list of whole values without a length; a shorter one is a sketch of fewer; a
+-- funnel_events may have room behind its events.
+SELECT is((SELECT string_agg(kind || ' ' || state, ',') FROM cut WHERE state <> 'XX001' AND NOT (state = '' AND kind IN ('tdigest', 'hll', 'funnel_events'))), NULL, 'cut short anywhere: data_corrupted');
+SELECT is((SELECT string_agg(kind || ' ' || sent(kind, bytes || '\x00'), ',') FROM values_of WHERE sent(kind, bytes || '\x00') <> 'XX001'), NULL, 'a byte more: data_corrupted');
+CREATE TABLE changed AS
+SELECT kind, sent(kind, set_byte(bytes, n, (get_byte(bytes, n) # mask))) AS state, count(*) AS times
+FROM values_of, generate_series(0, least(length(bytes), 140) - 1) AS n, unnest('{1,128,255}'::int[]) AS mask GROUP BY 1, 2;
+-- 22023: moments of one variable and of two, or funnels that differ, do not merge; 42804 likewise.
+SELECT is((SELECT string_agg(kind || ' ' || state || ' ' || times, ', ') FROM changed WHERE state NOT IN ('', 'XX001', '54000', '42804')), NULL, 'any byte changed: taken, or data_corrupted');
+SELECT is((SELECT count(*) FROM changed WHERE state = 'XX001'), 8::bigint, 'of every type some changes are refused');
+SELECT is((SELECT string_agg(kind, ',') FROM values_of WHERE sent(kind, ''::bytea) <> 'XX001'), NULL, 'no bytes at all');
+
+-- Text that is of no type says so.
+SELECT throws_ok(format('SELECT %L::tally.%I', text, kind), '22P02', NULL, kind || ' from ' || text)
+FROM (SELECT DISTINCT kind FROM values_of WHERE kind NOT IN ('funnel_events', 'funnel_counts', 'retention_counts')) k, unnest('{"", "12", "null", "[]", "x", "{\"compression\": 3, \"values\": [1]}"}'::text[]) AS text
+WHERE NOT (kind = 'hll' AND text = '');
+SELECT throws_ok(format('SELECT %L::tally.%I', 'xyz', kind), '22P02', NULL, kind || ' from no hexadecimal') FROM unnest('{funnel_events,funnel_counts,retention_counts}'::text[]) AS kind;
+
+SELECT * FROM finish();

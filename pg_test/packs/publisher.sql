@@ -91,7 +91,7 @@ BEGIN
         'SELECT day, namespace, sum(p)::bigint AS p, sum(n)::bigint AS n, sum(d)::bigint AS d, sum(f)::bigint AS f, (sum(p) - sum(n))::bigint AS x FROM (SELECT date_trunc(''day'', published_at) AS day, namespace, 1 AS p, 0 AS n, 0 AS d, 0 AS f FROM publisher_metrics_rollup WHERE isfinite(published_at)
             UNION ALL SELECT date_trunc(''day'', published_at), namespace, 0, count(DISTINCT artifact_uri), count(*) FILTER (WHERE webhook_success), count(*) FILTER (WHERE NOT webhook_success) FROM publisher_discord_metrics WHERE isfinite(published_at) GROUP BY 1, 2) x GROUP BY 1, 2', what || ': channel health');
     RETURN NEXT set_eq('SELECT artifact_uri, channel, outcome, joined_by FROM publisher_deliveries(''2025-02-20'', ''2025-03-12'')', 'SELECT * FROM expected_deliveries(''2025-02-20'', ''2025-03-12'')', what || ': deliveries');
-    RETURN NEXT set_eq('SELECT artifact_uri, channel, outcome, joined_by FROM publisher_delivery_problems', 'SELECT * FROM expected_deliveries(''2025-03-05 12:00-05'', ''2025-03-12 12:00:00.000001-04'') WHERE outcome <> ''delivered''', what || ': delivery problems');
+    RETURN NEXT set_eq('SELECT artifact_uri, channel, outcome, joined_by FROM publisher_delivery_problems', 'SELECT * FROM expected_deliveries(''2025-03-11 12:00-04'', ''2025-03-12 12:00:00.000001-04'') WHERE outcome <> ''delivered''', what || ': delivery problems');
     RETURN NEXT results_eq('SELECT artifact_uri FROM publisher_pruning_candidates', 'SELECT artifact_uri FROM expected_pruning() ORDER BY place', what || ': pruning candidates');
 END $$;
 

@@ -74,11 +74,11 @@ COMMENT ON COLUMN publisher_failed_webhooks.unknown IS 'Of them, those of which 
 $sql$),
 ('publisher', 372, 'view', 'publisher_channel_health', $sql$
 CREATE OR REPLACE VIEW publisher_channel_health AS
-SELECT coalesce(p.day, d.day) AS day, nullif(coalesce(p.namespace, d.namespace), '(none)') AS namespace, coalesce(p.published, 0) AS published, coalesce(d.notified, 0) AS notified, coalesce(d.delivered, 0) AS delivered, coalesce(d.failed, 0) AS failed,
-       coalesce(p.published, 0) - coalesce(d.notified, 0) AS difference
-  FROM (SELECT r.bucket AS day, r.namespace, r.artifacts AS published FROM publisher_daily_live r) p
-  FULL JOIN (SELECT r.bucket AS day, r.namespace, tally.distinct_count(tally.rollup(r.artifacts)) AS notified, sum(r.delivered)::bigint AS delivered, sum(r.failed)::bigint AS failed FROM publisher_discord_daily_live r GROUP BY 1, 2) d
-    ON d.day = p.day AND d.namespace = p.namespace;
+SELECT x.day, x.namespace, sum(x.published)::bigint AS published, sum(x.notified)::bigint AS notified, sum(x.delivered)::bigint AS delivered, sum(x.failed)::bigint AS failed, (sum(x.published) - sum(x.notified))::bigint AS difference
+  FROM (SELECT r.bucket AS day, nullif(r.namespace, '(none)') AS namespace, r.artifacts AS published, 0 AS notified, 0 AS delivered, 0 AS failed FROM publisher_daily_live r
+        UNION ALL
+        SELECT r.bucket, nullif(r.namespace, '(none)'), 0, tally.distinct_count(tally.rollup(r.artifacts)), sum(r.delivered), sum(r.failed) FROM publisher_discord_daily_live r GROUP BY 1, 2) x
+ GROUP BY 1, 2;
 COMMENT ON VIEW publisher_channel_health IS 'Artifacts published against artifacts notified of in Discord, by day of publication and creator lane. publisher_deliveries() names the artifacts.';
 COMMENT ON COLUMN publisher_channel_health.day IS 'Start of the day of publication.';
 COMMENT ON COLUMN publisher_channel_health.namespace IS 'Creator lane.';
@@ -105,7 +105,7 @@ INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT 'publisher', 380, 'view', 'publisher_delivery_problems', format($sql$
 CREATE OR REPLACE VIEW publisher_delivery_problems AS
 SELECT * FROM (%s) q WHERE q.outcome <> 'delivered';
-COMMENT ON VIEW publisher_delivery_problems IS 'Artifacts published within the last seven days whose notification did not land in Discord, joined by address or by slug. Where an artifact has several notifications, those older than eight days count only if it has no newer. SET tally.as_of shows it as of an earlier moment.';
+COMMENT ON VIEW publisher_delivery_problems IS 'Artifacts published within the last 24 hours whose notification did not land in Discord, joined by address or by slug. Where an artifact has several notifications, those older than two days count only if it has no newer. SET tally.as_of shows it as of an earlier moment.';
 COMMENT ON COLUMN publisher_delivery_problems.published_at IS 'When the artifact was published.';
 COMMENT ON COLUMN publisher_delivery_problems.namespace IS 'Creator lane.';
 COMMENT ON COLUMN publisher_delivery_problems.artifact_uri IS 'The artifact.';
@@ -114,7 +114,7 @@ COMMENT ON COLUMN publisher_delivery_problems.channel IS 'Discord channel.';
 COMMENT ON COLUMN publisher_delivery_problems.webhook_success IS 'Whether the webhook took the notification.';
 COMMENT ON COLUMN publisher_delivery_problems.outcome IS 'failed, unknown or not notified.';
 COMMENT ON COLUMN publisher_delivery_problems.joined_by IS 'artifact_uri or slug; null where there is no notification.'
-$sql$, format(d.query, 'x.published_at >= ' || c.present || ' - interval ''8 days''', 'm.published_at >= ' || c.present || ' - interval ''7 days'' AND m.published_at <= ' || c.present))
+$sql$, format(d.query, 'x.published_at >= ' || c.present || ' - interval ''2 days''', 'm.published_at >= ' || c.present || ' - interval ''1 day'' AND m.published_at <= ' || c.present))
   FROM delivery d, (VALUES ($c$(SELECT coalesce(nullif(current_setting('tally.as_of', true), '')::timestamptz, now()))$c$)) c(present)
 UNION ALL
 SELECT 'publisher', 385, 'function', 'publisher_deliveries(timestamptz, timestamptz)', format($sql$

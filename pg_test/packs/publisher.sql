@@ -118,7 +118,7 @@ DO $$
 BEGIN
     FOR i IN 1 .. 4 LOOP
         UPDATE publisher_metrics_rollup SET published_at = published_at + (random() - 0.5) * interval '10 days', namespace = CASE WHEN random() < 0.3 THEN 'lane-2' ELSE namespace END WHERE random() < 0.05;
-        UPDATE publisher_metrics_rollup SET engagement = jsonb_set(coalesce(engagement, '{}'), '{views}', to_jsonb((random() * 300)::int)), turnaround_seconds = CASE WHEN random() < 0.5 THEN turnaround_seconds * 2 END WHERE random() < 0.2;
+        UPDATE publisher_metrics_rollup SET engagement = jsonb_set(CASE jsonb_typeof(engagement) WHEN 'object' THEN engagement ELSE '{}' END, '{views}', to_jsonb((random() * 300)::int)), turnaround_seconds = CASE WHEN random() < 0.5 THEN turnaround_seconds * 2 END WHERE random() < 0.2;
         DELETE FROM publisher_metrics_rollup WHERE random() < 0.03;
         UPDATE publisher_discord_metrics SET webhook_success = (ARRAY[true, false, NULL])[1 + (random() * 2)::int], channel = 'moved', slug = CASE WHEN random() < 0.1 THEN 's3-7' ELSE slug END WHERE random() < 0.1;
         DELETE FROM publisher_discord_metrics WHERE random() < 0.05;

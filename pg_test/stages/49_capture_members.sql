@@ -228,4 +228,37 @@ INSERT INTO many VALUES ('2026-01-07 01:00+00');
 SELECT is((SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'm'), 3::bigint, 'three that are dropped are three marks');
 SELECT tally.refresh('m');
 SELECT set_eq('SELECT bucket, n FROM m', $$VALUES ('2026-01-07 01:00+00'::timestamptz, 1::bigint)$$, 'and gone');
+
+-- A rollup per key has no time: what comes and goes marks the whole.
+CREATE TABLE visits (at timestamptz NOT NULL, who text, ms int) PARTITION BY RANGE (at);
+CREATE TABLE visits_1 PARTITION OF visits FOR VALUES FROM ('2026-01-01+00') TO ('2026-02-01+00');
+CREATE TABLE visits_2 PARTITION OF visits FOR VALUES FROM ('2026-02-01+00') TO ('2026-03-01+00');
+INSERT INTO visits SELECT timestamptz '2026-01-01+00' + i * interval '1 hour', 'who ' || i % 7, i FROM generate_series(1, 1000) i;
+SELECT tally.create_rollup('per_who', 'visits', key => 'who', measures => '{"n": "count(*)", "total": "sum(ms)"}', with_data => true);
+CREATE FUNCTION exact_keys(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT set_eq('SELECT who, n, total FROM per_who_live', 'SELECT who, count(*) AS n, sum(ms) AS total FROM visits GROUP BY 1', what || ': live');
+    PERFORM tally.refresh('per_who');
+    RETURN QUERY SELECT set_eq('SELECT who, n, total FROM per_who', 'SELECT who, count(*) AS n, sum(ms) AS total FROM visits GROUP BY 1', what || ': stored');
+END $$;
+ALTER TABLE visits DETACH PARTITION visits_2;
+SELECT exact_keys('per key, a partition detached');
+ALTER TABLE visits ATTACH PARTITION visits_2 FOR VALUES FROM ('2026-02-01+00') TO ('2026-03-01+00');
+SELECT exact_keys('per key, attached');
+TRUNCATE visits_1;
+SELECT exact_keys('per key, truncated');
+DROP TABLE visits_2;
+SELECT exact_keys('per key, dropped');
+
+-- Bounds at the very end of time must not make the DDL fail.
+CREATE TABLE ends (at date NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE ends_1 PARTITION OF ends FOR VALUES FROM ('4713-01-01 BC') TO ('2026-01-01');
+CREATE TABLE ends_2 PARTITION OF ends FOR VALUES FROM ('2026-01-01') TO ('5874897-12-31');
+SELECT tally.create_rollup('e', 'ends', 'at', '1 month', measures => '{"n": "count(*)"}', zone => 'Europe/Berlin', with_data => true);
+INSERT INTO ends VALUES ('2025-05-05'), ('2026-05-05');
+SELECT tally.refresh('e');
+SELECT lives_ok('TRUNCATE ends_1', 'a partition from the beginning of time is truncated');
+SELECT lives_ok('DROP TABLE ends_2', 'and one to its end dropped');
+SELECT tally.refresh('e');
+SELECT is_empty('TABLE e', 'and what they held is gone');
 SELECT * FROM finish();

@@ -31,8 +31,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     -- Only of a rollup that is gone.
-    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id) THEN
-        EXECUTE format('DROP TABLE IF EXISTS tally.%I', tally._marks_table(rollup_id));
+    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id) AND to_regclass('tally.' || tally._marks_table(rollup_id)) IS NOT NULL THEN
+        EXECUTE format('DROP TABLE tally.%I', tally._marks_table(rollup_id));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally._drop_marks(int) IS 'Drops the table of marks of a rollup per key that has been dropped.';

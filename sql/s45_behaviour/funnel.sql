@@ -40,6 +40,7 @@ BEGIN
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => tally._funnel_measures(given, label), "where" => tally._funnel_filter(given, label), schedule => schedule, zone => zone, search_path => search_path,
         description => format('Funnel %s: the chain of each actor, the longest; then the earliest end, the latest start.', label));
+    EXECUTE format('CREATE INDEX ON %s (entry)', people);
     counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => bucket, zone => zone, schedule => schedule, search_path => search_path,
         dimensions => tally._funnel_dimensions(given), measures => '{"funnel": "tally.funnel_counts(path)"}', with_data => with_data,
         description => COALESCE(description || E'\n', '') || format('Funnel %s: actors by the bucket of their first step.', label));

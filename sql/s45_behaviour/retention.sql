@@ -57,6 +57,7 @@ BEGIN
         "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, "start", return) || COALESCE(' AND (' || "where" || ')', ''),
         schedule => schedule, zone => zone, search_path => search_path,
         description => format('Retention %s: when each actor started, and whether it was seen 0, 1, … periods later.', label));
+    EXECUTE format('CREATE INDEX ON %s (entry)', people);
     counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => zone, schedule => schedule, search_path => search_path,
         dimensions => (SELECT COALESCE(jsonb_agg(t.name ORDER BY t.place, t.name), '[]') FROM tally._funnel_touches(given) t),
         measures => '{"actors": "count(*)", "retention": "tally.retention_counts(retained)"}', with_data => with_data,

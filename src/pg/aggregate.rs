@@ -103,8 +103,8 @@ pub trait Working {
     fn is_working(words: &[u64]) -> bool;
     /// The working form of stored bytes, or of another working form's bytes.
     fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError>;
-    /// The stored form, finished; the words stay as they are, since a final function may run again on the same state.
-    fn stored(words: &[u64]) -> Vec<u8>;
+    /// The stored form, finished. Where [`finished`] is used the words must stay as they are: a final function may run again.
+    fn stored(words: &mut [u64]) -> Vec<u8>;
 }
 
 /// Runs a change on the aggregate's state in argument 0: in place where it can be, in a larger copy where it must grow.
@@ -148,7 +148,7 @@ pub fn finished<W: Working>(call: &Call) -> Answer {
     {
         return Ok(call.return_bytes(&W::stored(state.words())));
     }
-    Ok(call.return_bytes(&W::stored(&W::from_stored(call.bytes(0))?)))
+    Ok(call.return_bytes(&W::stored(&mut W::from_stored(call.bytes(0))?)))
 }
 
 /// Merges the sketch in argument 1 into the state in argument 0; the first sketch of a group becomes its state.
@@ -160,11 +160,11 @@ pub fn merge<W: Working>(call: &Call, step: impl FnMut(&mut [u64]) -> Result<Res
     if !call.is_null(0) {
         return change::<W>(call, |_| unreachable!("argument 0 is not NULL"), step);
     }
-    let words = W::from_stored(call.bytes(1))?;
+    let mut words = W::from_stored(call.bytes(1))?;
     Ok(if call.is_aggregate() {
         State::from_words(&words).datum()
     } else {
-        call.return_bytes(&W::stored(&words))
+        call.return_bytes(&W::stored(&mut words))
     })
 }
 

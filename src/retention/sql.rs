@@ -7,7 +7,7 @@ use crate::funnel::sql::micros;
 use crate::hex;
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::Call;
-use crate::pg::zone::local_time;
+use crate::pg::zone::Clock;
 use crate::pg_fn;
 use pgrx::pg_sys::Interval;
 
@@ -42,7 +42,7 @@ struct Asked {
     periods: usize,
     on_or_after: bool,
     as_of: Moment,
-    zone: Option<String>,
+    clock: Option<Clock>,
 }
 
 impl Asked {
@@ -51,7 +51,7 @@ impl Asked {
         if [2, 3, 4].iter().any(|i| call.is_null(*i)) {
             return Ok(None);
         }
-        let zone = call.opt_str(5)?.map(str::to_owned);
+        let zone = call.opt_str(5)?;
         let periods = call.i32(3);
         if !(0..=MOST_PERIODS).contains(&periods) {
             return Err(invalid(format!(
@@ -67,16 +67,16 @@ impl Asked {
                 )));
             }
         };
-        let time = call.i64(4);
+        let (time, clock) = (call.i64(4), zone.map(Clock::of));
         Ok(Some(Asked {
-            unit: unit(call.interval(2), zone.as_deref())?,
+            unit: unit(call.interval(2), zone)?,
             periods: periods as usize,
             on_or_after,
             as_of: Moment {
                 time,
-                local: zone.as_deref().map_or(time, |zone| local_time(zone, time)),
+                local: clock.as_ref().map_or(time, |clock| clock.local(time)),
             },
-            zone,
+            clock,
         }))
     }
 
@@ -89,7 +89,7 @@ impl Asked {
         let mut moments = room_for(times.len())?;
         moments.extend(times.into_iter().flatten().map(|time| Moment {
             time,
-            local: self.zone.as_deref().map_or(time, |zone| local_time(zone, time)),
+            local: self.clock.as_ref().map_or(time, |clock| clock.local(time)),
         }));
         Ok(moments)
     }

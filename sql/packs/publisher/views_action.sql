@@ -91,14 +91,16 @@ $sql$);
 
 -- The join by address, or where there is none by slug. Nearly all notifications lie near their artifacts, so a join of two ranges finds them; what
 -- it leaves over is looked for by index, at any time.
-WITH delivery(query) AS (VALUES ($q$SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, d.channel, d.webhook_success,
-       CASE WHEN d.by IS NULL THEN 'not notified' WHEN d.webhook_success THEN 'delivered' WHEN d.webhook_success IS NULL THEN 'unknown' ELSE 'failed' END AS outcome, d.by AS joined_by
-  FROM publisher_metrics_rollup m
-  LEFT JOIN (SELECT x.artifact_uri, x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x WHERE %1$s) a ON a.artifact_uri = m.artifact_uri
-  LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x WHERE a.by IS NULL AND x.artifact_uri = m.artifact_uri) b ON true
-  LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'slug' AS by FROM publisher_discord_metrics x WHERE a.by IS NULL AND b.by IS NULL AND x.slug = m.slug) s ON true
- CROSS JOIN LATERAL (SELECT coalesce(a.channel, b.channel, s.channel) AS channel, coalesce(a.webhook_success, b.webhook_success, s.webhook_success) AS webhook_success, coalesce(a.by, b.by, s.by) AS by) d
- WHERE %2$s$q$))
+WITH delivery(query) AS (VALUES ($q$SELECT y.published_at, y.namespace, y.artifact_uri, y.slug, y.channel, y.webhook_success,
+       CASE WHEN y.by IS NULL THEN 'not notified' WHEN y.webhook_success THEN 'delivered' WHEN y.webhook_success IS NULL THEN 'unknown' ELSE 'failed' END AS outcome, y.by AS joined_by
+  FROM (SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, x.channel, x.webhook_success, 'artifact_uri' AS by
+          FROM publisher_metrics_rollup m JOIN publisher_discord_metrics x ON x.artifact_uri = m.artifact_uri WHERE (%1$s) AND %2$s
+        UNION ALL
+        SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, d.channel, d.webhook_success, d.by
+          FROM (SELECT * FROM publisher_metrics_rollup m WHERE %2$s AND NOT EXISTS (SELECT FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri AND %1$s) OFFSET 0) m
+          LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri
+                             UNION ALL SELECT x.channel, x.webhook_success, 'slug' FROM publisher_discord_metrics x
+                              WHERE x.slug = m.slug AND NOT EXISTS (SELECT FROM publisher_discord_metrics o WHERE o.artifact_uri = m.artifact_uri)) d ON true) y$q$))
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT 'publisher', 380, 'view', 'publisher_delivery_problems', format($sql$
 CREATE OR REPLACE VIEW publisher_delivery_problems AS

@@ -49,7 +49,7 @@ impl Working for Hll {
         Ok(working::from_sketch(&codec::decode(bytes)?))
     }
 
-    fn stored(words: &[u64]) -> Vec<u8> {
+    fn stored(words: &mut [u64]) -> Vec<u8> {
         codec::encode(&working::finish(words))
     }
 }

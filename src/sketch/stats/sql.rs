@@ -20,7 +20,7 @@ impl Working for Moments {
         Ok(words)
     }
 
-    fn stored(words: &[u64]) -> Vec<u8> {
+    fn stored(words: &mut [u64]) -> Vec<u8> {
         Stats::load(words).encode()
     }
 }

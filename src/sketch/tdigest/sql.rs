@@ -59,7 +59,7 @@ impl Working for Digest {
         Ok(working::from_sketch(&codec::decode(bytes)?))
     }
 
-    fn stored(words: &[u64]) -> Vec<u8> {
+    fn stored(words: &mut [u64]) -> Vec<u8> {
         codec::encode(&working::finish(words))
     }
 }

@@ -19,7 +19,7 @@ impl Working for Heavy {
         Ok(working::from_topk(&TopK::decode(bytes)?))
     }
 
-    fn stored(words: &[u64]) -> Vec<u8> {
+    fn stored(words: &mut [u64]) -> Vec<u8> {
         working::finish(words).encode()
     }
 }

@@ -32,7 +32,7 @@ impl Working for Sums {
         Ok(working::from_totals(&Totals::decode(bytes)?))
     }
 
-    fn stored(words: &[u64]) -> Vec<u8> {
+    fn stored(words: &mut [u64]) -> Vec<u8> {
         working::finish(words).encode()
     }
 }

@@ -41,7 +41,7 @@ CREATE FUNCTION tally.report(
     max_rows  int DEFAULT 200000,
     as_of     timestamptz DEFAULT now()
 ) RETURNS SETOF json
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
     first timestamptz := tally._instant(since, as_of, 'since');

@@ -18,7 +18,7 @@ END $$;
 COMMENT ON FUNCTION tally._evaluation_lock() IS 'Takes the evaluators'' lock until the end of the transaction; false, with a notice, where another session has it.';
 
 CREATE FUNCTION tally._evaluate_part(as_of timestamptz, by_clock boolean, threshold text, budget interval) RETURNS SETOF tally.evaluated
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
     began timestamptz := clock_timestamp();

@@ -68,9 +68,9 @@ fn tdigest_answers(sketch: &sketch::tdigest::Sketch) {
         until(&mut merged, |words| {
             working::merge_bytes(words, &bytes).expect("its own bytes")
         });
-        assert_eq!(working::finish(&mut merged).count(), 2 * count);
+        assert_eq!(working::finish(&merged).count(), 2 * count);
         until(&mut words, |words| working::push(words, 1.0));
-        assert_eq!(working::finish(&mut words).count(), count + 1);
+        assert_eq!(working::finish(&words).count(), count + 1);
     }
 }
 
@@ -98,12 +98,12 @@ pub fn tdigest(data: &[u8]) {
             until(&mut other, |words| working::push_weighted(words, value, weight));
             pushed += weight;
         }
-        let part = codec::encode(&working::finish(&mut other));
+        let part = codec::encode(&working::finish(&other));
         until(&mut words, |words| {
             working::merge_bytes(words, &part).expect("its own bytes")
         });
     }
-    let sketch = working::finish(&mut words);
+    let sketch = working::finish(&words);
     assert_eq!(sketch.count(), pushed);
     tdigest_answers(&sketch);
 }

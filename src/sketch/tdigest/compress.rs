@@ -166,7 +166,8 @@ fn join(items: &[Item], mass: f64, moment: f64) -> Item {
         mean = items.iter().map(|item| item.mean * (item.mass() / mass)).sum();
     }
     Item {
-        mean: mean.clamp(first.mean.min(last.mean), first.mean.max(last.mean)),
+        // Not clamp: it panics on bounds that are NaN, as corrupt partial states may have.
+        mean: mean.max(first.mean.min(last.mean)).min(first.mean.max(last.mean)),
         weight: weight.min(WEIGHT_MAX) | IMPURE,
     }
 }

@@ -33,7 +33,7 @@ fn digest_of(values: &[f64]) -> Vec<u8> {
     for value in values {
         until(&mut words, |words| tdigest::working::push(words, *value));
     }
-    tdigest::codec::encode(&tdigest::working::finish(&mut words))
+    tdigest::codec::encode(&tdigest::working::finish(&words))
 }
 
 fn digest_merged(parts: &[&[u8]]) -> Vec<u8> {
@@ -41,7 +41,7 @@ fn digest_merged(parts: &[&[u8]]) -> Vec<u8> {
     for part in &parts[1..] {
         until(&mut words, |words| tdigest::working::merge_bytes(words, part).unwrap());
     }
-    tdigest::codec::encode(&tdigest::working::finish(&mut words))
+    tdigest::codec::encode(&tdigest::working::finish(&words))
 }
 
 fn stats_of(rows: &[(f64, f64)]) -> Stats {

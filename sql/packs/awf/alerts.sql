@@ -90,6 +90,22 @@ END $f$;
 COMMENT ON FUNCTION awf_kpi_thresholds_write() IS 'Trigger of awf_kpi_thresholds: what is written there becomes a threshold, with everything else of it kept.';
 CREATE OR REPLACE TRIGGER awf_kpi_thresholds_write INSTEAD OF INSERT OR UPDATE OR DELETE ON awf_kpi_thresholds FOR EACH ROW EXECUTE FUNCTION awf_kpi_thresholds_write()
 $sql$),
+-- Incidents are shown by row level security to those who have the rights of their owner. Whoever may read awf_incidents sees those
+-- of the pack's owner as well: that is what granting SELECT on it says.
+('awf', 618, 'function', 'awf_incident_rows()', $sql$
+CREATE OR REPLACE FUNCTION awf_incident_rows() RETURNS TABLE (incident tally.incidents, labels jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+    SELECT i, coalesce(t.filter, '{}') || i.labels
+      FROM tally.incidents i
+      LEFT JOIN tally.thresholds t ON t.id = i.threshold_id
+     WHERE i.metric IN (SELECT m.name FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
+                         WHERE r.name IN (SELECT p.name FROM tally.pack_steps p WHERE p.pack = 'awf' AND p.kind = 'rollup'))
+       AND (pg_has_role(tally._caller(), i.owner::oid, 'USAGE')
+            OR EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'awf' AND i.owner = p.owner
+                          AND has_table_privilege(tally._caller(), format('%I.awf_incidents', p.target_schema), 'SELECT')))
+$f$;
+COMMENT ON FUNCTION awf_incident_rows() IS 'Incidents of the pack''s metrics with the labels of their scope, for those who may read awf_incidents; nothing for others.'
+$sql$),
 ('awf', 620, 'view', 'awf_incidents', $sql$
 CREATE OR REPLACE VIEW awf_incidents AS
 SELECT md5('tally incident ' || i.id)::uuid AS id,
@@ -105,13 +121,10 @@ SELECT md5('tally incident ' || i.id)::uuid AS id,
        nullif(concat_ws(E'\n', 'Root cause: ' || i.root_cause, 'Mitigation: ' || i.mitigation, 'Prevention: ' || i.prevention), '') AS resolution_notes,
        i.opened_at AS created_at,
        i.id AS incident
-  FROM tally.incidents i
-  LEFT JOIN tally.thresholds t ON t.id = i.threshold_id
- CROSS JOIN LATERAL (SELECT l.labels, CASE WHEN l.labels ? 'variation' THEN 'variation' WHEN l.labels ? 'adventure' THEN 'adventure'
-                                           WHEN l.labels ? 'world' THEN 'world' ELSE 'global' END AS scope
-                       FROM (SELECT coalesce(t.filter, '{}') || i.labels AS labels) l) s
- WHERE i.metric IN (SELECT m.name FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
-                     WHERE r.name IN (SELECT p.name FROM tally.pack_steps p WHERE p.pack = 'awf' AND p.kind = 'rollup'));
+  FROM awf_incident_rows() f
+ CROSS JOIN LATERAL (SELECT (f.incident).*) i
+ CROSS JOIN LATERAL (SELECT f.labels, CASE WHEN f.labels ? 'variation' THEN 'variation' WHEN f.labels ? 'adventure' THEN 'adventure'
+                                           WHEN f.labels ? 'world' THEN 'world' ELSE 'global' END AS scope) s;
 COMMENT ON VIEW awf_incidents IS 'Incidents of the pack''s thresholds. They are handled with tally.acknowledge(incident) and tally.resolve(incident, root_cause, mitigation, prevention).';
 COMMENT ON COLUMN awf_incidents.id IS 'Made of the incident''s number.';
 COMMENT ON COLUMN awf_incidents.threshold_id IS 'id of awf_kpi_thresholds; null when the threshold was dropped.';

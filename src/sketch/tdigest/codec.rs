@@ -107,6 +107,10 @@ fn exact_values(reader: &mut Reader) -> Result<Vec<f64>, TallyError> {
     if !values.is_sorted_by(|a, b| a.total_cmp(b).is_le()) {
         return Err(reader.corrupt("values in ascending order"));
     }
+    // What is written has one NaN; one with a sign would sort before all numbers, and PostgreSQL's NaN comes after them.
+    if values.iter().any(|v| v.is_nan() && v.to_bits() != f64::NAN.to_bits()) {
+        return Err(reader.corrupt("the one NaN that is ever written"));
+    }
     Ok(values)
 }
 

@@ -348,6 +348,26 @@ fn weights_count_as_copies() {
     );
 }
 
+#[test]
+fn a_stored_nan_with_a_sign_is_corrupt_and_never_the_smallest_value() {
+    // Found by `make fuzz`: percentiles fell from NaN to a number.
+    let mut bytes = vec![1, 1, 180, 0];
+    bytes.extend((-f64::NAN).to_le_bytes());
+    bytes.extend(1f64.to_le_bytes());
+    assert!(super::codec::decode(&bytes).is_err());
+    // Such a NaN as input, which infinity minus infinity gives, is the one NaN.
+    let mut words = vec![0; super::working::FIRST_WORDS];
+    super::working::init(&mut words, 180);
+    for value in [-f64::NAN, 1.0] {
+        super::working::push(&mut words, value).unwrap();
+    }
+    let sketch = super::working::finish(&words);
+    assert_eq!(
+        (sketch.percentile(0.0), sketch.max().map(f64::is_nan)),
+        (Some(1.0), Some(true))
+    );
+}
+
 proptest! {
     #[test]
     fn small_sketches_do_not_depend_on_order_or_parts(mut values in prop::collection::vec(-1e6..1e6f64, 1..250), cut in 0..250usize) {

@@ -82,8 +82,10 @@ const MEASURES: [Measure; 14] = [
     Measure {
         name: "spread",
         given: "tally.stats(f)",
-        read: "concat_ws(' ', COALESCE(tally.count($), 0), round(tally.mean($)::numeric, 6), round(tally.stddev($)::numeric, 4))",
-        exact: "concat_ws(' ', count(f), round(avg(f::numeric), 6), round(stddev_samp(f::numeric), 4))",
+        // The digest's floats may end one unit below the exact decimal; the small offset keeps a
+        // mean such as 123.5 / 64 = 1.9296875 away from the tie where that unit would decide.
+        read: "concat_ws(' ', COALESCE(tally.count($), 0), round(tally.mean($)::numeric + 0.0000000123457, 6), round(tally.stddev($)::numeric + 0.00000123457, 4))",
+        exact: "concat_ws(' ', count(f), round(avg(f::numeric) + 0.0000000123457, 6), round(stddev_samp(f::numeric) + 0.00000123457, 4))",
     },
     Measure {
         name: "tops",

@@ -85,6 +85,21 @@ fn order_and_parts_do_not_matter() {
     }
 }
 
+/// Found by `make fuzz`: a list whose repeats filled it became registers although its set was exactly as large as is kept.
+#[test]
+fn as_many_as_are_kept_stay_exact_however_often_they_come() {
+    for p in 4..=18 {
+        let limit = exact_max(p) as u64;
+        for n in [limit - 1, limit, limit + 1] {
+            let once = sketch_of(numbers(6, n), p);
+            assert_eq!(matches!(once.body, Body::Exact(_)), n <= limit, "{p} {n}");
+            let often = sketch_of(numbers(6, n).chain(numbers(6, n)).chain(numbers(6, n)), p);
+            assert_eq!(often, once, "{p} {n}");
+            assert_eq!(rollup(&[once.clone(), often, once.clone()]), once, "{p} {n}");
+        }
+    }
+}
+
 #[test]
 fn unequal_precisions_merge_to_the_smaller() {
     for (a, b) in [(14, 10), (10, 14), (18, 4), (13, 12)] {

@@ -113,7 +113,7 @@ fn make_room_in_list(words: &mut [u64]) -> Result<(), Grow> {
         return Err(Grow(words.len() * 2));
     }
     let p = precision(words);
-    let exact = distinct < exact_max(p);
+    let exact = distinct <= exact_max(p);
     let needed = if exact {
         body::table_words(distinct + 1, p)
     } else {

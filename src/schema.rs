@@ -51,6 +51,7 @@ sql_files! {
     "../sql/s40_rollup/definition.sql" as "rollup_definition";
     "../sql/s40_rollup/lookback.sql" as "rollup_lookback";
     "../sql/s40_rollup/key.sql" as "rollup_key";
+    "../sql/s40_rollup/key_parts.sql" as "rollup_key_parts";
     "../sql/s40_rollup/key_marks.sql" as "rollup_key_marks";
     "../sql/s40_rollup/check.sql" as "rollup_check";
     "../sql/s40_rollup/create.sql" as "rollup_create";

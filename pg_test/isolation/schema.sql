@@ -79,3 +79,26 @@ BEGIN
 EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column THEN
     RETURN SQLSTATE;
 END $$;
+
+-- Two rollups that do not stand on each other, both to be computed anew.
+CREATE FUNCTION make_two() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM make();
+    PERFORM tally.create_rollup('kinds', 'events', 'at', dimensions => '["kind"]', measures => '{"c": "count(*)"}');
+    PERFORM tally.repair('hours');
+    CREATE TABLE begun AS SELECT clock_timestamp() AS at;
+END $$;
+
+CREATE FUNCTION must_be_in_order(names text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    got text := (SELECT string_agg(r.name, ' ' ORDER BY u.id) FROM tally.runs u JOIN tally.rollups r ON r.id = u.rollup_id WHERE u.started_at > (SELECT b.at FROM begun b));
+BEGIN
+    IF got IS DISTINCT FROM names THEN RAISE EXCEPTION 'backfilled in order %, expected %', got, names; END IF;
+END $$;
+
+CREATE FUNCTION check_and_drop_two(OUT "live view exact" boolean, OUT "stored exact" boolean) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tally.drop_rollup('kinds');
+    DROP TABLE begun;
+    SELECT * INTO "live view exact", "stored exact" FROM check_and_drop();
+END $$;

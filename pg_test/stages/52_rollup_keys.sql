@@ -91,6 +91,22 @@ SELECT count(*) AS runs_before FROM tally.runs \gset
 CALL tally.backfill('sessions', 300);
 SELECT cmp_ok((SELECT count(*) FROM tally.runs) - :runs_before, '>', 1::bigint, 'the backfill of a key goes in several batches');
 SELECT exact('backfilled in batches');
+-- Left after its first part, changed, and marked as a whole once more.
+SELECT tally.repair('sessions');
+SELECT u.more, u.progress FROM tally.rollups r, tally._backfill_unit(r.id, 100, now()) u WHERE r.name = 'sessions' \gset
+SELECT matches(:'progress'::text, '^sessions: (6|12|25|50) % done, all times, ', 'a part of the keys is said to be one');
+SELECT results_eq($$SELECT done = 1 - b.n::float8 / b.parts, batches, source_rows_per_second > 0, reason LIKE 'repair%' FROM tally.progress p, (SELECT max(parts) AS parts, count(*) AS n FROM tally.dirty_ranges) b
+                     WHERE p.rollup = 'sessions' AND b.n = b.parts - 1$$, 'VALUES (true, 1::bigint, true, true)', 'and the progress of the rest is shown');
+SELECT same('_live', 'while parts are left');
+UPDATE events SET amount = amount + 1 WHERE id % 3 = 0;
+DELETE FROM events WHERE id % 11 = 0;
+SELECT same('_live', 'changed while parts are left');
+SELECT tally.repair('sessions');
+SELECT u.more AS more FROM tally.rollups r, tally._backfill_unit(r.id, 100, now()) u WHERE r.name = 'sessions' \gset
+UPDATE events SET amount = amount - 1 WHERE id % 3 = 0;
+CALL tally.backfill('sessions', 1000);
+SELECT exact('gone on with where it was left');
+SELECT is((SELECT count(*) FROM tally.dirty_ranges), 0::bigint, 'with no part left');
 UPDATE sessions SET n = 0 WHERE session = 's30';
 SELECT results_eq('SELECT labels, (stored ->> ''n'')::int, (definition ->> ''n'')::int, dirty FROM tally.verify(''sessions'')',
     $$SELECT '{"session": "s30"}'::jsonb, 0, n::int, false FROM expected WHERE session = 's30'$$, 'verify finds a row that was tampered with');

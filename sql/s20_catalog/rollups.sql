@@ -106,6 +106,8 @@ CREATE TABLE tally.dirty_ranges (
     reason    text NOT NULL,
     batch     interval,
     rows      float8,
+    part      int,
+    parts     int,
     marked_at timestamptz NOT NULL DEFAULT now(),
     CHECK (since < until)
 );
@@ -118,4 +120,6 @@ COMMENT ON COLUMN tally.dirty_ranges.until IS 'End of the range, exclusive; infi
 COMMENT ON COLUMN tally.dirty_ranges.reason IS 'Why the range is dirty: history, truncate, marked by hand.';
 COMMENT ON COLUMN tally.dirty_ranges.batch IS 'How much of the range a backfill takes at a time; null until its first batch, which also cuts the range to where there are rows.';
 COMMENT ON COLUMN tally.dirty_ranges.rows IS 'About how many source rows the range holds, by the planner''s count; null until its first batch.';
+COMMENT ON COLUMN tally.dirty_ranges.part IS 'Of a rollup per key: which part of its keys this is, from 0; null for all of them, before a refresh has begun.';
+COMMENT ON COLUMN tally.dirty_ranges.parts IS 'Of a rollup per key: how many parts there are.';
 COMMENT ON COLUMN tally.dirty_ranges.marked_at IS 'When the marking transaction began.';

@@ -66,19 +66,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._rows_sql(tally.rollups, text, text) IS 'SQL text of a definition''s query run through tally._rows(), and so in parallel where that pays.';
 
-CREATE FUNCTION tally._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
+CREATE FUNCTION tally._apply_wide(r tally.rollups, query text, scope text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
-    query  text := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
-    -- In order of bucket, so that a range of buckets lies in few pages.
-    fresh  text := tally._rows_sql(r, query, 'ORDER BY bucket');
-    scope  text := format('t.bucket >= %L::timestamptz AND t.bucket < %L::timestamptz', since, until);
+    -- In order of bucket, so that a range of buckets lies in few pages; or of the key, so that its index is filled from left to right (by
+    -- "C", which is quick to sort by and near enough to the order of any collation): 3.5 million keys took 23 s instead of 25.
+    fresh  text := tally._rows_sql(r, query, 'ORDER BY ' || CASE WHEN r.key IS NULL THEN 'bucket' ELSE tally._columns_sql(r.id, '%I COLLATE "C"', ', ', 'dimensions') END);
     result jsonb;
     empty  boolean;
     memory text := current_setting('work_mem');
 BEGIN
     -- Hashing hundreds of thousands of groups is maintenance, and gets the memory of maintenance.
-    IF pg_size_bytes(current_setting('maintenance_work_mem')) > pg_size_bytes(current_setting('work_mem')) THEN
+    IF pg_size_bytes(current_setting('maintenance_work_mem')) > pg_size_bytes(memory) THEN
         PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
     END IF;
     SELECT NOT (x ->> 'any')::boolean INTO empty
@@ -91,4 +90,11 @@ BEGIN
     PERFORM set_config('work_mem', memory, true);
     RETURN result;
 END $$;
+COMMENT ON FUNCTION tally._apply_wide(tally.rollups, text, text) IS 'Makes the stored rows t in scope equal to a definition''s query, many at once, as the rollup''s owner; where none is stored they are just inserted. Counts of rows written.';
+
+CREATE FUNCTION tally._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally._apply_wide(r, tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz'),
+                             format('t.bucket >= %L::timestamptz AND t.bucket < %L::timestamptz', since, until))
+$$;
 COMMENT ON FUNCTION tally._apply_range(tally.rollups, timestamptz, timestamptz) IS 'Recomputes all buckets of [since, until) of a rollup, as its owner; counts of rows written.';

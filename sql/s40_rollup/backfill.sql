@@ -26,12 +26,14 @@ CREATE FUNCTION tally._progress(rollup_id int, began timestamptz, since timestam
                                 OUT written bigint, OUT batches bigint, OUT first timestamptz, OUT last timestamptz, OUT todo float8)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- Time that was spent at it, so that a backfill that was interrupted overnight has not become slow by that.
-    SELECT d.width / NULLIF(d.width + COALESCE(t.width, 0), 0), d.seconds, d.source_rows, d.written, d.batches, d.first, d.last, t.width
+    SELECT COALESCE(1 - t.parts_left::float8 / t.parts, d.width / NULLIF(d.width + COALESCE(t.width, 0), 0)), d.seconds, d.source_rows, d.written, d.batches, d.first, d.last, t.width
       FROM (SELECT COALESCE(sum(extract(epoch FROM x.until - x.since)), 0)::float8 AS width, (sum(x.duration_ms) / 1000)::float8 AS seconds, sum(x.source_rows) AS source_rows,
                    COALESCE(sum(x.inserted + x.updated + x.deleted), 0)::bigint AS written, count(*) AS batches, min(x.since) AS first, max(x.until) AS last
-              FROM tally.runs x WHERE x.rollup_id = $1 AND x.started_at >= $2 AND x.since >= $3 AND x.until <= $4 AND x.sqlstate IS NULL) d,
+              FROM tally.runs x WHERE x.rollup_id = $1 AND x.started_at >= $2 AND x.sqlstate IS NULL
+               -- A part of the keys is of all times; marked buckets and keys, which are no part of this, have no count of source rows.
+               AND (x.since >= $3 AND x.until <= $4 OR x.since IS NULL AND x.source_rows IS NOT NULL)) d,
            -- What is not begun yet has no known extent where it goes on for ever.
-           (SELECT sum(extract(epoch FROM g.until - g.since)) FILTER (WHERE isfinite(g.since) AND isfinite(g.until))::float8 AS width
+           (SELECT sum(extract(epoch FROM g.until - g.since)) FILTER (WHERE isfinite(g.since) AND isfinite(g.until))::float8 AS width, count(g.part) AS parts_left, max(g.parts) AS parts
               FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND g.since >= $3 AND g.until <= $4) t
 $$;
 COMMENT ON FUNCTION tally._progress(int, timestamptz, timestamptz, timestamptz) IS
@@ -47,7 +49,7 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     SELECT * INTO p FROM tally._progress(rollup_id, began, since, until) x;
     RETURN format('%s: %s %% done, %s, %s rows written, %s s%s%s', r.name, floor(COALESCE(p.done, 1) * 100),
-        CASE WHEN p.first IS NULL THEN 'all of it' ELSE format('%s to %s', to_char(p.first AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI'), to_char(p.last AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI')) END,
+        CASE WHEN p.first IS NULL THEN 'all times' ELSE format('%s to %s', to_char(p.first AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI'), to_char(p.last AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI')) END,
         p.written, round(COALESCE(p.seconds, 0)::numeric, 1), CASE WHEN p.source_rows > 0 THEN format(', about %s source rows/s', round((p.source_rows / NULLIF(p.seconds, 0))::numeric)) ELSE '' END,
         CASE WHEN p.done < 1 THEN format(', about %s s left', round((p.seconds * (1 - p.done) / p.done)::numeric, 1)) ELSE '' END);
 END $$;
@@ -57,27 +59,62 @@ CREATE PROCEDURE tally.backfill(name text DEFAULT NULL, batch_rows bigint DEFAUL
 LANGUAGE plpgsql AS $$
 DECLARE
     chain pg_catalog.int4[];
-    one   pg_catalog.int4;
+    done  pg_catalog.int4[] := '{}';
+    next  record;
     unit  record;
     began pg_catalog.timestamptz;
 BEGIN
     chain := tally._backfill_chain(name);
-    IF chain IS NULL THEN RETURN; END IF;
     SELECT b.since, b.until INTO since, until FROM tally._backfill_range(name, since, until) b;
-    FOREACH one IN ARRAY chain LOOP
+    LOOP
+        SELECT * INTO next FROM tally._next_backfill(chain, done);
+        EXIT WHEN next.rollup_id IS NULL;
+        done := done || next.rollup_id;
         began := pg_catalog.clock_timestamp();
         LOOP
-            SELECT * INTO unit FROM tally._backfill_unit(one, batch_rows, began, since, until, oldest_first);
+            SELECT * INTO unit FROM tally._backfill_unit(next.rollup_id, batch_rows, began, since, until, oldest_first);
             COMMIT;
             IF unit.progress IS NOT NULL THEN
                 RAISE NOTICE '%', unit.progress;
             END IF;
             EXIT WHEN NOT unit.more;
         END LOOP;
+        PERFORM tally._end_backfill(next.rollup_id, next.claimed);
     END LOOP;
 END $$;
 COMMENT ON PROCEDURE tally.backfill(text, bigint, timestamptz, timestamptz, boolean) IS
-'Computes what a rollup (and what it stands on; without a name: every rollup) has marked, in batches of about batch_rows source rows, newest first or oldest_first, each committed by itself: a NOTICE per batch, and an interrupted backfill goes on where it was. since and until, widened to whole buckets, take that part first; the rest stays marked. Writers and readers go on; tally.progress shows how far it is.';
+'Computes what a rollup (and what it stands on; without a name: every rollup) has marked, in batches of about batch_rows source rows, newest first or oldest_first, each committed by itself: a NOTICE per batch, and an interrupted backfill goes on where it was. since and until, widened to whole buckets, take that part first; the rest stays marked. Writers and readers go on; tally.progress shows how far it is. Several sessions share the work: each takes the next rollup that no other is at.';
+
+CREATE FUNCTION tally._next_backfill(chain int[], done int[], OUT rollup_id int, OUT claimed boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    candidate int;
+BEGIN
+    claimed := false;
+    -- What a rollup stands on comes first, also where another session is at that.
+    FOR candidate IN
+        SELECT c.id FROM unnest(chain) WITH ORDINALITY c(id, place)
+         WHERE c.id <> ALL (done) AND tally._due(c.id)
+           AND NOT EXISTS (SELECT FROM unnest(tally._chain(c.id)) a(id) WHERE a.id <> c.id AND a.id <> ALL (done) AND tally._due(a.id))
+         ORDER BY c.place
+    LOOP
+        rollup_id := COALESCE(rollup_id, candidate);
+        -- 1650549611 spells 'back'. It only tells others to begin elsewhere; what keeps two from one rollup is tally._lock().
+        IF pg_try_advisory_lock(1650549611, candidate) THEN
+            rollup_id := candidate;
+            claimed := true;
+            RETURN;
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._next_backfill(int[], int[]) IS
+'Which rollup of a chain a backfill takes next, after those done: the first that is due, stands on nothing that is, and is claimed by no other backfill; where others have claimed all that is left, the first of them, to help with it. Null when nothing is left.';
+
+CREATE FUNCTION tally._end_backfill(rollup_id int, claimed boolean) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_advisory_unlock(1650549611, rollup_id) WHERE claimed
+$$;
+COMMENT ON FUNCTION tally._end_backfill(int, boolean) IS 'Gives up the claim of _next_backfill().';
 
 CREATE FUNCTION tally._backfill_range(name text, INOUT since timestamptz, INOUT until timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

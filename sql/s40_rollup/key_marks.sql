@@ -91,34 +91,13 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._key_index(regclass, text[]) IS 'Whether an index of the source leads with a column of the key, so that a key can be read without a scan of all.';
 
-CREATE FUNCTION tally._source_rows(source regclass) RETURNS float8
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    -- Where nobody has counted yet, a row is taken for a hundred bytes.
-    SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END)
-      FROM pg_class c WHERE c.oid = source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(source) t WHERE t.isleaf)
-$$;
-COMMENT ON FUNCTION tally._source_rows(regclass) IS 'About how many rows a source has, by the planner''s count.';
-
-CREATE FUNCTION tally._mark_all_keys(r tally.rollups) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
-DECLARE
-    columns text := (SELECT string_agg(d.expression, ', ' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key));
-BEGIN
-    -- As its owner, who may read the source; capture's own function writes the marks.
-    PERFORM tally.run_as(r.owner, r.search_path, format(
-        'SELECT pg_catalog.count(*) FILTER (WHERE tally._mark_key(%L, ARRAY[%s])) AS n FROM (SELECT %s FROM %s%s WHERE (%s) UNION SELECT %s FROM %s t) _tally(%2$s)',
-        r.id, tally._key_names(r.key), columns, r.source, tally._expand_sql(r), COALESCE(r.filter, 'true'), tally._key_names(r.key, 't.%2$I'), r.relation));
-    PERFORM tally._capture_forget();
-END $$;
-COMMENT ON FUNCTION tally._mark_all_keys(tally.rollups) IS 'Marks every key that the source or the stored rows have, so that a backfill takes them in batches and goes on where it was.';
-
 CREATE FUNCTION tally._refresh_keys(r tally.rollups, most int, most_rows bigint, OUT more boolean, OUT keys bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     run   tally.runs;
+    part  record;
     list  text[];
-    rows_ float8 := tally._source_rows(r.source);
     marks float8;
 BEGIN
     more := false;
@@ -126,23 +105,19 @@ BEGIN
     wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
     run.rollup_id := r.id;
     run.started_at := clock_timestamp();
-    IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id) THEN
-        DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id;
-        IF rows_ > most_rows AND tally._key_index(r.source, r.key) THEN
-            PERFORM tally._mark_all_keys(r);
-            more := true;
-            RETURN;
-        END IF;
-        EXECUTE format('DELETE FROM tally.%I', tally._marks_table(r.id));
-        wrote := tally._apply_all_keys(r);
+    SELECT * INTO part FROM tally._take_part(r, most_rows);
+    IF part.parts IS NOT NULL THEN
+        run.source_rows := tally._source_rows(r.source) / part.parts;
+        wrote := tally._apply_part(r, part.part, part.parts);
         PERFORM tally._log_run(run, wrote);
+        more := tally._due(r.id);
         RETURN;
     END IF;
     -- Bounded, because the keys are part of the statement's text.
     most := LEAST(most, 20000);
     IF most_rows IS NOT NULL THEN
         EXECUTE format('SELECT count(*) FROM tally.%I', tally._marks_table(r.id)) INTO marks;
-        most := LEAST(most, GREATEST(100, most_rows * marks / GREATEST(rows_, 1))::int);
+        most := LEAST(most, GREATEST(100, most_rows * marks / GREATEST(tally._source_rows(r.source), 1))::int);
     END IF;
     SELECT t.keys, COALESCE(t.marks >= most, false) INTO list, more FROM tally._take_keys(r, most) t;
     IF list IS NULL THEN RETURN; END IF;
@@ -152,23 +127,7 @@ BEGIN
     PERFORM tally._log_run(run, wrote);
 END $$;
 COMMENT ON FUNCTION tally._refresh_keys(tally.rollups, int, bigint) IS
-'One unit of refresh of a rollup per key, under the lock the caller holds: all of it where it is marked as a whole, else up to so many marked keys. Where the source has more than most_rows rows, a whole is first turned into marks of its keys.';
-
-CREATE FUNCTION tally._apply_all_keys(r tally.rollups) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
-DECLARE
-    fresh  text := tally._rows_sql(r, tally._key_query(r.id, r.source::text));
-    result jsonb;
-    memory text := current_setting('work_mem');
-BEGIN
-    IF pg_size_bytes(current_setting('maintenance_work_mem')) > pg_size_bytes(memory) THEN
-        PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
-    END IF;
-    SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally._apply_query(r.id, fresh, 'true')) x;
-    PERFORM set_config('work_mem', memory, true);
-    RETURN result;
-END $$;
-COMMENT ON FUNCTION tally._apply_all_keys(tally.rollups) IS 'Recomputes all keys of a rollup, as its owner; counts of rows written.';
+'One unit of refresh of a rollup per key, under the lock the caller holds: a part of it where it is marked as a whole (all of it where most_rows is null or the source has no more), else up to so many marked keys.';
 
 CREATE FUNCTION tally._parse_key(key text, label text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

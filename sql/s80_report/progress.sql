@@ -14,7 +14,7 @@ SELECT r.name AS rollup,
                                                    AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())) AS running
   FROM tally.rollups r
   JOIN LATERAL (SELECT min(x.since) AS since, max(x.until) AS until, min(x.marked_at) AS marked_at, string_agg(DISTINCT x.reason, ', ') AS reason,
-                       bool_and(x.batch IS NOT NULL) AS begun FROM tally.dirty_ranges x WHERE x.rollup_id = r.id HAVING count(*) > 0) g ON true
+                       bool_and(x.batch IS NOT NULL OR x.part IS NOT NULL) AS begun FROM tally.dirty_ranges x WHERE x.rollup_id = r.id HAVING count(*) > 0) g ON true
   LEFT JOIN LATERAL tally._progress(r.id, g.marked_at, '-infinity', 'infinity') p ON g.begun
  ORDER BY r.id;
 COMMENT ON VIEW tally.progress IS 'One row per rollup with ranges still to be computed, by CALL tally.backfill(…) or by its schedule: how far, how fast, how long still. Batches are committed, so what is done stays done.';
@@ -22,7 +22,7 @@ COMMENT ON COLUMN tally.progress.rollup IS 'Name of the rollup.';
 COMMENT ON COLUMN tally.progress.left_since IS 'Start of what is left; -infinity: from the beginning.';
 COMMENT ON COLUMN tally.progress.left_until IS 'End of what is left.';
 COMMENT ON COLUMN tally.progress.reason IS 'Why it is computed: history, truncate, change of definition, repair.';
-COMMENT ON COLUMN tally.progress.done IS 'Share of the time range that is done, from 0 to 1; null until every range has had a batch.';
+COMMENT ON COLUMN tally.progress.done IS 'Share of the time range (of a rollup per key: of its keys) that is done, from 0 to 1; null until every range has had a batch.';
 COMMENT ON COLUMN tally.progress.batches IS 'Batches so far.';
 COMMENT ON COLUMN tally.progress.rows_written IS 'Rows of the rollup written so far.';
 COMMENT ON COLUMN tally.progress.source_rows_per_second IS 'About how many source rows a second of work reads, by the planner''s count of them.';

@@ -21,7 +21,7 @@ ANALYZE;
 -- Which relations an answer is read from.
 CREATE FUNCTION app.read_from(metric text, since text, until text, bucket interval, by text[], picked jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(m[1], ' ' ORDER BY n)
-      FROM tally.metrics m, tally.rollups r, regexp_matches(tally._report_sql(ARRAY[m], r, $4, by, picked, since::timestamptz, until::timestamptz, NULL, 10), 'FROM (?:app\.|public\.)?(\w+)_live WHERE', 'g') WITH ORDINALITY x(m, n)
+      FROM tally.metrics m, tally.rollups r, regexp_matches(tally._report_sql(ARRAY[m], r, $4, by, picked, since::timestamptz, until::timestamptz, NULL, 10), 'FROM (?:app\.|public\.)?(\w+) WHERE', 'g') WITH ORDINALITY x(m, n)
      WHERE m.name = metric AND r.id = m.rollup_id
 $$;
 SELECT is(app.read_from('turns', '2026-03-02 00:00Z', '2026-03-09 00:00Z', NULL, '{}', '{}'), 'r_world_daily', 'whole days: the daily rollup alone');
@@ -51,8 +51,18 @@ SELECT app.same('fresh');
 INSERT INTO app.events SELECT '2026-03-05 10:00Z'::timestamptz + i * interval '1 hour', 'w1', 'm0', 'late' || i, 'turn', 1000 FROM generate_series(0, 50) i;
 DELETE FROM app.events WHERE at >= '2026-03-07Z' AND at < '2026-03-08Z' AND world = 'w2';
 SELECT app.same('late rows and deleted ones, not refreshed');
+SELECT is(app.read_from('turns', '2026-03-02 05:00Z', '2026-03-09 07:30Z', NULL, '{}', '{}'), 'r_world_hourly_live r_world_daily_live r_world_hourly_live', 'what stands on marked hours is read from live views');
 SELECT count(*) FROM tally.refresh('r_world_hourly');
 SELECT app.same('refreshed halfway up');
+SELECT is(app.read_from('turns', '2026-03-05 05:00Z', '2026-03-05 09:30Z', NULL, '{}', '{}'), 'r_world_hourly', 'what is refreshed, from its table');
+BEGIN;
+CREATE ROLE tally_test_drawer;
+GRANT USAGE ON SCHEMA app TO tally_test_drawer;
+GRANT SELECT ON r_hourly_live, r_world_hourly_live TO tally_test_drawer;
+GRANT EXECUTE ON FUNCTION app.read_from TO tally_test_drawer;
+SET LOCAL ROLE tally_test_drawer;
+SELECT is((SELECT count(*) FROM tally.report('{turns}', since => '2026-03-02', until => '2026-03-10')), 1::bigint, 'who may read live views alone is answered');
+ROLLBACK;
 
 SELECT is((SELECT array_agg(x::text) FROM tally.report('{turns}', since => '2026-01-01', until => '2026-01-02', by => '{world}') x), NULL, 'no data by world: no rows');
 SELECT is((SELECT array_agg(x ->> 'turns') FROM tally.report('{turns}', since => '2026-01-01', until => '2026-01-02') x), ARRAY[NULL::text], 'no data as a whole: one row of null');

@@ -34,11 +34,11 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     SELECT * INTO bound FROM tally._tested_window(t, r, tick);
     scope := t.filter || labels;
-    source := tally._exact_source(t, r, bound.since, bound.until);
+    source := tally._exact_source(t.owner, r, bound.since, bound.until);
     result := result || jsonb_build_object(
         'values', (SELECT COALESCE(jsonb_agg(x ORDER BY x ->> 'bucket'), '[]') FROM tally.run_as(t.owner, t.search_path,
             format('SELECT bucket, value, samples FROM (%s) v ORDER BY bucket',
-                   tally._merged_sql(m, r, tally._exact_source(t, r, bound.until - 12 * r.bucket, bound.until)::text, 'bucket', '{}', scope,
+                   tally._merged_sql(m, r, tally._exact_source(t.owner, r, bound.until - 12 * r.bucket, bound.until)::text, 'bucket', '{}', scope,
                                      tally._moment_sql(bound.until - 12 * r.bucket), tally._moment_sql(bound.until))), tally._query_timeout()) x),
         'contributors', (SELECT COALESCE(jsonb_object_agg(c.dimension, c.top), '{}') FROM (
             SELECT x ->> 'dimension' AS dimension, jsonb_agg(x - 'dimension') AS top

@@ -5,8 +5,8 @@ WITH weeks(query) AS (VALUES ($q$
               -- Whole weeks have been counted; of a part of a week, the tutors of its days are.
               SELECT r.bucket AS week, r.wau, r.users_who_tuned, r.active_users FROM pa_tutors_weekly r WHERE r.bucket >= since AND r.bucket + interval '7 days' <= until
               UNION ALL
-              SELECT d.week, count(*), count(*) FILTER (WHERE d.active > 0 AND d.tuned > 0), count(*) FILTER (WHERE d.active > 0)
-                FROM (SELECT p.week, max(r.active) AS active, max(r.tuned) AS tuned
+              SELECT d.week, count(*), count(*) FILTER (WHERE d.did = 3), count(*) FILTER (WHERE d.did & 1 = 1)
+                FROM (SELECT p.week, bit_or((r.active > 0)::int + 2 * (r.tuned > 0)::int) AS did
                         FROM (VALUES (date_trunc('week', since::timestamptz), since::timestamptz, least(until, date_trunc('week', since::timestamptz) + interval '7 days'), true),
                                      (date_trunc('week', until::timestamptz), date_trunc('week', until::timestamptz), until::timestamptz, date_trunc('week', since::timestamptz) <> date_trunc('week', until::timestamptz))) p(week, first, last, ok)
                         JOIN pa_user_days r ON r.bucket >= p.first AND r.bucket < p.last

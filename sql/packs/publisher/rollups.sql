@@ -27,6 +27,11 @@ SELECT 'publisher', r.ordinal, 'rollup', r.name, format('SELECT tally.create_rol
   FROM (VALUES (101, 'publisher_daily', 'publisher_15m', 'Artifacts by creator lane and day: the quarter hours, merged.'),
                (111, 'publisher_discord_daily', 'publisher_discord_15m', 'Discord notifications by creator lane, channel and day: the quarter hours, merged.')) r(ordinal, name, source, description)
 UNION ALL
+SELECT 'publisher', 112, 'rollup', 'publisher_notified_daily', $sql$
+SELECT tally.create_rollup('publisher_notified_daily', source => 'publisher_discord_daily', bucket => '1 day', dimensions => '["namespace"]', zone => tally._pack_zone('publisher_15m'),
+    description => 'Discord notifications by creator lane and day: the channels, merged.')
+$sql$
+UNION ALL
 SELECT 'publisher', 120, 'rollup', 'publisher_undelivered', $sql$
 SELECT tally.create_rollup('publisher_undelivered', source => 'publisher_discord_metrics', time_column => 'published_at', bucket => '15 minutes',
     dimensions => $d$[{"namespace": "left(namespace, 300)"}, {"channel": "left(channel, 300)"}, {"artifact_uri": "left(artifact_uri, 300)"}, {"slug": "left(slug, 300)"}]$d$,

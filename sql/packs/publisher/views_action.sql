@@ -77,7 +77,7 @@ CREATE OR REPLACE VIEW publisher_channel_health AS
 SELECT x.day, x.namespace, sum(x.published)::bigint AS published, sum(x.notified)::bigint AS notified, sum(x.delivered)::bigint AS delivered, sum(x.failed)::bigint AS failed, (sum(x.published) - sum(x.notified))::bigint AS difference
   FROM (SELECT r.bucket AS day, nullif(r.namespace, '(none)') AS namespace, r.artifacts AS published, 0 AS notified, 0 AS delivered, 0 AS failed FROM publisher_daily_live r
         UNION ALL
-        SELECT r.bucket, nullif(r.namespace, '(none)'), 0, tally.distinct_count(tally.rollup(r.artifacts)), sum(r.delivered), sum(r.failed) FROM publisher_discord_daily_live r GROUP BY 1, 2) x
+        SELECT r.bucket, nullif(r.namespace, '(none)'), 0, tally.distinct_count(r.artifacts), r.delivered, r.failed FROM publisher_notified_daily_live r) x
  GROUP BY 1, 2;
 COMMENT ON VIEW publisher_channel_health IS 'Artifacts published against artifacts notified of in Discord, by day of publication and creator lane. publisher_deliveries() names the artifacts.';
 COMMENT ON COLUMN publisher_channel_health.day IS 'Start of the day of publication.';
@@ -90,7 +90,7 @@ COMMENT ON COLUMN publisher_channel_health.difference IS 'Published less notifie
 $sql$);
 
 -- The join by address, or where there is none by slug. Nearly all notifications lie near their artifacts, so a join of two ranges finds them; what
--- it leaves over is looked for by index, at any time.
+-- it leaves over is looked for by index, at any time; by slug only where the address has none, which (SELECT NOT EXISTS) asks first.
 WITH delivery(query) AS (VALUES ($q$SELECT y.published_at, y.namespace, y.artifact_uri, y.slug, y.channel, y.webhook_success,
        CASE WHEN y.by IS NULL THEN 'not notified' WHEN y.webhook_success THEN 'delivered' WHEN y.webhook_success IS NULL THEN 'unknown' ELSE 'failed' END AS outcome, y.by AS joined_by
   FROM (SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, x.channel, x.webhook_success, 'artifact_uri' AS by
@@ -100,7 +100,7 @@ WITH delivery(query) AS (VALUES ($q$SELECT y.published_at, y.namespace, y.artifa
           FROM (SELECT * FROM publisher_metrics_rollup m WHERE %2$s AND NOT EXISTS (SELECT FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri AND %1$s) OFFSET 0) m
           LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri
                              UNION ALL SELECT x.channel, x.webhook_success, 'slug' FROM publisher_discord_metrics x
-                              WHERE x.slug = m.slug AND NOT EXISTS (SELECT FROM publisher_discord_metrics o WHERE o.artifact_uri = m.artifact_uri)) d ON true) y$q$))
+                              WHERE x.slug = m.slug AND (SELECT NOT EXISTS (SELECT FROM publisher_discord_metrics o WHERE o.artifact_uri = m.artifact_uri))) d ON true) y$q$))
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT 'publisher', 380, 'view', 'publisher_delivery_problems', format($sql$
 CREATE OR REPLACE VIEW publisher_delivery_problems AS

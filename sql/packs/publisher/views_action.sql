@@ -90,7 +90,7 @@ COMMENT ON COLUMN publisher_channel_health.difference IS 'Published less notifie
 $sql$);
 
 -- The join by address, or where there is none by slug. Nearly all notifications lie near their artifacts, so a join of two ranges finds them; what
--- it leaves over is looked for by index, at any time; by slug only where the address has none, which (SELECT NOT EXISTS) asks first.
+-- it leaves over is looked for by index, at any time.
 WITH delivery(query) AS (VALUES ($q$SELECT y.published_at, y.namespace, y.artifact_uri, y.slug, y.channel, y.webhook_success,
        CASE WHEN y.by IS NULL THEN 'not notified' WHEN y.webhook_success THEN 'delivered' WHEN y.webhook_success IS NULL THEN 'unknown' ELSE 'failed' END AS outcome, y.by AS joined_by
   FROM (SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, x.channel, x.webhook_success, 'artifact_uri' AS by
@@ -100,7 +100,7 @@ WITH delivery(query) AS (VALUES ($q$SELECT y.published_at, y.namespace, y.artifa
           FROM (SELECT * FROM publisher_metrics_rollup m WHERE %2$s AND NOT EXISTS (SELECT FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri AND %1$s) OFFSET 0) m
           LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri
                              UNION ALL SELECT x.channel, x.webhook_success, 'slug' FROM publisher_discord_metrics x
-                              WHERE x.slug = m.slug AND (SELECT NOT EXISTS (SELECT FROM publisher_discord_metrics o WHERE o.artifact_uri = m.artifact_uri))) d ON true) y$q$))
+                              WHERE x.slug = m.slug AND NOT EXISTS (SELECT FROM publisher_discord_metrics o WHERE o.artifact_uri = m.artifact_uri)) d ON true) y$q$))
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT 'publisher', 380, 'view', 'publisher_delivery_problems', format($sql$
 CREATE OR REPLACE VIEW publisher_delivery_problems AS

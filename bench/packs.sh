@@ -4,6 +4,7 @@
 #
 #   EVENTS=10000000 bench/packs.sh [pack…]        the packs named, or all that have a generator
 #
+# Shared machines drift by half and more within an hour: the yardstick beside each pack says how fast this one was then.
 # Views that keep history are fetched whole and, because no dashboard draws them so, for their last seven days.
 set -euo pipefail
 
@@ -68,6 +69,7 @@ bench_pack() {
     sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)" -c "CREATE DATABASE tally_bench_pack"
     db=tally_bench_pack
     sql -c 'CREATE EXTENSION pg_tally'
+    printf 'Yardstick, a million md5(): %.0f ms. ' "$(ms "SELECT max(md5(i::text)) FROM generate_series(1, 1000000) i")"
     # shellcheck disable=SC2016  # the backticks are Markdown
     printf '%s source rows by `tally.generate_%s()`: %.1f s.' "$events" "$pack" "$(ms "SELECT tally.generate_$pack($events, until => now())" | awk '{ print $1 / 1000 }')"
     sql -c "SELECT tally.install_pack('$pack')" >/dev/null

@@ -40,18 +40,20 @@ COMMENT ON FUNCTION tally._answering(tally.rollups, text[], text[], text) IS
 'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any), as far as the current role may read them.';
 
 CREATE FUNCTION tally._exact_source(reader regrole, r tally.rollups, first timestamptz, last timestamptz) RETURNS regclass
--- With its owner's rights, because a reader need not see what the rollup stands on.
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- With its owner's rights, because a reader need not see what the rollup stands on. PL/pgSQL, because it keeps its plan.
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- Where nothing is dirty the stored rows are exact, and a query on the table is planned ten times faster than one on
     -- the live view (measured: 0.15 ms against 1.7 ms).
+    RETURN (
     SELECT CASE WHEN has_table_privilege(reader::oid, r.relation::oid, 'SELECT')
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket >= first AND d.bucket < last)
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = '-infinity')
                  AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since < last AND g.until > first)
                  -- Marks underneath, or of rows that a bucket looks back to, may lie anywhere.
                  AND NOT EXISTS (SELECT FROM unnest(tally._chain(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL) AND tally._due(c))
-                THEN r.relation ELSE r.live_view END
-$$;
+                THEN r.relation ELSE r.live_view END);
+END $$;
 COMMENT ON FUNCTION tally._exact_source(regrole, tally.rollups, timestamptz, timestamptz) IS 'A rollup''s table where it is clean in a range and the reader may read it, else its live view: exact either way, for a query of the same snapshot.';
 
 CREATE FUNCTION tally._parts_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz) RETURNS text

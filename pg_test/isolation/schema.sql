@@ -102,3 +102,35 @@ BEGIN
     DROP TABLE begun;
     SELECT * INTO "live view exact", "stored exact" FROM check_and_drop();
 END $$;
+
+-- A rollup per key, marked as a whole, and one over time on it.
+CREATE FUNCTION make_keyed() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TABLE events (id int PRIMARY KEY, at timestamptz NOT NULL, session text, n int NOT NULL);
+    CREATE INDEX ON events (session);
+    INSERT INTO events SELECT i, timestamptz '2026-01-01 00:00+00' + i * interval '20 minutes', 's' || i % 9, i FROM generate_series(1, 36) i;
+    ANALYZE events;
+    PERFORM tally.create_rollup('sessions', 'events', key => 'session', measures => '{"began": "min(at)", "c": "count(*)", "s": "sum(n)"}', with_data => true);
+    PERFORM tally.create_rollup('starts', 'sessions', 'began', bucket => '1 hour', dimensions => '[]', measures => '{"sessions": "count(*)", "s": "sum(s)"}', with_data => true);
+    PERFORM tally.repair('sessions');
+END $$;
+
+-- One unit of a backfill in batches of so few rows that the keys are computed in several parts.
+CREATE FUNCTION next_part() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tally._backfill_unit(r.id, 5, now()) FROM tally.rollups r WHERE r.name = 'sessions';
+END $$;
+
+CREATE FUNCTION check_and_drop_keyed(OUT "live view exact" boolean, OUT "stored exact" boolean) LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TEMP VIEW hand AS SELECT COALESCE(session, '(none)') AS session, min(at) AS began, count(*) AS c, sum(n) AS s FROM events GROUP BY 1;
+    CREATE TEMP VIEW hand_starts AS SELECT date_trunc('hour', began, 'UTC') AS bucket, count(*) AS sessions, sum(s) AS s FROM hand GROUP BY 1;
+    "live view exact" := NOT EXISTS ((TABLE hand EXCEPT SELECT session, began, c, s FROM sessions_live) UNION ALL (SELECT session, began, c, s FROM sessions_live EXCEPT TABLE hand))
+        AND NOT EXISTS ((TABLE hand_starts EXCEPT SELECT bucket, sessions, s FROM starts_live) UNION ALL (SELECT bucket, sessions, s FROM starts_live EXCEPT TABLE hand_starts));
+    PERFORM tally.refresh();
+    "stored exact" := NOT EXISTS ((TABLE hand EXCEPT SELECT session, began, c, s FROM sessions) UNION ALL (SELECT session, began, c, s FROM sessions EXCEPT TABLE hand))
+        AND NOT EXISTS ((TABLE hand_starts EXCEPT SELECT bucket, sessions, s FROM starts) UNION ALL (SELECT bucket, sessions, s FROM starts EXCEPT TABLE hand_starts));
+    DROP VIEW hand_starts, hand;
+    PERFORM tally.drop_rollup('sessions', "cascade" => true);
+    DROP TABLE events;
+END $$;

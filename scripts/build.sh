@@ -9,10 +9,14 @@ profile=${1:-release}
 log=target/package-$profile.log
 
 mkdir -p target
-# cargo-pgrx has no --locked: fetching first refuses a Cargo.lock that does not fit.
-cargo fetch --locked --quiet || die "Cargo.lock does not fit Cargo.toml, or the crates could not be fetched." "Run: cargo fetch"
-if ! cargo pgrx package --profile "$profile" --pg-config "$PG_CONFIG" --out-dir "target/package-$profile" 2>&1 |
-    tee "$log" | cargo_progress; then
+# Captured first: a failure of cargo must show its whole output.
+if ! cargo build --locked --lib --profile "$profile" "${CARGO_FEATURES[@]}" 2>&1 | tee "$log" | cargo_progress; then
     cat "$log" >&2
     die "the extension does not build."
 fi
+package=target/package-$profile
+mkdir -p "$package$PG_LIB/lib" "$package$PG_SHARE/extension"
+rm -f "$package$PG_SHARE/extension/"pg_tally*
+install -m 755 "target/${profile/#dev/debug}/libpg_tally.so" "$package$PG_LIB/lib/pg_tally.so"
+sed "s/@CARGO_VERSION@/$VERSION/" pg_tally.control >"$package$PG_SHARE/extension/pg_tally.control"
+scripts/install_script.sh >"$package$PG_SHARE/extension/pg_tally--$VERSION.sql"

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Owns the set-up of a machine: installs what is missing, and only that. Safe to run again; says nothing when all is there.
 #
+#   scripts/setup.sh          packages (apt; through sudo when not root) and where pgrx finds PostgreSQL
 #   scripts/setup.sh peers    also the extensions that the sketches are measured against (tdigest, hll)
-#   scripts/setup.sh          packages (apt; through sudo when not root) and cargo-pgrx (into the user's cache directory)
+#   scripts/setup.sh pgrx     also cargo-pgrx, which only `cargo pgrx test` needs (built into the user's cache directory)
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 with=${1:-}
 
-# What must exist → the package that brings it.
+# A file that only its package brings (`dpkg -S` says so: pgxs.mk belongs to the client package) → the package.
 requirements() {
     cat <<LIST
 $PG_LIB/bin/postgres postgresql-$PG_MAJOR
-$PG_LIB/lib/pgxs/src/makefiles/pgxs.mk postgresql-server-dev-$PG_MAJOR
+/usr/include/postgresql/$PG_MAJOR/server/postgres.h postgresql-server-dev-$PG_MAJOR
 $PG_SHARE/extension/pg_cron.control postgresql-$PG_MAJOR-cron
 $PG_SHARE/extension/pgtap.control postgresql-$PG_MAJOR-pgtap
 $PG_SHARE/extension/plpgsql_check.control postgresql-$PG_MAJOR-plpgsql-check
@@ -74,6 +75,10 @@ install_cargo_pgrx() {
                 "  cargo install cargo-pgrx --version $PGRX_VERSION --locked --root '$root'"
         rm -rf "$CACHE/build"
     fi
+}
+
+# pgrx's build scripts ask this file which PostgreSQL to build for.
+configure_pgrx() {
     mkdir -p "$PGRX_HOME"
     local config="[configs]"$'\n'"pg$PG_MAJOR = \"$PG_CONFIG\""
     if [ "$(cat "$PGRX_HOME/config.toml" 2>/dev/null)" != "$config" ]; then
@@ -86,4 +91,5 @@ mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -eq 0 ] || die "still missing after the installation: ${missing[*]}"
-install_cargo_pgrx
+configure_pgrx
+[ "$with" != pgrx ] || install_cargo_pgrx

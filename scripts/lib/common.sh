@@ -25,6 +25,7 @@ PG_LIB=/usr/lib/postgresql/$PG_MAJOR
 PG_SHARE=/usr/share/postgresql/$PG_MAJOR
 PG_CONFIG=$PG_LIB/bin/pg_config
 
+VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 PGRX_VERSION=0.18.1
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pg_tally
 export PGRX_HOME=$CACHE/pgrx

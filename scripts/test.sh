@@ -39,9 +39,9 @@ if [[ " ${tests[*]} " == *" scripts/test/clippy.sh "* ]]; then
         cargo $component --version >/dev/null 2>&1 || rustup component add "${component/fmt/rustfmt}" >&2 || :
     done
     say "clippy"
-    cargo clippy --locked "${CARGO_FEATURES[@]}" --all-targets 2>&1 | cargo_progress || :
+    cargo clippy --locked --workspace "${CARGO_FEATURES[@]}" --all-targets 2>&1 | cargo_progress || :
     say "building the Rust tests"
-    cargo test --locked "${CARGO_FEATURES[@]}" --no-run 2>&1 | cargo_progress || :
+    cargo test --locked --workspace "${CARGO_FEATURES[@]}" --no-run 2>&1 | cargo_progress || :
 fi
 
 if [ "${1:-all}" != rust ]; then

@@ -1,17 +1,10 @@
 //! pg_tally: the table of contents.
 //!
 //! Rust computes: types, aggregates and functions that read no tables. SQL (`sql/`) moves rows. The seam between the
-//! two is written down in `docs/kernel.md`.
+//! two is written down in `docs/kernel.md`. The algorithms are in `core/`, which knows nothing of PostgreSQL; here is
+//! what lends them to SQL: one file of glue for each file of `sql/s10_kernel/`, and `pg/`, which holds every `unsafe` line.
 
-pub mod alert;
-pub mod capture;
-pub mod error;
-pub mod funnel;
-mod hex;
+mod glue;
 pub mod pg;
-pub mod privacy;
-pub mod retention;
-pub mod sketch;
-pub mod text;
 
 pgrx::pg_module_magic!(name, version);

@@ -1,24 +1,7 @@
 //! Owns what the fuzz targets do. Each function takes any bytes: it must neither panic nor read beyond them, whatever it
 //! accepts must come back from its own bytes and text unchanged, and every reader must answer for it.
 
-#![allow(
-    missing_docs,
-    dead_code,
-    reason = "modules of the extension, documented there; the targets call a part of them"
-)]
-
-#[path = "../../src/alert/mod.rs"]
-pub mod alert;
-#[path = "../../src/error.rs"]
-pub mod error;
-#[path = "../../src/funnel/mod.rs"]
-pub mod funnel;
-#[path = "../../src/hex.rs"]
-pub mod hex;
-#[path = "../../src/retention/mod.rs"]
-pub mod retention;
-#[path = "../../src/sketch/mod.rs"]
-pub mod sketch;
+use tally_core::{alert, error, funnel, hex, retention, sketch};
 
 use sketch::Grow;
 use std::str::from_utf8;

@@ -7,7 +7,7 @@
 . scripts/lib/tap.sh
 
 status=0
-words=$(cargo test --locked "${CARGO_FEATURES[@]}" --no-fail-fast 2>&1) || status=$?
+words=$(cargo test --locked --workspace "${CARGO_FEATURES[@]}" --no-fail-fast 2>&1) || status=$?
 failures=0
 while IFS= read -r line; do
     if [[ $line =~ ^test\ (.*)\ \.\.\.\ (ok|FAILED|ignored.*)$ ]]; then

@@ -14,6 +14,6 @@ judge() { # NAME flags…
     not_ok "clippy: $1"
     grep -vE '^ *(Blocking|Compiling|Checking|Downloaded|Downloading) ' <<<"$words" | head -n 150 | diag
 }
-judge "the extension" "${CARGO_FEATURES[@]}"
+judge "the extension" --workspace "${CARGO_FEATURES[@]}"
 judge "the test harness" --manifest-path pg_test/harness/Cargo.toml --target-dir target/harness
 done_testing

@@ -6,10 +6,10 @@
 # shellcheck source=scripts/lib/tap.sh
 . scripts/lib/tap.sh
 
-if difference=$(cargo fmt --check 2>&1 && cargo fmt --check --manifest-path pg_test/harness/Cargo.toml 2>&1); then
+if difference=$(cargo fmt --all --check 2>&1 && cargo fmt --check --manifest-path pg_test/harness/Cargo.toml 2>&1); then
     ok "rustfmt"
 else
-    not_ok "rustfmt (mend with: cargo fmt, also in pg_test/harness)"
+    not_ok "rustfmt (mend with: cargo fmt --all, also in pg_test/harness)"
     head -n 60 <<<"$difference" | diag
 fi
 done_testing

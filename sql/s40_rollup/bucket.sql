@@ -1,5 +1,5 @@
 -- Owns: buckets as text. What a bucket is (rule), and the SQL that computes its start, its end and its range.
--- The same rule is read by the capture trigger (src/capture/rule.rs); both must agree on every instant.
+-- The same rule is read by the capture trigger (core/src/capture/rule.rs); both must agree on every instant.
 
 CREATE FUNCTION tally._bucket_rule(width interval, zone text, origin timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

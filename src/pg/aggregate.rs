@@ -7,10 +7,10 @@
 
 use super::fmgr::{Answer, Call};
 use super::varlena::{self, HEADER};
-use crate::error::TallyError;
-use crate::sketch::Grow;
 use pgrx::pg_sys;
 use std::slice;
+use tally_core::error::TallyError;
+use tally_core::sketch::Grow;
 
 /// An aggregate state as 8-byte words. The low half of word 0 is the varlena header and not the sketch's to touch.
 pub struct State {

@@ -2,9 +2,9 @@
 
 use super::fmgr::{Call, str_of};
 use super::varlena;
-use crate::error::{SqlState, TallyError, room_for};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ptr;
+use tally_core::error::{SqlState, TallyError, room_for};
 
 /// Type, length, by-value and alignment of an element.
 #[derive(Clone, Copy)]

@@ -15,9 +15,9 @@ use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys::{self, Datum};
 use pgrx::{IntoDatum, direct_function_call};
 
-use crate::capture::marked::Marked;
-use crate::capture::rule::{Rule, fixed_start};
-use crate::error::{SqlState, TallyError};
+use tally_core::capture::marked::Marked;
+use tally_core::capture::rule::{Rule, fixed_start};
+use tally_core::error::{SqlState, TallyError};
 
 thread_local! {
     // One backend is one thread; thread_local only gives the cell a home.

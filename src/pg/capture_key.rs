@@ -7,7 +7,7 @@ use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys::{self, Datum};
 
 use super::capture::{MARKED, insert_row, register_callbacks, relation};
-use crate::error::{SqlState, TallyError};
+use tally_core::error::{SqlState, TallyError};
 
 /// The rollups that one call marks, and the key they were last marked with.
 struct Targets {

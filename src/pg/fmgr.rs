@@ -5,9 +5,9 @@
 //! varlena or the aggregate context costs no `pg_sys` call; what does is said at the method.
 
 use super::varlena;
-use crate::error::{SqlState, TallyError};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::mem::needs_drop;
+use tally_core::error::{SqlState, TallyError};
 
 /// What an SQL-callable function returns: a datum, or an error in four parts that is raised once Rust has unwound.
 pub type Answer = Result<Datum, TallyError>;

@@ -9,11 +9,11 @@
 
 use super::fmgr::Call;
 use super::varlena;
-use crate::error::{SqlState, TallyError};
-use crate::sketch::hll::hash;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
 use std::slice;
+use tally_core::error::{SqlState, TallyError};
+use tally_core::sketch::hll::hash;
 
 /// Seed for the types' own hash functions: a constant, since what they give is stored.
 const SEED: u64 = 0x7461_6c6c_7968_6c6c;

@@ -4,10 +4,10 @@
 //! the same timer is armed for a while and then put back as it was: its handler interrupts the query just as the
 //! server's own timeout does. PostgreSQL's timer functions are exported by the server, but not part of pgrx's bindings.
 
-use crate::error::{SqlState, TallyError};
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::ffi::c_int;
 use std::panic::AssertUnwindSafe;
+use tally_core::error::{SqlState, TallyError};
 
 /// `STATEMENT_TIMEOUT` of `enum TimeoutId` (utils/timeout.h), the same in PostgreSQL 15 to 18.
 const STATEMENT_TIMEOUT: c_int = 3;

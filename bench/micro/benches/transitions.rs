@@ -1,9 +1,9 @@
 //! Owns the microbenchmarks: nanoseconds a row of each transition, for groups of ten rows and for one large group.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use pg_tally_fuzz::funnel::{self, Event};
-use pg_tally_fuzz::sketch::stats::Stats;
-use pg_tally_fuzz::sketch::{Grow, hll, tdigest, topk, totals};
+use tally_core::funnel::{self, Event};
+use tally_core::sketch::stats::Stats;
+use tally_core::sketch::{Grow, hll, tdigest, topk, totals};
 use std::hint::black_box;
 
 fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Grow>) {

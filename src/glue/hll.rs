@@ -1,0 +1,139 @@
+//! Owns the SQL-callable functions of `tally.hll`. Declared in `sql/s10_kernel/hll.sql`.
+
+use crate::pg::aggregate::{State, Working, change, finished, merge, same};
+use crate::pg::fmgr::Call;
+use crate::pg::hashing::Hasher;
+use crate::pg_fn;
+use tally_core::error::{SqlState, TallyError};
+use tally_core::sketch::hll::{DEFAULT_PRECISION, PRECISION, Sketch, codec, text, working};
+
+fn sketch(call: &Call, i: usize) -> Result<Sketch, TallyError> {
+    codec::decode(call.bytes(i))
+}
+
+fn precision(call: &Call, i: usize) -> Result<u8, TallyError> {
+    if call.nargs() <= i || call.is_null(i) {
+        return Ok(DEFAULT_PRECISION);
+    }
+    let given = call.i32(i);
+    u8::try_from(given)
+        .ok()
+        .filter(|p| PRECISION.contains(p))
+        .ok_or_else(|| {
+            TallyError::new(
+                SqlState::InvalidParameterValue,
+                format!(
+                    "precision expected in {} to {}, got {given}",
+                    PRECISION.start(),
+                    PRECISION.end()
+                ),
+            )
+            .detail("precision is log2 of the number of registers; the error is 1.04 / sqrt(2^precision).")
+            .hint("SELECT tally.hll(value, 13) FROM …")
+        })
+}
+
+struct Hll;
+
+impl Working for Hll {
+    #[inline(always)]
+    fn is_working(words: &[u64]) -> bool {
+        working::is_working(words)
+    }
+
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        if codec::is_partial(bytes) {
+            // The first partial state of a group is its state.
+            return working::from_bytes(bytes);
+        }
+        Ok(working::from_sketch(&codec::decode(bytes)?))
+    }
+
+    fn stored(words: &mut [u64]) -> Vec<u8> {
+        codec::encode(&working::finish(words))
+    }
+}
+
+/// The state of a group's first value.
+fn fresh(call: &Call) -> Result<State, TallyError> {
+    let mut state = State::new(working::FIRST_WORDS);
+    working::init(state.words(), precision(call, 2)?);
+    Ok(state)
+}
+
+pg_fn! {
+    /// Transition: `(state, anyelement)` and `(state, anyelement, precision)`.
+    tally_hll_trans(call)? {
+        if call.is_null(1) {
+            return same(&call);
+        }
+        let hasher = *call.memo((), #[inline(never)] |call| Hasher::of_argument(call, 1))?;
+        let hash = hasher.hash(call.datum(1), call.collation());
+        change::<Hll>(&call, fresh, #[inline(always)] |words| Ok(working::push(words, hash)))
+    }
+
+    /// Combine and rollup: `(state, sketch)`.
+    tally_hll_merge(call)? {
+        merge::<Hll>(&call, |words| working::merge_bytes(words, call.bytes(1)))
+    }
+
+    /// Final: the stored form. Reads the state only.
+    tally_hll_final(call)? {
+        finished::<Hll>(&call)
+    }
+
+    /// Final of `approx_distinct`: 0 for no rows, as `count(distinct)`.
+    tally_hll_final_distinct(call)? {
+        if call.is_null(0) {
+            return Ok(call.return_i64(0));
+        }
+        Ok(call.return_i64(sketch(&call, 0)?.distinct().round() as i64))
+    }
+
+    /// `in(cstring)`.
+    tally_hll_in(call)? {
+        Ok(call.return_bytes(&codec::encode(&text::read(call.cstring(0)?)?)))
+    }
+
+    /// Explicit cast from text.
+    tally_hll_from_text(call)? {
+        Ok(call.return_bytes(&codec::encode(&text::read(call.str(0)?)?)))
+    }
+
+    /// `out(hll)`.
+    tally_hll_out(call)? {
+        Ok(call.return_cstring(&text::write(&sketch(&call, 0)?)))
+    }
+
+    /// `recv(internal)`.
+    tally_hll_recv(call)? {
+        let bytes = call.received();
+        if bytes.get(1).is_none_or(|kind| *kind > 2) {
+            return Err(tally_core::sketch::bytes::corrupt("hll", "kind 1 or 2", bytes.len()));
+        }
+        Ok(call.return_bytes(&codec::encode(&codec::decode(bytes)?)))
+    }
+
+    /// `send(hll)`: a bytea of the stored form.
+    tally_hll_send(call)? {
+        Ok(call.return_bytes(&codec::encode(&sketch(&call, 0)?)))
+    }
+
+    /// `jsonb(hll)`.
+    tally_hll_jsonb(call)? {
+        Ok(call.return_jsonb(&text::write(&sketch(&call, 0)?)))
+    }
+
+    /// `distinct_count(hll)`.
+    tally_hll_distinct(call)? {
+        Ok(call.return_i64(match codec::exact_slice(call.bytes(0)) {
+            Some((hashes, _)) => hashes.len() as i64,
+            None => sketch(&call, 0)?.distinct().round() as i64,
+        }))
+    }
+
+    /// `relative_error(hll)`.
+    tally_hll_error(call)? {
+        Ok(call.return_f64(sketch(&call, 0)?.relative_error()))
+    }
+}

@@ -1,0 +1,15 @@
+//! Functions that SQL calls, one file for each kind of value. Each file is declared in a file of `sql/s10_kernel/`.
+
+pub mod alert;
+pub mod funnel;
+pub mod funnel_counts;
+pub mod hll;
+pub mod next_events;
+pub mod privacy;
+pub mod retention;
+pub mod sessions;
+pub mod stats;
+pub mod tdigest;
+pub mod text;
+pub mod topk;
+pub mod totals;

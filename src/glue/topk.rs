@@ -1,0 +1,127 @@
+//! Owns the SQL-callable functions of `tally.topk`. Declared in `sql/s10_kernel/topk.sql`.
+
+use crate::pg::aggregate::{State, Working, change, merge, same};
+use crate::pg::fmgr::Call;
+use crate::pg_fn;
+use pgrx::pg_sys::Datum;
+use tally_core::error::{SqlState, TallyError};
+use tally_core::sketch::topk::{DEFAULT_K, TopK, text, working};
+
+struct Heavy;
+
+impl Working for Heavy {
+    #[inline(always)]
+    fn is_working(words: &[u64]) -> bool {
+        working::is_working(words)
+    }
+
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        Ok(working::from_topk(&TopK::decode(bytes)?))
+    }
+
+    fn stored(words: &mut [u64]) -> Vec<u8> {
+        working::finish(words).encode()
+    }
+}
+
+/// The state of a group's first item.
+#[cold]
+fn fresh(call: &Call) -> Result<State, TallyError> {
+    let k = if call.nargs() > 2 && !call.is_null(2) {
+        call.i32(2)
+    } else {
+        i32::from(DEFAULT_K)
+    };
+    match u16::try_from(k).ok().filter(|k| (1..=1000).contains(k)) {
+        Some(k) => Ok(State::from_words(&working::fresh(k))),
+        None => Err(TallyError::new(
+            SqlState::InvalidParameterValue,
+            format!("k expected in 1 to 1000, got {k}"),
+        )
+        .hint("SELECT tally.topk(item, 10) FROM …")),
+    }
+}
+
+fn weight(call: &Call) -> Result<u64, TallyError> {
+    let weight = if call.nargs() > 3 { call.i64(3) } else { 1 };
+    u64::try_from(weight).map_err(|_| {
+        TallyError::new(
+            SqlState::InvalidParameterValue,
+            format!("weight expected to be 0 or more, got {weight}"),
+        )
+        .hint("SELECT tally.topk(item, 10, weight) FROM … WHERE weight >= 0")
+    })
+}
+
+pg_fn! {
+    /// Transition: `(state, item)`, `(state, item, k)`, `(state, item, k, weight)`.
+    tally_topk_trans(call)? {
+        if call.is_null(1) || (call.nargs() > 3 && call.is_null(3)) {
+            return same(&call);
+        }
+        let (item, weight) = (call.str(1)?, weight(&call)?);
+        change::<Heavy>(&call, fresh, |words| Ok(working::push(words, item, weight)))
+    }
+
+    /// Combine and rollup.
+    tally_topk_merge(call)? {
+        if call.is_null(1) {
+            return same(&call);
+        }
+        let other = TopK::decode(call.bytes(1))?;
+        merge::<Heavy>(&call, |words| Ok(working::merge(words, &other)))
+    }
+
+    /// Final: the stored form. Reads the state only.
+    tally_topk_final(call)? {
+        if call.is_null(0) {
+            return Ok(call.return_null());
+        }
+        Ok(call.return_bytes(&TopK::decode(call.bytes(0))?.encode()))
+    }
+
+    /// `top(topk, n)`: rows (item, count, error).
+    tally_topk_top(call)? {
+        let topk = TopK::decode(call.bytes(0))?;
+        let n = if call.nargs() > 1 { usize::try_from(call.i32(1)).unwrap_or(0) } else { usize::from(topk.k) };
+        let rows = topk.top(n).into_iter().map(|(item, count)| {
+            [Some(call.return_str(item)), Some(Datum::from(count as i64)), Some(Datum::from(topk.error as i64))]
+        });
+        Ok(call.return_rows(rows))
+    }
+
+    /// `count(topk)`: the weight of all items.
+    tally_topk_count(call)? {
+        Ok(call.return_i64(TopK::decode(call.bytes(0))?.total as i64))
+    }
+
+    /// `in(cstring)`.
+    tally_topk_in(call)? {
+        Ok(call.return_bytes(&text::read(call.cstring(0)?)?.encode()))
+    }
+
+    /// Explicit cast from text.
+    tally_topk_from_text(call)? {
+        Ok(call.return_bytes(&text::read(call.str(0)?)?.encode()))
+    }
+
+    /// `out(topk)`.
+    tally_topk_out(call)? {
+        Ok(call.return_cstring(&text::write(&TopK::decode(call.bytes(0))?)))
+    }
+
+    /// `recv(internal)`.
+    tally_topk_recv(call)? {
+        Ok(call.return_bytes(&TopK::decode(call.received())?.encode()))
+    }
+
+    /// `send(topk)`.
+    tally_topk_send(call)? {
+        Ok(call.return_bytes(&TopK::decode(call.bytes(0))?.encode()))
+    }
+
+    /// `jsonb(topk)`.
+    tally_topk_jsonb(call)? {
+        Ok(call.return_jsonb(&text::write(&TopK::decode(call.bytes(0))?)))
+    }
+}

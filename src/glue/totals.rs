@@ -1,0 +1,117 @@
+//! Owns the SQL-callable functions of `tally.totals`. Declared in `sql/s10_kernel/totals.sql`.
+
+use crate::pg::aggregate::{State, Working, change, merge, same};
+use crate::pg::fmgr::Call;
+use crate::pg_fn;
+use serde_json::Value;
+use tally_core::error::TallyError;
+use tally_core::sketch::totals::text::{parsed, read, write};
+use tally_core::sketch::totals::{Totals, ratio, working};
+
+fn totals(call: &Call, i: usize) -> Result<Totals, TallyError> {
+    if call.is_null(i) {
+        Ok(Totals::default())
+    } else {
+        Totals::decode(call.bytes(i))
+    }
+}
+
+fn json_argument(call: &Call, i: usize) -> Result<Value, TallyError> {
+    parsed(&call.jsonb_text(i).unwrap_or_default())
+}
+
+struct Sums;
+
+impl Working for Sums {
+    #[inline(always)]
+    fn is_working(words: &[u64]) -> bool {
+        working::is_working(words)
+    }
+
+    fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
+        Ok(working::from_totals(&Totals::decode(bytes)?))
+    }
+
+    fn stored(words: &mut [u64]) -> Vec<u8> {
+        working::finish(words).encode()
+    }
+}
+
+/// The state of a group's first object.
+fn fresh(_: &Call) -> Result<State, TallyError> {
+    Ok(State::from_words(&working::fresh()))
+}
+
+pg_fn! {
+    /// Transition of `jsonb_totals(jsonb)`.
+    tally_totals_trans(call)? {
+        if call.is_null(1) {
+            return same(&call);
+        }
+        let leaves = call.jsonb_leaves(1);
+        change::<Sums>(&call, fresh, |words| Ok(working::add(words, 1, leaves.others, leaves.numbers())))
+    }
+
+    /// Combine and rollup.
+    tally_totals_merge(call)? {
+        if call.is_null(1) {
+            return same(&call);
+        }
+        let other = totals(&call, 1)?;
+        merge::<Sums>(&call, |words| Ok(working::merge(words, &other)))
+    }
+
+    /// Final: the stored form. Reads the state only.
+    tally_totals_final(call)? {
+        if call.is_null(0) {
+            return Ok(call.return_null());
+        }
+        Ok(call.return_bytes(&totals(&call, 0)?.encode()))
+    }
+
+    /// `in(cstring)`.
+    tally_totals_in(call)? {
+        Ok(call.return_bytes(&read(call.cstring(0)?)?.encode()))
+    }
+
+    /// `out(totals)`.
+    tally_totals_out(call)? {
+        Ok(call.return_cstring(&write(&totals(&call, 0)?)))
+    }
+
+    /// `recv(internal)`.
+    tally_totals_recv(call)? {
+        Ok(call.return_bytes(&Totals::decode(call.received())?.encode()))
+    }
+
+    /// `send(totals)`.
+    tally_totals_send(call)? {
+        Ok(call.return_bytes(&totals(&call, 0)?.encode()))
+    }
+
+    /// `jsonb(totals)`: the sums.
+    tally_totals_jsonb(call)? {
+        Ok(call.return_jsonb(&totals(&call, 0)?.json().to_string()))
+    }
+
+    /// `count(totals)`.
+    tally_totals_count(call)? {
+        Ok(call.return_i64(totals(&call, 0)?.rows as i64))
+    }
+
+    /// `ignored(totals)`.
+    tally_totals_ignored(call)? {
+        Ok(call.return_i64(totals(&call, 0)?.ignored as i64))
+    }
+
+    /// `total(totals, key)`.
+    tally_totals_total(call)? {
+        let sum = totals(&call, 0)?.sums.get(call.str(1)?).copied();
+        Ok(call.return_opt_f64(sum))
+    }
+
+    /// `jsonb_ratio(jsonb, jsonb)`.
+    tally_jsonb_ratio(call)? {
+        Ok(call.return_jsonb(&ratio(&json_argument(&call, 0)?, &json_argument(&call, 1)?).to_string()))
+    }
+}

@@ -1,8 +1,0 @@
-//! Owns what is told from an actor's comings and goings: sessions, and whether they come back.
-
-pub mod counts;
-pub mod returns;
-#[cfg(not(fuzzing))]
-pub mod sessions;
-#[cfg(not(fuzzing))]
-pub mod sql;

@@ -1,7 +1,7 @@
 //! Owns what the fuzz targets do. Each function takes any bytes: it must neither panic nor read beyond them, whatever it
 //! accepts must come back from its own bytes and text unchanged, and every reader must answer for it.
 
-use tally_core::{alert, error, funnel, hex, retention, sketch};
+use tally_core::{alert, funnel, hex, retention, sketch};
 
 use sketch::Grow;
 use std::str::from_utf8;

@@ -12,7 +12,7 @@ ALTER TABLE ops.uploads ADD COLUMN rejection_reason text;
 SELECT lives_ok($$SELECT tally.install_pack('operator_dashboard', 'ops')$$, 'with it, the table is used as it is');
 CREATE TEMP TABLE made AS SELECT oid, relname FROM pg_class WHERE relnamespace = 'ops'::regnamespace;
 SELECT lives_ok($$SELECT tally.install_pack('operator_dashboard', 'ops')$$, 'installing again is no error');
-SELECT set_eq($$SELECT oid, relname FROM pg_class WHERE relnamespace = 'ops'::regnamespace$$, 'SELECT oid, relname FROM made', 'and makes nothing anew');
+SELECT bag_eq($$SELECT oid, relname FROM pg_class WHERE relnamespace = 'ops'::regnamespace$$, 'SELECT oid, relname FROM made', 'and makes nothing anew');
 SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
             WHERE c.relnamespace = 'ops'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname <> 'uploads' AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)),
           NULL, 'every relation of the pack and every column of it has a comment');
@@ -96,7 +96,7 @@ RESET ROLE;
 
 -- Taking it back -------------------------------------------------------------------------------------------------------------------
 SELECT lives_ok($$SELECT tally.drop_pack('operator_dashboard')$$, 'drop_pack takes it back');
-SELECT set_eq($$SELECT relname FROM pg_class WHERE relnamespace = 'ops'::regnamespace AND relkind IN ('r', 'v')$$, $$VALUES ('uploads'), ('transcode_jobs'), ('worker_heartbeats'), ('playback_attempts'), ('api_requests')$$, 'all but the source tables');
+SELECT bag_eq($$SELECT relname FROM pg_class WHERE relnamespace = 'ops'::regnamespace AND relkind IN ('r', 'v')$$, $$VALUES ('uploads'), ('transcode_jobs'), ('worker_heartbeats'), ('playback_attempts'), ('api_requests')$$, 'all but the source tables');
 SELECT is((SELECT count(*) FROM tally.probes) + (SELECT count(*) FROM tally.thresholds) + (SELECT count(*) FROM tally.metrics) + (SELECT count(*) FROM tally.rollups), 0::bigint, 'probes, thresholds, metrics and rollups are gone');
 SELECT is((SELECT count(*) FROM ops.playback_attempts), 10300::bigint, 'the rows of the source are not');
 DROP OWNED BY operator_reader_pb;

@@ -166,20 +166,20 @@ DECLARE
     q text;
 BEGIN
     FOREACH q IN ARRAY '{event_volume,apply_rate,dead_end_rate,market_supply,time_to_fill,extraction_outcomes,ingestion_runs,click_through}'::text[] LOOP
-        RETURN NEXT set_eq(own(q), doc(q), what || ': ' || q);
+        RETURN NEXT bag_eq(own(q), doc(q), what || ': ' || q);
     END LOOP;
     -- Tutors and the funnel are shown as of the last refresh; their live views are exact at once.
-    RETURN NEXT set_eq('SELECT bucket, wau FROM pa_tutors_weekly_live', doc('wau'), what || ': wau, live');
-    RETURN NEXT set_eq('SELECT bucket, users_who_tuned, active_users, round(users_who_tuned::numeric / active_users, 4) FROM pa_tutors_weekly_live WHERE active_users > 0', doc('preference_tuning'), what || ': tuning, live');
-    RETURN NEXT set_eq('SELECT bucket, sent, clicked, viewed, applied FROM pa_notification_funnel_live', 'SELECT * FROM expected_funnel', what || ': notification funnel, live');
-    RETURN NEXT set_eq('SELECT * FROM product_time_to_first_fill', 'SELECT date_trunc(''week'', created_at), percentile_cont(0.5) WITHIN GROUP (ORDER BY h) AS p50, percentile_cont(0.9) WITHIN GROUP (ORDER BY h) AS p90, count(*) AS n
+    RETURN NEXT bag_eq('SELECT bucket, wau FROM pa_tutors_weekly_live', doc('wau'), what || ': wau, live');
+    RETURN NEXT bag_eq('SELECT bucket, users_who_tuned, active_users, round(users_who_tuned::numeric / active_users, 4) FROM pa_tutors_weekly_live WHERE active_users > 0', doc('preference_tuning'), what || ': tuning, live');
+    RETURN NEXT bag_eq('SELECT bucket, sent, clicked, viewed, applied FROM pa_notification_funnel_live', 'SELECT * FROM expected_funnel', what || ': notification funnel, live');
+    RETURN NEXT bag_eq('SELECT * FROM product_time_to_first_fill', 'SELECT date_trunc(''week'', created_at), percentile_cont(0.5) WITHIN GROUP (ORDER BY h) AS p50, percentile_cont(0.9) WITHIN GROUP (ORDER BY h) AS p90, count(*) AS n
         FROM (SELECT a.created_at, (SELECT extract(epoch FROM e.event_time - a.created_at) / 3600.0 FROM analytics_events e WHERE e.assignment_id = a.id AND e.event_type = ''assignment_filled_report'' ORDER BY e.event_time LIMIT 1) AS h FROM assignments a) x
         WHERE h IS NOT NULL GROUP BY 1', what || ': time to first fill');
     IF refreshed THEN
-        RETURN NEXT set_eq('SELECT * FROM product_event_problems', 'SELECT * FROM expected_problems', what || ': problems');
-        RETURN NEXT set_eq(own('wau'), doc('wau'), what || ': wau');
-        RETURN NEXT set_eq(own('preference_tuning'), doc('preference_tuning'), what || ': tuning');
-        RETURN NEXT set_eq('SELECT day, sent, clicked, viewed, applied FROM product_notification_funnel', 'SELECT * FROM expected_funnel', what || ': notification funnel');
+        RETURN NEXT bag_eq('SELECT * FROM product_event_problems', 'SELECT * FROM expected_problems', what || ': problems');
+        RETURN NEXT bag_eq(own('wau'), doc('wau'), what || ': wau');
+        RETURN NEXT bag_eq(own('preference_tuning'), doc('preference_tuning'), what || ': tuning');
+        RETURN NEXT bag_eq('SELECT day, sent, clicked, viewed, applied FROM product_notification_funnel', 'SELECT * FROM expected_funnel', what || ': notification funnel');
     END IF;
 END $$;
 CREATE FUNCTION ranges(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -194,7 +194,7 @@ BEGIN
             RETURN NEXT results_eq(format('SELECT * FROM product_%s(%L, %L, exact => true)', q, r.a, r.b), doc(q, r.a, r.b), format('%s: %s from %s to %s, exact', what, q, r.a, r.b));
         END LOOP;
         FOREACH q IN ARRAY '{event_volume,market_supply,extraction_outcomes,ingestion_runs,click_through}'::text[] LOOP
-            RETURN NEXT set_eq(format('%s WHERE day >= %L AND day < %L', own(q), r.a, r.b), doc(q, r.a, r.b), format('%s: %s from %s to %s', what, q, r.a, r.b));
+            RETURN NEXT bag_eq(format('%s WHERE day >= %L AND day < %L', own(q), r.a, r.b), doc(q, r.a, r.b), format('%s: %s from %s to %s', what, q, r.a, r.b));
         END LOOP;
     END LOOP;
 END $$;
@@ -279,7 +279,7 @@ SELECT ranges('edits');
 UPDATE analytics_event_keys SET allowed = '{app}' WHERE event_type = 'assignment_view' AND key = 'surface';
 DELETE FROM analytics_event_types WHERE event_type = 'assignment_hide';
 INSERT INTO analytics_event_keys VALUES ('*', 'version', true, 'string', NULL) ON CONFLICT (event_type, key) DO UPDATE SET required = true;
-SELECT set_eq('SELECT * FROM product_event_problems', 'SELECT * FROM expected_problems', 'another taxonomy: problems');
+SELECT bag_eq('SELECT * FROM product_event_problems', 'SELECT * FROM expected_problems', 'another taxonomy: problems');
 
 -- Metrics: the same figures, over a range.
 SELECT is(round(tally.metric_value('product_apply_rate', '2025-03-10', '2025-03-24')::numeric, 6),

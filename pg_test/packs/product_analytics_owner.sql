@@ -63,7 +63,7 @@ SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM p
           NULL, 'every relation of the pack and every column of it has a comment');
 
 SELECT lives_ok($$SELECT tally.drop_pack('product_analytics')$$, 'dropped');
-SELECT set_eq($$SELECT relname::text FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'v')$$,
+SELECT bag_eq($$SELECT relname::text FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'v')$$,
     $$SELECT relation FROM tally.pack_tables WHERE pack = 'product_analytics'$$, 'only the source tables are left');
 SELECT is((SELECT count(*) FROM app.analytics_events), 8::bigint, 'with their rows');
 SELECT is((SELECT count(*) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = 'app'::regnamespace AND NOT tgisinternal), 0::bigint, 'and without triggers');

@@ -56,9 +56,8 @@ CREATE FUNCTION expected_deliveries(a timestamptz, b timestamptz) RETURNS TABLE 
     UNION ALL SELECT m.artifact_uri, d.channel, CASE d.webhook_success WHEN true THEN 'delivered' WHEN false THEN 'failed' ELSE 'unknown' END, 'slug'
       FROM publisher_metrics_rollup m, publisher_discord_metrics d WHERE d.slug = m.slug AND m.artifact_uri NOT IN (SELECT x.artifact_uri FROM publisher_discord_metrics x) AND m.published_at >= a AND m.published_at < b
     UNION ALL SELECT m.artifact_uri, NULL, 'not notified', NULL
-      FROM publisher_metrics_rollup m WHERE m.artifact_uri NOT IN (SELECT x.artifact_uri FROM publisher_discord_metrics x) AND m.slug IS NOT NULL IS NOT TRUE AND m.published_at >= a AND m.published_at < b
-    UNION ALL SELECT m.artifact_uri, NULL, 'not notified', NULL
-      FROM publisher_metrics_rollup m WHERE m.artifact_uri NOT IN (SELECT x.artifact_uri FROM publisher_discord_metrics x) AND m.slug NOT IN (SELECT x.slug FROM publisher_discord_metrics x WHERE x.slug IS NOT NULL) AND m.published_at >= a AND m.published_at < b
+      FROM publisher_metrics_rollup m
+     WHERE NOT EXISTS (SELECT FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri OR x.slug = m.slug) AND m.published_at >= a AND m.published_at < b
 $$;
 CREATE FUNCTION expected_pruning() RETURNS TABLE (artifact_uri text, place bigint) LANGUAGE sql AS $$
     WITH f AS (SELECT m.*, (SELECT n FROM leaves(engagement) WHERE key = 'views') AS v, (SELECT n FROM leaves(cost) WHERE key = 'processing_minutes') AS c FROM publisher_metrics_rollup m WHERE isfinite(published_at)),
@@ -76,22 +75,22 @@ BEGIN
         RETURN NEXT is(rounded(publisher_telemetry(r.a, r.b, r.lane)::jsonb), expected_block('publisher_metrics_rollup', r.a, r.b, r.lane), format('%s: telemetry from %s to %s of %s', what, r.a, r.b, r.lane));
         RETURN NEXT is(rounded(publisher_telemetry(r.a, r.b, r.lane, 'publisher-discord')::jsonb), expected_block('publisher_discord_metrics', r.a, r.b, r.lane), format('%s: telemetry of Discord from %s to %s of %s', what, r.a, r.b, r.lane));
     END LOOP;
-    RETURN NEXT set_eq('SELECT day, artifacts, turnaround_samples, round(avg_turnaround_seconds::numeric, 4) AS t, round(p50_turnaround_seconds::numeric, 4) AS t50, round(p90_turnaround_seconds::numeric, 4) AS t90, approval_latency_samples, round(avg_approval_latency_seconds::numeric, 4) AS a, '
+    RETURN NEXT bag_eq('SELECT day, artifacts, turnaround_samples, round(avg_turnaround_seconds::numeric, 4) AS t, round(p50_turnaround_seconds::numeric, 4) AS t50, round(p90_turnaround_seconds::numeric, 4) AS t90, approval_latency_samples, round(avg_approval_latency_seconds::numeric, 4) AS a, '
         'round(p50_approval_latency_seconds::numeric, 4) AS a50, round(p90_approval_latency_seconds::numeric, 4) AS a90 FROM publisher_latency_trend', 'SELECT day, artifacts, tn, t, t50, t90, an, a, a50, a90 FROM expected_trend WHERE all_lanes', what || ': trend');
-    RETURN NEXT set_eq('SELECT day, namespace, artifacts, turnaround_samples, round(avg_turnaround_seconds::numeric, 4) AS t, round(p50_turnaround_seconds::numeric, 4) AS t50, round(p90_turnaround_seconds::numeric, 4) AS t90, approval_latency_samples, round(avg_approval_latency_seconds::numeric, 4) AS a '
+    RETURN NEXT bag_eq('SELECT day, namespace, artifacts, turnaround_samples, round(avg_turnaround_seconds::numeric, 4) AS t, round(p50_turnaround_seconds::numeric, 4) AS t50, round(p90_turnaround_seconds::numeric, 4) AS t90, approval_latency_samples, round(avg_approval_latency_seconds::numeric, 4) AS a '
         'FROM publisher_namespace_latency_trend', 'SELECT day, namespace, artifacts, tn, t, t50, t90, an, a FROM expected_trend WHERE NOT all_lanes', what || ': trend by namespace');
-    RETURN NEXT set_eq(lanes('publisher_namespaces'), 'SELECT * FROM expected_lanes(''-infinity'', ''infinity'')', what || ': namespaces');
-    RETURN NEXT set_eq(lanes('publisher_namespaces(''2025-03-01'', ''2025-03-10'')'), 'SELECT * FROM expected_lanes(''2025-03-01'', ''2025-03-10'')', what || ': namespaces of a range');
-    RETURN NEXT set_eq('SELECT day, channel, notifications, delivered, failed, failure_rate FROM publisher_channels',
+    RETURN NEXT bag_eq(lanes('publisher_namespaces'), 'SELECT * FROM expected_lanes(''-infinity'', ''infinity'')', what || ': namespaces');
+    RETURN NEXT bag_eq(lanes('publisher_namespaces(''2025-03-01'', ''2025-03-10'')'), 'SELECT * FROM expected_lanes(''2025-03-01'', ''2025-03-10'')', what || ': namespaces of a range');
+    RETURN NEXT bag_eq('SELECT day, channel, notifications, delivered, failed, failure_rate FROM publisher_channels',
         'SELECT date_trunc(''day'', published_at), channel, count(*) AS n, sum(CASE WHEN webhook_success THEN 1 ELSE 0 END) AS d, sum(CASE WHEN NOT webhook_success THEN 1 ELSE 0 END) AS f, round(avg(CASE webhook_success WHEN true THEN 0 WHEN false THEN 1 END), 4)
            FROM publisher_discord_metrics WHERE isfinite(published_at) GROUP BY 1, 2', what || ': channels');
-    RETURN NEXT set_eq('SELECT published_at, namespace, channel, artifact_uri, slug, unknown FROM publisher_failed_webhooks',
+    RETURN NEXT bag_eq('SELECT published_at, namespace, channel, artifact_uri, slug, unknown FROM publisher_failed_webhooks',
         'SELECT published_at, namespace, channel, artifact_uri, slug, (webhook_success IS NULL)::int::bigint FROM publisher_discord_metrics WHERE isfinite(published_at) AND NOT coalesce(webhook_success, false)', what || ': failed webhooks');
-    RETURN NEXT set_eq('SELECT day, namespace, published, notified, delivered, failed, difference FROM publisher_channel_health',
+    RETURN NEXT bag_eq('SELECT day, namespace, published, notified, delivered, failed, difference FROM publisher_channel_health',
         'SELECT day, namespace, sum(p)::bigint AS p, sum(n)::bigint AS n, sum(d)::bigint AS d, sum(f)::bigint AS f, (sum(p) - sum(n))::bigint AS x FROM (SELECT date_trunc(''day'', published_at) AS day, namespace, 1 AS p, 0 AS n, 0 AS d, 0 AS f FROM publisher_metrics_rollup WHERE isfinite(published_at)
             UNION ALL SELECT date_trunc(''day'', published_at), namespace, 0, count(DISTINCT artifact_uri), count(*) FILTER (WHERE webhook_success), count(*) FILTER (WHERE NOT webhook_success) FROM publisher_discord_metrics WHERE isfinite(published_at) GROUP BY 1, 2) x GROUP BY 1, 2', what || ': channel health');
-    RETURN NEXT set_eq('SELECT artifact_uri, channel, outcome, joined_by FROM publisher_deliveries(''2025-02-20'', ''2025-03-12'')', 'SELECT * FROM expected_deliveries(''2025-02-20'', ''2025-03-12'')', what || ': deliveries');
-    RETURN NEXT set_eq('SELECT artifact_uri, channel, outcome, joined_by FROM publisher_delivery_problems', 'SELECT * FROM expected_deliveries(''2025-03-11 12:00-04'', ''2025-03-12 12:00:00.000001-04'') WHERE outcome <> ''delivered''', what || ': delivery problems');
+    RETURN NEXT bag_eq('SELECT artifact_uri, channel, outcome, joined_by FROM publisher_deliveries(''2025-02-20'', ''2025-03-12'')', 'SELECT * FROM expected_deliveries(''2025-02-20'', ''2025-03-12'')', what || ': deliveries');
+    RETURN NEXT bag_eq('SELECT artifact_uri, channel, outcome, joined_by FROM publisher_delivery_problems', 'SELECT * FROM expected_deliveries(''2025-03-11 12:00-04'', ''2025-03-12 12:00:00.000001-04'') WHERE outcome <> ''delivered''', what || ': delivery problems');
     RETURN NEXT results_eq('SELECT artifact_uri FROM publisher_pruning_candidates', 'SELECT artifact_uri FROM expected_pruning() ORDER BY place', what || ': pruning candidates');
 END $$;
 
@@ -183,6 +182,6 @@ SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM p
 SELECT lives_ok($$SELECT tally.install_pack('publisher')$$, 'installed again');
 SELECT is((SELECT value FROM publisher_settings WHERE name = 'discord_metrics_conflict'), 'artifact_uri, channel', 'settings stay as they are');
 SELECT lives_ok($$SELECT tally.drop_pack('publisher')$$, 'dropped');
-SELECT set_eq($$SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND relname LIKE 'publisher%'$$, $$VALUES ('publisher_metrics_rollup'), ('publisher_discord_metrics')$$, 'the source tables are left');
+SELECT bag_eq($$SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND relname LIKE 'publisher%'$$, $$VALUES ('publisher_metrics_rollup'), ('publisher_discord_metrics')$$, 'the source tables are left');
 SELECT is((SELECT count(*) FROM publisher_metrics_rollup), 2::bigint, 'with their rows');
 SELECT * FROM finish();

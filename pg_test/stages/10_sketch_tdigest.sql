@@ -14,9 +14,9 @@ CREATE FUNCTION actual() RETURNS TABLE (g int, p float8[], n bigint, lowest floa
       FROM (SELECT v.g, tally.tdigest(x) AS d FROM v GROUP BY v.g) s
 $$;
 
-SELECT set_eq('SELECT * FROM actual()', 'SELECT * FROM expected', 'small groups equal percentile_cont: hash aggregate');
+SELECT bag_eq('SELECT * FROM actual()', 'SELECT * FROM expected', 'small groups equal percentile_cont: hash aggregate');
 SET enable_hashagg = off;
-SELECT set_eq('SELECT * FROM actual()', 'SELECT * FROM expected', 'sorted groups');
+SELECT bag_eq('SELECT * FROM actual()', 'SELECT * FROM expected', 'sorted groups');
 RESET enable_hashagg;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 3;
 CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -28,7 +28,7 @@ END $$;
 SELECT matches(plan_of('SELECT tally.tdigest(x) FROM v WHERE g < 10'), 'Partial Aggregate', 'goes parallel');
 SELECT is((SELECT tally.percentile(tally.tdigest(x), 0.9) FROM v WHERE g < 10), (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY x) FROM v WHERE g < 10),
           'partial states are exact');
-SELECT set_eq('SELECT * FROM actual()', 'SELECT * FROM expected', 'parallel plan');
+SELECT bag_eq('SELECT * FROM actual()', 'SELECT * FROM expected', 'parallel plan');
 SELECT is((SELECT tally.count(tally.tdigest(x)) FROM v), (SELECT count(x) FROM v), 'one group, parallel');
 RESET ALL;
 SET client_min_messages = warning;

@@ -21,10 +21,10 @@ CREATE FUNCTION nested(w interval) RETURNS TABLE (actor int, level int) LANGUAGE
      GROUP BY a.actor
 $$;
 
-SELECT set_eq(format($$SELECT actor, tally.window_funnel(%L, at, kind = 'visit', kind = 'cart', kind = 'address', kind = 'pay') FROM events GROUP BY actor$$, w),
+SELECT bag_eq(format($$SELECT actor, tally.window_funnel(%L, at, kind = 'visit', kind = 'cart', kind = 'address', kind = 'pay') FROM events GROUP BY actor$$, w),
               format($$SELECT * FROM nested(%L)$$, w), 'conditions equal nested SQL, window ' || w)
   FROM unnest('{0 hours,1 hour,5 hours,1 day,3 days}'::interval[]) w;
-SELECT set_eq(format($$SELECT actor, tally.window_funnel(%L, at, kind, '{visit,cart,address,pay}') FROM events GROUP BY actor$$, w),
+SELECT bag_eq(format($$SELECT actor, tally.window_funnel(%L, at, kind, '{visit,cart,address,pay}') FROM events GROUP BY actor$$, w),
               format($$SELECT * FROM nested(%L)$$, w), 'step names equal nested SQL, window ' || w)
   FROM unnest('{0 hours,5 hours,1 day}'::interval[]) w;
 SELECT isnt((SELECT count(DISTINCT level) FROM nested('5 hours')), 1::bigint, 'the sample has several levels');
@@ -42,7 +42,7 @@ SELECT ok(count(DISTINCT level) > 1, 'mode ' || mode || ' has several levels') F
 CREATE TABLE shuffled AS SELECT * FROM events ORDER BY md5(events::text || ctid::text);
 TRUNCATE events;
 INSERT INTO events SELECT * FROM shuffled;
-SELECT set_eq('SELECT * FROM every_mode', 'SELECT * FROM serial', 'the order of rows does not matter');
+SELECT bag_eq('SELECT * FROM every_mode', 'SELECT * FROM serial', 'the order of rows does not matter');
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
@@ -55,11 +55,11 @@ BEGIN
     RETURN whole;
 END $$;
 SELECT matches(plan_of($$SELECT tally.window_funnel('1 day', at, kind, '{visit,cart}') FROM events$$), 'Partial Aggregate', 'the plan is parallel');
-SELECT set_eq('SELECT * FROM every_mode', 'SELECT * FROM serial', 'partial aggregates give the same');
+SELECT bag_eq('SELECT * FROM every_mode', 'SELECT * FROM serial', 'partial aggregates give the same');
 SELECT is((SELECT tally.window_funnel('1 day', at, kind, '{visit,cart,address,pay}') FROM events), 4, 'one group, parallel');
 SELECT is((SELECT tally.window_funnel('1 day', at, kind, '{visit,cart,address,pay}') FILTER (WHERE kind = 'none') FROM events), 0, 'empty partial states');
 SET enable_hashagg = off;
-SELECT set_eq('SELECT * FROM every_mode', 'SELECT * FROM serial', 'sorted groups give the same');
+SELECT bag_eq('SELECT * FROM every_mode', 'SELECT * FROM serial', 'sorted groups give the same');
 RESET enable_hashagg;
 SET max_parallel_workers_per_gather = 0;
 
@@ -70,7 +70,7 @@ INSERT INTO small VALUES
     ('ann', NULL, 'c'), ('bob', '2026-01-01 10:00+00', NULL), ('cid', NULL, 'a'), ('dee', '2026-01-01 10:00+00', 'b');
 SELECT is(tally.funnel_path('1 day', at, kind = 'a', kind = 'b', kind = 'c'), '{2026-01-01 11:00+00,2026-01-01 12:00+00}'::timestamptz[],
           'the earliest end, then the latest start') FROM small WHERE actor = 'ann';
-SELECT set_eq($$SELECT actor, tally.window_funnel('1 day', at, kind = 'a', kind = 'b', kind = 'c') FROM small GROUP BY actor$$,
+SELECT bag_eq($$SELECT actor, tally.window_funnel('1 day', at, kind = 'a', kind = 'b', kind = 'c') FROM small GROUP BY actor$$,
               $$VALUES ('ann', 2), ('bob', 0), ('cid', 0), ('dee', 0)$$, 'a NULL condition is false, a NULL time drops the row');
 SELECT is(tally.window_funnel('1 day', at, kind = 'a'), 0, 'no rows: level 0') FROM small WHERE false;
 SELECT is(tally.funnel_path('1 day', at, kind = 'a'), '{}', 'no rows: an empty path') FROM small WHERE false;

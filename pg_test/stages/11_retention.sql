@@ -10,7 +10,7 @@ INSERT INTO events VALUES (1, NULL, 'visit'), (2, NULL, 'signup');
 ANALYZE events;
 
 -- Sessions
-SELECT set_eq(format($$SELECT actor, at, tally.sessionize(at, %L) OVER (PARTITION BY actor ORDER BY at) FROM events$$, gap),
+SELECT bag_eq(format($$SELECT actor, at, tally.sessionize(at, %L) OVER (PARTITION BY actor ORDER BY at) FROM events$$, gap),
               format($$SELECT actor, at, CASE WHEN at IS NOT NULL THEN sum(new) OVER (PARTITION BY actor ORDER BY at ROWS UNBOUNDED PRECEDING) END
                          FROM (SELECT actor, at, CASE WHEN at - lag(at) OVER (PARTITION BY actor ORDER BY at) <= %L THEN 0 ELSE 1 END AS new FROM events) x$$, gap),
               'sessions of plain SQL, gap ' || gap)
@@ -33,7 +33,7 @@ CREATE FUNCTION ours(as_of timestamptz, mode text) RETURNS TABLE (actor int, n i
       FROM (SELECT actor, tally.retention(array_agg(at) FILTER (WHERE kind = 'signup'), array_agg(at) FILTER (WHERE kind = 'visit'), '1 day', 6, as_of, 'Europe/Berlin', mode) AS days
               FROM events GROUP BY actor) r, unnest(days) WITH ORDINALITY u(kept, n)
 $$;
-SELECT set_eq(format('SELECT * FROM ours(%L, %L)', t, m), format('SELECT * FROM plain(%L, %L)', t, m = 'on_or_after'), m || ' as of ' || t)
+SELECT bag_eq(format('SELECT * FROM ours(%L, %L)', t, m), format('SELECT * FROM plain(%L, %L)', t, m = 'on_or_after'), m || ' as of ' || t)
   FROM unnest('{2026-03-20 12:00+00,2026-03-24 23:30+00,2026-03-30 00:00+02,2026-05-01 00:00+00}'::timestamptz[]) t, unnest('{on,on_or_after}'::text[]) m;
 SELECT is(tally.retention('{2026-01-01 23:00+00}', '{2026-01-02 01:00+00}', '1 day', 2, '2026-02-01', 'UTC'), '{f,t,f}', 'calendar days');
 SELECT is(tally.retention('{2026-01-01 23:00+00}', '{2026-01-02 01:00+00}', '1 day', 2, '2026-02-01', NULL), '{t,f,f}', '24-hour periods');
@@ -48,8 +48,8 @@ SELECT throws_ok($$SELECT tally.retention('{2026-01-01}', '{}', '1 day', -1)$$, 
 -- Counts, merged by parts and by workers.
 CREATE TABLE kept AS SELECT actor, array_agg(kept ORDER BY n) AS days FROM ours('2026-03-26 12:00+00', 'on') GROUP BY actor;
 CREATE VIEW expected AS SELECT n, count(kept) AS eligible, count(*) FILTER (WHERE kept) AS retained FROM ours('2026-03-26 12:00+00', 'on') GROUP BY n;
-SELECT set_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.retention_counts(days) c FROM kept) x, tally.retention_periods(c) r', 'SELECT * FROM expected', 'counts');
-SELECT set_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.rollup(c) c FROM (SELECT tally.retention_counts(days) c FROM kept GROUP BY actor % 7) y) x, tally.retention_periods(c) r',
+SELECT bag_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.retention_counts(days) c FROM kept) x, tally.retention_periods(c) r', 'SELECT * FROM expected', 'counts');
+SELECT bag_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.rollup(c) c FROM (SELECT tally.retention_counts(days) c FROM kept GROUP BY actor % 7) y) x, tally.retention_periods(c) r',
               'SELECT * FROM expected', 'counts merged');
 SELECT is((SELECT tally.retention_counts(days)::text::tally.retention_counts::text FROM kept), (SELECT tally.retention_counts(days)::text FROM kept), 'text there and back');
 SELECT throws_ok($$SELECT '00'::tally.retention_counts$$, 'XX001');
@@ -59,9 +59,9 @@ CREATE TABLE actors AS
 SELECT actor, tally.funnel_path('5 days', at, kind, '{signup,visit,buy}') AS path, tally.window_funnel('5 days', at, kind, '{signup,visit,buy}') AS level FROM events GROUP BY actor;
 CREATE VIEW members AS SELECT k AS step, count(*) FILTER (WHERE level >= k) AS actors, (percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM path[k] - path[k - 1])))::float8 AS p50
   FROM actors, generate_series(1, 3) k GROUP BY k;
-SELECT set_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.funnel_counts(path) c FROM actors) x, tally.funnel_steps(c) s', 'SELECT * FROM members', 'by path');
-SELECT set_eq('SELECT s.step, s.actors FROM (SELECT tally.funnel_counts(level) c FROM actors) x, tally.funnel_steps(c) s', 'SELECT step, actors FROM members', 'by level');
-SELECT set_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.rollup(c) c FROM (SELECT tally.funnel_counts(path) c FROM actors GROUP BY actor % 7) y) x, tally.funnel_steps(c) s',
+SELECT bag_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.funnel_counts(path) c FROM actors) x, tally.funnel_steps(c) s', 'SELECT * FROM members', 'by path');
+SELECT bag_eq('SELECT s.step, s.actors FROM (SELECT tally.funnel_counts(level) c FROM actors) x, tally.funnel_steps(c) s', 'SELECT step, actors FROM members', 'by level');
+SELECT bag_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.rollup(c) c FROM (SELECT tally.funnel_counts(path) c FROM actors GROUP BY actor % 7) y) x, tally.funnel_steps(c) s',
               'SELECT * FROM members', 'merged');
 SELECT is(tally.reached(tally.funnel_counts(level)), (SELECT array_agg(actors ORDER BY step) FROM members), 'reached') FROM actors;
 SELECT results_eq($$SELECT step, name, s.actors, of_previous, of_first FROM (SELECT tally.funnel_counts(l) c FROM unnest('{2,1,0,NULL,2,1}'::int[]) l) x, tally.funnel_steps(c, '{a,b,c}') s$$,
@@ -80,7 +80,7 @@ SELECT actor, array_agg(kind ORDER BY i) FILTER (WHERE i > first AND i <= first 
   FROM (SELECT *, min(i) FILTER (WHERE kind = 'signup') OVER (PARTITION BY actor) AS first
           FROM (SELECT actor, kind, row_number() OVER (PARTITION BY actor ORDER BY at, kind COLLATE "C") AS i FROM events WHERE at IS NOT NULL) x) y
  WHERE first IS NOT NULL GROUP BY actor;
-SELECT set_eq($$SELECT actor, tally.next_event_path(array_agg(at), array_agg(kind), 'signup', 2) FROM events GROUP BY actor$$, 'SELECT * FROM after_signup', 'paths');
+SELECT bag_eq($$SELECT actor, tally.next_event_path(array_agg(at), array_agg(kind), 'signup', 2) FROM events GROUP BY actor$$, 'SELECT * FROM after_signup', 'paths');
 SELECT results_eq($$SELECT path, actors FROM tally.next_event_paths('events', 'signup', 2, 'at', 'kind', 'actor', 3)$$,
                   'SELECT path, count(*) FROM after_signup GROUP BY path ORDER BY count(*) DESC, path LIMIT 3', 'the most common paths');
 SELECT is(tally.next_event_path('{2026-01-01,2026-01-02,2026-01-03}', '{a,b,c}', 'c', -2), '{a,b}', 'before');
@@ -92,7 +92,7 @@ SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
 ANALYZE;
-SELECT set_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.funnel_counts(path) c FROM actors) x, tally.funnel_steps(c) s', 'SELECT * FROM members', 'funnel counts by workers');
-SELECT set_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.retention_counts(days) c FROM kept) x, tally.retention_periods(c) r', 'SELECT * FROM expected', 'retention counts by workers');
+SELECT bag_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.funnel_counts(path) c FROM actors) x, tally.funnel_steps(c) s', 'SELECT * FROM members', 'funnel counts by workers');
+SELECT bag_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.retention_counts(days) c FROM kept) x, tally.retention_periods(c) r', 'SELECT * FROM expected', 'retention counts by workers');
 
 SELECT * FROM finish();

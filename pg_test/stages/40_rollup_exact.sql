@@ -18,12 +18,12 @@ SELECT tally.create_rollup('by_hour', 'events', 'at', dimensions => '["kind"]',
     "where" => 'qty IS DISTINCT FROM 4', with_data => false);
 
 CREATE FUNCTION live_is_exact(what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT set_eq('SELECT bucket, kind, n, big, total, least, most FROM by_hour_live', 'SELECT * FROM expected', what || ': live view')
+    SELECT bag_eq('SELECT bucket, kind, n, big, total, least, most FROM by_hour_live', 'SELECT * FROM expected', what || ': live view')
 $$;
 CREATE FUNCTION stored_is_exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM tally.refresh('by_hour');
-    RETURN QUERY SELECT set_eq('SELECT bucket, kind, n, big, total, least, most FROM by_hour', 'SELECT * FROM expected', what || ': stored');
+    RETURN QUERY SELECT bag_eq('SELECT bucket, kind, n, big, total, least, most FROM by_hour', 'SELECT * FROM expected', what || ': stored');
     RETURN QUERY SELECT is((SELECT state FROM tally.status WHERE rollup = 'by_hour'), 'fresh', what || ': status');
 END $$;
 

@@ -44,7 +44,7 @@ INSERT INTO widths VALUES
 SELECT lives_ok(format('SELECT tally.create_rollup(%L, ''events'', %L, bucket => %L, zone => %L, measures => ''{"n": "sum(n)"}'', with_data => true, origin => %L)', label, column_name, bucket, zone, origin), label || ' is made')
   FROM widths;
 CREATE FUNCTION exact(step text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT set_eq('SELECT bucket, n FROM ' || label || relation,
+    SELECT bag_eq('SELECT bucket, n FROM ' || label || relation,
         format('SELECT %s, sum(n) FROM events GROUP BY 1', expected), format('%s%s, %s', label, relation, step))
       FROM widths, (VALUES (''), ('_live')) r(relation) WHERE relation = '_live' OR step NOT LIKE 'unrefreshed%'
 $$;
@@ -62,7 +62,7 @@ SELECT is((SELECT n FROM berlin_day WHERE bucket = '2026-10-25 00:00+02'), 25 * 
 SELECT is((SELECT n FROM berlin_day WHERE bucket = '2026-03-29 00:00+01'), 23 * 6 + 300::bigint, 'a day of 23 hours');
 INSERT INTO events VALUES ('2026-10-31 12:00+00', NULL, NULL, 1), ('2026-11-01 04:30+00', NULL, NULL, 1);
 SELECT tally.refresh('havana_day');
-SELECT set_eq('SELECT bucket, n FROM havana_day', 'SELECT date_trunc(''day'', at, ''America/Havana''), sum(n) FROM events WHERE at IS NOT NULL GROUP BY 1',
+SELECT bag_eq('SELECT bucket, n FROM havana_day', 'SELECT date_trunc(''day'', at, ''America/Havana''), sum(n) FROM events WHERE at IS NOT NULL GROUP BY 1',
     'a day that begins with an hour that comes twice is marked and computed with all its rows');
 -- Rows without a time are in no bucket of any form.
 INSERT INTO events VALUES ('infinity', '-infinity', 'infinity', 1), (NULL, NULL, NULL, 1), ('-infinity', 'infinity', '-infinity', 1);
@@ -74,9 +74,9 @@ SELECT is_empty(format('SELECT * FROM tally.verify(%L)', label), label || ' is e
 
 -- Merged further: what is made up of whole buckets, and what is not.
 SELECT tally.create_metric(label || '_n', label, 'n') FROM widths WHERE label IN ('sunday_week', 'two_days', 'fiscal_quarter', 'berlin_day');
-SELECT set_eq($$SELECT bucket, value FROM tally.timeseries('two_days_n', since => '-infinity', until => 'infinity', bucket => '6 days')$$,
+SELECT bag_eq($$SELECT bucket, value FROM tally.timeseries('two_days_n', since => '-infinity', until => 'infinity', bucket => '6 days')$$,
     $$SELECT (date '2026-03-01' + 6 * floor(((at AT TIME ZONE 'Europe/Berlin')::date - date '2026-03-01') / 6.0)::int)::timestamp AT TIME ZONE 'Europe/Berlin', sum(n)::float8 FROM events GROUP BY 1$$, 'six days of twos, by its origin');
-SELECT set_eq($$SELECT bucket, value FROM tally.timeseries('berlin_day_n', since => '-infinity', until => 'infinity', bucket => '6 months')$$,
+SELECT bag_eq($$SELECT bucket, value FROM tally.timeseries('berlin_day_n', since => '-infinity', until => 'infinity', bucket => '6 months')$$,
     $$SELECT CASE WHEN at < '2026-07-01 00:00+02' THEN timestamptz '2026-01-01 00:00+01' ELSE '2026-07-01 00:00+02' END, sum(n)::float8 FROM events GROUP BY 1$$, 'half years of days');
 SELECT is((SELECT count(*) FROM tally.timeseries('two_days_n', since => '2026-03-01 00:00+01', until => '2026-05-01 00:00+02', fill => 'zero')), 31::bigint, '61 days are filled with 31 buckets of two');
 SELECT throws_ok($$SELECT * FROM tally.timeseries('two_days_n', bucket => '1 month')$$, '22023', NULL, 'months are not made up of twos');
@@ -89,7 +89,7 @@ SELECT is(tally._nests(tally._bucket_rule(own::interval, own_zone), tally._bucke
         ('7 hours', 'UTC', '1 day', 'UTC', NULL, false), ('1 hour', 'UTC', '7 hours', 'UTC', NULL, true), ('1 day', 'UTC', '1 week', 'UTC', '2023-01-01 00:00Z', true), ('1 week', 'UTC', '2 weeks', 'UTC', '2023-01-01 00:00Z', false),
         ('1 month', 'UTC', '1 year', 'UTC', '2020-04-01 00:00Z', true), ('3 months', 'UTC', '1 year', 'UTC', '2020-02-01 00:00Z', false), ('1 day', 'UTC', '1 day', 'UTC', '2020-02-01 06:00Z', false)) v(own, own_zone, bucket, zone, origin, fits);
 SELECT lives_ok($$SELECT tally.create_rollup('good', 'utc_hour', bucket => '1 week', zone => 'Europe/Berlin', origin => '2023-01-01 00:00+01', with_data => true)$$, 'Berlin''s weeks from Sunday of hours');
-SELECT set_eq('SELECT bucket, n FROM good', $$SELECT (date_trunc('week', at AT TIME ZONE 'Europe/Berlin' + interval '1 day') - interval '1 day') AT TIME ZONE 'Europe/Berlin', sum(n)::bigint FROM events GROUP BY 1$$, 'as the calendar has them');
+SELECT bag_eq('SELECT bucket, n FROM good', $$SELECT (date_trunc('week', at AT TIME ZONE 'Europe/Berlin' + interval '1 day') - interval '1 day') AT TIME ZONE 'Europe/Berlin', sum(n)::bigint FROM events GROUP BY 1$$, 'as the calendar has them');
 
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.prosrc ~ '_bucket_rule\(\(?\w+(\.\w+)?\)?\.bucket' AND p.proname <> '_rule'$$,
     'nobody reads a rollup''s buckets past its origin');

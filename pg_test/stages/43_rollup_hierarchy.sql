@@ -16,11 +16,11 @@ SELECT results_eq('SELECT name, expression FROM tally.measures WHERE rollup_id =
     $$VALUES ('n', 'pg_catalog.sum(n)::bigint'), ('total', 'pg_catalog.sum(total)::bigint'), ('worst', 'pg_catalog.max(worst)')$$, 'measures are inherited with their merges');
 
 CREATE FUNCTION exact(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT set_eq(format('SELECT bucket, kind, n, total, worst FROM h%s', suffix), 'SELECT date_trunc(''hour'', at, ''UTC''), kind, count(*), sum(ms), max(ms) FROM events GROUP BY 1, 2', what || ': hours' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, kind, n, total, worst FROM d%s', suffix), 'SELECT date_trunc(''day'', at, ''UTC''), kind, count(*), sum(ms), max(ms) FROM events GROUP BY 1, 2', what || ': days' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, n, total, worst FROM m%s', suffix), 'SELECT date_trunc(''month'', at, ''UTC''), count(*), sum(ms), max(ms) FROM events GROUP BY 1', what || ': months' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT kind, n, first_hour, hours FROM kinds%s', suffix), 'SELECT coalesce(kind, ''(none)''), n, first_hour, hours FROM kind_facts', what || ': kinds' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, kinds, n FROM births%s', suffix), 'SELECT date_trunc(''week'', first_hour, ''UTC'') AS b, count(*) AS k, sum(n)::numeric AS n FROM kind_facts GROUP BY 1', what || ': weeks of kinds' || suffix)
+    SELECT bag_eq(format('SELECT bucket, kind, n, total, worst FROM h%s', suffix), 'SELECT date_trunc(''hour'', at, ''UTC''), kind, count(*), sum(ms), max(ms) FROM events GROUP BY 1, 2', what || ': hours' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT bucket, kind, n, total, worst FROM d%s', suffix), 'SELECT date_trunc(''day'', at, ''UTC''), kind, count(*), sum(ms), max(ms) FROM events GROUP BY 1, 2', what || ': days' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT bucket, n, total, worst FROM m%s', suffix), 'SELECT date_trunc(''month'', at, ''UTC''), count(*), sum(ms), max(ms) FROM events GROUP BY 1', what || ': months' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT kind, n, first_hour, hours FROM kinds%s', suffix), 'SELECT coalesce(kind, ''(none)''), n, first_hour, hours FROM kind_facts', what || ': kinds' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT bucket, kinds, n FROM births%s', suffix), 'SELECT date_trunc(''week'', first_hour, ''UTC'') AS b, count(*) AS k, sum(n)::numeric AS n FROM kind_facts GROUP BY 1', what || ': weeks of kinds' || suffix)
 $$;
 SELECT exact('_live', 'nothing computed');
 SELECT tally.refresh('m');

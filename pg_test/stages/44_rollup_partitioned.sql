@@ -12,9 +12,9 @@ INSERT INTO events SELECT timestamptz '2026-01-15+00' + i * interval '1 hour', i
 SELECT tally.create_rollup('h', 'events', 'at', measures => '{"n": "count(*)", "total": "sum(ms)"}', with_data => true);
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN QUERY SELECT set_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': live');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': live');
     PERFORM tally.refresh('h');
-    RETURN QUERY SELECT set_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': stored');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': stored');
 END $$;
 SELECT exact('built');
 INSERT INTO events_2 (at, ms) VALUES ('2026-02-10 05:05+00', 7);

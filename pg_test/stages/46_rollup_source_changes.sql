@@ -44,8 +44,8 @@ END $$;
 CREATE FUNCTION exact_again(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM tally.refresh('h');
-    RETURN QUERY SELECT set_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), sum(ms) FROM events GROUP BY 1', what || ': put right, stored rows are exact');
-    RETURN QUERY SELECT set_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), sum(ms) FROM events GROUP BY 1', what || ': and the live view');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), sum(ms) FROM events GROUP BY 1', what || ': put right, stored rows are exact');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), sum(ms) FROM events GROUP BY 1', what || ': and the live view');
     RETURN QUERY SELECT is((SELECT s.state FROM tally.status s WHERE s.rollup = 'h'), 'fresh', what || ': and status says so');
 END $$;
 

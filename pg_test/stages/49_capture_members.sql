@@ -5,9 +5,9 @@ SET client_min_messages = warning;
 
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN QUERY SELECT set_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': live');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': live');
     PERFORM tally.refresh('h');
-    RETURN QUERY SELECT set_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': stored');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': stored');
     RETURN QUERY SELECT is((SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'h'), 0::bigint, what || ': no mark is left');
 END $$;
 CREATE FUNCTION marked() RETURNS TABLE (since timestamptz, until timestamptz) LANGUAGE sql AS 'SELECT g.since, g.until FROM tally.dirty_ranges g ORDER BY 1, 2';
@@ -43,7 +43,7 @@ SELECT tally.refresh('h');
 
 BEGIN;
 ALTER TABLE events DETACH PARTITION events_2;
-SELECT set_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', 'inside the transaction that detaches');
+SELECT bag_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', 'inside the transaction that detaches');
 ROLLBACK;
 SELECT is_empty('SELECT * FROM marked()', 'undone, nothing is marked');
 ALTER TABLE events DETACH PARTITION events_2;
@@ -88,9 +88,9 @@ INSERT INTO events SELECT date '2026-01-01' + i, (ARRAY['a', 'b'])[i % 2 + 1], i
 SELECT tally.create_rollup('d', 'events', 'at', '1 day', measures => '{"n": "count(*)"}', zone => 'America/New_York', with_data => true);
 CREATE FUNCTION exact_days(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN QUERY SELECT set_eq('SELECT * FROM d_live', 'SELECT at::timestamp AT TIME ZONE ''America/New_York'', count(*) FROM events GROUP BY 1', what || ': live');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM d_live', 'SELECT at::timestamp AT TIME ZONE ''America/New_York'', count(*) FROM events GROUP BY 1', what || ': live');
     PERFORM tally.refresh('d');
-    RETURN QUERY SELECT set_eq('SELECT * FROM d', 'SELECT at::timestamp AT TIME ZONE ''America/New_York'', count(*) FROM events GROUP BY 1', what || ': stored');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM d', 'SELECT at::timestamp AT TIME ZONE ''America/New_York'', count(*) FROM events GROUP BY 1', what || ': stored');
 END $$;
 ALTER TABLE events DETACH PARTITION events_b;
 SELECT exact_days('a list partition detached');
@@ -174,7 +174,7 @@ ALTER TABLE events ATTACH PARTITION events_3 FOR VALUES FROM ('2026-03-01+00') T
 CREATE FUNCTION stored_is_exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM tally.refresh('h');
-    RETURN QUERY SELECT set_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what);
+    RETURN QUERY SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what);
 END $$;
 SELECT stored_is_exact('without event triggers: attached');
 TRUNCATE events_3;
@@ -182,7 +182,7 @@ SELECT stored_is_exact('without event triggers: the truncation of what was attac
 INSERT INTO events_3 VALUES ('2026-03-05+00', 1);
 ALTER TABLE events DETACH PARTITION events_3;
 CALL tally.refresh_scheduled('*/5 * * * *');
-SELECT set_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', 'without event triggers: detached, by the scheduled refresh');
+SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', 'without event triggers: detached, by the scheduled refresh');
 ALTER EVENT TRIGGER tally_after_ddl ENABLE ALWAYS; ALTER EVENT TRIGGER tally_after_drop ENABLE ALWAYS;
 
 -- Loading with triggers off is an everyday thing: noticed, and made good when they are on again.
@@ -221,13 +221,13 @@ TRUNCATE many;
 INSERT INTO many VALUES ('2026-01-05 01:00+00');
 TRUNCATE tally.runs;
 SELECT tally.refresh('m');
-SELECT set_eq('SELECT bucket, n FROM m', $$VALUES ('2026-01-05 01:00+00'::timestamptz, 1::bigint)$$, 'all partitions truncated at once');
+SELECT bag_eq('SELECT bucket, n FROM m', $$VALUES ('2026-01-05 01:00+00'::timestamptz, 1::bigint)$$, 'all partitions truncated at once');
 SELECT is((SELECT count(*) FROM tally.runs), 1::bigint, 'are one range to compute');
 DROP TABLE many_1, many_2, many_4;
 INSERT INTO many VALUES ('2026-01-07 01:00+00');
 SELECT is((SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'm'), 3::bigint, 'three that are dropped are three marks');
 SELECT tally.refresh('m');
-SELECT set_eq('SELECT bucket, n FROM m', $$VALUES ('2026-01-07 01:00+00'::timestamptz, 1::bigint)$$, 'and gone');
+SELECT bag_eq('SELECT bucket, n FROM m', $$VALUES ('2026-01-07 01:00+00'::timestamptz, 1::bigint)$$, 'and gone');
 
 -- A rollup per key has no time: what comes and goes marks the whole.
 CREATE TABLE visits (at timestamptz NOT NULL, who text, ms int) PARTITION BY RANGE (at);
@@ -237,9 +237,9 @@ INSERT INTO visits SELECT timestamptz '2026-01-01+00' + i * interval '1 hour', '
 SELECT tally.create_rollup('per_who', 'visits', key => 'who', measures => '{"n": "count(*)", "total": "sum(ms)"}', with_data => true);
 CREATE FUNCTION exact_keys(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN QUERY SELECT set_eq('SELECT who, n, total FROM per_who_live', 'SELECT who, count(*) AS n, sum(ms) AS total FROM visits GROUP BY 1', what || ': live');
+    RETURN QUERY SELECT bag_eq('SELECT who, n, total FROM per_who_live', 'SELECT who, count(*) AS n, sum(ms) AS total FROM visits GROUP BY 1', what || ': live');
     PERFORM tally.refresh('per_who');
-    RETURN QUERY SELECT set_eq('SELECT who, n, total FROM per_who', 'SELECT who, count(*) AS n, sum(ms) AS total FROM visits GROUP BY 1', what || ': stored');
+    RETURN QUERY SELECT bag_eq('SELECT who, n, total FROM per_who', 'SELECT who, count(*) AS n, sum(ms) AS total FROM visits GROUP BY 1', what || ': stored');
 END $$;
 ALTER TABLE visits DETACH PARTITION visits_2;
 SELECT exact_keys('per key, a partition detached');

@@ -19,11 +19,11 @@ DECLARE
     at_hand   text := 'SELECT date_trunc(''hour'', at, ''UTC'') AS bucket, count(*) AS n, sum(ms) AS total, count(boss_id) AS led FROM events WHERE isfinite(at) GROUP BY 1';
     seen_hand text := 'SELECT date_trunc(''hour'', seen, ''UTC''), count(*) FROM events WHERE isfinite(seen) GROUP BY 1';
 BEGIN
-    RETURN QUERY SELECT set_eq('SELECT bucket, n, total, led FROM h_live', at_hand, what || ': live');
-    RETURN QUERY SELECT set_eq('SELECT * FROM s_live', seen_hand, what || ': live, by the other time');
+    RETURN QUERY SELECT bag_eq('SELECT bucket, n, total, led FROM h_live', at_hand, what || ': live');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM s_live', seen_hand, what || ': live, by the other time');
     PERFORM tally.refresh();
-    RETURN QUERY SELECT set_eq('SELECT bucket, n, total, led FROM h', at_hand, what || ': stored');
-    RETURN QUERY SELECT set_eq('SELECT * FROM s', seen_hand, what || ': stored, by the other time');
+    RETURN QUERY SELECT bag_eq('SELECT bucket, n, total, led FROM h', at_hand, what || ': stored');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM s', seen_hand, what || ': stored, by the other time');
 END $$;
 
 -- Rows that PostgreSQL itself writes.

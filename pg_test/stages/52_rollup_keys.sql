@@ -24,16 +24,16 @@ CREATE VIEW expected_births AS
 SELECT date_trunc('day', first_seen, 'UTC') AS bucket, count(*) AS sessions, sum(n) AS n, sum(total) AS total FROM expected WHERE isfinite(first_seen) GROUP BY 1;
 
 CREATE FUNCTION same(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT set_eq(format('SELECT session, first_seen, last_seen, n, big, total FROM sessions%s', suffix), 'SELECT * FROM expected', what || ': sessions' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT shop, mood, is_big, n, last_seen FROM shop_moods%s', suffix), 'SELECT * FROM expected_moods', what || ': two columns' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, sessions, n, total FROM births%s', suffix), 'SELECT * FROM expected_births', what || ': days of first seen' || suffix)
+    SELECT bag_eq(format('SELECT session, first_seen, last_seen, n, big, total FROM sessions%s', suffix), 'SELECT * FROM expected', what || ': sessions' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT shop, mood, is_big, n, last_seen FROM shop_moods%s', suffix), 'SELECT * FROM expected_moods', what || ': two columns' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT bucket, sessions, n, total FROM births%s', suffix), 'SELECT * FROM expected_births', what || ': days of first seen' || suffix)
 $$;
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY SELECT * FROM same('_live', what);
     -- The middle level alone, then all.
     PERFORM tally.refresh('sessions');
-    RETURN QUERY SELECT set_eq('SELECT bucket, sessions, n, total FROM births_live', 'SELECT * FROM expected_births', what || ': sessions refreshed, days live');
+    RETURN QUERY SELECT bag_eq('SELECT bucket, sessions, n, total FROM births_live', 'SELECT * FROM expected_births', what || ': sessions refreshed, days live');
     PERFORM tally.refresh();
     RETURN QUERY SELECT * FROM same('', what);
     RETURN QUERY SELECT is((SELECT string_agg(DISTINCT state, ',') FROM tally.status), 'fresh', what || ': status');
@@ -145,14 +145,14 @@ SELECT tally.create_rollup('people', 'acts', key => 'who', measures => '{"n": "c
 SELECT tally.create_rollup('first_days', 'people', 'first_seen', bucket => '1 day', with_data => true);
 SELECT * FROM tally.alter_rollup('people', add_measures => '{"kinds": "array_agg(DISTINCT kind)"}', add_dimensions => '["kind"]');
 INSERT INTO acts VALUES (1000, '2026-03-02', 'u1', 'k7'), (1001, '2026-03-02', 'u99', 'k7');
-SELECT set_eq('SELECT who, kind, n, kinds FROM people_live', 'SELECT who, kind, count(*), array_agg(DISTINCT kind) FROM acts GROUP BY 1, 2', 'altered, live');
+SELECT bag_eq('SELECT who, kind, n, kinds FROM people_live', 'SELECT who, kind, count(*), array_agg(DISTINCT kind) FROM acts GROUP BY 1, 2', 'altered, live');
 SELECT tally.refresh();
-SELECT set_eq('SELECT who, kind, n, kinds FROM people', 'SELECT who, kind, count(*), array_agg(DISTINCT kind) FROM acts GROUP BY 1, 2', 'altered');
-SELECT set_eq('SELECT bucket, n FROM first_days', 'SELECT date_trunc(''day'', t, ''UTC'') AS b, sum(n)::bigint FROM (SELECT min(at) AS t, count(*) AS n FROM acts GROUP BY who, kind) x GROUP BY 1', 'on top');
+SELECT bag_eq('SELECT who, kind, n, kinds FROM people', 'SELECT who, kind, count(*), array_agg(DISTINCT kind) FROM acts GROUP BY 1, 2', 'altered');
+SELECT bag_eq('SELECT bucket, n FROM first_days', 'SELECT date_trunc(''day'', t, ''UTC'') AS b, sum(n)::bigint FROM (SELECT min(at) AS t, count(*) AS n FROM acts GROUP BY who, kind) x GROUP BY 1', 'on top');
 SELECT throws_ok('SELECT * FROM tally.alter_rollup(''people'', drop_dimensions => ''{who}'')', NULL, NULL, 'key stays');
 SELECT * FROM tally.alter_rollup('people', drop_dimensions => '{kind}', drop_measures => '{kinds}');
 SELECT tally.refresh();
-SELECT set_eq('SELECT who, n FROM people', 'SELECT who, count(*) FROM acts GROUP BY 1', 'dropped');
+SELECT bag_eq('SELECT who, n FROM people', 'SELECT who, count(*) FROM acts GROUP BY 1', 'dropped');
 SELECT throws_ok('SELECT tally.freeze_source(''acts'', ''2026-03-02'')', '55000', NULL, 'raw rows of a key are needed');
 SELECT throws_ok('SELECT tally.create_metric(''people_n'', ''people'', ''n'')', '42809', NULL, 'a metric is over time');
 SELECT tally.create_metric('newcomers_n', 'first_days', 'n');

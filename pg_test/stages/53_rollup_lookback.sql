@@ -22,15 +22,15 @@ CREATE FUNCTION plain(unit text, step interval, n int, zone text, only_kind text
      WHERE isfinite(e.at) AND (only_kind IS NULL OR e.kind = only_kind)
 $$;
 CREATE FUNCTION same(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT set_eq(format('SELECT bucket, kind, n, tally.distinct_count(actors)::int AS actors FROM wau%s', suffix),
+    SELECT bag_eq(format('SELECT bucket, kind, n, tally.distinct_count(actors)::int AS actors FROM wau%s', suffix),
         'SELECT bucket, kind, count(*) AS n, count(DISTINCT who)::int AS a FROM plain(''day'', ''1 day'', 7, ''UTC'', NULL) GROUP BY 1, 2', what || ': seven days' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, n, last FROM wau_berlin%s', suffix),
+    UNION ALL SELECT bag_eq(format('SELECT bucket, n, last FROM wau_berlin%s', suffix),
         'SELECT bucket, count(*) AS n, max(at) AS a FROM plain(''day'', ''1 day'', 7, ''Europe/Berlin'', ''a'') GROUP BY 1', what || ': seven days of Berlin' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, n FROM six_hours%s', suffix),
+    UNION ALL SELECT bag_eq(format('SELECT bucket, n FROM six_hours%s', suffix),
         'SELECT bucket, count(*) AS n FROM plain(''hour'', ''1 hour'', 6, ''UTC'', NULL) GROUP BY 1', what || ': six hours' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, n FROM quarter%s', suffix),
+    UNION ALL SELECT bag_eq(format('SELECT bucket, n FROM quarter%s', suffix),
         'SELECT (date_trunc(''month'', local) + k * interval ''1 month'') AT TIME ZONE ''Europe/Berlin'' AS b, count(*) AS n FROM events, generate_series(0, 2) k WHERE isfinite(local) GROUP BY 1', what || ': three months' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, n, tally.distinct_count(actors)::int AS actors FROM on_hourly%s', suffix),
+    UNION ALL SELECT bag_eq(format('SELECT bucket, n, tally.distinct_count(actors)::int AS actors FROM on_hourly%s', suffix),
         'SELECT bucket, count(*) AS n, count(DISTINCT who)::int AS a FROM plain(''day'', ''1 day'', 2, ''UTC'', NULL) GROUP BY 1', what || ': two days, on a rollup' || suffix)
 $$;
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -89,9 +89,9 @@ INSERT INTO spans VALUES ('2026-03-28 23:30+00', 100), ('2025-12-31 12:00+00', 1
 CREATE VIEW spans_expected AS
 SELECT (date '2026-03-20' + 2 * (k + i))::timestamp AT TIME ZONE 'Europe/Berlin' AS bucket, sum(n) AS n
   FROM (SELECT floor(((at AT TIME ZONE 'Europe/Berlin')::date - date '2026-03-20') / 2.0)::int AS k, n FROM spans) s, generate_series(0, 2) i GROUP BY 1;
-SELECT set_eq('SELECT bucket, n FROM two_days_back_live', 'SELECT * FROM spans_expected', 'three times two days, live');
+SELECT bag_eq('SELECT bucket, n FROM two_days_back_live', 'SELECT * FROM spans_expected', 'three times two days, live');
 SELECT tally.refresh('two_days_back'), tally.refresh('half_years_back');
-SELECT set_eq('SELECT bucket, n FROM two_days_back', 'SELECT * FROM spans_expected', 'three times two days');
-SELECT set_eq('SELECT bucket, n FROM half_years_back', $$SELECT '2025-07-01 00:00Z'::timestamptz, 1000::bigint UNION ALL SELECT '2026-01-01 00:00Z', (SELECT sum(n) FROM spans) UNION ALL SELECT '2026-07-01 00:00Z', (SELECT sum(n) FROM spans WHERE at > '2026-01-01')$$, 'two half years');
+SELECT bag_eq('SELECT bucket, n FROM two_days_back', 'SELECT * FROM spans_expected', 'three times two days');
+SELECT bag_eq('SELECT bucket, n FROM half_years_back', $$SELECT '2025-07-01 00:00Z'::timestamptz, 1000::bigint UNION ALL SELECT '2026-01-01 00:00Z', (SELECT sum(n) FROM spans) UNION ALL SELECT '2026-07-01 00:00Z', (SELECT sum(n) FROM spans WHERE at > '2026-01-01')$$, 'two half years');
 SELECT throws_ok($$SELECT tally.alter_rollup('two_days_back', retain => '30 days')$$, '0A000', NULL, 'buckets that look back do not go one by one');
 SELECT * FROM finish();

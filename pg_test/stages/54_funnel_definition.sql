@@ -33,7 +33,7 @@ SELECT bucket, device, s.n AS step, (ARRAY['visit', 'cart', 'pay'])[s.n] AS name
        round((percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM CASE s.n WHEN 2 THEN t2 WHEN 3 THEN t3 END)) FILTER (WHERE level >= s.n))::numeric, 3) AS p90
   FROM people, generate_series(1, 3) s(n) GROUP BY bucket, device, s.n;
 CREATE FUNCTION same(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT set_eq(format('SELECT bucket, device, step, name, actors, round(seconds_mean::numeric, 3) AS mean, round(seconds_p50::numeric, 3) AS p50, round(seconds_p90::numeric, 3) AS p90 FROM buying_steps%s', suffix),
+    SELECT bag_eq(format('SELECT bucket, device, step, name, actors, round(seconds_mean::numeric, 3) AS mean, round(seconds_p50::numeric, 3) AS p50, round(seconds_p90::numeric, 3) AS p90 FROM buying_steps%s', suffix),
                   'SELECT * FROM expected', what || ': steps' || suffix)
 $$;
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -74,29 +74,29 @@ SELECT is_empty('SELECT * FROM tally.verify(''buying_actors'')', 'actors verifie
 SELECT results_eq('SELECT step, step_name, actors FROM tally.funnel(''buying'', since => ''2026-03-02 00:00+00'', until => ''2026-03-05 00:00+00'')',
     'SELECT n, (ARRAY[''visit'', ''cart'', ''pay''])[n], count(*) FILTER (WHERE level >= n) FROM chains, generate_series(1, 3) n WHERE v >= ''2026-03-02 00:00+00'' AND v < ''2026-03-05 00:00+00'' GROUP BY n ORDER BY n',
     'tally.funnel() over a range');
-SELECT set_eq('SELECT labels ->> ''device'', step, actors FROM tally.funnel(''buying'', since => ''-infinity'', until => ''infinity'', by => ''{device}'', "where" => ''{"device": ["phone", "desk"]}'')',
+SELECT bag_eq('SELECT labels ->> ''device'', step, actors FROM tally.funnel(''buying'', since => ''-infinity'', until => ''infinity'', by => ''{device}'', "where" => ''{"device": ["phone", "desk"]}'')',
     'SELECT device, step, sum(actors)::bigint FROM expected WHERE device <> ''(none)'' GROUP BY 1, 2', 'tally.funnel() by a dimension');
 SELECT is((SELECT sum(of_first) FROM tally.funnel('buying', since => '-infinity', until => 'infinity') WHERE step = 3),
     (SELECT count(*) FILTER (WHERE level = 3)::float8 / count(*) FROM chains), 'conversion from the first step');
 
 -- Other attributions and modes, against the aggregates over the source.
 SELECT tally.create_funnel('last_touch', 'events', 'at', 'who', '[{"visit": "kind = ''visit''"}, {"pay": "kind = ''pay''"}]', attribution => 'last', dimensions => '[{"on": "upper(device)"}]', with_data => true);
-SELECT set_eq('SELECT bucket, "on", step, actors FROM last_touch_steps', $$
+SELECT bag_eq('SELECT bucket, "on", step, actors FROM last_touch_steps', $$
     WITH h AS (SELECT who, tally.funnel_path('7 days', at, kind, '{visit,pay}') AS path,
                       coalesce((SELECT upper(l.device) FROM events l WHERE l.who = e.who AND l.kind IN ('visit', 'pay') AND l.device IS NOT NULL AND l.at IS NOT NULL ORDER BY l.at DESC, upper(l.device) LIMIT 1), '(none)') AS touch
                  FROM events e WHERE who IS NOT NULL GROUP BY who)
     SELECT date_trunc('day', path[1], 'UTC') AS bucket, touch, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1, 2, 3$$, 'last touch');
 SELECT tally.create_funnel('at_step', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', attribution => 'step 2', dimensions => '["device"]', with_data => true);
-SELECT set_eq('SELECT bucket, device, step, actors FROM at_step_steps', $$
+SELECT bag_eq('SELECT bucket, device, step, actors FROM at_step_steps', $$
     WITH h AS (SELECT who, tally.funnel_path('7 days', at, kind, '{visit,pay}') AS path FROM events e WHERE who IS NOT NULL GROUP BY who),
          d AS (SELECT h.*, coalesce((SELECT min(e.device) FROM events e WHERE e.who = h.who AND e.at = path[2] AND kind = 'pay'), '(none)') AS device FROM h)
     SELECT date_trunc('day', path[1], 'UTC'), device, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM d, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1, 2, 3$$, 'value at step 2');
 SELECT tally.create_funnel('strictly', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', options => 'strict', bucket => '1 week', zone => 'Europe/Berlin', with_data => true);
-SELECT set_eq('SELECT bucket, step, actors FROM strictly_steps', $$
+SELECT bag_eq('SELECT bucket, step, actors FROM strictly_steps', $$
     WITH h AS (SELECT tally.funnel_path('7 days', at, ARRAY[kind = 'visit', kind = 'pay'], 'strict') AS path FROM events WHERE who IS NOT NULL GROUP BY who)
     SELECT date_trunc('week', path[1], 'Europe/Berlin') AS bucket, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1, 2$$, 'strict order sees foreign events; weeks of a zone');
 SELECT tally.create_funnel('clean', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', exclude => '[{"after": "visit", "before": "pay", "when": "kind = ''cart''", "remove": true}]', with_data => true);
-SELECT set_eq('SELECT bucket, step, actors FROM clean_steps', $$
+SELECT bag_eq('SELECT bucket, step, actors FROM clean_steps', $$
     WITH h AS (SELECT tally.funnel_path('7 days', at, kind, '{visit,pay,cart}', 'exclude 1-2 remove') AS path FROM events WHERE who IS NOT NULL GROUP BY who)
     SELECT date_trunc('day', path[1], 'UTC'), n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1, 2$$, 'an exclusion that removes');
 

@@ -30,12 +30,12 @@ CREATE TEMP TABLE plain_day AS SELECT * FROM plain('day', 6, '{signup}', '{visit
 CREATE TEMP TABLE plain_week AS TABLE plain_day;
 CREATE TEMP TABLE plain_month AS TABLE plain_day;
 CREATE FUNCTION same(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT set_eq(format('SELECT bucket, plan, period, actors, retained, round(share::numeric, 9) AS share FROM daily_cohorts%s', suffix),
+    SELECT bag_eq(format('SELECT bucket, plan, period, actors, retained, round(share::numeric, 9) AS share FROM daily_cohorts%s', suffix),
         'SELECT cohort, plan, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k, round(count(*) FILTER (WHERE kept)::numeric / count(*), 9) AS s
            FROM plain_day WHERE past GROUP BY 1, 2, 3', what || ': days' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, period, actors, retained FROM weekly_cohorts%s', suffix),
+    UNION ALL SELECT bag_eq(format('SELECT bucket, period, actors, retained FROM weekly_cohorts%s', suffix),
         'SELECT cohort, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k FROM plain_week WHERE past GROUP BY 1, 2', what || ': weeks' || suffix)
-    UNION ALL SELECT set_eq(format('SELECT bucket, period, actors, retained FROM monthly_cohorts%s', suffix),
+    UNION ALL SELECT bag_eq(format('SELECT bucket, period, actors, retained FROM monthly_cohorts%s', suffix),
         'SELECT cohort, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k FROM plain_month WHERE past GROUP BY 1, 2', what || ': months' || suffix)
 $$;
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -70,11 +70,11 @@ SELECT exact('today');
 SELECT is((SELECT count(*) FROM daily_cohorts_live WHERE plan = 'new'), 0::bigint, 'an unfinished day is not shown');
 SELECT is((SELECT actors FROM daily WHERE plan = 'new'), 1::bigint, 'though the cohort is there');
 
-SELECT set_eq(format('SELECT period, eligible, retained, round(share::numeric, 9) AS share FROM tally.retention(''daily'', as_of => %L)', t),
+SELECT bag_eq(format('SELECT period, eligible, retained, round(share::numeric, 9) AS share FROM tally.retention(''daily'', as_of => %L)', t),
     format('SELECT period, count(*) AS n, count(*) FILTER (WHERE kept) AS k, round(count(*) FILTER (WHERE kept)::numeric / count(*), 9) AS s
               FROM plain(''day'', 6, ''{signup}'', ''{visit}'', false, %1$L) WHERE past AND cohort < %1$L GROUP BY 1', t), 'the curve as of ' || t)
   FROM unnest('{2026-03-20 12:00+00,2026-03-24 23:30+00,2026-03-30 00:00+02,2026-05-01 00:00+00}'::timestamptz[]) t;
-SELECT set_eq('SELECT labels ->> ''plan'' AS plan, period, eligible, retained FROM tally.retention(''daily'', since => ''2026-03-22 00:00+01'', until => ''2026-03-30 00:00+02'', by => ''{plan}'', "where" => ''{"plan": ["free", null]}'')',
+SELECT bag_eq('SELECT labels ->> ''plan'' AS plan, period, eligible, retained FROM tally.retention(''daily'', since => ''2026-03-22 00:00+01'', until => ''2026-03-30 00:00+02'', by => ''{plan}'', "where" => ''{"plan": ["free", null]}'')',
     'SELECT plan, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k FROM plain(''day'', 6, ''{signup}'', ''{visit}'', false, now())
       WHERE cohort >= ''2026-03-22 00:00+01'' AND cohort < ''2026-03-30 00:00+02'' AND plan IN (''free'', ''(none)'') GROUP BY 1, 2', 'the curve by plan');
 

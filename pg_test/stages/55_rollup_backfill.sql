@@ -11,9 +11,9 @@ SELECT tally.create_rollup('h', 'events', 'at', dimensions => '["kind"]', measur
 SELECT tally.create_rollup('w', 'h', bucket => '1 week');
 CREATE VIEW expected AS SELECT date_trunc('hour', at) AS bucket, kind, count(*) AS n, sum(n) AS s FROM events GROUP BY 1, 2;
 CREATE FUNCTION computed(range tstzrange, what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT set_eq('SELECT * FROM h', format('SELECT * FROM expected WHERE bucket <@ %L::tstzrange', range), what)
-    UNION ALL SELECT set_eq('SELECT * FROM h_live', 'SELECT * FROM expected', what || ': live view')
-    UNION ALL SELECT set_eq('SELECT bucket, kind, n, s FROM w_live', 'SELECT date_trunc(''week'', at), kind, count(*), sum(n) FROM events GROUP BY 1, 2', what || ': live view of weeks')
+    SELECT bag_eq('SELECT * FROM h', format('SELECT * FROM expected WHERE bucket <@ %L::tstzrange', range), what)
+    UNION ALL SELECT bag_eq('SELECT * FROM h_live', 'SELECT * FROM expected', what || ': live view')
+    UNION ALL SELECT bag_eq('SELECT bucket, kind, n, s FROM w_live', 'SELECT date_trunc(''week'', at), kind, count(*), sum(n) FROM events GROUP BY 1, 2', what || ': live view of weeks')
 $$;
 SELECT results_eq('SELECT rollup, left_since, left_until, reason, done, running FROM tally.progress', $$VALUES
     ('h', timestamptz '-infinity', timestamptz 'infinity', 'history', NULL::float8, false), ('w', '-infinity', 'infinity', 'history', NULL, false)$$, 'nothing begun');
@@ -27,11 +27,11 @@ SELECT computed('[2026-02-01 00:00Z, 2026-02-10 00:00Z)', 'the same range again 
 
 -- Batches of about 1,440 rows are ten days; one unit at a time shows the order.
 SELECT tally._backfill_unit(r.id, 1440, now(), oldest_first => true) FROM tally.rollups r WHERE name = 'h';
-SELECT set_eq('SELECT * FROM h WHERE bucket < ''2026-02-01''', 'SELECT * FROM expected WHERE bucket < (SELECT max(bucket) + interval ''1 hour'' FROM h WHERE bucket < ''2026-02-01'')', 'oldest first');
+SELECT bag_eq('SELECT * FROM h WHERE bucket < ''2026-02-01''', 'SELECT * FROM expected WHERE bucket < (SELECT max(bucket) + interval ''1 hour'' FROM h WHERE bucket < ''2026-02-01'')', 'oldest first');
 SELECT cmp_ok((SELECT max(bucket) FROM h WHERE bucket < '2026-02-01'), '<', '2026-01-15 00:00Z'::timestamptz, 'a batch of it');
 SELECT tally._backfill_unit(r.id, 1440, now()) FROM tally.rollups r WHERE name = 'h';
 SELECT is((SELECT max(bucket) FROM h), (SELECT max(bucket) FROM expected), 'newest first');
-SELECT set_eq('SELECT * FROM h_live', 'SELECT * FROM expected', 'in between: live view');
+SELECT bag_eq('SELECT * FROM h_live', 'SELECT * FROM expected', 'in between: live view');
 SELECT results_eq($$SELECT done BETWEEN 0.1 AND 0.9, batches, source_rows_per_second > 0, time_left >= '0', reason FROM tally.progress WHERE rollup = 'h'$$, $$VALUES (true, 3::bigint, true, true, 'history')$$, 'progress');
 SELECT alike((SELECT progress FROM tally.rollups r, LATERAL tally._backfill_unit(r.id, 1440, '-infinity') WHERE name = 'h'), 'h: % % done, 2026-01-01 00:00 to %, % rows written, % s, about % source rows/s, about % s left', 'and in words');
 CALL tally.backfill('h', 1440, oldest_first => true);
@@ -39,7 +39,7 @@ SELECT computed('(,)', 'all');
 SELECT is((SELECT count(*) FROM tally.progress), 1::bigint, 'only weeks are left');
 CALL tally.backfill();
 SELECT is_empty('SELECT * FROM tally.progress', 'none is left');
-SELECT set_eq('SELECT bucket, kind, n, s FROM w', 'SELECT date_trunc(''week'', at), kind, count(*), sum(n) FROM events GROUP BY 1, 2', 'weeks');
+SELECT bag_eq('SELECT bucket, kind, n, s FROM w', 'SELECT date_trunc(''week'', at), kind, count(*), sum(n) FROM events GROUP BY 1, 2', 'weeks');
 -- A hierarchy by range: what it stands on is computed for all of its buckets.
 SELECT tally.repair('h');
 SELECT tally.repair('w');

@@ -25,7 +25,7 @@ SELECT is_empty($$SELECT * FROM tally.alter_rollup('h', add_measures => NULL, dr
 SELECT results_eq($$SELECT * FROM tally.alter_rollup('h', add_measures => '{"most": "max(amount)", "big": "count(*) filter (where amount > 6)"}')$$, $$VALUES
     ('measure big added', timestamptz '-infinity', timestamptz 'infinity', 'computed anew from the source by backfill'), ('measure most added', '-infinity', 'infinity', 'computed anew from the source by backfill')$$, 'it says what is computed anew');
 CREATE FUNCTION exact(relation text, columns text, definition text, what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT set_eq(format('SELECT %s FROM %s', columns, relation), definition, what || ': ' || relation)
+    SELECT bag_eq(format('SELECT %s FROM %s', columns, relation), definition, what || ': ' || relation)
 $$;
 CREATE TABLE wanted AS SELECT 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), world, count(*), sum(amount), max(amount), count(*) FILTER (WHERE amount > 6) AS big FROM all_rows GROUP BY 1, 2, 3' AS q;
 SELECT exact('h_live', 'bucket, kind, world, n, total, most, big', q, 'measures added') FROM wanted;
@@ -67,7 +67,7 @@ SELECT tally.refresh();
 SELECT exact('h', 'bucket, kind, world, size, n, total', q, 'dimension added') FROM wanted3;
 SELECT col_is_pk('h', '{bucket,kind,world,size}'::name[], 'it is part of the key');
 SELECT is_empty($$SELECT * FROM tally.verify('h')$$, 'equal to its definition');
-SELECT set_eq('SELECT bucket, kind, n FROM d', 'SELECT date_trunc(''day'', at), COALESCE(kind, ''(none)''), count(*) FROM all_rows GROUP BY 1, 2', 'a rollup on it is as it was');
+SELECT bag_eq('SELECT bucket, kind, n FROM d', 'SELECT date_trunc(''day'', at), COALESCE(kind, ''(none)''), count(*) FROM all_rows GROUP BY 1, 2', 'a rollup on it is as it was');
 SELECT columns_are('h_metrics', '{bucket,kind,world,size,events_n,mean}'::name[], 'the flat view has it');
 SELECT is((SELECT sum(events_n) FROM h_metrics), (SELECT count(*) FROM all_rows)::numeric, 'with the same sums');
 INSERT INTO events (at, kind, world, amount) VALUES ('2026-02-01 10:10Z', 'later', 'w1', 50), ('2026-02-01 10:20Z', 'later', 'w1', 1);
@@ -86,11 +86,11 @@ SELECT exact('h_live', 'bucket, kind, n, total, most', q, 'dimensions dropped') 
 SELECT exact('h', 'bucket, kind, n, total, most', q, 'dimensions dropped, before the backfill') FROM wanted4;
 SELECT tally.refresh();
 SELECT exact('h', 'bucket, kind, n, total, most', q, 'dimensions dropped') FROM wanted4;
-SELECT set_eq('SELECT bucket, kind, tally.percentile(lat, 0.5), tally.distinct_count(people) FROM h WHERE bucket < ''2026-01-15''', 'SELECT * FROM sketches', 'sketches of frozen rows are merged');
-SELECT set_eq('SELECT bucket, kind, COALESCE(tally.distinct_count(people), 0)::bigint FROM h', 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(DISTINCT who) AS people FROM all_rows GROUP BY 1, 2', 'to what all rows that ever were give');
+SELECT bag_eq('SELECT bucket, kind, tally.percentile(lat, 0.5), tally.distinct_count(people) FROM h WHERE bucket < ''2026-01-15''', 'SELECT * FROM sketches', 'sketches of frozen rows are merged');
+SELECT bag_eq('SELECT bucket, kind, COALESCE(tally.distinct_count(people), 0)::bigint FROM h', 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(DISTINCT who) AS people FROM all_rows GROUP BY 1, 2', 'to what all rows that ever were give');
 SELECT col_is_pk('h', '{bucket,kind}'::name[], 'the key is narrower');
 SELECT is_empty($$SELECT * FROM tally.verify('h')$$, 'equal to its definition');
-SELECT set_eq('SELECT bucket, kind, n FROM d', 'SELECT date_trunc(''day'', at), COALESCE(kind, ''(none)''), count(*) FROM all_rows GROUP BY 1, 2', 'a rollup on it is as it was');
+SELECT bag_eq('SELECT bucket, kind, n FROM d', 'SELECT date_trunc(''day'', at), COALESCE(kind, ''(none)''), count(*) FROM all_rows GROUP BY 1, 2', 'a rollup on it is as it was');
 -- Without sketches merging is all there is to do.
 SELECT tally.create_rollup('plain', 'events', 'at', dimensions => '["kind", "world"]', measures => '{"n": "count(*)", "total": "sum(amount)"}', with_data => true);
 SELECT is((SELECT min(bucket) FROM plain), (SELECT min(date_trunc('hour', at)) FROM events), 'a new rollup begins at the horizon');
@@ -182,7 +182,7 @@ GRANT USAGE ON SCHEMA public TO tally_test_reader;
 SET ROLE tally_test_reader;
 SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_measures => '{most}')$$, '42501', NULL, 'not for who does not own it');
 RESET ROLE;
-SELECT set_eq($$SELECT (SELECT md5(string_agg(h::text, '|' ORDER BY bucket, kind)) FROM h) AS rows, (SELECT md5(string_agg(m::text, '|' ORDER BY name)) FROM tally.measures m) AS measures,
+SELECT bag_eq($$SELECT (SELECT md5(string_agg(h::text, '|' ORDER BY bucket, kind)) FROM h) AS rows, (SELECT md5(string_agg(m::text, '|' ORDER BY name)) FROM tally.measures m) AS measures,
     (SELECT md5(string_agg(m::text, '|' ORDER BY name)) FROM tally.dimensions m) AS dimensions, (SELECT count(*) FROM tally.dirty_ranges) AS ranges, pg_get_viewdef('h_live') AS live$$, 'SELECT * FROM before', 'all as it was');
 
 -- An unprivileged owner changes what is theirs, and a superuser's hand does not lend them rights.

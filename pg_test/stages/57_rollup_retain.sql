@@ -16,16 +16,16 @@ SELECT tally.create_rollup('m', 'events', 'at', bucket => '1 month', measures =>
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1 .. 2 LOOP
-        RETURN QUERY SELECT set_eq('SELECT bucket, kind, n, total, tally.distinct_count(people)::bigint FROM h_live',
+        RETURN QUERY SELECT bag_eq('SELECT bucket, kind, n, total, tally.distinct_count(people)::bigint FROM h_live',
             'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1, 2', what || ': hours, live');
-        RETURN QUERY SELECT set_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d_live',
+        RETURN QUERY SELECT bag_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d_live',
             'SELECT date_trunc(''day'', at), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1', what || ': days on hours, live');
-        RETURN QUERY SELECT set_eq('SELECT bucket, n, most FROM m_live', 'SELECT date_trunc(''month'', at), count(*), max(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1', what || ': months, live');
+        RETURN QUERY SELECT bag_eq('SELECT bucket, n, most FROM m_live', 'SELECT date_trunc(''month'', at), count(*), max(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1', what || ': months, live');
         PERFORM tally.refresh();
         what := what || ', refreshed';
     END LOOP;
-    RETURN QUERY SELECT set_eq('SELECT bucket, kind, n, total FROM h', 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1, 2', what || ': hours, stored');
-    RETURN QUERY SELECT set_eq('SELECT bucket, n, most FROM m', 'SELECT date_trunc(''month'', at), count(*), max(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1', what || ': months, stored');
+    RETURN QUERY SELECT bag_eq('SELECT bucket, kind, n, total FROM h', 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1, 2', what || ': hours, stored');
+    RETURN QUERY SELECT bag_eq('SELECT bucket, n, most FROM m', 'SELECT date_trunc(''month'', at), count(*), max(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1', what || ': months, stored');
     RETURN QUERY SELECT is_empty('SELECT * FROM tally.status WHERE state <> ''fresh''', what || ': all fresh');
 END $$;
 
@@ -126,17 +126,17 @@ SELECT tally.freeze_source('events', before => '2026-02-01');
 SELECT results_eq($$SELECT what, how FROM tally.alter_rollup('h', retain => '20 days')$$, $$VALUES ('retain: none to 20 days', 'no bucket is touched')$$, 'retention of a rollup');
 CALL tally.expire('h', as_of => '2026-03-15 12:00Z');
 SELECT is((SELECT min(bucket) FROM h), '2026-02-23 00:00Z', 'hours go by whole days');
-SELECT set_eq('SELECT bucket, kind, n, total FROM h', 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount) FROM all_rows WHERE at >= ''2026-02-23'' AND isfinite(at) GROUP BY 1, 2', 'the younger ones are as they were');
-SELECT set_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d_live', 'SELECT date_trunc(''day'', at), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1', 'days outlive hours, live');
+SELECT bag_eq('SELECT bucket, kind, n, total FROM h', 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount) FROM all_rows WHERE at >= ''2026-02-23'' AND isfinite(at) GROUP BY 1, 2', 'the younger ones are as they were');
+SELECT bag_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d_live', 'SELECT date_trunc(''day'', at), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1', 'days outlive hours, live');
 SELECT tally.refresh();
-SELECT set_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d', 'SELECT date_trunc(''day'', at), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1', 'and stored');
-SELECT set_eq('SELECT bucket, kind, n FROM h_live', 'SELECT bucket, kind, n FROM h', 'live hours do not come back from the source');
+SELECT bag_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d', 'SELECT date_trunc(''day'', at), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1', 'and stored');
+SELECT bag_eq('SELECT bucket, kind, n FROM h_live', 'SELECT bucket, kind, n FROM h', 'live hours do not come back from the source');
 INSERT INTO events (id, at, kind, amount, who) VALUES (9006, '2026-02-24 05:06Z', 'in time', 40, 6), (9007, '2026-01-10 05:07Z', 'too late for both', 41, 8);
 INSERT INTO all_rows (id, at, kind, amount, who) VALUES (9006, '2026-02-24 05:06Z', 'in time', 40, 6), (9007, '2026-01-10 05:07Z', 'too late for both', 41, 8);
 SELECT tally.refresh();
 SELECT results_eq('SELECT rollup, rows_merged FROM tally.apply_late(''events'')', $$VALUES ('h', 1::bigint), ('m', 1)$$, 'a late row for hours that are gone goes to the days on them');
 SELECT is((SELECT count(*) FROM h WHERE bucket < '2026-02-23'), 0::bigint, 'and brings no hour back');
-SELECT set_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d', 'SELECT date_trunc(''day'', at), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1', 'days have all rows that ever were');
+SELECT bag_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d', 'SELECT date_trunc(''day'', at), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1', 'days have all rows that ever were');
 SELECT is((SELECT min(bucket) FROM tally.verify('h')), NULL, 'verified');
 SELECT is_empty('SELECT * FROM tally.verify(''d'')', 'days too');
 SELECT lives_ok($$SELECT tally.create_rollup('h2', 'h', bucket => '1 day', dimensions => '[]', measures => '{"n": "sum(n)"}', with_data => true)$$, 'a new rollup on expired hours');
@@ -157,7 +157,7 @@ SELECT is((SELECT frozen_before FROM tally.rollups WHERE name = 'm'), '2026-02-0
 DROP TABLE refers;
 CALL tally.expire('events', as_of => '2026-04-20');
 SELECT results_eq('SELECT horizon, waiting_for FROM tally.source_retentions WHERE source = ''events''::regclass', $$VALUES ('2026-03-01 00:00Z'::timestamptz, NULL::text)$$, 'mended');
-SELECT set_eq('SELECT bucket, n, most FROM m', 'SELECT date_trunc(''month'', at), count(*), max(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1', 'months have all rows that ever were');
+SELECT bag_eq('SELECT bucket, n, most FROM m', 'SELECT date_trunc(''month'', at), count(*), max(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1', 'months have all rows that ever were');
 SELECT throws_ok($$SELECT tally.retain_source('events', keep => '-1 day')$$, '22023', NULL, 'keep is longer than nothing');
 SELECT throws_ok($$SELECT tally.retain_source('events', keep => '1 day', drop_partitions => true)$$, '42809', NULL, 'partitions of a table that has none');
 SELECT throws_ok($$SELECT tally.alter_rollup('h', retain => '5 minutes')$$, '22023', NULL, 'less than a bucket');
@@ -170,7 +170,7 @@ SELECT cmp_ok((SELECT count(*) FROM events WHERE at < '2026-04-01' AND isfinite(
 DELETE FROM events WHERE at < '2026-04-01' AND isfinite(at);
 INSERT INTO events (id, at, kind) VALUES (9010, '2026-03-03', 'too late');
 SELECT tally.refresh();
-SELECT set_eq('SELECT bucket, n, most FROM m', 'SELECT date_trunc(''month'', at), count(*), max(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1', 'months still have all rows that ever were');
+SELECT bag_eq('SELECT bucket, n, most FROM m', 'SELECT date_trunc(''month'', at), count(*), max(amount) FROM all_rows WHERE isfinite(at) GROUP BY 1', 'months still have all rows that ever were');
 SELECT is(tally.set_aside_late('events'), 1::bigint, 'the late one');
 
 -- Partitions are dropped as a whole; what is old in the others is deleted.
@@ -192,11 +192,11 @@ SELECT hasnt_table('logs_2');
 SELECT has_table('logs_3');
 SELECT is((SELECT min(at) FROM logs), '2026-03-16 00:00Z', 'the rest is deleted');
 SELECT tally.refresh();
-SELECT set_eq('SELECT bucket, n FROM logs_w', 'SELECT date_trunc(''week'', at), sum(n) FROM all_logs GROUP BY 1', 'weeks have all rows that ever were');
+SELECT bag_eq('SELECT bucket, n FROM logs_w', 'SELECT date_trunc(''week'', at), sum(n) FROM all_logs GROUP BY 1', 'weeks have all rows that ever were');
 INSERT INTO logs VALUES ('2026-01-15', 1), ('2026-03-17', 1);
 INSERT INTO all_logs VALUES ('2026-03-17', 1);
 CALL tally.expire('logs', as_of => '2026-04-30');
-SELECT set_eq('SELECT bucket, n FROM logs_w', 'SELECT date_trunc(''week'', at), sum(n) FROM all_logs GROUP BY 1', 'a late row is set aside by the next expiry, too');
+SELECT bag_eq('SELECT bucket, n FROM logs_w', 'SELECT date_trunc(''week'', at), sum(n) FROM all_logs GROUP BY 1', 'a late row is set aside by the next expiry, too');
 SELECT is((SELECT count(*) FROM tally.late_rows WHERE source = 'logs'::regclass), 1::bigint, 'here it is');
 
 -- Timestamps without a zone, read in two.
@@ -208,8 +208,8 @@ SELECT tally.create_rollup('local_b', 'local', 'at', bucket => '1 hour', zone =>
 SELECT tally.create_rollup('local_k', 'local', 'at', bucket => '30 minutes', zone => 'Asia/Kolkata', measures => '{"n": "sum(n)"}', with_data => true);
 SELECT tally.retain_source('local', keep => '1 day');
 CALL tally.expire('local', as_of => '2026-04-02 00:20Z');
-SELECT set_eq('SELECT bucket, n FROM local_b_live', 'SELECT date_trunc(''hour'', at AT TIME ZONE ''Europe/Berlin''), sum(n) FROM all_local GROUP BY 1', 'read in Berlin, across the change of clocks');
-SELECT set_eq('SELECT bucket, n FROM local_k_live', 'SELECT date_bin(''30 minutes'', at AT TIME ZONE ''Asia/Kolkata'', ''2000-01-01 00:00Z''), sum(n) FROM all_local GROUP BY 1', 'read in Kolkata');
+SELECT bag_eq('SELECT bucket, n FROM local_b_live', 'SELECT date_trunc(''hour'', at AT TIME ZONE ''Europe/Berlin''), sum(n) FROM all_local GROUP BY 1', 'read in Berlin, across the change of clocks');
+SELECT bag_eq('SELECT bucket, n FROM local_k_live', 'SELECT date_bin(''30 minutes'', at AT TIME ZONE ''Asia/Kolkata'', ''2000-01-01 00:00Z''), sum(n) FROM all_local GROUP BY 1', 'read in Kolkata');
 SELECT is((SELECT min(at) FROM local), '2026-04-01 02:00'::timestamp, 'only rows before it in both zones are gone');
 
 SELECT tally.drop_rollup('h', "cascade" => true);

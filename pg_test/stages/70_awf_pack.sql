@@ -40,7 +40,7 @@ SELECT is((SELECT (world, turns, sessions, p95_latency_ms)::text FROM game.awf_r
 
 CREATE TEMP TABLE before AS SELECT * FROM made();
 SELECT lives_ok($$SELECT tally.install_pack('awf', 'game')$$, 'a second installation is no error');
-SELECT set_eq('SELECT * FROM made()', 'SELECT * FROM before', 'and changes nothing');
+SELECT bag_eq('SELECT * FROM made()', 'SELECT * FROM before', 'and changes nothing');
 SELECT is((SELECT count(*) FROM game.awf_dashboard_views), 6::bigint, 'six dashboards are saved');
 SELECT is((SELECT count(DISTINCT dashboard_type) FROM game.awf_dashboard_views), 6::bigint, 'one of each type');
 SELECT throws_ok($$SELECT tally.install_pack('awf', 'public')$$, '42710', NULL, 'another schema is refused while it is installed');

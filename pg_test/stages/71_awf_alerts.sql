@@ -30,7 +30,7 @@ VALUES ('adventure', 'low-tide', 'p95_latency_ms', 2500, '>', 'warning', '["trim
 SELECT is((SELECT (metric, condition, filter::text, per::text, severity)::text FROM (SELECT m.name AS metric, t.* FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id) x WHERE name = 'awf p95_latency_ms adventure low-tide warning'),
           '(p95_latency_ms,"> 2500","{""adventure"": ""low-tide""}",{},warning)', 'an INSERT makes a threshold of the engine');
 SELECT is((SELECT m.name FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id WHERE t.name = 'awf fallback_rate global critical'), 'fallback_rate_5m', 'on five minutes where the scope allows');
-SELECT set_eq($$SELECT scope, scope_ref, kpi_name, threshold_value, threshold_operator, severity FROM awf_kpi_thresholds WHERE name ~ ' (global|adventure|variation) | ill '$$,
+SELECT bag_eq($$SELECT scope, scope_ref, kpi_name, threshold_value, threshold_operator, severity FROM awf_kpi_thresholds WHERE name ~ ' (global|adventure|variation) | ill '$$,
               $$VALUES ('adventure', 'low-tide', 'p95_latency_ms', 2500::numeric, '>', 'warning'), ('global', NULL, 'fallback_rate', 0.5, '>=', 'critical'),
                        ('world', 'ill', 'stuck_rate', 0.02, '>', 'warning'), ('variation', NULL, 'retry_rate', 0.3, '>', 'warning')$$, 'what was written is what is read');
 SELECT throws_ok($$INSERT INTO awf_kpi_thresholds (scope, kpi_name, threshold_value, threshold_operator, severity) VALUES ('galaxy', 'fallback_rate', 1, '>', 'warning')$$, '23514', NULL, 'an unknown scope is an error');

@@ -10,7 +10,8 @@
 
 with=${1:-}
 
-# A file that only its package brings (`dpkg -S` says so: pgxs.mk belongs to the client package) → the package.
+# A file that only its package brings, or a package that it depends on for nothing else (`dpkg -S` says so: pgxs.mk belongs to
+# the client's package, /usr/bin/cc to none) → the package.
 requirements() {
     cat <<LIST
 $PG_LIB/bin/postgres postgresql-$PG_MAJOR
@@ -20,11 +21,11 @@ $PG_SHARE/extension/pgtap.control postgresql-$PG_MAJOR-pgtap
 $PG_SHARE/extension/plpgsql_check.control postgresql-$PG_MAJOR-plpgsql-check
 /usr/bin/clang clang
 /usr/lib/llvm-*/lib/libclang.so libclang-dev
-/usr/bin/cc build-essential
-/usr/bin/pkg-config pkg-config
-/usr/include/openssl/ssl.h libssl-dev
+/usr/bin/gcc gcc
+/usr/include/stdio.h libc6-dev
 /usr/bin/prove perl
 /usr/bin/setpriv util-linux
+/usr/bin/pgrep procps
 LIST
     [ "$with" != peers ] || cat <<LIST
 $PG_SHARE/extension/tdigest.control postgresql-$PG_MAJOR-tdigest

@@ -7,6 +7,7 @@ pub mod capture_key;
 pub mod fmgr;
 pub mod hashing;
 pub mod json;
+pub mod load;
 pub mod report;
 pub mod run_as;
 pub mod timeout;

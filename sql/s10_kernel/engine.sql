@@ -1,16 +1,16 @@
 -- Owns: the kernel functions that the engine itself stands on: running a definition as its owner, and capture.
 
-CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text) RETURNS SETOF jsonb
+CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int DEFAULT 0, zone text DEFAULT 'UTC') RETURNS SETOF jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
-COMMENT ON FUNCTION tally.run_as(regrole, text, text) IS
-'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does) and returns each of its rows as a jsonb object. For the engine only.';
-REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text) IS
+'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does), with TimeZone zone and every other setting that an answer could depend on pinned, for at most timeout_ms milliseconds (0: no limit; longer is an ERROR that can be caught, 54000), and returns each of its rows as a jsonb object. For the engine only.';
+REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text) FROM PUBLIC;
 
-CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int) RETURNS SETOF jsonb
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
-COMMENT ON FUNCTION tally.run_as(regrole, text, text, int) IS
-'run_as() for at most so many milliseconds (0: no limit): then the statement is ended with an ERROR that can be caught (54000).';
-REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int) FROM PUBLIC;
+CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int, zone text, VARIADIC parameters "any") RETURNS SETOF jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
+COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text, "any") IS
+'run_as() of a statement with parameters: $1 and so on in it are the values that follow zone, so that none is printed into the text and read back.';
+REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text, "any") FROM PUBLIC;
 
 CREATE FUNCTION tally._mark(targets text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';

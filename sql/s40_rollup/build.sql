@@ -73,11 +73,7 @@ BEGIN
     INSERT INTO tally.measures SELECT * FROM unnest(nums);
 
     PERFORM tally._create_marks(made.id);
-    PERFORM set_config('search_path', made.search_path, true);
-    EXECUTE format('CREATE VIEW %I.%I AS %s', target, made.name || '_live', tally._live_query(made.id));
-    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    made.live_view := to_regclass(format('%I.%I', target, made.name || '_live'));
-    UPDATE tally.rollups r SET live_view = made.live_view WHERE r.id = made.id;
+    made.live_view := tally._make_live(made.id);
     PERFORM tally._comment_rollup(made.id);
     PERFORM tally._add_statistics(made.id);
 
@@ -100,6 +96,23 @@ BEGIN
     RETURN made.relation;
 END $$;
 COMMENT ON FUNCTION tally._build_rollup(tally.rollups, jsonb, text, boolean) IS 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
+
+CREATE FUNCTION tally._make_live(rollup_id int) RETURNS regclass
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r     tally.rollups;
+    place text;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- Anybody may ask: it makes what the catalogue says, as its owner, and only what is not there.
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND r.live_view <> r.relation) THEN RETURN r.live_view; END IF;
+    place := (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation);
+    -- By run_as(), because constants are read as the view is made: under the same settings as in every refresh.
+    PERFORM tally.run_as(r.owner, r.search_path, format('CREATE VIEW %s AS %s', place, tally._live_query(r.id)), 0, r.zone);
+    UPDATE tally.rollups x SET live_view = place::regclass WHERE x.id = r.id;
+    RETURN place::regclass;
+END $$;
+COMMENT ON FUNCTION tally._make_live(int) IS 'Makes the live view of a rollup where it has none, as its owner and under the settings of its refreshes.';
 
 CREATE FUNCTION tally._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

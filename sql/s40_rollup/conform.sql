@@ -22,7 +22,7 @@ $$;
 COMMENT ON FUNCTION tally._grants_on(regclass) IS 'The statements that grant on a relation made anew what is granted on it now.';
 
 CREATE FUNCTION tally._merge_stored(r tally.rollups, gone text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept text := tally._columns_sql(r.id, '%I', ', ', 'key');
     nums record;
@@ -108,7 +108,7 @@ BEGIN
     PERFORM tally._conform_table(r);
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (views) OR x.id = rollup_id ORDER BY x.id LOOP
         place := (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation);
-        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally._live_query(r.id)));
+        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally._live_query(r.id)), 0, r.zone);
         UPDATE tally.rollups x SET live_view = place::regclass WHERE x.id = r.id;
     END LOOP;
     FOREACH item IN ARRAY grants LOOP

@@ -38,12 +38,12 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 $$;
 COMMENT ON FUNCTION tally._key_names(text[], text, text) IS 'A key''s columns through a format template (%1$s the place, %2$I the name), joined.';
 
-CREATE FUNCTION tally._key_list(keys text[], width int) RETURNS text
+CREATE FUNCTION tally._key_list(width int) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- One array per column: the planner takes its length for the number of keys.
-    SELECT format('ROWS FROM (%s)', string_agg(format('pg_catalog.unnest(%L::text[])', ARRAY(SELECT unnest(keys[:][i:i]))), ', ' ORDER BY i)) FROM generate_series(1, width) i
+    SELECT format('ROWS FROM (%s)', string_agg(format('pg_catalog.unnest(($1)[:][%s:%s])', i, i), ', ' ORDER BY i)) FROM generate_series(1, width) i
 $$;
-COMMENT ON FUNCTION tally._key_list(text[], int) IS 'SQL text of keys (an array of arrays) as a relation of text columns.';
+COMMENT ON FUNCTION tally._key_list(int) IS 'SQL text of keys of so many columns as a relation of text columns; the parameter $1 holds them, an array of arrays.';
 
 CREATE FUNCTION tally._key_query(rollup_id int, source text, condition text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -72,13 +72,13 @@ END $$;
 COMMENT ON FUNCTION tally._take_keys(tally.rollups, int) IS 'Takes up to so many marks: deletes all visible ones of their keys and returns those keys, null when there are none, and how many marks were looked at.';
 
 CREATE FUNCTION tally._apply_keys(r tally.rollups, keys text[]) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    list   text := tally._key_list(keys, cardinality(r.key));
+    list   text := tally._key_list(cardinality(r.key));
     result jsonb;
 BEGIN
     SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally._apply_query(r.id, tally._keys_query(r.id, r.source::text, list),
-        format('(%s) IN (SELECT _tally.* FROM %s _tally)', tally._key_names(r.key, 't.%2$I'), list))) x;
+        format('(%s) IN (SELECT _tally.* FROM %s _tally)', tally._key_names(r.key, 't.%2$I'), list)), 0, r.zone, keys) x;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally._apply_keys(tally.rollups, text[]) IS 'Recomputes chosen keys of a rollup in full, as its owner; counts of rows written.';
@@ -113,7 +113,7 @@ BEGIN
         more := tally._due(r.id);
         RETURN;
     END IF;
-    -- Bounded, because the keys are part of the statement's text.
+    -- Bounded, so that a unit of work is.
     most := LEAST(most, 20000);
     IF most_rows IS NOT NULL THEN
         EXECUTE format('SELECT count(*) FROM tally.%I', tally._marks_table(r.id)) INTO marks;
@@ -186,7 +186,7 @@ END $$;
 COMMENT ON FUNCTION tally._advise_key_index(tally.rollups) IS 'A NOTICE with the statement to run where no index of the source leads with a column of the key.';
 
 CREATE FUNCTION tally._verify_keys(r tally.rollups, OUT labels jsonb, OUT stored jsonb, OUT definition jsonb, OUT dirty boolean) RETURNS SETOF record
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'), (x ->> 'dirty')::boolean
       FROM tally.run_as(r.owner, r.search_path, format(
@@ -200,6 +200,6 @@ BEGIN
         format('EXISTS (%s)', tally._hull_query(r.id)), r.key[1], tally._dirty_keys_query(r), tally._key_names(r.key),
         tally._key_names(r.key, '_tally.k%1$s = COALESCE(f.%2$I, t.%2$I)', ' AND '),
         tally._key_query(r.id, r.source::text), r.relation, tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
-        tally._columns_sql(r.id, 'f.%I', ', ', 'measures'), tally._columns_sql(r.id, 't.%I', ', ', 'measures'))) x;
+        tally._columns_sql(r.id, 'f.%I', ', ', 'measures'), tally._columns_sql(r.id, 't.%I', ', ', 'measures')), 0, r.zone) x;
 END $$;
 COMMENT ON FUNCTION tally._verify_keys(tally.rollups) IS 'Where the stored rows of a rollup per key differ from its definition, computed as its owner; for verify().';

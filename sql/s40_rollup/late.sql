@@ -10,9 +10,9 @@ COMMENT ON FUNCTION tally._at_sql(regclass) IS 'SQL text of the instant of a sou
 
 CREATE FUNCTION tally._old_rows_sql(source regclass, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally._range_sql(r.time_column, r.time_type, r.zone, tally._rule(r), quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz')), ' AND ')
+    SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally._range_sql(r.time_column, r.time_type, r.zone, tally._rule(r), tally._moment_sql(since), tally._moment_sql(until))), ' AND ')
                         || format(' AND %I > ''-infinity''', min(r.time_column)),
-                    format('bucket >= %L AND bucket < %L', since, until))
+                    format('bucket >= %s AND bucket < %s', tally._moment_sql(since), tally._moment_sql(until)))
       FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
 $$;
 COMMENT ON FUNCTION tally._old_rows_sql(regclass, timestamptz, timestamptz) IS 'SQL text of the condition for rows of a source whose time is in [since, until) for all rollups on it, in a form that an index serves.';
@@ -61,12 +61,12 @@ BEGIN
     PERFORM tally._lock(r.id, true);
     SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(r.owner, r.search_path, format(
         'WITH _merged AS (INSERT INTO %1$s AS t (%2$s) SELECT %2$s FROM (%3$s) _late ON CONFLICT (%4$s) DO UPDATE SET %5$s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _merged',
-        r.relation, tally._columns_sql(r.id, '%I'), tally._range_query(r.id, source, quote_literal(horizon) || '::timestamptz', quote_literal(r.frozen_before) || '::timestamptz'),
+        r.relation, tally._columns_sql(r.id, '%I'), tally._range_query(r.id, source, tally._moment_sql(horizon), tally._moment_sql(r.frozen_before)),
         tally._columns_sql(r.id, '%I', ', ', 'key'),
         (SELECT string_agg(format('%1$I = (SELECT %2$s FROM (VALUES (t.%1$I), (EXCLUDED.%1$I)) _two(%1$I))', m.name, format(m.merge, m.name)), ', ') FROM tally.measures m WHERE m.rollup_id = r.id))) x;
     -- What this rollup keeps no more goes straight to those on it; as text, because that is what every type reads back.
     SELECT jsonb_agg(x) INTO gone FROM tally.run_as(r.owner, r.search_path, format('SELECT %s FROM (%s) _late', tally._columns_sql(r.id, '%1$I::pg_catalog.text AS %1$I'),
-        tally._range_query(r.id, source, '''-infinity''::timestamptz', quote_literal(horizon) || '::timestamptz'))) x;
+        tally._range_query(r.id, source, '''-infinity''::timestamptz', tally._moment_sql(horizon)))) x;
     IF gone IS NOT NULL THEN
         FOR child IN SELECT c.* FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id LOOP
             n := n + tally._merge_late(child, gone);

@@ -63,7 +63,7 @@ $$;
 COMMENT ON FUNCTION tally._lookback_sql(tally.rollups) IS 'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
 
 CREATE FUNCTION tally._reached(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz[] := buckets;
 BEGIN

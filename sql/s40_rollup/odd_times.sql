@@ -13,13 +13,13 @@ $$;
 COMMENT ON FUNCTION tally._odd_rows_query(tally.rollups) IS 'SQL text that counts the source rows of a rollup whose time is NULL, -infinity or infinity.';
 
 CREATE FUNCTION tally._count_odd_rows(r tally.rollups) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.odd_rows;
 BEGIN
     -- The buckets of a rollup below are neither NULL nor infinite.
     IF r.source_rollup IS NOT NULL THEN RETURN; END IF;
-    SELECT (jsonb_populate_record(NULL::tally.odd_rows, x)).* INTO found_ FROM tally.run_as(r.owner, r.search_path, tally._odd_rows_query(r)) x;
+    SELECT (jsonb_populate_record(NULL::tally.odd_rows, x)).* INTO found_ FROM tally.run_as(r.owner, r.search_path, tally._odd_rows_query(r), 0, r.zone) x;
     INSERT INTO tally.odd_rows AS o (rollup_id, no_time, ever, never, counted_at) VALUES (r.id, found_.no_time, found_.ever, found_.never, clock_timestamp())
         ON CONFLICT (rollup_id) DO UPDATE SET no_time = EXCLUDED.no_time, ever = EXCLUDED.ever, never = EXCLUDED.never, counted_at = EXCLUDED.counted_at
         WHERE (o.no_time, o.ever, o.never) <> (EXCLUDED.no_time, EXCLUDED.ever, EXCLUDED.never);

@@ -26,7 +26,7 @@ COMMENT ON FUNCTION tally._aligned(tally.rollups, timestamptz, timestamptz) IS '
 
 CREATE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
 RETURNS TABLE (bucket timestamptz, labels jsonb, stored jsonb, definition jsonb, dirty boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     r     tally.rollups := tally._rollup(name);
@@ -43,19 +43,19 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('all of rollup %L before %s is frozen, so there is nothing to compare it with', r.name, r.frozen_before);
         RETURN;
     END IF;
-    fresh := tally._range_query(r.id, r.source::text, quote_literal(since) || '::timestamptz', quote_literal(until) || '::timestamptz');
+    fresh := tally._range_query(r.id, r.source::text, '$1', '$2');
     RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
                         EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND (x ->> 'bucket')::timestamptz = ANY (tally._reached(r, ARRAY[d.bucket])))
                      OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND (x ->> 'bucket')::timestamptz >= g.since AND (x ->> 'bucket')::timestamptz < g.until)
       FROM tally.run_as(r.owner, r.search_path, format(
         'SELECT COALESCE(f.bucket, t.bucket) AS bucket, pg_catalog.jsonb_build_object(%s) AS labels, '
         'CASE WHEN t.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS stored, CASE WHEN f.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS definition '
-        'FROM (%s) f FULL JOIN (SELECT * FROM %s t WHERE t.bucket >= %L::timestamptz AND t.bucket < %L::timestamptz) t ON %s '
+        'FROM (%s) f FULL JOIN (SELECT * FROM %s t WHERE t.bucket >= $1 AND t.bucket < $2) t ON %s '
         'WHERE f.bucket IS NULL OR t.bucket IS NULL OR ROW(%s)::record OPERATOR(pg_catalog.*<>) ROW(%s)::record ORDER BY 1, 2',
         tally._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
         tally._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
-        fresh, r.relation, since, until, tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
-        tally._columns_sql(r.id, 'f.%I', ', ', 'measures'), tally._columns_sql(r.id, 't.%I', ', ', 'measures'))) x;
+        fresh, r.relation, tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+        tally._columns_sql(r.id, 'f.%I', ', ', 'measures'), tally._columns_sql(r.id, 't.%I', ', ', 'measures')), 0, r.zone, since, until) x;
 END $$;
 COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz) IS
 'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal.';
@@ -66,17 +66,14 @@ REVOKE ALL ON FUNCTION tally.verify(text, timestamptz, timestamptz) FROM PUBLIC;
 CREATE FUNCTION tally._remake_live(rollup_id int) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    r     tally.rollups;
-    place text;
+    r    tally.rollups;
+    view regclass;
 BEGIN
-    -- Anybody may ask: it makes what the catalogue says, as its owner, and only what is gone.
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(rollup_id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view) ORDER BY x.id LOOP
-        place := (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation);
-        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE VIEW %s AS %s', place, tally._live_query(r.id)));
-        UPDATE tally.rollups x SET live_view = place::regclass WHERE x.id = r.id;
+        view := tally._make_live(r.id);
         PERFORM tally._comment_rollup(r.id);
         RAISE NOTICE USING MESSAGE = format('the live view of rollup %L is made anew', r.name), DETAIL = 'What was granted on the one that is gone is not known any more.',
-            HINT = format('GRANT SELECT ON %s TO …;', place);
+            HINT = format('GRANT SELECT ON %s TO …;', view);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._remake_live(int) IS 'Makes the live views of a rollup, and of those on it, that somebody has dropped.';

@@ -64,13 +64,6 @@ END $$;
 COMMENT ON FUNCTION tally._merged_sql(tally.metrics, tally.rollups, text, text, text[], jsonb, text, text) IS
 'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is SQL text of the rollup''s table, its live view, or what holds the same (_live_source), bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, which is a lookup by key).';
 
-CREATE FUNCTION tally._moment_sql(moment timestamptz) RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
-    -- In UTC, because what a session's DateStyle and TimeZone write may be read otherwise: IST is India's and Israel's.
-    SELECT '''' || pg_catalog.to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00''::pg_catalog.timestamptz'
-$$;
-COMMENT ON FUNCTION tally._moment_sql(timestamptz) IS 'A moment as SQL text that every session reads alike.';
-
 CREATE FUNCTION tally._instant(given text, as_of timestamptz, argument text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

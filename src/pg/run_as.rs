@@ -2,18 +2,48 @@
 //!
 //! The same care as PostgreSQL's own for REFRESH MATERIALIZED VIEW: the user is switched with
 //! SECURITY_RESTRICTED_OPERATION, so that the text can neither switch back nor leave anything behind that would run
-//! later with other rights, and the search_path is the maker's, not the caller's.
-
-use std::ffi::CString;
+//! later with other rights, and the search_path is the maker's, not the caller's. So is every other setting that an
+//! answer could depend on: the statement runs under [`PINNED`], whoever's session it is.
 
 use pgrx::pg_sys::{self, Datum};
+use std::ffi::{CStr, CString};
+
+/// What the text, the reading and the choice of values depend on beside search_path, role and TimeZone. `sql/s10_kernel/engine.sql`
+/// pins the same for the live view's making.
+const PINNED: [(&CStr, &CStr); 17] = [
+    (c"DateStyle", c"ISO, YMD"),
+    (c"IntervalStyle", c"postgres"),
+    (c"bytea_output", c"hex"),
+    (c"extra_float_digits", c"1"),
+    (c"xmloption", c"content"),
+    (c"xmlbinary", c"base64"),
+    (c"row_security", c"on"),
+    (c"lc_monetary", c"C"),
+    (c"lc_numeric", c"C"),
+    (c"lc_time", c"C"),
+    (c"array_nulls", c"on"),
+    (c"standard_conforming_strings", c"on"),
+    (c"transform_null_equals", c"off"),
+    (c"quote_all_identifiers", c"off"),
+    (c"backslash_quote", c"safe_encoding"),
+    (c"gin_fuzzy_search_limit", c"0"),
+    (c"default_text_search_config", c"pg_catalog.simple"),
+];
+
+/// Arguments before the values of the statement's parameters.
+const FIXED: usize = 5;
 
 crate::pg_fn! {
-    /// `tally.run_as(owner regrole, search_path text, sql text [, timeout_ms int]) → setof jsonb`: one object per row of
-    /// the statement.
+    /// `tally.run_as(owner regrole, search_path text, sql text [, timeout_ms int, zone text [, VARIADIC "any"]]) → setof jsonb`:
+    /// one object per row of the statement, in which `$1` … are the values.
     tally_run_as(call) {
-        // SAFETY: the function is declared STRICT with exactly these arguments, returns a set, and holds the only
-        // SPI connection it opens.
+        if (0..call.nargs().min(FIXED)).any(|i| call.is_null(i)) {
+            // SAFETY: the function returns a set, which stays empty.
+            unsafe { pg_sys::InitMaterializedSRF(call.fcinfo(), pg_sys::MAT_SRF_USE_EXPECTED_DESC) };
+            return Datum::from(0usize);
+        }
+        // SAFETY: the function is declared with exactly these arguments, returns a set, and holds the only SPI
+        // connection it opens.
         unsafe {
             let fcinfo = call.fcinfo();
             let owner = pgrx::pg_getarg::<pg_sys::Oid>(fcinfo, 0).unwrap_or(pg_sys::InvalidOid);
@@ -25,10 +55,15 @@ crate::pg_fn! {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             let nest = pg_sys::NewGUCNestLevel();
             pg_sys::SetUserIdAndSecContext(owner, context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
-            set_search_path(&path);
+            set(c"search_path", &path);
+            set(c"TimeZone", if call.nargs() > 4 { c_string(fcinfo, 4) } else { c"UTC".into() }.as_c_str());
+            for (name, value) in PINNED {
+                set(name, value);
+            }
             let timeout = if call.nargs() > 3 { call.i32(3) } else { 0 };
+            let parameters = Parameters::of(fcinfo, call.nargs());
             // An ERROR in here unwinds to the transaction, which restores user and settings itself.
-            super::timeout::within(timeout, || run(&sql, (*result).setResult, (*result).setDesc));
+            super::timeout::within(timeout, || run(&sql, parameters, (*result).setResult, (*result).setDesc));
             pg_sys::AtEOXact_GUC(false, nest);
             pg_sys::SetUserIdAndSecContext(user, context);
         }
@@ -36,17 +71,53 @@ crate::pg_fn! {
     }
 }
 
+/// The values of a statement's parameters.
+struct Parameters {
+    types: Vec<pg_sys::Oid>,
+    values: Vec<Datum>,
+    /// As SPI wants them: `n` for NULL.
+    nulls: Vec<std::ffi::c_char>,
+}
+
+impl Parameters {
+    /// The arguments after the fixed ones.
+    ///
+    /// # Safety
+    /// `fcinfo` must be of a running call with so many arguments.
+    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo, count: usize) -> Self {
+        let mut result = Parameters { types: Vec::new(), values: Vec::new(), nulls: Vec::new() };
+        for i in FIXED..count {
+            // SAFETY: the caller vouches for the call; `i` is one of its arguments.
+            let (kind, argument) = unsafe {
+                (pg_sys::get_fn_expr_argtype((*fcinfo).flinfo, i as std::ffi::c_int), *(*fcinfo).args.as_ptr().add(i))
+            };
+            result.types.push(kind);
+            result.values.push(argument.value);
+            result.nulls.push(if argument.isnull { b'n' } else { b' ' } as std::ffi::c_char);
+        }
+        result
+    }
+}
+
 /// Runs one statement and keeps each of its rows as a jsonb object.
 ///
 /// # Safety
 /// `store` and `descriptor` must be those of a materialized result of one jsonb column.
-unsafe fn run(sql: &CString, store: *mut pg_sys::Tuplestorestate, descriptor: pg_sys::TupleDesc) {
+unsafe fn run(sql: &CString, mut parameters: Parameters, store: *mut pg_sys::Tuplestorestate, descriptor: pg_sys::TupleDesc) {
     // SAFETY: SPI is connected for exactly the life of the rows it returns; the tuplestore copies what it is given.
     unsafe {
         pg_sys::SPI_connect();
-        let code = pg_sys::SPI_execute(sql.as_ptr(), false, 0);
+        let code = pg_sys::SPI_execute_with_args(
+            sql.as_ptr(),
+            parameters.types.len() as std::ffi::c_int,
+            parameters.types.as_mut_ptr(),
+            parameters.values.as_mut_ptr(),
+            parameters.nulls.as_ptr(),
+            false,
+            0,
+        );
         if code < 0 {
-            let reason = std::ffi::CStr::from_ptr(pg_sys::SPI_result_code_string(code)).to_string_lossy();
+            let reason = CStr::from_ptr(pg_sys::SPI_result_code_string(code)).to_string_lossy();
             pgrx::error!("tally.run_as() cannot run a statement of this kind: {reason}");
         }
         let table = pg_sys::SPI_tuptable;
@@ -67,16 +138,20 @@ unsafe fn run(sql: &CString, store: *mut pg_sys::Tuplestorestate, descriptor: pg
     }
 }
 
-/// Sets search_path for the running GUC nest level.
+/// Sets a setting for the running GUC nest level, where it is not so already.
 ///
 /// # Safety
 /// A nest level must have been opened.
-unsafe fn set_search_path(path: &CString) {
-    // SAFETY: both strings are NUL-terminated and live through the call.
+unsafe fn set(name: &CStr, value: &CStr) {
+    // SAFETY: all strings are NUL-terminated and live through the calls.
     unsafe {
+        let present = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        if !present.is_null() && CStr::from_ptr(present) == value {
+            return;
+        }
         pg_sys::set_config_option(
-            c"search_path".as_ptr(),
-            path.as_ptr(),
+            name.as_ptr(),
+            value.as_ptr(),
             pg_sys::GucContext::PGC_USERSET,
             pg_sys::GucSource::PGC_S_SESSION,
             pg_sys::GucAction::GUC_ACTION_SAVE,

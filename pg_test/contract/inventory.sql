@@ -13,7 +13,8 @@ SELECT is_empty($$SELECT c.oid::regclass, a.attname FROM members m JOIN pg_class
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relkind IN ('r', 'v', 'p') AND col_description(c.oid, a.attnum) IS NULL$$, 'every column has a comment');
 SELECT is_empty($$SELECT t.oid::regtype FROM members m JOIN pg_type t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
-    WHERE t.typtype IN ('b', 'c', 'd', 'e') AND t.typelem = 0 AND t.typrelid = 0 AND obj_description(t.oid, 'pg_type') IS NULL$$, 'every type has a comment');
+    LEFT JOIN pg_class c ON c.oid = t.typrelid
+    WHERE t.typtype IN ('b', 'c', 'd', 'e', 'r') AND t.typelem = 0 AND (c.oid IS NULL OR c.relkind = 'c') AND obj_description(t.oid, 'pg_type') IS NULL$$, 'every type has a comment');
 SELECT is_empty($$SELECT c.oid::regclass FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
     WHERE c.relnamespace <> 'tally'::regnamespace
     UNION ALL SELECT p.oid::regprocedure::text::regclass FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid WHERE p.pronamespace <> 'tally'::regnamespace$$,

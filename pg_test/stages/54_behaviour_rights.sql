@@ -28,7 +28,7 @@ SELECT bag_eq('SELECT bucket, step, actors FROM app.buying_steps_live', $$VALUES
 SELECT throws_ok(format('SELECT * FROM tally.dirty_keys_%s', id), '42501', NULL, 'marks of keys are not for everybody') FROM tally.rollups WHERE name = 'people';
 SELECT throws_ok(format('INSERT INTO tally.dirty_keys_%s (key) VALUES (''{x}'')', id), '42501', NULL, 'nor written but by capture') FROM tally.rollups WHERE name = 'people';
 SELECT is((SELECT dirty_buckets FROM tally.status WHERE rollup = 'people'), 2::bigint, 'how many are dirty may be known');
-SELECT throws_ok('SELECT tally.drop_funnel(''buying'')', NULL, NULL, 'a stranger drops no funnel');
+SELECT throws_ok('SELECT tally.drop_funnel(''buying'')', '42501', NULL, 'a stranger drops no funnel');
 SELECT is((SELECT count(*) FROM tally.behaviours), 2::bigint, 'it is still there');
 RESET ROLE;
 SELECT tally.refresh();

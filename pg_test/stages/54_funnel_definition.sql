@@ -79,22 +79,30 @@ SELECT bag_eq('SELECT labels ->> ''device'', step, actors FROM tally.funnel(''bu
 SELECT is((SELECT sum(of_first) FROM tally.funnel('buying', since => '-infinity', until => 'infinity') WHERE step = 3),
     (SELECT count(*) FILTER (WHERE level = 3)::float8 / count(*) FROM chains), 'conversion from the first step');
 
--- Other attributions and modes, against the aggregates over the source.
+-- Other attributions and modes. For two steps a chain is a pair: the pay that ends earliest among those with a visit at most seven
+-- days before, and the latest such visit; without one, the first visit alone.
+CREATE VIEW pairs AS
+SELECT DISTINCT ON (v.who) v.who, CASE WHEN p.at IS NULL THEN ARRAY[v.at] ELSE ARRAY[v.at, p.at] END AS path
+  FROM events v LEFT JOIN events p ON p.who = v.who AND p.kind = 'pay' AND p.at BETWEEN v.at AND v.at + interval '7 days'
+ WHERE v.kind = 'visit' AND v.at IS NOT NULL AND v.who IS NOT NULL
+ ORDER BY v.who, p.at IS NULL, COALESCE(p.at, v.at), v.at DESC;
 SELECT tally.create_funnel('last_touch', 'events', 'at', 'who', '[{"visit": "kind = ''visit''"}, {"pay": "kind = ''pay''"}]', attribution => 'last', dimensions => '[{"on": "upper(device)"}]', with_data => true);
 SELECT bag_eq('SELECT bucket, "on", step, actors FROM last_touch_steps', $$
-    WITH h AS (SELECT who, tally.funnel_path('7 days', at, kind, '{visit,pay}') AS path,
+    WITH h AS (SELECT e.who, e.path,
                       coalesce((SELECT upper(l.device) FROM events l WHERE l.who = e.who AND l.kind IN ('visit', 'pay') AND l.device IS NOT NULL AND l.at IS NOT NULL ORDER BY l.at DESC, upper(l.device) LIMIT 1), '(none)') AS touch
-                 FROM events e WHERE who IS NOT NULL GROUP BY who)
-    SELECT date_trunc('day', path[1], 'UTC') AS bucket, touch, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1, 2, 3$$, 'last touch');
+                 FROM pairs e)
+    SELECT date_trunc('day', path[1], 'UTC') AS bucket, touch, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n GROUP BY 1, 2, 3$$, 'last touch');
 SELECT tally.create_funnel('at_step', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', attribution => 'step 2', dimensions => '["device"]', with_data => true);
 SELECT bag_eq('SELECT bucket, device, step, actors FROM at_step_steps', $$
-    WITH h AS (SELECT who, tally.funnel_path('7 days', at, kind, '{visit,pay}') AS path FROM events e WHERE who IS NOT NULL GROUP BY who),
-         d AS (SELECT h.*, coalesce((SELECT min(e.device) FROM events e WHERE e.who = h.who AND e.at = path[2] AND kind = 'pay'), '(none)') AS device FROM h)
-    SELECT date_trunc('day', path[1], 'UTC'), device, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM d, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1, 2, 3$$, 'value at step 2');
+    WITH d AS (SELECT h.*, coalesce((SELECT min(e.device) FROM events e WHERE e.who = h.who AND e.at = path[2] AND kind = 'pay'), '(none)') AS device FROM pairs h)
+    SELECT date_trunc('day', path[1], 'UTC'), device, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM d, generate_series(1, 2) n GROUP BY 1, 2, 3$$, 'value at step 2');
 SELECT tally.create_funnel('strictly', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', options => 'strict', bucket => '1 week', zone => 'Europe/Berlin', with_data => true);
 SELECT bag_eq('SELECT bucket, step, actors FROM strictly_steps', $$
-    WITH h AS (SELECT tally.funnel_path('7 days', at, ARRAY[kind = 'visit', kind = 'pay'], 'strict') AS path FROM events WHERE who IS NOT NULL GROUP BY who)
-    SELECT date_trunc('week', path[1], 'Europe/Berlin') AS bucket, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1, 2$$, 'strict order sees foreign events; weeks of a zone');
+    WITH line AS (SELECT who, at, kind, lag(kind) OVER w AS before, lag(at) OVER w AS before_at FROM events WHERE who IS NOT NULL AND at IS NOT NULL WINDOW w AS (PARTITION BY who ORDER BY at)),
+         -- In strict order a pay ends a chain only where nothing lies between it and a visit.
+         h AS (SELECT DISTINCT ON (who) CASE kind WHEN 'pay' THEN ARRAY[before_at, at] ELSE ARRAY[at] END AS path FROM line
+                WHERE kind = 'visit' OR kind = 'pay' AND before = 'visit' AND at - before_at <= interval '7 days' ORDER BY who, kind <> 'pay', at)
+    SELECT date_trunc('week', path[1], 'Europe/Berlin') AS bucket, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n GROUP BY 1, 2$$, 'strict order sees foreign events; weeks of a zone');
 SELECT tally.create_funnel('clean', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', exclude => '[{"after": "visit", "before": "pay", "when": "kind = ''cart''", "remove": true}]', with_data => true);
 SELECT bag_eq('SELECT bucket, step, actors FROM clean_steps', $$
     WITH h AS (SELECT tally.funnel_path('7 days', at, kind, '{visit,pay,cart}', 'exclude 1-2 remove') AS path FROM events WHERE who IS NOT NULL GROUP BY who)

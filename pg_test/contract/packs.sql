@@ -1,0 +1,20 @@
+-- What every function of a pack owes its reader, as the extension's own do: plpgsql_check finds no error, it has a comment, and it
+-- pins its search_path. The functions of packs are no members of the extension, so the other inventories do not see them.
+SELECT no_plan();
+SET client_min_messages = warning;
+SELECT format('CREATE SCHEMA %I', name) FROM tally.pack_list \gexec
+SELECT lives_ok(format('SELECT tally.install_pack(%L, %1$L)', name), name || ' is installed') FROM tally.pack_list ORDER BY name;
+CREATE TEMP VIEW pack_functions AS
+SELECT p.oid, p.oid::regprocedure::text AS name, l.lanname, p.proconfig, p.prosecdef, p.prorettype
+  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace JOIN tally.pack_list k ON k.name = n.nspname;
+SELECT cmp_ok((SELECT count(*) FROM pack_functions), '>=', 10::bigint, 'there are functions of packs to look at');
+SELECT is_empty('SELECT name FROM pack_functions WHERE obj_description(oid, ''pg_proc'') IS NULL', 'every function of a pack has a comment');
+SELECT is_empty($$SELECT name FROM pack_functions WHERE NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%')$$, 'every function of a pack pins its search_path');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN tally.pack_list k ON c.relnamespace = to_regnamespace(quote_ident(k.name))
+    WHERE c.relkind IN ('r', 'v', 'p') AND obj_description(c.oid, 'pg_class') IS NULL AND NOT EXISTS (SELECT FROM tally.pack_tables t WHERE t.relation = c.relname)$$,
+    'every relation that a pack makes has a comment');
+SELECT is((SELECT string_agg(format('line %s: %s [%s]', c.lineno, c.message, c.sqlstate), E'\n')
+             FROM plpgsql_check_function_tb(f.oid, relid => COALESCE((SELECT min(t.tgrelid) FROM pg_trigger t WHERE t.tgfoid = f.oid), 0)) c
+            WHERE c.level = 'error' AND c.sqlstate <> '55000'), NULL, 'plpgsql_check: ' || f.name)
+  FROM pack_functions f WHERE f.lanname = 'plpgsql' ORDER BY f.name;
+SELECT * FROM finish();

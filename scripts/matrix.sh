@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Owns the tests on other versions of PostgreSQL than this machine's Debian has: `scripts/matrix.sh 17 18` runs `make test` for
+# each in a bare root of the Debian release that has that version. What is tested is HEAD, in a clone of its own.
+#
+#   scripts/matrix.sh 17 18                                everything, on PostgreSQL 17 and 18
+#   TESTS="pg_test/stages/12_small_groups.sql rust" …      only these
+#   PROFILE=dev TEST_JOBS=1 …                              as for make test
+#
+# Roots, with what was installed and built in them, stay in ~/.cache/pg_tally/roots (3 GB each); `rm -r` there is safe.
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/root.sh
+. scripts/lib/root.sh
+
+# PostgreSQL → the Debian release that has it. Debian never had 16; a machine with packages of 16 runs `PG_MAJOR=16 make test`.
+declare -A suites=([15]=bookworm [17]=trixie [18]=forky)
+
+[ $# -gt 0 ] || die "which versions?" "scripts/matrix.sh 17 18"
+for major in "$@"; do
+    [ -n "${suites[$major]:-}" ] || die "no Debian release has PostgreSQL $major." "There are: $(printf '%s\n' "${!suites[@]}" | sort | xargs)"
+done
+reason=$(roots_possible) || die "$reason."
+
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+rustup_home=${RUSTUP_HOME:-$HOME/.rustup}
+ROOT_BIND=("$cargo_home" "$rustup_home")
+ROOT_ENV+=("CARGO_HOME=$cargo_home" "RUSTUP_HOME=$rustup_home")
+for variable in PROFILE TEST_JOBS SEQUENCES ROUNDS SEED; do
+    [ -z "${!variable:-}" ] || ROOT_ENV+=("$variable=${!variable}")
+done
+
+# The clone inside is brought to HEAD by git, which touches only what changed, so that cargo builds only that.
+bring_head() { # FOLDER
+    local clone=$1/srv/pg_tally head
+    head=$(git rev-parse HEAD)
+    [ -d "$clone/.git" ] || git clone -q --no-hardlinks --no-checkout "$ROOT" "$clone"
+    git -C "$clone" fetch -q "$ROOT" HEAD
+    git -C "$clone" checkout -q --force --detach "$head"
+}
+
+failed=()
+for major in "$@"; do
+    folder=$(root_open "postgresql-$major" "${suites[$major]}") || die "the mirror $(roots_mirror) has no Debian ${suites[$major]}."
+    exec {lock}>"$folder.lock"
+    flock "$lock"
+    [ -x "$folder/usr/bin/make" ] && [ -x "$folder/usr/bin/git" ] || root_apt "$folder" make git
+    bring_head "$folder"
+    say "make test on PostgreSQL $major (Debian ${suites[$major]})"
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    root_run "$folder" PG_MAJOR="$major" TESTS="${TESTS:-}" CARGO_NET_GIT_FETCH_WITH_CLI=true \
+        sh -euc 'export PATH="$CARGO_HOME/bin:$PATH"; cd /srv/pg_tally; exec make --no-print-directory test TESTS="$TESTS"' </dev/null || failed+=("$major")
+    exec {lock}>&-
+done
+[ ${#failed[@]} -eq 0 ] || die "PostgreSQL ${failed[*]}: something failed."
+say "PostgreSQL $*: nothing failed"

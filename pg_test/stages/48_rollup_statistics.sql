@@ -26,4 +26,14 @@ SELECT lives_ok($$SELECT tally.create_rollup('"Odd rollup"', 'plain_events', 'at
 SELECT is((SELECT sum(n) FROM "Odd rollup"), 1::numeric, 'is computed');
 SELECT lives_ok($$SELECT tally.refresh('Odd rollup')$$, 'its name as the catalogue has it');
 SELECT lives_ok($$SELECT tally.drop_rollup('"Odd rollup"')$$, 'and as SQL writes it');
+
+-- pg_upgrade keeps no extended statistics; the object is there, and empty.
+CREATE TABLE upgraded (at timestamptz NOT NULL, a text);
+INSERT INTO upgraded SELECT timestamptz '2026-01-01+00' + i * interval '1 minute', i % 2 FROM generate_series(1, 500) i;
+SELECT tally.create_rollup('upgraded_hourly', 'upgraded', 'at', dimensions => '["a"]', measures => '{"n": "count(*)"}', with_data => true);
+SELECT is((SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly'), NULL, 'nothing to run after the build');
+DELETE FROM pg_statistic_ext_data WHERE stxoid = (SELECT oid FROM pg_statistic_ext WHERE stxname = 'upgraded_hourly_tally_groups');
+SELECT is((SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly'), 'ANALYZE upgraded;', 'statistics on groups are empty: status says what fills them');
+SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly' \gexec
+SELECT is((SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly'), NULL, 'and it does');
 SELECT * FROM finish();

@@ -85,6 +85,8 @@ SELECT is(tally.entropy('{"a": 2, "b": 1, "c": 1, "d": 0, "e": "x"}'::jsonb), 1.
 SELECT is((SELECT tally.entropy(tally.jsonb_totals(jsonb_build_object(k, 1))) FROM unnest('{x,y,x,y}'::text[]) k), 1::float8, 'entropy of merged counts');
 SELECT is(tally.entropy('{}'::jsonb), NULL, 'entropy of nothing');
 SELECT is(tally.entropy('{"a": 7}'::jsonb), 0::float8, 'and of one');
+-- Bug: a share that rounds to 0 was an error, "cannot take logarithm of zero".
+SELECT is(round(tally.entropy('{"a": 1, "b": 1e2000}'::jsonb)), 0::float8, 'and of one beside a share that rounds to 0');
 
 CREATE ROLE reporter;
 GRANT USAGE ON SCHEMA app TO reporter;

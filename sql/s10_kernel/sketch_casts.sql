@@ -22,7 +22,8 @@ CREATE FUNCTION tally._round_edges(low float8, high float8, buckets int) RETURNS
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT array_agg(edge ORDER BY edge)
 FROM (SELECT (high::numeric - low::numeric) / greatest(buckets, 1) AS width) AS wanted,
-     LATERAL (SELECT 10::numeric ^ floor(log(width)) AS power WHERE width > 0) AS ten,
+     -- By CASE, not only by WHERE: a planner that knows the width computes the logarithm before it looks at the condition.
+     LATERAL (SELECT 10::numeric ^ floor(log(CASE WHEN width > 0 THEN width END)) AS power WHERE width > 0) AS ten,
      LATERAL (SELECT min(power * digit) AS step FROM unnest('{1,2,5,10}'::numeric[]) AS digit WHERE power * digit >= width) AS nice,
      LATERAL generate_series(floor(low::numeric / step) * step, high::numeric, step) AS edge
 $$;

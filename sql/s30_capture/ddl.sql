@@ -12,6 +12,7 @@ BEGIN
         PERFORM tally._attach_capture(source);
     END IF;
     PERFORM tally._follow_switches(source);
+    PERFORM tally._follow_generated(source);
 END $$;
 COMMENT ON FUNCTION tally._follow(regclass) IS 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
@@ -73,12 +74,13 @@ COMMENT ON FUNCTION tally._after_drop() IS 'Event trigger: a table that belongs 
 CREATE FUNCTION tally._before_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- 4: the type of a column changes, and USING may give it any value. Defaults and persistence change no value that is there.
-    IF pg_event_trigger_table_rewrite_reason() & 4 > 0 THEN
+    -- 4: the type of a column changes, and USING may give it any value. 2: a generated column gets another expression, or a column
+    -- comes with a default that is computed for each row. Persistence and access method change no value that is there.
+    IF pg_event_trigger_table_rewrite_reason() & 6 > 0 THEN
         PERFORM tally._mark_member(m, 'rewrite of ' || m.member) FROM tally.members m WHERE m.member = pg_event_trigger_table_rewrite_oid();
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._before_rewrite() IS 'Event trigger: a column of a source gets another type, and so perhaps other values, which no row trigger sees.';
+COMMENT ON FUNCTION tally._before_rewrite() IS 'Event trigger: the rows of a source are written anew with other values, which no row trigger sees: a type, a generated column or a computed default.';
 
 CREATE EVENT TRIGGER tally_after_ddl ON ddl_command_end
     WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE SCHEMA') EXECUTE FUNCTION tally._after_ddl();
@@ -90,4 +92,4 @@ ALTER EVENT TRIGGER tally_after_drop ENABLE ALWAYS;
 ALTER EVENT TRIGGER tally_before_rewrite ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER tally_after_ddl IS 'Capture follows partitions and inheriting tables as they come and go.';
 COMMENT ON EVENT TRIGGER tally_after_drop IS 'Capture marks what a dropped table took with it.';
-COMMENT ON EVENT TRIGGER tally_before_rewrite IS 'Capture marks what a change of a column''s type may have changed.';
+COMMENT ON EVENT TRIGGER tally_before_rewrite IS 'Capture marks what a rewrite of a source may have changed.';

@@ -56,6 +56,28 @@ $$;
 COMMENT ON FUNCTION tally._mark_member(tally.members, text) IS 'Marks for every rollup on a source what one of its members may hold.';
 REVOKE ALL ON FUNCTION tally._mark_member(tally.members, text) FROM PUBLIC;
 
+CREATE FUNCTION tally._generated(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Stored ones are not in it: where their expression changes the table is rewritten, which tally._before_rewrite() sees.
+    SELECT string_agg(pg_get_expr(d.adbin, d.adrelid), ', ' ORDER BY a.attnum)
+      FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = $1 AND a.attgenerated = 'v' AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION tally._generated(regclass) IS 'The expressions of a table''s virtual generated columns (PostgreSQL 18); null where there are none.';
+
+CREATE FUNCTION tally._follow_generated(source regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    item tally.members;
+BEGIN
+    FOR item IN UPDATE tally.members m SET generated = tally._generated(m.member)
+                 WHERE m.source = $1 AND m.generated IS DISTINCT FROM tally._generated(m.member) RETURNING m.* LOOP
+        PERFORM tally._mark_member(item, format('generated columns of %s changed', item.member));
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._follow_generated(regclass) IS 'Notices virtual generated columns that got another expression: no row is written, and every value may be another.';
+
 CREATE FUNCTION tally._list_members(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -73,8 +95,8 @@ BEGIN
     END LOOP;
     FOR fresh IN SELECT t.* FROM tally._tree($1) t WHERE NOT EXISTS (SELECT FROM tally.members o WHERE o.source = $1 AND o.member = t.member) ORDER BY t.depth, t.member LOOP
         -- The bounds of the parent hold for a partition that is not bound by time itself.
-        INSERT INTO tally.members AS m (source, member, cloned, time_column, since, until)
-        SELECT source, fresh.member, fresh.cloned, b.time_column, b.since, b.until
+        INSERT INTO tally.members AS m (source, member, cloned, time_column, since, until, generated)
+        SELECT source, fresh.member, fresh.cloned, b.time_column, b.since, b.until, tally._generated(fresh.member)
           FROM (SELECT x.* FROM tally._bounds(fresh.member) x WHERE x.time_column IS NOT NULL
                 UNION ALL SELECT p.time_column, p.since, p.until FROM tally.members p WHERE p.source = $1 AND p.member = fresh.parent
                 UNION ALL SELECT NULL, NULL, NULL LIMIT 1) b

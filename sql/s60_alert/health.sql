@@ -11,6 +11,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._cron_failures(timestamptz) IS 'Failed runs of our jobs in pg_cron''s own log; null where that cannot be read.';
 
+CREATE FUNCTION tally._leaks_statistics(version int) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The first releases with the mend, one for each major version; 18 had it from the start.
+    SELECT x.mended FROM (VALUES (150000, 150014, '15.14'), (160000, 160010, '16.10'), (170000, 170006, '17.6')) x(major, first, mended)
+     WHERE version >= x.major AND version < x.first
+$$;
+COMMENT ON FUNCTION tally._leaks_statistics(int) IS 'The release that mends CVE-2025-8713 for a server of this version number, where it is older than that; else null.';
+
 CREATE FUNCTION tally.health(as_of timestamptz DEFAULT now())
 RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -30,6 +38,11 @@ BEGIN
     UNION ALL
     SELECT 'failed cron jobs', CASE WHEN x.n > 0 THEN 'failing' WHEN x.n IS NULL THEN 'unknown' ELSE 'ok' END, x.n, 'runs', 'in the last hour, by pg_cron''s log', CASE WHEN x.n > 0 THEN 'SELECT * FROM cron.job_run_details WHERE status = ''failed'' ORDER BY start_time DESC LIMIT 5;' END
       FROM (SELECT tally._cron_failures(as_of - interval '1 hour') AS n) x
+    UNION ALL
+    SELECT 'server', CASE WHEN x.mended IS NULL THEN 'ok' ELSE 'failing' END, x.version, 'server_version_num',
+           CASE WHEN x.mended IS NOT NULL THEN format('CVE-2025-8713: before %s a reader sees samples of rows behind views and row security, by the planner''s statistics', x.mended) END,
+           CASE WHEN x.mended IS NOT NULL THEN format('-- update the server''s packages to %s or later and restart it', x.mended) END
+      FROM (SELECT v.version, tally._leaks_statistics(v.version::int) AS mended FROM (SELECT current_setting('server_version_num')::float8 AS version) v) x
     UNION ALL
     SELECT 'outbox depth', CASE WHEN x.late > 0 THEN 'late' ELSE 'ok' END, x.n, 'notifications', format('%s of them due for more than 10 minutes', x.late), CASE WHEN x.late > 0 THEN 'SELECT * FROM tally.deliver();' END
       FROM (SELECT count(*) AS n, count(*) FILTER (WHERE n.not_before < as_of - interval '10 minutes') AS late FROM tally.notifications n WHERE n.status IN ('pending', 'leased')) x

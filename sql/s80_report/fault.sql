@@ -36,6 +36,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._fault(tally.rollups) IS 'What keeps a rollup from being kept exact, as an error would say it: its table, source, columns, live view or triggers gone or off. Nulls where nothing does.';
 
+CREATE FUNCTION tally._lacks_statistics(source regclass) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
+                    WHERE s.stxrelid = $1 AND s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND d.stxoid IS NULL)
+$$;
+COMMENT ON FUNCTION tally._lacks_statistics(regclass) IS 'Whether the statistics on a source''s groups are empty although it has rows: pg_upgrade keeps none of that kind, and only ANALYZE fills them.';
+
 CREATE FUNCTION tally._refresher(rollup_id int, OUT pid int, OUT waits_for int[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT k.pid, NULLIF(pg_blocking_pids(k.pid), '{}') FROM pg_locks k

@@ -88,6 +88,9 @@ SELECT is(tally.window_funnel('1 day', t, s, '{a,b}', 'increase'), 2, 'increase 
 SELECT is(array[tally.window_funnel('1 day', t, s, '{a,b,refund}', 'exclude 1-2'), tally.window_funnel('1 day', t, s, '{a,b,refund}', 'exclude 1-2 remove'),
                 tally.window_funnel('1 day', t, s, '{a,b}')], '{1,0,2}', 'exclusions')
   FROM (VALUES (timestamptz 'epoch', 'a'), (timestamptz 'epoch' + interval '1 s', 'refund'), (timestamptz 'epoch' + interval '2 s', 'b')) v(t, s);
+-- A refund after a second start undid the conversion before it.
+SELECT is(tally.window_funnel('100 s', timestamptz 'epoch' + at * interval '1 s', s, '{a,b,refund}', 'exclude 1-2 remove'), 2, 'remove undoes no finished conversion')
+  FROM (VALUES (1, 'a'), (2, 'b'), (500, 'a'), (504, 'refund')) v(at, s);
 -- More than 8 conditions, and times that need the wide form.
 SELECT is(tally.window_funnel('1 day', timestamptz '2026-01-01' + n * interval '1 minute', n = 1, n = 2, n = 3, n = 4, n = 5, n = 6, n = 7, n = 8, n = 9, n = 10, n = 11), 11, 'eleven steps')
   FROM generate_series(1, 20) n;

@@ -1,9 +1,9 @@
 //! Owns funnels with exclusions: events that must not occur after step i and before step j.
 //!
 //! A chain of more than i steps is void when an excluded event falls after its step i and before its step j, or, where
-//! it never reaches j, before the end of its window: the actor stops at i (`drop_off`). Under `remove` an actor whose
-//! furthest chain from some start stands between i and j when an excluded event comes leaves the funnel. An excluded
-//! event at the very time of step i or step j is not between them.
+//! it never reaches j, before the end of its window: the actor stops at i (`drop_off`). `remove` stops the chain just the
+//! same, and the actor leaves the funnel when no chain that ran undisturbed is longer than the stopped one was. So a
+//! finished conversion is never undone. An excluded event at the very time of step i or step j is not between them.
 //!
 //! An excluded event voids prefixes, so the latest start no longer stands for all others: each start is searched by
 //! itself, over the events of its window.
@@ -17,24 +17,30 @@ type Chains = [Option<Chain>; MAX_CONDITIONS + 1];
 /// The reported chain, empty where the actor is removed.
 pub fn path(funnel: &Funnel, events: &[Event]) -> Vec<i64> {
     let mut best = Chain::EMPTY;
+    // The length of the furthest chain that a `remove` stopped.
+    let mut removed = 0;
     let mut rest = events;
     while !rest.is_empty() {
         look_for_cancel();
         let len = group_len(rest);
         if rest[..len].iter().any(|e| e.mask & 1 == 1) {
-            match from_start(funnel, rest) {
-                Some(chain) => keep_best(&mut best, &chain),
-                None => return Vec::new(),
-            }
+            let (chain, stopped) = from_start(funnel, rest);
+            keep_best(&mut best, &chain);
+            removed = removed.max(stopped);
         }
         rest = &rest[len..];
+    }
+    if removed > 0 && removed >= best.len {
+        return Vec::new();
     }
     best.times().to_vec()
 }
 
-/// The best chain that starts at the time of the first event, or `None` where the actor is removed.
-fn from_start(funnel: &Funnel, events: &[Event]) -> Option<Chain> {
+/// The best chain that starts at the time of the first event, and the length of the furthest one that a `remove`
+/// stopped (0: none).
+fn from_start(funnel: &Funnel, events: &[Event]) -> (Chain, usize) {
     let start = events[0].time;
+    let mut removed = 0;
     let mut chains: Chains = [None; MAX_CONDITIONS + 1];
     // Chains that an excluded event stopped. They go no further, but a wider exclusion may still cut them.
     let mut halted: Chains = [None; MAX_CONDITIONS + 1];
@@ -75,7 +81,7 @@ fn from_start(funnel: &Funnel, events: &[Event]) -> Option<Chain> {
                     && after < e.to.into()
             };
             if struck.iter().any(removes) {
-                return None;
+                removed = removed.max(standing);
             }
         }
         let mut next: Chains = [None; MAX_CONDITIONS + 1];
@@ -101,7 +107,7 @@ fn from_start(funnel: &Funnel, events: &[Event]) -> Option<Chain> {
     for chain in chains.iter().chain(&halted).flatten() {
         keep_best(&mut best, chain);
     }
-    Some(best)
+    (best, removed)
 }
 
 /// Of two chains with one start and one length the earlier end, then the earlier middle steps.

@@ -2,31 +2,41 @@
 -- makes in one go, so one that cannot be read would stop everybody's, and one with a command in it would be run.
 
 CREATE FUNCTION tally._is_schedule(schedule text) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    fields text[] := regexp_split_to_array(schedule, '[ \t]+');
-    lowest int[] := '{0,0,1,1,0}';
-    most   int[] := '{59,23,31,12,7}';
-    item   text;
-    parts  text[];
-    fits   boolean := schedule ~ '^([1-9]|[1-5][0-9]) seconds$';
-BEGIN
-    IF fits OR schedule IS NULL THEN RETURN true; END IF;
-    fits := cardinality(fields) = 5;
-    FOR place IN 1..5 LOOP
-        FOREACH item IN ARRAY COALESCE(string_to_array(fields[place], ','), '{}') LOOP
-            parts := regexp_match(item, CASE WHEN place > 3 THEN '^(?:\*|(\d{1,2})(?:-(\d{1,2}))?|[A-Za-z]{3}(?:-[A-Za-z]{3})?)(?:/(\d{1,2}))?$'
-                                             WHEN place = 3 THEN '^(?:\*|\$|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$'
-                                             ELSE '^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$' END);
-            fits := fits AND parts IS NOT NULL AND COALESCE(parts[1]::int BETWEEN lowest[place] AND most[place], true)
-                AND COALESCE(parts[2]::int BETWEEN parts[1]::int AND most[place], true) AND COALESCE(parts[3]::int > 0, true);
-        END LOOP;
-        fits := fits AND fields[place] <> '';
-    END LOOP;
-    IF fits THEN RETURN true; END IF;
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('schedule must be the five fields of cron or a number of seconds, got %L', schedule),
-        DETAIL = 'The fields are minute (0-59), hour (0-23), day (1-31), month (1-12) and weekday (0-7): *, numbers, ranges, lists and steps.',
-        HINT = 'Use for example ''*/5 * * * *'', ''17 3 * * *'' or ''30 seconds''.';
-END $$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally.schedule_before(schedule, timestamptz '2000-01-01 00:00:00+00') IS NOT NULL OR schedule IS NULL
+$$;
 COMMENT ON FUNCTION tally._is_schedule(text) IS 'True for a cron schedule (or null); anything else is an error that says what one looks like.';
+
+CREATE FUNCTION tally._cron_version() RETURNS int
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Installed, or else what CREATE EXTENSION would install: 1.4 is 104. A crontab can do what 1.4 can.
+    SELECT substring(v.version, '^(\d{1,4})\.\d')::int * 100 + substring(v.version, '^\d{1,4}\.(\d{1,2})')::int
+      FROM (SELECT COALESCE((SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_cron'),
+                            (SELECT a.default_version FROM pg_available_extensions a WHERE a.name = 'pg_cron'), '1.4') AS version) v
+$$;
+COMMENT ON FUNCTION tally._cron_version() IS
+'Version of pg_cron in this database, or of the one at hand, as one number: 104 for 1.4; null where it cannot be read.';
+
+CREATE FUNCTION tally._unfit_schedule(schedule text, version int) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN schedule LIKE '% seconds' AND version < 105 THEN 'a number of seconds needs pg_cron 1.5'
+                WHEN schedule LIKE '%$%' AND version < 106 THEN 'the last day of a month ($) needs pg_cron 1.6' END
+$$;
+COMMENT ON FUNCTION tally._unfit_schedule(text, int) IS 'What a version of pg_cron lacks for a schedule; null where it can run it.';
+
+CREATE FUNCTION tally._check_schedule(schedule text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    version int := tally._cron_version();
+    unfit   text;
+BEGIN
+    PERFORM tally._is_schedule(schedule);
+    unfit := tally._unfit_schedule(schedule, version);
+    IF unfit IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('schedule %L cannot be run here: %s, got %s.%s', schedule, unfit, version / 100, version % 100),
+            DETAIL = 'A schedule that pg_cron does not take would leave the definition without a clock.',
+            HINT = 'Use for example ''* * * * *'' (every minute), the shortest that every pg_cron and crontab can run.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_schedule(text) IS 'An error where a schedule cannot be read, or this pg_cron cannot run it. Null is fine.';

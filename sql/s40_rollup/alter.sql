@@ -132,6 +132,7 @@ BEGIN
     r := old;
     r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE NULLIF(btrim("where"), '') END;
     r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
+    PERFORM tally._check_schedule(r.schedule) WHERE r.schedule IS DISTINCT FROM old.schedule;
     r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
     filter_ := r.filter IS DISTINCT FROM old.filter;
     IF filter_ AND r.filter IS NOT NULL THEN

@@ -48,6 +48,7 @@ BEGIN
     target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM tally._may_create(label, target, source);
+    PERFORM tally._check_schedule(schedule);
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
     made := jsonb_populate_record(made, jsonb_build_object(

@@ -24,6 +24,7 @@ BEGIN
             DETAIL = format('Got schedule %L, statement %L.', schedule, statement),
             HINT = format('SELECT tally.create_task(%L, ''0 2 * * *'', ''INSERT INTO … SELECT …'');', COALESCE(name, 'nightly'));
     END IF;
+    PERFORM tally._check_schedule(schedule);
     -- EXPLAIN reads it as the run will, and runs nothing.
     BEGIN
         PERFORM set_config('search_path', search_path, true);

@@ -9,6 +9,7 @@ use crate::pg::report::raise;
 use tally_core::alert::condition::Condition;
 use tally_core::alert::judge::Sample;
 use tally_core::alert::parse::{FORMS, parse};
+use tally_core::alert::schedule;
 use tally_core::alert::step::{Rule, State, step};
 use tally_core::error::{SqlState, TallyError};
 
@@ -52,6 +53,24 @@ crate::pg_fn! {
                 "The tick is the scheduled time of the evaluation.".to_owned(),
                 "SELECT tally.alert_step(NULL, '{\"value\": 3}', '{\"condition\": …}', now());",
             ),
+        }
+    }
+
+    /// `tally.schedule_before(schedule text, at timestamptz, beats int) → timestamptz`, strict.
+    tally_schedule_before(call) {
+        let text = call.str(0).unwrap_or_else(|problem| raise(problem));
+        let schedule = schedule::parse(text).unwrap_or_else(|problem| {
+            fail(
+                format!("schedule must be the five fields of cron or a number of seconds, got \"{text}\": {problem}"),
+                "The fields are minute (0-59), hour (0-23), day (1-31 or $), month (1-12) and weekday (0-7): *, numbers, ranges, lists and steps.".to_owned(),
+                "Use for example '*/5 * * * *', '17 3 * * *' or, where pg_cron is 1.5 or newer, '30 seconds'.",
+            )
+        });
+        let beats = u32::try_from(call.i32(2)).unwrap_or(0);
+        let found = moment(call.i64(1)).and_then(|at| schedule.before(at.timestamp(), beats));
+        match found.and_then(|at| at.checked_sub(POSTGRES_EPOCH)?.checked_mul(1_000_000)) {
+            Some(micros) => call.return_i64(micros),
+            None => call.return_null(),
         }
     }
 }

@@ -171,8 +171,12 @@ impl Op {
     /// Compares `value` with `limit`; `=` and `!=` after rounding the value to `decimals`.
     pub fn holds(self, value: f64, limit: f64, decimals: u8) -> bool {
         let scale = 10f64.powi(i32::from(decimals));
-        // Rounding both the same way makes 0.25 written and 0.25 computed the same double.
-        let equal = || (value * scale).round() == (limit * scale).round();
+        let equal = || {
+            let (value, limit) = (value * scale, limit * scale);
+            // Rounding both the same way makes 0.25 written and 0.25 computed the same double.
+            value.round() == limit.round() && value.is_finite() && limit.is_finite()
+        };
+        let equal = || value == limit || equal();
         match self {
             Op::Gt => value > limit,
             Op::Ge => value >= limit,

@@ -22,6 +22,7 @@ pub struct Sample {
     #[serde(deserialize_with = "lenient_list")]
     pub history_samples: Vec<Option<f64>>,
     /// Length of the tested window in seconds.
+    #[serde(deserialize_with = "lenient")]
     pub width: Option<f64>,
     /// The threshold's query failed.
     pub error: bool,
@@ -45,14 +46,34 @@ pub enum Verdict {
     Missing,
 }
 
-/// Numbers as they come out of jsonb: infinities and NaN arrive as strings there, and are no data here.
+/// Numbers as they come out of jsonb, where infinities and NaN arrive as strings. An infinity is a value; NaN is none.
+fn number(from: &serde_json::Value) -> Option<f64> {
+    match from {
+        serde_json::Value::String(text) => match text.as_str() {
+            "Infinity" => Some(f64::INFINITY),
+            "-Infinity" => Some(f64::NEG_INFINITY),
+            _ => None,
+        },
+        other => other.as_f64(),
+    }
+}
+
+/// Writes a number as jsonb can hold it: the infinities as the strings that PostgreSQL reads, NaN as null.
+pub(super) fn as_json<S: serde::Serializer>(value: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) if value.is_infinite() => to.serialize_str(if *value > 0.0 { "Infinity" } else { "-Infinity" }),
+        Some(value) if value.is_finite() => to.serialize_f64(*value),
+        _ => to.serialize_none(),
+    }
+}
+
 fn lenient<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    Ok(serde_json::Value::deserialize(from)?.as_f64())
+    Ok(number(&serde_json::Value::deserialize(from)?))
 }
 
 fn lenient_list<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Option<f64>>, D::Error> {
     let list = Option::<Vec<serde_json::Value>>::deserialize(from)?;
-    Ok(list.unwrap_or_default().iter().map(serde_json::Value::as_f64).collect())
+    Ok(list.unwrap_or_default().iter().map(number).collect())
 }
 
 /// Judges `sample`; with it comes the number that was held against the condition's (the value itself, a z-score, a
@@ -103,15 +124,18 @@ fn observed(condition: &Condition, value: f64, sample: &Sample) -> Option<(bool,
         }
         Condition::Change { op, percent, .. } => {
             let past = past().filter(|past| *past != 0.0)?;
-            let change = (value - past) / past.abs() * 100.0;
+            let change = told((value - past) / past.abs() * 100.0)?;
             Some((op.holds(change, *percent, 9), change))
         }
         Condition::Rate { op, limit, per } => {
             let width = sample.width.filter(|width| *width > 0.0)?;
-            let rate = (value - past()?) / width * per;
+            let rate = told((value - past()?) / width * per)?;
             Some((op.holds(rate, *limit, 9), rate))
         }
-        Condition::RobustZ { limit, .. } => spike::robust_z(value, &known).map(|z| (z > *limit, z)),
+        Condition::RobustZ { limit, .. } => {
+            let z = told(spike::robust_z(value, &known)?)?;
+            Some((z > *limit, z))
+        }
         Condition::Poisson { p, .. } => {
             if known.len() < 2 {
                 return None;
@@ -121,6 +145,11 @@ fn observed(condition: &Condition, value: f64, sample: &Sample) -> Option<(bool,
         }
         Condition::Absent | Condition::Burn { .. } => None,
     }
+}
+
+/// A computed number, unless it is none: infinity less infinity cannot be told.
+fn told(number: f64) -> Option<f64> {
+    (!number.is_nan()).then_some(number)
 }
 
 /// Multi-window burn rate: fires when, for one pair of windows, both burn faster than the pair's factor. Reports the
@@ -161,6 +190,42 @@ mod tests {
         assert_eq!(verdict("> 1", r#"{"value": null}"#), Verdict::NoData);
         assert_eq!(verdict("> 1", r#"{"value": "NaN"}"#), Verdict::NoData);
         assert_eq!(verdict("> 1", r#"{"value": 2, "error": true}"#), Verdict::Error);
+        assert_eq!(verdict("= 1", r#"{"value": 1e308}"#), Verdict::Ok);
+    }
+
+    /// Infinities arrive from jsonb as strings, and were taken for no data.
+    #[test]
+    fn infinities_are_values_and_compare() {
+        let (plus, minus) = (r#"{"value": "Infinity"}"#, r#"{"value": "-Infinity"}"#);
+        assert_eq!(verdict("> 100", plus), Verdict::Breach);
+        assert_eq!(verdict("> 100", minus), Verdict::Ok);
+        assert_eq!(verdict("< 100", minus), Verdict::Breach);
+        assert_eq!(verdict("= 100", plus), Verdict::Ok);
+        assert_eq!(verdict("!= 100", plus), Verdict::Breach);
+        assert_eq!(
+            verdict("> 1.5 x baseline", r#"{"value": "Infinity", "history": [10]}"#),
+            Verdict::Breach
+        );
+        assert_eq!(
+            verdict("> 20% vs 7 days", r#"{"value": "Infinity", "history": [10]}"#),
+            Verdict::Breach
+        );
+        // Infinity less infinity is no number, and != must not take it for one.
+        assert_eq!(
+            verdict("!= 20% vs 7 days", r#"{"value": "Infinity", "history": ["Infinity"]}"#),
+            Verdict::NoData
+        );
+        assert_eq!(
+            verdict("z > 4", r#"{"value": "Infinity", "history": [1, 2, 3]}"#),
+            Verdict::Breach
+        );
+        assert_eq!(
+            verdict("poisson < 0.01", r#"{"value": "Infinity", "history": [1, 2, 3]}"#),
+            Verdict::Breach
+        );
+        assert_eq!(verdict("absent", r#"{"value": "Infinity"}"#), Verdict::Ok);
+        let step = judge(&parse("> 1").unwrap(), None, &serde_json::from_str(plus).unwrap());
+        assert_eq!(step.1, Some(f64::INFINITY));
     }
 
     #[test]

@@ -8,5 +8,6 @@ pub mod judge;
 pub mod parse;
 #[cfg(test)]
 mod reference;
+pub mod schedule;
 pub mod spike;
 pub mod step;

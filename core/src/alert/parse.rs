@@ -113,6 +113,11 @@ fn burn(words: &[&str]) -> Result<Condition, String> {
             }
             ["min", number, "bad", more @ ..] => {
                 burn.1 = read_number(number)?;
+                if burn.1 < 0.0 {
+                    return Err(format!(
+                        "expected a number of bad events of 0 or more, got \"{number}\""
+                    ));
+                }
                 rest = more;
             }
             other => {
@@ -199,16 +204,19 @@ fn weeks(words: &[&str]) -> Result<u32, String> {
     }
 }
 
+/// Longest stretch of time that a condition may look at, in seconds: ten years.
+const LONGEST: f64 = 3_660.0 * 86_400.0;
+
 /// `7 days`, `1 hour`: its length in seconds.
 fn interval(words: &[&str]) -> Result<f64, String> {
     let bad = || {
         format!(
-            "expected a length of time such as \"7 days\", got \"{}\"",
+            "expected a length of time from 1 second to 3660 days, such as \"7 days\", got \"{}\"",
             words.join(" ")
         )
     };
     let [number, unit] = words else { return Err(bad()) };
-    let seconds = match unit.trim_end_matches('s') {
+    let seconds = match unit.strip_suffix('s').unwrap_or(unit) {
         "second" => 1.0,
         "minute" => 60.0,
         "hour" => 3_600.0,
@@ -216,7 +224,16 @@ fn interval(words: &[&str]) -> Result<f64, String> {
         "week" => 604_800.0,
         _ => return Err(bad()),
     };
-    Ok(positive(number).map_err(|_| bad())? * seconds)
+    // The text becomes an interval of PostgreSQL's, which reads plain decimals alone.
+    if !number.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(bad());
+    }
+    let length = positive(number).map_err(|_| bad())? * seconds;
+    if (1.0..=LONGEST).contains(&length) {
+        Ok(length)
+    } else {
+        Err(bad())
+    }
 }
 
 #[cfg(test)]
@@ -292,6 +309,12 @@ mod tests {
             "burn rate 100%",
             "burn rate 99% sometimes",
             "> 1 x baseline of 0 days",
+            "> 1 x baseline of 1e3 days",
+            "> 1 x baseline of 4000 days",
+            "> 1 x baseline of 7 dayss",
+            "< -20% vs 0.1 seconds",
+            "burn rate 99% over 300000000 days",
+            "burn rate 99% min -1 bad",
             "absent now",
         ] {
             let error = parse(bad).expect_err(bad);

@@ -38,8 +38,11 @@ pub fn median(values: &[f64]) -> Option<f64> {
 /// tail P(X ≥ count) above the mean, the lower tail P(X ≤ count) below it. Summed term by term from the count outward
 /// or inward, which is exact to rounding for the small means it is meant for.
 pub fn poisson_tail(count: f64, mean: f64) -> Option<f64> {
-    if !(mean >= 0.0 && count >= 0.0 && mean.is_finite() && count.is_finite()) {
+    if !(mean >= 0.0 && count >= 0.0 && mean.is_finite()) {
         return None;
+    }
+    if count.is_infinite() {
+        return Some(0.0);
     }
     let count = count.round();
     if mean == 0.0 {

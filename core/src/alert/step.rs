@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::judge::{Sample, Verdict, judge};
+use super::judge::{Sample, Verdict, as_json, judge};
 
 /// Evaluations in a row that a label set must be missing from before it resolves.
 pub const MISSING_AFTER: u32 = 2;
@@ -117,6 +117,7 @@ pub struct Step {
     /// The verdict on the sample.
     pub verdict: Verdict,
     /// The number held against the condition's.
+    #[serde(serialize_with = "as_json")]
     pub observed: Option<f64>,
 }
 
@@ -138,8 +139,8 @@ pub fn step(state: &State, sample: &Sample, rule: &Rule, tick: DateTime<Utc>) ->
     let mut next = state.clone();
     let mut last = state.last_tick.unwrap_or(tick);
     if tick < last {
-        next.active_at = next.active_at.map(|at| at - (last - tick));
-        next.keep_since = next.keep_since.map(|at| at - (last - tick));
+        next.active_at = next.active_at.and_then(|at| at.checked_sub_signed(last - tick));
+        next.keep_since = next.keep_since.and_then(|at| at.checked_sub_signed(last - tick));
         last = tick;
     }
     next.last_tick = Some(tick);

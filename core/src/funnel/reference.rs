@@ -246,13 +246,23 @@ proptest! {
 #[test]
 fn remove_undoes_no_finished_conversion() {
     let level = |events: &[(i64, u32)]| {
-        let events: Vec<Event> = events.iter().map(|(time, mask)| Event { time: *time, mask: *mask }).collect();
+        let events: Vec<Event> = events
+            .iter()
+            .map(|(time, mask)| Event {
+                time: *time,
+                mask: *mask,
+            })
+            .collect();
         level(&Funnel::new(100, 3, "exclude 1-2 remove").unwrap(), &events)
     };
     let (a, b, x) = (1, 2, 4);
     assert_eq!(level(&[(1, a), (2, b), (500, a), (504, x)]), 2, "converted before");
     assert_eq!(level(&[(1, a), (4, x), (500, a), (502, b)]), 2, "converted after");
-    assert_eq!(level(&[(1, a), (4, x), (500, a)]), 0, "no chain got further than the stopped one");
+    assert_eq!(
+        level(&[(1, a), (4, x), (500, a)]),
+        0,
+        "no chain got further than the stopped one"
+    );
     assert_eq!(level(&[(1, a), (4, x), (5, b)]), 0, "the conversion itself was stopped");
 }
 

@@ -112,15 +112,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._refuse_samples(text, tally.rollups, text) IS 'The error for samples that is no measure that counts.';
 
-CREATE FUNCTION tally._near(name text, known text[]) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Names that share most pairs of letters come first; ten are enough to see the one that was meant.
-    SELECT string_agg(quote_literal(k.k), ', ' ORDER BY k.likeness DESC, k.k) FROM (
-        SELECT u.k, (SELECT count(*) FROM generate_series(1, length(name) - 1) i WHERE strpos(lower(u.k), substr(lower(name), i, 2)) > 0)::float8 / GREATEST(length(u.k), length(name)) AS likeness
-          FROM unnest(known) u(k) ORDER BY 2 DESC, 1 LIMIT 10) k
-$$;
-COMMENT ON FUNCTION tally._near(text, text[]) IS 'Up to ten known names, those most like the wanted one first, for error messages.';
-
 CREATE FUNCTION tally._metric(name text) RETURNS tally.metrics
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -131,7 +122,7 @@ BEGIN
     IF found_.id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('metric %L does not exist', name),
-            DETAIL = COALESCE('Metrics most like it: ' || tally._near(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.', 'There is no metric yet.'),
+            DETAIL = COALESCE('Metrics most like it: ' || tally._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.', 'There is no metric yet.'),
             HINT = 'SELECT name, expression FROM tally.metrics ORDER BY name;';
     END IF;
     RETURN found_;

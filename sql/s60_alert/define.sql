@@ -87,13 +87,6 @@ END $$;
 COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text, interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS
 'Defines a threshold: what to watch (metric or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it replaces the definition, says what changed, and keeps alert states.';
 
-CREATE FUNCTION tally._refuse(condition_name text, message text, detail text, hint text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = condition_name, MESSAGE = message, DETAIL = COALESCE(detail, ''), HINT = COALESCE(hint, '');
-END $$;
-COMMENT ON FUNCTION tally._refuse(text, text, text, text) IS 'Raises an error in four parts.';
-
 CREATE FUNCTION tally._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -192,7 +185,7 @@ BEGIN
     SELECT * INTO found_ FROM tally.thresholds x WHERE x.name = name;
     IF found_.id IS NULL THEN
         PERFORM tally._refuse('undefined_object', format('threshold %L does not exist', name),
-            COALESCE('Thresholds most like it: ' || tally._near(name, (SELECT array_agg(x.name) FROM tally.thresholds x)) || '.', 'This role knows of no threshold yet.'),
+            COALESCE('Thresholds most like it: ' || tally._closest_names(name, (SELECT array_agg(x.name) FROM tally.thresholds x)) || '.', 'This role knows of no threshold yet.'),
             'SELECT name, condition FROM tally.thresholds ORDER BY name;');
     END IF;
     RETURN found_;

@@ -33,6 +33,8 @@ pub enum SqlState {
     DatatypeMismatch,
     /// `42883`: a type lacks a function that is needed.
     UndefinedFunction,
+    /// `42704`: a role or other object that is not there.
+    UndefinedObject,
     /// `0A000`: known, and not supported.
     FeatureNotSupported,
     /// `54000`: more than a limit allows.

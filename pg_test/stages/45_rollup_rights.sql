@@ -28,7 +28,7 @@ SELECT tally.create_rollup('thief', 'events', 'at', measures => '{"total": "sum(
 RESET search_path;
 RESET ROLE;
 
-SELECT is((SELECT owner FROM tally.rollups WHERE name = 'owned'), 'tally_test_owner'::regrole, 'the maker owns it');
+SELECT is((SELECT owner::regrole FROM tally.rollups WHERE name = 'owned'), 'tally_test_owner'::regrole, 'the maker owns it');
 SET ROLE tally_test_writer;
 SELECT lives_ok('INSERT INTO app.events VALUES (''2026-01-01+00'', 5)', 'a writer needs no rights in tally');
 SELECT throws_ok('SELECT * FROM app.owned', '42501', NULL, 'nor gets any on the rollup');

@@ -12,7 +12,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     marks text := format('tally.%I', tally._marks_table(rollup_id));
-    maker regrole := (SELECT r.owner FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL);
+    maker tally.role := (SELECT r.owner FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL);
 BEGIN
     -- Anyone may call this; it makes nothing but what belongs to a rollup that is there and has none yet.
     IF maker IS NULL OR to_regclass(marks) IS NOT NULL THEN RETURN; END IF;

@@ -38,7 +38,7 @@ CREATE TABLE tally.incidents (
     reviewed_by       text,
     reopened          int NOT NULL DEFAULT 0,
     threshold_id      int REFERENCES tally.thresholds ON DELETE SET NULL,
-    owner             regrole NOT NULL
+    owner             tally.role NOT NULL
 );
 CREATE UNIQUE INDEX incidents_one_open ON tally.incidents (threshold_id, kind, labels) WHERE status IN ('new', 'acknowledged');
 CREATE INDEX incidents_labels ON tally.incidents (threshold_id, labels);

@@ -9,6 +9,7 @@ pub mod hashing;
 pub mod json;
 pub mod load;
 pub mod report;
+pub mod role;
 pub mod run_as;
 pub mod timeout;
 pub mod varlena;

@@ -33,6 +33,8 @@ const PINNED: [(&CStr, &CStr); 17] = [
 /// Arguments before the values of the statement's parameters.
 const FIXED: usize = 5;
 
+use tally_core::error::{SqlState, TallyError};
+
 crate::pg_fn! {
     /// `tally.run_as(owner regrole, search_path text, sql text [, timeout_ms int, zone text [, VARIADIC "any"]]) → setof jsonb`:
     /// one object per row of the statement, in which `$1` … are the values.
@@ -48,6 +50,9 @@ crate::pg_fn! {
             let fcinfo = call.fcinfo();
             let owner = pgrx::pg_getarg::<pg_sys::Oid>(fcinfo, 0).unwrap_or(pg_sys::InvalidOid);
             let (path, sql) = (c_string(fcinfo, 1), c_string(fcinfo, 2));
+            if !super::role::exists(owner) {
+                super::report::raise(nobody());
+            }
             pg_sys::InitMaterializedSRF(fcinfo, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
             let result = (*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
 
@@ -71,6 +76,16 @@ crate::pg_fn! {
     }
 }
 
+/// What is nobody's cannot be run as anybody.
+fn nobody() -> TallyError {
+    TallyError::new(
+        SqlState::UndefinedObject,
+        "the owner of this definition is gone, so its SQL runs as nobody",
+    )
+    .detail("A definition runs with the rights of the role that owns it, and with no other's.")
+    .hint("SELECT tally.set_owner('<rollup>', '<role>');")
+}
+
 /// The values of a statement's parameters.
 struct Parameters {
     types: Vec<pg_sys::Oid>,
@@ -85,15 +100,24 @@ impl Parameters {
     /// # Safety
     /// `fcinfo` must be of a running call with so many arguments.
     unsafe fn of(fcinfo: pg_sys::FunctionCallInfo, count: usize) -> Self {
-        let mut result = Parameters { types: Vec::new(), values: Vec::new(), nulls: Vec::new() };
+        let mut result = Parameters {
+            types: Vec::new(),
+            values: Vec::new(),
+            nulls: Vec::new(),
+        };
         for i in FIXED..count {
             // SAFETY: the caller vouches for the call; `i` is one of its arguments.
             let (kind, argument) = unsafe {
-                (pg_sys::get_fn_expr_argtype((*fcinfo).flinfo, i as std::ffi::c_int), *(*fcinfo).args.as_ptr().add(i))
+                (
+                    pg_sys::get_fn_expr_argtype((*fcinfo).flinfo, i as std::ffi::c_int),
+                    *(*fcinfo).args.as_ptr().add(i),
+                )
             };
             result.types.push(kind);
             result.values.push(argument.value);
-            result.nulls.push(if argument.isnull { b'n' } else { b' ' } as std::ffi::c_char);
+            result
+                .nulls
+                .push(if argument.isnull { b'n' } else { b' ' } as std::ffi::c_char);
         }
         result
     }
@@ -103,7 +127,12 @@ impl Parameters {
 ///
 /// # Safety
 /// `store` and `descriptor` must be those of a materialized result of one jsonb column.
-unsafe fn run(sql: &CString, mut parameters: Parameters, store: *mut pg_sys::Tuplestorestate, descriptor: pg_sys::TupleDesc) {
+unsafe fn run(
+    sql: &CString,
+    mut parameters: Parameters,
+    store: *mut pg_sys::Tuplestorestate,
+    descriptor: pg_sys::TupleDesc,
+) {
     // SAFETY: SPI is connected for exactly the life of the rows it returns; the tuplestore copies what it is given.
     unsafe {
         pg_sys::SPI_connect();

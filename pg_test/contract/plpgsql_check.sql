@@ -1,7 +1,7 @@
 -- Owns one promise: plpgsql_check finds no error in any PL/pgSQL function of the extension. One test for each function.
 SELECT no_plan();
 
--- A trigger function is checked as if it stood on this table.
+-- A trigger function is checked on a table that it stands on, else on this one.
 CREATE TABLE any_source (event_time timestamptz, id bigint);
 
 -- pg_cron lives in one database of a server only, and not in this one: what the schedule uses of it, by its signature.
@@ -36,7 +36,8 @@ SELECT isnt_empty('SELECT * FROM our_functions', 'there are PL/pgSQL functions t
 SELECT is(
         (SELECT string_agg(format('line %s: %s [%s]', c.lineno, c.message, c.sqlstate), E'\n')
            FROM plpgsql_check_function_tb(f.oid, relid => CASE WHEN f.prorettype = 'trigger'::regtype
-                                                               THEN 'any_source'::regclass ELSE 0 END) AS c
+                                                               THEN COALESCE((SELECT min(g.tgrelid::oid)::regclass FROM pg_trigger AS g WHERE g.tgfoid = f.oid),
+                                                                             'any_source'::regclass) ELSE 0 END) AS c
           WHERE c.level = 'error' AND c.sqlstate <> '55000'),
         NULL,
         format('plpgsql_check: %s', f.oid::regprocedure))

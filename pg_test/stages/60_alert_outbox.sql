@@ -74,7 +74,7 @@ SELECT is(told('each', 102), 'refired w2 | opened w2', 'in the same tick again')
 SELECT see(103, 20, 1, 20, 20, 1, 200);
 SELECT see(104, 20, 1, 20, 20, 1, 1);
 SELECT is((SELECT count(*) FROM tally.incidents WHERE labels ->> 'world' = 'w6' AND recovered_at IS NULL), 0::bigint, 'all of w6 recovered');
-SELECT is(tally._suppressed_by((SELECT i FROM tally.incidents i WHERE i.labels ->> 'world' = 'w6' AND i.severity = 'warning'), app.at(104)), NULL, 'no inhibition without a firing source');
+SELECT is((tally._suppression((SELECT i FROM tally.incidents i WHERE i.labels ->> 'world' = 'w6' AND i.severity = 'warning'), app.at(104))).reason, NULL, 'no inhibition without a firing source');
 
 -- Failure: backoff 30 s, 60 s, …; the same key; dead in the end; and back by hand.
 SELECT lives_ok($$SELECT tally.create_channel('hook', url => 'https://hooks.example/T0KEN', secret => 's3cret-value', max_attempts => 3)$$, 'a webhook');

@@ -52,9 +52,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old tally.probes;
 BEGIN
-    IF COALESCE(name, '') = '' OR query IS NULL OR COALESCE(direction, '') NOT IN ('up_is_good', 'down_is_good', 'neutral') OR every < '1 second' OR keep <= '0' THEN
+    PERFORM tally._check_name(name, 'probe');
+    every := COALESCE(every, '1 minute');
+    keep := COALESCE(keep, '14 days');
+    enabled := COALESCE(enabled, true);
+    IF query IS NULL OR octet_length(query) > 100000 OR COALESCE(direction, '') NOT IN ('up_is_good', 'down_is_good', 'neutral')
+       OR tally._no_length(every, '1 second', '366 days', false) OR tally._no_length(keep, '1 second', '100 years') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('probe %L needs a name, a query, a direction of up_is_good, down_is_good or neutral, every of a second or more, and keep', name),
+            MESSAGE = format('probe %L needs a query, a direction of up_is_good, down_is_good or neutral, every from 1 second to 366 days without months, and keep from 1 second to 100 years', name),
             DETAIL = format('Got direction %L, every %L, keep %L.', direction, every, keep),
             HINT = format('SELECT tally.create_probe(%L, ''SELECT 1 AS value'');', COALESCE(name, 'queue age'));
     ELSIF EXISTS (SELECT FROM tally.metrics m WHERE m.name = name) THEN
@@ -100,21 +105,28 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     p tally.probes;
 BEGIN
+    PERFORM tally._check_as_of(as_of, 'SELECT tally.sample_probes(now());');
     FOR p IN SELECT x.* FROM tally.probes x WHERE x.enabled ORDER BY x.id LOOP
-        tick := date_bin(p.every, as_of, timestamptz '2000-01-01 00:00:00+00');
+        -- One whose distance of ticks cannot be reckoned with is tried every minute, and says so.
+        tick := COALESCE(tally._tick(p.every, as_of), date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00'));
         -- Once per tick; a tick in the future of the real clock is of a clock that was set back since.
         CONTINUE WHEN p.last_tick >= tick AND NOT (as_of = now() AND p.last_tick > now());
         probe := p.name; series := 0; error := NULL; p.sqlstate := NULL; p.message := NULL;
         BEGIN
+            IF tally._tick(p.every, as_of) IS NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('every must be from 1 second to 366 days, without months, got %s', p.every);
+            END IF;
+            DELETE FROM tally.probe_samples s WHERE s.probe_id = p.id AND s.at < tick - p.keep;
             INSERT INTO tally.probe_samples (probe_id, at, labels, value, samples)
             SELECT p.id, tick, l.labels, l.value, l.samples FROM tally._labelled(p.owner, p.search_path, p.query, tick) l;
             GET DIAGNOSTICS series = ROW_COUNT;
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS p.sqlstate = RETURNED_SQLSTATE, p.message = MESSAGE_TEXT;
+            p.message := left(p.message, 1000);
+            series := 0;
             error := format('%s: %s', p.sqlstate, p.message);
         END;
         UPDATE tally.probes x SET last_tick = tick, sqlstate = p.sqlstate, message = p.message WHERE x.id = p.id;
-        DELETE FROM tally.probe_samples s WHERE s.probe_id = p.id AND s.at < tick - p.keep;
         RETURN NEXT;
     END LOOP;
 END $$;

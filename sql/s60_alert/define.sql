@@ -110,6 +110,7 @@ BEGIN
     t.auto_resolve := COALESCE(t.auto_resolve, false);
     t.reopen_within := COALESCE(t.reopen_within, '0');
     t.enabled := COALESCE(t.enabled, true);
+    PERFORM tally._check_name(t.name, 'threshold');
     IF num_nonnulls(t.metric_id, t.probe_id, t.query) <> 1 OR t.name IS NULL OR t.condition IS NULL THEN
         PERFORM tally._refuse('invalid_parameter_value', format('threshold %L needs a name, a condition, and either a metric or a query', t.name),
             format('Got metric %s, query %s, condition %s.', COALESCE(quote_literal(m.name), 'NULL'), COALESCE(quote_literal(t.query), 'NULL'), COALESCE(quote_literal(t.condition), 'NULL')),
@@ -127,16 +128,26 @@ BEGIN
         WHEN t.severity NOT IN ('info', 'warning', 'critical') THEN format('severity must be info, warning or critical, got %L', t.severity)
         WHEN t.no_data NOT IN ('keep_last', 'breach', 'ok') THEN format('no_data must be keep_last, breach or ok, got %L', t.no_data)
         WHEN t.on_error NOT IN ('keep_last', 'breach', 'ok') THEN format('on_error must be keep_last, breach or ok, got %L', t.on_error)
-        WHEN t.for_ < '0' THEN format('"for" must not be negative, got %L', t.for_)
-        WHEN t.keep_firing_for < '0' THEN format('keep_firing_for must not be negative, got %L', t.keep_firing_for)
-        WHEN t.every < '1 second' THEN format('every must be at least a second, got %L', t.every)
-        WHEN t.over <= '0' THEN format('over must be longer than nothing, got %L', t.over)
-        WHEN t.response_target <= '0' THEN format('response_target must be longer than nothing, got %L', t.response_target)
-        WHEN t.min_samples < 0 THEN format('min_samples must not be negative, got %s', t.min_samples)
+        WHEN tally._no_length(t.for_, '0', '10 years') THEN format('"for" must be from 0 to 10 years, got %s', t.for_)
+        WHEN tally._no_length(t.keep_firing_for, '0', '10 years') THEN format('keep_firing_for must be from 0 to 10 years, got %s', t.keep_firing_for)
+        WHEN tally._no_length(t.reopen_within, '0', '10 years') THEN format('reopen_within must be from 0 to 10 years, got %s', t.reopen_within)
+        WHEN tally._no_length(t.every, '1 second', '366 days', false) THEN format('every must be from 1 second to 366 days, without months, got %s', t.every)
+        WHEN t.over IS NOT NULL AND tally._no_length(t.over, '1 second', '10 years') THEN format('over must be from 1 second to 10 years, got %s', t.over)
+        WHEN t.response_target IS NOT NULL AND tally._no_length(t.response_target, '1 second', '10 years') THEN
+            format('response_target must be from 1 second to 10 years, got %s', t.response_target)
+        WHEN t.min_samples NOT BETWEEN 0 AND 1e15 THEN format('min_samples must be from 0 to 1e15, got %s', t.min_samples)
+        WHEN GREATEST(octet_length(t.condition), octet_length(t.recovery_condition)) > 1000 THEN 'a condition takes 1000 bytes at most'
+        WHEN octet_length(t.query) > 100000 THEN format('query takes 100000 bytes at most, got %s', octet_length(t.query))
+        WHEN GREATEST(octet_length(t.runbook), octet_length(t.impact), octet_length(t.area), octet_length(t.responsible), octet_length(t.description),
+                      octet_length(t.suggested_actions::text)) > 20000 THEN 'runbook, impact, area, owner, description and suggested_actions take 20000 bytes each at most'
         WHEN jsonb_typeof(t.suggested_actions) <> 'array' THEN format('suggested_actions must be a list, got %s', t.suggested_actions)
         WHEN EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(t.suggested_actions) WHEN 'array' THEN t.suggested_actions ELSE '[]' END) a
                       WHERE NOT (jsonb_typeof(a) = 'string' OR (jsonb_typeof(a) = 'object' AND jsonb_typeof(a -> 'do') = 'string'))) THEN
             format('suggested_actions must be texts or objects with "do", got %s', t.suggested_actions)
+        WHEN EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(t.suggested_actions) WHEN 'array' THEN t.suggested_actions ELSE '[]' END) a
+                      WHERE COALESCE(jsonb_typeof(a -> 'above'), 'number') <> 'number' OR COALESCE(jsonb_typeof(a -> 'below'), 'number') <> 'number'
+                         OR COALESCE(jsonb_typeof(a -> 'where'), 'object') <> 'object') THEN
+            format('"above" and "below" of suggested_actions must be numbers and "where" an object, got %s', t.suggested_actions)
         WHEN t.min_samples IS NOT NULL AND m.id IS NOT NULL AND m.samples IS NULL THEN
             format('min_samples needs a measure that counts observations, and metric %L has none', m.name)
         END;

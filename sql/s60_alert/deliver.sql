@@ -45,15 +45,21 @@ END $$;
 COMMENT ON FUNCTION tally._mask(text, tally.channels) IS 'A message without the secrets of a channel.';
 
 CREATE FUNCTION tally._settle(notification_id bigint, ok boolean, problem text, at timestamptz) RETURNS text
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    n tally.notifications;
+BEGIN
     -- 30 seconds, then twice as long each time, an hour at most.
-    UPDATE tally.notifications n
-       SET status = CASE WHEN ok THEN 'sent' WHEN n.attempts >= c.max_attempts THEN 'dead' ELSE 'pending' END,
-           sent_at = CASE WHEN ok THEN at END, leased_until = NULL, request_id = NULL, error = CASE WHEN NOT ok THEN tally._mask(left(problem, 500), c) END,
-           not_before = CASE WHEN ok THEN n.not_before ELSE at + LEAST(interval '30 seconds' * power(2, n.attempts - 1), interval '1 hour') END
-      FROM tally.channels c WHERE c.id = n.channel_id AND n.id = notification_id AND n.status = 'leased'
-    RETURNING n.status
-$$;
+    UPDATE tally.notifications x
+       SET status = CASE WHEN ok THEN 'sent' WHEN x.attempts >= c.max_attempts THEN 'dead' ELSE 'pending' END,
+           sent_at = CASE WHEN ok THEN at END, leased_until = NULL, request_id = NULL, error = CASE WHEN NOT ok THEN left(tally._mask(problem, c), 500) END,
+           not_before = CASE WHEN ok THEN x.not_before ELSE at + LEAST(interval '30 seconds' * power(2, LEAST(x.attempts - 1, 10)), interval '1 hour') END
+      FROM tally.channels c WHERE c.id = x.channel_id AND x.id = notification_id AND x.status = 'leased'
+    RETURNING x.* INTO n;
+    IF n.status IN ('sent', 'dead') THEN PERFORM tally._told(n, at); END IF;
+    RETURN n.status;
+END $$;
 COMMENT ON FUNCTION tally._settle(bigint, boolean, text, timestamptz) IS 'Ends an attempt: sent, to be tried again later, or dead.';
 
 CREATE FUNCTION tally.deliver(as_of timestamptz DEFAULT now(), most int DEFAULT 100) RETURNS TABLE (sent int, failed int, posted int)
@@ -117,6 +123,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c tally.channels := tally._channel(channel);
 BEGIN
+    IF tally._no_length(lease, '1 second', '1 day', false) OR COALESCE(most, 0) NOT BETWEEN 1 AND 10000 THEN
+        PERFORM tally._refuse('invalid_parameter_value', format('lease must be from 1 second to 1 day and most from 1 to 10000, got %s and %s', lease, most), NULL,
+            format('SELECT * FROM tally.claim_notifications(%L);', channel));
+    END IF;
+    PERFORM tally._check_as_of(as_of, format('SELECT * FROM tally.claim_notifications(%L);', channel));
     RETURN QUERY
     WITH due AS (
         SELECT x.id FROM tally.notifications x
@@ -153,7 +164,21 @@ BEGIN
     UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
       FROM tally.channels c WHERE c.id = n.channel_id AND n.id = id AND n.status = 'dead' AND pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE');
     IF NOT FOUND THEN
-        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not dead, or is not for role %s', id, tally._caller()), NULL, 'SELECT id, error FROM tally.notifications WHERE status = ''dead'';');
+        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not dead, or is not for role %s', id, tally._caller()), NULL,
+            'SELECT id, error FROM tally.notifications WHERE status = ''dead'';');
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.redeliver(bigint, timestamptz) IS 'Tries a dead notification anew.';
+
+CREATE FUNCTION tally.redeliver_dead(channel text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    done bigint;
+BEGIN
+    IF channel IS NOT NULL THEN PERFORM tally._channel(channel); END IF;
+    UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
+      FROM tally.channels c WHERE c.id = n.channel_id AND n.status = 'dead' AND (channel IS NULL OR c.name = channel) AND pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE');
+    GET DIAGNOSTICS done = ROW_COUNT;
+    RETURN done;
+END $$;
+COMMENT ON FUNCTION tally.redeliver_dead(text, timestamptz) IS 'Tries all dead notifications of a channel (null: of every channel of the calling role) anew, and returns how many.';

@@ -20,39 +20,56 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._handled(bigint, text, text[]) IS 'Locks an incident that the calling role may handle; an error where it may not, or where its status does not allow what is wanted.';
 
-CREATE FUNCTION tally.acknowledge(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS void
+CREATE FUNCTION tally._check_person(by text, again text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF by IS NOT NULL AND (btrim(by) = '' OR octet_length(by) > 200) THEN
+        PERFORM tally._refuse('invalid_parameter_value', format('by must name a person in 1 to 200 bytes, got %L', left(by, 60)),
+            'It is recorded beside the role that acts.', again);
+    END IF;
+    RETURN by;
+END $$;
+COMMENT ON FUNCTION tally._check_person(text, text) IS 'The person that a role acts for, as it says; an error where that is no name.';
+
+CREATE FUNCTION tally.acknowledge(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     i tally.incidents := tally._handled(id, 'acknowledged', '{new,acknowledged}');
 BEGIN
-    UPDATE tally.incidents x SET status = 'acknowledged', acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, tally._caller()::text) WHERE x.id = i.id;
-    PERFORM tally._note(i.id, as_of, 'acknowledged', tally._caller()::text, note);
+    PERFORM tally._check_person(by, format('SELECT tally.acknowledge(%s, by => ''ann'');', id));
+    UPDATE tally.incidents x
+       SET status = 'acknowledged', acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, tally._caller()::text),
+           acknowledged_person = CASE WHEN x.acknowledged_at IS NULL THEN by ELSE x.acknowledged_person END
+     WHERE x.id = i.id;
+    PERFORM tally._note(i.id, as_of, 'acknowledged', tally._caller()::text, note, person => by);
     PERFORM tally._notify(i.id, 'acknowledged', as_of);
 END $$;
-COMMENT ON FUNCTION tally.acknowledge(bigint, text, timestamptz) IS 'Says that somebody is on an incident; it escalates no further.';
+COMMENT ON FUNCTION tally.acknowledge(bigint, text, timestamptz, text) IS
+'Says that somebody is on an incident; it escalates no further. by: the person, where an application''s role acts for one; recorded beside the role.';
 
-CREATE FUNCTION tally.comment_incident(id bigint, note text, as_of timestamptz DEFAULT now()) RETURNS void
+CREATE FUNCTION tally.comment_incident(id bigint, note text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i tally.incidents := tally._handled(id, 'commented on', '{new,acknowledged,resolved,reviewed}');
 BEGIN
-    PERFORM tally._note(i.id, as_of, 'comment', tally._caller()::text, note);
+    PERFORM tally._note(i.id, as_of, 'comment', tally._caller()::text, note, person => tally._check_person(by, format('SELECT tally.comment_incident(%s, …);', id)));
 END $$;
-COMMENT ON FUNCTION tally.comment_incident(bigint, text, timestamptz) IS 'Adds a note to an incident''s timeline.';
+COMMENT ON FUNCTION tally.comment_incident(bigint, text, timestamptz, text) IS 'Adds a note to an incident''s timeline.';
 
-CREATE FUNCTION tally.link_incident(id bigint, link text, as_of timestamptz DEFAULT now()) RETURNS void
+CREATE FUNCTION tally.link_incident(id bigint, link text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     i tally.incidents := tally._handled(id, 'linked', '{new,acknowledged,resolved,reviewed}');
 BEGIN
     UPDATE tally.incidents x SET link = link WHERE x.id = i.id;
-    PERFORM tally._note(i.id, as_of, 'linked', tally._caller()::text, link);
+    PERFORM tally._note(i.id, as_of, 'linked', tally._caller()::text, link, person => tally._check_person(by, format('SELECT tally.link_incident(%s, …);', id)));
 END $$;
-COMMENT ON FUNCTION tally.link_incident(bigint, text, timestamptz) IS 'Ties an incident to a ticket or another page.';
+COMMENT ON FUNCTION tally.link_incident(bigint, text, timestamptz, text) IS 'Ties an incident to a ticket or another page.';
 
-CREATE FUNCTION tally.resolve(id bigint, root_cause text DEFAULT NULL, mitigation text DEFAULT NULL, prevention text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS void
+CREATE FUNCTION tally.resolve(id bigint, root_cause text DEFAULT NULL, mitigation text DEFAULT NULL, prevention text DEFAULT NULL, as_of timestamptz DEFAULT now(),
+                              by text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -65,24 +82,34 @@ BEGIN
             'Why it happened, what was done, and what will keep it from coming back are what the next person reads.',
             format('SELECT tally.resolve(%s, root_cause => %L, mitigation => %L, prevention => %L);', i.id, COALESCE(NULLIF(btrim(root_cause), ''), '…'), COALESCE(NULLIF(btrim(mitigation), ''), '…'), COALESCE(NULLIF(btrim(prevention), ''), '…')));
     END IF;
-    UPDATE tally.incidents x SET status = 'resolved', resolved_at = as_of, resolved_by = tally._caller()::text, root_cause = root_cause, mitigation = mitigation, prevention = prevention,
-           acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, tally._caller()::text) WHERE x.id = i.id;
-    -- Closed while it still fires: the alert starts over, and fires anew if the breach goes on.
+    PERFORM tally._check_person(by, format('SELECT tally.resolve(%s, …, by => ''ann'');', id));
+    UPDATE tally.incidents x
+       SET status = 'resolved', resolved_at = as_of, resolved_by = tally._caller()::text, resolved_person = by, root_cause = root_cause, mitigation = mitigation,
+           prevention = prevention, acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, tally._caller()::text),
+           acknowledged_person = CASE WHEN x.acknowledged_at IS NULL THEN by ELSE x.acknowledged_person END,
+           -- What has been judged so far is what the person has seen.
+           closed_bucket = GREATEST(x.bucket, (SELECT e.bucket FROM tally.evaluations e WHERE e.threshold_id = x.threshold_id AND e.bucket IS NOT NULL ORDER BY e.tick DESC LIMIT 1))
+     WHERE x.id = i.id;
+    -- Closed while it still fires: the alert starts over, and fires anew if a newer bucket breaches.
     DELETE FROM tally.threshold_states k WHERE k.threshold_id = i.threshold_id AND k.kind = i.kind AND k.labels = i.labels;
-    PERFORM tally._note(i.id, as_of, 'resolved', tally._caller()::text, NULL, jsonb_build_object('root_cause', root_cause, 'mitigation', mitigation, 'prevention', prevention));
+    PERFORM tally._note(i.id, as_of, 'resolved', tally._caller()::text, NULL,
+                        jsonb_build_object('root_cause', root_cause, 'mitigation', mitigation, 'prevention', prevention), by);
     PERFORM tally._notify(i.id, 'resolved', as_of);
 END $$;
-COMMENT ON FUNCTION tally.resolve(bigint, text, text, text, timestamptz) IS 'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on, it fires anew.';
+COMMENT ON FUNCTION tally.resolve(bigint, text, text, text, timestamptz, text) IS
+'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on in a newer bucket, it fires anew. by: the person, where an application''s role acts for one.';
 
-CREATE FUNCTION tally.review(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS void
+CREATE FUNCTION tally.review(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
 DECLARE
     i tally.incidents := tally._handled(id, 'reviewed', '{resolved}');
 BEGIN
-    UPDATE tally.incidents x SET status = 'reviewed', reviewed_at = as_of, reviewed_by = tally._caller()::text WHERE x.id = i.id;
-    PERFORM tally._note(i.id, as_of, 'reviewed', tally._caller()::text, note);
+    PERFORM tally._check_person(by, format('SELECT tally.review(%s, by => ''ann'');', id));
+    UPDATE tally.incidents x SET status = 'reviewed', reviewed_at = as_of, reviewed_by = tally._caller()::text, reviewed_person = by WHERE x.id = i.id;
+    PERFORM tally._note(i.id, as_of, 'reviewed', tally._caller()::text, note, person => by);
 END $$;
-COMMENT ON FUNCTION tally.review(bigint, text, timestamptz) IS 'Marks a closed incident as reviewed.';
+COMMENT ON FUNCTION tally.review(bigint, text, timestamptz, text) IS 'Marks a closed incident as reviewed.';
 
 CREATE FUNCTION tally._threshold_dropped() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -99,11 +126,27 @@ END $$;
 COMMENT ON FUNCTION tally._threshold_dropped() IS 'BEFORE DELETE trigger: what nobody watches any more does not fire any more; its incidents wait to be closed.';
 CREATE TRIGGER dropped BEFORE DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally._threshold_dropped();
 
-CREATE FUNCTION tally.incident_timeline(id bigint) RETURNS TABLE (at timestamptz, event text, author text, note text, detail jsonb)
+CREATE FUNCTION tally.incident_timeline(id bigint) RETURNS TABLE (at timestamptz, event text, author text, note text, detail jsonb, person text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT e.at, e.event, e.author, e.note, e.detail FROM tally.incident_events e WHERE e.incident_id = $1 ORDER BY e.id
+    SELECT e.at, e.event, e.author, e.note, e.detail, e.person FROM tally.incident_events e WHERE e.incident_id = $1 ORDER BY e.id
 $$;
 COMMENT ON FUNCTION tally.incident_timeline(bigint) IS 'What happened to an incident, in order.';
+
+CREATE VIEW tally.incident_lives WITH (security_invoker = true) AS
+SELECT l.incident_id AS incident, l.life, min(l.at) AS began_at,
+       min(l.at) FILTER (WHERE l.event IN ('acknowledged', 'resolved') AND l.author <> 'pg_tally') AS acknowledged_at,
+       max(l.at) FILTER (WHERE l.event = 'recovered') AS recovered_at,
+       max(l.at) FILTER (WHERE l.event = 'resolved') AS resolved_at
+  FROM (SELECT e.*, count(*) FILTER (WHERE e.event IN ('opened', 'reopened')) OVER (PARTITION BY e.incident_id ORDER BY e.id) AS life FROM tally.incident_events e) l
+ GROUP BY l.incident_id, l.life;
+COMMENT ON VIEW tally.incident_lives IS 'The lives of incidents, by their timelines: one from opening to closing, and one more for each time it was reopened. Response times are of a life.';
+COMMENT ON COLUMN tally.incident_lives.incident IS 'Number of the incident.';
+COMMENT ON COLUMN tally.incident_lives.life IS 'Number of the life, from 1.';
+COMMENT ON COLUMN tally.incident_lives.began_at IS 'When it fired or was reopened.';
+COMMENT ON COLUMN tally.incident_lives.acknowledged_at IS 'When somebody first took it on; closing it does.';
+COMMENT ON COLUMN tally.incident_lives.recovered_at IS 'When the alert was last over.';
+COMMENT ON COLUMN tally.incident_lives.resolved_at IS 'When it was closed.';
+GRANT SELECT ON tally.incident_lives TO PUBLIC;
 
 CREATE VIEW tally.incident_feed WITH (security_invoker = true) AS
 SELECT i.opened_at AS at, i.area, i.severity,

@@ -41,12 +41,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._pick_actions(jsonb, jsonb, float8) IS 'The levers that apply to a label set and value, as texts with values filled in.';
 
-CREATE FUNCTION tally._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}') RETURNS void
+CREATE FUNCTION tally._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}', person text DEFAULT NULL)
+RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail) VALUES (incident_id, at, event, author, note, detail);
+    INSERT INTO tally.incident_events (incident_id, at, event, author, person, note, detail) VALUES (incident_id, at, event, author, person, note, detail);
 END $$;
-COMMENT ON FUNCTION tally._note(bigint, timestamptz, text, text, text, jsonb) IS 'Adds an entry to an incident''s timeline.';
+COMMENT ON FUNCTION tally._note(bigint, timestamptz, text, text, text, jsonb, text) IS 'Adds an entry to an incident''s timeline.';
 
 CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text, with_evidence boolean) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -67,17 +68,26 @@ BEGIN
     IF i.id IS NOT NULL THEN
         event := CASE WHEN i.status IN ('new', 'acknowledged') THEN 'refired' ELSE 'reopened' END;
         UPDATE tally.incidents x SET recovered_at = NULL, recovery = NULL, last_value = value, impact = line,
-               status = CASE event WHEN 'reopened' THEN 'new' ELSE x.status END, reopened = x.reopened + (event = 'reopened')::int,
-               respond_by = CASE event WHEN 'reopened' THEN tick + t.response_target ELSE x.respond_by END,
-               escalation_level = CASE event WHEN 'reopened' THEN 0 ELSE x.escalation_level END
+               -- Nobody had to respond while it was over.
+               respond_by = CASE WHEN x.status = 'new' AND x.respond_by < tick + t.response_target THEN tick + t.response_target ELSE x.respond_by END
          WHERE x.id = i.id;
+        IF event = 'reopened' THEN
+            -- A life of its own. What was said in the last one is in the timeline.
+            UPDATE tally.incidents x SET status = 'new', reopened = x.reopened + 1, life_since = tick, respond_by = tick + t.response_target, escalation_level = 0,
+                   (acknowledged_at, acknowledged_by, acknowledged_person) = (NULL, NULL, NULL),
+                   (resolved_at, resolved_by, resolved_person, closed_bucket) = (NULL, NULL, NULL, NULL),
+                   (root_cause, mitigation, prevention) = (NULL, NULL, NULL), (reviewed_at, reviewed_by, reviewed_person) = (NULL, NULL, NULL)
+             WHERE x.id = i.id;
+        END IF;
     ELSE
         event := 'opened';
-        INSERT INTO tally.incidents (severity, threshold, kind, labels, area, impact, metric, value, condition, limit_value, unit, bucket, opened_at, began_at, last_value,
+        INSERT INTO tally.incidents (severity, threshold, kind, labels, area, impact, metric, value, condition, limit_value, unit, bucket, opened_at, began_at,
+                life_since, last_value,
                 responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner)
         VALUES (CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, labels,
                 COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l), t.name),
-                line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit, (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick), value,
+                line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit, (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick),
+                tick, value,
                 t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
                 CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', why)
                      -- Evidence takes queries; when a whole fleet fires at once, the first twenty have it.
@@ -102,7 +112,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS 'The impact line of an incident whose threshold has none of its own.';
 
-CREATE FUNCTION tally._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, tick timestamptz) RETURNS void
+CREATE FUNCTION tally._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, why text, tick timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -113,7 +123,7 @@ BEGIN
     RETURNING * INTO i;
     -- Closed by hand while it still fired: nothing is left to recover.
     IF i.id IS NULL THEN RETURN; END IF;
-    PERFORM tally._note(i.id, tick, 'recovered', 'pg_tally', CASE reason WHEN 'missing_series' THEN 'its labels vanished while others report' END,
+    PERFORM tally._note(i.id, tick, 'recovered', 'pg_tally', why,
                         jsonb_strip_nulls(jsonb_build_object('reason', reason, 'value', sample -> 'value')));
     PERFORM tally._notify(i.id, 'recovered', tick);
     IF t.auto_resolve OR kind <> 'breach' THEN
@@ -121,7 +131,7 @@ BEGIN
         PERFORM tally._note(i.id, tick, 'resolved', 'pg_tally', 'closed itself after recovery (auto_resolve)');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._recover(tally.thresholds, text, jsonb, jsonb, text, timestamptz) IS
+COMMENT ON FUNCTION tally._recover(tally.thresholds, text, jsonb, jsonb, text, text, timestamptz) IS
 'Marks the open incident of a label set as recovered; with auto_resolve (and for meta-incidents) it also closes itself.';
 
 CREATE FUNCTION tally._escalate(as_of timestamptz) RETURNS void

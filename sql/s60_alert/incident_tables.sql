@@ -17,6 +17,7 @@ CREATE TABLE tally.incidents (
     bucket            timestamptz,
     opened_at         timestamptz NOT NULL,
     began_at          timestamptz NOT NULL,
+    life_since        timestamptz NOT NULL,
     recovered_at      timestamptz,
     recovery          text,
     last_value        float8,
@@ -29,18 +30,23 @@ CREATE TABLE tally.incidents (
     escalation_level  int NOT NULL DEFAULT 0,
     acknowledged_at   timestamptz,
     acknowledged_by   text,
+    acknowledged_person text,
     resolved_at       timestamptz,
     resolved_by       text,
+    resolved_person   text,
     root_cause        text,
     mitigation        text,
     prevention        text,
     reviewed_at       timestamptz,
     reviewed_by       text,
+    reviewed_person   text,
     reopened          int NOT NULL DEFAULT 0,
+    closed_bucket     timestamptz,
     threshold_id      int REFERENCES tally.thresholds ON DELETE SET NULL,
     owner             tally.role NOT NULL
 );
 CREATE UNIQUE INDEX incidents_one_open ON tally.incidents (threshold_id, kind, labels) WHERE status IN ('new', 'acknowledged');
+CREATE INDEX incidents_closed ON tally.incidents (threshold_id, closed_bucket) WHERE closed_bucket IS NOT NULL;
 CREATE INDEX incidents_labels ON tally.incidents (threshold_id, labels);
 CREATE INDEX incidents_opened ON tally.incidents (opened_at DESC, id DESC);
 COMMENT ON TABLE tally.incidents IS 'Incidents: one per threshold and label set while open. Life: new, acknowledged, resolved, reviewed; recovered_at says that the alert itself is over.';
@@ -57,9 +63,10 @@ COMMENT ON COLUMN tally.incidents.value IS 'The value that fired.';
 COMMENT ON COLUMN tally.incidents.condition IS 'The condition that held.';
 COMMENT ON COLUMN tally.incidents.limit_value IS 'The number in the condition.';
 COMMENT ON COLUMN tally.incidents.unit IS 'Unit of the metric.';
-COMMENT ON COLUMN tally.incidents.bucket IS 'Start of the tested window.';
+COMMENT ON COLUMN tally.incidents.bucket IS 'Start of the tested window, or when a probe saw it.';
 COMMENT ON COLUMN tally.incidents.opened_at IS 'Tick at which it fired.';
 COMMENT ON COLUMN tally.incidents.began_at IS 'Tick of the first breach of this run.';
+COMMENT ON COLUMN tally.incidents.life_since IS 'Tick at which its present life began: it fired, or was reopened. Stamps and response times are of this life; the timeline keeps every one.';
 COMMENT ON COLUMN tally.incidents.recovered_at IS 'Tick at which the alert recovered; null while it fires.';
 COMMENT ON COLUMN tally.incidents.recovery IS 'How it ended: recovered, missing_series (its labels vanished) or threshold_dropped.';
 COMMENT ON COLUMN tally.incidents.last_value IS 'The latest value seen when the alert changed.';
@@ -70,16 +77,20 @@ COMMENT ON COLUMN tally.incidents.suggested_actions IS 'Levers of the threshold 
 COMMENT ON COLUMN tally.incidents.evidence IS 'Values around the breach and the labels that contributed most, as they were then.';
 COMMENT ON COLUMN tally.incidents.respond_by IS 'When it escalates unless acknowledged.';
 COMMENT ON COLUMN tally.incidents.escalation_level IS 'How often it escalated.';
-COMMENT ON COLUMN tally.incidents.acknowledged_at IS 'When it was first acknowledged.';
+COMMENT ON COLUMN tally.incidents.acknowledged_at IS 'When it was first acknowledged in this life.';
 COMMENT ON COLUMN tally.incidents.acknowledged_by IS 'Role that did.';
+COMMENT ON COLUMN tally.incidents.acknowledged_person IS 'Person on whose behalf that role acted, as it said (by).';
 COMMENT ON COLUMN tally.incidents.resolved_at IS 'When it was closed.';
 COMMENT ON COLUMN tally.incidents.resolved_by IS 'Role that did, or pg_tally itself (auto-resolve).';
+COMMENT ON COLUMN tally.incidents.resolved_person IS 'Person on whose behalf that role acted, as it said (by).';
 COMMENT ON COLUMN tally.incidents.root_cause IS 'Closing note: why it happened.';
 COMMENT ON COLUMN tally.incidents.mitigation IS 'Closing note: what was done.';
 COMMENT ON COLUMN tally.incidents.prevention IS 'Closing note: what will keep it from coming back.';
 COMMENT ON COLUMN tally.incidents.reviewed_at IS 'When the closed incident was reviewed.';
 COMMENT ON COLUMN tally.incidents.reviewed_by IS 'Role that did.';
+COMMENT ON COLUMN tally.incidents.reviewed_person IS 'Person on whose behalf that role acted, as it said (by).';
 COMMENT ON COLUMN tally.incidents.reopened IS 'How often it was reopened.';
+COMMENT ON COLUMN tally.incidents.closed_bucket IS 'The last bucket that was judged when a person closed it: only a newer one can page again. Null where nobody has.';
 COMMENT ON COLUMN tally.incidents.threshold_id IS 'The threshold; null when that was dropped.';
 COMMENT ON COLUMN tally.incidents.owner IS 'Owner of the threshold: this role sees and handles the incident.';
 
@@ -89,6 +100,7 @@ CREATE TABLE tally.incident_events (
     at          timestamptz NOT NULL,
     event       text NOT NULL,
     author      text NOT NULL,
+    person      text,
     note        text,
     detail      jsonb NOT NULL DEFAULT '{}',
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -101,6 +113,7 @@ COMMENT ON COLUMN tally.incident_events.incident_id IS 'The incident.';
 COMMENT ON COLUMN tally.incident_events.at IS 'When it happened: the tick, or the time of the person''s act.';
 COMMENT ON COLUMN tally.incident_events.event IS 'opened, refired, reopened, recovered, acknowledged, escalated, comment, linked, resolved, reviewed.';
 COMMENT ON COLUMN tally.incident_events.author IS 'Role that acted, or pg_tally.';
+COMMENT ON COLUMN tally.incident_events.person IS 'Person on whose behalf the role acted, as it said (by).';
 COMMENT ON COLUMN tally.incident_events.note IS 'What was said.';
 COMMENT ON COLUMN tally.incident_events.detail IS 'Values that belong to it.';
 COMMENT ON COLUMN tally.incident_events.recorded_at IS 'When the entry was written, by the clock.';
@@ -146,6 +159,7 @@ CREATE TABLE tally.evaluations (
     message      text,
     detail       text,
     hint         text,
+    bucket       timestamptz,
     PRIMARY KEY (threshold_id, tick)
 );
 COMMENT ON TABLE tally.evaluations IS 'One row per threshold and scheduled tick: its key is what makes a retried tick do nothing twice. Kept for a while.';
@@ -160,6 +174,7 @@ COMMENT ON COLUMN tally.evaluations.sqlstate IS 'SQLSTATE of the error; null whe
 COMMENT ON COLUMN tally.evaluations.message IS 'Message of the error.';
 COMMENT ON COLUMN tally.evaluations.detail IS 'Detail of the error.';
 COMMENT ON COLUMN tally.evaluations.hint IS 'Hint of the error, or the statement to run next.';
+COMMENT ON COLUMN tally.evaluations.bucket IS 'Start of the tested window, or when the probe saw it; null for a query.';
 
 ALTER TABLE tally.incidents ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner_sees ON tally.incidents FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));

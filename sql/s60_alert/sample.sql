@@ -72,7 +72,7 @@ BEGIN
     IF t.probe_id IS NOT NULL THEN
         -- What the probe saw last, unless that is older than the tick before the last.
         RETURN QUERY
-        SELECT s.labels, jsonb_build_object('value', s.value, 'samples', s.samples) FROM tally.probe_samples s
+        SELECT s.labels, jsonb_build_object('value', s.value, 'samples', s.samples, 'bucket', s.at) FROM tally.probe_samples s
          WHERE s.probe_id = t.probe_id
            AND s.at = (SELECT max(x.at) FROM tally.probe_samples x JOIN tally.probes p ON p.id = x.probe_id WHERE x.probe_id = t.probe_id AND x.at <= tick AND x.at > tick - 2 * p.every);
         RETURN;

@@ -1,8 +1,12 @@
 -- Owns: what keeps notifications back: silences, maintenance windows and inhibitions, and how matchers match.
+--
+-- A new incident looks up what may match it by anchors: texts such as world=w1. So it costs the same however many silences,
+-- inhibitions and open incidents there are.
 
 CREATE FUNCTION tally._matches(matchers jsonb, labels jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF jsonb_typeof(matchers) IS DISTINCT FROM 'object' THEN RETURN false; END IF;
     RETURN (
     SELECT NOT EXISTS (
         SELECT FROM jsonb_each(matchers) m
@@ -15,119 +19,143 @@ COMMENT ON FUNCTION tally._matches(jsonb, jsonb) IS 'Whether every matcher holds
 CREATE FUNCTION tally._identity(i tally.incidents) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (
-    SELECT i.labels || jsonb_build_object('severity', i.severity, 'threshold', i.threshold, 'area', i.area, 'kind', i.kind));
+    RETURN i.labels || jsonb_build_object('severity', i.severity, 'threshold', i.threshold, 'area', i.area, 'kind', i.kind);
 END $$;
 COMMENT ON FUNCTION tally._identity(tally.incidents) IS 'What matchers and group_by see of an incident: its labels, severity, threshold, area and kind.';
 
-CREATE FUNCTION tally._in_window(s tally.silences, at timestamptz) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    n    int;
-    from_ timestamptz;
-BEGIN
-    IF at < s.starts_at THEN RETURN false; END IF;
-    IF at < s.ends_at THEN RETURN true; END IF;
-    IF s.every IS NULL THEN RETURN false; END IF;
-    -- Months and days have no fixed length, so the guess is checked from one before to one after.
-    n := floor(extract(epoch FROM at - s.starts_at) / extract(epoch FROM s.every))::int;
-    FOR k IN GREATEST(n - 2, 0) .. n + 2 LOOP
-        from_ := (s.starts_at AT TIME ZONE s.zone + k * s.every) AT TIME ZONE s.zone;
-        IF at >= from_ AND at < from_ + (s.ends_at - s.starts_at) THEN RETURN true; END IF;
-    END LOOP;
-    RETURN false;
-END $$;
-COMMENT ON FUNCTION tally._in_window(tally.silences, timestamptz) IS 'Whether a silence, or an occurrence of a maintenance window by its zone''s clock, covers a moment.';
-
-CREATE FUNCTION tally._suppressed_by(i tally.incidents, at timestamptz) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (
-    SELECT COALESCE(
-        (SELECT format('silence %s: %s', s.id, s.reason) FROM tally.silences s
-          WHERE s.starts_at <= at AND tally._matches(s.matchers, tally._identity(i)) AND pg_has_role(s.owner::oid, i.owner::oid, 'USAGE') AND tally._in_window(s, at)
-          ORDER BY s.id LIMIT 1),
-        (SELECT format('inhibition %s by incident %s', h.name, o.id) FROM tally.inhibitions h JOIN tally.incidents o
-             ON o.status IN ('new', 'acknowledged') AND o.recovered_at IS NULL AND o.id <> i.id AND tally._matches(h.source, tally._identity(o))
-          WHERE tally._matches(h.target, tally._identity(i)) AND pg_has_role(h.owner::oid, i.owner::oid, 'USAGE') AND pg_has_role(h.owner::oid, o.owner::oid, 'USAGE')
-            -- Equal labels; and what matches both sides does not keep itself back.
-            AND NOT tally._matches(h.source, tally._identity(i))
-            AND NOT EXISTS (SELECT FROM unnest(h.equal) e WHERE tally._identity(o) -> e IS DISTINCT FROM tally._identity(i) -> e)
-          ORDER BY h.id, o.id LIMIT 1)));
-END $$;
-COMMENT ON FUNCTION tally._suppressed_by(tally.incidents, timestamptz) IS 'The silence or inhibition that keeps an incident''s notifications back at a moment; null where none does.';
-
-CREATE FUNCTION tally._check_matchers(matchers jsonb, what text) RETURNS void
+CREATE FUNCTION tally._anchors_of(identity jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF jsonb_typeof(matchers) IS DISTINCT FROM 'object' OR EXISTS (SELECT FROM jsonb_each(matchers) m WHERE jsonb_typeof(m.value) NOT IN ('string', 'array')) THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('%s must be an object of labels and values, got %s', what, COALESCE(matchers::text, 'NULL')),
-            'Labels, and severity, threshold, area and kind; a value, or a list of values.', format('Use %s => ''{"severity": "warning", "world": ["w1", "w2"]}''.', what));
-    END IF;
+    RETURN ARRAY(SELECT md5(e.key || '=' || e.value) FROM jsonb_each_text(identity) e WHERE e.value IS NOT NULL) || ''::text;
 END $$;
-COMMENT ON FUNCTION tally._check_matchers(jsonb, text) IS 'An error where something is no set of matchers.';
+COMMENT ON FUNCTION tally._anchors_of(jsonb) IS 'The anchors that an incident is found by: one for each label and the rest of its identity, and the empty one.';
 
-CREATE FUNCTION tally.silence(
-    matchers  jsonb,
-    reason    text,
-    "for"     interval DEFAULT '1 hour',
-    starts_at timestamptz DEFAULT now(),
-    every     interval DEFAULT NULL,
-    zone      text DEFAULT 'UTC',
-    author    text DEFAULT NULL
-) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
+CREATE FUNCTION tally._later(instant timestamptz, by interval, zone text) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- As PostgreSQL adds: months and days by the calendar, the rest by the clock; but in the zone given, not the session's.
+    SELECT (instant AT TIME ZONE zone + date_trunc('day', by)) AT TIME ZONE zone + (by - date_trunc('day', by))
+$$;
+COMMENT ON FUNCTION tally._later(timestamptz, interval, text) IS 'An instant moved on by an interval, months and days by the calendar of the zone.';
+
+CREATE FUNCTION tally._occurrence(s tally.silences, at timestamptz, OUT since timestamptz, OUT until timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    id int;
+    months int;
+    near   bigint;
+    from_  timestamptz;
+    to_    timestamptz;
 BEGIN
-    PERFORM tally._check_matchers(matchers, 'matchers');
-    IF COALESCE(btrim(reason), '') = '' OR "for" IS NULL OR "for" <= '0' OR every <= "for" THEN
-        PERFORM tally._refuse('invalid_parameter_value', 'a silence needs a reason, a length, and with every a length shorter than that',
-            format('Got reason %L, "for" %L, every %L.', reason, "for", every), 'SELECT tally.silence(''{"world": "w1"}'', ''deploy of the new model'', "for" => ''2 hours'');');
+    IF at < s.starts_at THEN RETURN; END IF;
+    IF at < s.ends_at THEN
+        since := s.starts_at;
+        until := s.ends_at;
+        RETURN;
     END IF;
-    PERFORM now() AT TIME ZONE zone;
-    INSERT INTO tally.silences (owner, author, reason, matchers, starts_at, ends_at, every, zone)
-    VALUES (tally._caller(), COALESCE(author, tally._caller()::text), reason, matchers, starts_at, starts_at + "for", every, zone) RETURNING silences.id INTO id;
-    RETURN id;
+    IF s.every IS NULL THEN RETURN; END IF;
+    months := extract(year FROM s.every) * 12 + extract(month FROM s.every);
+    IF months > 0 THEN
+        near := (extract(year FROM at) - extract(year FROM s.starts_at)) * 12 + extract(month FROM at) - extract(month FROM s.starts_at);
+        near := near / months;
+    ELSE
+        near := floor(extract(epoch FROM at - s.starts_at) / extract(epoch FROM s.every));
+    END IF;
+    -- Days have no fixed length, so the guess is checked to both sides.
+    FOR k IN GREATEST(near - 2, 0) .. near + 2 LOOP
+        from_ := tally._later(s.starts_at, k * s.every, s.zone);
+        to_ := tally._later(from_, s.lasts, s.zone);
+        IF at >= from_ AND at < to_ THEN
+            since := from_;
+            until := to_;
+            RETURN;
+        END IF;
+    END LOOP;
+EXCEPTION WHEN data_exception THEN
+    -- Stored past every check, it covers nothing, rather than stop the alerts of others.
+    since := NULL;
+    until := NULL;
 END $$;
-COMMENT ON FUNCTION tally.silence(jsonb, text, interval, timestamptz, interval, text, text) IS
-'Keeps back the notifications of incidents that match, for a while, with a reason; every makes it a recurring maintenance window by the clock of zone. Returns its number. Incidents are filed all the same, and what still fires when it ends is told then.';
+COMMENT ON FUNCTION tally._occurrence(tally.silences, timestamptz) IS
+'The silence, or the occurrence of a maintenance window by its zone''s clock, that covers a moment; nulls where none does.';
 
-CREATE FUNCTION tally.end_silence(id int, as_of timestamptz DEFAULT now()) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._in_window(s tally.silences, at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT o.since IS NOT NULL FROM tally._occurrence(s, at) o
+$$;
+COMMENT ON FUNCTION tally._in_window(tally.silences, timestamptz) IS 'Whether a silence, or an occurrence of a maintenance window, covers a moment.';
+
+CREATE FUNCTION tally._suppression(i tally.incidents, at timestamptz, OUT reason text, OUT until timestamptz, OUT silence_id int, OUT inhibitor_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    identity jsonb := tally._identity(i);
+    anchors  text[] := tally._anchors_of(identity);
+    s        tally.silences;
+    h        tally.inhibitions;
+BEGIN
+    FOR s IN SELECT x.* FROM tally.silence_anchors a JOIN tally.silences x ON x.id = a.silence_id
+              WHERE a.anchor = ANY (anchors) AND a.ends_at > at AND x.starts_at <= at ORDER BY x.id LOOP
+        CONTINUE WHEN NOT tally._matches(s.matchers, identity) OR NOT pg_has_role(s.owner::oid, i.owner::oid, 'USAGE');
+        SELECT o.until INTO until FROM tally._occurrence(s, at) o;
+        IF until IS NOT NULL THEN
+            reason := format('silence %s: %s', s.id, s.reason);
+            silence_id := s.id;
+            RETURN;
+        END IF;
+    END LOOP;
+    FOR h IN SELECT x.* FROM tally.inhibitions x WHERE x.target_anchors && anchors ORDER BY x.id LOOP
+        -- What matches both sides does not keep itself back.
+        CONTINUE WHEN NOT tally._matches(h.target, identity) OR tally._matches(h.source, identity) OR NOT pg_has_role(h.owner::oid, i.owner::oid, 'USAGE');
+        SELECT o.id INTO inhibitor_id FROM tally.inhibitors b JOIN tally.incidents o ON o.id = b.incident_id
+         WHERE b.inhibition_id = h.id AND b.equals = tally._equals(h.equal, identity) AND o.id <> i.id
+           AND o.status IN ('new', 'acknowledged') AND o.recovered_at IS NULL AND pg_has_role(h.owner::oid, o.owner::oid, 'USAGE') LIMIT 1;
+        IF inhibitor_id IS NOT NULL THEN
+            reason := format('inhibition %s by incident %s', h.name, inhibitor_id);
+            until := 'infinity';
+            RETURN;
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._suppression(tally.incidents, timestamptz) IS
+'What keeps an incident''s notifications back at a moment: the reason in words, until when, and the silence or the incident that does; nulls where nothing does.';
+
+CREATE FUNCTION tally._equals(equal text[], identity jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT md5(COALESCE((SELECT jsonb_agg(identity -> e ORDER BY e)::text FROM unnest(equal) e), ''))
+$$;
+COMMENT ON FUNCTION tally._equals(text[], jsonb) IS 'What must be equal in two incidents of an inhibition, as one hash.';
+
+CREATE FUNCTION tally._inhibit(i tally.incidents) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    identity jsonb := tally._identity(i);
+BEGIN
+    INSERT INTO tally.inhibitors (inhibition_id, incident_id, equals)
+    SELECT h.id, i.id, tally._equals(h.equal, identity) FROM tally.inhibitions h
+     WHERE h.source_anchors && tally._anchors_of(identity) AND tally._matches(h.source, identity)
+    ON CONFLICT DO NOTHING;
+END $$;
+COMMENT ON FUNCTION tally._inhibit(tally.incidents) IS 'Notes that an incident fires, with the inhibitions whose source it matches.';
+
+CREATE FUNCTION tally._inhibit_no_more(incident_id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    UPDATE tally.silences s SET ends_at = GREATEST(as_of, s.starts_at + interval '1 microsecond'), every = NULL
-     WHERE s.id = id AND pg_has_role(tally._caller()::oid, s.owner::oid, 'USAGE');
-    IF NOT FOUND THEN
-        PERFORM tally._refuse('undefined_object', format('silence %s does not exist, or belongs to another role', id), NULL, 'SELECT * FROM tally.silences ORDER BY id DESC;');
+    DELETE FROM tally.inhibitors b WHERE b.incident_id = incident_id;
+    IF FOUND THEN
+        UPDATE tally.incidents x SET suppressed_until = '-infinity' WHERE x.inhibitor_id = incident_id AND x.suppressed_by IS NOT NULL;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally.end_silence(int, timestamptz) IS 'Ends a silence or maintenance window now; it stays on record.';
+COMMENT ON FUNCTION tally._inhibit_no_more(bigint) IS 'An incident that fires no more keeps nothing back: what it kept is looked at anew.';
 
-CREATE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}') RETURNS text
+CREATE FUNCTION tally._anchor_silence() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
 BEGIN
-    PERFORM tally._check_matchers(source, 'source'), tally._check_matchers(target, 'target');
-    INSERT INTO tally.inhibitions AS h (name, owner, source, target, equal) VALUES (name, tally._caller(), source, target, equal)
-    ON CONFLICT ON CONSTRAINT inhibitions_name_key DO UPDATE SET source = EXCLUDED.source, target = EXCLUDED.target, equal = EXCLUDED.equal
-     WHERE pg_has_role(tally._caller()::oid, h.owner::oid, 'USAGE');
-    IF NOT FOUND THEN
-        PERFORM tally._refuse('insufficient_privilege', format('inhibition %L belongs to another role', name), NULL, 'SELECT * FROM tally.inhibitions;');
-    END IF;
-    RETURN name;
+    -- pg_dump's script brings the anchors along.
+    IF current_setting('check_function_bodies') = 'off' THEN RETURN NULL; END IF;
+    DELETE FROM tally.silence_anchors a WHERE a.silence_id = NEW.id;
+    INSERT INTO tally.silence_anchors (anchor, ends_at, silence_id)
+    SELECT DISTINCT a, CASE WHEN NEW.every IS NULL THEN NEW.ends_at ELSE 'infinity' END, NEW.id FROM unnest(tally._anchors(NEW.matchers)) a;
+    RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[]) IS 'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. Again with changes it replaces the rule.';
-
-CREATE FUNCTION tally.drop_inhibition(name text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-BEGIN
-    DELETE FROM tally.inhibitions h WHERE h.name = name AND pg_has_role(tally._caller()::oid, h.owner::oid, 'USAGE');
-    IF NOT FOUND THEN
-        PERFORM tally._refuse('undefined_object', format('inhibition %L does not exist, or belongs to another role', name), NULL, 'SELECT name FROM tally.inhibitions;');
-    END IF;
-END $$;
-COMMENT ON FUNCTION tally.drop_inhibition(text) IS 'Drops an inhibition rule.';
+COMMENT ON FUNCTION tally._anchor_silence() IS 'AFTER ROW trigger that keeps the anchors of a silence.';
+REVOKE ALL ON FUNCTION tally._anchor_silence() FROM PUBLIC;
+CREATE TRIGGER anchor AFTER INSERT OR UPDATE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally._anchor_silence();

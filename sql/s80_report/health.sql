@@ -47,7 +47,7 @@ BEGIN
     SELECT 'outbox depth', CASE WHEN x.late > 0 THEN 'late' ELSE 'ok' END, x.n, 'notifications', format('%s of them due for more than 10 minutes', x.late), CASE WHEN x.late > 0 THEN 'SELECT * FROM tally.deliver();' END
       FROM (SELECT count(*) AS n, count(*) FILTER (WHERE n.not_before < as_of - interval '10 minutes') AS late FROM tally.notifications n WHERE n.status IN ('pending', 'leased')) x
     UNION ALL
-    SELECT 'dead notifications', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'notifications', max(n.error), CASE WHEN count(*) > 0 THEN format('SELECT tally.redeliver(%s);', max(n.id)) END FROM tally.notifications n WHERE n.status = 'dead'
+    SELECT 'dead notifications', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'notifications', max(n.error), CASE WHEN count(*) > 0 THEN 'SELECT tally.redeliver_dead();' END FROM tally.notifications n WHERE n.status = 'dead'
     UNION ALL
     SELECT 'retention', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'tables', string_agg(format('%s waits for %s', s.source, s.waiting_for), '; '),
            CASE WHEN count(*) > 0 THEN 'SELECT source, waiting_for FROM tally.source_retentions WHERE waiting_for IS NOT NULL;' END FROM tally.source_retentions s WHERE s.waiting_for IS NOT NULL
@@ -59,9 +59,11 @@ BEGIN
     UNION ALL
     SELECT 'incidents created', 'ok', count(*), 'incidents', 'in the last 24 hours', NULL FROM tally.incidents i WHERE i.opened_at > as_of - interval '1 day'
     UNION ALL
-    SELECT 'time to acknowledge', 'ok', avg(extract(epoch FROM i.acknowledged_at - i.opened_at))::float8, 's', 'mean of the last 30 days', NULL FROM tally.incidents i WHERE i.acknowledged_at > as_of - interval '30 days'
+    SELECT 'time to acknowledge', 'ok', avg(extract(epoch FROM l.acknowledged_at - l.began_at)) FILTER (WHERE l.acknowledged_at > as_of - interval '30 days')::float8, 's',
+           'mean of the last 30 days', NULL FROM tally.incident_lives l
     UNION ALL
-    SELECT 'time to resolve', 'ok', avg(extract(epoch FROM i.resolved_at - i.opened_at))::float8, 's', 'mean of the last 30 days', NULL FROM tally.incidents i WHERE i.resolved_at > as_of - interval '30 days';
+    SELECT 'time to resolve', 'ok', avg(extract(epoch FROM l.resolved_at - l.began_at)) FILTER (WHERE l.resolved_at > as_of - interval '30 days')::float8, 's',
+           'mean of the last 30 days', NULL FROM tally.incident_lives l;
 END $$;
 COMMENT ON FUNCTION tally.health(timestamptz) IS 'What the system watches about itself: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled; with the statement to run next. It speaks of what the calling role may see.';
 

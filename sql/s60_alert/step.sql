@@ -1,0 +1,239 @@
+-- Owns: the one path from a sample to a state. evaluate(), replay() and test_threshold() all go through _stepped(), so the
+-- same sample gives the same state in all three; what differs is where samples and states are kept.
+
+CREATE FUNCTION tally._observe(t tally.thresholds, tick timestamptz, OUT observed jsonb, OUT code text, OUT message text, OUT detail text, OUT hint text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    wrong jsonb;
+BEGIN
+    IF tally._tick(t.every, tick) IS NULL THEN
+        PERFORM tally._refuse('invalid_parameter_value', format('threshold %L has every %s, expected 1 second to 366 days and no months', left(t.name, 200), t.every), NULL,
+            format('SELECT tally.create_threshold(%L, …, every => ''1 minute'');', left(t.name, 200)));
+    END IF;
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample)), '[]') INTO observed FROM tally._samples(t, tick) s;
+    IF jsonb_array_length(observed) > 1 THEN
+        SELECT o -> 'labels' INTO wrong FROM jsonb_array_elements(observed) o GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
+        IF wrong IS NOT NULL THEN
+            PERFORM tally._refuse('unique_violation', format('threshold %L yields the label set %s twice', t.name, wrong),
+                'Labels tell alerts apart, so each label set has one value.', 'Aggregate in the query, or select the column that tells the rows apart.');
+        END IF;
+    END IF;
+    SELECT o -> 'labels' INTO wrong FROM jsonb_array_elements(observed) o WHERE octet_length(o ->> 'labels') > 2000 LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        PERFORM tally._refuse('program_limit_exceeded',
+            format('threshold %L yields a label set of %s bytes, expected 2000 at most', t.name, octet_length(wrong::text)),
+            'Labels identify an alert; what only describes it is no label. It begins with ' || left(wrong::text, 80),
+            'Leave the long column out of the query, or select left(column, 60).');
+    END IF;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    observed := '[]';
+END $$;
+COMMENT ON FUNCTION tally._observe(tally.thresholds, timestamptz) IS
+'What a threshold sees at a tick, as a list of {"labels", "sample"}; or the error of its query, with an empty list.';
+
+CREATE FUNCTION tally._stepped(rule jsonb, known jsonb, observed jsonb, failed boolean, tick timestamptz)
+RETURNS TABLE (labels jsonb, sample jsonb, was jsonb, step jsonb)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    unseen jsonb := CASE WHEN failed THEN '{"error": true}' WHEN observed = '[]' THEN '{}' ELSE '{"missing": true}' END;
+BEGIN
+    -- Where nothing is seen and nothing is known, the threshold as a whole stands for its label sets: else neither an error
+    -- nor the want of data could ever count as a breach. What was never there is not absent.
+    IF observed = '[]' AND known = '[]' AND (failed OR rule #>> '{condition,kind}' <> 'absent') THEN known := '[{"labels": {}}]'; END IF;
+    RETURN QUERY
+    SELECT x.labels, x.sample, x.was,
+           CASE WHEN x.sample ? 'closed' AND x.was IS NULL THEN s.step || '{"state": "inactive", "transition": "none"}' ELSE s.step END
+      FROM (SELECT COALESCE(o.o -> 'labels', k.k -> 'labels') AS labels, o.o -> 'sample' AS sample, NULLIF(k.k - 'labels', '{}') AS was
+              FROM jsonb_array_elements(observed) o(o) FULL JOIN jsonb_array_elements(known) k(k) ON k.k -> 'labels' = o.o -> 'labels') x,
+           LATERAL (SELECT tally.alert_step(x.was, COALESCE(x.sample, unseen), rule, tick) AS step) s;
+END $$;
+COMMENT ON FUNCTION tally._stepped(jsonb, jsonb, jsonb, boolean, timestamptz) IS
+'Steps every label set that is known (pending or firing: a list of states with "labels") or observed (a list of {"labels", "sample"}) by a rule. failed: the query failed. A sample marked closed is of a bucket that a closed incident has judged: it moves nothing.';
+
+CREATE FUNCTION tally._why(rule jsonb, sample jsonb, step jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE step ->> 'verdict'
+        WHEN 'no_data' THEN format('no data (%s) counts as %s',
+            CASE WHEN COALESCE((sample ->> 'samples')::float8, 0) < (rule ->> 'min_samples')::float8
+                 THEN format('%s samples, min_samples is %s', COALESCE(sample ->> 'samples', 'no'), rule ->> 'min_samples') ELSE 'no value' END, rule ->> 'no_data')
+        WHEN 'error' THEN format('an error counts as %s', rule ->> 'on_error')
+        WHEN 'missing' THEN 'its labels vanished while others report' END;
+END $$;
+COMMENT ON FUNCTION tally._why(jsonb, jsonb, jsonb) IS 'Why a step went as it did, where the value alone does not say: no data, an error, labels that vanished. Null where it does.';
+
+CREATE FUNCTION tally._known(threshold_id int) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN (SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', k.labels, 'state', k.state, 'active_at', k.active_at, 'keep_since', k.keep_since,
+                                                         'paused', k.paused, 'missing', k.missing, 'last_tick', k.last_tick)), '[]')
+              FROM tally.threshold_states k WHERE k.threshold_id = threshold_id AND k.kind = 'breach');
+END $$;
+COMMENT ON FUNCTION tally._known(int) IS 'The label sets of a threshold that are pending or firing, as _stepped() takes them.';
+
+CREATE FUNCTION tally._mark_closed(threshold_id int, observed jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    -- All that is seen at a tick is of one bucket.
+    seen   timestamptz := (observed #>> '{0,sample,bucket}')::timestamptz;
+    closed jsonb[];
+BEGIN
+    IF seen IS NULL THEN RETURN observed; END IF;
+    SELECT array_agg(i.labels) INTO closed FROM tally.incidents i WHERE i.threshold_id = threshold_id AND i.kind = 'breach' AND i.closed_bucket >= seen;
+    IF closed IS NULL THEN RETURN observed; END IF;
+    RETURN (SELECT jsonb_agg(CASE WHEN o -> 'labels' = ANY (closed)
+                                  THEN jsonb_set(o, '{sample,closed}', 'true') ELSE o END) FROM jsonb_array_elements(observed) o);
+END $$;
+COMMENT ON FUNCTION tally._mark_closed(int, jsonb) IS
+'Marks samples of a bucket that an incident of the same labels had judged before a person closed it: only a newer bucket can page again.';
+
+CREATE FUNCTION tally._step_all(t tally.thresholds, tick timestamptz, observed jsonb, failed boolean, OUT opened int, OUT recovered int)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_variable
+DECLARE
+    change record;
+    known  jsonb := tally._known(t.id);
+BEGIN
+    opened := 0;
+    recovered := 0;
+    FOR change IN
+        WITH stepped AS MATERIALIZED (
+            SELECT s.labels, s.sample, s.was, s.step FROM tally._stepped(t.rule, known, tally._mark_closed(t.id, observed), failed, tick) s
+        ), logged AS (
+            INSERT INTO tally.evaluations (threshold_id, tick, series, breaches, told, bucket)
+            SELECT t.id, tick, count(*) FILTER (WHERE s.sample IS NOT NULL), count(*) FILTER (WHERE s.step ->> 'verdict' = 'breach'),
+                   count(*) FILTER (WHERE s.step ->> 'verdict' IN ('breach', 'ok')), (observed #>> '{0,sample,bucket}')::timestamptz FROM stepped s
+        ), kept AS (
+            INSERT INTO tally.threshold_states (threshold_id, kind, labels, state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
+            SELECT t.id, 'breach', s.labels, s.step ->> 'state', (s.step ->> 'active_at')::timestamptz, (s.step ->> 'keep_since')::timestamptz,
+                   (s.step ->> 'paused')::float8, (s.step ->> 'missing')::int, tick, (s.sample ->> 'value')::float8, (s.sample ->> 'samples')::float8,
+                   s.step ->> 'verdict'
+              FROM stepped s WHERE s.step ->> 'state' <> 'inactive'
+            ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE
+               SET (state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
+                 = (EXCLUDED.state, EXCLUDED.active_at, EXCLUDED.keep_since, EXCLUDED.paused, EXCLUDED.missing, EXCLUDED.last_tick,
+                    COALESCE(EXCLUDED.value, threshold_states.value), EXCLUDED.samples, EXCLUDED.verdict)
+        ), ended AS (
+            -- As an array, so that 10,000 label sets are looked up by the key and not joined in a nested loop (20 s, measured).
+            DELETE FROM tally.threshold_states k
+             WHERE k.threshold_id = t.id AND k.kind = 'breach'
+               AND k.labels = ANY (ARRAY(SELECT s.labels FROM stepped s WHERE s.was IS NOT NULL AND s.step ->> 'state' = 'inactive'))
+        )
+        SELECT s.labels, s.sample, s.step, s.step ->> 'transition' AS transition, COALESCE(s.step ->> 'active_at', s.was ->> 'active_at')::timestamptz AS began_at
+          FROM stepped s WHERE s.step ->> 'transition' IN ('fired', 'recovered', 'missing_series') ORDER BY s.labels
+    LOOP
+        IF change.transition = 'fired' THEN
+            opened := opened + 1;
+            PERFORM tally._fire(t, 'breach', change.labels, change.sample, change.step, tick, change.began_at,
+                                tally._why(t.rule, change.sample, change.step), opened <= 20);
+        ELSE
+            PERFORM tally._recover(t, 'breach', change.labels, change.sample, change.transition, tally._why(t.rule, change.sample, change.step), tick);
+            recovered := recovered + 1;
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally._step_all(tally.thresholds, timestamptz, jsonb, boolean) IS
+'Steps every label set of a threshold at a tick, logs the evaluation, keeps the states, and files what fired or recovered. failed: the query failed.';
+
+CREATE FUNCTION tally._step_meta(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    k    tally.threshold_states;
+    step jsonb;
+BEGIN
+    SELECT * INTO k FROM tally.threshold_states x WHERE x.threshold_id = t.id AND x.kind = kind;
+    IF NOT holds AND k.threshold_id IS NULL THEN RETURN; END IF;
+    IF k.threshold_id IS NULL AND EXISTS (SELECT FROM tally.incidents i JOIN tally.evaluations e ON e.threshold_id = i.threshold_id AND e.tick = tick
+                                           WHERE i.threshold_id = t.id AND i.kind = kind AND i.closed_bucket >= e.bucket) THEN
+        RETURN;
+    END IF;
+    -- It must hold at two ticks in a row: one may be an accident.
+    step := tally.alert_step(CASE WHEN k.threshold_id IS NOT NULL THEN to_jsonb(k) END, jsonb_build_object('value', holds::int),
+        jsonb_build_object('condition', '{"kind": "compare", "op": ">", "limit": 0, "decimals": 0}'::jsonb, 'for', extract(epoch FROM t.every)), tick);
+    IF step ->> 'state' = 'inactive' THEN
+        DELETE FROM tally.threshold_states x WHERE x.threshold_id = t.id AND x.kind = kind;
+    ELSE
+        INSERT INTO tally.threshold_states (threshold_id, kind, labels, state, active_at, last_tick, verdict)
+        VALUES (t.id, kind, '{}', step ->> 'state', (step ->> 'active_at')::timestamptz, tick, kind)
+        ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE SET state = EXCLUDED.state, active_at = EXCLUDED.active_at, last_tick = EXCLUDED.last_tick;
+    END IF;
+    IF step ->> 'transition' = 'fired' THEN
+        PERFORM tally._fire(t, kind, '{}', '{}', step, tick, (step ->> 'active_at')::timestamptz, why, false);
+    ELSIF step ->> 'transition' = 'recovered' THEN
+        PERFORM tally._recover(t, kind, '{}', '{}', 'recovered', NULL, tick);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS
+'Steps the meta-alert of a threshold (no_data, error): what it watches cannot be told.';
+
+CREATE FUNCTION tally._step_guarded(t tally.thresholds, tick timestamptz, observed jsonb, failed boolean,
+                                    OUT opened int, OUT recovered int, OUT code text, OUT message text, OUT detail text, OUT hint text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT s.opened, s.recovered INTO opened, recovered FROM tally._step_all(t, tick, observed, failed) s;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    opened := 0;
+    recovered := 0;
+END $$;
+COMMENT ON FUNCTION tally._step_guarded(tally.thresholds, timestamptz, jsonb, boolean) IS '_step_all(), whose error is returned instead of raised; nothing has moved then.';
+
+CREATE FUNCTION tally._step_meta_guarded(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally._step_meta(t, tick, kind, holds, why);
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN left(format('%s: %s', SQLSTATE, SQLERRM), 500);
+END $$;
+COMMENT ON FUNCTION tally._step_meta_guarded(tally.thresholds, timestamptz, text, boolean, text) IS '_step_meta(), whose error is returned instead of raised.';
+
+CREATE FUNCTION tally._evaluate_one(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int, OUT recovered int, OUT error text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    began timestamptz := clock_timestamp();
+    seen  record;
+    done  record;
+    e     tally.evaluations;
+    meta  text;
+BEGIN
+    SELECT * INTO seen FROM tally._observe(t, tick);
+    SELECT * INTO done FROM tally._step_guarded(t, tick, seen.observed, seen.code IS NOT NULL);
+    opened := done.opened;
+    recovered := done.recovered;
+    -- The first error says why; what fails after it fails for want of what it should have given.
+    IF seen.code IS NOT NULL THEN
+        e.sqlstate := seen.code; e.message := seen.message; e.detail := seen.detail; e.hint := seen.hint;
+    ELSIF done.code IS NOT NULL THEN
+        e.sqlstate := done.code; e.message := done.message; e.detail := done.detail; e.hint := done.hint;
+    END IF;
+    IF done.code IS NOT NULL THEN
+        -- Something of the definition besides its query is at fault. What is known counts by on_error, if at least that works.
+        IF seen.code IS NULL THEN
+            SELECT s.opened, s.recovered INTO opened, recovered FROM tally._step_guarded(t, tick, '[]', true) s;
+        END IF;
+        -- The tick is done, however it went: without its entry it would be tried, and fail, for ever.
+        INSERT INTO tally.evaluations (threshold_id, tick) VALUES (t.id, tick) ON CONFLICT ON CONSTRAINT evaluations_pkey DO NOTHING;
+    END IF;
+    error := CASE WHEN e.sqlstate IS NOT NULL THEN format('%s: %s', e.sqlstate, left(e.message, 1000)) END;
+    UPDATE tally.evaluations x
+       SET sqlstate = e.sqlstate, message = left(e.message, 1000), detail = left(NULLIF(e.detail, ''), 1000),
+           hint = CASE WHEN e.sqlstate IS NOT NULL THEN COALESCE(left(NULLIF(e.hint, ''), 1000), format('SELECT * FROM tally.evaluate(now(), %L);', left(t.name, 500))) END
+     WHERE x.threshold_id = t.id AND x.tick = tick
+    RETURNING x.series, x.breaches, x.told INTO series, breaches, e.told;
+    meta := concat_ws('; ', tally._step_meta_guarded(t, tick, 'error', error IS NOT NULL, COALESCE(error, 'evaluation works again')),
+        tally._step_meta_guarded(t, tick, 'no_data', error IS NULL AND e.told = 0 AND t.no_data <> 'ok', 'no label set has a value that can be judged'));
+    UPDATE tally.evaluations x
+       SET duration_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = COALESCE(x.sqlstate, CASE WHEN meta <> '' THEN left(meta, 5) END),
+           message = COALESCE(x.message, NULLIF(meta, ''))
+     WHERE x.threshold_id = t.id AND x.tick = tick;
+END $$;
+COMMENT ON FUNCTION tally._evaluate_one(tally.thresholds, timestamptz) IS
+'One threshold at one tick. Whatever of its definition fails, in its query, in filing, or in the path of errors itself, is logged and stops no other threshold.';

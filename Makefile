@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-random test-crash test-plans fuzz demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-micro setup build clean
+.PHONY: help test test-random test-crash test-plans fuzz demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-micro reference setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -56,6 +56,9 @@ bench-rollup: ## refresh against history and rivals, capture, writers beside ref
 
 bench-micro: ## nanoseconds a row of the sketches' transitions
 	@bench/micro/run.sh
+
+reference: ## docs/reference.md, made from the COMMENTs of all public objects
+	@scripts/reference.sh
 
 setup: ## only the set-up: apt packages and cargo-pgrx
 	@scripts/setup.sh

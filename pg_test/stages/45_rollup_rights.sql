@@ -14,12 +14,12 @@ CREATE INDEX ON events (at);
 GRANT USAGE ON SCHEMA app TO tally_test_writer, tally_test_reader;
 GRANT INSERT ON events TO tally_test_writer;
 -- A function of the owner's own that says who runs it, and one that would reach for what is not the owner's.
-CREATE FUNCTION app.who(n int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION app.who(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$
 BEGIN
     IF current_user <> 'tally_test_owner' THEN RAISE EXCEPTION 'run as %', current_user; END IF;
     RETURN n;
 END $$;
-CREATE FUNCTION app.steal(n int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION app.steal(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$
 BEGIN
     RETURN (SELECT count(*) FROM public.secret);
 END $$;

@@ -42,14 +42,14 @@ BEGIN
     RETURN 1;
 END $$;
 -- He lies about how volatile they are.
-CREATE FUNCTION evil_of(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN app.evil('measure'); END $$;
-CREATE FUNCTION evil_text(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM app.evil('dimension'); RETURN $1; END $$;
-CREATE FUNCTION evil_filter() RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM app.evil('filter'); RETURN true; END $$;
+CREATE FUNCTION evil_of(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN RETURN app.evil('measure'); END $$;
+CREATE FUNCTION evil_text(text) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN PERFORM app.evil('dimension'); RETURN $1; END $$;
+CREATE FUNCTION evil_filter() RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN PERFORM app.evil('filter'); RETURN true; END $$;
 -- Operators and casts that stand before PostgreSQL's own on his search_path.
-CREATE FUNCTION evil_eq(text, text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM app.evil('operator'); RETURN pg_catalog.texteq($1, $2); END $$;
+CREATE FUNCTION evil_eq(text, text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN PERFORM app.evil('operator'); RETURN pg_catalog.texteq($1, $2); END $$;
 CREATE OPERATOR = (LEFTARG = text, RIGHTARG = text, FUNCTION = evil_eq);
 CREATE TYPE mood AS ENUM ('good', 'bad');
-CREATE FUNCTION evil_cast(mood) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM app.evil('cast'); RETURN 'm'; END $$;
+CREATE FUNCTION evil_cast(mood) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN PERFORM app.evil('cast'); RETURN 'm'; END $$;
 CREATE CAST (mood AS text) WITH FUNCTION evil_cast(mood);
 ALTER TABLE events ADD COLUMN m mood;
 SET search_path = app, pg_catalog;

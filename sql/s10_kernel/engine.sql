@@ -12,6 +12,11 @@ COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text, "any") IS
 'run_as() of a statement with parameters: $1 and so on in it are the values that follow zone, so that none is printed into the text and read back.';
 REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text, "any") FROM PUBLIC;
 
+CREATE FUNCTION tally._calls(tree pg_node_tree) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_calls';
+COMMENT ON FUNCTION tally._calls(pg_node_tree) IS
+'What an expression or query that PostgreSQL has parsed calls, as a JSON array: {"kind": "call", "function", "types", "constants"} of functions, operators and aggregates; "io" of conversions through text (types from and to); "word" of current_user and the like; "constant"; "reads" of columns that text is read into.';
+
 CREATE FUNCTION tally._mark(targets text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';
 COMMENT ON FUNCTION tally._mark(text, timestamptz) IS

@@ -5,6 +5,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     kind       record;
+    written    text;
     never_null boolean;
 BEGIN
     SELECT * INTO kind FROM tally._analyse(expression, made, target, 'dimension', name);
@@ -13,10 +14,16 @@ BEGIN
             MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', name, expression),
             HINT = format('Give it as a measure: measures => ''{"%s": "%s"}''.', name, expression);
     END IF;
+    written := tally._fixed_text_sql(expression, to_regtype(kind.type));
+    IF written IS NULL THEN
+        -- The cast is the engine's own, and may depend on the session where the expression does not.
+        written := format('(%s)::text', expression);
+        PERFORM tally._analyse(written, made, target, 'dimension', name);
+    END IF;
     SELECT a.attnotnull INTO never_null FROM pg_attribute a
      WHERE a.attrelid = made.source AND quote_ident(a.attname) = expression AND a.attnum > 0;
     RETURN ROW(made.id, place, name, expression,
-        tally._dimension_sql(CASE kind.type WHEN 'text' THEN expression ELSE format('(%s)::text', expression) END, COALESCE(never_null, false)))::tally.dimensions;
+        tally._dimension_sql(written, COALESCE(never_null, false)))::tally.dimensions;
 END $$;
 COMMENT ON FUNCTION tally._new_dimension(tally.rollups, text, int, text, text) IS 'The catalogue row of a dimension, of its expression over the source; errors say what is wrong with it.';
 
@@ -49,6 +56,9 @@ BEGIN
     made.id := nextval(pg_get_serial_sequence('tally.rollups', 'id'));
     made.owner := current_user::regrole;
     made.created_at := now();
+    IF made.expand IS NOT NULL THEN
+        PERFORM tally._analyse('true', made, target, 'expand of rollup', made.name);
+    END IF;
     FOR item IN SELECT d.d ->> 'name' AS name, d.d ->> 'expression' AS expression, d.n FROM jsonb_array_elements(wanted -> 'dimensions') WITH ORDINALITY d(d, n) LOOP
         dims := dims || tally._new_dimension(made, target, item.n::int, item.name, item.expression);
         columns := columns || format(', %I text NOT NULL', item.name);

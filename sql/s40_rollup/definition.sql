@@ -18,6 +18,29 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally._dimension_sql(text, boolean) IS 'SQL text of a dimension (a text expression) with NULL named ''(none)''.';
 
+CREATE FUNCTION tally._base_type(type regtype) RETURNS regtype
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE t.typtype WHEN 'd' THEN tally._base_type(t.typbasetype::regtype) ELSE type END FROM pg_type t WHERE t.oid = type
+$$;
+COMMENT ON FUNCTION tally._base_type(regtype) IS 'The type that a domain stands on, at whatever depth; any other type itself.';
+
+CREATE FUNCTION tally._fixed_text_sql(expression text, type regtype) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- JSON writes times as ISO 8601 under every DateStyle; instants are written in UTC, so that an hour that comes twice is two.
+    SELECT CASE tally._base_type(type)
+        WHEN 'text'::regtype THEN CASE type WHEN 'text'::regtype THEN expression ELSE format('(%s)::text', expression) END
+        WHEN 'date'::regtype THEN format('(pg_catalog.to_json(%s) OPERATOR(pg_catalog.#>>) ''{}'')', expression)
+        WHEN 'timestamp'::regtype THEN
+            format('pg_catalog.replace(pg_catalog.to_json(%s) OPERATOR(pg_catalog.#>>) ''{}'', ''T'', '' '')', expression)
+        WHEN 'timestamptz'::regtype THEN
+            format('(pg_catalog.replace(pg_catalog.to_json((%1$s) AT TIME ZONE ''UTC'') OPERATOR(pg_catalog.#>>) ''{}'', ''T'', '' '') '
+                   'OPERATOR(pg_catalog.||) CASE WHEN pg_catalog.isfinite(%1$s) THEN ''+00'' ELSE '''' END)', expression)
+        WHEN 'bytea'::regtype THEN format('(pg_catalog.chr(92) OPERATOR(pg_catalog.||) ''x'' OPERATOR(pg_catalog.||) pg_catalog.encode(%s, ''hex''))', expression)
+        END
+$$;
+COMMENT ON FUNCTION tally._fixed_text_sql(text, regtype) IS
+'SQL text that writes an expression of a type as text, as no setting of a session changes it; null for types that have no such form but a cast.';
+
 CREATE FUNCTION tally._aggregates_sql(rollup_id int, OUT keys text, OUT columns text, OUT ordinals text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (SELECT string_agg(format('%s AS %I', d.expression, d.name), ', ' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = $1),

@@ -2,19 +2,22 @@
 
 CREATE FUNCTION tally._analyse(expression text, made tally.rollups, schema_name text, kind text, label text)
 RETURNS TABLE (type text, aggregate oid, has_distinct boolean, has_aggregate boolean)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- As run_as() pins them, so that constants are read as they will be.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC' AS $$
 DECLARE
     probe   text := format('%I._tally_probe', schema_name);
     -- A regclass prints by the search_path in force, so the name is made before the maker's path is.
     origin  text := made.source::text || tally._expand_sql(made);
     path    text := made.search_path;
     tree    text;
+    parsed  pg_node_tree;
     sqlstate_ text; message_ text; detail_ text; volatile_ text;
 BEGIN
     -- A view is the one thing that has PostgreSQL parse an expression and keep the tree without running it.
     BEGIN
+        PERFORM set_config('TimeZone', made.zone, true);
         PERFORM set_config('search_path', path, true);
-        EXECUTE format('CREATE VIEW %s AS SELECT %s AS probe FROM %s', probe, expression, origin);
+        EXECUTE format(E'CREATE VIEW %s AS SELECT %s\n AS probe FROM %s', probe, expression, origin);
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS sqlstate_ = RETURNED_SQLSTATE, message_ = MESSAGE_TEXT, detail_ = PG_EXCEPTION_DETAIL;
@@ -24,7 +27,7 @@ BEGIN
             DETAIL = format('The expression is %s, over %s.%s', expression, origin, COALESCE(NULLIF(' ' || detail_, ' '), '')),
             HINT = format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', made.source);
     END;
-    SELECT r.ev_action::text, format_type(a.atttypid, a.atttypmod) INTO tree, type
+    SELECT r.ev_action::text, r.ev_action, format_type(a.atttypid, a.atttypmod) INTO tree, parsed, type
       FROM pg_rewrite r JOIN pg_attribute a ON a.attrelid = r.ev_class AND a.attnum = 1
      WHERE r.ev_class = probe::regclass;
     EXECUTE 'DROP VIEW ' || probe;
@@ -40,6 +43,7 @@ BEGIN
             DETAIL = 'A rollup equals its definition only if computing it again gives the same rows.',
             HINT = 'Store what the function gives in a column of the source, and use the column.';
     END IF;
+    PERFORM tally._refuse_session(parsed, kind, label, CASE WHEN kind LIKE 'expand%' THEN made.expand ELSE expression END, made.time_column, made.zone);
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION tally._analyse(text, tally.rollups, text, text, text) IS

@@ -12,11 +12,12 @@ DECLARE
     columns text;
     given   regtype;
     strange text;
+    parsed  pg_node_tree;
 BEGIN
     SELECT string_agg(format('%I %s', m.name, m.type), ', ' ORDER BY m.ordinal) INTO columns FROM tally.measures m WHERE m.rollup_id = r.id;
     EXECUTE format('CREATE TEMPORARY TABLE tally_probe (%s)', columns);
     PERFORM set_config('search_path', search_path, true);
-    EXECUTE format('CREATE TEMPORARY VIEW tally_probe_view AS SELECT (%s) AS value FROM pg_temp.tally_probe', expression);
+    EXECUTE format(E'CREATE TEMPORARY VIEW tally_probe_view AS SELECT (%s\n) AS value FROM pg_temp.tally_probe', expression);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     SELECT a.atttypid INTO given FROM pg_attribute a WHERE a.attrelid = 'pg_temp.tally_probe_view'::regclass AND a.attname = 'value';
     PERFORM tally._refuse_integer_division(name, r.name, expression);
@@ -41,9 +42,10 @@ BEGIN
             DETAIL = tally._measures_of(r.id),
             HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
     END IF;
+    SELECT w.ev_action INTO parsed FROM pg_rewrite w WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass;
     DROP VIEW pg_temp.tally_probe_view;
     PERFORM set_config('search_path', search_path, true);
-    EXECUTE format('ALTER TABLE pg_temp.tally_probe ADD COLUMN "the value" %s GENERATED ALWAYS AS (%s) STORED', given, expression);
+    EXECUTE format(E'ALTER TABLE pg_temp.tally_probe ADD COLUMN "the value" %s GENERATED ALWAYS AS (%s\n) STORED', given, expression);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     SELECT pg_get_expr(d.adbin, d.adrelid), tally._strange_function(d.adbin) INTO resolved, strange
       FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
@@ -55,6 +57,7 @@ BEGIN
             DETAIL = 'Whoever reads a metric runs its functions; one that an ordinary role can replace would run that role''s code with the reader''s rights.',
             HINT = format('Write out what it computes in the expression, or have a superuser own it: ALTER FUNCTION %s OWNER TO postgres;', strange);
     END IF;
+    PERFORM tally._refuse_session(parsed, 'metric', name, expression, NULL, r.zone);
     type := CASE WHEN given IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'bigint' ELSE 'double precision' END;
 EXCEPTION
     WHEN undefined_column OR undefined_table THEN
@@ -63,6 +66,7 @@ EXCEPTION
             DETAIL = tally._measures_of(r.id),
             HINT = format('SELECT name, expression FROM tally.measures JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = %L;', r.name);
     WHEN grouping_error OR invalid_object_definition OR feature_not_supported OR windowing_error THEN
+        IF SQLERRM LIKE 'metric %' THEN RAISE; END IF;
         RAISE EXCEPTION USING ERRCODE = SQLSTATE,
             MESSAGE = format('metric %L must be an immutable expression over merged measures: %s', name, SQLERRM),
             DETAIL = format('Measures are merged before the metric sees them, so it holds no aggregate, window, subquery, set or clock. Got %s.', expression),

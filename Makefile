@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-random test-crash test-plans fuzz demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-micro reference setup build clean
+.PHONY: help test test-random test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-micro reference setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -20,6 +20,12 @@ test-crash: ## SIGKILL at random points under concurrent writers; ROUNDS=200 SEE
 
 test-plans: ## the pgTAP suites with parallel, partitionwise, compiled and memory-starved plans
 	@FILES="$${FILES:-$$(ls pg_test/{contract,packs,stages}/*.sql 2>/dev/null | xargs)}" scripts/test.sh pg_test/plans/plans.sh
+
+test-install: ## the package and the image's steps in bare roots of Debian; needs root and debootstrap
+	@scripts/setup.sh && TEST_JOBS=1 perl scripts/test/harness.pl $${TESTS:-$$(ls pg_test/install/*.sh)}
+
+matrix: ## every test on other versions of PostgreSQL, in bare roots; VERSIONS="17 18" TESTS=…
+	@scripts/matrix.sh $${VERSIONS:-17 18}
 
 fuzz: ## libFuzzer over decoders and texts, more property cases; SECONDS_EACH=20 CASES=2000 TARGETS="hll …"
 	@scripts/fuzz.sh
@@ -65,6 +71,12 @@ setup: ## only the set-up: apt packages and cargo-pgrx
 
 build: ## only the build of the extension (release)
 	@scripts/setup.sh && scripts/build.sh release
+
+deb: ## target/deb/postgresql-<major>-pg-tally_<version>_<arch>.deb; PG_MAJOR=15
+	@scripts/deb.sh
+
+dist: ## target/dist/pg_tally-<version>.tar.gz, the source of HEAD
+	@scripts/dist.sh
 
 clean: ## stop our servers, remove their data and the build
 	@scripts/clean.sh

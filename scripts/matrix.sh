@@ -13,12 +13,9 @@
 # shellcheck source=scripts/lib/root.sh
 . scripts/lib/root.sh
 
-# PostgreSQL → the Debian release that has it. Debian never had 16; a machine with packages of 16 runs `PG_MAJOR=16 make test`.
-declare -A suites=([15]=bookworm [17]=trixie [18]=forky)
-
 [ $# -gt 0 ] || die "which versions?" "scripts/matrix.sh 17 18"
 for major in "$@"; do
-    [ -n "${suites[$major]:-}" ] || die "no Debian release has PostgreSQL $major." "There are: $(printf '%s\n' "${!suites[@]}" | sort | xargs)"
+    [ -n "${ROOT_SUITES[$major]:-}" ] || die "no Debian release has PostgreSQL $major." "There are: $(printf '%s\n' "${!ROOT_SUITES[@]}" | sort | xargs)"
 done
 reason=$(roots_possible) || die "$reason."
 
@@ -41,12 +38,12 @@ bring_head() { # FOLDER
 
 failed=()
 for major in "$@"; do
-    folder=$(root_open "postgresql-$major" "${suites[$major]}") || die "the mirror $(roots_mirror) has no Debian ${suites[$major]}."
+    folder=$(root_open "postgresql-$major" "${ROOT_SUITES[$major]}") || die "the mirror $(roots_mirror) has no Debian ${ROOT_SUITES[$major]}."
     exec {lock}>"$folder.lock"
     flock "$lock"
     [ -x "$folder/usr/bin/make" ] && [ -x "$folder/usr/bin/git" ] || root_apt "$folder" make git
     bring_head "$folder"
-    say "make test on PostgreSQL $major (Debian ${suites[$major]})"
+    say "make test on PostgreSQL $major (Debian ${ROOT_SUITES[$major]})"
     # shellcheck disable=SC2016  # expanded by the inner shell
     root_run "$folder" PG_MAJOR="$major" TESTS="${TESTS:-}" CARGO_NET_GIT_FETCH_WITH_CLI=true \
         sh -euc 'export PATH="$CARGO_HOME/bin:$PATH"; cd /srv/pg_tally; exec make --no-print-directory test TESTS="$TESTS"' </dev/null || failed+=("$major")

@@ -2,6 +2,8 @@
 # Owns the set-up of a machine: installs what is missing, and only that. Safe to run again; says nothing when all is there.
 #
 #   scripts/setup.sh          packages (apt; through sudo when not root) and where pgrx finds PostgreSQL
+#   scripts/setup.sh build    only what building takes: no server, none of the tests' extensions
+#   scripts/setup.sh deb      that, and what packing takes
 #   scripts/setup.sh peers    also the extensions that the sketches are measured against (tdigest, hll)
 #   scripts/setup.sh pgrx     also cargo-pgrx, which only `cargo pgrx test` needs (built into the user's cache directory)
 
@@ -14,15 +16,21 @@ with=${1:-}
 # the client's package, /usr/bin/cc to none) → the package.
 requirements() {
     cat <<LIST
-$PG_LIB/bin/postgres postgresql-$PG_MAJOR
 /usr/include/postgresql/$PG_MAJOR/server/postgres.h postgresql-server-dev-$PG_MAJOR
-$PG_SHARE/extension/pg_cron.control postgresql-$PG_MAJOR-cron
-$PG_SHARE/extension/pgtap.control postgresql-$PG_MAJOR-pgtap
-$PG_SHARE/extension/plpgsql_check.control postgresql-$PG_MAJOR-plpgsql-check
 /usr/bin/clang clang
 /usr/lib/llvm-*/lib/libclang.so libclang-dev
 /usr/bin/gcc gcc
 /usr/include/stdio.h libc6-dev
+LIST
+    case $with in
+        build) return ;;
+        deb) echo "/usr/bin/dpkg-shlibdeps dpkg-dev" && return ;;
+    esac
+    cat <<LIST
+$PG_LIB/bin/postgres postgresql-$PG_MAJOR
+$PG_SHARE/extension/pg_cron.control postgresql-$PG_MAJOR-cron
+$PG_SHARE/extension/pgtap.control postgresql-$PG_MAJOR-pgtap
+$PG_SHARE/extension/plpgsql_check.control postgresql-$PG_MAJOR-plpgsql-check
 /usr/bin/prove perl
 /usr/bin/setpriv util-linux
 /usr/bin/pgrep procps

@@ -7,6 +7,9 @@
 
 ROOTS=$CACHE/roots
 
+# PostgreSQL → the Debian release that has it. Debian never had 16; a machine with packages of 16 runs `PG_MAJOR=16 make test`.
+declare -A ROOT_SUITES=([15]=bookworm [17]=trixie [18]=forky)
+
 # Whether roots can be had on this machine; says why not.
 roots_possible() {
     [ "$(id -u)" -eq 0 ] || { echo "roots need the user root (chroot)"; return 1; }
@@ -22,7 +25,7 @@ roots_mirror() {
     echo "${found:-http://deb.debian.org/debian}"
 }
 
-# root_suite SUITE: the archive of a suite, made if it is not there. Fails, with the reason, where the mirror lacks the suite.
+# root_suite SUITE: the archive of a suite or variant, made if it is not there. Fails, with the reason, where the mirror lacks the suite.
 root_suite() {
     local suite=$1 script=() new=$ROOTS/.$1.new
     [ ! -s "$ROOTS/$suite.tar" ] || return 0
@@ -46,6 +49,22 @@ root_suite() {
     tar -C "$new" --one-file-system -cf "$ROOTS/$suite.tar.new" .
     mv "$ROOTS/$suite.tar.new" "$ROOTS/$suite.tar"
     rm -rf --one-file-system "$new"
+}
+
+# root_variant SUITE PACKAGE…: the archive of a suite with these packages in it, made if it is not there; prints its name.
+root_variant() {
+    local suite=$1 name folder
+    shift
+    name=$suite+$(printf '%s\n' "$@" | tr '\n' '+' | sed 's/+$//')
+    if [ ! -s "$ROOTS/$name.tar" ]; then
+        folder=$(root_open ".$name.new" "$suite") || return 1
+        say "installing $* in a root of Debian $suite (once for this user)"
+        root_apt "$folder" "$@" || return 1
+        tar -C "$folder" --one-file-system -cf "$ROOTS/$name.tar.new" .
+        mv "$ROOTS/$name.tar.new" "$ROOTS/$name.tar"
+        root_remove "$folder"
+    fi
+    echo "$name"
 }
 
 # root_open NAME SUITE: a root of this name, unpacked if it is not there; prints its folder.

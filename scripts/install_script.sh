@@ -5,6 +5,31 @@
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
+# A file with its templates filled in. "-- TEMPLATE x" stands for sql/s10_kernel/x.template, in which @key@ is what the lines
+# "-- key: value" behind it say.
+filled() {
+    awk '
+        function fill(   line, key, at, file) {
+            file = "sql/s10_kernel/" template ".template"
+            while ((getline line < file) > 0) {
+                for (key in values)
+                    while ((at = index(line, "@" key "@")) > 0)
+                        line = substr(line, 1, at - 1) values[key] substr(line, at + length(key) + 2)
+                print line
+                lines++
+            }
+            close(file)
+            if (!lines) { print "error: " FILENAME " names a template that is not there: " file >"/dev/stderr"; exit 1 }
+            template = ""; split("", values); lines = 0
+        }
+        template != "" && /^-- [a-z]+: / { key = $2; sub(":", "", key); sub(/^-- [a-z]+: /, ""); values[key] = $0; next }
+        template != "" { fill() }
+        /^-- TEMPLATE [a-z_]+$/ { template = $3; next }
+        { print }
+        END { if (template != "") fill() }
+    ' "$1"
+}
+
 # Each file of the list; the list's comments and empty lines left out.
 ordered_files() { sed -E 's/[[:space:]]*#.*//; /^$/d; s,^,sql/,' sql/order; }
 
@@ -19,5 +44,5 @@ printf '%s\n' "-- pg_tally $VERSION: made by scripts/install_script.sh from the 
     '\echo Run: CREATE EXTENSION pg_tally \quit'
 for file in "${files[@]}"; do
     printf '\n-- %s\n' "$file"
-    cat "$file"
+    filled "$file"
 done

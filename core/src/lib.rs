@@ -4,6 +4,7 @@
 //! micro-benchmarks use them as any crate is used.
 
 pub mod alert;
+pub mod base64;
 pub mod capture;
 pub mod error;
 pub mod funnel;

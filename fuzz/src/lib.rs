@@ -4,6 +4,7 @@
 use tally_core::{alert, funnel, hex, retention, sketch};
 
 use sketch::Grow;
+use sketch::stored::{self, Stored};
 use std::str::from_utf8;
 
 /// Repeats a step until the words are enough.
@@ -11,6 +12,58 @@ fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Gr
     while let Err(Grow(needed)) = step(words) {
         assert!(needed > words.len(), "asks for {needed} words and has {}", words.len());
         words.resize(needed, 0);
+    }
+}
+
+/// What every type owes (`Stored`): its first byte says which one, the others are bytes and text at once.
+pub fn every_type(data: &[u8]) {
+    const NAMES: [&str; 8] = [
+        "tdigest",
+        "hll",
+        "stats",
+        "topk",
+        "totals",
+        "funnel_counts",
+        "funnel_events",
+        "retention_counts",
+    ];
+    let Some((&which, data)) = data.split_first() else {
+        return;
+    };
+    match NAMES[usize::from(which) % NAMES.len()] {
+        "tdigest" => stored_answers::<sketch::tdigest::Sketch>(data),
+        "hll" => stored_answers::<sketch::hll::Sketch>(data),
+        "stats" => stored_answers::<sketch::stats::Stats>(data),
+        "topk" => stored_answers::<sketch::topk::TopK>(data),
+        "totals" => stored_answers::<sketch::totals::Totals>(data),
+        "funnel_counts" => stored_answers::<funnel::counts::Counts>(data),
+        "funnel_events" => stored_answers::<funnel::events::Gathered>(data),
+        "retention_counts" => stored_answers::<retention::counts::Counts>(data),
+        name => unreachable!("{name}"),
+    }
+}
+
+fn stored_answers<S: Stored>(data: &[u8]) {
+    let text = from_utf8(data).ok().and_then(|text| stored::input::<S>(text).ok());
+    for bytes in stored::receive::<S>(data).ok().into_iter().chain(text) {
+        assert_eq!(stored::canonical::<S>(&bytes).expect("its own bytes"), bytes);
+        assert_eq!(
+            stored::input::<S>(&stored::output::<S>(&bytes).expect("a text")).expect("its own text"),
+            bytes
+        );
+        assert!(stored::equal::<S>(&bytes, &bytes).expect("an answer"));
+    }
+    // An aggregate's state too: what it prints is read as what it finishes to.
+    if let Ok(now) = stored::canonical::<S>(data) {
+        assert_eq!(
+            stored::input::<S>(&stored::output::<S>(data).expect("a text")).expect("its own text"),
+            now
+        );
+        assert!(stored::equal::<S>(data, &now).expect("an answer"));
+        assert_eq!(
+            stored::hashed::<S>(data, 1).expect("a hash"),
+            stored::hashed::<S>(&now, 1).expect("a hash")
+        );
     }
 }
 

@@ -3,24 +3,10 @@
 -- The state is a type of its own, changed in place: 8 bytes an event for up to 8 conditions, sorted only at the end. SSPACE
 -- is what a group of about a dozen events takes with its chunk header.
 
-CREATE TYPE tally.funnel_events;
-CREATE FUNCTION tally._funnel_events_in(cstring) RETURNS tally.funnel_events
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_events_in';
-CREATE FUNCTION tally._funnel_events_out(tally.funnel_events) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_events_out';
-CREATE FUNCTION tally._funnel_events_recv(internal) RETURNS tally.funnel_events
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_events_recv';
-CREATE FUNCTION tally._funnel_events_send(tally.funnel_events) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_events_send';
-CREATE TYPE tally.funnel_events (
-    INPUT = tally._funnel_events_in, OUTPUT = tally._funnel_events_out, RECEIVE = tally._funnel_events_recv, SEND = tally._funnel_events_send,
-    ALIGNMENT = double, STORAGE = extended
-);
-COMMENT ON TYPE tally.funnel_events IS 'Events of one actor with the funnel they are for: the state of tally.window_funnel, mergeable, shown in hexadecimal.';
-COMMENT ON FUNCTION tally._funnel_events_in(cstring) IS 'Input of tally.funnel_events: hexadecimal as it prints itself.';
-COMMENT ON FUNCTION tally._funnel_events_out(tally.funnel_events) IS 'Output of tally.funnel_events: hexadecimal.';
-COMMENT ON FUNCTION tally._funnel_events_recv(internal) IS 'Binary input of tally.funnel_events.';
-COMMENT ON FUNCTION tally._funnel_events_send(tally.funnel_events) IS 'Binary output of tally.funnel_events.';
+-- TEMPLATE sketch_type
+-- name: funnel_events
+-- about: Events of one actor with the funnel they are for: the state of tally.window_funnel, mergeable, shown in hexadecimal.
+-- text: hexadecimal
 
 CREATE FUNCTION tally._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[]) RETURNS tally.funnel_events
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans';

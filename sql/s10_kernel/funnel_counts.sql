@@ -1,23 +1,9 @@
 -- Owns: what many actors of a funnel add up to: tally.funnel_counts, mergeable, with the time that each step took.
 
-CREATE TYPE tally.funnel_counts;
-CREATE FUNCTION tally._funnel_counts_in(cstring) RETURNS tally.funnel_counts
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_counts_in';
-CREATE FUNCTION tally._funnel_counts_out(tally.funnel_counts) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_counts_out';
-CREATE FUNCTION tally._funnel_counts_recv(internal) RETURNS tally.funnel_counts
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_counts_recv';
-CREATE FUNCTION tally._funnel_counts_send(tally.funnel_counts) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_counts_send';
-CREATE TYPE tally.funnel_counts (
-    INPUT = tally._funnel_counts_in, OUTPUT = tally._funnel_counts_out, RECEIVE = tally._funnel_counts_recv, SEND = tally._funnel_counts_send,
-    ALIGNMENT = double, STORAGE = extended
-);
-COMMENT ON TYPE tally.funnel_counts IS 'Actors per step of a funnel and how long each step took, mergeable; shown in hexadecimal, read by tally.funnel_steps.';
-COMMENT ON FUNCTION tally._funnel_counts_in(cstring) IS 'Input of tally.funnel_counts: hexadecimal as it prints itself.';
-COMMENT ON FUNCTION tally._funnel_counts_out(tally.funnel_counts) IS 'Output of tally.funnel_counts: hexadecimal.';
-COMMENT ON FUNCTION tally._funnel_counts_recv(internal) IS 'Binary input of tally.funnel_counts.';
-COMMENT ON FUNCTION tally._funnel_counts_send(tally.funnel_counts) IS 'Binary output of tally.funnel_counts.';
+-- TEMPLATE sketch_type
+-- name: funnel_counts
+-- about: Actors per step of a funnel and how long each step took, mergeable; shown in hexadecimal, read by tally.funnel_steps.
+-- text: hexadecimal
 
 CREATE FUNCTION tally._funnel_counts_trans(state tally.funnel_counts, level int) RETURNS tally.funnel_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_counts_trans';

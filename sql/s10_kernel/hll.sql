@@ -2,24 +2,10 @@
 --
 -- SSPACE is what a group of about ten distinct values takes with its chunk header (128 + 16 bytes).
 
-CREATE TYPE tally.hll;
-CREATE FUNCTION tally._hll_in(cstring) RETURNS tally.hll
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_in';
-CREATE FUNCTION tally._hll_out(tally.hll) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_out';
-CREATE FUNCTION tally._hll_recv(internal) RETURNS tally.hll
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_recv';
-CREATE FUNCTION tally._hll_send(tally.hll) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_send';
-CREATE TYPE tally.hll (
-    INPUT = tally._hll_in, OUTPUT = tally._hll_out, RECEIVE = tally._hll_recv, SEND = tally._hll_send,
-    ALIGNMENT = double, STORAGE = extended
-);
-COMMENT ON TYPE tally.hll IS 'Distinct count of a set of values, mergeable: their hashes while they are few, a HyperLogLog when they are many.';
-COMMENT ON FUNCTION tally._hll_in(cstring) IS 'Input of tally.hll: JSON as it prints itself.';
-COMMENT ON FUNCTION tally._hll_out(tally.hll) IS 'Output of tally.hll: JSON.';
-COMMENT ON FUNCTION tally._hll_recv(internal) IS 'Binary input of tally.hll.';
-COMMENT ON FUNCTION tally._hll_send(tally.hll) IS 'Binary output of tally.hll.';
+-- TEMPLATE sketch_type
+-- name: hll
+-- about: Distinct count of a set of values, mergeable: their hashes while they are few, a HyperLogLog when they are many.
+-- text: JSON
 
 CREATE FUNCTION tally._hll_trans(state tally.hll, value anyelement) RETURNS tally.hll
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_trans';
@@ -81,12 +67,9 @@ CREATE FUNCTION tally.relative_error(sketch tally.hll) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_hll_error';
 COMMENT ON FUNCTION tally.relative_error(tally.hll) IS 'Relative standard error of distinct_count: 0 while exact, 1.04 / sqrt(2^precision) beyond.';
 
-CREATE FUNCTION tally._hll_jsonb(sketch tally.hll) RETURNS jsonb
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_hll_jsonb';
-COMMENT ON FUNCTION tally._hll_jsonb(tally.hll) IS 'Cast of a distinct count to jsonb.';
-
-CREATE CAST (tally.hll AS jsonb) WITH FUNCTION tally._hll_jsonb(tally.hll);
-COMMENT ON CAST (tally.hll AS jsonb) IS 'The sketch as JSON: precision, distinct count, hashes or registers.';
+-- TEMPLATE sketch_jsonb
+-- name: hll
+-- jsonb: The sketch as JSON: precision, distinct count, hashes or registers.
 
 -- A function that bears the name of a type is read as a cast where PostgreSQL knows one through text (func_get_detail):
 -- tally.hll(column of text) would parse the text as a stored sketch. A cast with a function is not taken so, and the

@@ -8,24 +8,10 @@ CREATE FUNCTION tally.retention_every(starts timestamptz[], returns timestamptz[
     RETURNS TABLE (start timestamptz, retained boolean[]) LANGUAGE c IMMUTABLE PARALLEL SAFE COST 100 ROWS 10 AS 'MODULE_PATHNAME', 'tally_retention_every';
 COMMENT ON FUNCTION tally.retention_every(timestamptz[], timestamptz[], interval, int, timestamptz, text, text) IS 'Retention with every start: a row per period of the calendar in which the actor started, with the first start in it; with zone NULL a row per start. The array is that of tally.retention from that start. GROUP BY tally.bucket(width, start, zone) gives cohorts.';
 
-CREATE TYPE tally.retention_counts;
-CREATE FUNCTION tally._retention_counts_in(cstring) RETURNS tally.retention_counts
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_in';
-CREATE FUNCTION tally._retention_counts_out(tally.retention_counts) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_out';
-CREATE FUNCTION tally._retention_counts_recv(internal) RETURNS tally.retention_counts
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_recv';
-CREATE FUNCTION tally._retention_counts_send(tally.retention_counts) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_send';
-CREATE TYPE tally.retention_counts (
-    INPUT = tally._retention_counts_in, OUTPUT = tally._retention_counts_out, RECEIVE = tally._retention_counts_recv, SEND = tally._retention_counts_send,
-    ALIGNMENT = double, STORAGE = extended
-);
-COMMENT ON TYPE tally.retention_counts IS 'Eligible and retained actors per period, mergeable; shown in hexadecimal, read by tally.retention_periods.';
-COMMENT ON FUNCTION tally._retention_counts_in(cstring) IS 'Input of tally.retention_counts: hexadecimal as it prints itself.';
-COMMENT ON FUNCTION tally._retention_counts_out(tally.retention_counts) IS 'Output of tally.retention_counts: hexadecimal.';
-COMMENT ON FUNCTION tally._retention_counts_recv(internal) IS 'Binary input of tally.retention_counts.';
-COMMENT ON FUNCTION tally._retention_counts_send(tally.retention_counts) IS 'Binary output of tally.retention_counts.';
+-- TEMPLATE sketch_type
+-- name: retention_counts
+-- about: Eligible and retained actors per period, mergeable; shown in hexadecimal, read by tally.retention_periods.
+-- text: hexadecimal
 
 CREATE FUNCTION tally._retention_counts_trans(state tally.retention_counts, retained boolean[]) RETURNS tally.retention_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_trans';

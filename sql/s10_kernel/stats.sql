@@ -1,23 +1,9 @@
 -- Owns: tally.stats, moments of one or two variables that merge: the type, its aggregates and the functions that read it.
 
-CREATE TYPE tally.stats;
-CREATE FUNCTION tally._stats_in(cstring) RETURNS tally.stats
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_in';
-CREATE FUNCTION tally._stats_out(tally.stats) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_out';
-CREATE FUNCTION tally._stats_recv(internal) RETURNS tally.stats
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_recv';
-CREATE FUNCTION tally._stats_send(tally.stats) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_send';
-CREATE TYPE tally.stats (
-    INPUT = tally._stats_in, OUTPUT = tally._stats_out, RECEIVE = tally._stats_recv, SEND = tally._stats_send,
-    ALIGNMENT = double, STORAGE = extended
-);
-COMMENT ON TYPE tally.stats IS 'Count, mean and central moments of one variable, or of two with their covariance; mergeable.';
-COMMENT ON FUNCTION tally._stats_in(cstring) IS 'Input of tally.stats: JSON as it prints itself.';
-COMMENT ON FUNCTION tally._stats_out(tally.stats) IS 'Output of tally.stats: JSON.';
-COMMENT ON FUNCTION tally._stats_recv(internal) IS 'Binary input of tally.stats.';
-COMMENT ON FUNCTION tally._stats_send(tally.stats) IS 'Binary output of tally.stats.';
+-- TEMPLATE sketch_type
+-- name: stats
+-- about: Count, mean and central moments of one variable, or of two with their covariance; mergeable.
+-- text: JSON
 
 CREATE FUNCTION tally._stats_trans(state tally.stats, y float8) RETURNS tally.stats
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_trans';
@@ -105,9 +91,6 @@ CREATE FUNCTION tally.intercept(sketch tally.stats) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_intercept';
 COMMENT ON FUNCTION tally.intercept(tally.stats) IS 'Intercept of the least-squares line of y on x.';
 
-CREATE FUNCTION tally._stats_jsonb(sketch tally.stats) RETURNS jsonb
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_jsonb';
-COMMENT ON FUNCTION tally._stats_jsonb(tally.stats) IS 'Cast of moments to jsonb.';
-
-CREATE CAST (tally.stats AS jsonb) WITH FUNCTION tally._stats_jsonb(tally.stats);
-COMMENT ON CAST (tally.stats AS jsonb) IS 'The moments as JSON.';
+-- TEMPLATE sketch_jsonb
+-- name: stats
+-- jsonb: The moments as JSON.

@@ -3,24 +3,10 @@
 -- The aggregates' state is the type itself, changed in place (src/pg/aggregate.rs). SSPACE is what a group of about ten
 -- values takes with its chunk header (128 + 16 bytes); without it the planner sorts or spills where it could hash.
 
-CREATE TYPE tally.tdigest;
-CREATE FUNCTION tally._tdigest_in(cstring) RETURNS tally.tdigest
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_in';
-CREATE FUNCTION tally._tdigest_out(tally.tdigest) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_out';
-CREATE FUNCTION tally._tdigest_recv(internal) RETURNS tally.tdigest
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_recv';
-CREATE FUNCTION tally._tdigest_send(tally.tdigest) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_send';
-CREATE TYPE tally.tdigest (
-    INPUT = tally._tdigest_in, OUTPUT = tally._tdigest_out, RECEIVE = tally._tdigest_recv, SEND = tally._tdigest_send,
-    ALIGNMENT = double, STORAGE = extended
-);
-COMMENT ON TYPE tally.tdigest IS 'Percentiles of a set of numbers, mergeable: the values themselves while they are few, a t-digest when they are many.';
-COMMENT ON FUNCTION tally._tdigest_in(cstring) IS 'Input of tally.tdigest: JSON as it prints itself.';
-COMMENT ON FUNCTION tally._tdigest_out(tally.tdigest) IS 'Output of tally.tdigest: JSON.';
-COMMENT ON FUNCTION tally._tdigest_recv(internal) IS 'Binary input of tally.tdigest.';
-COMMENT ON FUNCTION tally._tdigest_send(tally.tdigest) IS 'Binary output of tally.tdigest.';
+-- TEMPLATE sketch_type
+-- name: tdigest
+-- about: Percentiles of a set of numbers, mergeable: the values themselves while they are few, a t-digest when they are many.
+-- text: JSON
 
 CREATE FUNCTION tally._tdigest_trans(state tally.tdigest, value float8) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans';
@@ -132,9 +118,6 @@ CREATE FUNCTION tally.histogram(sketch tally.tdigest, edges float8[]) RETURNS bi
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_histogram';
 COMMENT ON FUNCTION tally.histogram(tally.tdigest, float8[]) IS 'Counts below the first edge, between edges (lower edge included) and from the last edge on.';
 
-CREATE FUNCTION tally._tdigest_jsonb(sketch tally.tdigest) RETURNS jsonb
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_jsonb';
-COMMENT ON FUNCTION tally._tdigest_jsonb(tally.tdigest) IS 'Cast of a t-digest to jsonb.';
-
-CREATE CAST (tally.tdigest AS jsonb) WITH FUNCTION tally._tdigest_jsonb(tally.tdigest);
-COMMENT ON CAST (tally.tdigest AS jsonb) IS 'The sketch as JSON: values while exact, centroids beyond.';
+-- TEMPLATE sketch_jsonb
+-- name: tdigest
+-- jsonb: The sketch as JSON: values while exact, centroids beyond.

@@ -1,23 +1,9 @@
 -- Owns: tally.topk, heavy hitters with error bounds that merge.
 
-CREATE TYPE tally.topk;
-CREATE FUNCTION tally._topk_in(cstring) RETURNS tally.topk
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_in';
-CREATE FUNCTION tally._topk_out(tally.topk) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_out';
-CREATE FUNCTION tally._topk_recv(internal) RETURNS tally.topk
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_recv';
-CREATE FUNCTION tally._topk_send(tally.topk) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_send';
-CREATE TYPE tally.topk (
-    INPUT = tally._topk_in, OUTPUT = tally._topk_out, RECEIVE = tally._topk_recv, SEND = tally._topk_send,
-    ALIGNMENT = double, STORAGE = extended
-);
-COMMENT ON TYPE tally.topk IS 'Counts of the heaviest items of a set of texts, mergeable: exact while they are few, with an error bound beyond.';
-COMMENT ON FUNCTION tally._topk_in(cstring) IS 'Input of tally.topk.';
-COMMENT ON FUNCTION tally._topk_out(tally.topk) IS 'Output of tally.topk.';
-COMMENT ON FUNCTION tally._topk_recv(internal) IS 'Binary input of tally.topk.';
-COMMENT ON FUNCTION tally._topk_send(tally.topk) IS 'Binary output of tally.topk.';
+-- TEMPLATE sketch_type
+-- name: topk
+-- about: Counts of the heaviest items of a set of texts, mergeable: exact while they are few, with an error bound beyond.
+-- text: JSON
 
 CREATE FUNCTION tally._topk_trans(state tally.topk, item text) RETURNS tally.topk
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_trans';
@@ -79,12 +65,9 @@ CREATE FUNCTION tally.top(sketch tally.topk, n int) RETURNS TABLE (item text, co
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_top';
 COMMENT ON FUNCTION tally.top(tally.topk, int) IS 'The n heaviest items; the true count lies between count and count + error.';
 
-CREATE FUNCTION tally._topk_jsonb(sketch tally.topk) RETURNS jsonb
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_jsonb';
-COMMENT ON FUNCTION tally._topk_jsonb(tally.topk) IS 'Cast of heavy items to jsonb.';
-
-CREATE CAST (tally.topk AS jsonb) WITH FUNCTION tally._topk_jsonb(tally.topk);
-COMMENT ON CAST (tally.topk AS jsonb) IS 'The counts as JSON.';
+-- TEMPLATE sketch_jsonb
+-- name: topk
+-- jsonb: The counts as JSON.
 
 -- As with tally.hll: without these casts tally.topk(column of text) would be read as a cast of text.
 CREATE FUNCTION tally._topk_from_text(sketch text) RETURNS tally.topk

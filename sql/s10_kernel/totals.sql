@@ -1,23 +1,9 @@
 -- Owns: tally.totals, key-wise sums of JSON numbers that merge, and jsonb_ratio.
 
-CREATE TYPE tally.totals;
-CREATE FUNCTION tally._totals_in(cstring) RETURNS tally.totals
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_in';
-CREATE FUNCTION tally._totals_out(tally.totals) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_out';
-CREATE FUNCTION tally._totals_recv(internal) RETURNS tally.totals
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_recv';
-CREATE FUNCTION tally._totals_send(tally.totals) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_send';
-CREATE TYPE tally.totals (
-    INPUT = tally._totals_in, OUTPUT = tally._totals_out, RECEIVE = tally._totals_recv, SEND = tally._totals_send,
-    ALIGNMENT = double, STORAGE = extended
-);
-COMMENT ON TYPE tally.totals IS 'Sums of the numeric leaves of JSON objects by key (nested keys joined by dots), mergeable.';
-COMMENT ON FUNCTION tally._totals_in(cstring) IS 'Input of tally.totals.';
-COMMENT ON FUNCTION tally._totals_out(tally.totals) IS 'Output of tally.totals.';
-COMMENT ON FUNCTION tally._totals_recv(internal) IS 'Binary input of tally.totals.';
-COMMENT ON FUNCTION tally._totals_send(tally.totals) IS 'Binary output of tally.totals.';
+-- TEMPLATE sketch_type
+-- name: totals
+-- about: Sums of the numeric leaves of JSON objects by key (nested keys joined by dots), mergeable.
+-- text: JSON
 
 CREATE FUNCTION tally._totals_trans(state tally.totals, value jsonb) RETURNS tally.totals
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_totals_trans';
@@ -63,9 +49,6 @@ CREATE FUNCTION tally.jsonb_ratio(a jsonb, b jsonb) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_jsonb_ratio';
 COMMENT ON FUNCTION tally.jsonb_ratio(jsonb, jsonb) IS 'Key-wise a / b of the numbers that both objects have; null where b is 0.';
 
-CREATE FUNCTION tally._totals_jsonb(sketch tally.totals) RETURNS jsonb
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_totals_jsonb';
-COMMENT ON FUNCTION tally._totals_jsonb(tally.totals) IS 'Cast of totals to jsonb.';
-
-CREATE CAST (tally.totals AS jsonb) WITH FUNCTION tally._totals_jsonb(tally.totals);
-COMMENT ON CAST (tally.totals AS jsonb) IS 'The sums as a JSON object.';
+-- TEMPLATE sketch_jsonb
+-- name: totals
+-- jsonb: The sums as a JSON object.

@@ -2,13 +2,12 @@
 
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::{Answer, Call};
-use crate::pg_fn;
+use crate::{pg_fn, sketch_type};
 use pgrx::pg_sys::Interval;
 use tally_core::error::{SqlState, TallyError, room_for};
-use tally_core::funnel::events::{self, Grow};
+use tally_core::funnel::events::{self, Gathered, Grow};
 use tally_core::funnel::spec::Funnel;
 use tally_core::funnel::{Event, MAX_CONDITIONS, level, path};
-use tally_core::hex;
 
 /// Length of an interval as PostgreSQL compares intervals: a day has 24 hours, a month 30 days.
 pub(crate) fn micros(interval: Interval) -> i64 {
@@ -147,6 +146,8 @@ fn gathered(call: &Call) -> Result<(Funnel, Vec<Event>), TallyError> {
     Ok((events::funnel(&words), events::sorted(&words)?))
 }
 
+sketch_type!("funnel_events", Gathered);
+
 pg_fn! {
     /// Transition: `(state, window, event_time, steps boolean[] [, options])`.
     tally_funnel_trans(call)? {
@@ -202,33 +203,5 @@ pg_fn! {
         }
         let (funnel, events) = gathered(&call)?;
         Ok(call.return_timestamptzs(&path(&funnel, &events)))
-    }
-
-    /// `in(cstring)`: hexadecimal, as `out` writes it.
-    tally_funnel_events_in(call)? {
-        let text = call.cstring(0)?;
-        let bytes = hex::decode(text).ok_or_else(|| {
-            TallyError::new(SqlState::InvalidTextRepresentation, "funnel_events expected hexadecimal, got other text")
-                .hint("A state of a funnel is made by the aggregates, not by hand: SELECT tally.window_funnel(…) FROM …")
-        })?;
-        events::from_payload(&bytes)?;
-        Ok(call.return_bytes(&bytes))
-    }
-
-    /// `out(funnel_events)`.
-    tally_funnel_events_out(call)? {
-        Ok(call.return_cstring(&hex::encode(call.bytes(0))))
-    }
-
-    /// `recv(internal)`.
-    tally_funnel_events_recv(call)? {
-        let bytes = call.received();
-        events::from_payload(bytes)?;
-        Ok(call.return_bytes(bytes))
-    }
-
-    /// `send(funnel_events)`: a bytea of the state.
-    tally_funnel_events_send(call)? {
-        Ok(call.return_bytes(call.bytes(0)))
     }
 }

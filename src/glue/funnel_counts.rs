@@ -1,80 +1,22 @@
 //! Owns the SQL-callable functions of `tally.funnel_counts`. Declared in `sql/s10_kernel/funnel_counts.sql`.
-//!
-//! State: word 0, high half: words of the tail in use; word 1: bytes of the stored form, which begins at word 2, padded to
-//! whole words; then the tail. A value of the type outside an aggregate is the stored form, whose first byte is no such state.
 
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::{Answer, Call};
-use crate::pg_fn;
+use crate::{pg_fn, sketch_type};
 use tally_core::error::{SqlState, TallyError};
 use tally_core::funnel::MAX_CONDITIONS;
+use tally_core::funnel::counting::{self, FIRST_TAIL, LONGEST_TAIL};
 use tally_core::funnel::counts::{Counts, note_level, note_path};
-use tally_core::hex;
+use tally_core::sketch::stored::Stored;
 use tally_core::sketch::tdigest::Sketch;
-
-const TAIL_BEGIN: usize = 2;
-/// Words of a new tail, and of the longest: then it is counted in.
-const FIRST_TAIL: usize = 16;
-const LONGEST_TAIL: usize = 4096;
-
-/// Marks the bytes of a state: no stored version is this high.
-const STATE_MARK: u64 = 0xff << 56;
-
-fn tail_at(words: &[u64]) -> usize {
-    TAIL_BEGIN + ((words[1] & !STATE_MARK) as usize).div_ceil(8)
-}
-
-/// The counts in a state's words, its tail counted in.
-fn settled(words: &[u64]) -> Result<Counts, TallyError> {
-    let stored: Vec<u8> = words[TAIL_BEGIN..]
-        .iter()
-        .flat_map(|w| w.to_le_bytes())
-        .take((words[1] & !STATE_MARK) as usize)
-        .collect();
-    let mut counts = Counts::decode(&stored)?;
-    let tail = tail_at(words);
-    counts.count(&words[tail..tail + (words[0] >> 32) as usize])?;
-    Ok(counts)
-}
-
-/// A state with room for `tail` words of notes.
-fn state_of(counts: &Counts, tail: usize) -> State {
-    let stored = counts.encode();
-    let mut state = State::new(TAIL_BEGIN + stored.len().div_ceil(8) + tail);
-    let words = state.words();
-    words[1] = stored.len() as u64 | STATE_MARK;
-    for (word, bytes) in words[TAIL_BEGIN..].iter_mut().zip(stored.chunks(8)) {
-        let mut padded = [0; 8];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        *word = u64::from_le_bytes(padded);
-    }
-    state
-}
 
 /// The counts in argument `i`, a state or the stored form.
 fn counts(call: &Call, i: usize) -> Result<Counts, TallyError> {
-    let bytes = call.bytes(i);
-    // The payload of a state begins in the middle of word 0, so word 1 ends at byte 12.
-    if bytes.len() % 8 == 4 && bytes.get(11) == Some(&0xff) {
-        let mut padded = vec![0; 4];
-        padded.extend(bytes);
-        let words: Vec<u64> = padded
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .map(|w| u64::from_le_bytes(*w))
-            .collect();
-        let stored = (words[1] & !STATE_MARK) as usize;
-        if stored > words.len() * 8 || tail_at(&words) + (words[0] >> 32) as usize > words.len() {
-            return Err(tally_core::sketch::bytes::corrupt(
-                "funnel_counts",
-                "as many words as it counts",
-                bytes.len(),
-            ));
-        }
-        return settled(&words);
-    }
-    Counts::decode(bytes)
+    Counts::decode(call.bytes(i))
+}
+
+fn state_of(counts: &Counts, tail: usize) -> State {
+    State::from_words(&counting::state_of(counts, tail))
 }
 
 /// Adds a note to the state in argument 0.
@@ -87,19 +29,15 @@ fn add(call: &Call, note: &[u64]) -> Answer {
             None => state_of(&counts(call, 0)?, FIRST_TAIL),
         }
     };
-    let at = tail_at(state.words()) + (state.words()[0] >> 32) as usize;
-    if state.words().len() < at + note.len() {
-        let tail = at - tail_at(state.words());
-        state = if tail + note.len() > LONGEST_TAIL {
-            state_of(&settled(state.words())?, LONGEST_TAIL)
+    let (used, needed) = counting::room_for_note(state.words(), note.len());
+    if state.words().len() < needed {
+        state = if used + note.len() > LONGEST_TAIL {
+            state_of(&counting::settled(state.words())?, LONGEST_TAIL)
         } else {
-            state.grown(at + (tail + note.len()).max(FIRST_TAIL))
+            state.grown(needed + used.max(FIRST_TAIL))
         };
     }
-    let used = (state.words()[0] >> 32) as usize;
-    let at = tail_at(state.words()) + used;
-    state.words()[at..at + note.len()].copy_from_slice(note);
-    state.words()[0] = state.words()[0] & 0xffff_ffff | ((used + note.len()) as u64) << 32;
+    counting::note(state.words(), note);
     Ok(state.datum())
 }
 
@@ -115,6 +53,8 @@ fn too_many(level: usize) -> TallyError {
     TallyError::new(SqlState::InvalidParameterValue, format!("level expected in 0 to {MAX_CONDITIONS}, got {level}"))
         .hint("SELECT tally.funnel_counts(level) FROM (SELECT tally.window_funnel(…) AS level FROM … GROUP BY user_id) actors")
 }
+
+sketch_type!("funnel_counts", Counts);
 
 pg_fn! {
     /// Transition: `(state, level int)`. Level 0 and NULL are no actor of the funnel.
@@ -156,30 +96,6 @@ pg_fn! {
         if call.is_null(0) {
             return Ok(call.return_null());
         }
-        Ok(call.return_bytes(&counts(&call, 0)?.encode()))
-    }
-
-    /// `in(cstring)`: hexadecimal, as `out` writes it.
-    tally_funnel_counts_in(call)? {
-        let bytes = hex::decode(call.cstring(0)?).ok_or_else(|| {
-            TallyError::new(SqlState::InvalidTextRepresentation, "funnel_counts expected hexadecimal, got other text")
-                .hint("SELECT tally.funnel_counts(level) FROM …")
-        })?;
-        Ok(call.return_bytes(&Counts::decode(&bytes)?.encode()))
-    }
-
-    /// `out(funnel_counts)`.
-    tally_funnel_counts_out(call)? {
-        Ok(call.return_cstring(&hex::encode(&counts(&call, 0)?.encode())))
-    }
-
-    /// `recv(internal)`.
-    tally_funnel_counts_recv(call)? {
-        Ok(call.return_bytes(&Counts::decode(call.received())?.encode()))
-    }
-
-    /// `send(funnel_counts)`.
-    tally_funnel_counts_send(call)? {
         Ok(call.return_bytes(&counts(&call, 0)?.encode()))
     }
 

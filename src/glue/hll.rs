@@ -3,9 +3,9 @@
 use crate::pg::aggregate::{State, Working, change, finished, merge, same};
 use crate::pg::fmgr::Call;
 use crate::pg::hashing::Hasher;
-use crate::pg_fn;
+use crate::{pg_fn, sketch_type};
 use tally_core::error::{SqlState, TallyError};
-use tally_core::sketch::hll::{DEFAULT_PRECISION, PRECISION, Sketch, codec, text, working};
+use tally_core::sketch::hll::{DEFAULT_PRECISION, PRECISION, Sketch, codec, working};
 
 fn sketch(call: &Call, i: usize) -> Result<Sketch, TallyError> {
     codec::decode(call.bytes(i))
@@ -61,6 +61,8 @@ fn fresh(call: &Call) -> Result<State, TallyError> {
     Ok(state)
 }
 
+sketch_type!("hll", Sketch, jsonb, from_text);
+
 pg_fn! {
     /// Transition: `(state, anyelement)` and `(state, anyelement, precision)`.
     tally_hll_trans(call)? {
@@ -88,40 +90,6 @@ pg_fn! {
             return Ok(call.return_i64(0));
         }
         Ok(call.return_i64(sketch(&call, 0)?.distinct().round() as i64))
-    }
-
-    /// `in(cstring)`.
-    tally_hll_in(call)? {
-        Ok(call.return_bytes(&codec::encode(&text::read(call.cstring(0)?)?)))
-    }
-
-    /// Explicit cast from text.
-    tally_hll_from_text(call)? {
-        Ok(call.return_bytes(&codec::encode(&text::read(call.str(0)?)?)))
-    }
-
-    /// `out(hll)`.
-    tally_hll_out(call)? {
-        Ok(call.return_cstring(&text::write(&sketch(&call, 0)?)))
-    }
-
-    /// `recv(internal)`.
-    tally_hll_recv(call)? {
-        let bytes = call.received();
-        if bytes.get(1).is_none_or(|kind| *kind > 2) {
-            return Err(tally_core::sketch::bytes::corrupt("hll", "kind 1 or 2", bytes.len()));
-        }
-        Ok(call.return_bytes(&codec::encode(&codec::decode(bytes)?)))
-    }
-
-    /// `send(hll)`: a bytea of the stored form.
-    tally_hll_send(call)? {
-        Ok(call.return_bytes(&codec::encode(&sketch(&call, 0)?)))
-    }
-
-    /// `jsonb(hll)`.
-    tally_hll_jsonb(call)? {
-        Ok(call.return_jsonb(&text::write(&sketch(&call, 0)?)))
     }
 
     /// `distinct_count(hll)`.

@@ -4,10 +4,9 @@ use crate::glue::funnel::micros;
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::Call;
 use crate::pg::zone::Clock;
-use crate::pg_fn;
+use crate::{pg_fn, sketch_type};
 use pgrx::pg_sys::Interval;
 use tally_core::error::{SqlState, TallyError, room_for};
-use tally_core::hex;
 use tally_core::retention::counts;
 use tally_core::retention::returns::{Moment, Unit, retained, retained_every};
 
@@ -95,6 +94,8 @@ impl Asked {
     }
 }
 
+sketch_type!("retention_counts", counts::Counts);
+
 pg_fn! {
     /// `retention(starts, returns, width, periods, as_of, zone, mode) → boolean[]`.
     tally_retention(call)? {
@@ -140,33 +141,6 @@ pg_fn! {
         let mut state = own(&call, counts::periods(&other))?;
         counts::merge(state.words(), &other);
         Ok(state.datum())
-    }
-
-    /// `in(cstring)`: hexadecimal, as `out` writes it.
-    tally_retention_counts_in(call)? {
-        let bytes = hex::decode(call.cstring(0)?).ok_or_else(|| {
-            TallyError::new(SqlState::InvalidTextRepresentation, "retention_counts expected hexadecimal, got other text")
-                .hint("SELECT tally.retention_counts(retained) FROM …")
-        })?;
-        counts::from_payload(&bytes)?;
-        Ok(call.return_bytes(&bytes))
-    }
-
-    /// `out(retention_counts)`.
-    tally_retention_counts_out(call)? {
-        Ok(call.return_cstring(&hex::encode(call.bytes(0))))
-    }
-
-    /// `recv(internal)`.
-    tally_retention_counts_recv(call)? {
-        let bytes = call.received();
-        counts::from_payload(bytes)?;
-        Ok(call.return_bytes(bytes))
-    }
-
-    /// `send(retention_counts)`.
-    tally_retention_counts_send(call)? {
-        Ok(call.return_bytes(call.bytes(0)))
     }
 
     /// `retention_periods(counts)`: period, eligible, retained, share.

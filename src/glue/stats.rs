@@ -1,9 +1,9 @@
 //! Owns the SQL-callable functions of `tally.stats`. Declared in `sql/s10_kernel/stats.sql`.
 
 use crate::pg::aggregate::{State, Working, change, merge, same};
-use crate::pg_fn;
+use crate::{pg_fn, sketch_type};
 use tally_core::error::TallyError;
-use tally_core::sketch::stats::{Stats, is_working, merge_bytes, text};
+use tally_core::sketch::stats::{Stats, is_working, merge_bytes};
 
 struct Moments;
 
@@ -68,6 +68,8 @@ readers! {
     tally_stats_intercept => intercept,
 }
 
+sketch_type!("stats", Stats, jsonb);
+
 pg_fn! {
     /// Transition of `stats(y)`.
     tally_stats_trans(call)? {
@@ -110,30 +112,5 @@ pg_fn! {
     /// `stddev(stats)`.
     tally_stats_stddev(call)? {
         Ok(call.return_opt_f64(Stats::decode(call.bytes(0))?.variance().map(f64::sqrt)))
-    }
-
-    /// `in(cstring)`.
-    tally_stats_in(call)? {
-        Ok(call.return_bytes(&text::read(call.cstring(0)?)?.encode()))
-    }
-
-    /// `out(stats)`.
-    tally_stats_out(call)? {
-        Ok(call.return_cstring(&text::write(&Stats::decode(call.bytes(0))?)))
-    }
-
-    /// `recv(internal)`.
-    tally_stats_recv(call)? {
-        Ok(call.return_bytes(&Stats::decode(call.received())?.encode()))
-    }
-
-    /// `send(stats)`.
-    tally_stats_send(call)? {
-        Ok(call.return_bytes(&Stats::decode(call.bytes(0))?.encode()))
-    }
-
-    /// `jsonb(stats)`.
-    tally_stats_jsonb(call)? {
-        Ok(call.return_jsonb(&text::write(&Stats::decode(call.bytes(0))?)))
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::pg::aggregate::{State, Working, change, finished, merge, same};
 use crate::pg::fmgr::Call;
-use crate::pg_fn;
+use crate::{pg_fn, sketch_type};
 use tally_core::error::{SqlState, TallyError};
-use tally_core::sketch::tdigest::{COMPRESSION, DEFAULT_COMPRESSION, Sketch, codec, text, working};
+use tally_core::sketch::tdigest::{COMPRESSION, DEFAULT_COMPRESSION, Sketch, codec, working};
 
 fn sketch(call: &Call, i: usize) -> Result<Sketch, TallyError> {
     codec::decode(call.bytes(i))
@@ -71,6 +71,8 @@ fn fresh(compression: u16) -> State {
     state
 }
 
+sketch_type!("tdigest", Sketch, jsonb);
+
 pg_fn! {
     /// Transition: `(state, value)` and `(state, value, compression)`.
     tally_tdigest_trans(call)? {
@@ -134,35 +136,6 @@ pg_fn! {
             Some(q) => Ok(call.return_opt_f64(sketch(&call, 0)?.percentile(share(q)?))),
             None => Ok(call.return_null()),
         }
-    }
-
-    /// `in(cstring)`.
-    tally_tdigest_in(call)? {
-        Ok(call.return_bytes(&codec::encode(&text::read(call.cstring(0)?)?)))
-    }
-
-    /// `out(tdigest)`.
-    tally_tdigest_out(call)? {
-        Ok(call.return_cstring(&text::write(&sketch(&call, 0)?)))
-    }
-
-    /// `recv(internal)`.
-    tally_tdigest_recv(call)? {
-        let bytes = call.received();
-        if bytes.get(1).is_none_or(|kind| *kind > 2) {
-            return Err(tally_core::sketch::bytes::corrupt("tdigest", "kind 1 or 2", bytes.len()));
-        }
-        Ok(call.return_bytes(&codec::encode(&codec::decode(bytes)?)))
-    }
-
-    /// `send(tdigest)`: a bytea of the stored form.
-    tally_tdigest_send(call)? {
-        Ok(call.return_bytes(&codec::encode(&sketch(&call, 0)?)))
-    }
-
-    /// `jsonb(tdigest)`.
-    tally_tdigest_jsonb(call)? {
-        Ok(call.return_jsonb(&text::write(&sketch(&call, 0)?)))
     }
 
     /// `percentile(tdigest, float8)`.

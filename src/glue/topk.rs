@@ -2,10 +2,10 @@
 
 use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
-use crate::pg_fn;
+use crate::{pg_fn, sketch_type};
 use pgrx::pg_sys::Datum;
 use tally_core::error::{SqlState, TallyError};
-use tally_core::sketch::topk::{DEFAULT_K, TopK, text, working};
+use tally_core::sketch::topk::{DEFAULT_K, TopK, working};
 
 struct Heavy;
 
@@ -53,6 +53,8 @@ fn weight(call: &Call) -> Result<u64, TallyError> {
     })
 }
 
+sketch_type!("topk", TopK, jsonb, from_text);
+
 pg_fn! {
     /// Transition: `(state, item)`, `(state, item, k)`, `(state, item, k, weight)`.
     tally_topk_trans(call)? {
@@ -93,35 +95,5 @@ pg_fn! {
     /// `count(topk)`: the weight of all items.
     tally_topk_count(call)? {
         Ok(call.return_i64(TopK::decode(call.bytes(0))?.total as i64))
-    }
-
-    /// `in(cstring)`.
-    tally_topk_in(call)? {
-        Ok(call.return_bytes(&text::read(call.cstring(0)?)?.encode()))
-    }
-
-    /// Explicit cast from text.
-    tally_topk_from_text(call)? {
-        Ok(call.return_bytes(&text::read(call.str(0)?)?.encode()))
-    }
-
-    /// `out(topk)`.
-    tally_topk_out(call)? {
-        Ok(call.return_cstring(&text::write(&TopK::decode(call.bytes(0))?)))
-    }
-
-    /// `recv(internal)`.
-    tally_topk_recv(call)? {
-        Ok(call.return_bytes(&TopK::decode(call.received())?.encode()))
-    }
-
-    /// `send(topk)`.
-    tally_topk_send(call)? {
-        Ok(call.return_bytes(&TopK::decode(call.bytes(0))?.encode()))
-    }
-
-    /// `jsonb(topk)`.
-    tally_topk_jsonb(call)? {
-        Ok(call.return_jsonb(&text::write(&TopK::decode(call.bytes(0))?)))
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
-use crate::pg_fn;
+use crate::{pg_fn, sketch_type};
 use serde_json::Value;
 use tally_core::error::TallyError;
-use tally_core::sketch::totals::text::{parsed, read, write};
+use tally_core::sketch::totals::text::parsed;
 use tally_core::sketch::totals::{Totals, ratio, working};
 
 fn totals(call: &Call, i: usize) -> Result<Totals, TallyError> {
@@ -42,6 +42,8 @@ fn fresh(_: &Call) -> Result<State, TallyError> {
     Ok(State::from_words(&working::fresh()))
 }
 
+sketch_type!("totals", Totals, jsonb);
+
 pg_fn! {
     /// Transition of `jsonb_totals(jsonb)`.
     tally_totals_trans(call)? {
@@ -67,31 +69,6 @@ pg_fn! {
             return Ok(call.return_null());
         }
         Ok(call.return_bytes(&totals(&call, 0)?.encode()))
-    }
-
-    /// `in(cstring)`.
-    tally_totals_in(call)? {
-        Ok(call.return_bytes(&read(call.cstring(0)?)?.encode()))
-    }
-
-    /// `out(totals)`.
-    tally_totals_out(call)? {
-        Ok(call.return_cstring(&write(&totals(&call, 0)?)))
-    }
-
-    /// `recv(internal)`.
-    tally_totals_recv(call)? {
-        Ok(call.return_bytes(&Totals::decode(call.received())?.encode()))
-    }
-
-    /// `send(totals)`.
-    tally_totals_send(call)? {
-        Ok(call.return_bytes(&totals(&call, 0)?.encode()))
-    }
-
-    /// `jsonb(totals)`: the sums.
-    tally_totals_jsonb(call)? {
-        Ok(call.return_jsonb(&totals(&call, 0)?.json().to_string()))
     }
 
     /// `count(totals)`.

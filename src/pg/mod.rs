@@ -12,6 +12,7 @@ pub mod load;
 pub mod report;
 pub mod role;
 pub mod run_as;
+pub mod sketch_type;
 pub mod timeout;
 pub mod varlena;
 pub mod window;

@@ -3,11 +3,13 @@
 //! Stored: version, number of steps, then per step the actors that reached it (u64) and the digest of the seconds since the
 //! step before (u32 length and the bytes of a `tdigest`; none for the first step or where only levels were given).
 //!
-//! While it gathers, actors are only noted in a tail of words behind the stored form; the tail is counted in when it is full.
+//! The aggregate's state is [`counting`](super::counting).
 
-use super::MAX_CONDITIONS;
+use super::{MAX_CONDITIONS, counting};
 use crate::error::TallyError;
+use crate::hex;
 use crate::sketch::bytes::{Reader, corrupt};
+use crate::sketch::stored::{Stored, from_hex};
 use crate::sketch::tdigest::working::{self, Grow};
 use crate::sketch::tdigest::{DEFAULT_COMPRESSION, Sketch, codec};
 
@@ -41,8 +43,8 @@ impl Counts {
         out
     }
 
-    /// Reads the stored form.
-    pub fn decode(bytes: &[u8]) -> Result<Counts, TallyError> {
+    /// Reads the stored form alone.
+    pub fn stored(bytes: &[u8]) -> Result<Counts, TallyError> {
         let mut reader = Reader::new("funnel_counts", bytes);
         if reader.u8()? != VERSION {
             return Err(reader.corrupt("version 1"));
@@ -56,9 +58,12 @@ impl Counts {
             let reached = reader.u64()?;
             let len = reader.u32()? as usize;
             let seconds = reader.take(len)?.to_vec();
-            if !seconds.is_empty() {
-                codec::decode(&seconds)?;
-            }
+            // Written anew, so that equal digests have equal bytes.
+            let seconds = if seconds.is_empty() {
+                seconds
+            } else {
+                codec::encode(&codec::decode(&seconds)?)
+            };
             steps.push(Step { reached, seconds });
         }
         reader.end()?;
@@ -138,6 +143,34 @@ impl Counts {
     }
 }
 
+impl Stored for Counts {
+    const NAME: &'static str = "funnel_counts";
+
+    fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
+        if counting::is_state(bytes) {
+            counting::from_state(bytes)
+        } else {
+            Counts::stored(bytes)
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        Counts::encode(self)
+    }
+
+    fn is_partial(bytes: &[u8]) -> bool {
+        counting::is_state(bytes)
+    }
+
+    fn text(&self) -> String {
+        hex::encode(&self.encode())
+    }
+
+    fn parse(text: &str) -> Result<Self, TallyError> {
+        from_hex(text)
+    }
+}
+
 /// The note of an actor of whom only the level (1 or more) is known.
 pub fn note_level(level: usize) -> Vec<u64> {
     vec![(level as u64) << 1]
@@ -175,7 +208,7 @@ mod tests {
             part.merge(&counted(&paths[cut..])).unwrap();
             assert_eq!(part.encode(), whole.encode());
         }
-        assert_eq!(Counts::decode(&whole.encode()).unwrap().encode(), whole.encode());
+        assert_eq!(Counts::stored(&whole.encode()).unwrap().encode(), whole.encode());
     }
 
     #[test]

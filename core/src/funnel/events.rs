@@ -16,6 +16,8 @@
 use super::spec::{Action, Exclusion, Funnel, Mode};
 use super::{Event, MAX_CONDITIONS};
 use crate::error::{SqlState, TallyError, room_for};
+use crate::hex;
+use crate::sketch::stored::{Stored, from_hex};
 
 const VERSION: u8 = 1;
 const COUNT_SHIFT: u32 = 32;
@@ -285,4 +287,40 @@ pub fn from_payload(payload: &[u8]) -> Result<Vec<u64>, TallyError> {
         return Err(corrupt("exclusions between its steps and a window of 0 or more"));
     }
     Ok(words)
+}
+
+/// Events of one actor as a value: their words.
+pub struct Gathered(pub Vec<u64>);
+
+impl Stored for Gathered {
+    const NAME: &'static str = "funnel_events";
+
+    fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
+        from_payload(bytes).map(Gathered)
+    }
+
+    /// Sorted, without the room behind the events, and narrow where all of them are.
+    fn encode(&self) -> Vec<u8> {
+        let funnel = funnel(&self.0);
+        let mut all: Vec<Event> = events(&self.0).collect();
+        all.sort_unstable();
+        let mut words = vec![0; first_words(&funnel)];
+        init(&mut words, &funnel);
+        for event in all {
+            while let Err(Grow(needed)) = push(&mut words, event) {
+                words.resize(needed, 0);
+            }
+        }
+        let facts = facts(&words);
+        words.truncate(facts.first() + count(&words) * facts.stride());
+        words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect()
+    }
+
+    fn text(&self) -> String {
+        hex::encode(&self.encode())
+    }
+
+    fn parse(text: &str) -> Result<Self, TallyError> {
+        from_hex(text)
+    }
 }

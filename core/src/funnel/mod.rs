@@ -10,6 +10,7 @@
 //! * [`counts`]: what many actors add up to.
 
 pub mod any_order;
+pub mod counting;
 pub mod counts;
 pub mod events;
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! then per period eligible and retained. The stored form and the state of the aggregate are the same.
 
 use crate::error::TallyError;
+use crate::hex;
 use crate::sketch::bytes::corrupt;
+use crate::sketch::stored::{Stored, from_hex};
 
 const VERSION: u64 = 1;
 
@@ -71,6 +73,29 @@ pub fn from_payload(payload: &[u8]) -> Result<Vec<u64>, TallyError> {
         ));
     }
     Ok(words)
+}
+
+/// Counts as they are stored: their words.
+pub struct Counts(pub Vec<u64>);
+
+impl Stored for Counts {
+    const NAME: &'static str = "retention_counts";
+
+    fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
+        from_payload(bytes).map(Counts)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect()
+    }
+
+    fn text(&self) -> String {
+        hex::encode(&self.encode())
+    }
+
+    fn parse(text: &str) -> Result<Self, TallyError> {
+        from_hex(text)
+    }
 }
 
 #[cfg(test)]

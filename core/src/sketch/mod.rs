@@ -9,6 +9,7 @@ mod keyed;
 #[cfg(test)]
 mod laws;
 pub mod stats;
+pub mod stored;
 pub mod tail;
 pub mod tdigest;
 pub mod topk;

@@ -15,6 +15,9 @@ pub mod working;
 #[cfg(test)]
 mod tests;
 
+use super::stored::Stored;
+use crate::error::TallyError;
+
 /// log2 of the number of registers unless told otherwise: error 1.15 %, about 4 kB stored.
 pub const DEFAULT_PRECISION: u8 = 13;
 
@@ -64,6 +67,30 @@ impl Sketch {
             Body::Exact(_) => 0.0,
             Body::Dense(registers) => 1.04 / (registers.len() as f64).sqrt(),
         }
+    }
+}
+
+impl Stored for Sketch {
+    const NAME: &'static str = "hll";
+
+    fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
+        codec::decode(bytes)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    fn is_partial(bytes: &[u8]) -> bool {
+        codec::is_partial(bytes)
+    }
+
+    fn text(&self) -> String {
+        text::write(self)
+    }
+
+    fn parse(text: &str) -> Result<Self, TallyError> {
+        text::read(text)
     }
 }
 

@@ -14,6 +14,7 @@
 pub mod text;
 
 use super::Grow;
+use super::stored::Stored;
 use crate::error::TallyError;
 use crate::sketch::bytes::{Reader, corrupt};
 
@@ -231,6 +232,12 @@ impl Stats {
     pub fn encode(&self) -> Vec<u8> {
         let mut words = vec![0; Stats::words(self.paired)];
         self.store(&mut words);
+        // Whatever its sign and payload, NaN is one value: equal moments have equal bytes.
+        for word in &mut words[2..] {
+            if f64::from_bits(*word).is_nan() {
+                *word = f64::NAN.to_bits();
+            }
+        }
         words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect()
     }
 
@@ -272,6 +279,26 @@ pub fn merge_bytes(words: &mut [u64], bytes: &[u8]) -> Result<Result<(), Grow>, 
     )
     .detail("Moments of one variable and of two cannot be merged into two.")
     .hint("SELECT tally.rollup(sketch) FROM … WHERE tally.mean_x(sketch) IS NOT NULL"))
+}
+
+impl Stored for Stats {
+    const NAME: &'static str = "stats";
+
+    fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
+        Stats::decode(bytes)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        Stats::encode(self)
+    }
+
+    fn text(&self) -> String {
+        text::write(self)
+    }
+
+    fn parse(text: &str) -> Result<Self, TallyError> {
+        text::read(text)
+    }
 }
 
 #[cfg(test)]

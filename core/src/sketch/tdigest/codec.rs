@@ -34,9 +34,10 @@ pub fn encode(sketch: &Sketch) -> Vec<u8> {
             values.iter().for_each(|v| out.extend(v.to_le_bytes()));
         }
         Body::Digest(digest) => {
+            let one_nan = |v: f64| if v.is_nan() { f64::NAN } else { v };
             [digest.min, digest.max, digest.sum]
                 .iter()
-                .for_each(|v| out.extend(v.to_le_bytes()));
+                .for_each(|v| out.extend(one_nan(*v).to_le_bytes()));
             let Outside { neg_inf, pos_inf, nan } = digest.outside;
             [neg_inf, pos_inf, nan, digest.centroids.len() as u64]
                 .iter()

@@ -19,6 +19,9 @@ pub mod working;
 #[cfg(test)]
 mod tests;
 
+use super::stored::Stored;
+use crate::error::TallyError;
+
 /// Values kept as they are: 2,028 stored bytes, about the size of a full digest at the default compression.
 pub const EXACT_MAX: usize = 253;
 
@@ -114,5 +117,29 @@ impl Sketch {
             compression,
             body: Body::Exact(Vec::new()),
         }
+    }
+}
+
+impl Stored for Sketch {
+    const NAME: &'static str = "tdigest";
+
+    fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
+        codec::decode(bytes)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    fn is_partial(bytes: &[u8]) -> bool {
+        codec::is_partial(bytes)
+    }
+
+    fn text(&self) -> String {
+        text::write(self)
+    }
+
+    fn parse(text: &str) -> Result<Self, TallyError> {
+        text::read(text)
     }
 }

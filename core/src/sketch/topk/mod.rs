@@ -13,6 +13,7 @@ pub mod text;
 pub mod working;
 
 use super::bytes::{Reader, put_varint};
+use super::stored::Stored;
 use crate::error::TallyError;
 use std::collections::BTreeMap;
 
@@ -129,6 +130,30 @@ impl TopK {
             return Err(reader.corrupt("no more items than counters"));
         }
         Ok(topk)
+    }
+}
+
+impl Stored for TopK {
+    const NAME: &'static str = "topk";
+
+    fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
+        TopK::decode(bytes)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        TopK::encode(self)
+    }
+
+    fn is_partial(bytes: &[u8]) -> bool {
+        matches!(bytes, [VERSION, working::KIND, ..])
+    }
+
+    fn text(&self) -> String {
+        text::write(self)
+    }
+
+    fn parse(text: &str) -> Result<Self, TallyError> {
+        text::read(text)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod text;
 pub mod working;
 
 use super::bytes::{Reader, put_varint};
+use super::stored::Stored;
 use crate::error::TallyError;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -102,6 +103,34 @@ pub fn ratio(a: &Value, b: &Value) -> Value {
         .iter()
         .filter_map(|(key, a)| Some((key.clone(), quotient(a, b.get(key)?)?)));
     Value::Object(both.collect::<Map<String, Value>>())
+}
+
+impl Stored for Totals {
+    const NAME: &'static str = "totals";
+
+    fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
+        Totals::decode(bytes)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        Totals::encode(self)
+    }
+
+    fn is_partial(bytes: &[u8]) -> bool {
+        matches!(bytes, [VERSION, working::KIND, ..])
+    }
+
+    fn text(&self) -> String {
+        text::write(self)
+    }
+
+    fn parse(text: &str) -> Result<Self, TallyError> {
+        text::read(text)
+    }
+
+    fn json(&self) -> String {
+        Totals::json(self).to_string()
+    }
 }
 
 #[cfg(test)]

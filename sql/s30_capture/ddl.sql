@@ -93,3 +93,4 @@ ALTER EVENT TRIGGER tally_before_rewrite ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER tally_after_ddl IS 'Capture follows partitions and inheriting tables as they come and go.';
 COMMENT ON EVENT TRIGGER tally_after_drop IS 'Capture marks what a dropped table took with it.';
 COMMENT ON EVENT TRIGGER tally_before_rewrite IS 'Capture marks what a rewrite of a source may have changed.';
+REVOKE ALL ON FUNCTION tally._after_ddl(), tally._after_drop(), tally._before_rewrite() FROM PUBLIC;

@@ -5,12 +5,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted text := COALESCE(NULLIF(current_setting('tally.query_timeout', true), ''), '30 seconds');
 BEGIN
-    RETURN LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int;
+    -- run_as() takes 0 for the limit of a refresh.
+    RETURN COALESCE(NULLIF(LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int, 0), -1);
 EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
     RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.query_timeout must be an interval, got %L', wanted),
         HINT = format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database());
 END $$;
-COMMENT ON FUNCTION tally._query_timeout() IS 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; 0 for no limit.';
+COMMENT ON FUNCTION tally._query_timeout() IS 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the setting 0 asks for.';
 
 CREATE FUNCTION tally._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8, samples float8)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

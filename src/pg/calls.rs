@@ -115,7 +115,11 @@ unsafe extern "C-unwind" fn collect(function: Oid, context: *mut c_void) -> bool
 /// `list` must be a list of OIDs, or null.
 unsafe fn reads(list: *mut pg_sys::List, found: &mut Vec<Value>) {
     // SAFETY: the caller vouches for the list.
-    let types: Vec<u32> = unsafe { (0..length(list)).map(|i| number(pg_sys::list_nth_oid(list, i))).collect() };
+    let types: Vec<u32> = unsafe {
+        (0..length(list))
+            .map(|i| number(pg_sys::list_nth_oid(list, i)))
+            .collect()
+    };
     if !types.is_empty() {
         found.push(json!({"kind": "reads", "types": types}));
     }

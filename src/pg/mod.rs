@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 pub mod array;
+pub mod caller;
 pub mod calls;
 pub mod capture;
 pub mod capture_key;

@@ -53,9 +53,7 @@ DECLARE
     dims    tally.dimensions[] := '{}';
     nums    tally.measures[] := '{}';
 BEGIN
-    made.id := nextval(pg_get_serial_sequence('tally.rollups', 'id'));
-    made.owner := current_user::regrole;
-    made.created_at := now();
+    made.owner := tally._current_role();
     IF made.expand IS NOT NULL THEN
         PERFORM tally._analyse('true', made, target, 'expand of rollup', made.name);
     END IF;
@@ -76,20 +74,12 @@ BEGIN
     EXECUTE format('CREATE TABLE %I.%I (%s, PRIMARY KEY (%s)) WITH (fillfactor = 90)', target, made.name, substr(columns, 3),
         concat_ws(', ', CASE WHEN made.key IS NULL THEN 'bucket' END, (SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.ordinal) FROM unnest(dims) d)));
     made.relation := to_regclass(format('%I.%I', target, made.name));
-    -- The view needs the catalogue to make its text, and the catalogue the view to name it: the table stands in first.
-    made.live_view := made.relation;
-    INSERT INTO tally.rollups SELECT made.*;
-    INSERT INTO tally.dimensions SELECT * FROM unnest(dims);
-    INSERT INTO tally.measures SELECT * FROM unnest(nums);
-
-    PERFORM tally._create_marks(made.id);
-    made.live_view := tally._make_live(made.id);
+    made.id := tally._store_rollup(made, dims, nums);
+    made.live_view := tally._begin_live(made.id);
     PERFORM tally._comment_rollup(made.id);
     PERFORM tally._add_statistics(made.id);
 
-    -- Capture before the mark on history: from here on every writer marks, and what came before is in the range.
-    PERFORM tally._attach_capture(made.source);
-    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (made.id, '-infinity', 'infinity', 'history');
+    PERFORM tally._begin_capture(made.id);
     PERFORM tally._sync_jobs();
     IF made.key IS NULL THEN
         PERFORM tally._advise_index(made);
@@ -108,13 +98,13 @@ END $$;
 COMMENT ON FUNCTION tally._build_rollup(tally.rollups, jsonb, text, boolean) IS 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
 
 CREATE FUNCTION tally._make_live(rollup_id int) RETURNS regclass
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r     tally.rollups;
     place text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    -- Anybody may ask: it makes what the catalogue says, as its owner, and only what is not there.
+    -- It makes what the catalogue says, as its owner, and only what is not there.
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND r.live_view <> r.relation) THEN RETURN r.live_view; END IF;
     place := (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation);
     -- By run_as(), because constants are read as the view is made: under the same settings as in every refresh.
@@ -123,6 +113,7 @@ BEGIN
     RETURN place::regclass;
 END $$;
 COMMENT ON FUNCTION tally._make_live(int) IS 'Makes the live view of a rollup where it has none, as its owner and under the settings of its refreshes.';
+REVOKE ALL ON FUNCTION tally._make_live(int) FROM PUBLIC;
 
 CREATE FUNCTION tally._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -89,12 +89,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._check_stored(tally.rollups, tally.dimensions[], tally.measures[], regrole) IS 'An error where a rollup in the making is not what create_rollup() makes for that role.';
 
+CREATE FUNCTION tally._check_texts(r tally.rollups, dims tally.dimensions[], nums tally.measures[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally._check_expression(r.filter), tally._check_from_item(r.expand);
+    PERFORM tally._check_expression(d.given), tally._check_expression(d.expression) FROM unnest(dims) d;
+    PERFORM tally._check_expression(m.expression) FROM unnest(nums) m;
+END $$;
+COMMENT ON FUNCTION tally._check_texts(tally.rollups, tally.dimensions[], tally.measures[]) IS 'A syntax error where a text of a definition is more than the expression it is taken for.';
+
 CREATE FUNCTION tally._store_rollup(made tally.rollups, dims tally.dimensions[], nums tally.measures[], who bigint DEFAULT tally._me()) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 BEGIN
     made.owner := tally._caller(who);
     made.id := NULL;
-    PERFORM tally._check_stored(made, dims, nums, made.owner);
+    PERFORM tally._check_stored(made, dims, nums, made.owner), tally._check_texts(made, dims, nums);
     made.id := nextval(pg_get_serial_sequence('tally.rollups', 'id'));
     made.created_at := now();
     made.source_rollup := (SELECT r.id FROM tally.rollups r WHERE r.relation = made.source);
@@ -161,6 +170,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     old tally.rollups := tally._owned_rollup(r.id, tally._caller(who));
 BEGIN
+    PERFORM tally._check_texts(r, dims, nums);
     UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description WHERE x.id = old.id;
     IF nums IS NOT NULL THEN
         IF EXISTS (SELECT FROM unnest(nums) m WHERE CASE WHEN m.merge IS NULL THEN old.key IS NULL ELSE NOT tally._is_plain_merge(m.merge, m.type) END) THEN

@@ -6,6 +6,7 @@ pub mod caller;
 pub mod calls;
 pub mod capture;
 pub mod capture_key;
+pub mod expression;
 pub mod fmgr;
 pub mod hashing;
 pub mod json;

@@ -176,9 +176,11 @@ COMMENT ON FUNCTION tally._scheduled_chain(text) IS 'The rollups of a schedule a
 
 CREATE FUNCTION tally._begin_refresh(who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    caller regrole := tally._caller(who);
 BEGIN
-    IF NOT has_function_privilege(tally._caller(who)::oid, 'tally.refresh_scheduled(text)', 'EXECUTE') THEN
-        PERFORM tally._refuse_store('changed tables are followed for who may run the schedule of all rollups', 'It locks them for a moment.', 'SELECT tally.refresh();');
+    IF NOT has_function_privilege(caller::oid, 'tally.refresh_scheduled(text)', 'EXECUTE') THEN
+        PERFORM tally._refuse('insufficient_privilege', format('changed tables are followed for who may run the schedule of all rollups, got %s', caller), 'It locks them for a moment.', 'SELECT tally.refresh();');
     END IF;
     PERFORM tally._follow_strays();
 END $$;

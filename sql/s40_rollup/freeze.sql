@@ -144,7 +144,7 @@ DECLARE
     ids       int[] := ARRAY(SELECT r.id FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id);
 BEGIN
     IF before IS NULL OR before > now() OR before <> tally._common_start(ids, before) OR tally._unbuilt(ids, before) IS NOT NULL THEN
-        PERFORM tally._refuse_store(format('history of %s cannot be frozen before %s', source, COALESCE(before::text, 'NULL')), 'freeze_source() says why, and moves the moment to where buckets begin.',
+        PERFORM tally._refuse('insufficient_privilege', format('history of %s cannot be frozen before %s', source, COALESCE(before::text, 'NULL')), 'freeze_source() says why, and moves the moment to where buckets begin.',
             format('SELECT tally.freeze_source(%L, %L);', source::text, before::text));
     END IF;
     INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, deletes, horizon, last_run) VALUES (source, caller, 'pg_catalog, pg_temp', by_column, false, before, now())

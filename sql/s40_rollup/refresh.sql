@@ -168,7 +168,7 @@ DECLARE
 BEGIN
     IF tally._may_refresh(role, rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    PERFORM tally._refuse_store(format('rollup %L is refreshed by its owner %s, got %s', r.name, r.owner, role), 'A refresh runs the definition and holds the rollup''s lock.',
+    PERFORM tally._refuse('insufficient_privilege', format('rollup %L is refreshed by its owner %s, got %s', r.name, r.owner, role), 'A refresh runs the definition and holds the rollup''s lock.',
         format('GRANT EXECUTE ON PROCEDURE tally.refresh_scheduled(text) TO %s;  -- for the role that refreshes all', role));
 END $$;
 COMMENT ON FUNCTION tally._check_refresh(regrole, int) IS 'An error where a role may not have a rollup computed.';

@@ -4,13 +4,6 @@
 -- they have made they hand to the functions here, which anybody may also call by hand. So nothing here believes its arguments:
 -- who calls is proved by a ticket, owner and numbers are the engine's, and what a row names is looked up.
 
-CREATE FUNCTION tally._refuse_store(message text, detail text, hint text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = message, DETAIL = detail, HINT = hint;
-END $$;
-COMMENT ON FUNCTION tally._refuse_store(text, text, text) IS 'The error of a definition that names what does not belong to who makes it.';
-
 CREATE FUNCTION tally._owned_rollup(rollup_id int, caller regrole) RETURNS tally.rollups
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -18,7 +11,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.id IS NULL OR NOT tally._has_rights(caller, r.owner) THEN
-        PERFORM tally._refuse_store(format('rollup %s must exist and belong to %s', COALESCE(quote_literal(r.name), rollup_id::text, 'NULL'), caller),
+        PERFORM tally._refuse('insufficient_privilege', format('rollup %s must exist and belong to %s', COALESCE(quote_literal(r.name), rollup_id::text, 'NULL'), caller),
             COALESCE(format('It belongs to %s.', r.owner), 'There is none of this number.'), COALESCE(format('SET ROLE %s;', r.owner), 'SELECT name, owner FROM tally.rollups;'));
     END IF;
     RETURN r;
@@ -52,7 +45,7 @@ DECLARE
     missing text := (SELECT string_agg(p, ', ') FROM unnest('{SELECT,TRIGGER}'::text[]) p WHERE NOT COALESCE(has_table_privilege(role::oid, source::oid, p), false));
 BEGIN
     IF missing IS NOT NULL THEN
-        PERFORM tally._refuse_store(format('rollup %L needs SELECT and TRIGGER on %s, of which %s lacks %s', label, source, role, missing),
+        PERFORM tally._refuse('insufficient_privilege', format('rollup %L needs SELECT and TRIGGER on %s, of which %s lacks %s', label, source, role, missing),
             'The definition reads the source with the rights of the role that makes it, and capture is a trigger on it.', format('GRANT %s ON %s TO %s;', missing, source, role));
     END IF;
 END $$;
@@ -66,7 +59,7 @@ BEGIN
     PERFORM tally._check_source_rights(r.source, caller, r.name);
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation AND c.relkind = 'r' AND c.relowner = caller AND c.relname = r.name AND c.relpersistence = 'p')
        OR EXISTS (SELECT FROM tally.rollups x WHERE x.relation = r.relation AND x.id IS DISTINCT FROM r.id) OR octet_length(r.name) > 50 THEN
-        PERFORM tally._refuse_store(format('rollup %L must have a table of its name that belongs to %s and to no other rollup, got %s', r.name, caller, r.relation),
+        PERFORM tally._refuse('insufficient_privilege', format('rollup %L must have a table of its name that belongs to %s and to no other rollup, got %s', r.name, caller, r.relation),
             'create_rollup() makes it.', format('SELECT tally.create_rollup(%L, …);', COALESCE(NULLIF(r.name, ''), 'events_hourly')));
     END IF;
     -- Bucket, zone and origin, key and lookback are right or an error, whoever has checked them before.
@@ -83,7 +76,7 @@ BEGIN
     bad := COALESCE(bad, (SELECT m.name FROM unnest(nums) m WHERE m.merge IS NOT NULL AND NOT tally._is_plain_merge(m.merge, m.type) LIMIT 1),
                          (SELECT m.name FROM unnest(nums) m WHERE m.merge IS NULL AND r.key IS NULL LIMIT 1));
     IF bad IS NOT NULL OR nums IS NULL THEN
-        PERFORM tally._refuse_store(format('column %L of rollup %L is not what its definition says', bad, r.name), 'create_rollup() makes table and definition in one.',
+        PERFORM tally._refuse('insufficient_privilege', format('column %L of rollup %L is not what its definition says', bad, r.name), 'create_rollup() makes table and definition in one.',
             format('SELECT tally.create_rollup(%L, …);', r.name));
     END IF;
 END $$;
@@ -174,7 +167,7 @@ BEGIN
     UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description WHERE x.id = old.id;
     IF nums IS NOT NULL THEN
         IF EXISTS (SELECT FROM unnest(nums) m WHERE CASE WHEN m.merge IS NULL THEN old.key IS NULL ELSE NOT tally._is_plain_merge(m.merge, m.type) END) THEN
-            PERFORM tally._refuse_store(format('measures of rollup %L must be aggregates that merge', old.name), 'alter_rollup() finds out how.', format('SELECT * FROM tally.alter_rollup(%L, …);', old.name));
+            PERFORM tally._refuse('insufficient_privilege', format('measures of rollup %L must be aggregates that merge', old.name), 'alter_rollup() finds out how.', format('SELECT * FROM tally.alter_rollup(%L, …);', old.name));
         END IF;
         PERFORM tally._store_columns(old.id, dims, nums);
     END IF;
@@ -204,7 +197,7 @@ DECLARE
 BEGIN
     -- It locks, so the right comes first.
     IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND tally._has_rights(caller, r.owner)) THEN
-        PERFORM tally._refuse_store(format('triggers of capture on %s are made anew for the owner of a rollup on it, got %s', source, caller), 'It locks the table for a moment.',
+        PERFORM tally._refuse('insufficient_privilege', format('triggers of capture on %s are made anew for the owner of a rollup on it, got %s', source, caller), 'It locks the table for a moment.',
             'SELECT name, source, owner FROM tally.rollups;');
     END IF;
     PERFORM tally._attach(source);

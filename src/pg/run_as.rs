@@ -35,8 +35,6 @@ const PINNED: [(&CStr, &CStr); 17] = [
 /// Arguments before the values of the statement's parameters.
 const FIXED: usize = 5;
 
-use tally_core::error::{SqlState, TallyError};
-
 crate::pg_fn! {
     /// `tally.run_as(owner regrole, search_path text, sql text [, timeout_ms int, zone text [, VARIADIC "any"]]) → setof jsonb`:
     /// one object per row of the statement, in which `$1` … are the values.

@@ -51,7 +51,8 @@ CREATE FUNCTION tally.create_probe(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    old tally.probes;
+    old  tally.probes;
+    made tally.probes;
 BEGIN
     PERFORM tally._check_name(name, 'probe');
     every := COALESCE(every, '1 minute');
@@ -69,12 +70,14 @@ BEGIN
     END IF;
     PERFORM tally._check_query(query, search_path, format('probe %L', name));
     SELECT * INTO old FROM tally.probes p WHERE p.name = name;
+    made := jsonb_populate_record(made, jsonb_build_object('name', name, 'search_path', search_path, 'query', query, 'unit', unit, 'description', description, 'direction', direction,
+                                                           'every', every, 'keep', keep, 'enabled', enabled));
     IF old.id IS NULL THEN
-        INSERT INTO tally.probes (name, search_path, query, unit, description, direction, every, keep, enabled) VALUES (name, search_path, query, unit, description, direction, every, keep, enabled);
+        PERFORM tally._store_probe(made);
     ELSIF (old.query, old.unit, old.description, old.direction, old.every, old.keep, old.enabled) IS NOT DISTINCT FROM (query, unit, description, direction, every, keep, enabled) THEN
         RAISE NOTICE USING MESSAGE = format('probe %L is defined just so already; nothing changed', name);
     ELSE
-        UPDATE tally.probes p SET search_path = search_path, query = query, unit = unit, description = description, direction = direction, every = every, keep = keep, enabled = enabled WHERE p.id = old.id;
+        PERFORM tally._store_probe(made);
         RAISE NOTICE USING MESSAGE = format('probe %L changed', name);
     END IF;
     RETURN name;
@@ -93,8 +96,7 @@ BEGIN
     IF users IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('probe %L cannot be dropped: thresholds watch it', name), HINT = users;
     END IF;
-    DELETE FROM tally.probes p WHERE p.name = name;
-    IF NOT FOUND THEN
+    IF NOT tally._forget_probe(name) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('probe %L does not exist, or belongs to another role', name), HINT = 'SELECT name, query FROM tally.probes ORDER BY name;';
     END IF;
 END $$;

@@ -59,7 +59,7 @@ BEGIN
     FOREACH view IN ARRAY CASE b.kind WHEN 'funnel' THEN '{_steps,_steps_live}' ELSE '{_cohorts,_cohorts_live}' END::text[] LOOP
         EXECUTE format('DROP VIEW IF EXISTS %I.%I', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation), b.name || view);
     END LOOP;
-    DELETE FROM tally.behaviours x WHERE x.name = b.name;
+    PERFORM tally._forget_behaviour(b.name);
     PERFORM tally.drop_rollup((SELECT quote_ident(x.name) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
 END $$;
 COMMENT ON FUNCTION tally._drop_behaviour(tally.behaviours) IS 'Drops a funnel or retention with its views and rollups, with the caller''s rights.';

@@ -3,7 +3,7 @@
 CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int DEFAULT 0, zone text DEFAULT 'UTC') RETURNS SETOF jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
 COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text) IS
-'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does), with TimeZone zone and every other setting that an answer could depend on pinned, for at most timeout_ms milliseconds (0: as long as the setting tally.refresh_timeout says, by default an hour; negative: no limit; longer is an ERROR that can be caught, 54000), and returns each of its rows as a jsonb object. For the engine only.';
+'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does), with TimeZone zone and every other setting that an answer could depend on pinned, for at most timeout_ms milliseconds (0: no limit; longer is an ERROR that can be caught, 54000), and returns each of its rows as a jsonb object. For the engine only.';
 REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text) FROM PUBLIC;
 
 CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int, zone text, VARIADIC parameters "any") RETURNS SETOF jsonb
@@ -31,3 +31,7 @@ CREATE FUNCTION tally._capture_forget() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_capture_forget';
 COMMENT ON FUNCTION tally._capture_forget() IS
 'Has capture mark buckets anew for the rest of this transaction; a refresh calls it when it has taken marks away.';
+
+CREATE FUNCTION tally._at_work() RETURNS boolean
+LANGUAGE c STABLE PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'tally_at_work';
+COMMENT ON FUNCTION tally._at_work() IS 'Whether the running statement is one of run_as(), by which the engine writes all that it computes.';

@@ -22,8 +22,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.capture_truncate() IS 'Statement trigger of a source and of its partitions: marks what the truncated one may have held.';
 
--- Only the engine makes triggers of them, because it has every trigger of theirs fire always.
-REVOKE ALL ON FUNCTION tally.capture(), tally.capture_truncate() FROM PUBLIC;
+-- Everybody may execute capture(), because PostgreSQL asks that of whoever adds a partition, to which it clones the triggers. A trigger that
+-- somebody else makes of it does nothing, and the engine does not take it for its own: see _own_triggers().
+REVOKE ALL ON FUNCTION tally.capture_truncate() FROM PUBLIC;
 
 CREATE FUNCTION tally._may_trigger(r tally.rollups) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -58,7 +59,13 @@ COMMENT ON FUNCTION tally._mark_sql(regclass, text) IS 'SQL text that marks the 
 CREATE FUNCTION tally._own_triggers(relation regclass) RETURNS TABLE (name name, event text, enabled "char")
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.tgname, CASE t.tgtype & 60 WHEN 4 THEN 'insert' WHEN 8 THEN 'delete' WHEN 16 THEN 'update' ELSE 'truncate' END, t.tgenabled
-      FROM pg_trigger t WHERE t.tgrelid = $1 AND t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc)
+      FROM pg_trigger t
+     WHERE t.tgrelid = $1 AND t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) AND starts_with(t.tgname, 'tally_capture_')
+       -- The engine has its triggers fire always, which only a table's owner may say. So it does that for none with a condition that it did
+       -- not write, which calls what is neither PostgreSQL's nor pg_tally's.
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+                          AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'
+                                             AND e.refobjid = (SELECT x.oid FROM pg_extension x WHERE x.extname = 'pg_tally')))
 $$;
 COMMENT ON FUNCTION tally._own_triggers(regclass) IS 'Capture''s triggers that were made on a table itself, not cloned to it.';
 
@@ -116,8 +123,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._lacks_triggers(tally.members) IS 'Whether a table has fewer triggers than it should.';
 
-CREATE FUNCTION tally._attach(source regclass) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._attach_capture(source regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     one  regclass;
@@ -125,6 +132,7 @@ DECLARE
     ids  int[] := COALESCE((SELECT array_agg(r.id ORDER BY r.id) FROM tally._captured(source) r), '{}');
 BEGIN
     PERFORM tally._list_members(source);
+    PERFORM tally._note_enums(source);
     -- A rollup that capture has lost for a while has missed what was written; one made in this transaction has not been built yet.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, '-infinity', 'infinity', 'captured again' FROM tally.rollups r
@@ -144,6 +152,4 @@ BEGIN
         PERFORM tally._attach_triggers(one);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._attach(regclass) IS 'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none.';
--- It locks tables with the engine's rights: _attach_capture(), which anybody may call, asks first whose they are.
-REVOKE ALL ON FUNCTION tally._attach(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION tally._attach_capture(regclass) IS 'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none.';

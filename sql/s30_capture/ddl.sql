@@ -2,22 +2,23 @@
 -- everybody, and for a table of no rollup cost one look into tally.members.
 
 CREATE FUNCTION tally._follow(source regclass) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     PERFORM tally._list_members(source);
     -- Triggers are only made where the list says that they are not there: those whose column has been renamed go on marking,
     -- and those that a restore has not come to yet it makes itself.
     IF EXISTS (SELECT FROM tally.members m, tally._captured(m.source) r WHERE m.source = $1 AND NOT r.id = ANY (m.rollups)) THEN
-        PERFORM tally._attach(source);
+        PERFORM tally._attach_capture(source);
     END IF;
     PERFORM tally._follow_switches(source);
     PERFORM tally._follow_generated(source);
+    PERFORM tally._follow_names(source);
 END $$;
 COMMENT ON FUNCTION tally._follow(regclass) IS 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
 CREATE FUNCTION tally._follow_strays() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
 DECLARE
     one regclass;
 BEGIN
@@ -47,13 +48,14 @@ BEGIN
     -- What capture itself does to a thousand partitions need not be looked at a thousand times. Whoever sets this by hand has
     -- his own tables followed by the next refresh only.
     IF current_setting('tally.attaching', true) = 'on' THEN RETURN; END IF;
+    PERFORM tally._follow_enum(c.objid::regtype) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass AND c.command_tag = 'ALTER TYPE';
     FOR one IN SELECT DISTINCT m.source FROM pg_event_trigger_ddl_commands() c JOIN tally.members m
                    ON m.member = c.objid OR m.member IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.objid)
                 WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column') LOOP
         PERFORM tally._follow(one);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._after_ddl() IS 'Event trigger: a table that belongs to a source, or comes to it, was made or altered.';
+COMMENT ON FUNCTION tally._after_ddl() IS 'Event trigger: a table that belongs to a source, or comes to it, was made or altered; a value of an enum was renamed.';
 
 CREATE FUNCTION tally._after_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -83,7 +85,7 @@ END $$;
 COMMENT ON FUNCTION tally._before_rewrite() IS 'Event trigger: the rows of a source are written anew with other values, which no row trigger sees: a type, a generated column or a computed default.';
 
 CREATE EVENT TRIGGER tally_after_ddl ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE SCHEMA') EXECUTE FUNCTION tally._after_ddl();
+    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE SCHEMA', 'ALTER TYPE') EXECUTE FUNCTION tally._after_ddl();
 CREATE EVENT TRIGGER tally_after_drop ON sql_drop EXECUTE FUNCTION tally._after_drop();
 CREATE EVENT TRIGGER tally_before_rewrite ON table_rewrite EXECUTE FUNCTION tally._before_rewrite();
 -- Also where session_replication_role is replica.
@@ -93,4 +95,3 @@ ALTER EVENT TRIGGER tally_before_rewrite ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER tally_after_ddl IS 'Capture follows partitions and inheriting tables as they come and go.';
 COMMENT ON EVENT TRIGGER tally_after_drop IS 'Capture marks what a dropped table took with it.';
 COMMENT ON EVENT TRIGGER tally_before_rewrite IS 'Capture marks what a rewrite of a source may have changed.';
-REVOKE ALL ON FUNCTION tally._after_ddl(), tally._after_drop(), tally._before_rewrite(), tally._follow(regclass), tally._follow_strays() FROM PUBLIC;

@@ -53,7 +53,10 @@ DECLARE
     dims    tally.dimensions[] := '{}';
     nums    tally.measures[] := '{}';
 BEGIN
-    made.owner := tally._current_role();
+    made.id := nextval(pg_get_serial_sequence('tally.rollups', 'id'));
+    made.owner := current_user::regrole;
+    made.created_at := now();
+    PERFORM tally._refuse_fault(made);
     IF made.expand IS NOT NULL THEN
         PERFORM tally._analyse('true', made, target, 'expand of rollup', made.name);
     END IF;
@@ -74,12 +77,21 @@ BEGIN
     EXECUTE format('CREATE TABLE %I.%I (%s, PRIMARY KEY (%s)) WITH (fillfactor = 90)', target, made.name, substr(columns, 3),
         concat_ws(', ', CASE WHEN made.key IS NULL THEN 'bucket' END, (SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.ordinal) FROM unnest(dims) d)));
     made.relation := to_regclass(format('%I.%I', target, made.name));
-    made.id := tally._store_rollup(made, dims, nums);
-    made.live_view := tally._begin_live(made.id);
+    PERFORM tally._owner_only(made.relation::text);
+    -- The view needs the catalogue to make its text, and the catalogue the view to name it: the table stands in first.
+    made.live_view := made.relation;
+    INSERT INTO tally.rollups SELECT made.*;
+    INSERT INTO tally.dimensions SELECT * FROM unnest(dims);
+    INSERT INTO tally.measures SELECT * FROM unnest(nums);
+
+    PERFORM tally._create_marks(made.id);
+    made.live_view := tally._make_live(made.id);
     PERFORM tally._comment_rollup(made.id);
     PERFORM tally._add_statistics(made.id);
 
-    PERFORM tally._begin_capture(made.id);
+    -- Capture before the mark on history: from here on every writer marks, and what came before is in the range.
+    PERFORM tally._attach_capture(made.source);
+    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (made.id, '-infinity', 'infinity', 'history');
     PERFORM tally._sync_jobs();
     IF made.key IS NULL THEN
         PERFORM tally._advise_index(made);
@@ -97,29 +109,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._build_rollup(tally.rollups, jsonb, text, boolean) IS 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
 
-CREATE FUNCTION tally._make_live(rollup_id int) RETURNS regclass
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    r     tally.rollups;
-    place text;
-BEGIN
-    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    -- It makes what the catalogue says, as its owner, and only what is not there.
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND r.live_view <> r.relation) THEN RETURN r.live_view; END IF;
-    place := (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation);
-    -- By run_as(), because constants are read as the view is made: under the same settings as in every refresh.
-    PERFORM tally.run_as(r.owner, r.search_path, format('CREATE VIEW %s AS %s', place, tally._live_query(r.id)), 0, r.zone);
-    UPDATE tally.rollups x SET live_view = place::regclass WHERE x.id = r.id;
-    RETURN place::regclass;
-END $$;
-COMMENT ON FUNCTION tally._make_live(int) IS 'Makes the live view of a rollup where it has none, as its owner and under the settings of its refreshes.';
-REVOKE ALL ON FUNCTION tally._make_live(int) FROM PUBLIC;
-
 CREATE FUNCTION tally._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     twice text;
 BEGIN
+    SELECT n.name INTO twice FROM (SELECT d.name FROM unnest(dims) d UNION ALL SELECT m.name FROM unnest(nums) m) n WHERE octet_length(n.name) > 63 LIMIT 1;
+    IF twice IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'name_too_long',
+            MESSAGE = format('the name of a dimension or measure of rollup %L must have at most 63 bytes, got %s: %L', label, octet_length(twice), twice),
+            DETAIL = 'It is the name of a column, which PostgreSQL would cut off.',
+            HINT = format('Name it for example "%s".', left(twice, 30));
+    END IF;
     SELECT n.name INTO twice FROM (SELECT 'bucket' AS name UNION ALL SELECT d.name FROM unnest(dims) d UNION ALL SELECT m.name FROM unnest(nums) m) n
      GROUP BY n.name HAVING count(*) > 1 LIMIT 1;
     IF twice IS NOT NULL THEN
@@ -129,7 +130,7 @@ BEGIN
             HINT = format('Name an expression otherwise, for example dimensions => ''[{"%s_name": "%s"}]''.', twice, twice);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._unique_names(text, tally.dimensions[], tally.measures[]) IS 'An error where two columns of a rollup in the making have one name.';
+COMMENT ON FUNCTION tally._unique_names(text, tally.dimensions[], tally.measures[]) IS 'An error where two columns of a rollup in the making have one name, or one has a name that is no column''s.';
 
 CREATE FUNCTION tally._comment_rollup(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -169,10 +169,8 @@ BEGIN
     END IF;
     IF parent.id IS NOT NULL AND measures IS NULL THEN
         -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
-        -- The parent may be another role's, and what is taken over runs as the maker of this one: so only what is as the engine makes it.
-        SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', c.label, 'merge', m.merge) ORDER BY m.ordinal)
-          INTO nums FROM tally.measures m, tally._column_type(parent.relation, m.name) c
-         WHERE m.rollup_id = parent.id AND tally._is_plain_merge(m.merge, m.type) AND m.type = c.label AND tally._is_plain_type(c.type);
+        SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', m.type, 'merge', m.merge) ORDER BY m.ordinal)
+          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id AND m.merge IS NOT NULL;
     ELSE
         SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
     END IF;
@@ -209,6 +207,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
         MESSAGE = format('rollup %L exists already with another definition', old.name),
         DETAIL = format('It would change %s.', changes),
-        HINT = COALESCE(tally._alter_statement(old, made, wanted), format('SELECT tally.drop_rollup(%L);', old.name));
+        HINT = CASE WHEN pg_has_role(old.owner::oid, 'USAGE') THEN COALESCE(tally._alter_statement(old, made, wanted), format('SELECT tally.drop_rollup(%L);', old.name))
+                    -- Names are of the whole database, so the other one may be somebody else's.
+                    ELSE format('SELECT tally.create_rollup(%L, …);  -- another name, because %L belongs to %s', left(current_user || '_' || old.name, 50), old.name, old.owner) END;
 END $$;
 COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

@@ -168,15 +168,15 @@ BEGIN
     source := tally._live_source(r);
     RETURN format(
         -- Stored rows of clean buckets …
-        'SELECT %s FROM %s t WHERE NOT EXISTS (SELECT FROM (%s) d(bucket) WHERE d.bucket = t.bucket) AND NOT EXISTS (SELECT FROM %s WHERE t.bucket >= _tally_hull.since AND t.bucket < _tally_hull.until)'
+        'SELECT %s FROM %s t WHERE %7$s AND NOT EXISTS (SELECT FROM (%3$s) d(bucket) WHERE d.bucket = t.bucket) AND NOT EXISTS (SELECT FROM %4$s WHERE t.bucket >= _tally_hull.since AND t.bucket < _tally_hull.until)'
         -- … the definition for each dirty bucket …
-        ' UNION ALL %s'
+        ' UNION ALL %5$s'
         -- … and for the range that has not been computed as a whole.
-        ' UNION ALL SELECT _tally_wide.* FROM %4$s CROSS JOIN LATERAL (%6$s) _tally_wide',
+        ' UNION ALL SELECT _tally_wide.* FROM %4$s CROSS JOIN LATERAL (%6$s) _tally_wide WHERE %7$s',
         tally._columns_sql(rollup_id, 't.%I'), r.relation, tally._dirty_query(rollup_id), hull,
         tally._bucket_query(rollup_id, source,
-            format('(SELECT DISTINCT d.bucket FROM (%s) d(bucket) WHERE NOT EXISTS (SELECT FROM %s WHERE d.bucket >= _tally_hull.since AND d.bucket < _tally_hull.until))',
-                   tally._dirty_query(rollup_id), hull)),
-        tally._range_query(rollup_id, source, '_tally_hull.since', '_tally_hull.until'));
+            format('(SELECT DISTINCT d.bucket FROM (%s) d(bucket) WHERE %s AND NOT EXISTS (SELECT FROM %s WHERE d.bucket >= _tally_hull.since AND d.bucket < _tally_hull.until))',
+                   tally._dirty_query(rollup_id), tally._gate_sql(r), hull)),
+        tally._range_query(rollup_id, source, '_tally_hull.since', '_tally_hull.until'), tally._gate_sql(r));
 END $$;
 COMMENT ON FUNCTION tally._live_query(int) IS 'SQL text of the live view: exact at every moment, in one snapshot, whatever has been refreshed.';

@@ -1,5 +1,15 @@
 -- Owns: drop_rollup, and finding a rollup by its name.
 
+CREATE FUNCTION tally._last_name(name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT p[array_upper(p, 1)] FROM parse_ident(name) p);
+EXCEPTION WHEN invalid_parameter_value THEN
+    -- No identifier: then it is the name itself.
+    RETURN name;
+END $$;
+COMMENT ON FUNCTION tally._last_name(text) IS 'The name in an identifier as SQL writes it, without its schema and quotes; anything else as it is.';
+
 CREATE FUNCTION tally._rollup(name text) RETURNS tally.rollups
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -11,7 +21,7 @@ BEGIN
     -- The name as it is in the catalogue and in every hint; else as SQL writes it, quoted or with a schema.
     SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
     IF found_.id IS NULL THEN
-        label := (parse_ident(name))[array_upper(parse_ident(name), 1)];
+        label := tally._last_name(name);
         SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
     END IF;
     IF found_.id IS NULL THEN
@@ -29,9 +39,23 @@ CREATE FUNCTION tally.drop_rollup(name text, "cascade" boolean DEFAULT false) RE
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r     tally.rollups := tally._rollup(name);
+    holder regrole;
     above text;
     child text;
 BEGIN
+    IF NOT pg_has_role(r.owner::oid, 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('rollup %L is dropped by its owner %s, got %I', r.name, r.owner, current_user),
+            DETAIL = 'Its table goes with it.', HINT = format('SET ROLE %s;', r.owner);
+    END IF;
+    SELECT c.relowner INTO holder FROM pg_class c WHERE c.oid = r.relation AND c.relowner <> r.owner::oid AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner);
+    IF holder IS NOT NULL AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
+        -- What the catalogue row names is its owner's word: nobody drops with it what is not that owner's.
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('rollup %L cannot be dropped: it belongs to %s, and its table to %s', r.name, r.owner, holder),
+            DETAIL = 'Nobody''s table goes with what is another''s.',
+            HINT = format('SELECT tally.set_owner(%L, %L);', r.name, holder);
+    END IF;
     SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.id) INTO above FROM tally.rollups c WHERE c.source_rollup = r.id;
     IF above IS NOT NULL AND NOT "cascade" THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
@@ -45,21 +69,42 @@ BEGIN
         PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
     END LOOP;
     PERFORM tally._drop_metrics_of(r.id);
-    PERFORM tally._forget_rollup(r.id);
+    DELETE FROM tally.rollups x WHERE x.id = r.id;
+    DELETE FROM tally.source_retentions s WHERE s.source = r.relation;
+    PERFORM tally._forget_marks(r.id);
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
+        PERFORM tally._attach_capture(r.source);
+    END IF;
     PERFORM tally._drop_statistics(r, '_tally_groups');
     PERFORM tally._drop_statistics(r, '_tally_build');
-    -- What the catalogue row names is its owner's word: nobody drops with it what is not that owner's.
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v' AND c.relowner = r.owner) THEN
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
         EXECUTE format('DROP VIEW %s', r.live_view);
     END IF;
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation AND c.relkind = 'r' AND c.relowner = r.owner) THEN
+    IF holder IS NULL AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation AND c.relkind = 'r') THEN
         EXECUTE format('DROP TABLE %s', r.relation);
-    ELSIF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
-        RAISE NOTICE USING MESSAGE = format('%s stays, because it is not a table of %s', r.relation, r.owner),
-            DETAIL = format('The catalogue named it as the table of rollup %L, but somebody else owns it.', r.name), HINT = format('DROP TABLE %s;', r.relation);
     END IF;
     PERFORM tally._drop_marks(r.id);
     PERFORM tally._sync_jobs();
+EXCEPTION WHEN dependent_objects_still_exist THEN
+    DECLARE
+        detail_ text;
+        hint_   text;
+    BEGIN
+        GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL, hint_ = PG_EXCEPTION_HINT;
+        IF hint_ ~ 'tally\.' THEN RAISE; END IF;
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = format('rollup %L cannot be dropped: what others have made stands on it', r.name),
+            DETAIL = detail_,
+            HINT = format('DROP VIEW %s;', COALESCE((regexp_match(detail_, 'view (.+?) depends on'))[1], '…'));
+    END;
 END $$;
 COMMENT ON FUNCTION tally.drop_rollup(text, boolean) IS
 'Drops a rollup: its table, views, metrics, statistics and marks, and the triggers of its source where no other rollup needs them. Source rows stay. With "cascade", also the rollups that stand on it.';
+
+CREATE FUNCTION tally._forget_marks(rollup_id int) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    -- Only for a rollup that is gone, so that nobody can unmark a living one.
+    DELETE FROM tally.dirty d WHERE d.rollup_id = $1 AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = $1);
+    DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = $1);
+$$;
+COMMENT ON FUNCTION tally._forget_marks(int) IS 'Removes the marks of a rollup that has been dropped.';

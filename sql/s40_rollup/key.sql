@@ -96,15 +96,26 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._dirty_keys_query(tally.rollups) IS 'SQL text of the keys of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
 
+CREATE FUNCTION tally._whole_source_sql(r tally.rollups, source text, wide text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- That all is marked is rare, and the planner cannot know. It takes a LIMIT that it cannot see for a tenth of the rows; two of them keep
+    -- this part, which is not run, from costing so much that the whole is compiled (JIT took 12 s of a query of 0.1 s). Only the columns that are
+    -- read, or the source could lose and change no other. Under the source's own name, by which the definition may call it.
+    SELECT CASE WHEN x.names IS NULL THEN source
+           ELSE format('(SELECT * FROM (SELECT %1$s FROM %2$s LIMIT (SELECT CASE WHEN NOT %3$s THEN 0 END)) a LIMIT (SELECT CASE WHEN NOT %3$s THEN 0 END)) %4$I', x.names, source, wide,
+                       (SELECT c.relname FROM pg_class c WHERE c.oid = source::regclass)) END
+      FROM (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place) AS names FROM tally.reads c WHERE c.rollup_id = r.id) x
+$$;
+COMMENT ON FUNCTION tally._whole_source_sql(tally.rollups, text, text) IS
+'SQL text of the source of a rollup per key for the part of its live view that reads all of it, in a form that is cheap where wide (SQL text) is false; the source itself as long as nobody knows which columns are read.';
+
 CREATE FUNCTION tally._live_keys_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s FROM %s t WHERE NOT (SELECT %s) AND NOT EXISTS (SELECT FROM (%s) _tally(%s) WHERE %s) UNION ALL %s UNION ALL %s',
-        tally._columns_sql(r.id, 't.%I'), r.relation, wide, dirty, tally._key_names(r.key), tally._key_names(r.key, '_tally.k%s = t.%I', ' AND '),
-        tally._keys_query(r.id, source, format('(%s)', dirty), format('NOT (SELECT %s)', wide)),
-        -- That all is marked is rare, and the planner cannot know. It takes a LIMIT that it cannot see for a tenth of the rows; two of them keep
-        -- this part, which is not run, from costing so much that the whole is compiled (JIT took 12 s of a query of 0.1 s).
-        tally._key_query(r.id, format('(SELECT * FROM (SELECT * FROM %s LIMIT (SELECT CASE WHEN NOT %s THEN 0 END)) a LIMIT (SELECT CASE WHEN NOT %2$s THEN 0 END)) _tally_all', source, wide)))
-      FROM tally._dirty_keys_query(r) dirty, tally._live_source(r) source,
+    SELECT format('SELECT %s FROM %s t WHERE %s AND NOT (SELECT %s) AND NOT EXISTS (SELECT FROM (%s) _tally(%s) WHERE %s) UNION ALL %s UNION ALL %s',
+        tally._columns_sql(r.id, 't.%I'), r.relation, gate, wide, dirty, tally._key_names(r.key), tally._key_names(r.key, '_tally.k%s = t.%I', ' AND '),
+        tally._keys_query(r.id, source, format('(%s)', dirty), format('%s AND NOT (SELECT %s)', gate, wide)),
+        tally._key_query(r.id, tally._whole_source_sql(r, source, wide), format('%s AND (SELECT %s)', gate, wide)))
+      FROM tally._dirty_keys_query(r) dirty, tally._live_source(r) source, tally._gate_sql(r) gate,
            format('EXISTS (%s)', tally._hull_query(r.id)) wide
 $$;
 COMMENT ON FUNCTION tally._live_keys_query(tally.rollups) IS

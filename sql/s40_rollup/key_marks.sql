@@ -8,17 +8,18 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 COMMENT ON FUNCTION tally._marks_table(int) IS 'Name of the table, in schema tally, that holds the marks of a rollup per key.';
 
 CREATE FUNCTION tally._create_marks(rollup_id int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     marks text := format('tally.%I', tally._marks_table(rollup_id));
     maker tally.role := (SELECT r.owner FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL);
 BEGIN
-    -- A rollup over time has none.
+    -- Anyone may call this; it makes nothing but what belongs to a rollup that is there and has none yet.
     IF maker IS NULL OR to_regclass(marks) IS NOT NULL THEN RETURN; END IF;
-    EXECUTE format('CREATE TABLE %s (key text[] NOT NULL, marked_at timestamptz NOT NULL DEFAULT now()) WITH (autovacuum_vacuum_scale_factor = 0, '
+    EXECUTE format('CREATE TABLE %s () INHERITS (tally.key_marks) WITH (autovacuum_vacuum_scale_factor = 0, '
                    'autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000)', marks);
     -- No index: one over values of any length could fail the writer, and every use reads all marks.
+    PERFORM tally._owner_only(marks);
     EXECUTE format('GRANT SELECT ON %s TO %s', marks, maker);
     EXECUTE format('COMMENT ON TABLE %s IS %L', marks, 'Dirty marks of a rollup per key: keys whose source rows changed since they were last computed. Written by capture in the writer''s own transaction.');
     EXECUTE format('COMMENT ON COLUMN %s.key IS %L', marks, 'The key''s values as text, ''(none)'' for NULL.');
@@ -42,7 +43,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 #variable_conflict use_variable
 BEGIN
     keys := 0;
-    IF EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL) THEN
+    IF EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL) AND to_regclass('tally.' || tally._marks_table(rollup_id)) IS NOT NULL THEN
         EXECUTE format('SELECT count(DISTINCT d.key), min(d.marked_at) FROM tally.%I d', tally._marks_table(rollup_id)) INTO keys, oldest;
     END IF;
 END $$;

@@ -24,17 +24,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._statistics_sql(tally.rollups, text, boolean) IS 'Name and CREATE statement of statistics on a definition''s bucket, and its dimensions where they are asked for.';
 
-CREATE FUNCTION tally._has_statistics(r tally.rollups, suffix text) RETURNS boolean
+CREATE FUNCTION tally._statistics_of(r tally.rollups, suffix text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_class c ON c.relnamespace = s.stxnamespace WHERE c.oid = r.relation AND s.stxname = r.name || suffix)
+    -- By their table: the rollup may have moved to another schema since.
+    SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = r.source AND s.stxname = r.name || suffix LIMIT 1
 $$;
+COMMENT ON FUNCTION tally._statistics_of(tally.rollups, text) IS 'Schema and name of a rollup''s statistics of that suffix; null where there are none.';
+
+CREATE FUNCTION tally._has_statistics(r tally.rollups, suffix text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally._statistics_of(r, suffix) IS NOT NULL $$;
 COMMENT ON FUNCTION tally._has_statistics(tally.rollups, text) IS 'Whether a rollup has statistics of that suffix.';
 
 CREATE FUNCTION tally._drop_statistics(r tally.rollups, suffix text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF r.key IS NULL AND tally._has_statistics(r, suffix) THEN
-        EXECUTE 'DROP STATISTICS ' || (SELECT s.object FROM tally._statistics_sql(r, suffix, false) s);
+        EXECUTE 'DROP STATISTICS ' || tally._statistics_of(r, suffix);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally._drop_statistics(tally.rollups, text) IS 'Drops a rollup''s statistics of that suffix, where they are, with the caller''s rights.';
@@ -96,7 +101,7 @@ CREATE FUNCTION tally._end_build(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF tally._has_statistics(r, '_tally_build') THEN
-        PERFORM tally.run_as(r.owner, r.search_path, 'DROP STATISTICS ' || (SELECT s.object FROM tally._statistics_sql(r, '_tally_build', false) s));
+        PERFORM tally.run_as(r.owner, r.search_path, 'DROP STATISTICS ' || tally._statistics_of(r, '_tally_build'));
         -- The small sample is replaced by the usual one.
         PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
     END IF;

@@ -63,22 +63,6 @@ COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz) IS
 -- It shows data of whatever rollup, with the rights of that one's owner, so it is not for everybody.
 REVOKE ALL ON FUNCTION tally.verify(text, timestamptz, timestamptz) FROM PUBLIC;
 
-CREATE FUNCTION tally._remake_live(rollup_id int, who bigint DEFAULT tally._me()) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
-DECLARE
-    own   tally.rollups := tally._owned_rollup(rollup_id, tally._caller(who));
-    r    tally.rollups;
-    view regclass;
-BEGIN
-    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(rollup_id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view) ORDER BY x.id LOOP
-        view := tally._make_live(r.id);
-        PERFORM tally._comment_rollup(r.id);
-        RAISE NOTICE USING MESSAGE = format('the live view of rollup %L is made anew', r.name), DETAIL = 'What was granted on the one that is gone is not known any more.',
-            HINT = format('GRANT SELECT ON %s TO …;', view);
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION tally._remake_live(int, bigint) IS 'Makes the live views of a rollup, and of those on it, that somebody has dropped. For the owner.';
-
 CREATE FUNCTION tally.repair(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -94,7 +78,8 @@ BEGIN
     END IF;
     since := GREATEST(since, r.frozen_before);
     PERFORM tally._remake_live(r.id);
-    PERFORM tally._mark_range(r.id, since, until, 'repair by ' || current_user);
+    PERFORM tally._remake_views(r.id);
+    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, since, until, 'repair by ' || current_user);
     RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until), HINT = format('CALL tally.backfill(%L);', r.name);
 END $$;
 COMMENT ON FUNCTION tally.repair(text, timestamptz, timestamptz) IS

@@ -64,7 +64,7 @@ BEGIN
         tally._labels_sql(by),
         tally._merged_sql(m, r,
             -- The value before since, which fill => 'previous' asks for, lies outside the range.
-            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally._live_source(m, r, by, COALESCE("where", '{}'), rule, first, last) WHEN live THEN r.live_view::text ELSE r.relation::text END,
+            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally._live_source(m, r, by, COALESCE("where", '{}'), rule, first, last) WHEN live THEN tally._live_for_reader(r)::text ELSE r.relation::text END,
             tally._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'), '$1', '$2'));
     IF fill IS NULL THEN
         RETURN QUERY EXECUTE query USING first, last;

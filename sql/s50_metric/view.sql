@@ -5,7 +5,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT bucket%s%s FROM %s',
         (SELECT string_agg(format(', %I', d.name), '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id),
         (SELECT string_agg(format(', (%s)::%s AS %I', m.resolved, m.type, m.name), '' ORDER BY m.id) FROM tally.metrics m WHERE m.rollup_id = r.id),
-        r.relation)
+        r.relation || ' WHERE ' || tally._flat_gate_sql(r.relation))
       FROM tally.rollups r WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally._metrics_query(int) IS 'The SELECT behind a rollup''s flat view. Metrics come in the order they were made, so that a new one only adds a column.';
@@ -21,9 +21,10 @@ DECLARE
     item   record;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    SELECT format('%I.%I', n.nspname, r.name || '_metrics') INTO place
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation;
     SELECT v.view INTO old FROM tally.metric_views v JOIN pg_class c ON c.oid = v.view WHERE v.rollup_id = r.id;
+    -- Where it is, whatever schema or name it or the table has got since.
+    SELECT CASE WHEN c.oid = old THEN format('%I.%I', n.nspname, c.relname) ELSE format('%I.%I', n.nspname, r.name || '_metrics') END INTO place
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = COALESCE(old, r.relation);
     IF NOT EXISTS (SELECT FROM tally.metrics m WHERE m.rollup_id = r.id) THEN
         PERFORM tally._drop_metrics_view(r, old);
         RETURN;
@@ -35,20 +36,23 @@ BEGIN
             HINT = format('ALTER TABLE %s RENAME TO %I;', place, r.name || '_metrics_old');
     END IF;
     BEGIN
-        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', COALESCE(old::text, place), tally._metrics_query(r.id));
+        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', place, tally._metrics_query(r.id));
+        IF old IS NULL THEN PERFORM tally._owner_only(place); END IF;
     EXCEPTION WHEN invalid_table_definition THEN
         -- A column went or changed its type: the view is made anew, and who could read the old one can read it again.
         grants := tally._grants_on(old);
         PERFORM tally._drop_metrics_view(r, old);
         EXECUTE format('CREATE VIEW %s AS %s', place, tally._metrics_query(r.id));
+        PERFORM tally._owner_only(place);
     END;
-    IF r.owner::oid <> tally._current_role()::oid THEN
+    IF r.owner <> current_user::regrole AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) THEN
         EXECUTE format('ALTER VIEW %s OWNER TO %s', place, r.owner);
     END IF;
     FOR item IN SELECT unnest(grants) AS statement LOOP
         EXECUTE item.statement;
     END LOOP;
-    PERFORM tally._store_metric_view(r.id, place::regclass);
+    INSERT INTO tally.metric_views (rollup_id, owner, view) VALUES (r.id, r.owner, place::regclass)
+        ON CONFLICT ON CONSTRAINT metric_views_pkey DO UPDATE SET view = EXCLUDED.view WHERE metric_views.view <> EXCLUDED.view;
     EXECUTE format('COMMENT ON VIEW %s IS %L', place,
         format('Metrics of rollup %s per bucket of %s and dimension, as of its last refresh. Made by pg_tally.', r.name, r.bucket));
     FOR item IN SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words
@@ -77,6 +81,6 @@ BEGIN
         END IF;
         EXECUTE format('DROP VIEW %s', view);
     END IF;
-    PERFORM tally._store_metric_view(r.id, NULL);
+    DELETE FROM tally.metric_views v WHERE v.rollup_id = r.id;
 END $$;
 COMMENT ON FUNCTION tally._drop_metrics_view(tally.rollups, regclass) IS 'Drops a rollup''s flat view; an error names the views that stand on it.';

@@ -35,10 +35,11 @@ DECLARE
     counts   regclass;
 BEGIN
     IF tally._behaviour_is(label, 'funnel', given) THEN
+        PERFORM tally._remake_live(b.actors), tally._remake_views(b.actors) FROM tally.behaviours b WHERE b.name = label;
         RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
     END IF;
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
-        measures => tally._funnel_measures(given, label), "where" => tally._funnel_filter(given, label), schedule => schedule, zone => zone, search_path => search_path,
+        measures => tally._funnel_measures(given, label), "where" => tally._funnel_filter(given, label), schedule => schedule, zone => zone, search_path => search_path, with_data => with_data,
         description => format('Funnel %s: the chain of each actor, the longest; then the earliest end, the latest start.', label));
     EXECUTE format('CREATE INDEX ON %s (entry)', people);
     counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => bucket, zone => zone, schedule => schedule, search_path => search_path,
@@ -46,7 +47,8 @@ BEGIN
         description => COALESCE(description || E'\n', '') || format('Funnel %s: actors by the bucket of their first step.', label));
     PERFORM tally._funnel_view(label, '_steps', counts, names, counts);
     PERFORM tally._funnel_view(label, '_steps_live', counts, names, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts));
-    PERFORM tally._store_behaviour('funnel', counts, given);
+    INSERT INTO tally.behaviours (name, kind, actors, counts, definition)
+    SELECT label, 'funnel', p.id, c.id, given FROM tally.rollups p, tally.rollups c WHERE p.relation = people AND c.relation = counts;
     RETURN counts;
 END $$;
 COMMENT ON FUNCTION tally.create_funnel(text, regclass, text, text, json, interval, interval, jsonb, text, text, jsonb, text, text, text, text, boolean, text) IS
@@ -190,7 +192,8 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.relation = counts;
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
     EXECUTE format('CREATE VIEW %s AS SELECT %s, s.step, s.name, s.actors, s.of_previous, s.of_first, s.seconds_mean, s.seconds_p50, s.seconds_p90 '
-                   'FROM %s r CROSS JOIN LATERAL tally.funnel_steps(r.funnel, %L::text[]) s', target, tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, names);
+                   'FROM %s r CROSS JOIN LATERAL tally.funnel_steps(r.funnel, %L::text[]) s WHERE %s', target, tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, names, tally._flat_gate_sql(counts));
+    PERFORM tally._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Funnel %s: a row per bucket, dimension and step, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));
     FOR item IN SELECT * FROM (VALUES ('bucket', 'Start of the bucket of the first step.'), ('step', 'Number of the step, from 1.'), ('name', 'Name of the step.'),

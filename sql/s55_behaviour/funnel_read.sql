@@ -5,9 +5,14 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     found_ tally.behaviours;
-    label  text := (parse_ident(name))[array_upper(parse_ident(name), 1)];
+    label  text := name;
 BEGIN
+    -- The name as it is listed; else as SQL writes it.
     SELECT * INTO found_ FROM tally.behaviours b WHERE b.name = label AND b.kind = kind;
+    IF found_.name IS NULL THEN
+        label := tally._last_name(name);
+        SELECT * INTO found_ FROM tally.behaviours b WHERE b.name = label AND b.kind = kind;
+    END IF;
     IF found_.name IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('%s %L does not exist', kind, label),
@@ -38,7 +43,7 @@ BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT g.labels, s.* FROM (SELECT %s AS labels, tally.rollup(funnel) AS funnel FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY 1) g '
         'CROSS JOIN LATERAL tally.funnel_steps(g.funnel, $3) s ORDER BY g.labels, s.step',
-        tally._labels_sql(by), CASE WHEN live THEN r.live_view ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''))
+        tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''))
         USING tally._instant(since, as_of, 'since'), tally._instant(until, as_of, 'until'),
               ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(f.definition -> 'steps') WITH ORDINALITY s(s, n) ORDER BY n);
 END $$;
@@ -49,17 +54,52 @@ CREATE FUNCTION tally.drop_funnel(name text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally._drop_behaviour(tally._behaviour($1, 'funnel')) $$;
 COMMENT ON FUNCTION tally.drop_funnel(text) IS 'Drops a funnel: its views and its rollups. Source rows stay.';
 
+CREATE FUNCTION tally._views_of(b tally.behaviours) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('%I.%I', n.nspname, b.name || s) FROM tally.rollups r JOIN pg_class c ON c.oid = r.relation JOIN pg_namespace n ON n.oid = c.relnamespace,
+           unnest(CASE b.kind WHEN 'funnel' THEN '{_steps,_steps_live}' ELSE '{_cohorts,_cohorts_live}' END::text[]) s
+     WHERE r.id = b.counts
+$$;
+COMMENT ON FUNCTION tally._views_of(tally.behaviours) IS 'The flat views of a funnel or retention, there or not.';
+
+CREATE FUNCTION tally._lost_views(b tally.behaviours) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT v FROM tally._views_of(b) v WHERE to_regclass(v) IS NULL $$;
+COMMENT ON FUNCTION tally._lost_views(tally.behaviours) IS 'The flat views of a funnel or retention that are gone.';
+
+CREATE FUNCTION tally._remake_views(rollup_id int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    b    tally.behaviours;
+    r    tally.rollups;
+    item record;
+    lost text;
+BEGIN
+    -- Dropping a column of the source with CASCADE takes them along with the live view that they stand on.
+    FOR item IN SELECT x AS behaviour, l AS lost FROM tally.behaviours x, tally._lost_views(x) l WHERE x.counts = ANY (tally._above(rollup_id)) LOOP
+        b := item.behaviour;
+        lost := item.lost;
+        SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
+        IF b.kind = 'funnel' THEN
+            PERFORM tally._funnel_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_steps_live' ELSE '_steps' END, r.relation,
+                ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(b.definition -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n), CASE WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END);
+        ELSE
+            PERFORM tally._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END);
+        END IF;
+        RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'What was granted on the one that is gone is not known any more.', HINT = format('GRANT SELECT ON %s TO …;', lost);
+    END LOOP;
+    PERFORM tally._build_metrics_view(v.rollup_id) FROM tally.metric_views v WHERE v.rollup_id = ANY (tally._above($1)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view);
+END $$;
+COMMENT ON FUNCTION tally._remake_views(int) IS 'Makes the flat views of metrics, funnels and retentions on a rollup, and on those above it, that somebody has dropped; with the caller''s rights.';
+
 CREATE FUNCTION tally._drop_behaviour(b tally.behaviours) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    r    tally.rollups;
     view text;
 BEGIN
-    SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
-    FOREACH view IN ARRAY CASE b.kind WHEN 'funnel' THEN '{_steps,_steps_live}' ELSE '{_cohorts,_cohorts_live}' END::text[] LOOP
-        EXECUTE format('DROP VIEW IF EXISTS %I.%I', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation), b.name || view);
+    FOR view IN SELECT v FROM tally._views_of(b) v LOOP
+        EXECUTE format('DROP VIEW IF EXISTS %s', view);
     END LOOP;
-    PERFORM tally._forget_behaviour(b.name);
+    DELETE FROM tally.behaviours x WHERE x.name = b.name;
     PERFORM tally.drop_rollup((SELECT quote_ident(x.name) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
 END $$;
 COMMENT ON FUNCTION tally._drop_behaviour(tally.behaviours) IS 'Drops a funnel or retention with its views and rollups, with the caller''s rights.';

@@ -33,6 +33,7 @@ DECLARE
     counts regclass;
 BEGIN
     IF tally._behaviour_is(label, 'retention', given) THEN
+        PERFORM tally._remake_live(b.actors), tally._remake_views(b.actors) FROM tally.behaviours b WHERE b.name = label;
         RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
     END IF;
     IF periods NOT BETWEEN 0 AND 400 OR mode NOT IN ('on', 'on_or_after') OR "start" IS NULL OR return IS NULL THEN
@@ -55,7 +56,7 @@ BEGIN
             || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]', t.expression, at, "start"))
                            FROM tally._funnel_touches(given) t), '{}'),
         "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, "start", return) || COALESCE(' AND (' || "where" || ')', ''),
-        schedule => schedule, zone => zone, search_path => search_path,
+        schedule => schedule, zone => zone, search_path => search_path, with_data => with_data,
         description => format('Retention %s: when each actor started, and whether it was seen 0, 1, … periods later.', label));
     EXECUTE format('CREATE INDEX ON %s (entry)', people);
     counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => zone, schedule => schedule, search_path => search_path,
@@ -64,7 +65,8 @@ BEGIN
         description => COALESCE(description || E'\n', '') || format('Retention %s: cohorts by the period of their start.', label));
     PERFORM tally._retention_view(label, '_cohorts', counts, counts);
     PERFORM tally._retention_view(label, '_cohorts_live', counts, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts));
-    PERFORM tally._store_behaviour('retention', counts, given);
+    INSERT INTO tally.behaviours (name, kind, actors, counts, definition)
+    SELECT label, 'retention', p.id, c.id, given FROM tally.rollups p, tally.rollups c WHERE p.relation = people AND c.relation = counts;
     RETURN counts;
 END $$;
 COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, text, interval, int, text, jsonb, text, text, text, text, boolean, text) IS
@@ -88,8 +90,9 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.relation = counts;
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
-    EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p WHERE %s', target,
-        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._rule(r), 'r.bucket', 'p.period', r.bucket, 'pg_catalog.now()'));
+    EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p WHERE %s AND %s', target,
+        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._rule(r), 'r.bucket', 'p.period', r.bucket, 'pg_catalog.now()'), tally._flat_gate_sql(counts));
+    PERFORM tally._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Retention %s: a row per cohort, dimension and period that is wholly past, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));
     FOR item IN SELECT * FROM (VALUES ('bucket', 'Start of the cohort: the period in which its actors started.'), ('period', 'Periods since the start, from 0.'),
@@ -121,7 +124,7 @@ BEGIN
         'SELECT g.labels, p.period, sum(p.eligible)::bigint, sum(p.retained)::bigint, sum(p.retained)::float8 / sum(p.eligible)::float8 '
         'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL tally.retention_periods(g.retention) p '
         'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2',
-        tally._labels_sql(by), CASE WHEN live THEN r.live_view ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
+        tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
         tally._period_past_sql(tally._rule(r), 'g.bucket', 'p.period', r.bucket, '$3'))
         USING tally._instant(since, as_of, 'since'), tally._instant(until, as_of, 'until'), as_of;
 END $$;

@@ -124,8 +124,6 @@ BEGIN
     RETURN OLD;
 END $$;
 COMMENT ON FUNCTION tally._threshold_dropped() IS 'BEFORE DELETE trigger: what nobody watches any more does not fire any more; its incidents wait to be closed.';
--- A trigger of somebody else's would have incidents recovered that go on.
-REVOKE ALL ON FUNCTION tally._threshold_dropped() FROM PUBLIC;
 CREATE TRIGGER dropped BEFORE DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally._threshold_dropped();
 
 CREATE FUNCTION tally.incident_timeline(id bigint) RETURNS TABLE (at timestamptz, event text, author text, note text, detail jsonb, person text)

@@ -52,7 +52,7 @@ BEGIN
     END IF;
     ends_at := tally._later(starts_at, "for", zone);
     SELECT s.* INTO other FROM tally.silences s
-     WHERE s.matchers = matchers AND s.owner::oid = tally._caller()::oid AND s.every IS NOT DISTINCT FROM every AND s.starts_at < ends_at AND s.ends_at > starts_at ORDER BY s.id DESC LIMIT 1;
+     WHERE s.matchers = matchers AND s.owner = tally._caller() AND s.every IS NOT DISTINCT FROM every AND s.starts_at < ends_at AND s.ends_at > starts_at ORDER BY s.id DESC LIMIT 1;
     IF other.id IS NOT NULL AND (other.zone, other.starts_at) IS NOT DISTINCT FROM (zone, starts_at) AND other.ends_at = ends_at THEN
         RAISE NOTICE USING MESSAGE = format('silence %s says just so already; nothing changed', other.id);
         RETURN other.id;

@@ -136,8 +136,6 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION tally._audit() IS 'AFTER ROW trigger that writes the audit.';
--- A trigger of somebody else's would write entries of things that never were.
-REVOKE ALL ON FUNCTION tally._audit() FROM PUBLIC;
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally._audit();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.metrics FOR EACH ROW EXECUTE FUNCTION tally._audit();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OF query, unit, description, direction, every, keep, enabled OR DELETE ON tally.probes FOR EACH ROW EXECUTE FUNCTION tally._audit();
@@ -151,5 +149,4 @@ BEGIN
         HINT = 'SELECT tally.comment_incident(id, ''what should be known''); adds to an incident''s timeline.';
 END $$;
 COMMENT ON FUNCTION tally._append_only() IS 'Trigger that refuses to change or remove entries of a record.';
-REVOKE ALL ON FUNCTION tally._append_only() FROM PUBLIC;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.audit FOR EACH STATEMENT EXECUTE FUNCTION tally._append_only();

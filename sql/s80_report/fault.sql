@@ -3,8 +3,9 @@
 CREATE FUNCTION tally._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    again text := format('SELECT tally.drop_rollup(%L);', r.name);
-    item  record;
+    again  text := format('SELECT tally.drop_rollup(%L);', r.name);
+    repair text := format('SELECT tally.repair(%L);', r.name);
+    item   record;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
         SELECT '42P01', 'the table of the rollup is gone', again || '  -- and create it again' INTO sqlstate, message, hint;
@@ -13,6 +14,10 @@ BEGIN
         SELECT '42P01', 'the source of the rollup is gone; what is stored stands as it is', again INTO sqlstate, message, hint;
         RETURN;
     END IF;
+    SELECT f.* INTO sqlstate, message, hint FROM tally._owner_fault(r) f;
+    IF sqlstate IS NOT NULL THEN RETURN; END IF;
+    SELECT f.* INTO sqlstate, message, hint FROM tally._lost_column_fault(r) f;
+    IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT w.name, w.type, a.atttypid::regtype AS found INTO item
       FROM (SELECT r.time_column AS name, r.time_type AS type WHERE r.key IS NULL UNION ALL SELECT k, NULL FROM unnest(r.key) k) w
       LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
@@ -21,27 +26,25 @@ BEGIN
         sqlstate := CASE WHEN item.found IS NULL THEN '42703' ELSE '42804' END;
         message := CASE WHEN item.found IS NULL THEN format('column %I of %s does not exist any more', item.name, r.source)
                         ELSE format('column %I of %s is of type %s, not %s any more', item.name, r.source, item.found, item.type) END;
-        hint := CASE WHEN item.found IS NULL THEN format('ALTER TABLE %s RENAME COLUMN <its new name> TO %I;', r.source, item.name) ELSE again || '  -- and create it again' END;
-    ELSIF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
-        SELECT '42P01', 'the live view of the rollup is gone', format('SELECT tally.repair(%L);', r.name) INTO sqlstate, message, hint;
+        hint := again || '  -- and create it again';
+        RETURN;
+    END IF;
+    SELECT f.* INTO sqlstate, message, hint FROM tally._row_security_fault(r) f;
+    IF sqlstate IS NOT NULL THEN RETURN; END IF;
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
+        SELECT '42P01', 'the live view of the rollup is gone', repair INTO sqlstate, message, hint;
+    ELSIF EXISTS (SELECT FROM tally.metric_views v WHERE v.rollup_id = r.id AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view)) THEN
+        SELECT '42P01', 'the flat view of the rollup''s metrics is gone', repair INTO sqlstate, message, hint;
+    ELSIF EXISTS (SELECT FROM tally.behaviours b, tally._lost_views(b) WHERE b.counts = r.id) THEN
+        SELECT '42P01', format('view %s is gone', string_agg(l.v, ', ')), repair INTO sqlstate, message, hint FROM tally.behaviours b, tally._lost_views(b) l(v) WHERE b.counts = r.id;
     ELSIF EXISTS (SELECT FROM tally.members m WHERE m.source = r.source AND m.off) THEN
         SELECT '55000', format('writes to %s are not captured: its triggers are disabled', string_agg(m.member::text, ', ' ORDER BY m.member)),
                format('ALTER TABLE %s ENABLE TRIGGER ALL;', min(m.member::text)) INTO sqlstate, message, hint FROM tally.members m WHERE m.source = r.source AND m.off;
-    ELSIF NOT EXISTS (SELECT FROM tally._captured(r.source) c WHERE c.id = r.id) THEN
-        SELECT '42501', format('changes of %s are not captured for the rollup: its owner %s has no right to triggers there', r.source, r.owner),
-               format('GRANT TRIGGER ON %s TO %s;', r.source, r.owner) INTO sqlstate, message, hint;
     ELSIF EXISTS (SELECT FROM tally.members m WHERE m.source = r.source AND m.member = r.source AND NOT r.id = ANY (m.rollups)) THEN
         SELECT '55000', format('changes of %s are not captured: its triggers are gone', r.source), format('SELECT tally.refresh(%L);', r.name) INTO sqlstate, message, hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._fault(tally.rollups) IS 'What keeps a rollup from being kept exact, as an error would say it: its table, source, columns, live view or triggers gone or off. Nulls where nothing does.';
-
-CREATE FUNCTION tally._lacks_statistics(source regclass) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
-                    WHERE s.stxrelid = $1 AND s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND d.stxoid IS NULL)
-$$;
-COMMENT ON FUNCTION tally._lacks_statistics(regclass) IS 'Whether the statistics on a source''s groups are empty although it has rows: pg_upgrade keeps none of that kind, and only ANALYZE fills them.';
+COMMENT ON FUNCTION tally._fault(tally.rollups) IS 'What keeps a rollup from being kept exact, as an error would say it: its table, source, owner, rights, columns, views or triggers gone or off. Nulls where nothing does.';
 
 CREATE FUNCTION tally._refresher(rollup_id int, OUT pid int, OUT waits_for int[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

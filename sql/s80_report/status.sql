@@ -13,7 +13,7 @@ SELECT r.name AS rollup,
             CASE WHEN w.waits_for IS NOT NULL THEN pg_catalog.format('the refresh of pid %s waits for pid %s', w.pid, pg_catalog.array_to_string(w.waits_for, ', '))
                  WHEN w.pid IS NOT NULL THEN pg_catalog.format('pid %s refreshes it', w.pid) END,
             CASE WHEN g.ranges > 0 THEN pg_catalog.format('to be computed: %s', g.reasons) END,
-            CASE WHEN m.buckets + k.keys > 0 THEN pg_catalog.format('changed since %s, next refresh %s', LEAST(m.oldest, k.oldest), CASE WHEN r.schedule IS NULL THEN 'by hand' WHEN (SELECT k.state FROM tally._clock() k) = 'stopped' THEN 'by none: the clock is stopped' ELSE 'by ' || r.schedule END) END,
+            CASE WHEN m.buckets + k.keys > 0 THEN pg_catalog.format('changed since %s, next refresh %s', LEAST(m.oldest, k.oldest), COALESCE('by ' || r.schedule, 'by hand')) END,
             tally._held_back(r.source),
             CASE WHEN pg_catalog.isfinite(r.frozen_before) THEN pg_catalog.format('frozen before %s', r.frozen_before) END) AS reason,
        m.buckets + k.keys AS dirty_buckets,

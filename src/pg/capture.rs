@@ -144,6 +144,9 @@ fn trunc(unit: &str, time: i64, zone: &str) -> i64 {
 unsafe fn write_mark(rollup: i32, bucket: i64) {
     // SAFETY: the table has exactly these three columns (sql/s20_catalog/rollups.sql).
     unsafe {
+        if !defined(rollup) {
+            return;
+        }
         insert_row(
             relation(c"dirty"),
             &mut [
@@ -152,6 +155,33 @@ unsafe fn write_mark(rollup: i32, bucket: i64) {
                 Datum::from(pg_sys::GetCurrentTransactionStartTimestamp()),
             ],
         );
+    }
+}
+
+/// Whether the catalogue has a rollup of this number. A source that was restored without it has triggers that speak of rollups
+/// nobody defined here: its writers must go on, and leave no marks that nobody takes.
+///
+/// # Safety
+/// Must run inside a transaction.
+pub(super) unsafe fn defined(rollup: i32) -> bool {
+    // SAFETY: id is the first column of tally.rollups and its primary key. A fresh snapshot, because the caller's own may be
+    // older than the rollup whose trigger it runs.
+    unsafe {
+        let table = pg_sys::table_open(relation(c"rollups"), pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let mut key = pg_sys::ScanKeyData::default();
+        pg_sys::ScanKeyInit(
+            &mut key,
+            1,
+            pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+            pg_sys::RegProcedure::from(pg_sys::F_INT4EQ),
+            Datum::from(rollup),
+        );
+        let index = relation(c"rollups_pkey");
+        let scan = pg_sys::systable_beginscan(table, index, true, std::ptr::null_mut(), 1, &mut key);
+        let found = !pg_sys::systable_getnext(scan).is_null();
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(table, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        found
     }
 }
 

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys::{self, Datum};
 
-use super::capture::{MARKED, insert_row, register_callbacks, relation};
+use super::capture::{MARKED, defined, insert_row, register_callbacks, relation};
 use tally_core::error::{SqlState, TallyError};
 
 /// The rollups that one call marks, and the key they were last marked with.
@@ -25,23 +25,22 @@ crate::pg_fn! {
         }
         let targets = targets(&call)?;
         let key = call.bytes(1);
-        MARKED.with_borrow_mut(|marked| -> Result<(), TallyError> {
+        MARKED.with_borrow_mut(|marked| {
             // Rows of one key often follow each other.
             if targets.generation == marked.generation() && targets.last == key {
-                return Ok(());
+                return;
             }
             // SAFETY: SQL runs in a transaction.
             let subtransaction = unsafe { pg_sys::GetCurrentSubTransactionId() };
             for rollup in &targets.rollups {
                 if marked.insert_key(*rollup, key, subtransaction) {
-                    write_mark(*rollup, call.datum(1))?;
+                    write_mark(*rollup, call.datum(1));
                 }
             }
             targets.last.clear();
             targets.last.extend_from_slice(key);
             targets.generation = marked.generation();
-            Ok(())
-        })?;
+        });
         Ok(Datum::from(false))
     }
 }
@@ -75,24 +74,19 @@ fn targets<'a>(call: &crate::pg::fmgr::Call) -> Result<&'a mut Targets, TallyErr
     }
 }
 
-/// Inserts one row into a rollup's table of marks.
-fn write_mark(rollup: i32, key: Datum) -> Result<(), TallyError> {
-    let name = format!("dirty_keys_{rollup}");
+/// Inserts one row into a rollup's table of marks; does nothing where there is none, because nobody has defined the rollup here.
+fn write_mark(rollup: i32, key: Datum) {
+    let name = CString::new(format!("dirty_keys_{rollup}")).unwrap_or_default();
     // SAFETY: the function is PARALLEL UNSAFE and runs in a transaction; tally._create_marks() makes the table with exactly
     // these two columns and no index.
     unsafe {
-        let table = relation(&CString::new(name.as_str()).unwrap_or_default());
-        if table == pg_sys::InvalidOid {
-            return Err(TallyError::new(
-                SqlState::InvalidParameterValue,
-                format!("rollup {rollup} has no table of marks: tally.{name} does not exist"),
-            )
-            .hint(format!("SELECT tally._create_marks({rollup});")));
+        let table = relation(&name);
+        if table == pg_sys::InvalidOid || !defined(rollup) {
+            return;
         }
         insert_row(
             table,
             &mut [key, Datum::from(pg_sys::GetCurrentTransactionStartTimestamp())],
         );
     }
-    Ok(())
 }

@@ -2,11 +2,10 @@
 
 pub mod aggregate;
 pub mod array;
-pub mod caller;
+pub mod at_work;
 pub mod calls;
 pub mod capture;
 pub mod capture_key;
-pub mod expression;
 pub mod fmgr;
 pub mod hashing;
 pub mod json;

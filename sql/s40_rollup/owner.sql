@@ -1,0 +1,120 @@
+-- Owns: whose a rollup is: what is wrong with its owner, and giving it to another role.
+
+CREATE FUNCTION tally._owner_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    holder regrole := (SELECT c.relowner FROM pg_class c WHERE c.oid = r.relation);
+    place  text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) THEN
+        SELECT '42704', format('the owner of the rollup is gone, so its definition runs with nobody''s rights; its table belongs to %s', holder),
+               format('SELECT tally.set_owner(%L, %L);', r.name, holder) INTO sqlstate, message, hint;
+        RETURN;
+    END IF;
+    SELECT c.oid::regclass::text, c.relowner INTO place, holder FROM pg_class c
+     WHERE c.oid IN (r.relation, r.live_view) AND c.relowner <> r.owner::oid ORDER BY c.oid = r.relation DESC LIMIT 1;
+    IF place IS NOT NULL THEN
+        SELECT '42501', format('%s belongs to %s, and the rollup to %s, with whose rights it is refreshed', place, holder, r.owner),
+               format('SELECT tally.set_owner(%L, %L);', r.name, holder) INTO sqlstate, message, hint;
+        RETURN;
+    END IF;
+    SELECT string_agg(p, ', ' ORDER BY p) INTO place FROM unnest('{SELECT,TRIGGER}'::text[]) p
+     WHERE NOT has_table_privilege(r.owner, r.source, p) AND NOT (p = 'SELECT' AND has_any_column_privilege(r.owner, r.source, p));
+    IF place IS NOT NULL THEN
+        SELECT '42501', format('%s, the owner of the rollup, lacks %s on %s', r.owner, place, r.source), format('GRANT %s ON %s TO %s;', place, r.source, r.owner) INTO sqlstate, message, hint;
+        RETURN;
+    END IF;
+    SELECT n.nspname INTO place FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid IN (r.source, r.relation) AND NOT has_schema_privilege(r.owner, n.oid, 'USAGE') LIMIT 1;
+    IF place IS NOT NULL THEN
+        SELECT '42501', format('%s, the owner of the rollup, lacks USAGE on schema %I', r.owner, place), format('GRANT USAGE ON SCHEMA %I TO %s;', place, r.owner) INTO sqlstate, message, hint;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._owner_fault(tally.rollups) IS 'What is wrong with a rollup''s owner: gone, not that of its table and live view any more, or without the rights that it takes. Nulls where nothing is.';
+
+CREATE FUNCTION tally._refuse_fault(r tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fault record;
+BEGIN
+    SELECT * INTO fault FROM tally._owner_fault(r) f WHERE f.sqlstate IS NOT NULL UNION ALL SELECT * FROM tally._lost_column_fault(r) f WHERE f.sqlstate IS NOT NULL
+    UNION ALL SELECT * FROM tally._row_security_fault(r) f WHERE f.sqlstate IS NOT NULL LIMIT 1;
+    IF fault.sqlstate IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = fault.sqlstate, MESSAGE = format('rollup %L cannot be computed: %s', r.name, fault.message),
+            DETAIL = 'Nothing was changed; its marks wait.', HINT = fault.hint;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._refuse_fault(tally.rollups) IS 'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, lost columns or row security.';
+
+CREATE FUNCTION tally._lacks_statistics(source regclass) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
+                    WHERE s.stxrelid = $1 AND s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND d.stxoid IS NULL)
+$$;
+COMMENT ON FUNCTION tally._lacks_statistics(regclass) IS 'Whether the statistics on a source''s groups are empty although it has rows: pg_upgrade keeps none of that kind, and only ANALYZE fills them.';
+
+CREATE FUNCTION tally.set_owner(rollup text, owner regrole) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r     tally.rollups := tally._rollup(rollup);
+    -- A funnel or a retention is a pair of rollups, and one definition.
+    ids   int[] := COALESCE((SELECT ARRAY[b.actors, b.counts] FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts)), ARRAY[r.id]);
+BEGIN
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (ids) ORDER BY x.id LOOP
+        -- As ALTER TABLE … OWNER TO: who gives must have what the owner had, and who takes must be somebody the giver could be. Its SQL runs
+        -- with the new owner's rights from now on.
+        IF NOT (pg_has_role(r.owner::oid, 'USAGE') AND pg_has_role(owner::oid, 'USAGE') AND (EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) OR (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = current_user))) THEN
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+                MESSAGE = format('rollup %L is given from %s to %s by a role that is both, or by a superuser; got %I', r.name, r.owner, owner, current_user),
+                DETAIL = 'The definition''s SQL runs with the rights of its owner, so nobody gives it to a role without having that role''s rights.',
+                HINT = format('GRANT %s TO %I;  -- or ask a superuser', owner, current_user);
+        ELSIF NOT (has_table_privilege(owner, r.source, 'SELECT') AND has_table_privilege(owner, r.source, 'TRIGGER')) THEN
+            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+                MESSAGE = format('%s cannot own rollup %L: it needs SELECT and TRIGGER on %s', owner, r.name, r.source),
+                DETAIL = 'The definition reads the source with the rights of its owner, and capture is a trigger on it.',
+                HINT = format('GRANT SELECT, TRIGGER ON %s TO %s;', r.source, owner);
+        END IF;
+        PERFORM tally._give(r.id, owner);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally.set_owner(text, regrole) IS
+'Gives a rollup, with its table, views, statistics, metrics and marks, to another role, with whose rights its SQL runs from now on. Mends what REASSIGN OWNED, ALTER TABLE … OWNER TO, DROP ROLE or a restore without the role leave. Takes the rights of both roles; of an owner who is gone a superuser disposes.';
+
+CREATE FUNCTION tally._give(rollup_id int, taker regrole) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r    tally.rollups;
+    item record;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    PERFORM tally._lock(r.id, true);
+    FOR item IN SELECT c.oid::regclass AS relation, CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
+                  FROM pg_class c
+                 WHERE c.relowner <> taker::oid AND c.relkind IN ('r', 'v')
+                   AND (c.oid IN (r.relation, r.live_view) OR c.oid IN (SELECT v.view FROM tally.metric_views v WHERE v.rollup_id = r.id)
+                        OR c.oid IN (SELECT to_regclass(l) FROM tally.behaviours b, tally._views_of(b) l WHERE b.counts = r.id)) LOOP
+        EXECUTE format('ALTER %s %s OWNER TO %s', item.kind, item.relation, taker);
+    END LOOP;
+    FOR item IN SELECT format('%I.%I', n.nspname, s.stxname) AS object FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
+                 WHERE s.stxrelid = r.source AND s.stxname IN (r.name || '_tally_groups', r.name || '_tally_build') AND s.stxowner <> taker::oid LOOP
+        EXECUTE format('ALTER STATISTICS %s OWNER TO %s', item.object, taker);
+    END LOOP;
+    UPDATE tally.rollups x SET owner = taker WHERE x.id = r.id;
+    UPDATE tally.metrics x SET owner = taker WHERE x.rollup_id = r.id;
+    UPDATE tally.metric_views x SET owner = taker WHERE x.rollup_id = r.id;
+    UPDATE tally.behaviours x SET owner = taker WHERE x.counts = r.id;
+    UPDATE tally.source_retentions x SET owner = taker WHERE x.source = r.relation;
+    IF r.key IS NOT NULL THEN
+        EXECUTE format('GRANT SELECT ON tally.%I TO %s', tally._marks_table(r.id), taker);
+        IF EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner AND o.oid <> taker::oid) THEN
+            EXECUTE format('REVOKE ALL ON tally.%I FROM %s', tally._marks_table(r.id), r.owner);
+        END IF;
+    END IF;
+    PERFORM tally._attach_capture(r.source);
+    -- Another role may see the source otherwise.
+    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, r.frozen_before, 'infinity', format('given to %s', taker));
+END $$;
+COMMENT ON FUNCTION tally._give(int, regrole) IS 'Gives a rollup and what belongs to it to a role, whatever the catalogue and PostgreSQL say now; its history is marked, to be computed with that role''s rights.';
+REVOKE ALL ON FUNCTION tally._give(int, regrole) FROM PUBLIC;

@@ -175,7 +175,7 @@ pub fn hll(data: &[u8]) {
     };
     let fresh = |precision: u8| {
         let mut words = vec![0; working::FIRST_WORDS];
-        working::init(&mut words, 4 + precision % 8);
+        working::init(&mut words, 4 + precision % 8, 1);
         words
     };
     let (mut all, mut merged) = (fresh(precision), fresh(precision));

@@ -31,7 +31,7 @@ CREATE AGGREGATE tally.hll(value anyelement) (
     SFUNC = tally._hll_trans, FINALFUNC = tally._hll_final, STYPE = tally.hll, COMBINEFUNC = tally._hll_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
-COMMENT ON AGGREGATE tally.hll(anyelement) IS 'Sketch of the values for distinct counts. NULLs are skipped; integers of any width, and text under any collation, are equal when their values are.';
+COMMENT ON AGGREGATE tally.hll(anyelement) IS 'Sketch of the values for distinct counts. NULLs are skipped; values are one when the type''s = says so, integers of any width too.';
 
 CREATE AGGREGATE tally.hll(value anyelement, "precision" int) (
     SFUNC = tally._hll_trans, FINALFUNC = tally._hll_final, STYPE = tally.hll, COMBINEFUNC = tally._hll_merge,

@@ -1,7 +1,8 @@
 //! Owns the SQL-callable functions of `tally.hll`. Declared in `sql/s10_kernel/hll.sql`.
 
 use crate::pg::aggregate::{State, Working, change, finished, merge, same};
-use crate::pg::fmgr::Call;
+use crate::pg::equality::Form;
+use crate::pg::fmgr::{Answer, Call};
 use crate::pg::hashing::Hasher;
 use crate::{pg_fn, sketch_type};
 use tally_core::error::{SqlState, TallyError};
@@ -57,8 +58,57 @@ impl Working for Hll {
 /// The state of a group's first value.
 fn fresh(call: &Call) -> Result<State, TallyError> {
     let mut state = State::new(working::FIRST_WORDS);
-    working::init(state.words(), precision(call, 2)?);
+    working::init(state.words(), precision(call, 2)?, 1);
     Ok(state)
+}
+
+/// Adds the value in argument 1 to the state in argument 0.
+#[inline(always)]
+fn add(call: &Call, hasher: Hasher) -> Answer {
+    let (hash, version) = (hasher.hash(call.datum(1), call.collation())?, hasher.version());
+    change::<Hll>(
+        call,
+        fresh,
+        #[inline(always)]
+        |words| {
+            working::agree(words, version)?;
+            Ok(working::push(words, hash))
+        },
+    )
+}
+
+/// Transitions for one type: they look nothing up, so they cost the same where PostgreSQL finds the function anew for each row.
+macro_rules! transitions {
+    ($($(#[$doc:meta])* $name:ident => $hasher:expr),+ $(,)?) => {
+        pg_fn! {$(
+            $(#[$doc])*
+            $name(call)? {
+                if call.is_null(1) {
+                    return same(&call);
+                }
+                add(&call, $hasher)
+            }
+        )+}
+    };
+}
+
+transitions! {
+    /// smallint.
+    tally_hll_trans_int2 => Hasher::Int16,
+    /// int, date.
+    tally_hll_trans_int4 => Hasher::Int32,
+    /// bigint, timestamp, timestamptz, oid.
+    tally_hll_trans_int8 => Hasher::Int64,
+    /// boolean, "char".
+    tally_hll_trans_byte => Hasher::Byte,
+    /// float8.
+    tally_hll_trans_float8 => Hasher::Float64,
+    /// numeric.
+    tally_hll_trans_numeric => Hasher::Form(Form::Numeric),
+    /// bytea.
+    tally_hll_trans_bytea => Hasher::Bytes,
+    /// uuid.
+    tally_hll_trans_uuid => Hasher::Uuid,
 }
 
 sketch_type!("hll", Sketch, jsonb, from_text);
@@ -70,8 +120,16 @@ pg_fn! {
             return same(&call);
         }
         let hasher = *call.memo((), #[inline(never)] |call| Hasher::of_argument(call, 1))?;
-        let hash = hasher.hash(call.datum(1), call.collation());
-        change::<Hll>(&call, fresh, #[inline(always)] |words| Ok(working::push(words, hash)))
+        add(&call, hasher)
+    }
+
+    /// Transition of text: `(state, text)` and `(state, text, precision)`.
+    tally_hll_trans_text(call)? {
+        if call.is_null(1) {
+            return same(&call);
+        }
+        let hasher = *call.memo((), #[inline(never)] |call| Hasher::of_text(call, 1))?;
+        add(&call, hasher)
     }
 
     /// Combine and rollup: `(state, sketch)`.

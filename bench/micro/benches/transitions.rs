@@ -46,7 +46,7 @@ fn transitions(c: &mut Criterion) {
 
     let registers = || {
         let mut words = vec![0; hll::working::FIRST_WORDS];
-        hll::working::init(&mut words, hll::DEFAULT_PRECISION);
+        hll::working::init(&mut words, hll::DEFAULT_PRECISION, 1);
         words
     };
     groups(c, "hll of int8, with hashing", |i| i as i64, registers, |words, v| {

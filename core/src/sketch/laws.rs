@@ -12,7 +12,7 @@ fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Gr
 
 fn hll_of(hashes: impl IntoIterator<Item = u64>) -> Vec<u8> {
     let mut words = vec![0; hll::working::FIRST_WORDS];
-    hll::working::init(&mut words, hll::DEFAULT_PRECISION);
+    hll::working::init(&mut words, hll::DEFAULT_PRECISION, 1);
     for hash in hashes {
         until(&mut words, |words| hll::working::push(words, hash));
     }
@@ -165,7 +165,7 @@ fn hll_errors(sizes: &[u64], sets: u64) -> Vec<(u64, f64)> {
     let mut squares = vec![0.0; sizes.len()];
     for seed in 0..sets {
         let mut words = vec![0; hll::working::FIRST_WORDS];
-        hll::working::init(&mut words, hll::DEFAULT_PRECISION);
+        hll::working::init(&mut words, hll::DEFAULT_PRECISION, 1);
         let mut pushed = 0;
         for (at, size) in sizes.iter().enumerate() {
             for i in pushed..*size {

@@ -1,7 +1,7 @@
 //! Owns the stored bytes of a HyperLogLog.
 //!
 //! ```text
-//! u8 version = 1 · u8 kind · u8 precision · u8 base, then
+//! u8 version of the hashes, 1 or 2 · u8 kind · u8 precision · u8 base, then
 //! kind 1 (exact)  u64 hashes ascending, to the end; base 0
 //! kind 2 (dense)  m/2 bytes, two registers a byte (low half first), each its rank above base, 15 for 15 and more ·
 //!                 for each of those, in order, a varint of what is above 15
@@ -13,8 +13,9 @@ use super::{Body, PRECISION, Sketch, exact_max, registers, working};
 use crate::error::TallyError;
 use crate::sketch::bytes::{Reader, put_varint};
 
-/// Version of the stored bytes.
-pub const VERSION: u8 = 1;
+/// Versions of the hashes, which the first byte tells: 1 as pg_tally 0.1 took them; 2 for types whose hashes took unequal values for
+/// equal then (numeric, jsonb, arrays …), taken anew.
+pub const VERSIONS: std::ops::RangeInclusive<u8> = 1..=2;
 const EXACT: u8 = 1;
 const DENSE: u8 = 2;
 
@@ -23,14 +24,14 @@ pub fn encode(sketch: &Sketch) -> Vec<u8> {
     match &sketch.body {
         Body::Exact(hashes) => {
             let mut out = Vec::with_capacity(4 + hashes.len() * 8);
-            out.extend([VERSION, EXACT, sketch.precision, 0]);
+            out.extend([sketch.version, EXACT, sketch.precision, 0]);
             hashes.iter().for_each(|h| out.extend(h.to_le_bytes()));
             out
         }
         Body::Dense(ranks) => {
             let base = ranks.iter().copied().min().unwrap_or(0);
             let mut out = Vec::with_capacity(8 + ranks.len() / 2);
-            out.extend([VERSION, DENSE, sketch.precision, base]);
+            out.extend([sketch.version, DENSE, sketch.precision, base]);
             let nibble = |rank: u8| (rank - base).min(15);
             out.extend(
                 ranks
@@ -53,20 +54,20 @@ pub fn exact_slice(bytes: &[u8]) -> Option<(&[[u8; 8]], u8)> {
     let (head, rest) = bytes.split_at_checked(4)?;
     let (hashes, odd) = rest.as_chunks::<8>();
     let whole = odd.is_empty() && PRECISION.contains(&head[2]) && hashes.len() <= exact_max(head[2]);
-    (head[0] == VERSION && head[1] == EXACT && whole).then_some((hashes, head[2]))
+    (VERSIONS.contains(&head[0]) && head[1] == EXACT && whole).then_some((hashes, head[2]))
 }
 
 /// Whether the bytes are a working form: a partial state of another process.
 pub fn is_partial(bytes: &[u8]) -> bool {
-    matches!(bytes, [VERSION, working::LIST..=working::DENSE, ..])
+    matches!(bytes, [1..=2, working::LIST..=working::DENSE, ..])
 }
 
 /// Reads stored bytes, or a working form, into a finished sketch.
 pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
     let mut reader = Reader::new("hll", bytes);
     let (version, kind, precision, base) = (reader.u8()?, reader.u8()?, reader.u8()?, reader.u8()?);
-    if version != VERSION || !PRECISION.contains(&precision) {
-        return Err(reader.corrupt(&format!("version {VERSION} with a precision in {PRECISION:?}")));
+    if !VERSIONS.contains(&version) || !PRECISION.contains(&precision) {
+        return Err(reader.corrupt(&format!("version 1 or 2 with a precision in {PRECISION:?}")));
     }
     match kind {
         EXACT => {
@@ -79,11 +80,13 @@ pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
             }
             Ok(Sketch {
                 precision,
+                version,
                 body: Body::Exact(hashes),
             })
         }
         DENSE => Ok(Sketch {
             precision,
+            version,
             body: Body::Dense(dense(&mut reader, precision, base)?),
         }),
         working::LIST..=working::DENSE => Ok(working::finish(&working::from_bytes(bytes)?)),

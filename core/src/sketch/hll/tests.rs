@@ -7,7 +7,7 @@ use proptest::prelude::*;
 /// An aggregate's life: hashes pushed one by one into a state that grows.
 fn sketch_of(hashes: impl Iterator<Item = u64>, precision: u8) -> Sketch {
     let mut words = vec![0; working::FIRST_WORDS];
-    working::init(&mut words, precision);
+    working::init(&mut words, precision, 1);
     for hash in hashes {
         while let Err(Grow(needed)) = working::push(&mut words, hash) {
             words.resize(needed, 0);

@@ -1,5 +1,5 @@
 //! Owns a HyperLogLog as text: `{"precision":13,"distinct":2,"hashes":["…","…"]}` while exact, then
-//! `{"precision":13,"distinct":9000,"registers":"…"}` with the stored registers in hexadecimal. `distinct` is for the reader.
+//! `{"precision":13,"distinct":9000,"registers":"…"}` (with `"version":2` before them where the hashes are of that version), with the stored registers in hexadecimal. `distinct` is for the reader.
 
 use super::{Body, DEFAULT_PRECISION, PRECISION, Sketch, codec};
 use crate::error::{SqlState, TallyError};
@@ -8,8 +8,9 @@ use std::fmt::Write;
 
 /// The text.
 pub fn write(sketch: &Sketch) -> String {
+    let version = if sketch.version == 1 { "" } else { "\"version\":2," };
     let mut out = format!(
-        "{{\"precision\":{},\"distinct\":{:.0},",
+        "{{{version}\"precision\":{},\"distinct\":{:.0},",
         sketch.precision,
         sketch.distinct()
     );
@@ -38,7 +39,7 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
     let bad = |problem: &str| {
         TallyError::new(SqlState::InvalidTextRepresentation, format!("invalid input for type tally.hll: {problem}"))
             .detail("Expected {\"precision\":13,\"hashes\":[…]} or {\"precision\":13,\"registers\":\"…\"}, as tally.hll prints itself.")
-            .hint("SELECT tally.hll(v) FROM (VALUES ('a'::text), ('b')) AS t(v)")
+            .hint("To count distinct values of a type like citext: SELECT tally.hll(value, 13) FROM …")
     };
     let json: Value = serde_json::from_str(text).map_err(|e| bad(&format!("not JSON, {e}")))?;
     let precision = match json.get("precision") {
@@ -46,6 +47,12 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
         Some(v) => (v.as_u64().and_then(|v| u8::try_from(v).ok()))
             .filter(|v| PRECISION.contains(v))
             .ok_or_else(|| bad(&format!("precision {v} is not in {PRECISION:?}")))?,
+    };
+    let version = match json.get("version") {
+        None => 1,
+        Some(v) => (v.as_u64().and_then(|v| u8::try_from(v).ok()))
+            .filter(|v| codec::VERSIONS.contains(v))
+            .ok_or_else(|| bad(&format!("version {v} is neither 1 nor 2")))?,
     };
     let bytes = match (json.get("hashes"), json.get("registers")) {
         (Some(hashes), None) => {
@@ -61,6 +68,7 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
             hashes.sort_unstable();
             codec::encode(&Sketch {
                 precision,
+                version,
                 body: Body::Exact(hashes),
             })
         }
@@ -70,7 +78,7 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
             let bytes: Option<Vec<u8>> = (0..digits.len() / 2)
                 .map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).ok())
                 .collect();
-            let mut all = vec![codec::VERSION, 2, precision];
+            let mut all = vec![version, 2, precision];
             all.extend(bytes.ok_or_else(|| bad("registers is not text of hexadecimal digits"))?);
             all
         }

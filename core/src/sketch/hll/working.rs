@@ -1,7 +1,7 @@
 //! Owns the working form of a HyperLogLog: an aggregate's state as 8-byte words.
 //!
 //! ```text
-//! word 0         low half: varlena header, not ours · byte 4 version · byte 5 kind · byte 6 precision
+//! word 0         low half: varlena header, not ours · byte 4 version of the hashes · byte 5 kind · byte 6 precision
 //! word 1         the tail's bounds (see `tail`); the tail begins at word 2 and holds hashes as they came, repeats and all
 //! kind 17 list   nothing but a tail, up to word 64
 //! kind 18 table  tail up to word 62 · 63 count, high half slots in use · then slots, 0 where empty
@@ -11,7 +11,7 @@
 
 use super::body::{self, COUNT};
 use super::{Body, Sketch, codec, exact_max, registers};
-use crate::error::TallyError;
+use crate::error::{SqlState, TallyError};
 pub use crate::sketch::Grow;
 use crate::sketch::bytes::corrupt;
 use crate::sketch::tail;
@@ -31,15 +31,47 @@ pub const TAIL: usize = 2;
 const LIST_WORDS: usize = 64;
 
 /// Makes zeroed words an empty state.
-pub fn init(words: &mut [u64], precision: u8) {
+pub fn init(words: &mut [u64], precision: u8, version: u8) {
+    words[0] = words[0] & 0xffff_ffff | u64::from(version) << 32;
     set_head(words, LIST, precision);
     tail::set(words, TAIL, words.len().min(LIST_WORDS));
 }
 
-/// Sets what the words are.
+/// Sets what the words are; their version stays.
 pub fn set_head(words: &mut [u64], kind: u8, precision: u8) {
-    let head = u64::from(codec::VERSION) | u64::from(kind) << 8 | u64::from(precision) << 16;
-    words[0] = words[0] & 0xffff_ffff | head << 32;
+    let head = u64::from(kind) << 8 | u64::from(precision) << 16;
+    words[0] = words[0] & 0xff_ffff_ffff | head << 32;
+}
+
+/// Version of the hashes.
+#[inline(always)]
+pub fn version(words: &[u64]) -> u8 {
+    (words[0] >> 32) as u8
+}
+
+/// Makes ready for hashes of a version: words that hold none take it, others must be of it.
+#[inline(always)]
+pub fn agree(words: &mut [u64], theirs: u8) -> Result<(), TallyError> {
+    if version(words) == theirs {
+        Ok(())
+    } else {
+        take_version(words, theirs)
+    }
+}
+
+#[cold]
+fn take_version(words: &mut [u64], theirs: u8) -> Result<(), TallyError> {
+    if kind(words) == LIST && tail::next(words) == TAIL {
+        words[0] = words[0] & !(0xff << 32) | u64::from(theirs) << 32;
+        return Ok(());
+    }
+    let (mine, theirs) = (version(words).min(theirs), version(words).max(theirs));
+    Err(TallyError::new(
+        SqlState::DatatypeMismatch,
+        format!("expected distinct counts of one version of hashes, got versions {mine} and {theirs}"),
+    )
+    .detail("Values of this type were hashed anew after pg_tally 0.1, where some unequal ones had one hash. Both would count each value twice.")
+    .hint("SELECT tally.repair('<rollup>'), or CALL tally.backfill('<rollup>') for a long history, computes the older ones anew."))
 }
 
 /// Which form it is.
@@ -178,12 +210,16 @@ fn list_in(bytes: &[u8]) -> Option<(&[[u8; 8]], u8)> {
     };
     let (words, odd) = rest.as_chunks::<8>();
     let hashes = words.get(TAIL - 1..tail::next_in(words)?.checked_sub(1)?)?;
-    let fits = odd.is_empty() && version == codec::VERSION && super::PRECISION.contains(&precision);
+    let fits = odd.is_empty() && codec::VERSIONS.contains(&version) && super::PRECISION.contains(&precision);
     fits.then_some((hashes, precision))
 }
 
 /// Adds all of a sketch, stored or a partial state, without decoding it into memory where it is exact.
 pub fn merge_bytes(words: &mut [u64], bytes: &[u8]) -> Result<Result<(), Grow>, TallyError> {
+    // One without hashes is of any version.
+    if bytes.len() > 4 {
+        agree(words, bytes[0])?;
+    }
     Ok(match codec::exact_slice(bytes).or_else(|| list_in(bytes)) {
         Some((hashes, p)) if p >= precision(words) => {
             let mut hashes = hashes.iter().map(|h| u64::from_le_bytes(*h).max(1));
@@ -251,7 +287,11 @@ pub fn finish(words: &[u64]) -> Sketch {
             Body::Dense(dense)
         }
     };
-    Sketch { precision, body }
+    Sketch {
+        precision,
+        version: version(words),
+        body,
+    }
 }
 
 /// The working form as words, from the payload of a varlena that holds one; the header's half of word 0 stays 0.
@@ -267,7 +307,10 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
         COUNT
     };
     let tail_fits = TAIL <= next && next <= end && end <= most && !words[TAIL..next].contains(&0);
-    let fits = super::PRECISION.contains(&p) && tail_fits && (kind(&words) == LIST || body::fits(&words));
+    let fits = codec::VERSIONS.contains(&version(&words))
+        && super::PRECISION.contains(&p)
+        && tail_fits
+        && (kind(&words) == LIST || body::fits(&words));
     if fits { Ok(words) } else { Err(bad()) }
 }
 
@@ -278,7 +321,7 @@ pub fn from_sketch(sketch: &Sketch) -> Vec<u64> {
         Body::Dense(_) => body::dense_words(sketch.precision),
     };
     let mut words = vec![0; room.clamp(FIRST_WORDS, LIST_WORDS)];
-    init(&mut words, sketch.precision);
+    init(&mut words, sketch.precision, sketch.version);
     while let Err(Grow(needed)) = merge(&mut words, sketch) {
         words.resize(needed, 0);
     }

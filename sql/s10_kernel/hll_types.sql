@@ -1,0 +1,49 @@
+-- Owns: distinct counts of the commoner types, each by a transition of its own. Distributed engines demand that an argument has the declared
+-- type, and look the transition up for each row.
+--
+-- A type that turns into one of these by an implicit cast must be one of them itself, or have the same equality as the one that
+-- PostgreSQL prefers: varchar, char(n) and name count as text, real as float8, regclass and its like as oid. citext, which is equal by
+-- other rules, is told apart where it is counted (type_behind in src/pg/equality.rs).
+
+-- TEMPLATE hll_of
+-- name: int8
+-- type: bigint
+-- TEMPLATE hll_of
+-- name: int4
+-- type: int
+-- TEMPLATE hll_of
+-- name: int2
+-- type: smallint
+-- TEMPLATE hll_of
+-- name: text
+-- type: text
+-- TEMPLATE hll_of
+-- name: uuid
+-- type: uuid
+-- TEMPLATE hll_of
+-- name: int8
+-- type: timestamptz
+-- TEMPLATE hll_of
+-- name: int8
+-- type: timestamp
+-- TEMPLATE hll_of
+-- name: int4
+-- type: date
+-- TEMPLATE hll_of
+-- name: numeric
+-- type: numeric
+-- TEMPLATE hll_of
+-- name: float8
+-- type: float8
+-- TEMPLATE hll_of
+-- name: bytea
+-- type: bytea
+-- TEMPLATE hll_of
+-- name: byte
+-- type: boolean
+-- TEMPLATE hll_of
+-- name: int8
+-- type: oid
+-- TEMPLATE hll_of
+-- name: byte
+-- type: "char"

@@ -26,6 +26,8 @@ CREATE TABLE tally.rollups (
     description   text,
     frozen_before timestamptz NOT NULL DEFAULT '-infinity',
     ignored_marks bigint NOT NULL DEFAULT 0,
+    emptied       text NOT NULL DEFAULT 'follow' CHECK (emptied IN ('follow', 'keep')),
+    emptied_at    timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now(),
     -- Its partitions are keys or buckets.
     CHECK (CASE WHEN key IS NULL THEN num_nulls(time_column, time_type, bucket) = 0 ELSE num_nonnulls(time_column, time_type, bucket) = 0 END)
@@ -52,6 +54,8 @@ COMMENT ON COLUMN tally.rollups.schedule IS 'Cron schedule of the refresh (five 
 COMMENT ON COLUMN tally.rollups.description IS 'What the rollup is for, in the maker''s words.';
 COMMENT ON COLUMN tally.rollups.frozen_before IS 'The horizon: buckets before this are history that stands as it is stored, whatever becomes of the source; -infinity: none is.';
 COMMENT ON COLUMN tally.rollups.ignored_marks IS 'How many changes of source rows before the horizon were not followed (marks, not rows); deletions by tally.expire() do not count.';
+COMMENT ON COLUMN tally.rollups.emptied IS 'What becomes of a stored bucket when none of its source rows is left: follow (it goes) or keep (it stands as it was).';
+COMMENT ON COLUMN tally.rollups.emptied_at IS 'When finished buckets first went because none of their source rows was left; null: never.';
 COMMENT ON COLUMN tally.rollups.created_at IS 'When the rollup was defined.';
 
 CREATE TABLE tally.dimensions (

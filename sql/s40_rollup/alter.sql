@@ -99,7 +99,8 @@ CREATE FUNCTION tally.alter_rollup(
     "where"         text DEFAULT NULL,
     schedule        text DEFAULT NULL,
     description     text DEFAULT NULL,
-    retain          interval DEFAULT NULL
+    retain          interval DEFAULT NULL,
+    emptied         text DEFAULT NULL
 ) RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -134,6 +135,7 @@ BEGIN
     r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
     PERFORM tally._check_schedule(r.schedule) WHERE r.schedule IS DISTINCT FROM old.schedule;
     r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
+    r.emptied := tally._emptied(COALESCE(emptied, old.emptied), r.key, r.name);
     filter_ := r.filter IS DISTINCT FROM old.filter;
     IF filter_ AND r.filter IS NOT NULL THEN
         PERFORM tally._analyse(format('(%s)::boolean', r.filter), r, target, 'where of rollup', r.name);
@@ -143,14 +145,15 @@ BEGIN
         PERFORM tally._check_users(old, drop_measures || drop_dimensions);
     END IF;
     -- Sums of whole numbers and the like merge to just what the source would give; a sketch, or a sum of floats, may differ in its bits.
-    rebuilt := filter_ OR add_measures <> '{}' OR add_dimensions <> '[]'
+    -- What was kept goes, where it is to be followed from now on.
+    rebuilt := filter_ OR r.emptied < old.emptied OR add_measures <> '{}' OR add_dimensions <> '[]'
         OR (drop_dimensions <> '{}' AND EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = old.id AND NOT m.name = ANY (drop_measures)
                                                    AND (m.merge NOT LIKE 'pg_catalog.%' OR m.type IN ('real', 'double precision'))));
-    UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description WHERE x.id = old.id;
+    UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description, emptied = r.emptied WHERE x.id = old.id;
     IF columns THEN
         PERFORM tally._change_columns(r, target, add_measures, drop_measures, add_dimensions, drop_dimensions);
     END IF;
-    IF columns OR filter_ THEN
+    IF columns OR filter_ OR r.emptied <> old.emptied THEN
         PERFORM tally._rebuild_around(old, add_dimensions <> '[]' OR drop_dimensions <> '{}');
     END IF;
     IF rebuilt THEN
@@ -170,8 +173,8 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally.alter_rollup(text, jsonb, text[], jsonb, text[], text, text, text, interval) IS
-'Changes a rollup''s definition and returns what that does to which part of its history: add_measures ''{"name": "aggregate"}'', drop_measures, add_dimensions ''["column", {"name": "expression"}]'', drop_dimensions, where, schedule, description, retain (how long buckets are kept); null leaves as it is, '''' and ''0'' take away. What the source still has is marked for backfill; frozen history is kept: new measures are NULL there, new dimensions ''(before)'', dropped dimensions merged, and a new filter does not touch it. Views, metrics and rollups on it follow; a column that one of them uses cannot go.';
+COMMENT ON FUNCTION tally.alter_rollup(text, jsonb, text[], jsonb, text[], text, text, text, interval, text) IS
+'Changes a rollup''s definition and returns what that does to which part of its history: add_measures ''{"name": "aggregate"}'', drop_measures, add_dimensions ''["column", {"name": "expression"}]'', drop_dimensions, where, schedule, description, retain (how long buckets are kept), emptied (follow or keep: what becomes of buckets of which no source row is left); null leaves as it is, '''' and ''0'' take away. What the source still has is marked for backfill; frozen history is kept: new measures are NULL there, new dimensions ''(before)'', dropped dimensions merged, and a new filter does not touch it. Views, metrics and rollups on it follow; a column that one of them uses cannot go.';
 
 CREATE FUNCTION tally._live_name(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -222,7 +225,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT c.place, c.what, old.frozen_before AS since, 'infinity'::timestamptz AS until, c.anew AS how FROM change c
         UNION ALL SELECT c.place, c.what, '-infinity', old.frozen_before, c.kept FROM change c WHERE old.frozen_before > '-infinity'
         UNION ALL SELECT 6, format('%s: %s to %s', v.n, COALESCE(v.was, 'none'), COALESCE(v.wish, 'none')), NULL, NULL, 'no bucket is touched'
-          FROM (VALUES ('schedule', old.schedule, r.schedule), ('description', old.description, r.description), ('retain', tally._retain_of(old)::text, CASE WHEN retain IS NULL THEN tally._retain_of(old) ELSE NULLIF(retain, '0') END::text)) v(n, was, wish)
+          FROM (VALUES ('schedule', old.schedule, r.schedule), ('description', old.description, r.description), ('emptied', old.emptied, r.emptied), ('retain', tally._retain_of(old)::text, CASE WHEN retain IS NULL THEN tally._retain_of(old) ELSE NULLIF(retain, '0') END::text)) v(n, was, wish)
          WHERE v.was IS DISTINCT FROM v.wish) x
      ORDER BY x.place, x.what, x.since
 $$;
@@ -241,7 +244,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             UNION ALL SELECT 3, 'add_dimensions', jsonb_agg(jsonb_build_object(n.name, n.expression))::text FROM new n WHERE n.kind = 'dimensions'
             UNION ALL SELECT 4, 'drop_dimensions', array_agg(g.name)::text FROM gone g WHERE g.kind = 'dimensions'
             UNION ALL SELECT 5, '"where"', COALESCE(made.filter, '') WHERE old.filter IS DISTINCT FROM made.filter
-            UNION ALL SELECT 6, 'schedule', COALESCE(made.schedule, '') WHERE old.schedule IS DISTINCT FROM made.schedule) p
+            UNION ALL SELECT 6, 'schedule', COALESCE(made.schedule, '') WHERE old.schedule IS DISTINCT FROM made.schedule
+            UNION ALL SELECT 7, 'emptied', made.emptied WHERE old.emptied <> made.emptied) p
      WHERE p.value IS NOT NULL
        AND (old.source, old.key, old.time_column, old.bucket, old.zone, old.bucket_origin, old.expand) IS NOT DISTINCT FROM (made.source, made.key, made.time_column, made.bucket, made.zone, made.bucket_origin, made.expand)
     HAVING count(*) > 0

@@ -14,19 +14,25 @@ CREATE FUNCTION tally._apply_query(rollup_id int, fresh text, scope text) RETURN
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(
         'WITH _fresh AS MATERIALIZED (%1$s), '
-        '_deleted AS (DELETE FROM %2$s t WHERE %3$s AND NOT EXISTS (SELECT FROM _fresh f WHERE %4$s) RETURNING 1), '
+        '_deleted AS (DELETE FROM %2$s t WHERE %3$s AND NOT EXISTS (SELECT FROM _fresh f WHERE %4$s)%10$s RETURNING %11$s), '
         -- The image comparison is the one of REFRESH MATERIALIZED VIEW CONCURRENTLY: it needs no = of the types and
         -- takes no two values for one.
         '_updated AS (UPDATE %2$s t SET (%5$s) = ROW(%6$s) FROM _fresh f WHERE %3$s AND %4$s AND ROW(%6$s)::record OPERATOR(pg_catalog.*<>) ROW(%7$s)::record RETURNING 1), '
         '_inserted AS (INSERT INTO %2$s (%8$s) SELECT %9$s FROM _fresh f WHERE NOT EXISTS (SELECT FROM %2$s t WHERE %3$s AND %4$s) RETURNING 1) '
-        'SELECT (SELECT pg_catalog.count(*) FROM _inserted) AS inserted, (SELECT pg_catalog.count(*) FROM _updated) AS updated, (SELECT pg_catalog.count(*) FROM _deleted) AS deleted',
+        'SELECT (SELECT pg_catalog.count(*) FROM _inserted) AS inserted, (SELECT pg_catalog.count(*) FROM _updated) AS updated, (SELECT pg_catalog.count(*) FROM _deleted) AS deleted%12$s',
         fresh, r.relation, scope,
         tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
         tally._columns_sql(r.id, '%I', ', ', 'measures'),
         tally._columns_sql(r.id, 'f.%I', ', ', 'measures'),
         tally._columns_sql(r.id, 't.%I', ', ', 'measures'),
         tally._columns_sql(r.id, '%I'),
-        tally._columns_sql(r.id, 'f.%I'))
+        tally._columns_sql(r.id, 'f.%I'),
+        -- What is kept when it is emptied goes only where its bucket still has other rows.
+        CASE WHEN r.emptied = 'keep' THEN ' AND EXISTS (SELECT FROM _fresh f WHERE f.bucket = t.bucket)' ELSE '' END,
+        CASE WHEN r.key IS NULL THEN 't.bucket' ELSE '1' END,
+        CASE WHEN r.key IS NULL AND r.emptied_at IS NULL
+             THEN format(', (SELECT pg_catalog.count(DISTINCT d.bucket) FROM _deleted d WHERE d.bucket + %L::pg_catalog.interval <= pg_catalog.now() AND NOT EXISTS (SELECT FROM _fresh f WHERE f.bucket = d.bucket)) AS emptied', r.bucket)
+             ELSE '' END)
     FROM tally.rollups r WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally._apply_query(int, text, text) IS

@@ -17,7 +17,8 @@ CREATE FUNCTION tally.create_rollup(
     retain      interval DEFAULT NULL,
     expand      text DEFAULT NULL,
     lookback    interval DEFAULT NULL,
-    origin      timestamptz DEFAULT NULL
+    origin      timestamptz DEFAULT NULL,
+    emptied     text DEFAULT 'follow'
 ) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -57,6 +58,7 @@ BEGIN
     made.source := source;
     made.source_rollup := parent.id;
     made.ignored_marks := 0;
+    made.emptied := tally._emptied(emptied, made.key, label);
     PERFORM tally._check_key(made.key, source, label);
     made.bucket_origin := origin;
     made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(source, tally._rule(made)) ELSE '-infinity' END;
@@ -81,8 +83,21 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text, interval, timestamptz) IS
-'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour: any fixed width, or whole days, weeks or months of the zone''s calendar), zone, and origin (an instant at which a bucket begins: a Sunday, the fiscal year), or a key (column or JSON array of columns) whose values are the partitions instead; lookback (each bucket is computed of the rows of so much time up to its end, such as 7 days of buckets of a day); dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron); retain (how long buckets are kept, null for ever). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text, interval, timestamptz, text) IS
+'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour: any fixed width, or whole days, weeks or months of the zone''s calendar), zone, and origin (an instant at which a bucket begins: a Sunday, the fiscal year), or a key (column or JSON array of columns) whose values are the partitions instead; lookback (each bucket is computed of the rows of so much time up to its end, such as 7 days of buckets of a day); dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron); retain (how long buckets are kept, null for ever); emptied (what becomes of a bucket of which no source row is left: follow, it goes, or keep, it stands as it was). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+
+CREATE FUNCTION tally._emptied(emptied text, key text[], label text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF emptied IS NULL OR emptied NOT IN ('follow', 'keep') OR emptied = 'keep' AND key IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('emptied of rollup %L must be %s, got %s', label, CASE WHEN key IS NULL THEN 'follow or keep' ELSE 'follow, because it is per key' END, COALESCE(quote_literal(emptied), 'NULL')),
+            DETAIL = 'follow: a bucket of which no source row is left goes; keep: it stands as it was. A key is kept as long as its source has rows of it.',
+            HINT = format('SELECT tally.create_rollup(%L, …, emptied => %L);', label, CASE WHEN key IS NULL THEN 'keep' ELSE 'follow' END);
+    END IF;
+    RETURN emptied;
+END $$;
+COMMENT ON FUNCTION tally._emptied(text, text[], text) IS 'What becomes of emptied buckets, as it was given; an error where that is no choice there is.';
 
 CREATE FUNCTION tally._nests(own text, rule text) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -194,7 +209,7 @@ BEGIN
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.wish, 'none')), '; ') INTO changes
       FROM (VALUES ('source', old.source::text, made.source::text), ('key', old.key::text, made.key::text), ('time_column', old.time_column, made.time_column),
                    ('bucket', old.bucket::text, made.bucket::text), ('lookback', old.lookback::text, made.lookback::text), ('zone', old.zone, made.zone), ('origin', old.bucket_origin::text, made.bucket_origin::text), ('where', old.filter, made.filter), ('expand', old.expand, made.expand),
-                   ('schedule', old.schedule, made.schedule),
+                   ('schedule', old.schedule, made.schedule), ('emptied', old.emptied, made.emptied),
                    ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d WHERE d.rollup_id = old.id),
                                   NULLIF(wanted ->> 'dimensions', '[]')),
                    ('measures', (SELECT jsonb_object_agg(m.name, m.expression)::text FROM tally.measures m WHERE m.rollup_id = old.id),

@@ -155,6 +155,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._hull_query(int) IS 'SQL text of the ranges (since, until) of a rollup that are dirty as a whole, its own and those of the rollups it stands on.';
 
+CREATE FUNCTION tally._kept_query(r tally.rollups, source text, hull text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN r.emptied = 'keep' THEN format(
+        ' UNION ALL SELECT %1$s FROM %2$s t WHERE %3$s AND t.bucket IN (SELECT _tally_kept.bucket FROM (SELECT DISTINCT k.bucket FROM %2$s k '
+        'WHERE k.bucket IN (%4$s) OR EXISTS (SELECT FROM %5$s WHERE k.bucket >= _tally_hull.since AND k.bucket < _tally_hull.until)) _tally_kept '
+        'WHERE NOT EXISTS (SELECT FROM %6$s%7$s WHERE %8$s AND (%9$s)))',
+        tally._columns_sql(r.id, 't.%I'), r.relation, tally._gate_sql(r), tally._dirty_query(r.id), hull, source, tally._expand_sql(r),
+        tally._range_sql(r.time_column, r.time_type, r.zone, rule, tally._window_start_sql(r, '_tally_kept.bucket'), tally._bucket_end_sql(rule, '_tally_kept.bucket')),
+        COALESCE(r.filter, 'true')) ELSE '' END
+      FROM tally._rule(r) rule
+$$;
+COMMENT ON FUNCTION tally._kept_query(tally.rollups, text, text) IS 'SQL text of the part of a live view with stored rows of dirty buckets that have no source row left, where the rollup keeps those; else nothing.';
+
 CREATE FUNCTION tally._live_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -172,11 +185,11 @@ BEGIN
         -- … the definition for each dirty bucket …
         ' UNION ALL %5$s'
         -- … and for the range that has not been computed as a whole.
-        ' UNION ALL SELECT _tally_wide.* FROM %4$s CROSS JOIN LATERAL (%6$s) _tally_wide WHERE %7$s',
+        ' UNION ALL SELECT _tally_wide.* FROM %4$s CROSS JOIN LATERAL (%6$s) _tally_wide WHERE %7$s%8$s',
         tally._columns_sql(rollup_id, 't.%I'), r.relation, tally._dirty_query(rollup_id), hull,
         tally._bucket_query(rollup_id, source,
             format('(SELECT DISTINCT d.bucket FROM (%s) d(bucket) WHERE %s AND NOT EXISTS (SELECT FROM %s WHERE d.bucket >= _tally_hull.since AND d.bucket < _tally_hull.until))',
                    tally._dirty_query(rollup_id), tally._gate_sql(r), hull)),
-        tally._range_query(rollup_id, source, '_tally_hull.since', '_tally_hull.until'), tally._gate_sql(r));
+        tally._range_query(rollup_id, source, '_tally_hull.since', '_tally_hull.until'), tally._gate_sql(r), tally._kept_query(r, source, hull));
 END $$;
 COMMENT ON FUNCTION tally._live_query(int) IS 'SQL text of the live view: exact at every moment, in one snapshot, whatever has been refreshed.';

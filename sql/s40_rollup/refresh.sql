@@ -55,9 +55,25 @@ BEGIN
     run.updated := COALESCE((wrote ->> 'updated')::bigint, 0);
     run.deleted := COALESCE((wrote ->> 'deleted')::bigint, 0);
     run.duration_ms := extract(epoch FROM clock_timestamp() - run.started_at) * 1000;
+    IF (wrote ->> 'emptied')::bigint > 0 THEN
+        SELECT t.message, t.hint INTO run.message, run.hint FROM tally._tell_emptied(run.rollup_id, (wrote ->> 'emptied')::bigint) t;
+    END IF;
     INSERT INTO tally.runs SELECT run.*;
 END $$;
 COMMENT ON FUNCTION tally._log_run(tally.runs, jsonb) IS 'Adds a unit of work to the run log; wrote holds the counts.';
+
+CREATE FUNCTION tally._tell_emptied(rollup_id int, buckets bigint, OUT message text, OUT hint text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r tally.rollups;
+BEGIN
+    UPDATE tally.rollups x SET emptied_at = now() WHERE x.id = $1 RETURNING x.* INTO r;
+    message := format('%s finished buckets of rollup %L are gone, because none of their source rows is left', buckets, r.name);
+    hint := format('SELECT * FROM tally.alter_rollup(%L, emptied => ''keep'');', r.name);
+    RAISE WARNING USING MESSAGE = message,
+        DETAIL = 'A rollup follows its source. Where a job deletes old rows, have it keep what is emptied from now on, or freeze history with tally.freeze_source() or tally.retain_source(). This is said once.', HINT = hint;
+END $$;
+COMMENT ON FUNCTION tally._tell_emptied(int, bigint) IS 'Says, once for a rollup, that a refresh has removed finished buckets because their source rows are gone, and how to keep such from now on.';
 
 CREATE FUNCTION tally._refresh_marked(r tally.rollups, most int, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

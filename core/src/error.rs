@@ -49,6 +49,10 @@ pub enum SqlState {
     InvalidDatetimeFormat,
     /// `53200`: the machine has no more memory.
     OutOfMemory,
+    /// `42501`: a right that the caller has not proved.
+    InsufficientPrivilege,
+    /// `P0001`: an error that a definition's text raised by itself.
+    RaisedByText,
 }
 
 impl TallyError {

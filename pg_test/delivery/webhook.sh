@@ -27,6 +27,12 @@ CREATE TABLE net.http_request_queue (id bigserial, url text, body jsonb, headers
 CREATE TABLE net._http_response (id bigint, status_code int, content_type text, headers jsonb, content text, timed_out bool, error_msg text, created timestamptz DEFAULT now());
 CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{"Content-Type": "application/json"}', timeout_milliseconds int DEFAULT 5000)
     RETURNS bigint LANGUAGE sql AS 'INSERT INTO net.http_request_queue (url, body, headers) VALUES (url, body, headers) RETURNING id';
+-- What is pg_net's is asked of pg_extension, so the stand-in is made a member of an extension of that name.
+SET allow_system_table_mods = on;
+INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) VALUES (90001, 'pg_net', 10, 'net'::regnamespace, false, '0');
+RESET allow_system_table_mods;
+ALTER EXTENSION pg_net ADD FUNCTION net.http_post(text, jsonb, jsonb, jsonb, int);
+ALTER EXTENSION pg_net ADD TABLE net._http_response;
 CREATE TABLE feed (world text, value float8);
 INSERT INTO feed VALUES ('w1', 99), ('w2', 99), ('w3', 99);
 SELECT tally.create_channel('hook', url => 'http://127.0.0.1:$port/hook');

@@ -67,13 +67,16 @@ SELECT tally.create_rollup('two_berlin', 'two', 'a', bucket => '1 day', zone => 
 SELECT tally.create_rollup('two_utc', 'two', 'a', bucket => '1 day', measures => '{"n": "sum(n)"}', with_data => true);
 SELECT throws_ok($$SELECT tally.freeze_source('two', before => '2026-01-01')$$, '55000', NULL, 'days of two zones share no midnight');
 SELECT tally.drop_rollup(r) FROM unnest('{two_utc,two_berlin,two_a}'::text[]) r;
+DROP ROLE IF EXISTS tally_test_stranger;
 CREATE ROLE tally_test_stranger;
 GRANT SELECT ON events TO tally_test_stranger;
 SET ROLE tally_test_stranger;
 SELECT throws_ok($$SELECT tally.freeze_source('events', before => '2026-01-15')$$, '42501', NULL, 'not for who does not own the source');
 SELECT throws_ok($$INSERT INTO tally.source_retentions (source, time_column) VALUES ('events', 'at')$$, '42501', NULL, 'nor through the catalogue');
-UPDATE tally.source_retentions SET horizon = '2026-05-01';
-DELETE FROM tally.source_retentions;
+SELECT throws_ok($$UPDATE tally.source_retentions SET horizon = '2026-05-01'$$, '42501', NULL, 'nor by a change of its row');
+SELECT throws_ok($$DELETE FROM tally.source_retentions$$, '42501', NULL, 'nor by removing it');
+SELECT throws_ok($$SELECT tally._store_horizon('events', '2026-01-15')$$, '42501', NULL, 'nor through what writes it');
+SELECT throws_ok($$SELECT tally._store_retention('events', '1 day', true, false, 'public')$$, '42501', NULL, 'whichever');
 RESET ROLE;
 SELECT is((SELECT horizon FROM tally.source_retentions), '2026-02-01 00:00Z', 'nor past it');
 DROP OWNED BY tally_test_stranger;

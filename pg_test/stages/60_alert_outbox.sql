@@ -114,6 +114,13 @@ CREATE TABLE net.requests (id bigserial, url text, body jsonb, headers jsonb);
 CREATE TABLE net._http_response (id bigint, status_code int, content_type text, headers jsonb, content text, timed_out bool, error_msg text, created timestamptz DEFAULT now());
 CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{"Content-Type": "application/json"}', timeout_milliseconds int DEFAULT 5000) RETURNS bigint
     LANGUAGE sql AS $$INSERT INTO net.requests (url, body, headers) VALUES (url, body, headers) RETURNING id$$;
+SELECT is(tally._net_post(), NULL, 'a function called net.http_post that no extension owns is not pg_net''s: it would be handed secrets');
+-- What is pg_net's is asked of pg_extension, so the stand-in is made a member of an extension of that name.
+SET allow_system_table_mods = on;
+INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) VALUES (90001, 'pg_net', 10, 'net'::regnamespace, false, '0');
+RESET allow_system_table_mods;
+ALTER EXTENSION pg_net ADD FUNCTION net.http_post(text, jsonb, jsonb, jsonb, int);
+ALTER EXTENSION pg_net ADD TABLE net._http_response;
 SELECT tally.drop_channel(c.name) FROM tally.channels c WHERE c.name <> 'hook';
 DELETE FROM tally.notifications;
 SELECT see(150, 20, 20);
@@ -127,8 +134,7 @@ INSERT INTO net._http_response (id, status_code) VALUES (2, 204);
 SELECT results_eq('SELECT sent, failed, posted FROM tally.deliver(app.at(153.5))', 'VALUES (1, 0, 0)', 'taken');
 SELECT see(160, 1, 1);
 SELECT results_eq('SELECT sent, failed, posted FROM tally.deliver(app.at(163))', 'VALUES (0, 2, 0)', 'no answer before the lease ran out');
-DROP FUNCTION net.http_post;
-CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{}', timeout_milliseconds int DEFAULT 5000) RETURNS bigint
+CREATE OR REPLACE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{}', timeout_milliseconds int DEFAULT 5000) RETURNS bigint
     LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'cannot reach %', url; END$$;
 SELECT results_eq('SELECT sent, failed, posted FROM tally.deliver(app.at(170))', 'VALUES (0, 2, 0)', 'an adapter that raises stops nothing');
 SELECT is((SELECT DISTINCT error FROM tally.notifications WHERE status <> 'sent'), 'P0001: cannot reach ***', 'and its message is masked');

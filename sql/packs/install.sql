@@ -128,13 +128,37 @@ BEGIN
         EXECUTE step.statement;
     END LOOP;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    INSERT INTO tally.installed_packs (pack, target_schema, version)
-    SELECT wanted.name, install_pack.target_schema, e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally'
-    ON CONFLICT (pack) DO UPDATE SET version = excluded.version, installed_at = excluded.installed_at;
+    PERFORM tally._store_pack(wanted.name, target_schema);
     RETURN format('pack %s is installed in schema %I; next: CALL tally.backfill(); SELECT tally.start();', wanted.name, target_schema);
 END $$;
 COMMENT ON FUNCTION tally.install_pack(text, text) IS
 'Installs a pack: source tables where they are missing (one that is there is used as it is, and a missing column is an error that names it), then its rollups, metrics, thresholds and views. Again: brings it up to date.';
+
+CREATE FUNCTION tally._store_pack(pack text, target_schema text, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    caller regrole := tally._caller(who);
+    wanted tally.pack_list := tally._pack(pack);
+    was    tally.installed_packs;
+BEGIN
+    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
+    IF was.pack IS NOT NULL AND NOT tally._has_rights(caller, was.owner) OR NOT COALESCE(has_schema_privilege(caller::oid, _store_pack.target_schema, 'CREATE'), false) THEN
+        PERFORM tally._refuse('insufficient_privilege', format('pack %L is installed by its owner %s, got %s', wanted.name, was.owner, caller), 'It takes the right to create in its schema.', 'SELECT name, owner, target_schema FROM tally.packs;');
+    END IF;
+    INSERT INTO tally.installed_packs (pack, owner, target_schema, version)
+    SELECT wanted.name, caller, _store_pack.target_schema, e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally'
+    ON CONFLICT ON CONSTRAINT installed_packs_pkey DO UPDATE SET version = excluded.version, installed_at = excluded.installed_at;
+END $$;
+COMMENT ON FUNCTION tally._store_pack(text, text, bigint) IS 'Writes down that a pack is installed. For install_pack().';
+
+CREATE FUNCTION tally._forget_pack(pack text, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    caller regrole := tally._caller(who);
+BEGIN
+    DELETE FROM tally.installed_packs i WHERE i.pack = _forget_pack.pack AND tally._has_rights(caller, i.owner);
+END $$;
+COMMENT ON FUNCTION tally._forget_pack(text, bigint) IS 'Writes down that a pack is installed no more. For its owner; drop_pack() takes it back.';
 
 CREATE FUNCTION tally._drop_step(step tally.pack_steps, target_schema text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -171,7 +195,7 @@ BEGIN
         RETURN format('pack %s is not installed', wanted.name);
     END IF;
     PERFORM tally._drop_step(s, was.target_schema) FROM (SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name ORDER BY s.ordinal DESC OFFSET 0) s;
-    DELETE FROM tally.installed_packs i WHERE i.pack = wanted.name;
+    PERFORM tally._forget_pack(wanted.name);
     RETURN format('pack %s is dropped; its source tables in schema %I are left as they are', wanted.name, was.target_schema);
 END $$;
 COMMENT ON FUNCTION tally.drop_pack(text) IS 'Takes back what install_pack() made, in reverse; source tables and their rows stay.';

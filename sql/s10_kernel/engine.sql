@@ -3,7 +3,7 @@
 CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int DEFAULT 0, zone text DEFAULT 'UTC') RETURNS SETOF jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
 COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text) IS
-'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does), with TimeZone zone and every other setting that an answer could depend on pinned, for at most timeout_ms milliseconds (0: no limit; longer is an ERROR that can be caught, 54000), and returns each of its rows as a jsonb object. For the engine only.';
+'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does), with TimeZone zone and every other setting that an answer could depend on pinned, for at most timeout_ms milliseconds (0: as long as the setting tally.refresh_timeout says, by default an hour; negative: no limit; longer is an ERROR that can be caught, 54000), and returns each of its rows as a jsonb object. For the engine only.';
 REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text) FROM PUBLIC;
 
 CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int, zone text, VARIADIC parameters "any") RETURNS SETOF jsonb

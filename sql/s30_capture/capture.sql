@@ -123,8 +123,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._lacks_triggers(tally.members) IS 'Whether a table has fewer triggers than it should.';
 
-CREATE FUNCTION tally._attach_capture(source regclass) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._attach(source regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     one  regclass;
@@ -152,4 +152,6 @@ BEGIN
         PERFORM tally._attach_triggers(one);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._attach_capture(regclass) IS 'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none.';
+COMMENT ON FUNCTION tally._attach(regclass) IS 'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none.';
+-- It locks tables with the engine's rights: _attach_capture(), which anybody may call, asks first whose they are.
+REVOKE ALL ON FUNCTION tally._attach(regclass) FROM PUBLIC;

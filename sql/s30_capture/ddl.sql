@@ -2,14 +2,14 @@
 -- everybody, and for a table of no rollup cost one look into tally.members.
 
 CREATE FUNCTION tally._follow(source regclass) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     PERFORM tally._list_members(source);
     -- Triggers are only made where the list says that they are not there: those whose column has been renamed go on marking,
     -- and those that a restore has not come to yet it makes itself.
     IF EXISTS (SELECT FROM tally.members m, tally._captured(m.source) r WHERE m.source = $1 AND NOT r.id = ANY (m.rollups)) THEN
-        PERFORM tally._attach_capture(source);
+        PERFORM tally._attach(source);
     END IF;
     PERFORM tally._follow_switches(source);
     PERFORM tally._follow_generated(source);
@@ -18,7 +18,7 @@ END $$;
 COMMENT ON FUNCTION tally._follow(regclass) IS 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
 CREATE FUNCTION tally._follow_strays() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
 DECLARE
     one regclass;
 BEGIN
@@ -95,3 +95,4 @@ ALTER EVENT TRIGGER tally_before_rewrite ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER tally_after_ddl IS 'Capture follows partitions and inheriting tables as they come and go.';
 COMMENT ON EVENT TRIGGER tally_after_drop IS 'Capture marks what a dropped table took with it.';
 COMMENT ON EVENT TRIGGER tally_before_rewrite IS 'Capture marks what a rewrite of a source may have changed.';
+REVOKE ALL ON FUNCTION tally._after_ddl(), tally._after_drop(), tally._before_rewrite(), tally._follow(regclass), tally._follow_strays() FROM PUBLIC;

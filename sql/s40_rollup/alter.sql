@@ -81,14 +81,10 @@ BEGIN
     END IF;
     PERFORM tally._unique_names(r.name, dims, nums);
     PERFORM tally._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
-    DELETE FROM tally.dimensions d WHERE d.rollup_id = r.id;
-    DELETE FROM tally.measures m WHERE m.rollup_id = r.id;
-    -- Numbered anew, because the definition groups by the place of a dimension.
-    INSERT INTO tally.dimensions SELECT r.id, d.n, d.name, d.given, d.expression FROM unnest(dims) WITH ORDINALITY d(rollup_id, ordinal, name, given, expression, n);
-    INSERT INTO tally.measures SELECT r.id, m.n, m.name, m.expression, m.type, m.merge FROM unnest(nums) WITH ORDINALITY m(rollup_id, ordinal, name, expression, type, merge, n);
+    PERFORM tally._store_change(r, dims, nums);
     PERFORM tally._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
 END $$;
-COMMENT ON FUNCTION tally._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS 'Writes the changed list of dimensions and measures of a rollup into the catalogue.';
+COMMENT ON FUNCTION tally._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS 'Writes the changed rollup with its changed list of dimensions and measures of a rollup into the catalogue.';
 
 CREATE FUNCTION tally.alter_rollup(
     name            text,
@@ -149,15 +145,17 @@ BEGIN
     rebuilt := filter_ OR r.emptied < old.emptied OR add_measures <> '{}' OR add_dimensions <> '[]'
         OR (drop_dimensions <> '{}' AND EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = old.id AND NOT m.name = ANY (drop_measures)
                                                    AND (m.merge NOT LIKE 'pg_catalog.%' OR m.type IN ('real', 'double precision'))));
-    UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description, emptied = r.emptied WHERE x.id = old.id;
     IF columns THEN
         PERFORM tally._change_columns(r, target, add_measures, drop_measures, add_dimensions, drop_dimensions);
+    END IF;
+    IF NOT columns THEN
+        PERFORM tally._store_change(r, NULL, NULL);
     END IF;
     IF columns OR filter_ OR r.emptied <> old.emptied THEN
         PERFORM tally._rebuild_around(old, add_dimensions <> '[]' OR drop_dimensions <> '{}');
     END IF;
     IF rebuilt THEN
-        INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (old.id, old.frozen_before, 'infinity', 'change of definition');
+        PERFORM tally._mark_range(old.id, old.frozen_before, 'infinity', 'change of definition');
         RAISE NOTICE USING MESSAGE = format('rollup %L has a new definition; %s is to be computed anew', old.name,
                 CASE WHEN isfinite(old.frozen_before) THEN 'what lies after ' || old.frozen_before ELSE 'its history' END),
             DETAIL = format('%s is exact already.', tally._live_name(old)), HINT = format('CALL tally.backfill(%L);', old.name);

@@ -2,12 +2,13 @@
 -- A procedure that commits may have no SET clause, so these are thin and fully qualified.
 
 CREATE FUNCTION tally._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
-                                     oldest_first boolean DEFAULT false, OUT more boolean, OUT progress text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+                                     oldest_first boolean DEFAULT false, who bigint DEFAULT tally._me(), OUT more boolean, OUT progress text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     r tally.rollups;
 BEGIN
+    PERFORM tally._check_refresh(tally._caller(who), rollup_id);
     more := false;
     IF tally._due(rollup_id) THEN
         PERFORM tally._lock(rollup_id, true);
@@ -20,7 +21,7 @@ BEGIN
         progress := tally._backfill_progress(rollup_id, began, since, until);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean) IS 'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null when nothing was due.';
+COMMENT ON FUNCTION tally._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean, bigint) IS 'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null when nothing was due.';
 
 CREATE FUNCTION tally._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8, OUT source_rows float8,
                                 OUT written bigint, OUT batches bigint, OUT first timestamptz, OUT last timestamptz, OUT todo float8)
@@ -130,12 +131,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._backfill_range(text, timestamptz, timestamptz) IS 'A range widened to whole buckets of the named rollup, so that what it stands on is computed for all of them.';
 
-CREATE FUNCTION tally._backfill_chain(name text) RETURNS int[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN $1 IS NULL THEN (SELECT array_agg(r.id ORDER BY r.id) FROM tally.rollups r)
-                ELSE tally._chain((tally._rollup($1)).id) END
-$$;
-COMMENT ON FUNCTION tally._backfill_chain(text) IS 'The rollups that a backfill of a name works on, in order.';
+CREATE FUNCTION tally._backfill_chain(name text, who bigint DEFAULT tally._me()) RETURNS int[]
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    caller regrole := tally._caller(who);
+    one    tally.rollups;
+BEGIN
+    IF name IS NULL THEN
+        RETURN (SELECT array_agg(r.id ORDER BY r.id) FROM tally.rollups r WHERE tally._may_refresh(caller, r.id));
+    END IF;
+    one := tally._rollup(name);
+    PERFORM tally._check_refresh(caller, one.id);
+    RETURN tally._chain(one.id);
+END $$;
+COMMENT ON FUNCTION tally._backfill_chain(text, bigint) IS 'The rollups that a backfill of a name works on, in order; without a name all that the caller may refresh.';
 
 CREATE PROCEDURE tally.refresh_scheduled(schedule text)
 LANGUAGE plpgsql AS $$
@@ -144,7 +153,7 @@ DECLARE
     one   pg_catalog.int4;
     unit  record;
 BEGIN
-    PERFORM tally._follow_strays();
+    PERFORM tally._begin_refresh();
     COMMIT;
     chain := tally._scheduled_chain(schedule);
     IF chain IS NULL THEN RETURN; END IF;
@@ -164,3 +173,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(DISTINCT c ORDER BY c) FROM tally.rollups r, unnest(tally._chain(r.id)) c WHERE r.schedule = $1
 $$;
 COMMENT ON FUNCTION tally._scheduled_chain(text) IS 'The rollups of a schedule and all they stand on, in order.';
+
+CREATE FUNCTION tally._begin_refresh(who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    caller regrole := tally._caller(who);
+BEGIN
+    IF NOT has_function_privilege(caller::oid, 'tally.refresh_scheduled(text)', 'EXECUTE') THEN
+        PERFORM tally._refuse('insufficient_privilege', format('changed tables are followed for who may run the schedule of all rollups, got %s', caller), 'It locks them for a moment.', 'SELECT tally.refresh();');
+    END IF;
+    PERFORM tally._follow_strays();
+END $$;
+COMMENT ON FUNCTION tally._begin_refresh(bigint) IS 'What a scheduled refresh begins with: capture follows tables that came, went or changed unseen.';
+
+-- It computes everybody's rollups: for the clock, and for roles that are given the right to it.
+REVOKE ALL ON PROCEDURE tally.refresh_scheduled(text) FROM PUBLIC;

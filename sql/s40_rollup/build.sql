@@ -53,9 +53,7 @@ DECLARE
     dims    tally.dimensions[] := '{}';
     nums    tally.measures[] := '{}';
 BEGIN
-    made.id := nextval(pg_get_serial_sequence('tally.rollups', 'id'));
-    made.owner := current_user::regrole;
-    made.created_at := now();
+    made.owner := tally._current_role();
     PERFORM tally._refuse_fault(made);
     IF made.expand IS NOT NULL THEN
         PERFORM tally._analyse('true', made, target, 'expand of rollup', made.name);
@@ -78,20 +76,12 @@ BEGIN
         concat_ws(', ', CASE WHEN made.key IS NULL THEN 'bucket' END, (SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.ordinal) FROM unnest(dims) d)));
     made.relation := to_regclass(format('%I.%I', target, made.name));
     PERFORM tally._owner_only(made.relation::text);
-    -- The view needs the catalogue to make its text, and the catalogue the view to name it: the table stands in first.
-    made.live_view := made.relation;
-    INSERT INTO tally.rollups SELECT made.*;
-    INSERT INTO tally.dimensions SELECT * FROM unnest(dims);
-    INSERT INTO tally.measures SELECT * FROM unnest(nums);
-
-    PERFORM tally._create_marks(made.id);
-    made.live_view := tally._make_live(made.id);
+    made.id := tally._store_rollup(made, dims, nums);
+    made.live_view := tally._begin_live(made.id);
     PERFORM tally._comment_rollup(made.id);
     PERFORM tally._add_statistics(made.id);
 
-    -- Capture before the mark on history: from here on every writer marks, and what came before is in the range.
-    PERFORM tally._attach_capture(made.source);
-    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (made.id, '-infinity', 'infinity', 'history');
+    PERFORM tally._begin_capture(made.id);
     PERFORM tally._sync_jobs();
     IF made.key IS NULL THEN
         PERFORM tally._advise_index(made);

@@ -1,6 +1,6 @@
 -- Owns: bringing a rollup's table and live views to a definition that has changed in the catalogue.
 --
--- The catalogue is written first, by the owner under row level security; what is done here follows from it alone and
+-- The catalogue is written first, by the owner through _store_change(); what is done here follows from it alone and
 -- contains the definition's text, so it runs as the owner. Nothing here can be asked for that the catalogue does not say.
 
 CREATE FUNCTION tally._above(rollup_id int) RETURNS int[]
@@ -84,21 +84,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._live_grows(int) IS 'Whether the catalogue gives a live view the columns that it has, and possibly more at the end.';
 
-CREATE FUNCTION tally._conform(rollup_id int) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._conform(rollup_id int, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    r      tally.rollups;
+    -- Only what the catalogue says is done, but it locks; so not for just anybody.
+    r      tally.rollups := tally._owned_rollup(rollup_id, tally._caller(who));
     places jsonb := '{}';
     -- Where columns only come at the end, views that others made on the live view can stay.
     views  int[] := CASE WHEN COALESCE(tally._live_grows(rollup_id), false) THEN '{}'::int[] ELSE tally._above(rollup_id) END;
     grants text[] := '{}';
     item   text;
 BEGIN
-    -- Only what the catalogue says is done, but it locks; so not for just anybody.
-    IF NOT EXISTS (SELECT FROM tally.rollups x WHERE x.id = rollup_id AND pg_has_role(session_user, x.owner::oid, 'USAGE')) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('rollup %s is changed by its owner, got %I', rollup_id, session_user),
-            HINT = 'SELECT name, owner FROM tally.rollups;';
-    END IF;
     -- From the topmost down, because each stands on the next.
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (views) ORDER BY x.id DESC LOOP
         places := places || jsonb_build_object(r.id, tally._live_place(r));
@@ -127,4 +123,4 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
             HINT = format('DROP VIEW %s; and make it again after the change.', COALESCE((regexp_match(detail_, 'view (\S+) depends on'))[1], '…'));
     END;
 END $$;
-COMMENT ON FUNCTION tally._conform(int) IS 'Brings a rollup''s table, and the live views of it and of all rollups on it, to what the catalogue says; what was granted on them stays granted.';
+COMMENT ON FUNCTION tally._conform(int, bigint) IS 'Brings a rollup''s table, and the live views of it and of all rollups on it, to what the catalogue says; what was granted on them stays granted.';

@@ -184,8 +184,10 @@ BEGIN
     END IF;
     IF parent.id IS NOT NULL AND measures IS NULL THEN
         -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
-        SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', m.type, 'merge', m.merge) ORDER BY m.ordinal)
-          INTO nums FROM tally.measures m WHERE m.rollup_id = parent.id AND m.merge IS NOT NULL;
+        -- The parent may be another role's, and what is taken over runs as the maker of this one: so only what is as the engine makes it.
+        SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', c.label, 'merge', m.merge) ORDER BY m.ordinal)
+          INTO nums FROM tally.measures m, tally._column_type(parent.relation, m.name) c
+         WHERE m.rollup_id = parent.id AND tally._is_plain_merge(m.merge, m.type) AND m.type = c.label AND tally._is_plain_type(c.type);
     ELSE
         SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
     END IF;

@@ -69,12 +69,7 @@ BEGIN
         PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
     END LOOP;
     PERFORM tally._drop_metrics_of(r.id);
-    DELETE FROM tally.rollups x WHERE x.id = r.id;
-    DELETE FROM tally.source_retentions s WHERE s.source = r.relation;
-    PERFORM tally._forget_marks(r.id);
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
-        PERFORM tally._attach_capture(r.source);
-    END IF;
+    PERFORM tally._forget_rollup(r.id);
     PERFORM tally._drop_statistics(r, '_tally_groups');
     PERFORM tally._drop_statistics(r, '_tally_build');
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
@@ -100,11 +95,3 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
 END $$;
 COMMENT ON FUNCTION tally.drop_rollup(text, boolean) IS
 'Drops a rollup: its table, views, metrics, statistics and marks, and the triggers of its source where no other rollup needs them. Source rows stay. With "cascade", also the rollups that stand on it.';
-
-CREATE FUNCTION tally._forget_marks(rollup_id int) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    -- Only for a rollup that is gone, so that nobody can unmark a living one.
-    DELETE FROM tally.dirty d WHERE d.rollup_id = $1 AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = $1);
-    DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = $1);
-$$;
-COMMENT ON FUNCTION tally._forget_marks(int) IS 'Removes the marks of a rollup that has been dropped.';

@@ -117,11 +117,12 @@ $$;
 COMMENT ON FUNCTION tally._enums_of(regclass) IS 'The enums whose values the columns of a source may hold, within arrays, domains, ranges and composites too, with their labels now.';
 
 CREATE FUNCTION tally._note_enums(source regclass) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO tally.enums (type, labels) SELECT e.type::text, e.labels FROM tally._enums_of(source) e
         ON CONFLICT (type) DO UPDATE SET labels = EXCLUDED.labels WHERE enums.labels <@ EXCLUDED.labels AND enums.labels <> EXCLUDED.labels
 $$;
 COMMENT ON FUNCTION tally._note_enums(regclass) IS 'Notes the labels of a source''s enums, and those that have been added since; a label that is gone stays noted, for _follow_enum().';
+REVOKE ALL ON FUNCTION tally._note_enums(regclass) FROM PUBLIC;
 
 CREATE FUNCTION tally._follow_enum(changed regtype) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,6 +1,5 @@
 -- Owns: the horizon of history: before it, buckets stand as they are stored, because their raw rows are gone or may go.
--- The catalogue row of a source is written by its owner under row level security; the functions that then act with the
--- engine's rights do what that row says, for whoever calls them.
+-- The catalogue row of a source is written for its owner by _store_retention() and _store_horizon().
 
 CREATE FUNCTION tally._timeless(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -8,16 +7,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._timeless(regclass) IS 'The rollups per key or with lookback on a source, as text: they are computed over rows of before, so none of those can go. Null: there are none.';
 
-CREATE FUNCTION tally._check_horizon(source regclass) RETURNS text
+CREATE FUNCTION tally._check_horizon(source regclass, role regrole DEFAULT tally._current_role()) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     others text;
     result text;
 BEGIN
-    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = source), 'USAGE') THEN
+    IF NOT COALESCE(pg_has_role(role::oid, (SELECT c.relowner FROM pg_class c WHERE c.oid = source), 'USAGE'), false) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('how long rows of %s are kept is for its owner %s to say, got %I', source, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source), current_user),
+            MESSAGE = format('how long rows of %s are kept is for its owner %s to say, got %s', source, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source), role),
             DETAIL = 'It freezes the history of every rollup on it, whoever made them.',
             HINT = format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source));
     END IF;
@@ -41,7 +40,7 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._check_horizon(regclass) IS 'The time column by which rows of a source grow old; an error where the role may not say so, or the rollups on it do not allow a horizon.';
+COMMENT ON FUNCTION tally._check_horizon(regclass, regrole) IS 'The time column by which rows of a source grow old; an error where the role may not say so, or the rollups on it do not allow a horizon.';
 
 CREATE FUNCTION tally._common_start(ids int[], wanted timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -89,7 +88,7 @@ END $$;
 COMMENT ON FUNCTION tally._freeze(int[], timestamptz) IS 'Refreshes what is marked of some rollups, and freezes their history before an instant at which each begins a bucket. For ones without a range to build before it.';
 
 CREATE FUNCTION tally._freeze_source(source regclass) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     wanted timestamptz := (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1);
@@ -125,9 +124,7 @@ BEGIN
             DETAIL = format('Still to be built: %s.', unbuilt),
             HINT = format('CALL tally.backfill(%L);', split_part(unbuilt, ', ', 1));
     END IF;
-    INSERT INTO tally.source_retentions AS s (source, time_column, deletes, horizon, last_run) VALUES (source, wanted, false, before, now())
-        ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE SET horizon = EXCLUDED.horizon, last_run = EXCLUDED.last_run;
-    PERFORM tally._freeze_source(source);
+    PERFORM tally._store_horizon(source, before);
     IF before < was THEN
         RAISE NOTICE USING MESSAGE = format('the horizon of %s goes back from %s to %s', source, was, before),
             DETAIL = 'Nothing is computed anew by that alone, but a change of a row now is. What is missing in the source would then be missing in the rollups.',
@@ -137,3 +134,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.freeze_source(regclass, timestamptz) IS
 'Freezes the history of all rollups on a source before a moment (moved back to where each begins a bucket, and returned): from then on raw rows before it may be deleted, truncated or dropped by anybody, and no rollup loses anything. An earlier moment than the present horizon thaws. For the owner of the source.';
+
+CREATE FUNCTION tally._store_horizon(source regclass, before timestamptz, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+#variable_conflict use_variable
+DECLARE
+    caller    regrole := tally._caller(who);
+    by_column text := tally._check_horizon(source, caller);
+    ids       int[] := ARRAY(SELECT r.id FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id);
+BEGIN
+    IF before IS NULL OR before > now() OR before <> tally._common_start(ids, before) OR tally._unbuilt(ids, before) IS NOT NULL THEN
+        PERFORM tally._refuse('insufficient_privilege', format('history of %s cannot be frozen before %s', source, COALESCE(before::text, 'NULL')), 'freeze_source() says why, and moves the moment to where buckets begin.',
+            format('SELECT tally.freeze_source(%L, %L);', source::text, before::text));
+    END IF;
+    INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, deletes, horizon, last_run) VALUES (source, caller, 'pg_catalog, pg_temp', by_column, false, before, now())
+        ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE SET horizon = EXCLUDED.horizon, last_run = EXCLUDED.last_run;
+    PERFORM tally._freeze_source(source);
+END $$;
+COMMENT ON FUNCTION tally._store_horizon(regclass, timestamptz, bigint) IS 'Writes down the horizon of a source and brings the rollups on it there. For the owner of the source.';
+REVOKE ALL ON FUNCTION tally._freeze_source(regclass) FROM PUBLIC;

@@ -8,13 +8,13 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 COMMENT ON FUNCTION tally._marks_table(int) IS 'Name of the table, in schema tally, that holds the marks of a rollup per key.';
 
 CREATE FUNCTION tally._create_marks(rollup_id int) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     marks text := format('tally.%I', tally._marks_table(rollup_id));
     maker tally.role := (SELECT r.owner FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL);
 BEGIN
-    -- Anyone may call this; it makes nothing but what belongs to a rollup that is there and has none yet.
+    -- A rollup over time has none.
     IF maker IS NULL OR to_regclass(marks) IS NOT NULL THEN RETURN; END IF;
     EXECUTE format('CREATE TABLE %s () INHERITS (tally.key_marks) WITH (autovacuum_vacuum_scale_factor = 0, '
                    'autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000)', marks);

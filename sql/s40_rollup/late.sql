@@ -76,20 +76,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._merge_late(tally.rollups, jsonb) IS 'Adds rows of a rollup''s source to its frozen buckets by the merge rules of its measures, as its owner; for what it keeps no more, to the rollups on it. How many rows of rollups that touched.';
 
-CREATE FUNCTION tally._apply_late(of_source regclass, ids bigint[]) RETURNS TABLE (rollup text, late_rows bigint, rows_merged bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._apply_late(of_source regclass, ids bigint[], who bigint DEFAULT tally._me()) RETURNS TABLE (rollup text, late_rows bigint, rows_merged bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
+    caller regrole := tally._caller(who);
     s    tally.source_retentions;
     r    tally.rollups;
     list jsonb;
     n    bigint;
 BEGIN
+    PERFORM tally._check_horizon(of_source, caller);
     SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source FOR UPDATE;
-    IF NOT FOUND OR NOT pg_has_role(session_user, s.owner::oid, 'USAGE') THEN
+    IF NOT FOUND OR NOT tally._has_rights(caller, s.owner) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('late rows of %s are applied by the owner of its retention, got %I', of_source, session_user), HINT = 'SELECT source, owner FROM tally.source_retentions;';
+            MESSAGE = format('late rows of %s are applied by the owner of its retention, got %s', of_source, caller), HINT = 'SELECT source, owner FROM tally.source_retentions;';
     END IF;
-    WITH taken AS (UPDATE tally.late_rows l SET applied_at = now(), applied_by = session_user::regrole
+    WITH taken AS (UPDATE tally.late_rows l SET applied_at = now(), applied_by = caller
                     WHERE l.source = of_source AND l.applied_at IS NULL AND l.at < s.horizon AND (ids IS NULL OR l.id = ANY (ids)) RETURNING l."row")
     SELECT jsonb_agg(t."row"), count(*) INTO list, n FROM taken t;
     IF n = 0 THEN RETURN; END IF;
@@ -100,7 +102,7 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._apply_late(regclass, bigint[]) IS 'Takes late rows of a source and merges them into all rollups on it, in one transaction.';
+COMMENT ON FUNCTION tally._apply_late(regclass, bigint[], bigint) IS 'Takes late rows of a source and merges them into all rollups on it, in one transaction.';
 
 CREATE FUNCTION tally.apply_late(source regclass, ids bigint[] DEFAULT NULL) RETURNS TABLE (rollup text, late_rows bigint, rows_merged bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -122,13 +124,10 @@ END $$;
 COMMENT ON FUNCTION tally.set_aside_late(regclass) IS
 'Moves what a source has before its horizon to tally.late_rows, and says how many rows that were. For sources whose raw rows somebody else''s job deletes, once it has; with retain_source() each refresh does it. For the owner of the source.';
 
-CREATE FUNCTION tally._set_aside_for(source regclass) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._set_aside_for(source regclass, who bigint DEFAULT tally._me()) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 BEGIN
-    IF NOT pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = source), 'USAGE') THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('rows of %s are set aside by its owner, got %I', source, session_user),
-            HINT = format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source));
-    END IF;
+    PERFORM tally._check_horizon(source, tally._caller(who));
     RETURN tally._set_aside(source);
 END $$;
-COMMENT ON FUNCTION tally._set_aside_for(regclass) IS 'tally._set_aside() for the owner of the source.';
+COMMENT ON FUNCTION tally._set_aside_for(regclass, bigint) IS 'tally._set_aside() for the owner of the source.';

@@ -43,31 +43,33 @@ $$;
 COMMENT ON FUNCTION tally._live_place(tally.rollups) IS 'Schema and name of a rollup''s live view, or those that it gets where there is none.';
 
 CREATE FUNCTION tally._make_live(rollup_id int) RETURNS regclass
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r     tally.rollups;
     place text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    -- Anybody may ask: it makes what the catalogue says, as its owner, and only what is not there.
+    -- It makes what the catalogue says, as its owner, and only what is not there.
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN RETURN r.live_view; END IF;
     place := tally._live_place(r);
     PERFORM tally._put_live(r, place);
     RETURN place::regclass;
 END $$;
 COMMENT ON FUNCTION tally._make_live(int) IS 'Makes the live view of a rollup where it has none, as its owner and under the settings of its refreshes.';
+REVOKE ALL ON FUNCTION tally._make_live(int) FROM PUBLIC;
 
-CREATE FUNCTION tally._remake_live(rollup_id int) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._remake_live(rollup_id int, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
+    own  tally.rollups := tally._owned_rollup(rollup_id, tally._caller(who));
     r    tally.rollups;
     view regclass;
 BEGIN
-    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(rollup_id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view) ORDER BY x.id LOOP
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(own.id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view) ORDER BY x.id LOOP
         view := tally._make_live(r.id);
         PERFORM tally._comment_rollup(r.id);
         RAISE NOTICE USING MESSAGE = format('the live view of rollup %L is made anew', r.name), DETAIL = 'What was granted on the one that is gone is not known any more.',
             HINT = format('GRANT SELECT ON %s TO …;', view);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._remake_live(int) IS 'Makes the live views of a rollup, and of those on it, that somebody has dropped.';
+COMMENT ON FUNCTION tally._remake_live(int, bigint) IS 'Makes the live views of a rollup, and of those on it, that somebody has dropped. For the owner.';

@@ -81,14 +81,18 @@ END $$;
 COMMENT ON FUNCTION tally.set_owner(text, regrole) IS
 'Gives a rollup, with its table, views, statistics, metrics and marks, to another role, with whose rights its SQL runs from now on. Mends what REASSIGN OWNED, ALTER TABLE … OWNER TO, DROP ROLE or a restore without the role leave. Takes the rights of both roles; of an owner who is gone a superuser disposes.';
 
-CREATE FUNCTION tally._give(rollup_id int, taker regrole) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._give(rollup_id int, taker regrole, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    r    tally.rollups;
-    item record;
+    caller regrole := tally._caller(who);
+    r      tally.rollups := tally._owned_rollup(rollup_id, caller);
+    item   record;
 BEGIN
-    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    IF NOT tally._has_rights(caller, taker) THEN
+        PERFORM tally._refuse('insufficient_privilege', format('rollup %L is given to %s by a role that has its rights, got %s', r.name, taker, caller), 'The definition''s SQL runs with the rights of its owner.', format('GRANT %s TO %s;', taker, caller));
+    END IF;
+    PERFORM tally._check_source_rights(r.source, taker, r.name);
     PERFORM tally._lock(r.id, true);
     FOR item IN SELECT c.oid::regclass AS relation, CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
                   FROM pg_class c
@@ -112,9 +116,8 @@ BEGIN
             EXECUTE format('REVOKE ALL ON tally.%I FROM %s', tally._marks_table(r.id), r.owner);
         END IF;
     END IF;
-    PERFORM tally._attach_capture(r.source);
+    PERFORM tally._attach(r.source);
     -- Another role may see the source otherwise.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, r.frozen_before, 'infinity', format('given to %s', taker));
 END $$;
-COMMENT ON FUNCTION tally._give(int, regrole) IS 'Gives a rollup and what belongs to it to a role, whatever the catalogue and PostgreSQL say now; its history is marked, to be computed with that role''s rights.';
-REVOKE ALL ON FUNCTION tally._give(int, regrole) FROM PUBLIC;
+COMMENT ON FUNCTION tally._give(int, regrole, bigint) IS 'Gives a rollup and what belongs to it to a role, whatever the catalogue and PostgreSQL say now; its history is marked, to be computed with that role''s rights.';

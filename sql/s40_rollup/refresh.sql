@@ -170,12 +170,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._chain(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
 
-CREATE FUNCTION tally._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint, OUT more boolean, OUT buckets bigint, OUT wrote jsonb, OUT error text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._may_refresh(role regrole, rollup_id int) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Its owner, and the owners of those that stand on it; and whoever may run the schedule of all.
+    SELECT has_function_privilege(role::oid, 'tally.refresh_scheduled(text)', 'EXECUTE')
+        OR EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally._above(rollup_id)) AND tally._has_rights(role, r.owner))
+$$;
+COMMENT ON FUNCTION tally._may_refresh(regrole, int) IS 'Whether a role may have a rollup computed: it takes time, and the lock of the rollup.';
+
+CREATE FUNCTION tally._check_refresh(role regrole, rollup_id int) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r tally.rollups;
+BEGIN
+    IF tally._may_refresh(role, rollup_id) THEN RETURN; END IF;
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    PERFORM tally._refuse('insufficient_privilege', format('rollup %L is refreshed by its owner %s, got %s', r.name, r.owner, role), 'A refresh runs the definition and holds the rollup''s lock.',
+        format('GRANT EXECUTE ON PROCEDURE tally.refresh_scheduled(text) TO %s;  -- for the role that refreshes all', role));
+END $$;
+COMMENT ON FUNCTION tally._check_refresh(regrole, int) IS 'An error where a role may not have a rollup computed.';
+
+CREATE FUNCTION tally._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint, who bigint DEFAULT tally._me(),
+                                      OUT more boolean, OUT buckets bigint, OUT wrote jsonb, OUT error text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     run tally.runs;
 BEGIN
+    PERFORM tally._check_refresh(tally._caller(who), rollup_id);
     more := false;
     buckets := 0;
     IF NOT tally._due(rollup_id) OR NOT tally._lock(rollup_id, wait) THEN RETURN; END IF;
@@ -192,14 +214,15 @@ BEGIN
         error := format('%s: %s', run.sqlstate, run.message);
     END;
 END $$;
-COMMENT ON FUNCTION tally._refresh_caught(int, boolean, int, bigint) IS
+COMMENT ON FUNCTION tally._refresh_caught(int, boolean, int, bigint, bigint) IS
 'A unit of refresh whose failure is logged instead of raised, so that one broken rollup stops no other. Does nothing where another session refreshes the rollup, unless it is told to wait.';
 
-CREATE FUNCTION tally.refresh(name text DEFAULT NULL)
+CREATE FUNCTION tally.refresh(name text DEFAULT NULL, who bigint DEFAULT tally._me())
 RETURNS TABLE (rollup text, buckets bigint, inserted bigint, updated bigint, deleted bigint, duration_ms float8, error text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
+    caller regrole := tally._caller(who);
     one   tally.rollups;
     chain int[];
     unit  record;
@@ -208,9 +231,10 @@ BEGIN
     PERFORM tally._follow_strays();
     IF name IS NOT NULL THEN
         one := tally._rollup(name);
+        PERFORM tally._check_refresh(caller, one.id);
         chain := tally._chain(one.id);
     ELSE
-        SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r;
+        SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r WHERE tally._may_refresh(caller, r.id);
     END IF;
     FOR one IN SELECT r.* FROM tally.rollups r WHERE r.id = ANY (chain) ORDER BY r.id LOOP
         began := clock_timestamp();
@@ -239,5 +263,5 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally.refresh(text) IS
-'Brings a rollup, and those it stands on, to its definition: recomputes dirty buckets, keys and ranges in one transaction and writes only rows that differ. Without a name all rollups, where a failing one is reported in error and stops no other. Returns what was done per rollup.';
+COMMENT ON FUNCTION tally.refresh(text, bigint) IS
+'Brings a rollup, and those it stands on, to its definition: recomputes dirty buckets, keys and ranges in one transaction and writes only rows that differ. Without a name all rollups that the caller may refresh (its own; all for who may call refresh_scheduled), where a failing one is reported in error and stops no other. Returns what was done per rollup.';

@@ -22,9 +22,7 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('no index of %s leads with %I, so each batch of deletion scans it all', source, by_column),
             HINT = format('CREATE INDEX ON %s (%I);', source, by_column);
     END IF;
-    INSERT INTO tally.source_retentions AS s (source, time_column, keep, deletes, drop_partitions) VALUES (source, by_column, keep, COALESCE(deletes, true), dropping)
-        ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE
-        SET keep = EXCLUDED.keep, deletes = EXCLUDED.deletes, drop_partitions = EXCLUDED.drop_partitions, owner = EXCLUDED.owner, search_path = EXCLUDED.search_path, waiting_for = NULL;
+    PERFORM tally._store_retention(source, keep, COALESCE(deletes, true), dropping, current_setting('search_path'));
     PERFORM tally._sync_jobs();
 END $$;
 COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
@@ -44,11 +42,34 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('retain of rollup %L must be at least its bucket of %s, got %L', r.name, r.bucket, keep::text),
             DETAIL = 'Only whole buckets are deleted.', HINT = format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name);
     END IF;
-    INSERT INTO tally.source_retentions AS s (source, owner, time_column, keep) VALUES (r.relation, r.owner, 'bucket', keep)
-        ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE SET keep = EXCLUDED.keep;
+    PERFORM tally._store_rollup_retention(r.id, keep);
     PERFORM tally._sync_jobs();
 END $$;
 COMMENT ON FUNCTION tally._retain_rollup(tally.rollups, interval) IS 'How long buckets of a rollup are kept; null: for ever from now on.';
+
+CREATE FUNCTION tally._store_retention(source regclass, keep interval, deletes boolean, drop_partitions boolean, search_path text, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+#variable_conflict use_variable
+DECLARE
+    caller regrole := tally._caller(who);
+BEGIN
+    INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, keep, deletes, drop_partitions)
+    VALUES (source, caller, search_path, tally._check_horizon(source, caller), keep, deletes, drop_partitions)
+        ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE
+        SET keep = EXCLUDED.keep, deletes = EXCLUDED.deletes, drop_partitions = EXCLUDED.drop_partitions, owner = EXCLUDED.owner, search_path = EXCLUDED.search_path, waiting_for = NULL;
+END $$;
+COMMENT ON FUNCTION tally._store_retention(regclass, interval, boolean, boolean, text, bigint) IS 'Writes down how long rows of a source are kept. For the owner of the source, with whose rights they go.';
+
+CREATE FUNCTION tally._store_rollup_retention(rollup_id int, keep interval, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+#variable_conflict use_variable
+DECLARE
+    r tally.rollups := tally._owned_rollup(rollup_id, tally._caller(who));
+BEGIN
+    INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, keep) VALUES (r.relation, r.owner, r.search_path, 'bucket', keep)
+        ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE SET keep = EXCLUDED.keep;
+END $$;
+COMMENT ON FUNCTION tally._store_rollup_retention(int, interval, bigint) IS 'Writes down how long buckets of a rollup are kept. For the owner.';
 
 CREATE FUNCTION tally._retain_of(r tally.rollups) RETURNS interval
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -252,4 +273,4 @@ COMMENT ON PROCEDURE tally.expire(regclass, bigint, timestamptz) IS
 'Deletes what retain_source() and a rollup''s retain say is old, of all or of one source or rollup, in batches of about batch_rows rows (but whole buckets) that commit: computes and freezes first, then deletes. What cannot be deleted now says why in tally.source_retentions.waiting_for. tally.start() schedules it.';
 -- It deletes by the clock it is given.
 REVOKE ALL ON PROCEDURE tally.expire(regclass, bigint, timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION tally._expire_unit(regclass, bigint, timestamptz), tally._expire_caught(regclass, bigint, timestamptz), tally._lock_to_expire(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally._expire_unit(regclass, bigint, timestamptz), tally._expire_caught(regclass, bigint, timestamptz), tally._lock_to_expire(regclass), tally._expirable(regclass) FROM PUBLIC;

@@ -81,7 +81,7 @@ BEGIN
     since := GREATEST(since, r.frozen_before);
     PERFORM tally._remake_live(r.id);
     PERFORM tally._remake_views(r.id);
-    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, since, until, 'repair by ' || current_user);
+    PERFORM tally._mark_range(r.id, since, until, 'repair by ' || current_user);
     RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until), HINT = format('CALL tally.backfill(%L);', r.name);
 END $$;
 COMMENT ON FUNCTION tally.repair(text, timestamptz, timestamptz) IS

@@ -28,7 +28,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT r AS x
         UNION ALL
         SELECT c FROM line l JOIN tally.rollups c ON c.source_rollup = (l.x).id
-         WHERE c.key IS NULL AND c.time_column = 'bucket' AND c.filter IS NULL AND c.lookback IS NULL AND c.expand IS NULL AND c.zone = r.zone
+         -- Whoever owns a table says what is in it, so another's is no answer to the question about this one.
+         WHERE c.owner::oid = r.owner::oid AND c.key IS NULL AND c.time_column = 'bucket' AND c.filter IS NULL AND c.lookback IS NULL AND c.expand IS NULL AND c.zone = r.zone
            AND has_table_privilege(c.live_view::oid, 'SELECT')
            AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d AND k.expression = quote_ident(d)))
            AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE n IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
@@ -72,7 +73,7 @@ BEGIN
     FOR c IN SELECT x, tally._rule(x) AS rule FROM unnest(candidates) x JOIN pg_class k ON k.oid = x.relation
               ORDER BY x.bucket DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END, x.id LOOP
         IF (c.x).bucket = own THEN
-            RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, tally._exact_source(current_user::regrole, c.x, first, last), tally._moment_sql(first), tally._moment_sql(last), COALESCE(' AND ' || "where", ''));
+            RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, tally._exact_source(tally._current_role(), c.x, first, last), tally._moment_sql(first), tally._moment_sql(last), COALESCE(' AND ' || "where", ''));
         END IF;
         since := tally._bucket_start(c.rule, first);
         since := CASE WHEN since < first THEN tally._bucket_end(c.rule, since) ELSE since END;
@@ -80,7 +81,7 @@ BEGIN
         CONTINUE WHEN since >= until;
         RETURN concat_ws(' UNION ALL ',
             tally._parts_sql((SELECT array_agg(x) FROM unnest(candidates) x WHERE x.bucket < (c.x).bucket), columns, "where", first, since),
-            format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, tally._exact_source(current_user::regrole, c.x, since, until), tally._moment_sql(since), tally._moment_sql(until), COALESCE(' AND ' || "where", '')),
+            format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, tally._exact_source(tally._current_role(), c.x, since, until), tally._moment_sql(since), tally._moment_sql(until), COALESCE(' AND ' || "where", '')),
             tally._parts_sql((SELECT array_agg(x) FROM unnest(candidates) x WHERE x.bucket < (c.x).bucket), columns, "where", until, last));
     END LOOP;
 END $$;

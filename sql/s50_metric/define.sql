@@ -44,6 +44,13 @@ BEGIN
             HINT = format('SELECT tally.drop_metric(%L);', name);
     END IF;
     SELECT x.resolved, x.type, x.measures INTO made.resolved, made.type, made.measures FROM tally._resolve_metric(name, r, expression, search_path) x;
+    made.name := name;
+    made.rollup_id := r.id;
+    made.search_path := search_path;
+    made.expression := expression;
+    made.unit := unit;
+    made.description := description;
+    made.direction := direction;
     made.samples := tally._samples_measure(r, samples, made);
     IF made.samples IS NULL AND samples IS NOT NULL THEN
         PERFORM tally._refuse_samples(name, r, samples);
@@ -57,11 +64,9 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('metric %L is defined just so already; nothing changed', name);
         RETURN name;
     ELSIF old.id IS NULL THEN
-        INSERT INTO tally.metrics (name, rollup_id, owner, search_path, expression, resolved, measures, samples, type, unit, description, direction)
-        VALUES (name, r.id, r.owner, search_path, expression, made.resolved, made.measures, made.samples, made.type, unit, description, direction);
+        PERFORM tally._store_metric(made);
     ELSE
-        UPDATE tally.metrics m SET expression = expression, resolved = made.resolved, measures = made.measures, samples = made.samples, type = made.type,
-               search_path = search_path, unit = unit, description = description, direction = direction, updated_at = now() WHERE m.id = old.id;
+        PERFORM tally._store_metric(made);
         RAISE NOTICE USING MESSAGE = format('metric %L changed', name), DETAIL = changes;
     END IF;
     PERFORM tally._build_metrics_view(r.id);
@@ -143,11 +148,7 @@ BEGIN
             DETAIL = format('Those are %s.', users),
             HINT = (SELECT string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) FROM tally.thresholds t WHERE t.metric_id = m.id);
     END IF;
-    DELETE FROM tally.metrics x WHERE x.id = m.id;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('metric %L is dropped by its owner %s, got %I', name, m.owner, current_user), HINT = format('SET ROLE %s;', m.owner);
-    END IF;
+    PERFORM tally._forget_metric(m.id);
     PERFORM tally._build_metrics_view(m.rollup_id);
 EXCEPTION WHEN foreign_key_violation THEN
     RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
@@ -164,11 +165,7 @@ DECLARE
     m tally.metrics := tally._metric(name);
 BEGIN
     PERFORM tally._check_metric_name(new_name, (SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id));
-    UPDATE tally.metrics x SET name = new_name, updated_at = now() WHERE x.id = m.id;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('metric %L is renamed by its owner %s, got %I', name, m.owner, current_user), HINT = format('SET ROLE %s;', m.owner);
-    END IF;
+    PERFORM tally._store_metric_name(m.id, new_name);
     -- As a rename of the column, so that views on it stay.
     EXECUTE (SELECT format('ALTER VIEW %s RENAME COLUMN %I TO %I', v.view, name, new_name) FROM tally.metric_views v WHERE v.rollup_id = m.rollup_id);
     PERFORM tally._build_metrics_view(m.rollup_id);

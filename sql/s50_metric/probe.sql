@@ -5,12 +5,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted text := COALESCE(NULLIF(current_setting('tally.query_timeout', true), ''), '30 seconds');
 BEGIN
-    RETURN LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int;
+    -- run_as() takes 0 for the limit of a refresh.
+    RETURN COALESCE(NULLIF(LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int, 0), -1);
 EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
     RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.query_timeout must be an interval, got %L', wanted),
         HINT = format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database());
 END $$;
-COMMENT ON FUNCTION tally._query_timeout() IS 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; 0 for no limit.';
+COMMENT ON FUNCTION tally._query_timeout() IS 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the setting 0 asks for.';
 
 CREATE FUNCTION tally._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8, samples float8)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -50,7 +51,8 @@ CREATE FUNCTION tally.create_probe(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    old tally.probes;
+    old  tally.probes;
+    made tally.probes;
 BEGIN
     PERFORM tally._check_name(name, 'probe');
     every := COALESCE(every, '1 minute');
@@ -68,12 +70,14 @@ BEGIN
     END IF;
     PERFORM tally._check_query(query, search_path, format('probe %L', name));
     SELECT * INTO old FROM tally.probes p WHERE p.name = name;
+    made := jsonb_populate_record(made, jsonb_build_object('name', name, 'search_path', search_path, 'query', query, 'unit', unit, 'description', description, 'direction', direction,
+                                                           'every', every, 'keep', keep, 'enabled', enabled));
     IF old.id IS NULL THEN
-        INSERT INTO tally.probes (name, search_path, query, unit, description, direction, every, keep, enabled) VALUES (name, search_path, query, unit, description, direction, every, keep, enabled);
+        PERFORM tally._store_probe(made);
     ELSIF (old.query, old.unit, old.description, old.direction, old.every, old.keep, old.enabled) IS NOT DISTINCT FROM (query, unit, description, direction, every, keep, enabled) THEN
         RAISE NOTICE USING MESSAGE = format('probe %L is defined just so already; nothing changed', name);
     ELSE
-        UPDATE tally.probes p SET search_path = search_path, query = query, unit = unit, description = description, direction = direction, every = every, keep = keep, enabled = enabled WHERE p.id = old.id;
+        PERFORM tally._store_probe(made);
         RAISE NOTICE USING MESSAGE = format('probe %L changed', name);
     END IF;
     RETURN name;
@@ -92,8 +96,7 @@ BEGIN
     IF users IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('probe %L cannot be dropped: thresholds watch it', name), HINT = users;
     END IF;
-    DELETE FROM tally.probes p WHERE p.name = name;
-    IF NOT FOUND THEN
+    IF NOT tally._forget_probe(name) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('probe %L does not exist, or belongs to another role', name), HINT = 'SELECT name, query FROM tally.probes ORDER BY name;';
     END IF;
 END $$;

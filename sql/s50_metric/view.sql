@@ -45,14 +45,13 @@ BEGIN
         EXECUTE format('CREATE VIEW %s AS %s', place, tally._metrics_query(r.id));
         PERFORM tally._owner_only(place);
     END;
-    IF r.owner <> current_user::regrole AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) THEN
+    IF r.owner::oid <> tally._current_role()::oid AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) THEN
         EXECUTE format('ALTER VIEW %s OWNER TO %s', place, r.owner);
     END IF;
     FOR item IN SELECT unnest(grants) AS statement LOOP
         EXECUTE item.statement;
     END LOOP;
-    INSERT INTO tally.metric_views (rollup_id, owner, view) VALUES (r.id, r.owner, place::regclass)
-        ON CONFLICT ON CONSTRAINT metric_views_pkey DO UPDATE SET view = EXCLUDED.view WHERE metric_views.view <> EXCLUDED.view;
+    PERFORM tally._store_metric_view(r.id, place::regclass);
     EXECUTE format('COMMENT ON VIEW %s IS %L', place,
         format('Metrics of rollup %s per bucket of %s and dimension, as of its last refresh. Made by pg_tally.', r.name, r.bucket));
     FOR item IN SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words
@@ -81,6 +80,6 @@ BEGIN
         END IF;
         EXECUTE format('DROP VIEW %s', view);
     END IF;
-    DELETE FROM tally.metric_views v WHERE v.rollup_id = r.id;
+    PERFORM tally._store_metric_view(r.id, NULL);
 END $$;
 COMMENT ON FUNCTION tally._drop_metrics_view(tally.rollups, regclass) IS 'Drops a rollup''s flat view; an error names the views that stand on it.';

@@ -47,8 +47,7 @@ BEGIN
         description => COALESCE(description || E'\n', '') || format('Funnel %s: actors by the bucket of their first step.', label));
     PERFORM tally._funnel_view(label, '_steps', counts, names, counts);
     PERFORM tally._funnel_view(label, '_steps_live', counts, names, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts));
-    INSERT INTO tally.behaviours (name, kind, actors, counts, definition)
-    SELECT label, 'funnel', p.id, c.id, given FROM tally.rollups p, tally.rollups c WHERE p.relation = people AND c.relation = counts;
+    PERFORM tally._store_behaviour('funnel', counts, given);
     RETURN counts;
 END $$;
 COMMENT ON FUNCTION tally.create_funnel(text, regclass, text, text, json, interval, interval, jsonb, text, text, jsonb, text, text, text, text, boolean, text) IS

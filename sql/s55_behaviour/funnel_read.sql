@@ -99,7 +99,7 @@ BEGIN
     FOR view IN SELECT v FROM tally._views_of(b) v LOOP
         EXECUTE format('DROP VIEW IF EXISTS %s', view);
     END LOOP;
-    DELETE FROM tally.behaviours x WHERE x.name = b.name;
+    PERFORM tally._forget_behaviour(b.name);
     PERFORM tally.drop_rollup((SELECT quote_ident(x.name) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
 END $$;
 COMMENT ON FUNCTION tally._drop_behaviour(tally.behaviours) IS 'Drops a funnel or retention with its views and rollups, with the caller''s rights.';

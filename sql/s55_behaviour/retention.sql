@@ -65,8 +65,7 @@ BEGIN
         description => COALESCE(description || E'\n', '') || format('Retention %s: cohorts by the period of their start.', label));
     PERFORM tally._retention_view(label, '_cohorts', counts, counts);
     PERFORM tally._retention_view(label, '_cohorts_live', counts, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts));
-    INSERT INTO tally.behaviours (name, kind, actors, counts, definition)
-    SELECT label, 'retention', p.id, c.id, given FROM tally.rollups p, tally.rollups c WHERE p.relation = people AND c.relation = counts;
+    PERFORM tally._store_behaviour('retention', counts, given);
     RETURN counts;
 END $$;
 COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, text, interval, int, text, jsonb, text, text, text, text, boolean, text) IS

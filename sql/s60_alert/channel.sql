@@ -1,19 +1,19 @@
 -- Owns: create_channel and drop_channel.
 
-CREATE FUNCTION tally._channel(name text) RETURNS tally.channels
+CREATE FUNCTION tally._channel(caller regrole, name text) RETURNS tally.channels
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     c tally.channels;
 BEGIN
     SELECT * INTO c FROM tally.channels x WHERE x.name = name;
-    IF c.id IS NULL OR NOT pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE') THEN
-        PERFORM tally._refuse('undefined_object', format('channel %L does not exist, or belongs to another role than %s', name, tally._caller()), NULL, 'SELECT name, kind FROM tally.channels ORDER BY name;');
+    IF c.id IS NULL OR NOT pg_has_role(caller::oid, c.owner::oid, 'USAGE') THEN
+        PERFORM tally._refuse('undefined_object', format('channel %L does not exist, or belongs to another role than %s', name, caller), NULL, 'SELECT name, kind FROM tally.channels ORDER BY name;');
     END IF;
     RETURN c;
 END $$;
-COMMENT ON FUNCTION tally._channel(text) IS 'The channel of a name that the calling role has rights on, or an error.';
-REVOKE ALL ON FUNCTION tally._channel(text) FROM PUBLIC;
+COMMENT ON FUNCTION tally._channel(regrole, text) IS 'The channel of a name that the calling role has rights on, or an error.';
+REVOKE ALL ON FUNCTION tally._channel(regrole, text) FROM PUBLIC;
 
 CREATE FUNCTION tally.create_channel(
     name            text,
@@ -29,11 +29,13 @@ CREATE FUNCTION tally.create_channel(
     group_interval  interval DEFAULT '0',
     repeat_interval interval DEFAULT NULL,
     max_attempts    int DEFAULT 8,
-    enabled         boolean DEFAULT true
+    enabled         boolean DEFAULT true,
+    who bigint DEFAULT tally._me()
 ) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
+    caller regrole := tally._caller(who);
     problem   text;
     regrouped boolean;
 BEGIN
@@ -66,12 +68,12 @@ BEGIN
     END IF;
     SELECT (x.group_by, x.group_wait, x.group_interval) IS DISTINCT FROM (group_by, group_wait, group_interval) INTO regrouped FROM tally.channels x WHERE x.name = name;
     INSERT INTO tally.channels AS c (name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
-    VALUES (name, tally._caller(), kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
+    VALUES (name, caller, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
     ON CONFLICT ON CONSTRAINT channels_name_key DO UPDATE
        SET (kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
          = (EXCLUDED.kind, EXCLUDED.template, EXCLUDED.url, EXCLUDED.headers, EXCLUDED.secret, EXCLUDED.matchers, EXCLUDED.events, EXCLUDED.group_by, EXCLUDED.group_wait,
             EXCLUDED.group_interval, EXCLUDED.repeat_interval, EXCLUDED.max_attempts, EXCLUDED.enabled)
-     WHERE pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE');
+     WHERE pg_has_role(caller::oid, c.owner::oid, 'USAGE');
     IF NOT FOUND THEN
         PERFORM tally._refuse('insufficient_privilege', format('channel %L belongs to another role', name), NULL, format('SELECT tally.create_channel(%L, …);', name || '_2'));
     END IF;
@@ -81,20 +83,21 @@ BEGIN
         UPDATE tally.notification_members m SET group_hash = md5(tally._group_key(x, i)::text)
           FROM tally.channels x, tally.incidents i WHERE x.name = name AND m.channel_id = x.id AND i.id = m.incident_id;
     END IF;
-    IF kind = 'webhook' AND to_regproc('net.http_post') IS NULL THEN
+    IF kind = 'webhook' AND tally._net_post() IS NULL THEN
         RAISE NOTICE USING MESSAGE = 'pg_net is not in this database, so nothing here posts webhooks', DETAIL = 'Notifications wait in the outbox for whoever claims them.',
             HINT = format('CREATE EXTENSION pg_net; or poll: SELECT * FROM tally.claim_notifications(%L);', name);
     END IF;
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean) IS
+COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean, bigint) IS
 'Defines where notifications go: webhook (url, template generic, slack or pagerduty, secret, headers) or table (for a poller); which incidents (matchers) and events; grouping and repeating. Again with changes it replaces the definition.';
 
-CREATE FUNCTION tally.drop_channel(name text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    c tally.channels := tally._channel(name);
+    caller regrole := tally._caller(who);
+    c tally.channels := tally._channel(caller, name);
 BEGIN
     DELETE FROM tally.channels x WHERE x.id = c.id;
 END $$;
-COMMENT ON FUNCTION tally.drop_channel(text) IS 'Drops a channel and its notifications.';
+COMMENT ON FUNCTION tally.drop_channel(text, bigint) IS 'Drops a channel and its notifications.';

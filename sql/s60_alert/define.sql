@@ -50,11 +50,7 @@ BEGIN
 
     SELECT * INTO old FROM tally.thresholds x WHERE x.name = name;
     IF old.id IS NULL THEN
-        t.id := nextval(pg_get_serial_sequence('tally.thresholds', 'id'));
-        t.owner := current_user::regrole;
-        t.created_at := now();
-        t.updated_at := now();
-        INSERT INTO tally.thresholds SELECT t.*;
+        PERFORM tally._store_threshold(t);
         RETURN name;
     END IF;
     t.id := old.id;
@@ -68,26 +64,15 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('threshold %L is defined just so already; nothing changed', name);
         RETURN name;
     END IF;
-    UPDATE tally.thresholds x SET (search_path, metric_id, probe_id, query, condition, recovery_condition, for_, keep_firing_for, per, filter, over, min_samples, no_data,
-            on_error, partial_ok, every, severity, responsible, runbook, response_target, suggested_actions, area, impact, auto_resolve, reopen_within,
-            enabled, description, rule, windows, updated_at)
-         = (t.search_path, t.metric_id, t.probe_id, t.query, t.condition, t.recovery_condition, t.for_, t.keep_firing_for, t.per, t.filter, t.over, t.min_samples, t.no_data,
-            t.on_error, t.partial_ok, t.every, t.severity, t.responsible, t.runbook, t.response_target, t.suggested_actions, t.area, t.impact, t.auto_resolve, t.reopen_within,
-            t.enabled, t.description, t.rule, t.windows, t.updated_at)
-     WHERE x.id = old.id;
+    PERFORM tally._store_threshold(t);
     RAISE NOTICE USING MESSAGE = format('threshold %L changed', name), DETAIL = changes,
         HINT = 'Alerts that are pending or firing go on under the new rule from the next tick.';
     RETURN name;
-EXCEPTION WHEN unique_violation THEN
-    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-        MESSAGE = format('threshold %L exists already and belongs to another role', name),
-        DETAIL = 'A role sees the thresholds of roles whose rights it has.',
-        HINT = format('SELECT tally.create_threshold(%L, …);', name || ' (' || current_user || ')');
 END $$;
 COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text, interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS
 'Defines a threshold: what to watch (metric or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it replaces the definition, says what changed, and keeps alert states.';
 
-CREATE FUNCTION tally._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
+CREATE FUNCTION tally._bounded_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r        tally.rollups;
@@ -172,20 +157,30 @@ BEGIN
             RAISE NOTICE USING MESSAGE = format('over widened from %s to %s: rollup %L keeps nothing finer', t.over, r.bucket, r.name);
             t.over := NULL;
         END IF;
-        IF NOT has_table_privilege(r.live_view, 'SELECT') THEN
-            PERFORM tally._refuse('insufficient_privilege', format('threshold %L reads %s, which %I may not', t.name, r.live_view, current_user),
-                'A threshold is evaluated with the rights of the role that made it.', format('GRANT SELECT ON %s TO %I;', r.live_view, current_user));
-        END IF;
     ELSIF t.windows <> '[]' OR t.filter <> '{}' OR t.per <> '{}' OR t.over IS NOT NULL THEN
         PERFORM tally._refuse('feature_not_supported', format('threshold %L watches a query or probe, which takes a comparison only, and no per, where or over', t.name),
             'The columns of the query other than value and samples are its labels; history is what rollups have.', format('SELECT tally.create_threshold(%L, query => %L, condition => ''> 120'');', t.name, COALESCE(t.query, '…')));
+    END IF;
+    RETURN t;
+END $$;
+COMMENT ON FUNCTION tally._bounded_threshold(tally.thresholds, tally.metrics) IS 'Checks a threshold in the making and fills in rule, windows and defaults; errors say what is accepted.';
+
+CREATE FUNCTION tally._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    live regclass := (SELECT r.live_view FROM tally.rollups r WHERE r.id = m.rollup_id);
+BEGIN
+    t := tally._bounded_threshold(t, m);
+    IF NOT has_table_privilege(live, 'SELECT') THEN
+        PERFORM tally._refuse('insufficient_privilege', format('threshold %L reads %s, which %I may not', t.name, live, current_user),
+            'A threshold is evaluated with the rights of the role that made it.', format('GRANT SELECT ON %s TO %I;', live, current_user));
     END IF;
     IF t.query IS NOT NULL THEN
         PERFORM tally._check_query(t.query, t.search_path, format('threshold %L', t.name));
     END IF;
     RETURN t;
 END $$;
-COMMENT ON FUNCTION tally._check_threshold(tally.thresholds, tally.metrics) IS 'Checks a threshold in the making and fills in rule, windows and defaults; errors say what is accepted.';
+COMMENT ON FUNCTION tally._check_threshold(tally.thresholds, tally.metrics) IS 'The same, and whether the current role may read what it watches.';
 
 CREATE FUNCTION tally._threshold(name text) RETURNS tally.thresholds
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -208,7 +203,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t tally.thresholds := tally._threshold(name);
 BEGIN
-    DELETE FROM tally.thresholds x WHERE x.id = t.id;
+    PERFORM tally._forget_threshold(t.id);
 END $$;
 COMMENT ON FUNCTION tally.drop_threshold(text) IS 'Drops a threshold and its alert states. Its incidents and their timelines stay.';
 
@@ -218,6 +213,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t tally.thresholds := tally._threshold(name);
 BEGIN
-    UPDATE tally.thresholds x SET enabled = enabled, updated_at = now() WHERE x.id = t.id AND x.enabled <> enabled;
+    PERFORM tally._store_enabled(t.id, enabled);
 END $$;
 COMMENT ON FUNCTION tally.enable_threshold(text, boolean) IS 'Has a threshold evaluated, or (enabled => false) left alone, without touching the rest of its definition.';

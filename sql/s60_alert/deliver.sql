@@ -62,6 +62,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._settle(bigint, boolean, text, timestamptz) IS 'Ends an attempt: sent, to be tried again later, or dead.';
 
+-- By the extension that owns them, never by a name alone: whoever may create a schema could make a net.http_post, and would be
+-- handed the secrets of channels.
+CREATE FUNCTION tally._net_post() RETURNS regproc
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.oid::regproc FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass
+      JOIN pg_proc p ON p.oid = d.objid WHERE e.extname = 'pg_net' AND p.proname = 'http_post'
+$$;
+COMMENT ON FUNCTION tally._net_post() IS 'The function of the extension pg_net that posts; null where that is not in this database.';
+
+CREATE FUNCTION tally._net_answers() RETURNS regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.oid::regclass FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
+      JOIN pg_class c ON c.oid = d.objid WHERE e.extname = 'pg_net' AND c.relname = '_http_response'
+$$;
+COMMENT ON FUNCTION tally._net_answers() IS 'The table of the extension pg_net with the answers to posts; null where that is not in this database.';
+
 CREATE FUNCTION tally.deliver(as_of timestamptz DEFAULT now(), most int DEFAULT 100) RETURNS TABLE (sent int, failed int, posted int)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -72,11 +88,13 @@ DECLARE
     problem  text;
     request  bigint;
     answered int;
+    posting  regproc := tally._net_post();
+    answers  regclass := tally._net_answers();
 BEGIN
     sent := 0; failed := 0; posted := 0;
-    IF to_regclass('net._http_response') IS NOT NULL THEN
+    IF answers IS NOT NULL THEN
         FOR n IN SELECT x.* FROM tally.notifications x WHERE x.status = 'leased' AND x.request_id IS NOT NULL ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
-            EXECUTE format('SELECT status_code, timed_out, error_msg FROM %s WHERE id = $1', to_regclass('net._http_response')) INTO code, late, problem USING n.request_id;
+            EXECUTE format('SELECT status_code, timed_out, error_msg FROM %s WHERE id = $1', answers) INTO code, late, problem USING n.request_id;
             GET DIAGNOSTICS answered = ROW_COUNT;
             IF code BETWEEN 200 AND 299 THEN
                 PERFORM tally._settle(n.id, true, NULL, as_of);
@@ -92,7 +110,7 @@ BEGIN
         PERFORM tally._settle(n.id, false, 'no report before the lease ran out', as_of);
         failed := failed + 1;
     END LOOP;
-    IF to_regproc('net.http_post') IS NOT NULL THEN
+    IF posting IS NOT NULL THEN
         FOR n IN SELECT x.* FROM tally.notifications x JOIN tally.channels k ON k.id = x.channel_id AND k.kind = 'webhook'
                   WHERE x.status = 'pending' AND x.not_before <= as_of ORDER BY x.not_before, x.id LIMIT most FOR UPDATE OF x SKIP LOCKED LOOP
             SELECT * INTO c FROM tally.channels x WHERE x.id = n.channel_id;
@@ -100,8 +118,8 @@ BEGIN
             BEGIN
                 -- With the rights of the channel's owner: a channel must not reach what its maker cannot.
                 SELECT (x ->> 'id')::bigint INTO request FROM tally.run_as(c.owner, 'pg_catalog', format(
-                    'SELECT net.http_post(url => %L, body => %L::jsonb, params => ''{}''::jsonb, headers => %L::jsonb, timeout_milliseconds => 10000) AS id',
-                    c.url, tally._body(c, n), tally._headers(c, n))) x;
+                    'SELECT %s(url => %L, body => %L::jsonb, params => ''{}''::jsonb, headers => %L::jsonb, timeout_milliseconds => 10000) AS id',
+                    posting, c.url, tally._body(c, n), tally._headers(c, n))) x;
                 UPDATE tally.notifications x SET request_id = request WHERE x.id = n.id;
                 posted := posted + 1;
             EXCEPTION WHEN OTHERS THEN
@@ -116,12 +134,13 @@ COMMENT ON FUNCTION tally.deliver(timestamptz, int) IS
 'Delivers what is due: settles answers of earlier posts, takes back leases that ran out, and posts webhooks through pg_net where it is installed. evaluate() calls it. Returns how many were sent, failed and posted.';
 REVOKE ALL ON FUNCTION tally.deliver(timestamptz, int) FROM PUBLIC;
 
-CREATE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now())
+CREATE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me())
 RETURNS TABLE (id bigint, idempotency_key text, attempt int, url text, headers jsonb, body jsonb)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_column
 DECLARE
-    c tally.channels := tally._channel(channel);
+    caller regrole := tally._caller(who);
+    c tally.channels := tally._channel(caller, channel);
 BEGIN
     IF tally._no_length(lease, '1 second', '1 day', false) OR COALESCE(most, 0) NOT BETWEEN 1 AND 10000 THEN
         PERFORM tally._refuse('invalid_parameter_value', format('lease must be from 1 second to 1 day and most from 1 to 10000, got %s and %s', lease, most), NULL,
@@ -138,47 +157,51 @@ BEGIN
     )
     SELECT t.id, t.idempotency_key, t.attempts, c.url, tally._headers(c, t::tally.notifications), tally._body(c, t::tally.notifications) FROM taken t ORDER BY t.id;
 END $$;
-COMMENT ON FUNCTION tally.claim_notifications(text, int, interval, timestamptz) IS
+COMMENT ON FUNCTION tally.claim_notifications(text, int, interval, timestamptz, bigint) IS
 'For a poller: leases up to most due notifications of a channel, with all it takes to post them. Report each with report_notification(); what is not reported before the lease ends is handed out again under the same idempotency key.';
 
-CREATE FUNCTION tally.report_notification(id bigint, ok boolean, problem text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally.report_notification(id bigint, ok boolean, problem text DEFAULT NULL, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
+    caller regrole := tally._caller(who);
     outcome text;
 BEGIN
-    IF EXISTS (SELECT FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id WHERE n.id = id AND pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE')) THEN
+    IF EXISTS (SELECT FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id WHERE n.id = id AND pg_has_role(caller::oid, c.owner::oid, 'USAGE')) THEN
         outcome := tally._settle(id, ok, COALESCE(problem, 'not said'), as_of);
     END IF;
     IF outcome IS NULL THEN
-        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not leased, or is not for role %s', id, tally._caller()), NULL, 'SELECT id, status FROM tally.notifications ORDER BY id DESC;');
+        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not leased, or is not for role %s', id, caller), NULL, 'SELECT id, status FROM tally.notifications ORDER BY id DESC;');
     END IF;
     RETURN outcome;
 END $$;
-COMMENT ON FUNCTION tally.report_notification(bigint, boolean, text, timestamptz) IS 'For a poller: whether the post of a claimed notification succeeded. Returns its status: sent, pending (tried again later) or dead.';
+COMMENT ON FUNCTION tally.report_notification(bigint, boolean, text, timestamptz, bigint) IS 'For a poller: whether the post of a claimed notification succeeded. Returns its status: sent, pending (tried again later) or dead.';
 
-CREATE FUNCTION tally.redeliver(id bigint, as_of timestamptz DEFAULT now()) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally.redeliver(id bigint, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
+DECLARE
+    caller regrole := tally._caller(who);
 BEGIN
     UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
-      FROM tally.channels c WHERE c.id = n.channel_id AND n.id = id AND n.status = 'dead' AND pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE');
+      FROM tally.channels c WHERE c.id = n.channel_id AND n.id = id AND n.status = 'dead' AND pg_has_role(caller::oid, c.owner::oid, 'USAGE');
     IF NOT FOUND THEN
-        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not dead, or is not for role %s', id, tally._caller()), NULL,
+        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not dead, or is not for role %s', id, caller), NULL,
             'SELECT id, error FROM tally.notifications WHERE status = ''dead'';');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally.redeliver(bigint, timestamptz) IS 'Tries a dead notification anew.';
+COMMENT ON FUNCTION tally.redeliver(bigint, timestamptz, bigint) IS 'Tries a dead notification anew.';
 
-CREATE FUNCTION tally.redeliver_dead(channel text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally.redeliver_dead(channel text DEFAULT NULL, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
+    caller regrole := tally._caller(who);
     done bigint;
 BEGIN
-    IF channel IS NOT NULL THEN PERFORM tally._channel(channel); END IF;
+    IF channel IS NOT NULL THEN PERFORM tally._channel(caller, channel); END IF;
     UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
-      FROM tally.channels c WHERE c.id = n.channel_id AND n.status = 'dead' AND (channel IS NULL OR c.name = channel) AND pg_has_role(tally._caller()::oid, c.owner::oid, 'USAGE');
+      FROM tally.channels c WHERE c.id = n.channel_id AND n.status = 'dead' AND (channel IS NULL OR c.name = channel) AND pg_has_role(caller::oid, c.owner::oid, 'USAGE');
     GET DIAGNOSTICS done = ROW_COUNT;
     RETURN done;
 END $$;
-COMMENT ON FUNCTION tally.redeliver_dead(text, timestamptz) IS 'Tries all dead notifications of a channel (null: of every channel of the calling role) anew, and returns how many.';
+COMMENT ON FUNCTION tally.redeliver_dead(text, timestamptz, bigint) IS 'Tries all dead notifications of a channel (null: of every channel of the calling role) anew, and returns how many.';

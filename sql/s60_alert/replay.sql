@@ -15,11 +15,13 @@ CREATE FUNCTION tally.replay(
     since     text DEFAULT '7 days',
     until     text DEFAULT NULL,
     every     interval DEFAULT NULL,
-    as_of     timestamptz DEFAULT now()
+    as_of     timestamptz DEFAULT now(),
+    who bigint DEFAULT tally._me()
 ) RETURNS TABLE (tick timestamptz, labels jsonb, transition text, state text, value float8, samples float8, reason text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_column
 DECLARE
+    caller regrole := tally._caller(who);
     t       tally.thresholds := tally._threshold(threshold);
     m       tally.metrics;
     r       tally.rollups;
@@ -33,8 +35,8 @@ DECLARE
     changed jsonb;
     one     jsonb;
 BEGIN
-    IF NOT pg_has_role(tally._caller()::oid, t.owner::oid, 'USAGE') THEN
-        PERFORM tally._refuse('insufficient_privilege', format('threshold %L is replayed by its owner %s, got %s', t.name, t.owner, tally._caller()),
+    IF NOT pg_has_role(caller::oid, t.owner::oid, 'USAGE') THEN
+        PERFORM tally._refuse('insufficient_privilege', format('threshold %L is replayed by its owner %s, got %s', t.name, t.owner, caller),
             'A replay reads the metric with the owner''s rights.', format('SET ROLE %s;', t.owner));
     ELSIF tally._no_length(step_, '1 second', '366 days', false) THEN
         PERFORM tally._refuse('invalid_parameter_value', format('every must be from 1 second to 366 days, without months, got %s', step_), NULL,
@@ -70,7 +72,7 @@ BEGIN
         at := at + step_;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally.replay(text, text, text, interval, timestamptz) IS
+COMMENT ON FUNCTION tally.replay(text, text, text, interval, timestamptz, bigint) IS
 'When a threshold would have changed state over past data, as it is now defined and as the data is now: transitions pending, cancelled, fired, recovered, missing_series per label set, with the reason where the value alone does not say it (no data, an error). Files nothing. every is the distance of ticks (default the threshold''s own).';
 
 CREATE FUNCTION tally._tried(threshold text, samples jsonb, step interval) RETURNS TABLE (n int, sample jsonb, after jsonb)

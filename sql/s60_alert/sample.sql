@@ -70,6 +70,10 @@ DECLARE
     bound record;
 BEGIN
     IF t.probe_id IS NOT NULL THEN
+        -- Whose the probe is may have changed since the threshold was made.
+        IF tally._check_watched(t, t.owner) IS NOT NULL THEN
+            PERFORM tally._refuse('insufficient_privilege', format('threshold %L watches a probe of another role than its owner %s', t.name, t.owner), NULL, format('SELECT tally.drop_threshold(%L);', t.name));
+        END IF;
         -- What the probe saw last, unless that is older than the tick before the last.
         RETURN QUERY
         SELECT s.labels, jsonb_build_object('value', s.value, 'samples', s.samples, 'bucket', s.at) FROM tally.probe_samples s

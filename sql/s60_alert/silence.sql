@@ -24,11 +24,13 @@ CREATE FUNCTION tally.silence(
     starts_at timestamptz DEFAULT now(),
     every     interval DEFAULT NULL,
     zone      text DEFAULT 'UTC',
-    author    text DEFAULT NULL
+    author    text DEFAULT NULL,
+    who bigint DEFAULT tally._me()
 ) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
+    caller regrole := tally._caller(who);
     id      int;
     again   text := 'SELECT tally.silence(''{"world": "w1"}'', ''deploy of the new model'', "for" => ''2 hours'');';
     ends_at timestamptz;
@@ -52,7 +54,7 @@ BEGIN
     END IF;
     ends_at := tally._later(starts_at, "for", zone);
     SELECT s.* INTO other FROM tally.silences s
-     WHERE s.matchers = matchers AND s.owner = tally._caller() AND s.every IS NOT DISTINCT FROM every AND s.starts_at < ends_at AND s.ends_at > starts_at ORDER BY s.id DESC LIMIT 1;
+     WHERE s.matchers = matchers AND s.owner::oid = caller::oid AND s.every IS NOT DISTINCT FROM every AND s.starts_at < ends_at AND s.ends_at > starts_at ORDER BY s.id DESC LIMIT 1;
     IF other.id IS NOT NULL AND (other.zone, other.starts_at) IS NOT DISTINCT FROM (zone, starts_at) AND other.ends_at = ends_at THEN
         RAISE NOTICE USING MESSAGE = format('silence %s says just so already; nothing changed', other.id);
         RETURN other.id;
@@ -61,30 +63,33 @@ BEGIN
             HINT = format('SELECT tally.end_silence(%s);  -- if this one is to stand in for it', other.id);
     END IF;
     INSERT INTO tally.silences (owner, author, reason, matchers, starts_at, ends_at, lasts, every, zone)
-    VALUES (tally._caller(), COALESCE(author, tally._caller()::text), reason, matchers, starts_at, ends_at, "for", every, zone) RETURNING silences.id INTO id;
+    VALUES (caller, COALESCE(author, caller::text), reason, matchers, starts_at, ends_at, "for", every, zone) RETURNING silences.id INTO id;
     RETURN id;
 END $$;
-COMMENT ON FUNCTION tally.silence(jsonb, text, interval, timestamptz, interval, text, text) IS
+COMMENT ON FUNCTION tally.silence(jsonb, text, interval, timestamptz, interval, text, text, bigint) IS
 'Keeps back the notifications of incidents that match, for a while, with a reason; every makes it a recurring maintenance window by the clock of zone. Days of "for" and every are those of zone''s calendar. Returns its number. Incidents are filed all the same, and what still fires when it ends is told then.';
 
-CREATE FUNCTION tally.end_silence(id int, as_of timestamptz DEFAULT now()) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally.end_silence(id int, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
+DECLARE
+    caller regrole := tally._caller(who);
 BEGIN
     UPDATE tally.silences s SET ends_at = GREATEST(as_of, s.starts_at + interval '1 microsecond'), every = NULL
-     WHERE s.id = id AND pg_has_role(tally._caller()::oid, s.owner::oid, 'USAGE');
+     WHERE s.id = id AND pg_has_role(caller::oid, s.owner::oid, 'USAGE');
     IF NOT FOUND THEN
         PERFORM tally._refuse('undefined_object', format('silence %s does not exist, or belongs to another role', COALESCE(id::text, 'NULL')), NULL,
             'SELECT * FROM tally.silences ORDER BY id DESC;');
     END IF;
     UPDATE tally.incidents i SET suppressed_until = LEAST(i.suppressed_until, as_of) WHERE i.silence_id = id AND i.suppressed_by IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION tally.end_silence(int, timestamptz) IS 'Ends a silence or maintenance window now; it stays on record.';
+COMMENT ON FUNCTION tally.end_silence(int, timestamptz, bigint) IS 'Ends a silence or maintenance window now; it stays on record.';
 
-CREATE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}') RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}', who bigint DEFAULT tally._me()) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
+    caller regrole := tally._caller(who);
     rule int;
 BEGIN
     PERFORM tally._check_name(name, 'inhibition'), tally._check_matchers(source, 'source'), tally._check_matchers(target, 'target');
@@ -93,9 +98,9 @@ BEGIN
         PERFORM tally._refuse('invalid_parameter_value', format('equal must name up to 20 labels, got %s', left(equal::text, 200)), NULL,
             format('SELECT tally.create_inhibition(%L, %L, %L, ''{world}'');', name, source, target));
     END IF;
-    INSERT INTO tally.inhibitions AS h (name, owner, source, target, equal) VALUES (name, tally._caller(), source, target, equal)
+    INSERT INTO tally.inhibitions AS h (name, owner, source, target, equal) VALUES (name, caller, source, target, equal)
     ON CONFLICT ON CONSTRAINT inhibitions_name_key DO UPDATE SET source = EXCLUDED.source, target = EXCLUDED.target, equal = EXCLUDED.equal
-     WHERE pg_has_role(tally._caller()::oid, h.owner::oid, 'USAGE') RETURNING h.id INTO rule;
+     WHERE pg_has_role(caller::oid, h.owner::oid, 'USAGE') RETURNING h.id INTO rule;
     IF rule IS NULL THEN
         PERFORM tally._refuse('insufficient_privilege', format('inhibition %L belongs to another role', name), NULL,
             format('SELECT tally.create_inhibition(%L, …);', name || ' 2'));
@@ -108,7 +113,7 @@ BEGIN
     PERFORM tally._recheck_inhibited();
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[]) IS 'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. Again with changes it replaces the rule.';
+COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[], bigint) IS 'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. Again with changes it replaces the rule.';
 
 CREATE FUNCTION tally._recheck_inhibited() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -116,15 +121,17 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._recheck_inhibited() IS 'Has the next evaluation look anew at what inhibitions keep back, because one of them has changed.';
 
-CREATE FUNCTION tally.drop_inhibition(name text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally.drop_inhibition(name text, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
+DECLARE
+    caller regrole := tally._caller(who);
 BEGIN
-    DELETE FROM tally.inhibitions h WHERE h.name = name AND pg_has_role(tally._caller()::oid, h.owner::oid, 'USAGE');
+    DELETE FROM tally.inhibitions h WHERE h.name = name AND pg_has_role(caller::oid, h.owner::oid, 'USAGE');
     IF NOT FOUND THEN
         PERFORM tally._refuse('undefined_object', format('inhibition %L does not exist, or belongs to another role', name), NULL, 'SELECT name FROM tally.inhibitions;');
     END IF;
     PERFORM tally._recheck_inhibited();
 END $$;
-COMMENT ON FUNCTION tally.drop_inhibition(text) IS 'Drops an inhibition rule.';
+COMMENT ON FUNCTION tally.drop_inhibition(text, bigint) IS 'Drops an inhibition rule.';
 REVOKE ALL ON FUNCTION tally._recheck_inhibited(), tally._inhibit(tally.incidents), tally._inhibit_no_more(bigint) FROM PUBLIC;

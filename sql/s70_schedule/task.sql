@@ -38,12 +38,12 @@ BEGIN
     END;
     SELECT * INTO old FROM tally.tasks t WHERE t.name = name;
     IF old.id IS NULL THEN
-        INSERT INTO tally.tasks (name, search_path, schedule, statement, description) VALUES (name, search_path, schedule, statement, description);
+        PERFORM tally._store_task(name, search_path, schedule, statement, description);
     ELSIF (old.schedule, old.statement, old.description) IS NOT DISTINCT FROM (schedule, statement, description) THEN
         RAISE NOTICE USING MESSAGE = format('task %L is defined just so already; nothing changed', name);
         RETURN name;
     ELSE
-        UPDATE tally.tasks t SET search_path = search_path, schedule = schedule, statement = statement, description = description WHERE t.id = old.id;
+        PERFORM tally._store_task(name, search_path, schedule, statement, description);
         RAISE NOTICE USING MESSAGE = format('task %L changed', name);
     END IF;
     PERFORM tally._sync_jobs();
@@ -59,13 +59,55 @@ CREATE FUNCTION tally.drop_task(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    DELETE FROM tally.tasks t WHERE t.name = name;
-    IF NOT FOUND THEN
+    IF NOT tally._forget_task(name) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('task %L does not exist, or belongs to another role', name), HINT = 'SELECT name, schedule, statement FROM tally.tasks ORDER BY name;';
     END IF;
     PERFORM tally._sync_jobs();
 END $$;
 COMMENT ON FUNCTION tally.drop_task(text) IS 'Drops a task; what it wrote stays.';
+
+CREATE FUNCTION tally._store_task(name text, search_path text, schedule text, statement text, description text, who bigint DEFAULT tally._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+#variable_conflict use_variable
+DECLARE
+    caller regrole := tally._caller(who);
+    old    tally.tasks;
+BEGIN
+    PERFORM tally._is_schedule(schedule);
+    SELECT * INTO old FROM tally.tasks t WHERE t.name = name;
+    IF old.id IS NULL THEN
+        INSERT INTO tally.tasks (name, owner, search_path, schedule, statement, description) VALUES (name, caller, search_path, schedule, statement, description);
+    ELSIF tally._has_rights(caller, old.owner) THEN
+        UPDATE tally.tasks t SET search_path = search_path, schedule = schedule, statement = statement, description = description WHERE t.id = old.id;
+    ELSE
+        PERFORM tally._refuse('insufficient_privilege', format('task %L exists already and belongs to another role', name), 'A role sees the tasks of roles whose rights it has.',
+            format('SELECT tally.create_task(%L, …);', name || ' (' || caller || ')'));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._store_task(text, text, text, text, text, bigint) IS 'Writes a task, new or changed, into the catalogue; it runs with its owner''s rights. For create_task().';
+
+CREATE FUNCTION tally._forget_task(name text, who bigint DEFAULT tally._me()) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+#variable_conflict use_variable
+DECLARE
+    caller regrole := tally._caller(who);
+BEGIN
+    DELETE FROM tally.tasks t WHERE t.name = name AND tally._has_rights(caller, t.owner);
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION tally._forget_task(text, bigint) IS 'Takes a task out of the catalogue; false where there is none of the caller''s. For drop_task().';
+
+CREATE FUNCTION tally._task_timeout() RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted text := COALESCE(NULLIF(current_setting('tally.task_timeout', true), ''), '1 hour');
+BEGIN
+    RETURN COALESCE(NULLIF(LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int, 0), -1);
+EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.task_timeout must be an interval, got %L', wanted),
+        HINT = format('ALTER DATABASE %I SET tally.task_timeout = ''1 hour'';', current_database());
+END $$;
+COMMENT ON FUNCTION tally._task_timeout() IS 'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour; -1 for no limit, which the setting 0 asks for.';
 
 CREATE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -78,7 +120,7 @@ BEGIN
         task := t.name; returned := 0; error := NULL; t.sqlstate := NULL; t.message := NULL;
         began := clock_timestamp();
         BEGIN
-            SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally._task_sql(t.statement, as_of));
+            SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally._task_sql(t.statement, as_of), tally._task_timeout());
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS t.sqlstate = RETURNED_SQLSTATE, t.message = MESSAGE_TEXT;
             error := format('%s: %s', t.sqlstate, t.message);

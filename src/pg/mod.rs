@@ -3,10 +3,12 @@
 pub mod aggregate;
 pub mod array;
 pub mod at_work;
+pub mod caller;
 pub mod calls;
 pub mod capture;
 pub mod capture_key;
 pub mod equality;
+pub mod expression;
 pub mod fmgr;
 pub mod hashing;
 pub mod json;

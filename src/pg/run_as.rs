@@ -5,8 +5,10 @@
 //! later with other rights, and the search_path is the maker's, not the caller's. So is every other setting that an
 //! answer could depend on: the statement runs under [`PINNED`], whoever's session it is.
 
+use pgrx::direct_function_call;
 use pgrx::pg_sys::{self, Datum};
 use std::ffi::{CStr, CString};
+use tally_core::error::{SqlState, TallyError};
 
 /// What the text, the reading and the choice of values depend on beside search_path, role and TimeZone. `sql/s10_kernel/engine.sql`
 /// pins the same for the live view's making.
@@ -32,8 +34,6 @@ const PINNED: [(&CStr, &CStr); 17] = [
 
 /// Arguments before the values of the statement's parameters.
 const FIXED: usize = 5;
-
-use tally_core::error::{SqlState, TallyError};
 
 crate::pg_fn! {
     /// `tally.run_as(owner regrole, search_path text, sql text [, timeout_ms int, zone text [, VARIADIC "any"]]) → setof jsonb`:
@@ -65,7 +65,10 @@ crate::pg_fn! {
             for (name, value) in PINNED {
                 set(name, value);
             }
-            let timeout = if call.nargs() > 3 { call.i32(3) } else { 0 };
+            let timeout = match if call.nargs() > 3 { call.i32(3) } else { 0 } {
+                0 => refresh_timeout(),
+                given => given,
+            };
             let parameters = Parameters::of(fcinfo, call.nargs());
             // An ERROR in here unwinds to the transaction, which restores user and settings itself.
             super::timeout::within(timeout, || run(&sql, parameters, (*result).setResult, (*result).setDesc));
@@ -121,6 +124,36 @@ impl Parameters {
         }
         result
     }
+}
+
+/// How long one statement of a refresh may take, in milliseconds: the setting tally.refresh_timeout, by default an hour.
+fn refresh_timeout() -> i32 {
+    const AN_HOUR: i32 = 3_600_000;
+    // SAFETY: the text lives until the setting changes, and is copied before.
+    let given = unsafe {
+        let text = pg_sys::GetConfigOption(c"tally.refresh_timeout".as_ptr(), true, false);
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+    };
+    let Some(given) = given.filter(|text| !text.is_empty()) else {
+        return AN_HOUR;
+    };
+    // SAFETY: interval_in takes a C string, a type's OID and a modifier.
+    let interval = unsafe {
+        let text = CString::new(given).unwrap_or_default();
+        direct_function_call::<pgrx::datum::Interval>(
+            pg_sys::interval_in,
+            &[
+                Some(Datum::from(text.as_ptr())),
+                Some(Datum::from(0)),
+                Some(Datum::from(-1i32)),
+            ],
+        )
+    };
+    interval.map_or(AN_HOUR, |length| {
+        let days = i64::from(length.months()) * 30 + i64::from(length.days());
+        let milliseconds = days.saturating_mul(86_400_000).saturating_add(length.micros() / 1000);
+        milliseconds.clamp(0, i64::from(i32::MAX)) as i32
+    })
 }
 
 /// Runs one statement and keeps each of its rows as a jsonb object.

@@ -92,19 +92,21 @@ CREATE OR REPLACE TRIGGER awf_kpi_thresholds_write INSTEAD OF INSERT OR UPDATE O
 $sql$),
 -- Incidents are shown by row level security to those who have the rights of their owner. Whoever may read awf_incidents sees those
 -- of the pack's owner as well: that is what granting SELECT on it says.
-('awf', 618, 'function', 'awf_incident_rows()', $sql$
-CREATE OR REPLACE FUNCTION awf_incident_rows() RETURNS TABLE (incident tally.incidents, labels jsonb)
+('awf', 618, 'function', 'awf_incident_rows(bigint)', $sql$
+CREATE OR REPLACE FUNCTION awf_incident_rows(who bigint DEFAULT tally._me()) RETURNS TABLE (incident tally.incidents, labels jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+    -- Redeemed once; the function has the rights of the pack's owner.
+    WITH me AS MATERIALIZED (SELECT tally._redeem($1) AS caller)
     SELECT i, coalesce(t.filter, '{}') || i.labels
       FROM tally.incidents i
       LEFT JOIN tally.thresholds t ON t.id = i.threshold_id
      WHERE i.metric IN (SELECT m.name FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
                          WHERE r.name IN (SELECT p.name FROM tally.pack_steps p WHERE p.pack = 'awf' AND p.kind = 'rollup'))
-       AND (pg_has_role(tally._caller(), i.owner::oid, 'USAGE')
+       AND (pg_has_role((SELECT me.caller::oid FROM me), i.owner::oid, 'USAGE')
             OR EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'awf' AND i.owner = p.owner
-                          AND has_table_privilege(tally._caller(), format('%I.awf_incidents', p.target_schema), 'SELECT')))
+                          AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.awf_incidents', p.target_schema), 'SELECT')))
 $f$;
-COMMENT ON FUNCTION awf_incident_rows() IS 'Incidents of the pack''s metrics with the labels of their scope, for those who may read awf_incidents; nothing for others.'
+COMMENT ON FUNCTION awf_incident_rows(bigint) IS 'Incidents of the pack''s metrics with the labels of their scope, for those who may read awf_incidents; nothing for others.'
 $sql$),
 ('awf', 620, 'view', 'awf_incidents', $sql$
 CREATE OR REPLACE VIEW awf_incidents AS

@@ -78,16 +78,18 @@ $sql$),
 
 -- Incidents and thresholds are shown by row level security to those who have the rights of their owner. Whoever may read these two views
 -- sees this pack's, and nothing else: that is what granting SELECT on them says.
-('operator_dashboard', 800, 'function', 'operator_incident_rows()', $sql$
-CREATE OR REPLACE FUNCTION operator_incident_rows() RETURNS SETOF tally.incidents
+('operator_dashboard', 800, 'function', 'operator_incident_rows(bigint)', $sql$
+CREATE OR REPLACE FUNCTION operator_incident_rows(who bigint DEFAULT tally._me()) RETURNS SETOF tally.incidents
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+    -- Redeemed once; the function has the rights of the pack's owner.
+    WITH me AS MATERIALIZED (SELECT tally._redeem($1) AS caller)
     SELECT i.* FROM tally.incidents i
      WHERE i.threshold IN (SELECT s.name FROM tally.pack_steps s WHERE s.pack = 'operator_dashboard' AND s.kind = 'threshold')
        AND EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'operator_dashboard' AND i.owner = p.owner
-                      AND has_table_privilege(tally._caller(), format('%I.operator_incident_feed', p.target_schema), 'SELECT'))
+                      AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.operator_incident_feed', p.target_schema), 'SELECT'))
      ORDER BY i.opened_at DESC, i.id DESC LIMIT 20
 $f$;
-COMMENT ON FUNCTION operator_incident_rows() IS 'The last 20 incidents of the pack''s thresholds, for those who may read operator_incident_feed; nothing for others.'
+COMMENT ON FUNCTION operator_incident_rows(bigint) IS 'The last 20 incidents of the pack''s thresholds, for those who may read operator_incident_feed; nothing for others.'
 $sql$),
 ('operator_dashboard', 810, 'view', 'operator_incident_feed', $sql$
 CREATE OR REPLACE VIEW operator_incident_feed AS
@@ -110,15 +112,17 @@ COMMENT ON COLUMN operator_incident_feed.mitigation IS 'Closing note: what was d
 COMMENT ON COLUMN operator_incident_feed.prevention IS 'Closing note: what will keep it from coming back.';
 COMMENT ON COLUMN operator_incident_feed.incident IS 'Number of the incident, as tally.acknowledge() takes it.'
 $sql$),
-('operator_dashboard', 820, 'function', 'operator_threshold_rows()', $sql$
-CREATE OR REPLACE FUNCTION operator_threshold_rows() RETURNS SETOF tally.thresholds
+('operator_dashboard', 820, 'function', 'operator_threshold_rows(bigint)', $sql$
+CREATE OR REPLACE FUNCTION operator_threshold_rows(who bigint DEFAULT tally._me()) RETURNS SETOF tally.thresholds
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+    -- Redeemed once; the function has the rights of the pack's owner.
+    WITH me AS MATERIALIZED (SELECT tally._redeem($1) AS caller)
     SELECT t.* FROM tally.thresholds t
      WHERE t.name IN (SELECT s.name FROM tally.pack_steps s WHERE s.pack = 'operator_dashboard' AND s.kind = 'threshold')
        AND EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'operator_dashboard' AND t.owner = p.owner
-                      AND has_table_privilege(tally._caller(), format('%I.operator_alerts', p.target_schema), 'SELECT'))
+                      AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.operator_alerts', p.target_schema), 'SELECT'))
 $f$;
-COMMENT ON FUNCTION operator_threshold_rows() IS 'The pack''s thresholds, for those who may read operator_alerts; nothing for others.'
+COMMENT ON FUNCTION operator_threshold_rows(bigint) IS 'The pack''s thresholds, for those who may read operator_alerts; nothing for others.'
 $sql$),
 ('operator_dashboard', 830, 'view', 'operator_alerts', $sql$
 CREATE OR REPLACE VIEW operator_alerts AS

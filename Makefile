@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-random test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-micro reference setup build clean
+.PHONY: help test test-random test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-micro bench-privacy reference setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -59,6 +59,9 @@ bench-packs: ## speed of the packs: every view and question; EVENTS=10000000 PAC
 
 bench-rollup: ## refresh against history and rivals, capture, writers beside refreshes; SIZES="1000000 10000000"
 	@scripts/bench.sh bench/rollup/run.sh
+
+bench-privacy: ## the price of hiding: cells, people, seconds, on generated tables
+	@cargo run --quiet --locked --release --package tally-core --example suppress_price
 
 bench-micro: ## nanoseconds a row of the sketches' transitions
 	@bench/micro/run.sh

@@ -34,6 +34,7 @@ $PG_SHARE/extension/plpgsql_check.control postgresql-$PG_MAJOR-plpgsql-check
 /usr/bin/prove perl
 /usr/bin/setpriv util-linux
 /usr/bin/pgrep procps
+/usr/lib/python3*/ensurepip/__init__.py python3-venv
 LIST
     [ "$with" != peers ] || cat <<LIST
 $PG_SHARE/extension/tdigest.control postgresql-$PG_MAJOR-tdigest

@@ -22,7 +22,7 @@ test-plans: ## the pgTAP suites with parallel, partitionwise, compiled and memor
 	@FILES="$${FILES:-$$(ls pg_test/{contract,packs,stages}/*.sql 2>/dev/null | xargs)}" scripts/test.sh pg_test/plans/plans.sh
 
 test-install: ## the package and the image's steps in bare roots of Debian; needs root and debootstrap
-	@scripts/setup.sh && TEST_JOBS=1 perl scripts/test/harness.pl $${TESTS:-$$(ls pg_test/install/*.sh)}
+	@scripts/setup.sh && scripts/setup.sh roots && TEST_JOBS=1 perl scripts/test/harness.pl $${TESTS:-$$(ls pg_test/install/*.sh)}
 
 matrix: ## every test on other versions of PostgreSQL, in bare roots; VERSIONS="17 18" TESTS=…
 	@scripts/matrix.sh $${VERSIONS:-17 18}

@@ -5,6 +5,7 @@
 #   scripts/matrix.sh 17 18                                everything, on PostgreSQL 17 and 18
 #   TESTS="pg_test/stages/12_small_groups.sql rust" …      only these
 #   PROFILE=dev TEST_JOBS=1 …                              as for make test
+#   PREPARE=only scripts/matrix.sh 17                      makes the root and installs the packages, and runs nothing
 #
 # Roots, with what was installed and built in them, stay in ~/.cache/pg_tally/roots (3 GB each); `rm -r` there is safe.
 
@@ -17,6 +18,7 @@
 for major in "$@"; do
     [ -n "${ROOT_SUITES[$major]:-}" ] || die "no Debian release has PostgreSQL $major." "There are: $(printf '%s\n' "${!ROOT_SUITES[@]}" | sort | xargs)"
 done
+[ "$(id -u)" -ne 0 ] || scripts/setup.sh roots
 reason=$(roots_possible) || die "$reason."
 
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
@@ -43,6 +45,12 @@ for major in "$@"; do
     flock "$lock"
     [ -x "$folder/usr/bin/make" ] && [ -x "$folder/usr/bin/git" ] || root_apt "$folder" make git
     bring_head "$folder"
+    if [ "${PREPARE:-}" = only ]; then
+        # shellcheck disable=SC2016  # expanded by the inner shell
+        root_run "$folder" PG_MAJOR="$major" sh -euc 'export PATH="$CARGO_HOME/bin:$PATH"; exec /srv/pg_tally/scripts/setup.sh' </dev/null || failed+=("$major")
+        exec {lock}>&-
+        continue
+    fi
     say "make test on PostgreSQL $major (Debian ${ROOT_SUITES[$major]})"
     # shellcheck disable=SC2016  # expanded by the inner shell
     root_run "$folder" PG_MAJOR="$major" TESTS="${TESTS:-}" CARGO_NET_GIT_FETCH_WITH_CLI=true \

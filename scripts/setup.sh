@@ -4,6 +4,7 @@
 #   scripts/setup.sh          packages (apt; through sudo when not root) and where pgrx finds PostgreSQL
 #   scripts/setup.sh build    only what building takes: no server, none of the tests' extensions
 #   scripts/setup.sh deb      that, and what packing takes
+#   scripts/setup.sh roots    only what bare roots take (scripts/lib/root.sh)
 #   scripts/setup.sh peers    also the extensions that the sketches are measured against (tdigest, hll)
 #   scripts/setup.sh pgrx     also cargo-pgrx, which only `cargo pgrx test` needs (built into the user's cache directory)
 
@@ -15,6 +16,7 @@ with=${1:-}
 # A file that only its package brings, or a package that it depends on for nothing else (`dpkg -S` says so: pgxs.mk belongs to
 # the client's package, /usr/bin/cc to none) → the package.
 requirements() {
+    if [ "$with" = roots ]; then echo "/usr/sbin/debootstrap debootstrap" && return; fi
     cat <<LIST
 /usr/include/postgresql/$PG_MAJOR/server/postgres.h postgresql-server-dev-$PG_MAJOR
 /usr/bin/clang clang
@@ -101,5 +103,5 @@ mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -eq 0 ] || die "still missing after the installation: ${missing[*]}"
-configure_pgrx
+[ "$with" = roots ] || configure_pgrx
 [ "$with" != pgrx ] || install_cargo_pgrx

@@ -13,53 +13,94 @@ COMMENT ON COLUMN tally._metric_sample.value IS 'The value.';
 CREATE FUNCTION tally._openmetrics_line(sample tally._metric_sample) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
     SELECT sample.family || sample.suffix
-           || COALESCE('{' || (SELECT string_agg(format('%s="%s"', l.key, replace(replace(replace(l.value, '\', '\\'), '"', '\"'), E'\n', '\n')), ',' ORDER BY l.key)
-                                 FROM jsonb_each_text(sample.labels) l) || '}', '')
+           || COALESCE('{' || (SELECT string_agg(format('%s="%s"', l.key, replace(replace(replace(l.value, '\', '\\'), '"', '\"'), E'\n', '\n')), ','
+                                                 ORDER BY l.key) FROM jsonb_each_text(sample.labels) l) || '}', '')
            || ' ' || CASE sample.value WHEN 'Infinity' THEN '+Inf' WHEN '-Infinity' THEN '-Inf' ELSE sample.value::text END
 $$;
 COMMENT ON FUNCTION tally._openmetrics_line(tally._metric_sample) IS 'A sample as OpenMetrics writes it.';
 
+CREATE FUNCTION tally._sample(family text, kind text, help text, labels jsonb, value float8, suffix text DEFAULT '') RETURNS tally._metric_sample
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ROW(family, kind, help, suffix, labels, value)::tally._metric_sample
+$$;
+COMMENT ON FUNCTION tally._sample(text, text, text, jsonb, float8, text) IS 'A sample of its parts.';
+
 CREATE FUNCTION tally._rollup_samples(as_of timestamptz) RETURNS SETOF tally._metric_sample
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH s AS (SELECT t.*, jsonb_build_object('rollup', t.rollup) AS label FROM tally.status t),
-         -- Rows written to the members of a source, by the server's own counters: what a rollup's refreshes have to take up.
-         written AS (SELECT r.name, sum(pg_stat_get_tuples_inserted(m.member) + pg_stat_get_tuples_updated(m.member) + pg_stat_get_tuples_deleted(m.member)) AS n
-                       FROM tally.rollups r JOIN tally.members m ON m.source = r.source GROUP BY r.id, r.name)
-    SELECT 'tally_rollup_rows', 'gauge', 'Rows stored, as of the last ANALYZE.', '', s.label, s.rows::float8 FROM s WHERE s.rows >= 0
-    UNION ALL SELECT 'tally_rollup_state', 'stateset', 'Whether the rollup equals its definition, and what it waits for if not.', '', s.label || jsonb_build_object('tally_rollup_state', x.state), (s.state = x.state)::int
-      FROM s, unnest('{fresh,dirty,backfill,running,waiting,error}'::text[]) x(state)
-    UNION ALL SELECT 'tally_rollup_dirty_buckets', 'gauge', 'Marked buckets, or keys of a rollup per key.', '', s.label, s.dirty_buckets FROM s WHERE s.dirty_buckets IS NOT NULL
-    UNION ALL SELECT 'tally_rollup_lag_seconds', 'gauge', 'Age of the oldest mark; 0 when there is none.', '', s.label, GREATEST(COALESCE(extract(epoch FROM as_of - s.oldest_mark), 0), 0)::float8 FROM s
-    UNION ALL SELECT 'tally_rollup_last_run_timestamp_seconds', 'gauge', 'When the last unit of refresh work began.', '', s.label, extract(epoch FROM s.last_run)::float8 FROM s WHERE s.last_run IS NOT NULL
-    UNION ALL SELECT 'tally_rollup_late_rows', 'gauge', 'Rows that came too late and wait in tally.late_rows.', '', s.label, s.late_rows FROM s
-    UNION ALL SELECT 'awf_rollup_duration_ms', 'gauge', 'awf.rollup.duration_ms: how long the last unit of refresh work took, in milliseconds.', '', s.label, s.last_ms FROM s WHERE s.last_ms IS NOT NULL
-    UNION ALL SELECT 'awf_rollup_events_processed', 'counter', 'awf.rollup.events_processed: rows inserted, updated and deleted in the source, by the server''s counters.', '_total', jsonb_build_object('rollup', w.name), w.n FROM written w
+    SELECT m.sample
+      FROM (SELECT t.*, jsonb_build_object('rollup', t.rollup) AS label FROM tally.status t) s,
+           LATERAL (VALUES
+               (tally._sample('tally_rollup_rows', 'gauge', 'Rows stored, as of the last ANALYZE.', s.label, CASE WHEN s.rows >= 0 THEN s.rows END)),
+               (tally._sample('tally_rollup_dirty_buckets', 'gauge', 'Marked buckets, or keys of a rollup per key.', s.label, s.dirty_buckets)),
+               (tally._sample('tally_rollup_lag_seconds', 'gauge', 'Age of the oldest mark; 0 when there is none.', s.label,
+                              GREATEST(COALESCE(extract(epoch FROM as_of - s.oldest_mark), 0), 0)::float8)),
+               (tally._sample('tally_rollup_last_run_timestamp_seconds', 'gauge', 'When the last unit of refresh work began.', s.label,
+                              extract(epoch FROM s.last_run)::float8)),
+               (tally._sample('tally_rollup_late_rows', 'gauge', 'Rows that came too late and wait in tally.late_rows.', s.label, s.late_rows)),
+               (tally._sample('awf_rollup_duration_ms', 'gauge', 'awf.rollup.duration_ms: how long the last unit of refresh work took, in milliseconds.',
+                              s.label, s.last_ms))) m(sample)
+     WHERE (m.sample).value IS NOT NULL
+    UNION ALL
+    SELECT tally._sample('tally_rollup_state', 'stateset', 'Whether the rollup equals its definition, and what it waits for if not.',
+                         jsonb_build_object('rollup', s.rollup, 'tally_rollup_state', x.state), (s.state = x.state)::int)
+      FROM tally.status s, unnest('{fresh,dirty,backfill,running,waiting,error}'::text[]) x(state)
+    UNION ALL
+    -- Rows written to the members of a source, by the server's own counters: what refreshes have to take up.
+    SELECT tally._sample('awf_rollup_events_processed', 'counter',
+                         'awf.rollup.events_processed: rows inserted, updated and deleted in the source, by the server''s counters.',
+                         jsonb_build_object('rollup', r.name), w.n::float8, '_total')
+      FROM tally.rollups r,
+           LATERAL (SELECT sum(pg_stat_get_tuples_inserted(m.member) + pg_stat_get_tuples_updated(m.member) + pg_stat_get_tuples_deleted(m.member)) AS n
+                      FROM tally.members m WHERE m.source = r.source) w
+     WHERE w.n IS NOT NULL
 $$;
 COMMENT ON FUNCTION tally._rollup_samples(timestamptz) IS 'OpenMetrics of the rollups.';
 
-CREATE FUNCTION tally._alert_samples(as_of timestamptz) RETURNS SETOF tally._metric_sample
+CREATE FUNCTION tally._threshold_samples(as_of timestamptz) RETURNS SETOF tally._metric_sample
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH e AS (SELECT jsonb_build_object('threshold', t.name) AS label, l.* FROM tally.thresholds t
-                 JOIN LATERAL (SELECT * FROM tally.evaluations v WHERE v.threshold_id = t.id ORDER BY v.tick DESC LIMIT 1) l ON true WHERE t.enabled),
-         -- As a float8, which a quantile of nobody's incidents leaves null.
-         resolved AS (SELECT extract(epoch FROM i.resolved_at - i.opened_at)::float8 * 1000 AS ms FROM tally.incidents i WHERE i.resolved_at > as_of - interval '30 days')
-    SELECT 'tally_evaluation_lag_seconds', 'gauge', 'Since the last evaluation.', '', e.label, GREATEST(extract(epoch FROM as_of - e.evaluated_at), 0)::float8 FROM e
-    UNION ALL SELECT 'tally_evaluation_duration_ms', 'gauge', 'How long the last evaluation took, in milliseconds.', '', e.label, e.duration_ms FROM e WHERE e.duration_ms IS NOT NULL
-    UNION ALL SELECT 'tally_evaluation_failed', 'gauge', '1 where the last evaluation ended in an error.', '', e.label, (e.sqlstate IS NOT NULL)::int FROM e
-    UNION ALL SELECT 'awf_alerts_incidents_created', 'counter', 'awf.alerts.incidents_created: incidents opened since the beginning.', '_total',
-                     jsonb_build_object('threshold', i.threshold, 'severity', i.severity), count(*) FROM tally.incidents i GROUP BY i.threshold, i.severity
-    UNION ALL SELECT 'tally_incidents', 'gauge', 'Incidents by status.', '', jsonb_build_object('status', x.status), (SELECT count(*) FROM tally.incidents i WHERE i.status = x.status)
-                FROM unnest('{new,acknowledged,resolved,reviewed}'::text[]) x(status)
-    UNION ALL SELECT 'awf_alerts_resolution_time_ms', 'summary', 'awf.alerts.resolution_time_ms: from opening to resolution, of the last 30 days, in milliseconds.', '', jsonb_build_object('quantile', q.q),
-                     COALESCE(percentile_cont(q.q) WITHIN GROUP (ORDER BY r.ms), 'NaN') FROM unnest('{0.5,0.95}'::float8[]) q(q) LEFT JOIN resolved r ON true GROUP BY q.q
-    UNION ALL SELECT 'awf_alerts_resolution_time_ms', 'summary', 'awf.alerts.resolution_time_ms: from opening to resolution, of the last 30 days, in milliseconds.', '_count', '{}', count(*) FROM resolved
-    UNION ALL SELECT 'awf_alerts_resolution_time_ms', 'summary', 'awf.alerts.resolution_time_ms: from opening to resolution, of the last 30 days, in milliseconds.', '_sum', '{}', COALESCE(sum(r.ms), 0) FROM resolved r
-    UNION ALL SELECT 'tally_outbox', 'gauge', 'Notifications by status.', '', jsonb_build_object('status', x.status), (SELECT count(*) FROM tally.notifications n WHERE n.status = x.status)
-                FROM unnest('{pending,leased,dead}'::text[]) x(status)
-    UNION ALL SELECT 'tally_outbox_lag_seconds', 'gauge', 'How long the oldest notification has been due; 0 when none is.', '', '{}',
-                     GREATEST(COALESCE(extract(epoch FROM as_of - (SELECT min(n.not_before) FROM tally.notifications n WHERE n.status IN ('pending', 'leased'))), 0), 0)::float8
+    SELECT m.sample
+      FROM (SELECT jsonb_build_object('threshold', t.name) AS label, l.*
+              FROM tally.thresholds t
+              JOIN LATERAL (SELECT * FROM tally.evaluations v WHERE v.threshold_id = t.id ORDER BY v.tick DESC LIMIT 1) l ON true
+             WHERE t.enabled) e,
+           LATERAL (VALUES
+               (tally._sample('tally_evaluation_lag_seconds', 'gauge', 'Since the last evaluation.', e.label,
+                              GREATEST(extract(epoch FROM as_of - e.evaluated_at), 0)::float8)),
+               (tally._sample('tally_evaluation_duration_ms', 'gauge', 'How long the last evaluation took, in milliseconds.', e.label, e.duration_ms)),
+               (tally._sample('tally_evaluation_failed', 'gauge', '1 where the last evaluation ended in an error.', e.label,
+                              (e.sqlstate IS NOT NULL)::int))) m(sample)
+     WHERE (m.sample).value IS NOT NULL
 $$;
-COMMENT ON FUNCTION tally._alert_samples(timestamptz) IS 'OpenMetrics of thresholds, incidents and notifications.';
+COMMENT ON FUNCTION tally._threshold_samples(timestamptz) IS 'OpenMetrics of the thresholds'' last evaluations.';
+
+CREATE FUNCTION tally._incident_samples(as_of timestamptz) RETURNS SETOF tally._metric_sample
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally._sample('awf_alerts_incidents_created', 'counter', 'awf.alerts.incidents_created: incidents opened since the beginning.',
+                         jsonb_build_object('threshold', i.threshold, 'severity', i.severity), count(*), '_total')
+      FROM tally.incidents i GROUP BY i.threshold, i.severity
+    UNION ALL
+    SELECT tally._sample('tally_incidents', 'gauge', 'Incidents by status.', jsonb_build_object('status', x.status),
+                         (SELECT count(*) FROM tally.incidents i WHERE i.status = x.status))
+      FROM unnest('{new,acknowledged,resolved,reviewed}'::text[]) x(status)
+    UNION ALL
+    -- A quantile of nothing is no number.
+    SELECT tally._sample('awf_alerts_resolution_time_ms', 'summary',
+                         'awf.alerts.resolution_time_ms: from opening to resolution, of the last 30 days, in milliseconds.', m.labels, m.value, m.suffix)
+      FROM (SELECT percentile_cont('{0.5,0.95}'::float8[]) WITHIN GROUP (ORDER BY x.ms) AS quantiles, count(*) AS n, sum(x.ms) AS total
+              FROM (SELECT extract(epoch FROM i.resolved_at - i.opened_at)::float8 * 1000 AS ms
+                      FROM tally.incidents i WHERE i.resolved_at > as_of - interval '30 days') x) r,
+           LATERAL (VALUES ('{"quantile": "0.5"}'::jsonb, COALESCE(r.quantiles[1], 'NaN'), ''), ('{"quantile": "0.95"}', COALESCE(r.quantiles[2], 'NaN'), ''),
+                           ('{}', r.n, '_count'), ('{}', COALESCE(r.total, 0), '_sum')) m(labels, value, suffix)
+    UNION ALL
+    SELECT tally._sample('tally_outbox', 'gauge', 'Notifications by status.', jsonb_build_object('status', x.status),
+                         (SELECT count(*) FROM tally.notifications n WHERE n.status = x.status))
+      FROM unnest('{pending,leased,dead}'::text[]) x(status)
+    UNION ALL
+    SELECT tally._sample('tally_outbox_lag_seconds', 'gauge', 'How long the oldest notification has been due; 0 when none is.', '{}',
+                         GREATEST(COALESCE(extract(epoch FROM as_of - min(n.not_before)), 0), 0)::float8)
+      FROM tally.notifications n WHERE n.status IN ('pending', 'leased')
+$$;
+COMMENT ON FUNCTION tally._incident_samples(timestamptz) IS 'OpenMetrics of incidents and notifications.';
 
 CREATE FUNCTION tally._view_samples() RETURNS SETOF tally._metric_sample
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -67,12 +108,14 @@ DECLARE
     one   record;
     began timestamptz;
 BEGIN
-    FOR one IN SELECT v.view, c.relname FROM tally.metric_views v JOIN pg_class c ON c.oid = v.view WHERE has_table_privilege(v.view, 'SELECT') ORDER BY c.relname LOOP
+    FOR one IN SELECT v.view, c.relname FROM tally.metric_views v JOIN pg_class c ON c.oid = v.view
+                WHERE has_table_privilege(v.view, 'SELECT') ORDER BY c.relname LOOP
         began := clock_timestamp();
         BEGIN
             EXECUTE format('SELECT count(*) FROM (SELECT * FROM %s WHERE bucket > $1) x', one.view) USING now() - interval '1 day';
-            RETURN NEXT ('awf_dashboard_load_time_ms', 'gauge', 'awf.dashboard.load_time_ms: how long the last day of a flat view took to read just now, in milliseconds.', '', jsonb_build_object('view', one.relname),
-                         extract(epoch FROM clock_timestamp() - began)::float8 * 1000)::tally._metric_sample;
+            RETURN NEXT tally._sample('awf_dashboard_load_time_ms', 'gauge',
+                'awf.dashboard.load_time_ms: how long the last day of a flat view took to read just now, in milliseconds.',
+                jsonb_build_object('view', one.relname), extract(epoch FROM clock_timestamp() - began)::float8 * 1000);
         EXCEPTION WHEN OTHERS THEN
             -- A view that cannot be read has no time; tally.status says why.
             CONTINUE;
@@ -84,19 +127,22 @@ COMMENT ON FUNCTION tally._view_samples() IS 'OpenMetrics of the flat views that
 CREATE FUNCTION tally.openmetrics(as_of timestamptz DEFAULT now(), dashboards boolean DEFAULT true) RETURNS text
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH samples AS MATERIALIZED (
-        SELECT x.*, row_number() OVER () AS place FROM (
-            SELECT ('tally', 'info', 'Versions.', '_info', jsonb_build_object('version', (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally'), 'postgresql', current_setting('server_version')), 1)::tally._metric_sample AS s
-            UNION ALL SELECT s FROM tally._rollup_samples(as_of) s
-            UNION ALL SELECT s FROM tally._alert_samples(as_of) s
-            UNION ALL SELECT s FROM tally._view_samples() s WHERE dashboards
-        ) x
+        SELECT x.s, row_number() OVER () AS place
+          FROM (SELECT tally._sample('tally', 'info', 'Versions.',
+                                     jsonb_build_object('version', (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally'),
+                                                        'postgresql', current_setting('server_version')), 1, '_info') AS s
+                UNION ALL SELECT s FROM tally._rollup_samples(as_of) s
+                UNION ALL SELECT s FROM tally._threshold_samples(as_of) s
+                UNION ALL SELECT s FROM tally._incident_samples(as_of) s
+                UNION ALL SELECT s FROM tally._view_samples() s WHERE dashboards) x
     ), families AS (
-        -- The states of one rollup, and the quantiles of one summary, stand together.
-        SELECT (x.s).family, min(x.place) AS place, format(E'# TYPE %1$s %2$s\n# HELP %1$s %3$s\n', (x.s).family, min((x.s).kind), replace(replace(min((x.s).help), '\', '\\'), '"', '\"'))
+        SELECT (x.s).family, min(x.place) AS place,
+               format(E'# TYPE %1$s %2$s\n# HELP %1$s %3$s\n', (x.s).family, min((x.s).kind), replace(replace(min((x.s).help), '\', '\\'), '"', '\"'))
+               -- The states of one rollup, and the quantiles of one summary, stand together.
                || string_agg(tally._openmetrics_line(x.s), E'\n' ORDER BY ((x.s).labels - 'quantile' - (x.s).family)::text, x.place) AS text
           FROM samples x GROUP BY (x.s).family
     )
     SELECT string_agg(f.text, E'\n' ORDER BY f.place) || E'\n# EOF\n' FROM families f
 $$;
 COMMENT ON FUNCTION tally.openmetrics(timestamptz, boolean) IS
-'The state of rollups, thresholds, incidents and notifications as OpenMetrics text, for sql_exporter or PostgREST to hand to Prometheus; of what the calling role may see. With dashboards the flat views that it may read are read and timed.';
+'The state of rollups, thresholds, incidents and notifications as OpenMetrics text, for Prometheus. dashboards: flat views are read and timed.';

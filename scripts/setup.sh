@@ -103,5 +103,9 @@ mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -eq 0 ] || die "still missing after the installation: ${missing[*]}"
-[ "$with" = roots ] || configure_pgrx
+if [ "$with" != roots ]; then
+    # pgrx formats the bindings that it makes; a minimal toolchain (that of the official images, say) has no rustfmt.
+    rustfmt --version >/dev/null 2>&1 || rustup component add rustfmt >&2 || die "there is no rustfmt." "rustup component add rustfmt"
+    configure_pgrx
+fi
 [ "$with" != pgrx ] || install_cargo_pgrx

@@ -6,6 +6,7 @@
 # An example is a block fenced by ```sql. It must run without an error. Where a block fenced by ```text follows it, that is what
 # psql prints, to the character; a line "…" there stands for any lines. What the page does not show but needs (tables, rows) stands in
 # an HTML comment that begins with "run:".
+use utf8;
 use strict;
 use warnings;
 

@@ -40,7 +40,7 @@ base_image() { # IMAGE NAME
             cp -al "$toolchain" "$folder/usr/local/rustup/toolchains/"
             cp "${RUSTUP_HOME:-$HOME/.rustup}/settings.toml" "$folder/usr/local/rustup/"
             sed -i "s,^default_toolchain.*,default_toolchain = \"$(basename "$toolchain")\"," "$folder/usr/local/rustup/settings.toml"
-            for tool in cargo rustc rustup; do cp -a "${CARGO_HOME:-$HOME/.cargo}/bin/$tool" "$folder/usr/local/cargo/bin/"; done
+            for tool in cargo rustc rustup rustfmt cargo-fmt; do cp -a "${CARGO_HOME:-$HOME/.cargo}/bin/$tool" "$folder/usr/local/cargo/bin/"; done
             cp "${CARGO_HOME:-$HOME/.cargo}"/config* "$folder/usr/local/cargo/" 2>/dev/null || :
             # The crates that this machine has fetched already.
             cp -al "${CARGO_HOME:-$HOME/.cargo}/registry" "$folder/usr/local/cargo/" 2>/dev/null || :

@@ -6,6 +6,7 @@ mod definition;
 mod random;
 mod rng;
 mod server;
+mod settings;
 mod source;
 mod time;
 

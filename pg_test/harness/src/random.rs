@@ -56,17 +56,6 @@ enum Who {
     Reader,
 }
 
-const SETTINGS: [&str; 8] = [
-    "SET timezone = 'America/New_York'",
-    "SET timezone = 'Asia/Kolkata'",
-    "SET datestyle = 'SQL, DMY'",
-    "SET search_path = pg_catalog",
-    "SET enable_hashagg = off",
-    "SET enable_seqscan = off",
-    "SET enable_nestloop = off",
-    "SET plan_cache_mode = force_generic_plan",
-];
-
 /// Plays the sequence of a seed in a database; the error is the story of what went wrong.
 pub fn play(seed: u64, on: &mut Sessions) -> Result<(), String> {
     let mut rng = Rng::new(seed);
@@ -119,14 +108,18 @@ impl Sequence<'_> {
             let rows = self.rng.below(60);
             self.copy(Who::Writer, 0, rows)?;
         }
-        self.execute(Who::Writer, &format!("SET search_path = {schema}, public"))?;
+        // The writer also makes rollups, refreshes and backfills.
+        let path = if self.rng.percent(50) { format!("{schema}, public") } else { format!("{schema}, pg_catalog") };
+        let settings = crate::settings::drawn(&mut self.rng);
+        self.execute(Who::Writer, &format!("SET search_path = {path}; {settings}"))?;
         for _ in 0..=self.rng.below(2) {
             self.create_rollup()?;
         }
         for who in [Who::Holder, Who::Reader, Who::Preparer] {
-            if self.rng.percent(50) {
-                let setting = *self.rng.one(&SETTINGS);
-                self.execute(who, setting)?;
+            let settings = crate::settings::drawn(&mut self.rng);
+            self.execute(who, &settings)?;
+            if self.rng.percent(30) {
+                self.execute(who, "SET search_path = pg_catalog")?;
             }
             if who != Who::Reader && self.rng.percent(40) {
                 self.execute(who, "SET ROLE tally_scribe")?;

@@ -7,8 +7,11 @@ use crate::source::Source;
 use postgres::Client;
 use std::io::Write;
 use std::process::Command;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// How many sessions there were; each is set to something else.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// Runs a piece of work again and again on a session of its own, until told to stop or cut off. An error that is not the
 /// crash's doing is kept.
@@ -20,6 +23,10 @@ pub(super) fn work(
     let Ok(mut client) = server.try_connect(DATABASE) else {
         return;
     };
+    let settings = crate::settings::drawn(&mut Rng::new(SESSIONS.fetch_add(1, Ordering::SeqCst)));
+    if client.batch_execute(&settings).is_err() {
+        return;
+    }
     while !shared.stop.load(Ordering::SeqCst) {
         if let Err(error) = piece(&mut client) {
             // 57P0x: the server is going down. No code: the connection is gone.

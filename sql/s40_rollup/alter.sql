@@ -70,7 +70,7 @@ BEGIN
     FOR item IN SELECT d ->> 'name' AS name, d ->> 'expression' AS expression FROM jsonb_array_elements(tally._listed_dimensions(add_dimensions)) d LOOP
         dims := dims || tally._new_dimension(r, target, 0, item.name, item.expression);
     END LOOP;
-    FOR item IN SELECT e.key AS name, e.value AS expression FROM jsonb_each_text(add_measures) e LOOP
+    FOR item IN SELECT e.key AS name, tally._closed(e.value) AS expression FROM jsonb_each_text(add_measures) e LOOP
         nums := nums || tally._new_measure(r, target, 0, item.name, item.expression);
     END LOOP;
     IF nums IS NULL THEN
@@ -127,7 +127,7 @@ BEGIN
     SELECT n.nspname INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = old.relation;
 
     r := old;
-    r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE NULLIF(btrim("where"), '') END;
+    r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE tally._closed(NULLIF(btrim("where"), '')) END;
     r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
     PERFORM tally._check_schedule(r.schedule) WHERE r.schedule IS DISTINCT FROM old.schedule;
     r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;

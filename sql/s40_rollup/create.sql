@@ -53,7 +53,7 @@ BEGIN
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
     made := jsonb_populate_record(made, jsonb_build_object(
-        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', "where", 'expand', expand, 'schedule', schedule, 'description', description,
+        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', tally._closed("where"), 'expand', tally._closed(expand), 'schedule', schedule, 'description', description,
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
@@ -76,6 +76,7 @@ BEGIN
             DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
             HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
     END IF;
+    PERFORM tally._check_overlap(made, parent, measures);
     PERFORM tally._advise_nesting(made, parent);
     result := tally._build_rollup(made, wanted, target, with_data);
     IF retain IS NOT NULL THEN
@@ -108,6 +109,17 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._nests(text, text) IS 'Whether buckets of a rule are made up of whole buckets of another (own).';
 
+CREATE FUNCTION tally._check_overlap(made tally.rollups, parent tally.rollups, measures jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Who writes the measures out (the highest of a week's seven-day counts) says what is to be made of several buckets.
+    IF parent.lookback IS NULL OR measures IS NOT NULL OR made.lookback IS NULL AND tally._rule(made) = tally._rule(parent) THEN RETURN; END IF;
+    PERFORM tally._refuse('invalid_parameter_value', format('rollup %L would merge buckets of %L, which overlap: each looks back over %s', made.name, parent.name, parent.lookback),
+        'A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
+        format('SELECT tally.create_rollup(%L, %L, time_column => %L, bucket => %L, …);', made.name, parent.source::text, parent.time_column, made.bucket::text));
+END $$;
+COMMENT ON FUNCTION tally._check_overlap(tally.rollups, tally.rollups, jsonb) IS 'An error where a rollup in the making would merge all measures of buckets that look back.';
+
 CREATE FUNCTION tally._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -130,6 +142,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._first_whole_bucket(regclass, text) IS 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
 
+CREATE FUNCTION tally._check_source(source regclass, label text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    place text;
+    given text;
+    lasts "char";
+BEGIN
+    SELECT n.nspname, c.relname, c.relpersistence INTO place, given, lasts FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = source;
+    IF lasts = 't' THEN
+        PERFORM tally._refuse('wrong_object_type', format('rollup %L needs a source that stays, got the temporary table %s', label, source),
+            'Other sessions refresh and read a rollup, and they do not see it.', format('CREATE TABLE %I AS TABLE %s;', given || '_kept', source));
+    ELSIF place IN ('tally', 'pg_catalog', 'information_schema') THEN
+        PERFORM tally._refuse('wrong_object_type', format('rollup %L needs a table of yours as source, got %s', label, source),
+            'The tables of PostgreSQL and of pg_tally itself change below triggers, or by the refresh that would follow them.', 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');');
+    ELSIF given LIKE '\_tally%' THEN
+        PERFORM tally._refuse('reserved_name', format('rollup %L needs a source whose name does not begin with _tally, got %s', label, source),
+            'The engine''s own statements use such names beside the source''s.', format('ALTER TABLE %s RENAME TO %I;', source, ltrim(given, '_')));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_source(regclass, text) IS 'An error where a table cannot be the source of a rollup: a temporary one, one of PostgreSQL''s or pg_tally''s own, or one by a name that the engine uses.';
+
 CREATE FUNCTION tally._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -144,6 +177,7 @@ BEGIN
             HINT = CASE WHEN kind IN ('v', 'm') THEN format('SELECT DISTINCT refobjid::regclass FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid WHERE w.ev_class = %L::regclass;', source)
                         ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END;
     END IF;
+    PERFORM tally._check_source(source, label);
     IF per_key THEN RETURN NULL; END IF;
     SELECT a.atttypid INTO found FROM pg_attribute a
      WHERE a.attrelid = source AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped;
@@ -166,7 +200,7 @@ COMMENT ON FUNCTION tally._time_type(regclass, text, text, boolean) IS 'Type of 
 CREATE FUNCTION tally._listed_dimensions(dimensions jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
-                                                   ELSE jsonb_build_object('name', k.key, 'expression', k.value) END ORDER BY d.n, k.key), '[]')
+                                                   ELSE jsonb_build_object('name', k.key, 'expression', tally._closed(k.value)) END ORDER BY d.n, k.key), '[]')
       FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
       LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true
 $$;
@@ -189,7 +223,7 @@ BEGIN
           INTO nums FROM tally.measures m, tally._column_type(parent.relation, m.name) c
          WHERE m.rollup_id = parent.id AND tally._is_plain_merge(m.merge, m.type) AND m.type = c.label AND tally._is_plain_type(c.type);
     ELSE
-        SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', e.value)) INTO nums FROM jsonb_each_text(measures) e;
+        SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', tally._closed(e.value))) INTO nums FROM jsonb_each_text(measures) e;
     END IF;
     dims := tally._listed_dimensions(dimensions);
     IF nums IS NULL THEN

@@ -172,24 +172,33 @@ CREATE FUNCTION tally._live_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
+    rule   text;
     source text;
-    hull   text := format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) _tally_hull(since, until)',
-                          tally._hull_query(rollup_id));
+    slots  jsonb;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.key IS NOT NULL THEN RETURN tally._live_keys_query(r); END IF;
+    rule := tally._rule(r);
     source := tally._live_source(r);
-    RETURN format(
+    slots := jsonb_build_object('columns', tally._columns_sql(rollup_id, 't.%I'), 'table', r.relation, 'gate', tally._gate_sql(r), 'dirty', tally._dirty_query(rollup_id),
+        'hull', format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) _tally_hull(since, until)', tally._hull_query(rollup_id)));
+    slots := slots || jsonb_build_object('due', tally._render(
+        'SELECT DISTINCT d.bucket FROM ({dirty}) d(bucket) WHERE {gate} AND NOT EXISTS (SELECT FROM {hull} WHERE d.bucket >= _tally_hull.since AND d.bucket < _tally_hull.until)', slots));
+    slots := slots || jsonb_build_object(
+        'wide', tally._range_query(rollup_id, source, '_tally_hull.since', '_tally_hull.until'),
+        'kept', tally._kept_query(r, source, slots ->> 'hull'),
+        'fresh', CASE WHEN tally._time_index(r.source, r.time_column) THEN tally._bucket_query(rollup_id, source, format('(%s)', slots ->> 'due'))
+            -- Without an index on the time each bucket would be a scan of all: one scan for all of them.
+            ELSE tally._render('SELECT _tally_due.* FROM (SELECT pg_catalog.min(d.bucket), {end} FROM ({due}) d(bucket) HAVING pg_catalog.count(*) > 0) _tally_ends(since, until) '
+                'CROSS JOIN LATERAL ({definition}) _tally_due', slots || jsonb_build_object('end', tally._bucket_end_sql(rule, 'pg_catalog.max(d.bucket)'),
+                'definition', tally._range_query(rollup_id, source, '_tally_ends.since', '_tally_ends.until', format('%s IN (%s)', tally._row_bucket_sql(r), slots ->> 'due')))) END);
+    RETURN tally._render(
         -- Stored rows of clean buckets …
-        'SELECT %s FROM %s t WHERE %7$s AND NOT EXISTS (SELECT FROM (%3$s) d(bucket) WHERE d.bucket = t.bucket) AND NOT EXISTS (SELECT FROM %4$s WHERE t.bucket >= _tally_hull.since AND t.bucket < _tally_hull.until)'
+        'SELECT {columns} FROM {table} t WHERE {gate} AND NOT EXISTS (SELECT FROM ({dirty}) d(bucket) WHERE d.bucket = t.bucket) '
+        'AND NOT EXISTS (SELECT FROM {hull} WHERE t.bucket >= _tally_hull.since AND t.bucket < _tally_hull.until) '
         -- … the definition for each dirty bucket …
-        ' UNION ALL %5$s'
+        'UNION ALL {fresh} '
         -- … and for the range that has not been computed as a whole.
-        ' UNION ALL SELECT _tally_wide.* FROM %4$s CROSS JOIN LATERAL (%6$s) _tally_wide WHERE %7$s%8$s',
-        tally._columns_sql(rollup_id, 't.%I'), r.relation, tally._dirty_query(rollup_id), hull,
-        tally._bucket_query(rollup_id, source,
-            format('(SELECT DISTINCT d.bucket FROM (%s) d(bucket) WHERE %s AND NOT EXISTS (SELECT FROM %s WHERE d.bucket >= _tally_hull.since AND d.bucket < _tally_hull.until))',
-                   tally._dirty_query(rollup_id), tally._gate_sql(r), hull)),
-        tally._range_query(rollup_id, source, '_tally_hull.since', '_tally_hull.until'), tally._gate_sql(r), tally._kept_query(r, source, hull));
+        'UNION ALL SELECT _tally_wide.* FROM {hull} CROSS JOIN LATERAL ({wide}) _tally_wide WHERE {gate}{kept}', slots);
 END $$;
 COMMENT ON FUNCTION tally._live_query(int) IS 'SQL text of the live view: exact at every moment, in one snapshot, whatever has been refreshed.';

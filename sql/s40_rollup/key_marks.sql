@@ -195,12 +195,12 @@ BEGIN
         'CASE WHEN f.%5$I IS NOT NULL THEN pg_catalog.jsonb_build_object(%3$s) END AS definition, '
         '(%4$s) OR EXISTS (SELECT FROM (%6$s) _tally(%7$s) WHERE %8$s) AS dirty '
         'FROM (%9$s) f FULL JOIN %10$s t ON %11$s '
-        'WHERE f.%5$I IS NULL OR t.%5$I IS NULL OR ROW(%12$s)::record OPERATOR(pg_catalog.*<>) ROW(%13$s)::record ORDER BY 1',
+        'WHERE f.%5$I IS NULL OR t.%5$I IS NULL OR %12$s ORDER BY 1',
         tally._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
         tally._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
         format('EXISTS (%s)', tally._hull_query(r.id)), r.key[1], tally._dirty_keys_query(r), tally._key_names(r.key),
         tally._key_names(r.key, '_tally.k%1$s = COALESCE(f.%2$I, t.%2$I)', ' AND '),
         tally._key_query(r.id, r.source::text), r.relation, tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
-        tally._columns_sql(r.id, 'f.%I', ', ', 'measures'), tally._columns_sql(r.id, 't.%I', ', ', 'measures')), 0, r.zone) x;
+        tally._differs_sql(r.id, 'f', 't')), 0, r.zone) x;
 END $$;
 COMMENT ON FUNCTION tally._verify_keys(tally.rollups) IS 'Where the stored rows of a rollup per key differ from its definition, computed as its owner; for verify().';

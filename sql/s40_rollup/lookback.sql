@@ -74,6 +74,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._reached(tally.rollups, timestamptz[]) IS 'The buckets that rows of some buckets are counted in: those themselves without lookback.';
 
+CREATE FUNCTION tally._refuse_overlap(r tally.rollups, rule text, since timestamptz, until timestamptz, hint text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Rows of one bucket are in the next as well: merged, they would count as often as buckets overlap.
+    IF r.lookback IS NULL OR rule = tally._rule(r) THEN RETURN; END IF;
+    IF rule IS NULL AND until <= tally._bucket_end(tally._rule(r), tally._bucket_start(tally._rule(r), since)) THEN RETURN; END IF;
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('buckets of rollup %L overlap and cannot be merged: each looks back over %s', r.name, r.lookback),
+        DETAIL = format('Got %s. A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
+                        CASE WHEN rule IS NULL THEN format('the range from %s to %s', since, until) ELSE format('buckets of %s', tally._unit_width(rule)) END),
+        HINT = hint;
+END $$;
+COMMENT ON FUNCTION tally._refuse_overlap(tally.rollups, text, timestamptz, timestamptz, text) IS
+'An error where buckets that look back would be merged: into longer ones (rule), or over a range of several (rule null).';
+
 CREATE FUNCTION tally._check_lookback(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -51,13 +51,13 @@ BEGIN
         'SELECT COALESCE(f.bucket, t.bucket) AS bucket, pg_catalog.jsonb_build_object(%s) AS labels, '
         'CASE WHEN t.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS stored, CASE WHEN f.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS definition '
         'FROM (%s) f FULL JOIN (SELECT * FROM %s t WHERE t.bucket >= $1 AND t.bucket < $2) t ON %s '
-        'WHERE %s AND (f.bucket IS NULL OR t.bucket IS NULL OR ROW(%s)::record OPERATOR(pg_catalog.*<>) ROW(%s)::record) ORDER BY 1, 2',
+        'WHERE %s AND (f.bucket IS NULL OR t.bucket IS NULL OR %s) ORDER BY 1, 2',
         tally._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
         tally._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
         fresh, r.relation, tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
         -- What is kept of buckets without source rows has nothing to differ from.
         CASE WHEN r.emptied = 'keep' THEN format('(f.bucket IS NOT NULL OR t.bucket IN (SELECT g.bucket FROM (%s) g))', fresh) ELSE 'true' END,
-        tally._columns_sql(r.id, 'f.%I', ', ', 'measures'), tally._columns_sql(r.id, 't.%I', ', ', 'measures')), 0, r.zone, since, until) x;
+        tally._differs_sql(r.id, 'f', 't')), 0, r.zone, since, until) x;
 END $$;
 COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz) IS
 'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal.';

@@ -54,6 +54,7 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     PERFORM tally._check_dimensions(r, by, 'by');
     rule := tally._grain(r, bucket);
+    PERFORM tally._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', m.name, since));
     -- Whole buckets only: the first is the one that begins at or after since.
     IF isfinite(first) AND tally._bucket_start(rule, first) < first THEN
         first := tally._bucket_end(rule, tally._bucket_start(rule, first));
@@ -100,6 +101,7 @@ DECLARE
     result float8;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
+    PERFORM tally._refuse_overlap(r, NULL, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;', m.name, since));
     EXECUTE format('SELECT value FROM (%s) metric',
         tally._merged_sql(m, r, CASE WHEN live THEN tally._live_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last) ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2'))
         INTO result USING first, last;

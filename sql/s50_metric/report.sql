@@ -10,6 +10,7 @@ DECLARE
     grouped text[] := CASE WHEN rule IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d);
 BEGIN
     PERFORM tally._check_dimensions(r, by, 'by');
+    PERFORM tally._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.report(%L, bucket => %L);', ARRAY(SELECT m.name FROM unnest(metrics) m), r.bucket::text));
     IF people IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures x WHERE x.rollup_id = r.id AND x.name = people) THEN
         PERFORM tally._refuse('undefined_column', format('people must name a measure of rollup %L, got %L', r.name, people),
             'Cells with fewer than k of them are suppressed.', format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name));

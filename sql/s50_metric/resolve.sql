@@ -50,7 +50,6 @@ BEGIN
     SELECT pg_get_expr(d.adbin, d.adrelid), tally._strange_function(d.adbin) INTO resolved, strange
       FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
      WHERE d.adrelid = 'pg_temp.tally_probe'::regclass AND a.attname = 'the value';
-    DROP TABLE pg_temp.tally_probe;
     IF strange IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('metric %L may use functions of PostgreSQL and of extensions, got %s', name, strange),
@@ -58,6 +57,8 @@ BEGIN
             HINT = format('Write out what it computes in the expression, or have a superuser own it: ALTER FUNCTION %s OWNER TO postgres;', strange);
     END IF;
     PERFORM tally._refuse_session(parsed, 'metric', name, expression, NULL, r.zone);
+    PERFORM tally._try_metric(name, r, expression, resolved);
+    DROP TABLE pg_temp.tally_probe;
     type := CASE WHEN given IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'bigint' ELSE 'double precision' END;
 EXCEPTION
     WHEN undefined_column OR undefined_table THEN
@@ -81,6 +82,40 @@ EXCEPTION
 END $$;
 COMMENT ON FUNCTION tally._resolve_metric(text, tally.rollups, text, text) IS
 'PostgreSQL''s own reading of a metric''s expression: the expression with all names qualified, its type in the flat view and the measures it uses; errors say what is no metric.';
+
+CREATE FUNCTION tally._trial_values(type text) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN type IN ('bigint', 'integer', 'smallint', 'numeric', 'real', 'double precision') THEN '{0,1,1000}'::text[]
+                WHEN type = 'tally.tdigest' THEN ARRAY['(SELECT tally.tdigest(x) FROM pg_catalog.generate_series(1, 100) x)']
+                WHEN type = 'tally.stats' THEN ARRAY['(SELECT tally.stats(x) FROM pg_catalog.generate_series(1, 1) x)',
+                                                     '(SELECT tally.stats(x) FROM pg_catalog.generate_series(1, 100) x)']
+                WHEN type = 'tally.hll' THEN ARRAY['(SELECT tally.hll(x) FROM pg_catalog.generate_series(1, 100) x)']
+                WHEN type = 'tally.topk' THEN ARRAY['(SELECT tally.topk(x::pg_catalog.text) FROM pg_catalog.generate_series(1, 5) x)']
+                WHEN type = 'boolean' THEN '{true,false}' ELSE '{NULL}' END
+$$;
+COMMENT ON FUNCTION tally._trial_values(text) IS 'SQL texts of values that a measure of a type may well have, zero first.';
+
+CREATE FUNCTION tally._try_metric(name text, r tally.rollups, expression text, resolved text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    -- What fails on one row fails the flat view of all metrics. The probe's generated column computes each row that comes.
+    FOR i IN 1 .. 3 LOOP
+        EXECUTE format('INSERT INTO pg_temp.tally_probe (%s) SELECT %s',
+            (SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = r.id),
+            (SELECT string_agg(format('%s::%s', COALESCE(v[i], v[cardinality(v)], 'NULL'), m.type), ', ' ORDER BY m.ordinal)
+               FROM tally.measures m, tally._trial_values(m.type) v WHERE m.rollup_id = r.id));
+    END LOOP;
+    EXECUTE format('SELECT pg_catalog.count((%s)) FROM (SELECT * FROM %s LIMIT 10000) stored', resolved, r.relation);
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+        MESSAGE = format('metric %L fails on values that its measures can have: %s', name, SQLERRM),
+        DETAIL = format('Got %s, tried on counts and sums of 0, 1 and 1000, small sketches and stored rows. Where it fails on one row, the flat view of all metrics of rollup %L would fail with it.',
+                        expression, r.name),
+        HINT = format('SELECT tally.create_metric(%L, %L, ''a / nullif(b, 0)'');  -- NULL where there is no answer; a quantile is between 0 and 1', name, r.name);
+END $$;
+COMMENT ON FUNCTION tally._try_metric(text, tally.rollups, text, text) IS
+'An error where a metric, as the probe''s generated column, fails on ordinary values of its measures or on stored rows.';
 
 CREATE FUNCTION tally._refuse_integer_division(name text, rollup text, expression text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -45,10 +45,12 @@ DECLARE
     past  record;
     n     int := jsonb_array_length(t.windows);
 BEGIN
+    PERFORM tally._refuse_overlap(r, NULL, first, last, format('SELECT tally.create_threshold(%L, metric => %L, …);  -- without over', t.name, m.name));
     IF n = 0 THEN
         RETURN format('SELECT labels, value, samples FROM (%s) s', parts);
     END IF;
     FOR past IN SELECT w.n, b.since, b.until FROM jsonb_array_elements(t.windows) WITH ORDINALITY w(w, n), tally._window_bounds(w.w, r, first, last) b LOOP
+        PERFORM tally._refuse_overlap(r, NULL, past.since, past.until, 'SELECT * FROM tally.thresholds;  -- a condition that looks at one bucket at a time');
         parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally._labels_sql(t.per),
             tally._merged_sql(m, r, tally._exact_source(t.owner, r, past.since, past.until)::text, NULL, t.per, t.filter, tally._moment_sql(past.since), tally._moment_sql(past.until)));
     END LOOP;

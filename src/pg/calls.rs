@@ -89,7 +89,12 @@ unsafe fn called(node: *mut Node, args: *mut pg_sys::List, found: &mut Vec<Value
         for i in 0..length(args) {
             let mut argument = pg_sys::list_nth(args, i).cast::<Node>();
             if (*argument).type_ == NodeTag::T_TargetEntry {
-                argument = (*argument.cast::<pg_sys::TargetEntry>()).expr.cast();
+                let entry = argument.cast::<pg_sys::TargetEntry>();
+                if (*entry).resjunk {
+                    // What an aggregate only orders by.
+                    continue;
+                }
+                argument = (*entry).expr.cast();
             }
             types.push(number(pg_sys::exprType(argument)));
             constants.push(constant(argument));

@@ -1,0 +1,24 @@
+-- Owns: a person's text before it is put into a statement of the engine's.
+
+CREATE FUNCTION tally._closed(fragment text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- A comment at its end would swallow what the engine writes after it.
+    SELECT CASE WHEN strpos(fragment, '--') > 0 AND right(fragment, 1) <> E'\n' THEN fragment || E'\n' ELSE fragment END
+$$;
+COMMENT ON FUNCTION tally._closed(text) IS 'An expression or condition that can be followed by other text, also where it ends in a comment.';
+
+CREATE FUNCTION tally._render(template text, slots jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    missing text;
+    result  text;
+BEGIN
+    -- In one pass, so that what is put in is not looked at for slots again.
+    SELECT string_agg(COALESCE(slots ->> m.part[1], m.part[2]), '' ORDER BY m.n), min(m.part[1]) FILTER (WHERE slots ->> m.part[1] IS NULL AND m.part[2] IS NULL) INTO result, missing
+      FROM regexp_matches(template, E'\\{([a-z_]+)\\}|([^{]+|\\{)', 'g') WITH ORDINALITY m(part, n);
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'slot {%} of a template has no text', missing;
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally._render(text, jsonb) IS 'A template of SQL text with its slots, such as {table}, filled in by name.';

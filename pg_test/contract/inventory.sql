@@ -26,7 +26,7 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM members m JOIN pg_proc p ON m.
 -- qualified by hand so that they can be inlined.
 SELECT is_empty($$SELECT p.oid::regprocedure FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
     JOIN pg_language l ON l.oid = p.prolang
-    WHERE l.lanname = 'plpgsql' AND p.prokind = 'f' AND p.proname NOT IN ('_rows')
+    WHERE l.lanname = 'plpgsql' AND p.prokind = 'f' AND p.proname NOT IN ('_rows', '_finish_relation')
       AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%')$$, 'every PL/pgSQL function pins its search_path');
 SELECT is_empty($$SELECT c.oid::regclass FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
     WHERE c.relkind = 'r' AND NOT c.relrowsecurity AND (has_table_privilege('public', c.oid, 'INSERT') OR has_table_privilege('public', c.oid, 'UPDATE') OR has_table_privilege('public', c.oid, 'DELETE'))$$,

@@ -77,6 +77,13 @@ RESET ROLE;
 SELECT lives_ok($$SELECT tally.set_owner('Funnel', 'tally_test_heir')$$, 'a funnel goes as a whole');
 SELECT is((SELECT string_agg(DISTINCT c.relowner::regrole::text, ', ') FROM pg_class c WHERE c.relnamespace = 'app'::regnamespace AND c.relname LIKE 'Funnel%' AND c.relkind IN ('r', 'v')), 'tally_test_heir', 'tables and views of both rollups');
 SELECT is((SELECT error FROM tally.refresh() WHERE rollup = 'Funnel'), NULL, 'and is refreshed as that role');
+GRANT tally_test_heir, tally_test_maker TO "Tally heir 2";
+SET ROLE "Tally heir 2";
+SELECT lives_ok($$SELECT tally.set_owner('Funnel', 'tally_test_maker')$$, 'who is both roles gives from one to the other');
+SELECT is((SELECT string_agg(DISTINCT owner::text, ', ') FROM tally.rollups WHERE name LIKE 'Funnel%'), 'tally_test_maker', 'and it is given');
+RESET ROLE;
+SELECT throws_like($$SELECT tally.set_owner('Funnel', 'pg_monitor')$$, '%needs SELECT and TRIGGER%', 'to nobody without the rights that it takes');
+SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh() WHERE rollup LIKE 'Funnel%'), NULL, 'refreshes go on');
 -- Bug: the hint of a name that is taken dropped somebody else's rollup.
 SET ROLE tally_test_maker;
 SELECT throws_like($$SELECT tally.create_rollup('app.reassigned', 'app.events', 'at', measures => '{"x": "count(*)"}')$$, '%exists already%', 'a name is of the whole database');

@@ -36,7 +36,13 @@ SELECT throws_ok('DELETE FROM tally.dirty', '42501', NULL, 'nobody unmarks by ha
 SELECT throws_ok('SELECT tally.run_as(10::oid::regrole, '''', ''SELECT 1'')', '42501', NULL, 'nobody runs as another');
 SELECT throws_ok($$INSERT INTO tally.rollups (name, owner, relation, live_view, source, time_column, time_type, bucket)
     VALUES ('forged', 10::oid::regrole, 'pg_class', 'pg_class', 'pg_class', 'x', 'timestamptz', '1 hour')$$, '42501', NULL, 'nobody defines in another''s name');
-SELECT throws_ok('SELECT * FROM tally.verify(''owned'')', '42501', NULL, 'nobody reads another''s rollup through verify');
+SELECT throws_like('SELECT * FROM tally.verify(''owned'')', 'rollup ''owned'' must exist and belong to%', 'nobody reads another''s rollup through verify');
+SELECT throws_like('SELECT tally.repair(''owned'')', 'rollup ''owned'' must exist and belong to%', 'nor has it computed anew');
+SELECT throws_like('SELECT tally.drop_rollup(''owned'')', 'rollup ''owned'' is dropped by its owner%', 'nor drops it');
+SELECT throws_like('SELECT tally.start()', 'the clock is started by%', 'nor starts the clock');
+SELECT throws_like('SELECT tally.stop()', 'the clock is stopped by%', 'nor stops it');
+SELECT lives_ok('SELECT * FROM tally.status', 'everybody reads status');
+SELECT lives_ok('SELECT * FROM tally.health', 'and health');
 RESET ROLE;
 
 SELECT is((SELECT error FROM tally.refresh() WHERE rollup = 'owned'), NULL, 'the superuser''s refresh runs the definition as its owner');
@@ -54,6 +60,10 @@ SELECT is((SELECT state FROM tally.status WHERE rollup = 'owned'), 'fresh', 'whi
 SET ROLE tally_test_owner;
 SET search_path = app, public;
 GRANT SELECT ON owned, owned_live TO tally_test_reader;
+-- Bug: the owner could neither verify nor repair what is his own.
+SELECT lives_ok('SELECT * FROM tally.verify(''owned'')', 'the owner verifies');
+SELECT lives_ok('SELECT tally.repair(''owned'')', 'repairs');
+SELECT lives_ok('SELECT tally.refresh(''owned'')', 'and refreshes');
 SELECT throws_ok('UPDATE tally.rollups SET owner = 10::oid::regrole', '42501', NULL, 'no definition is given away');
 RESET search_path;
 RESET ROLE;

@@ -77,6 +77,18 @@ SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh()), NULL, 'refreshes
 SELECT lives_ok($$SELECT tally.drop_rollup('h')$$, 'and it can be dropped');
 SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relname IN ('hours', 'h_now', 'h_live', 'h_metrics') UNION ALL SELECT stxrelid::regclass FROM pg_statistic_ext WHERE stxname LIKE 'h\_%'$$, 'with all that belonged to it');
 
+-- Bug: where the live view was gone a number stood in its place, and a question was a syntax error.
+SELECT tally.create_rollup('asked', 'events', 'order', bucket => '1 day', measures => '{"n": "count(*)"}', with_data => true);
+SELECT tally.create_metric('asked n', 'asked', 'n');
+DROP VIEW asked_live;
+SELECT is(tally.metric_value('asked n', since => '2026-01-01Z', until => '2026-02-01Z'), (SELECT count(*)::float8 FROM events WHERE "order" < '2026-02-01Z'), 'what is clean is answered from the table');
+INSERT INTO events ("order", who) VALUES ('2026-01-01 05:00Z', 'w1');
+SELECT throws_ok($$SELECT * FROM tally.timeseries('asked n', since => '2026-01-01Z', until => '2026-02-01Z')$$, '42P01', 'the live view of rollup ''asked'' is gone, so there are no exact numbers now', 'what is not is refused');
+SELECT throws_ok($$SELECT tally.metric_value('asked n', since => '-infinity', until => 'infinity')$$, '42P01', NULL, 'over all time too');
+DO $$ BEGIN EXECUTE (SELECT hint FROM tally.status WHERE rollup = 'asked'); END $$;
+SELECT is(tally.metric_value('asked n', since => '2026-01-01Z', until => '2026-02-01Z'), (SELECT count(*)::float8 FROM events WHERE "order" < '2026-02-01Z'), 'until it is mended as status says');
+SELECT tally.drop_metric('asked n'); SELECT tally.drop_rollup('asked');
+
 -- Bug: what is listed could not be named; what is too long was cut off.
 SELECT tally.create_funnel('"My Funnel"', 'events', 'order', 'who', '{"a": "true", "b": "true"}', with_data => true);
 SELECT lives_ok($$SELECT * FROM tally.funnel('My Funnel')$$, 'a funnel by the name it is listed under');

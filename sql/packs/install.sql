@@ -59,6 +59,7 @@ BEGIN
     FOR c IN SELECT * FROM tally.pack_columns p WHERE p.pack = _make_source.pack AND p.relation = _make_source.relation LOOP
         EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', target_schema, c.relation, c.name, c.description);
     END LOOP;
+    PERFORM tally._owner_only(format('%I.%I', $3, $2));
 END $$;
 COMMENT ON FUNCTION tally._make_source(text, text, text) IS 'Makes a source table of a pack, without its indexes.';
 
@@ -93,6 +94,25 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._pack_zone(text) IS 'Zone for a rollup of a pack whose days are those of the installing session: its own once it is there, so that installing again changes nothing.';
 
+CREATE FUNCTION tally._finish_relation(relation regclass, was_there boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    gates pg_catalog.text;
+BEGIN
+    -- By the search_path of the installation, by which PostgreSQL writes the view's text and reads it again.
+    SELECT pg_catalog.string_agg(DISTINCT tally._flat_gate_sql(r.relation), ' AND ') INTO gates
+      FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid JOIN tally.rollups r ON r.relation = d.refobjid
+     WHERE w.ev_class = $1;
+    IF gates IS NOT NULL THEN
+        -- It reads a rollup's table with its owner's rights, so it cannot apply the table's row security.
+        EXECUTE pg_catalog.format('CREATE OR REPLACE VIEW %s AS SELECT _gated.* FROM (%s) _gated WHERE %s', $1, pg_catalog.rtrim(pg_catalog.pg_get_viewdef($1), ';'), gates);
+    END IF;
+    IF NOT was_there THEN
+        PERFORM tally._owner_only(pg_catalog.format('%I.%I', n.nspname, c.relname)) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._finish_relation(regclass, boolean) IS 'Has a view of a pack refuse readers to whom the row security of a rollup''s table applies; a view or table made this moment is granted to nobody.';
+
 CREATE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
 -- Twenty notices that history is to be computed say less than the one line it returns.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
@@ -101,6 +121,7 @@ DECLARE
     was    tally.installed_packs;
     source record;
     step   record;
+    was_there boolean;
 BEGIN
     IF to_regnamespace(quote_ident(target_schema)) IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name',
@@ -125,7 +146,11 @@ BEGIN
     FOR step IN SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name ORDER BY s.ordinal LOOP
         -- Definitions keep the search_path they are made under, so it is the target alone.
         PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
+        was_there := step.kind IN ('view', 'table') AND to_regclass(quote_ident(step.name)) IS NOT NULL;
         EXECUTE step.statement;
+        IF step.kind IN ('view', 'table') THEN
+            PERFORM tally._finish_relation(step.name, was_there);
+        END IF;
     END LOOP;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM tally._store_pack(wanted.name, target_schema);

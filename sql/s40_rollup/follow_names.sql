@@ -41,9 +41,12 @@ REVOKE ALL ON FUNCTION tally._rename_in(tally.rollups, text, text) FROM PUBLIC;
 
 CREATE FUNCTION tally._lost_columns(r tally.rollups) RETURNS TABLE (name text, becomes text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- A column that is there under its name is that column, also where a restore has numbered it anew.
-    SELECT x.name, a.attname::text FROM tally.reads x
-      LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attnum = x.place AND NOT a.attisdropped
+    -- The live view has it by its number. Only where that is gone is the number of ours asked, because a restore numbers columns anew.
+    SELECT x.name, CASE WHEN EXISTS (SELECT FROM pg_class v WHERE v.oid = r.live_view AND v.relkind = 'v')
+                        THEN (SELECT min(c.name) FROM tally._columns_read(r, r.live_view) c WHERE NOT EXISTS (SELECT FROM tally.reads y WHERE y.rollup_id = r.id AND y.name = c.name) HAVING count(*) = 1)
+                        ELSE a.attname::text END
+      FROM tally.reads x
+      LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attnum = x.place AND NOT a.attisdropped AND NOT EXISTS (SELECT FROM tally.reads y WHERE y.rollup_id = r.id AND y.name = a.attname)
      WHERE x.rollup_id = r.id AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = r.source AND o.attname = x.name AND o.attnum > 0 AND NOT o.attisdropped)
 $$;
 COMMENT ON FUNCTION tally._lost_columns(tally.rollups) IS 'Columns that a definition reads and its source does not have under that name any more, with the name they have now; null: dropped.';

@@ -53,6 +53,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN RETURN r.live_view; END IF;
     place := tally._live_place(r);
     PERFORM tally._put_live(r, place);
+    PERFORM tally._watch_table(r.relation);
     RETURN place::regclass;
 END $$;
 COMMENT ON FUNCTION tally._make_live(int) IS 'Makes the live view of a rollup where it has none, as its owner and under the settings of its refreshes.';

@@ -57,42 +57,43 @@ CREATE FUNCTION tally.set_owner(rollup text, owner regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    r     tally.rollups := tally._rollup(rollup);
-    -- A funnel or a retention is a pair of rollups, and one definition.
-    ids   int[] := COALESCE((SELECT ARRAY[b.actors, b.counts] FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts)), ARRAY[r.id]);
+    r   tally.rollups := tally._rollup(rollup);
+    one int;
 BEGIN
-    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (ids) ORDER BY x.id LOOP
-        -- As ALTER TABLE … OWNER TO: who gives must have what the owner had, and who takes must be somebody the giver could be. Its SQL runs
-        -- with the new owner's rights from now on.
-        IF NOT (pg_has_role(r.owner::oid, 'USAGE') AND pg_has_role(owner::oid, 'USAGE') AND (EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) OR (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = current_user))) THEN
-            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-                MESSAGE = format('rollup %L is given from %s to %s by a role that is both, or by a superuser; got %I', r.name, r.owner, owner, current_user),
-                DETAIL = 'The definition''s SQL runs with the rights of its owner, so nobody gives it to a role without having that role''s rights.',
-                HINT = format('GRANT %s TO %I;  -- or ask a superuser', owner, current_user);
-        ELSIF NOT (has_table_privilege(owner, r.source, 'SELECT') AND has_table_privilege(owner, r.source, 'TRIGGER')) THEN
-            RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-                MESSAGE = format('%s cannot own rollup %L: it needs SELECT and TRIGGER on %s', owner, r.name, r.source),
-                DETAIL = 'The definition reads the source with the rights of its owner, and capture is a trigger on it.',
-                HINT = format('GRANT SELECT, TRIGGER ON %s TO %s;', r.source, owner);
-        END IF;
-        PERFORM tally._give(r.id, owner);
+    -- A funnel or a retention is a pair of rollups, and one definition.
+    FOR one IN SELECT x.id FROM tally.rollups x WHERE x.id = r.id OR x.id IN (SELECT unnest(ARRAY[b.actors, b.counts]) FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts)) ORDER BY x.id LOOP
+        PERFORM tally._give(one, owner);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.set_owner(text, regrole) IS
 'Gives a rollup, with its table, views, statistics, metrics and marks, to another role, with whose rights its SQL runs from now on. Mends what REASSIGN OWNED, ALTER TABLE … OWNER TO, DROP ROLE or a restore without the role leave. Takes the rights of both roles; of an owner who is gone a superuser disposes.';
+
+CREATE FUNCTION tally._check_gift(r tally.rollups, taker regrole, caller regrole) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- As ALTER TABLE … OWNER TO: who gives must have what the owner had, and who takes must be somebody the giver could be. Its SQL runs
+    -- with the new owner's rights from now on.
+    IF NOT (tally._has_rights(caller, r.owner) AND tally._has_rights(caller, taker)
+            AND (EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) OR (SELECT o.rolsuper FROM pg_roles o WHERE o.oid = caller))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('rollup %L is given from %s to %s by a role that is both, or by a superuser; got %s', r.name, r.owner, taker, caller),
+            DETAIL = 'The definition''s SQL runs with the rights of its owner, so nobody gives it to a role without having that role''s rights.',
+            HINT = format('GRANT %s TO %s;  -- or ask a superuser', taker, caller);
+    END IF;
+    PERFORM tally._check_source_rights(r.source, taker, r.name);
+END $$;
+COMMENT ON FUNCTION tally._check_gift(tally.rollups, regrole, regrole) IS 'An error where a caller may not give a rollup to a role, or that role lacks the rights that an owner needs.';
 
 CREATE FUNCTION tally._give(rollup_id int, taker regrole, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     caller regrole := tally._caller(who);
-    r      tally.rollups := tally._owned_rollup(rollup_id, caller);
+    r      tally.rollups;
     item   record;
 BEGIN
-    IF NOT tally._has_rights(caller, taker) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('rollup %L is given to %s by a role that has its rights, got %s', r.name, taker, caller), 'The definition''s SQL runs with the rights of its owner.', format('GRANT %s TO %s;', taker, caller));
-    END IF;
-    PERFORM tally._check_source_rights(r.source, taker, r.name);
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    PERFORM tally._check_gift(r, taker, caller);
     PERFORM tally._lock(r.id, true);
     FOR item IN SELECT c.oid::regclass AS relation, CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
                   FROM pg_class c
@@ -120,4 +121,4 @@ BEGIN
     -- Another role may see the source otherwise.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, r.frozen_before, 'infinity', format('given to %s', taker));
 END $$;
-COMMENT ON FUNCTION tally._give(int, regrole, bigint) IS 'Gives a rollup and what belongs to it to a role, whatever the catalogue and PostgreSQL say now; its history is marked, to be computed with that role''s rights.';
+COMMENT ON FUNCTION tally._give(int, regrole, bigint) IS 'Gives a rollup and what belongs to it to a role, for who has the rights of both; its history is marked, to be computed with that role''s rights.';

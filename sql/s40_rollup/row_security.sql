@@ -72,11 +72,24 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._flat_gate_sql(regclass) IS 'SQL text of the condition of a view on a rollup''s stored rows: an error for a reader to whom the table''s row security applies.';
 
+CREATE FUNCTION tally._refuse_lost_live(r tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('the live view of rollup %L is gone, so there are no exact numbers now', r.name),
+            DETAIL = 'What is stored can be read with live => false.', HINT = format('SELECT tally.repair(%L);', r.name);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._refuse_lost_live(tally.rollups) IS 'An error with the statement to run where a rollup has no live view any more.';
+
 CREATE FUNCTION tally._live_for_reader(r tally.rollups) RETURNS regclass
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- A policy holds for the table only, so such a reader reads what is stored.
-    SELECT CASE WHEN row_security_active(r.relation) THEN r.relation ELSE r.live_view END
-$$;
+    IF row_security_active(r.relation) THEN RETURN r.relation; END IF;
+    PERFORM tally._refuse_lost_live(r);
+    RETURN r.live_view;
+END $$;
 COMMENT ON FUNCTION tally._live_for_reader(tally.rollups) IS 'What the current role reads of a rollup for exact numbers: its live view, or its table where row security applies to the role.';
 
 CREATE FUNCTION tally._taken_away(relation regclass) RETURNS SETOF text

@@ -102,6 +102,8 @@ BEGIN
     made.source_rollup := (SELECT r.id FROM tally.rollups r WHERE r.relation = made.source);
     made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(made.source, tally._rule(made)) ELSE '-infinity' END;
     made.ignored_marks := 0;
+    made.emptied := tally._emptied(made.emptied, made.key, made.name);
+    made.emptied_at := NULL;
     -- The view needs the catalogue to make its text, and the catalogue the view to name it: the table stands in first.
     made.live_view := made.relation;
     INSERT INTO tally.rollups SELECT made.*;
@@ -164,7 +166,7 @@ DECLARE
     old tally.rollups := tally._owned_rollup(r.id, tally._caller(who));
 BEGIN
     PERFORM tally._check_texts(r, dims, nums);
-    UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description, emptied = r.emptied WHERE x.id = old.id;
+    UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description, emptied = tally._emptied(r.emptied, old.key, old.name) WHERE x.id = old.id;
     IF nums IS NOT NULL THEN
         IF EXISTS (SELECT FROM unnest(nums) m WHERE CASE WHEN m.merge IS NULL THEN old.key IS NULL ELSE NOT tally._is_plain_merge(m.merge, m.type) END) THEN
             PERFORM tally._refuse('insufficient_privilege', format('measures of rollup %L must be aggregates that merge', old.name), 'alter_rollup() finds out how.', format('SELECT * FROM tally.alter_rollup(%L, …);', old.name));

@@ -24,12 +24,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._aligned(tally.rollups, timestamptz, timestamptz) IS 'A range widened to whole buckets of a rollup.';
 
-CREATE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
+CREATE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', who bigint DEFAULT tally._me())
 RETURNS TABLE (bucket timestamptz, labels jsonb, stored jsonb, definition jsonb, dirty boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    r     tally.rollups := tally._rollup(name);
+    -- It shows data of the rollup with the rights of its owner, so it is the owner's.
+    r     tally.rollups := tally._owned_rollup((tally._rollup(name)).id, tally._caller(who));
     fresh text;
 BEGIN
     SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
@@ -59,11 +60,8 @@ BEGIN
         CASE WHEN r.emptied = 'keep' THEN format('(f.bucket IS NOT NULL OR t.bucket IN (SELECT g.bucket FROM (%s) g))', fresh) ELSE 'true' END,
         tally._differs_sql(r.id, 'f', 't')), 0, r.zone, since, until) x;
 END $$;
-COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz) IS
-'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal.';
-
--- It shows data of whatever rollup, with the rights of that one's owner, so it is not for everybody.
-REVOKE ALL ON FUNCTION tally.verify(text, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz, bigint) IS
+'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal. For its owner.';
 
 CREATE FUNCTION tally.repair(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -43,10 +43,12 @@ COMMENT ON FUNCTION tally._answering(tally.rollups, text[], text[], text) IS
 CREATE FUNCTION tally._exact_source(reader regrole, r tally.rollups, first timestamptz, last timestamptz) RETURNS regclass
 -- With its owner's rights, because a reader need not see what the rollup stands on. PL/pgSQL, because it keeps its plan.
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result regclass;
 BEGIN
     -- Where nothing is dirty the stored rows are exact, and a query on the table is planned ten times faster than one on
     -- the live view (measured: 0.15 ms against 1.7 ms).
-    RETURN (
+    result := (
     SELECT CASE -- A policy of the table reaches nobody through a view with its owner's rights.
                 WHEN tally._row_security(reader, r.relation) THEN r.relation
                 WHEN has_table_privilege(reader::oid, r.relation::oid, 'SELECT')
@@ -56,6 +58,10 @@ BEGIN
                  -- Marks underneath, or of rows that a bucket looks back to, may lie anywhere.
                  AND NOT EXISTS (SELECT FROM unnest(tally._chain(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL) AND tally._due(c))
                 THEN r.relation ELSE r.live_view END);
+    IF result = r.live_view THEN
+        PERFORM tally._refuse_lost_live(r);
+    END IF;
+    RETURN result;
 END $$;
 COMMENT ON FUNCTION tally._exact_source(regrole, tally.rollups, timestamptz, timestamptz) IS 'A rollup''s table where it is clean in a range and the reader may read it, else its live view: exact either way, for a query of the same snapshot.';
 

@@ -3,14 +3,16 @@
 CREATE TABLE tally.jobs (
     name     text PRIMARY KEY,
     schedule text NOT NULL,
-    command  text NOT NULL
+    command  text NOT NULL,
+    outside  boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE tally.jobs IS 'Jobs that tally.start() has scheduled; empty while stopped.';
-COMMENT ON COLUMN tally.jobs.name IS 'Name of the pg_cron job: what it does.';
+COMMENT ON COLUMN tally.jobs.name IS 'Name of the job: what it does.';
 COMMENT ON COLUMN tally.jobs.schedule IS 'Cron schedule.';
 COMMENT ON COLUMN tally.jobs.command IS 'The one statement it runs.';
+COMMENT ON COLUMN tally.jobs.outside IS 'Whether a crontab outside of the database is to run it, for want of pg_cron.';
 
-CREATE FUNCTION tally._wanted_jobs(evaluate text) RETURNS SETOF tally.jobs
+CREATE FUNCTION tally._wanted_jobs(evaluate text) RETURNS TABLE (name text, schedule text, command text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- One statement per job: pg_cron 1.4 logs a job of several as succeeded before it has ended.
     SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
@@ -36,10 +38,28 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._crontab(text) IS 'The jobs as crontab lines, for a machine without pg_cron.';
 
+CREATE FUNCTION tally._refuse_clock(what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT has_table_privilege('tally.jobs', 'INSERT') THEN
+        PERFORM tally._refuse('insufficient_privilege', format('the clock is %s by a superuser, or by who may write tally.jobs; got %I', what, current_user),
+            'Its jobs refresh and evaluate what every role has defined.', 'SELECT * FROM tally.health;  -- says whether it runs');
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._refuse_clock(text) IS 'An error for who may not start or stop the clock.';
+
 CREATE FUNCTION tally.start(evaluate text DEFAULT '* * * * *', watch boolean DEFAULT true) RETURNS SETOF tally.jobs
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    job     record;
+    refused text;
 BEGIN
+    PERFORM tally._refuse_clock('started');
+    PERFORM tally._check_schedule(evaluate);
+    IF evaluate IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'evaluate must be a schedule, got NULL', HINT = 'SELECT tally.start();';
+    END IF;
     IF watch THEN
         -- What somebody has changed since stays as it is.
         PERFORM tally.watch_itself() WHERE NOT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped'));
@@ -50,11 +70,22 @@ BEGIN
             HINT = CASE WHEN EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = 'pg_cron')
                         THEN 'CREATE EXTENSION pg_cron; SELECT tally.start();'
                         ELSE 'Install pg_cron, add it to shared_preload_libraries, then: CREATE EXTENSION pg_cron; SELECT tally.start();' END;
+        DELETE FROM tally.jobs;
+        INSERT INTO tally.jobs (name, schedule, command, outside) SELECT w.name, w.schedule, w.command, true FROM tally._wanted_jobs(evaluate) w;
         RETURN;
     END IF;
     DELETE FROM tally.jobs;
-    INSERT INTO tally.jobs SELECT * FROM tally._wanted_jobs(evaluate);
-    PERFORM cron.schedule(j.name, j.schedule, j.command) FROM tally.jobs j;
+    FOR job IN SELECT * FROM tally._wanted_jobs(evaluate) LOOP
+        -- One schedule that pg_cron does not take must not leave all others without a clock.
+        BEGIN
+            PERFORM cron.schedule(job.name, job.schedule, job.command);
+            INSERT INTO tally.jobs (name, schedule, command) VALUES (job.name, job.schedule, job.command);
+        EXCEPTION WHEN OTHERS THEN
+            refused := SQLERRM;
+            RAISE WARNING USING MESSAGE = format('job %L is not scheduled: %s', job.name, refused), DETAIL = format('Its schedule is %s.', job.schedule),
+                HINT = 'Give what it serves a schedule that this pg_cron can run: SELECT tally.alter_rollup(…, schedule => ''* * * * *''); and start again.';
+        END;
+    END LOOP;
     PERFORM cron.unschedule(c.jobid) FROM cron.job c
       WHERE c.jobname LIKE 'tally %' AND c.jobname NOT IN (SELECT j.name FROM tally.jobs j) AND c.username = current_user;
     RETURN QUERY SELECT * FROM tally.jobs ORDER BY name;
@@ -65,6 +96,7 @@ COMMENT ON FUNCTION tally.start(text, boolean) IS
 CREATE FUNCTION tally.stop() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM tally._refuse_clock('stopped');
     DELETE FROM tally.jobs;
     IF tally._has_cron() THEN
         RETURN QUERY SELECT c.jobname::text FROM cron.job c, LATERAL cron.unschedule(c.jobid) gone
@@ -78,7 +110,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     evaluate text;
 BEGIN
-    SELECT j.schedule INTO evaluate FROM tally.jobs j WHERE j.name = 'tally evaluate';
+    SELECT j.schedule INTO evaluate FROM tally.jobs j WHERE j.name = 'tally evaluate' AND NOT j.outside;
     IF evaluate IS NOT NULL AND EXISTS (SELECT j.name, j.schedule FROM tally._wanted_jobs(evaluate) j EXCEPT SELECT j.name, j.schedule FROM tally.jobs j
                                         UNION ALL (SELECT j.name, j.schedule FROM tally.jobs j EXCEPT SELECT j.name, j.schedule FROM tally._wanted_jobs(evaluate) j)) THEN
         IF has_table_privilege('tally.jobs', 'INSERT') THEN
@@ -102,4 +134,4 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.maintain(interval) IS 'Upkeep, once a day: removes entries of the run log, and of pg_cron''s log of our jobs, that are older than keep (default: the setting tally.keep_runs, 14 days).';
-REVOKE ALL ON FUNCTION tally.start(text, boolean), tally.stop(), tally.maintain(interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally.maintain(interval) FROM PUBLIC;

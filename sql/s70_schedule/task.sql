@@ -18,10 +18,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old tally.tasks;
 BEGIN
-    IF COALESCE(name, '') = '' OR COALESCE(schedule, '') = '' OR COALESCE(statement, '') = '' THEN
+    PERFORM tally._check_name(name, 'task');
+    IF COALESCE(schedule, '') = '' OR COALESCE(statement, '') = '' OR octet_length(statement) > 1000000 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('task %L needs a name, a schedule and a statement', name),
-            DETAIL = format('Got schedule %L, statement %L.', schedule, statement),
+            MESSAGE = format('task %L needs a schedule and a statement of up to 1000000 bytes', name),
+            DETAIL = format('Got schedule %L, statement %L.', schedule, left(statement, 200)),
             HINT = format('SELECT tally.create_task(%L, ''0 2 * * *'', ''INSERT INTO … SELECT …'');', COALESCE(name, 'nightly'));
     END IF;
     PERFORM tally._check_schedule(schedule);
@@ -123,6 +124,7 @@ BEGIN
             SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally._task_sql(t.statement, as_of), tally._task_timeout());
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS t.sqlstate = RETURNED_SQLSTATE, t.message = MESSAGE_TEXT;
+            t.message := left(t.message, 1000);
             error := format('%s: %s', t.sqlstate, t.message);
         END;
         UPDATE tally.tasks x SET last_run = as_of, last_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = t.sqlstate, message = t.message WHERE x.id = t.id;

@@ -1,15 +1,16 @@
 -- Owns: what the system watches about itself.
 
 CREATE FUNCTION tally._cron_failures(since timestamptz) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    n bigint;
+-- With its owner's rights, because few roles may look into the schema cron. It counts runs of our own jobs.
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_regclass('cron.job_run_details') IS NULL OR NOT has_schema_privilege('cron', 'USAGE') OR NOT has_table_privilege('cron.job_run_details', 'SELECT') THEN RETURN NULL; END IF;
-    EXECUTE 'SELECT count(*) FROM cron.job_run_details d JOIN cron.job j ON j.jobid = d.jobid WHERE j.jobname LIKE ''tally %'' AND d.status = ''failed'' AND d.start_time > $1' INTO n USING since;
-    RETURN n;
+    IF NOT tally._has_cron() THEN RETURN NULL; END IF;
+    RETURN (SELECT count(*) FROM cron.job_run_details d JOIN cron.job j ON j.jobid = d.jobid
+             WHERE j.jobname LIKE 'tally %' AND d.status = 'failed' AND d.start_time > since AND d.database = current_database());
+EXCEPTION WHEN insufficient_privilege OR undefined_table OR undefined_column THEN
+    RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally._cron_failures(timestamptz) IS 'Failed runs of our jobs in pg_cron''s own log; null where that cannot be read.';
+COMMENT ON FUNCTION tally._cron_failures(timestamptz) IS 'Failed runs of our jobs in pg_cron''s own log; null where there is none, or it cannot be read.';
 
 CREATE FUNCTION tally._leaks_statistics(version int) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -19,22 +20,46 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally._leaks_statistics(int) IS 'The release that mends CVE-2025-8713 for a server of this version number, where it is older than that; else null.';
 
+CREATE FUNCTION tally._overdue_ticks(as_of timestamptz, OUT enabled bigint, OUT overdue bigint, OUT lag float8)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Whoever was not seen at the beat before the last has missed it.
+    beat timestamptz := tally.schedule_before(COALESCE((SELECT j.schedule FROM tally.jobs j WHERE j.name = 'tally evaluate'), '* * * * *'), as_of, 2);
+BEGIN
+    SELECT count(*), count(*) FILTER (WHERE x.seen < x.due), extract(epoch FROM as_of - max(x.tick))
+      INTO enabled, overdue, lag
+      FROM (SELECT e.tick, GREATEST(e.tick, tally._tick(t.every, t.updated_at)) AS seen, tally._tick(t.every, beat) AS due
+              FROM tally.thresholds t LEFT JOIN LATERAL (SELECT v.tick FROM tally.evaluations v WHERE v.threshold_id = t.id ORDER BY v.tick DESC LIMIT 1) e ON true
+             WHERE t.enabled) x;
+END $$;
+COMMENT ON FUNCTION tally._overdue_ticks(timestamptz) IS
+'Thresholds enabled, those of them that were not evaluated at the tick that the beat before the last should have evaluated, and seconds since the newest tick.';
+
 CREATE FUNCTION tally.health(as_of timestamptz DEFAULT now())
 RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT 'evaluation lag', CASE WHEN x.n = 0 THEN 'ok' WHEN x.lag IS NULL OR x.lag > 300 THEN 'late' ELSE 'ok' END, x.lag, 's',
-           CASE WHEN x.n > 0 THEN format('%s thresholds enabled', x.n) ELSE 'no threshold is enabled' END, CASE WHEN x.n > 0 AND COALESCE(x.lag > 300, true) THEN 'SELECT * FROM tally.start();' END
-      FROM (SELECT count(*) AS n, extract(epoch FROM as_of - max((SELECT max(e.evaluated_at) FROM tally.evaluations e WHERE e.threshold_id = t.id)))::float8 AS lag FROM tally.thresholds t WHERE t.enabled) x
+    WITH rollup_status AS MATERIALIZED (SELECT s.* FROM tally.status s)
+    SELECT 'clock', CASE c.state WHEN 'stopped' THEN 'stopped' ELSE 'ok' END, c.missing::float8, 'jobs missing', c.detail, c.hint FROM tally._clock() c
+    UNION ALL
+    SELECT 'evaluation lag', CASE WHEN x.overdue > 0 THEN 'late' ELSE 'ok' END, x.lag, 's',
+           CASE WHEN x.enabled = 0 THEN 'no threshold is enabled' WHEN x.overdue > 0 THEN format('%s of %s thresholds were not evaluated when they should have been', x.overdue, x.enabled)
+                ELSE format('%s thresholds enabled', x.enabled) END, CASE WHEN x.overdue > 0 THEN 'SELECT * FROM tally.start();' END
+      FROM tally._overdue_ticks(as_of) x
     UNION ALL
     SELECT 'failing thresholds', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'thresholds', string_agg(format('%s: %s %s', t.name, e.sqlstate, e.message), '; '), min(e.hint)
       FROM tally.thresholds t JOIN LATERAL (SELECT * FROM tally.evaluations v WHERE v.threshold_id = t.id ORDER BY v.tick DESC LIMIT 1) e ON e.sqlstate IS NOT NULL WHERE t.enabled
     UNION ALL
-    SELECT 'rollups in error', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'rollups', string_agg(format('%s: %s %s', s.rollup, s.sqlstate, s.message), '; '), min(s.hint) FROM tally.status s WHERE s.state = 'error'
+    SELECT 'rollups in error', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'rollups', string_agg(format('%s: %s %s', s.rollup, s.sqlstate, s.message), '; '), min(s.hint) FROM rollup_status s WHERE s.state = 'error'
     UNION ALL
-    SELECT 'refresh lag', CASE WHEN x.lag > 3600 THEN 'late' ELSE 'ok' END, x.lag, 's', 'age of the oldest dirty mark', CASE WHEN x.lag > 3600 THEN 'SELECT * FROM tally.refresh();' END
-      FROM (SELECT COALESCE(extract(epoch FROM as_of - min(s.oldest_mark)), 0)::float8 AS lag FROM tally.status s) x
+    SELECT 'refresh lag', CASE WHEN x.overdue > 0 THEN 'late' ELSE 'ok' END, x.lag, 's',
+           CASE WHEN x.overdue > 0 THEN format('age of the oldest dirty mark; %s rollups missed their schedule, the first %s', x.overdue, x.first) ELSE 'age of the oldest dirty mark' END,
+           CASE WHEN x.overdue > 0 THEN 'SELECT * FROM tally.refresh();' END
+      FROM (SELECT COALESCE(extract(epoch FROM as_of - min(s.oldest_mark)), 0)::float8 AS lag, count(*) FILTER (WHERE b.missed) AS overdue, min(s.rollup) FILTER (WHERE b.missed) AS first
+              -- Marked before the beat before the last, and nobody at it since: that beat did not come.
+              FROM rollup_status s, LATERAL (SELECT s.oldest_mark < d.due AND COALESCE(s.last_run < d.due, true) AND s.state NOT IN ('running', 'waiting') AS missed
+                                               FROM (SELECT tally.schedule_before(s.schedule, as_of, 2) AS due) d) b) x
     UNION ALL
     SELECT 'failed cron jobs', CASE WHEN x.n > 0 THEN 'failing' WHEN x.n IS NULL THEN 'unknown' ELSE 'ok' END, x.n, 'runs', 'in the last hour, by pg_cron''s log', CASE WHEN x.n > 0 THEN 'SELECT * FROM cron.job_run_details WHERE status = ''failed'' ORDER BY start_time DESC LIMIT 5;' END
       FROM (SELECT tally._cron_failures(as_of - interval '1 hour') AS n) x
@@ -70,7 +95,7 @@ COMMENT ON FUNCTION tally.health(timestamptz) IS 'What the system watches about 
 CREATE VIEW tally.health WITH (security_invoker = true) AS SELECT * FROM tally.health(now());
 COMMENT ON VIEW tally.health IS 'What the system watches about itself, at this moment: tally.health() as a view.';
 COMMENT ON COLUMN tally.health."check" IS 'What is looked at.';
-COMMENT ON COLUMN tally.health.status IS 'ok, late, failing, or unknown where this role cannot tell.';
+COMMENT ON COLUMN tally.health.status IS 'ok, late, failing, stopped, or unknown where this role cannot tell.';
 COMMENT ON COLUMN tally.health.value IS 'The number.';
 COMMENT ON COLUMN tally.health.unit IS 'Its unit.';
 COMMENT ON COLUMN tally.health.detail IS 'What it means, or what fails.';

@@ -6,6 +6,9 @@ DECLARE
     state regclass;
 BEGIN
     FOR state IN SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'S')
+                    -- What an earlier installation has left in the schema is none of this one.
+                    AND EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_tally'
+                                 WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
                     AND c.relname NOT IN ('pack_list', 'pack_tables', 'pack_columns', 'pack_steps') LOOP
         PERFORM pg_catalog.pg_extension_config_dump(state, '');
     END LOOP;

@@ -33,6 +33,8 @@ INSERT INTO for_anybody VALUES
     ('tally._progress(int, timestamptz, timestamptz, timestamptz)', 'sums of the run log: how far a backfill is'),
     ('tally._next_backfill(int[], int[])', 'chooses among numbers it is given; what is done with them asks who calls'),
     ('tally._backfill_range(text, timestamptz, timestamptz)', 'arithmetic on buckets'),
+    ('tally._clock()', 'says which of our own jobs is missing or off; cron.job shows each role only its own'),
+    ('tally._cron_failures(timestamptz)', 'counts failed runs of our own jobs'),
     ('tally._scheduled_chain(text)', 'numbers of rollups, which everybody sees'),
     ('tally._exact_source(regrole, tally.rollups, timestamptz, timestamptz)', 'says whether a range is marked; the relation that it names is read with the reader''s rights');
 CREATE TEMP VIEW definers AS SELECT p.oid::regprocedure AS function, p.prosrc, p.proconfig, p.proargnames, p.pronargs, pg_get_expr(p.proargdefaults, 0) AS defaults

@@ -24,10 +24,43 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 $$;
 COMMENT ON FUNCTION tally._base_type(regtype) IS 'The type that a domain stands on, at whatever depth; any other type itself.';
 
+CREATE FUNCTION tally._citext() RETURNS regtype
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT d.objid::regtype FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_type t ON t.oid = d.objid
+     WHERE d.classid = 'pg_type'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'citext' AND t.typname = 'citext'
+$$;
+COMMENT ON FUNCTION tally._citext() IS 'The type citext of the extension of that name, wherever it lies; null where there is none.';
+
+CREATE FUNCTION tally._equals_look_different(type regtype) RETURNS boolean
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    base regtype := tally._base_type(type);
+    t    pg_type;
+BEGIN
+    SELECT * INTO t FROM pg_type x WHERE x.oid = base;
+    RETURN CASE
+        WHEN base IN ('numeric'::regtype, 'float4'::regtype, 'float8'::regtype, 'jsonb'::regtype, 'interval'::regtype) OR base = tally._citext() THEN true
+        WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally._equals_look_different(t.typelem::regtype)
+        WHEN t.typtype = 'r' THEN (SELECT tally._equals_look_different(g.rngsubtype::regtype) FROM pg_range g WHERE g.rngtypid = base)
+        WHEN t.typtype = 'm' THEN (SELECT tally._equals_look_different(g.rngsubtype::regtype) FROM pg_range g WHERE g.rngmultitypid = base)
+        WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
+                                           WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                                             AND (tally._equals_look_different(a.atttypid::regtype) OR NOT c.collisdeterministic))
+        ELSE false END;
+END $$;
+COMMENT ON FUNCTION tally._equals_look_different(regtype) IS
+'Whether equal values of a type may be written differently, as numeric 1.0 and 1.00 are; also where one lies within an array, a range or a row.';
+
 CREATE FUNCTION tally._fixed_text_sql(expression text, type regtype) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- JSON writes times as ISO 8601 under every DateStyle; instants are written in UTC, so that an hour that comes twice is two.
+    -- Equal values have one text: numeric 1.0 and 1.00, -0 and 0, citext in any case, jsonb with numbers of any scale.
     SELECT CASE tally._base_type(type)
+        WHEN 'numeric'::regtype THEN format('(pg_catalog.trim_scale(%s)::text)', expression)
+        WHEN 'float8'::regtype THEN format('tally._float_text(%s)', expression)
+        WHEN 'float4'::regtype THEN format('tally._float_text(%s)', expression)
+        WHEN 'jsonb'::regtype THEN format('tally._jsonb_text(%s)', expression)
+        WHEN tally._citext() THEN format('pg_catalog.lower((%s)::text COLLATE pg_catalog."default")', expression)
         WHEN 'text'::regtype THEN CASE type WHEN 'text'::regtype THEN expression ELSE format('(%s)::text', expression) END
         WHEN 'date'::regtype THEN format('(pg_catalog.to_json(%s) OPERATOR(pg_catalog.#>>) ''{}'')', expression)
         WHEN 'timestamp'::regtype THEN

@@ -1,7 +1,7 @@
 -- Owns: what a measure is, found out by PostgreSQL's own analysis of it, and how each merges.
 
 CREATE FUNCTION tally._analyse(expression text, made tally.rollups, schema_name text, kind text, label text)
-RETURNS TABLE (type text, aggregate oid, has_distinct boolean, has_aggregate boolean)
+RETURNS TABLE (type text, aggregate oid, has_distinct boolean, has_aggregate boolean, "collation" oid)
 -- As run_as() pins them, so that constants are read as they will be.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC' AS $$
 DECLARE
@@ -27,7 +27,7 @@ BEGIN
             DETAIL = format('The expression is %s, over %s.%s', expression, origin, COALESCE(NULLIF(' ' || detail_, ' '), '')),
             HINT = format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', made.source);
     END;
-    SELECT r.ev_action::text, r.ev_action, format_type(a.atttypid, a.atttypmod) INTO tree, parsed, type
+    SELECT r.ev_action::text, r.ev_action, format_type(a.atttypid, a.atttypmod), a.attcollation INTO tree, parsed, type, "collation"
       FROM pg_rewrite r JOIN pg_attribute a ON a.attrelid = r.ev_class AND a.attnum = 1
      WHERE r.ev_class = probe::regclass;
     EXECUTE 'DROP VIEW ' || probe;

@@ -1,9 +1,11 @@
 //! Owns the SQL-callable functions of text pictures and of comparing. Declared in `sql/s10_kernel/small.sql`.
 
+use crate::pg::float;
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
 use tally_core::alert::condition::Op;
 use tally_core::error::{SqlState, TallyError};
+use tally_core::text::trim_numbers;
 
 /// Widest bar: more than any terminal has.
 const WIDEST: i32 = 1000;
@@ -73,5 +75,20 @@ pg_fn! {
         } else {
             call.return_bool(operator.holds(value, threshold, decimals(threshold)))
         })
+    }
+
+    /// `_float_text(float8) → text`.
+    tally_float8_text(call)? {
+        Ok(call.return_str(&float::float8(call.f64(0))))
+    }
+
+    /// `_float_text(float4) → text`.
+    tally_float4_text(call)? {
+        Ok(call.return_str(&float::float4(f32::from_bits(call.datum(0).value() as u32))))
+    }
+
+    /// `_jsonb_text(jsonb) → text`.
+    tally_jsonb_text(call)? {
+        Ok(call.return_str(&trim_numbers(&call.jsonb_text(0).unwrap_or_default())))
     }
 }

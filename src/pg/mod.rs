@@ -9,6 +9,7 @@ pub mod capture;
 pub mod capture_key;
 pub mod equality;
 pub mod expression;
+pub mod float;
 pub mod fmgr;
 pub mod hashing;
 pub mod json;

@@ -35,6 +35,39 @@ pub fn bar(share: f64, width: usize) -> String {
     bar
 }
 
+/// JSON text with its numbers without trailing zeros behind the point. The numbers are decimals without exponents, as PostgreSQL's
+/// jsonb prints them.
+pub fn trim_numbers(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut in_string, mut escaped, mut number) = (false, false, false);
+    // Where the digits behind the point of the present number begin.
+    let mut fraction = None;
+    for c in json.chars().chain(['\n']) {
+        if !in_string {
+            match c {
+                '0'..='9' | '-' => number = true,
+                '.' if number => fraction = Some(out.len()),
+                _ => {
+                    if let Some(point) = fraction.take() {
+                        out.truncate(point.max(out.trim_end_matches('0').len()));
+                        if out.len() == point + 1 {
+                            out.truncate(point);
+                        }
+                    }
+                    number = false;
+                }
+            }
+        }
+        if c == '"' && !escaped {
+            in_string = !in_string;
+        }
+        escaped = in_string && c == '\\' && !escaped;
+        out.push(c);
+    }
+    out.pop();
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +93,15 @@ mod tests {
         assert_eq!(bar(0.6875, 2), "█▍");
         assert_eq!(bar(7.0, 3), "███");
         assert_eq!(bar(-1.0, 3), "");
+    }
+
+    #[test]
+    fn numbers_lose_their_zeros_and_strings_keep_theirs() {
+        let json = r#"{"a": 1.00, "1.00": "2.50", "b": [0.10, 100, 10.0, -0.50, "\\", "\"1.0"], "c": true}"#;
+        let trimmed = r#"{"a": 1, "1.00": "2.50", "b": [0.1, 100, 10, -0.5, "\\", "\"1.0"], "c": true}"#;
+        assert_eq!(trim_numbers(json), trimmed);
+        assert_eq!(trim_numbers("1.50"), "1.5");
+        assert_eq!(trim_numbers("0.00"), "0");
+        assert_eq!(trim_numbers("\"0.00\""), "\"0.00\"");
     }
 }

@@ -20,16 +20,16 @@ BEGIN
         'The collation takes unlike texts for equal, and a rollup keeps one text for each group: no text is that of all.',
         format('Group by the text as it is, or by one form of it: dimensions => ''[{%1$s: "lower((%2$s) COLLATE \"default\")"}]''.', to_json(name), expression))
       FROM pg_collation c WHERE c.oid = kind."collation" AND NOT c.collisdeterministic AND kind.type <> 'citext';
-    IF written IS NULL AND tally._equals_look_different(to_regtype(kind.type)) THEN
-        PERFORM tally._refuse('feature_not_supported',
-            format('dimension %L expected of a type whose equal values have one text, got %s', name, kind.type),
-            'Equal values of this type are written in several ways, and a rollup keeps one text for each group.',
-            format('Group by the text as it is: dimensions => ''[{%s: "(%s)::text"}]''.', to_json(name), expression));
-    END IF;
     IF written IS NULL THEN
         -- The cast is the engine's own, and may depend on the session where the expression does not.
         written := format('(%s)::text', expression);
         PERFORM tally._analyse(written, made, target, 'dimension', name);
+        IF tally._equals_look_different(to_regtype(kind.type)) THEN
+            PERFORM tally._refuse('feature_not_supported',
+                format('dimension %L expected of a type whose equal values have one text, got %s', name, kind.type),
+                'Equal values of this type are written in several ways, and a rollup keeps one text for each group.',
+                format('Group by the text as it is: dimensions => ''[{%s: "(%s)::text"}]''.', to_json(name), expression));
+        END IF;
     END IF;
     SELECT a.attnotnull INTO never_null FROM pg_attribute a
      WHERE a.attrelid = made.source AND quote_ident(a.attname) = expression AND a.attnum > 0;

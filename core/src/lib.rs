@@ -7,6 +7,7 @@ pub mod alert;
 pub mod base64;
 pub mod capture;
 pub mod error;
+pub mod experiment;
 pub mod funnel;
 pub mod hex;
 pub mod privacy;

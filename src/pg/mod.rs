@@ -17,6 +17,7 @@ pub mod load;
 pub mod numeric;
 pub mod report;
 pub mod role;
+pub mod row;
 pub mod run_as;
 pub mod sketch_type;
 pub mod timeout;

@@ -1,0 +1,232 @@
+//! Owns comparisons of proportions: the two-sided z test, Fisher's exact test, Newcombe's interval.
+//!
+//! R. G. Newcombe, *Interval estimation for the difference between independent proportions* (Statistics in Medicine 17,
+//! 1998, method 10); A. Donner and G. Y. Zou, *Closed-form confidence intervals for functions of the normal mean and
+//! standard deviation* (2012) for the ratio of two proportions from the same Wilson limits.
+
+use super::arm::{Arm, means};
+use super::distribution::{normal_upper_quantile, student_two_sided};
+use super::effect::{Asked, Effect, Estimate, Numbers, Reason, invalid};
+use super::fisher;
+use crate::error::TallyError;
+
+/// Successes among units of an arm.
+#[derive(Debug, Clone, Copy)]
+pub struct Share {
+    /// Successes.
+    pub successes: f64,
+    /// Units.
+    pub n: f64,
+}
+
+/// Which test of two proportions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Fisher's where an expected count is under 5, else z.
+    Auto,
+    /// Pooled z for p; unpooled standard error for the interval.
+    Z,
+    /// Fisher's exact p, Newcombe's interval.
+    Fisher,
+    /// Welch's t on 0 and 1, with variance p (1 - p).
+    Welch,
+}
+
+impl Method {
+    /// Reads SQL's word.
+    pub fn parse(word: &str) -> Result<Self, TallyError> {
+        Ok(match word {
+            "auto" => Method::Auto,
+            "z" => Method::Z,
+            "fisher" => Method::Fisher,
+            "welch" => Method::Welch,
+            other => {
+                return Err(invalid(format!(
+                    "method expected to be auto, z, fisher or welch, got \"{other}\""
+                ))
+                .detail("auto is Fisher's exact test where an expected count is under 5, and the z test otherwise.")
+                .hint("SELECT * FROM tally.compare_proportions(100, 1000, 130, 1000, method => 'auto')"));
+            }
+        })
+    }
+}
+
+impl Share {
+    /// Refuses counts that cannot be.
+    pub fn check(&self) -> Result<(), TallyError> {
+        if self.n >= 0.0 && self.successes >= 0.0 && self.successes <= self.n {
+            return Ok(());
+        }
+        Err(invalid(format!(
+            "successes expected in 0 to the arm's {} units, got {}",
+            self.n, self.successes
+        ))
+        .detail("A proportion counts each unit once; a metric that counts events is a mean or a ratio.")
+        .hint(
+            "SELECT * FROM tally.compare_proportions(successes_a => 100, n_a => 1000, successes_b => 130, n_b => 1000)",
+        ))
+    }
+
+    fn p(&self) -> f64 {
+        self.successes / self.n
+    }
+
+    /// p (1 - p), from whole counts.
+    fn variance(&self) -> f64 {
+        self.p() * ((self.n - self.successes) / self.n)
+    }
+
+    /// Wilson's interval.
+    pub fn wilson(&self, z: f64) -> (f64, f64) {
+        let (n, z2) = (self.n, z * z);
+        let middle = (self.successes + 0.5 * z2) / (n + z2);
+        let half = z / (n + z2) * (n * self.variance() + 0.25 * z2).sqrt();
+        let low = if self.successes == 0.0 {
+            0.0
+        } else {
+            (middle - half).max(0.0)
+        };
+        let high = if self.successes == self.n {
+            1.0
+        } else {
+            (middle + half).min(1.0)
+        };
+        (low, high)
+    }
+}
+
+/// Newcombe's interval of b - a.
+pub fn newcombe(a: Share, b: Share, alpha: f64) -> (f64, f64) {
+    let z = normal_upper_quantile(alpha / 2.0);
+    let ((low_a, high_a), (low_b, high_b)) = (a.wilson(z), b.wilson(z));
+    let difference = b.p() - a.p();
+    (
+        difference - (b.p() - low_b).hypot(high_a - a.p()),
+        difference + (high_b - b.p()).hypot(a.p() - low_a),
+    )
+}
+
+/// The interval of b / a - 1 from the same limits; a has successes.
+fn newcombe_lift(a: Share, b: Share, alpha: f64) -> (f64, f64) {
+    let z = normal_upper_quantile(alpha / 2.0);
+    let ((low_a, high_a), (low_b, high_b)) = (a.wilson(z), b.wilson(z));
+    let (p, q) = (a.p(), b.p());
+    let root = |limit_b: f64, limit_a: f64| {
+        let square = (p * q).powi(2) - limit_b * limit_a * (2.0 * q - limit_b) * (2.0 * p - limit_a);
+        square.max(0.0).sqrt()
+    };
+    // (pq - root) / (u (2p - u)), written so that nothing cancels and u may be 2p.
+    let low = if low_b == 0.0 {
+        0.0
+    } else {
+        low_b * (2.0 * q - low_b) / (p * q + root(low_b, high_a))
+    };
+    let high = (p * q + root(high_b, low_a)) / (low_a * (2.0 * p - low_a));
+    (low - 1.0, high - 1.0)
+}
+
+/// Compares two proportions.
+pub fn proportions(a: Share, b: Share, method: Method, asked: Asked) -> Effect {
+    let (all, successes) = (a.n + b.n, a.successes + b.successes);
+    let least_expected = a.n.min(b.n) * successes.min(all - successes) / all;
+    let chosen = match method {
+        // Two arms that do not vary but differ: their own variances say nothing.
+        Method::Auto if least_expected < 5.0 || a.variance() + b.variance() == 0.0 => Method::Fisher,
+        Method::Auto => Method::Z,
+        asked_for => asked_for,
+    };
+    if chosen == Method::Welch {
+        return as_means(a, b, asked);
+    }
+    let outcome = if a.n < 1.0 || b.n < 1.0 {
+        Err(Reason::EmptyArm)
+    } else if method != Method::Fisher && (a.n < 2.0 || b.n < 2.0) {
+        Err(Reason::TooFewUnits)
+    } else if method != Method::Fisher && (successes == 0.0 || successes == all) {
+        Err(Reason::ZeroVariance)
+    } else if asked.relative && a.successes == 0.0 {
+        Err(Reason::ZeroBaseline)
+    } else if chosen == Method::Fisher {
+        by_fisher(a, b, asked)
+    } else {
+        by_z(a, b, asked)
+    };
+    let value = |share: Share| (share.n >= 1.0).then(|| share.p());
+    let method = if chosen == Method::Fisher { "fisher" } else { "z" };
+    Effect {
+        value_a: value(a),
+        value_b: value(b),
+        method,
+        outcome,
+    }
+}
+
+fn as_means(a: Share, b: Share, asked: Asked) -> Effect {
+    let arm = |share: Share| Arm {
+        n: share.n,
+        mean: [share.p()],
+        cov: [[share.variance()]],
+    };
+    Effect {
+        method: "welch",
+        ..means(&arm(a), &arm(b), asked)
+    }
+}
+
+/// Difference or lift of b over a, with the variance that each arm has by itself.
+fn unpooled(a: Share, b: Share, relative: bool) -> Estimate {
+    let (p, q) = (a.p(), b.p());
+    let (v_a, v_b) = (a.variance() / a.n, b.variance() / b.n);
+    let (effect, variance) = if relative {
+        ((q - p) / p, (v_b + v_a * (q / p) * (q / p)) / (p * p))
+    } else {
+        (q - p, v_a + v_b)
+    };
+    Estimate {
+        effect,
+        variance,
+        df: f64::INFINITY,
+        units: a.n + b.n,
+    }
+}
+
+fn by_z(a: Share, b: Share, asked: Asked) -> Result<Numbers, Reason> {
+    let numbers = unpooled(a, b, asked.relative).test(asked)?;
+    // p asks whether both arms are one: then they share one proportion.
+    let all = Share {
+        successes: a.successes + b.successes,
+        n: a.n + b.n,
+    };
+    let statistic = (b.p() - a.p()) / (all.variance() * (1.0 / a.n + 1.0 / b.n)).sqrt();
+    Ok(Numbers {
+        statistic: Some(statistic),
+        p: student_two_sided(statistic, f64::INFINITY),
+        ..numbers
+    })
+}
+
+fn by_fisher(a: Share, b: Share, asked: Asked) -> Result<Numbers, Reason> {
+    // The standard error, and with it the sequential interval, of one more success and one more failure in each arm (Agresti
+    // and Caffo 2000): with few successes the plain one is too small, down to 0.
+    let more = |share: Share| Share {
+        successes: share.successes + 1.0,
+        n: share.n + 2.0,
+    };
+    let variance = unpooled(more(a), more(b), asked.relative).variance;
+    let numbers = Estimate {
+        variance,
+        ..unpooled(a, b, asked.relative)
+    }
+    .test(asked)?;
+    let interval = if asked.relative {
+        newcombe_lift(a, b, asked.alpha)
+    } else {
+        newcombe(a, b, asked.alpha)
+    };
+    Ok(Numbers {
+        statistic: None,
+        p: fisher::two_sided(a, b),
+        interval,
+        ..numbers
+    })
+}

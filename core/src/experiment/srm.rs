@@ -1,0 +1,97 @@
+//! Owns the test for a sample ratio mismatch: do the arms have the units that their weights promise?
+
+use super::distribution::chi_square_tail;
+use super::effect::invalid;
+use crate::error::TallyError;
+
+/// Below this p the split is not believed. A false alarm stops an experiment, so it is rarer than one in twenty.
+pub const LEVEL: f64 = 0.001;
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SampleRatio {
+    /// Pearson's chi-square.
+    pub statistic: f64,
+    /// Arms of positive weight less one.
+    pub df: f64,
+    /// Chance of such a split or a worse one.
+    pub p: f64,
+    /// Units in arms of weight 0: these should have none.
+    pub misplaced: u64,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// No unit in any arm that has a weight.
+    NoUnits,
+    /// Fewer than two arms have a weight.
+    OneArm,
+}
+
+/// Tests units against weights, which need not add up to 1. An arm of weight 0 is no part of the test: it adds no degree
+/// of freedom, and its units are no part of the total that the others share.
+pub fn sample_ratio(units: &[i64], weights: &[f64]) -> Result<Result<SampleRatio, Unanswered>, TallyError> {
+    let example = "SELECT * FROM tally.sample_ratio(units => '{5021, 4979}', weights => '{0.5, 0.5}')";
+    let refuse = |message: String, detail: &'static str| Err(invalid(message).detail(detail).hint(example));
+    if units.len() != weights.len() {
+        let message = format!(
+            "one weight for each arm expected, got {} units and {} weights",
+            units.len(),
+            weights.len()
+        );
+        return refuse(message, "The arms stand in the same order in both arrays.");
+    }
+    if let Some(bad) = weights.iter().find(|w| !(**w >= 0.0 && w.is_finite())) {
+        return refuse(
+            format!("weights expected to be 0 or more, got {bad}"),
+            "Weights are shares of the traffic; they need not add up to 1.",
+        );
+    }
+    if let Some(bad) = units.iter().find(|n| **n < 0) {
+        return refuse(
+            format!("units expected to be 0 or more, got {bad}"),
+            "Count each unit once, in the arm of its first exposure.",
+        );
+    }
+    let heaviest = weights.iter().copied().fold(0.0, f64::max);
+    if heaviest == 0.0 {
+        return refuse(
+            "weights expected with a sum above 0, got only zeros".to_owned(),
+            "At least one arm must be meant to have units.",
+        );
+    }
+    let arms: Vec<(f64, f64)> = units
+        .iter()
+        .zip(weights)
+        .filter(|(_, w)| **w > 0.0)
+        .map(|(n, w)| (*n as f64, w / heaviest))
+        .collect();
+    let (total, weight) = arms.iter().fold((0.0, 0.0), |(n, w), arm| (n + arm.0, w + arm.1));
+    if arms.len() < 2 {
+        return Ok(Err(Unanswered::OneArm));
+    }
+    if total == 0.0 {
+        return Ok(Err(Unanswered::NoUnits));
+    }
+    let statistic = arms
+        .iter()
+        .map(|(n, w)| {
+            let expected = total * (w / weight);
+            (n - expected) * (n - expected) / expected
+        })
+        .sum();
+    let df = (arms.len() - 1) as f64;
+    let misplaced = units
+        .iter()
+        .zip(weights)
+        .filter(|(_, w)| **w == 0.0)
+        .map(|(n, _)| *n as u64)
+        .sum();
+    Ok(Ok(SampleRatio {
+        statistic,
+        df,
+        p: chi_square_tail(statistic, df),
+        misplaced,
+    }))
+}

@@ -2,18 +2,15 @@
 
 CREATE FUNCTION tally.normal_cdf(z float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_normal_cdf';
-COMMENT ON FUNCTION tally.normal_cdf(float8) IS
-    'P(Z <= z) of the standard normal distribution.';
+COMMENT ON FUNCTION tally.normal_cdf(float8) IS 'P(Z <= z) of the standard normal distribution.';
 
 CREATE FUNCTION tally.normal_tail(z float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_normal_tail';
-COMMENT ON FUNCTION tally.normal_tail(float8) IS
-    'P(Z > z) of the standard normal distribution, computed as a tail: 1e-300 has its digits.';
+COMMENT ON FUNCTION tally.normal_tail(float8) IS 'P(Z > z) of the standard normal distribution, computed as a tail: 1e-300 has its digits.';
 
 CREATE FUNCTION tally.normal_quantile(p float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'tally_normal_quantile';
-COMMENT ON FUNCTION tally.normal_quantile(float8) IS
-    'The z with P(Z <= z) = p: 1.96 for 0.975. For a small upper tail ask for -tally.normal_quantile(tail).';
+COMMENT ON FUNCTION tally.normal_quantile(float8) IS 'The z with P(Z <= z) = p: 1.96 for 0.975. For a small upper tail ask for -tally.normal_quantile(tail).';
 
 CREATE FUNCTION tally.student_cdf(t float8, df float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_student_cdf';
@@ -22,28 +19,23 @@ COMMENT ON FUNCTION tally.student_cdf(float8, float8) IS
 
 CREATE FUNCTION tally.student_tail(t float8, df float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_student_tail';
-COMMENT ON FUNCTION tally.student_tail(float8, float8) IS
-    'P(T > t) of Student''s t, computed as a tail.';
+COMMENT ON FUNCTION tally.student_tail(float8, float8) IS 'P(T > t) of Student''s t, computed as a tail.';
 
 CREATE FUNCTION tally.student_p(t float8, df float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_student_p';
-COMMENT ON FUNCTION tally.student_p(float8, float8) IS
-    'Two-sided p of a t statistic: P(|T| > |t|).';
+COMMENT ON FUNCTION tally.student_p(float8, float8) IS 'Two-sided p of a t statistic: P(|T| > |t|).';
 
 CREATE FUNCTION tally.student_quantile(p float8, df float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'tally_student_quantile';
-COMMENT ON FUNCTION tally.student_quantile(float8, float8) IS
-    'The t with P(T <= t) = p, for intervals: 0.975 for 95 %.';
+COMMENT ON FUNCTION tally.student_quantile(float8, float8) IS 'The t with P(T <= t) = p, for intervals: 0.975 for 95 %.';
 
 CREATE FUNCTION tally.chi_square_cdf(x float8, df float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_chi_square_cdf';
-COMMENT ON FUNCTION tally.chi_square_cdf(float8, float8) IS
-    'P(X <= x) of chi-square with df degrees of freedom.';
+COMMENT ON FUNCTION tally.chi_square_cdf(float8, float8) IS 'P(X <= x) of chi-square with df degrees of freedom.';
 
 CREATE FUNCTION tally.chi_square_tail(x float8, df float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_chi_square_tail';
-COMMENT ON FUNCTION tally.chi_square_tail(float8, float8) IS
-    'P(X > x) of chi-square: the p of a chi-square test, computed as a tail.';
+COMMENT ON FUNCTION tally.chi_square_tail(float8, float8) IS 'P(X > x) of chi-square: the p of a chi-square test, computed as a tail.';
 
 CREATE FUNCTION tally.experiment_power(
     difference float8, variance float8, n_a bigint, n_b bigint, alpha float8 DEFAULT 0.05, variance_b float8 DEFAULT NULL

@@ -1,4 +1,4 @@
--- Owns: statistics of experiments, each from a handful of numbers: comparisons of two arms, the test of the split, adjusted p values, the badge.
+-- Owns: statistics of experiments, each from a handful of numbers: comparisons of two arms.
 -- An arm is the control (a) or the variation (b). Nothing here reads a table.
 
 CREATE TYPE tally.effect AS (
@@ -17,8 +17,7 @@ CREATE TYPE tally.effect AS (
     method text,
     reason text
 );
-COMMENT ON TYPE tally.effect IS
-    'The comparison of two arms: effect, intervals, p; or the reason why there is none. A number is never NaN: it is NULL.';
+COMMENT ON TYPE tally.effect IS 'The comparison of two arms: effect, intervals, p; or the reason why there is none. A number is never NaN: it is NULL.';
 COMMENT ON COLUMN tally.effect.value_a IS 'Value of the control: its mean, ratio, proportion or quantile.';
 COMMENT ON COLUMN tally.effect.value_b IS 'Value of the variation. Both are plain, without adjustment by a covariate or strata.';
 COMMENT ON COLUMN tally.effect.effect IS 'Difference of the variation from the control; with relative the lift, (b - a) / a.';
@@ -32,7 +31,8 @@ COMMENT ON COLUMN tally.effect.sequential_p IS 'p of no effect that holds at eve
 COMMENT ON COLUMN tally.effect.sequential_low IS 'Lower end of the interval that holds at every look.';
 COMMENT ON COLUMN tally.effect.sequential_high IS 'Upper end of it.';
 COMMENT ON COLUMN tally.effect.method IS 'welch, welch_cuped, delta, delta_cuped, z, fisher, quantile or post_stratified.';
-COMMENT ON COLUMN tally.effect.reason IS 'Why there is no number: empty_arm, too_few_units, zero_variance, zero_baseline, zero_denominator or not_finite; else NULL.';
+COMMENT ON COLUMN tally.effect.reason IS
+    'Why there is no number: empty_arm, too_few_units, zero_variance, zero_baseline, zero_denominator or not_finite; else NULL.';
 
 CREATE FUNCTION tally.compare_means(
     n_a bigint, mean_a float8, variance_a float8, n_b bigint, mean_b float8, variance_b float8, relative boolean DEFAULT false,
@@ -50,7 +50,8 @@ CREATE FUNCTION tally.compare_cuped(
     relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000
 ) RETURNS tally.effect
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_compare_cuped';
-COMMENT ON FUNCTION tally.compare_cuped(bigint, float8, float8, float8, float8, float8, bigint, float8, float8, float8, float8, float8, boolean, float8, float8) IS
+COMMENT ON FUNCTION tally.compare_cuped(
+    bigint, float8, float8, float8, float8, float8, bigint, float8, float8, float8, float8, float8, boolean, float8, float8) IS
     'Compares two means, each adjusted by a covariate from before exposure (CUPED, Deng et al. 2013): θ = cov/var over both arms as one. The lift is over '
     'the control''s plain mean, and its variance knows that this mean is part of the difference too. relative gives the lift in place of the difference, '
     'planned is the number of units of both arms at which the sequential interval is tightest.';
@@ -69,7 +70,8 @@ CREATE FUNCTION tally.compare_ratios(
     relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000
 ) RETURNS tally.effect
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_compare_ratios';
-COMMENT ON FUNCTION tally.compare_ratios(bigint, float8, float8, float8, float8, float8, bigint, float8, float8, float8, float8, float8, boolean, float8, float8) IS
+COMMENT ON FUNCTION tally.compare_ratios(
+    bigint, float8, float8, float8, float8, float8, bigint, float8, float8, float8, float8, float8, boolean, float8, float8) IS
     'Compares two ratios of sums, as revenue per order where the unit is the person, from the means, variances and the covariance per unit: (Vm - 2 R C + '
     'R² Vd) / (n d²) by the delta method. relative gives the lift in place of the difference, planned is the number of units of both arms at which the '
     'sequential interval is tightest.';
@@ -129,7 +131,8 @@ CREATE FUNCTION tally.compare_quantiles(
     cluster_factor_b float8 DEFAULT 1
 ) RETURNS tally.effect
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_compare_quantiles';
-COMMENT ON FUNCTION tally.compare_quantiles(bigint, float8, float8, float8, bigint, float8, float8, float8, boolean, float8, float8, float8, float8) IS
+COMMENT ON FUNCTION tally.compare_quantiles(
+    bigint, float8, float8, float8, bigint, float8, float8, float8, boolean, float8, float8, float8, float8) IS
     'Compares a quantile of two arms (Deng, Knoblich, Lu 2018): units, the quantile, and the quantiles at the levels of tally.quantile_bounds(level, '
     'values). Where a unit has several values the variance is multiplied by tally.cluster_factor(). relative gives the lift in place of the difference, '
     'planned is the number of units of both arms at which the sequential interval is tightest.';
@@ -142,51 +145,12 @@ COMMENT ON FUNCTION tally.cluster_factor(float8, bigint, float8, float8, float8,
     'How much more a quantile varies where units have several values than if these were independent. Per unit: values at or under the quantile (under), '
     'and values. 1 for one value a unit; NULL for under two units.';
 
-CREATE FUNCTION tally.sequential_interval(
-    effect float8, standard_error float8, n bigint, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000, OUT low float8, OUT high float8,
-    OUT p float8
-)
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_sequential_interval';
-COMMENT ON FUNCTION tally.sequential_interval(float8, float8, bigint, float8, float8) IS
-    'Interval and p of any estimate that hold at every look (asymptotic confidence sequences, arXiv 2103.06476), from its standard error by n units of '
-    'both arms; tightest at the planned number of units. NULL where the standard error is 0 or n under 1.';
-
-CREATE FUNCTION tally.sample_ratio(
-    units bigint[], weights float8[], OUT statistic float8, OUT df int, OUT p float8, OUT mismatch boolean, OUT misplaced bigint,
-    OUT reason text
-)
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_sample_ratio';
-COMMENT ON FUNCTION tally.sample_ratio(bigint[], float8[]) IS
-    'Do the arms have the units that their weights promise? Chi-square; mismatch is p < 0.001. An arm of weight 0 is no part of the test and adds no '
-    'degree of freedom: its units are counted in misplaced. reason, where there is no number: no_units, one_arm.';
-
-CREATE FUNCTION tally.adjust_holm(p float8[]) RETURNS float8[]
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_adjust_holm';
-COMMENT ON FUNCTION tally.adjust_holm(float8[]) IS
-    'p values adjusted by Holm for having asked all of them: below alpha with a chance of any false alarm of at most alpha. Order is kept; NULL is no '
-    'question and stays NULL.';
-
-CREATE FUNCTION tally.adjust_benjamini_hochberg(p float8[]) RETURNS float8[]
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_adjust_benjamini_hochberg';
-COMMENT ON FUNCTION tally.adjust_benjamini_hochberg(float8[]) IS
-    'p values adjusted by Benjamini and Hochberg: below alpha with a share of at most alpha of false alarms among the alarms. Order is kept; NULL stays '
-    'NULL.';
-
-CREATE FUNCTION tally.experiment_badge(
-    srm_p float8, units_a bigint, units_b bigint, lift float8, p float8, direction text DEFAULT 'up_is_good',
-    sequential_p float8 DEFAULT NULL, ended boolean DEFAULT true, alpha float8 DEFAULT 0.05, least_units bigint DEFAULT 150,
-    suspicious float8 DEFAULT 0.5, practically_equal float8 DEFAULT 0.005
-) RETURNS text
-    LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_experiment_badge';
-COMMENT ON FUNCTION tally.experiment_badge(float8, bigint, bigint, float8, float8, text, float8, boolean, float8, bigint, float8, float8) IS
-    'The badge of a comparison, the first that applies: invalid_srm (srm_p under 0.001), no_data (an arm without units, or no number), not_enough_data '
-    '(under least_units in an arm), suspicious (a lift of 50 % or more), practically_equal (significant, under 0.5 %), win or loss (significant, by '
-    'direction up_is_good or down_is_good), not_significant. Significant is p < alpha; before the planned end (ended false) sequential_p decides. p and '
-    'sequential_p are the adjusted ones; srm_p NULL was not tested.';
-
 -- The same from sketches. Plain SQL, so that the planner sees through it.
 
-CREATE FUNCTION tally.compare_means(a tally.stats, b tally.stats, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000) RETURNS tally.effect
+CREATE FUNCTION tally.compare_means(
+    a tally.stats, b tally.stats, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05,
+    planned float8 DEFAULT 5000
+) RETURNS tally.effect
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN tally.compare_means(
         tally.count(a), tally.mean(a), tally.variance(a), tally.count(b), tally.mean(b), tally.variance(b),
@@ -194,7 +158,10 @@ CREATE FUNCTION tally.compare_means(a tally.stats, b tally.stats, relative boole
 COMMENT ON FUNCTION tally.compare_means(tally.stats, tally.stats, boolean, float8, float8) IS
     'Compares the means of two sketches tally.stats(y), one row per unit.';
 
-CREATE FUNCTION tally.compare_cuped(a tally.stats, b tally.stats, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000) RETURNS tally.effect
+CREATE FUNCTION tally.compare_cuped(
+    a tally.stats, b tally.stats, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05,
+    planned float8 DEFAULT 5000
+) RETURNS tally.effect
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN tally.compare_cuped(
         tally.count(a), tally.mean(a), tally.variance(a), tally.mean_x(a), tally.variance_x(a), tally.covariance(a),
@@ -203,7 +170,10 @@ CREATE FUNCTION tally.compare_cuped(a tally.stats, b tally.stats, relative boole
 COMMENT ON FUNCTION tally.compare_cuped(tally.stats, tally.stats, boolean, float8, float8) IS
     'Compares the means of two sketches tally.stats(y, x), adjusted by the covariate x from before exposure.';
 
-CREATE FUNCTION tally.compare_ratios(a tally.stats, b tally.stats, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000) RETURNS tally.effect
+CREATE FUNCTION tally.compare_ratios(
+    a tally.stats, b tally.stats, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05,
+    planned float8 DEFAULT 5000
+) RETURNS tally.effect
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN tally.compare_ratios(
         tally.count(a), tally.mean(a), tally.mean_x(a), tally.variance(a), tally.variance_x(a), tally.covariance(a),
@@ -212,12 +182,17 @@ CREATE FUNCTION tally.compare_ratios(a tally.stats, b tally.stats, relative bool
 COMMENT ON FUNCTION tally.compare_ratios(tally.stats, tally.stats, boolean, float8, float8) IS
     'Compares the ratios Σy / Σx of two sketches tally.stats(y, x), one row per unit: y is the numerator, x the denominator.';
 
-CREATE FUNCTION tally.compare_quantiles(a tally.tdigest, b tally.tdigest, level float8, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000, cluster_factor_a float8 DEFAULT 1, cluster_factor_b float8 DEFAULT 1, units_a bigint DEFAULT NULL, units_b bigint DEFAULT NULL) RETURNS tally.effect
+CREATE FUNCTION tally.compare_quantiles(
+    a tally.tdigest, b tally.tdigest, level float8, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05,
+    planned float8 DEFAULT 5000, cluster_factor_a float8 DEFAULT 1, cluster_factor_b float8 DEFAULT 1, units_a bigint DEFAULT NULL, units_b bigint DEFAULT NULL
+) RETURNS tally.effect
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN tally.compare_quantiles(
-        COALESCE(units_a, tally.count(a)), tally.percentile(a, level), tally.percentile(a, (tally.quantile_bounds(level, tally.count(a))).low),
+        COALESCE(units_a, tally.count(a)), tally.percentile(a, level),
+        tally.percentile(a, (tally.quantile_bounds(level, tally.count(a))).low),
         tally.percentile(a, (tally.quantile_bounds(level, tally.count(a))).high),
-        COALESCE(units_b, tally.count(b)), tally.percentile(b, level), tally.percentile(b, (tally.quantile_bounds(level, tally.count(b))).low),
+        COALESCE(units_b, tally.count(b)), tally.percentile(b, level),
+        tally.percentile(b, (tally.quantile_bounds(level, tally.count(b))).low),
         tally.percentile(b, (tally.quantile_bounds(level, tally.count(b))).high),
         relative, alpha, planned, cluster_factor_a, cluster_factor_b);
 COMMENT ON FUNCTION tally.compare_quantiles(tally.tdigest, tally.tdigest, float8, boolean, float8, float8, float8, float8, bigint, bigint) IS
@@ -225,6 +200,7 @@ COMMENT ON FUNCTION tally.compare_quantiles(tally.tdigest, tally.tdigest, float8
 
 CREATE FUNCTION tally.cluster_factor(level float8, under_and_values tally.stats) RETURNS float8
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN tally.cluster_factor(level, tally.count(under_and_values), tally.mean(under_and_values), tally.mean_x(under_and_values), tally.variance(under_and_values), tally.variance_x(under_and_values), tally.covariance(under_and_values));
+    RETURN tally.cluster_factor(level, tally.count(under_and_values), tally.mean(under_and_values), tally.mean_x(under_and_values),
+        tally.variance(under_and_values), tally.variance_x(under_and_values), tally.covariance(under_and_values));
 COMMENT ON FUNCTION tally.cluster_factor(float8, tally.stats) IS
     'The cluster factor from tally.stats(values at or under the quantile, values), one row per unit.';

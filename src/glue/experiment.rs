@@ -1,27 +1,23 @@
-//! Owns the glue of experiments: comparisons, tests of the split, adjusted p values, badges. Declared in
-//! `sql/s10_kernel/experiment.sql`.
+//! Owns the glue of comparisons of two arms. Declared in `sql/s10_kernel/experiment.sql`.
 
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
 use pgrx::pg_sys::Datum;
 use tally_core::error::{SqlState, TallyError};
-use tally_core::experiment::adjust::{Adjustment, adjust};
 use tally_core::experiment::arm::{Arm, means, means_cuped, ratios, ratios_cuped, theta_of_means};
-use tally_core::experiment::badge::{Known, badge};
 use tally_core::experiment::effect::{Asked, Effect, check_alpha, invalid};
+use tally_core::experiment::fisher;
 use tally_core::experiment::proportion::{Method, Share, newcombe, proportions};
 use tally_core::experiment::quantile::{Quantile, bounds, check_level, cluster_factor, quantiles};
-use tally_core::experiment::srm::{LEVEL, Unanswered, sample_ratio};
 use tally_core::experiment::strata::means_by_strata;
-use tally_core::experiment::{fisher, sequential};
 
 /// Argument `i`, a bigint count; NULL counts nothing.
-fn count(call: &Call, i: usize) -> f64 {
+pub(super) fn count(call: &Call, i: usize) -> f64 {
     if call.is_null(i) { 0.0 } else { call.i64(i) as f64 }
 }
 
 /// Argument `i`, a float8; NULL is NaN, which no comparison has a number for.
-fn value(call: &Call, i: usize) -> f64 {
+pub(super) fn value(call: &Call, i: usize) -> f64 {
     if call.is_null(i) { f64::NAN } else { call.f64(i) }
 }
 
@@ -100,7 +96,7 @@ fn arm_of_four(call: &Call, i: usize) -> Result<Arm<4>, TallyError> {
         }
         Err(TallyError::new(SqlState::ArraySubscriptError, format!("expected an array of {length} numbers, got {}", values.len()))
             .detail("Four means (numerator, denominator, and both from before exposure) and the sixteen covariances of these, row by row.")
-            .hint("SELECT * FROM tally.compare_ratios_cuped(1000, '{3,10,2.9,9.8}', '{4,2,3,1, 2,9,1,4, 3,1,4,2, 1,4,2,9}', 1000, '{3.2,10,2.9,9.8}', '{4,2,3,1, 2,9,1,4, 3,1,4,2, 1,4,2,9}')"))
+            .hint("SELECT * FROM tally.compare_ratios_cuped(0, NULL, NULL, 0, NULL, NULL)"))
     };
     let (mean, cov) = (read(i + 1, 4)?, read(i + 2, 16)?);
     checked(Arm {
@@ -198,10 +194,6 @@ fn strata(call: &Call) -> Result<Vec<(Arm<1>, Arm<1>)>, TallyError> {
         .collect()
 }
 
-fn adjusted(call: &Call, how: Adjustment) -> Result<Datum, TallyError> {
-    Ok(call.return_f64s(&adjust(&call.f64s(0)?, how)?))
-}
-
 pg_fn! {
     /// `compare_means(n_a, mean_a, variance_a, n_b, mean_b, variance_b, relative, alpha, planned)`.
     tally_compare_means(call)? {
@@ -265,19 +257,6 @@ pg_fn! {
         Ok(call.return_row([low, high].map(|v| Some(call.return_f64(v)))))
     }
 
-    /// `sequential_interval(effect, standard_error, n, alpha, planned)`, strict: low, high, p.
-    tally_sequential_interval(call)? {
-        let (effect, error, n) = (call.f64(0), call.f64(1), call.i64(2) as f64);
-        let asked = Asked::new(false, call.f64(3), call.f64(4))?;
-        let possible = effect.is_finite() && error.is_finite() && error > 0.0 && n >= 1.0;
-        if !possible {
-            return Ok(call.return_row([None, None, None]));
-        }
-        let (low, high) = sequential::interval(effect, error, n, asked.alpha, asked.planned);
-        let p = sequential::p(effect, error, n, asked.alpha, asked.planned);
-        Ok(call.return_row([low, high, p].map(|v| v.is_finite().then(|| call.return_f64(v)))))
-    }
-
     /// `quantile_bounds(level, n)`, strict: low, high.
     tally_quantile_bounds(call)? {
         check_level(call.f64(0))?;
@@ -295,61 +274,5 @@ pg_fn! {
     tally_cluster_factor(call)? {
         check_level(call.f64(0))?;
         Ok(call.return_opt_f64(cluster_factor(call.f64(0), &arm_of_ratio(&call, 1)?)))
-    }
-
-    /// `sample_ratio(units[], weights[])`, strict: statistic, df, p, mismatch, misplaced, reason.
-    tally_sample_ratio(call)? {
-        let null = || TallyError::new(SqlState::NullValueNotAllowed, "units and weights expected without NULL, got one")
-            .detail("An arm that nobody was in has 0 units.")
-            .hint("SELECT * FROM tally.sample_ratio(units => '{5021, 4979}', weights => '{0.5, 0.5}')");
-        let units = call.i64s(0)?.into_iter().map(|n| n.ok_or_else(null)).collect::<Result<Vec<_>, _>>()?;
-        let weights = call.f64s(1)?.into_iter().map(|w| w.ok_or_else(null)).collect::<Result<Vec<_>, _>>()?;
-        Ok(match sample_ratio(&units, &weights)? {
-            Ok(test) => call.return_row([
-                Some(call.return_f64(test.statistic)),
-                Some(call.return_i32(test.df as i32)),
-                Some(call.return_f64(test.p)),
-                Some(call.return_bool(test.p < LEVEL)),
-                Some(call.return_i64(test.misplaced as i64)),
-                None,
-            ]),
-            Err(why) => {
-                let reason = match why {
-                    Unanswered::NoUnits => "no_units",
-                    Unanswered::OneArm => "one_arm",
-                };
-                call.return_row([None, None, None, None, None, Some(call.return_str(reason))])
-            }
-        })
-    }
-
-    /// `adjust_holm(p[])`, strict.
-    tally_adjust_holm(call)? {
-        adjusted(&call, Adjustment::Holm)
-    }
-
-    /// `adjust_benjamini_hochberg(p[])`, strict.
-    tally_adjust_benjamini_hochberg(call)? {
-        adjusted(&call, Adjustment::BenjaminiHochberg)
-    }
-
-    /// `experiment_badge(srm_p, units_a, units_b, lift, p, direction, sequential_p, ended, alpha, least_units, suspicious, equal)`.
-    tally_experiment_badge(call)? {
-        let some = |i: usize| (!call.is_null(i)).then(|| call.f64(i));
-        let known = Known {
-            srm_p: some(0),
-            units_a: count(&call, 1) as i64,
-            units_b: count(&call, 2) as i64,
-            lift: some(3),
-            p: some(4),
-            direction: call.opt_str(5)?.unwrap_or("NULL"),
-            sequential_p: some(6),
-            ended: call.is_null(7) || call.bool(7),
-            alpha: value(&call, 8),
-            least_units: count(&call, 9) as i64,
-            suspicious: value(&call, 10),
-            equal: value(&call, 11),
-        };
-        Ok(call.return_str(badge(&known)?))
     }
 }

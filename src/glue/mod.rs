@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod distribution;
 pub mod experiment;
+pub mod experiment_judge;
 pub mod funnel;
 pub mod funnel_counts;
 pub mod hll;

@@ -43,7 +43,7 @@ pub fn adjust(p: &[Option<f64>], how: Adjustment) -> Result<Vec<Option<f64>>, Ta
         Adjustment::BenjaminiHochberg => {
             let mut most = 1f64;
             for (rank, (i, p)) in asked.iter().enumerate().rev() {
-                most = most.min(p * (count / (rank as f64 + 1.0)));
+                most = most.min(p * count / (rank as f64 + 1.0));
                 adjusted[*i] = Some(most);
             }
         }

@@ -38,15 +38,15 @@ impl<const K: usize> Arm<K> {
             let variance = self.cov[i][i];
             if variance < 0.0 {
                 return Err(invalid(format!("variance expected to be 0 or more, got {variance}"))
-                    .detail("A negative variance comes of sums of squares that have cancelled; tally.moments keeps its digits.")
-                    .hint("SELECT (m).* FROM (SELECT tally.compare_means(tally.stats(y) FILTER (WHERE arm = 'a'), tally.stats(y) FILTER (WHERE arm = 'b')) AS m FROM …) AS t"));
+                    .detail("A negative variance comes of sums of squares that have cancelled; tally.stats keeps their digits.")
+                    .hint("SELECT * FROM tally.compare_means(1000, 10.0, 4.0, 1000, 10.4, 4.0)"));
             }
             for j in 0..i {
                 let (co, most) = (self.cov[i][j], variance.sqrt() * self.cov[j][j].sqrt());
                 if co.abs() > most * (1.0 + 1e-6) {
                     return Err(invalid(format!("covariance expected within {most} of 0, got {co}"))
                         .detail("A covariance is at most the root of the product of the two variances.")
-                        .hint("SELECT covar_samp(y, x), var_samp(y), var_samp(x) FROM …"));
+                        .hint("SELECT tally.covariance(tally.stats(y, x)) FROM (VALUES (1.0, 2.0), (2.0, 5.0)) AS t(y, x)"));
                 }
             }
         }

@@ -73,7 +73,7 @@ impl Plan {
                 "a difference and two units or more in each arm expected, got {difference}, {n_a} and {n_b}"
             ))
             .detail("With one unit nothing is known of how units vary.")
-            .hint("SELECT tally.power(difference => 0.5, variance => 25.0, n_a => 1500, n_b => 1500)"));
+            .hint("SELECT tally.experiment_power(difference => 0.5, variance => 25.0, n_a => 1500, n_b => 1500)"));
         }
         Ok(self.chance(difference, n_a, n_b))
     }

@@ -65,6 +65,7 @@ fn bytes_of_every_version_are_read_for_ever() {
     read_for_ever::<sketch::tdigest::Sketch>(&mut names);
     read_for_ever::<sketch::hll::Sketch>(&mut names);
     read_for_ever::<sketch::stats::Stats>(&mut names);
+    read_for_ever::<sketch::moments::Moments>(&mut names);
     read_for_ever::<sketch::topk::TopK>(&mut names);
     read_for_ever::<sketch::totals::Totals>(&mut names);
     read_for_ever::<funnel::counts::Counts>(&mut names);
@@ -102,6 +103,16 @@ fn readers_answer_for_old_bytes() {
     // hll of 1 to 5.
     let hll: sketch::hll::Sketch = one("hll-v1-exact");
     assert_eq!((hll.distinct(), hll.relative_error()), (5.0, 0.0));
+    // 1 to 5 with their squares, 1 and their negatives: Σ of deviations by hand, 10 and 374, and 60 of the two.
+    let moments: sketch::moments::Moments = one("moments-v1-four");
+    assert_eq!(
+        (moments.mean(1), moments.covariance(1, 1), moments.covariance(1, 0)),
+        (Some(11.0), Some(93.5), Some(15.0))
+    );
+    assert_eq!(
+        (moments.covariance(2, 2), moments.covariance(3, 0)),
+        (Some(0.0), Some(-2.5))
+    );
     // stats of 1 to 5, and with their squares beside them.
     let stats: sketch::stats::Stats = one("stats-v1-pair");
     assert_eq!(

@@ -17,10 +17,11 @@ fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Gr
 
 /// What every type owes (`Stored`): its first byte says which one, the others are bytes and text at once.
 pub fn every_type(data: &[u8]) {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "tdigest",
         "hll",
         "stats",
+        "moments",
         "topk",
         "totals",
         "funnel_counts",
@@ -34,6 +35,7 @@ pub fn every_type(data: &[u8]) {
         "tdigest" => stored_answers::<sketch::tdigest::Sketch>(data),
         "hll" => stored_answers::<sketch::hll::Sketch>(data),
         "stats" => stored_answers::<sketch::stats::Stats>(data),
+        "moments" => stored_answers::<sketch::moments::Moments>(data),
         "topk" => stored_answers::<sketch::topk::TopK>(data),
         "totals" => stored_answers::<sketch::totals::Totals>(data),
         "funnel_counts" => stored_answers::<funnel::counts::Counts>(data),

@@ -30,6 +30,7 @@ INSERT INTO a VALUES
 ('hll of precision', 'tally.distinct_count(tally.hll(v, 15) @)', 'nullif(count(DISTINCT v), 0)', NULL, NULL),
 ('approx_distinct', 'tally.approx_distinct(# i !) @', 'count(DISTINCT i)', 'i', '0'),
 ('stats', 'round(tally.variance(tally.stats(# v !) @)::numeric, 7)', 'round(var_samp(v)::numeric, 7)', 'v', NULL),
+('moments', 'round(tally.covariance(tally.moments(v, x, 1) @, 1, 2)::numeric, 6)', 'round(covar_samp(v, x)::numeric, 6)', NULL, NULL),
 ('stats of pairs', 'round(tally.slope(tally.stats(v, x) @)::numeric, 6)', 'round(regr_slope(v, x)::numeric, 6)', NULL, NULL),
 ('topk', 'tally.topk(# item !) @::jsonb -> ''counts'' ->> ''b''', 'nullif(count(*) FILTER (WHERE item = ''b''), 0)', 'item', NULL),
 ('topk of k', 'tally.topk(item, 3) @::jsonb -> ''counts'' ->> ''c''', 'nullif(count(*) FILTER (WHERE item = ''c''), 0)', NULL, NULL),

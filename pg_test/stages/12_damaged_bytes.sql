@@ -8,6 +8,7 @@ CREATE TABLE values_of (kind text, bytes bytea);
 CREATE TABLE tdigest (v tally.tdigest);
 CREATE TABLE hll (v tally.hll);
 CREATE TABLE stats (v tally.stats);
+CREATE TABLE moments (v tally.moments);
 CREATE TABLE topk (v tally.topk);
 CREATE TABLE totals (v tally.totals);
 CREATE TABLE funnel_events (v tally.funnel_events);
@@ -20,6 +21,8 @@ INSERT INTO values_of SELECT 'hll', tally._hll_send(tally.hll(v)) FROM generate_
 INSERT INTO values_of SELECT 'hll', tally._hll_send(tally.hll(v, 6)) FROM generate_series(1, 500) v;
 INSERT INTO values_of SELECT 'stats', tally._stats_send(tally.stats(v)) FROM generate_series(1, 5) v;
 INSERT INTO values_of SELECT 'stats', tally._stats_send(tally.stats(v, v * v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'moments', tally._moments_send(tally.moments(v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'moments', tally._moments_send(tally.moments(v, v * v, 1, -v)) FROM generate_series(1, 5) v;
 INSERT INTO values_of SELECT 'topk', tally._topk_send(tally.topk(chr(96 + v % 9), 3)) FROM generate_series(1, 50) v;
 INSERT INTO values_of SELECT 'topk', tally._topk_send(tally.topk(v::text, 1)) FROM generate_series(1, 50) v;
 INSERT INTO values_of SELECT 'totals', tally._totals_send(tally.jsonb_totals('{"views": 3, "a": {"b": 1.5}, "c": null}'));
@@ -28,7 +31,7 @@ INSERT INTO values_of SELECT 'funnel_counts', tally._funnel_counts_send(tally.fu
 INSERT INTO values_of SELECT 'retention_counts', tally._retention_counts_send(tally.retention_counts('{t,f,NULL}'::boolean[]));
 INSERT INTO values_of SELECT 'funnel_events', tally._funnel_events_send(tally._funnel_trans(tally._funnel_trans(NULL, '1 day', timestamptz 'epoch' + v, ARRAY[true, false, false], 'increase, exclude 1-2'), '1 day',
                                                                           timestamptz 'epoch' + v, ARRAY[false, true, false], 'increase, exclude 1-2')) FROM (SELECT interval '1 s') AS t (v);
-SELECT is((SELECT count(DISTINCT kind) FROM values_of), 8::bigint, 'eight types');
+SELECT is((SELECT count(DISTINCT kind) FROM values_of), 9::bigint, 'nine types');
 SELECT is((SELECT string_agg(t.typname, ',' ORDER BY t.typname) FROM pg_type t WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' AND t.typname <> 'role' AND t.typname NOT IN (SELECT kind FROM values_of)), NULL,
           'every type is among them');
 
@@ -37,6 +40,7 @@ CREATE TABLE readers (kind text, query text);
 INSERT INTO readers VALUES
 ('tdigest', 'tally.percentile(v, ''{0,0.3,1}''::float8[]), tally.percentile_rank(v, 2), tally.mean(v), tally.histogram(v, ''{1,5}''), tally.trimmed_mean(v, 0.1, 0.9), tally.add(v, 3), tally.merge(v, v), v::jsonb'),
 ('hll', 'tally.distinct_count(v), tally.relative_error(v), tally.merge(v, v), v::jsonb'),
+('moments', 'tally.count(v), tally.mean(v, 1), tally.sum(v, 1), tally.variance(v, 1), tally.covariances(v), tally.means(v), tally.merge(v, v), v::jsonb'),
 ('stats', 'tally.variance(v), tally.kurtosis(v), tally.slope(v), tally.merge(v, v), v::jsonb'),
 ('topk', 'ARRAY(SELECT t.item FROM tally.top(v) t), tally.count(v), tally.merge(v, v), v::jsonb'),
 ('totals', 'tally.total(v, ''views''), tally.ignored(v), tally.merge(v, v), v::jsonb'),
@@ -77,7 +81,7 @@ SELECT kind, sent(kind, set_byte(bytes, n, (get_byte(bytes, n) # mask))) AS stat
 FROM values_of, generate_series(0, least(length(bytes), 140) - 1) AS n, unnest('{1,128,255}'::int[]) AS mask GROUP BY 1, 2;
 -- 22023: moments of one variable and of two, or funnels that differ, do not merge; 42804 likewise.
 SELECT is((SELECT string_agg(kind || ' ' || state || ' ' || times, ', ') FROM changed WHERE state NOT IN ('', 'XX001', '54000', '42804')), NULL, 'any byte changed: taken, or data_corrupted');
-SELECT is((SELECT count(*) FROM changed WHERE state = 'XX001'), 8::bigint, 'of every type some changes are refused');
+SELECT is((SELECT count(*) FROM changed WHERE state = 'XX001'), 9::bigint, 'of every type some changes are refused');
 SELECT is((SELECT string_agg(kind, ',') FROM values_of WHERE sent(kind, ''::bytea) <> 'XX001'), NULL, 'no bytes at all');
 
 -- Text that is of no type says so.

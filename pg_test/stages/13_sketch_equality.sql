@@ -9,6 +9,7 @@ FROM generate_series(1, 2) what, generate_series(1, 2) again, (VALUES
     ('tdigest', 'SELECT tally.tdigest(i * %1$s ORDER BY i %2$s) FROM generate_series(1, 50) i'),
     ('hll', 'SELECT tally.hll(i * %1$s ORDER BY i %2$s) FROM generate_series(1, 2000) i'),
     ('stats', 'SELECT tally.stats(i * %1$s ORDER BY i) FROM generate_series(1, 5) i'),
+    ('moments', 'SELECT tally.moments(i * %1$s, i ORDER BY i) FROM generate_series(1, 5) i'),
     ('topk', 'SELECT tally.topk((i %% (%1$s + 3))::text ORDER BY i %2$s) FROM generate_series(1, 50) i'),
     ('totals', 'SELECT tally.jsonb_totals(jsonb_build_object(i, i * %1$s) ORDER BY i %2$s) FROM generate_series(1, 5) i'),
     ('funnel_counts', 'SELECT tally.funnel_counts(i %% (%1$s + 3) ORDER BY i %2$s) FROM generate_series(1, 50) i'),

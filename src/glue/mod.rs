@@ -7,6 +7,7 @@ pub mod experiment_judge;
 pub mod funnel;
 pub mod funnel_counts;
 pub mod hll;
+pub mod moments;
 pub mod next_events;
 pub mod privacy;
 pub mod retention;

@@ -1,7 +1,7 @@
 //! Owns the laws that every sketch keeps: merging in any order and tree gives the same answer (within the error where there is
 //! one), rows may come in any order; and the error of HyperLogLog over its whole range.
 
-use super::{Grow, hll, stats::Stats, tdigest, topk};
+use super::{Grow, hll, moments::Moments, stats::Stats, tdigest, topk};
 use proptest::prelude::*;
 
 fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Grow>) {
@@ -114,6 +114,38 @@ proptest! {
                 let rank = sorted.partition_point(|v| *v <= value) as f64 / n as f64;
                 let allowed = 2.0 * std::f64::consts::PI * (q * (1.0 - q)).sqrt() / f64::from(tdigest::DEFAULT_COMPRESSION) + 1.5 / n as f64;
                 prop_assert!((rank - q).abs() <= allowed, "q {}: rank {}, allowed {}", q, rank, allowed);
+            }
+        }
+    }
+
+    #[test]
+    fn moments_have_no_order_and_no_tree(rows in prop::collection::vec(prop::array::uniform3(-1e3..1e3f64), 3..300), a in 0..300usize, b in 0..300usize, seed: u32) {
+        let of = |rows: &[[f64; 3]]| {
+            let mut moments = Moments::new(3);
+            rows.iter().for_each(|row| moments.push(row));
+            moments
+        };
+        let merged = |x: &Moments, y: &Moments| {
+            let mut both = *x;
+            both.merge(y).unwrap();
+            both
+        };
+        let (whole, a, b) = (of(&rows), a.min(rows.len()), b.min(rows.len()));
+        let [x, y, z] = [of(&rows[..a.min(b)]), of(&rows[a.min(b)..a.max(b)]), of(&rows[a.max(b)..])];
+        let others = [
+            of(&shuffled(&rows, u64::from(seed))),
+            merged(&merged(&x, &y), &z),
+            merged(&x, &merged(&y, &z)),
+            merged(&z, &merged(&y, &x)),
+        ];
+        for other in others {
+            prop_assert_eq!(other.n, whole.n);
+            for i in 0..3 {
+                prop_assert!((other.mean(i).unwrap() - whole.mean(i).unwrap()).abs() <= 1e-11);
+                for j in 0..3 {
+                    let scale = (whole.covariance(i, i).unwrap() * whole.covariance(j, j).unwrap()).sqrt();
+                    prop_assert!((other.covariance(i, j).unwrap() - whole.covariance(i, j).unwrap()).abs() <= 1e-12 * scale.max(1e-6));
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod hll;
 mod keyed;
 #[cfg(test)]
 mod laws;
+pub mod moments;
 pub mod stats;
 pub mod stored;
 pub mod tail;

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-random test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-micro bench-privacy reference setup build clean
+.PHONY: help test test-random test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-micro bench-privacy reference setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -62,6 +62,9 @@ bench-rollup: ## refresh against history and rivals, capture, writers beside ref
 
 bench-privacy: ## the price of hiding: cells, people, seconds, on generated tables
 	@cargo run --quiet --locked --release --package tally-core --example suppress_price
+
+bench-experiment: ## statistics of experiments against what they promise, by simulation; ROUNDS=20000
+	@bench/experiment/run.sh
 
 bench-micro: ## nanoseconds a row of the sketches' transitions
 	@bench/micro/run.sh

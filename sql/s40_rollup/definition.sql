@@ -156,7 +156,9 @@ BEGIN
     IF r.lookback IS NOT NULL THEN
         result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result, tally._reached_sql(r, 'd.bucket'));
     END IF;
-    RETURN result;
+    -- What cannot be computed is shown as it was stored last; what can, but not be stored, is computed as if it were marked.
+    RETURN format('SELECT q.bucket FROM (%1$s UNION SELECT x.bucket FROM tally.broken_buckets x WHERE x.rollup_id = %2$s AND x.computable) q(bucket) '
+                  'WHERE NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = %2$s AND x.bucket = q.bucket AND NOT x.computable)', result, rollup_id);
 END $$;
 COMMENT ON FUNCTION tally._dirty_query(int) IS 'SQL text of the buckets (or keys) of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
 

@@ -92,7 +92,7 @@ BEGIN
     buckets := COALESCE(cardinality(list), 0);
     IF list IS NOT NULL THEN
         run.buckets := buckets;
-        wrote := tally._apply_buckets(r, list);
+        wrote := tally._apply_buckets_isolated(r, list);
         PERFORM tally._log_run(run, wrote);
     END IF;
 END $$;
@@ -135,7 +135,7 @@ BEGIN
         run.since := part.since;
         run.until := part.until;
         run.source_rows := part.rows;
-        wrote := tally._apply_range(r, part.since, part.until);
+        wrote := tally._apply_range_isolated(r, part.since, part.until);
         PERFORM tally._log_run(run, wrote);
         run.since := NULL;
         run.until := NULL;

@@ -2,7 +2,7 @@
 
 CREATE VIEW tally.status AS
 SELECT r.name AS rollup,
-       CASE WHEN COALESCE(f.sqlstate, l.sqlstate) IS NOT NULL THEN 'error'
+       CASE WHEN COALESCE(f.sqlstate, l.sqlstate, b.sqlstate) IS NOT NULL THEN 'error'
             WHEN w.waits_for IS NOT NULL THEN 'waiting'
             WHEN w.pid IS NOT NULL THEN 'running'
             WHEN g.ranges > 0 THEN 'backfill'
@@ -10,6 +10,7 @@ SELECT r.name AS rollup,
             ELSE 'fresh' END AS state,
        pg_catalog.concat_ws('; ',
             CASE WHEN COALESCE(f.sqlstate, l.sqlstate) IS NOT NULL THEN pg_catalog.format('%s: %s', COALESCE(f.sqlstate, l.sqlstate), COALESCE(f.message, l.message)) END,
+            CASE WHEN b.n > 0 THEN pg_catalog.format('%s set aside, which cannot be computed or stored: %s', CASE b.n WHEN 1 THEN '1 bucket is' ELSE b.n || ' buckets are' END, b.list) END,
             CASE WHEN w.waits_for IS NOT NULL THEN pg_catalog.format('the refresh of pid %s waits for pid %s', w.pid, pg_catalog.array_to_string(w.waits_for, ', '))
                  WHEN w.pid IS NOT NULL THEN pg_catalog.format('pid %s refreshes it', w.pid) END,
             CASE WHEN g.ranges > 0 THEN pg_catalog.format('to be computed: %s', g.reasons) END,
@@ -24,9 +25,9 @@ SELECT r.name AS rollup,
        l.inserted + l.updated + l.deleted AS last_rows,
        c.reltuples::bigint AS rows,
        r.schedule,
-       COALESCE(f.sqlstate, l.sqlstate) AS sqlstate,
+       COALESCE(f.sqlstate, l.sqlstate, b.sqlstate) AS sqlstate,
        COALESCE(f.message, l.message) AS message,
-       COALESCE(f.hint, CASE WHEN l.sqlstate IS NOT NULL THEN l.hint END, CASE WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', r.name)
+       COALESCE(f.hint, CASE WHEN l.sqlstate IS NOT NULL THEN l.hint END, b.hint, CASE WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', r.name)
             WHEN tally._lacks_statistics(r.source) THEN pg_catalog.format('ANALYZE %s;', r.source) END, l.hint) AS hint,
        o.no_time + o.ever + o.never AS odd_rows,
        r.frozen_before,
@@ -40,6 +41,11 @@ SELECT r.name AS rollup,
   LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since, string_agg(DISTINCT x.reason, ', ') AS reasons FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
   LEFT JOIN LATERAL (SELECT * FROM tally.runs x WHERE x.rollup_id = r.id ORDER BY x.id DESC LIMIT 1) l ON true
   LEFT JOIN LATERAL tally._fault(r) f ON true
+  LEFT JOIN LATERAL (SELECT count(*) AS n, min(x.sqlstate) AS sqlstate,
+                            string_agg(pg_catalog.format('%s (%s%s)', x.bucket, x.sqlstate, ', row ' || x.source_row), ', ' ORDER BY x.bucket) AS list,
+                            min(pg_catalog.format('SELECT * FROM %s WHERE ctid = %L;  -- once it is changed, the next refresh computes its bucket',
+                                split_part(x.source_row, ' ', 1), split_part(x.source_row, ' ', 2))) AS hint
+                       FROM tally.broken_buckets x WHERE x.rollup_id = r.id) b ON true
   LEFT JOIN LATERAL tally._refresher(r.id) w ON true
  ORDER BY r.id;
 COMMENT ON VIEW tally.status IS 'One row per rollup: how fresh it is, and why not.';

@@ -44,4 +44,8 @@ SELECT is(
   FROM our_functions AS f
  ORDER BY f.oid::regprocedure::text;
 
+-- Its version for PostgreSQL 17 cannot read a FOREACH over a constant array, which it then calls a syntax error.
+SELECT is_empty($$SELECT f.oid::regprocedure FROM our_functions f JOIN pg_proc p ON p.oid = f.oid WHERE p.prosrc ~* 'FOREACH\s+\w+\s+IN\s+ARRAY\s+ARRAY\s*\['$$,
+                'no FOREACH over a constant array: FOR … IN SELECT unnest(ARRAY[…])');
+
 SELECT * FROM finish();

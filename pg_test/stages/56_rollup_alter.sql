@@ -196,7 +196,7 @@ SELECT tally.create_rollup('theirs_h', 't', 'at', dimensions => '["k"]', measure
 SELECT lives_ok($$SELECT tally.alter_rollup('theirs_h', add_measures => '{"s": "sum(v)"}', drop_dimensions => '{k}')$$, 'an owner without privileges');
 SELECT tally.refresh('theirs_h');
 SELECT results_eq('SELECT bucket, n, s FROM theirs_h', $$VALUES ('2026-01-01 00:00Z'::timestamptz, 2::bigint, 3::bigint)$$, 'two rows are one');
-CREATE FUNCTION who_runs(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN IF current_user <> 'tally_test_owner' THEN RAISE 'runs as %', current_user; END IF; RETURN v; END $$;
+CREATE FUNCTION who_runs(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN IF current_user <> 'tally_test_owner' THEN RAISE 'runs as %', current_user; END IF; RETURN v; END $$;
 RESET ROLE;
 SELECT lives_ok($$SELECT tally.alter_rollup('theirs_h', add_measures => '{"w": "sum(theirs.who_runs(v))"}')$$, 'a superuser changes it');
 SELECT lives_ok($$SELECT tally.refresh('theirs_h')$$, 'and it still runs as its owner');

@@ -102,7 +102,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     chore text;
 BEGIN
-    FOREACH chore IN ARRAY ARRAY['tally._escalate', 'tally._release', 'tally._repeat', 'tally.deliver', 'tally._purge'] LOOP
+    FOR chore IN SELECT unnest(ARRAY['tally._escalate', 'tally._release', 'tally._repeat', 'tally.deliver', 'tally._purge']) LOOP
         BEGIN
             EXECUTE format('SELECT %s($1)', chore) USING as_of;
         EXCEPTION WHEN OTHERS THEN

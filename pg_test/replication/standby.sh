@@ -37,7 +37,7 @@ CREATE TABLE events (at timestamptz NOT NULL, kind text NOT NULL, v int NOT NULL
 CREATE INDEX ON events (at);
 INSERT INTO events SELECT now() - i * interval '1 minute', 'k' || i % 3, i FROM generate_series(1, 3000) i;
 SELECT tally.create_rollup('by_hour', 'events', 'at', dimensions => '["kind"]', measures => '{"n": "count(*)", "total": "sum(v)", "spread": "tally.tdigest(v)"}', schedule => '* * * * *', with_data => true);
-SELECT tally.create_metric('mean', 'by_hour', 'total::float8 / n');
+SELECT tally.create_metric('mean', 'by_hour', 'total::float8 / nullif(n, 0)');
 SELECT tally.create_threshold('queue', condition => '> 5', query => 'SELECT 9 AS value');
 SELECT count(*) FROM tally.evaluate(date_trunc('minute', now()));
 CREATE VIEW wanted AS SELECT date_trunc('hour', at) AS bucket, kind, count(*) AS n, sum(v) AS total FROM events GROUP BY 1, 2;

@@ -26,7 +26,7 @@ CREATE TABLE events (at timestamptz NOT NULL, v int);
 INSERT INTO events SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 minute', i FROM generate_series(1, 120) i;
 SELECT tally.create_rollup('plain', 'events', 'at', measures => '{"n": "count(*)", "total": "sum(v)"}', with_data => true);
 SELECT tally.create_rollup('"odd "" \ name"', 'events', 'at', measures => '{"n": "count(*)"}');
-SELECT tally.create_metric('share', 'plain', 'total::float8 / n');
+SELECT tally.create_metric('share', 'plain', 'total::float8 / nullif(n, 0)');
 SELECT tally.create_threshold(E'line\nbreak "x" \\ é', condition => '> 5', query => 'SELECT 9 AS value', severity => 'critical', owner => 'on-call', runbook => 'https://example.org');
 SELECT tally.create_threshold('broken', condition => '> 5', query => 'SELECT 1 / (random() * 0)::int AS value');
 SELECT * FROM tally.evaluate('2026-03-01 10:00Z');

@@ -23,16 +23,20 @@ $$;
 COMMENT ON FUNCTION tally._hides_rows(oid, regclass) IS 'Whether the row security of a table may hide rows from a role: it applies, and the policies for reading are not plainly true.';
 
 CREATE FUNCTION tally._row_security_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT '42501', format('row security of %s may hide rows from %s, the owner of rollup %L, so its numbers would be partial', r.source, r.owner, r.name),
-           format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true);', left(r.name, 40) || '_reads_all', r.source, r.owner)
-     WHERE tally._hides_rows(r.owner, r.source)
-    UNION ALL
-    SELECT '42501', format('row security is forced on %s for its owner too, so a refresh would not see the rows that it has to change', r.relation),
-           format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', r.relation)
-     WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) AND tally._row_security(r.owner, r.relation)
-    LIMIT 1
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Status asks this of every rollup, so first what is quick and as a rule all.
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid IN (r.source, r.relation) AND c.relrowsecurity) THEN RETURN; END IF;
+    IF tally._hides_rows(r.owner, r.source) THEN
+        sqlstate := '42501';
+        message := format('row security of %s may hide rows from %s, the owner of rollup %L, so its numbers would be partial', r.source, r.owner, r.name);
+        hint := format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true);', left(r.name, 40) || '_reads_all', r.source, r.owner);
+    ELSIF tally._row_security(r.owner, r.relation) THEN
+        sqlstate := '42501';
+        message := format('row security is forced on %s for its owner too, so a refresh would not see the rows that it has to change', r.relation);
+        hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', r.relation);
+    END IF;
+END $$;
 COMMENT ON FUNCTION tally._row_security_fault(tally.rollups) IS 'The fault of a rollup whose owner does not see all rows of its source or of its own table; nulls where that is not so.';
 
 CREATE FUNCTION tally._live_gate(relation regclass, source regclass, defined boolean) RETURNS boolean

@@ -211,7 +211,8 @@ BEGIN
         run.hint := COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', (SELECT r.name FROM tally.rollups r WHERE r.id = rollup_id)));
         PERFORM tally._log_run(run, NULL);
         more := false;
-        error := format('%s: %s', run.sqlstate, run.message);
+        -- With the statement that mends it, where the error gave one.
+        error := format('%s: %s', run.sqlstate, run.message) || CASE WHEN run.hint ~ '^(SELECT|ALTER|GRANT|CREATE) .*;' AND run.hint !~ '^SELECT tally\.refresh' THEN '; ' || run.hint ELSE '' END;
     END;
 END $$;
 COMMENT ON FUNCTION tally._refresh_caught(int, boolean, int, bigint, bigint) IS

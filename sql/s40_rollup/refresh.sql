@@ -5,18 +5,6 @@
 -- least the rows behind them. A mark that commits in between stays for the next run. If anything fails, the deletion
 -- of the marks is undone with the rest.
 
-CREATE FUNCTION tally._lock(rollup_id int, wait boolean) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- 1952541804 spells 'tall' in ASCII: the class of pg_tally's advisory locks.
-    IF wait THEN
-        PERFORM pg_advisory_xact_lock(1952541804, rollup_id);
-        RETURN true;
-    END IF;
-    RETURN pg_try_advisory_xact_lock(1952541804, rollup_id);
-END $$;
-COMMENT ON FUNCTION tally._lock(int, boolean) IS 'The lock of one rollup''s refresh, to the end of the transaction; false where another session has it and wait is false.';
-
 CREATE FUNCTION tally._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -241,6 +229,12 @@ BEGIN
         began := clock_timestamp();
         rollup := one.name;
         buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
+        -- Nothing due, nothing written: not even a lock.
+        IF NOT tally._due(one.id) THEN
+            duration_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
         PERFORM tally._lock(one.id, true);
         IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = one.id) THEN
             -- Dropped while it was waited for: who asked for it by name is told.

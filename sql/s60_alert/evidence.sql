@@ -19,6 +19,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._contributors_sql(tally.metrics, tally.rollups, regclass, jsonb, timestamptz, timestamptz) IS 'SQL text that yields, per dimension that the scope leaves open, the five labels with most observations.';
 
+CREATE FUNCTION tally._contributors(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb, since timestamptz, until timestamptz) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT COALESCE(jsonb_object_agg(c.dimension, c.top), '{}') FROM (
+        SELECT x ->> 'dimension' AS dimension, jsonb_agg(x - 'dimension') AS top
+          FROM tally.run_as(t.owner, t.search_path, tally._contributors_sql(m, r, tally._exact_source(t.owner, r, since, until), scope, since, until), tally._query_timeout()) x
+         GROUP BY 1) c);
+END $$;
+COMMENT ON FUNCTION tally._contributors(tally.thresholds, tally.metrics, tally.rollups, jsonb, timestamptz, timestamptz) IS
+'Per dimension that the scope leaves open, the five labels with most observations.';
+
+CREATE FUNCTION tally._richer(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb) RETURNS tally.rollups
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c FROM tally.rollups c
+     WHERE c.source = r.source AND c.id <> r.id AND c.key IS NULL AND c.lookback IS NULL AND c.zone = r.zone AND c.expand IS NOT DISTINCT FROM r.expand
+       AND (c.filter IS NULL OR c.filter = r.filter) AND has_table_privilege(t.owner::oid, c.live_view::oid, 'SELECT')
+       AND NOT EXISTS (SELECT FROM tally.measures x WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples)
+                          AND NOT EXISTS (SELECT FROM tally.measures y WHERE y.rollup_id = c.id AND y.name = x.name AND y.expression = x.expression))
+       AND NOT EXISTS (SELECT FROM tally.dimensions x WHERE x.rollup_id = r.id AND scope ? x.name
+                          AND NOT EXISTS (SELECT FROM tally.dimensions y WHERE y.rollup_id = c.id AND y.name = x.name AND y.expression = x.expression))
+       AND EXISTS (SELECT FROM tally.dimensions y WHERE y.rollup_id = c.id AND NOT scope ? y.name)
+     ORDER BY c.bucket, c.id LIMIT 1
+$$;
+COMMENT ON FUNCTION tally._richer(tally.thresholds, tally.metrics, tally.rollups, jsonb) IS
+'Another rollup of the same source that has the metric''s measures and dimensions which the scope leaves open: the finest that the owner may read. For a rollup without any.';
+
 CREATE FUNCTION tally._evidence(t tally.thresholds, labels jsonb, sample jsonb, step jsonb, tick timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -26,7 +52,7 @@ DECLARE
     r      tally.rollups;
     bound  record;
     scope  jsonb;
-    source regclass;
+    other  tally.rollups;
     result jsonb := jsonb_strip_nulls(jsonb_build_object('observed', step -> 'observed', 'samples', sample -> 'samples', 'history', NULLIF(sample -> 'history', '[]')));
 BEGIN
     IF t.metric_id IS NULL THEN RETURN result; END IF;
@@ -34,15 +60,22 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     SELECT * INTO bound FROM tally._tested_window(t, r, tick);
     scope := t.filter || labels;
-    source := tally._exact_source(t.owner, r, bound.since, bound.until);
     result := result || jsonb_build_object(
         'values', (SELECT COALESCE(jsonb_agg(x ORDER BY x ->> 'bucket'), '[]') FROM tally.run_as(t.owner, t.search_path,
             format('SELECT bucket, value, samples FROM (%s) v ORDER BY bucket',
                    tally._merged_sql(m, r, tally._exact_source(t.owner, r, bound.until - 12 * r.bucket, bound.until)::text, 'bucket', '{}', scope,
                                      tally._moment_sql(bound.until - 12 * r.bucket), tally._moment_sql(bound.until))), tally._query_timeout()) x),
-        'contributors', (SELECT COALESCE(jsonb_object_agg(c.dimension, c.top), '{}') FROM (
-            SELECT x ->> 'dimension' AS dimension, jsonb_agg(x - 'dimension') AS top
-              FROM tally.run_as(t.owner, t.search_path, tally._contributors_sql(m, r, source, scope, bound.since, bound.until), tally._query_timeout()) x GROUP BY 1) c));
+        'contributors', tally._contributors(t, m, r, scope, bound.since, bound.until));
+    IF result -> 'contributors' = '{}' AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT scope ? d.name) THEN
+        -- A small rollup for alerts knows no more than the labels; a larger one of the same source tells what is behind them.
+        other := tally._richer(t, m, r, scope);
+        IF other.id IS NOT NULL THEN
+            bound.since := tally._bucket_start(tally._rule(other), bound.since);
+            bound.until := tally._bucket_end(tally._rule(other), tally._bucket_start(tally._rule(other), bound.until - interval '1 microsecond'));
+            result := result || jsonb_build_object('contributors', tally._contributors(t, m, other, scope, bound.since, bound.until),
+                'contributors_of', jsonb_build_object('rollup', other.name, 'since', bound.since, 'until', bound.until));
+        END IF;
+    END IF;
     RETURN result;
 EXCEPTION WHEN OTHERS THEN
     -- An incident without its evidence is better than none.

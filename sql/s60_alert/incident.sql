@@ -14,6 +14,7 @@ BEGIN
         FOR label IN SELECT * FROM jsonb_each_text(labels) LOOP
             result := replace(result, '{{labels.' || label.key || '}}', COALESCE(label.value, ''));
         END LOOP;
+        result := regexp_replace(result, '\{\{labels\.[^}]*\}\}', '(none)', 'g');
     END IF;
     RETURN result;
 END $$;

@@ -1,0 +1,54 @@
+-- Owns: the lock of one rollup's refresh. It is a row that only the engine may lock, because anybody can take an advisory lock
+-- and hold it. An advisory lock beside it is a sign for tally.status, and nothing depends on it.
+
+CREATE TABLE tally.refresh_locks (
+    rollup_id int PRIMARY KEY REFERENCES tally.rollups ON DELETE CASCADE
+);
+COMMENT ON TABLE tally.refresh_locks IS 'One row per rollup; who has locked it refreshes or changes the rollup.';
+COMMENT ON COLUMN tally.refresh_locks.rollup_id IS 'The rollup.';
+
+CREATE FUNCTION tally._give_lock() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO tally.refresh_locks (rollup_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION tally._give_lock() IS 'AFTER ROW trigger: a new rollup has a row to lock.';
+REVOKE ALL ON FUNCTION tally._give_lock() FROM PUBLIC;
+CREATE TRIGGER lock AFTER INSERT ON tally.rollups FOR EACH ROW EXECUTE FUNCTION tally._give_lock();
+
+CREATE FUNCTION tally._lock_row(rollup_id int, wait boolean) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF wait THEN
+        PERFORM FROM tally.refresh_locks l WHERE l.rollup_id = rollup_id FOR NO KEY UPDATE;
+    ELSE
+        PERFORM FROM tally.refresh_locks l WHERE l.rollup_id = rollup_id FOR NO KEY UPDATE SKIP LOCKED;
+        IF NOT FOUND AND EXISTS (SELECT FROM tally.refresh_locks l WHERE l.rollup_id = rollup_id) THEN RETURN false; END IF;
+    END IF;
+    -- The sign. 1952541804 spells 'tall' in ASCII.
+    PERFORM pg_try_advisory_xact_lock(1952541804, rollup_id);
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION tally._lock_row(int, boolean) IS '_lock(), for those who may lock the row.';
+
+CREATE FUNCTION tally._lock_family(rollup_id int, wait boolean) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally._chain(rollup_id) || tally._above(rollup_id)) AND pg_has_role(tally._caller()::oid, r.owner::oid, 'USAGE')) THEN
+        PERFORM tally._refuse('insufficient_privilege', format('rollup %s is locked by roles that have the rights of its owner', rollup_id), NULL, 'SELECT rollup, state FROM tally.status;');
+    END IF;
+    RETURN tally._lock_row(rollup_id, wait);
+END $$;
+COMMENT ON FUNCTION tally._lock_family(int, boolean) IS
+'_lock(), for an owner who changes the rollup, or one that it stands on or that stands on it.';
+
+CREATE FUNCTION tally._lock(rollup_id int, wait boolean) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF has_table_privilege('tally.refresh_locks', 'UPDATE') THEN RETURN tally._lock_row(rollup_id, wait); END IF;
+    RETURN tally._lock_family(rollup_id, wait);
+END $$;
+COMMENT ON FUNCTION tally._lock(int, boolean) IS 'The lock of one rollup''s refresh, to the end of the transaction; false where another session has it and wait is false.';

@@ -57,7 +57,8 @@ BEGIN
                  AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since < last AND g.until > first)
                  AND NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.computable AND x.bucket >= first AND x.bucket < last)
                  -- Marks underneath, or of rows that a bucket looks back to, may lie anywhere.
-                 AND NOT EXISTS (SELECT FROM unnest(tally._chain(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL) AND tally._due(c))
+                 AND ((r.source_rollup IS NULL AND r.lookback IS NULL)
+                      OR NOT EXISTS (SELECT FROM unnest(tally._chain(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL) AND tally._due(c)))
                 THEN r.relation ELSE r.live_view END);
     IF result = r.live_view THEN
         PERFORM tally._refuse_lost_live(r);

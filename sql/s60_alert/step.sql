@@ -65,15 +65,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._why(jsonb, jsonb, jsonb) IS 'Why a step went as it did, where the value alone does not say: no data, an error, labels that vanished. Null where it does.';
 
-CREATE FUNCTION tally._known(threshold_id int) RETURNS jsonb
+CREATE FUNCTION tally._known(threshold_id int, OUT known jsonb, OUT metas text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    RETURN (SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', k.labels, 'state', k.state, 'active_at', k.active_at, 'keep_since', k.keep_since,
-                                                         'paused', k.paused, 'missing', k.missing, 'last_tick', k.last_tick)), '[]')
-              FROM tally.threshold_states k WHERE k.threshold_id = threshold_id AND k.kind = 'breach');
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', k.labels, 'state', k.state, 'active_at', k.active_at, 'keep_since', k.keep_since,
+                                                 'paused', k.paused, 'missing', k.missing, 'last_tick', k.last_tick)) FILTER (WHERE k.kind = 'breach'), '[]'),
+           COALESCE(array_agg(k.kind) FILTER (WHERE k.kind <> 'breach'), '{}')
+      INTO known, metas FROM tally.threshold_states k WHERE k.threshold_id = threshold_id;
 END $$;
-COMMENT ON FUNCTION tally._known(int) IS 'The label sets of a threshold that are pending or firing, as _stepped() takes them.';
+COMMENT ON FUNCTION tally._known(int) IS 'The label sets of a threshold that are pending or firing, as _stepped() takes them; and the kinds of its meta-alerts that are.';
 
 CREATE FUNCTION tally._mark_closed(threshold_id int, observed jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -92,40 +93,48 @@ END $$;
 COMMENT ON FUNCTION tally._mark_closed(int, jsonb) IS
 'Marks samples of a bucket that an incident of the same labels had judged before a person closed it: only a newer bucket can page again.';
 
-CREATE FUNCTION tally._step_all(t tally.thresholds, tick timestamptz, observed jsonb, failed boolean, OUT opened int, OUT recovered int)
+CREATE FUNCTION tally._step_all(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
+                                OUT series int, OUT breaches int, OUT told int, OUT opened int, OUT recovered int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
-    change record;
-    known  jsonb := tally._known(t.id);
+    change  record;
+    stepped jsonb;
+    kept    boolean;
+    ended   boolean;
+    moved   boolean;
 BEGIN
     opened := 0;
     recovered := 0;
+    -- Gathered once, because most ticks of most thresholds move nothing: then the entry below is all that is written.
+    SELECT jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample, 'was', s.was, 'step', s.step)), count(s.sample), count(*) FILTER (WHERE s.step ->> 'verdict' = 'breach'),
+           count(*) FILTER (WHERE s.step ->> 'verdict' IN ('breach', 'ok')), bool_or(s.step ->> 'state' <> 'inactive'),
+           bool_or(s.was IS NOT NULL AND s.step ->> 'state' = 'inactive'), bool_or(s.step ->> 'transition' IN ('fired', 'recovered', 'missing_series'))
+      INTO stepped, series, breaches, told, kept, ended, moved
+      FROM tally._stepped(t.rule, known, tally._mark_closed(t.id, observed), failed, tick) s;
+    INSERT INTO tally.evaluations (threshold_id, tick, series, breaches, told, bucket, duration_ms)
+    VALUES (t.id, tick, series, breaches, told, (observed #>> '{0,sample,bucket}')::timestamptz, extract(epoch FROM clock_timestamp() - began) * 1000);
+    IF kept THEN
+        INSERT INTO tally.threshold_states (threshold_id, kind, labels, state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
+        SELECT t.id, 'breach', s -> 'labels', s #>> '{step,state}', (s #>> '{step,active_at}')::timestamptz, (s #>> '{step,keep_since}')::timestamptz,
+               (s #>> '{step,paused}')::float8, (s #>> '{step,missing}')::int, tick, (s #>> '{sample,value}')::float8, (s #>> '{sample,samples}')::float8, s #>> '{step,verdict}'
+          FROM jsonb_array_elements(stepped) s WHERE s #>> '{step,state}' <> 'inactive'
+        ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE
+           SET (state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
+             = (EXCLUDED.state, EXCLUDED.active_at, EXCLUDED.keep_since, EXCLUDED.paused, EXCLUDED.missing, EXCLUDED.last_tick,
+                COALESCE(EXCLUDED.value, threshold_states.value), EXCLUDED.samples, EXCLUDED.verdict);
+    END IF;
+    IF ended THEN
+        -- As an array, so that 10,000 label sets are looked up by the key and not joined in a nested loop (20 s, measured).
+        DELETE FROM tally.threshold_states k
+         WHERE k.threshold_id = t.id AND k.kind = 'breach'
+           AND k.labels = ANY (ARRAY(SELECT s -> 'labels' FROM jsonb_array_elements(stepped) s WHERE s -> 'was' <> 'null' AND s #>> '{step,state}' = 'inactive'));
+    END IF;
+    IF moved IS NOT TRUE THEN RETURN; END IF;
     FOR change IN
-        WITH stepped AS MATERIALIZED (
-            SELECT s.labels, s.sample, s.was, s.step FROM tally._stepped(t.rule, known, tally._mark_closed(t.id, observed), failed, tick) s
-        ), logged AS (
-            INSERT INTO tally.evaluations (threshold_id, tick, series, breaches, told, bucket)
-            SELECT t.id, tick, count(*) FILTER (WHERE s.sample IS NOT NULL), count(*) FILTER (WHERE s.step ->> 'verdict' = 'breach'),
-                   count(*) FILTER (WHERE s.step ->> 'verdict' IN ('breach', 'ok')), (observed #>> '{0,sample,bucket}')::timestamptz FROM stepped s
-        ), kept AS (
-            INSERT INTO tally.threshold_states (threshold_id, kind, labels, state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
-            SELECT t.id, 'breach', s.labels, s.step ->> 'state', (s.step ->> 'active_at')::timestamptz, (s.step ->> 'keep_since')::timestamptz,
-                   (s.step ->> 'paused')::float8, (s.step ->> 'missing')::int, tick, (s.sample ->> 'value')::float8, (s.sample ->> 'samples')::float8,
-                   s.step ->> 'verdict'
-              FROM stepped s WHERE s.step ->> 'state' <> 'inactive'
-            ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE
-               SET (state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
-                 = (EXCLUDED.state, EXCLUDED.active_at, EXCLUDED.keep_since, EXCLUDED.paused, EXCLUDED.missing, EXCLUDED.last_tick,
-                    COALESCE(EXCLUDED.value, threshold_states.value), EXCLUDED.samples, EXCLUDED.verdict)
-        ), ended AS (
-            -- As an array, so that 10,000 label sets are looked up by the key and not joined in a nested loop (20 s, measured).
-            DELETE FROM tally.threshold_states k
-             WHERE k.threshold_id = t.id AND k.kind = 'breach'
-               AND k.labels = ANY (ARRAY(SELECT s.labels FROM stepped s WHERE s.was IS NOT NULL AND s.step ->> 'state' = 'inactive'))
-        )
-        SELECT s.labels, s.sample, s.step, s.step ->> 'transition' AS transition, COALESCE(s.step ->> 'active_at', s.was ->> 'active_at')::timestamptz AS began_at
-          FROM stepped s WHERE s.step ->> 'transition' IN ('fired', 'recovered', 'missing_series') ORDER BY s.labels
+        SELECT s -> 'labels' AS labels, NULLIF(s -> 'sample', 'null') AS sample, s -> 'step' AS step, s #>> '{step,transition}' AS transition,
+               COALESCE(s #>> '{step,active_at}', s #>> '{was,active_at}')::timestamptz AS began_at
+          FROM jsonb_array_elements(stepped) s WHERE s #>> '{step,transition}' IN ('fired', 'recovered', 'missing_series') ORDER BY s -> 'labels'
     LOOP
         IF change.transition = 'fired' THEN
             opened := opened + 1;
@@ -137,8 +146,8 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._step_all(tally.thresholds, timestamptz, jsonb, boolean) IS
-'Steps every label set of a threshold at a tick, logs the evaluation, keeps the states, and files what fired or recovered. failed: the query failed.';
+COMMENT ON FUNCTION tally._step_all(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
+'Steps every label set of a threshold at a tick, logs the evaluation that began then, keeps the states, and files what fired or recovered. failed: the query failed.';
 
 CREATE FUNCTION tally._step_meta(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -172,17 +181,17 @@ END $$;
 COMMENT ON FUNCTION tally._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS
 'Steps the meta-alert of a threshold (no_data, error): what it watches cannot be told.';
 
-CREATE FUNCTION tally._step_guarded(t tally.thresholds, tick timestamptz, observed jsonb, failed boolean,
-                                    OUT opened int, OUT recovered int, OUT code text, OUT message text, OUT detail text, OUT hint text)
+CREATE FUNCTION tally._step_guarded(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz, OUT series int, OUT breaches int,
+                                    OUT told int, OUT opened int, OUT recovered int, OUT code text, OUT message text, OUT detail text, OUT hint text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    SELECT s.opened, s.recovered INTO opened, recovered FROM tally._step_all(t, tick, observed, failed) s;
+    SELECT s.series, s.breaches, s.told, s.opened, s.recovered INTO series, breaches, told, opened, recovered FROM tally._step_all(t, tick, known, observed, failed, began) s;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    opened := 0;
-    recovered := 0;
+    series := 0; breaches := 0; told := 0; opened := 0; recovered := 0;
 END $$;
-COMMENT ON FUNCTION tally._step_guarded(tally.thresholds, timestamptz, jsonb, boolean) IS '_step_all(), whose error is returned instead of raised; nothing has moved then.';
+COMMENT ON FUNCTION tally._step_guarded(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
+'_step_all(), whose error is returned instead of raised; nothing has moved then.';
 
 CREATE FUNCTION tally._step_meta_guarded(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -198,16 +207,17 @@ CREATE FUNCTION tally._evaluate_one(t tally.thresholds, tick timestamptz, OUT se
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    began timestamptz := clock_timestamp();
-    seen  record;
-    done  record;
-    e     tally.evaluations;
-    meta  text;
+    began  timestamptz := clock_timestamp();
+    before record;
+    seen   record;
+    done   record;
+    e      tally.evaluations;
+    blind  boolean;
+    meta   text;
 BEGIN
+    SELECT * INTO before FROM tally._known(t.id);
     SELECT * INTO seen FROM tally._observe(t, tick);
-    SELECT * INTO done FROM tally._step_guarded(t, tick, seen.observed, seen.code IS NOT NULL);
-    opened := done.opened;
-    recovered := done.recovered;
+    SELECT * INTO done FROM tally._step_guarded(t, tick, before.known, seen.observed, seen.code IS NOT NULL, began);
     -- The first error says why; what fails after it fails for want of what it should have given.
     IF seen.code IS NOT NULL THEN
         e.sqlstate := seen.code; e.message := seen.message; e.detail := seen.detail; e.hint := seen.hint;
@@ -217,23 +227,31 @@ BEGIN
     IF done.code IS NOT NULL THEN
         -- Something of the definition besides its query is at fault. What is known counts by on_error, if at least that works.
         IF seen.code IS NULL THEN
-            SELECT s.opened, s.recovered INTO opened, recovered FROM tally._step_guarded(t, tick, '[]', true) s;
+            SELECT * INTO done FROM tally._step_guarded(t, tick, before.known, '[]', true, began);
         END IF;
         -- The tick is done, however it went: without its entry it would be tried, and fail, for ever.
         INSERT INTO tally.evaluations (threshold_id, tick) VALUES (t.id, tick) ON CONFLICT ON CONSTRAINT evaluations_pkey DO NOTHING;
     END IF;
+    series := done.series;
+    breaches := done.breaches;
+    opened := done.opened;
+    recovered := done.recovered;
     error := CASE WHEN e.sqlstate IS NOT NULL THEN format('%s: %s', e.sqlstate, left(e.message, 1000)) END;
-    UPDATE tally.evaluations x
-       SET sqlstate = e.sqlstate, message = left(e.message, 1000), detail = left(NULLIF(e.detail, ''), 1000),
-           hint = CASE WHEN e.sqlstate IS NOT NULL THEN COALESCE(left(NULLIF(e.hint, ''), 1000), format('SELECT * FROM tally.evaluate(now(), %L);', left(t.name, 500))) END
-     WHERE x.threshold_id = t.id AND x.tick = tick
-    RETURNING x.series, x.breaches, x.told INTO series, breaches, e.told;
-    meta := concat_ws('; ', tally._step_meta_guarded(t, tick, 'error', error IS NOT NULL, COALESCE(error, 'evaluation works again')),
-        tally._step_meta_guarded(t, tick, 'no_data', error IS NULL AND e.told = 0 AND t.no_data <> 'ok', 'no label set has a value that can be judged'));
-    UPDATE tally.evaluations x
-       SET duration_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = COALESCE(x.sqlstate, CASE WHEN meta <> '' THEN left(meta, 5) END),
-           message = COALESCE(x.message, NULLIF(meta, ''))
-     WHERE x.threshold_id = t.id AND x.tick = tick;
+    blind := error IS NULL AND done.told = 0 AND t.no_data <> 'ok';
+    IF error IS NOT NULL OR 'error' = ANY (before.metas) THEN
+        meta := tally._step_meta_guarded(t, tick, 'error', error IS NOT NULL, COALESCE(error, 'evaluation works again'));
+    END IF;
+    IF blind OR 'no_data' = ANY (before.metas) THEN
+        meta := concat_ws('; ', meta, tally._step_meta_guarded(t, tick, 'no_data', blind, 'no label set has a value that can be judged'));
+    END IF;
+    -- Slow when it took longer than a second, filing included: then it comes last the next time.
+    IF error IS NOT NULL OR NULLIF(meta, '') IS NOT NULL OR clock_timestamp() > began + interval '1 second' THEN
+        UPDATE tally.evaluations x
+           SET duration_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = COALESCE(e.sqlstate, left(NULLIF(meta, ''), 5)),
+               message = COALESCE(left(e.message, 1000), NULLIF(meta, '')), detail = left(NULLIF(e.detail, ''), 1000),
+               hint = CASE WHEN e.sqlstate IS NOT NULL THEN COALESCE(left(NULLIF(e.hint, ''), 1000), format('SELECT * FROM tally.evaluate(now(), %L);', left(t.name, 500))) END
+         WHERE x.threshold_id = t.id AND x.tick = tick;
+    END IF;
 END $$;
 COMMENT ON FUNCTION tally._evaluate_one(tally.thresholds, timestamptz) IS
 'One threshold at one tick. Whatever of its definition fails, in its query, in filing, or in the path of errors itself, is logged and stops no other threshold.';

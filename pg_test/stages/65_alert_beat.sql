@@ -86,4 +86,12 @@ SELECT is((SELECT count(*) FROM tally.notifications WHERE status = 'dead'), 0::b
 
 -- A poller that claims and never commits holds the evaluator up no more: the message is on its way, and the change has one of its own.
 SELECT ok(pg_get_functiondef('tally._enqueue'::regproc) LIKE '%SKIP LOCKED%', 'messages that somebody holds are not waited for');
+
+-- Ten thousand changes in one message were rewritten with each of them.
+SELECT tally.drop_channel(name) FROM tally.channels;
+SELECT tally.create_channel('many', kind => 'table', group_by => '{threshold}', group_wait => '1 minute', matchers => '{"threshold": "fleet"}');
+SELECT tally.create_threshold('fleet', query => 'SELECT i AS host, 99 AS value FROM generate_series(1, 250) i', condition => '> 10');
+SELECT tally.evaluate(app.at(400), 'fleet');
+SELECT bag_eq('SELECT jsonb_array_length(events), flush_at FROM tally.notifications', 'VALUES (100, app.at(401)), (100, app.at(401)), (50, app.at(401))', 'a message holds 100 changes, at one beat');
+SELECT is((SELECT count(DISTINCT e ->> 'incident') FROM tally.notifications n, jsonb_array_elements(n.events) e), 250::bigint, 'each incident is told once');
 SELECT * FROM finish();

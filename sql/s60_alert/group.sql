@@ -31,17 +31,24 @@ DECLARE
     step    interval := tally._clamp(c.group_interval, '366 days');
     flush   timestamptz := at + wait;
     g       tally.notification_groups;
+    waiting record;
     message bigint;
 BEGIN
+    SELECT NULL::bigint AS id, NULL::timestamptz AS flush_at, false AS has_room INTO waiting;
     IF c.group_by IS NOT NULL THEN
         -- Whoever holds the row is delivering it: then it is begun, and not waited for.
-        SELECT n.id INTO message FROM tally.notifications n
+        SELECT n.id, n.flush_at, jsonb_array_length(n.events) < 100 AS has_room INTO waiting FROM tally.notifications n
          WHERE n.channel_id = c.id AND n.group_hash = hash AND n.status = 'pending' AND n.attempts = 0 AND n.flush_at >= at
          ORDER BY n.id DESC LIMIT 1 FOR UPDATE SKIP LOCKED;
-        IF message IS NOT NULL THEN
-            UPDATE tally.notifications n SET events = n.events || payload WHERE n.id = message;
-            RETURN message;
+        IF waiting.has_room THEN
+            UPDATE tally.notifications n SET events = n.events || payload WHERE n.id = waiting.id;
+            RETURN waiting.id;
         END IF;
+    END IF;
+    IF waiting.id IS NOT NULL THEN
+        -- A long message costs as much again with each change; another one goes with the same beat.
+        flush := waiting.flush_at;
+    ELSIF c.group_by IS NOT NULL THEN
         SELECT * INTO g FROM tally.notification_groups x WHERE x.channel_id = c.id AND x.group_hash = hash;
         IF g.channel_id IS NULL OR (at > g.last_flush + step
                 AND NOT EXISTS (SELECT FROM tally.notification_members m WHERE m.channel_id = c.id AND m.group_hash = hash AND m.incident_id <> i.id)) THEN

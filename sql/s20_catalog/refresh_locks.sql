@@ -33,16 +33,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._lock_row(int, boolean) IS '_lock(), for those who may lock the row.';
 
-CREATE FUNCTION tally._lock_family(rollup_id int, wait boolean) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION tally._lock_family(rollup_id int, wait boolean, who bigint DEFAULT tally._me()) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
+DECLARE
+    caller regrole := tally._caller(who);
 BEGIN
-    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally._chain(rollup_id) || tally._above(rollup_id)) AND pg_has_role(tally._caller()::oid, r.owner::oid, 'USAGE')) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('rollup %s is locked by roles that have the rights of its owner', rollup_id), NULL, 'SELECT rollup, state FROM tally.status;');
+    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally._chain(rollup_id) || tally._above(rollup_id)) AND tally._has_rights(caller, r.owner)) THEN
+        PERFORM tally._refuse('insufficient_privilege', format('rollup %s is locked by roles that have the rights of its owner, got %s', rollup_id, caller), NULL,
+            'SELECT rollup, state FROM tally.status;');
     END IF;
     RETURN tally._lock_row(rollup_id, wait);
 END $$;
-COMMENT ON FUNCTION tally._lock_family(int, boolean) IS
+COMMENT ON FUNCTION tally._lock_family(int, boolean, bigint) IS
 '_lock(), for an owner who changes the rollup, or one that it stands on or that stands on it.';
 
 CREATE FUNCTION tally._lock(rollup_id int, wait boolean) RETURNS boolean

@@ -42,6 +42,8 @@ is "$(sql -c "SELECT jobname || ': ' || schedule FROM cron.job WHERE jobname LIK
     "tally refresh * * * * *: * * * * *
 tally refresh 30 2 * * *: 30 2 * * *" "tally.start() makes one refresh job for each schedule"
 
+is "$(sql -c "SELECT state FROM tally._clock()")" running "health sees the clock run"
+
 if wait_for 130 "SELECT NOT EXISTS (TABLE differing)"; then ok "the history was computed by pg_cron"; else not_ok "the history was computed by pg_cron"; fi
 
 sql -c "UPDATE events SET kind = 'moved' WHERE random() < 0.1" -c "DELETE FROM events WHERE random() < 0.1" \
@@ -58,4 +60,5 @@ is "$(sql -c "SELECT count(*) FROM by_night")" 0 "a rollup of another schedule w
 
 sql -c "SELECT * FROM tally.stop()" >/dev/null
 is "$(sql -c "SELECT count(*) FROM cron.job WHERE jobname LIKE 'tally %'")" 0 "tally.stop() leaves no job"
+is "$(sql -c "SELECT status || ': ' || hint FROM tally.health WHERE \"check\" = 'clock'")" "stopped: SELECT tally.start();" "and health says at once that the clock is stopped"
 done_testing

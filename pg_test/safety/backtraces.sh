@@ -24,6 +24,16 @@ CREATE FUNCTION panic() RETURNS float8 LANGUAGE c AS '$libdir/pg_tally', 'tally_
 CREATE TABLE e (at timestamptz NOT NULL, v int NOT NULL);
 SELECT tally.create_rollup('broken', source => 'e', time_column => 'at', bucket => '1 hour', measures => '{"n": "sum(1 / v)"}', schedule => '* * * * *');
 CALL tally.backfill('broken');
+-- One whose owner loses the right to its source: not a bucket fails but the run.
+CREATE ROLE quiet_owner;
+GRANT CREATE ON SCHEMA public TO quiet_owner;
+CREATE TABLE f (at timestamptz NOT NULL);
+GRANT SELECT, TRIGGER ON f TO quiet_owner;
+SET ROLE quiet_owner;
+SELECT tally.create_rollup('denied', source => 'f', time_column => 'at', bucket => '1 hour', measures => '{"n": "count(*)"}', schedule => '* * * * *');
+SELECT tally.refresh('denied');
+RESET ROLE;
+REVOKE SELECT ON f FROM quiet_owner;
 SQL
 )
 is "$(grep ERROR <<<"$made" || :)" "" "the database is made"
@@ -48,11 +58,14 @@ judge() { # WORDS
         is "$(grep -E "$trail" <<<"$said" | head -n 5 || :)" "" "$1: $kind: without a backtrace"
         is "$said" "${plain[$kind]}" "$1: $kind: word for word as without the variable"
     done
-    said=$(ask -c "INSERT INTO e VALUES ('2026-01-01 00:30+00', 0)" -c "SELECT tally.refresh('broken')" -c "CALL tally.refresh_scheduled('* * * * *')" -c "SELECT tally.health()")
+    said=$(ask -c "INSERT INTO e VALUES ('2026-01-01 00:30+00', 0)" -c "INSERT INTO f VALUES ('2026-01-01 00:30+00')" \
+        -c "SELECT tally.refresh('broken')" -c "CALL tally.refresh_scheduled('* * * * *')" -c "SELECT tally.health()")
     is "$(grep -E "$trail" <<<"$said" | head -n 5 || :)" "" "$1: notices of a refresh that fails: without a backtrace"
-    is "$(ask -c "SELECT count(*) > 0 FROM tally.runs WHERE sqlstate = '22012'")" t "$1: the failed run is in the log of runs"
-    said=$(ask -c "SELECT concat_ws(E'\n', message, detail, hint) FROM tally.runs WHERE sqlstate IS NOT NULL" -c "SELECT s::text FROM tally.status s")
-    is "$(grep -E "$trail" <<<"$said" | head -n 5 || :)" "" "$1: the log of runs and tally.status: without a backtrace"
+    is "$(ask -c "SELECT count(*) > 0 FROM tally.runs WHERE sqlstate = '42501'")" t "$1: the failed run is in the log of runs"
+    is "$(ask -c "SELECT state FROM tally.status WHERE rollup = 'broken'")" error "$1: a bucket that cannot be computed is told"
+    said=$(ask -c "SELECT concat_ws(E'\n', message, detail, hint) FROM tally.runs WHERE sqlstate IS NOT NULL" \
+        -c "SELECT s::text FROM tally.status s" -c "SELECT b::text FROM tally.broken_buckets b")
+    is "$(grep -E "$trail" <<<"$said" | head -n 5 || :)" "" "$1: the log of runs, buckets set aside and tally.status: without a backtrace"
 }
 
 judge "no variable"

@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod base64;
+pub mod cancel;
 pub mod capture;
 pub mod error;
 pub mod experiment;

@@ -128,6 +128,15 @@ fn readers_answer_for_old_bytes() {
     // totals of {"views": 3, "a": {"b": 1.5}, "c": null} and {"views": 0.1, "gpt-4.1": 7}.
     let totals: sketch::totals::Totals = one("totals-v1-sums");
     assert_eq!((totals.rows, totals.ignored), (2, 1));
+    assert_eq!(totals.json(), r#"{"a.b":1.5,"gpt-4.1":7,"views":3.1}"#);
+    // Version 2 of {"views": 9007199254740993, "a": {"b": 1.50}, "c": null} and {"views": 0.1, "a.b": -7}.
+    let totals: sketch::totals::Totals = one("totals-v2-sums");
+    assert_eq!(totals.json(), r#"{"a.b":1.50,"a\\.b":-7,"views":9007199254740993.1}"#);
+    // hll of the numerics 1.0, 1.00, -1, NaN, Infinity; tdigest of 2 and 1, asked for a quarter.
+    let hll: sketch::hll::Sketch = one("hll-v2-numeric");
+    assert_eq!((hll.distinct(), hll.version), (4.0, 2));
+    let digest: sketch::tdigest::Sketch = one("tdigest-v1-asked");
+    assert_eq!((digest.asked, digest.percentile(0.25)), (Some(0.25), Some(1.25)));
     // funnel_counts of four chains of two steps, of 1, 2, 3 and 4 seconds; and of the levels 1, 2, 3 and 4.
     let counts: funnel::counts::Counts = one("funnel_counts-v1-paths");
     assert_eq!(counts.steps.iter().map(|s| s.reached).collect::<Vec<_>>(), [4, 4]);

@@ -40,7 +40,7 @@ SELECT is(tally.retention('{2026-01-01 23:00+00}', '{2026-01-02 01:00+00}', '1 d
 SELECT is(tally.retention('{2026-01-31 00:00+00}', '{2026-03-01 00:00+00}', '1 month', 2, '2026-07-01', 'UTC'), '{f,f,t}', 'months');
 SELECT is(tally.retention('{2026-01-04 00:00+00}', '{2026-01-05 00:00+00}', '1 week', 1, '2026-07-01', 'UTC'), '{f,t}', 'weeks begin on Mondays');
 SELECT is(tally.retention(NULL, '{2026-01-05 00:00+00}', '1 week', 1, '2026-07-01'), '{}', 'no start');
-SELECT throws_ok($$SELECT tally.retention('{2026-01-01}', '{}', '1 hour', 1, now(), 'UTC')$$, '22023');
+SELECT throws_ok($$SELECT tally.retention('{2026-01-01}', '{}', '1 month 1 hour', 1, now(), 'UTC')$$, '22023');
 SELECT throws_ok($$SELECT tally.retention('{2026-01-01}', '{}', '1 day', 1, now(), 'Nowhere')$$, '22023');
 SELECT throws_ok($$SELECT tally.retention('{2026-01-01}', '{}', '1 day', 1, now(), 'UTC', 'never')$$, '22023');
 SELECT throws_ok($$SELECT tally.retention('{2026-01-01}', '{}', '1 day', -1)$$, '22023');

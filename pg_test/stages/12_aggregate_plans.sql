@@ -141,7 +141,7 @@ SELECT is(answers(format('SELECT g * 10 + h, r FROM (SELECT g, h, (%s)::text AS 
 SELECT is(tally.percentile(tally.tdigest(v), '{0,0.5,1}'::float8[])::text, '{-Infinity,2,NaN}', 'NaN is the greatest, as PostgreSQL orders it') FROM (VALUES ('NaN'::float8), ('-Infinity'), (1), (2), ('Infinity')) AS t (v);
 SELECT is(tally.distinct_count(tally.hll(v)), 4::bigint, 'NaN is one value, and 0 is -0') FROM (VALUES ('NaN'::float8), ('NaN'), ('-Infinity'), (0), ('-0'), ('Infinity')) AS t (v);
 SELECT is(tally.variance(tally.stats(v)), 'NaN', 'moments with NaN are NaN, as var_samp') FROM (VALUES ('NaN'::float8), (1), (2)) AS t (v);
-SELECT is(tally.jsonb_totals('{"a": 1e400, "b": [1, {"c": 2}], "d": {"e": 2.5}, "f": null}')::text, '{"ignored":2,"rows":1,"sums":{"a":"Infinity","d.e":2.5}}', 'a number beyond float8 is no error');
+SELECT is(tally.jsonb_totals('{"a": 1e400, "b": [1, {"c": 2}], "d": {"e": 2.5}, "f": null}')::jsonb, '{"a": 1e400, "d.e": 2.5}'::jsonb, 'a number beyond float8 keeps its digits');
 SELECT is(tally.jsonb_totals(v)::text::tally.totals::text, tally.jsonb_totals(v)::text, 'sums that JSON lacks come back') FROM (VALUES ('{"a":1e308}'::jsonb), ('{"a":1e308}')) AS t (v);
 SELECT is(tally.ignored(tally.jsonb_totals(v)), 5::bigint, 'texts, nulls, booleans and arrays, with all that is in them') FROM (VALUES ('"x"'::jsonb), ('7'), ('[1, [2, {"a": 3}]]'), ('{"t": true, "n": {"z": null}}')) AS t (v);
 

@@ -20,7 +20,7 @@ COMMENT ON CAST (tally.retention_counts AS jsonb) IS 'An array of the periods, a
 -- Edges of 1, 2 or 5 times a power of ten, as people would draw them; numeric, so that 0.3 is 0.3.
 CREATE FUNCTION tally._round_edges(low float8, high float8, buckets int) RETURNS numeric[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-SELECT array_agg(edge ORDER BY edge)
+SELECT array_agg(trim_scale(edge) ORDER BY edge)
 FROM (SELECT (high::numeric - low::numeric) / greatest(buckets, 1) AS width) AS wanted,
      -- By CASE, not only by WHERE: a planner that knows the width computes the logarithm before it looks at the condition.
      LATERAL (SELECT 10::numeric ^ floor(log(CASE WHEN width > 0 THEN width END)) AS power WHERE width > 0) AS ten,
@@ -52,7 +52,7 @@ BEGIN
     edges := coalesce(tally._round_edges(least, greatest, buckets), ARRAY[least::numeric]);
     counts := tally.histogram(sketch, edges[2:]::float8[]);
     RETURN QUERY
-    SELECT edges[i], coalesce(edges[i + 1], greatest::numeric), counts[i],
+    SELECT edges[i], trim_scale(coalesce(edges[i + 1], greatest::numeric)), counts[i],
            tally.bar(counts[i], (SELECT max(c) FROM unnest(counts) AS c), width)
     FROM generate_subscripts(edges, 1) AS i ORDER BY i;
 END $$;

@@ -57,17 +57,17 @@ CREATE FUNCTION tally.count(sketch tally.topk) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_count';
 COMMENT ON FUNCTION tally.count(tally.topk) IS 'Weight of all items seen.';
 
-CREATE FUNCTION tally.top(sketch tally.topk) RETURNS TABLE (item text, count bigint, error bigint)
+CREATE FUNCTION tally.top(sketch tally.topk) RETURNS TABLE (item text, count bigint, lower bigint, upper bigint)
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_top';
-COMMENT ON FUNCTION tally.top(tally.topk) IS 'The k heaviest items; the true count lies between count and count + error.';
+COMMENT ON FUNCTION tally.top(tally.topk) IS 'The k heaviest items with the estimate of their count; the true count lies between lower and upper.';
 
-CREATE FUNCTION tally.top(sketch tally.topk, n int) RETURNS TABLE (item text, count bigint, error bigint)
+CREATE FUNCTION tally.top(sketch tally.topk, n int) RETURNS TABLE (item text, count bigint, lower bigint, upper bigint)
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_top';
-COMMENT ON FUNCTION tally.top(tally.topk, int) IS 'The n heaviest items; the true count lies between count and count + error.';
+COMMENT ON FUNCTION tally.top(tally.topk, int) IS 'The n heaviest items with the estimate of their count; the true count lies between lower and upper.';
 
 -- TEMPLATE sketch_jsonb
 -- name: topk
--- jsonb: The counts as JSON.
+-- jsonb: The estimates as JSON (counts), with the bounds: the true count lies between lower and counts.
 
 -- As with tally.hll: without these casts tally.topk(column of text) would be read as a cast of text.
 CREATE FUNCTION tally._topk_from_text(sketch text) RETURNS tally.topk

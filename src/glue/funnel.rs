@@ -129,7 +129,7 @@ fn conditions_fit(count: usize) -> Result<usize, TallyError> {
 
 /// Has long searches of the pure code look for a cancel from here on.
 pub(crate) fn look_for_cancel() {
-    tally_core::funnel::look_for_cancel_with(|| {
+    tally_core::cancel::look_with(|| {
         pgrx::check_for_interrupts!();
     });
 }

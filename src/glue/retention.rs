@@ -1,6 +1,6 @@
 //! Owns the SQL-callable functions of retention. Declared in `sql/s10_kernel/retention.sql`.
 
-use crate::glue::funnel::micros;
+use crate::glue::funnel::{look_for_cancel, micros};
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::Call;
 use crate::pg::zone::Clock;
@@ -23,11 +23,13 @@ fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> TallyError {
 fn unit(width: Interval, zone: Option<&str>) -> Result<Unit, TallyError> {
     let unit = match (zone, width) {
         (None, width) if micros(width) > 0 => Unit::Elapsed(micros(width)),
+        // Hours are no unit of a calendar: '24 hours' counts from the start's own moment in every zone.
+        (Some(_), Interval { month: 0, time, .. }) if time != 0 && micros(width) > 0 => Unit::Elapsed(micros(width)),
         (Some(_), Interval { time: 0, day, month: 0 }) if day > 0 => Unit::Days(day.into()),
         (Some(_), Interval { time: 0, day: 0, month }) if month > 0 => Unit::Months(month.into()),
         (Some(_), _) => {
             return Err(invalid(
-                "width expected to be whole days, weeks, months or years by a zone's calendar, got another interval",
+                "width expected to be hours, or whole days, weeks, months or years, got another interval",
             ));
         }
         (None, _) => return Err(invalid("width expected to be positive, got none or a negative one")),
@@ -47,6 +49,7 @@ struct Asked {
 impl Asked {
     /// Arguments 2 to 6; none where one is NULL that says what to do.
     fn of(call: &Call) -> Result<Option<Self>, TallyError> {
+        look_for_cancel();
         if [2, 3, 4].iter().any(|i| call.is_null(*i)) {
             return Ok(None);
         }

@@ -98,12 +98,20 @@ pg_fn! {
         if weight == 0 {
             return same(&call);
         }
-        change::<Digest>(&call, |call| Ok(fresh(compression(call, 3)?)), |words| Ok(working::push_weighted(words, value, weight)))
+        change::<Digest>(&call, |call| Ok(fresh(compression(call, 3)?)), |words| {
+            let done = working::push_weighted(words, value, weight);
+            working::fits(words)?;
+            Ok(done)
+        })
     }
 
     /// Combine and rollup: `(state, sketch)`.
     tally_tdigest_merge(call)? {
-        merge::<Digest>(&call, |words| working::merge_bytes(words, call.bytes(1)))
+        merge::<Digest>(&call, |words| {
+            let done = working::merge_bytes(words, call.bytes(1))?;
+            working::fits(words)?;
+            Ok(done)
+        })
     }
 
     /// Final: the stored form. Reads the state only.
@@ -120,7 +128,7 @@ pg_fn! {
         if call.is_null(0) {
             let q = share(call.f64(2))?;
             return change::<Digest>(&call, |_| Ok(fresh(DEFAULT_COMPRESSION)), |words| {
-                working::ask(words, q);
+                working::ask(words, Some(q));
                 Ok(working::push(words, value))
             });
         }
@@ -132,10 +140,8 @@ pg_fn! {
         if call.is_null(0) {
             return Ok(call.return_null());
         }
-        match working::question(call.bytes(0)) {
-            Some(q) => Ok(call.return_opt_f64(sketch(&call, 0)?.percentile(share(q)?))),
-            None => Ok(call.return_null()),
-        }
+        let sketch = sketch(&call, 0)?;
+        Ok(call.return_opt_f64(sketch.asked.and_then(|q| sketch.percentile(q))))
     }
 
     /// `percentile(tdigest, float8)`.
@@ -195,6 +201,14 @@ pg_fn! {
     /// `trimmed_mean(tdigest, float8, float8)`.
     tally_tdigest_trimmed_mean(call)? {
         let (low, high) = (share(call.f64(1))?, share(call.f64(2))?);
+        if low >= high {
+            return Err(TallyError::new(
+                SqlState::InvalidParameterValue,
+                format!("low share expected to be below the high one, got {low} and {high}"),
+            )
+            .detail("Between them lie the values whose mean is asked.")
+            .hint("SELECT tally.trimmed_mean(sketch, 0.1, 0.9) FROM …"));
+        }
         Ok(call.return_opt_f64(sketch(&call, 0)?.trimmed_mean(low, high)))
     }
 

@@ -62,7 +62,10 @@ pg_fn! {
             return same(&call);
         }
         let (item, weight) = (call.str(1)?, weight(&call)?);
-        change::<Heavy>(&call, fresh, |words| Ok(working::push(words, item, weight)))
+        change::<Heavy>(&call, fresh, |words| {
+            working::fits(words, weight)?;
+            Ok(working::push(words, item, weight))
+        })
     }
 
     /// Combine and rollup.
@@ -71,7 +74,10 @@ pg_fn! {
             return same(&call);
         }
         let other = TopK::decode(call.bytes(1))?;
-        merge::<Heavy>(&call, |words| Ok(working::merge(words, &other)))
+        merge::<Heavy>(&call, |words| {
+            working::fits(words, other.total)?;
+            Ok(working::merge(words, &other))
+        })
     }
 
     /// Final: the stored form. Reads the state only.
@@ -82,12 +88,14 @@ pg_fn! {
         Ok(call.return_bytes(&TopK::decode(call.bytes(0))?.encode()))
     }
 
-    /// `top(topk, n)`: rows (item, count, error).
+    /// `top(topk, n)`: rows (item, count, lower, upper). The count is the estimate: a heavy item has been there from early on, so nearly all that
+    /// was taken from the counts was taken from its.
     tally_topk_top(call)? {
         let topk = TopK::decode(call.bytes(0))?;
         let n = if call.nargs() > 1 { usize::try_from(call.i32(1)).unwrap_or(0) } else { usize::from(topk.k) };
         let rows = topk.top(n).into_iter().map(|(item, count)| {
-            [Some(call.return_str(item)), Some(Datum::from(count as i64)), Some(Datum::from(topk.error as i64))]
+            let upper = count.saturating_add(topk.error) as i64;
+            [Some(call.return_str(item)), Some(Datum::from(upper)), Some(Datum::from(count as i64)), Some(Datum::from(upper))]
         });
         Ok(call.return_rows(rows))
     }

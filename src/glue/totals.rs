@@ -83,8 +83,8 @@ pg_fn! {
 
     /// `total(totals, key)`.
     tally_totals_total(call)? {
-        let sum = totals(&call, 0)?.sums.get(call.str(1)?).copied();
-        Ok(call.return_opt_f64(sum))
+        let sum = totals(&call, 0)?.total(call.str(1)?);
+        Ok(call.return_opt_f64(sum.map(|sum| sum.float())))
     }
 
     /// `jsonb_ratio(jsonb, jsonb)`.

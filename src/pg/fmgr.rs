@@ -318,6 +318,7 @@ impl Call {
                 "declared with other columns than it returns"
             );
             for row in rows {
+                pgrx::check_for_interrupts!();
                 let mut values = row.map(|v| v.unwrap_or(Datum::from(0usize)));
                 let mut nulls = row.map(|v| v.is_none());
                 pg_sys::tuplestore_putvalues(

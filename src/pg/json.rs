@@ -6,6 +6,10 @@ use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
 
 use super::fmgr::Call;
+use super::numeric::Numeric;
+use super::varlena;
+use tally_core::sketch::totals::decimal::Decimal;
+use tally_core::sketch::totals::path::JOINT;
 
 impl Call {
     /// A jsonb argument as JSON text; none for NULL.
@@ -22,27 +26,27 @@ impl Call {
     }
 }
 
-/// The leaves of a jsonb: its numbers by path (keys joined by dots), and how many others there are.
+/// The leaves of a jsonb: its numbers by path (keys joined by NUL), and how many others there are.
 pub struct Leaves {
     paths: String,
     /// End of the path in `paths`, and the number there.
-    ends: Vec<(usize, f64)>,
+    ends: Vec<(usize, Decimal)>,
     /// Leaves that are no numbers under a key: texts, booleans, nulls, arrays, a bare scalar.
     pub others: u64,
 }
 
 impl Leaves {
     /// Path and number of each.
-    pub fn numbers(&self) -> impl Iterator<Item = (&str, f64)> + Clone {
+    pub fn numbers(&self) -> impl Iterator<Item = (&str, &Decimal)> + Clone {
         self.ends.iter().enumerate().map(|(i, (end, number))| {
             let from = if i == 0 { 0 } else { self.ends[i - 1].0 };
-            (&self.paths[from..*end], *number)
+            (&self.paths[from..*end], number)
         })
     }
 }
 
 impl Call {
-    /// The leaves of the jsonb in argument `i`, read without making its text. A number beyond float8 is infinite.
+    /// The leaves of the jsonb in argument `i`, read without making its text.
     pub fn jsonb_leaves(&self, i: usize) -> Leaves {
         let mut leaves = Leaves {
             paths: String::new(),
@@ -62,7 +66,7 @@ impl Call {
         }
         // SAFETY: the declaration in SQL makes the argument a jsonb, whose payload is a container; `words` is an aligned
         // copy of it that outlives the iterator. The iterator fills `value` as its token says; strings and numerics point
-        // into the container. `numeric_float8_no_overflow` reads one numeric.
+        // into the container.
         unsafe {
             let mut iterator = pg_sys::JsonbIteratorInit(words.as_mut_ptr().cast());
             let mut value = pg_sys::JsonbValue::default();
@@ -79,18 +83,14 @@ impl Call {
                         let key = std::slice::from_raw_parts(text.val.cast::<u8>(), text.len as usize);
                         path.truncate(open.last().copied().unwrap_or(0));
                         if !path.is_empty() {
-                            path.push('.');
+                            path.push(JOINT);
                         }
                         path.push_str(&String::from_utf8_lossy(key));
                     }
                     pg_sys::JsonbIteratorToken::WJB_VALUE if value.type_ == pg_sys::jbvType::jbvNumeric => {
                         let numeric = Datum::from(value.val.numeric);
-                        let number = pgrx::fcinfo::direct_function_call_as_datum(
-                            pg_sys::numeric_float8_no_overflow,
-                            &[Some(numeric)],
-                        );
                         leaves.paths.push_str(&path);
-                        let number = number.map_or(f64::NAN, |bits| f64::from_bits(bits.value() as u64));
+                        let number = decimal(&Numeric::read(varlena::payload(numeric)));
                         leaves.ends.push((leaves.paths.len(), number));
                     }
                     // An array, or a bare scalar, which comes as an array of one: its elements are not looked at.
@@ -107,6 +107,27 @@ impl Call {
         }
         leaves
     }
+}
+
+/// A numeric as cells of twelve digits: three of its base-10,000 digits each.
+fn decimal(number: &Numeric) -> Decimal {
+    let mut sum = Decimal::default();
+    let Numeric::Number {
+        negative,
+        weight,
+        scale,
+        digits,
+    } = number
+    else {
+        // No jsonb holds one.
+        return Decimal::of_float(f64::NAN);
+    };
+    sum.scale = *scale;
+    for (digit, weight) in digits.iter().zip((0..).map(|below| weight - below)) {
+        let value = i64::from(u16::from_le_bytes(*digit)) * 10_000i64.pow(weight.rem_euclid(3) as u32);
+        sum.add(weight.div_euclid(3) as i16, if *negative { -value } else { value });
+    }
+    sum
 }
 
 /// A jsonb result from JSON text.

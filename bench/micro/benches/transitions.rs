@@ -71,8 +71,9 @@ fn transitions(c: &mut Criterion) {
         until(words, |w| topk::working::push(w, v, 1));
     });
 
+    let numbers: Vec<totals::decimal::Decimal> = (0..11).map(|i| totals::decimal::Decimal::of_float(f64::from(i) / 8.0)).collect();
     groups(c, "totals, 3 keys", uniform, totals::working::fresh, |words, v| {
-        let sums = [("views", 1.0), ("ctr", v), ("web.a", 2.0)];
+        let sums = [("views", &numbers[0]), ("ctr", &numbers[1 + (v * 9.0) as usize]), ("web\0a", &numbers[2])];
         until(words, |w| totals::working::add(w, 1, 0, sums.into_iter()));
     });
 

@@ -94,20 +94,7 @@ pub(crate) fn keep_best(best: &mut Chain, chain: &Chain) {
     }
 }
 
-/// What a search calls now and then, so that a long one can be cancelled.
-static CANCEL: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
-
-/// Says what searches are to call: PostgreSQL's check for interrupts, which pure code does not know.
-pub fn look_for_cancel_with(check: fn()) {
-    CANCEL.get_or_init(|| check);
-}
-
-/// Called by a search for each start or window that it looks through.
-pub(crate) fn look_for_cancel() {
-    if let Some(check) = CANCEL.get() {
-        check();
-    }
-}
+pub(crate) use crate::cancel::look as look_for_cancel;
 
 /// Level of an actor: how many steps were reached. `events` must be sorted.
 pub fn level(funnel: &Funnel, events: &[Event]) -> usize {

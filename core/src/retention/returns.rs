@@ -4,6 +4,8 @@
 //! whole widths from the moment of the start. A period counts only when it is wholly past at `as_of`; before, nothing is
 //! said about it, so an unfinished day never shows as loss. Events from `as_of` on are not yet known.
 
+use crate::cancel::look;
+
 /// The unit that periods are counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -78,19 +80,110 @@ pub fn retained_every(
 ) -> Vec<(i64, Vec<Option<bool>>)> {
     starts.sort_unstable_by_key(|s| s.time);
     returns.sort_unstable_by_key(|r| r.time);
+    let known = &returns[..returns.partition_point(|r| r.time < as_of.time)];
+    let calendar = Calendar::of(unit, known);
     let mut cohorts = std::collections::BTreeSet::new();
     let mut answers = Vec::new();
     for start in starts.iter().filter(|s| s.time < as_of.time) {
+        look();
         let cohort = match unit {
             Unit::Elapsed(_) => start.time,
             _ => period(unit, start.local),
         };
         if cohorts.insert(cohort) {
-            let later = &returns[returns.partition_point(|r| r.time < start.time)..];
-            answers.push((start.time, from_start(unit, periods, on_or_after, as_of, *start, later)));
+            let seen = match unit {
+                Unit::Elapsed(width) => elapsed(width, periods, on_or_after, start.time, known),
+                _ => calendar.seen(cohort, periods, on_or_after, start.time),
+            };
+            answers.push((start.time, judged(past(unit, as_of, start), &seen)));
         }
     }
     answers
+}
+
+/// Seen in each whole width from the start, of returns in order of time: a search for each period, so that many returns to many
+/// starts are not looked through one by one.
+fn elapsed(width: i64, periods: usize, on_or_after: bool, start: i64, returns: &[Moment]) -> Vec<bool> {
+    let at = |n: usize| {
+        let from = i64::try_from(n)
+            .ok()
+            .and_then(|n| n.checked_mul(width))
+            .and_then(|n| start.checked_add(n));
+        from.map_or(returns.len(), |from| returns.partition_point(|r| r.time < from))
+    };
+    let mut from = at(0);
+    (0..=periods)
+        .map(|n| {
+            look();
+            let until = if on_or_after { returns.len() } else { at(n + 1) };
+            let seen = from < until;
+            from = at(n + 1);
+            seen
+        })
+        .collect()
+}
+
+/// Returns by the period of a calendar that they lie in.
+struct Calendar {
+    /// For each period the time of its last return. Local clocks go back, so a period's returns need not lie together.
+    last: std::collections::BTreeMap<i64, i64>,
+    /// The times of the returns, ascending, each with the greatest period of it and all later ones.
+    greatest: Vec<(i64, i64)>,
+}
+
+impl Calendar {
+    fn of(unit: Unit, returns: &[Moment]) -> Calendar {
+        let mut calendar = Calendar {
+            last: std::collections::BTreeMap::new(),
+            greatest: Vec::new(),
+        };
+        if matches!(unit, Unit::Elapsed(_)) {
+            return calendar;
+        }
+        for event in returns.iter().rev() {
+            let n = period(unit, event.local);
+            calendar.last.entry(n).or_insert(event.time);
+            let greatest = calendar.greatest.last().map_or(n, |(_, greatest)| n.max(*greatest));
+            calendar.greatest.push((event.time, greatest));
+        }
+        calendar.greatest.reverse();
+        calendar
+    }
+
+    /// Seen in each period from the cohort's, by returns at or after the start. What the clock put before it counts for period 0.
+    fn seen(&self, cohort: i64, periods: usize, on_or_after: bool, start: i64) -> Vec<bool> {
+        if on_or_after {
+            let later = self.greatest.partition_point(|(time, _)| *time < start);
+            let greatest = self.greatest.get(later).map(|(_, greatest)| (greatest - cohort).max(0));
+            return (0..=periods)
+                .map(|n| greatest.is_some_and(|greatest| n as i64 <= greatest))
+                .collect();
+        }
+        let mut seen: Vec<bool> = (0..=periods as i64)
+            .map(|n| {
+                self.last
+                    .get(&cohort.saturating_add(n))
+                    .is_some_and(|last| *last >= start)
+            })
+            .collect();
+        seen[0] |= self.last.range(..cohort).any(|(_, last)| *last >= start);
+        seen
+    }
+}
+
+/// Number of the period that the asking falls into: those before it are wholly past.
+fn past(unit: Unit, as_of: Moment, start: &Moment) -> i64 {
+    match unit {
+        Unit::Elapsed(width) => as_of.time.saturating_sub(start.time).div_euclid(width),
+        _ => period(unit, as_of.local) - period(unit, start.local),
+    }
+}
+
+fn judged(past: i64, seen: &[bool]) -> Vec<Option<bool>> {
+    seen.iter()
+        .enumerate()
+        .map(|(n, seen)| ((n as i64) < past).then_some(*seen))
+        .collect()
 }
 
 fn from_start(
@@ -106,7 +199,13 @@ fn from_start(
         _ => period(unit, moment.local) - period(unit, start.local),
     };
     let mut seen = vec![false; periods + 1];
-    for event in returns.iter().filter(|e| start.time <= e.time && e.time < as_of.time) {
+    for (i, event) in returns.iter().enumerate() {
+        if i % 4096 == 0 {
+            look();
+        }
+        if event.time < start.time || as_of.time <= event.time {
+            continue;
+        }
         let n = number(event).max(0) as usize;
         if on_or_after {
             seen[..=n.min(periods)].fill(true);
@@ -114,11 +213,7 @@ fn from_start(
             seen[n] = true;
         }
     }
-    let past = number(&as_of);
-    seen.iter()
-        .enumerate()
-        .map(|(n, seen)| ((n as i64) < past).then_some(*seen))
-        .collect()
+    judged(past(unit, as_of, &start), &seen)
 }
 
 #[cfg(test)]
@@ -213,6 +308,48 @@ mod tests {
                 let expected = i64::from(date.year() - 2000) * 12 + i64::from(date.month0());
                 assert_eq!(months((date - epoch).num_days()), expected, "{date}");
             }
+        }
+    }
+
+    /// The oracle is the plain form of the rule, over all returns of each start; local clocks may go back.
+    fn every_by_the_rule(
+        unit: Unit,
+        on_or_after: bool,
+        as_of: Moment,
+        starts: &[Moment],
+        returns: &[Moment],
+    ) -> Vec<(i64, Vec<Option<bool>>)> {
+        let mut starts = starts.to_vec();
+        starts.sort_by_key(|s| s.time);
+        let (mut cohorts, mut answers) = (std::collections::BTreeSet::new(), Vec::new());
+        for start in starts.into_iter().filter(|s| s.time < as_of.time) {
+            let cohort = if let Unit::Elapsed(_) = unit {
+                start.time
+            } else {
+                period(unit, start.local)
+            };
+            if cohorts.insert(cohort) {
+                answers.push((start.time, from_start(unit, 4, on_or_after, as_of, start, returns)));
+            }
+        }
+        answers
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_start_by_search_is_every_start_by_the_rule(
+            starts in proptest::collection::vec((0..40i64, -2..3i64), 0..30), returns in proptest::collection::vec((0..60i64, -2..3i64), 0..60),
+            unit in 0..3, on_or_after: bool, as_of in 0..70i64,
+        ) {
+            let unit = [Unit::Elapsed(5 * HOUR), Unit::Days(1), Unit::Months(1)][unit as usize];
+            let moment = |(time, shift): (i64, i64)| Moment { time: time * 4 * HOUR, local: (time * 4 + shift) * HOUR };
+            let moments = |pairs: Vec<(i64, i64)>| pairs.into_iter().map(moment).collect::<Vec<_>>();
+            let (mut starts, mut returns, as_of) = (moments(starts), moments(returns), moment((as_of, 0)));
+            // Of starts at one moment, any may come first: they have one local time.
+            starts.sort_by_key(|s| s.time);
+            starts.dedup_by_key(|s| s.time);
+            let rule = every_by_the_rule(unit, on_or_after, as_of, &starts, &returns);
+            proptest::prop_assert_eq!(retained_every(unit, 4, on_or_after, as_of, &mut starts, &mut returns), rule);
         }
     }
 }

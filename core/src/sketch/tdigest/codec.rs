@@ -4,6 +4,7 @@
 //! u8 version = 1 · u8 kind · u16 compression, then
 //! kind 1 (exact)   f64 values ascending, to the end
 //! kind 2 (digest)  f64 min, max, sum · varint -inf, +inf, NaN, n · n × f64 mean · n × varint (weight << 1 | impure)
+//! kind 3, 4         as 1, 2, with f64 the share asked for behind the compression: parts of `approx_percentile(value, q)`
 //! kind 17, 18      the working form (see `working`): partial states between parallel workers, never in tables
 //! ```
 
@@ -15,6 +16,8 @@ use crate::sketch::bytes::{Reader, put_varint};
 pub const VERSION: u8 = 1;
 const EXACT: u8 = 1;
 const DIGEST: u8 = 2;
+/// Added to a kind: the share asked for stands before the body.
+const ASKED: u8 = 2;
 
 /// The stored bytes.
 pub fn encode(sketch: &Sketch) -> Vec<u8> {
@@ -25,9 +28,10 @@ pub fn encode(sketch: &Sketch) -> Vec<u8> {
             EXACT
         } else {
             DIGEST
-        },
+        } + if sketch.asked.is_some() { ASKED } else { 0 },
     ]);
     out.extend(sketch.compression.to_le_bytes());
+    out.extend(sketch.asked.iter().flat_map(|q| q.to_le_bytes()));
     match &sketch.body {
         Body::Exact(values) => {
             out.reserve_exact(values.len() * 8);
@@ -64,13 +68,22 @@ pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
     if version != VERSION || !COMPRESSION.contains(&compression) {
         return Err(reader.corrupt(&format!("version {VERSION} with a compression in {COMPRESSION:?}")));
     }
-    match kind {
+    let asked = match kind {
+        3 | 4 => Some(reader.f64()?).filter(|q| (0.0..=1.0).contains(q)),
+        _ => None,
+    };
+    if asked.is_none() && matches!(kind, 3 | 4) {
+        return Err(reader.corrupt("a share asked for in 0 to 1"));
+    }
+    match kind - if asked.is_some() { ASKED } else { 0 } {
         EXACT => Ok(Sketch {
             compression,
+            asked,
             body: Body::Exact(exact_values(&mut reader)?),
         }),
         DIGEST => Ok(Sketch {
             compression,
+            asked,
             body: Body::Digest(digest(&mut reader, compression)?),
         }),
         working::EXACT | working::DIGEST => {

@@ -2,13 +2,17 @@
 
 use super::compress::Item;
 use super::flush::{flush, outside, set_outside, set_sum, sum, widen};
-use super::working::{DIGEST, EXACT, Grow, PAIRS, compression, kind, make_room, push, set_head, tail_start};
+use super::working::{
+    DIGEST, EXACT, Grow, MOST, PAIRS, WEIGHT, ask, asked_in, compression, kind, make_room, overflowed, push, set_head,
+    tail_start,
+};
 use super::{Body, Centroid, Digest, Sketch, codec};
 use crate::error::TallyError;
 use crate::sketch::tail;
 
 /// Adds all values of a finished sketch. The smaller compression of the two is kept.
 pub fn merge(words: &mut [u64], other: &Sketch) -> Result<(), Grow> {
+    ask(words, other.asked);
     match &other.body {
         Body::Exact(values) => {
             reserve(words, values.len(), other.compression)?;
@@ -27,6 +31,7 @@ pub fn merge_bytes(words: &mut [u64], bytes: &[u8]) -> Result<Result<(), Grow>, 
     let Some((values, compression)) = codec::exact_slice(bytes) else {
         return Ok(merge(words, &codec::decode(bytes)?));
     };
+    ask(words, asked_in(bytes));
     if let Err(grow) = reserve(words, values.len(), compression) {
         return Ok(Err(grow));
     }
@@ -41,6 +46,10 @@ fn reserve(words: &mut [u64], more: usize, other_compression: u16) -> Result<(),
 }
 
 fn merge_digest(words: &mut [u64], digest: &Digest) {
+    let weights = digest.centroids.iter().map(|c| c.weight);
+    if !weigh(words, weights.fold(digest.outside.total(), u64::saturating_add)) {
+        return;
+    }
     let mut outside = outside(words);
     outside.add(&digest.outside);
     set_outside(words, outside);
@@ -56,10 +65,20 @@ fn merge_digest(words: &mut [u64], digest: &Digest) {
     }
 }
 
+/// Counts the weight of pairs; false when it is too much, and from then on.
+fn weigh(words: &mut [u64], weight: u64) -> bool {
+    let sum = words[WEIGHT].saturating_add(weight);
+    words[WEIGHT] = if overflowed(words) || sum > MOST { u64::MAX } else { sum };
+    !overflowed(words)
+}
+
 /// Adds a value with a weight to the digest form; `total` is their product.
 #[inline(never)]
 pub fn push_pair(words: &mut [u64], centroid: Centroid, total: f64) {
     debug_assert!(kind(words) == DIGEST);
+    if !weigh(words, centroid.weight) {
+        return;
+    }
     if !centroid.mean.is_finite() {
         let mut outside = outside(words);
         outside.count(centroid.mean, centroid.weight);

@@ -97,6 +97,8 @@ pub struct Digest {
 pub struct Sketch {
     /// Greatest number of centroids.
     pub compression: u16,
+    /// The share that `approx_percentile(value, q)` asks for, where that aggregate made it.
+    pub asked: Option<f64>,
     /// Its values.
     pub body: Body,
 }
@@ -115,6 +117,7 @@ impl Sketch {
     pub fn empty(compression: u16) -> Self {
         Sketch {
             compression,
+            asked: None,
             body: Body::Exact(Vec::new()),
         }
     }

@@ -12,6 +12,9 @@ use std::fmt::Write;
 /// The text.
 pub fn write(sketch: &Sketch) -> String {
     let mut out = format!("{{\"compression\":{},", sketch.compression);
+    if let Some(q) = sketch.asked {
+        let _ = write!(out, "\"asked\":{q:?},");
+    }
     match &sketch.body {
         Body::Exact(values) => {
             out.push_str("\"values\":[");
@@ -72,9 +75,18 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
             .cloned()
             .ok_or_else(|| bad("a list is missing"))
     };
+    let asked = match object.get("asked") {
+        None => None,
+        Some(q) => Some(
+            (q.as_f64())
+                .filter(|q| (0.0..=1.0).contains(q))
+                .ok_or_else(|| bad(&format!("asked {q} is not in 0 to 1")))?,
+        ),
+    };
     if object.contains_key("values") {
         let mut words = vec![0; working::FIRST_WORDS];
         working::init(&mut words, compression);
+        working::ask(&mut words, asked);
         for value in list(object.get("values"))? {
             let value = float(Some(&value))?;
             while let Err(Grow(needed)) = working::push(&mut words, value) {
@@ -119,6 +131,7 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
     };
     let sketch = Sketch {
         compression,
+        asked,
         body: Body::Digest(digest),
     };
     codec::decode(&codec::encode(&sketch)).map_err(|e| bad(&e.message))

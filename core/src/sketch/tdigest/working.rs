@@ -5,7 +5,7 @@
 //! word 1         the tail's bounds (see `tail`) · word 2 question
 //! kind 17 exact  tail from word 3: all values as they came
 //! kind 18 digest 3 centroids · 4 what the tail holds (0 values, 1 value and weight pairs) · 5 room for centroids
-//!                6 min · 7 max · 8 sum · 9 its compensation · 10 -inf · 11 +inf · 12 NaN · 13 merges
+//!                6 min · 7 max · 8 sum · 9 its compensation · 10 -inf · 11 +inf · 12 NaN · 13 merges · 14 weight of pairs
 //!                then means, weights (top bit: impure), tail to the end; all but the tail without what the tail holds
 //! ```
 //! The question is the q of `approx_percentile(value, q)`: a final function sees nothing but the state.
@@ -15,7 +15,7 @@ use super::compress::Item;
 use super::flush::{flush, flushed};
 use super::merging::{merge, push_pair};
 use super::{Body, COMPRESSION, Centroid, Digest, EXACT_MAX, Sketch, codec};
-use crate::error::TallyError;
+use crate::error::{SqlState, TallyError};
 pub use crate::sketch::Grow;
 use crate::sketch::bytes::corrupt;
 use crate::sketch::tail;
@@ -45,7 +45,11 @@ pub(super) const SUM: usize = 8;
 pub(super) const COMPENSATION: usize = 9;
 pub(super) const OUTSIDE: usize = 10;
 pub(super) const MERGES: usize = 13;
-pub(super) const HEAD: usize = 14;
+/// Weight that came by pairs; all ones when it was too much.
+pub(super) const WEIGHT: usize = 14;
+pub(super) const HEAD: usize = 15;
+/// Greatest weight that pairs may bring: what is stored has a bit beside the weight, and rows one by one never come to as much.
+pub(super) const MOST: u64 = 1 << 62;
 
 /// Words that the digest form takes at a compression: five parts of eight are its tail at the default.
 pub(super) fn digest_words(compression: u16) -> usize {
@@ -79,15 +83,28 @@ pub fn is_working(words: &[u64]) -> bool {
     words.len() >= FIRST_WORDS && matches!(kind(words), EXACT | DIGEST)
 }
 
-/// Sets the question that [`question`] gives back.
-pub fn ask(words: &mut [u64], q: f64) {
-    words[QUESTION] = q.to_bits();
+/// Marks a question: shares have no sign.
+const ASKED: u64 = 1 << 63;
+
+/// Sets the share that is asked for, where none is set yet.
+pub fn ask(words: &mut [u64], q: Option<f64>) {
+    if let Some(q) = q
+        && words[QUESTION] == 0
+    {
+        words[QUESTION] = q.abs().to_bits() | ASKED;
+    }
 }
 
-/// What [`ask`] set, from the payload of a working form; `None` for stored forms.
-pub fn question(bytes: &[u8]) -> Option<f64> {
-    let q = bytes.get(8 * QUESTION - 4..)?.first_chunk::<8>()?;
-    matches!(bytes[1], EXACT | DIGEST).then(|| f64::from_le_bytes(*q))
+/// The share that is asked for.
+fn asked(words: &[u64]) -> Option<f64> {
+    let q = f64::from_bits(words[QUESTION] & !ASKED);
+    (words[QUESTION] & ASKED != 0 && (0.0..=1.0).contains(&q)).then_some(q)
+}
+
+/// The share that the bytes of an exact working form ask for.
+pub fn asked_in(bytes: &[u8]) -> Option<f64> {
+    let word = bytes.get(8 * QUESTION - 4..)?.first_chunk::<8>()?;
+    (bytes[1] == EXACT).then(|| asked(&[0, 0, u64::from_le_bytes(*word)]))?
 }
 
 /// Adds a value.
@@ -160,6 +177,23 @@ pub fn push_weighted(words: &mut [u64], value: f64, weight: u64) -> Result<(), G
     Ok(())
 }
 
+/// Whether more weight came than can be counted; then nothing more may be done with the words.
+pub fn overflowed(words: &[u64]) -> bool {
+    kind(words) == DIGEST && words[WEIGHT] == u64::MAX
+}
+
+/// The error for it.
+pub fn fits(words: &[u64]) -> Result<(), TallyError> {
+    if !overflowed(words) {
+        return Ok(());
+    }
+    Err(TallyError::new(
+        SqlState::NumericValueOutOfRange,
+        "weight of all values expected up to 2^62, got more",
+    )
+    .hint("SELECT tally.tdigest(value, weight / 1000, 180) FROM …"))
+}
+
 /// The finished sketch: values sorted, tail merged.
 pub fn finish(words: &[u64]) -> Sketch {
     let compression = compression(words);
@@ -173,6 +207,7 @@ pub fn finish(words: &[u64]) -> Sketch {
         values.sort_unstable_by(f64::total_cmp);
         return Sketch {
             compression,
+            asked: asked(words),
             body: Body::Exact(values),
         };
     }
@@ -184,6 +219,7 @@ pub fn finish(words: &[u64]) -> Sketch {
     };
     Sketch {
         compression,
+        asked: asked(words),
         body: Body::Digest(Digest {
             min,
             max,

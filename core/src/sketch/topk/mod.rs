@@ -155,6 +155,10 @@ impl Stored for TopK {
     fn parse(text: &str) -> Result<Self, TallyError> {
         text::read(text)
     }
+
+    fn json(&self) -> String {
+        text::estimates(self)
+    }
 }
 
 #[cfg(test)]

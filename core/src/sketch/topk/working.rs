@@ -9,7 +9,7 @@
 //! ```
 
 use super::{TopK, VERSION};
-use crate::error::TallyError;
+use crate::error::{SqlState, TallyError};
 use crate::sketch::bytes::corrupt;
 use crate::sketch::{Grow, keyed, words_of};
 
@@ -64,6 +64,21 @@ pub fn push(words: &mut [u64], item: &str, weight: u64) -> Result<(), Grow> {
         shrink(words);
     }
     Ok(())
+}
+
+/// Whether so much more weight can be counted.
+pub fn fits(words: &[u64], weight: u64) -> Result<(), TallyError> {
+    match words[1].checked_add(weight) {
+        Some(total) if i64::try_from(total).is_ok() => Ok(()),
+        _ => Err(TallyError::new(
+            SqlState::NumericValueOutOfRange,
+            format!(
+                "weight of all items expected up to 2^63 - 1, got {} and {weight}",
+                words[1]
+            ),
+        )
+        .hint("SELECT tally.topk(item, 10, weight / 1000) FROM …")),
+    }
 }
 
 /// Takes the first count that has no room from all, and drops those that come to nothing.
@@ -127,11 +142,17 @@ fn read(words: &[u64]) -> Result<TopK, TallyError> {
     if !(1..=1000).contains(&k) {
         return Err(corrupt("topk", "k in 1 to 1000", words.len() * 8));
     }
+    let texts = keyed::entries("topk", &words[COUNTS..])?
+        .into_iter()
+        .map(|(item, count)| {
+            let item = String::from_utf8(item).map_err(|_| corrupt("topk", "items in UTF-8", words.len() * 8))?;
+            Ok((item, count))
+        });
     let mut topk = TopK {
         k,
         total: words[1],
         error: words[2],
-        counts: keyed::entries("topk", &words[COUNTS..])?.into_iter().collect(),
+        counts: texts.collect::<Result<_, TallyError>>()?,
     };
     topk.shrink();
     Ok(topk)

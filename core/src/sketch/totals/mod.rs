@@ -1,22 +1,30 @@
-//! `totals`: key-wise sums of the numeric leaves of JSON objects, mergeable. Nested keys are joined by dots; every other
-//! leaf (text, boolean, null, array) is counted as ignored.
+//! `totals`: key-wise sums of the numeric leaves of JSON objects, exact as numeric is, mergeable. Every other leaf (text, boolean, null,
+//! array) is counted as ignored.
 //!
 //! ```text
-//! u8 version = 1 · u8 kind = 1 · u16 0 · varint rows, ignored, keys · keys × (f64 sum · varint length · UTF-8 key), ascending
+//! u8 version = 2 · u8 kind = 1 · u16 0 · varint rows, ignored, keys · keys × (varint length · path · varint length · decimal), ascending
+//! version 1: keys × (f64 sum · varint length · keys joined by dots)
 //! ```
 //! The aggregate's state is [`working`].
 
+pub mod decimal;
+pub mod path;
 pub mod text;
 pub mod working;
 
 use super::bytes::{Reader, put_varint};
 use super::stored::Stored;
 use crate::error::TallyError;
+use decimal::Decimal;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const VERSION: u8 = 1;
+/// Sums as float8, keys joined by dots.
+const VERSION_1: u8 = 1;
+/// Sums as decimals by path.
+const VERSION: u8 = 2;
 const KIND: u8 = 1;
+const KIND_WORKING: u8 = 17;
 
 /// Sums by key.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,14 +33,49 @@ pub struct Totals {
     pub rows: u64,
     /// Leaves that were no numbers.
     pub ignored: u64,
-    /// Sum of the numbers at each path.
-    pub sums: BTreeMap<String, f64>,
+    /// Sum of the numbers at each [`path`].
+    pub sums: BTreeMap<String, Decimal>,
 }
 
 impl Totals {
-    /// The sums as a JSON object; whole numbers without a fraction.
-    pub fn json(&self) -> Value {
-        Value::Object(self.sums.iter().map(|(key, sum)| (key.clone(), number(*sum))).collect())
+    /// The sums by name, keys joined by dots. Where the key "a.b" and the key "b" within "a" are both there, the first is named `a\.b`.
+    pub fn named(&self) -> BTreeMap<String, Decimal> {
+        let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for path in self.sums.keys().filter(|path| !path.starts_with(path::EITHER)) {
+            alike.entry(path::plain(path)).or_default().push(path);
+        }
+        let mut named: BTreeMap<String, Decimal> = BTreeMap::new();
+        for (plain, paths) in &alike {
+            for path in paths {
+                let name = if paths.len() == 1 {
+                    plain.clone()
+                } else {
+                    path::exact(path)
+                };
+                named.insert(name, self.sums[*path].clone());
+            }
+        }
+        for (path, sum) in self.sums.iter().filter(|(path, _)| path.starts_with(path::EITHER)) {
+            let all = named.entry(path::plain(path)).or_default();
+            all.add_all(sum);
+            all.settle();
+        }
+        named
+    }
+
+    /// The sum at a name as [`named`](Self::named) gives it, or at an exact one.
+    pub fn total(&self, name: &str) -> Option<Decimal> {
+        let named = self.named().remove(name);
+        named.or_else(|| self.sums.get(&path::from_exact(name)).cloned())
+    }
+
+    /// The sums as the text of a JSON object; what is no number is null, which JSON has instead.
+    pub fn json(&self) -> String {
+        let fields = self.named().into_iter().map(|(name, sum)| {
+            let sum = if sum.odd == 0 { sum.text() } else { "null".to_owned() };
+            format!("{}:{sum}", Value::from(name))
+        });
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
     }
 
     /// The stored bytes.
@@ -41,10 +84,11 @@ impl Totals {
         [self.rows, self.ignored, self.sums.len() as u64]
             .into_iter()
             .for_each(|v| put_varint(&mut out, v));
-        for (key, sum) in &self.sums {
-            out.extend(sum.to_le_bytes());
-            put_varint(&mut out, key.len() as u64);
-            out.extend(key.as_bytes());
+        for (path, sum) in &self.sums {
+            for text in [path, &sum.text()] {
+                put_varint(&mut out, text.len() as u64);
+                out.extend(text.as_bytes());
+            }
         }
         out
     }
@@ -52,42 +96,47 @@ impl Totals {
     /// Reads stored bytes, or a working form.
     pub fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
         let mut reader = Reader::new("totals", bytes);
-        match (reader.u8()?, reader.u8()?, reader.u16()?) {
-            (VERSION, KIND, 0) => {}
-            (VERSION, working::KIND, 0) => return working::from_bytes(bytes),
-            _ => return Err(reader.corrupt("version 1")),
-        }
+        let version = match (reader.u8()?, reader.u8()?, reader.u16()?) {
+            (version @ (VERSION_1 | VERSION), KIND, 0) => version,
+            (VERSION_1, KIND_WORKING, 0) => return working::from_bytes(bytes),
+            _ => return Err(reader.corrupt("version 1 or 2")),
+        };
         let mut totals = Totals {
             rows: reader.varint()?,
             ignored: reader.varint()?,
             sums: BTreeMap::new(),
         };
-        for _ in 0..reader.varint()? {
-            let sum = reader.f64()?;
-            let length = reader.varint()?;
-            let key = reader.take(usize::try_from(length).unwrap_or(usize::MAX))?;
-            let key = std::str::from_utf8(key).map_err(|_| reader.corrupt("keys in UTF-8"))?;
-            if totals
-                .sums
-                .last_key_value()
-                .is_some_and(|(last, _)| last.as_str() >= key)
-            {
+        let (count, mut last) = (reader.varint()?, None);
+        for _ in 0..count {
+            let old = if version == VERSION_1 {
+                Some(reader.f64()?)
+            } else {
+                None
+            };
+            let key = text_of(&mut reader)?;
+            if last.is_some_and(|last| last >= key) {
                 return Err(reader.corrupt("keys in ascending order"));
             }
-            totals.sums.insert(key.to_owned(), sum);
+            last = Some(key);
+            let (path, sum) = match old {
+                Some(sum) => (path::of_old(key), Decimal::of_float(sum)),
+                None => {
+                    let text = text_of(&mut reader)?;
+                    let sum = Decimal::parse(text).filter(|sum| sum.text() == text);
+                    (key.to_owned(), sum.ok_or_else(|| reader.corrupt("a decimal number"))?)
+                }
+            };
+            totals.sums.insert(path, sum);
         }
         reader.end()?;
         Ok(totals)
     }
 }
 
-/// A float as a JSON number, whole where it is whole and exact; NaN and infinities as null, which JSON has instead.
-fn number(v: f64) -> Value {
-    if v.fract() == 0.0 && v.abs() < 9e15 {
-        Value::from(v as i64)
-    } else {
-        Value::from(v)
-    }
+fn text_of<'a>(reader: &mut Reader<'a>) -> Result<&'a str, TallyError> {
+    let length = reader.varint()?;
+    let bytes = reader.take(usize::try_from(length).unwrap_or(usize::MAX))?;
+    std::str::from_utf8(bytes).map_err(|_| reader.corrupt("text in UTF-8"))
 }
 
 /// Key-wise a / b of the numbers both have; null where b is 0.
@@ -117,7 +166,7 @@ impl Stored for Totals {
     }
 
     fn is_partial(bytes: &[u8]) -> bool {
-        matches!(bytes, [VERSION, working::KIND, ..])
+        matches!(bytes, [VERSION_1, KIND_WORKING, ..])
     }
 
     fn text(&self) -> String {
@@ -129,7 +178,7 @@ impl Stored for Totals {
     }
 
     fn json(&self) -> String {
-        Totals::json(self).to_string()
+        Totals::json(self)
     }
 }
 
@@ -146,10 +195,14 @@ mod tests {
         }
     }
 
-    fn of(rows: &[(&[(&str, f64)], u64)]) -> Vec<u64> {
+    fn of(rows: &[(&[(&str, &str)], u64)]) -> Vec<u64> {
         rows.iter().fold(working::fresh(), |mut words, (sums, ignored)| {
+            let sums: Vec<(&str, Decimal)> = sums
+                .iter()
+                .map(|(path, n)| (*path, Decimal::parse(n).unwrap()))
+                .collect();
             until(&mut words, |words| {
-                working::add(words, 1, *ignored, sums.iter().copied())
+                working::add(words, 1, *ignored, sums.iter().map(|(path, n)| (*path, n)))
             });
             words
         })
@@ -157,34 +210,56 @@ mod tests {
 
     #[test]
     fn sums_by_key_and_counts_the_rest_also_merged() {
-        let rows: [(&[(&str, f64)], u64); 3] = [
-            (&[("views", 1000.0), ("ctr", 5.0), ("by.web", 1.0)], 1),
-            (&[("views", 800.0), ("ctr", 7.5)], 0),
+        let rows: [(&[(&str, &str)], u64); 3] = [
+            (&[("views", "1000"), ("ctr", "5"), ("by\0web", "1")], 1),
+            (&[("views", "800"), ("ctr", "7.5"), ("by.web", "0.1")], 0),
             (&[], 1),
         ];
         let totals = working::finish(&of(&rows));
-        assert_eq!(totals.json(), json!({"views": 1800, "ctr": 12.5, "by.web": 1}));
+        assert_eq!(totals.json(), r#"{"by.web":1,"by\\.web":0.1,"ctr":12.5,"views":1800}"#);
         assert_eq!((totals.rows, totals.ignored), (3, 2));
+        assert_eq!(totals.total("by.web").unwrap().text(), "1");
+        assert_eq!(totals.total(r"by\.web").unwrap().text(), "0.1");
         let mut merged = of(&rows[1..]);
         until(&mut merged, |words| {
             working::merge(words, &working::finish(&of(&rows[..1])))
         });
         assert_eq!(working::finish(&merged), totals);
         assert_eq!(Totals::decode(&totals.encode()).unwrap(), totals);
+        assert_eq!(text::read(&text::write(&totals)).unwrap(), totals);
     }
 
     #[test]
-    fn sums_that_json_lacks_come_back_from_text() {
-        let words = of(&[
-            (&[("a", f64::MAX), ("b", f64::INFINITY)], 0),
-            (&[("a", f64::MAX), ("b", f64::NEG_INFINITY)], 0),
-        ]);
-        let totals = working::finish(&words);
-        assert_eq!(
-            text::write(&text::read(&text::write(&totals)).unwrap()),
-            text::write(&totals)
-        );
-        assert_eq!(totals.json(), json!({"a": null, "b": null}));
+    fn cells_that_overflow_carry() {
+        let numbers = vec![("a", "999999999999999999999999"); 40_000];
+        let words = numbers.iter().fold(working::fresh(), |mut words, (path, n)| {
+            let n = Decimal::parse(n).unwrap();
+            let n = Decimal {
+                cells: n
+                    .cells
+                    .into_iter()
+                    .map(|(place, cell)| (place, cell * 9_000_000))
+                    .collect(),
+                ..n
+            };
+            until(&mut words, |words| working::add(words, 1, 0, [(*path, &n)].into_iter()));
+            words
+        });
+        let expected = (10u128.pow(24) - 1) * 9_000_000 * 40_000;
+        assert_eq!(working::finish(&words).json(), format!(r#"{{"a":{expected}}}"#));
+    }
+
+    #[test]
+    fn sums_of_0_1_join_the_path_they_may_be_of() {
+        let old = Totals {
+            sums: [(path::of_old("a.b"), Decimal::of_float(1.5))].into(),
+            ..Totals::default()
+        };
+        let mut words = of(&[(&[("a.b", "2")], 0)]);
+        until(&mut words, |words| working::merge(words, &old));
+        let both = working::finish(&words);
+        assert_eq!(both.json(), r#"{"a.b":3.5}"#);
+        assert_eq!(text::read(&text::write(&both)).unwrap(), both);
     }
 
     #[test]
@@ -197,8 +272,9 @@ mod tests {
         #[test]
         fn decoding_any_bytes_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = Totals::decode(&bytes);
-            let _ = Totals::decode(&[&[VERSION, KIND, 0, 0], &bytes[..]].concat());
-            let _ = Totals::decode(&[&[VERSION, working::KIND, 0, 0], &bytes[..]].concat());
+            for head in [[VERSION, KIND], [VERSION_1, KIND], [VERSION_1, KIND_WORKING]] {
+                let _ = Totals::decode(&[&head, &[0, 0], &bytes[..]].concat());
+            }
         }
     }
 }

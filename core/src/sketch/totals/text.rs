@@ -1,10 +1,13 @@
-//! Owns sums by key as text: `{"rows":2,"ignored":0,"sums":{"views":1800}}`; sums that JSON lacks are strings
-//! (`"NaN"`, `"Infinity"`).
+//! Owns sums by key as text: `{"version":2,"rows":2,"ignored":0,"sums":{"views":1800}}`. Keys are joined by dots, dots within a key are written `\.`; what
+//! is no number is a string (`"NaN"`, `"Infinity"`). Sums of 0.1 whose keys may be joined or one stand under `sums_of_0.1`.
 
-use super::Totals;
+use super::decimal::Decimal;
+use super::{Totals, path};
 use crate::error::{SqlState, TallyError};
-use crate::sketch::tdigest::text::read_number;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// JSON from its text.
 pub fn parsed(text: &str) -> Result<Value, TallyError> {
@@ -18,25 +21,45 @@ pub fn parsed(text: &str) -> Result<Value, TallyError> {
 
 /// The text.
 pub fn write(totals: &Totals) -> String {
-    let sums: serde_json::Map<String, Value> = totals
-        .sums
-        .iter()
-        .map(|(key, sum)| (key.clone(), number(*sum)))
-        .collect();
-    json!({"rows": totals.rows, "ignored": totals.ignored, "sums": sums}).to_string()
+    let object = |either: bool| {
+        let sums = totals
+            .sums
+            .iter()
+            .filter(|(path, _)| path.starts_with(path::EITHER) == either);
+        let fields = sums.map(|(path, sum)| {
+            let name = if either { path::plain(path) } else { path::exact(path) };
+            let sum = if sum.odd == 0 {
+                sum.text()
+            } else {
+                Value::from(sum.text()).to_string()
+            };
+            format!("{}:{sum}", Value::from(name))
+        });
+        fields.collect::<Vec<_>>().join(",")
+    };
+    let old = match object(true) {
+        none if none.is_empty() => none,
+        some => format!(",\"sums_of_0.1\":{{{some}}}"),
+    };
+    format!(
+        "{{\"version\":2,\"rows\":{},\"ignored\":{},\"sums\":{{{}}}{old}}}",
+        totals.rows,
+        totals.ignored,
+        object(false)
+    )
 }
 
-fn number(v: f64) -> Value {
-    if v.is_finite() {
-        return Value::from(v);
-    }
-    Value::from(if v.is_nan() {
-        "NaN"
-    } else if v > 0.0 {
-        "Infinity"
-    } else {
-        "-Infinity"
-    })
+/// Numbers stay text, since a float would lose digits.
+#[derive(Deserialize)]
+struct Read<'a> {
+    #[serde(default)]
+    version: u8,
+    rows: u64,
+    ignored: u64,
+    #[serde(borrow)]
+    sums: BTreeMap<String, &'a RawValue>,
+    #[serde(borrow, default, rename = "sums_of_0.1")]
+    old: BTreeMap<String, &'a RawValue>,
 }
 
 /// Reads the text.
@@ -49,15 +72,32 @@ pub fn read(text: &str) -> Result<Totals, TallyError> {
         .detail("Expected {\"rows\":2,\"ignored\":0,\"sums\":{\"views\":1800}}, as tally.totals prints itself.")
         .hint("SELECT tally.jsonb_totals('{\"views\": 1}')")
     };
-    let value = parsed(text).map_err(|_| bad())?;
-    let count = |name: &str| value.get(name).and_then(Value::as_u64).ok_or_else(bad);
-    let sums = value.get("sums").and_then(Value::as_object).ok_or_else(bad)?;
-    let sums = sums
-        .iter()
-        .map(|(key, sum)| Ok((key.clone(), read_number(sum).ok_or_else(bad)?)));
+    let Read {
+        version,
+        rows,
+        ignored,
+        sums,
+        old,
+    } = serde_json::from_str(text).map_err(|_| bad())?;
+    // The text of 0.1 had no version.
+    let path_of = if version == 2 { path::from_exact } else { path::of_old };
+    let named = sums.iter().map(|(name, sum)| (path_of(name), sum));
+    let either = old.iter().map(|(name, sum)| (path::of_old(name), sum));
+    let sums = named.chain(either).map(|(path, sum)| {
+        let sum = Decimal::parse(sum.get().trim_matches('"')).ok_or_else(bad)?;
+        // Sums of 0.1 were floats, written with a fraction where they have none.
+        let sum = if version == 2 {
+            sum
+        } else {
+            Decimal::of_float(sum.float())
+        };
+        (!path.contains(path::EITHER) || path.starts_with(path::EITHER))
+            .then_some((path, sum))
+            .ok_or_else(bad)
+    });
     Ok(Totals {
-        rows: count("rows")?,
-        ignored: count("ignored")?,
+        rows,
+        ignored,
         sums: sums.collect::<Result<_, TallyError>>()?,
     })
 }

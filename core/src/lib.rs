@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod base64;
+pub mod calendar;
 pub mod cancel;
 pub mod capture;
 pub mod error;

@@ -83,7 +83,7 @@ SELECT throws_ok($$SELECT * FROM tally.timeseries('two_days_n', bucket => '1 mon
 SELECT throws_ok($$SELECT * FROM tally.timeseries('two_days_n', bucket => '3 days')$$, '22023', NULL, 'nor are threes');
 SELECT throws_ok($$SELECT * FROM tally.timeseries('fiscal_quarter_n', bucket => '4 months')$$, '22023', NULL, 'nor four months of quarters');
 SELECT tally.create_rollup('utc_hour', 'events', 'at', measures => '{"n": "sum(n)"}');
-SELECT is(tally._nests(tally._bucket_rule(own::interval, own_zone), tally._bucket_rule(bucket::interval, zone, origin::timestamptz)), fits, format('%s in %s of %s in %s: %s', bucket, zone, own, own_zone, fits))
+SELECT is(tally._buckets_nest(tally._bucket_rule(own::interval, own_zone), tally._bucket_rule(bucket::interval, zone, origin::timestamptz)), fits, format('%s in %s of %s in %s: %s', bucket, zone, own, own_zone, fits))
   FROM (VALUES ('1 day', 'Europe/Berlin', '1 hour', 'Europe/Berlin', NULL, false), ('1 day', 'Europe/Berlin', '1 month', 'UTC', NULL, false), ('1 day', 'Europe/Berlin', '1 month', 'Europe/Berlin', NULL, true),
         ('1 week', 'UTC', '1 month', 'UTC', NULL, false), ('1 hour', 'UTC', '1 day', 'Asia/Kolkata', NULL, false), ('30 minutes', 'UTC', '1 day', 'Asia/Kolkata', NULL, true), ('1 hour', 'UTC', '1 day', 'Europe/Berlin', NULL, true),
         ('7 hours', 'UTC', '1 day', 'UTC', NULL, false), ('1 hour', 'UTC', '7 hours', 'UTC', NULL, true), ('1 day', 'UTC', '1 week', 'UTC', '2023-01-01 00:00Z', true), ('1 week', 'UTC', '2 weeks', 'UTC', '2023-01-01 00:00Z', false),
@@ -97,6 +97,6 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace
 SELECT throws_ok(format($$SELECT tally.create_rollup('bad', 'events', 'at', bucket => %L, zone => %L, origin => %L, measures => '{"n": "sum(n)"}')$$, bucket, zone, origin), code, NULL, what)
   FROM (VALUES ('1 month 2 days', 'UTC', NULL, '0A000', 'months and days'), ('1 day 3 hours', 'Europe/Berlin', NULL, '0A000', 'days and hours of a calendar'), ('1 month 1 second', 'UTC', NULL, '0A000', 'months and seconds'),
         ('1 week', 'Europe/Berlin', '2026-01-04 01:00+01', '22023', 'a week from one o''clock'), ('1 month', 'UTC', '2026-01-02 00:00Z', '22023', 'a month from the second'),
-        ('1 hour', 'UTC', '2026-01-01 00:07:31Z', '22023', 'an origin that divides nothing'), ('1 hour', 'UTC', 'infinity', '22023', 'no origin'), ('1 month', 'UTC', '-infinity', '22023', 'no origin of months'),
+        ('1 hour', 'UTC', 'infinity', '22023', 'no origin'), ('1 month', 'UTC', '-infinity', '22023', 'no origin of months'),
         ('1 day', 'Atlantis', NULL, '22023', 'no zone')) v(bucket, zone, origin, code, what);
 SELECT * FROM finish();

@@ -1,4 +1,4 @@
--- Owns: small functions that the pipeline and people share: comparing, text pictures, pseudonyms, suppression, buckets.
+-- Owns: small functions that the pipeline and people share: comparing, text pictures, pseudonyms, suppression.
 
 CREATE FUNCTION tally.breaches(value float8, operator text, threshold float8) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_breaches';
@@ -27,35 +27,6 @@ COMMENT ON FUNCTION tally.pseudonym_uuid(text, text) IS 'The first 122 bits of t
 CREATE FUNCTION tally.suppress_below(value anyelement, people bigint, k int DEFAULT 10) RETURNS anyelement
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN people OPERATOR(pg_catalog.>=) k THEN value END';
 COMMENT ON FUNCTION tally.suppress_below(anyelement, bigint, int) IS 'value where it stands for k or more distinct people, else NULL; for numbers, arrays and sketches alike. NULL people or k hides. It hides one cell, it is no gate: a reader of the source or of EXPLAIN sees more.';
-
-CREATE FUNCTION tally._bucket_refuse(width interval) RETURNS timestamptz
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RAISE EXCEPTION 'width of a bucket expected to be positive and of one kind (months, days, or hours and less), got %', width
-        USING ERRCODE = 'invalid_parameter_value',
-              DETAIL = 'Months and days follow the calendar and have no fixed length; mixed with other units a bucket would have no start.',
-              HINT = 'SELECT tally.bucket(''1 hour'', now())';
-END $$;
-COMMENT ON FUNCTION tally._bucket_refuse(interval) IS 'Raises the error of a width that no bucket can have.';
-
--- One expression without a subquery, so that it is inlined and a constant width folds to a bare date_bin.
-CREATE FUNCTION tally.bucket(width interval, "time" timestamptz, zone text DEFAULT 'UTC', origin timestamptz DEFAULT '2000-01-03 00:00:00+00') RETURNS timestamptz
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE
-        WHEN width IS NULL OR width <= interval '0' THEN CASE WHEN width IS NOT NULL THEN tally._bucket_refuse(width) END
-        WHEN date_trunc('month', width) = interval '0' AND extract(day FROM width) = 0 THEN date_bin(width, "time", origin)
-        WHEN date_trunc('month', width) = interval '0' AND date_trunc('day', width) = width
-            THEN date_bin(width, "time" AT TIME ZONE zone, date_trunc('day', CASE WHEN origin = timestamptz '2000-01-03 00:00:00+00' THEN timestamp '2000-01-03' ELSE origin AT TIME ZONE zone END)) AT TIME ZONE zone
-        WHEN date_trunc('month', width) <> width THEN tally._bucket_refuse(width)
-        WHEN NOT isfinite("time") THEN "time"
-        ELSE (date_trunc('month', "time" AT TIME ZONE zone)
-              - make_interval(months => (mod(mod(
-                    (extract(year FROM "time" AT TIME ZONE zone) - CASE WHEN origin = timestamptz '2000-01-03 00:00:00+00' THEN 2000 ELSE extract(year FROM origin AT TIME ZONE zone) END) * 12
-                    + extract(month FROM "time" AT TIME ZONE zone) - CASE WHEN origin = timestamptz '2000-01-03 00:00:00+00' THEN 1 ELSE extract(month FROM origin AT TIME ZONE zone) END,
-                    extract(year FROM width) * 12 + extract(month FROM width)) + extract(year FROM width) * 12 + extract(month FROM width),
-                    extract(year FROM width) * 12 + extract(month FROM width)))::int)) AT TIME ZONE zone
-    END;
-COMMENT ON FUNCTION tally.bucket(interval, timestamptz, text, timestamptz) IS 'Start of the bucket that a time is in. Widths of hours and less are fixed, counted from origin as date_bin does; days and weeks (from Mondays), months, quarters and years follow the calendar of the zone, right across daylight saving, as date_trunc(…, zone) does. A given origin moves the day or month that several days or months are counted from.';
 
 CREATE FUNCTION tally.instant(value text) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -39,6 +39,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE r.source = $1 AND tally._may_trigger(r)
        -- A condition on a column that is gone would stop every writer.
        AND CASE WHEN r.key IS NULL THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = r.time_column AND a.atttypid = r.time_type AND NOT a.attisdropped)
+                                      AND tally._rule_or_null(r) IS NOT NULL
                 ELSE NOT EXISTS (SELECT FROM unnest(r.key) k WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = k AND NOT a.attisdropped)) END
 $$;
 COMMENT ON FUNCTION tally._captured(regclass) IS 'The rollups on a source whose changes can be captured: its columns are there, and the owner may have triggers on it.';
@@ -48,7 +49,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH r AS (SELECT c.* FROM tally.members m, tally._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
     SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
       FROM (SELECT format('tally._mark(%L, %s)', x.targets, x.instant) AS condition FROM (SELECT tally._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
-                   string_agg(r.id || ' ' || tally._capture_rule(tally._rule(r)), '; ' ORDER BY r.id) AS targets
+                   string_agg(r.id || ' ' || tally._rule_or_null(r), '; ' ORDER BY r.id) AS targets
               FROM r WHERE r.key IS NULL GROUP BY 1) x
             UNION ALL
             SELECT format('tally._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id), tally._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))

@@ -27,24 +27,35 @@ COMMENT ON FUNCTION tally._tree(regclass) IS 'The tables that hold the rows of a
 
 CREATE FUNCTION tally._member_range(r tally.rollups, m tally.members, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    rule text := tally._rule_or_null(r);
+    wide boolean := true;
 BEGIN
     since := '-infinity';
     until := 'infinity';
     IF r.key IS NULL AND m.time_column = r.time_column THEN
         IF r.time_type = 'timestamptz'::regtype THEN
-            since := m.since;
-            until := m.until;
+            since := tally._bucket_start(rule, m.since::timestamptz);
+            until := tally._bucket_at_or_after(rule, m.until::timestamptz);
+            -- Where a clock is set back over midnight, rows after the bound may be in an earlier bucket, and rows before it in a later one.
+            wide := tally._rows_past(rule, since) > m.since::timestamptz OR tally._rows_from(rule, until) < m.until::timestamptz;
+        ELSIF r.time_type = 'timestamp'::regtype THEN
+            since := tally._instant_of(m.since::timestamp, r.zone);
+            until := tally._instant_of(m.until::timestamp, r.zone);
         ELSE
-            -- A day to either side, because clocks that are put back map two local times to instants in the other order.
-            since := (m.since::timestamp AT TIME ZONE r.zone) - interval '1 day';
-            until := (m.until::timestamp AT TIME ZONE r.zone) + interval '1 day';
+            since := tally._instant_of(m.since::date, r.zone);
+            until := tally._instant_of(m.until::date, r.zone);
         END IF;
-        SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+        -- A bucket more to either side also for local times, which clocks that are put back map to instants in the other order. A
+        -- rule that is none (COALESCE) stops its own rollup, not the DDL of others.
+        since := COALESCE(CASE WHEN wide THEN tally._bucket_shifted(rule, since, -1) ELSE since END, '-infinity');
+        until := COALESCE(CASE WHEN wide THEN tally._bucket_shifted(rule, until, 2) ELSE until END, 'infinity');
+        -- Both beyond the end of time.
+        IF since >= until THEN
+            since := '-infinity';
+            until := 'infinity';
+        END IF;
     END IF;
-EXCEPTION WHEN data_exception THEN
-    -- Bounds at the end of what PostgreSQL can say have no bucket around them; no reason to refuse the DDL.
-    since := '-infinity';
-    until := 'infinity';
 END $$;
 COMMENT ON FUNCTION tally._member_range(tally.rollups, tally.members) IS 'The buckets of a rollup that rows of a member may be in: those of its bounds, or all.';
 

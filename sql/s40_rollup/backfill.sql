@@ -28,13 +28,13 @@ CREATE FUNCTION tally._progress(rollup_id int, began timestamptz, since timestam
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- Time that was spent at it, so that a backfill that was interrupted overnight has not become slow by that.
     SELECT COALESCE(1 - t.parts_left::float8 / t.parts, d.width / NULLIF(d.width + COALESCE(t.width, 0), 0)), d.seconds, d.source_rows, d.written, d.batches, d.first, d.last, t.width
-      FROM (SELECT COALESCE(sum(extract(epoch FROM x.until - x.since)), 0)::float8 AS width, (sum(x.duration_ms) / 1000)::float8 AS seconds, sum(x.source_rows) AS source_rows,
+      FROM (SELECT COALESCE(sum(extract(epoch FROM tally._time_between(x.since, x.until))), 0)::float8 AS width, (sum(x.duration_ms) / 1000)::float8 AS seconds, sum(x.source_rows) AS source_rows,
                    COALESCE(sum(x.inserted + x.updated + x.deleted), 0)::bigint AS written, count(*) AS batches, min(x.since) AS first, max(x.until) AS last
               FROM tally.runs x WHERE x.rollup_id = $1 AND x.started_at >= $2 AND x.sqlstate IS NULL
                -- A part of the keys is of all times; marked buckets and keys, which are no part of this, have no count of source rows.
                AND (x.since >= $3 AND x.until <= $4 OR x.since IS NULL AND x.source_rows IS NOT NULL)) d,
            -- What is not begun yet has no known extent where it goes on for ever.
-           (SELECT sum(extract(epoch FROM g.until - g.since)) FILTER (WHERE isfinite(g.since) AND isfinite(g.until))::float8 AS width, count(g.part) AS parts_left, max(g.parts) AS parts
+           (SELECT sum(extract(epoch FROM tally._time_between(g.since, g.until))) FILTER (WHERE g.batch IS NOT NULL OR isfinite(g.since) AND isfinite(g.until))::float8 AS width, count(g.part) AS parts_left, max(g.parts) AS parts
               FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND g.since >= $3 AND g.until <= $4) t
 $$;
 COMMENT ON FUNCTION tally._progress(int, timestamptz, timestamptz, timestamptz) IS
@@ -50,7 +50,8 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     SELECT * INTO p FROM tally._progress(rollup_id, began, since, until) x;
     RETURN format('%s: %s %% done, %s, %s rows written, %s s%s%s', r.name, floor(COALESCE(p.done, 1) * 100),
-        CASE WHEN p.first IS NULL THEN 'all times' ELSE format('%s to %s', to_char(p.first AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI'), to_char(p.last AT TIME ZONE r.zone, 'YYYY-MM-DD HH24:MI')) END,
+        CASE WHEN p.first IS NULL THEN 'all times' ELSE format('%s to %s', to_char(tally._local_from(r.zone, p.first), 'YYYY-MM-DD HH24:MI'),
+            COALESCE(to_char(tally._local_until(r.zone, NULLIF(p.last, 'infinity')), 'YYYY-MM-DD HH24:MI'), 'the end of time')) END,
         p.written, round(COALESCE(p.seconds, 0)::numeric, 1), CASE WHEN p.source_rows > 0 THEN format(', about %s source rows/s', round((p.source_rows / NULLIF(p.seconds, 0))::numeric)) ELSE '' END,
         CASE WHEN p.done < 1 THEN format(', about %s s left', round((p.seconds * (1 - p.done) / p.done)::numeric, 1)) ELSE '' END);
 END $$;

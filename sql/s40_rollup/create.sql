@@ -100,15 +100,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._emptied(text, text[], text) IS 'What becomes of emptied buckets, as it was given; an error where that is no choice there is.';
 
-CREATE FUNCTION tally._nests(own text, rule text) RETURNS boolean
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    -- By the rules for all time, and by the clock for the years around: zones may be off by half an hour, and change.
-    SELECT tally._grain_fits(own, rule)
-       AND NOT EXISTS (SELECT FROM generate_series(now() - interval '3 years', now() + interval '1 year', interval '20 days') t, tally._bucket_start(rule, t) s
-                        WHERE tally._bucket_start(own, s) <> s)
-$$;
-COMMENT ON FUNCTION tally._nests(text, text) IS 'Whether buckets of a rule are made up of whole buckets of another (own).';
-
 CREATE FUNCTION tally._check_overlap(made tally.rollups, parent tally.rollups, measures jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -123,7 +114,7 @@ COMMENT ON FUNCTION tally._check_overlap(tally.rollups, tally.rollups, jsonb) IS
 CREATE FUNCTION tally._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF made.time_column = 'bucket' AND NOT tally._nests(tally._rule(parent), tally._rule(made)) THEN
+    IF made.time_column = 'bucket' AND NOT tally._buckets_nest(tally._rule(parent), tally._rule(made)) THEN
         RAISE WARNING USING MESSAGE = format('buckets of rollup %L (%s in %s) are not made up of whole buckets of %L (%s in %s)', made.name, made.bucket, made.zone, parent.name, parent.bucket, parent.zone),
             DETAIL = 'Buckets are merged, never split: each counts in whole where it begins.',
             HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, bucket => %L, zone => %L, …);', made.name, parent.source::text, parent.time_column, made.bucket::text, made.zone);
@@ -136,9 +127,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     horizon timestamptz := COALESCE((SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1), '-infinity');
-    start   timestamptz := tally._bucket_start(rule, horizon);
 BEGIN
-    RETURN CASE WHEN start < horizon THEN tally._bucket_end(rule, start) ELSE horizon END;
+    RETURN tally._bucket_at_or_after(rule, horizon);
 END $$;
 COMMENT ON FUNCTION tally._first_whole_bucket(regclass, text) IS 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
 

@@ -90,11 +90,12 @@ COMMENT ON FUNCTION tally._expand_sql(tally.rollups) IS 'What follows the source
 
 CREATE FUNCTION tally._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- A range from the beginning of time begins at -infinity, which is no bucket.
-    SELECT format('SELECT %s AS bucket%s, %s FROM %s%s WHERE %s AND %I > ''-infinity'' AND (%s) AND %s GROUP BY 1%s',
+    -- A range from the beginning of time begins at -infinity, where rows are in no bucket.
+    SELECT format('SELECT %s AS bucket%s, %s FROM %s%s WHERE %s AND %s >= %s AND (%s) AND %s GROUP BY 1%s',
         tally._row_bucket_sql(r), ', ' || a.keys, a.columns, $2, tally._expand_sql(r) || tally._lookback_sql(r),
         tally._range_sql(r.time_column, r.time_type, r.zone, rule, tally._window_start_sql(r, since), until)
-            || CASE WHEN r.lookback IS NULL THEN '' ELSE format(' AND _tally_window.start >= %s AND _tally_window.start < %s', since, until) END, r.time_column, COALESCE(r.filter, 'true'), extra,
+            || CASE WHEN r.lookback IS NULL THEN '' ELSE format(' AND _tally_window.start >= %s AND _tally_window.start < %s', since, until) END,
+        tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), tally._first_row_sql(rule), COALESCE(r.filter, 'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
          tally._rule(r) rule,

@@ -67,7 +67,7 @@ BEGIN
     EXECUTE format('WITH seen AS MATERIALIZED (SELECT d.key FROM tally.%1$I d LIMIT $1), '
                    'taken AS (DELETE FROM tally.%1$I d USING (SELECT DISTINCT s.key FROM seen s) c WHERE d.key = c.key RETURNING d.key) '
                    -- A forged mark may have any shape.
-                   'SELECT (SELECT array_agg(DISTINCT t.key) FROM taken t WHERE cardinality(t.key) = $2), (SELECT count(*) FROM seen)', tally._marks_table(r.id))
+                   'SELECT (SELECT array_agg(DISTINCT t.key) FROM taken t WHERE array_dims(t.key) = format(''[1:%%s]'', $2) AND array_position(t.key, NULL) IS NULL), (SELECT count(*) FROM seen)', tally._marks_table(r.id))
        INTO keys, marks USING most, cardinality(r.key);
 END $$;
 COMMENT ON FUNCTION tally._take_keys(tally.rollups, int) IS 'Takes up to so many marks: deletes all visible ones of their keys and returns those keys, null when there are none, and how many marks were looked at.';

@@ -5,16 +5,10 @@
 CREATE FUNCTION tally._lookback_buckets(rule text, lookback interval) RETURNS int
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    months int := (extract(year FROM lookback) * 12 + extract(month FROM lookback))::int;
-    days   int := extract(day FROM lookback)::int;
-    micros bigint := (extract(epoch FROM lookback - make_interval(months => months, days => days)) * 1000000)::bigint;
-    n      numeric;
+    n bigint := tally._buckets_in(rule, lookback);
 BEGIN
     IF lookback IS NULL THEN RETURN 1; END IF;
-    n := CASE split_part(rule, ' ', 1) WHEN 'fixed' THEN CASE months WHEN 0 THEN (days * 86400000000 + micros) / split_part(rule, ' ', 2)::numeric END
-         ELSE (SELECT CASE WHEN p.unit_days > 0 AND months = 0 AND micros = 0 THEN days::numeric / p.unit_days
-                           WHEN p.unit_months > 0 AND days = 0 AND micros = 0 THEN months::numeric / p.unit_months END FROM tally._unit_parts(rule) p(unit_days, unit_months, shift)) END;
-    IF n IS NULL OR n < 1 OR n > 1000 OR n <> trunc(n) THEN
+    IF n IS NULL OR n NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('lookback must be 1 to 1000 whole buckets, got %s', lookback),
             DETAIL = 'It counts the bucket itself: lookback => ''7 days'' on buckets of a day is that day and the six before it.',
@@ -24,26 +18,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._lookback_buckets(text, interval) IS 'How many buckets a bucket is computed of, itself included; 1 without lookback.';
 
-CREATE FUNCTION tally._shift_sql(rule text, start text, n text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE split_part(rule, ' ', 1)
-        WHEN 'fixed' THEN format('(%s + (%s) * %L::interval)', start, n, tally._unit_width(rule))
-        -- Through the zone's own clock, then to where the bucket begins.
-        ELSE tally._bucket_start_sql(rule, format('(((%s AT TIME ZONE %L) + (%s) * %L::interval) AT TIME ZONE %2$L)', start, split_part(rule, ' ', 3), n, tally._unit_width(rule)))
-    END
-$$;
-COMMENT ON FUNCTION tally._shift_sql(text, text, text) IS 'SQL text of the start of the bucket so many after (before, if negative) the one that begins at start.';
-
 CREATE FUNCTION tally._reached_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('(SELECT %s FROM pg_catalog.generate_series(0, %s) AS _tally_n(n))', tally._shift_sql(rule, start, '_tally_n.n'), tally._lookback_buckets(rule, r.lookback) - 1)
+    SELECT format('(SELECT pg_catalog.unnest(tally._buckets_reached(%L, %s, %s)))', rule, start, tally._lookback_buckets(rule, r.lookback))
       FROM tally._rule(r) rule
 $$;
 COMMENT ON FUNCTION tally._reached_sql(tally.rollups, text) IS 'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
 
 CREATE FUNCTION tally._window_start_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN r.lookback IS NULL THEN start ELSE tally._shift_sql(rule, start, (1 - tally._lookback_buckets(rule, r.lookback))::text) END
+    SELECT CASE WHEN r.lookback IS NULL THEN start ELSE format('GREATEST(%s, %s)', tally._shift_sql(rule, start, (1 - tally._lookback_buckets(rule, r.lookback))::text), tally._first_bucket_sql(rule)) END
       FROM tally._rule(r) rule
 $$;
 COMMENT ON FUNCTION tally._window_start_sql(tally.rollups, text) IS 'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of.';
@@ -83,7 +67,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
         MESSAGE = format('buckets of rollup %L overlap and cannot be merged: each looks back over %s', r.name, r.lookback),
         DETAIL = format('Got %s. A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
-                        CASE WHEN rule IS NULL THEN format('the range from %s to %s', since, until) ELSE format('buckets of %s', tally._unit_width(rule)) END),
+                        CASE WHEN rule IS NULL THEN format('the range from %s to %s', since, until) ELSE format('buckets of %s', tally._bucket_width(rule)) END),
         HINT = hint;
 END $$;
 COMMENT ON FUNCTION tally._refuse_overlap(tally.rollups, text, timestamptz, timestamptz, text) IS

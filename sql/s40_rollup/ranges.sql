@@ -1,22 +1,27 @@
 -- Owns: marked ranges: where there are rows in them, how much of one a batch takes, and from which end.
 
 CREATE FUNCTION tally._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     rule   text := tally._rule(r);
     ends   jsonb;
 BEGIN
     SELECT x INTO ends FROM tally.run_as(r.owner, r.search_path, format(
         'SELECT LEAST(pg_catalog.min(s.t), (SELECT pg_catalog.min(bucket) FROM %s)) AS lo, GREATEST(pg_catalog.max(s.t), (SELECT pg_catalog.max(bucket) FROM %1$s)) AS hi '
-        'FROM (SELECT pg_catalog.min(%2$I) AS lo, pg_catalog.max(%2$I) AS hi FROM %3$s WHERE %2$I > ''-infinity'' AND %2$I < ''infinity'') e, LATERAL (VALUES (%4$s), (%5$s)) s(t)',
-        r.relation, r.time_column, r.source, tally._instant_sql('e.lo', r.time_type, r.zone), tally._instant_sql('e.hi', r.time_type, r.zone))) x;
-    since := tally._bucket_start(rule, (ends ->> 'lo')::timestamptz);
-    until := tally._bucket_end(rule, tally._bucket_start(rule, (ends ->> 'hi')::timestamptz));
-    IF r.lookback IS NOT NULL THEN
-        until := tally._bucket_end(rule, (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_start(rule, (ends ->> 'hi')::timestamptz)])) b));
-    END IF;
+        'FROM (SELECT pg_catalog.min(%2$I) AS lo, pg_catalog.max(%2$I) AS hi FROM %3$s WHERE %6$s) e, LATERAL (VALUES (%4$s), (%5$s)) s(t)',
+        r.relation, r.time_column, r.source, tally._instant_sql('e.lo', r.time_type, r.zone), tally._instant_sql('e.hi', r.time_type, r.zone), tally._in_time_sql(r))) x;
+    since := GREATEST(tally._bucket_start(rule, (ends ->> 'lo')::timestamptz), tally._bucket_at_or_after(rule, '4714-11-24 00:00+00 BC'));
+    -- The last bucket of all ends at infinity.
+    until := tally._bucket_shifted(rule, (ends ->> 'hi')::timestamptz, tally._lookback_buckets(rule, r.lookback));
+    IF until IS NULL THEN since := NULL; END IF;
 END $$;
 COMMENT ON FUNCTION tally._extent(tally.rollups) IS 'The range of buckets that source or stored rows have; nulls where there is no row. A scan of the source where no btree leads with its time.';
+
+CREATE FUNCTION tally._time_between(since timestamptz, until timestamptz) RETURNS interval
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    SELECT LEAST(until, '294276-12-31 23:59:59.999999+00') - GREATEST(since, '4714-11-24 00:00+00 BC')
+$$;
+COMMENT ON FUNCTION tally._time_between(timestamptz, timestamptz) IS 'How much time lies between two moments, of the time that PostgreSQL can hold.';
 
 CREATE FUNCTION tally._begin_range(r tally.rollups, marked tally.dirty_ranges, most_rows bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -30,7 +35,7 @@ BEGIN
     SELECT * INTO extent FROM tally._extent(r);
     IF r.lookback IS NOT NULL AND isfinite(marked.until) THEN
         -- Rows of the range reach beyond it.
-        marked.until := (SELECT max(b) FROM unnest(tally._reached(r, ARRAY[tally._bucket_end(tally._rule(r), tally._bucket_start(tally._rule(r), marked.until))])) b);
+        marked.until := tally._bucket_shifted(tally._rule(r), marked.until, tally._lookback_buckets(tally._rule(r), r.lookback));
         UPDATE tally.dirty_ranges g SET until = marked.until WHERE g.id = marked.id;
     END IF;
     extent.since := GREATEST(extent.since, r.frozen_before);
@@ -43,8 +48,9 @@ BEGIN
     UPDATE tally.dirty_ranges g
        SET since = GREATEST(g.since, extent.since), until = LEAST(g.until, extent.until),
            -- The share of time that holds about most_rows rows; all of it where each batch would scan the whole source.
-           batch = (extent.until - extent.since) * CASE WHEN rows_ > most_rows AND tally._time_index(r.source, r.time_column) THEN most_rows / rows_ ELSE 1 END,
-           rows = rows_ * extract(epoch FROM LEAST(g.until, extent.until) - GREATEST(g.since, extent.since)) / extract(epoch FROM extent.until - extent.since)
+           batch = tally._time_between(extent.since, extent.until) * CASE WHEN rows_ > most_rows AND tally._time_index(r.source, r.time_column) THEN most_rows / rows_ ELSE 1 END,
+           rows = rows_ * extract(epoch FROM tally._time_between(GREATEST(g.since, extent.since), LEAST(g.until, extent.until)))
+                        / extract(epoch FROM tally._time_between(extent.since, extent.until))
      WHERE g.id = marked.id;
     RETURN true;
 END $$;
@@ -87,6 +93,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     marked tally.dirty_ranges;
     rule   text := tally._rule(r);
+    last   timestamptz;
+    left_  interval;
 BEGIN
     PERFORM tally._merge_ranges(r, lowest, highest);
     LOOP
@@ -98,13 +106,15 @@ BEGIN
     IF marked.id IS NULL THEN RETURN; END IF;
     until := marked.until;
     since := marked.since;
-    -- Whole buckets, at least one.
+    -- Whole buckets, at least one. Where a batch takes all, nothing is subtracted: an end of time may be near.
+    left_ := tally._time_between(since, until);
     IF most_rows IS NOT NULL AND oldest_first THEN
-        until := LEAST(until, GREATEST(tally._bucket_start(rule, since + marked.batch), tally._bucket_end(rule, tally._bucket_start(rule, since))));
+        until := LEAST(until, GREATEST(CASE WHEN marked.batch < left_ THEN tally._bucket_start(rule, since + marked.batch) ELSE until END, tally._bucket_end(rule, since)));
     ELSIF most_rows IS NOT NULL THEN
-        since := GREATEST(since, LEAST(tally._bucket_start(rule, until - marked.batch), tally._bucket_start(rule, until - interval '1 microsecond')));
+        last := LEAST(until, '294276-12-31 23:59:59.999999+00');
+        since := GREATEST(since, LEAST(CASE WHEN marked.batch < left_ THEN tally._bucket_start(rule, last - marked.batch) ELSE since END, tally._bucket_start(rule, last - interval '1 microsecond')));
     END IF;
-    rows := marked.rows * extract(epoch FROM until - since) / extract(epoch FROM marked.until - marked.since);
+    rows := marked.rows * extract(epoch FROM tally._time_between(since, until)) / extract(epoch FROM tally._time_between(marked.since, marked.until));
     -- Other marks on the same buckets are served by the same work.
     PERFORM tally._split_ranges(r, ARRAY[since, until], marked.id);
     DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.id <> marked.id AND g.since >= _take_range.since AND g.until <= _take_range.until;

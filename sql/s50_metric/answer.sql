@@ -3,26 +3,7 @@
 -- daily one, and only the first and the last hours, which no whole day covers, from the hourly one. Merging is exact
 -- algebra for sums and within the sketch's own error for sketches, so the answer is that of the finest rollup.
 
-CREATE FUNCTION tally._grain_fits(own text, wanted text) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE
-        WHEN own = wanted THEN true
-        WHEN own LIKE 'fixed %' THEN CASE WHEN wanted LIKE 'fixed %' THEN split_part(wanted, ' ', 2)::bigint ELSE 86400000000 END % f.width = 0
-                                      AND CASE WHEN wanted LIKE 'fixed %' THEN f.shift - COALESCE(NULLIF(split_part(wanted, ' ', 3), '')::bigint, 0) ELSE f.shift END % f.width = 0
-                                     OR (own = 'fixed 604800000000' AND wanted LIKE 'calendar week %')
-        WHEN wanted LIKE 'fixed %' OR split_part(own, ' ', 3) <> split_part(wanted, ' ', 3) THEN false
-        WHEN w.days > 0 THEN w.days % o.days = 0 AND (w.shift - o.shift) % o.days = 0
-        -- Months are made up of days, one by one, or of months.
-        WHEN o.days > 0 THEN o.days = 1
-        ELSE w.months % o.months = 0 AND (w.shift - o.shift) % o.months = 0
-        END IS TRUE
-      FROM tally._unit_parts(own) o, tally._unit_parts(wanted) w,
-           (SELECT NULLIF(split_part(own, ' ', 2), '')::bigint AS width, COALESCE(NULLIF(split_part(own, ' ', 3), '')::bigint, 0) AS shift WHERE own LIKE 'fixed %'
-            UNION ALL SELECT NULL, NULL WHERE own NOT LIKE 'fixed %') f
-$$;
-COMMENT ON FUNCTION tally._grain_fits(text, text) IS 'Whether buckets of one rule can be merged into buckets of another without splitting any.';
-
-CREATE FUNCTION tally._answering(r tally.rollups, measures text[], dimensions text[], rule text) RETURNS SETOF tally.rollups
+CREATE FUNCTION tally._answering(r tally.rollups, measures text[], dimensions text[], rule text, first timestamptz, last timestamptz) RETURNS SETOF tally.rollups
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE line AS (
         SELECT r AS x
@@ -30,15 +11,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT c FROM line l JOIN tally.rollups c ON c.source_rollup = (l.x).id
          -- Whoever owns a table says what is in it, so another's is no answer to the question about this one.
          WHERE c.owner::oid = r.owner::oid AND c.key IS NULL AND c.time_column = 'bucket' AND c.filter IS NULL AND c.lookback IS NULL AND c.expand IS NULL AND c.zone = r.zone
+           -- A bucket that holds part of another answers for no range that ends in between.
+           AND tally._buckets_nest(tally._rule(l.x), tally._rule(c), first, last)
            AND has_table_privilege(c.live_view::oid, 'SELECT')
            AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d AND k.expression = quote_ident(d)))
            AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE n IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
                                                                             WHERE k.rollup_id = c.id AND k.name = n AND k.expression = format(p.merge, k.name)))
     )
-    SELECT (l.x).* FROM line l WHERE rule IS NULL OR tally._grain_fits(tally._rule(l.x), rule)
+    SELECT (l.x).* FROM line l WHERE rule IS NULL OR (l.x).id = r.id OR tally._buckets_nest(tally._rule(l.x), rule, first, last)
 $$;
-COMMENT ON FUNCTION tally._answering(tally.rollups, text[], text[], text) IS
-'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any), as far as the current role may read them.';
+COMMENT ON FUNCTION tally._answering(tally.rollups, text[], text[], text, timestamptz, timestamptz) IS
+'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any) in [first, last), as far as the current role may read them.';
 
 CREATE FUNCTION tally._exact_source(reader regrole, r tally.rollups, first timestamptz, last timestamptz) RETURNS regclass
 -- With its owner's rights, because a reader need not see what the rollup stands on. PL/pgSQL, because it keeps its plan.
@@ -53,7 +36,6 @@ BEGIN
                 WHEN tally._row_security(reader, r.relation) THEN r.relation
                 WHEN has_table_privilege(reader::oid, r.relation::oid, 'SELECT')
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket >= first AND d.bucket < last)
-                 AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket = '-infinity')
                  AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since < last AND g.until > first)
                  AND NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.computable AND x.bucket >= first AND x.bucket < last)
                  -- Marks underneath, or of rows that a bucket looks back to, may lie anywhere.
@@ -67,6 +49,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._exact_source(regrole, tally.rollups, timestamptz, timestamptz) IS 'A rollup''s table where it is clean in a range and the reader may read it, else its live view: exact either way, for a query of the same snapshot.';
 
+CREATE FUNCTION tally._piece_sql(r tally.rollups, columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, tally._exact_source(tally._current_role(), r, first, last),
+                  tally._moment_sql(first), tally._moment_sql(last), COALESCE(' AND ' || "where", ''));
+END $$;
+COMMENT ON FUNCTION tally._piece_sql(tally.rollups, text, text, timestamptz, timestamptz) IS 'SQL text that reads [first, last) of one rollup, from its table or its live view.';
+
+CREATE FUNCTION tally._edge_where(rule text, edge timestamptz, operator text, "where" text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Mostly the range says it all. Where a clock is set back over midnight, rows before and after the edge lie mixed.
+    SELECT CASE WHEN tally._rows_from(rule, edge) = tally._rows_past(rule, edge) THEN "where"
+                ELSE format('%s %s %s', tally._bucket_start_sql(rule, 'bucket'), operator, tally._moment_sql(edge)) || COALESCE(' AND ' || "where", '') END
+$$;
+COMMENT ON FUNCTION tally._edge_where(text, timestamptz, text, text) IS 'A filter, and that rows are on one side of an edge between buckets of a rule.';
+
 CREATE FUNCTION tally._parts_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -74,23 +72,23 @@ DECLARE
     c     record;
     since timestamptz;
     until timestamptz;
-    own   interval := (SELECT min(x.bucket) FROM unnest(candidates) x);
+    finer tally.rollups[];
 BEGIN
     IF first >= last OR candidates = '{}' THEN RETURN NULL; END IF;
     -- The longest bucket first, of equal ones that with the fewest rows.
     FOR c IN SELECT x, tally._rule(x) AS rule FROM unnest(candidates) x JOIN pg_class k ON k.oid = x.relation
-              ORDER BY x.bucket DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END, x.id LOOP
-        IF (c.x).bucket = own THEN
-            RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, tally._exact_source(tally._current_role(), c.x, first, last), tally._moment_sql(first), tally._moment_sql(last), COALESCE(' AND ' || "where", ''));
+              ORDER BY tally._bucket_length(tally._rule(x)) DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END, x.id LOOP
+        finer := ARRAY(SELECT x FROM unnest(candidates) x WHERE tally._bucket_length(tally._rule(x)) < tally._bucket_length(c.rule));
+        IF finer = '{}' THEN
+            RETURN tally._piece_sql(c.x, columns, "where", first, last);
         END IF;
-        since := tally._bucket_start(c.rule, first);
-        since := CASE WHEN since < first THEN tally._bucket_end(c.rule, since) ELSE since END;
+        since := tally._bucket_at_or_after(c.rule, first);
         until := tally._bucket_start(c.rule, last);
         CONTINUE WHEN since >= until;
         RETURN concat_ws(' UNION ALL ',
-            tally._parts_sql((SELECT array_agg(x) FROM unnest(candidates) x WHERE x.bucket < (c.x).bucket), columns, "where", first, since),
-            format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, tally._exact_source(tally._current_role(), c.x, since, until), tally._moment_sql(since), tally._moment_sql(until), COALESCE(' AND ' || "where", '')),
-            tally._parts_sql((SELECT array_agg(x) FROM unnest(candidates) x WHERE x.bucket < (c.x).bucket), columns, "where", until, last));
+            tally._parts_sql(finer, columns, tally._edge_where(c.rule, since, '<', "where"), first, tally._rows_past(c.rule, since)),
+            tally._piece_sql(c.x, columns, "where", since, until),
+            tally._parts_sql(finer, columns, tally._edge_where(c.rule, until, '>=', "where"), tally._rows_from(c.rule, until), last));
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._parts_sql(tally.rollups[], text, text, timestamptz, timestamptz) IS
@@ -103,7 +101,7 @@ DECLARE
     measures text[] := m.measures || m.samples;
 BEGIN
     IF r.key IS NOT NULL OR NOT isfinite(first) OR NOT isfinite(last) OR first >= last THEN RETURN tally._live_for_reader(r)::text; END IF;
-    RETURN format('(%s) parts', tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")), rule) a),
+    RETURN format('(%s) parts', tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first, last) a),
         (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest('{bucket}' || by || ARRAY(SELECT jsonb_object_keys("where")) || measures) c WHERE c IS NOT NULL),
         tally._where_sql(r, "where"), first, last));
 END $$;

@@ -5,23 +5,6 @@
 CREATE TYPE tally.point AS (bucket timestamptz, series text, labels jsonb, value float8);
 COMMENT ON TYPE tally.point IS 'A point of a time series: start of the bucket, name of the series, its labels, the value.';
 
-CREATE FUNCTION tally._buckets_between(rule text, first timestamptz, last timestamptz) RETURNS SETOF timestamptz
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    zone text := split_part(rule, ' ', 3);
-BEGIN
-    IF rule LIKE 'fixed %' THEN
-        RETURN QUERY SELECT g FROM generate_series(first, last, tally._unit_width(rule)) g WHERE g < last;
-    ELSE
-        -- Steps of the zone's own clock, so that days may have 23 or 25 hours. Midnight is truncated to, because a bucket whose
-        -- midnight the clock skipped begins at one; distinct, because a zone that changes sides of the date line skips days.
-        RETURN QUERY SELECT DISTINCT g AT TIME ZONE zone
-          FROM generate_series(date_trunc('day', first AT TIME ZONE zone), last AT TIME ZONE zone, tally._unit_width(rule)) g
-         WHERE g AT TIME ZONE zone < last ORDER BY 1;
-    END IF;
-END $$;
-COMMENT ON FUNCTION tally._buckets_between(text, timestamptz, timestamptz) IS 'The starts of all buckets from first, which is one, to before last, by rule.';
-
 CREATE FUNCTION tally._check_fill(fill text, metric text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -39,7 +22,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- A row per bucket and series is made, whether there is data or not, so the request itself has to be bounded.
     most    CONSTANT int := 100000;
-    seconds float8 := extract(epoch FROM tally._unit_width(rule));
+    seconds float8 := extract(epoch FROM tally._bucket_width(rule));
     buckets float8 := ceil(extract(epoch FROM last - first) / seconds);
 BEGIN
     IF buckets * series > most THEN
@@ -107,7 +90,7 @@ BEGIN
                      WHEN 'previous' THEN COALESCE(first_value(w.value) OVER (PARTITION BY w.labels, w.seen ORDER BY w.bucket), (before ->> w.labels::text)::float8)
                      ELSE w.value END
       FROM (SELECT b.bucket, s.series, s.labels, p.value, count(p.value) OVER (PARTITION BY s.labels ORDER BY b.bucket) AS seen
-              FROM tally._buckets_between(rule, first, last) b(bucket) CROSS JOIN unnest(series) s(ignored, series, labels, ignored_too)
+              FROM unnest(tally._buckets_between(rule, first, last)) b(bucket) CROSS JOIN unnest(series) s(ignored, series, labels, ignored_too)
               LEFT JOIN unnest(points) p ON p.bucket = b.bucket AND p.labels = s.labels) w
      ORDER BY w.bucket, w.series;
 END $$;

@@ -63,18 +63,3 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._merged_sql(tally.metrics, tally.rollups, text, text, text[], jsonb, text, text) IS
 'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is SQL text of the rollup''s table, its live view, or what holds the same (_live_source), bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, which is a lookup by key).';
-
-CREATE FUNCTION tally._instant(given text, as_of timestamptz, argument text) RETURNS timestamptz
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF given IS NULL OR lower(btrim(given)) = 'now' THEN RETURN as_of; END IF;
-    -- Grafana writes $__timeFrom() as a timestamp; people write how far back.
-    IF given ~ '^\s*\d{4,}-\d' OR lower(btrim(given)) IN ('infinity', '-infinity', 'epoch') THEN RETURN given::timestamptz; END IF;
-    RETURN as_of - given::interval;
-EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow OR invalid_parameter_value THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('%s must be a time or how long ago, got %L', argument, given),
-        DETAIL = SQLERRM,
-        HINT = format('Use for example %s => ''24 hours'' or %s => ''2026-01-31 00:00+00''.', argument, argument);
-END $$;
-COMMENT ON FUNCTION tally._instant(text, timestamptz, text) IS 'A moment from text: a timestamp, an interval before as_of, or now.';

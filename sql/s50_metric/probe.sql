@@ -140,6 +140,6 @@ CREATE FUNCTION tally.probe_series(probe text, since text DEFAULT '24 hours', un
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.at, COALESCE((SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(s.labels) l), p.name), s.labels, s.value
       FROM tally.probes p JOIN tally.probe_samples s ON s.probe_id = p.id
-     WHERE p.name = $1 AND s.at >= tally._instant(since, as_of, 'since') AND s.at <= tally._instant(until, as_of, 'until') ORDER BY 1, 2
+     WHERE p.name = $1 AND s.at >= tally._parse_since(since, as_of, 'since', 'UTC') AND s.at <= tally._parse_since(until, as_of, 'until', 'UTC') ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION tally.probe_series(text, text, text, timestamptz) IS 'What a probe saw over time, in the long form of timeseries().';

@@ -2,32 +2,37 @@
 -- (or the table, with live => false) is what it takes. Without jit: the branches of a live view that find nothing to do are
 -- priced by what they might have to, and compiling them took seconds where reading takes milliseconds (measured).
 
-CREATE FUNCTION tally._grain(r tally.rollups, wanted interval) RETURNS text
+CREATE FUNCTION tally._grain(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own  text := tally._rule(r);
     rule text;
+    fits boolean;
 BEGIN
-    IF wanted IS NULL OR wanted = r.bucket THEN RETURN own; END IF;
+    IF wanted IS NULL THEN RETURN own; END IF;
     -- Weeks of a rollup of Sundays begin on Sundays; but what its origin is none of (months) is as the calendar has it.
     BEGIN
         rule := tally._bucket_rule(wanted, r.zone, r.bucket_origin);
     EXCEPTION WHEN invalid_parameter_value THEN
         rule := tally._bucket_rule(wanted, r.zone);
     END;
-    IF wanted < r.bucket THEN
+    -- By the buckets, not by the intervals: 30 days compare equal to a month, and 24 hours to a day of 23.
+    IF rule = own THEN RETURN own; END IF;
+    IF tally._bucket_is_finer(rule, own) THEN
         RAISE NOTICE USING MESSAGE = format('bucket widened from %s to %s: rollup %L keeps nothing finer', wanted, r.bucket, r.name);
         RETURN own;
     END IF;
-    IF NOT tally._grain_fits(own, rule) THEN
+    fits := CASE WHEN isfinite(first) AND isfinite(last) THEN tally._buckets_nest(own, rule, first, last) ELSE tally._buckets_nest(own, rule) END;
+    IF NOT fits THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('bucket must be a multiple of the %s of rollup %L, got %s', r.bucket, r.name, wanted),
-            DETAIL = 'Buckets are merged, never split.',
+            MESSAGE = format('bucket must be made up of whole buckets of rollup %L (%s in %s), got %s', r.name, r.bucket, r.zone, wanted),
+            DETAIL = 'Buckets are merged, never split. Days and months follow the zone''s clock: 30 days are no month, and 24 hours are no day where clocks change.',
             HINT = format('Use bucket => %L.', (r.bucket * 2)::text);
     END IF;
     RETURN rule;
 END $$;
-COMMENT ON FUNCTION tally._grain(tally.rollups, interval) IS 'The bucket rule for a wanted width over a rollup: its own for none or a finer one (with a NOTICE), an error where own buckets would be split.';
+COMMENT ON FUNCTION tally._grain(tally.rollups, interval, timestamptz, timestamptz) IS
+'The bucket rule for a wanted width over a rollup: its own for none or a finer one (with a NOTICE), an error where own buckets would be split in [first, last).';
 
 CREATE FUNCTION tally.timeseries(
     metric  text,
@@ -47,26 +52,34 @@ DECLARE
     r     tally.rollups;
     rule  text;
     query text;
-    first timestamptz := tally._instant(since, as_of, 'since');
-    last  timestamptz := tally._instant(until, as_of, 'until');
+    first timestamptz;
+    last  timestamptz;
+    merging boolean;
 BEGIN
     PERFORM tally._check_fill(fill, m.name);
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     PERFORM tally._check_dimensions(r, by, 'by');
-    rule := tally._grain(r, bucket);
+    first := tally._parse_since(since, as_of, 'since', r.zone);
+    last := tally._parse_since(until, as_of, 'until', r.zone);
+    rule := tally._grain(r, bucket, first, last);
     PERFORM tally._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', m.name, since));
     -- Whole buckets only: the first is the one that begins at or after since.
-    IF isfinite(first) AND tally._bucket_start(rule, first) < first THEN
-        first := tally._bucket_end(rule, tally._bucket_start(rule, first));
-    END IF;
+    first := tally._bucket_at_or_after(rule, first);
+    -- An hour before the second of two midnights is in the day that begins there.
+    merging := rule LIKE 'calendar %' AND rule <> tally._rule(r);
     query := format(
-        'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric ORDER BY bucket, series',
+        'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric WHERE bucket >= $1 AND bucket < $2 ORDER BY bucket, series',
         COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), quote_literal(m.name) || '::text'),
         tally._labels_sql(by),
         tally._merged_sql(m, r,
             -- The value before since, which fill => 'previous' asks for, lies outside the range.
-            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally._live_source(m, r, by, COALESCE("where", '{}'), rule, first, last) WHEN live THEN tally._live_for_reader(r)::text ELSE r.relation::text END,
-            tally._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'), '$1', '$2'));
+            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally._live_source(m, r, by, COALESCE("where", '{}'), rule,
+                    CASE WHEN merging THEN tally._rows_from(rule, first) ELSE first END,
+                    CASE WHEN merging AND tally._bucket_start(rule, last) = last THEN tally._rows_past(rule, last) ELSE last END)
+                 WHEN live THEN tally._live_for_reader(r)::text ELSE r.relation::text END,
+            tally._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'),
+            CASE WHEN merging THEN format('tally._rows_from(%L, $1)', rule) ELSE '$1' END,
+            CASE WHEN merging THEN format('CASE WHEN tally._bucket_start(%1$L, $2) = $2 THEN tally._rows_past(%1$L, $2) ELSE $2 END', rule) ELSE '$2' END));
     IF fill IS NULL THEN
         RETURN QUERY EXECUTE query USING first, last;
     ELSE
@@ -96,11 +109,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $
 DECLARE
     m      tally.metrics := tally._metric(metric);
     r      tally.rollups;
-    first  timestamptz := tally._instant(since, as_of, 'since');
-    last   timestamptz := tally._instant(until, as_of, 'until');
+    first  timestamptz;
+    last   timestamptz;
     result float8;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
+    first := tally._parse_since(since, as_of, 'since', r.zone);
+    last := tally._parse_since(until, as_of, 'until', r.zone);
     PERFORM tally._refuse_overlap(r, NULL, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;', m.name, since));
     EXECUTE format('SELECT value FROM (%s) metric',
         tally._merged_sql(m, r, CASE WHEN live THEN tally._live_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last) ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2'))

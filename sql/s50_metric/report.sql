@@ -5,7 +5,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     needed text[];
-    rule   text := CASE WHEN bucket IS NOT NULL THEN tally._grain(r, bucket) END;
+    rule   text := CASE WHEN bucket IS NOT NULL THEN tally._grain(r, bucket, first, last) END;
     dims   text := (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n));
     grouped text[] := CASE WHEN rule IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d);
 BEGIN
@@ -22,7 +22,7 @@ BEGIN
                                 ELSE format('tally.suppress_below((%s)::pg_catalog.float8, %I, %s) AS %I', m.resolved, people, k, m.name) END, ', ' ORDER BY m.ordinality) FROM unnest(metrics) WITH ORDINALITY m),
         CASE WHEN rule IS NOT NULL THEN tally._bucket_start_sql(rule, 'bucket') || ' AS "the bucket", ' ELSE '' END, dims,
         (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x WHERE x.rollup_id = r.id AND x.name = ANY (needed)),
-        tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, needed, by || ARRAY(SELECT jsonb_object_keys("where")), rule) a),
+        tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, needed, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first, last) a),
             'bucket, ' || dims || (SELECT string_agg(quote_ident(n), ', ' ORDER BY n) FROM unnest(needed) n), tally._where_sql(r, "where"), first, last),
         COALESCE(' GROUP BY ' || NULLIF(array_to_string(grouped, ', '), ''), ''));
 END $$;
@@ -45,8 +45,9 @@ CREATE FUNCTION tally.report(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    first timestamptz := tally._instant(since, as_of, 'since');
-    last  timestamptz := tally._instant(until, as_of, 'until');
+    zone  text := COALESCE((SELECT r.zone FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.name = metrics[1]), 'UTC');
+    first timestamptz := tally._parse_since(since, as_of, 'since', zone);
+    last  timestamptz := tally._parse_since(until, as_of, 'until', zone);
     keys  text;
     parts text[];
     n     bigint;

@@ -44,7 +44,7 @@ BEGIN
         'SELECT g.labels, s.* FROM (SELECT %s AS labels, tally.rollup(funnel) AS funnel FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY 1) g '
         'CROSS JOIN LATERAL tally.funnel_steps(g.funnel, $3) s ORDER BY g.labels, s.step',
         tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''))
-        USING tally._instant(since, as_of, 'since'), tally._instant(until, as_of, 'until'),
+        USING tally._parse_since(since, as_of, 'since', r.zone), tally._parse_since(until, as_of, 'until', r.zone),
               ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(f.definition -> 'steps') WITH ORDINALITY s(s, n) ORDER BY n);
 END $$;
 COMMENT ON FUNCTION tally.funnel(text, text, text, text[], jsonb, boolean, timestamptz) IS
@@ -83,7 +83,7 @@ BEGIN
             PERFORM tally._funnel_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_steps_live' ELSE '_steps' END, r.relation,
                 ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(b.definition -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n), CASE WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END);
         ELSE
-            PERFORM tally._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END);
+            PERFORM tally._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END, tally._counts_elapsed(b.definition));
         END IF;
         RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'What was granted on the one that is gone is not known any more.', HINT = format('GRANT SELECT ON %s TO …;', lost);
     END LOOP;

@@ -28,7 +28,9 @@ DECLARE
     prefix text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
     given  jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'start', "start", 'return', return,
                'period', period, 'periods', periods, 'mode', mode, 'dimensions', dimensions, 'where', "where", 'zone', zone);
-    at     text := tally._funnel_at(given, label);
+    elapsed boolean := tally._counts_elapsed(given);
+    clock  text := COALESCE(zone, 'UTC');
+    at     text := tally._funnel_at(given || jsonb_build_object('zone', clock), label);
     people regclass;
     counts regclass;
 BEGIN
@@ -41,46 +43,65 @@ BEGIN
             MESSAGE = format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'),
             HINT = format('SELECT tally.create_retention(%L, %L, %L, %L, "start" => ''kind = ''''signup'''''');', label, source::text, time_column, actor);
     END IF;
-    -- Cohorts are counted by periods that the kernel's retention() knows.
-    IF tally._bucket_rule(period, zone) LIKE 'calendar %@%' THEN
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-            MESSAGE = format('period %L of retention %L is no unit of the calendar of zone %L', period::text, label, zone),
-            DETAIL = 'Longer than hours, periods are one day, one week, one month, three months or one year; in UTC also any number of days.',
-            HINT = format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label, source::text, time_column, actor);
-    END IF;
+    PERFORM tally._check_period(label, period, zone, elapsed, format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label, source::text, time_column, actor));
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => jsonb_build_object(
             'entry', format('pg_catalog.min(%s) FILTER (WHERE %s)', at, "start"),
             'retained', format('tally.retention(pg_catalog.array_agg(%1$s) FILTER (WHERE %2$s), pg_catalog.array_agg(%1$s) FILTER (WHERE %3$s), %4$L::interval, %5$s, ''infinity''::timestamptz, %6$L, %7$L)',
-                               at, "start", return, period, periods, zone, mode))
+                               at, "start", return, period, periods, CASE WHEN NOT elapsed THEN zone END, mode))
             || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]', t.expression, at, "start"))
                            FROM tally._funnel_touches(given) t), '{}'),
         "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, "start", return) || COALESCE(' AND (' || "where" || ')', ''),
-        schedule => schedule, zone => zone, search_path => search_path, with_data => with_data,
+        schedule => schedule, zone => clock, search_path => search_path, with_data => with_data,
         description => format('Retention %s: when each actor started, and whether it was seen 0, 1, … periods later.', label));
     EXECUTE format('CREATE INDEX ON %s (entry)', people);
-    counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => zone, schedule => schedule, search_path => search_path,
+    counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => clock, schedule => schedule, search_path => search_path,
         dimensions => (SELECT COALESCE(jsonb_agg(t.name ORDER BY t.place, t.name), '[]') FROM tally._funnel_touches(given) t),
         measures => '{"actors": "count(*)", "retention": "tally.retention_counts(retained)"}', with_data => with_data,
         description => COALESCE(description || E'\n', '') || format('Retention %s: cohorts by the period of their start.', label));
-    PERFORM tally._retention_view(label, '_cohorts', counts, counts);
-    PERFORM tally._retention_view(label, '_cohorts_live', counts, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts));
+    PERFORM tally._retention_view(label, '_cohorts', counts, counts, elapsed);
+    PERFORM tally._retention_view(label, '_cohorts_live', counts, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts), elapsed);
     PERFORM tally._store_behaviour('retention', counts, given);
     RETURN counts;
 END $$;
 COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, text, interval, int, text, jsonb, text, text, text, text, boolean, text) IS
-'Defines a retention: actors (a column) who start (a condition, their first such event counts) and return (another) 0 to periods periods later, by the calendar of the zone; mode on (in that period) or on_or_after. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views <name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes nothing.';
+'Defines a retention: actors (a column) who start (a condition, their first such event counts) and return (another) 0 to periods periods later. Periods are days or months by the calendar of the zone; a width in hours (''24 hours''), and any width with zone => NULL, is counted from the actor''s own start. mode on (in that period) or on_or_after. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views <name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes nothing.';
 
-CREATE FUNCTION tally._period_past_sql(rule text, start text, period text, width interval, as_of text) RETURNS text
+CREATE FUNCTION tally._check_period(label text, period interval, zone text, elapsed boolean, again text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF elapsed AND date_trunc('month', period) <> interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('period of retention %L must be a fixed width where it is counted from each actor''s start, got %L', label, period::text),
+            DETAIL = 'Months have no fixed length; by the calendar of a zone they are periods too.', HINT = again;
+    -- Cohorts are counted by periods that the kernel's retention() knows.
+    ELSIF NOT elapsed AND tally._bucket_rule(period, zone) LIKE 'calendar %@%' THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('period %L of retention %L is no unit of the calendar of zone %L', period::text, label, zone),
+            DETAIL = 'By a calendar periods are one day, one week, one month, three months or one year; in UTC also any number of days. '
+                     'Hours, and all widths with zone => NULL, are counted from each actor''s start.',
+            HINT = again;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally._check_period(text, interval, text, boolean, text) IS 'An error where a retention cannot count by a period; again is the statement to run instead.';
+
+CREATE FUNCTION tally._period_past_sql(rule text, start text, period text, elapsed boolean, as_of text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE split_part(rule, ' ', 1)
-        WHEN 'fixed' THEN format('%s + (%s + 1) * %L::interval <= %s', start, period, width, as_of)
-        ELSE format('((%s AT TIME ZONE %L) + (%s + 1) * %L::interval) AT TIME ZONE %2$L <= %5$s', start, split_part(rule, ' ', 3), period, width, as_of)
-    END
+    -- Counted from each actor's start, a period of those who start at the end of the cohort's bucket ends a bucket later.
+    SELECT format('tally._bucket_shifted(%L, %s, %s + %s) <= %s', rule, start, period, CASE WHEN elapsed THEN 2 ELSE 1 END, as_of)
 $$;
-COMMENT ON FUNCTION tally._period_past_sql(text, text, text, interval, text) IS 'SQL text for "so many periods after start, the period is wholly past": by the zone''s calendar where the rule is one.';
+COMMENT ON FUNCTION tally._period_past_sql(text, text, text, boolean, text) IS
+'SQL text for "so many periods after start, the period is wholly past for the whole cohort"; elapsed: periods are counted from each actor''s own start.';
 
-CREATE FUNCTION tally._retention_view(label text, suffix text, counts regclass, origin regclass) RETURNS void
+CREATE FUNCTION tally._counts_elapsed(definition jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT definition ->> 'zone' IS NULL OR p.period NOT IN (date_trunc('month', p.period), date_trunc('day', p.period) - date_trunc('month', p.period))
+      FROM (SELECT (definition ->> 'period')::interval) p(period)
+$$;
+COMMENT ON FUNCTION tally._counts_elapsed(jsonb) IS
+'Whether a retention counts its periods from each actor''s own start: without a zone, and for widths that no calendar has.';
+
+CREATE FUNCTION tally._retention_view(label text, suffix text, counts regclass, origin regclass, elapsed boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
@@ -90,7 +111,7 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.relation = counts;
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
     EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p WHERE %s AND %s', target,
-        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._rule(r), 'r.bucket', 'p.period', r.bucket, 'pg_catalog.now()'), tally._flat_gate_sql(counts));
+        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._rule(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'), tally._flat_gate_sql(counts));
     PERFORM tally._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Retention %s: a row per cohort, dimension and period that is wholly past, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));
@@ -100,7 +121,7 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, item.name, item.words);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._retention_view(text, text, regclass, regclass) IS 'Makes a flat view of a retention''s cohorts, stored or live.';
+COMMENT ON FUNCTION tally._retention_view(text, text, regclass, regclass, boolean) IS 'Makes a flat view of a retention''s cohorts, stored or live.';
 
 CREATE FUNCTION tally.retention(
     name    text,
@@ -124,8 +145,8 @@ BEGIN
         'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL tally.retention_periods(g.retention) p '
         'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2',
         tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
-        tally._period_past_sql(tally._rule(r), 'g.bucket', 'p.period', r.bucket, '$3'))
-        USING tally._instant(since, as_of, 'since'), tally._instant(until, as_of, 'until'), as_of;
+        tally._period_past_sql(tally._rule(r), 'g.bucket', 'p.period', tally._counts_elapsed(b.definition), '$3'))
+        USING tally._parse_since(since, as_of, 'since', r.zone), tally._parse_since(until, as_of, 'until', r.zone), as_of;
 END $$;
 COMMENT ON FUNCTION tally.retention(text, text, text, text[], jsonb, boolean, timestamptz) IS
 'The retention curve of the cohorts that begin in [since, until): for each period, how many actors it is wholly past for (eligible), how many of those were seen again, and the share. Arguments as in timeseries(). Runs with the caller''s rights.';

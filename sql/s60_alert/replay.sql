@@ -25,8 +25,9 @@ DECLARE
     t       tally.thresholds := tally._threshold(threshold);
     m       tally.metrics;
     r       tally.rollups;
-    at      timestamptz := tally._instant(since, as_of, 'since');
-    last    timestamptz := tally._instant(until, as_of, 'until');
+    zone    text := COALESCE((SELECT x.zone FROM tally.metrics k JOIN tally.rollups x ON x.id = k.rollup_id WHERE k.id = t.metric_id), 'UTC');
+    at      timestamptz := tally._parse_since(since, as_of, 'since', zone);
+    last    timestamptz := tally._parse_since(until, as_of, 'until', zone);
     step_   interval := COALESCE(every, t.every);
     window_ timestamptz;
     before  timestamptz;

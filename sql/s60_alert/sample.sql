@@ -15,13 +15,6 @@ END $$;
 COMMENT ON FUNCTION tally._tested_window(tally.thresholds, tally.rollups, timestamptz) IS
 'The window a threshold tests at a tick: the last finished bucket, or over up to its end; with partial_ok the running bucket counts as well.';
 
-CREATE FUNCTION tally._back(instant timestamptz, by interval, zone text) RETURNS timestamptz
-LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- Days and longer by the zone's own calendar, so that 10 o'clock stays 10 o'clock across DST; hours by the clock.
-    SELECT CASE WHEN by < interval '1 day' AND extract(day FROM by) = 0 THEN instant - by ELSE (instant AT TIME ZONE zone - by) AT TIME ZONE zone END
-$$;
-COMMENT ON FUNCTION tally._back(timestamptz, interval, text) IS 'An instant moved back by an interval, days by the calendar of the zone.';
-
 CREATE FUNCTION tally._window_bounds(w jsonb, r tally.rollups, first timestamptz, last timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

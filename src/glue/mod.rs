@@ -1,6 +1,7 @@
 //! Functions that SQL calls, one file for each kind of value. Each file is declared in a file of `sql/s10_kernel/`.
 
 pub mod alert;
+pub mod calendar;
 pub mod distribution;
 pub mod experiment;
 pub mod experiment_judge;

@@ -1,11 +1,14 @@
 //! Owns the SQL-callable functions of retention. Declared in `sql/s10_kernel/retention.sql`.
 
+use crate::glue::calendar::known;
 use crate::glue::funnel::{look_for_cancel, micros};
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::Call;
 use crate::pg::zone::Clock;
 use crate::{pg_fn, sketch_type};
 use pgrx::pg_sys::Interval;
+use tally_core::calendar::is_finite;
+use tally_core::calendar::zone::Zone;
 use tally_core::error::{SqlState, TallyError, room_for};
 use tally_core::retention::counts;
 use tally_core::retention::returns::{Moment, Unit, retained, retained_every};
@@ -35,6 +38,11 @@ fn unit(width: Interval, zone: Option<&str>) -> Result<Unit, TallyError> {
         (None, _) => return Err(invalid("width expected to be positive, got none or a negative one")),
     };
     Ok(unit)
+}
+
+/// The local time of an instant; an infinite one is the same everywhere.
+fn local(clock: &Clock, time: i64) -> i64 {
+    if is_finite(time) { clock.local(time) } else { time }
 }
 
 /// What both forms of retention ask.
@@ -69,14 +77,14 @@ impl Asked {
                 )));
             }
         };
-        let (time, clock) = (call.i64(4), zone.map(Clock::of));
+        let (time, clock) = (call.i64(4), zone.map(known).transpose()?);
         Ok(Some(Asked {
             unit: unit(call.interval(2), zone)?,
             periods: periods as usize,
             on_or_after,
             as_of: Moment {
                 time,
-                local: clock.as_ref().map_or(time, |clock| clock.local(time)),
+                local: clock.as_ref().map_or(time, |clock| local(clock, time)),
             },
             clock,
         }))
@@ -91,7 +99,7 @@ impl Asked {
         let mut moments = room_for(times.len())?;
         moments.extend(times.into_iter().flatten().map(|time| Moment {
             time,
-            local: self.clock.as_ref().map_or(time, |clock| clock.local(time)),
+            local: self.clock.as_ref().map_or(time, |clock| local(clock, time)),
         }));
         Ok(moments)
     }

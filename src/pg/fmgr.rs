@@ -5,6 +5,7 @@
 //! varlena or the aggregate context costs no `pg_sys` call; what does is said at the method.
 
 use super::varlena;
+use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::mem::needs_drop;
 use tally_core::error::{SqlState, TallyError};
@@ -232,6 +233,25 @@ impl Call {
         }
     }
 
+    /// What `make` gave at the first call through this call site, kept for its lifetime and dropped with it. The caller may
+    /// change it. One type for a function, as with [`memo`](Self::memo).
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub fn kept<T: 'static>(&self, make: impl FnOnce(&Self) -> Result<T, TallyError>) -> Result<&mut T, TallyError> {
+        // SAFETY: flinfo is valid; fn_extra is null or what this function put there, and fn_mcxt drops what it holds. A call
+        // asks once, so there is no second reference.
+        unsafe {
+            let flinfo = (*self.fcinfo).flinfo;
+            if (*flinfo).fn_extra.is_null() {
+                let made = make(self)?;
+                (*flinfo).fn_extra = PgMemoryContexts::For((*flinfo).fn_mcxt)
+                    .leak_and_drop_on_delete(made)
+                    .cast();
+            }
+            Ok(&mut *(*flinfo).fn_extra.cast::<T>())
+        }
+    }
+
     /// Answers NULL.
     #[inline(always)]
     pub fn return_null(&self) -> Datum {
@@ -267,6 +287,16 @@ impl Call {
     #[inline(always)]
     pub fn return_bool(&self, v: bool) -> Datum {
         Datum::from(v)
+    }
+
+    /// Answers an interval.
+    pub fn return_interval(&self, interval: pg_sys::Interval) -> Datum {
+        // SAFETY: palloc gives room for one interval.
+        unsafe {
+            let ptr = pg_sys::palloc(size_of::<pg_sys::Interval>()).cast::<pg_sys::Interval>();
+            ptr.write(interval);
+            Datum::from(ptr)
+        }
     }
 
     /// Answers any varlena with this payload (a text, a bytea, a sketch).

@@ -14,6 +14,7 @@ pub mod fmgr;
 pub mod hashing;
 pub mod json;
 pub mod load;
+pub mod mark;
 pub mod numeric;
 pub mod report;
 pub mod role;

@@ -1,6 +1,5 @@
-//! Owns capture: which buckets a changed row belongs to, and which of them this transaction has marked already.
+//! Owns capture: which buckets and keys this transaction has marked already. Which bucket a row is in is `calendar`'s.
 //!
 //! Pure code; the trigger that feeds it and writes the marks is `pg::capture`.
 
 pub mod marked;
-pub mod rule;

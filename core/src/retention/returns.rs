@@ -4,6 +4,7 @@
 //! whole widths from the moment of the start. A period counts only when it is wholly past at `as_of`; before, nothing is
 //! said about it, so an unfinished day never shows as loss. Events from `as_of` on are not yet known.
 
+use crate::calendar::civil::month_of;
 use crate::cancel::look;
 
 /// The unit that periods are counted in.
@@ -35,20 +36,8 @@ fn period(unit: Unit, local: i64) -> i64 {
         Unit::Elapsed(width) => local.div_euclid(width),
         // Day 0 is Saturday, 2000-01-01; the first Monday is day 2.
         Unit::Days(width) => (days - 2).div_euclid(width),
-        Unit::Months(width) => months(days).div_euclid(width),
+        Unit::Months(width) => month_of(days).div_euclid(width),
     }
-}
-
-/// Months since January 2000 of a day (days since 2000-01-01): H. Hinnant, *chrono-compatible low-level date algorithms*.
-fn months(days: i64) -> i64 {
-    // Days since 0000-03-01, the start of a 400-year era.
-    let z = days + 730_425;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let month = (5 * doy + 2) / 153;
-    (era * 400 + yoe - 2000) * 12 + month + 2
 }
 
 /// For periods 0 to `periods`: seen again or not, `None` while the period is not wholly past. Empty without a start.
@@ -293,22 +282,6 @@ mod tests {
             ask(Unit::Days(1), false, 2 * DAY, &[5 * HOUR], &[HOUR, 3 * DAY]),
             [Some(false), Some(false), None, None]
         );
-    }
-
-    #[test]
-    fn months_follow_the_calendar() {
-        use chrono::{Datelike, Days, NaiveDate};
-        let epoch = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap();
-        for day in 0..200_000 {
-            for date in [
-                epoch.checked_add_days(Days::new(day)),
-                epoch.checked_sub_days(Days::new(day)),
-            ] {
-                let date = date.unwrap();
-                let expected = i64::from(date.year() - 2000) * 12 + i64::from(date.month0());
-                assert_eq!(months((date - epoch).num_days()), expected, "{date}");
-            }
-        }
     }
 
     /// The oracle is the plain form of the rule, over all returns of each start; local clocks may go back.

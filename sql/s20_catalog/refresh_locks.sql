@@ -21,6 +21,10 @@ CREATE FUNCTION tally._lock_row(rollup_id int, wait boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
+    -- A restore with disabled triggers brings rollups without their rows.
+    IF NOT EXISTS (SELECT FROM tally.refresh_locks l WHERE l.rollup_id = rollup_id) THEN
+        INSERT INTO tally.refresh_locks (rollup_id) SELECT r.id FROM tally.rollups r WHERE r.id = rollup_id ON CONFLICT DO NOTHING;
+    END IF;
     IF wait THEN
         PERFORM FROM tally.refresh_locks l WHERE l.rollup_id = rollup_id FOR NO KEY UPDATE;
     ELSE

@@ -40,7 +40,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
                 ELSE tally.count(a) = tally.count(b)
                  AND NOT EXISTS (SELECT FROM tally.top(a) x JOIN tally.top(b) y USING (item)
-                                  WHERE x.count - x.error > y.count + y.error OR y.count - y.error > x.count + x.error) END
+                                  WHERE x.lower > y.upper OR y.lower > x.upper) END
 $$;
 COMMENT ON FUNCTION tally._alike(tally.topk, tally.topk) IS 'Whether two lists of heavy items give the same total, and counts that agree within their bounds.';
 

@@ -8,7 +8,6 @@ use std::env;
 /// # Safety
 /// Only PostgreSQL calls it.
 #[pgrx::pg_guard]
-#[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn _PG_init() {
     decline_backtraces();
 }

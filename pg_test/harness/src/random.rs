@@ -109,7 +109,11 @@ impl Sequence<'_> {
             self.copy(Who::Writer, 0, rows)?;
         }
         // The writer also makes rollups, refreshes and backfills.
-        let path = if self.rng.percent(50) { format!("{schema}, public") } else { format!("{schema}, pg_catalog") };
+        let path = if self.rng.percent(50) {
+            format!("{schema}, public")
+        } else {
+            format!("{schema}, pg_catalog")
+        };
         let settings = crate::settings::drawn(&mut self.rng);
         self.execute(Who::Writer, &format!("SET search_path = {path}; {settings}"))?;
         for _ in 0..=self.rng.below(2) {

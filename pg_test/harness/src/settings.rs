@@ -4,8 +4,22 @@ use crate::rng::Rng;
 
 /// One of each group is drawn for a session, or none.
 const GROUPS: [&[&str]; 8] = [
-    &["America/New_York", "Asia/Kolkata", "Europe/Berlin", "Pacific/Apia", "America/St_Johns", "CST6CDT"],
-    &["SQL, DMY", "SQL, MDY", "Postgres, DMY", "Postgres, MDY", "German", "ISO, DMY"],
+    &[
+        "America/New_York",
+        "Asia/Kolkata",
+        "Europe/Berlin",
+        "Pacific/Apia",
+        "America/St_Johns",
+        "CST6CDT",
+    ],
+    &[
+        "SQL, DMY",
+        "SQL, MDY",
+        "Postgres, DMY",
+        "Postgres, MDY",
+        "German",
+        "ISO, DMY",
+    ],
     &["sql_standard", "postgres_verbose", "iso_8601"],
     &["escape"],
     &["0", "-4", "3"],

@@ -85,8 +85,8 @@ impl Moments {
                 at += 1;
             }
         }
-        for i in 0..k {
-            self.mean[i] += before[i] / n;
+        for (mean, before) in self.mean.iter_mut().zip(&before).take(k) {
+            *mean += before / n;
         }
     }
 
@@ -111,8 +111,8 @@ impl Moments {
                 at += 1;
             }
         }
-        for i in 0..k {
-            self.mean[i] += apart[i] * (b / (a + b));
+        for (mean, apart) in self.mean.iter_mut().zip(&apart).take(k) {
+            *mean += apart * (b / (a + b));
         }
         self.n = self.n.saturating_add(other.n).min(MOST_ROWS);
         Ok(())

@@ -26,6 +26,7 @@ CREATE TABLE feed (host int, value float8);
 INSERT INTO feed VALUES (1, 99), (2, 1);
 SELECT tally.create_threshold('hot', query => 'SELECT host, value FROM public.feed', condition => '> 10');
 SELECT * FROM tally.evaluate('2026-03-01 12:00Z');
+SELECT tally.silence('{"host": "2"}', 'a night', "for" => '1 day', starts_at => '2026-03-01 00:00Z');
 
 -- Dirty on purpose: single buckets, and a wide range of which a backfill has done one batch only.
 SELECT tally.refresh('hours');

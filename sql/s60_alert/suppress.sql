@@ -149,8 +149,6 @@ COMMENT ON FUNCTION tally._inhibit_no_more(bigint) IS 'An incident that fires no
 CREATE FUNCTION tally._anchor_silence() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- pg_dump's script brings the anchors along.
-    IF current_setting('check_function_bodies') = 'off' THEN RETURN NULL; END IF;
     DELETE FROM tally.silence_anchors a WHERE a.silence_id = NEW.id;
     INSERT INTO tally.silence_anchors (anchor, ends_at, silence_id)
     SELECT DISTINCT a, CASE WHEN NEW.every IS NULL THEN NEW.ends_at ELSE 'infinity' END, NEW.id FROM unnest(tally._anchors(NEW.matchers)) a;

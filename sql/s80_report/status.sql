@@ -39,7 +39,10 @@ SELECT r.name AS rollup,
   LEFT JOIN LATERAL (SELECT count(DISTINCT d.bucket) AS buckets, min(d.marked_at) AS oldest, min(d.bucket) FILTER (WHERE isfinite(d.bucket)) AS first_dirty FROM tally.dirty d WHERE d.rollup_id = r.id) m ON true
   LEFT JOIN LATERAL tally._dirty_keys(r.id) k ON true
   LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since, string_agg(DISTINCT x.reason, ', ') AS reasons FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
-  LEFT JOIN LATERAL (SELECT * FROM tally.runs x WHERE x.rollup_id = r.id ORDER BY x.id DESC LIMIT 1) l ON true
+  -- An error's message may repeat a value of the source, which not everybody who may look here may read.
+  LEFT JOIN LATERAL (SELECT x.started_at, x.duration_ms, x.inserted, x.updated, x.deleted, x.sqlstate, x.hint,
+                            CASE WHEN x.sqlstate IS NULL OR pg_catalog.pg_has_role(r.owner::oid, 'USAGE') THEN x.message ELSE 'its message may hold data, so only the owner sees it' END AS message
+                       FROM tally.runs x WHERE x.rollup_id = r.id ORDER BY x.id DESC LIMIT 1) l ON true
   LEFT JOIN LATERAL tally._fault(r) f ON true
   LEFT JOIN LATERAL (SELECT count(*) AS n, min(x.sqlstate) AS sqlstate,
                             string_agg(pg_catalog.format('%s (%s%s)', x.bucket, x.sqlstate, ', row ' || x.source_row), ', ' ORDER BY x.bucket) AS list,
@@ -61,7 +64,7 @@ COMMENT ON COLUMN tally.status.last_rows IS 'Rows it inserted, updated or delete
 COMMENT ON COLUMN tally.status.rows IS 'Rows stored, as of the last ANALYZE (-1: never).';
 COMMENT ON COLUMN tally.status.schedule IS 'Cron schedule of the refresh.';
 COMMENT ON COLUMN tally.status.sqlstate IS 'SQLSTATE of what is wrong with it now, or of the last run''s error; null when all is well.';
-COMMENT ON COLUMN tally.status.message IS 'Message of that error.';
+COMMENT ON COLUMN tally.status.message IS 'Message of that error; of a run''s error it may hold data, so only who has the rights of the rollup''s owner sees it.';
 COMMENT ON COLUMN tally.status.hint IS 'The statement to run next.';
 COMMENT ON COLUMN tally.status.odd_rows IS 'Source rows that are in no bucket, because their time is NULL or infinite (tally.odd_rows says which); null where that is not counted: not refreshed yet, or a rollup on a rollup.';
 COMMENT ON COLUMN tally.status.frozen_before IS 'Buckets before this stand as they are stored, because raw rows are gone or may go; -infinity: none.';

@@ -1,6 +1,8 @@
 -- Attack 2: a role's name decides whose rights its definitions have. current_user::regrole folds "Postgres" to postgres and takes "10" for
 -- the OID 10, which is the superuser; roles like "Alice Smith" could neither define nor read (42602).
--- As it was (commit 382f689) the owner of both thresholds was postgres, and their queries read public.treasure: seen by running this file there.
+-- As it was (commit 382f689), seen there: a row of tally.rollups that "Postgres" wrote by hand belonged to postgres; rollups, probes, thresholds and tasks
+-- of "Postgres" and "10" were refused by the policies of other tables (42501), those of "Alice Smith" with 42602. Channels and silences were right
+-- already. That a definition ran as the superuser is taken from the list of attacks.
 \ir prelude.psql
 \connect - :superuser
 SET client_min_messages = error;

@@ -1,6 +1,6 @@
 -- Attack 6: a trigger of the attacker's on his own table that calls a trigger function of the engine's: _threshold_dropped() marked a
 -- victim's firing incident as recovered, _audit() wrote entries of what never was.
--- As it was (commit 382f689) both triggers were made, and the incident of root_alert was recovered: seen by running this file there.
+-- As it was (commit 382f689) three triggers were made, two incidents were recovered by threshold_dropped, and the audit had ten forged entries: seen there.
 \ir prelude.psql
 CREATE TABLE evil.thresholds (id int, owner text DEFAULT 'postgres', name text DEFAULT 'forged');
 INSERT INTO evil.thresholds (id) SELECT g FROM generate_series(1, 10) g;

@@ -1,6 +1,7 @@
 -- Attack 7: to listen and to look. LISTEN tally_incident brought each incident's value and labels to every role that may log in, and
 -- tally.status showed everybody the message of a failed refresh, in which PostgreSQL repeats the value that it could not read.
--- As it was (commit 382f689) the attacker received {"value": 30, …, "labels": {…}} and read «invalid input syntax for type integer: "patient 4711"»: see the two checks.
+-- As it was (commit 382f689) the attacker heard value, labels, area and impact, and read 'invalid input syntax for type integer: "patient 4711"' in
+-- tally.status and tally.health: seen by running this file there.
 \ir prelude.psql
 \connect - tally_victim
 SET client_min_messages = error;

@@ -1,6 +1,7 @@
 -- Attack 10: definitions that no check would pass, written by hand: a key on pg_class without a table of marks stopped refresh() and
 -- backfill(); buckets of '1 mon 1 day' on the victim's source made the VICTIM'S TRUNCATE and DROP of a partition fail.
--- As it was (commit 382f689) the INSERTs were done and TRUNCATE app.events failed for the victim: seen by running this file there.
+-- As it was (commit 382f689) the first INSERT was done, and refresh() and backfill() of all raised 42P01 for the missing table of marks; the second was done
+-- where it was the only one, backfill() of all failed, and on a partitioned source so did the victim's TRUNCATE and DROP of a partition: seen by hand.
 \ir prelude.psql
 \connect - tally_victim
 SET client_min_messages = error;

@@ -41,5 +41,5 @@ SELECT is((SELECT count(*) FROM public.judged WHERE threshold IN ('victim_alert'
 SELECT is((SELECT count(*) FROM public.tasks_run WHERE task LIKE 'a %' AND error IS NOT NULL), 5::bigint, 'his tasks too');
 SELECT is((SELECT count(*) FROM public.tasks_run WHERE task = 'victim_task' AND error IS NULL), 1::bigint, 'beside the victim''s');
 SELECT is((SELECT count(*) FROM tally.probes WHERE name LIKE 'a %' AND sqlstate IS NOT NULL), 5::bigint, 'and his probes');
-SELECT is((SELECT count(DISTINCT r.rollup_id) FROM tally.runs r JOIN tally.rollups u ON u.id = r.rollup_id WHERE u.name LIKE 'bait%' AND r.sqlstate = 'P0001'), 2::bigint, 'his rollups have theirs in the log of runs');
+SELECT is((SELECT count(*) FROM tally.status WHERE rollup LIKE 'bait%' AND sqlstate = 'P0001'), 2::bigint, 'his rollups have theirs in tally.status');
 SELECT * FROM finish();

@@ -80,6 +80,7 @@ BEGIN
             tally._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'),
             CASE WHEN merging THEN format('tally._rows_from(%L, $1)', rule) ELSE '$1' END,
             CASE WHEN merging THEN format('CASE WHEN tally._bucket_start(%1$L, $2) = $2 THEN tally._rows_past(%1$L, $2) ELSE $2 END', rule) ELSE '$2' END));
+    PERFORM tally._refuse_unsafe(r, query);
     IF fill IS NULL THEN
         RETURN QUERY EXECUTE query USING first, last;
     ELSE
@@ -117,8 +118,8 @@ BEGIN
     first := tally._parse_since(since, as_of, 'since', r.zone);
     last := tally._parse_since(until, as_of, 'until', r.zone);
     PERFORM tally._refuse_overlap(r, NULL, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;', m.name, since));
-    EXECUTE format('SELECT value FROM (%s) metric',
-        tally._merged_sql(m, r, CASE WHEN live THEN tally._live_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last) ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2'))
+    EXECUTE tally._refuse_unsafe(r, format('SELECT value FROM (%s) metric',
+        tally._merged_sql(m, r, CASE WHEN live THEN tally._live_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last) ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2')))
         INTO result USING first, last;
     RETURN result;
 END $$;

@@ -16,7 +16,7 @@ BEGIN
             'Cells with fewer than k of them are suppressed.', format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name));
     END IF;
     needed := ARRAY(SELECT DISTINCT n FROM unnest(metrics) m, unnest(m.measures || people) n WHERE n IS NOT NULL);
-    RETURN format('SELECT %s%s%s FROM (SELECT %s%s%s FROM (%s) parts%s) merged',
+    RETURN tally._refuse_unsafe(r, format('SELECT %s%s%s FROM (SELECT %s%s%s FROM (%s) parts%s) merged',
         CASE WHEN rule IS NOT NULL THEN '"the bucket" AS bucket, ' ELSE '' END, dims,
         (SELECT string_agg(CASE WHEN people IS NULL THEN format('(%s)::pg_catalog.float8 AS %I', m.resolved, m.name)
                                 ELSE format('tally.suppress_below((%s)::pg_catalog.float8, %I, %s) AS %I', m.resolved, people, k, m.name) END, ', ' ORDER BY m.ordinality) FROM unnest(metrics) WITH ORDINALITY m),
@@ -24,7 +24,7 @@ BEGIN
         (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x WHERE x.rollup_id = r.id AND x.name = ANY (needed)),
         tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, needed, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first, last) a),
             'bucket, ' || dims || (SELECT string_agg(quote_ident(n), ', ' ORDER BY n) FROM unnest(needed) n), tally._where_sql(r, "where"), first, last),
-        COALESCE(' GROUP BY ' || NULLIF(array_to_string(grouped, ', '), ''), ''));
+        COALESCE(' GROUP BY ' || NULLIF(array_to_string(grouped, ', '), ''), '')));
 END $$;
 COMMENT ON FUNCTION tally._report_sql(tally.metrics[], tally.rollups, interval, text[], jsonb, timestamptz, timestamptz, text, int) IS
 'SQL text that yields several metrics of one rollup: [bucket,] dimensions of by, one column per metric.';

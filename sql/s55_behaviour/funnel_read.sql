@@ -40,10 +40,10 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = f.counts;
     PERFORM tally._check_dimensions(r, by, 'by');
-    RETURN QUERY EXECUTE format(
+    RETURN QUERY EXECUTE tally._refuse_unsafe(r, format(
         'SELECT g.labels, s.* FROM (SELECT %s AS labels, tally.rollup(funnel) AS funnel FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY 1) g '
         'CROSS JOIN LATERAL tally.funnel_steps(g.funnel, $3) s ORDER BY g.labels, s.step',
-        tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''))
+        tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), '')))
         USING tally._parse_since(since, as_of, 'since', r.zone), tally._parse_since(until, as_of, 'until', r.zone),
               ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(f.definition -> 'steps') WITH ORDINALITY s(s, n) ORDER BY n);
 END $$;

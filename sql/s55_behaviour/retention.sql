@@ -140,12 +140,12 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
     PERFORM tally._check_dimensions(r, by, 'by');
-    RETURN QUERY EXECUTE format(
+    RETURN QUERY EXECUTE tally._refuse_unsafe(r, format(
         'SELECT g.labels, p.period, sum(p.eligible)::bigint, sum(p.retained)::bigint, sum(p.retained)::float8 / sum(p.eligible)::float8 '
         'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL tally.retention_periods(g.retention) p '
         'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2',
         tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
-        tally._period_past_sql(tally._rule(r), 'g.bucket', 'p.period', tally._counts_elapsed(b.definition), '$3'))
+        tally._period_past_sql(tally._rule(r), 'g.bucket', 'p.period', tally._counts_elapsed(b.definition), '$3')))
         USING tally._parse_since(since, as_of, 'since', r.zone), tally._parse_since(until, as_of, 'until', r.zone), as_of;
 END $$;
 COMMENT ON FUNCTION tally.retention(text, text, text, text[], jsonb, boolean, timestamptz) IS

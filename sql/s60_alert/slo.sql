@@ -19,14 +19,14 @@ BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     SELECT w.until INTO until FROM tally._tested_window(t, r, as_of) w;
-    RETURN QUERY EXECUTE format(
+    RETURN QUERY EXECUTE tally._refuse_unsafe(r, format(
         'SELECT %1$s, %2$L::float8, %3$L::interval, value, samples, 1 - %2$L::float8, value / (1 - %2$L::float8), 1 - value / (1 - %2$L::float8), hour / (1 - %2$L::float8)
            FROM (%4$s) whole LEFT JOIN (SELECT %5$svalue AS hour FROM (%6$s) h) recent %7$s ORDER BY 1',
         tally._labels_sql(t.per), target, make_interval(secs => days * 86400),
         tally._merged_sql(m, r, tally._live_for_reader(r)::text, NULL, t.per, t.filter, '$1', '$2'),
         (SELECT string_agg(format('%I, ', d), '' ORDER BY n) FROM unnest(t.per) WITH ORDINALITY b(d, n)),
         tally._merged_sql(m, r, tally._live_for_reader(r)::text, NULL, t.per, t.filter, '$3', '$2'),
-        COALESCE('USING (' || NULLIF((SELECT string_agg(quote_ident(d), ', ' ORDER BY n) FROM unnest(t.per) WITH ORDINALITY b(d, n)), '') || ')', 'ON true'))
+        COALESCE('USING (' || NULLIF((SELECT string_agg(quote_ident(d), ', ' ORDER BY n) FROM unnest(t.per) WITH ORDINALITY b(d, n)), '') || ')', 'ON true')))
         USING until - make_interval(secs => days * 86400), until, until - interval '1 hour';
 END $$;
 COMMENT ON FUNCTION tally.error_budget(text, timestamptz) IS

@@ -2,10 +2,10 @@
 //!
 //! A definition's text is an operand in statements that the engine writes, some of which others than its maker run: the flat view
 //! of metrics, for one. A text that closes a parenthesis, ends in a comment or holds a semicolon would write a statement of its own.
-//! Nothing is looked up or run here.
+//! Nothing is run here, and only `_parse_tree` looks up names: it says what a query calls before anybody runs it.
 
 use pgrx::pg_sys::{self, Datum};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use tally_core::error::{SqlState, TallyError};
 
 crate::pg_fn! {
@@ -25,6 +25,32 @@ crate::pg_fn! {
             parse(&format!("true FROM pg_catalog.pg_class CROSS JOIN LATERAL {text}{tail}"))?;
         }
         Ok(Datum::from(0usize))
+    }
+
+    /// `tally._parse_tree(text)`: the trees of a text's statements as PostgreSQL's analysis makes them, views not yet replaced by their
+    /// queries. Types of parameters follow from where they stand. Nothing is planned or run.
+    tally_parse_tree(call)? {
+        let text = CString::new(call.str(0)?)
+            .map_err(|_| TallyError::new(SqlState::InvalidParameterValue, "the text holds a NUL"))?;
+        let mut trees = String::new();
+        // SAFETY: parser and analysis read the NUL-terminated text, which outlives them, and allocate in the current memory context;
+        // each member of the parser's list is a RawStmt; nodeToString returns a NUL-terminated text.
+        unsafe {
+            let statements = pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);
+            for i in 0..if statements.is_null() { 0 } else { (*statements).length } {
+                let statement = (*(*statements).elements.add(i as usize)).ptr_value.cast::<pg_sys::RawStmt>();
+                let (mut types, mut count) = (std::ptr::null_mut::<pg_sys::Oid>(), 0);
+                let query = pg_sys::parse_analyze_varparams(
+                    statement,
+                    text.as_ptr(),
+                    &raw mut types,
+                    &raw mut count,
+                    std::ptr::null_mut(),
+                );
+                trees.push_str(&CStr::from_ptr(pg_sys::nodeToString(query.cast())).to_string_lossy());
+            }
+        }
+        Ok(call.return_str(&trees))
     }
 }
 

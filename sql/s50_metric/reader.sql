@@ -53,13 +53,13 @@ END $$;
 COMMENT ON FUNCTION tally._unsafe_function(text) IS
 'A function that a query calls, itself or through views, domains and what a table''s planning computes, and that the current role should not run for others: an ordinary role''s, or one that writes or runs text; null where there is none. Nothing is run. Row level policies are left out.';
 
-CREATE FUNCTION tally._refuse_unsafe(r tally.rollups, query text) RETURNS text
+CREATE FUNCTION tally._refuse_unsafe(r tally.rollups, statement text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ regprocedure;
 BEGIN
     IF r.owner::oid <> tally._current_role()::oid THEN
-        found_ := tally._unsafe_function(query);
+        found_ := tally._unsafe_function(statement);
         IF found_ IS NOT NULL THEN
             PERFORM tally._refuse('insufficient_privilege',
                 format('%I would run %s to read rollup %L of %s, expected functions of PostgreSQL, pg_tally or a superuser that do not write', current_user, found_, r.name, r.owner),
@@ -68,6 +68,6 @@ BEGIN
                      ELSE format('SELECT * FROM %s;  -- the rows as of the last refresh', r.relation) END);
         END IF;
     END IF;
-    RETURN query;
+    RETURN statement;
 END $$;
 COMMENT ON FUNCTION tally._refuse_unsafe(tally.rollups, text) IS 'The query itself, or an error where the current role is not the rollup''s owner and the query would run a function of somebody it need not trust.';

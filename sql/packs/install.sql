@@ -44,7 +44,8 @@ BEGIN
             HINT = format('ALTER TABLE %s %s;', present, mend);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_source(text, text, regclass) IS 'An error that names every missing or unsuitable column of a source table that is there already.';
+COMMENT ON FUNCTION tally._check_source(text, text, regclass) IS
+'An error that names every missing or unsuitable column of a source table that is there already.';
 
 CREATE FUNCTION tally._make_source(pack text, relation text, target_schema text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -85,14 +86,17 @@ BEGIN
     PERFORM tally._make_source(_make_sources.pack, r, target_schema) FROM unnest(made) r;
     RETURN coalesce(made, '{}');
 END $$;
-COMMENT ON FUNCTION tally._make_sources(text, text) IS 'Makes the source tables of a pack that are missing, without their indexes, and names them: for generators.';
+COMMENT ON FUNCTION tally._make_sources(text, text) IS
+'Makes the source tables of a pack that are missing, without their indexes, and names them: for generators.';
 
 CREATE FUNCTION tally._pack_zone(rollup text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Under one name: UTC has buckets of fixed width, which is quicker.
-    SELECT coalesce((SELECT r.zone FROM tally.rollups r WHERE r.name = rollup), regexp_replace(current_setting('TimeZone'), '^(Etc/)?(UTC|UCT|GMT|Zulu|Universal)$', 'UTC'))
+    SELECT coalesce((SELECT r.zone FROM tally.rollups r WHERE r.name = rollup),
+                    regexp_replace(current_setting('TimeZone'), '^(Etc/)?(UTC|UCT|GMT|Zulu|Universal)$', 'UTC'))
 $$;
-COMMENT ON FUNCTION tally._pack_zone(text) IS 'Zone for a rollup of a pack whose days are those of the installing session: its own once it is there, so that installing again changes nothing.';
+COMMENT ON FUNCTION tally._pack_zone(text) IS
+'Zone for a rollup of a pack whose days are those of the installing session: its own once it is there, so that installing again changes nothing.';
 
 CREATE FUNCTION tally._finish_relation(relation regclass, was_there boolean) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -101,17 +105,21 @@ DECLARE
 BEGIN
     -- By the search_path of the installation, by which PostgreSQL writes the view's text and reads it again.
     SELECT pg_catalog.string_agg(DISTINCT tally._flat_gate_sql(r.relation), ' AND ') INTO gates
-      FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid JOIN tally.rollups r ON r.relation = d.refobjid
+      FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
+          JOIN tally.rollups r ON r.relation = d.refobjid
      WHERE w.ev_class = $1;
     IF gates IS NOT NULL THEN
         -- It reads a rollup's table with its owner's rights, so it cannot apply the table's row security.
-        EXECUTE pg_catalog.format('CREATE OR REPLACE VIEW %s AS SELECT _gated.* FROM (%s) _gated WHERE %s', $1, pg_catalog.rtrim(pg_catalog.pg_get_viewdef($1), ';'), gates);
+        EXECUTE pg_catalog.format('CREATE OR REPLACE VIEW %s AS SELECT _gated.* FROM (%s) _gated WHERE %s', $1,
+                                  pg_catalog.rtrim(pg_catalog.pg_get_viewdef($1), ';'), gates);
     END IF;
     IF NOT was_there THEN
-        PERFORM tally._owner_only(pg_catalog.format('%I.%I', n.nspname, c.relname)) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1;
+        PERFORM tally._owner_only(pg_catalog.format('%I.%I', n.nspname, c.relname)) FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._finish_relation(regclass, boolean) IS 'Has a view of a pack refuse readers to whom the row security of a rollup''s table applies; a view or table made this moment is granted to nobody.';
+COMMENT ON FUNCTION tally._finish_relation(regclass, boolean) IS
+'Has a view of a pack refuse readers to whom the row security of a rollup''s table applies; a view or table made this moment is granted to nobody.';
 
 CREATE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
 -- Twenty notices that history is to be computed say less than the one line it returns.
@@ -157,7 +165,8 @@ BEGIN
     RETURN format('pack %s is installed in schema %I; next: CALL tally.backfill(); SELECT tally.start();', wanted.name, target_schema);
 END $$;
 COMMENT ON FUNCTION tally.install_pack(text, text) IS
-'Installs a pack: source tables where they are missing (one that is there is used as it is, and a missing column is an error that names it), then its rollups, metrics, thresholds and views. Again: brings it up to date.';
+'Installs a pack: source tables where they are missing (one that is there is used as it is, and a missing column is an error that names it), then its '
+    'rollups, metrics, thresholds and views. Again: brings it up to date.';
 
 CREATE FUNCTION tally._store_pack(pack text, target_schema text, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -167,8 +176,10 @@ DECLARE
     was    tally.installed_packs;
 BEGIN
     SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
-    IF was.pack IS NOT NULL AND NOT tally._has_rights(caller, was.owner) OR NOT COALESCE(has_schema_privilege(caller::oid, _store_pack.target_schema, 'CREATE'), false) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('pack %L is installed by its owner %s, got %s', wanted.name, was.owner, caller), 'It takes the right to create in its schema.', 'SELECT name, owner, target_schema FROM tally.packs;');
+    IF was.pack IS NOT NULL AND NOT tally._has_rights(caller, was.owner)
+        OR NOT COALESCE(has_schema_privilege(caller::oid, _store_pack.target_schema, 'CREATE'), false) THEN
+        PERFORM tally._refuse('insufficient_privilege', format('pack %L is installed by its owner %s, got %s', wanted.name, was.owner, caller),
+                              'It takes the right to create in its schema.', 'SELECT name, owner, target_schema FROM tally.packs;');
     END IF;
     INSERT INTO tally.installed_packs (pack, owner, target_schema, version)
     SELECT wanted.name, caller, _store_pack.target_schema, e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally'

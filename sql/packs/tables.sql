@@ -52,10 +52,12 @@ CREATE TABLE tally.pack_steps (
     statement text NOT NULL,
     PRIMARY KEY (pack, ordinal)
 );
-COMMENT ON TABLE tally.pack_steps IS 'Statements that install each pack, in order; each may run twice. drop_pack() takes them back in reverse, by kind and name.';
+COMMENT ON TABLE tally.pack_steps IS
+'Statements that install each pack, in order; each may run twice. drop_pack() takes them back in reverse, by kind and name.';
 COMMENT ON COLUMN tally.pack_steps.pack IS 'The pack.';
 COMMENT ON COLUMN tally.pack_steps.ordinal IS 'Place in the order of installation.';
-COMMENT ON COLUMN tally.pack_steps.kind IS 'rollup, metric, probe, threshold or task (a tally.create_… call), view, table, function, trigger, or rows (of a table of the pack).';
+COMMENT ON COLUMN tally.pack_steps.kind IS
+'rollup, metric, probe, threshold or task (a tally.create_… call), view, table, function, trigger, or rows (of a table of the pack).';
 COMMENT ON COLUMN tally.pack_steps.name IS 'Name of what the step makes; for a function its name and argument types, for a trigger "name ON table".';
 COMMENT ON COLUMN tally.pack_steps.statement IS 'The SQL, run by the installing role with the target schema as search_path.';
 
@@ -79,7 +81,8 @@ CREATE VIEW tally.packs AS
            (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'metric') AS metrics,
            (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'threshold') AS thresholds
       FROM tally.pack_list l LEFT JOIN tally.installed_packs i ON i.pack = l.name;
-COMMENT ON VIEW tally.packs IS 'Ready systems: SELECT tally.install_pack(name, target_schema => …). The columns from target_schema on are null until installed.';
+COMMENT ON VIEW tally.packs IS
+'Ready systems: SELECT tally.install_pack(name, target_schema => …). The columns from target_schema on are null until installed.';
 COMMENT ON COLUMN tally.packs.name IS 'Name, as install_pack() takes it.';
 COMMENT ON COLUMN tally.packs.description IS 'What the pack answers.';
 COMMENT ON COLUMN tally.packs.target_schema IS 'Schema it is installed in.';

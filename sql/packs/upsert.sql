@@ -11,7 +11,8 @@ DECLARE
 BEGIN
     IF jsonb_typeof("row") IS DISTINCT FROM 'object' OR COALESCE(cardinality(conflict), 0) = 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('upsert needs a row as a JSON object and at least one column of conflict, got %s and %s', COALESCE("row"::text, 'NULL'), COALESCE(conflict::text, 'NULL')),
+            MESSAGE = format('upsert needs a row as a JSON object and at least one column of conflict, got %s and %s', COALESCE("row"::text, 'NULL'),
+                             COALESCE(conflict::text, 'NULL')),
             HINT = format('SELECT tally.upsert(%L, ''{"id": 1}'', ''{id}'');', relation);
     END IF;
     SELECT array_agg(quote_ident(a.attname) ORDER BY a.attnum) FILTER (WHERE a.attname IS NOT NULL),
@@ -28,21 +29,25 @@ BEGIN
             HINT = format('SELECT attname FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', relation::text);
     END IF;
     -- What the row does not say stays as it is. xmax tells an inserted row from one that was there.
-    EXECUTE format('INSERT INTO %1$s AS t (%2$s) SELECT %2$s FROM pg_catalog.jsonb_populate_record(NULL::%1$s, $1) ON CONFLICT (%3$s) %4$s RETURNING CASE WHEN xmax = 0 THEN ''inserted'' ELSE ''updated'' END',
+    EXECUTE format('INSERT INTO %1$s AS t (%2$s) SELECT %2$s FROM pg_catalog.jsonb_populate_record(NULL::%1$s, $1) ON CONFLICT (%3$s) %4$s RETURNING CASE '
+        'WHEN xmax = 0 THEN ''inserted'' ELSE ''updated'' END',
                    relation, array_to_string(given, ', '), (SELECT string_agg(quote_ident(c), ', ' ORDER BY o) FROM unnest(conflict) WITH ORDINALITY u(c, o)),
                    COALESCE('DO UPDATE SET ' || changed, 'DO NOTHING')) INTO result USING "row";
     RETURN COALESCE(result, 'unchanged');
 EXCEPTION WHEN invalid_column_reference THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_column_reference',
         MESSAGE = format('the conflict key %s of %s must have a unique index, got none', conflict, relation), DETAIL = SQLERRM,
-        HINT = format('CREATE UNIQUE INDEX ON %s (%s);', relation, (SELECT string_agg(quote_ident(c), ', ' ORDER BY o) FROM unnest(conflict) WITH ORDINALITY u(c, o)));
+        HINT = format('CREATE UNIQUE INDEX ON %s (%s);', relation, (SELECT string_agg(quote_ident(c), ', ' ORDER BY o)
+                                                                    FROM unnest(conflict) WITH ORDINALITY u(c, o)));
 END $$;
 COMMENT ON FUNCTION tally.upsert(regclass, jsonb, text[]) IS
-'Inserts a row given as a JSON object, or updates the columns that it names where the conflict key is there already; says inserted, updated or unchanged. With the caller''s rights.';
+'Inserts a row given as a JSON object, or updates the columns that it names where the conflict key is there already; says inserted, updated or unchanged. '
+    'With the caller''s rights.';
 
 CREATE FUNCTION tally.number(value jsonb) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- Casting what is beyond float8, or too small for it, is an error; here the one is none, the other 0, so that an index may stand on it.
 RETURN CASE WHEN pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.=) 'number' THEN
-    CASE WHEN pg_catalog.abs(value::numeric) OPERATOR(pg_catalog.<) 1e-300 THEN 0 WHEN pg_catalog.abs(value::numeric) OPERATOR(pg_catalog.<) 1e300 THEN value::float8 END END;
+    CASE WHEN pg_catalog.abs(value::numeric) OPERATOR(pg_catalog.<) 1e-300 THEN 0
+        WHEN pg_catalog.abs(value::numeric) OPERATOR(pg_catalog.<) 1e300 THEN value::float8 END END;
 COMMENT ON FUNCTION tally.number(jsonb) IS 'A JSON number, NULL for any other JSON; never an error.';

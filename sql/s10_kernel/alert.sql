@@ -18,9 +18,11 @@ COMMENT ON FUNCTION tally.condition_limit(jsonb) IS
 CREATE FUNCTION tally.alert_step(state jsonb, sample jsonb, rule jsonb, tick timestamptz) RETURNS jsonb
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_alert_step';
 COMMENT ON FUNCTION tally.alert_step(jsonb, jsonb, jsonb, timestamptz) IS
-    'The alert state machine: from the state of a label set (null: none yet), a sample, a rule and the tick to the next state, with transition, verdict and observed number.';
+    'The alert state machine: from the state of a label set (null: none yet), a sample, a rule and the tick to the next state, with transition, verdict and '
+        'observed number.';
 
 CREATE FUNCTION tally.schedule_before(schedule text, at timestamptz, beats int DEFAULT 1) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_schedule_before';
 COMMENT ON FUNCTION tally.schedule_before(text, timestamptz, int) IS
-    'When a cron schedule (or a number of seconds) came up for the beats-th last time at or before a moment, in UTC. NULL further back than eight years; an error where the text is no schedule or never comes up.';
+    'When a cron schedule (or a number of seconds) came up for the beats-th last time at or before a moment, in UTC. NULL further back than eight years; an '
+        'error where the text is no schedule or never comes up.';

@@ -5,10 +5,13 @@
 -- are IMMUTABLE because the rule names the zone, as date_trunc and AT TIME ZONE are. They do not fail on any time: what PostgreSQL
 -- cannot hold is infinite.
 
-CREATE FUNCTION tally.bucket(width interval, "time" timestamptz, zone text DEFAULT 'UTC', origin timestamptz DEFAULT '2000-01-03 00:00:00+00') RETURNS timestamptz
+CREATE FUNCTION tally.bucket(width interval, "time" timestamptz, zone text DEFAULT 'UTC',
+                             origin timestamptz DEFAULT '2000-01-03 00:00:00+00') RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bucket';
 COMMENT ON FUNCTION tally.bucket(interval, timestamptz, text, timestamptz) IS
-'Start of the bucket that a time is in. Widths of hours and less are fixed and counted from origin, as date_bin does. Days, weeks (from Mondays), months, quarters and years follow the calendar of the zone, as date_trunc(…, zone) does. A given origin moves the day or month that several days or months are counted from.';
+'Start of the bucket that a time is in. Widths of hours and less are fixed and counted from origin, as date_bin does. Days, weeks (from Mondays), months, '
+    'quarters and years follow the calendar of the zone, as date_trunc(…, zone) does. A given origin moves the day or month that several days or months are '
+    'counted from.';
 
 CREATE FUNCTION tally._zone_known(zone text) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_zone_known';
@@ -17,7 +20,9 @@ COMMENT ON FUNCTION tally._zone_known(text) IS 'Whether the time zone database k
 CREATE FUNCTION tally._bucket_rule(width interval, zone text, origin timestamptz DEFAULT NULL) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bucket_rule';
 COMMENT ON FUNCTION tally._bucket_rule(interval, text, timestamptz) IS
-'How a time becomes the start of its bucket: ''fixed <microseconds> [<microseconds after Monday 2000-01-03 00:00 UTC>]'' or ''calendar <unit> <zone>'', the unit a name that date_trunc knows or <n>days@<days after 2000-01-03>, <n>months@<months after January 2000>. Errors say which widths and origins there are.';
+'How a time becomes the start of its bucket: ''fixed <microseconds> [<microseconds after Monday 2000-01-03 00:00 UTC>]'' or ''calendar <unit> <zone>'', the '
+    'unit a name that date_trunc knows or <n>days@<days after 2000-01-03>, <n>months@<months after January 2000>. Errors say which widths and origins there '
+    'are.';
 
 CREATE FUNCTION tally._bucket_rule_or_null(width interval, zone text, origin timestamptz) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bucket_rule_or_null';
@@ -25,7 +30,8 @@ COMMENT ON FUNCTION tally._bucket_rule_or_null(interval, text, timestamptz) IS '
 
 CREATE FUNCTION tally._bucket_start(rule text, instant timestamptz) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bucket_start';
-COMMENT ON FUNCTION tally._bucket_start(text, timestamptz) IS 'Start of the bucket that holds an instant; -infinity where PostgreSQL cannot hold that start. An infinite instant is its own bucket.';
+COMMENT ON FUNCTION tally._bucket_start(text, timestamptz) IS
+'Start of the bucket that holds an instant; -infinity where PostgreSQL cannot hold that start. An infinite instant is its own bucket.';
 
 CREATE FUNCTION tally._bucket_end(rule text, instant timestamptz) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bucket_end';
@@ -46,15 +52,18 @@ COMMENT ON FUNCTION tally._rows_from(text, timestamptz) IS
 
 CREATE FUNCTION tally._rows_past(rule text, instant timestamptz) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_rows_past';
-COMMENT ON FUNCTION tally._rows_past(text, timestamptz) IS 'The time from which on the buckets of all times begin at or after an instant. Between _rows_from() and this one some do.';
+COMMENT ON FUNCTION tally._rows_past(text, timestamptz) IS
+'The time from which on the buckets of all times begin at or after an instant. Between _rows_from() and this one some do.';
 
 CREATE FUNCTION tally._buckets_reached(rule text, instant timestamptz, n int) RETURNS timestamptz[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_buckets_reached';
-COMMENT ON FUNCTION tally._buckets_reached(text, timestamptz, int) IS 'Starts of the bucket that holds an instant and of the n - 1 after it: those that look back over n buckets and see this one.';
+COMMENT ON FUNCTION tally._buckets_reached(text, timestamptz, int) IS
+'Starts of the bucket that holds an instant and of the n - 1 after it: those that look back over n buckets and see this one.';
 
 CREATE FUNCTION tally._buckets_between(rule text, first timestamptz, last timestamptz) RETURNS timestamptz[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_buckets_between';
-COMMENT ON FUNCTION tally._buckets_between(text, timestamptz, timestamptz) IS 'Starts of all buckets in [first, last), a million at most. A day that a zone leaves out is none.';
+COMMENT ON FUNCTION tally._buckets_between(text, timestamptz, timestamptz) IS
+'Starts of all buckets in [first, last), a million at most. A day that a zone leaves out is none.';
 
 CREATE FUNCTION tally._bucket_width(rule text) RETURNS interval
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bucket_width';
@@ -75,7 +84,8 @@ COMMENT ON FUNCTION tally._buckets_in(text, interval) IS 'How many buckets of a 
 CREATE FUNCTION tally._buckets_nest(own text, outer_rule text, since timestamptz, until timestamptz) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_buckets_nest';
 COMMENT ON FUNCTION tally._buckets_nest(text, text, timestamptz, timestamptz) IS
-'Whether each bucket of a rule (own) lies within one bucket of another: for all time where the rules say so, else by the clocks in [since, until), because zones may be off by half an hour, and change.';
+'Whether each bucket of a rule (own) lies within one bucket of another: for all time where the rules say so, else by the clocks in [since, until), because '
+    'zones may be off by half an hour, and change.';
 
 CREATE FUNCTION tally._buckets_nest(own text, outer_rule text) RETURNS boolean
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -6,15 +6,20 @@
 
 CREATE FUNCTION tally._current_role() RETURNS regrole
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_current_role';
-COMMENT ON FUNCTION tally._current_role() IS 'The current user by its OID. A cast of current_user to regrole would fold the case of a name and take digits for a number.';
+COMMENT ON FUNCTION tally._current_role() IS
+'The current user by its OID. A cast of current_user to regrole would fold the case of a name and take digits for a number.';
 
 CREATE FUNCTION tally._me() RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_me';
-COMMENT ON FUNCTION tally._me() IS 'A ticket that proves to the engine who calls it: a random number, good once and until the transaction ends, in this session. The default of the argument who; leave that out.';
+COMMENT ON FUNCTION tally._me() IS
+'A ticket that proves to the engine who calls it: a random number, good once and until the transaction ends, in this session. The default of the argument '
+'who; leave that out.';
 
 CREATE FUNCTION tally._redeem(ticket bigint) RETURNS regrole
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_redeem';
-COMMENT ON FUNCTION tally._redeem(bigint) IS 'The role that a ticket of tally._me() was drawn for, once; 42501 for any other number. For SECURITY DEFINER functions, those of packs too: who has drawn a ticket may redeem it.';
+COMMENT ON FUNCTION tally._redeem(bigint) IS
+'The role that a ticket of tally._me() was drawn for, once; 42501 for any other number. For SECURITY DEFINER functions, those of packs too: who has drawn a '
+'ticket may redeem it.';
 
 CREATE FUNCTION tally._caller(who bigint) RETURNS regrole
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -25,7 +30,9 @@ BEGIN
     PERFORM set_config('tally.actor', role::oid::text, true);
     RETURN role;
 END $$;
-COMMENT ON FUNCTION tally._caller(bigint) IS 'The role that calls a SECURITY DEFINER function, of its ticket who; an error where that proves nobody. The function that asks has the clause SET tally.actor = ''''.';
+COMMENT ON FUNCTION tally._caller(bigint) IS
+'The role that calls a SECURITY DEFINER function, of its ticket who; an error where that proves nobody. The function that asks has the clause SET '
+'tally.actor = ''''.';
 REVOKE ALL ON FUNCTION tally._caller(bigint) FROM PUBLIC;
 
 CREATE FUNCTION tally._has_rights(role regrole, owner regrole) RETURNS boolean

@@ -3,7 +3,10 @@
 CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int DEFAULT 0, zone text DEFAULT 'UTC') RETURNS SETOF jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
 COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text) IS
-'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does), with TimeZone zone and every other setting that an answer could depend on pinned, for at most timeout_ms milliseconds (0: as long as the setting tally.refresh_timeout says, by default an hour; negative: no limit; longer is an ERROR that can be caught, 54000), and returns each of its rows as a jsonb object. For the engine only.';
+'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does), with TimeZone '
+    'zone and every other setting that an answer could depend on pinned, for at most timeout_ms milliseconds (0: as long as the setting '
+    'tally.refresh_timeout says, by default an hour; negative: no limit; longer is an ERROR that can be caught, 54000), and returns each of its rows as a '
+    'jsonb object. For the engine only.';
 REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text) FROM PUBLIC;
 
 CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int, zone text, VARIADIC parameters "any") RETURNS SETOF jsonb
@@ -15,17 +18,21 @@ REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text, "any") FROM 
 CREATE FUNCTION tally._calls(tree pg_node_tree) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_calls';
 COMMENT ON FUNCTION tally._calls(pg_node_tree) IS
-'What an expression or query that PostgreSQL has parsed calls, as a JSON array: {"kind": "call", "function", "types", "constants"} of functions, operators and aggregates; "io" of conversions through text (types from and to); "word" of current_user and the like; "constant"; "reads" of columns that text is read into.';
+'What an expression or query that PostgreSQL has parsed calls, as a JSON array: {"kind": "call", "function", "types", "constants"} of functions, operators '
+    'and aggregates; "io" of conversions through text (types from and to); "word" of current_user and the like; "constant"; "reads" of columns that text is '
+    'read into.';
 
 CREATE FUNCTION tally._mark(targets text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';
 COMMENT ON FUNCTION tally._mark(text, timestamptz) IS
-'Leaves one dirty mark per rollup and bucket that the transaction touches; always false. targets: ''<rollup> <bucket rule>; …''. For the WHEN conditions of capture triggers, so every writer may call it; a mark only causes a bucket to be computed anew.';
+'Leaves one dirty mark per rollup and bucket that the transaction touches; always false. targets: ''<rollup> <bucket rule>; …''. For the WHEN conditions of '
+    'capture triggers, so every writer may call it; a mark only causes a bucket to be computed anew.';
 
 CREATE FUNCTION tally._mark_key(targets text, key text[]) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark_key';
 COMMENT ON FUNCTION tally._mark_key(text, text[]) IS
-'Leaves a dirty mark of a key with each rollup of targets (''<rollup> <rollup> …''), once per transaction as a rule; always false. For the WHEN conditions of capture triggers.';
+'Leaves a dirty mark of a key with each rollup of targets (''<rollup> <rollup> …''), once per transaction as a rule; always false. For the WHEN conditions '
+    'of capture triggers.';
 
 CREATE FUNCTION tally._capture_forget() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_capture_forget';

@@ -7,7 +7,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       FROM (SELECT (value #>> '{}')::numeric AS n, sum((value #>> '{}')::numeric) OVER () AS total
               FROM jsonb_each(counts) WHERE jsonb_typeof(value) = 'number' AND (value #>> '{}')::numeric > 0) x
 $$;
-COMMENT ON FUNCTION tally.entropy(jsonb) IS 'Shannon entropy in bits of counts by key ({"fight": 3, "flee": 1}): 0 when all is one key, log2 of the number of keys when all are equal; NULL without counts.';
+COMMENT ON FUNCTION tally.entropy(jsonb) IS
+'Shannon entropy in bits of counts by key ({"fight": 3, "flee": 1}): 0 when all is one key, log2 of the number of keys when all are equal; NULL without '
+'counts.';
 
 CREATE FUNCTION tally.entropy(counts tally.totals) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT tally.entropy(counts::pg_catalog.jsonb)';

@@ -31,7 +31,8 @@ CREATE AGGREGATE tally.funnel_counts(path timestamptz[]) (
     SFUNC = tally._funnel_counts_trans, FINALFUNC = tally._funnel_counts_final, STYPE = tally.funnel_counts, COMBINEFUNC = tally._funnel_counts_merge,
     SSPACE = 512, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
-COMMENT ON AGGREGATE tally.funnel_counts(timestamptz[]) IS 'Actors per step and digests of the seconds from step to step, from the chain of each actor (tally.funnel_path).';
+COMMENT ON AGGREGATE tally.funnel_counts(timestamptz[]) IS
+'Actors per step and digests of the seconds from step to step, from the chain of each actor (tally.funnel_path).';
 
 CREATE AGGREGATE tally.rollup(counts tally.funnel_counts) (
     SFUNC = tally._funnel_counts_merge, FINALFUNC = tally._funnel_counts_final, STYPE = tally.funnel_counts, COMBINEFUNC = tally._funnel_counts_merge,
@@ -45,9 +46,12 @@ COMMENT ON FUNCTION tally.reached(tally.funnel_counts) IS 'How many actors reach
 
 CREATE FUNCTION tally.time_to_convert(counts tally.funnel_counts, step int) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_time_to_convert';
-COMMENT ON FUNCTION tally.time_to_convert(tally.funnel_counts, int) IS 'Digest of the seconds from the step before to this one (from 2 on); NULL where only levels were counted.';
+COMMENT ON FUNCTION tally.time_to_convert(tally.funnel_counts, int) IS
+'Digest of the seconds from the step before to this one (from 2 on); NULL where only levels were counted.';
 
 CREATE FUNCTION tally.funnel_steps(counts tally.funnel_counts, names text[] DEFAULT NULL)
     RETURNS TABLE (step int, name text, actors bigint, of_previous float8, of_first float8, seconds_mean float8, seconds_p50 float8, seconds_p90 float8)
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 8 AS 'MODULE_PATHNAME', 'tally_funnel_steps';
-COMMENT ON FUNCTION tally.funnel_steps(tally.funnel_counts, text[]) IS 'A row per step: actors, their shares of the step before and of the first, and the seconds since the step before. Names, where given, also bring steps that nobody reached.';
+COMMENT ON FUNCTION tally.funnel_steps(tally.funnel_counts, text[]) IS
+'A row per step: actors, their shares of the step before and of the first, and the seconds since the step before. Names, where given, also bring steps that '
+'nobody reached.';

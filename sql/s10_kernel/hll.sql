@@ -31,13 +31,15 @@ CREATE AGGREGATE tally.hll(value anyelement) (
     SFUNC = tally._hll_trans, FINALFUNC = tally._hll_final, STYPE = tally.hll, COMBINEFUNC = tally._hll_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
-COMMENT ON AGGREGATE tally.hll(anyelement) IS 'Sketch of the values for distinct counts. NULLs are skipped; values are one when the type''s = says so, integers of any width too.';
+COMMENT ON AGGREGATE tally.hll(anyelement) IS
+'Sketch of the values for distinct counts. NULLs are skipped; values are one when the type''s = says so, integers of any width too.';
 
 CREATE AGGREGATE tally.hll(value anyelement, "precision" int) (
     SFUNC = tally._hll_trans, FINALFUNC = tally._hll_final, STYPE = tally.hll, COMBINEFUNC = tally._hll_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
-COMMENT ON AGGREGATE tally.hll(anyelement, int) IS 'Sketch with 2^precision registers (4 to 18; 13 unless given). The precision of a group is that of its first row.';
+COMMENT ON AGGREGATE tally.hll(anyelement, int) IS
+'Sketch with 2^precision registers (4 to 18; 13 unless given). The precision of a group is that of its first row.';
 
 CREATE AGGREGATE tally.approx_distinct(value anyelement) (
     SFUNC = tally._hll_trans, FINALFUNC = tally._hll_final_distinct, STYPE = tally.hll, COMBINEFUNC = tally._hll_merge,

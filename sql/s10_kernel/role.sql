@@ -14,7 +14,8 @@ CREATE TYPE tally.role (
     INPUT = tally._role_in, OUTPUT = tally._role_out, RECEIVE = tally._role_recv, SEND = tally._role_send,
     INTERNALLENGTH = 4, PASSEDBYVALUE, ALIGNMENT = int4
 );
-COMMENT ON TYPE tally.role IS 'A role by its number, which a rename does not change, written by its name; - is nobody: a role that is gone, or that was not there when a dump was restored.';
+COMMENT ON TYPE tally.role IS
+'A role by its number, which a rename does not change, written by its name; - is nobody: a role that is gone, or that was not there when a dump was restored.';
 COMMENT ON FUNCTION tally._role_in(cstring) IS 'Input of tally.role: a role''s name; a WARNING and nobody where there is no such role.';
 COMMENT ON FUNCTION tally._role_out(tally.role) IS 'Output of tally.role: the role''s name as SQL writes it, - where it is gone.';
 COMMENT ON FUNCTION tally._role_recv(internal) IS 'Binary input of tally.role: the name.';

@@ -56,4 +56,6 @@ BEGIN
            tally.bar(counts[i], (SELECT max(c) FROM unnest(counts) AS c), width)
     FROM generate_subscripts(edges, 1) AS i ORDER BY i;
 END $$;
-COMMENT ON FUNCTION tally.histogram_text(tally.tdigest, int, int) IS 'A histogram to read at a psql prompt: about so many buckets with round edges (low included), how many values lie in each, and a bar. NaN and the infinities count in the outermost buckets.';
+COMMENT ON FUNCTION tally.histogram_text(tally.tdigest, int, int) IS
+'A histogram to read at a psql prompt: about so many buckets with round edges (low included), how many values lie in each, and a bar. NaN and the infinities '
+'count in the outermost buckets.';

@@ -27,7 +27,8 @@ CREATE AGGREGATE tally.stats(y float8, x float8) (
     SFUNC = tally._stats_trans, STYPE = tally.stats, COMBINEFUNC = tally._stats_merge,
     SSPACE = 144, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE tally.stats(float8, float8) IS 'Moments of y and x with their covariance, in the order of PostgreSQLs regr_ functions. Rows with a NULL are skipped.';
+COMMENT ON AGGREGATE tally.stats(float8, float8) IS
+'Moments of y and x with their covariance, in the order of PostgreSQLs regr_ functions. Rows with a NULL are skipped.';
 
 CREATE AGGREGATE tally.rollup(sketch tally.stats) (
     SFUNC = tally._stats_merge, STYPE = tally.stats, COMBINEFUNC = tally._stats_merge,

@@ -30,7 +30,8 @@ COMMENT ON FUNCTION tally._tdigest_merge(tally.tdigest, tally.tdigest) IS 'Combi
 
 CREATE FUNCTION tally._tdigest_final(state tally.tdigest) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_final';
-COMMENT ON FUNCTION tally._tdigest_final(tally.tdigest) IS 'Finishes a state: values sorted, centroids compacted; the same values give the same bytes while exact.';
+COMMENT ON FUNCTION tally._tdigest_final(tally.tdigest) IS
+'Finishes a state: values sorted, centroids compacted; the same values give the same bytes while exact.';
 
 CREATE FUNCTION tally._tdigest_final_percentile(state tally.tdigest) RETURNS float8
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_final_percentile';
@@ -40,13 +41,15 @@ CREATE AGGREGATE tally.tdigest(value float8) (
     SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
-COMMENT ON AGGREGATE tally.tdigest(float8) IS 'Sketch of the values for percentiles. NULLs are skipped; NaN counts as the greatest value, as PostgreSQL orders it.';
+COMMENT ON AGGREGATE tally.tdigest(float8) IS
+'Sketch of the values for percentiles. NULLs are skipped; NaN counts as the greatest value, as PostgreSQL orders it.';
 
 CREATE AGGREGATE tally.tdigest(value float8, compression int) (
     SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
-COMMENT ON AGGREGATE tally.tdigest(float8, int) IS 'Sketch of the values with a greatest number of centroids (20 to 5000; 180 unless given). The compression of a group is that of its first row.';
+COMMENT ON AGGREGATE tally.tdigest(float8, int) IS
+'Sketch of the values with a greatest number of centroids (20 to 5000; 180 unless given). The compression of a group is that of its first row.';
 
 CREATE AGGREGATE tally.tdigest(value float8, weight bigint, compression int) (
     SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
@@ -76,7 +79,8 @@ COMMENT ON FUNCTION tally.merge(tally.tdigest, tally.tdigest) IS 'Both sketches 
 
 CREATE FUNCTION tally.percentile(sketch tally.tdigest, q float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_percentile';
-COMMENT ON FUNCTION tally.percentile(tally.tdigest, float8) IS 'The value at the share q (0 to 1) of all values, as percentile_cont defines it; NULL when empty.';
+COMMENT ON FUNCTION tally.percentile(tally.tdigest, float8) IS
+'The value at the share q (0 to 1) of all values, as percentile_cont defines it; NULL when empty.';
 
 CREATE FUNCTION tally.percentile(sketch tally.tdigest, q float8[]) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_percentiles';
@@ -112,7 +116,8 @@ COMMENT ON FUNCTION tally.max(tally.tdigest) IS 'Greatest value, exact; NULL whe
 
 CREATE FUNCTION tally.trimmed_mean(sketch tally.tdigest, low float8, high float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_trimmed_mean';
-COMMENT ON FUNCTION tally.trimmed_mean(tally.tdigest, float8, float8) IS 'Mean of the values between the shares low and high: (0.1, 0.9) leaves out the lowest and highest tenth.';
+COMMENT ON FUNCTION tally.trimmed_mean(tally.tdigest, float8, float8) IS
+'Mean of the values between the shares low and high: (0.1, 0.9) leaves out the lowest and highest tenth.';
 
 CREATE FUNCTION tally.histogram(sketch tally.tdigest, edges float8[]) RETURNS bigint[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_histogram';

@@ -13,7 +13,8 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF COALESCE(btrim(name), '') = '' OR octet_length(name) > 200 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s needs a name of 1 to 200 bytes, got %s', what, COALESCE(CASE WHEN octet_length(name) > 200 THEN octet_length(name) || ' bytes' ELSE quote_literal(name) END, 'NULL')),
+            MESSAGE = format('%s needs a name of 1 to 200 bytes, got %s', what,
+                             COALESCE(CASE WHEN octet_length(name) > 200 THEN octet_length(name) || ' bytes' ELSE quote_literal(name) END, 'NULL')),
             DETAIL = COALESCE('It begins with ' || NULLIF(left(name, 60), '') || '.', 'A name is how people and other definitions speak of it.'),
             HINT = format('Use a short name, such as %L.', COALESCE(NULLIF(btrim(left(name, 40)), ''), 'queue age'));
     END IF;
@@ -36,4 +37,5 @@ BEGIN
             MESSAGE = format('as_of must be a moment in the years 1 to 9999, got %s', COALESCE(as_of::text, 'NULL')), HINT = again;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_as_of(timestamptz, text) IS 'An error where as_of is no moment that alerts can be evaluated at; again is the statement to run instead.';
+COMMENT ON FUNCTION tally._check_as_of(timestamptz, text) IS
+'An error where as_of is no moment that alerts can be evaluated at; again is the statement to run instead.';

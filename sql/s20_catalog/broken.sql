@@ -10,12 +10,16 @@ CREATE TABLE tally.broken_buckets (
     since      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (rollup_id, bucket)
 );
-COMMENT ON TABLE tally.broken_buckets IS 'Buckets that a refresh has set aside, because a row in them cannot be computed ("12ms"::int) or stored (a dimension longer than an index row); the others go on. A change of such a bucket''s rows has it tried again.';
+COMMENT ON TABLE tally.broken_buckets IS
+'Buckets that a refresh has set aside, because a row in them cannot be computed ("12ms"::int) or stored (a dimension longer than an index row); the others '
+'go on. A change of such a bucket''s rows has it tried again.';
 COMMENT ON COLUMN tally.broken_buckets.rollup_id IS 'The rollup.';
 COMMENT ON COLUMN tally.broken_buckets.bucket IS 'Start of the bucket.';
-COMMENT ON COLUMN tally.broken_buckets.computable IS 'Whether only storing fails: then the live view computes the bucket; else it shows it as it was stored last.';
+COMMENT ON COLUMN tally.broken_buckets.computable IS
+'Whether only storing fails: then the live view computes the bucket; else it shows it as it was stored last.';
 COMMENT ON COLUMN tally.broken_buckets.sqlstate IS 'SQLSTATE of the error.';
 COMMENT ON COLUMN tally.broken_buckets.message IS 'Message of the error; it may hold data, so only superusers read it here, and owners in tally.runs.';
-COMMENT ON COLUMN tally.broken_buckets.source_row IS 'A row that fails by itself, as table and ctid; null where none does (a sum that overflows), or there are very many.';
+COMMENT ON COLUMN tally.broken_buckets.source_row IS
+'A row that fails by itself, as table and ctid; null where none does (a sum that overflows), or there are very many.';
 COMMENT ON COLUMN tally.broken_buckets.since IS 'Since when.';
 GRANT SELECT (rollup_id, bucket, computable, sqlstate, source_row, since) ON tally.broken_buckets TO PUBLIC;

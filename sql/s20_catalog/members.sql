@@ -23,6 +23,7 @@ COMMENT ON COLUMN tally.members.time_column IS 'Column that the bounds of a part
 COMMENT ON COLUMN tally.members.since IS 'Lower bound of that column as text, inclusive.';
 COMMENT ON COLUMN tally.members.until IS 'Upper bound as text, exclusive.';
 COMMENT ON COLUMN tally.members.condition IS 'Condition that its triggers evaluate on a new row; null where they are cloned.';
-COMMENT ON COLUMN tally.members.generated IS 'The expressions of its virtual generated columns, as last seen: with another one every value may be another, and no row is written.';
+COMMENT ON COLUMN tally.members.generated IS
+'The expressions of its virtual generated columns, as last seen: with another one every value may be another, and no row is written.';
 COMMENT ON COLUMN tally.members.rollups IS 'Numbers of the rollups on the source that capture marks here.';
 COMMENT ON COLUMN tally.members.off IS 'Whether somebody has disabled capture''s triggers on it.';

@@ -7,7 +7,9 @@ CREATE TABLE tally.odd_rows (
     never      bigint NOT NULL,
     counted_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE tally.odd_rows IS 'Source rows that are in no bucket of a rollup, because their time is NULL or infinite, or beyond the first or last bucket that PostgreSQL can name: as of its last refresh, counted anew whenever such a row came, changed or went.';
+COMMENT ON TABLE tally.odd_rows IS
+'Source rows that are in no bucket of a rollup, because their time is NULL or infinite, or beyond the first or last bucket that PostgreSQL can name: as of '
+'its last refresh, counted anew whenever such a row came, changed or went.';
 COMMENT ON COLUMN tally.odd_rows.rollup_id IS 'The rollup; only rows that meet its filter count.';
 COMMENT ON COLUMN tally.odd_rows.no_time IS 'Rows whose time is NULL.';
 COMMENT ON COLUMN tally.odd_rows.ever IS 'Rows whose time is -infinity, or before the first bucket.';

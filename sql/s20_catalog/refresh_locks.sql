@@ -43,8 +43,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller regrole := tally._caller(who);
 BEGIN
-    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally._chain(rollup_id) || tally._above(rollup_id)) AND tally._has_rights(caller, r.owner)) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('rollup %s is locked by roles that have the rights of its owner, got %s', rollup_id, caller), NULL,
+    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally._chain(rollup_id) || tally._above(rollup_id))
+                   AND tally._has_rights(caller, r.owner)) THEN
+        PERFORM tally._refuse('insufficient_privilege', format('rollup %s is locked by roles that have the rights of its owner, got %s', rollup_id, caller),
+                              NULL,
             'SELECT rollup, state FROM tally.status;');
     END IF;
     RETURN tally._lock_row(rollup_id, wait);
@@ -58,4 +60,5 @@ BEGIN
     IF has_table_privilege('tally.refresh_locks', 'UPDATE') THEN RETURN tally._lock_row(rollup_id, wait); END IF;
     RETURN tally._lock_family(rollup_id, wait);
 END $$;
-COMMENT ON FUNCTION tally._lock(int, boolean) IS 'The lock of one rollup''s refresh, to the end of the transaction; false where another session has it and wait is false.';
+COMMENT ON FUNCTION tally._lock(int, boolean) IS
+'The lock of one rollup''s refresh, to the end of the transaction; false where another session has it and wait is false.';

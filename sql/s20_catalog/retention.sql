@@ -14,7 +14,8 @@ CREATE TABLE tally.source_retentions (
     waiting_for     text,
     created_at      timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE tally.source_retentions IS 'Sources whose raw rows are not kept for ever, and the horizon before which the history of all rollups on them is frozen.';
+COMMENT ON TABLE tally.source_retentions IS
+'Sources whose raw rows are not kept for ever, and the horizon before which the history of all rollups on them is frozen.';
 COMMENT ON COLUMN tally.source_retentions.source IS 'The table with the raw rows.';
 COMMENT ON COLUMN tally.source_retentions.owner IS 'Role that asked for it; rows are deleted with this role''s rights.';
 COMMENT ON COLUMN tally.source_retentions.search_path IS 'search_path of that role, for triggers and defaults of the source.';
@@ -39,7 +40,8 @@ CREATE TABLE tally.late_rows (
     applied_by   tally.role
 );
 CREATE INDEX late_rows_waiting ON tally.late_rows (source, at) WHERE applied_at IS NULL;
-COMMENT ON TABLE tally.late_rows IS 'Raw rows that came for a time whose raw data is gone: moved here instead of rewriting history. tally.apply_late() adds them to it.';
+COMMENT ON TABLE tally.late_rows IS
+'Raw rows that came for a time whose raw data is gone: moved here instead of rewriting history. tally.apply_late() adds them to it.';
 COMMENT ON COLUMN tally.late_rows.id IS 'Number of the row, in the order of arrival here.';
 COMMENT ON COLUMN tally.late_rows.source IS 'The table it was written to.';
 COMMENT ON COLUMN tally.late_rows.owner IS 'Owner of the source''s retention, who may read the row.';

@@ -32,13 +32,15 @@ CREATE TABLE tally.rollups (
     -- Its partitions are keys or buckets.
     CHECK (CASE WHEN key IS NULL THEN num_nulls(time_column, time_type, bucket) = 0 ELSE num_nonnulls(time_column, time_type, bucket) = 0 END)
 );
-COMMENT ON TABLE tally.rollups IS 'One row per rollup: a table that holds measures per time bucket (or key) × dimensions, kept equal to its definition over the source.';
+COMMENT ON TABLE tally.rollups IS
+'One row per rollup: a table that holds measures per time bucket (or key) × dimensions, kept equal to its definition over the source.';
 COMMENT ON COLUMN tally.rollups.id IS 'Number of the rollup; dirty marks carry it.';
 COMMENT ON COLUMN tally.rollups.name IS 'Name of the rollup and of its table.';
 COMMENT ON COLUMN tally.rollups.owner IS 'Role that made the rollup; its SQL runs with this role''s rights.';
 COMMENT ON COLUMN tally.rollups.search_path IS 'search_path of the maker at definition; the rollup''s SQL is resolved by it.';
 COMMENT ON COLUMN tally.rollups.relation IS 'The table with the stored rows: bucket, dimensions, measures.';
-COMMENT ON COLUMN tally.rollups.live_view IS 'The view that is exact at every moment: stored rows of clean buckets, the definition over the source for dirty ones.';
+COMMENT ON COLUMN tally.rollups.live_view IS
+'The view that is exact at every moment: stored rows of clean buckets, the definition over the source for dirty ones.';
 COMMENT ON COLUMN tally.rollups.source IS 'Table, partitioned table or table of another rollup that the events come from.';
 COMMENT ON COLUMN tally.rollups.source_rollup IS 'The rollup behind source, where the source is a rollup.';
 COMMENT ON COLUMN tally.rollups.key IS 'Columns of the source whose values are the partitions of a rollup per key; null where partitions are time buckets.';
@@ -47,14 +49,19 @@ COMMENT ON COLUMN tally.rollups.time_type IS 'Type of the time column: timestamp
 COMMENT ON COLUMN tally.rollups.bucket IS 'Width of a bucket; whole days, weeks and months follow the zone''s calendar.';
 COMMENT ON COLUMN tally.rollups.lookback IS 'How far a bucket reaches back, itself included: it is computed of the rows of so many buckets. Null: of its own.';
 COMMENT ON COLUMN tally.rollups.zone IS 'Time zone whose midnights bound buckets of whole days and longer.';
-COMMENT ON COLUMN tally.rollups.bucket_origin IS 'An instant at which a bucket begins (a Sunday, the fiscal year); null: as the calendar has it, weeks from Monday.';
+COMMENT ON COLUMN tally.rollups.bucket_origin IS
+'An instant at which a bucket begins (a Sunday, the fiscal year); null: as the calendar has it, weeks from Monday.';
 COMMENT ON COLUMN tally.rollups.filter IS 'Condition on source rows (the WHERE of the definition), or null for all.';
-COMMENT ON COLUMN tally.rollups.expand IS 'What makes several rows of one source row (a set-returning expression with its alias, joined to it), or null: the elements of a list, say.';
+COMMENT ON COLUMN tally.rollups.expand IS
+'What makes several rows of one source row (a set-returning expression with its alias, joined to it), or null: the elements of a list, say.';
 COMMENT ON COLUMN tally.rollups.schedule IS 'Cron schedule of the refresh (five fields, or seconds where pg_cron has them); null: never by schedule.';
 COMMENT ON COLUMN tally.rollups.description IS 'What the rollup is for, in the maker''s words.';
-COMMENT ON COLUMN tally.rollups.frozen_before IS 'The horizon: buckets before this are history that stands as it is stored, whatever becomes of the source; -infinity: none is.';
-COMMENT ON COLUMN tally.rollups.ignored_marks IS 'How many changes of source rows before the horizon were not followed (marks, not rows); deletions by tally.expire() do not count.';
-COMMENT ON COLUMN tally.rollups.emptied IS 'What becomes of a stored bucket when none of its source rows is left: follow (it goes) or keep (it stands as it was).';
+COMMENT ON COLUMN tally.rollups.frozen_before IS
+'The horizon: buckets before this are history that stands as it is stored, whatever becomes of the source; -infinity: none is.';
+COMMENT ON COLUMN tally.rollups.ignored_marks IS
+'How many changes of source rows before the horizon were not followed (marks, not rows); deletions by tally.expire() do not count.';
+COMMENT ON COLUMN tally.rollups.emptied IS
+'What becomes of a stored bucket when none of its source rows is left: follow (it goes) or keep (it stands as it was).';
 COMMENT ON COLUMN tally.rollups.emptied_at IS 'When finished buckets first went because none of their source rows was left; null: never.';
 COMMENT ON COLUMN tally.rollups.created_at IS 'When the rollup was defined.';
 
@@ -88,7 +95,8 @@ COMMENT ON COLUMN tally.measures.ordinal IS 'Place among the measures, from 1.';
 COMMENT ON COLUMN tally.measures.name IS 'Column name in the rollup''s table.';
 COMMENT ON COLUMN tally.measures.expression IS 'The aggregate over the source, as it was given.';
 COMMENT ON COLUMN tally.measures.type IS 'Type of the column (format_type).';
-COMMENT ON COLUMN tally.measures.merge IS 'Aggregate that merges stored values, %1$I standing for the column: for example sum(%1$I)::bigint; null where a rollup per key keeps what does not merge.';
+COMMENT ON COLUMN tally.measures.merge IS
+'Aggregate that merges stored values, %1$I standing for the column: for example sum(%1$I)::bigint; null where a rollup per key keeps what does not merge.';
 
 CREATE TABLE tally.reads (
     rollup_id int NOT NULL REFERENCES tally.rollups ON DELETE CASCADE,
@@ -105,7 +113,8 @@ CREATE TABLE tally.enums (
     type   text PRIMARY KEY,
     labels text[] NOT NULL
 );
-COMMENT ON TABLE tally.enums IS 'Enums of sources with the labels they had when they were last looked at: a label that is renamed changes values without a write.';
+COMMENT ON TABLE tally.enums IS
+'Enums of sources with the labels they had when they were last looked at: a label that is renamed changes values without a write.';
 COMMENT ON COLUMN tally.enums.type IS 'The enum, as SQL writes it.';
 COMMENT ON COLUMN tally.enums.labels IS 'Its labels.';
 
@@ -116,7 +125,8 @@ CREATE TABLE tally.dirty (
     marked_at timestamptz NOT NULL DEFAULT now()
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000);
 CREATE INDEX dirty_rollup_bucket ON tally.dirty (rollup_id, bucket);
-COMMENT ON TABLE tally.dirty IS 'Dirty marks: buckets whose source rows changed since they were last computed. Written by the capture trigger in the writer''s own transaction.';
+COMMENT ON TABLE tally.dirty IS
+'Dirty marks: buckets whose source rows changed since they were last computed. Written by the capture trigger in the writer''s own transaction.';
 COMMENT ON COLUMN tally.dirty.rollup_id IS 'The rollup (no foreign key: a check would make writers wait).';
 COMMENT ON COLUMN tally.dirty.bucket IS 'Start of the dirty bucket; infinity: rows of NULL or infinite time, which are in no bucket, changed.';
 COMMENT ON COLUMN tally.dirty.marked_at IS 'When the marking transaction began.';
@@ -126,7 +136,8 @@ CREATE TABLE tally.key_marks (
     key       text[] NOT NULL,
     marked_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE tally.key_marks IS 'The form of the tables tally.dirty_keys_<number>, one for each rollup per key: keys whose source rows changed since they were last computed. Itself empty.';
+COMMENT ON TABLE tally.key_marks IS
+'The form of the tables tally.dirty_keys_<number>, one for each rollup per key: keys whose source rows changed since they were last computed. Itself empty.';
 COMMENT ON COLUMN tally.key_marks.key IS 'The key''s values as text, ''(none)'' for NULL.';
 COMMENT ON COLUMN tally.key_marks.marked_at IS 'When the marking transaction began.';
 
@@ -144,13 +155,15 @@ CREATE TABLE tally.dirty_ranges (
     CHECK (since < until)
 );
 CREATE INDEX dirty_ranges_rollup ON tally.dirty_ranges (rollup_id);
-COMMENT ON TABLE tally.dirty_ranges IS 'Wide dirty marks: whole ranges still to be computed (history of a new rollup, TRUNCATE of the source). A backfill takes them in batches.';
+COMMENT ON TABLE tally.dirty_ranges IS
+'Wide dirty marks: whole ranges still to be computed (history of a new rollup, TRUNCATE of the source). A backfill takes them in batches.';
 COMMENT ON COLUMN tally.dirty_ranges.id IS 'Number of the mark.';
 COMMENT ON COLUMN tally.dirty_ranges.rollup_id IS 'The rollup.';
 COMMENT ON COLUMN tally.dirty_ranges.since IS 'Start of the range, inclusive; -infinity for from the beginning.';
 COMMENT ON COLUMN tally.dirty_ranges.until IS 'End of the range, exclusive; infinity for no end.';
 COMMENT ON COLUMN tally.dirty_ranges.reason IS 'Why the range is dirty: history, truncate, marked by hand.';
-COMMENT ON COLUMN tally.dirty_ranges.batch IS 'How much of the range a backfill takes at a time; null until its first batch, which also cuts the range to where there are rows.';
+COMMENT ON COLUMN tally.dirty_ranges.batch IS
+'How much of the range a backfill takes at a time; null until its first batch, which also cuts the range to where there are rows.';
 COMMENT ON COLUMN tally.dirty_ranges.rows IS 'About how many source rows the range holds, by the planner''s count; null until its first batch.';
 COMMENT ON COLUMN tally.dirty_ranges.part IS 'Of a rollup per key: which part of its keys this is, from 0; null for all of them, before a refresh has begun.';
 COMMENT ON COLUMN tally.dirty_ranges.parts IS 'Of a rollup per key: how many parts there are.';

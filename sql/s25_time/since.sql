@@ -4,17 +4,20 @@ CREATE FUNCTION tally._back(instant timestamptz, by interval, zone text) RETURNS
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Days and longer by the zone's own calendar, so that 10 o'clock stays 10 o'clock across DST; hours by the clock.
     SELECT CASE WHEN NOT isfinite(instant) THEN instant
-                ELSE ((instant AT TIME ZONE zone) - make_interval(months => (extract(year FROM by) * 12 + extract(month FROM by))::int, days => extract(day FROM by)::int)) AT TIME ZONE zone
+                ELSE ((instant AT TIME ZONE zone) - make_interval(months => (extract(year FROM by) * 12 + extract(month FROM by))::int,
+                                                                  days => extract(day FROM by)::int)) AT TIME ZONE zone
                      - (by - date_trunc('day', by)) END
 $$;
-COMMENT ON FUNCTION tally._back(timestamptz, interval, text) IS 'An instant moved back by an interval: months and days by the calendar of the zone, the rest by the clock.';
+COMMENT ON FUNCTION tally._back(timestamptz, interval, text) IS
+'An instant moved back by an interval: months and days by the calendar of the zone, the rest by the clock.';
 
 CREATE FUNCTION tally._parse_since(given text, as_of timestamptz, argument text, zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' AS $$
 BEGIN
     IF given IS NULL OR lower(btrim(given)) = 'now' THEN RETURN as_of; END IF;
     -- A time without an offset is one of the zone's clock.
-    IF given ~ '^\s*\d{4,}-\d{1,2}-\d{1,2}([T ]\s*\d{1,2}(:\d{1,2}(:\d{1,2}(\.\d*)?)?)?)?\s*(BC)?\s*$' THEN RETURN tally._instant_of(given::timestamp, zone); END IF;
+    IF given ~ '^\s*\d{4,}-\d{1,2}-\d{1,2}([T ]\s*\d{1,2}(:\d{1,2}(:\d{1,2}(\.\d*)?)?)?)?\s*(BC)?\s*$' THEN RETURN tally._instant_of(given::timestamp,
+            zone); END IF;
     -- Grafana writes $__timeFrom() as a timestamp; people write how far back.
     IF given ~ '^\s*\d{4,}-\d' OR lower(btrim(given)) IN ('infinity', '-infinity', 'epoch') THEN RETURN given::timestamptz; END IF;
     RETURN tally._back(as_of, given::interval, zone);
@@ -25,4 +28,5 @@ EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_fi
         HINT = format('Use for example %s => ''24 hours'' or %s => ''2026-01-31 00:00+00''.', argument, argument);
 END $$;
 COMMENT ON FUNCTION tally._parse_since(text, timestamptz, text, text) IS
-'A moment from text: a timestamp (of the zone''s clock where it has no offset), an interval before as_of (days by the zone''s calendar), or now. The session''s settings decide nothing.';
+'A moment from text: a timestamp (of the zone''s clock where it has no offset), an interval before as_of (days by the zone''s calendar), or now. The '
+    'session''s settings decide nothing.';

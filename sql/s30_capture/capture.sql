@@ -12,7 +12,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally.capture() IS 'The function that the capture triggers of a source name and never reach: tally._mark() in their WHEN conditions does the work.';
+COMMENT ON FUNCTION tally.capture() IS
+'The function that the capture triggers of a source name and never reach: tally._mark() in their WHEN conditions does the work.';
 
 CREATE FUNCTION tally.capture_truncate() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -29,7 +30,8 @@ REVOKE ALL ON FUNCTION tally.capture_truncate() FROM PUBLIC;
 CREATE FUNCTION tally._may_trigger(r tally.rollups) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A definition is its owner's word; a trigger on the table takes the right to have one.
-    SELECT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) AND has_table_privilege(r.owner, r.source, 'TRIGGER')
+    SELECT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source)
+        AND has_table_privilege(r.owner, r.source, 'TRIGGER')
 $$;
 COMMENT ON FUNCTION tally._may_trigger(tally.rollups) IS 'Whether the owner of a rollup may have triggers on its source.';
 
@@ -38,33 +40,42 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.* FROM tally.rollups r
      WHERE r.source = $1 AND tally._may_trigger(r)
        -- A condition on a column that is gone would stop every writer.
-       AND CASE WHEN r.key IS NULL THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = r.time_column AND a.atttypid = r.time_type AND NOT a.attisdropped)
+       AND CASE WHEN r.key IS NULL THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = r.time_column
+                                                AND a.atttypid = r.time_type AND NOT a.attisdropped)
                                       AND tally._rule_or_null(r) IS NOT NULL
-                ELSE NOT EXISTS (SELECT FROM unnest(r.key) k WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = k AND NOT a.attisdropped)) END
+                ELSE NOT EXISTS (SELECT FROM unnest(r.key) k WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = k
+                        AND NOT a.attisdropped)) END
 $$;
-COMMENT ON FUNCTION tally._captured(regclass) IS 'The rollups on a source whose changes can be captured: its columns are there, and the owner may have triggers on it.';
+COMMENT ON FUNCTION tally._captured(regclass) IS
+'The rollups on a source whose changes can be captured: its columns are there, and the owner may have triggers on it.';
 
 CREATE FUNCTION tally._mark_sql(relation regclass, row_name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH r AS (SELECT c.* FROM tally.members m, tally._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
     SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
-      FROM (SELECT format('tally._mark(%L, %s)', x.targets, x.instant) AS condition FROM (SELECT tally._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
+      FROM (SELECT format('tally._mark(%L, %s)', x.targets, x.instant) AS condition
+            FROM (SELECT tally._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
                    string_agg(r.id || ' ' || tally._rule_or_null(r), '; ' ORDER BY r.id) AS targets
               FROM r WHERE r.key IS NULL GROUP BY 1) x
             UNION ALL
-            SELECT format('tally._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id), tally._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))
+            SELECT format('tally._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id),
+                          tally._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))
               FROM r WHERE r.key IS NOT NULL GROUP BY r.key) t
 $$;
-COMMENT ON FUNCTION tally._mark_sql(regclass, text) IS 'SQL text that marks the buckets and keys of a row (NEW or OLD) of a table for all rollups that its rows count in; null where there are none, or PostgreSQL clones the triggers.';
+COMMENT ON FUNCTION tally._mark_sql(regclass, text) IS
+'SQL text that marks the buckets and keys of a row (NEW or OLD) of a table for all rollups that its rows count in; null where there are none, or PostgreSQL '
+'clones the triggers.';
 
 CREATE FUNCTION tally._own_triggers(relation regclass) RETURNS TABLE (name name, event text, enabled "char")
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.tgname, CASE t.tgtype & 60 WHEN 4 THEN 'insert' WHEN 8 THEN 'delete' WHEN 16 THEN 'update' ELSE 'truncate' END, t.tgenabled
       FROM pg_trigger t
-     WHERE t.tgrelid = $1 AND t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) AND starts_with(t.tgname, 'tally_capture_')
+     WHERE t.tgrelid = $1 AND t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc)
+         AND starts_with(t.tgname, 'tally_capture_')
        -- The engine has its triggers fire always, which only a table's owner may say. So it does that for none with a condition that it did
        -- not write, which calls what is neither PostgreSQL's nor pg_tally's.
-       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+                       AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
                           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'
                                              AND e.refobjid = (SELECT x.oid FROM pg_extension x WHERE x.extname = 'pg_tally')))
 $$;
@@ -79,7 +90,8 @@ BEGIN
         EXECUTE format('ALTER TABLE %s %s', relation, switches);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._always(regclass) IS 'Has capture''s triggers of a table, and their clones, fire whatever session_replication_role is; disabled ones stay so.';
+COMMENT ON FUNCTION tally._always(regclass) IS
+'Has capture''s triggers of a table, and their clones, fire whatever session_replication_role is; disabled ones stay so.';
 
 CREATE FUNCTION tally._attach_triggers(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -94,10 +106,12 @@ DECLARE
     item    record;
 BEGIN
     FOR item IN SELECT w.*, COALESCE(t.name, format('tally_capture_%s_%s', w.event, number)) AS name, t.name IS NOT NULL AS there
-                  FROM (VALUES ('insert', new_row), ('update', old_row || ' OR ' || new_row), ('delete', old_row)) w(event, condition) LEFT JOIN tally._own_triggers(relation) t ON t.event = w.event LOOP
+                  FROM (VALUES ('insert', new_row), ('update', old_row || ' OR ' || new_row), ('delete', old_row)) w(event, condition) LEFT
+                      JOIN tally._own_triggers(relation) t ON t.event = w.event LOOP
         IF item.condition IS NOT NULL THEN
             -- OR REPLACE takes SHARE ROW EXCLUSIVE: it waits for writers that would not mark, and new ones wait for it.
-            EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION tally.capture()', item.name, item.event, relation, item.condition);
+            EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION tally.capture()', item.name, item.event,
+                           relation, item.condition);
         ELSIF item.there THEN
             EXECUTE format('DROP TRIGGER %I ON %s', item.name, relation);
         END IF;
@@ -113,7 +127,8 @@ BEGIN
     UPDATE tally.members m SET condition = new_row WHERE m.member = relation AND NOT m.cloned;
     PERFORM tally._always(relation);
 END $$;
-COMMENT ON FUNCTION tally._attach_triggers(regclass) IS 'Makes the triggers of one table mark for exactly the rollups that its rows count in now; drops them where there are none.';
+COMMENT ON FUNCTION tally._attach_triggers(regclass) IS
+'Makes the triggers of one table mark for exactly the rollups that its rows count in now; drops them where there are none.';
 
 CREATE FUNCTION tally._lacks_triggers(m tally.members) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -137,11 +152,13 @@ BEGIN
     -- A rollup that capture has lost for a while has missed what was written; one made in this transaction has not been built yet.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, '-infinity', 'infinity', 'captured again' FROM tally.rollups r
-     WHERE r.id = ANY (ids) AND r.created_at <> now() AND EXISTS (SELECT FROM tally.members m WHERE m.source = $1 AND m.member = $1 AND NOT r.id = ANY (m.rollups));
+     WHERE r.id = ANY (ids) AND r.created_at <> now() AND EXISTS (SELECT FROM tally.members m WHERE m.source = $1 AND m.member = $1
+                                                                  AND NOT r.id = ANY (m.rollups));
     UPDATE tally.members m SET rollups = ids WHERE m.source = $1 AND m.rollups <> ids;
     -- Anybody may ask for what the catalogue says; where it is so already, nothing is locked.
     IF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1) THEN
-        todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1 AND (tally._lacks_triggers(m) OR NOT m.cloned AND tally._mark_sql(m.member, 'NEW') IS DISTINCT FROM m.condition)
+        todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1
+                      AND (tally._lacks_triggers(m) OR NOT m.cloned AND tally._mark_sql(m.member, 'NEW') IS DISTINCT FROM m.condition)
                        ORDER BY m.member = $1 DESC, m.member);
         PERFORM tally._lock_tables(todo, false);
     ELSE
@@ -153,6 +170,7 @@ BEGIN
         PERFORM tally._attach_triggers(one);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._attach(regclass) IS 'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none.';
+COMMENT ON FUNCTION tally._attach(regclass) IS
+'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none.';
 -- It locks tables with the engine's rights: _attach_capture(), which anybody may call, asks first whose they are.
 REVOKE ALL ON FUNCTION tally._attach(regclass) FROM PUBLIC;

@@ -15,7 +15,8 @@ BEGIN
     PERFORM tally._follow_generated(source);
     PERFORM tally._follow_names(source);
 END $$;
-COMMENT ON FUNCTION tally._follow(regclass) IS 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
+COMMENT ON FUNCTION tally._follow(regclass) IS
+'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
 CREATE FUNCTION tally._follow_strays() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
@@ -38,7 +39,9 @@ BEGIN
         END;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_strays() IS 'Finds by the catalogue what the event triggers have not seen: they may be disabled, or changed by a transaction with an older snapshot. Every refresh begins with it.';
+COMMENT ON FUNCTION tally._follow_strays() IS
+'Finds by the catalogue what the event triggers have not seen: they may be disabled, or changed by a transaction with an older snapshot. Every refresh '
+'begins with it.';
 
 CREATE FUNCTION tally._after_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -55,7 +58,8 @@ BEGIN
         PERFORM tally._follow(one);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._after_ddl() IS 'Event trigger: a table that belongs to a source, or comes to it, was made or altered; a value of an enum was renamed.';
+COMMENT ON FUNCTION tally._after_ddl() IS
+'Event trigger: a table that belongs to a source, or comes to it, was made or altered; a value of an enum was renamed.';
 
 CREATE FUNCTION tally._after_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -82,10 +86,12 @@ BEGIN
         PERFORM tally._mark_member(m, 'rewrite of ' || m.member) FROM tally.members m WHERE m.member = pg_event_trigger_table_rewrite_oid();
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._before_rewrite() IS 'Event trigger: the rows of a source are written anew with other values, which no row trigger sees: a type, a generated column or a computed default.';
+COMMENT ON FUNCTION tally._before_rewrite() IS
+'Event trigger: the rows of a source are written anew with other values, which no row trigger sees: a type, a generated column or a computed default.';
 
 CREATE EVENT TRIGGER tally_after_ddl ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE SCHEMA', 'ALTER TYPE') EXECUTE FUNCTION tally._after_ddl();
+    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE SCHEMA',
+                 'ALTER TYPE') EXECUTE FUNCTION tally._after_ddl();
 CREATE EVENT TRIGGER tally_after_drop ON sql_drop EXECUTE FUNCTION tally._after_drop();
 CREATE EVENT TRIGGER tally_before_rewrite ON table_rewrite EXECUTE FUNCTION tally._before_rewrite();
 -- Also where session_replication_role is replica.

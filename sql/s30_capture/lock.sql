@@ -4,15 +4,18 @@
 CREATE FUNCTION tally._holders(tables regclass[], modes text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(DISTINCT CASE WHEN l.pid IS NULL THEN format('prepared transaction %L of %s', p.gid, p.prepared)
-                                    ELSE format('pid %s (%s, %s, transaction since %s, query since %s)', l.pid, a.usename, COALESCE(a.state, a.backend_type), a.xact_start, a.query_start) END, '; ')
+                                    ELSE format('pid %s (%s, %s, transaction since %s, query since %s)', l.pid, a.usename,
+                                                COALESCE(a.state, a.backend_type), a.xact_start, a.query_start) END, '; ')
       FROM pg_locks l
       LEFT JOIN pg_stat_activity a ON a.pid = l.pid
       -- A prepared transaction goes on under the virtual number of the session that it was of.
-      LEFT JOIN (pg_prepared_xacts p JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL AND x.granted) ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
+      LEFT JOIN (pg_prepared_xacts p JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL
+                 AND x.granted) ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
      WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
        AND l.relation = ANY (tables) AND l.granted AND l.mode = ANY (modes) AND l.pid IS DISTINCT FROM pg_backend_pid()
 $$;
-COMMENT ON FUNCTION tally._holders(regclass[], text[]) IS 'Who holds locks of some modes on some tables: process, state, since when; or the prepared transaction. Not what they run, which is not everybody''s to read.';
+COMMENT ON FUNCTION tally._holders(regclass[], text[]) IS
+'Who holds locks of some modes on some tables: process, state, since when; or the prepared transaction. Not what they run, which is not everybody''s to read.';
 
 CREATE FUNCTION tally._lock_tables(tables regclass[], exclusive boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -20,7 +23,8 @@ DECLARE
     patience text := COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds');
     deadline timestamptz := clock_timestamp() + patience::interval;
     -- The triggers of a partitioned table are its partitions' too.
-    wanted   text := (SELECT string_agg(CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || c.oid::regclass, ', ' ORDER BY c.oid) FROM pg_class c WHERE c.oid = ANY (tables) AND c.relkind <> 'f');
+    wanted   text := (SELECT string_agg(CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || c.oid::regclass, ', ' ORDER BY c.oid) FROM pg_class c
+                      WHERE c.oid = ANY (tables) AND c.relkind <> 'f');
     holders  text;
 BEGIN
     IF wanted IS NULL THEN RETURN; END IF;
@@ -31,11 +35,13 @@ BEGIN
         EXCEPTION WHEN lock_not_available THEN
             IF clock_timestamp() > deadline THEN
                 holders := tally._holders(ARRAY(SELECT t.relid FROM unnest(tables) x, pg_partition_tree(x) t UNION SELECT unnest(tables)),
-                    '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'::text[] || CASE WHEN exclusive THEN '{AccessShareLock,RowShareLock}'::text[] END);
+                    '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'::text[] || CASE
+                        WHEN exclusive THEN '{AccessShareLock,RowShareLock}'::text[] END);
                 RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
                     MESSAGE = format('capture could not lock %s within %s to change its triggers', array_to_string(tables, ', '), patience),
                     DETAIL = 'It is held by ' || COALESCE(holders, 'transactions that have ended since') || '. Nothing was changed.',
-                    HINT = 'SET tally.lock_timeout = ''5 minutes'';  -- and again: it tries for moments at a time, so nobody waits long for it' || COALESCE('; or SELECT pg_terminate_backend(' || (regexp_match(holders, 'pid (\d+)'))[1] || ');', '');
+                    HINT = 'SET tally.lock_timeout = ''5 minutes'';  -- and again: it tries for moments at a time, so nobody waits long for it'
+                        || COALESCE('; or SELECT pg_terminate_backend(' || (regexp_match(holders, 'pid (\d+)'))[1] || ');', '');
             END IF;
         END;
         -- Those who queued behind the request get their turn.
@@ -43,4 +49,5 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._lock_tables(regclass[], boolean) IS
-'Locks tables against writers (exclusive: against readers too), trying for as long as the setting tally.lock_timeout says (5 seconds), in tries that hold nobody up for longer than 100 ms.';
+'Locks tables against writers (exclusive: against readers too), trying for as long as the setting tally.lock_timeout says (5 seconds), in tries that hold '
+    'nobody up for longer than 100 ms.';

@@ -3,11 +3,13 @@
 
 CREATE FUNCTION tally._bounds(member regclass, OUT time_column text, OUT since text, OUT until text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
-    SELECT a.attname, CASE b[1] WHEN 'MINVALUE' THEN '-infinity' ELSE btrim(b[1], '''') END, CASE b[2] WHEN 'MAXVALUE' THEN 'infinity' ELSE btrim(b[2], '''') END
+    SELECT a.attname, CASE b[1] WHEN 'MINVALUE' THEN '-infinity' ELSE btrim(b[1], '''') END, CASE b[2] WHEN 'MAXVALUE' THEN 'infinity'
+        ELSE btrim(b[2], '''') END
       FROM pg_class c
       JOIN pg_inherits i ON i.inhrelid = c.oid
       JOIN pg_partitioned_table p ON p.partrelid = i.inhparent AND p.partstrat = 'r' AND p.partnatts = 1
-      JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype),
+      JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+          AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype),
            regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \((.+)\) TO \((.+)\)$') b
      WHERE c.oid = $1 AND b IS NOT NULL
 $$;
@@ -57,7 +59,8 @@ BEGIN
         END IF;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._member_range(tally.rollups, tally.members) IS 'The buckets of a rollup that rows of a member may be in: those of its bounds, or all.';
+COMMENT ON FUNCTION tally._member_range(tally.rollups, tally.members) IS
+'The buckets of a rollup that rows of a member may be in: those of its bounds, or all.';
 
 CREATE FUNCTION tally._mark_member(m tally.members, reason text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -87,7 +90,8 @@ BEGIN
         PERFORM tally._mark_member(item, format('generated columns of %s changed', item.member));
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_generated(regclass) IS 'Notices virtual generated columns that got another expression: no row is written, and every value may be another.';
+COMMENT ON FUNCTION tally._follow_generated(regclass) IS
+'Notices virtual generated columns that got another expression: no row is written, and every value may be another.';
 
 CREATE FUNCTION tally._list_members(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -104,7 +108,8 @@ BEGIN
             PERFORM tally._attach_triggers(item.member);
         END IF;
     END LOOP;
-    FOR fresh IN SELECT t.* FROM tally._tree($1) t WHERE NOT EXISTS (SELECT FROM tally.members o WHERE o.source = $1 AND o.member = t.member) ORDER BY t.depth, t.member LOOP
+    FOR fresh IN SELECT t.* FROM tally._tree($1) t WHERE NOT EXISTS (SELECT FROM tally.members o WHERE o.source = $1 AND o.member = t.member)
+        ORDER BY t.depth, t.member LOOP
         -- The bounds of the parent hold for a partition that is not bound by time itself.
         INSERT INTO tally.members AS m (source, member, cloned, time_column, since, until, generated)
         SELECT source, fresh.member, fresh.cloned, b.time_column, b.since, b.until, tally._generated(fresh.member)
@@ -129,7 +134,8 @@ BEGIN
     -- ALTER TABLE … ENABLE TRIGGER ALL makes of "always" an "origin only".
     PERFORM tally._always(m.member) FROM tally.members m WHERE m.source = $1;
     FOR item IN UPDATE tally.members m SET off = d.off
-                  FROM (SELECT t.tgrelid, bool_or(t.tgenabled IN ('D', 'R')) AS off FROM pg_trigger t WHERE t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) GROUP BY 1) d
+                  FROM (SELECT t.tgrelid, bool_or(t.tgenabled IN ('D', 'R')) AS off FROM pg_trigger t
+                        WHERE t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) GROUP BY 1) d
                  WHERE m.source = $1 AND d.tgrelid = m.member AND m.off <> d.off RETURNING m.*, m AS whole LOOP
         IF NOT item.off THEN
             PERFORM tally._mark_member(item.whole, format('capture on %s was disabled', item.member));
@@ -140,4 +146,5 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_switches(regclass) IS 'Notices capture''s triggers being disabled and enabled: what was written in between is marked as a whole.';
+COMMENT ON FUNCTION tally._follow_switches(regclass) IS
+'Notices capture''s triggers being disabled and enabled: what was written in between is marked as a whole.';

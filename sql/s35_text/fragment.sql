@@ -14,7 +14,8 @@ DECLARE
     result  text;
 BEGIN
     -- In one pass, so that what is put in is not looked at for slots again.
-    SELECT string_agg(COALESCE(slots ->> m.part[1], m.part[2]), '' ORDER BY m.n), min(m.part[1]) FILTER (WHERE slots ->> m.part[1] IS NULL AND m.part[2] IS NULL) INTO result, missing
+    SELECT string_agg(COALESCE(slots ->> m.part[1], m.part[2]), '' ORDER BY m.n),
+        min(m.part[1]) FILTER (WHERE slots ->> m.part[1] IS NULL AND m.part[2] IS NULL) INTO result, missing
       FROM regexp_matches(template, E'\\{([a-z_]+)\\}|([^{]+|\\{)', 'g') WITH ORDINALITY m(part, n);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'slot {%} of a template has no text', missing;

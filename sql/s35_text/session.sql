@@ -13,20 +13,24 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
                       'polygon'::regtype, 'circle'::regtype, 'record'::regtype, 'record[]'::regtype) THEN true
         WHEN t.typtype = 'd' THEN tally._text_varies(t.typbasetype)
         WHEN t.typtype IN ('r', 'm') THEN (SELECT tally._text_varies(g.rngsubtype) FROM pg_range g WHERE type IN (g.rngtypid, g.rngmultitypid))
-        WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped AND tally._text_varies(a.atttypid))
+        WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                                          AND tally._text_varies(a.atttypid))
         WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally._text_varies(t.typelem)
         WHEN t.typtype = 'e' THEN false
         ELSE (SELECT p.provolatile <> 'i' FROM pg_proc p WHERE p.oid = t.typoutput) AND t.typname NOT IN ('anyarray', 'anyenum', 'json', 'jsonb') END
       FROM pg_type t WHERE t.oid = type
 $$;
-COMMENT ON FUNCTION tally._text_varies(oid) IS 'Whether settings of a session change how values of a type are written: DateStyle, TimeZone, IntervalStyle, extra_float_digits, bytea_output, search_path and the like.';
+COMMENT ON FUNCTION tally._text_varies(oid) IS
+'Whether settings of a session change how values of a type are written: DateStyle, TimeZone, IntervalStyle, extra_float_digits, bytea_output, search_path '
+'and the like.';
 
 CREATE FUNCTION tally._reading_varies(type oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN t.typtype = 'd' THEN tally._reading_varies(t.typbasetype)
         WHEN t.typtype IN ('r', 'm') THEN (SELECT tally._reading_varies(g.rngsubtype) FROM pg_range g WHERE type IN (g.rngtypid, g.rngmultitypid))
-        WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped AND tally._reading_varies(a.atttypid))
+        WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                                          AND tally._reading_varies(a.atttypid))
         WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally._reading_varies(t.typelem)
         WHEN t.typtype = 'e' OR t.typname IN ('json', 'jsonb') THEN false
         ELSE (SELECT p.provolatile <> 'i' FROM pg_proc p WHERE p.oid = t.typinput) END
@@ -39,7 +43,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- An interval of hours, minutes and seconds is the same length in every zone.
     SELECT COALESCE(bool_or(c ~ '^-?\d+:\d\d:\d\d(\.\d+)?$'), false) FROM unnest(constants) c
 $$;
-COMMENT ON FUNCTION tally._plain_hours(text[]) IS 'Whether one of some constants (as IntervalStyle postgres writes them) is an interval without days and months.';
+COMMENT ON FUNCTION tally._plain_hours(text[]) IS
+'Whether one of some constants (as IntervalStyle postgres writes them) is an interval without days and months.';
 
 CREATE FUNCTION tally._builtin_varies(f pg_proc, types oid[], constants text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -49,29 +54,36 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN f.proname IN ('float4out', 'float8out', 'interval_out', 'byteaout', 'quote_ident') THEN 'text'
         WHEN f.provolatile = 'i' THEN NULL
         -- These write their arguments as text, whatever those are.
-        WHEN f.proname IN ('concat', 'concat_ws', 'format', 'to_json', 'to_jsonb', 'json_build_array', 'json_build_object', 'jsonb_build_array', 'jsonb_build_object',
+        WHEN f.proname IN ('concat', 'concat_ws', 'format', 'to_json', 'to_jsonb', 'json_build_array', 'json_build_object', 'jsonb_build_array',
+                           'jsonb_build_object',
                            'row_to_json', 'array_to_json', 'array_to_string', 'quote_literal', 'quote_nullable', 'textanycat', 'anytextcat')
              OR f.proname ~ '^jsonb?_(agg|object_agg)(_|$)' THEN CASE WHEN EXISTS (SELECT FROM unnest(types) t WHERE tally._text_varies(t)) THEN 'text' END
         WHEN f.proname ~ '^jsonb?_populate_record(set)?$' THEN CASE WHEN tally._reading_varies(types[1]) THEN 'read' END
         -- Columns that these are read into are looked at by themselves.
         WHEN f.proname ~ '^jsonb?_to_record(set)?$' THEN NULL
-        WHEN f.proname IN ('convert', 'convert_from', 'convert_to', 'length', 'enum_first', 'enum_last', 'enum_range', 'enum_in', 'enum_out', 'pg_typeof') THEN NULL
+        WHEN f.proname IN ('convert', 'convert_from', 'convert_to', 'length', 'enum_first', 'enum_last', 'enum_range', 'enum_in', 'enum_out',
+                           'pg_typeof') THEN NULL
         WHEN f.proname IN ('extract', 'date_part') AND lower(constants[1]) = 'epoch' THEN NULL
         WHEN f.proname = 'date_trunc' AND (f.pronargs = 3 OR lower(constants[1]) IN ('microseconds', 'milliseconds', 'second')) THEN NULL
         WHEN f.proname = 'make_timestamptz' AND f.pronargs = 7 THEN NULL
-        WHEN f.proname IN ('timestamptz_pl_interval', 'timestamptz_mi_interval', 'interval_pl_timestamptz', 'generate_series') AND tally._plain_hours(constants) THEN NULL
+        WHEN f.proname IN ('timestamptz_pl_interval', 'timestamptz_mi_interval', 'interval_pl_timestamptz', 'generate_series')
+            AND tally._plain_hours(constants) THEN NULL
         WHEN f.proname = 'to_date' OR f.proname = 'to_char' AND f.proargtypes[0] IN ('timestamp'::regtype, 'interval'::regtype)
              THEN CASE WHEN COALESCE(constants[2], 'TM') ~ 'TM' THEN 'locale' END
         WHEN f.proname = 'to_number' OR f.proname = 'to_char' AND f.proargtypes[0] <> 'timestamptz'::regtype
              THEN CASE WHEN COALESCE(constants[2], 'D') ~* '[dgl]' THEN 'locale' END
-        WHEN f.proname IN ('now', 'transaction_timestamp', 'statement_timestamp', 'clock_timestamp', 'timeofday') OR f.proname = 'age' AND f.pronargs = 1 THEN 'clock'
-        WHEN f.proname IN ('current_user', 'session_user', 'current_role', 'current_setting', 'current_database', 'current_schema', 'current_schemas', 'getpgusername',
-                           'inet_client_addr', 'inet_client_port', 'version', 'row_security_active') OR f.proname ~ '^has_.*_privilege$|^pg_has_role$' THEN 'session'
+        WHEN f.proname IN ('now', 'transaction_timestamp', 'statement_timestamp', 'clock_timestamp', 'timeofday') OR f.proname = 'age'
+            AND f.pronargs = 1 THEN 'clock'
+        WHEN f.proname IN ('current_user', 'session_user', 'current_role', 'current_setting', 'current_database', 'current_schema', 'current_schemas',
+                           'getpgusername',
+                           'inet_client_addr', 'inet_client_port', 'version', 'row_security_active')
+                               OR f.proname ~ '^has_.*_privilege$|^pg_has_role$' THEN 'session'
         WHEN 'timestamptz'::regtype = ANY (types) OR f.prorettype = 'timestamptz'::regtype THEN 'zone'
         ELSE 'session' END
 $$;
 COMMENT ON FUNCTION tally._builtin_varies(pg_proc, oid[], text[]) IS
-'Why a call of a function of PostgreSQL, with arguments of these types, some of them constant, depends on the session: zone, text, read, locale, clock, session; null where it does not.';
+'Why a call of a function of PostgreSQL, with arguments of these types, some of them constant, depends on the session: zone, text, read, locale, clock, '
+    'session; null where it does not.';
 
 CREATE FUNCTION tally._call_varies(function oid, types oid[], constants text[], OUT why text, OUT what text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -87,7 +99,8 @@ BEGIN
         why := tally._builtin_varies(f, types, constants);
     ELSIF f.prokind = 'a' THEN
         -- Of an aggregate its parts run.
-        FOR part IN SELECT x.x FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn]::oid[]) x(x) WHERE a.aggfnoid = function AND x.x <> 0 LOOP
+        FOR part IN SELECT x.x FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn]::oid[]) x(x)
+            WHERE a.aggfnoid = function AND x.x <> 0 LOOP
             SELECT c.why, c.what, c.hint INTO why, what, hint FROM tally._call_varies(part, types, constants) c WHERE c.why IS NOT NULL;
             EXIT WHEN why IS NOT NULL;
         END LOOP;
@@ -102,7 +115,8 @@ BEGIN
             SELECT c.why, format('%s, in %s', c.what, function::regprocedure), c.hint INTO why, what, hint FROM tally._tree_varies(f.prosqlbody) c;
         ELSIF lang = 'sql' THEN
             why := 'function';
-            hint := format('Write the body of %s as BEGIN ATOMIC SELECT … END, which PostgreSQL reads once, or write in the expression what it computes.', what);
+            hint := format('Write the body of %s as BEGIN ATOMIC SELECT … END, which PostgreSQL reads once, or write in the expression what it computes.',
+                           what);
         ELSIF lang NOT IN ('c', 'internal') AND NOT EXISTS (SELECT FROM unnest(f.proconfig) c WHERE c LIKE 'search_path=%') THEN
             why := 'function';
             hint := format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp;', what);
@@ -110,7 +124,8 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally._call_varies(oid, oid[], text[]) IS
-'Why a call depends on the session (null: it does not), what in it does, and a hint where the function itself can be mended. Functions of users must be IMMUTABLE, with names that are bound: a BEGIN ATOMIC body, or a pinned search_path.';
+'Why a call depends on the session (null: it does not), what in it does, and a hint where the function itself can be mended. Functions of users must be '
+    'IMMUTABLE, with names that are bound: a BEGIN ATOMIC body, or a pinned search_path.';
 
 CREATE FUNCTION tally._tree_varies(tree pg_node_tree, OUT why text, OUT what text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' AS $$
@@ -130,7 +145,8 @@ BEGIN
                     why := 'read'; what := format('reading text as %s', format_type(item.types[2], NULL));
                 END IF;
             WHEN 'reads' THEN
-                SELECT 'read', format('reading text as %s', format_type(t, NULL)) INTO why, what FROM unnest(item.types) t WHERE tally._reading_varies(t) LIMIT 1;
+                SELECT 'read', format('reading text as %s', format_type(t, NULL)) INTO why, what FROM unnest(item.types) t
+                    WHERE tally._reading_varies(t) LIMIT 1;
             WHEN 'word' THEN
                 why := CASE WHEN item.types[1] IN ('name'::regtype, 'text'::regtype) THEN 'session' ELSE 'clock' END;
                 what := CASE why WHEN 'clock' THEN 'CURRENT_TIMESTAMP or the like' ELSE 'current_user or the like' END;
@@ -139,7 +155,8 @@ BEGIN
         EXIT WHEN why IS NOT NULL;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._tree_varies(pg_node_tree) IS 'Why a parsed expression or query depends on the session that computes it, what in it does, and a hint where there is a special one; nulls where nothing does.';
+COMMENT ON FUNCTION tally._tree_varies(pg_node_tree) IS
+'Why a parsed expression or query depends on the session that computes it, what in it does, and a hint where there is a special one; nulls where nothing does.';
 
 CREATE FUNCTION tally._reads_the_clock(tree pg_node_tree, expression text) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
@@ -148,11 +165,14 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET timezone = 
        AND EXISTS (SELECT FROM jsonb_array_elements(tally._calls(tree)::jsonb) e JOIN pg_type t ON t.oid = (e -> 'types' ->> 0)::oid
                     WHERE e ->> 'kind' = 'constant'
                       AND (t.typname IN ('time', 'timetz', '_timestamptz', '_timestamp', '_date', '_time', '_timetz')
-                           OR t.typname IN ('timestamptz', 'timestamp', 'date') AND (e -> 'constants' ->> 0)::timestamp BETWEEN localtimestamp - interval '3 days' AND localtimestamp + interval '3 days'))
+                           OR t.typname IN ('timestamptz', 'timestamp', 'date')
+                               AND (e -> 'constants' ->> 0)::timestamp BETWEEN localtimestamp - interval '3 days' AND localtimestamp + interval '3 days'))
 $$;
-COMMENT ON FUNCTION tally._reads_the_clock(pg_node_tree, text) IS 'Whether a parsed expression holds a constant that was read from a word such as ''now'' or ''today''.';
+COMMENT ON FUNCTION tally._reads_the_clock(pg_node_tree, text) IS
+'Whether a parsed expression holds a constant that was read from a word such as ''now'' or ''today''.';
 
-CREATE FUNCTION tally._refuse_session(tree pg_node_tree, kind text, label text, expression text, time_column text DEFAULT NULL, zone text DEFAULT 'UTC') RETURNS void
+CREATE FUNCTION tally._refuse_session(tree pg_node_tree, kind text, label text, expression text, time_column text DEFAULT NULL,
+                                      zone text DEFAULT 'UTC') RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     why  text; what text; hint text; form text;
@@ -166,16 +186,23 @@ BEGIN
     -- The same expression by a clock that is named, where it is over the time column itself.
     form := regexp_replace(expression, '\m' || time_column || '\M', format('(%s AT TIME ZONE %L)', time_column, zone), 'g');
     hint := COALESCE(hint, CASE why
-        WHEN 'zone' THEN format('Name the zone, for example: %s', CASE WHEN form <> expression AND expression !~* 'at time zone' THEN form ELSE format('extract(hour FROM event_time AT TIME ZONE %L)', zone) END)
-        WHEN 'text' THEN format('Say how it is written, for example: to_char(event_time AT TIME ZONE %L, ''YYYY-MM-DD''), round(price::numeric, 2)::text, extract(epoch FROM duration)::text or encode(token, ''hex'')', zone)
-        WHEN 'read' THEN 'Say how it is read, for example: to_date(day, ''YYYY-MM-DD''), make_timestamptz(2026, 1, 31, 0, 0, 0, ''UTC'') or make_interval(secs => seconds); or keep it in a column of its type.'
+        WHEN 'zone' THEN format('Name the zone, for example: %s', CASE WHEN form <> expression AND expression !~* 'at time zone' THEN form
+                                ELSE format('extract(hour FROM event_time AT TIME ZONE %L)', zone) END)
+        WHEN 'text' THEN format('Say how it is written, for example: to_char(event_time AT TIME ZONE %L, ''YYYY-MM-DD''), round(price::numeric, 2)::text, '
+            'extract(epoch FROM duration)::text or encode(token, ''hex'')', zone)
+        WHEN 'read' THEN 'Say how it is read, for example: to_date(day, ''YYYY-MM-DD''), make_timestamptz(2026, 1, 31, 0, 0, 0, ''UTC'') or '
+            'make_interval(secs => seconds); or keep it in a column of its type.'
         WHEN 'locale' THEN 'Give the format as a constant without TM, D, G and L.'
-        WHEN 'clock' THEN 'Ask for the time when you read the rollup: SELECT … WHERE bucket > now() - interval ''7 days''; or keep it in a column of the source.'
+        WHEN 'clock' THEN 'Ask for the time when you read the rollup: SELECT … WHERE bucket > now() - interval ''7 days''; or keep it in a column of the '
+            'source.'
         ELSE 'Keep it in a column of the source, written when the row is.' END);
     RAISE EXCEPTION USING ERRCODE = 'invalid_object_definition',
-        MESSAGE = format('%s %L depends on %s: %s', kind, label, CASE why WHEN 'zone' THEN 'the TimeZone of the session' WHEN 'clock' THEN 'the clock' WHEN 'session' THEN 'the session'
+        MESSAGE = format('%s %L depends on %s: %s', kind, label, CASE why WHEN 'zone' THEN 'the TimeZone of the session' WHEN 'clock' THEN 'the clock'
+                         WHEN 'session' THEN 'the session'
             WHEN 'function' THEN 'a function that may depend on the session' ELSE 'settings of the session' END, what),
-        DETAIL = format('The expression is %s. It would give each reader another answer, and stored rows none of those. Expected an expression over the row alone.', expression),
+        DETAIL = format('The expression is %s. It would give each reader another answer, and stored rows none of those. Expected an expression over the row '
+            'alone.', expression),
         HINT = hint;
 END $$;
-COMMENT ON FUNCTION tally._refuse_session(pg_node_tree, text, text, text, text, text) IS 'An error with the form to write where a parsed expression depends on the session that computes it: its settings, its role or the clock.';
+COMMENT ON FUNCTION tally._refuse_session(pg_node_tree, text, text, text, text, text) IS
+'An error with the form to write where a parsed expression depends on the session that computes it: its settings, its role or the clock.';

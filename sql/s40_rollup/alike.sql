@@ -21,7 +21,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
                  AND tally._alike(tally.variance(a), tally.variance(b), 1e-6) AND tally._alike(tally.variance_x(a), tally.variance_x(b), 1e-6)
                  AND tally._alike(tally.covariance(a), tally.covariance(b), 1e-6) END
 $$;
-COMMENT ON FUNCTION tally._alike(tally.stats, tally.stats) IS 'Whether two statistics give the same count, means, variances and covariance, but for the order of the sums.';
+COMMENT ON FUNCTION tally._alike(tally.stats, tally.stats) IS
+'Whether two statistics give the same count, means, variances and covariance, but for the order of the sums.';
 
 CREATE FUNCTION tally._alike(a tally.tdigest, b tally.tdigest) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -33,7 +34,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
                                   WHERE NOT tally._alike(tally.percentile(a, q), tally.percentile(b, q))
                                     AND NOT tally.percentile(a, q) BETWEEN tally.percentile(b, q - 0.005) AND tally.percentile(b, q + 0.005)) END
 $$;
-COMMENT ON FUNCTION tally._alike(tally.tdigest, tally.tdigest) IS 'Whether two digests give the same count, ends and mean, and quantiles within their own error.';
+COMMENT ON FUNCTION tally._alike(tally.tdigest, tally.tdigest) IS
+'Whether two digests give the same count, ends and mean, and quantiles within their own error.';
 
 CREATE FUNCTION tally._alike(a tally.topk, b tally.topk) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -48,7 +50,8 @@ CREATE FUNCTION tally._has_equality(type regtype) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN t.typtype = 'd' THEN tally._has_equality(t.typbasetype::regtype)
                 WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally._has_equality(t.typelem::regtype)
-                ELSE t.typtype IN ('e', 'r', 'm') OR EXISTS (SELECT FROM pg_operator o WHERE o.oprname = '=' AND o.oprleft = type AND o.oprright = type AND (o.oprcanmerge OR o.oprcanhash)) END
+                ELSE t.typtype IN ('e', 'r', 'm') OR EXISTS (SELECT FROM pg_operator o WHERE o.oprname = '=' AND o.oprleft = type AND o.oprright = type
+                                                             AND (o.oprcanmerge OR o.oprcanhash)) END
       FROM pg_type t WHERE t.oid = type
 $$;
 COMMENT ON FUNCTION tally._has_equality(regtype) IS 'Whether values of a type can be compared by its own =.';
@@ -56,9 +59,11 @@ COMMENT ON FUNCTION tally._has_equality(regtype) IS 'Whether values of a type ca
 CREATE FUNCTION tally._differs_sql(rollup_id int, a text, b text) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(format(CASE WHEN m.base IN ('float4'::regtype, 'float8'::regtype, 'tally.stats'::regtype, 'tally.tdigest'::regtype, 'tally.topk'::regtype)
-                                  THEN 'NOT tally._alike(%1$s.%3$I' || CASE m.base WHEN 'float4'::regtype THEN '::pg_catalog.float8, %2$s.%3$I::pg_catalog.float8, 1e-3)' ELSE ', %2$s.%3$I)' END
+                                  THEN 'NOT tally._alike(%1$s.%3$I' || CASE m.base
+                                      WHEN 'float4'::regtype THEN '::pg_catalog.float8, %2$s.%3$I::pg_catalog.float8, 1e-3)' ELSE ', %2$s.%3$I)' END
                                   WHEN tally._has_equality(m.base) THEN '%1$s.%3$I IS DISTINCT FROM %2$s.%3$I'
                                   ELSE '%1$s.%3$I::pg_catalog.text IS DISTINCT FROM %2$s.%3$I::pg_catalog.text' END, a, b, m.name), ' OR ' ORDER BY m.ordinal)
       FROM (SELECT x.name, x.ordinal, tally._base_type(to_regtype(x.type)) AS base FROM tally.measures x WHERE x.rollup_id = $1) m
 $$;
-COMMENT ON FUNCTION tally._differs_sql(int, text, text) IS 'SQL text of whether the measures of two rows (their names in a FROM) of a rollup mean something else.';
+COMMENT ON FUNCTION tally._differs_sql(int, text, text) IS
+'SQL text of whether the measures of two rows (their names in a FROM) of a rollup mean something else.';

@@ -3,7 +3,8 @@
 CREATE FUNCTION tally._refuse_change(r tally.rollups, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('rollup %L cannot lose %s', r.name, message), DETAIL = detail, HINT = hint;
+    RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('rollup %L cannot lose %s', r.name, message), DETAIL = detail,
+        HINT = hint;
 END $$;
 COMMENT ON FUNCTION tally._refuse_change(tally.rollups, text, text, text) IS 'The error for a column that others still need.';
 
@@ -13,13 +14,15 @@ DECLARE
     list text;
     hint text;
 BEGIN
-    SELECT string_agg(format('%L', t.name), ', ' ORDER BY t.name), string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) INTO list, hint
+    SELECT string_agg(format('%L', t.name), ', ' ORDER BY t.name),
+        string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) INTO list, hint
       FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id
      WHERE m.rollup_id = r.id AND (t.per && gone OR t.filter ?| gone OR m.measures && gone OR m.samples = ANY (gone));
     IF list IS NOT NULL THEN
         PERFORM tally._refuse_change(r, format('%s: thresholds watch it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
     END IF;
-    SELECT string_agg(format('%L (%s)', m.name, m.expression), ', ' ORDER BY m.name), string_agg(format('SELECT tally.drop_metric(%L);', m.name), ' ' ORDER BY m.name) INTO list, hint
+    SELECT string_agg(format('%L (%s)', m.name, m.expression), ', ' ORDER BY m.name),
+        string_agg(format('SELECT tally.drop_metric(%L);', m.name), ' ' ORDER BY m.name) INTO list, hint
       FROM tally.metrics m WHERE m.rollup_id = r.id AND (m.measures && gone OR m.samples = ANY (gone));
     IF list IS NOT NULL THEN
         PERFORM tally._refuse_change(r, format('%s: metrics are computed from it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
@@ -34,7 +37,8 @@ BEGIN
         PERFORM tally._refuse_change(r, format('%s: rollups stand on it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_users(tally.rollups, text[]) IS 'An error that names the thresholds, metrics or rollups that use columns of a rollup which are to go.';
+COMMENT ON FUNCTION tally._check_users(tally.rollups, text[]) IS
+'An error that names the thresholds, metrics or rollups that use columns of a rollup which are to go.';
 
 CREATE FUNCTION tally._check_drops(r tally.rollups, drop_measures text[], drop_dimensions text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -48,7 +52,8 @@ BEGIN
             DETAIL = format('It has a row per %s.', array_to_string(r.key, ', ')),
             HINT = format('SELECT tally.drop_rollup(%L);', r.name);
     END IF;
-    SELECT g INTO wrong FROM unnest(drop_measures) g WHERE g IS NULL OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = g) LIMIT 1;
+    SELECT g INTO wrong FROM unnest(drop_measures) g WHERE g IS NULL
+        OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = g) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
             MESSAGE = format('drop_measures must name measures of rollup %L, got %s', r.name, COALESCE(quote_literal(wrong), 'NULL')),
@@ -58,7 +63,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._check_drops(tally.rollups, text[], text[]) IS 'An error where what is to be dropped is no measure or dimension of the rollup.';
 
-CREATE FUNCTION tally._change_columns(r tally.rollups, target text, add_measures jsonb, drop_measures text[], add_dimensions jsonb, drop_dimensions text[]) RETURNS void
+CREATE FUNCTION tally._change_columns(r tally.rollups, target text, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
+                                      drop_dimensions text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dims tally.dimensions[];
@@ -84,7 +90,8 @@ BEGIN
     PERFORM tally._store_change(r, dims, nums);
     PERFORM tally._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
 END $$;
-COMMENT ON FUNCTION tally._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS 'Writes the changed rollup with its changed list of dimensions and measures of a rollup into the catalogue.';
+COMMENT ON FUNCTION tally._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS
+'Writes the changed rollup with its changed list of dimensions and measures of a rollup into the catalogue.';
 
 CREATE FUNCTION tally.alter_rollup(
     name            text,
@@ -172,7 +179,11 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.alter_rollup(text, jsonb, text[], jsonb, text[], text, text, text, interval, text) IS
-'Changes a rollup''s definition and returns what that does to which part of its history: add_measures ''{"name": "aggregate"}'', drop_measures, add_dimensions ''["column", {"name": "expression"}]'', drop_dimensions, where, schedule, description, retain (how long buckets are kept), emptied (follow or keep: what becomes of buckets of which no source row is left); null leaves as it is, '''' and ''0'' take away. What the source still has is marked for backfill; frozen history is kept: new measures are NULL there, new dimensions ''(before)'', dropped dimensions merged, and a new filter does not touch it. Views, metrics and rollups on it follow; a column that one of them uses cannot go.';
+'Changes a rollup''s definition and returns what that does to which part of its history: add_measures ''{"name": "aggregate"}'', drop_measures, '
+    'add_dimensions ''["column", {"name": "expression"}]'', drop_dimensions, where, schedule, description, retain (how long buckets are kept), emptied '
+    '(follow or keep: what becomes of buckets of which no source row is left); null leaves as it is, '''' and ''0'' take away. What the source still has is '
+    'marked for backfill; frozen history is kept: new measures are NULL there, new dimensions ''(before)'', dropped dimensions merged, and a new filter does '
+    'not touch it. Views, metrics and rollups on it follow; a column that one of them uses cannot go.';
 
 CREATE FUNCTION tally._live_name(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -209,30 +220,37 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._rebuild_around(tally.rollups, boolean) IS 'Brings table, views, statistics and comments of a rollup to the changed catalogue.';
 
-CREATE FUNCTION tally._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb, drop_dimensions text[], rebuilt boolean, retain interval)
+CREATE FUNCTION tally._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb, drop_dimensions text[],
+                               rebuilt boolean, retain interval)
 RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH change(place, what, anew, kept) AS (
-        SELECT 1, format('dimension %s dropped', d), CASE WHEN rebuilt THEN 'computed anew from the source by backfill' ELSE 'merged from stored rows' END, 'merged from stored rows' FROM unnest(drop_dimensions) d
-        UNION ALL SELECT 2, format('dimension %s added', d ->> 'name'), 'computed anew from the source by backfill', 'kept, as ''(before)''' FROM jsonb_array_elements(tally._listed_dimensions(add_dimensions)) d
+        SELECT 1, format('dimension %s dropped', d), CASE WHEN rebuilt THEN 'computed anew from the source by backfill'
+            ELSE 'merged from stored rows' END, 'merged from stored rows' FROM unnest(drop_dimensions) d
+        UNION ALL SELECT 2, format('dimension %s added', d ->> 'name'), 'computed anew from the source by backfill', 'kept, as ''(before)'''
+            FROM jsonb_array_elements(tally._listed_dimensions(add_dimensions)) d
         UNION ALL SELECT 3, format('measure %s dropped', m), 'column dropped', 'column dropped' FROM unnest(drop_measures) m
         UNION ALL SELECT 4, format('measure %s added', m), 'computed anew from the source by backfill', 'kept, as NULL' FROM jsonb_object_keys(add_measures) m
-        UNION ALL SELECT 5, format('where: %s to %s', COALESCE(old.filter, 'none'), COALESCE(r.filter, 'none')), 'computed anew from the source by backfill', 'kept as it was computed' WHERE old.filter IS DISTINCT FROM r.filter
+        UNION ALL SELECT 5, format('where: %s to %s', COALESCE(old.filter, 'none'), COALESCE(r.filter, 'none')),
+            'computed anew from the source by backfill', 'kept as it was computed' WHERE old.filter IS DISTINCT FROM r.filter
     )
     SELECT x.what, x.since, x.until, x.how FROM (
         SELECT c.place, c.what, old.frozen_before AS since, 'infinity'::timestamptz AS until, c.anew AS how FROM change c
         UNION ALL SELECT c.place, c.what, '-infinity', old.frozen_before, c.kept FROM change c WHERE old.frozen_before > '-infinity'
         UNION ALL SELECT 6, format('%s: %s to %s', v.n, COALESCE(v.was, 'none'), COALESCE(v.wish, 'none')), NULL, NULL, 'no bucket is touched'
-          FROM (VALUES ('schedule', old.schedule, r.schedule), ('description', old.description, r.description), ('emptied', old.emptied, r.emptied), ('retain', tally._retain_of(old)::text, CASE WHEN retain IS NULL THEN tally._retain_of(old) ELSE NULLIF(retain, '0') END::text)) v(n, was, wish)
+          FROM (VALUES ('schedule', old.schedule, r.schedule), ('description', old.description, r.description), ('emptied', old.emptied, r.emptied),
+                ('retain', tally._retain_of(old)::text, CASE WHEN retain IS NULL THEN tally._retain_of(old) ELSE NULLIF(retain, '0') END::text)) v(n, was, wish)
          WHERE v.was IS DISTINCT FROM v.wish) x
      ORDER BY x.place, x.what, x.since
 $$;
-COMMENT ON FUNCTION tally._changes(tally.rollups, tally.rollups, jsonb, text[], jsonb, text[], boolean, interval) IS 'What a change of definition does to which part of the history, as alter_rollup returns it.';
+COMMENT ON FUNCTION tally._changes(tally.rollups, tally.rollups, jsonb, text[], jsonb, text[], boolean, interval) IS
+'What a change of definition does to which part of the history, as alter_rollup returns it.';
 
 CREATE FUNCTION tally._alter_statement(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH was(kind, name, expression) AS (
-        SELECT 'measures', m.name, m.expression FROM tally.measures m WHERE m.rollup_id = old.id UNION ALL SELECT 'dimensions', d.name, d.given FROM tally.dimensions d WHERE d.rollup_id = old.id
+        SELECT 'measures', m.name, m.expression FROM tally.measures m WHERE m.rollup_id = old.id UNION ALL SELECT 'dimensions', d.name, d.given
+            FROM tally.dimensions d WHERE d.rollup_id = old.id
     ), wish(kind, name, expression) AS (
         SELECT k, e ->> 'name', e ->> 'expression' FROM unnest('{measures,dimensions}'::text[]) k, jsonb_array_elements(wanted -> k) e
     ), gone AS (SELECT * FROM was EXCEPT SELECT * FROM wish), new AS (SELECT * FROM wish EXCEPT SELECT * FROM was)
@@ -245,7 +263,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             UNION ALL SELECT 6, 'schedule', COALESCE(made.schedule, '') WHERE old.schedule IS DISTINCT FROM made.schedule
             UNION ALL SELECT 7, 'emptied', made.emptied WHERE old.emptied <> made.emptied) p
      WHERE p.value IS NOT NULL
-       AND (old.source, old.key, old.time_column, old.bucket, old.zone, old.bucket_origin, old.expand) IS NOT DISTINCT FROM (made.source, made.key, made.time_column, made.bucket, made.zone, made.bucket_origin, made.expand)
+       AND (old.source, old.key, old.time_column, old.bucket, old.zone, old.bucket_origin, old.expand) IS NOT DISTINCT FROM (made.source, made.key,
+               made.time_column, made.bucket, made.zone, made.bucket_origin, made.expand)
     HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION tally._alter_statement(tally.rollups, tally.rollups, jsonb) IS 'The call of alter_rollup that makes one definition of the other; null where only another rollup will do.';
+COMMENT ON FUNCTION tally._alter_statement(tally.rollups, tally.rollups, jsonb) IS
+'The call of alter_rollup that makes one definition of the other; null where only another rollup will do.';

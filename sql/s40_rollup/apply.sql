@@ -8,7 +8,8 @@ BEGIN
     RETURN QUERY EXECUTE query USING since, until;
 END $$;
 COMMENT ON FUNCTION tally._rows(anyelement, text, timestamptz, timestamptz) IS
-'Rows of a query of a known row type ($1 and $2 in it are since and until), planned by itself and so in parallel where that pays. Runs with the caller''s rights.';
+'Rows of a query of a known row type ($1 and $2 in it are since and until), planned by itself and so in parallel where that pays. Runs with the caller''s '
+    'rights.';
 
 CREATE FUNCTION tally._apply_query(rollup_id int, fresh text, scope text) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -17,9 +18,11 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
         '_deleted AS (DELETE FROM %2$s t WHERE %3$s AND NOT EXISTS (SELECT FROM _fresh f WHERE %4$s)%10$s RETURNING %11$s), '
         -- The image comparison is the one of REFRESH MATERIALIZED VIEW CONCURRENTLY: it needs no = of the types and
         -- takes no two values for one.
-        '_updated AS (UPDATE %2$s t SET (%5$s) = ROW(%6$s) FROM _fresh f WHERE %3$s AND %4$s AND ROW(%6$s)::record OPERATOR(pg_catalog.*<>) ROW(%7$s)::record RETURNING 1), '
+        '_updated AS (UPDATE %2$s t SET (%5$s) = ROW(%6$s) FROM _fresh f WHERE %3$s AND %4$s AND ROW(%6$s)::record OPERATOR(pg_catalog.*<>) '
+            'ROW(%7$s)::record RETURNING 1), '
         '_inserted AS (INSERT INTO %2$s (%8$s) SELECT %9$s FROM _fresh f WHERE NOT EXISTS (SELECT FROM %2$s t WHERE %3$s AND %4$s) RETURNING 1) '
-        'SELECT (SELECT pg_catalog.count(*) FROM _inserted) AS inserted, (SELECT pg_catalog.count(*) FROM _updated) AS updated, (SELECT pg_catalog.count(*) FROM _deleted) AS deleted%12$s',
+        'SELECT (SELECT pg_catalog.count(*) FROM _inserted) AS inserted, (SELECT pg_catalog.count(*) FROM _updated) AS updated, (SELECT pg_catalog.count(*) '
+            'FROM _deleted) AS deleted%12$s',
         fresh, r.relation, scope,
         tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
         tally._columns_sql(r.id, '%I', ', ', 'measures'),
@@ -31,7 +34,8 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
         CASE WHEN r.emptied = 'keep' THEN ' AND EXISTS (SELECT FROM _fresh f WHERE f.bucket = t.bucket)' ELSE '' END,
         CASE WHEN r.key IS NULL THEN 't.bucket' ELSE '1' END,
         CASE WHEN r.key IS NULL AND r.emptied_at IS NULL
-             THEN format(', (SELECT pg_catalog.count(DISTINCT d.bucket) FROM _deleted d WHERE d.bucket + %L::pg_catalog.interval <= pg_catalog.now() AND NOT EXISTS (SELECT FROM _fresh f WHERE f.bucket = d.bucket)) AS emptied', r.bucket)
+             THEN format(', (SELECT pg_catalog.count(DISTINCT d.bucket) FROM _deleted d WHERE d.bucket + %L::pg_catalog.interval <= pg_catalog.now() AND NOT '
+                 'EXISTS (SELECT FROM _fresh f WHERE f.bucket = d.bucket)) AS emptied', r.bucket)
              ELSE '' END)
     FROM tally.rollups r WHERE r.id = $1
 $$;
@@ -54,7 +58,8 @@ BEGIN
                         buckets, (SELECT min(b) FROM unnest(buckets) b), tally._bucket_end(tally._rule(r), (SELECT max(b) FROM unnest(buckets) b))) x;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._apply_buckets(tally.rollups, timestamptz[]) IS 'Recomputes chosen buckets of a rollup in full, as its owner; counts of rows written.';
+COMMENT ON FUNCTION tally._apply_buckets(tally.rollups, timestamptz[]) IS
+'Recomputes chosen buckets of a rollup in full, as its owner; counts of rows written.';
 
 CREATE FUNCTION tally._physical_columns(relation regclass) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -68,14 +73,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s FROM tally._rows(NULL::%s, %L, $1, $2)', tally._columns_sql(r.id, '%I'), r.relation,
                   format('SELECT %s FROM (%s) _tally %s', tally._physical_columns(r.relation), query, tail))
 $$;
-COMMENT ON FUNCTION tally._rows_sql(tally.rollups, text, text) IS 'SQL text of a definition''s query run through tally._rows(), and so in parallel where that pays; $1 and $2 are its moments.';
+COMMENT ON FUNCTION tally._rows_sql(tally.rollups, text, text) IS
+'SQL text of a definition''s query run through tally._rows(), and so in parallel where that pays; $1 and $2 are its moments.';
 
 CREATE FUNCTION tally._apply_wide(r tally.rollups, query text, scope text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     -- In order of bucket, so that a range of buckets lies in few pages; or of the key, so that its index is filled from left to right (by
     -- "C", which is quick to sort by and near enough to the order of any collation): 3.5 million keys took 23 s instead of 25.
-    fresh  text := tally._rows_sql(r, query, 'ORDER BY ' || CASE WHEN r.key IS NULL THEN 'bucket' ELSE tally._columns_sql(r.id, '%I COLLATE "C"', ', ', 'dimensions') END);
+    fresh  text := tally._rows_sql(r, query, 'ORDER BY ' || CASE WHEN r.key IS NULL THEN 'bucket'
+                                   ELSE tally._columns_sql(r.id, '%I COLLATE "C"', ', ', 'dimensions') END);
     result jsonb;
     empty  boolean;
     memory text := current_setting('work_mem');
@@ -87,7 +94,8 @@ BEGIN
     SELECT NOT (x ->> 'any')::boolean INTO empty
       FROM tally.run_as(r.owner, r.search_path, format('SELECT EXISTS (SELECT FROM %s t WHERE %s) AS any', r.relation, scope), 0, r.zone, since, until) x;
     SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, CASE
-        WHEN empty THEN format('WITH _inserted AS (INSERT INTO %s (%s) %s RETURNING 1) SELECT pg_catalog.count(*) AS inserted, 0 AS updated, 0 AS deleted FROM _inserted',
+        WHEN empty THEN format('WITH _inserted AS (INSERT INTO %s (%s) %s RETURNING 1) SELECT pg_catalog.count(*) AS inserted, 0 AS updated, 0 AS deleted '
+            'FROM _inserted',
                                r.relation, tally._columns_sql(r.id, '%I'), fresh)
         ELSE tally._apply_query(r.id, fresh, scope) END, 0, r.zone, since, until) x;
     -- The caller's transaction goes on with its own.
@@ -95,10 +103,12 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally._apply_wide(tally.rollups, text, text, timestamptz, timestamptz) IS
-'Makes the stored rows t in scope equal to a definition''s query, many at once, as the rollup''s owner; where none is stored they are just inserted. $1 and $2 in both texts are since and until. Counts of rows written.';
+'Makes the stored rows t in scope equal to a definition''s query, many at once, as the rollup''s owner; where none is stored they are just inserted. $1 and '
+    '$2 in both texts are since and until. Counts of rows written.';
 
 CREATE FUNCTION tally._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally._apply_wide(r, tally._range_query(r.id, r.source::text, '$1', '$2'), 't.bucket >= $1 AND t.bucket < $2', since, until)
 $$;
-COMMENT ON FUNCTION tally._apply_range(tally.rollups, timestamptz, timestamptz) IS 'Recomputes all buckets of [since, until) of a rollup, as its owner; counts of rows written.';
+COMMENT ON FUNCTION tally._apply_range(tally.rollups, timestamptz, timestamptz) IS
+'Recomputes all buckets of [since, until) of a rollup, as its owner; counts of rows written.';

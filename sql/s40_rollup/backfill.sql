@@ -1,7 +1,8 @@
 -- Owns: the procedures that loop over units of refresh and commit after each: backfill by hand, refresh by schedule.
 -- A procedure that commits may have no SET clause, so these are thin and fully qualified.
 
-CREATE FUNCTION tally._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+CREATE FUNCTION tally._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity',
+                                     until timestamptz DEFAULT 'infinity',
                                      oldest_first boolean DEFAULT false, who bigint DEFAULT tally._me(), OUT more boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -21,24 +22,31 @@ BEGIN
         progress := tally._backfill_progress(rollup_id, began, since, until);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean, bigint) IS 'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null when nothing was due.';
+COMMENT ON FUNCTION tally._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean, bigint) IS
+'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null '
+'when nothing was due.';
 
-CREATE FUNCTION tally._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8, OUT source_rows float8,
+CREATE FUNCTION tally._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8,
+                                OUT source_rows float8,
                                 OUT written bigint, OUT batches bigint, OUT first timestamptz, OUT last timestamptz, OUT todo float8)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- Time that was spent at it, so that a backfill that was interrupted overnight has not become slow by that.
-    SELECT COALESCE(1 - t.parts_left::float8 / t.parts, d.width / NULLIF(d.width + COALESCE(t.width, 0), 0)), d.seconds, d.source_rows, d.written, d.batches, d.first, d.last, t.width
-      FROM (SELECT COALESCE(sum(extract(epoch FROM tally._time_between(x.since, x.until))), 0)::float8 AS width, (sum(x.duration_ms) / 1000)::float8 AS seconds, sum(x.source_rows) AS source_rows,
+    SELECT COALESCE(1 - t.parts_left::float8 / t.parts, d.width / NULLIF(d.width + COALESCE(t.width, 0), 0)), d.seconds, d.source_rows, d.written,
+        d.batches, d.first, d.last, t.width
+      FROM (SELECT COALESCE(sum(extract(epoch FROM tally._time_between(x.since, x.until))), 0)::float8 AS width,
+            (sum(x.duration_ms) / 1000)::float8 AS seconds, sum(x.source_rows) AS source_rows,
                    COALESCE(sum(x.inserted + x.updated + x.deleted), 0)::bigint AS written, count(*) AS batches, min(x.since) AS first, max(x.until) AS last
               FROM tally.runs x WHERE x.rollup_id = $1 AND x.started_at >= $2 AND x.sqlstate IS NULL
                -- A part of the keys is of all times; marked buckets and keys, which are no part of this, have no count of source rows.
                AND (x.since >= $3 AND x.until <= $4 OR x.since IS NULL AND x.source_rows IS NOT NULL)) d,
            -- What is not begun yet has no known extent where it goes on for ever.
-           (SELECT sum(extract(epoch FROM tally._time_between(g.since, g.until))) FILTER (WHERE g.batch IS NOT NULL OR isfinite(g.since) AND isfinite(g.until))::float8 AS width, count(g.part) AS parts_left, max(g.parts) AS parts
+           (SELECT sum(extract(epoch FROM tally._time_between(g.since, g.until))) FILTER (WHERE g.batch IS NOT NULL OR isfinite(g.since)
+                   AND isfinite(g.until))::float8 AS width, count(g.part) AS parts_left, max(g.parts) AS parts
               FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND g.since >= $3 AND g.until <= $4) t
 $$;
 COMMENT ON FUNCTION tally._progress(int, timestamptz, timestamptz, timestamptz) IS
-'How far the ranges of a rollup within [since, until) are computed, from the run log since then and what is still marked: share done, seconds spent, source rows (about) and rows written, the range so far.';
+'How far the ranges of a rollup within [since, until) are computed, from the run log since then and what is still marked: share done, seconds spent, source '
+    'rows (about) and rows written, the range so far.';
 
 CREATE FUNCTION tally._backfill_progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -52,12 +60,14 @@ BEGIN
     RETURN format('%s: %s %% done, %s, %s rows written, %s s%s%s', r.name, floor(COALESCE(p.done, 1) * 100),
         CASE WHEN p.first IS NULL THEN 'all times' ELSE format('%s to %s', to_char(tally._local_from(r.zone, p.first), 'YYYY-MM-DD HH24:MI'),
             COALESCE(to_char(tally._local_until(r.zone, NULLIF(p.last, 'infinity')), 'YYYY-MM-DD HH24:MI'), 'the end of time')) END,
-        p.written, round(COALESCE(p.seconds, 0)::numeric, 1), CASE WHEN p.source_rows > 0 THEN format(', about %s source rows/s', round((p.source_rows / NULLIF(p.seconds, 0))::numeric)) ELSE '' END,
+        p.written, round(COALESCE(p.seconds, 0)::numeric, 1), CASE WHEN p.source_rows > 0 THEN format(', about %s source rows/s',
+                round((p.source_rows / NULLIF(p.seconds, 0))::numeric)) ELSE '' END,
         CASE WHEN p.done < 1 THEN format(', about %s s left', round((p.seconds * (1 - p.done) / p.done)::numeric, 1)) ELSE '' END);
 END $$;
 COMMENT ON FUNCTION tally._backfill_progress(int, timestamptz, timestamptz, timestamptz) IS 'One line of progress of a backfill that began then.';
 
-CREATE PROCEDURE tally.backfill(name text DEFAULT NULL, batch_rows bigint DEFAULT 2000000, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false)
+CREATE PROCEDURE tally.backfill(name text DEFAULT NULL, batch_rows bigint DEFAULT 2000000, since timestamptz DEFAULT '-infinity',
+                                until timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false)
 LANGUAGE plpgsql AS $$
 DECLARE
     chain pg_catalog.int4[];
@@ -85,7 +95,10 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON PROCEDURE tally.backfill(text, bigint, timestamptz, timestamptz, boolean) IS
-'Computes what a rollup (and what it stands on; without a name: every rollup) has marked, in batches of about batch_rows source rows, newest first or oldest_first, each committed by itself: a NOTICE per batch, and an interrupted backfill goes on where it was. since and until, widened to whole buckets, take that part first; the rest stays marked. Writers and readers go on; tally.progress shows how far it is. Several sessions share the work: each takes the next rollup that no other is at.';
+'Computes what a rollup (and what it stands on; without a name: every rollup) has marked, in batches of about batch_rows source rows, newest first or '
+    'oldest_first, each committed by itself: a NOTICE per batch, and an interrupted backfill goes on where it was. since and until, widened to whole '
+    'buckets, take that part first; the rest stays marked. Writers and readers go on; tally.progress shows how far it is. Several sessions share the work: '
+    'each takes the next rollup that no other is at.';
 
 CREATE FUNCTION tally._next_backfill(chain int[], done int[], OUT rollup_id int, OUT claimed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -110,7 +123,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._next_backfill(int[], int[]) IS
-'Which rollup of a chain a backfill takes next, after those done: the first that is due, stands on nothing that is, and is claimed by no other backfill; where others have claimed all that is left, the first of them, to help with it. Null when nothing is left.';
+'Which rollup of a chain a backfill takes next, after those done: the first that is due, stands on nothing that is, and is claimed by no other backfill; '
+    'where others have claimed all that is left, the first of them, to help with it. Null when nothing is left.';
 
 CREATE FUNCTION tally._end_backfill(rollup_id int, claimed boolean) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -130,7 +144,8 @@ BEGIN
         SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._backfill_range(text, timestamptz, timestamptz) IS 'A range widened to whole buckets of the named rollup, so that what it stands on is computed for all of them.';
+COMMENT ON FUNCTION tally._backfill_range(text, timestamptz, timestamptz) IS
+'A range widened to whole buckets of the named rollup, so that what it stands on is computed for all of them.';
 
 CREATE FUNCTION tally._backfill_chain(name text, who bigint DEFAULT tally._me()) RETURNS int[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -145,7 +160,8 @@ BEGIN
     PERFORM tally._check_refresh(caller, one.id);
     RETURN tally._chain(one.id);
 END $$;
-COMMENT ON FUNCTION tally._backfill_chain(text, bigint) IS 'The rollups that a backfill of a name works on, in order; without a name all that the caller may refresh.';
+COMMENT ON FUNCTION tally._backfill_chain(text, bigint) IS
+'The rollups that a backfill of a name works on, in order; without a name all that the caller may refresh.';
 
 CREATE PROCEDURE tally.refresh_scheduled(schedule text)
 LANGUAGE plpgsql AS $$
@@ -167,7 +183,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON PROCEDURE tally.refresh_scheduled(text) IS
-'What the scheduled job runs: refreshes all rollups of a schedule, and those they stand on, in batches that commit. A rollup that another session refreshes is passed over; a failing one is logged and passed over.';
+'What the scheduled job runs: refreshes all rollups of a schedule, and those they stand on, in batches that commit. A rollup that another session refreshes '
+    'is passed over; a failing one is logged and passed over.';
 
 CREATE FUNCTION tally._scheduled_chain(schedule text) RETURNS int[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -181,7 +198,8 @@ DECLARE
     caller regrole := tally._caller(who);
 BEGIN
     IF NOT has_function_privilege(caller::oid, 'tally.refresh_scheduled(text)', 'EXECUTE') THEN
-        PERFORM tally._refuse('insufficient_privilege', format('changed tables are followed for who may run the schedule of all rollups, got %s', caller), 'It locks them for a moment.', 'SELECT tally.refresh();');
+        PERFORM tally._refuse('insufficient_privilege', format('changed tables are followed for who may run the schedule of all rollups, got %s', caller),
+                              'It locks them for a moment.', 'SELECT tally.refresh();');
     END IF;
     PERFORM tally._follow_strays();
 END $$;

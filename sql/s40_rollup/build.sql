@@ -36,7 +36,8 @@ BEGIN
     RETURN ROW(made.id, place, name, expression,
         tally._dimension_sql(written, COALESCE(never_null, false)))::tally.dimensions;
 END $$;
-COMMENT ON FUNCTION tally._new_dimension(tally.rollups, text, int, text, text) IS 'The catalogue row of a dimension, of its expression over the source; errors say what is wrong with it.';
+COMMENT ON FUNCTION tally._new_dimension(tally.rollups, text, int, text, text) IS
+'The catalogue row of a dimension, of its expression over the source; errors say what is wrong with it.';
 
 CREATE FUNCTION tally._new_measure(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.measures
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -54,7 +55,8 @@ BEGIN
     END;
     RETURN ROW(made.id, place, name, expression, kind.type, merge)::tally.measures;
 END $$;
-COMMENT ON FUNCTION tally._new_measure(tally.rollups, text, int, text, text) IS 'The catalogue row of a measure, of its aggregate over the source; errors say what is wrong with it.';
+COMMENT ON FUNCTION tally._new_measure(tally.rollups, text, int, text, text) IS
+'The catalogue row of a measure, of its aggregate over the source; errors say what is wrong with it.';
 
 CREATE FUNCTION tally._build_rollup(made tally.rollups, wanted jsonb, target text, with_data boolean) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -69,11 +71,13 @@ BEGIN
     IF made.expand IS NOT NULL THEN
         PERFORM tally._analyse('true', made, target, 'expand of rollup', made.name);
     END IF;
-    FOR item IN SELECT d.d ->> 'name' AS name, d.d ->> 'expression' AS expression, d.n FROM jsonb_array_elements(wanted -> 'dimensions') WITH ORDINALITY d(d, n) LOOP
+    FOR item IN SELECT d.d ->> 'name' AS name, d.d ->> 'expression' AS expression, d.n
+        FROM jsonb_array_elements(wanted -> 'dimensions') WITH ORDINALITY d(d, n) LOOP
         dims := dims || tally._new_dimension(made, target, item.n::int, item.name, item.expression);
         columns := columns || format(', %I text NOT NULL', item.name);
     END LOOP;
-    FOR item IN SELECT m.m ->> 'name' AS name, m.m ->> 'expression' AS expression, m.m ->> 'type' AS type, m.m ->> 'merge' AS merge, m.n FROM jsonb_array_elements(wanted -> 'measures') WITH ORDINALITY m(m, n) LOOP
+    FOR item IN SELECT m.m ->> 'name' AS name, m.m ->> 'expression' AS expression, m.m ->> 'type' AS type, m.m ->> 'merge' AS merge, m.n
+        FROM jsonb_array_elements(wanted -> 'measures') WITH ORDINALITY m(m, n) LOOP
         nums := nums || CASE WHEN item.type IS NULL THEN tally._new_measure(made, target, item.n::int, item.name, item.expression)
                              ELSE ROW(made.id, item.n, item.name, item.expression, item.type, item.merge)::tally.measures END;
         columns := columns || format(', %I %s', item.name, nums[cardinality(nums)].type);
@@ -108,7 +112,8 @@ BEGIN
     END IF;
     RETURN made.relation;
 END $$;
-COMMENT ON FUNCTION tally._build_rollup(tally.rollups, jsonb, text, boolean) IS 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
+COMMENT ON FUNCTION tally._build_rollup(tally.rollups, jsonb, text, boolean) IS
+'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
 
 CREATE FUNCTION tally._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -131,7 +136,8 @@ BEGIN
             HINT = format('Name an expression otherwise, for example dimensions => ''[{"%s_name": "%s"}]''.', twice, twice);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._unique_names(text, tally.dimensions[], tally.measures[]) IS 'An error where two columns of a rollup in the making have one name, or one has a name that is no column''s.';
+COMMENT ON FUNCTION tally._unique_names(text, tally.dimensions[], tally.measures[]) IS
+'An error where two columns of a rollup in the making have one name, or one has a name that is no column''s.';
 
 CREATE FUNCTION tally._comment_rollup(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -150,7 +156,8 @@ BEGIN
                  CROSS JOIN LATERAL (
                     SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words WHERE r.key IS NULL
                     UNION ALL SELECT d.name, format('Dimension: %s; ''(none)'' where that is NULL.', d.given) FROM tally.dimensions d WHERE d.rollup_id = r.id
-                    UNION ALL SELECT m.name, format('Measure: %s.', m.expression) || COALESCE(' Merge with ' || format(m.merge, m.name) || '.', ' Does not merge.') FROM tally.measures m WHERE m.rollup_id = r.id) c LOOP
+                    UNION ALL SELECT m.name, format('Measure: %s.', m.expression)
+                        || COALESCE(' Merge with ' || format(m.merge, m.name) || '.', ' Does not merge.') FROM tally.measures m WHERE m.rollup_id = r.id) c LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', item.relation, item.name, item.words);
     END LOOP;
 END $$;
@@ -162,13 +169,15 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
                     WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'brin')
                       AND i.indkey[0] = (SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = source AND a.attname = time_column))
 $$;
-COMMENT ON FUNCTION tally._time_index(regclass, text) IS 'Whether an index of the source leads with the time column, so that a bucket can be read without a scan of all.';
+COMMENT ON FUNCTION tally._time_index(regclass, text) IS
+'Whether an index of the source leads with the time column, so that a bucket can be read without a scan of all.';
 
 CREATE FUNCTION tally._advise_index(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT tally._time_index(made.source, made.time_column) THEN
-        RAISE NOTICE USING MESSAGE = format('no index of %s leads with %I, so each refresh of rollup %L scans it all', made.source, made.time_column, made.name),
+        RAISE NOTICE USING MESSAGE = format('no index of %s leads with %I, so each refresh of rollup %L scans it all', made.source, made.time_column,
+                                            made.name),
             HINT = format('CREATE INDEX ON %s USING brin (%I);  -- or btree, where rows do not arrive in order of time', made.source, made.time_column);
     END IF;
 END $$;

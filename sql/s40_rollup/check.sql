@@ -43,7 +43,8 @@ BEGIN
         WHEN jsonb_typeof(dimensions) = 'array' THEN
             (SELECT d::text FROM jsonb_array_elements(dimensions) d
               WHERE CASE jsonb_typeof(d) WHEN 'string' THEN d #>> '{}' = ''
-                    WHEN 'object' THEN d = '{}' OR EXISTS (SELECT FROM jsonb_each(d) e WHERE jsonb_typeof(e.value) <> 'string' OR e.key = '') ELSE true END LIMIT 1) END;
+                    WHEN 'object' THEN d = '{}' OR EXISTS (SELECT FROM jsonb_each(d) e WHERE jsonb_typeof(e.value) <> 'string' OR e.key = '')
+                        ELSE true END LIMIT 1) END;
     IF bad IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('dimensions of rollup %L must be an array of columns and {"name": "expression"} objects, got %s', label, bad),

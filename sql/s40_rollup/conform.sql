@@ -31,7 +31,8 @@ BEGIN
     SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) AS names, string_agg(format(m.merge, m.name), ', ' ORDER BY m.ordinal) AS merged INTO nums
       FROM tally.measures m JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = m.name AND NOT a.attisdropped WHERE m.rollup_id = r.id;
     kept := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n) FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k(attnum, n)
-               JOIN pg_attribute a ON a.attrelid = r.relation AND a.attnum = k.attnum WHERE c.conrelid = r.relation AND c.contype = 'p' AND NOT a.attname = ANY (gone));
+               JOIN pg_attribute a ON a.attrelid = r.relation AND a.attnum = k.attnum WHERE c.conrelid = r.relation AND c.contype = 'p'
+                   AND NOT a.attname = ANY (gone));
     PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s DROP CONSTRAINT %I, %s', r.relation,
         (SELECT c.conname FROM pg_constraint c WHERE c.conrelid = r.relation AND c.contype = 'p'),
         (SELECT string_agg(format('ALTER COLUMN %I DROP NOT NULL', g), ', ') FROM unnest(gone) g)));
@@ -40,7 +41,8 @@ BEGIN
         'WITH _gone AS (DELETE FROM %1$s RETURNING *) INSERT INTO %1$s (%2$s) SELECT %3$s FROM _gone GROUP BY %4$s',
         r.relation, concat_ws(', ', kept, nums.names), concat_ws(', ', kept, nums.merged), kept));
 END $$;
-COMMENT ON FUNCTION tally._merge_stored(tally.rollups, text[]) IS 'Merges the stored rows of a rollup that differ only in the dimensions that go, by the merge rules of its measures.';
+COMMENT ON FUNCTION tally._merge_stored(tally.rollups, text[]) IS
+'Merges the stored rows of a rollup that differ only in the dimensions that go, by the merge rules of its measures.';
 
 CREATE FUNCTION tally._conform_table(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -59,24 +61,30 @@ BEGIN
         PERFORM tally._merge_stored(r, dims);
     END IF;
     IF gone IS NOT NULL THEN
-        PERFORM tally.run_as(r.owner, r.search_path, (SELECT format('ALTER TABLE %s %s', r.relation, string_agg(format('DROP COLUMN %I', g), ', ')) FROM unnest(gone) g));
+        PERFORM tally.run_as(r.owner, r.search_path, (SELECT format('ALTER TABLE %s %s', r.relation, string_agg(format('DROP COLUMN %I', g), ', '))
+                                                      FROM unnest(gone) g));
     END IF;
     -- A default that is constant rewrites no row.
     SELECT string_agg(x.step, ', ' ORDER BY x.place, x.ordinal) INTO steps
-      FROM (SELECT 1 AS place, d.ordinal, d.name, format('ADD COLUMN %I text NOT NULL DEFAULT %L', d.name, '(before)') AS step FROM tally.dimensions d WHERE d.rollup_id = r.id
+      FROM (SELECT 1 AS place, d.ordinal, d.name, format('ADD COLUMN %I text NOT NULL DEFAULT %L', d.name, '(before)') AS step FROM tally.dimensions d
+            WHERE d.rollup_id = r.id
             UNION ALL SELECT 2, m.ordinal, m.name, format('ADD COLUMN %I %s', m.name, m.type) FROM tally.measures m WHERE m.rollup_id = r.id) x
      WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.relation AND a.attname = x.name AND NOT a.attisdropped);
     IF steps IS NOT NULL THEN
         PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s %s', r.relation, steps));
     END IF;
     SELECT string_agg(format('ALTER COLUMN %I DROP DEFAULT', a.attname), ', ') INTO steps
-      FROM pg_attribute a JOIN tally.dimensions d ON d.rollup_id = r.id AND d.name = a.attname WHERE a.attrelid = r.relation AND a.atthasdef AND NOT a.attisdropped;
+      FROM pg_attribute a JOIN tally.dimensions d ON d.rollup_id = r.id AND d.name = a.attname WHERE a.attrelid = r.relation AND a.atthasdef
+          AND NOT a.attisdropped;
     IF steps IS NOT NULL OR dims IS NOT NULL THEN
         PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s %s', r.relation, concat_ws(', ', steps,
-            CASE WHEN dims IS NULL THEN 'DROP CONSTRAINT ' || quote_ident(key_) END, format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally._columns_sql(r.id, '%I', ', ', 'key')))));
+            CASE WHEN dims IS NULL THEN 'DROP CONSTRAINT ' || quote_ident(key_) END,
+                format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally._columns_sql(r.id, '%I', ', ', 'key')))));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._conform_table(tally.rollups) IS 'Drops from a rollup''s table the columns that its definition no longer has, merging rows where they were dimensions, and adds new ones: measures empty, dimensions ''(before)''.';
+COMMENT ON FUNCTION tally._conform_table(tally.rollups) IS
+'Drops from a rollup''s table the columns that its definition no longer has, merging rows where they were dimensions, and adds new ones: measures empty, '
+'dimensions ''(before)''.';
 
 CREATE FUNCTION tally._live_grows(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -123,4 +131,5 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
             HINT = format('DROP VIEW %s; and make it again after the change.', COALESCE((regexp_match(detail_, 'view (\S+) depends on'))[1], '…'));
     END;
 END $$;
-COMMENT ON FUNCTION tally._conform(int, bigint) IS 'Brings a rollup''s table, and the live views of it and of all rollups on it, to what the catalogue says; what was granted on them stays granted.';
+COMMENT ON FUNCTION tally._conform(int, bigint) IS
+'Brings a rollup''s table, and the live views of it and of all rollups on it, to what the catalogue says; what was granted on them stays granted.';

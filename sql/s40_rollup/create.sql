@@ -53,7 +53,8 @@ BEGIN
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
     made := jsonb_populate_record(made, jsonb_build_object(
-        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', tally._closed("where"), 'expand', tally._closed(expand), 'schedule', schedule, 'description', description,
+        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', tally._closed("where"), 'expand', tally._closed(expand), 'schedule',
+            schedule, 'description', description,
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
@@ -84,15 +85,24 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text, interval, timestamptz, text) IS
-'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour: any fixed width, or whole days, weeks or months of the zone''s calendar), zone, and origin (an instant at which a bucket begins: a Sunday, the fiscal year), or a key (column or JSON array of columns) whose values are the partitions instead; lookback (each bucket is computed of the rows of so much time up to its end, such as 7 days of buckets of a day); dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand (a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule (cron); retain (how long buckets are kept, null for ever); emptied (what becomes of a bucket of which no source row is left: follow, it goes, or keep, it stands as it was). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text, interval,
+                                        timestamptz, text) IS
+'Defines a rollup and gives its table: name; source (table, partitioned table or rollup) and its time_column; bucket width (1 hour: any fixed width, or '
+    'whole days, weeks or months of the zone''s calendar), zone, and origin (an instant at which a bucket begins: a Sunday, the fiscal year), or a key '
+    '(column or JSON array of columns) whose values are the partitions instead; lookback (each bucket is computed of the rows of so much time up to its end, '
+    'such as 7 days of buckets of a day); dimensions ''["column", {"name": "expression"}]''; measures ''{"name": "aggregate [FILTER (…)]"}''; where; expand '
+    '(a set-returning expression and its alias, joined to each source row, for lists: ''jsonb_array_elements(meta -> ''''items'''') AS item''); schedule '
+    '(cron); retain (how long buckets are kept, null for ever); emptied (what becomes of a bucket of which no source row is left: follow, it goes, or keep, '
+    'it stands as it was). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data '
+    'computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
 CREATE FUNCTION tally._emptied(emptied text, key text[], label text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF emptied IS NULL OR emptied NOT IN ('follow', 'keep') OR emptied = 'keep' AND key IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('emptied of rollup %L must be %s, got %s', label, CASE WHEN key IS NULL THEN 'follow or keep' ELSE 'follow, because it is per key' END, COALESCE(quote_literal(emptied), 'NULL')),
+            MESSAGE = format('emptied of rollup %L must be %s, got %s', label, CASE WHEN key IS NULL THEN 'follow or keep'
+                             ELSE 'follow, because it is per key' END, COALESCE(quote_literal(emptied), 'NULL')),
             DETAIL = 'follow: a bucket of which no source row is left goes; keep: it stands as it was. A key is kept as long as its source has rows of it.',
             HINT = format('SELECT tally.create_rollup(%L, …, emptied => %L);', label, CASE WHEN key IS NULL THEN 'keep' ELSE 'follow' END);
     END IF;
@@ -105,22 +115,28 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Who writes the measures out (the highest of a week's seven-day counts) says what is to be made of several buckets.
     IF parent.lookback IS NULL OR measures IS NOT NULL OR made.lookback IS NULL AND tally._rule(made) = tally._rule(parent) THEN RETURN; END IF;
-    PERFORM tally._refuse('invalid_parameter_value', format('rollup %L would merge buckets of %L, which overlap: each looks back over %s', made.name, parent.name, parent.lookback),
+    PERFORM tally._refuse('invalid_parameter_value', format('rollup %L would merge buckets of %L, which overlap: each looks back over %s', made.name,
+                                                            parent.name, parent.lookback),
         'A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
-        format('SELECT tally.create_rollup(%L, %L, time_column => %L, bucket => %L, …);', made.name, parent.source::text, parent.time_column, made.bucket::text));
+        format('SELECT tally.create_rollup(%L, %L, time_column => %L, bucket => %L, …);', made.name, parent.source::text, parent.time_column,
+               made.bucket::text));
 END $$;
-COMMENT ON FUNCTION tally._check_overlap(tally.rollups, tally.rollups, jsonb) IS 'An error where a rollup in the making would merge all measures of buckets that look back.';
+COMMENT ON FUNCTION tally._check_overlap(tally.rollups, tally.rollups, jsonb) IS
+'An error where a rollup in the making would merge all measures of buckets that look back.';
 
 CREATE FUNCTION tally._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF made.time_column = 'bucket' AND NOT tally._buckets_nest(tally._rule(parent), tally._rule(made)) THEN
-        RAISE WARNING USING MESSAGE = format('buckets of rollup %L (%s in %s) are not made up of whole buckets of %L (%s in %s)', made.name, made.bucket, made.zone, parent.name, parent.bucket, parent.zone),
+        RAISE WARNING USING MESSAGE = format('buckets of rollup %L (%s in %s) are not made up of whole buckets of %L (%s in %s)', made.name, made.bucket,
+                                             made.zone, parent.name, parent.bucket, parent.zone),
             DETAIL = 'Buckets are merged, never split: each counts in whole where it begins.',
-            HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, bucket => %L, zone => %L, …);', made.name, parent.source::text, parent.time_column, made.bucket::text, made.zone);
+            HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, bucket => %L, zone => %L, …);', made.name, parent.source::text,
+                          parent.time_column, made.bucket::text, made.zone);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._advise_nesting(tally.rollups, tally.rollups) IS 'A WARNING where a bucket of a rollup in the making begins within a bucket of the rollup it stands on.';
+COMMENT ON FUNCTION tally._advise_nesting(tally.rollups, tally.rollups) IS
+'A WARNING where a bucket of a rollup in the making begins within a bucket of the rollup it stands on.';
 
 CREATE FUNCTION tally._first_whole_bucket(source regclass, rule text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -130,7 +146,8 @@ DECLARE
 BEGIN
     RETURN tally._bucket_at_or_after(rule, horizon);
 END $$;
-COMMENT ON FUNCTION tally._first_whole_bucket(regclass, text) IS 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
+COMMENT ON FUNCTION tally._first_whole_bucket(regclass, text) IS
+'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
 
 CREATE FUNCTION tally._check_source(source regclass, label text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -145,13 +162,15 @@ BEGIN
             'Other sessions refresh and read a rollup, and they do not see it.', format('CREATE TABLE %I AS TABLE %s;', given || '_kept', source));
     ELSIF place IN ('tally', 'pg_catalog', 'information_schema') THEN
         PERFORM tally._refuse('wrong_object_type', format('rollup %L needs a table of yours as source, got %s', label, source),
-            'The tables of PostgreSQL and of pg_tally itself change below triggers, or by the refresh that would follow them.', 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');');
+            'The tables of PostgreSQL and of pg_tally itself change below triggers, or by the refresh that would follow them.',
+                'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');');
     ELSIF given LIKE '\_tally%' THEN
         PERFORM tally._refuse('reserved_name', format('rollup %L needs a source whose name does not begin with _tally, got %s', label, source),
             'The engine''s own statements use such names beside the source''s.', format('ALTER TABLE %s RENAME TO %I;', source, ltrim(given, '_')));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_source(regclass, text) IS 'An error where a table cannot be the source of a rollup: a temporary one, one of PostgreSQL''s or pg_tally''s own, or one by a name that the engine uses.';
+COMMENT ON FUNCTION tally._check_source(regclass, text) IS
+'An error where a table cannot be the source of a rollup: a temporary one, one of PostgreSQL''s or pg_tally''s own, or one by a name that the engine uses.';
 
 CREATE FUNCTION tally._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -164,7 +183,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
             MESSAGE = format('rollup %L needs a table, a partitioned table or a rollup as source, got %s', label, source),
             DETAIL = 'Changes are captured by triggers on rows, which only tables have.',
-            HINT = CASE WHEN kind IN ('v', 'm') THEN format('SELECT DISTINCT refobjid::regclass FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid WHERE w.ev_class = %L::regclass;', source)
+            HINT = CASE WHEN kind IN ('v',
+                                      'm') THEN format('SELECT DISTINCT refobjid::regclass FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid WHERE '
+                'w.ev_class = %L::regclass;', source)
                         ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END;
     END IF;
     PERFORM tally._check_source(source, label);
@@ -182,10 +203,12 @@ BEGIN
             CASE WHEN time_column IS NULL THEN 'none' WHEN found IS NULL THEN format('%L, which does not exist', time_column)
                  ELSE format('%L of type %s', time_column, found) END),
         DETAIL = format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
-        HINT = COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => ' || split_part(usable, ', ', 1) || ', …);',
+        HINT = COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => '
+                        || split_part(usable, ', ', 1) || ', …);',
                         format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source));
 END $$;
-COMMENT ON FUNCTION tally._time_type(regclass, text, text, boolean) IS 'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';
+COMMENT ON FUNCTION tally._time_type(regclass, text, text, boolean) IS
+'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';
 
 CREATE FUNCTION tally._listed_dimensions(dimensions jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -194,7 +217,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
       LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true
 $$;
-COMMENT ON FUNCTION tally._listed_dimensions(jsonb) IS 'Dimensions as a person gives them (columns, and objects of names and expressions) as a list of {name, expression}.';
+COMMENT ON FUNCTION tally._listed_dimensions(jsonb) IS
+'Dimensions as a person gives them (columns, and objects of names and expressions) as a list of {name, expression}.';
 
 CREATE FUNCTION tally._definition(made tally.rollups, parent tally.rollups, dimensions jsonb, measures jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -219,13 +243,15 @@ BEGIN
     IF nums IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('rollup %L needs at least one measure, got none', made.name),
-            HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text, made.time_column);
+            HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text,
+                          made.time_column);
     END IF;
     -- The key's columns are the first dimensions.
     RETURN jsonb_build_object('dimensions', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', k.name, 'expression', quote_ident(k.name)) ORDER BY k.n)
                                                         FROM unnest(made.key) WITH ORDINALITY k(name, n)), '[]') || dims, 'measures', nums);
 END $$;
-COMMENT ON FUNCTION tally._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS 'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';
+COMMENT ON FUNCTION tally._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS
+'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';
 
 CREATE FUNCTION tally._same_or_error(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -234,12 +260,15 @@ DECLARE
 BEGIN
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.wish, 'none')), '; ') INTO changes
       FROM (VALUES ('source', old.source::text, made.source::text), ('key', old.key::text, made.key::text), ('time_column', old.time_column, made.time_column),
-                   ('bucket', old.bucket::text, made.bucket::text), ('lookback', old.lookback::text, made.lookback::text), ('zone', old.zone, made.zone), ('origin', old.bucket_origin::text, made.bucket_origin::text), ('where', old.filter, made.filter), ('expand', old.expand, made.expand),
+                   ('bucket', old.bucket::text, made.bucket::text), ('lookback', old.lookback::text, made.lookback::text), ('zone', old.zone, made.zone),
+                       ('origin', old.bucket_origin::text, made.bucket_origin::text), ('where', old.filter, made.filter), ('expand', old.expand, made.expand),
                    ('schedule', old.schedule, made.schedule), ('emptied', old.emptied, made.emptied),
-                   ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d WHERE d.rollup_id = old.id),
+                   ('dimensions', (SELECT jsonb_agg(jsonb_build_object('name', d.name, 'expression', d.given) ORDER BY d.ordinal)::text
+                                   FROM tally.dimensions d WHERE d.rollup_id = old.id),
                                   NULLIF(wanted ->> 'dimensions', '[]')),
                    ('measures', (SELECT jsonb_object_agg(m.name, m.expression)::text FROM tally.measures m WHERE m.rollup_id = old.id),
-                                (SELECT jsonb_object_agg(e ->> 'name', e ->> 'expression')::text FROM jsonb_array_elements(wanted -> 'measures') e))) c(what, was, wish)
+                                (SELECT jsonb_object_agg(e ->> 'name', e ->> 'expression')::text
+                                 FROM jsonb_array_elements(wanted -> 'measures') e))) c(what, was, wish)
      WHERE c.was IS DISTINCT FROM c.wish;
     IF changes IS NULL THEN
         RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
@@ -248,8 +277,11 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
         MESSAGE = format('rollup %L exists already with another definition', old.name),
         DETAIL = format('It would change %s.', changes),
-        HINT = CASE WHEN pg_has_role(old.owner::oid, 'USAGE') THEN COALESCE(tally._alter_statement(old, made, wanted), format('SELECT tally.drop_rollup(%L);', old.name))
+        HINT = CASE WHEN pg_has_role(old.owner::oid, 'USAGE') THEN COALESCE(tally._alter_statement(old, made, wanted),
+                format('SELECT tally.drop_rollup(%L);', old.name))
                     -- Names are of the whole database, so the other one may be somebody else's.
-                    ELSE format('SELECT tally.create_rollup(%L, …);  -- another name, because %L belongs to %s', left(current_user || '_' || old.name, 50), old.name, old.owner) END;
+                    ELSE format('SELECT tally.create_rollup(%L, …);  -- another name, because %L belongs to %s', left(current_user || '_' || old.name, 50),
+                                old.name, old.owner) END;
 END $$;
-COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';
+COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS
+'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

@@ -4,7 +4,8 @@
 CREATE FUNCTION tally._columns_sql(rollup_id int, template text, separator text DEFAULT ', ', which text DEFAULT 'all') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(string_agg(format(template, c.name), separator ORDER BY c.place, c.ordinal), '')
-      FROM (SELECT 1 AS place, 0 AS ordinal, 'bucket' AS name WHERE which IN ('all', 'key') AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = $1 AND r.key IS NOT NULL)
+      FROM (SELECT 1 AS place, 0 AS ordinal, 'bucket' AS name WHERE which IN ('all', 'key')
+            AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = $1 AND r.key IS NOT NULL)
             UNION ALL SELECT 2, d.ordinal, d.name FROM tally.dimensions d WHERE d.rollup_id = $1 AND which IN ('all', 'key', 'dimensions')
             UNION ALL SELECT 3, m.ordinal, m.name FROM tally.measures m WHERE m.rollup_id = $1 AND which IN ('all', 'measures')) c
 $$;
@@ -68,7 +69,8 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
         WHEN 'timestamptz'::regtype THEN
             format('(pg_catalog.replace(pg_catalog.to_json((%1$s) AT TIME ZONE ''UTC'') OPERATOR(pg_catalog.#>>) ''{}'', ''T'', '' '') '
                    'OPERATOR(pg_catalog.||) CASE WHEN pg_catalog.isfinite(%1$s) THEN ''+00'' ELSE '''' END)', expression)
-        WHEN 'bytea'::regtype THEN format('(pg_catalog.chr(92) OPERATOR(pg_catalog.||) ''x'' OPERATOR(pg_catalog.||) pg_catalog.encode(%s, ''hex''))', expression)
+        WHEN 'bytea'::regtype THEN format('(pg_catalog.chr(92) OPERATOR(pg_catalog.||) ''x'' OPERATOR(pg_catalog.||) pg_catalog.encode(%s, ''hex''))',
+                                          expression)
         END
 $$;
 COMMENT ON FUNCTION tally._fixed_text_sql(text, regtype) IS
@@ -86,7 +88,8 @@ CREATE FUNCTION tally._expand_sql(r tally.rollups) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(' CROSS JOIN LATERAL ' || r.expand, '')
 $$;
-COMMENT ON FUNCTION tally._expand_sql(tally.rollups) IS 'What follows the source in a definition''s FROM: the join that makes several rows of each, where there is one.';
+COMMENT ON FUNCTION tally._expand_sql(tally.rollups) IS
+'What follows the source in a definition''s FROM: the join that makes several rows of each, where there is one.';
 
 CREATE FUNCTION tally._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -107,7 +110,8 @@ COMMENT ON FUNCTION tally._range_query(int, text, text, text, text) IS
 
 CREATE FUNCTION tally._bucket_query(rollup_id int, source text, buckets text) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT _tally.start AS bucket, _tally_rows.* FROM %s AS _tally(start) CROSS JOIN LATERAL (SELECT %s%s FROM %s%s WHERE %s AND (%s) %s) _tally_rows',
+    SELECT format('SELECT _tally.start AS bucket, _tally_rows.* FROM %s AS _tally(start) CROSS JOIN LATERAL (SELECT %s%s FROM %s%s WHERE %s AND (%s) %s) '
+        '_tally_rows',
         buckets, a.keys || ', ', a.columns, $2, tally._expand_sql(r),
         tally._range_sql(r.time_column, r.time_type, r.zone, rule, tally._window_start_sql(r, '_tally.start'), tally._bucket_end_sql(rule, '_tally.start')),
         COALESCE(r.filter, 'true'),
@@ -125,7 +129,8 @@ CREATE FUNCTION tally._by_bucket_of(r tally.rollups) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.key IS NULL AND r.time_column = 'bucket' AND EXISTS (SELECT FROM tally.rollups p WHERE p.id = r.source_rollup AND p.key IS NULL)
 $$;
-COMMENT ON FUNCTION tally._by_bucket_of(tally.rollups) IS 'Whether a rollup''s buckets are made of buckets of the rollup it stands on, so that one tells the other.';
+COMMENT ON FUNCTION tally._by_bucket_of(tally.rollups) IS
+'Whether a rollup''s buckets are made of buckets of the rollup it stands on, so that one tells the other.';
 
 CREATE FUNCTION tally._frozen_sql(rollup_id int) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -146,9 +151,11 @@ BEGIN
     IF r.key IS NOT NULL THEN RETURN tally._dirty_keys_query(r); END IF;
     rule := tally._rule(r);
     -- A mark names any instant of its bucket.
-    result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s AND d.bucket >= %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id, tally._frozen_sql(rollup_id));
+    result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s AND d.bucket >= %s', tally._bucket_start_sql(rule, 'd.bucket'), rollup_id,
+                     tally._frozen_sql(rollup_id));
     IF tally._by_bucket_of(r) THEN
-        result := format('%s UNION SELECT %s FROM (%s) up(bucket) WHERE up.bucket >= %s', result, tally._bucket_start_sql(rule, 'up.bucket'), tally._dirty_query(r.source_rollup), tally._frozen_sql(rollup_id));
+        result := format('%s UNION SELECT %s FROM (%s) up(bucket) WHERE up.bucket >= %s', result, tally._bucket_start_sql(rule, 'up.bucket'),
+                         tally._dirty_query(r.source_rollup), tally._frozen_sql(rollup_id));
     ELSIF r.source_rollup IS NOT NULL THEN
         instant := tally._instant_sql(format('up.%I', r.time_column), r.time_type, r.zone);
         result := format('%1$s UNION SELECT %2$s FROM (%3$s) up WHERE pg_catalog.isfinite(%4$s) AND %4$s >= %5$s', result,
@@ -159,14 +166,17 @@ BEGIN
     END IF;
     -- What cannot be computed is shown as it was stored last; what can, but not be stored, is computed as if it were marked.
     RETURN format('SELECT q.bucket FROM (%1$s UNION SELECT x.bucket FROM tally.broken_buckets x WHERE x.rollup_id = %2$s AND x.computable) q(bucket) '
-                  'WHERE NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = %2$s AND x.bucket = q.bucket AND NOT x.computable)', result, rollup_id);
+                  'WHERE NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = %2$s AND x.bucket = q.bucket AND NOT x.computable)', result,
+                      rollup_id);
 END $$;
-COMMENT ON FUNCTION tally._dirty_query(int) IS 'SQL text of the buckets (or keys) of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
+COMMENT ON FUNCTION tally._dirty_query(int) IS
+'SQL text of the buckets (or keys) of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
 
 CREATE FUNCTION tally._hull_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result text := format('SELECT GREATEST(g.since, %2$s), g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %1$s AND g.until > %2$s', rollup_id, tally._frozen_sql(rollup_id));
+    result text := format('SELECT GREATEST(g.since, %2$s), g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %1$s AND g.until > %2$s', rollup_id,
+                          tally._frozen_sql(rollup_id));
     r      tally.rollups;
     rule   text;
 BEGIN
@@ -179,7 +189,8 @@ BEGIN
             tally._hull_query(r.source_rollup), tally._frozen_sql(rollup_id));
     ELSIF r.source_rollup IS NOT NULL THEN
         -- Any row below may be of any partition here.
-        result := format('%s UNION ALL SELECT %s, ''infinity''::timestamptz FROM (%s) up', result, tally._frozen_sql(rollup_id), tally._hull_query(r.source_rollup));
+        result := format('%s UNION ALL SELECT %s, ''infinity''::timestamptz FROM (%s) up', result, tally._frozen_sql(rollup_id),
+                         tally._hull_query(r.source_rollup));
     END IF;
     IF r.lookback IS NOT NULL THEN
         rule := tally._rule(r);
@@ -189,7 +200,8 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._hull_query(int) IS 'SQL text of the ranges (since, until) of a rollup that are dirty as a whole, its own and those of the rollups it stands on.';
+COMMENT ON FUNCTION tally._hull_query(int) IS
+'SQL text of the ranges (since, until) of a rollup that are dirty as a whole, its own and those of the rollups it stands on.';
 
 CREATE FUNCTION tally._kept_query(r tally.rollups, source text, hull text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -198,11 +210,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         'WHERE k.bucket IN (%4$s) OR EXISTS (SELECT FROM %5$s WHERE k.bucket >= _tally_hull.since AND k.bucket < _tally_hull.until)) _tally_kept '
         'WHERE NOT EXISTS (SELECT FROM %6$s%7$s WHERE %8$s AND (%9$s)))',
         tally._columns_sql(r.id, 't.%I'), r.relation, tally._gate_sql(r), tally._dirty_query(r.id), hull, source, tally._expand_sql(r),
-        tally._range_sql(r.time_column, r.time_type, r.zone, rule, tally._window_start_sql(r, '_tally_kept.bucket'), tally._bucket_end_sql(rule, '_tally_kept.bucket')),
+        tally._range_sql(r.time_column, r.time_type, r.zone, rule, tally._window_start_sql(r, '_tally_kept.bucket'),
+                         tally._bucket_end_sql(rule, '_tally_kept.bucket')),
         COALESCE(r.filter, 'true')) ELSE '' END
       FROM tally._rule(r) rule
 $$;
-COMMENT ON FUNCTION tally._kept_query(tally.rollups, text, text) IS 'SQL text of the part of a live view with stored rows of dirty buckets that have no source row left, where the rollup keeps those; else nothing.';
+COMMENT ON FUNCTION tally._kept_query(tally.rollups, text, text) IS
+'SQL text of the part of a live view with stored rows of dirty buckets that have no source row left, where the rollup keeps those; else nothing.';
 
 CREATE FUNCTION tally._live_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -216,18 +230,23 @@ BEGIN
     IF r.key IS NOT NULL THEN RETURN tally._live_keys_query(r); END IF;
     rule := tally._rule(r);
     source := tally._live_source(r);
-    slots := jsonb_build_object('columns', tally._columns_sql(rollup_id, 't.%I'), 'table', r.relation, 'gate', tally._gate_sql(r), 'dirty', tally._dirty_query(rollup_id),
-        'hull', format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) _tally_hull(since, until)', tally._hull_query(rollup_id)));
+    slots := jsonb_build_object('columns', tally._columns_sql(rollup_id, 't.%I'), 'table', r.relation, 'gate', tally._gate_sql(r), 'dirty',
+                                tally._dirty_query(rollup_id),
+        'hull', format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) '
+            '_tally_hull(since, until)', tally._hull_query(rollup_id)));
     slots := slots || jsonb_build_object('due', tally._render(
-        'SELECT DISTINCT d.bucket FROM ({dirty}) d(bucket) WHERE {gate} AND NOT EXISTS (SELECT FROM {hull} WHERE d.bucket >= _tally_hull.since AND d.bucket < _tally_hull.until)', slots));
+        'SELECT DISTINCT d.bucket FROM ({dirty}) d(bucket) WHERE {gate} AND NOT EXISTS (SELECT FROM {hull} WHERE d.bucket >= _tally_hull.since AND d.bucket '
+            '< _tally_hull.until)', slots));
     slots := slots || jsonb_build_object(
         'wide', tally._range_query(rollup_id, source, '_tally_hull.since', '_tally_hull.until'),
         'kept', tally._kept_query(r, source, slots ->> 'hull'),
         'fresh', CASE WHEN tally._time_index(r.source, r.time_column) THEN tally._bucket_query(rollup_id, source, format('(%s)', slots ->> 'due'))
             -- Without an index on the time each bucket would be a scan of all: one scan for all of them.
-            ELSE tally._render('SELECT _tally_due.* FROM (SELECT pg_catalog.min(d.bucket), {end} FROM ({due}) d(bucket) HAVING pg_catalog.count(*) > 0) _tally_ends(since, until) '
+            ELSE tally._render('SELECT _tally_due.* FROM (SELECT pg_catalog.min(d.bucket), {end} FROM ({due}) d(bucket) HAVING pg_catalog.count(*) > 0) '
+                '_tally_ends(since, until) '
                 'CROSS JOIN LATERAL ({definition}) _tally_due', slots || jsonb_build_object('end', tally._bucket_end_sql(rule, 'pg_catalog.max(d.bucket)'),
-                'definition', tally._range_query(rollup_id, source, '_tally_ends.since', '_tally_ends.until', format('%s IN (%s)', tally._row_bucket_sql(r), slots ->> 'due')))) END);
+                'definition', tally._range_query(rollup_id, source, '_tally_ends.since', '_tally_ends.until',
+                                                 format('%s IN (%s)', tally._row_bucket_sql(r), slots ->> 'due')))) END);
     RETURN tally._render(
         -- Stored rows of clean buckets …
         'SELECT {columns} FROM {table} t WHERE {gate} AND NOT EXISTS (SELECT FROM ({dirty}) d(bucket) WHERE d.bucket = t.bucket) '

@@ -48,7 +48,8 @@ BEGIN
             MESSAGE = format('rollup %L is dropped by its owner %s, got %I', r.name, r.owner, current_user),
             DETAIL = 'Its table goes with it.', HINT = format('SET ROLE %s;', r.owner);
     END IF;
-    SELECT c.relowner INTO holder FROM pg_class c WHERE c.oid = r.relation AND c.relowner <> r.owner::oid AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner);
+    SELECT c.relowner INTO holder FROM pg_class c WHERE c.oid = r.relation AND c.relowner <> r.owner::oid
+        AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner);
     IF holder IS NOT NULL AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
         -- What the catalogue row names is its owner's word: nobody drops with it what is not that owner's.
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -94,4 +95,5 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
     END;
 END $$;
 COMMENT ON FUNCTION tally.drop_rollup(text, boolean) IS
-'Drops a rollup: its table, views, metrics, statistics and marks, and the triggers of its source where no other rollup needs them. Source rows stay. With "cascade", also the rollups that stand on it.';
+'Drops a rollup: its table, views, metrics, statistics and marks, and the triggers of its source where no other rollup needs them. Source rows stay. With '
+    '"cascade", also the rollups that stand on it.';

@@ -7,8 +7,11 @@
 CREATE FUNCTION tally._renamed(expression text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Word by word: string constants and comments are passed over as a whole.
-    SELECT string_agg(CASE WHEN t.token[1] = '"' || replace(was, '"', '""') || '"' OR (t.token[1] ~ '^[[:alpha:]_]' AND lower(t.token[1]) = was) THEN quote_ident(becomes) ELSE t.token[1] END, '' ORDER BY t.n)
-      FROM regexp_matches(expression, $re$('(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|[[:alpha:]_][[:alnum:]_$]*|.|\n)$re$, 'g') WITH ORDINALITY t(token, n)
+    SELECT string_agg(CASE WHEN t.token[1] = '"' || replace(was, '"', '""') || '"'
+                      OR (t.token[1] ~ '^[[:alpha:]_]' AND lower(t.token[1]) = was) THEN quote_ident(becomes) ELSE t.token[1] END, '' ORDER BY t.n)
+      FROM regexp_matches(expression,
+                          $re$('(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|[[:alpha:]_][[:alnum:]_$]*|.|\n)$re$,
+          'g') WITH ORDINALITY t(token, n)
 $$;
 COMMENT ON FUNCTION tally._renamed(text, text, text) IS 'An SQL expression with one identifier renamed wherever it stands as a word of its own.';
 
@@ -16,7 +19,8 @@ CREATE FUNCTION tally._live_meaning(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The last part of a rollup per key lists columns of the source, whose old names PostgreSQL keeps in that list; it is made of the same
     -- texts as the part before it.
-    SELECT CASE WHEN r.key IS NULL THEN d ELSE regexp_replace(left(d, strpos(d, 'LIMIT')), 'UNION ALL(?!.*UNION ALL).*$', '') END FROM pg_get_viewdef(r.live_view) d
+    SELECT CASE WHEN r.key IS NULL THEN d ELSE regexp_replace(left(d, strpos(d, 'LIMIT')), 'UNION ALL(?!.*UNION ALL).*$', '') END
+        FROM pg_get_viewdef(r.live_view) d
 $$;
 COMMENT ON FUNCTION tally._live_meaning(tally.rollups) IS 'How PostgreSQL reads a rollup''s live view now, as text that can be compared.';
 
@@ -25,9 +29,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before text := tally._live_meaning(r);
 BEGIN
-    UPDATE tally.rollups x SET time_column = CASE WHEN x.time_column = was THEN becomes ELSE x.time_column END, filter = tally._renamed(x.filter, was, becomes), expand = tally._renamed(x.expand, was, becomes)
+    UPDATE tally.rollups x SET time_column = CASE WHEN x.time_column = was THEN becomes
+        ELSE x.time_column END, filter = tally._renamed(x.filter, was, becomes), expand = tally._renamed(x.expand, was, becomes)
      WHERE x.id = r.id RETURNING x.* INTO r;
-    UPDATE tally.dimensions d SET given = tally._renamed(d.given, was, becomes), expression = tally._renamed(d.expression, was, becomes) WHERE d.rollup_id = r.id;
+    UPDATE tally.dimensions d SET given = tally._renamed(d.given, was, becomes), expression = tally._renamed(d.expression, was, becomes)
+        WHERE d.rollup_id = r.id;
     UPDATE tally.measures m SET expression = tally._renamed(m.expression, was, becomes) WHERE m.rollup_id = r.id;
     UPDATE tally.source_retentions s SET time_column = becomes WHERE s.source = r.source AND s.time_column = was;
     PERFORM tally._put_live(r, tally._live_place(r), true);
@@ -36,20 +42,25 @@ BEGIN
     END IF;
     PERFORM tally._comment_rollup(r.id);
 END $$;
-COMMENT ON FUNCTION tally._rename_in(tally.rollups, text, text) IS 'Renames a column of the source in a rollup''s definition; an error where PostgreSQL does not read the same in it as before.';
+COMMENT ON FUNCTION tally._rename_in(tally.rollups, text, text) IS
+'Renames a column of the source in a rollup''s definition; an error where PostgreSQL does not read the same in it as before.';
 REVOKE ALL ON FUNCTION tally._rename_in(tally.rollups, text, text) FROM PUBLIC;
 
 CREATE FUNCTION tally._lost_columns(r tally.rollups) RETURNS TABLE (name text, becomes text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The live view has it by its number. Only where that is gone is the number of ours asked, because a restore numbers columns anew.
     SELECT x.name, CASE WHEN EXISTS (SELECT FROM pg_class v WHERE v.oid = r.live_view AND v.relkind = 'v')
-                        THEN (SELECT min(c.name) FROM tally._columns_read(r, r.live_view) c WHERE NOT EXISTS (SELECT FROM tally.reads y WHERE y.rollup_id = r.id AND y.name = c.name) HAVING count(*) = 1)
+                        THEN (SELECT min(c.name) FROM tally._columns_read(r, r.live_view) c
+                              WHERE NOT EXISTS (SELECT FROM tally.reads y WHERE y.rollup_id = r.id AND y.name = c.name) HAVING count(*) = 1)
                         ELSE a.attname::text END
       FROM tally.reads x
-      LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attnum = x.place AND NOT a.attisdropped AND NOT EXISTS (SELECT FROM tally.reads y WHERE y.rollup_id = r.id AND y.name = a.attname)
-     WHERE x.rollup_id = r.id AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = r.source AND o.attname = x.name AND o.attnum > 0 AND NOT o.attisdropped)
+      LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attnum = x.place AND NOT a.attisdropped
+          AND NOT EXISTS (SELECT FROM tally.reads y WHERE y.rollup_id = r.id AND y.name = a.attname)
+     WHERE x.rollup_id = r.id AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = r.source AND o.attname = x.name AND o.attnum > 0
+                                              AND NOT o.attisdropped)
 $$;
-COMMENT ON FUNCTION tally._lost_columns(tally.rollups) IS 'Columns that a definition reads and its source does not have under that name any more, with the name they have now; null: dropped.';
+COMMENT ON FUNCTION tally._lost_columns(tally.rollups) IS
+'Columns that a definition reads and its source does not have under that name any more, with the name they have now; null: dropped.';
 
 CREATE FUNCTION tally._follow_names(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -67,14 +78,16 @@ BEGIN
                 SELECT * INTO r FROM tally.rollups x WHERE x.id = r.id;
                 RAISE NOTICE USING MESSAGE = format('the definition of rollup %L follows: column %I of %s is %I now', r.name, item.name, source, item.becomes);
             EXCEPTION WHEN OTHERS THEN
-                RAISE WARNING USING MESSAGE = format('rollup %L reads column %I of %s, which %s', r.name, item.name, source, COALESCE('is ' || quote_ident(item.becomes) || ' now', 'is gone')),
+                RAISE WARNING USING MESSAGE = format('rollup %L reads column %I of %s, which %s', r.name, item.name, source,
+                                                     COALESCE('is ' || quote_ident(item.becomes) || ' now', 'is gone')),
                     DETAIL = 'Its definition does not follow, so it is not refreshed until that is mended.',
                     HINT = (tally._lost_column_fault(r)).hint;
             END;
         END LOOP;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_names(regclass) IS 'Has the definitions on a source follow its renamed columns; a WARNING with the statement to run where they cannot.';
+COMMENT ON FUNCTION tally._follow_names(regclass) IS
+'Has the definitions on a source follow its renamed columns; a WARNING with the statement to run where they cannot.';
 REVOKE ALL ON FUNCTION tally._follow_names(regclass) FROM PUBLIC;
 
 CREATE FUNCTION tally._lost_column_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
@@ -87,26 +100,34 @@ DECLARE
 BEGIN
     -- Status asks this of every rollup, so first what is quick and as a rule all.
     IF NOT EXISTS (SELECT FROM tally.reads x WHERE x.rollup_id = r.id
-                      AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = r.source AND o.attname = x.name AND o.attnum > 0 AND NOT o.attisdropped)) THEN RETURN; END IF;
+                      AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = r.source AND o.attname = x.name AND o.attnum > 0
+                                      AND NOT o.attisdropped)) THEN RETURN; END IF;
     SELECT * INTO item FROM tally._lost_columns(r) l LIMIT 1;
     sqlstate := '42703';
-    message := format('column %I of %s, which the definition reads, %s', item.name, r.source, COALESCE('is ' || quote_ident(item.becomes) || ' now', 'does not exist any more'));
+    message := format('column %I of %s, which the definition reads, %s', item.name, r.source,
+                      COALESCE('is ' || quote_ident(item.becomes) || ' now', 'does not exist any more'));
     IF item.becomes IS NOT NULL THEN
         hint := format('ALTER TABLE %s RENAME COLUMN %I TO %I;', r.source, item.becomes, item.name);
         RETURN;
     END IF;
     -- What else of the definition speaks of a lost column goes with it; where that is not all, the rollup does.
-    SELECT array_agg(DISTINCT d.name) INTO dims FROM tally.dimensions d, tally._lost_columns(r) l WHERE d.rollup_id = r.id AND tally._renamed(d.expression, l.name, l.name || '?') <> d.expression;
-    SELECT array_agg(DISTINCT m.name) INTO nums FROM tally.measures m, tally._lost_columns(r) l WHERE m.rollup_id = r.id AND tally._renamed(m.expression, l.name, l.name || '?') <> m.expression;
+    SELECT array_agg(DISTINCT d.name) INTO dims FROM tally.dimensions d, tally._lost_columns(r) l WHERE d.rollup_id = r.id
+        AND tally._renamed(d.expression, l.name, l.name || '?') <> d.expression;
+    SELECT array_agg(DISTINCT m.name) INTO nums FROM tally.measures m, tally._lost_columns(r) l WHERE m.rollup_id = r.id
+        AND tally._renamed(m.expression, l.name, l.name || '?') <> m.expression;
     SELECT string_agg(l.name, ', ') INTO rest FROM tally._lost_columns(r) l
-     WHERE l.name = r.time_column OR l.name = ANY (r.key) OR tally._renamed(r.filter, l.name, l.name || '?') <> r.filter OR tally._renamed(r.expand, l.name, l.name || '?') <> r.expand;
-    IF rest IS NOT NULL OR dims IS NULL AND nums IS NULL OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name <> ALL (COALESCE(nums, '{}'))) THEN
+     WHERE l.name = r.time_column OR l.name = ANY (r.key) OR tally._renamed(r.filter, l.name, l.name || '?') <> r.filter
+         OR tally._renamed(r.expand, l.name, l.name || '?') <> r.expand;
+    IF rest IS NOT NULL OR dims IS NULL AND nums IS NULL OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id
+            AND m.name <> ALL (COALESCE(nums, '{}'))) THEN
         hint := format('SELECT tally.drop_rollup(%L);  -- and create it again', r.name);
     ELSE
-        hint := format('SELECT * FROM tally.alter_rollup(%L%s%s);', r.name, COALESCE(format(', drop_dimensions => %L', dims), ''), COALESCE(format(', drop_measures => %L', nums), ''));
+        hint := format('SELECT * FROM tally.alter_rollup(%L%s%s);', r.name, COALESCE(format(', drop_dimensions => %L', dims), ''),
+                       COALESCE(format(', drop_measures => %L', nums), ''));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._lost_column_fault(tally.rollups) IS 'The fault of a rollup whose definition reads a column that its source has no more, or under another name; nulls where that is not so.';
+COMMENT ON FUNCTION tally._lost_column_fault(tally.rollups) IS
+'The fault of a rollup whose definition reads a column that its source has no more, or under another name; nulls where that is not so.';
 
 CREATE FUNCTION tally._enums_of(source regclass) RETURNS TABLE (type regtype, labels text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -115,18 +136,21 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION SELECT x.oid FROM part JOIN pg_type t ON t.oid = part.type
                       CROSS JOIN LATERAL (SELECT t.typbasetype WHERE t.typtype = 'd' UNION ALL SELECT t.typelem WHERE t.typelem <> 0 AND t.typcategory = 'A'
                                           UNION ALL SELECT g.rngsubtype FROM pg_range g WHERE g.rngtypid = t.oid OR g.rngmultitypid = t.oid
-                                          UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) x(oid)
+                                          UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0
+                                              AND NOT a.attisdropped) x(oid)
     )
     SELECT p.type::regtype, array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM part p JOIN pg_enum e ON e.enumtypid = p.type GROUP BY p.type
 $$;
-COMMENT ON FUNCTION tally._enums_of(regclass) IS 'The enums whose values the columns of a source may hold, within arrays, domains, ranges and composites too, with their labels now.';
+COMMENT ON FUNCTION tally._enums_of(regclass) IS
+'The enums whose values the columns of a source may hold, within arrays, domains, ranges and composites too, with their labels now.';
 
 CREATE FUNCTION tally._note_enums(source regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO tally.enums (type, labels) SELECT e.type::text, e.labels FROM tally._enums_of(source) e
         ON CONFLICT (type) DO UPDATE SET labels = EXCLUDED.labels WHERE enums.labels <@ EXCLUDED.labels AND enums.labels <> EXCLUDED.labels
 $$;
-COMMENT ON FUNCTION tally._note_enums(regclass) IS 'Notes the labels of a source''s enums, and those that have been added since; a label that is gone stays noted, for _follow_enum().';
+COMMENT ON FUNCTION tally._note_enums(regclass) IS
+'Notes the labels of a source''s enums, and those that have been added since; a label that is gone stays noted, for _follow_enum().';
 REVOKE ALL ON FUNCTION tally._note_enums(regclass) FROM PUBLIC;
 
 CREATE FUNCTION tally._follow_enum(changed regtype) RETURNS void
@@ -135,7 +159,8 @@ DECLARE
     was  text[] := (SELECT e.labels FROM tally.enums e WHERE e.type = changed::text);
     here text[] := ARRAY(SELECT l.enumlabel::text FROM pg_enum l WHERE l.enumtypid = changed ORDER BY l.enumsortorder);
 BEGIN
-    IF was = here OR NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source_rollup IS NULL AND EXISTS (SELECT FROM tally._enums_of(r.source) e WHERE e.type = changed)) THEN RETURN; END IF;
+    IF was = here OR NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source_rollup IS NULL
+                                 AND EXISTS (SELECT FROM tally._enums_of(r.source) e WHERE e.type = changed)) THEN RETURN; END IF;
     INSERT INTO tally.enums (type, labels) VALUES (changed::text, here) ON CONFLICT (type) DO UPDATE SET labels = here;
     -- A label that was added is in no row yet. One that was renamed is in rows that nobody has written.
     IF was <@ here THEN RETURN; END IF;

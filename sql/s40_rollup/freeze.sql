@@ -5,7 +5,8 @@ CREATE FUNCTION tally._timeless(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(quote_ident(r.name), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.source = $1 AND (r.key IS NOT NULL OR r.lookback IS NOT NULL)
 $$;
-COMMENT ON FUNCTION tally._timeless(regclass) IS 'The rollups per key or with lookback on a source, as text: they are computed over rows of before, so none of those can go. Null: there are none.';
+COMMENT ON FUNCTION tally._timeless(regclass) IS
+'The rollups per key or with lookback on a source, as text: they are computed over rows of before, so none of those can go. Null: there are none.';
 
 CREATE FUNCTION tally._check_horizon(source regclass, role regrole DEFAULT tally._current_role()) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -16,15 +17,20 @@ DECLARE
 BEGIN
     IF NOT COALESCE(pg_has_role(role::oid, (SELECT c.relowner FROM pg_class c WHERE c.oid = source), 'USAGE'), false) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('how long rows of %s are kept is for its owner %s to say, got %s', source, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source), role),
+            MESSAGE = format('how long rows of %s are kept is for its owner %s to say, got %s', source,
+                             (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source), role),
             DETAIL = 'It freezes the history of every rollup on it, whoever made them.',
             HINT = format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source));
     END IF;
-    SELECT min(COALESCE(r.time_column, '')), string_agg(format('%L by %s', r.name, r.time_column), ', ' ORDER BY r.id) FILTER (WHERE r.key IS NULL) INTO result, others FROM tally.rollups r WHERE r.source = $1;
+    SELECT min(COALESCE(r.time_column, '')), string_agg(format('%L by %s', r.name, r.time_column), ', '
+                                                        ORDER BY r.id) FILTER (WHERE r.key IS NULL) INTO result, others FROM tally.rollups r
+        WHERE r.source = $1;
     IF result IS NULL OR EXISTS (SELECT FROM tally.rollups r WHERE r.relation = $1) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('%s must be a table with raw rows that rollups stand on, got %s', source, CASE WHEN result IS NULL THEN 'one without a rollup' ELSE 'a rollup' END),
-            DETAIL = CASE WHEN result IS NULL THEN 'Without a rollup nothing would be left of rows that are deleted.' ELSE 'Its own buckets are kept as long as its retain says.' END,
+            MESSAGE = format('%s must be a table with raw rows that rollups stand on, got %s', source, CASE WHEN result IS NULL THEN 'one without a rollup'
+                             ELSE 'a rollup' END),
+            DETAIL = CASE WHEN result IS NULL THEN 'Without a rollup nothing would be left of rows that are deleted.'
+                ELSE 'Its own buckets are kept as long as its retain says.' END,
             HINT = CASE WHEN result IS NULL THEN format('SELECT tally.create_rollup(''<name>'', %L, …);', source::text)
                         ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', (SELECT r.name FROM tally.rollups r WHERE r.relation = $1)) END;
     ELSIF tally._timeless(source) IS NOT NULL THEN
@@ -40,7 +46,8 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._check_horizon(regclass, regrole) IS 'The time column by which rows of a source grow old; an error where the role may not say so, or the rollups on it do not allow a horizon.';
+COMMENT ON FUNCTION tally._check_horizon(regclass, regrole) IS
+'The time column by which rows of a source grow old; an error where the role may not say so, or the rollups on it do not allow a horizon.';
 
 CREATE FUNCTION tally._common_start(ids int[], wanted timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -58,7 +65,8 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                 MESSAGE = format('no bucket of all rollups concerned begins within 400 days before %s', wanted),
                 DETAIL = format('They are %s. A horizon must bound a bucket of each, or one would lose rows of a bucket that is not frozen.',
-                                (SELECT string_agg(format('%L: %s (%s)', r.name, r.bucket, r.zone), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.id = ANY (ids))),
+                                (SELECT string_agg(format('%L: %s (%s)', r.name, r.bucket, r.zone), ', ' ORDER BY r.id) FROM tally.rollups r
+                                 WHERE r.id = ANY (ids))),
                 HINT = 'Have the coarser ones stand on the finest: SELECT tally.create_rollup(''<daily>'', ''<hourly>'', bucket => ''1 day'', zone => …);';
         END IF;
     END LOOP;
@@ -85,7 +93,9 @@ BEGIN
         UPDATE tally.rollups x SET frozen_before = before WHERE x.id = r.id;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._freeze(int[], timestamptz) IS 'Refreshes what is marked of some rollups, and freezes their history before an instant at which each begins a bucket. For ones without a range to build before it.';
+COMMENT ON FUNCTION tally._freeze(int[], timestamptz) IS
+'Refreshes what is marked of some rollups, and freezes their history before an instant at which each begins a bucket. For ones without a range to build '
+'before it.';
 
 CREATE FUNCTION tally._freeze_source(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -127,13 +137,16 @@ BEGIN
     PERFORM tally._store_horizon(source, before);
     IF before < was THEN
         RAISE NOTICE USING MESSAGE = format('the horizon of %s goes back from %s to %s', source, was, before),
-            DETAIL = 'Nothing is computed anew by that alone, but a change of a row now is. What is missing in the source would then be missing in the rollups.',
+            DETAIL = 'Nothing is computed anew by that alone, but a change of a row now is. What is missing in the source would then be missing in the '
+                'rollups.',
             HINT = format('SELECT * FROM tally.verify(%L, %L, %L);', (SELECT r.name FROM tally.rollups r WHERE r.id = ids[1]), before, was);
     END IF;
     RETURN before;
 END $$;
 COMMENT ON FUNCTION tally.freeze_source(regclass, timestamptz) IS
-'Freezes the history of all rollups on a source before a moment (moved back to where each begins a bucket, and returned): from then on raw rows before it may be deleted, truncated or dropped by anybody, and no rollup loses anything. An earlier moment than the present horizon thaws. For the owner of the source.';
+'Freezes the history of all rollups on a source before a moment (moved back to where each begins a bucket, and returned): from then on raw rows before it '
+    'may be deleted, truncated or dropped by anybody, and no rollup loses anything. An earlier moment than the present horizon thaws. For the owner of the '
+    'source.';
 
 CREATE FUNCTION tally._store_horizon(source regclass, before timestamptz, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -144,12 +157,15 @@ DECLARE
     ids       int[] := ARRAY(SELECT r.id FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id);
 BEGIN
     IF before IS NULL OR before > now() OR before <> tally._common_start(ids, before) OR tally._unbuilt(ids, before) IS NOT NULL THEN
-        PERFORM tally._refuse('insufficient_privilege', format('history of %s cannot be frozen before %s', source, COALESCE(before::text, 'NULL')), 'freeze_source() says why, and moves the moment to where buckets begin.',
+        PERFORM tally._refuse('insufficient_privilege', format('history of %s cannot be frozen before %s', source, COALESCE(before::text, 'NULL')),
+                              'freeze_source() says why, and moves the moment to where buckets begin.',
             format('SELECT tally.freeze_source(%L, %L);', source::text, before::text));
     END IF;
-    INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, deletes, horizon, last_run) VALUES (source, caller, 'pg_catalog, pg_temp', by_column, false, before, now())
+    INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, deletes, horizon, last_run)
+        VALUES (source, caller, 'pg_catalog, pg_temp', by_column, false, before, now())
         ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE SET horizon = EXCLUDED.horizon, last_run = EXCLUDED.last_run;
     PERFORM tally._freeze_source(source);
 END $$;
-COMMENT ON FUNCTION tally._store_horizon(regclass, timestamptz, bigint) IS 'Writes down the horizon of a source and brings the rollups on it there. For the owner of the source.';
+COMMENT ON FUNCTION tally._store_horizon(regclass, timestamptz, bigint) IS
+'Writes down the horizon of a source and brings the rollups on it there. For the owner of the source.';
 REVOKE ALL ON FUNCTION tally._freeze_source(regclass) FROM PUBLIC;

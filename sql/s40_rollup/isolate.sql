@@ -35,7 +35,8 @@ DECLARE
     rows  tid[];
     half  tid[];
 BEGIN
-    SELECT array_agg((x ->> 'place')::tid) INTO rows FROM tally.run_as(r.owner, r.search_path, format('SELECT %s.ctid::pg_catalog.text AS place FROM %s WHERE %s LIMIT %s', place, r.source,
+    SELECT array_agg((x ->> 'place')::tid) INTO rows FROM tally.run_as(r.owner, r.search_path,
+            format('SELECT %s.ctid::pg_catalog.text AS place FROM %s WHERE %s LIMIT %s', place, r.source,
         tally._range_sql(r.time_column, r.time_type, r.zone, tally._rule(r), '$1', '$2'), most + 1), 0, r.zone, since, until) x;
     IF rows IS NULL OR cardinality(rows) > most OR NOT tally._fails(r, since, until, rows, true) THEN RETURN NULL; END IF;
     WHILE cardinality(rows) > 1 LOOP
@@ -49,7 +50,8 @@ BEGIN
     END LOOP;
     RETURN format('%s %s', r.source, rows[1]);
 END $$;
-COMMENT ON FUNCTION tally._failing_row(tally.rollups, timestamptz, timestamptz) IS 'A source row of a range that fails by itself, as table and ctid; null where none does or there are more than 50,000.';
+COMMENT ON FUNCTION tally._failing_row(tally.rollups, timestamptz, timestamptz) IS
+'A source row of a range that fails by itself, as table and ctid; null where none does or there are more than 50,000.';
 
 CREATE FUNCTION tally._set_bucket_aside(r tally.rollups, failed timestamptz, state text, message text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -65,16 +67,19 @@ BEGIN
     place := tally._failing_row(r, failed, until);
     INSERT INTO tally.broken_buckets AS b (rollup_id, bucket, computable, sqlstate, message, source_row)
     VALUES (r.id, failed, NOT tally._fails(r, failed, until, NULL, false), state, message, place)
-        ON CONFLICT ON CONSTRAINT broken_buckets_pkey DO UPDATE SET computable = EXCLUDED.computable, sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message, source_row = EXCLUDED.source_row;
+        ON CONFLICT ON CONSTRAINT broken_buckets_pkey DO UPDATE
+            SET computable = EXCLUDED.computable, sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message, source_row = EXCLUDED.source_row;
     RAISE WARNING USING MESSAGE = format('bucket %s of rollup %L is set aside: %s', failed, r.name, state),
         DETAIL = COALESCE(format('The row is %s.', place), 'No single row of it fails by itself.') || ' The other buckets go on.',
         HINT = 'SELECT rollup, reason, hint FROM tally.status WHERE sqlstate IS NOT NULL;';
 END $$;
-COMMENT ON FUNCTION tally._set_bucket_aside(tally.rollups, timestamptz, text, text) IS 'Notes that a bucket cannot be computed or stored, with the row that does it where there is one.';
+COMMENT ON FUNCTION tally._set_bucket_aside(tally.rollups, timestamptz, text, text) IS
+'Notes that a bucket cannot be computed or stored, with the row that does it where there is one.';
 
 CREATE FUNCTION tally._sum_of_counts(a jsonb, b jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_object_agg(k, COALESCE((a ->> k)::bigint, 0) + COALESCE((b ->> k)::bigint, 0)) FROM (SELECT jsonb_object_keys(a) UNION SELECT jsonb_object_keys(b)) x(k)
+    SELECT jsonb_object_agg(k, COALESCE((a ->> k)::bigint, 0) + COALESCE((b ->> k)::bigint, 0))
+        FROM (SELECT jsonb_object_keys(a) UNION SELECT jsonb_object_keys(b)) x(k)
 $$;
 COMMENT ON FUNCTION tally._sum_of_counts(jsonb, jsonb) IS 'Counts of rows written, added up.';
 
@@ -96,7 +101,8 @@ EXCEPTION WHEN OTHERS THEN
     END IF;
     RETURN tally._sum_of_counts(tally._apply_buckets_isolated(r, buckets[:half]), tally._apply_buckets_isolated(r, buckets[half + 1:]));
 END $$;
-COMMENT ON FUNCTION tally._apply_buckets_isolated(tally.rollups, timestamptz[]) IS 'Recomputes chosen buckets of a rollup; those that fail by a row are set aside, all others written.';
+COMMENT ON FUNCTION tally._apply_buckets_isolated(tally.rollups, timestamptz[]) IS
+'Recomputes chosen buckets of a rollup; those that fail by a row are set aside, all others written.';
 
 CREATE FUNCTION tally._apply_range_isolated(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

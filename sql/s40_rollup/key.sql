@@ -43,11 +43,13 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
     -- One array per column: the planner takes its length for the number of keys.
     SELECT format('ROWS FROM (%s)', string_agg(format('pg_catalog.unnest(($1)[:][%s:%s])', i, i), ', ' ORDER BY i)) FROM generate_series(1, width) i
 $$;
-COMMENT ON FUNCTION tally._key_list(int) IS 'SQL text of keys of so many columns as a relation of text columns; the parameter $1 holds them, an array of arrays.';
+COMMENT ON FUNCTION tally._key_list(int) IS
+'SQL text of keys of so many columns as a relation of text columns; the parameter $1 holds them, an array of arrays.';
 
 CREATE FUNCTION tally._key_query(rollup_id int, source text, condition text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s, %s FROM %s%s WHERE (%s) AND (%s) GROUP BY %s', a.keys, a.columns, $2, tally._expand_sql(r), COALESCE(r.filter, 'true'), condition, a.ordinals)
+    SELECT format('SELECT %s, %s FROM %s%s WHERE (%s) AND (%s) GROUP BY %s', a.keys, a.columns, $2, tally._expand_sql(r), COALESCE(r.filter, 'true'),
+                  condition, a.ordinals)
       FROM tally.rollups r, tally._aggregates_sql(r.id) a WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally._key_query(int, text, text) IS 'The definition of a rollup per key over the source rows of a condition (SQL text).';
@@ -60,11 +62,13 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
                (SELECT string_agg(tally._key_value_sql('_tally.k' || c.place, c.type), ', ' ORDER BY c.place) FROM tally._key_columns(r.source, r.key) c),
                keys, tally._key_names(r.key), tally._key_names(r.key, '_tally.k%s')))
         || ' UNION ALL ' ||
-           tally._key_query(r.id, $2, format('%s AND (SELECT EXISTS (SELECT FROM %s AS _tally(%s) WHERE ''(none)'' = ANY (ARRAY[%s]))) AND (%5$s) IN (SELECT %4$s FROM %2$s AS _tally(%3$s) WHERE ''(none)'' = ANY (ARRAY[%4$s])) AND (%6$s)',
+           tally._key_query(r.id, $2, format('%s AND (SELECT EXISTS (SELECT FROM %s AS _tally(%s) WHERE ''(none)'' = ANY (ARRAY[%s]))) AND (%5$s) IN (SELECT '
+               '%4$s FROM %2$s AS _tally(%3$s) WHERE ''(none)'' = ANY (ARRAY[%4$s])) AND (%6$s)',
                gate, keys, tally._key_names(r.key), tally._key_names(r.key, '_tally.k%s'),
                (SELECT string_agg(d.expression, ', ' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)),
                -- Which rows those can be is said once more, in a way that an index serves.
-               (SELECT string_agg(format(CASE WHEN c.type IN ('text'::regtype, 'varchar'::regtype) THEN '%1$I IS NULL OR %1$I = ''(none)''' ELSE '%1$I IS NULL' END, c.name), ' OR ' ORDER BY c.place)
+               (SELECT string_agg(format(CASE WHEN c.type IN ('text'::regtype, 'varchar'::regtype) THEN '%1$I IS NULL OR %1$I = ''(none)'''
+                                         ELSE '%1$I IS NULL' END, c.name), ' OR ' ORDER BY c.place)
                   FROM tally._key_columns(r.source, r.key) c)))
       FROM tally.rollups r WHERE r.id = $1
 $$;
@@ -75,7 +79,8 @@ CREATE FUNCTION tally._touched_query(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s FROM %s t WHERE (%s) IN (SELECT * FROM (%s) _tally_dirty) UNION ALL %s',
                   tally._columns_sql(r.id, 't.%I'), r.relation, CASE WHEN r.key IS NULL THEN 't.bucket' ELSE tally._key_names(r.key, 't.%2$I') END, dirty,
-                  CASE WHEN r.key IS NULL THEN tally._bucket_query(r.id, origin, format('(%s)', dirty)) ELSE tally._keys_query(r.id, origin, format('(%s)', dirty)) END)
+                  CASE WHEN r.key IS NULL THEN tally._bucket_query(r.id, origin, format('(%s)', dirty))
+                      ELSE tally._keys_query(r.id, origin, format('(%s)', dirty)) END)
       FROM tally.rollups r, tally._dirty_query(r.id) dirty, tally._live_source(r) origin WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally._touched_query(int) IS
@@ -89,12 +94,15 @@ COMMENT ON FUNCTION tally._live_source(tally.rollups) IS 'What a live view reads
 
 CREATE FUNCTION tally._dirty_keys_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s FROM tally.%I d WHERE pg_catalog.cardinality(d.key) = %s', tally._key_names(r.key, 'd.key[%s]'), tally._marks_table(r.id), cardinality(r.key))
+    SELECT format('SELECT %s FROM tally.%I d WHERE pg_catalog.cardinality(d.key) = %s', tally._key_names(r.key, 'd.key[%s]'), tally._marks_table(r.id),
+                  cardinality(r.key))
         || CASE WHEN r.source_rollup IS NULL THEN ''
                 ELSE format(' UNION SELECT %s FROM (%s) _tally_up', (SELECT string_agg(d.expression, ', ' ORDER BY d.ordinal) FROM tally.dimensions d
-                                                                   WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)), tally._touched_query(r.source_rollup)) END
+                                                                   WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)),
+                                                                       tally._touched_query(r.source_rollup)) END
 $$;
-COMMENT ON FUNCTION tally._dirty_keys_query(tally.rollups) IS 'SQL text of the keys of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
+COMMENT ON FUNCTION tally._dirty_keys_query(tally.rollups) IS
+'SQL text of the keys of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
 
 CREATE FUNCTION tally._whole_source_sql(r tally.rollups, source text, wide text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -102,12 +110,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- this part, which is not run, from costing so much that the whole is compiled (JIT took 12 s of a query of 0.1 s). Only the columns that are
     -- read, or the source could lose and change no other. Under the source's own name, by which the definition may call it.
     SELECT CASE WHEN x.names IS NULL THEN source
-           ELSE format('(SELECT * FROM (SELECT %1$s FROM %2$s LIMIT (SELECT CASE WHEN NOT %3$s THEN 0 END)) a LIMIT (SELECT CASE WHEN NOT %3$s THEN 0 END)) %4$I', x.names, source, wide,
+           ELSE format('(SELECT * FROM (SELECT %1$s FROM %2$s LIMIT (SELECT CASE WHEN NOT %3$s THEN 0 END)) a LIMIT (SELECT CASE WHEN NOT %3$s THEN 0 END)) '
+               '%4$I', x.names, source, wide,
                        (SELECT c.relname FROM pg_class c WHERE c.oid = source::regclass)) END
       FROM (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place) AS names FROM tally.reads c WHERE c.rollup_id = r.id) x
 $$;
 COMMENT ON FUNCTION tally._whole_source_sql(tally.rollups, text, text) IS
-'SQL text of the source of a rollup per key for the part of its live view that reads all of it, in a form that is cheap where wide (SQL text) is false; the source itself as long as nobody knows which columns are read.';
+'SQL text of the source of a rollup per key for the part of its live view that reads all of it, in a form that is cheap where wide (SQL text) is false; the '
+    'source itself as long as nobody knows which columns are read.';
 
 CREATE FUNCTION tally._live_keys_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

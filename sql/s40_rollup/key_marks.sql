@@ -21,7 +21,9 @@ BEGIN
     -- No index: one over values of any length could fail the writer, and every use reads all marks.
     PERFORM tally._owner_only(marks);
     EXECUTE format('GRANT SELECT ON %s TO %s', marks, maker);
-    EXECUTE format('COMMENT ON TABLE %s IS %L', marks, 'Dirty marks of a rollup per key: keys whose source rows changed since they were last computed. Written by capture in the writer''s own transaction.');
+    EXECUTE format('COMMENT ON TABLE %s IS %L', marks,
+                   'Dirty marks of a rollup per key: keys whose source rows changed since they were last computed. Written by capture in the writer''s own '
+        'transaction.');
     EXECUTE format('COMMENT ON COLUMN %s.key IS %L', marks, 'The key''s values as text, ''(none)'' for NULL.');
     EXECUTE format('COMMENT ON COLUMN %s.marked_at IS %L', marks, 'When the marking transaction began.');
 END $$;
@@ -43,7 +45,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 #variable_conflict use_variable
 BEGIN
     keys := 0;
-    IF EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL) AND to_regclass('tally.' || tally._marks_table(rollup_id)) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL)
+        AND to_regclass('tally.' || tally._marks_table(rollup_id)) IS NOT NULL THEN
         EXECUTE format('SELECT count(DISTINCT d.key), min(d.marked_at) FROM tally.%I d', tally._marks_table(rollup_id)) INTO keys, oldest;
     END IF;
 END $$;
@@ -67,10 +70,12 @@ BEGIN
     EXECUTE format('WITH seen AS MATERIALIZED (SELECT d.key FROM tally.%1$I d LIMIT $1), '
                    'taken AS (DELETE FROM tally.%1$I d USING (SELECT DISTINCT s.key FROM seen s) c WHERE d.key = c.key RETURNING d.key) '
                    -- A forged mark may have any shape.
-                   'SELECT (SELECT array_agg(DISTINCT t.key) FROM taken t WHERE array_dims(t.key) = format(''[1:%%s]'', $2) AND array_position(t.key, NULL) IS NULL), (SELECT count(*) FROM seen)', tally._marks_table(r.id))
+                   'SELECT (SELECT array_agg(DISTINCT t.key) FROM taken t WHERE array_dims(t.key) = format(''[1:%%s]'', $2) AND array_position(t.key, NULL) '
+                       'IS NULL), (SELECT count(*) FROM seen)', tally._marks_table(r.id))
        INTO keys, marks USING most, cardinality(r.key);
 END $$;
-COMMENT ON FUNCTION tally._take_keys(tally.rollups, int) IS 'Takes up to so many marks: deletes all visible ones of their keys and returns those keys, null when there are none, and how many marks were looked at.';
+COMMENT ON FUNCTION tally._take_keys(tally.rollups, int) IS
+'Takes up to so many marks: deletes all visible ones of their keys and returns those keys, null when there are none, and how many marks were looked at.';
 
 CREATE FUNCTION tally._apply_keys(r tally.rollups, keys text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
@@ -90,7 +95,8 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
                      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
                     WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'hash') AND a.attname = ANY (key))
 $$;
-COMMENT ON FUNCTION tally._key_index(regclass, text[]) IS 'Whether an index of the source leads with a column of the key, so that a key can be read without a scan of all.';
+COMMENT ON FUNCTION tally._key_index(regclass, text[]) IS
+'Whether an index of the source leads with a column of the key, so that a key can be read without a scan of all.';
 
 CREATE FUNCTION tally._refresh_keys(r tally.rollups, most int, most_rows bigint, OUT more boolean, OUT keys bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -128,7 +134,8 @@ BEGIN
     PERFORM tally._log_run(run, wrote);
 END $$;
 COMMENT ON FUNCTION tally._refresh_keys(tally.rollups, int, bigint) IS
-'One unit of refresh of a rollup per key, under the lock the caller holds: a part of it where it is marked as a whole (all of it where most_rows is null or the source has no more), else up to so many marked keys.';
+'One unit of refresh of a rollup per key, under the lock the caller holds: a part of it where it is marked as a whole (all of it where most_rows is null or '
+    'the source has no more), else up to so many marked keys.';
 
 CREATE FUNCTION tally._parse_key(key text, label text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -170,7 +177,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = CASE WHEN bad.type IS NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
             MESSAGE = format('key of rollup %L must be columns of %s whose text names one value each, got %L, %s', label, source, bad.name, bad.words),
             DETAIL = 'A key is of type text, varchar, smallint, integer, bigint, uuid, boolean or an enum, with a deterministic collation.',
-            HINT = CASE WHEN bad.type IS NULL THEN format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', source)
+            HINT = CASE WHEN bad.type IS NULL THEN format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > '
+                '0;', source)
                         ELSE format('ALTER TABLE %s ADD COLUMN %I text GENERATED ALWAYS AS (…) STORED;', source, bad.name || '_key') END;
     END IF;
 END $$;
@@ -180,7 +188,8 @@ CREATE FUNCTION tally._advise_key_index(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT tally._key_index(made.source, made.key) THEN
-        RAISE NOTICE USING MESSAGE = format('no index of %s leads with %s, so each refresh of rollup %L scans it all', made.source, tally._key_names(made.key, '%2$I', ' or '), made.name),
+        RAISE NOTICE USING MESSAGE = format('no index of %s leads with %s, so each refresh of rollup %L scans it all', made.source,
+                                            tally._key_names(made.key, '%2$I', ' or '), made.name),
             HINT = format('CREATE INDEX ON %s (%s);', made.source, tally._key_names(made.key, '%2$I'));
     END IF;
 END $$;
@@ -203,4 +212,5 @@ BEGIN
         tally._key_query(r.id, r.source::text), r.relation, tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
         tally._differs_sql(r.id, 'f', 't')), 0, r.zone) x;
 END $$;
-COMMENT ON FUNCTION tally._verify_keys(tally.rollups) IS 'Where the stored rows of a rollup per key differ from its definition, computed as its owner; for verify().';
+COMMENT ON FUNCTION tally._verify_keys(tally.rollups) IS
+'Where the stored rows of a rollup per key differ from its definition, computed as its owner; for verify().';

@@ -12,14 +12,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       JOIN pg_attribute s ON s.attrelid = r.source AND s.attname = o.attname AND s.attnum > 0 AND NOT s.attisdropped
      WHERE w.ev_class = view
 $$;
-COMMENT ON FUNCTION tally._columns_read(tally.rollups, regclass) IS 'The columns of a rollup''s source that its live view reads, by PostgreSQL''s own record of what the view depends on.';
+COMMENT ON FUNCTION tally._columns_read(tally.rollups, regclass) IS
+'The columns of a rollup''s source that its live view reads, by PostgreSQL''s own record of what the view depends on.';
 
 CREATE FUNCTION tally._put_live(r tally.rollups, place text, columns_stay boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.reads x WHERE x.rollup_id = r.id;
     -- By run_as(), because constants are read as the view is made: under the same settings as in every refresh.
-    PERFORM tally.run_as(r.owner, r.search_path, format('CREATE %sVIEW %s AS %s', CASE WHEN columns_stay THEN 'OR REPLACE ' ELSE '' END, place, tally._live_query(r.id)), 0, r.zone);
+    PERFORM tally.run_as(r.owner, r.search_path, format('CREATE %sVIEW %s AS %s', CASE WHEN columns_stay THEN 'OR REPLACE '
+                                                        ELSE '' END, place, tally._live_query(r.id)), 0, r.zone);
     INSERT INTO tally.reads (rollup_id, name, place) SELECT r.id, x.name, x.place FROM tally._columns_read(r, place::regclass) x;
     IF r.key IS NOT NULL THEN
         -- Once more, now that it is known which columns of the source the part over all of it needs.
@@ -31,14 +33,17 @@ BEGIN
     UPDATE tally.rollups x SET live_view = place::regclass WHERE x.id = r.id AND x.live_view <> place::regclass;
 END $$;
 COMMENT ON FUNCTION tally._put_live(tally.rollups, text, boolean) IS
-'Makes the live view of a rollup at a place, as its owner and under the settings of its refreshes, or replaces it (columns_stay), and notes what it reads of the source.';
+'Makes the live view of a rollup at a place, as its owner and under the settings of its refreshes, or replaces it (columns_stay), and notes what it reads of '
+    'the source.';
 REVOKE ALL ON FUNCTION tally._put_live(tally.rollups, text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION tally._live_place(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Where it is, whatever it was renamed to or moved.
-    SELECT COALESCE((SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.live_view AND c.relkind = 'v'),
-                    (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation))
+    SELECT COALESCE((SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.live_view
+                     AND c.relkind = 'v'),
+                    (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE c.oid = r.relation))
 $$;
 COMMENT ON FUNCTION tally._live_place(tally.rollups) IS 'Schema and name of a rollup''s live view, or those that it gets where there is none.';
 
@@ -66,10 +71,12 @@ DECLARE
     r    tally.rollups;
     view regclass;
 BEGIN
-    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(own.id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view) ORDER BY x.id LOOP
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(own.id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view)
+        ORDER BY x.id LOOP
         view := tally._make_live(r.id);
         PERFORM tally._comment_rollup(r.id);
-        RAISE NOTICE USING MESSAGE = format('the live view of rollup %L is made anew', r.name), DETAIL = 'What was granted on the one that is gone is not known any more.',
+        RAISE NOTICE USING MESSAGE = format('the live view of rollup %L is made anew', r.name),
+            DETAIL = 'What was granted on the one that is gone is not known any more.',
             HINT = format('GRANT SELECT ON %s TO …;', view);
     END LOOP;
 END $$;

@@ -23,28 +23,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('(SELECT pg_catalog.unnest(tally._buckets_reached(%L, %s, %s)))', rule, start, tally._lookback_buckets(rule, r.lookback))
       FROM tally._rule(r) rule
 $$;
-COMMENT ON FUNCTION tally._reached_sql(tally.rollups, text) IS 'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
+COMMENT ON FUNCTION tally._reached_sql(tally.rollups, text) IS
+'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
 
 CREATE FUNCTION tally._window_start_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN r.lookback IS NULL THEN start ELSE format('GREATEST(%s, %s)', tally._shift_sql(rule, start, (1 - tally._lookback_buckets(rule, r.lookback))::text), tally._first_bucket_sql(rule)) END
+    SELECT CASE WHEN r.lookback IS NULL THEN start ELSE format('GREATEST(%s, %s)',
+                                                               tally._shift_sql(rule, start, (1 - tally._lookback_buckets(rule, r.lookback))::text),
+        tally._first_bucket_sql(rule)) END
       FROM tally._rule(r) rule
 $$;
-COMMENT ON FUNCTION tally._window_start_sql(tally.rollups, text) IS 'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of.';
+COMMENT ON FUNCTION tally._window_start_sql(tally.rollups, text) IS
+'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of.';
 
 CREATE FUNCTION tally._row_bucket_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NOT NULL THEN '_tally_window.start'
                 ELSE tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
 $$;
-COMMENT ON FUNCTION tally._row_bucket_sql(tally.rollups) IS 'SQL text of the bucket that a row of a definition is counted in; with lookback it is one of several that _lookback_sql() joins to it.';
+COMMENT ON FUNCTION tally._row_bucket_sql(tally.rollups) IS
+'SQL text of the bucket that a row of a definition is counted in; with lookback it is one of several that _lookback_sql() joins to it.';
 
 CREATE FUNCTION tally._lookback_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally._reached_sql(r,
         tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
 $$;
-COMMENT ON FUNCTION tally._lookback_sql(tally.rollups) IS 'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
+COMMENT ON FUNCTION tally._lookback_sql(tally.rollups) IS
+'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
 
 CREATE FUNCTION tally._reached(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -52,7 +58,8 @@ DECLARE
     result timestamptz[] := buckets;
 BEGIN
     IF r.lookback IS NOT NULL THEN
-        EXECUTE format('SELECT array_agg(DISTINCT w.b ORDER BY w.b) FROM unnest($1) m(start) CROSS JOIN LATERAL %s w(b)', tally._reached_sql(r, 'm.start')) INTO result USING buckets;
+        EXECUTE format('SELECT array_agg(DISTINCT w.b ORDER BY w.b) FROM unnest($1) m(start) CROSS JOIN LATERAL %s w(b)',
+                       tally._reached_sql(r, 'm.start')) INTO result USING buckets;
     END IF;
     RETURN result;
 END $$;
@@ -67,7 +74,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
         MESSAGE = format('buckets of rollup %L overlap and cannot be merged: each looks back over %s', r.name, r.lookback),
         DETAIL = format('Got %s. A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
-                        CASE WHEN rule IS NULL THEN format('the range from %s to %s', since, until) ELSE format('buckets of %s', tally._bucket_width(rule)) END),
+                        CASE WHEN rule IS NULL THEN format('the range from %s to %s', since, until)
+                            ELSE format('buckets of %s', tally._bucket_width(rule)) END),
         HINT = hint;
 END $$;
 COMMENT ON FUNCTION tally._refuse_overlap(tally.rollups, text, timestamptz, timestamptz, text) IS

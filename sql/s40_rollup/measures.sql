@@ -47,7 +47,8 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION tally._analyse(text, tally.rollups, text, text, text) IS
-'What PostgreSQL makes of an expression over a source: its type, and the aggregate it is (null where its outermost node is none). Errors name the kind and label of what was asked.';
+'What PostgreSQL makes of an expression over a source: its type, and the aggregate it is (null where its outermost node is none). Errors name the kind and '
+    'label of what was asked.';
 
 CREATE FUNCTION tally._merge_of(aggregate oid, type text, has_distinct boolean, label text, expression text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -59,7 +60,8 @@ BEGIN
     IF aggregate IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('measure %L must be one aggregate, got %s', label, expression),
-            DETAIL = 'A measure is stored per bucket and merged later, so it must be an aggregate by itself: count, sum, min, max, tally.tdigest, tally.hll and the like, with an optional FILTER.',
+            DETAIL = 'A measure is stored per bucket and merged later, so it must be an aggregate by itself: count, sum, min, max, tally.tdigest, tally.hll '
+                'and the like, with an optional FILTER.',
             HINT = format('Measure the parts and compute with them in a metric: SELECT tally.create_metric(%L, …, ''<expression over measures>'');', label);
     END IF;
     IF has_distinct THEN
@@ -81,8 +83,10 @@ BEGIN
         advice := format('"%s": "tally.tdigest(<column>)"', label);
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-        MESSAGE = format('measure %L cannot be merged: no way is known to merge %s%s', label, aggregate::regproc, CASE WHEN has_distinct THEN ' over distinct values' ELSE '' END),
-        DETAIL = format('Got %s. Measures of several buckets are merged into one, so a measure must be an aggregate that merges: count, sum, min, max, bool_and, bool_or, or one with tally.rollup().', expression),
+        MESSAGE = format('measure %L cannot be merged: no way is known to merge %s%s', label, aggregate::regproc, CASE
+                         WHEN has_distinct THEN ' over distinct values' ELSE '' END),
+        DETAIL = format('Got %s. Measures of several buckets are merged into one, so a measure must be an aggregate that merges: count, sum, min, max, '
+            'bool_and, bool_or, or one with tally.rollup().', expression),
         HINT = COALESCE('Use measures => ''{' || advice || '}'' and compute with them in a metric.',
                         'SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND proname = ''rollup'';');
 END $$;

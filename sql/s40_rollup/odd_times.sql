@@ -6,7 +6,8 @@ CREATE FUNCTION tally._odd_before_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The second condition is for the index: local times of such instants.
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%I < %s', r.time_column, first)
-                ELSE format('(%1$s < %2$s AND %3$I < GREATEST(tally._local_until(%4$L, %2$s), ''4714-11-24 00:00 BC''))', tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), first, r.time_column, r.zone) END
+                ELSE format('(%1$s < %2$s AND %3$I < GREATEST(tally._local_until(%4$L, %2$s), ''4714-11-24 00:00 BC''))',
+                            tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), first, r.time_column, r.zone) END
       FROM tally._first_row_sql(tally._rule(r)) first
 $$;
 COMMENT ON FUNCTION tally._odd_before_sql(tally.rollups) IS 'SQL text of the condition that a row lies before the first bucket.';
@@ -24,7 +25,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Wide enough for all rows that are in buckets, and bounds for the index of the column.
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%1$I >= %2$s AND %1$I < ''infinity''', r.time_column, first)
                 ELSE format('%1$I >= GREATEST(tally._local_from(%2$L, %3$s), ''4714-11-24 00:00 BC'') AND '
-                            '%1$I <= LEAST(tally._local_until(%2$L, ''294276-12-31 23:59:59.999999+00''), ''294276-12-31 23:59:59.999999'')', r.time_column, r.zone, first) END
+                            '%1$I <= LEAST(tally._local_until(%2$L, ''294276-12-31 23:59:59.999999+00''), ''294276-12-31 23:59:59.999999'')', r.time_column,
+                                r.zone, first) END
       FROM tally._first_row_sql(tally._rule(r)) first
 $$;
 COMMENT ON FUNCTION tally._in_time_sql(tally.rollups) IS 'SQL text of a condition that holds for every row that is in a bucket, and for no infinite time.';
@@ -36,11 +38,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                   'pg_catalog.count(*) FILTER (WHERE %5$s) AS never FROM %2$s WHERE (%1$I IS NULL OR %4$s OR %5$s) AND (%3$s)',
                   r.time_column, r.source,
                   -- A source row counts once, however many its expansion makes of it.
-                  CASE WHEN r.expand IS NULL THEN COALESCE(r.filter, 'true') ELSE format('EXISTS (SELECT FROM %s WHERE %s)', r.expand, COALESCE(r.filter, 'true')) END,
+                  CASE WHEN r.expand IS NULL THEN COALESCE(r.filter, 'true') ELSE format('EXISTS (SELECT FROM %s WHERE %s)', r.expand,
+                          COALESCE(r.filter, 'true')) END,
                   tally._odd_before_sql(r), tally._odd_after_sql(r))
 $$;
 COMMENT ON FUNCTION tally._odd_rows_query(tally.rollups) IS
-'SQL text that counts the source rows of a rollup that are in no bucket: without a time, before the first bucket (-infinity too), after the last one (infinity too).';
+'SQL text that counts the source rows of a rollup that are in no bucket: without a time, before the first bucket (-infinity too), after the last one '
+    '(infinity too).';
 
 CREATE FUNCTION tally._count_odd_rows(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -54,4 +58,5 @@ BEGIN
         ON CONFLICT (rollup_id) DO UPDATE SET no_time = EXCLUDED.no_time, ever = EXCLUDED.ever, never = EXCLUDED.never, counted_at = EXCLUDED.counted_at
         WHERE (o.no_time, o.ever, o.never) <> (EXCLUDED.no_time, EXCLUDED.ever, EXCLUDED.never);
 END $$;
-COMMENT ON FUNCTION tally._count_odd_rows(tally.rollups) IS 'Counts the source rows of a rollup that are in no bucket, as its owner; for a refresh, under its lock.';
+COMMENT ON FUNCTION tally._count_odd_rows(tally.rollups) IS
+'Counts the source rows of a rollup that are in no bucket, as its owner; for a refresh, under its lock.';

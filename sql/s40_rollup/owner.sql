@@ -21,37 +21,43 @@ BEGIN
     SELECT string_agg(p, ', ' ORDER BY p) INTO place FROM unnest('{SELECT,TRIGGER}'::text[]) p
      WHERE NOT has_table_privilege(r.owner, r.source, p) AND NOT (p = 'SELECT' AND has_any_column_privilege(r.owner, r.source, p));
     IF place IS NOT NULL THEN
-        SELECT '42501', format('%s, the owner of the rollup, lacks %s on %s', r.owner, place, r.source), format('GRANT %s ON %s TO %s;', place, r.source, r.owner) INTO sqlstate, message, hint;
+        SELECT '42501', format('%s, the owner of the rollup, lacks %s on %s', r.owner, place, r.source),
+            format('GRANT %s ON %s TO %s;', place, r.source, r.owner) INTO sqlstate, message, hint;
         RETURN;
     END IF;
     SELECT n.nspname INTO place FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.oid IN (r.source, r.relation) AND NOT has_schema_privilege(r.owner, n.oid, 'USAGE') LIMIT 1;
     IF place IS NOT NULL THEN
-        SELECT '42501', format('%s, the owner of the rollup, lacks USAGE on schema %I', r.owner, place), format('GRANT USAGE ON SCHEMA %I TO %s;', place, r.owner) INTO sqlstate, message, hint;
+        SELECT '42501', format('%s, the owner of the rollup, lacks USAGE on schema %I', r.owner, place),
+            format('GRANT USAGE ON SCHEMA %I TO %s;', place, r.owner) INTO sqlstate, message, hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._owner_fault(tally.rollups) IS 'What is wrong with a rollup''s owner: gone, not that of its table and live view any more, or without the rights that it takes. Nulls where nothing is.';
+COMMENT ON FUNCTION tally._owner_fault(tally.rollups) IS
+'What is wrong with a rollup''s owner: gone, not that of its table and live view any more, or without the rights that it takes. Nulls where nothing is.';
 
 CREATE FUNCTION tally._refuse_fault(r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fault record;
 BEGIN
-    SELECT * INTO fault FROM tally._owner_fault(r) f WHERE f.sqlstate IS NOT NULL UNION ALL SELECT * FROM tally._lost_column_fault(r) f WHERE f.sqlstate IS NOT NULL
+    SELECT * INTO fault FROM tally._owner_fault(r) f WHERE f.sqlstate IS NOT NULL UNION ALL SELECT * FROM tally._lost_column_fault(r) f
+        WHERE f.sqlstate IS NOT NULL
     UNION ALL SELECT * FROM tally._row_security_fault(r) f WHERE f.sqlstate IS NOT NULL LIMIT 1;
     IF fault.sqlstate IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = fault.sqlstate, MESSAGE = format('rollup %L cannot be computed: %s', r.name, fault.message),
             DETAIL = 'Nothing was changed; its marks wait.', HINT = fault.hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._refuse_fault(tally.rollups) IS 'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, lost columns or row security.';
+COMMENT ON FUNCTION tally._refuse_fault(tally.rollups) IS
+'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, lost columns or row security.';
 
 CREATE FUNCTION tally._lacks_statistics(source regclass) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
                     WHERE s.stxrelid = $1 AND s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND d.stxoid IS NULL)
 $$;
-COMMENT ON FUNCTION tally._lacks_statistics(regclass) IS 'Whether the statistics on a source''s groups are empty although it has rows: pg_upgrade keeps none of that kind, and only ANALYZE fills them.';
+COMMENT ON FUNCTION tally._lacks_statistics(regclass) IS
+'Whether the statistics on a source''s groups are empty although it has rows: pg_upgrade keeps none of that kind, and only ANALYZE fills them.';
 
 CREATE FUNCTION tally.set_owner(rollup text, owner regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -61,12 +67,15 @@ DECLARE
     one int;
 BEGIN
     -- A funnel or a retention is a pair of rollups, and one definition.
-    FOR one IN SELECT x.id FROM tally.rollups x WHERE x.id = r.id OR x.id IN (SELECT unnest(ARRAY[b.actors, b.counts]) FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts)) ORDER BY x.id LOOP
+    FOR one IN SELECT x.id FROM tally.rollups x WHERE x.id = r.id
+        OR x.id IN (SELECT unnest(ARRAY[b.actors, b.counts]) FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts)) ORDER BY x.id LOOP
         PERFORM tally._give(one, owner);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.set_owner(text, regrole) IS
-'Gives a rollup, with its table, views, statistics, metrics and marks, to another role, with whose rights its SQL runs from now on. Mends what REASSIGN OWNED, ALTER TABLE … OWNER TO, DROP ROLE or a restore without the role leave. Takes the rights of both roles; of an owner who is gone a superuser disposes.';
+'Gives a rollup, with its table, views, statistics, metrics and marks, to another role, with whose rights its SQL runs from now on. Mends what REASSIGN '
+    'OWNED, ALTER TABLE … OWNER TO, DROP ROLE or a restore without the role leave. Takes the rights of both roles; of an owner who is gone a superuser '
+    'disposes.';
 
 CREATE FUNCTION tally._check_gift(r tally.rollups, taker regrole, caller regrole) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -82,7 +91,8 @@ BEGIN
     END IF;
     PERFORM tally._check_source_rights(r.source, taker, r.name);
 END $$;
-COMMENT ON FUNCTION tally._check_gift(tally.rollups, regrole, regrole) IS 'An error where a caller may not give a rollup to a role, or that role lacks the rights that an owner needs.';
+COMMENT ON FUNCTION tally._check_gift(tally.rollups, regrole, regrole) IS
+'An error where a caller may not give a rollup to a role, or that role lacks the rights that an owner needs.';
 
 CREATE FUNCTION tally._give(rollup_id int, taker regrole, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -121,4 +131,5 @@ BEGIN
     -- Another role may see the source otherwise.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, r.frozen_before, 'infinity', format('given to %s', taker));
 END $$;
-COMMENT ON FUNCTION tally._give(int, regrole, bigint) IS 'Gives a rollup and what belongs to it to a role, for who has the rights of both; its history is marked, to be computed with that role''s rights.';
+COMMENT ON FUNCTION tally._give(int, regrole, bigint) IS
+'Gives a rollup and what belongs to it to a role, for who has the rights of both; its history is marked, to be computed with that role''s rights.';

@@ -7,15 +7,18 @@ DECLARE
     ends   jsonb;
 BEGIN
     SELECT x INTO ends FROM tally.run_as(r.owner, r.search_path, format(
-        'SELECT LEAST(pg_catalog.min(s.t), (SELECT pg_catalog.min(bucket) FROM %s)) AS lo, GREATEST(pg_catalog.max(s.t), (SELECT pg_catalog.max(bucket) FROM %1$s)) AS hi '
+        'SELECT LEAST(pg_catalog.min(s.t), (SELECT pg_catalog.min(bucket) FROM %s)) AS lo, GREATEST(pg_catalog.max(s.t), (SELECT pg_catalog.max(bucket) FROM '
+            '%1$s)) AS hi '
         'FROM (SELECT pg_catalog.min(%2$I) AS lo, pg_catalog.max(%2$I) AS hi FROM %3$s WHERE %6$s) e, LATERAL (VALUES (%4$s), (%5$s)) s(t)',
-        r.relation, r.time_column, r.source, tally._instant_sql('e.lo', r.time_type, r.zone), tally._instant_sql('e.hi', r.time_type, r.zone), tally._in_time_sql(r))) x;
+        r.relation, r.time_column, r.source, tally._instant_sql('e.lo', r.time_type, r.zone), tally._instant_sql('e.hi', r.time_type, r.zone),
+            tally._in_time_sql(r))) x;
     since := GREATEST(tally._bucket_start(rule, (ends ->> 'lo')::timestamptz), tally._bucket_at_or_after(rule, '4714-11-24 00:00+00 BC'));
     -- The last bucket of all ends at infinity.
     until := tally._bucket_shifted(rule, (ends ->> 'hi')::timestamptz, tally._lookback_buckets(rule, r.lookback));
     IF until IS NULL THEN since := NULL; END IF;
 END $$;
-COMMENT ON FUNCTION tally._extent(tally.rollups) IS 'The range of buckets that source or stored rows have; nulls where there is no row. A scan of the source where no btree leads with its time.';
+COMMENT ON FUNCTION tally._extent(tally.rollups) IS
+'The range of buckets that source or stored rows have; nulls where there is no row. A scan of the source where no btree leads with its time.';
 
 CREATE FUNCTION tally._time_between(since timestamptz, until timestamptz) RETURNS interval
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
@@ -48,14 +51,16 @@ BEGIN
     UPDATE tally.dirty_ranges g
        SET since = GREATEST(g.since, extent.since), until = LEAST(g.until, extent.until),
            -- The share of time that holds about most_rows rows; all of it where each batch would scan the whole source.
-           batch = tally._time_between(extent.since, extent.until) * CASE WHEN rows_ > most_rows AND tally._time_index(r.source, r.time_column) THEN most_rows / rows_ ELSE 1 END,
+           batch = tally._time_between(extent.since, extent.until) * CASE WHEN rows_ > most_rows
+               AND tally._time_index(r.source, r.time_column) THEN most_rows / rows_ ELSE 1 END,
            rows = rows_ * extract(epoch FROM tally._time_between(GREATEST(g.since, extent.since), LEAST(g.until, extent.until)))
                         / extract(epoch FROM tally._time_between(extent.since, extent.until))
      WHERE g.id = marked.id;
     RETURN true;
 END $$;
 COMMENT ON FUNCTION tally._begin_range(tally.rollups, tally.dirty_ranges, bigint) IS
-'Cuts a range mark to where there are rows and settles how much of it a batch takes (about most_rows source rows, null for all); false when nothing lies there, and the mark is gone.';
+'Cuts a range mark to where there are rows and settles how much of it a batch takes (about most_rows source rows, null for all); false when nothing lies '
+    'there, and the mark is gone.';
 
 CREATE FUNCTION tally._split_ranges(r tally.rollups, cuts timestamptz[], spared bigint DEFAULT 0) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -65,12 +70,14 @@ BEGIN
     FOREACH cut IN ARRAY cuts LOOP
         WITH cut_off AS (
             INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason, marked_at)
-            SELECT g.rollup_id, cut, g.until, g.reason, g.marked_at FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.id <> spared AND g.since < cut AND cut < g.until)
+            SELECT g.rollup_id, cut, g.until, g.reason, g.marked_at FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.id <> spared AND g.since < cut
+                AND cut < g.until)
         -- Each part is begun anew, which counts it.
         UPDATE tally.dirty_ranges g SET until = cut, batch = NULL, rows = NULL WHERE g.rollup_id = r.id AND g.id <> spared AND g.since < cut AND cut < g.until;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._split_ranges(tally.rollups, timestamptz[], bigint) IS 'Cuts the range marks of a rollup, but for one that is spared, in two at instants where buckets begin.';
+COMMENT ON FUNCTION tally._split_ranges(tally.rollups, timestamptz[], bigint) IS
+'Cuts the range marks of a rollup, but for one that is spared, in two at instants where buckets begin.';
 
 CREATE FUNCTION tally._merge_ranges(r tally.rollups, lowest timestamptz, highest timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -78,14 +85,18 @@ BEGIN
     -- Each costs a look at the source's extent: TRUNCATE of 500 partitions left 501 marks, which took two minutes.
     IF (SELECT count(*) FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.batch IS NULL AND g.since >= lowest AND g.until <= highest) > 1 THEN
         WITH gone AS (DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.batch IS NULL AND g.since >= lowest AND g.until <= highest RETURNING g.*),
-             reached AS (SELECT g.*, max(g.until) OVER (ORDER BY g.since, g.until, g.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM gone g),
-             islands AS (SELECT x.*, count(*) FILTER (WHERE x.before IS NULL OR x.since > x.before) OVER (ORDER BY x.since, x.until, x.id) AS island FROM reached x)
+             reached AS (SELECT g.*, max(g.until) OVER (ORDER BY g.since, g.until, g.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+                         FROM gone g),
+             islands AS (SELECT x.*, count(*) FILTER (WHERE x.before IS NULL OR x.since > x.before) OVER (ORDER BY x.since, x.until, x.id) AS island
+                         FROM reached x)
         INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason, marked_at)
-        SELECT r.id, min(i.since), max(i.until), min(i.reason) || CASE WHEN count(DISTINCT i.reason) > 1 THEN format(' and %s more', count(DISTINCT i.reason) - 1) ELSE '' END, min(i.marked_at)
+        SELECT r.id, min(i.since), max(i.until), min(i.reason) || CASE
+            WHEN count(DISTINCT i.reason) > 1 THEN format(' and %s more', count(DISTINCT i.reason) - 1) ELSE '' END, min(i.marked_at)
           FROM islands i GROUP BY i.island;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._merge_ranges(tally.rollups, timestamptz, timestamptz) IS 'Makes one of those range marks in [lowest, highest] that overlap or touch and that no batch has been taken of.';
+COMMENT ON FUNCTION tally._merge_ranges(tally.rollups, timestamptz, timestamptz) IS
+'Makes one of those range marks in [lowest, highest] that overlap or touch and that no batch has been taken of.';
 
 CREATE FUNCTION tally._take_range(r tally.rollups, most_rows bigint, lowest timestamptz, highest timestamptz, oldest_first boolean,
                                   OUT since timestamptz, OUT until timestamptz, OUT rows float8)
@@ -109,10 +120,12 @@ BEGIN
     -- Whole buckets, at least one. Where a batch takes all, nothing is subtracted: an end of time may be near.
     left_ := tally._time_between(since, until);
     IF most_rows IS NOT NULL AND oldest_first THEN
-        until := LEAST(until, GREATEST(CASE WHEN marked.batch < left_ THEN tally._bucket_start(rule, since + marked.batch) ELSE until END, tally._bucket_end(rule, since)));
+        until := LEAST(until, GREATEST(CASE WHEN marked.batch < left_ THEN tally._bucket_start(rule, since + marked.batch)
+                                       ELSE until END, tally._bucket_end(rule, since)));
     ELSIF most_rows IS NOT NULL THEN
         last := LEAST(until, '294276-12-31 23:59:59.999999+00');
-        since := GREATEST(since, LEAST(CASE WHEN marked.batch < left_ THEN tally._bucket_start(rule, last - marked.batch) ELSE since END, tally._bucket_start(rule, last - interval '1 microsecond')));
+        since := GREATEST(since, LEAST(CASE WHEN marked.batch < left_ THEN tally._bucket_start(rule, last - marked.batch)
+                                       ELSE since END, tally._bucket_start(rule, last - interval '1 microsecond')));
     END IF;
     rows := marked.rows * extract(epoch FROM tally._time_between(since, until)) / extract(epoch FROM tally._time_between(marked.since, marked.until));
     -- Other marks on the same buckets are served by the same work.
@@ -126,4 +139,5 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally._take_range(tally.rollups, bigint, timestamptz, timestamptz, boolean) IS
-'Takes a range mark that lies in [lowest, highest] (most_rows null), or its newest or oldest batch, and returns the buckets'' range to recompute and about how many source rows it holds; nulls when there is none.';
+'Takes a range mark that lies in [lowest, highest] (most_rows null), or its newest or oldest batch, and returns the buckets'' range to recompute and about '
+    'how many source rows it holds; nulls when there is none.';

@@ -26,14 +26,16 @@ BEGIN
     EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 '
                    -- What a marked range will recompute is left to it.
                    -- (but for what reaches beyond it).
-                   'AND (%1$L OR NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until)) ORDER BY d.bucket DESC LIMIT $2), '
+                   'AND (%1$L OR NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until)) ORDER '
+                       'BY d.bucket DESC LIMIT $2), '
                    'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %2$s AS start) '
                    'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t', r.lookback IS NOT NULL,
                    tally._bucket_start_sql(tally._rule(r), 'd.bucket'))
        INTO result USING r.id, most;
     RETURN tally._reached(r, result);
 END $$;
-COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS 'Deletes the visible marks of up to so many buckets and returns the buckets to recompute for them; null when there are none.';
+COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS
+'Deletes the visible marks of up to so many buckets and returns the buckets to recompute for them; null when there are none.';
 
 CREATE FUNCTION tally._log_run(run tally.runs, wrote jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -60,9 +62,11 @@ BEGIN
     message := format('%s finished buckets of rollup %L are gone, because none of their source rows is left', buckets, r.name);
     hint := format('SELECT * FROM tally.alter_rollup(%L, emptied => ''keep'');', r.name);
     RAISE WARNING USING MESSAGE = message,
-        DETAIL = 'A rollup follows its source. Where a job deletes old rows, have it keep what is emptied from now on, or freeze history with tally.freeze_source() or tally.retain_source(). This is said once.', HINT = hint;
+        DETAIL = 'A rollup follows its source. Where a job deletes old rows, have it keep what is emptied from now on, or freeze history with '
+            'tally.freeze_source() or tally.retain_source(). This is said once.', HINT = hint;
 END $$;
-COMMENT ON FUNCTION tally._tell_emptied(int, bigint) IS 'Says, once for a rollup, that a refresh has removed finished buckets because their source rows are gone, and how to keep such from now on.';
+COMMENT ON FUNCTION tally._tell_emptied(int, bigint) IS
+'Says, once for a rollup, that a refresh has removed finished buckets because their source rows are gone, and how to keep such from now on.';
 
 CREATE FUNCTION tally._refresh_marked(r tally.rollups, most int, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -85,9 +89,12 @@ BEGIN
         PERFORM tally._log_run(run, wrote);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._refresh_marked(tally.rollups, int) IS 'Recomputes up to so many marked buckets (null: all) that no marked range will, under the lock that the caller holds; wrote is null where there was none. more: there may be further ones.';
+COMMENT ON FUNCTION tally._refresh_marked(tally.rollups, int) IS
+'Recomputes up to so many marked buckets (null: all) that no marked range will, under the lock that the caller holds; wrote is null where there was none. '
+'more: there may be further ones.';
 
-CREATE FUNCTION tally._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity', highest timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false,
+CREATE FUNCTION tally._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity',
+                                    highest timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false,
                                     OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -139,7 +146,8 @@ BEGIN
     more := more OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since >= lowest AND g.until <= highest);
 END $$;
 COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint, timestamptz, timestamptz, boolean) IS
-'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range that lies in [lowest, highest] (of about most_rows source rows, null for all of it; newest or oldest first), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';
+'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range that lies in [lowest, highest] (of about most_rows source '
+    'rows, null for all of it; newest or oldest first), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';
 
 CREATE FUNCTION tally._due(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -174,7 +182,8 @@ DECLARE
 BEGIN
     IF tally._may_refresh(role, rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    PERFORM tally._refuse('insufficient_privilege', format('rollup %L is refreshed by its owner %s, got %s', r.name, r.owner, role), 'A refresh runs the definition and holds the rollup''s lock.',
+    PERFORM tally._refuse('insufficient_privilege', format('rollup %L is refreshed by its owner %s, got %s', r.name, r.owner, role),
+                          'A refresh runs the definition and holds the rollup''s lock.',
         format('GRANT EXECUTE ON PROCEDURE tally.refresh_scheduled(text) TO %s;  -- for the role that refreshes all', role));
 END $$;
 COMMENT ON FUNCTION tally._check_refresh(regrole, int) IS 'An error where a role may not have a rollup computed.';
@@ -201,11 +210,13 @@ BEGIN
         PERFORM tally._log_run(run, NULL);
         more := false;
         -- With the statement that mends it, where the error gave one.
-        error := format('%s: %s', run.sqlstate, run.message) || CASE WHEN run.hint ~ '^(SELECT|ALTER|GRANT|CREATE) .*;' AND run.hint !~ '^SELECT tally\.refresh' THEN '; ' || run.hint ELSE '' END;
+        error := format('%s: %s', run.sqlstate, run.message) || CASE WHEN run.hint ~ '^(SELECT|ALTER|GRANT|CREATE) .*;'
+            AND run.hint !~ '^SELECT tally\.refresh' THEN '; ' || run.hint ELSE '' END;
     END;
 END $$;
 COMMENT ON FUNCTION tally._refresh_caught(int, boolean, int, bigint, bigint) IS
-'A unit of refresh whose failure is logged instead of raised, so that one broken rollup stops no other. Does nothing where another session refreshes the rollup, unless it is told to wait.';
+'A unit of refresh whose failure is logged instead of raised, so that one broken rollup stops no other. Does nothing where another session refreshes the '
+    'rollup, unless it is told to wait.';
 
 CREATE FUNCTION tally.refresh(name text DEFAULT NULL, who bigint DEFAULT tally._me())
 RETURNS TABLE (rollup text, buckets bigint, inserted bigint, updated bigint, deleted bigint, duration_ms float8, error text)
@@ -260,4 +271,6 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.refresh(text, bigint) IS
-'Brings a rollup, and those it stands on, to its definition: recomputes dirty buckets, keys and ranges in one transaction and writes only rows that differ. Without a name all rollups that the caller may refresh (its own; all for who may call refresh_scheduled), where a failing one is reported in error and stops no other. Returns what was done per rollup.';
+'Brings a rollup, and those it stands on, to its definition: recomputes dirty buckets, keys and ranges in one transaction and writes only rows that differ. '
+    'Without a name all rollups that the caller may refresh (its own; all for who may call refresh_scheduled), where a failing one is reported in error and '
+    'stops no other. Returns what was done per rollup.';

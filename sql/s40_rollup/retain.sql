@@ -26,20 +26,26 @@ BEGIN
     PERFORM tally._sync_jobs();
 END $$;
 COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
-'How long raw rows of a source are kept (null: for ever from now on). tally.expire(), once a day, deletes older ones in batches, after all rollups on the source are computed for that time, and freezes their history: it stands, whatever comes. deletes => false only freezes, for who deletes by a job of their own; drop_partitions drops partitions that are old as a whole instead of emptying them. A row that comes later for that time is kept in tally.late_rows. For the owner of the source.';
+'How long raw rows of a source are kept (null: for ever from now on). tally.expire(), once a day, deletes older ones in batches, after all rollups on the '
+    'source are computed for that time, and freezes their history: it stands, whatever comes. deletes => false only freezes, for who deletes by a job of '
+    'their own; drop_partitions drops partitions that are old as a whole instead of emptying them. A row that comes later for that time is kept in '
+    'tally.late_rows. For the owner of the source.';
 
 CREATE FUNCTION tally._retain_rollup(r tally.rollups, keep interval) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     IF r.key IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L is per key, so there is no time after which its rows could go', r.name),
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L is per key, so there is no time after which its rows could go',
+                r.name),
             DETAIL = 'A key is kept as long as its source has rows of it.', HINT = format('DELETE FROM %s WHERE …;', r.source);
     ELSIF r.lookback IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L looks back, so its buckets do not go one by one', r.name),
-            DETAIL = 'A late row before the horizon would have to reach buckets after it.', HINT = format('SELECT tally.create_rollup(''<name>'', %L, bucket => ''1 month'', retain => …);', r.relation::text);
+            DETAIL = 'A late row before the horizon would have to reach buckets after it.',
+                HINT = format('SELECT tally.create_rollup(''<name>'', %L, bucket => ''1 month'', retain => …);', r.relation::text);
     ELSIF keep IS NOT NULL AND keep < r.bucket THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('retain of rollup %L must be at least its bucket of %s, got %L', r.name, r.bucket, keep::text),
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('retain of rollup %L must be at least its bucket of %s, got %L', r.name,
+                r.bucket, keep::text),
             DETAIL = 'Only whole buckets are deleted.', HINT = format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name);
     END IF;
     PERFORM tally._store_rollup_retention(r.id, keep);
@@ -47,7 +53,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._retain_rollup(tally.rollups, interval) IS 'How long buckets of a rollup are kept; null: for ever from now on.';
 
-CREATE FUNCTION tally._store_retention(source regclass, keep interval, deletes boolean, drop_partitions boolean, search_path text, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally._store_retention(source regclass, keep interval, deletes boolean, drop_partitions boolean, search_path text,
+                                       who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -56,9 +63,11 @@ BEGIN
     INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, keep, deletes, drop_partitions)
     VALUES (source, caller, search_path, tally._check_horizon(source, caller), keep, deletes, drop_partitions)
         ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE
-        SET keep = EXCLUDED.keep, deletes = EXCLUDED.deletes, drop_partitions = EXCLUDED.drop_partitions, owner = EXCLUDED.owner, search_path = EXCLUDED.search_path, waiting_for = NULL;
+        SET keep = EXCLUDED.keep, deletes = EXCLUDED.deletes, drop_partitions = EXCLUDED.drop_partitions, owner = EXCLUDED.owner,
+            search_path = EXCLUDED.search_path, waiting_for = NULL;
 END $$;
-COMMENT ON FUNCTION tally._store_retention(regclass, interval, boolean, boolean, text, bigint) IS 'Writes down how long rows of a source are kept. For the owner of the source, with whose rights they go.';
+COMMENT ON FUNCTION tally._store_retention(regclass, interval, boolean, boolean, text, bigint) IS
+'Writes down how long rows of a source are kept. For the owner of the source, with whose rights they go.';
 
 CREATE FUNCTION tally._store_rollup_retention(rollup_id int, keep interval, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -85,12 +94,14 @@ DECLARE
     n      bigint;
     result timestamptz := target;
 BEGIN
-    SELECT (x ->> 'lo')::timestamptz INTO lo FROM tally.run_as(s.owner, s.search_path, format('SELECT pg_catalog.min(%I) AS lo FROM %s WHERE %s', s.time_column, s.source,
+    SELECT (x ->> 'lo')::timestamptz INTO lo FROM tally.run_as(s.owner, s.search_path,
+                                                               format('SELECT pg_catalog.min(%I) AS lo FROM %s WHERE %s', s.time_column, s.source,
         tally._old_rows_sql(s.source, s.horizon, target))) x;
     -- Halved until it holds about as many rows as a batch may, or cannot be halved at a bucket's start.
     WHILE lo < result LOOP
         SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
-            format('SELECT pg_catalog.count(*) AS n FROM (SELECT FROM %s WHERE %s LIMIT %s) t', s.source, tally._old_rows_sql(s.source, s.horizon, result), most_rows + 1)) x;
+            format('SELECT pg_catalog.count(*) AS n FROM (SELECT FROM %s WHERE %s LIMIT %s) t', s.source, tally._old_rows_sql(s.source, s.horizon, result),
+                   most_rows + 1)) x;
         EXIT WHEN n <= most_rows;
         middle := tally._common_start(ids, lo + (result - lo) / 2);
         EXIT WHEN middle <= lo OR middle <= s.horizon;
@@ -98,7 +109,8 @@ BEGIN
     END LOOP;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._expiry_batch(tally.source_retentions, int[], timestamptz, bigint) IS 'Up to where a batch of deletion goes: the target, or the start of a bucket before it, so that it deletes about most_rows rows.';
+COMMENT ON FUNCTION tally._expiry_batch(tally.source_retentions, int[], timestamptz, bigint) IS
+'Up to where a batch of deletion goes: the target, or the start of a bucket before it, so that it deletes about most_rows rows.';
 
 CREATE FUNCTION tally._drop_old_partitions(s tally.source_retentions, until timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
@@ -112,7 +124,8 @@ BEGIN
                   JOIN pg_inherits i ON i.inhparent = p.partrelid JOIN pg_class c ON c.oid = i.inhrelid
                  CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)$'))[1] AS upper_) b
                  WHERE p.partrelid = s.source AND p.partstrat = 'r' AND p.partnatts = 1 AND b.upper_ IS NOT NULL
-                   AND (SELECT bool_and(tally._moment_of(b.upper_, r.time_type, r.zone) <= tally._rows_from(tally._rule(r), until)) FROM tally.rollups r WHERE r.source = s.source AND r.key IS NULL) LOOP
+                   AND (SELECT bool_and(tally._moment_of(b.upper_, r.time_type, r.zone) <= tally._rows_from(tally._rule(r), until)) FROM tally.rollups r
+                        WHERE r.source = s.source AND r.key IS NULL) LOOP
         PERFORM tally._keep_late(s, format('SELECT pg_catalog.to_jsonb(t) AS "row", %s AS at FROM %s t WHERE %s', tally._at_sql(s.source), part.name,
                                            tally._old_rows_sql(s.source, '-infinity', s.horizon)));
         PERFORM tally.run_as(s.owner, s.search_path, format('DROP TABLE %s', part.name));
@@ -120,7 +133,8 @@ BEGIN
     END LOOP;
     RETURN n;
 END $$;
-COMMENT ON FUNCTION tally._drop_old_partitions(tally.source_retentions, timestamptz) IS 'Drops the partitions of a source that lie before until as a whole, under the caller''s lock on all of it; how many rows those were thought to have.';
+COMMENT ON FUNCTION tally._drop_old_partitions(tally.source_retentions, timestamptz) IS
+'Drops the partitions of a source that lie before until as a whole, under the caller''s lock on all of it; how many rows those were thought to have.';
 
 CREATE FUNCTION tally._moment_of(value text, time_type regtype, zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -179,22 +193,27 @@ BEGIN
     END IF;
     IF s.deletes AND own.id IS NOT NULL THEN
         SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
-            format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source, tally._old_rows_sql(s.source, '-infinity', upto))) x;
+            format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source,
+                   tally._old_rows_sql(s.source, '-infinity', upto))) x;
     ELSIF s.deletes THEN
-        late := tally._keep_late(s, format('WITH _gone AS (DELETE FROM %1$s WHERE %2$s RETURNING *) SELECT pg_catalog.to_jsonb(_gone) AS "row", %3$s AS at FROM _gone',
+        late := tally._keep_late(s, format('WITH _gone AS (DELETE FROM %1$s WHERE %2$s RETURNING *) SELECT pg_catalog.to_jsonb(_gone) AS "row", %3$s AS at '
+            'FROM _gone',
             s.source, tally._old_rows_sql(s.source, '-infinity', s.horizon), tally._at_sql(s.source)));
         SELECT n + (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
-            format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source, tally._old_rows_sql(s.source, '-infinity', upto))) x;
+            format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source,
+                   tally._old_rows_sql(s.source, '-infinity', upto))) x;
     END IF;
     -- The marks that the deletion itself has left; rows that follow in this transaction mark anew.
     DELETE FROM tally.dirty d WHERE d.rollup_id = ANY (above) AND d.bucket < upto;
     PERFORM tally._capture_forget();
-    UPDATE tally.source_retentions x SET horizon = upto, rows_deleted = x.rows_deleted + n, last_run = clock_timestamp(), waiting_for = NULL WHERE x.source = of_source;
+    UPDATE tally.source_retentions x SET horizon = upto, rows_deleted = x.rows_deleted + n, last_run = clock_timestamp(), waiting_for = NULL
+        WHERE x.source = of_source;
     more := upto < target;
     progress := format('%s: %s rows deleted before %s%s', of_source, n, upto, CASE WHEN late > 0 THEN format(', %s late ones set aside', late) ELSE '' END);
 END $$;
 COMMENT ON FUNCTION tally._expire_unit(regclass, bigint, timestamptz) IS
-'One batch of retention of a source or rollup, in one snapshot: computes what is marked, freezes history up to the batch''s end, and deletes the rows before it. progress is null where there was nothing to do.';
+'One batch of retention of a source or rollup, in one snapshot: computes what is marked, freezes history up to the batch''s end, and deletes the rows before '
+    'it. progress is null where there was nothing to do.';
 
 CREATE FUNCTION tally._expire_caught(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -215,7 +234,8 @@ BEGIN
         UPDATE tally.source_retentions s SET waiting_for = format('%s: %s', state, SQLERRM) WHERE s.source = of_source;
     END;
 END $$;
-COMMENT ON FUNCTION tally._expire_caught(regclass, bigint, timestamptz) IS 'A batch of retention whose failure is kept in waiting_for instead of raised; again: it only has to be tried once more.';
+COMMENT ON FUNCTION tally._expire_caught(regclass, bigint, timestamptz) IS
+'A batch of retention whose failure is kept in waiting_for instead of raised; again: it only has to be tried once more.';
 
 CREATE FUNCTION tally._lock_to_expire(of_source regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
@@ -270,7 +290,10 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON PROCEDURE tally.expire(regclass, bigint, timestamptz) IS
-'Deletes what retain_source() and a rollup''s retain say is old, of all or of one source or rollup, in batches of about batch_rows rows (but whole buckets) that commit: computes and freezes first, then deletes. What cannot be deleted now says why in tally.source_retentions.waiting_for. tally.start() schedules it.';
+'Deletes what retain_source() and a rollup''s retain say is old, of all or of one source or rollup, in batches of about batch_rows rows (but whole buckets) '
+    'that commit: computes and freezes first, then deletes. What cannot be deleted now says why in tally.source_retentions.waiting_for. tally.start() '
+    'schedules it.';
 -- It deletes by the clock it is given.
 REVOKE ALL ON PROCEDURE tally.expire(regclass, bigint, timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION tally._expire_unit(regclass, bigint, timestamptz), tally._expire_caught(regclass, bigint, timestamptz), tally._lock_to_expire(regclass), tally._expirable(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally._expire_unit(regclass, bigint, timestamptz), tally._expire_caught(regclass, bigint, timestamptz),
+    tally._lock_to_expire(regclass), tally._expirable(regclass) FROM PUBLIC;

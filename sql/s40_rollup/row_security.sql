@@ -6,7 +6,8 @@ CREATE FUNCTION tally._row_security(reader oid, relation regclass) RETURNS boole
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- As row_security_active() says it, of any role.
     SELECT EXISTS (SELECT FROM pg_class c JOIN pg_roles o ON o.oid = reader
-                    WHERE c.oid = relation AND c.relrowsecurity AND NOT o.rolsuper AND NOT o.rolbypassrls AND (c.relforcerowsecurity OR NOT pg_has_role(reader, c.relowner, 'USAGE')))
+                    WHERE c.oid = relation AND c.relrowsecurity AND NOT o.rolsuper AND NOT o.rolbypassrls
+                        AND (c.relforcerowsecurity OR NOT pg_has_role(reader, c.relowner, 'USAGE')))
 $$;
 COMMENT ON FUNCTION tally._row_security(oid, regclass) IS 'Whether the row security of a table applies to a role.';
 
@@ -15,12 +16,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Every row is seen where one permissive policy says true and each restrictive one does. Any other policy may depend on the
     -- session, the clock or another table, or change tomorrow without a mark on what it hid.
     SELECT tally._row_security(reader, relation)
-       AND NOT (SELECT COALESCE(bool_or(p.polpermissive), false) AND COALESCE(bool_and(pg_get_expr(p.polqual, p.polrelid) = 'true') FILTER (WHERE NOT p.polpermissive), true)
+       AND NOT (SELECT COALESCE(bool_or(p.polpermissive), false)
+                AND COALESCE(bool_and(pg_get_expr(p.polqual, p.polrelid) = 'true') FILTER (WHERE NOT p.polpermissive), true)
                        AND bool_or(p.polpermissive AND pg_get_expr(p.polqual, p.polrelid) = 'true')
                   FROM pg_policy p WHERE p.polrelid = relation AND p.polcmd IN ('r', '*')
                    AND EXISTS (SELECT FROM unnest(p.polroles) g WHERE g = 0 OR pg_has_role(reader, g, 'USAGE')))
 $$;
-COMMENT ON FUNCTION tally._hides_rows(oid, regclass) IS 'Whether the row security of a table may hide rows from a role: it applies, and the policies for reading are not plainly true.';
+COMMENT ON FUNCTION tally._hides_rows(oid, regclass) IS
+'Whether the row security of a table may hide rows from a role: it applies, and the policies for reading are not plainly true.';
 
 CREATE FUNCTION tally._row_security_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -37,7 +40,8 @@ BEGIN
         hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', r.relation);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._row_security_fault(tally.rollups) IS 'The fault of a rollup whose owner does not see all rows of its source or of its own table; nulls where that is not so.';
+COMMENT ON FUNCTION tally._row_security_fault(tally.rollups) IS
+'The fault of a rollup whose owner does not see all rows of its source or of its own table; nulls where that is not so.';
 
 CREATE FUNCTION tally._live_gate(relation regclass, source regclass, defined boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1 SET search_path = pg_catalog, pg_temp AS $$
@@ -56,25 +60,30 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('row security of %s may hide rows from the owner of %s, so its numbers would be partial', source, relation),
             DETAIL = 'Row security came to the source after the rollup was defined.',
-            HINT = format('CREATE POLICY reads_all ON %s FOR SELECT TO %s USING (true);', source, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = relation));
+            HINT = format('CREATE POLICY reads_all ON %s FOR SELECT TO %s USING (true);', source,
+                          (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = relation));
     END IF;
     RETURN true;
 END $$;
 COMMENT ON FUNCTION tally._live_gate(regclass, regclass, boolean) IS
-'Always true, or an error: for the reader of a view on a rollup''s table to whom the table''s row security applies, for a live view whose definition is gone, and for one whose owner does not see all of the source. Views call it once per part of the query, not per row.';
+'Always true, or an error: for the reader of a view on a rollup''s table to whom the table''s row security applies, for a live view whose definition is '
+    'gone, and for one whose owner does not see all of the source. Views call it once per part of the query, not per row.';
 
 CREATE FUNCTION tally._gate_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('(SELECT tally._live_gate(%1$L::pg_catalog.regclass, %2$L::pg_catalog.regclass, EXISTS (SELECT FROM tally.rollups x WHERE x.id = %3$s AND x.relation = %1$L::pg_catalog.regclass)))',
+    SELECT format('(SELECT tally._live_gate(%1$L::pg_catalog.regclass, %2$L::pg_catalog.regclass, EXISTS (SELECT FROM tally.rollups x WHERE x.id = %3$s AND '
+        'x.relation = %1$L::pg_catalog.regclass)))',
                   r.relation::text, r.source::text, r.id)
 $$;
-COMMENT ON FUNCTION tally._gate_sql(tally.rollups) IS 'SQL text of the condition that each part of a live view begins with: tally._live_gate(), once per query.';
+COMMENT ON FUNCTION tally._gate_sql(tally.rollups) IS
+'SQL text of the condition that each part of a live view begins with: tally._live_gate(), once per query.';
 
 CREATE FUNCTION tally._flat_gate_sql(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('(SELECT tally._live_gate(%L::pg_catalog.regclass, NULL, true))', relation::text)
 $$;
-COMMENT ON FUNCTION tally._flat_gate_sql(regclass) IS 'SQL text of the condition of a view on a rollup''s stored rows: an error for a reader to whom the table''s row security applies.';
+COMMENT ON FUNCTION tally._flat_gate_sql(regclass) IS
+'SQL text of the condition of a view on a rollup''s stored rows: an error for a reader to whom the table''s row security applies.';
 
 CREATE FUNCTION tally._refuse_lost_live(r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -94,7 +103,8 @@ BEGIN
     PERFORM tally._refuse_lost_live(r);
     RETURN r.live_view;
 END $$;
-COMMENT ON FUNCTION tally._live_for_reader(tally.rollups) IS 'What the current role reads of a rollup for exact numbers: its live view, or its table where row security applies to the role.';
+COMMENT ON FUNCTION tally._live_for_reader(tally.rollups) IS
+'What the current role reads of a rollup for exact numbers: its live view, or its table where row security applies to the role.';
 
 CREATE FUNCTION tally._taken_away(relation regclass) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -113,4 +123,5 @@ BEGIN
         EXECUTE item;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._owner_only(text) IS 'Takes from everybody but the owner what default privileges have granted on a relation that was made this moment; with the caller''s rights.';
+COMMENT ON FUNCTION tally._owner_only(text) IS
+'Takes from everybody but the owner what default privileges have granted on a relation that was made this moment; with the caller''s rights.';

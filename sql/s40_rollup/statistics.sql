@@ -19,15 +19,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM (SELECT format('%I.%I', n.nspname, r.name || suffix) AS object
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation) o,
            (SELECT 0 AS place, tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
-            UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND with_dimensions AND r.expand IS NULL ORDER BY d.ordinal LIMIT 7)) t
+            UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND with_dimensions AND r.expand IS NULL
+                       ORDER BY d.ordinal LIMIT 7)) t
      GROUP BY o.object
 $$;
-COMMENT ON FUNCTION tally._statistics_sql(tally.rollups, text, boolean) IS 'Name and CREATE statement of statistics on a definition''s bucket, and its dimensions where they are asked for.';
+COMMENT ON FUNCTION tally._statistics_sql(tally.rollups, text, boolean) IS
+'Name and CREATE statement of statistics on a definition''s bucket, and its dimensions where they are asked for.';
 
 CREATE FUNCTION tally._statistics_of(r tally.rollups, suffix text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- By their table: the rollup may have moved to another schema since.
-    SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = r.source AND s.stxname = r.name || suffix LIMIT 1
+    SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = r.source
+        AND s.stxname = r.name || suffix LIMIT 1
 $$;
 COMMENT ON FUNCTION tally._statistics_of(tally.rollups, text) IS 'Schema and name of a rollup''s statistics of that suffix; null where there are none.';
 
@@ -95,7 +98,8 @@ BEGIN
     END;
     PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
 END $$;
-COMMENT ON FUNCTION tally._begin_build(tally.rollups) IS 'Statistics on the groups of a definition with many dimensions, for as long as marked ranges are being built.';
+COMMENT ON FUNCTION tally._begin_build(tally.rollups) IS
+'Statistics on the groups of a definition with many dimensions, for as long as marked ranges are being built.';
 
 CREATE FUNCTION tally._end_build(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -47,10 +47,12 @@ BEGIN
     fresh := tally._range_query(r.id, r.source::text, '$1', '$2');
     RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
                         EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND (x ->> 'bucket')::timestamptz = ANY (tally._reached(r, ARRAY[d.bucket])))
-                     OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND (x ->> 'bucket')::timestamptz >= g.since AND (x ->> 'bucket')::timestamptz < g.until)
+                     OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND (x ->> 'bucket')::timestamptz >= g.since
+                                AND (x ->> 'bucket')::timestamptz < g.until)
       FROM tally.run_as(r.owner, r.search_path, format(
         'SELECT COALESCE(f.bucket, t.bucket) AS bucket, pg_catalog.jsonb_build_object(%s) AS labels, '
-        'CASE WHEN t.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS stored, CASE WHEN f.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS definition '
+        'CASE WHEN t.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS stored, CASE WHEN f.bucket IS NOT NULL THEN '
+            'pg_catalog.jsonb_build_object(%s) END AS definition '
         'FROM (%s) f FULL JOIN (SELECT * FROM %s t WHERE t.bucket >= $1 AND t.bucket < $2) t ON %s '
         'WHERE %s AND (f.bucket IS NULL OR t.bucket IS NULL OR %s) ORDER BY 1, 2',
         tally._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
@@ -61,7 +63,8 @@ BEGIN
         tally._differs_sql(r.id, 'f', 't')), 0, r.zone, since, until) x;
 END $$;
 COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz, bigint) IS
-'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal. For its owner.';
+'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ '
+    'from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal. For its owner.';
 
 CREATE FUNCTION tally.repair(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -83,4 +86,5 @@ BEGIN
     RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until), HINT = format('CALL tally.backfill(%L);', r.name);
 END $$;
 COMMENT ON FUNCTION tally.repair(text, timestamptz, timestamptz) IS
-'Marks [since, until) of a rollup, widened to whole buckets, to be computed anew by the next refresh or backfill, and makes its live view where that was dropped. For its owner.';
+'Marks [since, until) of a rollup, widened to whole buckets, to be computed anew by the next refresh or backfill, and makes its live view where that was '
+    'dropped. For its owner.';

@@ -12,21 +12,25 @@ BEGIN
     IF (isfinite(r.frozen_before) OR r.emptied = 'keep') AND NOT (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = session_user) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('%s of %s is refused: rollup %L holds history that cannot be computed again', TG_OP, TG_RELID::regclass, r.name),
-            DETAIL = CASE WHEN r.emptied = 'keep' THEN 'It keeps buckets of which no source row is left.' ELSE format('Its buckets before %s are frozen.', r.frozen_before) END || ' Nothing was changed.',
+            DETAIL = CASE WHEN r.emptied = 'keep' THEN 'It keeps buckets of which no source row is left.'
+                ELSE format('Its buckets before %s are frozen.', r.frozen_before) END || ' Nothing was changed.',
             HINT = format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM PUBLIC, %I;', TG_RELID::regclass, session_user);
     END IF;
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, r.frozen_before, 'infinity', format('%s of its table by %s', lower(TG_OP), session_user)
-     WHERE NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since <= r.frozen_before AND g.until = 'infinity' AND g.batch IS NULL AND g.part IS NULL AND g.marked_at = now());
+     WHERE NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since <= r.frozen_before AND g.until = 'infinity' AND g.batch IS NULL
+                       AND g.part IS NULL AND g.marked_at = now());
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally.rollup_written() IS 'Statement trigger of a rollup''s table: marks all of it when somebody but the engine has written there, or refuses where history could be lost.';
+COMMENT ON FUNCTION tally.rollup_written() IS
+'Statement trigger of a rollup''s table: marks all of it when somebody but the engine has written there, or refuses where history could be lost.';
 REVOKE ALL ON FUNCTION tally.rollup_written() FROM PUBLIC;
 
 CREATE FUNCTION tally._watch_table(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    EXECUTE format('CREATE OR REPLACE TRIGGER tally_written AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT WHEN (NOT tally._at_work()) EXECUTE FUNCTION tally.rollup_written()', relation);
+    EXECUTE format('CREATE OR REPLACE TRIGGER tally_written AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT WHEN (NOT '
+        'tally._at_work()) EXECUTE FUNCTION tally.rollup_written()', relation);
 END $$;
 COMMENT ON FUNCTION tally._watch_table(regclass) IS 'Makes the trigger by which writes to a rollup''s table are noticed.';
 REVOKE ALL ON FUNCTION tally._watch_table(regclass) FROM PUBLIC;

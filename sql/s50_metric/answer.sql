@@ -3,25 +3,30 @@
 -- daily one, and only the first and the last hours, which no whole day covers, from the hourly one. Merging is exact
 -- algebra for sums and within the sketch's own error for sketches, so the answer is that of the finest rollup.
 
-CREATE FUNCTION tally._answering(r tally.rollups, measures text[], dimensions text[], rule text, first timestamptz, last timestamptz) RETURNS SETOF tally.rollups
+CREATE FUNCTION tally._answering(r tally.rollups, measures text[], dimensions text[], rule text, first timestamptz,
+                                 last timestamptz) RETURNS SETOF tally.rollups
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE line AS (
         SELECT r AS x
         UNION ALL
         SELECT c FROM line l JOIN tally.rollups c ON c.source_rollup = (l.x).id
          -- Whoever owns a table says what is in it, so another's is no answer to the question about this one.
-         WHERE c.owner::oid = r.owner::oid AND c.key IS NULL AND c.time_column = 'bucket' AND c.filter IS NULL AND c.lookback IS NULL AND c.expand IS NULL AND c.zone = r.zone
+         WHERE c.owner::oid = r.owner::oid AND c.key IS NULL AND c.time_column = 'bucket' AND c.filter IS NULL AND c.lookback IS NULL AND c.expand IS NULL
+             AND c.zone = r.zone
            -- A bucket that holds part of another answers for no range that ends in between.
            AND tally._buckets_nest(tally._rule(l.x), tally._rule(c), first, last)
            AND has_table_privilege(c.live_view::oid, 'SELECT')
-           AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d AND k.expression = quote_ident(d)))
-           AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE n IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
+           AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d
+                   AND k.expression = quote_ident(d)))
+           AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE n IS NOT NULL
+                           AND NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
                                                                             WHERE k.rollup_id = c.id AND k.name = n AND k.expression = format(p.merge, k.name)))
     )
     SELECT (l.x).* FROM line l WHERE rule IS NULL OR (l.x).id = r.id OR tally._buckets_nest(tally._rule(l.x), rule, first, last)
 $$;
 COMMENT ON FUNCTION tally._answering(tally.rollups, text[], text[], text, timestamptz, timestamptz) IS
-'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any) in [first, last), as far as the current role may read them.';
+'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any) in [first, last), as far '
+    'as the current role may read them.';
 
 CREATE FUNCTION tally._exact_source(reader regrole, r tally.rollups, first timestamptz, last timestamptz) RETURNS regclass
 -- With its owner's rights, because a reader need not see what the rollup stands on. PL/pgSQL, because it keeps its plan.
@@ -47,7 +52,8 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._exact_source(regrole, tally.rollups, timestamptz, timestamptz) IS 'A rollup''s table where it is clean in a range and the reader may read it, else its live view: exact either way, for a query of the same snapshot.';
+COMMENT ON FUNCTION tally._exact_source(regrole, tally.rollups, timestamptz, timestamptz) IS
+'A rollup''s table where it is clean in a range and the reader may read it, else its live view: exact either way, for a query of the same snapshot.';
 
 CREATE FUNCTION tally._piece_sql(r tally.rollups, columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -55,7 +61,8 @@ BEGIN
     RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns, tally._exact_source(tally._current_role(), r, first, last),
                   tally._moment_sql(first), tally._moment_sql(last), COALESCE(' AND ' || "where", ''));
 END $$;
-COMMENT ON FUNCTION tally._piece_sql(tally.rollups, text, text, timestamptz, timestamptz) IS 'SQL text that reads [first, last) of one rollup, from its table or its live view.';
+COMMENT ON FUNCTION tally._piece_sql(tally.rollups, text, text, timestamptz, timestamptz) IS
+'SQL text that reads [first, last) of one rollup, from its table or its live view.';
 
 CREATE FUNCTION tally._edge_where(rule text, edge timestamptz, operator text, "where" text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -92,7 +99,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._parts_sql(tally.rollups[], text, text, timestamptz, timestamptz) IS
-'SQL text that reads [first, last) from the tables (where clean) or live views of rollups that hold the same: whole long buckets inside, shorter ones at the edges.';
+'SQL text that reads [first, last) from the tables (where clean) or live views of rollups that hold the same: whole long buckets inside, shorter ones at the '
+    'edges.';
 
 CREATE FUNCTION tally._live_source(m tally.metrics, r tally.rollups, by text[], "where" jsonb, rule text, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -101,9 +109,12 @@ DECLARE
     measures text[] := m.measures || m.samples;
 BEGIN
     IF r.key IS NOT NULL OR NOT isfinite(first) OR NOT isfinite(last) OR first >= last THEN RETURN tally._live_for_reader(r)::text; END IF;
-    RETURN format('(%s) parts', tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first, last) a),
-        (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest('{bucket}' || by || ARRAY(SELECT jsonb_object_keys("where")) || measures) c WHERE c IS NOT NULL),
+    RETURN format('(%s) parts',
+                  tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first, last) a),
+        (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest('{bucket}' || by || ARRAY(SELECT jsonb_object_keys("where")) || measures) c
+         WHERE c IS NOT NULL),
         tally._where_sql(r, "where"), first, last));
 END $$;
 COMMENT ON FUNCTION tally._live_source(tally.metrics, tally.rollups, text[], jsonb, text, timestamptz, timestamptz) IS
-'SQL text of a relation that holds, exact now, what a metric needs over [first, last): the smallest rollups that do, or the rollup''s live view. rule: the buckets asked for, null for the range as a whole.';
+'SQL text of a relation that holds, exact now, what a metric needs over [first, last): the smallest rollups that do, or the rollup''s live view. rule: the '
+    'buckets asked for, null for the range as a whole.';

@@ -58,7 +58,8 @@ BEGIN
 
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.now, 'none')), '; ') INTO changes
       FROM (VALUES ('expression', old.expression, expression), ('meaning', old.resolved, made.resolved), ('unit', old.unit, unit),
-                   ('description', old.description, description), ('direction', old.direction, direction), ('samples', old.samples, made.samples)) c(what, was, now)
+                   ('description', old.description, description), ('direction', old.direction, direction),
+                       ('samples', old.samples, made.samples)) c(what, was, now)
      WHERE c.was IS DISTINCT FROM c.now AND NOT (c.what = 'meaning' AND old.expression <> expression);
     IF old.id IS NOT NULL AND changes IS NULL THEN
         RAISE NOTICE USING MESSAGE = format('metric %L is defined just so already; nothing changed', name);
@@ -73,7 +74,9 @@ BEGIN
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally.create_metric(text, text, text, text, text, text, text, text) IS
-'Defines a metric: name; rollup; expression over its merged measures, such as retries::float8 / nullif(turns, 0); unit; description; direction (up_is_good, down_is_good, neutral); samples (the measure that counts observations; default the count it divides by, else count(*)). Adds a column to the view <rollup>_metrics. Again with changes it replaces the definition and says what changed.';
+'Defines a metric: name; rollup; expression over its merged measures, such as retries::float8 / nullif(turns, 0); unit; description; direction (up_is_good, '
+    'down_is_good, neutral); samples (the measure that counts observations; default the count it divides by, else count(*)). Adds a column to the view '
+    '<rollup>_metrics. Again with changes it replaces the definition and says what changed.';
 
 CREATE FUNCTION tally._check_metric_name(name text, r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -127,7 +130,8 @@ BEGIN
     IF found_.id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('metric %L does not exist', name),
-            DETAIL = COALESCE('Metrics most like it: ' || tally._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.', 'There is no metric yet.'),
+            DETAIL = COALESCE('Metrics most like it: ' || tally._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.',
+                              'There is no metric yet.'),
             HINT = 'SELECT name, expression FROM tally.metrics ORDER BY name;';
     END IF;
     RETURN found_;
@@ -146,7 +150,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = format('metric %L cannot be dropped: thresholds watch it', name),
             DETAIL = format('Those are %s.', users),
-            HINT = (SELECT string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) FROM tally.thresholds t WHERE t.metric_id = m.id);
+            HINT = (SELECT string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) FROM tally.thresholds t
+                    WHERE t.metric_id = m.id);
     END IF;
     PERFORM tally._forget_metric(m.id);
     PERFORM tally._build_metrics_view(m.rollup_id);
@@ -156,7 +161,8 @@ EXCEPTION WHEN foreign_key_violation THEN
         DETAIL = 'A role sees the thresholds of roles whose rights it has.',
         HINT = 'Ask a superuser: SELECT name, owner FROM tally.thresholds;';
 END $$;
-COMMENT ON FUNCTION tally.drop_metric(text) IS 'Drops a metric and its column of the flat view. Refused while thresholds watch it or other views stand on the column.';
+COMMENT ON FUNCTION tally.drop_metric(text) IS
+'Drops a metric and its column of the flat view. Refused while thresholds watch it or other views stand on the column.';
 
 CREATE FUNCTION tally.rename_metric(name text, new_name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

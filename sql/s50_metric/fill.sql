@@ -33,9 +33,11 @@ BEGIN
                           justify_interval(make_interval(secs => seconds * pow(2, ceil(log(2, (buckets * series / most)::numeric)))::float8))::text);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_fill_size(text, text, timestamptz, timestamptz, bigint) IS 'An error where filling would make more than 100,000 rows, with a bucket that does not.';
+COMMENT ON FUNCTION tally._check_fill_size(text, text, timestamptz, timestamptz, bigint) IS
+'An error where filling would make more than 100,000 rows, with a bucket that does not.';
 
-CREATE FUNCTION tally._values_before(query text, rule text, since timestamptz, width interval, wanted jsonb[], OUT labels jsonb, OUT value float8) RETURNS SETOF record
+CREATE FUNCTION tally._values_before(query text, rule text, since timestamptz, width interval, wanted jsonb[], OUT labels jsonb,
+                                     OUT value float8) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -48,7 +50,8 @@ BEGIN
     FOR step IN 1 .. 4 LOOP
         EXIT WHEN cardinality(missing) = 0;
         lower_ := CASE WHEN step = 4 THEN '-infinity' ELSE tally._bucket_start(rule, last - width * 4 ^ (step - 1)) END;
-        FOR point IN EXECUTE format('SELECT DISTINCT ON (labels) * FROM (%s) points WHERE value IS NOT NULL AND labels = ANY ($3) ORDER BY labels, bucket DESC', query)
+        FOR point IN EXECUTE format('SELECT DISTINCT ON (labels) * FROM (%s) points WHERE value IS NOT NULL AND labels = ANY ($3) ORDER BY labels, bucket '
+            'DESC', query)
                      USING lower_, last, missing LOOP
             labels := point.labels;
             value := point.value;
@@ -58,7 +61,8 @@ BEGIN
         last := lower_;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._values_before(text, text, timestamptz, interval, jsonb[]) IS 'The last value that is not NULL before since of each wanted label set, where there is one; query yields points of [$1, $2).';
+COMMENT ON FUNCTION tally._values_before(text, text, timestamptz, interval, jsonb[]) IS
+'The last value that is not NULL before since of each wanted label set, where there is one; query yields points of [$1, $2).';
 
 CREATE FUNCTION tally._filled(metric text, query text, rule text, first timestamptz, last timestamptz, fill text, single boolean) RETURNS SETOF tally.point
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -82,12 +86,14 @@ BEGIN
     IF fill = 'previous' THEN
         SELECT COALESCE(jsonb_object_agg(v.labels::text, v.value), '{}') INTO before
           FROM tally._values_before(query, rule, first, last - first,
-            ARRAY(SELECT s.labels FROM unnest(series) s WHERE NOT EXISTS (SELECT FROM unnest(points) p WHERE p.labels = s.labels AND p.bucket = first AND p.value IS NOT NULL))) v;
+            ARRAY(SELECT s.labels FROM unnest(series) s WHERE NOT EXISTS (SELECT FROM unnest(points) p WHERE p.labels = s.labels AND p.bucket = first
+                    AND p.value IS NOT NULL))) v;
     END IF;
     RETURN QUERY
     SELECT w.bucket, w.series, w.labels,
            CASE fill WHEN 'zero' THEN COALESCE(w.value, 0)
-                     WHEN 'previous' THEN COALESCE(first_value(w.value) OVER (PARTITION BY w.labels, w.seen ORDER BY w.bucket), (before ->> w.labels::text)::float8)
+                     WHEN 'previous' THEN COALESCE(first_value(w.value) OVER (PARTITION BY w.labels, w.seen ORDER BY w.bucket),
+                                                   (before ->> w.labels::text)::float8)
                      ELSE w.value END
       FROM (SELECT b.bucket, s.series, s.labels, p.value, count(p.value) OVER (PARTITION BY s.labels ORDER BY b.bucket) AS seen
               FROM unnest(tally._buckets_between(rule, first, last)) b(bucket) CROSS JOIN unnest(series) s(ignored, series, labels, ignored_too)
@@ -95,4 +101,5 @@ BEGIN
      ORDER BY w.bucket, w.series;
 END $$;
 COMMENT ON FUNCTION tally._filled(text, text, text, timestamptz, timestamptz, text, boolean) IS
-'The points of a query over [$1, $2), with a row for every bucket and series; single: there is one series, even where no bucket has a row. Runs with the reader''s rights.';
+'The points of a query over [$1, $2), with a row for every bucket and series; single: there is one series, even where no bucket has a row. Runs with the '
+    'reader''s rights.';

@@ -17,7 +17,8 @@ BEGIN
             HINT = format('SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = %L;', r.name);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_dimensions(tally.rollups, text[], text) IS 'An error where names hold something that is no dimension of the rollup; what is the argument at fault.';
+COMMENT ON FUNCTION tally._check_dimensions(tally.rollups, text[], text) IS
+'An error where names hold something that is no dimension of the rollup; what is the argument at fault.';
 
 CREATE FUNCTION tally._where_sql(r tally.rollups, "where" jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -59,7 +60,11 @@ BEGIN
         tally._merges_sql(m, r),
         source, CASE WHEN until IS NULL THEN format('bucket = %s', since) ELSE format('bucket >= %s AND bucket < %s', since, until) END,
         COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
-        COALESCE(' GROUP BY ' || NULLIF(array_to_string(CASE WHEN bucket IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), '')));
+        COALESCE(' GROUP BY '
+                 || NULLIF(array_to_string(CASE WHEN bucket IS NOT NULL THEN ARRAY['1']
+                                           ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), '')));
 END $$;
 COMMENT ON FUNCTION tally._merged_sql(tally.metrics, tally.rollups, text, text, text[], jsonb, text, text) IS
-'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is SQL text of the rollup''s table, its live view, or what holds the same (_live_source), bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, which is a lookup by key).';
+'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is SQL text of the rollup''s table, its live view, or what holds the same '
+    '(_live_source), bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, '
+    'which is a lookup by key).';

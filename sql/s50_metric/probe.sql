@@ -11,11 +11,14 @@ EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_fi
     RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.query_timeout must be an interval, got %L', wanted),
         HINT = format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database());
 END $$;
-COMMENT ON FUNCTION tally._query_timeout() IS 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the setting 0 asks for.';
+COMMENT ON FUNCTION tally._query_timeout() IS
+'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the '
+'setting 0 asks for.';
 
 CREATE FUNCTION tally._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8, samples float8)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8, (x ->> 'samples')::float8
+    SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
+        (x ->> 'samples')::float8
       FROM tally.run_as(owner, search_path, format('SELECT * FROM (%s) tally_query',
                regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally._moment_sql(tick), 'g')), tally._query_timeout()) x
 $$;
@@ -29,7 +32,8 @@ BEGIN
     PERFORM set_config('search_path', search_path, true);
     EXECUTE format('SELECT value::pg_catalog.float8 FROM (%s) tally_query LIMIT 0', regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', 'now()', 'g'));
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR syntax_error OR cannot_coerce OR insufficient_privilege OR ambiguous_column OR datatype_mismatch OR indeterminate_datatype THEN
+EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR syntax_error OR cannot_coerce OR insufficient_privilege OR ambiguous_column
+    OR datatype_mismatch OR indeterminate_datatype THEN
     RAISE EXCEPTION USING ERRCODE = SQLSTATE,
         MESSAGE = format('%s cannot be read: %s', what, SQLERRM),
         DETAIL = format('Got %s. A query yields a number named value, optionally samples, and labels.', query),
@@ -61,7 +65,8 @@ BEGIN
     IF query IS NULL OR octet_length(query) > 100000 OR COALESCE(direction, '') NOT IN ('up_is_good', 'down_is_good', 'neutral')
        OR tally._no_length(every, '1 second', '366 days', false) OR tally._no_length(keep, '1 second', '100 years') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('probe %L needs a query, a direction of up_is_good, down_is_good or neutral, every from 1 second to 366 days without months, and keep from 1 second to 100 years', name),
+            MESSAGE = format('probe %L needs a query, a direction of up_is_good, down_is_good or neutral, every from 1 second to 366 days without months, '
+                'and keep from 1 second to 100 years', name),
             DETAIL = format('Got direction %L, every %L, keep %L.', direction, every, keep),
             HINT = format('SELECT tally.create_probe(%L, ''SELECT 1 AS value'');', COALESCE(name, 'queue age'));
     ELSIF EXISTS (SELECT FROM tally.metrics m WHERE m.name = name) THEN
@@ -70,11 +75,13 @@ BEGIN
     END IF;
     PERFORM tally._check_query(query, search_path, format('probe %L', name));
     SELECT * INTO old FROM tally.probes p WHERE p.name = name;
-    made := jsonb_populate_record(made, jsonb_build_object('name', name, 'search_path', search_path, 'query', query, 'unit', unit, 'description', description, 'direction', direction,
+    made := jsonb_populate_record(made, jsonb_build_object('name', name, 'search_path', search_path, 'query', query, 'unit', unit, 'description',
+                                                           description, 'direction', direction,
                                                            'every', every, 'keep', keep, 'enabled', enabled));
     IF old.id IS NULL THEN
         PERFORM tally._store_probe(made);
-    ELSIF (old.query, old.unit, old.description, old.direction, old.every, old.keep, old.enabled) IS NOT DISTINCT FROM (query, unit, description, direction, every, keep, enabled) THEN
+    ELSIF (old.query, old.unit, old.description, old.direction, old.every, old.keep, old.enabled) IS NOT DISTINCT FROM (query, unit, description, direction,
+            every, keep, enabled) THEN
         RAISE NOTICE USING MESSAGE = format('probe %L is defined just so already; nothing changed', name);
     ELSE
         PERFORM tally._store_probe(made);
@@ -83,7 +90,8 @@ BEGIN
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally.create_probe(text, text, text, text, text, interval, interval, boolean, text) IS
-'Defines a probe: a query that yields value, optionally samples, and labels (every other column); :as_of stands for the tick. evaluate() samples it every so often and keeps samples for keep; thresholds name it as their metric. Again with changes it replaces the definition.';
+'Defines a probe: a query that yields value, optionally samples, and labels (every other column); :as_of stands for the tick. evaluate() samples it every so '
+    'often and keeps samples for keep; thresholds name it as their metric. Again with changes it replaces the definition.';
 
 CREATE FUNCTION tally.drop_probe(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -94,10 +102,12 @@ BEGIN
     SELECT string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) INTO users
       FROM tally.thresholds t JOIN tally.probes p ON p.id = t.probe_id WHERE p.name = name;
     IF users IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('probe %L cannot be dropped: thresholds watch it', name), HINT = users;
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('probe %L cannot be dropped: thresholds watch it', name),
+            HINT = users;
     END IF;
     IF NOT tally._forget_probe(name) THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('probe %L does not exist, or belongs to another role', name), HINT = 'SELECT name, query FROM tally.probes ORDER BY name;';
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('probe %L does not exist, or belongs to another role', name),
+            HINT = 'SELECT name, query FROM tally.probes ORDER BY name;';
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.drop_probe(text) IS 'Drops a probe and its samples. Refused while thresholds watch it.';
@@ -117,7 +127,8 @@ BEGIN
         probe := p.name; series := 0; error := NULL; p.sqlstate := NULL; p.message := NULL;
         BEGIN
             IF tally._tick(p.every, as_of) IS NULL THEN
-                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('every must be from 1 second to 366 days, without months, got %s', p.every);
+                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                    MESSAGE = format('every must be from 1 second to 366 days, without months, got %s', p.every);
             END IF;
             DELETE FROM tally.probe_samples s WHERE s.probe_id = p.id AND s.at < tick - p.keep;
             INSERT INTO tally.probe_samples (probe_id, at, labels, value, samples)
@@ -133,10 +144,12 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally.sample_probes(timestamptz) IS 'Samples every enabled probe that has not been sampled at its tick; evaluate() begins with it. A failing probe stops no other: its error is in tally.probes.';
+COMMENT ON FUNCTION tally.sample_probes(timestamptz) IS
+'Samples every enabled probe that has not been sampled at its tick; evaluate() begins with it. A failing probe stops no other: its error is in tally.probes.';
 REVOKE ALL ON FUNCTION tally.sample_probes(timestamptz) FROM PUBLIC;
 
-CREATE FUNCTION tally.probe_series(probe text, since text DEFAULT '24 hours', until text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS SETOF tally.point
+CREATE FUNCTION tally.probe_series(probe text, since text DEFAULT '24 hours', until text DEFAULT NULL,
+                                   as_of timestamptz DEFAULT now()) RETURNS SETOF tally.point
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.at, COALESCE((SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(s.labels) l), p.name), s.labels, s.value
       FROM tally.probes p JOIN tally.probe_samples s ON s.probe_id = p.id

@@ -26,13 +26,15 @@ BEGIN
     IF NOT fits THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('bucket must be made up of whole buckets of rollup %L (%s in %s), got %s', r.name, r.bucket, r.zone, wanted),
-            DETAIL = 'Buckets are merged, never split. Days and months follow the zone''s clock: 30 days are no month, and 24 hours are no day where clocks change.',
+            DETAIL = 'Buckets are merged, never split. Days and months follow the zone''s clock: 30 days are no month, and 24 hours are no day where clocks '
+                'change.',
             HINT = format('Use bucket => %L.', (r.bucket * 2)::text);
     END IF;
     RETURN rule;
 END $$;
 COMMENT ON FUNCTION tally._grain(tally.rollups, interval, timestamptz, timestamptz) IS
-'The bucket rule for a wanted width over a rollup: its own for none or a finer one (with a NOTICE), an error where own buckets would be split in [first, last).';
+'The bucket rule for a wanted width over a rollup: its own for none or a finer one (with a NOTICE), an error where own buckets would be split in [first, '
+    'last).';
 
 CREATE FUNCTION tally.timeseries(
     metric  text,
@@ -88,7 +90,10 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, boolean, timestamptz, text) IS
-'A metric over time, in long form: since and until (how long ago, or a timestamp; whole buckets that begin in the range); bucket (the rollup''s own, or a multiple into which its measures are merged); by (one series per values of these dimensions); where ({"world": "w1"}); live (exact now) or as of the last refresh; as_of (the present); fill: without it a bucket without events has no row, with ''null'', ''zero'' or ''previous'' every bucket of every series has one (at most 100,000 in all), and previous takes the last value before since where there is one.';
+'A metric over time, in long form: since and until (how long ago, or a timestamp; whole buckets that begin in the range); bucket (the rollup''s own, or a '
+    'multiple into which its measures are merged); by (one series per values of these dimensions); where ({"world": "w1"}); live (exact now) or as of the '
+    'last refresh; as_of (the present); fill: without it a bucket without events has no row, with ''null'', ''zero'' or ''previous'' every bucket of every '
+    'series has one (at most 100,000 in all), and previous takes the last value before since where there is one.';
 
 CREATE FUNCTION tally._labels_sql(by text[]) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -119,7 +124,8 @@ BEGIN
     last := tally._parse_since(until, as_of, 'until', r.zone);
     PERFORM tally._refuse_overlap(r, NULL, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;', m.name, since));
     EXECUTE tally._refuse_unsafe(r, format('SELECT value FROM (%s) metric',
-        tally._merged_sql(m, r, CASE WHEN live THEN tally._live_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last) ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2')))
+        tally._merged_sql(m, r, CASE WHEN live THEN tally._live_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last)
+                          ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2')))
         INTO result USING first, last;
     RETURN result;
 END $$;

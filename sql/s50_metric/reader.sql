@@ -18,20 +18,27 @@ BEGIN
                            UNION SELECT o.oprcode FROM unnest(trees) t, regexp_matches(t, ':opno (\d+)', 'g') f JOIN pg_operator o ON o.oid = f[1]::oid);
         -- A conversion to a domain runs its checks, also where the domain is inside an array or a row. Planning runs a range's difference.
         made := ARRAY(WITH RECURSIVE used(oid) AS (
-                SELECT f[1]::oid FROM unnest(trees) t, regexp_matches(t, ':(?:resulttype|consttype|vartype|funcresulttype|opresulttype|aggtype|typid) (\d+)', 'g') f
-                UNION SELECT i::oid FROM unnest(trees) t, regexp_matches(t, ':(?:funccoltypes|coltypes) \(o ([\d ]+)\)', 'g') f, unnest(string_to_array(f[1], ' ')) i
+                SELECT f[1]::oid FROM unnest(trees) t, regexp_matches(t,
+                                                                      ':(?:resulttype|consttype|vartype|funcresulttype|opresulttype|aggtype|typid) (\d+)',
+                    'g') f
+                UNION SELECT i::oid FROM unnest(trees) t, regexp_matches(t, ':(?:funccoltypes|coltypes) \(o ([\d ]+)\)', 'g') f,
+                    unnest(string_to_array(f[1], ' ')) i
                 UNION SELECT x.oid FROM used u JOIN pg_type y ON y.oid = u.oid CROSS JOIN LATERAL (
-                    SELECT y.typelem UNION ALL SELECT y.typbasetype UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = y.typrelid AND y.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
+                    SELECT y.typelem UNION ALL SELECT y.typbasetype UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = y.typrelid
+                        AND y.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
                 ) x(oid) WHERE x.oid <> 0)
             SELECT u.oid FROM used u WHERE u.oid >= 16384 AND u.oid <> ALL (types));
         types := types || made;
-        functions := functions || ARRAY(SELECT f FROM pg_range g, unnest(ARRAY[g.rngcanonical::oid, g.rngsubdiff::oid]) f WHERE f <> 0 AND (g.rngtypid = ANY (made) OR g.rngmultitypid = ANY (made)));
+        functions := functions || ARRAY(SELECT f FROM pg_range g, unnest(ARRAY[g.rngcanonical::oid, g.rngsubdiff::oid]) f WHERE f <> 0
+                                        AND (g.rngtypid = ANY (made) OR g.rngmultitypid = ANY (made)));
         SELECT p.oid INTO result FROM pg_proc p
          WHERE p.oid = ANY (functions)
            -- What writes, or runs a text that it is given, is nothing to read a number with, whoever owns it.
-           AND NOT CASE WHEN p.pronamespace = 'tally'::regnamespace THEN p.provolatile = 'i' OR p.prokind = 'a' OR p.oid = 'tally._live_gate(regclass,regclass,boolean)'::regprocedure
+           AND NOT CASE WHEN p.pronamespace = 'tally'::regnamespace THEN p.provolatile = 'i' OR p.prokind = 'a'
+               OR p.oid = 'tally._live_gate(regclass,regclass,boolean)'::regprocedure
                         WHEN p.pronamespace = 'pg_catalog'::regnamespace THEN p.provolatile <> 'v' AND p.proname !~ '_to_xml'
-                        ELSE p.provolatile <> 'v' AND (p.proowner = tally._current_role()::oid OR EXISTS (SELECT FROM pg_roles o WHERE o.oid = p.proowner AND o.rolsuper)) END
+                        ELSE p.provolatile <> 'v' AND (p.proowner = tally._current_role()::oid
+                                                       OR EXISTS (SELECT FROM pg_roles o WHERE o.oid = p.proowner AND o.rolsuper)) END
          ORDER BY p.oid DESC LIMIT 1;
         IF FOUND THEN RETURN result; END IF;
         fresh := ARRAY(WITH RECURSIVE used(oid) AS (
@@ -51,7 +58,8 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION tally._unsafe_function(text) IS
-'A function that a query calls, itself or through views, domains and what a table''s planning computes, and that the current role should not run for others: an ordinary role''s, or one that writes or runs text; null where there is none. Nothing is run. Row level policies are left out.';
+'A function that a query calls, itself or through views, domains and what a table''s planning computes, and that the current role should not run for others: '
+    'an ordinary role''s, or one that writes or runs text; null where there is none. Nothing is run. Row level policies are left out.';
 
 CREATE FUNCTION tally._refuse_unsafe(r tally.rollups, statement text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -62,12 +70,15 @@ BEGIN
         found_ := tally._unsafe_function(statement);
         IF found_ IS NOT NULL THEN
             PERFORM tally._refuse('insufficient_privilege',
-                format('%I would run %s to read rollup %L of %s, expected functions of PostgreSQL, pg_tally or a superuser that do not write', current_user, found_, r.name, r.owner),
-                'Its live view, a metric or a table under it calls that function, with the rights of who reads. Where the rollup is clean, only metrics are computed.',
+                format('%I would run %s to read rollup %L of %s, expected functions of PostgreSQL, pg_tally or a superuser that do not write', current_user,
+                       found_, r.name, r.owner),
+                'Its live view, a metric or a table under it calls that function, with the rights of who reads. Where the rollup is clean, only metrics are '
+                    'computed.',
                 CASE WHEN pg_has_role(r.owner, 'MEMBER') THEN format('SET ROLE %s;  -- and read it again', r.owner)
                      ELSE format('SELECT * FROM %s;  -- the rows as of the last refresh', r.relation) END);
         END IF;
     END IF;
     RETURN statement;
 END $$;
-COMMENT ON FUNCTION tally._refuse_unsafe(tally.rollups, text) IS 'The query itself, or an error where the current role is not the rollup''s owner and the query would run a function of somebody it need not trust.';
+COMMENT ON FUNCTION tally._refuse_unsafe(tally.rollups, text) IS
+'The query itself, or an error where the current role is not the rollup''s owner and the query would run a function of somebody it need not trust.';

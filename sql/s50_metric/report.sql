@@ -1,6 +1,7 @@
 -- Owns: report and csv: several metrics side by side, as JSON rows for an API or a file, within limits.
 
-CREATE FUNCTION tally._report_sql(metrics tally.metrics[], r tally.rollups, bucket interval, by text[], "where" jsonb, first timestamptz, last timestamptz, people text, k int) RETURNS text
+CREATE FUNCTION tally._report_sql(metrics tally.metrics[], r tally.rollups, bucket interval, by text[], "where" jsonb, first timestamptz, last timestamptz,
+                                  people text, k int) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -10,18 +11,22 @@ DECLARE
     grouped text[] := CASE WHEN rule IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d);
 BEGIN
     PERFORM tally._check_dimensions(r, by, 'by');
-    PERFORM tally._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.report(%L, bucket => %L);', ARRAY(SELECT m.name FROM unnest(metrics) m), r.bucket::text));
+    PERFORM tally._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.report(%L, bucket => %L);', ARRAY(SELECT m.name FROM unnest(metrics) m),
+                                                               r.bucket::text));
     IF people IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures x WHERE x.rollup_id = r.id AND x.name = people) THEN
         PERFORM tally._refuse('undefined_column', format('people must name a measure of rollup %L, got %L', r.name, people),
-            'Cells with fewer than k of them are suppressed.', format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name));
+            'Cells with fewer than k of them are suppressed.',
+                format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name));
     END IF;
     needed := ARRAY(SELECT DISTINCT n FROM unnest(metrics) m, unnest(m.measures || people) n WHERE n IS NOT NULL);
     RETURN tally._refuse_unsafe(r, format('SELECT %s%s%s FROM (SELECT %s%s%s FROM (%s) parts%s) merged',
         CASE WHEN rule IS NOT NULL THEN '"the bucket" AS bucket, ' ELSE '' END, dims,
         (SELECT string_agg(CASE WHEN people IS NULL THEN format('(%s)::pg_catalog.float8 AS %I', m.resolved, m.name)
-                                ELSE format('tally.suppress_below((%s)::pg_catalog.float8, %I, %s) AS %I', m.resolved, people, k, m.name) END, ', ' ORDER BY m.ordinality) FROM unnest(metrics) WITH ORDINALITY m),
+                                ELSE format('tally.suppress_below((%s)::pg_catalog.float8, %I, %s) AS %I', m.resolved, people, k, m.name) END, ', '
+                                    ORDER BY m.ordinality) FROM unnest(metrics) WITH ORDINALITY m),
         CASE WHEN rule IS NOT NULL THEN tally._bucket_start_sql(rule, 'bucket') || ' AS "the bucket", ' ELSE '' END, dims,
-        (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x WHERE x.rollup_id = r.id AND x.name = ANY (needed)),
+        (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x WHERE x.rollup_id = r.id
+         AND x.name = ANY (needed)),
         tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, needed, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first, last) a),
             'bucket, ' || dims || (SELECT string_agg(quote_ident(n), ', ' ORDER BY n) FROM unnest(needed) n), tally._where_sql(r, "where"), first, last),
         COALESCE(' GROUP BY ' || NULLIF(array_to_string(grouped, ', '), ''), '')));
@@ -53,29 +58,37 @@ DECLARE
     n     bigint;
 BEGIN
     IF COALESCE(cardinality(metrics), 0) = 0 THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')), NULL, 'SELECT name, description FROM tally.metrics ORDER BY name;');
+        PERFORM tally._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')), NULL,
+                              'SELECT name, description FROM tally.metrics ORDER BY name;');
     ELSIF NOT isfinite(first) OR NOT isfinite(last) OR last > first + max_range THEN
-        PERFORM tally._refuse('program_limit_exceeded', format('the range must be at most %s, got %s to %s', max_range, first, last), 'A report reads a bounded range.',
+        PERFORM tally._refuse('program_limit_exceeded', format('the range must be at most %s, got %s to %s', max_range, first, last),
+                              'A report reads a bounded range.',
             format('SELECT * FROM tally.report(%L, since => %L);', metrics, max_range::text));
     END IF;
     SELECT array_agg(tally._report_sql(x.ms, x.r, bucket, by, COALESCE("where", '{}'), first, last, people, k) ORDER BY x.n) INTO parts
       FROM (SELECT r, array_agg(m ORDER BY w.n) AS ms, min(w.n) AS n
-              FROM unnest(metrics) WITH ORDINALITY w(name, n) CROSS JOIN LATERAL tally._metric(w.name) m JOIN tally.rollups r ON r.id = m.rollup_id GROUP BY r) x;
-    keys := NULLIF(concat_ws(', ', CASE WHEN bucket IS NOT NULL THEN 'bucket' END, (SELECT string_agg(quote_ident(d), ', ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o))), '');
+              FROM unnest(metrics) WITH ORDINALITY w(name, n) CROSS JOIN LATERAL tally._metric(w.name) m JOIN tally.rollups r ON r.id = m.rollup_id
+                  GROUP BY r) x;
+    keys := NULLIF(concat_ws(', ', CASE WHEN bucket IS NOT NULL THEN 'bucket' END,
+                             (SELECT string_agg(quote_ident(d), ', ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o))), '');
     RETURN QUERY EXECUTE format('SELECT pg_catalog.row_to_json(report) FROM (SELECT %s FROM %s%s LIMIT %s) report',
         concat_ws(', ', keys, (SELECT string_agg(quote_ident(m), ', ' ORDER BY o) FROM unnest(metrics) WITH ORDINALITY u(m, o))),
         -- Dimensions are never NULL, so whatever one rollup lacks, another one's row stands alone.
-        (SELECT string_agg(CASE WHEN o = 1 THEN format('(%s) p1', p) WHEN keys IS NULL THEN format(' CROSS JOIN (%s) p%s', p, o) ELSE format(' FULL JOIN (%s) p%s USING (%s)', p, o, keys) END, '' ORDER BY o)
+        (SELECT string_agg(CASE WHEN o = 1 THEN format('(%s) p1', p) WHEN keys IS NULL THEN format(' CROSS JOIN (%s) p%s', p, o)
+                           ELSE format(' FULL JOIN (%s) p%s USING (%s)', p, o, keys) END, '' ORDER BY o)
            FROM unnest(parts) WITH ORDINALITY u(p, o)),
         COALESCE(' ORDER BY ' || keys, ''), max_rows::bigint + 1);
     GET DIAGNOSTICS n = ROW_COUNT;
     IF n > max_rows THEN
-        PERFORM tally._refuse('program_limit_exceeded', format('a report has at most %s rows, and this one has more', max_rows), 'Nothing of it is returned, so that no part is taken for the whole.',
+        PERFORM tally._refuse('program_limit_exceeded', format('a report has at most %s rows, and this one has more', max_rows),
+                              'Nothing of it is returned, so that no part is taken for the whole.',
             'Ask for a shorter range, a longer bucket or fewer dimensions; or max_rows => ' || max_rows * 2);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.report(text[], text, text, interval, text[], jsonb, text, int, interval, int, timestamptz) IS
-'Several metrics, also of different rollups, side by side: one JSON object per row with the bucket (where bucket is given), the dimensions of by, and each metric. Exact now, read from the smallest rollups that hold the answer. people: a measure; cells with fewer than k of them are null. More than max_range or max_rows is an error. Run with the reader''s rights.';
+'Several metrics, also of different rollups, side by side: one JSON object per row with the bucket (where bucket is given), the dimensions of by, and each '
+    'metric. Exact now, read from the smallest rollups that hold the answer. people: a measure; cells with fewer than k of them are null. More than '
+    'max_range or max_rows is an error. Run with the reader''s rights.';
 
 CREATE FUNCTION tally.csv(rows json) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -83,7 +96,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
         SELECT r.n, string_agg(CASE WHEN e.value IS NULL OR json_typeof(e.value) = 'null' THEN ''
                                     -- What a spreadsheet would run as a formula is text; RFC 4180 quotes.
                                     WHEN json_typeof(e.value) <> 'string' AND x.given !~ '[",\r\n]' THEN x.given
-                                    WHEN x.given ~ '[",\r\n]|^[=+@\t-]' THEN '"' || replace(CASE WHEN x.given ~ '^[=+@\t-]' THEN '''' || x.given ELSE x.given END, '"', '""') || '"'
+                                    WHEN x.given ~ '[",\r\n]|^[=+@\t-]' THEN '"' || replace(CASE WHEN x.given ~ '^[=+@\t-]' THEN '''' || x.given
+                                            ELSE x.given END, '"', '""') || '"'
                                     ELSE x.given END, ',' ORDER BY e.o) AS cells,
                string_agg(CASE WHEN e.key ~ '[",\r\n]' THEN '"' || replace(e.key, '"', '""') || '"' ELSE e.key END, ',' ORDER BY e.o) AS keys
           FROM json_array_elements(rows) WITH ORDINALITY r(row, n)
@@ -93,4 +107,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT COALESCE((SELECT keys || E'\r\n' FROM line WHERE n = 1), '') || COALESCE((SELECT string_agg(cells || E'\r\n', '' ORDER BY n) FROM line), '')
 $$;
-COMMENT ON FUNCTION tally.csv(json) IS 'An array of JSON objects with the same keys as CSV (RFC 4180): a line of keys, a line per object, NULL as nothing; text that a spreadsheet would take for a formula is put behind an apostrophe.';
+COMMENT ON FUNCTION tally.csv(json) IS
+'An array of JSON objects with the same keys as CSV (RFC 4180): a line of keys, a line per object, NULL as nothing; text that a spreadsheet would take for a '
+'formula is put behind an apostrophe.';

@@ -40,7 +40,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('metric %L must use at least one measure, got %s', name, expression),
             DETAIL = tally._measures_of(r.id),
-            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
+            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name,
+                          (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
     END IF;
     SELECT w.ev_action INTO parsed FROM pg_rewrite w WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass;
     DROP VIEW pg_temp.tally_probe_view;
@@ -71,7 +72,8 @@ EXCEPTION
         RAISE EXCEPTION USING ERRCODE = SQLSTATE,
             MESSAGE = format('metric %L must be an immutable expression over merged measures: %s', name, SQLERRM),
             DETAIL = format('Measures are merged before the metric sees them, so it holds no aggregate, window, subquery, set or clock. Got %s.', expression),
-            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
+            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name,
+                          (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
     WHEN undefined_function OR ambiguous_function OR syntax_error OR datatype_mismatch OR undefined_object OR cannot_coerce
         OR invalid_text_representation OR invalid_schema_name OR indeterminate_datatype THEN
         IF SQLERRM LIKE 'metric %' THEN RAISE; END IF;
@@ -81,7 +83,8 @@ EXCEPTION
             HINT = 'SELECT oid::regprocedure, obj_description(oid) FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND prokind = ''f'';';
 END $$;
 COMMENT ON FUNCTION tally._resolve_metric(text, tally.rollups, text, text) IS
-'PostgreSQL''s own reading of a metric''s expression: the expression with all names qualified, its type in the flat view and the measures it uses; errors say what is no metric.';
+'PostgreSQL''s own reading of a metric''s expression: the expression with all names qualified, its type in the flat view and the measures it uses; errors '
+    'say what is no metric.';
 
 CREATE FUNCTION tally._trial_values(type text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -110,9 +113,11 @@ BEGIN
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     RAISE EXCEPTION USING ERRCODE = SQLSTATE,
         MESSAGE = format('metric %L fails on values that its measures can have: %s', name, SQLERRM),
-        DETAIL = format('Got %s, tried on counts and sums of 0, 1 and 1000, small sketches and stored rows. Where it fails on one row, the flat view of all metrics of rollup %L would fail with it.',
+        DETAIL = format('Got %s, tried on counts and sums of 0, 1 and 1000, small sketches and stored rows. Where it fails on one row, the flat view of all '
+            'metrics of rollup %L would fail with it.',
                         expression, r.name),
-        HINT = format('SELECT tally.create_metric(%L, %L, ''a / nullif(b, 0)'');  -- NULL where there is no answer; a quantile is between 0 and 1', name, r.name);
+        HINT = format('SELECT tally.create_metric(%L, %L, ''a / nullif(b, 0)'');  -- NULL where there is no answer; a quantile is between 0 and 1', name,
+                      r.name);
 END $$;
 COMMENT ON FUNCTION tally._try_metric(text, tally.rollups, text, text) IS
 'An error where a metric, as the probe''s generated column, fails on ordinary values of its measures or on stored rows.';
@@ -136,7 +141,8 @@ BEGIN
                 regexp_replace(expression, '([[:alnum:]_."]+|\([^()]*\))\s*/\s*([[:alnum:]_."]+|\([^()]*\))', '\1::float8 / nullif(\2, 0)', 'g'));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._refuse_integer_division(text, text, text) IS 'An error where the probed expression divides integers, with the expression that does not.';
+COMMENT ON FUNCTION tally._refuse_integer_division(text, text, text) IS
+'An error where the probed expression divides integers, with the expression that does not.';
 
 CREATE FUNCTION tally._strange_function(expression pg_node_tree) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -148,7 +154,8 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
        AND p.pronamespace <> 'pg_catalog'::regnamespace
 $$;
-COMMENT ON FUNCTION tally._strange_function(pg_node_tree) IS 'A function in an expression that an ordinary role owns outside any extension; null where there is none.';
+COMMENT ON FUNCTION tally._strange_function(pg_node_tree) IS
+'A function in an expression that an ordinary role owns outside any extension; null where there is none.';
 
 CREATE FUNCTION tally._measures_of(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

@@ -8,8 +8,10 @@ DECLARE
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = metric_id;
     IF m.id IS NULL OR NOT tally._has_rights(caller, m.owner) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('metric %s must exist and belong to %s', COALESCE(quote_literal(m.name), metric_id::text, 'NULL'), caller),
-            COALESCE(format('It belongs to %s.', m.owner), 'There is none of this number.'), COALESCE(format('SET ROLE %s;', m.owner), 'SELECT name, owner FROM tally.metrics;'));
+        PERFORM tally._refuse('insufficient_privilege', format('metric %s must exist and belong to %s',
+                                                               COALESCE(quote_literal(m.name), metric_id::text, 'NULL'), caller),
+            COALESCE(format('It belongs to %s.', m.owner), 'There is none of this number.'),
+                COALESCE(format('SET ROLE %s;', m.owner), 'SELECT name, owner FROM tally.metrics;'));
     END IF;
     RETURN m;
 END $$;
@@ -23,14 +25,17 @@ DECLARE
     old    tally.metrics;
 BEGIN
     PERFORM tally._check_metric_name(made.name, r), tally._check_expression(made.expression), tally._check_expression(made.resolved);
-    IF r.key IS NOT NULL OR made.measures IS NULL OR EXISTS (SELECT FROM unnest(made.measures || made.samples) u WHERE u IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = u)) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('metric %L must use measures of rollup %L, got %s', made.name, r.name, made.measures), tally._measures_of(r.id),
+    IF r.key IS NOT NULL OR made.measures IS NULL OR EXISTS (SELECT FROM unnest(made.measures || made.samples) u WHERE u IS NOT NULL
+                                                             AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = u)) THEN
+        PERFORM tally._refuse('insufficient_privilege', format('metric %L must use measures of rollup %L, got %s', made.name, r.name, made.measures),
+                              tally._measures_of(r.id),
             format('SELECT tally.create_metric(%L, %L, ''…'');', made.name, r.name));
     END IF;
     SELECT * INTO old FROM tally.metrics m WHERE m.name = made.name;
     IF old.id IS NULL THEN
         INSERT INTO tally.metrics (name, rollup_id, owner, search_path, expression, resolved, measures, samples, type, unit, description, direction)
-        VALUES (made.name, r.id, r.owner, made.search_path, made.expression, made.resolved, made.measures, made.samples, made.type, made.unit, made.description, made.direction) RETURNING id INTO old.id;
+        VALUES (made.name, r.id, r.owner, made.search_path, made.expression, made.resolved, made.measures, made.samples, made.type, made.unit,
+                made.description, made.direction) RETURNING id INTO old.id;
     ELSE
         old := tally._owned_metric(old.id, caller);
         UPDATE tally.metrics m SET expression = made.expression, resolved = made.resolved, measures = made.measures, samples = made.samples, type = made.type,
@@ -39,7 +44,8 @@ BEGIN
     END IF;
     RETURN old.id;
 END $$;
-COMMENT ON FUNCTION tally._store_metric(tally.metrics, bigint) IS 'Writes a metric of a rollup, new or changed, into the catalogue. For the rollup''s owner; create_metric() makes it.';
+COMMENT ON FUNCTION tally._store_metric(tally.metrics, bigint) IS
+'Writes a metric of a rollup, new or changed, into the catalogue. For the rollup''s owner; create_metric() makes it.';
 
 CREATE FUNCTION tally._store_metric_name(metric_id int, new_name text, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -49,7 +55,8 @@ BEGIN
     PERFORM tally._check_metric_name(new_name, r) FROM tally.rollups r WHERE r.id = m.rollup_id;
     UPDATE tally.metrics x SET name = new_name, updated_at = now() WHERE x.id = m.id;
 END $$;
-COMMENT ON FUNCTION tally._store_metric_name(int, text, bigint) IS 'Writes another name of a metric into the catalogue. For the owner; rename_metric() renames the column.';
+COMMENT ON FUNCTION tally._store_metric_name(int, text, bigint) IS
+'Writes another name of a metric into the catalogue. For the owner; rename_metric() renames the column.';
 
 CREATE FUNCTION tally._forget_metric(metric_id int, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -71,14 +78,18 @@ BEGIN
         RETURN;
     END IF;
     -- Others' create_metric drops and makes it anew, so it must be the owner's own, and nothing else of the catalogue's.
-    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = view AND c.relkind = 'v' AND (c.relowner = r.owner::oid OR NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner)))
-       OR EXISTS (SELECT FROM tally.rollups x WHERE x.live_view = view) OR EXISTS (SELECT FROM tally.metric_views v WHERE v.view = view AND v.rollup_id <> r.id) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('the flat view of rollup %L must be a view of %s''s, got %s', r.name, r.owner, view), 'create_metric() makes it.', format('SELECT tally.create_metric(''<name>'', %L, ''…'');', r.name));
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = view AND c.relkind = 'v'
+                   AND (c.relowner = r.owner::oid OR NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner)))
+       OR EXISTS (SELECT FROM tally.rollups x WHERE x.live_view = view)
+           OR EXISTS (SELECT FROM tally.metric_views v WHERE v.view = view AND v.rollup_id <> r.id) THEN
+        PERFORM tally._refuse('insufficient_privilege', format('the flat view of rollup %L must be a view of %s''s, got %s', r.name, r.owner, view),
+                              'create_metric() makes it.', format('SELECT tally.create_metric(''<name>'', %L, ''…'');', r.name));
     END IF;
     INSERT INTO tally.metric_views (rollup_id, owner, view) VALUES (r.id, r.owner, view)
         ON CONFLICT ON CONSTRAINT metric_views_pkey DO UPDATE SET view = EXCLUDED.view WHERE metric_views.view <> EXCLUDED.view;
 END $$;
-COMMENT ON FUNCTION tally._store_metric_view(int, regclass, bigint) IS 'Writes into the catalogue which view is the flat view of a rollup; null: it has none. For the owner.';
+COMMENT ON FUNCTION tally._store_metric_view(int, regclass, bigint) IS
+'Writes into the catalogue which view is the flat view of a rollup; null: it has none. For the owner.';
 
 CREATE FUNCTION tally._store_probe(made tally.probes, who bigint DEFAULT tally._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -87,22 +98,26 @@ DECLARE
     old    tally.probes;
 BEGIN
     IF EXISTS (SELECT FROM tally.metrics m WHERE m.name = made.name) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('probe %L has the name of a metric', made.name), 'Thresholds name either.', format('SELECT tally.create_probe(%L, …);', made.name || ' now'));
+        PERFORM tally._refuse('insufficient_privilege', format('probe %L has the name of a metric', made.name), 'Thresholds name either.',
+                              format('SELECT tally.create_probe(%L, …);', made.name || ' now'));
     END IF;
     SELECT * INTO old FROM tally.probes p WHERE p.name = made.name;
     IF old.id IS NULL THEN
         INSERT INTO tally.probes (name, owner, search_path, query, unit, description, direction, every, keep, enabled)
         VALUES (made.name, caller, made.search_path, made.query, made.unit, made.description, made.direction, made.every, made.keep, made.enabled);
     ELSIF tally._has_rights(caller, old.owner) THEN
-        UPDATE tally.probes p SET search_path = made.search_path, query = made.query, unit = made.unit, description = made.description, direction = made.direction,
+        UPDATE tally.probes p SET search_path = made.search_path, query = made.query, unit = made.unit, description = made.description,
+            direction = made.direction,
                every = made.every, keep = made.keep, enabled = made.enabled WHERE p.id = old.id;
     ELSE
-        PERFORM tally._refuse('insufficient_privilege', format('probe %L exists already and belongs to another role', made.name), 'A role sees the probes of roles whose rights it has.',
+        PERFORM tally._refuse('insufficient_privilege', format('probe %L exists already and belongs to another role', made.name),
+                              'A role sees the probes of roles whose rights it has.',
             format('SELECT tally.create_probe(%L, …);', made.name || ' (' || caller || ')'));
     END IF;
     RETURN made.name;
 END $$;
-COMMENT ON FUNCTION tally._store_probe(tally.probes, bigint) IS 'Writes a probe, new or changed, into the catalogue; it runs with its owner''s rights. For create_probe().';
+COMMENT ON FUNCTION tally._store_probe(tally.probes, bigint) IS
+'Writes a probe, new or changed, into the catalogue; it runs with its owner''s rights. For create_probe().';
 
 CREATE FUNCTION tally._forget_probe(name text, who bigint DEFAULT tally._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -113,4 +128,5 @@ BEGIN
     DELETE FROM tally.probes p WHERE p.name = name AND tally._has_rights(caller, p.owner);
     RETURN FOUND;
 END $$;
-COMMENT ON FUNCTION tally._forget_probe(text, bigint) IS 'Takes a probe and its samples out of the catalogue; false where there is none of the caller''s. For drop_probe().';
+COMMENT ON FUNCTION tally._forget_probe(text, bigint) IS
+'Takes a probe and its samples out of the catalogue; false where there is none of the caller''s. For drop_probe().';

@@ -30,7 +30,8 @@ COMMENT ON COLUMN tally.metrics.search_path IS 'search_path of the maker, by whi
 COMMENT ON COLUMN tally.metrics.expression IS 'The expression as it was given.';
 COMMENT ON COLUMN tally.metrics.resolved IS 'The expression as PostgreSQL reads it, every name qualified; this is what runs.';
 COMMENT ON COLUMN tally.metrics.measures IS 'Measures the expression uses.';
-COMMENT ON COLUMN tally.metrics.samples IS 'Measure that counts the observations behind a value; min_samples of thresholds looks at it. Null: none of the rollup does.';
+COMMENT ON COLUMN tally.metrics.samples IS
+'Measure that counts the observations behind a value; min_samples of thresholds looks at it. Null: none of the rollup does.';
 COMMENT ON COLUMN tally.metrics.type IS 'Type of the value in the flat view.';
 COMMENT ON COLUMN tally.metrics.unit IS 'Unit of the value, for people: ms, %, tokens.';
 COMMENT ON COLUMN tally.metrics.description IS 'What the metric says, in the maker''s words.';

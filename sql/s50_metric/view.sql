@@ -8,7 +8,8 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
         r.relation || ' WHERE ' || tally._flat_gate_sql(r.relation))
       FROM tally.rollups r WHERE r.id = $1
 $$;
-COMMENT ON FUNCTION tally._metrics_query(int) IS 'The SELECT behind a rollup''s flat view. Metrics come in the order they were made, so that a new one only adds a column.';
+COMMENT ON FUNCTION tally._metrics_query(int) IS
+'The SELECT behind a rollup''s flat view. Metrics come in the order they were made, so that a new one only adds a column.';
 
 CREATE FUNCTION tally._build_metrics_view(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -56,11 +57,13 @@ BEGIN
         format('Metrics of rollup %s per bucket of %s and dimension, as of its last refresh. Made by pg_tally.', r.name, r.bucket));
     FOR item IN SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words
                 UNION ALL SELECT d.name, format('Dimension: %s.', d.given) FROM tally.dimensions d WHERE d.rollup_id = r.id
-                UNION ALL SELECT m.name, concat_ws(' ', m.description, 'Unit: ' || m.unit || '.', format('Metric: %s.', m.expression)) FROM tally.metrics m WHERE m.rollup_id = r.id LOOP
+                UNION ALL SELECT m.name, concat_ws(' ', m.description, 'Unit: ' || m.unit || '.', format('Metric: %s.', m.expression)) FROM tally.metrics m
+                    WHERE m.rollup_id = r.id LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', place, item.name, item.words);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._build_metrics_view(int) IS 'Makes the flat view of a rollup anew from its metrics, with comments; drops it where there are none left.';
+COMMENT ON FUNCTION tally._build_metrics_view(int) IS
+'Makes the flat view of a rollup anew from its metrics, with comments; drops it where there are none left.';
 
 CREATE FUNCTION tally._drop_metrics_view(r tally.rollups, view regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

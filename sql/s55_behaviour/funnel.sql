@@ -29,7 +29,8 @@ DECLARE
     label    text := parts[array_upper(parts, 1)];
     prefix   text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
     given    jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'steps', tally._funnel_steps_of(steps, label),
-                 'window', "window", 'bucket', bucket, 'dimensions', dimensions, 'attribution', attribution, 'options', options, 'exclude', exclude, 'where', "where", 'zone', zone);
+                 'window', "window", 'bucket', bucket, 'dimensions', dimensions, 'attribution', attribution, 'options', options, 'exclude', exclude,
+                     'where', "where", 'zone', zone);
     names    text[] := ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(given -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n);
     people   regclass;
     counts   regclass;
@@ -39,10 +40,12 @@ BEGIN
         RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
     END IF;
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
-        measures => tally._funnel_measures(given, label), "where" => tally._funnel_filter(given, label), schedule => schedule, zone => zone, search_path => search_path, with_data => with_data,
+        measures => tally._funnel_measures(given, label), "where" => tally._funnel_filter(given, label), schedule => schedule, zone => zone,
+            search_path => search_path, with_data => with_data,
         description => format('Funnel %s: the chain of each actor, the longest; then the earliest end, the latest start.', label));
     EXECUTE format('CREATE INDEX ON %s (entry)', people);
-    counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => bucket, zone => zone, schedule => schedule, search_path => search_path,
+    counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => bucket, zone => zone, schedule => schedule,
+                                  search_path => search_path,
         dimensions => tally._funnel_dimensions(given), measures => '{"funnel": "tally.funnel_counts(path)"}', with_data => with_data,
         description => COALESCE(description || E'\n', '') || format('Funnel %s: actors by the bucket of their first step.', label));
     PERFORM tally._funnel_view(label, '_steps', counts, names, counts);
@@ -50,8 +53,13 @@ BEGIN
     PERFORM tally._store_behaviour('funnel', counts, given);
     RETURN counts;
 END $$;
-COMMENT ON FUNCTION tally.create_funnel(text, regclass, text, text, json, interval, interval, jsonb, text, text, jsonb, text, text, text, text, boolean, text) IS
-'Defines a funnel: steps ''{"visit": "kind = ''''visit''''", "pay": "…"}'' in order, per actor (a column), all within window of the first. Each actor counts once, by its longest chain, in the bucket of its first step. dimensions attribute the actor: attribution first or last (value of its first or last event) or step n; options as of tally.window_funnel; exclude ''[{"after": "visit", "before": "pay", "when": "…", "remove": false}]''. Makes the rollups <name>_actors and <name> and the views <name>_steps (as of the last refresh) and <name>_steps_live (exact now). The same definition again changes nothing.';
+COMMENT ON FUNCTION tally.create_funnel(text, regclass, text, text, json, interval, interval, jsonb, text, text, jsonb, text, text, text, text, boolean,
+                                        text) IS
+'Defines a funnel: steps ''{"visit": "kind = ''''visit''''", "pay": "…"}'' in order, per actor (a column), all within window of the first. Each actor counts '
+    'once, by its longest chain, in the bucket of its first step. dimensions attribute the actor: attribution first or last (value of its first or last '
+    'event) or step n; options as of tally.window_funnel; exclude ''[{"after": "visit", "before": "pay", "when": "…", "remove": false}]''. Makes the rollups '
+    '<name>_actors and <name> and the views <name>_steps (as of the last refresh) and <name>_steps_live (exact now). The same definition again changes '
+    'nothing.';
 
 CREATE FUNCTION tally._behaviour_is(label text, kind text, given jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -73,7 +81,8 @@ BEGIN
         DETAIL = CASE WHEN old.kind = kind THEN format('It would change %s.', changes) ELSE format('It is no %s.', kind) END,
         HINT = format('SELECT tally.drop_%s(%L);', old.kind, label);
 END $$;
-COMMENT ON FUNCTION tally._behaviour_is(text, text, jsonb) IS 'Whether a funnel or retention of this name is defined just so; an error that lists what differs where it is defined otherwise.';
+COMMENT ON FUNCTION tally._behaviour_is(text, text, jsonb) IS
+'Whether a funnel or retention of this name is defined just so; an error that lists what differs where it is defined otherwise.';
 
 CREATE FUNCTION tally._funnel_steps_of(steps json, label text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -102,7 +111,8 @@ DECLARE
     i    int;
     j    int;
 BEGIN
-    FOR item IN SELECT e FROM jsonb_array_elements(CASE jsonb_typeof(given -> 'exclude') WHEN 'array' THEN given -> 'exclude' ELSE jsonb_build_array(given -> 'exclude') END) e LOOP
+    FOR item IN SELECT e FROM jsonb_array_elements(CASE jsonb_typeof(given -> 'exclude') WHEN 'array' THEN given -> 'exclude'
+                                                   ELSE jsonb_build_array(given -> 'exclude') END) e LOOP
         SELECT min(s.n) FILTER (WHERE s.name = item ->> 'after'), min(s.n) FILTER (WHERE s.name = item ->> 'before') INTO i, j
           FROM (SELECT e ->> 'name' AS name, n FROM jsonb_array_elements(given -> 'steps') WITH ORDINALITY l(e, n)) s;
         IF i IS NULL OR j IS NULL OR i >= j OR item ->> 'when' IS NULL THEN
@@ -130,7 +140,8 @@ COMMENT ON FUNCTION tally._funnel_filter(jsonb, text) IS 'The condition on sourc
 
 CREATE FUNCTION tally._funnel_at(given jsonb, label text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally._instant_sql(quote_ident(given ->> 'time_column'), tally._time_type((given ->> 'source')::regclass, given ->> 'time_column', label), given ->> 'zone')
+    SELECT tally._instant_sql(quote_ident(given ->> 'time_column'), tally._time_type((given ->> 'source')::regclass, given ->> 'time_column', label),
+                              given ->> 'zone')
 $$;
 COMMENT ON FUNCTION tally._funnel_at(jsonb, text) IS 'SQL text of the time of a source row of a funnel or retention, a timestamptz.';
 
@@ -157,26 +168,32 @@ DECLARE
 BEGIN
     IF step IS NULL AND COALESCE(given ->> 'attribution', '') NOT IN ('first', 'last') OR step NOT BETWEEN 1 AND jsonb_array_length(given -> 'steps') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('attribution of funnel %L must be first, last or step 1 to step %s, got %s', label, jsonb_array_length(given -> 'steps'), COALESCE(given ->> 'attribution', 'NULL')),
+            MESSAGE = format('attribution of funnel %L must be first, last or step 1 to step %s, got %s', label, jsonb_array_length(given -> 'steps'),
+                             COALESCE(given ->> 'attribution', 'NULL')),
             HINT = 'Use for example attribution => ''first''.';
     END IF;
     result := jsonb_build_object('path', path, 'entry', format('(%s)[1]', path), 'level', format('pg_catalog.cardinality(%s)', path));
     IF step IS NULL THEN
         -- Of two values at one time the first in order is taken, so that the answer depends on no row order.
-        RETURN result || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s %3$s, (%1$s)::text) FILTER (WHERE (%1$s) IS NOT NULL AND %2$s IS NOT NULL))[1]',
+        RETURN result || COALESCE((SELECT jsonb_object_agg(t.name,
+                                                           format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s %3$s, (%1$s)::text) FILTER (WHERE (%1$s) '
+            'IS NOT NULL AND %2$s IS NOT NULL))[1]',
             t.expression, at, CASE WHEN given ->> 'attribution' = 'last' THEN 'DESC' ELSE 'ASC' END)) FROM tally._funnel_touches(given) t), '{}');
     END IF;
-    RETURN result || COALESCE((SELECT jsonb_object_agg(t.name || s.suffix, format('pg_catalog.array_agg(%s ORDER BY %s, (%s)::text) FILTER (WHERE (%s) AND %2$s IS NOT NULL)',
+    RETURN result || COALESCE((SELECT jsonb_object_agg(t.name || s.suffix,
+                                                       format('pg_catalog.array_agg(%s ORDER BY %s, (%s)::text) FILTER (WHERE (%s) AND %2$s IS NOT NULL)',
             CASE s.suffix WHEN '_at' THEN at ELSE format('(%s)::text', t.expression) END, at, t.expression, given -> 'steps' -> step - 1 ->> 'condition'))
         FROM tally._funnel_touches(given) t, (VALUES ('_at'), ('_values')) s(suffix)), '{}');
 END $$;
-COMMENT ON FUNCTION tally._funnel_measures(jsonb, text) IS 'What a funnel keeps of each actor: its chain, its entry and level, and what its dimensions are told from.';
+COMMENT ON FUNCTION tally._funnel_measures(jsonb, text) IS
+'What a funnel keeps of each actor: its chain, its entry and level, and what its dimensions are told from.';
 
 CREATE FUNCTION tally._funnel_dimensions(given jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE WHEN given ->> 'attribution' LIKE 'step %'
         -- The value of the event that the chain took as this step; actors that did not come so far have none.
-        THEN jsonb_build_object(t.name, format('%I[pg_catalog.array_position(%I, path[%s])]', t.name || '_values', t.name || '_at', substr(given ->> 'attribution', 6)))
+        THEN jsonb_build_object(t.name, format('%I[pg_catalog.array_position(%I, path[%s])]', t.name || '_values', t.name || '_at',
+                                               substr(given ->> 'attribution', 6)))
         ELSE to_jsonb(t.name) END ORDER BY t.place, t.name), '[]') FROM tally._funnel_touches(given) t
 $$;
 COMMENT ON FUNCTION tally._funnel_dimensions(jsonb) IS 'Dimensions of a funnel''s counts, over the row of each actor.';
@@ -191,12 +208,15 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.relation = counts;
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
     EXECUTE format('CREATE VIEW %s AS SELECT %s, s.step, s.name, s.actors, s.of_previous, s.of_first, s.seconds_mean, s.seconds_p50, s.seconds_p90 '
-                   'FROM %s r CROSS JOIN LATERAL tally.funnel_steps(r.funnel, %L::text[]) s WHERE %s', target, tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, names, tally._flat_gate_sql(counts));
+                   'FROM %s r CROSS JOIN LATERAL tally.funnel_steps(r.funnel, %L::text[]) s WHERE %s', target,
+                       tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, names, tally._flat_gate_sql(counts));
     PERFORM tally._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Funnel %s: a row per bucket, dimension and step, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));
-    FOR item IN SELECT * FROM (VALUES ('bucket', 'Start of the bucket of the first step.'), ('step', 'Number of the step, from 1.'), ('name', 'Name of the step.'),
-                    ('actors', 'Actors who came this far.'), ('of_previous', 'Their share of those of the step before.'), ('of_first', 'Their share of those of step 1.'),
+    FOR item IN SELECT * FROM (VALUES ('bucket', 'Start of the bucket of the first step.'), ('step', 'Number of the step, from 1.'),
+                               ('name', 'Name of the step.'),
+                    ('actors', 'Actors who came this far.'), ('of_previous', 'Their share of those of the step before.'),
+                        ('of_first', 'Their share of those of step 1.'),
                     ('seconds_mean', 'Mean seconds since the step before.'), ('seconds_p50', 'Median seconds since the step before.'),
                     ('seconds_p90', 'Seconds since the step before that nine in ten stay under.')) c(name, words)
                 UNION ALL SELECT d.name, format('Dimension: %s of the actor.', d.name) FROM tally.dimensions d WHERE d.rollup_id = r.id LOOP

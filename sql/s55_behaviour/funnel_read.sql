@@ -16,7 +16,8 @@ BEGIN
     IF found_.name IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('%s %L does not exist', kind, label),
-            DETAIL = COALESCE('Known: ' || (SELECT string_agg(quote_literal(b.name), ', ' ORDER BY b.name) FROM tally.behaviours b WHERE b.kind = kind) || '.', 'None is known.'),
+            DETAIL = COALESCE('Known: ' || (SELECT string_agg(quote_literal(b.name), ', ' ORDER BY b.name) FROM tally.behaviours b WHERE b.kind = kind)
+                              || '.', 'None is known.'),
             HINT = format('SELECT name FROM tally.behaviours WHERE kind = %L;', kind);
     END IF;
     RETURN found_;
@@ -31,7 +32,8 @@ CREATE FUNCTION tally.funnel(
     "where" jsonb DEFAULT '{}',
     live    boolean DEFAULT true,
     as_of   timestamptz DEFAULT now()
-) RETURNS TABLE (labels jsonb, step int, step_name text, actors bigint, of_previous float8, of_first float8, seconds_mean float8, seconds_p50 float8, seconds_p90 float8)
+) RETURNS TABLE (labels jsonb, step int, step_name text, actors bigint, of_previous float8, of_first float8, seconds_mean float8, seconds_p50 float8,
+                 seconds_p90 float8)
 LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -48,7 +50,8 @@ BEGIN
               ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(f.definition -> 'steps') WITH ORDINALITY s(s, n) ORDER BY n);
 END $$;
 COMMENT ON FUNCTION tally.funnel(text, text, text, text[], jsonb, boolean, timestamptz) IS
-'A funnel over the buckets that begin in [since, until): a row per step for each combination of the dimensions in by, of the actors whose dimensions meet where. Arguments as in timeseries(). Runs with the caller''s rights.';
+'A funnel over the buckets that begin in [since, until): a row per step for each combination of the dimensions in by, of the actors whose dimensions meet '
+    'where. Arguments as in timeseries(). Runs with the caller''s rights.';
 
 CREATE FUNCTION tally.drop_funnel(name text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally._drop_behaviour(tally._behaviour($1, 'funnel')) $$;
@@ -81,15 +84,20 @@ BEGIN
         SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
         IF b.kind = 'funnel' THEN
             PERFORM tally._funnel_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_steps_live' ELSE '_steps' END, r.relation,
-                ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(b.definition -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n), CASE WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END);
+                ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(b.definition -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n), CASE
+                    WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END);
         ELSE
-            PERFORM tally._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END, tally._counts_elapsed(b.definition));
+            PERFORM tally._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE
+                                          WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END, tally._counts_elapsed(b.definition));
         END IF;
-        RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'What was granted on the one that is gone is not known any more.', HINT = format('GRANT SELECT ON %s TO …;', lost);
+        RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'What was granted on the one that is gone is not known any more.',
+            HINT = format('GRANT SELECT ON %s TO …;', lost);
     END LOOP;
-    PERFORM tally._build_metrics_view(v.rollup_id) FROM tally.metric_views v WHERE v.rollup_id = ANY (tally._above($1)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view);
+    PERFORM tally._build_metrics_view(v.rollup_id) FROM tally.metric_views v WHERE v.rollup_id = ANY (tally._above($1))
+        AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view);
 END $$;
-COMMENT ON FUNCTION tally._remake_views(int) IS 'Makes the flat views of metrics, funnels and retentions on a rollup, and on those above it, that somebody has dropped; with the caller''s rights.';
+COMMENT ON FUNCTION tally._remake_views(int) IS
+'Makes the flat views of metrics, funnels and retentions on a rollup, and on those above it, that somebody has dropped; with the caller''s rights.';
 
 CREATE FUNCTION tally._drop_behaviour(b tally.behaviours) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -43,19 +43,24 @@ BEGIN
             MESSAGE = format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'),
             HINT = format('SELECT tally.create_retention(%L, %L, %L, %L, "start" => ''kind = ''''signup'''''');', label, source::text, time_column, actor);
     END IF;
-    PERFORM tally._check_period(label, period, zone, elapsed, format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label, source::text, time_column, actor));
+    PERFORM tally._check_period(label, period, zone, elapsed, format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label,
+                                                                     source::text, time_column, actor));
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => jsonb_build_object(
             'entry', format('pg_catalog.min(%s) FILTER (WHERE %s)', at, "start"),
-            'retained', format('tally.retention(pg_catalog.array_agg(%1$s) FILTER (WHERE %2$s), pg_catalog.array_agg(%1$s) FILTER (WHERE %3$s), %4$L::interval, %5$s, ''infinity''::timestamptz, %6$L, %7$L)',
+            'retained', format('tally.retention(pg_catalog.array_agg(%1$s) FILTER (WHERE %2$s), pg_catalog.array_agg(%1$s) FILTER (WHERE %3$s), '
+                '%4$L::interval, %5$s, ''infinity''::timestamptz, %6$L, %7$L)',
                                at, "start", return, period, periods, CASE WHEN NOT elapsed THEN zone END, mode))
-            || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]', t.expression, at, "start"))
+            || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]',
+                                                                t.expression, at, "start"))
                            FROM tally._funnel_touches(given) t), '{}'),
-        "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, "start", return) || COALESCE(' AND (' || "where" || ')', ''),
+        "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, "start", return)
+            || COALESCE(' AND (' || "where" || ')', ''),
         schedule => schedule, zone => clock, search_path => search_path, with_data => with_data,
         description => format('Retention %s: when each actor started, and whether it was seen 0, 1, … periods later.', label));
     EXECUTE format('CREATE INDEX ON %s (entry)', people);
-    counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => clock, schedule => schedule, search_path => search_path,
+    counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => clock, schedule => schedule,
+                                  search_path => search_path,
         dimensions => (SELECT COALESCE(jsonb_agg(t.name ORDER BY t.place, t.name), '[]') FROM tally._funnel_touches(given) t),
         measures => '{"actors": "count(*)", "retention": "tally.retention_counts(retained)"}', with_data => with_data,
         description => COALESCE(description || E'\n', '') || format('Retention %s: cohorts by the period of their start.', label));
@@ -65,7 +70,11 @@ BEGIN
     RETURN counts;
 END $$;
 COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, text, interval, int, text, jsonb, text, text, text, text, boolean, text) IS
-'Defines a retention: actors (a column) who start (a condition, their first such event counts) and return (another) 0 to periods periods later. Periods are days or months by the calendar of the zone; a width in hours (''24 hours''), and any width with zone => NULL, is counted from the actor''s own start. mode on (in that period) or on_or_after. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views <name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes nothing.';
+'Defines a retention: actors (a column) who start (a condition, their first such event counts) and return (another) 0 to periods periods later. Periods are '
+    'days or months by the calendar of the zone; a width in hours (''24 hours''), and any width with zone => NULL, is counted from the actor''s own start. '
+    'mode on (in that period) or on_or_after. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views '
+    '<name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes '
+    'nothing.';
 
 CREATE FUNCTION tally._check_period(label text, period interval, zone text, elapsed boolean, again text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -83,7 +92,8 @@ BEGIN
             HINT = again;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_period(text, interval, text, boolean, text) IS 'An error where a retention cannot count by a period; again is the statement to run instead.';
+COMMENT ON FUNCTION tally._check_period(text, interval, text, boolean, text) IS
+'An error where a retention cannot count by a period; again is the statement to run instead.';
 
 CREATE FUNCTION tally._period_past_sql(rule text, start text, period text, elapsed boolean, as_of text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -110,12 +120,16 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.relation = counts;
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
-    EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p WHERE %s AND %s', target,
-        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._rule(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'), tally._flat_gate_sql(counts));
+    EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p '
+        'WHERE %s AND %s', target,
+        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._rule(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'),
+            tally._flat_gate_sql(counts));
     PERFORM tally._owner_only(target);
-    EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Retention %s: a row per cohort, dimension and period that is wholly past, %s. Made by pg_tally.', label,
+    EXECUTE format('COMMENT ON VIEW %s IS %L', target,
+                   format('Retention %s: a row per cohort, dimension and period that is wholly past, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));
-    FOR item IN SELECT * FROM (VALUES ('bucket', 'Start of the cohort: the period in which its actors started.'), ('period', 'Periods since the start, from 0.'),
+    FOR item IN SELECT * FROM (VALUES ('bucket', 'Start of the cohort: the period in which its actors started.'),
+                               ('period', 'Periods since the start, from 0.'),
                     ('actors', 'Actors of the cohort.'), ('retained', 'Those of them seen again.'), ('share', 'Their share.')) c(name, words)
                 UNION ALL SELECT d.name, format('Dimension: %s of the start.', d.name) FROM tally.dimensions d WHERE d.rollup_id = r.id LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, item.name, item.words);
@@ -142,14 +156,16 @@ BEGIN
     PERFORM tally._check_dimensions(r, by, 'by');
     RETURN QUERY EXECUTE tally._refuse_unsafe(r, format(
         'SELECT g.labels, p.period, sum(p.eligible)::bigint, sum(p.retained)::bigint, sum(p.retained)::float8 / sum(p.eligible)::float8 '
-        'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL tally.retention_periods(g.retention) p '
+        'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL '
+            'tally.retention_periods(g.retention) p '
         'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2',
         tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
         tally._period_past_sql(tally._rule(r), 'g.bucket', 'p.period', tally._counts_elapsed(b.definition), '$3')))
         USING tally._parse_since(since, as_of, 'since', r.zone), tally._parse_since(until, as_of, 'until', r.zone), as_of;
 END $$;
 COMMENT ON FUNCTION tally.retention(text, text, text, text[], jsonb, boolean, timestamptz) IS
-'The retention curve of the cohorts that begin in [since, until): for each period, how many actors it is wholly past for (eligible), how many of those were seen again, and the share. Arguments as in timeseries(). Runs with the caller''s rights.';
+'The retention curve of the cohorts that begin in [since, until): for each period, how many actors it is wholly past for (eligible), how many of those were '
+    'seen again, and the share. Arguments as in timeseries(). Runs with the caller''s rights.';
 
 CREATE FUNCTION tally.drop_retention(name text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally._drop_behaviour(tally._behaviour($1, 'retention')) $$;

@@ -10,7 +10,8 @@ BEGIN
     PERFORM tally._owned_rollup(r.source_rollup, caller);
     INSERT INTO tally.behaviours (name, kind, owner, actors, counts, definition) VALUES (r.name, kind, r.owner, r.source_rollup, r.id, definition);
 END $$;
-COMMENT ON FUNCTION tally._store_behaviour(text, regclass, jsonb, bigint) IS 'Writes a funnel or retention into the catalogue, by the rollup of its counts. For the owner of both its rollups.';
+COMMENT ON FUNCTION tally._store_behaviour(text, regclass, jsonb, bigint) IS
+'Writes a funnel or retention into the catalogue, by the rollup of its counts. For the owner of both its rollups.';
 
 CREATE FUNCTION tally._forget_behaviour(name text, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -21,4 +22,5 @@ BEGIN
     PERFORM tally._owned_rollup(b.counts, caller) FROM tally.behaviours b WHERE b.name = name;
     DELETE FROM tally.behaviours b WHERE b.name = name;
 END $$;
-COMMENT ON FUNCTION tally._forget_behaviour(text, bigint) IS 'Takes a funnel or retention out of the catalogue. For the owner; drop_funnel() and drop_retention() drop the rest.';
+COMMENT ON FUNCTION tally._forget_behaviour(text, bigint) IS
+'Takes a funnel or retention out of the catalogue. For the owner; drop_funnel() and drop_retention() drop the rest.';

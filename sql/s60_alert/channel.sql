@@ -8,7 +8,8 @@ DECLARE
 BEGIN
     SELECT * INTO c FROM tally.channels x WHERE x.name = name;
     IF c.id IS NULL OR NOT pg_has_role(caller::oid, c.owner::oid, 'USAGE') THEN
-        PERFORM tally._refuse('undefined_object', format('channel %L does not exist, or belongs to another role than %s', name, caller), NULL, 'SELECT name, kind FROM tally.channels ORDER BY name;');
+        PERFORM tally._refuse('undefined_object', format('channel %L does not exist, or belongs to another role than %s', name, caller), NULL,
+                              'SELECT name, kind FROM tally.channels ORDER BY name;');
     END IF;
     RETURN c;
 END $$;
@@ -48,34 +49,42 @@ BEGIN
     enabled := COALESCE(enabled, true);
     problem := CASE
         WHEN kind IS NULL OR kind NOT IN ('webhook', 'table') THEN format('kind must be webhook or table, got %s', COALESCE(quote_literal(kind), 'NULL'))
-        WHEN template IS NULL OR template NOT IN ('generic', 'slack', 'pagerduty') THEN format('template must be generic, slack or pagerduty, got %s', COALESCE(quote_literal(template), 'NULL'))
+        WHEN template IS NULL OR template NOT IN ('generic', 'slack', 'pagerduty') THEN format('template must be generic, slack or pagerduty, got %s',
+                COALESCE(quote_literal(template), 'NULL'))
         WHEN kind = 'webhook' AND (url IS NULL OR url !~ '^https?://') THEN 'a webhook needs a url that begins with http:// or https://'
         WHEN template = 'pagerduty' AND (secret IS NULL OR group_by IS NOT NULL) THEN 'pagerduty needs its routing key as secret, and groups by itself'
         WHEN jsonb_typeof(headers) IS DISTINCT FROM 'object' THEN 'headers must be an object'
         WHEN EXISTS (SELECT FROM jsonb_each(headers) h WHERE jsonb_typeof(h.value) <> 'string') THEN 'headers must be texts'
         WHEN max_attempts NOT BETWEEN 1 AND 100 THEN format('max_attempts must be from 1 to 100, got %s', max_attempts)
         WHEN tally._no_length(group_wait, '0', '366 days', false) THEN format('group_wait must be from 0 to 366 days, without months, got %s', group_wait)
-        WHEN tally._no_length(group_interval, '0', '366 days', false) THEN format('group_interval must be from 0 to 366 days, without months, got %s', group_interval)
+        WHEN tally._no_length(group_interval, '0', '366 days', false) THEN format('group_interval must be from 0 to 366 days, without months, got %s',
+                group_interval)
         WHEN repeat_interval IS NOT NULL AND tally._no_length(repeat_interval, '1 second', '366 days', false) THEN
             format('repeat_interval must be from 1 second to 366 days, without months, got %s', repeat_interval)
         WHEN cardinality(group_by) > 20 OR array_position(group_by, NULL) IS NOT NULL THEN 'group_by must name up to 20 labels'
-        WHEN octet_length(url) > 2000 OR octet_length(secret) > 10000 OR octet_length(headers::text) > 10000 THEN 'url takes 2000 bytes, secret and headers 10000 at most'
-        WHEN NOT events <@ '{opened,refired,reopened,recovered,escalated,repeated,unsilenced,acknowledged,resolved}' THEN format('events must be of opened, refired, reopened, recovered, escalated, repeated, unsilenced, acknowledged, resolved, got %s', events)
+        WHEN octet_length(url) > 2000 OR octet_length(secret) > 10000
+            OR octet_length(headers::text) > 10000 THEN 'url takes 2000 bytes, secret and headers 10000 at most'
+        WHEN NOT events <@ '{opened,refired,reopened,recovered,escalated,repeated,unsilenced,acknowledged,resolved}' THEN format('events must be of opened, '
+            'refired, reopened, recovered, escalated, repeated, unsilenced, acknowledged, resolved, got %s', events)
         END;
     IF problem IS NOT NULL THEN
         PERFORM tally._refuse('invalid_parameter_value', format('channel %L: %s', name, problem), 'docs/alerting.md lists every option.',
             format('SELECT tally.create_channel(%L, url => ''https://…'', template => ''slack'');', COALESCE(name, 'ops')));
     END IF;
-    SELECT (x.group_by, x.group_wait, x.group_interval) IS DISTINCT FROM (group_by, group_wait, group_interval) INTO regrouped FROM tally.channels x WHERE x.name = name;
-    INSERT INTO tally.channels AS c (name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
+    SELECT (x.group_by, x.group_wait, x.group_interval) IS DISTINCT FROM (group_by, group_wait, group_interval) INTO regrouped FROM tally.channels x
+        WHERE x.name = name;
+    INSERT INTO tally.channels AS c (name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval,
+                                     repeat_interval, max_attempts, enabled)
     VALUES (name, caller, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
     ON CONFLICT ON CONSTRAINT channels_name_key DO UPDATE
        SET (kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
-         = (EXCLUDED.kind, EXCLUDED.template, EXCLUDED.url, EXCLUDED.headers, EXCLUDED.secret, EXCLUDED.matchers, EXCLUDED.events, EXCLUDED.group_by, EXCLUDED.group_wait,
+         = (EXCLUDED.kind, EXCLUDED.template, EXCLUDED.url, EXCLUDED.headers, EXCLUDED.secret, EXCLUDED.matchers, EXCLUDED.events, EXCLUDED.group_by,
+            EXCLUDED.group_wait,
             EXCLUDED.group_interval, EXCLUDED.repeat_interval, EXCLUDED.max_attempts, EXCLUDED.enabled)
      WHERE pg_has_role(caller::oid, c.owner::oid, 'USAGE');
     IF NOT FOUND THEN
-        PERFORM tally._refuse('insufficient_privilege', format('channel %L belongs to another role', name), NULL, format('SELECT tally.create_channel(%L, …);', name || '_2'));
+        PERFORM tally._refuse('insufficient_privilege', format('channel %L belongs to another role', name), NULL,
+                              format('SELECT tally.create_channel(%L, …);', name || '_2'));
     END IF;
     IF regrouped THEN
         -- Groups are others now: what fires goes into its new one, and beats begin anew.
@@ -84,13 +93,15 @@ BEGIN
           FROM tally.channels x, tally.incidents i WHERE x.name = name AND m.channel_id = x.id AND i.id = m.incident_id;
     END IF;
     IF kind = 'webhook' AND tally._net_post() IS NULL THEN
-        RAISE NOTICE USING MESSAGE = 'pg_net is not in this database, so nothing here posts webhooks', DETAIL = 'Notifications wait in the outbox for whoever claims them.',
+        RAISE NOTICE USING MESSAGE = 'pg_net is not in this database, so nothing here posts webhooks',
+            DETAIL = 'Notifications wait in the outbox for whoever claims them.',
             HINT = format('CREATE EXTENSION pg_net; or poll: SELECT * FROM tally.claim_notifications(%L);', name);
     END IF;
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean, bigint) IS
-'Defines where notifications go: webhook (url, template generic, slack or pagerduty, secret, headers) or table (for a poller); which incidents (matchers) and events; grouping and repeating. Again with changes it replaces the definition.';
+'Defines where notifications go: webhook (url, template generic, slack or pagerduty, secret, headers) or table (for a poller); which incidents (matchers) '
+    'and events; grouping and repeating. Again with changes it replaces the definition.';
 
 CREATE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -41,7 +41,8 @@ BEGIN
     SELECT p.id INTO probe FROM tally.probes p WHERE p.name = metric;
     IF metric IS NOT NULL AND probe IS NULL THEN m := tally._metric(metric); END IF;
     t := jsonb_populate_record(NULL::tally.thresholds, jsonb_build_object(
-        'name', name, 'search_path', search_path, 'metric_id', m.id, 'probe_id', probe, 'query', query, 'condition', condition, 'recovery_condition', recovery_condition,
+        'name', name, 'search_path', search_path, 'metric_id', m.id, 'probe_id', probe, 'query', query, 'condition', condition, 'recovery_condition',
+            recovery_condition,
         'for_', "for", 'keep_firing_for', keep_firing_for, 'per', to_jsonb(per), 'filter', "where", 'over', over, 'min_samples', min_samples,
         'no_data', no_data, 'on_error', on_error, 'partial_ok', partial_ok, 'every', every, 'severity', severity, 'responsible', owner,
         'runbook', runbook, 'response_target', response_target, 'suggested_actions', suggested_actions, 'area', area, 'impact', impact,
@@ -69,14 +70,19 @@ BEGIN
         HINT = 'Alerts that are pending or firing go on under the new rule from the next tick.';
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text, interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS
-'Defines a threshold: what to watch (metric or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it replaces the definition, says what changed, and keeps alert states.';
+COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text,
+                                           interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS
+'Defines a threshold: what to watch (metric or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, '
+    'owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it '
+    'replaces the definition, says what changed, and keeps alert states.';
 
 CREATE FUNCTION tally._bounded_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r        tally.rollups;
-    again    text := format('SELECT tally.create_threshold(%L, %s, %L', t.name, COALESCE(quote_literal(m.name), quote_literal((SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id)), format('query => %L', t.query)), t.condition);
+    again    text := format('SELECT tally.create_threshold(%L, %s, %L', t.name,
+                            COALESCE(quote_literal(m.name), quote_literal((SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id)),
+                                     format('query => %L', t.query)), t.condition);
     needs    text;
     problem  text;
     recovery jsonb;
@@ -98,15 +104,18 @@ BEGIN
     PERFORM tally._check_name(t.name, 'threshold');
     IF num_nonnulls(t.metric_id, t.probe_id, t.query) <> 1 OR t.name IS NULL OR t.condition IS NULL THEN
         PERFORM tally._refuse('invalid_parameter_value', format('threshold %L needs a name, a condition, and either a metric or a query', t.name),
-            format('Got metric %s, query %s, condition %s.', COALESCE(quote_literal(m.name), 'NULL'), COALESCE(quote_literal(t.query), 'NULL'), COALESCE(quote_literal(t.condition), 'NULL')),
+            format('Got metric %s, query %s, condition %s.', COALESCE(quote_literal(m.name), 'NULL'), COALESCE(quote_literal(t.query), 'NULL'),
+                   COALESCE(quote_literal(t.condition), 'NULL')),
             format('SELECT tally.create_threshold(%L, metric => ''p95_latency_ms'', condition => ''> 2500'');', COALESCE(t.name, 'slow turns')));
     END IF;
     t.rule := jsonb_strip_nulls(jsonb_build_object('condition', tally.parse_condition(t.condition), 'recovery', tally.parse_condition(t.recovery_condition),
-        'for', extract(epoch FROM t.for_), 'keep_firing_for', extract(epoch FROM t.keep_firing_for), 'min_samples', t.min_samples, 'no_data', t.no_data, 'on_error', t.on_error));
+        'for', extract(epoch FROM t.for_), 'keep_firing_for', extract(epoch FROM t.keep_firing_for), 'min_samples', t.min_samples, 'no_data', t.no_data,
+            'on_error', t.on_error));
     t.windows := tally.condition_windows(t.rule -> 'condition');
     recovery := t.rule -> 'recovery';
     IF recovery ->> 'kind' <> 'compare' THEN
-        PERFORM tally._refuse('feature_not_supported', format('recovery_condition of threshold %L must be a comparison with a number, got %L', t.name, t.recovery_condition), NULL,
+        PERFORM tally._refuse('feature_not_supported', format('recovery_condition of threshold %L must be a comparison with a number, got %L', t.name,
+                                                              t.recovery_condition), NULL,
             again || ', recovery_condition => ''< 2000'');');
     END IF;
     problem := CASE
@@ -124,7 +133,8 @@ BEGIN
         WHEN GREATEST(octet_length(t.condition), octet_length(t.recovery_condition)) > 1000 THEN 'a condition takes 1000 bytes at most'
         WHEN octet_length(t.query) > 100000 THEN format('query takes 100000 bytes at most, got %s', octet_length(t.query))
         WHEN GREATEST(octet_length(t.runbook), octet_length(t.impact), octet_length(t.area), octet_length(t.responsible), octet_length(t.description),
-                      octet_length(t.suggested_actions::text)) > 20000 THEN 'runbook, impact, area, owner, description and suggested_actions take 20000 bytes each at most'
+                      octet_length(t.suggested_actions::text)) > 20000 THEN 'runbook, impact, area, owner, description and suggested_actions take 20000 '
+                          'bytes each at most'
         WHEN jsonb_typeof(t.suggested_actions) <> 'array' THEN format('suggested_actions must be a list, got %s', t.suggested_actions)
         WHEN EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(t.suggested_actions) WHEN 'array' THEN t.suggested_actions ELSE '[]' END) a
                       WHERE NOT (jsonb_typeof(a) = 'string' OR (jsonb_typeof(a) = 'object' AND jsonb_typeof(a -> 'do') = 'string'))) THEN
@@ -146,7 +156,8 @@ BEGIN
         IF needs <> '' THEN
             PERFORM tally._refuse('null_value_not_allowed', format('threshold %L is critical and so needs %s', t.name, needs),
                 'Whom it wakes, and what that person does first, is said when the threshold is made, not at night.',
-                again || format(', severity => ''critical'', owner => %L, runbook => %L);', COALESCE(t.responsible, 'on-call'), COALESCE(t.runbook, 'https://…')));
+                again || format(', severity => ''critical'', owner => %L, runbook => %L);', COALESCE(t.responsible, 'on-call'),
+                                COALESCE(t.runbook, 'https://…')));
         END IF;
         t.response_target := COALESCE(t.response_target, '15 minutes');
     END IF;
@@ -158,12 +169,15 @@ BEGIN
             t.over := NULL;
         END IF;
     ELSIF t.windows <> '[]' OR t.filter <> '{}' OR t.per <> '{}' OR t.over IS NOT NULL THEN
-        PERFORM tally._refuse('feature_not_supported', format('threshold %L watches a query or probe, which takes a comparison only, and no per, where or over', t.name),
-            'The columns of the query other than value and samples are its labels; history is what rollups have.', format('SELECT tally.create_threshold(%L, query => %L, condition => ''> 120'');', t.name, COALESCE(t.query, '…')));
+        PERFORM tally._refuse('feature_not_supported',
+                              format('threshold %L watches a query or probe, which takes a comparison only, and no per, where or over', t.name),
+            'The columns of the query other than value and samples are its labels; history is what rollups have.',
+                format('SELECT tally.create_threshold(%L, query => %L, condition => ''> 120'');', t.name, COALESCE(t.query, '…')));
     END IF;
     RETURN t;
 END $$;
-COMMENT ON FUNCTION tally._bounded_threshold(tally.thresholds, tally.metrics) IS 'Checks a threshold in the making and fills in rule, windows and defaults; errors say what is accepted.';
+COMMENT ON FUNCTION tally._bounded_threshold(tally.thresholds, tally.metrics) IS
+'Checks a threshold in the making and fills in rule, windows and defaults; errors say what is accepted.';
 
 CREATE FUNCTION tally._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -191,7 +205,8 @@ BEGIN
     SELECT * INTO found_ FROM tally.thresholds x WHERE x.name = name;
     IF found_.id IS NULL THEN
         PERFORM tally._refuse('undefined_object', format('threshold %L does not exist', name),
-            COALESCE('Thresholds most like it: ' || tally._closest_names(name, (SELECT array_agg(x.name) FROM tally.thresholds x)) || '.', 'This role knows of no threshold yet.'),
+            COALESCE('Thresholds most like it: ' || tally._closest_names(name, (SELECT array_agg(x.name) FROM tally.thresholds x)) || '.',
+                     'This role knows of no threshold yet.'),
             'SELECT name, condition FROM tally.thresholds ORDER BY name;');
     END IF;
     RETURN found_;
@@ -215,4 +230,5 @@ DECLARE
 BEGIN
     PERFORM tally._store_enabled(t.id, enabled);
 END $$;
-COMMENT ON FUNCTION tally.enable_threshold(text, boolean) IS 'Has a threshold evaluated, or (enabled => false) left alone, without touching the rest of its definition.';
+COMMENT ON FUNCTION tally.enable_threshold(text, boolean) IS
+'Has a threshold evaluated, or (enabled => false) left alone, without touching the rest of its definition.';

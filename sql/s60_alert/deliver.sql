@@ -8,16 +8,21 @@ DECLARE
 BEGIN
     RETURN CASE c.template
         WHEN 'slack' THEN jsonb_build_object('text', (
-            SELECT string_agg(format('%s *%s* %s%s%s', CASE WHEN x.e ->> 'event' = 'recovered' THEN ':white_check_mark:' WHEN x.e ->> 'severity' = 'critical' THEN ':rotating_light:' ELSE ':warning:' END,
+            SELECT string_agg(format('%s *%s* %s%s%s', CASE WHEN x.e ->> 'event' = 'recovered' THEN ':white_check_mark:'
+                                     WHEN x.e ->> 'severity' = 'critical' THEN ':rotating_light:' ELSE ':warning:' END,
                        upper(x.e ->> 'event'), x.e ->> 'impact', ' — incident ' || (x.e ->> 'incident'),
-                       CASE WHEN x.e ->> 'event' <> 'recovered' THEN concat(E'\n> ' || NULLIF((SELECT string_agg(a, '; ') FROM jsonb_array_elements_text(x.e -> 'suggested_actions') a), ''), E'\n<' || (x.e ->> 'runbook') || '|runbook>') END), E'\n' ORDER BY x.no)
+                       CASE WHEN x.e ->> 'event' <> 'recovered' THEN concat(E'\n> '
+                               || NULLIF((SELECT string_agg(a, '; ') FROM jsonb_array_elements_text(x.e -> 'suggested_actions') a), ''),
+                           E'\n<' || (x.e ->> 'runbook') || '|runbook>') END), E'\n' ORDER BY x.no)
               FROM jsonb_array_elements(n.events) WITH ORDINALITY x(e, no)))
         -- PagerDuty Events API v2: one alert per incident, closed by the same dedup_key.
         WHEN 'pagerduty' THEN jsonb_strip_nulls(jsonb_build_object(
             'routing_key', c.secret,
-            'event_action', CASE WHEN e ->> 'event' IN ('recovered', 'resolved') THEN 'resolve' WHEN e ->> 'event' = 'acknowledged' THEN 'acknowledge' ELSE 'trigger' END,
+            'event_action', CASE WHEN e ->> 'event' IN ('recovered', 'resolved') THEN 'resolve' WHEN e ->> 'event' = 'acknowledged' THEN 'acknowledge'
+                ELSE 'trigger' END,
             'dedup_key', format('pg_tally-%s-%s', current_database(), e ->> 'incident'),
-            'payload', jsonb_build_object('summary', left(e ->> 'impact', 1024), 'source', current_database(), 'severity', e ->> 'severity', 'timestamp', e ->> 'at',
+            'payload', jsonb_build_object('summary', left(e ->> 'impact', 1024), 'source', current_database(), 'severity', e ->> 'severity', 'timestamp',
+                                          e ->> 'at',
                                           'component', e ->> 'area', 'group', e ->> 'threshold', 'class', e ->> 'metric', 'custom_details', e),
             'links', CASE WHEN e ->> 'runbook' IS NOT NULL THEN jsonb_build_array(jsonb_build_object('href', e ->> 'runbook', 'text', 'runbook')) END))
         ELSE jsonb_build_object('source', 'pg_tally', 'idempotency_key', n.idempotency_key, 'notification', n.id, 'group', n.group_key, 'events', n.events) END;
@@ -27,7 +32,8 @@ COMMENT ON FUNCTION tally._body(tally.channels, tally.notifications) IS 'The bod
 CREATE FUNCTION tally._headers(c tally.channels, n tally.notifications) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('Content-Type', 'application/json', 'Idempotency-Key', n.idempotency_key)
-        || CASE WHEN c.secret IS NOT NULL AND c.template <> 'pagerduty' THEN jsonb_build_object('Authorization', 'Bearer ' || c.secret) ELSE '{}' END || c.headers
+        || CASE WHEN c.secret IS NOT NULL AND c.template <> 'pagerduty' THEN jsonb_build_object('Authorization', 'Bearer ' || c.secret)
+            ELSE '{}' END || c.headers
 $$;
 COMMENT ON FUNCTION tally._headers(tally.channels, tally.notifications) IS 'The headers of a notification''s post.';
 
@@ -37,7 +43,8 @@ DECLARE
     result text := message;
     hidden text;
 BEGIN
-    FOR hidden IN SELECT s FROM (SELECT c.secret AS s UNION ALL SELECT c.url UNION ALL SELECT h.value FROM jsonb_each_text(c.headers) h) x WHERE length(s) > 3 LOOP
+    FOR hidden IN SELECT s FROM (SELECT c.secret AS s UNION ALL SELECT c.url UNION ALL SELECT h.value FROM jsonb_each_text(c.headers) h) x
+        WHERE length(s) > 3 LOOP
         result := replace(result, hidden, '***');
     END LOOP;
     RETURN result;
@@ -66,14 +73,16 @@ COMMENT ON FUNCTION tally._settle(bigint, boolean, text, timestamptz) IS 'Ends a
 -- handed the secrets of channels.
 CREATE FUNCTION tally._net_post() RETURNS regproc
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT p.oid::regproc FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass
+    SELECT p.oid::regproc FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        AND d.classid = 'pg_proc'::regclass
       JOIN pg_proc p ON p.oid = d.objid WHERE e.extname = 'pg_net' AND p.proname = 'http_post'
 $$;
 COMMENT ON FUNCTION tally._net_post() IS 'The function of the extension pg_net that posts; null where that is not in this database.';
 
 CREATE FUNCTION tally._net_answers() RETURNS regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.oid::regclass FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass
+    SELECT c.oid::regclass FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        AND d.classid = 'pg_class'::regclass
       JOIN pg_class c ON c.oid = d.objid WHERE e.extname = 'pg_net' AND c.relname = '_http_response'
 $$;
 COMMENT ON FUNCTION tally._net_answers() IS 'The table of the extension pg_net with the answers to posts; null where that is not in this database.';
@@ -100,7 +109,8 @@ BEGIN
                 PERFORM tally._settle(n.id, true, NULL, as_of);
                 sent := sent + 1;
             ELSIF answered > 0 THEN
-                PERFORM tally._settle(n.id, false, COALESCE(problem, CASE WHEN late THEN 'timed out' END, 'the receiver answered ' || code, 'no answer'), as_of);
+                PERFORM tally._settle(n.id, false, COALESCE(problem, CASE WHEN late THEN 'timed out' END, 'the receiver answered ' || code, 'no answer'),
+                                      as_of);
                 failed := failed + 1;
             END IF;
         END LOOP;
@@ -131,10 +141,12 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION tally.deliver(timestamptz, int) IS
-'Delivers what is due: settles answers of earlier posts, takes back leases that ran out, and posts webhooks through pg_net where it is installed. evaluate() calls it. Returns how many were sent, failed and posted.';
+'Delivers what is due: settles answers of earlier posts, takes back leases that ran out, and posts webhooks through pg_net where it is installed. evaluate() '
+    'calls it. Returns how many were sent, failed and posted.';
 REVOKE ALL ON FUNCTION tally.deliver(timestamptz, int) FROM PUBLIC;
 
-CREATE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me())
+CREATE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now(),
+                                          who bigint DEFAULT tally._me())
 RETURNS TABLE (id bigint, idempotency_key text, attempt int, url text, headers jsonb, body jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_column
@@ -143,7 +155,8 @@ DECLARE
     c tally.channels := tally._channel(caller, channel);
 BEGIN
     IF tally._no_length(lease, '1 second', '1 day', false) OR COALESCE(most, 0) NOT BETWEEN 1 AND 10000 THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('lease must be from 1 second to 1 day and most from 1 to 10000, got %s and %s', lease, most), NULL,
+        PERFORM tally._refuse('invalid_parameter_value', format('lease must be from 1 second to 1 day and most from 1 to 10000, got %s and %s', lease,
+                                                                most), NULL,
             format('SELECT * FROM tally.claim_notifications(%L);', channel));
     END IF;
     PERFORM tally._check_as_of(as_of, format('SELECT * FROM tally.claim_notifications(%L);', channel));
@@ -155,27 +168,33 @@ BEGIN
     ), taken AS (
         UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + lease FROM due WHERE x.id = due.id RETURNING x.*
     )
-    SELECT t.id, t.idempotency_key, t.attempts, c.url, tally._headers(c, t::tally.notifications), tally._body(c, t::tally.notifications) FROM taken t ORDER BY t.id;
+    SELECT t.id, t.idempotency_key, t.attempts, c.url, tally._headers(c, t::tally.notifications), tally._body(c, t::tally.notifications) FROM taken t
+        ORDER BY t.id;
 END $$;
 COMMENT ON FUNCTION tally.claim_notifications(text, int, interval, timestamptz, bigint) IS
-'For a poller: leases up to most due notifications of a channel, with all it takes to post them. Report each with report_notification(); what is not reported before the lease ends is handed out again under the same idempotency key.';
+'For a poller: leases up to most due notifications of a channel, with all it takes to post them. Report each with report_notification(); what is not '
+    'reported before the lease ends is handed out again under the same idempotency key.';
 
-CREATE FUNCTION tally.report_notification(id bigint, ok boolean, problem text DEFAULT NULL, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS text
+CREATE FUNCTION tally.report_notification(id bigint, ok boolean, problem text DEFAULT NULL, as_of timestamptz DEFAULT now(),
+                                          who bigint DEFAULT tally._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     caller regrole := tally._caller(who);
     outcome text;
 BEGIN
-    IF EXISTS (SELECT FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id WHERE n.id = id AND pg_has_role(caller::oid, c.owner::oid, 'USAGE')) THEN
+    IF EXISTS (SELECT FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id WHERE n.id = id
+               AND pg_has_role(caller::oid, c.owner::oid, 'USAGE')) THEN
         outcome := tally._settle(id, ok, COALESCE(problem, 'not said'), as_of);
     END IF;
     IF outcome IS NULL THEN
-        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not leased, or is not for role %s', id, caller), NULL, 'SELECT id, status FROM tally.notifications ORDER BY id DESC;');
+        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not leased, or is not for role %s', id, caller), NULL,
+                              'SELECT id, status FROM tally.notifications ORDER BY id DESC;');
     END IF;
     RETURN outcome;
 END $$;
-COMMENT ON FUNCTION tally.report_notification(bigint, boolean, text, timestamptz, bigint) IS 'For a poller: whether the post of a claimed notification succeeded. Returns its status: sent, pending (tried again later) or dead.';
+COMMENT ON FUNCTION tally.report_notification(bigint, boolean, text, timestamptz, bigint) IS
+'For a poller: whether the post of a claimed notification succeeded. Returns its status: sent, pending (tried again later) or dead.';
 
 CREATE FUNCTION tally.redeliver(id bigint, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -200,8 +219,10 @@ DECLARE
 BEGIN
     IF channel IS NOT NULL THEN PERFORM tally._channel(caller, channel); END IF;
     UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
-      FROM tally.channels c WHERE c.id = n.channel_id AND n.status = 'dead' AND (channel IS NULL OR c.name = channel) AND pg_has_role(caller::oid, c.owner::oid, 'USAGE');
+      FROM tally.channels c WHERE c.id = n.channel_id AND n.status = 'dead' AND (channel IS NULL OR c.name = channel)
+          AND pg_has_role(caller::oid, c.owner::oid, 'USAGE');
     GET DIAGNOSTICS done = ROW_COUNT;
     RETURN done;
 END $$;
-COMMENT ON FUNCTION tally.redeliver_dead(text, timestamptz, bigint) IS 'Tries all dead notifications of a channel (null: of every channel of the calling role) anew, and returns how many.';
+COMMENT ON FUNCTION tally.redeliver_dead(text, timestamptz, bigint) IS
+'Tries all dead notifications of a channel (null: of every channel of the calling role) anew, and returns how many.';

@@ -9,7 +9,8 @@ COMMENT ON TABLE tally.evaluators IS 'Always empty: its lock is held by the sess
 
 -- A type of its own, because PL/pgSQL does not let an argument and a result column both be named threshold.
 CREATE TYPE tally.evaluated AS (threshold text, tick timestamptz, series int, breaches int, opened int, recovered int, error text);
-COMMENT ON TYPE tally.evaluated IS 'What one evaluation of a threshold did: label sets judged, those in breach, alerts that fired, alerts that recovered, the error if it failed.';
+COMMENT ON TYPE tally.evaluated IS
+'What one evaluation of a threshold did: label sets judged, those in breach, alerts that fired, alerts that recovered, the error if it failed.';
 
 CREATE FUNCTION tally._evaluation_lock() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -19,10 +20,13 @@ BEGIN
     RETURN true;
 EXCEPTION WHEN lock_not_available THEN
     RAISE NOTICE USING MESSAGE = 'another session is evaluating; nothing to do here',
-        DETAIL = COALESCE(tally._holders('{tally.evaluators}', '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'), 'It has ended since.');
+        DETAIL = COALESCE(tally._holders('{tally.evaluators}',
+                                         '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'),
+            'It has ended since.');
     RETURN false;
 END $$;
-COMMENT ON FUNCTION tally._evaluation_lock() IS 'Takes the evaluators'' lock until the end of the transaction; false, with a notice that names the holder, where another session has it.';
+COMMENT ON FUNCTION tally._evaluation_lock() IS
+'Takes the evaluators'' lock until the end of the transaction; false, with a notice that names the holder, where another session has it.';
 
 CREATE FUNCTION tally._evaluate_part(as_of timestamptz, by_clock boolean, threshold text, budget interval) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
@@ -45,7 +49,8 @@ END $$;
 COMMENT ON FUNCTION tally._evaluate_part(timestamptz, boolean, text, interval) IS
 'Evaluates thresholds that are due (one, or all with null) until they are done or the budget of time is spent (null: none). by_clock: as_of is the real time.';
 
-CREATE FUNCTION tally._due_thresholds(as_of timestamptz, by_clock boolean, threshold text) RETURNS TABLE (t tally.thresholds, tick timestamptz, set_back boolean)
+CREATE FUNCTION tally._due_thresholds(as_of timestamptz, by_clock boolean, threshold text) RETURNS TABLE (t tally.thresholds, tick timestamptz,
+        set_back boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x, k.tick, COALESCE(l.tick >= k.tick, false)
       FROM tally.thresholds x
@@ -74,7 +79,9 @@ BEGIN
     PERFORM tally._follow_up(as_of);
 END $$;
 COMMENT ON FUNCTION tally.evaluate(timestamptz, text) IS
-'Evaluates every enabled threshold (or one) that has not been evaluated at its tick yet: samples, states, incidents, notifications, in one transaction. as_of is the clock. A failing threshold stops no other; its error is in tally.evaluations. Returns what was done; does nothing while another session evaluates.';
+'Evaluates every enabled threshold (or one) that has not been evaluated at its tick yet: samples, states, incidents, notifications, in one transaction. '
+    'as_of is the clock. A failing threshold stops no other; its error is in tally.evaluations. Returns what was done; does nothing while another session '
+    'evaluates.';
 
 CREATE PROCEDURE tally.evaluate_scheduled()
 LANGUAGE plpgsql AS $$
@@ -107,11 +114,13 @@ BEGIN
             EXECUTE format('SELECT %s($1)', chore) USING as_of;
         EXCEPTION WHEN OTHERS THEN
             -- What was evaluated stands; the chore comes round again with the next tick.
-            RAISE WARNING USING MESSAGE = format('%s() failed and will be tried again: %s', chore, SQLERRM), ERRCODE = SQLSTATE, HINT = format('SELECT %s(now());', chore);
+            RAISE WARNING USING MESSAGE = format('%s() failed and will be tried again: %s', chore, SQLERRM), ERRCODE = SQLSTATE,
+                HINT = format('SELECT %s(now());', chore);
         END;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_up(timestamptz) IS 'What every evaluation ends with: escalate, tell what a silence kept back, repeat, deliver, purge; each fails alone.';
+COMMENT ON FUNCTION tally._follow_up(timestamptz) IS
+'What every evaluation ends with: escalate, tell what a silence kept back, repeat, deliver, purge; each fails alone.';
 REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text), tally._evaluate_part(timestamptz, boolean, text, interval), tally._evaluation_lock(),
     tally._follow_up(timestamptz) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE tally.evaluate_scheduled() FROM PUBLIC;

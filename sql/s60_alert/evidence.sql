@@ -9,22 +9,29 @@ BEGIN
     -- One query with a grouping set per dimension: planning a query for each took most of the time of a tick in which many
     -- thresholds fire. Dimensions are never NULL, so the one that is grouped by is the one that is not.
     RETURN CASE WHEN dims = '{}' THEN 'SELECT NULL AS dimension WHERE false' ELSE format(
-        'SELECT %1$s AS dimension, label, value, samples FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY "the set" ORDER BY samples DESC NULLS LAST, value DESC NULLS LAST, label) AS place '
-        'FROM (SELECT "the set", label, (%2$s)::pg_catalog.float8 AS value, %3$s AS samples FROM (SELECT GROUPING(%4$s) AS "the set", COALESCE(%4$s) AS label, %5$s FROM %6$s WHERE bucket >= %7$s AND bucket < %8$s%9$s '
+        'SELECT %1$s AS dimension, label, value, samples FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY "the set" ORDER BY samples DESC NULLS '
+            'LAST, value DESC NULLS LAST, label) AS place '
+        'FROM (SELECT "the set", label, (%2$s)::pg_catalog.float8 AS value, %3$s AS samples FROM (SELECT GROUPING(%4$s) AS "the set", COALESCE(%4$s) AS '
+            'label, %5$s FROM %6$s WHERE bucket >= %7$s AND bucket < %8$s%9$s '
         'GROUP BY GROUPING SETS (%10$s)) merged) valued) ranked WHERE place <= 5 ORDER BY 1, place',
-        (SELECT format('CASE "the set" %s END', string_agg(format('WHEN %s THEN %L', (1 << cardinality(dims)) - 1 - (1 << (cardinality(dims) - n::int)), (parse_ident(d))[1]), ' ' ORDER BY n)) FROM unnest(dims) WITH ORDINALITY u(d, n)),
+        (SELECT format('CASE "the set" %s END',
+                       string_agg(format('WHEN %s THEN %L', (1 << cardinality(dims)) - 1 - (1 << (cardinality(dims) - n::int)), (parse_ident(d))[1]), ' '
+                                  ORDER BY n)) FROM unnest(dims) WITH ORDINALITY u(d, n)),
         m.resolved, CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%I::pg_catalog.float8', m.samples) END,
-        array_to_string(dims, ', '), tally._merges_sql(m, r), source, tally._moment_sql(since), tally._moment_sql(until), COALESCE(' AND ' || tally._where_sql(r, scope), ''),
+        array_to_string(dims, ', '), tally._merges_sql(m, r), source, tally._moment_sql(since), tally._moment_sql(until),
+            COALESCE(' AND ' || tally._where_sql(r, scope), ''),
         (SELECT string_agg(format('(%s)', d), ', ' ORDER BY n) FROM unnest(dims) WITH ORDINALITY u(d, n))) END;
 END $$;
-COMMENT ON FUNCTION tally._contributors_sql(tally.metrics, tally.rollups, regclass, jsonb, timestamptz, timestamptz) IS 'SQL text that yields, per dimension that the scope leaves open, the five labels with most observations.';
+COMMENT ON FUNCTION tally._contributors_sql(tally.metrics, tally.rollups, regclass, jsonb, timestamptz, timestamptz) IS
+'SQL text that yields, per dimension that the scope leaves open, the five labels with most observations.';
 
 CREATE FUNCTION tally._contributors(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT COALESCE(jsonb_object_agg(c.dimension, c.top), '{}') FROM (
         SELECT x ->> 'dimension' AS dimension, jsonb_agg(x - 'dimension') AS top
-          FROM tally.run_as(t.owner, t.search_path, tally._contributors_sql(m, r, tally._exact_source(t.owner, r, since, until), scope, since, until), tally._query_timeout()) x
+          FROM tally.run_as(t.owner, t.search_path, tally._contributors_sql(m, r, tally._exact_source(t.owner, r, since, until), scope, since, until),
+                            tally._query_timeout()) x
          GROUP BY 1) c);
 END $$;
 COMMENT ON FUNCTION tally._contributors(tally.thresholds, tally.metrics, tally.rollups, jsonb, timestamptz, timestamptz) IS
@@ -43,7 +50,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      ORDER BY c.bucket, c.id LIMIT 1
 $$;
 COMMENT ON FUNCTION tally._richer(tally.thresholds, tally.metrics, tally.rollups, jsonb) IS
-'Another rollup of the same source that has the metric''s measures and dimensions which the scope leaves open: the finest that the owner may read. For a rollup without any.';
+'Another rollup of the same source that has the metric''s measures and dimensions which the scope leaves open: the finest that the owner may read. For a '
+    'rollup without any.';
 
 CREATE FUNCTION tally._evidence(t tally.thresholds, labels jsonb, sample jsonb, step jsonb, tick timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -53,7 +61,8 @@ DECLARE
     bound  record;
     scope  jsonb;
     other  tally.rollups;
-    result jsonb := jsonb_strip_nulls(jsonb_build_object('observed', step -> 'observed', 'samples', sample -> 'samples', 'history', NULLIF(sample -> 'history', '[]')));
+    result jsonb := jsonb_strip_nulls(jsonb_build_object('observed', step -> 'observed', 'samples', sample -> 'samples', 'history',
+                                                         NULLIF(sample -> 'history', '[]')));
 BEGIN
     IF t.metric_id IS NULL THEN RETURN result; END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;

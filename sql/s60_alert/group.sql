@@ -86,7 +86,8 @@ DECLARE
 BEGIN
     DELETE FROM tally.notification_members x WHERE x.channel_id = c.id AND x.incident_id = incident_id RETURNING * INTO m;
     IF m.waiting_id IS NULL THEN RETURN false; END IF;
-    SELECT * INTO n FROM tally.notifications x WHERE x.id = m.waiting_id AND x.status = 'pending' AND x.attempts = 0 AND x.flush_at >= at FOR UPDATE SKIP LOCKED;
+    SELECT * INTO n FROM tally.notifications x WHERE x.id = m.waiting_id AND x.status = 'pending' AND x.attempts = 0
+        AND x.flush_at >= at FOR UPDATE SKIP LOCKED;
     SELECT max(e.n) INTO began FROM jsonb_array_elements(n.events) WITH ORDINALITY e(e, n)
      WHERE (e.e ->> 'incident')::bigint = incident_id AND e.e ->> 'event' IN ('opened', 'refired', 'reopened', 'unsilenced');
     IF began IS NULL THEN RETURN false; END IF;
@@ -100,7 +101,8 @@ BEGIN
     RETURN true;
 END $$;
 COMMENT ON FUNCTION tally._untell(tally.channels, bigint, timestamptz) IS
-'An incident fires no more: it leaves its group, and takes along what waits for the beat since it began. True where that was so: then nobody was told that it began, and nobody need be told that it is over.';
+'An incident fires no more: it leaves its group, and takes along what waits for the beat since it began. True where that was so: then nobody was told that '
+    'it began, and nobody need be told that it is over.';
 
 CREATE FUNCTION tally._tell(c tally.channels, i tally.incidents, event text, payload jsonb, at timestamptz, kept boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -128,7 +130,8 @@ BEGIN
     UPDATE tally.notification_members m SET told_at = at, waiting_id = NULLIF(m.waiting_id, n.id)
      WHERE m.channel_id = n.channel_id AND m.incident_id = ANY (ARRAY(SELECT DISTINCT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e));
 END $$;
-COMMENT ON FUNCTION tally._told(tally.notifications, timestamptz) IS 'A message was sent, or given up: repeat_interval counts from here for the incidents it tells of.';
+COMMENT ON FUNCTION tally._told(tally.notifications, timestamptz) IS
+'A message was sent, or given up: repeat_interval counts from here for the incidents it tells of.';
 
 CREATE FUNCTION tally._repeat(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -139,8 +142,10 @@ DECLARE
 BEGIN
     FOR c IN SELECT x.* FROM tally.channels x WHERE x.enabled AND x.repeat_interval IS NOT NULL AND 'repeated' = ANY (x.events) ORDER BY x.id LOOP
         FOR i IN SELECT x.* FROM tally.notification_members m JOIN tally.incidents x ON x.id = m.incident_id
-                  WHERE m.channel_id = c.id AND m.waiting_id IS NULL AND m.told_at <= as_of - GREATEST(tally._clamp(c.repeat_interval, '366 days'), interval '1 second')
-                    AND x.status = 'new' AND x.recovered_at IS NULL AND x.suppressed_by IS NULL AND pg_has_role(c.owner::oid, x.owner::oid, 'USAGE') ORDER BY x.id LOOP
+                  WHERE m.channel_id = c.id AND m.waiting_id IS NULL AND m.told_at <= as_of - GREATEST(tally._clamp(c.repeat_interval, '366 days'),
+                          interval '1 second')
+                    AND x.status = 'new' AND x.recovered_at IS NULL AND x.suppressed_by IS NULL AND pg_has_role(c.owner::oid, x.owner::oid, 'USAGE')
+                        ORDER BY x.id LOOP
             message := tally._enqueue(c, i, tally._payload(i, 'repeated', as_of), as_of);
             UPDATE tally.notification_members m SET waiting_id = message WHERE m.channel_id = c.id AND m.incident_id = i.id;
         END LOOP;
@@ -149,4 +154,5 @@ END $$;
 COMMENT ON FUNCTION tally._repeat(timestamptz) IS
 'Tells again of incidents that fire unacknowledged when a channel''s repeat_interval has passed since the last message that told of them was sent.';
 REVOKE ALL ON FUNCTION tally._enqueue(tally.channels, tally.incidents, jsonb, timestamptz), tally._untell(tally.channels, bigint, timestamptz),
-    tally._tell(tally.channels, tally.incidents, text, jsonb, timestamptz, boolean), tally._told(tally.notifications, timestamptz), tally._repeat(timestamptz) FROM PUBLIC;
+    tally._tell(tally.channels, tally.incidents, text, jsonb, timestamptz, boolean), tally._told(tally.notifications, timestamptz),
+        tally._repeat(timestamptz) FROM PUBLIC;

@@ -11,14 +11,18 @@ BEGIN
     -- The same answer for what does not exist and for what is not shown, so that numbers tell nothing.
     IF i.id IS NULL OR NOT pg_has_role(caller::oid, i.owner::oid, 'USAGE') THEN
         PERFORM tally._refuse('undefined_object', format('incident %s does not exist, or is not for role %s', COALESCE(id::text, 'NULL'), caller),
-            'Incidents are handled by roles that have the rights of the threshold''s owner.', 'SELECT id, status, severity, impact FROM tally.incidents ORDER BY id DESC LIMIT 20;');
+            'Incidents are handled by roles that have the rights of the threshold''s owner.',
+                'SELECT id, status, severity, impact FROM tally.incidents ORDER BY id DESC LIMIT 20;');
     ELSIF i.status <> ALL (allowed) THEN
-        PERFORM tally._refuse('object_not_in_prerequisite_state', format('incident %s can be %s while it is %s, got %s', id, what, array_to_string(allowed, ' or '), i.status),
-            format('It is %s since %s.', i.status, COALESCE(i.reviewed_at, i.resolved_at, i.acknowledged_at, i.opened_at)), format('SELECT * FROM tally.incident_timeline(%s);', id));
+        PERFORM tally._refuse('object_not_in_prerequisite_state', format('incident %s can be %s while it is %s, got %s', id, what,
+                array_to_string(allowed, ' or '), i.status),
+            format('It is %s since %s.', i.status, COALESCE(i.reviewed_at, i.resolved_at, i.acknowledged_at, i.opened_at)),
+                format('SELECT * FROM tally.incident_timeline(%s);', id));
     END IF;
     RETURN i;
 END $$;
-COMMENT ON FUNCTION tally._handled(regrole, bigint, text, text[]) IS 'Locks an incident that the calling role may handle; an error where it may not, or where its status does not allow what is wanted.';
+COMMENT ON FUNCTION tally._handled(regrole, bigint, text, text[]) IS
+'Locks an incident that the calling role may handle; an error where it may not, or where its status does not allow what is wanted.';
 
 CREATE FUNCTION tally._check_person(by text, again text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -31,7 +35,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._check_person(text, text) IS 'The person that a role acts for, as it says; an error where that is no name.';
 
-CREATE FUNCTION tally.acknowledge(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally.acknowledge(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
+                                  who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -71,20 +76,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.link_incident(bigint, text, timestamptz, text, bigint) IS 'Ties an incident to a ticket or another page.';
 
-CREATE FUNCTION tally.resolve(id bigint, root_cause text DEFAULT NULL, mitigation text DEFAULT NULL, prevention text DEFAULT NULL, as_of timestamptz DEFAULT now(),
+CREATE FUNCTION tally.resolve(id bigint, root_cause text DEFAULT NULL, mitigation text DEFAULT NULL, prevention text DEFAULT NULL,
+                              as_of timestamptz DEFAULT now(),
                               by text DEFAULT NULL, who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     caller regrole := tally._caller(who);
     i       tally.incidents := tally._handled(caller, id, 'resolved', '{new,acknowledged}');
-    missing text := concat_ws(', ', CASE WHEN COALESCE(btrim(root_cause), '') = '' THEN 'root_cause' END, CASE WHEN COALESCE(btrim(mitigation), '') = '' THEN 'mitigation' END,
+    missing text := concat_ws(', ', CASE WHEN COALESCE(btrim(root_cause), '') = '' THEN 'root_cause' END, CASE
+                              WHEN COALESCE(btrim(mitigation), '') = '' THEN 'mitigation' END,
                                     CASE WHEN COALESCE(btrim(prevention), '') = '' THEN 'prevention' END);
 BEGIN
     IF missing <> '' THEN
         PERFORM tally._refuse('null_value_not_allowed', format('incident %s cannot be closed without notes: missing %s', i.id, missing),
             'Why it happened, what was done, and what will keep it from coming back are what the next person reads.',
-            format('SELECT tally.resolve(%s, root_cause => %L, mitigation => %L, prevention => %L);', i.id, COALESCE(NULLIF(btrim(root_cause), ''), '…'), COALESCE(NULLIF(btrim(mitigation), ''), '…'), COALESCE(NULLIF(btrim(prevention), ''), '…')));
+            format('SELECT tally.resolve(%s, root_cause => %L, mitigation => %L, prevention => %L);', i.id, COALESCE(NULLIF(btrim(root_cause), ''), '…'),
+                   COALESCE(NULLIF(btrim(mitigation), ''), '…'), COALESCE(NULLIF(btrim(prevention), ''), '…')));
     END IF;
     PERFORM tally._check_person(by, format('SELECT tally.resolve(%s, …, by => ''ann'');', id));
     UPDATE tally.incidents x
@@ -92,7 +100,8 @@ BEGIN
            prevention = prevention, acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, caller::text),
            acknowledged_person = CASE WHEN x.acknowledged_at IS NULL THEN by ELSE x.acknowledged_person END,
            -- What has been judged so far is what the person has seen.
-           closed_bucket = GREATEST(x.bucket, (SELECT e.bucket FROM tally.evaluations e WHERE e.threshold_id = x.threshold_id AND e.bucket IS NOT NULL ORDER BY e.tick DESC LIMIT 1))
+           closed_bucket = GREATEST(x.bucket, (SELECT e.bucket FROM tally.evaluations e WHERE e.threshold_id = x.threshold_id AND e.bucket IS NOT NULL
+                                               ORDER BY e.tick DESC LIMIT 1))
      WHERE x.id = i.id;
     -- Closed while it still fires: the alert starts over, and fires anew if a newer bucket breaches.
     DELETE FROM tally.threshold_states k WHERE k.threshold_id = i.threshold_id AND k.kind = i.kind AND k.labels = i.labels;
@@ -101,9 +110,11 @@ BEGIN
     PERFORM tally._notify(i.id, 'resolved', as_of);
 END $$;
 COMMENT ON FUNCTION tally.resolve(bigint, text, text, text, timestamptz, text, bigint) IS
-'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on in a newer bucket, it fires anew. by: the person, where an application''s role acts for one.';
+'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on in a newer bucket, it fires anew. by: the person, where '
+    'an application''s role acts for one.';
 
-CREATE FUNCTION tally.review(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally.review(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
+                             who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -128,7 +139,8 @@ BEGIN
     END LOOP;
     RETURN OLD;
 END $$;
-COMMENT ON FUNCTION tally._threshold_dropped() IS 'BEFORE DELETE trigger: what nobody watches any more does not fire any more; its incidents wait to be closed.';
+COMMENT ON FUNCTION tally._threshold_dropped() IS
+'BEFORE DELETE trigger: what nobody watches any more does not fire any more; its incidents wait to be closed.';
 -- A trigger of somebody else's would have incidents recovered that go on.
 REVOKE ALL ON FUNCTION tally._threshold_dropped() FROM PUBLIC;
 CREATE TRIGGER dropped BEFORE DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally._threshold_dropped();
@@ -144,9 +156,11 @@ SELECT l.incident_id AS incident, l.life, min(l.at) AS began_at,
        min(l.at) FILTER (WHERE l.event IN ('acknowledged', 'resolved') AND l.author <> 'pg_tally') AS acknowledged_at,
        max(l.at) FILTER (WHERE l.event = 'recovered') AS recovered_at,
        max(l.at) FILTER (WHERE l.event = 'resolved') AS resolved_at
-  FROM (SELECT e.*, count(*) FILTER (WHERE e.event IN ('opened', 'reopened')) OVER (PARTITION BY e.incident_id ORDER BY e.id) AS life FROM tally.incident_events e) l
+  FROM (SELECT e.*, count(*) FILTER (WHERE e.event IN ('opened', 'reopened')) OVER (PARTITION BY e.incident_id ORDER BY e.id) AS life
+        FROM tally.incident_events e) l
  GROUP BY l.incident_id, l.life;
-COMMENT ON VIEW tally.incident_lives IS 'The lives of incidents, by their timelines: one from opening to closing, and one more for each time it was reopened. Response times are of a life.';
+COMMENT ON VIEW tally.incident_lives IS
+'The lives of incidents, by their timelines: one from opening to closing, and one more for each time it was reopened. Response times are of a life.';
 COMMENT ON COLUMN tally.incident_lives.incident IS 'Number of the incident.';
 COMMENT ON COLUMN tally.incident_lives.life IS 'Number of the life, from 1.';
 COMMENT ON COLUMN tally.incident_lives.began_at IS 'When it fired or was reopened.';

@@ -38,11 +38,13 @@ BEGIN
     SELECT COALESCE(jsonb_agg(tally._fill(COALESCE(a.a ->> 'do', a.a #>> '{}'), labels, value) ORDER BY a.n), '[]')
       FROM jsonb_array_elements(actions) WITH ORDINALITY a(a, n)
      WHERE jsonb_typeof(a.a) = 'string'
-        OR (labels @> COALESCE(a.a -> 'where', '{}') AND COALESCE(value > (a.a ->> 'above')::float8, true) AND COALESCE(value < (a.a ->> 'below')::float8, true)));
+        OR (labels @> COALESCE(a.a -> 'where', '{}') AND COALESCE(value > (a.a ->> 'above')::float8, true)
+            AND COALESCE(value < (a.a ->> 'below')::float8, true)));
 END $$;
 COMMENT ON FUNCTION tally._pick_actions(jsonb, jsonb, float8) IS 'The levers that apply to a label set and value, as texts with values filled in.';
 
-CREATE FUNCTION tally._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}', person text DEFAULT NULL)
+CREATE FUNCTION tally._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}',
+                            person text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -50,7 +52,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._note(bigint, timestamptz, text, text, text, jsonb, text) IS 'Adds an entry to an incident''s timeline.';
 
-CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text, with_evidence boolean) RETURNS bigint
+CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text,
+                            with_evidence boolean) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -61,7 +64,8 @@ DECLARE
     line  text;
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
-    line := CASE WHEN kind = 'breach' THEN COALESCE(tally._fill(t.impact, labels, value), tally._impact_line(t, m, labels, value)) ELSE format('%s: %s', t.name, why) END;
+    line := CASE WHEN kind = 'breach' THEN COALESCE(tally._fill(t.impact, labels, value), tally._impact_line(t, m, labels, value))
+        ELSE format('%s: %s', t.name, why) END;
     SELECT * INTO i FROM tally.incidents x
      WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = labels
        AND (x.status IN ('new', 'acknowledged') OR (t.reopen_within > '0' AND x.resolved_at > tick - t.reopen_within))
@@ -74,7 +78,8 @@ BEGIN
          WHERE x.id = i.id;
         IF event = 'reopened' THEN
             -- A life of its own. What was said in the last one is in the timeline.
-            UPDATE tally.incidents x SET status = 'new', reopened = x.reopened + 1, life_since = tick, respond_by = tick + t.response_target, escalation_level = 0,
+            UPDATE tally.incidents x SET status = 'new', reopened = x.reopened + 1, life_since = tick, respond_by = tick + t.response_target,
+                escalation_level = 0,
                    (acknowledged_at, acknowledged_by, acknowledged_person) = (NULL, NULL, NULL),
                    (resolved_at, resolved_by, resolved_person, closed_bucket) = (NULL, NULL, NULL, NULL),
                    (root_cause, mitigation, prevention) = (NULL, NULL, NULL), (reviewed_at, reviewed_by, reviewed_person) = (NULL, NULL, NULL)
@@ -87,7 +92,8 @@ BEGIN
                 responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner)
         VALUES (CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, labels,
                 COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l), t.name),
-                line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit, (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick),
+                line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit,
+                    (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick),
                 tick, value,
                 t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
                 CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', why)
@@ -97,7 +103,9 @@ BEGIN
                 tick + t.response_target, t.id, t.owner)
         RETURNING * INTO i;
     END IF;
-    PERFORM tally._note(i.id, tick, event, 'pg_tally', why, jsonb_strip_nulls(jsonb_build_object('value', sample -> 'value', 'samples', sample -> 'samples', 'observed', step -> 'observed', 'condition', t.condition)));
+    PERFORM tally._note(i.id, tick, event, 'pg_tally', why,
+                        jsonb_strip_nulls(jsonb_build_object('value', sample -> 'value', 'samples', sample -> 'samples', 'observed', step -> 'observed',
+                                                             'condition', t.condition)));
     PERFORM tally._notify(i.id, event, tick);
     RETURN i.id;
 END $$;
@@ -108,7 +116,8 @@ CREATE FUNCTION tally._impact_line(t tally.thresholds, m tally.metrics, labels j
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
-    SELECT concat_ws(' ', COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name), CASE WHEN value IS NOT NULL THEN 'is ' || tally._number(value) END, m.unit, format('(%s)', t.condition),
+    SELECT concat_ws(' ', COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name), CASE
+                     WHEN value IS NOT NULL THEN 'is ' || tally._number(value) END, m.unit, format('(%s)', t.condition),
                      'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l)));
 END $$;
 COMMENT ON FUNCTION tally._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS 'The impact line of an incident whose threshold has none of its own.';
@@ -150,4 +159,5 @@ BEGIN
         PERFORM tally._notify(i.id, 'escalated', as_of);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._escalate(timestamptz) IS 'Escalates incidents that nobody acknowledged within the response target, once per level, three levels at most.';
+COMMENT ON FUNCTION tally._escalate(timestamptz) IS
+'Escalates incidents that nobody acknowledged within the response target, once per level, three levels at most.';

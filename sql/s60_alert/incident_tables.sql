@@ -49,7 +49,8 @@ CREATE UNIQUE INDEX incidents_one_open ON tally.incidents (threshold_id, kind, l
 CREATE INDEX incidents_closed ON tally.incidents (threshold_id, closed_bucket) WHERE closed_bucket IS NOT NULL;
 CREATE INDEX incidents_labels ON tally.incidents (threshold_id, labels);
 CREATE INDEX incidents_opened ON tally.incidents (opened_at DESC, id DESC);
-COMMENT ON TABLE tally.incidents IS 'Incidents: one per threshold and label set while open. Life: new, acknowledged, resolved, reviewed; recovered_at says that the alert itself is over.';
+COMMENT ON TABLE tally.incidents IS
+'Incidents: one per threshold and label set while open. Life: new, acknowledged, resolved, reviewed; recovered_at says that the alert itself is over.';
 COMMENT ON COLUMN tally.incidents.id IS 'Number of the incident.';
 COMMENT ON COLUMN tally.incidents.status IS 'new, acknowledged, resolved (closed with notes) or reviewed.';
 COMMENT ON COLUMN tally.incidents.severity IS 'Severity of the threshold when it fired; warning for no_data and error.';
@@ -66,7 +67,8 @@ COMMENT ON COLUMN tally.incidents.unit IS 'Unit of the metric.';
 COMMENT ON COLUMN tally.incidents.bucket IS 'Start of the tested window, or when a probe saw it.';
 COMMENT ON COLUMN tally.incidents.opened_at IS 'Tick at which it fired.';
 COMMENT ON COLUMN tally.incidents.began_at IS 'Tick of the first breach of this run.';
-COMMENT ON COLUMN tally.incidents.life_since IS 'Tick at which its present life began: it fired, or was reopened. Stamps and response times are of this life; the timeline keeps every one.';
+COMMENT ON COLUMN tally.incidents.life_since IS
+'Tick at which its present life began: it fired, or was reopened. Stamps and response times are of this life; the timeline keeps every one.';
 COMMENT ON COLUMN tally.incidents.recovered_at IS 'Tick at which the alert recovered; null while it fires.';
 COMMENT ON COLUMN tally.incidents.recovery IS 'How it ended: recovered, missing_series (its labels vanished) or threshold_dropped.';
 COMMENT ON COLUMN tally.incidents.last_value IS 'The latest value seen when the alert changed.';
@@ -90,7 +92,8 @@ COMMENT ON COLUMN tally.incidents.reviewed_at IS 'When the closed incident was r
 COMMENT ON COLUMN tally.incidents.reviewed_by IS 'Role that did.';
 COMMENT ON COLUMN tally.incidents.reviewed_person IS 'Person on whose behalf that role acted, as it said (by).';
 COMMENT ON COLUMN tally.incidents.reopened IS 'How often it was reopened.';
-COMMENT ON COLUMN tally.incidents.closed_bucket IS 'The last bucket that was judged when a person closed it: only a newer one can page again. Null where nobody has.';
+COMMENT ON COLUMN tally.incidents.closed_bucket IS
+'The last bucket that was judged when a person closed it: only a newer one can page again. Null where nobody has.';
 COMMENT ON COLUMN tally.incidents.threshold_id IS 'The threshold; null when that was dropped.';
 COMMENT ON COLUMN tally.incidents.owner IS 'Owner of the threshold: this role sees and handles the incident.';
 

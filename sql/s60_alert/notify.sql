@@ -30,7 +30,8 @@ BEGIN
         kept.until := i.suppressed_until;
     END IF;
     IF event IN ('opened', 'refired', 'reopened', 'unsilenced', 'recovered') AND i.suppressed_by IS DISTINCT FROM kept.reason THEN
-        UPDATE tally.incidents x SET suppressed_by = kept.reason, suppressed_until = kept.until, silence_id = kept.silence_id, inhibitor_id = kept.inhibitor_id WHERE x.id = i.id;
+        UPDATE tally.incidents x SET suppressed_by = kept.reason, suppressed_until = kept.until, silence_id = kept.silence_id,
+            inhibitor_id = kept.inhibitor_id WHERE x.id = i.id;
         i.suppressed_by := kept.reason;
         IF kept.reason IS NOT NULL THEN PERFORM tally._note(i.id, at, 'silenced', 'pg_tally', kept.reason); END IF;
     END IF;
@@ -46,7 +47,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._notify(bigint, text, timestamptz) IS
-'Tells of a change of an incident: NOTIFY tally_incident with the commit, and an outbox row per channel that matches, unless a silence or inhibition keeps it back.';
+'Tells of a change of an incident: NOTIFY tally_incident with the commit, and an outbox row per channel that matches, unless a silence or inhibition keeps '
+    'it back.';
 
 CREATE FUNCTION tally._release(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -55,13 +57,15 @@ DECLARE
     kept record;
 BEGIN
     FOR i IN SELECT x.* FROM tally.incidents x
-              WHERE x.suppressed_by IS NOT NULL AND x.suppressed_until <= as_of AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL ORDER BY x.id LOOP
+              WHERE x.suppressed_by IS NOT NULL AND x.suppressed_until <= as_of AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL
+                  ORDER BY x.id LOOP
         SELECT * INTO kept FROM tally._suppression(i, as_of);
         IF kept.reason IS NULL THEN
             PERFORM tally._note(i.id, as_of, 'unsilenced', 'pg_tally', format('%s is over and it still fires', i.suppressed_by));
             PERFORM tally._notify(i.id, 'unsilenced', as_of);
         ELSE
-            UPDATE tally.incidents x SET suppressed_by = kept.reason, suppressed_until = kept.until, silence_id = kept.silence_id, inhibitor_id = kept.inhibitor_id WHERE x.id = i.id;
+            UPDATE tally.incidents x SET suppressed_by = kept.reason, suppressed_until = kept.until, silence_id = kept.silence_id,
+                inhibitor_id = kept.inhibitor_id WHERE x.id = i.id;
         END IF;
     END LOOP;
 END $$;

@@ -31,7 +31,8 @@ COMMENT ON COLUMN tally.channels.headers IS 'Headers of the post; secret.';
 COMMENT ON COLUMN tally.channels.secret IS 'PagerDuty routing key, or bearer token; secret.';
 COMMENT ON COLUMN tally.channels.matchers IS 'Which incidents: labels, and severity, threshold, area, kind; {} is all.';
 COMMENT ON COLUMN tally.channels.events IS 'Which changes are told.';
-COMMENT ON COLUMN tally.channels.group_by IS 'Labels (or severity, threshold, area) that put incidents into one message; null: one message per change; {}: all in one.';
+COMMENT ON COLUMN tally.channels.group_by IS
+'Labels (or severity, threshold, area) that put incidents into one message; null: one message per change; {}: all in one.';
 COMMENT ON COLUMN tally.channels.group_wait IS 'How long the first message of a group waits for company.';
 COMMENT ON COLUMN tally.channels.group_interval IS 'Least distance of messages of one group.';
 COMMENT ON COLUMN tally.channels.repeat_interval IS 'A group that still fires is told again so often; null: never.';
@@ -45,7 +46,8 @@ BEGIN
     IF jsonb_typeof(matchers) IS DISTINCT FROM 'object' THEN RETURN '{}'; END IF;
     IF matchers = '{}' THEN RETURN '{""}'; END IF;
     -- One matcher is enough to be found by, and a label tells more incidents apart than a severity does.
-    RETURN (SELECT ARRAY(SELECT md5(m.key || '=' || v) FROM jsonb_array_elements_text(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value ELSE jsonb_build_array(m.value) END) v)
+    RETURN (SELECT ARRAY(SELECT md5(m.key || '=' || v) FROM jsonb_array_elements_text(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value
+            ELSE jsonb_build_array(m.value) END) v)
               FROM jsonb_each(matchers) m ORDER BY m.key IN ('severity', 'kind', 'area', 'threshold'), m.key IN ('severity', 'kind'), m.key LIMIT 1);
 END $$;
 COMMENT ON FUNCTION tally._anchors(jsonb) IS
@@ -65,7 +67,8 @@ CREATE TABLE tally.silences (
     created_at timestamptz NOT NULL DEFAULT now(),
     CHECK (starts_at < ends_at)
 );
-COMMENT ON TABLE tally.silences IS 'Silences, and with every maintenance windows: notifications of matching incidents are kept back in [starts_at, ends_at). Incidents are still filed.';
+COMMENT ON TABLE tally.silences IS
+'Silences, and with every maintenance windows: notifications of matching incidents are kept back in [starts_at, ends_at). Incidents are still filed.';
 COMMENT ON COLUMN tally.silences.id IS 'Number of the silence.';
 COMMENT ON COLUMN tally.silences.owner IS 'Role that made it; it silences what that role may handle, and no more.';
 COMMENT ON COLUMN tally.silences.author IS 'Who asked for it.';
@@ -103,7 +106,8 @@ CREATE TABLE tally.inhibitions (
 );
 CREATE INDEX inhibitions_source ON tally.inhibitions USING gin (source_anchors);
 CREATE INDEX inhibitions_target ON tally.inhibitions USING gin (target_anchors);
-COMMENT ON TABLE tally.inhibitions IS 'While an incident that matches source fires, notifications of those that match target and have equal labels are kept back.';
+COMMENT ON TABLE tally.inhibitions IS
+'While an incident that matches source fires, notifications of those that match target and have equal labels are kept back.';
 COMMENT ON COLUMN tally.inhibitions.id IS 'Number of the rule.';
 COMMENT ON COLUMN tally.inhibitions.name IS 'Name of the rule.';
 COMMENT ON COLUMN tally.inhibitions.owner IS 'Role that made it; source and target are incidents that role may handle.';
@@ -211,5 +215,6 @@ ALTER TABLE tally.inhibitions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner_sees ON tally.inhibitions FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
 ALTER TABLE tally.notifications ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner_sees ON tally.notifications FOR SELECT USING (EXISTS (SELECT FROM tally.channels c WHERE c.id = channel_id));
-GRANT SELECT (id, name, owner, kind, template, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled) ON tally.channels TO PUBLIC;
+GRANT SELECT (id, name, owner, kind, template, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts,
+              enabled) ON tally.channels TO PUBLIC;
 GRANT SELECT ON tally.silences, tally.inhibitions, tally.notifications TO PUBLIC;

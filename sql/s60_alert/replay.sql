@@ -3,7 +3,8 @@
 
 CREATE FUNCTION tally._changes(rule jsonb, states jsonb, observed jsonb, failed boolean, tick timestamptz, OUT next jsonb, OUT changed jsonb)
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(jsonb_agg((s.step - '{transition,verdict,observed}'::text[]) || jsonb_build_object('labels', s.labels)) FILTER (WHERE s.step ->> 'state' <> 'inactive'), '[]'),
+    SELECT COALESCE(jsonb_agg((s.step - '{transition,verdict,observed}'::text[])
+                              || jsonb_build_object('labels', s.labels)) FILTER (WHERE s.step ->> 'state' <> 'inactive'), '[]'),
            COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample, 'step', s.step) ORDER BY s.labels), '[]')
       FROM tally._stepped(rule, states, observed, failed, tick) s
 $$;
@@ -45,7 +46,8 @@ BEGIN
     END IF;
     PERFORM tally._check_as_of(x, format('SELECT * FROM tally.replay(%L);', t.name)) FROM unnest(ARRAY[at, last]) x;
     IF extract(epoch FROM last - at) / extract(epoch FROM step_) > 1000000 THEN
-        PERFORM tally._refuse('program_limit_exceeded', format('a replay takes 1000000 ticks at most, got %s', floor(extract(epoch FROM last - at) / extract(epoch FROM step_))),
+        PERFORM tally._refuse('program_limit_exceeded', format('a replay takes 1000000 ticks at most, got %s',
+                                                               floor(extract(epoch FROM last - at) / extract(epoch FROM step_))),
             format('From %s to %s, every %s.', at, last, step_), format('SELECT * FROM tally.replay(%L, since => ''7 days'', every => ''1 minute'');', t.name));
     END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
@@ -74,7 +76,9 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.replay(text, text, text, interval, timestamptz, bigint) IS
-'When a threshold would have changed state over past data, as it is now defined and as the data is now: transitions pending, cancelled, fired, recovered, missing_series per label set, with the reason where the value alone does not say it (no data, an error). Files nothing. every is the distance of ticks (default the threshold''s own).';
+'When a threshold would have changed state over past data, as it is now defined and as the data is now: transitions pending, cancelled, fired, recovered, '
+    'missing_series per label set, with the reason where the value alone does not say it (no data, an error). Files nothing. every is the distance of ticks '
+    '(default the threshold''s own).';
 
 CREATE FUNCTION tally._tried(threshold text, samples jsonb, step interval) RETURNS TABLE (n int, sample jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -87,19 +91,23 @@ DECLARE
     whole  jsonb;
 BEGIN
     IF jsonb_typeof(samples) IS DISTINCT FROM 'array' OR jsonb_array_length(samples) > 100000 THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('samples must be a list of up to 100000 samples, got %s', left(COALESCE(samples::text, 'NULL'), 100)),
+        PERFORM tally._refuse('invalid_parameter_value', format('samples must be a list of up to 100000 samples, got %s',
+                                                                left(COALESCE(samples::text, 'NULL'), 100)),
             'A sample is a number, null (no data), or an object.', format('SELECT * FROM tally.test_threshold(%L, ''[1, null, 3]'');', t.name));
     ELSIF tally._no_length(step, '1 second', '366 days', false) THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('step must be from 1 second to 366 days, without months, got %s', COALESCE(step::text, 'NULL')), NULL,
+        PERFORM tally._refuse('invalid_parameter_value', format('step must be from 1 second to 366 days, without months, got %s',
+                                                                COALESCE(step::text, 'NULL')), NULL,
             format('SELECT * FROM tally.test_threshold(%L, ''[1, null, 3]'', step => ''5 minutes'');', t.name));
     END IF;
     FOR n, sample IN SELECT x.n, x.x FROM jsonb_array_elements(samples) WITH ORDINALITY x(x, n) ORDER BY x.n LOOP
         at := at + step;
         -- A number stands for itself with observations enough; null is a label set without a value; an object is a whole sample.
         failed := jsonb_typeof(sample) = 'object' AND COALESCE((sample ->> 'error')::boolean, false);
-        whole := CASE jsonb_typeof(sample) WHEN 'object' THEN sample WHEN 'null' THEN '{"value": null}' ELSE jsonb_build_object('value', sample, 'samples', 1e9) END;
+        whole := CASE jsonb_typeof(sample) WHEN 'object' THEN sample WHEN 'null' THEN '{"value": null}'
+            ELSE jsonb_build_object('value', sample, 'samples', 1e9) END;
         SELECT c.next, c.changed -> 0 -> 'step' INTO states, after
-          FROM tally._changes(t.rule, states, CASE WHEN failed THEN '[]' ELSE jsonb_build_array(jsonb_build_object('labels', '{}'::jsonb, 'sample', whole)) END, failed, at) c;
+          FROM tally._changes(t.rule, states, CASE WHEN failed THEN '[]'
+                              ELSE jsonb_build_array(jsonb_build_object('labels', '{}'::jsonb, 'sample', whole)) END, failed, at) c;
         RETURN NEXT;
     END LOOP;
 END $$;
@@ -117,4 +125,5 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM tally._tried(threshold, samples, step) r ORDER BY r.n
 $$;
 COMMENT ON FUNCTION tally.test_threshold(text, jsonb, text[], interval) IS
-'Runs a threshold''s rule over given samples, step apart, and says the state after each; with expected states also whether they agree. A sample is a number ("Infinity" too), null (no data), or an object {"value": 3, "samples": 10, "history": […]}, {"error": true}, {"missing": true}.';
+'Runs a threshold''s rule over given samples, step apart, and says the state after each; with expected states also whether they agree. A sample is a number '
+    '("Infinity" too), null (no data), or an object {"value": 3, "samples": 10, "history": […]}, {"error": true}, {"missing": true}.';

@@ -22,11 +22,13 @@ BEGIN
         WHEN 'shift' THEN since := tally._back(first, (w ->> 'by')::interval, r.zone); until := tally._back(last, (w ->> 'by')::interval, r.zone);
         WHEN 'before' THEN since := tally._back(first, (w ->> 'length')::interval, r.zone); until := first;
         -- No window is narrower than a bucket.
-        WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval, tally._bucket_start(tally._rule(r), last - interval '1 microsecond')); until := last;
+        WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval,
+                                            tally._bucket_start(tally._rule(r), last - interval '1 microsecond')); until := last;
         WHEN 'previous' THEN since := first - (last - first); until := first;
     END CASE;
 END $$;
-COMMENT ON FUNCTION tally._window_bounds(jsonb, tally.rollups, timestamptz, timestamptz) IS 'The bounds of a window of history (see condition_windows) for the tested window [first, last).';
+COMMENT ON FUNCTION tally._window_bounds(jsonb, tally.rollups, timestamptz, timestamptz) IS
+'The bounds of a window of history (see condition_windows) for the tested window [first, last).';
 
 CREATE FUNCTION tally._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -45,10 +47,12 @@ BEGIN
     FOR past IN SELECT w.n, b.since, b.until FROM jsonb_array_elements(t.windows) WITH ORDINALITY w(w, n), tally._window_bounds(w.w, r, first, last) b LOOP
         PERFORM tally._refuse_overlap(r, NULL, past.since, past.until, 'SELECT * FROM tally.thresholds;  -- a condition that looks at one bucket at a time');
         parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally._labels_sql(t.per),
-            tally._merged_sql(m, r, tally._exact_source(t.owner, r, past.since, past.until)::text, NULL, t.per, t.filter, tally._moment_sql(past.since), tally._moment_sql(past.until)));
+            tally._merged_sql(m, r, tally._exact_source(t.owner, r, past.since, past.until)::text, NULL, t.per, t.filter, tally._moment_sql(past.since),
+                              tally._moment_sql(past.until)));
     END LOOP;
     -- A label set that only the past knows counts where absence or a long window is what is tested.
-    RETURN format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, jsonb_build_array(%s) AS history_samples FROM (%s) s GROUP BY labels%s',
+    RETURN format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, '
+        'jsonb_build_array(%s) AS history_samples FROM (%s) s GROUP BY labels%s',
         (SELECT string_agg(format('max(value) FILTER (WHERE w = %s)', i), ', ' ORDER BY i) FROM generate_series(1, n) i),
         (SELECT string_agg(format('max(samples) FILTER (WHERE w = %s)', i), ', ' ORDER BY i) FROM generate_series(1, n) i),
         parts, CASE WHEN t.rule #>> '{condition,kind}' IN ('absent', 'burn') THEN '' ELSE ' HAVING count(*) FILTER (WHERE w = 0) > 0' END);
@@ -67,13 +71,15 @@ BEGIN
     IF t.probe_id IS NOT NULL THEN
         -- Whose the probe is may have changed since the threshold was made.
         IF tally._check_watched(t, t.owner) IS NOT NULL THEN
-            PERFORM tally._refuse('insufficient_privilege', format('threshold %L watches a probe of another role than its owner %s', t.name, t.owner), NULL, format('SELECT tally.drop_threshold(%L);', t.name));
+            PERFORM tally._refuse('insufficient_privilege', format('threshold %L watches a probe of another role than its owner %s', t.name, t.owner), NULL,
+                                  format('SELECT tally.drop_threshold(%L);', t.name));
         END IF;
         -- What the probe saw last, unless that is older than the tick before the last.
         RETURN QUERY
         SELECT s.labels, jsonb_build_object('value', s.value, 'samples', s.samples, 'bucket', s.at) FROM tally.probe_samples s
          WHERE s.probe_id = t.probe_id
-           AND s.at = (SELECT max(x.at) FROM tally.probe_samples x JOIN tally.probes p ON p.id = x.probe_id WHERE x.probe_id = t.probe_id AND x.at <= tick AND x.at > tick - 2 * p.every);
+           AND s.at = (SELECT max(x.at) FROM tally.probe_samples x JOIN tally.probes p ON p.id = x.probe_id WHERE x.probe_id = t.probe_id AND x.at <= tick
+                       AND x.at > tick - 2 * p.every);
         RETURN;
     ELSIF t.metric_id IS NULL THEN
         RETURN QUERY
@@ -87,4 +93,5 @@ BEGIN
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
       FROM tally.run_as(t.owner, t.search_path, tally._sample_sql(t, m, r, bound.since, bound.until), tally._query_timeout()) x;
 END $$;
-COMMENT ON FUNCTION tally._samples(tally.thresholds, timestamptz) IS 'The label sets of a threshold at a tick, each with the sample that tally.alert_step() takes.';
+COMMENT ON FUNCTION tally._samples(tally.thresholds, timestamptz) IS
+'The label sets of a threshold at a tick, each with the sample that tally.alert_step() takes.';

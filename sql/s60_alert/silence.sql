@@ -6,8 +6,10 @@ BEGIN
     IF jsonb_typeof(matchers) IS DISTINCT FROM 'object'
        OR EXISTS (SELECT FROM jsonb_each(CASE jsonb_typeof(matchers) WHEN 'object' THEN matchers ELSE '{}' END) m
                    WHERE jsonb_typeof(m.value) NOT IN ('string', 'array')
-                      OR EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value ELSE '[]' END) v WHERE jsonb_typeof(v) <> 'string')) THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('%s must be an object of labels and values, got %s', what, left(COALESCE(matchers::text, 'NULL'), 200)),
+                      OR EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value ELSE '[]' END) v
+                                 WHERE jsonb_typeof(v) <> 'string')) THEN
+        PERFORM tally._refuse('invalid_parameter_value', format('%s must be an object of labels and values, got %s', what,
+                                                                left(COALESCE(matchers::text, 'NULL'), 200)),
             'Labels, and severity, threshold, area and kind; a value, or a list of values.',
             format('Use %s => ''{"severity": "warning", "world": ["w1", "w2"]}''.', what));
     ELSIF octet_length(matchers::text) > 20000 THEN
@@ -50,11 +52,13 @@ BEGIN
         WHEN zone IS NULL THEN 'zone must be a time zone, got NULL'
         WHEN octet_length(reason) > 2000 OR octet_length(author) > 200 THEN 'reason takes 2000 bytes and author 200 at most' END;
     IF problem IS NOT NULL THEN
-        PERFORM tally._refuse('invalid_parameter_value', 'silence: ' || problem, 'It keeps notifications back in [starts_at, starts_at + "for"), and with every again and again.', again);
+        PERFORM tally._refuse('invalid_parameter_value', 'silence: ' || problem,
+                              'It keeps notifications back in [starts_at, starts_at + "for"), and with every again and again.', again);
     END IF;
     ends_at := tally._later(starts_at, "for", zone);
     SELECT s.* INTO other FROM tally.silences s
-     WHERE s.matchers = matchers AND s.owner::oid = caller::oid AND s.every IS NOT DISTINCT FROM every AND s.starts_at < ends_at AND s.ends_at > starts_at ORDER BY s.id DESC LIMIT 1;
+     WHERE s.matchers = matchers AND s.owner::oid = caller::oid AND s.every IS NOT DISTINCT FROM every AND s.starts_at < ends_at AND s.ends_at > starts_at
+         ORDER BY s.id DESC LIMIT 1;
     IF other.id IS NOT NULL AND (other.zone, other.starts_at) IS NOT DISTINCT FROM (zone, starts_at) AND other.ends_at = ends_at THEN
         RAISE NOTICE USING MESSAGE = format('silence %s says just so already; nothing changed', other.id);
         RETURN other.id;
@@ -67,7 +71,8 @@ BEGIN
     RETURN id;
 END $$;
 COMMENT ON FUNCTION tally.silence(jsonb, text, interval, timestamptz, interval, text, text, bigint) IS
-'Keeps back the notifications of incidents that match, for a while, with a reason; every makes it a recurring maintenance window by the clock of zone. Days of "for" and every are those of zone''s calendar. Returns its number. Incidents are filed all the same, and what still fires when it ends is told then.';
+'Keeps back the notifications of incidents that match, for a while, with a reason; every makes it a recurring maintenance window by the clock of zone. Days '
+    'of "for" and every are those of zone''s calendar. Returns its number. Incidents are filed all the same, and what still fires when it ends is told then.';
 
 CREATE FUNCTION tally.end_silence(id int, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -113,7 +118,9 @@ BEGIN
     PERFORM tally._recheck_inhibited();
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[], bigint) IS 'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. Again with changes it replaces the rule.';
+COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[], bigint) IS
+'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. Again with changes '
+'it replaces the rule.';
 
 CREATE FUNCTION tally._recheck_inhibited() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -129,7 +136,8 @@ DECLARE
 BEGIN
     DELETE FROM tally.inhibitions h WHERE h.name = name AND pg_has_role(caller::oid, h.owner::oid, 'USAGE');
     IF NOT FOUND THEN
-        PERFORM tally._refuse('undefined_object', format('inhibition %L does not exist, or belongs to another role', name), NULL, 'SELECT name FROM tally.inhibitions;');
+        PERFORM tally._refuse('undefined_object', format('inhibition %L does not exist, or belongs to another role', name), NULL,
+                              'SELECT name FROM tally.inhibitions;');
     END IF;
     PERFORM tally._recheck_inhibited();
 END $$;

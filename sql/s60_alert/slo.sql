@@ -1,7 +1,8 @@
 -- Owns: the error-budget report of thresholds that watch a burn rate.
 
 CREATE FUNCTION tally.error_budget(threshold text, as_of timestamptz DEFAULT now())
-RETURNS TABLE (labels jsonb, objective float8, period interval, bad_share float8, observations float8, budget float8, consumed float8, remaining float8, burn_rate float8)
+RETURNS TABLE (labels jsonb, objective float8, period interval, bad_share float8, observations float8, budget float8, consumed float8, remaining float8,
+               burn_rate float8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -14,13 +15,15 @@ DECLARE
 BEGIN
     IF days IS NULL THEN
         PERFORM tally._refuse('wrong_object_type', format('threshold %L has no objective: its condition is %s', t.name, t.condition),
-            'An error budget belongs to a burn rate.', format('SELECT tally.create_threshold(%L, ''<share of bad events>'', ''burn rate 99.9%% over 30 days'');', t.name || ' slo'));
+            'An error budget belongs to a burn rate.',
+                format('SELECT tally.create_threshold(%L, ''<share of bad events>'', ''burn rate 99.9%% over 30 days'');', t.name || ' slo'));
     END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     SELECT w.until INTO until FROM tally._tested_window(t, r, as_of) w;
     RETURN QUERY EXECUTE tally._refuse_unsafe(r, format(
-        'SELECT %1$s, %2$L::float8, %3$L::interval, value, samples, 1 - %2$L::float8, value / (1 - %2$L::float8), 1 - value / (1 - %2$L::float8), hour / (1 - %2$L::float8)
+        'SELECT %1$s, %2$L::float8, %3$L::interval, value, samples, 1 - %2$L::float8, value / (1 - %2$L::float8), 1 - value / (1 - %2$L::float8), hour / (1 '
+            '- %2$L::float8)
            FROM (%4$s) whole LEFT JOIN (SELECT %5$svalue AS hour FROM (%6$s) h) recent %7$s ORDER BY 1',
         tally._labels_sql(t.per), target, make_interval(secs => days * 86400),
         tally._merged_sql(m, r, tally._live_for_reader(r)::text, NULL, t.per, t.filter, '$1', '$2'),
@@ -30,4 +33,5 @@ BEGIN
         USING until - make_interval(secs => days * 86400), until, until - interval '1 hour';
 END $$;
 COMMENT ON FUNCTION tally.error_budget(text, timestamptz) IS
-'The error budget of a burn-rate threshold over its period: share of bad events, observations, the budget (1 - objective), the part of it consumed and remaining (below 0: the objective is missed), and how many times too fast the last hour burns it. With the reader''s rights.';
+'The error budget of a burn-rate threshold over its period: share of bad events, observations, the budget (1 - objective), the part of it consumed and '
+    'remaining (below 0: the objective is missed), and how many times too fast the last hour burns it. With the reader''s rights.';

@@ -8,7 +8,8 @@ DECLARE
     wrong jsonb;
 BEGIN
     IF tally._tick(t.every, tick) IS NULL THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('threshold %L has every %s, expected 1 second to 366 days and no months', left(t.name, 200), t.every), NULL,
+        PERFORM tally._refuse('invalid_parameter_value', format('threshold %L has every %s, expected 1 second to 366 days and no months', left(t.name, 200),
+                                                                t.every), NULL,
             format('SELECT tally.create_threshold(%L, …, every => ''1 minute'');', left(t.name, 200)));
     END IF;
     SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample)), '[]') INTO observed FROM tally._samples(t, tick) s;
@@ -51,7 +52,8 @@ BEGIN
            LATERAL (SELECT tally.alert_step(x.was, COALESCE(x.sample, unseen), rule, tick) AS step) s;
 END $$;
 COMMENT ON FUNCTION tally._stepped(jsonb, jsonb, jsonb, boolean, timestamptz) IS
-'Steps every label set that is known (pending or firing: a list of states with "labels") or observed (a list of {"labels", "sample"}) by a rule. failed: the query failed. A sample marked closed is of a bucket that a closed incident has judged: it moves nothing.';
+'Steps every label set that is known (pending or firing: a list of states with "labels") or observed (a list of {"labels", "sample"}) by a rule. failed: the '
+    'query failed. A sample marked closed is of a bucket that a closed incident has judged: it moves nothing.';
 
 CREATE FUNCTION tally._why(rule jsonb, sample jsonb, step jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -59,11 +61,13 @@ BEGIN
     RETURN CASE step ->> 'verdict'
         WHEN 'no_data' THEN format('no data (%s) counts as %s',
             CASE WHEN COALESCE((sample ->> 'samples')::float8, 0) < (rule ->> 'min_samples')::float8
-                 THEN format('%s samples, min_samples is %s', COALESCE(sample ->> 'samples', 'no'), rule ->> 'min_samples') ELSE 'no value' END, rule ->> 'no_data')
+                 THEN format('%s samples, min_samples is %s', COALESCE(sample ->> 'samples', 'no'), rule ->> 'min_samples')
+                     ELSE 'no value' END, rule ->> 'no_data')
         WHEN 'error' THEN format('an error counts as %s', rule ->> 'on_error')
         WHEN 'missing' THEN 'its labels vanished while others report' END;
 END $$;
-COMMENT ON FUNCTION tally._why(jsonb, jsonb, jsonb) IS 'Why a step went as it did, where the value alone does not say: no data, an error, labels that vanished. Null where it does.';
+COMMENT ON FUNCTION tally._why(jsonb, jsonb, jsonb) IS
+'Why a step went as it did, where the value alone does not say: no data, an error, labels that vanished. Null where it does.';
 
 CREATE FUNCTION tally._known(threshold_id int, OUT known jsonb, OUT metas text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -74,7 +78,8 @@ BEGIN
            COALESCE(array_agg(k.kind) FILTER (WHERE k.kind <> 'breach'), '{}')
       INTO known, metas FROM tally.threshold_states k WHERE k.threshold_id = threshold_id;
 END $$;
-COMMENT ON FUNCTION tally._known(int) IS 'The label sets of a threshold that are pending or firing, as _stepped() takes them; and the kinds of its meta-alerts that are.';
+COMMENT ON FUNCTION tally._known(int) IS
+'The label sets of a threshold that are pending or firing, as _stepped() takes them; and the kinds of its meta-alerts that are.';
 
 CREATE FUNCTION tally._mark_closed(threshold_id int, observed jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -107,7 +112,8 @@ BEGIN
     opened := 0;
     recovered := 0;
     -- Gathered once, because most ticks of most thresholds move nothing: then the entry below is all that is written.
-    SELECT jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample, 'was', s.was, 'step', s.step)), count(s.sample), count(*) FILTER (WHERE s.step ->> 'verdict' = 'breach'),
+    SELECT jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample, 'was', s.was, 'step', s.step)), count(s.sample),
+        count(*) FILTER (WHERE s.step ->> 'verdict' = 'breach'),
            count(*) FILTER (WHERE s.step ->> 'verdict' IN ('breach', 'ok')), bool_or(s.step ->> 'state' <> 'inactive'),
            bool_or(s.was IS NOT NULL AND s.step ->> 'state' = 'inactive'), bool_or(s.step ->> 'transition' IN ('fired', 'recovered', 'missing_series'))
       INTO stepped, series, breaches, told, kept, ended, moved
@@ -117,7 +123,8 @@ BEGIN
     IF kept THEN
         INSERT INTO tally.threshold_states (threshold_id, kind, labels, state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
         SELECT t.id, 'breach', s -> 'labels', s #>> '{step,state}', (s #>> '{step,active_at}')::timestamptz, (s #>> '{step,keep_since}')::timestamptz,
-               (s #>> '{step,paused}')::float8, (s #>> '{step,missing}')::int, tick, (s #>> '{sample,value}')::float8, (s #>> '{sample,samples}')::float8, s #>> '{step,verdict}'
+               (s #>> '{step,paused}')::float8, (s #>> '{step,missing}')::int, tick, (s #>> '{sample,value}')::float8, (s #>> '{sample,samples}')::float8,
+                   s #>> '{step,verdict}'
           FROM jsonb_array_elements(stepped) s WHERE s #>> '{step,state}' <> 'inactive'
         ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE
            SET (state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
@@ -128,7 +135,8 @@ BEGIN
         -- As an array, so that 10,000 label sets are looked up by the key and not joined in a nested loop (20 s, measured).
         DELETE FROM tally.threshold_states k
          WHERE k.threshold_id = t.id AND k.kind = 'breach'
-           AND k.labels = ANY (ARRAY(SELECT s -> 'labels' FROM jsonb_array_elements(stepped) s WHERE s -> 'was' <> 'null' AND s #>> '{step,state}' = 'inactive'));
+           AND k.labels = ANY (ARRAY(SELECT s -> 'labels' FROM jsonb_array_elements(stepped) s WHERE s -> 'was' <> 'null'
+                                     AND s #>> '{step,state}' = 'inactive'));
     END IF;
     IF moved IS NOT TRUE THEN RETURN; END IF;
     FOR change IN
@@ -147,7 +155,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._step_all(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
-'Steps every label set of a threshold at a tick, logs the evaluation that began then, keeps the states, and files what fired or recovered. failed: the query failed.';
+'Steps every label set of a threshold at a tick, logs the evaluation that began then, keeps the states, and files what fired or recovered. failed: the query '
+    'failed.';
 
 CREATE FUNCTION tally._step_meta(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -181,11 +190,13 @@ END $$;
 COMMENT ON FUNCTION tally._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS
 'Steps the meta-alert of a threshold (no_data, error): what it watches cannot be told.';
 
-CREATE FUNCTION tally._step_guarded(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz, OUT series int, OUT breaches int,
+CREATE FUNCTION tally._step_guarded(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz, OUT series int,
+                                    OUT breaches int,
                                     OUT told int, OUT opened int, OUT recovered int, OUT code text, OUT message text, OUT detail text, OUT hint text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    SELECT s.series, s.breaches, s.told, s.opened, s.recovered INTO series, breaches, told, opened, recovered FROM tally._step_all(t, tick, known, observed, failed, began) s;
+    SELECT s.series, s.breaches, s.told, s.opened, s.recovered INTO series, breaches, told, opened, recovered
+        FROM tally._step_all(t, tick, known, observed, failed, began) s;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     series := 0; breaches := 0; told := 0; opened := 0; recovered := 0;
@@ -249,9 +260,11 @@ BEGIN
         UPDATE tally.evaluations x
            SET duration_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = COALESCE(e.sqlstate, left(NULLIF(meta, ''), 5)),
                message = COALESCE(left(e.message, 1000), NULLIF(meta, '')), detail = left(NULLIF(e.detail, ''), 1000),
-               hint = CASE WHEN e.sqlstate IS NOT NULL THEN COALESCE(left(NULLIF(e.hint, ''), 1000), format('SELECT * FROM tally.evaluate(now(), %L);', left(t.name, 500))) END
+               hint = CASE WHEN e.sqlstate IS NOT NULL THEN COALESCE(left(NULLIF(e.hint, ''), 1000),
+                                                                     format('SELECT * FROM tally.evaluate(now(), %L);', left(t.name, 500))) END
          WHERE x.threshold_id = t.id AND x.tick = tick;
     END IF;
 END $$;
 COMMENT ON FUNCTION tally._evaluate_one(tally.thresholds, timestamptz) IS
-'One threshold at one tick. Whatever of its definition fails, in its query, in filing, or in the path of errors itself, is logged and stops no other threshold.';
+'One threshold at one tick. Whatever of its definition fails, in its query, in filing, or in the path of errors itself, is logged and stops no other '
+    'threshold.';

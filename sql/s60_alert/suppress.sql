@@ -115,7 +115,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally._suppression(tally.incidents, timestamptz) IS
-'What keeps an incident''s notifications back at a moment: the reason in words, until when, and the silence or the incident that does; nulls where nothing does.';
+'What keeps an incident''s notifications back at a moment: the reason in words, until when, and the silence or the incident that does; nulls where nothing '
+    'does.';
 
 CREATE FUNCTION tally._equals(equal text[], identity jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -61,9 +61,11 @@ COMMENT ON COLUMN tally.thresholds.severity IS 'info, warning or critical.';
 COMMENT ON COLUMN tally.thresholds.responsible IS 'Who answers: a person, team or rota (the argument owner).';
 COMMENT ON COLUMN tally.thresholds.runbook IS 'Link to what to do.';
 COMMENT ON COLUMN tally.thresholds.response_target IS 'How soon an incident must be acknowledged before it escalates.';
-COMMENT ON COLUMN tally.thresholds.suggested_actions IS 'Levers: texts, or objects {"do": text, "where": labels, "above": number, "below": number} that apply when they match.';
+COMMENT ON COLUMN tally.thresholds.suggested_actions IS
+'Levers: texts, or objects {"do": text, "where": labels, "above": number, "below": number} that apply when they match.';
 COMMENT ON COLUMN tally.thresholds.area IS 'Service area, for the incident feed; null: the labels.';
-COMMENT ON COLUMN tally.thresholds.impact IS 'Short impact line of incidents, with {{value}} and {{labels.name}} filled in; null: one is made up from the condition.';
+COMMENT ON COLUMN tally.thresholds.impact IS
+'Short impact line of incidents, with {{value}} and {{labels.name}} filled in; null: one is made up from the condition.';
 COMMENT ON COLUMN tally.thresholds.auto_resolve IS 'Whether a recovered incident closes itself.';
 COMMENT ON COLUMN tally.thresholds.reopen_within IS 'A breach this soon after closing reopens the incident instead of filing another.';
 COMMENT ON COLUMN tally.thresholds.enabled IS 'Whether it is evaluated.';
@@ -127,10 +129,13 @@ BEGIN
         IF was IS NULL THEN RETURN NULL; END IF;
     END IF;
     -- A secret is worth knowing about, not worth writing down.
-    SELECT jsonb_object_agg(e.key, CASE WHEN e.key IN ('secret', 'headers', 'url') AND e.value <> 'null' THEN '"***"' ELSE e.value END) INTO was FROM jsonb_each(was) e;
-    SELECT jsonb_object_agg(e.key, CASE WHEN e.key IN ('secret', 'headers', 'url') AND e.value <> 'null' THEN '"***"' ELSE e.value END) INTO now_ FROM jsonb_each(now_) e;
+    SELECT jsonb_object_agg(e.key, CASE WHEN e.key IN ('secret', 'headers', 'url') AND e.value <> 'null' THEN '"***"' ELSE e.value END) INTO was
+        FROM jsonb_each(was) e;
+    SELECT jsonb_object_agg(e.key, CASE WHEN e.key IN ('secret', 'headers', 'url') AND e.value <> 'null' THEN '"***"' ELSE e.value END) INTO now_
+        FROM jsonb_each(now_) e;
     INSERT INTO tally.audit (actor, owner, kind, name, action, old, new)
-    VALUES (tally._actor()::text, COALESCE((whole ->> 'owner')::tally.role, tally._actor()::tally.role), TG_TABLE_NAME, COALESCE(whole ->> 'name', whole ->> 'id'),
+    VALUES (tally._actor()::text, COALESCE((whole ->> 'owner')::tally.role, tally._actor()::tally.role), TG_TABLE_NAME,
+            COALESCE(whole ->> 'name', whole ->> 'id'),
             CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'change' ELSE 'drop' END, was, now_);
     RETURN NULL;
 END $$;
@@ -139,7 +144,8 @@ COMMENT ON FUNCTION tally._audit() IS 'AFTER ROW trigger that writes the audit.'
 REVOKE ALL ON FUNCTION tally._audit() FROM PUBLIC;
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally._audit();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.metrics FOR EACH ROW EXECUTE FUNCTION tally._audit();
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OF query, unit, description, direction, every, keep, enabled OR DELETE ON tally.probes FOR EACH ROW EXECUTE FUNCTION tally._audit();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OF query, unit, description, direction, every, keep, enabled
+    OR DELETE ON tally.probes FOR EACH ROW EXECUTE FUNCTION tally._audit();
 
 CREATE FUNCTION tally._append_only() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -9,8 +9,10 @@ BEGIN
     missing := 0;
     IF NOT EXISTS (SELECT FROM tally.jobs) THEN
         state := CASE WHEN EXISTS (SELECT FROM tally.rollups r WHERE r.schedule IS NOT NULL) OR EXISTS (SELECT FROM tally.tasks)
-                        OR EXISTS (SELECT FROM tally.thresholds t WHERE t.enabled) OR EXISTS (SELECT FROM tally.probes p WHERE p.enabled) THEN 'stopped' ELSE 'idle' END;
-        detail := CASE state WHEN 'idle' THEN 'nothing is defined that needs a clock' ELSE 'no job is scheduled: tally.start() was never called, or tally.stop() was' END;
+                        OR EXISTS (SELECT FROM tally.thresholds t WHERE t.enabled) OR EXISTS (SELECT FROM tally.probes p WHERE p.enabled) THEN 'stopped'
+                            ELSE 'idle' END;
+        detail := CASE state WHEN 'idle' THEN 'nothing is defined that needs a clock'
+            ELSE 'no job is scheduled: tally.start() was never called, or tally.stop() was' END;
     ELSIF EXISTS (SELECT FROM tally.jobs j WHERE j.outside) THEN
         state := 'outside';
         detail := 'a crontab outside of the database is to run the jobs, which cannot be seen from here';
@@ -20,7 +22,8 @@ BEGIN
         hint := 'CREATE EXTENSION pg_cron; SELECT tally.start();';
     ELSE
         SELECT count(*), string_agg(quote_literal(j.name), ', ' ORDER BY j.name) INTO missing, names FROM tally.jobs j
-         WHERE NOT EXISTS (SELECT FROM cron.job c WHERE c.jobname = j.name AND c.active AND c.database = current_database() AND c.schedule = j.schedule AND c.command = j.command);
+         WHERE NOT EXISTS (SELECT FROM cron.job c WHERE c.jobname = j.name AND c.active AND c.database = current_database() AND c.schedule = j.schedule
+                           AND c.command = j.command);
         state := 'stopped';
         IF missing > 0 THEN
             detail := 'pg_cron does not have, or does not run, the jobs ' || names;
@@ -38,4 +41,5 @@ BEGIN
     IF state = 'stopped' THEN hint := COALESCE(hint, 'SELECT tally.start();'); END IF;
 END $$;
 COMMENT ON FUNCTION tally._clock() IS
-'Whether the jobs of tally.start() are there and something runs them: running, outside (a crontab), stopped, or idle where nothing needs a clock; with the reason and what to run.';
+'Whether the jobs of tally.start() are there and something runs them: running, outside (a crontab), stopped, or idle where nothing needs a clock; with the '
+    'reason and what to run.';

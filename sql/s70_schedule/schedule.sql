@@ -91,7 +91,9 @@ BEGIN
     RETURN QUERY SELECT * FROM tally.jobs ORDER BY name;
 END $$;
 COMMENT ON FUNCTION tally.start(text, boolean) IS
-'Schedules the pg_cron jobs: one refresh per schedule that rollups name, the evaluation of thresholds (evaluate: its schedule) and upkeep. Jobs follow when rollups come and go. watch: makes the built-in thresholds that fire when evaluation or refresh had stopped (tally.watch_itself). Without pg_cron it prints the crontab lines to use instead.';
+'Schedules the pg_cron jobs: one refresh per schedule that rollups name, the evaluation of thresholds (evaluate: its schedule) and upkeep. Jobs follow when '
+    'rollups come and go. watch: makes the built-in thresholds that fire when evaluation or refresh had stopped (tally.watch_itself). Without pg_cron it '
+    'prints the crontab lines to use instead.';
 
 CREATE FUNCTION tally.stop() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -112,7 +114,8 @@ DECLARE
 BEGIN
     SELECT j.schedule INTO evaluate FROM tally.jobs j WHERE j.name = 'tally evaluate' AND NOT j.outside;
     IF evaluate IS NOT NULL AND EXISTS (SELECT j.name, j.schedule FROM tally._wanted_jobs(evaluate) j EXCEPT SELECT j.name, j.schedule FROM tally.jobs j
-                                        UNION ALL (SELECT j.name, j.schedule FROM tally.jobs j EXCEPT SELECT j.name, j.schedule FROM tally._wanted_jobs(evaluate) j)) THEN
+                                        UNION ALL (SELECT j.name, j.schedule FROM tally.jobs j EXCEPT SELECT j.name, j.schedule
+                                                   FROM tally._wanted_jobs(evaluate) j)) THEN
         IF has_table_privilege('tally.jobs', 'INSERT') THEN
             PERFORM tally.start(evaluate, false);
         ELSE
@@ -122,7 +125,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally._sync_jobs() IS 'Has the jobs follow the rollups'' schedules while started.';
 
-CREATE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''), '14 days')::interval) RETURNS void
+CREATE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''),
+                                                              '14 days')::interval) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.runs r WHERE r.started_at < now() - keep
@@ -133,5 +137,7 @@ BEGIN
            AND d.jobid IN (SELECT c.jobid FROM cron.job c WHERE c.jobname LIKE 'tally %');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally.maintain(interval) IS 'Upkeep, once a day: removes entries of the run log, and of pg_cron''s log of our jobs, that are older than keep (default: the setting tally.keep_runs, 14 days).';
+COMMENT ON FUNCTION tally.maintain(interval) IS
+'Upkeep, once a day: removes entries of the run log, and of pg_cron''s log of our jobs, that are older than keep (default: the setting tally.keep_runs, 14 '
+'days).';
 REVOKE ALL ON FUNCTION tally.maintain(interval) FROM PUBLIC;

@@ -54,14 +54,16 @@ EXCEPTION WHEN unique_violation THEN
         HINT = format('SELECT tally.create_task(%L, …);', name || ' (' || current_user || ')');
 END $$;
 COMMENT ON FUNCTION tally.create_task(text, text, text, text, text) IS
-'Defines a task: name, cron schedule, and one statement, which runs with the maker''s rights (:as_of stands for the time of the run). Again with changes it replaces the definition.';
+'Defines a task: name, cron schedule, and one statement, which runs with the maker''s rights (:as_of stands for the time of the run). Again with changes it '
+    'replaces the definition.';
 
 CREATE FUNCTION tally.drop_task(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     IF NOT tally._forget_task(name) THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('task %L does not exist, or belongs to another role', name), HINT = 'SELECT name, schedule, statement FROM tally.tasks ORDER BY name;';
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('task %L does not exist, or belongs to another role', name),
+            HINT = 'SELECT name, schedule, statement FROM tally.tasks ORDER BY name;';
     END IF;
     PERFORM tally._sync_jobs();
 END $$;
@@ -77,15 +79,18 @@ BEGIN
     PERFORM tally._is_schedule(schedule);
     SELECT * INTO old FROM tally.tasks t WHERE t.name = name;
     IF old.id IS NULL THEN
-        INSERT INTO tally.tasks (name, owner, search_path, schedule, statement, description) VALUES (name, caller, search_path, schedule, statement, description);
+        INSERT INTO tally.tasks (name, owner, search_path, schedule, statement, description)
+            VALUES (name, caller, search_path, schedule, statement, description);
     ELSIF tally._has_rights(caller, old.owner) THEN
         UPDATE tally.tasks t SET search_path = search_path, schedule = schedule, statement = statement, description = description WHERE t.id = old.id;
     ELSE
-        PERFORM tally._refuse('insufficient_privilege', format('task %L exists already and belongs to another role', name), 'A role sees the tasks of roles whose rights it has.',
+        PERFORM tally._refuse('insufficient_privilege', format('task %L exists already and belongs to another role', name),
+                              'A role sees the tasks of roles whose rights it has.',
             format('SELECT tally.create_task(%L, …);', name || ' (' || caller || ')'));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._store_task(text, text, text, text, text, bigint) IS 'Writes a task, new or changed, into the catalogue; it runs with its owner''s rights. For create_task().';
+COMMENT ON FUNCTION tally._store_task(text, text, text, text, text, bigint) IS
+'Writes a task, new or changed, into the catalogue; it runs with its owner''s rights. For create_task().';
 
 CREATE FUNCTION tally._forget_task(name text, who bigint DEFAULT tally._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -108,7 +113,8 @@ EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_fi
     RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.task_timeout must be an interval, got %L', wanted),
         HINT = format('ALTER DATABASE %I SET tally.task_timeout = ''1 hour'';', current_database());
 END $$;
-COMMENT ON FUNCTION tally._task_timeout() IS 'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour; -1 for no limit, which the setting 0 asks for.';
+COMMENT ON FUNCTION tally._task_timeout() IS
+'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour; -1 for no limit, which the setting 0 asks for.';
 
 CREATE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -127,7 +133,8 @@ BEGIN
             t.message := left(t.message, 1000);
             error := format('%s: %s', t.sqlstate, t.message);
         END;
-        UPDATE tally.tasks x SET last_run = as_of, last_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = t.sqlstate, message = t.message WHERE x.id = t.id;
+        UPDATE tally.tasks x SET last_run = as_of, last_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = t.sqlstate,
+            message = t.message WHERE x.id = t.id;
         RETURN NEXT;
     END LOOP;
 END $$;

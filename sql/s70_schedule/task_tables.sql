@@ -13,7 +13,8 @@ CREATE TABLE tally.tasks (
     sqlstate    text,
     message     text
 );
-COMMENT ON TABLE tally.tasks IS 'Tasks: one statement each, run by schedule with its owner''s rights, to publish what rollups and views say where others look for it.';
+COMMENT ON TABLE tally.tasks IS
+'Tasks: one statement each, run by schedule with its owner''s rights, to publish what rollups and views say where others look for it.';
 COMMENT ON COLUMN tally.tasks.id IS 'Number of the task.';
 COMMENT ON COLUMN tally.tasks.name IS 'Name of the task.';
 COMMENT ON COLUMN tally.tasks.owner IS 'Role that made it; the statement runs with this role''s rights.';

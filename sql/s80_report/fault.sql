@@ -36,15 +36,20 @@ BEGIN
     ELSIF EXISTS (SELECT FROM tally.metric_views v WHERE v.rollup_id = r.id AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view)) THEN
         SELECT '42P01', 'the flat view of the rollup''s metrics is gone', repair INTO sqlstate, message, hint;
     ELSIF EXISTS (SELECT FROM tally.behaviours b, tally._lost_views(b) WHERE b.counts = r.id) THEN
-        SELECT '42P01', format('view %s is gone', string_agg(l.v, ', ')), repair INTO sqlstate, message, hint FROM tally.behaviours b, tally._lost_views(b) l(v) WHERE b.counts = r.id;
+        SELECT '42P01', format('view %s is gone', string_agg(l.v, ', ')), repair INTO sqlstate, message, hint
+            FROM tally.behaviours b, tally._lost_views(b) l(v) WHERE b.counts = r.id;
     ELSIF EXISTS (SELECT FROM tally.members m WHERE m.source = r.source AND m.off) THEN
         SELECT '55000', format('writes to %s are not captured: its triggers are disabled', string_agg(m.member::text, ', ' ORDER BY m.member)),
-               format('ALTER TABLE %s ENABLE TRIGGER ALL;', min(m.member::text)) INTO sqlstate, message, hint FROM tally.members m WHERE m.source = r.source AND m.off;
+               format('ALTER TABLE %s ENABLE TRIGGER ALL;', min(m.member::text)) INTO sqlstate, message, hint FROM tally.members m WHERE m.source = r.source
+                   AND m.off;
     ELSIF EXISTS (SELECT FROM tally.members m WHERE m.source = r.source AND m.member = r.source AND NOT r.id = ANY (m.rollups)) THEN
-        SELECT '55000', format('changes of %s are not captured: its triggers are gone', r.source), format('SELECT tally.refresh(%L);', r.name) INTO sqlstate, message, hint;
+        SELECT '55000', format('changes of %s are not captured: its triggers are gone', r.source),
+            format('SELECT tally.refresh(%L);', r.name) INTO sqlstate, message, hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._fault(tally.rollups) IS 'What keeps a rollup from being kept exact, as an error would say it: its table, source, owner, rights, columns, views or triggers gone or off. Nulls where nothing does.';
+COMMENT ON FUNCTION tally._fault(tally.rollups) IS
+'What keeps a rollup from being kept exact, as an error would say it: its table, source, owner, rights, columns, views or triggers gone or off. Nulls where '
+'nothing does.';
 
 CREATE FUNCTION tally._refresher(rollup_id int, OUT pid int, OUT waits_for int[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -64,4 +69,5 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE l.locktype = 'relation' AND l.mode IN ('RowExclusiveLock', 'AccessExclusiveLock') AND p.database = current_database()
        AND l.relation IN (SELECT m.member FROM tally.members m WHERE m.source = $1)
 $$;
-COMMENT ON FUNCTION tally._held_back(regclass) IS 'Prepared transactions that have written to a source, as text: their rows and marks come when they are committed. Null: none.';
+COMMENT ON FUNCTION tally._held_back(regclass) IS
+'Prepared transactions that have written to a source, as text: their rows and marks come when they are committed. Null: none.';

@@ -18,7 +18,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x.mended FROM (VALUES (150000, 150014, '15.14'), (160000, 160010, '16.10'), (170000, 170006, '17.6')) x(major, first, mended)
      WHERE version >= x.major AND version < x.first
 $$;
-COMMENT ON FUNCTION tally._leaks_statistics(int) IS 'The release that mends CVE-2025-8713 for a server of this version number, where it is older than that; else null.';
+COMMENT ON FUNCTION tally._leaks_statistics(int) IS
+'The release that mends CVE-2025-8713 for a server of this version number, where it is older than that; else null.';
 
 CREATE FUNCTION tally._overdue_ticks(as_of timestamptz, OUT enabled bigint, OUT overdue bigint, OUT lag float8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -29,7 +30,8 @@ BEGIN
     SELECT count(*), count(*) FILTER (WHERE x.seen < x.due), extract(epoch FROM as_of - max(x.tick))
       INTO enabled, overdue, lag
       FROM (SELECT e.tick, GREATEST(e.tick, tally._tick(t.every, t.updated_at)) AS seen, tally._tick(t.every, beat) AS due
-              FROM tally.thresholds t LEFT JOIN LATERAL (SELECT v.tick FROM tally.evaluations v WHERE v.threshold_id = t.id ORDER BY v.tick DESC LIMIT 1) e ON true
+              FROM tally.thresholds t LEFT JOIN LATERAL (SELECT v.tick FROM tally.evaluations v WHERE v.threshold_id = t.id
+                                                         ORDER BY v.tick DESC LIMIT 1) e ON true
              WHERE t.enabled) x;
 END $$;
 COMMENT ON FUNCTION tally._overdue_ticks(timestamptz) IS
@@ -44,53 +46,73 @@ BEGIN
     SELECT 'clock', CASE c.state WHEN 'stopped' THEN 'stopped' ELSE 'ok' END, c.missing::float8, 'jobs missing', c.detail, c.hint FROM tally._clock() c
     UNION ALL
     SELECT 'evaluation lag', CASE WHEN x.overdue > 0 THEN 'late' ELSE 'ok' END, x.lag, 's',
-           CASE WHEN x.enabled = 0 THEN 'no threshold is enabled' WHEN x.overdue > 0 THEN format('%s of %s thresholds were not evaluated when they should have been', x.overdue, x.enabled)
+           CASE WHEN x.enabled = 0 THEN 'no threshold is enabled'
+               WHEN x.overdue > 0 THEN format('%s of %s thresholds were not evaluated when they should have been', x.overdue, x.enabled)
                 ELSE format('%s thresholds enabled', x.enabled) END, CASE WHEN x.overdue > 0 THEN 'SELECT * FROM tally.start();' END
       FROM tally._overdue_ticks(as_of) x
     UNION ALL
-    SELECT 'failing thresholds', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'thresholds', string_agg(format('%s: %s %s', t.name, e.sqlstate, e.message), '; '), min(e.hint)
-      FROM tally.thresholds t JOIN LATERAL (SELECT * FROM tally.evaluations v WHERE v.threshold_id = t.id ORDER BY v.tick DESC LIMIT 1) e ON e.sqlstate IS NOT NULL WHERE t.enabled
+    SELECT 'failing thresholds', CASE WHEN count(*) > 0 THEN 'failing'
+        ELSE 'ok' END, count(*), 'thresholds', string_agg(format('%s: %s %s', t.name, e.sqlstate, e.message), '; '), min(e.hint)
+      FROM tally.thresholds t JOIN LATERAL (SELECT * FROM tally.evaluations v WHERE v.threshold_id = t.id
+                                            ORDER BY v.tick DESC LIMIT 1) e ON e.sqlstate IS NOT NULL WHERE t.enabled
     UNION ALL
-    SELECT 'rollups in error', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'rollups', string_agg(format('%s: %s %s', s.rollup, s.sqlstate, s.message), '; '), min(s.hint) FROM rollup_status s WHERE s.state = 'error'
+    SELECT 'rollups in error', CASE WHEN count(*) > 0 THEN 'failing'
+        ELSE 'ok' END, count(*), 'rollups', string_agg(format('%s: %s %s', s.rollup, s.sqlstate, s.message), '; '), min(s.hint) FROM rollup_status s
+        WHERE s.state = 'error'
     UNION ALL
     SELECT 'refresh lag', CASE WHEN x.overdue > 0 THEN 'late' ELSE 'ok' END, x.lag, 's',
-           CASE WHEN x.overdue > 0 THEN format('age of the oldest dirty mark; %s rollups missed their schedule, the first %s', x.overdue, x.first) ELSE 'age of the oldest dirty mark' END,
+           CASE WHEN x.overdue > 0 THEN format('age of the oldest dirty mark; %s rollups missed their schedule, the first %s', x.overdue, x.first)
+               ELSE 'age of the oldest dirty mark' END,
            CASE WHEN x.overdue > 0 THEN 'SELECT * FROM tally.refresh();' END
-      FROM (SELECT COALESCE(extract(epoch FROM as_of - min(s.oldest_mark)), 0)::float8 AS lag, count(*) FILTER (WHERE b.missed) AS overdue, min(s.rollup) FILTER (WHERE b.missed) AS first
+      FROM (SELECT COALESCE(extract(epoch FROM as_of - min(s.oldest_mark)), 0)::float8 AS lag, count(*) FILTER (WHERE b.missed) AS overdue,
+            min(s.rollup) FILTER (WHERE b.missed) AS first
               -- Marked before the beat before the last, and nobody at it since: that beat did not come.
-              FROM rollup_status s, LATERAL (SELECT s.oldest_mark < d.due AND COALESCE(s.last_run < d.due, true) AND s.state NOT IN ('running', 'waiting') AS missed
+              FROM rollup_status s, LATERAL (SELECT s.oldest_mark < d.due AND COALESCE(s.last_run < d.due, true)
+                                             AND s.state NOT IN ('running', 'waiting') AS missed
                                                FROM (SELECT tally.schedule_before(s.schedule, as_of, 2) AS due) d) b) x
     UNION ALL
-    SELECT 'failed cron jobs', CASE WHEN x.n > 0 THEN 'failing' WHEN x.n IS NULL THEN 'unknown' ELSE 'ok' END, x.n, 'runs', 'in the last hour, by pg_cron''s log', CASE WHEN x.n > 0 THEN 'SELECT * FROM cron.job_run_details WHERE status = ''failed'' ORDER BY start_time DESC LIMIT 5;' END
+    SELECT 'failed cron jobs', CASE WHEN x.n > 0 THEN 'failing' WHEN x.n IS NULL THEN 'unknown'
+        ELSE 'ok' END, x.n, 'runs', 'in the last hour, by pg_cron''s log', CASE
+        WHEN x.n > 0 THEN 'SELECT * FROM cron.job_run_details WHERE status = ''failed'' ORDER BY start_time DESC LIMIT 5;' END
       FROM (SELECT tally._cron_failures(as_of - interval '1 hour') AS n) x
     UNION ALL
     SELECT 'server', CASE WHEN x.mended IS NULL THEN 'ok' ELSE 'failing' END, x.version, 'server_version_num',
-           CASE WHEN x.mended IS NOT NULL THEN format('CVE-2025-8713: before %s a reader sees samples of rows behind views and row security, by the planner''s statistics', x.mended) END,
+           CASE WHEN x.mended IS NOT NULL THEN format('CVE-2025-8713: before %s a reader sees samples of rows behind views and row security, by the '
+               'planner''s statistics', x.mended) END,
            CASE WHEN x.mended IS NOT NULL THEN format('-- update the server''s packages to %s or later and restart it', x.mended) END
       FROM (SELECT v.version, tally._leaks_statistics(v.version::int) AS mended FROM (SELECT current_setting('server_version_num')::float8 AS version) v) x
     UNION ALL
-    SELECT 'outbox depth', CASE WHEN x.late > 0 THEN 'late' ELSE 'ok' END, x.n, 'notifications', format('%s of them due for more than 10 minutes', x.late), CASE WHEN x.late > 0 THEN 'SELECT * FROM tally.deliver();' END
-      FROM (SELECT count(*) AS n, count(*) FILTER (WHERE n.not_before < as_of - interval '10 minutes') AS late FROM tally.notifications n WHERE n.status IN ('pending', 'leased')) x
+    SELECT 'outbox depth', CASE WHEN x.late > 0 THEN 'late' ELSE 'ok' END, x.n, 'notifications', format('%s of them due for more than 10 minutes', x.late),
+        CASE WHEN x.late > 0 THEN 'SELECT * FROM tally.deliver();' END
+      FROM (SELECT count(*) AS n, count(*) FILTER (WHERE n.not_before < as_of - interval '10 minutes') AS late FROM tally.notifications n
+            WHERE n.status IN ('pending', 'leased')) x
     UNION ALL
-    SELECT 'dead notifications', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'notifications', max(n.error), CASE WHEN count(*) > 0 THEN 'SELECT tally.redeliver_dead();' END FROM tally.notifications n WHERE n.status = 'dead'
+    SELECT 'dead notifications', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'notifications', max(n.error), CASE
+        WHEN count(*) > 0 THEN 'SELECT tally.redeliver_dead();' END FROM tally.notifications n WHERE n.status = 'dead'
     UNION ALL
-    SELECT 'retention', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'tables', string_agg(format('%s waits for %s', s.source, s.waiting_for), '; '),
-           CASE WHEN count(*) > 0 THEN 'SELECT source, waiting_for FROM tally.source_retentions WHERE waiting_for IS NOT NULL;' END FROM tally.source_retentions s WHERE s.waiting_for IS NOT NULL
+    SELECT 'retention', CASE WHEN count(*) > 0 THEN 'failing'
+        ELSE 'ok' END, count(*), 'tables', string_agg(format('%s waits for %s', s.source, s.waiting_for), '; '),
+           CASE WHEN count(*) > 0 THEN 'SELECT source, waiting_for FROM tally.source_retentions WHERE waiting_for IS NOT NULL;' END
+               FROM tally.source_retentions s WHERE s.waiting_for IS NOT NULL
     UNION ALL
     SELECT 'late rows', 'ok', count(*), 'rows', 'came for a time whose raw data is gone, and wait in tally.late_rows',
            CASE WHEN count(*) > 0 THEN format('SELECT * FROM tally.apply_late(%L);', min(l.source::text)) END FROM tally.late_rows l WHERE l.applied_at IS NULL
     UNION ALL
-    SELECT 'incidents open', 'ok', count(*), 'incidents', format('%s not acknowledged', count(*) FILTER (WHERE i.status = 'new')), NULL FROM tally.incidents i WHERE i.status IN ('new', 'acknowledged')
+    SELECT 'incidents open', 'ok', count(*), 'incidents', format('%s not acknowledged', count(*) FILTER (WHERE i.status = 'new')), NULL
+        FROM tally.incidents i WHERE i.status IN ('new', 'acknowledged')
     UNION ALL
     SELECT 'incidents created', 'ok', count(*), 'incidents', 'in the last 24 hours', NULL FROM tally.incidents i WHERE i.opened_at > as_of - interval '1 day'
     UNION ALL
-    SELECT 'time to acknowledge', 'ok', avg(extract(epoch FROM l.acknowledged_at - l.began_at)) FILTER (WHERE l.acknowledged_at > as_of - interval '30 days')::float8, 's',
+    SELECT 'time to acknowledge', 'ok',
+        avg(extract(epoch FROM l.acknowledged_at - l.began_at)) FILTER (WHERE l.acknowledged_at > as_of - interval '30 days')::float8, 's',
            'mean of the last 30 days', NULL FROM tally.incident_lives l
     UNION ALL
     SELECT 'time to resolve', 'ok', avg(extract(epoch FROM l.resolved_at - l.began_at)) FILTER (WHERE l.resolved_at > as_of - interval '30 days')::float8, 's',
            'mean of the last 30 days', NULL FROM tally.incident_lives l;
 END $$;
-COMMENT ON FUNCTION tally.health(timestamptz) IS 'What the system watches about itself: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled; with the statement to run next. It speaks of what the calling role may see.';
+COMMENT ON FUNCTION tally.health(timestamptz) IS
+'What the system watches about itself: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled; with the statement to run '
+'next. It speaks of what the calling role may see.';
 
 CREATE VIEW tally.health WITH (security_invoker = true) AS SELECT * FROM tally.health(now());
 COMMENT ON VIEW tally.health IS 'What the system watches about itself, at this moment: tally.health() as a view.';
@@ -106,11 +128,15 @@ CREATE FUNCTION tally.watch_itself(owner text DEFAULT NULL, runbook text DEFAULT
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- The gap is seen by the next evaluation that does happen: the last tick before it lies further back than it should.
-    RETURN NEXT tally.create_threshold('tally evaluation stopped', condition => '> 600', owner => owner, runbook => runbook, area => 'pg_tally', auto_resolve => true, no_data => 'ok',
+    RETURN NEXT tally.create_threshold('tally evaluation stopped', condition => '> 600', owner => owner, runbook => runbook, area => 'pg_tally',
+                                       auto_resolve => true, no_data => 'ok',
         impact => 'no threshold was evaluated for {{value}} seconds', description => 'Built in: fires when evaluation had stopped, as soon as it runs again.',
         query => 'SELECT extract(epoch FROM :as_of - max(e.tick)) AS value FROM tally.evaluations e WHERE e.tick < :as_of');
-    RETURN NEXT tally.create_threshold('tally refresh stopped', condition => '> 3600', owner => owner, runbook => runbook, area => 'pg_tally', auto_resolve => true, no_data => 'ok',
-        impact => 'rollup {{labels.rollup}} has changes waiting for {{value}} seconds', description => 'Built in: fires when a rollup with a schedule is not refreshed.',
+    RETURN NEXT tally.create_threshold('tally refresh stopped', condition => '> 3600', owner => owner, runbook => runbook, area => 'pg_tally',
+                                       auto_resolve => true, no_data => 'ok',
+        impact => 'rollup {{labels.rollup}} has changes waiting for {{value}} seconds',
+            description => 'Built in: fires when a rollup with a schedule is not refreshed.',
         query => 'SELECT s.rollup, COALESCE(extract(epoch FROM :as_of - s.oldest_mark), 0) AS value FROM tally.status s WHERE s.schedule IS NOT NULL');
 END $$;
-COMMENT ON FUNCTION tally.watch_itself(text, text) IS 'Makes the built-in thresholds on pg_tally itself: evaluation stopped, refresh stopped. Run it as a role that sees all of both.';
+COMMENT ON FUNCTION tally.watch_itself(text, text) IS
+'Makes the built-in thresholds on pg_tally itself: evaluation stopped, refresh stopped. Run it as a role that sees all of both.';

@@ -9,12 +9,17 @@ SELECT r.name AS rollup,
             WHEN m.buckets + k.keys > 0 THEN 'dirty'
             ELSE 'fresh' END AS state,
        pg_catalog.concat_ws('; ',
-            CASE WHEN COALESCE(f.sqlstate, l.sqlstate) IS NOT NULL THEN pg_catalog.format('%s: %s', COALESCE(f.sqlstate, l.sqlstate), COALESCE(f.message, l.message)) END,
-            CASE WHEN b.n > 0 THEN pg_catalog.format('%s set aside, which cannot be computed or stored: %s', CASE b.n WHEN 1 THEN '1 bucket is' ELSE b.n || ' buckets are' END, b.list) END,
-            CASE WHEN w.waits_for IS NOT NULL THEN pg_catalog.format('the refresh of pid %s waits for pid %s', w.pid, pg_catalog.array_to_string(w.waits_for, ', '))
+            CASE WHEN COALESCE(f.sqlstate, l.sqlstate) IS NOT NULL THEN pg_catalog.format('%s: %s', COALESCE(f.sqlstate, l.sqlstate),
+                    COALESCE(f.message, l.message)) END,
+            CASE WHEN b.n > 0 THEN pg_catalog.format('%s set aside, which cannot be computed or stored: %s', CASE b.n WHEN 1 THEN '1 bucket is'
+                                                     ELSE b.n || ' buckets are' END, b.list) END,
+            CASE WHEN w.waits_for IS NOT NULL THEN pg_catalog.format('the refresh of pid %s waits for pid %s', w.pid,
+                                                                     pg_catalog.array_to_string(w.waits_for, ', '))
                  WHEN w.pid IS NOT NULL THEN pg_catalog.format('pid %s refreshes it', w.pid) END,
             CASE WHEN g.ranges > 0 THEN pg_catalog.format('to be computed: %s', g.reasons) END,
-            CASE WHEN m.buckets + k.keys > 0 THEN pg_catalog.format('changed since %s, next refresh %s', LEAST(m.oldest, k.oldest), CASE WHEN r.schedule IS NULL THEN 'by hand' WHEN (SELECT k.state FROM tally._clock() k) = 'stopped' THEN 'by none: the clock is stopped' ELSE 'by ' || r.schedule END) END,
+            CASE WHEN m.buckets + k.keys > 0 THEN pg_catalog.format('changed since %s, next refresh %s', LEAST(m.oldest, k.oldest), CASE
+                                                                    WHEN r.schedule IS NULL THEN 'by hand' WHEN (SELECT k.state
+                    FROM tally._clock() k) = 'stopped' THEN 'by none: the clock is stopped' ELSE 'by ' || r.schedule END) END,
             tally._held_back(r.source),
             CASE WHEN pg_catalog.isfinite(r.frozen_before) THEN pg_catalog.format('frozen before %s', r.frozen_before) END) AS reason,
        m.buckets + k.keys AS dirty_buckets,
@@ -27,7 +32,8 @@ SELECT r.name AS rollup,
        r.schedule,
        COALESCE(f.sqlstate, l.sqlstate, b.sqlstate) AS sqlstate,
        COALESCE(f.message, l.message) AS message,
-       COALESCE(f.hint, CASE WHEN l.sqlstate IS NOT NULL THEN l.hint END, b.hint, CASE WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', r.name)
+       COALESCE(f.hint, CASE WHEN l.sqlstate IS NOT NULL THEN l.hint END, b.hint, CASE
+                WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', r.name)
             WHEN tally._lacks_statistics(r.source) THEN pg_catalog.format('ANALYZE %s;', r.source) END, l.hint) AS hint,
        o.no_time + o.ever + o.never AS odd_rows,
        r.frozen_before,
@@ -36,12 +42,15 @@ SELECT r.name AS rollup,
   FROM tally.rollups r
   LEFT JOIN pg_catalog.pg_class c ON c.oid = r.relation
   LEFT JOIN tally.odd_rows o ON o.rollup_id = r.id
-  LEFT JOIN LATERAL (SELECT count(DISTINCT d.bucket) AS buckets, min(d.marked_at) AS oldest, min(d.bucket) FILTER (WHERE isfinite(d.bucket)) AS first_dirty FROM tally.dirty d WHERE d.rollup_id = r.id) m ON true
+  LEFT JOIN LATERAL (SELECT count(DISTINCT d.bucket) AS buckets, min(d.marked_at) AS oldest, min(d.bucket) FILTER (WHERE isfinite(d.bucket)) AS first_dirty
+                     FROM tally.dirty d WHERE d.rollup_id = r.id) m ON true
   LEFT JOIN LATERAL tally._dirty_keys(r.id) k ON true
-  LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since, string_agg(DISTINCT x.reason, ', ') AS reasons FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
+  LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since, string_agg(DISTINCT x.reason, ', ') AS reasons
+                     FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
   -- An error's message may repeat a value of the source, which not everybody who may look here may read.
   LEFT JOIN LATERAL (SELECT x.started_at, x.duration_ms, x.inserted, x.updated, x.deleted, x.sqlstate, x.hint,
-                            CASE WHEN x.sqlstate IS NULL OR pg_catalog.pg_has_role(r.owner::oid, 'USAGE') THEN x.message ELSE 'its message may hold data, so only the owner sees it' END AS message
+                            CASE WHEN x.sqlstate IS NULL OR pg_catalog.pg_has_role(r.owner::oid, 'USAGE') THEN x.message
+                                ELSE 'its message may hold data, so only the owner sees it' END AS message
                        FROM tally.runs x WHERE x.rollup_id = r.id ORDER BY x.id DESC LIMIT 1) l ON true
   LEFT JOIN LATERAL tally._fault(r) f ON true
   LEFT JOIN LATERAL (SELECT count(*) AS n, min(x.sqlstate) AS sqlstate,
@@ -53,8 +62,12 @@ SELECT r.name AS rollup,
  ORDER BY r.id;
 COMMENT ON VIEW tally.status IS 'One row per rollup: how fresh it is, and why not.';
 COMMENT ON COLUMN tally.status.rollup IS 'Name of the rollup.';
-COMMENT ON COLUMN tally.status.state IS 'fresh: equal to its definition; dirty: marked buckets wait for the next refresh; backfill: ranges are still to be computed; running; waiting: a refresh waits for another process; error: the last run failed, or something of the rollup is gone or switched off.';
-COMMENT ON COLUMN tally.status.reason IS 'Why it is so, in words: the error, who refreshes or waits for whom, what is still to be computed and why, prepared transactions that hold changes back, frozen history.';
+COMMENT ON COLUMN tally.status.state IS
+'fresh: equal to its definition; dirty: marked buckets wait for the next refresh; backfill: ranges are still to be computed; running; waiting: a refresh '
+'waits for another process; error: the last run failed, or something of the rollup is gone or switched off.';
+COMMENT ON COLUMN tally.status.reason IS
+'Why it is so, in words: the error, who refreshes or waits for whom, what is still to be computed and why, prepared transactions that hold changes back, '
+'frozen history.';
 COMMENT ON COLUMN tally.status.dirty_buckets IS 'Marked buckets, or keys of a rollup per key.';
 COMMENT ON COLUMN tally.status.oldest_mark IS 'When the oldest mark was made.';
 COMMENT ON COLUMN tally.status.exact_until IS 'Watermark: stored rows before this bucket equal the definition; null: all do; -infinity: none is known to.';
@@ -64,9 +77,13 @@ COMMENT ON COLUMN tally.status.last_rows IS 'Rows it inserted, updated or delete
 COMMENT ON COLUMN tally.status.rows IS 'Rows stored, as of the last ANALYZE (-1: never).';
 COMMENT ON COLUMN tally.status.schedule IS 'Cron schedule of the refresh.';
 COMMENT ON COLUMN tally.status.sqlstate IS 'SQLSTATE of what is wrong with it now, or of the last run''s error; null when all is well.';
-COMMENT ON COLUMN tally.status.message IS 'Message of that error; of a run''s error it may hold data, so only who has the rights of the rollup''s owner sees it.';
+COMMENT ON COLUMN tally.status.message IS
+'Message of that error; of a run''s error it may hold data, so only who has the rights of the rollup''s owner sees it.';
 COMMENT ON COLUMN tally.status.hint IS 'The statement to run next.';
-COMMENT ON COLUMN tally.status.odd_rows IS 'Source rows that are in no bucket, because their time is NULL or infinite (tally.odd_rows says which); null where that is not counted: not refreshed yet, or a rollup on a rollup.';
+COMMENT ON COLUMN tally.status.odd_rows IS
+'Source rows that are in no bucket, because their time is NULL or infinite (tally.odd_rows says which); null where that is not counted: not refreshed yet, '
+'or a rollup on a rollup.';
 COMMENT ON COLUMN tally.status.frozen_before IS 'Buckets before this stand as they are stored, because raw rows are gone or may go; -infinity: none.';
 COMMENT ON COLUMN tally.status.late_rows IS 'Rows of its source that came too late for it and wait in tally.late_rows; tally.apply_late(source) adds them.';
-COMMENT ON COLUMN tally.status.ignored_marks IS 'Changes of source rows before frozen_before that were not followed: late rows, and deletions by others than tally.expire().';
+COMMENT ON COLUMN tally.status.ignored_marks IS
+'Changes of source rows before frozen_before that were not followed: late rows, and deletions by others than tally.expire().';

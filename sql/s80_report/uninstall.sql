@@ -5,27 +5,34 @@ CREATE FUNCTION tally._made() RETURNS TABLE (place int, what text, name text, st
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF tally._has_cron() THEN
-        RETURN QUERY EXECUTE 'SELECT 1, ''cron job'', j.jobname::text, format(''SELECT cron.unschedule(%s);'', j.jobid) FROM cron.job j WHERE j.jobname LIKE ''tally %'' AND j.database = current_database()';
+        RETURN QUERY EXECUTE 'SELECT 1, ''cron job'', j.jobname::text, format(''SELECT cron.unschedule(%s);'', j.jobid) FROM cron.job j WHERE j.jobname '
+            'LIKE ''tally %'' AND j.database = current_database()';
     END IF;
     RETURN QUERY
     WITH RECURSIVE stands(view) AS (
-        SELECT w.ev_class FROM tally.rollups r JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.relation AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite w ON w.oid = d.objid
-        UNION SELECT w.ev_class FROM stands s JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.view AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite w ON w.oid = d.objid
+        SELECT w.ev_class FROM tally.rollups r JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.relation
+            AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite w ON w.oid = d.objid
+        UNION SELECT w.ev_class FROM stands s JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = s.view
+            AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite w ON w.oid = d.objid
     )
-    SELECT 2, 'view', c.oid::regclass::text, format('DROP %s IF EXISTS %s CASCADE;', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, c.oid::regclass)
+    SELECT 2, 'view', c.oid::regclass::text, format('DROP %s IF EXISTS %s CASCADE;', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW'
+                                                    ELSE 'VIEW' END, c.oid::regclass)
       FROM pg_class c WHERE c.relkind IN ('v', 'm') AND c.relnamespace <> 'tally'::regnamespace AND c.oid IN (SELECT s.view FROM stands s)
     UNION ALL
     SELECT 3, 'trigger', format('%s on %s', t.tgname, t.tgrelid::regclass), format('DROP TRIGGER IF EXISTS %I ON %s;', t.tgname, t.tgrelid::regclass)
       FROM pg_trigger t WHERE t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc, 'tally.rollup_written'::regproc)
     UNION ALL
     SELECT 4, 'statistics', s.name, format('DROP STATISTICS IF EXISTS %s;', s.name)
-      FROM tally.rollups r CROSS JOIN LATERAL unnest(ARRAY[tally._statistics_of(r, '_tally_groups'), tally._statistics_of(r, '_tally_build')]) s(name) WHERE s.name IS NOT NULL
+      FROM tally.rollups r CROSS JOIN LATERAL unnest(ARRAY[tally._statistics_of(r, '_tally_groups'), tally._statistics_of(r, '_tally_build')]) s(name)
+          WHERE s.name IS NOT NULL
     UNION ALL
-    SELECT 5, 'table', c.oid::regclass::text, format('DROP TABLE IF EXISTS %s;', c.oid::regclass) FROM tally.rollups r JOIN pg_class c ON c.oid = r.relation AND c.relkind = 'r';
+    SELECT 5, 'table', c.oid::regclass::text, format('DROP TABLE IF EXISTS %s;', c.oid::regclass) FROM tally.rollups r JOIN pg_class c ON c.oid = r.relation
+        AND c.relkind = 'r';
 END $$;
 COMMENT ON FUNCTION tally._made() IS 'What pg_tally has made outside its schema, and what stands on it, with the statements that take it away, in their order.';
 
-CREATE FUNCTION tally.uninstall(really boolean DEFAULT false, keep_tables boolean DEFAULT false) RETURNS TABLE (what text, name text, statement text, done boolean)
+CREATE FUNCTION tally.uninstall(really boolean DEFAULT false, keep_tables boolean DEFAULT false) RETURNS TABLE (what text, name text, statement text,
+        done boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -34,7 +41,8 @@ DECLARE
 BEGIN
     IF NOT (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = current_user) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('pg_tally is taken out of a database by a superuser, got %I', current_user),
-            DETAIL = 'It has jobs, triggers and statistics of every role.', HINT = 'SELECT name, owner FROM tally.rollups;  -- each owner drops his own: SELECT tally.drop_rollup(…);';
+            DETAIL = 'It has jobs, triggers and statistics of every role.',
+                HINT = 'SELECT name, owner FROM tally.rollups;  -- each owner drops his own: SELECT tally.drop_rollup(…);';
     END IF;
     SELECT jsonb_agg(to_jsonb(m) ORDER BY m.place, m.name) INTO items FROM tally._made() m WHERE NOT (keep_tables AND m.place = 5);
     FOR item IN SELECT * FROM jsonb_to_recordset(COALESCE(items, '[]')) i(place int, what text, name text, statement text) LOOP
@@ -48,4 +56,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION tally.uninstall(boolean, boolean) IS
-'Lists what pg_tally has made in this database outside its schema: jobs of pg_cron, views, triggers, statistics, tables of rollups, with the statement for each; really => true takes it all away (keep_tables: but for the tables, whose sketches go with the extension all the same). The last two statements are to be run by hand after it. For a superuser.';
+'Lists what pg_tally has made in this database outside its schema: jobs of pg_cron, views, triggers, statistics, tables of rollups, with the statement for '
+    'each; really => true takes it all away (keep_tables: but for the tables, whose sketches go with the extension all the same). The last two statements '
+    'are to be run by hand after it. For a superuser.';

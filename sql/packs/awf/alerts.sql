@@ -17,10 +17,13 @@ SELECT md5('tally threshold ' || t.id)::uuid AS id,
   JOIN tally.metrics m ON m.id = t.metric_id
   JOIN tally.rollups r ON r.id = m.rollup_id AND r.name IN (SELECT p.name FROM tally.pack_steps p WHERE p.pack = 'awf' AND p.kind = 'rollup')
  CROSS JOIN LATERAL regexp_match(t.condition, '^\s*(>=|<=|<>|!=|=|>|<)\s*(-?\d+\.?\d*)\s*$') c(part)
- CROSS JOIN LATERAL (SELECT CASE WHEN t.filter ? 'variation' OR 'variation' = ANY (t.per) THEN 'variation' WHEN t.filter ? 'adventure' OR 'adventure' = ANY (t.per) THEN 'adventure'
+ CROSS JOIN LATERAL (SELECT CASE WHEN t.filter ? 'variation' OR 'variation' = ANY (t.per) THEN 'variation' WHEN t.filter ? 'adventure'
+                     OR 'adventure' = ANY (t.per) THEN 'adventure'
                                  WHEN t.filter ? 'world' OR 'world' = ANY (t.per) THEN 'world' ELSE 'global' END AS scope) s
  WHERE c.part IS NOT NULL;
-COMMENT ON VIEW awf_kpi_thresholds IS 'Thresholds of the pack''s metrics that compare with a number. INSERT, UPDATE and DELETE make, change and drop the threshold, with the rights of the role that does.';
+COMMENT ON VIEW awf_kpi_thresholds IS
+'Thresholds of the pack''s metrics that compare with a number. INSERT, UPDATE and DELETE make, change and drop the threshold, with the rights of the role '
+'that does.';
 COMMENT ON COLUMN awf_kpi_thresholds.id IS 'Made of the threshold''s number.';
 COMMENT ON COLUMN awf_kpi_thresholds.scope IS 'global, world, adventure or variation.';
 COMMENT ON COLUMN awf_kpi_thresholds.scope_ref IS 'The world, adventure or variation; null under such a scope: each of them by itself.';
@@ -55,13 +58,17 @@ BEGIN
         PERFORM tally.drop_threshold(t.name);
         RETURN OLD;
     END IF;
-    IF coalesce(NEW.scope, 'global') NOT IN ('global', 'world', 'adventure', 'variation') OR coalesce(NEW.threshold_operator, '') NOT IN ('>', '<', '>=', '<=', '=', '!=') THEN
+    IF coalesce(NEW.scope, 'global') NOT IN ('global', 'world', 'adventure', 'variation')
+        OR coalesce(NEW.threshold_operator, '') NOT IN ('>', '<', '>=', '<=', '=', '!=') THEN
         RAISE EXCEPTION USING ERRCODE = 'check_violation',
-            MESSAGE = format('a threshold needs a scope of global, world, adventure or variation and an operator of >, <, >=, <=, = or !=, got %L and %L', NEW.scope, NEW.threshold_operator),
-            HINT = 'INSERT INTO awf_kpi_thresholds (scope, scope_ref, kpi_name, threshold_operator, threshold_value, severity) VALUES (''world'', ''emberfall'', ''fallback_rate'', ''>'', 0.2, ''warning'');';
+            MESSAGE = format('a threshold needs a scope of global, world, adventure or variation and an operator of >, <, >=, <=, = or !=, got %L and %L',
+                             NEW.scope, NEW.threshold_operator),
+            HINT = 'INSERT INTO awf_kpi_thresholds (scope, scope_ref, kpi_name, threshold_operator, threshold_value, severity) VALUES '
+                '(''world'', ''emberfall'', ''fallback_rate'', ''>'', 0.2, ''warning'');';
     END IF;
     -- Five-minute metrics know worlds only.
-    metric := coalesce((SELECT m.name FROM tally.metrics m WHERE m.name = NEW.kpi_name || '_5m' AND coalesce(NEW.scope, 'global') IN ('global', 'world')), NEW.kpi_name);
+    metric := coalesce((SELECT m.name FROM tally.metrics m WHERE m.name = NEW.kpi_name || '_5m' AND coalesce(NEW.scope, 'global') IN ('global', 'world')),
+                       NEW.kpi_name);
     named := coalesce(NEW.name, concat_ws(' ', 'awf', NEW.kpi_name, coalesce(NEW.scope, 'global'), NEW.scope_ref, NEW.severity));
     IF TG_OP = 'INSERT' THEN
         IF EXISTS (SELECT FROM tally.thresholds x WHERE x.name = named) THEN
@@ -69,7 +76,8 @@ BEGIN
                 HINT = format('UPDATE awf_kpi_thresholds SET threshold_value = %s WHERE name = %L;', NEW.threshold_value, named);
         END IF;
         -- The document asks for no owner and no runbook; whoever writes a critical one here answers for it.
-        t := jsonb_populate_record(NULL::tally.thresholds, jsonb_build_object('for_', '0', 'keep_firing_for', '0', 'no_data', 'ok', 'on_error', 'keep_last', 'partial_ok', false,
+        t := jsonb_populate_record(NULL::tally.thresholds, jsonb_build_object('for_', '0', 'keep_firing_for', '0', 'no_data', 'ok', 'on_error', 'keep_last',
+                'partial_ok', false,
             'every', '1 minute', 'auto_resolve', false, 'reopen_within', '0', 'area', 'awf', 'responsible', current_user, 'runbook', 'the suggested actions',
             'search_path', current_setting('search_path')));
     END IF;
@@ -80,15 +88,18 @@ BEGIN
     PERFORM tally.create_threshold(coalesce(t.name, named), metric => metric, condition => NEW.threshold_operator || ' ' || NEW.threshold_value,
         "for" => t.for_, per => t.per, "where" => t.filter, severity => coalesce(NEW.severity, 'warning'), owner => t.responsible, runbook => t.runbook,
         response_target => t.response_target, suggested_actions => coalesce(NEW.suggested_actions, '[]'), recovery_condition => t.recovery_condition,
-        keep_firing_for => t.keep_firing_for, min_samples => t.min_samples, no_data => t.no_data, on_error => t.on_error, over => t.over, partial_ok => t.partial_ok,
+        keep_firing_for => t.keep_firing_for, min_samples => t.min_samples, no_data => t.no_data, on_error => t.on_error, over => t.over,
+            partial_ok => t.partial_ok,
         every => t.every, auto_resolve => t.auto_resolve, reopen_within => t.reopen_within, area => t.area, impact => t.impact,
         enabled => coalesce(NEW.enabled, true), description => t.description, search_path => t.search_path);
-    SELECT md5('tally threshold ' || x.id)::uuid, x.name, x.owner::text, x.created_at, x.updated_at INTO NEW.id, NEW.name, NEW.created_by, NEW.created_at, NEW.updated_at
+    SELECT md5('tally threshold ' || x.id)::uuid, x.name, x.owner::text, x.created_at, x.updated_at INTO NEW.id, NEW.name, NEW.created_by, NEW.created_at,
+        NEW.updated_at
       FROM tally.thresholds x WHERE x.name = coalesce(t.name, named);
     RETURN NEW;
 END $f$;
 COMMENT ON FUNCTION awf_kpi_thresholds_write() IS 'Trigger of awf_kpi_thresholds: what is written there becomes a threshold, with everything else of it kept.';
-CREATE OR REPLACE TRIGGER awf_kpi_thresholds_write INSTEAD OF INSERT OR UPDATE OR DELETE ON awf_kpi_thresholds FOR EACH ROW EXECUTE FUNCTION awf_kpi_thresholds_write()
+CREATE OR REPLACE TRIGGER awf_kpi_thresholds_write INSTEAD OF INSERT OR UPDATE
+    OR DELETE ON awf_kpi_thresholds FOR EACH ROW EXECUTE FUNCTION awf_kpi_thresholds_write()
 $sql$),
 -- Incidents are shown by row level security to those who have the rights of their owner. Whoever may read awf_incidents sees those
 -- of the pack's owner as well: that is what granting SELECT on it says.
@@ -106,7 +117,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f
             OR EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'awf' AND i.owner = p.owner
                           AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.awf_incidents', p.target_schema), 'SELECT')))
 $f$;
-COMMENT ON FUNCTION awf_incident_rows(bigint) IS 'Incidents of the pack''s metrics with the labels of their scope, for those who may read awf_incidents; nothing for others.'
+COMMENT ON FUNCTION awf_incident_rows(bigint) IS
+'Incidents of the pack''s metrics with the labels of their scope, for those who may read awf_incidents; nothing for others.'
 $sql$),
 ('awf', 620, 'view', 'awf_incidents', $sql$
 CREATE OR REPLACE VIEW awf_incidents AS
@@ -127,7 +139,8 @@ SELECT md5('tally incident ' || i.id)::uuid AS id,
  CROSS JOIN LATERAL (SELECT (f.incident).*) i
  CROSS JOIN LATERAL (SELECT f.labels, CASE WHEN f.labels ? 'variation' THEN 'variation' WHEN f.labels ? 'adventure' THEN 'adventure'
                                            WHEN f.labels ? 'world' THEN 'world' ELSE 'global' END AS scope) s;
-COMMENT ON VIEW awf_incidents IS 'Incidents of the pack''s thresholds. They are handled with tally.acknowledge(incident) and tally.resolve(incident, root_cause, mitigation, prevention).';
+COMMENT ON VIEW awf_incidents IS
+'Incidents of the pack''s thresholds. They are handled with tally.acknowledge(incident) and tally.resolve(incident, root_cause, mitigation, prevention).';
 COMMENT ON COLUMN awf_incidents.id IS 'Made of the incident''s number.';
 COMMENT ON COLUMN awf_incidents.threshold_id IS 'id of awf_kpi_thresholds; null when the threshold was dropped.';
 COMMENT ON COLUMN awf_incidents.severity IS 'Severity of the threshold when it fired.';

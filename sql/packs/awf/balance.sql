@@ -29,7 +29,8 @@ SELECT tally.create_rollup('awf_balance_hourly', source => 'analytics_events', t
         "checks_passed":        "count(*) FILTER (WHERE event_type = ''delegated_check'' AND meta @> ''{\"success\": true}'')",
         "weather_by":           "tally.jsonb_totals(jsonb_build_object(meta ->> ''weather'', 1)) FILTER (WHERE meta ->> ''weather'' IS NOT NULL)",
         "drift":                "tally.stats((meta ->> ''drift'')::float8)"}',
-    "where" => $w$event_type IN ('combat', 'arc', 'choice', 'dialogue', 'dialogue_blocked', 'romance', 'loot', 'vendor', 'npc_join', 'npc_dismiss', 'delegated_check', 'weather', 'region_drift')$w$,
+    "where" => $w$event_type IN ('combat', 'arc', 'choice', 'dialogue', 'dialogue_blocked', 'romance', 'loot', 'vendor', 'npc_join', 'npc_dismiss',
+                                 'delegated_check', 'weather', 'region_drift')$w$,
     schedule => '*/15 * * * *',
     description => 'Balance, narrative health, party and world simulation per hour.')
 $sql$),
@@ -40,12 +41,14 @@ $sql$),
 ('awf', 164, 'rollup', 'awf_nodes_hourly', $sql$
 SELECT tally.create_rollup('awf_nodes_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
     dimensions => '["adventure", {"node": "meta ->> ''node''"}]',
-    measures => '{"choices": "count(*) FILTER (WHERE event_type = ''choice'')", "stuck": "count(*) FILTER (WHERE event_type = ''stuck'')", "sessions": "tally.hll(session_id)"}',
+    measures => '{"choices": "count(*) FILTER (WHERE event_type = ''choice'')", "stuck": "count(*) FILTER (WHERE event_type = ''stuck'')", "sessions": '
+        '"tally.hll(session_id)"}',
     "where" => $w$event_type IN ('choice', 'stuck') AND meta ->> 'node' IS NOT NULL$w$, schedule => '*/15 * * * *',
     description => 'Choices, stuck signals and sessions per quest node.')
 $sql$),
 ('awf', 165, 'rollup', 'awf_nodes_daily', $sql$
-SELECT tally.create_rollup('awf_nodes_daily', source => 'awf_nodes_hourly', bucket => '1 day', schedule => '0 2 * * *', description => 'Choices, stuck signals and sessions per quest node and day: the hours, merged.')
+SELECT tally.create_rollup('awf_nodes_daily', source => 'awf_nodes_hourly', bucket => '1 day', schedule => '0 2 * * *',
+                           description => 'Choices, stuck signals and sessions per quest node and day: the hours, merged.')
 $sql$),
 ('awf', 166, 'rollup', 'awf_session_age_hourly', $sql$
 SELECT tally.create_rollup('awf_session_age_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
@@ -67,7 +70,8 @@ SELECT tally.create_rollup('awf_session_age_daily', source => 'awf_session_age_h
 $sql$),
 -- The same measures over fewer dimensions: what report() reads when a range of days is asked as a whole.
 ('awf', 170, 'rollup', 'awf_adventure_hourly', $sql$
-SELECT tally.create_rollup('awf_adventure_hourly', source => 'awf_hourly', bucket => '1 hour', dimensions => '["world", "adventure"]', schedule => '*/15 * * * *',
+SELECT tally.create_rollup('awf_adventure_hourly', source => 'awf_hourly', bucket => '1 hour', dimensions => '["world", "adventure"]',
+                           schedule => '*/15 * * * *',
     description => 'Performance and quality per hour and adventure: the cells of awf_hourly, merged.')
 $sql$),
 ('awf', 171, 'rollup', 'awf_adventure_daily', $sql$
@@ -75,7 +79,8 @@ SELECT tally.create_rollup('awf_adventure_daily', source => 'awf_adventure_hourl
     description => 'Performance and quality per day and adventure: the hours, merged.')
 $sql$),
 ('awf', 172, 'rollup', 'awf_variation_daily', $sql$
-SELECT tally.create_rollup('awf_variation_daily', source => 'awf_daily', bucket => '1 day', dimensions => '["experiment", "variation"]', schedule => '0 2 * * *',
+SELECT tally.create_rollup('awf_variation_daily', source => 'awf_daily', bucket => '1 day', dimensions => '["experiment", "variation"]',
+                           schedule => '0 2 * * *',
     description => 'Performance and quality per day and arm of an experiment: the cells of awf_daily, merged.')
 $sql$),
 ('awf', 173, 'rollup', 'awf_locale_daily', $sql$
@@ -84,24 +89,37 @@ SELECT tally.create_rollup('awf_locale_daily', source => 'awf_daily', bucket => 
 $sql$);
 
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
-SELECT 'awf', m.ordinal, 'metric', m.name, format('SELECT tally.create_metric(%L, %L, %L, unit => %L, description => %L, direction => %L, samples => %L)', m.name, m.rollup, m.expression, m.unit, m.description, m.direction, m.samples)
+SELECT 'awf', m.ordinal, 'metric', m.name, format('SELECT tally.create_metric(%L, %L, %L, unit => %L, description => %L, direction => %L, samples => %L)',
+                                                  m.name, m.rollup, m.expression, m.unit, m.description, m.direction, m.samples)
   FROM (VALUES
     (260, 'econ_velocity_items', 'awf_balance_hourly', 'items', 'items', 'Items acquired.', 'neutral', 'fights'),
     (261, 'ttk_p50_seconds', 'awf_balance_hourly', 'tally.percentile(ttk, 0.5)', 's', 'Median time to kill.', 'neutral', 'fights'),
     (262, 'ttk_p90_seconds', 'awf_balance_hourly', 'tally.percentile(ttk, 0.9)', 's', '90th percentile of the time to kill.', 'neutral', 'fights'),
-    (263, 'arc_progress_rate', 'awf_balance_hourly', 'arcs_advanced::float8 / nullif(arcs, 0)', 'ratio', 'Looks at an arc that found it advanced.', 'up_is_good', 'arcs'),
-    (264, 'choice_entropy_bits', 'awf_balance_hourly', 'tally.entropy(choices_by)', 'bits', 'Diversity of choices: Shannon entropy over the options taken; 2 bits when four options are equally common.', 'up_is_good', 'choice_events'),
-    (265, 'dialogue_diversity', 'awf_balance_hourly', 'tally.distinct_count(dialogue_lines)::float8 / nullif(dialogues, 0)', 'ratio', 'Different lines said per dialogue: 1 when none is ever said twice.', 'up_is_good', 'dialogues'),
-    (266, 'dialogue_cooldown_block_rate', 'awf_balance_hourly', 'dialogues_blocked::float8 / nullif(dialogues + dialogues_blocked, 0)', 'ratio', 'Dialogues that a cooldown blocked.', 'down_is_good', 'dialogues'),
-    (267, 'consent_compliance', 'awf_balance_hourly', 'romances_compliant::float8 / nullif(romances_proceeded, 0)', 'ratio', 'Romance scenes that went on with consent, of all that went on.', 'up_is_good', 'romances_proceeded'),
+    (263, 'arc_progress_rate', 'awf_balance_hourly', 'arcs_advanced::float8 / nullif(arcs, 0)', 'ratio', 'Looks at an arc that found it advanced.',
+     'up_is_good', 'arcs'),
+    (264, 'choice_entropy_bits', 'awf_balance_hourly', 'tally.entropy(choices_by)', 'bits',
+     'Diversity of choices: Shannon entropy over the options taken; 2 bits when four options are equally common.', 'up_is_good', 'choice_events'),
+    (265, 'dialogue_diversity', 'awf_balance_hourly', 'tally.distinct_count(dialogue_lines)::float8 / nullif(dialogues, 0)', 'ratio',
+     'Different lines said per dialogue: 1 when none is ever said twice.', 'up_is_good', 'dialogues'),
+    (266, 'dialogue_cooldown_block_rate', 'awf_balance_hourly', 'dialogues_blocked::float8 / nullif(dialogues + dialogues_blocked, 0)', 'ratio',
+     'Dialogues that a cooldown blocked.', 'down_is_good', 'dialogues'),
+    (267, 'consent_compliance', 'awf_balance_hourly', 'romances_compliant::float8 / nullif(romances_proceeded, 0)', 'ratio',
+     'Romance scenes that went on with consent, of all that went on.', 'up_is_good', 'romances_proceeded'),
     (268, 'gold_inflow', 'awf_balance_hourly', 'gold_in', 'gold', 'Gold that players received.', 'neutral', 'choice_events'),
     (269, 'gold_outflow', 'awf_balance_hourly', 'gold_out', 'gold', 'Gold that players paid.', 'neutral', 'choice_events'),
-    (280, 'vendor_margin', 'awf_balance_hourly', '(gold_out - worth_bought + worth_sold - gold_in) / nullif(worth_bought + worth_sold, 0)', 'ratio', 'What vendors earned on the worth of what they traded.', 'neutral', 'choice_events'),
-    (281, 'npc_dismissal_rate', 'awf_balance_hourly', 'npc_dismissals::float8 / nullif(npc_joins, 0)', 'ratio', 'Dismissals per recruit.', 'down_is_good', 'npc_joins'),
-    (282, 'delegated_check_pass_rate', 'awf_balance_hourly', 'checks_passed::float8 / nullif(checks, 0)', 'ratio', 'Checks delegated to an NPC that passed.', 'up_is_good', 'checks'),
+    (280, 'vendor_margin', 'awf_balance_hourly', '(gold_out - worth_bought + worth_sold - gold_in) / nullif(worth_bought + worth_sold, 0)', 'ratio',
+     'What vendors earned on the worth of what they traded.', 'neutral', 'choice_events'),
+    (281, 'npc_dismissal_rate', 'awf_balance_hourly', 'npc_dismissals::float8 / nullif(npc_joins, 0)', 'ratio', 'Dismissals per recruit.', 'down_is_good',
+     'npc_joins'),
+    (282, 'delegated_check_pass_rate', 'awf_balance_hourly', 'checks_passed::float8 / nullif(checks, 0)', 'ratio',
+     'Checks delegated to an NPC that passed.', 'up_is_good', 'checks'),
     (283, 'region_drift', 'awf_balance_hourly', 'tally.mean(drift)', 'drift', 'Mean drift of regions, from -1 to 1.', 'neutral', 'choice_events'),
-    (284, 'node_stuck_rate', 'awf_nodes_hourly', 'stuck::float8 / nullif(choices, 0)', 'ratio', 'Stuck signals per choice at a quest node.', 'down_is_good', 'choices'),
-    (285, 'retry_rate_by_age', 'awf_session_age_hourly', 'retries::float8 / nullif(turns, 0)', 'ratio', 'Retries per turn, by age of the session.', 'down_is_good', 'turns'),
-    (286, 'p95_latency_ms_by_age', 'awf_session_age_hourly', 'tally.percentile(latency, 0.95)', 'ms', '95th percentile of the time to an answer, by age of the session.', 'down_is_good', 'turns'),
-    (287, 'stuck_rate_by_age', 'awf_session_age_hourly', 'stuck::float8 / nullif(turns, 0)', 'ratio', 'Stuck signals per turn, by age of the session.', 'down_is_good', 'turns')
+    (284, 'node_stuck_rate', 'awf_nodes_hourly', 'stuck::float8 / nullif(choices, 0)', 'ratio', 'Stuck signals per choice at a quest node.', 'down_is_good',
+     'choices'),
+    (285, 'retry_rate_by_age', 'awf_session_age_hourly', 'retries::float8 / nullif(turns, 0)', 'ratio', 'Retries per turn, by age of the session.',
+     'down_is_good', 'turns'),
+    (286, 'p95_latency_ms_by_age', 'awf_session_age_hourly', 'tally.percentile(latency, 0.95)', 'ms',
+     '95th percentile of the time to an answer, by age of the session.', 'down_is_good', 'turns'),
+    (287, 'stuck_rate_by_age', 'awf_session_age_hourly', 'stuck::float8 / nullif(turns, 0)', 'ratio', 'Stuck signals per turn, by age of the session.',
+     'down_is_good', 'turns')
   ) m(ordinal, name, rollup, expression, unit, description, direction, samples);

@@ -31,7 +31,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
                   FROM (SELECT h, since + make_interval(hours => h) AS t
                           FROM generate_series(0, ceil(extract(epoch FROM until - since) / 3600)::int - 1) h) s) x) y
 $$;
-COMMENT ON FUNCTION tally._awf_hours(timestamptz, timestamptz) IS 'Cumulative share of sessions that start by the end of each hour of the range, for width_bucket().';
+COMMENT ON FUNCTION tally._awf_hours(timestamptz, timestamptz) IS
+'Cumulative share of sessions that start by the end of each hour of the range, for width_bucket().';
 
 CREATE FUNCTION tally._awf_type(r int, reached int, model text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -63,7 +64,8 @@ RETURN CASE
     WHEN r < 995 THEN 'dialogue_blocked'
     ELSE 'turn'
 END;
-COMMENT ON FUNCTION tally._awf_type(int, int, text) IS 'Type of an event that is no first step of the funnel, from ten bits of its hash; steps recur only once reached.';
+COMMENT ON FUNCTION tally._awf_type(int, int, text) IS
+'Type of an event that is no first step of the funnel, from ten bits of its hash; steps recur only once reached.';
 
 CREATE FUNCTION tally._awf_choice(r int, adventure text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -130,12 +132,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            l.worlds[1 + (adv - 1) % 6], l.names[adv], l.locales[loc_n], l.models[mod_n],
            (ARRAY['model-routing', 'party-cap', 'tool-quota'])[exp_n], (ARRAY['control', 'compact', 'control', 'cap-4', 'cap-6', 'control', 'strict'])[var_n],
            -- A release every two weeks by the calendar; a fifth of the sessions get it a day early.
-           '2025.' || lpad((100 + floor(extract(epoch FROM hour_start + CASE WHEN m.g & 4 = 4 AND m.g & 8 = 8 THEN interval '1 day' ELSE interval '0' END) / 1209600)::int % 100)::text, 3, '0'),
+           '2025.' || lpad((100 + floor(extract(epoch FROM hour_start + CASE WHEN m.g & 4 = 4 AND m.g & 8 = 8 THEN interval '1 day'
+                                                ELSE interval '0' END) / 1209600)::int % 100)::text, 3, '0'),
            -- Slower under the evening's load.
            (ARRAY[6.55, 7.05, 7.35, 6.15])[mod_n] + 0.02 * (adv % 7) + 0.12 * sin((extract(hour FROM hour_start AT TIME ZONE 'UTC') - 13) * pi() / 12)
       FROM modelled m, law l, LATERAL (SELECT 12 + 40 * tally._unit(m.g, 12) AS gap) x
 $$;
-COMMENT ON FUNCTION tally._awf_sessions(bigint, int, timestamptz, interval) IS 'The sessions behind generate_awf(): length, depth in the funnel, start and dimensions, together exactly as many events as asked.';
+COMMENT ON FUNCTION tally._awf_sessions(bigint, int, timestamptz, interval) IS
+'The sessions behind generate_awf(): length, depth in the funnel, start and dimensions, together exactly as many events as asked.';
 
 CREATE FUNCTION tally.generate_awf(
     events        bigint DEFAULT 1000000,
@@ -183,10 +187,13 @@ BEGIN
                            'worth', round(abs((e >> 40 & 127) - 70) / CASE WHEN e >> 40 & 127 < 70 THEN 1.1 ELSE 0.8 END)) END
                        WHEN 'dialogue' THEN jsonb_build_object('candidates', 2 + (e >> 36 & 3), 'line', 'line-' || (power(tally._unit(e, 40), 2) * 400)::int)
                        WHEN 'romance' THEN CASE WHEN e >> 36 & 15 < 14 THEN '{"consent": true, "proceeded": true}'::jsonb
-                                                WHEN e >> 40 & 15 = 0 THEN '{"consent": false, "proceeded": true}' ELSE '{"consent": false, "proceeded": false}' END
+                                                WHEN e >> 40 & 15 = 0 THEN '{"consent": false, "proceeded": true}'
+                                                    ELSE '{"consent": false, "proceeded": false}' END
                        WHEN 'world_event' THEN CASE WHEN e >> 36 & 3 < 1 THEN '{"triggered": true}'::jsonb ELSE '{"triggered": false}' END
                        WHEN 'loot' THEN jsonb_build_object('items', 1 + (e >> 36 & 3))
-                       WHEN 'combat' THEN jsonb_build_object('ttk_seconds', round(exp(3.2 + 0.5 * sqrt(-2 * ln(1 - tally._unit(e, 10))) * cos(2 * pi() * tally._unit(e, 26)))::numeric, 1))
+                       WHEN 'combat' THEN jsonb_build_object('ttk_seconds',
+                                                             round(exp(3.2 + 0.5 * sqrt(-2 * ln(1 - tally._unit(e, 10))) * cos(2 * pi() * tally._unit(e,
+                               26)))::numeric, 1))
                        WHEN 'arc' THEN CASE WHEN e >> 36 & 7 < 3 THEN '{"advanced": true}'::jsonb ELSE '{"advanced": false}' END
                        WHEN 'delegated_check' THEN CASE WHEN e >> 36 & 7 < 6 THEN '{"success": true}'::jsonb ELSE '{"success": false}' END
                        WHEN 'weather' THEN jsonb_build_object('weather', ('{clear,clear,clear,rain,rain,fog,storm,snow}'::text[])[1 + (e >> 36 & 7)])
@@ -217,4 +224,5 @@ BEGIN
     RETURN done;
 END $$;
 COMMENT ON FUNCTION tally.generate_awf(bigint, int, timestamptz, interval, text) IS
-'Writes exactly so many events of the pack awf, spread over the span before until, into target_schema.analytics_events (made if missing), in order of time. Deterministic: the same arguments, the same rows.';
+'Writes exactly so many events of the pack awf, spread over the span before until, into target_schema.analytics_events (made if missing), in order of time. '
+    'Deterministic: the same arguments, the same rows.';

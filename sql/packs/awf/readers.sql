@@ -4,7 +4,8 @@
 
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
 ('awf', 800, 'function', 'metrics_rows(text[], text, text, interval, text[], jsonb)', $sql$
-CREATE OR REPLACE FUNCTION metrics_rows(metrics text[], since text DEFAULT '24 hours', until text DEFAULT NULL, bucket interval DEFAULT NULL, by text[] DEFAULT '{}', filters jsonb DEFAULT '{}') RETURNS json
+CREATE OR REPLACE FUNCTION metrics_rows(metrics text[], since text DEFAULT '24 hours', until text DEFAULT NULL, bucket interval DEFAULT NULL,
+                                        by text[] DEFAULT '{}', filters jsonb DEFAULT '{}') RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     -- By locale a cell may be a handful of people.
     SELECT coalesce(json_agg(x), '[]') FROM tally.report(metrics, since, until, bucket, by, filters,
@@ -13,14 +14,17 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
         max_range => (SELECT s.value * interval '1 day' FROM awf_settings s WHERE s.name = 'metrics_max_range_days'),
         max_rows => (SELECT s.value FROM awf_settings s WHERE s.name = 'export_max_rows')) x
 $f$;
-COMMENT ON FUNCTION metrics_rows(text[], text, text, interval, text[], jsonb) IS 'Metrics side by side as a JSON array, within the limits of awf_settings; tally.csv(…) of it is CSV. By locale, cells with too few sessions are null.'
+COMMENT ON FUNCTION metrics_rows(text[], text, text, interval, text[], jsonb) IS
+'Metrics side by side as a JSON array, within the limits of awf_settings; tally.csv(…) of it is CSV. By locale, cells with too few sessions are null.'
 $sql$),
 ('awf', 810, 'function', 'metrics_timeseries(text, text, text, text, text[], jsonb)', $sql$
-CREATE OR REPLACE FUNCTION metrics_timeseries(measure text, granularity text DEFAULT 'hour', since text DEFAULT '24 hours', until text DEFAULT NULL, by text[] DEFAULT '{}', filters jsonb DEFAULT '{}') RETURNS json
+CREATE OR REPLACE FUNCTION metrics_timeseries(measure text, granularity text DEFAULT 'hour', since text DEFAULT '24 hours', until text DEFAULT NULL,
+                                              by text[] DEFAULT '{}', filters jsonb DEFAULT '{}') RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     SELECT metrics_rows(ARRAY[measure], since, until, ('1 ' || granularity)::interval, by, filters)
 $f$;
-COMMENT ON FUNCTION metrics_timeseries(text, text, text, text, text[], jsonb) IS 'One metric over time: granularity hour, day, week or month; by: one series per value of these dimensions; filters: {"world": "w1"}.'
+COMMENT ON FUNCTION metrics_timeseries(text, text, text, text, text[], jsonb) IS
+'One metric over time: granularity hour, day, week or month; by: one series per value of these dimensions; filters: {"world": "w1"}.'
 $sql$),
 ('awf', 820, 'function', 'metrics_kpis(text, text, text, text)', $sql$
 CREATE OR REPLACE FUNCTION metrics_kpis(scope text DEFAULT 'global', ref text DEFAULT NULL, since text DEFAULT '7 days', until text DEFAULT NULL) RETURNS json
@@ -36,19 +40,25 @@ BEGIN
     RETURN metrics_rows('{turns,sessions,p95_latency_ms,retry_rate,fallback_rate,validator_retry_rate,stuck_rate,overall_completion_rate,craft_success_rate,vendor_trade_rate,party_recruits_rate,ttk_p50_seconds,ttk_p90_seconds,arc_progress_rate,choice_entropy_bits,dialogue_diversity,consent_compliance,gold_inflow,gold_outflow,econ_velocity_items}',
         since, until, NULL, each, picked);
 END $f$;
-COMMENT ON FUNCTION metrics_kpis(text, text, text, text) IS 'The design KPIs of everything, of one world, adventure or variation (ref), or of each of them (ref null), over a range.'
+COMMENT ON FUNCTION metrics_kpis(text, text, text, text) IS
+'The design KPIs of everything, of one world, adventure or variation (ref), or of each of them (ref null), over a range.'
 $sql$),
 ('awf', 830, 'function', 'metrics_funnel(text, text, text, jsonb)', $sql$
-CREATE OR REPLACE FUNCTION metrics_funnel(adventure text DEFAULT NULL, since text DEFAULT '30 days', until text DEFAULT NULL, filters jsonb DEFAULT '{}') RETURNS json
+CREATE OR REPLACE FUNCTION metrics_funnel(adventure text DEFAULT NULL, since text DEFAULT '30 days', until text DEFAULT NULL,
+                                          filters jsonb DEFAULT '{}') RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
-    SELECT json_agg(json_build_object('step', s.name, 'sessions', s.n, 'of_start', round(s.n / nullif(s.first, 0), 4), 'of_previous', round(s.n / nullif(s.previous, 0), 4)) ORDER BY s.o)
-      FROM (SELECT x.key AS name, x.o, x.value::text::numeric AS n, first_value(x.value::text::numeric) OVER w AS first, lag(x.value::text::numeric) OVER w AS previous
+    SELECT json_agg(json_build_object('step', s.name, 'sessions', s.n, 'of_start', round(s.n / nullif(s.first, 0), 4), 'of_previous',
+                                      round(s.n / nullif(s.previous, 0), 4)) ORDER BY s.o)
+      FROM (SELECT x.key AS name, x.o, x.value::text::numeric AS n, first_value(x.value::text::numeric) OVER w AS first,
+            lag(x.value::text::numeric) OVER w AS previous
               FROM json_each(metrics_rows('{funnel_start,funnel_first_choice,funnel_first_npc_join,funnel_first_craft,funnel_first_vendor,funnel_first_boss,funnel_completion}',
-                       since, until, NULL, '{}', filters || CASE WHEN adventure IS NULL THEN '{}' ELSE jsonb_build_object('adventure', adventure) END) -> 0) WITH ORDINALITY x(key, value, o)
+                       since, until, NULL, '{}', filters || CASE WHEN adventure IS NULL THEN '{}'
+                           ELSE jsonb_build_object('adventure', adventure) END) -> 0) WITH ORDINALITY x(key, value, o)
              WHERE json_typeof(x.value) = 'number'
             WINDOW w AS (ORDER BY x.o)) s
 $f$;
-COMMENT ON FUNCTION metrics_funnel(text, text, text, jsonb) IS 'The funnel of sessions that started in the range: per step the sessions, and their share of the first and of the previous step.'
+COMMENT ON FUNCTION metrics_funnel(text, text, text, jsonb) IS
+'The funnel of sessions that started in the range: per step the sessions, and their share of the first and of the previous step.'
 $sql$),
 ('awf', 840, 'function', 'metrics_experiment(text, text, text)', $sql$
 CREATE OR REPLACE FUNCTION metrics_experiment(experiment text, since text DEFAULT '30 days', until text DEFAULT NULL) RETURNS json
@@ -59,12 +69,15 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
                    since, until, NULL, '{variation}', jsonb_build_object('experiment', experiment))) r(row)
     )
     SELECT coalesce(json_agg(json_build_object('experiment', experiment, 'variation', a.variation, 'metric', v.key, 'value', v.value, 'control', c.value,
-               'delta', v.value - c.value, 'relative', round((v.value - c.value) / nullif(c.value, 0), 4)) ORDER BY a.variation = 'control' DESC, a.variation, v.o), '[]')
+               'delta', v.value - c.value, 'relative', round((v.value - c.value) / nullif(c.value, 0), 4))
+                   ORDER BY a.variation = 'control' DESC, a.variation, v.o), '[]')
       FROM arm a
-     CROSS JOIN LATERAL (SELECT e.key, e.o, (e.value #>> '{}')::numeric AS value FROM json_each(a.row) WITH ORDINALITY e(key, value, o) WHERE e.key <> 'variation') v
+     CROSS JOIN LATERAL (SELECT e.key, e.o, (e.value #>> '{}')::numeric AS value FROM json_each(a.row) WITH ORDINALITY e(key, value, o)
+                         WHERE e.key <> 'variation') v
       LEFT JOIN LATERAL (SELECT (k.row ->> v.key)::numeric AS value FROM arm k WHERE k.variation = 'control') c ON true
 $f$;
-COMMENT ON FUNCTION metrics_experiment(text, text, text) IS 'Each metric per arm of an experiment, with its plain difference from the arm named control, absolute and relative.'
+COMMENT ON FUNCTION metrics_experiment(text, text, text) IS
+'Each metric per arm of an experiment, with its plain difference from the arm named control, absolute and relative.'
 $sql$),
 ('awf', 850, 'function', 'metrics_overview(text, text, jsonb)', $sql$
 CREATE OR REPLACE FUNCTION metrics_overview(since text DEFAULT '24 hours', until text DEFAULT NULL, filters jsonb DEFAULT '{}') RETURNS json
@@ -72,15 +85,20 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     SELECT json_build_object(
         'kpis', metrics_rows('{turns,sessions,p50_latency_ms,p95_latency_ms,retry_rate,fallback_rate,validator_retry_rate,stuck_rate,avg_in_tokens,avg_out_tokens}', since, until, NULL, '{}', filters) -> 0,
         'trend', metrics_rows('{turns,p95_latency_ms,retry_rate,fallback_rate}', since, until,
-                     CASE WHEN tally._parse_since(since, now(), 'since', 'UTC') < tally._parse_since(until, now(), 'until', 'UTC') - interval '7 days' THEN interval '1 day' ELSE interval '1 hour' END, '{}', filters),
-        'incidents', (SELECT coalesce(json_agg(json_build_object('incident', i.incident, 'created_at', i.created_at, 'severity', i.severity, 'kpi_name', i.kpi_name, 'scope', i.scope, 'scope_ref', i.scope_ref,
-                                                                'current_value', i.current_value, 'status', i.status, 'suggested_actions', i.suggested_actions) ORDER BY i.created_at DESC), '[]')
+                     CASE WHEN tally._parse_since(since, now(), 'since', 'UTC') < tally._parse_since(until, now(), 'until',
+                             'UTC') - interval '7 days' THEN interval '1 day' ELSE interval '1 hour' END, '{}', filters),
+        'incidents', (SELECT coalesce(json_agg(json_build_object('incident', i.incident, 'created_at', i.created_at, 'severity', i.severity, 'kpi_name',
+                                                                 i.kpi_name, 'scope', i.scope, 'scope_ref', i.scope_ref,
+                                                                'current_value', i.current_value, 'status', i.status, 'suggested_actions',
+                                                                    i.suggested_actions) ORDER BY i.created_at DESC), '[]')
                         FROM (SELECT * FROM awf_incidents WHERE status <> 'resolved' ORDER BY created_at DESC LIMIT 20) i))
 $f$;
 COMMENT ON FUNCTION metrics_overview(text, text, jsonb) IS 'SLO tiles, traffic and error trend, and the open incidents, as one JSON object.'
 $sql$);
 
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
-SELECT 'awf', 290 + s.o, 'metric', 'funnel_' || s.measure, format('SELECT tally.create_metric(%L, %L, %L, unit => %L, description => %L, direction => %L, samples => %L)',
-       'funnel_' || s.measure, 'awf_funnel_daily', s.measure || '_count', 'sessions', format('Sessions that reached the step %s.', replace(s.measure, '_', ' ')), 'up_is_good', 'start_count')
+SELECT 'awf', 290 + s.o, 'metric', 'funnel_' || s.measure,
+    format('SELECT tally.create_metric(%L, %L, %L, unit => %L, description => %L, direction => %L, samples => %L)',
+       'funnel_' || s.measure, 'awf_funnel_daily', s.measure || '_count', 'sessions',
+           format('Sessions that reached the step %s.', replace(s.measure, '_', ' ')), 'up_is_good', 'start_count')
   FROM unnest('{start,first_choice,first_npc_join,first_craft,first_vendor,first_boss,completion}'::text[]) WITH ORDINALITY s(measure, o);

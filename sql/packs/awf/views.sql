@@ -22,7 +22,8 @@ SELECT md5(concat_ws(E'\x1f', extract(epoch FROM r.bucket), r.world, r.adventure
                sum(turns) AS turns, sum(retries) AS retries, sum(fallbacks) AS fallbacks, sum(stuck) AS stuck,
                tally.rollup(sessions) AS sessions, tally.rollup(latency) AS latency
           FROM awf_hourly GROUP BY bucket, world, adventure, locale, model, experiment, variation) r;
-COMMENT ON VIEW awf_rollup_hourly IS 'Per hour: performance and quality by world, adventure, locale, model and experiment arm, as of the last refresh of awf_hourly.';
+COMMENT ON VIEW awf_rollup_hourly IS
+'Per hour: performance and quality by world, adventure, locale, model and experiment arm, as of the last refresh of awf_hourly.';
 COMMENT ON COLUMN awf_rollup_hourly.id IS 'Made of the hour and the dimensions.';
 COMMENT ON COLUMN awf_rollup_hourly.date_hour IS 'Start of the hour.';
 COMMENT ON COLUMN awf_rollup_hourly.world IS 'World.';
@@ -72,7 +73,8 @@ SELECT md5(concat_ws(E'\x1f', extract(epoch FROM r.bucket), r.world, r.adventure
        r.bucket + interval '1 day' AS updated_at
   FROM awf_daily r
   LEFT JOIN awf_gameplay_daily g USING (bucket, world, adventure, locale, model, experiment, variation, content_version);
-COMMENT ON VIEW awf_rollup_daily IS 'Per day (UTC): performance, quality, gameplay, economy and dialogue by every dimension, as of the last refresh of awf_daily and awf_gameplay_daily.';
+COMMENT ON VIEW awf_rollup_daily IS
+'Per day (UTC): performance, quality, gameplay, economy and dialogue by every dimension, as of the last refresh of awf_daily and awf_gameplay_daily.';
 COMMENT ON COLUMN awf_rollup_daily.id IS 'Made of the day and the dimensions.';
 COMMENT ON COLUMN awf_rollup_daily.date IS 'The day, in UTC.';
 COMMENT ON COLUMN awf_rollup_daily.world IS 'World.';
@@ -128,7 +130,9 @@ SELECT md5(concat_ws(E'\x1f', extract(epoch FROM r.bucket), r.adventure, r.world
        round(r.completion_count::numeric / nullif(r.start_count, 0), 4) AS overall_completion_rate,
        r.bucket + interval '1 day' AS created_at
   FROM awf_funnel_daily r;
-COMMENT ON VIEW awf_funnels_daily IS 'The funnel per day on which sessions started (UTC), by adventure, world and experiment arm, as of the last refresh of awf_funnel_daily. A session counts at a step when it took all steps up to it and their first times do not decrease.';
+COMMENT ON VIEW awf_funnels_daily IS
+'The funnel per day on which sessions started (UTC), by adventure, world and experiment arm, as of the last refresh of awf_funnel_daily. A session counts at '
+'a step when it took all steps up to it and their first times do not decrease.';
 COMMENT ON COLUMN awf_funnels_daily.id IS 'Made of the day and the dimensions.';
 COMMENT ON COLUMN awf_funnels_daily.date IS 'Day on which the sessions started, in UTC.';
 COMMENT ON COLUMN awf_funnels_daily.adventure IS 'Adventure; ''(none)'' where sessions have none.';

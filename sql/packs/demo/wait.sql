@@ -6,7 +6,8 @@ DECLARE
     began timestamptz := clock_timestamp();
 BEGIN
     LOOP
-        IF EXISTS (SELECT FROM tally.incidents i WHERE i.status = 'new' AND i.threshold LIKE current_setting('demo.threshold') AND i.labels @> current_setting('demo.labels')::jsonb) THEN
+        IF EXISTS (SELECT FROM tally.incidents i WHERE i.status = 'new' AND i.threshold LIKE current_setting('demo.threshold')
+                   AND i.labels @> current_setting('demo.labels')::jsonb) THEN
             RAISE INFO 'an incident is there, % s later', round(extract(epoch FROM clock_timestamp() - began));
             EXIT;
         ELSIF clock_timestamp() - began > interval '150 s' THEN
@@ -21,5 +22,6 @@ BEGIN
     END LOOP;
 END $$;
 \echo
-SELECT j.jobname AS "run by pg_cron", d.status, to_char(d.start_time, 'HH24:MI:SS') AS started, round(extract(epoch FROM d.end_time - d.start_time) * 1000) AS ms
+SELECT j.jobname AS "run by pg_cron", d.status, to_char(d.start_time, 'HH24:MI:SS') AS started,
+    round(extract(epoch FROM d.end_time - d.start_time) * 1000) AS ms
   FROM cron.job_run_details d JOIN cron.job j USING (jobid) WHERE j.jobname LIKE 'tally %' ORDER BY d.runid DESC LIMIT 4;

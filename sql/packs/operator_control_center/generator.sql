@@ -36,38 +36,52 @@ BEGIN
             SELECT at, shop, ('{shopify.sales.summary,shopify.fulfillment.issues,shopify.inventory.alerts,shopify.sales.summary}'::text[])[1 + (h >> 5 & 3)], 'ops',
                    jsonb_build_object('count', h >> 9 & 63) FROM drawn$q$),
         (3, 'decision_log', decisions, 'created_at, scope, actor, action, shop_domain', $q$
-            SELECT at, CASE WHEN h >> 5 & 15 = 0 THEN 'ops' ELSE 'system' END, 'operator-' || (h >> 7 & 15), ('{inventory.restock.approve,pricing.change.approve,shopify.order.tag,system.sync}'::text[])[1 + (h >> 11 & 3)], shop
+            SELECT at, CASE WHEN h >> 5 & 15 = 0 THEN 'ops'
+                ELSE 'system' END, 'operator-' || (h >> 7 & 15),
+                ('{inventory.restock.approve,pricing.change.approve,shopify.order.tag,system.sync}'::text[])[1 + (h >> 11 & 3)], shop
               FROM drawn$q$),
         (4, 'dashboard_facts', conversations, 'created_at, shop_domain, fact_type, scope, value, metadata', $q$
             SELECT at + interval '5 min', shop, 'chatwoot.escalations', 'ops', jsonb_build_object('open', 3 + (h & 15)),
                    jsonb_build_object('slaMinutes', 60, 'generatedAt', at + interval '5 min', 'breached',
-                       jsonb_build_array(jsonb_build_object('conversationId', $4 * 100000000::bigint + i, 'createdAt', at - interval '1 hour', 'breachedAt', at))
+                       jsonb_build_array(jsonb_build_object('conversationId', $4 * 100000000::bigint + i, 'createdAt', at - interval '1 hour', 'breachedAt',
+                                                            at))
                        -- Half of the time the one before is still open, and so reported again.
-                       || CASE WHEN h >> 4 & 1 = 1 AND i > 1 THEN jsonb_build_array(jsonb_build_object('conversationId', $4 * 100000000::bigint + i - 1, 'createdAt', before - interval '1 hour', 'breachedAt', before)) ELSE '[]' END)
+                       || CASE WHEN h >> 4 & 1 = 1
+                           AND i > 1 THEN jsonb_build_array(jsonb_build_object('conversationId', $4 * 100000000::bigint + i - 1, 'createdAt',
+                               before - interval '1 hour', 'breachedAt', before)) ELSE '[]' END)
               FROM drawn$q$),
         (4, 'decision_log', conversations, 'created_at, scope, actor, action, shop_domain, external_ref', $q$
-            SELECT CASE WHEN h >> 50 & 7 = 1 THEN at - interval '20 min' ELSE least($2, at + interval '1 min' * exp(3.2 + 0.9 * sqrt(-2 * ln(1 - tally._unit(h, 20))) * cos(2 * pi() * tally._unit(h, 36)))) END,
-                   'ops', 'operator-' || (h >> 7 & 15), CASE WHEN h >> 50 & 7 = 0 THEN 'chatwoot.note.private' ELSE ('{chatwoot.reply.approve,chatwoot.reply.edit}'::text[])[1 + (h >> 9 & 1)] END, shop,
+            SELECT CASE WHEN h >> 50 & 7 = 1 THEN at - interval '20 min'
+                ELSE least($2, at + interval '1 min' * exp(3.2 + 0.9 * sqrt(-2 * ln(1 - tally._unit(h, 20))) * cos(2 * pi() * tally._unit(h, 36)))) END,
+                   'ops', 'operator-' || (h >> 7 & 15), CASE WHEN h >> 50 & 7 = 0 THEN 'chatwoot.note.private'
+                       ELSE ('{chatwoot.reply.approve,chatwoot.reply.edit}'::text[])[1 + (h >> 9 & 1)] END, shop,
                    -- One in eight replies comes after the answer to the conversation before, which has had one before its breach.
                    ($4 * 100000000::bigint + i - CASE WHEN h >> 50 & 7 = 2 AND i > 1 THEN 1 ELSE 0 END)::text
               FROM drawn$q$),
         (5, 'dashboard_facts', anomalies, 'created_at, shop_domain, fact_type, scope, value, metadata', $q$
             SELECT at, shop, 'ga.sessions.anomalies', 'ops',
-                   jsonb_build_object('anomalies', jsonb_build_array(jsonb_build_object('landingPage', '/products/' || (h >> 12 & 31), 'wowDelta', -0.2 - 0.6 * tally._unit(h, 20)))
-                       || CASE WHEN h >> 4 & 1 = 1 THEN jsonb_build_array(jsonb_build_object('landingPage', '/collections/' || (h >> 17 & 7), 'wowDelta', -0.2 - 0.6 * tally._unit(h, 36))) ELSE '[]' END),
-                   jsonb_build_object('propertyId', 'properties/' || (h >> 3 & 1), 'dateRange', jsonb_build_object('start', (at - interval '7 days')::date, 'end', at::date))
+                   jsonb_build_object('anomalies',
+                                      jsonb_build_array(jsonb_build_object('landingPage', '/products/' || (h >> 12 & 31), 'wowDelta',
+                           -0.2 - 0.6 * tally._unit(h, 20)))
+                       || CASE WHEN h >> 4 & 1 = 1 THEN jsonb_build_array(jsonb_build_object('landingPage', '/collections/' || (h >> 17 & 7), 'wowDelta',
+                               -0.2 - 0.6 * tally._unit(h, 36))) ELSE '[]' END),
+                   jsonb_build_object('propertyId', 'properties/' || (h >> 3 & 1), 'dateRange',
+                                      jsonb_build_object('start', (at - interval '7 days')::date, 'end', at::date))
               FROM drawn$q$),
         (5, 'decision_log', anomalies, 'created_at, scope, actor, action, shop_domain, payload', $q$
             SELECT least($2, at + interval '1 hour' * CASE WHEN h >> 50 & 7 < 5 THEN 20 * tally._unit(h, 28) ELSE 24 + 40 * tally._unit(h, 28) END),
-                   'seo', 'operator-' || (h >> 7 & 15), CASE WHEN h >> 50 & 7 < 6 THEN 'seo.assignment.create' ELSE 'seo.dismiss' END, shop, jsonb_build_object('landingPage', '/products/' || (h >> 12 & 31))
+                   'seo', 'operator-' || (h >> 7 & 15), CASE WHEN h >> 50 & 7 < 6 THEN 'seo.assignment.create'
+                       ELSE 'seo.dismiss' END, shop, jsonb_build_object('landingPage', '/products/' || (h >> 12 & 31))
               FROM drawn$q$)) s(salt, relation, n, columns, query)
     LOOP
         -- drawn: rows in order of time, each with its hash and a shop that is there by then. Escalations and replies, anomalies and
         -- assignments draw the same.
         EXECUTE format($q$
             WITH drawn AS NOT MATERIALIZED (
-                SELECT i, h, $1 + $7 * share AS at, $1 + $7 * ((i - 2 + 0.5) / $3) AS before, 'shop-' || (($5 * (0.2 + 0.8 * share)) * tally._unit(g, 0) ^ 1.3)::int || '.example' AS shop
-                  FROM (SELECT i, hashint8extended(i, $4 * 31 + $6) & 9223372036854775807 AS h, hashint8extended(i, $4 * 37 + $6) & 9223372036854775807 AS g, (i - 0.5) / $3::float8 AS share
+                SELECT i, h, $1 + $7 * share AS at, $1 + $7 * ((i - 2 + 0.5) / $3) AS before,
+                    'shop-' || (($5 * (0.2 + 0.8 * share)) * tally._unit(g, 0) ^ 1.3)::int || '.example' AS shop
+                  FROM (SELECT i, hashint8extended(i, $4 * 31 + $6) & 9223372036854775807 AS h,
+                        hashint8extended(i, $4 * 37 + $6) & 9223372036854775807 AS g, (i - 0.5) / $3::float8 AS share
                           FROM generate_series(1, $3) i) x)
             INSERT INTO %I.%I (%s) %s$q$, target_schema, item.relation, item.columns, item.query)
             USING until - span, until, item.n, seed, shops, item.salt, span;
@@ -78,4 +92,5 @@ BEGIN
     RETURN events;
 END $$;
 COMMENT ON FUNCTION tally.generate_operator_control_center(bigint, int, timestamptz, interval, text) IS
-'Writes exactly so many rows of the pack operator_control_center (facts and decisions), spread over the span before until, into the tables of target_schema (made if missing). Deterministic: the same arguments, the same rows.';
+'Writes exactly so many rows of the pack operator_control_center (facts and decisions), spread over the span before until, into the tables of target_schema '
+    '(made if missing). Deterministic: the same arguments, the same rows.';

@@ -6,16 +6,20 @@ INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
 SELECT tally.create_task('operator control center nightly', '30 2 * * *', $t$
     INSERT INTO dashboard_facts (created_at, fact_type, scope, value, metadata)
     SELECT :as_of, n.fact_type, 'ops', n.value,
-           jsonb_build_object('windowStart', to_char(r.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'windowEnd', to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+           jsonb_build_object('windowStart', to_char(r.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'windowEnd',
+                              to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
       FROM control_rolling r
      CROSS JOIN LATERAL (VALUES
         ('metrics.activation.rolling7d', jsonb_build_object('activationRate', r.activation_rate, 'activatedShops', r.activated_shops, 'newShops', r.new_shops)),
-        ('metrics.sla_resolution.rolling7d', jsonb_build_object('medianMinutes', r.median_minutes, 'p90Minutes', r.p90_minutes, 'resolved', r.resolved, 'breaches', r.breaches)),
-        ('metrics.anomaly_response.rolling7d', jsonb_build_object('responseRate', r.response_rate, 'responded', r.responded, 'anomalies', r.anomalies))) n(fact_type, value)
+        ('metrics.sla_resolution.rolling7d', jsonb_build_object('medianMinutes', r.median_minutes, 'p90Minutes', r.p90_minutes, 'resolved', r.resolved,
+                                                                'breaches', r.breaches)),
+        ('metrics.anomaly_response.rolling7d', jsonb_build_object('responseRate', r.response_rate, 'responded', r.responded, 'anomalies',
+                                                                  r.anomalies))) n(fact_type, value)
      -- A fact is written once; where late rows have changed a window of the last week, it is written again, and the latest one counts.
      WHERE NOT r.live AND n.value IS DISTINCT FROM (
         SELECT f.value FROM dashboard_facts f
-         WHERE f.fact_type = n.fact_type AND f.fact_type LIKE 'metrics.%' AND f.metadata ->> 'windowEnd' = to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+         WHERE f.fact_type = n.fact_type AND f.fact_type LIKE 'metrics.%'
+             AND f.metadata ->> 'windowEnd' = to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
          ORDER BY f.created_at DESC LIMIT 1)
     RETURNING fact_type$t$,
     description => 'Activation, SLA resolution and anomaly response over rolling seven days, as facts for the tile.')
@@ -27,7 +31,8 @@ SELECT DISTINCT ON (f.fact_type) split_part(f.fact_type, '.', 2) AS metric,
        CASE split_part(f.fact_type, '.', 2) WHEN 'sla_resolution' THEN 'median minutes' ELSE 'share' END AS unit, f.value AS detail,
        tally.instant(f.metadata ->> 'windowStart') AS window_start, tally.instant(f.metadata ->> 'windowEnd') AS window_end, f.created_at AS generated_at
   FROM dashboard_facts f CROSS JOIN control_clock c
- WHERE f.fact_type LIKE 'metrics.%' AND f.fact_type IN ('metrics.activation.rolling7d', 'metrics.sla_resolution.rolling7d', 'metrics.anomaly_response.rolling7d') AND f.created_at <= c.present
+ WHERE f.fact_type LIKE 'metrics.%' AND f.fact_type IN ('metrics.activation.rolling7d', 'metrics.sla_resolution.rolling7d',
+                                                        'metrics.anomaly_response.rolling7d') AND f.created_at <= c.present
  ORDER BY f.fact_type, f.metadata ->> 'windowEnd' DESC, f.created_at DESC;
 COMMENT ON VIEW control_tile IS 'What the Ops Pulse tile shows: the latest facts that the nightly task published.';
 COMMENT ON COLUMN control_tile.metric IS 'activation, sla_resolution or anomaly_response.';

@@ -36,14 +36,17 @@ $sql$),
 ('operator_control_center', 150, 'rollup', 'control_anomalies_daily', $sql$
 SELECT tally.create_rollup('control_anomalies_daily', source => 'dashboard_facts', time_column => 'created_at', bucket => '1 day',
     -- A page's address is a part of keys, which hold no more than 2,700 bytes in all.
-    dimensions => $d$["shop_domain", {"property": "left(metadata ->> 'propertyId', 100)"}, {"landing_page": "left(anomaly ->> 'landingPage', 500)"}, {"range_end": "left(metadata #>> '{dateRange,end}', 40)"}]$d$,
-    measures => $m${"seen_at": "min(created_at)", "wow_delta": "min(CASE jsonb_typeof(anomaly -> 'wowDelta') WHEN 'number' THEN (anomaly ->> 'wowDelta')::float8 END)", "reports": "count(*)"}$m$,
+    dimensions => $d$["shop_domain", {"property": "left(metadata ->> 'propertyId', 100)"}, {"landing_page": "left(anomaly ->> 'landingPage', 500)"},
+                      {"range_end": "left(metadata #>> '{dateRange,end}', 40)"}]$d$,
+    measures => $m${"seen_at": "min(created_at)",
+        "wow_delta": "min(CASE jsonb_typeof(anomaly -> 'wowDelta') WHEN 'number' THEN (anomaly ->> 'wowDelta')::float8 END)", "reports": "count(*)"}$m$,
     "where" => $w$fact_type = 'ga.sessions.anomalies'$w$,
     expand => $e$jsonb_array_elements(CASE jsonb_typeof(value -> 'anomalies') WHEN 'array' THEN value -> 'anomalies' ELSE '[]' END) AS anomaly$e$,
     description => 'Anomalies of landing pages as they are ingested: the lists taken apart.')
 $sql$),
 ('operator_control_center', 160, 'rollup', 'control_anomaly_pages', $sql$
-SELECT tally.create_rollup('control_anomaly_pages', source => 'control_anomalies_daily', key => '["shop_domain", "property", "landing_page", "range_end"]', dimensions => '[]',
+SELECT tally.create_rollup('control_anomaly_pages', source => 'control_anomalies_daily', key => '["shop_domain", "property", "landing_page", "range_end"]',
+                           dimensions => '[]',
     measures => '{"seen_at": "min(seen_at)", "wow_delta": "min(wow_delta)", "reports": "sum(reports)"}',
     description => 'Each anomaly once: a landing page of a property in one date range, however often it is ingested.')
 $sql$),

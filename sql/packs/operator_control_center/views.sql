@@ -17,7 +17,8 @@ SELECT x.shop_domain, x.first_session_at, x.decided_at, coalesce(x.decided_at < 
                -- The first decision from the first session on. Where the shop decided before it, its first of all is no help.
                CASE WHEN a.first_decision_at >= s.first_session_at THEN a.first_decision_at
                     WHEN a.last_decision_at >= s.first_session_at THEN
-                        (SELECT min(d.created_at) FROM decision_log d WHERE d.scope = 'ops' AND d.shop_domain = s.shop_domain AND d.created_at >= s.first_session_at) END AS decided_at
+                        (SELECT min(d.created_at) FROM decision_log d WHERE d.scope = 'ops' AND d.shop_domain = s.shop_domain
+                         AND d.created_at >= s.first_session_at) END AS decided_at
           FROM control_sessions s LEFT JOIN control_approvals a ON a.shop_domain = s.shop_domain
          -- A session or decision of no shop activates none.
          WHERE s.shop_domain <> '(none)') x CROSS JOIN control_clock c;
@@ -35,7 +36,8 @@ SELECT x.conversation, x.breached_at, x.resolved_at, extract(epoch FROM x.resolv
                -- A reply from before the breach resolves nothing.
                CASE WHEN r.first_reply_at >= b.breached_at THEN r.first_reply_at
                     WHEN r.last_reply_at >= b.breached_at THEN
-                        (SELECT min(d.created_at) FROM decision_log d WHERE d.action LIKE 'chatwoot.reply.%' AND d.external_ref = b.conversation AND d.created_at >= b.breached_at) END AS resolved_at
+                        (SELECT min(d.created_at) FROM decision_log d WHERE d.action LIKE 'chatwoot.reply.%' AND d.external_ref = b.conversation
+                         AND d.created_at >= b.breached_at) END AS resolved_at
           FROM control_breaches b LEFT JOIN control_replies r ON r.external_ref = b.conversation
          WHERE b.conversation <> '(none)' AND b.breached_at IS NOT NULL) x;
 COMMENT ON VIEW control_conversations IS 'Each conversation that breached its SLA, and the first chatwoot.reply.… decision after that.';
@@ -54,8 +56,10 @@ SELECT p.shop_domain, p.property, p.landing_page, p.range_end, p.wow_delta, p.se
        p.seen_at + interval '24 hours' <= c.present AS finished
   FROM (SELECT *, date_bin('24 hours', x.seen_at, '2000-01-03 00:00:00+00') AS day FROM control_anomaly_pages x) p CROSS JOIN control_clock c
   LEFT JOIN control_assignments_daily a ON a.bucket = p.day AND a.shop_domain = p.shop_domain AND a.landing_page = p.landing_page AND a.landing_page <> '(none)'
-  LEFT JOIN control_assignments_daily b ON b.bucket = p.day + interval '24 hours' AND b.shop_domain = p.shop_domain AND b.landing_page = p.landing_page AND b.landing_page <> '(none)';
-COMMENT ON VIEW control_anomalies IS 'Each anomaly of a landing page (GA), and whether a seo.assignment.… decision of the same shop and page followed within 24 hours.';
+  LEFT JOIN control_assignments_daily b ON b.bucket = p.day + interval '24 hours' AND b.shop_domain = p.shop_domain AND b.landing_page = p.landing_page
+      AND b.landing_page <> '(none)';
+COMMENT ON VIEW control_anomalies IS
+'Each anomaly of a landing page (GA), and whether a seo.assignment.… decision of the same shop and page followed within 24 hours.';
 COMMENT ON COLUMN control_anomalies.shop_domain IS 'The shop; (none) where the fact names none.';
 COMMENT ON COLUMN control_anomalies.property IS 'The GA property.';
 COMMENT ON COLUMN control_anomalies.landing_page IS 'The landing page.';
@@ -76,23 +80,30 @@ WITH period AS MATERIALIZED (
 ), bound AS (SELECT min(p.since) AS since FROM period p),
 shop AS (
     SELECT p.until, count(*) AS new_shops, count(*) FILTER (WHERE s.activated AND s.decided_at < p.until) AS activated_shops
-      FROM (SELECT * FROM control_shops x WHERE x.first_session_at >= (SELECT since FROM bound) OFFSET 0) s JOIN period p ON s.first_session_at >= p.since AND s.first_session_at < p.until
+      FROM (SELECT * FROM control_shops x WHERE x.first_session_at >= (SELECT since FROM bound) OFFSET 0) s JOIN period p ON s.first_session_at >= p.since
+          AND s.first_session_at < p.until
      GROUP BY p.until
 ), conversation AS (
     SELECT p.until, count(*) AS breaches, count(v.resolved_at) FILTER (WHERE v.resolved_at < p.until) AS resolved,
            percentile_cont('{0.5,0.9}'::float8[]) WITHIN GROUP (ORDER BY v.minutes) FILTER (WHERE v.resolved_at < p.until) AS minutes
-      FROM (SELECT * FROM control_conversations x WHERE x.breached_at >= (SELECT since FROM bound) OFFSET 0) v JOIN period p ON v.breached_at >= p.since AND v.breached_at < p.until
+      FROM (SELECT * FROM control_conversations x WHERE x.breached_at >= (SELECT since FROM bound) OFFSET 0) v JOIN period p ON v.breached_at >= p.since
+          AND v.breached_at < p.until
      GROUP BY p.until
 ), anomaly AS (
     SELECT p.until, count(*) AS anomalies, count(*) FILTER (WHERE a.responded_on < p.until) AS responded
-      FROM (SELECT * FROM control_anomalies x WHERE x.seen_at >= (SELECT since FROM bound) OFFSET 0) a JOIN period p ON a.seen_at >= p.since AND a.seen_at < p.until
+      FROM (SELECT * FROM control_anomalies x WHERE x.seen_at >= (SELECT since FROM bound) OFFSET 0) a JOIN period p ON a.seen_at >= p.since
+          AND a.seen_at < p.until
      GROUP BY p.until
 )
-SELECT p.since, p.until, p.live, coalesce(s.new_shops, 0) AS new_shops, coalesce(s.activated_shops, 0) AS activated_shops, round(s.activated_shops::numeric / nullif(s.new_shops, 0), 4) AS activation_rate,
-       coalesce(v.breaches, 0) AS breaches, coalesce(v.resolved, 0) AS resolved, round((v.minutes[1])::numeric, 2) AS median_minutes, round((v.minutes[2])::numeric, 2) AS p90_minutes,
+SELECT p.since, p.until, p.live, coalesce(s.new_shops, 0) AS new_shops, coalesce(s.activated_shops, 0) AS activated_shops,
+    round(s.activated_shops::numeric / nullif(s.new_shops, 0), 4) AS activation_rate,
+       coalesce(v.breaches, 0) AS breaches, coalesce(v.resolved, 0) AS resolved, round((v.minutes[1])::numeric, 2) AS median_minutes,
+           round((v.minutes[2])::numeric, 2) AS p90_minutes,
        coalesce(a.anomalies, 0) AS anomalies, coalesce(a.responded, 0) AS responded, round(a.responded::numeric / nullif(a.anomalies, 0), 4) AS response_rate
   FROM period p LEFT JOIN shop s USING (until) LEFT JOIN conversation v USING (until) LEFT JOIN anomaly a USING (until);
-COMMENT ON VIEW control_rolling IS 'The three metrics over rolling seven days (168 hours): up to this moment, and up to each of the last seven midnights (UTC), which are what the nightly task publishes. Only what had happened by the end of the period counts.';
+COMMENT ON VIEW control_rolling IS
+'The three metrics over rolling seven days (168 hours): up to this moment, and up to each of the last seven midnights (UTC), which are what the nightly task '
+'publishes. Only what had happened by the end of the period counts.';
 COMMENT ON COLUMN control_rolling.since IS 'Start of the seven days.';
 COMMENT ON COLUMN control_rolling.until IS 'Their end.';
 COMMENT ON COLUMN control_rolling.live IS 'Whether they end now.';
@@ -110,24 +121,32 @@ $sql$),
 ('operator_control_center', 350, 'view', 'control_weekly', $sql$
 CREATE OR REPLACE VIEW control_weekly AS
 WITH week AS MATERIALIZED (
-    SELECT date_bin('168 hours', c.present, '2000-01-03 00:00:00+00') - interval '168 hours' * n AS week FROM control_clock c CROSS JOIN generate_series(0, 12) n
+    SELECT date_bin('168 hours', c.present, '2000-01-03 00:00:00+00') - interval '168 hours' * n AS week FROM control_clock c CROSS
+        JOIN generate_series(0, 12) n
 ), bound AS (SELECT min(w.week) AS since FROM week w),
 shop AS (
-    SELECT date_bin('168 hours', s.first_session_at, '2000-01-03 00:00:00+00') AS week, count(*) AS new_shops, count(*) FILTER (WHERE s.activated) AS activated_shops, bool_and(s.finished) AS finished
+    SELECT date_bin('168 hours', s.first_session_at, '2000-01-03 00:00:00+00') AS week, count(*) AS new_shops,
+        count(*) FILTER (WHERE s.activated) AS activated_shops, bool_and(s.finished) AS finished
       FROM control_shops s WHERE s.first_session_at >= (SELECT since FROM bound) GROUP BY 1
 ), conversation AS (
-    SELECT date_bin('168 hours', v.breached_at, '2000-01-03 00:00:00+00') AS week, count(*) AS breaches, count(v.resolved_at) AS resolved, percentile_cont('{0.5,0.9}'::float8[]) WITHIN GROUP (ORDER BY v.minutes) AS minutes
+    SELECT date_bin('168 hours', v.breached_at, '2000-01-03 00:00:00+00') AS week, count(*) AS breaches, count(v.resolved_at) AS resolved,
+        percentile_cont('{0.5,0.9}'::float8[]) WITHIN GROUP (ORDER BY v.minutes) AS minutes
       FROM control_conversations v WHERE v.breached_at >= (SELECT since FROM bound) GROUP BY 1
 ), anomaly AS (
-    SELECT date_bin('168 hours', a.seen_at, '2000-01-03 00:00:00+00') AS week, count(*) AS anomalies, count(*) FILTER (WHERE a.responded) AS responded, bool_and(a.finished) AS finished
+    SELECT date_bin('168 hours', a.seen_at, '2000-01-03 00:00:00+00') AS week, count(*) AS anomalies, count(*) FILTER (WHERE a.responded) AS responded,
+        bool_and(a.finished) AS finished
       FROM control_anomalies a WHERE a.seen_at >= (SELECT since FROM bound) GROUP BY 1
 )
-SELECT (w.week AT TIME ZONE 'UTC')::date AS week, coalesce(s.new_shops, 0) AS new_shops, coalesce(s.activated_shops, 0) AS activated_shops, round(s.activated_shops::numeric / nullif(s.new_shops, 0), 4) AS activation_rate,
-       coalesce(v.breaches, 0) AS breaches, coalesce(v.resolved, 0) AS resolved, round((v.minutes[1])::numeric, 2) AS median_minutes, round((v.minutes[2])::numeric, 2) AS p90_minutes,
+SELECT (w.week AT TIME ZONE 'UTC')::date AS week, coalesce(s.new_shops, 0) AS new_shops, coalesce(s.activated_shops, 0) AS activated_shops,
+    round(s.activated_shops::numeric / nullif(s.new_shops, 0), 4) AS activation_rate,
+       coalesce(v.breaches, 0) AS breaches, coalesce(v.resolved, 0) AS resolved, round((v.minutes[1])::numeric, 2) AS median_minutes,
+           round((v.minutes[2])::numeric, 2) AS p90_minutes,
        coalesce(a.anomalies, 0) AS anomalies, coalesce(a.responded, 0) AS responded, round(a.responded::numeric / nullif(a.anomalies, 0), 4) AS response_rate,
        w.week + interval '168 hours' <= c.present AND coalesce(s.finished, true) AND coalesce(a.finished, true) AS finished
   FROM week w CROSS JOIN control_clock c LEFT JOIN shop s USING (week) LEFT JOIN conversation v USING (week) LEFT JOIN anomaly a USING (week);
-COMMENT ON VIEW control_weekly IS 'The weekly dashboard: the three metrics by the week (Monday, UTC) in which a shop came, a conversation breached or an anomaly was seen, whenever the answer came; 13 weeks.';
+COMMENT ON VIEW control_weekly IS
+'The weekly dashboard: the three metrics by the week (Monday, UTC) in which a shop came, a conversation breached or an anomaly was seen, whenever the answer '
+'came; 13 weeks.';
 COMMENT ON COLUMN control_weekly.week IS 'Monday of the week, in UTC.';
 COMMENT ON COLUMN control_weekly.new_shops IS 'Shops whose first session fell in the week.';
 COMMENT ON COLUMN control_weekly.activated_shops IS 'Of them, those with an ops decision within seven days of it.';
@@ -144,6 +163,7 @@ $sql$);
 
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT s.pack, s.ordinal + 100, s.kind, s.name || '_live',
-       regexp_replace(regexp_replace(s.statement, '\m(control_(sessions|approvals|breaches|replies|anomaly_pages|assignments_daily|shops|conversations|anomalies|rolling|weekly))\M', '\1_live', 'g'),
+       regexp_replace(regexp_replace(s.statement,
+                                     '\m(control_(sessions|approvals|breaches|replies|anomaly_pages|assignments_daily|shops|conversations|anomalies|rolling|weekly))\M', '\1_live', 'g'),
                       '(COMMENT ON VIEW \S+ IS '')', '\1Exact at this moment: ')
   FROM tally.pack_steps s WHERE s.pack = 'operator_control_center' AND s.kind = 'view' AND s.name <> 'control_clock';

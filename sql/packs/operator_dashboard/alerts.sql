@@ -18,61 +18,78 @@ $sql$),
 SELECT tally.create_probe('uploads late to go live', $q$
     SELECT u.environment, 1 - sum(u.live_in_time) / nullif(sum(u.accepted), 0) AS value, sum(u.accepted) AS samples
       FROM operator_uploads_5m_live u WHERE u.bucket >= :as_of - interval '24 hours' AND u.bucket <= :as_of - interval '35 minutes' GROUP BY u.environment$q$,
-    unit => 'ratio', description => 'Share of accepted uploads of the last 24 hours that were not live 30 minutes later.', direction => 'down_is_good', every => '5 minutes')
+    unit => 'ratio', description => 'Share of accepted uploads of the last 24 hours that were not live 30 minutes later.', direction => 'down_is_good',
+        every => '5 minutes')
 $sql$),
 
 ('operator_dashboard', 600, 'threshold', 'operator queue age', $sql$
 SELECT tally.create_threshold('operator queue age', metric => 'oldest queued transcode', condition => '> 15', "for" => '5 minutes',
     severity => 'critical', owner => 'ingest on-call', runbook => 'https://runbooks.example/operator/queue-age', response_target => '15 minutes',
     suggested_actions => '["add workers", "look for a job that fails and is queued again", "stop accepting uploads when the queue still grows"]',
-    no_data => 'ok', area => 'transcode', impact => '{{labels.environment}}: a job has waited {{value}} minutes', description => 'Queue age threshold breached: releases go live late.')
+    no_data => 'ok', area => 'transcode', impact => '{{labels.environment}}: a job has waited {{value}} minutes',
+        description => 'Queue age threshold breached: releases go live late.')
 $sql$),
 ('operator_dashboard', 610, 'threshold', 'operator queue failure rate', $sql$
-SELECT tally.create_threshold('operator queue failure rate', metric => 'transcode_failure_rate', condition => '> 0.10', over => '30 minutes', "for" => '5 minutes', per => '{environment}',
+SELECT tally.create_threshold('operator queue failure rate', metric => 'transcode_failure_rate', condition => '> 0.10', over => '30 minutes',
+                              "for" => '5 minutes', per => '{environment}',
     severity => 'critical', owner => 'ingest on-call', runbook => 'https://runbooks.example/operator/queue-failure-rate', response_target => '30 minutes',
     suggested_actions => '["read operator_failure_causes", "roll back the transcoder image", "queue the failed jobs again once it is mended"]',
-    min_samples => 20, no_data => 'ok', area => 'transcode', impact => '{{labels.environment}}: {{value}} of transcodes fail', description => 'Queue failure rate threshold breached.')
+    min_samples => 20, no_data => 'ok', area => 'transcode', impact => '{{labels.environment}}: {{value}} of transcodes fail',
+        description => 'Queue failure rate threshold breached.')
 $sql$),
 ('operator_dashboard', 620, 'threshold', 'operator worker heartbeat', $sql$
 SELECT tally.create_threshold('operator worker heartbeat', metric => 'worker heartbeat age', condition => '> 120',
     severity => 'critical', owner => 'platform on-call', runbook => 'https://runbooks.example/operator/worker-heartbeat', response_target => '10 minutes',
     suggested_actions => '["restart the worker", "see whether its host is reachable", "drain the worker when it does not come back"]',
     -- Workers that nobody has heard of for a day are gone, not silent; but when all of them are, that is no good news.
-    no_data => 'breach', area => 'workers', impact => '{{labels.environment}}: no heartbeat of {{labels.worker}} for {{value}} s', description => 'Missing worker heartbeat for more than 2 minutes.')
+    no_data => 'breach', area => 'workers', impact => '{{labels.environment}}: no heartbeat of {{labels.worker}} for {{value}} s',
+        description => 'Missing worker heartbeat for more than 2 minutes.')
 $sql$),
 ('operator_dashboard', 630, 'threshold', 'operator playback failure rate', $sql$
-SELECT tally.create_threshold('operator playback failure rate', metric => 'play_failure_rate', condition => '> 0.05', over => '15 minutes', per => '{environment}',
+SELECT tally.create_threshold('operator playback failure rate', metric => 'play_failure_rate', condition => '> 0.05', over => '15 minutes',
+                              per => '{environment}',
     severity => 'critical', owner => 'streaming on-call', runbook => 'https://runbooks.example/operator/playback-failure-rate', response_target => '15 minutes',
     suggested_actions => '["read operator_stream_errors and operator_playback_ios", "fail over to the second CDN", "roll back the player"]',
-    min_samples => 50, no_data => 'ok', area => 'playback', impact => '{{labels.environment}}: {{value}} of plays fail', description => 'Playback failure rate threshold breached.')
+    min_samples => 50, no_data => 'ok', area => 'playback', impact => '{{labels.environment}}: {{value}} of plays fail',
+        description => 'Playback failure rate threshold breached.')
 $sql$),
 ('operator_dashboard', 640, 'threshold', 'operator api error spike', $sql$
-SELECT tally.create_threshold('operator api error spike', metric => 'api_error_rate', condition => '> 3 x baseline of 7 days', over => '10 minutes', per => '{environment}',
+SELECT tally.create_threshold('operator api error spike', metric => 'api_error_rate', condition => '> 3 x baseline of 7 days', over => '10 minutes',
+                              per => '{environment}',
     severity => 'warning', owner => 'platform on-call', runbook => 'https://runbooks.example/operator/api-errors', response_target => '30 minutes',
     suggested_actions => '["read operator_api for the endpoint", "roll back the latest deployment", "look for a client that repeats a bad request"]',
-    min_samples => 100, no_data => 'ok', area => 'api', impact => '{{labels.environment}}: {{value}} of requests end in 4xx or 5xx', description => '4xx/5xx spike on the API gateway and functions: three times the share of the seven days before.')
+    min_samples => 100, no_data => 'ok', area => 'api', impact => '{{labels.environment}}: {{value}} of requests end in 4xx or 5xx',
+        description => '4xx/5xx spike on the API gateway and functions: three times the share of the seven days before.')
 $sql$),
 ('operator_dashboard', 641, 'threshold', 'operator api 5xx', $sql$
 SELECT tally.create_threshold('operator api 5xx', metric => 'api_5xx_rate', condition => '> 0.05', over => '10 minutes', per => '{environment}',
     severity => 'critical', owner => 'platform on-call', runbook => 'https://runbooks.example/operator/api-errors', response_target => '15 minutes',
     suggested_actions => '["roll back the latest deployment", "look at the database''s connections"]',
-    min_samples => 100, no_data => 'ok', area => 'api', impact => '{{labels.environment}}: {{value}} of requests end in 5xx', description => 'Requests fail whatever they usually do.')
+    min_samples => 100, no_data => 'ok', area => 'api', impact => '{{labels.environment}}: {{value}} of requests end in 5xx',
+        description => 'Requests fail whatever they usually do.')
 $sql$),
 
 -- The same numbers as in operator_slo. A ratio of events has an error budget over 30 days, so that a bad hour and a bad month both count.
 ('operator_dashboard', 700, 'threshold', 'operator slo upload to live', $sql$
-SELECT tally.create_threshold('operator slo upload to live', metric => 'uploads late to go live', condition => '> 0.05', severity => 'warning', owner => 'ingest on-call',
-    runbook => 'https://runbooks.example/operator/upload-to-live', response_target => '1 day', min_samples => 20, no_data => 'ok', area => 'ingest', every => '5 minutes',
-    impact => '{{labels.environment}}: {{value}} of uploads were not live within 30 minutes', description => 'SLO: 95 % of uploads are live within 30 minutes, over 24 hours.')
+SELECT tally.create_threshold('operator slo upload to live', metric => 'uploads late to go live', condition => '> 0.05', severity => 'warning',
+                              owner => 'ingest on-call',
+    runbook => 'https://runbooks.example/operator/upload-to-live', response_target => '1 day', min_samples => 20, no_data => 'ok', area => 'ingest',
+        every => '5 minutes',
+    impact => '{{labels.environment}}: {{value}} of uploads were not live within 30 minutes',
+        description => 'SLO: 95 % of uploads are live within 30 minutes, over 24 hours.')
 $sql$),
 ('operator_dashboard', 710, 'threshold', 'operator slo transcode success', $sql$
-SELECT tally.create_threshold('operator slo transcode success', metric => 'transcode_failure_rate', condition => 'burn rate 98% over 30 days min 10 bad', per => '{environment}', severity => 'warning',
-    owner => 'ingest on-call', runbook => 'https://runbooks.example/operator/queue-failure-rate', response_target => '4 hours', no_data => 'ok', area => 'transcode',
+SELECT tally.create_threshold('operator slo transcode success', metric => 'transcode_failure_rate', condition => 'burn rate 98% over 30 days min 10 bad',
+                              per => '{environment}', severity => 'warning',
+    owner => 'ingest on-call', runbook => 'https://runbooks.example/operator/queue-failure-rate', response_target => '4 hours', no_data => 'ok',
+        area => 'transcode',
     impact => '{{labels.environment}}: the error budget of transcoding burns too fast', description => 'SLO: at least 98 % of transcodes succeed.')
 $sql$),
 ('operator_dashboard', 720, 'threshold', 'operator slo playback failures', $sql$
-SELECT tally.create_threshold('operator slo playback failures', metric => 'play_failure_rate', condition => 'burn rate 98% over 30 days min 10 bad', per => '{environment}', severity => 'warning',
-    owner => 'streaming on-call', runbook => 'https://runbooks.example/operator/playback-failure-rate', response_target => '4 hours', no_data => 'ok', area => 'playback',
+SELECT tally.create_threshold('operator slo playback failures', metric => 'play_failure_rate', condition => 'burn rate 98% over 30 days min 10 bad',
+                              per => '{environment}', severity => 'warning',
+    owner => 'streaming on-call', runbook => 'https://runbooks.example/operator/playback-failure-rate', response_target => '4 hours', no_data => 'ok',
+        area => 'playback',
     impact => '{{labels.environment}}: the error budget of playback burns too fast', description => 'SLO: at most 2 % of attempts to play fail.')
 $sql$),
 
@@ -89,7 +106,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f
                       AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.operator_incident_feed', p.target_schema), 'SELECT'))
      ORDER BY i.opened_at DESC, i.id DESC LIMIT 20
 $f$;
-COMMENT ON FUNCTION operator_incident_rows(bigint) IS 'The last 20 incidents of the pack''s thresholds, for those who may read operator_incident_feed; nothing for others.'
+COMMENT ON FUNCTION operator_incident_rows(bigint) IS
+'The last 20 incidents of the pack''s thresholds, for those who may read operator_incident_feed; nothing for others.'
 $sql$),
 ('operator_dashboard', 810, 'view', 'operator_incident_feed', $sql$
 CREATE OR REPLACE VIEW operator_incident_feed AS
@@ -97,7 +115,9 @@ SELECT i.opened_at AS at, i.area, i.severity, i.impact, coalesce(i.link, i.runbo
        CASE WHEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL THEN 'recovered' ELSE i.status END AS status,
        i.labels ->> 'environment' AS environment, i.responsible AS owner, i.respond_by, i.root_cause, i.mitigation, i.prevention, i.id AS incident
   FROM operator_incident_rows() i;
-COMMENT ON VIEW operator_incident_feed IS 'Panel 5, incident feed: the last 20 incidents, newest first. They are handled with tally.acknowledge(incident) and tally.resolve(incident, root_cause, mitigation, prevention), which wants all three notes.';
+COMMENT ON VIEW operator_incident_feed IS
+'Panel 5, incident feed: the last 20 incidents, newest first. They are handled with tally.acknowledge(incident) and tally.resolve(incident, root_cause, '
+'mitigation, prevention), which wants all three notes.';
 COMMENT ON COLUMN operator_incident_feed.at IS 'When it fired.';
 COMMENT ON COLUMN operator_incident_feed.area IS 'Service area.';
 COMMENT ON COLUMN operator_incident_feed.severity IS 'info, warning or critical.';

@@ -93,11 +93,14 @@ SELECT tally.create_rollup('operator_release_playback_hourly', source => 'playba
     description => 'Attempts to play per release, for support.')
 $sql$),
 ('operator_dashboard', 190, 'rollup', 'operator_release_uploads_daily', $sql$
-SELECT tally.create_rollup('operator_release_uploads_daily', source => 'operator_release_uploads_hourly', bucket => '1 day', description => 'Uploads per release and day (UTC): the hours, merged.')
+SELECT tally.create_rollup('operator_release_uploads_daily', source => 'operator_release_uploads_hourly', bucket => '1 day',
+                           description => 'Uploads per release and day (UTC): the hours, merged.')
 $sql$),
 ('operator_dashboard', 191, 'rollup', 'operator_release_transcodes_daily', $sql$
-SELECT tally.create_rollup('operator_release_transcodes_daily', source => 'operator_release_transcodes_hourly', bucket => '1 day', description => 'Transcode jobs per release and day (UTC): the hours, merged.')
+SELECT tally.create_rollup('operator_release_transcodes_daily', source => 'operator_release_transcodes_hourly', bucket => '1 day',
+                           description => 'Transcode jobs per release and day (UTC): the hours, merged.')
 $sql$),
 ('operator_dashboard', 192, 'rollup', 'operator_release_playback_daily', $sql$
-SELECT tally.create_rollup('operator_release_playback_daily', source => 'operator_release_playback_hourly', bucket => '1 day', description => 'Attempts to play per release and day (UTC): the hours, merged.')
+SELECT tally.create_rollup('operator_release_playback_daily', source => 'operator_release_playback_hourly', bucket => '1 day',
+                           description => 'Attempts to play per release and day (UTC): the hours, merged.')
 $sql$);

@@ -1,6 +1,8 @@
 -- Owns: what the pack operator_dashboard stands on: its name and its five source tables.
 
-INSERT INTO tally.pack_list VALUES ('operator_dashboard', 'One page for the operator of an ingest and streaming service: uploads, transcode queue, workers, playback, API errors, incidents; alerts with owner, response target and runbook; SLOs.');
+INSERT INTO tally.pack_list VALUES ('operator_dashboard',
+                                    'One page for the operator of an ingest and streaming service: uploads, transcode queue, workers, playback, API errors, '
+    'incidents; alerts with owner, response target and runbook; SLOs.');
 
 INSERT INTO tally.pack_tables VALUES
 ('operator_dashboard', 'uploads', 'One row per upload that somebody tried.',

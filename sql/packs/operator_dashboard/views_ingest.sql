@@ -6,11 +6,14 @@ INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
 CREATE OR REPLACE VIEW operator_ranges AS
 SELECT r.range, CASE WHEN r.width IS NULL THEN date_trunc('day', c.present) ELSE c.present - r.width END AS since, c.present AS until
   FROM (SELECT coalesce(nullif(current_setting('tally.as_of', true), '')::timestamptz, now()) AS present) c
- CROSS JOIN (VALUES ('today', NULL::interval), ('1h', interval '1 hour'), ('6h', interval '6 hours'), ('24h', interval '24 hours'), ('7d', interval '168 hours')) r(range, width)
+ CROSS JOIN (VALUES ('today', NULL::interval), ('1h', interval '1 hour'), ('6h', interval '6 hours'), ('24h', interval '24 hours'),
+             ('7d', interval '168 hours')) r(range, width)
  -- In hours, because seven days of a session's calendar may have 167.
  -- Keeps the panels from computing the bounds anew for each row that they compare.
  OFFSET 0;
-COMMENT ON VIEW operator_ranges IS 'The time ranges of every panel. A range holds the 5-minute buckets that begin in it, as tally.metric_value() counts. The present is now(), or what SET tally.as_of says, to look at the panels as of an earlier moment.';
+COMMENT ON VIEW operator_ranges IS
+'The time ranges of every panel. A range holds the 5-minute buckets that begin in it, as tally.metric_value() counts. The present is now(), or what SET '
+'tally.as_of says, to look at the panels as of an earlier moment.';
 COMMENT ON COLUMN operator_ranges.range IS 'today (since midnight in the session''s TimeZone), 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_ranges.since IS 'Its start.';
 COMMENT ON COLUMN operator_ranges.until IS 'Its end: the present.'
@@ -38,7 +41,8 @@ SELECT x.range, x.environment, x.reason, x.rejected,
        row_number() OVER (PARTITION BY x.range, x.environment ORDER BY x.rejected DESC, x.reason)::int AS place
   FROM (SELECT r.range, u.environment, u.reason, sum(u.rejected)::bigint AS rejected
           FROM operator_uploads_5m_live u JOIN operator_ranges r ON u.bucket >= r.since
-         WHERE u.bucket >= (SELECT y.since FROM operator_ranges y WHERE y.range = '7d') AND u.bucket < (SELECT y.until FROM operator_ranges y WHERE y.range = '7d')
+         WHERE u.bucket >= (SELECT y.since FROM operator_ranges y WHERE y.range = '7d')
+             AND u.bucket < (SELECT y.until FROM operator_ranges y WHERE y.range = '7d')
            AND u.rejected > 0
          GROUP BY r.range, u.environment, u.reason) x;
 COMMENT ON VIEW operator_rejection_reasons IS 'Panel 1: why uploads were rejected, most frequent first.';

@@ -14,7 +14,8 @@ SELECT x.environment, sum(x.queued)::bigint AS queued, sum(x.in_progress)::bigin
         SELECT DISTINCT a.environment, 0, 0, 0, NULL::timestamptz FROM operator_attempts_5m_live a
          WHERE a.bucket >= (SELECT r.since FROM operator_ranges r WHERE r.range = '7d')) x
  GROUP BY x.environment;
-COMMENT ON VIEW operator_queue IS 'Panel 2: the queue at this very moment. An environment without open jobs is a row of zeros while it had any job within 7 days.';
+COMMENT ON VIEW operator_queue IS
+'Panel 2: the queue at this very moment. An environment without open jobs is a row of zeros while it had any job within 7 days.';
 COMMENT ON COLUMN operator_queue.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_queue.queued IS 'Jobs that wait.';
 COMMENT ON COLUMN operator_queue.in_progress IS 'Jobs that run.';
@@ -31,7 +32,8 @@ SELECT x.range, x.environment, coalesce(x.completed, 0) AS completed, coalesce(x
                sum(t.completed) FILTER (WHERE t.bucket >= r.since)::bigint AS completed, sum(t.failed) FILTER (WHERE t.bucket >= r.since)::bigint AS failed,
                tally.rollup(t.minutes) FILTER (WHERE t.bucket >= r.since) AS minutes
           FROM operator_transcodes_5m_live t CROSS JOIN operator_ranges r
-         WHERE t.bucket >= (SELECT y.since FROM operator_ranges y WHERE y.range = '7d') AND t.bucket < (SELECT y.until FROM operator_ranges y WHERE y.range = '7d')
+         WHERE t.bucket >= (SELECT y.since FROM operator_ranges y WHERE y.range = '7d')
+             AND t.bucket < (SELECT y.until FROM operator_ranges y WHERE y.range = '7d')
          GROUP BY r.range, t.environment) x;
 COMMENT ON VIEW operator_transcodes IS 'Panel 2: transcode jobs that ended in the range, and how long the completed ones took from start to end.';
 COMMENT ON COLUMN operator_transcodes.range IS 'today, 1h, 6h, 24h or 7d.';
@@ -50,7 +52,8 @@ SELECT r.range, q.environment, s.status, s.jobs
 UNION ALL
 SELECT t.range, t.environment, s.status, s.jobs
   FROM operator_transcodes t CROSS JOIN LATERAL (VALUES ('failed', t.failed), ('completed', t.completed)) s(status, jobs);
-COMMENT ON VIEW operator_jobs_by_status IS 'Panel 2: jobs by status. Queued, in_progress and retrying are those of this moment, whatever the range; failed and completed are those that ended in it.';
+COMMENT ON VIEW operator_jobs_by_status IS
+'Panel 2: jobs by status. Queued, in_progress and retrying are those of this moment, whatever the range; failed and completed are those that ended in it.';
 COMMENT ON COLUMN operator_jobs_by_status.range IS 'today, 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_jobs_by_status.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_jobs_by_status.status IS 'queued, in_progress, retrying, failed or completed.';
@@ -64,7 +67,9 @@ SELECT r.range, a.environment, n.attempt, sum(a.jobs)::bigint AS jobs_reached
  WHERE a.bucket >= (SELECT y.since FROM operator_ranges y WHERE y.range = '7d') AND a.bucket < (SELECT y.until FROM operator_ranges y WHERE y.range = '7d')
    AND a.attempt <> '(none)'
  GROUP BY r.range, a.environment, n.attempt;
-COMMENT ON VIEW operator_retries IS 'Panel 2, retry distribution: of the jobs queued in the range, how many reached attempt 1, 2, 3, …. A job whose attempt is null has reached none; attempts after the hundredth are not told apart.';
+COMMENT ON VIEW operator_retries IS
+'Panel 2, retry distribution: of the jobs queued in the range, how many reached attempt 1, 2, 3, …. A job whose attempt is null has reached none; attempts '
+'after the hundredth are not told apart.';
 COMMENT ON COLUMN operator_retries.range IS 'today, 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_retries.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_retries.attempt IS 'Number of the attempt.';

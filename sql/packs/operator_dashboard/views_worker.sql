@@ -24,7 +24,8 @@ process AS (
 SELECT w.range, w.environment, w.worker, w.last_heartbeat,
        round(extract(epoch FROM n.at - w.last_heartbeat), 1) AS heartbeat_age_seconds, n.at - w.last_heartbeat <= interval '2 minutes' AS alive,
        w.restarts, coalesce(c.claims, 0) AS claims,
-       round(tally.percentile(c.seconds, 0.5)::numeric, 3) AS p50_claim_to_start_seconds, round(tally.percentile(c.seconds, 0.95)::numeric, 3) AS p95_claim_to_start_seconds
+       round(tally.percentile(c.seconds, 0.5)::numeric, 3) AS p50_claim_to_start_seconds,
+           round(tally.percentile(c.seconds, 0.95)::numeric, 3) AS p95_claim_to_start_seconds
   FROM worker w CROSS JOIN present n LEFT JOIN claim c ON c.range = w.range AND c.environment = w.environment AND c.worker = w.worker
  WHERE w.last_heartbeat >= n.at - interval '24 hours';
 COMMENT ON VIEW operator_workers IS 'Panel 3, worker health: every worker that gave a sign of life within 24 hours.';

@@ -9,9 +9,11 @@ CREATE FUNCTION tally._product_events(events bigint, seed int, until timestamptz
 RETURNS TABLE (event_time timestamptz, event_type text, user_id bigint, assignment_id bigint, meta jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH law AS (
-        SELECT greatest(events / 200, 5)::float8 AS users, greatest(events / 200, 5)::float8 AS assignments, greatest(extract(epoch FROM span) / 86400, 0.01)::float8 AS days
+        SELECT greatest(events / 200, 5)::float8 AS users, greatest(events / 200, 5)::float8 AS assignments,
+            greatest(extract(epoch FROM span) / 86400, 0.01)::float8 AS days
     ), drawn AS (
-        SELECT i, hashint8extended(i, seed) & 9223372036854775807 AS h, hashint8extended((i - 1) / 10, seed + 7919) & 9223372036854775807 AS g, (i - 1) % 10 AS place, (i - 1) / 10 AS ten
+        SELECT i, hashint8extended(i, seed) & 9223372036854775807 AS h, hashint8extended((i - 1) / 10, seed + 7919) & 9223372036854775807 AS g,
+            (i - 1) % 10 AS place, (i - 1) / 10 AS ten
           FROM generate_series(first, last) i
     ), shaped AS (
         SELECT d.*, l.*, width_bucket(tally._unit(g, 0), '{.55,.72,.86}'::float8[]) AS depth,
@@ -21,36 +23,45 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ), timed AS (
         SELECT s.*, place BETWEEN 0 AND 3 AND place <= depth AS follows,
                least(until - interval '1 us', (until - span) + span * least(share, 1) + CASE WHEN place BETWEEN 1 AND 3 AND place <= depth
-                     THEN interval '1 minute' * (place * exp(2 + 1.5 * tally._unit(g, 32))) ELSE interval '1 second' * place * 97 * tally._unit(h, 40) END) AS at
+                     THEN interval '1 minute' * (place * exp(2 + 1.5 * tally._unit(g, 32)))
+                         ELSE interval '1 second' * place * 97 * tally._unit(h, 40) END) AS at
           FROM shaped s
     ), placed AS (
         SELECT t.*, CASE WHEN follows THEN g ELSE h END AS who,
                -- The age of the assignment in question: three days on average.
-               greatest(1, ceil(least(share, 1) * assignments) - floor(assignments / days * 3 * -ln(1 - tally._unit(CASE WHEN follows THEN g ELSE h END, 8)))) AS assignment,
+               greatest(1, ceil(least(share, 1) * assignments) - floor(assignments / days * 3 * -ln(1 - tally._unit(CASE WHEN follows THEN g
+                       ELSE h END, 8)))) AS assignment,
                CASE WHEN follows THEN ('{notify_sent,notify_click,assignment_view,assignment_apply_click}'::text[])[1 + place]
                     ELSE ('{assignment_list_view,assignment_view,preferences_update,assignment_save,assignment_unsave,assignment_hide,assignment_apply_click,assignment_apply_submit,assignment_reply_received,assignment_no_reply,assignment_filled_report,assignment_scam_report,auth_login,telegram_link_success,notifications_pause,notifications_resume,assignment_share}'::text[])
-                         [1 + width_bucket(tally._unit(h, 24), '{.30,.66,.72,.76,.77,.80,.85,.87,.885,.9125,.9155,.9175,.985,.99,.996,.999}'::float8[])] END AS type
+                         [1 + width_bucket(tally._unit(h, 24),
+                                           '{.30,.66,.72,.76,.77,.80,.85,.87,.885,.9125,.9155,.9175,.985,.99,.996,.999}'::float8[])] END AS type
           FROM timed t
     )
     SELECT at, type,
-           CASE WHEN NOT follows AND type IN ('assignment_list_view', 'assignment_view') AND h & 3 = 0 THEN NULL ELSE 1 + floor(users * power(tally._unit(who, 36), 1.7))::bigint END,
+           CASE WHEN NOT follows AND type IN ('assignment_list_view', 'assignment_view') AND h & 3 = 0 THEN NULL
+               ELSE 1 + floor(users * power(tally._unit(who, 36), 1.7))::bigint END,
            CASE WHEN type LIKE 'assignment\_%' AND type <> 'assignment_list_view' OR type LIKE 'notify\_%' THEN assignment::bigint END,
            CASE WHEN h & 1023 = 5 THEN NULL ELSE CASE type
-               WHEN 'assignment_list_view' THEN jsonb_build_object('surface', 'website', 'sort', 'newest', 'filters', jsonb_build_object('level', 'P' || 1 + (h >> 12 & 5)))
+               WHEN 'assignment_list_view' THEN jsonb_build_object('surface', 'website', 'sort', 'newest', 'filters',
+                                                                   jsonb_build_object('level', 'P' || 1 + (h >> 12 & 5)))
                WHEN 'assignment_view' THEN jsonb_build_object('surface', CASE WHEN h & 1023 = 9 THEN 'app' ELSE 'website' END, 'list_position', h >> 12 & 31)
                WHEN 'preferences_update' THEN '{"changed": ["subjects", "levels"]}'::jsonb
                WHEN 'telegram_link_success' THEN '{"surface": "bot"}' WHEN 'auth_login' THEN '{"surface": "website"}'
                WHEN 'assignment_hide' THEN jsonb_build_object('reason', ('{too_far,rate_low,not_interested,other}'::text[])[1 + (h >> 12 & 3)])
-               WHEN 'assignment_apply_click' THEN jsonb_build_object('surface', CASE WHEN h >> 12 & 3 = 0 THEN 'telegram' ELSE 'website' END, 'method', CASE WHEN h >> 14 & 1 = 0 THEN 'external' ELSE 'one_click' END)
+               WHEN 'assignment_apply_click' THEN jsonb_build_object('surface', CASE WHEN h >> 12 & 3 = 0 THEN 'telegram' ELSE 'website' END, 'method', CASE
+                                                                     WHEN h >> 14 & 1 = 0 THEN 'external' ELSE 'one_click' END)
                WHEN 'assignment_apply_submit' THEN jsonb_build_object('method', 'one_click', 'answers_count', h >> 12 & 7)
                WHEN 'assignment_no_reply' THEN jsonb_build_object('days_waited', 1 + (h >> 12 & 15))
                WHEN 'assignment_filled_report' THEN jsonb_build_object('source', ('{tutor,agency,inferred,tutor}'::text[])[1 + (h >> 12 & 3)])
-               WHEN 'assignment_scam_report' THEN '{"category": "deposit"}' WHEN 'notifications_pause' THEN '{"reason": "busy", "duration_hours": 72}' WHEN 'notifications_resume' THEN '{"reason": "manual"}'
-               WHEN 'notify_sent' THEN jsonb_build_object('surface', 'telegram_dm', 'batch_id', 'b' || ten / 5, 'match_score', round(tally._unit(g, 20)::numeric, 3))
+               WHEN 'assignment_scam_report' THEN '{"category": "deposit"}' WHEN 'notifications_pause' THEN '{"reason": "busy", "duration_hours": 72}'
+                   WHEN 'notifications_resume' THEN '{"reason": "manual"}'
+               WHEN 'notify_sent' THEN jsonb_build_object('surface', 'telegram_dm', 'batch_id', 'b' || ten / 5, 'match_score',
+                                                          round(tally._unit(g, 20)::numeric, 3))
                WHEN 'notify_click' THEN '{"surface": "telegram_dm", "link_type": "assignment"}' END END
       FROM placed
 $$;
-COMMENT ON FUNCTION tally._product_events(bigint, int, timestamptz, interval, bigint, bigint) IS 'The events behind generate_product_analytics(), from first to last of so many.';
+COMMENT ON FUNCTION tally._product_events(bigint, int, timestamptz, interval, bigint, bigint) IS
+'The events behind generate_product_analytics(), from first to last of so many.';
 
 CREATE FUNCTION tally.generate_product_analytics(
     events        bigint DEFAULT 1000000,
@@ -74,22 +85,28 @@ BEGIN
     fresh := tally._make_sources('product_analytics', target_schema);
     -- A chunk at a time, so that it stays in memory.
     FOR chunk IN 1 .. events BY 500000 LOOP
-        EXECUTE format('INSERT INTO %I.analytics_events (event_time, event_type, user_id, assignment_id, meta) SELECT * FROM tally._product_events($1, $2, $3, $4, $5, $6)', target_schema)
+        EXECUTE format('INSERT INTO %I.analytics_events (event_time, event_type, user_id, assignment_id, meta) SELECT * FROM tally._product_events($1, $2, '
+            '$3, $4, $5, $6)', target_schema)
             USING events, seed, until, span, chunk, least(chunk + 499999, events);
     END LOOP;
     FOR item IN SELECT * FROM (VALUES
         (2, 'assignments', 'id, created_at, status', assignments, $q$
-            SELECT i, at, CASE WHEN $3 - at < $4 * tally._unit(h, 20) / 6 THEN 'open' WHEN h & 3 = 0 THEN 'expired' WHEN h & 127 = 1 THEN NULL ELSE 'filled' END FROM drawn ON CONFLICT DO NOTHING$q$),
-        (3, 'telegram_extractions', 'created_at, status', events / 10, $q$SELECT at, CASE WHEN h & 31 = 0 THEN 'failed' WHEN h & 7 = 1 THEN 'skipped' ELSE 'ok' END FROM drawn$q$),
-        (4, 'ingestion_runs', 'id, started_at, status', runs, $q$SELECT i, at, CASE WHEN h & 31 = 0 THEN 'error' WHEN h & 255 = 1 THEN NULL ELSE 'ok' END FROM drawn ON CONFLICT DO NOTHING$q$),
+            SELECT i, at, CASE WHEN $3 - at < $4 * tally._unit(h, 20) / 6 THEN 'open' WHEN h & 3 = 0 THEN 'expired' WHEN h & 127 = 1 THEN NULL
+                ELSE 'filled' END FROM drawn ON CONFLICT DO NOTHING$q$),
+        (3, 'telegram_extractions', 'created_at, status', events / 10, $q$SELECT at, CASE WHEN h & 31 = 0 THEN 'failed' WHEN h & 7 = 1 THEN 'skipped'
+         ELSE 'ok' END FROM drawn$q$),
+        (4, 'ingestion_runs', 'id, started_at, status', runs, $q$SELECT i, at, CASE WHEN h & 31 = 0 THEN 'error' WHEN h & 255 = 1 THEN NULL ELSE 'ok' END
+         FROM drawn ON CONFLICT DO NOTHING$q$),
         -- One run in eight has no progress, one in eight has two rows.
         (4, 'ingestion_run_progress', 'run_id, scanned_count, inserted_count, updated_count, error_count', runs, $q$
-            SELECT i, 100 + (h >> 12 & 255), h >> 20 & 31, h >> 25 & 15, CASE WHEN h & 31 = 0 THEN 1 + (h >> 30 & 7) ELSE 0 END FROM drawn, generate_series(1, CASE h >> 40 & 7 WHEN 0 THEN 0 WHEN 1 THEN 2 ELSE 1 END)$q$),
+            SELECT i, 100 + (h >> 12 & 255), h >> 20 & 31, h >> 25 & 15, CASE WHEN h & 31 = 0 THEN 1 + (h >> 30 & 7) ELSE 0 END
+                FROM drawn, generate_series(1, CASE h >> 40 & 7 WHEN 0 THEN 0 WHEN 1 THEN 2 ELSE 1 END)$q$),
         (5, 'assignment_clicks', 'clicks, last_click_at', assignments / 2, 'SELECT 1 + (h >> 12 & 63), at FROM drawn')) s(salt, relation, columns, n, query)
     LOOP
         EXECUTE format($q$
             WITH drawn AS NOT MATERIALIZED (
-                SELECT i, hashint8extended(i, $2 * 31 + $5) & 9223372036854775807 AS h, $3 - $4 + $4 * ((i - 1) / $1::float8) AS at FROM generate_series(1, $1) i)
+                SELECT i, hashint8extended(i, $2 * 31 + $5) & 9223372036854775807 AS h, $3 - $4 + $4 * ((i - 1) / $1::float8) AS at
+                    FROM generate_series(1, $1) i)
             INSERT INTO %I.%I (%s) %s$q$, target_schema, item.relation, item.columns, item.query) USING item.n, seed, until, span, item.salt;
     END LOOP;
     PERFORM tally._index_source('product_analytics', relation, target_schema) FROM unnest(fresh) relation;
@@ -99,4 +116,5 @@ BEGIN
     RETURN events;
 END $$;
 COMMENT ON FUNCTION tally.generate_product_analytics(bigint, int, timestamptz, interval, text) IS
-'Writes exactly so many events of the pack product_analytics, spread over the span before until, into analytics_events of target_schema, and the assignments, extractions, runs and clicks that go with them (tables made if missing). Deterministic: the same arguments, the same rows.';
+'Writes exactly so many events of the pack product_analytics, spread over the span before until, into analytics_events of target_schema, and the '
+    'assignments, extractions, runs and clicks that go with them (tables made if missing). Deterministic: the same arguments, the same rows.';

@@ -7,7 +7,8 @@ INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
 ('product_analytics', 100, 'rollup', 'pa_events_15m', $sql$
 SELECT tally.create_rollup('pa_events_15m', source => 'analytics_events', time_column => 'event_time', bucket => '15 minutes',
     dimensions => $d$[{"event_type": "left(event_type, 500)"}, {"surface": "left(meta ->> 'surface', 100)"}]$d$,
-    measures => '{"events": "count(*)", "without_user": "count(*) FILTER (WHERE user_id IS NULL)", "without_assignment": "count(*) FILTER (WHERE assignment_id IS NULL)", "last_seen": "max(event_time)"}',
+    measures => '{"events": "count(*)", "without_user": "count(*) FILTER (WHERE user_id IS NULL)", "without_assignment": "count(*) FILTER (WHERE '
+        'assignment_id IS NULL)", "last_seen": "max(event_time)"}',
     zone => tally._pack_zone('pa_events_15m'), description => 'Events by type and surface.')
 $sql$),
 ('product_analytics', 101, 'rollup', 'pa_events_daily', $sql$
@@ -16,14 +17,17 @@ SELECT tally.create_rollup('pa_events_daily', source => 'pa_events_15m', bucket 
 $sql$),
 ('product_analytics', 102, 'rollup', 'pa_conversion_daily', $sql$
 SELECT tally.create_rollup('pa_conversion_daily', source => 'pa_events_15m', bucket => '1 day', dimensions => '["surface"]',
-    measures => $m${"views": "sum(events) FILTER (WHERE event_type = 'assignment_view')", "apply_clicks": "sum(events) FILTER (WHERE event_type = 'assignment_apply_click')",
-                    "no_reply": "sum(events) FILTER (WHERE event_type = 'assignment_no_reply')", "scams": "sum(events) FILTER (WHERE event_type = 'assignment_scam_report')",
+    measures => $m${"views": "sum(events) FILTER (WHERE event_type = 'assignment_view')",
+        "apply_clicks": "sum(events) FILTER (WHERE event_type = 'assignment_apply_click')",
+                    "no_reply": "sum(events) FILTER (WHERE event_type = 'assignment_no_reply')",
+                        "scams": "sum(events) FILTER (WHERE event_type = 'assignment_scam_report')",
                     "filled_reports": "sum(events) FILTER (WHERE event_type = 'assignment_filled_report')"}$m$,
     "where" => $w$event_type IN ('assignment_view', 'assignment_apply_click', 'assignment_no_reply', 'assignment_scam_report', 'assignment_filled_report')$w$,
     zone => tally._pack_zone('pa_events_15m'), description => 'Views, clicks to apply and dead ends per day: the quarter hours, side by side.')
 $sql$),
 ('product_analytics', 110, 'rollup', 'pa_user_days', $sql$
-SELECT tally.create_rollup('pa_user_days', source => 'analytics_events', time_column => 'event_time', bucket => '1 day', dimensions => '[{"user_id": "left(user_id::text, 200)"}]',
+SELECT tally.create_rollup('pa_user_days', source => 'analytics_events', time_column => 'event_time', bucket => '1 day',
+                           dimensions => '[{"user_id": "left(user_id::text, 200)"}]',
     measures => $m${"active": "count(*) FILTER (WHERE event_type IN ('assignment_list_view', 'assignment_view', 'assignment_apply_click'))",
                     "tuned": "count(*) FILTER (WHERE event_type = 'preferences_update')"}$m$,
     "where" => $w$user_id IS NOT NULL AND event_type IN ('assignment_list_view', 'assignment_view', 'assignment_apply_click', 'preferences_update')$w$,
@@ -36,7 +40,8 @@ $sql$),
 -- A tutor is one row per week, so counting rows counts tutors exactly; the sketch is for ranges of several weeks.
 ('product_analytics', 112, 'rollup', 'pa_tutors_weekly', $sql$
 SELECT tally.create_rollup('pa_tutors_weekly', source => 'pa_user_weeks', bucket => '7 days', dimensions => '[]',
-    measures => '{"wau": "count(*)", "active_users": "count(*) FILTER (WHERE active > 0)", "users_who_tuned": "count(*) FILTER (WHERE active > 0 AND tuned > 0)", "tutors": "tally.hll(user_id)"}',
+    measures => '{"wau": "count(*)", "active_users": "count(*) FILTER (WHERE active > 0)", "users_who_tuned": "count(*) FILTER (WHERE active > 0 AND tuned > '
+        '0)", "tutors": "tally.hll(user_id)"}',
     schedule => '*/15 * * * *', zone => tally._pack_zone('pa_events_15m'), description => 'Tutors per week, each counted once.')
 $sql$),
 ('product_analytics', 120, 'rollup', 'pa_assignments_daily', $sql$
@@ -45,7 +50,8 @@ SELECT tally.create_rollup('pa_assignments_daily', source => 'assignments', time
     zone => tally._pack_zone('pa_events_15m'), description => 'Assignments per day on which they were offered, and what became of them.')
 $sql$),
 ('product_analytics', 130, 'rollup', 'pa_extractions_daily', $sql$
-SELECT tally.create_rollup('pa_extractions_daily', source => 'telegram_extractions', time_column => 'created_at', bucket => '1 day', dimensions => '[{"status": "left(status::text, 200)"}]',
+SELECT tally.create_rollup('pa_extractions_daily', source => 'telegram_extractions', time_column => 'created_at', bucket => '1 day',
+                           dimensions => '[{"status": "left(status::text, 200)"}]',
     measures => '{"n": "count(*)"}', zone => tally._pack_zone('pa_events_15m'), description => 'Extractions by outcome.')
 $sql$),
 ('product_analytics', 140, 'rollup', 'pa_clicks_daily', $sql$
@@ -56,7 +62,8 @@ $sql$),
 -- Progress and runs come in different tables: this is one side of the join, a row per run.
 ('product_analytics', 150, 'rollup', 'pa_run_progress', $sql$
 SELECT tally.create_rollup('pa_run_progress', source => 'ingestion_run_progress', key => 'run_id',
-    measures => '{"parts": "count(*)", "errors": "sum(error_count)", "scanned": "sum(scanned_count)", "inserted": "sum(inserted_count)", "updated": "sum(updated_count)"}',
+    measures => '{"parts": "count(*)", "errors": "sum(error_count)", "scanned": "sum(scanned_count)", "inserted": "sum(inserted_count)", "updated": '
+        '"sum(updated_count)"}',
     description => 'What each ingestion run did.')
 $sql$),
 ('product_analytics', 151, 'rollup', 'pa_runs_daily', $sql$
@@ -67,11 +74,13 @@ $sql$),
 -- And this is one side of time to fill: a row per assignment and moment of a report, so that each assignment's own clock can be read.
 ('product_analytics', 160, 'rollup', 'pa_filled_reports', $sql$
 SELECT tally.create_rollup('pa_filled_reports', source => 'analytics_events', time_column => 'event_time', bucket => '1 day',
-    dimensions => '[{"assignment_id": "left(assignment_id::text, 200)"}, {"moment": "extract(epoch FROM event_time)"}]', measures => '{"reported_at": "min(event_time)", "reports": "count(*)"}',
+    dimensions => '[{"assignment_id": "left(assignment_id::text, 200)"}, {"moment": "extract(epoch FROM event_time)"}]',
+        measures => '{"reported_at": "min(event_time)", "reports": "count(*)"}',
     "where" => $w$event_type = 'assignment_filled_report' AND assignment_id IS NOT NULL$w$,
     zone => tally._pack_zone('pa_events_15m'), description => 'When which assignment was reported as filled.')
 $sql$),
 ('product_analytics', 161, 'rollup', 'pa_first_reports', $sql$
-SELECT tally.create_rollup('pa_first_reports', source => 'pa_filled_reports', key => 'assignment_id', dimensions => '[]', measures => '{"first_reported_at": "min(reported_at)", "reports": "sum(reports)"}',
+SELECT tally.create_rollup('pa_first_reports', source => 'pa_filled_reports', key => 'assignment_id', dimensions => '[]',
+                           measures => '{"first_reported_at": "min(reported_at)", "reports": "sum(reports)"}',
     description => 'When each assignment was first reported as filled.')
 $sql$);

@@ -38,8 +38,10 @@ INSERT INTO analytics_event_types VALUES
     ('notifications_pause', 'account', true, false), ('notifications_resume', 'account', true, false),
     ('assignment_list_view', 'discovery', false, false), ('assignment_view', 'discovery', false, true), ('assignment_save', 'discovery', true, true),
     ('assignment_unsave', 'discovery', true, true), ('assignment_hide', 'discovery', true, true),
-    ('assignment_apply_click', 'application', false, true), ('assignment_apply_submit', 'application', true, true), ('assignment_reply_received', 'application', true, true),
-    ('assignment_no_reply', 'application', true, true), ('assignment_filled_report', 'application', false, true), ('assignment_scam_report', 'application', false, true),
+    ('assignment_apply_click', 'application', false, true), ('assignment_apply_submit', 'application', true, true),
+        ('assignment_reply_received', 'application', true, true),
+    ('assignment_no_reply', 'application', true, true), ('assignment_filled_report', 'application', false, true),
+        ('assignment_scam_report', 'application', false, true),
     ('notify_sent', 'delivery', true, false), ('notify_click', 'delivery', true, false)
 ON CONFLICT DO NOTHING
 $sql$),
@@ -47,27 +49,35 @@ $sql$),
 -- of an assignment that was opened by a link.
 ('product_analytics', 83, 'rows', 'analytics_event_keys', $sql$
 INSERT INTO analytics_event_keys VALUES
-    ('*', 'surface', false, 'string', '{website,telegram_dm,telegram_channel,backend}'), ('*', 'client', false, 'string', '{web,backend,aggregator}'), ('*', 'version', false, 'string', NULL),
+    ('*', 'surface', false, 'string', '{website,telegram_dm,telegram_channel,backend}'), ('*', 'client', false, 'string', '{web,backend,aggregator}'),
+        ('*', 'version', false, 'string', NULL),
     ('*', 'filters', false, 'object', NULL), ('*', 'list_position', false, 'number', NULL), ('*', 'experiment', false, 'object', NULL),
-    ('auth_login', 'surface', true, 'string', '{website}'), ('preferences_update', 'changed', true, 'array', NULL), ('telegram_link_success', 'surface', true, 'string', '{website,bot}'),
+    ('auth_login', 'surface', true, 'string', '{website}'), ('preferences_update', 'changed', true, 'array', NULL),
+        ('telegram_link_success', 'surface', true, 'string', '{website,bot}'),
     ('notifications_pause', 'reason', true, 'string', NULL), ('notifications_pause', 'duration_hours', false, 'number', NULL),
     ('notifications_resume', 'reason', true, 'string', NULL), ('notifications_resume', 'duration_hours', false, 'number', NULL),
-    ('assignment_list_view', 'surface', true, 'string', '{website}'), ('assignment_list_view', 'filters', true, 'object', NULL), ('assignment_list_view', 'sort', true, 'string', NULL),
+    ('assignment_list_view', 'surface', true, 'string', '{website}'), ('assignment_list_view', 'filters', true, 'object', NULL),
+        ('assignment_list_view', 'sort', true, 'string', NULL),
     ('assignment_list_view', 'cursor', false, 'string', NULL),
-    ('assignment_view', 'surface', true, 'string', '{website}'), ('assignment_view', 'list_position', false, 'number', NULL), ('assignment_view', 'filters_hash', false, 'string', NULL),
+    ('assignment_view', 'surface', true, 'string', '{website}'), ('assignment_view', 'list_position', false, 'number', NULL),
+        ('assignment_view', 'filters_hash', false, 'string', NULL),
     ('assignment_hide', 'reason', true, 'string', '{too_far,rate_low,not_interested,duplicate,other}'),
     ('assignment_apply_click', 'surface', true, 'string', '{website,telegram}'), ('assignment_apply_click', 'method', true, 'string', '{external,one_click}'),
     ('assignment_apply_submit', 'method', true, 'string', '{one_click}'), ('assignment_apply_submit', 'answers_count', true, 'number', NULL),
     ('assignment_reply_received', 'reply_time_minutes', false, 'number', NULL), ('assignment_no_reply', 'days_waited', true, 'number', NULL),
-    ('assignment_filled_report', 'source', true, 'string', '{tutor,agency,inferred}'), ('assignment_scam_report', 'category', true, 'string', NULL), ('assignment_scam_report', 'notes', false, 'string', NULL),
-    ('notify_sent', 'surface', true, 'string', '{telegram_dm,email,web_push}'), ('notify_sent', 'batch_id', true, 'string', NULL), ('notify_sent', 'match_score', true, 'number', NULL),
+    ('assignment_filled_report', 'source', true, 'string', '{tutor,agency,inferred}'), ('assignment_scam_report', 'category', true, 'string', NULL),
+        ('assignment_scam_report', 'notes', false, 'string', NULL),
+    ('notify_sent', 'surface', true, 'string', '{telegram_dm,email,web_push}'), ('notify_sent', 'batch_id', true, 'string', NULL),
+        ('notify_sent', 'match_score', true, 'number', NULL),
     ('notify_click', 'surface', true, 'string', '{telegram_dm,telegram_channel,website}'), ('notify_click', 'link_type', true, 'string', '{assignment}')
 ON CONFLICT DO NOTHING
 $sql$);
 
 -- A short word is kept, of any other value only the type: words are few, batch ids and free text are many. ltrim() tells which is
 -- which: a regular expression took half of the time of the whole rollup.
-WITH rule(value, query) AS (VALUES ($v$CASE WHEN jsonb_typeof(item.value) <> 'string' THEN '<' || jsonb_typeof(item.value) || '>' WHEN octet_length(item.value #>> '{}') BETWEEN 1 AND 40 AND ltrim(item.value #>> '{}', 'abcdefghijklmnopqrstuvwxyz_') = '' AND NOT starts_with(item.value #>> '{}', '_') THEN item.value #>> '{}' ELSE '<string>' END$v$, $q$
+WITH rule(value, query) AS (VALUES ($v$CASE WHEN jsonb_typeof(item.value) <> 'string' THEN '<' || jsonb_typeof(item.value) || '>'
+                                    WHEN octet_length(item.value #>> '{}') BETWEEN 1 AND 40 AND ltrim(item.value #>> '{}',
+        'abcdefghijklmnopqrstuvwxyz_') = '' AND NOT starts_with(item.value #>> '{}', '_') THEN item.value #>> '{}' ELSE '<string>' END$v$, $q$
     WITH seen AS (%1$s), item AS (%2$s)
     SELECT s.event_type, 'unknown type' AS problem, NULL::text AS key, NULL::text AS value, s.events, s.last_seen
       FROM seen s WHERE NOT EXISTS (SELECT FROM analytics_event_types t WHERE t.event_type = s.event_type)
@@ -77,26 +87,34 @@ WITH rule(value, query) AS (VALUES ($v$CASE WHEN jsonb_typeof(item.value) <> 'st
       FROM seen s JOIN analytics_event_types t USING (event_type) WHERE t.needs_assignment AND s.without_assignment > 0
     UNION ALL SELECT s.event_type, 'missing key', k.key, NULL, s.events - coalesce(i.events, 0), s.last_seen
       FROM seen s JOIN analytics_event_types t USING (event_type)
-      JOIN analytics_event_keys k ON k.required AND (k.event_type = s.event_type OR k.event_type = '*' AND NOT EXISTS (SELECT FROM analytics_event_keys o WHERE o.event_type = s.event_type AND o.key = k.key))
-      LEFT JOIN (SELECT event_type, key, sum(events)::bigint AS events FROM item WHERE value <> '<null>' GROUP BY 1, 2) i ON i.event_type = s.event_type AND i.key = k.key
+      JOIN analytics_event_keys k ON k.required AND (k.event_type = s.event_type OR k.event_type = '*'
+                                                     AND NOT EXISTS (SELECT FROM analytics_event_keys o WHERE o.event_type = s.event_type AND o.key = k.key))
+      LEFT JOIN (SELECT event_type, key, sum(events)::bigint AS events FROM item WHERE value <> '<null>' GROUP BY 1, 2) i ON i.event_type = s.event_type
+          AND i.key = k.key
      WHERE s.events > coalesce(i.events, 0)
-    UNION ALL SELECT i.event_type, CASE WHEN k.key IS NULL THEN 'unknown key' WHEN i.kind <> k.kind THEN 'wrong kind' ELSE 'value not allowed' END, i.key, i.value, i.events, i.last_seen
+    UNION ALL SELECT i.event_type, CASE WHEN k.key IS NULL THEN 'unknown key' WHEN i.kind <> k.kind THEN 'wrong kind'
+        ELSE 'value not allowed' END, i.key, i.value, i.events, i.last_seen
       FROM (SELECT *, CASE WHEN value LIKE '<%%' THEN btrim(value, '<>') ELSE 'string' END AS kind FROM item) i
       JOIN analytics_event_types t USING (event_type)
-      LEFT JOIN LATERAL (SELECT * FROM analytics_event_keys k WHERE k.event_type IN (i.event_type, '*') AND k.key = i.key ORDER BY k.event_type = '*' LIMIT 1) k ON true
+      LEFT JOIN LATERAL (SELECT * FROM analytics_event_keys k WHERE k.event_type IN (i.event_type, '*') AND k.key = i.key
+                         ORDER BY k.event_type = '*' LIMIT 1) k ON true
      WHERE k.key IS NULL OR i.value <> '<null>' AND (i.kind <> k.kind OR i.value <> ALL (k.allowed))$q$))
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT 'product_analytics', 170, 'rollup', 'pa_meta_daily', format($sql$
 SELECT tally.create_rollup('pa_meta_daily', source => 'analytics_events', time_column => 'event_time', bucket => '1 day',
     expand => $e$jsonb_each(CASE jsonb_typeof(meta) WHEN 'object' THEN meta ELSE '{}' END) AS item$e$,
-    dimensions => jsonb_build_array(jsonb_build_object('event_type', 'left(event_type, 500)'), jsonb_build_object('key', 'left(item.key, 100)'), jsonb_build_object('value', %L::text)), measures => '{"events": "count(*)", "last_seen": "max(event_time)"}',
-    schedule => '*/15 * * * *', zone => tally._pack_zone('pa_events_15m'), description => 'Keys of meta and what they hold, by type of event: what the taxonomy is checked against.')
+    dimensions => jsonb_build_array(jsonb_build_object('event_type', 'left(event_type, 500)'), jsonb_build_object('key', 'left(item.key, 100)'),
+                                    jsonb_build_object('value', %L::text)), measures => '{"events": "count(*)", "last_seen": "max(event_time)"}',
+    schedule => '*/15 * * * *', zone => tally._pack_zone('pa_events_15m'),
+        description => 'Keys of meta and what they hold, by type of event: what the taxonomy is checked against.')
 $sql$, value)
   FROM rule
 UNION ALL
 SELECT 'product_analytics', 400, 'view', 'product_event_problems', format($sql$
 CREATE OR REPLACE VIEW product_event_problems AS %s;
-COMMENT ON VIEW product_event_problems IS 'Validation report: events that do not keep to the taxonomy (analytics_event_types, analytics_event_keys), over all time, as of the last refresh; changes of the taxonomy show at once.';
+COMMENT ON VIEW product_event_problems IS
+'Validation report: events that do not keep to the taxonomy (analytics_event_types, analytics_event_keys), over all time, as of the last refresh; changes of '
+'the taxonomy show at once.';
 COMMENT ON COLUMN product_event_problems.event_type IS 'Type of the events.';
 COMMENT ON COLUMN product_event_problems.problem IS 'unknown type, no user, no assignment, missing key, unknown key, wrong kind or value not allowed.';
 COMMENT ON COLUMN product_event_problems.key IS 'The key that it is about.';
@@ -104,7 +122,8 @@ COMMENT ON COLUMN product_event_problems.value IS 'The value where it is a short
 COMMENT ON COLUMN product_event_problems.events IS 'How many events.';
 COMMENT ON COLUMN product_event_problems.last_seen IS 'When such an event was last seen; of missing things, when the type was.'
 $sql$, format(query,
-    'SELECT r.event_type, sum(r.events)::bigint AS events, sum(r.without_user)::bigint AS without_user, sum(r.without_assignment)::bigint AS without_assignment, max(r.last_seen) AS last_seen FROM pa_events_daily r GROUP BY 1',
+    'SELECT r.event_type, sum(r.events)::bigint AS events, sum(r.without_user)::bigint AS without_user, sum(r.without_assignment)::bigint AS '
+        'without_assignment, max(r.last_seen) AS last_seen FROM pa_events_daily r GROUP BY 1',
     'SELECT r.event_type, r.key, r.value, sum(r.events)::bigint AS events, max(r.last_seen) AS last_seen FROM pa_meta_daily r GROUP BY 1, 2, 3'))
   FROM rule
 UNION ALL
@@ -122,10 +141,13 @@ BEGIN
     END IF;
     RETURN NEW;
 END $f$;
-COMMENT ON FUNCTION analytics_events_keep_to_taxonomy() IS 'Trigger: refuses an event that does not keep to the taxonomy. Switched on by ALTER TABLE analytics_events ENABLE TRIGGER taxonomy.'
+COMMENT ON FUNCTION analytics_events_keep_to_taxonomy() IS
+'Trigger: refuses an event that does not keep to the taxonomy. Switched on by ALTER TABLE analytics_events ENABLE TRIGGER taxonomy.'
 $sql$, format(query,
-    'SELECT NEW.event_type::text AS event_type, 1::bigint AS events, (NEW.user_id IS NULL)::int::bigint AS without_user, (NEW.assignment_id IS NULL)::int::bigint AS without_assignment, NEW.event_time AS last_seen',
-    format($i$SELECT NEW.event_type::text AS event_type, item.key, %s AS value, 1::bigint AS events, NEW.event_time AS last_seen FROM jsonb_each(CASE jsonb_typeof(NEW.meta) WHEN 'object' THEN NEW.meta ELSE '{}' END) item$i$, value)))
+    'SELECT NEW.event_type::text AS event_type, 1::bigint AS events, (NEW.user_id IS NULL)::int::bigint AS without_user, (NEW.assignment_id IS '
+        'NULL)::int::bigint AS without_assignment, NEW.event_time AS last_seen',
+    format($i$SELECT NEW.event_type::text AS event_type, item.key, %s AS value, 1::bigint AS events, NEW.event_time AS last_seen
+           FROM jsonb_each(CASE jsonb_typeof(NEW.meta) WHEN 'object' THEN NEW.meta ELSE '{}' END) item$i$, value)))
   FROM rule;
 
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
@@ -135,8 +157,10 @@ BEGIN
     -- Off until its owner says otherwise, and as it is when the pack is installed again. Only the owner of a table can switch it.
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = 'analytics_events'::regclass AND tgname = 'taxonomy')
        AND pg_catalog.pg_has_role((SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'analytics_events'::regclass), 'USAGE') THEN
-        CREATE TRIGGER taxonomy BEFORE INSERT OR UPDATE OF event_type, user_id, assignment_id, meta ON analytics_events FOR EACH ROW EXECUTE FUNCTION analytics_events_keep_to_taxonomy();
-        COMMENT ON TRIGGER taxonomy ON analytics_events IS 'Refuses events that do not keep to the taxonomy. Off until: ALTER TABLE analytics_events ENABLE TRIGGER taxonomy;';
+        CREATE TRIGGER taxonomy BEFORE INSERT OR UPDATE OF event_type, user_id, assignment_id,
+            meta ON analytics_events FOR EACH ROW EXECUTE FUNCTION analytics_events_keep_to_taxonomy();
+        COMMENT ON TRIGGER taxonomy ON analytics_events IS 'Refuses events that do not keep to the taxonomy. Off until: ALTER TABLE analytics_events ENABLE '
+    'TRIGGER taxonomy;';
         ALTER TABLE analytics_events DISABLE TRIGGER taxonomy;
     END IF;
 END $do$

@@ -13,7 +13,8 @@ COMMENT ON COLUMN product_event_volume.events IS 'How many.'
 $sql$),
 ('product_analytics', 310, 'view', 'product_wau', $sql$
 CREATE OR REPLACE VIEW product_wau AS SELECT r.bucket AS week, r.wau FROM pa_tutors_weekly r;
-COMMENT ON VIEW product_wau IS 'Weekly active tutors: tutors who saw a list or an assignment, clicked to apply or changed their preferences. As of the last refresh of pa_tutors_weekly.';
+COMMENT ON VIEW product_wau IS
+'Weekly active tutors: tutors who saw a list or an assignment, clicked to apply or changed their preferences. As of the last refresh of pa_tutors_weekly.';
 COMMENT ON COLUMN product_wau.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_wau.wau IS 'Different tutors, counted exactly.'
 $sql$),
@@ -21,7 +22,9 @@ $sql$),
 CREATE OR REPLACE VIEW product_preference_tuning AS
 SELECT r.bucket AS week, r.users_who_tuned, r.active_users, round(r.users_who_tuned::numeric / nullif(r.active_users, 0), 4) AS tune_rate
   FROM pa_tutors_weekly r WHERE r.active_users > 0;
-COMMENT ON VIEW product_preference_tuning IS 'Preference tuning rate: of the tutors who looked or clicked in a week, those who changed their preferences in it too. As of the last refresh of pa_tutors_weekly.';
+COMMENT ON VIEW product_preference_tuning IS
+'Preference tuning rate: of the tutors who looked or clicked in a week, those who changed their preferences in it too. As of the last refresh of '
+'pa_tutors_weekly.';
 COMMENT ON COLUMN product_preference_tuning.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_preference_tuning.users_who_tuned IS 'Active tutors who changed their preferences, counted exactly.';
 COMMENT ON COLUMN product_preference_tuning.active_users IS 'Tutors who saw a list or an assignment, or clicked to apply, counted exactly.';
@@ -31,7 +34,8 @@ $sql$),
 DO $do$ BEGIN EXECUTE format($v$
 CREATE OR REPLACE VIEW product_apply_rate AS
 SELECT x.week, x.views, x.apply_clicks, round(x.apply_clicks / nullif(x.views, 0), 4) AS apply_rate
-  FROM (SELECT date_trunc('week', r.bucket, %L) AS week, sum(r.views) AS views, sum(r.apply_clicks) AS apply_clicks FROM pa_conversion_daily_live r GROUP BY 1) x
+  FROM (SELECT date_trunc('week', r.bucket, %L) AS week, sum(r.views) AS views, sum(r.apply_clicks) AS apply_clicks FROM pa_conversion_daily_live r
+        GROUP BY 1) x
  WHERE num_nonnulls(x.views, x.apply_clicks) > 0$v$, tally._pack_zone('pa_events_15m')); END $do$;
 COMMENT ON VIEW product_apply_rate IS 'Apply rate: clicks to apply per view of an assignment.';
 COMMENT ON COLUMN product_apply_rate.week IS 'Start of the week, a Monday.';
@@ -43,7 +47,8 @@ $sql$),
 DO $do$ BEGIN EXECUTE format($v$
 CREATE OR REPLACE VIEW product_dead_end_rate AS
 SELECT x.*, round((SELECT sum(v) FROM unnest(ARRAY[x.no_reply, x.scams, x.filled_reports]) v) / nullif(x.applies, 0), 4) AS dead_end_rate
-  FROM (SELECT date_trunc('week', r.bucket, %L) AS week, sum(r.apply_clicks) AS applies, sum(r.no_reply) AS no_reply, sum(r.scams) AS scams, sum(r.filled_reports) AS filled_reports
+  FROM (SELECT date_trunc('week', r.bucket, %L) AS week, sum(r.apply_clicks) AS applies, sum(r.no_reply) AS no_reply, sum(r.scams) AS scams,
+        sum(r.filled_reports) AS filled_reports
           FROM pa_conversion_daily_live r GROUP BY 1) x
  WHERE num_nonnulls(x.applies, x.no_reply, x.scams, x.filled_reports) > 0$v$, tally._pack_zone('pa_events_15m')); END $do$;
 COMMENT ON VIEW product_dead_end_rate IS 'Dead-end rate: reports of no reply, scam and filled per click to apply.';
@@ -81,7 +86,8 @@ $sql$),
 DO $do$ BEGIN EXECUTE format($v$
 CREATE OR REPLACE VIEW product_time_to_fill AS
 SELECT date_trunc('week', r.created_at, %L) AS week,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.hours) AS p50_hours_to_filled_report, percentile_cont(0.9) WITHIN GROUP (ORDER BY r.hours) AS p90_hours_to_filled_report, count(*) AS n
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.hours) AS p50_hours_to_filled_report,
+           percentile_cont(0.9) WITHIN GROUP (ORDER BY r.hours) AS p90_hours_to_filled_report, count(*) AS n
   FROM product_filled_reports r GROUP BY 1$v$, tally._pack_zone('pa_events_15m')); END $do$;
 COMMENT ON VIEW product_time_to_fill IS 'Time to fill, a proxy: hours from the offer of an assignment to reports that it was filled, by the week of the offer.';
 COMMENT ON COLUMN product_time_to_fill.week IS 'Start of the week, a Monday.';
@@ -92,11 +98,14 @@ $sql$),
 ('product_analytics', 365, 'view', 'product_time_to_first_fill', $sql$
 DO $do$ BEGIN EXECUTE (SELECT format($v$
 CREATE OR REPLACE VIEW product_time_to_first_fill AS
-SELECT date_trunc('week', x.created_at, %L) AS week, percentile_cont(0.5) WITHIN GROUP (ORDER BY x.hours) AS p50_hours_to_first_report, percentile_cont(0.9) WITHIN GROUP (ORDER BY x.hours) AS p90_hours_to_first_report, count(*) AS assignments
+SELECT date_trunc('week', x.created_at, %L) AS week, percentile_cont(0.5) WITHIN GROUP (ORDER BY x.hours) AS p50_hours_to_first_report,
+    percentile_cont(0.9) WITHIN GROUP (ORDER BY x.hours) AS p90_hours_to_first_report, count(*) AS assignments
   FROM (SELECT a.created_at, extract(epoch FROM (r.first_reported_at - a.created_at)) / 3600.0 AS hours
           FROM (SELECT y.assignment_id::%s AS assignment_id, y.first_reported_at FROM pa_first_reports_live y) r JOIN assignments a ON a.id = r.assignment_id) x
- GROUP BY 1$v$, tally._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c WHERE c.attrelid = 'assignments'::regclass AND c.attname = 'id'); END $do$;
-COMMENT ON VIEW product_time_to_first_fill IS 'Time to fill as the document''s heading has it: hours from the offer of an assignment to the first report that it was filled, by the week of the offer.';
+ GROUP BY 1$v$, tally._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c WHERE c.attrelid = 'assignments'::regclass
+     AND c.attname = 'id'); END $do$;
+COMMENT ON VIEW product_time_to_first_fill IS
+'Time to fill as the document''s heading has it: hours from the offer of an assignment to the first report that it was filled, by the week of the offer.';
 COMMENT ON COLUMN product_time_to_first_fill.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_time_to_first_fill.p50_hours_to_first_report IS 'Median.';
 COMMENT ON COLUMN product_time_to_first_fill.p90_hours_to_first_report IS '90th percentile.';
@@ -113,11 +122,18 @@ $sql$),
 DO $do$ BEGIN EXECUTE (SELECT format($v$
 CREATE OR REPLACE VIEW product_ingestion_runs AS
 SELECT x.*, round(x.bad_runs::numeric / nullif(x.ok_runs + x.bad_runs, 0), 4) AS bad_run_rate, round(x.errors / nullif(x.scanned, 0), 4) AS error_rate
-  FROM (SELECT date_trunc('day', r.started_at, %L) AS day, sum(coalesce(p.parts, 1))::bigint AS runs, coalesce(sum(coalesce(p.parts, 1)) FILTER (WHERE r.status = 'ok'), 0)::bigint AS ok_runs,
+  FROM (SELECT date_trunc('day', r.started_at, %L) AS day, sum(coalesce(p.parts, 1))::bigint AS runs,
+        coalesce(sum(coalesce(p.parts, 1)) FILTER (WHERE r.status = 'ok'), 0)::bigint AS ok_runs,
                coalesce(sum(coalesce(p.parts, 1)) FILTER (WHERE r.status <> 'ok'), 0)::bigint AS bad_runs,
-               sum(p.errors)::numeric AS errors, sum(p.scanned)::numeric AS scanned, sum(p.inserted)::numeric AS inserted, sum(p.updated)::numeric AS updated, count(*) AS distinct_runs
-          FROM ingestion_runs r LEFT JOIN (SELECT y.run_id::%s AS run_id, y.parts, y.errors, y.scanned, y.inserted, y.updated FROM pa_run_progress_live y WHERE y.run_id <> '(none)') p ON p.run_id = r.id GROUP BY 1) x$v$, tally._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c WHERE c.attrelid = 'ingestion_runs'::regclass AND c.attname = 'id'); END $do$;
-COMMENT ON VIEW product_ingestion_runs IS 'Pipeline health: ingestion runs and their errors, by the day they started. As in the document''s query, a run counts once per row of its progress; distinct_runs counts it once.';
+               sum(p.errors)::numeric AS errors, sum(p.scanned)::numeric AS scanned, sum(p.inserted)::numeric AS inserted,
+                   sum(p.updated)::numeric AS updated, count(*) AS distinct_runs
+          FROM ingestion_runs r LEFT JOIN (SELECT y.run_id::%s AS run_id, y.parts, y.errors, y.scanned, y.inserted, y.updated FROM pa_run_progress_live y
+                                           WHERE y.run_id <> '(none)') p ON p.run_id = r.id
+              GROUP BY 1) x$v$, tally._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c
+              WHERE c.attrelid = 'ingestion_runs'::regclass AND c.attname = 'id'); END $do$;
+COMMENT ON VIEW product_ingestion_runs IS
+'Pipeline health: ingestion runs and their errors, by the day they started. As in the document''s query, a run counts once per row of its progress; '
+'distinct_runs counts it once.';
 COMMENT ON COLUMN product_ingestion_runs.day IS 'Start of the day.';
 COMMENT ON COLUMN product_ingestion_runs.runs IS 'Runs, once per row of progress, or once without any.';
 COMMENT ON COLUMN product_ingestion_runs.ok_runs IS 'Of them, of status ok.';
@@ -131,8 +147,10 @@ COMMENT ON COLUMN product_ingestion_runs.bad_run_rate IS 'Bad runs ÷ runs with 
 COMMENT ON COLUMN product_ingestion_runs.error_rate IS 'Errors per message looked at.'
 $sql$),
 ('product_analytics', 390, 'view', 'product_click_through', $sql$
-CREATE OR REPLACE VIEW product_click_through AS SELECT r.bucket AS day, r.assignments_with_clicks, r.total_clicks::numeric AS total_clicks FROM pa_clicks_daily_live r;
-COMMENT ON VIEW product_click_through IS 'Telegram click-through, a proxy: assignments broadcast to channels by the day of their last click, with all clicks they ever had.';
+CREATE OR REPLACE VIEW product_click_through AS SELECT r.bucket AS day, r.assignments_with_clicks, r.total_clicks::numeric AS total_clicks
+    FROM pa_clicks_daily_live r;
+COMMENT ON VIEW product_click_through IS
+'Telegram click-through, a proxy: assignments broadcast to channels by the day of their last click, with all clicks they ever had.';
 COMMENT ON COLUMN product_click_through.day IS 'Start of the day of the last click.';
 COMMENT ON COLUMN product_click_through.assignments_with_clicks IS 'Assignments last clicked on that day.';
 COMMENT ON COLUMN product_click_through.total_clicks IS 'Their clicks, of all days.'

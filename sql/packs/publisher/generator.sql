@@ -24,21 +24,29 @@ BEGIN
     fresh := tally._make_sources('publisher', target_schema);
     FOR item IN SELECT * FROM (VALUES
         ('publisher_metrics_rollup', (events + 1) / 2, '', 'uri', 'slug', ''),
-        ('publisher_discord_metrics', events / 2, ', channel, webhook_success', $q$CASE h >> 50 & 63 WHEN 1 THEN 'discord:' || slug WHEN 2 THEN 'draft:' || slug ELSE uri END$q$, $q$CASE h >> 50 & 63 WHEN 2 THEN 'draft-' ELSE '' END || slug$q$,
-         $q$, CASE WHEN h & 7 = 0 THEN NULL ELSE ('{releases,news,music}'::text[])[1 + (h >> 9 & 1) + (h >> 10 & 1)] END, CASE h >> 50 & 63 WHEN 0 THEN false WHEN 3 THEN CASE WHEN h & 1 = 1 THEN NULL ELSE false END ELSE true END$q$)) s(relation, n, columns, uri, slug, more)
+        ('publisher_discord_metrics', events / 2, ', channel, webhook_success', $q$CASE h >> 50 & 63 WHEN 1 THEN 'discord:' || slug
+         WHEN 2 THEN 'draft:' || slug ELSE uri END$q$, $q$CASE h >> 50 & 63 WHEN 2 THEN 'draft-' ELSE '' END || slug$q$,
+         $q$, CASE WHEN h & 7 = 0 THEN NULL ELSE ('{releases,news,music}'::text[])[1 + (h >> 9 & 1) + (h >> 10 & 1)] END, CASE h >> 50 & 63
+             WHEN 0 THEN false WHEN 3 THEN CASE WHEN h & 1 = 1 THEN NULL ELSE false END ELSE true END$q$)) s(relation, n, columns, uri, slug, more)
     LOOP
         FOR chunk IN 1 .. item.n BY 500000 LOOP
             EXECUTE format($q$
                 INSERT INTO %I.%I (artifact_uri, namespace, slug, published_at, turnaround_seconds, approval_latency_seconds, engagement, cost%s)
                 SELECT %s, namespace, %s, at, approval + 600 + 3000 * tally._unit(h, 20), CASE WHEN h >> 46 & 15 > 0 THEN approval END,
-                       CASE WHEN h >> 45 & 31 = 0 THEN NULL ELSE jsonb_build_object('views', views, 'ctr', round((tally._unit(h, 36) * 8)::numeric, 2), 'likes', floor(views * tally._unit(h, 28) * 0.1)) END,
-                       jsonb_build_object('processing_minutes', round((minutes * (0.5 + tally._unit(h, 32)))::numeric, 1), 'storage_gb', round((tally._unit(h, 24) * 4)::numeric, 3), 'egress_gb', round((views * 0.002)::numeric, 3)) %s
-                  FROM (SELECT *, 'lane-' || lane AS namespace, 5 + 3 * (lane %% 7) AS minutes, floor(exp(3 + (lane %% 3) + 1.4 * sqrt(-2 * ln(1 - tally._unit(h, 40))) * cos(2 * pi() * tally._unit(h, 8)))) AS views,
+                       CASE WHEN h >> 45 & 31 = 0 THEN NULL ELSE jsonb_build_object('views', views, 'ctr', round((tally._unit(h, 36) * 8)::numeric, 2),
+                               'likes', floor(views * tally._unit(h, 28) * 0.1)) END,
+                       jsonb_build_object('processing_minutes', round((minutes * (0.5 + tally._unit(h, 32)))::numeric, 1), 'storage_gb',
+                                          round((tally._unit(h, 24) * 4)::numeric, 3), 'egress_gb', round((views * 0.002)::numeric, 3)) %s
+                  FROM (SELECT *, 'lane-' || lane AS namespace, 5 + 3 * (lane %% 7) AS minutes,
+                        floor(exp(3 + (lane %% 3) + 1.4 * sqrt(-2 * ln(1 - tally._unit(h, 40))) * cos(2 * pi() * tally._unit(h, 8)))) AS views,
                                -- Reviewers are slower towards the end of the span.
                                300 * (1 + share * share) * exp(0.8 * sqrt(-2 * ln(1 - tally._unit(h, 24))) * cos(2 * pi() * tally._unit(h, 44))) AS approval
-                          FROM (SELECT i, h, share, $2 - $3 + $3 * share AS at, 1 + floor(power(tally._unit(h, 0), 2) * 20)::int AS lane, format('s%%s-%%s', $4, i) AS slug, format('jellyfin://library/%%s/%%s', $4, i) AS uri
-                                  FROM (SELECT i, hashint8extended(i, $4) & 9223372036854775807 AS h, (i - 1) / greatest($1, 1)::float8 AS share FROM generate_series($5, $6) i) x) y) z$q$,
-                target_schema, item.relation, item.columns, item.uri, item.slug, item.more) USING item.n, until, span, seed, chunk, least(chunk + 499999, item.n);
+                          FROM (SELECT i, h, share, $2 - $3 + $3 * share AS at, 1 + floor(power(tally._unit(h, 0), 2) * 20)::int AS lane,
+                                format('s%%s-%%s', $4, i) AS slug, format('jellyfin://library/%%s/%%s', $4, i) AS uri
+                                  FROM (SELECT i, hashint8extended(i, $4) & 9223372036854775807 AS h, (i - 1) / greatest($1, 1)::float8 AS share
+                                        FROM generate_series($5, $6) i) x) y) z$q$,
+                target_schema, item.relation, item.columns, item.uri, item.slug, item.more) USING item.n, until, span, seed, chunk,
+                    least(chunk + 499999, item.n);
         END LOOP;
     END LOOP;
     PERFORM tally._index_source('publisher', relation, target_schema) FROM unnest(fresh) relation;
@@ -47,4 +55,5 @@ BEGIN
     RETURN events;
 END $$;
 COMMENT ON FUNCTION tally.generate_publisher(bigint, int, timestamptz, interval, text) IS
-'Writes exactly so many rows of the pack publisher (artifacts and notifications), spread over the span before until, into the tables of target_schema (made if missing). Deterministic: the same arguments, the same rows; another seed for more.';
+'Writes exactly so many rows of the pack publisher (artifacts and notifications), spread over the span before until, into the tables of target_schema (made '
+    'if missing). Deterministic: the same arguments, the same rows; another seed for more.';

@@ -1,6 +1,8 @@
 -- Owns: what the pack publisher stands on: its name, the two tables that services upsert, its settings, and the upsert functions.
 
-INSERT INTO tally.pack_list VALUES ('publisher', 'What publishing costs and earns: turnaround and approval latency, engagement per unit of cost, pruning candidates, Discord delivery, namespaces; the telemetry block of the services.');
+INSERT INTO tally.pack_list VALUES ('publisher',
+                                    'What publishing costs and earns: turnaround and approval latency, engagement per unit of cost, pruning candidates, '
+    'Discord delivery, namespaces; the telemetry block of the services.');
 
 INSERT INTO tally.pack_tables VALUES
 ('publisher', 'publisher_metrics_rollup', 'One row per published artifact, upserted by the publisher.',
@@ -43,8 +45,10 @@ COMMENT ON COLUMN publisher_settings.description IS 'What it says.'
 $sql$),
 ('publisher', 81, 'rows', 'publisher_settings', $sql$
 INSERT INTO publisher_settings VALUES
-    ('publisher_metrics_conflict', 'artifact_uri', 'Columns, parted by commas, that publisher_upsert_metrics() takes for the same row (PUBLISHER_METRICS_CONFLICT). They need a unique index.'),
-    ('discord_metrics_conflict', 'artifact_uri', 'The same of publisher_upsert_discord() (DISCORD_METRICS_CONFLICT); artifact_uri,channel keeps a row per channel.'),
+    ('publisher_metrics_conflict', 'artifact_uri',
+     'Columns, parted by commas, that publisher_upsert_metrics() takes for the same row (PUBLISHER_METRICS_CONFLICT). They need a unique index.'),
+    ('discord_metrics_conflict', 'artifact_uri',
+     'The same of publisher_upsert_discord() (DISCORD_METRICS_CONFLICT); artifact_uri,channel keeps a row per channel.'),
     ('pruning_min_age', '7 days', 'An artifact younger than this is no pruning candidate: its views are still to come.')
 ON CONFLICT DO NOTHING
 $sql$)
@@ -54,6 +58,8 @@ CREATE OR REPLACE FUNCTION %1$s(metrics jsonb) RETURNS text
 LANGUAGE sql SET search_path FROM CURRENT AS $f$
     SELECT tally.upsert('%2$s', metrics, (SELECT regexp_split_to_array(btrim(s.value), '\s*,\s*') FROM publisher_settings s WHERE s.name = '%3$s'))
 $f$;
-COMMENT ON FUNCTION %1$s(jsonb) IS 'Inserts or updates a row of %2$s, given as a JSON object of its columns; what it does not name stays. The conflict key is the setting %3$s.'
+COMMENT ON FUNCTION %1$s(jsonb) IS
+'Inserts or updates a row of %2$s, given as a JSON object of its columns; what it does not name stays. The conflict key is the setting %3$s.'
 $make$, u.name, u.relation, u.setting)
-  FROM (VALUES (90, 'publisher_upsert_metrics', 'publisher_metrics_rollup', 'publisher_metrics_conflict'), (91, 'publisher_upsert_discord', 'publisher_discord_metrics', 'discord_metrics_conflict')) u(ordinal, name, relation, setting);
+  FROM (VALUES (90, 'publisher_upsert_metrics', 'publisher_metrics_rollup', 'publisher_metrics_conflict'),
+        (91, 'publisher_upsert_discord', 'publisher_discord_metrics', 'discord_metrics_conflict')) u(ordinal, name, relation, setting);

@@ -5,7 +5,8 @@
 \echo '   SELECT * FROM tally.timeseries(''p95_latency_ms'', since => ''24 hours'', by => ''{model}'');'
 \echo
 -- One place per hour and model, so that an hour without turns is a gap and the lines stand under each other.
-SELECT m.model, tally.sparkline(array_agg(t.value ORDER BY h.hour)) AS "p95 latency per hour", round(min(t.value)) AS "lowest ms", round(max(t.value)) AS "highest ms"
+SELECT m.model, tally.sparkline(array_agg(t.value ORDER BY h.hour)) AS "p95 latency per hour", round(min(t.value)) AS "lowest ms",
+    round(max(t.value)) AS "highest ms"
   FROM generate_series(date_trunc('hour', now()) - interval '23 hours', date_trunc('hour', now()), '1 hour') h(hour)
  CROSS JOIN (SELECT DISTINCT model FROM awf_hourly UNION ALL SELECT 'all models') m
   LEFT JOIN (SELECT bucket, series, value FROM tally.timeseries('p95_latency_ms', by => '{model}')
@@ -30,10 +31,13 @@ SELECT step.name AS step, to_char(step.n, '99,999,999') AS sessions,
 \echo
 \pset tuples_only on
 \pset format unaligned
-SELECT format(E'  #%s  %s  %s\n      threshold  %s: %s %s, seen %s\n      opened     %s by pg_cron; %s answers by %s\n      runbook    %s\n      suggested  %s\n',
+SELECT format(E'  #%s  %s  %s\n      threshold  %s: %s %s, seen %s\n      opened     %s by pg_cron; %s answers by %s\n      runbook    %s\n      suggested  '
+    '%s\n',
               i.id, upper(i.severity), i.impact, i.threshold, regexp_replace(i.metric, '_5m$', ''), i.condition, round(i.value::numeric, 3),
-              to_char(i.opened_at, 'HH24:MI:SS'), coalesce(i.responsible, 'nobody yet'), coalesce(to_char(i.respond_by, 'HH24:MI'), 'any time'), coalesce(i.runbook, 'none'),
-              (SELECT string_agg('• ' || coalesce(a ->> 'do', a #>> '{}'), E'\n                 ' ORDER BY n) FROM jsonb_array_elements(i.suggested_actions) WITH ORDINALITY x(a, n)))
+              to_char(i.opened_at, 'HH24:MI:SS'), coalesce(i.responsible, 'nobody yet'), coalesce(to_char(i.respond_by, 'HH24:MI'), 'any time'),
+                  coalesce(i.runbook, 'none'),
+              (SELECT string_agg('• ' || coalesce(a ->> 'do', a #>> '{}'), E'\n                 ' ORDER BY n)
+               FROM jsonb_array_elements(i.suggested_actions) WITH ORDINALITY x(a, n)))
   FROM tally.incidents i WHERE i.status = 'new' ORDER BY i.id;
 \pset tuples_only off
 \pset format aligned
@@ -41,5 +45,6 @@ SELECT format(E'  #%s  %s  %s\n      threshold  %s: %s %s, seen %s\n      opened
 \echo '━━ 8. Status ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
 \echo '   SELECT * FROM tally.status;           -- daily rollups wait for 02:00; <rollup>_live is exact at every moment'
 \echo
-SELECT rollup, state, dirty_buckets AS dirty, to_char(last_run, 'HH24:MI:SS') AS "last run", round(last_ms::numeric, 1) AS ms, last_rows AS "rows written", schedule
+SELECT rollup, state, dirty_buckets AS dirty, to_char(last_run, 'HH24:MI:SS') AS "last run", round(last_ms::numeric, 1) AS ms, last_rows AS "rows written",
+    schedule
   FROM tally.status;

@@ -1,6 +1,7 @@
 -- Owns: demo, stage 9: a person acts: the incident is acknowledged, recovers, and is closed with notes.
 
-SELECT id AS incident FROM tally.incidents WHERE status = 'new' AND threshold LIKE '%fallback%' AND labels ->> 'world' = 'emberfall' ORDER BY id DESC LIMIT 1 \gset
+SELECT id AS incident FROM tally.incidents WHERE status = 'new' AND threshold LIKE '%fallback%' AND labels ->> 'world' = 'emberfall'
+    ORDER BY id DESC LIMIT 1 \gset
 \echo '━━ 9. A person acts ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
 \echo '   SELECT tally.acknowledge(':incident', note => ''looking at it'');'
 SELECT tally.acknowledge(:incident, note => 'looking at it') \gset

@@ -21,6 +21,7 @@ SELECT median_minutes, p90_minutes, resolved, breaches FROM control_rolling WHER
 SELECT responded, anomalies, response_rate FROM control_rolling WHERE live;
 \echo 'Which pages wait for it?'
 \echo '   SELECT shop_domain, landing_page, wow_delta FROM control_anomalies WHERE NOT responded AND NOT finished ORDER BY wow_delta;'
-SELECT shop_domain, landing_page, round(wow_delta::numeric, 2) AS wow_delta, seen_at::timestamptz(0) FROM control_anomalies WHERE NOT responded AND NOT finished ORDER BY wow_delta LIMIT 5;
+SELECT shop_domain, landing_page, round(wow_delta::numeric, 2) AS wow_delta, seen_at::timestamptz(0) FROM control_anomalies WHERE NOT responded
+    AND NOT finished ORDER BY wow_delta LIMIT 5;
 \timing off
 \echo 'The server goes on running, and pg_cron with it:  psql -h' :HOST '-p' :PORT '-U' :USER :DBNAME

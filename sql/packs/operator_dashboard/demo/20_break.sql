@@ -7,8 +7,10 @@ DELETE FROM worker_heartbeats WHERE worker = 'worker-2' AND beat_at > now() - in
 -- The others go on: nobody runs them here, so pg_cron says it for them, once a minute.
 SELECT cron.schedule('workers of the demo', '* * * * *', $job$
     INSERT INTO worker_heartbeats (beat_at, environment, worker, process_started_at)
-    SELECT now(), environment, worker, max(process_started_at) FROM worker_heartbeats WHERE beat_at > now() - interval '5 minutes' AND worker <> 'worker-2' GROUP BY environment, worker$job$) AS job \gset
+    SELECT now(), environment, worker, max(process_started_at) FROM worker_heartbeats WHERE beat_at > now() - interval '5 minutes' AND worker <> 'worker-2'
+        GROUP BY environment, worker$job$) AS job \gset
 INSERT INTO playback_attempts (attempted_at, environment, artist, release, platform, browser, ok, error_code, error_message)
-SELECT now() - i * interval '0.1 s', 'prod', 'artist-7', 'release-7', CASE WHEN i % 3 = 0 THEN 'iOS' ELSE 'Windows' END, CASE WHEN i % 3 = 0 THEN 'Safari' ELSE 'Chrome' END, i % 5 > 0,
+SELECT now() - i * interval '0.1 s', 'prod', 'artist-7', 'release-7', CASE WHEN i % 3 = 0 THEN 'iOS' ELSE 'Windows' END, CASE WHEN i % 3 = 0 THEN 'Safari'
+    ELSE 'Chrome' END, i % 5 > 0,
        CASE WHEN i % 5 = 0 THEN 'STALLED' END, CASE WHEN i % 5 = 0 THEN 'no data for 30 s' END
   FROM generate_series(1, 15000) i;

@@ -7,12 +7,14 @@ SELECT range, uploads, rejected, rejection_rate FROM operator_ingest WHERE envir
 SELECT place, reason, rejected, share FROM operator_rejection_reasons WHERE environment = 'prod' AND range = '7d' AND place <= 3 ORDER BY place;
 \echo '2  Transcode queue   SELECT * FROM operator_jobs_by_status …; operator_queue; operator_transcodes; operator_retries'
 \echo
-SELECT q.queued, q.in_progress, q.retrying, q.oldest_queued_minutes, t.completed AS "completed 24h", t.failed AS "failed 24h", t.p50_minutes AS "p50 min", t.p95_minutes AS "p95 min"
+SELECT q.queued, q.in_progress, q.retrying, q.oldest_queued_minutes, t.completed AS "completed 24h", t.failed AS "failed 24h", t.p50_minutes AS "p50 min",
+    t.p95_minutes AS "p95 min"
   FROM operator_queue q JOIN operator_transcodes t USING (environment) WHERE t.range = '24h' AND environment = 'prod';
 SELECT attempt, jobs_reached FROM operator_retries WHERE environment = 'prod' AND range = '7d' ORDER BY attempt;
 \echo '3  Workers           SELECT * FROM operator_workers WHERE range = ''24h'';'
 \echo
-SELECT environment, worker, to_char(last_heartbeat, 'HH24:MI:SS') AS "last heartbeat", round(greatest(heartbeat_age_seconds, 0)) AS "age, s", alive, restarts, p95_claim_to_start_seconds AS "p95 claim to start, s"
+SELECT environment, worker, to_char(last_heartbeat, 'HH24:MI:SS') AS "last heartbeat", round(greatest(heartbeat_age_seconds, 0)) AS "age, s", alive,
+    restarts, p95_claim_to_start_seconds AS "p95 claim to start, s"
   FROM operator_workers WHERE range = '24h' ORDER BY alive, worker LIMIT 8;
 \echo '4  Playback          SELECT * FROM operator_playback_ios …; operator_stream_errors'
 \echo

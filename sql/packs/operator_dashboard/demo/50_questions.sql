@@ -5,7 +5,8 @@ SELECT incident FROM operator_incident_feed WHERE area = 'workers' AND impact LI
 \echo '   SELECT tally.acknowledge(':incident');'
 \echo '   SELECT tally.resolve(':incident', root_cause => …, mitigation => …, prevention => …);   -- refused without all three'
 SELECT tally.acknowledge(:incident, note => 'host is gone') \gset
-SELECT tally.resolve(:incident, root_cause => 'its host ran out of disk', mitigation => 'worker moved to another host', prevention => 'alert on free disk') \gset
+SELECT tally.resolve(:incident, root_cause => 'its host ran out of disk', mitigation => 'worker moved to another host',
+                     prevention => 'alert on free disk') \gset
 \echo
 \echo '━━ 7. Done when an operator can answer these in under two minutes ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
 \timing on

@@ -11,13 +11,15 @@ SELECT day::date, event_type, events FROM product_event_volume WHERE day = date_
 SELECT week::date, wau, active_users, users_who_tuned, tune_rate FROM product_wau JOIN product_preference_tuning USING (week) ORDER BY week DESC LIMIT 4;
 \echo 'Views to clicks to apply; dead ends per click'
 \echo '   SELECT * FROM product_apply_rate JOIN product_dead_end_rate USING (week);'
-SELECT week::date, views, apply_clicks, apply_rate, no_reply, scams, filled_reports, dead_end_rate FROM product_apply_rate JOIN product_dead_end_rate USING (week) ORDER BY week DESC LIMIT 4;
+SELECT week::date, views, apply_clicks, apply_rate, no_reply, scams, filled_reports, dead_end_rate FROM product_apply_rate
+    JOIN product_dead_end_rate USING (week) ORDER BY week DESC LIMIT 4;
 \echo 'Market supply'
 \echo '   SELECT * FROM product_market_supply;'
 SELECT day::date, created, open, not_open FROM product_market_supply ORDER BY day DESC LIMIT 3;
 \echo 'Time to fill'
 \echo '   SELECT * FROM product_time_to_fill;'
-SELECT week::date, round(p50_hours_to_filled_report::numeric, 1) AS "p50 hours", round(p90_hours_to_filled_report::numeric, 1) AS "p90 hours", n FROM product_time_to_fill ORDER BY week DESC LIMIT 4;
+SELECT week::date, round(p50_hours_to_filled_report::numeric, 1) AS "p50 hours", round(p90_hours_to_filled_report::numeric, 1) AS "p90 hours", n
+    FROM product_time_to_fill ORDER BY week DESC LIMIT 4;
 \echo 'Pipeline health'
 \echo '   SELECT * FROM product_extraction_outcomes; SELECT * FROM product_ingestion_runs;'
 SELECT day::date, status, n FROM product_extraction_outcomes ORDER BY day DESC, n DESC LIMIT 3;

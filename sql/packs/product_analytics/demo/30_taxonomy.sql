@@ -7,7 +7,8 @@ SELECT event_type, problem, key, value, events, to_char(last_seen, 'MM-DD HH24:M
 \echo 'The taxonomy is rows; what changes in it is at once true of all history:'
 \echo '   UPDATE analytics_event_keys SET allowed = allowed || ''{app}'' WHERE event_type = ''assignment_view'' AND key = ''surface'';'
 UPDATE analytics_event_keys SET allowed = allowed || '{app}' WHERE event_type = 'assignment_view' AND key = 'surface';
-SELECT count(*) AS "problems with assignment_view surfaces" FROM product_event_problems WHERE event_type = 'assignment_view' AND key = 'surface' AND problem = 'value not allowed';
+SELECT count(*) AS "problems with assignment_view surfaces" FROM product_event_problems WHERE event_type = 'assignment_view' AND key = 'surface'
+    AND problem = 'value not allowed';
 \echo 'And it can be enforced:'
 \echo '   ALTER TABLE analytics_events ENABLE TRIGGER taxonomy;'
 \echo '   INSERT INTO analytics_events (event_type, meta) VALUES (''assignment_hide'', ''{"reason": "Mondays"}'');'

@@ -15,6 +15,8 @@ SELECT tally.install_pack('publisher') AS said \gset
 CALL tally.backfill();
 SELECT name AS job, schedule, command FROM tally.start();
 \echo '━━ 3. A service writes ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
-\echo '   SELECT publisher_upsert_metrics(''{"artifact_uri": "jellyfin://new", "namespace": "lane-1", "turnaround_seconds": 5400, …}'');   -- and again, with its views'
-SELECT publisher_upsert_metrics('{"artifact_uri": "jellyfin://new", "namespace": "lane-1", "slug": "new", "turnaround_seconds": 5400, "approval_latency_seconds": 900, "cost": {"processing_minutes": 44, "storage_gb": 6.2}}') AS first,
+\echo '   SELECT publisher_upsert_metrics(''{"artifact_uri": "jellyfin://new", "namespace": "lane-1", "turnaround_seconds": 5400, …}'');   -- and again, '
+    'with its views'
+SELECT publisher_upsert_metrics('{"artifact_uri": "jellyfin://new", "namespace": "lane-1", "slug": "new", "turnaround_seconds": 5400, '
+    '"approval_latency_seconds": 900, "cost": {"processing_minutes": 44, "storage_gb": 6.2}}') AS first,
        publisher_upsert_metrics('{"artifact_uri": "jellyfin://new", "engagement": {"views": 1800, "ctr": 12.5}}') AS "and again";

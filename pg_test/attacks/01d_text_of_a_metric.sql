@@ -27,7 +27,7 @@ CREATE OR REPLACE VIEW evil.by_view_live AS SELECT '2026-03-01 10:00+00'::timest
 CREATE OR REPLACE VIEW evil.by_domain_live AS SELECT '2026-03-01 10:00+00'::timestamptz AS bucket, (e.ms::text::evil.d)::bigint AS n FROM evil.events e;
 CREATE OR REPLACE VIEW evil.by_xml_live AS SELECT '2026-03-01 10:00+00'::timestamptz AS bucket, length(table_to_xml('evil.inner', true, false, '')::text)::bigint AS n;
 CREATE OR REPLACE VIEW evil.by_reader_live AS SELECT '2026-03-01 10:00+00'::timestamptz AS bucket,
-    (SELECT count(*) FROM tally._filled('x', 'SELECT now(), ''x'', NULL::jsonb, evil.f(1)::float8 WHERE $1 < $2', tally._bucket_rule('1 hour', 'UTC'), now(), now() + interval '1 hour', 'null', true)) AS n;
+    (SELECT count(*) FROM tally_internal._filled('x', 'SELECT now(), ''x'', NULL::jsonb, evil.f(1)::float8 WHERE $1 < $2', tally_internal._bucket_rule('1 hour', 'UTC'), now(), now() + interval '1 hour', 'null', true)) AS n;
 CREATE INDEX ON evil.by_index ((n + evil.f(1)));
 INSERT INTO evil.events VALUES ('2026-03-01 10:30+00', 7);
 INSERT INTO evil.plain VALUES ('2026-03-01 10:30+00', 7);

@@ -3,16 +3,16 @@
 -- As it was (commit 382f689) the lock was held: seen by running this file there.
 \ir prelude.psql
 BEGIN;
-SELECT evil.try('attach authid', 'SELECT tally._attach_capture(1260::oid::regclass)');
-SELECT evil.try('attach', 'SELECT tally._attach_capture((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
-SELECT evil.try('follow', 'SELECT tally._follow(1260::oid::regclass)');
-SELECT evil.try('follow victim', 'SELECT tally._follow((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
-SELECT evil.try('strays', 'SELECT tally._follow_strays()');
-SELECT evil.try('begin refresh', 'SELECT tally._begin_refresh()');
-SELECT evil.try('freeze', 'SELECT tally._freeze_source((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
-SELECT evil.try('expire', 'SELECT tally._lock_to_expire((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
-SELECT evil.try('remake', 'SELECT tally._remake_live((SELECT r.id FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
-SELECT evil.try('lock', 'SELECT tally._lock_tables(ARRAY[1260::oid::regclass], true)');
+SELECT evil.try('attach authid', 'SELECT tally_internal._attach_capture(1260::oid::regclass)');
+SELECT evil.try('attach', 'SELECT tally_internal._attach_capture((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
+SELECT evil.try('follow', 'SELECT tally_internal._follow(1260::oid::regclass)');
+SELECT evil.try('follow victim', 'SELECT tally_internal._follow((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
+SELECT evil.try('strays', 'SELECT tally_internal._follow_strays()');
+SELECT evil.try('begin refresh', 'SELECT tally_internal._begin_refresh()');
+SELECT evil.try('freeze', 'SELECT tally_internal._freeze_source((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
+SELECT evil.try('expire', 'SELECT tally_internal._lock_to_expire((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
+SELECT evil.try('remake', 'SELECT tally_internal._remake_live((SELECT r.id FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
+SELECT evil.try('lock', 'SELECT tally_internal._lock_tables(ARRAY[1260::oid::regclass], true)');
 SELECT evil.try('create on catalogue', $$SELECT tally.create_rollup('evil.x', 'pg_catalog.pg_authid', 'rolvaliduntil', measures => '{"n": "count(*)"}')$$);
 SELECT evil.try('retain', $$SELECT tally.retain_source((SELECT r.source FROM tally.rollups r WHERE r.name = 'victim_hourly'), '1 day')$$);
 CREATE TABLE evil.locks AS SELECT l.relation::regclass::text, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation

@@ -4,12 +4,12 @@
 \ir prelude.psql
 CREATE TABLE evil.thresholds (id int, owner text DEFAULT 'postgres', name text DEFAULT 'forged');
 INSERT INTO evil.thresholds (id) SELECT g FROM generate_series(1, 10) g;
-SELECT evil.try('dropped', 'CREATE TRIGGER x BEFORE DELETE ON evil.thresholds FOR EACH ROW EXECUTE FUNCTION tally._threshold_dropped()');
-SELECT evil.try('audit', 'CREATE TRIGGER y AFTER INSERT OR UPDATE OR DELETE ON evil.thresholds FOR EACH ROW EXECUTE FUNCTION tally._audit()');
-SELECT evil.try('append', 'CREATE TRIGGER z BEFORE UPDATE ON evil.thresholds FOR EACH STATEMENT EXECUTE FUNCTION tally._append_only()');
+SELECT evil.try('dropped', 'CREATE TRIGGER x BEFORE DELETE ON evil.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._threshold_dropped()');
+SELECT evil.try('audit', 'CREATE TRIGGER y AFTER INSERT OR UPDATE OR DELETE ON evil.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._audit()');
+SELECT evil.try('append', 'CREATE TRIGGER z BEFORE UPDATE ON evil.thresholds FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only()');
 SELECT evil.try('capture', 'CREATE TRIGGER c AFTER INSERT ON evil.thresholds FOR EACH ROW EXECUTE FUNCTION tally.capture()');
 SELECT evil.try('truncate', 'CREATE TRIGGER t AFTER TRUNCATE ON evil.thresholds FOR EACH STATEMENT EXECUTE FUNCTION tally.capture_truncate()');
-SELECT evil.try('event trigger', 'SELECT tally._after_ddl()');
+SELECT evil.try('event trigger', 'SELECT tally_internal._after_ddl()');
 UPDATE evil.thresholds SET name = 'other';
 DELETE FROM evil.thresholds;
 \ir verdict.psql

@@ -3,13 +3,13 @@
 -- As it was (commit 382f689): 40 marks were taken, the live view raised 22008, each refresh 22008 or 2202E, and the marks stayed: seen by running this file there.
 \ir prelude.psql
 CREATE TABLE evil.targets AS SELECT r.id, r.name FROM tally.rollups r;
-SELECT evil.try(format('mark %s %s at %s', t.name, rule, at), format('SELECT tally._mark(%L, %L)', t.id || ' ' || rule, at))
+SELECT evil.try(format('mark %s %s at %s', t.name, rule, at), format('SELECT tally_internal._mark(%L, %L)', t.id || ' ' || rule, at))
   FROM evil.targets t, unnest(ARRAY['fixed 3600000000', 'fixed 1', 'fixed 0', 'fixed -5', 'day 1 UTC', 'month 1 Nowhere/Land', 'nonsense', '']) rule,
        unnest(ARRAY['294276-12-31 23:59:59+00', '4714-11-24 00:00+00 BC', 'infinity', '-infinity', '2026-03-01 00:00:01+00']) at;
-SELECT evil.try(format('key %s %s', t.name, key), format('SELECT tally._mark_key(%L, %L)', t.id, key))
+SELECT evil.try(format('key %s %s', t.name, key), format('SELECT tally_internal._mark_key(%L, %L)', t.id, key))
   FROM evil.targets t, unnest(ARRAY['[5:5]={s2}', '{w1}', '{w1,w2}', '{}', '{NULL}', '{{w1},{w2}}', '[-3:-2]={a,b}']) key;
-SELECT evil.try('mark of ' || target, format('SELECT tally._mark(%L, ''2026-03-01Z'')', target)) FROM unnest(ARRAY['', '1', '1;2', '987654 fixed 3600000000', '-1 fixed 1', '99999999999999 fixed 1', '1 fixed 3600000000; 2 fixed 3600000000']) target;
-SELECT evil.try('key of ' || target, format('SELECT tally._mark_key(%L, ''{w1}'')', target)) FROM unnest(ARRAY['', 'x', '1 2 3 4', '987654', '-1', '99999999999999']) target;
+SELECT evil.try('mark of ' || target, format('SELECT tally_internal._mark(%L, ''2026-03-01Z'')', target)) FROM unnest(ARRAY['', '1', '1;2', '987654 fixed 3600000000', '-1 fixed 1', '99999999999999 fixed 1', '1 fixed 3600000000; 2 fixed 3600000000']) target;
+SELECT evil.try('key of ' || target, format('SELECT tally_internal._mark_key(%L, ''{w1}'')', target)) FROM unnest(ARRAY['', 'x', '1 2 3 4', '987654', '-1', '99999999999999']) target;
 \connect - :superuser
 SET client_min_messages = error;
 CREATE TABLE public.looked (what text, error text);

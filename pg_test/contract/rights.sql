@@ -23,41 +23,41 @@ SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute 
 SELECT is_empty($$SELECT c.relname FROM pg_class c JOIN readable r ON r.name = c.relname WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity
     AND c.relname NOT IN ('dirty', 'members', 'odd_rows', 'reads', 'enums', 'jobs', 'pack_list', 'pack_tables', 'pack_columns', 'pack_steps')$$, 'what holds data of its owner has row level security; these hold numbers, names of tables and what packs are made of');
 SELECT is_empty($$SELECT p.polrelid::regclass, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relnamespace = 'tally'::regnamespace AND p.polcmd <> 'r'$$, 'policies are about reading: nobody writes');
-SELECT is_empty($$SELECT n.nspname, a.grantee, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'tally' AND a.grantee <> n.nspowner AND NOT (a.grantee = 0 AND a.privilege_type = 'USAGE')$$, 'the schema may be used, and nothing made in it');
+SELECT is_empty($$SELECT n.nspname, a.grantee, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname IN ('tally', 'tally_internal') AND a.grantee <> n.nspowner AND NOT (a.grantee = 0 AND a.privilege_type = 'USAGE')$$, 'the schema may be used, and nothing made in it');
 
 -- SECURITY DEFINER functions that PUBLIC may call: either they know who calls, by the ticket that PostgreSQL draws as the caller, or they are
 -- listed here with the reason why it makes no difference.
 CREATE TEMP TABLE for_anybody (function regprocedure PRIMARY KEY, reason text);
 INSERT INTO for_anybody VALUES
-    ('tally._drop_marks(int)', 'drops a table that belongs to no rollup any more'),
-    ('tally._dirty_keys(int)', 'says how many keys are marked, not which'),
-    ('tally._lacks_statistics(regclass)', 'says whether statistics are empty'),
-    ('tally._progress(int, timestamptz, timestamptz, timestamptz)', 'sums of the run log: how far a backfill is'),
-    ('tally._next_backfill(int[], int[])', 'chooses among numbers it is given; what is done with them asks who calls'),
-    ('tally._backfill_range(text, timestamptz, timestamptz)', 'arithmetic on buckets'),
-    ('tally._clock()', 'says which of our own jobs is missing or off; cron.job shows each role only its own'),
-    ('tally._cron_failures(timestamptz)', 'counts failed runs of our own jobs'),
-    ('tally._scheduled_chain(text)', 'numbers of rollups, which everybody sees'),
-    ('tally._exact_source(regrole, tally.rollups, timestamptz, timestamptz)', 'says whether a range is marked; the relation that it names is read with the reader''s rights');
+    ('tally_internal._drop_marks(int)', 'drops a table that belongs to no rollup any more'),
+    ('tally_internal._dirty_keys(int)', 'says how many keys are marked, not which'),
+    ('tally_internal._lacks_statistics(regclass)', 'says whether statistics are empty'),
+    ('tally_internal._progress(int, timestamptz, timestamptz, timestamptz)', 'sums of the run log: how far a backfill is'),
+    ('tally_internal._next_backfill(int[], int[])', 'chooses among numbers it is given; what is done with them asks who calls'),
+    ('tally_internal._backfill_range(text, timestamptz, timestamptz)', 'arithmetic on buckets'),
+    ('tally_internal._clock()', 'says which of our own jobs is missing or off; cron.job shows each role only its own'),
+    ('tally_internal._cron_failures(timestamptz)', 'counts failed runs of our own jobs'),
+    ('tally_internal._scheduled_chain(text)', 'numbers of rollups, which everybody sees'),
+    ('tally_internal._exact_source(regrole, tally.rollups, timestamptz, timestamptz)', 'says whether a range is marked; the relation that it names is read with the reader''s rights');
 CREATE TEMP VIEW definers AS SELECT p.oid::regprocedure AS function, p.prosrc, p.proconfig, p.proargnames, p.pronargs, pg_get_expr(p.proargdefaults, 0) AS defaults
-  FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.prosecdef AND has_function_privilege('public', p.oid, 'EXECUTE');
+  FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosecdef AND has_function_privilege('public', p.oid, 'EXECUTE');
 SELECT cmp_ok((SELECT count(*) FROM definers), '>', 40::bigint, 'there are functions to look at');
-SELECT is_empty($$SELECT function FROM definers WHERE prosrc !~ 'tally\._caller\(who\)' AND function NOT IN (SELECT function FROM for_anybody)$$, 'each asks who calls, or is listed with a reason');
+SELECT is_empty($$SELECT function FROM definers WHERE prosrc !~ 'tally_internal\._caller\(who\)' AND function NOT IN (SELECT function FROM for_anybody)$$, 'each asks who calls, or is listed with a reason');
 SELECT is_empty($$SELECT function FROM for_anybody WHERE function NOT IN (SELECT function FROM definers)$$, 'and the list holds none that is not there');
-SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally\._caller\(who\)' AND NOT (defaults ~ 'tally\._me\(\)$' AND proargnames[pronargs] = 'who')$$, 'who asks has the ticket as its last argument, by default');
-SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally\._caller\(who\)' AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'tally.actor=%')$$, 'and forgets who acted when it ends');
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.prosecdef AND p.prosrc ~ 'session_user|current_setting\(''role''|current_user'
+SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)' AND NOT (defaults ~ 'tally_internal\._me\(\)$' AND proargnames[pronargs] = 'who')$$, 'who asks has the ticket as its last argument, by default');
+SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)' AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'tally.actor=%')$$, 'and forgets who acted when it ends');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosecdef AND p.prosrc ~ 'session_user|current_setting\(''role''|current_user'
     -- A trigger is given no ticket. It asks whether the session is a superuser's, and else names it in a reason.
     AND p.oid <> 'tally.rollup_written()'::regprocedure$$, 'none takes session_user, current_user or the setting role for who calls');
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.prosrc ~ 'current_user::regrole|session_user::regrole'$$, 'no name of a role is read as a number or folded');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosrc ~ 'current_user::regrole|session_user::regrole'$$, 'no name of a role is read as a number or folded');
 
 -- Trigger functions: whoever may execute one can have it run on rows of his own.
-SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype) AND has_function_privilege('public', p.oid, 'EXECUTE')),
+SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype) AND has_function_privilege('public', p.oid, 'EXECUTE')),
     'tally.capture()', 'no trigger function is for PUBLIC, but capture(), which does nothing: PostgreSQL asks for it where a trigger is cloned to a partition');
 SELECT is((SELECT prosrc !~* 'insert|update|delete|perform|execute' AND NOT prosecdef FROM pg_proc WHERE oid = 'tally.capture()'::regprocedure), true, 'and does nothing indeed');
 
 -- What acts for others, by the clock or at all.
 SELECT is_empty(format('SELECT 1 WHERE has_function_privilege(''public'', %L::regprocedure, ''EXECUTE'')', f), f || ' is not for everybody')
   FROM unnest('{"tally.run_as(regrole,text,text,int,text)","tally.run_as(regrole,text,text,int,text,\"any\")","tally.evaluate(timestamptz,text)","tally.evaluate_scheduled()","tally.refresh_scheduled(text)","tally.run_tasks(text,timestamptz)",
-    "tally.deliver(timestamptz,int)","tally.sample_probes(timestamptz)","tally.expire(regclass,bigint,timestamptz)","tally.maintain(interval)","tally._caller(bigint)","tally._attach(regclass)","tally._freeze_source(regclass)"}'::text[]) f;
+    "tally.deliver(timestamptz,int)","tally.sample_probes(timestamptz)","tally.expire(regclass,bigint,timestamptz)","tally.maintain(interval)","tally_internal._caller(bigint)","tally_internal._attach(regclass)","tally_internal._freeze_source(regclass)"}'::text[]) f;
 SELECT * FROM finish();

@@ -42,7 +42,7 @@ is "$(sql -c "SELECT jobname || ': ' || schedule FROM cron.job WHERE jobname LIK
     "tally refresh * * * * *: * * * * *
 tally refresh 30 2 * * *: 30 2 * * *" "tally.start() makes one refresh job for each schedule"
 
-is "$(sql -c "SELECT state FROM tally._clock()")" running "health sees the clock run"
+is "$(sql -c "SELECT state FROM tally_internal._clock()")" running "health sees the clock run"
 
 if wait_for 130 "SELECT NOT EXISTS (TABLE differing)"; then ok "the history was computed by pg_cron"; else not_ok "the history was computed by pg_cron"; fi
 

@@ -30,7 +30,7 @@ SELECT tally.silence('{"host": "2"}', 'a night', "for" => '1 day', starts_at => 
 
 -- Dirty on purpose: single buckets, and a wide range of which a backfill has done one batch only.
 SELECT tally.refresh('hours');
-SELECT tally._backfill_unit((SELECT id FROM tally.rollups WHERE name = 'mine'), 400, now());
+SELECT tally_internal._backfill_unit((SELECT id FROM tally.rollups WHERE name = 'mine'), 400, now());
 INSERT INTO events (at, kind, actor, amount) VALUES ('2026-01-05 03:30+00', 'a', 7, 1000), ('2019-01-01', 'late', 1, 1), (NULL, 'a', 1, 1), ('infinity', 'a', 1, 1);
 UPDATE events SET at = at + interval '3 days' WHERE id % 500 = 1;
 DELETE FROM events WHERE id % 700 = 2;

@@ -59,7 +59,7 @@ is "$(sql -c "SELECT count(*) FROM tally.incidents WHERE recovered_at - opened_a
 if [ "$cut" -ge 2 ]; then ok "$cut of 10 evaluators were cut off at work"; else not_ok "only $cut of 10 evaluators were cut off at work"; fi
 
 # A long evaluation: a second evaluator is a no-op at once, and says so.
-sql -c "BEGIN" -c "SELECT tally._evaluation_lock()" -c "SELECT pg_sleep(2)" -c "COMMIT" >/dev/null &
+sql -c "BEGIN" -c "SELECT tally_internal._evaluation_lock()" -c "SELECT pg_sleep(2)" -c "COMMIT" >/dev/null &
 sleep 0.5
 is "$(sql -c "SELECT count(*) FROM tally.evaluate('2026-03-01 13:00Z')")" 0 "while another evaluates there is nothing to do"
 wait

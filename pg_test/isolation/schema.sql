@@ -118,7 +118,7 @@ END $$;
 -- One unit of a backfill in batches of so few rows that the keys are computed in several parts.
 CREATE FUNCTION next_part() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM tally._backfill_unit(r.id, 5, now()) FROM tally.rollups r WHERE r.name = 'sessions';
+    PERFORM tally_internal._backfill_unit(r.id, 5, now()) FROM tally.rollups r WHERE r.name = 'sessions';
 END $$;
 
 CREATE FUNCTION check_and_drop_keyed(OUT "live view exact" boolean, OUT "stored exact" boolean) LANGUAGE plpgsql AS $$

@@ -13,7 +13,7 @@ SELECT is_empty('SELECT rollup, dirty_buckets FROM tally.status WHERE dirty_buck
 SELECT is_empty('SELECT threshold, error FROM tally.evaluate() WHERE error IS NOT NULL', 'every threshold can be told');
 SELECT is_empty('SELECT task, error FROM tally.run_tasks() WHERE error IS NOT NULL', 'every task runs');
 SELECT is_empty('SELECT name, message FROM tally.probes WHERE sqlstate IS NOT NULL', 'every probe sees');
-SELECT is((SELECT count(DISTINCT command) FROM tally._wanted_jobs('* * * * *')), (SELECT count(*) FROM tally._wanted_jobs('* * * * *')), 'each job is there once');
+SELECT is((SELECT count(DISTINCT command) FROM tally_internal._wanted_jobs('* * * * *')), (SELECT count(*) FROM tally_internal._wanted_jobs('* * * * *')), 'each job is there once');
 SELECT lives_ok(format('SELECT tally.drop_pack(%L)', name), name || ' is dropped') FROM tally.pack_list ORDER BY md5(name);
 SELECT is((SELECT count(*) FROM tally.rollups) + (SELECT count(*) FROM tally.thresholds) + (SELECT count(*) FROM tally.probes) + (SELECT count(*) FROM tally.tasks) + (SELECT count(*) FROM tally.metrics), 0::bigint, 'and nothing of them is left');
 SELECT * FROM finish();

@@ -105,8 +105,8 @@ SELECT results_eq($$SELECT tally.window_funnel('1 day', at, kind, '{a,b}') OVER 
 SELECT is(tally.window_funnel('1 day', at, kind, '{a,b}' ORDER BY at DESC), 2, 'ORDER BY inside is allowed') FROM small WHERE actor = 'ann';
 
 -- The state: text there and back; bad bytes are refused.
-SELECT is(tally._funnel_level(tally._funnel_trans(NULL, '1 day', '2026-01-01', 'a', '{a,b}'::text[])::text::tally.funnel_events), 1, 'a state goes through text');
-SELECT is(tally._funnel_path(tally._funnel_trans(tally._funnel_trans(NULL, '1 day', '2026-01-01', 'a', '{a,b}'::text[]), '1 day', '2026-01-02', 'b', '{a,b}'::text[])),
+SELECT is(tally_internal._funnel_level(tally_internal._funnel_trans(NULL, '1 day', '2026-01-01', 'a', '{a,b}'::text[])::text::tally.funnel_events), 1, 'a state goes through text');
+SELECT is(tally_internal._funnel_path(tally_internal._funnel_trans(tally_internal._funnel_trans(NULL, '1 day', '2026-01-01', 'a', '{a,b}'::text[]), '1 day', '2026-01-02', 'b', '{a,b}'::text[])),
           '{2026-01-01,2026-01-02}'::timestamptz[], 'the transition works outside an aggregate');
 SELECT throws_ok($$SELECT 'zz'::tally.funnel_events$$, '22P02');
 SELECT throws_ok($$SELECT '00'::tally.funnel_events$$, '22P02');

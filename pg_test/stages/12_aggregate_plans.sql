@@ -44,7 +44,7 @@ INSERT INTO a VALUES
 ('funnel_counts of paths', '(tally.reached(tally.funnel_counts(path) @))[2]', 'nullif(count(*) FILTER (WHERE cardinality(path) >= 2), 0)', NULL, NULL),
 ('retention_counts', 'tally.retention_counts(# kept !) @::jsonb -> 1 ->> ''retained''', 'count(*) FILTER (WHERE kept[2])', NULL, NULL);
 
-SELECT is((SELECT string_agg(DISTINCT p.proname, ',' ORDER BY p.proname) FROM pg_proc p WHERE p.prokind = 'a' AND p.pronamespace = 'tally'::regnamespace AND p.proname NOT IN ('rollup')
+SELECT is((SELECT string_agg(DISTINCT p.proname, ',' ORDER BY p.proname) FROM pg_proc p WHERE p.prokind = 'a' AND p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.proname NOT IN ('rollup')
            AND NOT EXISTS (SELECT FROM a WHERE a.expr ~ ('tally\.' || p.proname || '\('))), NULL, 'no aggregate is left out');
 
 CREATE FUNCTION filled(expr text, over_ text DEFAULT '', distinct_ text DEFAULT '', order_ text DEFAULT '') RETURNS text LANGUAGE sql AS

@@ -41,41 +41,41 @@ BEGIN
     FOREACH unit IN ARRAY '{day,week,month,quarter,year}'::text[] LOOP
         rule := format('calendar %s %s', unit, zone);
         -- Where a row is.
-        RETURN QUERY SELECT format('%s: start of %s is %s, expected %s', rule, m, tally._bucket_start(rule, m), date_trunc(unit, m, zone)) FROM unnest(moments) m
-                      WHERE tally._bucket_start(rule, m) IS DISTINCT FROM date_trunc(unit, m, zone);
+        RETURN QUERY SELECT format('%s: start of %s is %s, expected %s', rule, m, tally_internal._bucket_start(rule, m), date_trunc(unit, m, zone)) FROM unnest(moments) m
+                      WHERE tally_internal._bucket_start(rule, m) IS DISTINCT FROM date_trunc(unit, m, zone);
         -- Starts are starts of their own buckets; the end is the next start that any later row has.
         starts := ARRAY(SELECT DISTINCT date_trunc(unit, m, zone) AS s FROM unnest(moments) m ORDER BY 1);
-        RETURN QUERY SELECT format('%s: %s starts at %s', rule, s, tally._bucket_start(rule, s)) FROM unnest(starts) s WHERE tally._bucket_start(rule, s) <> s;
-        RETURN QUERY SELECT format('%s: end of %s is %s, expected %s', rule, s, tally._bucket_end(rule, s), e) FROM unnest(starts) s,
+        RETURN QUERY SELECT format('%s: %s starts at %s', rule, s, tally_internal._bucket_start(rule, s)) FROM unnest(starts) s WHERE tally_internal._bucket_start(rule, s) <> s;
+        RETURN QUERY SELECT format('%s: end of %s is %s, expected %s', rule, s, tally_internal._bucket_end(rule, s), e) FROM unnest(starts) s,
             LATERAL (SELECT ((date_trunc(unit, s AT TIME ZONE zone) + ('1 ' || CASE unit WHEN 'quarter' THEN 'day' ELSE unit END)::interval * CASE unit WHEN 'quarter' THEN 92 ELSE 1 END)::timestamp) AS l) n,
             LATERAL (SELECT date_trunc(unit, n.l) AT TIME ZONE zone AS e) x
-            WHERE unit <> 'quarter' AND tally._bucket_end(rule, s) <> e;
+            WHERE unit <> 'quarter' AND tally_internal._bucket_end(rule, s) <> e;
         RETURN QUERY SELECT format('%s: %s and %s are not one after the other', rule, a, b) FROM (SELECT s AS a, lead(s) OVER (ORDER BY s) AS b FROM unnest(starts) s) p
-                      WHERE unit = 'day' AND b IS NOT NULL AND tally._bucket_end(rule, a) > b;
+                      WHERE unit = 'day' AND b IS NOT NULL AND tally_internal._bucket_end(rule, a) > b;
         -- Edges: which rows are in buckets from a start on.
-        RETURN QUERY SELECT format('%s: rows from %s begin at %s, but %s is one (or none after)', rule, s, tally._rows_from(rule, s), m) FROM unnest(starts) s, unnest(moments) m
-                      WHERE (m < tally._rows_from(rule, s) AND date_trunc(unit, m, zone) >= s) OR (m >= tally._rows_past(rule, s) AND date_trunc(unit, m, zone) < s);
+        RETURN QUERY SELECT format('%s: rows from %s begin at %s, but %s is one (or none after)', rule, s, tally_internal._rows_from(rule, s), m) FROM unnest(starts) s, unnest(moments) m
+                      WHERE (m < tally_internal._rows_from(rule, s) AND date_trunc(unit, m, zone) >= s) OR (m >= tally_internal._rows_past(rule, s) AND date_trunc(unit, m, zone) < s);
     END LOOP;
     -- Days and months several at a time, by the arithmetic of dates.
     FOR i IN 1 .. 3 LOOP
-        rule := tally._bucket_rule(make_interval(days => 5), zone, (date '2000-01-03' + i)::timestamp AT TIME ZONE zone);
+        rule := tally_internal._bucket_rule(make_interval(days => 5), zone, (date '2000-01-03' + i)::timestamp AT TIME ZONE zone);
         RETURN QUERY SELECT format('%s: start of %s', rule, m) FROM unnest(moments) m
-         WHERE tally._bucket_start(rule, m) <> (date '2000-01-03' + i + floor(((m AT TIME ZONE zone)::date - (date '2000-01-03' + i)) / 5.0)::int * 5)::timestamp AT TIME ZONE zone;
+         WHERE tally_internal._bucket_start(rule, m) <> (date '2000-01-03' + i + floor(((m AT TIME ZONE zone)::date - (date '2000-01-03' + i)) / 5.0)::int * 5)::timestamp AT TIME ZONE zone;
     END LOOP;
-    rule := tally._bucket_rule('5 months', zone, date '2000-04-01'::timestamp AT TIME ZONE zone);
+    rule := tally_internal._bucket_rule('5 months', zone, date '2000-04-01'::timestamp AT TIME ZONE zone);
     RETURN QUERY SELECT format('%s: start of %s', rule, m) FROM unnest(moments) m,
         LATERAL (SELECT (extract(year FROM m AT TIME ZONE zone) * 12 + extract(month FROM m AT TIME ZONE zone))::int - (2000 * 12 + 4) AS n) k
-     WHERE tally._bucket_start(rule, m) <> (date '2000-04-01' + make_interval(months => floor(k.n / 5.0)::int * 5)) AT TIME ZONE zone;
+     WHERE tally_internal._bucket_start(rule, m) <> (date '2000-04-01' + make_interval(months => floor(k.n / 5.0)::int * 5)) AT TIME ZONE zone;
     -- Local times, skipped and repeated ones too.
     RETURN QUERY SELECT format('%s: %s', zone, l) FROM unnest(moments) m, LATERAL (SELECT m AT TIME ZONE 'UTC' + x AS l FROM unnest(ARRAY[clock_offset(zone, at), clock_offset(zone, at - interval '1 second')]) x) y
-     WHERE tally._instant_of(l, zone) <> l AT TIME ZONE zone OR tally._instant_of(l::date, zone) <> l::date::timestamp AT TIME ZONE zone;
+     WHERE tally_internal._instant_of(l, zone) <> l AT TIME ZONE zone OR tally_internal._instant_of(l::date, zone) <> l::date::timestamp AT TIME ZONE zone;
     RETURN QUERY SELECT format('%s: local times of %s', zone, l) FROM unnest(moments) m, LATERAL (SELECT m AT TIME ZONE 'UTC' + clock_offset(zone, at) AS l) y
-     WHERE (l AT TIME ZONE zone >= at AND l < tally._local_from(zone, at)) OR (l AT TIME ZONE zone < at AND l >= tally._local_until(zone, at));
+     WHERE (l AT TIME ZONE zone >= at AND l < tally_internal._local_from(zone, at)) OR (l AT TIME ZONE zone < at AND l >= tally_internal._local_until(zone, at));
 END $$;
 SELECT is((SELECT string_agg(d, E'\n') FROM (SELECT d FROM tried t, differing(t.zone, t.at) d LIMIT 10) x), NULL, format('%s changes of %s zones', count(*), count(DISTINCT zone))) FROM tried;
 -- tally.bucket is the same implementation; date_bin of fixed widths.
 SELECT is((SELECT count(*) FROM tried t, unnest('{1 day,1 week,1 month,3 months,1 year}'::interval[], '{day,week,month,quarter,year}'::text[]) w(width, unit), unnest('{-25 hours,-1 microsecond,0,1 hour,25 hours}'::interval[]) x
             WHERE tally.bucket(width, at + x, zone) <> date_trunc(unit, at + x, zone)), 0::bigint, 'tally.bucket is date_trunc');
 SELECT is((SELECT count(*) FROM tried t, unnest('{1 microsecond,7 hours,15 minutes,90 minutes,1 day,7 days,30 days}'::interval[]) w, unnest('{2000-01-03 00:00Z,2000-01-02 23:59:59.999999Z,1969-07-20 20:17:40Z}'::timestamptz[]) o
-            WHERE tally._bucket_start(tally._bucket_rule(w, 'UTC', o), at) <> date_bin(w, at, o)), 0::bigint, 'fixed widths are date_bin');
+            WHERE tally_internal._bucket_start(tally_internal._bucket_rule(w, 'UTC', o), at) <> date_bin(w, at, o)), 0::bigint, 'fixed widths are date_bin');
 SELECT * FROM finish();

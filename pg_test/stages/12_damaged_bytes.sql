@@ -15,21 +15,21 @@ CREATE TABLE funnel_events (v tally.funnel_events);
 CREATE TABLE funnel_counts (v tally.funnel_counts);
 CREATE TABLE retention_counts (v tally.retention_counts);
 
-INSERT INTO values_of SELECT 'tdigest', tally._tdigest_send(tally.tdigest(v)) FROM unnest('{1.5,2,NaN,-Infinity}'::float8[]) v;
-INSERT INTO values_of SELECT 'tdigest', tally._tdigest_send(tally.tdigest(v, 20)) FROM generate_series(1, 3000) v;
-INSERT INTO values_of SELECT 'hll', tally._hll_send(tally.hll(v)) FROM generate_series(1, 5) v;
-INSERT INTO values_of SELECT 'hll', tally._hll_send(tally.hll(v, 6)) FROM generate_series(1, 500) v;
-INSERT INTO values_of SELECT 'stats', tally._stats_send(tally.stats(v)) FROM generate_series(1, 5) v;
-INSERT INTO values_of SELECT 'stats', tally._stats_send(tally.stats(v, v * v)) FROM generate_series(1, 5) v;
-INSERT INTO values_of SELECT 'moments', tally._moments_send(tally.moments(v)) FROM generate_series(1, 5) v;
-INSERT INTO values_of SELECT 'moments', tally._moments_send(tally.moments(v, v * v, 1, -v)) FROM generate_series(1, 5) v;
-INSERT INTO values_of SELECT 'topk', tally._topk_send(tally.topk(chr(96 + v % 9), 3)) FROM generate_series(1, 50) v;
-INSERT INTO values_of SELECT 'topk', tally._topk_send(tally.topk(v::text, 1)) FROM generate_series(1, 50) v;
-INSERT INTO values_of SELECT 'totals', tally._totals_send(tally.jsonb_totals('{"views": 3, "a": {"b": 1.5}, "c": null}'));
-INSERT INTO values_of SELECT 'funnel_counts', tally._funnel_counts_send(tally.funnel_counts(ARRAY[timestamptz 'epoch', timestamptz 'epoch' + v * interval '1 s'])) FROM generate_series(1, 4) v;
-INSERT INTO values_of SELECT 'funnel_counts', tally._funnel_counts_send(tally.funnel_counts(v)) FROM generate_series(1, 4) v;
-INSERT INTO values_of SELECT 'retention_counts', tally._retention_counts_send(tally.retention_counts('{t,f,NULL}'::boolean[]));
-INSERT INTO values_of SELECT 'funnel_events', tally._funnel_events_send(tally._funnel_trans(tally._funnel_trans(NULL, '1 day', timestamptz 'epoch' + v, ARRAY[true, false, false], 'increase, exclude 1-2'), '1 day',
+INSERT INTO values_of SELECT 'tdigest', tally_internal._tdigest_send(tally.tdigest(v)) FROM unnest('{1.5,2,NaN,-Infinity}'::float8[]) v;
+INSERT INTO values_of SELECT 'tdigest', tally_internal._tdigest_send(tally.tdigest(v, 20)) FROM generate_series(1, 3000) v;
+INSERT INTO values_of SELECT 'hll', tally_internal._hll_send(tally.hll(v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'hll', tally_internal._hll_send(tally.hll(v, 6)) FROM generate_series(1, 500) v;
+INSERT INTO values_of SELECT 'stats', tally_internal._stats_send(tally.stats(v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'stats', tally_internal._stats_send(tally.stats(v, v * v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'moments', tally_internal._moments_send(tally.moments(v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'moments', tally_internal._moments_send(tally.moments(v, v * v, 1, -v)) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'topk', tally_internal._topk_send(tally.topk(chr(96 + v % 9), 3)) FROM generate_series(1, 50) v;
+INSERT INTO values_of SELECT 'topk', tally_internal._topk_send(tally.topk(v::text, 1)) FROM generate_series(1, 50) v;
+INSERT INTO values_of SELECT 'totals', tally_internal._totals_send(tally.jsonb_totals('{"views": 3, "a": {"b": 1.5}, "c": null}'));
+INSERT INTO values_of SELECT 'funnel_counts', tally_internal._funnel_counts_send(tally.funnel_counts(ARRAY[timestamptz 'epoch', timestamptz 'epoch' + v * interval '1 s'])) FROM generate_series(1, 4) v;
+INSERT INTO values_of SELECT 'funnel_counts', tally_internal._funnel_counts_send(tally.funnel_counts(v)) FROM generate_series(1, 4) v;
+INSERT INTO values_of SELECT 'retention_counts', tally_internal._retention_counts_send(tally.retention_counts('{t,f,NULL}'::boolean[]));
+INSERT INTO values_of SELECT 'funnel_events', tally_internal._funnel_events_send(tally_internal._funnel_trans(tally_internal._funnel_trans(NULL, '1 day', timestamptz 'epoch' + v, ARRAY[true, false, false], 'increase, exclude 1-2'), '1 day',
                                                                           timestamptz 'epoch' + v, ARRAY[false, true, false], 'increase, exclude 1-2')) FROM (SELECT interval '1 s') AS t (v);
 SELECT is((SELECT count(DISTINCT kind) FROM values_of), 9::bigint, 'nine types');
 SELECT is((SELECT string_agg(t.typname, ',' ORDER BY t.typname) FROM pg_type t WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' AND t.typname <> 'role' AND t.typname NOT IN (SELECT kind FROM values_of)), NULL,
@@ -46,7 +46,7 @@ INSERT INTO readers VALUES
 ('totals', 'tally.total(v, ''views''), tally.ignored(v), tally.merge(v, v), v::jsonb'),
 ('funnel_counts', 'tally.reached(v), ARRAY(SELECT s.actors FROM tally.funnel_steps(v) s), tally.time_to_convert(v, 2), v::jsonb'),
 ('retention_counts', 'ARRAY(SELECT p.retained FROM tally.retention_periods(v) p), v::jsonb'),
-('funnel_events', 'tally._funnel_level(v), tally._funnel_path(v), tally._funnel_combine(v, v)');
+('funnel_events', 'tally_internal._funnel_level(v), tally_internal._funnel_path(v), tally_internal._funnel_combine(v, v)');
 
 -- Sends the bytes by COPY BINARY and reads what was taken: '' or the SQLSTATE.
 CREATE FUNCTION sent(to_kind text, value bytea) RETURNS text LANGUAGE plpgsql AS $$

@@ -7,9 +7,9 @@ GRANT tally_13_bob TO tally_13_ann;
 CREATE SCHEMA app;
 GRANT USAGE, CREATE ON SCHEMA app TO PUBLIC;
 -- As a function of the engine is: a superuser's, and it redeems the ticket.
-CREATE FUNCTION app.who(who bigint DEFAULT tally._me()) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+CREATE FUNCTION app.who(who bigint DEFAULT tally_internal._me()) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 BEGIN
-    RETURN tally._caller(who)::text;
+    RETURN tally_internal._caller(who)::text;
 END $$;
 
 SELECT is(app.who(), 'postgres', 'the session''s own role');
@@ -64,7 +64,7 @@ GRANT SELECT ON app.many TO tally_13_ann;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 4;
 SET ROLE tally_13_ann;
 SELECT results_eq('SELECT DISTINCT app.who() FROM app.many WHERE n % 100 = 0', $$VALUES ('tally_13_ann')$$, 'in a query over many rows, each with a ticket of its own');
-SELECT is((SELECT p.proparallel FROM pg_proc p WHERE p.oid = 'tally._me()'::regprocedure), 'r'::"char", 'no worker draws tickets');
+SELECT is((SELECT p.proparallel FROM pg_proc p WHERE p.oid = 'tally_internal._me()'::regprocedure), 'r'::"char", 'no worker draws tickets');
 RESET ROLE;
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather;
 
@@ -72,29 +72,29 @@ RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_s
 SET ROLE tally_13_ann;
 SELECT throws_ok(format('SELECT app.who(%s)', n), '42501', NULL, 'a forged number proves nobody: ' || n) FROM unnest('{0,1,-1,10,9223372036854775807}'::bigint[]) n;
 SELECT throws_ok('SELECT app.who(NULL)', '42501', NULL, 'nor does NULL');
-CREATE TEMP TABLE tickets AS SELECT tally._me() AS ticket, current_user AS drawn_by;
+CREATE TEMP TABLE tickets AS SELECT tally_internal._me() AS ticket, current_user AS drawn_by;
 SELECT throws_ok(format('SELECT app.who(%s)', ticket), '42501', NULL, 'a ticket of an earlier transaction is void') FROM tickets;
 BEGIN;
-SELECT tally._me() AS ticket \gset
+SELECT tally_internal._me() AS ticket \gset
 SELECT is(app.who(:ticket), 'tally_13_ann', 'a ticket is good once');
 SELECT throws_ok(format('SELECT app.who(%s)', :ticket), '42501', NULL, 'not twice');
 COMMIT;
-SELECT throws_ok('SELECT tally._redeem(1)', '42501', NULL, 'nor is it redeemed by hand');
-SELECT is(tally._redeem(tally._me()), 'tally_13_ann'::regrole, 'by hand one proves to be oneself');
-SELECT throws_ok('SELECT tally._caller(1)', '42501', NULL, 'who acts is the engine''s to say');
-SELECT is((SELECT count(*) FROM (SELECT tally._me() AS t FROM generate_series(1, 1000)) x), 1000::bigint, 'tickets that nobody redeems are forgotten');
+SELECT throws_ok('SELECT tally_internal._redeem(1)', '42501', NULL, 'nor is it redeemed by hand');
+SELECT is(tally_internal._redeem(tally_internal._me()), 'tally_13_ann'::regrole, 'by hand one proves to be oneself');
+SELECT throws_ok('SELECT tally_internal._caller(1)', '42501', NULL, 'who acts is the engine''s to say');
+SELECT is((SELECT count(*) FROM (SELECT tally_internal._me() AS t FROM generate_series(1, 1000)) x), 1000::bigint, 'tickets that nobody redeems are forgotten');
 SELECT is(app.who(), 'tally_13_ann', 'and keep no other from being drawn');
 RESET ROLE;
-SELECT is(app.who(tally._me()), 'postgres', 'a ticket may be given by hand');
+SELECT is(app.who(tally_internal._me()), 'postgres', 'a ticket may be given by hand');
 
 -- By their OIDs, whatever they are called. A cast of current_user to regrole takes "Postgres" for postgres and "11" for OID 11.
 SET ROLE "Postgres";
-SELECT is(tally._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = 'Postgres'), 'a role "Postgres" is itself');
+SELECT is(tally_internal._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = 'Postgres'), 'a role "Postgres" is itself');
 SELECT is(app.who(), '"Postgres"', 'to the engine too');
 SET ROLE "11";
-SELECT is(tally._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = '11'), 'a role "11" is itself');
+SELECT is(tally_internal._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = '11'), 'a role "11" is itself');
 SET ROLE "Alice Smith";
-SELECT is(tally._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = 'Alice Smith'), 'a role "Alice Smith" is itself');
+SELECT is(tally_internal._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = 'Alice Smith'), 'a role "Alice Smith" is itself');
 RESET ROLE;
 SELECT is(current_setting('tally.actor', true), '', 'nothing is left of who called');
 

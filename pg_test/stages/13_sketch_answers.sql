@@ -38,15 +38,15 @@ SELECT is((SELECT k::jsonb::text::tally.topk = k FROM (SELECT tally.topk(item, 1
 -- C1: parts of approx_percentile that travelled as text answered the minimum.
 CREATE FUNCTION part(lo int, hi int, q float8) RETURNS tally.tdigest LANGUAGE plpgsql AS $$
 DECLARE s tally.tdigest; i int;
-BEGIN FOR i IN lo..hi LOOP s := tally._tdigest_trans_percentile(s, i, q); END LOOP; RETURN s; END $$;
+BEGIN FOR i IN lo..hi LOOP s := tally_internal._tdigest_trans_percentile(s, i, q); END LOOP; RETURN s; END $$;
 CREATE TABLE parts AS SELECT 1 AS g, part(1, 100, 0.9) AS s UNION ALL SELECT 2, part(101, 200, 0.9);
-CREATE AGGREGATE combined(tally.tdigest) (SFUNC = tally._tdigest_merge, STYPE = tally.tdigest, FINALFUNC = tally._tdigest_final_percentile);
+CREATE AGGREGATE combined(tally.tdigest) (SFUNC = tally_internal._tdigest_merge, STYPE = tally.tdigest, FINALFUNC = tally_internal._tdigest_final_percentile);
 SELECT is((SELECT combined(s) FROM parts), (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY i) FROM generate_series(1, 200) i), 'q is kept where it is stored');
 SELECT is((SELECT combined(s::text::tally.tdigest) FROM parts), (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY i) FROM generate_series(1, 200) i), 'in text');
 SELECT is((SELECT combined(s::jsonb::text::tally.tdigest) FROM parts), (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY i) FROM generate_series(1, 200) i), 'in jsonb');
-SELECT is((SELECT tally._tdigest_final_percentile(tally.tdigest(1))), NULL, 'a digest that asks nothing answers nothing');
+SELECT is((SELECT tally_internal._tdigest_final_percentile(tally.tdigest(1))), NULL, 'a digest that asks nothing answers nothing');
 CREATE TABLE large AS SELECT part(1, 3000, 0.5) AS s;
-SELECT cmp_ok((SELECT abs(tally._tdigest_final_percentile(s::text::tally.tdigest) - 1500.5) FROM large), '<', 15::float8, 'a large one too');
+SELECT cmp_ok((SELECT abs(tally_internal._tdigest_final_percentile(s::text::tally.tdigest) - 1500.5) FROM large), '<', 15::float8, 'a large one too');
 
 -- Weights above 2^62 wrapped; four of 2^63 - 1 made a digest that nothing could read.
 SELECT throws_ok($$SELECT tally.tdigest(v, 9223372036854775807, 180) FROM generate_series(1, 4) v$$, '22003', 'weight of all values expected up to 2^62, got more', 'four of the greatest weights');

@@ -14,8 +14,8 @@ FROM generate_series(1, 2) what, generate_series(1, 2) again, (VALUES
     ('totals', 'SELECT tally.jsonb_totals(jsonb_build_object(i, i * %1$s) ORDER BY i %2$s) FROM generate_series(1, 5) i'),
     ('funnel_counts', 'SELECT tally.funnel_counts(i %% (%1$s + 3) ORDER BY i %2$s) FROM generate_series(1, 50) i'),
     ('retention_counts', 'SELECT tally.retention_counts(ARRAY[true, i > %1$s] ORDER BY i %2$s) FROM generate_series(1, 5) i'),
-    ('funnel_events', $$SELECT CASE WHEN '%2$s' = 'ASC' THEN tally._funnel_combine(a, b) ELSE tally._funnel_combine(b, a) END
-        FROM (SELECT tally._funnel_trans(NULL, '1 day', '2026-01-01Z', ARRAY[true, false]) AS a, tally._funnel_trans(NULL, '1 day', '2026-01-0%1$sZ', ARRAY[false, true]) AS b) x$$)
+    ('funnel_events', $$SELECT CASE WHEN '%2$s' = 'ASC' THEN tally_internal._funnel_combine(a, b) ELSE tally_internal._funnel_combine(b, a) END
+        FROM (SELECT tally_internal._funnel_trans(NULL, '1 day', '2026-01-01Z', ARRAY[true, false]) AS a, tally_internal._funnel_trans(NULL, '1 day', '2026-01-0%1$sZ', ARRAY[false, true]) AS b) x$$)
 ) t (kind, query);
 SELECT is((SELECT string_agg(t.typname, ',' ORDER BY t.typname) FROM pg_type t
             WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' AND t.typname <> 'role' AND t.typname NOT IN (SELECT kind FROM made)), NULL, 'every sketch type is among them');

@@ -106,7 +106,7 @@ SELECT throws_ok($$SELECT tally.create_retention('bad', 'visits', 'at', 'who', p
 SET timezone = 'Asia/Tokyo';
 SET datestyle = 'SQL, DMY';
 SET intervalstyle = 'sql_standard';
-SELECT is(tally._parse_since(given, '2026-03-30 12:00+02', 'since', 'Europe/Berlin'), wanted::timestamptz, given || ' by Berlin''s clock')
+SELECT is(tally_internal._parse_since(given, '2026-03-30 12:00+02', 'since', 'Europe/Berlin'), wanted::timestamptz, given || ' by Berlin''s clock')
   FROM (VALUES ('1 day', '2026-03-29 10:00+00'), ('2 days', '2026-03-28 11:00+00'), ('48 hours', '2026-03-28 10:00+00'), ('1 month', '2026-02-28 11:00+00'), ('2026-03-01', '2026-02-28 23:00+00'), ('2026-03-01 12:00', '2026-03-01 11:00+00'),
                ('2026-03-01T12:00:00Z', '2026-03-01 12:00+00'), ('2026-03-01 12:00-05', '2026-03-01 17:00+00'), ('now', '2026-03-30 10:00+00'), ('-infinity', '-infinity')) v(given, wanted);
 RESET timezone;
@@ -126,9 +126,9 @@ SELECT tally.create_rollup('kk11', 'e11', key => '["k", "at"]', measures => '{"n
 SELECT id AS h11 FROM tally.rollups WHERE name = 'h11' \gset
 SELECT id AS d11 FROM tally.rollups WHERE name = 'd11' \gset
 SELECT id AS k11 FROM tally.rollups WHERE name = 'k11' \gset
-SELECT count(tally._mark(id || ' ' || rule, at)) AS forged FROM unnest(ARRAY[:h11, :d11, :k11, 987654]) id, unnest('{fixed 3600000000,fixed 1,fixed 2305843009213693951,calendar day Nowhere/Land,calendar 199999999months@3 UTC,calendar week Africa/Cairo}'::text[]) rule,
+SELECT count(tally_internal._mark(id || ' ' || rule, at)) AS forged FROM unnest(ARRAY[:h11, :d11, :k11, 987654]) id, unnest('{fixed 3600000000,fixed 1,fixed 2305843009213693951,calendar day Nowhere/Land,calendar 199999999months@3 UTC,calendar week Africa/Cairo}'::text[]) rule,
     unnest('{294276-12-31 23:59:59+00,294276-12-31 23:59:59.999999+00,4714-11-24 00:00+00 BC,4714-11-24 12:00+00 BC,infinity,-infinity,NULL,2026-01-01 12:30Z}'::timestamptz[]) at;
-SELECT count(tally._mark_key(id::text, key)) AS forged FROM unnest(ARRAY[:h11, :d11, :k11, 987654]) id,
+SELECT count(tally_internal._mark_key(id::text, key)) AS forged FROM unnest(ARRAY[:h11, :d11, :k11, 987654]) id,
     (VALUES ('[5:5]={s2}'::text[]), ('{}'), ('{{a,b},{c,d}}'), ('{NULL}'), ('{a,b}'), ('[0:0]={x}'), ('{x}'), ('[-2147483648:-2147483648]={y}'), ('{{z}}')) v(key);
 SELECT is_empty(format('SELECT * FROM tally.dirty WHERE rollup_id IN (%s, 987654)', :k11), 'no mark of what is no rollup by time');
 SELECT is_empty('SELECT * FROM tally.dirty WHERE bucket = ''-infinity''', 'no mark that is no instant');
@@ -147,7 +147,7 @@ SELECT results_eq('SELECT k, n FROM k11_live', $$VALUES ('x'::text, 1::bigint)$$
 SELECT is((SELECT string_agg(rollup || ': ' || error, '; ') FROM tally.refresh()), NULL, 'nor a refresh');
 SELECT is_empty(format('SELECT * FROM tally.dirty WHERE rollup_id IN (%s, %s)', :h11, :d11), 'and they are gone');
 -- A bound on the marks of one transaction.
-SELECT count(tally._mark(:h11 || ' fixed 1', timestamptz '2026-01-01Z' + i * interval '1 second')) AS forged FROM generate_series(1, 100200) i;
+SELECT count(tally_internal._mark(:h11 || ' fixed 1', timestamptz '2026-01-01Z' + i * interval '1 second')) AS forged FROM generate_series(1, 100200) i;
 SELECT is((SELECT count(*) FROM tally.dirty WHERE rollup_id = :h11), 100000::bigint, 'a transaction marks a hundred thousand buckets one by one');
 SELECT results_eq(format('SELECT since, until, reason FROM tally.dirty_ranges WHERE rollup_id = %s', :h11), $$VALUES ('-infinity'::timestamptz, 'infinity'::timestamptz, 'many marks of one transaction')$$, 'and then the whole');
 INSERT INTO e11 VALUES ('2030-01-01 12:00Z', 'x');

@@ -83,7 +83,7 @@ SELECT throws_ok($$SELECT * FROM tally.timeseries('two_days_n', bucket => '1 mon
 SELECT throws_ok($$SELECT * FROM tally.timeseries('two_days_n', bucket => '3 days')$$, '22023', NULL, 'nor are threes');
 SELECT throws_ok($$SELECT * FROM tally.timeseries('fiscal_quarter_n', bucket => '4 months')$$, '22023', NULL, 'nor four months of quarters');
 SELECT tally.create_rollup('utc_hour', 'events', 'at', measures => '{"n": "sum(n)"}');
-SELECT is(tally._buckets_nest(tally._bucket_rule(own::interval, own_zone), tally._bucket_rule(bucket::interval, zone, origin::timestamptz)), fits, format('%s in %s of %s in %s: %s', bucket, zone, own, own_zone, fits))
+SELECT is(tally_internal._buckets_nest(tally_internal._bucket_rule(own::interval, own_zone), tally_internal._bucket_rule(bucket::interval, zone, origin::timestamptz)), fits, format('%s in %s of %s in %s: %s', bucket, zone, own, own_zone, fits))
   FROM (VALUES ('1 day', 'Europe/Berlin', '1 hour', 'Europe/Berlin', NULL, false), ('1 day', 'Europe/Berlin', '1 month', 'UTC', NULL, false), ('1 day', 'Europe/Berlin', '1 month', 'Europe/Berlin', NULL, true),
         ('1 week', 'UTC', '1 month', 'UTC', NULL, false), ('1 hour', 'UTC', '1 day', 'Asia/Kolkata', NULL, false), ('30 minutes', 'UTC', '1 day', 'Asia/Kolkata', NULL, true), ('1 hour', 'UTC', '1 day', 'Europe/Berlin', NULL, true),
         ('7 hours', 'UTC', '1 day', 'UTC', NULL, false), ('1 hour', 'UTC', '7 hours', 'UTC', NULL, true), ('1 day', 'UTC', '1 week', 'UTC', '2023-01-01 00:00Z', true), ('1 week', 'UTC', '2 weeks', 'UTC', '2023-01-01 00:00Z', false),
@@ -91,7 +91,7 @@ SELECT is(tally._buckets_nest(tally._bucket_rule(own::interval, own_zone), tally
 SELECT lives_ok($$SELECT tally.create_rollup('good', 'utc_hour', bucket => '1 week', zone => 'Europe/Berlin', origin => '2023-01-01 00:00+01', with_data => true)$$, 'Berlin''s weeks from Sunday of hours');
 SELECT bag_eq('SELECT bucket, n FROM good', $$SELECT (date_trunc('week', at AT TIME ZONE 'Europe/Berlin' + interval '1 day') - interval '1 day') AT TIME ZONE 'Europe/Berlin', sum(n)::bigint FROM events GROUP BY 1$$, 'as the calendar has them');
 
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.prosrc ~ '_bucket_rule\(\(?\w+(\.\w+)?\)?\.bucket' AND p.proname <> '_rule'$$,
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosrc ~ '_bucket_rule\(\(?\w+(\.\w+)?\)?\.bucket' AND p.proname <> '_rule'$$,
     'nobody reads a rollup''s buckets past its origin');
 -- Nonsense is refused.
 SELECT throws_ok(format($$SELECT tally.create_rollup('bad', 'events', 'at', bucket => %L, zone => %L, origin => %L, measures => '{"n": "sum(n)"}')$$, bucket, zone, origin), code, NULL, what)

@@ -18,11 +18,11 @@ SELECT throws_like($$SELECT tally.create_rollup('app.early', 'app.events', 'at',
 SELECT throws_like($$SELECT tally.create_rollup('app.early', 'app.events', key => 'who', measures => '{"n": "count(*)"}')$$, '%row security%', 'per key too');
 RESET ROLE;
 CREATE POLICY also ON app.events FOR SELECT TO tally_test_maker USING (tenant <> 'c');
-SELECT ok(tally._hides_rows('tally_test_maker'::regrole, 'app.events'), 'a second policy that hides is none that shows all');
+SELECT ok(tally_internal._hides_rows('tally_test_maker'::regrole, 'app.events'), 'a second policy that hides is none that shows all');
 CREATE POLICY all_of_it ON app.events FOR SELECT TO tally_test_maker USING (true);
-SELECT ok(NOT tally._hides_rows('tally_test_maker'::regrole, 'app.events'), 'one that is plainly true is');
+SELECT ok(NOT tally_internal._hides_rows('tally_test_maker'::regrole, 'app.events'), 'one that is plainly true is');
 CREATE POLICY but ON app.events AS RESTRICTIVE FOR SELECT TO tally_test_maker USING (tenant <> 'c');
-SELECT ok(tally._hides_rows('tally_test_maker'::regrole, 'app.events'), 'unless a restrictive one takes away');
+SELECT ok(tally_internal._hides_rows('tally_test_maker'::regrole, 'app.events'), 'unless a restrictive one takes away');
 DROP POLICY but ON app.events;
 SET ROLE tally_test_maker;
 SELECT lives_ok($$SELECT tally.create_rollup('app.days', 'app.events', 'at', bucket => '1 day', dimensions => '["tenant"]', measures => '{"n": "count(*)"}', with_data => true)$$, 'the owner sees all rows, so it is defined');

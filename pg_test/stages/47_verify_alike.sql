@@ -37,6 +37,6 @@ SELECT is(spoilt('t = (SELECT tally.topk(k, 5) FROM e WHERE k > ''k5'')'), 1::bi
 SELECT is(spoilt('lo = lo - 1'), 1::bigint, 'a minimum is seen');
 SELECT bag_eq('SELECT count(*) FROM tally.verify(''h'')', 'SELECT 0::bigint', 'and nothing is left of it');
 -- What has no order of its own to blame.
-SELECT ok(tally._alike(1e308::float8, 1e308) AND NOT tally._alike(1e308::float8, -1e308) AND NOT tally._alike('NaN'::float8, 1) AND tally._alike('NaN'::float8, 'NaN')
-      AND NOT tally._alike('Infinity'::float8, '-Infinity') AND tally._alike(NULL::float8, NULL) AND NOT tally._alike(0::float8, NULL) AND tally._alike(5e-324::float8, 0), 'ends of floats');
+SELECT ok(tally_internal._alike(1e308::float8, 1e308) AND NOT tally_internal._alike(1e308::float8, -1e308) AND NOT tally_internal._alike('NaN'::float8, 1) AND tally_internal._alike('NaN'::float8, 'NaN')
+      AND NOT tally_internal._alike('Infinity'::float8, '-Infinity') AND tally_internal._alike(NULL::float8, NULL) AND NOT tally_internal._alike(0::float8, NULL) AND tally_internal._alike(5e-324::float8, 0), 'ends of floats');
 SELECT * FROM finish();

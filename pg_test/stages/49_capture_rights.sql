@@ -112,7 +112,7 @@ SELECT throws_ok($$CREATE TRIGGER tally_capture_truncate_9 AFTER TRUNCATE ON app
 -- Whoever adds a partition to a source must be able to execute the function of the row triggers, so anybody can make one of it.
 CREATE TRIGGER tally_capture_insert_9 AFTER INSERT ON app.events FOR EACH ROW WHEN (app.evil('when') = 1) EXECUTE FUNCTION tally.capture();
 RESET ROLE;
-SELECT tally._attach_capture('app.events');
+SELECT tally_internal._attach_capture('app.events');
 ALTER TABLE app.events ADD COLUMN another int;
 SELECT is((SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'app.events'::regclass AND tgname = 'tally_capture_insert_9'), 'O', 'a trigger that is not the engine''s own is not made to fire always');
 SET ROLE tally_test_attacker;
@@ -123,8 +123,8 @@ CREATE TABLE others (at timestamptz NOT NULL);
 GRANT SELECT ON others TO tally_test_attacker;
 SET ROLE tally_test_attacker;
 SELECT throws_ok($$SELECT tally.create_rollup('app.on_others', 'others', 'at', measures => '{"n": "count(*)"}')$$, '42501', NULL, 'without TRIGGER on the source there is no rollup');
-SELECT throws_ok($$SELECT tally._attach_capture('public.others')$$, '42501', NULL, 'nor are triggers made for who has no rollup there');
-SELECT throws_ok($$SELECT tally._attach('public.others')$$, '42501', NULL, 'by whichever function');
+SELECT throws_ok($$SELECT tally_internal._attach_capture('public.others')$$, '42501', NULL, 'nor are triggers made for who has no rollup there');
+SELECT throws_ok($$SELECT tally_internal._attach('public.others')$$, '42501', NULL, 'by whichever function');
 -- Past create_rollup(): the catalogue is the engine's to write. What names a relation in it is looked up.
 SELECT throws_ok($$INSERT INTO tally.rollups (name, relation, live_view, source, time_column, time_type, bucket) VALUES ('forged', 'public.precious', 'public.precious', 'public.others', 'at', 'timestamptz', '1 hour')$$,
     '42501', NULL, 'no row of the catalogue is written by hand');
@@ -132,7 +132,7 @@ CREATE FUNCTION app.forged(relation regclass, source regclass) RETURNS tally.rol
     SELECT jsonb_populate_record(r, jsonb_build_object('id', NULL, 'name', 'forged', 'relation', $1::oid, 'live_view', $1::oid, 'source', $2::oid, 'source_rollup', NULL, 'filter', NULL, 'owner', 10)) FROM tally.rollups r WHERE r.name = 'owned'
 $$;
 CREATE TABLE app.forged (LIKE app.owned INCLUDING ALL);
-SELECT throws_ok(format($$SELECT tally._store_rollup(app.forged(%L, %L), ARRAY(SELECT d FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = 'owned'),
+SELECT throws_ok(format($$SELECT tally_internal._store_rollup(app.forged(%L, %L), ARRAY(SELECT d FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = 'owned'),
     ARRAY(SELECT m FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = 'owned'))$$, relation, source), '42501', NULL, 'nor stored: ' || why)
   FROM (VALUES ('public.precious', 'app.events', 'another''s table'), ('app.forged', 'public.others', 'a source without the right to it'), ('app.owned', 'app.events', 'the table of another rollup'), ('pg_class', 'app.events', 'a catalogue')) x(relation, source, why);
 RESET ROLE;
@@ -143,8 +143,8 @@ SELECT is((SELECT count(*) FROM precious), 1::bigint, 'and nothing is written');
 SET ROLE tally_test_attacker;
 SELECT throws_ok(format($$SELECT tally.create_rollup('app.cron', 'app.events', 'at', measures => '{"n": "count(*)"}', schedule => %L)$$, x), '22023', NULL, 'no schedule: ' || quote_literal(x))
   FROM unnest(ARRAY['* * * * * rm -rf /', E'* * * * *\n* * * * * rm', '60 * * * *', '* 24 * * *', '* * * * rm', '* * * *', 'rubbish', '', '*/0 * * * *', '5-1 * * * *', '0 seconds', '60 seconds', '@reboot']) x;
-SELECT throws_ok($$SELECT tally._store_change(jsonb_populate_record(r, '{"schedule": "* * * * * rm"}'), NULL, NULL) FROM tally.rollups r WHERE r.name = 'owned'$$, '22023', NULL, 'nor past create_rollup()');
-SELECT lives_ok(format($$SELECT tally._store_change(jsonb_populate_record(r, jsonb_build_object('schedule', %L::text)), NULL, NULL) FROM tally.rollups r WHERE r.name = 'owned'$$, x), 'a schedule: ' || x)
+SELECT throws_ok($$SELECT tally_internal._store_change(jsonb_populate_record(r, '{"schedule": "* * * * * rm"}'), NULL, NULL) FROM tally.rollups r WHERE r.name = 'owned'$$, '22023', NULL, 'nor past create_rollup()');
+SELECT lives_ok(format($$SELECT tally_internal._store_change(jsonb_populate_record(r, jsonb_build_object('schedule', %L::text)), NULL, NULL) FROM tally.rollups r WHERE r.name = 'owned'$$, x), 'a schedule: ' || x)
   FROM unnest(ARRAY['*/5 * * * *', '0,30 8-18/2 1 jan-mar mon-fri', '59 23 31 12 7', '30 seconds', '17  3 * * *', '*/5 * * * *']) x;
 RESET ROLE;
 

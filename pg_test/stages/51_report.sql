@@ -21,7 +21,7 @@ ANALYZE;
 -- Which relations an answer is read from.
 CREATE FUNCTION app.read_from(metric text, since text, until text, bucket interval, by text[], picked jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(m[1], ' ' ORDER BY n)
-      FROM tally.metrics m, tally.rollups r, regexp_matches(tally._report_sql(ARRAY[m], r, $4, by, picked, since::timestamptz, until::timestamptz, NULL, 10), 'FROM (?:app\.|public\.)?(\w+) WHERE', 'g') WITH ORDINALITY x(m, n)
+      FROM tally.metrics m, tally.rollups r, regexp_matches(tally_internal._report_sql(ARRAY[m], r, $4, by, picked, since::timestamptz, until::timestamptz, NULL, 10), 'FROM (?:app\.|public\.)?(\w+) WHERE', 'g') WITH ORDINALITY x(m, n)
      WHERE m.name = metric AND r.id = m.rollup_id
 $$;
 SELECT is(app.read_from('turns', '2026-03-02 00:00Z', '2026-03-09 00:00Z', NULL, '{}', '{}'), 'r_world_daily', 'whole days: the daily rollup alone');

@@ -75,7 +75,7 @@ COMMIT;
 SELECT exact('a rolled-back subtransaction, and a refresh between two writes');
 
 -- A forged mark is work, not harm.
-SELECT tally._mark_key((SELECT id::text FROM tally.rollups WHERE name = 'shop_moods'), k) FROM (VALUES ('{x,calm}'::text[]), ('{99999999999999999999,nobody}'), ('{99999999999,calm}'), ('{1}'), ('{}'), ('{NULL,NULL}')) f(k);
+SELECT tally_internal._mark_key((SELECT id::text FROM tally.rollups WHERE name = 'shop_moods'), k) FROM (VALUES ('{x,calm}'::text[]), ('{99999999999999999999,nobody}'), ('{99999999999,calm}'), ('{1}'), ('{}'), ('{NULL,NULL}')) f(k);
 SELECT exact('forged marks');
 BEGIN;
 TRUNCATE events;
@@ -93,7 +93,7 @@ SELECT cmp_ok((SELECT count(*) FROM tally.runs) - :runs_before, '>', 1::bigint, 
 SELECT exact('backfilled in batches');
 -- Left after its first part, changed, and marked as a whole once more.
 SELECT tally.repair('sessions');
-SELECT u.more, u.progress FROM tally.rollups r, tally._backfill_unit(r.id, 100, now()) u WHERE r.name = 'sessions' \gset
+SELECT u.more, u.progress FROM tally.rollups r, tally_internal._backfill_unit(r.id, 100, now()) u WHERE r.name = 'sessions' \gset
 SELECT matches(:'progress'::text, '^sessions: (6|12|25|50) % done, all times, ', 'a part of the keys is said to be one');
 SELECT results_eq($$SELECT done = 1 - b.n::float8 / b.parts, batches, source_rows_per_second > 0, reason LIKE 'repair%' FROM tally.progress p, (SELECT max(parts) AS parts, count(*) AS n FROM tally.dirty_ranges) b
                      WHERE p.rollup = 'sessions' AND b.n = b.parts - 1$$, 'VALUES (true, 1::bigint, true, true)', 'and the progress of the rest is shown');
@@ -102,7 +102,7 @@ UPDATE events SET amount = amount + 1 WHERE id % 3 = 0;
 DELETE FROM events WHERE id % 11 = 0;
 SELECT same('_live', 'changed while parts are left');
 SELECT tally.repair('sessions');
-SELECT u.more AS more FROM tally.rollups r, tally._backfill_unit(r.id, 100, now()) u WHERE r.name = 'sessions' \gset
+SELECT u.more AS more FROM tally.rollups r, tally_internal._backfill_unit(r.id, 100, now()) u WHERE r.name = 'sessions' \gset
 UPDATE events SET amount = amount - 1 WHERE id % 3 = 0;
 CALL tally.backfill('sessions', 1000);
 SELECT exact('gone on with where it was left');

@@ -26,14 +26,14 @@ CALL tally.backfill('h', since => '2026-02-01', until => '2026-02-10');
 SELECT computed('[2026-02-01 00:00Z, 2026-02-10 00:00Z)', 'the same range again takes what was marked in it');
 
 -- Batches of about 1,440 rows are ten days; one unit at a time shows the order.
-SELECT tally._backfill_unit(r.id, 1440, now(), oldest_first => true) FROM tally.rollups r WHERE name = 'h';
+SELECT tally_internal._backfill_unit(r.id, 1440, now(), oldest_first => true) FROM tally.rollups r WHERE name = 'h';
 SELECT bag_eq('SELECT * FROM h WHERE bucket < ''2026-02-01''', 'SELECT * FROM expected WHERE bucket < (SELECT max(bucket) + interval ''1 hour'' FROM h WHERE bucket < ''2026-02-01'')', 'oldest first');
 SELECT cmp_ok((SELECT max(bucket) FROM h WHERE bucket < '2026-02-01'), '<', '2026-01-15 00:00Z'::timestamptz, 'a batch of it');
-SELECT tally._backfill_unit(r.id, 1440, now()) FROM tally.rollups r WHERE name = 'h';
+SELECT tally_internal._backfill_unit(r.id, 1440, now()) FROM tally.rollups r WHERE name = 'h';
 SELECT is((SELECT max(bucket) FROM h), (SELECT max(bucket) FROM expected), 'newest first');
 SELECT bag_eq('SELECT * FROM h_live', 'SELECT * FROM expected', 'in between: live view');
 SELECT results_eq($$SELECT done BETWEEN 0.1 AND 0.9, batches, source_rows_per_second > 0, time_left >= '0', reason FROM tally.progress WHERE rollup = 'h'$$, $$VALUES (true, 3::bigint, true, true, 'history')$$, 'progress');
-SELECT alike((SELECT progress FROM tally.rollups r, LATERAL tally._backfill_unit(r.id, 1440, '-infinity') WHERE name = 'h'), 'h: % % done, 2026-01-01 00:00 to %, % rows written, % s, about % source rows/s, about % s left', 'and in words');
+SELECT alike((SELECT progress FROM tally.rollups r, LATERAL tally_internal._backfill_unit(r.id, 1440, '-infinity') WHERE name = 'h'), 'h: % % done, 2026-01-01 00:00 to %, % rows written, % s, about % source rows/s, about % s left', 'and in words');
 CALL tally.backfill('h', 1440, oldest_first => true);
 SELECT computed('(,)', 'all');
 SELECT is((SELECT count(*) FROM tally.progress), 1::bigint, 'only weeks are left');

@@ -113,7 +113,7 @@ SELECT results_eq($$SELECT what, how FROM tally.alter_rollup('h', schedule => '*
     ('description: none to All events.', 'no bucket is touched'), ('retain: none to 400 days', 'no bucket is touched'), ('schedule: */5 * * * * to */15 * * * *', 'no bucket is touched')$$, 'what touches no bucket');
 SELECT alike(obj_description('h'::regclass), 'All events.%', 'comments follow');
 SELECT tally.alter_rollup('h', retain => '0', schedule => '');
-SELECT is((SELECT (tally._retain_of(r), r.schedule)::text FROM tally.rollups r WHERE name = 'h'), '(,)', 'and are taken away');
+SELECT is((SELECT (tally_internal._retain_of(r), r.schedule)::text FROM tally.rollups r WHERE name = 'h'), '(,)', 'and are taken away');
 
 -- create_rollup with another definition says how to get there.
 CREATE FUNCTION hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$

@@ -75,8 +75,8 @@ SELECT throws_ok($$SELECT tally.freeze_source('events', before => '2026-01-15')$
 SELECT throws_ok($$INSERT INTO tally.source_retentions (source, time_column) VALUES ('events', 'at')$$, '42501', NULL, 'nor through the catalogue');
 SELECT throws_ok($$UPDATE tally.source_retentions SET horizon = '2026-05-01'$$, '42501', NULL, 'nor by a change of its row');
 SELECT throws_ok($$DELETE FROM tally.source_retentions$$, '42501', NULL, 'nor by removing it');
-SELECT throws_ok($$SELECT tally._store_horizon('events', '2026-01-15')$$, '42501', NULL, 'nor through what writes it');
-SELECT throws_ok($$SELECT tally._store_retention('events', '1 day', true, false, 'public')$$, '42501', NULL, 'whichever');
+SELECT throws_ok($$SELECT tally_internal._store_horizon('events', '2026-01-15')$$, '42501', NULL, 'nor through what writes it');
+SELECT throws_ok($$SELECT tally_internal._store_retention('events', '1 day', true, false, 'public')$$, '42501', NULL, 'whichever');
 RESET ROLE;
 SELECT is((SELECT horizon FROM tally.source_retentions), '2026-02-01 00:00Z', 'nor past it');
 DROP OWNED BY tally_test_stranger;

@@ -93,7 +93,7 @@ BEGIN
     FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP all_ := all_ || line; END LOOP;
     RETURN all_;
 END $$;
-SELECT unalike(plan_of(tally._odd_rows_query(r)), '%Seq Scan%', 'the recount is no scan of the source') FROM tally.rollups r WHERE r.name = 'by_hour';
+SELECT unalike(plan_of(tally_internal._odd_rows_query(r)), '%Seq Scan%', 'the recount is no scan of the source') FROM tally.rollups r WHERE r.name = 'by_hour';
 
 SELECT tally.drop_rollup('by_hour', "cascade" => true);
 SELECT is((SELECT count(*) FROM tally.odd_rows o LEFT JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.id IS NULL), 0::bigint, 'counts go with their rollup');

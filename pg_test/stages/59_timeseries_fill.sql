@@ -63,7 +63,7 @@ SELECT results_eq($$SELECT bucket AT TIME ZONE 'Europe/Berlin', value FROM tally
 SELECT is((SELECT count(*) FROM tally.timeseries('berlin_n', since => '2026-01-01 00:00+01', until => '2027-01-01 00:00+01', fill => 'zero')), 365::bigint, 'a year of days');
 
 -- Every bucket that the definition would make is in the grid, and no other: skipped midnights (Sao Paulo), a skipped day (Apia).
-SELECT bag_eq(format('SELECT unnest(tally._buckets_between(%L, date_trunc(%L, timestamptz %L, %L), %L))', rule, unit, since, zone, until),
+SELECT bag_eq(format('SELECT unnest(tally_internal._buckets_between(%L, date_trunc(%L, timestamptz %L, %L), %L))', rule, unit, since, zone, until),
               format('SELECT DISTINCT date_trunc(%L, h, %L) FROM generate_series(date_trunc(%1$L, timestamptz %3$L, %2$L), timestamptz %4$L - interval ''1 second'', ''30 minutes'') h', unit, zone, since, until), rule)
   FROM (SELECT format('calendar %s %s', unit, zone) AS rule, * FROM (VALUES
     ('day', 'America/Sao_Paulo', '2017-10-01+00', '2018-03-01+00'), ('day', 'Pacific/Apia', '2011-12-20+00', '2012-01-10+00'),

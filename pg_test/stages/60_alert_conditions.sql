@@ -15,7 +15,7 @@ $$INSERT INTO app.calls SELECT start + i * interval '1 second', host, i <= bad F
 -- The number held against the condition, and whether it breached, at a moment.
 CREATE FUNCTION app.told(threshold text, as_of timestamptz) RETURNS text LANGUAGE sql AS $$
     SELECT (s.step ->> 'verdict') || COALESCE(' ' || round((s.step ->> 'observed')::numeric, 4), '')
-      FROM (SELECT tally.alert_step(NULL, x.sample, t.rule, as_of) AS step FROM tally.thresholds t, tally._samples(t, as_of) x WHERE t.name = threshold) s $$;
+      FROM (SELECT tally.alert_step(NULL, x.sample, t.rule, as_of) AS step FROM tally.thresholds t, tally_internal._samples(t, as_of) x WHERE t.name = threshold) s $$;
 
 -- Hours of 10:00 in Berlin. 2026-03-29 is the change to summer time: 10:00 is 09:00Z before it and 08:00Z from it on.
 SELECT load('2026-03-11 09:00Z', 20), load('2026-03-18 09:00Z', 22), load('2026-03-25 09:00Z', 18), load('2026-04-01 08:00Z', 50);

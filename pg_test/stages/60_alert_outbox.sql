@@ -58,7 +58,7 @@ SELECT is(told('each', 90), 'unsilenced w4', 'the end is exclusive, and w4 still
 SELECT see(91, 20, 1, 20, 20, 1);
 SELECT is(told('each', 91), '', 'once');
 SELECT lives_ok($$SELECT tally.silence('{"threshold": "t"}', 'nightly import', "for" => '30 minutes', starts_at => '2026-03-20 02:00 Europe/Berlin', every => '1 day', zone => 'Europe/Berlin')$$, 'a maintenance window');
-SELECT is((SELECT string_agg(tally._in_window(s, x)::text, ' ' ORDER BY x) FROM tally.silences s, unnest(ARRAY['2026-03-19 01:10Z', '2026-03-20 01:10Z', '2026-03-21 01:29:59Z', '2026-03-21 01:30Z', '2026-04-02 00:10Z', '2026-04-02 01:10Z']::timestamptz[]) x WHERE s.every IS NOT NULL),
+SELECT is((SELECT string_agg(tally_internal._in_window(s, x)::text, ' ' ORDER BY x) FROM tally.silences s, unnest(ARRAY['2026-03-19 01:10Z', '2026-03-20 01:10Z', '2026-03-21 01:29:59Z', '2026-03-21 01:30Z', '2026-04-02 00:10Z', '2026-04-02 01:10Z']::timestamptz[]) x WHERE s.every IS NOT NULL),
     'false true true false true false', 'follows the zone''s clock across DST');
 SELECT lives_ok('SELECT tally.end_silence(2, app.at(92))', 'ended');
 
@@ -74,7 +74,7 @@ SELECT is(told('each', 102), 'refired w2 | opened w2', 'in the same tick again')
 SELECT see(103, 20, 1, 20, 20, 1, 200);
 SELECT see(104, 20, 1, 20, 20, 1, 1);
 SELECT is((SELECT count(*) FROM tally.incidents WHERE labels ->> 'world' = 'w6' AND recovered_at IS NULL), 0::bigint, 'all of w6 recovered');
-SELECT is((tally._suppression((SELECT i FROM tally.incidents i WHERE i.labels ->> 'world' = 'w6' AND i.severity = 'warning'), app.at(104))).reason, NULL, 'no inhibition without a firing source');
+SELECT is((tally_internal._suppression((SELECT i FROM tally.incidents i WHERE i.labels ->> 'world' = 'w6' AND i.severity = 'warning'), app.at(104))).reason, NULL, 'no inhibition without a firing source');
 
 -- Failure: backoff 30 s, 60 s, …; the same key; dead in the end; and back by hand.
 SELECT lives_ok($$SELECT tally.create_channel('hook', url => 'https://hooks.example/T0KEN', secret => 's3cret-value', max_attempts => 3)$$, 'a webhook');
@@ -114,7 +114,7 @@ CREATE TABLE net.requests (id bigserial, url text, body jsonb, headers jsonb);
 CREATE TABLE net._http_response (id bigint, status_code int, content_type text, headers jsonb, content text, timed_out bool, error_msg text, created timestamptz DEFAULT now());
 CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{"Content-Type": "application/json"}', timeout_milliseconds int DEFAULT 5000) RETURNS bigint
     LANGUAGE sql AS $$INSERT INTO net.requests (url, body, headers) VALUES (url, body, headers) RETURNING id$$;
-SELECT is(tally._net_post(), NULL, 'a function called net.http_post that no extension owns is not pg_net''s: it would be handed secrets');
+SELECT is(tally_internal._net_post(), NULL, 'a function called net.http_post that no extension owns is not pg_net''s: it would be handed secrets');
 -- What is pg_net's is asked of pg_extension, so the stand-in is made a member of an extension of that name.
 SET allow_system_table_mods = on;
 INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) VALUES (90001, 'pg_net', 10, 'net'::regnamespace, false, '0');

@@ -22,7 +22,7 @@ SELECT throws_ok($$SELECT tally.create_threshold('x', query => 'SELECT length(ro
 SELECT throws_ok('SELECT * FROM tally.evaluate(now())', '42501', NULL, 'evaluation is not for everyone');
 SELECT throws_ok('SELECT tally.deliver()', '42501', NULL, 'nor is delivery');
 SELECT throws_ok($$SELECT * FROM tally.run_as('postgres', '', 'SELECT 1')$$, '42501', NULL, 'nor running as somebody else');
-SELECT throws_ok($$SELECT tally._samples(t, now()) FROM tally.thresholds t$$, '42501', NULL, 'nor by way of the engine''s own functions');
+SELECT throws_ok($$SELECT tally_internal._samples(t, now()) FROM tally.thresholds t$$, '42501', NULL, 'nor by way of the engine''s own functions');
 SELECT throws_ok($$INSERT INTO tally.thresholds (name, owner, query, condition, rule) VALUES ('x', 'postgres', 'SELECT 1', '> 1', '{}')$$, '42501', NULL, 'a threshold cannot be made in another''s name');
 SELECT throws_ok($$UPDATE tally.incidents SET status = 'resolved'$$, '42501', NULL, 'incidents change by their functions only');
 SELECT throws_ok($$INSERT INTO tally.incident_events (incident_id, at, event, author) VALUES (1, now(), 'x', 'postgres')$$, '42501', NULL, 'so do timelines');

@@ -15,7 +15,7 @@ SELECT matches((SELECT reason FROM tally.status), 'next refresh by none: the clo
 
 -- Without pg_cron the jobs are a crontab's to run, which cannot be seen; what is missed can.
 SELECT tally.start(watch => false);
-SELECT is((SELECT state FROM tally._clock()), 'outside', 'a crontab is to run them');
+SELECT is((SELECT state FROM tally_internal._clock()), 'outside', 'a crontab is to run them');
 SELECT matches((SELECT reason FROM tally.status), 'next refresh by \*/5', 'and status believes it');
 SELECT is(of_health('refresh lag', m.at + interval '4 minutes 59 seconds'), 'ok', 'marks wait for their beat') FROM (SELECT min(marked_at) AS at FROM tally.dirty) m;
 -- Ten minutes later two beats of five minutes have passed, wherever between beats the mark was made.
@@ -28,7 +28,7 @@ SELECT count(*) FROM now_is, tally.evaluate(at);
 SELECT is(of_health('evaluation lag', at + interval '119 seconds'), 'ok', 'one beat may be under way') FROM now_is;
 SELECT is(of_health('evaluation lag', at + interval '2 minutes'), 'late', 'two are not; it was five minutes') FROM now_is;
 -- The other one is evaluated once an hour and missed nothing.
-SELECT is((SELECT overdue FROM now_is, tally._overdue_ticks(at + interval '2 minutes')), 1::bigint, 'only what was due is overdue');
+SELECT is((SELECT overdue FROM now_is, tally_internal._overdue_ticks(at + interval '2 minutes')), 1::bigint, 'only what was due is overdue');
 
 -- pg_cron, as far as the clock looks at it.
 CREATE SCHEMA cron;
@@ -40,11 +40,11 @@ BEGIN
     RETURN 1;
 END $$;
 CREATE FUNCTION cron.unschedule(job_id bigint) RETURNS boolean LANGUAGE sql AS $$DELETE FROM cron.job WHERE jobid = job_id RETURNING true$$;
-CREATE OR REPLACE FUNCTION tally._has_cron() RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT true';
+CREATE OR REPLACE FUNCTION tally_internal._has_cron() RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT true';
 -- One job that pg_cron does not take left all others without a clock.
 SELECT bag_eq('SELECT name FROM tally.start(watch => false)', $$VALUES ('tally refresh */5 * * * *'), ('tally evaluate')$$, 'the others are scheduled');
-CREATE FUNCTION cause() RETURNS text LANGUAGE sql AS $$SELECT detail FROM tally._clock()$$;
-SELECT is((SELECT state FROM tally._clock()), 'stopped', 'pg_cron does not run here');
+CREATE FUNCTION cause() RETURNS text LANGUAGE sql AS $$SELECT detail FROM tally_internal._clock()$$;
+SELECT is((SELECT state FROM tally_internal._clock()), 'stopped', 'pg_cron does not run here');
 SELECT matches(cause(), '^pg_cron (is not in shared_preload_libraries, so nothing runs its jobs|serves the database .*, not this one)$', 'which is said');
 DELETE FROM cron.job WHERE jobname = 'tally evaluate';
 SELECT is(cause(), 'pg_cron does not have, or does not run, the jobs ''tally evaluate''', 'a job that is gone');
@@ -53,7 +53,7 @@ UPDATE cron.job SET active = false WHERE jobname = 'tally evaluate';
 SELECT is(cause(), 'pg_cron does not have, or does not run, the jobs ''tally evaluate''', 'a job that is switched off');
 UPDATE cron.job SET active = true, database = 'elsewhere';
 SELECT matches(cause(), '^pg_cron does not have', 'jobs of another database');
-CREATE OR REPLACE FUNCTION tally._has_cron() RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT false';
+CREATE OR REPLACE FUNCTION tally_internal._has_cron() RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT false';
 SELECT results_eq('SELECT status, hint FROM tally.health() WHERE "check" = ''clock''', $$VALUES ('stopped', 'CREATE EXTENSION pg_cron; SELECT tally.start();')$$, 'pg_cron was dropped');
 
 -- It failed for every role without rights on the schema cron.

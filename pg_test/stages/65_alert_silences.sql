@@ -10,7 +10,7 @@ SELECT tally.silence('{"world": "w"}', 'a day in Berlin', "for" => '1 day', star
 SET timezone = 'America/New_York';
 SELECT tally.silence('{"world": "v"}', 'the same', "for" => '1 day', starts_at => '2026-03-29 00:00+01', zone => 'Europe/Berlin') AS ny \gset
 SELECT is((SELECT ends_at FROM tally.silences WHERE id = :ny), '2026-03-30 00:00+02'::timestamptz, 'the day that clocks are set forward on has 23 hours');
-CREATE FUNCTION app.covers(silence int, x timestamptz) RETURNS boolean LANGUAGE sql AS $$SELECT tally._in_window(s, x) FROM tally.silences s WHERE s.id = silence$$;
+CREATE FUNCTION app.covers(silence int, x timestamptz) RETURNS boolean LANGUAGE sql AS $$SELECT tally_internal._in_window(s, x) FROM tally.silences s WHERE s.id = silence$$;
 -- By PostgreSQL's own calendar, in a session of that zone: 2026-03-29 is four weeks on.
 SELECT is(covers(:utc, x::timestamptz), wanted, format('%s', x))
   FROM (VALUES ('2026-03-29 00:00+01', true), ('2026-03-29 23:59+02', true), ('2026-03-30 00:00+02', false), ('2026-03-30 00:30+02', false), ('2026-03-28 23:59+01', false), ('2026-10-25 23:59+01', true)) v(x, wanted);
@@ -38,8 +38,8 @@ CREATE TABLE identities AS SELECT n, jsonb_build_object('world', 'w' || floor(ra
   FROM generate_series(1, 300) n;
 CREATE TABLE rules AS SELECT n, COALESCE((SELECT jsonb_object_agg(k, v) FROM (SELECT k, CASE WHEN random() < 0.5 THEN to_jsonb(left(k, 1) || floor(random() * 3 + n * 0)) ELSE jsonb_build_array('info', 'w1', 'h' || floor(random() * 3 + n * 0)) END AS v
        FROM unnest('{world,host,severity}'::text[]) k WHERE random() + n * 0 < 0.5) x), '{}') AS matchers FROM generate_series(1, 200) n;
-SELECT cmp_ok((SELECT count(*) FROM identities i, rules r WHERE tally._matches(r.matchers, i.identity)), '>', 1000::bigint, 'many match');
-SELECT is((SELECT count(*) FROM identities i, rules r WHERE tally._matches(r.matchers, i.identity) AND NOT tally._anchors(r.matchers) && tally._anchors_of(i.identity)), 0::bigint, 'none that matches is missed');
+SELECT cmp_ok((SELECT count(*) FROM identities i, rules r WHERE tally_internal._matches(r.matchers, i.identity)), '>', 1000::bigint, 'many match');
+SELECT is((SELECT count(*) FROM identities i, rules r WHERE tally_internal._matches(r.matchers, i.identity) AND NOT tally_internal._anchors(r.matchers) && tally_internal._anchors_of(i.identity)), 0::bigint, 'none that matches is missed');
 
 -- Silences ended by hand, inhibitions that change or go: what they kept is told at the next tick.
 SET timezone = 'UTC';

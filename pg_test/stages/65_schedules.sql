@@ -18,14 +18,14 @@ SELECT throws_ok(format('SELECT tally.schedule_before(%L, now())', x), '22023', 
 SELECT is(tally.schedule_before('* * * * *', x), NULL, 'no time before ' || x) FROM unnest('{infinity,-infinity}'::timestamptz[]) x;
 
 -- '30 seconds' was accepted where pg_cron 1.4 refuses it, and start() then scheduled nothing.
-SELECT is(tally._unfit_schedule(s, v) IS NULL, fits, format('%s under %s', s, v))
+SELECT is(tally_internal._unfit_schedule(s, v) IS NULL, fits, format('%s under %s', s, v))
   FROM (VALUES ('30 seconds', 104, false), ('30 seconds', 105, true), ('0 0 $ * *', 105, false), ('0 0 $ * *', 106, true), ('* * * * *', 104, true), ('30 seconds', NULL, true)) x(s, v, fits);
-SELECT is(tally._cron_version(), 104, 'pg_cron 1.4 is at hand') WHERE (SELECT default_version FROM pg_available_extensions WHERE name = 'pg_cron') LIKE '1.4%';
+SELECT is(tally_internal._cron_version(), 104, 'pg_cron 1.4 is at hand') WHERE (SELECT default_version FROM pg_available_extensions WHERE name = 'pg_cron') LIKE '1.4%';
 SELECT throws_ok($$SELECT tally.create_rollup('fast', 'events', 'at', measures => '{"n": "count(*)"}', schedule => '30 seconds')$$, '0A000',
-    'schedule ''30 seconds'' cannot be run here: a number of seconds needs pg_cron 1.5, got 1.4', 'refused at definition') WHERE tally._cron_version() = 104;
+    'schedule ''30 seconds'' cannot be run here: a number of seconds needs pg_cron 1.5, got 1.4', 'refused at definition') WHERE tally_internal._cron_version() = 104;
 SELECT is_empty('SELECT FROM tally.rollups', 'and nothing half-created');
 SELECT tally.create_rollup('slow', 'events', 'at', measures => '{"n": "count(*)"}', schedule => '*/5 * * * *');
-SELECT throws_ok($$SELECT tally.alter_rollup('slow', schedule => '30 seconds')$$, '0A000', NULL, 'nor afterwards') WHERE tally._cron_version() = 104;
-SELECT throws_ok($$SELECT tally.create_task('t', '30 seconds', 'SELECT 1')$$, '0A000', NULL, 'nor for a task') WHERE tally._cron_version() = 104;
+SELECT throws_ok($$SELECT tally.alter_rollup('slow', schedule => '30 seconds')$$, '0A000', NULL, 'nor afterwards') WHERE tally_internal._cron_version() = 104;
+SELECT throws_ok($$SELECT tally.create_task('t', '30 seconds', 'SELECT 1')$$, '0A000', NULL, 'nor for a task') WHERE tally_internal._cron_version() = 104;
 SELECT throws_ok($$SELECT tally.create_task('t', 'whenever', 'SELECT 1')$$, '22023', NULL, 'a task needs a schedule that can be read');
 SELECT * FROM finish();

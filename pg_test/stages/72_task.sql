@@ -11,7 +11,7 @@ SELECT is((SELECT schedule FROM tally.tasks WHERE name = 'note'), '5 2 * * *', '
 SELECT throws_ok($$SELECT tally.create_task('bad', '0 2 * * *', 'DROP TABLE log')$$, '42601', NULL, 'DDL is refused');
 SELECT throws_ok($$SELECT tally.create_task('bad', '0 2 * * *', 'INSERT INTO nowhere SELECT 1')$$, '42P01', NULL, 'so is what cannot be read');
 SELECT throws_ok($$SELECT tally.create_task('', '0 2 * * *', 'SELECT 1')$$, '22023', NULL, 'and a task without a name');
-SELECT ok(EXISTS (SELECT FROM tally._wanted_jobs('* * * * *') j WHERE j.command = 'SELECT tally.run_tasks(''5 2 * * *'')'), 'start() schedules it');
+SELECT ok(EXISTS (SELECT FROM tally_internal._wanted_jobs('* * * * *') j WHERE j.command = 'SELECT tally.run_tasks(''5 2 * * *'')'), 'start() schedules it');
 
 -- A failing task stops no other, and tells.
 SELECT tally.create_task('fails', '5 2 * * *', 'SELECT 1 / (random() * 0)::int');

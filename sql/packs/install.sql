@@ -1,7 +1,7 @@
 -- Owns: install_pack and drop_pack: from a pack's rows to source tables, rollups, metrics, thresholds and views, and back.
 -- Everything runs with the caller's rights, in the caller's transaction: an error leaves nothing behind.
 
-CREATE FUNCTION tally._pack(name text) RETURNS tally.pack_list
+CREATE FUNCTION tally_internal._pack(name text) RETURNS tally.pack_list
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result tally.pack_list;
@@ -15,9 +15,9 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._pack(text) IS 'The pack of a name, or an error that lists those there are.';
+COMMENT ON FUNCTION tally_internal._pack(text) IS 'The pack of a name, or an error that lists those there are.';
 
-CREATE FUNCTION tally._check_source(pack text, relation text, present regclass) RETURNS void
+CREATE FUNCTION tally_internal._check_source(pack text, relation text, present regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wrong text;
@@ -44,10 +44,10 @@ BEGIN
             HINT = format('ALTER TABLE %s %s;', present, mend);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_source(text, text, regclass) IS
+COMMENT ON FUNCTION tally_internal._check_source(text, text, regclass) IS
 'An error that names every missing or unsuitable column of a source table that is there already.';
 
-CREATE FUNCTION tally._make_source(pack text, relation text, target_schema text) RETURNS void
+CREATE FUNCTION tally_internal._make_source(pack text, relation text, target_schema text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c record;
@@ -60,11 +60,11 @@ BEGIN
     FOR c IN SELECT * FROM tally.pack_columns p WHERE p.pack = _make_source.pack AND p.relation = _make_source.relation LOOP
         EXECUTE format('COMMENT ON COLUMN %I.%I.%I IS %L', target_schema, c.relation, c.name, c.description);
     END LOOP;
-    PERFORM tally._owner_only(format('%I.%I', $3, $2));
+    PERFORM tally_internal._owner_only(format('%I.%I', $3, $2));
 END $$;
-COMMENT ON FUNCTION tally._make_source(text, text, text) IS 'Makes a source table of a pack, without its indexes.';
+COMMENT ON FUNCTION tally_internal._make_source(text, text, text) IS 'Makes a source table of a pack, without its indexes.';
 
-CREATE FUNCTION tally._index_source(pack text, relation text, target_schema text) RETURNS void
+CREATE FUNCTION tally_internal._index_source(pack text, relation text, target_schema text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
@@ -74,37 +74,37 @@ BEGIN
         EXECUTE statement;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._index_source(text, text, text) IS 'Indexes a source table that the pack made; a generator does it after its first load.';
+COMMENT ON FUNCTION tally_internal._index_source(text, text, text) IS 'Indexes a source table that the pack made; a generator does it after its first load.';
 
-CREATE FUNCTION tally._make_sources(pack text, target_schema text) RETURNS text[]
+CREATE FUNCTION tally_internal._make_sources(pack text, target_schema text) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     made text[];
 BEGIN
     SELECT array_agg(t.relation ORDER BY t.relation) INTO made FROM tally.pack_tables t
      WHERE t.pack = _make_sources.pack AND to_regclass(format('%I.%I', target_schema, t.relation)) IS NULL;
-    PERFORM tally._make_source(_make_sources.pack, r, target_schema) FROM unnest(made) r;
+    PERFORM tally_internal._make_source(_make_sources.pack, r, target_schema) FROM unnest(made) r;
     RETURN coalesce(made, '{}');
 END $$;
-COMMENT ON FUNCTION tally._make_sources(text, text) IS
+COMMENT ON FUNCTION tally_internal._make_sources(text, text) IS
 'Makes the source tables of a pack that are missing, without their indexes, and names them: for generators.';
 
-CREATE FUNCTION tally._pack_zone(rollup text) RETURNS text
+CREATE FUNCTION tally_internal._pack_zone(rollup text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Under one name: UTC has buckets of fixed width, which is quicker.
     SELECT coalesce((SELECT r.zone FROM tally.rollups r WHERE r.name = rollup),
                     regexp_replace(current_setting('TimeZone'), '^(Etc/)?(UTC|UCT|GMT|Zulu|Universal)$', 'UTC'))
 $$;
-COMMENT ON FUNCTION tally._pack_zone(text) IS
+COMMENT ON FUNCTION tally_internal._pack_zone(text) IS
 'Zone for a rollup of a pack whose days are those of the installing session: its own once it is there, so that installing again changes nothing.';
 
-CREATE FUNCTION tally._finish_relation(relation regclass, was_there boolean) RETURNS void
+CREATE FUNCTION tally_internal._finish_relation(relation regclass, was_there boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     gates pg_catalog.text;
 BEGIN
     -- By the search_path of the installation, by which PostgreSQL writes the view's text and reads it again.
-    SELECT pg_catalog.string_agg(DISTINCT tally._flat_gate_sql(r.relation), ' AND ') INTO gates
+    SELECT pg_catalog.string_agg(DISTINCT tally_internal._flat_gate_sql(r.relation), ' AND ') INTO gates
       FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
           JOIN tally.rollups r ON r.relation = d.refobjid
      WHERE w.ev_class = $1;
@@ -114,18 +114,18 @@ BEGIN
                                   pg_catalog.rtrim(pg_catalog.pg_get_viewdef($1), ';'), gates);
     END IF;
     IF NOT was_there THEN
-        PERFORM tally._owner_only(pg_catalog.format('%I.%I', n.nspname, c.relname)) FROM pg_catalog.pg_class c
+        PERFORM tally_internal._owner_only(pg_catalog.format('%I.%I', n.nspname, c.relname)) FROM pg_catalog.pg_class c
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._finish_relation(regclass, boolean) IS
+COMMENT ON FUNCTION tally_internal._finish_relation(regclass, boolean) IS
 'Has a view of a pack refuse readers to whom the row security of a rollup''s table applies; a view or table made this moment is granted to nobody.';
 
 CREATE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
 -- Twenty notices that history is to be computed say less than the one line it returns.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
-    wanted tally.pack_list := tally._pack(name);
+    wanted tally.pack_list := tally_internal._pack(name);
     was    tally.installed_packs;
     source record;
     step   record;
@@ -145,10 +145,10 @@ BEGIN
     END IF;
     FOR source IN SELECT t.relation, to_regclass(format('%I.%I', target_schema, t.relation)) AS present FROM tally.pack_tables t WHERE t.pack = wanted.name LOOP
         IF source.present IS NULL THEN
-            PERFORM tally._make_source(wanted.name, source.relation, target_schema);
-            PERFORM tally._index_source(wanted.name, source.relation, target_schema);
+            PERFORM tally_internal._make_source(wanted.name, source.relation, target_schema);
+            PERFORM tally_internal._index_source(wanted.name, source.relation, target_schema);
         ELSE
-            PERFORM tally._check_source(wanted.name, source.relation, source.present);
+            PERFORM tally_internal._check_source(wanted.name, source.relation, source.present);
         END IF;
     END LOOP;
     FOR step IN SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name ORDER BY s.ordinal LOOP
@@ -157,46 +157,46 @@ BEGIN
         was_there := step.kind IN ('view', 'table') AND to_regclass(quote_ident(step.name)) IS NOT NULL;
         EXECUTE step.statement;
         IF step.kind IN ('view', 'table') THEN
-            PERFORM tally._finish_relation(step.name, was_there);
+            PERFORM tally_internal._finish_relation(step.name, was_there);
         END IF;
     END LOOP;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    PERFORM tally._store_pack(wanted.name, target_schema);
+    PERFORM tally_internal._store_pack(wanted.name, target_schema);
     RETURN format('pack %s is installed in schema %I; next: CALL tally.backfill(); SELECT tally.start();', wanted.name, target_schema);
 END $$;
 COMMENT ON FUNCTION tally.install_pack(text, text) IS
 'Installs a pack: source tables where they are missing (one that is there is used as it is, and a missing column is an error that names it), then its '
     'rollups, metrics, thresholds and views. Again: brings it up to date.';
 
-CREATE FUNCTION tally._store_pack(pack text, target_schema text, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._store_pack(pack text, target_schema text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
-    wanted tally.pack_list := tally._pack(pack);
+    caller regrole := tally_internal._caller(who);
+    wanted tally.pack_list := tally_internal._pack(pack);
     was    tally.installed_packs;
 BEGIN
     SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
-    IF was.pack IS NOT NULL AND NOT tally._has_rights(caller, was.owner)
+    IF was.pack IS NOT NULL AND NOT tally_internal._has_rights(caller, was.owner)
         OR NOT COALESCE(has_schema_privilege(caller::oid, _store_pack.target_schema, 'CREATE'), false) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('pack %L is installed by its owner %s, got %s', wanted.name, was.owner, caller),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('pack %L is installed by its owner %s, got %s', wanted.name, was.owner, caller),
                               'It takes the right to create in its schema.', 'SELECT name, owner, target_schema FROM tally.packs;');
     END IF;
     INSERT INTO tally.installed_packs (pack, owner, target_schema, version)
     SELECT wanted.name, caller, _store_pack.target_schema, e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally'
     ON CONFLICT ON CONSTRAINT installed_packs_pkey DO UPDATE SET version = excluded.version, installed_at = excluded.installed_at;
 END $$;
-COMMENT ON FUNCTION tally._store_pack(text, text, bigint) IS 'Writes down that a pack is installed. For install_pack().';
+COMMENT ON FUNCTION tally_internal._store_pack(text, text, bigint) IS 'Writes down that a pack is installed. For install_pack().';
 
-CREATE FUNCTION tally._forget_pack(pack text, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._forget_pack(pack text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.installed_packs i WHERE i.pack = _forget_pack.pack AND tally._has_rights(caller, i.owner);
+    DELETE FROM tally.installed_packs i WHERE i.pack = _forget_pack.pack AND tally_internal._has_rights(caller, i.owner);
 END $$;
-COMMENT ON FUNCTION tally._forget_pack(text, bigint) IS 'Writes down that a pack is installed no more. For its owner; drop_pack() takes it back.';
+COMMENT ON FUNCTION tally_internal._forget_pack(text, bigint) IS 'Writes down that a pack is installed no more. For its owner; drop_pack() takes it back.';
 
-CREATE FUNCTION tally._drop_step(step tally.pack_steps, target_schema text) RETURNS void
+CREATE FUNCTION tally_internal._drop_step(step tally.pack_steps, target_schema text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     CASE step.kind
@@ -217,12 +217,12 @@ BEGIN
             NULL;  -- rows go with their table
     END CASE;
 END $$;
-COMMENT ON FUNCTION tally._drop_step(tally.pack_steps, text) IS 'Takes back one step of an installation, if it still stands.';
+COMMENT ON FUNCTION tally_internal._drop_step(tally.pack_steps, text) IS 'Takes back one step of an installation, if it still stands.';
 
 CREATE FUNCTION tally.drop_pack(name text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    wanted tally.pack_list := tally._pack(name);
+    wanted tally.pack_list := tally_internal._pack(name);
     was    tally.installed_packs;
 BEGIN
     SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
@@ -230,8 +230,9 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('pack %L is not installed; nothing changed', wanted.name);
         RETURN format('pack %s is not installed', wanted.name);
     END IF;
-    PERFORM tally._drop_step(s, was.target_schema) FROM (SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name ORDER BY s.ordinal DESC OFFSET 0) s;
-    PERFORM tally._forget_pack(wanted.name);
+    PERFORM tally_internal._drop_step(s, was.target_schema) FROM (SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name
+                                                                  ORDER BY s.ordinal DESC OFFSET 0) s;
+    PERFORM tally_internal._forget_pack(wanted.name);
     RETURN format('pack %s is dropped; its source tables in schema %I are left as they are', wanted.name, was.target_schema);
 END $$;
 COMMENT ON FUNCTION tally.drop_pack(text) IS 'Takes back what install_pack() made, in reverse; source tables and their rows stay.';

@@ -63,7 +63,7 @@ COMMENT ON COLUMN tally.pack_steps.statement IS 'The SQL, run by the installing 
 
 CREATE TABLE tally.installed_packs (
     pack          text PRIMARY KEY,
-    owner         tally.role NOT NULL DEFAULT tally._current_role(),
+    owner         tally.role NOT NULL DEFAULT tally_internal._current_role(),
     target_schema name NOT NULL,
     version       text NOT NULL,
     installed_at  timestamptz NOT NULL DEFAULT now()

@@ -1,40 +1,41 @@
--- Owns: who is calling. A SECURITY DEFINER function that must know has a last argument "who bigint DEFAULT tally._me()":
+-- Owns: who is calling. A SECURITY DEFINER function that must know has a last argument "who bigint DEFAULT tally_internal._me()":
 -- PostgreSQL evaluates the default as the caller, before it switches to the function's owner. The function redeems the ticket.
 --
 -- current_user inside is the extension's owner; session_user and the setting "role" name somebody else under pg_cron, in run_as()
 -- and in SECURITY DEFINER functions of others.
 
-CREATE FUNCTION tally._current_role() RETURNS regrole
+CREATE FUNCTION tally_internal._current_role() RETURNS regrole
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_current_role';
-COMMENT ON FUNCTION tally._current_role() IS
+COMMENT ON FUNCTION tally_internal._current_role() IS
 'The current user by its OID. A cast of current_user to regrole would fold the case of a name and take digits for a number.';
 
-CREATE FUNCTION tally._me() RETURNS bigint
+CREATE FUNCTION tally_internal._me() RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_me';
-COMMENT ON FUNCTION tally._me() IS
+COMMENT ON FUNCTION tally_internal._me() IS
 'A ticket that proves to the engine who calls it: a random number, good once and until the transaction ends, in this session. The default of the argument '
 'who; leave that out.';
 
-CREATE FUNCTION tally._redeem(ticket bigint) RETURNS regrole
+CREATE FUNCTION tally_internal._redeem(ticket bigint) RETURNS regrole
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_redeem';
-COMMENT ON FUNCTION tally._redeem(bigint) IS
-'The role that a ticket of tally._me() was drawn for, once; 42501 for any other number. For SECURITY DEFINER functions, those of packs too: who has drawn a '
+COMMENT ON FUNCTION tally_internal._redeem(bigint) IS
+'The role that a ticket of tally_internal._me() was drawn for, once; 42501 for any other number. For SECURITY DEFINER functions, those of packs too: who has '
+    'drawn a '
 'ticket may redeem it.';
 
-CREATE FUNCTION tally._caller(who bigint) RETURNS regrole
+CREATE FUNCTION tally_internal._caller(who bigint) RETURNS regrole
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    role regrole := tally._redeem(who);
+    role regrole := tally_internal._redeem(who);
 BEGIN
     -- The audit names it. Who calls this has a SET clause for it, so that it ends with that function.
     PERFORM set_config('tally.actor', role::oid::text, true);
     RETURN role;
 END $$;
-COMMENT ON FUNCTION tally._caller(bigint) IS
+COMMENT ON FUNCTION tally_internal._caller(bigint) IS
 'The role that calls a SECURITY DEFINER function, of its ticket who; an error where that proves nobody. The function that asks has the clause SET '
 'tally.actor = ''''.';
-REVOKE ALL ON FUNCTION tally._caller(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._caller(bigint) FROM PUBLIC;
 
-CREATE FUNCTION tally._has_rights(role regrole, owner regrole) RETURNS boolean
+CREATE FUNCTION tally_internal._has_rights(role regrole, owner regrole) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.pg_has_role(role::pg_catalog.oid, owner::pg_catalog.oid, 'USAGE') $$;
-COMMENT ON FUNCTION tally._has_rights(regrole, regrole) IS 'Whether a role has the rights of an owner.';
+COMMENT ON FUNCTION tally_internal._has_rights(regrole, regrole) IS 'Whether a role has the rights of an owner.';

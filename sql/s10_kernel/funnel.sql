@@ -8,41 +8,43 @@
 -- about: Events of one actor with the funnel they are for: the state of tally.window_funnel, mergeable, shown in hexadecimal.
 -- text: hexadecimal
 
-CREATE FUNCTION tally._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[]) RETURNS tally.funnel_events
+CREATE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[]) RETURNS tally.funnel_events
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans';
-COMMENT ON FUNCTION tally._funnel_trans(tally.funnel_events, interval, timestamptz, boolean[]) IS 'Transition of tally.window_funnel and tally.funnel_path.';
-
-CREATE FUNCTION tally._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[],
-                                    options text) RETURNS tally.funnel_events
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans';
-COMMENT ON FUNCTION tally._funnel_trans(tally.funnel_events, interval, timestamptz, boolean[], text) IS
+COMMENT ON FUNCTION tally_internal._funnel_trans(tally.funnel_events, interval, timestamptz, boolean[]) IS
 'Transition of tally.window_funnel and tally.funnel_path.';
 
-CREATE FUNCTION tally._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, event_type text,
+CREATE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[],
+                                    options text) RETURNS tally.funnel_events
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans';
+COMMENT ON FUNCTION tally_internal._funnel_trans(tally.funnel_events, interval, timestamptz, boolean[], text) IS
+'Transition of tally.window_funnel and tally.funnel_path.';
+
+CREATE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, event_type text,
                                     steps text[]) RETURNS tally.funnel_events
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans_text';
-COMMENT ON FUNCTION tally._funnel_trans(tally.funnel_events, interval, timestamptz, text, text[]) IS 'Transition of tally.window_funnel and tally.funnel_path.';
-
-CREATE FUNCTION tally._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, event_type text, steps text[],
-                                    options text) RETURNS tally.funnel_events
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans_text';
-COMMENT ON FUNCTION tally._funnel_trans(tally.funnel_events, interval, timestamptz, text, text[], text) IS
+COMMENT ON FUNCTION tally_internal._funnel_trans(tally.funnel_events, interval, timestamptz, text, text[]) IS
 'Transition of tally.window_funnel and tally.funnel_path.';
 
-CREATE FUNCTION tally._funnel_combine(state tally.funnel_events, other tally.funnel_events) RETURNS tally.funnel_events
+CREATE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, event_type text, steps text[],
+                                    options text) RETURNS tally.funnel_events
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans_text';
+COMMENT ON FUNCTION tally_internal._funnel_trans(tally.funnel_events, interval, timestamptz, text, text[], text) IS
+'Transition of tally.window_funnel and tally.funnel_path.';
+
+CREATE FUNCTION tally_internal._funnel_combine(state tally.funnel_events, other tally.funnel_events) RETURNS tally.funnel_events
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_combine';
-COMMENT ON FUNCTION tally._funnel_combine(tally.funnel_events, tally.funnel_events) IS 'Combines the events of partial states.';
+COMMENT ON FUNCTION tally_internal._funnel_combine(tally.funnel_events, tally.funnel_events) IS 'Combines the events of partial states.';
 
-CREATE FUNCTION tally._funnel_level(state tally.funnel_events) RETURNS int
+CREATE FUNCTION tally_internal._funnel_level(state tally.funnel_events) RETURNS int
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_level';
-COMMENT ON FUNCTION tally._funnel_level(tally.funnel_events) IS 'Final of tally.window_funnel: the level.';
+COMMENT ON FUNCTION tally_internal._funnel_level(tally.funnel_events) IS 'Final of tally.window_funnel: the level.';
 
-CREATE FUNCTION tally._funnel_path(state tally.funnel_events) RETURNS timestamptz[]
+CREATE FUNCTION tally_internal._funnel_path(state tally.funnel_events) RETURNS timestamptz[]
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_path';
-COMMENT ON FUNCTION tally._funnel_path(tally.funnel_events) IS 'Final of tally.funnel_path: the times.';
+COMMENT ON FUNCTION tally_internal._funnel_path(tally.funnel_events) IS 'Final of tally.funnel_path: the times.';
 
 CREATE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, VARIADIC steps boolean[]) (
-    SFUNC = tally._funnel_trans, FINALFUNC = tally._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally._funnel_combine,
+    SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, VARIADIC boolean[]) IS
@@ -50,7 +52,7 @@ COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, VARIADIC boolean
 'false, a NULL time drops the row.';
 
 CREATE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, steps boolean[], options text) (
-    SFUNC = tally._funnel_trans, FINALFUNC = tally._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally._funnel_combine,
+    SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, boolean[], text) IS
@@ -59,7 +61,7 @@ COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, boolean[], text)
 'strict_deduplication, any_order, exclude i-j [remove] (its condition stands after the steps).';
 
 CREATE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, event_type text, steps text[]) (
-    SFUNC = tally._funnel_trans, FINALFUNC = tally._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally._funnel_combine,
+    SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, text, text[]) IS
@@ -67,7 +69,7 @@ COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, text, text[]) IS
 'false, a NULL time drops the row.';
 
 CREATE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, event_type text, steps text[], options text) (
-    SFUNC = tally._funnel_trans, FINALFUNC = tally._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally._funnel_combine,
+    SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, text, text[], text) IS
@@ -76,7 +78,7 @@ COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, text, text[], te
 'strict_deduplication, any_order, exclude i-j [remove] (its condition stands after the steps).';
 
 CREATE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, VARIADIC steps boolean[]) (
-    SFUNC = tally._funnel_trans, FINALFUNC = tally._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally._funnel_combine,
+    SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, VARIADIC boolean[]) IS
@@ -84,7 +86,7 @@ COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, VARIADIC boolean[]
 'steps. Empty for level 0.';
 
 CREATE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, steps boolean[], options text) (
-    SFUNC = tally._funnel_trans, FINALFUNC = tally._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally._funnel_combine,
+    SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, boolean[], text) IS
@@ -93,7 +95,7 @@ COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, boolean[], text) I
 'strict_deduplication, any_order, exclude i-j [remove] (its condition stands after the steps).';
 
 CREATE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, event_type text, steps text[]) (
-    SFUNC = tally._funnel_trans, FINALFUNC = tally._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally._funnel_combine,
+    SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, text, text[]) IS
@@ -101,7 +103,7 @@ COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, text, text[]) IS
 'steps. Empty for level 0.';
 
 CREATE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, event_type text, steps text[], options text) (
-    SFUNC = tally._funnel_trans, FINALFUNC = tally._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally._funnel_combine,
+    SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, text, text[], text) IS

@@ -5,37 +5,41 @@
 -- about: Actors per step of a funnel and how long each step took, mergeable; shown in hexadecimal, read by tally.funnel_steps.
 -- text: hexadecimal
 
-CREATE FUNCTION tally._funnel_counts_trans(state tally.funnel_counts, level int) RETURNS tally.funnel_counts
+CREATE FUNCTION tally_internal._funnel_counts_trans(state tally.funnel_counts, level int) RETURNS tally.funnel_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_counts_trans';
-COMMENT ON FUNCTION tally._funnel_counts_trans(tally.funnel_counts, int) IS 'Transition of tally.funnel_counts(level).';
+COMMENT ON FUNCTION tally_internal._funnel_counts_trans(tally.funnel_counts, int) IS 'Transition of tally.funnel_counts(level).';
 
-CREATE FUNCTION tally._funnel_counts_trans(state tally.funnel_counts, path timestamptz[]) RETURNS tally.funnel_counts
+CREATE FUNCTION tally_internal._funnel_counts_trans(state tally.funnel_counts, path timestamptz[]) RETURNS tally.funnel_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_counts_trans_path';
-COMMENT ON FUNCTION tally._funnel_counts_trans(tally.funnel_counts, timestamptz[]) IS 'Transition of tally.funnel_counts(path).';
+COMMENT ON FUNCTION tally_internal._funnel_counts_trans(tally.funnel_counts, timestamptz[]) IS 'Transition of tally.funnel_counts(path).';
 
-CREATE FUNCTION tally._funnel_counts_merge(state tally.funnel_counts, counts tally.funnel_counts) RETURNS tally.funnel_counts
+CREATE FUNCTION tally_internal._funnel_counts_merge(state tally.funnel_counts, counts tally.funnel_counts) RETURNS tally.funnel_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_counts_merge';
-COMMENT ON FUNCTION tally._funnel_counts_merge(tally.funnel_counts, tally.funnel_counts) IS 'Combines partial states, and merges counts for tally.rollup.';
+COMMENT ON FUNCTION tally_internal._funnel_counts_merge(tally.funnel_counts, tally.funnel_counts) IS
+'Combines partial states, and merges counts for tally.rollup.';
 
-CREATE FUNCTION tally._funnel_counts_final(state tally.funnel_counts) RETURNS tally.funnel_counts
+CREATE FUNCTION tally_internal._funnel_counts_final(state tally.funnel_counts) RETURNS tally.funnel_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_counts_final';
-COMMENT ON FUNCTION tally._funnel_counts_final(tally.funnel_counts) IS 'Finishes a state.';
+COMMENT ON FUNCTION tally_internal._funnel_counts_final(tally.funnel_counts) IS 'Finishes a state.';
 
 CREATE AGGREGATE tally.funnel_counts(level int) (
-    SFUNC = tally._funnel_counts_trans, FINALFUNC = tally._funnel_counts_final, STYPE = tally.funnel_counts, COMBINEFUNC = tally._funnel_counts_merge,
+    SFUNC = tally_internal._funnel_counts_trans, FINALFUNC = tally_internal._funnel_counts_final, STYPE = tally.funnel_counts,
+        COMBINEFUNC = tally_internal._funnel_counts_merge,
     SSPACE = 512, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.funnel_counts(int) IS 'Actors per step, from the level of each actor (tally.window_funnel). Level 0 and NULL are not in the funnel.';
 
 CREATE AGGREGATE tally.funnel_counts(path timestamptz[]) (
-    SFUNC = tally._funnel_counts_trans, FINALFUNC = tally._funnel_counts_final, STYPE = tally.funnel_counts, COMBINEFUNC = tally._funnel_counts_merge,
+    SFUNC = tally_internal._funnel_counts_trans, FINALFUNC = tally_internal._funnel_counts_final, STYPE = tally.funnel_counts,
+        COMBINEFUNC = tally_internal._funnel_counts_merge,
     SSPACE = 512, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.funnel_counts(timestamptz[]) IS
 'Actors per step and digests of the seconds from step to step, from the chain of each actor (tally.funnel_path).';
 
 CREATE AGGREGATE tally.rollup(counts tally.funnel_counts) (
-    SFUNC = tally._funnel_counts_merge, FINALFUNC = tally._funnel_counts_final, STYPE = tally.funnel_counts, COMBINEFUNC = tally._funnel_counts_merge,
+    SFUNC = tally_internal._funnel_counts_merge, FINALFUNC = tally_internal._funnel_counts_final, STYPE = tally.funnel_counts,
+        COMBINEFUNC = tally_internal._funnel_counts_merge,
     SSPACE = 512, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.rollup(tally.funnel_counts) IS 'Adds up funnel counts.';

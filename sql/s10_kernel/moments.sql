@@ -5,23 +5,23 @@
 -- about: Count, means and covariances of one to four variables; mergeable.
 -- text: JSON
 
-CREATE FUNCTION tally._moments_trans(state tally.moments, VARIADIC variables float8[]) RETURNS tally.moments
+CREATE FUNCTION tally_internal._moments_trans(state tally.moments, VARIADIC variables float8[]) RETURNS tally.moments
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_trans';
-COMMENT ON FUNCTION tally._moments_trans(tally.moments, float8[]) IS 'Transition of tally.moments.';
+COMMENT ON FUNCTION tally_internal._moments_trans(tally.moments, float8[]) IS 'Transition of tally.moments.';
 
-CREATE FUNCTION tally._moments_merge(state tally.moments, sketch tally.moments) RETURNS tally.moments
+CREATE FUNCTION tally_internal._moments_merge(state tally.moments, sketch tally.moments) RETURNS tally.moments
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_merge';
-COMMENT ON FUNCTION tally._moments_merge(tally.moments, tally.moments) IS 'Combines partial states, and merges sketches for tally.rollup.';
+COMMENT ON FUNCTION tally_internal._moments_merge(tally.moments, tally.moments) IS 'Combines partial states, and merges sketches for tally.rollup.';
 
 CREATE AGGREGATE tally.moments(VARIADIC variables float8[]) (
-    SFUNC = tally._moments_trans, STYPE = tally.moments, COMBINEFUNC = tally._moments_merge,
+    SFUNC = tally_internal._moments_trans, STYPE = tally.moments, COMBINEFUNC = tally_internal._moments_merge,
     SSPACE = 168, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.moments(float8[]) IS
     'Means of one to four variables and the covariance of each two, for comparing the arms of an experiment. Rows with a NULL are skipped.';
 
 CREATE AGGREGATE tally.rollup(sketch tally.moments) (
-    SFUNC = tally._moments_merge, STYPE = tally.moments, COMBINEFUNC = tally._moments_merge,
+    SFUNC = tally_internal._moments_merge, STYPE = tally.moments, COMBINEFUNC = tally_internal._moments_merge,
     SSPACE = 168, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.rollup(tally.moments) IS 'Merges moments of the same variables exactly.';

@@ -20,23 +20,23 @@ COMMENT ON FUNCTION tally.retention_every(timestamptz[], timestamptz[], interval
 -- about: Eligible and retained actors per period, mergeable; shown in hexadecimal, read by tally.retention_periods.
 -- text: hexadecimal
 
-CREATE FUNCTION tally._retention_counts_trans(state tally.retention_counts, retained boolean[]) RETURNS tally.retention_counts
+CREATE FUNCTION tally_internal._retention_counts_trans(state tally.retention_counts, retained boolean[]) RETURNS tally.retention_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_trans';
-COMMENT ON FUNCTION tally._retention_counts_trans(tally.retention_counts, boolean[]) IS 'Transition of tally.retention_counts.';
+COMMENT ON FUNCTION tally_internal._retention_counts_trans(tally.retention_counts, boolean[]) IS 'Transition of tally.retention_counts.';
 
-CREATE FUNCTION tally._retention_counts_merge(state tally.retention_counts, counts tally.retention_counts) RETURNS tally.retention_counts
+CREATE FUNCTION tally_internal._retention_counts_merge(state tally.retention_counts, counts tally.retention_counts) RETURNS tally.retention_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_merge';
-COMMENT ON FUNCTION tally._retention_counts_merge(tally.retention_counts, tally.retention_counts) IS
+COMMENT ON FUNCTION tally_internal._retention_counts_merge(tally.retention_counts, tally.retention_counts) IS
 'Combines partial states, and merges counts for tally.rollup.';
 
 CREATE AGGREGATE tally.retention_counts(retained boolean[]) (
-    SFUNC = tally._retention_counts_trans, STYPE = tally.retention_counts, COMBINEFUNC = tally._retention_counts_merge,
+    SFUNC = tally_internal._retention_counts_trans, STYPE = tally.retention_counts, COMBINEFUNC = tally_internal._retention_counts_merge,
     SSPACE = 144, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.retention_counts(boolean[]) IS 'Eligible and retained actors per period, from the array of each actor (tally.retention).';
 
 CREATE AGGREGATE tally.rollup(counts tally.retention_counts) (
-    SFUNC = tally._retention_counts_merge, STYPE = tally.retention_counts, COMBINEFUNC = tally._retention_counts_merge,
+    SFUNC = tally_internal._retention_counts_merge, STYPE = tally.retention_counts, COMBINEFUNC = tally_internal._retention_counts_merge,
     SSPACE = 144, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.rollup(tally.retention_counts) IS 'Adds up retention counts.';

@@ -1,24 +1,24 @@
 -- Owns: what sketches look like to people and programs beyond their own text: casts to jsonb of the counts, and a histogram as rows
 -- of text.
 
-CREATE FUNCTION tally._funnel_counts_jsonb(counts tally.funnel_counts) RETURNS jsonb
+CREATE FUNCTION tally_internal._funnel_counts_jsonb(counts tally.funnel_counts) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT coalesce(jsonb_agg(to_jsonb(s) - 'name' ORDER BY s.step), '[]') FROM tally.funnel_steps(counts) s
 $$;
-COMMENT ON FUNCTION tally._funnel_counts_jsonb(tally.funnel_counts) IS 'Cast of funnel counts to jsonb.';
-CREATE CAST (tally.funnel_counts AS jsonb) WITH FUNCTION tally._funnel_counts_jsonb(tally.funnel_counts);
+COMMENT ON FUNCTION tally_internal._funnel_counts_jsonb(tally.funnel_counts) IS 'Cast of funnel counts to jsonb.';
+CREATE CAST (tally.funnel_counts AS jsonb) WITH FUNCTION tally_internal._funnel_counts_jsonb(tally.funnel_counts);
 COMMENT ON CAST (tally.funnel_counts AS jsonb) IS 'An array of the steps, as tally.funnel_steps gives them.';
 
-CREATE FUNCTION tally._retention_counts_jsonb(counts tally.retention_counts) RETURNS jsonb
+CREATE FUNCTION tally_internal._retention_counts_jsonb(counts tally.retention_counts) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT coalesce(jsonb_agg(to_jsonb(p) ORDER BY p.period), '[]') FROM tally.retention_periods(counts) p
 $$;
-COMMENT ON FUNCTION tally._retention_counts_jsonb(tally.retention_counts) IS 'Cast of retention counts to jsonb.';
-CREATE CAST (tally.retention_counts AS jsonb) WITH FUNCTION tally._retention_counts_jsonb(tally.retention_counts);
+COMMENT ON FUNCTION tally_internal._retention_counts_jsonb(tally.retention_counts) IS 'Cast of retention counts to jsonb.';
+CREATE CAST (tally.retention_counts AS jsonb) WITH FUNCTION tally_internal._retention_counts_jsonb(tally.retention_counts);
 COMMENT ON CAST (tally.retention_counts AS jsonb) IS 'An array of the periods, as tally.retention_periods gives them.';
 
 -- Edges of 1, 2 or 5 times a power of ten, as people would draw them; numeric, so that 0.3 is 0.3.
-CREATE FUNCTION tally._round_edges(low float8, high float8, buckets int) RETURNS numeric[]
+CREATE FUNCTION tally_internal._round_edges(low float8, high float8, buckets int) RETURNS numeric[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT array_agg(trim_scale(edge) ORDER BY edge)
 FROM (SELECT (high::numeric - low::numeric) / greatest(buckets, 1) AS width) AS wanted,
@@ -27,7 +27,7 @@ FROM (SELECT (high::numeric - low::numeric) / greatest(buckets, 1) AS width) AS 
      LATERAL (SELECT min(power * digit) AS step FROM unnest('{1,2,5,10}'::numeric[]) AS digit WHERE power * digit >= width) AS nice,
      LATERAL generate_series(floor(low::numeric / step) * step, high::numeric, step) AS edge
 $$;
-COMMENT ON FUNCTION tally._round_edges(float8, float8, int) IS 'Round lower edges of about so many buckets from low to high.';
+COMMENT ON FUNCTION tally_internal._round_edges(float8, float8, int) IS 'Round lower edges of about so many buckets from low to high.';
 
 CREATE FUNCTION tally.histogram_text(sketch tally.tdigest, buckets int DEFAULT 10, width int DEFAULT 40)
     RETURNS TABLE (low numeric, high numeric, "values" bigint, bar text)
@@ -49,7 +49,7 @@ BEGIN
     IF least IS NULL THEN
         RETURN;
     END IF;
-    edges := coalesce(tally._round_edges(least, greatest, buckets), ARRAY[least::numeric]);
+    edges := coalesce(tally_internal._round_edges(least, greatest, buckets), ARRAY[least::numeric]);
     counts := tally.histogram(sketch, edges[2:]::float8[]);
     RETURN QUERY
     SELECT edges[i], trim_scale(coalesce(edges[i + 1], greatest::numeric)), counts[i],

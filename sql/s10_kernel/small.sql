@@ -51,14 +51,14 @@ END $$;
 COMMENT ON FUNCTION tally.instant(text) IS
 'An ISO 8601 instant with its offset (2026-01-31T12:00:00Z), as JSON carries it; NULL for anything else, so that one bad payload stops no refresh.';
 
-CREATE FUNCTION tally._float_text(value float8) RETURNS text
+CREATE FUNCTION tally_internal._float_text(value float8) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_float8_text';
-COMMENT ON FUNCTION tally._float_text(float8) IS
+COMMENT ON FUNCTION tally_internal._float_text(float8) IS
 'The shortest text that reads back as the number, under every extra_float_digits; -0 is 0, so that equal numbers have one text.';
-CREATE FUNCTION tally._float_text(value float4) RETURNS text
+CREATE FUNCTION tally_internal._float_text(value float4) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_float4_text';
-COMMENT ON FUNCTION tally._float_text(float4) IS
+COMMENT ON FUNCTION tally_internal._float_text(float4) IS
 'The shortest text that reads back as the number, under every extra_float_digits; -0 is 0, so that equal numbers have one text.';
-CREATE FUNCTION tally._jsonb_text(value jsonb) RETURNS text
+CREATE FUNCTION tally_internal._jsonb_text(value jsonb) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_jsonb_text';
-COMMENT ON FUNCTION tally._jsonb_text(jsonb) IS 'A jsonb as text, its numbers without trailing zeros, so that equal values have one text.';
+COMMENT ON FUNCTION tally_internal._jsonb_text(jsonb) IS 'A jsonb as text, its numbers without trailing zeros, so that equal values have one text.';

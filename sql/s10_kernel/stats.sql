@@ -5,33 +5,33 @@
 -- about: Count, mean and central moments of one variable, or of two with their covariance; mergeable.
 -- text: JSON
 
-CREATE FUNCTION tally._stats_trans(state tally.stats, y float8) RETURNS tally.stats
+CREATE FUNCTION tally_internal._stats_trans(state tally.stats, y float8) RETURNS tally.stats
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_trans';
-COMMENT ON FUNCTION tally._stats_trans(tally.stats, float8) IS 'Transition of tally.stats(y).';
+COMMENT ON FUNCTION tally_internal._stats_trans(tally.stats, float8) IS 'Transition of tally.stats(y).';
 
-CREATE FUNCTION tally._stats_trans(state tally.stats, y float8, x float8) RETURNS tally.stats
+CREATE FUNCTION tally_internal._stats_trans(state tally.stats, y float8, x float8) RETURNS tally.stats
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_trans_pair';
-COMMENT ON FUNCTION tally._stats_trans(tally.stats, float8, float8) IS 'Transition of tally.stats(y, x).';
+COMMENT ON FUNCTION tally_internal._stats_trans(tally.stats, float8, float8) IS 'Transition of tally.stats(y, x).';
 
-CREATE FUNCTION tally._stats_merge(state tally.stats, sketch tally.stats) RETURNS tally.stats
+CREATE FUNCTION tally_internal._stats_merge(state tally.stats, sketch tally.stats) RETURNS tally.stats
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_merge';
-COMMENT ON FUNCTION tally._stats_merge(tally.stats, tally.stats) IS 'Combines partial states, and merges sketches for tally.rollup.';
+COMMENT ON FUNCTION tally_internal._stats_merge(tally.stats, tally.stats) IS 'Combines partial states, and merges sketches for tally.rollup.';
 
 CREATE AGGREGATE tally.stats(y float8) (
-    SFUNC = tally._stats_trans, STYPE = tally.stats, COMBINEFUNC = tally._stats_merge,
+    SFUNC = tally_internal._stats_trans, STYPE = tally.stats, COMBINEFUNC = tally_internal._stats_merge,
     SSPACE = 64, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.stats(float8) IS 'Moments of y: count, mean, variance, skewness, kurtosis. NULLs are skipped.';
 
 CREATE AGGREGATE tally.stats(y float8, x float8) (
-    SFUNC = tally._stats_trans, STYPE = tally.stats, COMBINEFUNC = tally._stats_merge,
+    SFUNC = tally_internal._stats_trans, STYPE = tally.stats, COMBINEFUNC = tally_internal._stats_merge,
     SSPACE = 144, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.stats(float8, float8) IS
 'Moments of y and x with their covariance, in the order of PostgreSQLs regr_ functions. Rows with a NULL are skipped.';
 
 CREATE AGGREGATE tally.rollup(sketch tally.stats) (
-    SFUNC = tally._stats_merge, STYPE = tally.stats, COMBINEFUNC = tally._stats_merge,
+    SFUNC = tally_internal._stats_merge, STYPE = tally.stats, COMBINEFUNC = tally_internal._stats_merge,
     SSPACE = 144, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.rollup(tally.stats) IS 'Merges moments exactly.';

@@ -8,63 +8,64 @@
 -- about: Percentiles of a set of numbers, mergeable: the values themselves while they are few, a t-digest when they are many.
 -- text: JSON
 
-CREATE FUNCTION tally._tdigest_trans(state tally.tdigest, value float8) RETURNS tally.tdigest
+CREATE FUNCTION tally_internal._tdigest_trans(state tally.tdigest, value float8) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans';
-COMMENT ON FUNCTION tally._tdigest_trans(tally.tdigest, float8) IS 'Transition of tally.tdigest(value).';
+COMMENT ON FUNCTION tally_internal._tdigest_trans(tally.tdigest, float8) IS 'Transition of tally.tdigest(value).';
 
-CREATE FUNCTION tally._tdigest_trans(state tally.tdigest, value float8, compression int) RETURNS tally.tdigest
+CREATE FUNCTION tally_internal._tdigest_trans(state tally.tdigest, value float8, compression int) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans';
-COMMENT ON FUNCTION tally._tdigest_trans(tally.tdigest, float8, int) IS 'Transition of tally.tdigest(value, compression).';
+COMMENT ON FUNCTION tally_internal._tdigest_trans(tally.tdigest, float8, int) IS 'Transition of tally.tdigest(value, compression).';
 
-CREATE FUNCTION tally._tdigest_trans(state tally.tdigest, value float8, weight bigint, compression int) RETURNS tally.tdigest
+CREATE FUNCTION tally_internal._tdigest_trans(state tally.tdigest, value float8, weight bigint, compression int) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans_weighted';
-COMMENT ON FUNCTION tally._tdigest_trans(tally.tdigest, float8, bigint, int) IS 'Transition of tally.tdigest(value, weight, compression).';
+COMMENT ON FUNCTION tally_internal._tdigest_trans(tally.tdigest, float8, bigint, int) IS 'Transition of tally.tdigest(value, weight, compression).';
 
-CREATE FUNCTION tally._tdigest_trans_percentile(state tally.tdigest, value float8, q float8) RETURNS tally.tdigest
+CREATE FUNCTION tally_internal._tdigest_trans_percentile(state tally.tdigest, value float8, q float8) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans_percentile';
-COMMENT ON FUNCTION tally._tdigest_trans_percentile(tally.tdigest, float8, float8) IS 'Transition of tally.approx_percentile(value, q).';
+COMMENT ON FUNCTION tally_internal._tdigest_trans_percentile(tally.tdigest, float8, float8) IS 'Transition of tally.approx_percentile(value, q).';
 
-CREATE FUNCTION tally._tdigest_merge(state tally.tdigest, sketch tally.tdigest) RETURNS tally.tdigest
+CREATE FUNCTION tally_internal._tdigest_merge(state tally.tdigest, sketch tally.tdigest) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_tdigest_merge';
-COMMENT ON FUNCTION tally._tdigest_merge(tally.tdigest, tally.tdigest) IS 'Combines partial states, and merges sketches for tally.rollup.';
+COMMENT ON FUNCTION tally_internal._tdigest_merge(tally.tdigest, tally.tdigest) IS 'Combines partial states, and merges sketches for tally.rollup.';
 
-CREATE FUNCTION tally._tdigest_final(state tally.tdigest) RETURNS tally.tdigest
+CREATE FUNCTION tally_internal._tdigest_final(state tally.tdigest) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_final';
-COMMENT ON FUNCTION tally._tdigest_final(tally.tdigest) IS
+COMMENT ON FUNCTION tally_internal._tdigest_final(tally.tdigest) IS
 'Finishes a state: values sorted, centroids compacted; the same values give the same bytes while exact.';
 
-CREATE FUNCTION tally._tdigest_final_percentile(state tally.tdigest) RETURNS float8
+CREATE FUNCTION tally_internal._tdigest_final_percentile(state tally.tdigest) RETURNS float8
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_final_percentile';
-COMMENT ON FUNCTION tally._tdigest_final_percentile(tally.tdigest) IS 'Finishes tally.approx_percentile(value, q).';
+COMMENT ON FUNCTION tally_internal._tdigest_final_percentile(tally.tdigest) IS 'Finishes tally.approx_percentile(value, q).';
 
 CREATE AGGREGATE tally.tdigest(value float8) (
-    SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SFUNC = tally_internal._tdigest_trans, FINALFUNC = tally_internal._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally_internal._tdigest_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.tdigest(float8) IS
 'Sketch of the values for percentiles. NULLs are skipped; NaN counts as the greatest value, as PostgreSQL orders it.';
 
 CREATE AGGREGATE tally.tdigest(value float8, compression int) (
-    SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SFUNC = tally_internal._tdigest_trans, FINALFUNC = tally_internal._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally_internal._tdigest_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.tdigest(float8, int) IS
 'Sketch of the values with a greatest number of centroids (20 to 5000; 180 unless given). The compression of a group is that of its first row.';
 
 CREATE AGGREGATE tally.tdigest(value float8, weight bigint, compression int) (
-    SFUNC = tally._tdigest_trans, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SFUNC = tally_internal._tdigest_trans, FINALFUNC = tally_internal._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally_internal._tdigest_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.tdigest(float8, bigint, int) IS 'Sketch in which each value counts weight times.';
 
 CREATE AGGREGATE tally.approx_percentile(value float8, q float8) (
-    SFUNC = tally._tdigest_trans_percentile, FINALFUNC = tally._tdigest_final_percentile, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SFUNC = tally_internal._tdigest_trans_percentile, FINALFUNC = tally_internal._tdigest_final_percentile, STYPE = tally.tdigest,
+        COMBINEFUNC = tally_internal._tdigest_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.approx_percentile(float8, float8) IS 'Percentile q (0 to 1) of the values: exact up to 253 values, by t-digest beyond.';
 
 CREATE AGGREGATE tally.rollup(sketch tally.tdigest) (
-    SFUNC = tally._tdigest_merge, FINALFUNC = tally._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally._tdigest_merge,
+    SFUNC = tally_internal._tdigest_merge, FINALFUNC = tally_internal._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally_internal._tdigest_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.rollup(tally.tdigest) IS 'Merges t-digests; few values stay exact, unequal compressions merge to the smaller.';

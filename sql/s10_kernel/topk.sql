@@ -5,46 +5,46 @@
 -- about: Counts of the heaviest items of a set of texts, mergeable: exact while they are few, with an error bound beyond.
 -- text: JSON
 
-CREATE FUNCTION tally._topk_trans(state tally.topk, item text) RETURNS tally.topk
+CREATE FUNCTION tally_internal._topk_trans(state tally.topk, item text) RETURNS tally.topk
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_trans';
-COMMENT ON FUNCTION tally._topk_trans(tally.topk, text) IS 'Transition of tally.topk(item).';
+COMMENT ON FUNCTION tally_internal._topk_trans(tally.topk, text) IS 'Transition of tally.topk(item).';
 
-CREATE FUNCTION tally._topk_trans(state tally.topk, item text, k int) RETURNS tally.topk
+CREATE FUNCTION tally_internal._topk_trans(state tally.topk, item text, k int) RETURNS tally.topk
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_trans';
-COMMENT ON FUNCTION tally._topk_trans(tally.topk, text, int) IS 'Transition of tally.topk(item, k).';
+COMMENT ON FUNCTION tally_internal._topk_trans(tally.topk, text, int) IS 'Transition of tally.topk(item, k).';
 
-CREATE FUNCTION tally._topk_trans(state tally.topk, item text, k int, weight bigint) RETURNS tally.topk
+CREATE FUNCTION tally_internal._topk_trans(state tally.topk, item text, k int, weight bigint) RETURNS tally.topk
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_trans';
-COMMENT ON FUNCTION tally._topk_trans(tally.topk, text, int, bigint) IS 'Transition of tally.topk(item, k, weight).';
+COMMENT ON FUNCTION tally_internal._topk_trans(tally.topk, text, int, bigint) IS 'Transition of tally.topk(item, k, weight).';
 
-CREATE FUNCTION tally._topk_merge(state tally.topk, sketch tally.topk) RETURNS tally.topk
+CREATE FUNCTION tally_internal._topk_merge(state tally.topk, sketch tally.topk) RETURNS tally.topk
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_merge';
-COMMENT ON FUNCTION tally._topk_merge(tally.topk, tally.topk) IS 'Combines partial states, and merges for tally.rollup.';
+COMMENT ON FUNCTION tally_internal._topk_merge(tally.topk, tally.topk) IS 'Combines partial states, and merges for tally.rollup.';
 
-CREATE FUNCTION tally._topk_final(state tally.topk) RETURNS tally.topk
+CREATE FUNCTION tally_internal._topk_final(state tally.topk) RETURNS tally.topk
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_topk_final';
-COMMENT ON FUNCTION tally._topk_final(tally.topk) IS 'Finishes a state: items sorted, no more of them than counters.';
+COMMENT ON FUNCTION tally_internal._topk_final(tally.topk) IS 'Finishes a state: items sorted, no more of them than counters.';
 
 CREATE AGGREGATE tally.topk(item text) (
-    SFUNC = tally._topk_trans, FINALFUNC = tally._topk_final, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge,
+    SFUNC = tally_internal._topk_trans, FINALFUNC = tally_internal._topk_final, STYPE = tally.topk, COMBINEFUNC = tally_internal._topk_merge,
     SSPACE = 500, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.topk(text) IS 'Counts of the ten heaviest items, exact up to 160 distinct ones. NULLs are skipped.';
 
 CREATE AGGREGATE tally.topk(item text, k int) (
-    SFUNC = tally._topk_trans, FINALFUNC = tally._topk_final, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge,
+    SFUNC = tally_internal._topk_trans, FINALFUNC = tally_internal._topk_final, STYPE = tally.topk, COMBINEFUNC = tally_internal._topk_merge,
     SSPACE = 500, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.topk(text, int) IS 'Counts of the k heaviest items (1 to 1000), exact up to 16 k distinct ones.';
 
 CREATE AGGREGATE tally.topk(item text, k int, weight bigint) (
-    SFUNC = tally._topk_trans, FINALFUNC = tally._topk_final, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge,
+    SFUNC = tally_internal._topk_trans, FINALFUNC = tally_internal._topk_final, STYPE = tally.topk, COMBINEFUNC = tally_internal._topk_merge,
     SSPACE = 500, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.topk(text, int, bigint) IS 'Weights of the k heaviest items.';
 
 CREATE AGGREGATE tally.rollup(sketch tally.topk) (
-    SFUNC = tally._topk_merge, FINALFUNC = tally._topk_final, STYPE = tally.topk, COMBINEFUNC = tally._topk_merge,
+    SFUNC = tally_internal._topk_merge, FINALFUNC = tally_internal._topk_final, STYPE = tally.topk, COMBINEFUNC = tally_internal._topk_merge,
     SSPACE = 500, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.rollup(tally.topk) IS 'Merges counts of heavy items; the smaller k is kept.';
@@ -70,17 +70,17 @@ COMMENT ON FUNCTION tally.top(tally.topk, int) IS 'The n heaviest items with the
 -- jsonb: The estimates as JSON (counts), with the bounds: the true count lies between lower and counts.
 
 -- As with tally.hll: without these casts tally.topk(column of text) would be read as a cast of text.
-CREATE FUNCTION tally._topk_from_text(sketch text) RETURNS tally.topk
+CREATE FUNCTION tally_internal._topk_from_text(sketch text) RETURNS tally.topk
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_from_text';
-COMMENT ON FUNCTION tally._topk_from_text(text) IS 'Explicit cast of a sketch''s text to tally.topk.';
+COMMENT ON FUNCTION tally_internal._topk_from_text(text) IS 'Explicit cast of a sketch''s text to tally.topk.';
 
-CREATE FUNCTION tally._topk_from_bpchar(sketch bpchar) RETURNS tally.topk
+CREATE FUNCTION tally_internal._topk_from_bpchar(sketch bpchar) RETURNS tally.topk
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_from_text';
-COMMENT ON FUNCTION tally._topk_from_bpchar(bpchar) IS 'Explicit cast of a sketch''s text to tally.topk.';
+COMMENT ON FUNCTION tally_internal._topk_from_bpchar(bpchar) IS 'Explicit cast of a sketch''s text to tally.topk.';
 
-CREATE CAST (text AS tally.topk) WITH FUNCTION tally._topk_from_text(text);
+CREATE CAST (text AS tally.topk) WITH FUNCTION tally_internal._topk_from_text(text);
 COMMENT ON CAST (text AS tally.topk) IS 'Reads heavy items from their text.';
-CREATE CAST (varchar AS tally.topk) WITH FUNCTION tally._topk_from_text(text);
+CREATE CAST (varchar AS tally.topk) WITH FUNCTION tally_internal._topk_from_text(text);
 COMMENT ON CAST (varchar AS tally.topk) IS 'Reads heavy items from their text.';
-CREATE CAST (bpchar AS tally.topk) WITH FUNCTION tally._topk_from_bpchar(bpchar);
+CREATE CAST (bpchar AS tally.topk) WITH FUNCTION tally_internal._topk_from_bpchar(bpchar);
 COMMENT ON CAST (bpchar AS tally.topk) IS 'Reads heavy items from their text.';

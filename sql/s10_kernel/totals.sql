@@ -5,26 +5,26 @@
 -- about: Sums of the numeric leaves of JSON objects by key (nested keys joined by dots), mergeable.
 -- text: JSON
 
-CREATE FUNCTION tally._totals_trans(state tally.totals, value jsonb) RETURNS tally.totals
+CREATE FUNCTION tally_internal._totals_trans(state tally.totals, value jsonb) RETURNS tally.totals
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_totals_trans';
-COMMENT ON FUNCTION tally._totals_trans(tally.totals, jsonb) IS 'Transition of tally.jsonb_totals(value).';
+COMMENT ON FUNCTION tally_internal._totals_trans(tally.totals, jsonb) IS 'Transition of tally.jsonb_totals(value).';
 
-CREATE FUNCTION tally._totals_merge(state tally.totals, sketch tally.totals) RETURNS tally.totals
+CREATE FUNCTION tally_internal._totals_merge(state tally.totals, sketch tally.totals) RETURNS tally.totals
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_totals_merge';
-COMMENT ON FUNCTION tally._totals_merge(tally.totals, tally.totals) IS 'Combines partial states, and merges for tally.rollup.';
+COMMENT ON FUNCTION tally_internal._totals_merge(tally.totals, tally.totals) IS 'Combines partial states, and merges for tally.rollup.';
 
-CREATE FUNCTION tally._totals_final(state tally.totals) RETURNS tally.totals
+CREATE FUNCTION tally_internal._totals_final(state tally.totals) RETURNS tally.totals
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_totals_final';
-COMMENT ON FUNCTION tally._totals_final(tally.totals) IS 'Finishes a state: keys sorted.';
+COMMENT ON FUNCTION tally_internal._totals_final(tally.totals) IS 'Finishes a state: keys sorted.';
 
 CREATE AGGREGATE tally.jsonb_totals(value jsonb) (
-    SFUNC = tally._totals_trans, FINALFUNC = tally._totals_final, STYPE = tally.totals, COMBINEFUNC = tally._totals_merge,
+    SFUNC = tally_internal._totals_trans, FINALFUNC = tally_internal._totals_final, STYPE = tally.totals, COMBINEFUNC = tally_internal._totals_merge,
     SSPACE = 200, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.jsonb_totals(jsonb) IS 'Key-wise sums of the numeric leaves; other leaves are counted as ignored. NULLs are skipped.';
 
 CREATE AGGREGATE tally.rollup(sketch tally.totals) (
-    SFUNC = tally._totals_merge, FINALFUNC = tally._totals_final, STYPE = tally.totals, COMBINEFUNC = tally._totals_merge,
+    SFUNC = tally_internal._totals_merge, FINALFUNC = tally_internal._totals_final, STYPE = tally.totals, COMBINEFUNC = tally_internal._totals_merge,
     SSPACE = 200, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.rollup(tally.totals) IS 'Merges sums by key.';

@@ -7,17 +7,17 @@ CREATE TABLE tally.refresh_locks (
 COMMENT ON TABLE tally.refresh_locks IS 'One row per rollup; who has locked it refreshes or changes the rollup.';
 COMMENT ON COLUMN tally.refresh_locks.rollup_id IS 'The rollup.';
 
-CREATE FUNCTION tally._give_lock() RETURNS trigger
+CREATE FUNCTION tally_internal._give_lock() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO tally.refresh_locks (rollup_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally._give_lock() IS 'AFTER ROW trigger: a new rollup has a row to lock.';
-REVOKE ALL ON FUNCTION tally._give_lock() FROM PUBLIC;
-CREATE TRIGGER lock AFTER INSERT ON tally.rollups FOR EACH ROW EXECUTE FUNCTION tally._give_lock();
+COMMENT ON FUNCTION tally_internal._give_lock() IS 'AFTER ROW trigger: a new rollup has a row to lock.';
+REVOKE ALL ON FUNCTION tally_internal._give_lock() FROM PUBLIC;
+CREATE TRIGGER lock AFTER INSERT ON tally.rollups FOR EACH ROW EXECUTE FUNCTION tally_internal._give_lock();
 
-CREATE FUNCTION tally._lock_row(rollup_id int, wait boolean) RETURNS boolean
+CREATE FUNCTION tally_internal._lock_row(rollup_id int, wait boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -35,30 +35,31 @@ BEGIN
     PERFORM pg_try_advisory_xact_lock(1952541804, rollup_id);
     RETURN true;
 END $$;
-COMMENT ON FUNCTION tally._lock_row(int, boolean) IS '_lock(), for those who may lock the row.';
+COMMENT ON FUNCTION tally_internal._lock_row(int, boolean) IS '_lock(), for those who may lock the row.';
 
-CREATE FUNCTION tally._lock_family(rollup_id int, wait boolean, who bigint DEFAULT tally._me()) RETURNS boolean
+CREATE FUNCTION tally_internal._lock_family(rollup_id int, wait boolean, who bigint DEFAULT tally_internal._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
-    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally._chain(rollup_id) || tally._above(rollup_id))
-                   AND tally._has_rights(caller, r.owner)) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('rollup %s is locked by roles that have the rights of its owner, got %s', rollup_id, caller),
+    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally_internal._chain(rollup_id) || tally_internal._above(rollup_id))
+                   AND tally_internal._has_rights(caller, r.owner)) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %s is locked by roles that have the rights of its owner, got %s', rollup_id,
+                caller),
                               NULL,
             'SELECT rollup, state FROM tally.status;');
     END IF;
-    RETURN tally._lock_row(rollup_id, wait);
+    RETURN tally_internal._lock_row(rollup_id, wait);
 END $$;
-COMMENT ON FUNCTION tally._lock_family(int, boolean, bigint) IS
+COMMENT ON FUNCTION tally_internal._lock_family(int, boolean, bigint) IS
 '_lock(), for an owner who changes the rollup, or one that it stands on or that stands on it.';
 
-CREATE FUNCTION tally._lock(rollup_id int, wait boolean) RETURNS boolean
+CREATE FUNCTION tally_internal._lock(rollup_id int, wait boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF has_table_privilege('tally.refresh_locks', 'UPDATE') THEN RETURN tally._lock_row(rollup_id, wait); END IF;
-    RETURN tally._lock_family(rollup_id, wait);
+    IF has_table_privilege('tally.refresh_locks', 'UPDATE') THEN RETURN tally_internal._lock_row(rollup_id, wait); END IF;
+    RETURN tally_internal._lock_family(rollup_id, wait);
 END $$;
-COMMENT ON FUNCTION tally._lock(int, boolean) IS
+COMMENT ON FUNCTION tally_internal._lock(int, boolean) IS
 'The lock of one rollup''s refresh, to the end of the transaction; false where another session has it and wait is false.';

@@ -2,7 +2,7 @@
 
 CREATE TABLE tally.source_retentions (
     source          regclass PRIMARY KEY,
-    owner           tally.role NOT NULL DEFAULT tally._current_role(),
+    owner           tally.role NOT NULL DEFAULT tally_internal._current_role(),
     search_path     text NOT NULL DEFAULT pg_catalog.current_setting('search_path'),
     time_column     text NOT NULL,
     keep            interval CHECK (keep > '0'),

@@ -1,37 +1,37 @@
 -- Owns: what a schedule may be. Anybody's schedules go into the crontab that tally.start() prints and into the jobs that it
 -- makes in one go, so one that cannot be read would stop everybody's, and one with a command in it would be run.
 
-CREATE FUNCTION tally._is_schedule(schedule text) RETURNS boolean
+CREATE FUNCTION tally_internal._is_schedule(schedule text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally.schedule_before(schedule, timestamptz '2000-01-01 00:00:00+00') IS NOT NULL OR schedule IS NULL
 $$;
-COMMENT ON FUNCTION tally._is_schedule(text) IS 'True for a cron schedule (or null); anything else is an error that says what one looks like.';
+COMMENT ON FUNCTION tally_internal._is_schedule(text) IS 'True for a cron schedule (or null); anything else is an error that says what one looks like.';
 
-CREATE FUNCTION tally._cron_version() RETURNS int
+CREATE FUNCTION tally_internal._cron_version() RETURNS int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Installed, or else what CREATE EXTENSION would install: 1.4 is 104. A crontab can do what 1.4 can.
     SELECT substring(v.version, '^(\d{1,4})\.\d')::int * 100 + substring(v.version, '^\d{1,4}\.(\d{1,2})')::int
       FROM (SELECT COALESCE((SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_cron'),
                             (SELECT a.default_version FROM pg_available_extensions a WHERE a.name = 'pg_cron'), '1.4') AS version) v
 $$;
-COMMENT ON FUNCTION tally._cron_version() IS
+COMMENT ON FUNCTION tally_internal._cron_version() IS
 'Version of pg_cron in this database, or of the one at hand, as one number: 104 for 1.4; null where it cannot be read.';
 
-CREATE FUNCTION tally._unfit_schedule(schedule text, version int) RETURNS text
+CREATE FUNCTION tally_internal._unfit_schedule(schedule text, version int) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN schedule LIKE '% seconds' AND version < 105 THEN 'a number of seconds needs pg_cron 1.5'
                 WHEN schedule LIKE '%$%' AND version < 106 THEN 'the last day of a month ($) needs pg_cron 1.6' END
 $$;
-COMMENT ON FUNCTION tally._unfit_schedule(text, int) IS 'What a version of pg_cron lacks for a schedule; null where it can run it.';
+COMMENT ON FUNCTION tally_internal._unfit_schedule(text, int) IS 'What a version of pg_cron lacks for a schedule; null where it can run it.';
 
-CREATE FUNCTION tally._check_schedule(schedule text) RETURNS void
+CREATE FUNCTION tally_internal._check_schedule(schedule text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    version int := tally._cron_version();
+    version int := tally_internal._cron_version();
     unfit   text;
 BEGIN
-    PERFORM tally._is_schedule(schedule);
-    unfit := tally._unfit_schedule(schedule, version);
+    PERFORM tally_internal._is_schedule(schedule);
+    unfit := tally_internal._unfit_schedule(schedule, version);
     IF unfit IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = format('schedule %L cannot be run here: %s, got %s.%s', schedule, unfit, version / 100, version % 100),
@@ -39,4 +39,4 @@ BEGIN
             HINT = 'Use for example ''* * * * *'' (every minute), the shortest that every pg_cron and crontab can run.';
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_schedule(text) IS 'An error where a schedule cannot be read, or this pg_cron cannot run it. Null is fine.';
+COMMENT ON FUNCTION tally_internal._check_schedule(text) IS 'An error where a schedule cannot be read, or this pg_cron cannot run it. Null is fine.';

@@ -13,12 +13,12 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION tally.capture() IS
-'The function that the capture triggers of a source name and never reach: tally._mark() in their WHEN conditions does the work.';
+'The function that the capture triggers of a source name and never reach: tally_internal._mark() in their WHEN conditions does the work.';
 
 CREATE FUNCTION tally.capture_truncate() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM tally._mark_member(m, 'truncate of ' || m.member) FROM tally.members m WHERE m.member = TG_RELID;
+    PERFORM tally_internal._mark_member(m, 'truncate of ' || m.member) FROM tally.members m WHERE m.member = TG_RELID;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION tally.capture_truncate() IS 'Statement trigger of a source and of its partitions: marks what the truncated one may have held.';
@@ -27,46 +27,46 @@ COMMENT ON FUNCTION tally.capture_truncate() IS 'Statement trigger of a source a
 -- somebody else makes of it does nothing, and the engine does not take it for its own: see _own_triggers().
 REVOKE ALL ON FUNCTION tally.capture_truncate() FROM PUBLIC;
 
-CREATE FUNCTION tally._may_trigger(r tally.rollups) RETURNS boolean
+CREATE FUNCTION tally_internal._may_trigger(r tally.rollups) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A definition is its owner's word; a trigger on the table takes the right to have one.
     SELECT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source)
         AND has_table_privilege(r.owner, r.source, 'TRIGGER')
 $$;
-COMMENT ON FUNCTION tally._may_trigger(tally.rollups) IS 'Whether the owner of a rollup may have triggers on its source.';
+COMMENT ON FUNCTION tally_internal._may_trigger(tally.rollups) IS 'Whether the owner of a rollup may have triggers on its source.';
 
-CREATE FUNCTION tally._captured(source regclass) RETURNS SETOF tally.rollups
+CREATE FUNCTION tally_internal._captured(source regclass) RETURNS SETOF tally.rollups
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.* FROM tally.rollups r
-     WHERE r.source = $1 AND tally._may_trigger(r)
+     WHERE r.source = $1 AND tally_internal._may_trigger(r)
        -- A condition on a column that is gone would stop every writer.
        AND CASE WHEN r.key IS NULL THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = r.time_column
                                                 AND a.atttypid = r.time_type AND NOT a.attisdropped)
-                                      AND tally._rule_or_null(r) IS NOT NULL
+                                      AND tally_internal._rule_or_null(r) IS NOT NULL
                 ELSE NOT EXISTS (SELECT FROM unnest(r.key) k WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = k
                         AND NOT a.attisdropped)) END
 $$;
-COMMENT ON FUNCTION tally._captured(regclass) IS
+COMMENT ON FUNCTION tally_internal._captured(regclass) IS
 'The rollups on a source whose changes can be captured: its columns are there, and the owner may have triggers on it.';
 
-CREATE FUNCTION tally._mark_sql(relation regclass, row_name text) RETURNS text
+CREATE FUNCTION tally_internal._mark_sql(relation regclass, row_name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH r AS (SELECT c.* FROM tally.members m, tally._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
+    WITH r AS (SELECT c.* FROM tally.members m, tally_internal._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
     SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
-      FROM (SELECT format('tally._mark(%L, %s)', x.targets, x.instant) AS condition
-            FROM (SELECT tally._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
-                   string_agg(r.id || ' ' || tally._rule_or_null(r), '; ' ORDER BY r.id) AS targets
+      FROM (SELECT format('tally_internal._mark(%L, %s)', x.targets, x.instant) AS condition
+            FROM (SELECT tally_internal._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
+                   string_agg(r.id || ' ' || tally_internal._rule_or_null(r), '; ' ORDER BY r.id) AS targets
               FROM r WHERE r.key IS NULL GROUP BY 1) x
             UNION ALL
-            SELECT format('tally._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id),
-                          tally._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))
+            SELECT format('tally_internal._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id),
+                          tally_internal._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))
               FROM r WHERE r.key IS NOT NULL GROUP BY r.key) t
 $$;
-COMMENT ON FUNCTION tally._mark_sql(regclass, text) IS
+COMMENT ON FUNCTION tally_internal._mark_sql(regclass, text) IS
 'SQL text that marks the buckets and keys of a row (NEW or OLD) of a table for all rollups that its rows count in; null where there are none, or PostgreSQL '
 'clones the triggers.';
 
-CREATE FUNCTION tally._own_triggers(relation regclass) RETURNS TABLE (name name, event text, enabled "char")
+CREATE FUNCTION tally_internal._own_triggers(relation regclass) RETURNS TABLE (name name, event text, enabled "char")
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.tgname, CASE t.tgtype & 60 WHEN 4 THEN 'insert' WHEN 8 THEN 'delete' WHEN 16 THEN 'update' ELSE 'truncate' END, t.tgenabled
       FROM pg_trigger t
@@ -79,35 +79,36 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'
                                              AND e.refobjid = (SELECT x.oid FROM pg_extension x WHERE x.extname = 'pg_tally')))
 $$;
-COMMENT ON FUNCTION tally._own_triggers(regclass) IS 'Capture''s triggers that were made on a table itself, not cloned to it.';
+COMMENT ON FUNCTION tally_internal._own_triggers(regclass) IS 'Capture''s triggers that were made on a table itself, not cloned to it.';
 
-CREATE FUNCTION tally._always(relation regclass) RETURNS void
+CREATE FUNCTION tally_internal._always(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.attaching = 'on' AS $$
 DECLARE
-    switches text := (SELECT string_agg(format('ENABLE ALWAYS TRIGGER %I', t.name), ', ') FROM tally._own_triggers(relation) t WHERE t.enabled = 'O');
+    switches text := (SELECT string_agg(format('ENABLE ALWAYS TRIGGER %I', t.name), ', ') FROM tally_internal._own_triggers(relation) t WHERE t.enabled = 'O');
 BEGIN
     IF switches IS NOT NULL THEN
         EXECUTE format('ALTER TABLE %s %s', relation, switches);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._always(regclass) IS
+COMMENT ON FUNCTION tally_internal._always(regclass) IS
 'Has capture''s triggers of a table, and their clones, fire whatever session_replication_role is; disabled ones stay so.';
 
-CREATE FUNCTION tally._attach_triggers(relation regclass) RETURNS void
+CREATE FUNCTION tally_internal._attach_triggers(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    new_row text := tally._mark_sql(relation, 'NEW');
-    old_row text := tally._mark_sql(relation, 'OLD');
+    new_row text := tally_internal._mark_sql(relation, 'NEW');
+    old_row text := tally_internal._mark_sql(relation, 'OLD');
     -- A number of its own, because a partition with a rollup of its own gets clones of its parent's triggers besides.
     number  int := (SELECT min(r.id) FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.member = relation AND NOT m.cloned);
-    counted boolean := EXISTS (SELECT FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.member = relation AND tally._may_trigger(r));
+    counted boolean := EXISTS (SELECT FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.member = relation
+                               AND tally_internal._may_trigger(r));
     foreign_ boolean := (SELECT c.relkind = 'f' FROM pg_class c WHERE c.oid = relation);
     item    record;
 BEGIN
     FOR item IN SELECT w.*, COALESCE(t.name, format('tally_capture_%s_%s', w.event, number)) AS name, t.name IS NOT NULL AS there
                   FROM (VALUES ('insert', new_row), ('update', old_row || ' OR ' || new_row), ('delete', old_row)) w(event, condition) LEFT
-                      JOIN tally._own_triggers(relation) t ON t.event = w.event LOOP
+                      JOIN tally_internal._own_triggers(relation) t ON t.event = w.event LOOP
         IF item.condition IS NOT NULL THEN
             -- OR REPLACE takes SHARE ROW EXCLUSIVE: it waits for writers that would not mark, and new ones wait for it.
             EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION tally.capture()', item.name, item.event,
@@ -118,37 +119,37 @@ BEGIN
     END LOOP;
     -- Statement triggers are not cloned to partitions. Foreign tables have them since PostgreSQL 16.
     item := NULL;
-    SELECT t.name INTO item FROM tally._own_triggers(relation) t WHERE t.event = 'truncate';
+    SELECT t.name INTO item FROM tally_internal._own_triggers(relation) t WHERE t.event = 'truncate';
     IF NOT counted AND item.name IS NOT NULL THEN
         EXECUTE format('DROP TRIGGER %I ON %s', item.name, relation);
     ELSIF counted AND item.name IS NULL AND NOT (foreign_ AND current_setting('server_version_num')::int < 160000) THEN
         EXECUTE format('CREATE TRIGGER tally_capture_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION tally.capture_truncate()', relation);
     END IF;
     UPDATE tally.members m SET condition = new_row WHERE m.member = relation AND NOT m.cloned;
-    PERFORM tally._always(relation);
+    PERFORM tally_internal._always(relation);
 END $$;
-COMMENT ON FUNCTION tally._attach_triggers(regclass) IS
+COMMENT ON FUNCTION tally_internal._attach_triggers(regclass) IS
 'Makes the triggers of one table mark for exactly the rollups that its rows count in now; drops them where there are none.';
 
-CREATE FUNCTION tally._lacks_triggers(m tally.members) RETURNS boolean
+CREATE FUNCTION tally_internal._lacks_triggers(m tally.members) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT (SELECT count(DISTINCT t.event) FROM tally._own_triggers(m.member) t)
-           < CASE WHEN NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source = m.source AND tally._may_trigger(r)) THEN 0
-                  WHEN m.cloned OR tally._mark_sql(m.member, 'NEW') IS NULL THEN 1 ELSE 4 END
+    SELECT (SELECT count(DISTINCT t.event) FROM tally_internal._own_triggers(m.member) t)
+           < CASE WHEN NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source = m.source AND tally_internal._may_trigger(r)) THEN 0
+                  WHEN m.cloned OR tally_internal._mark_sql(m.member, 'NEW') IS NULL THEN 1 ELSE 4 END
             - (SELECT (c.relkind = 'f' AND current_setting('server_version_num')::int < 160000)::int FROM pg_class c WHERE c.oid = m.member)
 $$;
-COMMENT ON FUNCTION tally._lacks_triggers(tally.members) IS 'Whether a table has fewer triggers than it should.';
+COMMENT ON FUNCTION tally_internal._lacks_triggers(tally.members) IS 'Whether a table has fewer triggers than it should.';
 
-CREATE FUNCTION tally._attach(source regclass) RETURNS void
+CREATE FUNCTION tally_internal._attach(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     one  regclass;
     todo regclass[];
-    ids  int[] := COALESCE((SELECT array_agg(r.id ORDER BY r.id) FROM tally._captured(source) r), '{}');
+    ids  int[] := COALESCE((SELECT array_agg(r.id ORDER BY r.id) FROM tally_internal._captured(source) r), '{}');
 BEGIN
-    PERFORM tally._list_members(source);
-    PERFORM tally._note_enums(source);
+    PERFORM tally_internal._list_members(source);
+    PERFORM tally_internal._note_enums(source);
     -- A rollup that capture has lost for a while has missed what was written; one made in this transaction has not been built yet.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, '-infinity', 'infinity', 'captured again' FROM tally.rollups r
@@ -158,19 +159,19 @@ BEGIN
     -- Anybody may ask for what the catalogue says; where it is so already, nothing is locked.
     IF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1) THEN
         todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1
-                      AND (tally._lacks_triggers(m) OR NOT m.cloned AND tally._mark_sql(m.member, 'NEW') IS DISTINCT FROM m.condition)
+                      AND (tally_internal._lacks_triggers(m) OR NOT m.cloned AND tally_internal._mark_sql(m.member, 'NEW') IS DISTINCT FROM m.condition)
                        ORDER BY m.member = $1 DESC, m.member);
-        PERFORM tally._lock_tables(todo, false);
+        PERFORM tally_internal._lock_tables(todo, false);
     ELSE
         todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1 ORDER BY m.member = $1 DESC, m.member);
-        PERFORM tally._lock_tables(todo, true);
+        PERFORM tally_internal._lock_tables(todo, true);
         DELETE FROM tally.members m WHERE m.source = $1;
     END IF;
     FOREACH one IN ARRAY todo LOOP
-        PERFORM tally._attach_triggers(one);
+        PERFORM tally_internal._attach_triggers(one);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._attach(regclass) IS
+COMMENT ON FUNCTION tally_internal._attach(regclass) IS
 'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none.';
 -- It locks tables with the engine's rights: _attach_capture(), which anybody may call, asks first whose they are.
-REVOKE ALL ON FUNCTION tally._attach(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._attach(regclass) FROM PUBLIC;

@@ -1,24 +1,24 @@
 -- Owns: the event triggers: changes of tables that change what a rollup counts. They belong to the extension, fire for
 -- everybody, and for a table of no rollup cost one look into tally.members.
 
-CREATE FUNCTION tally._follow(source regclass) RETURNS void
+CREATE FUNCTION tally_internal._follow(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM tally._list_members(source);
+    PERFORM tally_internal._list_members(source);
     -- Triggers are only made where the list says that they are not there: those whose column has been renamed go on marking,
     -- and those that a restore has not come to yet it makes itself.
-    IF EXISTS (SELECT FROM tally.members m, tally._captured(m.source) r WHERE m.source = $1 AND NOT r.id = ANY (m.rollups)) THEN
-        PERFORM tally._attach(source);
+    IF EXISTS (SELECT FROM tally.members m, tally_internal._captured(m.source) r WHERE m.source = $1 AND NOT r.id = ANY (m.rollups)) THEN
+        PERFORM tally_internal._attach(source);
     END IF;
-    PERFORM tally._follow_switches(source);
-    PERFORM tally._follow_generated(source);
-    PERFORM tally._follow_names(source);
+    PERFORM tally_internal._follow_switches(source);
+    PERFORM tally_internal._follow_generated(source);
+    PERFORM tally_internal._follow_names(source);
 END $$;
-COMMENT ON FUNCTION tally._follow(regclass) IS
+COMMENT ON FUNCTION tally_internal._follow(regclass) IS
 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
-CREATE FUNCTION tally._follow_strays() RETURNS void
+CREATE FUNCTION tally_internal._follow_strays() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
 DECLARE
     one regclass;
@@ -32,18 +32,18 @@ BEGIN
          WHERE tree.member IS NULL OR m.member IS NULL OR m.rollups = '{}'
     LOOP
         BEGIN
-            PERFORM tally._follow(one);
+            PERFORM tally_internal._follow(one);
         EXCEPTION WHEN lock_not_available THEN
             -- A refresh blocks no writer for long: the triggers come with the next one. What came and went is marked all the same.
-            PERFORM tally._list_members(one);
+            PERFORM tally_internal._list_members(one);
         END;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_strays() IS
+COMMENT ON FUNCTION tally_internal._follow_strays() IS
 'Finds by the catalogue what the event triggers have not seen: they may be disabled, or changed by a transaction with an older snapshot. Every refresh '
 'begins with it.';
 
-CREATE FUNCTION tally._after_ddl() RETURNS event_trigger
+CREATE FUNCTION tally_internal._after_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one regclass;
@@ -51,17 +51,18 @@ BEGIN
     -- What capture itself does to a thousand partitions need not be looked at a thousand times. Whoever sets this by hand has
     -- his own tables followed by the next refresh only.
     IF current_setting('tally.attaching', true) = 'on' THEN RETURN; END IF;
-    PERFORM tally._follow_enum(c.objid::regtype) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass AND c.command_tag = 'ALTER TYPE';
+    PERFORM tally_internal._follow_enum(c.objid::regtype) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass
+        AND c.command_tag = 'ALTER TYPE';
     FOR one IN SELECT DISTINCT m.source FROM pg_event_trigger_ddl_commands() c JOIN tally.members m
                    ON m.member = c.objid OR m.member IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.objid)
                 WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column') LOOP
-        PERFORM tally._follow(one);
+        PERFORM tally_internal._follow(one);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._after_ddl() IS
+COMMENT ON FUNCTION tally_internal._after_ddl() IS
 'Event trigger: a table that belongs to a source, or comes to it, was made or altered; a value of an enum was renamed.';
 
-CREATE FUNCTION tally._after_drop() RETURNS event_trigger
+CREATE FUNCTION tally_internal._after_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one regclass;
@@ -72,28 +73,28 @@ BEGIN
        AND m.member = to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]));
     FOR one IN SELECT DISTINCT m.source FROM pg_event_trigger_dropped_objects() d JOIN tally.members m ON m.member = d.objid
                 WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 LOOP
-        PERFORM tally._list_members(one);
+        PERFORM tally_internal._list_members(one);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._after_drop() IS 'Event trigger: a table that belongs to a source was dropped, however that came about.';
+COMMENT ON FUNCTION tally_internal._after_drop() IS 'Event trigger: a table that belongs to a source was dropped, however that came about.';
 
-CREATE FUNCTION tally._before_rewrite() RETURNS event_trigger
+CREATE FUNCTION tally_internal._before_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- 4: the type of a column changes, and USING may give it any value. 2: a generated column gets another expression, or a column
     -- comes with a default that is computed for each row. Persistence and access method change no value that is there.
     IF pg_event_trigger_table_rewrite_reason() & 6 > 0 THEN
-        PERFORM tally._mark_member(m, 'rewrite of ' || m.member) FROM tally.members m WHERE m.member = pg_event_trigger_table_rewrite_oid();
+        PERFORM tally_internal._mark_member(m, 'rewrite of ' || m.member) FROM tally.members m WHERE m.member = pg_event_trigger_table_rewrite_oid();
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._before_rewrite() IS
+COMMENT ON FUNCTION tally_internal._before_rewrite() IS
 'Event trigger: the rows of a source are written anew with other values, which no row trigger sees: a type, a generated column or a computed default.';
 
 CREATE EVENT TRIGGER tally_after_ddl ON ddl_command_end
     WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE SCHEMA',
-                 'ALTER TYPE') EXECUTE FUNCTION tally._after_ddl();
-CREATE EVENT TRIGGER tally_after_drop ON sql_drop EXECUTE FUNCTION tally._after_drop();
-CREATE EVENT TRIGGER tally_before_rewrite ON table_rewrite EXECUTE FUNCTION tally._before_rewrite();
+                 'ALTER TYPE') EXECUTE FUNCTION tally_internal._after_ddl();
+CREATE EVENT TRIGGER tally_after_drop ON sql_drop EXECUTE FUNCTION tally_internal._after_drop();
+CREATE EVENT TRIGGER tally_before_rewrite ON table_rewrite EXECUTE FUNCTION tally_internal._before_rewrite();
 -- Also where session_replication_role is replica.
 ALTER EVENT TRIGGER tally_after_ddl ENABLE ALWAYS;
 ALTER EVENT TRIGGER tally_after_drop ENABLE ALWAYS;
@@ -101,4 +102,5 @@ ALTER EVENT TRIGGER tally_before_rewrite ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER tally_after_ddl IS 'Capture follows partitions and inheriting tables as they come and go.';
 COMMENT ON EVENT TRIGGER tally_after_drop IS 'Capture marks what a dropped table took with it.';
 COMMENT ON EVENT TRIGGER tally_before_rewrite IS 'Capture marks what a rewrite of a source may have changed.';
-REVOKE ALL ON FUNCTION tally._after_ddl(), tally._after_drop(), tally._before_rewrite(), tally._follow(regclass), tally._follow_strays() FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._after_ddl(), tally_internal._after_drop(), tally_internal._before_rewrite(), tally_internal._follow(regclass),
+    tally_internal._follow_strays() FROM PUBLIC;

@@ -1,7 +1,7 @@
 -- Owns: locking a source to change its triggers. Many short tries, because a request that waits makes every writer after
 -- it wait too; at the end an error that says whom it waited for.
 
-CREATE FUNCTION tally._holders(tables regclass[], modes text[]) RETURNS text
+CREATE FUNCTION tally_internal._holders(tables regclass[], modes text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(DISTINCT CASE WHEN l.pid IS NULL THEN format('prepared transaction %L of %s', p.gid, p.prepared)
                                     ELSE format('pid %s (%s, %s, transaction since %s, query since %s)', l.pid, a.usename,
@@ -14,10 +14,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
        AND l.relation = ANY (tables) AND l.granted AND l.mode = ANY (modes) AND l.pid IS DISTINCT FROM pg_backend_pid()
 $$;
-COMMENT ON FUNCTION tally._holders(regclass[], text[]) IS
+COMMENT ON FUNCTION tally_internal._holders(regclass[], text[]) IS
 'Who holds locks of some modes on some tables: process, state, since when; or the prepared transaction. Not what they run, which is not everybody''s to read.';
 
-CREATE FUNCTION tally._lock_tables(tables regclass[], exclusive boolean) RETURNS void
+CREATE FUNCTION tally_internal._lock_tables(tables regclass[], exclusive boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     patience text := COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds');
@@ -34,7 +34,7 @@ BEGIN
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
             IF clock_timestamp() > deadline THEN
-                holders := tally._holders(ARRAY(SELECT t.relid FROM unnest(tables) x, pg_partition_tree(x) t UNION SELECT unnest(tables)),
+                holders := tally_internal._holders(ARRAY(SELECT t.relid FROM unnest(tables) x, pg_partition_tree(x) t UNION SELECT unnest(tables)),
                     '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'::text[] || CASE
                         WHEN exclusive THEN '{AccessShareLock,RowShareLock}'::text[] END);
                 RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
@@ -48,6 +48,6 @@ BEGIN
         PERFORM pg_sleep(0.1);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._lock_tables(regclass[], boolean) IS
+COMMENT ON FUNCTION tally_internal._lock_tables(regclass[], boolean) IS
 'Locks tables against writers (exclusive: against readers too), trying for as long as the setting tally.lock_timeout says (5 seconds), in tries that hold '
     'nobody up for longer than 100 ms.';

@@ -1,7 +1,7 @@
 -- Owns: following the tables of a source as they come (ATTACH PARTITION, INHERIT, CREATE) and go (DETACH, DROP, NO INHERIT).
 -- Rows come and go with them that no trigger sees, so what a table holds is marked in the transaction that moves it.
 
-CREATE FUNCTION tally._bounds(member regclass, OUT time_column text, OUT since text, OUT until text)
+CREATE FUNCTION tally_internal._bounds(member regclass, OUT time_column text, OUT since text, OUT until text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
     SELECT a.attname, CASE b[1] WHEN 'MINVALUE' THEN '-infinity' ELSE btrim(b[1], '''') END, CASE b[2] WHEN 'MAXVALUE' THEN 'infinity'
         ELSE btrim(b[2], '''') END
@@ -13,9 +13,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' S
            regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \((.+)\) TO \((.+)\)$') b
      WHERE c.oid = $1 AND b IS NOT NULL
 $$;
-COMMENT ON FUNCTION tally._bounds(regclass) IS 'The bounds of a partition by a range of one column of time, as text; nulls for other tables.';
+COMMENT ON FUNCTION tally_internal._bounds(regclass) IS 'The bounds of a partition by a range of one column of time, as text; nulls for other tables.';
 
-CREATE FUNCTION tally._tree(source regclass) RETURNS TABLE (member regclass, parent regclass, depth int, cloned boolean)
+CREATE FUNCTION tally_internal._tree(source regclass) RETURNS TABLE (member regclass, parent regclass, depth int, cloned boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE tree AS (
         SELECT c.oid AS member, NULL::oid AS parent, 0 AS depth, false AS cloned FROM pg_class c WHERE c.oid = $1
@@ -25,33 +25,33 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A table may inherit from several that inherit from one.
     SELECT DISTINCT ON (tree.member) tree.member::regclass, tree.parent::regclass, tree.depth, tree.cloned FROM tree ORDER BY tree.member, tree.depth
 $$;
-COMMENT ON FUNCTION tally._tree(regclass) IS 'The tables that hold the rows of a source now: itself, partitions and inheriting tables at any depth.';
+COMMENT ON FUNCTION tally_internal._tree(regclass) IS 'The tables that hold the rows of a source now: itself, partitions and inheriting tables at any depth.';
 
-CREATE FUNCTION tally._member_range(r tally.rollups, m tally.members, OUT since timestamptz, OUT until timestamptz)
+CREATE FUNCTION tally_internal._member_range(r tally.rollups, m tally.members, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
-    rule text := tally._rule_or_null(r);
+    rule text := tally_internal._rule_or_null(r);
     wide boolean := true;
 BEGIN
     since := '-infinity';
     until := 'infinity';
     IF r.key IS NULL AND m.time_column = r.time_column THEN
         IF r.time_type = 'timestamptz'::regtype THEN
-            since := tally._bucket_start(rule, m.since::timestamptz);
-            until := tally._bucket_at_or_after(rule, m.until::timestamptz);
+            since := tally_internal._bucket_start(rule, m.since::timestamptz);
+            until := tally_internal._bucket_at_or_after(rule, m.until::timestamptz);
             -- Where a clock is set back over midnight, rows after the bound may be in an earlier bucket, and rows before it in a later one.
-            wide := tally._rows_past(rule, since) > m.since::timestamptz OR tally._rows_from(rule, until) < m.until::timestamptz;
+            wide := tally_internal._rows_past(rule, since) > m.since::timestamptz OR tally_internal._rows_from(rule, until) < m.until::timestamptz;
         ELSIF r.time_type = 'timestamp'::regtype THEN
-            since := tally._instant_of(m.since::timestamp, r.zone);
-            until := tally._instant_of(m.until::timestamp, r.zone);
+            since := tally_internal._instant_of(m.since::timestamp, r.zone);
+            until := tally_internal._instant_of(m.until::timestamp, r.zone);
         ELSE
-            since := tally._instant_of(m.since::date, r.zone);
-            until := tally._instant_of(m.until::date, r.zone);
+            since := tally_internal._instant_of(m.since::date, r.zone);
+            until := tally_internal._instant_of(m.until::date, r.zone);
         END IF;
         -- A bucket more to either side also for local times, which clocks that are put back map to instants in the other order. A
         -- rule that is none (COALESCE) stops its own rollup, not the DDL of others.
-        since := COALESCE(CASE WHEN wide THEN tally._bucket_shifted(rule, since, -1) ELSE since END, '-infinity');
-        until := COALESCE(CASE WHEN wide THEN tally._bucket_shifted(rule, until, 2) ELSE until END, 'infinity');
+        since := COALESCE(CASE WHEN wide THEN tally_internal._bucket_shifted(rule, since, -1) ELSE since END, '-infinity');
+        until := COALESCE(CASE WHEN wide THEN tally_internal._bucket_shifted(rule, until, 2) ELSE until END, 'infinity');
         -- Both beyond the end of time.
         IF since >= until THEN
             since := '-infinity';
@@ -59,41 +59,42 @@ BEGIN
         END IF;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._member_range(tally.rollups, tally.members) IS
+COMMENT ON FUNCTION tally_internal._member_range(tally.rollups, tally.members) IS
 'The buckets of a rollup that rows of a member may be in: those of its bounds, or all.';
 
-CREATE FUNCTION tally._mark_member(m tally.members, reason text) RETURNS void
+CREATE FUNCTION tally_internal._mark_member(m tally.members, reason text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
-    SELECT r.id, x.since, x.until, $2 FROM tally.rollups r, tally._member_range(r, m) x WHERE r.source = m.source
+    SELECT r.id, x.since, x.until, $2 FROM tally.rollups r, tally_internal._member_range(r, m) x WHERE r.source = m.source
 $$;
-COMMENT ON FUNCTION tally._mark_member(tally.members, text) IS 'Marks for every rollup on a source what one of its members may hold.';
-REVOKE ALL ON FUNCTION tally._mark_member(tally.members, text) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._mark_member(tally.members, text) IS 'Marks for every rollup on a source what one of its members may hold.';
+REVOKE ALL ON FUNCTION tally_internal._mark_member(tally.members, text) FROM PUBLIC;
 
-CREATE FUNCTION tally._generated(relation regclass) RETURNS text
+CREATE FUNCTION tally_internal._generated(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Stored ones are not in it: where their expression changes the table is rewritten, which tally._before_rewrite() sees.
+    -- Stored ones are not in it: where their expression changes the table is rewritten, which tally_internal._before_rewrite() sees.
     SELECT string_agg(pg_get_expr(d.adbin, d.adrelid), ', ' ORDER BY a.attnum)
       FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE a.attrelid = $1 AND a.attgenerated = 'v' AND NOT a.attisdropped
 $$;
-COMMENT ON FUNCTION tally._generated(regclass) IS 'The expressions of a table''s virtual generated columns (PostgreSQL 18); null where there are none.';
+COMMENT ON FUNCTION tally_internal._generated(regclass) IS
+'The expressions of a table''s virtual generated columns (PostgreSQL 18); null where there are none.';
 
-CREATE FUNCTION tally._follow_generated(source regclass) RETURNS void
+CREATE FUNCTION tally_internal._follow_generated(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     item tally.members;
 BEGIN
-    FOR item IN UPDATE tally.members m SET generated = tally._generated(m.member)
-                 WHERE m.source = $1 AND m.generated IS DISTINCT FROM tally._generated(m.member) RETURNING m.* LOOP
-        PERFORM tally._mark_member(item, format('generated columns of %s changed', item.member));
+    FOR item IN UPDATE tally.members m SET generated = tally_internal._generated(m.member)
+                 WHERE m.source = $1 AND m.generated IS DISTINCT FROM tally_internal._generated(m.member) RETURNING m.* LOOP
+        PERFORM tally_internal._mark_member(item, format('generated columns of %s changed', item.member));
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_generated(regclass) IS
+COMMENT ON FUNCTION tally_internal._follow_generated(regclass) IS
 'Notices virtual generated columns that got another expression: no row is written, and every value may be another.';
 
-CREATE FUNCTION tally._list_members(source regclass) RETURNS void
+CREATE FUNCTION tally_internal._list_members(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -101,44 +102,46 @@ DECLARE
     item  tally.members;
     fresh record;
 BEGIN
-    FOR item IN DELETE FROM tally.members m WHERE m.source = $1 AND NOT EXISTS (SELECT FROM tally._tree($1) n WHERE n.member = m.member) RETURNING m.* LOOP
+    FOR item IN DELETE FROM tally.members m WHERE m.source = $1 AND NOT EXISTS (SELECT FROM tally_internal._tree($1) n WHERE n.member = m.member)
+        RETURNING m.* LOOP
         -- How full a dropped one was nobody knows any more.
-        PERFORM tally._mark_member(item, format('%s left %s', item.member, source));
+        PERFORM tally_internal._mark_member(item, format('%s left %s', item.member, source));
         IF EXISTS (SELECT FROM pg_class c WHERE c.oid = item.member) THEN
-            PERFORM tally._attach_triggers(item.member);
+            PERFORM tally_internal._attach_triggers(item.member);
         END IF;
     END LOOP;
-    FOR fresh IN SELECT t.* FROM tally._tree($1) t WHERE NOT EXISTS (SELECT FROM tally.members o WHERE o.source = $1 AND o.member = t.member)
+    FOR fresh IN SELECT t.* FROM tally_internal._tree($1) t WHERE NOT EXISTS (SELECT FROM tally.members o WHERE o.source = $1 AND o.member = t.member)
         ORDER BY t.depth, t.member LOOP
         -- The bounds of the parent hold for a partition that is not bound by time itself.
         INSERT INTO tally.members AS m (source, member, cloned, time_column, since, until, generated)
-        SELECT source, fresh.member, fresh.cloned, b.time_column, b.since, b.until, tally._generated(fresh.member)
-          FROM (SELECT x.* FROM tally._bounds(fresh.member) x WHERE x.time_column IS NOT NULL
+        SELECT source, fresh.member, fresh.cloned, b.time_column, b.since, b.until, tally_internal._generated(fresh.member)
+          FROM (SELECT x.* FROM tally_internal._bounds(fresh.member) x WHERE x.time_column IS NOT NULL
                 UNION ALL SELECT p.time_column, p.since, p.until FROM tally.members p WHERE p.source = $1 AND p.member = fresh.parent
                 UNION ALL SELECT NULL, NULL, NULL LIMIT 1) b
         RETURNING m.* INTO item;
         -- The history of a new source is marked as a whole. No page, no row: whatever a snapshot would say.
         IF known AND (pg_relation_size(item.member) > 0 OR (SELECT c.relkind = 'f' FROM pg_class c WHERE c.oid = item.member)) THEN
-            PERFORM tally._mark_member(item, format('%s joined %s', item.member, source));
+            PERFORM tally_internal._mark_member(item, format('%s joined %s', item.member, source));
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._list_members(regclass) IS 'Brings the list of a source''s members to what the catalogue says, and marks what came and went.';
+COMMENT ON FUNCTION tally_internal._list_members(regclass) IS
+'Brings the list of a source''s members to what the catalogue says, and marks what came and went.';
 
-CREATE FUNCTION tally._follow_switches(source regclass) RETURNS void
+CREATE FUNCTION tally_internal._follow_switches(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     item record;
 BEGIN
     -- ALTER TABLE … ENABLE TRIGGER ALL makes of "always" an "origin only".
-    PERFORM tally._always(m.member) FROM tally.members m WHERE m.source = $1;
+    PERFORM tally_internal._always(m.member) FROM tally.members m WHERE m.source = $1;
     FOR item IN UPDATE tally.members m SET off = d.off
                   FROM (SELECT t.tgrelid, bool_or(t.tgenabled IN ('D', 'R')) AS off FROM pg_trigger t
                         WHERE t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) GROUP BY 1) d
                  WHERE m.source = $1 AND d.tgrelid = m.member AND m.off <> d.off RETURNING m.*, m AS whole LOOP
         IF NOT item.off THEN
-            PERFORM tally._mark_member(item.whole, format('capture on %s was disabled', item.member));
+            PERFORM tally_internal._mark_member(item.whole, format('capture on %s was disabled', item.member));
         ELSE
             RAISE WARNING USING MESSAGE = format('writes to %s are not captured while its triggers are disabled', item.member),
                 DETAIL = format('Rollups on %s do not see them, and are marked as a whole when the triggers are enabled again.', source),
@@ -146,5 +149,5 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_switches(regclass) IS
+COMMENT ON FUNCTION tally_internal._follow_switches(regclass) IS
 'Notices capture''s triggers being disabled and enabled: what was written in between is marked as a whole.';

@@ -5,48 +5,48 @@
 -- the text of a float8, which extra_float_digits changes. The rules below name both exceptions; whatever they do not name is judged by
 -- its class.
 
-CREATE FUNCTION tally._text_varies(type oid) RETURNS boolean
+CREATE FUNCTION tally_internal._text_varies(type oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype, 'interval'::regtype, 'float4'::regtype, 'float8'::regtype,
                       'bytea'::regtype, 'money'::regtype, 'point'::regtype, 'line'::regtype, 'lseg'::regtype, 'box'::regtype, 'path'::regtype,
                       'polygon'::regtype, 'circle'::regtype, 'record'::regtype, 'record[]'::regtype) THEN true
-        WHEN t.typtype = 'd' THEN tally._text_varies(t.typbasetype)
-        WHEN t.typtype IN ('r', 'm') THEN (SELECT tally._text_varies(g.rngsubtype) FROM pg_range g WHERE type IN (g.rngtypid, g.rngmultitypid))
+        WHEN t.typtype = 'd' THEN tally_internal._text_varies(t.typbasetype)
+        WHEN t.typtype IN ('r', 'm') THEN (SELECT tally_internal._text_varies(g.rngsubtype) FROM pg_range g WHERE type IN (g.rngtypid, g.rngmultitypid))
         WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-                                          AND tally._text_varies(a.atttypid))
-        WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally._text_varies(t.typelem)
+                                          AND tally_internal._text_varies(a.atttypid))
+        WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally_internal._text_varies(t.typelem)
         WHEN t.typtype = 'e' THEN false
         ELSE (SELECT p.provolatile <> 'i' FROM pg_proc p WHERE p.oid = t.typoutput) AND t.typname NOT IN ('anyarray', 'anyenum', 'json', 'jsonb') END
       FROM pg_type t WHERE t.oid = type
 $$;
-COMMENT ON FUNCTION tally._text_varies(oid) IS
+COMMENT ON FUNCTION tally_internal._text_varies(oid) IS
 'Whether settings of a session change how values of a type are written: DateStyle, TimeZone, IntervalStyle, extra_float_digits, bytea_output, search_path '
 'and the like.';
 
-CREATE FUNCTION tally._reading_varies(type oid) RETURNS boolean
+CREATE FUNCTION tally_internal._reading_varies(type oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
-        WHEN t.typtype = 'd' THEN tally._reading_varies(t.typbasetype)
-        WHEN t.typtype IN ('r', 'm') THEN (SELECT tally._reading_varies(g.rngsubtype) FROM pg_range g WHERE type IN (g.rngtypid, g.rngmultitypid))
+        WHEN t.typtype = 'd' THEN tally_internal._reading_varies(t.typbasetype)
+        WHEN t.typtype IN ('r', 'm') THEN (SELECT tally_internal._reading_varies(g.rngsubtype) FROM pg_range g WHERE type IN (g.rngtypid, g.rngmultitypid))
         WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-                                          AND tally._reading_varies(a.atttypid))
-        WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally._reading_varies(t.typelem)
+                                          AND tally_internal._reading_varies(a.atttypid))
+        WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally_internal._reading_varies(t.typelem)
         WHEN t.typtype = 'e' OR t.typname IN ('json', 'jsonb') THEN false
         ELSE (SELECT p.provolatile <> 'i' FROM pg_proc p WHERE p.oid = t.typinput) END
       FROM pg_type t WHERE t.oid = type
 $$;
-COMMENT ON FUNCTION tally._reading_varies(oid) IS 'Whether settings of a session (or the clock: ''today'') change how text is read as a type.';
+COMMENT ON FUNCTION tally_internal._reading_varies(oid) IS 'Whether settings of a session (or the clock: ''today'') change how text is read as a type.';
 
-CREATE FUNCTION tally._plain_hours(constants text[]) RETURNS boolean
+CREATE FUNCTION tally_internal._plain_hours(constants text[]) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- An interval of hours, minutes and seconds is the same length in every zone.
     SELECT COALESCE(bool_or(c ~ '^-?\d+:\d\d:\d\d(\.\d+)?$'), false) FROM unnest(constants) c
 $$;
-COMMENT ON FUNCTION tally._plain_hours(text[]) IS
+COMMENT ON FUNCTION tally_internal._plain_hours(text[]) IS
 'Whether one of some constants (as IntervalStyle postgres writes them) is an interval without days and months.';
 
-CREATE FUNCTION tally._builtin_varies(f pg_proc, types oid[], constants text[]) RETURNS text
+CREATE FUNCTION tally_internal._builtin_varies(f pg_proc, types oid[], constants text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         -- Class IMMUTABLE, and yet: the months and days between two instants are those of the zone's calendar.
@@ -57,8 +57,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN f.proname IN ('concat', 'concat_ws', 'format', 'to_json', 'to_jsonb', 'json_build_array', 'json_build_object', 'jsonb_build_array',
                            'jsonb_build_object',
                            'row_to_json', 'array_to_json', 'array_to_string', 'quote_literal', 'quote_nullable', 'textanycat', 'anytextcat')
-             OR f.proname ~ '^jsonb?_(agg|object_agg)(_|$)' THEN CASE WHEN EXISTS (SELECT FROM unnest(types) t WHERE tally._text_varies(t)) THEN 'text' END
-        WHEN f.proname ~ '^jsonb?_populate_record(set)?$' THEN CASE WHEN tally._reading_varies(types[1]) THEN 'read' END
+             OR f.proname ~ '^jsonb?_(agg|object_agg)(_|$)' THEN CASE WHEN EXISTS (SELECT FROM unnest(types) t
+                     WHERE tally_internal._text_varies(t)) THEN 'text' END
+        WHEN f.proname ~ '^jsonb?_populate_record(set)?$' THEN CASE WHEN tally_internal._reading_varies(types[1]) THEN 'read' END
         -- Columns that these are read into are looked at by themselves.
         WHEN f.proname ~ '^jsonb?_to_record(set)?$' THEN NULL
         WHEN f.proname IN ('convert', 'convert_from', 'convert_to', 'length', 'enum_first', 'enum_last', 'enum_range', 'enum_in', 'enum_out',
@@ -67,7 +68,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN f.proname = 'date_trunc' AND (f.pronargs = 3 OR lower(constants[1]) IN ('microseconds', 'milliseconds', 'second')) THEN NULL
         WHEN f.proname = 'make_timestamptz' AND f.pronargs = 7 THEN NULL
         WHEN f.proname IN ('timestamptz_pl_interval', 'timestamptz_mi_interval', 'interval_pl_timestamptz', 'generate_series')
-            AND tally._plain_hours(constants) THEN NULL
+            AND tally_internal._plain_hours(constants) THEN NULL
         WHEN f.proname = 'to_date' OR f.proname = 'to_char' AND f.proargtypes[0] IN ('timestamp'::regtype, 'interval'::regtype)
              THEN CASE WHEN COALESCE(constants[2], 'TM') ~ 'TM' THEN 'locale' END
         WHEN f.proname = 'to_number' OR f.proname = 'to_char' AND f.proargtypes[0] <> 'timestamptz'::regtype
@@ -81,11 +82,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN 'timestamptz'::regtype = ANY (types) OR f.prorettype = 'timestamptz'::regtype THEN 'zone'
         ELSE 'session' END
 $$;
-COMMENT ON FUNCTION tally._builtin_varies(pg_proc, oid[], text[]) IS
+COMMENT ON FUNCTION tally_internal._builtin_varies(pg_proc, oid[], text[]) IS
 'Why a call of a function of PostgreSQL, with arguments of these types, some of them constant, depends on the session: zone, text, read, locale, clock, '
     'session; null where it does not.';
 
-CREATE FUNCTION tally._call_varies(function oid, types oid[], constants text[], OUT why text, OUT what text, OUT hint text)
+CREATE FUNCTION tally_internal._call_varies(function oid, types oid[], constants text[], OUT why text, OUT what text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -96,12 +97,12 @@ BEGIN
     SELECT * INTO f FROM pg_proc p WHERE p.oid = function;
     what := function::regprocedure;
     IF f.pronamespace = 'pg_catalog'::regnamespace THEN
-        why := tally._builtin_varies(f, types, constants);
+        why := tally_internal._builtin_varies(f, types, constants);
     ELSIF f.prokind = 'a' THEN
         -- Of an aggregate its parts run.
         FOR part IN SELECT x.x FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn]::oid[]) x(x)
             WHERE a.aggfnoid = function AND x.x <> 0 LOOP
-            SELECT c.why, c.what, c.hint INTO why, what, hint FROM tally._call_varies(part, types, constants) c WHERE c.why IS NOT NULL;
+            SELECT c.why, c.what, c.hint INTO why, what, hint FROM tally_internal._call_varies(part, types, constants) c WHERE c.why IS NOT NULL;
             EXIT WHEN why IS NOT NULL;
         END LOOP;
     ELSIF EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = function AND d.deptype = 'e') THEN
@@ -112,7 +113,7 @@ BEGIN
             why := 'function';
             hint := format('ALTER FUNCTION %s IMMUTABLE;  -- where it reads no table, no setting and no clock', what);
         ELSIF f.prosqlbody IS NOT NULL THEN
-            SELECT c.why, format('%s, in %s', c.what, function::regprocedure), c.hint INTO why, what, hint FROM tally._tree_varies(f.prosqlbody) c;
+            SELECT c.why, format('%s, in %s', c.what, function::regprocedure), c.hint INTO why, what, hint FROM tally_internal._tree_varies(f.prosqlbody) c;
         ELSIF lang = 'sql' THEN
             why := 'function';
             hint := format('Write the body of %s as BEGIN ATOMIC SELECT … END, which PostgreSQL reads once, or write in the expression what it computes.',
@@ -123,30 +124,30 @@ BEGIN
         END IF;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._call_varies(oid, oid[], text[]) IS
+COMMENT ON FUNCTION tally_internal._call_varies(oid, oid[], text[]) IS
 'Why a call depends on the session (null: it does not), what in it does, and a hint where the function itself can be mended. Functions of users must be '
     'IMMUTABLE, with names that are bound: a BEGIN ATOMIC body, or a pinned search_path.';
 
-CREATE FUNCTION tally._tree_varies(tree pg_node_tree, OUT why text, OUT what text, OUT hint text)
+CREATE FUNCTION tally_internal._tree_varies(tree pg_node_tree, OUT why text, OUT what text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' AS $$
 DECLARE
     item  record;
 BEGIN
     FOR item IN SELECT e ->> 'kind' AS kind, (e ->> 'function')::oid AS function, ARRAY(SELECT t::oid FROM jsonb_array_elements_text(e -> 'types') t) AS types,
                        ARRAY(SELECT t FROM jsonb_array_elements_text(COALESCE(e -> 'constants', '[]')) t) AS constants
-                  FROM jsonb_array_elements(tally._calls(tree)::jsonb) e LOOP
+                  FROM jsonb_array_elements(tally_internal._calls(tree)::jsonb) e LOOP
         CASE item.kind
             WHEN 'call' THEN
-                SELECT c.why, c.what, c.hint INTO why, what, hint FROM tally._call_varies(item.function, item.types, item.constants) c;
+                SELECT c.why, c.what, c.hint INTO why, what, hint FROM tally_internal._call_varies(item.function, item.types, item.constants) c;
             WHEN 'io' THEN
-                IF tally._text_varies(item.types[1]) THEN
+                IF tally_internal._text_varies(item.types[1]) THEN
                     why := 'text'; what := format('the text of %s', format_type(item.types[1], NULL));
-                ELSIF tally._reading_varies(item.types[2]) THEN
+                ELSIF tally_internal._reading_varies(item.types[2]) THEN
                     why := 'read'; what := format('reading text as %s', format_type(item.types[2], NULL));
                 END IF;
             WHEN 'reads' THEN
                 SELECT 'read', format('reading text as %s', format_type(t, NULL)) INTO why, what FROM unnest(item.types) t
-                    WHERE tally._reading_varies(t) LIMIT 1;
+                    WHERE tally_internal._reading_varies(t) LIMIT 1;
             WHEN 'word' THEN
                 why := CASE WHEN item.types[1] IN ('name'::regtype, 'text'::regtype) THEN 'session' ELSE 'clock' END;
                 what := CASE why WHEN 'clock' THEN 'CURRENT_TIMESTAMP or the like' ELSE 'current_user or the like' END;
@@ -155,30 +156,30 @@ BEGIN
         EXIT WHEN why IS NOT NULL;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._tree_varies(pg_node_tree) IS
+COMMENT ON FUNCTION tally_internal._tree_varies(pg_node_tree) IS
 'Why a parsed expression or query depends on the session that computes it, what in it does, and a hint where there is a special one; nulls where nothing does.';
 
-CREATE FUNCTION tally._reads_the_clock(tree pg_node_tree, expression text) RETURNS boolean
+CREATE FUNCTION tally_internal._reads_the_clock(tree pg_node_tree, expression text) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
     -- PostgreSQL reads 'now' and 'today' as it parses, and keeps what time it was then. So the word must be there, and such a time.
     SELECT expression ~* '''[^'']*\m(now|today|tomorrow|yesterday)\M[^'']*'''
-       AND EXISTS (SELECT FROM jsonb_array_elements(tally._calls(tree)::jsonb) e JOIN pg_type t ON t.oid = (e -> 'types' ->> 0)::oid
+       AND EXISTS (SELECT FROM jsonb_array_elements(tally_internal._calls(tree)::jsonb) e JOIN pg_type t ON t.oid = (e -> 'types' ->> 0)::oid
                     WHERE e ->> 'kind' = 'constant'
                       AND (t.typname IN ('time', 'timetz', '_timestamptz', '_timestamp', '_date', '_time', '_timetz')
                            OR t.typname IN ('timestamptz', 'timestamp', 'date')
                                AND (e -> 'constants' ->> 0)::timestamp BETWEEN localtimestamp - interval '3 days' AND localtimestamp + interval '3 days'))
 $$;
-COMMENT ON FUNCTION tally._reads_the_clock(pg_node_tree, text) IS
+COMMENT ON FUNCTION tally_internal._reads_the_clock(pg_node_tree, text) IS
 'Whether a parsed expression holds a constant that was read from a word such as ''now'' or ''today''.';
 
-CREATE FUNCTION tally._refuse_session(tree pg_node_tree, kind text, label text, expression text, time_column text DEFAULT NULL,
+CREATE FUNCTION tally_internal._refuse_session(tree pg_node_tree, kind text, label text, expression text, time_column text DEFAULT NULL,
                                       zone text DEFAULT 'UTC') RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     why  text; what text; hint text; form text;
 BEGIN
-    SELECT v.why, v.what, v.hint INTO why, what, hint FROM tally._tree_varies(tree) v;
-    IF why IS NULL AND tally._reads_the_clock(tree, expression) THEN
+    SELECT v.why, v.what, v.hint INTO why, what, hint FROM tally_internal._tree_varies(tree) v;
+    IF why IS NULL AND tally_internal._reads_the_clock(tree, expression) THEN
         why := 'clock';
         what := 'a word such as ''now'' or ''today''';
     END IF;
@@ -204,5 +205,5 @@ BEGIN
             'alone.', expression),
         HINT = hint;
 END $$;
-COMMENT ON FUNCTION tally._refuse_session(pg_node_tree, text, text, text, text, text) IS
+COMMENT ON FUNCTION tally_internal._refuse_session(pg_node_tree, text, text, text, text, text) IS
 'An error with the form to write where a parsed expression depends on the session that computes it: its settings, its role or the clock.';

@@ -1,14 +1,14 @@
 -- Owns: alter_rollup: change of a definition without losing history that can no longer be computed.
 
-CREATE FUNCTION tally._refuse_change(r tally.rollups, message text, detail text, hint text) RETURNS void
+CREATE FUNCTION tally_internal._refuse_change(r tally.rollups, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('rollup %L cannot lose %s', r.name, message), DETAIL = detail,
         HINT = hint;
 END $$;
-COMMENT ON FUNCTION tally._refuse_change(tally.rollups, text, text, text) IS 'The error for a column that others still need.';
+COMMENT ON FUNCTION tally_internal._refuse_change(tally.rollups, text, text, text) IS 'The error for a column that others still need.';
 
-CREATE FUNCTION tally._check_users(r tally.rollups, gone text[]) RETURNS void
+CREATE FUNCTION tally_internal._check_users(r tally.rollups, gone text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     list text;
@@ -19,13 +19,13 @@ BEGIN
       FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id
      WHERE m.rollup_id = r.id AND (t.per && gone OR t.filter ?| gone OR m.measures && gone OR m.samples = ANY (gone));
     IF list IS NOT NULL THEN
-        PERFORM tally._refuse_change(r, format('%s: thresholds watch it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
+        PERFORM tally_internal._refuse_change(r, format('%s: thresholds watch it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
     END IF;
     SELECT string_agg(format('%L (%s)', m.name, m.expression), ', ' ORDER BY m.name),
         string_agg(format('SELECT tally.drop_metric(%L);', m.name), ' ' ORDER BY m.name) INTO list, hint
       FROM tally.metrics m WHERE m.rollup_id = r.id AND (m.measures && gone OR m.samples = ANY (gone));
     IF list IS NOT NULL THEN
-        PERFORM tally._refuse_change(r, format('%s: metrics are computed from it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
+        PERFORM tally_internal._refuse_change(r, format('%s: metrics are computed from it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
     END IF;
     -- PostgreSQL itself knows which columns the live view of a rollup on this one reads.
     SELECT string_agg(DISTINCT quote_literal(c.name), ', '), string_agg(DISTINCT format('SELECT tally.drop_rollup(%L);', c.name), ' ') INTO list, hint
@@ -34,18 +34,18 @@ BEGIN
       JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attname = ANY (gone)
      WHERE c.source_rollup = r.id;
     IF list IS NOT NULL THEN
-        PERFORM tally._refuse_change(r, format('%s: rollups stand on it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
+        PERFORM tally_internal._refuse_change(r, format('%s: rollups stand on it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_users(tally.rollups, text[]) IS
+COMMENT ON FUNCTION tally_internal._check_users(tally.rollups, text[]) IS
 'An error that names the thresholds, metrics or rollups that use columns of a rollup which are to go.';
 
-CREATE FUNCTION tally._check_drops(r tally.rollups, drop_measures text[], drop_dimensions text[]) RETURNS void
+CREATE FUNCTION tally_internal._check_drops(r tally.rollups, drop_measures text[], drop_dimensions text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wrong text;
 BEGIN
-    PERFORM tally._check_dimensions(r, drop_dimensions, 'drop_dimensions');
+    PERFORM tally_internal._check_dimensions(r, drop_dimensions, 'drop_dimensions');
     IF r.key && drop_dimensions THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('rollup %L cannot lose its key, got %s', r.name, drop_dimensions),
@@ -57,13 +57,14 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
             MESSAGE = format('drop_measures must name measures of rollup %L, got %s', r.name, COALESCE(quote_literal(wrong), 'NULL')),
-            DETAIL = tally._measures_of(r.id),
+            DETAIL = tally_internal._measures_of(r.id),
             HINT = format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_drops(tally.rollups, text[], text[]) IS 'An error where what is to be dropped is no measure or dimension of the rollup.';
+COMMENT ON FUNCTION tally_internal._check_drops(tally.rollups, text[], text[]) IS
+'An error where what is to be dropped is no measure or dimension of the rollup.';
 
-CREATE FUNCTION tally._change_columns(r tally.rollups, target text, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
+CREATE FUNCTION tally_internal._change_columns(r tally.rollups, target text, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
                                       drop_dimensions text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -73,11 +74,12 @@ DECLARE
 BEGIN
     SELECT array_agg(d ORDER BY d.ordinal) INTO dims FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT d.name = ANY (drop_dimensions);
     SELECT array_agg(m ORDER BY m.ordinal) INTO nums FROM tally.measures m WHERE m.rollup_id = r.id AND NOT m.name = ANY (drop_measures);
-    FOR item IN SELECT d ->> 'name' AS name, d ->> 'expression' AS expression FROM jsonb_array_elements(tally._listed_dimensions(add_dimensions)) d LOOP
-        dims := dims || tally._new_dimension(r, target, 0, item.name, item.expression);
+    FOR item IN SELECT d ->> 'name' AS name, d ->> 'expression' AS expression
+        FROM jsonb_array_elements(tally_internal._listed_dimensions(add_dimensions)) d LOOP
+        dims := dims || tally_internal._new_dimension(r, target, 0, item.name, item.expression);
     END LOOP;
-    FOR item IN SELECT e.key AS name, tally._closed(e.value) AS expression FROM jsonb_each_text(add_measures) e LOOP
-        nums := nums || tally._new_measure(r, target, 0, item.name, item.expression);
+    FOR item IN SELECT e.key AS name, tally_internal._closed(e.value) AS expression FROM jsonb_each_text(add_measures) e LOOP
+        nums := nums || tally_internal._new_measure(r, target, 0, item.name, item.expression);
     END LOOP;
     IF nums IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -85,12 +87,12 @@ BEGIN
             DETAIL = format('It would lose %s.', array_to_string(drop_measures, ', ')),
             HINT = format('SELECT tally.drop_rollup(%L);', r.name);
     END IF;
-    PERFORM tally._unique_names(r.name, dims, nums);
-    PERFORM tally._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
-    PERFORM tally._store_change(r, dims, nums);
-    PERFORM tally._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
+    PERFORM tally_internal._unique_names(r.name, dims, nums);
+    PERFORM tally_internal._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
+    PERFORM tally_internal._store_change(r, dims, nums);
+    PERFORM tally_internal._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
 END $$;
-COMMENT ON FUNCTION tally._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS
+COMMENT ON FUNCTION tally_internal._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS
 'Writes the changed rollup with its changed list of dimensions and measures of a rollup into the catalogue.';
 
 CREATE FUNCTION tally.alter_rollup(
@@ -108,7 +110,7 @@ CREATE FUNCTION tally.alter_rollup(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    old     tally.rollups := tally._rollup(name);
+    old     tally.rollups := tally_internal._rollup(name);
     r       tally.rollups;
     target  text;
     columns boolean;
@@ -126,26 +128,26 @@ BEGIN
     add_dimensions := COALESCE(add_dimensions, '[]');
     drop_dimensions := COALESCE(drop_dimensions, '{}');
     columns := add_measures <> '{}' OR drop_measures <> '{}' OR add_dimensions <> '[]' OR drop_dimensions <> '{}';
-    PERFORM tally._check_shape(old.name, add_dimensions, add_measures);
+    PERFORM tally_internal._check_shape(old.name, add_dimensions, add_measures);
     -- Under the lock of its refresh, which reads the definition it computes by.
-    PERFORM tally._lock(old.id, true);
+    PERFORM tally_internal._lock(old.id, true);
     SELECT * INTO old FROM tally.rollups x WHERE x.id = old.id;
-    PERFORM tally._check_drops(old, drop_measures, drop_dimensions);
+    PERFORM tally_internal._check_drops(old, drop_measures, drop_dimensions);
     SELECT n.nspname INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = old.relation;
 
     r := old;
-    r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE tally._closed(NULLIF(btrim("where"), '')) END;
+    r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE tally_internal._closed(NULLIF(btrim("where"), '')) END;
     r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
-    PERFORM tally._check_schedule(r.schedule) WHERE r.schedule IS DISTINCT FROM old.schedule;
+    PERFORM tally_internal._check_schedule(r.schedule) WHERE r.schedule IS DISTINCT FROM old.schedule;
     r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
-    r.emptied := tally._emptied(COALESCE(emptied, old.emptied), r.key, r.name);
+    r.emptied := tally_internal._emptied(COALESCE(emptied, old.emptied), r.key, r.name);
     filter_ := r.filter IS DISTINCT FROM old.filter;
     IF filter_ AND r.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', r.filter), r, target, 'where of rollup', r.name);
+        PERFORM tally_internal._analyse(format('(%s)::boolean', r.filter), r, target, 'where of rollup', r.name);
     END IF;
     IF columns THEN
         -- What goes and comes again under its name changes its meaning; who uses it would not know.
-        PERFORM tally._check_users(old, drop_measures || drop_dimensions);
+        PERFORM tally_internal._check_users(old, drop_measures || drop_dimensions);
     END IF;
     -- Sums of whole numbers and the like merge to just what the source would give; a sketch, or a sum of floats, may differ in its bits.
     -- What was kept goes, where it is to be followed from now on.
@@ -153,26 +155,26 @@ BEGIN
         OR (drop_dimensions <> '{}' AND EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = old.id AND NOT m.name = ANY (drop_measures)
                                                    AND (m.merge NOT LIKE 'pg_catalog.%' OR m.type IN ('real', 'double precision'))));
     IF columns THEN
-        PERFORM tally._change_columns(r, target, add_measures, drop_measures, add_dimensions, drop_dimensions);
+        PERFORM tally_internal._change_columns(r, target, add_measures, drop_measures, add_dimensions, drop_dimensions);
     END IF;
     IF NOT columns THEN
-        PERFORM tally._store_change(r, NULL, NULL);
+        PERFORM tally_internal._store_change(r, NULL, NULL);
     END IF;
     IF columns OR filter_ OR r.emptied <> old.emptied THEN
-        PERFORM tally._rebuild_around(old, add_dimensions <> '[]' OR drop_dimensions <> '{}');
+        PERFORM tally_internal._rebuild_around(old, add_dimensions <> '[]' OR drop_dimensions <> '{}');
     END IF;
     IF rebuilt THEN
-        PERFORM tally._mark_range(old.id, old.frozen_before, 'infinity', 'change of definition');
+        PERFORM tally_internal._mark_range(old.id, old.frozen_before, 'infinity', 'change of definition');
         RAISE NOTICE USING MESSAGE = format('rollup %L has a new definition; %s is to be computed anew', old.name,
                 CASE WHEN isfinite(old.frozen_before) THEN 'what lies after ' || old.frozen_before ELSE 'its history' END),
-            DETAIL = format('%s is exact already.', tally._live_name(old)), HINT = format('CALL tally.backfill(%L);', old.name);
+            DETAIL = format('%s is exact already.', tally_internal._live_name(old)), HINT = format('CALL tally.backfill(%L);', old.name);
     END IF;
-    PERFORM tally._comment_rollup(old.id);
-    PERFORM tally._sync_jobs();
-    RETURN QUERY SELECT * FROM tally._changes(old, r, add_measures, drop_measures, add_dimensions, drop_dimensions, rebuilt, retain);
+    PERFORM tally_internal._comment_rollup(old.id);
+    PERFORM tally_internal._sync_jobs();
+    RETURN QUERY SELECT * FROM tally_internal._changes(old, r, add_measures, drop_measures, add_dimensions, drop_dimensions, rebuilt, retain);
     told := FOUND;
     IF retain IS NOT NULL THEN
-        PERFORM tally._retain_rollup(old, NULLIF(retain, '0'));
+        PERFORM tally_internal._retain_rollup(old, NULLIF(retain, '0'));
     END IF;
     IF NOT told THEN
         RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
@@ -185,42 +187,44 @@ COMMENT ON FUNCTION tally.alter_rollup(text, jsonb, text[], jsonb, text[], text,
     'marked for backfill; frozen history is kept: new measures are NULL there, new dimensions ''(before)'', dropped dimensions merged, and a new filter does '
     'not touch it. Views, metrics and rollups on it follow; a column that one of them uses cannot go.';
 
-CREATE FUNCTION tally._live_name(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._live_name(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x.live_view::text FROM tally.rollups x WHERE x.id = r.id
 $$;
-COMMENT ON FUNCTION tally._live_name(tally.rollups) IS 'Name of a rollup''s live view, which may have been made anew.';
+COMMENT ON FUNCTION tally_internal._live_name(tally.rollups) IS 'Name of a rollup''s live view, which may have been made anew.';
 
-CREATE FUNCTION tally._rebuild_around(r tally.rollups, dimensions_changed boolean) RETURNS void
+CREATE FUNCTION tally_internal._rebuild_around(r tally.rollups, dimensions_changed boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     flat   regclass := (SELECT v.view FROM tally.metric_views v WHERE v.rollup_id = r.id);
-    grants text[] := tally._grants_on(flat);
+    grants text[] := tally_internal._grants_on(flat);
     item   text;
     above  tally.rollups;
 BEGIN
     IF dimensions_changed THEN
-        PERFORM tally._drop_metrics_view(r, flat);
-        PERFORM tally._drop_statistics(r, '_tally_groups');
-        PERFORM tally._drop_statistics(r, '_tally_build');
+        PERFORM tally_internal._drop_metrics_view(r, flat);
+        PERFORM tally_internal._drop_statistics(r, '_tally_groups');
+        PERFORM tally_internal._drop_statistics(r, '_tally_build');
     END IF;
-    PERFORM tally._conform(r.id);
-    FOR above IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(r.id)) LOOP
-        PERFORM tally._comment_rollup(above.id);
+    PERFORM tally_internal._conform(r.id);
+    FOR above IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._above(r.id)) LOOP
+        PERFORM tally_internal._comment_rollup(above.id);
     END LOOP;
     IF dimensions_changed THEN
         IF r.key IS NULL THEN
-            PERFORM tally._add_statistics(r.id);
+            PERFORM tally_internal._add_statistics(r.id);
         END IF;
-        PERFORM tally._build_metrics_view(r.id);
+        PERFORM tally_internal._build_metrics_view(r.id);
         FOR item IN SELECT unnest(grants) LOOP
             EXECUTE item;
         END LOOP;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._rebuild_around(tally.rollups, boolean) IS 'Brings table, views, statistics and comments of a rollup to the changed catalogue.';
+COMMENT ON FUNCTION tally_internal._rebuild_around(tally.rollups, boolean) IS
+'Brings table, views, statistics and comments of a rollup to the changed catalogue.';
 
-CREATE FUNCTION tally._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb, drop_dimensions text[],
+CREATE FUNCTION tally_internal._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
+                                        drop_dimensions text[],
                                rebuilt boolean, retain interval)
 RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -228,7 +232,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT 1, format('dimension %s dropped', d), CASE WHEN rebuilt THEN 'computed anew from the source by backfill'
             ELSE 'merged from stored rows' END, 'merged from stored rows' FROM unnest(drop_dimensions) d
         UNION ALL SELECT 2, format('dimension %s added', d ->> 'name'), 'computed anew from the source by backfill', 'kept, as ''(before)'''
-            FROM jsonb_array_elements(tally._listed_dimensions(add_dimensions)) d
+            FROM jsonb_array_elements(tally_internal._listed_dimensions(add_dimensions)) d
         UNION ALL SELECT 3, format('measure %s dropped', m), 'column dropped', 'column dropped' FROM unnest(drop_measures) m
         UNION ALL SELECT 4, format('measure %s added', m), 'computed anew from the source by backfill', 'kept, as NULL' FROM jsonb_object_keys(add_measures) m
         UNION ALL SELECT 5, format('where: %s to %s', COALESCE(old.filter, 'none'), COALESCE(r.filter, 'none')),
@@ -239,14 +243,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION ALL SELECT c.place, c.what, '-infinity', old.frozen_before, c.kept FROM change c WHERE old.frozen_before > '-infinity'
         UNION ALL SELECT 6, format('%s: %s to %s', v.n, COALESCE(v.was, 'none'), COALESCE(v.wish, 'none')), NULL, NULL, 'no bucket is touched'
           FROM (VALUES ('schedule', old.schedule, r.schedule), ('description', old.description, r.description), ('emptied', old.emptied, r.emptied),
-                ('retain', tally._retain_of(old)::text, CASE WHEN retain IS NULL THEN tally._retain_of(old) ELSE NULLIF(retain, '0') END::text)) v(n, was, wish)
+                ('retain', tally_internal._retain_of(old)::text, CASE WHEN retain IS NULL THEN tally_internal._retain_of(old)
+                 ELSE NULLIF(retain, '0') END::text)) v(n, was, wish)
          WHERE v.was IS DISTINCT FROM v.wish) x
      ORDER BY x.place, x.what, x.since
 $$;
-COMMENT ON FUNCTION tally._changes(tally.rollups, tally.rollups, jsonb, text[], jsonb, text[], boolean, interval) IS
+COMMENT ON FUNCTION tally_internal._changes(tally.rollups, tally.rollups, jsonb, text[], jsonb, text[], boolean, interval) IS
 'What a change of definition does to which part of the history, as alter_rollup returns it.';
 
-CREATE FUNCTION tally._alter_statement(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS text
+CREATE FUNCTION tally_internal._alter_statement(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH was(kind, name, expression) AS (
         SELECT 'measures', m.name, m.expression FROM tally.measures m WHERE m.rollup_id = old.id UNION ALL SELECT 'dimensions', d.name, d.given
@@ -267,5 +272,5 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                made.time_column, made.bucket, made.zone, made.bucket_origin, made.expand)
     HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION tally._alter_statement(tally.rollups, tally.rollups, jsonb) IS
+COMMENT ON FUNCTION tally_internal._alter_statement(tally.rollups, tally.rollups, jsonb) IS
 'The call of alter_rollup that makes one definition of the other; null where only another rollup will do.';

@@ -1,17 +1,17 @@
 -- Owns: bringing stored rows to what the definition gives, writing only rows that differ.
 -- Moments and keys travel as parameters of the statement: what one session prints another may read otherwise.
 
-CREATE FUNCTION tally._rows(like_row anyelement, query text, since timestamptz, until timestamptz) RETURNS SETOF anyelement
+CREATE FUNCTION tally_internal._rows(like_row anyelement, query text, since timestamptz, until timestamptz) RETURNS SETOF anyelement
 LANGUAGE plpgsql AS $$
 BEGIN
     -- PostgreSQL plans no INSERT … SELECT in parallel, but a query run by RETURN QUERY it does.
     RETURN QUERY EXECUTE query USING since, until;
 END $$;
-COMMENT ON FUNCTION tally._rows(anyelement, text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._rows(anyelement, text, timestamptz, timestamptz) IS
 'Rows of a query of a known row type ($1 and $2 in it are since and until), planned by itself and so in parallel where that pays. Runs with the caller''s '
     'rights.';
 
-CREATE FUNCTION tally._apply_query(rollup_id int, fresh text, scope text) RETURNS text
+CREATE FUNCTION tally_internal._apply_query(rollup_id int, fresh text, scope text) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(
         'WITH _fresh AS MATERIALIZED (%1$s), '
@@ -24,12 +24,12 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
         'SELECT (SELECT pg_catalog.count(*) FROM _inserted) AS inserted, (SELECT pg_catalog.count(*) FROM _updated) AS updated, (SELECT pg_catalog.count(*) '
             'FROM _deleted) AS deleted%12$s',
         fresh, r.relation, scope,
-        tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
-        tally._columns_sql(r.id, '%I', ', ', 'measures'),
-        tally._columns_sql(r.id, 'f.%I', ', ', 'measures'),
-        tally._columns_sql(r.id, 't.%I', ', ', 'measures'),
-        tally._columns_sql(r.id, '%I'),
-        tally._columns_sql(r.id, 'f.%I'),
+        tally_internal._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+        tally_internal._columns_sql(r.id, '%I', ', ', 'measures'),
+        tally_internal._columns_sql(r.id, 'f.%I', ', ', 'measures'),
+        tally_internal._columns_sql(r.id, 't.%I', ', ', 'measures'),
+        tally_internal._columns_sql(r.id, '%I'),
+        tally_internal._columns_sql(r.id, 'f.%I'),
         -- What is kept when it is emptied goes only where its bucket still has other rows.
         CASE WHEN r.emptied = 'keep' THEN ' AND EXISTS (SELECT FROM _fresh f WHERE f.bucket = t.bucket)' ELSE '' END,
         CASE WHEN r.key IS NULL THEN 't.bucket' ELSE '1' END,
@@ -39,50 +39,52 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
              ELSE '' END)
     FROM tally.rollups r WHERE r.id = $1
 $$;
-COMMENT ON FUNCTION tally._apply_query(int, text, text) IS
+COMMENT ON FUNCTION tally_internal._apply_query(int, text, text) IS
 'SQL text of one statement that makes the stored rows t in scope equal to the rows of fresh, and counts what it wrote.';
 
-CREATE FUNCTION tally._apply_buckets(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
+CREATE FUNCTION tally_internal._apply_buckets(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     fresh text;
     result jsonb;
 BEGIN
-    IF tally._time_index(r.source, r.time_column) THEN
-        fresh := tally._bucket_query(r.id, r.source::text, '(SELECT pg_catalog.unnest($1))');
+    IF tally_internal._time_index(r.source, r.time_column) THEN
+        fresh := tally_internal._bucket_query(r.id, r.source::text, '(SELECT pg_catalog.unnest($1))');
     ELSE
-        fresh := tally._range_query(r.id, r.source::text, '$2', '$3', tally._row_bucket_sql(r) || ' = ANY ($1)');
+        fresh := tally_internal._range_query(r.id, r.source::text, '$2', '$3', tally_internal._row_bucket_sql(r) || ' = ANY ($1)');
     END IF;
     SELECT x INTO result
-      FROM tally.run_as(r.owner, r.search_path, tally._apply_query(r.id, fresh, 't.bucket = ANY ($1)'), 0, r.zone,
-                        buckets, (SELECT min(b) FROM unnest(buckets) b), tally._bucket_end(tally._rule(r), (SELECT max(b) FROM unnest(buckets) b))) x;
+      FROM tally.run_as(r.owner, r.search_path, tally_internal._apply_query(r.id, fresh, 't.bucket = ANY ($1)'), 0, r.zone,
+                        buckets, (SELECT min(b) FROM unnest(buckets) b), tally_internal._bucket_end(tally_internal._rule(r),
+                                (SELECT max(b) FROM unnest(buckets) b))) x;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._apply_buckets(tally.rollups, timestamptz[]) IS
+COMMENT ON FUNCTION tally_internal._apply_buckets(tally.rollups, timestamptz[]) IS
 'Recomputes chosen buckets of a rollup in full, as its owner; counts of rows written.';
 
-CREATE FUNCTION tally._physical_columns(relation regclass) RETURNS text
+CREATE FUNCTION tally_internal._physical_columns(relation regclass) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
 $$;
-COMMENT ON FUNCTION tally._physical_columns(regclass) IS 'The columns of a table in its own order, as SQL text.';
+COMMENT ON FUNCTION tally_internal._physical_columns(regclass) IS 'The columns of a table in its own order, as SQL text.';
 
-CREATE FUNCTION tally._rows_sql(r tally.rollups, query text, tail text DEFAULT '') RETURNS text
+CREATE FUNCTION tally_internal._rows_sql(r tally.rollups, query text, tail text DEFAULT '') RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A row of the table has its columns in the order in which they came to be, the definition has dimensions first.
-    SELECT format('SELECT %s FROM tally._rows(NULL::%s, %L, $1, $2)', tally._columns_sql(r.id, '%I'), r.relation,
-                  format('SELECT %s FROM (%s) _tally %s', tally._physical_columns(r.relation), query, tail))
+    SELECT format('SELECT %s FROM tally_internal._rows(NULL::%s, %L, $1, $2)', tally_internal._columns_sql(r.id, '%I'), r.relation,
+                  format('SELECT %s FROM (%s) _tally %s', tally_internal._physical_columns(r.relation), query, tail))
 $$;
-COMMENT ON FUNCTION tally._rows_sql(tally.rollups, text, text) IS
-'SQL text of a definition''s query run through tally._rows(), and so in parallel where that pays; $1 and $2 are its moments.';
+COMMENT ON FUNCTION tally_internal._rows_sql(tally.rollups, text, text) IS
+'SQL text of a definition''s query run through tally_internal._rows(), and so in parallel where that pays; $1 and $2 are its moments.';
 
-CREATE FUNCTION tally._apply_wide(r tally.rollups, query text, scope text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS jsonb
+CREATE FUNCTION tally_internal._apply_wide(r tally.rollups, query text, scope text, since timestamptz DEFAULT NULL,
+                                           until timestamptz DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     -- In order of bucket, so that a range of buckets lies in few pages; or of the key, so that its index is filled from left to right (by
     -- "C", which is quick to sort by and near enough to the order of any collation): 3.5 million keys took 23 s instead of 25.
-    fresh  text := tally._rows_sql(r, query, 'ORDER BY ' || CASE WHEN r.key IS NULL THEN 'bucket'
-                                   ELSE tally._columns_sql(r.id, '%I COLLATE "C"', ', ', 'dimensions') END);
+    fresh  text := tally_internal._rows_sql(r, query, 'ORDER BY ' || CASE WHEN r.key IS NULL THEN 'bucket'
+                                   ELSE tally_internal._columns_sql(r.id, '%I COLLATE "C"', ', ', 'dimensions') END);
     result jsonb;
     empty  boolean;
     memory text := current_setting('work_mem');
@@ -96,19 +98,19 @@ BEGIN
     SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, CASE
         WHEN empty THEN format('WITH _inserted AS (INSERT INTO %s (%s) %s RETURNING 1) SELECT pg_catalog.count(*) AS inserted, 0 AS updated, 0 AS deleted '
             'FROM _inserted',
-                               r.relation, tally._columns_sql(r.id, '%I'), fresh)
-        ELSE tally._apply_query(r.id, fresh, scope) END, 0, r.zone, since, until) x;
+                               r.relation, tally_internal._columns_sql(r.id, '%I'), fresh)
+        ELSE tally_internal._apply_query(r.id, fresh, scope) END, 0, r.zone, since, until) x;
     -- The caller's transaction goes on with its own.
     PERFORM set_config('work_mem', memory, true);
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._apply_wide(tally.rollups, text, text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._apply_wide(tally.rollups, text, text, timestamptz, timestamptz) IS
 'Makes the stored rows t in scope equal to a definition''s query, many at once, as the rollup''s owner; where none is stored they are just inserted. $1 and '
     '$2 in both texts are since and until. Counts of rows written.';
 
-CREATE FUNCTION tally._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
+CREATE FUNCTION tally_internal._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally._apply_wide(r, tally._range_query(r.id, r.source::text, '$1', '$2'), 't.bucket >= $1 AND t.bucket < $2', since, until)
+    SELECT tally_internal._apply_wide(r, tally_internal._range_query(r.id, r.source::text, '$1', '$2'), 't.bucket >= $1 AND t.bucket < $2', since, until)
 $$;
-COMMENT ON FUNCTION tally._apply_range(tally.rollups, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._apply_range(tally.rollups, timestamptz, timestamptz) IS
 'Recomputes all buckets of [since, until) of a rollup, as its owner; counts of rows written.';

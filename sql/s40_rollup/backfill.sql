@@ -1,54 +1,54 @@
 -- Owns: the procedures that loop over units of refresh and commit after each: backfill by hand, refresh by schedule.
 -- A procedure that commits may have no SET clause, so these are thin and fully qualified.
 
-CREATE FUNCTION tally._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity',
+CREATE FUNCTION tally_internal._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity',
                                      until timestamptz DEFAULT 'infinity',
-                                     oldest_first boolean DEFAULT false, who bigint DEFAULT tally._me(), OUT more boolean, OUT progress text)
+                                     oldest_first boolean DEFAULT false, who bigint DEFAULT tally_internal._me(), OUT more boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     r tally.rollups;
 BEGIN
-    PERFORM tally._check_refresh(tally._caller(who), rollup_id);
+    PERFORM tally_internal._check_refresh(tally_internal._caller(who), rollup_id);
     more := false;
-    IF tally._due(rollup_id) THEN
-        PERFORM tally._lock(rollup_id, true);
+    IF tally_internal._due(rollup_id) THEN
+        PERFORM tally_internal._lock(rollup_id, true);
         SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
         IF r.key IS NULL AND (isfinite(since) OR isfinite(until)) THEN
-            SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
-            PERFORM tally._split_ranges(r, ARRAY[since, until]);
+            SELECT a.since, a.until INTO since, until FROM tally_internal._aligned(r, since, until) a;
+            PERFORM tally_internal._split_ranges(r, ARRAY[since, until]);
         END IF;
-        SELECT u.more INTO more FROM tally._refresh_unit(rollup_id, NULL, most_rows, since, until, oldest_first) u;
-        progress := tally._backfill_progress(rollup_id, began, since, until);
+        SELECT u.more INTO more FROM tally_internal._refresh_unit(rollup_id, NULL, most_rows, since, until, oldest_first) u;
+        progress := tally_internal._backfill_progress(rollup_id, began, since, until);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean, bigint) IS
+COMMENT ON FUNCTION tally_internal._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean, bigint) IS
 'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null '
 'when nothing was due.';
 
-CREATE FUNCTION tally._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8,
+CREATE FUNCTION tally_internal._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8,
                                 OUT source_rows float8,
                                 OUT written bigint, OUT batches bigint, OUT first timestamptz, OUT last timestamptz, OUT todo float8)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- Time that was spent at it, so that a backfill that was interrupted overnight has not become slow by that.
     SELECT COALESCE(1 - t.parts_left::float8 / t.parts, d.width / NULLIF(d.width + COALESCE(t.width, 0), 0)), d.seconds, d.source_rows, d.written,
         d.batches, d.first, d.last, t.width
-      FROM (SELECT COALESCE(sum(extract(epoch FROM tally._time_between(x.since, x.until))), 0)::float8 AS width,
+      FROM (SELECT COALESCE(sum(extract(epoch FROM tally_internal._time_between(x.since, x.until))), 0)::float8 AS width,
             (sum(x.duration_ms) / 1000)::float8 AS seconds, sum(x.source_rows) AS source_rows,
                    COALESCE(sum(x.inserted + x.updated + x.deleted), 0)::bigint AS written, count(*) AS batches, min(x.since) AS first, max(x.until) AS last
               FROM tally.runs x WHERE x.rollup_id = $1 AND x.started_at >= $2 AND x.sqlstate IS NULL
                -- A part of the keys is of all times; marked buckets and keys, which are no part of this, have no count of source rows.
                AND (x.since >= $3 AND x.until <= $4 OR x.since IS NULL AND x.source_rows IS NOT NULL)) d,
            -- What is not begun yet has no known extent where it goes on for ever.
-           (SELECT sum(extract(epoch FROM tally._time_between(g.since, g.until))) FILTER (WHERE g.batch IS NOT NULL OR isfinite(g.since)
+           (SELECT sum(extract(epoch FROM tally_internal._time_between(g.since, g.until))) FILTER (WHERE g.batch IS NOT NULL OR isfinite(g.since)
                    AND isfinite(g.until))::float8 AS width, count(g.part) AS parts_left, max(g.parts) AS parts
               FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND g.since >= $3 AND g.until <= $4) t
 $$;
-COMMENT ON FUNCTION tally._progress(int, timestamptz, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._progress(int, timestamptz, timestamptz, timestamptz) IS
 'How far the ranges of a rollup within [since, until) are computed, from the run log since then and what is still marked: share done, seconds spent, source '
     'rows (about) and rows written, the range so far.';
 
-CREATE FUNCTION tally._backfill_progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz) RETURNS text
+CREATE FUNCTION tally_internal._backfill_progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -56,15 +56,15 @@ DECLARE
     p record;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    SELECT * INTO p FROM tally._progress(rollup_id, began, since, until) x;
+    SELECT * INTO p FROM tally_internal._progress(rollup_id, began, since, until) x;
     RETURN format('%s: %s %% done, %s, %s rows written, %s s%s%s', r.name, floor(COALESCE(p.done, 1) * 100),
-        CASE WHEN p.first IS NULL THEN 'all times' ELSE format('%s to %s', to_char(tally._local_from(r.zone, p.first), 'YYYY-MM-DD HH24:MI'),
-            COALESCE(to_char(tally._local_until(r.zone, NULLIF(p.last, 'infinity')), 'YYYY-MM-DD HH24:MI'), 'the end of time')) END,
+        CASE WHEN p.first IS NULL THEN 'all times' ELSE format('%s to %s', to_char(tally_internal._local_from(r.zone, p.first), 'YYYY-MM-DD HH24:MI'),
+            COALESCE(to_char(tally_internal._local_until(r.zone, NULLIF(p.last, 'infinity')), 'YYYY-MM-DD HH24:MI'), 'the end of time')) END,
         p.written, round(COALESCE(p.seconds, 0)::numeric, 1), CASE WHEN p.source_rows > 0 THEN format(', about %s source rows/s',
                 round((p.source_rows / NULLIF(p.seconds, 0))::numeric)) ELSE '' END,
         CASE WHEN p.done < 1 THEN format(', about %s s left', round((p.seconds * (1 - p.done) / p.done)::numeric, 1)) ELSE '' END);
 END $$;
-COMMENT ON FUNCTION tally._backfill_progress(int, timestamptz, timestamptz, timestamptz) IS 'One line of progress of a backfill that began then.';
+COMMENT ON FUNCTION tally_internal._backfill_progress(int, timestamptz, timestamptz, timestamptz) IS 'One line of progress of a backfill that began then.';
 
 CREATE PROCEDURE tally.backfill(name text DEFAULT NULL, batch_rows bigint DEFAULT 2000000, since timestamptz DEFAULT '-infinity',
                                 until timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false)
@@ -76,22 +76,22 @@ DECLARE
     unit  record;
     began pg_catalog.timestamptz;
 BEGIN
-    chain := tally._backfill_chain(name);
-    SELECT b.since, b.until INTO since, until FROM tally._backfill_range(name, since, until) b;
+    chain := tally_internal._backfill_chain(name);
+    SELECT b.since, b.until INTO since, until FROM tally_internal._backfill_range(name, since, until) b;
     LOOP
-        SELECT * INTO next FROM tally._next_backfill(chain, done);
+        SELECT * INTO next FROM tally_internal._next_backfill(chain, done);
         EXIT WHEN next.rollup_id IS NULL;
         done := done || next.rollup_id;
         began := pg_catalog.clock_timestamp();
         LOOP
-            SELECT * INTO unit FROM tally._backfill_unit(next.rollup_id, batch_rows, began, since, until, oldest_first);
+            SELECT * INTO unit FROM tally_internal._backfill_unit(next.rollup_id, batch_rows, began, since, until, oldest_first);
             COMMIT;
             IF unit.progress IS NOT NULL THEN
                 RAISE NOTICE '%', unit.progress;
             END IF;
             EXIT WHEN NOT unit.more;
         END LOOP;
-        PERFORM tally._end_backfill(next.rollup_id, next.claimed);
+        PERFORM tally_internal._end_backfill(next.rollup_id, next.claimed);
     END LOOP;
 END $$;
 COMMENT ON PROCEDURE tally.backfill(text, bigint, timestamptz, timestamptz, boolean) IS
@@ -100,7 +100,7 @@ COMMENT ON PROCEDURE tally.backfill(text, bigint, timestamptz, timestamptz, bool
     'buckets, take that part first; the rest stays marked. Writers and readers go on; tally.progress shows how far it is. Several sessions share the work: '
     'each takes the next rollup that no other is at.';
 
-CREATE FUNCTION tally._next_backfill(chain int[], done int[], OUT rollup_id int, OUT claimed boolean)
+CREATE FUNCTION tally_internal._next_backfill(chain int[], done int[], OUT rollup_id int, OUT claimed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     candidate int;
@@ -109,12 +109,12 @@ BEGIN
     -- What a rollup stands on comes first, also where another session is at that.
     FOR candidate IN
         SELECT c.id FROM unnest(chain) WITH ORDINALITY c(id, place)
-         WHERE c.id <> ALL (done) AND tally._due(c.id)
-           AND NOT EXISTS (SELECT FROM unnest(tally._chain(c.id)) a(id) WHERE a.id <> c.id AND a.id <> ALL (done) AND tally._due(a.id))
+         WHERE c.id <> ALL (done) AND tally_internal._due(c.id)
+           AND NOT EXISTS (SELECT FROM unnest(tally_internal._chain(c.id)) a(id) WHERE a.id <> c.id AND a.id <> ALL (done) AND tally_internal._due(a.id))
          ORDER BY c.place
     LOOP
         rollup_id := COALESCE(rollup_id, candidate);
-        -- 1650549611 spells 'back'. It only tells others to begin elsewhere; what keeps two from one rollup is tally._lock().
+        -- 1650549611 spells 'back'. It only tells others to begin elsewhere; what keeps two from one rollup is tally_internal._lock().
         IF pg_try_advisory_lock(1650549611, candidate) THEN
             rollup_id := candidate;
             claimed := true;
@@ -122,45 +122,45 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._next_backfill(int[], int[]) IS
+COMMENT ON FUNCTION tally_internal._next_backfill(int[], int[]) IS
 'Which rollup of a chain a backfill takes next, after those done: the first that is due, stands on nothing that is, and is claimed by no other backfill; '
     'where others have claimed all that is left, the first of them, to help with it. Null when nothing is left.';
 
-CREATE FUNCTION tally._end_backfill(rollup_id int, claimed boolean) RETURNS void
+CREATE FUNCTION tally_internal._end_backfill(rollup_id int, claimed boolean) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_advisory_unlock(1650549611, rollup_id) WHERE claimed
 $$;
-COMMENT ON FUNCTION tally._end_backfill(int, boolean) IS 'Gives up the claim of _next_backfill().';
+COMMENT ON FUNCTION tally_internal._end_backfill(int, boolean) IS 'Gives up the claim of _next_backfill().';
 
-CREATE FUNCTION tally._backfill_range(name text, INOUT since timestamptz, INOUT until timestamptz)
+CREATE FUNCTION tally_internal._backfill_range(name text, INOUT since timestamptz, INOUT until timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     r tally.rollups;
 BEGIN
     IF name IS NULL OR NOT (isfinite(since) OR isfinite(until)) THEN RETURN; END IF;
-    r := tally._rollup(name);
+    r := tally_internal._rollup(name);
     IF r.key IS NULL THEN
-        SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+        SELECT a.since, a.until INTO since, until FROM tally_internal._aligned(r, since, until) a;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._backfill_range(text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._backfill_range(text, timestamptz, timestamptz) IS
 'A range widened to whole buckets of the named rollup, so that what it stands on is computed for all of them.';
 
-CREATE FUNCTION tally._backfill_chain(name text, who bigint DEFAULT tally._me()) RETURNS int[]
+CREATE FUNCTION tally_internal._backfill_chain(name text, who bigint DEFAULT tally_internal._me()) RETURNS int[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     one    tally.rollups;
 BEGIN
     IF name IS NULL THEN
-        RETURN (SELECT array_agg(r.id ORDER BY r.id) FROM tally.rollups r WHERE tally._may_refresh(caller, r.id));
+        RETURN (SELECT array_agg(r.id ORDER BY r.id) FROM tally.rollups r WHERE tally_internal._may_refresh(caller, r.id));
     END IF;
-    one := tally._rollup(name);
-    PERFORM tally._check_refresh(caller, one.id);
-    RETURN tally._chain(one.id);
+    one := tally_internal._rollup(name);
+    PERFORM tally_internal._check_refresh(caller, one.id);
+    RETURN tally_internal._chain(one.id);
 END $$;
-COMMENT ON FUNCTION tally._backfill_chain(text, bigint) IS
+COMMENT ON FUNCTION tally_internal._backfill_chain(text, bigint) IS
 'The rollups that a backfill of a name works on, in order; without a name all that the caller may refresh.';
 
 CREATE PROCEDURE tally.refresh_scheduled(schedule text)
@@ -170,13 +170,13 @@ DECLARE
     one   pg_catalog.int4;
     unit  record;
 BEGIN
-    PERFORM tally._begin_refresh();
+    PERFORM tally_internal._begin_refresh();
     COMMIT;
-    chain := tally._scheduled_chain(schedule);
+    chain := tally_internal._scheduled_chain(schedule);
     IF chain IS NULL THEN RETURN; END IF;
     FOREACH one IN ARRAY chain LOOP
         LOOP
-            SELECT * INTO unit FROM tally._refresh_caught(one, false, 5000, 2000000);
+            SELECT * INTO unit FROM tally_internal._refresh_caught(one, false, 5000, 2000000);
             COMMIT;
             EXIT WHEN NOT unit.more;
         END LOOP;
@@ -186,24 +186,25 @@ COMMENT ON PROCEDURE tally.refresh_scheduled(text) IS
 'What the scheduled job runs: refreshes all rollups of a schedule, and those they stand on, in batches that commit. A rollup that another session refreshes '
     'is passed over; a failing one is logged and passed over.';
 
-CREATE FUNCTION tally._scheduled_chain(schedule text) RETURNS int[]
+CREATE FUNCTION tally_internal._scheduled_chain(schedule text) RETURNS int[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(DISTINCT c ORDER BY c) FROM tally.rollups r, unnest(tally._chain(r.id)) c WHERE r.schedule = $1
+    SELECT array_agg(DISTINCT c ORDER BY c) FROM tally.rollups r, unnest(tally_internal._chain(r.id)) c WHERE r.schedule = $1
 $$;
-COMMENT ON FUNCTION tally._scheduled_chain(text) IS 'The rollups of a schedule and all they stand on, in order.';
+COMMENT ON FUNCTION tally_internal._scheduled_chain(text) IS 'The rollups of a schedule and all they stand on, in order.';
 
-CREATE FUNCTION tally._begin_refresh(who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._begin_refresh(who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
     IF NOT has_function_privilege(caller::oid, 'tally.refresh_scheduled(text)', 'EXECUTE') THEN
-        PERFORM tally._refuse('insufficient_privilege', format('changed tables are followed for who may run the schedule of all rollups, got %s', caller),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('changed tables are followed for who may run the schedule of all rollups, got %s',
+                caller),
                               'It locks them for a moment.', 'SELECT tally.refresh();');
     END IF;
-    PERFORM tally._follow_strays();
+    PERFORM tally_internal._follow_strays();
 END $$;
-COMMENT ON FUNCTION tally._begin_refresh(bigint) IS 'What a scheduled refresh begins with: capture follows tables that came, went or changed unseen.';
+COMMENT ON FUNCTION tally_internal._begin_refresh(bigint) IS 'What a scheduled refresh begins with: capture follows tables that came, went or changed unseen.';
 
 -- It computes everybody's rollups: for the clock, and for roles that are given the right to it.
 REVOKE ALL ON PROCEDURE tally.refresh_scheduled(text) FROM PUBLIC;

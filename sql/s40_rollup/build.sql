@@ -1,6 +1,6 @@
 -- Owns: making (and dropping) what a rollup consists of: catalogue rows, table, live view, statistics, capture.
 
-CREATE FUNCTION tally._new_dimension(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.dimensions
+CREATE FUNCTION tally_internal._new_dimension(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.dimensions
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -8,14 +8,14 @@ DECLARE
     written    text;
     never_null boolean;
 BEGIN
-    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'dimension', name);
+    SELECT * INTO kind FROM tally_internal._analyse(expression, made, target, 'dimension', name);
     IF kind.has_aggregate THEN
         RAISE EXCEPTION USING ERRCODE = 'grouping_error',
             MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', name, expression),
             HINT = format('Give it as a measure: measures => ''{"%s": "%s"}''.', name, expression);
     END IF;
-    written := tally._fixed_text_sql(expression, to_regtype(kind.type));
-    PERFORM tally._refuse('feature_not_supported',
+    written := tally_internal._fixed_text_sql(expression, to_regtype(kind.type));
+    PERFORM tally_internal._refuse('feature_not_supported',
         format('dimension %L expected of a type whose equal values have one text, got text under the collation %s', name, c.oid::regcollation),
         'The collation takes unlike texts for equal, and a rollup keeps one text for each group: no text is that of all.',
         format('Group by the text as it is, or by one form of it: dimensions => ''[{%1$s: "lower((%2$s) COLLATE \"default\")"}]''.', to_json(name), expression))
@@ -23,9 +23,9 @@ BEGIN
     IF written IS NULL THEN
         -- The cast is the engine's own, and may depend on the session where the expression does not.
         written := format('(%s)::text', expression);
-        PERFORM tally._analyse(written, made, target, 'dimension', name);
-        IF tally._equals_look_different(to_regtype(kind.type)) THEN
-            PERFORM tally._refuse('feature_not_supported',
+        PERFORM tally_internal._analyse(written, made, target, 'dimension', name);
+        IF tally_internal._equals_look_different(to_regtype(kind.type)) THEN
+            PERFORM tally_internal._refuse('feature_not_supported',
                 format('dimension %L expected of a type whose equal values have one text, got %s', name, kind.type),
                 'Equal values of this type are written in several ways, and a rollup keeps one text for each group.',
                 format('Group by the text as it is: dimensions => ''[{%s: "(%s)::text"}]''.', to_json(name), expression));
@@ -34,31 +34,31 @@ BEGIN
     SELECT a.attnotnull INTO never_null FROM pg_attribute a
      WHERE a.attrelid = made.source AND quote_ident(a.attname) = expression AND a.attnum > 0;
     RETURN ROW(made.id, place, name, expression,
-        tally._dimension_sql(written, COALESCE(never_null, false)))::tally.dimensions;
+        tally_internal._dimension_sql(written, COALESCE(never_null, false)))::tally.dimensions;
 END $$;
-COMMENT ON FUNCTION tally._new_dimension(tally.rollups, text, int, text, text) IS
+COMMENT ON FUNCTION tally_internal._new_dimension(tally.rollups, text, int, text, text) IS
 'The catalogue row of a dimension, of its expression over the source; errors say what is wrong with it.';
 
-CREATE FUNCTION tally._new_measure(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.measures
+CREATE FUNCTION tally_internal._new_measure(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.measures
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     kind  record;
     merge text;
 BEGIN
-    SELECT * INTO kind FROM tally._analyse(expression, made, target, 'measure', name);
+    SELECT * INTO kind FROM tally_internal._analyse(expression, made, target, 'measure', name);
     BEGIN
-        merge := tally._merge_of(kind.aggregate, kind.type, kind.has_distinct, name, expression);
+        merge := tally_internal._merge_of(kind.aggregate, kind.type, kind.has_distinct, name, expression);
     EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
         -- A key is always computed as a whole, so what is kept of it need not merge.
         IF made.key IS NULL OR NOT kind.has_aggregate THEN RAISE; END IF;
     END;
     RETURN ROW(made.id, place, name, expression, kind.type, merge)::tally.measures;
 END $$;
-COMMENT ON FUNCTION tally._new_measure(tally.rollups, text, int, text, text) IS
+COMMENT ON FUNCTION tally_internal._new_measure(tally.rollups, text, int, text, text) IS
 'The catalogue row of a measure, of its aggregate over the source; errors say what is wrong with it.';
 
-CREATE FUNCTION tally._build_rollup(made tally.rollups, wanted jsonb, target text, with_data boolean) RETURNS regclass
+CREATE FUNCTION tally_internal._build_rollup(made tally.rollups, wanted jsonb, target text, with_data boolean) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item    record;
@@ -66,42 +66,42 @@ DECLARE
     dims    tally.dimensions[] := '{}';
     nums    tally.measures[] := '{}';
 BEGIN
-    made.owner := tally._current_role();
-    PERFORM tally._refuse_fault(made);
+    made.owner := tally_internal._current_role();
+    PERFORM tally_internal._refuse_fault(made);
     IF made.expand IS NOT NULL THEN
-        PERFORM tally._analyse('true', made, target, 'expand of rollup', made.name);
+        PERFORM tally_internal._analyse('true', made, target, 'expand of rollup', made.name);
     END IF;
     FOR item IN SELECT d.d ->> 'name' AS name, d.d ->> 'expression' AS expression, d.n
         FROM jsonb_array_elements(wanted -> 'dimensions') WITH ORDINALITY d(d, n) LOOP
-        dims := dims || tally._new_dimension(made, target, item.n::int, item.name, item.expression);
+        dims := dims || tally_internal._new_dimension(made, target, item.n::int, item.name, item.expression);
         columns := columns || format(', %I text NOT NULL', item.name);
     END LOOP;
     FOR item IN SELECT m.m ->> 'name' AS name, m.m ->> 'expression' AS expression, m.m ->> 'type' AS type, m.m ->> 'merge' AS merge, m.n
         FROM jsonb_array_elements(wanted -> 'measures') WITH ORDINALITY m(m, n) LOOP
-        nums := nums || CASE WHEN item.type IS NULL THEN tally._new_measure(made, target, item.n::int, item.name, item.expression)
+        nums := nums || CASE WHEN item.type IS NULL THEN tally_internal._new_measure(made, target, item.n::int, item.name, item.expression)
                              ELSE ROW(made.id, item.n, item.name, item.expression, item.type, item.merge)::tally.measures END;
         columns := columns || format(', %I %s', item.name, nums[cardinality(nums)].type);
     END LOOP;
     IF made.filter IS NOT NULL THEN
-        PERFORM tally._analyse(format('(%s)::boolean', made.filter), made, target, 'where of rollup', made.name);
+        PERFORM tally_internal._analyse(format('(%s)::boolean', made.filter), made, target, 'where of rollup', made.name);
     END IF;
-    PERFORM tally._unique_names(made.name, dims, nums);
+    PERFORM tally_internal._unique_names(made.name, dims, nums);
 
     EXECUTE format('CREATE TABLE %I.%I (%s, PRIMARY KEY (%s)) WITH (fillfactor = 90)', target, made.name, substr(columns, 3),
         concat_ws(', ', CASE WHEN made.key IS NULL THEN 'bucket' END, (SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.ordinal) FROM unnest(dims) d)));
     made.relation := to_regclass(format('%I.%I', target, made.name));
-    PERFORM tally._owner_only(made.relation::text);
-    made.id := tally._store_rollup(made, dims, nums);
-    made.live_view := tally._begin_live(made.id);
-    PERFORM tally._comment_rollup(made.id);
-    PERFORM tally._add_statistics(made.id);
+    PERFORM tally_internal._owner_only(made.relation::text);
+    made.id := tally_internal._store_rollup(made, dims, nums);
+    made.live_view := tally_internal._begin_live(made.id);
+    PERFORM tally_internal._comment_rollup(made.id);
+    PERFORM tally_internal._add_statistics(made.id);
 
-    PERFORM tally._begin_capture(made.id);
-    PERFORM tally._sync_jobs();
+    PERFORM tally_internal._begin_capture(made.id);
+    PERFORM tally_internal._sync_jobs();
     IF made.key IS NULL THEN
-        PERFORM tally._advise_index(made);
+        PERFORM tally_internal._advise_index(made);
     ELSE
-        PERFORM tally._advise_key_index(made);
+        PERFORM tally_internal._advise_key_index(made);
     END IF;
     IF with_data THEN
         PERFORM tally.refresh(made.name);
@@ -112,10 +112,10 @@ BEGIN
     END IF;
     RETURN made.relation;
 END $$;
-COMMENT ON FUNCTION tally._build_rollup(tally.rollups, jsonb, text, boolean) IS
+COMMENT ON FUNCTION tally_internal._build_rollup(tally.rollups, jsonb, text, boolean) IS
 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
 
-CREATE FUNCTION tally._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
+CREATE FUNCTION tally_internal._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     twice text;
@@ -136,10 +136,10 @@ BEGIN
             HINT = format('Name an expression otherwise, for example dimensions => ''[{"%s_name": "%s"}]''.', twice, twice);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._unique_names(text, tally.dimensions[], tally.measures[]) IS
+COMMENT ON FUNCTION tally_internal._unique_names(text, tally.dimensions[], tally.measures[]) IS
 'An error where two columns of a rollup in the making have one name, or one has a name that is no column''s.';
 
-CREATE FUNCTION tally._comment_rollup(rollup_id int) RETURNS void
+CREATE FUNCTION tally_internal._comment_rollup(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r    tally.rollups;
@@ -150,7 +150,7 @@ BEGIN
                 UNION ALL SELECT 'VIEW', r.live_view, 'exact at every moment' LOOP
         EXECUTE format('COMMENT ON %s %s IS %L', item.kind, item.target,
             format('%sRollup of %s per %s, %s. Managed by pg_tally: do not write to it.', r.description || E'\n', r.source,
-                   COALESCE(tally._key_names(r.key, '%2$s'), format('%s (%s)', r.bucket, r.zone)), item.state));
+                   COALESCE(tally_internal._key_names(r.key, '%2$s'), format('%s (%s)', r.bucket, r.zone)), item.state));
     END LOOP;
     FOR item IN SELECT x.relation, c.name, c.words FROM (VALUES (r.relation), (r.live_view)) x(relation)
                  CROSS JOIN LATERAL (
@@ -161,24 +161,24 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', item.relation, item.name, item.words);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._comment_rollup(int) IS 'COMMENTs on a rollup''s table, live view and their columns, from the definition.';
+COMMENT ON FUNCTION tally_internal._comment_rollup(int) IS 'COMMENTs on a rollup''s table, live view and their columns, from the definition.';
 
-CREATE FUNCTION tally._time_index(source regclass, time_column text) RETURNS boolean
+CREATE FUNCTION tally_internal._time_index(source regclass, time_column text) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
                     WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'brin')
                       AND i.indkey[0] = (SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = source AND a.attname = time_column))
 $$;
-COMMENT ON FUNCTION tally._time_index(regclass, text) IS
+COMMENT ON FUNCTION tally_internal._time_index(regclass, text) IS
 'Whether an index of the source leads with the time column, so that a bucket can be read without a scan of all.';
 
-CREATE FUNCTION tally._advise_index(made tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._advise_index(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT tally._time_index(made.source, made.time_column) THEN
+    IF NOT tally_internal._time_index(made.source, made.time_column) THEN
         RAISE NOTICE USING MESSAGE = format('no index of %s leads with %I, so each refresh of rollup %L scans it all', made.source, made.time_column,
                                             made.name),
             HINT = format('CREATE INDEX ON %s USING brin (%I);  -- or btree, where rows do not arrive in order of time', made.source, made.time_column);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._advise_index(tally.rollups) IS 'A NOTICE with the statement to run where the source''s time column has no index.';
+COMMENT ON FUNCTION tally_internal._advise_index(tally.rollups) IS 'A NOTICE with the statement to run where the source''s time column has no index.';

@@ -1,6 +1,6 @@
 -- Owns: what is checked of a rollup before its SQL is looked at: name, schema, rights, and the shape of the JSON.
 
-CREATE FUNCTION tally._may_create(label text, target text, source regclass) RETURNS void
+CREATE FUNCTION tally_internal._may_create(label text, target text, source regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     missing text;
@@ -31,9 +31,10 @@ BEGIN
             HINT = format('GRANT %s ON %s TO %I;', missing, source, current_user);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._may_create(text, text, regclass) IS 'An error with the statement to run where name, schema or rights do not allow a rollup.';
+COMMENT ON FUNCTION tally_internal._may_create(text, text, regclass) IS
+'An error with the statement to run where name, schema or rights do not allow a rollup.';
 
-CREATE FUNCTION tally._check_shape(label text, dimensions jsonb, measures jsonb) RETURNS void
+CREATE FUNCTION tally_internal._check_shape(label text, dimensions jsonb, measures jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     bad text;
@@ -60,4 +61,4 @@ BEGIN
             HINT = 'Use for example measures => ''{"events": "count(*)", "total": "sum(amount)"}''.';
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_shape(text, jsonb, jsonb) IS 'An error that shows the form where dimensions or measures have another.';
+COMMENT ON FUNCTION tally_internal._check_shape(text, jsonb, jsonb) IS 'An error that shows the form where dimensions or measures have another.';

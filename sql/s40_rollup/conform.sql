@@ -3,7 +3,7 @@
 -- The catalogue is written first, by the owner through _store_change(); what is done here follows from it alone and
 -- contains the definition's text, so it runs as the owner. Nothing here can be asked for that the catalogue does not say.
 
-CREATE FUNCTION tally._above(rollup_id int) RETURNS int[]
+CREATE FUNCTION tally_internal._above(rollup_id int) RETURNS int[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up AS (
         SELECT r.id FROM tally.rollups r WHERE r.id = $1
@@ -11,20 +11,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT array_agg(up.id ORDER BY up.id) FROM up
 $$;
-COMMENT ON FUNCTION tally._above(int) IS 'A rollup and all that stand on it, in the order in which they were made.';
+COMMENT ON FUNCTION tally_internal._above(int) IS 'A rollup and all that stand on it, in the order in which they were made.';
 
-CREATE FUNCTION tally._grants_on(relation regclass) RETURNS text[]
+CREATE FUNCTION tally_internal._grants_on(relation regclass) RETURNS text[]
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(format('GRANT %s ON %s TO %s%s', a.privilege_type, relation, COALESCE(quote_ident(g.rolname), 'PUBLIC'),
                             CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END))
       FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE c.oid = relation AND a.grantee <> c.relowner
 $$;
-COMMENT ON FUNCTION tally._grants_on(regclass) IS 'The statements that grant on a relation made anew what is granted on it now.';
+COMMENT ON FUNCTION tally_internal._grants_on(regclass) IS 'The statements that grant on a relation made anew what is granted on it now.';
 
-CREATE FUNCTION tally._merge_stored(r tally.rollups, gone text[]) RETURNS void
+CREATE FUNCTION tally_internal._merge_stored(r tally.rollups, gone text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    kept text := tally._columns_sql(r.id, '%I', ', ', 'key');
+    kept text := tally_internal._columns_sql(r.id, '%I', ', ', 'key');
     nums record;
 BEGIN
     -- Measures that the catalogue has and the table does not have yet come after this.
@@ -41,10 +41,10 @@ BEGIN
         'WITH _gone AS (DELETE FROM %1$s RETURNING *) INSERT INTO %1$s (%2$s) SELECT %3$s FROM _gone GROUP BY %4$s',
         r.relation, concat_ws(', ', kept, nums.names), concat_ws(', ', kept, nums.merged), kept));
 END $$;
-COMMENT ON FUNCTION tally._merge_stored(tally.rollups, text[]) IS
+COMMENT ON FUNCTION tally_internal._merge_stored(tally.rollups, text[]) IS
 'Merges the stored rows of a rollup that differ only in the dimensions that go, by the merge rules of its measures.';
 
-CREATE FUNCTION tally._conform_table(r tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._conform_table(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key_   name := (SELECT c.conname FROM pg_constraint c WHERE c.conrelid = r.relation AND c.contype = 'p');
@@ -58,7 +58,7 @@ BEGIN
        AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = a.attname AND a.attnum = ANY (c.conkey))
        AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = a.attname AND NOT a.attnum = ANY (c.conkey));
     IF dims IS NOT NULL THEN
-        PERFORM tally._merge_stored(r, dims);
+        PERFORM tally_internal._merge_stored(r, dims);
     END IF;
     IF gone IS NOT NULL THEN
         PERFORM tally.run_as(r.owner, r.search_path, (SELECT format('ALTER TABLE %s %s', r.relation, string_agg(format('DROP COLUMN %I', g), ', '))
@@ -79,43 +79,44 @@ BEGIN
     IF steps IS NOT NULL OR dims IS NOT NULL THEN
         PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s %s', r.relation, concat_ws(', ', steps,
             CASE WHEN dims IS NULL THEN 'DROP CONSTRAINT ' || quote_ident(key_) END,
-                format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally._columns_sql(r.id, '%I', ', ', 'key')))));
+                format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally_internal._columns_sql(r.id, '%I', ', ', 'key')))));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._conform_table(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._conform_table(tally.rollups) IS
 'Drops from a rollup''s table the columns that its definition no longer has, merging rows where they were dimensions, and adds new ones: measures empty, '
 'dimensions ''(before)''.';
 
-CREATE FUNCTION tally._live_grows(rollup_id int) RETURNS boolean
+CREATE FUNCTION tally_internal._live_grows(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT starts_with(tally._columns_sql(r.id, '%I') || ', ', tally._physical_columns(r.live_view) || ', ') FROM tally.rollups r WHERE r.id = $1
+    SELECT starts_with(tally_internal._columns_sql(r.id, '%I') || ', ', tally_internal._physical_columns(r.live_view) || ', ') FROM tally.rollups r
+        WHERE r.id = $1
 $$;
-COMMENT ON FUNCTION tally._live_grows(int) IS 'Whether the catalogue gives a live view the columns that it has, and possibly more at the end.';
+COMMENT ON FUNCTION tally_internal._live_grows(int) IS 'Whether the catalogue gives a live view the columns that it has, and possibly more at the end.';
 
-CREATE FUNCTION tally._conform(rollup_id int, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._conform(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     -- Only what the catalogue says is done, but it locks; so not for just anybody.
-    r      tally.rollups := tally._owned_rollup(rollup_id, tally._caller(who));
+    r      tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
     places jsonb := '{}';
     -- Where columns only come at the end, views that others made on the live view can stay.
-    views  int[] := CASE WHEN COALESCE(tally._live_grows(rollup_id), false) THEN '{}'::int[] ELSE tally._above(rollup_id) END;
+    views  int[] := CASE WHEN COALESCE(tally_internal._live_grows(rollup_id), false) THEN '{}'::int[] ELSE tally_internal._above(rollup_id) END;
     grants text[] := '{}';
     item   text;
 BEGIN
     -- From the topmost down, because each stands on the next.
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (views) ORDER BY x.id DESC LOOP
-        places := places || jsonb_build_object(r.id, tally._live_place(r));
+        places := places || jsonb_build_object(r.id, tally_internal._live_place(r));
         -- Somebody may have dropped it, by CASCADE with a column of the source for instance.
         IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
-            grants := grants || COALESCE(tally._grants_on(r.live_view), '{}');
+            grants := grants || COALESCE(tally_internal._grants_on(r.live_view), '{}');
             PERFORM tally.run_as(r.owner, r.search_path, format('DROP VIEW %s', r.live_view));
         END IF;
     END LOOP;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    PERFORM tally._conform_table(r);
+    PERFORM tally_internal._conform_table(r);
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (views) OR x.id = rollup_id ORDER BY x.id LOOP
-        PERFORM tally._put_live(r, COALESCE(places ->> r.id::text, tally._live_place(r)), r.id <> ALL (views));
+        PERFORM tally_internal._put_live(r, COALESCE(places ->> r.id::text, tally_internal._live_place(r)), r.id <> ALL (views));
     END LOOP;
     FOREACH item IN ARRAY grants LOOP
         EXECUTE item;
@@ -131,5 +132,5 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
             HINT = format('DROP VIEW %s; and make it again after the change.', COALESCE((regexp_match(detail_, 'view (\S+) depends on'))[1], '…'));
     END;
 END $$;
-COMMENT ON FUNCTION tally._conform(int, bigint) IS
+COMMENT ON FUNCTION tally_internal._conform(int, bigint) IS
 'Brings a rollup''s table, and the live views of it and of all rollups on it, to what the catalogue says; what was granted on them stays granted.';

@@ -33,12 +33,12 @@ DECLARE
     result  regclass;
 BEGIN
     label := parts[array_upper(parts, 1)];
-    made.key := tally._parse_key(key, label);
+    made.key := tally_internal._parse_key(key, label);
     IF made.key IS NULL THEN
         bucket := COALESCE(bucket, '1 hour');
         -- Only for their errors: the width and the zone are wrong or right whatever the rest is.
-        PERFORM tally._check_zone(zone);
-        PERFORM tally._bucket_rule(bucket, zone, origin);
+        PERFORM tally_internal._check_zone(zone);
+        PERFORM tally_internal._bucket_rule(bucket, zone, origin);
     ELSIF num_nonnulls(time_column, bucket, origin) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('rollup %L must have a key or a time column with buckets, got both', label),
@@ -48,40 +48,41 @@ BEGIN
     PERFORM set_config('search_path', search_path, true);
     target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    PERFORM tally._may_create(label, target, source);
-    PERFORM tally._check_schedule(schedule);
+    PERFORM tally_internal._may_create(label, target, source);
+    PERFORM tally_internal._check_schedule(schedule);
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
     made := jsonb_populate_record(made, jsonb_build_object(
-        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', tally._closed("where"), 'expand', tally._closed(expand), 'schedule',
+        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', tally_internal._closed("where"), 'expand',
+            tally_internal._closed(expand), 'schedule',
             schedule, 'description', description,
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
     made.ignored_marks := 0;
-    made.emptied := tally._emptied(emptied, made.key, label);
-    PERFORM tally._check_key(made.key, source, label);
+    made.emptied := tally_internal._emptied(emptied, made.key, label);
+    PERFORM tally_internal._check_key(made.key, source, label);
     made.bucket_origin := origin;
-    made.frozen_before := CASE WHEN made.key IS NULL THEN tally._first_whole_bucket(source, tally._rule(made)) ELSE '-infinity' END;
-    made.time_type := CASE WHEN made.key IS NULL THEN tally._time_type(source, time_column, label) END;
-    PERFORM tally._check_lookback(made);
-    PERFORM tally._check_shape(label, dimensions, measures);
-    wanted := tally._definition(made, parent, dimensions, measures);
+    made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(source, tally_internal._rule(made)) ELSE '-infinity' END;
+    made.time_type := CASE WHEN made.key IS NULL THEN tally_internal._time_type(source, time_column, label) END;
+    PERFORM tally_internal._check_lookback(made);
+    PERFORM tally_internal._check_shape(label, dimensions, measures);
+    wanted := tally_internal._definition(made, parent, dimensions, measures);
 
     SELECT * INTO old FROM tally.rollups r WHERE r.name = label;
     IF old.id IS NOT NULL THEN
-        RETURN tally._same_or_error(old, made, wanted);
+        RETURN tally_internal._same_or_error(old, made, wanted);
     ELSIF to_regclass(format('%I.%I', target, label)) IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
             MESSAGE = format('rollup %L needs its name for a table of its own, but %I.%I exists already', label, target, label),
             DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
             HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
     END IF;
-    PERFORM tally._check_overlap(made, parent, measures);
-    PERFORM tally._advise_nesting(made, parent);
-    result := tally._build_rollup(made, wanted, target, with_data);
+    PERFORM tally_internal._check_overlap(made, parent, measures);
+    PERFORM tally_internal._advise_nesting(made, parent);
+    result := tally_internal._build_rollup(made, wanted, target, with_data);
     IF retain IS NOT NULL THEN
-        PERFORM tally._retain_rollup(r, retain) FROM tally.rollups r WHERE r.relation = result;
+        PERFORM tally_internal._retain_rollup(r, retain) FROM tally.rollups r WHERE r.relation = result;
     END IF;
     RETURN result;
 END $$;
@@ -96,7 +97,7 @@ COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, j
     'it stands as it was). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data '
     'computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
-CREATE FUNCTION tally._emptied(emptied text, key text[], label text) RETURNS text
+CREATE FUNCTION tally_internal._emptied(emptied text, key text[], label text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF emptied IS NULL OR emptied NOT IN ('follow', 'keep') OR emptied = 'keep' AND key IS NOT NULL THEN
@@ -108,26 +109,28 @@ BEGIN
     END IF;
     RETURN emptied;
 END $$;
-COMMENT ON FUNCTION tally._emptied(text, text[], text) IS 'What becomes of emptied buckets, as it was given; an error where that is no choice there is.';
+COMMENT ON FUNCTION tally_internal._emptied(text, text[], text) IS
+'What becomes of emptied buckets, as it was given; an error where that is no choice there is.';
 
-CREATE FUNCTION tally._check_overlap(made tally.rollups, parent tally.rollups, measures jsonb) RETURNS void
+CREATE FUNCTION tally_internal._check_overlap(made tally.rollups, parent tally.rollups, measures jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Who writes the measures out (the highest of a week's seven-day counts) says what is to be made of several buckets.
-    IF parent.lookback IS NULL OR measures IS NOT NULL OR made.lookback IS NULL AND tally._rule(made) = tally._rule(parent) THEN RETURN; END IF;
-    PERFORM tally._refuse('invalid_parameter_value', format('rollup %L would merge buckets of %L, which overlap: each looks back over %s', made.name,
+    IF parent.lookback IS NULL OR measures IS NOT NULL OR made.lookback IS NULL
+        AND tally_internal._rule(made) = tally_internal._rule(parent) THEN RETURN; END IF;
+    PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L would merge buckets of %L, which overlap: each looks back over %s', made.name,
                                                             parent.name, parent.lookback),
         'A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
         format('SELECT tally.create_rollup(%L, %L, time_column => %L, bucket => %L, …);', made.name, parent.source::text, parent.time_column,
                made.bucket::text));
 END $$;
-COMMENT ON FUNCTION tally._check_overlap(tally.rollups, tally.rollups, jsonb) IS
+COMMENT ON FUNCTION tally_internal._check_overlap(tally.rollups, tally.rollups, jsonb) IS
 'An error where a rollup in the making would merge all measures of buckets that look back.';
 
-CREATE FUNCTION tally._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF made.time_column = 'bucket' AND NOT tally._buckets_nest(tally._rule(parent), tally._rule(made)) THEN
+    IF made.time_column = 'bucket' AND NOT tally_internal._buckets_nest(tally_internal._rule(parent), tally_internal._rule(made)) THEN
         RAISE WARNING USING MESSAGE = format('buckets of rollup %L (%s in %s) are not made up of whole buckets of %L (%s in %s)', made.name, made.bucket,
                                              made.zone, parent.name, parent.bucket, parent.zone),
             DETAIL = 'Buckets are merged, never split: each counts in whole where it begins.',
@@ -135,21 +138,21 @@ BEGIN
                           parent.time_column, made.bucket::text, made.zone);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._advise_nesting(tally.rollups, tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._advise_nesting(tally.rollups, tally.rollups) IS
 'A WARNING where a bucket of a rollup in the making begins within a bucket of the rollup it stands on.';
 
-CREATE FUNCTION tally._first_whole_bucket(source regclass, rule text) RETURNS timestamptz
+CREATE FUNCTION tally_internal._first_whole_bucket(source regclass, rule text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     horizon timestamptz := COALESCE((SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1), '-infinity');
 BEGIN
-    RETURN tally._bucket_at_or_after(rule, horizon);
+    RETURN tally_internal._bucket_at_or_after(rule, horizon);
 END $$;
-COMMENT ON FUNCTION tally._first_whole_bucket(regclass, text) IS
+COMMENT ON FUNCTION tally_internal._first_whole_bucket(regclass, text) IS
 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
 
-CREATE FUNCTION tally._check_source(source regclass, label text) RETURNS void
+CREATE FUNCTION tally_internal._check_source(source regclass, label text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     place text;
@@ -158,21 +161,21 @@ DECLARE
 BEGIN
     SELECT n.nspname, c.relname, c.relpersistence INTO place, given, lasts FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = source;
     IF lasts = 't' THEN
-        PERFORM tally._refuse('wrong_object_type', format('rollup %L needs a source that stays, got the temporary table %s', label, source),
+        PERFORM tally_internal._refuse('wrong_object_type', format('rollup %L needs a source that stays, got the temporary table %s', label, source),
             'Other sessions refresh and read a rollup, and they do not see it.', format('CREATE TABLE %I AS TABLE %s;', given || '_kept', source));
-    ELSIF place IN ('tally', 'pg_catalog', 'information_schema') THEN
-        PERFORM tally._refuse('wrong_object_type', format('rollup %L needs a table of yours as source, got %s', label, source),
+    ELSIF place IN ('tally', 'tally_internal', 'pg_catalog', 'information_schema') THEN
+        PERFORM tally_internal._refuse('wrong_object_type', format('rollup %L needs a table of yours as source, got %s', label, source),
             'The tables of PostgreSQL and of pg_tally itself change below triggers, or by the refresh that would follow them.',
                 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');');
     ELSIF given LIKE '\_tally%' THEN
-        PERFORM tally._refuse('reserved_name', format('rollup %L needs a source whose name does not begin with _tally, got %s', label, source),
+        PERFORM tally_internal._refuse('reserved_name', format('rollup %L needs a source whose name does not begin with _tally, got %s', label, source),
             'The engine''s own statements use such names beside the source''s.', format('ALTER TABLE %s RENAME TO %I;', source, ltrim(given, '_')));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_source(regclass, text) IS
+COMMENT ON FUNCTION tally_internal._check_source(regclass, text) IS
 'An error where a table cannot be the source of a rollup: a temporary one, one of PostgreSQL''s or pg_tally''s own, or one by a name that the engine uses.';
 
-CREATE FUNCTION tally._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
+CREATE FUNCTION tally_internal._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found regtype;
@@ -188,7 +191,7 @@ BEGIN
                 'w.ev_class = %L::regclass;', source)
                         ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END;
     END IF;
-    PERFORM tally._check_source(source, label);
+    PERFORM tally_internal._check_source(source, label);
     IF per_key THEN RETURN NULL; END IF;
     SELECT a.atttypid INTO found FROM pg_attribute a
      WHERE a.attrelid = source AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped;
@@ -207,20 +210,21 @@ BEGIN
                         || split_part(usable, ', ', 1) || ', …);',
                         format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source));
 END $$;
-COMMENT ON FUNCTION tally._time_type(regclass, text, text, boolean) IS
+COMMENT ON FUNCTION tally_internal._time_type(regclass, text, text, boolean) IS
 'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';
 
-CREATE FUNCTION tally._listed_dimensions(dimensions jsonb) RETURNS jsonb
+CREATE FUNCTION tally_internal._listed_dimensions(dimensions jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
-                                                   ELSE jsonb_build_object('name', k.key, 'expression', tally._closed(k.value)) END ORDER BY d.n, k.key), '[]')
+                                                   ELSE jsonb_build_object('name', k.key, 'expression', tally_internal._closed(k.value)) END
+                                                       ORDER BY d.n, k.key), '[]')
       FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
       LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true
 $$;
-COMMENT ON FUNCTION tally._listed_dimensions(jsonb) IS
+COMMENT ON FUNCTION tally_internal._listed_dimensions(jsonb) IS
 'Dimensions as a person gives them (columns, and objects of names and expressions) as a list of {name, expression}.';
 
-CREATE FUNCTION tally._definition(made tally.rollups, parent tally.rollups, dimensions jsonb, measures jsonb) RETURNS jsonb
+CREATE FUNCTION tally_internal._definition(made tally.rollups, parent tally.rollups, dimensions jsonb, measures jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dims jsonb;
@@ -234,12 +238,12 @@ BEGIN
         -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
         -- The parent may be another role's, and what is taken over runs as the maker of this one: so only what is as the engine makes it.
         SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', c.label, 'merge', m.merge) ORDER BY m.ordinal)
-          INTO nums FROM tally.measures m, tally._column_type(parent.relation, m.name) c
-         WHERE m.rollup_id = parent.id AND tally._is_plain_merge(m.merge, m.type) AND m.type = c.label AND tally._is_plain_type(c.type);
+          INTO nums FROM tally.measures m, tally_internal._column_type(parent.relation, m.name) c
+         WHERE m.rollup_id = parent.id AND tally_internal._is_plain_merge(m.merge, m.type) AND m.type = c.label AND tally_internal._is_plain_type(c.type);
     ELSE
-        SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', tally._closed(e.value))) INTO nums FROM jsonb_each_text(measures) e;
+        SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', tally_internal._closed(e.value))) INTO nums FROM jsonb_each_text(measures) e;
     END IF;
-    dims := tally._listed_dimensions(dimensions);
+    dims := tally_internal._listed_dimensions(dimensions);
     IF nums IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('rollup %L needs at least one measure, got none', made.name),
@@ -250,10 +254,10 @@ BEGIN
     RETURN jsonb_build_object('dimensions', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', k.name, 'expression', quote_ident(k.name)) ORDER BY k.n)
                                                         FROM unnest(made.key) WITH ORDINALITY k(name, n)), '[]') || dims, 'measures', nums);
 END $$;
-COMMENT ON FUNCTION tally._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS
+COMMENT ON FUNCTION tally_internal._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS
 'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';
 
-CREATE FUNCTION tally._same_or_error(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS regclass
+CREATE FUNCTION tally_internal._same_or_error(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changes text;
@@ -277,11 +281,11 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
         MESSAGE = format('rollup %L exists already with another definition', old.name),
         DETAIL = format('It would change %s.', changes),
-        HINT = CASE WHEN pg_has_role(old.owner::oid, 'USAGE') THEN COALESCE(tally._alter_statement(old, made, wanted),
+        HINT = CASE WHEN pg_has_role(old.owner::oid, 'USAGE') THEN COALESCE(tally_internal._alter_statement(old, made, wanted),
                 format('SELECT tally.drop_rollup(%L);', old.name))
                     -- Names are of the whole database, so the other one may be somebody else's.
                     ELSE format('SELECT tally.create_rollup(%L, …);  -- another name, because %L belongs to %s', left(current_user || '_' || old.name, 50),
                                 old.name, old.owner) END;
 END $$;
-COMMENT ON FUNCTION tally._same_or_error(tally.rollups, tally.rollups, jsonb) IS
+COMMENT ON FUNCTION tally_internal._same_or_error(tally.rollups, tally.rollups, jsonb) IS
 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

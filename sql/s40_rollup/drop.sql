@@ -1,6 +1,6 @@
 -- Owns: drop_rollup, and finding a rollup by its name.
 
-CREATE FUNCTION tally._last_name(name text) RETURNS text
+CREATE FUNCTION tally_internal._last_name(name text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT p[array_upper(p, 1)] FROM parse_ident(name) p);
@@ -8,9 +8,9 @@ EXCEPTION WHEN invalid_parameter_value THEN
     -- No identifier: then it is the name itself.
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally._last_name(text) IS 'The name in an identifier as SQL writes it, without its schema and quotes; anything else as it is.';
+COMMENT ON FUNCTION tally_internal._last_name(text) IS 'The name in an identifier as SQL writes it, without its schema and quotes; anything else as it is.';
 
-CREATE FUNCTION tally._rollup(name text) RETURNS tally.rollups
+CREATE FUNCTION tally_internal._rollup(name text) RETURNS tally.rollups
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -21,7 +21,7 @@ BEGIN
     -- The name as it is in the catalogue and in every hint; else as SQL writes it, quoted or with a schema.
     SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
     IF found_.id IS NULL THEN
-        label := tally._last_name(name);
+        label := tally_internal._last_name(name);
         SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
     END IF;
     IF found_.id IS NULL THEN
@@ -33,12 +33,12 @@ BEGIN
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally._rollup(text) IS 'The rollup of a name, or an error that lists the known ones.';
+COMMENT ON FUNCTION tally_internal._rollup(text) IS 'The rollup of a name, or an error that lists the known ones.';
 
 CREATE FUNCTION tally.drop_rollup(name text, "cascade" boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    r     tally.rollups := tally._rollup(name);
+    r     tally.rollups := tally_internal._rollup(name);
     holder regrole;
     above text;
     child text;
@@ -65,22 +65,22 @@ BEGIN
             HINT = format('SELECT tally.drop_rollup(%L, "cascade" => true);', r.name);
     END IF;
     -- Against refreshes, in their order. Those underneath too: a refresh of one holds its table, from which triggers go.
-    PERFORM tally._lock(x.id, true) FROM unnest(tally._chain(r.id) || tally._above(r.id)) x(id) GROUP BY x.id ORDER BY x.id;
+    PERFORM tally_internal._lock(x.id, true) FROM unnest(tally_internal._chain(r.id) || tally_internal._above(r.id)) x(id) GROUP BY x.id ORDER BY x.id;
     FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id DESC LOOP
         PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
     END LOOP;
-    PERFORM tally._drop_metrics_of(r.id);
-    PERFORM tally._forget_rollup(r.id);
-    PERFORM tally._drop_statistics(r, '_tally_groups');
-    PERFORM tally._drop_statistics(r, '_tally_build');
+    PERFORM tally_internal._drop_metrics_of(r.id);
+    PERFORM tally_internal._forget_rollup(r.id);
+    PERFORM tally_internal._drop_statistics(r, '_tally_groups');
+    PERFORM tally_internal._drop_statistics(r, '_tally_build');
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
         EXECUTE format('DROP VIEW %s', r.live_view);
     END IF;
     IF holder IS NULL AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation AND c.relkind = 'r') THEN
         EXECUTE format('DROP TABLE %s', r.relation);
     END IF;
-    PERFORM tally._drop_marks(r.id);
-    PERFORM tally._sync_jobs();
+    PERFORM tally_internal._drop_marks(r.id);
+    PERFORM tally_internal._sync_jobs();
 EXCEPTION WHEN dependent_objects_still_exist THEN
     DECLARE
         detail_ text;

@@ -4,7 +4,7 @@
 -- So the renamed text is right exactly where PostgreSQL makes the same view of it again; where it does not, nothing is changed and
 -- a WARNING says what to do.
 
-CREATE FUNCTION tally._renamed(expression text, was text, becomes text) RETURNS text
+CREATE FUNCTION tally_internal._renamed(expression text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Word by word: string constants and comments are passed over as a whole.
     SELECT string_agg(CASE WHEN t.token[1] = '"' || replace(was, '"', '""') || '"'
@@ -13,44 +13,44 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
                           $re$('(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|[[:alpha:]_][[:alnum:]_$]*|.|\n)$re$,
           'g') WITH ORDINALITY t(token, n)
 $$;
-COMMENT ON FUNCTION tally._renamed(text, text, text) IS 'An SQL expression with one identifier renamed wherever it stands as a word of its own.';
+COMMENT ON FUNCTION tally_internal._renamed(text, text, text) IS 'An SQL expression with one identifier renamed wherever it stands as a word of its own.';
 
-CREATE FUNCTION tally._live_meaning(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._live_meaning(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The last part of a rollup per key lists columns of the source, whose old names PostgreSQL keeps in that list; it is made of the same
     -- texts as the part before it.
     SELECT CASE WHEN r.key IS NULL THEN d ELSE regexp_replace(left(d, strpos(d, 'LIMIT')), 'UNION ALL(?!.*UNION ALL).*$', '') END
         FROM pg_get_viewdef(r.live_view) d
 $$;
-COMMENT ON FUNCTION tally._live_meaning(tally.rollups) IS 'How PostgreSQL reads a rollup''s live view now, as text that can be compared.';
+COMMENT ON FUNCTION tally_internal._live_meaning(tally.rollups) IS 'How PostgreSQL reads a rollup''s live view now, as text that can be compared.';
 
-CREATE FUNCTION tally._rename_in(r tally.rollups, was text, becomes text) RETURNS void
+CREATE FUNCTION tally_internal._rename_in(r tally.rollups, was text, becomes text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    before text := tally._live_meaning(r);
+    before text := tally_internal._live_meaning(r);
 BEGIN
     UPDATE tally.rollups x SET time_column = CASE WHEN x.time_column = was THEN becomes
-        ELSE x.time_column END, filter = tally._renamed(x.filter, was, becomes), expand = tally._renamed(x.expand, was, becomes)
+        ELSE x.time_column END, filter = tally_internal._renamed(x.filter, was, becomes), expand = tally_internal._renamed(x.expand, was, becomes)
      WHERE x.id = r.id RETURNING x.* INTO r;
-    UPDATE tally.dimensions d SET given = tally._renamed(d.given, was, becomes), expression = tally._renamed(d.expression, was, becomes)
+    UPDATE tally.dimensions d SET given = tally_internal._renamed(d.given, was, becomes), expression = tally_internal._renamed(d.expression, was, becomes)
         WHERE d.rollup_id = r.id;
-    UPDATE tally.measures m SET expression = tally._renamed(m.expression, was, becomes) WHERE m.rollup_id = r.id;
+    UPDATE tally.measures m SET expression = tally_internal._renamed(m.expression, was, becomes) WHERE m.rollup_id = r.id;
     UPDATE tally.source_retentions s SET time_column = becomes WHERE s.source = r.source AND s.time_column = was;
-    PERFORM tally._put_live(r, tally._live_place(r), true);
-    IF tally._live_meaning(r) IS DISTINCT FROM before THEN
+    PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
+    IF tally_internal._live_meaning(r) IS DISTINCT FROM before THEN
         RAISE EXCEPTION USING ERRCODE = 'ambiguous_column', MESSAGE = 'the renamed text means something else';
     END IF;
-    PERFORM tally._comment_rollup(r.id);
+    PERFORM tally_internal._comment_rollup(r.id);
 END $$;
-COMMENT ON FUNCTION tally._rename_in(tally.rollups, text, text) IS
+COMMENT ON FUNCTION tally_internal._rename_in(tally.rollups, text, text) IS
 'Renames a column of the source in a rollup''s definition; an error where PostgreSQL does not read the same in it as before.';
-REVOKE ALL ON FUNCTION tally._rename_in(tally.rollups, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._rename_in(tally.rollups, text, text) FROM PUBLIC;
 
-CREATE FUNCTION tally._lost_columns(r tally.rollups) RETURNS TABLE (name text, becomes text)
+CREATE FUNCTION tally_internal._lost_columns(r tally.rollups) RETURNS TABLE (name text, becomes text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The live view has it by its number. Only where that is gone is the number of ours asked, because a restore numbers columns anew.
     SELECT x.name, CASE WHEN EXISTS (SELECT FROM pg_class v WHERE v.oid = r.live_view AND v.relkind = 'v')
-                        THEN (SELECT min(c.name) FROM tally._columns_read(r, r.live_view) c
+                        THEN (SELECT min(c.name) FROM tally_internal._columns_read(r, r.live_view) c
                               WHERE NOT EXISTS (SELECT FROM tally.reads y WHERE y.rollup_id = r.id AND y.name = c.name) HAVING count(*) = 1)
                         ELSE a.attname::text END
       FROM tally.reads x
@@ -59,10 +59,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE x.rollup_id = r.id AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = r.source AND o.attname = x.name AND o.attnum > 0
                                               AND NOT o.attisdropped)
 $$;
-COMMENT ON FUNCTION tally._lost_columns(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._lost_columns(tally.rollups) IS
 'Columns that a definition reads and its source does not have under that name any more, with the name they have now; null: dropped.';
 
-CREATE FUNCTION tally._follow_names(source regclass) RETURNS void
+CREATE FUNCTION tally_internal._follow_names(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -70,27 +70,27 @@ DECLARE
     item record;
 BEGIN
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.source = source ORDER BY x.id LOOP
-        FOR item IN SELECT l.* FROM tally._lost_columns(r) l LOOP
+        FOR item IN SELECT l.* FROM tally_internal._lost_columns(r) l LOOP
             BEGIN
                 -- A key's column is also a column of the rollup, by which people read it.
                 IF item.becomes IS NULL OR item.name = ANY (r.key) THEN RAISE feature_not_supported; END IF;
-                PERFORM tally._rename_in(r, item.name, item.becomes);
+                PERFORM tally_internal._rename_in(r, item.name, item.becomes);
                 SELECT * INTO r FROM tally.rollups x WHERE x.id = r.id;
                 RAISE NOTICE USING MESSAGE = format('the definition of rollup %L follows: column %I of %s is %I now', r.name, item.name, source, item.becomes);
             EXCEPTION WHEN OTHERS THEN
                 RAISE WARNING USING MESSAGE = format('rollup %L reads column %I of %s, which %s', r.name, item.name, source,
                                                      COALESCE('is ' || quote_ident(item.becomes) || ' now', 'is gone')),
                     DETAIL = 'Its definition does not follow, so it is not refreshed until that is mended.',
-                    HINT = (tally._lost_column_fault(r)).hint;
+                    HINT = (tally_internal._lost_column_fault(r)).hint;
             END;
         END LOOP;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_names(regclass) IS
+COMMENT ON FUNCTION tally_internal._follow_names(regclass) IS
 'Has the definitions on a source follow its renamed columns; a WARNING with the statement to run where they cannot.';
-REVOKE ALL ON FUNCTION tally._follow_names(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._follow_names(regclass) FROM PUBLIC;
 
-CREATE FUNCTION tally._lost_column_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+CREATE FUNCTION tally_internal._lost_column_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item record;
@@ -102,7 +102,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM tally.reads x WHERE x.rollup_id = r.id
                       AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = r.source AND o.attname = x.name AND o.attnum > 0
                                       AND NOT o.attisdropped)) THEN RETURN; END IF;
-    SELECT * INTO item FROM tally._lost_columns(r) l LIMIT 1;
+    SELECT * INTO item FROM tally_internal._lost_columns(r) l LIMIT 1;
     sqlstate := '42703';
     message := format('column %I of %s, which the definition reads, %s', item.name, r.source,
                       COALESCE('is ' || quote_ident(item.becomes) || ' now', 'does not exist any more'));
@@ -111,13 +111,13 @@ BEGIN
         RETURN;
     END IF;
     -- What else of the definition speaks of a lost column goes with it; where that is not all, the rollup does.
-    SELECT array_agg(DISTINCT d.name) INTO dims FROM tally.dimensions d, tally._lost_columns(r) l WHERE d.rollup_id = r.id
-        AND tally._renamed(d.expression, l.name, l.name || '?') <> d.expression;
-    SELECT array_agg(DISTINCT m.name) INTO nums FROM tally.measures m, tally._lost_columns(r) l WHERE m.rollup_id = r.id
-        AND tally._renamed(m.expression, l.name, l.name || '?') <> m.expression;
-    SELECT string_agg(l.name, ', ') INTO rest FROM tally._lost_columns(r) l
-     WHERE l.name = r.time_column OR l.name = ANY (r.key) OR tally._renamed(r.filter, l.name, l.name || '?') <> r.filter
-         OR tally._renamed(r.expand, l.name, l.name || '?') <> r.expand;
+    SELECT array_agg(DISTINCT d.name) INTO dims FROM tally.dimensions d, tally_internal._lost_columns(r) l WHERE d.rollup_id = r.id
+        AND tally_internal._renamed(d.expression, l.name, l.name || '?') <> d.expression;
+    SELECT array_agg(DISTINCT m.name) INTO nums FROM tally.measures m, tally_internal._lost_columns(r) l WHERE m.rollup_id = r.id
+        AND tally_internal._renamed(m.expression, l.name, l.name || '?') <> m.expression;
+    SELECT string_agg(l.name, ', ') INTO rest FROM tally_internal._lost_columns(r) l
+     WHERE l.name = r.time_column OR l.name = ANY (r.key) OR tally_internal._renamed(r.filter, l.name, l.name || '?') <> r.filter
+         OR tally_internal._renamed(r.expand, l.name, l.name || '?') <> r.expand;
     IF rest IS NOT NULL OR dims IS NULL AND nums IS NULL OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id
             AND m.name <> ALL (COALESCE(nums, '{}'))) THEN
         hint := format('SELECT tally.drop_rollup(%L);  -- and create it again', r.name);
@@ -126,10 +126,10 @@ BEGIN
                        COALESCE(format(', drop_measures => %L', nums), ''));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._lost_column_fault(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._lost_column_fault(tally.rollups) IS
 'The fault of a rollup whose definition reads a column that its source has no more, or under another name; nulls where that is not so.';
 
-CREATE FUNCTION tally._enums_of(source regclass) RETURNS TABLE (type regtype, labels text[])
+CREATE FUNCTION tally_internal._enums_of(source regclass) RETURNS TABLE (type regtype, labels text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE part(type) AS (
         SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
@@ -141,33 +141,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT p.type::regtype, array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM part p JOIN pg_enum e ON e.enumtypid = p.type GROUP BY p.type
 $$;
-COMMENT ON FUNCTION tally._enums_of(regclass) IS
+COMMENT ON FUNCTION tally_internal._enums_of(regclass) IS
 'The enums whose values the columns of a source may hold, within arrays, domains, ranges and composites too, with their labels now.';
 
-CREATE FUNCTION tally._note_enums(source regclass) RETURNS void
+CREATE FUNCTION tally_internal._note_enums(source regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO tally.enums (type, labels) SELECT e.type::text, e.labels FROM tally._enums_of(source) e
+    INSERT INTO tally.enums (type, labels) SELECT e.type::text, e.labels FROM tally_internal._enums_of(source) e
         ON CONFLICT (type) DO UPDATE SET labels = EXCLUDED.labels WHERE enums.labels <@ EXCLUDED.labels AND enums.labels <> EXCLUDED.labels
 $$;
-COMMENT ON FUNCTION tally._note_enums(regclass) IS
+COMMENT ON FUNCTION tally_internal._note_enums(regclass) IS
 'Notes the labels of a source''s enums, and those that have been added since; a label that is gone stays noted, for _follow_enum().';
-REVOKE ALL ON FUNCTION tally._note_enums(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._note_enums(regclass) FROM PUBLIC;
 
-CREATE FUNCTION tally._follow_enum(changed regtype) RETURNS void
+CREATE FUNCTION tally_internal._follow_enum(changed regtype) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     was  text[] := (SELECT e.labels FROM tally.enums e WHERE e.type = changed::text);
     here text[] := ARRAY(SELECT l.enumlabel::text FROM pg_enum l WHERE l.enumtypid = changed ORDER BY l.enumsortorder);
 BEGIN
     IF was = here OR NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source_rollup IS NULL
-                                 AND EXISTS (SELECT FROM tally._enums_of(r.source) e WHERE e.type = changed)) THEN RETURN; END IF;
+                                 AND EXISTS (SELECT FROM tally_internal._enums_of(r.source) e WHERE e.type = changed)) THEN RETURN; END IF;
     INSERT INTO tally.enums (type, labels) VALUES (changed::text, here) ON CONFLICT (type) DO UPDATE SET labels = here;
     -- A label that was added is in no row yet. One that was renamed is in rows that nobody has written.
     IF was <@ here THEN RETURN; END IF;
     -- Nor is it known what the type had where it has another name now.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, r.frozen_before, 'infinity', format('values of %s renamed', changed) FROM tally.rollups r
-     WHERE r.source_rollup IS NULL AND EXISTS (SELECT FROM tally._enums_of(r.source) e WHERE e.type = changed);
+     WHERE r.source_rollup IS NULL AND EXISTS (SELECT FROM tally_internal._enums_of(r.source) e WHERE e.type = changed);
 END $$;
-COMMENT ON FUNCTION tally._follow_enum(regtype) IS 'Marks the rollups on sources with an enum of which a label was renamed: text in them says the old one.';
-REVOKE ALL ON FUNCTION tally._follow_enum(regtype) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._follow_enum(regtype) IS
+'Marks the rollups on sources with an enum of which a label was renamed: text in them says the old one.';
+REVOKE ALL ON FUNCTION tally_internal._follow_enum(regtype) FROM PUBLIC;

@@ -1,14 +1,14 @@
 -- Owns: the horizon of history: before it, buckets stand as they are stored, because their raw rows are gone or may go.
 -- The catalogue row of a source is written for its owner by _store_retention() and _store_horizon().
 
-CREATE FUNCTION tally._timeless(source regclass) RETURNS text
+CREATE FUNCTION tally_internal._timeless(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(quote_ident(r.name), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.source = $1 AND (r.key IS NOT NULL OR r.lookback IS NOT NULL)
 $$;
-COMMENT ON FUNCTION tally._timeless(regclass) IS
+COMMENT ON FUNCTION tally_internal._timeless(regclass) IS
 'The rollups per key or with lookback on a source, as text: they are computed over rows of before, so none of those can go. Null: there are none.';
 
-CREATE FUNCTION tally._check_horizon(source regclass, role regrole DEFAULT tally._current_role()) RETURNS text
+CREATE FUNCTION tally_internal._check_horizon(source regclass, role regrole DEFAULT tally_internal._current_role()) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -33,11 +33,11 @@ BEGIN
                 ELSE 'Its own buckets are kept as long as its retain says.' END,
             HINT = CASE WHEN result IS NULL THEN format('SELECT tally.create_rollup(''<name>'', %L, …);', source::text)
                         ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', (SELECT r.name FROM tally.rollups r WHERE r.relation = $1)) END;
-    ELSIF tally._timeless(source) IS NOT NULL THEN
+    ELSIF tally_internal._timeless(source) IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rows of %s cannot go: rollups per key are computed over all of them', source),
-            DETAIL = format('Those are %s. A key has no time before which its history could be frozen.', tally._timeless(source)),
-            HINT = format('SELECT tally.drop_rollup(%L);', split_part(tally._timeless(source), ', ', 1));
+            DETAIL = format('Those are %s. A key has no time before which its history could be frozen.', tally_internal._timeless(source)),
+            HINT = format('SELECT tally.drop_rollup(%L);', split_part(tally_internal._timeless(source), ', ', 1));
     ELSIF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND r.time_column <> result) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rows of %s grow old by one time, but its rollups go by several', source),
@@ -46,10 +46,10 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._check_horizon(regclass, regrole) IS
+COMMENT ON FUNCTION tally_internal._check_horizon(regclass, regrole) IS
 'The time column by which rows of a source grow old; an error where the role may not say so, or the rollups on it do not allow a horizon.';
 
-CREATE FUNCTION tally._common_start(ids int[], wanted timestamptz) RETURNS timestamptz
+CREATE FUNCTION tally_internal._common_start(ids int[], wanted timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz := wanted;
@@ -59,7 +59,7 @@ BEGIN
     -- Back until it is the start of a bucket of each: hours and days agree at once, weeks and months within a year.
     LOOP
         before := result;
-        SELECT min(tally._bucket_start(tally._rule(r), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
+        SELECT min(tally_internal._bucket_start(tally_internal._rule(r), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
         EXIT WHEN result = before;
         IF result < wanted - interval '400 days' AND result < wanted - 2 * (SELECT max(r.bucket) FROM tally.rollups r WHERE r.id = ANY (ids)) THEN
             RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -72,50 +72,50 @@ BEGIN
     END LOOP;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._common_start(int[], timestamptz) IS 'The last instant up to the wanted one at which each of some rollups begins a bucket.';
+COMMENT ON FUNCTION tally_internal._common_start(int[], timestamptz) IS 'The last instant up to the wanted one at which each of some rollups begins a bucket.';
 
-CREATE FUNCTION tally._unbuilt(ids int[], until timestamptz) RETURNS text
+CREATE FUNCTION tally_internal._unbuilt(ids int[], until timestamptz) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(DISTINCT format('%I', r.name), ', ') FROM tally.rollups r JOIN tally.dirty_ranges g ON g.rollup_id = r.id
      WHERE r.id = ANY ($1) AND g.since < $2 AND g.until > r.frozen_before
 $$;
-COMMENT ON FUNCTION tally._unbuilt(int[], timestamptz) IS 'Those of some rollups that still have a range to build before until, as text; null: none.';
+COMMENT ON FUNCTION tally_internal._unbuilt(int[], timestamptz) IS 'Those of some rollups that still have a range to build before until, as text; null: none.';
 
-CREATE FUNCTION tally._freeze(ids int[], before timestamptz) RETURNS void
+CREATE FUNCTION tally_internal._freeze(ids int[], before timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
 BEGIN
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (ids) AND x.frozen_before < before ORDER BY x.id LOOP
-        PERFORM tally._lock(r.id, true);
-        PERFORM tally._capture_forget();
-        PERFORM tally._refresh_marked(r, NULL);
+        PERFORM tally_internal._lock(r.id, true);
+        PERFORM tally_internal._capture_forget();
+        PERFORM tally_internal._refresh_marked(r, NULL);
         UPDATE tally.rollups x SET frozen_before = before WHERE x.id = r.id;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._freeze(int[], timestamptz) IS
+COMMENT ON FUNCTION tally_internal._freeze(int[], timestamptz) IS
 'Refreshes what is marked of some rollups, and freezes their history before an instant at which each begins a bucket. For ones without a range to build '
 'before it.';
 
-CREATE FUNCTION tally._freeze_source(source regclass) RETURNS void
+CREATE FUNCTION tally_internal._freeze_source(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     wanted timestamptz := (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1);
     ids    int[] := ARRAY(SELECT r.id FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id);
 BEGIN
-    PERFORM tally._freeze(ids, wanted);
+    PERFORM tally_internal._freeze(ids, wanted);
     -- A horizon that was moved back: what a source has again can be computed again.
     UPDATE tally.rollups r SET frozen_before = GREATEST(wanted, (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = r.relation))
      WHERE r.id = ANY (ids) AND r.frozen_before > wanted;
 END $$;
-COMMENT ON FUNCTION tally._freeze_source(regclass) IS 'Brings the rollups on a source to the horizon that its owner has written down.';
+COMMENT ON FUNCTION tally_internal._freeze_source(regclass) IS 'Brings the rollups on a source to the horizon that its owner has written down.';
 
 CREATE FUNCTION tally.freeze_source(source regclass, before timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    wanted  text := tally._check_horizon(source);
+    wanted  text := tally_internal._check_horizon(source);
     ids     int[] := ARRAY(SELECT r.id FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id);
     was     timestamptz := (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = $1);
     unbuilt text;
@@ -126,15 +126,15 @@ BEGIN
             DETAIL = 'What comes after it is computed from the raw rows as ever.',
             HINT = format('SELECT tally.freeze_source(%L, before => %L);', source::text, date_trunc('month', now())::text);
     END IF;
-    before := tally._common_start(ids, before);
-    unbuilt := tally._unbuilt(ids, before);
+    before := tally_internal._common_start(ids, before);
+    unbuilt := tally_internal._unbuilt(ids, before);
     IF unbuilt IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('history before %s cannot be frozen: it is not all computed yet', before),
             DETAIL = format('Still to be built: %s.', unbuilt),
             HINT = format('CALL tally.backfill(%L);', split_part(unbuilt, ', ', 1));
     END IF;
-    PERFORM tally._store_horizon(source, before);
+    PERFORM tally_internal._store_horizon(source, before);
     IF before < was THEN
         RAISE NOTICE USING MESSAGE = format('the horizon of %s goes back from %s to %s', source, was, before),
             DETAIL = 'Nothing is computed anew by that alone, but a change of a row now is. What is missing in the source would then be missing in the '
@@ -148,24 +148,24 @@ COMMENT ON FUNCTION tally.freeze_source(regclass, timestamptz) IS
     'may be deleted, truncated or dropped by anybody, and no rollup loses anything. An earlier moment than the present horizon thaws. For the owner of the '
     'source.';
 
-CREATE FUNCTION tally._store_horizon(source regclass, before timestamptz, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._store_horizon(source regclass, before timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller    regrole := tally._caller(who);
-    by_column text := tally._check_horizon(source, caller);
+    caller    regrole := tally_internal._caller(who);
+    by_column text := tally_internal._check_horizon(source, caller);
     ids       int[] := ARRAY(SELECT r.id FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id);
 BEGIN
-    IF before IS NULL OR before > now() OR before <> tally._common_start(ids, before) OR tally._unbuilt(ids, before) IS NOT NULL THEN
-        PERFORM tally._refuse('insufficient_privilege', format('history of %s cannot be frozen before %s', source, COALESCE(before::text, 'NULL')),
+    IF before IS NULL OR before > now() OR before <> tally_internal._common_start(ids, before) OR tally_internal._unbuilt(ids, before) IS NOT NULL THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('history of %s cannot be frozen before %s', source, COALESCE(before::text, 'NULL')),
                               'freeze_source() says why, and moves the moment to where buckets begin.',
             format('SELECT tally.freeze_source(%L, %L);', source::text, before::text));
     END IF;
     INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, deletes, horizon, last_run)
         VALUES (source, caller, 'pg_catalog, pg_temp', by_column, false, before, now())
         ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE SET horizon = EXCLUDED.horizon, last_run = EXCLUDED.last_run;
-    PERFORM tally._freeze_source(source);
+    PERFORM tally_internal._freeze_source(source);
 END $$;
-COMMENT ON FUNCTION tally._store_horizon(regclass, timestamptz, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_horizon(regclass, timestamptz, bigint) IS
 'Writes down the horizon of a source and brings the rollups on it there. For the owner of the source.';
-REVOKE ALL ON FUNCTION tally._freeze_source(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._freeze_source(regclass) FROM PUBLIC;

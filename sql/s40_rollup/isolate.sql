@@ -1,33 +1,33 @@
 -- Owns: one row that cannot be computed, or a dimension that no index row can hold, stops its bucket only. What fails is halved until
 -- single buckets fail; those are set aside with the row that does it, and all others are written.
 
-CREATE FUNCTION tally._fault_of_a_row(sqlstate text) RETURNS boolean
+CREATE FUNCTION tally_internal._fault_of_a_row(sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Data exceptions, an index row too long, a subquery with several rows, a check, an error that a function of the owner's raises.
     SELECT sqlstate LIKE '22%' OR sqlstate IN ('54000', '21000', '23514', '23502', 'P0001')
 $$;
-COMMENT ON FUNCTION tally._fault_of_a_row(text) IS 'Whether an error may be the doing of one row, so that other buckets can be computed without it.';
+COMMENT ON FUNCTION tally_internal._fault_of_a_row(text) IS 'Whether an error may be the doing of one row, so that other buckets can be computed without it.';
 
-CREATE FUNCTION tally._fails(r tally.rollups, since timestamptz, until timestamptz, rows tid[], storing boolean) RETURNS boolean
+CREATE FUNCTION tally_internal._fails(r tally.rollups, since timestamptz, until timestamptz, rows tid[], storing boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    fresh text := tally._range_query(r.id, r.source::text, '$1', '$2',
+    fresh text := tally_internal._range_query(r.id, r.source::text, '$1', '$2',
         CASE WHEN rows IS NULL THEN 'true' ELSE format('%I.ctid = ANY ($3)', (SELECT c.relname FROM pg_class c WHERE c.oid = r.source)) END);
 BEGIN
-    PERFORM tally.run_as(r.owner, r.search_path, CASE WHEN storing THEN tally._apply_query(r.id, fresh, 't.bucket >= $1 AND t.bucket < $2')
+    PERFORM tally.run_as(r.owner, r.search_path, CASE WHEN storing THEN tally_internal._apply_query(r.id, fresh, 't.bucket >= $1 AND t.bucket < $2')
         ELSE format('SELECT pg_catalog.count(x::pg_catalog.text) FROM (%s) x', fresh) END, 0, r.zone, since, until, rows);
     -- Tried only: nothing of it stays.
     RAISE EXCEPTION USING ERRCODE = 'TL000', MESSAGE = 'it does not fail';
 EXCEPTION
     WHEN SQLSTATE 'TL000' THEN RETURN false;
     WHEN OTHERS THEN
-        IF NOT tally._fault_of_a_row(SQLSTATE) THEN RAISE; END IF;
+        IF NOT tally_internal._fault_of_a_row(SQLSTATE) THEN RAISE; END IF;
         RETURN true;
 END $$;
-COMMENT ON FUNCTION tally._fails(tally.rollups, timestamptz, timestamptz, tid[], boolean) IS
+COMMENT ON FUNCTION tally_internal._fails(tally.rollups, timestamptz, timestamptz, tid[], boolean) IS
 'Whether computing (or storing too) a range of a rollup from chosen source rows (null: all) fails by a row; nothing is written.';
 
-CREATE FUNCTION tally._failing_row(r tally.rollups, since timestamptz, until timestamptz) RETURNS text
+CREATE FUNCTION tally_internal._failing_row(r tally.rollups, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     most  CONSTANT int := 50000;
@@ -37,26 +37,26 @@ DECLARE
 BEGIN
     SELECT array_agg((x ->> 'place')::tid) INTO rows FROM tally.run_as(r.owner, r.search_path,
             format('SELECT %s.ctid::pg_catalog.text AS place FROM %s WHERE %s LIMIT %s', place, r.source,
-        tally._range_sql(r.time_column, r.time_type, r.zone, tally._rule(r), '$1', '$2'), most + 1), 0, r.zone, since, until) x;
-    IF rows IS NULL OR cardinality(rows) > most OR NOT tally._fails(r, since, until, rows, true) THEN RETURN NULL; END IF;
+        tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._rule(r), '$1', '$2'), most + 1), 0, r.zone, since, until) x;
+    IF rows IS NULL OR cardinality(rows) > most OR NOT tally_internal._fails(r, since, until, rows, true) THEN RETURN NULL; END IF;
     WHILE cardinality(rows) > 1 LOOP
         half := rows[:cardinality(rows) / 2];
-        IF NOT tally._fails(r, since, until, half, true) THEN
+        IF NOT tally_internal._fails(r, since, until, half, true) THEN
             half := rows[cardinality(rows) / 2 + 1:];
             -- Neither half fails by itself: it takes several rows.
-            IF NOT tally._fails(r, since, until, half, true) THEN RETURN NULL; END IF;
+            IF NOT tally_internal._fails(r, since, until, half, true) THEN RETURN NULL; END IF;
         END IF;
         rows := half;
     END LOOP;
     RETURN format('%s %s', r.source, rows[1]);
 END $$;
-COMMENT ON FUNCTION tally._failing_row(tally.rollups, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._failing_row(tally.rollups, timestamptz, timestamptz) IS
 'A source row of a range that fails by itself, as table and ctid; null where none does or there are more than 50,000.';
 
-CREATE FUNCTION tally._set_bucket_aside(r tally.rollups, failed timestamptz, state text, message text) RETURNS void
+CREATE FUNCTION tally_internal._set_bucket_aside(r tally.rollups, failed timestamptz, state text, message text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    until timestamptz := tally._bucket_end(tally._rule(r), failed);
+    until timestamptz := tally_internal._bucket_end(tally_internal._rule(r), failed);
     place text;
 BEGIN
     -- So many are no accident of a row, but of the definition: then the refresh fails as a whole.
@@ -64,66 +64,67 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = format('More than 100 buckets of rollup %L fail so.', r.name),
             HINT = format('SELECT * FROM tally.alter_rollup(%L, …);', r.name);
     END IF;
-    place := tally._failing_row(r, failed, until);
+    place := tally_internal._failing_row(r, failed, until);
     INSERT INTO tally.broken_buckets AS b (rollup_id, bucket, computable, sqlstate, message, source_row)
-    VALUES (r.id, failed, NOT tally._fails(r, failed, until, NULL, false), state, message, place)
+    VALUES (r.id, failed, NOT tally_internal._fails(r, failed, until, NULL, false), state, message, place)
         ON CONFLICT ON CONSTRAINT broken_buckets_pkey DO UPDATE
             SET computable = EXCLUDED.computable, sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message, source_row = EXCLUDED.source_row;
     RAISE WARNING USING MESSAGE = format('bucket %s of rollup %L is set aside: %s', failed, r.name, state),
         DETAIL = COALESCE(format('The row is %s.', place), 'No single row of it fails by itself.') || ' The other buckets go on.',
         HINT = 'SELECT rollup, reason, hint FROM tally.status WHERE sqlstate IS NOT NULL;';
 END $$;
-COMMENT ON FUNCTION tally._set_bucket_aside(tally.rollups, timestamptz, text, text) IS
+COMMENT ON FUNCTION tally_internal._set_bucket_aside(tally.rollups, timestamptz, text, text) IS
 'Notes that a bucket cannot be computed or stored, with the row that does it where there is one.';
 
-CREATE FUNCTION tally._sum_of_counts(a jsonb, b jsonb) RETURNS jsonb
+CREATE FUNCTION tally_internal._sum_of_counts(a jsonb, b jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_object_agg(k, COALESCE((a ->> k)::bigint, 0) + COALESCE((b ->> k)::bigint, 0))
         FROM (SELECT jsonb_object_keys(a) UNION SELECT jsonb_object_keys(b)) x(k)
 $$;
-COMMENT ON FUNCTION tally._sum_of_counts(jsonb, jsonb) IS 'Counts of rows written, added up.';
+COMMENT ON FUNCTION tally_internal._sum_of_counts(jsonb, jsonb) IS 'Counts of rows written, added up.';
 
-CREATE FUNCTION tally._apply_buckets_isolated(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
+CREATE FUNCTION tally_internal._apply_buckets_isolated(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     wrote jsonb;
     half  int := cardinality(buckets) / 2;
 BEGIN
-    wrote := tally._apply_buckets(r, buckets);
+    wrote := tally_internal._apply_buckets(r, buckets);
     DELETE FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.bucket = ANY (buckets);
     RETURN wrote;
 EXCEPTION WHEN OTHERS THEN
-    IF NOT tally._fault_of_a_row(SQLSTATE) THEN RAISE; END IF;
+    IF NOT tally_internal._fault_of_a_row(SQLSTATE) THEN RAISE; END IF;
     IF half = 0 THEN
-        PERFORM tally._set_bucket_aside(r, buckets[1], SQLSTATE, SQLERRM);
+        PERFORM tally_internal._set_bucket_aside(r, buckets[1], SQLSTATE, SQLERRM);
         RETURN '{"inserted": 0, "updated": 0, "deleted": 0}';
     END IF;
-    RETURN tally._sum_of_counts(tally._apply_buckets_isolated(r, buckets[:half]), tally._apply_buckets_isolated(r, buckets[half + 1:]));
+    RETURN tally_internal._sum_of_counts(tally_internal._apply_buckets_isolated(r, buckets[:half]),
+                                         tally_internal._apply_buckets_isolated(r, buckets[half + 1:]));
 END $$;
-COMMENT ON FUNCTION tally._apply_buckets_isolated(tally.rollups, timestamptz[]) IS
+COMMENT ON FUNCTION tally_internal._apply_buckets_isolated(tally.rollups, timestamptz[]) IS
 'Recomputes chosen buckets of a rollup; those that fail by a row are set aside, all others written.';
 
-CREATE FUNCTION tally._apply_range_isolated(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
+CREATE FUNCTION tally_internal._apply_range_isolated(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    rule   text := tally._rule(r);
-    first  timestamptz := tally._bucket_end(rule, since);
+    rule   text := tally_internal._rule(r);
+    first  timestamptz := tally_internal._bucket_end(rule, since);
     middle timestamptz;
     wrote  jsonb;
 BEGIN
-    wrote := tally._apply_range(r, since, until);
+    wrote := tally_internal._apply_range(r, since, until);
     DELETE FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.bucket >= since AND x.bucket < until;
     RETURN wrote;
 EXCEPTION WHEN OTHERS THEN
-    IF NOT tally._fault_of_a_row(SQLSTATE) THEN RAISE; END IF;
+    IF NOT tally_internal._fault_of_a_row(SQLSTATE) THEN RAISE; END IF;
     IF first >= until THEN
-        PERFORM tally._set_bucket_aside(r, since, SQLSTATE, SQLERRM);
+        PERFORM tally_internal._set_bucket_aside(r, since, SQLSTATE, SQLERRM);
         RETURN '{"inserted": 0, "updated": 0, "deleted": 0}';
     END IF;
-    middle := GREATEST(tally._bucket_start(rule, since + (until - since) / 2), first);
-    RETURN tally._sum_of_counts(tally._apply_range_isolated(r, since, middle), tally._apply_range_isolated(r, middle, until));
+    middle := GREATEST(tally_internal._bucket_start(rule, since + (until - since) / 2), first);
+    RETURN tally_internal._sum_of_counts(tally_internal._apply_range_isolated(r, since, middle), tally_internal._apply_range_isolated(r, middle, until));
 END $$;
-COMMENT ON FUNCTION tally._apply_range_isolated(tally.rollups, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._apply_range_isolated(tally.rollups, timestamptz, timestamptz) IS
 'Recomputes all buckets of [since, until), where buckets begin, of a rollup; those that fail by a row are set aside, all others written.';

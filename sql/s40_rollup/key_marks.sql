@@ -3,15 +3,15 @@
 -- A table for each, because a mark holds a key's value: only the rollup's owner may read it, and the live view with the owner's
 -- rights. Writers need no right to it: capture writes below the executor.
 
-CREATE FUNCTION tally._marks_table(rollup_id int) RETURNS text
+CREATE FUNCTION tally_internal._marks_table(rollup_id int) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT 'dirty_keys_' || rollup_id $$;
-COMMENT ON FUNCTION tally._marks_table(int) IS 'Name of the table, in schema tally, that holds the marks of a rollup per key.';
+COMMENT ON FUNCTION tally_internal._marks_table(int) IS 'Name of the table, in schema tally, that holds the marks of a rollup per key.';
 
-CREATE FUNCTION tally._create_marks(rollup_id int) RETURNS void
+CREATE FUNCTION tally_internal._create_marks(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    marks text := format('tally.%I', tally._marks_table(rollup_id));
+    marks text := format('tally.%I', tally_internal._marks_table(rollup_id));
     maker tally.role := (SELECT r.owner FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL);
 BEGIN
     -- A rollup over time has none.
@@ -19,7 +19,7 @@ BEGIN
     EXECUTE format('CREATE TABLE %s () INHERITS (tally.key_marks) WITH (autovacuum_vacuum_scale_factor = 0, '
                    'autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000)', marks);
     -- No index: one over values of any length could fail the writer, and every use reads all marks.
-    PERFORM tally._owner_only(marks);
+    PERFORM tally_internal._owner_only(marks);
     EXECUTE format('GRANT SELECT ON %s TO %s', marks, maker);
     EXECUTE format('COMMENT ON TABLE %s IS %L', marks,
                    'Dirty marks of a rollup per key: keys whose source rows changed since they were last computed. Written by capture in the writer''s own '
@@ -27,78 +27,78 @@ BEGIN
     EXECUTE format('COMMENT ON COLUMN %s.key IS %L', marks, 'The key''s values as text, ''(none)'' for NULL.');
     EXECUTE format('COMMENT ON COLUMN %s.marked_at IS %L', marks, 'When the marking transaction began.');
 END $$;
-COMMENT ON FUNCTION tally._create_marks(int) IS 'Makes the table of marks of a rollup per key.';
+COMMENT ON FUNCTION tally_internal._create_marks(int) IS 'Makes the table of marks of a rollup per key.';
 
-CREATE FUNCTION tally._drop_marks(rollup_id int) RETURNS void
+CREATE FUNCTION tally_internal._drop_marks(rollup_id int) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     -- Only of a rollup that is gone.
-    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id) AND to_regclass('tally.' || tally._marks_table(rollup_id)) IS NOT NULL THEN
-        EXECUTE format('DROP TABLE tally.%I', tally._marks_table(rollup_id));
+    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id) AND to_regclass('tally.' || tally_internal._marks_table(rollup_id)) IS NOT NULL THEN
+        EXECUTE format('DROP TABLE tally.%I', tally_internal._marks_table(rollup_id));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._drop_marks(int) IS 'Drops the table of marks of a rollup per key that has been dropped.';
+COMMENT ON FUNCTION tally_internal._drop_marks(int) IS 'Drops the table of marks of a rollup per key that has been dropped.';
 
-CREATE FUNCTION tally._dirty_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz)
+CREATE FUNCTION tally_internal._dirty_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     keys := 0;
     IF EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL)
-        AND to_regclass('tally.' || tally._marks_table(rollup_id)) IS NOT NULL THEN
-        EXECUTE format('SELECT count(DISTINCT d.key), min(d.marked_at) FROM tally.%I d', tally._marks_table(rollup_id)) INTO keys, oldest;
+        AND to_regclass('tally.' || tally_internal._marks_table(rollup_id)) IS NOT NULL THEN
+        EXECUTE format('SELECT count(DISTINCT d.key), min(d.marked_at) FROM tally.%I d', tally_internal._marks_table(rollup_id)) INTO keys, oldest;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._dirty_keys(int) IS 'How many keys of a rollup per key are marked and since when, without saying which.';
+COMMENT ON FUNCTION tally_internal._dirty_keys(int) IS 'How many keys of a rollup per key are marked and since when, without saying which.';
 
-CREATE FUNCTION tally._keys_due(r tally.rollups) RETURNS boolean
+CREATE FUNCTION tally_internal._keys_due(r tally.rollups) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result boolean := false;
 BEGIN
     IF r.key IS NOT NULL THEN
-        EXECUTE format('SELECT EXISTS (SELECT FROM tally.%I)', tally._marks_table(r.id)) INTO result;
+        EXECUTE format('SELECT EXISTS (SELECT FROM tally.%I)', tally_internal._marks_table(r.id)) INTO result;
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._keys_due(tally.rollups) IS 'Whether a rollup has marked keys.';
+COMMENT ON FUNCTION tally_internal._keys_due(tally.rollups) IS 'Whether a rollup has marked keys.';
 
-CREATE FUNCTION tally._take_keys(r tally.rollups, most int, OUT keys text[], OUT marks bigint)
+CREATE FUNCTION tally_internal._take_keys(r tally.rollups, most int, OUT keys text[], OUT marks bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('WITH seen AS MATERIALIZED (SELECT d.key FROM tally.%1$I d LIMIT $1), '
                    'taken AS (DELETE FROM tally.%1$I d USING (SELECT DISTINCT s.key FROM seen s) c WHERE d.key = c.key RETURNING d.key) '
                    -- A forged mark may have any shape.
                    'SELECT (SELECT array_agg(DISTINCT t.key) FROM taken t WHERE array_dims(t.key) = format(''[1:%%s]'', $2) AND array_position(t.key, NULL) '
-                       'IS NULL), (SELECT count(*) FROM seen)', tally._marks_table(r.id))
+                       'IS NULL), (SELECT count(*) FROM seen)', tally_internal._marks_table(r.id))
        INTO keys, marks USING most, cardinality(r.key);
 END $$;
-COMMENT ON FUNCTION tally._take_keys(tally.rollups, int) IS
+COMMENT ON FUNCTION tally_internal._take_keys(tally.rollups, int) IS
 'Takes up to so many marks: deletes all visible ones of their keys and returns those keys, null when there are none, and how many marks were looked at.';
 
-CREATE FUNCTION tally._apply_keys(r tally.rollups, keys text[]) RETURNS jsonb
+CREATE FUNCTION tally_internal._apply_keys(r tally.rollups, keys text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    list   text := tally._key_list(cardinality(r.key));
+    list   text := tally_internal._key_list(cardinality(r.key));
     result jsonb;
 BEGIN
-    SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally._apply_query(r.id, tally._keys_query(r.id, r.source::text, list),
-        format('(%s) IN (SELECT _tally.* FROM %s _tally)', tally._key_names(r.key, 't.%2$I'), list)), 0, r.zone, keys) x;
+    SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally_internal._apply_query(r.id, tally_internal._keys_query(r.id, r.source::text, list),
+        format('(%s) IN (SELECT _tally.* FROM %s _tally)', tally_internal._key_names(r.key, 't.%2$I'), list)), 0, r.zone, keys) x;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._apply_keys(tally.rollups, text[]) IS 'Recomputes chosen keys of a rollup in full, as its owner; counts of rows written.';
+COMMENT ON FUNCTION tally_internal._apply_keys(tally.rollups, text[]) IS 'Recomputes chosen keys of a rollup in full, as its owner; counts of rows written.';
 
-CREATE FUNCTION tally._key_index(source regclass, key text[]) RETURNS boolean
+CREATE FUNCTION tally_internal._key_index(source regclass, key text[]) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
                      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
                     WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'hash') AND a.attname = ANY (key))
 $$;
-COMMENT ON FUNCTION tally._key_index(regclass, text[]) IS
+COMMENT ON FUNCTION tally_internal._key_index(regclass, text[]) IS
 'Whether an index of the source leads with a column of the key, so that a key can be read without a scan of all.';
 
-CREATE FUNCTION tally._refresh_keys(r tally.rollups, most int, most_rows bigint, OUT more boolean, OUT keys bigint, OUT wrote jsonb)
+CREATE FUNCTION tally_internal._refresh_keys(r tally.rollups, most int, most_rows bigint, OUT more boolean, OUT keys bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -112,32 +112,32 @@ BEGIN
     wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
     run.rollup_id := r.id;
     run.started_at := clock_timestamp();
-    SELECT * INTO part FROM tally._take_part(r, most_rows);
+    SELECT * INTO part FROM tally_internal._take_part(r, most_rows);
     IF part.parts IS NOT NULL THEN
-        run.source_rows := tally._source_rows(r.source) / part.parts;
-        wrote := tally._apply_part(r, part.part, part.parts);
-        PERFORM tally._log_run(run, wrote);
-        more := tally._due(r.id);
+        run.source_rows := tally_internal._source_rows(r.source) / part.parts;
+        wrote := tally_internal._apply_part(r, part.part, part.parts);
+        PERFORM tally_internal._log_run(run, wrote);
+        more := tally_internal._due(r.id);
         RETURN;
     END IF;
     -- Bounded, so that a unit of work is.
     most := LEAST(most, 20000);
     IF most_rows IS NOT NULL THEN
-        EXECUTE format('SELECT count(*) FROM tally.%I', tally._marks_table(r.id)) INTO marks;
-        most := LEAST(most, GREATEST(100, most_rows * marks / GREATEST(tally._source_rows(r.source), 1))::int);
+        EXECUTE format('SELECT count(*) FROM tally.%I', tally_internal._marks_table(r.id)) INTO marks;
+        most := LEAST(most, GREATEST(100, most_rows * marks / GREATEST(tally_internal._source_rows(r.source), 1))::int);
     END IF;
-    SELECT t.keys, COALESCE(t.marks >= most, false) INTO list, more FROM tally._take_keys(r, most) t;
+    SELECT t.keys, COALESCE(t.marks >= most, false) INTO list, more FROM tally_internal._take_keys(r, most) t;
     IF list IS NULL THEN RETURN; END IF;
     keys := array_length(list, 1);
     run.buckets := keys;
-    wrote := tally._apply_keys(r, list);
-    PERFORM tally._log_run(run, wrote);
+    wrote := tally_internal._apply_keys(r, list);
+    PERFORM tally_internal._log_run(run, wrote);
 END $$;
-COMMENT ON FUNCTION tally._refresh_keys(tally.rollups, int, bigint) IS
+COMMENT ON FUNCTION tally_internal._refresh_keys(tally.rollups, int, bigint) IS
 'One unit of refresh of a rollup per key, under the lock the caller holds: a part of it where it is marked as a whole (all of it where most_rows is null or '
     'the source has no more), else up to so many marked keys.';
 
-CREATE FUNCTION tally._parse_key(key text, label text) RETURNS text[]
+CREATE FUNCTION tally_internal._parse_key(key text, label text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     list jsonb;
@@ -153,15 +153,15 @@ EXCEPTION WHEN invalid_text_representation OR invalid_parameter_value THEN
         MESSAGE = format('key of rollup %L must be a column or a JSON array of columns, got %s', label, key),
         HINT = 'Use for example key => ''session_id'' or key => ''["shop", "session_id"]''.';
 END $$;
-COMMENT ON FUNCTION tally._parse_key(text, text) IS 'The columns of a key as it is given: one name, or a JSON array of names.';
+COMMENT ON FUNCTION tally_internal._parse_key(text, text) IS 'The columns of a key as it is given: one name, or a JSON array of names.';
 
-CREATE FUNCTION tally._check_key(key text[], source regclass, label text) RETURNS void
+CREATE FUNCTION tally_internal._check_key(key text[], source regclass, label text) RETURNS void
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     bad record;
 BEGIN
-    PERFORM tally._time_type(source, NULL, label, true);
+    PERFORM tally_internal._time_type(source, NULL, label, true);
     IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = $2) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rollup %L per key needs all rows of %s, which keeps them for a time only', label, source),
@@ -169,10 +169,10 @@ BEGIN
             HINT = format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', source);
     END IF;
     SELECT c.name, c.type, CASE WHEN c.type IS NULL THEN 'which does not exist' ELSE 'of type ' || c.type END AS words INTO bad
-      FROM tally._key_columns(source, key) c
+      FROM tally_internal._key_columns(source, key) c
       LEFT JOIN pg_attribute a ON a.attrelid = source AND a.attname = c.name
       LEFT JOIN pg_collation l ON l.oid = a.attcollation
-     WHERE c.type IS NULL OR tally._key_value_sql('x', c.type) IS NULL OR l.collisdeterministic = false LIMIT 1;
+     WHERE c.type IS NULL OR tally_internal._key_value_sql('x', c.type) IS NULL OR l.collisdeterministic = false LIMIT 1;
     IF bad.name IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = CASE WHEN bad.type IS NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
             MESSAGE = format('key of rollup %L must be columns of %s whose text names one value each, got %L, %s', label, source, bad.name, bad.words),
@@ -182,20 +182,21 @@ BEGIN
                         ELSE format('ALTER TABLE %s ADD COLUMN %I text GENERATED ALWAYS AS (…) STORED;', source, bad.name || '_key') END;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_key(text[], regclass, text) IS 'An error where a key''s columns are not there or are of a type that cannot be a key.';
+COMMENT ON FUNCTION tally_internal._check_key(text[], regclass, text) IS 'An error where a key''s columns are not there or are of a type that cannot be a key.';
 
-CREATE FUNCTION tally._advise_key_index(made tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._advise_key_index(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT tally._key_index(made.source, made.key) THEN
+    IF NOT tally_internal._key_index(made.source, made.key) THEN
         RAISE NOTICE USING MESSAGE = format('no index of %s leads with %s, so each refresh of rollup %L scans it all', made.source,
-                                            tally._key_names(made.key, '%2$I', ' or '), made.name),
-            HINT = format('CREATE INDEX ON %s (%s);', made.source, tally._key_names(made.key, '%2$I'));
+                                            tally_internal._key_names(made.key, '%2$I', ' or '), made.name),
+            HINT = format('CREATE INDEX ON %s (%s);', made.source, tally_internal._key_names(made.key, '%2$I'));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._advise_key_index(tally.rollups) IS 'A NOTICE with the statement to run where no index of the source leads with a column of the key.';
+COMMENT ON FUNCTION tally_internal._advise_key_index(tally.rollups) IS
+'A NOTICE with the statement to run where no index of the source leads with a column of the key.';
 
-CREATE FUNCTION tally._verify_keys(r tally.rollups, OUT labels jsonb, OUT stored jsonb, OUT definition jsonb, OUT dirty boolean) RETURNS SETOF record
+CREATE FUNCTION tally_internal._verify_keys(r tally.rollups, OUT labels jsonb, OUT stored jsonb, OUT definition jsonb, OUT dirty boolean) RETURNS SETOF record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'), (x ->> 'dirty')::boolean
@@ -205,12 +206,12 @@ BEGIN
         '(%4$s) OR EXISTS (SELECT FROM (%6$s) _tally(%7$s) WHERE %8$s) AS dirty '
         'FROM (%9$s) f FULL JOIN %10$s t ON %11$s '
         'WHERE f.%5$I IS NULL OR t.%5$I IS NULL OR %12$s ORDER BY 1',
-        tally._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
-        tally._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
-        format('EXISTS (%s)', tally._hull_query(r.id)), r.key[1], tally._dirty_keys_query(r), tally._key_names(r.key),
-        tally._key_names(r.key, '_tally.k%1$s = COALESCE(f.%2$I, t.%2$I)', ' AND '),
-        tally._key_query(r.id, r.source::text), r.relation, tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
-        tally._differs_sql(r.id, 'f', 't')), 0, r.zone) x;
+        tally_internal._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
+        tally_internal._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally_internal._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
+        format('EXISTS (%s)', tally_internal._hull_query(r.id)), r.key[1], tally_internal._dirty_keys_query(r), tally_internal._key_names(r.key),
+        tally_internal._key_names(r.key, '_tally.k%1$s = COALESCE(f.%2$I, t.%2$I)', ' AND '),
+        tally_internal._key_query(r.id, r.source::text), r.relation, tally_internal._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+        tally_internal._differs_sql(r.id, 'f', 't')), 0, r.zone) x;
 END $$;
-COMMENT ON FUNCTION tally._verify_keys(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._verify_keys(tally.rollups) IS
 'Where the stored rows of a rollup per key differ from its definition, computed as its owner; for verify().';

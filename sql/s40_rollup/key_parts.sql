@@ -3,25 +3,25 @@
 -- Each part scans the source, so there are few of them. To mark all keys and search each by index took 250 s for 3.5 million keys of
 -- 10 million rows; four parts take 20 s, all at once 18.
 
-CREATE FUNCTION tally._source_rows(source regclass) RETURNS float8
+CREATE FUNCTION tally_internal._source_rows(source regclass) RETURNS float8
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     -- Where nobody has counted yet, a row is taken for a hundred bytes.
     SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END)
       FROM pg_class c WHERE c.oid = source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(source) t WHERE t.isleaf)
 $$;
-COMMENT ON FUNCTION tally._source_rows(regclass) IS 'About how many rows a source has, by the planner''s count.';
+COMMENT ON FUNCTION tally_internal._source_rows(regclass) IS 'About how many rows a source has, by the planner''s count.';
 
-CREATE FUNCTION tally._key_parts(source regclass, most_rows bigint) RETURNS int
+CREATE FUNCTION tally_internal._key_parts(source regclass, most_rows bigint) RETURNS int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Powers of two, so that a mask of the hash tells the part.
     SELECT CASE WHEN most_rows IS NULL OR x.rows <= most_rows THEN 1
         ELSE (2 ^ LEAST(ceil(log(2, (x.rows / (2.0 * GREATEST(most_rows, 1)))::numeric)), 4))::int END
-      FROM (SELECT GREATEST(tally._source_rows(source), 1) AS rows) x
+      FROM (SELECT GREATEST(tally_internal._source_rows(source), 1) AS rows) x
 $$;
-COMMENT ON FUNCTION tally._key_parts(regclass, bigint) IS
+COMMENT ON FUNCTION tally_internal._key_parts(regclass, bigint) IS
 'In how many parts the keys of a source are computed: each of at most twice most_rows of its rows, but no more than 16; 1 where most_rows is null.';
 
-CREATE FUNCTION tally._take_part(r tally.rollups, most_rows bigint, OUT part int, OUT parts int)
+CREATE FUNCTION tally_internal._take_part(r tally.rollups, most_rows bigint, OUT part int, OUT parts int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -30,16 +30,16 @@ BEGIN
         WITH gone AS (DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id RETURNING g.reason, g.marked_at)
         INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason, part, parts, marked_at)
         SELECT r.id, '-infinity', 'infinity', (SELECT string_agg(DISTINCT g.reason, ', ') FROM gone g), p, n, (SELECT min(g.marked_at) FROM gone g)
-          FROM tally._key_parts(r.source, most_rows) n, generate_series(0, n - 1) p;
-        EXECUTE format('DELETE FROM tally.%I', tally._marks_table(r.id));
+          FROM tally_internal._key_parts(r.source, most_rows) n, generate_series(0, n - 1) p;
+        EXECUTE format('DELETE FROM tally.%I', tally_internal._marks_table(r.id));
     END IF;
     DELETE FROM tally.dirty_ranges g WHERE g.id = (SELECT min(x.id) FROM tally.dirty_ranges x WHERE x.rollup_id = r.id)
     RETURNING g.part, g.parts INTO part, parts;
 END $$;
-COMMENT ON FUNCTION tally._take_part(tally.rollups, bigint) IS
+COMMENT ON FUNCTION tally_internal._take_part(tally.rollups, bigint) IS
 'Takes the mark of the next part of a rollup per key that is marked as a whole; nulls where it is not.';
 
-CREATE FUNCTION tally._part_sql(columns text[], part int, parts int) RETURNS text
+CREATE FUNCTION tally_internal._part_sql(columns text[], part int, parts int) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     hash text := '0';
@@ -51,15 +51,15 @@ BEGIN
     -- CASE, because the planner takes it for half of the rows, but = for a two-hundredth, and then joins 900,000 keys one by one.
     RETURN format('CASE WHEN %s OPERATOR(pg_catalog.&) %s = %s THEN true ELSE false END', hash, parts - 1, part);
 END $$;
-COMMENT ON FUNCTION tally._part_sql(text[], int, int) IS
+COMMENT ON FUNCTION tally_internal._part_sql(text[], int, int) IS
 'SQL text of the condition that a key, given as SQL texts, is of that part of so many (a power of two).';
 
-CREATE FUNCTION tally._apply_part(r tally.rollups, part int, parts int) RETURNS jsonb
+CREATE FUNCTION tally_internal._apply_part(r tally.rollups, part int, parts int) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally._apply_wide(r,
-        tally._key_query(r.id, r.source::text,
-                         tally._part_sql(ARRAY(SELECT d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)
+    SELECT tally_internal._apply_wide(r,
+        tally_internal._key_query(r.id, r.source::text,
+                         tally_internal._part_sql(ARRAY(SELECT d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)
                                                ORDER BY d.ordinal), part, parts)),
-        tally._part_sql(ARRAY(SELECT format('t.%I', k) FROM unnest(r.key) WITH ORDINALITY x(k, n) ORDER BY n), part, parts))
+        tally_internal._part_sql(ARRAY(SELECT format('t.%I', k) FROM unnest(r.key) WITH ORDINALITY x(k, n) ORDER BY n), part, parts))
 $$;
-COMMENT ON FUNCTION tally._apply_part(tally.rollups, int, int) IS 'Recomputes a part of all keys of a rollup, as its owner; counts of rows written.';
+COMMENT ON FUNCTION tally_internal._apply_part(tally.rollups, int, int) IS 'Recomputes a part of all keys of a rollup, as its owner; counts of rows written.';

@@ -1,25 +1,27 @@
 -- Owns: rows that come for a time whose raw data is gone: set aside instead of rewriting history, and added to it when
 -- their owner says so.
 
-CREATE FUNCTION tally._at_sql(source regclass) RETURNS text
+CREATE FUNCTION tally_internal._at_sql(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Rollups may read a time without a zone in several; for the record that of the first does.
-    SELECT tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL ORDER BY r.id LIMIT 1
+    SELECT tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
+        ORDER BY r.id LIMIT 1
 $$;
-COMMENT ON FUNCTION tally._at_sql(regclass) IS 'SQL text of the instant of a source''s row.';
+COMMENT ON FUNCTION tally_internal._at_sql(regclass) IS 'SQL text of the instant of a source''s row.';
 
-CREATE FUNCTION tally._old_rows_sql(source regclass, since timestamptz, until timestamptz) RETURNS text
+CREATE FUNCTION tally_internal._old_rows_sql(source regclass, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally._range_sql(r.time_column, r.time_type, r.zone, tally._rule(r), tally._moment_sql(since),
-            tally._moment_sql(until))), ' AND ')
+    SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._rule(r),
+            tally_internal._moment_sql(since),
+            tally_internal._moment_sql(until))), ' AND ')
                         || format(' AND %I > ''-infinity''', min(r.time_column)),
-                    format('bucket >= %s AND bucket < %s', tally._moment_sql(since), tally._moment_sql(until)))
+                    format('bucket >= %s AND bucket < %s', tally_internal._moment_sql(since), tally_internal._moment_sql(until)))
       FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
 $$;
-COMMENT ON FUNCTION tally._old_rows_sql(regclass, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._old_rows_sql(regclass, timestamptz, timestamptz) IS
 'SQL text of the condition for rows of a source whose time is in [since, until) for all rollups on it, in a form that an index serves.';
 
-CREATE FUNCTION tally._keep_late(s tally.source_retentions, rows_query text) RETURNS bigint
+CREATE FUNCTION tally_internal._keep_late(s tally.source_retentions, rows_query text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n bigint;
@@ -29,10 +31,10 @@ BEGIN
     GET DIAGNOSTICS n = ROW_COUNT;
     RETURN n;
 END $$;
-COMMENT ON FUNCTION tally._keep_late(tally.source_retentions, text) IS
+COMMENT ON FUNCTION tally_internal._keep_late(tally.source_retentions, text) IS
 'Keeps the rows (row, at) of a query, run as the owner of the source''s retention, as late rows.';
 
-CREATE FUNCTION tally._set_aside(of_source regclass) RETURNS bigint
+CREATE FUNCTION tally_internal._set_aside(of_source regclass) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     s tally.source_retentions;
@@ -41,19 +43,19 @@ BEGIN
     SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source AND isfinite(x.horizon);
     IF NOT FOUND THEN RETURN 0; END IF;
     -- Moved in one statement, so a row is here or there. One that its writer has in hand is left for the next time.
-    n := tally._keep_late(s, format(
+    n := tally_internal._keep_late(s, format(
         'WITH _gone AS (DELETE FROM %1$s t USING (SELECT tableoid, ctid FROM %1$s WHERE %2$s FOR UPDATE SKIP LOCKED) o WHERE t.ctid = o.ctid AND t.tableoid '
             '= o.tableoid RETURNING t.*) '
         'SELECT pg_catalog.to_jsonb(_gone) AS "row", %3$s AS at FROM _gone',
-        s.source, tally._old_rows_sql(s.source, '-infinity', s.horizon), tally._at_sql(s.source)));
+        s.source, tally_internal._old_rows_sql(s.source, '-infinity', s.horizon), tally_internal._at_sql(s.source)));
     -- The marks of that deletion are of frozen buckets.
     DELETE FROM tally.dirty d USING tally.rollups r WHERE r.source = of_source AND d.rollup_id = r.id AND d.bucket < s.horizon;
     RETURN n;
 END $$;
-COMMENT ON FUNCTION tally._set_aside(regclass) IS 'Moves rows of a source before its horizon to tally.late_rows; how many.';
-REVOKE ALL ON FUNCTION tally._set_aside(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._set_aside(regclass) IS 'Moves rows of a source before its horizon to tally.late_rows; how many.';
+REVOKE ALL ON FUNCTION tally_internal._set_aside(regclass) FROM PUBLIC;
 
-CREATE FUNCTION tally._merge_late(r tally.rollups, rows jsonb) RETURNS bigint
+CREATE FUNCTION tally_internal._merge_late(r tally.rollups, rows jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     source  text := format('(SELECT * FROM pg_catalog.jsonb_populate_recordset(NULL::%s, %L::jsonb)) AS %I', r.source, rows,
@@ -63,42 +65,44 @@ DECLARE
     gone    jsonb;
     n       bigint;
 BEGIN
-    PERFORM tally._lock(r.id, true);
+    PERFORM tally_internal._lock(r.id, true);
     SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(r.owner, r.search_path, format(
         'WITH _merged AS (INSERT INTO %1$s AS t (%2$s) SELECT %2$s FROM (%3$s) _late ON CONFLICT (%4$s) DO UPDATE SET %5$s RETURNING 1) SELECT '
             'pg_catalog.count(*) AS n FROM _merged',
-        r.relation, tally._columns_sql(r.id, '%I'), tally._range_query(r.id, source, tally._moment_sql(horizon), tally._moment_sql(r.frozen_before)),
-        tally._columns_sql(r.id, '%I', ', ', 'key'),
+        r.relation, tally_internal._columns_sql(r.id, '%I'), tally_internal._range_query(r.id, source, tally_internal._moment_sql(horizon),
+                tally_internal._moment_sql(r.frozen_before)),
+        tally_internal._columns_sql(r.id, '%I', ', ', 'key'),
         (SELECT string_agg(format('%1$I = (SELECT %2$s FROM (VALUES (t.%1$I), (EXCLUDED.%1$I)) _two(%1$I))', m.name, format(m.merge, m.name)), ', ')
          FROM tally.measures m WHERE m.rollup_id = r.id))) x;
     -- What this rollup keeps no more goes straight to those on it; as text, because that is what every type reads back.
     SELECT jsonb_agg(x) INTO gone FROM tally.run_as(r.owner, r.search_path,
-                                                    format('SELECT %s FROM (%s) _late', tally._columns_sql(r.id, '%1$I::pg_catalog.text AS %1$I'),
-        tally._range_query(r.id, source, '''-infinity''::timestamptz', tally._moment_sql(horizon)))) x;
+                                                    format('SELECT %s FROM (%s) _late', tally_internal._columns_sql(r.id, '%1$I::pg_catalog.text AS %1$I'),
+        tally_internal._range_query(r.id, source, '''-infinity''::timestamptz', tally_internal._moment_sql(horizon)))) x;
     IF gone IS NOT NULL THEN
         FOR child IN SELECT c.* FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id LOOP
-            n := n + tally._merge_late(child, gone);
+            n := n + tally_internal._merge_late(child, gone);
         END LOOP;
     END IF;
     RETURN n;
 END $$;
-COMMENT ON FUNCTION tally._merge_late(tally.rollups, jsonb) IS
+COMMENT ON FUNCTION tally_internal._merge_late(tally.rollups, jsonb) IS
 'Adds rows of a rollup''s source to its frozen buckets by the merge rules of its measures, as its owner; for what it keeps no more, to the rollups on it. '
 'How many rows of rollups that touched.';
 
-CREATE FUNCTION tally._apply_late(of_source regclass, ids bigint[], who bigint DEFAULT tally._me()) RETURNS TABLE (rollup text, late_rows bigint,
+CREATE FUNCTION tally_internal._apply_late(of_source regclass, ids bigint[], who bigint DEFAULT tally_internal._me()) RETURNS TABLE (rollup text,
+        late_rows bigint,
         rows_merged bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     s    tally.source_retentions;
     r    tally.rollups;
     list jsonb;
     n    bigint;
 BEGIN
-    PERFORM tally._check_horizon(of_source, caller);
+    PERFORM tally_internal._check_horizon(of_source, caller);
     SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source FOR UPDATE;
-    IF NOT FOUND OR NOT tally._has_rights(caller, s.owner) THEN
+    IF NOT FOUND OR NOT tally_internal._has_rights(caller, s.owner) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('late rows of %s are applied by the owner of its retention, got %s', of_source, caller),
                 HINT = 'SELECT source, owner FROM tally.source_retentions;';
@@ -110,18 +114,19 @@ BEGIN
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.source = of_source ORDER BY x.id LOOP
         rollup := r.name;
         late_rows := n;
-        rows_merged := tally._merge_late(r, list);
+        rows_merged := tally_internal._merge_late(r, list);
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._apply_late(regclass, bigint[], bigint) IS 'Takes late rows of a source and merges them into all rollups on it, in one transaction.';
+COMMENT ON FUNCTION tally_internal._apply_late(regclass, bigint[], bigint) IS
+'Takes late rows of a source and merges them into all rollups on it, in one transaction.';
 
 CREATE FUNCTION tally.apply_late(source regclass, ids bigint[] DEFAULT NULL) RETURNS TABLE (rollup text, late_rows bigint, rows_merged bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM tally._check_horizon(source);
-    RETURN QUERY SELECT * FROM tally._apply_late(source, ids);
+    PERFORM tally_internal._check_horizon(source);
+    RETURN QUERY SELECT * FROM tally_internal._apply_late(source, ids);
 END $$;
 COMMENT ON FUNCTION tally.apply_late(regclass, bigint[]) IS
 'Adds late rows of a source (all that wait in tally.late_rows, or those of ids) to the frozen history of every rollup on it, by the merge rules of the '
@@ -131,17 +136,17 @@ CREATE FUNCTION tally.set_aside_late(source regclass) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM tally._check_horizon(source);
-    RETURN tally._set_aside_for(source);
+    PERFORM tally_internal._check_horizon(source);
+    RETURN tally_internal._set_aside_for(source);
 END $$;
 COMMENT ON FUNCTION tally.set_aside_late(regclass) IS
 'Moves what a source has before its horizon to tally.late_rows, and says how many rows that were. For sources whose raw rows somebody else''s job deletes, '
     'once it has; with retain_source() each refresh does it. For the owner of the source.';
 
-CREATE FUNCTION tally._set_aside_for(source regclass, who bigint DEFAULT tally._me()) RETURNS bigint
+CREATE FUNCTION tally_internal._set_aside_for(source regclass, who bigint DEFAULT tally_internal._me()) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 BEGIN
-    PERFORM tally._check_horizon(source, tally._caller(who));
-    RETURN tally._set_aside(source);
+    PERFORM tally_internal._check_horizon(source, tally_internal._caller(who));
+    RETURN tally_internal._set_aside(source);
 END $$;
-COMMENT ON FUNCTION tally._set_aside_for(regclass, bigint) IS 'tally._set_aside() for the owner of the source.';
+COMMENT ON FUNCTION tally_internal._set_aside_for(regclass, bigint) IS 'tally_internal._set_aside() for the owner of the source.';

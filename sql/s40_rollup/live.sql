@@ -1,6 +1,6 @@
 -- Owns: the live view as an object: making it, making it anew where somebody has dropped it, and what it reads.
 
-CREATE FUNCTION tally._columns_read(r tally.rollups, view regclass) RETURNS TABLE (name text, place int)
+CREATE FUNCTION tally_internal._columns_read(r tally.rollups, view regclass) RETURNS TABLE (name text, place int)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT s.attname::text, s.attnum::int
       FROM pg_rewrite w
@@ -12,32 +12,32 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       JOIN pg_attribute s ON s.attrelid = r.source AND s.attname = o.attname AND s.attnum > 0 AND NOT s.attisdropped
      WHERE w.ev_class = view
 $$;
-COMMENT ON FUNCTION tally._columns_read(tally.rollups, regclass) IS
+COMMENT ON FUNCTION tally_internal._columns_read(tally.rollups, regclass) IS
 'The columns of a rollup''s source that its live view reads, by PostgreSQL''s own record of what the view depends on.';
 
-CREATE FUNCTION tally._put_live(r tally.rollups, place text, columns_stay boolean DEFAULT false) RETURNS void
+CREATE FUNCTION tally_internal._put_live(r tally.rollups, place text, columns_stay boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.reads x WHERE x.rollup_id = r.id;
     -- By run_as(), because constants are read as the view is made: under the same settings as in every refresh.
     PERFORM tally.run_as(r.owner, r.search_path, format('CREATE %sVIEW %s AS %s', CASE WHEN columns_stay THEN 'OR REPLACE '
-                                                        ELSE '' END, place, tally._live_query(r.id)), 0, r.zone);
-    INSERT INTO tally.reads (rollup_id, name, place) SELECT r.id, x.name, x.place FROM tally._columns_read(r, place::regclass) x;
+                                                        ELSE '' END, place, tally_internal._live_query(r.id)), 0, r.zone);
+    INSERT INTO tally.reads (rollup_id, name, place) SELECT r.id, x.name, x.place FROM tally_internal._columns_read(r, place::regclass) x;
     IF r.key IS NOT NULL THEN
         -- Once more, now that it is known which columns of the source the part over all of it needs.
-        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally._live_query(r.id)), 0, r.zone);
+        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._live_query(r.id)), 0, r.zone);
     END IF;
     IF NOT columns_stay THEN
-        PERFORM tally.run_as(r.owner, r.search_path, x) FROM tally._taken_away(place::regclass) x;
+        PERFORM tally.run_as(r.owner, r.search_path, x) FROM tally_internal._taken_away(place::regclass) x;
     END IF;
     UPDATE tally.rollups x SET live_view = place::regclass WHERE x.id = r.id AND x.live_view <> place::regclass;
 END $$;
-COMMENT ON FUNCTION tally._put_live(tally.rollups, text, boolean) IS
+COMMENT ON FUNCTION tally_internal._put_live(tally.rollups, text, boolean) IS
 'Makes the live view of a rollup at a place, as its owner and under the settings of its refreshes, or replaces it (columns_stay), and notes what it reads of '
     'the source.';
-REVOKE ALL ON FUNCTION tally._put_live(tally.rollups, text, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._put_live(tally.rollups, text, boolean) FROM PUBLIC;
 
-CREATE FUNCTION tally._live_place(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._live_place(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Where it is, whatever it was renamed to or moved.
     SELECT COALESCE((SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.live_view
@@ -45,9 +45,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                     (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                      WHERE c.oid = r.relation))
 $$;
-COMMENT ON FUNCTION tally._live_place(tally.rollups) IS 'Schema and name of a rollup''s live view, or those that it gets where there is none.';
+COMMENT ON FUNCTION tally_internal._live_place(tally.rollups) IS 'Schema and name of a rollup''s live view, or those that it gets where there is none.';
 
-CREATE FUNCTION tally._make_live(rollup_id int) RETURNS regclass
+CREATE FUNCTION tally_internal._make_live(rollup_id int) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r     tally.rollups;
@@ -56,28 +56,30 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     -- It makes what the catalogue says, as its owner, and only what is not there.
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN RETURN r.live_view; END IF;
-    place := tally._live_place(r);
-    PERFORM tally._put_live(r, place);
-    PERFORM tally._watch_table(r.relation);
+    place := tally_internal._live_place(r);
+    PERFORM tally_internal._put_live(r, place);
+    PERFORM tally_internal._watch_table(r.relation);
     RETURN place::regclass;
 END $$;
-COMMENT ON FUNCTION tally._make_live(int) IS 'Makes the live view of a rollup where it has none, as its owner and under the settings of its refreshes.';
-REVOKE ALL ON FUNCTION tally._make_live(int) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._make_live(int) IS
+'Makes the live view of a rollup where it has none, as its owner and under the settings of its refreshes.';
+REVOKE ALL ON FUNCTION tally_internal._make_live(int) FROM PUBLIC;
 
-CREATE FUNCTION tally._remake_live(rollup_id int, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._remake_live(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    own  tally.rollups := tally._owned_rollup(rollup_id, tally._caller(who));
+    own  tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
     r    tally.rollups;
     view regclass;
 BEGIN
-    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._above(own.id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view)
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._above(own.id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view)
         ORDER BY x.id LOOP
-        view := tally._make_live(r.id);
-        PERFORM tally._comment_rollup(r.id);
+        view := tally_internal._make_live(r.id);
+        PERFORM tally_internal._comment_rollup(r.id);
         RAISE NOTICE USING MESSAGE = format('the live view of rollup %L is made anew', r.name),
             DETAIL = 'What was granted on the one that is gone is not known any more.',
             HINT = format('GRANT SELECT ON %s TO …;', view);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._remake_live(int, bigint) IS 'Makes the live views of a rollup, and of those on it, that somebody has dropped. For the owner.';
+COMMENT ON FUNCTION tally_internal._remake_live(int, bigint) IS
+'Makes the live views of a rollup, and of those on it, that somebody has dropped. For the owner.';

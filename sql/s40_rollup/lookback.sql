@@ -2,10 +2,10 @@
 -- lookback holds (seven-day actives per day). So a row changes its own bucket and the n - 1 after it. Marks still name the
 -- row's own bucket; whoever reads marks widens them by these texts.
 
-CREATE FUNCTION tally._lookback_buckets(rule text, lookback interval) RETURNS int
+CREATE FUNCTION tally_internal._lookback_buckets(rule text, lookback interval) RETURNS int
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    n bigint := tally._buckets_in(rule, lookback);
+    n bigint := tally_internal._buckets_in(rule, lookback);
 BEGIN
     IF lookback IS NULL THEN RETURN 1; END IF;
     IF n IS NULL OR n NOT BETWEEN 1 AND 1000 THEN
@@ -16,72 +16,75 @@ BEGIN
     END IF;
     RETURN n::int;
 END $$;
-COMMENT ON FUNCTION tally._lookback_buckets(text, interval) IS 'How many buckets a bucket is computed of, itself included; 1 without lookback.';
+COMMENT ON FUNCTION tally_internal._lookback_buckets(text, interval) IS 'How many buckets a bucket is computed of, itself included; 1 without lookback.';
 
-CREATE FUNCTION tally._reached_sql(r tally.rollups, start text) RETURNS text
+CREATE FUNCTION tally_internal._reached_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('(SELECT pg_catalog.unnest(tally._buckets_reached(%L, %s, %s)))', rule, start, tally._lookback_buckets(rule, r.lookback))
-      FROM tally._rule(r) rule
+    SELECT format('(SELECT pg_catalog.unnest(tally_internal._buckets_reached(%L, %s, %s)))', rule, start, tally_internal._lookback_buckets(rule, r.lookback))
+      FROM tally_internal._rule(r) rule
 $$;
-COMMENT ON FUNCTION tally._reached_sql(tally.rollups, text) IS
+COMMENT ON FUNCTION tally_internal._reached_sql(tally.rollups, text) IS
 'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
 
-CREATE FUNCTION tally._window_start_sql(r tally.rollups, start text) RETURNS text
+CREATE FUNCTION tally_internal._window_start_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NULL THEN start ELSE format('GREATEST(%s, %s)',
-                                                               tally._shift_sql(rule, start, (1 - tally._lookback_buckets(rule, r.lookback))::text),
-        tally._first_bucket_sql(rule)) END
-      FROM tally._rule(r) rule
+                                                               tally_internal._shift_sql(rule, start,
+                                                            (1 - tally_internal._lookback_buckets(rule, r.lookback))::text),
+        tally_internal._first_bucket_sql(rule)) END
+      FROM tally_internal._rule(r) rule
 $$;
-COMMENT ON FUNCTION tally._window_start_sql(tally.rollups, text) IS
+COMMENT ON FUNCTION tally_internal._window_start_sql(tally.rollups, text) IS
 'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of.';
 
-CREATE FUNCTION tally._row_bucket_sql(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._row_bucket_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NOT NULL THEN '_tally_window.start'
-                ELSE tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
+                ELSE tally_internal._bucket_start_sql(tally_internal._rule(r), tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
 $$;
-COMMENT ON FUNCTION tally._row_bucket_sql(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._row_bucket_sql(tally.rollups) IS
 'SQL text of the bucket that a row of a definition is counted in; with lookback it is one of several that _lookback_sql() joins to it.';
 
-CREATE FUNCTION tally._lookback_sql(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._lookback_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally._reached_sql(r,
-        tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
+    SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally_internal._reached_sql(r,
+        tally_internal._bucket_start_sql(tally_internal._rule(r), tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
 $$;
-COMMENT ON FUNCTION tally._lookback_sql(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._lookback_sql(tally.rollups) IS
 'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
 
-CREATE FUNCTION tally._reached(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
+CREATE FUNCTION tally_internal._reached(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz[] := buckets;
 BEGIN
     IF r.lookback IS NOT NULL THEN
         EXECUTE format('SELECT array_agg(DISTINCT w.b ORDER BY w.b) FROM unnest($1) m(start) CROSS JOIN LATERAL %s w(b)',
-                       tally._reached_sql(r, 'm.start')) INTO result USING buckets;
+                       tally_internal._reached_sql(r, 'm.start')) INTO result USING buckets;
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._reached(tally.rollups, timestamptz[]) IS 'The buckets that rows of some buckets are counted in: those themselves without lookback.';
+COMMENT ON FUNCTION tally_internal._reached(tally.rollups, timestamptz[]) IS
+'The buckets that rows of some buckets are counted in: those themselves without lookback.';
 
-CREATE FUNCTION tally._refuse_overlap(r tally.rollups, rule text, since timestamptz, until timestamptz, hint text) RETURNS void
+CREATE FUNCTION tally_internal._refuse_overlap(r tally.rollups, rule text, since timestamptz, until timestamptz, hint text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Rows of one bucket are in the next as well: merged, they would count as often as buckets overlap.
-    IF r.lookback IS NULL OR rule = tally._rule(r) THEN RETURN; END IF;
-    IF rule IS NULL AND until <= tally._bucket_end(tally._rule(r), tally._bucket_start(tally._rule(r), since)) THEN RETURN; END IF;
+    IF r.lookback IS NULL OR rule = tally_internal._rule(r) THEN RETURN; END IF;
+    IF rule IS NULL AND until <= tally_internal._bucket_end(tally_internal._rule(r),
+                                                            tally_internal._bucket_start(tally_internal._rule(r), since)) THEN RETURN; END IF;
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
         MESSAGE = format('buckets of rollup %L overlap and cannot be merged: each looks back over %s', r.name, r.lookback),
         DETAIL = format('Got %s. A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
                         CASE WHEN rule IS NULL THEN format('the range from %s to %s', since, until)
-                            ELSE format('buckets of %s', tally._bucket_width(rule)) END),
+                            ELSE format('buckets of %s', tally_internal._bucket_width(rule)) END),
         HINT = hint;
 END $$;
-COMMENT ON FUNCTION tally._refuse_overlap(tally.rollups, text, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION tally_internal._refuse_overlap(tally.rollups, text, timestamptz, timestamptz, text) IS
 'An error where buckets that look back would be merged: into longer ones (rule), or over a range of several (rule null).';
 
-CREATE FUNCTION tally._check_lookback(made tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._check_lookback(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF made.lookback IS NULL THEN RETURN; END IF;
@@ -90,7 +93,7 @@ BEGIN
             MESSAGE = format('rollup %L per key has no buckets to look back over, got lookback %s', made.name, made.lookback),
             HINT = format('SELECT tally.create_rollup(%L, %L, key => …);', made.name, made.source::text);
     END IF;
-    PERFORM tally._lookback_buckets(tally._rule(made), made.lookback);
+    PERFORM tally_internal._lookback_buckets(tally_internal._rule(made), made.lookback);
     IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = made.source) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rollup %L looks back over rows of %s, which keeps them for a time only', made.name, made.source),
@@ -98,4 +101,4 @@ BEGIN
             HINT = format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', made.source);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_lookback(tally.rollups) IS 'An error where a rollup in the making cannot look back as it wants.';
+COMMENT ON FUNCTION tally_internal._check_lookback(tally.rollups) IS 'An error where a rollup in the making cannot look back as it wants.';

@@ -1,13 +1,13 @@
 -- Owns: what a measure is, found out by PostgreSQL's own analysis of it, and how each merges.
 
-CREATE FUNCTION tally._analyse(expression text, made tally.rollups, schema_name text, kind text, label text)
+CREATE FUNCTION tally_internal._analyse(expression text, made tally.rollups, schema_name text, kind text, label text)
 RETURNS TABLE (type text, aggregate oid, has_distinct boolean, has_aggregate boolean, "collation" oid)
 -- As run_as() pins them, so that constants are read as they will be.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC' AS $$
 DECLARE
     probe   text := format('%I._tally_probe', schema_name);
     -- A regclass prints by the search_path in force, so the name is made before the maker's path is.
-    origin  text := made.source::text || tally._expand_sql(made);
+    origin  text := made.source::text || tally_internal._expand_sql(made);
     path    text := made.search_path;
     tree    text;
     parsed  pg_node_tree;
@@ -43,14 +43,15 @@ BEGIN
             DETAIL = 'A rollup equals its definition only if computing it again gives the same rows.',
             HINT = 'Store what the function gives in a column of the source, and use the column.';
     END IF;
-    PERFORM tally._refuse_session(parsed, kind, label, CASE WHEN kind LIKE 'expand%' THEN made.expand ELSE expression END, made.time_column, made.zone);
+    PERFORM tally_internal._refuse_session(parsed, kind, label, CASE WHEN kind LIKE 'expand%' THEN made.expand
+                                           ELSE expression END, made.time_column, made.zone);
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION tally._analyse(text, tally.rollups, text, text, text) IS
+COMMENT ON FUNCTION tally_internal._analyse(text, tally.rollups, text, text, text) IS
 'What PostgreSQL makes of an expression over a source: its type, and the aggregate it is (null where its outermost node is none). Errors name the kind and '
     'label of what was asked.';
 
-CREATE FUNCTION tally._merge_of(aggregate oid, type text, has_distinct boolean, label text, expression text) RETURNS text
+CREATE FUNCTION tally_internal._merge_of(aggregate oid, type text, has_distinct boolean, label text, expression text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     name text; schema_name text; advice text;
@@ -90,5 +91,5 @@ BEGIN
         HINT = COALESCE('Use measures => ''{' || advice || '}'' and compute with them in a metric.',
                         'SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND proname = ''rollup'';');
 END $$;
-COMMENT ON FUNCTION tally._merge_of(oid, text, boolean, text, text) IS
+COMMENT ON FUNCTION tally_internal._merge_of(oid, text, boolean, text, text) IS
 'The aggregate that merges stored values of a measure, as a format with the column as %1$I; an error that names the alternative where there is none.';

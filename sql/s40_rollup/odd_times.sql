@@ -2,36 +2,39 @@
 -- its bucket's start. Capture marks them all at infinity, which is no bucket: live views find nothing there, and a refresh that takes
 -- the mark counts such rows anew.
 
-CREATE FUNCTION tally._odd_before_sql(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._odd_before_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The second condition is for the index: local times of such instants.
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%I < %s', r.time_column, first)
-                ELSE format('(%1$s < %2$s AND %3$I < GREATEST(tally._local_until(%4$L, %2$s), ''4714-11-24 00:00 BC''))',
-                            tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), first, r.time_column, r.zone) END
-      FROM tally._first_row_sql(tally._rule(r)) first
+                ELSE format('(%1$s < %2$s AND %3$I < GREATEST(tally_internal._local_until(%4$L, %2$s), ''4714-11-24 00:00 BC''))',
+                            tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), first, r.time_column, r.zone) END
+      FROM tally_internal._first_row_sql(tally_internal._rule(r)) first
 $$;
-COMMENT ON FUNCTION tally._odd_before_sql(tally.rollups) IS 'SQL text of the condition that a row lies before the first bucket.';
+COMMENT ON FUNCTION tally_internal._odd_before_sql(tally.rollups) IS 'SQL text of the condition that a row lies before the first bucket.';
 
-CREATE FUNCTION tally._odd_after_sql(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._odd_after_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%I = ''infinity''', r.time_column)
-                ELSE format('(%s = ''infinity'' AND %I >= LEAST(tally._local_from(%L, ''294276-12-31 23:59:59.999999+00''), ''294276-12-31 23:59:59.999999''))',
-                            tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), r.time_column, r.zone) END
+                ELSE format('(%s = ''infinity'' AND %I >= LEAST(tally_internal._local_from(%L, ''294276-12-31 23:59:59.999999+00''), ''294276-12-31 '
+                    '23:59:59.999999''))',
+                            tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), r.time_column, r.zone) END
 $$;
-COMMENT ON FUNCTION tally._odd_after_sql(tally.rollups) IS 'SQL text of the condition that a row lies after the last bucket.';
+COMMENT ON FUNCTION tally_internal._odd_after_sql(tally.rollups) IS 'SQL text of the condition that a row lies after the last bucket.';
 
-CREATE FUNCTION tally._in_time_sql(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._in_time_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Wide enough for all rows that are in buckets, and bounds for the index of the column.
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%1$I >= %2$s AND %1$I < ''infinity''', r.time_column, first)
-                ELSE format('%1$I >= GREATEST(tally._local_from(%2$L, %3$s), ''4714-11-24 00:00 BC'') AND '
-                            '%1$I <= LEAST(tally._local_until(%2$L, ''294276-12-31 23:59:59.999999+00''), ''294276-12-31 23:59:59.999999'')', r.time_column,
+                ELSE format('%1$I >= GREATEST(tally_internal._local_from(%2$L, %3$s), ''4714-11-24 00:00 BC'') AND '
+                            '%1$I <= LEAST(tally_internal._local_until(%2$L, ''294276-12-31 23:59:59.999999+00''), ''294276-12-31 23:59:59.999999'')',
+                                r.time_column,
                                 r.zone, first) END
-      FROM tally._first_row_sql(tally._rule(r)) first
+      FROM tally_internal._first_row_sql(tally_internal._rule(r)) first
 $$;
-COMMENT ON FUNCTION tally._in_time_sql(tally.rollups) IS 'SQL text of a condition that holds for every row that is in a bucket, and for no infinite time.';
+COMMENT ON FUNCTION tally_internal._in_time_sql(tally.rollups) IS
+'SQL text of a condition that holds for every row that is in a bucket, and for no infinite time.';
 
-CREATE FUNCTION tally._odd_rows_query(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._odd_rows_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Three conditions that an index on the time column serves, so that nothing is read but the odd rows themselves.
     SELECT format('SELECT pg_catalog.count(*) FILTER (WHERE %1$I IS NULL) AS no_time, pg_catalog.count(*) FILTER (WHERE %4$s) AS ever, '
@@ -40,23 +43,24 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                   -- A source row counts once, however many its expansion makes of it.
                   CASE WHEN r.expand IS NULL THEN COALESCE(r.filter, 'true') ELSE format('EXISTS (SELECT FROM %s WHERE %s)', r.expand,
                           COALESCE(r.filter, 'true')) END,
-                  tally._odd_before_sql(r), tally._odd_after_sql(r))
+                  tally_internal._odd_before_sql(r), tally_internal._odd_after_sql(r))
 $$;
-COMMENT ON FUNCTION tally._odd_rows_query(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._odd_rows_query(tally.rollups) IS
 'SQL text that counts the source rows of a rollup that are in no bucket: without a time, before the first bucket (-infinity too), after the last one '
     '(infinity too).';
 
-CREATE FUNCTION tally._count_odd_rows(r tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._count_odd_rows(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.odd_rows;
 BEGIN
     -- The buckets of a rollup below are neither NULL nor infinite.
     IF r.source_rollup IS NOT NULL THEN RETURN; END IF;
-    SELECT (jsonb_populate_record(NULL::tally.odd_rows, x)).* INTO found_ FROM tally.run_as(r.owner, r.search_path, tally._odd_rows_query(r), 0, r.zone) x;
+    SELECT (jsonb_populate_record(NULL::tally.odd_rows, x)).* INTO found_
+        FROM tally.run_as(r.owner, r.search_path, tally_internal._odd_rows_query(r), 0, r.zone) x;
     INSERT INTO tally.odd_rows AS o (rollup_id, no_time, ever, never, counted_at) VALUES (r.id, found_.no_time, found_.ever, found_.never, clock_timestamp())
         ON CONFLICT (rollup_id) DO UPDATE SET no_time = EXCLUDED.no_time, ever = EXCLUDED.ever, never = EXCLUDED.never, counted_at = EXCLUDED.counted_at
         WHERE (o.no_time, o.ever, o.never) <> (EXCLUDED.no_time, EXCLUDED.ever, EXCLUDED.never);
 END $$;
-COMMENT ON FUNCTION tally._count_odd_rows(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._count_odd_rows(tally.rollups) IS
 'Counts the source rows of a rollup that are in no bucket, as its owner; for a refresh, under its lock.';

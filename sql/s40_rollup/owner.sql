@@ -1,6 +1,6 @@
 -- Owns: whose a rollup is: what is wrong with its owner, and giving it to another role.
 
-CREATE FUNCTION tally._owner_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+CREATE FUNCTION tally_internal._owner_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holder regrole := (SELECT c.relowner FROM pg_class c WHERE c.oid = r.relation);
@@ -32,44 +32,44 @@ BEGIN
             format('GRANT USAGE ON SCHEMA %I TO %s;', place, r.owner) INTO sqlstate, message, hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._owner_fault(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._owner_fault(tally.rollups) IS
 'What is wrong with a rollup''s owner: gone, not that of its table and live view any more, or without the rights that it takes. Nulls where nothing is.';
 
-CREATE FUNCTION tally._refuse_fault(r tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._refuse_fault(r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fault record;
 BEGIN
-    SELECT * INTO fault FROM tally._owner_fault(r) f WHERE f.sqlstate IS NOT NULL UNION ALL SELECT * FROM tally._lost_column_fault(r) f
+    SELECT * INTO fault FROM tally_internal._owner_fault(r) f WHERE f.sqlstate IS NOT NULL UNION ALL SELECT * FROM tally_internal._lost_column_fault(r) f
         WHERE f.sqlstate IS NOT NULL
-    UNION ALL SELECT * FROM tally._row_security_fault(r) f WHERE f.sqlstate IS NOT NULL LIMIT 1;
+    UNION ALL SELECT * FROM tally_internal._row_security_fault(r) f WHERE f.sqlstate IS NOT NULL LIMIT 1;
     IF fault.sqlstate IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = fault.sqlstate, MESSAGE = format('rollup %L cannot be computed: %s', r.name, fault.message),
             DETAIL = 'Nothing was changed; its marks wait.', HINT = fault.hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._refuse_fault(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._refuse_fault(tally.rollups) IS
 'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, lost columns or row security.';
 
-CREATE FUNCTION tally._lacks_statistics(source regclass) RETURNS boolean
+CREATE FUNCTION tally_internal._lacks_statistics(source regclass) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
                     WHERE s.stxrelid = $1 AND s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND d.stxoid IS NULL)
 $$;
-COMMENT ON FUNCTION tally._lacks_statistics(regclass) IS
+COMMENT ON FUNCTION tally_internal._lacks_statistics(regclass) IS
 'Whether the statistics on a source''s groups are empty although it has rows: pg_upgrade keeps none of that kind, and only ANALYZE fills them.';
 
 CREATE FUNCTION tally.set_owner(rollup text, owner regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    r   tally.rollups := tally._rollup(rollup);
+    r   tally.rollups := tally_internal._rollup(rollup);
     one int;
 BEGIN
     -- A funnel or a retention is a pair of rollups, and one definition.
     FOR one IN SELECT x.id FROM tally.rollups x WHERE x.id = r.id
         OR x.id IN (SELECT unnest(ARRAY[b.actors, b.counts]) FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts)) ORDER BY x.id LOOP
-        PERFORM tally._give(one, owner);
+        PERFORM tally_internal._give(one, owner);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.set_owner(text, regrole) IS
@@ -77,39 +77,39 @@ COMMENT ON FUNCTION tally.set_owner(text, regrole) IS
     'OWNED, ALTER TABLE … OWNER TO, DROP ROLE or a restore without the role leave. Takes the rights of both roles; of an owner who is gone a superuser '
     'disposes.';
 
-CREATE FUNCTION tally._check_gift(r tally.rollups, taker regrole, caller regrole) RETURNS void
+CREATE FUNCTION tally_internal._check_gift(r tally.rollups, taker regrole, caller regrole) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- As ALTER TABLE … OWNER TO: who gives must have what the owner had, and who takes must be somebody the giver could be. Its SQL runs
     -- with the new owner's rights from now on.
-    IF NOT (tally._has_rights(caller, r.owner) AND tally._has_rights(caller, taker)
+    IF NOT (tally_internal._has_rights(caller, r.owner) AND tally_internal._has_rights(caller, taker)
             AND (EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) OR (SELECT o.rolsuper FROM pg_roles o WHERE o.oid = caller))) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('rollup %L is given from %s to %s by a role that is both, or by a superuser; got %s', r.name, r.owner, taker, caller),
             DETAIL = 'The definition''s SQL runs with the rights of its owner, so nobody gives it to a role without having that role''s rights.',
             HINT = format('GRANT %s TO %s;  -- or ask a superuser', taker, caller);
     END IF;
-    PERFORM tally._check_source_rights(r.source, taker, r.name);
+    PERFORM tally_internal._check_source_rights(r.source, taker, r.name);
 END $$;
-COMMENT ON FUNCTION tally._check_gift(tally.rollups, regrole, regrole) IS
+COMMENT ON FUNCTION tally_internal._check_gift(tally.rollups, regrole, regrole) IS
 'An error where a caller may not give a rollup to a role, or that role lacks the rights that an owner needs.';
 
-CREATE FUNCTION tally._give(rollup_id int, taker regrole, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._give(rollup_id int, taker regrole, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     r      tally.rollups;
     item   record;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    PERFORM tally._check_gift(r, taker, caller);
-    PERFORM tally._lock(r.id, true);
+    PERFORM tally_internal._check_gift(r, taker, caller);
+    PERFORM tally_internal._lock(r.id, true);
     FOR item IN SELECT c.oid::regclass AS relation, CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
                   FROM pg_class c
                  WHERE c.relowner <> taker::oid AND c.relkind IN ('r', 'v')
                    AND (c.oid IN (r.relation, r.live_view) OR c.oid IN (SELECT v.view FROM tally.metric_views v WHERE v.rollup_id = r.id)
-                        OR c.oid IN (SELECT to_regclass(l) FROM tally.behaviours b, tally._views_of(b) l WHERE b.counts = r.id)) LOOP
+                        OR c.oid IN (SELECT to_regclass(l) FROM tally.behaviours b, tally_internal._views_of(b) l WHERE b.counts = r.id)) LOOP
         EXECUTE format('ALTER %s %s OWNER TO %s', item.kind, item.relation, taker);
     END LOOP;
     FOR item IN SELECT format('%I.%I', n.nspname, s.stxname) AS object FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
@@ -122,14 +122,14 @@ BEGIN
     UPDATE tally.behaviours x SET owner = taker WHERE x.counts = r.id;
     UPDATE tally.source_retentions x SET owner = taker WHERE x.source = r.relation;
     IF r.key IS NOT NULL THEN
-        EXECUTE format('GRANT SELECT ON tally.%I TO %s', tally._marks_table(r.id), taker);
+        EXECUTE format('GRANT SELECT ON tally.%I TO %s', tally_internal._marks_table(r.id), taker);
         IF EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner AND o.oid <> taker::oid) THEN
-            EXECUTE format('REVOKE ALL ON tally.%I FROM %s', tally._marks_table(r.id), r.owner);
+            EXECUTE format('REVOKE ALL ON tally.%I FROM %s', tally_internal._marks_table(r.id), r.owner);
         END IF;
     END IF;
-    PERFORM tally._attach(r.source);
+    PERFORM tally_internal._attach(r.source);
     -- Another role may see the source otherwise.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, r.frozen_before, 'infinity', format('given to %s', taker));
 END $$;
-COMMENT ON FUNCTION tally._give(int, regrole, bigint) IS
+COMMENT ON FUNCTION tally_internal._give(int, regrole, bigint) IS
 'Gives a rollup and what belongs to it to a role, for who has the rights of both; its history is marked, to be computed with that role''s rights.';

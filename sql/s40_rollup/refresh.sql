@@ -5,7 +5,7 @@
 -- least the rows behind them. A mark that commits in between stays for the next run. If anything fails, the deletion
 -- of the marks is undone with the rest.
 
-CREATE FUNCTION tally._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
+CREATE FUNCTION tally_internal._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
 -- Marks come and go faster than they are analyzed: taken for few, 40,000 were joined to themselves one by one, which took minutes.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
 DECLARE
@@ -19,7 +19,7 @@ BEGIN
         UPDATE tally.rollups x SET ignored_marks = x.ignored_marks + ignored WHERE x.id = r.id;
         -- A row may have come there, too late.
         IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = r.source AND s.deletes AND s.keep IS NOT NULL) AND r.source_rollup IS NULL THEN
-            PERFORM tally._set_aside(r.source);
+            PERFORM tally_internal._set_aside(r.source);
         END IF;
     END IF;
     -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
@@ -30,14 +30,14 @@ BEGIN
                        'BY d.bucket DESC LIMIT $2), '
                    'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %2$s AS start) '
                    'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t', r.lookback IS NOT NULL,
-                   tally._bucket_start_sql(tally._rule(r), 'd.bucket'))
+                   tally_internal._bucket_start_sql(tally_internal._rule(r), 'd.bucket'))
        INTO result USING r.id, most;
-    RETURN tally._reached(r, result);
+    RETURN tally_internal._reached(r, result);
 END $$;
-COMMENT ON FUNCTION tally._take_buckets(tally.rollups, int) IS
+COMMENT ON FUNCTION tally_internal._take_buckets(tally.rollups, int) IS
 'Deletes the visible marks of up to so many buckets and returns the buckets to recompute for them; null when there are none.';
 
-CREATE FUNCTION tally._log_run(run tally.runs, wrote jsonb) RETURNS void
+CREATE FUNCTION tally_internal._log_run(run tally.runs, wrote jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     run.id := nextval(pg_get_serial_sequence('tally.runs', 'id'));
@@ -47,13 +47,13 @@ BEGIN
     run.deleted := COALESCE((wrote ->> 'deleted')::bigint, 0);
     run.duration_ms := extract(epoch FROM clock_timestamp() - run.started_at) * 1000;
     IF (wrote ->> 'emptied')::bigint > 0 THEN
-        SELECT t.message, t.hint INTO run.message, run.hint FROM tally._tell_emptied(run.rollup_id, (wrote ->> 'emptied')::bigint) t;
+        SELECT t.message, t.hint INTO run.message, run.hint FROM tally_internal._tell_emptied(run.rollup_id, (wrote ->> 'emptied')::bigint) t;
     END IF;
     INSERT INTO tally.runs SELECT run.*;
 END $$;
-COMMENT ON FUNCTION tally._log_run(tally.runs, jsonb) IS 'Adds a unit of work to the run log; wrote holds the counts.';
+COMMENT ON FUNCTION tally_internal._log_run(tally.runs, jsonb) IS 'Adds a unit of work to the run log; wrote holds the counts.';
 
-CREATE FUNCTION tally._tell_emptied(rollup_id int, buckets bigint, OUT message text, OUT hint text)
+CREATE FUNCTION tally_internal._tell_emptied(rollup_id int, buckets bigint, OUT message text, OUT hint text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
@@ -65,10 +65,10 @@ BEGIN
         DETAIL = 'A rollup follows its source. Where a job deletes old rows, have it keep what is emptied from now on, or freeze history with '
             'tally.freeze_source() or tally.retain_source(). This is said once.', HINT = hint;
 END $$;
-COMMENT ON FUNCTION tally._tell_emptied(int, bigint) IS
+COMMENT ON FUNCTION tally_internal._tell_emptied(int, bigint) IS
 'Says, once for a rollup, that a refresh has removed finished buckets because their source rows are gone, and how to keep such from now on.';
 
-CREATE FUNCTION tally._refresh_marked(r tally.rollups, most int, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
+CREATE FUNCTION tally_internal._refresh_marked(r tally.rollups, most int, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run  tally.runs;
@@ -76,24 +76,24 @@ DECLARE
 BEGIN
     run.rollup_id := r.id;
     run.started_at := clock_timestamp();
-    list := tally._take_buckets(r, most);
+    list := tally_internal._take_buckets(r, most);
     IF 'infinity' = ANY (list) THEN
-        PERFORM tally._count_odd_rows(r);
+        PERFORM tally_internal._count_odd_rows(r);
     END IF;
     more := COALESCE(cardinality(list) >= most, false);
     list := NULLIF(array_remove(list, 'infinity'), '{}');
     buckets := COALESCE(cardinality(list), 0);
     IF list IS NOT NULL THEN
         run.buckets := buckets;
-        wrote := tally._apply_buckets_isolated(r, list);
-        PERFORM tally._log_run(run, wrote);
+        wrote := tally_internal._apply_buckets_isolated(r, list);
+        PERFORM tally_internal._log_run(run, wrote);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._refresh_marked(tally.rollups, int) IS
+COMMENT ON FUNCTION tally_internal._refresh_marked(tally.rollups, int) IS
 'Recomputes up to so many marked buckets (null: all) that no marked range will, under the lock that the caller holds; wrote is null where there was none. '
 'more: there may be further ones.';
 
-CREATE FUNCTION tally._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity',
+CREATE FUNCTION tally_internal._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity',
                                     highest timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false,
                                     OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -107,23 +107,23 @@ BEGIN
     more := false;
     buckets := 0;
     wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
-    IF NOT tally._due(rollup_id) THEN RETURN; END IF;
+    IF NOT tally_internal._due(rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     -- Dropped while the lock was waited for.
     IF r.id IS NULL THEN RETURN; END IF;
-    PERFORM tally._refuse_fault(r);
-    PERFORM tally._capture_forget();
+    PERFORM tally_internal._refuse_fault(r);
+    PERFORM tally_internal._capture_forget();
     IF r.key IS NOT NULL THEN
-        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally._refresh_keys(r, most_buckets, most_rows) k;
+        SELECT k.more, k.keys, k.wrote INTO more, buckets, wrote FROM tally_internal._refresh_keys(r, most_buckets, most_rows) k;
         RETURN;
     END IF;
     run.rollup_id := rollup_id;
     run.started_at := clock_timestamp();
     IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since >= lowest AND g.until <= highest) THEN
         -- In this order: what is counted for the build has been analyzed then.
-        PERFORM tally._begin_build(r);
-        PERFORM tally._analyse_source(r);
-        SELECT x.since, x.until, x.rows INTO part.since, part.until, part.rows FROM tally._take_range(r, most_rows, lowest, highest, oldest_first) x;
+        PERFORM tally_internal._begin_build(r);
+        PERFORM tally_internal._analyse_source(r);
+        SELECT x.since, x.until, x.rows INTO part.since, part.until, part.rows FROM tally_internal._take_range(r, most_rows, lowest, highest, oldest_first) x;
     END IF;
     IF part.since < part.until THEN
         -- What is recomputed with the range need not be recomputed by itself: a new rollup on a rollup has both marks.
@@ -131,32 +131,32 @@ BEGIN
         run.since := part.since;
         run.until := part.until;
         run.source_rows := part.rows;
-        wrote := tally._apply_range_isolated(r, part.since, part.until);
-        PERFORM tally._log_run(run, wrote);
+        wrote := tally_internal._apply_range_isolated(r, part.since, part.until);
+        PERFORM tally_internal._log_run(run, wrote);
         run.since := NULL;
         run.until := NULL;
     END IF;
     IF NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id) THEN
-        PERFORM tally._end_build(r);
+        PERFORM tally_internal._end_build(r);
     END IF;
-    SELECT x.more, x.buckets, x.wrote INTO more, buckets, added FROM tally._refresh_marked(r, most_buckets) x;
+    SELECT x.more, x.buckets, x.wrote INTO more, buckets, added FROM tally_internal._refresh_marked(r, most_buckets) x;
     IF added IS NOT NULL THEN
         SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;
     END IF;
     more := more OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since >= lowest AND g.until <= highest);
 END $$;
-COMMENT ON FUNCTION tally._refresh_unit(int, int, bigint, timestamptz, timestamptz, boolean) IS
+COMMENT ON FUNCTION tally_internal._refresh_unit(int, int, bigint, timestamptz, timestamptz, boolean) IS
 'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range that lies in [lowest, highest] (of about most_rows source '
     'rows, null for all of it; newest or oldest first), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';
 
-CREATE FUNCTION tally._due(rollup_id int) RETURNS boolean
+CREATE FUNCTION tally_internal._due(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = $1) OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1)
-        OR (SELECT tally._keys_due(r) FROM tally.rollups r WHERE r.id = $1)
+        OR (SELECT tally_internal._keys_due(r) FROM tally.rollups r WHERE r.id = $1)
 $$;
-COMMENT ON FUNCTION tally._due(int) IS 'Whether a rollup has marks.';
+COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 
-CREATE FUNCTION tally._chain(rollup_id int) RETURNS int[]
+CREATE FUNCTION tally_internal._chain(rollup_id int) RETURNS int[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up AS (
         SELECT r.id, r.source_rollup FROM tally.rollups r WHERE r.id = $1
@@ -165,99 +165,99 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A rollup is always made after those it stands on, so numbers are also the order of work and of locks.
     SELECT array_agg(up.id ORDER BY up.id) FROM up
 $$;
-COMMENT ON FUNCTION tally._chain(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
+COMMENT ON FUNCTION tally_internal._chain(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
 
-CREATE FUNCTION tally._may_refresh(role regrole, rollup_id int) RETURNS boolean
+CREATE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Its owner, and the owners of those that stand on it; and whoever may run the schedule of all.
     SELECT has_function_privilege(role::oid, 'tally.refresh_scheduled(text)', 'EXECUTE')
-        OR EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally._above(rollup_id)) AND tally._has_rights(role, r.owner))
+        OR EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally_internal._above(rollup_id)) AND tally_internal._has_rights(role, r.owner))
 $$;
-COMMENT ON FUNCTION tally._may_refresh(regrole, int) IS 'Whether a role may have a rollup computed: it takes time, and the lock of the rollup.';
+COMMENT ON FUNCTION tally_internal._may_refresh(regrole, int) IS 'Whether a role may have a rollup computed: it takes time, and the lock of the rollup.';
 
-CREATE FUNCTION tally._check_refresh(role regrole, rollup_id int) RETURNS void
+CREATE FUNCTION tally_internal._check_refresh(role regrole, rollup_id int) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
 BEGIN
-    IF tally._may_refresh(role, rollup_id) THEN RETURN; END IF;
+    IF tally_internal._may_refresh(role, rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    PERFORM tally._refuse('insufficient_privilege', format('rollup %L is refreshed by its owner %s, got %s', r.name, r.owner, role),
+    PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %L is refreshed by its owner %s, got %s', r.name, r.owner, role),
                           'A refresh runs the definition and holds the rollup''s lock.',
         format('GRANT EXECUTE ON PROCEDURE tally.refresh_scheduled(text) TO %s;  -- for the role that refreshes all', role));
 END $$;
-COMMENT ON FUNCTION tally._check_refresh(regrole, int) IS 'An error where a role may not have a rollup computed.';
+COMMENT ON FUNCTION tally_internal._check_refresh(regrole, int) IS 'An error where a role may not have a rollup computed.';
 
-CREATE FUNCTION tally._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint, who bigint DEFAULT tally._me(),
+CREATE FUNCTION tally_internal._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint, who bigint DEFAULT tally_internal._me(),
                                       OUT more boolean, OUT buckets bigint, OUT wrote jsonb, OUT error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     run tally.runs;
 BEGIN
-    PERFORM tally._check_refresh(tally._caller(who), rollup_id);
+    PERFORM tally_internal._check_refresh(tally_internal._caller(who), rollup_id);
     more := false;
     buckets := 0;
-    IF NOT tally._due(rollup_id) OR NOT tally._lock(rollup_id, wait) THEN RETURN; END IF;
+    IF NOT tally_internal._due(rollup_id) OR NOT tally_internal._lock(rollup_id, wait) THEN RETURN; END IF;
     run.rollup_id := rollup_id;
     run.started_at := clock_timestamp();
     BEGIN
-        SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote FROM tally._refresh_unit(rollup_id, most_buckets, most_rows) u;
+        SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote FROM tally_internal._refresh_unit(rollup_id, most_buckets, most_rows) u;
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS run.sqlstate = RETURNED_SQLSTATE, run.message = MESSAGE_TEXT, run.detail = PG_EXCEPTION_DETAIL,
                                 run.hint = PG_EXCEPTION_HINT, run.context = PG_EXCEPTION_CONTEXT;
         run.hint := COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', (SELECT r.name FROM tally.rollups r WHERE r.id = rollup_id)));
-        PERFORM tally._log_run(run, NULL);
+        PERFORM tally_internal._log_run(run, NULL);
         more := false;
         -- With the statement that mends it, where the error gave one.
         error := format('%s: %s', run.sqlstate, run.message) || CASE WHEN run.hint ~ '^(SELECT|ALTER|GRANT|CREATE) .*;'
             AND run.hint !~ '^SELECT tally\.refresh' THEN '; ' || run.hint ELSE '' END;
     END;
 END $$;
-COMMENT ON FUNCTION tally._refresh_caught(int, boolean, int, bigint, bigint) IS
+COMMENT ON FUNCTION tally_internal._refresh_caught(int, boolean, int, bigint, bigint) IS
 'A unit of refresh whose failure is logged instead of raised, so that one broken rollup stops no other. Does nothing where another session refreshes the '
     'rollup, unless it is told to wait.';
 
-CREATE FUNCTION tally.refresh(name text DEFAULT NULL, who bigint DEFAULT tally._me())
+CREATE FUNCTION tally.refresh(name text DEFAULT NULL, who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (rollup text, buckets bigint, inserted bigint, updated bigint, deleted bigint, duration_ms float8, error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     one   tally.rollups;
     chain int[];
     unit  record;
     began timestamptz;
 BEGIN
-    PERFORM tally._follow_strays();
+    PERFORM tally_internal._follow_strays();
     IF name IS NOT NULL THEN
-        one := tally._rollup(name);
-        PERFORM tally._check_refresh(caller, one.id);
-        chain := tally._chain(one.id);
+        one := tally_internal._rollup(name);
+        PERFORM tally_internal._check_refresh(caller, one.id);
+        chain := tally_internal._chain(one.id);
     ELSE
-        SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r WHERE tally._may_refresh(caller, r.id);
+        SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r WHERE tally_internal._may_refresh(caller, r.id);
     END IF;
     FOR one IN SELECT r.* FROM tally.rollups r WHERE r.id = ANY (chain) ORDER BY r.id LOOP
         began := clock_timestamp();
         rollup := one.name;
         buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
         -- Nothing due, nothing written: not even a lock.
-        IF NOT tally._due(one.id) THEN
+        IF NOT tally_internal._due(one.id) THEN
             duration_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
             RETURN NEXT;
             CONTINUE;
         END IF;
-        PERFORM tally._lock(one.id, true);
+        PERFORM tally_internal._lock(one.id, true);
         IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = one.id) THEN
             -- Dropped while it was waited for: who asked for it by name is told.
-            IF name IS NOT NULL THEN PERFORM tally._rollup(name); END IF;
+            IF name IS NOT NULL THEN PERFORM tally_internal._rollup(name); END IF;
             CONTINUE;
         END IF;
         LOOP
             IF name IS NOT NULL THEN
-                SELECT u.*, NULL AS error INTO unit FROM tally._refresh_unit(one.id, NULL, NULL) u;
+                SELECT u.*, NULL AS error INTO unit FROM tally_internal._refresh_unit(one.id, NULL, NULL) u;
             ELSE
-                SELECT * INTO unit FROM tally._refresh_caught(one.id, true, NULL, NULL);
+                SELECT * INTO unit FROM tally_internal._refresh_caught(one.id, true, NULL, NULL);
             END IF;
             buckets := buckets + unit.buckets;
             inserted := inserted + COALESCE((unit.wrote ->> 'inserted')::bigint, 0);

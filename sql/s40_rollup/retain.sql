@@ -9,7 +9,7 @@ CREATE FUNCTION tally.retain_source(source regclass, keep interval, deletes bool
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    by_column text := tally._check_horizon(source);
+    by_column text := tally_internal._check_horizon(source);
     dropping  boolean := COALESCE(drop_partitions, false);
 BEGIN
     IF keep <= '0' THEN
@@ -18,12 +18,12 @@ BEGIN
     ELSIF dropping AND (SELECT c.relkind FROM pg_class c WHERE c.oid = source) <> 'p' THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('drop_partitions needs a partitioned table, got %s', source),
             DETAIL = 'Rows of other tables are deleted.', HINT = format('SELECT tally.retain_source(%L, keep => %L);', source::text, keep::text);
-    ELSIF keep IS NOT NULL AND NOT tally._time_index(source, by_column) THEN
+    ELSIF keep IS NOT NULL AND NOT tally_internal._time_index(source, by_column) THEN
         RAISE NOTICE USING MESSAGE = format('no index of %s leads with %I, so each batch of deletion scans it all', source, by_column),
             HINT = format('CREATE INDEX ON %s (%I);', source, by_column);
     END IF;
-    PERFORM tally._store_retention(source, keep, COALESCE(deletes, true), dropping, current_setting('search_path'));
-    PERFORM tally._sync_jobs();
+    PERFORM tally_internal._store_retention(source, keep, COALESCE(deletes, true), dropping, current_setting('search_path'));
+    PERFORM tally_internal._sync_jobs();
 END $$;
 COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
 'How long raw rows of a source are kept (null: for ever from now on). tally.expire(), once a day, deletes older ones in batches, after all rollups on the '
@@ -31,7 +31,7 @@ COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
     'their own; drop_partitions drops partitions that are old as a whole instead of emptying them. A row that comes later for that time is kept in '
     'tally.late_rows. For the owner of the source.';
 
-CREATE FUNCTION tally._retain_rollup(r tally.rollups, keep interval) RETURNS void
+CREATE FUNCTION tally_internal._retain_rollup(r tally.rollups, keep interval) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -48,45 +48,45 @@ BEGIN
                 r.bucket, keep::text),
             DETAIL = 'Only whole buckets are deleted.', HINT = format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name);
     END IF;
-    PERFORM tally._store_rollup_retention(r.id, keep);
-    PERFORM tally._sync_jobs();
+    PERFORM tally_internal._store_rollup_retention(r.id, keep);
+    PERFORM tally_internal._sync_jobs();
 END $$;
-COMMENT ON FUNCTION tally._retain_rollup(tally.rollups, interval) IS 'How long buckets of a rollup are kept; null: for ever from now on.';
+COMMENT ON FUNCTION tally_internal._retain_rollup(tally.rollups, interval) IS 'How long buckets of a rollup are kept; null: for ever from now on.';
 
-CREATE FUNCTION tally._store_retention(source regclass, keep interval, deletes boolean, drop_partitions boolean, search_path text,
-                                       who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._store_retention(source regclass, keep interval, deletes boolean, drop_partitions boolean, search_path text,
+                                       who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
     INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, keep, deletes, drop_partitions)
-    VALUES (source, caller, search_path, tally._check_horizon(source, caller), keep, deletes, drop_partitions)
+    VALUES (source, caller, search_path, tally_internal._check_horizon(source, caller), keep, deletes, drop_partitions)
         ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE
         SET keep = EXCLUDED.keep, deletes = EXCLUDED.deletes, drop_partitions = EXCLUDED.drop_partitions, owner = EXCLUDED.owner,
             search_path = EXCLUDED.search_path, waiting_for = NULL;
 END $$;
-COMMENT ON FUNCTION tally._store_retention(regclass, interval, boolean, boolean, text, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_retention(regclass, interval, boolean, boolean, text, bigint) IS
 'Writes down how long rows of a source are kept. For the owner of the source, with whose rights they go.';
 
-CREATE FUNCTION tally._store_rollup_retention(rollup_id int, keep interval, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._store_rollup_retention(rollup_id int, keep interval, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    r tally.rollups := tally._owned_rollup(rollup_id, tally._caller(who));
+    r tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
 BEGIN
     INSERT INTO tally.source_retentions AS s (source, owner, search_path, time_column, keep) VALUES (r.relation, r.owner, r.search_path, 'bucket', keep)
         ON CONFLICT ON CONSTRAINT source_retentions_pkey DO UPDATE SET keep = EXCLUDED.keep;
 END $$;
-COMMENT ON FUNCTION tally._store_rollup_retention(int, interval, bigint) IS 'Writes down how long buckets of a rollup are kept. For the owner.';
+COMMENT ON FUNCTION tally_internal._store_rollup_retention(int, interval, bigint) IS 'Writes down how long buckets of a rollup are kept. For the owner.';
 
-CREATE FUNCTION tally._retain_of(r tally.rollups) RETURNS interval
+CREATE FUNCTION tally_internal._retain_of(r tally.rollups) RETURNS interval
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.keep FROM tally.source_retentions s WHERE s.source = r.relation
 $$;
-COMMENT ON FUNCTION tally._retain_of(tally.rollups) IS 'How long buckets of a rollup are kept; null: for ever.';
+COMMENT ON FUNCTION tally_internal._retain_of(tally.rollups) IS 'How long buckets of a rollup are kept; null: for ever.';
 
-CREATE FUNCTION tally._expiry_batch(s tally.source_retentions, ids int[], target timestamptz, most_rows bigint) RETURNS timestamptz
+CREATE FUNCTION tally_internal._expiry_batch(s tally.source_retentions, ids int[], target timestamptz, most_rows bigint) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     lo     timestamptz;
@@ -96,23 +96,24 @@ DECLARE
 BEGIN
     SELECT (x ->> 'lo')::timestamptz INTO lo FROM tally.run_as(s.owner, s.search_path,
                                                                format('SELECT pg_catalog.min(%I) AS lo FROM %s WHERE %s', s.time_column, s.source,
-        tally._old_rows_sql(s.source, s.horizon, target))) x;
+        tally_internal._old_rows_sql(s.source, s.horizon, target))) x;
     -- Halved until it holds about as many rows as a batch may, or cannot be halved at a bucket's start.
     WHILE lo < result LOOP
         SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
-            format('SELECT pg_catalog.count(*) AS n FROM (SELECT FROM %s WHERE %s LIMIT %s) t', s.source, tally._old_rows_sql(s.source, s.horizon, result),
+            format('SELECT pg_catalog.count(*) AS n FROM (SELECT FROM %s WHERE %s LIMIT %s) t', s.source,
+                   tally_internal._old_rows_sql(s.source, s.horizon, result),
                    most_rows + 1)) x;
         EXIT WHEN n <= most_rows;
-        middle := tally._common_start(ids, lo + (result - lo) / 2);
+        middle := tally_internal._common_start(ids, lo + (result - lo) / 2);
         EXIT WHEN middle <= lo OR middle <= s.horizon;
         result := middle;
     END LOOP;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._expiry_batch(tally.source_retentions, int[], timestamptz, bigint) IS
+COMMENT ON FUNCTION tally_internal._expiry_batch(tally.source_retentions, int[], timestamptz, bigint) IS
 'Up to where a batch of deletion goes: the target, or the start of a bucket before it, so that it deletes about most_rows rows.';
 
-CREATE FUNCTION tally._drop_old_partitions(s tally.source_retentions, until timestamptz) RETURNS bigint
+CREATE FUNCTION tally_internal._drop_old_partitions(s tally.source_retentions, until timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     part  record;
@@ -124,30 +125,32 @@ BEGIN
                   JOIN pg_inherits i ON i.inhparent = p.partrelid JOIN pg_class c ON c.oid = i.inhrelid
                  CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)$'))[1] AS upper_) b
                  WHERE p.partrelid = s.source AND p.partstrat = 'r' AND p.partnatts = 1 AND b.upper_ IS NOT NULL
-                   AND (SELECT bool_and(tally._moment_of(b.upper_, r.time_type, r.zone) <= tally._rows_from(tally._rule(r), until)) FROM tally.rollups r
+                   AND (SELECT bool_and(tally_internal._moment_of(b.upper_, r.time_type, r.zone) <= tally_internal._rows_from(tally_internal._rule(r),
+                           until)) FROM tally.rollups r
                         WHERE r.source = s.source AND r.key IS NULL) LOOP
-        PERFORM tally._keep_late(s, format('SELECT pg_catalog.to_jsonb(t) AS "row", %s AS at FROM %s t WHERE %s', tally._at_sql(s.source), part.name,
-                                           tally._old_rows_sql(s.source, '-infinity', s.horizon)));
+        PERFORM tally_internal._keep_late(s, format('SELECT pg_catalog.to_jsonb(t) AS "row", %s AS at FROM %s t WHERE %s', tally_internal._at_sql(s.source),
+                                                    part.name,
+                                           tally_internal._old_rows_sql(s.source, '-infinity', s.horizon)));
         PERFORM tally.run_as(s.owner, s.search_path, format('DROP TABLE %s', part.name));
         n := n + part.rows;
     END LOOP;
     RETURN n;
 END $$;
-COMMENT ON FUNCTION tally._drop_old_partitions(tally.source_retentions, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._drop_old_partitions(tally.source_retentions, timestamptz) IS
 'Drops the partitions of a source that lie before until as a whole, under the caller''s lock on all of it; how many rows those were thought to have.';
 
-CREATE FUNCTION tally._moment_of(value text, time_type regtype, zone text) RETURNS timestamptz
+CREATE FUNCTION tally_internal._moment_of(value text, time_type regtype, zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz;
 BEGIN
-    EXECUTE 'SELECT ' || tally._instant_sql(format('%L::%s', value, time_type), time_type, zone) INTO result;
+    EXECUTE 'SELECT ' || tally_internal._instant_sql(format('%L::%s', value, time_type), time_type, zone) INTO result;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._moment_of(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';
+COMMENT ON FUNCTION tally_internal._moment_of(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';
 
 -- It waits no longer than two seconds for a row that somebody has in hand: refreshes of the rollups wait for it meanwhile.
-CREATE FUNCTION tally._expire_unit(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT progress text)
+CREATE FUNCTION tally_internal._expire_unit(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET lock_timeout = '2s' AS $$
 DECLARE
     s       tally.source_retentions;
@@ -167,62 +170,65 @@ BEGIN
     above := ARRAY(SELECT x.id FROM tally.rollups x WHERE x.source = of_source OR x.id = own.id ORDER BY x.id);
     IF own.id IS NULL AND above = '{}' THEN
         waiting := 'a rollup that stands on it';
-    ELSIF tally._timeless(of_source) IS NOT NULL THEN
-        waiting := format('rollups per key, which are computed over all rows: %s', tally._timeless(of_source));
+    ELSIF tally_internal._timeless(of_source) IS NOT NULL THEN
+        waiting := format('rollups per key, which are computed over all rows: %s', tally_internal._timeless(of_source));
     ELSE
-        target := tally._common_start(above, as_of - s.keep);
-        waiting := 'the backfill of ' || tally._unbuilt(array_remove(above, own.id) || COALESCE(array_remove(tally._chain(own.id), own.id), '{}'), target);
+        target := tally_internal._common_start(above, as_of - s.keep);
+        waiting := 'the backfill of ' || tally_internal._unbuilt(array_remove(above, own.id)
+                                                                 || COALESCE(array_remove(tally_internal._chain(own.id), own.id), '{}'), target);
     END IF;
     IF waiting IS NOT NULL OR target IS NULL OR target <= s.horizon THEN
         UPDATE tally.source_retentions x SET waiting_for = waiting WHERE x.source = of_source AND x.waiting_for IS DISTINCT FROM waiting;
         RETURN;
     END IF;
-    upto := tally._expiry_batch(s, above, target, most_rows);
+    upto := tally_internal._expiry_batch(s, above, target, most_rows);
     -- What a rollup stands on is brought up to date first: its own last changes still have to reach those on it.
-    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally._chain(own.id)) ORDER BY x.id LOOP
-        PERFORM tally._lock(r.id, true);
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._chain(own.id)) ORDER BY x.id LOOP
+        PERFORM tally_internal._lock(r.id, true);
         IF r.key IS NULL THEN
-            PERFORM tally._refresh_marked(r, NULL);
+            PERFORM tally_internal._refresh_marked(r, NULL);
         ELSE
-            WHILE (tally._refresh_keys(r, NULL, NULL)).more LOOP NULL; END LOOP;
+            WHILE (tally_internal._refresh_keys(r, NULL, NULL)).more LOOP NULL; END LOOP;
         END IF;
     END LOOP;
-    PERFORM tally._freeze(above, upto);
+    PERFORM tally_internal._freeze(above, upto);
     IF s.deletes AND s.drop_partitions AND current_setting('transaction_isolation') = 'read committed' THEN
-        n := tally._drop_old_partitions(s, upto);
+        n := tally_internal._drop_old_partitions(s, upto);
     END IF;
     IF s.deletes AND own.id IS NOT NULL THEN
         SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
             format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source,
-                   tally._old_rows_sql(s.source, '-infinity', upto))) x;
+                   tally_internal._old_rows_sql(s.source, '-infinity', upto))) x;
     ELSIF s.deletes THEN
-        late := tally._keep_late(s, format('WITH _gone AS (DELETE FROM %1$s WHERE %2$s RETURNING *) SELECT pg_catalog.to_jsonb(_gone) AS "row", %3$s AS at '
+        late := tally_internal._keep_late(s,
+                                          format('WITH _gone AS (DELETE FROM %1$s WHERE %2$s RETURNING *) SELECT pg_catalog.to_jsonb(_gone) AS "row", %3$s '
+            'AS at '
             'FROM _gone',
-            s.source, tally._old_rows_sql(s.source, '-infinity', s.horizon), tally._at_sql(s.source)));
+            s.source, tally_internal._old_rows_sql(s.source, '-infinity', s.horizon), tally_internal._at_sql(s.source)));
         SELECT n + (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
             format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source,
-                   tally._old_rows_sql(s.source, '-infinity', upto))) x;
+                   tally_internal._old_rows_sql(s.source, '-infinity', upto))) x;
     END IF;
     -- The marks that the deletion itself has left; rows that follow in this transaction mark anew.
     DELETE FROM tally.dirty d WHERE d.rollup_id = ANY (above) AND d.bucket < upto;
-    PERFORM tally._capture_forget();
+    PERFORM tally_internal._capture_forget();
     UPDATE tally.source_retentions x SET horizon = upto, rows_deleted = x.rows_deleted + n, last_run = clock_timestamp(), waiting_for = NULL
         WHERE x.source = of_source;
     more := upto < target;
     progress := format('%s: %s rows deleted before %s%s', of_source, n, upto, CASE WHEN late > 0 THEN format(', %s late ones set aside', late) ELSE '' END);
 END $$;
-COMMENT ON FUNCTION tally._expire_unit(regclass, bigint, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz) IS
 'One batch of retention of a source or rollup, in one snapshot: computes what is marked, freezes history up to the batch''s end, and deletes the rows before '
     'it. progress is null where there was nothing to do.';
 
-CREATE FUNCTION tally._expire_caught(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean, OUT progress text)
+CREATE FUNCTION tally_internal._expire_caught(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     state text;
 BEGIN
     again := false;
     BEGIN
-        SELECT u.more, u.progress INTO more, progress FROM tally._expire_unit(of_source, most_rows, as_of) u;
+        SELECT u.more, u.progress INTO more, progress FROM tally_internal._expire_unit(of_source, most_rows, as_of) u;
     EXCEPTION WHEN serialization_failure OR deadlock_detected THEN
         more := false;
         again := true;
@@ -234,10 +240,10 @@ BEGIN
         UPDATE tally.source_retentions s SET waiting_for = format('%s: %s', state, SQLERRM) WHERE s.source = of_source;
     END;
 END $$;
-COMMENT ON FUNCTION tally._expire_caught(regclass, bigint, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._expire_caught(regclass, bigint, timestamptz) IS
 'A batch of retention whose failure is kept in waiting_for instead of raised; again: it only has to be tried once more.';
 
-CREATE FUNCTION tally._lock_to_expire(of_source regclass) RETURNS void
+CREATE FUNCTION tally_internal._lock_to_expire(of_source regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
     s tally.source_retentions;
@@ -245,14 +251,14 @@ BEGIN
     SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source;
     PERFORM tally.run_as(s.owner, s.search_path, format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', s.source));
 END $$;
-COMMENT ON FUNCTION tally._lock_to_expire(regclass) IS 'The lock under which partitions of a source are dropped; gives up after two seconds.';
+COMMENT ON FUNCTION tally_internal._lock_to_expire(regclass) IS 'The lock under which partitions of a source are dropped; gives up after two seconds.';
 
-CREATE FUNCTION tally._expirable(only_ regclass, OUT sources regclass[], OUT dropping boolean[])
+CREATE FUNCTION tally_internal._expirable(only_ regclass, OUT sources regclass[], OUT dropping boolean[])
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(s.source ORDER BY s.source::oid), array_agg(s.drop_partitions ORDER BY s.source::oid)
       FROM tally.source_retentions s WHERE s.keep IS NOT NULL AND (only_ IS NULL OR s.source = only_)
 $$;
-COMMENT ON FUNCTION tally._expirable(regclass) IS 'The sources and rollups that have a retention, and whether their partitions are dropped.';
+COMMENT ON FUNCTION tally_internal._expirable(regclass) IS 'The sources and rollups that have a retention, and whether their partitions are dropped.';
 
 CREATE PROCEDURE tally.expire(only_ regclass DEFAULT NULL, batch_rows bigint DEFAULT 500000, as_of timestamptz DEFAULT NULL)
 LANGUAGE plpgsql AS $$
@@ -262,7 +268,7 @@ DECLARE
     tries pg_catalog.int4;
 BEGIN
     as_of := COALESCE(as_of, pg_catalog.now());
-    SELECT * INTO work FROM tally._expirable(only_);
+    SELECT * INTO work FROM tally_internal._expirable(only_);
     FOR i IN 1 .. COALESCE(pg_catalog.cardinality(work.sources), 0) LOOP
         tries := 0;
         LOOP
@@ -270,15 +276,15 @@ BEGIN
                 COMMIT;
                 SELECT true AS more, true AS again, NULL::pg_catalog.text AS progress INTO unit;
                 BEGIN
-                    PERFORM tally._lock_to_expire(work.sources[i]);
-                    SELECT * INTO unit FROM tally._expire_caught(work.sources[i], batch_rows, as_of);
+                    PERFORM tally_internal._lock_to_expire(work.sources[i]);
+                    SELECT * INTO unit FROM tally_internal._expire_caught(work.sources[i], batch_rows, as_of);
                 EXCEPTION WHEN lock_not_available THEN
                     unit.progress := work.sources[i]::pg_catalog.text || ': is in use, so its partitions cannot be dropped now';
                 END;
             ELSE
                 COMMIT;
                 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-                SELECT * INTO unit FROM tally._expire_caught(work.sources[i], batch_rows, as_of);
+                SELECT * INTO unit FROM tally_internal._expire_caught(work.sources[i], batch_rows, as_of);
             END IF;
             COMMIT;
             IF unit.progress IS NOT NULL THEN
@@ -295,5 +301,5 @@ COMMENT ON PROCEDURE tally.expire(regclass, bigint, timestamptz) IS
     'schedules it.';
 -- It deletes by the clock it is given.
 REVOKE ALL ON PROCEDURE tally.expire(regclass, bigint, timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION tally._expire_unit(regclass, bigint, timestamptz), tally._expire_caught(regclass, bigint, timestamptz),
-    tally._lock_to_expire(regclass), tally._expirable(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz), tally_internal._expire_caught(regclass, bigint, timestamptz),
+    tally_internal._lock_to_expire(regclass), tally_internal._expirable(regclass) FROM PUBLIC;

@@ -2,48 +2,48 @@
 -- from the owner would give partial numbers, and one on the rollup's own table would not reach who reads a view on it. The
 -- first is refused, the second raises an error that says where to read instead.
 
-CREATE FUNCTION tally._row_security(reader oid, relation regclass) RETURNS boolean
+CREATE FUNCTION tally_internal._row_security(reader oid, relation regclass) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- As row_security_active() says it, of any role.
     SELECT EXISTS (SELECT FROM pg_class c JOIN pg_roles o ON o.oid = reader
                     WHERE c.oid = relation AND c.relrowsecurity AND NOT o.rolsuper AND NOT o.rolbypassrls
                         AND (c.relforcerowsecurity OR NOT pg_has_role(reader, c.relowner, 'USAGE')))
 $$;
-COMMENT ON FUNCTION tally._row_security(oid, regclass) IS 'Whether the row security of a table applies to a role.';
+COMMENT ON FUNCTION tally_internal._row_security(oid, regclass) IS 'Whether the row security of a table applies to a role.';
 
-CREATE FUNCTION tally._hides_rows(reader oid, relation regclass) RETURNS boolean
+CREATE FUNCTION tally_internal._hides_rows(reader oid, relation regclass) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Every row is seen where one permissive policy says true and each restrictive one does. Any other policy may depend on the
     -- session, the clock or another table, or change tomorrow without a mark on what it hid.
-    SELECT tally._row_security(reader, relation)
+    SELECT tally_internal._row_security(reader, relation)
        AND NOT (SELECT COALESCE(bool_or(p.polpermissive), false)
                 AND COALESCE(bool_and(pg_get_expr(p.polqual, p.polrelid) = 'true') FILTER (WHERE NOT p.polpermissive), true)
                        AND bool_or(p.polpermissive AND pg_get_expr(p.polqual, p.polrelid) = 'true')
                   FROM pg_policy p WHERE p.polrelid = relation AND p.polcmd IN ('r', '*')
                    AND EXISTS (SELECT FROM unnest(p.polroles) g WHERE g = 0 OR pg_has_role(reader, g, 'USAGE')))
 $$;
-COMMENT ON FUNCTION tally._hides_rows(oid, regclass) IS
+COMMENT ON FUNCTION tally_internal._hides_rows(oid, regclass) IS
 'Whether the row security of a table may hide rows from a role: it applies, and the policies for reading are not plainly true.';
 
-CREATE FUNCTION tally._row_security_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+CREATE FUNCTION tally_internal._row_security_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Status asks this of every rollup, so first what is quick and as a rule all.
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid IN (r.source, r.relation) AND c.relrowsecurity) THEN RETURN; END IF;
-    IF tally._hides_rows(r.owner, r.source) THEN
+    IF tally_internal._hides_rows(r.owner, r.source) THEN
         sqlstate := '42501';
         message := format('row security of %s may hide rows from %s, the owner of rollup %L, so its numbers would be partial', r.source, r.owner, r.name);
         hint := format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (true);', left(r.name, 40) || '_reads_all', r.source, r.owner);
-    ELSIF tally._row_security(r.owner, r.relation) THEN
+    ELSIF tally_internal._row_security(r.owner, r.relation) THEN
         sqlstate := '42501';
         message := format('row security is forced on %s for its owner too, so a refresh would not see the rows that it has to change', r.relation);
         hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', r.relation);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._row_security_fault(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._row_security_fault(tally.rollups) IS
 'The fault of a rollup whose owner does not see all rows of its source or of its own table; nulls where that is not so.';
 
-CREATE FUNCTION tally._live_gate(relation regclass, source regclass, defined boolean) RETURNS boolean
+CREATE FUNCTION tally_internal._live_gate(relation regclass, source regclass, defined boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF row_security_active(relation) THEN
@@ -56,7 +56,7 @@ BEGIN
             MESSAGE = format('the definition behind the live view of %s is gone, so nothing says which of its rows are current', relation),
             DETAIL = 'tally.rollups has no rollup with this table. A restore without the data of schema tally leaves it so.',
             HINT = format('SELECT * FROM %s;  -- the rows as they were last computed; then create the rollup anew', relation);
-    ELSIF source IS NOT NULL AND tally._hides_rows((SELECT c.relowner FROM pg_class c WHERE c.oid = relation), source) THEN
+    ELSIF source IS NOT NULL AND tally_internal._hides_rows((SELECT c.relowner FROM pg_class c WHERE c.oid = relation), source) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('row security of %s may hide rows from the owner of %s, so its numbers would be partial', source, relation),
             DETAIL = 'Row security came to the source after the rollup was defined.',
@@ -65,27 +65,28 @@ BEGIN
     END IF;
     RETURN true;
 END $$;
-COMMENT ON FUNCTION tally._live_gate(regclass, regclass, boolean) IS
+COMMENT ON FUNCTION tally_internal._live_gate(regclass, regclass, boolean) IS
 'Always true, or an error: for the reader of a view on a rollup''s table to whom the table''s row security applies, for a live view whose definition is '
     'gone, and for one whose owner does not see all of the source. Views call it once per part of the query, not per row.';
 
-CREATE FUNCTION tally._gate_sql(r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._gate_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('(SELECT tally._live_gate(%1$L::pg_catalog.regclass, %2$L::pg_catalog.regclass, EXISTS (SELECT FROM tally.rollups x WHERE x.id = %3$s AND '
+    SELECT format('(SELECT tally_internal._live_gate(%1$L::pg_catalog.regclass, %2$L::pg_catalog.regclass, EXISTS (SELECT FROM tally.rollups x WHERE x.id = '
+        '%3$s AND '
         'x.relation = %1$L::pg_catalog.regclass)))',
                   r.relation::text, r.source::text, r.id)
 $$;
-COMMENT ON FUNCTION tally._gate_sql(tally.rollups) IS
-'SQL text of the condition that each part of a live view begins with: tally._live_gate(), once per query.';
+COMMENT ON FUNCTION tally_internal._gate_sql(tally.rollups) IS
+'SQL text of the condition that each part of a live view begins with: tally_internal._live_gate(), once per query.';
 
-CREATE FUNCTION tally._flat_gate_sql(relation regclass) RETURNS text
+CREATE FUNCTION tally_internal._flat_gate_sql(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('(SELECT tally._live_gate(%L::pg_catalog.regclass, NULL, true))', relation::text)
+    SELECT format('(SELECT tally_internal._live_gate(%L::pg_catalog.regclass, NULL, true))', relation::text)
 $$;
-COMMENT ON FUNCTION tally._flat_gate_sql(regclass) IS
+COMMENT ON FUNCTION tally_internal._flat_gate_sql(regclass) IS
 'SQL text of the condition of a view on a rollup''s stored rows: an error for a reader to whom the table''s row security applies.';
 
-CREATE FUNCTION tally._refuse_lost_live(r tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._refuse_lost_live(r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
@@ -93,35 +94,35 @@ BEGIN
             DETAIL = 'What is stored can be read with live => false.', HINT = format('SELECT tally.repair(%L);', r.name);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._refuse_lost_live(tally.rollups) IS 'An error with the statement to run where a rollup has no live view any more.';
+COMMENT ON FUNCTION tally_internal._refuse_lost_live(tally.rollups) IS 'An error with the statement to run where a rollup has no live view any more.';
 
-CREATE FUNCTION tally._live_for_reader(r tally.rollups) RETURNS regclass
+CREATE FUNCTION tally_internal._live_for_reader(r tally.rollups) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- A policy holds for the table only, so such a reader reads what is stored.
     IF row_security_active(r.relation) THEN RETURN r.relation; END IF;
-    PERFORM tally._refuse_lost_live(r);
+    PERFORM tally_internal._refuse_lost_live(r);
     RETURN r.live_view;
 END $$;
-COMMENT ON FUNCTION tally._live_for_reader(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._live_for_reader(tally.rollups) IS
 'What the current role reads of a rollup for exact numbers: its live view, or its table where row security applies to the role.';
 
-CREATE FUNCTION tally._taken_away(relation regclass) RETURNS SETOF text
+CREATE FUNCTION tally_internal._taken_away(relation regclass) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', relation, COALESCE(quote_ident(g.rolname), 'PUBLIC'))
       FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE c.oid = relation AND a.grantee <> c.relowner
 $$;
-COMMENT ON FUNCTION tally._taken_away(regclass) IS 'The statements that take from everybody but the owner what is granted on a relation.';
+COMMENT ON FUNCTION tally_internal._taken_away(regclass) IS 'The statements that take from everybody but the owner what is granted on a relation.';
 
-CREATE FUNCTION tally._owner_only(made text) RETURNS void
+CREATE FUNCTION tally_internal._owner_only(made text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item text;
 BEGIN
     -- A platform's default privileges give what is made in a schema to whole crowds, who then read, change and empty it.
-    FOR item IN SELECT x FROM tally._taken_away(made::regclass) x LOOP
+    FOR item IN SELECT x FROM tally_internal._taken_away(made::regclass) x LOOP
         EXECUTE item;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._owner_only(text) IS
+COMMENT ON FUNCTION tally_internal._owner_only(text) IS
 'Takes from everybody but the owner what default privileges have granted on a relation that was made this moment; with the caller''s rights.';

@@ -5,49 +5,52 @@
 -- would pay that again and again. So up to three dimensions are counted for good; of more, only the bucket is, which
 -- bounds the estimate at a tenth of the rows, and all of them from a small sample while a build runs.
 
-CREATE FUNCTION tally._counted_for_good(rollup_id int) RETURNS boolean
+CREATE FUNCTION tally_internal._counted_for_good(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT count(*) <= 3 FROM tally.dimensions d WHERE d.rollup_id = $1
 $$;
-COMMENT ON FUNCTION tally._counted_for_good(int) IS 'Whether a rollup has so few dimensions that its groups have statistics at all times.';
+COMMENT ON FUNCTION tally_internal._counted_for_good(int) IS 'Whether a rollup has so few dimensions that its groups have statistics at all times.';
 
-CREATE FUNCTION tally._statistics_sql(r tally.rollups, suffix text, with_dimensions boolean, OUT object text, OUT statement text)
+CREATE FUNCTION tally_internal._statistics_sql(r tally.rollups, suffix text, with_dimensions boolean, OUT object text, OUT statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Eight terms are the most that PostgreSQL takes; of one alone there is nothing to combine.
     SELECT o.object, format('CREATE STATISTICS %s %sON %s FROM %s', o.object, CASE WHEN count(*) > 1 THEN '(ndistinct) ' ELSE '' END,
                             string_agg(format('(%s)', t.term), ', ' ORDER BY t.place), r.source)
       FROM (SELECT format('%I.%I', n.nspname, r.name || suffix) AS object
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation) o,
-           (SELECT 0 AS place, tally._bucket_start_sql(tally._rule(r), tally._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
+           (SELECT 0 AS place, tally_internal._bucket_start_sql(tally_internal._rule(r),
+                                                                tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
             UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND with_dimensions AND r.expand IS NULL
                        ORDER BY d.ordinal LIMIT 7)) t
      GROUP BY o.object
 $$;
-COMMENT ON FUNCTION tally._statistics_sql(tally.rollups, text, boolean) IS
+COMMENT ON FUNCTION tally_internal._statistics_sql(tally.rollups, text, boolean) IS
 'Name and CREATE statement of statistics on a definition''s bucket, and its dimensions where they are asked for.';
 
-CREATE FUNCTION tally._statistics_of(r tally.rollups, suffix text) RETURNS text
+CREATE FUNCTION tally_internal._statistics_of(r tally.rollups, suffix text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- By their table: the rollup may have moved to another schema since.
     SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = r.source
         AND s.stxname = r.name || suffix LIMIT 1
 $$;
-COMMENT ON FUNCTION tally._statistics_of(tally.rollups, text) IS 'Schema and name of a rollup''s statistics of that suffix; null where there are none.';
+COMMENT ON FUNCTION tally_internal._statistics_of(tally.rollups, text) IS
+'Schema and name of a rollup''s statistics of that suffix; null where there are none.';
 
-CREATE FUNCTION tally._has_statistics(r tally.rollups, suffix text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally._statistics_of(r, suffix) IS NOT NULL $$;
-COMMENT ON FUNCTION tally._has_statistics(tally.rollups, text) IS 'Whether a rollup has statistics of that suffix.';
+CREATE FUNCTION tally_internal._has_statistics(r tally.rollups, suffix text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._statistics_of(r, suffix) IS NOT NULL $$;
+COMMENT ON FUNCTION tally_internal._has_statistics(tally.rollups, text) IS 'Whether a rollup has statistics of that suffix.';
 
-CREATE FUNCTION tally._drop_statistics(r tally.rollups, suffix text) RETURNS void
+CREATE FUNCTION tally_internal._drop_statistics(r tally.rollups, suffix text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF r.key IS NULL AND tally._has_statistics(r, suffix) THEN
-        EXECUTE 'DROP STATISTICS ' || tally._statistics_of(r, suffix);
+    IF r.key IS NULL AND tally_internal._has_statistics(r, suffix) THEN
+        EXECUTE 'DROP STATISTICS ' || tally_internal._statistics_of(r, suffix);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._drop_statistics(tally.rollups, text) IS 'Drops a rollup''s statistics of that suffix, where they are, with the caller''s rights.';
+COMMENT ON FUNCTION tally_internal._drop_statistics(tally.rollups, text) IS
+'Drops a rollup''s statistics of that suffix, where they are, with the caller''s rights.';
 
-CREATE FUNCTION tally._add_statistics(rollup_id int) RETURNS void
+CREATE FUNCTION tally_internal._add_statistics(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r    tally.rollups;
@@ -56,9 +59,9 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     -- How many values a column has, PostgreSQL knows by itself.
     IF r.key IS NOT NULL THEN RETURN; END IF;
-    SELECT * INTO made FROM tally._statistics_sql(r, '_tally_groups', tally._counted_for_good(rollup_id));
+    SELECT * INTO made FROM tally_internal._statistics_sql(r, '_tally_groups', tally_internal._counted_for_good(rollup_id));
     -- One of this name can only be left over from a rollup that was not dropped by drop_rollup.
-    PERFORM tally._drop_statistics(r, '_tally_groups');
+    PERFORM tally_internal._drop_statistics(r, '_tally_groups');
     PERFORM set_config('search_path', r.search_path, true);
     EXECUTE made.statement;
     EXECUTE format('COMMENT ON STATISTICS %s IS %L', made.object, 'How many groups the rollup ' || r.name || ' has, so that the planner can hash them.');
@@ -69,9 +72,9 @@ WHEN feature_not_supported THEN
     RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: PostgreSQL has none on virtual generated columns', r.name),
         DETAIL = 'Wide refreshes are planned with sorts instead of hashing.';
 END $$;
-COMMENT ON FUNCTION tally._add_statistics(int) IS 'Extended statistics on a definition''s groups, where the role may make them.';
+COMMENT ON FUNCTION tally_internal._add_statistics(int) IS 'Extended statistics on a definition''s groups, where the role may make them.';
 
-CREATE FUNCTION tally._analyse_source(r tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._analyse_source(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Statistics on expressions are empty until the next ANALYZE, and the first build is when they matter most.
@@ -80,34 +83,34 @@ BEGIN
         PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._analyse_source(tally.rollups) IS 'ANALYZE of the source where the rollup''s own statistics have never been filled.';
+COMMENT ON FUNCTION tally_internal._analyse_source(tally.rollups) IS 'ANALYZE of the source where the rollup''s own statistics have never been filled.';
 
-CREATE FUNCTION tally._begin_build(r tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._begin_build(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET default_statistics_target = 10 AS $$
 BEGIN
-    IF tally._counted_for_good(r.id) OR tally._has_statistics(r, '_tally_build')
+    IF tally_internal._counted_for_good(r.id) OR tally_internal._has_statistics(r, '_tally_build')
        OR NOT pg_has_role(r.owner::oid, (SELECT c.relowner FROM pg_class c WHERE c.oid = r.source), 'USAGE') THEN
         RETURN;
     END IF;
     -- Of a sample of 3,000 rows the 247 combinations of eight terms cost 0.4 s, of the usual 30,000 they cost 7 s.
     BEGIN
-        PERFORM tally.run_as(r.owner, r.search_path, (SELECT s.statement FROM tally._statistics_sql(r, '_tally_build', true) s));
+        PERFORM tally.run_as(r.owner, r.search_path, (SELECT s.statement FROM tally_internal._statistics_sql(r, '_tally_build', true) s));
     EXCEPTION WHEN feature_not_supported THEN
         -- PostgreSQL has none on virtual generated columns; the build goes on without.
         RETURN;
     END;
     PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
 END $$;
-COMMENT ON FUNCTION tally._begin_build(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._begin_build(tally.rollups) IS
 'Statistics on the groups of a definition with many dimensions, for as long as marked ranges are being built.';
 
-CREATE FUNCTION tally._end_build(r tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._end_build(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF tally._has_statistics(r, '_tally_build') THEN
-        PERFORM tally.run_as(r.owner, r.search_path, 'DROP STATISTICS ' || tally._statistics_of(r, '_tally_build'));
+    IF tally_internal._has_statistics(r, '_tally_build') THEN
+        PERFORM tally.run_as(r.owner, r.search_path, 'DROP STATISTICS ' || tally_internal._statistics_of(r, '_tally_build'));
         -- The small sample is replaced by the usual one.
         PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._end_build(tally.rollups) IS 'Drops the statistics of _begin_build() and has the source analyzed as usual.';
+COMMENT ON FUNCTION tally_internal._end_build(tally.rollups) IS 'Drops the statistics of _begin_build() and has the source analyzed as usual.';

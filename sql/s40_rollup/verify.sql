@@ -1,9 +1,9 @@
 -- Owns: checking stored rows against the definition, and having a range computed anew.
 
-CREATE FUNCTION tally._aligned(r tally.rollups, INOUT since timestamptz, INOUT until timestamptz)
+CREATE FUNCTION tally_internal._aligned(r tally.rollups, INOUT since timestamptz, INOUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule text := tally._rule(r);
+    rule text := tally_internal._rule(r);
 BEGIN
     IF r.key IS NOT NULL THEN
         IF since = '-infinity' AND until = 'infinity' THEN RETURN; END IF;
@@ -11,9 +11,9 @@ BEGIN
             MESSAGE = format('rollup %L is per key and has no time, got since %s and until %s', r.name, since, until),
             HINT = format('SELECT * FROM tally.verify(%L);', r.name);
     END IF;
-    since := tally._bucket_start(rule, since);
-    IF until > tally._bucket_start(rule, until) THEN
-        until := tally._bucket_end(rule, tally._bucket_start(rule, until));
+    since := tally_internal._bucket_start(rule, since);
+    IF until > tally_internal._bucket_start(rule, until) THEN
+        until := tally_internal._bucket_end(rule, tally_internal._bucket_start(rule, until));
     END IF;
     IF since >= until THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -22,20 +22,20 @@ BEGIN
             HINT = format('SELECT * FROM tally.verify(%L);', r.name);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._aligned(tally.rollups, timestamptz, timestamptz) IS 'A range widened to whole buckets of a rollup.';
+COMMENT ON FUNCTION tally_internal._aligned(tally.rollups, timestamptz, timestamptz) IS 'A range widened to whole buckets of a rollup.';
 
-CREATE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', who bigint DEFAULT tally._me())
+CREATE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (bucket timestamptz, labels jsonb, stored jsonb, definition jsonb, dirty boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     -- It shows data of the rollup with the rights of its owner, so it is the owner's.
-    r     tally.rollups := tally._owned_rollup((tally._rollup(name)).id, tally._caller(who));
+    r     tally.rollups := tally_internal._owned_rollup((tally_internal._rollup(name)).id, tally_internal._caller(who));
     fresh text;
 BEGIN
-    SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+    SELECT a.since, a.until INTO since, until FROM tally_internal._aligned(r, since, until) a;
     IF r.key IS NOT NULL THEN
-        RETURN QUERY SELECT NULL::timestamptz, v.labels, v.stored, v.definition, v.dirty FROM tally._verify_keys(r) v;
+        RETURN QUERY SELECT NULL::timestamptz, v.labels, v.stored, v.definition, v.dirty FROM tally_internal._verify_keys(r) v;
         RETURN;
     END IF;
     -- Frozen history is not held to a source that need not have its rows any more.
@@ -44,9 +44,10 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('all of rollup %L before %s is frozen, so there is nothing to compare it with', r.name, r.frozen_before);
         RETURN;
     END IF;
-    fresh := tally._range_query(r.id, r.source::text, '$1', '$2');
+    fresh := tally_internal._range_query(r.id, r.source::text, '$1', '$2');
     RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
-                        EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND (x ->> 'bucket')::timestamptz = ANY (tally._reached(r, ARRAY[d.bucket])))
+                        EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id
+                                AND (x ->> 'bucket')::timestamptz = ANY (tally_internal._reached(r, ARRAY[d.bucket])))
                      OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND (x ->> 'bucket')::timestamptz >= g.since
                                 AND (x ->> 'bucket')::timestamptz < g.until)
       FROM tally.run_as(r.owner, r.search_path, format(
@@ -55,12 +56,12 @@ BEGIN
             'pg_catalog.jsonb_build_object(%s) END AS definition '
         'FROM (%s) f FULL JOIN (SELECT * FROM %s t WHERE t.bucket >= $1 AND t.bucket < $2) t ON %s '
         'WHERE %s AND (f.bucket IS NULL OR t.bucket IS NULL OR %s) ORDER BY 1, 2',
-        tally._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
-        tally._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
-        fresh, r.relation, tally._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+        tally_internal._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
+        tally_internal._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally_internal._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
+        fresh, r.relation, tally_internal._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
         -- What is kept of buckets without source rows has nothing to differ from.
         CASE WHEN r.emptied = 'keep' THEN format('(f.bucket IS NOT NULL OR t.bucket IN (SELECT g.bucket FROM (%s) g))', fresh) ELSE 'true' END,
-        tally._differs_sql(r.id, 'f', 't')), 0, r.zone, since, until) x;
+        tally_internal._differs_sql(r.id, 'f', 't')), 0, r.zone, since, until) x;
 END $$;
 COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz, bigint) IS
 'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ '
@@ -70,9 +71,9 @@ CREATE FUNCTION tally.repair(name text, since timestamptz DEFAULT '-infinity', u
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    r tally.rollups := tally._rollup(name);
+    r tally.rollups := tally_internal._rollup(name);
 BEGIN
-    SELECT a.since, a.until INTO since, until FROM tally._aligned(r, since, until) a;
+    SELECT a.since, a.until INTO since, until FROM tally_internal._aligned(r, since, until) a;
     IF until <= r.frozen_before THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rollup %L cannot be computed anew before %s, where its history is frozen; got %s to %s', r.name, r.frozen_before, since, until),
@@ -80,9 +81,9 @@ BEGIN
             HINT = format('SELECT tally.freeze_source(%L, before => %L);  -- only where the source has all rows since then', r.source::text, since::text);
     END IF;
     since := GREATEST(since, r.frozen_before);
-    PERFORM tally._remake_live(r.id);
-    PERFORM tally._remake_views(r.id);
-    PERFORM tally._mark_range(r.id, since, until, 'repair by ' || current_user);
+    PERFORM tally_internal._remake_live(r.id);
+    PERFORM tally_internal._remake_views(r.id);
+    PERFORM tally_internal._mark_range(r.id, since, until, 'repair by ' || current_user);
     RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until), HINT = format('CALL tally.backfill(%L);', r.name);
 END $$;
 COMMENT ON FUNCTION tally.repair(text, timestamptz, timestamptz) IS

@@ -26,11 +26,11 @@ COMMENT ON FUNCTION tally.rollup_written() IS
 'Statement trigger of a rollup''s table: marks all of it when somebody but the engine has written there, or refuses where history could be lost.';
 REVOKE ALL ON FUNCTION tally.rollup_written() FROM PUBLIC;
 
-CREATE FUNCTION tally._watch_table(relation regclass) RETURNS void
+CREATE FUNCTION tally_internal._watch_table(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('CREATE OR REPLACE TRIGGER tally_written AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT WHEN (NOT '
-        'tally._at_work()) EXECUTE FUNCTION tally.rollup_written()', relation);
+        'tally_internal._at_work()) EXECUTE FUNCTION tally.rollup_written()', relation);
 END $$;
-COMMENT ON FUNCTION tally._watch_table(regclass) IS 'Makes the trigger by which writes to a rollup''s table are noticed.';
-REVOKE ALL ON FUNCTION tally._watch_table(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._watch_table(regclass) IS 'Makes the trigger by which writes to a rollup''s table are noticed.';
+REVOKE ALL ON FUNCTION tally_internal._watch_table(regclass) FROM PUBLIC;

@@ -13,7 +13,7 @@ CREATE FUNCTION tally.create_metric(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    r       tally.rollups := tally._rollup(rollup);
+    r       tally.rollups := tally_internal._rollup(rollup);
     old     tally.metrics;
     made    tally.metrics;
     changes text;
@@ -24,10 +24,10 @@ BEGIN
             DETAIL = 'A metric adds a column to a view that the rollup''s owner owns.',
             HINT = format('SET ROLE %s;', r.owner);
     END IF;
-    PERFORM tally._check_metric_name(name, r);
+    PERFORM tally_internal._check_metric_name(name, r);
     IF r.key IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
-            MESSAGE = format('metric %L needs a rollup over time, but %L is one per %s', name, r.name, tally._key_names(r.key, '%2$s')),
+            MESSAGE = format('metric %L needs a rollup over time, but %L is one per %s', name, r.name, tally_internal._key_names(r.key, '%2$s')),
             DETAIL = 'A metric has a value per bucket of time. A rollup over time may stand on one per key, by any of its measures of a time.',
             HINT = format('SELECT tally.create_rollup(%L, %L, time_column => …, bucket => ''1 day'');', r.name || '_daily', r.relation::text);
     END IF;
@@ -43,7 +43,7 @@ BEGIN
             DETAIL = format('Its expression is %s.', old.expression),
             HINT = format('SELECT tally.drop_metric(%L);', name);
     END IF;
-    SELECT x.resolved, x.type, x.measures INTO made.resolved, made.type, made.measures FROM tally._resolve_metric(name, r, expression, search_path) x;
+    SELECT x.resolved, x.type, x.measures INTO made.resolved, made.type, made.measures FROM tally_internal._resolve_metric(name, r, expression, search_path) x;
     made.name := name;
     made.rollup_id := r.id;
     made.search_path := search_path;
@@ -51,9 +51,9 @@ BEGIN
     made.unit := unit;
     made.description := description;
     made.direction := direction;
-    made.samples := tally._samples_measure(r, samples, made);
+    made.samples := tally_internal._samples_measure(r, samples, made);
     IF made.samples IS NULL AND samples IS NOT NULL THEN
-        PERFORM tally._refuse_samples(name, r, samples);
+        PERFORM tally_internal._refuse_samples(name, r, samples);
     END IF;
 
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.now, 'none')), '; ') INTO changes
@@ -65,12 +65,12 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('metric %L is defined just so already; nothing changed', name);
         RETURN name;
     ELSIF old.id IS NULL THEN
-        PERFORM tally._store_metric(made);
+        PERFORM tally_internal._store_metric(made);
     ELSE
-        PERFORM tally._store_metric(made);
+        PERFORM tally_internal._store_metric(made);
         RAISE NOTICE USING MESSAGE = format('metric %L changed', name), DETAIL = changes;
     END IF;
-    PERFORM tally._build_metrics_view(r.id);
+    PERFORM tally_internal._build_metrics_view(r.id);
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally.create_metric(text, text, text, text, text, text, text, text) IS
@@ -78,7 +78,7 @@ COMMENT ON FUNCTION tally.create_metric(text, text, text, text, text, text, text
     'down_is_good, neutral); samples (the measure that counts observations; default the count it divides by, else count(*)). Adds a column to the view '
     '<rollup>_metrics. Again with changes it replaces the definition and says what changed.';
 
-CREATE FUNCTION tally._check_metric_name(name text, r tally.rollups) RETURNS void
+CREATE FUNCTION tally_internal._check_metric_name(name text, r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -94,9 +94,9 @@ BEGIN
             HINT = format('SELECT tally.create_metric(%L, %L, …);', name || '_value', r.name);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_metric_name(text, tally.rollups) IS 'An error where a name cannot be that of a metric of the rollup.';
+COMMENT ON FUNCTION tally_internal._check_metric_name(text, tally.rollups) IS 'An error where a name cannot be that of a metric of the rollup.';
 
-CREATE FUNCTION tally._samples_measure(r tally.rollups, samples text, m tally.metrics) RETURNS text
+CREATE FUNCTION tally_internal._samples_measure(r tally.rollups, samples text, m tally.metrics) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- What the metric divides by is what it is a share of; else all events; else a count it uses; else any count.
     SELECT x.name FROM tally.measures x
@@ -107,20 +107,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
               x.expression ~* '^\s*(pg_catalog\.)?count\s*\(\s*\*\s*\)\s*$' DESC,
               x.name = ANY (m.measures) DESC, x.expression ~* '^\s*(pg_catalog\.)?count' DESC, x.ordinal LIMIT 1
 $$;
-COMMENT ON FUNCTION tally._samples_measure(tally.rollups, text, tally.metrics) IS
+COMMENT ON FUNCTION tally_internal._samples_measure(tally.rollups, text, tally.metrics) IS
 'The measure that counts the observations behind a metric: the given one, else the count it divides by, else count(*), else another count.';
 
-CREATE FUNCTION tally._refuse_samples(name text, r tally.rollups, samples text) RETURNS void
+CREATE FUNCTION tally_internal._refuse_samples(name text, r tally.rollups, samples text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'undefined_column',
         MESSAGE = format('samples of metric %L must be a measure that counts, got %L', name, samples),
-        DETAIL = tally._measures_of(r.id),
+        DETAIL = tally_internal._measures_of(r.id),
         HINT = format('SELECT m.name, m.expression FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name);
 END $$;
-COMMENT ON FUNCTION tally._refuse_samples(text, tally.rollups, text) IS 'The error for samples that is no measure that counts.';
+COMMENT ON FUNCTION tally_internal._refuse_samples(text, tally.rollups, text) IS 'The error for samples that is no measure that counts.';
 
-CREATE FUNCTION tally._metric(name text) RETURNS tally.metrics
+CREATE FUNCTION tally_internal._metric(name text) RETURNS tally.metrics
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -130,19 +130,19 @@ BEGIN
     IF found_.id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('metric %L does not exist', name),
-            DETAIL = COALESCE('Metrics most like it: ' || tally._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.',
+            DETAIL = COALESCE('Metrics most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.',
                               'There is no metric yet.'),
             HINT = 'SELECT name, expression FROM tally.metrics ORDER BY name;';
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally._metric(text) IS 'The metric of a name, or an error that lists near ones.';
+COMMENT ON FUNCTION tally_internal._metric(text) IS 'The metric of a name, or an error that lists near ones.';
 
 CREATE FUNCTION tally.drop_metric(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    m     tally.metrics := tally._metric(name);
+    m     tally.metrics := tally_internal._metric(name);
     users text;
 BEGIN
     SELECT string_agg(quote_literal(t.name), ', ' ORDER BY t.name) INTO users FROM tally.thresholds t WHERE t.metric_id = m.id;
@@ -153,8 +153,8 @@ BEGIN
             HINT = (SELECT string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) FROM tally.thresholds t
                     WHERE t.metric_id = m.id);
     END IF;
-    PERFORM tally._forget_metric(m.id);
-    PERFORM tally._build_metrics_view(m.rollup_id);
+    PERFORM tally_internal._forget_metric(m.id);
+    PERFORM tally_internal._build_metrics_view(m.rollup_id);
 EXCEPTION WHEN foreign_key_violation THEN
     RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
         MESSAGE = format('metric %L cannot be dropped: a threshold of another role watches it', name),
@@ -168,17 +168,17 @@ CREATE FUNCTION tally.rename_metric(name text, new_name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    m tally.metrics := tally._metric(name);
+    m tally.metrics := tally_internal._metric(name);
 BEGIN
-    PERFORM tally._check_metric_name(new_name, (SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id));
-    PERFORM tally._store_metric_name(m.id, new_name);
+    PERFORM tally_internal._check_metric_name(new_name, (SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id));
+    PERFORM tally_internal._store_metric_name(m.id, new_name);
     -- As a rename of the column, so that views on it stay.
     EXECUTE (SELECT format('ALTER VIEW %s RENAME COLUMN %I TO %I', v.view, name, new_name) FROM tally.metric_views v WHERE v.rollup_id = m.rollup_id);
-    PERFORM tally._build_metrics_view(m.rollup_id);
+    PERFORM tally_internal._build_metrics_view(m.rollup_id);
 END $$;
 COMMENT ON FUNCTION tally.rename_metric(text, text) IS 'Renames a metric and its column of the flat view; thresholds, incidents and views on it follow.';
 
-CREATE FUNCTION tally._drop_metrics_of(rollup_id int) RETURNS void
+CREATE FUNCTION tally_internal._drop_metrics_of(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -188,4 +188,4 @@ BEGIN
         PERFORM tally.drop_metric(each);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._drop_metrics_of(int) IS 'Drops all metrics of a rollup and its flat view; drop_rollup calls it.';
+COMMENT ON FUNCTION tally_internal._drop_metrics_of(int) IS 'Drops all metrics of a rollup and its flat view; drop_rollup calls it.';

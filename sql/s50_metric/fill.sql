@@ -5,7 +5,7 @@
 CREATE TYPE tally.point AS (bucket timestamptz, series text, labels jsonb, value float8);
 COMMENT ON TYPE tally.point IS 'A point of a time series: start of the bucket, name of the series, its labels, the value.';
 
-CREATE FUNCTION tally._check_fill(fill text, metric text) RETURNS void
+CREATE FUNCTION tally_internal._check_fill(fill text, metric text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF fill NOT IN ('null', 'zero', 'previous') THEN
@@ -15,14 +15,14 @@ BEGIN
             HINT = format('SELECT * FROM tally.timeseries(%L, fill => ''zero'');', metric);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_fill(text, text) IS 'An error where a way to fill gaps is none.';
+COMMENT ON FUNCTION tally_internal._check_fill(text, text) IS 'An error where a way to fill gaps is none.';
 
-CREATE FUNCTION tally._check_fill_size(metric text, rule text, first timestamptz, last timestamptz, series bigint) RETURNS void
+CREATE FUNCTION tally_internal._check_fill_size(metric text, rule text, first timestamptz, last timestamptz, series bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- A row per bucket and series is made, whether there is data or not, so the request itself has to be bounded.
     most    CONSTANT int := 100000;
-    seconds float8 := extract(epoch FROM tally._bucket_width(rule));
+    seconds float8 := extract(epoch FROM tally_internal._bucket_width(rule));
     buckets float8 := ceil(extract(epoch FROM last - first) / seconds);
 BEGIN
     IF buckets * series > most THEN
@@ -33,10 +33,10 @@ BEGIN
                           justify_interval(make_interval(secs => seconds * pow(2, ceil(log(2, (buckets * series / most)::numeric)))::float8))::text);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_fill_size(text, text, timestamptz, timestamptz, bigint) IS
+COMMENT ON FUNCTION tally_internal._check_fill_size(text, text, timestamptz, timestamptz, bigint) IS
 'An error where filling would make more than 100,000 rows, with a bucket that does not.';
 
-CREATE FUNCTION tally._values_before(query text, rule text, since timestamptz, width interval, wanted jsonb[], OUT labels jsonb,
+CREATE FUNCTION tally_internal._values_before(query text, rule text, since timestamptz, width interval, wanted jsonb[], OUT labels jsonb,
                                      OUT value float8) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -49,7 +49,7 @@ BEGIN
     -- Back in steps that grow, because the value is mostly near and history is long; the fourth step is all the rest.
     FOR step IN 1 .. 4 LOOP
         EXIT WHEN cardinality(missing) = 0;
-        lower_ := CASE WHEN step = 4 THEN '-infinity' ELSE tally._bucket_start(rule, last - width * 4 ^ (step - 1)) END;
+        lower_ := CASE WHEN step = 4 THEN '-infinity' ELSE tally_internal._bucket_start(rule, last - width * 4 ^ (step - 1)) END;
         FOR point IN EXECUTE format('SELECT DISTINCT ON (labels) * FROM (%s) points WHERE value IS NOT NULL AND labels = ANY ($3) ORDER BY labels, bucket '
             'DESC', query)
                      USING lower_, last, missing LOOP
@@ -61,10 +61,11 @@ BEGIN
         last := lower_;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._values_before(text, text, timestamptz, interval, jsonb[]) IS
+COMMENT ON FUNCTION tally_internal._values_before(text, text, timestamptz, interval, jsonb[]) IS
 'The last value that is not NULL before since of each wanted label set, where there is one; query yields points of [$1, $2).';
 
-CREATE FUNCTION tally._filled(metric text, query text, rule text, first timestamptz, last timestamptz, fill text, single boolean) RETURNS SETOF tally.point
+CREATE FUNCTION tally_internal._filled(metric text, query text, rule text, first timestamptz, last timestamptz, fill text,
+                                       single boolean) RETURNS SETOF tally.point
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -73,19 +74,20 @@ DECLARE
     before jsonb := '{}';
 BEGIN
     IF isfinite(first) AND isfinite(last) THEN
-        PERFORM tally._check_fill_size(metric, rule, first, last, 1);
+        PERFORM tally_internal._check_fill_size(metric, rule, first, last, 1);
     END IF;
     EXECUTE format('SELECT array_agg(p::tally.point) FROM (%s) p', query) INTO points USING first, last;
-    SELECT CASE WHEN isfinite(first) THEN first ELSE min(p.bucket) END, CASE WHEN isfinite(last) THEN last ELSE tally._bucket_end(rule, max(p.bucket)) END,
+    SELECT CASE WHEN isfinite(first) THEN first ELSE min(p.bucket) END, CASE WHEN isfinite(last) THEN last
+        ELSE tally_internal._bucket_end(rule, max(p.bucket)) END,
            array_agg(DISTINCT ROW(NULL, p.series, p.labels, NULL)::tally.point) FILTER (WHERE p.bucket IS NOT NULL)
       INTO first, last, series FROM unnest(points) p;
     -- Without labels there is one series, seen or not; with labels those that were seen.
     series := COALESCE(series, CASE WHEN single THEN ARRAY[ROW(NULL, metric, '{}', NULL)::tally.point] END);
     IF series IS NULL OR first IS NULL OR last IS NULL OR first >= last THEN RETURN; END IF;
-    PERFORM tally._check_fill_size(metric, rule, first, last, cardinality(series));
+    PERFORM tally_internal._check_fill_size(metric, rule, first, last, cardinality(series));
     IF fill = 'previous' THEN
         SELECT COALESCE(jsonb_object_agg(v.labels::text, v.value), '{}') INTO before
-          FROM tally._values_before(query, rule, first, last - first,
+          FROM tally_internal._values_before(query, rule, first, last - first,
             ARRAY(SELECT s.labels FROM unnest(series) s WHERE NOT EXISTS (SELECT FROM unnest(points) p WHERE p.labels = s.labels AND p.bucket = first
                     AND p.value IS NOT NULL))) v;
     END IF;
@@ -96,10 +98,10 @@ BEGIN
                                                    (before ->> w.labels::text)::float8)
                      ELSE w.value END
       FROM (SELECT b.bucket, s.series, s.labels, p.value, count(p.value) OVER (PARTITION BY s.labels ORDER BY b.bucket) AS seen
-              FROM unnest(tally._buckets_between(rule, first, last)) b(bucket) CROSS JOIN unnest(series) s(ignored, series, labels, ignored_too)
+              FROM unnest(tally_internal._buckets_between(rule, first, last)) b(bucket) CROSS JOIN unnest(series) s(ignored, series, labels, ignored_too)
               LEFT JOIN unnest(points) p ON p.bucket = b.bucket AND p.labels = s.labels) w
      ORDER BY w.bucket, w.series;
 END $$;
-COMMENT ON FUNCTION tally._filled(text, text, text, timestamptz, timestamptz, text, boolean) IS
+COMMENT ON FUNCTION tally_internal._filled(text, text, text, timestamptz, timestamptz, text, boolean) IS
 'The points of a query over [$1, $2), with a row for every bucket and series; single: there is one series, even where no bucket has a row. Runs with the '
     'reader''s rights.';

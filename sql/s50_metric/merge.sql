@@ -2,7 +2,7 @@
 -- use the same text, so a number on a dashboard and the one that woke somebody up are the same number. PL/pgSQL where it
 -- runs per threshold, because an SQL function is planned anew at every call.
 
-CREATE FUNCTION tally._check_dimensions(r tally.rollups, names text[], what text) RETURNS void
+CREATE FUNCTION tally_internal._check_dimensions(r tally.rollups, names text[], what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wrong text;
@@ -17,10 +17,10 @@ BEGIN
             HINT = format('SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = %L;', r.name);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_dimensions(tally.rollups, text[], text) IS
+COMMENT ON FUNCTION tally_internal._check_dimensions(tally.rollups, text[], text) IS
 'An error where names hold something that is no dimension of the rollup; what is the argument at fault.';
 
-CREATE FUNCTION tally._where_sql(r tally.rollups, "where" jsonb) RETURNS text
+CREATE FUNCTION tally_internal._where_sql(r tally.rollups, "where" jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF jsonb_typeof("where") <> 'object' THEN
@@ -28,24 +28,26 @@ BEGIN
             MESSAGE = format('"where" must be an object of dimensions and values, got %s', "where"),
             HINT = 'Use "where" => ''{"world": "w1"}'' or "where" => ''{"world": ["w1", "w2"]}''.';
     END IF;
-    PERFORM tally._check_dimensions(r, (SELECT array_agg(k) FROM jsonb_object_keys("where") k), '"where"');
+    PERFORM tally_internal._check_dimensions(r, (SELECT array_agg(k) FROM jsonb_object_keys("where") k), '"where"');
     RETURN (SELECT string_agg(CASE jsonb_typeof(w.value)
                 WHEN 'array' THEN format('%I = ANY (%L::text[])', w.key, ARRAY(SELECT COALESCE(e, '(none)') FROM jsonb_array_elements_text(w.value) e))
                 ELSE format('%I = %L', w.key, COALESCE(w.value #>> '{}', '(none)')) END, ' AND ' ORDER BY w.key)
               FROM jsonb_each("where") w);
 END $$;
-COMMENT ON FUNCTION tally._where_sql(tally.rollups, jsonb) IS
+COMMENT ON FUNCTION tally_internal._where_sql(tally.rollups, jsonb) IS
 'SQL text of a filter such as {"world": "w1", "model": ["a", "b"]}; JSON null stands for a value that was NULL. Null where nothing is filtered.';
 
-CREATE FUNCTION tally._merges_sql(m tally.metrics, r tally.rollups) RETURNS text
+CREATE FUNCTION tally_internal._merges_sql(m tally.metrics, r tally.rollups) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
              WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples));
 END $$;
-COMMENT ON FUNCTION tally._merges_sql(tally.metrics, tally.rollups) IS 'SQL text that merges the measures a metric stands on, each under its own name.';
+COMMENT ON FUNCTION tally_internal._merges_sql(tally.metrics, tally.rollups) IS
+'SQL text that merges the measures a metric stands on, each under its own name.';
 
-CREATE FUNCTION tally._merged_sql(m tally.metrics, r tally.rollups, source text, bucket text, by text[], "where" jsonb, since text, until text) RETURNS text
+CREATE FUNCTION tally_internal._merged_sql(m tally.metrics, r tally.rollups, source text, bucket text, by text[], "where" jsonb, since text,
+                                           until text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Measures first, then the expression: the ratio of sums, never the mean of ratios.
@@ -57,14 +59,14 @@ BEGIN
         CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%I::pg_catalog.float8', m.samples) END,
         CASE WHEN bucket IS NOT NULL THEN format('%s AS "the bucket", ', bucket) ELSE '' END,
         (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n)),
-        tally._merges_sql(m, r),
+        tally_internal._merges_sql(m, r),
         source, CASE WHEN until IS NULL THEN format('bucket = %s', since) ELSE format('bucket >= %s AND bucket < %s', since, until) END,
-        COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
+        COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),
         COALESCE(' GROUP BY '
                  || NULLIF(array_to_string(CASE WHEN bucket IS NOT NULL THEN ARRAY['1']
                                            ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), '')));
 END $$;
-COMMENT ON FUNCTION tally._merged_sql(tally.metrics, tally.rollups, text, text, text[], jsonb, text, text) IS
+COMMENT ON FUNCTION tally_internal._merged_sql(tally.metrics, tally.rollups, text, text, text[], jsonb, text, text) IS
 'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is SQL text of the rollup''s table, its live view, or what holds the same '
     '(_live_source), bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, '
     'which is a lookup by key).';

@@ -1,6 +1,6 @@
 -- Owns: create_probe, drop_probe, sampling, and reading what was sampled.
 
-CREATE FUNCTION tally._query_timeout() RETURNS int
+CREATE FUNCTION tally_internal._query_timeout() RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted text := COALESCE(NULLIF(current_setting('tally.query_timeout', true), ''), '30 seconds');
@@ -11,21 +11,22 @@ EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_fi
     RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.query_timeout must be an interval, got %L', wanted),
         HINT = format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database());
 END $$;
-COMMENT ON FUNCTION tally._query_timeout() IS
+COMMENT ON FUNCTION tally_internal._query_timeout() IS
 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the '
 'setting 0 asks for.';
 
-CREATE FUNCTION tally._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8, samples float8)
+CREATE FUNCTION tally_internal._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8,
+        samples float8)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
         (x ->> 'samples')::float8
       FROM tally.run_as(owner, search_path, format('SELECT * FROM (%s) tally_query',
-               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally._moment_sql(tick), 'g')), tally._query_timeout()) x
+               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._moment_sql(tick), 'g')), tally_internal._query_timeout()) x
 $$;
-COMMENT ON FUNCTION tally._labelled(regrole, text, text, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';
 
-CREATE FUNCTION tally._check_query(query text, search_path text, what text) RETURNS void
+CREATE FUNCTION tally_internal._check_query(query text, search_path text, what text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -39,7 +40,7 @@ EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR synt
         DETAIL = format('Got %s. A query yields a number named value, optionally samples, and labels.', query),
         HINT = 'Use for example ''SELECT queue, extract(epoch FROM :as_of - min(created_at)) AS value FROM jobs GROUP BY queue''.';
 END $$;
-COMMENT ON FUNCTION tally._check_query(text, text, text) IS 'An error in four parts where a query does not yield a value.';
+COMMENT ON FUNCTION tally_internal._check_query(text, text, text) IS 'An error in four parts where a query does not yield a value.';
 
 CREATE FUNCTION tally.create_probe(
     name        text,
@@ -58,12 +59,12 @@ DECLARE
     old  tally.probes;
     made tally.probes;
 BEGIN
-    PERFORM tally._check_name(name, 'probe');
+    PERFORM tally_internal._check_name(name, 'probe');
     every := COALESCE(every, '1 minute');
     keep := COALESCE(keep, '14 days');
     enabled := COALESCE(enabled, true);
     IF query IS NULL OR octet_length(query) > 100000 OR COALESCE(direction, '') NOT IN ('up_is_good', 'down_is_good', 'neutral')
-       OR tally._no_length(every, '1 second', '366 days', false) OR tally._no_length(keep, '1 second', '100 years') THEN
+       OR tally_internal._no_length(every, '1 second', '366 days', false) OR tally_internal._no_length(keep, '1 second', '100 years') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('probe %L needs a query, a direction of up_is_good, down_is_good or neutral, every from 1 second to 366 days without months, '
                 'and keep from 1 second to 100 years', name),
@@ -73,18 +74,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = format('probe %L has the name of a metric', name),
             DETAIL = 'Thresholds name either.', HINT = format('SELECT tally.create_probe(%L, …);', name || ' now');
     END IF;
-    PERFORM tally._check_query(query, search_path, format('probe %L', name));
+    PERFORM tally_internal._check_query(query, search_path, format('probe %L', name));
     SELECT * INTO old FROM tally.probes p WHERE p.name = name;
     made := jsonb_populate_record(made, jsonb_build_object('name', name, 'search_path', search_path, 'query', query, 'unit', unit, 'description',
                                                            description, 'direction', direction,
                                                            'every', every, 'keep', keep, 'enabled', enabled));
     IF old.id IS NULL THEN
-        PERFORM tally._store_probe(made);
+        PERFORM tally_internal._store_probe(made);
     ELSIF (old.query, old.unit, old.description, old.direction, old.every, old.keep, old.enabled) IS NOT DISTINCT FROM (query, unit, description, direction,
             every, keep, enabled) THEN
         RAISE NOTICE USING MESSAGE = format('probe %L is defined just so already; nothing changed', name);
     ELSE
-        PERFORM tally._store_probe(made);
+        PERFORM tally_internal._store_probe(made);
         RAISE NOTICE USING MESSAGE = format('probe %L changed', name);
     END IF;
     RETURN name;
@@ -105,7 +106,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('probe %L cannot be dropped: thresholds watch it', name),
             HINT = users;
     END IF;
-    IF NOT tally._forget_probe(name) THEN
+    IF NOT tally_internal._forget_probe(name) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('probe %L does not exist, or belongs to another role', name),
             HINT = 'SELECT name, query FROM tally.probes ORDER BY name;';
     END IF;
@@ -118,21 +119,21 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     p tally.probes;
 BEGIN
-    PERFORM tally._check_as_of(as_of, 'SELECT tally.sample_probes(now());');
+    PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.sample_probes(now());');
     FOR p IN SELECT x.* FROM tally.probes x WHERE x.enabled ORDER BY x.id LOOP
         -- One whose distance of ticks cannot be reckoned with is tried every minute, and says so.
-        tick := COALESCE(tally._tick(p.every, as_of), date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00'));
+        tick := COALESCE(tally_internal._tick(p.every, as_of), date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00'));
         -- Once per tick; a tick in the future of the real clock is of a clock that was set back since.
         CONTINUE WHEN p.last_tick >= tick AND NOT (as_of = now() AND p.last_tick > now());
         probe := p.name; series := 0; error := NULL; p.sqlstate := NULL; p.message := NULL;
         BEGIN
-            IF tally._tick(p.every, as_of) IS NULL THEN
+            IF tally_internal._tick(p.every, as_of) IS NULL THEN
                 RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
                     MESSAGE = format('every must be from 1 second to 366 days, without months, got %s', p.every);
             END IF;
             DELETE FROM tally.probe_samples s WHERE s.probe_id = p.id AND s.at < tick - p.keep;
             INSERT INTO tally.probe_samples (probe_id, at, labels, value, samples)
-            SELECT p.id, tick, l.labels, l.value, l.samples FROM tally._labelled(p.owner, p.search_path, p.query, tick) l;
+            SELECT p.id, tick, l.labels, l.value, l.samples FROM tally_internal._labelled(p.owner, p.search_path, p.query, tick) l;
             GET DIAGNOSTICS series = ROW_COUNT;
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS p.sqlstate = RETURNED_SQLSTATE, p.message = MESSAGE_TEXT;
@@ -153,6 +154,7 @@ CREATE FUNCTION tally.probe_series(probe text, since text DEFAULT '24 hours', un
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.at, COALESCE((SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(s.labels) l), p.name), s.labels, s.value
       FROM tally.probes p JOIN tally.probe_samples s ON s.probe_id = p.id
-     WHERE p.name = $1 AND s.at >= tally._parse_since(since, as_of, 'since', 'UTC') AND s.at <= tally._parse_since(until, as_of, 'until', 'UTC') ORDER BY 1, 2
+     WHERE p.name = $1 AND s.at >= tally_internal._parse_since(since, as_of, 'since', 'UTC')
+         AND s.at <= tally_internal._parse_since(until, as_of, 'until', 'UTC') ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION tally.probe_series(text, text, text, timestamptz) IS 'What a probe saw over time, in the long form of timeseries().';

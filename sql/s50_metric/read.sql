@@ -2,27 +2,28 @@
 -- (or the table, with live => false) is what it takes. Without jit: the branches of a live view that find nothing to do are
 -- priced by what they might have to, and compiling them took seconds where reading takes milliseconds (measured).
 
-CREATE FUNCTION tally._grain(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS text
+CREATE FUNCTION tally_internal._grain(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    own  text := tally._rule(r);
+    own  text := tally_internal._rule(r);
     rule text;
     fits boolean;
 BEGIN
     IF wanted IS NULL THEN RETURN own; END IF;
     -- Weeks of a rollup of Sundays begin on Sundays; but what its origin is none of (months) is as the calendar has it.
     BEGIN
-        rule := tally._bucket_rule(wanted, r.zone, r.bucket_origin);
+        rule := tally_internal._bucket_rule(wanted, r.zone, r.bucket_origin);
     EXCEPTION WHEN invalid_parameter_value THEN
-        rule := tally._bucket_rule(wanted, r.zone);
+        rule := tally_internal._bucket_rule(wanted, r.zone);
     END;
     -- By the buckets, not by the intervals: 30 days compare equal to a month, and 24 hours to a day of 23.
     IF rule = own THEN RETURN own; END IF;
-    IF tally._bucket_is_finer(rule, own) THEN
+    IF tally_internal._bucket_is_finer(rule, own) THEN
         RAISE NOTICE USING MESSAGE = format('bucket widened from %s to %s: rollup %L keeps nothing finer', wanted, r.bucket, r.name);
         RETURN own;
     END IF;
-    fits := CASE WHEN isfinite(first) AND isfinite(last) THEN tally._buckets_nest(own, rule, first, last) ELSE tally._buckets_nest(own, rule) END;
+    fits := CASE WHEN isfinite(first) AND isfinite(last) THEN tally_internal._buckets_nest(own, rule, first, last)
+        ELSE tally_internal._buckets_nest(own, rule) END;
     IF NOT fits THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('bucket must be made up of whole buckets of rollup %L (%s in %s), got %s', r.name, r.bucket, r.zone, wanted),
@@ -32,7 +33,7 @@ BEGIN
     END IF;
     RETURN rule;
 END $$;
-COMMENT ON FUNCTION tally._grain(tally.rollups, interval, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._grain(tally.rollups, interval, timestamptz, timestamptz) IS
 'The bucket rule for a wanted width over a rollup: its own for none or a finer one (with a NOTICE), an error where own buckets would be split in [first, '
     'last).';
 
@@ -50,7 +51,7 @@ CREATE FUNCTION tally.timeseries(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    m     tally.metrics := tally._metric(metric);
+    m     tally.metrics := tally_internal._metric(metric);
     r     tally.rollups;
     rule  text;
     query text;
@@ -58,35 +59,36 @@ DECLARE
     last  timestamptz;
     merging boolean;
 BEGIN
-    PERFORM tally._check_fill(fill, m.name);
+    PERFORM tally_internal._check_fill(fill, m.name);
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
-    PERFORM tally._check_dimensions(r, by, 'by');
-    first := tally._parse_since(since, as_of, 'since', r.zone);
-    last := tally._parse_since(until, as_of, 'until', r.zone);
-    rule := tally._grain(r, bucket, first, last);
-    PERFORM tally._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', m.name, since));
+    PERFORM tally_internal._check_dimensions(r, by, 'by');
+    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
+    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
+    rule := tally_internal._grain(r, bucket, first, last);
+    PERFORM tally_internal._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', m.name, since));
     -- Whole buckets only: the first is the one that begins at or after since.
-    first := tally._bucket_at_or_after(rule, first);
+    first := tally_internal._bucket_at_or_after(rule, first);
     -- An hour before the second of two midnights is in the day that begins there.
-    merging := rule LIKE 'calendar %' AND rule <> tally._rule(r);
+    merging := rule LIKE 'calendar %' AND rule <> tally_internal._rule(r);
     query := format(
         'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric WHERE bucket >= $1 AND bucket < $2 ORDER BY bucket, series',
         COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), quote_literal(m.name) || '::text'),
-        tally._labels_sql(by),
-        tally._merged_sql(m, r,
+        tally_internal._labels_sql(by),
+        tally_internal._merged_sql(m, r,
             -- The value before since, which fill => 'previous' asks for, lies outside the range.
-            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally._live_source(m, r, by, COALESCE("where", '{}'), rule,
-                    CASE WHEN merging THEN tally._rows_from(rule, first) ELSE first END,
-                    CASE WHEN merging AND tally._bucket_start(rule, last) = last THEN tally._rows_past(rule, last) ELSE last END)
-                 WHEN live THEN tally._live_for_reader(r)::text ELSE r.relation::text END,
-            tally._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'),
-            CASE WHEN merging THEN format('tally._rows_from(%L, $1)', rule) ELSE '$1' END,
-            CASE WHEN merging THEN format('CASE WHEN tally._bucket_start(%1$L, $2) = $2 THEN tally._rows_past(%1$L, $2) ELSE $2 END', rule) ELSE '$2' END));
-    PERFORM tally._refuse_unsafe(r, query);
+            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally_internal._live_source(m, r, by, COALESCE("where", '{}'), rule,
+                    CASE WHEN merging THEN tally_internal._rows_from(rule, first) ELSE first END,
+                    CASE WHEN merging AND tally_internal._bucket_start(rule, last) = last THEN tally_internal._rows_past(rule, last) ELSE last END)
+                 WHEN live THEN tally_internal._live_for_reader(r)::text ELSE r.relation::text END,
+            tally_internal._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'),
+            CASE WHEN merging THEN format('tally_internal._rows_from(%L, $1)', rule) ELSE '$1' END,
+            CASE WHEN merging THEN format('CASE WHEN tally_internal._bucket_start(%1$L, $2) = $2 THEN tally_internal._rows_past(%1$L, $2) ELSE $2 END',
+                                          rule) ELSE '$2' END));
+    PERFORM tally_internal._refuse_unsafe(r, query);
     IF fill IS NULL THEN
         RETURN QUERY EXECUTE query USING first, last;
     ELSE
-        RETURN QUERY SELECT * FROM tally._filled(m.name, query, rule, first, last, fill, by = '{}');
+        RETURN QUERY SELECT * FROM tally_internal._filled(m.name, query, rule, first, last, fill, by = '{}');
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, boolean, timestamptz, text) IS
@@ -95,13 +97,13 @@ COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, 
     'last refresh; as_of (the present); fill: without it a bucket without events has no row, with ''null'', ''zero'' or ''previous'' every bucket of every '
     'series has one (at most 100,000 in all), and previous takes the last value before since where there is one.';
 
-CREATE FUNCTION tally._labels_sql(by text[]) RETURNS text
+CREATE FUNCTION tally_internal._labels_sql(by text[]) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
     SELECT format('pg_catalog.jsonb_build_object(%s)', string_agg(format('%L, %I', d, d), ', ' ORDER BY n)) FROM unnest(by) WITH ORDINALITY b(d, n));
 END $$;
-COMMENT ON FUNCTION tally._labels_sql(text[]) IS 'SQL text of the label set of a row that has the dimensions of by as columns.';
+COMMENT ON FUNCTION tally_internal._labels_sql(text[]) IS 'SQL text of the label set of a row that has the dimensions of by as columns.';
 
 CREATE FUNCTION tally.metric_value(
     metric  text,
@@ -113,18 +115,19 @@ CREATE FUNCTION tally.metric_value(
 ) RETURNS float8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    m      tally.metrics := tally._metric(metric);
+    m      tally.metrics := tally_internal._metric(metric);
     r      tally.rollups;
     first  timestamptz;
     last   timestamptz;
     result float8;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
-    first := tally._parse_since(since, as_of, 'since', r.zone);
-    last := tally._parse_since(until, as_of, 'until', r.zone);
-    PERFORM tally._refuse_overlap(r, NULL, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;', m.name, since));
-    EXECUTE tally._refuse_unsafe(r, format('SELECT value FROM (%s) metric',
-        tally._merged_sql(m, r, CASE WHEN live THEN tally._live_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last)
+    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
+    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
+    PERFORM tally_internal._refuse_overlap(r, NULL, first, last,
+                                           format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;', m.name, since));
+    EXECUTE tally_internal._refuse_unsafe(r, format('SELECT value FROM (%s) metric',
+        tally_internal._merged_sql(m, r, CASE WHEN live THEN tally_internal._live_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last)
                           ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2')))
         INTO result USING first, last;
     RETURN result;

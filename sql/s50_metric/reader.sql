@@ -2,10 +2,10 @@
 -- metric and in the live views below it. Before it runs, each function that it calls is looked at: a reader never runs the code of an
 -- ordinary role, not the owner's either, unless the reader is that owner.
 
-CREATE FUNCTION tally._unsafe_function(query text) RETURNS regprocedure
+CREATE FUNCTION tally_internal._unsafe_function(query text) RETURNS regprocedure
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    trees     text[] := ARRAY[tally._parse_tree(query)];
+    trees     text[] := ARRAY[tally_internal._parse_tree(query)];
     relations oid[] := '{}';
     types     oid[] := '{}';
     functions oid[];
@@ -34,10 +34,10 @@ BEGIN
         SELECT p.oid INTO result FROM pg_proc p
          WHERE p.oid = ANY (functions)
            -- What writes, or runs a text that it is given, is nothing to read a number with, whoever owns it.
-           AND NOT CASE WHEN p.pronamespace = 'tally'::regnamespace THEN p.provolatile = 'i' OR p.prokind = 'a'
-               OR p.oid = 'tally._live_gate(regclass,regclass,boolean)'::regprocedure
+           AND NOT CASE WHEN p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) THEN p.provolatile = 'i' OR p.prokind = 'a'
+               OR p.oid = 'tally_internal._live_gate(regclass,regclass,boolean)'::regprocedure
                         WHEN p.pronamespace = 'pg_catalog'::regnamespace THEN p.provolatile <> 'v' AND p.proname !~ '_to_xml'
-                        ELSE p.provolatile <> 'v' AND (p.proowner = tally._current_role()::oid
+                        ELSE p.provolatile <> 'v' AND (p.proowner = tally_internal._current_role()::oid
                                                        OR EXISTS (SELECT FROM pg_roles o WHERE o.oid = p.proowner AND o.rolsuper)) END
          ORDER BY p.oid DESC LIMIT 1;
         IF FOUND THEN RETURN result; END IF;
@@ -57,19 +57,19 @@ BEGIN
     END LOOP;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally._unsafe_function(text) IS
+COMMENT ON FUNCTION tally_internal._unsafe_function(text) IS
 'A function that a query calls, itself or through views, domains and what a table''s planning computes, and that the current role should not run for others: '
     'an ordinary role''s, or one that writes or runs text; null where there is none. Nothing is run. Row level policies are left out.';
 
-CREATE FUNCTION tally._refuse_unsafe(r tally.rollups, statement text) RETURNS text
+CREATE FUNCTION tally_internal._refuse_unsafe(r tally.rollups, statement text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ regprocedure;
 BEGIN
-    IF r.owner::oid <> tally._current_role()::oid THEN
-        found_ := tally._unsafe_function(statement);
+    IF r.owner::oid <> tally_internal._current_role()::oid THEN
+        found_ := tally_internal._unsafe_function(statement);
         IF found_ IS NOT NULL THEN
-            PERFORM tally._refuse('insufficient_privilege',
+            PERFORM tally_internal._refuse('insufficient_privilege',
                 format('%I would run %s to read rollup %L of %s, expected functions of PostgreSQL, pg_tally or a superuser that do not write', current_user,
                        found_, r.name, r.owner),
                 'Its live view, a metric or a table under it calls that function, with the rights of who reads. Where the rollup is clean, only metrics are '
@@ -80,5 +80,5 @@ BEGIN
     END IF;
     RETURN statement;
 END $$;
-COMMENT ON FUNCTION tally._refuse_unsafe(tally.rollups, text) IS
+COMMENT ON FUNCTION tally_internal._refuse_unsafe(tally.rollups, text) IS
 'The query itself, or an error where the current role is not the rollup''s owner and the query would run a function of somebody it need not trust.';

@@ -1,37 +1,41 @@
 -- Owns: report and csv: several metrics side by side, as JSON rows for an API or a file, within limits.
 
-CREATE FUNCTION tally._report_sql(metrics tally.metrics[], r tally.rollups, bucket interval, by text[], "where" jsonb, first timestamptz, last timestamptz,
+CREATE FUNCTION tally_internal._report_sql(metrics tally.metrics[], r tally.rollups, bucket interval, by text[], "where" jsonb, first timestamptz,
+                                           last timestamptz,
                                   people text, k int) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     needed text[];
-    rule   text := CASE WHEN bucket IS NOT NULL THEN tally._grain(r, bucket, first, last) END;
+    rule   text := CASE WHEN bucket IS NOT NULL THEN tally_internal._grain(r, bucket, first, last) END;
     dims   text := (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n));
     grouped text[] := CASE WHEN rule IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d);
 BEGIN
-    PERFORM tally._check_dimensions(r, by, 'by');
-    PERFORM tally._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.report(%L, bucket => %L);', ARRAY(SELECT m.name FROM unnest(metrics) m),
+    PERFORM tally_internal._check_dimensions(r, by, 'by');
+    PERFORM tally_internal._refuse_overlap(r, rule, first, last,
+                                           format('SELECT * FROM tally.report(%L, bucket => %L);', ARRAY(SELECT m.name FROM unnest(metrics) m),
                                                                r.bucket::text));
     IF people IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures x WHERE x.rollup_id = r.id AND x.name = people) THEN
-        PERFORM tally._refuse('undefined_column', format('people must name a measure of rollup %L, got %L', r.name, people),
+        PERFORM tally_internal._refuse('undefined_column', format('people must name a measure of rollup %L, got %L', r.name, people),
             'Cells with fewer than k of them are suppressed.',
                 format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name));
     END IF;
     needed := ARRAY(SELECT DISTINCT n FROM unnest(metrics) m, unnest(m.measures || people) n WHERE n IS NOT NULL);
-    RETURN tally._refuse_unsafe(r, format('SELECT %s%s%s FROM (SELECT %s%s%s FROM (%s) parts%s) merged',
+    RETURN tally_internal._refuse_unsafe(r, format('SELECT %s%s%s FROM (SELECT %s%s%s FROM (%s) parts%s) merged',
         CASE WHEN rule IS NOT NULL THEN '"the bucket" AS bucket, ' ELSE '' END, dims,
         (SELECT string_agg(CASE WHEN people IS NULL THEN format('(%s)::pg_catalog.float8 AS %I', m.resolved, m.name)
                                 ELSE format('tally.suppress_below((%s)::pg_catalog.float8, %I, %s) AS %I', m.resolved, people, k, m.name) END, ', '
                                     ORDER BY m.ordinality) FROM unnest(metrics) WITH ORDINALITY m),
-        CASE WHEN rule IS NOT NULL THEN tally._bucket_start_sql(rule, 'bucket') || ' AS "the bucket", ' ELSE '' END, dims,
+        CASE WHEN rule IS NOT NULL THEN tally_internal._bucket_start_sql(rule, 'bucket') || ' AS "the bucket", ' ELSE '' END, dims,
         (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x WHERE x.rollup_id = r.id
          AND x.name = ANY (needed)),
-        tally._parts_sql(ARRAY(SELECT a FROM tally._answering(r, needed, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first, last) a),
-            'bucket, ' || dims || (SELECT string_agg(quote_ident(n), ', ' ORDER BY n) FROM unnest(needed) n), tally._where_sql(r, "where"), first, last),
+        tally_internal._parts_sql(ARRAY(SELECT a FROM tally_internal._answering(r, needed, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first,
+                last) a),
+            'bucket, ' || dims || (SELECT string_agg(quote_ident(n), ', ' ORDER BY n) FROM unnest(needed) n), tally_internal._where_sql(r, "where"), first,
+                last),
         COALESCE(' GROUP BY ' || NULLIF(array_to_string(grouped, ', '), ''), '')));
 END $$;
-COMMENT ON FUNCTION tally._report_sql(tally.metrics[], tally.rollups, interval, text[], jsonb, timestamptz, timestamptz, text, int) IS
+COMMENT ON FUNCTION tally_internal._report_sql(tally.metrics[], tally.rollups, interval, text[], jsonb, timestamptz, timestamptz, text, int) IS
 'SQL text that yields several metrics of one rollup: [bucket,] dimensions of by, one column per metric.';
 
 CREATE FUNCTION tally.report(
@@ -51,23 +55,24 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $
 #variable_conflict use_variable
 DECLARE
     zone  text := COALESCE((SELECT r.zone FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.name = metrics[1]), 'UTC');
-    first timestamptz := tally._parse_since(since, as_of, 'since', zone);
-    last  timestamptz := tally._parse_since(until, as_of, 'until', zone);
+    first timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
+    last  timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
     keys  text;
     parts text[];
     n     bigint;
 BEGIN
     IF COALESCE(cardinality(metrics), 0) = 0 THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')), NULL,
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')),
+                                       NULL,
                               'SELECT name, description FROM tally.metrics ORDER BY name;');
     ELSIF NOT isfinite(first) OR NOT isfinite(last) OR last > first + max_range THEN
-        PERFORM tally._refuse('program_limit_exceeded', format('the range must be at most %s, got %s to %s', max_range, first, last),
+        PERFORM tally_internal._refuse('program_limit_exceeded', format('the range must be at most %s, got %s to %s', max_range, first, last),
                               'A report reads a bounded range.',
             format('SELECT * FROM tally.report(%L, since => %L);', metrics, max_range::text));
     END IF;
-    SELECT array_agg(tally._report_sql(x.ms, x.r, bucket, by, COALESCE("where", '{}'), first, last, people, k) ORDER BY x.n) INTO parts
+    SELECT array_agg(tally_internal._report_sql(x.ms, x.r, bucket, by, COALESCE("where", '{}'), first, last, people, k) ORDER BY x.n) INTO parts
       FROM (SELECT r, array_agg(m ORDER BY w.n) AS ms, min(w.n) AS n
-              FROM unnest(metrics) WITH ORDINALITY w(name, n) CROSS JOIN LATERAL tally._metric(w.name) m JOIN tally.rollups r ON r.id = m.rollup_id
+              FROM unnest(metrics) WITH ORDINALITY w(name, n) CROSS JOIN LATERAL tally_internal._metric(w.name) m JOIN tally.rollups r ON r.id = m.rollup_id
                   GROUP BY r) x;
     keys := NULLIF(concat_ws(', ', CASE WHEN bucket IS NOT NULL THEN 'bucket' END,
                              (SELECT string_agg(quote_ident(d), ', ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o))), '');
@@ -80,7 +85,7 @@ BEGIN
         COALESCE(' ORDER BY ' || keys, ''), max_rows::bigint + 1);
     GET DIAGNOSTICS n = ROW_COUNT;
     IF n > max_rows THEN
-        PERFORM tally._refuse('program_limit_exceeded', format('a report has at most %s rows, and this one has more', max_rows),
+        PERFORM tally_internal._refuse('program_limit_exceeded', format('a report has at most %s rows, and this one has more', max_rows),
                               'Nothing of it is returned, so that no part is taken for the whole.',
             'Ask for a shorter range, a longer bucket or fewer dimensions; or max_rows => ' || max_rows * 2);
     END IF;

@@ -4,7 +4,7 @@
 -- yields its type and the operators and measures it uses. As a generated column it must be immutable and free of
 -- subqueries, aggregates and set-returning functions, and comes back with every name qualified. Nothing is executed.
 
-CREATE FUNCTION tally._resolve_metric(name text, r tally.rollups, expression text, search_path text,
+CREATE FUNCTION tally_internal._resolve_metric(name text, r tally.rollups, expression text, search_path text,
                                       OUT resolved text, OUT type text, OUT measures text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -20,7 +20,7 @@ BEGIN
     EXECUTE format(E'CREATE TEMPORARY VIEW tally_probe_view AS SELECT (%s\n) AS value FROM pg_temp.tally_probe', expression);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     SELECT a.atttypid INTO given FROM pg_attribute a WHERE a.attrelid = 'pg_temp.tally_probe_view'::regclass AND a.attname = 'value';
-    PERFORM tally._refuse_integer_division(name, r.name, expression);
+    PERFORM tally_internal._refuse_integer_division(name, r.name, expression);
     IF given NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float4'::regtype, 'float8'::regtype) THEN
         RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
             MESSAGE = format('metric %L must be a number, got %s', name, given),
@@ -39,7 +39,7 @@ BEGIN
     IF measures IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('metric %L must use at least one measure, got %s', name, expression),
-            DETAIL = tally._measures_of(r.id),
+            DETAIL = tally_internal._measures_of(r.id),
             HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name,
                           (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
     END IF;
@@ -48,7 +48,7 @@ BEGIN
     PERFORM set_config('search_path', search_path, true);
     EXECUTE format(E'ALTER TABLE pg_temp.tally_probe ADD COLUMN "the value" %s GENERATED ALWAYS AS (%s\n) STORED', given, expression);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    SELECT pg_get_expr(d.adbin, d.adrelid), tally._strange_function(d.adbin) INTO resolved, strange
+    SELECT pg_get_expr(d.adbin, d.adrelid), tally_internal._strange_function(d.adbin) INTO resolved, strange
       FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
      WHERE d.adrelid = 'pg_temp.tally_probe'::regclass AND a.attname = 'the value';
     IF strange IS NOT NULL THEN
@@ -57,15 +57,15 @@ BEGIN
             DETAIL = 'Whoever reads a metric runs its functions; one that an ordinary role can replace would run that role''s code with the reader''s rights.',
             HINT = format('Write out what it computes in the expression, or have a superuser own it: ALTER FUNCTION %s OWNER TO postgres;', strange);
     END IF;
-    PERFORM tally._refuse_session(parsed, 'metric', name, expression, NULL, r.zone);
-    PERFORM tally._try_metric(name, r, expression, resolved);
+    PERFORM tally_internal._refuse_session(parsed, 'metric', name, expression, NULL, r.zone);
+    PERFORM tally_internal._try_metric(name, r, expression, resolved);
     DROP TABLE pg_temp.tally_probe;
     type := CASE WHEN given IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'bigint' ELSE 'double precision' END;
 EXCEPTION
     WHEN undefined_column OR undefined_table THEN
         RAISE EXCEPTION USING ERRCODE = SQLSTATE,
             MESSAGE = format('metric %L names an unknown measure: %s', name, SQLERRM),
-            DETAIL = tally._measures_of(r.id),
+            DETAIL = tally_internal._measures_of(r.id),
             HINT = format('SELECT name, expression FROM tally.measures JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = %L;', r.name);
     WHEN grouping_error OR invalid_object_definition OR feature_not_supported OR windowing_error THEN
         IF SQLERRM LIKE 'metric %' THEN RAISE; END IF;
@@ -79,14 +79,14 @@ EXCEPTION
         IF SQLERRM LIKE 'metric %' THEN RAISE; END IF;
         RAISE EXCEPTION USING ERRCODE = SQLSTATE,
             MESSAGE = format('metric %L cannot be read: %s', name, SQLERRM),
-            DETAIL = format('Got %s. %s', expression, tally._measures_of(r.id)),
+            DETAIL = format('Got %s. %s', expression, tally_internal._measures_of(r.id)),
             HINT = 'SELECT oid::regprocedure, obj_description(oid) FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND prokind = ''f'';';
 END $$;
-COMMENT ON FUNCTION tally._resolve_metric(text, tally.rollups, text, text) IS
+COMMENT ON FUNCTION tally_internal._resolve_metric(text, tally.rollups, text, text) IS
 'PostgreSQL''s own reading of a metric''s expression: the expression with all names qualified, its type in the flat view and the measures it uses; errors '
     'say what is no metric.';
 
-CREATE FUNCTION tally._trial_values(type text) RETURNS text[]
+CREATE FUNCTION tally_internal._trial_values(type text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN type IN ('bigint', 'integer', 'smallint', 'numeric', 'real', 'double precision') THEN '{0,1,1000}'::text[]
                 WHEN type = 'tally.tdigest' THEN ARRAY['(SELECT tally.tdigest(x) FROM pg_catalog.generate_series(1, 100) x)']
@@ -96,9 +96,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 WHEN type = 'tally.topk' THEN ARRAY['(SELECT tally.topk(x::pg_catalog.text) FROM pg_catalog.generate_series(1, 5) x)']
                 WHEN type = 'boolean' THEN '{true,false}' ELSE '{NULL}' END
 $$;
-COMMENT ON FUNCTION tally._trial_values(text) IS 'SQL texts of values that a measure of a type may well have, zero first.';
+COMMENT ON FUNCTION tally_internal._trial_values(text) IS 'SQL texts of values that a measure of a type may well have, zero first.';
 
-CREATE FUNCTION tally._try_metric(name text, r tally.rollups, expression text, resolved text) RETURNS void
+CREATE FUNCTION tally_internal._try_metric(name text, r tally.rollups, expression text, resolved text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -107,7 +107,7 @@ BEGIN
         EXECUTE format('INSERT INTO pg_temp.tally_probe (%s) SELECT %s',
             (SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = r.id),
             (SELECT string_agg(format('%s::%s', COALESCE(v[i], v[cardinality(v)], 'NULL'), m.type), ', ' ORDER BY m.ordinal)
-               FROM tally.measures m, tally._trial_values(m.type) v WHERE m.rollup_id = r.id));
+               FROM tally.measures m, tally_internal._trial_values(m.type) v WHERE m.rollup_id = r.id));
     END LOOP;
     EXECUTE format('SELECT pg_catalog.count((%s)) FROM (SELECT * FROM %s LIMIT 10000) stored', resolved, r.relation);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
@@ -119,10 +119,10 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
         HINT = format('SELECT tally.create_metric(%L, %L, ''a / nullif(b, 0)'');  -- NULL where there is no answer; a quantile is between 0 and 1', name,
                       r.name);
 END $$;
-COMMENT ON FUNCTION tally._try_metric(text, tally.rollups, text, text) IS
+COMMENT ON FUNCTION tally_internal._try_metric(text, tally.rollups, text, text) IS
 'An error where a metric, as the probe''s generated column, fails on ordinary values of its measures or on stored rows.';
 
-CREATE FUNCTION tally._refuse_integer_division(name text, rollup text, expression text) RETURNS void
+CREATE FUNCTION tally_internal._refuse_integer_division(name text, rollup text, expression text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -141,10 +141,10 @@ BEGIN
                 regexp_replace(expression, '([[:alnum:]_."]+|\([^()]*\))\s*/\s*([[:alnum:]_."]+|\([^()]*\))', '\1::float8 / nullif(\2, 0)', 'g'));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._refuse_integer_division(text, text, text) IS
+COMMENT ON FUNCTION tally_internal._refuse_integer_division(text, text, text) IS
 'An error where the probed expression divides integers, with the expression that does not.';
 
-CREATE FUNCTION tally._strange_function(expression pg_node_tree) RETURNS text
+CREATE FUNCTION tally_internal._strange_function(expression pg_node_tree) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT min(p.oid::regprocedure::text)
       FROM (SELECT used.no[1]::oid AS oid FROM regexp_matches(expression::text, ':funcid (\d+)', 'g') used(no)
@@ -154,12 +154,12 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
        AND p.pronamespace <> 'pg_catalog'::regnamespace
 $$;
-COMMENT ON FUNCTION tally._strange_function(pg_node_tree) IS
+COMMENT ON FUNCTION tally_internal._strange_function(pg_node_tree) IS
 'A function in an expression that an ordinary role owns outside any extension; null where there is none.';
 
-CREATE FUNCTION tally._measures_of(rollup_id int) RETURNS text
+CREATE FUNCTION tally_internal._measures_of(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('The measures of rollup %L are %s.', (SELECT r.name FROM tally.rollups r WHERE r.id = $1),
                   string_agg(format('%I (%s)', m.name, m.type), ', ' ORDER BY m.ordinal)) FROM tally.measures m WHERE m.rollup_id = $1
 $$;
-COMMENT ON FUNCTION tally._measures_of(int) IS 'The measures of a rollup in words, for error messages.';
+COMMENT ON FUNCTION tally_internal._measures_of(int) IS 'The measures of a rollup in words, for error messages.';

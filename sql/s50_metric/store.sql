@@ -1,34 +1,34 @@
 -- Owns: the only ways in which metrics and their flat views are written into the catalogue. As in s40_rollup/store.sql, whoever
 -- calls is proved, and nothing that is given is believed.
 
-CREATE FUNCTION tally._owned_metric(metric_id int, caller regrole) RETURNS tally.metrics
+CREATE FUNCTION tally_internal._owned_metric(metric_id int, caller regrole) RETURNS tally.metrics
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     m tally.metrics;
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = metric_id;
-    IF m.id IS NULL OR NOT tally._has_rights(caller, m.owner) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('metric %s must exist and belong to %s',
+    IF m.id IS NULL OR NOT tally_internal._has_rights(caller, m.owner) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('metric %s must exist and belong to %s',
                                                                COALESCE(quote_literal(m.name), metric_id::text, 'NULL'), caller),
             COALESCE(format('It belongs to %s.', m.owner), 'There is none of this number.'),
                 COALESCE(format('SET ROLE %s;', m.owner), 'SELECT name, owner FROM tally.metrics;'));
     END IF;
     RETURN m;
 END $$;
-COMMENT ON FUNCTION tally._owned_metric(int, regrole) IS 'A metric that a role has the owner''s rights of, or an error.';
+COMMENT ON FUNCTION tally_internal._owned_metric(int, regrole) IS 'A metric that a role has the owner''s rights of, or an error.';
 
-CREATE FUNCTION tally._store_metric(made tally.metrics, who bigint DEFAULT tally._me()) RETURNS int
+CREATE FUNCTION tally_internal._store_metric(made tally.metrics, who bigint DEFAULT tally_internal._me()) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
-    r      tally.rollups := tally._owned_rollup(made.rollup_id, caller);
+    caller regrole := tally_internal._caller(who);
+    r      tally.rollups := tally_internal._owned_rollup(made.rollup_id, caller);
     old    tally.metrics;
 BEGIN
-    PERFORM tally._check_metric_name(made.name, r), tally._check_expression(made.expression), tally._check_expression(made.resolved);
+    PERFORM tally_internal._check_metric_name(made.name, r), tally_internal._check_expression(made.expression), tally_internal._check_expression(made.resolved);
     IF r.key IS NOT NULL OR made.measures IS NULL OR EXISTS (SELECT FROM unnest(made.measures || made.samples) u WHERE u IS NOT NULL
                                                              AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = u)) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('metric %L must use measures of rollup %L, got %s', made.name, r.name, made.measures),
-                              tally._measures_of(r.id),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('metric %L must use measures of rollup %L, got %s', made.name, r.name, made.measures),
+                              tally_internal._measures_of(r.id),
             format('SELECT tally.create_metric(%L, %L, ''…'');', made.name, r.name));
     END IF;
     SELECT * INTO old FROM tally.metrics m WHERE m.name = made.name;
@@ -37,41 +37,41 @@ BEGIN
         VALUES (made.name, r.id, r.owner, made.search_path, made.expression, made.resolved, made.measures, made.samples, made.type, made.unit,
                 made.description, made.direction) RETURNING id INTO old.id;
     ELSE
-        old := tally._owned_metric(old.id, caller);
+        old := tally_internal._owned_metric(old.id, caller);
         UPDATE tally.metrics m SET expression = made.expression, resolved = made.resolved, measures = made.measures, samples = made.samples, type = made.type,
                search_path = made.search_path, unit = made.unit, description = made.description, direction = made.direction, updated_at = now()
          WHERE m.id = old.id AND m.rollup_id = r.id;
     END IF;
     RETURN old.id;
 END $$;
-COMMENT ON FUNCTION tally._store_metric(tally.metrics, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_metric(tally.metrics, bigint) IS
 'Writes a metric of a rollup, new or changed, into the catalogue. For the rollup''s owner; create_metric() makes it.';
 
-CREATE FUNCTION tally._store_metric_name(metric_id int, new_name text, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._store_metric_name(metric_id int, new_name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    m tally.metrics := tally._owned_metric(metric_id, tally._caller(who));
+    m tally.metrics := tally_internal._owned_metric(metric_id, tally_internal._caller(who));
 BEGIN
-    PERFORM tally._check_metric_name(new_name, r) FROM tally.rollups r WHERE r.id = m.rollup_id;
+    PERFORM tally_internal._check_metric_name(new_name, r) FROM tally.rollups r WHERE r.id = m.rollup_id;
     UPDATE tally.metrics x SET name = new_name, updated_at = now() WHERE x.id = m.id;
 END $$;
-COMMENT ON FUNCTION tally._store_metric_name(int, text, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_metric_name(int, text, bigint) IS
 'Writes another name of a metric into the catalogue. For the owner; rename_metric() renames the column.';
 
-CREATE FUNCTION tally._forget_metric(metric_id int, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._forget_metric(metric_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    m tally.metrics := tally._owned_metric(metric_id, tally._caller(who));
+    m tally.metrics := tally_internal._owned_metric(metric_id, tally_internal._caller(who));
 BEGIN
     DELETE FROM tally.metrics x WHERE x.id = m.id;
 END $$;
-COMMENT ON FUNCTION tally._forget_metric(int, bigint) IS 'Takes a metric out of the catalogue. For the owner; drop_metric() drops the column.';
+COMMENT ON FUNCTION tally_internal._forget_metric(int, bigint) IS 'Takes a metric out of the catalogue. For the owner; drop_metric() drops the column.';
 
-CREATE FUNCTION tally._store_metric_view(rollup_id int, view regclass, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._store_metric_view(rollup_id int, view regclass, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    r tally.rollups := tally._owned_rollup(rollup_id, tally._caller(who));
+    r tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
 BEGIN
     IF view IS NULL THEN
         DELETE FROM tally.metric_views v WHERE v.rollup_id = r.id;
@@ -82,51 +82,51 @@ BEGIN
                    AND (c.relowner = r.owner::oid OR NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner)))
        OR EXISTS (SELECT FROM tally.rollups x WHERE x.live_view = view)
            OR EXISTS (SELECT FROM tally.metric_views v WHERE v.view = view AND v.rollup_id <> r.id) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('the flat view of rollup %L must be a view of %s''s, got %s', r.name, r.owner, view),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('the flat view of rollup %L must be a view of %s''s, got %s', r.name, r.owner, view),
                               'create_metric() makes it.', format('SELECT tally.create_metric(''<name>'', %L, ''…'');', r.name));
     END IF;
     INSERT INTO tally.metric_views (rollup_id, owner, view) VALUES (r.id, r.owner, view)
         ON CONFLICT ON CONSTRAINT metric_views_pkey DO UPDATE SET view = EXCLUDED.view WHERE metric_views.view <> EXCLUDED.view;
 END $$;
-COMMENT ON FUNCTION tally._store_metric_view(int, regclass, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_metric_view(int, regclass, bigint) IS
 'Writes into the catalogue which view is the flat view of a rollup; null: it has none. For the owner.';
 
-CREATE FUNCTION tally._store_probe(made tally.probes, who bigint DEFAULT tally._me()) RETURNS text
+CREATE FUNCTION tally_internal._store_probe(made tally.probes, who bigint DEFAULT tally_internal._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     old    tally.probes;
 BEGIN
     IF EXISTS (SELECT FROM tally.metrics m WHERE m.name = made.name) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('probe %L has the name of a metric', made.name), 'Thresholds name either.',
+        PERFORM tally_internal._refuse('insufficient_privilege', format('probe %L has the name of a metric', made.name), 'Thresholds name either.',
                               format('SELECT tally.create_probe(%L, …);', made.name || ' now'));
     END IF;
     SELECT * INTO old FROM tally.probes p WHERE p.name = made.name;
     IF old.id IS NULL THEN
         INSERT INTO tally.probes (name, owner, search_path, query, unit, description, direction, every, keep, enabled)
         VALUES (made.name, caller, made.search_path, made.query, made.unit, made.description, made.direction, made.every, made.keep, made.enabled);
-    ELSIF tally._has_rights(caller, old.owner) THEN
+    ELSIF tally_internal._has_rights(caller, old.owner) THEN
         UPDATE tally.probes p SET search_path = made.search_path, query = made.query, unit = made.unit, description = made.description,
             direction = made.direction,
                every = made.every, keep = made.keep, enabled = made.enabled WHERE p.id = old.id;
     ELSE
-        PERFORM tally._refuse('insufficient_privilege', format('probe %L exists already and belongs to another role', made.name),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('probe %L exists already and belongs to another role', made.name),
                               'A role sees the probes of roles whose rights it has.',
             format('SELECT tally.create_probe(%L, …);', made.name || ' (' || caller || ')'));
     END IF;
     RETURN made.name;
 END $$;
-COMMENT ON FUNCTION tally._store_probe(tally.probes, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_probe(tally.probes, bigint) IS
 'Writes a probe, new or changed, into the catalogue; it runs with its owner''s rights. For create_probe().';
 
-CREATE FUNCTION tally._forget_probe(name text, who bigint DEFAULT tally._me()) RETURNS boolean
+CREATE FUNCTION tally_internal._forget_probe(name text, who bigint DEFAULT tally_internal._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.probes p WHERE p.name = name AND tally._has_rights(caller, p.owner);
+    DELETE FROM tally.probes p WHERE p.name = name AND tally_internal._has_rights(caller, p.owner);
     RETURN FOUND;
 END $$;
-COMMENT ON FUNCTION tally._forget_probe(text, bigint) IS
+COMMENT ON FUNCTION tally_internal._forget_probe(text, bigint) IS
 'Takes a probe and its samples out of the catalogue; false where there is none of the caller''s. For drop_probe().';

@@ -1,17 +1,17 @@
 -- Owns: the flat view of a rollup's metrics: bucket, dimensions, one column per metric, no sketch types.
 
-CREATE FUNCTION tally._metrics_query(rollup_id int) RETURNS text
+CREATE FUNCTION tally_internal._metrics_query(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT bucket%s%s FROM %s',
         (SELECT string_agg(format(', %I', d.name), '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id),
         (SELECT string_agg(format(', (%s)::%s AS %I', m.resolved, m.type, m.name), '' ORDER BY m.id) FROM tally.metrics m WHERE m.rollup_id = r.id),
-        r.relation || ' WHERE ' || tally._flat_gate_sql(r.relation))
+        r.relation || ' WHERE ' || tally_internal._flat_gate_sql(r.relation))
       FROM tally.rollups r WHERE r.id = $1
 $$;
-COMMENT ON FUNCTION tally._metrics_query(int) IS
+COMMENT ON FUNCTION tally_internal._metrics_query(int) IS
 'The SELECT behind a rollup''s flat view. Metrics come in the order they were made, so that a new one only adds a column.';
 
-CREATE FUNCTION tally._build_metrics_view(rollup_id int) RETURNS void
+CREATE FUNCTION tally_internal._build_metrics_view(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -27,7 +27,7 @@ BEGIN
     SELECT CASE WHEN c.oid = old THEN format('%I.%I', n.nspname, c.relname) ELSE format('%I.%I', n.nspname, r.name || '_metrics') END INTO place
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = COALESCE(old, r.relation);
     IF NOT EXISTS (SELECT FROM tally.metrics m WHERE m.rollup_id = r.id) THEN
-        PERFORM tally._drop_metrics_view(r, old);
+        PERFORM tally_internal._drop_metrics_view(r, old);
         RETURN;
     END IF;
     IF old IS NULL AND to_regclass(place) IS NOT NULL THEN
@@ -37,22 +37,22 @@ BEGIN
             HINT = format('ALTER TABLE %s RENAME TO %I;', place, r.name || '_metrics_old');
     END IF;
     BEGIN
-        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', place, tally._metrics_query(r.id));
-        IF old IS NULL THEN PERFORM tally._owner_only(place); END IF;
+        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._metrics_query(r.id));
+        IF old IS NULL THEN PERFORM tally_internal._owner_only(place); END IF;
     EXCEPTION WHEN invalid_table_definition THEN
         -- A column went or changed its type: the view is made anew, and who could read the old one can read it again.
-        grants := tally._grants_on(old);
-        PERFORM tally._drop_metrics_view(r, old);
-        EXECUTE format('CREATE VIEW %s AS %s', place, tally._metrics_query(r.id));
-        PERFORM tally._owner_only(place);
+        grants := tally_internal._grants_on(old);
+        PERFORM tally_internal._drop_metrics_view(r, old);
+        EXECUTE format('CREATE VIEW %s AS %s', place, tally_internal._metrics_query(r.id));
+        PERFORM tally_internal._owner_only(place);
     END;
-    IF r.owner::oid <> tally._current_role()::oid AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) THEN
+    IF r.owner::oid <> tally_internal._current_role()::oid AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) THEN
         EXECUTE format('ALTER VIEW %s OWNER TO %s', place, r.owner);
     END IF;
     FOR item IN SELECT unnest(grants) AS statement LOOP
         EXECUTE item.statement;
     END LOOP;
-    PERFORM tally._store_metric_view(r.id, place::regclass);
+    PERFORM tally_internal._store_metric_view(r.id, place::regclass);
     EXECUTE format('COMMENT ON VIEW %s IS %L', place,
         format('Metrics of rollup %s per bucket of %s and dimension, as of its last refresh. Made by pg_tally.', r.name, r.bucket));
     FOR item IN SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words
@@ -62,10 +62,10 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', place, item.name, item.words);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._build_metrics_view(int) IS
+COMMENT ON FUNCTION tally_internal._build_metrics_view(int) IS
 'Makes the flat view of a rollup anew from its metrics, with comments; drops it where there are none left.';
 
-CREATE FUNCTION tally._drop_metrics_view(r tally.rollups, view regclass) RETURNS void
+CREATE FUNCTION tally_internal._drop_metrics_view(r tally.rollups, view regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -83,6 +83,6 @@ BEGIN
         END IF;
         EXECUTE format('DROP VIEW %s', view);
     END IF;
-    PERFORM tally._store_metric_view(r.id, NULL);
+    PERFORM tally_internal._store_metric_view(r.id, NULL);
 END $$;
-COMMENT ON FUNCTION tally._drop_metrics_view(tally.rollups, regclass) IS 'Drops a rollup''s flat view; an error names the views that stand on it.';
+COMMENT ON FUNCTION tally_internal._drop_metrics_view(tally.rollups, regclass) IS 'Drops a rollup''s flat view; an error names the views that stand on it.';

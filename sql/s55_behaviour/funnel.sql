@@ -28,29 +28,30 @@ DECLARE
     parts    text[] := parse_ident(name);
     label    text := parts[array_upper(parts, 1)];
     prefix   text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
-    given    jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'steps', tally._funnel_steps_of(steps, label),
+    given    jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'steps',
+                                         tally_internal._funnel_steps_of(steps, label),
                  'window', "window", 'bucket', bucket, 'dimensions', dimensions, 'attribution', attribution, 'options', options, 'exclude', exclude,
                      'where', "where", 'zone', zone);
     names    text[] := ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(given -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n);
     people   regclass;
     counts   regclass;
 BEGIN
-    IF tally._behaviour_is(label, 'funnel', given) THEN
-        PERFORM tally._remake_live(b.actors), tally._remake_views(b.actors) FROM tally.behaviours b WHERE b.name = label;
+    IF tally_internal._behaviour_is(label, 'funnel', given) THEN
+        PERFORM tally_internal._remake_live(b.actors), tally_internal._remake_views(b.actors) FROM tally.behaviours b WHERE b.name = label;
         RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
     END IF;
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
-        measures => tally._funnel_measures(given, label), "where" => tally._funnel_filter(given, label), schedule => schedule, zone => zone,
+        measures => tally_internal._funnel_measures(given, label), "where" => tally_internal._funnel_filter(given, label), schedule => schedule, zone => zone,
             search_path => search_path, with_data => with_data,
         description => format('Funnel %s: the chain of each actor, the longest; then the earliest end, the latest start.', label));
     EXECUTE format('CREATE INDEX ON %s (entry)', people);
     counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => bucket, zone => zone, schedule => schedule,
                                   search_path => search_path,
-        dimensions => tally._funnel_dimensions(given), measures => '{"funnel": "tally.funnel_counts(path)"}', with_data => with_data,
+        dimensions => tally_internal._funnel_dimensions(given), measures => '{"funnel": "tally.funnel_counts(path)"}', with_data => with_data,
         description => COALESCE(description || E'\n', '') || format('Funnel %s: actors by the bucket of their first step.', label));
-    PERFORM tally._funnel_view(label, '_steps', counts, names, counts);
-    PERFORM tally._funnel_view(label, '_steps_live', counts, names, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts));
-    PERFORM tally._store_behaviour('funnel', counts, given);
+    PERFORM tally_internal._funnel_view(label, '_steps', counts, names, counts);
+    PERFORM tally_internal._funnel_view(label, '_steps_live', counts, names, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts));
+    PERFORM tally_internal._store_behaviour('funnel', counts, given);
     RETURN counts;
 END $$;
 COMMENT ON FUNCTION tally.create_funnel(text, regclass, text, text, json, interval, interval, jsonb, text, text, jsonb, text, text, text, text, boolean,
@@ -61,7 +62,7 @@ COMMENT ON FUNCTION tally.create_funnel(text, regclass, text, text, json, interv
     '<name>_actors and <name> and the views <name>_steps (as of the last refresh) and <name>_steps_live (exact now). The same definition again changes '
     'nothing.';
 
-CREATE FUNCTION tally._behaviour_is(label text, kind text, given jsonb) RETURNS boolean
+CREATE FUNCTION tally_internal._behaviour_is(label text, kind text, given jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -81,10 +82,10 @@ BEGIN
         DETAIL = CASE WHEN old.kind = kind THEN format('It would change %s.', changes) ELSE format('It is no %s.', kind) END,
         HINT = format('SELECT tally.drop_%s(%L);', old.kind, label);
 END $$;
-COMMENT ON FUNCTION tally._behaviour_is(text, text, jsonb) IS
+COMMENT ON FUNCTION tally_internal._behaviour_is(text, text, jsonb) IS
 'Whether a funnel or retention of this name is defined just so; an error that lists what differs where it is defined otherwise.';
 
-CREATE FUNCTION tally._funnel_steps_of(steps json, label text) RETURNS jsonb
+CREATE FUNCTION tally_internal._funnel_steps_of(steps json, label text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result jsonb;
@@ -102,9 +103,10 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._funnel_steps_of(json, text) IS 'Steps of a funnel, an object or an array of objects in order, as a list of {name, condition}.';
+COMMENT ON FUNCTION tally_internal._funnel_steps_of(json, text) IS
+'Steps of a funnel, an object or an array of objects in order, as a list of {name, condition}.';
 
-CREATE FUNCTION tally._funnel_exclusions(given jsonb, label text) RETURNS TABLE (word text, condition text)
+CREATE FUNCTION tally_internal._funnel_exclusions(given jsonb, label text) RETURNS TABLE (word text, condition text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item jsonb;
@@ -125,43 +127,46 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._funnel_exclusions(jsonb, text) IS 'Exclusions of a funnel as options of tally.window_funnel, with their conditions in order.';
+COMMENT ON FUNCTION tally_internal._funnel_exclusions(jsonb, text) IS
+'Exclusions of a funnel as options of tally.window_funnel, with their conditions in order.';
 
-CREATE FUNCTION tally._funnel_filter(given jsonb, label text) RETURNS text
+CREATE FUNCTION tally_internal._funnel_filter(given jsonb, label text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%I IS NOT NULL', given ->> 'actor') || COALESCE(' AND (' || (given ->> 'where') || ')', '')
         -- Only the strict modes ask what else an actor did.
         || CASE WHEN given ->> 'options' LIKE '%strict%' THEN '' ELSE format(' AND (%s)', (
             SELECT string_agg(format('(%s)', c.condition), ' OR ' ORDER BY c.n)
               FROM (SELECT s ->> 'condition' AS condition, n FROM jsonb_array_elements(given -> 'steps') WITH ORDINALITY l(s, n)
-                    UNION ALL SELECT x.condition, 1000 FROM tally._funnel_exclusions(given, label) x) c)) END
+                    UNION ALL SELECT x.condition, 1000 FROM tally_internal._funnel_exclusions(given, label) x) c)) END
 $$;
-COMMENT ON FUNCTION tally._funnel_filter(jsonb, text) IS 'The condition on source rows that can matter to a funnel.';
+COMMENT ON FUNCTION tally_internal._funnel_filter(jsonb, text) IS 'The condition on source rows that can matter to a funnel.';
 
-CREATE FUNCTION tally._funnel_at(given jsonb, label text) RETURNS text
+CREATE FUNCTION tally_internal._funnel_at(given jsonb, label text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally._instant_sql(quote_ident(given ->> 'time_column'), tally._time_type((given ->> 'source')::regclass, given ->> 'time_column', label),
+    SELECT tally_internal._instant_sql(quote_ident(given ->> 'time_column'),
+                                       tally_internal._time_type((given ->> 'source')::regclass, given ->> 'time_column', label),
                               given ->> 'zone')
 $$;
-COMMENT ON FUNCTION tally._funnel_at(jsonb, text) IS 'SQL text of the time of a source row of a funnel or retention, a timestamptz.';
+COMMENT ON FUNCTION tally_internal._funnel_at(jsonb, text) IS 'SQL text of the time of a source row of a funnel or retention, a timestamptz.';
 
-CREATE FUNCTION tally._funnel_touches(given jsonb) RETURNS TABLE (name text, expression text, place bigint)
+CREATE FUNCTION tally_internal._funnel_touches(given jsonb) RETURNS TABLE (name text, expression text, place bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(k.key, d.d #>> '{}'), COALESCE(k.value, quote_ident(d.d #>> '{}')), d.n
       FROM jsonb_array_elements(COALESCE(NULLIF(given -> 'dimensions', 'null'), '[]')) WITH ORDINALITY d(d, n)
       LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d.d) WHEN 'object' THEN d.d ELSE '{}' END) k ON true
 $$;
-COMMENT ON FUNCTION tally._funnel_touches(jsonb) IS 'Names and expressions of a funnel''s dimensions.';
+COMMENT ON FUNCTION tally_internal._funnel_touches(jsonb) IS 'Names and expressions of a funnel''s dimensions.';
 
-CREATE FUNCTION tally._funnel_measures(given jsonb, label text) RETURNS jsonb
+CREATE FUNCTION tally_internal._funnel_measures(given jsonb, label text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    at     text := tally._funnel_at(given, label);
-    words  text[] := ARRAY[given ->> 'options'] || ARRAY(SELECT x.word FROM tally._funnel_exclusions(given, label) x);
+    at     text := tally_internal._funnel_at(given, label);
+    words  text[] := ARRAY[given ->> 'options'] || ARRAY(SELECT x.word FROM tally_internal._funnel_exclusions(given, label) x);
     path   text := format('tally.funnel_path(%L::interval, %s, ARRAY[%s]::boolean[], %L)', given ->> 'window', at,
                 (SELECT string_agg(format('(%s)', c.condition), ', ' ORDER BY c.n) FROM (
                     SELECT s ->> 'condition' AS condition, n FROM jsonb_array_elements(given -> 'steps') WITH ORDINALITY l(s, n)
-                    UNION ALL SELECT x.condition, 1000 + x.n FROM ROWS FROM (tally._funnel_exclusions(given, label)) WITH ORDINALITY x(word, condition, n)) c),
+                    UNION ALL SELECT x.condition, 1000 + x.n FROM ROWS FROM (tally_internal._funnel_exclusions(given, label)) WITH ORDINALITY x(word,
+                            condition, n)) c),
                 array_to_string(words, ', '));
     step   int := (regexp_match(given ->> 'attribution', '^step (\d{1,2})$'))[1]::int;
     result jsonb;
@@ -178,27 +183,27 @@ BEGIN
         RETURN result || COALESCE((SELECT jsonb_object_agg(t.name,
                                                            format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s %3$s, (%1$s)::text) FILTER (WHERE (%1$s) '
             'IS NOT NULL AND %2$s IS NOT NULL))[1]',
-            t.expression, at, CASE WHEN given ->> 'attribution' = 'last' THEN 'DESC' ELSE 'ASC' END)) FROM tally._funnel_touches(given) t), '{}');
+            t.expression, at, CASE WHEN given ->> 'attribution' = 'last' THEN 'DESC' ELSE 'ASC' END)) FROM tally_internal._funnel_touches(given) t), '{}');
     END IF;
     RETURN result || COALESCE((SELECT jsonb_object_agg(t.name || s.suffix,
                                                        format('pg_catalog.array_agg(%s ORDER BY %s, (%s)::text) FILTER (WHERE (%s) AND %2$s IS NOT NULL)',
             CASE s.suffix WHEN '_at' THEN at ELSE format('(%s)::text', t.expression) END, at, t.expression, given -> 'steps' -> step - 1 ->> 'condition'))
-        FROM tally._funnel_touches(given) t, (VALUES ('_at'), ('_values')) s(suffix)), '{}');
+        FROM tally_internal._funnel_touches(given) t, (VALUES ('_at'), ('_values')) s(suffix)), '{}');
 END $$;
-COMMENT ON FUNCTION tally._funnel_measures(jsonb, text) IS
+COMMENT ON FUNCTION tally_internal._funnel_measures(jsonb, text) IS
 'What a funnel keeps of each actor: its chain, its entry and level, and what its dimensions are told from.';
 
-CREATE FUNCTION tally._funnel_dimensions(given jsonb) RETURNS jsonb
+CREATE FUNCTION tally_internal._funnel_dimensions(given jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE WHEN given ->> 'attribution' LIKE 'step %'
         -- The value of the event that the chain took as this step; actors that did not come so far have none.
         THEN jsonb_build_object(t.name, format('%I[pg_catalog.array_position(%I, path[%s])]', t.name || '_values', t.name || '_at',
                                                substr(given ->> 'attribution', 6)))
-        ELSE to_jsonb(t.name) END ORDER BY t.place, t.name), '[]') FROM tally._funnel_touches(given) t
+        ELSE to_jsonb(t.name) END ORDER BY t.place, t.name), '[]') FROM tally_internal._funnel_touches(given) t
 $$;
-COMMENT ON FUNCTION tally._funnel_dimensions(jsonb) IS 'Dimensions of a funnel''s counts, over the row of each actor.';
+COMMENT ON FUNCTION tally_internal._funnel_dimensions(jsonb) IS 'Dimensions of a funnel''s counts, over the row of each actor.';
 
-CREATE FUNCTION tally._funnel_view(label text, suffix text, counts regclass, names text[], origin regclass) RETURNS void
+CREATE FUNCTION tally_internal._funnel_view(label text, suffix text, counts regclass, names text[], origin regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
@@ -209,8 +214,8 @@ BEGIN
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
     EXECUTE format('CREATE VIEW %s AS SELECT %s, s.step, s.name, s.actors, s.of_previous, s.of_first, s.seconds_mean, s.seconds_p50, s.seconds_p90 '
                    'FROM %s r CROSS JOIN LATERAL tally.funnel_steps(r.funnel, %L::text[]) s WHERE %s', target,
-                       tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, names, tally._flat_gate_sql(counts));
-    PERFORM tally._owner_only(target);
+                       tally_internal._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, names, tally_internal._flat_gate_sql(counts));
+    PERFORM tally_internal._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Funnel %s: a row per bucket, dimension and step, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));
     FOR item IN SELECT * FROM (VALUES ('bucket', 'Start of the bucket of the first step.'), ('step', 'Number of the step, from 1.'),
@@ -223,4 +228,5 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, item.name, item.words);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._funnel_view(text, text, regclass, text[], regclass) IS 'Makes a flat view of a funnel''s steps over its counts, stored or live.';
+COMMENT ON FUNCTION tally_internal._funnel_view(text, text, regclass, text[], regclass) IS
+'Makes a flat view of a funnel''s steps over its counts, stored or live.';

@@ -1,6 +1,6 @@
 -- Owns: reading a funnel over any range, and dropping funnels and retentions.
 
-CREATE FUNCTION tally._behaviour(name text, kind text) RETURNS tally.behaviours
+CREATE FUNCTION tally_internal._behaviour(name text, kind text) RETURNS tally.behaviours
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -10,7 +10,7 @@ BEGIN
     -- The name as it is listed; else as SQL writes it.
     SELECT * INTO found_ FROM tally.behaviours b WHERE b.name = label AND b.kind = kind;
     IF found_.name IS NULL THEN
-        label := tally._last_name(name);
+        label := tally_internal._last_name(name);
         SELECT * INTO found_ FROM tally.behaviours b WHERE b.name = label AND b.kind = kind;
     END IF;
     IF found_.name IS NULL THEN
@@ -22,7 +22,7 @@ BEGIN
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally._behaviour(text, text) IS 'The funnel or retention of a name, or an error that lists the known ones.';
+COMMENT ON FUNCTION tally_internal._behaviour(text, text) IS 'The funnel or retention of a name, or an error that lists the known ones.';
 
 CREATE FUNCTION tally.funnel(
     name    text,
@@ -37,16 +37,17 @@ CREATE FUNCTION tally.funnel(
 LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    f     tally.behaviours := tally._behaviour(name, 'funnel');
+    f     tally.behaviours := tally_internal._behaviour(name, 'funnel');
     r     tally.rollups;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = f.counts;
-    PERFORM tally._check_dimensions(r, by, 'by');
-    RETURN QUERY EXECUTE tally._refuse_unsafe(r, format(
+    PERFORM tally_internal._check_dimensions(r, by, 'by');
+    RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT g.labels, s.* FROM (SELECT %s AS labels, tally.rollup(funnel) AS funnel FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY 1) g '
         'CROSS JOIN LATERAL tally.funnel_steps(g.funnel, $3) s ORDER BY g.labels, s.step',
-        tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), '')))
-        USING tally._parse_since(since, as_of, 'since', r.zone), tally._parse_since(until, as_of, 'until', r.zone),
+        tally_internal._labels_sql(by), CASE WHEN live THEN tally_internal._live_for_reader(r)
+            ELSE r.relation END, COALESCE(' AND ' || tally_internal._where_sql(r, "where"), '')))
+        USING tally_internal._parse_since(since, as_of, 'since', r.zone), tally_internal._parse_since(until, as_of, 'until', r.zone),
               ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(f.definition -> 'steps') WITH ORDINALITY s(s, n) ORDER BY n);
 END $$;
 COMMENT ON FUNCTION tally.funnel(text, text, text, text[], jsonb, boolean, timestamptz) IS
@@ -54,22 +55,22 @@ COMMENT ON FUNCTION tally.funnel(text, text, text, text[], jsonb, boolean, times
     'where. Arguments as in timeseries(). Runs with the caller''s rights.';
 
 CREATE FUNCTION tally.drop_funnel(name text) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally._drop_behaviour(tally._behaviour($1, 'funnel')) $$;
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._drop_behaviour(tally_internal._behaviour($1, 'funnel')) $$;
 COMMENT ON FUNCTION tally.drop_funnel(text) IS 'Drops a funnel: its views and its rollups. Source rows stay.';
 
-CREATE FUNCTION tally._views_of(b tally.behaviours) RETURNS SETOF text
+CREATE FUNCTION tally_internal._views_of(b tally.behaviours) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%I.%I', n.nspname, b.name || s) FROM tally.rollups r JOIN pg_class c ON c.oid = r.relation JOIN pg_namespace n ON n.oid = c.relnamespace,
            unnest(CASE b.kind WHEN 'funnel' THEN '{_steps,_steps_live}' ELSE '{_cohorts,_cohorts_live}' END::text[]) s
      WHERE r.id = b.counts
 $$;
-COMMENT ON FUNCTION tally._views_of(tally.behaviours) IS 'The flat views of a funnel or retention, there or not.';
+COMMENT ON FUNCTION tally_internal._views_of(tally.behaviours) IS 'The flat views of a funnel or retention, there or not.';
 
-CREATE FUNCTION tally._lost_views(b tally.behaviours) RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT v FROM tally._views_of(b) v WHERE to_regclass(v) IS NULL $$;
-COMMENT ON FUNCTION tally._lost_views(tally.behaviours) IS 'The flat views of a funnel or retention that are gone.';
+CREATE FUNCTION tally_internal._lost_views(b tally.behaviours) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT v FROM tally_internal._views_of(b) v WHERE to_regclass(v) IS NULL $$;
+COMMENT ON FUNCTION tally_internal._lost_views(tally.behaviours) IS 'The flat views of a funnel or retention that are gone.';
 
-CREATE FUNCTION tally._remake_views(rollup_id int) RETURNS void
+CREATE FUNCTION tally_internal._remake_views(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     b    tally.behaviours;
@@ -78,36 +79,37 @@ DECLARE
     lost text;
 BEGIN
     -- Dropping a column of the source with CASCADE takes them along with the live view that they stand on.
-    FOR item IN SELECT x AS behaviour, l AS lost FROM tally.behaviours x, tally._lost_views(x) l WHERE x.counts = ANY (tally._above(rollup_id)) LOOP
+    FOR item IN SELECT x AS behaviour, l AS lost FROM tally.behaviours x, tally_internal._lost_views(x) l
+        WHERE x.counts = ANY (tally_internal._above(rollup_id)) LOOP
         b := item.behaviour;
         lost := item.lost;
         SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
         IF b.kind = 'funnel' THEN
-            PERFORM tally._funnel_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_steps_live' ELSE '_steps' END, r.relation,
+            PERFORM tally_internal._funnel_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_steps_live' ELSE '_steps' END, r.relation,
                 ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(b.definition -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n), CASE
                     WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END);
         ELSE
-            PERFORM tally._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE
-                                          WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END, tally._counts_elapsed(b.definition));
+            PERFORM tally_internal._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE
+                                          WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END, tally_internal._counts_elapsed(b.definition));
         END IF;
         RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'What was granted on the one that is gone is not known any more.',
             HINT = format('GRANT SELECT ON %s TO …;', lost);
     END LOOP;
-    PERFORM tally._build_metrics_view(v.rollup_id) FROM tally.metric_views v WHERE v.rollup_id = ANY (tally._above($1))
+    PERFORM tally_internal._build_metrics_view(v.rollup_id) FROM tally.metric_views v WHERE v.rollup_id = ANY (tally_internal._above($1))
         AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view);
 END $$;
-COMMENT ON FUNCTION tally._remake_views(int) IS
+COMMENT ON FUNCTION tally_internal._remake_views(int) IS
 'Makes the flat views of metrics, funnels and retentions on a rollup, and on those above it, that somebody has dropped; with the caller''s rights.';
 
-CREATE FUNCTION tally._drop_behaviour(b tally.behaviours) RETURNS void
+CREATE FUNCTION tally_internal._drop_behaviour(b tally.behaviours) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     view text;
 BEGIN
-    FOR view IN SELECT v FROM tally._views_of(b) v LOOP
+    FOR view IN SELECT v FROM tally_internal._views_of(b) v LOOP
         EXECUTE format('DROP VIEW IF EXISTS %s', view);
     END LOOP;
-    PERFORM tally._forget_behaviour(b.name);
+    PERFORM tally_internal._forget_behaviour(b.name);
     PERFORM tally.drop_rollup((SELECT quote_ident(x.name) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
 END $$;
-COMMENT ON FUNCTION tally._drop_behaviour(tally.behaviours) IS 'Drops a funnel or retention with its views and rollups, with the caller''s rights.';
+COMMENT ON FUNCTION tally_internal._drop_behaviour(tally.behaviours) IS 'Drops a funnel or retention with its views and rollups, with the caller''s rights.';

@@ -28,14 +28,14 @@ DECLARE
     prefix text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
     given  jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'start', "start", 'return', return,
                'period', period, 'periods', periods, 'mode', mode, 'dimensions', dimensions, 'where', "where", 'zone', zone);
-    elapsed boolean := tally._counts_elapsed(given);
+    elapsed boolean := tally_internal._counts_elapsed(given);
     clock  text := COALESCE(zone, 'UTC');
-    at     text := tally._funnel_at(given || jsonb_build_object('zone', clock), label);
+    at     text := tally_internal._funnel_at(given || jsonb_build_object('zone', clock), label);
     people regclass;
     counts regclass;
 BEGIN
-    IF tally._behaviour_is(label, 'retention', given) THEN
-        PERFORM tally._remake_live(b.actors), tally._remake_views(b.actors) FROM tally.behaviours b WHERE b.name = label;
+    IF tally_internal._behaviour_is(label, 'retention', given) THEN
+        PERFORM tally_internal._remake_live(b.actors), tally_internal._remake_views(b.actors) FROM tally.behaviours b WHERE b.name = label;
         RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
     END IF;
     IF periods NOT BETWEEN 0 AND 400 OR mode NOT IN ('on', 'on_or_after') OR "start" IS NULL OR return IS NULL THEN
@@ -43,7 +43,7 @@ BEGIN
             MESSAGE = format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'),
             HINT = format('SELECT tally.create_retention(%L, %L, %L, %L, "start" => ''kind = ''''signup'''''');', label, source::text, time_column, actor);
     END IF;
-    PERFORM tally._check_period(label, period, zone, elapsed, format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label,
+    PERFORM tally_internal._check_period(label, period, zone, elapsed, format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label,
                                                                      source::text, time_column, actor));
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => jsonb_build_object(
@@ -53,7 +53,7 @@ BEGIN
                                at, "start", return, period, periods, CASE WHEN NOT elapsed THEN zone END, mode))
             || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]',
                                                                 t.expression, at, "start"))
-                           FROM tally._funnel_touches(given) t), '{}'),
+                           FROM tally_internal._funnel_touches(given) t), '{}'),
         "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, "start", return)
             || COALESCE(' AND (' || "where" || ')', ''),
         schedule => schedule, zone => clock, search_path => search_path, with_data => with_data,
@@ -61,12 +61,12 @@ BEGIN
     EXECUTE format('CREATE INDEX ON %s (entry)', people);
     counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => clock, schedule => schedule,
                                   search_path => search_path,
-        dimensions => (SELECT COALESCE(jsonb_agg(t.name ORDER BY t.place, t.name), '[]') FROM tally._funnel_touches(given) t),
+        dimensions => (SELECT COALESCE(jsonb_agg(t.name ORDER BY t.place, t.name), '[]') FROM tally_internal._funnel_touches(given) t),
         measures => '{"actors": "count(*)", "retention": "tally.retention_counts(retained)"}', with_data => with_data,
         description => COALESCE(description || E'\n', '') || format('Retention %s: cohorts by the period of their start.', label));
-    PERFORM tally._retention_view(label, '_cohorts', counts, counts, elapsed);
-    PERFORM tally._retention_view(label, '_cohorts_live', counts, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts), elapsed);
-    PERFORM tally._store_behaviour('retention', counts, given);
+    PERFORM tally_internal._retention_view(label, '_cohorts', counts, counts, elapsed);
+    PERFORM tally_internal._retention_view(label, '_cohorts_live', counts, (SELECT r.live_view FROM tally.rollups r WHERE r.relation = counts), elapsed);
+    PERFORM tally_internal._store_behaviour('retention', counts, given);
     RETURN counts;
 END $$;
 COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, text, interval, int, text, jsonb, text, text, text, text, boolean, text) IS
@@ -76,7 +76,7 @@ COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, tex
     '<name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes '
     'nothing.';
 
-CREATE FUNCTION tally._check_period(label text, period interval, zone text, elapsed boolean, again text) RETURNS void
+CREATE FUNCTION tally_internal._check_period(label text, period interval, zone text, elapsed boolean, again text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF elapsed AND date_trunc('month', period) <> interval '0' THEN
@@ -84,7 +84,7 @@ BEGIN
             MESSAGE = format('period of retention %L must be a fixed width where it is counted from each actor''s start, got %L', label, period::text),
             DETAIL = 'Months have no fixed length; by the calendar of a zone they are periods too.', HINT = again;
     -- Cohorts are counted by periods that the kernel's retention() knows.
-    ELSIF NOT elapsed AND tally._bucket_rule(period, zone) LIKE 'calendar %@%' THEN
+    ELSIF NOT elapsed AND tally_internal._bucket_rule(period, zone) LIKE 'calendar %@%' THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = format('period %L of retention %L is no unit of the calendar of zone %L', period::text, label, zone),
             DETAIL = 'By a calendar periods are one day, one week, one month, three months or one year; in UTC also any number of days. '
@@ -92,26 +92,26 @@ BEGIN
             HINT = again;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_period(text, interval, text, boolean, text) IS
+COMMENT ON FUNCTION tally_internal._check_period(text, interval, text, boolean, text) IS
 'An error where a retention cannot count by a period; again is the statement to run instead.';
 
-CREATE FUNCTION tally._period_past_sql(rule text, start text, period text, elapsed boolean, as_of text) RETURNS text
+CREATE FUNCTION tally_internal._period_past_sql(rule text, start text, period text, elapsed boolean, as_of text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Counted from each actor's start, a period of those who start at the end of the cohort's bucket ends a bucket later.
-    SELECT format('tally._bucket_shifted(%L, %s, %s + %s) <= %s', rule, start, period, CASE WHEN elapsed THEN 2 ELSE 1 END, as_of)
+    SELECT format('tally_internal._bucket_shifted(%L, %s, %s + %s) <= %s', rule, start, period, CASE WHEN elapsed THEN 2 ELSE 1 END, as_of)
 $$;
-COMMENT ON FUNCTION tally._period_past_sql(text, text, text, boolean, text) IS
+COMMENT ON FUNCTION tally_internal._period_past_sql(text, text, text, boolean, text) IS
 'SQL text for "so many periods after start, the period is wholly past for the whole cohort"; elapsed: periods are counted from each actor''s own start.';
 
-CREATE FUNCTION tally._counts_elapsed(definition jsonb) RETURNS boolean
+CREATE FUNCTION tally_internal._counts_elapsed(definition jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT definition ->> 'zone' IS NULL OR p.period NOT IN (date_trunc('month', p.period), date_trunc('day', p.period) - date_trunc('month', p.period))
       FROM (SELECT (definition ->> 'period')::interval) p(period)
 $$;
-COMMENT ON FUNCTION tally._counts_elapsed(jsonb) IS
+COMMENT ON FUNCTION tally_internal._counts_elapsed(jsonb) IS
 'Whether a retention counts its periods from each actor''s own start: without a zone, and for widths that no calendar has.';
 
-CREATE FUNCTION tally._retention_view(label text, suffix text, counts regclass, origin regclass, elapsed boolean) RETURNS void
+CREATE FUNCTION tally_internal._retention_view(label text, suffix text, counts regclass, origin regclass, elapsed boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
@@ -122,9 +122,10 @@ BEGIN
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
     EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p '
         'WHERE %s AND %s', target,
-        tally._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, tally._period_past_sql(tally._rule(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'),
-            tally._flat_gate_sql(counts));
-    PERFORM tally._owner_only(target);
+        tally_internal._columns_sql(r.id, 'r.%I', ', ', 'key'), origin,
+            tally_internal._period_past_sql(tally_internal._rule(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'),
+            tally_internal._flat_gate_sql(counts));
+    PERFORM tally_internal._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target,
                    format('Retention %s: a row per cohort, dimension and period that is wholly past, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));
@@ -135,7 +136,7 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', target, item.name, item.words);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._retention_view(text, text, regclass, regclass, boolean) IS 'Makes a flat view of a retention''s cohorts, stored or live.';
+COMMENT ON FUNCTION tally_internal._retention_view(text, text, regclass, regclass, boolean) IS 'Makes a flat view of a retention''s cohorts, stored or live.';
 
 CREATE FUNCTION tally.retention(
     name    text,
@@ -149,24 +150,25 @@ CREATE FUNCTION tally.retention(
 LANGUAGE plpgsql STABLE ROWS 30 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    b tally.behaviours := tally._behaviour(name, 'retention');
+    b tally.behaviours := tally_internal._behaviour(name, 'retention');
     r tally.rollups;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
-    PERFORM tally._check_dimensions(r, by, 'by');
-    RETURN QUERY EXECUTE tally._refuse_unsafe(r, format(
+    PERFORM tally_internal._check_dimensions(r, by, 'by');
+    RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT g.labels, p.period, sum(p.eligible)::bigint, sum(p.retained)::bigint, sum(p.retained)::float8 / sum(p.eligible)::float8 '
         'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL '
             'tally.retention_periods(g.retention) p '
         'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2',
-        tally._labels_sql(by), CASE WHEN live THEN tally._live_for_reader(r) ELSE r.relation END, COALESCE(' AND ' || tally._where_sql(r, "where"), ''),
-        tally._period_past_sql(tally._rule(r), 'g.bucket', 'p.period', tally._counts_elapsed(b.definition), '$3')))
-        USING tally._parse_since(since, as_of, 'since', r.zone), tally._parse_since(until, as_of, 'until', r.zone), as_of;
+        tally_internal._labels_sql(by), CASE WHEN live THEN tally_internal._live_for_reader(r)
+            ELSE r.relation END, COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),
+        tally_internal._period_past_sql(tally_internal._rule(r), 'g.bucket', 'p.period', tally_internal._counts_elapsed(b.definition), '$3')))
+        USING tally_internal._parse_since(since, as_of, 'since', r.zone), tally_internal._parse_since(until, as_of, 'until', r.zone), as_of;
 END $$;
 COMMENT ON FUNCTION tally.retention(text, text, text, text[], jsonb, boolean, timestamptz) IS
 'The retention curve of the cohorts that begin in [since, until): for each period, how many actors it is wholly past for (eligible), how many of those were '
     'seen again, and the share. Arguments as in timeseries(). Runs with the caller''s rights.';
 
 CREATE FUNCTION tally.drop_retention(name text) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally._drop_behaviour(tally._behaviour($1, 'retention')) $$;
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._drop_behaviour(tally_internal._behaviour($1, 'retention')) $$;
 COMMENT ON FUNCTION tally.drop_retention(text) IS 'Drops a retention: its views and its rollups. Source rows stay.';

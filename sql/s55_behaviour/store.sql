@@ -1,26 +1,26 @@
 -- Owns: the only ways in which funnels and retentions are written into the catalogue: for who has made their rollups.
 
-CREATE FUNCTION tally._store_behaviour(kind text, counts regclass, definition jsonb, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._store_behaviour(kind text, counts regclass, definition jsonb, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
-    r      tally.rollups := tally._owned_rollup((SELECT x.id FROM tally.rollups x WHERE x.relation = counts), caller);
+    caller regrole := tally_internal._caller(who);
+    r      tally.rollups := tally_internal._owned_rollup((SELECT x.id FROM tally.rollups x WHERE x.relation = counts), caller);
 BEGIN
-    PERFORM tally._owned_rollup(r.source_rollup, caller);
+    PERFORM tally_internal._owned_rollup(r.source_rollup, caller);
     INSERT INTO tally.behaviours (name, kind, owner, actors, counts, definition) VALUES (r.name, kind, r.owner, r.source_rollup, r.id, definition);
 END $$;
-COMMENT ON FUNCTION tally._store_behaviour(text, regclass, jsonb, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_behaviour(text, regclass, jsonb, bigint) IS
 'Writes a funnel or retention into the catalogue, by the rollup of its counts. For the owner of both its rollups.';
 
-CREATE FUNCTION tally._forget_behaviour(name text, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._forget_behaviour(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
-    PERFORM tally._owned_rollup(b.counts, caller) FROM tally.behaviours b WHERE b.name = name;
+    PERFORM tally_internal._owned_rollup(b.counts, caller) FROM tally.behaviours b WHERE b.name = name;
     DELETE FROM tally.behaviours b WHERE b.name = name;
 END $$;
-COMMENT ON FUNCTION tally._forget_behaviour(text, bigint) IS
+COMMENT ON FUNCTION tally_internal._forget_behaviour(text, bigint) IS
 'Takes a funnel or retention out of the catalogue. For the owner; drop_funnel() and drop_retention() drop the rest.';

@@ -4,7 +4,7 @@
 CREATE TABLE tally.behaviours (
     name       text PRIMARY KEY,
     kind       text NOT NULL CHECK (kind IN ('funnel', 'retention')),
-    owner      tally.role NOT NULL DEFAULT tally._current_role(),
+    owner      tally.role NOT NULL DEFAULT tally_internal._current_role(),
     actors     int NOT NULL UNIQUE REFERENCES tally.rollups ON DELETE RESTRICT,
     counts     int NOT NULL UNIQUE REFERENCES tally.rollups ON DELETE RESTRICT,
     definition jsonb NOT NULL,

@@ -1,6 +1,6 @@
 -- Owns: create_channel and drop_channel.
 
-CREATE FUNCTION tally._channel(caller regrole, name text) RETURNS tally.channels
+CREATE FUNCTION tally_internal._channel(caller regrole, name text) RETURNS tally.channels
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -8,13 +8,13 @@ DECLARE
 BEGIN
     SELECT * INTO c FROM tally.channels x WHERE x.name = name;
     IF c.id IS NULL OR NOT pg_has_role(caller::oid, c.owner::oid, 'USAGE') THEN
-        PERFORM tally._refuse('undefined_object', format('channel %L does not exist, or belongs to another role than %s', name, caller), NULL,
+        PERFORM tally_internal._refuse('undefined_object', format('channel %L does not exist, or belongs to another role than %s', name, caller), NULL,
                               'SELECT name, kind FROM tally.channels ORDER BY name;');
     END IF;
     RETURN c;
 END $$;
-COMMENT ON FUNCTION tally._channel(regrole, text) IS 'The channel of a name that the calling role has rights on, or an error.';
-REVOKE ALL ON FUNCTION tally._channel(regrole, text) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._channel(regrole, text) IS 'The channel of a name that the calling role has rights on, or an error.';
+REVOKE ALL ON FUNCTION tally_internal._channel(regrole, text) FROM PUBLIC;
 
 CREATE FUNCTION tally.create_channel(
     name            text,
@@ -31,16 +31,16 @@ CREATE FUNCTION tally.create_channel(
     repeat_interval interval DEFAULT NULL,
     max_attempts    int DEFAULT 8,
     enabled         boolean DEFAULT true,
-    who bigint DEFAULT tally._me()
+    who bigint DEFAULT tally_internal._me()
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     problem   text;
     regrouped boolean;
 BEGIN
-    PERFORM tally._check_name(name, 'channel'), tally._check_matchers(matchers, 'matchers');
+    PERFORM tally_internal._check_name(name, 'channel'), tally_internal._check_matchers(matchers, 'matchers');
     events := COALESCE(events, '{opened,refired,reopened,recovered,escalated,repeated,unsilenced}');
     group_wait := COALESCE(group_wait, '0');
     group_interval := COALESCE(group_interval, '0');
@@ -56,10 +56,11 @@ BEGIN
         WHEN jsonb_typeof(headers) IS DISTINCT FROM 'object' THEN 'headers must be an object'
         WHEN EXISTS (SELECT FROM jsonb_each(headers) h WHERE jsonb_typeof(h.value) <> 'string') THEN 'headers must be texts'
         WHEN max_attempts NOT BETWEEN 1 AND 100 THEN format('max_attempts must be from 1 to 100, got %s', max_attempts)
-        WHEN tally._no_length(group_wait, '0', '366 days', false) THEN format('group_wait must be from 0 to 366 days, without months, got %s', group_wait)
-        WHEN tally._no_length(group_interval, '0', '366 days', false) THEN format('group_interval must be from 0 to 366 days, without months, got %s',
+        WHEN tally_internal._no_length(group_wait, '0', '366 days', false) THEN format('group_wait must be from 0 to 366 days, without months, got %s',
+                group_wait)
+        WHEN tally_internal._no_length(group_interval, '0', '366 days', false) THEN format('group_interval must be from 0 to 366 days, without months, got %s',
                 group_interval)
-        WHEN repeat_interval IS NOT NULL AND tally._no_length(repeat_interval, '1 second', '366 days', false) THEN
+        WHEN repeat_interval IS NOT NULL AND tally_internal._no_length(repeat_interval, '1 second', '366 days', false) THEN
             format('repeat_interval must be from 1 second to 366 days, without months, got %s', repeat_interval)
         WHEN cardinality(group_by) > 20 OR array_position(group_by, NULL) IS NOT NULL THEN 'group_by must name up to 20 labels'
         WHEN octet_length(url) > 2000 OR octet_length(secret) > 10000
@@ -68,7 +69,7 @@ BEGIN
             'refired, reopened, recovered, escalated, repeated, unsilenced, acknowledged, resolved, got %s', events)
         END;
     IF problem IS NOT NULL THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('channel %L: %s', name, problem), 'docs/alerting.md lists every option.',
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('channel %L: %s', name, problem), 'docs/alerting.md lists every option.',
             format('SELECT tally.create_channel(%L, url => ''https://…'', template => ''slack'');', COALESCE(name, 'ops')));
     END IF;
     SELECT (x.group_by, x.group_wait, x.group_interval) IS DISTINCT FROM (group_by, group_wait, group_interval) INTO regrouped FROM tally.channels x
@@ -83,16 +84,16 @@ BEGIN
             EXCLUDED.group_interval, EXCLUDED.repeat_interval, EXCLUDED.max_attempts, EXCLUDED.enabled)
      WHERE pg_has_role(caller::oid, c.owner::oid, 'USAGE');
     IF NOT FOUND THEN
-        PERFORM tally._refuse('insufficient_privilege', format('channel %L belongs to another role', name), NULL,
+        PERFORM tally_internal._refuse('insufficient_privilege', format('channel %L belongs to another role', name), NULL,
                               format('SELECT tally.create_channel(%L, …);', name || '_2'));
     END IF;
     IF regrouped THEN
         -- Groups are others now: what fires goes into its new one, and beats begin anew.
         DELETE FROM tally.notification_groups g WHERE g.channel_id = (SELECT x.id FROM tally.channels x WHERE x.name = name);
-        UPDATE tally.notification_members m SET group_hash = md5(tally._group_key(x, i)::text)
+        UPDATE tally.notification_members m SET group_hash = md5(tally_internal._group_key(x, i)::text)
           FROM tally.channels x, tally.incidents i WHERE x.name = name AND m.channel_id = x.id AND i.id = m.incident_id;
     END IF;
-    IF kind = 'webhook' AND tally._net_post() IS NULL THEN
+    IF kind = 'webhook' AND tally_internal._net_post() IS NULL THEN
         RAISE NOTICE USING MESSAGE = 'pg_net is not in this database, so nothing here posts webhooks',
             DETAIL = 'Notifications wait in the outbox for whoever claims them.',
             HINT = format('CREATE EXTENSION pg_net; or poll: SELECT * FROM tally.claim_notifications(%L);', name);
@@ -103,11 +104,11 @@ COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, js
 'Defines where notifications go: webhook (url, template generic, slack or pagerduty, secret, headers) or table (for a poller); which incidents (matchers) '
     'and events; grouping and repeating. Again with changes it replaces the definition.';
 
-CREATE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
-    c tally.channels := tally._channel(caller, name);
+    caller regrole := tally_internal._caller(who);
+    c tally.channels := tally_internal._channel(caller, name);
 BEGIN
     DELETE FROM tally.channels x WHERE x.id = c.id;
 END $$;

@@ -39,7 +39,7 @@ DECLARE
     changes text;
 BEGIN
     SELECT p.id INTO probe FROM tally.probes p WHERE p.name = metric;
-    IF metric IS NOT NULL AND probe IS NULL THEN m := tally._metric(metric); END IF;
+    IF metric IS NOT NULL AND probe IS NULL THEN m := tally_internal._metric(metric); END IF;
     t := jsonb_populate_record(NULL::tally.thresholds, jsonb_build_object(
         'name', name, 'search_path', search_path, 'metric_id', m.id, 'probe_id', probe, 'query', query, 'condition', condition, 'recovery_condition',
             recovery_condition,
@@ -47,11 +47,11 @@ BEGIN
         'no_data', no_data, 'on_error', on_error, 'partial_ok', partial_ok, 'every', every, 'severity', severity, 'responsible', owner,
         'runbook', runbook, 'response_target', response_target, 'suggested_actions', suggested_actions, 'area', area, 'impact', impact,
         'auto_resolve', auto_resolve, 'reopen_within', reopen_within, 'enabled', enabled, 'description', description));
-    t := tally._check_threshold(t, m);
+    t := tally_internal._check_threshold(t, m);
 
     SELECT * INTO old FROM tally.thresholds x WHERE x.name = name;
     IF old.id IS NULL THEN
-        PERFORM tally._store_threshold(t);
+        PERFORM tally_internal._store_threshold(t);
         RETURN name;
     END IF;
     t.id := old.id;
@@ -65,7 +65,7 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('threshold %L is defined just so already; nothing changed', name);
         RETURN name;
     END IF;
-    PERFORM tally._store_threshold(t);
+    PERFORM tally_internal._store_threshold(t);
     RAISE NOTICE USING MESSAGE = format('threshold %L changed', name), DETAIL = changes,
         HINT = 'Alerts that are pending or firing go on under the new rule from the next tick.';
     RETURN name;
@@ -76,7 +76,7 @@ COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], j
     'owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it '
     'replaces the definition, says what changed, and keeps alert states.';
 
-CREATE FUNCTION tally._bounded_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
+CREATE FUNCTION tally_internal._bounded_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r        tally.rollups;
@@ -101,9 +101,9 @@ BEGIN
     t.auto_resolve := COALESCE(t.auto_resolve, false);
     t.reopen_within := COALESCE(t.reopen_within, '0');
     t.enabled := COALESCE(t.enabled, true);
-    PERFORM tally._check_name(t.name, 'threshold');
+    PERFORM tally_internal._check_name(t.name, 'threshold');
     IF num_nonnulls(t.metric_id, t.probe_id, t.query) <> 1 OR t.name IS NULL OR t.condition IS NULL THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('threshold %L needs a name, a condition, and either a metric or a query', t.name),
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('threshold %L needs a name, a condition, and either a metric or a query', t.name),
             format('Got metric %s, query %s, condition %s.', COALESCE(quote_literal(m.name), 'NULL'), COALESCE(quote_literal(t.query), 'NULL'),
                    COALESCE(quote_literal(t.condition), 'NULL')),
             format('SELECT tally.create_threshold(%L, metric => ''p95_latency_ms'', condition => ''> 2500'');', COALESCE(t.name, 'slow turns')));
@@ -114,7 +114,7 @@ BEGIN
     t.windows := tally.condition_windows(t.rule -> 'condition');
     recovery := t.rule -> 'recovery';
     IF recovery ->> 'kind' <> 'compare' THEN
-        PERFORM tally._refuse('feature_not_supported', format('recovery_condition of threshold %L must be a comparison with a number, got %L', t.name,
+        PERFORM tally_internal._refuse('feature_not_supported', format('recovery_condition of threshold %L must be a comparison with a number, got %L', t.name,
                                                               t.recovery_condition), NULL,
             again || ', recovery_condition => ''< 2000'');');
     END IF;
@@ -122,12 +122,14 @@ BEGIN
         WHEN t.severity NOT IN ('info', 'warning', 'critical') THEN format('severity must be info, warning or critical, got %L', t.severity)
         WHEN t.no_data NOT IN ('keep_last', 'breach', 'ok') THEN format('no_data must be keep_last, breach or ok, got %L', t.no_data)
         WHEN t.on_error NOT IN ('keep_last', 'breach', 'ok') THEN format('on_error must be keep_last, breach or ok, got %L', t.on_error)
-        WHEN tally._no_length(t.for_, '0', '10 years') THEN format('"for" must be from 0 to 10 years, got %s', t.for_)
-        WHEN tally._no_length(t.keep_firing_for, '0', '10 years') THEN format('keep_firing_for must be from 0 to 10 years, got %s', t.keep_firing_for)
-        WHEN tally._no_length(t.reopen_within, '0', '10 years') THEN format('reopen_within must be from 0 to 10 years, got %s', t.reopen_within)
-        WHEN tally._no_length(t.every, '1 second', '366 days', false) THEN format('every must be from 1 second to 366 days, without months, got %s', t.every)
-        WHEN t.over IS NOT NULL AND tally._no_length(t.over, '1 second', '10 years') THEN format('over must be from 1 second to 10 years, got %s', t.over)
-        WHEN t.response_target IS NOT NULL AND tally._no_length(t.response_target, '1 second', '10 years') THEN
+        WHEN tally_internal._no_length(t.for_, '0', '10 years') THEN format('"for" must be from 0 to 10 years, got %s', t.for_)
+        WHEN tally_internal._no_length(t.keep_firing_for, '0', '10 years') THEN format('keep_firing_for must be from 0 to 10 years, got %s', t.keep_firing_for)
+        WHEN tally_internal._no_length(t.reopen_within, '0', '10 years') THEN format('reopen_within must be from 0 to 10 years, got %s', t.reopen_within)
+        WHEN tally_internal._no_length(t.every, '1 second', '366 days',
+                                       false) THEN format('every must be from 1 second to 366 days, without months, got %s', t.every)
+        WHEN t.over IS NOT NULL AND tally_internal._no_length(t.over, '1 second', '10 years') THEN format('over must be from 1 second to 10 years, got %s',
+                t.over)
+        WHEN t.response_target IS NOT NULL AND tally_internal._no_length(t.response_target, '1 second', '10 years') THEN
             format('response_target must be from 1 second to 10 years, got %s', t.response_target)
         WHEN t.min_samples NOT BETWEEN 0 AND 1e15 THEN format('min_samples must be from 0 to 1e15, got %s', t.min_samples)
         WHEN GREATEST(octet_length(t.condition), octet_length(t.recovery_condition)) > 1000 THEN 'a condition takes 1000 bytes at most'
@@ -147,14 +149,14 @@ BEGIN
             format('min_samples needs a measure that counts observations, and metric %L has none', m.name)
         END;
     IF problem IS NOT NULL THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('threshold %L: %s', t.name, problem), 'docs/alerting.md lists every option.',
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('threshold %L: %s', t.name, problem), 'docs/alerting.md lists every option.',
             CASE WHEN t.min_samples IS NOT NULL AND m.samples IS NULL AND m.id IS NOT NULL
                  THEN format('SELECT tally.create_metric(%L, …, samples => ''<measure>'');', m.name) ELSE again || ');' END);
     END IF;
     IF t.severity = 'critical' THEN
         needs := concat_ws(' and ', CASE WHEN t.responsible IS NULL THEN 'owner' END, CASE WHEN t.runbook IS NULL THEN 'runbook' END);
         IF needs <> '' THEN
-            PERFORM tally._refuse('null_value_not_allowed', format('threshold %L is critical and so needs %s', t.name, needs),
+            PERFORM tally_internal._refuse('null_value_not_allowed', format('threshold %L is critical and so needs %s', t.name, needs),
                 'Whom it wakes, and what that person does first, is said when the threshold is made, not at night.',
                 again || format(', severity => ''critical'', owner => %L, runbook => %L);', COALESCE(t.responsible, 'on-call'),
                                 COALESCE(t.runbook, 'https://…')));
@@ -163,40 +165,40 @@ BEGIN
     END IF;
     IF m.id IS NOT NULL THEN
         SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
-        PERFORM tally._check_dimensions(r, t.per, 'per'), tally._where_sql(r, t.filter);
+        PERFORM tally_internal._check_dimensions(r, t.per, 'per'), tally_internal._where_sql(r, t.filter);
         IF t.over < r.bucket THEN
             RAISE NOTICE USING MESSAGE = format('over widened from %s to %s: rollup %L keeps nothing finer', t.over, r.bucket, r.name);
             t.over := NULL;
         END IF;
     ELSIF t.windows <> '[]' OR t.filter <> '{}' OR t.per <> '{}' OR t.over IS NOT NULL THEN
-        PERFORM tally._refuse('feature_not_supported',
+        PERFORM tally_internal._refuse('feature_not_supported',
                               format('threshold %L watches a query or probe, which takes a comparison only, and no per, where or over', t.name),
             'The columns of the query other than value and samples are its labels; history is what rollups have.',
                 format('SELECT tally.create_threshold(%L, query => %L, condition => ''> 120'');', t.name, COALESCE(t.query, '…')));
     END IF;
     RETURN t;
 END $$;
-COMMENT ON FUNCTION tally._bounded_threshold(tally.thresholds, tally.metrics) IS
+COMMENT ON FUNCTION tally_internal._bounded_threshold(tally.thresholds, tally.metrics) IS
 'Checks a threshold in the making and fills in rule, windows and defaults; errors say what is accepted.';
 
-CREATE FUNCTION tally._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
+CREATE FUNCTION tally_internal._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     live regclass := (SELECT r.live_view FROM tally.rollups r WHERE r.id = m.rollup_id);
 BEGIN
-    t := tally._bounded_threshold(t, m);
+    t := tally_internal._bounded_threshold(t, m);
     IF NOT has_table_privilege(live, 'SELECT') THEN
-        PERFORM tally._refuse('insufficient_privilege', format('threshold %L reads %s, which %I may not', t.name, live, current_user),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L reads %s, which %I may not', t.name, live, current_user),
             'A threshold is evaluated with the rights of the role that made it.', format('GRANT SELECT ON %s TO %I;', live, current_user));
     END IF;
     IF t.query IS NOT NULL THEN
-        PERFORM tally._check_query(t.query, t.search_path, format('threshold %L', t.name));
+        PERFORM tally_internal._check_query(t.query, t.search_path, format('threshold %L', t.name));
     END IF;
     RETURN t;
 END $$;
-COMMENT ON FUNCTION tally._check_threshold(tally.thresholds, tally.metrics) IS 'The same, and whether the current role may read what it watches.';
+COMMENT ON FUNCTION tally_internal._check_threshold(tally.thresholds, tally.metrics) IS 'The same, and whether the current role may read what it watches.';
 
-CREATE FUNCTION tally._threshold(name text) RETURNS tally.thresholds
+CREATE FUNCTION tally_internal._threshold(name text) RETURNS tally.thresholds
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -204,21 +206,21 @@ DECLARE
 BEGIN
     SELECT * INTO found_ FROM tally.thresholds x WHERE x.name = name;
     IF found_.id IS NULL THEN
-        PERFORM tally._refuse('undefined_object', format('threshold %L does not exist', name),
-            COALESCE('Thresholds most like it: ' || tally._closest_names(name, (SELECT array_agg(x.name) FROM tally.thresholds x)) || '.',
+        PERFORM tally_internal._refuse('undefined_object', format('threshold %L does not exist', name),
+            COALESCE('Thresholds most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(x.name) FROM tally.thresholds x)) || '.',
                      'This role knows of no threshold yet.'),
             'SELECT name, condition FROM tally.thresholds ORDER BY name;');
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally._threshold(text) IS 'The threshold of a name, or an error that lists near ones.';
+COMMENT ON FUNCTION tally_internal._threshold(text) IS 'The threshold of a name, or an error that lists near ones.';
 
 CREATE FUNCTION tally.drop_threshold(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    t tally.thresholds := tally._threshold(name);
+    t tally.thresholds := tally_internal._threshold(name);
 BEGIN
-    PERFORM tally._forget_threshold(t.id);
+    PERFORM tally_internal._forget_threshold(t.id);
 END $$;
 COMMENT ON FUNCTION tally.drop_threshold(text) IS 'Drops a threshold and its alert states. Its incidents and their timelines stay.';
 
@@ -226,9 +228,9 @@ CREATE FUNCTION tally.enable_threshold(name text, enabled boolean DEFAULT true) 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    t tally.thresholds := tally._threshold(name);
+    t tally.thresholds := tally_internal._threshold(name);
 BEGIN
-    PERFORM tally._store_enabled(t.id, enabled);
+    PERFORM tally_internal._store_enabled(t.id, enabled);
 END $$;
 COMMENT ON FUNCTION tally.enable_threshold(text, boolean) IS
 'Has a threshold evaluated, or (enabled => false) left alone, without touching the rest of its definition.';

@@ -1,7 +1,7 @@
 -- Owns: delivering notifications: through pg_net where it is there, or by a poller that claims, posts and reports.
 -- At least once, with the same idempotency key at every attempt; exactly once is the receiver's to make of it.
 
-CREATE FUNCTION tally._body(c tally.channels, n tally.notifications) RETURNS jsonb
+CREATE FUNCTION tally_internal._body(c tally.channels, n tally.notifications) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     e jsonb := n.events -> -1;
@@ -27,17 +27,17 @@ BEGIN
             'links', CASE WHEN e ->> 'runbook' IS NOT NULL THEN jsonb_build_array(jsonb_build_object('href', e ->> 'runbook', 'text', 'runbook')) END))
         ELSE jsonb_build_object('source', 'pg_tally', 'idempotency_key', n.idempotency_key, 'notification', n.id, 'group', n.group_key, 'events', n.events) END;
 END $$;
-COMMENT ON FUNCTION tally._body(tally.channels, tally.notifications) IS 'The body of a notification in its channel''s template.';
+COMMENT ON FUNCTION tally_internal._body(tally.channels, tally.notifications) IS 'The body of a notification in its channel''s template.';
 
-CREATE FUNCTION tally._headers(c tally.channels, n tally.notifications) RETURNS jsonb
+CREATE FUNCTION tally_internal._headers(c tally.channels, n tally.notifications) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('Content-Type', 'application/json', 'Idempotency-Key', n.idempotency_key)
         || CASE WHEN c.secret IS NOT NULL AND c.template <> 'pagerduty' THEN jsonb_build_object('Authorization', 'Bearer ' || c.secret)
             ELSE '{}' END || c.headers
 $$;
-COMMENT ON FUNCTION tally._headers(tally.channels, tally.notifications) IS 'The headers of a notification''s post.';
+COMMENT ON FUNCTION tally_internal._headers(tally.channels, tally.notifications) IS 'The headers of a notification''s post.';
 
-CREATE FUNCTION tally._mask(message text, c tally.channels) RETURNS text
+CREATE FUNCTION tally_internal._mask(message text, c tally.channels) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result text := message;
@@ -49,9 +49,9 @@ BEGIN
     END LOOP;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._mask(text, tally.channels) IS 'A message without the secrets of a channel.';
+COMMENT ON FUNCTION tally_internal._mask(text, tally.channels) IS 'A message without the secrets of a channel.';
 
-CREATE FUNCTION tally._settle(notification_id bigint, ok boolean, problem text, at timestamptz) RETURNS text
+CREATE FUNCTION tally_internal._settle(notification_id bigint, ok boolean, problem text, at timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -60,32 +60,33 @@ BEGIN
     -- 30 seconds, then twice as long each time, an hour at most.
     UPDATE tally.notifications x
        SET status = CASE WHEN ok THEN 'sent' WHEN x.attempts >= c.max_attempts THEN 'dead' ELSE 'pending' END,
-           sent_at = CASE WHEN ok THEN at END, leased_until = NULL, request_id = NULL, error = CASE WHEN NOT ok THEN left(tally._mask(problem, c), 500) END,
+           sent_at = CASE WHEN ok THEN at END, leased_until = NULL, request_id = NULL, error = CASE
+               WHEN NOT ok THEN left(tally_internal._mask(problem, c), 500) END,
            not_before = CASE WHEN ok THEN x.not_before ELSE at + LEAST(interval '30 seconds' * power(2, LEAST(x.attempts - 1, 10)), interval '1 hour') END
       FROM tally.channels c WHERE c.id = x.channel_id AND x.id = notification_id AND x.status = 'leased'
     RETURNING x.* INTO n;
-    IF n.status IN ('sent', 'dead') THEN PERFORM tally._told(n, at); END IF;
+    IF n.status IN ('sent', 'dead') THEN PERFORM tally_internal._told(n, at); END IF;
     RETURN n.status;
 END $$;
-COMMENT ON FUNCTION tally._settle(bigint, boolean, text, timestamptz) IS 'Ends an attempt: sent, to be tried again later, or dead.';
+COMMENT ON FUNCTION tally_internal._settle(bigint, boolean, text, timestamptz) IS 'Ends an attempt: sent, to be tried again later, or dead.';
 
 -- By the extension that owns them, never by a name alone: whoever may create a schema could make a net.http_post, and would be
 -- handed the secrets of channels.
-CREATE FUNCTION tally._net_post() RETURNS regproc
+CREATE FUNCTION tally_internal._net_post() RETURNS regproc
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.oid::regproc FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
         AND d.classid = 'pg_proc'::regclass
       JOIN pg_proc p ON p.oid = d.objid WHERE e.extname = 'pg_net' AND p.proname = 'http_post'
 $$;
-COMMENT ON FUNCTION tally._net_post() IS 'The function of the extension pg_net that posts; null where that is not in this database.';
+COMMENT ON FUNCTION tally_internal._net_post() IS 'The function of the extension pg_net that posts; null where that is not in this database.';
 
-CREATE FUNCTION tally._net_answers() RETURNS regclass
+CREATE FUNCTION tally_internal._net_answers() RETURNS regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.oid::regclass FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
         AND d.classid = 'pg_class'::regclass
       JOIN pg_class c ON c.oid = d.objid WHERE e.extname = 'pg_net' AND c.relname = '_http_response'
 $$;
-COMMENT ON FUNCTION tally._net_answers() IS 'The table of the extension pg_net with the answers to posts; null where that is not in this database.';
+COMMENT ON FUNCTION tally_internal._net_answers() IS 'The table of the extension pg_net with the answers to posts; null where that is not in this database.';
 
 CREATE FUNCTION tally.deliver(as_of timestamptz DEFAULT now(), most int DEFAULT 100) RETURNS TABLE (sent int, failed int, posted int)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -97,8 +98,8 @@ DECLARE
     problem  text;
     request  bigint;
     answered int;
-    posting  regproc := tally._net_post();
-    answers  regclass := tally._net_answers();
+    posting  regproc := tally_internal._net_post();
+    answers  regclass := tally_internal._net_answers();
 BEGIN
     sent := 0; failed := 0; posted := 0;
     IF answers IS NOT NULL THEN
@@ -106,10 +107,11 @@ BEGIN
             EXECUTE format('SELECT status_code, timed_out, error_msg FROM %s WHERE id = $1', answers) INTO code, late, problem USING n.request_id;
             GET DIAGNOSTICS answered = ROW_COUNT;
             IF code BETWEEN 200 AND 299 THEN
-                PERFORM tally._settle(n.id, true, NULL, as_of);
+                PERFORM tally_internal._settle(n.id, true, NULL, as_of);
                 sent := sent + 1;
             ELSIF answered > 0 THEN
-                PERFORM tally._settle(n.id, false, COALESCE(problem, CASE WHEN late THEN 'timed out' END, 'the receiver answered ' || code, 'no answer'),
+                PERFORM tally_internal._settle(n.id, false, COALESCE(problem, CASE
+                                                                     WHEN late THEN 'timed out' END, 'the receiver answered ' || code, 'no answer'),
                                       as_of);
                 failed := failed + 1;
             END IF;
@@ -117,7 +119,7 @@ BEGIN
     END IF;
     -- A lease that ran out: the worker died, or the answer is lost. Tried again under the same key.
     FOR n IN SELECT x.* FROM tally.notifications x WHERE x.status = 'leased' AND x.leased_until <= as_of ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
-        PERFORM tally._settle(n.id, false, 'no report before the lease ran out', as_of);
+        PERFORM tally_internal._settle(n.id, false, 'no report before the lease ran out', as_of);
         failed := failed + 1;
     END LOOP;
     IF posting IS NOT NULL THEN
@@ -129,11 +131,11 @@ BEGIN
                 -- With the rights of the channel's owner: a channel must not reach what its maker cannot.
                 SELECT (x ->> 'id')::bigint INTO request FROM tally.run_as(c.owner, 'pg_catalog', format(
                     'SELECT %s(url => %L, body => %L::jsonb, params => ''{}''::jsonb, headers => %L::jsonb, timeout_milliseconds => 10000) AS id',
-                    posting, c.url, tally._body(c, n), tally._headers(c, n))) x;
+                    posting, c.url, tally_internal._body(c, n), tally_internal._headers(c, n))) x;
                 UPDATE tally.notifications x SET request_id = request WHERE x.id = n.id;
                 posted := posted + 1;
             EXCEPTION WHEN OTHERS THEN
-                PERFORM tally._settle(n.id, false, format('%s: %s', SQLSTATE, SQLERRM), as_of);
+                PERFORM tally_internal._settle(n.id, false, format('%s: %s', SQLSTATE, SQLERRM), as_of);
                 failed := failed + 1;
             END;
         END LOOP;
@@ -146,20 +148,20 @@ COMMENT ON FUNCTION tally.deliver(timestamptz, int) IS
 REVOKE ALL ON FUNCTION tally.deliver(timestamptz, int) FROM PUBLIC;
 
 CREATE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now(),
-                                          who bigint DEFAULT tally._me())
+                                          who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (id bigint, idempotency_key text, attempt int, url text, headers jsonb, body jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_column
 DECLARE
-    caller regrole := tally._caller(who);
-    c tally.channels := tally._channel(caller, channel);
+    caller regrole := tally_internal._caller(who);
+    c tally.channels := tally_internal._channel(caller, channel);
 BEGIN
-    IF tally._no_length(lease, '1 second', '1 day', false) OR COALESCE(most, 0) NOT BETWEEN 1 AND 10000 THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('lease must be from 1 second to 1 day and most from 1 to 10000, got %s and %s', lease,
+    IF tally_internal._no_length(lease, '1 second', '1 day', false) OR COALESCE(most, 0) NOT BETWEEN 1 AND 10000 THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('lease must be from 1 second to 1 day and most from 1 to 10000, got %s and %s', lease,
                                                                 most), NULL,
             format('SELECT * FROM tally.claim_notifications(%L);', channel));
     END IF;
-    PERFORM tally._check_as_of(as_of, format('SELECT * FROM tally.claim_notifications(%L);', channel));
+    PERFORM tally_internal._check_as_of(as_of, format('SELECT * FROM tally.claim_notifications(%L);', channel));
     RETURN QUERY
     WITH due AS (
         SELECT x.id FROM tally.notifications x
@@ -168,7 +170,8 @@ BEGIN
     ), taken AS (
         UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + lease FROM due WHERE x.id = due.id RETURNING x.*
     )
-    SELECT t.id, t.idempotency_key, t.attempts, c.url, tally._headers(c, t::tally.notifications), tally._body(c, t::tally.notifications) FROM taken t
+    SELECT t.id, t.idempotency_key, t.attempts, c.url, tally_internal._headers(c, t::tally.notifications), tally_internal._body(c, t::tally.notifications)
+        FROM taken t
         ORDER BY t.id;
 END $$;
 COMMENT ON FUNCTION tally.claim_notifications(text, int, interval, timestamptz, bigint) IS
@@ -176,19 +179,19 @@ COMMENT ON FUNCTION tally.claim_notifications(text, int, interval, timestamptz, 
     'reported before the lease ends is handed out again under the same idempotency key.';
 
 CREATE FUNCTION tally.report_notification(id bigint, ok boolean, problem text DEFAULT NULL, as_of timestamptz DEFAULT now(),
-                                          who bigint DEFAULT tally._me()) RETURNS text
+                                          who bigint DEFAULT tally_internal._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     outcome text;
 BEGIN
     IF EXISTS (SELECT FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id WHERE n.id = id
                AND pg_has_role(caller::oid, c.owner::oid, 'USAGE')) THEN
-        outcome := tally._settle(id, ok, COALESCE(problem, 'not said'), as_of);
+        outcome := tally_internal._settle(id, ok, COALESCE(problem, 'not said'), as_of);
     END IF;
     IF outcome IS NULL THEN
-        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not leased, or is not for role %s', id, caller), NULL,
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state', format('notification %s is not leased, or is not for role %s', id, caller), NULL,
                               'SELECT id, status FROM tally.notifications ORDER BY id DESC;');
     END IF;
     RETURN outcome;
@@ -196,28 +199,28 @@ END $$;
 COMMENT ON FUNCTION tally.report_notification(bigint, boolean, text, timestamptz, bigint) IS
 'For a poller: whether the post of a claimed notification succeeded. Returns its status: sent, pending (tried again later) or dead.';
 
-CREATE FUNCTION tally.redeliver(id bigint, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally.redeliver(id bigint, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
     UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
       FROM tally.channels c WHERE c.id = n.channel_id AND n.id = id AND n.status = 'dead' AND pg_has_role(caller::oid, c.owner::oid, 'USAGE');
     IF NOT FOUND THEN
-        PERFORM tally._refuse('object_not_in_prerequisite_state', format('notification %s is not dead, or is not for role %s', id, caller), NULL,
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state', format('notification %s is not dead, or is not for role %s', id, caller), NULL,
             'SELECT id, error FROM tally.notifications WHERE status = ''dead'';');
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.redeliver(bigint, timestamptz, bigint) IS 'Tries a dead notification anew.';
 
-CREATE FUNCTION tally.redeliver_dead(channel text DEFAULT NULL, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS bigint
+CREATE FUNCTION tally.redeliver_dead(channel text DEFAULT NULL, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     done bigint;
 BEGIN
-    IF channel IS NOT NULL THEN PERFORM tally._channel(caller, channel); END IF;
+    IF channel IS NOT NULL THEN PERFORM tally_internal._channel(caller, channel); END IF;
     UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
       FROM tally.channels c WHERE c.id = n.channel_id AND n.status = 'dead' AND (channel IS NULL OR c.name = channel)
           AND pg_has_role(caller::oid, c.owner::oid, 'USAGE');

@@ -12,7 +12,7 @@ CREATE TYPE tally.evaluated AS (threshold text, tick timestamptz, series int, br
 COMMENT ON TYPE tally.evaluated IS
 'What one evaluation of a threshold did: label sets judged, those in breach, alerts that fired, alerts that recovered, the error if it failed.';
 
-CREATE FUNCTION tally._evaluation_lock() RETURNS boolean
+CREATE FUNCTION tally_internal._evaluation_lock() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Not ACCESS EXCLUSIVE, which pg_dump would have to wait for.
@@ -20,15 +20,15 @@ BEGIN
     RETURN true;
 EXCEPTION WHEN lock_not_available THEN
     RAISE NOTICE USING MESSAGE = 'another session is evaluating; nothing to do here',
-        DETAIL = COALESCE(tally._holders('{tally.evaluators}',
+        DETAIL = COALESCE(tally_internal._holders('{tally.evaluators}',
                                          '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'),
             'It has ended since.');
     RETURN false;
 END $$;
-COMMENT ON FUNCTION tally._evaluation_lock() IS
+COMMENT ON FUNCTION tally_internal._evaluation_lock() IS
 'Takes the evaluators'' lock until the end of the transaction; false, with a notice that names the holder, where another session has it.';
 
-CREATE FUNCTION tally._evaluate_part(as_of timestamptz, by_clock boolean, threshold text, budget interval) RETURNS SETOF tally.evaluated
+CREATE FUNCTION tally_internal._evaluate_part(as_of timestamptz, by_clock boolean, threshold text, budget interval) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
@@ -36,26 +36,26 @@ DECLARE
     due   record;
     one   record;
 BEGIN
-    IF NOT tally._evaluation_lock() THEN RETURN; END IF;
-    FOR due IN SELECT * FROM tally._due_thresholds(as_of, by_clock, threshold) LOOP
+    IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
+    FOR due IN SELECT * FROM tally_internal._due_thresholds(as_of, by_clock, threshold) LOOP
         IF due.set_back THEN
             DELETE FROM tally.evaluations e WHERE e.threshold_id = (due.t).id AND e.tick >= due.tick;
         END IF;
-        SELECT * INTO one FROM tally._evaluate_one(due.t, due.tick);
+        SELECT * INTO one FROM tally_internal._evaluate_one(due.t, due.tick);
         RETURN NEXT ((due.t).name, due.tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
         EXIT WHEN clock_timestamp() > began + budget;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._evaluate_part(timestamptz, boolean, text, interval) IS
+COMMENT ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, interval) IS
 'Evaluates thresholds that are due (one, or all with null) until they are done or the budget of time is spent (null: none). by_clock: as_of is the real time.';
 
-CREATE FUNCTION tally._due_thresholds(as_of timestamptz, by_clock boolean, threshold text) RETURNS TABLE (t tally.thresholds, tick timestamptz,
+CREATE FUNCTION tally_internal._due_thresholds(as_of timestamptz, by_clock boolean, threshold text) RETURNS TABLE (t tally.thresholds, tick timestamptz,
         set_back boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x, k.tick, COALESCE(l.tick >= k.tick, false)
       FROM tally.thresholds x
      -- One whose distance of ticks cannot be reckoned with still gets an entry every minute, which says so.
-     CROSS JOIN LATERAL (SELECT COALESCE(tally._tick(x.every, as_of), date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00')) AS tick) k
+     CROSS JOIN LATERAL (SELECT COALESCE(tally_internal._tick(x.every, as_of), date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00')) AS tick) k
       LEFT JOIN LATERAL (SELECT e.tick, e.duration_ms FROM tally.evaluations e WHERE e.threshold_id = x.id ORDER BY e.tick DESC LIMIT 1) l ON true
      WHERE x.enabled AND (threshold IS NULL OR x.name = threshold)
        -- Once per tick, and never back in time. But a tick that lies in the future of the real clock can only come of a
@@ -65,18 +65,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      -- What was slow the last time comes last, so that it keeps nobody waiting.
      ORDER BY COALESCE(l.duration_ms > 1000, false), x.id
 $$;
-COMMENT ON FUNCTION tally._due_thresholds(timestamptz, boolean, text) IS
+COMMENT ON FUNCTION tally_internal._due_thresholds(timestamptz, boolean, text) IS
 'The thresholds still to be evaluated at their tick, the slow ones last. set_back: the clock was set back since their last evaluation.';
 
 CREATE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM tally._check_as_of(as_of, 'SELECT tally.evaluate(now());');
-    IF threshold IS NOT NULL THEN PERFORM tally._threshold(threshold); END IF;
-    IF NOT tally._evaluation_lock() THEN RETURN; END IF;
+    PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.evaluate(now());');
+    IF threshold IS NOT NULL THEN PERFORM tally_internal._threshold(threshold); END IF;
+    IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
     PERFORM tally.sample_probes(as_of);
-    RETURN QUERY SELECT * FROM tally._evaluate_part(as_of, as_of = now(), threshold, NULL);
-    PERFORM tally._follow_up(as_of);
+    RETURN QUERY SELECT * FROM tally_internal._evaluate_part(as_of, as_of = now(), threshold, NULL);
+    PERFORM tally_internal._follow_up(as_of);
 END $$;
 COMMENT ON FUNCTION tally.evaluate(timestamptz, text) IS
 'Evaluates every enabled threshold (or one) that has not been evaluated at its tick yet: samples, states, incidents, notifications, in one transaction. '
@@ -89,27 +89,28 @@ DECLARE
     as_of pg_catalog.timestamptz := pg_catalog.now();
     done  pg_catalog.int8;
 BEGIN
-    IF tally._evaluation_lock() THEN
+    IF tally_internal._evaluation_lock() THEN
         PERFORM tally.sample_probes(as_of);
     END IF;
     COMMIT;
     LOOP
-        SELECT pg_catalog.count(*) INTO done FROM tally._evaluate_part(as_of, true, NULL, '250 milliseconds');
+        SELECT pg_catalog.count(*) INTO done FROM tally_internal._evaluate_part(as_of, true, NULL, '250 milliseconds');
         COMMIT;
         EXIT WHEN done OPERATOR(pg_catalog.=) 0;
     END LOOP;
-    PERFORM tally._follow_up(as_of);
+    PERFORM tally_internal._follow_up(as_of);
     COMMIT;
 END $$;
 COMMENT ON PROCEDURE tally.evaluate_scheduled() IS
 'What the scheduled job runs: evaluate(now()), committed every quarter of a second, so that a slow threshold delays no incident of the others.';
 
-CREATE FUNCTION tally._follow_up(as_of timestamptz) RETURNS void
+CREATE FUNCTION tally_internal._follow_up(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     chore text;
 BEGIN
-    FOR chore IN SELECT unnest(ARRAY['tally._escalate', 'tally._release', 'tally._repeat', 'tally.deliver', 'tally._purge']) LOOP
+    FOR chore IN SELECT unnest(ARRAY['tally_internal._escalate', 'tally_internal._release', 'tally_internal._repeat', 'tally.deliver',
+                                     'tally_internal._purge']) LOOP
         BEGIN
             EXECUTE format('SELECT %s($1)', chore) USING as_of;
         EXCEPTION WHEN OTHERS THEN
@@ -119,13 +120,14 @@ BEGIN
         END;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._follow_up(timestamptz) IS
+COMMENT ON FUNCTION tally_internal._follow_up(timestamptz) IS
 'What every evaluation ends with: escalate, tell what a silence kept back, repeat, deliver, purge; each fails alone.';
-REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text), tally._evaluate_part(timestamptz, boolean, text, interval), tally._evaluation_lock(),
-    tally._follow_up(timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text), tally_internal._evaluate_part(timestamptz, boolean, text, interval),
+    tally_internal._evaluation_lock(),
+    tally_internal._follow_up(timestamptz) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE tally.evaluate_scheduled() FROM PUBLIC;
 
-CREATE FUNCTION tally._purge(as_of timestamptz) RETURNS void
+CREATE FUNCTION tally_internal._purge(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- At full hours only: it need not be often.
@@ -137,4 +139,5 @@ BEGIN
     DELETE FROM tally.notification_groups g WHERE g.last_flush < as_of - interval '400 days'
        AND NOT EXISTS (SELECT FROM tally.notification_members m WHERE m.channel_id = g.channel_id AND m.group_hash = g.group_hash);
 END $$;
-COMMENT ON FUNCTION tally._purge(timestamptz) IS 'Removes evaluations older than two days, notifications sent more than 30 days ago, and groups long quiet.';
+COMMENT ON FUNCTION tally_internal._purge(timestamptz) IS
+'Removes evaluations older than two days, notifications sent more than 30 days ago, and groups long quiet.';

@@ -1,6 +1,7 @@
 -- Owns: the evidence stored with an incident: the values around the breach and the labels that contributed most.
 
-CREATE FUNCTION tally._contributors_sql(m tally.metrics, r tally.rollups, source regclass, scope jsonb, since timestamptz, until timestamptz) RETURNS text
+CREATE FUNCTION tally_internal._contributors_sql(m tally.metrics, r tally.rollups, source regclass, scope jsonb, since timestamptz,
+                                                 until timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -18,26 +19,28 @@ BEGIN
                        string_agg(format('WHEN %s THEN %L', (1 << cardinality(dims)) - 1 - (1 << (cardinality(dims) - n::int)), (parse_ident(d))[1]), ' '
                                   ORDER BY n)) FROM unnest(dims) WITH ORDINALITY u(d, n)),
         m.resolved, CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%I::pg_catalog.float8', m.samples) END,
-        array_to_string(dims, ', '), tally._merges_sql(m, r), source, tally._moment_sql(since), tally._moment_sql(until),
-            COALESCE(' AND ' || tally._where_sql(r, scope), ''),
+        array_to_string(dims, ', '), tally_internal._merges_sql(m, r), source, tally_internal._moment_sql(since), tally_internal._moment_sql(until),
+            COALESCE(' AND ' || tally_internal._where_sql(r, scope), ''),
         (SELECT string_agg(format('(%s)', d), ', ' ORDER BY n) FROM unnest(dims) WITH ORDINALITY u(d, n))) END;
 END $$;
-COMMENT ON FUNCTION tally._contributors_sql(tally.metrics, tally.rollups, regclass, jsonb, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._contributors_sql(tally.metrics, tally.rollups, regclass, jsonb, timestamptz, timestamptz) IS
 'SQL text that yields, per dimension that the scope leaves open, the five labels with most observations.';
 
-CREATE FUNCTION tally._contributors(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb, since timestamptz, until timestamptz) RETURNS jsonb
+CREATE FUNCTION tally_internal._contributors(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb, since timestamptz,
+                                             until timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT COALESCE(jsonb_object_agg(c.dimension, c.top), '{}') FROM (
         SELECT x ->> 'dimension' AS dimension, jsonb_agg(x - 'dimension') AS top
-          FROM tally.run_as(t.owner, t.search_path, tally._contributors_sql(m, r, tally._exact_source(t.owner, r, since, until), scope, since, until),
-                            tally._query_timeout()) x
+          FROM tally.run_as(t.owner, t.search_path, tally_internal._contributors_sql(m, r, tally_internal._exact_source(t.owner, r, since, until), scope,
+                  since, until),
+                            tally_internal._query_timeout()) x
          GROUP BY 1) c);
 END $$;
-COMMENT ON FUNCTION tally._contributors(tally.thresholds, tally.metrics, tally.rollups, jsonb, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._contributors(tally.thresholds, tally.metrics, tally.rollups, jsonb, timestamptz, timestamptz) IS
 'Per dimension that the scope leaves open, the five labels with most observations.';
 
-CREATE FUNCTION tally._richer(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb) RETURNS tally.rollups
+CREATE FUNCTION tally_internal._richer(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb) RETURNS tally.rollups
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT c FROM tally.rollups c
      WHERE c.source = r.source AND c.id <> r.id AND c.key IS NULL AND c.lookback IS NULL AND c.zone = r.zone AND c.expand IS NOT DISTINCT FROM r.expand
@@ -49,11 +52,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND EXISTS (SELECT FROM tally.dimensions y WHERE y.rollup_id = c.id AND NOT scope ? y.name)
      ORDER BY c.bucket, c.id LIMIT 1
 $$;
-COMMENT ON FUNCTION tally._richer(tally.thresholds, tally.metrics, tally.rollups, jsonb) IS
+COMMENT ON FUNCTION tally_internal._richer(tally.thresholds, tally.metrics, tally.rollups, jsonb) IS
 'Another rollup of the same source that has the metric''s measures and dimensions which the scope leaves open: the finest that the owner may read. For a '
     'rollup without any.';
 
-CREATE FUNCTION tally._evidence(t tally.thresholds, labels jsonb, sample jsonb, step jsonb, tick timestamptz) RETURNS jsonb
+CREATE FUNCTION tally_internal._evidence(t tally.thresholds, labels jsonb, sample jsonb, step jsonb, tick timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     m      tally.metrics;
@@ -67,21 +70,24 @@ BEGIN
     IF t.metric_id IS NULL THEN RETURN result; END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
-    SELECT * INTO bound FROM tally._tested_window(t, r, tick);
+    SELECT * INTO bound FROM tally_internal._tested_window(t, r, tick);
     scope := t.filter || labels;
     result := result || jsonb_build_object(
         'values', (SELECT COALESCE(jsonb_agg(x ORDER BY x ->> 'bucket'), '[]') FROM tally.run_as(t.owner, t.search_path,
             format('SELECT bucket, value, samples FROM (%s) v ORDER BY bucket',
-                   tally._merged_sql(m, r, tally._exact_source(t.owner, r, bound.until - 12 * r.bucket, bound.until)::text, 'bucket', '{}', scope,
-                                     tally._moment_sql(bound.until - 12 * r.bucket), tally._moment_sql(bound.until))), tally._query_timeout()) x),
-        'contributors', tally._contributors(t, m, r, scope, bound.since, bound.until));
+                   tally_internal._merged_sql(m, r, tally_internal._exact_source(t.owner, r, bound.until - 12 * r.bucket, bound.until)::text, 'bucket',
+                                              '{}', scope,
+                                     tally_internal._moment_sql(bound.until - 12 * r.bucket), tally_internal._moment_sql(bound.until))),
+                                         tally_internal._query_timeout()) x),
+        'contributors', tally_internal._contributors(t, m, r, scope, bound.since, bound.until));
     IF result -> 'contributors' = '{}' AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT scope ? d.name) THEN
         -- A small rollup for alerts knows no more than the labels; a larger one of the same source tells what is behind them.
-        other := tally._richer(t, m, r, scope);
+        other := tally_internal._richer(t, m, r, scope);
         IF other.id IS NOT NULL THEN
-            bound.since := tally._bucket_start(tally._rule(other), bound.since);
-            bound.until := tally._bucket_end(tally._rule(other), tally._bucket_start(tally._rule(other), bound.until - interval '1 microsecond'));
-            result := result || jsonb_build_object('contributors', tally._contributors(t, m, other, scope, bound.since, bound.until),
+            bound.since := tally_internal._bucket_start(tally_internal._rule(other), bound.since);
+            bound.until := tally_internal._bucket_end(tally_internal._rule(other),
+                                                      tally_internal._bucket_start(tally_internal._rule(other), bound.until - interval '1 microsecond'));
+            result := result || jsonb_build_object('contributors', tally_internal._contributors(t, m, other, scope, bound.since, bound.until),
                 'contributors_of', jsonb_build_object('rollup', other.name, 'since', bound.since, 'until', bound.until));
         END IF;
     END IF;
@@ -90,5 +96,5 @@ EXCEPTION WHEN OTHERS THEN
     -- An incident without its evidence is better than none.
     RETURN result || jsonb_build_object('error', format('%s: %s', SQLSTATE, SQLERRM));
 END $$;
-COMMENT ON FUNCTION tally._evidence(tally.thresholds, jsonb, jsonb, jsonb, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._evidence(tally.thresholds, jsonb, jsonb, jsonb, timestamptz) IS
 'What an incident keeps as proof: the observed number, the metric over the last 12 buckets, and per other dimension the five labels with most observations.';

@@ -3,14 +3,14 @@
 -- A group flushes on a fixed beat: group_wait after its first change, then every group_interval from there. A group that
 -- nothing fires in any more ends with the beat that told so, and its next change begins another.
 
-CREATE FUNCTION tally._clamp(length interval, most interval) RETURNS interval
+CREATE FUNCTION tally_internal._clamp(length interval, most interval) RETURNS interval
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- What was stored past every check must not stop the telling of others.
     SELECT LEAST(GREATEST(length, interval '0'), most)
 $$;
-COMMENT ON FUNCTION tally._clamp(interval, interval) IS 'A length of time brought into bounds: from nothing to most.';
+COMMENT ON FUNCTION tally_internal._clamp(interval, interval) IS 'A length of time brought into bounds: from nothing to most.';
 
-CREATE FUNCTION tally._beat(first timestamptz, every interval, at timestamptz) RETURNS timestamptz
+CREATE FUNCTION tally_internal._beat(first timestamptz, every interval, at timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     step numeric := extract(epoch FROM every);
@@ -19,16 +19,16 @@ BEGIN
     IF step <= 0 THEN RETURN at; END IF;
     RETURN first + make_interval(secs => (ceil(extract(epoch FROM at - first) / step) * step)::float8);
 END $$;
-COMMENT ON FUNCTION tally._beat(timestamptz, interval, timestamptz) IS 'The first beat at or after a moment, of a beat that begins at first.';
+COMMENT ON FUNCTION tally_internal._beat(timestamptz, interval, timestamptz) IS 'The first beat at or after a moment, of a beat that begins at first.';
 
-CREATE FUNCTION tally._enqueue(c tally.channels, i tally.incidents, payload jsonb, at timestamptz) RETURNS bigint
+CREATE FUNCTION tally_internal._enqueue(c tally.channels, i tally.incidents, payload jsonb, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    key     jsonb := tally._group_key(c, i);
+    key     jsonb := tally_internal._group_key(c, i);
     hash    text := md5(key::text);
-    wait    interval := tally._clamp(c.group_wait, '366 days');
-    step    interval := tally._clamp(c.group_interval, '366 days');
+    wait    interval := tally_internal._clamp(c.group_wait, '366 days');
+    step    interval := tally_internal._clamp(c.group_interval, '366 days');
     flush   timestamptz := at + wait;
     g       tally.notification_groups;
     waiting record;
@@ -54,7 +54,7 @@ BEGIN
                 AND NOT EXISTS (SELECT FROM tally.notification_members m WHERE m.channel_id = c.id AND m.group_hash = hash AND m.incident_id <> i.id)) THEN
             g.first_flush := flush;
         ELSE
-            flush := tally._beat(g.first_flush, step, at);
+            flush := tally_internal._beat(g.first_flush, step, at);
             -- The message of this beat is on its way already.
             IF flush <= g.last_flush AND step > '0' THEN flush := g.last_flush + step; END IF;
         END IF;
@@ -65,18 +65,18 @@ BEGIN
     VALUES (c.id, key, hash, jsonb_build_array(payload), at, flush, flush) RETURNING id INTO message;
     RETURN message;
 END $$;
-COMMENT ON FUNCTION tally._enqueue(tally.channels, tally.incidents, jsonb, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._enqueue(tally.channels, tally.incidents, jsonb, timestamptz) IS
 'Puts a change into the outbox: into the message of its group that waits for the next beat, else into a new one. Returns the message.';
 
-CREATE FUNCTION tally._group_key(c tally.channels, i tally.incidents) RETURNS jsonb
+CREATE FUNCTION tally_internal._group_key(c tally.channels, i tally.incidents) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF c.group_by IS NULL THEN RETURN jsonb_build_object('incident', i.id); END IF;
-    RETURN (SELECT COALESCE(jsonb_object_agg(g, tally._identity(i) -> g), '{}') FROM unnest(c.group_by) g WHERE g IS NOT NULL);
+    RETURN (SELECT COALESCE(jsonb_object_agg(g, tally_internal._identity(i) -> g), '{}') FROM unnest(c.group_by) g WHERE g IS NOT NULL);
 END $$;
-COMMENT ON FUNCTION tally._group_key(tally.channels, tally.incidents) IS 'What the incidents of one message of a channel have in common.';
+COMMENT ON FUNCTION tally_internal._group_key(tally.channels, tally.incidents) IS 'What the incidents of one message of a channel have in common.';
 
-CREATE FUNCTION tally._untell(c tally.channels, incident_id bigint, at timestamptz) RETURNS boolean
+CREATE FUNCTION tally_internal._untell(c tally.channels, incident_id bigint, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -100,40 +100,40 @@ BEGIN
     END IF;
     RETURN true;
 END $$;
-COMMENT ON FUNCTION tally._untell(tally.channels, bigint, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._untell(tally.channels, bigint, timestamptz) IS
 'An incident fires no more: it leaves its group, and takes along what waits for the beat since it began. True where that was so: then nobody was told that '
     'it began, and nobody need be told that it is over.';
 
-CREATE FUNCTION tally._tell(c tally.channels, i tally.incidents, event text, payload jsonb, at timestamptz, kept boolean) RETURNS void
+CREATE FUNCTION tally_internal._tell(c tally.channels, i tally.incidents, event text, payload jsonb, at timestamptz, kept boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     message bigint;
 BEGIN
-    IF event IN ('recovered', 'resolved') AND tally._untell(c, i.id, at) THEN RETURN; END IF;
+    IF event IN ('recovered', 'resolved') AND tally_internal._untell(c, i.id, at) THEN RETURN; END IF;
     IF kept THEN RETURN; END IF;
-    IF event = ANY (c.events) THEN message := tally._enqueue(c, i, payload, at); END IF;
+    IF event = ANY (c.events) THEN message := tally_internal._enqueue(c, i, payload, at); END IF;
     IF event IN ('opened', 'refired', 'reopened', 'unsilenced') THEN
         INSERT INTO tally.notification_members AS m (channel_id, incident_id, group_hash, waiting_id, told_at)
-        VALUES (c.id, i.id, md5(tally._group_key(c, i)::text), message, at)
+        VALUES (c.id, i.id, md5(tally_internal._group_key(c, i)::text), message, at)
         ON CONFLICT ON CONSTRAINT notification_members_pkey DO UPDATE SET waiting_id = COALESCE(EXCLUDED.waiting_id, m.waiting_id);
     ELSIF message IS NOT NULL THEN
         UPDATE tally.notification_members m SET waiting_id = message WHERE m.channel_id = c.id AND m.incident_id = i.id;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._tell(tally.channels, tally.incidents, text, jsonb, timestamptz, boolean) IS
+COMMENT ON FUNCTION tally_internal._tell(tally.channels, tally.incidents, text, jsonb, timestamptz, boolean) IS
 'What a change of an incident means for one channel: a message, a member of a group that comes or goes. kept: a silence or inhibition keeps messages back.';
 
-CREATE FUNCTION tally._told(n tally.notifications, at timestamptz) RETURNS void
+CREATE FUNCTION tally_internal._told(n tally.notifications, at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE tally.notification_members m SET told_at = at, waiting_id = NULLIF(m.waiting_id, n.id)
      WHERE m.channel_id = n.channel_id AND m.incident_id = ANY (ARRAY(SELECT DISTINCT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e));
 END $$;
-COMMENT ON FUNCTION tally._told(tally.notifications, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._told(tally.notifications, timestamptz) IS
 'A message was sent, or given up: repeat_interval counts from here for the incidents it tells of.';
 
-CREATE FUNCTION tally._repeat(as_of timestamptz) RETURNS void
+CREATE FUNCTION tally_internal._repeat(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c       tally.channels;
@@ -142,17 +142,18 @@ DECLARE
 BEGIN
     FOR c IN SELECT x.* FROM tally.channels x WHERE x.enabled AND x.repeat_interval IS NOT NULL AND 'repeated' = ANY (x.events) ORDER BY x.id LOOP
         FOR i IN SELECT x.* FROM tally.notification_members m JOIN tally.incidents x ON x.id = m.incident_id
-                  WHERE m.channel_id = c.id AND m.waiting_id IS NULL AND m.told_at <= as_of - GREATEST(tally._clamp(c.repeat_interval, '366 days'),
+                  WHERE m.channel_id = c.id AND m.waiting_id IS NULL AND m.told_at <= as_of - GREATEST(tally_internal._clamp(c.repeat_interval, '366 days'),
                           interval '1 second')
                     AND x.status = 'new' AND x.recovered_at IS NULL AND x.suppressed_by IS NULL AND pg_has_role(c.owner::oid, x.owner::oid, 'USAGE')
                         ORDER BY x.id LOOP
-            message := tally._enqueue(c, i, tally._payload(i, 'repeated', as_of), as_of);
+            message := tally_internal._enqueue(c, i, tally_internal._payload(i, 'repeated', as_of), as_of);
             UPDATE tally.notification_members m SET waiting_id = message WHERE m.channel_id = c.id AND m.incident_id = i.id;
         END LOOP;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._repeat(timestamptz) IS
+COMMENT ON FUNCTION tally_internal._repeat(timestamptz) IS
 'Tells again of incidents that fire unacknowledged when a channel''s repeat_interval has passed since the last message that told of them was sent.';
-REVOKE ALL ON FUNCTION tally._enqueue(tally.channels, tally.incidents, jsonb, timestamptz), tally._untell(tally.channels, bigint, timestamptz),
-    tally._tell(tally.channels, tally.incidents, text, jsonb, timestamptz, boolean), tally._told(tally.notifications, timestamptz),
-        tally._repeat(timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._enqueue(tally.channels, tally.incidents, jsonb, timestamptz),
+    tally_internal._untell(tally.channels, bigint, timestamptz),
+    tally_internal._tell(tally.channels, tally.incidents, text, jsonb, timestamptz, boolean), tally_internal._told(tally.notifications, timestamptz),
+        tally_internal._repeat(timestamptz) FROM PUBLIC;

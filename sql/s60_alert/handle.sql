@@ -1,7 +1,7 @@
 -- Owns: what people do with incidents: acknowledge, comment, link, resolve, review. Who has the rights of the
 -- threshold's owner may; each act is an entry of the timeline.
 
-CREATE FUNCTION tally._handled(caller regrole, id bigint, what text, allowed text[]) RETURNS tally.incidents
+CREATE FUNCTION tally_internal._handled(caller regrole, id bigint, what text, allowed text[]) RETURNS tally.incidents
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -10,91 +10,95 @@ BEGIN
     SELECT * INTO i FROM tally.incidents x WHERE x.id = id FOR UPDATE;
     -- The same answer for what does not exist and for what is not shown, so that numbers tell nothing.
     IF i.id IS NULL OR NOT pg_has_role(caller::oid, i.owner::oid, 'USAGE') THEN
-        PERFORM tally._refuse('undefined_object', format('incident %s does not exist, or is not for role %s', COALESCE(id::text, 'NULL'), caller),
+        PERFORM tally_internal._refuse('undefined_object', format('incident %s does not exist, or is not for role %s', COALESCE(id::text, 'NULL'), caller),
             'Incidents are handled by roles that have the rights of the threshold''s owner.',
                 'SELECT id, status, severity, impact FROM tally.incidents ORDER BY id DESC LIMIT 20;');
     ELSIF i.status <> ALL (allowed) THEN
-        PERFORM tally._refuse('object_not_in_prerequisite_state', format('incident %s can be %s while it is %s, got %s', id, what,
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state', format('incident %s can be %s while it is %s, got %s', id, what,
                 array_to_string(allowed, ' or '), i.status),
             format('It is %s since %s.', i.status, COALESCE(i.reviewed_at, i.resolved_at, i.acknowledged_at, i.opened_at)),
                 format('SELECT * FROM tally.incident_timeline(%s);', id));
     END IF;
     RETURN i;
 END $$;
-COMMENT ON FUNCTION tally._handled(regrole, bigint, text, text[]) IS
+COMMENT ON FUNCTION tally_internal._handled(regrole, bigint, text, text[]) IS
 'Locks an incident that the calling role may handle; an error where it may not, or where its status does not allow what is wanted.';
 
-CREATE FUNCTION tally._check_person(by text, again text) RETURNS text
+CREATE FUNCTION tally_internal._check_person(by text, again text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF by IS NOT NULL AND (btrim(by) = '' OR octet_length(by) > 200) THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('by must name a person in 1 to 200 bytes, got %L', left(by, 60)),
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('by must name a person in 1 to 200 bytes, got %L', left(by, 60)),
             'It is recorded beside the role that acts.', again);
     END IF;
     RETURN by;
 END $$;
-COMMENT ON FUNCTION tally._check_person(text, text) IS 'The person that a role acts for, as it says; an error where that is no name.';
+COMMENT ON FUNCTION tally_internal._check_person(text, text) IS 'The person that a role acts for, as it says; an error where that is no name.';
 
 CREATE FUNCTION tally.acknowledge(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
-                                  who bigint DEFAULT tally._me()) RETURNS void
+                                  who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
-    i tally.incidents := tally._handled(caller, id, 'acknowledged', '{new,acknowledged}');
+    caller regrole := tally_internal._caller(who);
+    i tally.incidents := tally_internal._handled(caller, id, 'acknowledged', '{new,acknowledged}');
 BEGIN
-    PERFORM tally._check_person(by, format('SELECT tally.acknowledge(%s, by => ''ann'');', id));
+    PERFORM tally_internal._check_person(by, format('SELECT tally.acknowledge(%s, by => ''ann'');', id));
     UPDATE tally.incidents x
        SET status = 'acknowledged', acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, caller::text),
            acknowledged_person = CASE WHEN x.acknowledged_at IS NULL THEN by ELSE x.acknowledged_person END
      WHERE x.id = i.id;
-    PERFORM tally._note(i.id, as_of, 'acknowledged', caller::text, note, person => by);
-    PERFORM tally._notify(i.id, 'acknowledged', as_of);
+    PERFORM tally_internal._note(i.id, as_of, 'acknowledged', caller::text, note, person => by);
+    PERFORM tally_internal._notify(i.id, 'acknowledged', as_of);
 END $$;
 COMMENT ON FUNCTION tally.acknowledge(bigint, text, timestamptz, text, bigint) IS
 'Says that somebody is on an incident; it escalates no further. by: the person, where an application''s role acts for one; recorded beside the role.';
 
-CREATE FUNCTION tally.comment_incident(id bigint, note text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally.comment_incident(id bigint, note text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
+                                       who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
-    i tally.incidents := tally._handled(caller, id, 'commented on', '{new,acknowledged,resolved,reviewed}');
+    caller regrole := tally_internal._caller(who);
+    i tally.incidents := tally_internal._handled(caller, id, 'commented on', '{new,acknowledged,resolved,reviewed}');
 BEGIN
-    PERFORM tally._note(i.id, as_of, 'comment', caller::text, note, person => tally._check_person(by, format('SELECT tally.comment_incident(%s, …);', id)));
+    PERFORM tally_internal._note(i.id, as_of, 'comment', caller::text, note,
+                                 person => tally_internal._check_person(by, format('SELECT tally.comment_incident(%s, …);', id)));
 END $$;
 COMMENT ON FUNCTION tally.comment_incident(bigint, text, timestamptz, text, bigint) IS 'Adds a note to an incident''s timeline.';
 
-CREATE FUNCTION tally.link_incident(id bigint, link text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally.link_incident(id bigint, link text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
+                                    who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
-    i tally.incidents := tally._handled(caller, id, 'linked', '{new,acknowledged,resolved,reviewed}');
+    caller regrole := tally_internal._caller(who);
+    i tally.incidents := tally_internal._handled(caller, id, 'linked', '{new,acknowledged,resolved,reviewed}');
 BEGIN
     UPDATE tally.incidents x SET link = link WHERE x.id = i.id;
-    PERFORM tally._note(i.id, as_of, 'linked', caller::text, link, person => tally._check_person(by, format('SELECT tally.link_incident(%s, …);', id)));
+    PERFORM tally_internal._note(i.id, as_of, 'linked', caller::text, link,
+                                 person => tally_internal._check_person(by, format('SELECT tally.link_incident(%s, …);', id)));
 END $$;
 COMMENT ON FUNCTION tally.link_incident(bigint, text, timestamptz, text, bigint) IS 'Ties an incident to a ticket or another page.';
 
 CREATE FUNCTION tally.resolve(id bigint, root_cause text DEFAULT NULL, mitigation text DEFAULT NULL, prevention text DEFAULT NULL,
                               as_of timestamptz DEFAULT now(),
-                              by text DEFAULT NULL, who bigint DEFAULT tally._me()) RETURNS void
+                              by text DEFAULT NULL, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
-    i       tally.incidents := tally._handled(caller, id, 'resolved', '{new,acknowledged}');
+    caller regrole := tally_internal._caller(who);
+    i       tally.incidents := tally_internal._handled(caller, id, 'resolved', '{new,acknowledged}');
     missing text := concat_ws(', ', CASE WHEN COALESCE(btrim(root_cause), '') = '' THEN 'root_cause' END, CASE
                               WHEN COALESCE(btrim(mitigation), '') = '' THEN 'mitigation' END,
                                     CASE WHEN COALESCE(btrim(prevention), '') = '' THEN 'prevention' END);
 BEGIN
     IF missing <> '' THEN
-        PERFORM tally._refuse('null_value_not_allowed', format('incident %s cannot be closed without notes: missing %s', i.id, missing),
+        PERFORM tally_internal._refuse('null_value_not_allowed', format('incident %s cannot be closed without notes: missing %s', i.id, missing),
             'Why it happened, what was done, and what will keep it from coming back are what the next person reads.',
             format('SELECT tally.resolve(%s, root_cause => %L, mitigation => %L, prevention => %L);', i.id, COALESCE(NULLIF(btrim(root_cause), ''), '…'),
                    COALESCE(NULLIF(btrim(mitigation), ''), '…'), COALESCE(NULLIF(btrim(prevention), ''), '…')));
     END IF;
-    PERFORM tally._check_person(by, format('SELECT tally.resolve(%s, …, by => ''ann'');', id));
+    PERFORM tally_internal._check_person(by, format('SELECT tally.resolve(%s, …, by => ''ann'');', id));
     UPDATE tally.incidents x
        SET status = 'resolved', resolved_at = as_of, resolved_by = caller::text, resolved_person = by, root_cause = root_cause, mitigation = mitigation,
            prevention = prevention, acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, caller::text),
@@ -105,45 +109,45 @@ BEGIN
      WHERE x.id = i.id;
     -- Closed while it still fires: the alert starts over, and fires anew if a newer bucket breaches.
     DELETE FROM tally.threshold_states k WHERE k.threshold_id = i.threshold_id AND k.kind = i.kind AND k.labels = i.labels;
-    PERFORM tally._note(i.id, as_of, 'resolved', caller::text, NULL,
+    PERFORM tally_internal._note(i.id, as_of, 'resolved', caller::text, NULL,
                         jsonb_build_object('root_cause', root_cause, 'mitigation', mitigation, 'prevention', prevention), by);
-    PERFORM tally._notify(i.id, 'resolved', as_of);
+    PERFORM tally_internal._notify(i.id, 'resolved', as_of);
 END $$;
 COMMENT ON FUNCTION tally.resolve(bigint, text, text, text, timestamptz, text, bigint) IS
 'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on in a newer bucket, it fires anew. by: the person, where '
     'an application''s role acts for one.';
 
 CREATE FUNCTION tally.review(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
-                             who bigint DEFAULT tally._me()) RETURNS void
+                             who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
-    i tally.incidents := tally._handled(caller, id, 'reviewed', '{resolved}');
+    caller regrole := tally_internal._caller(who);
+    i tally.incidents := tally_internal._handled(caller, id, 'reviewed', '{resolved}');
 BEGIN
-    PERFORM tally._check_person(by, format('SELECT tally.review(%s, by => ''ann'');', id));
+    PERFORM tally_internal._check_person(by, format('SELECT tally.review(%s, by => ''ann'');', id));
     UPDATE tally.incidents x SET status = 'reviewed', reviewed_at = as_of, reviewed_by = caller::text, reviewed_person = by WHERE x.id = i.id;
-    PERFORM tally._note(i.id, as_of, 'reviewed', caller::text, note, person => by);
+    PERFORM tally_internal._note(i.id, as_of, 'reviewed', caller::text, note, person => by);
 END $$;
 COMMENT ON FUNCTION tally.review(bigint, text, timestamptz, text, bigint) IS 'Marks a closed incident as reviewed.';
 
-CREATE FUNCTION tally._threshold_dropped() RETURNS trigger
+CREATE FUNCTION tally_internal._threshold_dropped() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i tally.incidents;
 BEGIN
     FOR i IN UPDATE tally.incidents x SET recovered_at = now(), recovery = 'threshold_dropped'
               WHERE x.threshold_id = OLD.id AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL RETURNING x.* LOOP
-        PERFORM tally._note(i.id, now(), 'recovered', 'pg_tally', 'its threshold was dropped', '{"reason": "threshold_dropped"}');
-        PERFORM tally._notify(i.id, 'recovered', now());
+        PERFORM tally_internal._note(i.id, now(), 'recovered', 'pg_tally', 'its threshold was dropped', '{"reason": "threshold_dropped"}');
+        PERFORM tally_internal._notify(i.id, 'recovered', now());
     END LOOP;
     RETURN OLD;
 END $$;
-COMMENT ON FUNCTION tally._threshold_dropped() IS
+COMMENT ON FUNCTION tally_internal._threshold_dropped() IS
 'BEFORE DELETE trigger: what nobody watches any more does not fire any more; its incidents wait to be closed.';
 -- A trigger of somebody else's would have incidents recovered that go on.
-REVOKE ALL ON FUNCTION tally._threshold_dropped() FROM PUBLIC;
-CREATE TRIGGER dropped BEFORE DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally._threshold_dropped();
+REVOKE ALL ON FUNCTION tally_internal._threshold_dropped() FROM PUBLIC;
+CREATE TRIGGER dropped BEFORE DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._threshold_dropped();
 
 CREATE FUNCTION tally.incident_timeline(id bigint) RETURNS TABLE (at timestamptz, event text, author text, note text, detail jsonb, person text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -4,10 +4,10 @@
 -- What runs per incident is PL/pgSQL, which keeps its plans: an SQL function is planned anew at every call, and ten
 -- thousand label sets may fire in one tick.
 
-CREATE FUNCTION tally._fill(template text, labels jsonb, value float8) RETURNS text
+CREATE FUNCTION tally_internal._fill(template text, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result text := replace(template, '{{value}}', COALESCE(tally._number(value), 'no value'));
+    result text := replace(template, '{{value}}', COALESCE(tally_internal._number(value), 'no value'));
     label  record;
 BEGIN
     IF strpos(result, '{{') > 0 THEN
@@ -18,9 +18,9 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally._fill(text, jsonb, float8) IS 'Fills {{value}} and {{labels.name}} into a text.';
+COMMENT ON FUNCTION tally_internal._fill(text, jsonb, float8) IS 'Fills {{value}} and {{labels.name}} into a text.';
 
-CREATE FUNCTION tally._number(value float8) RETURNS text
+CREATE FUNCTION tally_internal._number(value float8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Four significant digits are what a person reads.
@@ -29,30 +29,30 @@ BEGIN
                 WHEN abs(value) >= 1000 OR value = 0 THEN round(value::numeric)::text
                 ELSE trim_scale(round(value::numeric, 3 - floor(log(abs(value)))::int))::text END);
 END $$;
-COMMENT ON FUNCTION tally._number(float8) IS 'A number for people, with four significant digits.';
+COMMENT ON FUNCTION tally_internal._number(float8) IS 'A number for people, with four significant digits.';
 
-CREATE FUNCTION tally._pick_actions(actions jsonb, labels jsonb, value float8) RETURNS jsonb
+CREATE FUNCTION tally_internal._pick_actions(actions jsonb, labels jsonb, value float8) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
-    SELECT COALESCE(jsonb_agg(tally._fill(COALESCE(a.a ->> 'do', a.a #>> '{}'), labels, value) ORDER BY a.n), '[]')
+    SELECT COALESCE(jsonb_agg(tally_internal._fill(COALESCE(a.a ->> 'do', a.a #>> '{}'), labels, value) ORDER BY a.n), '[]')
       FROM jsonb_array_elements(actions) WITH ORDINALITY a(a, n)
      WHERE jsonb_typeof(a.a) = 'string'
         OR (labels @> COALESCE(a.a -> 'where', '{}') AND COALESCE(value > (a.a ->> 'above')::float8, true)
             AND COALESCE(value < (a.a ->> 'below')::float8, true)));
 END $$;
-COMMENT ON FUNCTION tally._pick_actions(jsonb, jsonb, float8) IS 'The levers that apply to a label set and value, as texts with values filled in.';
+COMMENT ON FUNCTION tally_internal._pick_actions(jsonb, jsonb, float8) IS 'The levers that apply to a label set and value, as texts with values filled in.';
 
-CREATE FUNCTION tally._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}',
+CREATE FUNCTION tally_internal._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}',
                             person text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO tally.incident_events (incident_id, at, event, author, person, note, detail) VALUES (incident_id, at, event, author, person, note, detail);
 END $$;
-COMMENT ON FUNCTION tally._note(bigint, timestamptz, text, text, text, jsonb, text) IS 'Adds an entry to an incident''s timeline.';
+COMMENT ON FUNCTION tally_internal._note(bigint, timestamptz, text, text, text, jsonb, text) IS 'Adds an entry to an incident''s timeline.';
 
-CREATE FUNCTION tally._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text,
+CREATE FUNCTION tally_internal._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text,
                             with_evidence boolean) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -64,7 +64,7 @@ DECLARE
     line  text;
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
-    line := CASE WHEN kind = 'breach' THEN COALESCE(tally._fill(t.impact, labels, value), tally._impact_line(t, m, labels, value))
+    line := CASE WHEN kind = 'breach' THEN COALESCE(tally_internal._fill(t.impact, labels, value), tally_internal._impact_line(t, m, labels, value))
         ELSE format('%s: %s', t.name, why) END;
     SELECT * INTO i FROM tally.incidents x
      WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = labels
@@ -95,34 +95,35 @@ BEGIN
                 line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit,
                     (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick),
                 tick, value,
-                t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
+                t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally_internal._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
                 CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', why)
                      -- Evidence takes queries; when a whole fleet fires at once, the first twenty have it.
-                     WHEN with_evidence THEN tally._evidence(t, labels, sample, step, tick)
+                     WHEN with_evidence THEN tally_internal._evidence(t, labels, sample, step, tick)
                      ELSE jsonb_build_object('omitted', 'more than 20 label sets fired in the same tick') END,
                 tick + t.response_target, t.id, t.owner)
         RETURNING * INTO i;
     END IF;
-    PERFORM tally._note(i.id, tick, event, 'pg_tally', why,
+    PERFORM tally_internal._note(i.id, tick, event, 'pg_tally', why,
                         jsonb_strip_nulls(jsonb_build_object('value', sample -> 'value', 'samples', sample -> 'samples', 'observed', step -> 'observed',
                                                              'condition', t.condition)));
-    PERFORM tally._notify(i.id, event, tick);
+    PERFORM tally_internal._notify(i.id, event, tick);
     RETURN i.id;
 END $$;
-COMMENT ON FUNCTION tally._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text, boolean) IS
+COMMENT ON FUNCTION tally_internal._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text, boolean) IS
 'Files an incident for a label set that fired; where one is still open it is that one again, and one closed less than reopen_within ago is reopened.';
 
-CREATE FUNCTION tally._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
+CREATE FUNCTION tally_internal._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
     SELECT concat_ws(' ', COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name), CASE
-                     WHEN value IS NOT NULL THEN 'is ' || tally._number(value) END, m.unit, format('(%s)', t.condition),
+                     WHEN value IS NOT NULL THEN 'is ' || tally_internal._number(value) END, m.unit, format('(%s)', t.condition),
                      'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l)));
 END $$;
-COMMENT ON FUNCTION tally._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS 'The impact line of an incident whose threshold has none of its own.';
+COMMENT ON FUNCTION tally_internal._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS
+'The impact line of an incident whose threshold has none of its own.';
 
-CREATE FUNCTION tally._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, why text, tick timestamptz) RETURNS void
+CREATE FUNCTION tally_internal._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, why text, tick timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -133,18 +134,18 @@ BEGIN
     RETURNING * INTO i;
     -- Closed by hand while it still fired: nothing is left to recover.
     IF i.id IS NULL THEN RETURN; END IF;
-    PERFORM tally._note(i.id, tick, 'recovered', 'pg_tally', why,
+    PERFORM tally_internal._note(i.id, tick, 'recovered', 'pg_tally', why,
                         jsonb_strip_nulls(jsonb_build_object('reason', reason, 'value', sample -> 'value')));
-    PERFORM tally._notify(i.id, 'recovered', tick);
+    PERFORM tally_internal._notify(i.id, 'recovered', tick);
     IF t.auto_resolve OR kind <> 'breach' THEN
         UPDATE tally.incidents x SET status = 'resolved', resolved_at = tick, resolved_by = 'pg_tally' WHERE x.id = i.id;
-        PERFORM tally._note(i.id, tick, 'resolved', 'pg_tally', 'closed itself after recovery (auto_resolve)');
+        PERFORM tally_internal._note(i.id, tick, 'resolved', 'pg_tally', 'closed itself after recovery (auto_resolve)');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._recover(tally.thresholds, text, jsonb, jsonb, text, text, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._recover(tally.thresholds, text, jsonb, jsonb, text, text, timestamptz) IS
 'Marks the open incident of a label set as recovered; with auto_resolve (and for meta-incidents) it also closes itself.';
 
-CREATE FUNCTION tally._escalate(as_of timestamptz) RETURNS void
+CREATE FUNCTION tally_internal._escalate(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i tally.incidents;
@@ -155,9 +156,9 @@ BEGIN
                     respond_by = x.respond_by + COALESCE((SELECT t.response_target FROM tally.thresholds t WHERE t.id = x.threshold_id), interval '1 hour')
               WHERE x.status = 'new' AND x.recovered_at IS NULL AND x.respond_by <= as_of AND x.escalation_level < 3
           RETURNING x.* LOOP
-        PERFORM tally._note(i.id, as_of, 'escalated', 'pg_tally', format('not acknowledged in time; level %s', i.escalation_level));
-        PERFORM tally._notify(i.id, 'escalated', as_of);
+        PERFORM tally_internal._note(i.id, as_of, 'escalated', 'pg_tally', format('not acknowledged in time; level %s', i.escalation_level));
+        PERFORM tally_internal._notify(i.id, 'escalated', as_of);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._escalate(timestamptz) IS
+COMMENT ON FUNCTION tally_internal._escalate(timestamptz) IS
 'Escalates incidents that nobody acknowledged within the response target, once per level, three levels at most.';

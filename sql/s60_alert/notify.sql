@@ -1,6 +1,6 @@
 -- Owns: making notifications: NOTIFY and outbox rows, in the transaction of the incident's change.
 
-CREATE FUNCTION tally._payload(i tally.incidents, event text, at timestamptz) RETURNS jsonb
+CREATE FUNCTION tally_internal._payload(i tally.incidents, event text, at timestamptz) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
@@ -10,9 +10,9 @@ BEGIN
         'opened_at', i.opened_at, 'recovered_at', i.recovered_at)
         || CASE WHEN i.suppressed_by IS NOT NULL THEN jsonb_build_object('suppressed_by', i.suppressed_by) ELSE '{}' END);
 END $$;
-COMMENT ON FUNCTION tally._payload(tally.incidents, text, timestamptz) IS 'What a message of the outbox says about an incident, as one JSON object.';
+COMMENT ON FUNCTION tally_internal._payload(tally.incidents, text, timestamptz) IS 'What a message of the outbox says about an incident, as one JSON object.';
 
-CREATE FUNCTION tally._notify(incident_id bigint, event text, at timestamptz) RETURNS void
+CREATE FUNCTION tally_internal._notify(incident_id bigint, event text, at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -23,7 +23,7 @@ DECLARE
     kept     record;
 BEGIN
     SELECT * INTO i FROM tally.incidents x WHERE x.id = incident_id;
-    SELECT * INTO kept FROM tally._suppression(i, at);
+    SELECT * INTO kept FROM tally_internal._suppression(i, at);
     IF event = 'recovered' AND kept.reason IS NULL AND i.suppressed_by IS NOT NULL THEN
         -- A recovery that nobody was told the beginning of is not news either.
         kept.reason := i.suppressed_by;
@@ -33,24 +33,24 @@ BEGIN
         UPDATE tally.incidents x SET suppressed_by = kept.reason, suppressed_until = kept.until, silence_id = kept.silence_id,
             inhibitor_id = kept.inhibitor_id WHERE x.id = i.id;
         i.suppressed_by := kept.reason;
-        IF kept.reason IS NOT NULL THEN PERFORM tally._note(i.id, at, 'silenced', 'pg_tally', kept.reason); END IF;
+        IF kept.reason IS NOT NULL THEN PERFORM tally_internal._note(i.id, at, 'silenced', 'pg_tally', kept.reason); END IF;
     END IF;
-    IF event IN ('opened', 'refired', 'reopened') THEN PERFORM tally._inhibit(i); END IF;
-    IF event IN ('recovered', 'resolved') THEN PERFORM tally._inhibit_no_more(i.id); END IF;
+    IF event IN ('opened', 'refired', 'reopened') THEN PERFORM tally_internal._inhibit(i); END IF;
+    IF event IN ('recovered', 'resolved') THEN PERFORM tally_internal._inhibit_no_more(i.id); END IF;
     -- Any login role may LISTEN, so it says which incident and what became of it; who may see the incident reads the rest.
     PERFORM pg_notify('tally_incident', jsonb_build_object('incident', i.id, 'event', event)::text);
-    payload := tally._payload(i, event, at);
-    identity := tally._identity(i);
+    payload := tally_internal._payload(i, event, at);
+    identity := tally_internal._identity(i);
     FOR c IN SELECT x.* FROM tally.channels x
-              WHERE x.enabled AND tally._matches(x.matchers, identity) AND pg_has_role(x.owner::oid, i.owner::oid, 'USAGE') ORDER BY x.id LOOP
-        PERFORM tally._tell(c, i, event, payload, at, kept.reason IS NOT NULL);
+              WHERE x.enabled AND tally_internal._matches(x.matchers, identity) AND pg_has_role(x.owner::oid, i.owner::oid, 'USAGE') ORDER BY x.id LOOP
+        PERFORM tally_internal._tell(c, i, event, payload, at, kept.reason IS NOT NULL);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._notify(bigint, text, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._notify(bigint, text, timestamptz) IS
 'Tells of a change of an incident: NOTIFY tally_incident with the commit, and an outbox row per channel that matches, unless a silence or inhibition keeps '
     'it back.';
 
-CREATE FUNCTION tally._release(as_of timestamptz) RETURNS void
+CREATE FUNCTION tally_internal._release(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i    tally.incidents;
@@ -59,15 +59,15 @@ BEGIN
     FOR i IN SELECT x.* FROM tally.incidents x
               WHERE x.suppressed_by IS NOT NULL AND x.suppressed_until <= as_of AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL
                   ORDER BY x.id LOOP
-        SELECT * INTO kept FROM tally._suppression(i, as_of);
+        SELECT * INTO kept FROM tally_internal._suppression(i, as_of);
         IF kept.reason IS NULL THEN
-            PERFORM tally._note(i.id, as_of, 'unsilenced', 'pg_tally', format('%s is over and it still fires', i.suppressed_by));
-            PERFORM tally._notify(i.id, 'unsilenced', as_of);
+            PERFORM tally_internal._note(i.id, as_of, 'unsilenced', 'pg_tally', format('%s is over and it still fires', i.suppressed_by));
+            PERFORM tally_internal._notify(i.id, 'unsilenced', as_of);
         ELSE
             UPDATE tally.incidents x SET suppressed_by = kept.reason, suppressed_until = kept.until, silence_id = kept.silence_id,
                 inhibitor_id = kept.inhibitor_id WHERE x.id = i.id;
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._release(timestamptz) IS 'Tells of incidents that still fire when what kept their notification back is over.';
-REVOKE ALL ON FUNCTION tally._notify(bigint, text, timestamptz), tally._release(timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._release(timestamptz) IS 'Tells of incidents that still fire when what kept their notification back is over.';
+REVOKE ALL ON FUNCTION tally_internal._notify(bigint, text, timestamptz), tally_internal._release(timestamptz) FROM PUBLIC;

@@ -1,14 +1,14 @@
 -- Owns: trying thresholds out: replay over the past, and test_threshold with given samples. Nothing is filed. Both go the
 -- way of evaluate(): _observe() and _stepped().
 
-CREATE FUNCTION tally._changes(rule jsonb, states jsonb, observed jsonb, failed boolean, tick timestamptz, OUT next jsonb, OUT changed jsonb)
+CREATE FUNCTION tally_internal._changes(rule jsonb, states jsonb, observed jsonb, failed boolean, tick timestamptz, OUT next jsonb, OUT changed jsonb)
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg((s.step - '{transition,verdict,observed}'::text[])
                               || jsonb_build_object('labels', s.labels)) FILTER (WHERE s.step ->> 'state' <> 'inactive'), '[]'),
            COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample, 'step', s.step) ORDER BY s.labels), '[]')
-      FROM tally._stepped(rule, states, observed, failed, tick) s
+      FROM tally_internal._stepped(rule, states, observed, failed, tick) s
 $$;
-COMMENT ON FUNCTION tally._changes(jsonb, jsonb, jsonb, boolean, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._changes(jsonb, jsonb, jsonb, boolean, timestamptz) IS
 'A tick without a table behind it: the states that are pending or firing after it, and what became of each label set.';
 
 CREATE FUNCTION tally.replay(
@@ -17,18 +17,18 @@ CREATE FUNCTION tally.replay(
     until     text DEFAULT NULL,
     every     interval DEFAULT NULL,
     as_of     timestamptz DEFAULT now(),
-    who bigint DEFAULT tally._me()
+    who bigint DEFAULT tally_internal._me()
 ) RETURNS TABLE (tick timestamptz, labels jsonb, transition text, state text, value float8, samples float8, reason text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_column
 DECLARE
-    caller regrole := tally._caller(who);
-    t       tally.thresholds := tally._threshold(threshold);
+    caller regrole := tally_internal._caller(who);
+    t       tally.thresholds := tally_internal._threshold(threshold);
     m       tally.metrics;
     r       tally.rollups;
     zone    text := COALESCE((SELECT x.zone FROM tally.metrics k JOIN tally.rollups x ON x.id = k.rollup_id WHERE k.id = t.metric_id), 'UTC');
-    at      timestamptz := tally._parse_since(since, as_of, 'since', zone);
-    last    timestamptz := tally._parse_since(until, as_of, 'until', zone);
+    at      timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
+    last    timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
     step_   interval := COALESCE(every, t.every);
     window_ timestamptz;
     before  timestamptz;
@@ -38,29 +38,29 @@ DECLARE
     one     jsonb;
 BEGIN
     IF NOT pg_has_role(caller::oid, t.owner::oid, 'USAGE') THEN
-        PERFORM tally._refuse('insufficient_privilege', format('threshold %L is replayed by its owner %s, got %s', t.name, t.owner, caller),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L is replayed by its owner %s, got %s', t.name, t.owner, caller),
             'A replay reads the metric with the owner''s rights.', format('SET ROLE %s;', t.owner));
-    ELSIF tally._no_length(step_, '1 second', '366 days', false) THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('every must be from 1 second to 366 days, without months, got %s', step_), NULL,
+    ELSIF tally_internal._no_length(step_, '1 second', '366 days', false) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('every must be from 1 second to 366 days, without months, got %s', step_), NULL,
             format('SELECT * FROM tally.replay(%L, every => ''1 minute'');', t.name));
     END IF;
-    PERFORM tally._check_as_of(x, format('SELECT * FROM tally.replay(%L);', t.name)) FROM unnest(ARRAY[at, last]) x;
+    PERFORM tally_internal._check_as_of(x, format('SELECT * FROM tally.replay(%L);', t.name)) FROM unnest(ARRAY[at, last]) x;
     IF extract(epoch FROM last - at) / extract(epoch FROM step_) > 1000000 THEN
-        PERFORM tally._refuse('program_limit_exceeded', format('a replay takes 1000000 ticks at most, got %s',
+        PERFORM tally_internal._refuse('program_limit_exceeded', format('a replay takes 1000000 ticks at most, got %s',
                                                                floor(extract(epoch FROM last - at) / extract(epoch FROM step_))),
             format('From %s to %s, every %s.', at, last, step_), format('SELECT * FROM tally.replay(%L, since => ''7 days'', every => ''1 minute'');', t.name));
     END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
-    at := tally._tick(step_, at);
+    at := tally_internal._tick(step_, at);
     WHILE at <= last LOOP
         -- The samples only change when the tested window does.
-        IF r.id IS NOT NULL THEN SELECT w.until INTO window_ FROM tally._tested_window(t, r, at) w; END IF;
+        IF r.id IS NOT NULL THEN SELECT w.until INTO window_ FROM tally_internal._tested_window(t, r, at) w; END IF;
         IF r.id IS NULL OR window_ IS DISTINCT FROM before THEN
-            SELECT * INTO seen FROM tally._observe(t, at);
+            SELECT * INTO seen FROM tally_internal._observe(t, at);
             before := window_;
         END IF;
-        SELECT c.next, c.changed INTO states, changed FROM tally._changes(t.rule, states, seen.observed, seen.code IS NOT NULL, at) c;
+        SELECT c.next, c.changed INTO states, changed FROM tally_internal._changes(t.rule, states, seen.observed, seen.code IS NOT NULL, at) c;
         FOR one IN SELECT x FROM jsonb_array_elements(changed) x WHERE x #>> '{step,transition}' <> 'none' LOOP
             tick := at;
             labels := one -> 'labels';
@@ -68,7 +68,7 @@ BEGIN
             state := one #>> '{step,state}';
             value := (one #>> '{sample,value}')::float8;
             samples := (one #>> '{sample,samples}')::float8;
-            reason := concat_ws(': ', tally._why(t.rule, one -> 'sample', one -> 'step'), seen.code, seen.message);
+            reason := concat_ws(': ', tally_internal._why(t.rule, one -> 'sample', one -> 'step'), seen.code, seen.message);
             reason := NULLIF(reason, '');
             RETURN NEXT;
         END LOOP;
@@ -80,22 +80,22 @@ COMMENT ON FUNCTION tally.replay(text, text, text, interval, timestamptz, bigint
     'missing_series per label set, with the reason where the value alone does not say it (no data, an error). Files nothing. every is the distance of ticks '
     '(default the threshold''s own).';
 
-CREATE FUNCTION tally._tried(threshold text, samples jsonb, step interval) RETURNS TABLE (n int, sample jsonb, after jsonb)
+CREATE FUNCTION tally_internal._tried(threshold text, samples jsonb, step interval) RETURNS TABLE (n int, sample jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    t      tally.thresholds := tally._threshold(threshold);
+    t      tally.thresholds := tally_internal._threshold(threshold);
     states jsonb := '[]';
     at     timestamptz := '2000-01-01 00:00:00+00';
     failed boolean;
     whole  jsonb;
 BEGIN
     IF jsonb_typeof(samples) IS DISTINCT FROM 'array' OR jsonb_array_length(samples) > 100000 THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('samples must be a list of up to 100000 samples, got %s',
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('samples must be a list of up to 100000 samples, got %s',
                                                                 left(COALESCE(samples::text, 'NULL'), 100)),
             'A sample is a number, null (no data), or an object.', format('SELECT * FROM tally.test_threshold(%L, ''[1, null, 3]'');', t.name));
-    ELSIF tally._no_length(step, '1 second', '366 days', false) THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('step must be from 1 second to 366 days, without months, got %s',
+    ELSIF tally_internal._no_length(step, '1 second', '366 days', false) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('step must be from 1 second to 366 days, without months, got %s',
                                                                 COALESCE(step::text, 'NULL')), NULL,
             format('SELECT * FROM tally.test_threshold(%L, ''[1, null, 3]'', step => ''5 minutes'');', t.name));
     END IF;
@@ -106,12 +106,12 @@ BEGIN
         whole := CASE jsonb_typeof(sample) WHEN 'object' THEN sample WHEN 'null' THEN '{"value": null}'
             ELSE jsonb_build_object('value', sample, 'samples', 1e9) END;
         SELECT c.next, c.changed -> 0 -> 'step' INTO states, after
-          FROM tally._changes(t.rule, states, CASE WHEN failed THEN '[]'
+          FROM tally_internal._changes(t.rule, states, CASE WHEN failed THEN '[]'
                               ELSE jsonb_build_array(jsonb_build_object('labels', '{}'::jsonb, 'sample', whole)) END, failed, at) c;
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._tried(text, jsonb, interval) IS 'What becomes of one label set of a threshold over given samples: the step after each.';
+COMMENT ON FUNCTION tally_internal._tried(text, jsonb, interval) IS 'What becomes of one label set of a threshold over given samples: the step after each.';
 
 CREATE FUNCTION tally.test_threshold(
     threshold text,
@@ -122,7 +122,7 @@ CREATE FUNCTION tally.test_threshold(
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.n, r.sample, r.after ->> 'state', r.after ->> 'transition', r.after ->> 'verdict', $3[r.n],
            CASE WHEN $3 IS NOT NULL THEN $3[r.n] IS NOT DISTINCT FROM r.after ->> 'state' END
-      FROM tally._tried(threshold, samples, step) r ORDER BY r.n
+      FROM tally_internal._tried(threshold, samples, step) r ORDER BY r.n
 $$;
 COMMENT ON FUNCTION tally.test_threshold(text, jsonb, text[], interval) IS
 'Runs a threshold''s rule over given samples, step apart, and says the state after each; with expected states also whether they agree. A sample is a number '

@@ -1,54 +1,59 @@
 -- Owns: samples: what a threshold sees at a tick, one query per threshold, run as the threshold's owner.
 
-CREATE FUNCTION tally._tested_window(t tally.thresholds, r tally.rollups, tick timestamptz, OUT since timestamptz, OUT until timestamptz)
+CREATE FUNCTION tally_internal._tested_window(t tally.thresholds, r tally.rollups, tick timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule text := tally._rule(r);
+    rule text := tally_internal._rule(r);
 BEGIN
-    until := tally._bucket_start(rule, tick);
+    until := tally_internal._bucket_start(rule, tick);
     IF t.partial_ok THEN
-        until := tally._bucket_end(rule, until);
+        until := tally_internal._bucket_end(rule, until);
     END IF;
-    since := CASE WHEN t.over IS NULL THEN tally._bucket_start(rule, until - interval '1 microsecond')
-                  ELSE tally._back(until, t.over, r.zone) END;
+    since := CASE WHEN t.over IS NULL THEN tally_internal._bucket_start(rule, until - interval '1 microsecond')
+                  ELSE tally_internal._back(until, t.over, r.zone) END;
 END $$;
-COMMENT ON FUNCTION tally._tested_window(tally.thresholds, tally.rollups, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._tested_window(tally.thresholds, tally.rollups, timestamptz) IS
 'The window a threshold tests at a tick: the last finished bucket, or over up to its end; with partial_ok the running bucket counts as well.';
 
-CREATE FUNCTION tally._window_bounds(w jsonb, r tally.rollups, first timestamptz, last timestamptz, OUT since timestamptz, OUT until timestamptz)
+CREATE FUNCTION tally_internal._window_bounds(w jsonb, r tally.rollups, first timestamptz, last timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     CASE w ->> 'kind'
-        WHEN 'shift' THEN since := tally._back(first, (w ->> 'by')::interval, r.zone); until := tally._back(last, (w ->> 'by')::interval, r.zone);
-        WHEN 'before' THEN since := tally._back(first, (w ->> 'length')::interval, r.zone); until := first;
+        WHEN 'shift' THEN since := tally_internal._back(first, (w ->> 'by')::interval, r.zone); until := tally_internal._back(last, (w ->> 'by')::interval,
+                r.zone);
+        WHEN 'before' THEN since := tally_internal._back(first, (w ->> 'length')::interval, r.zone); until := first;
         -- No window is narrower than a bucket.
         WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval,
-                                            tally._bucket_start(tally._rule(r), last - interval '1 microsecond')); until := last;
+                                            tally_internal._bucket_start(tally_internal._rule(r), last - interval '1 microsecond')); until := last;
         WHEN 'previous' THEN since := first - (last - first); until := first;
     END CASE;
 END $$;
-COMMENT ON FUNCTION tally._window_bounds(jsonb, tally.rollups, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._window_bounds(jsonb, tally.rollups, timestamptz, timestamptz) IS
 'The bounds of a window of history (see condition_windows) for the tested window [first, last).';
 
-CREATE FUNCTION tally._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz) RETURNS text
+CREATE FUNCTION tally_internal._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    source regclass := tally._exact_source(t.owner, r, first, last);
-    parts text := format('SELECT 0 AS w, %s AS labels, value, samples FROM (%s) tested', tally._labels_sql(t.per),
-                         tally._merged_sql(m, r, source::text, NULL, t.per, t.filter, tally._moment_sql(first),
-                                           CASE WHEN t.over IS NOT NULL THEN tally._moment_sql(last) END));
+    source regclass := tally_internal._exact_source(t.owner, r, first, last);
+    parts text := format('SELECT 0 AS w, %s AS labels, value, samples FROM (%s) tested', tally_internal._labels_sql(t.per),
+                         tally_internal._merged_sql(m, r, source::text, NULL, t.per, t.filter, tally_internal._moment_sql(first),
+                                           CASE WHEN t.over IS NOT NULL THEN tally_internal._moment_sql(last) END));
     past  record;
     n     int := jsonb_array_length(t.windows);
 BEGIN
-    PERFORM tally._refuse_overlap(r, NULL, first, last, format('SELECT tally.create_threshold(%L, metric => %L, …);  -- without over', t.name, m.name));
+    PERFORM tally_internal._refuse_overlap(r, NULL, first, last,
+                                           format('SELECT tally.create_threshold(%L, metric => %L, …);  -- without over', t.name, m.name));
     IF n = 0 THEN
         RETURN format('SELECT labels, value, samples FROM (%s) s', parts);
     END IF;
-    FOR past IN SELECT w.n, b.since, b.until FROM jsonb_array_elements(t.windows) WITH ORDINALITY w(w, n), tally._window_bounds(w.w, r, first, last) b LOOP
-        PERFORM tally._refuse_overlap(r, NULL, past.since, past.until, 'SELECT * FROM tally.thresholds;  -- a condition that looks at one bucket at a time');
-        parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally._labels_sql(t.per),
-            tally._merged_sql(m, r, tally._exact_source(t.owner, r, past.since, past.until)::text, NULL, t.per, t.filter, tally._moment_sql(past.since),
-                              tally._moment_sql(past.until)));
+    FOR past IN SELECT w.n, b.since, b.until FROM jsonb_array_elements(t.windows) WITH ORDINALITY w(w, n),
+        tally_internal._window_bounds(w.w, r, first, last) b LOOP
+        PERFORM tally_internal._refuse_overlap(r, NULL, past.since, past.until,
+                                               'SELECT * FROM tally.thresholds;  -- a condition that looks at one bucket at a time');
+        parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally_internal._labels_sql(t.per),
+            tally_internal._merged_sql(m, r, tally_internal._exact_source(t.owner, r, past.since, past.until)::text, NULL, t.per, t.filter,
+                                       tally_internal._moment_sql(past.since),
+                              tally_internal._moment_sql(past.until)));
     END LOOP;
     -- A label set that only the past knows counts where absence or a long window is what is tested.
     RETURN format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, '
@@ -57,10 +62,10 @@ BEGIN
         (SELECT string_agg(format('max(samples) FILTER (WHERE w = %s)', i), ', ' ORDER BY i) FROM generate_series(1, n) i),
         parts, CASE WHEN t.rule #>> '{condition,kind}' IN ('absent', 'burn') THEN '' ELSE ' HAVING count(*) FILTER (WHERE w = 0) > 0' END);
 END $$;
-COMMENT ON FUNCTION tally._sample_sql(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._sample_sql(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
 'The one query that yields a metric threshold''s samples: labels, value, samples and the condition''s history.';
 
-CREATE FUNCTION tally._samples(t tally.thresholds, tick timestamptz) RETURNS TABLE (labels jsonb, sample jsonb)
+CREATE FUNCTION tally_internal._samples(t tally.thresholds, tick timestamptz) RETURNS TABLE (labels jsonb, sample jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -70,8 +75,9 @@ DECLARE
 BEGIN
     IF t.probe_id IS NOT NULL THEN
         -- Whose the probe is may have changed since the threshold was made.
-        IF tally._check_watched(t, t.owner) IS NOT NULL THEN
-            PERFORM tally._refuse('insufficient_privilege', format('threshold %L watches a probe of another role than its owner %s', t.name, t.owner), NULL,
+        IF tally_internal._check_watched(t, t.owner) IS NOT NULL THEN
+            PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L watches a probe of another role than its owner %s', t.name,
+                    t.owner), NULL,
                                   format('SELECT tally.drop_threshold(%L);', t.name));
         END IF;
         -- What the probe saw last, unless that is older than the tick before the last.
@@ -83,15 +89,15 @@ BEGIN
         RETURN;
     ELSIF t.metric_id IS NULL THEN
         RETURN QUERY
-        SELECT l.labels, jsonb_build_object('value', l.value, 'samples', l.samples) FROM tally._labelled(t.owner, t.search_path, t.query, tick) l;
+        SELECT l.labels, jsonb_build_object('value', l.value, 'samples', l.samples) FROM tally_internal._labelled(t.owner, t.search_path, t.query, tick) l;
         RETURN;
     END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
-    SELECT * INTO bound FROM tally._tested_window(t, r, tick);
+    SELECT * INTO bound FROM tally_internal._tested_window(t, r, tick);
     RETURN QUERY
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
-      FROM tally.run_as(t.owner, t.search_path, tally._sample_sql(t, m, r, bound.since, bound.until), tally._query_timeout()) x;
+      FROM tally.run_as(t.owner, t.search_path, tally_internal._sample_sql(t, m, r, bound.since, bound.until), tally_internal._query_timeout()) x;
 END $$;
-COMMENT ON FUNCTION tally._samples(tally.thresholds, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._samples(tally.thresholds, timestamptz) IS
 'The label sets of a threshold at a tick, each with the sample that tally.alert_step() takes.';

@@ -1,6 +1,6 @@
 -- Owns: making and ending what keeps notifications back: silence, end_silence, create_inhibition, drop_inhibition.
 
-CREATE FUNCTION tally._check_matchers(matchers jsonb, what text) RETURNS void
+CREATE FUNCTION tally_internal._check_matchers(matchers jsonb, what text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF jsonb_typeof(matchers) IS DISTINCT FROM 'object'
@@ -8,16 +8,16 @@ BEGIN
                    WHERE jsonb_typeof(m.value) NOT IN ('string', 'array')
                       OR EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value ELSE '[]' END) v
                                  WHERE jsonb_typeof(v) <> 'string')) THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('%s must be an object of labels and values, got %s', what,
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('%s must be an object of labels and values, got %s', what,
                                                                 left(COALESCE(matchers::text, 'NULL'), 200)),
             'Labels, and severity, threshold, area and kind; a value, or a list of values.',
             format('Use %s => ''{"severity": "warning", "world": ["w1", "w2"]}''.', what));
     ELSIF octet_length(matchers::text) > 20000 THEN
-        PERFORM tally._refuse('program_limit_exceeded', format('%s must have 20000 bytes at most, got %s', what, octet_length(matchers::text)), NULL,
+        PERFORM tally_internal._refuse('program_limit_exceeded', format('%s must have 20000 bytes at most, got %s', what, octet_length(matchers::text)), NULL,
             format('Use %s => ''{"severity": "warning"}''.', what));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._check_matchers(jsonb, text) IS 'An error where something is no set of matchers.';
+COMMENT ON FUNCTION tally_internal._check_matchers(jsonb, text) IS 'An error where something is no set of matchers.';
 
 CREATE FUNCTION tally.silence(
     matchers  jsonb,
@@ -27,35 +27,37 @@ CREATE FUNCTION tally.silence(
     every     interval DEFAULT NULL,
     zone      text DEFAULT 'UTC',
     author    text DEFAULT NULL,
-    who bigint DEFAULT tally._me()
+    who bigint DEFAULT tally_internal._me()
 ) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     id      int;
     again   text := 'SELECT tally.silence(''{"world": "w1"}'', ''deploy of the new model'', "for" => ''2 hours'');';
     ends_at timestamptz;
     other   tally.silences;
     problem text;
 BEGIN
-    PERFORM tally._check_matchers(matchers, 'matchers');
+    PERFORM tally_internal._check_matchers(matchers, 'matchers');
     problem := CASE
         WHEN COALESCE(btrim(reason), '') = '' THEN 'it needs a reason'
-        WHEN tally._no_length("for", '1 second', '10 years') THEN format('"for" must be from 1 second to 10 years, got %s', COALESCE("for"::text, 'NULL'))
+        WHEN tally_internal._no_length("for", '1 second', '10 years') THEN format('"for" must be from 1 second to 10 years, got %s',
+                COALESCE("for"::text, 'NULL'))
         WHEN starts_at IS NULL OR starts_at NOT BETWEEN '1970-01-01 00:00:00+00' AND '9999-01-01 00:00:00+00' THEN
             format('starts_at must lie in the years 1970 to 9998, got %s', COALESCE(starts_at::text, 'NULL'))
-        WHEN every IS NOT NULL AND tally._no_length(every, '1 minute', '10 years') THEN format('every must be from 1 minute to 10 years, got %s', every)
+        WHEN every IS NOT NULL AND tally_internal._no_length(every, '1 minute', '10 years') THEN format('every must be from 1 minute to 10 years, got %s',
+                every)
         WHEN extract(year FROM every) * 12 + extract(month FROM every) > 0 AND every <> date_trunc('month', every) THEN
             format('every must be whole months, or days and hours, got %s', every)
         WHEN every <= "for" THEN format('every must be longer than "for", got every %s and "for" %s', every, "for")
         WHEN zone IS NULL THEN 'zone must be a time zone, got NULL'
         WHEN octet_length(reason) > 2000 OR octet_length(author) > 200 THEN 'reason takes 2000 bytes and author 200 at most' END;
     IF problem IS NOT NULL THEN
-        PERFORM tally._refuse('invalid_parameter_value', 'silence: ' || problem,
+        PERFORM tally_internal._refuse('invalid_parameter_value', 'silence: ' || problem,
                               'It keeps notifications back in [starts_at, starts_at + "for"), and with every again and again.', again);
     END IF;
-    ends_at := tally._later(starts_at, "for", zone);
+    ends_at := tally_internal._later(starts_at, "for", zone);
     SELECT s.* INTO other FROM tally.silences s
      WHERE s.matchers = matchers AND s.owner::oid = caller::oid AND s.every IS NOT DISTINCT FROM every AND s.starts_at < ends_at AND s.ends_at > starts_at
          ORDER BY s.id DESC LIMIT 1;
@@ -74,72 +76,72 @@ COMMENT ON FUNCTION tally.silence(jsonb, text, interval, timestamptz, interval, 
 'Keeps back the notifications of incidents that match, for a while, with a reason; every makes it a recurring maintenance window by the clock of zone. Days '
     'of "for" and every are those of zone''s calendar. Returns its number. Incidents are filed all the same, and what still fires when it ends is told then.';
 
-CREATE FUNCTION tally.end_silence(id int, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally.end_silence(id int, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
     UPDATE tally.silences s SET ends_at = GREATEST(as_of, s.starts_at + interval '1 microsecond'), every = NULL
      WHERE s.id = id AND pg_has_role(caller::oid, s.owner::oid, 'USAGE');
     IF NOT FOUND THEN
-        PERFORM tally._refuse('undefined_object', format('silence %s does not exist, or belongs to another role', COALESCE(id::text, 'NULL')), NULL,
+        PERFORM tally_internal._refuse('undefined_object', format('silence %s does not exist, or belongs to another role', COALESCE(id::text, 'NULL')), NULL,
             'SELECT * FROM tally.silences ORDER BY id DESC;');
     END IF;
     UPDATE tally.incidents i SET suppressed_until = LEAST(i.suppressed_until, as_of) WHERE i.silence_id = id AND i.suppressed_by IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION tally.end_silence(int, timestamptz, bigint) IS 'Ends a silence or maintenance window now; it stays on record.';
 
-CREATE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}', who bigint DEFAULT tally._me()) RETURNS text
+CREATE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}', who bigint DEFAULT tally_internal._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     rule int;
 BEGIN
-    PERFORM tally._check_name(name, 'inhibition'), tally._check_matchers(source, 'source'), tally._check_matchers(target, 'target');
+    PERFORM tally_internal._check_name(name, 'inhibition'), tally_internal._check_matchers(source, 'source'), tally_internal._check_matchers(target, 'target');
     equal := COALESCE(equal, '{}');
     IF cardinality(equal) > 20 OR array_position(equal, NULL) IS NOT NULL THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('equal must name up to 20 labels, got %s', left(equal::text, 200)), NULL,
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('equal must name up to 20 labels, got %s', left(equal::text, 200)), NULL,
             format('SELECT tally.create_inhibition(%L, %L, %L, ''{world}'');', name, source, target));
     END IF;
     INSERT INTO tally.inhibitions AS h (name, owner, source, target, equal) VALUES (name, caller, source, target, equal)
     ON CONFLICT ON CONSTRAINT inhibitions_name_key DO UPDATE SET source = EXCLUDED.source, target = EXCLUDED.target, equal = EXCLUDED.equal
      WHERE pg_has_role(caller::oid, h.owner::oid, 'USAGE') RETURNING h.id INTO rule;
     IF rule IS NULL THEN
-        PERFORM tally._refuse('insufficient_privilege', format('inhibition %L belongs to another role', name), NULL,
+        PERFORM tally_internal._refuse('insufficient_privilege', format('inhibition %L belongs to another role', name), NULL,
             format('SELECT tally.create_inhibition(%L, …);', name || ' 2'));
     END IF;
     -- Once over what fires now; from here on each incident says itself what it matches.
     DELETE FROM tally.inhibitors b WHERE b.inhibition_id = rule;
     INSERT INTO tally.inhibitors (inhibition_id, incident_id, equals)
-    SELECT rule, i.id, tally._equals(equal, tally._identity(i)) FROM tally.incidents i
-     WHERE i.status IN ('new', 'acknowledged') AND i.recovered_at IS NULL AND tally._matches(source, tally._identity(i));
-    PERFORM tally._recheck_inhibited();
+    SELECT rule, i.id, tally_internal._equals(equal, tally_internal._identity(i)) FROM tally.incidents i
+     WHERE i.status IN ('new', 'acknowledged') AND i.recovered_at IS NULL AND tally_internal._matches(source, tally_internal._identity(i));
+    PERFORM tally_internal._recheck_inhibited();
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[], bigint) IS
 'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. Again with changes '
 'it replaces the rule.';
 
-CREATE FUNCTION tally._recheck_inhibited() RETURNS void
+CREATE FUNCTION tally_internal._recheck_inhibited() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE tally.incidents x SET suppressed_until = '-infinity' WHERE x.suppressed_by IS NOT NULL AND x.inhibitor_id IS NOT NULL
 $$;
-COMMENT ON FUNCTION tally._recheck_inhibited() IS 'Has the next evaluation look anew at what inhibitions keep back, because one of them has changed.';
+COMMENT ON FUNCTION tally_internal._recheck_inhibited() IS 'Has the next evaluation look anew at what inhibitions keep back, because one of them has changed.';
 
-CREATE FUNCTION tally.drop_inhibition(name text, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally.drop_inhibition(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
     DELETE FROM tally.inhibitions h WHERE h.name = name AND pg_has_role(caller::oid, h.owner::oid, 'USAGE');
     IF NOT FOUND THEN
-        PERFORM tally._refuse('undefined_object', format('inhibition %L does not exist, or belongs to another role', name), NULL,
+        PERFORM tally_internal._refuse('undefined_object', format('inhibition %L does not exist, or belongs to another role', name), NULL,
                               'SELECT name FROM tally.inhibitions;');
     END IF;
-    PERFORM tally._recheck_inhibited();
+    PERFORM tally_internal._recheck_inhibited();
 END $$;
 COMMENT ON FUNCTION tally.drop_inhibition(text, bigint) IS 'Drops an inhibition rule.';
-REVOKE ALL ON FUNCTION tally._recheck_inhibited(), tally._inhibit(tally.incidents), tally._inhibit_no_more(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._recheck_inhibited(), tally_internal._inhibit(tally.incidents), tally_internal._inhibit_no_more(bigint) FROM PUBLIC;

@@ -6,7 +6,7 @@ RETURNS TABLE (labels jsonb, objective float8, period interval, bad_share float8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    t      tally.thresholds := tally._threshold(threshold);
+    t      tally.thresholds := tally_internal._threshold(threshold);
     m      tally.metrics;
     r      tally.rollups;
     until  timestamptz;
@@ -14,21 +14,21 @@ DECLARE
     target float8 := (t.rule #>> '{condition,objective}')::float8;
 BEGIN
     IF days IS NULL THEN
-        PERFORM tally._refuse('wrong_object_type', format('threshold %L has no objective: its condition is %s', t.name, t.condition),
+        PERFORM tally_internal._refuse('wrong_object_type', format('threshold %L has no objective: its condition is %s', t.name, t.condition),
             'An error budget belongs to a burn rate.',
                 format('SELECT tally.create_threshold(%L, ''<share of bad events>'', ''burn rate 99.9%% over 30 days'');', t.name || ' slo'));
     END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
-    SELECT w.until INTO until FROM tally._tested_window(t, r, as_of) w;
-    RETURN QUERY EXECUTE tally._refuse_unsafe(r, format(
+    SELECT w.until INTO until FROM tally_internal._tested_window(t, r, as_of) w;
+    RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT %1$s, %2$L::float8, %3$L::interval, value, samples, 1 - %2$L::float8, value / (1 - %2$L::float8), 1 - value / (1 - %2$L::float8), hour / (1 '
             '- %2$L::float8)
            FROM (%4$s) whole LEFT JOIN (SELECT %5$svalue AS hour FROM (%6$s) h) recent %7$s ORDER BY 1',
-        tally._labels_sql(t.per), target, make_interval(secs => days * 86400),
-        tally._merged_sql(m, r, tally._live_for_reader(r)::text, NULL, t.per, t.filter, '$1', '$2'),
+        tally_internal._labels_sql(t.per), target, make_interval(secs => days * 86400),
+        tally_internal._merged_sql(m, r, tally_internal._live_for_reader(r)::text, NULL, t.per, t.filter, '$1', '$2'),
         (SELECT string_agg(format('%I, ', d), '' ORDER BY n) FROM unnest(t.per) WITH ORDINALITY b(d, n)),
-        tally._merged_sql(m, r, tally._live_for_reader(r)::text, NULL, t.per, t.filter, '$3', '$2'),
+        tally_internal._merged_sql(m, r, tally_internal._live_for_reader(r)::text, NULL, t.per, t.filter, '$3', '$2'),
         COALESCE('USING (' || NULLIF((SELECT string_agg(quote_ident(d), ', ' ORDER BY n) FROM unnest(t.per) WITH ORDINALITY b(d, n)), '') || ')', 'ON true')))
         USING until - make_interval(secs => days * 86400), until, until - interval '1 hour';
 END $$;

@@ -1,28 +1,30 @@
 -- Owns: the one path from a sample to a state. evaluate(), replay() and test_threshold() all go through _stepped(), so the
 -- same sample gives the same state in all three; what differs is where samples and states are kept.
 
-CREATE FUNCTION tally._observe(t tally.thresholds, tick timestamptz, OUT observed jsonb, OUT code text, OUT message text, OUT detail text, OUT hint text)
+CREATE FUNCTION tally_internal._observe(t tally.thresholds, tick timestamptz, OUT observed jsonb, OUT code text, OUT message text, OUT detail text,
+                                        OUT hint text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     wrong jsonb;
 BEGIN
-    IF tally._tick(t.every, tick) IS NULL THEN
-        PERFORM tally._refuse('invalid_parameter_value', format('threshold %L has every %s, expected 1 second to 366 days and no months', left(t.name, 200),
+    IF tally_internal._tick(t.every, tick) IS NULL THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('threshold %L has every %s, expected 1 second to 366 days and no months',
+                left(t.name, 200),
                                                                 t.every), NULL,
             format('SELECT tally.create_threshold(%L, …, every => ''1 minute'');', left(t.name, 200)));
     END IF;
-    SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample)), '[]') INTO observed FROM tally._samples(t, tick) s;
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample)), '[]') INTO observed FROM tally_internal._samples(t, tick) s;
     IF jsonb_array_length(observed) > 1 THEN
         SELECT o -> 'labels' INTO wrong FROM jsonb_array_elements(observed) o GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
         IF wrong IS NOT NULL THEN
-            PERFORM tally._refuse('unique_violation', format('threshold %L yields the label set %s twice', t.name, wrong),
+            PERFORM tally_internal._refuse('unique_violation', format('threshold %L yields the label set %s twice', t.name, wrong),
                 'Labels tell alerts apart, so each label set has one value.', 'Aggregate in the query, or select the column that tells the rows apart.');
         END IF;
     END IF;
     SELECT o -> 'labels' INTO wrong FROM jsonb_array_elements(observed) o WHERE octet_length(o ->> 'labels') > 2000 LIMIT 1;
     IF wrong IS NOT NULL THEN
-        PERFORM tally._refuse('program_limit_exceeded',
+        PERFORM tally_internal._refuse('program_limit_exceeded',
             format('threshold %L yields a label set of %s bytes, expected 2000 at most', t.name, octet_length(wrong::text)),
             'Labels identify an alert; what only describes it is no label. It begins with ' || left(wrong::text, 80),
             'Leave the long column out of the query, or select left(column, 60).');
@@ -31,10 +33,10 @@ EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     observed := '[]';
 END $$;
-COMMENT ON FUNCTION tally._observe(tally.thresholds, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._observe(tally.thresholds, timestamptz) IS
 'What a threshold sees at a tick, as a list of {"labels", "sample"}; or the error of its query, with an empty list.';
 
-CREATE FUNCTION tally._stepped(rule jsonb, known jsonb, observed jsonb, failed boolean, tick timestamptz)
+CREATE FUNCTION tally_internal._stepped(rule jsonb, known jsonb, observed jsonb, failed boolean, tick timestamptz)
 RETURNS TABLE (labels jsonb, sample jsonb, was jsonb, step jsonb)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
@@ -51,11 +53,11 @@ BEGIN
               FROM jsonb_array_elements(observed) o(o) FULL JOIN jsonb_array_elements(known) k(k) ON k.k -> 'labels' = o.o -> 'labels') x,
            LATERAL (SELECT tally.alert_step(x.was, COALESCE(x.sample, unseen), rule, tick) AS step) s;
 END $$;
-COMMENT ON FUNCTION tally._stepped(jsonb, jsonb, jsonb, boolean, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._stepped(jsonb, jsonb, jsonb, boolean, timestamptz) IS
 'Steps every label set that is known (pending or firing: a list of states with "labels") or observed (a list of {"labels", "sample"}) by a rule. failed: the '
     'query failed. A sample marked closed is of a bucket that a closed incident has judged: it moves nothing.';
 
-CREATE FUNCTION tally._why(rule jsonb, sample jsonb, step jsonb) RETURNS text
+CREATE FUNCTION tally_internal._why(rule jsonb, sample jsonb, step jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE step ->> 'verdict'
@@ -66,10 +68,10 @@ BEGIN
         WHEN 'error' THEN format('an error counts as %s', rule ->> 'on_error')
         WHEN 'missing' THEN 'its labels vanished while others report' END;
 END $$;
-COMMENT ON FUNCTION tally._why(jsonb, jsonb, jsonb) IS
+COMMENT ON FUNCTION tally_internal._why(jsonb, jsonb, jsonb) IS
 'Why a step went as it did, where the value alone does not say: no data, an error, labels that vanished. Null where it does.';
 
-CREATE FUNCTION tally._known(threshold_id int, OUT known jsonb, OUT metas text[])
+CREATE FUNCTION tally_internal._known(threshold_id int, OUT known jsonb, OUT metas text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -78,10 +80,10 @@ BEGIN
            COALESCE(array_agg(k.kind) FILTER (WHERE k.kind <> 'breach'), '{}')
       INTO known, metas FROM tally.threshold_states k WHERE k.threshold_id = threshold_id;
 END $$;
-COMMENT ON FUNCTION tally._known(int) IS
+COMMENT ON FUNCTION tally_internal._known(int) IS
 'The label sets of a threshold that are pending or firing, as _stepped() takes them; and the kinds of its meta-alerts that are.';
 
-CREATE FUNCTION tally._mark_closed(threshold_id int, observed jsonb) RETURNS jsonb
+CREATE FUNCTION tally_internal._mark_closed(threshold_id int, observed jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -95,10 +97,10 @@ BEGIN
     RETURN (SELECT jsonb_agg(CASE WHEN o -> 'labels' = ANY (closed)
                                   THEN jsonb_set(o, '{sample,closed}', 'true') ELSE o END) FROM jsonb_array_elements(observed) o);
 END $$;
-COMMENT ON FUNCTION tally._mark_closed(int, jsonb) IS
+COMMENT ON FUNCTION tally_internal._mark_closed(int, jsonb) IS
 'Marks samples of a bucket that an incident of the same labels had judged before a person closed it: only a newer bucket can page again.';
 
-CREATE FUNCTION tally._step_all(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
+CREATE FUNCTION tally_internal._step_all(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
                                 OUT series int, OUT breaches int, OUT told int, OUT opened int, OUT recovered int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
@@ -117,7 +119,7 @@ BEGIN
            count(*) FILTER (WHERE s.step ->> 'verdict' IN ('breach', 'ok')), bool_or(s.step ->> 'state' <> 'inactive'),
            bool_or(s.was IS NOT NULL AND s.step ->> 'state' = 'inactive'), bool_or(s.step ->> 'transition' IN ('fired', 'recovered', 'missing_series'))
       INTO stepped, series, breaches, told, kept, ended, moved
-      FROM tally._stepped(t.rule, known, tally._mark_closed(t.id, observed), failed, tick) s;
+      FROM tally_internal._stepped(t.rule, known, tally_internal._mark_closed(t.id, observed), failed, tick) s;
     INSERT INTO tally.evaluations (threshold_id, tick, series, breaches, told, bucket, duration_ms)
     VALUES (t.id, tick, series, breaches, told, (observed #>> '{0,sample,bucket}')::timestamptz, extract(epoch FROM clock_timestamp() - began) * 1000);
     IF kept THEN
@@ -146,19 +148,20 @@ BEGIN
     LOOP
         IF change.transition = 'fired' THEN
             opened := opened + 1;
-            PERFORM tally._fire(t, 'breach', change.labels, change.sample, change.step, tick, change.began_at,
-                                tally._why(t.rule, change.sample, change.step), opened <= 20);
+            PERFORM tally_internal._fire(t, 'breach', change.labels, change.sample, change.step, tick, change.began_at,
+                                tally_internal._why(t.rule, change.sample, change.step), opened <= 20);
         ELSE
-            PERFORM tally._recover(t, 'breach', change.labels, change.sample, change.transition, tally._why(t.rule, change.sample, change.step), tick);
+            PERFORM tally_internal._recover(t, 'breach', change.labels, change.sample, change.transition,
+                                            tally_internal._why(t.rule, change.sample, change.step), tick);
             recovered := recovered + 1;
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._step_all(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._step_all(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
 'Steps every label set of a threshold at a tick, logs the evaluation that began then, keeps the states, and files what fired or recovered. failed: the query '
     'failed.';
 
-CREATE FUNCTION tally._step_meta(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS void
+CREATE FUNCTION tally_internal._step_meta(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -182,39 +185,42 @@ BEGIN
         ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE SET state = EXCLUDED.state, active_at = EXCLUDED.active_at, last_tick = EXCLUDED.last_tick;
     END IF;
     IF step ->> 'transition' = 'fired' THEN
-        PERFORM tally._fire(t, kind, '{}', '{}', step, tick, (step ->> 'active_at')::timestamptz, why, false);
+        PERFORM tally_internal._fire(t, kind, '{}', '{}', step, tick, (step ->> 'active_at')::timestamptz, why, false);
     ELSIF step ->> 'transition' = 'recovered' THEN
-        PERFORM tally._recover(t, kind, '{}', '{}', 'recovered', NULL, tick);
+        PERFORM tally_internal._recover(t, kind, '{}', '{}', 'recovered', NULL, tick);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS
+COMMENT ON FUNCTION tally_internal._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS
 'Steps the meta-alert of a threshold (no_data, error): what it watches cannot be told.';
 
-CREATE FUNCTION tally._step_guarded(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz, OUT series int,
+CREATE FUNCTION tally_internal._step_guarded(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
+                                             OUT series int,
                                     OUT breaches int,
                                     OUT told int, OUT opened int, OUT recovered int, OUT code text, OUT message text, OUT detail text, OUT hint text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT s.series, s.breaches, s.told, s.opened, s.recovered INTO series, breaches, told, opened, recovered
-        FROM tally._step_all(t, tick, known, observed, failed, began) s;
+        FROM tally_internal._step_all(t, tick, known, observed, failed, began) s;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     series := 0; breaches := 0; told := 0; opened := 0; recovered := 0;
 END $$;
-COMMENT ON FUNCTION tally._step_guarded(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._step_guarded(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
 '_step_all(), whose error is returned instead of raised; nothing has moved then.';
 
-CREATE FUNCTION tally._step_meta_guarded(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS text
+CREATE FUNCTION tally_internal._step_meta_guarded(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM tally._step_meta(t, tick, kind, holds, why);
+    PERFORM tally_internal._step_meta(t, tick, kind, holds, why);
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
     RETURN left(format('%s: %s', SQLSTATE, SQLERRM), 500);
 END $$;
-COMMENT ON FUNCTION tally._step_meta_guarded(tally.thresholds, timestamptz, text, boolean, text) IS '_step_meta(), whose error is returned instead of raised.';
+COMMENT ON FUNCTION tally_internal._step_meta_guarded(tally.thresholds, timestamptz, text, boolean, text) IS
+'_step_meta(), whose error is returned instead of raised.';
 
-CREATE FUNCTION tally._evaluate_one(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int, OUT recovered int, OUT error text)
+CREATE FUNCTION tally_internal._evaluate_one(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int, OUT recovered int,
+                                             OUT error text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -226,9 +232,9 @@ DECLARE
     blind  boolean;
     meta   text;
 BEGIN
-    SELECT * INTO before FROM tally._known(t.id);
-    SELECT * INTO seen FROM tally._observe(t, tick);
-    SELECT * INTO done FROM tally._step_guarded(t, tick, before.known, seen.observed, seen.code IS NOT NULL, began);
+    SELECT * INTO before FROM tally_internal._known(t.id);
+    SELECT * INTO seen FROM tally_internal._observe(t, tick);
+    SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, seen.observed, seen.code IS NOT NULL, began);
     -- The first error says why; what fails after it fails for want of what it should have given.
     IF seen.code IS NOT NULL THEN
         e.sqlstate := seen.code; e.message := seen.message; e.detail := seen.detail; e.hint := seen.hint;
@@ -238,7 +244,7 @@ BEGIN
     IF done.code IS NOT NULL THEN
         -- Something of the definition besides its query is at fault. What is known counts by on_error, if at least that works.
         IF seen.code IS NULL THEN
-            SELECT * INTO done FROM tally._step_guarded(t, tick, before.known, '[]', true, began);
+            SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, '[]', true, began);
         END IF;
         -- The tick is done, however it went: without its entry it would be tried, and fail, for ever.
         INSERT INTO tally.evaluations (threshold_id, tick) VALUES (t.id, tick) ON CONFLICT ON CONSTRAINT evaluations_pkey DO NOTHING;
@@ -250,10 +256,10 @@ BEGIN
     error := CASE WHEN e.sqlstate IS NOT NULL THEN format('%s: %s', e.sqlstate, left(e.message, 1000)) END;
     blind := error IS NULL AND done.told = 0 AND t.no_data <> 'ok';
     IF error IS NOT NULL OR 'error' = ANY (before.metas) THEN
-        meta := tally._step_meta_guarded(t, tick, 'error', error IS NOT NULL, COALESCE(error, 'evaluation works again'));
+        meta := tally_internal._step_meta_guarded(t, tick, 'error', error IS NOT NULL, COALESCE(error, 'evaluation works again'));
     END IF;
     IF blind OR 'no_data' = ANY (before.metas) THEN
-        meta := concat_ws('; ', meta, tally._step_meta_guarded(t, tick, 'no_data', blind, 'no label set has a value that can be judged'));
+        meta := concat_ws('; ', meta, tally_internal._step_meta_guarded(t, tick, 'no_data', blind, 'no label set has a value that can be judged'));
     END IF;
     -- Slow when it took longer than a second, filing included: then it comes last the next time.
     IF error IS NOT NULL OR NULLIF(meta, '') IS NOT NULL OR clock_timestamp() > began + interval '1 second' THEN
@@ -265,6 +271,6 @@ BEGIN
          WHERE x.threshold_id = t.id AND x.tick = tick;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._evaluate_one(tally.thresholds, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._evaluate_one(tally.thresholds, timestamptz) IS
 'One threshold at one tick. Whatever of its definition fails, in its query, in filing, or in the path of errors itself, is logged and stops no other '
     'threshold.';

@@ -1,42 +1,43 @@
 -- Owns: the only ways in which thresholds are written into the catalogue. As in s40_rollup/store.sql, whoever calls is proved, and
 -- nothing that is given is believed: what is watched is looked up, and belongs to the caller or may be read by it.
 
-CREATE FUNCTION tally._check_watched(t tally.thresholds, role regrole) RETURNS text
+CREATE FUNCTION tally_internal._check_watched(t tally.thresholds, role regrole) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN t.probe_id IS NOT NULL AND NOT EXISTS (SELECT FROM tally.probes p WHERE p.id = t.probe_id
-                                                    AND tally._has_rights(role, p.owner)) THEN format('probe %s', t.probe_id)
+                                                    AND tally_internal._has_rights(role, p.owner)) THEN format('probe %s', t.probe_id)
         WHEN t.metric_id IS NOT NULL AND NOT EXISTS (SELECT FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
             WHERE m.id = t.metric_id AND COALESCE(has_table_privilege(role::oid, r.live_view::oid, 'SELECT'), false)) THEN format('metric %s', t.metric_id)
         END
 $$;
-COMMENT ON FUNCTION tally._check_watched(tally.thresholds, regrole) IS
+COMMENT ON FUNCTION tally_internal._check_watched(tally.thresholds, regrole) IS
 'What a threshold watches that a role may not: another''s probe, or a metric whose live view it may not read; null where it may. Asked when a threshold is '
 'made, and again whenever it is evaluated.';
 
-CREATE FUNCTION tally._store_threshold(made tally.thresholds, who bigint DEFAULT tally._me()) RETURNS int
+CREATE FUNCTION tally_internal._store_threshold(made tally.thresholds, who bigint DEFAULT tally_internal._me()) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     old    tally.thresholds;
     t      tally.thresholds;
     m      tally.metrics;
 BEGIN
     SELECT * INTO old FROM tally.thresholds x WHERE x.name = made.name;
-    IF old.id IS NOT NULL AND NOT tally._has_rights(caller, old.owner) THEN
-        PERFORM tally._refuse('insufficient_privilege', format('threshold %L exists already and belongs to another role', made.name),
+    IF old.id IS NOT NULL AND NOT tally_internal._has_rights(caller, old.owner) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L exists already and belongs to another role', made.name),
                               'A role sees the thresholds of roles whose rights it has.',
             format('SELECT tally.create_threshold(%L, …);', made.name || ' (' || caller || ')'));
     END IF;
     made.owner := COALESCE(old.owner, caller::tally.role);
-    IF tally._check_watched(made, caller) IS NOT NULL OR tally._check_watched(made, made.owner) IS NOT NULL THEN
-        PERFORM tally._refuse('insufficient_privilege', format('threshold %L must watch what its owner may read, got %s', made.name,
-                                                               COALESCE(tally._check_watched(made, caller), tally._check_watched(made, made.owner))),
+    IF tally_internal._check_watched(made, caller) IS NOT NULL OR tally_internal._check_watched(made, made.owner) IS NOT NULL THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L must watch what its owner may read, got %s', made.name,
+                                                               COALESCE(tally_internal._check_watched(made, caller), tally_internal._check_watched(made,
+                                                            made.owner))),
             'A threshold is evaluated with the rights of the role that made it.', 'SELECT name FROM tally.probes UNION ALL SELECT name FROM tally.metrics;');
     END IF;
     -- Bounds, rule and windows follow from the rest, whatever is given.
     SELECT * INTO m FROM tally.metrics x WHERE x.id = made.metric_id;
-    t := tally._bounded_threshold(made, m);
+    t := tally_internal._bounded_threshold(made, m);
     t.created_at := COALESCE(old.created_at, now());
     t.updated_at := now();
     IF old.id IS NULL THEN
@@ -56,29 +57,29 @@ BEGIN
      WHERE x.id = old.id;
     RETURN old.id;
 END $$;
-COMMENT ON FUNCTION tally._store_threshold(tally.thresholds, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_threshold(tally.thresholds, bigint) IS
 'Writes a threshold, new or changed, into the catalogue; it is evaluated with its owner''s rights. For create_threshold().';
 
-CREATE FUNCTION tally._forget_threshold(threshold_id int, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._forget_threshold(threshold_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.thresholds x WHERE x.id = threshold_id AND tally._has_rights(caller, x.owner);
+    DELETE FROM tally.thresholds x WHERE x.id = threshold_id AND tally_internal._has_rights(caller, x.owner);
     IF NOT FOUND THEN
-        PERFORM tally._refuse('insufficient_privilege', format('threshold %s must exist and belong to %s', threshold_id, caller), NULL,
+        PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %s must exist and belong to %s', threshold_id, caller), NULL,
                               'SELECT name, owner FROM tally.thresholds;');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._forget_threshold(int, bigint) IS 'Takes a threshold and its alert states out of the catalogue. For the owner.';
+COMMENT ON FUNCTION tally_internal._forget_threshold(int, bigint) IS 'Takes a threshold and its alert states out of the catalogue. For the owner.';
 
-CREATE FUNCTION tally._store_enabled(threshold_id int, enabled boolean, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._store_enabled(threshold_id int, enabled boolean, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
     UPDATE tally.thresholds x SET enabled = enabled, updated_at = now() WHERE x.id = threshold_id AND x.enabled <> enabled
-        AND tally._has_rights(caller, x.owner);
+        AND tally_internal._has_rights(caller, x.owner);
 END $$;
-COMMENT ON FUNCTION tally._store_enabled(int, boolean, bigint) IS 'Writes whether a threshold is evaluated. For the owner.';
+COMMENT ON FUNCTION tally_internal._store_enabled(int, boolean, bigint) IS 'Writes whether a threshold is evaluated. For the owner.';

@@ -3,7 +3,7 @@
 -- A new incident looks up what may match it by anchors: texts such as world=w1. So it costs the same however many silences,
 -- inhibitions and open incidents there are.
 
-CREATE FUNCTION tally._matches(matchers jsonb, labels jsonb) RETURNS boolean
+CREATE FUNCTION tally_internal._matches(matchers jsonb, labels jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF jsonb_typeof(matchers) IS DISTINCT FROM 'object' THEN RETURN false; END IF;
@@ -14,30 +14,32 @@ BEGIN
                    WHEN 'array' THEN NOT COALESCE(m.value @> jsonb_build_array(labels -> m.key), false)
                    ELSE m.value #>> '{}' IS DISTINCT FROM labels ->> m.key END));
 END $$;
-COMMENT ON FUNCTION tally._matches(jsonb, jsonb) IS 'Whether every matcher holds: equal to the label, or, as a list, to one of its values.';
+COMMENT ON FUNCTION tally_internal._matches(jsonb, jsonb) IS 'Whether every matcher holds: equal to the label, or, as a list, to one of its values.';
 
-CREATE FUNCTION tally._identity(i tally.incidents) RETURNS jsonb
+CREATE FUNCTION tally_internal._identity(i tally.incidents) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN i.labels || jsonb_build_object('severity', i.severity, 'threshold', i.threshold, 'area', i.area, 'kind', i.kind);
 END $$;
-COMMENT ON FUNCTION tally._identity(tally.incidents) IS 'What matchers and group_by see of an incident: its labels, severity, threshold, area and kind.';
+COMMENT ON FUNCTION tally_internal._identity(tally.incidents) IS
+'What matchers and group_by see of an incident: its labels, severity, threshold, area and kind.';
 
-CREATE FUNCTION tally._anchors_of(identity jsonb) RETURNS text[]
+CREATE FUNCTION tally_internal._anchors_of(identity jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN ARRAY(SELECT md5(e.key || '=' || e.value) FROM jsonb_each_text(identity) e WHERE e.value IS NOT NULL) || ''::text;
 END $$;
-COMMENT ON FUNCTION tally._anchors_of(jsonb) IS 'The anchors that an incident is found by: one for each label and the rest of its identity, and the empty one.';
+COMMENT ON FUNCTION tally_internal._anchors_of(jsonb) IS
+'The anchors that an incident is found by: one for each label and the rest of its identity, and the empty one.';
 
-CREATE FUNCTION tally._later(instant timestamptz, by interval, zone text) RETURNS timestamptz
+CREATE FUNCTION tally_internal._later(instant timestamptz, by interval, zone text) RETURNS timestamptz
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- As PostgreSQL adds: months and days by the calendar, the rest by the clock; but in the zone given, not the session's.
     SELECT (instant AT TIME ZONE zone + date_trunc('day', by)) AT TIME ZONE zone + (by - date_trunc('day', by))
 $$;
-COMMENT ON FUNCTION tally._later(timestamptz, interval, text) IS 'An instant moved on by an interval, months and days by the calendar of the zone.';
+COMMENT ON FUNCTION tally_internal._later(timestamptz, interval, text) IS 'An instant moved on by an interval, months and days by the calendar of the zone.';
 
-CREATE FUNCTION tally._occurrence(s tally.silences, at timestamptz, OUT since timestamptz, OUT until timestamptz)
+CREATE FUNCTION tally_internal._occurrence(s tally.silences, at timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     months int;
@@ -61,8 +63,8 @@ BEGIN
     END IF;
     -- Days have no fixed length, so the guess is checked to both sides.
     FOR k IN GREATEST(near - 2, 0) .. near + 2 LOOP
-        from_ := tally._later(s.starts_at, k * s.every, s.zone);
-        to_ := tally._later(from_, s.lasts, s.zone);
+        from_ := tally_internal._later(s.starts_at, k * s.every, s.zone);
+        to_ := tally_internal._later(from_, s.lasts, s.zone);
         IF at >= from_ AND at < to_ THEN
             since := from_;
             until := to_;
@@ -74,27 +76,28 @@ EXCEPTION WHEN data_exception THEN
     since := NULL;
     until := NULL;
 END $$;
-COMMENT ON FUNCTION tally._occurrence(tally.silences, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._occurrence(tally.silences, timestamptz) IS
 'The silence, or the occurrence of a maintenance window by its zone''s clock, that covers a moment; nulls where none does.';
 
-CREATE FUNCTION tally._in_window(s tally.silences, at timestamptz) RETURNS boolean
+CREATE FUNCTION tally_internal._in_window(s tally.silences, at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT o.since IS NOT NULL FROM tally._occurrence(s, at) o
+    SELECT o.since IS NOT NULL FROM tally_internal._occurrence(s, at) o
 $$;
-COMMENT ON FUNCTION tally._in_window(tally.silences, timestamptz) IS 'Whether a silence, or an occurrence of a maintenance window, covers a moment.';
+COMMENT ON FUNCTION tally_internal._in_window(tally.silences, timestamptz) IS 'Whether a silence, or an occurrence of a maintenance window, covers a moment.';
 
-CREATE FUNCTION tally._suppression(i tally.incidents, at timestamptz, OUT reason text, OUT until timestamptz, OUT silence_id int, OUT inhibitor_id bigint)
+CREATE FUNCTION tally_internal._suppression(i tally.incidents, at timestamptz, OUT reason text, OUT until timestamptz, OUT silence_id int,
+                                            OUT inhibitor_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    identity jsonb := tally._identity(i);
-    anchors  text[] := tally._anchors_of(identity);
+    identity jsonb := tally_internal._identity(i);
+    anchors  text[] := tally_internal._anchors_of(identity);
     s        tally.silences;
     h        tally.inhibitions;
 BEGIN
     FOR s IN SELECT x.* FROM tally.silence_anchors a JOIN tally.silences x ON x.id = a.silence_id
               WHERE a.anchor = ANY (anchors) AND a.ends_at > at AND x.starts_at <= at ORDER BY x.id LOOP
-        CONTINUE WHEN NOT tally._matches(s.matchers, identity) OR NOT pg_has_role(s.owner::oid, i.owner::oid, 'USAGE');
-        SELECT o.until INTO until FROM tally._occurrence(s, at) o;
+        CONTINUE WHEN NOT tally_internal._matches(s.matchers, identity) OR NOT pg_has_role(s.owner::oid, i.owner::oid, 'USAGE');
+        SELECT o.until INTO until FROM tally_internal._occurrence(s, at) o;
         IF until IS NOT NULL THEN
             reason := format('silence %s: %s', s.id, s.reason);
             silence_id := s.id;
@@ -103,9 +106,10 @@ BEGIN
     END LOOP;
     FOR h IN SELECT x.* FROM tally.inhibitions x WHERE x.target_anchors && anchors ORDER BY x.id LOOP
         -- What matches both sides does not keep itself back.
-        CONTINUE WHEN NOT tally._matches(h.target, identity) OR tally._matches(h.source, identity) OR NOT pg_has_role(h.owner::oid, i.owner::oid, 'USAGE');
+        CONTINUE WHEN NOT tally_internal._matches(h.target, identity) OR tally_internal._matches(h.source, identity)
+            OR NOT pg_has_role(h.owner::oid, i.owner::oid, 'USAGE');
         SELECT o.id INTO inhibitor_id FROM tally.inhibitors b JOIN tally.incidents o ON o.id = b.incident_id
-         WHERE b.inhibition_id = h.id AND b.equals = tally._equals(h.equal, identity) AND o.id <> i.id
+         WHERE b.inhibition_id = h.id AND b.equals = tally_internal._equals(h.equal, identity) AND o.id <> i.id
            AND o.status IN ('new', 'acknowledged') AND o.recovered_at IS NULL AND pg_has_role(h.owner::oid, o.owner::oid, 'USAGE') LIMIT 1;
         IF inhibitor_id IS NOT NULL THEN
             reason := format('inhibition %s by incident %s', h.name, inhibitor_id);
@@ -114,29 +118,29 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally._suppression(tally.incidents, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._suppression(tally.incidents, timestamptz) IS
 'What keeps an incident''s notifications back at a moment: the reason in words, until when, and the silence or the incident that does; nulls where nothing '
     'does.';
 
-CREATE FUNCTION tally._equals(equal text[], identity jsonb) RETURNS text
+CREATE FUNCTION tally_internal._equals(equal text[], identity jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT md5(COALESCE((SELECT jsonb_agg(identity -> e ORDER BY e)::text FROM unnest(equal) e), ''))
 $$;
-COMMENT ON FUNCTION tally._equals(text[], jsonb) IS 'What must be equal in two incidents of an inhibition, as one hash.';
+COMMENT ON FUNCTION tally_internal._equals(text[], jsonb) IS 'What must be equal in two incidents of an inhibition, as one hash.';
 
-CREATE FUNCTION tally._inhibit(i tally.incidents) RETURNS void
+CREATE FUNCTION tally_internal._inhibit(i tally.incidents) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    identity jsonb := tally._identity(i);
+    identity jsonb := tally_internal._identity(i);
 BEGIN
     INSERT INTO tally.inhibitors (inhibition_id, incident_id, equals)
-    SELECT h.id, i.id, tally._equals(h.equal, identity) FROM tally.inhibitions h
-     WHERE h.source_anchors && tally._anchors_of(identity) AND tally._matches(h.source, identity)
+    SELECT h.id, i.id, tally_internal._equals(h.equal, identity) FROM tally.inhibitions h
+     WHERE h.source_anchors && tally_internal._anchors_of(identity) AND tally_internal._matches(h.source, identity)
     ON CONFLICT DO NOTHING;
 END $$;
-COMMENT ON FUNCTION tally._inhibit(tally.incidents) IS 'Notes that an incident fires, with the inhibitions whose source it matches.';
+COMMENT ON FUNCTION tally_internal._inhibit(tally.incidents) IS 'Notes that an incident fires, with the inhibitions whose source it matches.';
 
-CREATE FUNCTION tally._inhibit_no_more(incident_id bigint) RETURNS void
+CREATE FUNCTION tally_internal._inhibit_no_more(incident_id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -145,16 +149,16 @@ BEGIN
         UPDATE tally.incidents x SET suppressed_until = '-infinity' WHERE x.inhibitor_id = incident_id AND x.suppressed_by IS NOT NULL;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._inhibit_no_more(bigint) IS 'An incident that fires no more keeps nothing back: what it kept is looked at anew.';
+COMMENT ON FUNCTION tally_internal._inhibit_no_more(bigint) IS 'An incident that fires no more keeps nothing back: what it kept is looked at anew.';
 
-CREATE FUNCTION tally._anchor_silence() RETURNS trigger
+CREATE FUNCTION tally_internal._anchor_silence() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.silence_anchors a WHERE a.silence_id = NEW.id;
     INSERT INTO tally.silence_anchors (anchor, ends_at, silence_id)
-    SELECT DISTINCT a, CASE WHEN NEW.every IS NULL THEN NEW.ends_at ELSE 'infinity' END, NEW.id FROM unnest(tally._anchors(NEW.matchers)) a;
+    SELECT DISTINCT a, CASE WHEN NEW.every IS NULL THEN NEW.ends_at ELSE 'infinity' END, NEW.id FROM unnest(tally_internal._anchors(NEW.matchers)) a;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally._anchor_silence() IS 'AFTER ROW trigger that keeps the anchors of a silence.';
-REVOKE ALL ON FUNCTION tally._anchor_silence() FROM PUBLIC;
-CREATE TRIGGER anchor AFTER INSERT OR UPDATE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally._anchor_silence();
+COMMENT ON FUNCTION tally_internal._anchor_silence() IS 'AFTER ROW trigger that keeps the anchors of a silence.';
+REVOKE ALL ON FUNCTION tally_internal._anchor_silence() FROM PUBLIC;
+CREATE TRIGGER anchor AFTER INSERT OR UPDATE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally_internal._anchor_silence();

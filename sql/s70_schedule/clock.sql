@@ -1,6 +1,6 @@
 -- Owns: whether the clock runs: the jobs that there should be, pg_cron that should run them.
 
-CREATE FUNCTION tally._clock(OUT state text, OUT missing bigint, OUT detail text, OUT hint text)
+CREATE FUNCTION tally_internal._clock(OUT state text, OUT missing bigint, OUT detail text, OUT hint text)
 -- With its owner's rights, because few roles may look into the schema cron; it tells names of our own jobs and no more.
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -16,7 +16,7 @@ BEGIN
     ELSIF EXISTS (SELECT FROM tally.jobs j WHERE j.outside) THEN
         state := 'outside';
         detail := 'a crontab outside of the database is to run the jobs, which cannot be seen from here';
-    ELSIF NOT tally._has_cron() THEN
+    ELSIF NOT tally_internal._has_cron() THEN
         state := 'stopped';
         detail := 'pg_cron is not in this database any more, and its jobs went with it';
         hint := 'CREATE EXTENSION pg_cron; SELECT tally.start();';
@@ -40,6 +40,6 @@ BEGIN
     END IF;
     IF state = 'stopped' THEN hint := COALESCE(hint, 'SELECT tally.start();'); END IF;
 END $$;
-COMMENT ON FUNCTION tally._clock() IS
+COMMENT ON FUNCTION tally_internal._clock() IS
 'Whether the jobs of tally.start() are there and something runs them: running, outside (a crontab), stopped, or idle where nothing needs a clock; with the '
     'reason and what to run.';

@@ -12,7 +12,7 @@ COMMENT ON COLUMN tally.jobs.schedule IS 'Cron schedule.';
 COMMENT ON COLUMN tally.jobs.command IS 'The one statement it runs.';
 COMMENT ON COLUMN tally.jobs.outside IS 'Whether a crontab outside of the database is to run it, for want of pg_cron.';
 
-CREATE FUNCTION tally._wanted_jobs(evaluate text) RETURNS TABLE (name text, schedule text, command text)
+CREATE FUNCTION tally_internal._wanted_jobs(evaluate text) RETURNS TABLE (name text, schedule text, command text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- One statement per job: pg_cron 1.4 logs a job of several as succeeded before it has ended.
     SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
@@ -23,30 +23,31 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL SELECT 'tally maintain', '17 3 * * *', 'SELECT tally.maintain()'
     UNION ALL SELECT 'tally expire', '37 3 * * *', 'CALL tally.expire()' WHERE EXISTS (SELECT FROM tally.source_retentions s WHERE s.keep IS NOT NULL)
 $$;
-COMMENT ON FUNCTION tally._wanted_jobs(text) IS 'The jobs that the present definitions call for; evaluate is the schedule of evaluation.';
+COMMENT ON FUNCTION tally_internal._wanted_jobs(text) IS 'The jobs that the present definitions call for; evaluate is the schedule of evaluation.';
 
-CREATE FUNCTION tally._has_cron() RETURNS boolean
+CREATE FUNCTION tally_internal._has_cron() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron')
 $$;
-COMMENT ON FUNCTION tally._has_cron() IS 'Whether pg_cron is in this database.';
+COMMENT ON FUNCTION tally_internal._has_cron() IS 'Whether pg_cron is in this database.';
 
-CREATE FUNCTION tally._crontab(evaluate text) RETURNS text
+CREATE FUNCTION tally_internal._crontab(evaluate text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(format('%s psql -X -q -d %s -c %s  # %s', j.schedule, current_database(), '"' || j.command || '"', j.name), E'\n' ORDER BY j.name)
-      FROM tally._wanted_jobs(evaluate) j
+      FROM tally_internal._wanted_jobs(evaluate) j
 $$;
-COMMENT ON FUNCTION tally._crontab(text) IS 'The jobs as crontab lines, for a machine without pg_cron.';
+COMMENT ON FUNCTION tally_internal._crontab(text) IS 'The jobs as crontab lines, for a machine without pg_cron.';
 
-CREATE FUNCTION tally._refuse_clock(what text) RETURNS void
+CREATE FUNCTION tally_internal._refuse_clock(what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT has_table_privilege('tally.jobs', 'INSERT') THEN
-        PERFORM tally._refuse('insufficient_privilege', format('the clock is %s by a superuser, or by who may write tally.jobs; got %I', what, current_user),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('the clock is %s by a superuser, or by who may write tally.jobs; got %I', what,
+                current_user),
             'Its jobs refresh and evaluate what every role has defined.', 'SELECT * FROM tally.health;  -- says whether it runs');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._refuse_clock(text) IS 'An error for who may not start or stop the clock.';
+COMMENT ON FUNCTION tally_internal._refuse_clock(text) IS 'An error for who may not start or stop the clock.';
 
 CREATE FUNCTION tally.start(evaluate text DEFAULT '* * * * *', watch boolean DEFAULT true) RETURNS SETOF tally.jobs
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -55,8 +56,8 @@ DECLARE
     job     record;
     refused text;
 BEGIN
-    PERFORM tally._refuse_clock('started');
-    PERFORM tally._check_schedule(evaluate);
+    PERFORM tally_internal._refuse_clock('started');
+    PERFORM tally_internal._check_schedule(evaluate);
     IF evaluate IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'evaluate must be a schedule, got NULL', HINT = 'SELECT tally.start();';
     END IF;
@@ -64,18 +65,18 @@ BEGIN
         -- What somebody has changed since stays as it is.
         PERFORM tally.watch_itself() WHERE NOT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped'));
     END IF;
-    IF NOT tally._has_cron() THEN
+    IF NOT tally_internal._has_cron() THEN
         RAISE NOTICE USING MESSAGE = 'pg_cron is not in this database, so nothing is scheduled',
-            DETAIL = E'These crontab lines do the same from outside:\n' || tally._crontab(evaluate),
+            DETAIL = E'These crontab lines do the same from outside:\n' || tally_internal._crontab(evaluate),
             HINT = CASE WHEN EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = 'pg_cron')
                         THEN 'CREATE EXTENSION pg_cron; SELECT tally.start();'
                         ELSE 'Install pg_cron, add it to shared_preload_libraries, then: CREATE EXTENSION pg_cron; SELECT tally.start();' END;
         DELETE FROM tally.jobs;
-        INSERT INTO tally.jobs (name, schedule, command, outside) SELECT w.name, w.schedule, w.command, true FROM tally._wanted_jobs(evaluate) w;
+        INSERT INTO tally.jobs (name, schedule, command, outside) SELECT w.name, w.schedule, w.command, true FROM tally_internal._wanted_jobs(evaluate) w;
         RETURN;
     END IF;
     DELETE FROM tally.jobs;
-    FOR job IN SELECT * FROM tally._wanted_jobs(evaluate) LOOP
+    FOR job IN SELECT * FROM tally_internal._wanted_jobs(evaluate) LOOP
         -- One schedule that pg_cron does not take must not leave all others without a clock.
         BEGIN
             PERFORM cron.schedule(job.name, job.schedule, job.command);
@@ -98,24 +99,25 @@ COMMENT ON FUNCTION tally.start(text, boolean) IS
 CREATE FUNCTION tally.stop() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM tally._refuse_clock('stopped');
+    PERFORM tally_internal._refuse_clock('stopped');
     DELETE FROM tally.jobs;
-    IF tally._has_cron() THEN
+    IF tally_internal._has_cron() THEN
         RETURN QUERY SELECT c.jobname::text FROM cron.job c, LATERAL cron.unschedule(c.jobid) gone
                       WHERE c.jobname LIKE 'tally %' AND c.username = current_user AND gone;
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.stop() IS 'Unschedules the jobs of tally.start() and returns their names. Capture goes on: marks wait for the next refresh.';
 
-CREATE FUNCTION tally._sync_jobs() RETURNS void
+CREATE FUNCTION tally_internal._sync_jobs() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     evaluate text;
 BEGIN
     SELECT j.schedule INTO evaluate FROM tally.jobs j WHERE j.name = 'tally evaluate' AND NOT j.outside;
-    IF evaluate IS NOT NULL AND EXISTS (SELECT j.name, j.schedule FROM tally._wanted_jobs(evaluate) j EXCEPT SELECT j.name, j.schedule FROM tally.jobs j
+    IF evaluate IS NOT NULL AND EXISTS (SELECT j.name, j.schedule FROM tally_internal._wanted_jobs(evaluate) j EXCEPT SELECT j.name, j.schedule
+                                        FROM tally.jobs j
                                         UNION ALL (SELECT j.name, j.schedule FROM tally.jobs j EXCEPT SELECT j.name, j.schedule
-                                                   FROM tally._wanted_jobs(evaluate) j)) THEN
+                                                   FROM tally_internal._wanted_jobs(evaluate) j)) THEN
         IF has_table_privilege('tally.jobs', 'INSERT') THEN
             PERFORM tally.start(evaluate, false);
         ELSE
@@ -123,7 +125,7 @@ BEGIN
         END IF;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._sync_jobs() IS 'Has the jobs follow the rollups'' schedules while started.';
+COMMENT ON FUNCTION tally_internal._sync_jobs() IS 'Has the jobs follow the rollups'' schedules while started.';
 
 CREATE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''),
                                                               '14 days')::interval) RETURNS void
@@ -131,7 +133,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.runs r WHERE r.started_at < now() - keep
        AND r.id NOT IN (SELECT max(l.id) FROM tally.runs l GROUP BY l.rollup_id);
-    IF tally._has_cron() THEN
+    IF tally_internal._has_cron() THEN
         -- pg_cron never purges its own log; ours are the jobs named so.
         DELETE FROM cron.job_run_details d WHERE d.end_time < now() - keep
            AND d.jobid IN (SELECT c.jobid FROM cron.job c WHERE c.jobname LIKE 'tally %');

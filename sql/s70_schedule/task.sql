@@ -1,10 +1,10 @@
 -- Owns: create_task, drop_task and run_tasks.
 
-CREATE FUNCTION tally._task_sql(statement text, as_of timestamptz) RETURNS text
+CREATE FUNCTION tally_internal._task_sql(statement text, as_of timestamptz) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', tally._moment_sql(as_of), 'g')
+    SELECT regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._moment_sql(as_of), 'g')
 $$;
-COMMENT ON FUNCTION tally._task_sql(text, timestamptz) IS 'A task''s statement with :as_of filled in.';
+COMMENT ON FUNCTION tally_internal._task_sql(text, timestamptz) IS 'A task''s statement with :as_of filled in.';
 
 CREATE FUNCTION tally.create_task(
     name        text,
@@ -18,18 +18,18 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old tally.tasks;
 BEGIN
-    PERFORM tally._check_name(name, 'task');
+    PERFORM tally_internal._check_name(name, 'task');
     IF COALESCE(schedule, '') = '' OR COALESCE(statement, '') = '' OR octet_length(statement) > 1000000 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('task %L needs a schedule and a statement of up to 1000000 bytes', name),
             DETAIL = format('Got schedule %L, statement %L.', schedule, left(statement, 200)),
             HINT = format('SELECT tally.create_task(%L, ''0 2 * * *'', ''INSERT INTO … SELECT …'');', COALESCE(name, 'nightly'));
     END IF;
-    PERFORM tally._check_schedule(schedule);
+    PERFORM tally_internal._check_schedule(schedule);
     -- EXPLAIN reads it as the run will, and runs nothing.
     BEGIN
         PERFORM set_config('search_path', search_path, true);
-        EXECUTE 'EXPLAIN ' || tally._task_sql(statement, now());
+        EXECUTE 'EXPLAIN ' || tally_internal._task_sql(statement, now());
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN
         RAISE EXCEPTION USING ERRCODE = SQLSTATE,
@@ -39,15 +39,15 @@ BEGIN
     END;
     SELECT * INTO old FROM tally.tasks t WHERE t.name = name;
     IF old.id IS NULL THEN
-        PERFORM tally._store_task(name, search_path, schedule, statement, description);
+        PERFORM tally_internal._store_task(name, search_path, schedule, statement, description);
     ELSIF (old.schedule, old.statement, old.description) IS NOT DISTINCT FROM (schedule, statement, description) THEN
         RAISE NOTICE USING MESSAGE = format('task %L is defined just so already; nothing changed', name);
         RETURN name;
     ELSE
-        PERFORM tally._store_task(name, search_path, schedule, statement, description);
+        PERFORM tally_internal._store_task(name, search_path, schedule, statement, description);
         RAISE NOTICE USING MESSAGE = format('task %L changed', name);
     END IF;
-    PERFORM tally._sync_jobs();
+    PERFORM tally_internal._sync_jobs();
     RETURN name;
 EXCEPTION WHEN unique_violation THEN
     RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('task %L exists already and belongs to another role', name),
@@ -61,49 +61,51 @@ CREATE FUNCTION tally.drop_task(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    IF NOT tally._forget_task(name) THEN
+    IF NOT tally_internal._forget_task(name) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('task %L does not exist, or belongs to another role', name),
             HINT = 'SELECT name, schedule, statement FROM tally.tasks ORDER BY name;';
     END IF;
-    PERFORM tally._sync_jobs();
+    PERFORM tally_internal._sync_jobs();
 END $$;
 COMMENT ON FUNCTION tally.drop_task(text) IS 'Drops a task; what it wrote stays.';
 
-CREATE FUNCTION tally._store_task(name text, search_path text, schedule text, statement text, description text, who bigint DEFAULT tally._me()) RETURNS void
+CREATE FUNCTION tally_internal._store_task(name text, search_path text, schedule text, statement text, description text,
+                                           who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
     old    tally.tasks;
 BEGIN
-    PERFORM tally._is_schedule(schedule);
+    PERFORM tally_internal._is_schedule(schedule);
     SELECT * INTO old FROM tally.tasks t WHERE t.name = name;
     IF old.id IS NULL THEN
         INSERT INTO tally.tasks (name, owner, search_path, schedule, statement, description)
             VALUES (name, caller, search_path, schedule, statement, description);
-    ELSIF tally._has_rights(caller, old.owner) THEN
+    ELSIF tally_internal._has_rights(caller, old.owner) THEN
         UPDATE tally.tasks t SET search_path = search_path, schedule = schedule, statement = statement, description = description WHERE t.id = old.id;
     ELSE
-        PERFORM tally._refuse('insufficient_privilege', format('task %L exists already and belongs to another role', name),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('task %L exists already and belongs to another role', name),
                               'A role sees the tasks of roles whose rights it has.',
             format('SELECT tally.create_task(%L, …);', name || ' (' || caller || ')'));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._store_task(text, text, text, text, text, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_task(text, text, text, text, text, bigint) IS
 'Writes a task, new or changed, into the catalogue; it runs with its owner''s rights. For create_task().';
 
-CREATE FUNCTION tally._forget_task(name text, who bigint DEFAULT tally._me()) RETURNS boolean
+CREATE FUNCTION tally_internal._forget_task(name text, who bigint DEFAULT tally_internal._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally._caller(who);
+    caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.tasks t WHERE t.name = name AND tally._has_rights(caller, t.owner);
+    DELETE FROM tally.tasks t WHERE t.name = name AND tally_internal._has_rights(caller, t.owner);
     RETURN FOUND;
 END $$;
-COMMENT ON FUNCTION tally._forget_task(text, bigint) IS 'Takes a task out of the catalogue; false where there is none of the caller''s. For drop_task().';
+COMMENT ON FUNCTION tally_internal._forget_task(text, bigint) IS
+'Takes a task out of the catalogue; false where there is none of the caller''s. For drop_task().';
 
-CREATE FUNCTION tally._task_timeout() RETURNS int
+CREATE FUNCTION tally_internal._task_timeout() RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted text := COALESCE(NULLIF(current_setting('tally.task_timeout', true), ''), '1 hour');
@@ -113,7 +115,7 @@ EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_fi
     RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.task_timeout must be an interval, got %L', wanted),
         HINT = format('ALTER DATABASE %I SET tally.task_timeout = ''1 hour'';', current_database());
 END $$;
-COMMENT ON FUNCTION tally._task_timeout() IS
+COMMENT ON FUNCTION tally_internal._task_timeout() IS
 'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour; -1 for no limit, which the setting 0 asks for.';
 
 CREATE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
@@ -127,7 +129,8 @@ BEGIN
         task := t.name; returned := 0; error := NULL; t.sqlstate := NULL; t.message := NULL;
         began := clock_timestamp();
         BEGIN
-            SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally._task_sql(t.statement, as_of), tally._task_timeout());
+            SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally_internal._task_sql(t.statement, as_of),
+                                                            tally_internal._task_timeout());
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS t.sqlstate = RETURNED_SQLSTATE, t.message = MESSAGE_TEXT;
             t.message := left(t.message, 1000);

@@ -1,6 +1,6 @@
 -- Owns: why a rollup is not fresh, found by looking: what of it is gone or switched off, who works on it, who keeps it waiting.
 
-CREATE FUNCTION tally._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+CREATE FUNCTION tally_internal._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     again  text := format('SELECT tally.drop_rollup(%L);', r.name);
@@ -14,9 +14,9 @@ BEGIN
         SELECT '42P01', 'the source of the rollup is gone; what is stored stands as it is', again INTO sqlstate, message, hint;
         RETURN;
     END IF;
-    SELECT f.* INTO sqlstate, message, hint FROM tally._owner_fault(r) f;
+    SELECT f.* INTO sqlstate, message, hint FROM tally_internal._owner_fault(r) f;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
-    SELECT f.* INTO sqlstate, message, hint FROM tally._lost_column_fault(r) f;
+    SELECT f.* INTO sqlstate, message, hint FROM tally_internal._lost_column_fault(r) f;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT w.name, w.type, a.atttypid::regtype AS found INTO item
       FROM (SELECT r.time_column AS name, r.time_type AS type WHERE r.key IS NULL UNION ALL SELECT k, NULL FROM unnest(r.key) k) w
@@ -29,15 +29,15 @@ BEGIN
         hint := again || '  -- and create it again';
         RETURN;
     END IF;
-    SELECT f.* INTO sqlstate, message, hint FROM tally._row_security_fault(r) f;
+    SELECT f.* INTO sqlstate, message, hint FROM tally_internal._row_security_fault(r) f;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
         SELECT '42P01', 'the live view of the rollup is gone', repair INTO sqlstate, message, hint;
     ELSIF EXISTS (SELECT FROM tally.metric_views v WHERE v.rollup_id = r.id AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view)) THEN
         SELECT '42P01', 'the flat view of the rollup''s metrics is gone', repair INTO sqlstate, message, hint;
-    ELSIF EXISTS (SELECT FROM tally.behaviours b, tally._lost_views(b) WHERE b.counts = r.id) THEN
+    ELSIF EXISTS (SELECT FROM tally.behaviours b, tally_internal._lost_views(b) WHERE b.counts = r.id) THEN
         SELECT '42P01', format('view %s is gone', string_agg(l.v, ', ')), repair INTO sqlstate, message, hint
-            FROM tally.behaviours b, tally._lost_views(b) l(v) WHERE b.counts = r.id;
+            FROM tally.behaviours b, tally_internal._lost_views(b) l(v) WHERE b.counts = r.id;
     ELSIF EXISTS (SELECT FROM tally.members m WHERE m.source = r.source AND m.off) THEN
         SELECT '55000', format('writes to %s are not captured: its triggers are disabled', string_agg(m.member::text, ', ' ORDER BY m.member)),
                format('ALTER TABLE %s ENABLE TRIGGER ALL;', min(m.member::text)) INTO sqlstate, message, hint FROM tally.members m WHERE m.source = r.source
@@ -47,19 +47,19 @@ BEGIN
             format('SELECT tally.refresh(%L);', r.name) INTO sqlstate, message, hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally._fault(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._fault(tally.rollups) IS
 'What keeps a rollup from being kept exact, as an error would say it: its table, source, owner, rights, columns, views or triggers gone or off. Nulls where '
 'nothing does.';
 
-CREATE FUNCTION tally._refresher(rollup_id int, OUT pid int, OUT waits_for int[])
+CREATE FUNCTION tally_internal._refresher(rollup_id int, OUT pid int, OUT waits_for int[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT k.pid, NULLIF(pg_blocking_pids(k.pid), '{}') FROM pg_locks k
      WHERE k.locktype = 'advisory' AND k.classid = 1952541804 AND k.objid = $1::bigint::oid AND k.granted AND k.pid <> pg_backend_pid()
        AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
 $$;
-COMMENT ON FUNCTION tally._refresher(int) IS 'The process that refreshes a rollup now, and those that it waits for; nulls where none does.';
+COMMENT ON FUNCTION tally_internal._refresher(int) IS 'The process that refreshes a rollup now, and those that it waits for; nulls where none does.';
 
-CREATE FUNCTION tally._held_back(source regclass) RETURNS text
+CREATE FUNCTION tally_internal._held_back(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(DISTINCT format('prepared transaction %L since %s holds changes back', p.gid, p.prepared), '; ')
       FROM pg_prepared_xacts p
@@ -69,5 +69,5 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE l.locktype = 'relation' AND l.mode IN ('RowExclusiveLock', 'AccessExclusiveLock') AND p.database = current_database()
        AND l.relation IN (SELECT m.member FROM tally.members m WHERE m.source = $1)
 $$;
-COMMENT ON FUNCTION tally._held_back(regclass) IS
+COMMENT ON FUNCTION tally_internal._held_back(regclass) IS
 'Prepared transactions that have written to a source, as text: their rows and marks come when they are committed. Null: none.';

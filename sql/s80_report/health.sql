@@ -1,27 +1,28 @@
 -- Owns: what the system watches about itself.
 
-CREATE FUNCTION tally._cron_failures(since timestamptz) RETURNS bigint
+CREATE FUNCTION tally_internal._cron_failures(since timestamptz) RETURNS bigint
 -- With its owner's rights, because few roles may look into the schema cron. It counts runs of our own jobs.
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT tally._has_cron() THEN RETURN NULL; END IF;
+    IF NOT tally_internal._has_cron() THEN RETURN NULL; END IF;
     RETURN (SELECT count(*) FROM cron.job_run_details d JOIN cron.job j ON j.jobid = d.jobid
              WHERE j.jobname LIKE 'tally %' AND d.status = 'failed' AND d.start_time > since AND d.database = current_database());
 EXCEPTION WHEN insufficient_privilege OR undefined_table OR undefined_column THEN
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally._cron_failures(timestamptz) IS 'Failed runs of our jobs in pg_cron''s own log; null where there is none, or it cannot be read.';
+COMMENT ON FUNCTION tally_internal._cron_failures(timestamptz) IS
+'Failed runs of our jobs in pg_cron''s own log; null where there is none, or it cannot be read.';
 
-CREATE FUNCTION tally._leaks_statistics(version int) RETURNS text
+CREATE FUNCTION tally_internal._leaks_statistics(version int) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The first releases with the mend, one for each major version; 18 had it from the start.
     SELECT x.mended FROM (VALUES (150000, 150014, '15.14'), (160000, 160010, '16.10'), (170000, 170006, '17.6')) x(major, first, mended)
      WHERE version >= x.major AND version < x.first
 $$;
-COMMENT ON FUNCTION tally._leaks_statistics(int) IS
+COMMENT ON FUNCTION tally_internal._leaks_statistics(int) IS
 'The release that mends CVE-2025-8713 for a server of this version number, where it is older than that; else null.';
 
-CREATE FUNCTION tally._overdue_ticks(as_of timestamptz, OUT enabled bigint, OUT overdue bigint, OUT lag float8)
+CREATE FUNCTION tally_internal._overdue_ticks(as_of timestamptz, OUT enabled bigint, OUT overdue bigint, OUT lag float8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Whoever was not seen at the beat before the last has missed it.
@@ -29,12 +30,12 @@ DECLARE
 BEGIN
     SELECT count(*), count(*) FILTER (WHERE x.seen < x.due), extract(epoch FROM as_of - max(x.tick))
       INTO enabled, overdue, lag
-      FROM (SELECT e.tick, GREATEST(e.tick, tally._tick(t.every, t.updated_at)) AS seen, tally._tick(t.every, beat) AS due
+      FROM (SELECT e.tick, GREATEST(e.tick, tally_internal._tick(t.every, t.updated_at)) AS seen, tally_internal._tick(t.every, beat) AS due
               FROM tally.thresholds t LEFT JOIN LATERAL (SELECT v.tick FROM tally.evaluations v WHERE v.threshold_id = t.id
                                                          ORDER BY v.tick DESC LIMIT 1) e ON true
              WHERE t.enabled) x;
 END $$;
-COMMENT ON FUNCTION tally._overdue_ticks(timestamptz) IS
+COMMENT ON FUNCTION tally_internal._overdue_ticks(timestamptz) IS
 'Thresholds enabled, those of them that were not evaluated at the tick that the beat before the last should have evaluated, and seconds since the newest tick.';
 
 CREATE FUNCTION tally.health(as_of timestamptz DEFAULT now())
@@ -43,13 +44,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
     WITH rollup_status AS MATERIALIZED (SELECT s.* FROM tally.status s)
-    SELECT 'clock', CASE c.state WHEN 'stopped' THEN 'stopped' ELSE 'ok' END, c.missing::float8, 'jobs missing', c.detail, c.hint FROM tally._clock() c
+    SELECT 'clock', CASE c.state WHEN 'stopped' THEN 'stopped' ELSE 'ok' END, c.missing::float8, 'jobs missing', c.detail, c.hint FROM tally_internal._clock() c
     UNION ALL
     SELECT 'evaluation lag', CASE WHEN x.overdue > 0 THEN 'late' ELSE 'ok' END, x.lag, 's',
            CASE WHEN x.enabled = 0 THEN 'no threshold is enabled'
                WHEN x.overdue > 0 THEN format('%s of %s thresholds were not evaluated when they should have been', x.overdue, x.enabled)
                 ELSE format('%s thresholds enabled', x.enabled) END, CASE WHEN x.overdue > 0 THEN 'SELECT * FROM tally.start();' END
-      FROM tally._overdue_ticks(as_of) x
+      FROM tally_internal._overdue_ticks(as_of) x
     UNION ALL
     SELECT 'failing thresholds', CASE WHEN count(*) > 0 THEN 'failing'
         ELSE 'ok' END, count(*), 'thresholds', string_agg(format('%s: %s %s', t.name, e.sqlstate, e.message), '; '), min(e.hint)
@@ -74,13 +75,14 @@ BEGIN
     SELECT 'failed cron jobs', CASE WHEN x.n > 0 THEN 'failing' WHEN x.n IS NULL THEN 'unknown'
         ELSE 'ok' END, x.n, 'runs', 'in the last hour, by pg_cron''s log', CASE
         WHEN x.n > 0 THEN 'SELECT * FROM cron.job_run_details WHERE status = ''failed'' ORDER BY start_time DESC LIMIT 5;' END
-      FROM (SELECT tally._cron_failures(as_of - interval '1 hour') AS n) x
+      FROM (SELECT tally_internal._cron_failures(as_of - interval '1 hour') AS n) x
     UNION ALL
     SELECT 'server', CASE WHEN x.mended IS NULL THEN 'ok' ELSE 'failing' END, x.version, 'server_version_num',
            CASE WHEN x.mended IS NOT NULL THEN format('CVE-2025-8713: before %s a reader sees samples of rows behind views and row security, by the '
                'planner''s statistics', x.mended) END,
            CASE WHEN x.mended IS NOT NULL THEN format('-- update the server''s packages to %s or later and restart it', x.mended) END
-      FROM (SELECT v.version, tally._leaks_statistics(v.version::int) AS mended FROM (SELECT current_setting('server_version_num')::float8 AS version) v) x
+      FROM (SELECT v.version, tally_internal._leaks_statistics(v.version::int) AS mended
+            FROM (SELECT current_setting('server_version_num')::float8 AS version) v) x
     UNION ALL
     SELECT 'outbox depth', CASE WHEN x.late > 0 THEN 'late' ELSE 'ok' END, x.n, 'notifications', format('%s of them due for more than 10 minutes', x.late),
         CASE WHEN x.late > 0 THEN 'SELECT * FROM tally.deliver();' END

@@ -17,7 +17,7 @@ SELECT r.name AS rollup,
   JOIN LATERAL (SELECT min(x.since) AS since, max(x.until) AS until, min(x.marked_at) AS marked_at, string_agg(DISTINCT x.reason, ', ') AS reason,
                        bool_and(x.batch IS NOT NULL OR x.part IS NOT NULL) AS begun FROM tally.dirty_ranges x WHERE x.rollup_id = r.id
                            HAVING count(*) > 0) g ON true
-  LEFT JOIN LATERAL tally._progress(r.id, g.marked_at, '-infinity', 'infinity') p ON g.begun
+  LEFT JOIN LATERAL tally_internal._progress(r.id, g.marked_at, '-infinity', 'infinity') p ON g.begun
  ORDER BY r.id;
 COMMENT ON VIEW tally.progress IS
 'One row per rollup with ranges still to be computed, by CALL tally.backfill(…) or by its schedule: how far, how fast, how long still. Batches are '

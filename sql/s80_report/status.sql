@@ -19,8 +19,8 @@ SELECT r.name AS rollup,
             CASE WHEN g.ranges > 0 THEN pg_catalog.format('to be computed: %s', g.reasons) END,
             CASE WHEN m.buckets + k.keys > 0 THEN pg_catalog.format('changed since %s, next refresh %s', LEAST(m.oldest, k.oldest), CASE
                                                                     WHEN r.schedule IS NULL THEN 'by hand' WHEN (SELECT k.state
-                    FROM tally._clock() k) = 'stopped' THEN 'by none: the clock is stopped' ELSE 'by ' || r.schedule END) END,
-            tally._held_back(r.source),
+                    FROM tally_internal._clock() k) = 'stopped' THEN 'by none: the clock is stopped' ELSE 'by ' || r.schedule END) END,
+            tally_internal._held_back(r.source),
             CASE WHEN pg_catalog.isfinite(r.frozen_before) THEN pg_catalog.format('frozen before %s', r.frozen_before) END) AS reason,
        m.buckets + k.keys AS dirty_buckets,
        LEAST(m.oldest, g.oldest, k.oldest) AS oldest_mark,
@@ -34,7 +34,7 @@ SELECT r.name AS rollup,
        COALESCE(f.message, l.message) AS message,
        COALESCE(f.hint, CASE WHEN l.sqlstate IS NOT NULL THEN l.hint END, b.hint, CASE
                 WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', r.name)
-            WHEN tally._lacks_statistics(r.source) THEN pg_catalog.format('ANALYZE %s;', r.source) END, l.hint) AS hint,
+            WHEN tally_internal._lacks_statistics(r.source) THEN pg_catalog.format('ANALYZE %s;', r.source) END, l.hint) AS hint,
        o.no_time + o.ever + o.never AS odd_rows,
        r.frozen_before,
        r.ignored_marks,
@@ -44,7 +44,7 @@ SELECT r.name AS rollup,
   LEFT JOIN tally.odd_rows o ON o.rollup_id = r.id
   LEFT JOIN LATERAL (SELECT count(DISTINCT d.bucket) AS buckets, min(d.marked_at) AS oldest, min(d.bucket) FILTER (WHERE isfinite(d.bucket)) AS first_dirty
                      FROM tally.dirty d WHERE d.rollup_id = r.id) m ON true
-  LEFT JOIN LATERAL tally._dirty_keys(r.id) k ON true
+  LEFT JOIN LATERAL tally_internal._dirty_keys(r.id) k ON true
   LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since, string_agg(DISTINCT x.reason, ', ') AS reasons
                      FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
   -- An error's message may repeat a value of the source, which not everybody who may look here may read.
@@ -52,13 +52,13 @@ SELECT r.name AS rollup,
                             CASE WHEN x.sqlstate IS NULL OR pg_catalog.pg_has_role(r.owner::oid, 'USAGE') THEN x.message
                                 ELSE 'its message may hold data, so only the owner sees it' END AS message
                        FROM tally.runs x WHERE x.rollup_id = r.id ORDER BY x.id DESC LIMIT 1) l ON true
-  LEFT JOIN LATERAL tally._fault(r) f ON true
+  LEFT JOIN LATERAL tally_internal._fault(r) f ON true
   LEFT JOIN LATERAL (SELECT count(*) AS n, min(x.sqlstate) AS sqlstate,
                             string_agg(pg_catalog.format('%s (%s%s)', x.bucket, x.sqlstate, ', row ' || x.source_row), ', ' ORDER BY x.bucket) AS list,
                             min(pg_catalog.format('SELECT * FROM %s WHERE ctid = %L;  -- once it is changed, the next refresh computes its bucket',
                                 split_part(x.source_row, ' ', 1), split_part(x.source_row, ' ', 2))) AS hint
                        FROM tally.broken_buckets x WHERE x.rollup_id = r.id) b ON true
-  LEFT JOIN LATERAL tally._refresher(r.id) w ON true
+  LEFT JOIN LATERAL tally_internal._refresher(r.id) w ON true
  ORDER BY r.id;
 COMMENT ON VIEW tally.status IS 'One row per rollup: how fresh it is, and why not.';
 COMMENT ON COLUMN tally.status.rollup IS 'Name of the rollup.';

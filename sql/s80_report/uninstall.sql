@@ -1,10 +1,10 @@
 -- Owns: tally.uninstall(): what pg_tally has made outside its own schema, and taking it away. DROP EXTENSION … CASCADE alone leaves the jobs of
 -- pg_cron, which then fail, the statistics on sources, and the tables of rollups without their sketches.
 
-CREATE FUNCTION tally._made() RETURNS TABLE (place int, what text, name text, statement text)
+CREATE FUNCTION tally_internal._made() RETURNS TABLE (place int, what text, name text, statement text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF tally._has_cron() THEN
+    IF tally_internal._has_cron() THEN
         RETURN QUERY EXECUTE 'SELECT 1, ''cron job'', j.jobname::text, format(''SELECT cron.unschedule(%s);'', j.jobid) FROM cron.job j WHERE j.jobname '
             'LIKE ''tally %'' AND j.database = current_database()';
     END IF;
@@ -23,13 +23,15 @@ BEGIN
       FROM pg_trigger t WHERE t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc, 'tally.rollup_written'::regproc)
     UNION ALL
     SELECT 4, 'statistics', s.name, format('DROP STATISTICS IF EXISTS %s;', s.name)
-      FROM tally.rollups r CROSS JOIN LATERAL unnest(ARRAY[tally._statistics_of(r, '_tally_groups'), tally._statistics_of(r, '_tally_build')]) s(name)
+      FROM tally.rollups r CROSS
+          JOIN LATERAL unnest(ARRAY[tally_internal._statistics_of(r, '_tally_groups'), tally_internal._statistics_of(r, '_tally_build')]) s(name)
           WHERE s.name IS NOT NULL
     UNION ALL
     SELECT 5, 'table', c.oid::regclass::text, format('DROP TABLE IF EXISTS %s;', c.oid::regclass) FROM tally.rollups r JOIN pg_class c ON c.oid = r.relation
         AND c.relkind = 'r';
 END $$;
-COMMENT ON FUNCTION tally._made() IS 'What pg_tally has made outside its schema, and what stands on it, with the statements that take it away, in their order.';
+COMMENT ON FUNCTION tally_internal._made() IS
+'What pg_tally has made outside its schema, and what stands on it, with the statements that take it away, in their order.';
 
 CREATE FUNCTION tally.uninstall(really boolean DEFAULT false, keep_tables boolean DEFAULT false) RETURNS TABLE (what text, name text, statement text,
         done boolean)
@@ -44,7 +46,7 @@ BEGIN
             DETAIL = 'It has jobs, triggers and statistics of every role.',
                 HINT = 'SELECT name, owner FROM tally.rollups;  -- each owner drops his own: SELECT tally.drop_rollup(…);';
     END IF;
-    SELECT jsonb_agg(to_jsonb(m) ORDER BY m.place, m.name) INTO items FROM tally._made() m WHERE NOT (keep_tables AND m.place = 5);
+    SELECT jsonb_agg(to_jsonb(m) ORDER BY m.place, m.name) INTO items FROM tally_internal._made() m WHERE NOT (keep_tables AND m.place = 5);
     FOR item IN SELECT * FROM jsonb_to_recordset(COALESCE(items, '[]')) i(place int, what text, name text, statement text) LOOP
         what := item.what; name := item.name; statement := item.statement; done := really;
         IF really THEN EXECUTE item.statement; END IF;

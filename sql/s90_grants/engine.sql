@@ -4,9 +4,9 @@
 
 GRANT USAGE ON SCHEMA tally TO PUBLIC;
 
-CREATE FUNCTION tally._mine(owner regrole) RETURNS boolean
+CREATE FUNCTION tally_internal._mine(owner regrole) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.pg_has_role(owner::oid, 'USAGE') $$;
-COMMENT ON FUNCTION tally._mine(regrole) IS 'Whether the current role has the rights of an owner.';
+COMMENT ON FUNCTION tally_internal._mine(regrole) IS 'Whether the current role has the rights of an owner.';
 
 -- What is defined, everyone may see. Nobody writes it: the engine's functions do, for who has proved to be the owner.
 ALTER TABLE tally.rollups ENABLE ROW LEVEL SECURITY;
@@ -25,9 +25,9 @@ GRANT SELECT ON tally.rollups, tally.dimensions, tally.measures, tally.source_re
 
 -- Of rows that came too late the owner of the source sees the content.
 ALTER TABLE tally.late_rows ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.late_rows FOR SELECT USING (tally._mine(owner));
+CREATE POLICY owner_sees ON tally.late_rows FOR SELECT USING (tally_internal._mine(owner));
 GRANT SELECT ON tally.late_rows TO PUBLIC;
 
 ALTER TABLE tally.runs ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.runs FOR SELECT USING (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND tally._mine(r.owner)));
+CREATE POLICY owner_sees ON tally.runs FOR SELECT USING (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND tally_internal._mine(r.owner)));
 GRANT SELECT ON tally.runs TO PUBLIC;

@@ -35,7 +35,7 @@ pg_fn! {
         Ok(call.return_uuid(&pseudonym_uuid(call.bytes(0), key(&call)?)))
     }
 
-    /// `tally._hide_cells(people bigint[], relations jsonb, k int) → jsonb`, strict: the hidden cells with their proofs, numbered
+    /// `tally_internal._hide_cells(people bigint[], relations jsonb, k int) → jsonb`, strict: the hidden cells with their proofs, numbered
     /// from 1.
     tally_hide_cells(call)? {
         super::funnel::look_for_cancel();

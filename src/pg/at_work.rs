@@ -4,7 +4,7 @@
 use pgrx::pg_sys::{self, Datum};
 
 crate::pg_fn! {
-    /// `tally._at_work() → boolean`: whether the statement is one of `run_as()`.
+    /// `tally_internal._at_work() → boolean`: whether the statement is one of `run_as()`.
     tally_at_work(_call) {
         // SAFETY: reads a flag of the backend.
         Datum::from(unsafe { pg_sys::InSecurityRestrictedOperation() })

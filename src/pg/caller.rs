@@ -2,7 +2,7 @@
 //!
 //! Inside such a function the current user is the extension's owner, and neither `session_user` nor the setting `role` says who
 //! called: under pg_cron, in `run_as()` and in other SECURITY DEFINER functions both name somebody else. PostgreSQL evaluates the
-//! default of an argument before it switches the user. So `tally._me()` as a default sees the caller: it draws a random number,
+//! default of an argument before it switches the user. So `tally_internal._me()` as a default sees the caller: it draws a random number,
 //! remembers for whom, and the function redeems it. A number that was not drawn here, or was redeemed before, proves nobody.
 
 use std::cell::RefCell;
@@ -27,7 +27,7 @@ unsafe extern "C-unwind" {
 }
 
 crate::pg_fn! {
-    /// `tally._me() → bigint`: a ticket of the current user.
+    /// `tally_internal._me() → bigint`: a ticket of the current user.
     tally_me(_call)? {
         forget_at_end();
         let mut number = [0u8; 8];
@@ -45,7 +45,7 @@ crate::pg_fn! {
         Ok(Datum::from(ticket))
     }
 
-    /// `tally._redeem(ticket bigint) → regrole`: for whom a ticket was drawn, once.
+    /// `tally_internal._redeem(ticket bigint) → regrole`: for whom a ticket was drawn, once.
     tally_redeem(call)? {
         let ticket = (!call.is_null(0)).then(|| call.i64(0));
         let role = TICKETS.with_borrow_mut(|tickets| {
@@ -58,12 +58,12 @@ crate::pg_fn! {
                 SqlState::InsufficientPrivilege,
                 "the argument who must be left out, got a number that proves nobody",
             )
-            .detail("Its default, tally._me(), tells a function who calls it: a number that is good once, in the session that drew it.")
+            .detail("Its default, tally_internal._me(), tells a function who calls it: a number that is good once, in the session that drew it.")
             .hint("SELECT … the same call without the argument who;")),
         }
     }
 
-    /// `tally._current_role() → regrole`: the current user by its OID, whatever its name is.
+    /// `tally_internal._current_role() → regrole`: the current user by its OID, whatever its name is.
     tally_current_role(_call) {
         Datum::from(current_user())
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::ffi::{CStr, CString, c_void};
 
 crate::pg_fn! {
-    /// `tally._calls(tree pg_node_tree) → text`: a JSON array of objects with `kind` (call, io, word, constant, reads), `function`,
+    /// `tally_internal._calls(tree pg_node_tree) → text`: a JSON array of objects with `kind` (call, io, word, constant, reads), `function`,
     /// `types` and `constants`.
     tally_calls(call)? {
         let tree = CString::new(call.str(0)?).unwrap_or_default();

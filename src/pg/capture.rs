@@ -42,7 +42,7 @@ struct Target {
 }
 
 crate::pg_fn! {
-    /// `tally._mark(targets text, at timestamptz) → boolean`: marks the bucket of `at` for each rollup of `targets`
+    /// `tally_internal._mark(targets text, at timestamptz) → boolean`: marks the bucket of `at` for each rollup of `targets`
     /// (`number rule; number rule; …`); always false.
     tally_mark(call)? {
         if call.is_null(0) {
@@ -65,7 +65,7 @@ crate::pg_fn! {
         Ok(Datum::from(false))
     }
 
-    /// `tally._capture_forget()`: a refresh took marks away in this transaction, so rows that follow must mark anew.
+    /// `tally_internal._capture_forget()`: a refresh took marks away in this transaction, so rows that follow must mark anew.
     tally_capture_forget(_call) {
         MARKED.with_borrow_mut(Marked::forget);
         KINDS.with_borrow_mut(HashMap::clear);
@@ -77,8 +77,8 @@ crate::pg_fn! {
 fn read_targets(text: &str) -> Result<Vec<Target>, TallyError> {
     let bad = |what: String| {
         TallyError::new(SqlState::InvalidParameterValue, format!("targets of capture: {what}"))
-            .detail("Expected \"<rollup> <rule>; …\", as tally._attach_capture() writes it.")
-            .hint("SELECT tally._attach_capture('<source>');")
+            .detail("Expected \"<rollup> <rule>; …\", as tally_internal._attach_capture() writes it.")
+            .hint("SELECT tally_internal._attach_capture('<source>');")
     };
     text.split("; ")
         .map(|target| {

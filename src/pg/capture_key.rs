@@ -17,7 +17,7 @@ struct Targets {
 }
 
 crate::pg_fn! {
-    /// `tally._mark_key(targets text, key text[]) → boolean`: marks a key with each rollup of `targets` (numbers, a space
+    /// `tally_internal._mark_key(targets text, key text[]) → boolean`: marks a key with each rollup of `targets` (numbers, a space
     /// between); always false.
     tally_mark_key(call)? {
         if call.is_null(0) || call.is_null(1) {
@@ -69,8 +69,8 @@ fn read_targets(text: &str) -> Result<Targets, TallyError> {
             SqlState::InvalidParameterValue,
             format!("targets of capture: expected numbers of rollups, got \"{text}\""),
         )
-        .detail("Expected \"<rollup> <rollup> …\", as tally._attach_capture() writes it.")
-        .hint("SELECT tally._attach_capture('<source>');")
+        .detail("Expected \"<rollup> <rollup> …\", as tally_internal._attach_capture() writes it.")
+        .hint("SELECT tally_internal._attach_capture('<source>');")
     })?;
     Ok(Targets {
         text: text.as_bytes().to_vec(),

@@ -9,7 +9,7 @@ use std::ffi::{CStr, CString};
 use tally_core::error::{SqlState, TallyError};
 
 crate::pg_fn! {
-    /// `tally._check_expression(text)`: an error where a text is not one expression that can stand between parentheses.
+    /// `tally_internal._check_expression(text)`: an error where a text is not one expression that can stand between parentheses.
     tally_check_expression(call)? {
         let text = call.str(0)?;
         for whole in [text.to_owned(), format!("({text})::pg_catalog.text")] {
@@ -18,7 +18,7 @@ crate::pg_fn! {
         Ok(Datum::from(0usize))
     }
 
-    /// `tally._check_from_item(text)`: the same for what is joined to a table.
+    /// `tally_internal._check_from_item(text)`: the same for what is joined to a table.
     tally_check_from_item(call)? {
         let text = call.str(0)?;
         for tail in ["", " WHERE true"] {
@@ -27,7 +27,7 @@ crate::pg_fn! {
         Ok(Datum::from(0usize))
     }
 
-    /// `tally._parse_tree(text)`: the trees of a text's statements as PostgreSQL's analysis makes them, views not yet replaced by their
+    /// `tally_internal._parse_tree(text)`: the trees of a text's statements as PostgreSQL's analysis makes them, views not yet replaced by their
     /// queries. Types of parameters follow from where they stand. Nothing is planned or run.
     tally_parse_tree(call)? {
         let text = CString::new(call.str(0)?)

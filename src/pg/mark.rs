@@ -106,7 +106,7 @@ unsafe fn insert(relation: pg_sys::Oid, columns: &[(&CStr, Datum)]) {
     // SAFETY: the relation stays open and locked until after the insert. Plain btree indexes are all that
     // CatalogTupleInsert serves. Nothing below the executor would keep a read-only transaction from writing.
     unsafe {
-        pg_sys::PreventCommandIfReadOnly(c"tally._mark()".as_ptr());
+        pg_sys::PreventCommandIfReadOnly(c"tally_internal._mark()".as_ptr());
         let table = pg_sys::table_open(relation, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
         let attributes = (*(*table).rd_att).natts as usize;
         let (mut values, mut nulls) = (vec![Datum::from(0usize); attributes], vec![true; attributes]);
@@ -145,7 +145,7 @@ pub(super) unsafe fn bucket(rollup: i32, start: i64) {
 /// As [`insert`].
 pub(super) unsafe fn key_of(rollup: i32, key: &[u8]) {
     let name = CString::new(format!("dirty_keys_{rollup}")).unwrap_or_default();
-    // SAFETY: tally._create_marks() makes the table with these two columns and no index.
+    // SAFETY: tally_internal._create_marks() makes the table with these two columns and no index.
     unsafe {
         let table = relation(&name);
         if table != pg_sys::InvalidOid {

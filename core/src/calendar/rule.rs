@@ -217,7 +217,7 @@ impl Rule {
                 ),
             )
             .detail("A unit is day, week, month, quarter, year, <n>days@<shift> or <n>months@<shift>.")
-            .hint("SELECT tally._bucket_rule('1 day', 'Europe/Berlin');")
+            .hint("SELECT tally_internal._bucket_rule('1 day', 'Europe/Berlin');")
         })
     }
 

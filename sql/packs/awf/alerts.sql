@@ -104,10 +104,10 @@ $sql$),
 -- Incidents are shown by row level security to those who have the rights of their owner. Whoever may read awf_incidents sees those
 -- of the pack's owner as well: that is what granting SELECT on it says.
 ('awf', 618, 'function', 'awf_incident_rows(bigint)', $sql$
-CREATE OR REPLACE FUNCTION awf_incident_rows(who bigint DEFAULT tally._me()) RETURNS TABLE (incident tally.incidents, labels jsonb)
+CREATE OR REPLACE FUNCTION awf_incident_rows(who bigint DEFAULT tally_internal._me()) RETURNS TABLE (incident tally.incidents, labels jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
     -- Redeemed once; the function has the rights of the pack's owner.
-    WITH me AS MATERIALIZED (SELECT tally._redeem($1) AS caller)
+    WITH me AS MATERIALIZED (SELECT tally_internal._redeem($1) AS caller)
     SELECT i, coalesce(t.filter, '{}') || i.labels
       FROM tally.incidents i
       LEFT JOIN tally.thresholds t ON t.id = i.threshold_id

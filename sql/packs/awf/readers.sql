@@ -85,7 +85,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     SELECT json_build_object(
         'kpis', metrics_rows('{turns,sessions,p50_latency_ms,p95_latency_ms,retry_rate,fallback_rate,validator_retry_rate,stuck_rate,avg_in_tokens,avg_out_tokens}', since, until, NULL, '{}', filters) -> 0,
         'trend', metrics_rows('{turns,p95_latency_ms,retry_rate,fallback_rate}', since, until,
-                     CASE WHEN tally._parse_since(since, now(), 'since', 'UTC') < tally._parse_since(until, now(), 'until',
+                     CASE WHEN tally_internal._parse_since(since, now(), 'since', 'UTC') < tally_internal._parse_since(until, now(), 'until',
                              'UTC') - interval '7 days' THEN interval '1 day' ELSE interval '1 hour' END, '{}', filters),
         'incidents', (SELECT coalesce(json_agg(json_build_object('incident', i.incident, 'created_at', i.created_at, 'severity', i.severity, 'kpi_name',
                                                                  i.kpi_name, 'scope', i.scope, 'scope_ref', i.scope_ref,

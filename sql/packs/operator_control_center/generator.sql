@@ -28,7 +28,7 @@ BEGIN
             MESSAGE = format('generate_operator_control_center needs events of at least 0 and a span longer than nothing, got %s and %L', events, span::text),
             HINT = 'SELECT tally.generate_operator_control_center(events => 1000000, span => ''84 days'');';
     END IF;
-    fresh := tally._make_sources('operator_control_center', target_schema);
+    fresh := tally_internal._make_sources('operator_control_center', target_schema);
     FOR item IN SELECT * FROM (VALUES
         (1, 'dashboard_facts', sessions, 'created_at, shop_domain, fact_type, scope, value', $q$
             SELECT at, shop, 'dashboard.session.opened', 'ops', jsonb_build_object('requestId', to_hex(h)) FROM drawn$q$),
@@ -52,7 +52,8 @@ BEGIN
               FROM drawn$q$),
         (4, 'decision_log', conversations, 'created_at, scope, actor, action, shop_domain, external_ref', $q$
             SELECT CASE WHEN h >> 50 & 7 = 1 THEN at - interval '20 min'
-                ELSE least($2, at + interval '1 min' * exp(3.2 + 0.9 * sqrt(-2 * ln(1 - tally._unit(h, 20))) * cos(2 * pi() * tally._unit(h, 36)))) END,
+                ELSE least($2, at + interval '1 min' * exp(3.2 + 0.9 * sqrt(-2 * ln(1 - tally_internal._unit(h,
+                        20))) * cos(2 * pi() * tally_internal._unit(h, 36)))) END,
                    'ops', 'operator-' || (h >> 7 & 15), CASE WHEN h >> 50 & 7 = 0 THEN 'chatwoot.note.private'
                        ELSE ('{chatwoot.reply.approve,chatwoot.reply.edit}'::text[])[1 + (h >> 9 & 1)] END, shop,
                    -- One in eight replies comes after the answer to the conversation before, which has had one before its breach.
@@ -62,14 +63,15 @@ BEGIN
             SELECT at, shop, 'ga.sessions.anomalies', 'ops',
                    jsonb_build_object('anomalies',
                                       jsonb_build_array(jsonb_build_object('landingPage', '/products/' || (h >> 12 & 31), 'wowDelta',
-                           -0.2 - 0.6 * tally._unit(h, 20)))
+                           -0.2 - 0.6 * tally_internal._unit(h, 20)))
                        || CASE WHEN h >> 4 & 1 = 1 THEN jsonb_build_array(jsonb_build_object('landingPage', '/collections/' || (h >> 17 & 7), 'wowDelta',
-                               -0.2 - 0.6 * tally._unit(h, 36))) ELSE '[]' END),
+                               -0.2 - 0.6 * tally_internal._unit(h, 36))) ELSE '[]' END),
                    jsonb_build_object('propertyId', 'properties/' || (h >> 3 & 1), 'dateRange',
                                       jsonb_build_object('start', (at - interval '7 days')::date, 'end', at::date))
               FROM drawn$q$),
         (5, 'decision_log', anomalies, 'created_at, scope, actor, action, shop_domain, payload', $q$
-            SELECT least($2, at + interval '1 hour' * CASE WHEN h >> 50 & 7 < 5 THEN 20 * tally._unit(h, 28) ELSE 24 + 40 * tally._unit(h, 28) END),
+            SELECT least($2, at + interval '1 hour' * CASE WHEN h >> 50 & 7 < 5 THEN 20 * tally_internal._unit(h, 28)
+                         ELSE 24 + 40 * tally_internal._unit(h, 28) END),
                    'seo', 'operator-' || (h >> 7 & 15), CASE WHEN h >> 50 & 7 < 6 THEN 'seo.assignment.create'
                        ELSE 'seo.dismiss' END, shop, jsonb_build_object('landingPage', '/products/' || (h >> 12 & 31))
               FROM drawn$q$)) s(salt, relation, n, columns, query)
@@ -79,14 +81,14 @@ BEGIN
         EXECUTE format($q$
             WITH drawn AS NOT MATERIALIZED (
                 SELECT i, h, $1 + $7 * share AS at, $1 + $7 * ((i - 2 + 0.5) / $3) AS before,
-                    'shop-' || (($5 * (0.2 + 0.8 * share)) * tally._unit(g, 0) ^ 1.3)::int || '.example' AS shop
+                    'shop-' || (($5 * (0.2 + 0.8 * share)) * tally_internal._unit(g, 0) ^ 1.3)::int || '.example' AS shop
                   FROM (SELECT i, hashint8extended(i, $4 * 31 + $6) & 9223372036854775807 AS h,
                         hashint8extended(i, $4 * 37 + $6) & 9223372036854775807 AS g, (i - 0.5) / $3::float8 AS share
                           FROM generate_series(1, $3) i) x)
             INSERT INTO %I.%I (%s) %s$q$, target_schema, item.relation, item.columns, item.query)
             USING until - span, until, item.n, seed, shops, item.salt, span;
     END LOOP;
-    PERFORM tally._index_source('operator_control_center', relation, target_schema) FROM unnest(fresh) relation;
+    PERFORM tally_internal._index_source('operator_control_center', relation, target_schema) FROM unnest(fresh) relation;
     EXECUTE format('ANALYZE %I.decision_log', target_schema);
     EXECUTE format('ANALYZE %I.dashboard_facts', target_schema);
     RETURN events;

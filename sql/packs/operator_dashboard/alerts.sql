@@ -96,10 +96,10 @@ $sql$),
 -- Incidents and thresholds are shown by row level security to those who have the rights of their owner. Whoever may read these two views
 -- sees this pack's, and nothing else: that is what granting SELECT on them says.
 ('operator_dashboard', 800, 'function', 'operator_incident_rows(bigint)', $sql$
-CREATE OR REPLACE FUNCTION operator_incident_rows(who bigint DEFAULT tally._me()) RETURNS SETOF tally.incidents
+CREATE OR REPLACE FUNCTION operator_incident_rows(who bigint DEFAULT tally_internal._me()) RETURNS SETOF tally.incidents
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
     -- Redeemed once; the function has the rights of the pack's owner.
-    WITH me AS MATERIALIZED (SELECT tally._redeem($1) AS caller)
+    WITH me AS MATERIALIZED (SELECT tally_internal._redeem($1) AS caller)
     SELECT i.* FROM tally.incidents i
      WHERE i.threshold IN (SELECT s.name FROM tally.pack_steps s WHERE s.pack = 'operator_dashboard' AND s.kind = 'threshold')
        AND EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'operator_dashboard' AND i.owner = p.owner
@@ -133,10 +133,10 @@ COMMENT ON COLUMN operator_incident_feed.prevention IS 'Closing note: what will 
 COMMENT ON COLUMN operator_incident_feed.incident IS 'Number of the incident, as tally.acknowledge() takes it.'
 $sql$),
 ('operator_dashboard', 820, 'function', 'operator_threshold_rows(bigint)', $sql$
-CREATE OR REPLACE FUNCTION operator_threshold_rows(who bigint DEFAULT tally._me()) RETURNS SETOF tally.thresholds
+CREATE OR REPLACE FUNCTION operator_threshold_rows(who bigint DEFAULT tally_internal._me()) RETURNS SETOF tally.thresholds
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
     -- Redeemed once; the function has the rights of the pack's owner.
-    WITH me AS MATERIALIZED (SELECT tally._redeem($1) AS caller)
+    WITH me AS MATERIALIZED (SELECT tally_internal._redeem($1) AS caller)
     SELECT t.* FROM tally.thresholds t
      WHERE t.name IN (SELECT s.name FROM tally.pack_steps s WHERE s.pack = 'operator_dashboard' AND s.kind = 'threshold')
        AND EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'operator_dashboard' AND t.owner = p.owner

@@ -32,14 +32,14 @@ BEGIN
     END IF;
     -- A heartbeat each 15 seconds: few of them fill only the end of the span.
     workers := greatest(6, round(beats / (extract(epoch FROM span) / 15)));
-    fresh := tally._make_sources('operator_dashboard', target_schema);
+    fresh := tally_internal._make_sources('operator_dashboard', target_schema);
     FOR item IN SELECT * FROM (VALUES
         ('uploads', uploads, 'uploaded_at, environment, artist, release, status, rejection_reason, live_at', $q$
             SELECT t.at, d.environment, d.artist, d.release, CASE WHEN h >> 3 & 15 = 0 THEN 'rejected' ELSE 'accepted' END,
                    CASE WHEN h >> 3 & 15 = 0 THEN ('{unsupported format,file too large,unsupported format,duplicate,corrupt audio,missing '
                        'artwork,unsupported format,duplicate}'::text[])[1 + (h >> 8 & 7)] END,
                    CASE WHEN h >> 3 & 15 > 0 AND h >> 11 & 127 > 0 AND t.at + l.latency <= $2 THEN t.at + l.latency END
-              FROM drawn, LATERAL (SELECT interval '1 minute' * (3 + 30 * tally._unit(h, 34) ^ 3) AS latency) l$q$),
+              FROM drawn, LATERAL (SELECT interval '1 minute' * (3 + 30 * tally_internal._unit(h, 34) ^ 3) AS latency) l$q$),
         ('transcode_jobs', jobs, 'environment, artist, release, status, attempt, worker, queued_at, claimed_at, started_at, finished_at, error', $q$
             SELECT d.environment, d.artist, d.release,
                    CASE WHEN j.claimed > $2 THEN 'queued' WHEN j.finished > $2 THEN CASE WHEN j.attempt > 1 AND h >> 4 & 1 = 0 THEN 'retrying'
@@ -55,14 +55,14 @@ BEGIN
               FROM drawn, LATERAL (
                 SELECT a.attempt, a.fails, a.claimed, a.claimed + a.claim_to_start AS started, a.claimed + a.claim_to_start + a.duration AS finished
                   FROM (SELECT CASE WHEN h >> 10 & 63 > 4 THEN 1 WHEN h >> 10 & 63 > 0 THEN 2 ELSE 3 END AS attempt, h >> 16 & 127 = 0 AS fails,
-                               t.at + interval '1 second' * (20 + 240 * tally._unit(h, 20)) AS claimed,
-                                   interval '1 second' * (0.4 + 6 * tally._unit(h, 34) ^ 4) AS claim_to_start,
-                               interval '1 minute' * exp(0.8 + 0.6 * sqrt(-2 * ln(1 - tally._unit(h, 40))) * cos(2 * pi() * tally._unit(h,
+                               t.at + interval '1 second' * (20 + 240 * tally_internal._unit(h, 20)) AS claimed,
+                                   interval '1 second' * (0.4 + 6 * tally_internal._unit(h, 34) ^ 4) AS claim_to_start,
+                               interval '1 minute' * exp(0.8 + 0.6 * sqrt(-2 * ln(1 - tally_internal._unit(h, 40))) * cos(2 * pi() * tally_internal._unit(h,
                                        24))) AS duration) a) j$q$),
         ('playback_attempts', plays, 'attempted_at, environment, artist, release, platform, browser, ok, error_code, error_message', $q$
             SELECT t.at, d.environment, d.artist, d.release, c.platform, c.browser, NOT f.failed,
                    CASE WHEN f.failed THEN (e.codes)[e.n] END, CASE WHEN f.failed THEN (e.messages)[e.n] END
-              FROM drawn, LATERAL (SELECT width_bucket(tally._unit(h, 6), '{.30,.34,.52,.55,.75,.82,.94}'::float8[]) + 1 AS k) k,
+              FROM drawn, LATERAL (SELECT width_bucket(tally_internal._unit(h, 6), '{.30,.34,.52,.55,.75,.82,.94}'::float8[]) + 1 AS k) k,
                    LATERAL (SELECT ('{iOS,iOS,Android,Android,Windows,Windows,macOS,Linux}'::text[])[k] AS platform,
                             ('{Safari,Chrome,Chrome,Firefox,Chrome,Edge,Safari,Firefox}'::text[])[k] AS browser) c,
                    LATERAL (SELECT h & 4095 < CASE WHEN k = 1 THEN 80 ELSE 36 END AS failed) f,
@@ -84,10 +84,10 @@ BEGIN
                 SELECT x.h, t, d FROM (SELECT i, hashint8extended(i, $4 * 31 + $6) & 9223372036854775807 AS h FROM generate_series(1, $3) i) x,
                 -- A sine of one day added to the straight line: it rises everywhere, so what is numbered in order is in order of time.
                 LATERAL (SELECT $1 + $7 * (s.share - 0.6 * sin(s.share * 2 * pi() * $8) / (2 * pi() * $8)) AS at
-                           FROM (SELECT (i - 1 + tally._unit(h, 46)) / $3 AS share) s) t,
+                           FROM (SELECT (i - 1 + tally_internal._unit(h, 46)) / $3 AS share) s) t,
                 LATERAL (SELECT CASE WHEN h >> 30 & 15 = 0 AND h & 1 = 0 THEN 'staging'
                          ELSE 'prod' END AS environment, n AS release_n, 'artist-' || n %% 240 AS artist, 'release-' || n AS release
-                           FROM (SELECT (960 * tally._unit(h, 14) ^ 2.5)::int AS n) z) d)
+                           FROM (SELECT (960 * tally_internal._unit(h, 14) ^ 2.5)::int AS n) z) d)
             INSERT INTO %I.%I (%s) %s$q$, target_schema, item.relation, item.columns, replace(replace(item.query, 't.at', '(t).at'), 'd.', '(d).'))
             USING since, until, item.n, seed, workers, length(item.relation), span, days;
         RAISE NOTICE '%: % rows', item.relation, to_char(item.n, 'FM999,999,999,999');
@@ -99,7 +99,7 @@ BEGIN
                $2 - interval '97 hours' * ceil((15 * k + w %% 15 + 3600.0 * w * (1 + $4 %% 7)) / 349200) + interval '1 hour' * w * (1 + $4 %% 7)
           FROM (SELECT i, (i / $5) AS k, 1 + i %% $5 AS w FROM generate_series($3 - 1, 0, -1) i) b$q$, target_schema)
         USING since, until, beats, seed, workers;
-    PERFORM tally._index_source('operator_dashboard', relation, target_schema) FROM unnest(fresh) relation;
+    PERFORM tally_internal._index_source('operator_dashboard', relation, target_schema) FROM unnest(fresh) relation;
     FOR item IN SELECT t.relation FROM tally.pack_tables t WHERE t.pack = 'operator_dashboard' LOOP
         EXECUTE format('ANALYZE %I.%I', target_schema, item.relation);
     END LOOP;

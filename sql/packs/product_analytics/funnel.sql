@@ -19,7 +19,7 @@ SELECT tally.create_rollup('pa_notification_funnel', source => 'pa_notifications
         'AND last_view_at >= clicked_at)",
                   "applied": "count(*) FILTER (WHERE clicked_at >= sent_at AND last_view_at >= clicked_at AND last_apply_at >= clicked_at)",
                   "seconds_to_click": "tally.tdigest(extract(epoch FROM clicked_at - sent_at)::float8) FILTER (WHERE clicked_at >= sent_at)"}',
-    schedule => '*/15 * * * *', zone => tally._pack_zone('pa_events_15m'), description => 'The notification funnel per day of the first notification.')
+    schedule => '*/15 * * * *', zone => tally_internal._pack_zone('pa_events_15m'), description => 'The notification funnel per day of the first notification.')
 $sql$),
 ('product_analytics', 395, 'view', 'product_notification_funnel', $sql$
 CREATE OR REPLACE VIEW product_notification_funnel AS

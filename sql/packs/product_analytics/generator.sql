@@ -5,7 +5,7 @@
 -- stand in their places) and six others. Tutors are few that do much and many that do little, a quarter of the visits are anonymous,
 -- events are about recent assignments, evenings are fuller, and a few events in a thousand do not keep to the taxonomy.
 
-CREATE FUNCTION tally._product_events(events bigint, seed int, until timestamptz, span interval, first bigint, last bigint)
+CREATE FUNCTION tally_internal._product_events(events bigint, seed int, until timestamptz, span interval, first bigint, last bigint)
 RETURNS TABLE (event_time timestamptz, event_type text, user_id bigint, assignment_id bigint, meta jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH law AS (
@@ -16,30 +16,30 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             (i - 1) % 10 AS place, (i - 1) / 10 AS ten
           FROM generate_series(first, last) i
     ), shaped AS (
-        SELECT d.*, l.*, width_bucket(tally._unit(g, 0), '{.55,.72,.86}'::float8[]) AS depth,
+        SELECT d.*, l.*, width_bucket(tally_internal._unit(g, 0), '{.55,.72,.86}'::float8[]) AS depth,
                -- Hours of an evening weigh more than those of a night: the share within a day is bent towards its end.
-               (ten * 10 + 5 * tally._unit(g, 16)) / greatest(events, 10)::float8 AS share
+               (ten * 10 + 5 * tally_internal._unit(g, 16)) / greatest(events, 10)::float8 AS share
           FROM drawn d, law l
     ), timed AS (
         SELECT s.*, place BETWEEN 0 AND 3 AND place <= depth AS follows,
                least(until - interval '1 us', (until - span) + span * least(share, 1) + CASE WHEN place BETWEEN 1 AND 3 AND place <= depth
-                     THEN interval '1 minute' * (place * exp(2 + 1.5 * tally._unit(g, 32)))
-                         ELSE interval '1 second' * place * 97 * tally._unit(h, 40) END) AS at
+                     THEN interval '1 minute' * (place * exp(2 + 1.5 * tally_internal._unit(g, 32)))
+                         ELSE interval '1 second' * place * 97 * tally_internal._unit(h, 40) END) AS at
           FROM shaped s
     ), placed AS (
         SELECT t.*, CASE WHEN follows THEN g ELSE h END AS who,
                -- The age of the assignment in question: three days on average.
-               greatest(1, ceil(least(share, 1) * assignments) - floor(assignments / days * 3 * -ln(1 - tally._unit(CASE WHEN follows THEN g
+               greatest(1, ceil(least(share, 1) * assignments) - floor(assignments / days * 3 * -ln(1 - tally_internal._unit(CASE WHEN follows THEN g
                        ELSE h END, 8)))) AS assignment,
                CASE WHEN follows THEN ('{notify_sent,notify_click,assignment_view,assignment_apply_click}'::text[])[1 + place]
                     ELSE ('{assignment_list_view,assignment_view,preferences_update,assignment_save,assignment_unsave,assignment_hide,assignment_apply_click,assignment_apply_submit,assignment_reply_received,assignment_no_reply,assignment_filled_report,assignment_scam_report,auth_login,telegram_link_success,notifications_pause,notifications_resume,assignment_share}'::text[])
-                         [1 + width_bucket(tally._unit(h, 24),
+                         [1 + width_bucket(tally_internal._unit(h, 24),
                                            '{.30,.66,.72,.76,.77,.80,.85,.87,.885,.9125,.9155,.9175,.985,.99,.996,.999}'::float8[])] END AS type
           FROM timed t
     )
     SELECT at, type,
            CASE WHEN NOT follows AND type IN ('assignment_list_view', 'assignment_view') AND h & 3 = 0 THEN NULL
-               ELSE 1 + floor(users * power(tally._unit(who, 36), 1.7))::bigint END,
+               ELSE 1 + floor(users * power(tally_internal._unit(who, 36), 1.7))::bigint END,
            CASE WHEN type LIKE 'assignment\_%' AND type <> 'assignment_list_view' OR type LIKE 'notify\_%' THEN assignment::bigint END,
            CASE WHEN h & 1023 = 5 THEN NULL ELSE CASE type
                WHEN 'assignment_list_view' THEN jsonb_build_object('surface', 'website', 'sort', 'newest', 'filters',
@@ -56,11 +56,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                WHEN 'assignment_scam_report' THEN '{"category": "deposit"}' WHEN 'notifications_pause' THEN '{"reason": "busy", "duration_hours": 72}'
                    WHEN 'notifications_resume' THEN '{"reason": "manual"}'
                WHEN 'notify_sent' THEN jsonb_build_object('surface', 'telegram_dm', 'batch_id', 'b' || ten / 5, 'match_score',
-                                                          round(tally._unit(g, 20)::numeric, 3))
+                                                          round(tally_internal._unit(g, 20)::numeric, 3))
                WHEN 'notify_click' THEN '{"surface": "telegram_dm", "link_type": "assignment"}' END END
       FROM placed
 $$;
-COMMENT ON FUNCTION tally._product_events(bigint, int, timestamptz, interval, bigint, bigint) IS
+COMMENT ON FUNCTION tally_internal._product_events(bigint, int, timestamptz, interval, bigint, bigint) IS
 'The events behind generate_product_analytics(), from first to last of so many.';
 
 CREATE FUNCTION tally.generate_product_analytics(
@@ -82,16 +82,17 @@ BEGIN
             MESSAGE = format('generate_product_analytics needs events of at least 0 and a span longer than nothing, got %s and %L', events, span::text),
             HINT = 'SELECT tally.generate_product_analytics(events => 1000000, span => ''90 days'');';
     END IF;
-    fresh := tally._make_sources('product_analytics', target_schema);
+    fresh := tally_internal._make_sources('product_analytics', target_schema);
     -- A chunk at a time, so that it stays in memory.
     FOR chunk IN 1 .. events BY 500000 LOOP
-        EXECUTE format('INSERT INTO %I.analytics_events (event_time, event_type, user_id, assignment_id, meta) SELECT * FROM tally._product_events($1, $2, '
+        EXECUTE format('INSERT INTO %I.analytics_events (event_time, event_type, user_id, assignment_id, meta) SELECT * FROM '
+            'tally_internal._product_events($1, $2, '
             '$3, $4, $5, $6)', target_schema)
             USING events, seed, until, span, chunk, least(chunk + 499999, events);
     END LOOP;
     FOR item IN SELECT * FROM (VALUES
         (2, 'assignments', 'id, created_at, status', assignments, $q$
-            SELECT i, at, CASE WHEN $3 - at < $4 * tally._unit(h, 20) / 6 THEN 'open' WHEN h & 3 = 0 THEN 'expired' WHEN h & 127 = 1 THEN NULL
+            SELECT i, at, CASE WHEN $3 - at < $4 * tally_internal._unit(h, 20) / 6 THEN 'open' WHEN h & 3 = 0 THEN 'expired' WHEN h & 127 = 1 THEN NULL
                 ELSE 'filled' END FROM drawn ON CONFLICT DO NOTHING$q$),
         (3, 'telegram_extractions', 'created_at, status', events / 10, $q$SELECT at, CASE WHEN h & 31 = 0 THEN 'failed' WHEN h & 7 = 1 THEN 'skipped'
          ELSE 'ok' END FROM drawn$q$),
@@ -109,7 +110,7 @@ BEGIN
                     FROM generate_series(1, $1) i)
             INSERT INTO %I.%I (%s) %s$q$, target_schema, item.relation, item.columns, item.query) USING item.n, seed, until, span, item.salt;
     END LOOP;
-    PERFORM tally._index_source('product_analytics', relation, target_schema) FROM unnest(fresh) relation;
+    PERFORM tally_internal._index_source('product_analytics', relation, target_schema) FROM unnest(fresh) relation;
     FOR item IN SELECT t.relation FROM tally.pack_tables t WHERE t.pack = 'product_analytics' LOOP
         EXECUTE format('ANALYZE %I.%I', target_schema, item.relation);
     END LOOP;

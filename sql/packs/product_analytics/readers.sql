@@ -26,7 +26,7 @@ BEGIN
     ELSE
         RETURN QUERY %4$s;
     END IF;
-END $f$$create$, tally._pack_zone('pa_events_15m')); END $do$;
+END $f$$create$, tally_internal._pack_zone('pa_events_15m')); END $do$;
 COMMENT ON FUNCTION %1$s(date, date, boolean) IS %5$L
 $make$, r.name, r.columns, replace(r.own, '%', '%%'), replace(r.rolled, '%', '%%'),
     r.description || ' For dates from since up to but not until, the newest week first; exact: read from the source tables, not from rollups.')

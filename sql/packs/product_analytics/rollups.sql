@@ -9,10 +9,10 @@ SELECT tally.create_rollup('pa_events_15m', source => 'analytics_events', time_c
     dimensions => $d$[{"event_type": "left(event_type, 500)"}, {"surface": "left(meta ->> 'surface', 100)"}]$d$,
     measures => '{"events": "count(*)", "without_user": "count(*) FILTER (WHERE user_id IS NULL)", "without_assignment": "count(*) FILTER (WHERE '
         'assignment_id IS NULL)", "last_seen": "max(event_time)"}',
-    zone => tally._pack_zone('pa_events_15m'), description => 'Events by type and surface.')
+    zone => tally_internal._pack_zone('pa_events_15m'), description => 'Events by type and surface.')
 $sql$),
 ('product_analytics', 101, 'rollup', 'pa_events_daily', $sql$
-SELECT tally.create_rollup('pa_events_daily', source => 'pa_events_15m', bucket => '1 day', zone => tally._pack_zone('pa_events_15m'),
+SELECT tally.create_rollup('pa_events_daily', source => 'pa_events_15m', bucket => '1 day', zone => tally_internal._pack_zone('pa_events_15m'),
     description => 'Events by type and surface per day: the quarter hours, merged.')
 $sql$),
 ('product_analytics', 102, 'rollup', 'pa_conversion_daily', $sql$
@@ -23,7 +23,7 @@ SELECT tally.create_rollup('pa_conversion_daily', source => 'pa_events_15m', buc
                         "scams": "sum(events) FILTER (WHERE event_type = 'assignment_scam_report')",
                     "filled_reports": "sum(events) FILTER (WHERE event_type = 'assignment_filled_report')"}$m$,
     "where" => $w$event_type IN ('assignment_view', 'assignment_apply_click', 'assignment_no_reply', 'assignment_scam_report', 'assignment_filled_report')$w$,
-    zone => tally._pack_zone('pa_events_15m'), description => 'Views, clicks to apply and dead ends per day: the quarter hours, side by side.')
+    zone => tally_internal._pack_zone('pa_events_15m'), description => 'Views, clicks to apply and dead ends per day: the quarter hours, side by side.')
 $sql$),
 ('product_analytics', 110, 'rollup', 'pa_user_days', $sql$
 SELECT tally.create_rollup('pa_user_days', source => 'analytics_events', time_column => 'event_time', bucket => '1 day',
@@ -31,10 +31,11 @@ SELECT tally.create_rollup('pa_user_days', source => 'analytics_events', time_co
     measures => $m${"active": "count(*) FILTER (WHERE event_type IN ('assignment_list_view', 'assignment_view', 'assignment_apply_click'))",
                     "tuned": "count(*) FILTER (WHERE event_type = 'preferences_update')"}$m$,
     "where" => $w$user_id IS NOT NULL AND event_type IN ('assignment_list_view', 'assignment_view', 'assignment_apply_click', 'preferences_update')$w$,
-    schedule => '*/15 * * * *', zone => tally._pack_zone('pa_events_15m'), description => 'What each tutor did each day.')
+    schedule => '*/15 * * * *', zone => tally_internal._pack_zone('pa_events_15m'), description => 'What each tutor did each day.')
 $sql$),
 ('product_analytics', 111, 'rollup', 'pa_user_weeks', $sql$
-SELECT tally.create_rollup('pa_user_weeks', source => 'pa_user_days', bucket => '7 days', schedule => '*/15 * * * *', zone => tally._pack_zone('pa_events_15m'),
+SELECT tally.create_rollup('pa_user_weeks', source => 'pa_user_days', bucket => '7 days', schedule => '*/15 * * * *',
+                           zone => tally_internal._pack_zone('pa_events_15m'),
     description => 'What each tutor did each week: the days, merged.')
 $sql$),
 -- A tutor is one row per week, so counting rows counts tutors exactly; the sketch is for ranges of several weeks.
@@ -42,22 +43,22 @@ $sql$),
 SELECT tally.create_rollup('pa_tutors_weekly', source => 'pa_user_weeks', bucket => '7 days', dimensions => '[]',
     measures => '{"wau": "count(*)", "active_users": "count(*) FILTER (WHERE active > 0)", "users_who_tuned": "count(*) FILTER (WHERE active > 0 AND tuned > '
         '0)", "tutors": "tally.hll(user_id)"}',
-    schedule => '*/15 * * * *', zone => tally._pack_zone('pa_events_15m'), description => 'Tutors per week, each counted once.')
+    schedule => '*/15 * * * *', zone => tally_internal._pack_zone('pa_events_15m'), description => 'Tutors per week, each counted once.')
 $sql$),
 ('product_analytics', 120, 'rollup', 'pa_assignments_daily', $sql$
 SELECT tally.create_rollup('pa_assignments_daily', source => 'assignments', time_column => 'created_at', bucket => '1 day',
     measures => $m${"created": "count(*)", "open": "count(*) FILTER (WHERE status = 'open')", "not_open": "count(*) FILTER (WHERE status <> 'open')"}$m$,
-    zone => tally._pack_zone('pa_events_15m'), description => 'Assignments per day on which they were offered, and what became of them.')
+    zone => tally_internal._pack_zone('pa_events_15m'), description => 'Assignments per day on which they were offered, and what became of them.')
 $sql$),
 ('product_analytics', 130, 'rollup', 'pa_extractions_daily', $sql$
 SELECT tally.create_rollup('pa_extractions_daily', source => 'telegram_extractions', time_column => 'created_at', bucket => '1 day',
                            dimensions => '[{"status": "left(status::text, 200)"}]',
-    measures => '{"n": "count(*)"}', zone => tally._pack_zone('pa_events_15m'), description => 'Extractions by outcome.')
+    measures => '{"n": "count(*)"}', zone => tally_internal._pack_zone('pa_events_15m'), description => 'Extractions by outcome.')
 $sql$),
 ('product_analytics', 140, 'rollup', 'pa_clicks_daily', $sql$
 SELECT tally.create_rollup('pa_clicks_daily', source => 'assignment_clicks', time_column => 'last_click_at', bucket => '1 day',
     measures => '{"assignments_with_clicks": "count(*)", "total_clicks": "sum(clicks)"}',
-    zone => tally._pack_zone('pa_events_15m'), description => 'Assignments broadcast to channels, by the day of their last click.')
+    zone => tally_internal._pack_zone('pa_events_15m'), description => 'Assignments broadcast to channels, by the day of their last click.')
 $sql$),
 -- Progress and runs come in different tables: this is one side of the join, a row per run.
 ('product_analytics', 150, 'rollup', 'pa_run_progress', $sql$
@@ -69,7 +70,7 @@ $sql$),
 ('product_analytics', 151, 'rollup', 'pa_runs_daily', $sql$
 SELECT tally.create_rollup('pa_runs_daily', source => 'ingestion_runs', time_column => 'started_at', bucket => '1 day',
     measures => $m${"runs": "count(*)", "bad": "count(*) FILTER (WHERE status <> 'ok')"}$m$,
-    zone => tally._pack_zone('pa_events_15m'), description => 'Ingestion runs, each once.')
+    zone => tally_internal._pack_zone('pa_events_15m'), description => 'Ingestion runs, each once.')
 $sql$),
 -- And this is one side of time to fill: a row per assignment and moment of a report, so that each assignment's own clock can be read.
 ('product_analytics', 160, 'rollup', 'pa_filled_reports', $sql$
@@ -77,7 +78,7 @@ SELECT tally.create_rollup('pa_filled_reports', source => 'analytics_events', ti
     dimensions => '[{"assignment_id": "left(assignment_id::text, 200)"}, {"moment": "extract(epoch FROM event_time)"}]',
         measures => '{"reported_at": "min(event_time)", "reports": "count(*)"}',
     "where" => $w$event_type = 'assignment_filled_report' AND assignment_id IS NOT NULL$w$,
-    zone => tally._pack_zone('pa_events_15m'), description => 'When which assignment was reported as filled.')
+    zone => tally_internal._pack_zone('pa_events_15m'), description => 'When which assignment was reported as filled.')
 $sql$),
 ('product_analytics', 161, 'rollup', 'pa_first_reports', $sql$
 SELECT tally.create_rollup('pa_first_reports', source => 'pa_filled_reports', key => 'assignment_id', dimensions => '[]',

@@ -105,7 +105,7 @@ SELECT tally.create_rollup('pa_meta_daily', source => 'analytics_events', time_c
     expand => $e$jsonb_each(CASE jsonb_typeof(meta) WHEN 'object' THEN meta ELSE '{}' END) AS item$e$,
     dimensions => jsonb_build_array(jsonb_build_object('event_type', 'left(event_type, 500)'), jsonb_build_object('key', 'left(item.key, 100)'),
                                     jsonb_build_object('value', %L::text)), measures => '{"events": "count(*)", "last_seen": "max(event_time)"}',
-    schedule => '*/15 * * * *', zone => tally._pack_zone('pa_events_15m'),
+    schedule => '*/15 * * * *', zone => tally_internal._pack_zone('pa_events_15m'),
         description => 'Keys of meta and what they hold, by type of event: what the taxonomy is checked against.')
 $sql$, value)
   FROM rule

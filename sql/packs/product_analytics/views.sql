@@ -36,7 +36,7 @@ CREATE OR REPLACE VIEW product_apply_rate AS
 SELECT x.week, x.views, x.apply_clicks, round(x.apply_clicks / nullif(x.views, 0), 4) AS apply_rate
   FROM (SELECT date_trunc('week', r.bucket, %L) AS week, sum(r.views) AS views, sum(r.apply_clicks) AS apply_clicks FROM pa_conversion_daily_live r
         GROUP BY 1) x
- WHERE num_nonnulls(x.views, x.apply_clicks) > 0$v$, tally._pack_zone('pa_events_15m')); END $do$;
+ WHERE num_nonnulls(x.views, x.apply_clicks) > 0$v$, tally_internal._pack_zone('pa_events_15m')); END $do$;
 COMMENT ON VIEW product_apply_rate IS 'Apply rate: clicks to apply per view of an assignment.';
 COMMENT ON COLUMN product_apply_rate.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_apply_rate.views IS 'Views of assignments; null when there were none.';
@@ -50,7 +50,7 @@ SELECT x.*, round((SELECT sum(v) FROM unnest(ARRAY[x.no_reply, x.scams, x.filled
   FROM (SELECT date_trunc('week', r.bucket, %L) AS week, sum(r.apply_clicks) AS applies, sum(r.no_reply) AS no_reply, sum(r.scams) AS scams,
         sum(r.filled_reports) AS filled_reports
           FROM pa_conversion_daily_live r GROUP BY 1) x
- WHERE num_nonnulls(x.applies, x.no_reply, x.scams, x.filled_reports) > 0$v$, tally._pack_zone('pa_events_15m')); END $do$;
+ WHERE num_nonnulls(x.applies, x.no_reply, x.scams, x.filled_reports) > 0$v$, tally_internal._pack_zone('pa_events_15m')); END $do$;
 COMMENT ON VIEW product_dead_end_rate IS 'Dead-end rate: reports of no reply, scam and filled per click to apply.';
 COMMENT ON COLUMN product_dead_end_rate.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_dead_end_rate.applies IS 'Clicks to apply; null when there were none.';
@@ -88,7 +88,7 @@ CREATE OR REPLACE VIEW product_time_to_fill AS
 SELECT date_trunc('week', r.created_at, %L) AS week,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.hours) AS p50_hours_to_filled_report,
            percentile_cont(0.9) WITHIN GROUP (ORDER BY r.hours) AS p90_hours_to_filled_report, count(*) AS n
-  FROM product_filled_reports r GROUP BY 1$v$, tally._pack_zone('pa_events_15m')); END $do$;
+  FROM product_filled_reports r GROUP BY 1$v$, tally_internal._pack_zone('pa_events_15m')); END $do$;
 COMMENT ON VIEW product_time_to_fill IS 'Time to fill, a proxy: hours from the offer of an assignment to reports that it was filled, by the week of the offer.';
 COMMENT ON COLUMN product_time_to_fill.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_time_to_fill.p50_hours_to_filled_report IS 'Median over all reports, as the document''s query computes it.';
@@ -102,7 +102,8 @@ SELECT date_trunc('week', x.created_at, %L) AS week, percentile_cont(0.5) WITHIN
     percentile_cont(0.9) WITHIN GROUP (ORDER BY x.hours) AS p90_hours_to_first_report, count(*) AS assignments
   FROM (SELECT a.created_at, extract(epoch FROM (r.first_reported_at - a.created_at)) / 3600.0 AS hours
           FROM (SELECT y.assignment_id::%s AS assignment_id, y.first_reported_at FROM pa_first_reports_live y) r JOIN assignments a ON a.id = r.assignment_id) x
- GROUP BY 1$v$, tally._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c WHERE c.attrelid = 'assignments'::regclass
+ GROUP BY 1$v$, tally_internal._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c
+     WHERE c.attrelid = 'assignments'::regclass
      AND c.attname = 'id'); END $do$;
 COMMENT ON VIEW product_time_to_first_fill IS
 'Time to fill as the document''s heading has it: hours from the offer of an assignment to the first report that it was filled, by the week of the offer.';
@@ -129,7 +130,7 @@ SELECT x.*, round(x.bad_runs::numeric / nullif(x.ok_runs + x.bad_runs, 0), 4) AS
                    sum(p.updated)::numeric AS updated, count(*) AS distinct_runs
           FROM ingestion_runs r LEFT JOIN (SELECT y.run_id::%s AS run_id, y.parts, y.errors, y.scanned, y.inserted, y.updated FROM pa_run_progress_live y
                                            WHERE y.run_id <> '(none)') p ON p.run_id = r.id
-              GROUP BY 1) x$v$, tally._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c
+              GROUP BY 1) x$v$, tally_internal._pack_zone('pa_events_15m'), format_type(c.atttypid, NULL)) FROM pg_catalog.pg_attribute c
               WHERE c.attrelid = 'ingestion_runs'::regclass AND c.attname = 'id'); END $do$;
 COMMENT ON VIEW product_ingestion_runs IS
 'Pipeline health: ingestion runs and their errors, by the day they started. As in the document''s query, a run counts once per row of its progress; '

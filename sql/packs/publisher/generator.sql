@@ -21,7 +21,7 @@ BEGIN
             MESSAGE = format('generate_publisher needs events of at least 0 and a span longer than nothing, got %s and %L', events, span::text),
             HINT = 'SELECT tally.generate_publisher(events => 1000000, span => ''180 days'');';
     END IF;
-    fresh := tally._make_sources('publisher', target_schema);
+    fresh := tally_internal._make_sources('publisher', target_schema);
     FOR item IN SELECT * FROM (VALUES
         ('publisher_metrics_rollup', (events + 1) / 2, '', 'uri', 'slug', ''),
         ('publisher_discord_metrics', events / 2, ', channel, webhook_success', $q$CASE h >> 50 & 63 WHEN 1 THEN 'discord:' || slug
@@ -32,16 +32,18 @@ BEGIN
         FOR chunk IN 1 .. item.n BY 500000 LOOP
             EXECUTE format($q$
                 INSERT INTO %I.%I (artifact_uri, namespace, slug, published_at, turnaround_seconds, approval_latency_seconds, engagement, cost%s)
-                SELECT %s, namespace, %s, at, approval + 600 + 3000 * tally._unit(h, 20), CASE WHEN h >> 46 & 15 > 0 THEN approval END,
-                       CASE WHEN h >> 45 & 31 = 0 THEN NULL ELSE jsonb_build_object('views', views, 'ctr', round((tally._unit(h, 36) * 8)::numeric, 2),
-                               'likes', floor(views * tally._unit(h, 28) * 0.1)) END,
-                       jsonb_build_object('processing_minutes', round((minutes * (0.5 + tally._unit(h, 32)))::numeric, 1), 'storage_gb',
-                                          round((tally._unit(h, 24) * 4)::numeric, 3), 'egress_gb', round((views * 0.002)::numeric, 3)) %s
+                SELECT %s, namespace, %s, at, approval + 600 + 3000 * tally_internal._unit(h, 20), CASE WHEN h >> 46 & 15 > 0 THEN approval END,
+                       CASE WHEN h >> 45 & 31 = 0 THEN NULL ELSE jsonb_build_object('views', views, 'ctr', round((tally_internal._unit(h, 36) * 8)::numeric, 2),
+                               'likes', floor(views * tally_internal._unit(h, 28) * 0.1)) END,
+                       jsonb_build_object('processing_minutes', round((minutes * (0.5 + tally_internal._unit(h, 32)))::numeric, 1), 'storage_gb',
+                                          round((tally_internal._unit(h, 24) * 4)::numeric, 3), 'egress_gb', round((views * 0.002)::numeric, 3)) %s
                   FROM (SELECT *, 'lane-' || lane AS namespace, 5 + 3 * (lane %% 7) AS minutes,
-                        floor(exp(3 + (lane %% 3) + 1.4 * sqrt(-2 * ln(1 - tally._unit(h, 40))) * cos(2 * pi() * tally._unit(h, 8)))) AS views,
+                        floor(exp(3 + (lane %% 3) + 1.4 * sqrt(-2 * ln(1 - tally_internal._unit(h, 40))) * cos(2 * pi() * tally_internal._unit(h,
+                                8)))) AS views,
                                -- Reviewers are slower towards the end of the span.
-                               300 * (1 + share * share) * exp(0.8 * sqrt(-2 * ln(1 - tally._unit(h, 24))) * cos(2 * pi() * tally._unit(h, 44))) AS approval
-                          FROM (SELECT i, h, share, $2 - $3 + $3 * share AS at, 1 + floor(power(tally._unit(h, 0), 2) * 20)::int AS lane,
+                               300 * (1 + share * share) * exp(0.8 * sqrt(-2 * ln(1 - tally_internal._unit(h, 24))) * cos(2 * pi() * tally_internal._unit(h,
+                                       44))) AS approval
+                          FROM (SELECT i, h, share, $2 - $3 + $3 * share AS at, 1 + floor(power(tally_internal._unit(h, 0), 2) * 20)::int AS lane,
                                 format('s%%s-%%s', $4, i) AS slug, format('jellyfin://library/%%s/%%s', $4, i) AS uri
                                   FROM (SELECT i, hashint8extended(i, $4) & 9223372036854775807 AS h, (i - 1) / greatest($1, 1)::float8 AS share
                                         FROM generate_series($5, $6) i) x) y) z$q$,
@@ -49,7 +51,7 @@ BEGIN
                     least(chunk + 499999, item.n);
         END LOOP;
     END LOOP;
-    PERFORM tally._index_source('publisher', relation, target_schema) FROM unnest(fresh) relation;
+    PERFORM tally_internal._index_source('publisher', relation, target_schema) FROM unnest(fresh) relation;
     EXECUTE format('ANALYZE %I.publisher_metrics_rollup', target_schema);
     EXECUTE format('ANALYZE %I.publisher_discord_metrics', target_schema);
     RETURN events;

@@ -15,7 +15,7 @@ SELECT tally.create_rollup(%L, source => %L, time_column => 'published_at', buck
         "approval_latency":         "tally.tdigest(approval_latency_seconds)",
         "engagement":               "tally.jsonb_totals(engagement) FILTER (WHERE engagement::text !~ '[0-9]{250}')",
         "cost":                     "tally.jsonb_totals(cost) FILTER (WHERE cost::text !~ '[0-9]{250}')"%s}$m$,
-    zone => tally._pack_zone('publisher_15m'), description => %L)
+    zone => tally_internal._pack_zone('publisher_15m'), description => %L)
 $sql$, r.name, r.source, r.dimensions, r.counted, r.more, r.description)
   FROM (VALUES
     (100, 'publisher_15m', 'publisher_metrics_rollup', '[{"namespace": "left(namespace, 300)"}]', 'artifacts', '',
@@ -26,7 +26,7 @@ $sql$, r.name, r.source, r.dimensions, r.counted, r.more, r.description)
   ) r(ordinal, name, source, dimensions, counted, more, description)
 UNION ALL
 SELECT 'publisher', r.ordinal, 'rollup', r.name,
-    format('SELECT tally.create_rollup(%L, source => %L, bucket => ''1 day'', zone => tally._pack_zone(''publisher_15m''), description => %L)', r.name,
+    format('SELECT tally.create_rollup(%L, source => %L, bucket => ''1 day'', zone => tally_internal._pack_zone(''publisher_15m''), description => %L)', r.name,
            r.source, r.description)
   FROM (VALUES (101, 'publisher_daily', 'publisher_15m', 'Artifacts by creator lane and day: the quarter hours, merged.'),
                (111, 'publisher_discord_daily', 'publisher_discord_15m',
@@ -34,7 +34,7 @@ SELECT 'publisher', r.ordinal, 'rollup', r.name,
 UNION ALL
 SELECT 'publisher', 112, 'rollup', 'publisher_notified_daily', $sql$
 SELECT tally.create_rollup('publisher_notified_daily', source => 'publisher_discord_daily', bucket => '1 day', dimensions => '["namespace"]',
-                           zone => tally._pack_zone('publisher_15m'),
+                           zone => tally_internal._pack_zone('publisher_15m'),
     description => 'Discord notifications by creator lane and day: the channels, merged.')
 $sql$
 UNION ALL
@@ -43,7 +43,7 @@ SELECT tally.create_rollup('publisher_undelivered', source => 'publisher_discord
     dimensions => $d$[{"namespace": "left(namespace, 300)"}, {"channel": "left(channel, 300)"}, {"artifact_uri": "left(artifact_uri, 300)"},
                       {"slug": "left(slug, 300)"}]$d$,
     measures => '{"notifications": "count(*)", "published_at": "max(published_at)", "unknown": "count(*) FILTER (WHERE webhook_success IS NULL)"}',
-    "where" => 'webhook_success IS NOT TRUE', zone => tally._pack_zone('publisher_15m'), description => 'Notifications that the webhook did not take.')
+    "where" => 'webhook_success IS NOT TRUE', zone => tally_internal._pack_zone('publisher_15m'), description => 'Notifications that the webhook did not take.')
 $sql$
 UNION ALL
 SELECT 'publisher', m.ordinal, 'metric', m.name,

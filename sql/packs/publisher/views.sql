@@ -54,7 +54,7 @@ BEGIN
             MESSAGE = pg_catalog.format('service must be publisher or publisher-discord, got %%%%L', service),
             HINT = 'SELECT publisher_telemetry(service => ''publisher-discord'');';
     END CASE;
-END $f$$create$, tally._pack_zone('publisher_15m')); END $do$;
+END $f$$create$, tally_internal._pack_zone('publisher_15m')); END $do$;
 COMMENT ON FUNCTION publisher_telemetry(date, date, text, text) IS
 'The telemetry block of a service over what was published from since up to but not until, of one namespace or of all.'
 $make$, b.telemetry, b.latency) FROM block b
@@ -113,7 +113,7 @@ UNION ALL
 SELECT 'publisher', 335, 'function', 'publisher_namespaces(date, date)', format($make$
 DO $do$ BEGIN EXECUTE format($create$
 CREATE OR REPLACE FUNCTION publisher_namespaces(since date DEFAULT '-infinity', until date DEFAULT 'infinity') RETURNS SETOF publisher_namespaces
-LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off SET timezone = %%L AS $f$ %s $f$$create$, tally._pack_zone('publisher_15m')); END $do$;
+LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off SET timezone = %%L AS $f$ %s $f$$create$, tally_internal._pack_zone('publisher_15m')); END $do$;
 COMMENT ON FUNCTION publisher_namespaces(date, date) IS 'The view publisher_namespaces over what was published from since up to but not until.'
 $make$, format(n.query, 'r.bucket >= since AND r.bucket < until')) FROM namespaces n
 UNION ALL

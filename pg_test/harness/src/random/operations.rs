@@ -188,7 +188,7 @@ impl Sequence<'_> {
         for _ in 0..self.rng.below(3) {
             self.execute(
                 Who::Writer,
-                &format!("SELECT tally._backfill_unit((SELECT id FROM tally.rollups WHERE name = '{name}'), 7, now())"),
+                &format!("SELECT tally_internal._backfill_unit((SELECT id FROM tally.rollups WHERE name = '{name}'), 7, now())"),
             )?;
             self.check(Who::Writer, false)?;
         }

@@ -1,1 +1,0 @@
--- Owns: the sketch types' shells. (Filled by the kernel's modules.)

@@ -1,7 +1,7 @@
 -- Owns: install_pack and drop_pack: from a pack's rows to source tables, rollups, metrics, thresholds and views, and back.
 -- Everything runs with the caller's rights, in the caller's transaction: an error leaves nothing behind.
 
-CREATE FUNCTION tally_internal._pack(name text) RETURNS tally.pack_list
+CREATE OR REPLACE FUNCTION tally_internal._pack(name text) RETURNS tally.pack_list
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result tally.pack_list;
@@ -17,7 +17,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._pack(text) IS 'The pack of a name, or an error that lists those there are.';
 
-CREATE FUNCTION tally_internal._check_source(pack text, relation text, present regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_source(pack text, relation text, present regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wrong text;
@@ -47,7 +47,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_source(text, text, regclass) IS
 'An error that names every missing or unsuitable column of a source table that is there already.';
 
-CREATE FUNCTION tally_internal._make_source(pack text, relation text, target_schema text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._make_source(pack text, relation text, target_schema text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c record;
@@ -64,7 +64,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._make_source(text, text, text) IS 'Makes a source table of a pack, without its indexes.';
 
-CREATE FUNCTION tally_internal._index_source(pack text, relation text, target_schema text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._index_source(pack text, relation text, target_schema text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     statement text;
@@ -76,7 +76,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._index_source(text, text, text) IS 'Indexes a source table that the pack made; a generator does it after its first load.';
 
-CREATE FUNCTION tally_internal._make_sources(pack text, target_schema text) RETURNS text[]
+CREATE OR REPLACE FUNCTION tally_internal._make_sources(pack text, target_schema text) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     made text[];
@@ -89,7 +89,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._make_sources(text, text) IS
 'Makes the source tables of a pack that are missing, without their indexes, and names them: for generators.';
 
-CREATE FUNCTION tally_internal._pack_zone(rollup text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._pack_zone(rollup text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Under one name: UTC has buckets of fixed width, which is quicker.
     SELECT coalesce((SELECT r.zone FROM tally.rollups r WHERE r.name = rollup),
@@ -98,7 +98,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._pack_zone(text) IS
 'Zone for a rollup of a pack whose days are those of the installing session: its own once it is there, so that installing again changes nothing.';
 
-CREATE FUNCTION tally_internal._finish_relation(relation regclass, was_there boolean) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._finish_relation(relation regclass, was_there boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     gates pg_catalog.text;
@@ -121,7 +121,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._finish_relation(regclass, boolean) IS
 'Has a view of a pack refuse readers to whom the row security of a rollup''s table applies; a view or table made this moment is granted to nobody.';
 
-CREATE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
+CREATE OR REPLACE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
 -- Twenty notices that history is to be computed say less than the one line it returns.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
@@ -168,7 +168,7 @@ COMMENT ON FUNCTION tally.install_pack(text, text) IS
 'Installs a pack: source tables where they are missing (one that is there is used as it is, and a missing column is an error that names it), then its '
     'rollups, metrics, thresholds and views. Again: brings it up to date.';
 
-CREATE FUNCTION tally_internal._store_pack(pack text, target_schema text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._store_pack(pack text, target_schema text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
@@ -187,7 +187,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._store_pack(text, text, bigint) IS 'Writes down that a pack is installed. For install_pack().';
 
-CREATE FUNCTION tally_internal._forget_pack(pack text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._forget_pack(pack text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
@@ -196,7 +196,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._forget_pack(text, bigint) IS 'Writes down that a pack is installed no more. For its owner; drop_pack() takes it back.';
 
-CREATE FUNCTION tally_internal._drop_step(step tally.pack_steps, target_schema text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._drop_step(step tally.pack_steps, target_schema text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     CASE step.kind
@@ -219,7 +219,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._drop_step(tally.pack_steps, text) IS 'Takes back one step of an installation, if it still stands.';
 
-CREATE FUNCTION tally.drop_pack(name text) RETURNS text
+CREATE OR REPLACE FUNCTION tally.drop_pack(name text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted tally.pack_list := tally_internal._pack(name);

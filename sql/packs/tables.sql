@@ -75,7 +75,7 @@ COMMENT ON COLUMN tally.installed_packs.target_schema IS 'Schema of its source t
 COMMENT ON COLUMN tally.installed_packs.version IS 'Version of pg_tally that it was installed by.';
 COMMENT ON COLUMN tally.installed_packs.installed_at IS 'When it was last installed.';
 
-CREATE VIEW tally.packs AS
+CREATE OR REPLACE VIEW tally.packs AS
     SELECT l.name, l.description, i.target_schema, i.owner, i.version, i.installed_at,
            (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'rollup') AS rollups,
            (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'metric') AS metrics,

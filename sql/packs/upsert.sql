@@ -1,6 +1,6 @@
 -- Owns: tally.upsert: one row as JSON into a table, by a conflict key that is data. For services that send what they know and tune the key.
 
-CREATE FUNCTION tally.upsert(relation regclass, "row" jsonb, conflict text[]) RETURNS text
+CREATE OR REPLACE FUNCTION tally.upsert(relation regclass, "row" jsonb, conflict text[]) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -44,7 +44,7 @@ COMMENT ON FUNCTION tally.upsert(regclass, jsonb, text[]) IS
 'Inserts a row given as a JSON object, or updates the columns that it names where the conflict key is there already; says inserted, updated or unchanged. '
     'With the caller''s rights.';
 
-CREATE FUNCTION tally.number(value jsonb) RETURNS float8
+CREATE OR REPLACE FUNCTION tally.number(value jsonb) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- Casting what is beyond float8, or too small for it, is an error; here the one is none, the other 0, so that an index may stand on it.
 RETURN CASE WHEN pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.=) 'number' THEN

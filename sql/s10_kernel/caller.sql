@@ -4,25 +4,25 @@
 -- current_user inside is the extension's owner; session_user and the setting "role" name somebody else under pg_cron, in run_as()
 -- and in SECURITY DEFINER functions of others.
 
-CREATE FUNCTION tally_internal._current_role() RETURNS regrole
+CREATE OR REPLACE FUNCTION tally_internal._current_role() RETURNS regrole
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_current_role';
 COMMENT ON FUNCTION tally_internal._current_role() IS
 'The current user by its OID. A cast of current_user to regrole would fold the case of a name and take digits for a number.';
 
-CREATE FUNCTION tally_internal._me() RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._me() RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_me';
 COMMENT ON FUNCTION tally_internal._me() IS
 'A ticket that proves to the engine who calls it: a random number, good once and until the transaction ends, in this session. The default of the argument '
 'who; leave that out.';
 
-CREATE FUNCTION tally_internal._redeem(ticket bigint) RETURNS regrole
+CREATE OR REPLACE FUNCTION tally_internal._redeem(ticket bigint) RETURNS regrole
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_redeem';
 COMMENT ON FUNCTION tally_internal._redeem(bigint) IS
 'The role that a ticket of tally_internal._me() was drawn for, once; 42501 for any other number. For SECURITY DEFINER functions, those of packs too: who has '
     'drawn a '
 'ticket may redeem it.';
 
-CREATE FUNCTION tally_internal._caller(who bigint) RETURNS regrole
+CREATE OR REPLACE FUNCTION tally_internal._caller(who bigint) RETURNS regrole
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     role regrole := tally_internal._redeem(who);
@@ -36,6 +36,6 @@ COMMENT ON FUNCTION tally_internal._caller(bigint) IS
 'tally.actor = ''''.';
 REVOKE ALL ON FUNCTION tally_internal._caller(bigint) FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._has_rights(role regrole, owner regrole) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._has_rights(role regrole, owner regrole) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.pg_has_role(role::pg_catalog.oid, owner::pg_catalog.oid, 'USAGE') $$;
 COMMENT ON FUNCTION tally_internal._has_rights(regrole, regrole) IS 'Whether a role has the rights of an owner.';

@@ -1,6 +1,6 @@
 -- Owns: the kernel functions that the engine itself stands on: running a definition as its owner, and capture.
 
-CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int DEFAULT 0, zone text DEFAULT 'UTC') RETURNS SETOF jsonb
+CREATE OR REPLACE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int DEFAULT 0, zone text DEFAULT 'UTC') RETURNS SETOF jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
 COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text) IS
 'Runs one SQL statement with the rights and the search_path of a definition''s owner (security-restricted, as REFRESH MATERIALIZED VIEW does), with TimeZone '
@@ -9,36 +9,36 @@ COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text) IS
     'jsonb object. For the engine only.';
 REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text) FROM PUBLIC;
 
-CREATE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int, zone text, VARIADIC parameters "any") RETURNS SETOF jsonb
+CREATE OR REPLACE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int, zone text, VARIADIC parameters "any") RETURNS SETOF jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
 COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text, "any") IS
 'run_as() of a statement with parameters: $1 and so on in it are the values that follow zone, so that none is printed into the text and read back.';
 REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text, "any") FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._calls(tree pg_node_tree) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._calls(tree pg_node_tree) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_calls';
 COMMENT ON FUNCTION tally_internal._calls(pg_node_tree) IS
 'What an expression or query that PostgreSQL has parsed calls, as a JSON array: {"kind": "call", "function", "types", "constants"} of functions, operators '
     'and aggregates; "io" of conversions through text (types from and to); "word" of current_user and the like; "constant"; "reads" of columns that text is '
     'read into.';
 
-CREATE FUNCTION tally_internal._mark(targets text, at timestamptz) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._mark(targets text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';
 COMMENT ON FUNCTION tally_internal._mark(text, timestamptz) IS
 'Leaves one dirty mark per rollup and bucket that the transaction touches; always false. targets: ''<rollup> <bucket rule>; …''. For the WHEN conditions of '
     'capture triggers, so every writer may call it; a mark only causes a bucket to be computed anew.';
 
-CREATE FUNCTION tally_internal._mark_key(targets text, key text[]) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._mark_key(targets text, key text[]) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark_key';
 COMMENT ON FUNCTION tally_internal._mark_key(text, text[]) IS
 'Leaves a dirty mark of a key with each rollup of targets (''<rollup> <rollup> …''), once per transaction as a rule; always false. For the WHEN conditions '
     'of capture triggers.';
 
-CREATE FUNCTION tally_internal._capture_forget() RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._capture_forget() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_capture_forget';
 COMMENT ON FUNCTION tally_internal._capture_forget() IS
 'Has capture mark buckets anew for the rest of this transaction; a refresh calls it when it has taken marks away.';
 
-CREATE FUNCTION tally_internal._at_work() RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._at_work() RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'tally_at_work';
 COMMENT ON FUNCTION tally_internal._at_work() IS 'Whether the running statement is one of run_as(), by which the engine writes all that it computes.';

@@ -34,7 +34,7 @@ COMMENT ON COLUMN tally.effect.method IS 'welch, welch_cuped, delta, delta_cuped
 COMMENT ON COLUMN tally.effect.reason IS
     'Why there is no number: empty_arm, too_few_units, zero_variance, zero_baseline, zero_denominator or not_finite; else NULL.';
 
-CREATE FUNCTION tally.compare_means(
+CREATE OR REPLACE FUNCTION tally.compare_means(
     n_a bigint, mean_a float8, variance_a float8, n_b bigint, mean_b float8, variance_b float8, relative boolean DEFAULT false,
     alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000
 ) RETURNS tally.effect
@@ -44,7 +44,7 @@ COMMENT ON FUNCTION tally.compare_means(bigint, float8, float8, bigint, float8, 
     'is vB/a² + vA b²/a⁴ by the delta method. relative gives the lift in place of the difference, planned is the number of units of both arms at which '
     'the sequential interval is tightest.';
 
-CREATE FUNCTION tally.compare_cuped(
+CREATE OR REPLACE FUNCTION tally.compare_cuped(
     n_a bigint, mean_a float8, variance_a float8, covariate_mean_a float8, covariate_variance_a float8, covariance_a float8, n_b bigint,
     mean_b float8, variance_b float8, covariate_mean_b float8, covariate_variance_b float8, covariance_b float8,
     relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000
@@ -56,7 +56,7 @@ COMMENT ON FUNCTION tally.compare_cuped(
     'the control''s plain mean, and its variance knows that this mean is part of the difference too. relative gives the lift in place of the difference, '
     'planned is the number of units of both arms at which the sequential interval is tightest.';
 
-CREATE FUNCTION tally.cuped_theta(
+CREATE OR REPLACE FUNCTION tally.cuped_theta(
     n_a bigint, mean_a float8, variance_a float8, covariate_mean_a float8, covariate_variance_a float8, covariance_a float8, n_b bigint,
     mean_b float8, variance_b float8, covariate_mean_b float8, covariate_variance_b float8, covariance_b float8
 ) RETURNS float8
@@ -64,7 +64,7 @@ CREATE FUNCTION tally.cuped_theta(
 COMMENT ON FUNCTION tally.cuped_theta(bigint, float8, float8, float8, float8, float8, bigint, float8, float8, float8, float8, float8) IS
     'The θ by which tally.compare_cuped adjusts; 0 where the covariate or the value does not vary, NULL where an arm has under two units.';
 
-CREATE FUNCTION tally.compare_ratios(
+CREATE OR REPLACE FUNCTION tally.compare_ratios(
     n_a bigint, numerator_a float8, denominator_a float8, numerator_variance_a float8, denominator_variance_a float8, covariance_a float8,
     n_b bigint, numerator_b float8, denominator_b float8, numerator_variance_b float8, denominator_variance_b float8, covariance_b float8,
     relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000
@@ -76,7 +76,7 @@ COMMENT ON FUNCTION tally.compare_ratios(
     'R² Vd) / (n d²) by the delta method. relative gives the lift in place of the difference, planned is the number of units of both arms at which the '
     'sequential interval is tightest.';
 
-CREATE FUNCTION tally.compare_ratios_cuped(
+CREATE OR REPLACE FUNCTION tally.compare_ratios_cuped(
     n_a bigint, means_a float8[], covariances_a float8[], n_b bigint, means_b float8[], covariances_b float8[],
     relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000
 ) RETURNS tally.effect
@@ -86,7 +86,7 @@ COMMENT ON FUNCTION tally.compare_ratios_cuped(bigint, float8[], float8[], bigin
     'covariances: the sixteen of these, row by row. relative gives the lift in place of the difference, planned is the number of units of both arms at '
     'which the sequential interval is tightest.';
 
-CREATE FUNCTION tally.compare_proportions(
+CREATE OR REPLACE FUNCTION tally.compare_proportions(
     successes_a bigint, n_a bigint, successes_b bigint, n_b bigint, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05,
     planned float8 DEFAULT 5000, method text DEFAULT 'auto'
 ) RETURNS tally.effect
@@ -97,12 +97,12 @@ COMMENT ON FUNCTION tally.compare_proportions(bigint, bigint, bigint, bigint, bo
     'success and failure in each arm; welch: as tally.compare_means with variance p (1 - p); auto: fisher where an expected count is under 5, else z. '
     'auto gives no number for an arm of one unit or where nobody or everybody succeeded; fisher does.';
 
-CREATE FUNCTION tally.fisher_exact(successes_a bigint, n_a bigint, successes_b bigint, n_b bigint) RETURNS float8
+CREATE OR REPLACE FUNCTION tally.fisher_exact(successes_a bigint, n_a bigint, successes_b bigint, n_b bigint) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'tally_fisher_exact';
 COMMENT ON FUNCTION tally.fisher_exact(bigint, bigint, bigint, bigint) IS
     'Two-sided p of Fisher''s exact test: the chance of a table at most as likely as this one, given its margins.';
 
-CREATE FUNCTION tally.newcombe_interval(
+CREATE OR REPLACE FUNCTION tally.newcombe_interval(
     successes_a bigint, n_a bigint, successes_b bigint, n_b bigint, alpha float8 DEFAULT 0.05, OUT low float8, OUT high float8
 )
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_newcombe_interval';
@@ -110,7 +110,7 @@ COMMENT ON FUNCTION tally.newcombe_interval(bigint, bigint, bigint, bigint, floa
     'Interval of the difference of two proportions, b - a, by Newcombe''s hybrid of Wilson intervals (method 10, 1998): right for small counts too. NULL '
     'where an arm is empty.';
 
-CREATE FUNCTION tally.compare_strata(
+CREATE OR REPLACE FUNCTION tally.compare_strata(
     n_a bigint[], mean_a float8[], variance_a float8[], n_b bigint[], mean_b float8[], variance_b float8[], relative boolean DEFAULT false,
     alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000
 ) RETURNS tally.effect
@@ -120,12 +120,12 @@ COMMENT ON FUNCTION tally.compare_strata(bigint[], float8[], float8[], bigint[],
     '(Miratrix, Sekhon, Yu 2013). Strata with under two units in an arm are taken together. relative gives the lift in place of the difference, planned '
     'is the number of units of both arms at which the sequential interval is tightest.';
 
-CREATE FUNCTION tally.quantile_bounds(level float8, n bigint, OUT low float8, OUT high float8)
+CREATE OR REPLACE FUNCTION tally.quantile_bounds(level float8, n bigint, OUT low float8, OUT high float8)
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_quantile_bounds';
 COMMENT ON FUNCTION tally.quantile_bounds(float8, bigint) IS
     'The levels just below and above a quantile whose values tell its standard error, for n values; NULL where there are too few values for the level.';
 
-CREATE FUNCTION tally.compare_quantiles(
+CREATE OR REPLACE FUNCTION tally.compare_quantiles(
     n_a bigint, value_a float8, low_a float8, high_a float8, n_b bigint, value_b float8, low_b float8, high_b float8,
     relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000, cluster_factor_a float8 DEFAULT 1,
     cluster_factor_b float8 DEFAULT 1
@@ -137,7 +137,7 @@ COMMENT ON FUNCTION tally.compare_quantiles(
     'values). Where a unit has several values the variance is multiplied by tally.cluster_factor(). relative gives the lift in place of the difference, '
     'planned is the number of units of both arms at which the sequential interval is tightest.';
 
-CREATE FUNCTION tally.cluster_factor(
+CREATE OR REPLACE FUNCTION tally.cluster_factor(
     level float8, n bigint, under_mean float8, values_mean float8, under_variance float8, values_variance float8, covariance float8
 ) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_cluster_factor';
@@ -147,7 +147,7 @@ COMMENT ON FUNCTION tally.cluster_factor(float8, bigint, float8, float8, float8,
 
 -- The same from sketches. Plain SQL, so that the planner sees through it.
 
-CREATE FUNCTION tally.compare_means(
+CREATE OR REPLACE FUNCTION tally.compare_means(
     a tally.stats, b tally.stats, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05,
     planned float8 DEFAULT 5000
 ) RETURNS tally.effect
@@ -158,7 +158,7 @@ CREATE FUNCTION tally.compare_means(
 COMMENT ON FUNCTION tally.compare_means(tally.stats, tally.stats, boolean, float8, float8) IS
     'Compares the means of two sketches tally.stats(y), one row per unit.';
 
-CREATE FUNCTION tally.compare_cuped(
+CREATE OR REPLACE FUNCTION tally.compare_cuped(
     a tally.stats, b tally.stats, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05,
     planned float8 DEFAULT 5000
 ) RETURNS tally.effect
@@ -170,7 +170,7 @@ CREATE FUNCTION tally.compare_cuped(
 COMMENT ON FUNCTION tally.compare_cuped(tally.stats, tally.stats, boolean, float8, float8) IS
     'Compares the means of two sketches tally.stats(y, x), adjusted by the covariate x from before exposure.';
 
-CREATE FUNCTION tally.compare_ratios(
+CREATE OR REPLACE FUNCTION tally.compare_ratios(
     a tally.stats, b tally.stats, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05,
     planned float8 DEFAULT 5000
 ) RETURNS tally.effect
@@ -182,7 +182,7 @@ CREATE FUNCTION tally.compare_ratios(
 COMMENT ON FUNCTION tally.compare_ratios(tally.stats, tally.stats, boolean, float8, float8) IS
     'Compares the ratios Σy / Σx of two sketches tally.stats(y, x), one row per unit: y is the numerator, x the denominator.';
 
-CREATE FUNCTION tally.compare_quantiles(
+CREATE OR REPLACE FUNCTION tally.compare_quantiles(
     a tally.tdigest, b tally.tdigest, level float8, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05,
     planned float8 DEFAULT 5000, cluster_factor_a float8 DEFAULT 1, cluster_factor_b float8 DEFAULT 1, units_a bigint DEFAULT NULL, units_b bigint DEFAULT NULL
 ) RETURNS tally.effect
@@ -198,7 +198,7 @@ CREATE FUNCTION tally.compare_quantiles(
 COMMENT ON FUNCTION tally.compare_quantiles(tally.tdigest, tally.tdigest, float8, boolean, float8, float8, float8, float8, bigint, bigint) IS
     'Compares a quantile of two sketches tally.tdigest(value). units_a and units_b are the units behind the values, where a unit has several.';
 
-CREATE FUNCTION tally.cluster_factor(level float8, under_and_values tally.stats) RETURNS float8
+CREATE OR REPLACE FUNCTION tally.cluster_factor(level float8, under_and_values tally.stats) RETURNS float8
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN tally.cluster_factor(level, tally.count(under_and_values), tally.mean(under_and_values), tally.mean_x(under_and_values),
         tally.variance(under_and_values), tally.variance_x(under_and_values), tally.covariance(under_and_values));

@@ -1,6 +1,6 @@
 -- Owns: what is judged of comparisons: is the split right, how many questions were asked, how often was looked, which badge.
 
-CREATE FUNCTION tally.sequential_interval(
+CREATE OR REPLACE FUNCTION tally.sequential_interval(
     effect float8, standard_error float8, n bigint, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000, OUT low float8, OUT high float8,
     OUT p float8
 )
@@ -9,7 +9,7 @@ COMMENT ON FUNCTION tally.sequential_interval(float8, float8, bigint, float8, fl
     'Interval and p of any estimate that hold at every look (asymptotic confidence sequences, arXiv 2103.06476), from its standard error by n units of '
     'both arms; tightest at the planned number of units. NULL where the standard error is 0 or n under 1.';
 
-CREATE FUNCTION tally.sample_ratio(
+CREATE OR REPLACE FUNCTION tally.sample_ratio(
     units bigint[], weights float8[], OUT statistic float8, OUT df int, OUT p float8, OUT mismatch boolean, OUT misplaced bigint,
     OUT reason text
 )
@@ -18,19 +18,19 @@ COMMENT ON FUNCTION tally.sample_ratio(bigint[], float8[]) IS
     'Do the arms have the units that their weights promise? Chi-square; mismatch is p < 0.001. An arm of weight 0 is no part of the test and adds no '
     'degree of freedom: its units are counted in misplaced. reason, where there is no number: no_units, one_arm.';
 
-CREATE FUNCTION tally.adjust_holm(p float8[]) RETURNS float8[]
+CREATE OR REPLACE FUNCTION tally.adjust_holm(p float8[]) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_adjust_holm';
 COMMENT ON FUNCTION tally.adjust_holm(float8[]) IS
     'p values adjusted by Holm for having asked all of them: below alpha with a chance of any false alarm of at most alpha. Order is kept; NULL is no '
     'question and stays NULL.';
 
-CREATE FUNCTION tally.adjust_benjamini_hochberg(p float8[]) RETURNS float8[]
+CREATE OR REPLACE FUNCTION tally.adjust_benjamini_hochberg(p float8[]) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_adjust_benjamini_hochberg';
 COMMENT ON FUNCTION tally.adjust_benjamini_hochberg(float8[]) IS
     'p values adjusted by Benjamini and Hochberg: below alpha with a share of at most alpha of false alarms among the alarms. Order is kept; NULL stays '
     'NULL.';
 
-CREATE FUNCTION tally.experiment_badge(
+CREATE OR REPLACE FUNCTION tally.experiment_badge(
     srm_p float8, units_a bigint, units_b bigint, lift float8, p float8, direction text DEFAULT 'up_is_good',
     sequential_p float8 DEFAULT NULL, ended boolean DEFAULT true, alpha float8 DEFAULT 0.05, least_units bigint DEFAULT 150,
     suspicious float8 DEFAULT 0.5, practically_equal float8 DEFAULT 0.005

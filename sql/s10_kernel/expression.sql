@@ -1,16 +1,16 @@
 -- Owns: the look at a text before it becomes part of a statement: one expression by PostgreSQL's own grammar, and no more.
 
-CREATE FUNCTION tally_internal._check_expression(text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_expression(text) RETURNS void
 LANGUAGE c STRICT PARALLEL SAFE IMMUTABLE AS 'MODULE_PATHNAME', 'tally_check_expression';
 COMMENT ON FUNCTION tally_internal._check_expression(text) IS
 'A syntax error where a text is not one expression that can stand between parentheses: it would write a statement of its own into what the engine runs. '
 'Nothing is looked up or run.';
 
-CREATE FUNCTION tally_internal._check_from_item(text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_from_item(text) RETURNS void
 LANGUAGE c STRICT PARALLEL SAFE IMMUTABLE AS 'MODULE_PATHNAME', 'tally_check_from_item';
 COMMENT ON FUNCTION tally_internal._check_from_item(text) IS 'The same for what is joined to a table: a function or subquery and its alias.';
 
-CREATE FUNCTION tally_internal._parse_tree(text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._parse_tree(text) RETURNS text
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'tally_parse_tree';
 COMMENT ON FUNCTION tally_internal._parse_tree(text) IS
 'The trees of a text''s statements after PostgreSQL''s analysis, as text like that of pg_node_tree; views are named in them, not replaced by their queries. '

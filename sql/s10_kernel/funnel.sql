@@ -8,42 +8,42 @@
 -- about: Events of one actor with the funnel they are for: the state of tally.window_funnel, mergeable, shown in hexadecimal.
 -- text: hexadecimal
 
-CREATE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[]) RETURNS tally.funnel_events
+CREATE OR REPLACE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[]) RETURNS tally.funnel_events
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans';
 COMMENT ON FUNCTION tally_internal._funnel_trans(tally.funnel_events, interval, timestamptz, boolean[]) IS
 'Transition of tally.window_funnel and tally.funnel_path.';
 
-CREATE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[],
+CREATE OR REPLACE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[],
                                     options text) RETURNS tally.funnel_events
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans';
 COMMENT ON FUNCTION tally_internal._funnel_trans(tally.funnel_events, interval, timestamptz, boolean[], text) IS
 'Transition of tally.window_funnel and tally.funnel_path.';
 
-CREATE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, event_type text,
+CREATE OR REPLACE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, event_type text,
                                     steps text[]) RETURNS tally.funnel_events
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans_text';
 COMMENT ON FUNCTION tally_internal._funnel_trans(tally.funnel_events, interval, timestamptz, text, text[]) IS
 'Transition of tally.window_funnel and tally.funnel_path.';
 
-CREATE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, event_type text, steps text[],
+CREATE OR REPLACE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, event_type text, steps text[],
                                     options text) RETURNS tally.funnel_events
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans_text';
 COMMENT ON FUNCTION tally_internal._funnel_trans(tally.funnel_events, interval, timestamptz, text, text[], text) IS
 'Transition of tally.window_funnel and tally.funnel_path.';
 
-CREATE FUNCTION tally_internal._funnel_combine(state tally.funnel_events, other tally.funnel_events) RETURNS tally.funnel_events
+CREATE OR REPLACE FUNCTION tally_internal._funnel_combine(state tally.funnel_events, other tally.funnel_events) RETURNS tally.funnel_events
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_combine';
 COMMENT ON FUNCTION tally_internal._funnel_combine(tally.funnel_events, tally.funnel_events) IS 'Combines the events of partial states.';
 
-CREATE FUNCTION tally_internal._funnel_level(state tally.funnel_events) RETURNS int
+CREATE OR REPLACE FUNCTION tally_internal._funnel_level(state tally.funnel_events) RETURNS int
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_level';
 COMMENT ON FUNCTION tally_internal._funnel_level(tally.funnel_events) IS 'Final of tally.window_funnel: the level.';
 
-CREATE FUNCTION tally_internal._funnel_path(state tally.funnel_events) RETURNS timestamptz[]
+CREATE OR REPLACE FUNCTION tally_internal._funnel_path(state tally.funnel_events) RETURNS timestamptz[]
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_path';
 COMMENT ON FUNCTION tally_internal._funnel_path(tally.funnel_events) IS 'Final of tally.funnel_path: the times.';
 
-CREATE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, VARIADIC steps boolean[]) (
+CREATE OR REPLACE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, VARIADIC steps boolean[]) (
     SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
@@ -51,7 +51,7 @@ COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, VARIADIC boolean
 'Level of an actor: the largest k for which events match steps 1 to k in time order, the last within window of the first. 0 without any; a NULL condition is '
 'false, a NULL time drops the row.';
 
-CREATE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, steps boolean[], options text) (
+CREATE OR REPLACE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, steps boolean[], options text) (
     SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
@@ -60,7 +60,7 @@ COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, boolean[], text)
 'false, a NULL time drops the row. options is text, words parted by commas: once (default: an event fills one step), reuse, increase, strict, strict_order, '
 'strict_deduplication, any_order, exclude i-j [remove] (its condition stands after the steps).';
 
-CREATE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, event_type text, steps text[]) (
+CREATE OR REPLACE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, event_type text, steps text[]) (
     SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
@@ -68,7 +68,7 @@ COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, text, text[]) IS
 'Level of an actor: the largest k for which events match steps 1 to k in time order, the last within window of the first. 0 without any; a NULL condition is '
 'false, a NULL time drops the row.';
 
-CREATE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, event_type text, steps text[], options text) (
+CREATE OR REPLACE AGGREGATE tally.window_funnel("window" interval, event_time timestamptz, event_type text, steps text[], options text) (
     SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_level, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
@@ -77,7 +77,7 @@ COMMENT ON AGGREGATE tally.window_funnel(interval, timestamptz, text, text[], te
 'false, a NULL time drops the row. options is text, words parted by commas: once (default: an event fills one step), reuse, increase, strict, strict_order, '
 'strict_deduplication, any_order, exclude i-j [remove] (its condition stands after the steps).';
 
-CREATE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, VARIADIC steps boolean[]) (
+CREATE OR REPLACE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, VARIADIC steps boolean[]) (
     SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
@@ -85,7 +85,7 @@ COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, VARIADIC boolean[]
 'Times of the steps that tally.window_funnel counts: of the longest chains the one with the earliest end, then the latest start, then the earliest middle '
 'steps. Empty for level 0.';
 
-CREATE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, steps boolean[], options text) (
+CREATE OR REPLACE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, steps boolean[], options text) (
     SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
@@ -94,7 +94,7 @@ COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, boolean[], text) I
 'steps. Empty for level 0. options is text, words parted by commas: once (default: an event fills one step), reuse, increase, strict, strict_order, '
 'strict_deduplication, any_order, exclude i-j [remove] (its condition stands after the steps).';
 
-CREATE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, event_type text, steps text[]) (
+CREATE OR REPLACE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, event_type text, steps text[]) (
     SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
@@ -102,7 +102,7 @@ COMMENT ON AGGREGATE tally.funnel_path(interval, timestamptz, text, text[]) IS
 'Times of the steps that tally.window_funnel counts: of the longest chains the one with the earliest end, then the latest start, then the earliest middle '
 'steps. Empty for level 0.';
 
-CREATE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, event_type text, steps text[], options text) (
+CREATE OR REPLACE AGGREGATE tally.funnel_path("window" interval, event_time timestamptz, event_type text, steps text[], options text) (
     SFUNC = tally_internal._funnel_trans, FINALFUNC = tally_internal._funnel_path, STYPE = tally.funnel_events, COMBINEFUNC = tally_internal._funnel_combine,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );

@@ -5,60 +5,60 @@
 -- about: Count, means and covariances of one to four variables; mergeable.
 -- text: JSON
 
-CREATE FUNCTION tally_internal._moments_trans(state tally.moments, VARIADIC variables float8[]) RETURNS tally.moments
+CREATE OR REPLACE FUNCTION tally_internal._moments_trans(state tally.moments, VARIADIC variables float8[]) RETURNS tally.moments
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_trans';
 COMMENT ON FUNCTION tally_internal._moments_trans(tally.moments, float8[]) IS 'Transition of tally.moments.';
 
-CREATE FUNCTION tally_internal._moments_merge(state tally.moments, sketch tally.moments) RETURNS tally.moments
+CREATE OR REPLACE FUNCTION tally_internal._moments_merge(state tally.moments, sketch tally.moments) RETURNS tally.moments
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_merge';
 COMMENT ON FUNCTION tally_internal._moments_merge(tally.moments, tally.moments) IS 'Combines partial states, and merges sketches for tally.rollup.';
 
-CREATE AGGREGATE tally.moments(VARIADIC variables float8[]) (
+CREATE OR REPLACE AGGREGATE tally.moments(VARIADIC variables float8[]) (
     SFUNC = tally_internal._moments_trans, STYPE = tally.moments, COMBINEFUNC = tally_internal._moments_merge,
     SSPACE = 168, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.moments(float8[]) IS
     'Means of one to four variables and the covariance of each two, for comparing the arms of an experiment. Rows with a NULL are skipped.';
 
-CREATE AGGREGATE tally.rollup(sketch tally.moments) (
+CREATE OR REPLACE AGGREGATE tally.rollup(sketch tally.moments) (
     SFUNC = tally_internal._moments_merge, STYPE = tally.moments, COMBINEFUNC = tally_internal._moments_merge,
     SSPACE = 168, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.rollup(tally.moments) IS 'Merges moments of the same variables exactly.';
 
-CREATE FUNCTION tally.merge(a tally.moments, b tally.moments) RETURNS tally.moments
+CREATE OR REPLACE FUNCTION tally.merge(a tally.moments, b tally.moments) RETURNS tally.moments
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_merge';
 COMMENT ON FUNCTION tally.merge(tally.moments, tally.moments) IS 'Both as one; a NULL counts as empty.';
 
-CREATE FUNCTION tally.count(sketch tally.moments) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally.count(sketch tally.moments) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_count';
 COMMENT ON FUNCTION tally.count(tally.moments) IS 'How many rows.';
 
-CREATE FUNCTION tally.variables(sketch tally.moments) RETURNS int
+CREATE OR REPLACE FUNCTION tally.variables(sketch tally.moments) RETURNS int
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_variables';
 COMMENT ON FUNCTION tally.variables(tally.moments) IS 'How many variables, 1 to 4.';
 
-CREATE FUNCTION tally.mean(sketch tally.moments, variable int) RETURNS float8
+CREATE OR REPLACE FUNCTION tally.mean(sketch tally.moments, variable int) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_mean';
 COMMENT ON FUNCTION tally.mean(tally.moments, int) IS 'Mean of a variable; the first is 1.';
 
-CREATE FUNCTION tally.sum(sketch tally.moments, variable int) RETURNS float8
+CREATE OR REPLACE FUNCTION tally.sum(sketch tally.moments, variable int) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_sum';
 COMMENT ON FUNCTION tally.sum(tally.moments, int) IS 'Sum of a variable.';
 
-CREATE FUNCTION tally.variance(sketch tally.moments, variable int) RETURNS float8
+CREATE OR REPLACE FUNCTION tally.variance(sketch tally.moments, variable int) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_variance';
 COMMENT ON FUNCTION tally.variance(tally.moments, int) IS 'Sample variance of a variable (n - 1); NULL under two rows.';
 
-CREATE FUNCTION tally.covariance(sketch tally.moments, variable int, other int) RETURNS float8
+CREATE OR REPLACE FUNCTION tally.covariance(sketch tally.moments, variable int, other int) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_covariance';
 COMMENT ON FUNCTION tally.covariance(tally.moments, int, int) IS 'Sample covariance of two variables (n - 1); NULL under two rows.';
 
-CREATE FUNCTION tally.means(sketch tally.moments) RETURNS float8[]
+CREATE OR REPLACE FUNCTION tally.means(sketch tally.moments) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_means';
 COMMENT ON FUNCTION tally.means(tally.moments) IS 'Mean of each variable.';
 
-CREATE FUNCTION tally.covariances(sketch tally.moments) RETURNS float8[]
+CREATE OR REPLACE FUNCTION tally.covariances(sketch tally.moments) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_covariances';
 COMMENT ON FUNCTION tally.covariances(tally.moments) IS 'Sample covariances of all variables, row by row; NULLs under two rows.';
 
@@ -68,7 +68,7 @@ COMMENT ON FUNCTION tally.covariances(tally.moments) IS 'Sample covariances of a
 
 -- Two arms compared. Plain SQL, so that the planner sees through it.
 
-CREATE FUNCTION tally.compare_means(
+CREATE OR REPLACE FUNCTION tally.compare_means(
     a tally.moments, b tally.moments, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000)
     RETURNS tally.effect LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN tally.compare_means(
@@ -76,7 +76,7 @@ CREATE FUNCTION tally.compare_means(
 COMMENT ON FUNCTION tally.compare_means(tally.moments, tally.moments, boolean, float8, float8) IS
     'Compares the means of the first variable of two sketches tally.moments(y, …), one row per unit.';
 
-CREATE FUNCTION tally.compare_cuped(
+CREATE OR REPLACE FUNCTION tally.compare_cuped(
     a tally.moments, b tally.moments, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000)
     RETURNS tally.effect LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN tally.compare_cuped(
@@ -86,7 +86,7 @@ CREATE FUNCTION tally.compare_cuped(
 COMMENT ON FUNCTION tally.compare_cuped(tally.moments, tally.moments, boolean, float8, float8) IS
     'Compares the means of two sketches tally.moments(y, x, …), adjusted by the covariate x from before exposure.';
 
-CREATE FUNCTION tally.compare_ratios(
+CREATE OR REPLACE FUNCTION tally.compare_ratios(
     a tally.moments, b tally.moments, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000)
     RETURNS tally.effect LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN tally.compare_ratios(
@@ -96,7 +96,7 @@ CREATE FUNCTION tally.compare_ratios(
 COMMENT ON FUNCTION tally.compare_ratios(tally.moments, tally.moments, boolean, float8, float8) IS
     'Compares the ratios of two sketches tally.moments(numerator, denominator, …), one row per unit.';
 
-CREATE FUNCTION tally.compare_ratios_cuped(
+CREATE OR REPLACE FUNCTION tally.compare_ratios_cuped(
     a tally.moments, b tally.moments, relative boolean DEFAULT false, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000)
     RETURNS tally.effect LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN tally.compare_ratios_cuped(

@@ -1,12 +1,12 @@
 -- Owns: what actors do next, or did before.
 
-CREATE FUNCTION tally.next_event_path(times timestamptz[], events text[], anchor text, steps int DEFAULT 3) RETURNS text[]
+CREATE OR REPLACE FUNCTION tally.next_event_path(times timestamptz[], events text[], anchor text, steps int DEFAULT 3) RETURNS text[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'tally_next_event_path';
 COMMENT ON FUNCTION tally.next_event_path(timestamptz[], text[], text, int) IS
 'The next steps events of an actor after the first anchor, or for negative steps those before it, in time order (ties by name). NULL where the actor has no '
 'anchor. Count the paths with GROUP BY.';
 
-CREATE FUNCTION tally.next_event_paths(source regclass, anchor text, steps int DEFAULT 3, event_time name DEFAULT 'event_time',
+CREATE OR REPLACE FUNCTION tally.next_event_paths(source regclass, anchor text, steps int DEFAULT 3, event_time name DEFAULT 'event_time',
                                        event_type name DEFAULT 'event_type',
                                        actor name DEFAULT 'user_id', top int DEFAULT 10)
     RETURNS TABLE (path text[], actors bigint, share float8)

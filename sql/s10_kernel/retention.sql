@@ -1,6 +1,6 @@
 -- Owns: retention: whether an actor who started is seen again, and what many actors add up to.
 
-CREATE FUNCTION tally.retention(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz DEFAULT now(),
+CREATE OR REPLACE FUNCTION tally.retention(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz DEFAULT now(),
                                 zone text DEFAULT 'UTC', mode text DEFAULT 'on')
     RETURNS boolean[] LANGUAGE c IMMUTABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'tally_retention';
 COMMENT ON FUNCTION tally.retention(timestamptz[], timestamptz[], interval, int, timestamptz, text, text) IS
@@ -8,7 +8,7 @@ COMMENT ON FUNCTION tally.retention(timestamptz[], timestamptz[], interval, int,
 'Periods follow the calendar of the zone; with zone NULL they are whole widths from the start''s moment. A period that is not wholly past at as_of is NULL, '
 'never a loss; without a start the array is empty.';
 
-CREATE FUNCTION tally.retention_every(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz DEFAULT now(),
+CREATE OR REPLACE FUNCTION tally.retention_every(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz DEFAULT now(),
                                       zone text DEFAULT 'UTC', mode text DEFAULT 'on')
     RETURNS TABLE (start timestamptz, retained boolean[]) LANGUAGE c IMMUTABLE PARALLEL SAFE COST 100 ROWS 10 AS 'MODULE_PATHNAME', 'tally_retention_every';
 COMMENT ON FUNCTION tally.retention_every(timestamptz[], timestamptz[], interval, int, timestamptz, text, text) IS
@@ -20,28 +20,28 @@ COMMENT ON FUNCTION tally.retention_every(timestamptz[], timestamptz[], interval
 -- about: Eligible and retained actors per period, mergeable; shown in hexadecimal, read by tally.retention_periods.
 -- text: hexadecimal
 
-CREATE FUNCTION tally_internal._retention_counts_trans(state tally.retention_counts, retained boolean[]) RETURNS tally.retention_counts
+CREATE OR REPLACE FUNCTION tally_internal._retention_counts_trans(state tally.retention_counts, retained boolean[]) RETURNS tally.retention_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_trans';
 COMMENT ON FUNCTION tally_internal._retention_counts_trans(tally.retention_counts, boolean[]) IS 'Transition of tally.retention_counts.';
 
-CREATE FUNCTION tally_internal._retention_counts_merge(state tally.retention_counts, counts tally.retention_counts) RETURNS tally.retention_counts
+CREATE OR REPLACE FUNCTION tally_internal._retention_counts_merge(state tally.retention_counts, counts tally.retention_counts) RETURNS tally.retention_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_merge';
 COMMENT ON FUNCTION tally_internal._retention_counts_merge(tally.retention_counts, tally.retention_counts) IS
 'Combines partial states, and merges counts for tally.rollup.';
 
-CREATE AGGREGATE tally.retention_counts(retained boolean[]) (
+CREATE OR REPLACE AGGREGATE tally.retention_counts(retained boolean[]) (
     SFUNC = tally_internal._retention_counts_trans, STYPE = tally.retention_counts, COMBINEFUNC = tally_internal._retention_counts_merge,
     SSPACE = 144, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.retention_counts(boolean[]) IS 'Eligible and retained actors per period, from the array of each actor (tally.retention).';
 
-CREATE AGGREGATE tally.rollup(counts tally.retention_counts) (
+CREATE OR REPLACE AGGREGATE tally.rollup(counts tally.retention_counts) (
     SFUNC = tally_internal._retention_counts_merge, STYPE = tally.retention_counts, COMBINEFUNC = tally_internal._retention_counts_merge,
     SSPACE = 144, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.rollup(tally.retention_counts) IS 'Adds up retention counts.';
 
-CREATE FUNCTION tally.retention_periods(counts tally.retention_counts)
+CREATE OR REPLACE FUNCTION tally.retention_periods(counts tally.retention_counts)
     RETURNS TABLE (period int, eligible bigint, retained bigint, share float8)
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 30 AS 'MODULE_PATHNAME', 'tally_retention_periods';
 COMMENT ON FUNCTION tally.retention_periods(tally.retention_counts) IS

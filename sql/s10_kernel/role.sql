@@ -2,13 +2,13 @@
 -- cluster that lacks one role keeps all definitions, those of that role as nobody's.
 
 CREATE TYPE tally.role;
-CREATE FUNCTION tally_internal._role_in(cstring) RETURNS tally.role
+CREATE OR REPLACE FUNCTION tally_internal._role_in(cstring) RETURNS tally.role
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_role_in';
-CREATE FUNCTION tally_internal._role_out(tally.role) RETURNS cstring
+CREATE OR REPLACE FUNCTION tally_internal._role_out(tally.role) RETURNS cstring
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_role_out';
-CREATE FUNCTION tally_internal._role_recv(internal) RETURNS tally.role
+CREATE OR REPLACE FUNCTION tally_internal._role_recv(internal) RETURNS tally.role
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_role_recv';
-CREATE FUNCTION tally_internal._role_send(tally.role) RETURNS bytea
+CREATE OR REPLACE FUNCTION tally_internal._role_send(tally.role) RETURNS bytea
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_role_send';
 CREATE TYPE tally.role (
     INPUT = tally_internal._role_in, OUTPUT = tally_internal._role_out, RECEIVE = tally_internal._role_recv, SEND = tally_internal._role_send,

@@ -1,7 +1,7 @@
 -- Owns: what sketches look like to people and programs beyond their own text: casts to jsonb of the counts, and a histogram as rows
 -- of text.
 
-CREATE FUNCTION tally_internal._funnel_counts_jsonb(counts tally.funnel_counts) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._funnel_counts_jsonb(counts tally.funnel_counts) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT coalesce(jsonb_agg(to_jsonb(s) - 'name' ORDER BY s.step), '[]') FROM tally.funnel_steps(counts) s
 $$;
@@ -9,7 +9,7 @@ COMMENT ON FUNCTION tally_internal._funnel_counts_jsonb(tally.funnel_counts) IS 
 CREATE CAST (tally.funnel_counts AS jsonb) WITH FUNCTION tally_internal._funnel_counts_jsonb(tally.funnel_counts);
 COMMENT ON CAST (tally.funnel_counts AS jsonb) IS 'An array of the steps, as tally.funnel_steps gives them.';
 
-CREATE FUNCTION tally_internal._retention_counts_jsonb(counts tally.retention_counts) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._retention_counts_jsonb(counts tally.retention_counts) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT coalesce(jsonb_agg(to_jsonb(p) ORDER BY p.period), '[]') FROM tally.retention_periods(counts) p
 $$;
@@ -18,7 +18,7 @@ CREATE CAST (tally.retention_counts AS jsonb) WITH FUNCTION tally_internal._rete
 COMMENT ON CAST (tally.retention_counts AS jsonb) IS 'An array of the periods, as tally.retention_periods gives them.';
 
 -- Edges of 1, 2 or 5 times a power of ten, as people would draw them; numeric, so that 0.3 is 0.3.
-CREATE FUNCTION tally_internal._round_edges(low float8, high float8, buckets int) RETURNS numeric[]
+CREATE OR REPLACE FUNCTION tally_internal._round_edges(low float8, high float8, buckets int) RETURNS numeric[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT array_agg(trim_scale(edge) ORDER BY edge)
 FROM (SELECT (high::numeric - low::numeric) / greatest(buckets, 1) AS width) AS wanted,
@@ -29,7 +29,7 @@ FROM (SELECT (high::numeric - low::numeric) / greatest(buckets, 1) AS width) AS 
 $$;
 COMMENT ON FUNCTION tally_internal._round_edges(float8, float8, int) IS 'Round lower edges of about so many buckets from low to high.';
 
-CREATE FUNCTION tally.histogram_text(sketch tally.tdigest, buckets int DEFAULT 10, width int DEFAULT 40)
+CREATE OR REPLACE FUNCTION tally.histogram_text(sketch tally.tdigest, buckets int DEFAULT 10, width int DEFAULT 40)
     RETURNS TABLE (low numeric, high numeric, "values" bigint, bar text)
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,41 +1,41 @@
 -- Owns: small functions that the pipeline and people share: comparing, text pictures, pseudonyms, suppression.
 
-CREATE FUNCTION tally.breaches(value float8, operator text, threshold float8) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally.breaches(value float8, operator text, threshold float8) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_breaches';
 COMMENT ON FUNCTION tally.breaches(float8, text, float8) IS
 'Whether value operator threshold holds, for >, >=, <, <=, = and != (<>). = and != compare at the threshold''s own decimals: 99.6 = 100 holds, 99.6 = 100.5 '
 'does not. NULL or NaN gives NULL.';
 
-CREATE FUNCTION tally.sparkline(points float8[]) RETURNS text
+CREATE OR REPLACE FUNCTION tally.sparkline(points float8[]) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_sparkline';
 COMMENT ON FUNCTION tally.sparkline(float8[]) IS
 'The numbers as a line of text, ▁ for the least to █ for the greatest; a space for NULL, NaN and the infinities.';
 
-CREATE FUNCTION tally.bar(share float8, width int) RETURNS text
+CREATE OR REPLACE FUNCTION tally.bar(share float8, width int) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bar_share';
 COMMENT ON FUNCTION tally.bar(float8, int) IS 'A bar of text for a share of 1, width characters at 1; drawn in eighths of a character.';
 
-CREATE FUNCTION tally.bar(value float8, max float8, width int) RETURNS text
+CREATE OR REPLACE FUNCTION tally.bar(value float8, max float8, width int) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bar';
 COMMENT ON FUNCTION tally.bar(float8, float8, int) IS
 'A bar of text for value where max is width characters long; drawn in eighths of a character. NULL where both are 0.';
 
-CREATE FUNCTION tally.pseudonym(value text, key text) RETURNS text
+CREATE OR REPLACE FUNCTION tally.pseudonym(value text, key text) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_pseudonym';
 COMMENT ON FUNCTION tally.pseudonym(text, text) IS
 'HMAC-SHA-256 of value under key, in hexadecimal (64 characters). Keep the key (16 random bytes or more) where readers cannot reach it.';
 
-CREATE FUNCTION tally.pseudonym_uuid(value text, key text) RETURNS uuid
+CREATE OR REPLACE FUNCTION tally.pseudonym_uuid(value text, key text) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_pseudonym_uuid';
 COMMENT ON FUNCTION tally.pseudonym_uuid(text, text) IS 'The first 122 bits of tally.pseudonym(value, key) as a uuid of version 8: a quarter of the space.';
 
-CREATE FUNCTION tally.suppress_below(value anyelement, people bigint, k int DEFAULT 10) RETURNS anyelement
+CREATE OR REPLACE FUNCTION tally.suppress_below(value anyelement, people bigint, k int DEFAULT 10) RETURNS anyelement
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN people OPERATOR(pg_catalog.>=) k THEN value END';
 COMMENT ON FUNCTION tally.suppress_below(anyelement, bigint, int) IS
 'value where it stands for k or more distinct people, else NULL; for numbers, arrays and sketches alike. NULL people or k hides. It hides one cell, it is no '
 'gate: a reader of the source or of EXPLAIN sees more.';
 
-CREATE FUNCTION tally.instant(value text) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally.instant(value text) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     part text[] := regexp_match(value,
@@ -51,14 +51,14 @@ END $$;
 COMMENT ON FUNCTION tally.instant(text) IS
 'An ISO 8601 instant with its offset (2026-01-31T12:00:00Z), as JSON carries it; NULL for anything else, so that one bad payload stops no refresh.';
 
-CREATE FUNCTION tally_internal._float_text(value float8) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._float_text(value float8) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_float8_text';
 COMMENT ON FUNCTION tally_internal._float_text(float8) IS
 'The shortest text that reads back as the number, under every extra_float_digits; -0 is 0, so that equal numbers have one text.';
-CREATE FUNCTION tally_internal._float_text(value float4) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._float_text(value float4) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_float4_text';
 COMMENT ON FUNCTION tally_internal._float_text(float4) IS
 'The shortest text that reads back as the number, under every extra_float_digits; -0 is 0, so that equal numbers have one text.';
-CREATE FUNCTION tally_internal._jsonb_text(value jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._jsonb_text(value jsonb) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_jsonb_text';
 COMMENT ON FUNCTION tally_internal._jsonb_text(jsonb) IS 'A jsonb as text, its numbers without trailing zeros, so that equal values have one text.';

@@ -1,18 +1,18 @@
 -- Owns: suppression. A value of few people (counted by a sketch), and the cells of a table with its totals.
 
-CREATE FUNCTION tally.suppress_below(value anyelement, people tally.hll, k int DEFAULT 10) RETURNS anyelement
+CREATE OR REPLACE FUNCTION tally.suppress_below(value anyelement, people tally.hll, k int DEFAULT 10) RETURNS anyelement
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
     'SELECT CASE WHEN (tally.distinct_count(people) OPERATOR(pg_catalog.*) (1 OPERATOR(pg_catalog.-) (3 OPERATOR(pg_catalog.*) '
         'tally.relative_error(people)))) OPERATOR(pg_catalog.>=) k THEN value END';
 COMMENT ON FUNCTION tally.suppress_below(anyelement, tally.hll, int) IS
 'value where k or more distinct people stand behind it, else NULL. An estimate counts three standard errors low; the sketch of few people is exact.';
 
-CREATE FUNCTION tally_internal._hide_cells(people bigint[], relations jsonb, k int) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._hide_cells(people bigint[], relations jsonb, k int) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100000 AS 'MODULE_PATHNAME', 'tally_hide_cells';
 COMMENT ON FUNCTION tally_internal._hide_cells(bigint[], jsonb, int) IS
 'The hidden cells of a table, each with its proof, as a list of objects. tally.hide_cells() gives them as rows.';
 
-CREATE FUNCTION tally.hide_cells(people bigint[], relations jsonb, k int DEFAULT 10)
+CREATE OR REPLACE FUNCTION tally.hide_cells(people bigint[], relations jsonb, k int DEFAULT 10)
 RETURNS TABLE (cell int, small boolean, low bigint, high bigint, low_table jsonb, high_table jsonb)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
     SELECT h.cell, h.small, h.low, h.high, h.low_table, h.high_table

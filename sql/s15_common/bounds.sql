@@ -1,14 +1,14 @@
 -- Owns: the bounds of what definitions may hold: names and lengths of time. What is out of bounds is refused in words when
 -- it is defined, not met as an error of arithmetic when it runs.
 
-CREATE FUNCTION tally_internal._no_length(length interval, shortest interval, longest interval, months boolean DEFAULT true) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._no_length(length interval, shortest interval, longest interval, months boolean DEFAULT true) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT length IS NULL OR length < shortest OR length > longest OR (NOT months AND extract(year FROM length) * 12 + extract(month FROM length) <> 0)
 $$;
 COMMENT ON FUNCTION tally_internal._no_length(interval, interval, interval, boolean) IS
 'Whether an interval is none from shortest to longest; months: whether it may hold months, which have no fixed length.';
 
-CREATE FUNCTION tally_internal._check_name(name text, what text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_name(name text, what text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF COALESCE(btrim(name), '') = '' OR octet_length(name) > 200 THEN
@@ -21,7 +21,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_name(text, text) IS 'An error where a name is empty or longer than 200 bytes; what says whose name it is.';
 
-CREATE FUNCTION tally_internal._tick(every interval, as_of timestamptz) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._tick(every interval, as_of timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF tally_internal._no_length(every, '1 second', '366 days', false) THEN RETURN NULL; END IF;
@@ -29,7 +29,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._tick(interval, timestamptz) IS 'The tick of every at or before a moment; null where every is no distance of ticks.';
 
-CREATE FUNCTION tally_internal._check_as_of(as_of timestamptz, again text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_as_of(as_of timestamptz, again text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF as_of IS NULL OR as_of NOT BETWEEN timestamptz '0001-01-02 00:00:00+00' AND timestamptz '9999-12-30 00:00:00+00' THEN

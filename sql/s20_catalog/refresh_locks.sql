@@ -7,7 +7,7 @@ CREATE TABLE tally.refresh_locks (
 COMMENT ON TABLE tally.refresh_locks IS 'One row per rollup; who has locked it refreshes or changes the rollup.';
 COMMENT ON COLUMN tally.refresh_locks.rollup_id IS 'The rollup.';
 
-CREATE FUNCTION tally_internal._give_lock() RETURNS trigger
+CREATE OR REPLACE FUNCTION tally_internal._give_lock() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO tally.refresh_locks (rollup_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
@@ -15,9 +15,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._give_lock() IS 'AFTER ROW trigger: a new rollup has a row to lock.';
 REVOKE ALL ON FUNCTION tally_internal._give_lock() FROM PUBLIC;
-CREATE TRIGGER lock AFTER INSERT ON tally.rollups FOR EACH ROW EXECUTE FUNCTION tally_internal._give_lock();
+CREATE OR REPLACE TRIGGER lock AFTER INSERT ON tally.rollups FOR EACH ROW EXECUTE FUNCTION tally_internal._give_lock();
 
-CREATE FUNCTION tally_internal._lock_row(rollup_id int, wait boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._lock_row(rollup_id int, wait boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -37,7 +37,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._lock_row(int, boolean) IS '_lock(), for those who may lock the row.';
 
-CREATE FUNCTION tally_internal._lock_family(rollup_id int, wait boolean, who bigint DEFAULT tally_internal._me()) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._lock_family(rollup_id int, wait boolean, who bigint DEFAULT tally_internal._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -55,7 +55,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._lock_family(int, boolean, bigint) IS
 '_lock(), for an owner who changes the rollup, or one that it stands on or that stands on it.';
 
-CREATE FUNCTION tally_internal._lock(rollup_id int, wait boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._lock(rollup_id int, wait boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF has_table_privilege('tally.refresh_locks', 'UPDATE') THEN RETURN tally_internal._lock_row(rollup_id, wait); END IF;

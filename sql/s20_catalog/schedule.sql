@@ -1,13 +1,13 @@
 -- Owns: what a schedule may be. Anybody's schedules go into the crontab that tally.start() prints and into the jobs that it
 -- makes in one go, so one that cannot be read would stop everybody's, and one with a command in it would be run.
 
-CREATE FUNCTION tally_internal._is_schedule(schedule text) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._is_schedule(schedule text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally.schedule_before(schedule, timestamptz '2000-01-01 00:00:00+00') IS NOT NULL OR schedule IS NULL
 $$;
 COMMENT ON FUNCTION tally_internal._is_schedule(text) IS 'True for a cron schedule (or null); anything else is an error that says what one looks like.';
 
-CREATE FUNCTION tally_internal._cron_version() RETURNS int
+CREATE OR REPLACE FUNCTION tally_internal._cron_version() RETURNS int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Installed, or else what CREATE EXTENSION would install: 1.4 is 104. A crontab can do what 1.4 can.
     SELECT substring(v.version, '^(\d{1,4})\.\d')::int * 100 + substring(v.version, '^\d{1,4}\.(\d{1,2})')::int
@@ -17,14 +17,14 @@ $$;
 COMMENT ON FUNCTION tally_internal._cron_version() IS
 'Version of pg_cron in this database, or of the one at hand, as one number: 104 for 1.4; null where it cannot be read.';
 
-CREATE FUNCTION tally_internal._unfit_schedule(schedule text, version int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._unfit_schedule(schedule text, version int) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN schedule LIKE '% seconds' AND version < 105 THEN 'a number of seconds needs pg_cron 1.5'
                 WHEN schedule LIKE '%$%' AND version < 106 THEN 'the last day of a month ($) needs pg_cron 1.6' END
 $$;
 COMMENT ON FUNCTION tally_internal._unfit_schedule(text, int) IS 'What a version of pg_cron lacks for a schedule; null where it can run it.';
 
-CREATE FUNCTION tally_internal._check_schedule(schedule text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_schedule(schedule text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     version int := tally_internal._cron_version();

@@ -1,7 +1,7 @@
 -- Owns: the bucket rule of a rollup, and buckets as SQL text: the expressions for starts, ends and ranges that definitions are made of.
 -- The arithmetic behind them is the kernel's (s10_kernel/calendar.sql).
 
-CREATE FUNCTION tally_internal._check_zone(zone text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_zone(zone text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone_abbreviations = 'Default' AS $$
 BEGIN
     IF NOT tally_internal._zone_known(zone) THEN
@@ -19,44 +19,44 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_zone(text) IS
 'An error that says where names are to be found when PostgreSQL knows no such time zone, or the session says what it means.';
 
-CREATE FUNCTION tally_internal._rule(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._rule(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule(r.bucket, r.zone, r.bucket_origin) $$;
 COMMENT ON FUNCTION tally_internal._rule(tally.rollups) IS 'The bucket rule of a rollup; null of one per key.';
 
-CREATE FUNCTION tally_internal._rule_or_null(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._rule_or_null(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule_or_null(r.bucket, r.zone, r.bucket_origin) $$;
 COMMENT ON FUNCTION tally_internal._rule_or_null(tally.rollups) IS
 'The same for work on behalf of all rollups of a source: a stored rule that is none stops only its own rollup.';
 
-CREATE FUNCTION tally_internal._bucket_start_sql(rule text, instant text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._bucket_start_sql(rule text, instant text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('tally_internal._bucket_start(%L, %s)', rule, instant)
 $$;
 COMMENT ON FUNCTION tally_internal._bucket_start_sql(text, text) IS
 'SQL text for the start of the bucket that holds an instant (an SQL expression of type timestamptz).';
 
-CREATE FUNCTION tally_internal._bucket_end_sql(rule text, start text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._bucket_end_sql(rule text, start text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('tally_internal._bucket_end(%L, %s)', rule, start)
 $$;
 COMMENT ON FUNCTION tally_internal._bucket_end_sql(text, text) IS
 'SQL text for the end (exclusive) of the bucket that begins at start (an SQL expression of type timestamptz).';
 
-CREATE FUNCTION tally_internal._shift_sql(rule text, start text, n text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._shift_sql(rule text, start text, n text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('tally_internal._bucket_shifted(%L, %s, %s)', rule, start, n)
 $$;
 COMMENT ON FUNCTION tally_internal._shift_sql(text, text, text) IS
 'SQL text of the start of the bucket so many after (before, if negative) the one that begins at start.';
 
-CREATE FUNCTION tally_internal._instant_sql(time_value text, time_type regtype, zone text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._instant_sql(time_value text, time_type regtype, zone text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE time_type WHEN 'timestamptz'::regtype THEN time_value ELSE format('tally_internal._instant_of(%s, %L)', time_value, zone) END
 $$;
 COMMENT ON FUNCTION tally_internal._instant_sql(text, regtype, text) IS
 'SQL text for a time (SQL text too) as timestamptz: types without a zone are read in the rollup''s zone.';
 
-CREATE FUNCTION tally_internal._first_row_sql(rule text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._first_row_sql(rule text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%L::pg_catalog.timestamptz', to_char(tally_internal._rows_from(rule, '4714-11-24 00:00+00 BC') AT TIME ZONE 'UTC',
                                                         'YYYY-MM-DD HH24:MI:SS.US')
@@ -65,14 +65,14 @@ $$;
 COMMENT ON FUNCTION tally_internal._first_row_sql(text) IS
 'SQL text of the first time that is in a bucket. Times before it are in one whose start PostgreSQL cannot hold.';
 
-CREATE FUNCTION tally_internal._first_bucket_sql(rule text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._first_bucket_sql(rule text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%L::pg_catalog.timestamptz', to_char(tally_internal._bucket_at_or_after(rule, '4714-11-24 00:00+00 BC') AT TIME ZONE 'UTC',
                                                         'YYYY-MM-DD HH24:MI:SS.US') || '+00 BC')
 $$;
 COMMENT ON FUNCTION tally_internal._first_bucket_sql(text) IS 'SQL text of the start of the first bucket that there is.';
 
-CREATE FUNCTION tally_internal._range_sql(time_column text, time_type regtype, zone text, rule text, since text, until text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._range_sql(time_column text, time_type regtype, zone text, rule text, since text, until text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     instant  text := tally_internal._instant_sql(quote_ident(time_column), time_type, zone);

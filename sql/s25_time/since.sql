@@ -1,6 +1,6 @@
 -- Owns: moments that people write: a timestamp, or how long ago.
 
-CREATE FUNCTION tally_internal._back(instant timestamptz, by interval, zone text) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._back(instant timestamptz, by interval, zone text) RETURNS timestamptz
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Days and longer by the zone's own calendar, so that 10 o'clock stays 10 o'clock across DST; hours by the clock.
     SELECT CASE WHEN NOT isfinite(instant) THEN instant
@@ -11,7 +11,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._back(timestamptz, interval, text) IS
 'An instant moved back by an interval: months and days by the calendar of the zone, the rest by the clock.';
 
-CREATE FUNCTION tally_internal._parse_since(given text, as_of timestamptz, argument text, zone text) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._parse_since(given text, as_of timestamptz, argument text, zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' AS $$
 BEGIN
     IF given IS NULL OR lower(btrim(given)) = 'now' THEN RETURN as_of; END IF;

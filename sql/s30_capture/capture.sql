@@ -7,7 +7,7 @@
 -- The engine makes the triggers, not the role that defines a rollup: they are ENABLE ALWAYS, so that logical replication's
 -- apply marks too, and only a table's owner could say so. What they evaluate follows from the catalogue alone.
 
-CREATE FUNCTION tally.capture() RETURNS trigger
+CREATE OR REPLACE FUNCTION tally.capture() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN NULL;
@@ -15,7 +15,7 @@ END $$;
 COMMENT ON FUNCTION tally.capture() IS
 'The function that the capture triggers of a source name and never reach: tally_internal._mark() in their WHEN conditions does the work.';
 
-CREATE FUNCTION tally.capture_truncate() RETURNS trigger
+CREATE OR REPLACE FUNCTION tally.capture_truncate() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._mark_member(m, 'truncate of ' || m.member) FROM tally.members m WHERE m.member = TG_RELID;
@@ -27,7 +27,7 @@ COMMENT ON FUNCTION tally.capture_truncate() IS 'Statement trigger of a source a
 -- somebody else makes of it does nothing, and the engine does not take it for its own: see _own_triggers().
 REVOKE ALL ON FUNCTION tally.capture_truncate() FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._may_trigger(r tally.rollups) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._may_trigger(r tally.rollups) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A definition is its owner's word; a trigger on the table takes the right to have one.
     SELECT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source)
@@ -35,7 +35,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._may_trigger(tally.rollups) IS 'Whether the owner of a rollup may have triggers on its source.';
 
-CREATE FUNCTION tally_internal._captured(source regclass) RETURNS SETOF tally.rollups
+CREATE OR REPLACE FUNCTION tally_internal._captured(source regclass) RETURNS SETOF tally.rollups
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.* FROM tally.rollups r
      WHERE r.source = $1 AND tally_internal._may_trigger(r)
@@ -49,7 +49,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._captured(regclass) IS
 'The rollups on a source whose changes can be captured: its columns are there, and the owner may have triggers on it.';
 
-CREATE FUNCTION tally_internal._mark_sql(relation regclass, row_name text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._mark_sql(relation regclass, row_name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH r AS (SELECT c.* FROM tally.members m, tally_internal._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
     SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
@@ -66,7 +66,7 @@ COMMENT ON FUNCTION tally_internal._mark_sql(regclass, text) IS
 'SQL text that marks the buckets and keys of a row (NEW or OLD) of a table for all rollups that its rows count in; null where there are none, or PostgreSQL '
 'clones the triggers.';
 
-CREATE FUNCTION tally_internal._own_triggers(relation regclass) RETURNS TABLE (name name, event text, enabled "char")
+CREATE OR REPLACE FUNCTION tally_internal._own_triggers(relation regclass) RETURNS TABLE (name name, event text, enabled "char")
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.tgname, CASE t.tgtype & 60 WHEN 4 THEN 'insert' WHEN 8 THEN 'delete' WHEN 16 THEN 'update' ELSE 'truncate' END, t.tgenabled
       FROM pg_trigger t
@@ -81,7 +81,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._own_triggers(regclass) IS 'Capture''s triggers that were made on a table itself, not cloned to it.';
 
-CREATE FUNCTION tally_internal._always(relation regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._always(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.attaching = 'on' AS $$
 DECLARE
     switches text := (SELECT string_agg(format('ENABLE ALWAYS TRIGGER %I', t.name), ', ') FROM tally_internal._own_triggers(relation) t WHERE t.enabled = 'O');
@@ -93,7 +93,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._always(regclass) IS
 'Has capture''s triggers of a table, and their clones, fire whatever session_replication_role is; disabled ones stay so.';
 
-CREATE FUNCTION tally_internal._attach_triggers(relation regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._attach_triggers(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -131,7 +131,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._attach_triggers(regclass) IS
 'Makes the triggers of one table mark for exactly the rollups that its rows count in now; drops them where there are none.';
 
-CREATE FUNCTION tally_internal._lacks_triggers(m tally.members) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._lacks_triggers(m tally.members) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (SELECT count(DISTINCT t.event) FROM tally_internal._own_triggers(m.member) t)
            < CASE WHEN NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source = m.source AND tally_internal._may_trigger(r)) THEN 0
@@ -140,7 +140,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._lacks_triggers(tally.members) IS 'Whether a table has fewer triggers than it should.';
 
-CREATE FUNCTION tally_internal._attach(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._attach(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE

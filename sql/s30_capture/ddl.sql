@@ -1,7 +1,7 @@
 -- Owns: the event triggers: changes of tables that change what a rollup counts. They belong to the extension, fire for
 -- everybody, and for a table of no rollup cost one look into tally.members.
 
-CREATE FUNCTION tally_internal._follow(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._follow(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -18,7 +18,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._follow(regclass) IS
 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
-CREATE FUNCTION tally_internal._follow_strays() RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._follow_strays() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
 DECLARE
     one regclass;
@@ -43,7 +43,7 @@ COMMENT ON FUNCTION tally_internal._follow_strays() IS
 'Finds by the catalogue what the event triggers have not seen: they may be disabled, or changed by a transaction with an older snapshot. Every refresh '
 'begins with it.';
 
-CREATE FUNCTION tally_internal._after_ddl() RETURNS event_trigger
+CREATE OR REPLACE FUNCTION tally_internal._after_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one regclass;
@@ -62,7 +62,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._after_ddl() IS
 'Event trigger: a table that belongs to a source, or comes to it, was made or altered; a value of an enum was renamed.';
 
-CREATE FUNCTION tally_internal._after_drop() RETURNS event_trigger
+CREATE OR REPLACE FUNCTION tally_internal._after_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one regclass;
@@ -78,7 +78,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._after_drop() IS 'Event trigger: a table that belongs to a source was dropped, however that came about.';
 
-CREATE FUNCTION tally_internal._before_rewrite() RETURNS event_trigger
+CREATE OR REPLACE FUNCTION tally_internal._before_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- 4: the type of a column changes, and USING may give it any value. 2: a generated column gets another expression, or a column

@@ -1,7 +1,7 @@
 -- Owns: locking a source to change its triggers. Many short tries, because a request that waits makes every writer after
 -- it wait too; at the end an error that says whom it waited for.
 
-CREATE FUNCTION tally_internal._holders(tables regclass[], modes text[]) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._holders(tables regclass[], modes text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(DISTINCT CASE WHEN l.pid IS NULL THEN format('prepared transaction %L of %s', p.gid, p.prepared)
                                     ELSE format('pid %s (%s, %s, transaction since %s, query since %s)', l.pid, a.usename,
@@ -17,7 +17,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._holders(regclass[], text[]) IS
 'Who holds locks of some modes on some tables: process, state, since when; or the prepared transaction. Not what they run, which is not everybody''s to read.';
 
-CREATE FUNCTION tally_internal._lock_tables(tables regclass[], exclusive boolean) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._lock_tables(tables regclass[], exclusive boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     patience text := COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds');

@@ -1,7 +1,7 @@
 -- Owns: following the tables of a source as they come (ATTACH PARTITION, INHERIT, CREATE) and go (DETACH, DROP, NO INHERIT).
 -- Rows come and go with them that no trigger sees, so what a table holds is marked in the transaction that moves it.
 
-CREATE FUNCTION tally_internal._bounds(member regclass, OUT time_column text, OUT since text, OUT until text)
+CREATE OR REPLACE FUNCTION tally_internal._bounds(member regclass, OUT time_column text, OUT since text, OUT until text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
     SELECT a.attname, CASE b[1] WHEN 'MINVALUE' THEN '-infinity' ELSE btrim(b[1], '''') END, CASE b[2] WHEN 'MAXVALUE' THEN 'infinity'
         ELSE btrim(b[2], '''') END
@@ -15,7 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' S
 $$;
 COMMENT ON FUNCTION tally_internal._bounds(regclass) IS 'The bounds of a partition by a range of one column of time, as text; nulls for other tables.';
 
-CREATE FUNCTION tally_internal._tree(source regclass) RETURNS TABLE (member regclass, parent regclass, depth int, cloned boolean)
+CREATE OR REPLACE FUNCTION tally_internal._tree(source regclass) RETURNS TABLE (member regclass, parent regclass, depth int, cloned boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE tree AS (
         SELECT c.oid AS member, NULL::oid AS parent, 0 AS depth, false AS cloned FROM pg_class c WHERE c.oid = $1
@@ -27,7 +27,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._tree(regclass) IS 'The tables that hold the rows of a source now: itself, partitions and inheriting tables at any depth.';
 
-CREATE FUNCTION tally_internal._member_range(r tally.rollups, m tally.members, OUT since timestamptz, OUT until timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._member_range(r tally.rollups, m tally.members, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     rule text := tally_internal._rule_or_null(r);
@@ -62,7 +62,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._member_range(tally.rollups, tally.members) IS
 'The buckets of a rollup that rows of a member may be in: those of its bounds, or all.';
 
-CREATE FUNCTION tally_internal._mark_member(m tally.members, reason text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._mark_member(m tally.members, reason text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, x.since, x.until, $2 FROM tally.rollups r, tally_internal._member_range(r, m) x WHERE r.source = m.source
@@ -70,7 +70,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._mark_member(tally.members, text) IS 'Marks for every rollup on a source what one of its members may hold.';
 REVOKE ALL ON FUNCTION tally_internal._mark_member(tally.members, text) FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._generated(relation regclass) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._generated(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Stored ones are not in it: where their expression changes the table is rewritten, which tally_internal._before_rewrite() sees.
     SELECT string_agg(pg_get_expr(d.adbin, d.adrelid), ', ' ORDER BY a.attnum)
@@ -80,7 +80,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._generated(regclass) IS
 'The expressions of a table''s virtual generated columns (PostgreSQL 18); null where there are none.';
 
-CREATE FUNCTION tally_internal._follow_generated(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._follow_generated(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -94,7 +94,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._follow_generated(regclass) IS
 'Notices virtual generated columns that got another expression: no row is written, and every value may be another.';
 
-CREATE FUNCTION tally_internal._list_members(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._list_members(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -128,7 +128,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._list_members(regclass) IS
 'Brings the list of a source''s members to what the catalogue says, and marks what came and went.';
 
-CREATE FUNCTION tally_internal._follow_switches(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._follow_switches(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE

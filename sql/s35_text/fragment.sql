@@ -1,13 +1,13 @@
 -- Owns: a person's text before it is put into a statement of the engine's.
 
-CREATE FUNCTION tally_internal._closed(fragment text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._closed(fragment text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- A comment at its end would swallow what the engine writes after it.
     SELECT CASE WHEN strpos(fragment, '--') > 0 AND right(fragment, 1) <> E'\n' THEN fragment || E'\n' ELSE fragment END
 $$;
 COMMENT ON FUNCTION tally_internal._closed(text) IS 'An expression or condition that can be followed by other text, also where it ends in a comment.';
 
-CREATE FUNCTION tally_internal._render(template text, slots jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._render(template text, slots jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     missing text;

@@ -5,7 +5,7 @@
 -- the text of a float8, which extra_float_digits changes. The rules below name both exceptions; whatever they do not name is judged by
 -- its class.
 
-CREATE FUNCTION tally_internal._text_varies(type oid) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._text_varies(type oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype, 'interval'::regtype, 'float4'::regtype, 'float8'::regtype,
@@ -24,7 +24,7 @@ COMMENT ON FUNCTION tally_internal._text_varies(oid) IS
 'Whether settings of a session change how values of a type are written: DateStyle, TimeZone, IntervalStyle, extra_float_digits, bytea_output, search_path '
 'and the like.';
 
-CREATE FUNCTION tally_internal._reading_varies(type oid) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._reading_varies(type oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN t.typtype = 'd' THEN tally_internal._reading_varies(t.typbasetype)
@@ -38,7 +38,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._reading_varies(oid) IS 'Whether settings of a session (or the clock: ''today'') change how text is read as a type.';
 
-CREATE FUNCTION tally_internal._plain_hours(constants text[]) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._plain_hours(constants text[]) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- An interval of hours, minutes and seconds is the same length in every zone.
     SELECT COALESCE(bool_or(c ~ '^-?\d+:\d\d:\d\d(\.\d+)?$'), false) FROM unnest(constants) c
@@ -46,7 +46,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._plain_hours(text[]) IS
 'Whether one of some constants (as IntervalStyle postgres writes them) is an interval without days and months.';
 
-CREATE FUNCTION tally_internal._builtin_varies(f pg_proc, types oid[], constants text[]) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._builtin_varies(f pg_proc, types oid[], constants text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         -- Class IMMUTABLE, and yet: the months and days between two instants are those of the zone's calendar.
@@ -86,7 +86,7 @@ COMMENT ON FUNCTION tally_internal._builtin_varies(pg_proc, oid[], text[]) IS
 'Why a call of a function of PostgreSQL, with arguments of these types, some of them constant, depends on the session: zone, text, read, locale, clock, '
     'session; null where it does not.';
 
-CREATE FUNCTION tally_internal._call_varies(function oid, types oid[], constants text[], OUT why text, OUT what text, OUT hint text)
+CREATE OR REPLACE FUNCTION tally_internal._call_varies(function oid, types oid[], constants text[], OUT why text, OUT what text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -128,7 +128,7 @@ COMMENT ON FUNCTION tally_internal._call_varies(oid, oid[], text[]) IS
 'Why a call depends on the session (null: it does not), what in it does, and a hint where the function itself can be mended. Functions of users must be '
     'IMMUTABLE, with names that are bound: a BEGIN ATOMIC body, or a pinned search_path.';
 
-CREATE FUNCTION tally_internal._tree_varies(tree pg_node_tree, OUT why text, OUT what text, OUT hint text)
+CREATE OR REPLACE FUNCTION tally_internal._tree_varies(tree pg_node_tree, OUT why text, OUT what text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' AS $$
 DECLARE
     item  record;
@@ -159,7 +159,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._tree_varies(pg_node_tree) IS
 'Why a parsed expression or query depends on the session that computes it, what in it does, and a hint where there is a special one; nulls where nothing does.';
 
-CREATE FUNCTION tally_internal._reads_the_clock(tree pg_node_tree, expression text) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._reads_the_clock(tree pg_node_tree, expression text) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
     -- PostgreSQL reads 'now' and 'today' as it parses, and keeps what time it was then. So the word must be there, and such a time.
     SELECT expression ~* '''[^'']*\m(now|today|tomorrow|yesterday)\M[^'']*'''
@@ -172,7 +172,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._reads_the_clock(pg_node_tree, text) IS
 'Whether a parsed expression holds a constant that was read from a word such as ''now'' or ''today''.';
 
-CREATE FUNCTION tally_internal._refuse_session(tree pg_node_tree, kind text, label text, expression text, time_column text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION tally_internal._refuse_session(tree pg_node_tree, kind text, label text, expression text, time_column text DEFAULT NULL,
                                       zone text DEFAULT 'UTC') RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -2,7 +2,7 @@
 -- their last bits or within their own error; the order changes by CLUSTER, a restore, a parallel plan. So they are compared by what they
 -- answer, and everything else by the equality of its type.
 
-CREATE FUNCTION tally_internal._alike(a float8, b float8, relative float8 DEFAULT 1e-9) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._alike(a float8, b float8, relative float8 DEFAULT 1e-9) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NOT DISTINCT FROM b
                 WHEN a = b THEN true
@@ -13,7 +13,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._alike(float8, float8, float8) IS 'Whether two floats differ by no more than the order of a sum explains.';
 
-CREATE FUNCTION tally_internal._alike(a tally.stats, b tally.stats) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._alike(a tally.stats, b tally.stats) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
                 ELSE tally.count(a) IS NOT DISTINCT FROM tally.count(b)
@@ -24,7 +24,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._alike(tally.stats, tally.stats) IS
 'Whether two statistics give the same count, means, variances and covariance, but for the order of the sums.';
 
-CREATE FUNCTION tally_internal._alike(a tally.tdigest, b tally.tdigest) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._alike(a tally.tdigest, b tally.tdigest) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
                 ELSE tally.count(a) = tally.count(b) AND tally.min(a) IS NOT DISTINCT FROM tally.min(b) AND tally.max(a) IS NOT DISTINCT FROM tally.max(b)
@@ -37,7 +37,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._alike(tally.tdigest, tally.tdigest) IS
 'Whether two digests give the same count, ends and mean, and quantiles within their own error.';
 
-CREATE FUNCTION tally_internal._alike(a tally.topk, b tally.topk) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._alike(a tally.topk, b tally.topk) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
                 ELSE tally.count(a) = tally.count(b)
@@ -47,7 +47,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._alike(tally.topk, tally.topk) IS
 'Whether two lists of heavy items give the same total, and counts that agree within their bounds.';
 
-CREATE FUNCTION tally_internal._has_equality(type regtype) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._has_equality(type regtype) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN t.typtype = 'd' THEN tally_internal._has_equality(t.typbasetype::regtype)
                 WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally_internal._has_equality(t.typelem::regtype)
@@ -57,7 +57,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._has_equality(regtype) IS 'Whether values of a type can be compared by its own =.';
 
-CREATE FUNCTION tally_internal._differs_sql(rollup_id int, a text, b text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._differs_sql(rollup_id int, a text, b text) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(format(CASE WHEN m.base IN ('float4'::regtype, 'float8'::regtype, 'tally.stats'::regtype, 'tally.tdigest'::regtype, 'tally.topk'::regtype)
                                   THEN 'NOT tally_internal._alike(%1$s.%3$I' || CASE m.base

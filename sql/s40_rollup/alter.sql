@@ -1,6 +1,6 @@
 -- Owns: alter_rollup: change of a definition without losing history that can no longer be computed.
 
-CREATE FUNCTION tally_internal._refuse_change(r tally.rollups, message text, detail text, hint text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._refuse_change(r tally.rollups, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('rollup %L cannot lose %s', r.name, message), DETAIL = detail,
@@ -8,7 +8,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_change(tally.rollups, text, text, text) IS 'The error for a column that others still need.';
 
-CREATE FUNCTION tally_internal._check_users(r tally.rollups, gone text[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_users(r tally.rollups, gone text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     list text;
@@ -40,7 +40,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_users(tally.rollups, text[]) IS
 'An error that names the thresholds, metrics or rollups that use columns of a rollup which are to go.';
 
-CREATE FUNCTION tally_internal._check_drops(r tally.rollups, drop_measures text[], drop_dimensions text[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_drops(r tally.rollups, drop_measures text[], drop_dimensions text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wrong text;
@@ -64,7 +64,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_drops(tally.rollups, text[], text[]) IS
 'An error where what is to be dropped is no measure or dimension of the rollup.';
 
-CREATE FUNCTION tally_internal._change_columns(r tally.rollups, target text, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
+CREATE OR REPLACE FUNCTION tally_internal._change_columns(r tally.rollups, target text, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
                                       drop_dimensions text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -95,7 +95,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS
 'Writes the changed rollup with its changed list of dimensions and measures of a rollup into the catalogue.';
 
-CREATE FUNCTION tally.alter_rollup(
+CREATE OR REPLACE FUNCTION tally.alter_rollup(
     name            text,
     add_measures    jsonb DEFAULT '{}',
     drop_measures   text[] DEFAULT '{}',
@@ -187,13 +187,13 @@ COMMENT ON FUNCTION tally.alter_rollup(text, jsonb, text[], jsonb, text[], text,
     'marked for backfill; frozen history is kept: new measures are NULL there, new dimensions ''(before)'', dropped dimensions merged, and a new filter does '
     'not touch it. Views, metrics and rollups on it follow; a column that one of them uses cannot go.';
 
-CREATE FUNCTION tally_internal._live_name(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._live_name(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x.live_view::text FROM tally.rollups x WHERE x.id = r.id
 $$;
 COMMENT ON FUNCTION tally_internal._live_name(tally.rollups) IS 'Name of a rollup''s live view, which may have been made anew.';
 
-CREATE FUNCTION tally_internal._rebuild_around(r tally.rollups, dimensions_changed boolean) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._rebuild_around(r tally.rollups, dimensions_changed boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     flat   regclass := (SELECT v.view FROM tally.metric_views v WHERE v.rollup_id = r.id);
@@ -223,7 +223,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._rebuild_around(tally.rollups, boolean) IS
 'Brings table, views, statistics and comments of a rollup to the changed catalogue.';
 
-CREATE FUNCTION tally_internal._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
+CREATE OR REPLACE FUNCTION tally_internal._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
                                         drop_dimensions text[],
                                rebuilt boolean, retain interval)
 RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
@@ -251,7 +251,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._changes(tally.rollups, tally.rollups, jsonb, text[], jsonb, text[], boolean, interval) IS
 'What a change of definition does to which part of the history, as alter_rollup returns it.';
 
-CREATE FUNCTION tally_internal._alter_statement(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._alter_statement(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH was(kind, name, expression) AS (
         SELECT 'measures', m.name, m.expression FROM tally.measures m WHERE m.rollup_id = old.id UNION ALL SELECT 'dimensions', d.name, d.given

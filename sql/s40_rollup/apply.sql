@@ -1,7 +1,7 @@
 -- Owns: bringing stored rows to what the definition gives, writing only rows that differ.
 -- Moments and keys travel as parameters of the statement: what one session prints another may read otherwise.
 
-CREATE FUNCTION tally_internal._rows(like_row anyelement, query text, since timestamptz, until timestamptz) RETURNS SETOF anyelement
+CREATE OR REPLACE FUNCTION tally_internal._rows(like_row anyelement, query text, since timestamptz, until timestamptz) RETURNS SETOF anyelement
 LANGUAGE plpgsql AS $$
 BEGIN
     -- PostgreSQL plans no INSERT … SELECT in parallel, but a query run by RETURN QUERY it does.
@@ -11,7 +11,7 @@ COMMENT ON FUNCTION tally_internal._rows(anyelement, text, timestamptz, timestam
 'Rows of a query of a known row type ($1 and $2 in it are since and until), planned by itself and so in parallel where that pays. Runs with the caller''s '
     'rights.';
 
-CREATE FUNCTION tally_internal._apply_query(rollup_id int, fresh text, scope text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._apply_query(rollup_id int, fresh text, scope text) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(
         'WITH _fresh AS MATERIALIZED (%1$s), '
@@ -42,7 +42,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._apply_query(int, text, text) IS
 'SQL text of one statement that makes the stored rows t in scope equal to the rows of fresh, and counts what it wrote.';
 
-CREATE FUNCTION tally_internal._apply_buckets(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._apply_buckets(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     fresh text;
@@ -62,13 +62,13 @@ END $$;
 COMMENT ON FUNCTION tally_internal._apply_buckets(tally.rollups, timestamptz[]) IS
 'Recomputes chosen buckets of a rollup in full, as its owner; counts of rows written.';
 
-CREATE FUNCTION tally_internal._physical_columns(relation regclass) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._physical_columns(relation regclass) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
 $$;
 COMMENT ON FUNCTION tally_internal._physical_columns(regclass) IS 'The columns of a table in its own order, as SQL text.';
 
-CREATE FUNCTION tally_internal._rows_sql(r tally.rollups, query text, tail text DEFAULT '') RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._rows_sql(r tally.rollups, query text, tail text DEFAULT '') RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A row of the table has its columns in the order in which they came to be, the definition has dimensions first.
     SELECT format('SELECT %s FROM tally_internal._rows(NULL::%s, %L, $1, $2)', tally_internal._columns_sql(r.id, '%I'), r.relation,
@@ -77,7 +77,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._rows_sql(tally.rollups, text, text) IS
 'SQL text of a definition''s query run through tally_internal._rows(), and so in parallel where that pays; $1 and $2 are its moments.';
 
-CREATE FUNCTION tally_internal._apply_wide(r tally.rollups, query text, scope text, since timestamptz DEFAULT NULL,
+CREATE OR REPLACE FUNCTION tally_internal._apply_wide(r tally.rollups, query text, scope text, since timestamptz DEFAULT NULL,
                                            until timestamptz DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
@@ -108,7 +108,7 @@ COMMENT ON FUNCTION tally_internal._apply_wide(tally.rollups, text, text, timest
 'Makes the stored rows t in scope equal to a definition''s query, many at once, as the rollup''s owner; where none is stored they are just inserted. $1 and '
     '$2 in both texts are since and until. Counts of rows written.';
 
-CREATE FUNCTION tally_internal._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._apply_wide(r, tally_internal._range_query(r.id, r.source::text, '$1', '$2'), 't.bucket >= $1 AND t.bucket < $2', since, until)
 $$;

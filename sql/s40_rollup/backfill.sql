@@ -1,7 +1,7 @@
 -- Owns: the procedures that loop over units of refresh and commit after each: backfill by hand, refresh by schedule.
 -- A procedure that commits may have no SET clause, so these are thin and fully qualified.
 
-CREATE FUNCTION tally_internal._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity',
+CREATE OR REPLACE FUNCTION tally_internal._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity',
                                      until timestamptz DEFAULT 'infinity',
                                      oldest_first boolean DEFAULT false, who bigint DEFAULT tally_internal._me(), OUT more boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -26,7 +26,7 @@ COMMENT ON FUNCTION tally_internal._backfill_unit(int, bigint, timestamptz, time
 'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null '
 'when nothing was due.';
 
-CREATE FUNCTION tally_internal._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8,
+CREATE OR REPLACE FUNCTION tally_internal._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8,
                                 OUT source_rows float8,
                                 OUT written bigint, OUT batches bigint, OUT first timestamptz, OUT last timestamptz, OUT todo float8)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -48,7 +48,7 @@ COMMENT ON FUNCTION tally_internal._progress(int, timestamptz, timestamptz, time
 'How far the ranges of a rollup within [since, until) are computed, from the run log since then and what is still marked: share done, seconds spent, source '
     'rows (about) and rows written, the range so far.';
 
-CREATE FUNCTION tally_internal._backfill_progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._backfill_progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -66,7 +66,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._backfill_progress(int, timestamptz, timestamptz, timestamptz) IS 'One line of progress of a backfill that began then.';
 
-CREATE PROCEDURE tally.backfill(name text DEFAULT NULL, batch_rows bigint DEFAULT 2000000, since timestamptz DEFAULT '-infinity',
+CREATE OR REPLACE PROCEDURE tally.backfill(name text DEFAULT NULL, batch_rows bigint DEFAULT 2000000, since timestamptz DEFAULT '-infinity',
                                 until timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -100,7 +100,7 @@ COMMENT ON PROCEDURE tally.backfill(text, bigint, timestamptz, timestamptz, bool
     'buckets, take that part first; the rest stays marked. Writers and readers go on; tally.progress shows how far it is. Several sessions share the work: '
     'each takes the next rollup that no other is at.';
 
-CREATE FUNCTION tally_internal._next_backfill(chain int[], done int[], OUT rollup_id int, OUT claimed boolean)
+CREATE OR REPLACE FUNCTION tally_internal._next_backfill(chain int[], done int[], OUT rollup_id int, OUT claimed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     candidate int;
@@ -126,13 +126,13 @@ COMMENT ON FUNCTION tally_internal._next_backfill(int[], int[]) IS
 'Which rollup of a chain a backfill takes next, after those done: the first that is due, stands on nothing that is, and is claimed by no other backfill; '
     'where others have claimed all that is left, the first of them, to help with it. Null when nothing is left.';
 
-CREATE FUNCTION tally_internal._end_backfill(rollup_id int, claimed boolean) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._end_backfill(rollup_id int, claimed boolean) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_advisory_unlock(1650549611, rollup_id) WHERE claimed
 $$;
 COMMENT ON FUNCTION tally_internal._end_backfill(int, boolean) IS 'Gives up the claim of _next_backfill().';
 
-CREATE FUNCTION tally_internal._backfill_range(name text, INOUT since timestamptz, INOUT until timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._backfill_range(name text, INOUT since timestamptz, INOUT until timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -147,7 +147,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._backfill_range(text, timestamptz, timestamptz) IS
 'A range widened to whole buckets of the named rollup, so that what it stands on is computed for all of them.';
 
-CREATE FUNCTION tally_internal._backfill_chain(name text, who bigint DEFAULT tally_internal._me()) RETURNS int[]
+CREATE OR REPLACE FUNCTION tally_internal._backfill_chain(name text, who bigint DEFAULT tally_internal._me()) RETURNS int[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
@@ -163,7 +163,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._backfill_chain(text, bigint) IS
 'The rollups that a backfill of a name works on, in order; without a name all that the caller may refresh.';
 
-CREATE PROCEDURE tally.refresh_scheduled(schedule text)
+CREATE OR REPLACE PROCEDURE tally.refresh_scheduled(schedule text)
 LANGUAGE plpgsql AS $$
 DECLARE
     chain pg_catalog.int4[];
@@ -186,13 +186,13 @@ COMMENT ON PROCEDURE tally.refresh_scheduled(text) IS
 'What the scheduled job runs: refreshes all rollups of a schedule, and those they stand on, in batches that commit. A rollup that another session refreshes '
     'is passed over; a failing one is logged and passed over.';
 
-CREATE FUNCTION tally_internal._scheduled_chain(schedule text) RETURNS int[]
+CREATE OR REPLACE FUNCTION tally_internal._scheduled_chain(schedule text) RETURNS int[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(DISTINCT c ORDER BY c) FROM tally.rollups r, unnest(tally_internal._chain(r.id)) c WHERE r.schedule = $1
 $$;
 COMMENT ON FUNCTION tally_internal._scheduled_chain(text) IS 'The rollups of a schedule and all they stand on, in order.';
 
-CREATE FUNCTION tally_internal._begin_refresh(who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._begin_refresh(who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);

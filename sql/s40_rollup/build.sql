@@ -1,6 +1,6 @@
 -- Owns: making (and dropping) what a rollup consists of: catalogue rows, table, live view, statistics, capture.
 
-CREATE FUNCTION tally_internal._new_dimension(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.dimensions
+CREATE OR REPLACE FUNCTION tally_internal._new_dimension(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.dimensions
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -39,7 +39,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._new_dimension(tally.rollups, text, int, text, text) IS
 'The catalogue row of a dimension, of its expression over the source; errors say what is wrong with it.';
 
-CREATE FUNCTION tally_internal._new_measure(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.measures
+CREATE OR REPLACE FUNCTION tally_internal._new_measure(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.measures
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -58,7 +58,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._new_measure(tally.rollups, text, int, text, text) IS
 'The catalogue row of a measure, of its aggregate over the source; errors say what is wrong with it.';
 
-CREATE FUNCTION tally_internal._build_rollup(made tally.rollups, wanted jsonb, target text, with_data boolean) RETURNS regclass
+CREATE OR REPLACE FUNCTION tally_internal._build_rollup(made tally.rollups, wanted jsonb, target text, with_data boolean) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item    record;
@@ -115,7 +115,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._build_rollup(tally.rollups, jsonb, text, boolean) IS
 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
 
-CREATE FUNCTION tally_internal._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     twice text;
@@ -139,7 +139,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._unique_names(text, tally.dimensions[], tally.measures[]) IS
 'An error where two columns of a rollup in the making have one name, or one has a name that is no column''s.';
 
-CREATE FUNCTION tally_internal._comment_rollup(rollup_id int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._comment_rollup(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r    tally.rollups;
@@ -163,7 +163,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._comment_rollup(int) IS 'COMMENTs on a rollup''s table, live view and their columns, from the definition.';
 
-CREATE FUNCTION tally_internal._time_index(source regclass, time_column text) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._time_index(source regclass, time_column text) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
                     WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'brin')
@@ -172,7 +172,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._time_index(regclass, text) IS
 'Whether an index of the source leads with the time column, so that a bucket can be read without a scan of all.';
 
-CREATE FUNCTION tally_internal._advise_index(made tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._advise_index(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT tally_internal._time_index(made.source, made.time_column) THEN

@@ -1,6 +1,6 @@
 -- Owns: what is checked of a rollup before its SQL is looked at: name, schema, rights, and the shape of the JSON.
 
-CREATE FUNCTION tally_internal._may_create(label text, target text, source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._may_create(label text, target text, source regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     missing text;
@@ -34,7 +34,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._may_create(text, text, regclass) IS
 'An error with the statement to run where name, schema or rights do not allow a rollup.';
 
-CREATE FUNCTION tally_internal._check_shape(label text, dimensions jsonb, measures jsonb) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_shape(label text, dimensions jsonb, measures jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     bad text;

@@ -3,7 +3,7 @@
 -- The catalogue is written first, by the owner through _store_change(); what is done here follows from it alone and
 -- contains the definition's text, so it runs as the owner. Nothing here can be asked for that the catalogue does not say.
 
-CREATE FUNCTION tally_internal._above(rollup_id int) RETURNS int[]
+CREATE OR REPLACE FUNCTION tally_internal._above(rollup_id int) RETURNS int[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up AS (
         SELECT r.id FROM tally.rollups r WHERE r.id = $1
@@ -13,7 +13,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._above(int) IS 'A rollup and all that stand on it, in the order in which they were made.';
 
-CREATE FUNCTION tally_internal._grants_on(relation regclass) RETURNS text[]
+CREATE OR REPLACE FUNCTION tally_internal._grants_on(relation regclass) RETURNS text[]
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(format('GRANT %s ON %s TO %s%s', a.privilege_type, relation, COALESCE(quote_ident(g.rolname), 'PUBLIC'),
                             CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END))
@@ -21,7 +21,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._grants_on(regclass) IS 'The statements that grant on a relation made anew what is granted on it now.';
 
-CREATE FUNCTION tally_internal._merge_stored(r tally.rollups, gone text[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._merge_stored(r tally.rollups, gone text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept text := tally_internal._columns_sql(r.id, '%I', ', ', 'key');
@@ -44,7 +44,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._merge_stored(tally.rollups, text[]) IS
 'Merges the stored rows of a rollup that differ only in the dimensions that go, by the merge rules of its measures.';
 
-CREATE FUNCTION tally_internal._conform_table(r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._conform_table(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key_   name := (SELECT c.conname FROM pg_constraint c WHERE c.conrelid = r.relation AND c.contype = 'p');
@@ -86,14 +86,14 @@ COMMENT ON FUNCTION tally_internal._conform_table(tally.rollups) IS
 'Drops from a rollup''s table the columns that its definition no longer has, merging rows where they were dimensions, and adds new ones: measures empty, '
 'dimensions ''(before)''.';
 
-CREATE FUNCTION tally_internal._live_grows(rollup_id int) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._live_grows(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT starts_with(tally_internal._columns_sql(r.id, '%I') || ', ', tally_internal._physical_columns(r.live_view) || ', ') FROM tally.rollups r
         WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally_internal._live_grows(int) IS 'Whether the catalogue gives a live view the columns that it has, and possibly more at the end.';
 
-CREATE FUNCTION tally_internal._conform(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._conform(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     -- Only what the catalogue says is done, but it locks; so not for just anybody.

@@ -1,6 +1,6 @@
 -- Owns: create_rollup: from what a person writes to table, live view, statistics, capture and a mark on all history.
 
-CREATE FUNCTION tally.create_rollup(
+CREATE OR REPLACE FUNCTION tally.create_rollup(
     name        text,
     source      regclass,
     time_column text DEFAULT NULL,
@@ -97,7 +97,7 @@ COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, j
     'it stands as it was). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data '
     'computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
-CREATE FUNCTION tally_internal._emptied(emptied text, key text[], label text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._emptied(emptied text, key text[], label text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF emptied IS NULL OR emptied NOT IN ('follow', 'keep') OR emptied = 'keep' AND key IS NOT NULL THEN
@@ -112,7 +112,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._emptied(text, text[], text) IS
 'What becomes of emptied buckets, as it was given; an error where that is no choice there is.';
 
-CREATE FUNCTION tally_internal._check_overlap(made tally.rollups, parent tally.rollups, measures jsonb) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_overlap(made tally.rollups, parent tally.rollups, measures jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Who writes the measures out (the highest of a week's seven-day counts) says what is to be made of several buckets.
@@ -127,7 +127,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_overlap(tally.rollups, tally.rollups, jsonb) IS
 'An error where a rollup in the making would merge all measures of buckets that look back.';
 
-CREATE FUNCTION tally_internal._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF made.time_column = 'bucket' AND NOT tally_internal._buckets_nest(tally_internal._rule(parent), tally_internal._rule(made)) THEN
@@ -141,7 +141,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._advise_nesting(tally.rollups, tally.rollups) IS
 'A WARNING where a bucket of a rollup in the making begins within a bucket of the rollup it stands on.';
 
-CREATE FUNCTION tally_internal._first_whole_bucket(source regclass, rule text) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._first_whole_bucket(source regclass, rule text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -152,7 +152,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._first_whole_bucket(regclass, text) IS
 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
 
-CREATE FUNCTION tally_internal._check_source(source regclass, label text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_source(source regclass, label text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     place text;
@@ -175,7 +175,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_source(regclass, text) IS
 'An error where a table cannot be the source of a rollup: a temporary one, one of PostgreSQL''s or pg_tally''s own, or one by a name that the engine uses.';
 
-CREATE FUNCTION tally_internal._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
+CREATE OR REPLACE FUNCTION tally_internal._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found regtype;
@@ -213,7 +213,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._time_type(regclass, text, text, boolean) IS
 'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';
 
-CREATE FUNCTION tally_internal._listed_dimensions(dimensions jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._listed_dimensions(dimensions jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
                                                    ELSE jsonb_build_object('name', k.key, 'expression', tally_internal._closed(k.value)) END
@@ -224,7 +224,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._listed_dimensions(jsonb) IS
 'Dimensions as a person gives them (columns, and objects of names and expressions) as a list of {name, expression}.';
 
-CREATE FUNCTION tally_internal._definition(made tally.rollups, parent tally.rollups, dimensions jsonb, measures jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._definition(made tally.rollups, parent tally.rollups, dimensions jsonb, measures jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dims jsonb;
@@ -257,7 +257,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._definition(tally.rollups, tally.rollups, jsonb, jsonb) IS
 'Dimensions and measures as lists of {name, expression}, defaults from a parent rollup filled in.';
 
-CREATE FUNCTION tally_internal._same_or_error(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS regclass
+CREATE OR REPLACE FUNCTION tally_internal._same_or_error(old tally.rollups, made tally.rollups, wanted jsonb) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changes text;

@@ -1,7 +1,7 @@
 -- Owns: a rollup's definition as SQL text. Refresh, live view and verification all compute a partition by these texts,
 -- so "equal to its definition" means one thing.
 
-CREATE FUNCTION tally_internal._columns_sql(rollup_id int, template text, separator text DEFAULT ', ', which text DEFAULT 'all') RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._columns_sql(rollup_id int, template text, separator text DEFAULT ', ', which text DEFAULT 'all') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(string_agg(format(template, c.name), separator ORDER BY c.place, c.ordinal), '')
       FROM (SELECT 1 AS place, 0 AS ordinal, 'bucket' AS name WHERE which IN ('all', 'key')
@@ -12,27 +12,27 @@ $$;
 COMMENT ON FUNCTION tally_internal._columns_sql(int, text, text, text) IS
 'The rollup''s columns through a format template, joined: which is all, key (bucket, if it has one, and dimensions), dimensions or measures.';
 
-CREATE FUNCTION tally_internal._dimension_sql(expression text, never_null boolean) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._dimension_sql(expression text, never_null boolean) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- A primary key holds no NULL, so "no value" has a name of its own.
     SELECT CASE WHEN never_null THEN expression ELSE format('COALESCE(%s, ''(none)'')', expression) END
 $$;
 COMMENT ON FUNCTION tally_internal._dimension_sql(text, boolean) IS 'SQL text of a dimension (a text expression) with NULL named ''(none)''.';
 
-CREATE FUNCTION tally_internal._base_type(type regtype) RETURNS regtype
+CREATE OR REPLACE FUNCTION tally_internal._base_type(type regtype) RETURNS regtype
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE t.typtype WHEN 'd' THEN tally_internal._base_type(t.typbasetype::regtype) ELSE type END FROM pg_type t WHERE t.oid = type
 $$;
 COMMENT ON FUNCTION tally_internal._base_type(regtype) IS 'The type that a domain stands on, at whatever depth; any other type itself.';
 
-CREATE FUNCTION tally_internal._citext() RETURNS regtype
+CREATE OR REPLACE FUNCTION tally_internal._citext() RETURNS regtype
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT d.objid::regtype FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_type t ON t.oid = d.objid
      WHERE d.classid = 'pg_type'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'citext' AND t.typname = 'citext'
 $$;
 COMMENT ON FUNCTION tally_internal._citext() IS 'The type citext of the extension of that name, wherever it lies; null where there is none.';
 
-CREATE FUNCTION tally_internal._equals_look_different(type regtype) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._equals_look_different(type regtype) RETURNS boolean
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     base regtype := tally_internal._base_type(type);
@@ -53,7 +53,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._equals_look_different(regtype) IS
 'Whether equal values of a type may be written differently, as numeric 1.0 and 1.00 are; also where one lies within an array, a range or a row.';
 
-CREATE FUNCTION tally_internal._fixed_text_sql(expression text, type regtype) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._fixed_text_sql(expression text, type regtype) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- JSON writes times as ISO 8601 under every DateStyle; instants are written in UTC, so that an hour that comes twice is two.
     -- Equal values have one text: numeric 1.0 and 1.00, -0 and 0, citext in any case, jsonb with numbers of any scale.
@@ -77,7 +77,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._fixed_text_sql(text, regtype) IS
 'SQL text that writes an expression of a type as text, as no setting of a session changes it; null for types that have no such form but a cast.';
 
-CREATE FUNCTION tally_internal._aggregates_sql(rollup_id int, OUT keys text, OUT columns text, OUT ordinals text)
+CREATE OR REPLACE FUNCTION tally_internal._aggregates_sql(rollup_id int, OUT keys text, OUT columns text, OUT ordinals text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (SELECT string_agg(format('%s AS %I', d.expression, d.name), ', ' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = $1),
            (SELECT string_agg(format('%s AS %I', m.expression, m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = $1),
@@ -85,14 +85,14 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 $$;
 COMMENT ON FUNCTION tally_internal._aggregates_sql(int) IS 'The select list of a definition: dimensions, measures, and the ordinals of the dimensions.';
 
-CREATE FUNCTION tally_internal._expand_sql(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._expand_sql(r tally.rollups) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(' CROSS JOIN LATERAL ' || r.expand, '')
 $$;
 COMMENT ON FUNCTION tally_internal._expand_sql(tally.rollups) IS
 'What follows the source in a definition''s FROM: the join that makes several rows of each, where there is one.';
 
-CREATE FUNCTION tally_internal._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- A range from the beginning of time begins at -infinity, where rows are in no bucket.
     SELECT format('SELECT %s AS bucket%s, %s FROM %s%s WHERE %s AND %s >= %s AND (%s) AND %s GROUP BY 1%s',
@@ -109,7 +109,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._range_query(int, text, text, text, text) IS
 'The definition over all buckets of a range, as one scan and one grouping: for history and for wide changes. since, until and extra are SQL texts.';
 
-CREATE FUNCTION tally_internal._bucket_query(rollup_id int, source text, buckets text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._bucket_query(rollup_id int, source text, buckets text) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT _tally.start AS bucket, _tally_rows.* FROM %s AS _tally(start) CROSS JOIN LATERAL (SELECT %s%s FROM %s%s WHERE %s AND (%s) %s) '
         '_tally_rows',
@@ -127,21 +127,21 @@ $$;
 COMMENT ON FUNCTION tally_internal._bucket_query(int, text, text) IS
 'The definition over chosen buckets, one index range each: for refreshes and the live view. buckets is SQL text of a relation of one column.';
 
-CREATE FUNCTION tally_internal._by_bucket_of(r tally.rollups) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._by_bucket_of(r tally.rollups) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.key IS NULL AND r.time_column = 'bucket' AND EXISTS (SELECT FROM tally.rollups p WHERE p.id = r.source_rollup AND p.key IS NULL)
 $$;
 COMMENT ON FUNCTION tally_internal._by_bucket_of(tally.rollups) IS
 'Whether a rollup''s buckets are made of buckets of the rollup it stands on, so that one tells the other.';
 
-CREATE FUNCTION tally_internal._frozen_sql(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._frozen_sql(rollup_id int) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Looked up when the query runs: the horizon moves on, and the live view's text stays.
     SELECT format('(SELECT x.frozen_before FROM tally.rollups x WHERE x.id = %s)', rollup_id)
 $$;
 COMMENT ON FUNCTION tally_internal._frozen_sql(int) IS 'SQL text of a rollup''s horizon, before which its buckets stand as they are stored.';
 
-CREATE FUNCTION tally_internal._dirty_query(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._dirty_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
@@ -174,7 +174,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._dirty_query(int) IS
 'SQL text of the buckets (or keys) of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
 
-CREATE FUNCTION tally_internal._hull_query(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._hull_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result text := format('SELECT GREATEST(g.since, %2$s), g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %1$s AND g.until > %2$s', rollup_id,
@@ -206,7 +206,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._hull_query(int) IS
 'SQL text of the ranges (since, until) of a rollup that are dirty as a whole, its own and those of the rollups it stands on.';
 
-CREATE FUNCTION tally_internal._kept_query(r tally.rollups, source text, hull text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._kept_query(r tally.rollups, source text, hull text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.emptied = 'keep' THEN format(
         ' UNION ALL SELECT %1$s FROM %2$s t WHERE %3$s AND t.bucket IN (SELECT _tally_kept.bucket FROM (SELECT DISTINCT k.bucket FROM %2$s k '
@@ -222,7 +222,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._kept_query(tally.rollups, text, text) IS
 'SQL text of the part of a live view with stored rows of dirty buckets that have no source row left, where the rollup keeps those; else nothing.';
 
-CREATE FUNCTION tally_internal._live_query(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._live_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;

@@ -1,6 +1,6 @@
 -- Owns: drop_rollup, and finding a rollup by its name.
 
-CREATE FUNCTION tally_internal._last_name(name text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._last_name(name text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT p[array_upper(p, 1)] FROM parse_ident(name) p);
@@ -10,7 +10,7 @@ EXCEPTION WHEN invalid_parameter_value THEN
 END $$;
 COMMENT ON FUNCTION tally_internal._last_name(text) IS 'The name in an identifier as SQL writes it, without its schema and quotes; anything else as it is.';
 
-CREATE FUNCTION tally_internal._rollup(name text) RETURNS tally.rollups
+CREATE OR REPLACE FUNCTION tally_internal._rollup(name text) RETURNS tally.rollups
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -35,7 +35,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._rollup(text) IS 'The rollup of a name, or an error that lists the known ones.';
 
-CREATE FUNCTION tally.drop_rollup(name text, "cascade" boolean DEFAULT false) RETURNS void
+CREATE OR REPLACE FUNCTION tally.drop_rollup(name text, "cascade" boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r     tally.rollups := tally_internal._rollup(name);

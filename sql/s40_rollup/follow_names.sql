@@ -4,7 +4,7 @@
 -- So the renamed text is right exactly where PostgreSQL makes the same view of it again; where it does not, nothing is changed and
 -- a WARNING says what to do.
 
-CREATE FUNCTION tally_internal._renamed(expression text, was text, becomes text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._renamed(expression text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Word by word: string constants and comments are passed over as a whole.
     SELECT string_agg(CASE WHEN t.token[1] = '"' || replace(was, '"', '""') || '"'
@@ -15,7 +15,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._renamed(text, text, text) IS 'An SQL expression with one identifier renamed wherever it stands as a word of its own.';
 
-CREATE FUNCTION tally_internal._live_meaning(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._live_meaning(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The last part of a rollup per key lists columns of the source, whose old names PostgreSQL keeps in that list; it is made of the same
     -- texts as the part before it.
@@ -24,7 +24,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._live_meaning(tally.rollups) IS 'How PostgreSQL reads a rollup''s live view now, as text that can be compared.';
 
-CREATE FUNCTION tally_internal._rename_in(r tally.rollups, was text, becomes text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._rename_in(r tally.rollups, was text, becomes text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before text := tally_internal._live_meaning(r);
@@ -46,7 +46,7 @@ COMMENT ON FUNCTION tally_internal._rename_in(tally.rollups, text, text) IS
 'Renames a column of the source in a rollup''s definition; an error where PostgreSQL does not read the same in it as before.';
 REVOKE ALL ON FUNCTION tally_internal._rename_in(tally.rollups, text, text) FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._lost_columns(r tally.rollups) RETURNS TABLE (name text, becomes text)
+CREATE OR REPLACE FUNCTION tally_internal._lost_columns(r tally.rollups) RETURNS TABLE (name text, becomes text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The live view has it by its number. Only where that is gone is the number of ours asked, because a restore numbers columns anew.
     SELECT x.name, CASE WHEN EXISTS (SELECT FROM pg_class v WHERE v.oid = r.live_view AND v.relkind = 'v')
@@ -62,7 +62,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._lost_columns(tally.rollups) IS
 'Columns that a definition reads and its source does not have under that name any more, with the name they have now; null: dropped.';
 
-CREATE FUNCTION tally_internal._follow_names(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._follow_names(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -90,7 +90,7 @@ COMMENT ON FUNCTION tally_internal._follow_names(regclass) IS
 'Has the definitions on a source follow its renamed columns; a WARNING with the statement to run where they cannot.';
 REVOKE ALL ON FUNCTION tally_internal._follow_names(regclass) FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._lost_column_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+CREATE OR REPLACE FUNCTION tally_internal._lost_column_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item record;
@@ -129,7 +129,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._lost_column_fault(tally.rollups) IS
 'The fault of a rollup whose definition reads a column that its source has no more, or under another name; nulls where that is not so.';
 
-CREATE FUNCTION tally_internal._enums_of(source regclass) RETURNS TABLE (type regtype, labels text[])
+CREATE OR REPLACE FUNCTION tally_internal._enums_of(source regclass) RETURNS TABLE (type regtype, labels text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE part(type) AS (
         SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
@@ -144,7 +144,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._enums_of(regclass) IS
 'The enums whose values the columns of a source may hold, within arrays, domains, ranges and composites too, with their labels now.';
 
-CREATE FUNCTION tally_internal._note_enums(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._note_enums(source regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO tally.enums (type, labels) SELECT e.type::text, e.labels FROM tally_internal._enums_of(source) e
         ON CONFLICT (type) DO UPDATE SET labels = EXCLUDED.labels WHERE enums.labels <@ EXCLUDED.labels AND enums.labels <> EXCLUDED.labels
@@ -153,7 +153,7 @@ COMMENT ON FUNCTION tally_internal._note_enums(regclass) IS
 'Notes the labels of a source''s enums, and those that have been added since; a label that is gone stays noted, for _follow_enum().';
 REVOKE ALL ON FUNCTION tally_internal._note_enums(regclass) FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._follow_enum(changed regtype) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._follow_enum(changed regtype) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     was  text[] := (SELECT e.labels FROM tally.enums e WHERE e.type = changed::text);

@@ -1,14 +1,14 @@
 -- Owns: the horizon of history: before it, buckets stand as they are stored, because their raw rows are gone or may go.
 -- The catalogue row of a source is written for its owner by _store_retention() and _store_horizon().
 
-CREATE FUNCTION tally_internal._timeless(source regclass) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._timeless(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(quote_ident(r.name), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.source = $1 AND (r.key IS NOT NULL OR r.lookback IS NOT NULL)
 $$;
 COMMENT ON FUNCTION tally_internal._timeless(regclass) IS
 'The rollups per key or with lookback on a source, as text: they are computed over rows of before, so none of those can go. Null: there are none.';
 
-CREATE FUNCTION tally_internal._check_horizon(source regclass, role regrole DEFAULT tally_internal._current_role()) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._check_horizon(source regclass, role regrole DEFAULT tally_internal._current_role()) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -49,7 +49,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_horizon(regclass, regrole) IS
 'The time column by which rows of a source grow old; an error where the role may not say so, or the rollups on it do not allow a horizon.';
 
-CREATE FUNCTION tally_internal._common_start(ids int[], wanted timestamptz) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._common_start(ids int[], wanted timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz := wanted;
@@ -74,14 +74,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._common_start(int[], timestamptz) IS 'The last instant up to the wanted one at which each of some rollups begins a bucket.';
 
-CREATE FUNCTION tally_internal._unbuilt(ids int[], until timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._unbuilt(ids int[], until timestamptz) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(DISTINCT format('%I', r.name), ', ') FROM tally.rollups r JOIN tally.dirty_ranges g ON g.rollup_id = r.id
      WHERE r.id = ANY ($1) AND g.since < $2 AND g.until > r.frozen_before
 $$;
 COMMENT ON FUNCTION tally_internal._unbuilt(int[], timestamptz) IS 'Those of some rollups that still have a range to build before until, as text; null: none.';
 
-CREATE FUNCTION tally_internal._freeze(ids int[], before timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._freeze(ids int[], before timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
@@ -97,7 +97,7 @@ COMMENT ON FUNCTION tally_internal._freeze(int[], timestamptz) IS
 'Refreshes what is marked of some rollups, and freezes their history before an instant at which each begins a bucket. For ones without a range to build '
 'before it.';
 
-CREATE FUNCTION tally_internal._freeze_source(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._freeze_source(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -111,7 +111,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._freeze_source(regclass) IS 'Brings the rollups on a source to the horizon that its owner has written down.';
 
-CREATE FUNCTION tally.freeze_source(source regclass, before timestamptz) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally.freeze_source(source regclass, before timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -148,7 +148,7 @@ COMMENT ON FUNCTION tally.freeze_source(regclass, timestamptz) IS
     'may be deleted, truncated or dropped by anybody, and no rollup loses anything. An earlier moment than the present horizon thaws. For the owner of the '
     'source.';
 
-CREATE FUNCTION tally_internal._store_horizon(source regclass, before timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._store_horizon(source regclass, before timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,14 +1,14 @@
 -- Owns: one row that cannot be computed, or a dimension that no index row can hold, stops its bucket only. What fails is halved until
 -- single buckets fail; those are set aside with the row that does it, and all others are written.
 
-CREATE FUNCTION tally_internal._fault_of_a_row(sqlstate text) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._fault_of_a_row(sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Data exceptions, an index row too long, a subquery with several rows, a check, an error that a function of the owner's raises.
     SELECT sqlstate LIKE '22%' OR sqlstate IN ('54000', '21000', '23514', '23502', 'P0001')
 $$;
 COMMENT ON FUNCTION tally_internal._fault_of_a_row(text) IS 'Whether an error may be the doing of one row, so that other buckets can be computed without it.';
 
-CREATE FUNCTION tally_internal._fails(r tally.rollups, since timestamptz, until timestamptz, rows tid[], storing boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._fails(r tally.rollups, since timestamptz, until timestamptz, rows tid[], storing boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fresh text := tally_internal._range_query(r.id, r.source::text, '$1', '$2',
@@ -27,7 +27,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._fails(tally.rollups, timestamptz, timestamptz, tid[], boolean) IS
 'Whether computing (or storing too) a range of a rollup from chosen source rows (null: all) fails by a row; nothing is written.';
 
-CREATE FUNCTION tally_internal._failing_row(r tally.rollups, since timestamptz, until timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._failing_row(r tally.rollups, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     most  CONSTANT int := 50000;
@@ -53,7 +53,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._failing_row(tally.rollups, timestamptz, timestamptz) IS
 'A source row of a range that fails by itself, as table and ctid; null where none does or there are more than 50,000.';
 
-CREATE FUNCTION tally_internal._set_bucket_aside(r tally.rollups, failed timestamptz, state text, message text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._set_bucket_aside(r tally.rollups, failed timestamptz, state text, message text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     until timestamptz := tally_internal._bucket_end(tally_internal._rule(r), failed);
@@ -76,14 +76,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._set_bucket_aside(tally.rollups, timestamptz, text, text) IS
 'Notes that a bucket cannot be computed or stored, with the row that does it where there is one.';
 
-CREATE FUNCTION tally_internal._sum_of_counts(a jsonb, b jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._sum_of_counts(a jsonb, b jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_object_agg(k, COALESCE((a ->> k)::bigint, 0) + COALESCE((b ->> k)::bigint, 0))
         FROM (SELECT jsonb_object_keys(a) UNION SELECT jsonb_object_keys(b)) x(k)
 $$;
 COMMENT ON FUNCTION tally_internal._sum_of_counts(jsonb, jsonb) IS 'Counts of rows written, added up.';
 
-CREATE FUNCTION tally_internal._apply_buckets_isolated(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._apply_buckets_isolated(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -105,7 +105,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._apply_buckets_isolated(tally.rollups, timestamptz[]) IS
 'Recomputes chosen buckets of a rollup; those that fail by a row are set aside, all others written.';
 
-CREATE FUNCTION tally_internal._apply_range_isolated(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._apply_range_isolated(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE

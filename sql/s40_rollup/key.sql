@@ -5,7 +5,7 @@
 -- rows; the source is searched by the column's own type, so that its index serves. Only types whose text is one to one
 -- are taken, and text is turned into them by expressions that never fail: a forged mark must not break a refresh.
 
-CREATE FUNCTION tally_internal._key_value_sql(value text, column_type regtype) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._key_value_sql(value text, column_type regtype) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN column_type IN ('text'::regtype, 'varchar'::regtype) THEN value
@@ -23,7 +23,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._key_value_sql(text, regtype) IS
 'SQL text that turns a key''s text (SQL text too) into its column''s type, NULL where it is none of its values; null for types that cannot be keys.';
 
-CREATE FUNCTION tally_internal._key_columns(source regclass, key text[]) RETURNS TABLE (place int, name text, type regtype)
+CREATE OR REPLACE FUNCTION tally_internal._key_columns(source regclass, key text[]) RETURNS TABLE (place int, name text, type regtype)
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT k.n::int, k.name, a.atttypid::regtype
       FROM unnest(key) WITH ORDINALITY k(name, n)
@@ -33,13 +33,13 @@ $$;
 COMMENT ON FUNCTION tally_internal._key_columns(regclass, text[]) IS
 'The columns of a key with their types in the source; type null where there is no such column.';
 
-CREATE FUNCTION tally_internal._key_names(key text[], template text DEFAULT 'k%s', separator text DEFAULT ', ') RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._key_names(key text[], template text DEFAULT 'k%s', separator text DEFAULT ', ') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(format(template, k.n, k.name), separator ORDER BY k.n) FROM unnest(key) WITH ORDINALITY k(name, n)
 $$;
 COMMENT ON FUNCTION tally_internal._key_names(text[], text, text) IS 'A key''s columns through a format template (%1$s the place, %2$I the name), joined.';
 
-CREATE FUNCTION tally_internal._key_list(width int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._key_list(width int) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- One array per column: the planner takes its length for the number of keys.
     SELECT format('ROWS FROM (%s)', string_agg(format('pg_catalog.unnest(($1)[:][%s:%s])', i, i), ', ' ORDER BY i)) FROM generate_series(1, width) i
@@ -47,7 +47,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._key_list(int) IS
 'SQL text of keys of so many columns as a relation of text columns; the parameter $1 holds them, an array of arrays.';
 
-CREATE FUNCTION tally_internal._key_query(rollup_id int, source text, condition text DEFAULT 'true') RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._key_query(rollup_id int, source text, condition text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s, %s FROM %s%s WHERE (%s) AND (%s) GROUP BY %s', a.keys, a.columns, $2, tally_internal._expand_sql(r), COALESCE(r.filter, 'true'),
                   condition, a.ordinals)
@@ -55,7 +55,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 $$;
 COMMENT ON FUNCTION tally_internal._key_query(int, text, text) IS 'The definition of a rollup per key over the source rows of a condition (SQL text).';
 
-CREATE FUNCTION tally_internal._keys_query(rollup_id int, source text, keys text, gate text DEFAULT 'true') RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._keys_query(rollup_id int, source text, keys text, gate text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Two parts, because '(none)' stands for NULL, which no index search by = finds. Their keys are different ones.
     SELECT tally_internal._key_query(r.id, $2, format('%s AND (%s) IN (SELECT %s FROM %s AS _tally(%s) WHERE ''(none)'' <> ALL (ARRAY[%s]))', gate,
@@ -78,7 +78,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._keys_query(int, text, text, text) IS
 'The definition over chosen keys. keys is SQL text of a relation of the key''s text columns, gate of a condition that is the same for all rows.';
 
-CREATE FUNCTION tally_internal._touched_query(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._touched_query(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s FROM %s t WHERE (%s) IN (SELECT * FROM (%s) _tally_dirty) UNION ALL %s',
                   tally_internal._columns_sql(r.id, 't.%I'), r.relation, CASE WHEN r.key IS NULL THEN 't.bucket'
@@ -90,13 +90,13 @@ $$;
 COMMENT ON FUNCTION tally_internal._touched_query(int) IS
 'SQL text of the rows of a rollup whose partitions are dirty, as stored and as defined: what rollups on it see change when it is refreshed.';
 
-CREATE FUNCTION tally_internal._live_source(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._live_source(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup), r.source)::text
 $$;
 COMMENT ON FUNCTION tally_internal._live_source(tally.rollups) IS 'What a live view reads of: the source, or its live view where it is a rollup.';
 
-CREATE FUNCTION tally_internal._dirty_keys_query(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._dirty_keys_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s FROM tally.%I d WHERE pg_catalog.cardinality(d.key) = %s', tally_internal._key_names(r.key, 'd.key[%s]'),
                   tally_internal._marks_table(r.id),
@@ -109,7 +109,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._dirty_keys_query(tally.rollups) IS
 'SQL text of the keys of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
 
-CREATE FUNCTION tally_internal._whole_source_sql(r tally.rollups, source text, wide text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._whole_source_sql(r tally.rollups, source text, wide text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- That all is marked is rare, and the planner cannot know. It takes a LIMIT that it cannot see for a tenth of the rows; two of them keep
     -- this part, which is not run, from costing so much that the whole is compiled (JIT took 12 s of a query of 0.1 s). Only the columns that are
@@ -124,7 +124,7 @@ COMMENT ON FUNCTION tally_internal._whole_source_sql(tally.rollups, text, text) 
 'SQL text of the source of a rollup per key for the part of its live view that reads all of it, in a form that is cheap where wide (SQL text) is false; the '
     'source itself as long as nobody knows which columns are read.';
 
-CREATE FUNCTION tally_internal._live_keys_query(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._live_keys_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s FROM %s t WHERE %s AND NOT (SELECT %s) AND NOT EXISTS (SELECT FROM (%s) _tally(%s) WHERE %s) UNION ALL %s UNION ALL %s',
         tally_internal._columns_sql(r.id, 't.%I'), r.relation, gate, wide, dirty, tally_internal._key_names(r.key),

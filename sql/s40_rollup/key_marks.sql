@@ -3,11 +3,11 @@
 -- A table for each, because a mark holds a key's value: only the rollup's owner may read it, and the live view with the owner's
 -- rights. Writers need no right to it: capture writes below the executor.
 
-CREATE FUNCTION tally_internal._marks_table(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._marks_table(rollup_id int) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT 'dirty_keys_' || rollup_id $$;
 COMMENT ON FUNCTION tally_internal._marks_table(int) IS 'Name of the table, in schema tally, that holds the marks of a rollup per key.';
 
-CREATE FUNCTION tally_internal._create_marks(rollup_id int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._create_marks(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -29,7 +29,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._create_marks(int) IS 'Makes the table of marks of a rollup per key.';
 
-CREATE FUNCTION tally_internal._drop_marks(rollup_id int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._drop_marks(rollup_id int) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -40,7 +40,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._drop_marks(int) IS 'Drops the table of marks of a rollup per key that has been dropped.';
 
-CREATE FUNCTION tally_internal._dirty_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._dirty_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -52,7 +52,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._dirty_keys(int) IS 'How many keys of a rollup per key are marked and since when, without saying which.';
 
-CREATE FUNCTION tally_internal._keys_due(r tally.rollups) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._keys_due(r tally.rollups) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result boolean := false;
@@ -64,7 +64,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._keys_due(tally.rollups) IS 'Whether a rollup has marked keys.';
 
-CREATE FUNCTION tally_internal._take_keys(r tally.rollups, most int, OUT keys text[], OUT marks bigint)
+CREATE OR REPLACE FUNCTION tally_internal._take_keys(r tally.rollups, most int, OUT keys text[], OUT marks bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('WITH seen AS MATERIALIZED (SELECT d.key FROM tally.%1$I d LIMIT $1), '
@@ -77,7 +77,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._take_keys(tally.rollups, int) IS
 'Takes up to so many marks: deletes all visible ones of their keys and returns those keys, null when there are none, and how many marks were looked at.';
 
-CREATE FUNCTION tally_internal._apply_keys(r tally.rollups, keys text[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._apply_keys(r tally.rollups, keys text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     list   text := tally_internal._key_list(cardinality(r.key));
@@ -89,7 +89,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._apply_keys(tally.rollups, text[]) IS 'Recomputes chosen keys of a rollup in full, as its owner; counts of rows written.';
 
-CREATE FUNCTION tally_internal._key_index(source regclass, key text[]) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._key_index(source regclass, key text[]) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
                      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
@@ -98,7 +98,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._key_index(regclass, text[]) IS
 'Whether an index of the source leads with a column of the key, so that a key can be read without a scan of all.';
 
-CREATE FUNCTION tally_internal._refresh_keys(r tally.rollups, most int, most_rows bigint, OUT more boolean, OUT keys bigint, OUT wrote jsonb)
+CREATE OR REPLACE FUNCTION tally_internal._refresh_keys(r tally.rollups, most int, most_rows bigint, OUT more boolean, OUT keys bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -137,7 +137,7 @@ COMMENT ON FUNCTION tally_internal._refresh_keys(tally.rollups, int, bigint) IS
 'One unit of refresh of a rollup per key, under the lock the caller holds: a part of it where it is marked as a whole (all of it where most_rows is null or '
     'the source has no more), else up to so many marked keys.';
 
-CREATE FUNCTION tally_internal._parse_key(key text, label text) RETURNS text[]
+CREATE OR REPLACE FUNCTION tally_internal._parse_key(key text, label text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     list jsonb;
@@ -155,7 +155,7 @@ EXCEPTION WHEN invalid_text_representation OR invalid_parameter_value THEN
 END $$;
 COMMENT ON FUNCTION tally_internal._parse_key(text, text) IS 'The columns of a key as it is given: one name, or a JSON array of names.';
 
-CREATE FUNCTION tally_internal._check_key(key text[], source regclass, label text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_key(key text[], source regclass, label text) RETURNS void
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -184,7 +184,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_key(text[], regclass, text) IS 'An error where a key''s columns are not there or are of a type that cannot be a key.';
 
-CREATE FUNCTION tally_internal._advise_key_index(made tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._advise_key_index(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT tally_internal._key_index(made.source, made.key) THEN
@@ -196,7 +196,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._advise_key_index(tally.rollups) IS
 'A NOTICE with the statement to run where no index of the source leads with a column of the key.';
 
-CREATE FUNCTION tally_internal._verify_keys(r tally.rollups, OUT labels jsonb, OUT stored jsonb, OUT definition jsonb, OUT dirty boolean) RETURNS SETOF record
+CREATE OR REPLACE FUNCTION tally_internal._verify_keys(r tally.rollups, OUT labels jsonb, OUT stored jsonb, OUT definition jsonb, OUT dirty boolean) RETURNS SETOF record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'), (x ->> 'dirty')::boolean

@@ -3,7 +3,7 @@
 -- Each part scans the source, so there are few of them. To mark all keys and search each by index took 250 s for 3.5 million keys of
 -- 10 million rows; four parts take 20 s, all at once 18.
 
-CREATE FUNCTION tally_internal._source_rows(source regclass) RETURNS float8
+CREATE OR REPLACE FUNCTION tally_internal._source_rows(source regclass) RETURNS float8
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     -- Where nobody has counted yet, a row is taken for a hundred bytes.
     SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END)
@@ -11,7 +11,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._source_rows(regclass) IS 'About how many rows a source has, by the planner''s count.';
 
-CREATE FUNCTION tally_internal._key_parts(source regclass, most_rows bigint) RETURNS int
+CREATE OR REPLACE FUNCTION tally_internal._key_parts(source regclass, most_rows bigint) RETURNS int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Powers of two, so that a mask of the hash tells the part.
     SELECT CASE WHEN most_rows IS NULL OR x.rows <= most_rows THEN 1
@@ -21,7 +21,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._key_parts(regclass, bigint) IS
 'In how many parts the keys of a source are computed: each of at most twice most_rows of its rows, but no more than 16; 1 where most_rows is null.';
 
-CREATE FUNCTION tally_internal._take_part(r tally.rollups, most_rows bigint, OUT part int, OUT parts int)
+CREATE OR REPLACE FUNCTION tally_internal._take_part(r tally.rollups, most_rows bigint, OUT part int, OUT parts int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -39,7 +39,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._take_part(tally.rollups, bigint) IS
 'Takes the mark of the next part of a rollup per key that is marked as a whole; nulls where it is not.';
 
-CREATE FUNCTION tally_internal._part_sql(columns text[], part int, parts int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._part_sql(columns text[], part int, parts int) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     hash text := '0';
@@ -54,7 +54,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._part_sql(text[], int, int) IS
 'SQL text of the condition that a key, given as SQL texts, is of that part of so many (a power of two).';
 
-CREATE FUNCTION tally_internal._apply_part(r tally.rollups, part int, parts int) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._apply_part(r tally.rollups, part int, parts int) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._apply_wide(r,
         tally_internal._key_query(r.id, r.source::text,

@@ -1,7 +1,7 @@
 -- Owns: rows that come for a time whose raw data is gone: set aside instead of rewriting history, and added to it when
 -- their owner says so.
 
-CREATE FUNCTION tally_internal._at_sql(source regclass) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._at_sql(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Rollups may read a time without a zone in several; for the record that of the first does.
     SELECT tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
@@ -9,7 +9,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._at_sql(regclass) IS 'SQL text of the instant of a source''s row.';
 
-CREATE FUNCTION tally_internal._old_rows_sql(source regclass, since timestamptz, until timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._old_rows_sql(source regclass, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._rule(r),
             tally_internal._moment_sql(since),
@@ -21,7 +21,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._old_rows_sql(regclass, timestamptz, timestamptz) IS
 'SQL text of the condition for rows of a source whose time is in [since, until) for all rollups on it, in a form that an index serves.';
 
-CREATE FUNCTION tally_internal._keep_late(s tally.source_retentions, rows_query text) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._keep_late(s tally.source_retentions, rows_query text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n bigint;
@@ -34,7 +34,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._keep_late(tally.source_retentions, text) IS
 'Keeps the rows (row, at) of a query, run as the owner of the source''s retention, as late rows.';
 
-CREATE FUNCTION tally_internal._set_aside(of_source regclass) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._set_aside(of_source regclass) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     s tally.source_retentions;
@@ -55,7 +55,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._set_aside(regclass) IS 'Moves rows of a source before its horizon to tally.late_rows; how many.';
 REVOKE ALL ON FUNCTION tally_internal._set_aside(regclass) FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._merge_late(r tally.rollups, rows jsonb) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._merge_late(r tally.rollups, rows jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     source  text := format('(SELECT * FROM pg_catalog.jsonb_populate_recordset(NULL::%s, %L::jsonb)) AS %I', r.source, rows,
@@ -89,7 +89,7 @@ COMMENT ON FUNCTION tally_internal._merge_late(tally.rollups, jsonb) IS
 'Adds rows of a rollup''s source to its frozen buckets by the merge rules of its measures, as its owner; for what it keeps no more, to the rollups on it. '
 'How many rows of rollups that touched.';
 
-CREATE FUNCTION tally_internal._apply_late(of_source regclass, ids bigint[], who bigint DEFAULT tally_internal._me()) RETURNS TABLE (rollup text,
+CREATE OR REPLACE FUNCTION tally_internal._apply_late(of_source regclass, ids bigint[], who bigint DEFAULT tally_internal._me()) RETURNS TABLE (rollup text,
         late_rows bigint,
         rows_merged bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -121,7 +121,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._apply_late(regclass, bigint[], bigint) IS
 'Takes late rows of a source and merges them into all rollups on it, in one transaction.';
 
-CREATE FUNCTION tally.apply_late(source regclass, ids bigint[] DEFAULT NULL) RETURNS TABLE (rollup text, late_rows bigint, rows_merged bigint)
+CREATE OR REPLACE FUNCTION tally.apply_late(source regclass, ids bigint[] DEFAULT NULL) RETURNS TABLE (rollup text, late_rows bigint, rows_merged bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -132,7 +132,7 @@ COMMENT ON FUNCTION tally.apply_late(regclass, bigint[]) IS
 'Adds late rows of a source (all that wait in tally.late_rows, or those of ids) to the frozen history of every rollup on it, by the merge rules of the '
     'measures: counts and sums add up, sketches merge. Once: a row that was applied is not again. For the owner of the source.';
 
-CREATE FUNCTION tally.set_aside_late(source regclass) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally.set_aside_late(source regclass) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -143,7 +143,7 @@ COMMENT ON FUNCTION tally.set_aside_late(regclass) IS
 'Moves what a source has before its horizon to tally.late_rows, and says how many rows that were. For sources whose raw rows somebody else''s job deletes, '
     'once it has; with retain_source() each refresh does it. For the owner of the source.';
 
-CREATE FUNCTION tally_internal._set_aside_for(source regclass, who bigint DEFAULT tally_internal._me()) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._set_aside_for(source regclass, who bigint DEFAULT tally_internal._me()) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 BEGIN
     PERFORM tally_internal._check_horizon(source, tally_internal._caller(who));

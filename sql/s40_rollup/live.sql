@@ -1,6 +1,6 @@
 -- Owns: the live view as an object: making it, making it anew where somebody has dropped it, and what it reads.
 
-CREATE FUNCTION tally_internal._columns_read(r tally.rollups, view regclass) RETURNS TABLE (name text, place int)
+CREATE OR REPLACE FUNCTION tally_internal._columns_read(r tally.rollups, view regclass) RETURNS TABLE (name text, place int)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT s.attname::text, s.attnum::int
       FROM pg_rewrite w
@@ -15,7 +15,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._columns_read(tally.rollups, regclass) IS
 'The columns of a rollup''s source that its live view reads, by PostgreSQL''s own record of what the view depends on.';
 
-CREATE FUNCTION tally_internal._put_live(r tally.rollups, place text, columns_stay boolean DEFAULT false) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._put_live(r tally.rollups, place text, columns_stay boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.reads x WHERE x.rollup_id = r.id;
@@ -37,7 +37,7 @@ COMMENT ON FUNCTION tally_internal._put_live(tally.rollups, text, boolean) IS
     'the source.';
 REVOKE ALL ON FUNCTION tally_internal._put_live(tally.rollups, text, boolean) FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._live_place(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._live_place(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Where it is, whatever it was renamed to or moved.
     SELECT COALESCE((SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.live_view
@@ -47,7 +47,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._live_place(tally.rollups) IS 'Schema and name of a rollup''s live view, or those that it gets where there is none.';
 
-CREATE FUNCTION tally_internal._make_live(rollup_id int) RETURNS regclass
+CREATE OR REPLACE FUNCTION tally_internal._make_live(rollup_id int) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r     tally.rollups;
@@ -65,7 +65,7 @@ COMMENT ON FUNCTION tally_internal._make_live(int) IS
 'Makes the live view of a rollup where it has none, as its owner and under the settings of its refreshes.';
 REVOKE ALL ON FUNCTION tally_internal._make_live(int) FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._remake_live(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._remake_live(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     own  tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));

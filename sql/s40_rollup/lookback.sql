@@ -2,7 +2,7 @@
 -- lookback holds (seven-day actives per day). So a row changes its own bucket and the n - 1 after it. Marks still name the
 -- row's own bucket; whoever reads marks widens them by these texts.
 
-CREATE FUNCTION tally_internal._lookback_buckets(rule text, lookback interval) RETURNS int
+CREATE OR REPLACE FUNCTION tally_internal._lookback_buckets(rule text, lookback interval) RETURNS int
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n bigint := tally_internal._buckets_in(rule, lookback);
@@ -18,7 +18,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._lookback_buckets(text, interval) IS 'How many buckets a bucket is computed of, itself included; 1 without lookback.';
 
-CREATE FUNCTION tally_internal._reached_sql(r tally.rollups, start text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._reached_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('(SELECT pg_catalog.unnest(tally_internal._buckets_reached(%L, %s, %s)))', rule, start, tally_internal._lookback_buckets(rule, r.lookback))
       FROM tally_internal._rule(r) rule
@@ -26,7 +26,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._reached_sql(tally.rollups, text) IS
 'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
 
-CREATE FUNCTION tally_internal._window_start_sql(r tally.rollups, start text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._window_start_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NULL THEN start ELSE format('GREATEST(%s, %s)',
                                                                tally_internal._shift_sql(rule, start,
@@ -37,7 +37,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._window_start_sql(tally.rollups, text) IS
 'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of.';
 
-CREATE FUNCTION tally_internal._row_bucket_sql(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._row_bucket_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NOT NULL THEN '_tally_window.start'
                 ELSE tally_internal._bucket_start_sql(tally_internal._rule(r), tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
@@ -45,7 +45,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._row_bucket_sql(tally.rollups) IS
 'SQL text of the bucket that a row of a definition is counted in; with lookback it is one of several that _lookback_sql() joins to it.';
 
-CREATE FUNCTION tally_internal._lookback_sql(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._lookback_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally_internal._reached_sql(r,
         tally_internal._bucket_start_sql(tally_internal._rule(r), tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
@@ -53,7 +53,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._lookback_sql(tally.rollups) IS
 'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
 
-CREATE FUNCTION tally_internal._reached(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
+CREATE OR REPLACE FUNCTION tally_internal._reached(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz[] := buckets;
@@ -67,7 +67,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._reached(tally.rollups, timestamptz[]) IS
 'The buckets that rows of some buckets are counted in: those themselves without lookback.';
 
-CREATE FUNCTION tally_internal._refuse_overlap(r tally.rollups, rule text, since timestamptz, until timestamptz, hint text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._refuse_overlap(r tally.rollups, rule text, since timestamptz, until timestamptz, hint text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Rows of one bucket are in the next as well: merged, they would count as often as buckets overlap.
@@ -84,7 +84,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._refuse_overlap(tally.rollups, text, timestamptz, timestamptz, text) IS
 'An error where buckets that look back would be merged: into longer ones (rule), or over a range of several (rule null).';
 
-CREATE FUNCTION tally_internal._check_lookback(made tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_lookback(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF made.lookback IS NULL THEN RETURN; END IF;

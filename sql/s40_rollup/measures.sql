@@ -1,6 +1,6 @@
 -- Owns: what a measure is, found out by PostgreSQL's own analysis of it, and how each merges.
 
-CREATE FUNCTION tally_internal._analyse(expression text, made tally.rollups, schema_name text, kind text, label text)
+CREATE OR REPLACE FUNCTION tally_internal._analyse(expression text, made tally.rollups, schema_name text, kind text, label text)
 RETURNS TABLE (type text, aggregate oid, has_distinct boolean, has_aggregate boolean, "collation" oid)
 -- As run_as() pins them, so that constants are read as they will be.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC' AS $$
@@ -51,7 +51,7 @@ COMMENT ON FUNCTION tally_internal._analyse(text, tally.rollups, text, text, tex
 'What PostgreSQL makes of an expression over a source: its type, and the aggregate it is (null where its outermost node is none). Errors name the kind and '
     'label of what was asked.';
 
-CREATE FUNCTION tally_internal._merge_of(aggregate oid, type text, has_distinct boolean, label text, expression text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._merge_of(aggregate oid, type text, has_distinct boolean, label text, expression text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     name text; schema_name text; advice text;

@@ -2,7 +2,7 @@
 -- its bucket's start. Capture marks them all at infinity, which is no bucket: live views find nothing there, and a refresh that takes
 -- the mark counts such rows anew.
 
-CREATE FUNCTION tally_internal._odd_before_sql(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._odd_before_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The second condition is for the index: local times of such instants.
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%I < %s', r.time_column, first)
@@ -12,7 +12,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._odd_before_sql(tally.rollups) IS 'SQL text of the condition that a row lies before the first bucket.';
 
-CREATE FUNCTION tally_internal._odd_after_sql(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._odd_after_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%I = ''infinity''', r.time_column)
                 ELSE format('(%s = ''infinity'' AND %I >= LEAST(tally_internal._local_from(%L, ''294276-12-31 23:59:59.999999+00''), ''294276-12-31 '
@@ -21,7 +21,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._odd_after_sql(tally.rollups) IS 'SQL text of the condition that a row lies after the last bucket.';
 
-CREATE FUNCTION tally_internal._in_time_sql(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._in_time_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Wide enough for all rows that are in buckets, and bounds for the index of the column.
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%1$I >= %2$s AND %1$I < ''infinity''', r.time_column, first)
@@ -34,7 +34,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._in_time_sql(tally.rollups) IS
 'SQL text of a condition that holds for every row that is in a bucket, and for no infinite time.';
 
-CREATE FUNCTION tally_internal._odd_rows_query(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._odd_rows_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Three conditions that an index on the time column serves, so that nothing is read but the odd rows themselves.
     SELECT format('SELECT pg_catalog.count(*) FILTER (WHERE %1$I IS NULL) AS no_time, pg_catalog.count(*) FILTER (WHERE %4$s) AS ever, '
@@ -49,7 +49,7 @@ COMMENT ON FUNCTION tally_internal._odd_rows_query(tally.rollups) IS
 'SQL text that counts the source rows of a rollup that are in no bucket: without a time, before the first bucket (-infinity too), after the last one '
     '(infinity too).';
 
-CREATE FUNCTION tally_internal._count_odd_rows(r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._count_odd_rows(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.odd_rows;

@@ -1,6 +1,6 @@
 -- Owns: whose a rollup is: what is wrong with its owner, and giving it to another role.
 
-CREATE FUNCTION tally_internal._owner_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+CREATE OR REPLACE FUNCTION tally_internal._owner_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holder regrole := (SELECT c.relowner FROM pg_class c WHERE c.oid = r.relation);
@@ -35,7 +35,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._owner_fault(tally.rollups) IS
 'What is wrong with a rollup''s owner: gone, not that of its table and live view any more, or without the rights that it takes. Nulls where nothing is.';
 
-CREATE FUNCTION tally_internal._refuse_fault(r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._refuse_fault(r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fault record;
@@ -51,7 +51,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._refuse_fault(tally.rollups) IS
 'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, lost columns or row security.';
 
-CREATE FUNCTION tally_internal._lacks_statistics(source regclass) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._lacks_statistics(source regclass) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
                     WHERE s.stxrelid = $1 AND s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND d.stxoid IS NULL)
@@ -59,7 +59,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._lacks_statistics(regclass) IS
 'Whether the statistics on a source''s groups are empty although it has rows: pg_upgrade keeps none of that kind, and only ANALYZE fills them.';
 
-CREATE FUNCTION tally.set_owner(rollup text, owner regrole) RETURNS void
+CREATE OR REPLACE FUNCTION tally.set_owner(rollup text, owner regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -77,7 +77,7 @@ COMMENT ON FUNCTION tally.set_owner(text, regrole) IS
     'OWNED, ALTER TABLE … OWNER TO, DROP ROLE or a restore without the role leave. Takes the rights of both roles; of an owner who is gone a superuser '
     'disposes.';
 
-CREATE FUNCTION tally_internal._check_gift(r tally.rollups, taker regrole, caller regrole) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_gift(r tally.rollups, taker regrole, caller regrole) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- As ALTER TABLE … OWNER TO: who gives must have what the owner had, and who takes must be somebody the giver could be. Its SQL runs
@@ -94,7 +94,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_gift(tally.rollups, regrole, regrole) IS
 'An error where a caller may not give a rollup to a role, or that role lacks the rights that an owner needs.';
 
-CREATE FUNCTION tally_internal._give(rollup_id int, taker regrole, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._give(rollup_id int, taker regrole, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,6 +1,6 @@
 -- Owns: marked ranges: where there are rows in them, how much of one a batch takes, and from which end.
 
-CREATE FUNCTION tally_internal._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     rule   text := tally_internal._rule(r);
@@ -20,13 +20,13 @@ END $$;
 COMMENT ON FUNCTION tally_internal._extent(tally.rollups) IS
 'The range of buckets that source or stored rows have; nulls where there is no row. A scan of the source where no btree leads with its time.';
 
-CREATE FUNCTION tally_internal._time_between(since timestamptz, until timestamptz) RETURNS interval
+CREATE OR REPLACE FUNCTION tally_internal._time_between(since timestamptz, until timestamptz) RETURNS interval
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
     SELECT LEAST(until, '294276-12-31 23:59:59.999999+00') - GREATEST(since, '4714-11-24 00:00+00 BC')
 $$;
 COMMENT ON FUNCTION tally_internal._time_between(timestamptz, timestamptz) IS 'How much time lies between two moments, of the time that PostgreSQL can hold.';
 
-CREATE FUNCTION tally_internal._begin_range(r tally.rollups, marked tally.dirty_ranges, most_rows bigint) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._begin_range(r tally.rollups, marked tally.dirty_ranges, most_rows bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     extent record;
@@ -63,7 +63,7 @@ COMMENT ON FUNCTION tally_internal._begin_range(tally.rollups, tally.dirty_range
 'Cuts a range mark to where there are rows and settles how much of it a batch takes (about most_rows source rows, null for all); false when nothing lies '
     'there, and the mark is gone.';
 
-CREATE FUNCTION tally_internal._split_ranges(r tally.rollups, cuts timestamptz[], spared bigint DEFAULT 0) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._split_ranges(r tally.rollups, cuts timestamptz[], spared bigint DEFAULT 0) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     cut timestamptz;
@@ -80,7 +80,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._split_ranges(tally.rollups, timestamptz[], bigint) IS
 'Cuts the range marks of a rollup, but for one that is spared, in two at instants where buckets begin.';
 
-CREATE FUNCTION tally_internal._merge_ranges(r tally.rollups, lowest timestamptz, highest timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._merge_ranges(r tally.rollups, lowest timestamptz, highest timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Each costs a look at the source's extent: TRUNCATE of 500 partitions left 501 marks, which took two minutes.
@@ -99,7 +99,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._merge_ranges(tally.rollups, timestamptz, timestamptz) IS
 'Makes one of those range marks in [lowest, highest] that overlap or touch and that no batch has been taken of.';
 
-CREATE FUNCTION tally_internal._take_range(r tally.rollups, most_rows bigint, lowest timestamptz, highest timestamptz, oldest_first boolean,
+CREATE OR REPLACE FUNCTION tally_internal._take_range(r tally.rollups, most_rows bigint, lowest timestamptz, highest timestamptz, oldest_first boolean,
                                   OUT since timestamptz, OUT until timestamptz, OUT rows float8)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

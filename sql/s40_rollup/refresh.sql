@@ -5,7 +5,7 @@
 -- least the rows behind them. A mark that commits in between stays for the next run. If anything fails, the deletion
 -- of the marks is undone with the rest.
 
-CREATE FUNCTION tally_internal._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
+CREATE OR REPLACE FUNCTION tally_internal._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
 -- Marks come and go faster than they are analyzed: taken for few, 40,000 were joined to themselves one by one, which took minutes.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
 DECLARE
@@ -37,7 +37,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._take_buckets(tally.rollups, int) IS
 'Deletes the visible marks of up to so many buckets and returns the buckets to recompute for them; null when there are none.';
 
-CREATE FUNCTION tally_internal._log_run(run tally.runs, wrote jsonb) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._log_run(run tally.runs, wrote jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     run.id := nextval(pg_get_serial_sequence('tally.runs', 'id'));
@@ -53,7 +53,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._log_run(tally.runs, jsonb) IS 'Adds a unit of work to the run log; wrote holds the counts.';
 
-CREATE FUNCTION tally_internal._tell_emptied(rollup_id int, buckets bigint, OUT message text, OUT hint text)
+CREATE OR REPLACE FUNCTION tally_internal._tell_emptied(rollup_id int, buckets bigint, OUT message text, OUT hint text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
@@ -68,7 +68,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._tell_emptied(int, bigint) IS
 'Says, once for a rollup, that a refresh has removed finished buckets because their source rows are gone, and how to keep such from now on.';
 
-CREATE FUNCTION tally_internal._refresh_marked(r tally.rollups, most int, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
+CREATE OR REPLACE FUNCTION tally_internal._refresh_marked(r tally.rollups, most int, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run  tally.runs;
@@ -93,7 +93,7 @@ COMMENT ON FUNCTION tally_internal._refresh_marked(tally.rollups, int) IS
 'Recomputes up to so many marked buckets (null: all) that no marked range will, under the lock that the caller holds; wrote is null where there was none. '
 'more: there may be further ones.';
 
-CREATE FUNCTION tally_internal._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity',
+CREATE OR REPLACE FUNCTION tally_internal._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity',
                                     highest timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false,
                                     OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -149,14 +149,14 @@ COMMENT ON FUNCTION tally_internal._refresh_unit(int, int, bigint, timestamptz, 
 'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range that lies in [lowest, highest] (of about most_rows source '
     'rows, null for all of it; newest or oldest first), then marked buckets outside it (up to most_buckets, null for all). more: a further unit has work.';
 
-CREATE FUNCTION tally_internal._due(rollup_id int) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._due(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = $1) OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1)
         OR (SELECT tally_internal._keys_due(r) FROM tally.rollups r WHERE r.id = $1)
 $$;
 COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 
-CREATE FUNCTION tally_internal._chain(rollup_id int) RETURNS int[]
+CREATE OR REPLACE FUNCTION tally_internal._chain(rollup_id int) RETURNS int[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up AS (
         SELECT r.id, r.source_rollup FROM tally.rollups r WHERE r.id = $1
@@ -167,7 +167,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._chain(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
 
-CREATE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Its owner, and the owners of those that stand on it; and whoever may run the schedule of all.
     SELECT has_function_privilege(role::oid, 'tally.refresh_scheduled(text)', 'EXECUTE')
@@ -175,7 +175,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._may_refresh(regrole, int) IS 'Whether a role may have a rollup computed: it takes time, and the lock of the rollup.';
 
-CREATE FUNCTION tally_internal._check_refresh(role regrole, rollup_id int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_refresh(role regrole, rollup_id int) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
@@ -188,7 +188,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_refresh(regrole, int) IS 'An error where a role may not have a rollup computed.';
 
-CREATE FUNCTION tally_internal._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint, who bigint DEFAULT tally_internal._me(),
+CREATE OR REPLACE FUNCTION tally_internal._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint, who bigint DEFAULT tally_internal._me(),
                                       OUT more boolean, OUT buckets bigint, OUT wrote jsonb, OUT error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -218,7 +218,7 @@ COMMENT ON FUNCTION tally_internal._refresh_caught(int, boolean, int, bigint, bi
 'A unit of refresh whose failure is logged instead of raised, so that one broken rollup stops no other. Does nothing where another session refreshes the '
     'rollup, unless it is told to wait.';
 
-CREATE FUNCTION tally.refresh(name text DEFAULT NULL, who bigint DEFAULT tally_internal._me())
+CREATE OR REPLACE FUNCTION tally.refresh(name text DEFAULT NULL, who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (rollup text, buckets bigint, inserted bigint, updated bigint, deleted bigint, duration_ms float8, error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable

@@ -5,7 +5,7 @@
 -- nothing is deleted that the rollups have not seen in the form in which it goes. Where partitions are dropped, a lock
 -- on the whole source stands in for the snapshot.
 
-CREATE FUNCTION tally.retain_source(source regclass, keep interval, deletes boolean DEFAULT true, drop_partitions boolean DEFAULT false) RETURNS void
+CREATE OR REPLACE FUNCTION tally.retain_source(source regclass, keep interval, deletes boolean DEFAULT true, drop_partitions boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -31,7 +31,7 @@ COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
     'their own; drop_partitions drops partitions that are old as a whole instead of emptying them. A row that comes later for that time is kept in '
     'tally.late_rows. For the owner of the source.';
 
-CREATE FUNCTION tally_internal._retain_rollup(r tally.rollups, keep interval) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._retain_rollup(r tally.rollups, keep interval) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -53,7 +53,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._retain_rollup(tally.rollups, interval) IS 'How long buckets of a rollup are kept; null: for ever from now on.';
 
-CREATE FUNCTION tally_internal._store_retention(source regclass, keep interval, deletes boolean, drop_partitions boolean, search_path text,
+CREATE OR REPLACE FUNCTION tally_internal._store_retention(source regclass, keep interval, deletes boolean, drop_partitions boolean, search_path text,
                                        who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -69,7 +69,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_retention(regclass, interval, boolean, boolean, text, bigint) IS
 'Writes down how long rows of a source are kept. For the owner of the source, with whose rights they go.';
 
-CREATE FUNCTION tally_internal._store_rollup_retention(rollup_id int, keep interval, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._store_rollup_retention(rollup_id int, keep interval, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -80,13 +80,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._store_rollup_retention(int, interval, bigint) IS 'Writes down how long buckets of a rollup are kept. For the owner.';
 
-CREATE FUNCTION tally_internal._retain_of(r tally.rollups) RETURNS interval
+CREATE OR REPLACE FUNCTION tally_internal._retain_of(r tally.rollups) RETURNS interval
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.keep FROM tally.source_retentions s WHERE s.source = r.relation
 $$;
 COMMENT ON FUNCTION tally_internal._retain_of(tally.rollups) IS 'How long buckets of a rollup are kept; null: for ever.';
 
-CREATE FUNCTION tally_internal._expiry_batch(s tally.source_retentions, ids int[], target timestamptz, most_rows bigint) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._expiry_batch(s tally.source_retentions, ids int[], target timestamptz, most_rows bigint) RETURNS timestamptz
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     lo     timestamptz;
@@ -113,7 +113,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._expiry_batch(tally.source_retentions, int[], timestamptz, bigint) IS
 'Up to where a batch of deletion goes: the target, or the start of a bucket before it, so that it deletes about most_rows rows.';
 
-CREATE FUNCTION tally_internal._drop_old_partitions(s tally.source_retentions, until timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._drop_old_partitions(s tally.source_retentions, until timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     part  record;
@@ -139,7 +139,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_old_partitions(tally.source_retentions, timestamptz) IS
 'Drops the partitions of a source that lie before until as a whole, under the caller''s lock on all of it; how many rows those were thought to have.';
 
-CREATE FUNCTION tally_internal._moment_of(value text, time_type regtype, zone text) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._moment_of(value text, time_type regtype, zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz;
@@ -150,7 +150,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._moment_of(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';
 
 -- It waits no longer than two seconds for a row that somebody has in hand: refreshes of the rollups wait for it meanwhile.
-CREATE FUNCTION tally_internal._expire_unit(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT progress text)
+CREATE OR REPLACE FUNCTION tally_internal._expire_unit(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET lock_timeout = '2s' AS $$
 DECLARE
     s       tally.source_retentions;
@@ -221,7 +221,7 @@ COMMENT ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz) I
 'One batch of retention of a source or rollup, in one snapshot: computes what is marked, freezes history up to the batch''s end, and deletes the rows before '
     'it. progress is null where there was nothing to do.';
 
-CREATE FUNCTION tally_internal._expire_caught(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean, OUT progress text)
+CREATE OR REPLACE FUNCTION tally_internal._expire_caught(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     state text;
@@ -243,7 +243,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._expire_caught(regclass, bigint, timestamptz) IS
 'A batch of retention whose failure is kept in waiting_for instead of raised; again: it only has to be tried once more.';
 
-CREATE FUNCTION tally_internal._lock_to_expire(of_source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._lock_to_expire(of_source regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
     s tally.source_retentions;
@@ -253,14 +253,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._lock_to_expire(regclass) IS 'The lock under which partitions of a source are dropped; gives up after two seconds.';
 
-CREATE FUNCTION tally_internal._expirable(only_ regclass, OUT sources regclass[], OUT dropping boolean[])
+CREATE OR REPLACE FUNCTION tally_internal._expirable(only_ regclass, OUT sources regclass[], OUT dropping boolean[])
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(s.source ORDER BY s.source::oid), array_agg(s.drop_partitions ORDER BY s.source::oid)
       FROM tally.source_retentions s WHERE s.keep IS NOT NULL AND (only_ IS NULL OR s.source = only_)
 $$;
 COMMENT ON FUNCTION tally_internal._expirable(regclass) IS 'The sources and rollups that have a retention, and whether their partitions are dropped.';
 
-CREATE PROCEDURE tally.expire(only_ regclass DEFAULT NULL, batch_rows bigint DEFAULT 500000, as_of timestamptz DEFAULT NULL)
+CREATE OR REPLACE PROCEDURE tally.expire(only_ regclass DEFAULT NULL, batch_rows bigint DEFAULT 500000, as_of timestamptz DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
     work  record;

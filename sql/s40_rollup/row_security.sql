@@ -2,7 +2,7 @@
 -- from the owner would give partial numbers, and one on the rollup's own table would not reach who reads a view on it. The
 -- first is refused, the second raises an error that says where to read instead.
 
-CREATE FUNCTION tally_internal._row_security(reader oid, relation regclass) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._row_security(reader oid, relation regclass) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- As row_security_active() says it, of any role.
     SELECT EXISTS (SELECT FROM pg_class c JOIN pg_roles o ON o.oid = reader
@@ -11,7 +11,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._row_security(oid, regclass) IS 'Whether the row security of a table applies to a role.';
 
-CREATE FUNCTION tally_internal._hides_rows(reader oid, relation regclass) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._hides_rows(reader oid, relation regclass) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Every row is seen where one permissive policy says true and each restrictive one does. Any other policy may depend on the
     -- session, the clock or another table, or change tomorrow without a mark on what it hid.
@@ -25,7 +25,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._hides_rows(oid, regclass) IS
 'Whether the row security of a table may hide rows from a role: it applies, and the policies for reading are not plainly true.';
 
-CREATE FUNCTION tally_internal._row_security_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+CREATE OR REPLACE FUNCTION tally_internal._row_security_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Status asks this of every rollup, so first what is quick and as a rule all.
@@ -43,7 +43,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._row_security_fault(tally.rollups) IS
 'The fault of a rollup whose owner does not see all rows of its source or of its own table; nulls where that is not so.';
 
-CREATE FUNCTION tally_internal._live_gate(relation regclass, source regclass, defined boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._live_gate(relation regclass, source regclass, defined boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF row_security_active(relation) THEN
@@ -69,7 +69,7 @@ COMMENT ON FUNCTION tally_internal._live_gate(regclass, regclass, boolean) IS
 'Always true, or an error: for the reader of a view on a rollup''s table to whom the table''s row security applies, for a live view whose definition is '
     'gone, and for one whose owner does not see all of the source. Views call it once per part of the query, not per row.';
 
-CREATE FUNCTION tally_internal._gate_sql(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._gate_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('(SELECT tally_internal._live_gate(%1$L::pg_catalog.regclass, %2$L::pg_catalog.regclass, EXISTS (SELECT FROM tally.rollups x WHERE x.id = '
         '%3$s AND '
@@ -79,14 +79,14 @@ $$;
 COMMENT ON FUNCTION tally_internal._gate_sql(tally.rollups) IS
 'SQL text of the condition that each part of a live view begins with: tally_internal._live_gate(), once per query.';
 
-CREATE FUNCTION tally_internal._flat_gate_sql(relation regclass) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._flat_gate_sql(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('(SELECT tally_internal._live_gate(%L::pg_catalog.regclass, NULL, true))', relation::text)
 $$;
 COMMENT ON FUNCTION tally_internal._flat_gate_sql(regclass) IS
 'SQL text of the condition of a view on a rollup''s stored rows: an error for a reader to whom the table''s row security applies.';
 
-CREATE FUNCTION tally_internal._refuse_lost_live(r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._refuse_lost_live(r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
@@ -96,7 +96,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_lost_live(tally.rollups) IS 'An error with the statement to run where a rollup has no live view any more.';
 
-CREATE FUNCTION tally_internal._live_for_reader(r tally.rollups) RETURNS regclass
+CREATE OR REPLACE FUNCTION tally_internal._live_for_reader(r tally.rollups) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- A policy holds for the table only, so such a reader reads what is stored.
@@ -107,14 +107,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._live_for_reader(tally.rollups) IS
 'What the current role reads of a rollup for exact numbers: its live view, or its table where row security applies to the role.';
 
-CREATE FUNCTION tally_internal._taken_away(relation regclass) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION tally_internal._taken_away(relation regclass) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', relation, COALESCE(quote_ident(g.rolname), 'PUBLIC'))
       FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE c.oid = relation AND a.grantee <> c.relowner
 $$;
 COMMENT ON FUNCTION tally_internal._taken_away(regclass) IS 'The statements that take from everybody but the owner what is granted on a relation.';
 
-CREATE FUNCTION tally_internal._owner_only(made text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._owner_only(made text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item text;

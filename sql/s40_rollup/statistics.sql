@@ -5,13 +5,13 @@
 -- would pay that again and again. So up to three dimensions are counted for good; of more, only the bucket is, which
 -- bounds the estimate at a tenth of the rows, and all of them from a small sample while a build runs.
 
-CREATE FUNCTION tally_internal._counted_for_good(rollup_id int) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._counted_for_good(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT count(*) <= 3 FROM tally.dimensions d WHERE d.rollup_id = $1
 $$;
 COMMENT ON FUNCTION tally_internal._counted_for_good(int) IS 'Whether a rollup has so few dimensions that its groups have statistics at all times.';
 
-CREATE FUNCTION tally_internal._statistics_sql(r tally.rollups, suffix text, with_dimensions boolean, OUT object text, OUT statement text)
+CREATE OR REPLACE FUNCTION tally_internal._statistics_sql(r tally.rollups, suffix text, with_dimensions boolean, OUT object text, OUT statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Eight terms are the most that PostgreSQL takes; of one alone there is nothing to combine.
     SELECT o.object, format('CREATE STATISTICS %s %sON %s FROM %s', o.object, CASE WHEN count(*) > 1 THEN '(ndistinct) ' ELSE '' END,
@@ -27,7 +27,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._statistics_sql(tally.rollups, text, boolean) IS
 'Name and CREATE statement of statistics on a definition''s bucket, and its dimensions where they are asked for.';
 
-CREATE FUNCTION tally_internal._statistics_of(r tally.rollups, suffix text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._statistics_of(r tally.rollups, suffix text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- By their table: the rollup may have moved to another schema since.
     SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = r.source
@@ -36,11 +36,11 @@ $$;
 COMMENT ON FUNCTION tally_internal._statistics_of(tally.rollups, text) IS
 'Schema and name of a rollup''s statistics of that suffix; null where there are none.';
 
-CREATE FUNCTION tally_internal._has_statistics(r tally.rollups, suffix text) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._has_statistics(r tally.rollups, suffix text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._statistics_of(r, suffix) IS NOT NULL $$;
 COMMENT ON FUNCTION tally_internal._has_statistics(tally.rollups, text) IS 'Whether a rollup has statistics of that suffix.';
 
-CREATE FUNCTION tally_internal._drop_statistics(r tally.rollups, suffix text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._drop_statistics(r tally.rollups, suffix text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF r.key IS NULL AND tally_internal._has_statistics(r, suffix) THEN
@@ -50,7 +50,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_statistics(tally.rollups, text) IS
 'Drops a rollup''s statistics of that suffix, where they are, with the caller''s rights.';
 
-CREATE FUNCTION tally_internal._add_statistics(rollup_id int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._add_statistics(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r    tally.rollups;
@@ -74,7 +74,7 @@ WHEN feature_not_supported THEN
 END $$;
 COMMENT ON FUNCTION tally_internal._add_statistics(int) IS 'Extended statistics on a definition''s groups, where the role may make them.';
 
-CREATE FUNCTION tally_internal._analyse_source(r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._analyse_source(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Statistics on expressions are empty until the next ANALYZE, and the first build is when they matter most.
@@ -85,7 +85,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._analyse_source(tally.rollups) IS 'ANALYZE of the source where the rollup''s own statistics have never been filled.';
 
-CREATE FUNCTION tally_internal._begin_build(r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._begin_build(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET default_statistics_target = 10 AS $$
 BEGIN
     IF tally_internal._counted_for_good(r.id) OR tally_internal._has_statistics(r, '_tally_build')
@@ -104,7 +104,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._begin_build(tally.rollups) IS
 'Statistics on the groups of a definition with many dimensions, for as long as marked ranges are being built.';
 
-CREATE FUNCTION tally_internal._end_build(r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._end_build(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF tally_internal._has_statistics(r, '_tally_build') THEN

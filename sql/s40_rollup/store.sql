@@ -4,7 +4,7 @@
 -- they have made they hand to the functions here, which anybody may also call by hand. So nothing here believes its arguments:
 -- who calls is proved by a ticket, owner and numbers are the engine's, and what a row names is looked up.
 
-CREATE FUNCTION tally_internal._owned_rollup(rollup_id int, caller regrole) RETURNS tally.rollups
+CREATE OR REPLACE FUNCTION tally_internal._owned_rollup(rollup_id int, caller regrole) RETURNS tally.rollups
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
@@ -20,7 +20,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._owned_rollup(int, regrole) IS 'A rollup that a role has the owner''s rights of, or an error.';
 
-CREATE FUNCTION tally_internal._is_plain_type(type oid) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._is_plain_type(type oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT t.typtype IN ('b', 'e') AND (t.typelem = 0 OR t.typsubscript <> 'array_subscript_handler'::regproc
                                                         OR (SELECT e.typtype IN ('b', 'e') FROM pg_type e WHERE e.oid = t.typelem)) FROM pg_type t
@@ -29,7 +29,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._is_plain_type(oid) IS
 'Whether writing a value of a type runs only what a superuser has installed. A domain has checks of its owner''s.';
 
-CREATE FUNCTION tally_internal._is_plain_merge(merge text, type text) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._is_plain_merge(merge text, type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Just what _merge_of() makes.
     SELECT merge ~ '^pg_catalog\.(min|max|bool_and|bool_or|every|bit_and|bit_or|bit_xor)\(%1\$I\)$' OR merge = 'tally.rollup(%1$I)'
@@ -38,14 +38,14 @@ $$;
 COMMENT ON FUNCTION tally_internal._is_plain_merge(text, text) IS
 'Whether a measure is merged by an aggregate of PostgreSQL or of pg_tally. Rollups on it take the text over, and run it as their owner.';
 
-CREATE FUNCTION tally_internal._column_type(relation regclass, name text, OUT type oid, OUT label text)
+CREATE OR REPLACE FUNCTION tally_internal._column_type(relation regclass, name text, OUT type oid, OUT label text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.atttypid, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = $2 AND a.attnum > 0
         AND NOT a.attisdropped
 $$;
 COMMENT ON FUNCTION tally_internal._column_type(regclass, text) IS 'The type of a column, and how it is written; nulls where there is no such column.';
 
-CREATE FUNCTION tally_internal._check_source_rights(source regclass, role regrole, label text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_source_rights(source regclass, role regrole, label text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     missing text := (SELECT string_agg(p, ', ') FROM unnest('{SELECT,TRIGGER}'::text[]) p
@@ -60,7 +60,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_source_rights(regclass, regrole, text) IS 'An error where a role may not read a source or have triggers on it.';
 
-CREATE FUNCTION tally_internal._check_stored(r tally.rollups, dims tally.dimensions[], nums tally.measures[], caller regrole) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_stored(r tally.rollups, dims tally.dimensions[], nums tally.measures[], caller regrole) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     bad text;
@@ -97,7 +97,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_stored(tally.rollups, tally.dimensions[], tally.measures[], regrole) IS
 'An error where a rollup in the making is not what create_rollup() makes for that role.';
 
-CREATE FUNCTION tally_internal._check_texts(r tally.rollups, dims tally.dimensions[], nums tally.measures[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_texts(r tally.rollups, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._check_expression(r.filter), tally_internal._check_from_item(r.expand);
@@ -107,7 +107,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_texts(tally.rollups, tally.dimensions[], tally.measures[]) IS
 'A syntax error where a text of a definition is more than the expression it is taken for.';
 
-CREATE FUNCTION tally_internal._store_rollup(made tally.rollups, dims tally.dimensions[], nums tally.measures[],
+CREATE OR REPLACE FUNCTION tally_internal._store_rollup(made tally.rollups, dims tally.dimensions[], nums tally.measures[],
                                              who bigint DEFAULT tally_internal._me()) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 BEGIN
@@ -131,7 +131,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_rollup(tally.rollups, tally.dimensions[], tally.measures[], bigint) IS
 'Writes a rollup, whose table its maker has made, into the catalogue; returns its number. For create_rollup().';
 
-CREATE FUNCTION tally_internal._store_columns(rollup_id int, dims tally.dimensions[], nums tally.measures[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._store_columns(rollup_id int, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     -- Numbered anew, because the definition groups by the place of a dimension.
     DELETE FROM tally.dimensions d WHERE d.rollup_id = $1;
@@ -144,7 +144,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._store_columns(int, tally.dimensions[], tally.measures[]) IS
 'Writes the dimensions and measures of a rollup, in place of those there are.';
 
-CREATE FUNCTION tally_internal._begin_live(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS regclass
+CREATE OR REPLACE FUNCTION tally_internal._begin_live(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS regclass
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     r tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
@@ -153,7 +153,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._begin_live(int, bigint) IS 'Makes the live view of a rollup where it has none. For the owner.';
 
-CREATE FUNCTION tally_internal._begin_capture(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._begin_capture(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     r tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
@@ -166,7 +166,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._begin_capture(int, bigint) IS
 'Has changes of the source marked for a rollup from now on, and all its history marked. For the owner.';
 
-CREATE FUNCTION tally_internal._mark_range(rollup_id int, since timestamptz, until timestamptz, reason text,
+CREATE OR REPLACE FUNCTION tally_internal._mark_range(rollup_id int, since timestamptz, until timestamptz, reason text,
                                            who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
@@ -183,7 +183,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._mark_range(int, timestamptz, timestamptz, text, bigint) IS 'Marks a range of a rollup to be computed anew. For the owner.';
 
-CREATE FUNCTION tally_internal._store_change(r tally.rollups, dims tally.dimensions[], nums tally.measures[],
+CREATE OR REPLACE FUNCTION tally_internal._store_change(r tally.rollups, dims tally.dimensions[], nums tally.measures[],
                                              who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
@@ -206,7 +206,7 @@ COMMENT ON FUNCTION tally_internal._store_change(tally.rollups, tally.dimensions
 'Writes a changed filter, schedule and description of a rollup, and (measures not null) its changed columns. For the owner; alter_rollup() then brings the '
     'table to it.';
 
-CREATE FUNCTION tally_internal._forget_rollup(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._forget_rollup(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     r tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
@@ -222,7 +222,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._forget_rollup(int, bigint) IS
 'Takes a rollup out of the catalogue, with its marks and triggers. For the owner; drop_rollup() then drops what it was made of.';
 
-CREATE FUNCTION tally_internal._attach_capture(source regclass, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._attach_capture(source regclass, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);

@@ -1,6 +1,6 @@
 -- Owns: checking stored rows against the definition, and having a range computed anew.
 
-CREATE FUNCTION tally_internal._aligned(r tally.rollups, INOUT since timestamptz, INOUT until timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._aligned(r tally.rollups, INOUT since timestamptz, INOUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rule text := tally_internal._rule(r);
@@ -24,7 +24,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._aligned(tally.rollups, timestamptz, timestamptz) IS 'A range widened to whole buckets of a rollup.';
 
-CREATE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', who bigint DEFAULT tally_internal._me())
+CREATE OR REPLACE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (bucket timestamptz, labels jsonb, stored jsonb, definition jsonb, dirty boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -67,7 +67,7 @@ COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz, bigint) IS
 'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ '
     'from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal. For its owner.';
 
-CREATE FUNCTION tally.repair(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity') RETURNS void
+CREATE OR REPLACE FUNCTION tally.repair(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,7 +1,7 @@
 -- Owns: who writes a rollup's table. The engine alone should; whatever somebody else writes there is marked in the same transaction, so that
 -- status shows it, live views pass over it and the next refresh undoes it; where it could not be undone it is refused.
 
-CREATE FUNCTION tally.rollup_written() RETURNS trigger
+CREATE OR REPLACE FUNCTION tally.rollup_written() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
@@ -26,7 +26,7 @@ COMMENT ON FUNCTION tally.rollup_written() IS
 'Statement trigger of a rollup''s table: marks all of it when somebody but the engine has written there, or refuses where history could be lost.';
 REVOKE ALL ON FUNCTION tally.rollup_written() FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._watch_table(relation regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._watch_table(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('CREATE OR REPLACE TRIGGER tally_written AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT WHEN (NOT '

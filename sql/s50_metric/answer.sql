@@ -3,7 +3,7 @@
 -- daily one, and only the first and the last hours, which no whole day covers, from the hourly one. Merging is exact
 -- algebra for sums and within the sketch's own error for sketches, so the answer is that of the finest rollup.
 
-CREATE FUNCTION tally_internal._answering(r tally.rollups, measures text[], dimensions text[], rule text, first timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._answering(r tally.rollups, measures text[], dimensions text[], rule text, first timestamptz,
                                  last timestamptz) RETURNS SETOF tally.rollups
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE line AS (
@@ -28,7 +28,7 @@ COMMENT ON FUNCTION tally_internal._answering(tally.rollups, text[], text[], tex
 'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any) in [first, last), as far '
     'as the current role may read them.';
 
-CREATE FUNCTION tally_internal._exact_source(reader regrole, r tally.rollups, first timestamptz, last timestamptz) RETURNS regclass
+CREATE OR REPLACE FUNCTION tally_internal._exact_source(reader regrole, r tally.rollups, first timestamptz, last timestamptz) RETURNS regclass
 -- With its owner's rights, because a reader need not see what the rollup stands on. PL/pgSQL, because it keeps its plan.
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -55,7 +55,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._exact_source(regrole, tally.rollups, timestamptz, timestamptz) IS
 'A rollup''s table where it is clean in a range and the reader may read it, else its live view: exact either way, for a query of the same snapshot.';
 
-CREATE FUNCTION tally_internal._piece_sql(r tally.rollups, columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._piece_sql(r tally.rollups, columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns,
@@ -65,7 +65,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._piece_sql(tally.rollups, text, text, timestamptz, timestamptz) IS
 'SQL text that reads [first, last) of one rollup, from its table or its live view.';
 
-CREATE FUNCTION tally_internal._edge_where(rule text, edge timestamptz, operator text, "where" text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._edge_where(rule text, edge timestamptz, operator text, "where" text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Mostly the range says it all. Where a clock is set back over midnight, rows before and after the edge lie mixed.
     SELECT CASE WHEN tally_internal._rows_from(rule, edge) = tally_internal._rows_past(rule, edge) THEN "where"
@@ -75,7 +75,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._edge_where(text, timestamptz, text, text) IS
 'A filter, and that rows are on one side of an edge between buckets of a rule.';
 
-CREATE FUNCTION tally_internal._parts_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._parts_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION tally_internal._parts_sql(tally.rollups[], text, text, times
 'SQL text that reads [first, last) from the tables (where clean) or live views of rollups that hold the same: whole long buckets inside, shorter ones at the '
     'edges.';
 
-CREATE FUNCTION tally_internal._live_source(m tally.metrics, r tally.rollups, by text[], "where" jsonb, rule text, first timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._live_source(m tally.metrics, r tally.rollups, by text[], "where" jsonb, rule text, first timestamptz,
                                             last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable

@@ -1,6 +1,6 @@
 -- Owns: create_metric, drop_metric, rename_metric, and finding a metric by its name.
 
-CREATE FUNCTION tally.create_metric(
+CREATE OR REPLACE FUNCTION tally.create_metric(
     name        text,
     rollup      text,
     expression  text,
@@ -78,7 +78,7 @@ COMMENT ON FUNCTION tally.create_metric(text, text, text, text, text, text, text
     'down_is_good, neutral); samples (the measure that counts observations; default the count it divides by, else count(*)). Adds a column to the view '
     '<rollup>_metrics. Again with changes it replaces the definition and says what changed.';
 
-CREATE FUNCTION tally_internal._check_metric_name(name text, r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_metric_name(name text, r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -96,7 +96,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_metric_name(text, tally.rollups) IS 'An error where a name cannot be that of a metric of the rollup.';
 
-CREATE FUNCTION tally_internal._samples_measure(r tally.rollups, samples text, m tally.metrics) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._samples_measure(r tally.rollups, samples text, m tally.metrics) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- What the metric divides by is what it is a share of; else all events; else a count it uses; else any count.
     SELECT x.name FROM tally.measures x
@@ -110,7 +110,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._samples_measure(tally.rollups, text, tally.metrics) IS
 'The measure that counts the observations behind a metric: the given one, else the count it divides by, else count(*), else another count.';
 
-CREATE FUNCTION tally_internal._refuse_samples(name text, r tally.rollups, samples text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._refuse_samples(name text, r tally.rollups, samples text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'undefined_column',
@@ -120,7 +120,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_samples(text, tally.rollups, text) IS 'The error for samples that is no measure that counts.';
 
-CREATE FUNCTION tally_internal._metric(name text) RETURNS tally.metrics
+CREATE OR REPLACE FUNCTION tally_internal._metric(name text) RETURNS tally.metrics
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -138,7 +138,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._metric(text) IS 'The metric of a name, or an error that lists near ones.';
 
-CREATE FUNCTION tally.drop_metric(name text) RETURNS void
+CREATE OR REPLACE FUNCTION tally.drop_metric(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -164,7 +164,7 @@ END $$;
 COMMENT ON FUNCTION tally.drop_metric(text) IS
 'Drops a metric and its column of the flat view. Refused while thresholds watch it or other views stand on the column.';
 
-CREATE FUNCTION tally.rename_metric(name text, new_name text) RETURNS void
+CREATE OR REPLACE FUNCTION tally.rename_metric(name text, new_name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -178,7 +178,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.rename_metric(text, text) IS 'Renames a metric and its column of the flat view; thresholds, incidents and views on it follow.';
 
-CREATE FUNCTION tally_internal._drop_metrics_of(rollup_id int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._drop_metrics_of(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE

@@ -5,7 +5,7 @@
 CREATE TYPE tally.point AS (bucket timestamptz, series text, labels jsonb, value float8);
 COMMENT ON TYPE tally.point IS 'A point of a time series: start of the bucket, name of the series, its labels, the value.';
 
-CREATE FUNCTION tally_internal._check_fill(fill text, metric text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_fill(fill text, metric text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF fill NOT IN ('null', 'zero', 'previous') THEN
@@ -17,7 +17,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_fill(text, text) IS 'An error where a way to fill gaps is none.';
 
-CREATE FUNCTION tally_internal._check_fill_size(metric text, rule text, first timestamptz, last timestamptz, series bigint) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_fill_size(metric text, rule text, first timestamptz, last timestamptz, series bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- A row per bucket and series is made, whether there is data or not, so the request itself has to be bounded.
@@ -36,7 +36,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_fill_size(text, text, timestamptz, timestamptz, bigint) IS
 'An error where filling would make more than 100,000 rows, with a bucket that does not.';
 
-CREATE FUNCTION tally_internal._values_before(query text, rule text, since timestamptz, width interval, wanted jsonb[], OUT labels jsonb,
+CREATE OR REPLACE FUNCTION tally_internal._values_before(query text, rule text, since timestamptz, width interval, wanted jsonb[], OUT labels jsonb,
                                      OUT value float8) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -64,7 +64,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._values_before(text, text, timestamptz, interval, jsonb[]) IS
 'The last value that is not NULL before since of each wanted label set, where there is one; query yields points of [$1, $2).';
 
-CREATE FUNCTION tally_internal._filled(metric text, query text, rule text, first timestamptz, last timestamptz, fill text,
+CREATE OR REPLACE FUNCTION tally_internal._filled(metric text, query text, rule text, first timestamptz, last timestamptz, fill text,
                                        single boolean) RETURNS SETOF tally.point
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable

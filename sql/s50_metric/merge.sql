@@ -2,7 +2,7 @@
 -- use the same text, so a number on a dashboard and the one that woke somebody up are the same number. PL/pgSQL where it
 -- runs per threshold, because an SQL function is planned anew at every call.
 
-CREATE FUNCTION tally_internal._check_dimensions(r tally.rollups, names text[], what text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_dimensions(r tally.rollups, names text[], what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wrong text;
@@ -20,7 +20,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_dimensions(tally.rollups, text[], text) IS
 'An error where names hold something that is no dimension of the rollup; what is the argument at fault.';
 
-CREATE FUNCTION tally_internal._where_sql(r tally.rollups, "where" jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._where_sql(r tally.rollups, "where" jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF jsonb_typeof("where") <> 'object' THEN
@@ -37,7 +37,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._where_sql(tally.rollups, jsonb) IS
 'SQL text of a filter such as {"world": "w1", "model": ["a", "b"]}; JSON null stands for a value that was NULL. Null where nothing is filtered.';
 
-CREATE FUNCTION tally_internal._merges_sql(m tally.metrics, r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._merges_sql(m tally.metrics, r tally.rollups) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
@@ -46,7 +46,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._merges_sql(tally.metrics, tally.rollups) IS
 'SQL text that merges the measures a metric stands on, each under its own name.';
 
-CREATE FUNCTION tally_internal._merged_sql(m tally.metrics, r tally.rollups, source text, bucket text, by text[], "where" jsonb, since text,
+CREATE OR REPLACE FUNCTION tally_internal._merged_sql(m tally.metrics, r tally.rollups, source text, bucket text, by text[], "where" jsonb, since text,
                                            until text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,6 +1,6 @@
 -- Owns: create_probe, drop_probe, sampling, and reading what was sampled.
 
-CREATE FUNCTION tally_internal._query_timeout() RETURNS int
+CREATE OR REPLACE FUNCTION tally_internal._query_timeout() RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted text := COALESCE(NULLIF(current_setting('tally.query_timeout', true), ''), '30 seconds');
@@ -15,7 +15,7 @@ COMMENT ON FUNCTION tally_internal._query_timeout() IS
 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the '
 'setting 0 asks for.';
 
-CREATE FUNCTION tally_internal._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8,
+CREATE OR REPLACE FUNCTION tally_internal._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8,
         samples float8)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
@@ -26,7 +26,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';
 
-CREATE FUNCTION tally_internal._check_query(query text, search_path text, what text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_query(query text, search_path text, what text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -42,7 +42,7 @@ EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR synt
 END $$;
 COMMENT ON FUNCTION tally_internal._check_query(text, text, text) IS 'An error in four parts where a query does not yield a value.';
 
-CREATE FUNCTION tally.create_probe(
+CREATE OR REPLACE FUNCTION tally.create_probe(
     name        text,
     query       text,
     unit        text DEFAULT NULL,
@@ -94,7 +94,7 @@ COMMENT ON FUNCTION tally.create_probe(text, text, text, text, text, interval, i
 'Defines a probe: a query that yields value, optionally samples, and labels (every other column); :as_of stands for the tick. evaluate() samples it every so '
     'often and keeps samples for keep; thresholds name it as their metric. Again with changes it replaces the definition.';
 
-CREATE FUNCTION tally.drop_probe(name text) RETURNS void
+CREATE OR REPLACE FUNCTION tally.drop_probe(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -113,7 +113,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.drop_probe(text) IS 'Drops a probe and its samples. Refused while thresholds watch it.';
 
-CREATE FUNCTION tally.sample_probes(as_of timestamptz DEFAULT now()) RETURNS TABLE (probe text, tick timestamptz, series int, error text)
+CREATE OR REPLACE FUNCTION tally.sample_probes(as_of timestamptz DEFAULT now()) RETURNS TABLE (probe text, tick timestamptz, series int, error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -149,7 +149,7 @@ COMMENT ON FUNCTION tally.sample_probes(timestamptz) IS
 'Samples every enabled probe that has not been sampled at its tick; evaluate() begins with it. A failing probe stops no other: its error is in tally.probes.';
 REVOKE ALL ON FUNCTION tally.sample_probes(timestamptz) FROM PUBLIC;
 
-CREATE FUNCTION tally.probe_series(probe text, since text DEFAULT '24 hours', until text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION tally.probe_series(probe text, since text DEFAULT '24 hours', until text DEFAULT NULL,
                                    as_of timestamptz DEFAULT now()) RETURNS SETOF tally.point
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.at, COALESCE((SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(s.labels) l), p.name), s.labels, s.value

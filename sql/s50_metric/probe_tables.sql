@@ -53,7 +53,7 @@ ALTER TABLE tally.probe_samples ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner_sees ON tally.probe_samples FOR SELECT USING (EXISTS (SELECT FROM tally.probes p WHERE p.id = probe_id));
 GRANT SELECT ON tally.probes, tally.probe_samples TO PUBLIC;
 
-CREATE VIEW tally.probe_values WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW tally.probe_values WITH (security_invoker = true) AS
 SELECT p.name AS probe, s.at, s.labels, s.value, p.unit, s.samples
   FROM tally.probes p
   JOIN LATERAL (SELECT max(x.at) AS at FROM tally.probe_samples x WHERE x.probe_id = p.id) l ON true

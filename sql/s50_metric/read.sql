@@ -2,7 +2,7 @@
 -- (or the table, with live => false) is what it takes. Without jit: the branches of a live view that find nothing to do are
 -- priced by what they might have to, and compiling them took seconds where reading takes milliseconds (measured).
 
-CREATE FUNCTION tally_internal._grain(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._grain(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own  text := tally_internal._rule(r);
@@ -37,7 +37,7 @@ COMMENT ON FUNCTION tally_internal._grain(tally.rollups, interval, timestamptz, 
 'The bucket rule for a wanted width over a rollup: its own for none or a finer one (with a NOTICE), an error where own buckets would be split in [first, '
     'last).';
 
-CREATE FUNCTION tally.timeseries(
+CREATE OR REPLACE FUNCTION tally.timeseries(
     metric  text,
     since   text DEFAULT '24 hours',
     until   text DEFAULT NULL,
@@ -97,7 +97,7 @@ COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, 
     'last refresh; as_of (the present); fill: without it a bucket without events has no row, with ''null'', ''zero'' or ''previous'' every bucket of every '
     'series has one (at most 100,000 in all), and previous takes the last value before since where there is one.';
 
-CREATE FUNCTION tally_internal._labels_sql(by text[]) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._labels_sql(by text[]) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
@@ -105,7 +105,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._labels_sql(text[]) IS 'SQL text of the label set of a row that has the dimensions of by as columns.';
 
-CREATE FUNCTION tally.metric_value(
+CREATE OR REPLACE FUNCTION tally.metric_value(
     metric  text,
     since   text DEFAULT '24 hours',
     until   text DEFAULT NULL,

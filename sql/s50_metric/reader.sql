@@ -2,7 +2,7 @@
 -- metric and in the live views below it. Before it runs, each function that it calls is looked at: a reader never runs the code of an
 -- ordinary role, not the owner's either, unless the reader is that owner.
 
-CREATE FUNCTION tally_internal._unsafe_function(query text) RETURNS regprocedure
+CREATE OR REPLACE FUNCTION tally_internal._unsafe_function(query text) RETURNS regprocedure
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     trees     text[] := ARRAY[tally_internal._parse_tree(query)];
@@ -61,7 +61,7 @@ COMMENT ON FUNCTION tally_internal._unsafe_function(text) IS
 'A function that a query calls, itself or through views, domains and what a table''s planning computes, and that the current role should not run for others: '
     'an ordinary role''s, or one that writes or runs text; null where there is none. Nothing is run. Row level policies are left out.';
 
-CREATE FUNCTION tally_internal._refuse_unsafe(r tally.rollups, statement text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._refuse_unsafe(r tally.rollups, statement text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ regprocedure;

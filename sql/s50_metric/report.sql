@@ -1,6 +1,6 @@
 -- Owns: report and csv: several metrics side by side, as JSON rows for an API or a file, within limits.
 
-CREATE FUNCTION tally_internal._report_sql(metrics tally.metrics[], r tally.rollups, bucket interval, by text[], "where" jsonb, first timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._report_sql(metrics tally.metrics[], r tally.rollups, bucket interval, by text[], "where" jsonb, first timestamptz,
                                            last timestamptz,
                                   people text, k int) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -38,7 +38,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._report_sql(tally.metrics[], tally.rollups, interval, text[], jsonb, timestamptz, timestamptz, text, int) IS
 'SQL text that yields several metrics of one rollup: [bucket,] dimensions of by, one column per metric.';
 
-CREATE FUNCTION tally.report(
+CREATE OR REPLACE FUNCTION tally.report(
     metrics   text[],
     since     text DEFAULT '24 hours',
     until     text DEFAULT NULL,
@@ -95,7 +95,7 @@ COMMENT ON FUNCTION tally.report(text[], text, text, interval, text[], jsonb, te
     'metric. Exact now, read from the smallest rollups that hold the answer. people: a measure; cells with fewer than k of them are null. More than '
     'max_range or max_rows is an error. Run with the reader''s rights.';
 
-CREATE FUNCTION tally.csv(rows json) RETURNS text
+CREATE OR REPLACE FUNCTION tally.csv(rows json) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     WITH line AS (
         SELECT r.n, string_agg(CASE WHEN e.value IS NULL OR json_typeof(e.value) = 'null' THEN ''

@@ -4,7 +4,7 @@
 -- yields its type and the operators and measures it uses. As a generated column it must be immutable and free of
 -- subqueries, aggregates and set-returning functions, and comes back with every name qualified. Nothing is executed.
 
-CREATE FUNCTION tally_internal._resolve_metric(name text, r tally.rollups, expression text, search_path text,
+CREATE OR REPLACE FUNCTION tally_internal._resolve_metric(name text, r tally.rollups, expression text, search_path text,
                                       OUT resolved text, OUT type text, OUT measures text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -86,7 +86,7 @@ COMMENT ON FUNCTION tally_internal._resolve_metric(text, tally.rollups, text, te
 'PostgreSQL''s own reading of a metric''s expression: the expression with all names qualified, its type in the flat view and the measures it uses; errors '
     'say what is no metric.';
 
-CREATE FUNCTION tally_internal._trial_values(type text) RETURNS text[]
+CREATE OR REPLACE FUNCTION tally_internal._trial_values(type text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN type IN ('bigint', 'integer', 'smallint', 'numeric', 'real', 'double precision') THEN '{0,1,1000}'::text[]
                 WHEN type = 'tally.tdigest' THEN ARRAY['(SELECT tally.tdigest(x) FROM pg_catalog.generate_series(1, 100) x)']
@@ -98,7 +98,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._trial_values(text) IS 'SQL texts of values that a measure of a type may well have, zero first.';
 
-CREATE FUNCTION tally_internal._try_metric(name text, r tally.rollups, expression text, resolved text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._try_metric(name text, r tally.rollups, expression text, resolved text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -122,7 +122,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._try_metric(text, tally.rollups, text, text) IS
 'An error where a metric, as the probe''s generated column, fails on ordinary values of its measures or on stored rows.';
 
-CREATE FUNCTION tally_internal._refuse_integer_division(name text, rollup text, expression text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._refuse_integer_division(name text, rollup text, expression text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -144,7 +144,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._refuse_integer_division(text, text, text) IS
 'An error where the probed expression divides integers, with the expression that does not.';
 
-CREATE FUNCTION tally_internal._strange_function(expression pg_node_tree) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._strange_function(expression pg_node_tree) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT min(p.oid::regprocedure::text)
       FROM (SELECT used.no[1]::oid AS oid FROM regexp_matches(expression::text, ':funcid (\d+)', 'g') used(no)
@@ -157,7 +157,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._strange_function(pg_node_tree) IS
 'A function in an expression that an ordinary role owns outside any extension; null where there is none.';
 
-CREATE FUNCTION tally_internal._measures_of(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._measures_of(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('The measures of rollup %L are %s.', (SELECT r.name FROM tally.rollups r WHERE r.id = $1),
                   string_agg(format('%I (%s)', m.name, m.type), ', ' ORDER BY m.ordinal)) FROM tally.measures m WHERE m.rollup_id = $1

@@ -1,7 +1,7 @@
 -- Owns: the only ways in which metrics and their flat views are written into the catalogue. As in s40_rollup/store.sql, whoever
 -- calls is proved, and nothing that is given is believed.
 
-CREATE FUNCTION tally_internal._owned_metric(metric_id int, caller regrole) RETURNS tally.metrics
+CREATE OR REPLACE FUNCTION tally_internal._owned_metric(metric_id int, caller regrole) RETURNS tally.metrics
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     m tally.metrics;
@@ -17,7 +17,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._owned_metric(int, regrole) IS 'A metric that a role has the owner''s rights of, or an error.';
 
-CREATE FUNCTION tally_internal._store_metric(made tally.metrics, who bigint DEFAULT tally_internal._me()) RETURNS int
+CREATE OR REPLACE FUNCTION tally_internal._store_metric(made tally.metrics, who bigint DEFAULT tally_internal._me()) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
@@ -47,7 +47,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_metric(tally.metrics, bigint) IS
 'Writes a metric of a rollup, new or changed, into the catalogue. For the rollup''s owner; create_metric() makes it.';
 
-CREATE FUNCTION tally_internal._store_metric_name(metric_id int, new_name text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._store_metric_name(metric_id int, new_name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     m tally.metrics := tally_internal._owned_metric(metric_id, tally_internal._caller(who));
@@ -58,7 +58,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_metric_name(int, text, bigint) IS
 'Writes another name of a metric into the catalogue. For the owner; rename_metric() renames the column.';
 
-CREATE FUNCTION tally_internal._forget_metric(metric_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._forget_metric(metric_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     m tally.metrics := tally_internal._owned_metric(metric_id, tally_internal._caller(who));
@@ -67,7 +67,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._forget_metric(int, bigint) IS 'Takes a metric out of the catalogue. For the owner; drop_metric() drops the column.';
 
-CREATE FUNCTION tally_internal._store_metric_view(rollup_id int, view regclass, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._store_metric_view(rollup_id int, view regclass, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -91,7 +91,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_metric_view(int, regclass, bigint) IS
 'Writes into the catalogue which view is the flat view of a rollup; null: it has none. For the owner.';
 
-CREATE FUNCTION tally_internal._store_probe(made tally.probes, who bigint DEFAULT tally_internal._me()) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._store_probe(made tally.probes, who bigint DEFAULT tally_internal._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
@@ -119,7 +119,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_probe(tally.probes, bigint) IS
 'Writes a probe, new or changed, into the catalogue; it runs with its owner''s rights. For create_probe().';
 
-CREATE FUNCTION tally_internal._forget_probe(name text, who bigint DEFAULT tally_internal._me()) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._forget_probe(name text, who bigint DEFAULT tally_internal._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE

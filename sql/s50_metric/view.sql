@@ -1,6 +1,6 @@
 -- Owns: the flat view of a rollup's metrics: bucket, dimensions, one column per metric, no sketch types.
 
-CREATE FUNCTION tally_internal._metrics_query(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._metrics_query(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT bucket%s%s FROM %s',
         (SELECT string_agg(format(', %I', d.name), '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id),
@@ -11,7 +11,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._metrics_query(int) IS
 'The SELECT behind a rollup''s flat view. Metrics come in the order they were made, so that a new one only adds a column.';
 
-CREATE FUNCTION tally_internal._build_metrics_view(rollup_id int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._build_metrics_view(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -65,7 +65,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._build_metrics_view(int) IS
 'Makes the flat view of a rollup anew from its metrics, with comments; drops it where there are none left.';
 
-CREATE FUNCTION tally_internal._drop_metrics_view(r tally.rollups, view regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._drop_metrics_view(r tally.rollups, view regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE

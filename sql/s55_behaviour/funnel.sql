@@ -3,7 +3,7 @@
 -- computed anew from all its events, so a chain may reach over any number of buckets; and writing it marks the bucket that
 -- the actor enters and the one it leaves.
 
-CREATE FUNCTION tally.create_funnel(
+CREATE OR REPLACE FUNCTION tally.create_funnel(
     name        text,
     source      regclass,
     time_column text,
@@ -62,7 +62,7 @@ COMMENT ON FUNCTION tally.create_funnel(text, regclass, text, text, json, interv
     '<name>_actors and <name> and the views <name>_steps (as of the last refresh) and <name>_steps_live (exact now). The same definition again changes '
     'nothing.';
 
-CREATE FUNCTION tally_internal._behaviour_is(label text, kind text, given jsonb) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._behaviour_is(label text, kind text, given jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -85,7 +85,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._behaviour_is(text, text, jsonb) IS
 'Whether a funnel or retention of this name is defined just so; an error that lists what differs where it is defined otherwise.';
 
-CREATE FUNCTION tally_internal._funnel_steps_of(steps json, label text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._funnel_steps_of(steps json, label text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result jsonb;
@@ -106,7 +106,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._funnel_steps_of(json, text) IS
 'Steps of a funnel, an object or an array of objects in order, as a list of {name, condition}.';
 
-CREATE FUNCTION tally_internal._funnel_exclusions(given jsonb, label text) RETURNS TABLE (word text, condition text)
+CREATE OR REPLACE FUNCTION tally_internal._funnel_exclusions(given jsonb, label text) RETURNS TABLE (word text, condition text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item jsonb;
@@ -130,7 +130,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._funnel_exclusions(jsonb, text) IS
 'Exclusions of a funnel as options of tally.window_funnel, with their conditions in order.';
 
-CREATE FUNCTION tally_internal._funnel_filter(given jsonb, label text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._funnel_filter(given jsonb, label text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%I IS NOT NULL', given ->> 'actor') || COALESCE(' AND (' || (given ->> 'where') || ')', '')
         -- Only the strict modes ask what else an actor did.
@@ -141,7 +141,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._funnel_filter(jsonb, text) IS 'The condition on source rows that can matter to a funnel.';
 
-CREATE FUNCTION tally_internal._funnel_at(given jsonb, label text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._funnel_at(given jsonb, label text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._instant_sql(quote_ident(given ->> 'time_column'),
                                        tally_internal._time_type((given ->> 'source')::regclass, given ->> 'time_column', label),
@@ -149,7 +149,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._funnel_at(jsonb, text) IS 'SQL text of the time of a source row of a funnel or retention, a timestamptz.';
 
-CREATE FUNCTION tally_internal._funnel_touches(given jsonb) RETURNS TABLE (name text, expression text, place bigint)
+CREATE OR REPLACE FUNCTION tally_internal._funnel_touches(given jsonb) RETURNS TABLE (name text, expression text, place bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(k.key, d.d #>> '{}'), COALESCE(k.value, quote_ident(d.d #>> '{}')), d.n
       FROM jsonb_array_elements(COALESCE(NULLIF(given -> 'dimensions', 'null'), '[]')) WITH ORDINALITY d(d, n)
@@ -157,7 +157,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._funnel_touches(jsonb) IS 'Names and expressions of a funnel''s dimensions.';
 
-CREATE FUNCTION tally_internal._funnel_measures(given jsonb, label text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._funnel_measures(given jsonb, label text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     at     text := tally_internal._funnel_at(given, label);
@@ -193,7 +193,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._funnel_measures(jsonb, text) IS
 'What a funnel keeps of each actor: its chain, its entry and level, and what its dimensions are told from.';
 
-CREATE FUNCTION tally_internal._funnel_dimensions(given jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._funnel_dimensions(given jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE WHEN given ->> 'attribution' LIKE 'step %'
         -- The value of the event that the chain took as this step; actors that did not come so far have none.
@@ -203,7 +203,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._funnel_dimensions(jsonb) IS 'Dimensions of a funnel''s counts, over the row of each actor.';
 
-CREATE FUNCTION tally_internal._funnel_view(label text, suffix text, counts regclass, names text[], origin regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._funnel_view(label text, suffix text, counts regclass, names text[], origin regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;

@@ -1,6 +1,6 @@
 -- Owns: reading a funnel over any range, and dropping funnels and retentions.
 
-CREATE FUNCTION tally_internal._behaviour(name text, kind text) RETURNS tally.behaviours
+CREATE OR REPLACE FUNCTION tally_internal._behaviour(name text, kind text) RETURNS tally.behaviours
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -24,7 +24,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._behaviour(text, text) IS 'The funnel or retention of a name, or an error that lists the known ones.';
 
-CREATE FUNCTION tally.funnel(
+CREATE OR REPLACE FUNCTION tally.funnel(
     name    text,
     since   text DEFAULT '30 days',
     until   text DEFAULT 'now',
@@ -54,11 +54,11 @@ COMMENT ON FUNCTION tally.funnel(text, text, text, text[], jsonb, boolean, times
 'A funnel over the buckets that begin in [since, until): a row per step for each combination of the dimensions in by, of the actors whose dimensions meet '
     'where. Arguments as in timeseries(). Runs with the caller''s rights.';
 
-CREATE FUNCTION tally.drop_funnel(name text) RETURNS void
+CREATE OR REPLACE FUNCTION tally.drop_funnel(name text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._drop_behaviour(tally_internal._behaviour($1, 'funnel')) $$;
 COMMENT ON FUNCTION tally.drop_funnel(text) IS 'Drops a funnel: its views and its rollups. Source rows stay.';
 
-CREATE FUNCTION tally_internal._views_of(b tally.behaviours) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION tally_internal._views_of(b tally.behaviours) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%I.%I', n.nspname, b.name || s) FROM tally.rollups r JOIN pg_class c ON c.oid = r.relation JOIN pg_namespace n ON n.oid = c.relnamespace,
            unnest(CASE b.kind WHEN 'funnel' THEN '{_steps,_steps_live}' ELSE '{_cohorts,_cohorts_live}' END::text[]) s
@@ -66,11 +66,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._views_of(tally.behaviours) IS 'The flat views of a funnel or retention, there or not.';
 
-CREATE FUNCTION tally_internal._lost_views(b tally.behaviours) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION tally_internal._lost_views(b tally.behaviours) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT v FROM tally_internal._views_of(b) v WHERE to_regclass(v) IS NULL $$;
 COMMENT ON FUNCTION tally_internal._lost_views(tally.behaviours) IS 'The flat views of a funnel or retention that are gone.';
 
-CREATE FUNCTION tally_internal._remake_views(rollup_id int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._remake_views(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     b    tally.behaviours;
@@ -101,7 +101,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._remake_views(int) IS
 'Makes the flat views of metrics, funnels and retentions on a rollup, and on those above it, that somebody has dropped; with the caller''s rights.';
 
-CREATE FUNCTION tally_internal._drop_behaviour(b tally.behaviours) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._drop_behaviour(b tally.behaviours) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     view text;

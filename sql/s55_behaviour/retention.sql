@@ -2,7 +2,7 @@
 -- started and in which periods it was seen again, and a rollup of cohorts on it, by the period of the start. Both are facts of
 -- the events alone; which periods are wholly past is asked when they are read, so that no refresh is due because time goes by.
 
-CREATE FUNCTION tally.create_retention(
+CREATE OR REPLACE FUNCTION tally.create_retention(
     name        text,
     source      regclass,
     time_column text,
@@ -76,7 +76,7 @@ COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, tex
     '<name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes '
     'nothing.';
 
-CREATE FUNCTION tally_internal._check_period(label text, period interval, zone text, elapsed boolean, again text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_period(label text, period interval, zone text, elapsed boolean, again text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF elapsed AND date_trunc('month', period) <> interval '0' THEN
@@ -95,7 +95,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_period(text, interval, text, boolean, text) IS
 'An error where a retention cannot count by a period; again is the statement to run instead.';
 
-CREATE FUNCTION tally_internal._period_past_sql(rule text, start text, period text, elapsed boolean, as_of text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._period_past_sql(rule text, start text, period text, elapsed boolean, as_of text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Counted from each actor's start, a period of those who start at the end of the cohort's bucket ends a bucket later.
     SELECT format('tally_internal._bucket_shifted(%L, %s, %s + %s) <= %s', rule, start, period, CASE WHEN elapsed THEN 2 ELSE 1 END, as_of)
@@ -103,7 +103,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._period_past_sql(text, text, text, boolean, text) IS
 'SQL text for "so many periods after start, the period is wholly past for the whole cohort"; elapsed: periods are counted from each actor''s own start.';
 
-CREATE FUNCTION tally_internal._counts_elapsed(definition jsonb) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._counts_elapsed(definition jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT definition ->> 'zone' IS NULL OR p.period NOT IN (date_trunc('month', p.period), date_trunc('day', p.period) - date_trunc('month', p.period))
       FROM (SELECT (definition ->> 'period')::interval) p(period)
@@ -111,7 +111,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._counts_elapsed(jsonb) IS
 'Whether a retention counts its periods from each actor''s own start: without a zone, and for widths that no calendar has.';
 
-CREATE FUNCTION tally_internal._retention_view(label text, suffix text, counts regclass, origin regclass, elapsed boolean) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._retention_view(label text, suffix text, counts regclass, origin regclass, elapsed boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
@@ -138,7 +138,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._retention_view(text, text, regclass, regclass, boolean) IS 'Makes a flat view of a retention''s cohorts, stored or live.';
 
-CREATE FUNCTION tally.retention(
+CREATE OR REPLACE FUNCTION tally.retention(
     name    text,
     since   text DEFAULT '-infinity',
     until   text DEFAULT 'now',
@@ -169,6 +169,6 @@ COMMENT ON FUNCTION tally.retention(text, text, text, text[], jsonb, boolean, ti
 'The retention curve of the cohorts that begin in [since, until): for each period, how many actors it is wholly past for (eligible), how many of those were '
     'seen again, and the share. Arguments as in timeseries(). Runs with the caller''s rights.';
 
-CREATE FUNCTION tally.drop_retention(name text) RETURNS void
+CREATE OR REPLACE FUNCTION tally.drop_retention(name text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._drop_behaviour(tally_internal._behaviour($1, 'retention')) $$;
 COMMENT ON FUNCTION tally.drop_retention(text) IS 'Drops a retention: its views and its rollups. Source rows stay.';

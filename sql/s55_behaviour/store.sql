@@ -1,6 +1,6 @@
 -- Owns: the only ways in which funnels and retentions are written into the catalogue: for who has made their rollups.
 
-CREATE FUNCTION tally_internal._store_behaviour(kind text, counts regclass, definition jsonb, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._store_behaviour(kind text, counts regclass, definition jsonb, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -13,7 +13,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_behaviour(text, regclass, jsonb, bigint) IS
 'Writes a funnel or retention into the catalogue, by the rollup of its counts. For the owner of both its rollups.';
 
-CREATE FUNCTION tally_internal._forget_behaviour(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._forget_behaviour(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,6 +1,6 @@
 -- Owns: create_channel and drop_channel.
 
-CREATE FUNCTION tally_internal._channel(caller regrole, name text) RETURNS tally.channels
+CREATE OR REPLACE FUNCTION tally_internal._channel(caller regrole, name text) RETURNS tally.channels
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -16,7 +16,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._channel(regrole, text) IS 'The channel of a name that the calling role has rights on, or an error.';
 REVOKE ALL ON FUNCTION tally_internal._channel(regrole, text) FROM PUBLIC;
 
-CREATE FUNCTION tally.create_channel(
+CREATE OR REPLACE FUNCTION tally.create_channel(
     name            text,
     kind            text DEFAULT 'webhook',
     url             text DEFAULT NULL,
@@ -104,7 +104,7 @@ COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, js
 'Defines where notifications go: webhook (url, template generic, slack or pagerduty, secret, headers) or table (for a poller); which incidents (matchers) '
     'and events; grouping and repeating. Again with changes it replaces the definition.';
 
-CREATE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);

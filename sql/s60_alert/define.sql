@@ -1,6 +1,6 @@
 -- Owns: create_threshold, drop_threshold, enable_threshold, and finding a threshold by its name.
 
-CREATE FUNCTION tally.create_threshold(
+CREATE OR REPLACE FUNCTION tally.create_threshold(
     name               text,
     metric             text DEFAULT NULL,
     condition          text DEFAULT NULL,
@@ -76,7 +76,7 @@ COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], j
     'owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it '
     'replaces the definition, says what changed, and keeps alert states.';
 
-CREATE FUNCTION tally_internal._bounded_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
+CREATE OR REPLACE FUNCTION tally_internal._bounded_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r        tally.rollups;
@@ -181,7 +181,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._bounded_threshold(tally.thresholds, tally.metrics) IS
 'Checks a threshold in the making and fills in rule, windows and defaults; errors say what is accepted.';
 
-CREATE FUNCTION tally_internal._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
+CREATE OR REPLACE FUNCTION tally_internal._check_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     live regclass := (SELECT r.live_view FROM tally.rollups r WHERE r.id = m.rollup_id);
@@ -198,7 +198,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_threshold(tally.thresholds, tally.metrics) IS 'The same, and whether the current role may read what it watches.';
 
-CREATE FUNCTION tally_internal._threshold(name text) RETURNS tally.thresholds
+CREATE OR REPLACE FUNCTION tally_internal._threshold(name text) RETURNS tally.thresholds
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -215,7 +215,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._threshold(text) IS 'The threshold of a name, or an error that lists near ones.';
 
-CREATE FUNCTION tally.drop_threshold(name text) RETURNS void
+CREATE OR REPLACE FUNCTION tally.drop_threshold(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t tally.thresholds := tally_internal._threshold(name);
@@ -224,7 +224,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.drop_threshold(text) IS 'Drops a threshold and its alert states. Its incidents and their timelines stay.';
 
-CREATE FUNCTION tally.enable_threshold(name text, enabled boolean DEFAULT true) RETURNS void
+CREATE OR REPLACE FUNCTION tally.enable_threshold(name text, enabled boolean DEFAULT true) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE

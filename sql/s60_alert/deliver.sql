@@ -1,7 +1,7 @@
 -- Owns: delivering notifications: through pg_net where it is there, or by a poller that claims, posts and reports.
 -- At least once, with the same idempotency key at every attempt; exactly once is the receiver's to make of it.
 
-CREATE FUNCTION tally_internal._body(c tally.channels, n tally.notifications) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._body(c tally.channels, n tally.notifications) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     e jsonb := n.events -> -1;
@@ -29,7 +29,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._body(tally.channels, tally.notifications) IS 'The body of a notification in its channel''s template.';
 
-CREATE FUNCTION tally_internal._headers(c tally.channels, n tally.notifications) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._headers(c tally.channels, n tally.notifications) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('Content-Type', 'application/json', 'Idempotency-Key', n.idempotency_key)
         || CASE WHEN c.secret IS NOT NULL AND c.template <> 'pagerduty' THEN jsonb_build_object('Authorization', 'Bearer ' || c.secret)
@@ -37,7 +37,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._headers(tally.channels, tally.notifications) IS 'The headers of a notification''s post.';
 
-CREATE FUNCTION tally_internal._mask(message text, c tally.channels) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._mask(message text, c tally.channels) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result text := message;
@@ -51,7 +51,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._mask(text, tally.channels) IS 'A message without the secrets of a channel.';
 
-CREATE FUNCTION tally_internal._settle(notification_id bigint, ok boolean, problem text, at timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._settle(notification_id bigint, ok boolean, problem text, at timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -72,7 +72,7 @@ COMMENT ON FUNCTION tally_internal._settle(bigint, boolean, text, timestamptz) I
 
 -- By the extension that owns them, never by a name alone: whoever may create a schema could make a net.http_post, and would be
 -- handed the secrets of channels.
-CREATE FUNCTION tally_internal._net_post() RETURNS regproc
+CREATE OR REPLACE FUNCTION tally_internal._net_post() RETURNS regproc
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.oid::regproc FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
         AND d.classid = 'pg_proc'::regclass
@@ -80,7 +80,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._net_post() IS 'The function of the extension pg_net that posts; null where that is not in this database.';
 
-CREATE FUNCTION tally_internal._net_answers() RETURNS regclass
+CREATE OR REPLACE FUNCTION tally_internal._net_answers() RETURNS regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.oid::regclass FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
         AND d.classid = 'pg_class'::regclass
@@ -88,7 +88,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._net_answers() IS 'The table of the extension pg_net with the answers to posts; null where that is not in this database.';
 
-CREATE FUNCTION tally.deliver(as_of timestamptz DEFAULT now(), most int DEFAULT 100) RETURNS TABLE (sent int, failed int, posted int)
+CREATE OR REPLACE FUNCTION tally.deliver(as_of timestamptz DEFAULT now(), most int DEFAULT 100) RETURNS TABLE (sent int, failed int, posted int)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n        tally.notifications;
@@ -147,7 +147,7 @@ COMMENT ON FUNCTION tally.deliver(timestamptz, int) IS
     'calls it. Returns how many were sent, failed and posted.';
 REVOKE ALL ON FUNCTION tally.deliver(timestamptz, int) FROM PUBLIC;
 
-CREATE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now(),
+CREATE OR REPLACE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now(),
                                           who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (id bigint, idempotency_key text, attempt int, url text, headers jsonb, body jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -178,7 +178,7 @@ COMMENT ON FUNCTION tally.claim_notifications(text, int, interval, timestamptz, 
 'For a poller: leases up to most due notifications of a channel, with all it takes to post them. Report each with report_notification(); what is not '
     'reported before the lease ends is handed out again under the same idempotency key.';
 
-CREATE FUNCTION tally.report_notification(id bigint, ok boolean, problem text DEFAULT NULL, as_of timestamptz DEFAULT now(),
+CREATE OR REPLACE FUNCTION tally.report_notification(id bigint, ok boolean, problem text DEFAULT NULL, as_of timestamptz DEFAULT now(),
                                           who bigint DEFAULT tally_internal._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -199,7 +199,7 @@ END $$;
 COMMENT ON FUNCTION tally.report_notification(bigint, boolean, text, timestamptz, bigint) IS
 'For a poller: whether the post of a claimed notification succeeded. Returns its status: sent, pending (tried again later) or dead.';
 
-CREATE FUNCTION tally.redeliver(id bigint, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally.redeliver(id bigint, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -214,7 +214,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.redeliver(bigint, timestamptz, bigint) IS 'Tries a dead notification anew.';
 
-CREATE FUNCTION tally.redeliver_dead(channel text DEFAULT NULL, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally.redeliver_dead(channel text DEFAULT NULL, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);

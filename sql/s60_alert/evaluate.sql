@@ -12,7 +12,7 @@ CREATE TYPE tally.evaluated AS (threshold text, tick timestamptz, series int, br
 COMMENT ON TYPE tally.evaluated IS
 'What one evaluation of a threshold did: label sets judged, those in breach, alerts that fired, alerts that recovered, the error if it failed.';
 
-CREATE FUNCTION tally_internal._evaluation_lock() RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._evaluation_lock() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Not ACCESS EXCLUSIVE, which pg_dump would have to wait for.
@@ -28,7 +28,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._evaluation_lock() IS
 'Takes the evaluators'' lock until the end of the transaction; false, with a notice that names the holder, where another session has it.';
 
-CREATE FUNCTION tally_internal._evaluate_part(as_of timestamptz, by_clock boolean, threshold text, budget interval) RETURNS SETOF tally.evaluated
+CREATE OR REPLACE FUNCTION tally_internal._evaluate_part(as_of timestamptz, by_clock boolean, threshold text, budget interval) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
@@ -49,7 +49,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, interval) IS
 'Evaluates thresholds that are due (one, or all with null) until they are done or the budget of time is spent (null: none). by_clock: as_of is the real time.';
 
-CREATE FUNCTION tally_internal._due_thresholds(as_of timestamptz, by_clock boolean, threshold text) RETURNS TABLE (t tally.thresholds, tick timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._due_thresholds(as_of timestamptz, by_clock boolean, threshold text) RETURNS TABLE (t tally.thresholds, tick timestamptz,
         set_back boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x, k.tick, COALESCE(l.tick >= k.tick, false)
@@ -68,7 +68,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._due_thresholds(timestamptz, boolean, text) IS
 'The thresholds still to be evaluated at their tick, the slow ones last. set_back: the clock was set back since their last evaluation.';
 
-CREATE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
+CREATE OR REPLACE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.evaluate(now());');
@@ -83,7 +83,7 @@ COMMENT ON FUNCTION tally.evaluate(timestamptz, text) IS
     'as_of is the clock. A failing threshold stops no other; its error is in tally.evaluations. Returns what was done; does nothing while another session '
     'evaluates.';
 
-CREATE PROCEDURE tally.evaluate_scheduled()
+CREATE OR REPLACE PROCEDURE tally.evaluate_scheduled()
 LANGUAGE plpgsql AS $$
 DECLARE
     as_of pg_catalog.timestamptz := pg_catalog.now();
@@ -104,7 +104,7 @@ END $$;
 COMMENT ON PROCEDURE tally.evaluate_scheduled() IS
 'What the scheduled job runs: evaluate(now()), committed every quarter of a second, so that a slow threshold delays no incident of the others.';
 
-CREATE FUNCTION tally_internal._follow_up(as_of timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._follow_up(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     chore text;
@@ -127,7 +127,7 @@ REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text), tally_internal._evalua
     tally_internal._follow_up(timestamptz) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE tally.evaluate_scheduled() FROM PUBLIC;
 
-CREATE FUNCTION tally_internal._purge(as_of timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._purge(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- At full hours only: it need not be often.

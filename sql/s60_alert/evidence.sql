@@ -1,6 +1,6 @@
 -- Owns: the evidence stored with an incident: the values around the breach and the labels that contributed most.
 
-CREATE FUNCTION tally_internal._contributors_sql(m tally.metrics, r tally.rollups, source regclass, scope jsonb, since timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._contributors_sql(m tally.metrics, r tally.rollups, source regclass, scope jsonb, since timestamptz,
                                                  until timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -26,7 +26,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._contributors_sql(tally.metrics, tally.rollups, regclass, jsonb, timestamptz, timestamptz) IS
 'SQL text that yields, per dimension that the scope leaves open, the five labels with most observations.';
 
-CREATE FUNCTION tally_internal._contributors(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb, since timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._contributors(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb, since timestamptz,
                                              until timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -40,7 +40,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._contributors(tally.thresholds, tally.metrics, tally.rollups, jsonb, timestamptz, timestamptz) IS
 'Per dimension that the scope leaves open, the five labels with most observations.';
 
-CREATE FUNCTION tally_internal._richer(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb) RETURNS tally.rollups
+CREATE OR REPLACE FUNCTION tally_internal._richer(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb) RETURNS tally.rollups
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT c FROM tally.rollups c
      WHERE c.source = r.source AND c.id <> r.id AND c.key IS NULL AND c.lookback IS NULL AND c.zone = r.zone AND c.expand IS NOT DISTINCT FROM r.expand
@@ -56,7 +56,7 @@ COMMENT ON FUNCTION tally_internal._richer(tally.thresholds, tally.metrics, tall
 'Another rollup of the same source that has the metric''s measures and dimensions which the scope leaves open: the finest that the owner may read. For a '
     'rollup without any.';
 
-CREATE FUNCTION tally_internal._evidence(t tally.thresholds, labels jsonb, sample jsonb, step jsonb, tick timestamptz) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._evidence(t tally.thresholds, labels jsonb, sample jsonb, step jsonb, tick timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     m      tally.metrics;

@@ -3,14 +3,14 @@
 -- A group flushes on a fixed beat: group_wait after its first change, then every group_interval from there. A group that
 -- nothing fires in any more ends with the beat that told so, and its next change begins another.
 
-CREATE FUNCTION tally_internal._clamp(length interval, most interval) RETURNS interval
+CREATE OR REPLACE FUNCTION tally_internal._clamp(length interval, most interval) RETURNS interval
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- What was stored past every check must not stop the telling of others.
     SELECT LEAST(GREATEST(length, interval '0'), most)
 $$;
 COMMENT ON FUNCTION tally_internal._clamp(interval, interval) IS 'A length of time brought into bounds: from nothing to most.';
 
-CREATE FUNCTION tally_internal._beat(first timestamptz, every interval, at timestamptz) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._beat(first timestamptz, every interval, at timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     step numeric := extract(epoch FROM every);
@@ -21,7 +21,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._beat(timestamptz, interval, timestamptz) IS 'The first beat at or after a moment, of a beat that begins at first.';
 
-CREATE FUNCTION tally_internal._enqueue(c tally.channels, i tally.incidents, payload jsonb, at timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._enqueue(c tally.channels, i tally.incidents, payload jsonb, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -68,7 +68,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._enqueue(tally.channels, tally.incidents, jsonb, timestamptz) IS
 'Puts a change into the outbox: into the message of its group that waits for the next beat, else into a new one. Returns the message.';
 
-CREATE FUNCTION tally_internal._group_key(c tally.channels, i tally.incidents) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._group_key(c tally.channels, i tally.incidents) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF c.group_by IS NULL THEN RETURN jsonb_build_object('incident', i.id); END IF;
@@ -76,7 +76,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._group_key(tally.channels, tally.incidents) IS 'What the incidents of one message of a channel have in common.';
 
-CREATE FUNCTION tally_internal._untell(c tally.channels, incident_id bigint, at timestamptz) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._untell(c tally.channels, incident_id bigint, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -104,7 +104,7 @@ COMMENT ON FUNCTION tally_internal._untell(tally.channels, bigint, timestamptz) 
 'An incident fires no more: it leaves its group, and takes along what waits for the beat since it began. True where that was so: then nobody was told that '
     'it began, and nobody need be told that it is over.';
 
-CREATE FUNCTION tally_internal._tell(c tally.channels, i tally.incidents, event text, payload jsonb, at timestamptz, kept boolean) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._tell(c tally.channels, i tally.incidents, event text, payload jsonb, at timestamptz, kept boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -124,7 +124,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._tell(tally.channels, tally.incidents, text, jsonb, timestamptz, boolean) IS
 'What a change of an incident means for one channel: a message, a member of a group that comes or goes. kept: a silence or inhibition keeps messages back.';
 
-CREATE FUNCTION tally_internal._told(n tally.notifications, at timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._told(n tally.notifications, at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE tally.notification_members m SET told_at = at, waiting_id = NULLIF(m.waiting_id, n.id)
@@ -133,7 +133,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._told(tally.notifications, timestamptz) IS
 'A message was sent, or given up: repeat_interval counts from here for the incidents it tells of.';
 
-CREATE FUNCTION tally_internal._repeat(as_of timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._repeat(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c       tally.channels;

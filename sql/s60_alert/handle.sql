@@ -1,7 +1,7 @@
 -- Owns: what people do with incidents: acknowledge, comment, link, resolve, review. Who has the rights of the
 -- threshold's owner may; each act is an entry of the timeline.
 
-CREATE FUNCTION tally_internal._handled(caller regrole, id bigint, what text, allowed text[]) RETURNS tally.incidents
+CREATE OR REPLACE FUNCTION tally_internal._handled(caller regrole, id bigint, what text, allowed text[]) RETURNS tally.incidents
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -24,7 +24,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._handled(regrole, bigint, text, text[]) IS
 'Locks an incident that the calling role may handle; an error where it may not, or where its status does not allow what is wanted.';
 
-CREATE FUNCTION tally_internal._check_person(by text, again text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._check_person(by text, again text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF by IS NOT NULL AND (btrim(by) = '' OR octet_length(by) > 200) THEN
@@ -35,7 +35,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_person(text, text) IS 'The person that a role acts for, as it says; an error where that is no name.';
 
-CREATE FUNCTION tally.acknowledge(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION tally.acknowledge(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
                                   who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -54,7 +54,7 @@ END $$;
 COMMENT ON FUNCTION tally.acknowledge(bigint, text, timestamptz, text, bigint) IS
 'Says that somebody is on an incident; it escalates no further. by: the person, where an application''s role acts for one; recorded beside the role.';
 
-CREATE FUNCTION tally.comment_incident(id bigint, note text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION tally.comment_incident(id bigint, note text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
                                        who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
@@ -66,7 +66,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.comment_incident(bigint, text, timestamptz, text, bigint) IS 'Adds a note to an incident''s timeline.';
 
-CREATE FUNCTION tally.link_incident(id bigint, link text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION tally.link_incident(id bigint, link text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
                                     who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -80,7 +80,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.link_incident(bigint, text, timestamptz, text, bigint) IS 'Ties an incident to a ticket or another page.';
 
-CREATE FUNCTION tally.resolve(id bigint, root_cause text DEFAULT NULL, mitigation text DEFAULT NULL, prevention text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION tally.resolve(id bigint, root_cause text DEFAULT NULL, mitigation text DEFAULT NULL, prevention text DEFAULT NULL,
                               as_of timestamptz DEFAULT now(),
                               by text DEFAULT NULL, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -117,7 +117,7 @@ COMMENT ON FUNCTION tally.resolve(bigint, text, text, text, timestamptz, text, b
 'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on in a newer bucket, it fires anew. by: the person, where '
     'an application''s role acts for one.';
 
-CREATE FUNCTION tally.review(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION tally.review(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
                              who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -131,7 +131,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.review(bigint, text, timestamptz, text, bigint) IS 'Marks a closed incident as reviewed.';
 
-CREATE FUNCTION tally_internal._threshold_dropped() RETURNS trigger
+CREATE OR REPLACE FUNCTION tally_internal._threshold_dropped() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i tally.incidents;
@@ -147,15 +147,15 @@ COMMENT ON FUNCTION tally_internal._threshold_dropped() IS
 'BEFORE DELETE trigger: what nobody watches any more does not fire any more; its incidents wait to be closed.';
 -- A trigger of somebody else's would have incidents recovered that go on.
 REVOKE ALL ON FUNCTION tally_internal._threshold_dropped() FROM PUBLIC;
-CREATE TRIGGER dropped BEFORE DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._threshold_dropped();
+CREATE OR REPLACE TRIGGER dropped BEFORE DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._threshold_dropped();
 
-CREATE FUNCTION tally.incident_timeline(id bigint) RETURNS TABLE (at timestamptz, event text, author text, note text, detail jsonb, person text)
+CREATE OR REPLACE FUNCTION tally.incident_timeline(id bigint) RETURNS TABLE (at timestamptz, event text, author text, note text, detail jsonb, person text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.at, e.event, e.author, e.note, e.detail, e.person FROM tally.incident_events e WHERE e.incident_id = $1 ORDER BY e.id
 $$;
 COMMENT ON FUNCTION tally.incident_timeline(bigint) IS 'What happened to an incident, in order.';
 
-CREATE VIEW tally.incident_lives WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW tally.incident_lives WITH (security_invoker = true) AS
 SELECT l.incident_id AS incident, l.life, min(l.at) AS began_at,
        min(l.at) FILTER (WHERE l.event IN ('acknowledged', 'resolved') AND l.author <> 'pg_tally') AS acknowledged_at,
        max(l.at) FILTER (WHERE l.event = 'recovered') AS recovered_at,
@@ -173,7 +173,7 @@ COMMENT ON COLUMN tally.incident_lives.recovered_at IS 'When the alert was last 
 COMMENT ON COLUMN tally.incident_lives.resolved_at IS 'When it was closed.';
 GRANT SELECT ON tally.incident_lives TO PUBLIC;
 
-CREATE VIEW tally.incident_feed WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW tally.incident_feed WITH (security_invoker = true) AS
 SELECT i.opened_at AS at, i.area, i.severity,
        CASE WHEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL THEN 'recovered' ELSE i.status END AS status,
        i.impact, COALESCE(i.link, i.runbook) AS link, i.id AS incident, i.responsible AS owner

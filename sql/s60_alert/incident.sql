@@ -4,7 +4,7 @@
 -- What runs per incident is PL/pgSQL, which keeps its plans: an SQL function is planned anew at every call, and ten
 -- thousand label sets may fire in one tick.
 
-CREATE FUNCTION tally_internal._fill(template text, labels jsonb, value float8) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._fill(template text, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result text := replace(template, '{{value}}', COALESCE(tally_internal._number(value), 'no value'));
@@ -20,7 +20,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._fill(text, jsonb, float8) IS 'Fills {{value}} and {{labels.name}} into a text.';
 
-CREATE FUNCTION tally_internal._number(value float8) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._number(value float8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Four significant digits are what a person reads.
@@ -31,7 +31,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._number(float8) IS 'A number for people, with four significant digits.';
 
-CREATE FUNCTION tally_internal._pick_actions(actions jsonb, labels jsonb, value float8) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._pick_actions(actions jsonb, labels jsonb, value float8) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
@@ -43,7 +43,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._pick_actions(jsonb, jsonb, float8) IS 'The levers that apply to a label set and value, as texts with values filled in.';
 
-CREATE FUNCTION tally_internal._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}',
+CREATE OR REPLACE FUNCTION tally_internal._note(incident_id bigint, at timestamptz, event text, author text, note text DEFAULT NULL, detail jsonb DEFAULT '{}',
                             person text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -52,7 +52,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._note(bigint, timestamptz, text, text, text, jsonb, text) IS 'Adds an entry to an incident''s timeline.';
 
-CREATE FUNCTION tally_internal._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text,
+CREATE OR REPLACE FUNCTION tally_internal._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text,
                             with_evidence boolean) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -112,7 +112,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text, boolean) IS
 'Files an incident for a label set that fired; where one is still open it is that one again, and one closed less than reopen_within ago is reopened.';
 
-CREATE FUNCTION tally_internal._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
@@ -123,7 +123,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS
 'The impact line of an incident whose threshold has none of its own.';
 
-CREATE FUNCTION tally_internal._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, why text, tick timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, why text, tick timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -145,7 +145,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._recover(tally.thresholds, text, jsonb, jsonb, text, text, timestamptz) IS
 'Marks the open incident of a label set as recovered; with auto_resolve (and for meta-incidents) it also closes itself.';
 
-CREATE FUNCTION tally_internal._escalate(as_of timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._escalate(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i tally.incidents;

@@ -109,7 +109,7 @@ CREATE TABLE tally.incident_events (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX incident_events_incident ON tally.incident_events (incident_id, id);
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.incident_events FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();
+CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.incident_events FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();
 COMMENT ON TABLE tally.incident_events IS 'Timeline of each incident, append-only.';
 COMMENT ON COLUMN tally.incident_events.id IS 'Number of the entry.';
 COMMENT ON COLUMN tally.incident_events.incident_id IS 'The incident.';

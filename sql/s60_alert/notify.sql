@@ -1,6 +1,6 @@
 -- Owns: making notifications: NOTIFY and outbox rows, in the transaction of the incident's change.
 
-CREATE FUNCTION tally_internal._payload(i tally.incidents, event text, at timestamptz) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._payload(i tally.incidents, event text, at timestamptz) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
@@ -12,7 +12,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._payload(tally.incidents, text, timestamptz) IS 'What a message of the outbox says about an incident, as one JSON object.';
 
-CREATE FUNCTION tally_internal._notify(incident_id bigint, event text, at timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._notify(incident_id bigint, event text, at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -50,7 +50,7 @@ COMMENT ON FUNCTION tally_internal._notify(bigint, text, timestamptz) IS
 'Tells of a change of an incident: NOTIFY tally_incident with the commit, and an outbox row per channel that matches, unless a silence or inhibition keeps '
     'it back.';
 
-CREATE FUNCTION tally_internal._release(as_of timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._release(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i    tally.incidents;

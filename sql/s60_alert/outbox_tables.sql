@@ -38,9 +38,9 @@ COMMENT ON COLUMN tally.channels.group_interval IS 'Least distance of messages o
 COMMENT ON COLUMN tally.channels.repeat_interval IS 'A group that still fires is told again so often; null: never.';
 COMMENT ON COLUMN tally.channels.max_attempts IS 'After so many failed attempts a notification is dead.';
 COMMENT ON COLUMN tally.channels.enabled IS 'Whether new notifications are made for it.';
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.channels FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.channels FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 
-CREATE FUNCTION tally_internal._anchors(matchers jsonb) RETURNS text[]
+CREATE OR REPLACE FUNCTION tally_internal._anchors(matchers jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF jsonb_typeof(matchers) IS DISTINCT FROM 'object' THEN RETURN '{}'; END IF;
@@ -80,7 +80,7 @@ COMMENT ON COLUMN tally.silences.lasts IS 'Length of each occurrence, its days b
 COMMENT ON COLUMN tally.silences.every IS 'Comes back so often, as a maintenance window; null: once.';
 COMMENT ON COLUMN tally.silences.zone IS 'Time zone whose calendar days and recurring windows follow.';
 COMMENT ON COLUMN tally.silences.created_at IS 'When it was made.';
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 
 CREATE TABLE tally.silence_anchors (
     anchor     text NOT NULL,
@@ -116,7 +116,7 @@ COMMENT ON COLUMN tally.inhibitions.target IS 'Matchers of the milder ones.';
 COMMENT ON COLUMN tally.inhibitions.equal IS 'Labels that must be equal in both.';
 COMMENT ON COLUMN tally.inhibitions.source_anchors IS 'By what a new incident finds it as a source.';
 COMMENT ON COLUMN tally.inhibitions.target_anchors IS 'By what a new incident finds it as a target.';
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.inhibitions FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.inhibitions FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 
 CREATE TABLE tally.inhibitors (
     inhibition_id int NOT NULL REFERENCES tally.inhibitions ON DELETE CASCADE,

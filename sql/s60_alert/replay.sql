@@ -1,7 +1,7 @@
 -- Owns: trying thresholds out: replay over the past, and test_threshold with given samples. Nothing is filed. Both go the
 -- way of evaluate(): _observe() and _stepped().
 
-CREATE FUNCTION tally_internal._changes(rule jsonb, states jsonb, observed jsonb, failed boolean, tick timestamptz, OUT next jsonb, OUT changed jsonb)
+CREATE OR REPLACE FUNCTION tally_internal._changes(rule jsonb, states jsonb, observed jsonb, failed boolean, tick timestamptz, OUT next jsonb, OUT changed jsonb)
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg((s.step - '{transition,verdict,observed}'::text[])
                               || jsonb_build_object('labels', s.labels)) FILTER (WHERE s.step ->> 'state' <> 'inactive'), '[]'),
@@ -11,7 +11,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._changes(jsonb, jsonb, jsonb, boolean, timestamptz) IS
 'A tick without a table behind it: the states that are pending or firing after it, and what became of each label set.';
 
-CREATE FUNCTION tally.replay(
+CREATE OR REPLACE FUNCTION tally.replay(
     threshold text,
     since     text DEFAULT '7 days',
     until     text DEFAULT NULL,
@@ -80,7 +80,7 @@ COMMENT ON FUNCTION tally.replay(text, text, text, interval, timestamptz, bigint
     'missing_series per label set, with the reason where the value alone does not say it (no data, an error). Files nothing. every is the distance of ticks '
     '(default the threshold''s own).';
 
-CREATE FUNCTION tally_internal._tried(threshold text, samples jsonb, step interval) RETURNS TABLE (n int, sample jsonb, after jsonb)
+CREATE OR REPLACE FUNCTION tally_internal._tried(threshold text, samples jsonb, step interval) RETURNS TABLE (n int, sample jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -113,7 +113,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._tried(text, jsonb, interval) IS 'What becomes of one label set of a threshold over given samples: the step after each.';
 
-CREATE FUNCTION tally.test_threshold(
+CREATE OR REPLACE FUNCTION tally.test_threshold(
     threshold text,
     samples   jsonb,
     expected  text[] DEFAULT NULL,

@@ -1,6 +1,6 @@
 -- Owns: samples: what a threshold sees at a tick, one query per threshold, run as the threshold's owner.
 
-CREATE FUNCTION tally_internal._tested_window(t tally.thresholds, r tally.rollups, tick timestamptz, OUT since timestamptz, OUT until timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._tested_window(t tally.thresholds, r tally.rollups, tick timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rule text := tally_internal._rule(r);
@@ -15,7 +15,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._tested_window(tally.thresholds, tally.rollups, timestamptz) IS
 'The window a threshold tests at a tick: the last finished bucket, or over up to its end; with partial_ok the running bucket counts as well.';
 
-CREATE FUNCTION tally_internal._window_bounds(w jsonb, r tally.rollups, first timestamptz, last timestamptz, OUT since timestamptz, OUT until timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._window_bounds(w jsonb, r tally.rollups, first timestamptz, last timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     CASE w ->> 'kind'
@@ -31,7 +31,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._window_bounds(jsonb, tally.rollups, timestamptz, timestamptz) IS
 'The bounds of a window of history (see condition_windows) for the tested window [first, last).';
 
-CREATE FUNCTION tally_internal._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     source regclass := tally_internal._exact_source(t.owner, r, first, last);
@@ -65,7 +65,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._sample_sql(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
 'The one query that yields a metric threshold''s samples: labels, value, samples and the condition''s history.';
 
-CREATE FUNCTION tally_internal._samples(t tally.thresholds, tick timestamptz) RETURNS TABLE (labels jsonb, sample jsonb)
+CREATE OR REPLACE FUNCTION tally_internal._samples(t tally.thresholds, tick timestamptz) RETURNS TABLE (labels jsonb, sample jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE

@@ -1,6 +1,6 @@
 -- Owns: making and ending what keeps notifications back: silence, end_silence, create_inhibition, drop_inhibition.
 
-CREATE FUNCTION tally_internal._check_matchers(matchers jsonb, what text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_matchers(matchers jsonb, what text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF jsonb_typeof(matchers) IS DISTINCT FROM 'object'
@@ -19,7 +19,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_matchers(jsonb, text) IS 'An error where something is no set of matchers.';
 
-CREATE FUNCTION tally.silence(
+CREATE OR REPLACE FUNCTION tally.silence(
     matchers  jsonb,
     reason    text,
     "for"     interval DEFAULT '1 hour',
@@ -76,7 +76,7 @@ COMMENT ON FUNCTION tally.silence(jsonb, text, interval, timestamptz, interval, 
 'Keeps back the notifications of incidents that match, for a while, with a reason; every makes it a recurring maintenance window by the clock of zone. Days '
     'of "for" and every are those of zone''s calendar. Returns its number. Incidents are filed all the same, and what still fires when it ends is told then.';
 
-CREATE FUNCTION tally.end_silence(id int, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally.end_silence(id int, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -92,7 +92,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.end_silence(int, timestamptz, bigint) IS 'Ends a silence or maintenance window now; it stays on record.';
 
-CREATE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}', who bigint DEFAULT tally_internal._me()) RETURNS text
+CREATE OR REPLACE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}', who bigint DEFAULT tally_internal._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -124,13 +124,13 @@ COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[], bigint) 
 'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. Again with changes '
 'it replaces the rule.';
 
-CREATE FUNCTION tally_internal._recheck_inhibited() RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._recheck_inhibited() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE tally.incidents x SET suppressed_until = '-infinity' WHERE x.suppressed_by IS NOT NULL AND x.inhibitor_id IS NOT NULL
 $$;
 COMMENT ON FUNCTION tally_internal._recheck_inhibited() IS 'Has the next evaluation look anew at what inhibitions keep back, because one of them has changed.';
 
-CREATE FUNCTION tally.drop_inhibition(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally.drop_inhibition(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,6 +1,6 @@
 -- Owns: the error-budget report of thresholds that watch a burn rate.
 
-CREATE FUNCTION tally.error_budget(threshold text, as_of timestamptz DEFAULT now())
+CREATE OR REPLACE FUNCTION tally.error_budget(threshold text, as_of timestamptz DEFAULT now())
 RETURNS TABLE (labels jsonb, objective float8, period interval, bad_share float8, observations float8, budget float8, consumed float8, remaining float8,
                burn_rate float8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,7 +1,7 @@
 -- Owns: the one path from a sample to a state. evaluate(), replay() and test_threshold() all go through _stepped(), so the
 -- same sample gives the same state in all three; what differs is where samples and states are kept.
 
-CREATE FUNCTION tally_internal._observe(t tally.thresholds, tick timestamptz, OUT observed jsonb, OUT code text, OUT message text, OUT detail text,
+CREATE OR REPLACE FUNCTION tally_internal._observe(t tally.thresholds, tick timestamptz, OUT observed jsonb, OUT code text, OUT message text, OUT detail text,
                                         OUT hint text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -36,7 +36,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._observe(tally.thresholds, timestamptz) IS
 'What a threshold sees at a tick, as a list of {"labels", "sample"}; or the error of its query, with an empty list.';
 
-CREATE FUNCTION tally_internal._stepped(rule jsonb, known jsonb, observed jsonb, failed boolean, tick timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._stepped(rule jsonb, known jsonb, observed jsonb, failed boolean, tick timestamptz)
 RETURNS TABLE (labels jsonb, sample jsonb, was jsonb, step jsonb)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
@@ -57,7 +57,7 @@ COMMENT ON FUNCTION tally_internal._stepped(jsonb, jsonb, jsonb, boolean, timest
 'Steps every label set that is known (pending or firing: a list of states with "labels") or observed (a list of {"labels", "sample"}) by a rule. failed: the '
     'query failed. A sample marked closed is of a bucket that a closed incident has judged: it moves nothing.';
 
-CREATE FUNCTION tally_internal._why(rule jsonb, sample jsonb, step jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._why(rule jsonb, sample jsonb, step jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE step ->> 'verdict'
@@ -71,7 +71,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._why(jsonb, jsonb, jsonb) IS
 'Why a step went as it did, where the value alone does not say: no data, an error, labels that vanished. Null where it does.';
 
-CREATE FUNCTION tally_internal._known(threshold_id int, OUT known jsonb, OUT metas text[])
+CREATE OR REPLACE FUNCTION tally_internal._known(threshold_id int, OUT known jsonb, OUT metas text[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -83,7 +83,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._known(int) IS
 'The label sets of a threshold that are pending or firing, as _stepped() takes them; and the kinds of its meta-alerts that are.';
 
-CREATE FUNCTION tally_internal._mark_closed(threshold_id int, observed jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._mark_closed(threshold_id int, observed jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -100,7 +100,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._mark_closed(int, jsonb) IS
 'Marks samples of a bucket that an incident of the same labels had judged before a person closed it: only a newer bucket can page again.';
 
-CREATE FUNCTION tally_internal._step_all(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._step_all(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
                                 OUT series int, OUT breaches int, OUT told int, OUT opened int, OUT recovered int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
@@ -161,7 +161,7 @@ COMMENT ON FUNCTION tally_internal._step_all(tally.thresholds, timestamptz, json
 'Steps every label set of a threshold at a tick, logs the evaluation that began then, keeps the states, and files what fired or recovered. failed: the query '
     'failed.';
 
-CREATE FUNCTION tally_internal._step_meta(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._step_meta(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -193,7 +193,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS
 'Steps the meta-alert of a threshold (no_data, error): what it watches cannot be told.';
 
-CREATE FUNCTION tally_internal._step_guarded(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._step_guarded(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
                                              OUT series int,
                                     OUT breaches int,
                                     OUT told int, OUT opened int, OUT recovered int, OUT code text, OUT message text, OUT detail text, OUT hint text)
@@ -208,7 +208,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._step_guarded(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
 '_step_all(), whose error is returned instead of raised; nothing has moved then.';
 
-CREATE FUNCTION tally_internal._step_meta_guarded(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._step_meta_guarded(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._step_meta(t, tick, kind, holds, why);
@@ -219,7 +219,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._step_meta_guarded(tally.thresholds, timestamptz, text, boolean, text) IS
 '_step_meta(), whose error is returned instead of raised.';
 
-CREATE FUNCTION tally_internal._evaluate_one(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int, OUT recovered int,
+CREATE OR REPLACE FUNCTION tally_internal._evaluate_one(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int, OUT recovered int,
                                              OUT error text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable

@@ -1,7 +1,7 @@
 -- Owns: the only ways in which thresholds are written into the catalogue. As in s40_rollup/store.sql, whoever calls is proved, and
 -- nothing that is given is believed: what is watched is looked up, and belongs to the caller or may be read by it.
 
-CREATE FUNCTION tally_internal._check_watched(t tally.thresholds, role regrole) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._check_watched(t tally.thresholds, role regrole) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN t.probe_id IS NOT NULL AND NOT EXISTS (SELECT FROM tally.probes p WHERE p.id = t.probe_id
@@ -14,7 +14,7 @@ COMMENT ON FUNCTION tally_internal._check_watched(tally.thresholds, regrole) IS
 'What a threshold watches that a role may not: another''s probe, or a metric whose live view it may not read; null where it may. Asked when a threshold is '
 'made, and again whenever it is evaluated.';
 
-CREATE FUNCTION tally_internal._store_threshold(made tally.thresholds, who bigint DEFAULT tally_internal._me()) RETURNS int
+CREATE OR REPLACE FUNCTION tally_internal._store_threshold(made tally.thresholds, who bigint DEFAULT tally_internal._me()) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
@@ -60,7 +60,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_threshold(tally.thresholds, bigint) IS
 'Writes a threshold, new or changed, into the catalogue; it is evaluated with its owner''s rights. For create_threshold().';
 
-CREATE FUNCTION tally_internal._forget_threshold(threshold_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._forget_threshold(threshold_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
@@ -73,7 +73,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._forget_threshold(int, bigint) IS 'Takes a threshold and its alert states out of the catalogue. For the owner.';
 
-CREATE FUNCTION tally_internal._store_enabled(threshold_id int, enabled boolean, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._store_enabled(threshold_id int, enabled boolean, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE

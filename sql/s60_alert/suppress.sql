@@ -3,7 +3,7 @@
 -- A new incident looks up what may match it by anchors: texts such as world=w1. So it costs the same however many silences,
 -- inhibitions and open incidents there are.
 
-CREATE FUNCTION tally_internal._matches(matchers jsonb, labels jsonb) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._matches(matchers jsonb, labels jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF jsonb_typeof(matchers) IS DISTINCT FROM 'object' THEN RETURN false; END IF;
@@ -16,7 +16,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._matches(jsonb, jsonb) IS 'Whether every matcher holds: equal to the label, or, as a list, to one of its values.';
 
-CREATE FUNCTION tally_internal._identity(i tally.incidents) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._identity(i tally.incidents) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN i.labels || jsonb_build_object('severity', i.severity, 'threshold', i.threshold, 'area', i.area, 'kind', i.kind);
@@ -24,7 +24,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._identity(tally.incidents) IS
 'What matchers and group_by see of an incident: its labels, severity, threshold, area and kind.';
 
-CREATE FUNCTION tally_internal._anchors_of(identity jsonb) RETURNS text[]
+CREATE OR REPLACE FUNCTION tally_internal._anchors_of(identity jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN ARRAY(SELECT md5(e.key || '=' || e.value) FROM jsonb_each_text(identity) e WHERE e.value IS NOT NULL) || ''::text;
@@ -32,14 +32,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._anchors_of(jsonb) IS
 'The anchors that an incident is found by: one for each label and the rest of its identity, and the empty one.';
 
-CREATE FUNCTION tally_internal._later(instant timestamptz, by interval, zone text) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._later(instant timestamptz, by interval, zone text) RETURNS timestamptz
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- As PostgreSQL adds: months and days by the calendar, the rest by the clock; but in the zone given, not the session's.
     SELECT (instant AT TIME ZONE zone + date_trunc('day', by)) AT TIME ZONE zone + (by - date_trunc('day', by))
 $$;
 COMMENT ON FUNCTION tally_internal._later(timestamptz, interval, text) IS 'An instant moved on by an interval, months and days by the calendar of the zone.';
 
-CREATE FUNCTION tally_internal._occurrence(s tally.silences, at timestamptz, OUT since timestamptz, OUT until timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._occurrence(s tally.silences, at timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     months int;
@@ -79,13 +79,13 @@ END $$;
 COMMENT ON FUNCTION tally_internal._occurrence(tally.silences, timestamptz) IS
 'The silence, or the occurrence of a maintenance window by its zone''s clock, that covers a moment; nulls where none does.';
 
-CREATE FUNCTION tally_internal._in_window(s tally.silences, at timestamptz) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._in_window(s tally.silences, at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT o.since IS NOT NULL FROM tally_internal._occurrence(s, at) o
 $$;
 COMMENT ON FUNCTION tally_internal._in_window(tally.silences, timestamptz) IS 'Whether a silence, or an occurrence of a maintenance window, covers a moment.';
 
-CREATE FUNCTION tally_internal._suppression(i tally.incidents, at timestamptz, OUT reason text, OUT until timestamptz, OUT silence_id int,
+CREATE OR REPLACE FUNCTION tally_internal._suppression(i tally.incidents, at timestamptz, OUT reason text, OUT until timestamptz, OUT silence_id int,
                                             OUT inhibitor_id bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -122,13 +122,13 @@ COMMENT ON FUNCTION tally_internal._suppression(tally.incidents, timestamptz) IS
 'What keeps an incident''s notifications back at a moment: the reason in words, until when, and the silence or the incident that does; nulls where nothing '
     'does.';
 
-CREATE FUNCTION tally_internal._equals(equal text[], identity jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._equals(equal text[], identity jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT md5(COALESCE((SELECT jsonb_agg(identity -> e ORDER BY e)::text FROM unnest(equal) e), ''))
 $$;
 COMMENT ON FUNCTION tally_internal._equals(text[], jsonb) IS 'What must be equal in two incidents of an inhibition, as one hash.';
 
-CREATE FUNCTION tally_internal._inhibit(i tally.incidents) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._inhibit(i tally.incidents) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     identity jsonb := tally_internal._identity(i);
@@ -140,7 +140,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._inhibit(tally.incidents) IS 'Notes that an incident fires, with the inhibitions whose source it matches.';
 
-CREATE FUNCTION tally_internal._inhibit_no_more(incident_id bigint) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._inhibit_no_more(incident_id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -151,7 +151,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._inhibit_no_more(bigint) IS 'An incident that fires no more keeps nothing back: what it kept is looked at anew.';
 
-CREATE FUNCTION tally_internal._anchor_silence() RETURNS trigger
+CREATE OR REPLACE FUNCTION tally_internal._anchor_silence() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.silence_anchors a WHERE a.silence_id = NEW.id;
@@ -161,4 +161,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._anchor_silence() IS 'AFTER ROW trigger that keeps the anchors of a silence.';
 REVOKE ALL ON FUNCTION tally_internal._anchor_silence() FROM PUBLIC;
-CREATE TRIGGER anchor AFTER INSERT OR UPDATE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally_internal._anchor_silence();
+CREATE OR REPLACE TRIGGER anchor AFTER INSERT OR UPDATE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally_internal._anchor_silence();

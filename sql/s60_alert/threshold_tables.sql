@@ -106,14 +106,14 @@ ALTER TABLE tally.audit ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner_sees ON tally.audit FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
 GRANT SELECT ON tally.audit TO PUBLIC;
 
-CREATE FUNCTION tally_internal._actor() RETURNS regrole
+CREATE OR REPLACE FUNCTION tally_internal._actor() RETURNS regrole
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Who has proved to call the function that writes; else it is a superuser who writes by hand, or the engine.
     SELECT COALESCE(NULLIF(current_setting('tally.actor', true), '')::oid::regrole, tally_internal._current_role())
 $$;
 COMMENT ON FUNCTION tally_internal._actor() IS 'The role that the audit names. For triggers on the engine''s tables.';
 
-CREATE FUNCTION tally_internal._audit() RETURNS trigger
+CREATE OR REPLACE FUNCTION tally_internal._audit() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     was  jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - 'updated_at' - 'rule' - 'windows' END;
@@ -142,12 +142,12 @@ END $$;
 COMMENT ON FUNCTION tally_internal._audit() IS 'AFTER ROW trigger that writes the audit.';
 -- A trigger of somebody else's would write entries of things that never were.
 REVOKE ALL ON FUNCTION tally_internal._audit() FROM PUBLIC;
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.metrics FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OF query, unit, description, direction, every, keep, enabled
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.metrics FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OF query, unit, description, direction, every, keep, enabled
     OR DELETE ON tally.probes FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 
-CREATE FUNCTION tally_internal._append_only() RETURNS trigger
+CREATE OR REPLACE FUNCTION tally_internal._append_only() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -157,4 +157,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._append_only() IS 'Trigger that refuses to change or remove entries of a record.';
 REVOKE ALL ON FUNCTION tally_internal._append_only() FROM PUBLIC;
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.audit FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();
+CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.audit FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();

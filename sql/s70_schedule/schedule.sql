@@ -12,7 +12,7 @@ COMMENT ON COLUMN tally.jobs.schedule IS 'Cron schedule.';
 COMMENT ON COLUMN tally.jobs.command IS 'The one statement it runs.';
 COMMENT ON COLUMN tally.jobs.outside IS 'Whether a crontab outside of the database is to run it, for want of pg_cron.';
 
-CREATE FUNCTION tally_internal._wanted_jobs(evaluate text) RETURNS TABLE (name text, schedule text, command text)
+CREATE OR REPLACE FUNCTION tally_internal._wanted_jobs(evaluate text) RETURNS TABLE (name text, schedule text, command text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- One statement per job: pg_cron 1.4 logs a job of several as succeeded before it has ended.
     SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
@@ -25,20 +25,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._wanted_jobs(text) IS 'The jobs that the present definitions call for; evaluate is the schedule of evaluation.';
 
-CREATE FUNCTION tally_internal._has_cron() RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._has_cron() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron')
 $$;
 COMMENT ON FUNCTION tally_internal._has_cron() IS 'Whether pg_cron is in this database.';
 
-CREATE FUNCTION tally_internal._crontab(evaluate text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._crontab(evaluate text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(format('%s psql -X -q -d %s -c %s  # %s', j.schedule, current_database(), '"' || j.command || '"', j.name), E'\n' ORDER BY j.name)
       FROM tally_internal._wanted_jobs(evaluate) j
 $$;
 COMMENT ON FUNCTION tally_internal._crontab(text) IS 'The jobs as crontab lines, for a machine without pg_cron.';
 
-CREATE FUNCTION tally_internal._refuse_clock(what text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._refuse_clock(what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT has_table_privilege('tally.jobs', 'INSERT') THEN
@@ -49,7 +49,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_clock(text) IS 'An error for who may not start or stop the clock.';
 
-CREATE FUNCTION tally.start(evaluate text DEFAULT '* * * * *', watch boolean DEFAULT true) RETURNS SETOF tally.jobs
+CREATE OR REPLACE FUNCTION tally.start(evaluate text DEFAULT '* * * * *', watch boolean DEFAULT true) RETURNS SETOF tally.jobs
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -96,7 +96,7 @@ COMMENT ON FUNCTION tally.start(text, boolean) IS
     'rollups come and go. watch: makes the built-in thresholds that fire when evaluation or refresh had stopped (tally.watch_itself). Without pg_cron it '
     'prints the crontab lines to use instead.';
 
-CREATE FUNCTION tally.stop() RETURNS SETOF text
+CREATE OR REPLACE FUNCTION tally.stop() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._refuse_clock('stopped');
@@ -108,7 +108,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.stop() IS 'Unschedules the jobs of tally.start() and returns their names. Capture goes on: marks wait for the next refresh.';
 
-CREATE FUNCTION tally_internal._sync_jobs() RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._sync_jobs() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     evaluate text;
@@ -127,7 +127,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._sync_jobs() IS 'Has the jobs follow the rollups'' schedules while started.';
 
-CREATE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''),
+CREATE OR REPLACE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''),
                                                               '14 days')::interval) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

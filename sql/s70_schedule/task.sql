@@ -1,12 +1,12 @@
 -- Owns: create_task, drop_task and run_tasks.
 
-CREATE FUNCTION tally_internal._task_sql(statement text, as_of timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._task_sql(statement text, as_of timestamptz) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._moment_sql(as_of), 'g')
 $$;
 COMMENT ON FUNCTION tally_internal._task_sql(text, timestamptz) IS 'A task''s statement with :as_of filled in.';
 
-CREATE FUNCTION tally.create_task(
+CREATE OR REPLACE FUNCTION tally.create_task(
     name        text,
     schedule    text,
     statement   text,
@@ -57,7 +57,7 @@ COMMENT ON FUNCTION tally.create_task(text, text, text, text, text) IS
 'Defines a task: name, cron schedule, and one statement, which runs with the maker''s rights (:as_of stands for the time of the run). Again with changes it '
     'replaces the definition.';
 
-CREATE FUNCTION tally.drop_task(name text) RETURNS void
+CREATE OR REPLACE FUNCTION tally.drop_task(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -69,7 +69,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.drop_task(text) IS 'Drops a task; what it wrote stays.';
 
-CREATE FUNCTION tally_internal._store_task(name text, search_path text, schedule text, statement text, description text,
+CREATE OR REPLACE FUNCTION tally_internal._store_task(name text, search_path text, schedule text, statement text, description text,
                                            who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -93,7 +93,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_task(text, text, text, text, text, bigint) IS
 'Writes a task, new or changed, into the catalogue; it runs with its owner''s rights. For create_task().';
 
-CREATE FUNCTION tally_internal._forget_task(name text, who bigint DEFAULT tally_internal._me()) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._forget_task(name text, who bigint DEFAULT tally_internal._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -105,7 +105,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._forget_task(text, bigint) IS
 'Takes a task out of the catalogue; false where there is none of the caller''s. For drop_task().';
 
-CREATE FUNCTION tally_internal._task_timeout() RETURNS int
+CREATE OR REPLACE FUNCTION tally_internal._task_timeout() RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted text := COALESCE(NULLIF(current_setting('tally.task_timeout', true), ''), '1 hour');
@@ -118,7 +118,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._task_timeout() IS
 'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour; -1 for no limit, which the setting 0 asks for.';
 
-CREATE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
+CREATE OR REPLACE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE

@@ -1,6 +1,6 @@
 -- Owns: why a rollup is not fresh, found by looking: what of it is gone or switched off, who works on it, who keeps it waiting.
 
-CREATE FUNCTION tally_internal._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
+CREATE OR REPLACE FUNCTION tally_internal._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     again  text := format('SELECT tally.drop_rollup(%L);', r.name);
@@ -51,7 +51,7 @@ COMMENT ON FUNCTION tally_internal._fault(tally.rollups) IS
 'What keeps a rollup from being kept exact, as an error would say it: its table, source, owner, rights, columns, views or triggers gone or off. Nulls where '
 'nothing does.';
 
-CREATE FUNCTION tally_internal._refresher(rollup_id int, OUT pid int, OUT waits_for int[])
+CREATE OR REPLACE FUNCTION tally_internal._refresher(rollup_id int, OUT pid int, OUT waits_for int[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT k.pid, NULLIF(pg_blocking_pids(k.pid), '{}') FROM pg_locks k
      WHERE k.locktype = 'advisory' AND k.classid = 1952541804 AND k.objid = $1::bigint::oid AND k.granted AND k.pid <> pg_backend_pid()
@@ -59,7 +59,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._refresher(int) IS 'The process that refreshes a rollup now, and those that it waits for; nulls where none does.';
 
-CREATE FUNCTION tally_internal._held_back(source regclass) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._held_back(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(DISTINCT format('prepared transaction %L since %s holds changes back', p.gid, p.prepared), '; ')
       FROM pg_prepared_xacts p

@@ -1,6 +1,6 @@
 -- Owns: what the system watches about itself.
 
-CREATE FUNCTION tally_internal._cron_failures(since timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._cron_failures(since timestamptz) RETURNS bigint
 -- With its owner's rights, because few roles may look into the schema cron. It counts runs of our own jobs.
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -13,7 +13,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._cron_failures(timestamptz) IS
 'Failed runs of our jobs in pg_cron''s own log; null where there is none, or it cannot be read.';
 
-CREATE FUNCTION tally_internal._leaks_statistics(version int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._leaks_statistics(version int) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The first releases with the mend, one for each major version; 18 had it from the start.
     SELECT x.mended FROM (VALUES (150000, 150014, '15.14'), (160000, 160010, '16.10'), (170000, 170006, '17.6')) x(major, first, mended)
@@ -22,7 +22,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._leaks_statistics(int) IS
 'The release that mends CVE-2025-8713 for a server of this version number, where it is older than that; else null.';
 
-CREATE FUNCTION tally_internal._overdue_ticks(as_of timestamptz, OUT enabled bigint, OUT overdue bigint, OUT lag float8)
+CREATE OR REPLACE FUNCTION tally_internal._overdue_ticks(as_of timestamptz, OUT enabled bigint, OUT overdue bigint, OUT lag float8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Whoever was not seen at the beat before the last has missed it.
@@ -38,7 +38,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._overdue_ticks(timestamptz) IS
 'Thresholds enabled, those of them that were not evaluated at the tick that the beat before the last should have evaluated, and seconds since the newest tick.';
 
-CREATE FUNCTION tally.health(as_of timestamptz DEFAULT now())
+CREATE OR REPLACE FUNCTION tally.health(as_of timestamptz DEFAULT now())
 RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -116,7 +116,7 @@ COMMENT ON FUNCTION tally.health(timestamptz) IS
 'What the system watches about itself: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled; with the statement to run '
 'next. It speaks of what the calling role may see.';
 
-CREATE VIEW tally.health WITH (security_invoker = true) AS SELECT * FROM tally.health(now());
+CREATE OR REPLACE VIEW tally.health WITH (security_invoker = true) AS SELECT * FROM tally.health(now());
 COMMENT ON VIEW tally.health IS 'What the system watches about itself, at this moment: tally.health() as a view.';
 COMMENT ON COLUMN tally.health."check" IS 'What is looked at.';
 COMMENT ON COLUMN tally.health.status IS 'ok, late, failing, stopped, or unknown where this role cannot tell.';
@@ -126,7 +126,7 @@ COMMENT ON COLUMN tally.health.detail IS 'What it means, or what fails.';
 COMMENT ON COLUMN tally.health.hint IS 'The statement to run next.';
 GRANT SELECT ON tally.health TO PUBLIC;
 
-CREATE FUNCTION tally.watch_itself(owner text DEFAULT NULL, runbook text DEFAULT NULL) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION tally.watch_itself(owner text DEFAULT NULL, runbook text DEFAULT NULL) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- The gap is seen by the next evaluation that does happen: the last tick before it lies further back than it should.

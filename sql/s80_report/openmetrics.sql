@@ -10,7 +10,7 @@ COMMENT ON COLUMN tally_internal._metric_sample.suffix IS 'What the name of this
 COMMENT ON COLUMN tally_internal._metric_sample.labels IS 'Label names and values.';
 COMMENT ON COLUMN tally_internal._metric_sample.value IS 'The value.';
 
-CREATE FUNCTION tally_internal._openmetrics_line(sample tally_internal._metric_sample) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._openmetrics_line(sample tally_internal._metric_sample) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
     SELECT sample.family || sample.suffix
            || COALESCE('{' || (SELECT string_agg(format('%s="%s"', l.key, replace(replace(replace(l.value, '\', '\\'), '"', '\"'), E'\n', '\n')), ','
@@ -19,14 +19,14 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET extra_float_dig
 $$;
 COMMENT ON FUNCTION tally_internal._openmetrics_line(tally_internal._metric_sample) IS 'A sample as OpenMetrics writes it.';
 
-CREATE FUNCTION tally_internal._sample(family text, kind text, help text, labels jsonb, value float8,
+CREATE OR REPLACE FUNCTION tally_internal._sample(family text, kind text, help text, labels jsonb, value float8,
                                        suffix text DEFAULT '') RETURNS tally_internal._metric_sample
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ROW(family, kind, help, suffix, labels, value)::tally_internal._metric_sample
 $$;
 COMMENT ON FUNCTION tally_internal._sample(text, text, text, jsonb, float8, text) IS 'A sample of its parts.';
 
-CREATE FUNCTION tally_internal._rollup_samples(as_of timestamptz) RETURNS SETOF tally_internal._metric_sample
+CREATE OR REPLACE FUNCTION tally_internal._rollup_samples(as_of timestamptz) RETURNS SETOF tally_internal._metric_sample
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.sample
       FROM (SELECT t.*, jsonb_build_object('rollup', t.rollup) AS label FROM tally.status t) s,
@@ -58,7 +58,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._rollup_samples(timestamptz) IS 'OpenMetrics of the rollups.';
 
-CREATE FUNCTION tally_internal._threshold_samples(as_of timestamptz) RETURNS SETOF tally_internal._metric_sample
+CREATE OR REPLACE FUNCTION tally_internal._threshold_samples(as_of timestamptz) RETURNS SETOF tally_internal._metric_sample
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.sample
       FROM (SELECT jsonb_build_object('threshold', t.name) AS label, l.*
@@ -75,7 +75,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._threshold_samples(timestamptz) IS 'OpenMetrics of the thresholds'' last evaluations.';
 
-CREATE FUNCTION tally_internal._incident_samples(as_of timestamptz) RETURNS SETOF tally_internal._metric_sample
+CREATE OR REPLACE FUNCTION tally_internal._incident_samples(as_of timestamptz) RETURNS SETOF tally_internal._metric_sample
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._sample('awf_alerts_incidents_created', 'counter', 'awf.alerts.incidents_created: incidents opened since the beginning.',
                          jsonb_build_object('threshold', i.threshold, 'severity', i.severity), count(*), '_total')
@@ -104,7 +104,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._incident_samples(timestamptz) IS 'OpenMetrics of incidents and notifications.';
 
-CREATE FUNCTION tally_internal._view_samples() RETURNS SETOF tally_internal._metric_sample
+CREATE OR REPLACE FUNCTION tally_internal._view_samples() RETURNS SETOF tally_internal._metric_sample
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one   record;
@@ -126,7 +126,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._view_samples() IS 'OpenMetrics of the flat views that the caller may read: each is read.';
 
-CREATE FUNCTION tally.openmetrics(as_of timestamptz DEFAULT now(), dashboards boolean DEFAULT true) RETURNS text
+CREATE OR REPLACE FUNCTION tally.openmetrics(as_of timestamptz DEFAULT now(), dashboards boolean DEFAULT true) RETURNS text
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH samples AS MATERIALIZED (
         SELECT x.s, row_number() OVER () AS place

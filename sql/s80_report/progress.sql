@@ -1,6 +1,6 @@
 -- Owns: tally.progress: how far what is marked as a range is computed.
 
-CREATE VIEW tally.progress AS
+CREATE OR REPLACE VIEW tally.progress AS
 SELECT r.name AS rollup,
        g.since AS left_since,
        g.until AS left_until,

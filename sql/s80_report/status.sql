@@ -1,6 +1,6 @@
 -- Owns: tally.status, the one place to look when a number seems old.
 
-CREATE VIEW tally.status AS
+CREATE OR REPLACE VIEW tally.status AS
 SELECT r.name AS rollup,
        CASE WHEN COALESCE(f.sqlstate, l.sqlstate, b.sqlstate) IS NOT NULL THEN 'error'
             WHEN w.waits_for IS NOT NULL THEN 'waiting'

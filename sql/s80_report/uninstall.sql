@@ -1,7 +1,7 @@
 -- Owns: tally.uninstall(): what pg_tally has made outside its own schema, and taking it away. DROP EXTENSION … CASCADE alone leaves the jobs of
 -- pg_cron, which then fail, the statistics on sources, and the tables of rollups without their sketches.
 
-CREATE FUNCTION tally_internal._made() RETURNS TABLE (place int, what text, name text, statement text)
+CREATE OR REPLACE FUNCTION tally_internal._made() RETURNS TABLE (place int, what text, name text, statement text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF tally_internal._has_cron() THEN
@@ -33,7 +33,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._made() IS
 'What pg_tally has made outside its schema, and what stands on it, with the statements that take it away, in their order.';
 
-CREATE FUNCTION tally.uninstall(really boolean DEFAULT false, keep_tables boolean DEFAULT false) RETURNS TABLE (what text, name text, statement text,
+CREATE OR REPLACE FUNCTION tally.uninstall(really boolean DEFAULT false, keep_tables boolean DEFAULT false) RETURNS TABLE (what text, name text, statement text,
         done boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable

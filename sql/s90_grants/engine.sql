@@ -4,7 +4,7 @@
 
 GRANT USAGE ON SCHEMA tally TO PUBLIC;
 
-CREATE FUNCTION tally_internal._mine(owner regrole) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._mine(owner regrole) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.pg_has_role(owner::oid, 'USAGE') $$;
 COMMENT ON FUNCTION tally_internal._mine(regrole) IS 'Whether the current role has the rights of an owner.';
 

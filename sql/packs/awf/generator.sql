@@ -5,13 +5,13 @@
 -- belongs to a world, the model follows the experiment, the locale follows the hour of day, sessions follow the day
 -- and the week, latency is log-normal per model, sessions fall off along the funnel by adventure and variation.
 
-CREATE FUNCTION tally_internal._unit(hash bigint, shift int) RETURNS float8
+CREATE OR REPLACE FUNCTION tally_internal._unit(hash bigint, shift int) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ((hash OPERATOR(pg_catalog.>>) shift) OPERATOR(pg_catalog.&) 65535::bigint)::float8
        OPERATOR(pg_catalog./) 65536::float8;
 COMMENT ON FUNCTION tally_internal._unit(bigint, int) IS 'Sixteen bits of a hash as a number in [0, 1).';
 
-CREATE FUNCTION tally_internal._zipf(n int, exponent float8) RETURNS float8[]
+CREATE OR REPLACE FUNCTION tally_internal._zipf(n int, exponent float8) RETURNS float8[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Upper bounds for width_bucket(): rank k has weight 1/k^exponent.
     SELECT array_agg(b ORDER BY k) FROM (
@@ -20,7 +20,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._zipf(int, float8) IS 'Cumulative weights of a Zipf distribution over n ranks, for width_bucket().';
 
-CREATE FUNCTION tally_internal._awf_hours(since timestamptz, until timestamptz) RETURNS float8[]
+CREATE OR REPLACE FUNCTION tally_internal._awf_hours(since timestamptz, until timestamptz) RETURNS float8[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Weight of each hour: an evening peak, a quiet night, a fuller weekend, and slow growth over the range.
     SELECT array_agg(b ORDER BY h) FROM (
@@ -34,7 +34,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._awf_hours(timestamptz, timestamptz) IS
 'Cumulative share of sessions that start by the end of each hour of the range, for width_bucket().';
 
-CREATE FUNCTION tally_internal._awf_type(r int, reached int, model text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._awf_type(r int, reached int, model text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN r < 560 THEN 'turn'
@@ -67,7 +67,7 @@ END;
 COMMENT ON FUNCTION tally_internal._awf_type(int, int, text) IS
 'Type of an event that is no first step of the funnel, from ten bits of its hash; steps recur only once reached.';
 
-CREATE FUNCTION tally_internal._awf_choice(r int, adventure text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._awf_choice(r int, adventure text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- Four options; in some adventures nearly everybody takes the first, so their choices are less diverse.
 RETURN CASE WHEN length(adventure) OPERATOR(pg_catalog.%) 3 OPERATOR(pg_catalog.=) 0
@@ -75,7 +75,7 @@ RETURN CASE WHEN length(adventure) OPERATOR(pg_catalog.%) 3 OPERATOR(pg_catalog.
             ELSE CASE WHEN r < 6 THEN 'fight' WHEN r < 10 THEN 'flee' WHEN r < 13 THEN 'bargain' ELSE 'sneak' END END;
 COMMENT ON FUNCTION tally_internal._awf_choice(int, text) IS 'Which option is chosen, from four bits of the event''s hash.';
 
-CREATE FUNCTION tally_internal._awf_sessions(events bigint, seed int, until timestamptz, span interval) RETURNS TABLE (
+CREATE OR REPLACE FUNCTION tally_internal._awf_sessions(events bigint, seed int, until timestamptz, span interval) RETURNS TABLE (
     n bigint, h bigint, len int, depth int, gap float8, started timestamptz, session_id text, user_id text, world text, adventure text,
     locale text, model text, experiment text, variation text, content_version text, mu float8)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -142,7 +142,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._awf_sessions(bigint, int, timestamptz, interval) IS
 'The sessions behind generate_awf(): length, depth in the funnel, start and dimensions, together exactly as many events as asked.';
 
-CREATE FUNCTION tally.generate_awf(
+CREATE OR REPLACE FUNCTION tally.generate_awf(
     events        bigint DEFAULT 1000000,
     seed          int DEFAULT 1,
     until         timestamptz DEFAULT date_trunc('hour', now()),

@@ -5,7 +5,7 @@
 -- and the rest sessions. Shops come all the time, a fifth of them are there from the start. A conversation is reported once or
 -- twice; of eight five are answered, one was answered before the breach and again after it, one only before, one never.
 
-CREATE FUNCTION tally.generate_operator_control_center(
+CREATE OR REPLACE FUNCTION tally.generate_operator_control_center(
     events        bigint DEFAULT 1000000,
     seed          int DEFAULT 1,
     until         timestamptz DEFAULT date_trunc('hour', now()),

@@ -5,7 +5,7 @@
 -- are few that are played much and many that are played little, iOS Safari fails twice as often, staging is a twentieth. What the last
 -- minutes queued still waits or runs at until.
 
-CREATE FUNCTION tally.generate_operator_dashboard(
+CREATE OR REPLACE FUNCTION tally.generate_operator_dashboard(
     events        bigint DEFAULT 1000000,
     seed          int DEFAULT 1,
     until         timestamptz DEFAULT date_trunc('hour', now()),

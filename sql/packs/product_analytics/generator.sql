@@ -5,7 +5,7 @@
 -- stand in their places) and six others. Tutors are few that do much and many that do little, a quarter of the visits are anonymous,
 -- events are about recent assignments, evenings are fuller, and a few events in a thousand do not keep to the taxonomy.
 
-CREATE FUNCTION tally_internal._product_events(events bigint, seed int, until timestamptz, span interval, first bigint, last bigint)
+CREATE OR REPLACE FUNCTION tally_internal._product_events(events bigint, seed int, until timestamptz, span interval, first bigint, last bigint)
 RETURNS TABLE (event_time timestamptz, event_type text, user_id bigint, assignment_id bigint, meta jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH law AS (
@@ -63,7 +63,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._product_events(bigint, int, timestamptz, interval, bigint, bigint) IS
 'The events behind generate_product_analytics(), from first to last of so many.';
 
-CREATE FUNCTION tally.generate_product_analytics(
+CREATE OR REPLACE FUNCTION tally.generate_product_analytics(
     events        bigint DEFAULT 1000000,
     seed          int DEFAULT 1,
     until         timestamptz DEFAULT date_trunc('hour', now()),

@@ -157,7 +157,7 @@ BEGIN
     -- Off until its owner says otherwise, and as it is when the pack is installed again. Only the owner of a table can switch it.
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = 'analytics_events'::regclass AND tgname = 'taxonomy')
        AND pg_catalog.pg_has_role((SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'analytics_events'::regclass), 'USAGE') THEN
-        CREATE TRIGGER taxonomy BEFORE INSERT OR UPDATE OF event_type, user_id, assignment_id,
+        CREATE OR REPLACE TRIGGER taxonomy BEFORE INSERT OR UPDATE OF event_type, user_id, assignment_id,
             meta ON analytics_events FOR EACH ROW EXECUTE FUNCTION analytics_events_keep_to_taxonomy();
         COMMENT ON TRIGGER taxonomy ON analytics_events IS 'Refuses events that do not keep to the taxonomy. Off until: ALTER TABLE analytics_events ENABLE '
     'TRIGGER taxonomy;';

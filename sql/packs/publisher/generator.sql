@@ -4,7 +4,7 @@
 -- Half of the rows are artifacts, half notifications. Lanes are few that publish much and many that publish little; views are log-normal
 -- and cost goes with the lane; of 64 notifications one fails, one names the artifact by slug only, and one is of no artifact at all.
 
-CREATE FUNCTION tally.generate_publisher(
+CREATE OR REPLACE FUNCTION tally.generate_publisher(
     events        bigint DEFAULT 1000000,
     seed          int DEFAULT 1,
     until         timestamptz DEFAULT date_trunc('hour', now()),

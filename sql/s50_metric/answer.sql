@@ -106,7 +106,7 @@ COMMENT ON FUNCTION tally_internal._parts_sql(tally.rollups[], text, text, times
 'SQL text that reads [first, last) from the tables (where clean) or live views of rollups that hold the same: whole long buckets inside, shorter ones at the '
     'edges.';
 
-CREATE OR REPLACE FUNCTION tally_internal._live_source(m tally.metrics, r tally.rollups, by text[], "where" jsonb, rule text, first timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._answer_source(m tally.metrics, r tally.rollups, by text[], "where" jsonb, rule text, first timestamptz,
                                             last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -121,6 +121,6 @@ BEGIN
          WHERE c IS NOT NULL),
         tally_internal._where_sql(r, "where"), first, last));
 END $$;
-COMMENT ON FUNCTION tally_internal._live_source(tally.metrics, tally.rollups, text[], jsonb, text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._answer_source(tally.metrics, tally.rollups, text[], jsonb, text, timestamptz, timestamptz) IS
 'SQL text of a relation that holds, exact now, what a metric needs over [first, last): the smallest rollups that do, or the rollup''s live view. rule: the '
     'buckets asked for, null for the range as a whole.';

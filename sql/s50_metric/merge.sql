@@ -68,5 +68,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._merged_sql(tally.metrics, tally.rollups, text, text, text[], jsonb, text, text) IS
 'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is SQL text of the rollup''s table, its live view, or what holds the same '
-    '(_live_source), bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, '
+    '(_answer_source), bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, '
     'which is a lookup by key).';

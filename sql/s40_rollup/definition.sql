@@ -233,7 +233,7 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.key IS NOT NULL THEN RETURN tally_internal._live_keys_query(r); END IF;
     rule := tally_internal._rule(r);
-    source := tally_internal._live_source(r);
+    source := tally_internal._definition_source(r);
     slots := jsonb_build_object('columns', tally_internal._columns_sql(rollup_id, 't.%I'), 'table', r.relation, 'gate', tally_internal._gate_sql(r), 'dirty',
                                 tally_internal._dirty_query(rollup_id),
         'hull', format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) '

@@ -85,16 +85,16 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
                       ELSE tally_internal._key_names(r.key, 't.%2$I') END, dirty,
                   CASE WHEN r.key IS NULL THEN tally_internal._bucket_query(r.id, origin, format('(%s)', dirty))
                       ELSE tally_internal._keys_query(r.id, origin, format('(%s)', dirty)) END)
-      FROM tally.rollups r, tally_internal._dirty_query(r.id) dirty, tally_internal._live_source(r) origin WHERE r.id = $1
+      FROM tally.rollups r, tally_internal._dirty_query(r.id) dirty, tally_internal._definition_source(r) origin WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally_internal._touched_query(int) IS
 'SQL text of the rows of a rollup whose partitions are dirty, as stored and as defined: what rollups on it see change when it is refreshed.';
 
-CREATE OR REPLACE FUNCTION tally_internal._live_source(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._definition_source(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup), r.source)::text
 $$;
-COMMENT ON FUNCTION tally_internal._live_source(tally.rollups) IS 'What a live view reads of: the source, or its live view where it is a rollup.';
+COMMENT ON FUNCTION tally_internal._definition_source(tally.rollups) IS 'What a live view reads of: the source, or its live view where it is a rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._dirty_keys_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -131,7 +131,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             tally_internal._key_names(r.key, '_tally.k%s = t.%I', ' AND '),
         tally_internal._keys_query(r.id, source, format('(%s)', dirty), format('%s AND NOT (SELECT %s)', gate, wide)),
         tally_internal._key_query(r.id, tally_internal._whole_source_sql(r, source, wide), format('%s AND (SELECT %s)', gate, wide)))
-      FROM tally_internal._dirty_keys_query(r) dirty, tally_internal._live_source(r) source, tally_internal._gate_sql(r) gate,
+      FROM tally_internal._dirty_keys_query(r) dirty, tally_internal._definition_source(r) source, tally_internal._gate_sql(r) gate,
            format('EXISTS (%s)', tally_internal._hull_query(r.id)) wide
 $$;
 COMMENT ON FUNCTION tally_internal._live_keys_query(tally.rollups) IS

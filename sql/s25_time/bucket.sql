@@ -19,9 +19,9 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_zone(text) IS
 'An error that says where names are to be found when PostgreSQL knows no such time zone, or the session says what it means.';
 
-CREATE OR REPLACE FUNCTION tally_internal._rule(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_of(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule(r.bucket, r.zone, r.bucket_origin) $$;
-COMMENT ON FUNCTION tally_internal._rule(tally.rollups) IS 'The bucket rule of a rollup; null of one per key.';
+COMMENT ON FUNCTION tally_internal._bucket_rule_of(tally.rollups) IS 'The bucket rule of a rollup; null of one per key.';
 
 CREATE OR REPLACE FUNCTION tally_internal._rule_or_null(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule_or_null(r.bucket, r.zone, r.bucket_origin) $$;

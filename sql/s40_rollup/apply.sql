@@ -55,7 +55,7 @@ BEGIN
     END IF;
     SELECT x INTO result
       FROM tally.run_as(r.owner, r.search_path, tally_internal._apply_query(r.id, fresh, 't.bucket = ANY ($1)'), 0, r.zone,
-                        buckets, (SELECT min(b) FROM unnest(buckets) b), tally_internal._bucket_end(tally_internal._rule(r),
+                        buckets, (SELECT min(b) FROM unnest(buckets) b), tally_internal._bucket_end(tally_internal._bucket_rule_of(r),
                                 (SELECT max(b) FROM unnest(buckets) b))) x;
     RETURN result;
 END $$;

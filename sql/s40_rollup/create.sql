@@ -63,7 +63,7 @@ BEGIN
     made.emptied := tally_internal._emptied(emptied, made.key, label);
     PERFORM tally_internal._check_key(made.key, source, label);
     made.bucket_origin := origin;
-    made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(source, tally_internal._rule(made)) ELSE '-infinity' END;
+    made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(source, tally_internal._bucket_rule_of(made)) ELSE '-infinity' END;
     made.time_type := CASE WHEN made.key IS NULL THEN tally_internal._time_type(source, time_column, label) END;
     PERFORM tally_internal._check_lookback(made);
     PERFORM tally_internal._check_shape(label, dimensions, measures);
@@ -117,7 +117,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Who writes the measures out (the highest of a week's seven-day counts) says what is to be made of several buckets.
     IF parent.lookback IS NULL OR measures IS NOT NULL OR made.lookback IS NULL
-        AND tally_internal._rule(made) = tally_internal._rule(parent) THEN RETURN; END IF;
+        AND tally_internal._bucket_rule_of(made) = tally_internal._bucket_rule_of(parent) THEN RETURN; END IF;
     PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L would merge buckets of %L, which overlap: each looks back over %s', made.name,
                                                             parent.name, parent.lookback),
         'A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
@@ -130,7 +130,7 @@ COMMENT ON FUNCTION tally_internal._check_overlap(tally.rollups, tally.rollups, 
 CREATE OR REPLACE FUNCTION tally_internal._advise_nesting(made tally.rollups, parent tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF made.time_column = 'bucket' AND NOT tally_internal._buckets_nest(tally_internal._rule(parent), tally_internal._rule(made)) THEN
+    IF made.time_column = 'bucket' AND NOT tally_internal._buckets_nest(tally_internal._bucket_rule_of(parent), tally_internal._bucket_rule_of(made)) THEN
         RAISE WARNING USING MESSAGE = format('buckets of rollup %L (%s in %s) are not made up of whole buckets of %L (%s in %s)', made.name, made.bucket,
                                              made.zone, parent.name, parent.bucket, parent.zone),
             DETAIL = 'Buckets are merged, never split: each counts in whole where it begins.',

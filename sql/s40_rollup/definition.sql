@@ -102,7 +102,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
         tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), tally_internal._first_row_sql(rule), COALESCE(r.filter, 'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
-         tally_internal._rule(r) rule,
+         tally_internal._bucket_rule_of(r) rule,
          tally_internal._aggregates_sql(r.id) a
     WHERE r.id = $1
 $$;
@@ -120,7 +120,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
         -- Without dimensions an empty bucket would still give one row; the definition gives none.
         COALESCE('GROUP BY ' || a.ordinals, 'HAVING pg_catalog.count(*) > 0'))
     FROM tally.rollups r,
-         tally_internal._rule(r) rule,
+         tally_internal._bucket_rule_of(r) rule,
          tally_internal._aggregates_sql(r.id) a
     WHERE r.id = $1
 $$;
@@ -151,7 +151,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.key IS NOT NULL THEN RETURN tally_internal._dirty_keys_query(r); END IF;
-    rule := tally_internal._rule(r);
+    rule := tally_internal._bucket_rule_of(r);
     -- A mark names any instant of its bucket.
     result := format('SELECT %s FROM tally.dirty d WHERE d.rollup_id = %s AND d.bucket >= %s', tally_internal._bucket_start_sql(rule, 'd.bucket'), rollup_id,
                      tally_internal._frozen_sql(rollup_id));
@@ -184,7 +184,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF tally_internal._by_bucket_of(r) THEN
-        rule := tally_internal._rule(r);
+        rule := tally_internal._bucket_rule_of(r);
         result := format('%1$s UNION ALL SELECT GREATEST(%2$s, %5$s), %3$s FROM (%4$s) up(since, until) WHERE up.since < up.until AND up.until > %5$s', result,
             tally_internal._bucket_start_sql(rule, 'up.since'),
             tally_internal._bucket_end_sql(rule, tally_internal._bucket_start_sql(rule, 'up.until')),
@@ -195,7 +195,7 @@ BEGIN
                          tally_internal._hull_query(r.source_rollup));
     END IF;
     IF r.lookback IS NOT NULL THEN
-        rule := tally_internal._rule(r);
+        rule := tally_internal._bucket_rule_of(r);
         -- Rows of the range reach beyond it.
         result := format('SELECT h.since, %s FROM (%s) h(since, until)',
             tally_internal._shift_sql(rule, tally_internal._bucket_start_sql(rule, 'h.until'), tally_internal._lookback_buckets(rule, r.lookback)::text),
@@ -217,7 +217,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         tally_internal._range_sql(r.time_column, r.time_type, r.zone, rule, tally_internal._window_start_sql(r, '_tally_kept.bucket'),
                          tally_internal._bucket_end_sql(rule, '_tally_kept.bucket')),
         COALESCE(r.filter, 'true')) ELSE '' END
-      FROM tally_internal._rule(r) rule
+      FROM tally_internal._bucket_rule_of(r) rule
 $$;
 COMMENT ON FUNCTION tally_internal._kept_query(tally.rollups, text, text) IS
 'SQL text of the part of a live view with stored rows of dirty buckets that have no source row left, where the rollup keeps those; else nothing.';
@@ -232,7 +232,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.key IS NOT NULL THEN RETURN tally_internal._live_keys_query(r); END IF;
-    rule := tally_internal._rule(r);
+    rule := tally_internal._bucket_rule_of(r);
     source := tally_internal._definition_source(r);
     slots := jsonb_build_object('columns', tally_internal._columns_sql(rollup_id, 't.%I'), 'table', r.relation, 'gate', tally_internal._gate_sql(r), 'dirty',
                                 tally_internal._dirty_query(rollup_id),

@@ -59,7 +59,7 @@ BEGIN
     -- Back until it is the start of a bucket of each: hours and days agree at once, weeks and months within a year.
     LOOP
         before := result;
-        SELECT min(tally_internal._bucket_start(tally_internal._rule(r), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
+        SELECT min(tally_internal._bucket_start(tally_internal._bucket_rule_of(r), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
         EXIT WHEN result = before;
         IF result < wanted - interval '400 days' AND result < wanted - 2 * (SELECT max(r.bucket) FROM tally.rollups r WHERE r.id = ANY (ids)) THEN
             RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

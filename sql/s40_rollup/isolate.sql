@@ -37,7 +37,7 @@ DECLARE
 BEGIN
     SELECT array_agg((x ->> 'place')::tid) INTO rows FROM tally.run_as(r.owner, r.search_path,
             format('SELECT %s.ctid::pg_catalog.text AS place FROM %s WHERE %s LIMIT %s', place, r.source,
-        tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._rule(r), '$1', '$2'), most + 1), 0, r.zone, since, until) x;
+        tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._bucket_rule_of(r), '$1', '$2'), most + 1), 0, r.zone, since, until) x;
     IF rows IS NULL OR cardinality(rows) > most OR NOT tally_internal._fails(r, since, until, rows, true) THEN RETURN NULL; END IF;
     WHILE cardinality(rows) > 1 LOOP
         half := rows[:cardinality(rows) / 2];
@@ -56,7 +56,7 @@ COMMENT ON FUNCTION tally_internal._failing_row(tally.rollups, timestamptz, time
 CREATE OR REPLACE FUNCTION tally_internal._set_bucket_aside(r tally.rollups, failed timestamptz, state text, message text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    until timestamptz := tally_internal._bucket_end(tally_internal._rule(r), failed);
+    until timestamptz := tally_internal._bucket_end(tally_internal._bucket_rule_of(r), failed);
     place text;
 BEGIN
     -- So many are no accident of a row, but of the definition: then the refresh fails as a whole.
@@ -109,7 +109,7 @@ CREATE OR REPLACE FUNCTION tally_internal._apply_range_isolated(r tally.rollups,
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    rule   text := tally_internal._rule(r);
+    rule   text := tally_internal._bucket_rule_of(r);
     first  timestamptz := tally_internal._bucket_end(rule, since);
     middle timestamptz;
     wrote  jsonb;

@@ -11,7 +11,7 @@ COMMENT ON FUNCTION tally_internal._at_sql(regclass) IS 'SQL text of the instant
 
 CREATE OR REPLACE FUNCTION tally_internal._old_rows_sql(source regclass, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._rule(r),
+    SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._bucket_rule_of(r),
             tally_internal._moment_sql(since),
             tally_internal._moment_sql(until))), ' AND ')
                         || format(' AND %I > ''-infinity''', min(r.time_column)),

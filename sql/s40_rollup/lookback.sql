@@ -21,7 +21,7 @@ COMMENT ON FUNCTION tally_internal._lookback_buckets(text, interval) IS 'How man
 CREATE OR REPLACE FUNCTION tally_internal._reached_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('(SELECT pg_catalog.unnest(tally_internal._buckets_reached(%L, %s, %s)))', rule, start, tally_internal._lookback_buckets(rule, r.lookback))
-      FROM tally_internal._rule(r) rule
+      FROM tally_internal._bucket_rule_of(r) rule
 $$;
 COMMENT ON FUNCTION tally_internal._reached_sql(tally.rollups, text) IS
 'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
@@ -32,7 +32,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                                                                tally_internal._shift_sql(rule, start,
                                                             (1 - tally_internal._lookback_buckets(rule, r.lookback))::text),
         tally_internal._first_bucket_sql(rule)) END
-      FROM tally_internal._rule(r) rule
+      FROM tally_internal._bucket_rule_of(r) rule
 $$;
 COMMENT ON FUNCTION tally_internal._window_start_sql(tally.rollups, text) IS
 'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of.';
@@ -40,7 +40,7 @@ COMMENT ON FUNCTION tally_internal._window_start_sql(tally.rollups, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._row_bucket_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NOT NULL THEN '_tally_window.start'
-                ELSE tally_internal._bucket_start_sql(tally_internal._rule(r), tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
+                ELSE tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
 $$;
 COMMENT ON FUNCTION tally_internal._row_bucket_sql(tally.rollups) IS
 'SQL text of the bucket that a row of a definition is counted in; with lookback it is one of several that _lookback_sql() joins to it.';
@@ -48,7 +48,7 @@ COMMENT ON FUNCTION tally_internal._row_bucket_sql(tally.rollups) IS
 CREATE OR REPLACE FUNCTION tally_internal._lookback_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally_internal._reached_sql(r,
-        tally_internal._bucket_start_sql(tally_internal._rule(r), tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
+        tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
 $$;
 COMMENT ON FUNCTION tally_internal._lookback_sql(tally.rollups) IS
 'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
@@ -71,9 +71,9 @@ CREATE OR REPLACE FUNCTION tally_internal._refuse_overlap(r tally.rollups, rule 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Rows of one bucket are in the next as well: merged, they would count as often as buckets overlap.
-    IF r.lookback IS NULL OR rule = tally_internal._rule(r) THEN RETURN; END IF;
-    IF rule IS NULL AND until <= tally_internal._bucket_end(tally_internal._rule(r),
-                                                            tally_internal._bucket_start(tally_internal._rule(r), since)) THEN RETURN; END IF;
+    IF r.lookback IS NULL OR rule = tally_internal._bucket_rule_of(r) THEN RETURN; END IF;
+    IF rule IS NULL AND until <= tally_internal._bucket_end(tally_internal._bucket_rule_of(r),
+                                                            tally_internal._bucket_start(tally_internal._bucket_rule_of(r), since)) THEN RETURN; END IF;
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
         MESSAGE = format('buckets of rollup %L overlap and cannot be merged: each looks back over %s', r.name, r.lookback),
         DETAIL = format('Got %s. A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
@@ -93,7 +93,7 @@ BEGIN
             MESSAGE = format('rollup %L per key has no buckets to look back over, got lookback %s', made.name, made.lookback),
             HINT = format('SELECT tally.create_rollup(%L, %L, key => …);', made.name, made.source::text);
     END IF;
-    PERFORM tally_internal._lookback_buckets(tally_internal._rule(made), made.lookback);
+    PERFORM tally_internal._lookback_buckets(tally_internal._bucket_rule_of(made), made.lookback);
     IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = made.source) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('rollup %L looks back over rows of %s, which keeps them for a time only', made.name, made.source),

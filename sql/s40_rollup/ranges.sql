@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._extent(r tally.rollups, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
-    rule   text := tally_internal._rule(r);
+    rule   text := tally_internal._bucket_rule_of(r);
     ends   jsonb;
 BEGIN
     SELECT x INTO ends FROM tally.run_as(r.owner, r.search_path, format(
@@ -38,8 +38,8 @@ BEGIN
     SELECT * INTO extent FROM tally_internal._extent(r);
     IF r.lookback IS NOT NULL AND isfinite(marked.until) THEN
         -- Rows of the range reach beyond it.
-        marked.until := tally_internal._bucket_shifted(tally_internal._rule(r), marked.until,
-                                                       tally_internal._lookback_buckets(tally_internal._rule(r), r.lookback));
+        marked.until := tally_internal._bucket_shifted(tally_internal._bucket_rule_of(r), marked.until,
+                                                       tally_internal._lookback_buckets(tally_internal._bucket_rule_of(r), r.lookback));
         UPDATE tally.dirty_ranges g SET until = marked.until WHERE g.id = marked.id;
     END IF;
     extent.since := GREATEST(extent.since, r.frozen_before);
@@ -104,7 +104,7 @@ CREATE OR REPLACE FUNCTION tally_internal._take_range(r tally.rollups, most_rows
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     marked tally.dirty_ranges;
-    rule   text := tally_internal._rule(r);
+    rule   text := tally_internal._bucket_rule_of(r);
     last   timestamptz;
     left_  interval;
 BEGIN

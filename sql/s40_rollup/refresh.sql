@@ -30,7 +30,7 @@ BEGIN
                        'BY d.bucket DESC LIMIT $2), '
                    'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %2$s AS start) '
                    'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t', r.lookback IS NOT NULL,
-                   tally_internal._bucket_start_sql(tally_internal._rule(r), 'd.bucket'))
+                   tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), 'd.bucket'))
        INTO result USING r.id, most;
     RETURN tally_internal._reached(r, result);
 END $$;

@@ -125,7 +125,7 @@ BEGIN
                   JOIN pg_inherits i ON i.inhparent = p.partrelid JOIN pg_class c ON c.oid = i.inhrelid
                  CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)$'))[1] AS upper_) b
                  WHERE p.partrelid = s.source AND p.partstrat = 'r' AND p.partnatts = 1 AND b.upper_ IS NOT NULL
-                   AND (SELECT bool_and(tally_internal._moment_of(b.upper_, r.time_type, r.zone) <= tally_internal._rows_from(tally_internal._rule(r),
+                   AND (SELECT bool_and(tally_internal._moment_of(b.upper_, r.time_type, r.zone) <= tally_internal._rows_from(tally_internal._bucket_rule_of(r),
                            until)) FROM tally.rollups r
                         WHERE r.source = s.source AND r.key IS NULL) LOOP
         PERFORM tally_internal._keep_late(s, format('SELECT pg_catalog.to_jsonb(t) AS "row", %s AS at FROM %s t WHERE %s', tally_internal._at_sql(s.source),

@@ -78,7 +78,7 @@ BEGIN
     PERFORM tally_internal._time_type(r.source, r.time_column, r.name, r.key IS NOT NULL);
     IF r.key IS NULL THEN
         PERFORM tally_internal._check_zone(r.zone);
-        PERFORM tally_internal._rule(r);
+        PERFORM tally_internal._bucket_rule_of(r);
     END IF;
     PERFORM tally_internal._check_key(r.key, r.source, r.name);
     PERFORM tally_internal._check_lookback(r);
@@ -117,7 +117,7 @@ BEGIN
     made.id := nextval(pg_get_serial_sequence('tally.rollups', 'id'));
     made.created_at := now();
     made.source_rollup := (SELECT r.id FROM tally.rollups r WHERE r.relation = made.source);
-    made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(made.source, tally_internal._rule(made)) ELSE '-infinity' END;
+    made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(made.source, tally_internal._bucket_rule_of(made)) ELSE '-infinity' END;
     made.ignored_marks := 0;
     made.emptied := tally_internal._emptied(made.emptied, made.key, made.name);
     made.emptied_at := NULL;

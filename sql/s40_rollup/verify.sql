@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._aligned(r tally.rollups, INOUT since timestamptz, INOUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule text := tally_internal._rule(r);
+    rule text := tally_internal._bucket_rule_of(r);
 BEGIN
     IF r.key IS NOT NULL THEN
         IF since = '-infinity' AND until = 'infinity' THEN RETURN; END IF;

@@ -14,7 +14,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
          WHERE c.owner::oid = r.owner::oid AND c.key IS NULL AND c.time_column = 'bucket' AND c.filter IS NULL AND c.lookback IS NULL AND c.expand IS NULL
              AND c.zone = r.zone
            -- A bucket that holds part of another answers for no range that ends in between.
-           AND tally_internal._buckets_nest(tally_internal._rule(l.x), tally_internal._rule(c), first, last)
+           AND tally_internal._buckets_nest(tally_internal._bucket_rule_of(l.x), tally_internal._bucket_rule_of(c), first, last)
            AND has_table_privilege(c.live_view::oid, 'SELECT')
            AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d
                    AND k.expression = quote_ident(d)))
@@ -22,7 +22,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                            AND NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
                                                                             WHERE k.rollup_id = c.id AND k.name = n AND k.expression = format(p.merge, k.name)))
     )
-    SELECT (l.x).* FROM line l WHERE rule IS NULL OR (l.x).id = r.id OR tally_internal._buckets_nest(tally_internal._rule(l.x), rule, first, last)
+    SELECT (l.x).* FROM line l WHERE rule IS NULL OR (l.x).id = r.id OR tally_internal._buckets_nest(tally_internal._bucket_rule_of(l.x), rule, first, last)
 $$;
 COMMENT ON FUNCTION tally_internal._answering(tally.rollups, text[], text[], text, timestamptz, timestamptz) IS
 'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any) in [first, last), as far '
@@ -86,9 +86,9 @@ DECLARE
 BEGIN
     IF first >= last OR candidates = '{}' THEN RETURN NULL; END IF;
     -- The longest bucket first, of equal ones that with the fewest rows.
-    FOR c IN SELECT x, tally_internal._rule(x) AS rule FROM unnest(candidates) x JOIN pg_class k ON k.oid = x.relation
-              ORDER BY tally_internal._bucket_length(tally_internal._rule(x)) DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END, x.id LOOP
-        finer := ARRAY(SELECT x FROM unnest(candidates) x WHERE tally_internal._bucket_length(tally_internal._rule(x)) < tally_internal._bucket_length(c.rule));
+    FOR c IN SELECT x, tally_internal._bucket_rule_of(x) AS rule FROM unnest(candidates) x JOIN pg_class k ON k.oid = x.relation
+              ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END, x.id LOOP
+        finer := ARRAY(SELECT x FROM unnest(candidates) x WHERE tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) < tally_internal._bucket_length(c.rule));
         IF finer = '{}' THEN
             RETURN tally_internal._piece_sql(c.x, columns, "where", first, last);
         END IF;

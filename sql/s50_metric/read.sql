@@ -5,7 +5,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._grain(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    own  text := tally_internal._rule(r);
+    own  text := tally_internal._bucket_rule_of(r);
     rule text;
     fits boolean;
 BEGIN
@@ -69,7 +69,7 @@ BEGIN
     -- Whole buckets only: the first is the one that begins at or after since.
     first := tally_internal._bucket_at_or_after(rule, first);
     -- An hour before the second of two midnights is in the day that begins there.
-    merging := rule LIKE 'calendar %' AND rule <> tally_internal._rule(r);
+    merging := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);
     query := format(
         'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric WHERE bucket >= $1 AND bucket < $2 ORDER BY bucket, series',
         COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), quote_literal(m.name) || '::text'),

@@ -123,7 +123,7 @@ BEGIN
     EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p '
         'WHERE %s AND %s', target,
         tally_internal._columns_sql(r.id, 'r.%I', ', ', 'key'), origin,
-            tally_internal._period_past_sql(tally_internal._rule(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'),
+            tally_internal._period_past_sql(tally_internal._bucket_rule_of(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'),
             tally_internal._flat_gate_sql(counts));
     PERFORM tally_internal._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target,
@@ -162,7 +162,7 @@ BEGIN
         'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2',
         tally_internal._labels_sql(by), CASE WHEN live THEN tally_internal._live_for_reader(r)
             ELSE r.relation END, COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),
-        tally_internal._period_past_sql(tally_internal._rule(r), 'g.bucket', 'p.period', tally_internal._counts_elapsed(b.definition), '$3')))
+        tally_internal._period_past_sql(tally_internal._bucket_rule_of(r), 'g.bucket', 'p.period', tally_internal._counts_elapsed(b.definition), '$3')))
         USING tally_internal._parse_since(since, as_of, 'since', r.zone), tally_internal._parse_since(until, as_of, 'until', r.zone), as_of;
 END $$;
 COMMENT ON FUNCTION tally.retention(text, text, text, text[], jsonb, boolean, timestamptz) IS

@@ -84,9 +84,9 @@ BEGIN
         -- A small rollup for alerts knows no more than the labels; a larger one of the same source tells what is behind them.
         other := tally_internal._richer(t, m, r, scope);
         IF other.id IS NOT NULL THEN
-            bound.since := tally_internal._bucket_start(tally_internal._rule(other), bound.since);
-            bound.until := tally_internal._bucket_end(tally_internal._rule(other),
-                                                      tally_internal._bucket_start(tally_internal._rule(other), bound.until - interval '1 microsecond'));
+            bound.since := tally_internal._bucket_start(tally_internal._bucket_rule_of(other), bound.since);
+            bound.until := tally_internal._bucket_end(tally_internal._bucket_rule_of(other),
+                                                      tally_internal._bucket_start(tally_internal._bucket_rule_of(other), bound.until - interval '1 microsecond'));
             result := result || jsonb_build_object('contributors', tally_internal._contributors(t, m, other, scope, bound.since, bound.until),
                 'contributors_of', jsonb_build_object('rollup', other.name, 'since', bound.since, 'until', bound.until));
         END IF;

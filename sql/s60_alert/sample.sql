@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._tested_window(t tally.thresholds, r tally.rollups, tick timestamptz, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    rule text := tally_internal._rule(r);
+    rule text := tally_internal._bucket_rule_of(r);
 BEGIN
     until := tally_internal._bucket_start(rule, tick);
     IF t.partial_ok THEN
@@ -24,7 +24,7 @@ BEGIN
         WHEN 'before' THEN since := tally_internal._back(first, (w ->> 'length')::interval, r.zone); until := first;
         -- No window is narrower than a bucket.
         WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval,
-                                            tally_internal._bucket_start(tally_internal._rule(r), last - interval '1 microsecond')); until := last;
+                                            tally_internal._bucket_start(tally_internal._bucket_rule_of(r), last - interval '1 microsecond')); until := last;
         WHEN 'previous' THEN since := first - (last - first); until := first;
     END CASE;
 END $$;

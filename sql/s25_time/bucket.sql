@@ -23,9 +23,9 @@ CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_of(r tally.rollups) RETUR
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule(r.bucket, r.zone, r.bucket_origin) $$;
 COMMENT ON FUNCTION tally_internal._bucket_rule_of(tally.rollups) IS 'The bucket rule of a rollup; null of one per key.';
 
-CREATE OR REPLACE FUNCTION tally_internal._rule_or_null(r tally.rollups) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_of_or_null(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule_or_null(r.bucket, r.zone, r.bucket_origin) $$;
-COMMENT ON FUNCTION tally_internal._rule_or_null(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._bucket_rule_of_or_null(tally.rollups) IS
 'The same for work on behalf of all rollups of a source: a stored rule that is none stops only its own rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_start_sql(rule text, instant text) RETURNS text

@@ -42,7 +42,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        -- A condition on a column that is gone would stop every writer.
        AND CASE WHEN r.key IS NULL THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = r.time_column
                                                 AND a.atttypid = r.time_type AND NOT a.attisdropped)
-                                      AND tally_internal._rule_or_null(r) IS NOT NULL
+                                      AND tally_internal._bucket_rule_of_or_null(r) IS NOT NULL
                 ELSE NOT EXISTS (SELECT FROM unnest(r.key) k WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = k
                         AND NOT a.attisdropped)) END
 $$;
@@ -55,7 +55,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
       FROM (SELECT format('tally_internal._mark(%L, %s)', x.targets, x.instant) AS condition
             FROM (SELECT tally_internal._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
-                   string_agg(r.id || ' ' || tally_internal._rule_or_null(r), '; ' ORDER BY r.id) AS targets
+                   string_agg(r.id || ' ' || tally_internal._bucket_rule_of_or_null(r), '; ' ORDER BY r.id) AS targets
               FROM r WHERE r.key IS NULL GROUP BY 1) x
             UNION ALL
             SELECT format('tally_internal._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id),

@@ -30,7 +30,7 @@ COMMENT ON FUNCTION tally_internal._tree(regclass) IS 'The tables that hold the 
 CREATE OR REPLACE FUNCTION tally_internal._member_range(r tally.rollups, m tally.members, OUT since timestamptz, OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
-    rule text := tally_internal._rule_or_null(r);
+    rule text := tally_internal._bucket_rule_of_or_null(r);
     wide boolean := true;
 BEGIN
     since := '-infinity';

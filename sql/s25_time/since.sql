@@ -1,6 +1,6 @@
 -- Owns: moments that people write: a timestamp, or how long ago.
 
-CREATE OR REPLACE FUNCTION tally_internal._back(instant timestamptz, by interval, zone text) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._minus_by_zone(instant timestamptz, by interval, zone text) RETURNS timestamptz
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Days and longer by the zone's own calendar, so that 10 o'clock stays 10 o'clock across DST; hours by the clock.
     SELECT CASE WHEN NOT isfinite(instant) THEN instant
@@ -8,7 +8,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
                                                                   days => extract(day FROM by)::int)) AT TIME ZONE zone
                      - (by - date_trunc('day', by)) END
 $$;
-COMMENT ON FUNCTION tally_internal._back(timestamptz, interval, text) IS
+COMMENT ON FUNCTION tally_internal._minus_by_zone(timestamptz, interval, text) IS
 'An instant moved back by an interval: months and days by the calendar of the zone, the rest by the clock.';
 
 CREATE OR REPLACE FUNCTION tally_internal._parse_since(given text, as_of timestamptz, argument text, zone text) RETURNS timestamptz
@@ -20,7 +20,7 @@ BEGIN
             zone); END IF;
     -- Grafana writes $__timeFrom() as a timestamp; people write how far back.
     IF given ~ '^\s*\d{4,}-\d' OR lower(btrim(given)) IN ('infinity', '-infinity', 'epoch') THEN RETURN given::timestamptz; END IF;
-    RETURN tally_internal._back(as_of, given::interval, zone);
+    RETURN tally_internal._minus_by_zone(as_of, given::interval, zone);
 EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow OR invalid_parameter_value THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
         MESSAGE = format('%s must be a time or how long ago, got %L', argument, given),

@@ -10,7 +10,7 @@ BEGIN
         until := tally_internal._bucket_end(rule, until);
     END IF;
     since := CASE WHEN t.over IS NULL THEN tally_internal._bucket_start(rule, until - interval '1 microsecond')
-                  ELSE tally_internal._back(until, t.over, r.zone) END;
+                  ELSE tally_internal._minus_by_zone(until, t.over, r.zone) END;
 END $$;
 COMMENT ON FUNCTION tally_internal._tested_window(tally.thresholds, tally.rollups, timestamptz) IS
 'The window a threshold tests at a tick: the last finished bucket, or over up to its end; with partial_ok the running bucket counts as well.';
@@ -19,9 +19,9 @@ CREATE OR REPLACE FUNCTION tally_internal._window_bounds(w jsonb, r tally.rollup
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     CASE w ->> 'kind'
-        WHEN 'shift' THEN since := tally_internal._back(first, (w ->> 'by')::interval, r.zone); until := tally_internal._back(last, (w ->> 'by')::interval,
+        WHEN 'shift' THEN since := tally_internal._minus_by_zone(first, (w ->> 'by')::interval, r.zone); until := tally_internal._minus_by_zone(last, (w ->> 'by')::interval,
                 r.zone);
-        WHEN 'before' THEN since := tally_internal._back(first, (w ->> 'length')::interval, r.zone); until := first;
+        WHEN 'before' THEN since := tally_internal._minus_by_zone(first, (w ->> 'length')::interval, r.zone); until := first;
         -- No window is narrower than a bucket.
         WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval,
                                             tally_internal._bucket_start(tally_internal._bucket_rule_of(r), last - interval '1 microsecond')); until := last;

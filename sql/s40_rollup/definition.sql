@@ -174,7 +174,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._dirty_query(int) IS
 'SQL text of the buckets (or keys) of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
 
-CREATE OR REPLACE FUNCTION tally_internal._hull_query(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._dirty_ranges_query(rollup_id int) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result text := format('SELECT GREATEST(g.since, %2$s), g.until FROM tally.dirty_ranges g WHERE g.rollup_id = %1$s AND g.until > %2$s', rollup_id,
@@ -188,11 +188,11 @@ BEGIN
         result := format('%1$s UNION ALL SELECT GREATEST(%2$s, %5$s), %3$s FROM (%4$s) up(since, until) WHERE up.since < up.until AND up.until > %5$s', result,
             tally_internal._bucket_start_sql(rule, 'up.since'),
             tally_internal._bucket_end_sql(rule, tally_internal._bucket_start_sql(rule, 'up.until')),
-            tally_internal._hull_query(r.source_rollup), tally_internal._frozen_sql(rollup_id));
+            tally_internal._dirty_ranges_query(r.source_rollup), tally_internal._frozen_sql(rollup_id));
     ELSIF r.source_rollup IS NOT NULL THEN
         -- Any row below may be of any partition here.
         result := format('%s UNION ALL SELECT %s, ''infinity''::timestamptz FROM (%s) up', result, tally_internal._frozen_sql(rollup_id),
-                         tally_internal._hull_query(r.source_rollup));
+                         tally_internal._dirty_ranges_query(r.source_rollup));
     END IF;
     IF r.lookback IS NOT NULL THEN
         rule := tally_internal._bucket_rule_of(r);
@@ -203,7 +203,7 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally_internal._hull_query(int) IS
+COMMENT ON FUNCTION tally_internal._dirty_ranges_query(int) IS
 'SQL text of the ranges (since, until) of a rollup that are dirty as a whole, its own and those of the rollups it stands on.';
 
 CREATE OR REPLACE FUNCTION tally_internal._kept_query(r tally.rollups, source text, hull text) RETURNS text
@@ -237,7 +237,7 @@ BEGIN
     slots := jsonb_build_object('columns', tally_internal._columns_sql(rollup_id, 't.%I'), 'table', r.relation, 'gate', tally_internal._gate_sql(r), 'dirty',
                                 tally_internal._dirty_query(rollup_id),
         'hull', format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) '
-            '_tally_hull(since, until)', tally_internal._hull_query(rollup_id)));
+            '_tally_hull(since, until)', tally_internal._dirty_ranges_query(rollup_id)));
     slots := slots || jsonb_build_object('due', tally_internal._render(
         'SELECT DISTINCT d.bucket FROM ({dirty}) d(bucket) WHERE {gate} AND NOT EXISTS (SELECT FROM {hull} WHERE d.bucket >= _tally_hull.since AND d.bucket '
             '< _tally_hull.until)', slots));

@@ -132,7 +132,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         tally_internal._keys_query(r.id, source, format('(%s)', dirty), format('%s AND NOT (SELECT %s)', gate, wide)),
         tally_internal._key_query(r.id, tally_internal._whole_source_sql(r, source, wide), format('%s AND (SELECT %s)', gate, wide)))
       FROM tally_internal._dirty_keys_query(r) dirty, tally_internal._definition_source(r) source, tally_internal._gate_sql(r) gate,
-           format('EXISTS (%s)', tally_internal._hull_query(r.id)) wide
+           format('EXISTS (%s)', tally_internal._dirty_ranges_query(r.id)) wide
 $$;
 COMMENT ON FUNCTION tally_internal._live_keys_query(tally.rollups) IS
 'SQL text of the live view of a rollup per key: stored rows of clean keys, the definition for dirty ones, or for all while a whole is marked.';

@@ -161,7 +161,7 @@ BEGIN
     ELSIF r.source_rollup IS NOT NULL THEN
         instant := tally_internal._instant_sql(format('up.%I', r.time_column), r.time_type, r.zone);
         result := format('%1$s UNION SELECT %2$s FROM (%3$s) up WHERE pg_catalog.isfinite(%4$s) AND %4$s >= %5$s', result,
-            tally_internal._bucket_start_sql(rule, instant), tally_internal._touched_query(r.source_rollup), instant, tally_internal._frozen_sql(rollup_id));
+            tally_internal._bucket_start_sql(rule, instant), tally_internal._changed_rows_query(r.source_rollup), instant, tally_internal._frozen_sql(rollup_id));
     END IF;
     IF r.lookback IS NOT NULL THEN
         result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result, tally_internal._reached_sql(r, 'd.bucket'));

@@ -78,7 +78,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._keys_query(int, text, text, text) IS
 'The definition over chosen keys. keys is SQL text of a relation of the key''s text columns, gate of a condition that is the same for all rows.';
 
-CREATE OR REPLACE FUNCTION tally_internal._touched_query(rollup_id int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._changed_rows_query(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s FROM %s t WHERE (%s) IN (SELECT * FROM (%s) _tally_dirty) UNION ALL %s',
                   tally_internal._columns_sql(r.id, 't.%I'), r.relation, CASE WHEN r.key IS NULL THEN 't.bucket'
@@ -87,7 +87,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
                       ELSE tally_internal._keys_query(r.id, origin, format('(%s)', dirty)) END)
       FROM tally.rollups r, tally_internal._dirty_query(r.id) dirty, tally_internal._definition_source(r) origin WHERE r.id = $1
 $$;
-COMMENT ON FUNCTION tally_internal._touched_query(int) IS
+COMMENT ON FUNCTION tally_internal._changed_rows_query(int) IS
 'SQL text of the rows of a rollup whose partitions are dirty, as stored and as defined: what rollups on it see change when it is refreshed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._definition_source(r tally.rollups) RETURNS text
@@ -104,7 +104,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         || CASE WHEN r.source_rollup IS NULL THEN ''
                 ELSE format(' UNION SELECT %s FROM (%s) _tally_up', (SELECT string_agg(d.expression, ', ' ORDER BY d.ordinal) FROM tally.dimensions d
                                                                    WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)),
-                                                                       tally_internal._touched_query(r.source_rollup)) END
+                                                                       tally_internal._changed_rows_query(r.source_rollup)) END
 $$;
 COMMENT ON FUNCTION tally_internal._dirty_keys_query(tally.rollups) IS
 'SQL text of the keys of a rollup that are dirty by its own marks or by those of the rollups it stands on.';

@@ -53,7 +53,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._lookback_sql(tally.rollups) IS
 'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
 
-CREATE OR REPLACE FUNCTION tally_internal._reached(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
+CREATE OR REPLACE FUNCTION tally_internal._affected_buckets(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz[] := buckets;
@@ -64,7 +64,7 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally_internal._reached(tally.rollups, timestamptz[]) IS
+COMMENT ON FUNCTION tally_internal._affected_buckets(tally.rollups, timestamptz[]) IS
 'The buckets that rows of some buckets are counted in: those themselves without lookback.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refuse_overlap(r tally.rollups, rule text, since timestamptz, until timestamptz, hint text) RETURNS void

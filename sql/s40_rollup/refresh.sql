@@ -32,7 +32,7 @@ BEGIN
                    'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t', r.lookback IS NOT NULL,
                    tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), 'd.bucket'))
        INTO result USING r.id, most;
-    RETURN tally_internal._reached(r, result);
+    RETURN tally_internal._affected_buckets(r, result);
 END $$;
 COMMENT ON FUNCTION tally_internal._take_buckets(tally.rollups, int) IS
 'Deletes the visible marks of up to so many buckets and returns the buckets to recompute for them; null when there are none.';

@@ -47,7 +47,7 @@ BEGIN
     fresh := tally_internal._range_query(r.id, r.source::text, '$1', '$2');
     RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
                         EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id
-                                AND (x ->> 'bucket')::timestamptz = ANY (tally_internal._reached(r, ARRAY[d.bucket])))
+                                AND (x ->> 'bucket')::timestamptz = ANY (tally_internal._affected_buckets(r, ARRAY[d.bucket])))
                      OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND (x ->> 'bucket')::timestamptz >= g.since
                                 AND (x ->> 'bucket')::timestamptz < g.until)
       FROM tally.run_as(r.owner, r.search_path, format(

@@ -164,7 +164,7 @@ BEGIN
             tally_internal._bucket_start_sql(rule, instant), tally_internal._changed_rows_query(r.source_rollup), instant, tally_internal._frozen_sql(rollup_id));
     END IF;
     IF r.lookback IS NOT NULL THEN
-        result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result, tally_internal._reached_sql(r, 'd.bucket'));
+        result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result, tally_internal._affected_buckets_sql(r, 'd.bucket'));
     END IF;
     -- What cannot be computed is shown as it was stored last; what can, but not be stored, is computed as if it were marked.
     RETURN format('SELECT q.bucket FROM (%1$s UNION SELECT x.bucket FROM tally.broken_buckets x WHERE x.rollup_id = %2$s AND x.computable) q(bucket) '

@@ -18,12 +18,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._lookback_buckets(text, interval) IS 'How many buckets a bucket is computed of, itself included; 1 without lookback.';
 
-CREATE OR REPLACE FUNCTION tally_internal._reached_sql(r tally.rollups, start text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._affected_buckets_sql(r tally.rollups, start text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('(SELECT pg_catalog.unnest(tally_internal._buckets_reached(%L, %s, %s)))', rule, start, tally_internal._lookback_buckets(rule, r.lookback))
       FROM tally_internal._bucket_rule_of(r) rule
 $$;
-COMMENT ON FUNCTION tally_internal._reached_sql(tally.rollups, text) IS
+COMMENT ON FUNCTION tally_internal._affected_buckets_sql(tally.rollups, text) IS
 'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
 
 CREATE OR REPLACE FUNCTION tally_internal._window_start_sql(r tally.rollups, start text) RETURNS text
@@ -47,7 +47,7 @@ COMMENT ON FUNCTION tally_internal._row_bucket_sql(tally.rollups) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._lookback_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally_internal._reached_sql(r,
+    SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally_internal._affected_buckets_sql(r,
         tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
 $$;
 COMMENT ON FUNCTION tally_internal._lookback_sql(tally.rollups) IS
@@ -60,7 +60,7 @@ DECLARE
 BEGIN
     IF r.lookback IS NOT NULL THEN
         EXECUTE format('SELECT array_agg(DISTINCT w.b ORDER BY w.b) FROM unnest($1) m(start) CROSS JOIN LATERAL %s w(b)',
-                       tally_internal._reached_sql(r, 'm.start')) INTO result USING buckets;
+                       tally_internal._affected_buckets_sql(r, 'm.start')) INTO result USING buckets;
     END IF;
     RETURN result;
 END $$;

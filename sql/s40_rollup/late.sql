@@ -12,10 +12,10 @@ COMMENT ON FUNCTION tally_internal._at_sql(regclass) IS 'SQL text of the instant
 CREATE OR REPLACE FUNCTION tally_internal._old_rows_sql(source regclass, since timestamptz, until timestamptz) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._bucket_rule_of(r),
-            tally_internal._moment_sql(since),
-            tally_internal._moment_sql(until))), ' AND ')
+            tally_internal._utc_literal(since),
+            tally_internal._utc_literal(until))), ' AND ')
                         || format(' AND %I > ''-infinity''', min(r.time_column)),
-                    format('bucket >= %s AND bucket < %s', tally_internal._moment_sql(since), tally_internal._moment_sql(until)))
+                    format('bucket >= %s AND bucket < %s', tally_internal._utc_literal(since), tally_internal._utc_literal(until)))
       FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
 $$;
 COMMENT ON FUNCTION tally_internal._old_rows_sql(regclass, timestamptz, timestamptz) IS
@@ -69,15 +69,15 @@ BEGIN
     SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(r.owner, r.search_path, format(
         'WITH _merged AS (INSERT INTO %1$s AS t (%2$s) SELECT %2$s FROM (%3$s) _late ON CONFLICT (%4$s) DO UPDATE SET %5$s RETURNING 1) SELECT '
             'pg_catalog.count(*) AS n FROM _merged',
-        r.relation, tally_internal._columns_sql(r.id, '%I'), tally_internal._range_query(r.id, source, tally_internal._moment_sql(horizon),
-                tally_internal._moment_sql(r.frozen_before)),
+        r.relation, tally_internal._columns_sql(r.id, '%I'), tally_internal._range_query(r.id, source, tally_internal._utc_literal(horizon),
+                tally_internal._utc_literal(r.frozen_before)),
         tally_internal._columns_sql(r.id, '%I', ', ', 'key'),
         (SELECT string_agg(format('%1$I = (SELECT %2$s FROM (VALUES (t.%1$I), (EXCLUDED.%1$I)) _two(%1$I))', m.name, format(m.merge, m.name)), ', ')
          FROM tally.measures m WHERE m.rollup_id = r.id))) x;
     -- What this rollup keeps no more goes straight to those on it; as text, because that is what every type reads back.
     SELECT jsonb_agg(x) INTO gone FROM tally.run_as(r.owner, r.search_path,
                                                     format('SELECT %s FROM (%s) _late', tally_internal._columns_sql(r.id, '%1$I::pg_catalog.text AS %1$I'),
-        tally_internal._range_query(r.id, source, '''-infinity''::timestamptz', tally_internal._moment_sql(horizon)))) x;
+        tally_internal._range_query(r.id, source, '''-infinity''::timestamptz', tally_internal._utc_literal(horizon)))) x;
     IF gone IS NOT NULL THEN
         FOR child IN SELECT c.* FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id LOOP
             n := n + tally_internal._merge_late(child, gone);

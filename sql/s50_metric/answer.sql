@@ -60,7 +60,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns,
                   tally_internal._exact_source(tally_internal._current_role(), r, first, last),
-                  tally_internal._moment_sql(first), tally_internal._moment_sql(last), COALESCE(' AND ' || "where", ''));
+                  tally_internal._utc_literal(first), tally_internal._utc_literal(last), COALESCE(' AND ' || "where", ''));
 END $$;
 COMMENT ON FUNCTION tally_internal._piece_sql(tally.rollups, text, text, timestamptz, timestamptz) IS
 'SQL text that reads [first, last) of one rollup, from its table or its live view.';
@@ -69,7 +69,7 @@ CREATE OR REPLACE FUNCTION tally_internal._edge_where(rule text, edge timestampt
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Mostly the range says it all. Where a clock is set back over midnight, rows before and after the edge lie mixed.
     SELECT CASE WHEN tally_internal._rows_from(rule, edge) = tally_internal._rows_past(rule, edge) THEN "where"
-                ELSE format('%s %s %s', tally_internal._bucket_start_sql(rule, 'bucket'), operator, tally_internal._moment_sql(edge))
+                ELSE format('%s %s %s', tally_internal._bucket_start_sql(rule, 'bucket'), operator, tally_internal._utc_literal(edge))
                     || COALESCE(' AND ' || "where", '') END
 $$;
 COMMENT ON FUNCTION tally_internal._edge_where(text, timestamptz, text, text) IS

@@ -21,7 +21,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
         (x ->> 'samples')::float8
       FROM tally.run_as(owner, search_path, format('SELECT * FROM (%s) tally_query',
-               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._moment_sql(tick), 'g')), tally_internal._query_timeout()) x
+               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._utc_literal(tick), 'g')), tally_internal._query_timeout()) x
 $$;
 COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';

@@ -19,7 +19,7 @@ BEGIN
                        string_agg(format('WHEN %s THEN %L', (1 << cardinality(dims)) - 1 - (1 << (cardinality(dims) - n::int)), (parse_ident(d))[1]), ' '
                                   ORDER BY n)) FROM unnest(dims) WITH ORDINALITY u(d, n)),
         m.resolved, CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%I::pg_catalog.float8', m.samples) END,
-        array_to_string(dims, ', '), tally_internal._merges_sql(m, r), source, tally_internal._moment_sql(since), tally_internal._moment_sql(until),
+        array_to_string(dims, ', '), tally_internal._merges_sql(m, r), source, tally_internal._utc_literal(since), tally_internal._utc_literal(until),
             COALESCE(' AND ' || tally_internal._where_sql(r, scope), ''),
         (SELECT string_agg(format('(%s)', d), ', ' ORDER BY n) FROM unnest(dims) WITH ORDINALITY u(d, n))) END;
 END $$;
@@ -77,7 +77,7 @@ BEGIN
             format('SELECT bucket, value, samples FROM (%s) v ORDER BY bucket',
                    tally_internal._merged_sql(m, r, tally_internal._exact_source(t.owner, r, bound.until - 12 * r.bucket, bound.until)::text, 'bucket',
                                               '{}', scope,
-                                     tally_internal._moment_sql(bound.until - 12 * r.bucket), tally_internal._moment_sql(bound.until))),
+                                     tally_internal._utc_literal(bound.until - 12 * r.bucket), tally_internal._utc_literal(bound.until))),
                                          tally_internal._query_timeout()) x),
         'contributors', tally_internal._contributors(t, m, r, scope, bound.since, bound.until));
     IF result -> 'contributors' = '{}' AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT scope ? d.name) THEN

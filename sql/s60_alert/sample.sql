@@ -36,8 +36,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     source regclass := tally_internal._exact_source(t.owner, r, first, last);
     parts text := format('SELECT 0 AS w, %s AS labels, value, samples FROM (%s) tested', tally_internal._labels_sql(t.per),
-                         tally_internal._merged_sql(m, r, source::text, NULL, t.per, t.filter, tally_internal._moment_sql(first),
-                                           CASE WHEN t.over IS NOT NULL THEN tally_internal._moment_sql(last) END));
+                         tally_internal._merged_sql(m, r, source::text, NULL, t.per, t.filter, tally_internal._utc_literal(first),
+                                           CASE WHEN t.over IS NOT NULL THEN tally_internal._utc_literal(last) END));
     past  record;
     n     int := jsonb_array_length(t.windows);
 BEGIN
@@ -52,8 +52,8 @@ BEGIN
                                                'SELECT * FROM tally.thresholds;  -- a condition that looks at one bucket at a time');
         parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally_internal._labels_sql(t.per),
             tally_internal._merged_sql(m, r, tally_internal._exact_source(t.owner, r, past.since, past.until)::text, NULL, t.per, t.filter,
-                                       tally_internal._moment_sql(past.since),
-                              tally_internal._moment_sql(past.until)));
+                                       tally_internal._utc_literal(past.since),
+                              tally_internal._utc_literal(past.until)));
     END LOOP;
     -- A label set that only the past knows counts where absence or a long window is what is tested.
     RETURN format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, '

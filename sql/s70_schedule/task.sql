@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._task_sql(statement text, as_of timestamptz) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._moment_sql(as_of), 'g')
+    SELECT regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._utc_literal(as_of), 'g')
 $$;
 COMMENT ON FUNCTION tally_internal._task_sql(text, timestamptz) IS 'A task''s statement with :as_of filled in.';
 

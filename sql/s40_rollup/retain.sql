@@ -125,7 +125,7 @@ BEGIN
                   JOIN pg_inherits i ON i.inhparent = p.partrelid JOIN pg_class c ON c.oid = i.inhrelid
                  CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)$'))[1] AS upper_) b
                  WHERE p.partrelid = s.source AND p.partstrat = 'r' AND p.partnatts = 1 AND b.upper_ IS NOT NULL
-                   AND (SELECT bool_and(tally_internal._moment_of(b.upper_, r.time_type, r.zone) <= tally_internal._rows_from(tally_internal._bucket_rule_of(r),
+                   AND (SELECT bool_and(tally_internal._time_value(b.upper_, r.time_type, r.zone) <= tally_internal._rows_from(tally_internal._bucket_rule_of(r),
                            until)) FROM tally.rollups r
                         WHERE r.source = s.source AND r.key IS NULL) LOOP
         PERFORM tally_internal._keep_late(s, format('SELECT pg_catalog.to_jsonb(t) AS "row", %s AS at FROM %s t WHERE %s', tally_internal._at_sql(s.source),
@@ -139,7 +139,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_old_partitions(tally.source_retentions, timestamptz) IS
 'Drops the partitions of a source that lie before until as a whole, under the caller''s lock on all of it; how many rows those were thought to have.';
 
-CREATE OR REPLACE FUNCTION tally_internal._moment_of(value text, time_type regtype, zone text) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION tally_internal._time_value(value text, time_type regtype, zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz;
@@ -147,7 +147,7 @@ BEGIN
     EXECUTE 'SELECT ' || tally_internal._instant_sql(format('%L::%s', value, time_type), time_type, zone) INTO result;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally_internal._moment_of(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';
+COMMENT ON FUNCTION tally_internal._time_value(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';
 
 -- It waits no longer than two seconds for a row that somebody has in hand: refreshes of the rollups wait for it meanwhile.
 CREATE OR REPLACE FUNCTION tally_internal._expire_unit(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT progress text)

@@ -49,11 +49,11 @@ $$;
 COMMENT ON FUNCTION tally_internal._shift_sql(text, text, text) IS
 'SQL text of the start of the bucket so many after (before, if negative) the one that begins at start.';
 
-CREATE OR REPLACE FUNCTION tally_internal._instant_sql(time_value text, time_type regtype, zone text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._time_as_timestamptz_sql(time_value text, time_type regtype, zone text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE time_type WHEN 'timestamptz'::regtype THEN time_value ELSE format('tally_internal._instant_of(%s, %L)', time_value, zone) END
 $$;
-COMMENT ON FUNCTION tally_internal._instant_sql(text, regtype, text) IS
+COMMENT ON FUNCTION tally_internal._time_as_timestamptz_sql(text, regtype, text) IS
 'SQL text for a time (SQL text too) as timestamptz: types without a zone are read in the rollup''s zone.';
 
 CREATE OR REPLACE FUNCTION tally_internal._first_row_sql(rule text) RETURNS text
@@ -75,7 +75,7 @@ COMMENT ON FUNCTION tally_internal._first_bucket_sql(text) IS 'SQL text of the s
 CREATE OR REPLACE FUNCTION tally_internal._range_sql(time_column text, time_type regtype, zone text, rule text, since text, until text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    instant  text := tally_internal._instant_sql(quote_ident(time_column), time_type, zone);
+    instant  text := tally_internal._time_as_timestamptz_sql(quote_ident(time_column), time_type, zone);
     calendar boolean := rule LIKE 'calendar %';
     -- The edges of the range: where rows of its first bucket begin, and of the first one after it.
     low      text := CASE WHEN calendar THEN format('tally_internal._rows_from(%L, %s)', rule, since) ELSE since END;

@@ -54,7 +54,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH r AS (SELECT c.* FROM tally.members m, tally_internal._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
     SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
       FROM (SELECT format('tally_internal._mark(%L, %s)', x.targets, x.instant) AS condition
-            FROM (SELECT tally_internal._instant_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
+            FROM (SELECT tally_internal._time_as_timestamptz_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
                    string_agg(r.id || ' ' || tally_internal._bucket_rule_of_or_null(r), '; ' ORDER BY r.id) AS targets
               FROM r WHERE r.key IS NULL GROUP BY 1) x
             UNION ALL

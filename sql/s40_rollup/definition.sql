@@ -99,7 +99,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
         tally_internal._row_bucket_sql(r), ', ' || a.keys, a.columns, $2, tally_internal._expand_sql(r) || tally_internal._lookback_sql(r),
         tally_internal._range_sql(r.time_column, r.time_type, r.zone, rule, tally_internal._window_start_sql(r, since), until)
             || CASE WHEN r.lookback IS NULL THEN '' ELSE format(' AND _tally_window.start >= %s AND _tally_window.start < %s', since, until) END,
-        tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), tally_internal._first_row_sql(rule), COALESCE(r.filter, 'true'), extra,
+        tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone), tally_internal._first_row_sql(rule), COALESCE(r.filter, 'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
          tally_internal._bucket_rule_of(r) rule,
@@ -159,7 +159,7 @@ BEGIN
         result := format('%s UNION SELECT %s FROM (%s) up(bucket) WHERE up.bucket >= %s', result, tally_internal._bucket_start_sql(rule, 'up.bucket'),
                          tally_internal._dirty_query(r.source_rollup), tally_internal._frozen_sql(rollup_id));
     ELSIF r.source_rollup IS NOT NULL THEN
-        instant := tally_internal._instant_sql(format('up.%I', r.time_column), r.time_type, r.zone);
+        instant := tally_internal._time_as_timestamptz_sql(format('up.%I', r.time_column), r.time_type, r.zone);
         result := format('%1$s UNION SELECT %2$s FROM (%3$s) up WHERE pg_catalog.isfinite(%4$s) AND %4$s >= %5$s', result,
             tally_internal._bucket_start_sql(rule, instant), tally_internal._changed_rows_query(r.source_rollup), instant, tally_internal._frozen_sql(rollup_id));
     END IF;

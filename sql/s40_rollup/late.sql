@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._at_sql(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Rollups may read a time without a zone in several; for the record that of the first does.
-    SELECT tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
+    SELECT tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
         ORDER BY r.id LIMIT 1
 $$;
 COMMENT ON FUNCTION tally_internal._at_sql(regclass) IS 'SQL text of the instant of a source''s row.';

@@ -7,7 +7,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The second condition is for the index: local times of such instants.
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%I < %s', r.time_column, first)
                 ELSE format('(%1$s < %2$s AND %3$I < GREATEST(tally_internal._local_until(%4$L, %2$s), ''4714-11-24 00:00 BC''))',
-                            tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), first, r.time_column, r.zone) END
+                            tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone), first, r.time_column, r.zone) END
       FROM tally_internal._first_row_sql(tally_internal._bucket_rule_of(r)) first
 $$;
 COMMENT ON FUNCTION tally_internal._odd_before_sql(tally.rollups) IS 'SQL text of the condition that a row lies before the first bucket.';
@@ -17,7 +17,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.time_type = 'timestamptz'::regtype THEN format('%I = ''infinity''', r.time_column)
                 ELSE format('(%s = ''infinity'' AND %I >= LEAST(tally_internal._local_from(%L, ''294276-12-31 23:59:59.999999+00''), ''294276-12-31 '
                     '23:59:59.999999''))',
-                            tally_internal._instant_sql(quote_ident(r.time_column), r.time_type, r.zone), r.time_column, r.zone) END
+                            tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone), r.time_column, r.zone) END
 $$;
 COMMENT ON FUNCTION tally_internal._odd_after_sql(tally.rollups) IS 'SQL text of the condition that a row lies after the last bucket.';
 

@@ -144,7 +144,7 @@ LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz;
 BEGIN
-    EXECUTE 'SELECT ' || tally_internal._instant_sql(format('%L::%s', value, time_type), time_type, zone) INTO result;
+    EXECUTE 'SELECT ' || tally_internal._time_as_timestamptz_sql(format('%L::%s', value, time_type), time_type, zone) INTO result;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally_internal._time_value(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';

@@ -143,7 +143,7 @@ COMMENT ON FUNCTION tally_internal._funnel_filter(jsonb, text) IS 'The condition
 
 CREATE OR REPLACE FUNCTION tally_internal._funnel_at(given jsonb, label text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._instant_sql(quote_ident(given ->> 'time_column'),
+    SELECT tally_internal._time_as_timestamptz_sql(quote_ident(given ->> 'time_column'),
                                        tally_internal._time_type((given ->> 'source')::regclass, given ->> 'time_column', label),
                               given ->> 'zone')
 $$;

@@ -75,7 +75,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._edge_where(text, timestamptz, text, text) IS
 'A filter, and that rows are on one side of an edge between buckets of a rule.';
 
-CREATE OR REPLACE FUNCTION tally_internal._parts_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._range_pieces_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -96,13 +96,13 @@ BEGIN
         until := tally_internal._bucket_start(c.rule, last);
         CONTINUE WHEN since >= until;
         RETURN concat_ws(' UNION ALL ',
-            tally_internal._parts_sql(finer, columns, tally_internal._edge_where(c.rule, since, '<', "where"), first, tally_internal._rows_past(c.rule, since)),
+            tally_internal._range_pieces_sql(finer, columns, tally_internal._edge_where(c.rule, since, '<', "where"), first, tally_internal._rows_past(c.rule, since)),
             tally_internal._piece_sql(c.x, columns, "where", since, until),
-            tally_internal._parts_sql(finer, columns, tally_internal._edge_where(c.rule, until, '>=', "where"), tally_internal._rows_from(c.rule, until),
+            tally_internal._range_pieces_sql(finer, columns, tally_internal._edge_where(c.rule, until, '>=', "where"), tally_internal._rows_from(c.rule, until),
                                       last));
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._parts_sql(tally.rollups[], text, text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._range_pieces_sql(tally.rollups[], text, text, timestamptz, timestamptz) IS
 'SQL text that reads [first, last) from the tables (where clean) or live views of rollups that hold the same: whole long buckets inside, shorter ones at the '
     'edges.';
 
@@ -115,7 +115,7 @@ DECLARE
 BEGIN
     IF r.key IS NOT NULL OR NOT isfinite(first) OR NOT isfinite(last) OR first >= last THEN RETURN tally_internal._live_for_reader(r)::text; END IF;
     RETURN format('(%s) parts',
-                  tally_internal._parts_sql(ARRAY(SELECT a FROM tally_internal._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")), rule,
+                  tally_internal._range_pieces_sql(ARRAY(SELECT a FROM tally_internal._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")), rule,
                           first, last) a),
         (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest('{bucket}' || by || ARRAY(SELECT jsonb_object_keys("where")) || measures) c
          WHERE c IS NOT NULL),

@@ -29,7 +29,7 @@ BEGIN
         CASE WHEN rule IS NOT NULL THEN tally_internal._bucket_start_sql(rule, 'bucket') || ' AS "the bucket", ' ELSE '' END, dims,
         (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x WHERE x.rollup_id = r.id
          AND x.name = ANY (needed)),
-        tally_internal._parts_sql(ARRAY(SELECT a FROM tally_internal._answering(r, needed, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first,
+        tally_internal._range_pieces_sql(ARRAY(SELECT a FROM tally_internal._answering(r, needed, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first,
                 last) a),
             'bucket, ' || dims || (SELECT string_agg(quote_ident(n), ', ' ORDER BY n) FROM unnest(needed) n), tally_internal._where_sql(r, "where"), first,
                 last),

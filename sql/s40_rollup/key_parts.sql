@@ -39,7 +39,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._take_part(tally.rollups, bigint) IS
 'Takes the mark of the next part of a rollup per key that is marked as a whole; nulls where it is not.';
 
-CREATE OR REPLACE FUNCTION tally_internal._part_sql(columns text[], part int, parts int) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._key_share_sql(columns text[], part int, parts int) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     hash text := '0';
@@ -51,15 +51,15 @@ BEGIN
     -- CASE, because the planner takes it for half of the rows, but = for a two-hundredth, and then joins 900,000 keys one by one.
     RETURN format('CASE WHEN %s OPERATOR(pg_catalog.&) %s = %s THEN true ELSE false END', hash, parts - 1, part);
 END $$;
-COMMENT ON FUNCTION tally_internal._part_sql(text[], int, int) IS
+COMMENT ON FUNCTION tally_internal._key_share_sql(text[], int, int) IS
 'SQL text of the condition that a key, given as SQL texts, is of that part of so many (a power of two).';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_part(r tally.rollups, part int, parts int) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._apply_wide(r,
         tally_internal._key_query(r.id, r.source::text,
-                         tally_internal._part_sql(ARRAY(SELECT d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)
+                         tally_internal._key_share_sql(ARRAY(SELECT d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)
                                                ORDER BY d.ordinal), part, parts)),
-        tally_internal._part_sql(ARRAY(SELECT format('t.%I', k) FROM unnest(r.key) WITH ORDINALITY x(k, n) ORDER BY n), part, parts))
+        tally_internal._key_share_sql(ARRAY(SELECT format('t.%I', k) FROM unnest(r.key) WITH ORDINALITY x(k, n) ORDER BY n), part, parts))
 $$;
 COMMENT ON FUNCTION tally_internal._apply_part(tally.rollups, int, int) IS 'Recomputes a part of all keys of a rollup, as its owner; counts of rows written.';

@@ -110,7 +110,7 @@ BEGIN
     FOR candidate IN
         SELECT c.id FROM unnest(chain) WITH ORDINALITY c(id, place)
          WHERE c.id <> ALL (done) AND tally_internal._due(c.id)
-           AND NOT EXISTS (SELECT FROM unnest(tally_internal._chain(c.id)) a(id) WHERE a.id <> c.id AND a.id <> ALL (done) AND tally_internal._due(a.id))
+           AND NOT EXISTS (SELECT FROM unnest(tally_internal._with_ancestors(c.id)) a(id) WHERE a.id <> c.id AND a.id <> ALL (done) AND tally_internal._due(a.id))
          ORDER BY c.place
     LOOP
         rollup_id := COALESCE(rollup_id, candidate);
@@ -158,7 +158,7 @@ BEGIN
     END IF;
     one := tally_internal._rollup(name);
     PERFORM tally_internal._check_refresh(caller, one.id);
-    RETURN tally_internal._chain(one.id);
+    RETURN tally_internal._with_ancestors(one.id);
 END $$;
 COMMENT ON FUNCTION tally_internal._backfill_chain(text, bigint) IS
 'The rollups that a backfill of a name works on, in order; without a name all that the caller may refresh.';
@@ -188,7 +188,7 @@ COMMENT ON PROCEDURE tally.refresh_scheduled(text) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._scheduled_chain(schedule text) RETURNS int[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(DISTINCT c ORDER BY c) FROM tally.rollups r, unnest(tally_internal._chain(r.id)) c WHERE r.schedule = $1
+    SELECT array_agg(DISTINCT c ORDER BY c) FROM tally.rollups r, unnest(tally_internal._with_ancestors(r.id)) c WHERE r.schedule = $1
 $$;
 COMMENT ON FUNCTION tally_internal._scheduled_chain(text) IS 'The rollups of a schedule and all they stand on, in order.';
 

@@ -156,7 +156,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 
-CREATE OR REPLACE FUNCTION tally_internal._chain(rollup_id int) RETURNS int[]
+CREATE OR REPLACE FUNCTION tally_internal._with_ancestors(rollup_id int) RETURNS int[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up AS (
         SELECT r.id, r.source_rollup FROM tally.rollups r WHERE r.id = $1
@@ -165,7 +165,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A rollup is always made after those it stands on, so numbers are also the order of work and of locks.
     SELECT array_agg(up.id ORDER BY up.id) FROM up
 $$;
-COMMENT ON FUNCTION tally_internal._chain(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
+COMMENT ON FUNCTION tally_internal._with_ancestors(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -233,7 +233,7 @@ BEGIN
     IF name IS NOT NULL THEN
         one := tally_internal._rollup(name);
         PERFORM tally_internal._check_refresh(caller, one.id);
-        chain := tally_internal._chain(one.id);
+        chain := tally_internal._with_ancestors(one.id);
     ELSE
         SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r WHERE tally_internal._may_refresh(caller, r.id);
     END IF;

@@ -175,7 +175,7 @@ BEGIN
     ELSE
         target := tally_internal._common_start(above, as_of - s.keep);
         waiting := 'the backfill of ' || tally_internal._unbuilt(array_remove(above, own.id)
-                                                                 || COALESCE(array_remove(tally_internal._chain(own.id), own.id), '{}'), target);
+                                                                 || COALESCE(array_remove(tally_internal._with_ancestors(own.id), own.id), '{}'), target);
     END IF;
     IF waiting IS NOT NULL OR target IS NULL OR target <= s.horizon THEN
         UPDATE tally.source_retentions x SET waiting_for = waiting WHERE x.source = of_source AND x.waiting_for IS DISTINCT FROM waiting;
@@ -183,7 +183,7 @@ BEGIN
     END IF;
     upto := tally_internal._expiry_batch(s, above, target, most_rows);
     -- What a rollup stands on is brought up to date first: its own last changes still have to reach those on it.
-    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._chain(own.id)) ORDER BY x.id LOOP
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._with_ancestors(own.id)) ORDER BY x.id LOOP
         PERFORM tally_internal._lock(r.id, true);
         IF r.key IS NULL THEN
             PERFORM tally_internal._refresh_marked(r, NULL);

@@ -45,7 +45,7 @@ BEGIN
                  AND NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.computable AND x.bucket >= first AND x.bucket < last)
                  -- Marks underneath, or of rows that a bucket looks back to, may lie anywhere.
                  AND ((r.source_rollup IS NULL AND r.lookback IS NULL)
-                      OR NOT EXISTS (SELECT FROM unnest(tally_internal._chain(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL) AND tally_internal._due(c)))
+                      OR NOT EXISTS (SELECT FROM unnest(tally_internal._with_ancestors(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL) AND tally_internal._due(c)))
                 THEN r.relation ELSE r.live_view END);
     IF result = r.live_view THEN
         PERFORM tally_internal._refuse_lost_live(r);

@@ -43,7 +43,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
-    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally_internal._with_ancestors(rollup_id) || tally_internal._above(rollup_id))
+    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally_internal._with_ancestors(rollup_id) || tally_internal._with_descendants(rollup_id))
                    AND tally_internal._has_rights(caller, r.owner)) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %s is locked by roles that have the rights of its owner, got %s', rollup_id,
                 caller),

@@ -207,7 +207,7 @@ BEGIN
         PERFORM tally_internal._drop_statistics(r, '_tally_build');
     END IF;
     PERFORM tally_internal._conform(r.id);
-    FOR above IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._above(r.id)) LOOP
+    FOR above IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._with_descendants(r.id)) LOOP
         PERFORM tally_internal._comment_rollup(above.id);
     END LOOP;
     IF dimensions_changed THEN

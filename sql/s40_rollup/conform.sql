@@ -3,7 +3,7 @@
 -- The catalogue is written first, by the owner through _store_change(); what is done here follows from it alone and
 -- contains the definition's text, so it runs as the owner. Nothing here can be asked for that the catalogue does not say.
 
-CREATE OR REPLACE FUNCTION tally_internal._above(rollup_id int) RETURNS int[]
+CREATE OR REPLACE FUNCTION tally_internal._with_descendants(rollup_id int) RETURNS int[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up AS (
         SELECT r.id FROM tally.rollups r WHERE r.id = $1
@@ -11,7 +11,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT array_agg(up.id ORDER BY up.id) FROM up
 $$;
-COMMENT ON FUNCTION tally_internal._above(int) IS 'A rollup and all that stand on it, in the order in which they were made.';
+COMMENT ON FUNCTION tally_internal._with_descendants(int) IS 'A rollup and all that stand on it, in the order in which they were made.';
 
 CREATE OR REPLACE FUNCTION tally_internal._grants_on(relation regclass) RETURNS text[]
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -100,7 +100,7 @@ DECLARE
     r      tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
     places jsonb := '{}';
     -- Where columns only come at the end, views that others made on the live view can stay.
-    views  int[] := CASE WHEN COALESCE(tally_internal._live_grows(rollup_id), false) THEN '{}'::int[] ELSE tally_internal._above(rollup_id) END;
+    views  int[] := CASE WHEN COALESCE(tally_internal._live_grows(rollup_id), false) THEN '{}'::int[] ELSE tally_internal._with_descendants(rollup_id) END;
     grants text[] := '{}';
     item   text;
 BEGIN

@@ -171,7 +171,7 @@ CREATE OR REPLACE FUNCTION tally_internal._may_refresh(role regrole, rollup_id i
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Its owner, and the owners of those that stand on it; and whoever may run the schedule of all.
     SELECT has_function_privilege(role::oid, 'tally.refresh_scheduled(text)', 'EXECUTE')
-        OR EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally_internal._above(rollup_id)) AND tally_internal._has_rights(role, r.owner))
+        OR EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally_internal._with_descendants(rollup_id)) AND tally_internal._has_rights(role, r.owner))
 $$;
 COMMENT ON FUNCTION tally_internal._may_refresh(regrole, int) IS 'Whether a role may have a rollup computed: it takes time, and the lock of the rollup.';
 

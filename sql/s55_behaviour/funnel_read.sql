@@ -80,7 +80,7 @@ DECLARE
 BEGIN
     -- Dropping a column of the source with CASCADE takes them along with the live view that they stand on.
     FOR item IN SELECT x AS behaviour, l AS lost FROM tally.behaviours x, tally_internal._lost_views(x) l
-        WHERE x.counts = ANY (tally_internal._above(rollup_id)) LOOP
+        WHERE x.counts = ANY (tally_internal._with_descendants(rollup_id)) LOOP
         b := item.behaviour;
         lost := item.lost;
         SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
@@ -95,7 +95,7 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'What was granted on the one that is gone is not known any more.',
             HINT = format('GRANT SELECT ON %s TO …;', lost);
     END LOOP;
-    PERFORM tally_internal._build_metrics_view(v.rollup_id) FROM tally.metric_views v WHERE v.rollup_id = ANY (tally_internal._above($1))
+    PERFORM tally_internal._build_metrics_view(v.rollup_id) FROM tally.metric_views v WHERE v.rollup_id = ANY (tally_internal._with_descendants($1))
         AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view);
 END $$;
 COMMENT ON FUNCTION tally_internal._remake_views(int) IS

@@ -110,7 +110,8 @@ BEGIN
     FOR candidate IN
         SELECT c.id FROM unnest(chain) WITH ORDINALITY c(id, place)
          WHERE c.id <> ALL (done) AND tally_internal._due(c.id)
-           AND NOT EXISTS (SELECT FROM unnest(tally_internal._with_ancestors(c.id)) a(id) WHERE a.id <> c.id AND a.id <> ALL (done) AND tally_internal._due(a.id))
+           AND NOT EXISTS (SELECT FROM unnest(tally_internal._with_ancestors(c.id)) a(id) WHERE a.id <> c.id AND a.id <> ALL (done)
+               AND tally_internal._due(a.id))
          ORDER BY c.place
     LOOP
         rollup_id := COALESCE(rollup_id, candidate);

@@ -99,7 +99,8 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
         tally_internal._row_bucket_sql(r), ', ' || a.keys, a.columns, $2, tally_internal._expand_sql(r) || tally_internal._lookback_sql(r),
         tally_internal._range_sql(r.time_column, r.time_type, r.zone, rule, tally_internal._window_start_sql(r, since), until)
             || CASE WHEN r.lookback IS NULL THEN '' ELSE format(' AND _tally_window.start >= %s AND _tally_window.start < %s', since, until) END,
-        tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone), tally_internal._first_row_sql(rule), COALESCE(r.filter, 'true'), extra,
+        tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone), tally_internal._first_row_sql(rule), COALESCE(r.filter,
+            'true'), extra,
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
          tally_internal._bucket_rule_of(r) rule,
@@ -161,10 +162,12 @@ BEGIN
     ELSIF r.source_rollup IS NOT NULL THEN
         instant := tally_internal._time_as_timestamptz_sql(format('up.%I', r.time_column), r.time_type, r.zone);
         result := format('%1$s UNION SELECT %2$s FROM (%3$s) up WHERE pg_catalog.isfinite(%4$s) AND %4$s >= %5$s', result,
-            tally_internal._bucket_start_sql(rule, instant), tally_internal._changed_rows_query(r.source_rollup), instant, tally_internal._frozen_sql(rollup_id));
+            tally_internal._bucket_start_sql(rule, instant), tally_internal._changed_rows_query(r.source_rollup), instant,
+                tally_internal._frozen_sql(rollup_id));
     END IF;
     IF r.lookback IS NOT NULL THEN
-        result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result, tally_internal._affected_buckets_sql(r, 'd.bucket'));
+        result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result, tally_internal._affected_buckets_sql(r,
+            'd.bucket'));
     END IF;
     -- What cannot be computed is shown as it was stored last; what can, but not be stored, is computed as if it were marked.
     RETURN format('SELECT q.bucket FROM (%1$s UNION SELECT x.bucket FROM tally.broken_buckets x WHERE x.rollup_id = %2$s AND x.computable) q(bucket) '

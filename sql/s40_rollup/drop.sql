@@ -65,7 +65,8 @@ BEGIN
             HINT = format('SELECT tally.drop_rollup(%L, "cascade" => true);', r.name);
     END IF;
     -- Against refreshes, in their order. Those underneath too: a refresh of one holds its table, from which triggers go.
-    PERFORM tally_internal._lock(x.id, true) FROM unnest(tally_internal._with_ancestors(r.id) || tally_internal._with_descendants(r.id)) x(id) GROUP BY x.id ORDER BY x.id;
+    PERFORM tally_internal._lock(x.id, true) FROM unnest(tally_internal._with_ancestors(r.id) || tally_internal._with_descendants(r.id)) x(id) GROUP BY x.id
+        ORDER BY x.id;
     FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id DESC LOOP
         PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
     END LOOP;

@@ -196,7 +196,8 @@ END $$;
 COMMENT ON FUNCTION tally_internal._advise_key_index(tally.rollups) IS
 'A NOTICE with the statement to run where no index of the source leads with a column of the key.';
 
-CREATE OR REPLACE FUNCTION tally_internal._verify_keys(r tally.rollups, OUT labels jsonb, OUT stored jsonb, OUT definition jsonb, OUT dirty boolean) RETURNS SETOF record
+CREATE OR REPLACE FUNCTION tally_internal._verify_keys(r tally.rollups, OUT labels jsonb, OUT stored jsonb, OUT definition jsonb, OUT dirty boolean)
+    RETURNS SETOF record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'), (x ->> 'dirty')::boolean

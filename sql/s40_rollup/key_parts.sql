@@ -58,7 +58,8 @@ CREATE OR REPLACE FUNCTION tally_internal._apply_part(r tally.rollups, part int,
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._apply_wide(r,
         tally_internal._key_query(r.id, r.source::text,
-                         tally_internal._key_share_sql(ARRAY(SELECT d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)
+                         tally_internal._key_share_sql(ARRAY(SELECT d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id
+                             AND d.ordinal <= cardinality(r.key)
                                                ORDER BY d.ordinal), part, parts)),
         tally_internal._key_share_sql(ARRAY(SELECT format('t.%I', k) FROM unnest(r.key) WITH ORDINALITY x(k, n) ORDER BY n), part, parts))
 $$;

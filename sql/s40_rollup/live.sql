@@ -72,7 +72,8 @@ DECLARE
     r    tally.rollups;
     view regclass;
 BEGIN
-    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._with_descendants(own.id)) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.live_view)
+    FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._with_descendants(own.id)) AND NOT EXISTS (SELECT FROM pg_class c
+        WHERE c.oid = x.live_view)
         ORDER BY x.id LOOP
         view := tally_internal._make_live(r.id);
         PERFORM tally_internal._comment_rollup(r.id);

@@ -40,7 +40,8 @@ COMMENT ON FUNCTION tally_internal._window_start_sql(tally.rollups, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._row_bucket_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NOT NULL THEN '_tally_window.start'
-                ELSE tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone)) END
+                ELSE tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column),
+                    r.time_type, r.zone)) END
 $$;
 COMMENT ON FUNCTION tally_internal._row_bucket_sql(tally.rollups) IS
 'SQL text of the bucket that a row of a definition is counted in; with lookback it is one of several that _lookback_sql() joins to it.';
@@ -48,7 +49,8 @@ COMMENT ON FUNCTION tally_internal._row_bucket_sql(tally.rollups) IS
 CREATE OR REPLACE FUNCTION tally_internal._lookback_sql(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally_internal._affected_buckets_sql(r,
-        tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone)))) END
+        tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type,
+            r.zone)))) END
 $$;
 COMMENT ON FUNCTION tally_internal._lookback_sql(tally.rollups) IS
 'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';

@@ -10,7 +10,8 @@ BEGIN
         'SELECT LEAST(pg_catalog.min(s.t), (SELECT pg_catalog.min(bucket) FROM %s)) AS lo, GREATEST(pg_catalog.max(s.t), (SELECT pg_catalog.max(bucket) FROM '
             '%1$s)) AS hi '
         'FROM (SELECT pg_catalog.min(%2$I) AS lo, pg_catalog.max(%2$I) AS hi FROM %3$s WHERE %6$s) e, LATERAL (VALUES (%4$s), (%5$s)) s(t)',
-        r.relation, r.time_column, r.source, tally_internal._time_as_timestamptz_sql('e.lo', r.time_type, r.zone), tally_internal._time_as_timestamptz_sql('e.hi', r.time_type, r.zone),
+        r.relation, r.time_column, r.source, tally_internal._time_as_timestamptz_sql('e.lo', r.time_type, r.zone),
+            tally_internal._time_as_timestamptz_sql('e.hi', r.time_type, r.zone),
             tally_internal._in_time_sql(r))) x;
     since := GREATEST(tally_internal._bucket_start(rule, (ends ->> 'lo')::timestamptz), tally_internal._bucket_at_or_after(rule, '4714-11-24 00:00+00 BC'));
     -- The last bucket of all ends at infinity.

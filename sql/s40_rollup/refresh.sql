@@ -188,7 +188,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_refresh(regrole, int) IS 'An error where a role may not have a rollup computed.';
 
-CREATE OR REPLACE FUNCTION tally_internal._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint, who bigint DEFAULT tally_internal._me(),
+CREATE OR REPLACE FUNCTION tally_internal._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint,
+    who bigint DEFAULT tally_internal._me(),
                                       OUT more boolean, OUT buckets bigint, OUT wrote jsonb, OUT error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable

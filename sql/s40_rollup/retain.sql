@@ -125,7 +125,8 @@ BEGIN
                   JOIN pg_inherits i ON i.inhparent = p.partrelid JOIN pg_class c ON c.oid = i.inhrelid
                  CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)$'))[1] AS upper_) b
                  WHERE p.partrelid = s.source AND p.partstrat = 'r' AND p.partnatts = 1 AND b.upper_ IS NOT NULL
-                   AND (SELECT bool_and(tally_internal._time_value(b.upper_, r.time_type, r.zone) <= tally_internal._rows_from(tally_internal._bucket_rule_of(r),
+                   AND (SELECT bool_and(tally_internal._time_value(b.upper_, r.time_type,
+                       r.zone) <= tally_internal._rows_from(tally_internal._bucket_rule_of(r),
                            until)) FROM tally.rollups r
                         WHERE r.source = s.source AND r.key IS NULL) LOOP
         PERFORM tally_internal._keep_late(s, format('SELECT pg_catalog.to_jsonb(t) AS "row", %s AS at FROM %s t WHERE %s', tally_internal._at_sql(s.source),
@@ -221,7 +222,8 @@ COMMENT ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz) I
 'One batch of retention of a source or rollup, in one snapshot: computes what is marked, freezes history up to the batch''s end, and deletes the rows before '
     'it. progress is null where there was nothing to do.';
 
-CREATE OR REPLACE FUNCTION tally_internal._expire_caught(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean, OUT progress text)
+CREATE OR REPLACE FUNCTION tally_internal._expire_caught(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean,
+    OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     state text;

@@ -19,7 +19,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM (SELECT format('%I.%I', n.nspname, r.name || suffix) AS object
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation) o,
            (SELECT 0 AS place, tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r),
-                                                                tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone)) AS term
+                                                                tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type,
+                                                                    r.zone)) AS term
             UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND with_dimensions AND r.expand IS NULL
                        ORDER BY d.ordinal LIMIT 7)) t
      GROUP BY o.object

@@ -117,7 +117,8 @@ BEGIN
     made.id := nextval(pg_get_serial_sequence('tally.rollups', 'id'));
     made.created_at := now();
     made.source_rollup := (SELECT r.id FROM tally.rollups r WHERE r.relation = made.source);
-    made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(made.source, tally_internal._bucket_rule_of(made)) ELSE '-infinity' END;
+    made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(made.source, tally_internal._bucket_rule_of(made))
+        ELSE '-infinity' END;
     made.ignored_marks := 0;
     made.emptied := tally_internal._emptied(made.emptied, made.key, made.name);
     made.emptied_at := NULL;

@@ -24,7 +24,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._aligned(tally.rollups, timestamptz, timestamptz) IS 'A range widened to whole buckets of a rollup.';
 
-CREATE OR REPLACE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', who bigint DEFAULT tally_internal._me())
+CREATE OR REPLACE FUNCTION tally.verify(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+    who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (bucket timestamptz, labels jsonb, stored jsonb, definition jsonb, dirty boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable

@@ -45,7 +45,8 @@ BEGIN
                  AND NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.computable AND x.bucket >= first AND x.bucket < last)
                  -- Marks underneath, or of rows that a bucket looks back to, may lie anywhere.
                  AND ((r.source_rollup IS NULL AND r.lookback IS NULL)
-                      OR NOT EXISTS (SELECT FROM unnest(tally_internal._with_ancestors(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL) AND tally_internal._due(c)))
+                      OR NOT EXISTS (SELECT FROM unnest(tally_internal._with_ancestors(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL)
+                          AND tally_internal._due(c)))
                 THEN r.relation ELSE r.live_view END);
     IF result = r.live_view THEN
         PERFORM tally_internal._refuse_lost_live(r);
@@ -75,7 +76,8 @@ $$;
 COMMENT ON FUNCTION tally_internal._edge_where(text, timestamptz, text, text) IS
 'A filter, and that rows are on one side of an edge between buckets of a rule.';
 
-CREATE OR REPLACE FUNCTION tally_internal._range_pieces_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._range_pieces_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz)
+    RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -87,8 +89,10 @@ BEGIN
     IF first >= last OR candidates = '{}' THEN RETURN NULL; END IF;
     -- The longest bucket first, of equal ones that with the fewest rows.
     FOR c IN SELECT x, tally_internal._bucket_rule_of(x) AS rule FROM unnest(candidates) x JOIN pg_class k ON k.oid = x.relation
-              ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END, x.id LOOP
-        finer := ARRAY(SELECT x FROM unnest(candidates) x WHERE tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) < tally_internal._bucket_length(c.rule));
+              ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END,
+                  x.id LOOP
+        finer := ARRAY(SELECT x FROM unnest(candidates) x
+            WHERE tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) < tally_internal._bucket_length(c.rule));
         IF finer = '{}' THEN
             RETURN tally_internal._piece_sql(c.x, columns, "where", first, last);
         END IF;
@@ -96,7 +100,8 @@ BEGIN
         until := tally_internal._bucket_start(c.rule, last);
         CONTINUE WHEN since >= until;
         RETURN concat_ws(' UNION ALL ',
-            tally_internal._range_pieces_sql(finer, columns, tally_internal._edge_where(c.rule, since, '<', "where"), first, tally_internal._rows_past(c.rule, since)),
+            tally_internal._range_pieces_sql(finer, columns, tally_internal._edge_where(c.rule, since, '<', "where"), first,
+                tally_internal._rows_past(c.rule, since)),
             tally_internal._piece_sql(c.x, columns, "where", since, until),
             tally_internal._range_pieces_sql(finer, columns, tally_internal._edge_where(c.rule, until, '>=', "where"), tally_internal._rows_from(c.rule, until),
                                       last));
@@ -115,7 +120,8 @@ DECLARE
 BEGIN
     IF r.key IS NOT NULL OR NOT isfinite(first) OR NOT isfinite(last) OR first >= last THEN RETURN tally_internal._live_for_reader(r)::text; END IF;
     RETURN format('(%s) parts',
-                  tally_internal._range_pieces_sql(ARRAY(SELECT a FROM tally_internal._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")), rule,
+                  tally_internal._range_pieces_sql(ARRAY(SELECT a FROM tally_internal._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")),
+                      rule,
                           first, last) a),
         (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest('{bucket}' || by || ARRAY(SELECT jsonb_object_keys("where")) || measures) c
          WHERE c IS NOT NULL),

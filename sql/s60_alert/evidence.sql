@@ -86,7 +86,8 @@ BEGIN
         IF other.id IS NOT NULL THEN
             bound.since := tally_internal._bucket_start(tally_internal._bucket_rule_of(other), bound.since);
             bound.until := tally_internal._bucket_end(tally_internal._bucket_rule_of(other),
-                                                      tally_internal._bucket_start(tally_internal._bucket_rule_of(other), bound.until - interval '1 microsecond'));
+                                                      tally_internal._bucket_start(tally_internal._bucket_rule_of(other),
+                                                          bound.until - interval '1 microsecond'));
             result := result || jsonb_build_object('contributors', tally_internal._contributors(t, m, other, scope, bound.since, bound.until),
                 'contributors_of', jsonb_build_object('rollup', other.name, 'since', bound.since, 'until', bound.until));
         END IF;

@@ -15,11 +15,13 @@ END $$;
 COMMENT ON FUNCTION tally_internal._tested_window(tally.thresholds, tally.rollups, timestamptz) IS
 'The window a threshold tests at a tick: the last finished bucket, or over up to its end; with partial_ok the running bucket counts as well.';
 
-CREATE OR REPLACE FUNCTION tally_internal._window_bounds(w jsonb, r tally.rollups, first timestamptz, last timestamptz, OUT since timestamptz, OUT until timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._window_bounds(w jsonb, r tally.rollups, first timestamptz, last timestamptz, OUT since timestamptz,
+    OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     CASE w ->> 'kind'
-        WHEN 'shift' THEN since := tally_internal._minus_by_zone(first, (w ->> 'by')::interval, r.zone); until := tally_internal._minus_by_zone(last, (w ->> 'by')::interval,
+        WHEN 'shift' THEN since := tally_internal._minus_by_zone(first, (w ->> 'by')::interval, r.zone); until := tally_internal._minus_by_zone(last,
+            (w ->> 'by')::interval,
                 r.zone);
         WHEN 'before' THEN since := tally_internal._minus_by_zone(first, (w ->> 'length')::interval, r.zone); until := first;
         -- No window is narrower than a bucket.

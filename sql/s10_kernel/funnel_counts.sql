@@ -1,10 +1,5 @@
 -- Owns: what many actors of a funnel add up to: tally.funnel_counts, mergeable, with the time that each step took.
 
--- TEMPLATE sketch_type
--- name: funnel_counts
--- about: Actors per step of a funnel and how long each step took, mergeable; shown in hexadecimal, read by tally.funnel_steps.
--- text: hexadecimal
-
 CREATE OR REPLACE FUNCTION tally_internal._funnel_counts_trans(state tally.funnel_counts, level int) RETURNS tally.funnel_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_funnel_counts_trans';
 COMMENT ON FUNCTION tally_internal._funnel_counts_trans(tally.funnel_counts, int) IS 'Transition of tally.funnel_counts(level).';

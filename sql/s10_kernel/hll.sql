@@ -2,11 +2,6 @@
 --
 -- SSPACE is what a group of about ten distinct values takes with its chunk header (128 + 16 bytes).
 
--- TEMPLATE sketch_type
--- name: hll
--- about: Distinct count of a set of values, mergeable: their hashes while they are few, a HyperLogLog when they are many.
--- text: JSON
-
 CREATE OR REPLACE FUNCTION tally_internal._hll_trans(state tally.hll, value anyelement) RETURNS tally.hll
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_hll_trans';
 COMMENT ON FUNCTION tally_internal._hll_trans(tally.hll, anyelement) IS 'Transition of tally.hll(value).';
@@ -69,10 +64,6 @@ CREATE OR REPLACE FUNCTION tally.relative_error(sketch tally.hll) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_hll_error';
 COMMENT ON FUNCTION tally.relative_error(tally.hll) IS 'Relative standard error of distinct_count: 0 while exact, 1.04 / sqrt(2^precision) beyond.';
 
--- TEMPLATE sketch_jsonb
--- name: hll
--- jsonb: The sketch as JSON: precision, distinct count, hashes or registers.
-
 -- A function that bears the name of a type is read as a cast where PostgreSQL knows one through text (func_get_detail):
 -- tally.hll(column of text) would parse the text as a stored sketch. A cast with a function is not taken so, and the
 -- call reaches the aggregate.
@@ -85,11 +76,3 @@ COMMENT ON FUNCTION tally_internal._hll_from_bpchar(bpchar) IS 'Explicit cast of
 CREATE OR REPLACE FUNCTION tally_internal._hll_from_name(sketch name) RETURNS tally.hll
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN tally_internal._hll_from_text(sketch::text);
 COMMENT ON FUNCTION tally_internal._hll_from_name(name) IS 'Explicit cast of a name to tally.hll; here so that tally.hll(name) is the aggregate.';
-CREATE CAST (text AS tally.hll) WITH FUNCTION tally_internal._hll_from_text(text);
-CREATE CAST (varchar AS tally.hll) WITH FUNCTION tally_internal._hll_from_text(text);
-CREATE CAST (bpchar AS tally.hll) WITH FUNCTION tally_internal._hll_from_bpchar(bpchar);
-CREATE CAST (name AS tally.hll) WITH FUNCTION tally_internal._hll_from_name(name);
-COMMENT ON CAST (text AS tally.hll) IS 'Reads a sketch from its text.';
-COMMENT ON CAST (varchar AS tally.hll) IS 'Reads a sketch from its text.';
-COMMENT ON CAST (bpchar AS tally.hll) IS 'Reads a sketch from its text.';
-COMMENT ON CAST (name AS tally.hll) IS 'Reads a sketch from its text.';

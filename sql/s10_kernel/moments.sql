@@ -1,10 +1,5 @@
 -- Owns: tally.moments, means and covariances of one to four variables that merge: the type, its aggregates, its readers, and comparisons of two.
 
--- TEMPLATE sketch_type
--- name: moments
--- about: Count, means and covariances of one to four variables; mergeable.
--- text: JSON
-
 CREATE OR REPLACE FUNCTION tally_internal._moments_trans(state tally.moments, VARIADIC variables float8[]) RETURNS tally.moments
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_trans';
 COMMENT ON FUNCTION tally_internal._moments_trans(tally.moments, float8[]) IS 'Transition of tally.moments.';
@@ -61,10 +56,6 @@ COMMENT ON FUNCTION tally.means(tally.moments) IS 'Mean of each variable.';
 CREATE OR REPLACE FUNCTION tally.covariances(sketch tally.moments) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_moments_covariances';
 COMMENT ON FUNCTION tally.covariances(tally.moments) IS 'Sample covariances of all variables, row by row; NULLs under two rows.';
-
--- TEMPLATE sketch_jsonb
--- name: moments
--- jsonb: The moments as JSON.
 
 -- Two arms compared. Plain SQL, so that the planner sees through it.
 

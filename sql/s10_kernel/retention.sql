@@ -15,11 +15,6 @@ COMMENT ON FUNCTION tally.retention_every(timestamptz[], timestamptz[], interval
 'Retention with every start: a row per period of the calendar in which the actor started, with the first start in it; with zone NULL a row per start. The '
 'array is that of tally.retention from that start. GROUP BY tally.bucket(width, start, zone) gives cohorts.';
 
--- TEMPLATE sketch_type
--- name: retention_counts
--- about: Eligible and retained actors per period, mergeable; shown in hexadecimal, read by tally.retention_periods.
--- text: hexadecimal
-
 CREATE OR REPLACE FUNCTION tally_internal._retention_counts_trans(state tally.retention_counts, retained boolean[]) RETURNS tally.retention_counts
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_retention_counts_trans';
 COMMENT ON FUNCTION tally_internal._retention_counts_trans(tally.retention_counts, boolean[]) IS 'Transition of tally.retention_counts.';

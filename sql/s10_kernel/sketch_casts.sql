@@ -6,16 +6,12 @@ CREATE OR REPLACE FUNCTION tally_internal._funnel_counts_jsonb(counts tally.funn
 SELECT coalesce(jsonb_agg(to_jsonb(s) - 'name' ORDER BY s.step), '[]') FROM tally.funnel_steps(counts) s
 $$;
 COMMENT ON FUNCTION tally_internal._funnel_counts_jsonb(tally.funnel_counts) IS 'Cast of funnel counts to jsonb.';
-CREATE CAST (tally.funnel_counts AS jsonb) WITH FUNCTION tally_internal._funnel_counts_jsonb(tally.funnel_counts);
-COMMENT ON CAST (tally.funnel_counts AS jsonb) IS 'An array of the steps, as tally.funnel_steps gives them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._retention_counts_jsonb(counts tally.retention_counts) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT coalesce(jsonb_agg(to_jsonb(p) ORDER BY p.period), '[]') FROM tally.retention_periods(counts) p
 $$;
 COMMENT ON FUNCTION tally_internal._retention_counts_jsonb(tally.retention_counts) IS 'Cast of retention counts to jsonb.';
-CREATE CAST (tally.retention_counts AS jsonb) WITH FUNCTION tally_internal._retention_counts_jsonb(tally.retention_counts);
-COMMENT ON CAST (tally.retention_counts AS jsonb) IS 'An array of the periods, as tally.retention_periods gives them.';
 
 -- Edges of 1, 2 or 5 times a power of ten, as people would draw them; numeric, so that 0.3 is 0.3.
 CREATE OR REPLACE FUNCTION tally_internal._round_edges(low float8, high float8, buckets int) RETURNS numeric[]

@@ -1,10 +1,5 @@
 -- Owns: tally.stats, moments of one or two variables that merge: the type, its aggregates and the functions that read it.
 
--- TEMPLATE sketch_type
--- name: stats
--- about: Count, mean and central moments of one variable, or of two with their covariance; mergeable.
--- text: JSON
-
 CREATE OR REPLACE FUNCTION tally_internal._stats_trans(state tally.stats, y float8) RETURNS tally.stats
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_trans';
 COMMENT ON FUNCTION tally_internal._stats_trans(tally.stats, float8) IS 'Transition of tally.stats(y).';
@@ -91,7 +86,3 @@ COMMENT ON FUNCTION tally.slope(tally.stats) IS 'Slope of the least-squares line
 CREATE OR REPLACE FUNCTION tally.intercept(sketch tally.stats) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_stats_intercept';
 COMMENT ON FUNCTION tally.intercept(tally.stats) IS 'Intercept of the least-squares line of y on x.';
-
--- TEMPLATE sketch_jsonb
--- name: stats
--- jsonb: The moments as JSON.

@@ -3,11 +3,6 @@
 -- The aggregates' state is the type itself, changed in place (src/pg/aggregate.rs). SSPACE is what a group of about ten
 -- values takes with its chunk header (128 + 16 bytes); without it the planner sorts or spills where it could hash.
 
--- TEMPLATE sketch_type
--- name: tdigest
--- about: Percentiles of a set of numbers, mergeable: the values themselves while they are few, a t-digest when they are many.
--- text: JSON
-
 CREATE OR REPLACE FUNCTION tally_internal._tdigest_trans(state tally.tdigest, value float8) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_tdigest_trans';
 COMMENT ON FUNCTION tally_internal._tdigest_trans(tally.tdigest, float8) IS 'Transition of tally.tdigest(value).';
@@ -123,7 +118,3 @@ COMMENT ON FUNCTION tally.trimmed_mean(tally.tdigest, float8, float8) IS
 CREATE OR REPLACE FUNCTION tally.histogram(sketch tally.tdigest, edges float8[]) RETURNS bigint[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_histogram';
 COMMENT ON FUNCTION tally.histogram(tally.tdigest, float8[]) IS 'Counts below the first edge, between edges (lower edge included) and from the last edge on.';
-
--- TEMPLATE sketch_jsonb
--- name: tdigest
--- jsonb: The sketch as JSON: values while exact, centroids beyond.

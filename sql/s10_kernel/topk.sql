@@ -1,10 +1,5 @@
 -- Owns: tally.topk, heavy hitters with error bounds that merge.
 
--- TEMPLATE sketch_type
--- name: topk
--- about: Counts of the heaviest items of a set of texts, mergeable: exact while they are few, with an error bound beyond.
--- text: JSON
-
 CREATE OR REPLACE FUNCTION tally_internal._topk_trans(state tally.topk, item text) RETURNS tally.topk
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_topk_trans';
 COMMENT ON FUNCTION tally_internal._topk_trans(tally.topk, text) IS 'Transition of tally.topk(item).';
@@ -65,10 +60,6 @@ CREATE OR REPLACE FUNCTION tally.top(sketch tally.topk, n int) RETURNS TABLE (it
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_top';
 COMMENT ON FUNCTION tally.top(tally.topk, int) IS 'The n heaviest items with the estimate of their count; the true count lies between lower and upper.';
 
--- TEMPLATE sketch_jsonb
--- name: topk
--- jsonb: The estimates as JSON (counts), with the bounds: the true count lies between lower and counts.
-
 -- As with tally.hll: without these casts tally.topk(column of text) would be read as a cast of text.
 CREATE OR REPLACE FUNCTION tally_internal._topk_from_text(sketch text) RETURNS tally.topk
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_from_text';
@@ -77,10 +68,3 @@ COMMENT ON FUNCTION tally_internal._topk_from_text(text) IS 'Explicit cast of a 
 CREATE OR REPLACE FUNCTION tally_internal._topk_from_bpchar(sketch bpchar) RETURNS tally.topk
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_topk_from_text';
 COMMENT ON FUNCTION tally_internal._topk_from_bpchar(bpchar) IS 'Explicit cast of a sketch''s text to tally.topk.';
-
-CREATE CAST (text AS tally.topk) WITH FUNCTION tally_internal._topk_from_text(text);
-COMMENT ON CAST (text AS tally.topk) IS 'Reads heavy items from their text.';
-CREATE CAST (varchar AS tally.topk) WITH FUNCTION tally_internal._topk_from_text(text);
-COMMENT ON CAST (varchar AS tally.topk) IS 'Reads heavy items from their text.';
-CREATE CAST (bpchar AS tally.topk) WITH FUNCTION tally_internal._topk_from_bpchar(bpchar);
-COMMENT ON CAST (bpchar AS tally.topk) IS 'Reads heavy items from their text.';

@@ -1,10 +1,5 @@
 -- Owns: tally.totals, key-wise sums of JSON numbers that merge, and jsonb_ratio.
 
--- TEMPLATE sketch_type
--- name: totals
--- about: Sums of the numeric leaves of JSON objects by key (nested keys joined by dots), mergeable.
--- text: JSON
-
 CREATE OR REPLACE FUNCTION tally_internal._totals_trans(state tally.totals, value jsonb) RETURNS tally.totals
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_totals_trans';
 COMMENT ON FUNCTION tally_internal._totals_trans(tally.totals, jsonb) IS 'Transition of tally.jsonb_totals(value).';
@@ -48,7 +43,3 @@ COMMENT ON FUNCTION tally.total(tally.totals, text) IS 'The sum at one key (nest
 CREATE OR REPLACE FUNCTION tally.jsonb_ratio(a jsonb, b jsonb) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_jsonb_ratio';
 COMMENT ON FUNCTION tally.jsonb_ratio(jsonb, jsonb) IS 'Key-wise a / b of the numbers that both objects have; null where b is 0.';
-
--- TEMPLATE sketch_jsonb
--- name: totals
--- jsonb: The sums as a JSON object.

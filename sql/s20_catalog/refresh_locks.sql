@@ -1,12 +1,6 @@
 -- Owns: the lock of one rollup's refresh. It is a row that only the engine may lock, because anybody can take an advisory lock
 -- and hold it. An advisory lock beside it is a sign for tally.status, and nothing depends on it.
 
-CREATE TABLE tally.refresh_locks (
-    rollup_id int PRIMARY KEY REFERENCES tally.rollups ON DELETE CASCADE
-);
-COMMENT ON TABLE tally.refresh_locks IS 'One row per rollup; who has locked it refreshes or changes the rollup.';
-COMMENT ON COLUMN tally.refresh_locks.rollup_id IS 'The rollup.';
-
 CREATE OR REPLACE FUNCTION tally_internal._give_lock() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

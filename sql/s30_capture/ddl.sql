@@ -90,17 +90,5 @@ END $$;
 COMMENT ON FUNCTION tally_internal._before_rewrite() IS
 'Event trigger: the rows of a source are written anew with other values, which no row trigger sees: a type, a generated column or a computed default.';
 
-CREATE EVENT TRIGGER tally_after_ddl ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE SCHEMA',
-                 'ALTER TYPE') EXECUTE FUNCTION tally_internal._after_ddl();
-CREATE EVENT TRIGGER tally_after_drop ON sql_drop EXECUTE FUNCTION tally_internal._after_drop();
-CREATE EVENT TRIGGER tally_before_rewrite ON table_rewrite EXECUTE FUNCTION tally_internal._before_rewrite();
--- Also where session_replication_role is replica.
-ALTER EVENT TRIGGER tally_after_ddl ENABLE ALWAYS;
-ALTER EVENT TRIGGER tally_after_drop ENABLE ALWAYS;
-ALTER EVENT TRIGGER tally_before_rewrite ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER tally_after_ddl IS 'Capture follows partitions and inheriting tables as they come and go.';
-COMMENT ON EVENT TRIGGER tally_after_drop IS 'Capture marks what a dropped table took with it.';
-COMMENT ON EVENT TRIGGER tally_before_rewrite IS 'Capture marks what a rewrite of a source may have changed.';
 REVOKE ALL ON FUNCTION tally_internal._after_ddl(), tally_internal._after_drop(), tally_internal._before_rewrite(), tally_internal._follow(regclass),
     tally_internal._follow_strays() FROM PUBLIC;

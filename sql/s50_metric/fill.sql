@@ -1,10 +1,6 @@
 -- Owns: filling the gaps of a time series. A gap is a bucket without a row, or one whose value is NULL: to who looks at a
 -- chart there is no difference between "no events" and "nothing to divide by".
 
--- A type of its own, because PL/pgSQL does not let an argument and a result column both be named bucket.
-CREATE TYPE tally.point AS (bucket timestamptz, series text, labels jsonb, value float8);
-COMMENT ON TYPE tally.point IS 'A point of a time series: start of the bucket, name of the series, its labels, the value.';
-
 CREATE OR REPLACE FUNCTION tally_internal._check_fill(fill text, metric text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -4,14 +4,6 @@
 -- files incidents, so a retried tick finds the key and a cut one left nothing. A lock makes overlap a no-op: of a relation
 -- that nobody else has rights to, so that only evaluators can hold it.
 
-CREATE TABLE tally.evaluators ();
-COMMENT ON TABLE tally.evaluators IS 'Always empty: its lock is held by the session that evaluates. A relation, because anybody can take an advisory lock.';
-
--- A type of its own, because PL/pgSQL does not let an argument and a result column both be named threshold.
-CREATE TYPE tally.evaluated AS (threshold text, tick timestamptz, series int, breaches int, opened int, recovered int, error text);
-COMMENT ON TYPE tally.evaluated IS
-'What one evaluation of a threshold did: label sets judged, those in breach, alerts that fired, alerts that recovered, the error if it failed.';
-
 CREATE OR REPLACE FUNCTION tally_internal._evaluation_lock() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

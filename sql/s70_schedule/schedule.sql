@@ -1,17 +1,5 @@
 -- Owns: the clock: pg_cron jobs, one per schedule of rollups and of tasks, one for evaluation, one for upkeep.
 
-CREATE TABLE tally.jobs (
-    name     text PRIMARY KEY,
-    schedule text NOT NULL,
-    command  text NOT NULL,
-    outside  boolean NOT NULL DEFAULT false
-);
-COMMENT ON TABLE tally.jobs IS 'Jobs that tally.start() has scheduled; empty while stopped.';
-COMMENT ON COLUMN tally.jobs.name IS 'Name of the job: what it does.';
-COMMENT ON COLUMN tally.jobs.schedule IS 'Cron schedule.';
-COMMENT ON COLUMN tally.jobs.command IS 'The one statement it runs.';
-COMMENT ON COLUMN tally.jobs.outside IS 'Whether a crontab outside of the database is to run it, for want of pg_cron.';
-
 CREATE OR REPLACE FUNCTION tally_internal._wanted_jobs(evaluate text) RETURNS TABLE (name text, schedule text, command text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- One statement per job: pg_cron 1.4 logs a job of several as succeeded before it has ended.

@@ -30,7 +30,7 @@ unsafe fn relation(name: &CStr) -> pg_sys::Oid {
 /// # Safety
 /// Must run inside a transaction.
 pub(super) unsafe fn kind(rollup: i32) -> Option<Kind> {
-    // SAFETY: the scan is of a table and its primary key (sql/s20_catalog/rollups.sql), begun, read and ended here. A null
+    // SAFETY: the scan is of a table and its primary key (sql/s20_catalog/state/rollups.sql), begun, read and ended here. A null
     // snapshot is a fresh one: what has committed is seen, and what this transaction has made. The attribute's number comes
     // from the catalogue, and the arrays have an entry for each attribute.
     unsafe {
@@ -126,7 +126,7 @@ unsafe fn insert(relation: pg_sys::Oid, columns: &[(&CStr, Datum)]) {
 /// # Safety
 /// As [`insert`].
 pub(super) unsafe fn bucket(rollup: i32, start: i64) {
-    // SAFETY: the table has these columns (sql/s20_catalog/rollups.sql).
+    // SAFETY: the table has these columns (sql/s20_catalog/state/rollups.sql).
     unsafe {
         insert(
             relation(c"dirty"),
@@ -170,7 +170,7 @@ unsafe extern "C-unwind" {
 /// # Safety
 /// As [`insert`].
 pub(super) unsafe fn all(rollup: i32) {
-    // SAFETY: the table has these columns and the sequence is its identity's (sql/s20_catalog/rollups.sql). The guard turns
+    // SAFETY: the table has these columns and the sequence is its identity's (sql/s20_catalog/state/rollups.sql). The guard turns
     // an error of PostgreSQL's into a panic, as it does for the functions of pg_sys.
     unsafe {
         let sequence = relation(c"dirty_ranges_id_seq");

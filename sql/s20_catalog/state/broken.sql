@@ -22,4 +22,3 @@ COMMENT ON COLUMN tally.broken_buckets.message IS 'Message of the error; it may 
 COMMENT ON COLUMN tally.broken_buckets.source_row IS
 'A row that fails by itself, as table and ctid; null where none does (a sum that overflows), or there are very many.';
 COMMENT ON COLUMN tally.broken_buckets.since IS 'Since when.';
-GRANT SELECT (rollup_id, bucket, computable, sqlstate, source_row, since) ON tally.broken_buckets TO PUBLIC;

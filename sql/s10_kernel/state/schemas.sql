@@ -3,5 +3,3 @@
 
 CREATE SCHEMA tally_internal;
 COMMENT ON SCHEMA tally_internal IS 'Functions that pg_tally itself calls. They may change with every version; what you may use is in the schema tally.';
--- Live views and triggers call functions of it with the rights of whoever reads or writes.
-GRANT USAGE ON SCHEMA tally_internal TO PUBLIC;

@@ -74,21 +74,3 @@ COMMENT ON COLUMN tally.installed_packs.owner IS 'Role that installed it and own
 COMMENT ON COLUMN tally.installed_packs.target_schema IS 'Schema of its source tables, rollups and views.';
 COMMENT ON COLUMN tally.installed_packs.version IS 'Version of pg_tally that it was installed by.';
 COMMENT ON COLUMN tally.installed_packs.installed_at IS 'When it was last installed.';
-
-CREATE OR REPLACE VIEW tally.packs AS
-    SELECT l.name, l.description, i.target_schema, i.owner, i.version, i.installed_at,
-           (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'rollup') AS rollups,
-           (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'metric') AS metrics,
-           (SELECT count(*) FROM tally.pack_steps s WHERE s.pack = l.name AND s.kind = 'threshold') AS thresholds
-      FROM tally.pack_list l LEFT JOIN tally.installed_packs i ON i.pack = l.name;
-COMMENT ON VIEW tally.packs IS
-'Ready systems: SELECT tally.install_pack(name, target_schema => …). The columns from target_schema on are null until installed.';
-COMMENT ON COLUMN tally.packs.name IS 'Name, as install_pack() takes it.';
-COMMENT ON COLUMN tally.packs.description IS 'What the pack answers.';
-COMMENT ON COLUMN tally.packs.target_schema IS 'Schema it is installed in.';
-COMMENT ON COLUMN tally.packs.owner IS 'Role that installed it.';
-COMMENT ON COLUMN tally.packs.version IS 'Version of pg_tally that installed it.';
-COMMENT ON COLUMN tally.packs.installed_at IS 'When it was last installed.';
-COMMENT ON COLUMN tally.packs.rollups IS 'How many rollups it has.';
-COMMENT ON COLUMN tally.packs.metrics IS 'How many metrics it has.';
-COMMENT ON COLUMN tally.packs.thresholds IS 'How many thresholds it has.';

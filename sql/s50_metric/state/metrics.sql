@@ -48,10 +48,3 @@ COMMENT ON TABLE tally.metric_views IS 'The flat view of each rollup that has me
 COMMENT ON COLUMN tally.metric_views.rollup_id IS 'The rollup.';
 COMMENT ON COLUMN tally.metric_views.owner IS 'Owner of the rollup and of the view.';
 COMMENT ON COLUMN tally.metric_views.view IS 'The view.';
-
--- As with rollups: everyone may see what is defined, and only the engine's functions write it.
-ALTER TABLE tally.metrics ENABLE ROW LEVEL SECURITY;
-CREATE POLICY anyone_sees ON tally.metrics FOR SELECT USING (true);
-ALTER TABLE tally.metric_views ENABLE ROW LEVEL SECURITY;
-CREATE POLICY anyone_sees ON tally.metric_views FOR SELECT USING (true);
-GRANT SELECT ON tally.metrics, tally.metric_views TO PUBLIC;

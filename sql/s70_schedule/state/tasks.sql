@@ -26,7 +26,3 @@ COMMENT ON COLUMN tally.tasks.last_run IS 'When it last ran.';
 COMMENT ON COLUMN tally.tasks.last_ms IS 'How long that took.';
 COMMENT ON COLUMN tally.tasks.sqlstate IS 'SQLSTATE of the last run''s error; null when it went well.';
 COMMENT ON COLUMN tally.tasks.message IS 'Message of that error.';
-
-ALTER TABLE tally.tasks ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.tasks FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
-GRANT SELECT ON tally.tasks TO PUBLIC;

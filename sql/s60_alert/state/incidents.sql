@@ -109,7 +109,6 @@ CREATE TABLE tally.incident_events (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX incident_events_incident ON tally.incident_events (incident_id, id);
-CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.incident_events FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();
 COMMENT ON TABLE tally.incident_events IS 'Timeline of each incident, append-only.';
 COMMENT ON COLUMN tally.incident_events.id IS 'Number of the entry.';
 COMMENT ON COLUMN tally.incident_events.incident_id IS 'The incident.';
@@ -178,13 +177,3 @@ COMMENT ON COLUMN tally.evaluations.message IS 'Message of the error.';
 COMMENT ON COLUMN tally.evaluations.detail IS 'Detail of the error.';
 COMMENT ON COLUMN tally.evaluations.hint IS 'Hint of the error, or the statement to run next.';
 COMMENT ON COLUMN tally.evaluations.bucket IS 'Start of the tested window, or when the probe saw it; null for a query.';
-
-ALTER TABLE tally.incidents ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.incidents FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
-ALTER TABLE tally.incident_events ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.incident_events FOR SELECT USING (EXISTS (SELECT FROM tally.incidents i WHERE i.id = incident_id));
-ALTER TABLE tally.threshold_states ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.threshold_states FOR SELECT USING (EXISTS (SELECT FROM tally.thresholds t WHERE t.id = threshold_id));
-ALTER TABLE tally.evaluations ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.evaluations FOR SELECT USING (EXISTS (SELECT FROM tally.thresholds t WHERE t.id = threshold_id));
-GRANT SELECT ON tally.incidents, tally.incident_events, tally.threshold_states, tally.evaluations TO PUBLIC;

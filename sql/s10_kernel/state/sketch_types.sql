@@ -1,0 +1,71 @@
+-- Owns: the types that hold sketches: how each is read, printed, sent, compared and hashed, and its cast to jsonb. Aggregates and readers
+-- are in the files beside (sql/s10_kernel/<type>.sql); docs/add-a-sketch.md is the recipe.
+
+-- TEMPLATE sketch_type
+-- name: tdigest
+-- about: Percentiles of a set of numbers, mergeable: the values themselves while they are few, a t-digest when they are many.
+-- text: JSON
+
+-- TEMPLATE sketch_jsonb
+-- name: tdigest
+-- jsonb: The sketch as JSON: values while exact, centroids beyond.
+
+-- TEMPLATE sketch_type
+-- name: funnel_events
+-- about: Events of one actor with the funnel they are for: the state of tally.window_funnel, mergeable, shown in hexadecimal.
+-- text: hexadecimal
+
+-- TEMPLATE sketch_type
+-- name: hll
+-- about: Distinct count of a set of values, mergeable: their hashes while they are few, a HyperLogLog when they are many.
+-- text: JSON
+
+-- TEMPLATE sketch_jsonb
+-- name: hll
+-- jsonb: The sketch as JSON: precision, distinct count, hashes or registers.
+
+-- TEMPLATE sketch_type
+-- name: funnel_counts
+-- about: Actors per step of a funnel and how long each step took, mergeable; shown in hexadecimal, read by tally.funnel_steps.
+-- text: hexadecimal
+
+-- TEMPLATE sketch_type
+-- name: retention_counts
+-- about: Eligible and retained actors per period, mergeable; shown in hexadecimal, read by tally.retention_periods.
+-- text: hexadecimal
+
+-- TEMPLATE sketch_type
+-- name: stats
+-- about: Count, mean and central moments of one variable, or of two with their covariance; mergeable.
+-- text: JSON
+
+-- TEMPLATE sketch_jsonb
+-- name: stats
+-- jsonb: The moments as JSON.
+
+-- TEMPLATE sketch_type
+-- name: totals
+-- about: Sums of the numeric leaves of JSON objects by key (nested keys joined by dots), mergeable.
+-- text: JSON
+
+-- TEMPLATE sketch_jsonb
+-- name: totals
+-- jsonb: The sums as a JSON object.
+
+-- TEMPLATE sketch_type
+-- name: topk
+-- about: Counts of the heaviest items of a set of texts, mergeable: exact while they are few, with an error bound beyond.
+-- text: JSON
+
+-- TEMPLATE sketch_jsonb
+-- name: topk
+-- jsonb: The estimates as JSON (counts), with the bounds: the true count lies between lower and counts.
+
+-- TEMPLATE sketch_type
+-- name: moments
+-- about: Count, means and covariances of one to four variables; mergeable.
+-- text: JSON
+
+-- TEMPLATE sketch_jsonb
+-- name: moments
+-- jsonb: The moments as JSON.

@@ -1,0 +1,18 @@
+-- Owns: who sees metrics and probes.
+
+-- As with rollups: everyone may see what is defined, and only the engine's functions write it.
+ALTER TABLE tally.metrics ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS anyone_sees ON tally.metrics;
+CREATE POLICY anyone_sees ON tally.metrics FOR SELECT USING (true);
+ALTER TABLE tally.metric_views ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS anyone_sees ON tally.metric_views;
+CREATE POLICY anyone_sees ON tally.metric_views FOR SELECT USING (true);
+GRANT SELECT ON tally.metrics, tally.metric_views TO PUBLIC;
+
+ALTER TABLE tally.probes ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS owner_sees ON tally.probes;
+CREATE POLICY owner_sees ON tally.probes FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+ALTER TABLE tally.probe_samples ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS owner_sees ON tally.probe_samples;
+CREATE POLICY owner_sees ON tally.probe_samples FOR SELECT USING (EXISTS (SELECT FROM tally.probes p WHERE p.id = probe_id));
+GRANT SELECT ON tally.probes, tally.probe_samples TO PUBLIC;

@@ -1,0 +1,54 @@
+-- Owns: the audit: who changed which definition of alerts. Triggers write it, and nobody changes what is written.
+
+CREATE OR REPLACE FUNCTION tally_internal._actor() RETURNS regrole
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Who has proved to call the function that writes; else it is a superuser who writes by hand, or the engine.
+    SELECT COALESCE(NULLIF(current_setting('tally.actor', true), '')::oid::regrole, tally_internal._current_role())
+$$;
+COMMENT ON FUNCTION tally_internal._actor() IS 'The role that the audit names. For triggers on the engine''s tables.';
+
+CREATE OR REPLACE FUNCTION tally_internal._audit() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    was  jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - 'updated_at' - 'rule' - 'windows' END;
+    now_ jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - 'updated_at' - 'rule' - 'windows' END;
+    whole jsonb := COALESCE(now_, was);
+BEGIN
+    -- pg_dump's script turns this setting off: a restore brings the audit along and is no change of its own. It writes as nobody's
+    -- caller; what a role does goes through a function that says who calls, so that role's settings cannot keep it out of the audit.
+    IF current_setting('check_function_bodies') = 'off' AND COALESCE(current_setting('tally.actor', true), '') = '' THEN RETURN NULL; END IF;
+    IF TG_OP = 'UPDATE' THEN
+        SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, now_ -> o.key) INTO was, now_
+          FROM jsonb_each(was) o WHERE o.value IS DISTINCT FROM now_ -> o.key;
+        IF was IS NULL THEN RETURN NULL; END IF;
+    END IF;
+    -- A secret is worth knowing about, not worth writing down.
+    SELECT jsonb_object_agg(e.key, CASE WHEN e.key IN ('secret', 'headers', 'url') AND e.value <> 'null' THEN '"***"' ELSE e.value END) INTO was
+        FROM jsonb_each(was) e;
+    SELECT jsonb_object_agg(e.key, CASE WHEN e.key IN ('secret', 'headers', 'url') AND e.value <> 'null' THEN '"***"' ELSE e.value END) INTO now_
+        FROM jsonb_each(now_) e;
+    INSERT INTO tally.audit (actor, owner, kind, name, action, old, new)
+    VALUES (tally_internal._actor()::text, COALESCE((whole ->> 'owner')::tally.role, tally_internal._actor()::tally.role), TG_TABLE_NAME,
+            COALESCE(whole ->> 'name', whole ->> 'id'),
+            CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'change' ELSE 'drop' END, was, now_);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._audit() IS 'AFTER ROW trigger that writes the audit.';
+-- A trigger of somebody else's would write entries of things that never were.
+REVOKE ALL ON FUNCTION tally_internal._audit() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.metrics FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OF query, unit, description, direction, every, keep, enabled
+    OR DELETE ON tally.probes FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+
+CREATE OR REPLACE FUNCTION tally_internal._append_only() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+        MESSAGE = format('tally.%s only takes new entries, got %s', TG_TABLE_NAME, TG_OP),
+        DETAIL = 'It is the record of what happened.',
+        HINT = 'SELECT tally.comment_incident(id, ''what should be known''); adds to an incident''s timeline.';
+END $$;
+COMMENT ON FUNCTION tally_internal._append_only() IS 'Trigger that refuses to change or remove entries of a record.';
+REVOKE ALL ON FUNCTION tally_internal._append_only() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.audit FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();

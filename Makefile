@@ -9,7 +9,7 @@ help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust for some
+test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust or TESTS=text for some
 	@scripts/test.sh $(TESTS)
 
 test-random: ## random definitions × random operations, against plain SQL; SEQUENCES=2000 SEED=…

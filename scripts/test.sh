@@ -2,6 +2,7 @@
 # Owns `make test`: sets the machine up, builds, starts a private server, and hands every test to one TAP harness.
 #
 #   scripts/test.sh                       everything
+#   scripts/test.sh text                  the checks that read files only: the arrow of the stages
 #   scripts/test.sh rust                  the checks that need no server: rustfmt, clippy, cargo test
 #   scripts/test.sh pg_test/stages/x.sql  only the named files (pgTAP scripts, or *.sh that print TAP)
 #   PROFILE=dev scripts/test.sh …         with a debug build of the extension (default: release, which is what ships)
@@ -21,6 +22,7 @@ finish() {
 }
 trap finish EXIT
 
+text=(scripts/test/arrow.pl)
 rust=(scripts/test/rustfmt.sh scripts/test/clippy.sh scripts/test/cargo.sh)
 shopt -s nullglob
 database=()
@@ -30,7 +32,8 @@ for file in pg_test/*/*.sh pg_test/{attacks,contract,packs,stages}/*.sql; do
 done
 shopt -u nullglob
 case ${1:-all} in
-    all) tests=("${rust[@]}" "${database[@]}") ;;
+    all) tests=("${text[@]}" "${rust[@]}" "${database[@]}") ;;
+    text) tests=("${text[@]}") ;;
     rust) tests=("${rust[@]}") ;;
     *) tests=("$@") ;;
 esac
@@ -48,7 +51,7 @@ if [[ " ${tests[*]} " == *" scripts/test/clippy.sh "* ]]; then
     cargo test --locked --workspace "${CARGO_FEATURES[@]}" --no-run 2>&1 | cargo_progress || :
 fi
 
-if [ "${1:-all}" != rust ]; then
+if [ "${1:-all}" != rust ] && [ "${1:-all}" != text ]; then
     export PROFILE=${PROFILE:-release}
     say "building the extension ($PROFILE) and starting a private server"
     # Nothing that a test writes must survive the machine, so nothing is flushed.

@@ -1,49 +1,117 @@
 #!/usr/bin/env perl
-# Owns the reading of the call graph from the SQL files: which file defines an object of the schema tally, and which files
-# name it. Prints each reference from a stage to a stage on its right: file, line, object, and the file that defines it.
+# Owns one test: a stage of sql/ reads from its left. It reads the call graph from the text of the files that sql/order lists: which file
+# defines an object of the schemas tally and tally_internal, and which files name it. A name that a stage on the right defines is a failure.
 #
-# A name inside a string does not count: such strings are statements for a person to run (hints), and text in a comment.
-# Text that the engine runs itself is between dollar quotes or made by functions, which do count.
+# What counts: code, bodies of functions, and strings, because the engine runs SQL that it makes from strings.
+# What does not: comments, COMMENT ON, and the words of errors and notices (RAISE, _refuse), which speak to people.
+# Functions on the right that a stage calls without naming them listen to events (sql/s15_common/listen.sql): each event that is told must
+# have a listener on its right, and each listener an event.
+#
+#   perl scripts/test/arrow.pl          the tests, as TAP
+#   perl scripts/test/arrow.pl --graph  how often each stage names another, as a table for docs and curiosity
 use strict;
 use warnings;
 
-my (%defined, %place, @files);
+my (%defined, %told, %heard, @files, %text, @wrong, %edges);
+my $references = 0;
+
+# Blanks a piece of text, line by line as it was.
+sub blank { my ($piece) = @_; $piece =~ s/[^\n]/ /g; return $piece }
+
+# The text with what PostgreSQL does not run blanked. With $strings, strings stay.
+sub code {
+    my ($text, $strings) = @_;
+    my $code = '';
+    pos($text) = 0;
+    while (pos($text) < length $text) {
+        if    ($text =~ /\G(--[^\n]*)/gc)               { $code .= blank($1) }
+        elsif ($text =~ m{\G(/\*.*?\*/)}gcs)            { $code .= blank($1) }
+        elsif ($text =~ /\G([eE]?'(?:[^']|'')*')/gc)    { $code .= $strings ? $1 : blank($1) }
+        elsif ($text =~ /\G("(?:[^"]|"")*")/gc)         { $code .= $1 }
+        elsif ($text =~ /\G\$\$/gc)                     { $code .= '$$' }
+        elsif ($text =~ /\G(\$(\w+)\$.*?\$\2\$)/gcs)    { $code .= $strings ? $1 : blank($1) }
+        elsif ($text =~ /\G(.)/gcs)                     { $code .= $1 }
+    }
+    return $code;
+}
+
+# Statements whose strings are words for people. Their end is found in a copy without strings, which may hold semicolons.
+sub without_words {
+    my ($text) = @_;
+    my ($bare, $kept) = (code($text, 0), code($text, 1));
+    while ($bare =~ /\b(?:COMMENT\s+ON|RAISE\s|PERFORM\s+tally_internal\._refuse\()[^;]*;/g) {
+        my ($from, $to) = ($-[0], $+[0]);
+        substr($kept, $from, $to - $from) = substr($bare, $from, $to - $from);
+    }
+    return $kept;
+}
+
+# What lies in front of the first stage is leftmost; packs stand on all stages.
+sub stage { my ($file) = @_; return $file =~ m{^s(\d+)_} ? $1 : $file =~ m{^packs/} ? 95 : 0 }
+sub line_of { my ($text, $at) = @_; return 1 + (substr($text, 0, $at) =~ tr/\n//) }
+
 open my $order, '<', 'sql/order' or die "sql/order: $!";
 while (<$order>) {
-    s/\s*#.*//s;
-    chomp;
+    s/\s*(?:#.*)?$//s;
     push @files, $_ if length;
 }
-
-# The text with strings and comments blanked out, line by line as it was.
-sub code {
-    my ($text) = @_;
-    my $blank = sub { my $s = shift; $s =~ s/[^\n]/ /g; $s };
-    $text =~ s{(--[^\n]*|/\*.*?\*/|[eE]?'(?:[^']|'')*')}{$blank->($1)}ges;
-    return $text;
-}
-
-# Everything before s10 (what all use) is leftmost; packs stand on all stages; grants follow what they grant.
-sub stage { my ($file) = @_; return $file =~ m{^s(\d+)_} ? $1 : $file =~ m{^packs/} ? 95 : 0 }
-
-my %code;
-for my $n (0 .. $#files) {
-    my $file = $files[$n];
+for my $file (@files) {
     open my $in, '<', "sql/$file" or die "sql/$file: $!";
-    local $/;
-    $code{$file} = code(<$in>);
-    while ($code{$file} =~ /\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?(?:FUNCTION|PROCEDURE|AGGREGATE|VIEW|TABLE|TYPE|SEQUENCE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(tally(?:_internal)?\.\w+)/g) {
+    my $raw = do { local $/; <$in> };
+    $text{$file} = without_words($raw);
+    my $bare = code($raw, 0);
+    while ($bare =~ /\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?(?:FUNCTION|PROCEDURE|AGGREGATE|VIEW|TABLE|TYPE|DOMAIN|SEQUENCE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(tally(?:_internal)?\.\w+)/g) {
         # Overloads may be in several files: the leftmost counts.
-        $defined{$1} //= $file;
+        my $name = $1;
+        $defined{$name} //= $file;
+        $heard{$name} = $file if $name =~ /\._when_/;
     }
 }
 for my $file (@files) {
-    my $line = 0;
-    for my $text (split /\n/, $code{$file}) {
-        $line++;
-        while ($text =~ /\b(tally(?:_internal)?\.\w+)/g) {
-            my $home = $defined{$1} or next;
-            print "sql/$file:$line: $1 is defined in sql/$home\n" if stage($home) > stage($file);
-        }
+    while ($text{$file} =~ /\b(tally(?:_internal)?\.\w+)/g) {
+        my ($name, $at) = ($1, $-[1]);
+        my $home = $defined{$name} or next;
+        $references++;
+        $edges{stage($file)}{stage($home)}++;
+        push @wrong, sprintf('sql/%s:%d: %s is defined in sql/%s', $file, line_of($text{$file}, $at), $name, $home)
+            if stage($home) > stage($file);
+    }
+    push @{ $told{$1} }, $file while $text{$file} =~ /tally_internal\._tell\('(\w+)'/g;
+}
+
+if (@ARGV && $ARGV[0] eq '--graph') {
+    for my $from (sort { $a <=> $b } keys %edges) {
+        printf "s%d -> %s\n", $from, join ', ', map {"s$_ $edges{$from}{$_}"} sort { $a <=> $b } keys %{ $edges{$from} };
+    }
+    exit;
+}
+
+my $count = 0;
+sub check {
+    my ($name, @faults) = @_;
+    printf "%s %d - %s\n", @faults ? 'not ok' : 'ok', ++$count, $name;
+    print map {"# $_\n"} @faults;
+}
+
+my ($functions, $stages) = (scalar keys %defined, scalar keys %edges);
+check("the test sees the call graph: $functions objects, $references references, $stages stages",
+    $functions > 500 && $references > 3000 && $stages > 10 ? () : 'that is too little');
+check('a stage names only what its left or itself defines', @wrong);
+
+my @deaf;
+for my $event (sort keys %told) {
+    my @listeners = grep { /\._when_\Q$event\E_s\d+$/ } keys %heard;
+    push @deaf, "nothing listens to $event" if !@listeners;
+    for my $listener (@listeners) {
+        push @deaf, "$listener listens to sql/$_ on its right" for grep { stage($heard{$listener}) <= stage($_) } @{ $told{$event} };
     }
 }
+check('each event that a stage tells is heard, and only on its right', @deaf);
+my @idle;
+for my $listener (sort keys %heard) {
+    my ($event, $number) = $listener =~ /\._when_(\w+)_s(\d+)$/ or push(@idle, "$listener has no stage in its name"), next;
+    push @idle, "$listener listens to what nobody tells" if !$told{$event};
+    push @idle, "$listener is defined in sql/$heard{$listener}" if stage($heard{$listener}) != $number;
+}
+check('each listener hears an event, and bears the number of its own stage', @idle);
+print "1..$count\n";

@@ -13,7 +13,8 @@ my $harness = TAP::Harness->new({
     timer    => 1,
     exec     => sub {
         my (undef, $file) = @_;
-        return $file =~ /\.sql$/ ? ['bash', 'scripts/test/database.sh', $file] : ['bash', $file];
+        return ['bash', 'scripts/test/database.sh', $file] if $file =~ /\.sql$/;
+        return [$file =~ /\.pl$/ ? 'perl' : 'bash', $file];
     },
 });
 my $result = eval { $harness->runtests(@ARGV) };

@@ -13,7 +13,7 @@ BEGIN
     END IF;
     PERFORM tally_internal._follow_switches(source);
     PERFORM tally_internal._follow_generated(source);
-    PERFORM tally_internal._follow_names(source);
+    PERFORM tally_internal._tell('source_changes', detail => to_jsonb(source::oid::bigint));
 END $$;
 COMMENT ON FUNCTION tally_internal._follow(regclass) IS
 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';

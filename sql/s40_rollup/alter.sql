@@ -14,19 +14,7 @@ DECLARE
     list text;
     hint text;
 BEGIN
-    SELECT string_agg(format('%L', t.name), ', ' ORDER BY t.name),
-        string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) INTO list, hint
-      FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id
-     WHERE m.rollup_id = r.id AND (t.per && gone OR t.filter ?| gone OR m.measures && gone OR m.samples = ANY (gone));
-    IF list IS NOT NULL THEN
-        PERFORM tally_internal._refuse_change(r, format('%s: thresholds watch it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
-    END IF;
-    SELECT string_agg(format('%L (%s)', m.name, m.expression), ', ' ORDER BY m.name),
-        string_agg(format('SELECT tally.drop_metric(%L);', m.name), ' ' ORDER BY m.name) INTO list, hint
-      FROM tally.metrics m WHERE m.rollup_id = r.id AND (m.measures && gone OR m.samples = ANY (gone));
-    IF list IS NOT NULL THEN
-        PERFORM tally_internal._refuse_change(r, format('%s: metrics are computed from it', array_to_string(gone, ', ')), format('Those are %s.', list), hint);
-    END IF;
+    PERFORM tally_internal._tell('columns_go', r.id, to_jsonb(gone));
     -- PostgreSQL itself knows which columns the live view of a rollup on this one reads.
     SELECT string_agg(DISTINCT quote_literal(c.name), ', '), string_agg(DISTINCT format('SELECT tally.drop_rollup(%L);', c.name), ' ') INTO list, hint
       FROM tally.rollups c JOIN pg_rewrite w ON w.ev_class = c.live_view
@@ -38,7 +26,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_users(tally.rollups, text[]) IS
-'An error that names the thresholds, metrics or rollups that use columns of a rollup which are to go.';
+'An error that names what uses columns of a rollup that are to go: thresholds, metrics, other rollups.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_drops(r tally.rollups, drop_measures text[], drop_dimensions text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -88,9 +76,8 @@ BEGIN
             HINT = format('SELECT tally.drop_rollup(%L);', r.name);
     END IF;
     PERFORM tally_internal._unique_names(r.name, dims, nums);
-    PERFORM tally_internal._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
     PERFORM tally_internal._store_change(r, dims, nums);
-    PERFORM tally_internal._check_metric_name(m.name, r) FROM tally.metrics m WHERE m.rollup_id = r.id;
+    PERFORM tally_internal._tell('columns_changed', r.id);
 END $$;
 COMMENT ON FUNCTION tally_internal._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS
 'Writes the changed rollup with its changed list of dimensions and measures of a rollup into the catalogue.';
@@ -170,7 +157,7 @@ BEGIN
             DETAIL = format('%s is exact already.', tally_internal._live_name(old)), HINT = format('CALL tally.backfill(%L);', old.name);
     END IF;
     PERFORM tally_internal._comment_rollup(old.id);
-    PERFORM tally_internal._sync_jobs();
+    PERFORM tally_internal._tell('schedules_change');
     RETURN QUERY SELECT * FROM tally_internal._changes(old, r, add_measures, drop_measures, add_dimensions, drop_dimensions, rebuilt, retain);
     told := FOUND;
     IF retain IS NOT NULL THEN
@@ -196,13 +183,12 @@ COMMENT ON FUNCTION tally_internal._live_name(tally.rollups) IS 'Name of a rollu
 CREATE OR REPLACE FUNCTION tally_internal._rebuild_around(r tally.rollups, dimensions_changed boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    flat   regclass := (SELECT v.view FROM tally.metric_views v WHERE v.rollup_id = r.id);
-    grants text[] := tally_internal._grants_on(flat);
+    grants text[];
     item   text;
     above  tally.rollups;
 BEGIN
     IF dimensions_changed THEN
-        PERFORM tally_internal._drop_metrics_view(r, flat);
+        grants := ARRAY(SELECT g FROM tally_internal._tell('dimensions_change', r.id) g);
         PERFORM tally_internal._drop_statistics(r, '_tally_groups');
         PERFORM tally_internal._drop_statistics(r, '_tally_build');
     END IF;
@@ -214,7 +200,7 @@ BEGIN
         IF r.key IS NULL THEN
             PERFORM tally_internal._add_statistics(r.id);
         END IF;
-        PERFORM tally_internal._build_metrics_view(r.id);
+        PERFORM tally_internal._tell('dimensions_changed', r.id);
         FOR item IN SELECT unnest(grants) LOOP
             EXECUTE item;
         END LOOP;

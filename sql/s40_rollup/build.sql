@@ -97,7 +97,7 @@ BEGIN
     PERFORM tally_internal._add_statistics(made.id);
 
     PERFORM tally_internal._begin_capture(made.id);
-    PERFORM tally_internal._sync_jobs();
+    PERFORM tally_internal._tell('schedules_change');
     IF made.key IS NULL THEN
         PERFORM tally_internal._advise_index(made);
     ELSE

@@ -3,16 +3,6 @@
 -- The catalogue is written first, by the owner through _store_change(); what is done here follows from it alone and
 -- contains the definition's text, so it runs as the owner. Nothing here can be asked for that the catalogue does not say.
 
-CREATE OR REPLACE FUNCTION tally_internal._with_descendants(rollup_id int) RETURNS int[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE up AS (
-        SELECT r.id FROM tally.rollups r WHERE r.id = $1
-        UNION SELECT c.id FROM up JOIN tally.rollups c ON c.source_rollup = up.id
-    )
-    SELECT array_agg(up.id ORDER BY up.id) FROM up
-$$;
-COMMENT ON FUNCTION tally_internal._with_descendants(int) IS 'A rollup and all that stand on it, in the order in which they were made.';
-
 CREATE OR REPLACE FUNCTION tally_internal._grants_on(relation regclass) RETURNS text[]
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(format('GRANT %s ON %s TO %s%s', a.privilege_type, relation, COALESCE(quote_ident(g.rolname), 'PUBLIC'),

@@ -1,39 +1,4 @@
--- Owns: drop_rollup, and finding a rollup by its name.
-
-CREATE OR REPLACE FUNCTION tally_internal._last_name(name text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (SELECT p[array_upper(p, 1)] FROM parse_ident(name) p);
-EXCEPTION WHEN invalid_parameter_value THEN
-    -- No identifier: then it is the name itself.
-    RETURN name;
-END $$;
-COMMENT ON FUNCTION tally_internal._last_name(text) IS 'The name in an identifier as SQL writes it, without its schema and quotes; anything else as it is.';
-
-CREATE OR REPLACE FUNCTION tally_internal._rollup(name text) RETURNS tally.rollups
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-    found_ tally.rollups;
-    label  text := name;
-    known  text;
-BEGIN
-    -- The name as it is in the catalogue and in every hint; else as SQL writes it, quoted or with a schema.
-    SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
-    IF found_.id IS NULL THEN
-        label := tally_internal._last_name(name);
-        SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
-    END IF;
-    IF found_.id IS NULL THEN
-        SELECT string_agg(quote_literal(r.name), ', ' ORDER BY r.name) INTO known FROM tally.rollups r;
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('rollup %L does not exist', label),
-            DETAIL = COALESCE('Known to this role: ' || known || '.', 'This role knows of no rollup yet.'),
-            HINT = 'SELECT name, source FROM tally.rollups;';
-    END IF;
-    RETURN found_;
-END $$;
-COMMENT ON FUNCTION tally_internal._rollup(text) IS 'The rollup of a name, or an error that lists the known ones.';
+-- Owns: drop_rollup.
 
 CREATE OR REPLACE FUNCTION tally.drop_rollup(name text, "cascade" boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -70,7 +35,7 @@ BEGIN
     FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id DESC LOOP
         PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
     END LOOP;
-    PERFORM tally_internal._drop_metrics_of(r.id);
+    PERFORM tally_internal._tell('rollup_drops', r.id);
     PERFORM tally_internal._forget_rollup(r.id);
     PERFORM tally_internal._drop_statistics(r, '_tally_groups');
     PERFORM tally_internal._drop_statistics(r, '_tally_build');
@@ -81,7 +46,7 @@ BEGIN
         EXECUTE format('DROP TABLE %s', r.relation);
     END IF;
     PERFORM tally_internal._drop_marks(r.id);
-    PERFORM tally_internal._sync_jobs();
+    PERFORM tally_internal._tell('schedules_change');
 EXCEPTION WHEN dependent_objects_still_exist THEN
     DECLARE
         detail_ text;

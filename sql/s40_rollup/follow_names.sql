@@ -1,4 +1,4 @@
--- Owns: definitions that follow their source by number when a column of it is renamed, and the values of enums.
+-- Owns: definitions that follow their source by number when a column of it is renamed.
 --
 -- A definition is text, and PostgreSQL renames nothing in text. But the live view was read once and holds the column by its number.
 -- So the renamed text is right exactly where PostgreSQL makes the same view of it again; where it does not, nothing is changed and
@@ -90,6 +90,14 @@ COMMENT ON FUNCTION tally_internal._follow_names(regclass) IS
 'Has the definitions on a source follow its renamed columns; a WARNING with the statement to run where they cannot.';
 REVOKE ALL ON FUNCTION tally_internal._follow_names(regclass) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION tally_internal._when_source_changes_s40(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._follow_names((detail #>> '{}')::oid::regclass);
+END $$;
+COMMENT ON FUNCTION tally_internal._when_source_changes_s40(int, jsonb) IS 'Listener: definitions follow the renamed columns of their source.';
+REVOKE ALL ON FUNCTION tally_internal._when_source_changes_s40(int, jsonb) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION tally_internal._lost_column_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -128,47 +136,3 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._lost_column_fault(tally.rollups) IS
 'The fault of a rollup whose definition reads a column that its source has no more, or under another name; nulls where that is not so.';
-
-CREATE OR REPLACE FUNCTION tally_internal._enums_of(source regclass) RETURNS TABLE (type regtype, labels text[])
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE part(type) AS (
-        SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
-        UNION SELECT x.oid FROM part JOIN pg_type t ON t.oid = part.type
-                      CROSS JOIN LATERAL (SELECT t.typbasetype WHERE t.typtype = 'd' UNION ALL SELECT t.typelem WHERE t.typelem <> 0 AND t.typcategory = 'A'
-                                          UNION ALL SELECT g.rngsubtype FROM pg_range g WHERE g.rngtypid = t.oid OR g.rngmultitypid = t.oid
-                                          UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0
-                                              AND NOT a.attisdropped) x(oid)
-    )
-    SELECT p.type::regtype, array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM part p JOIN pg_enum e ON e.enumtypid = p.type GROUP BY p.type
-$$;
-COMMENT ON FUNCTION tally_internal._enums_of(regclass) IS
-'The enums whose values the columns of a source may hold, within arrays, domains, ranges and composites too, with their labels now.';
-
-CREATE OR REPLACE FUNCTION tally_internal._note_enums(source regclass) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO tally.enums (type, labels) SELECT e.type::text, e.labels FROM tally_internal._enums_of(source) e
-        ON CONFLICT (type) DO UPDATE SET labels = EXCLUDED.labels WHERE enums.labels <@ EXCLUDED.labels AND enums.labels <> EXCLUDED.labels
-$$;
-COMMENT ON FUNCTION tally_internal._note_enums(regclass) IS
-'Notes the labels of a source''s enums, and those that have been added since; a label that is gone stays noted, for _follow_enum().';
-REVOKE ALL ON FUNCTION tally_internal._note_enums(regclass) FROM PUBLIC;
-
-CREATE OR REPLACE FUNCTION tally_internal._follow_enum(changed regtype) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    was  text[] := (SELECT e.labels FROM tally.enums e WHERE e.type = changed::text);
-    here text[] := ARRAY(SELECT l.enumlabel::text FROM pg_enum l WHERE l.enumtypid = changed ORDER BY l.enumsortorder);
-BEGIN
-    IF was = here OR NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source_rollup IS NULL
-                                 AND EXISTS (SELECT FROM tally_internal._enums_of(r.source) e WHERE e.type = changed)) THEN RETURN; END IF;
-    INSERT INTO tally.enums (type, labels) VALUES (changed::text, here) ON CONFLICT (type) DO UPDATE SET labels = here;
-    -- A label that was added is in no row yet. One that was renamed is in rows that nobody has written.
-    IF was <@ here THEN RETURN; END IF;
-    -- Nor is it known what the type had where it has another name now.
-    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
-    SELECT r.id, r.frozen_before, 'infinity', format('values of %s renamed', changed) FROM tally.rollups r
-     WHERE r.source_rollup IS NULL AND EXISTS (SELECT FROM tally_internal._enums_of(r.source) e WHERE e.type = changed);
-END $$;
-COMMENT ON FUNCTION tally_internal._follow_enum(regtype) IS
-'Marks the rollups on sources with an enum of which a label was renamed: text in them says the old one.';
-REVOKE ALL ON FUNCTION tally_internal._follow_enum(regtype) FROM PUBLIC;

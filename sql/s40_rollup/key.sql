@@ -23,22 +23,6 @@ $$;
 COMMENT ON FUNCTION tally_internal._key_value_sql(text, regtype) IS
 'SQL text that turns a key''s text (SQL text too) into its column''s type, NULL where it is none of its values; null for types that cannot be keys.';
 
-CREATE OR REPLACE FUNCTION tally_internal._key_columns(source regclass, key text[]) RETURNS TABLE (place int, name text, type regtype)
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT k.n::int, k.name, a.atttypid::regtype
-      FROM unnest(key) WITH ORDINALITY k(name, n)
-      LEFT JOIN pg_attribute a ON a.attrelid = source AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped
-     ORDER BY k.n
-$$;
-COMMENT ON FUNCTION tally_internal._key_columns(regclass, text[]) IS
-'The columns of a key with their types in the source; type null where there is no such column.';
-
-CREATE OR REPLACE FUNCTION tally_internal._key_names(key text[], template text DEFAULT 'k%s', separator text DEFAULT ', ') RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(format(template, k.n, k.name), separator ORDER BY k.n) FROM unnest(key) WITH ORDINALITY k(name, n)
-$$;
-COMMENT ON FUNCTION tally_internal._key_names(text[], text, text) IS 'A key''s columns through a format template (%1$s the place, %2$I the name), joined.';
-
 CREATE OR REPLACE FUNCTION tally_internal._key_list(width int) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- One array per column: the planner takes its length for the number of keys.

@@ -68,7 +68,7 @@ DECLARE
 BEGIN
     -- A funnel or a retention is a pair of rollups, and one definition.
     FOR one IN SELECT x.id FROM tally.rollups x WHERE x.id = r.id
-        OR x.id IN (SELECT unnest(ARRAY[b.actors, b.counts]) FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts)) ORDER BY x.id LOOP
+        OR x.id::text IN (SELECT p FROM tally_internal._tell('rollup_paired', r.id) p) ORDER BY x.id LOOP
         PERFORM tally_internal._give(one, owner);
     END LOOP;
 END $$;
@@ -107,9 +107,7 @@ BEGIN
     PERFORM tally_internal._lock(r.id, true);
     FOR item IN SELECT c.oid::regclass AS relation, CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
                   FROM pg_class c
-                 WHERE c.relowner <> taker::oid AND c.relkind IN ('r', 'v')
-                   AND (c.oid IN (r.relation, r.live_view) OR c.oid IN (SELECT v.view FROM tally.metric_views v WHERE v.rollup_id = r.id)
-                        OR c.oid IN (SELECT to_regclass(l) FROM tally.behaviours b, tally_internal._views_of(b) l WHERE b.counts = r.id)) LOOP
+                 WHERE c.relowner <> taker::oid AND c.relkind IN ('r', 'v') AND c.oid IN (r.relation, r.live_view) LOOP
         EXECUTE format('ALTER %s %s OWNER TO %s', item.kind, item.relation, taker);
     END LOOP;
     FOR item IN SELECT format('%I.%I', n.nspname, s.stxname) AS object FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
@@ -117,9 +115,7 @@ BEGIN
         EXECUTE format('ALTER STATISTICS %s OWNER TO %s', item.object, taker);
     END LOOP;
     UPDATE tally.rollups x SET owner = taker WHERE x.id = r.id;
-    UPDATE tally.metrics x SET owner = taker WHERE x.rollup_id = r.id;
-    UPDATE tally.metric_views x SET owner = taker WHERE x.rollup_id = r.id;
-    UPDATE tally.behaviours x SET owner = taker WHERE x.counts = r.id;
+    PERFORM tally_internal._tell('rollup_given', r.id, to_jsonb(taker::oid::bigint));
     UPDATE tally.source_retentions x SET owner = taker WHERE x.source = r.relation;
     IF r.key IS NOT NULL THEN
         EXECUTE format('GRANT SELECT ON tally.%I TO %s', tally_internal._marks_table(r.id), taker);

@@ -156,17 +156,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 
-CREATE OR REPLACE FUNCTION tally_internal._with_ancestors(rollup_id int) RETURNS int[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE up AS (
-        SELECT r.id, r.source_rollup FROM tally.rollups r WHERE r.id = $1
-        UNION SELECT p.id, p.source_rollup FROM up JOIN tally.rollups p ON p.id = up.source_rollup
-    )
-    -- A rollup is always made after those it stands on, so numbers are also the order of work and of locks.
-    SELECT array_agg(up.id ORDER BY up.id) FROM up
-$$;
-COMMENT ON FUNCTION tally_internal._with_ancestors(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
-
 CREATE OR REPLACE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Its owner, and the owners of those that stand on it; and whoever may run the schedule of all.

@@ -23,7 +23,7 @@ BEGIN
             HINT = format('CREATE INDEX ON %s (%I);', source, by_column);
     END IF;
     PERFORM tally_internal._store_retention(source, keep, COALESCE(deletes, true), dropping, current_setting('search_path'));
-    PERFORM tally_internal._sync_jobs();
+    PERFORM tally_internal._tell('schedules_change');
 END $$;
 COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
 'How long raw rows of a source are kept (null: for ever from now on). tally.expire(), once a day, deletes older ones in batches, after all rollups on the '
@@ -49,7 +49,7 @@ BEGIN
             DETAIL = 'Only whole buckets are deleted.', HINT = format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name);
     END IF;
     PERFORM tally_internal._store_rollup_retention(r.id, keep);
-    PERFORM tally_internal._sync_jobs();
+    PERFORM tally_internal._tell('schedules_change');
 END $$;
 COMMENT ON FUNCTION tally_internal._retain_rollup(tally.rollups, interval) IS 'How long buckets of a rollup are kept; null: for ever from now on.';
 

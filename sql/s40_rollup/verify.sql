@@ -68,6 +68,15 @@ COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz, bigint) IS
 'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ '
     'from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal. For its owner.';
 
+CREATE OR REPLACE FUNCTION tally_internal._remake_relations(rollup_id int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._remake_live(rollup_id);
+    PERFORM tally_internal._tell('rollup_repaired', rollup_id);
+END $$;
+COMMENT ON FUNCTION tally_internal._remake_relations(int) IS
+'Makes the live view of a rollup, and all views that stand on it and its descendants, where somebody has dropped them.';
+
 CREATE OR REPLACE FUNCTION tally.repair(name text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -82,8 +91,7 @@ BEGIN
             HINT = format('SELECT tally.freeze_source(%L, before => %L);  -- only where the source has all rows since then', r.source::text, since::text);
     END IF;
     since := GREATEST(since, r.frozen_before);
-    PERFORM tally_internal._remake_live(r.id);
-    PERFORM tally_internal._remake_views(r.id);
+    PERFORM tally_internal._remake_relations(r.id);
     PERFORM tally_internal._mark_range(r.id, since, until, 'repair by ' || current_user);
     RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until), HINT = format('CALL tally.backfill(%L);', r.name);
 END $$;

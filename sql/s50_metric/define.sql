@@ -142,17 +142,9 @@ CREATE OR REPLACE FUNCTION tally.drop_metric(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    m     tally.metrics := tally_internal._metric(name);
-    users text;
+    m tally.metrics := tally_internal._metric(name);
 BEGIN
-    SELECT string_agg(quote_literal(t.name), ', ' ORDER BY t.name) INTO users FROM tally.thresholds t WHERE t.metric_id = m.id;
-    IF users IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = format('metric %L cannot be dropped: thresholds watch it', name),
-            DETAIL = format('Those are %s.', users),
-            HINT = (SELECT string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) FROM tally.thresholds t
-                    WHERE t.metric_id = m.id);
-    END IF;
+    PERFORM tally_internal._tell('metric_drops', m.id);
     PERFORM tally_internal._forget_metric(m.id);
     PERFORM tally_internal._build_metrics_view(m.rollup_id);
 EXCEPTION WHEN foreign_key_violation THEN
@@ -177,15 +169,3 @@ BEGIN
     PERFORM tally_internal._build_metrics_view(m.rollup_id);
 END $$;
 COMMENT ON FUNCTION tally.rename_metric(text, text) IS 'Renames a metric and its column of the flat view; thresholds, incidents and views on it follow.';
-
-CREATE OR REPLACE FUNCTION tally_internal._drop_metrics_of(rollup_id int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-    each text;
-BEGIN
-    FOR each IN SELECT m.name FROM tally.metrics m WHERE m.rollup_id = $1 ORDER BY m.id DESC LOOP
-        PERFORM tally.drop_metric(each);
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION tally_internal._drop_metrics_of(int) IS 'Drops all metrics of a rollup and its flat view; drop_rollup calls it.';

@@ -2,24 +2,6 @@
 -- use the same text, so a number on a dashboard and the one that woke somebody up are the same number. PL/pgSQL where it
 -- runs per threshold, because an SQL function is planned anew at every call.
 
-CREATE OR REPLACE FUNCTION tally_internal._check_dimensions(r tally.rollups, names text[], what text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    wrong text;
-    known text;
-BEGIN
-    SELECT n INTO wrong FROM unnest(names) n WHERE n IS NULL OR NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = n) LIMIT 1;
-    IF FOUND THEN
-        SELECT string_agg(quote_literal(d.name), ', ' ORDER BY d.ordinal) INTO known FROM tally.dimensions d WHERE d.rollup_id = r.id;
-        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-            MESSAGE = format('%s must name dimensions of rollup %L, got %s', what, r.name, COALESCE(quote_literal(wrong), 'NULL')),
-            DETAIL = COALESCE('Its dimensions are ' || known || '.', 'It has no dimensions.'),
-            HINT = format('SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = %L;', r.name);
-    END IF;
-END $$;
-COMMENT ON FUNCTION tally_internal._check_dimensions(tally.rollups, text[], text) IS
-'An error where names hold something that is no dimension of the rollup; what is the argument at fault.';
-
 CREATE OR REPLACE FUNCTION tally_internal._where_sql(r tally.rollups, "where" jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -97,15 +97,8 @@ COMMENT ON FUNCTION tally.create_probe(text, text, text, text, text, interval, i
 CREATE OR REPLACE FUNCTION tally.drop_probe(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
-DECLARE
-    users text;
 BEGIN
-    SELECT string_agg(format('SELECT tally.drop_threshold(%L);', t.name), ' ' ORDER BY t.name) INTO users
-      FROM tally.thresholds t JOIN tally.probes p ON p.id = t.probe_id WHERE p.name = name;
-    IF users IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('probe %L cannot be dropped: thresholds watch it', name),
-            HINT = users;
-    END IF;
+    PERFORM tally_internal._tell('probe_drops', p.id) FROM tally.probes p WHERE p.name = name;
     IF NOT tally_internal._forget_probe(name) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('probe %L does not exist, or belongs to another role', name),
             HINT = 'SELECT name, query FROM tally.probes ORDER BY name;';

@@ -156,10 +156,3 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._strange_function(pg_node_tree) IS
 'A function in an expression that an ordinary role owns outside any extension; null where there is none.';
-
-CREATE OR REPLACE FUNCTION tally_internal._measures_of(rollup_id int) RETURNS text
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('The measures of rollup %L are %s.', (SELECT r.name FROM tally.rollups r WHERE r.id = $1),
-                  string_agg(format('%I (%s)', m.name, m.type), ', ' ORDER BY m.ordinal)) FROM tally.measures m WHERE m.rollup_id = $1
-$$;
-COMMENT ON FUNCTION tally_internal._measures_of(int) IS 'The measures of a rollup in words, for error messages.';

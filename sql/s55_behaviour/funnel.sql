@@ -37,7 +37,7 @@ DECLARE
     counts   regclass;
 BEGIN
     IF tally_internal._behaviour_is(label, 'funnel', given) THEN
-        PERFORM tally_internal._remake_live(b.actors), tally_internal._remake_views(b.actors) FROM tally.behaviours b WHERE b.name = label;
+        PERFORM tally_internal._remake_relations(b.actors) FROM tally.behaviours b WHERE b.name = label;
         RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
     END IF;
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,

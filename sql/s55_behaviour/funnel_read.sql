@@ -70,37 +70,6 @@ CREATE OR REPLACE FUNCTION tally_internal._lost_views(b tally.behaviours) RETURN
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT v FROM tally_internal._views_of(b) v WHERE to_regclass(v) IS NULL $$;
 COMMENT ON FUNCTION tally_internal._lost_views(tally.behaviours) IS 'The flat views of a funnel or retention that are gone.';
 
-CREATE OR REPLACE FUNCTION tally_internal._remake_views(rollup_id int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    b    tally.behaviours;
-    r    tally.rollups;
-    item record;
-    lost text;
-BEGIN
-    -- Dropping a column of the source with CASCADE takes them along with the live view that they stand on.
-    FOR item IN SELECT x AS behaviour, l AS lost FROM tally.behaviours x, tally_internal._lost_views(x) l
-        WHERE x.counts = ANY (tally_internal._with_descendants(rollup_id)) LOOP
-        b := item.behaviour;
-        lost := item.lost;
-        SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
-        IF b.kind = 'funnel' THEN
-            PERFORM tally_internal._funnel_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_steps_live' ELSE '_steps' END, r.relation,
-                ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(b.definition -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n), CASE
-                    WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END);
-        ELSE
-            PERFORM tally_internal._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE
-                                          WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END, tally_internal._counts_elapsed(b.definition));
-        END IF;
-        RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'What was granted on the one that is gone is not known any more.',
-            HINT = format('GRANT SELECT ON %s TO …;', lost);
-    END LOOP;
-    PERFORM tally_internal._build_metrics_view(v.rollup_id) FROM tally.metric_views v WHERE v.rollup_id = ANY (tally_internal._with_descendants($1))
-        AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view);
-END $$;
-COMMENT ON FUNCTION tally_internal._remake_views(int) IS
-'Makes the flat views of metrics, funnels and retentions on a rollup, and on those above it, that somebody has dropped; with the caller''s rights.';
-
 CREATE OR REPLACE FUNCTION tally_internal._drop_behaviour(b tally.behaviours) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -35,7 +35,7 @@ DECLARE
     counts regclass;
 BEGIN
     IF tally_internal._behaviour_is(label, 'retention', given) THEN
-        PERFORM tally_internal._remake_live(b.actors), tally_internal._remake_views(b.actors) FROM tally.behaviours b WHERE b.name = label;
+        PERFORM tally_internal._remake_relations(b.actors) FROM tally.behaviours b WHERE b.name = label;
         RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
     END IF;
     IF periods NOT BETWEEN 0 AND 400 OR mode NOT IN ('on', 'on_or_after') OR "start" IS NULL OR return IS NULL THEN

@@ -50,8 +50,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'evaluate must be a schedule, got NULL', HINT = 'SELECT tally.start();';
     END IF;
     IF watch THEN
-        -- What somebody has changed since stays as it is.
-        PERFORM tally.watch_itself() WHERE NOT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped'));
+        PERFORM tally_internal._tell('clock_starts');
     END IF;
     IF NOT tally_internal._has_cron() THEN
         RAISE NOTICE USING MESSAGE = 'pg_cron is not in this database, so nothing is scheduled',
@@ -114,6 +113,13 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._sync_jobs() IS 'Has the jobs follow the rollups'' schedules while started.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_schedules_change_s70(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._sync_jobs();
+END $$;
+COMMENT ON FUNCTION tally_internal._when_schedules_change_s70(int, jsonb) IS 'Listener: the jobs follow the schedules.';
 
 CREATE OR REPLACE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''),
                                                               '14 days')::interval) RETURNS void

@@ -142,3 +142,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.watch_itself(text, text) IS
 'Makes the built-in thresholds on pg_tally itself: evaluation stopped, refresh stopped. Run it as a role that sees all of both.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_clock_starts_s80(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Where somebody has changed one of them, it stays as it is.
+    PERFORM tally.watch_itself() WHERE NOT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped'));
+END $$;
+COMMENT ON FUNCTION tally_internal._when_clock_starts_s80(int, jsonb) IS 'Listener: makes the built-in thresholds when the clock starts and none of them is there.';

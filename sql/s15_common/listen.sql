@@ -1,0 +1,32 @@
+-- Owns how a stage reaches what stands to its right without naming it. The stage tells what happens; a function to its right
+-- listens by its name: _when_<event>_s<stage>. So no call goes against the arrow, and a new stage needs no change to its left.
+--
+--   event               id          detail              what a listener does
+--   source_changes      none        number of the table definitions follow its renamed columns
+--   schedules_change    none        none                has the clock's jobs follow
+--   clock_starts        none        none                makes what the clock is to watch
+--   rollup_drops        rollup      none                drops what stands on the rollup
+--   rollup_given        rollup      number of the role  gives what belongs to the rollup to the same role
+--   rollup_repaired     rollup      none                makes views that are gone anew
+--   rollup_paired       rollup      none                returns the numbers of rollups that are one definition with it
+--   columns_go          rollup      list of names       refuses where it uses one of the columns
+--   columns_changed     rollup      none                refuses where its names and the new columns are at odds
+--   dimensions_change   rollup      none                drops its views; returns the statements that grant on them again
+--   dimensions_changed  rollup      none                makes its views anew
+--   metric_drops        metric      none                refuses where it uses the metric
+--   probe_drops         probe       none                refuses where it uses the probe
+
+CREATE OR REPLACE FUNCTION tally_internal._tell(event text, id int DEFAULT NULL, detail jsonb DEFAULT NULL) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    listener name;
+BEGIN
+    -- The rightmost stage first, because it stands on the others.
+    FOR listener IN SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'tally_internal'::regnamespace
+                       AND p.proname ~ format('^_when_%s_s[0-9]+$', event) ORDER BY p.proname DESC LOOP
+        RETURN QUERY EXECUTE format('SELECT said FROM tally_internal.%I($1, $2) said', listener) USING id, detail;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._tell(text, int, jsonb) IS
+'Calls all functions tally_internal._when_<event>_s<stage>(id, detail) with the caller''s rights, the rightmost stage first, and returns what they return. '
+'sql/s15_common/listen.sql lists the events.';

@@ -1,0 +1,98 @@
+-- Owns: finding what people name: a rollup, its dimensions and measures, the columns of its key; and a rollup's family.
+
+CREATE OR REPLACE FUNCTION tally_internal._last_name(name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT p[array_upper(p, 1)] FROM parse_ident(name) p);
+EXCEPTION WHEN invalid_parameter_value THEN
+    -- No identifier: then it is the name itself.
+    RETURN name;
+END $$;
+COMMENT ON FUNCTION tally_internal._last_name(text) IS 'The name in an identifier as SQL writes it, without its schema and quotes; anything else as it is.';
+
+CREATE OR REPLACE FUNCTION tally_internal._rollup(name text) RETURNS tally.rollups
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    found_ tally.rollups;
+    label  text := name;
+    known  text;
+BEGIN
+    -- The name as it is in the catalogue and in every hint; else as SQL writes it, quoted or with a schema.
+    SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
+    IF found_.id IS NULL THEN
+        label := tally_internal._last_name(name);
+        SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
+    END IF;
+    IF found_.id IS NULL THEN
+        SELECT string_agg(quote_literal(r.name), ', ' ORDER BY r.name) INTO known FROM tally.rollups r;
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('rollup %L does not exist', label),
+            DETAIL = COALESCE('Known to this role: ' || known || '.', 'This role knows of no rollup yet.'),
+            HINT = 'SELECT name, source FROM tally.rollups;';
+    END IF;
+    RETURN found_;
+END $$;
+COMMENT ON FUNCTION tally_internal._rollup(text) IS 'The rollup of a name, or an error that lists the known ones.';
+
+CREATE OR REPLACE FUNCTION tally_internal._with_ancestors(rollup_id int) RETURNS int[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE up AS (
+        SELECT r.id, r.source_rollup FROM tally.rollups r WHERE r.id = $1
+        UNION SELECT p.id, p.source_rollup FROM up JOIN tally.rollups p ON p.id = up.source_rollup
+    )
+    -- A rollup is always made after those it stands on, so numbers are also the order of work and of locks.
+    SELECT array_agg(up.id ORDER BY up.id) FROM up
+$$;
+COMMENT ON FUNCTION tally_internal._with_ancestors(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
+
+CREATE OR REPLACE FUNCTION tally_internal._with_descendants(rollup_id int) RETURNS int[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE up AS (
+        SELECT r.id FROM tally.rollups r WHERE r.id = $1
+        UNION SELECT c.id FROM up JOIN tally.rollups c ON c.source_rollup = up.id
+    )
+    SELECT array_agg(up.id ORDER BY up.id) FROM up
+$$;
+COMMENT ON FUNCTION tally_internal._with_descendants(int) IS 'A rollup and all that stand on it, in the order in which they were made.';
+
+CREATE OR REPLACE FUNCTION tally_internal._key_columns(source regclass, key text[]) RETURNS TABLE (place int, name text, type regtype)
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT k.n::int, k.name, a.atttypid::regtype
+      FROM unnest(key) WITH ORDINALITY k(name, n)
+      LEFT JOIN pg_attribute a ON a.attrelid = source AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped
+     ORDER BY k.n
+$$;
+COMMENT ON FUNCTION tally_internal._key_columns(regclass, text[]) IS
+'The columns of a key with their types in the source; type null where there is no such column.';
+
+CREATE OR REPLACE FUNCTION tally_internal._key_names(key text[], template text DEFAULT 'k%s', separator text DEFAULT ', ') RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format(template, k.n, k.name), separator ORDER BY k.n) FROM unnest(key) WITH ORDINALITY k(name, n)
+$$;
+COMMENT ON FUNCTION tally_internal._key_names(text[], text, text) IS 'A key''s columns through a format template (%1$s the place, %2$I the name), joined.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_dimensions(r tally.rollups, names text[], what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wrong text;
+    known text;
+BEGIN
+    SELECT n INTO wrong FROM unnest(names) n WHERE n IS NULL OR NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = n) LIMIT 1;
+    IF FOUND THEN
+        SELECT string_agg(quote_literal(d.name), ', ' ORDER BY d.ordinal) INTO known FROM tally.dimensions d WHERE d.rollup_id = r.id;
+        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+            MESSAGE = format('%s must name dimensions of rollup %L, got %s', what, r.name, COALESCE(quote_literal(wrong), 'NULL')),
+            DETAIL = COALESCE('Its dimensions are ' || known || '.', 'It has no dimensions.'),
+            HINT = format('SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = %L;', r.name);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_dimensions(tally.rollups, text[], text) IS
+'An error where names hold something that is no dimension of the rollup; what is the argument at fault.';
+
+CREATE OR REPLACE FUNCTION tally_internal._measures_of(rollup_id int) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('The measures of rollup %L are %s.', (SELECT r.name FROM tally.rollups r WHERE r.id = $1),
+                  string_agg(format('%I (%s)', m.name, m.type), ', ' ORDER BY m.ordinal)) FROM tally.measures m WHERE m.rollup_id = $1
+$$;
+COMMENT ON FUNCTION tally_internal._measures_of(int) IS 'The measures of a rollup in words, for error messages.';

@@ -1,0 +1,45 @@
+-- Owns: enums whose values the columns of a source hold. A label that is renamed changes values without a write, so it leaves marks.
+
+CREATE OR REPLACE FUNCTION tally_internal._enums_of(source regclass) RETURNS TABLE (type regtype, labels text[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE part(type) AS (
+        SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+        UNION SELECT x.oid FROM part JOIN pg_type t ON t.oid = part.type
+                      CROSS JOIN LATERAL (SELECT t.typbasetype WHERE t.typtype = 'd' UNION ALL SELECT t.typelem WHERE t.typelem <> 0 AND t.typcategory = 'A'
+                                          UNION ALL SELECT g.rngsubtype FROM pg_range g WHERE g.rngtypid = t.oid OR g.rngmultitypid = t.oid
+                                          UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0
+                                              AND NOT a.attisdropped) x(oid)
+    )
+    SELECT p.type::regtype, array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM part p JOIN pg_enum e ON e.enumtypid = p.type GROUP BY p.type
+$$;
+COMMENT ON FUNCTION tally_internal._enums_of(regclass) IS
+'The enums whose values the columns of a source may hold, within arrays, domains, ranges and composites too, with their labels now.';
+
+CREATE OR REPLACE FUNCTION tally_internal._note_enums(source regclass) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO tally.enums (type, labels) SELECT e.type::text, e.labels FROM tally_internal._enums_of(source) e
+        ON CONFLICT (type) DO UPDATE SET labels = EXCLUDED.labels WHERE enums.labels <@ EXCLUDED.labels AND enums.labels <> EXCLUDED.labels
+$$;
+COMMENT ON FUNCTION tally_internal._note_enums(regclass) IS
+'Notes the labels of a source''s enums, and those that have been added since; a label that is gone stays noted, for _follow_enum().';
+REVOKE ALL ON FUNCTION tally_internal._note_enums(regclass) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._follow_enum(changed regtype) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    was  text[] := (SELECT e.labels FROM tally.enums e WHERE e.type = changed::text);
+    here text[] := ARRAY(SELECT l.enumlabel::text FROM pg_enum l WHERE l.enumtypid = changed ORDER BY l.enumsortorder);
+BEGIN
+    IF was = here OR NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source_rollup IS NULL
+                                 AND EXISTS (SELECT FROM tally_internal._enums_of(r.source) e WHERE e.type = changed)) THEN RETURN; END IF;
+    INSERT INTO tally.enums (type, labels) VALUES (changed::text, here) ON CONFLICT (type) DO UPDATE SET labels = here;
+    -- A label that was added is in no row yet. One that was renamed is in rows that nobody has written.
+    IF was <@ here THEN RETURN; END IF;
+    -- Nor is it known what the type had where it has another name now.
+    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
+    SELECT r.id, r.frozen_before, 'infinity', format('values of %s renamed', changed) FROM tally.rollups r
+     WHERE r.source_rollup IS NULL AND EXISTS (SELECT FROM tally_internal._enums_of(r.source) e WHERE e.type = changed);
+END $$;
+COMMENT ON FUNCTION tally_internal._follow_enum(regtype) IS
+'Marks the rollups on sources with an enum of which a label was renamed: text in them says the old one.';
+REVOKE ALL ON FUNCTION tally_internal._follow_enum(regtype) FROM PUBLIC;

@@ -1,0 +1,73 @@
+-- Owns: what becomes of metrics and their flat views when the rollup that they stand on changes (sql/s15_common/listen.sql).
+
+CREATE OR REPLACE FUNCTION tally_internal._when_rollup_drops_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally.drop_metric(m.name) FROM (SELECT x.name FROM tally.metrics x WHERE x.rollup_id = $1 ORDER BY x.id DESC) m;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_rollup_drops_s50(int, jsonb) IS 'Listener: all metrics of a rollup go, and its flat view.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_columns_go_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone text[] := ARRAY(SELECT jsonb_array_elements_text(detail));
+    list text;
+    hint text;
+BEGIN
+    SELECT string_agg(format('%L (%s)', m.name, m.expression), ', ' ORDER BY m.name),
+           string_agg(format('SELECT tally.drop_metric(%L);', m.name), ' ' ORDER BY m.name) INTO list, hint
+      FROM tally.metrics m WHERE m.rollup_id = $1 AND (m.measures && gone OR m.samples = ANY (gone));
+    PERFORM tally_internal._refuse_change(r, format('%s: metrics are computed from it', array_to_string(gone, ', ')), format('Those are %s.', list), hint)
+       FROM tally.rollups r WHERE r.id = $1 AND list IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_columns_go_s50(int, jsonb) IS 'Listener: an error where metrics are computed from one of the columns.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_columns_changed_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._check_metric_name(m.name, r) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.id = $1;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_columns_changed_s50(int, jsonb) IS 'Listener: an error where a new dimension has the name of a metric.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_dimensions_change_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    flat regclass := (SELECT v.view FROM tally.metric_views v WHERE v.rollup_id = $1);
+BEGIN
+    RETURN QUERY SELECT unnest(tally_internal._grants_on(flat));
+    PERFORM tally_internal._drop_metrics_view(r, flat) FROM tally.rollups r WHERE r.id = $1;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_dimensions_change_s50(int, jsonb) IS
+'Listener: drops the flat view of a rollup''s metrics, and returns the statements that grant on it again.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_dimensions_changed_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._build_metrics_view(id);
+END $$;
+COMMENT ON FUNCTION tally_internal._when_dimensions_changed_s50(int, jsonb) IS 'Listener: makes the flat view of a rollup''s metrics.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_rollup_repaired_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._build_metrics_view(v.rollup_id) FROM tally.metric_views v WHERE v.rollup_id = ANY (tally_internal._with_descendants($1))
+        AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view);
+END $$;
+COMMENT ON FUNCTION tally_internal._when_rollup_repaired_s50(int, jsonb) IS
+'Listener: makes the flat views of metrics on a rollup and its descendants that somebody has dropped; with the caller''s rights.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    taker regrole := (detail #>> '{}')::oid::regrole;
+    view  regclass;
+BEGIN
+    FOR view IN SELECT c.oid FROM tally.metric_views v JOIN pg_class c ON c.oid = v.view
+                 WHERE v.rollup_id = $1 AND c.relkind = 'v' AND c.relowner <> taker::oid LOOP
+        EXECUTE format('ALTER VIEW %s OWNER TO %s', view, taker);
+    END LOOP;
+    UPDATE tally.metrics x SET owner = taker WHERE x.rollup_id = $1;
+    UPDATE tally.metric_views x SET owner = taker WHERE x.rollup_id = $1;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_rollup_given_s50(int, jsonb) IS
+'Listener: metrics and their flat view go to the role that their rollup is given to.';

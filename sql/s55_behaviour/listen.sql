@@ -1,0 +1,52 @@
+-- Owns: what becomes of funnels and retentions when the rollups that they are made of change (sql/s15_common/listen.sql).
+
+CREATE OR REPLACE FUNCTION tally_internal._when_rollup_repaired_s55(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    b    tally.behaviours;
+    r    tally.rollups;
+    item record;
+    lost text;
+BEGIN
+    -- Dropping a column of the source with CASCADE takes them along with the live view that they stand on.
+    FOR item IN SELECT x AS behaviour, l AS lost FROM tally.behaviours x, tally_internal._lost_views(x) l
+        WHERE x.counts = ANY (tally_internal._with_descendants(id)) LOOP
+        b := item.behaviour;
+        lost := item.lost;
+        SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
+        IF b.kind = 'funnel' THEN
+            PERFORM tally_internal._funnel_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_steps_live' ELSE '_steps' END, r.relation,
+                ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(b.definition -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n), CASE
+                    WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END);
+        ELSE
+            PERFORM tally_internal._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE
+                                          WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END, tally_internal._counts_elapsed(b.definition));
+        END IF;
+        RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'What was granted on the one that is gone is not known any more.',
+            HINT = format('GRANT SELECT ON %s TO …;', lost);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_rollup_repaired_s55(int, jsonb) IS
+'Listener: makes the views of funnels and retentions on a rollup and its descendants that somebody has dropped; with the caller''s rights.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_rollup_paired_s55(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT unnest(ARRAY[b.actors, b.counts])::text FROM tally.behaviours b WHERE $1 IN (b.actors, b.counts);
+END $$;
+COMMENT ON FUNCTION tally_internal._when_rollup_paired_s55(int, jsonb) IS 'Listener: the two rollups of a funnel or retention, given one of them.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s55(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    taker regrole := (detail #>> '{}')::oid::regrole;
+    view  regclass;
+BEGIN
+    FOR view IN SELECT c.oid FROM tally.behaviours b, tally_internal._views_of(b) l JOIN pg_class c ON c.oid = to_regclass(l)
+                 WHERE b.counts = $1 AND c.relkind = 'v' AND c.relowner <> taker::oid LOOP
+        EXECUTE format('ALTER VIEW %s OWNER TO %s', view, taker);
+    END LOOP;
+    UPDATE tally.behaviours x SET owner = taker WHERE x.counts = $1;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_rollup_given_s55(int, jsonb) IS
+'Listener: a funnel or retention and its views go to the role that its rollup is given to.';

@@ -38,8 +38,9 @@ COMMENT ON FUNCTION tally_internal._rollup(text) IS 'The rollup of a name, or an
 CREATE OR REPLACE FUNCTION tally_internal._with_ancestors(rollup_id int) RETURNS int[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up AS (
-        SELECT r.id, r.source_rollup FROM tally.rollups r WHERE r.id = $1
-        UNION SELECT p.id, p.source_rollup FROM up JOIN tally.rollups p ON p.id = up.source_rollup
+        SELECT r.id FROM tally.rollups r WHERE r.id = $1
+        UNION SELECT s.below FROM up JOIN (SELECT r.id, r.source_rollup AS below FROM tally.rollups r WHERE r.source_rollup IS NOT NULL
+                                           UNION ALL SELECT b.rollup_id, b.beside_id FROM tally.beside b) s ON s.id = up.id
     )
     -- A rollup is always made after those it stands on, so numbers are also the order of work and of locks.
     SELECT array_agg(up.id ORDER BY up.id) FROM up
@@ -50,7 +51,8 @@ CREATE OR REPLACE FUNCTION tally_internal._with_descendants(rollup_id int) RETUR
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up AS (
         SELECT r.id FROM tally.rollups r WHERE r.id = $1
-        UNION SELECT c.id FROM up JOIN tally.rollups c ON c.source_rollup = up.id
+        UNION SELECT s.id FROM up JOIN (SELECT r.id, r.source_rollup AS below FROM tally.rollups r WHERE r.source_rollup IS NOT NULL
+                                        UNION ALL SELECT b.rollup_id, b.beside_id FROM tally.beside b) s ON s.below = up.id
     )
     SELECT array_agg(up.id ORDER BY up.id) FROM up
 $$;

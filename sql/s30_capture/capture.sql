@@ -49,6 +49,23 @@ $$;
 COMMENT ON FUNCTION tally_internal._captured(regclass) IS
 'The rollups on a source whose changes can be captured: its columns are there, and the owner may have triggers on it.';
 
+CREATE OR REPLACE FUNCTION tally_internal._fed_by(source regclass) RETURNS SETOF tally.rollups
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.* FROM tally.rollups r
+     WHERE r.source = $1 OR r.id IN (SELECT b.rollup_id FROM tally.beside b JOIN tally.rollups o ON o.id = b.beside_id WHERE o.relation = $1)
+$$;
+COMMENT ON FUNCTION tally_internal._fed_by(regclass) IS 'The rollups whose definition reads a table: as their source, or beside it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._beside_mark_sql(relation regclass, row_name text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format('(%stally_internal._mark_key(%L, ARRAY[%s]))',
+                             CASE WHEN b.only_column IS NULL THEN '' ELSE format('%s.%I = %L AND ', row_name, b.only_column, b.only_value) END, b.rollup_id,
+                             tally_internal._key_names(b.keys, row_name || '.%2$I')), ' OR ' ORDER BY b.rollup_id)
+      FROM tally.beside b JOIN tally.rollups o ON o.id = b.beside_id WHERE o.relation = $1
+$$;
+COMMENT ON FUNCTION tally_internal._beside_mark_sql(regclass, text) IS
+'SQL text that marks the keys that a row (NEW or OLD) of a rollup''s table names in the rollups that read it beside their source; null where none does.';
+
 CREATE OR REPLACE FUNCTION tally_internal._mark_sql(relation regclass, row_name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH r AS (SELECT c.* FROM tally.members m, tally_internal._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
@@ -60,7 +77,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             UNION ALL
             SELECT format('tally_internal._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id),
                           tally_internal._key_names(r.key, 'COALESCE(' || row_name || '.%2$I::text, ''(none)'')'))
-              FROM r WHERE r.key IS NOT NULL GROUP BY r.key) t
+              FROM r WHERE r.key IS NOT NULL GROUP BY r.key
+            UNION ALL SELECT tally_internal._beside_mark_sql(m.source, row_name) FROM tally.members m WHERE m.member = $1 AND m.source = $1) t
 $$;
 COMMENT ON FUNCTION tally_internal._mark_sql(regclass, text) IS
 'SQL text that marks the buckets and keys of a row (NEW or OLD) of a table for all rollups that its rows count in; null where there are none, or PostgreSQL '
@@ -100,8 +118,8 @@ DECLARE
     new_row text := tally_internal._mark_sql(relation, 'NEW');
     old_row text := tally_internal._mark_sql(relation, 'OLD');
     -- A number of its own, because a partition with a rollup of its own gets clones of its parent's triggers besides.
-    number  int := (SELECT min(r.id) FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.member = relation AND NOT m.cloned);
-    counted boolean := EXISTS (SELECT FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.member = relation
+    number  int := (SELECT min(r.id) FROM tally.members m, tally_internal._fed_by(m.source) r WHERE m.member = relation AND NOT m.cloned);
+    counted boolean := EXISTS (SELECT FROM tally.members m, tally_internal._fed_by(m.source) r WHERE m.member = relation
                                AND tally_internal._may_trigger(r));
     foreign_ boolean := (SELECT c.relkind = 'f' FROM pg_class c WHERE c.oid = relation);
     item    record;
@@ -134,7 +152,7 @@ COMMENT ON FUNCTION tally_internal._attach_triggers(regclass) IS
 CREATE OR REPLACE FUNCTION tally_internal._lacks_triggers(m tally.members) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (SELECT count(DISTINCT t.event) FROM tally_internal._own_triggers(m.member) t)
-           < CASE WHEN NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source = m.source AND tally_internal._may_trigger(r)) THEN 0
+           < CASE WHEN NOT EXISTS (SELECT FROM tally_internal._fed_by(m.source) r WHERE tally_internal._may_trigger(r)) THEN 0
                   WHEN m.cloned OR tally_internal._mark_sql(m.member, 'NEW') IS NULL THEN 1 ELSE 4 END
             - (SELECT (c.relkind = 'f' AND current_setting('server_version_num')::int < 160000)::int FROM pg_class c WHERE c.oid = m.member)
 $$;
@@ -146,7 +164,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one  regclass;
     todo regclass[];
-    ids  int[] := COALESCE((SELECT array_agg(r.id ORDER BY r.id) FROM tally_internal._captured(source) r), '{}');
+    ids  int[] := COALESCE((SELECT array_agg(r.id ORDER BY r.id) FROM tally_internal._fed_by($1) r
+                             WHERE r.source <> $1 OR r.id IN (SELECT c.id FROM tally_internal._captured($1) c)), '{}');
 BEGIN
     PERFORM tally_internal._list_members(source);
     PERFORM tally_internal._note_enums(source);
@@ -157,7 +176,7 @@ BEGIN
                                                                   AND NOT r.id = ANY (m.rollups));
     UPDATE tally.members m SET rollups = ids WHERE m.source = $1 AND m.rollups <> ids;
     -- Anybody may ask for what the catalogue says; where it is so already, nothing is locked.
-    IF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1) THEN
+    IF EXISTS (SELECT FROM tally_internal._fed_by($1)) THEN
         todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1
                       AND (tally_internal._lacks_triggers(m) OR NOT m.cloned AND tally_internal._mark_sql(m.member, 'NEW') IS DISTINCT FROM m.condition)
                        ORDER BY m.member = $1 DESC, m.member);

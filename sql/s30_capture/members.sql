@@ -65,7 +65,7 @@ COMMENT ON FUNCTION tally_internal._member_range(tally.rollups, tally.members) I
 CREATE OR REPLACE FUNCTION tally_internal._mark_member(m tally.members, reason text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
-    SELECT r.id, x.since, x.until, $2 FROM tally.rollups r, tally_internal._member_range(r, m) x WHERE r.source = m.source
+    SELECT r.id, x.since, x.until, $2 FROM tally_internal._fed_by(m.source) r, tally_internal._member_range(r, m) x
 $$;
 COMMENT ON FUNCTION tally_internal._mark_member(tally.members, text) IS 'Marks for every rollup on a source what one of its members may hold.';
 REVOKE ALL ON FUNCTION tally_internal._mark_member(tally.members, text) FROM PUBLIC;

@@ -85,12 +85,12 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 $$;
 COMMENT ON FUNCTION tally_internal._aggregates_sql(int) IS 'The select list of a definition: dimensions, measures, and the ordinals of the dimensions.';
 
-CREATE OR REPLACE FUNCTION tally_internal._expand_sql(r tally.rollups) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(' CROSS JOIN LATERAL ' || r.expand, '')
+CREATE OR REPLACE FUNCTION tally_internal._expand_sql(r tally.rollups, live boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(' CROSS JOIN LATERAL ' || tally_internal._expand_item(r, live), '')
 $$;
-COMMENT ON FUNCTION tally_internal._expand_sql(tally.rollups) IS
-'What follows the source in a definition''s FROM: the join that makes several rows of each, where there is one.';
+COMMENT ON FUNCTION tally_internal._expand_sql(tally.rollups, boolean) IS
+'What follows the source in a definition''s FROM: the join that makes several rows of each, where there is one; live: as the live view reads.';
 
 CREATE OR REPLACE FUNCTION tally_internal._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -184,6 +184,7 @@ DECLARE
                           tally_internal._frozen_sql(rollup_id));
     r      tally.rollups;
     rule   text;
+    beside text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF tally_internal._by_bucket_of(r) THEN
@@ -197,6 +198,9 @@ BEGIN
         result := format('%s UNION ALL SELECT %s, ''infinity''::timestamptz FROM (%s) up', result, tally_internal._frozen_sql(rollup_id),
                          tally_internal._dirty_ranges_query(r.source_rollup));
     END IF;
+    SELECT format('%s UNION ALL SELECT ''-infinity''::timestamptz, ''infinity''::timestamptz FROM (%s) beside', result,
+                  tally_internal._dirty_ranges_query(b.beside_id)) INTO beside FROM tally.beside b WHERE b.rollup_id = r.id;
+    result := COALESCE(beside, result);
     IF r.lookback IS NOT NULL THEN
         rule := tally_internal._bucket_rule_of(r);
         -- Rows of the range reach beyond it.

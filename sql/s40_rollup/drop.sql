@@ -22,7 +22,8 @@ BEGIN
             DETAIL = 'Nobody''s table goes with what is another''s.',
             HINT = format('SELECT tally.set_owner(%L, %L);', r.name, holder);
     END IF;
-    SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.id) INTO above FROM tally.rollups c WHERE c.source_rollup = r.id;
+    SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.id) INTO above FROM tally.rollups c
+     WHERE c.source_rollup = r.id OR c.id IN (SELECT b.rollup_id FROM tally.beside b WHERE b.beside_id = r.id);
     IF above IS NOT NULL AND NOT "cascade" THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
             MESSAGE = format('rollup %L cannot be dropped: other rollups stand on it', r.name),
@@ -32,7 +33,10 @@ BEGIN
     -- Against refreshes, in their order. Those underneath too: a refresh of one holds its table, from which triggers go.
     PERFORM tally_internal._lock(x.id, true) FROM unnest(tally_internal._with_ancestors(r.id) || tally_internal._with_descendants(r.id)) x(id) GROUP BY x.id
         ORDER BY x.id;
-    FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id DESC LOOP
+    FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id OR c.id IN (SELECT b.rollup_id FROM tally.beside b
+                                                                                             WHERE b.beside_id = r.id) ORDER BY c.id DESC LOOP
+        -- One that stands on two of these is gone already.
+        CONTINUE WHEN NOT EXISTS (SELECT FROM tally.rollups c WHERE c.name = child);
         PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
     END LOOP;
     PERFORM tally_internal._tell('rollup_drops', r.id);

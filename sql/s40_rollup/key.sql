@@ -31,22 +31,26 @@ $$;
 COMMENT ON FUNCTION tally_internal._key_list(int) IS
 'SQL text of keys of so many columns as a relation of text columns; the parameter $1 holds them, an array of arrays.';
 
-CREATE OR REPLACE FUNCTION tally_internal._key_query(rollup_id int, source text, condition text DEFAULT 'true') RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._key_query(rollup_id int, source text, condition text DEFAULT 'true',
+                                                     live boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s, %s FROM %s%s WHERE (%s) AND (%s) GROUP BY %s', a.keys, a.columns, $2, tally_internal._expand_sql(r), COALESCE(r.filter, 'true'),
+    SELECT format('SELECT %s, %s FROM %s%s WHERE (%s) AND (%s) GROUP BY %s', a.keys, a.columns, $2, tally_internal._expand_sql(r, $4),
+                  COALESCE(r.filter, 'true'),
                   condition, a.ordinals)
       FROM tally.rollups r, tally_internal._aggregates_sql(r.id) a WHERE r.id = $1
 $$;
-COMMENT ON FUNCTION tally_internal._key_query(int, text, text) IS 'The definition of a rollup per key over the source rows of a condition (SQL text).';
+COMMENT ON FUNCTION tally_internal._key_query(int, text, text, boolean) IS
+'The definition of a rollup per key over the source rows of a condition (SQL text); live: what it reads beside them by its live view.';
 
-CREATE OR REPLACE FUNCTION tally_internal._keys_query(rollup_id int, source text, keys text, gate text DEFAULT 'true') RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._keys_query(rollup_id int, source text, keys text, gate text DEFAULT 'true',
+                                                      live boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Two parts, because '(none)' stands for NULL, which no index search by = finds. Their keys are different ones.
     SELECT tally_internal._key_query(r.id, $2, format('%s AND (%s) IN (SELECT %s FROM %s AS _tally(%s) WHERE ''(none)'' <> ALL (ARRAY[%s]))', gate,
                tally_internal._key_names(r.key, '%2$I'),
                (SELECT string_agg(tally_internal._key_value_sql('_tally.k' || c.place, c.type), ', ' ORDER BY c.place)
                 FROM tally_internal._key_columns(r.source, r.key) c),
-               keys, tally_internal._key_names(r.key), tally_internal._key_names(r.key, '_tally.k%s')))
+               keys, tally_internal._key_names(r.key), tally_internal._key_names(r.key, '_tally.k%s')), $5)
         || ' UNION ALL ' ||
            tally_internal._key_query(r.id, $2,
                                      format('%s AND (SELECT EXISTS (SELECT FROM %s AS _tally(%s) WHERE ''(none)'' = ANY (ARRAY[%s]))) AND (%5$s) IN (SELECT '
@@ -56,11 +60,12 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
                -- Which rows those can be is said once more, in a way that an index serves.
                (SELECT string_agg(format(CASE WHEN c.type IN ('text'::regtype, 'varchar'::regtype) THEN '%1$I IS NULL OR %1$I = ''(none)'''
                                          ELSE '%1$I IS NULL' END, c.name), ' OR ' ORDER BY c.place)
-                  FROM tally_internal._key_columns(r.source, r.key) c)))
+                  FROM tally_internal._key_columns(r.source, r.key) c)), $5)
       FROM tally.rollups r WHERE r.id = $1
 $$;
-COMMENT ON FUNCTION tally_internal._keys_query(int, text, text, text) IS
-'The definition over chosen keys. keys is SQL text of a relation of the key''s text columns, gate of a condition that is the same for all rows.';
+COMMENT ON FUNCTION tally_internal._keys_query(int, text, text, text, boolean) IS
+'The definition over chosen keys. keys is SQL text of a relation of the key''s text columns, gate of a condition that is the same for all rows; live: as '
+    'in _key_query().';
 
 CREATE OR REPLACE FUNCTION tally_internal._changed_rows_query(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -68,7 +73,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
                   tally_internal._columns_sql(r.id, 't.%I'), r.relation, CASE WHEN r.key IS NULL THEN 't.bucket'
                       ELSE tally_internal._key_names(r.key, 't.%2$I') END, dirty,
                   CASE WHEN r.key IS NULL THEN tally_internal._bucket_query(r.id, origin, format('(%s)', dirty))
-                      ELSE tally_internal._keys_query(r.id, origin, format('(%s)', dirty)) END)
+                      ELSE tally_internal._keys_query(r.id, origin, format('(%s)', dirty), live => true) END)
       FROM tally.rollups r, tally_internal._dirty_query(r.id) dirty, tally_internal._definition_source(r) origin WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally_internal._changed_rows_query(int) IS
@@ -89,6 +94,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 ELSE format(' UNION SELECT %s FROM (%s) _tally_up', (SELECT string_agg(d.expression, ', ' ORDER BY d.ordinal) FROM tally.dimensions d
                                                                    WHERE d.rollup_id = r.id AND d.ordinal <= cardinality(r.key)),
                                                                        tally_internal._changed_rows_query(r.source_rollup)) END
+        || COALESCE(' UNION ' || tally_internal._beside_keys_query(r.id), '')
 $$;
 COMMENT ON FUNCTION tally_internal._dirty_keys_query(tally.rollups) IS
 'SQL text of the keys of a rollup that are dirty by its own marks or by those of the rollups it stands on.';
@@ -113,8 +119,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s FROM %s t WHERE %s AND NOT (SELECT %s) AND NOT EXISTS (SELECT FROM (%s) _tally(%s) WHERE %s) UNION ALL %s UNION ALL %s',
         tally_internal._columns_sql(r.id, 't.%I'), r.relation, gate, wide, dirty, tally_internal._key_names(r.key),
             tally_internal._key_names(r.key, '_tally.k%s = t.%I', ' AND '),
-        tally_internal._keys_query(r.id, source, format('(%s)', dirty), format('%s AND NOT (SELECT %s)', gate, wide)),
-        tally_internal._key_query(r.id, tally_internal._whole_source_sql(r, source, wide), format('%s AND (SELECT %s)', gate, wide)))
+        tally_internal._keys_query(r.id, source, format('(%s)', dirty), format('%s AND NOT (SELECT %s)', gate, wide), true),
+        tally_internal._key_query(r.id, tally_internal._whole_source_sql(r, source, wide), format('%s AND (SELECT %s)', gate, wide), true))
       FROM tally_internal._dirty_keys_query(r) dirty, tally_internal._definition_source(r) source, tally_internal._gate_sql(r) gate,
            format('EXISTS (%s)', tally_internal._dirty_ranges_query(r.id)) wide
 $$;

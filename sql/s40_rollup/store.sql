@@ -100,7 +100,7 @@ COMMENT ON FUNCTION tally_internal._check_stored(tally.rollups, tally.dimensions
 CREATE OR REPLACE FUNCTION tally_internal._check_texts(r tally.rollups, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM tally_internal._check_expression(r.filter), tally_internal._check_from_item(r.expand);
+    PERFORM tally_internal._check_expression(r.filter), tally_internal._check_from_item(tally_internal._expand_item(r));
     PERFORM tally_internal._check_expression(d.given), tally_internal._check_expression(d.expression) FROM unnest(dims) d;
     PERFORM tally_internal._check_expression(m.expression) FROM unnest(nums) m;
 END $$;
@@ -210,7 +210,8 @@ COMMENT ON FUNCTION tally_internal._store_change(tally.rollups, tally.dimensions
 CREATE OR REPLACE FUNCTION tally_internal._forget_rollup(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    r tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
+    r      tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
+    beside regclass := (SELECT o.relation FROM tally.beside b JOIN tally.rollups o ON o.id = b.beside_id WHERE b.rollup_id = r.id);
 BEGIN
     DELETE FROM tally.rollups x WHERE x.id = r.id;
     DELETE FROM tally.source_retentions s WHERE s.source = r.relation;
@@ -218,6 +219,9 @@ BEGIN
     DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id;
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
         PERFORM tally_internal._attach(r.source);
+    END IF;
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = beside) THEN
+        PERFORM tally_internal._attach(beside);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._forget_rollup(int, bigint) IS

@@ -23,12 +23,14 @@ CREATE POLICY anyone_sees ON tally.measures FOR SELECT USING (true);
 ALTER TABLE tally.source_retentions ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS anyone_sees ON tally.source_retentions;
 CREATE POLICY anyone_sees ON tally.source_retentions FOR SELECT USING (true);
+ALTER TABLE tally.beside ENABLE ROW LEVEL SECURITY;
+CREATE POLICY anyone_sees ON tally.beside FOR SELECT USING (true);
 ALTER TABLE tally.dirty_ranges ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS anyone_sees ON tally.dirty_ranges;
 CREATE POLICY anyone_sees ON tally.dirty_ranges FOR SELECT USING (true);
 -- Live views read marks with the rights of their owners.
 GRANT SELECT ON tally.rollups, tally.dimensions, tally.measures, tally.source_retentions, tally.dirty, tally.dirty_ranges, tally.reads, tally.enums,
-    tally.members, tally.odd_rows, tally.jobs, tally.status TO PUBLIC;
+    tally.members, tally.beside, tally.odd_rows, tally.jobs, tally.status TO PUBLIC;
 
 -- Of rows that came too late the owner of the source sees the content.
 ALTER TABLE tally.late_rows ENABLE ROW LEVEL SECURITY;

@@ -234,14 +234,16 @@ BEGIN
         SELECT jsonb_agg(d.name ORDER BY d.ordinal) INTO dimensions FROM tally.dimensions d
          WHERE d.rollup_id = parent.id AND d.name <> ALL (COALESCE(parent.key, '{}')) AND d.name <> ALL (COALESCE(made.key, '{}'));
     END IF;
-    IF parent.id IS NOT NULL AND measures IS NULL THEN
-        -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
-        -- The parent may be another role's, and what is taken over runs as the maker of this one: so only what is as the engine makes it.
-        SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', c.label, 'merge', m.merge) ORDER BY m.ordinal)
-          INTO nums FROM tally.measures m, tally_internal._column_type(parent.relation, m.name) c
-         WHERE m.rollup_id = parent.id AND tally_internal._is_plain_merge(m.merge, m.type) AND m.type = c.label AND tally_internal._is_plain_type(c.type);
-    ELSE
-        SELECT jsonb_agg(jsonb_build_object('name', e.key, 'expression', tally_internal._closed(e.value))) INTO nums FROM jsonb_each_text(measures) e;
+    -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
+    -- The parent may be another role's, and what is taken over runs as the maker of this one: so only what is as the engine makes it.
+    SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', c.label, 'merge', m.merge) ORDER BY m.ordinal)
+      INTO nums FROM tally.measures m, tally_internal._column_type(parent.relation, m.name) c
+     WHERE m.rollup_id = parent.id AND tally_internal._is_plain_merge(m.merge, m.type) AND m.type = c.label AND tally_internal._is_plain_type(c.type);
+    IF parent.id IS NULL OR measures IS NOT NULL THEN
+        -- A text that says what the parent's merge says, as definitions() writes it out, is that merge.
+        SELECT jsonb_agg(COALESCE(i.item, jsonb_build_object('name', e.key, 'expression', tally_internal._closed(e.value)))) INTO nums
+          FROM jsonb_each_text(measures) e
+          LEFT JOIN jsonb_array_elements(nums) i(item) ON i.item ->> 'name' = e.key AND i.item ->> 'expression' = e.value;
     END IF;
     dims := tally_internal._listed_dimensions(dimensions);
     IF nums IS NULL THEN

@@ -1,0 +1,118 @@
+-- Owns: tally.definitions(): everything that is defined, as the statements that define it again.
+
+CREATE OR REPLACE FUNCTION tally_internal._definition_call(function text, name text, arguments text[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT tally.%s(%L%s);', function, name, COALESCE(string_agg(format(E',\n    %I => %L', a[1], a[2]), '' ORDER BY n), ''))
+      FROM generate_series(1, COALESCE(array_length(arguments, 1), 0)) n, LATERAL (SELECT ARRAY[arguments[n][1], arguments[n][2]]) x(a)
+     -- A schedule of NULL is not its default: it says never.
+     WHERE a[2] IS NOT NULL OR a[1] = 'schedule'
+$$;
+COMMENT ON FUNCTION tally_internal._definition_call(text, text, text[]) IS
+'The statement that calls a function of tally with a name and arguments, given as pairs of name and value; those that are NULL are left out, but for schedule.';
+
+CREATE OR REPLACE FUNCTION tally_internal._rollup_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.id, 'rollup', r.name, r.owner::text, tally_internal._definition_call('create_rollup', r.relation::text, ARRAY[
+               ['source', r.source::text], ['key', to_jsonb(r.key)::text], ['time_column', r.time_column], ['bucket', r.bucket::text],
+               ['zone', NULLIF(r.zone, 'UTC')], ['origin', r.bucket_origin::text], ['lookback', r.lookback::text],
+               -- On a rollup, to name none is another thing than to leave it to the parent.
+               ['dimensions', COALESCE((SELECT jsonb_agg(jsonb_build_object(d.name, d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d
+                                         WHERE d.rollup_id = r.id AND d.name <> ALL (COALESCE(r.key, '{}'))),
+                                       CASE WHEN r.source_rollup IS NOT NULL THEN '[]' END)],
+               ['measures', (SELECT jsonb_object_agg(m.name, m.expression)::text FROM tally.measures m WHERE m.rollup_id = r.id)],
+               ['where', r.filter], ['expand', r.expand], ['schedule', r.schedule], ['description', r.description],
+               ['retain', (SELECT s.keep::text FROM tally.source_retentions s WHERE s.source = r.relation)],
+               ['emptied', NULLIF(r.emptied, 'follow')], ['search_path', r.search_path]])
+      FROM tally.rollups r WHERE NOT EXISTS (SELECT FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts))
+    UNION ALL
+    SELECT b.actors, b.kind, b.name, b.owner::text, tally_internal._definition_call('create_' || b.kind, r.relation::text, ARRAY[
+               ['source', people.source::text], ['time_column', b.definition ->> 'time_column'], ['actor', b.definition ->> 'actor'],
+               ['steps', (SELECT jsonb_agg(jsonb_build_object(s ->> 'name', s ->> 'condition') ORDER BY n)::text
+                            FROM jsonb_array_elements(b.definition -> 'steps') WITH ORDINALITY e(s, n))],
+               ['window', b.definition ->> 'window'], ['bucket', b.definition ->> 'bucket'], ['start', b.definition ->> 'start'],
+               ['return', b.definition ->> 'return'], ['period', b.definition ->> 'period'], ['periods', b.definition ->> 'periods'],
+               ['mode', b.definition ->> 'mode'], ['dimensions', b.definition ->> 'dimensions'], ['attribution', b.definition ->> 'attribution'],
+               ['options', b.definition ->> 'options'], ['exclude', b.definition ->> 'exclude'], ['where', b.definition ->> 'where'],
+               ['zone', b.definition ->> 'zone'], ['schedule', r.schedule],
+               -- The engine adds a last line of its own to what was given.
+               ['description', NULLIF(regexp_replace(r.description, '(^|\n)[^\n]*$', ''), '')], ['search_path', r.search_path]])
+      FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts JOIN tally.rollups people ON people.id = b.actors
+$$;
+COMMENT ON FUNCTION tally_internal._rollup_definitions() IS 'Rollups, funnels and retentions as statements, by number: each after what it stands on.';
+
+CREATE OR REPLACE FUNCTION tally_internal._metric_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.id, 'metric', m.name, m.owner::text, tally_internal._definition_call('create_metric', m.name, ARRAY[
+               ['rollup', r.name], ['expression', m.expression], ['unit', m.unit], ['description', m.description],
+               ['direction', NULLIF(m.direction, 'neutral')], ['samples', m.samples], ['search_path', m.search_path]])
+      FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
+$$;
+COMMENT ON FUNCTION tally_internal._metric_definitions() IS 'Metrics as statements.';
+
+CREATE OR REPLACE FUNCTION tally_internal._owned_definitions() RETURNS TABLE (stage int, id int, kind text, name text, owner text, statement text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 1, NULL::int, 'retention of a source', s.source::text, s.owner::text,
+           tally_internal._definition_call('retain_source', s.source::text, ARRAY[
+               ['keep', s.keep::text], ['deletes', CASE WHEN NOT s.deletes THEN 'false' END], ['drop_partitions', CASE WHEN s.drop_partitions THEN 'true' END]])
+      FROM tally.source_retentions s WHERE s.keep IS NOT NULL AND s.source NOT IN (SELECT r.relation FROM tally.rollups r)
+    UNION ALL
+    SELECT 2, p.id, 'probe', p.name, p.owner::text, tally_internal._definition_call('create_probe', p.name, ARRAY[
+               ['query', p.query], ['unit', p.unit], ['description', p.description], ['direction', NULLIF(p.direction, 'neutral')],
+               ['every', p.every::text], ['keep', p.keep::text], ['enabled', CASE WHEN NOT p.enabled THEN 'false' END], ['search_path', p.search_path]])
+      FROM tally.probes p WHERE pg_has_role(p.owner::oid, 'USAGE')
+    UNION ALL
+    SELECT 3, t.id, 'threshold', t.name, t.owner::text, tally_internal._definition_call('create_threshold', t.name, ARRAY[
+               ['metric', COALESCE(m.name, p.name)], ['query', t.query], ['condition', t.condition], ['for', t.for_::text], ['per', NULLIF(t.per, '{}')::text],
+               ['where', NULLIF(t.filter, '{}')::text], ['severity', t.severity], ['owner', t.responsible], ['runbook', t.runbook],
+               ['response_target', t.response_target::text], ['suggested_actions', NULLIF(t.suggested_actions, '[]')::text],
+               ['recovery_condition', t.recovery_condition], ['keep_firing_for', t.keep_firing_for::text], ['min_samples', t.min_samples::text],
+               ['no_data', NULLIF(t.no_data, 'keep_last')], ['on_error', NULLIF(t.on_error, 'keep_last')], ['over', t.over::text],
+               ['partial_ok', CASE WHEN t.partial_ok THEN 'true' END], ['every', t.every::text], ['auto_resolve', CASE WHEN t.auto_resolve THEN 'true' END],
+               ['reopen_within', t.reopen_within::text], ['area', t.area], ['impact', t.impact], ['enabled', CASE WHEN NOT t.enabled THEN 'false' END],
+               ['description', t.description], ['search_path', t.search_path]])
+      FROM tally.thresholds t LEFT JOIN tally.metrics m ON m.id = t.metric_id LEFT JOIN tally.probes p ON p.id = t.probe_id
+     WHERE pg_has_role(t.owner::oid, 'USAGE')
+    UNION ALL
+    SELECT 5, i.id, 'inhibition', i.name, i.owner::text, tally_internal._definition_call('create_inhibition', i.name, ARRAY[
+               ['source', i.source::text], ['target', i.target::text], ['equal', NULLIF(i.equal, '{}')::text]])
+      FROM tally.inhibitions i WHERE pg_has_role(i.owner::oid, 'USAGE')
+    UNION ALL
+    SELECT 6, t.id, 'task', t.name, t.owner::text, tally_internal._definition_call('create_task', t.name, ARRAY[
+               ['schedule', t.schedule], ['statement', t.statement], ['description', t.description], ['search_path', t.search_path]])
+      FROM tally.tasks t WHERE pg_has_role(t.owner::oid, 'USAGE')
+$$;
+COMMENT ON FUNCTION tally_internal._owned_definitions() IS 'What only its owner sees, as statements: retentions of sources, probes, thresholds, inhibitions, tasks.';
+
+-- A channel's url is its owner's to see; what opens doors (secret, headers) leaves the database in no statement.
+CREATE OR REPLACE FUNCTION tally_internal._channel_definitions(who bigint DEFAULT tally_internal._me())
+RETURNS TABLE (id int, kind text, name text, owner text, statement text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+#variable_conflict use_column
+DECLARE
+    caller regrole := tally_internal._caller(who);
+BEGIN
+    RETURN QUERY SELECT c.id, 'channel', c.name, c.owner::text, tally_internal._definition_call('create_channel', c.name, ARRAY[
+               ['kind', NULLIF(c.kind, 'webhook')], ['url', c.url], ['template', NULLIF(c.template, 'generic')], ['matchers', NULLIF(c.matchers, '{}')::text],
+               ['events', c.events::text], ['group_by', c.group_by::text], ['group_wait', c.group_wait::text], ['group_interval', c.group_interval::text],
+               ['repeat_interval', c.repeat_interval::text], ['max_attempts', c.max_attempts::text], ['enabled', CASE WHEN NOT c.enabled THEN 'false' END]])
+           || CASE WHEN c.secret IS NOT NULL OR c.headers <> '{}' THEN '  -- say secret and headers again: they are not written out' ELSE '' END
+      FROM tally.channels c WHERE pg_has_role(caller::oid, c.owner::oid, 'USAGE');
+END $$;
+COMMENT ON FUNCTION tally_internal._channel_definitions(bigint) IS 'The caller''s channels as statements, without secret and headers.';
+
+CREATE OR REPLACE FUNCTION tally.definitions() RETURNS TABLE (ordinal bigint, kind text, name text, owner text, statement text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = off SET standard_conforming_strings = on AS $$
+    SELECT row_number() OVER (ORDER BY d.stage, d.id, d.name), d.kind, d.name, d.owner, d.statement
+      FROM (SELECT -1, NULL::int, 'pack', p.pack, p.owner::text, tally_internal._definition_call('install_pack', p.pack, ARRAY[
+                       ['target_schema', p.target_schema::text]]) FROM tally.installed_packs p
+            UNION ALL SELECT 0, r.* FROM tally_internal._rollup_definitions() r
+            UNION ALL SELECT o.* FROM tally_internal._owned_definitions() o
+            UNION ALL SELECT 2, m.* FROM tally_internal._metric_definitions() m
+            UNION ALL SELECT 4, c.* FROM tally_internal._channel_definitions() c) d(stage, id, kind, name, owner, statement)
+     ORDER BY 1
+$$;
+COMMENT ON FUNCTION tally.definitions() IS
+'Everything that is defined and that you may see, as statements in an order in which they run: packs, rollups, funnels and retentions, how long sources keep '
+    'their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, tasks. Keep them under version control, or run them in '
+    'another database that has the same sources. Run again where they come from they change nothing. The column owner says who runs each.';

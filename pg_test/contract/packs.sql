@@ -10,6 +10,8 @@ SELECT p.oid, p.oid::regprocedure::text AS name, l.lanname, p.proconfig, p.prose
 SELECT cmp_ok((SELECT count(*) FROM pack_functions), '>=', 10::bigint, 'there are functions of packs to look at');
 SELECT is_empty('SELECT name FROM pack_functions WHERE obj_description(oid, ''pg_proc'') IS NULL', 'every function of a pack has a comment');
 SELECT is_empty($$SELECT name FROM pack_functions WHERE NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%')$$, 'every function of a pack pins its search_path');
+SELECT is_empty($$SELECT name FROM pack_functions WHERE NOT proconfig @> '{standard_conforming_strings=on,extra_float_digits=1}'$$,
+    'the session decides neither how a function of a pack is read nor how it writes numbers');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN tally.pack_list k ON c.relnamespace = to_regnamespace(quote_ident(k.name))
     WHERE c.relkind IN ('r', 'v', 'p') AND obj_description(c.oid, 'pg_class') IS NULL AND NOT EXISTS (SELECT FROM tally.pack_tables t WHERE t.relation = c.relname)$$,
     'every relation that a pack makes has a comment');

@@ -158,6 +158,8 @@ BEGIN
         EXECUTE step.statement;
         IF step.kind IN ('view', 'table') THEN
             PERFORM tally_internal._finish_relation(step.name, was_there);
+        ELSIF step.kind = 'function' THEN
+            PERFORM tally_internal._pin_session(regexp_replace(step.name, ' CASCADE$', '')::regprocedure);
         END IF;
     END LOOP;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);

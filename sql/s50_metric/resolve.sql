@@ -6,7 +6,9 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._resolve_metric(name text, r tally.rollups, expression text, search_path text,
                                       OUT resolved text, OUT type text, OUT measures text[])
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Constants are read here and printed again in the resolved text: in ISO form, with an offset, and with all their digits.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC' SET intervalstyle = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex' SET standard_conforming_strings = on AS $$
 #variable_conflict use_variable
 DECLARE
     columns text;
@@ -15,6 +17,7 @@ DECLARE
     parsed  pg_node_tree;
 BEGIN
     SELECT string_agg(format('%I %s', m.name, m.type), ', ' ORDER BY m.ordinal) INTO columns FROM tally.measures m WHERE m.rollup_id = r.id;
+    PERFORM set_config('TimeZone', r.zone, true);
     EXECUTE format('CREATE TEMPORARY TABLE tally_probe (%s)', columns);
     PERFORM set_config('search_path', search_path, true);
     EXECUTE format(E'CREATE TEMPORARY VIEW tally_probe_view AS SELECT (%s\n) AS value FROM pg_temp.tally_probe', expression);

@@ -19,4 +19,3 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._pin_session(regprocedure, boolean) IS
 'Has a function run under settings of the engine''s own instead of the caller''s; whole false: only how its own text is read.';
-REVOKE ALL ON FUNCTION tally_internal._pin_session(regprocedure, boolean) FROM PUBLIC;

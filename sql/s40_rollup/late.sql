@@ -73,11 +73,11 @@ BEGIN
                 tally_internal._utc_literal(r.frozen_before)),
         tally_internal._columns_sql(r.id, '%I', ', ', 'key'),
         (SELECT string_agg(format('%1$I = (SELECT %2$s FROM (VALUES (t.%1$I), (EXCLUDED.%1$I)) _two(%1$I))', m.name, format(m.merge, m.name)), ', ')
-         FROM tally.measures m WHERE m.rollup_id = r.id))) x;
+         FROM tally.measures m WHERE m.rollup_id = r.id)), 0, r.zone) x;
     -- What this rollup keeps no more goes straight to those on it; as text, because that is what every type reads back.
     SELECT jsonb_agg(x) INTO gone FROM tally.run_as(r.owner, r.search_path,
                                                     format('SELECT %s FROM (%s) _late', tally_internal._columns_sql(r.id, '%1$I::pg_catalog.text AS %1$I'),
-        tally_internal._range_query(r.id, source, '''-infinity''::timestamptz', tally_internal._utc_literal(horizon)))) x;
+        tally_internal._range_query(r.id, source, '''-infinity''::timestamptz', tally_internal._utc_literal(horizon))), 0, r.zone) x;
     IF gone IS NOT NULL THEN
         FOR child IN SELECT c.* FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id LOOP
             n := n + tally_internal._merge_late(child, gone);

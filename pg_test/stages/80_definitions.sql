@@ -39,6 +39,13 @@ SELECT is((SELECT string_agg(kind || ' ' || n, ', ' ORDER BY kind) FROM (SELECT 
 SELECT is_empty($$SELECT name FROM before WHERE statement ~ 'sesame|Bearer'$$, 'no secret is written out');
 SELECT ok((SELECT statement FROM before WHERE name = 'hook') LIKE '%-- say secret and headers again%', 'and where there is one, the statement says so');
 
+-- No argument is forgotten, one that a later version adds least of all.
+SELECT is((SELECT string_agg(a.name, ', ' ORDER BY a.name) FROM unnest(p.proargnames, p.proargmodes) a(name, mode)
+            WHERE (a.mode IS NULL OR a.mode = 'i') AND a.name NOT IN ('name', 'who', 'with_data', 'secret', 'headers')
+              AND NOT EXISTS (SELECT FROM pg_proc d WHERE d.proname LIKE '\_%\_definitions' AND d.pronamespace = 'tally_internal'::regnamespace
+                                                      AND strpos(d.prosrc, format('[%L, ', a.name)) > 0)), NULL, p.proname || ': every argument is written out')
+  FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.proname LIKE 'create\_%';
+
 -- Settings of the session.
 CREATE TEMP TABLE odd (setting text, value text);
 INSERT INTO odd VALUES ('DateStyle', 'SQL, DMY'), ('IntervalStyle', 'iso_8601'), ('TimeZone', 'Asia/Tokyo'), ('search_path', '"My App"'), ('quote_all_identifiers', 'on'), ('standard_conforming_strings', 'off');

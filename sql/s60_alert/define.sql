@@ -198,7 +198,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_threshold(tally.thresholds, tally.metrics) IS 'The same, and whether the current role may read what it watches.';
 
-CREATE OR REPLACE FUNCTION tally_internal._threshold(name text) RETURNS tally.thresholds
+CREATE OR REPLACE FUNCTION tally_internal._threshold(name text, role regrole DEFAULT tally_internal._current_role()) RETURNS tally.thresholds
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -207,13 +207,15 @@ BEGIN
     SELECT * INTO found_ FROM tally.thresholds x WHERE x.name = name;
     IF found_.id IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('threshold %L does not exist', name),
-            COALESCE('Thresholds most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(x.name) FROM tally.thresholds x)) || '.',
+            -- A function with the engine's rights sees all of them; the role that called it hears only of its own.
+            COALESCE('Thresholds most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(x.name) FROM tally.thresholds x
+                                                                                          WHERE pg_has_role(role::oid, x.owner::oid, 'USAGE'))) || '.',
                      'This role knows of no threshold yet.'),
             'SELECT name, condition FROM tally.thresholds ORDER BY name;');
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally_internal._threshold(text) IS 'The threshold of a name, or an error that lists near ones.';
+COMMENT ON FUNCTION tally_internal._threshold(text, regrole) IS 'The threshold of a name, or an error that lists near ones which are the role''s.';
 
 CREATE OR REPLACE FUNCTION tally.drop_threshold(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -17,19 +17,20 @@ CREATE OR REPLACE FUNCTION tally.replay(
     until     text DEFAULT NULL,
     every     interval DEFAULT NULL,
     as_of     timestamptz DEFAULT now(),
+    changes   jsonb DEFAULT NULL,
+    search_path text DEFAULT pg_catalog.current_setting('search_path'),
     who bigint DEFAULT tally_internal._me()
 ) RETURNS TABLE (tick timestamptz, labels jsonb, transition text, state text, value float8, samples float8, reason text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_column
 DECLARE
     caller regrole := tally_internal._caller(who);
-    t       tally.thresholds := tally_internal._threshold(threshold);
+    t       tally.thresholds;
     m       tally.metrics;
     r       tally.rollups;
-    zone    text := COALESCE((SELECT x.zone FROM tally.metrics k JOIN tally.rollups x ON x.id = k.rollup_id WHERE k.id = t.metric_id), 'UTC');
-    at      timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
-    last    timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
-    step_   interval := COALESCE(every, t.every);
+    at      timestamptz;
+    last    timestamptz;
+    step_   interval;
     window_ timestamptz;
     before  timestamptz;
     seen    record;
@@ -37,10 +38,19 @@ DECLARE
     changed jsonb;
     one     jsonb;
 BEGIN
-    IF NOT pg_has_role(caller::oid, t.owner::oid, 'USAGE') THEN
+    SELECT * INTO t FROM tally.thresholds x WHERE x.name = threshold;
+    -- First of all: what follows says in its errors how the threshold is defined.
+    IF t.id IS NOT NULL AND NOT pg_has_role(caller::oid, t.owner::oid, 'USAGE') THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L is replayed by its owner %s, got %s', t.name, t.owner, caller),
             'A replay reads the metric with the owner''s rights.', format('SET ROLE %s;', t.owner));
-    ELSIF tally_internal._no_length(step_, '1 second', '366 days', false) THEN
+    END IF;
+    t := tally_internal._draft_threshold(threshold, changes, caller, search_path);
+    SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
+    at := tally_internal._parse_since(since, as_of, 'since', COALESCE(r.zone, 'UTC'));
+    last := tally_internal._parse_since(until, as_of, 'until', COALESCE(r.zone, 'UTC'));
+    step_ := COALESCE(every, t.every);
+    IF tally_internal._no_length(step_, '1 second', '366 days', false) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('every must be from 1 second to 366 days, without months, got %s', step_), NULL,
             format('SELECT * FROM tally.replay(%L, every => ''1 minute'');', t.name));
     END IF;
@@ -50,8 +60,6 @@ BEGIN
                                                                floor(extract(epoch FROM last - at) / extract(epoch FROM step_))),
             format('From %s to %s, every %s.', at, last, step_), format('SELECT * FROM tally.replay(%L, since => ''7 days'', every => ''1 minute'');', t.name));
     END IF;
-    SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
-    SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     at := tally_internal._tick(step_, at);
     WHILE at <= last LOOP
         -- The samples only change when the tested window does.
@@ -75,16 +83,17 @@ BEGIN
         at := at + step_;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally.replay(text, text, text, interval, timestamptz, bigint) IS
+COMMENT ON FUNCTION tally.replay(text, text, text, interval, timestamptz, jsonb, text, bigint) IS
 'When a threshold would have changed state over past data, as it is now defined and as the data is now: transitions pending, cancelled, fired, recovered, '
     'missing_series per label set, with the reason where the value alone does not say it (no data, an error). Files nothing. every is the distance of ticks '
-    '(default the threshold''s own).';
+    '(default the threshold''s own). changes is what is to be tried: arguments of create_threshold() that differ from what is stored, or, where no threshold '
+    'has that name, a whole one: {"metric": …, "condition": …}.';
 
-CREATE OR REPLACE FUNCTION tally_internal._tried(threshold text, samples jsonb, step interval) RETURNS TABLE (n int, sample jsonb, after jsonb)
+CREATE OR REPLACE FUNCTION tally_internal._tried(threshold text, samples jsonb, step interval, changes jsonb) RETURNS TABLE (n int, sample jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    t      tally.thresholds := tally_internal._threshold(threshold);
+    t      tally.thresholds := tally_internal._draft_threshold(threshold, changes, tally_internal._current_role(), 'pg_catalog, pg_temp');
     states jsonb := '[]';
     at     timestamptz := '2000-01-01 00:00:00+00';
     failed boolean;
@@ -111,19 +120,20 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._tried(text, jsonb, interval) IS 'What becomes of one label set of a threshold over given samples: the step after each.';
+COMMENT ON FUNCTION tally_internal._tried(text, jsonb, interval, jsonb) IS 'What becomes of one label set of a threshold over given samples: the step after each.';
 
 CREATE OR REPLACE FUNCTION tally.test_threshold(
     threshold text,
     samples   jsonb,
     expected  text[] DEFAULT NULL,
-    step      interval DEFAULT '1 minute'
+    step      interval DEFAULT '1 minute',
+    changes   jsonb DEFAULT NULL
 ) RETURNS TABLE (n int, value jsonb, state text, transition text, verdict text, expected text, ok boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.n, r.sample, r.after ->> 'state', r.after ->> 'transition', r.after ->> 'verdict', $3[r.n],
            CASE WHEN $3 IS NOT NULL THEN $3[r.n] IS NOT DISTINCT FROM r.after ->> 'state' END
-      FROM tally_internal._tried(threshold, samples, step) r ORDER BY r.n
+      FROM tally_internal._tried(threshold, samples, step, changes) r ORDER BY r.n
 $$;
-COMMENT ON FUNCTION tally.test_threshold(text, jsonb, text[], interval) IS
+COMMENT ON FUNCTION tally.test_threshold(text, jsonb, text[], interval, jsonb) IS
 'Runs a threshold''s rule over given samples, step apart, and says the state after each; with expected states also whether they agree. A sample is a number '
-    '("Infinity" too), null (no data), or an object {"value": 3, "samples": 10, "history": […]}, {"error": true}, {"missing": true}.';
+    '("Infinity" too), null (no data), or an object {"value": 3, "samples": 10, "history": […]}, {"error": true}, {"missing": true}. changes as for replay().';

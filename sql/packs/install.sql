@@ -154,8 +154,12 @@ BEGIN
     FOR step IN SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name ORDER BY s.ordinal LOOP
         -- Definitions keep the search_path they are made under, so it is the target alone.
         PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
-        was_there := step.kind IN ('view', 'table') AND to_regclass(quote_ident(step.name)) IS NOT NULL;
+        was_there := step.kind IN ('view', 'table') AND to_regclass(quote_ident(step.name)) IS NOT NULL
+            OR step.kind = 'function' AND to_regprocedure(split_part(step.name, ' CASCADE', 1)) IS NOT NULL;
         EXECUTE step.statement;
+        IF step.kind = 'function' AND NOT was_there THEN
+            PERFORM tally_internal._plain_calls(f) FROM to_regprocedure(split_part(step.name, ' CASCADE', 1)) f WHERE f IS NOT NULL;
+        END IF;
         IF step.kind IN ('view', 'table') THEN
             PERFORM tally_internal._finish_relation(step.name, was_there);
         ELSIF step.kind = 'function' THEN

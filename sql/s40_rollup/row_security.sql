@@ -109,10 +109,16 @@ COMMENT ON FUNCTION tally_internal._live_for_reader(tally.rollups) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._taken_away(relation regclass) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', relation, COALESCE(quote_ident(g.rolname), 'PUBLIC'))
-      FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE c.oid = relation AND a.grantee <> c.relowner
+    -- The sequence of an identity column has rights of its own.
+    SELECT DISTINCT format('REVOKE ALL ON %s%s FROM %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END, c.oid::regclass,
+                           COALESCE(quote_ident(g.rolname), 'PUBLIC'))
+      FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee
+     WHERE a.grantee <> c.relowner AND (c.oid = relation OR c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d
+           WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.deptype IN ('a', 'i')))
 $$;
-COMMENT ON FUNCTION tally_internal._taken_away(regclass) IS 'The statements that take from everybody but the owner what is granted on a relation.';
+COMMENT ON FUNCTION tally_internal._taken_away(regclass) IS
+'The statements that take from everybody but the owner what is granted on a relation and its sequences.';
 
 CREATE OR REPLACE FUNCTION tally_internal._owner_only(made text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -126,3 +132,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._owner_only(text) IS
 'Takes from everybody but the owner what default privileges have granted on a relation that was made this moment; with the caller''s rights.';
+
+CREATE OR REPLACE FUNCTION tally_internal._plain_calls(made regprocedure) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item text;
+BEGIN
+    -- PUBLIC stays: PostgreSQL asks each reader of a view for the right to call what is in it, and such functions have the caller's rights, or
+    -- ask who calls.
+    FOR item IN SELECT DISTINCT format('REVOKE ALL ON FUNCTION %s FROM %I', made, g.rolname)
+                  FROM pg_proc p, aclexplode(p.proacl) a JOIN pg_roles g ON g.oid = a.grantee WHERE p.oid = made AND a.grantee <> p.proowner LOOP
+        EXECUTE item;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._plain_calls(regprocedure) IS
+'Takes from every role but the owner what default privileges have granted on a function that was made this moment; with the caller''s rights.';

@@ -74,11 +74,20 @@ impl<'a> Attack<'a> {
 
     /// The greatest (or least) number that a hidden cell may hold.
     pub fn end(&self, cell: usize, greatest: bool) -> Result<End, TallyError> {
+        self.bound(cell, greatest, self.table.floors[cell])
+    }
+
+    /// A table in which a hidden cell holds at least so many; for cells whose greatest number has no end.
+    pub fn holding(&self, cell: usize, at_least: u64) -> Result<End, TallyError> {
+        self.bound(cell, false, at_least)
+    }
+
+    fn bound(&self, cell: usize, greatest: bool, from: u64) -> Result<End, TallyError> {
         let (cells, rows) = self.component(cell);
-        let relaxed = self.program(&cells, &rows, cell, greatest, false).solve()?;
+        let relaxed = self.program(&cells, &rows, (cell, from), greatest, false).solve()?;
         let answer = match relaxed {
             Outcome::Best(_, values) if self.whole(&cells, &rows, &values).is_some() => values,
-            Outcome::Best(..) => match self.program(&cells, &rows, cell, greatest, true).solve()? {
+            Outcome::Best(..) => match self.program(&cells, &rows, (cell, from), greatest, true).solve()? {
                 Outcome::Best(_, values) => values,
                 Outcome::Unbounded => return Ok(End::Open),
                 Outcome::Infeasible => return Err(impossible()),
@@ -91,15 +100,20 @@ impl<'a> Attack<'a> {
         Ok(End::At(value, witness))
     }
 
-    fn program(&self, cells: &[usize], rows: &[usize], goal: usize, greatest: bool, whole: bool) -> Program {
+    fn program(&self, cells: &[usize], rows: &[usize], goal: (usize, u64), greatest: bool, whole: bool) -> Program {
         let mut program = Program::new(greatest);
         let mut variable = vec![usize::MAX; self.hidden.len()];
         for cell in cells {
-            let weight = f64::from(u8::from(*cell == goal));
-            variable[*cell] = if whole {
-                program.whole(weight, 1, i32::MAX)
+            let weight = f64::from(u8::from(*cell == goal.0));
+            let least = if *cell == goal.0 {
+                goal.1
             } else {
-                program.variable(weight, 1.0, f64::INFINITY)
+                self.table.floors[*cell]
+            };
+            variable[*cell] = if whole {
+                program.whole(weight, i32::try_from(least).unwrap_or(i32::MAX), i32::MAX)
+            } else {
+                program.variable(weight, least as f64, f64::INFINITY)
             };
         }
         for row in rows {
@@ -120,7 +134,7 @@ impl<'a> Attack<'a> {
     fn whole(&self, cells: &[usize], rows: &[usize], values: &[f64]) -> Option<Witness> {
         let mut table: Vec<i64> = self.table.people.iter().map(|n| *n as i64).collect();
         for (cell, value) in cells.iter().zip(values) {
-            if (value - value.round()).abs() > 1e-6 || value.round() < 1.0 {
+            if (value - value.round()).abs() > 1e-6 || value.round() < self.table.floors[*cell] as f64 {
                 return None;
             }
             table[*cell] = value.round() as i64;

@@ -37,6 +37,11 @@ impl Cut {
     }
 }
 
+/// What the reader must think possible of a cell: k people, and more than it holds.
+pub fn target(people: u64, k: u64) -> u64 {
+    k.max(people + 1)
+}
+
 /// The cut that a pattern (share: 1 hidden, 0 published, or between) violates because the small cell `goal` cannot reach `k`; none
 /// where it can, as far as real numbers tell. `small` cells are hidden in every pattern.
 pub fn violated(
@@ -47,7 +52,7 @@ pub fn violated(
     goal: usize,
     k: u64,
 ) -> Result<Option<Cut>, TallyError> {
-    let need = (k - table.people[goal]) as f64;
+    let need = (target(table.people[goal], k) - table.people[goal]) as f64;
     let capacity = |cell: usize| {
         let people = table.people[cell];
         if people == 0 {

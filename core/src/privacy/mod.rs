@@ -5,15 +5,19 @@
 //! * [`attack`]: what a reader can conclude about hidden cells;
 //! * [`suppress`]: which further cells to hide, as few as possible;
 //! * [`cuts`]: the inequalities by which that is found;
+//! * [`release`]: tables of several measures, hidden together;
 //! * [`solver`]: the one place that speaks to the solver of linear and integer programs.
 
 pub mod attack;
 pub mod cuts;
 pub mod pseudonym;
+pub mod release;
 pub mod solver;
 pub mod suppress;
 pub mod table;
 
+#[cfg(test)]
+mod release_tests;
 #[cfg(test)]
 mod tests;
 

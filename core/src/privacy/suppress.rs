@@ -6,7 +6,7 @@
 //! for sensitive tabular data*, Networks 22 (1992)), and thinned out afterwards.
 
 use super::attack::{Attack, End, Witness};
-use super::cuts::{Cut, violated};
+use super::cuts::{Cut, target, violated};
 use super::solver::{Outcome, Program};
 use super::table::{Row, Table};
 use crate::error::{SqlState, TallyError};
@@ -49,17 +49,23 @@ pub fn hide(table: &Table, k: u64) -> Result<Vec<Hidden>, TallyError> {
     if !small.contains(&true) {
         return Ok(Vec::new());
     }
+    let mut hidden = pattern(table, &small, k)?;
+    prove(table, &rows, &small, &mut hidden, k)
+}
+
+/// The cells to hide, without proofs: `small` ones, and as few others as let the reader think each small one k or more, and more than it is.
+pub fn pattern(table: &Table, small: &[bool], k: u64) -> Result<Vec<bool>, TallyError> {
+    let rows = table.rows();
     let search = Search {
         table,
         rows: &rows,
-        small: &small,
+        small,
         k,
     };
-    let mut hidden = match search.smallest()? {
-        Some(pattern) => pattern,
-        None => search.thin(search.cheapest(small.clone())?)?,
-    };
-    prove(table, &rows, &small, &mut hidden, k)
+    match search.smallest()? {
+        Some(pattern) => Ok(pattern),
+        None => search.thin(search.cheapest(small.to_vec())?),
+    }
 }
 
 /// The proof of each hidden cell. A cell that is hidden for others and may hold one number only hides nothing: it is published.
@@ -108,7 +114,7 @@ fn prove(table: &Table, rows: &[Row], small: &[bool], hidden: &mut [bool], k: u6
     Ok(proofs)
 }
 
-fn refused(why: String) -> TallyError {
+pub(super) fn refused(why: String) -> TallyError {
     TallyError::new(
         SqlState::FeatureNotSupported,
         "this table cannot be released: no pattern of hidden cells is proved to be safe",
@@ -160,10 +166,10 @@ impl Search<'_> {
             look_for_cancel();
             match attack.end(cell, true)? {
                 End::Open => {}
-                End::At(value, witness) if value >= self.k => {
+                End::At(value, witness) if value >= target(self.table.people[cell], self.k) => {
                     // One possible table may prove several cells.
                     for (c, n) in witness {
-                        reached[c] |= n >= self.k;
+                        reached[c] |= n >= target(self.table.people[c], self.k);
                     }
                 }
                 End::At(..) => {
@@ -313,7 +319,8 @@ impl Search<'_> {
                 }
             }
             let Some((up, _)) = variable[goal] else { continue };
-            program.row(&[(up, 1.0)], true, (self.k - self.table.people[goal]) as f64);
+            let people = self.table.people[goal];
+            program.row(&[(up, 1.0)], true, (target(people, self.k) - people) as f64);
             if let Outcome::Best(_, value) = program.solve()? {
                 return Ok(near
                     .into_iter()

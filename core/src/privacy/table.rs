@@ -30,6 +30,8 @@ pub struct Table {
     pub people: Vec<u64>,
     /// The relations.
     pub relations: Vec<Relation>,
+    /// The least that each cell may hold when it is hidden, as everybody knows: 1 where zeros are published.
+    pub floors: Vec<u64>,
 }
 
 /// Most people of a cell: whole numbers up to here are exact in the solver.
@@ -38,8 +40,12 @@ pub const MOST_PEOPLE: u64 = i32::MAX as u64;
 impl Table {
     /// A table whose numbers keep to its relations.
     pub fn new(people: Vec<u64>, relations: Vec<Relation>) -> Result<Table, TallyError> {
-        let table = Table { people, relations };
-        let cells = table.people.len();
+        let cells = people.len();
+        let table = Table {
+            people,
+            relations,
+            floors: vec![1; cells],
+        };
         if let Some(cell) = table.people.iter().position(|n| *n > MOST_PEOPLE) {
             return Err(bad(format!(
                 "people of a cell expected in 0 to {MOST_PEOPLE}, got {} in cell {}",

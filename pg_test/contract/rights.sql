@@ -4,7 +4,7 @@ SELECT no_plan();
 CREATE TEMP TABLE readable (name text PRIMARY KEY);
 INSERT INTO readable SELECT unnest(string_to_array(
     -- Definitions, which everybody sees.
-    'rollups dimensions measures beside metrics metric_views behaviours source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
+    'rollups dimensions measures beside metrics metric_views behaviours experiments experiment_metrics experiment_cells source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
     -- Marks and progress, which live views read as their readers.
     || 'dirty dirty_ranges members odd_rows reads enums jobs status progress health '
     -- By row level security: those whose rights one has.

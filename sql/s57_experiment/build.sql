@@ -1,0 +1,154 @@
+-- Owns: making the rollups of an experiment, in its maker's transaction: all of them or none.
+
+CREATE OR REPLACE FUNCTION tally_internal._free_rollup_name(target text, wanted text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT x.label FROM generate_series(1, 1000) i, LATERAL (SELECT wanted || CASE i WHEN 1 THEN '' ELSE '_' || i END) x(label)
+     WHERE to_regclass(format('%I.%I', target, x.label)) IS NULL AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.name = x.label) ORDER BY i LIMIT 1
+$$;
+COMMENT ON FUNCTION tally_internal._free_rollup_name(text, text) IS 'The wanted name for a rollup in a schema, with a number where it is taken.';
+
+CREATE OR REPLACE FUNCTION tally_internal._shared_units(given jsonb) RETURNS tally.experiments
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.* FROM tally.experiments e
+     WHERE e.owner::oid = tally_internal._current_role()::oid
+       AND NOT EXISTS (SELECT FROM unnest('{exposures,unit,arm,time_column,time_type,experiment_column,dimensions,zone,where}'::text[]) k
+                        WHERE e.definition -> k IS DISTINCT FROM given -> k) ORDER BY e.created_at, e.name LIMIT 1
+$$;
+COMMENT ON FUNCTION tally_internal._shared_units(jsonb) IS 'An experiment of the current role whose units are the same; null where there is none.';
+
+CREATE OR REPLACE FUNCTION tally_internal._build_units(target text, given jsonb, schedule text, with_data boolean, search_path text, OUT units int, OUT arrivals int)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    source regclass := (given ->> 'exposures')::regclass;
+    short  text := (SELECT left(c.relname, 32) FROM pg_class c WHERE c.oid = source);
+    made   regclass;
+    days   regclass;
+BEGIN
+    made := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, short || '_units')), source,
+        key => (CASE WHEN given ->> 'experiment_column' IS NULL THEN '[]' ELSE jsonb_build_array(given -> 'experiment_column') END || jsonb_build_array(given -> 'unit'))::text,
+        measures => tally_internal._units_measures(given),
+        "where" => format('%I IS NOT NULL', given ->> 'unit') || COALESCE(' AND (' || (given ->> 'where') || ')', ''),
+        schedule => schedule, zone => given ->> 'zone', search_path => search_path, with_data => with_data,
+        description => 'Experiments: the first exposure of each unit, and its arm.');
+    EXECUTE format('CREATE INDEX ON %s (first_at)', made);
+    days := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, short || '_arrivals')), made, time_column => 'first_at', bucket => '1 day',
+        dimensions => CASE WHEN given ->> 'experiment_column' IS NULL THEN '[]'::jsonb
+                           ELSE jsonb_build_array(jsonb_build_object('experiment', quote_ident(given ->> 'experiment_column'))) END
+            || '["arm", {"mixed": "arms_seen > 1"}]'::jsonb || COALESCE((SELECT jsonb_agg(d -> 'name') FROM jsonb_array_elements(given -> 'dimensions') d), '[]'),
+        measures => '{"units": "count(*)"}', "where" => 'first_at IS NOT NULL', schedule => schedule, zone => given ->> 'zone', search_path => search_path,
+        with_data => with_data, description => 'Experiments: units by the day of their first exposure.');
+    SELECT r.id INTO units FROM tally.rollups r WHERE r.relation = made;
+    SELECT r.id INTO arrivals FROM tally.rollups r WHERE r.relation = days;
+END $$;
+COMMENT ON FUNCTION tally_internal._build_units(text, jsonb, text, boolean, text) IS 'Makes the rollup per unit of exposures, and that over days on it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._effective_metrics(label text, given jsonb) RETURNS jsonb[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result jsonb[] := '{}';
+    m      tally.experiment_metrics;
+    one    jsonb;
+    item   record;
+BEGIN
+    FOR item IN SELECT x.name, x.n FROM jsonb_array_elements_text(given -> 'metrics') WITH ORDINALITY x(name, n) ORDER BY x.n LOOP
+        m := tally_internal._experiment_metric(item.name);
+        one := jsonb_build_object('window', given -> 'window', 'delay', given -> 'delay', 'unit', given -> 'unit') || m.definition
+            || jsonb_build_object('metric', m.name, 'place', item.n, 'kind', m.kind, 'direction', m.direction, 'source', m.source::text,
+                 'covariate_days', CASE WHEN m.kind IN ('mean', 'ratio') THEN given -> 'covariate_days' ELSE '0' END);
+        one := one || jsonb_build_object('time_type', tally_internal._check_experiment_column(format('experiment metric %L', m.name), m.source, one ->> 'time_column',
+            'time_column', format('SELECT tally.drop_experiment_metric(%L);', m.name)));
+        PERFORM tally_internal._check_experiment_column(format('experiment metric %L of experiment %L', m.name, label), m.source, one ->> 'unit', 'unit',
+            format('SELECT tally.drop_experiment_metric(%1$L); SELECT tally.create_experiment_metric(%1$L, %2$L, …, unit => …);', m.name, m.source));
+        result := result || one;
+    END LOOP;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally_internal._effective_metrics(text, jsonb) IS
+'The metrics of an experiment as it measures them, with its window, delay and covariate where they have none of their own.';
+
+CREATE OR REPLACE FUNCTION tally_internal._build_values(label text, target text, given jsonb, units int, metrics jsonb[], schedule text, search_path text, OUT unit_values int,
+                                                        OUT cells int)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    one      jsonb := metrics[1];
+    beside   tally.rollups;
+    item     text;
+    measures jsonb := '{"first_at": "pg_catalog.min(_exposure_at)", "arm": "pg_catalog.min(_exposure_arm)", "mixed": "pg_catalog.bool_or(_exposure_mixed)"}';
+    moments  jsonb := '{}';
+    made     regclass;
+    days     regclass;
+BEGIN
+    SELECT * INTO beside FROM tally.rollups r WHERE r.id = units;
+    SELECT one || jsonb_build_object('before', make_interval(days => max((m ->> 'covariate_days')::int)), 'after', max((m ->> 'delay')::interval + (m ->> 'window')::interval))
+      INTO one FROM unnest(metrics) m;
+    SELECT measures || COALESCE(jsonb_object_agg(d ->> 'name', format('pg_catalog.min(%I)', '_exposure_' || (d ->> 'name'))), '{}') INTO measures
+      FROM jsonb_array_elements(given -> 'dimensions') d;
+    FOR i IN 1 .. cardinality(metrics) LOOP
+        measures := measures || tally_internal._value_measures(metrics[i], (metrics[i] ->> 'place')::int, given ->> 'zone');
+        moments := moments || tally_internal._cell_measures(metrics[i], (metrics[i] ->> 'place')::int);
+    END LOOP;
+    item := tally_internal._beside_unit_sql(one, given, one ->> 'unit');
+    made := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, label || '_values')), (one ->> 'source')::regclass,
+        key => jsonb_build_array(one -> 'unit')::text, measures => measures, expand => replace(item, '{beside}', beside.relation::text), schedule => schedule,
+        zone => given ->> 'zone', search_path => search_path,
+        description => format('Experiment %s: values of each unit with events from before and after its exposure.', label));
+    SELECT r.id INTO unit_values FROM tally.rollups r WHERE r.relation = made;
+    PERFORM tally_internal._stand_beside(unit_values, units, ARRAY[given ->> 'unit'], given ->> 'experiment_column', given ->> 'experiment_key', item);
+    EXECUTE format('CREATE INDEX ON %s (first_at)', made);
+    days := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, label || '_cells')), made, time_column => 'first_at', bucket => '1 day',
+        dimensions => '["arm", "mixed"]'::jsonb || COALESCE((SELECT jsonb_agg(d -> 'name') FROM jsonb_array_elements(given -> 'dimensions') d), '[]'),
+        measures => moments, schedule => schedule, zone => given ->> 'zone', search_path => search_path,
+        description => format('Experiment %s: moments of the units'' values by the day of first exposure.', label));
+    SELECT r.id INTO cells FROM tally.rollups r WHERE r.relation = days;
+END $$;
+COMMENT ON FUNCTION tally_internal._build_values(text, text, jsonb, int, jsonb[], text, text) IS
+'Makes the rollup of the values of units for metrics on one table, beside the units, and the cells on it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._build_experiment(label text, place text, given jsonb, description text, schedule text, with_data boolean,
+                                                            search_path text) RETURNS tally.experiments
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+#variable_conflict use_variable
+DECLARE
+    metrics jsonb[] := tally_internal._effective_metrics(label, given);
+    made    tally.experiments;
+    shared  tally.experiments := tally_internal._shared_units(given);
+    same    jsonb[];
+    cell    tally.experiment_cells;
+    target  text;
+BEGIN
+    PERFORM set_config('search_path', search_path, true);
+    target := COALESCE(place, current_schema());
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM tally_internal._may_create(label, target, (given ->> 'exposures')::regclass);
+    IF shared.name IS NULL THEN
+        SELECT u.units, u.arrivals INTO shared.units, shared.arrivals FROM tally_internal._build_units(target, given, schedule, with_data, search_path) u;
+    END IF;
+    made.name := label;
+    made.units := shared.units;
+    made.arrivals := shared.arrivals;
+    made.definition := given;
+    made.description := description;
+    PERFORM tally_internal._store_experiment(made);
+    -- Metrics on one table by one column and time share their rollups.
+    FOR same IN SELECT array_agg(m ORDER BY (m ->> 'place')::int) FROM unnest(metrics) m
+                 GROUP BY m ->> 'source', m ->> 'unit', m ->> 'time_column' ORDER BY min((m ->> 'place')::int) LOOP
+        SELECT v.unit_values, v.cells INTO cell.unit_values, cell.cells
+          FROM tally_internal._build_values(label, target, given, made.units, same, schedule, search_path) v;
+        FOR i IN 1 .. cardinality(same) LOOP
+            cell.experiment := label;
+            cell.metric := same[i] ->> 'metric';
+            cell.place := (same[i] ->> 'place')::int;
+            cell.definition := same[i];
+            PERFORM tally_internal._store_experiment_cells(cell);
+        END LOOP;
+        IF with_data THEN
+            PERFORM tally.refresh((SELECT quote_ident(r.name) FROM tally.rollups r WHERE r.id = cell.cells));
+        END IF;
+    END LOOP;
+    PERFORM tally_internal._make_experiment_view(made, target);
+    RETURN made;
+END $$;
+COMMENT ON FUNCTION tally_internal._build_experiment(text, text, jsonb, text, text, boolean, text) IS
+'Makes what an experiment of a checked definition consists of, in the caller''s transaction: all of it or nothing.';

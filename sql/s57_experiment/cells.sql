@@ -1,0 +1,111 @@
+-- Owns: what the cells of an experiment hold, summed: units, moments and sketches of each arm, in one snapshot.
+
+CREATE OR REPLACE FUNCTION tally_internal._experiment(name text) RETURNS tally.experiments
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    found_ tally.experiments;
+    label  text := name;
+BEGIN
+    -- The name as it is listed; else as SQL writes it.
+    SELECT * INTO found_ FROM tally.experiments e WHERE e.name = label;
+    IF found_.name IS NULL THEN
+        label := tally_internal._last_name(name);
+        SELECT * INTO found_ FROM tally.experiments e WHERE e.name = label;
+    END IF;
+    IF found_.name IS NULL THEN
+        PERFORM tally_internal._refuse('undefined_object', format('experiment %L does not exist', label),
+            COALESCE('Known: ' || tally_internal._closest_names(label, ARRAY(SELECT e.name FROM tally.experiments e)) || '.', 'None is known.'),
+            'SELECT name, exposures FROM tally.experiments;');
+    END IF;
+    RETURN found_;
+END $$;
+COMMENT ON FUNCTION tally_internal._experiment(text) IS 'The experiment of a name, or an error that lists the known ones.';
+
+CREATE OR REPLACE FUNCTION tally_internal._zeros(units bigint, variables int) RETURNS tally.moments
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('{"count":%s,"origin":[%s],"mean":[%2$s],"co":[%3$s]}', units, x.zeros, y.zeros)::tally.moments
+      FROM (SELECT string_agg('0', ',') FROM generate_series(1, variables)) x(zeros),
+           (SELECT string_agg('0', ',') FROM generate_series(1, variables * (variables + 1) / 2)) y(zeros)
+     WHERE units > 0
+$$;
+COMMENT ON FUNCTION tally_internal._zeros(bigint, int) IS 'Moments of so many units whose variables are all 0; null for none.';
+
+CREATE OR REPLACE FUNCTION tally_internal._with_zeros(sketch tally.moments, units bigint, variables int) RETURNS tally.moments
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- A unit without events near its exposure has no row of values.
+    SELECT tally.merge(sketch, tally_internal._zeros(units - COALESCE(tally.count(sketch), 0), variables))
+$$;
+COMMENT ON FUNCTION tally_internal._with_zeros(tally.moments, bigint, int) IS 'Moments of the units with values, and of all others, up to so many units, as zeros.';
+
+CREATE OR REPLACE FUNCTION tally_internal._experiment_days(e tally.experiments, as_of timestamptz, matured interval, OUT first timestamptz, OUT last timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The window of every unit of a day is past when it is so many seconds after the day's end.
+    SELECT COALESCE(tally_internal._instant_of((e.definition ->> 'starts')::date, e.definition ->> 'zone'), '-infinity'),
+           LEAST(COALESCE(tally_internal._instant_of((e.definition ->> 'ends')::date + 1, e.definition ->> 'zone'), 'infinity'),
+                 CASE WHEN matured IS NULL THEN as_of
+                      ELSE date_trunc('day', as_of - make_interval(secs => extract(epoch FROM matured)::float8), e.definition ->> 'zone') END)
+$$;
+COMMENT ON FUNCTION tally_internal._experiment_days(tally.experiments, timestamptz, interval) IS
+'The days of first exposure that count at a moment, [first, last); matured: only those whose units were all exposed so long ago.';
+
+CREATE OR REPLACE FUNCTION tally_internal._arrivals_sql(e tally.experiments, by text[], first timestamptz, last timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r tally.rollups;
+BEGIN
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = e.arrivals;
+    RETURN tally_internal._refuse_unsafe(r, format('SELECT %s AS labels, arm, mixed, bucket, units FROM %s WHERE bucket >= $1 AND bucket < $2%s', tally_internal._labels_sql(by),
+        tally_internal._exact_source(tally_internal._current_role(), r, first, last),
+        COALESCE(format(' AND experiment = %L', e.definition ->> 'experiment_key'), '')));
+END $$;
+COMMENT ON FUNCTION tally_internal._arrivals_sql(tally.experiments, text[], timestamptz, timestamptz) IS
+'SQL text of the units of an experiment by day of first exposure, arm and dimensions, in [$1, $2).';
+
+CREATE OR REPLACE FUNCTION tally_internal._experiment_sums(e tally.experiments, c tally.experiment_cells, as_of timestamptz, matured boolean, by text[])
+    RETURNS TABLE (labels jsonb, arm text, units bigint, sketch tally.moments, digest tally.tdigest, uncapped float8, valued bigint, factor float8)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    r     tally.rollups;
+    range record;
+    kind  text := c.definition ->> 'kind';
+    source regclass;
+BEGIN
+    SELECT * INTO range FROM tally_internal._experiment_days(e, as_of, CASE WHEN matured THEN (c.definition ->> 'delay')::interval + (c.definition ->> 'window')::interval END);
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = c.cells;
+    source := tally_internal._exact_source(tally_internal._current_role(), r, range.first, range.last);
+    RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
+        'WITH n AS (SELECT labels, arm, sum(units)::bigint AS units FROM (%s) a WHERE mixed = ''false'' OR $3 GROUP BY 1, 2), '
+        'c AS (SELECT %s AS labels, arm, tally.rollup(%I) AS m, %s AS u FROM %s WHERE bucket >= $1 AND bucket < $2 AND (mixed = ''false'' OR $3) GROUP BY 1, 2) '
+        'SELECT n.labels, n.arm, n.units, %s, %s, c.u, v.valued, v.factor FROM n LEFT JOIN c ON c.labels = n.labels AND c.arm = n.arm '
+        'LEFT JOIN LATERAL (%s) v ON true',
+        tally_internal._arrivals_sql(e, by, range.first, range.last), tally_internal._labels_sql(by), 'm_' || c.place,
+        CASE WHEN c.definition ? 'cap' THEN format('sum(%I)', 'u_' || c.place) ELSE 'NULL::float8' END, source,
+        CASE WHEN kind = 'quantile' THEN 'NULL::tally.moments' ELSE format('tally_internal._with_zeros(c.m, n.units, %s)', tally_internal._variables(c.definition)) END,
+        CASE WHEN kind = 'quantile' THEN 'c.m' ELSE 'NULL::tally.tdigest' END,
+        CASE WHEN kind = 'quantile' THEN tally_internal._factor_sql(c, r, source, by) ELSE 'SELECT NULL::bigint AS valued, NULL::float8 AS factor' END))
+        USING range.first, range.last, e.definition ->> 'twice' = 'first', (c.definition ->> 'level')::float8;
+END $$;
+COMMENT ON FUNCTION tally_internal._experiment_sums(tally.experiments, tally.experiment_cells, timestamptz, boolean, text[]) IS
+'Of a metric and each arm (and labels): units, moments of their values with zeros for units without events, the sketch of a quantile, the sum without a cap.';
+
+CREATE OR REPLACE FUNCTION tally_internal._variables(m jsonb) RETURNS int
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE m ->> 'kind' WHEN 'ratio' THEN 2 ELSE 1 END * CASE WHEN m ->> 'covariate_days' = '0' THEN 1 ELSE 2 END
+$$;
+COMMENT ON FUNCTION tally_internal._variables(jsonb) IS 'How many variables the moments of a metric have.';
+
+CREATE OR REPLACE FUNCTION tally_internal._factor_sql(c tally.experiment_cells, cells tally.rollups, source regclass, by text[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- How values of one unit go together is seen only unit by unit: those at or under the arm's quantile, and all.
+    SELECT format('SELECT count(*) AS valued, tally.cluster_factor($4, tally.stats(x.under, x.n)) AS factor FROM (SELECT tally.count(q) AS n, '
+                  '(tally.histogram(q, ARRAY[b.edge + abs(b.edge) * 4e-16 + 1e-300]))[1] AS under FROM (SELECT %I AS q, first_at, arm, mixed, %s AS labels FROM %s) u, '
+                  '(SELECT tally.percentile(c.m, $4) AS edge) b WHERE u.first_at >= $1 AND u.first_at < $2 AND (NOT u.mixed OR $3) AND u.arm = n.arm AND u.labels = n.labels '
+                  'AND tally.count(q) > 0) x', 'q_' || c.place,
+                  (SELECT COALESCE('jsonb_build_object(' || string_agg(format('%L, COALESCE(%I, ''(none)'')', b, b), ', ') || ')', '''{}''::jsonb') FROM unnest(by) b),
+                  CASE WHEN source = cells.relation THEN v.relation ELSE v.live_view END)
+      FROM tally.rollups v WHERE v.id = c.unit_values
+$$;
+COMMENT ON FUNCTION tally_internal._factor_sql(tally.experiment_cells, tally.rollups, regclass, text[]) IS
+'SQL text of the units with values of one arm (of n and c), and the cluster factor of the quantile $4.';

@@ -7,6 +7,22 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally_internal._closed(text) IS 'An expression or condition that can be followed by other text, also where it ends in a comment.';
 
+CREATE OR REPLACE FUNCTION tally_internal._one_expression(fragment text, what text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result text := tally_internal._closed(fragment);
+BEGIN
+    PERFORM tally_internal._check_expression(result);
+    RETURN result;
+EXCEPTION WHEN syntax_error THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE,
+        MESSAGE = format('%s must be one expression: %s', what, SQLERRM),
+        DETAIL = format('Got %s', fragment),
+        HINT = format('Try it by itself: SELECT (%s) FROM …; and give several expressions a name each.', rtrim(fragment, E'; \n'));
+END $$;
+COMMENT ON FUNCTION tally_internal._one_expression(text, text) IS
+'A person''s expression that can be followed by other text; an error in four parts, which names what it is, where it is not one expression.';
+
 CREATE OR REPLACE FUNCTION tally_internal._render(template text, slots jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

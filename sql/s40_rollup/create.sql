@@ -53,9 +53,8 @@ BEGIN
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
     made := jsonb_populate_record(made, jsonb_build_object(
-        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', tally_internal._closed("where"), 'expand',
-            tally_internal._closed(expand), 'schedule',
-            schedule, 'description', description,
+        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', tally_internal._one_expression("where", format('where of rollup %L', label)),
+        'expand', tally_internal._closed(expand), 'schedule', schedule, 'description', description,
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
     made.source_rollup := parent.id;
@@ -216,7 +215,7 @@ COMMENT ON FUNCTION tally_internal._time_type(regclass, text, text, boolean) IS
 CREATE OR REPLACE FUNCTION tally_internal._listed_dimensions(dimensions jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
-                                                   ELSE jsonb_build_object('name', k.key, 'expression', tally_internal._closed(k.value)) END
+                                                   ELSE jsonb_build_object('name', k.key, 'expression', tally_internal._one_expression(k.value, format('dimension %L', k.key))) END
                                                        ORDER BY d.n, k.key), '[]')
       FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
       LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true
@@ -241,7 +240,8 @@ BEGIN
      WHERE m.rollup_id = parent.id AND tally_internal._is_plain_merge(m.merge, m.type) AND m.type = c.label AND tally_internal._is_plain_type(c.type);
     IF parent.id IS NULL OR measures IS NOT NULL THEN
         -- A text that says what the parent's merge says, as definitions() writes it out, is that merge.
-        SELECT jsonb_agg(COALESCE(i.item, jsonb_build_object('name', e.key, 'expression', tally_internal._closed(e.value)))) INTO nums
+        SELECT jsonb_agg(COALESCE(i.item, jsonb_build_object('name', e.key, 'expression',
+                   tally_internal._one_expression(e.value, format('measure %L', e.key))))) INTO nums
           FROM jsonb_each_text(measures) e
           LEFT JOIN jsonb_array_elements(nums) i(item) ON i.item ->> 'name' = e.key AND i.item ->> 'expression' = e.value;
     END IF;

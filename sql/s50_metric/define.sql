@@ -25,6 +25,7 @@ BEGIN
             HINT = format('SET ROLE %s;', r.owner);
     END IF;
     PERFORM tally_internal._check_metric_name(name, r);
+    expression := tally_internal._one_expression(expression, format('metric %L', name));
     IF r.key IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
             MESSAGE = format('metric %L needs a rollup over time, but %L is one per %s', name, r.name, tally_internal._key_names(r.key, '%2$s')),

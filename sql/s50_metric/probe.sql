@@ -20,7 +20,7 @@ CREATE OR REPLACE FUNCTION tally_internal._labelled(owner regrole, search_path t
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
         (x ->> 'samples')::float8
-      FROM tally.run_as(owner, search_path, format('SELECT * FROM (%s) tally_query',
+      FROM tally.run_as(owner, search_path, format(E'SELECT * FROM (%s\n) tally_query',
                regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._utc_literal(tick), 'g')), tally_internal._query_timeout()) x
 $$;
 COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) IS
@@ -29,12 +29,16 @@ COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) I
 CREATE OR REPLACE FUNCTION tally_internal._check_query(query text, search_path text, what text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+    alone text := regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', 'now()', 'g');
 BEGIN
     PERFORM set_config('search_path', search_path, true);
-    EXECUTE format('SELECT value::pg_catalog.float8 FROM (%s) tally_query LIMIT 0', regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', 'now()', 'g'));
+    -- By itself first: a text that closes the parenthesis around it is no query.
+    PERFORM tally_internal._parse_tree(alone);
+    EXECUTE format(E'SELECT value::pg_catalog.float8 FROM (%s\n) tally_query LIMIT 0', alone);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR syntax_error OR cannot_coerce OR insufficient_privilege OR ambiguous_column
-    OR datatype_mismatch OR indeterminate_datatype THEN
+    OR datatype_mismatch OR indeterminate_datatype OR feature_not_supported OR grouping_error OR windowing_error OR undefined_object THEN
     RAISE EXCEPTION USING ERRCODE = SQLSTATE,
         MESSAGE = format('%s cannot be read: %s', what, SQLERRM),
         DETAIL = format('Got %s. A query yields a number named value, optionally samples, and labels.', query),

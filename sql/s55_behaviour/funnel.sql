@@ -31,7 +31,7 @@ DECLARE
     given    jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'steps',
                                          tally_internal._funnel_steps_of(steps, label),
                  'window', "window", 'bucket', bucket, 'dimensions', dimensions, 'attribution', attribution, 'options', options, 'exclude', exclude,
-                     'where', "where", 'zone', zone);
+                      'where', tally_internal._one_expression("where", format('where of funnel %L', label)), 'zone', zone);
     names    text[] := ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(given -> 'steps') WITH ORDINALITY e(s, n) ORDER BY n);
     people   regclass;
     counts   regclass;
@@ -91,11 +91,12 @@ DECLARE
     result jsonb;
 BEGIN
     -- json and not jsonb, which would sort the steps.
-    SELECT jsonb_agg(jsonb_build_object('name', e.key, 'condition', e.value) ORDER BY l.n, e.n) INTO result
+    SELECT jsonb_agg(jsonb_build_object('name', e.key, 'condition', CASE json_typeof(e.value) WHEN 'string' THEN
+            to_jsonb(tally_internal._one_expression(e.value #>> '{}', format('step %L of funnel %L', e.key, label))) END) ORDER BY l.n, e.n) INTO result
       FROM (SELECT 1 AS n, steps AS item WHERE json_typeof(steps) = 'object'
             UNION ALL SELECT a.n, a.item FROM json_array_elements(CASE json_typeof(steps) WHEN 'array' THEN steps ELSE '[]' END) WITH ORDINALITY a(item, n)) l,
            json_each(CASE json_typeof(l.item) WHEN 'object' THEN l.item ELSE '{"": null}' END) WITH ORDINALITY e(key, value, n);
-    IF result IS NULL OR EXISTS (SELECT FROM jsonb_array_elements(result) s WHERE s ->> 'name' = '' OR jsonb_typeof(s -> 'condition') <> 'string')
+    IF result IS NULL OR EXISTS (SELECT FROM jsonb_array_elements(result) s WHERE s ->> 'name' = '' OR jsonb_typeof(s -> 'condition') IS DISTINCT FROM 'string')
        OR (SELECT count(DISTINCT s ->> 'name') < count(*) FROM jsonb_array_elements(result) s) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('steps of funnel %L must be names with a condition each, no name twice, got %s', label, steps),
@@ -123,7 +124,7 @@ BEGIN
                 HINT = 'Use for example exclude => ''[{"after": "visit", "before": "pay", "when": "kind = ''''refund''''"}]''.';
         END IF;
         word := format('exclude %s-%s%s', i, j, CASE WHEN (item ->> 'remove')::boolean THEN ' remove' ELSE '' END);
-        condition := item ->> 'when';
+        condition := tally_internal._one_expression(item ->> 'when', format('exclude of funnel %L', label));
         RETURN NEXT;
     END LOOP;
 END $$;
@@ -151,7 +152,8 @@ COMMENT ON FUNCTION tally_internal._funnel_at(jsonb, text) IS 'SQL text of the t
 
 CREATE OR REPLACE FUNCTION tally_internal._funnel_touches(given jsonb) RETURNS TABLE (name text, expression text, place bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(k.key, d.d #>> '{}'), COALESCE(k.value, quote_ident(d.d #>> '{}')), d.n
+    SELECT COALESCE(k.key, d.d #>> '{}'),
+           COALESCE(tally_internal._one_expression(k.value, format('dimension %L', k.key)), quote_ident(d.d #>> '{}')), d.n
       FROM jsonb_array_elements(COALESCE(NULLIF(given -> 'dimensions', 'null'), '[]')) WITH ORDINALITY d(d, n)
       LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d.d) WHEN 'object' THEN d.d ELSE '{}' END) k ON true
 $$;

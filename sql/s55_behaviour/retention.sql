@@ -26,8 +26,11 @@ DECLARE
     parts  text[] := parse_ident(name);
     label  text := parts[array_upper(parts, 1)];
     prefix text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
-    given  jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'start', "start", 'return', return,
-               'period', period, 'periods', periods, 'mode', mode, 'dimensions', dimensions, 'where', "where", 'zone', zone);
+    given  jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'start',
+               tally_internal._one_expression("start", format('start of retention %L', label)), 'return',
+               tally_internal._one_expression(return, format('return of retention %L', label)),
+               'period', period, 'periods', periods, 'mode', mode, 'dimensions', dimensions, 'where',
+               tally_internal._one_expression("where", format('where of retention %L', label)), 'zone', zone);
     elapsed boolean := tally_internal._counts_elapsed(given);
     clock  text := COALESCE(zone, 'UTC');
     at     text := tally_internal._funnel_at(given || jsonb_build_object('zone', clock), label);
@@ -47,15 +50,15 @@ BEGIN
                                                                      source::text, time_column, actor));
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => jsonb_build_object(
-            'entry', format('pg_catalog.min(%s) FILTER (WHERE %s)', at, "start"),
+            'entry', format('pg_catalog.min(%s) FILTER (WHERE %s)', at, given ->> 'start'),
             'retained', format('tally.retention(pg_catalog.array_agg(%1$s) FILTER (WHERE %2$s), pg_catalog.array_agg(%1$s) FILTER (WHERE %3$s), '
                 '%4$L::interval, %5$s, ''infinity''::timestamptz, %6$L, %7$L)',
-                               at, "start", return, period, periods, CASE WHEN NOT elapsed THEN zone END, mode))
+                               at, given ->> 'start', given ->> 'return', period, periods, CASE WHEN NOT elapsed THEN zone END, mode))
             || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]',
-                                                                t.expression, at, "start"))
+                                                                t.expression, at, given ->> 'start'))
                            FROM tally_internal._funnel_touches(given) t), '{}'),
-        "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, "start", return)
-            || COALESCE(' AND (' || "where" || ')', ''),
+        "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, given ->> 'start', given ->> 'return')
+            || COALESCE(' AND (' || (given ->> 'where') || ')', ''),
         schedule => schedule, zone => clock, search_path => search_path, with_data => with_data,
         description => format('Retention %s: when each actor started, and whether it was seen 0, 1, … periods later.', label));
     EXECUTE format('CREATE INDEX ON %s (entry)', people);

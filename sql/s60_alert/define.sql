@@ -187,6 +187,9 @@ DECLARE
     live regclass := (SELECT r.live_view FROM tally.rollups r WHERE r.id = m.rollup_id);
 BEGIN
     t := tally_internal._bounded_threshold(t, m);
+    -- Now, and not first at every tick.
+    PERFORM tally_internal._refuse_merged_windows(t, m, r, w.since, w.until)
+       FROM tally.rollups r, tally_internal._tested_window(t, r, now()) w WHERE r.id = m.rollup_id AND r.lookback IS NOT NULL;
     IF NOT has_table_privilege(live, 'SELECT') THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L reads %s, which %I may not', t.name, live, current_user),
             'A threshold is evaluated with the rights of the role that made it.', format('GRANT SELECT ON %s TO %I;', live, current_user));

@@ -33,6 +33,19 @@ END $$;
 COMMENT ON FUNCTION tally_internal._window_bounds(jsonb, tally.rollups, timestamptz, timestamptz) IS
 'The bounds of a window of history (see condition_windows) for the tested window [first, last).';
 
+CREATE OR REPLACE FUNCTION tally_internal._refuse_merged_windows(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz)
+RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._refuse_overlap(r, NULL, first, last,
+                                           format('SELECT tally.create_threshold(%L, metric => %L, …);  -- without over', t.name, m.name));
+    PERFORM tally_internal._refuse_overlap(r, NULL, b.since, b.until,
+                                           format('SELECT tally.create_threshold(%L, metric => %L, condition => ''week over week < -20%%'');', t.name, m.name))
+       FROM jsonb_array_elements(t.windows) w(w), tally_internal._window_bounds(w.w, r, first, last) b;
+END $$;
+COMMENT ON FUNCTION tally_internal._refuse_merged_windows(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
+'An error where a threshold would merge buckets that overlap, in the window it tests or in one of its history.';
+
 CREATE OR REPLACE FUNCTION tally_internal._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -43,15 +56,12 @@ DECLARE
     past  record;
     n     int := jsonb_array_length(t.windows);
 BEGIN
-    PERFORM tally_internal._refuse_overlap(r, NULL, first, last,
-                                           format('SELECT tally.create_threshold(%L, metric => %L, …);  -- without over', t.name, m.name));
+    PERFORM tally_internal._refuse_merged_windows(t, m, r, first, last);
     IF n = 0 THEN
         RETURN format('SELECT labels, value, samples FROM (%s) s', parts);
     END IF;
     FOR past IN SELECT w.n, b.since, b.until FROM jsonb_array_elements(t.windows) WITH ORDINALITY w(w, n),
         tally_internal._window_bounds(w.w, r, first, last) b LOOP
-        PERFORM tally_internal._refuse_overlap(r, NULL, past.since, past.until,
-                                               'SELECT * FROM tally.thresholds;  -- a condition that looks at one bucket at a time');
         parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally_internal._labels_sql(t.per),
             tally_internal._merged_sql(m, r, tally_internal._exact_source(t.owner, r, past.since, past.until)::text, NULL, t.per, t.filter,
                                        tally_internal._utc_literal(past.since),

@@ -12,7 +12,8 @@ crate::pg_fn! {
     /// `tally_internal._check_expression(text)`: an error where a text is not one expression that can stand between parentheses.
     tally_check_expression(call)? {
         let text = call.str(0)?;
-        for whole in [text.to_owned(), format!("({text})::pg_catalog.text")] {
+        // Between THEN and END stands one expression and no list; between parentheses, nothing that closes them.
+        for whole in [format!("CASE WHEN true THEN {text} END"), format!("({text})::pg_catalog.text")] {
             parse(&whole)?;
         }
         Ok(Datum::from(0usize))

@@ -8,7 +8,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._closed(text) IS 'An expression or condition that can be followed by other text, also where it ends in a comment.';
 
 CREATE OR REPLACE FUNCTION tally_internal._one_expression(fragment text, what text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result text := tally_internal._closed(fragment);
 BEGIN

@@ -31,7 +31,8 @@ chmod 644 "$folder$PG_LIB/lib/pg_tally.so"
 # What the library needs of other packages, by the symbols that it uses.
 mkdir -p target/deb/shlibs/debian
 printf 'Source: pg-tally\n\nPackage: %s\nArchitecture: any\n' "$name" >target/deb/shlibs/debian/control
-libraries=$(cd target/deb/shlibs && dpkg-shlibdeps -O --ignore-missing-info -e"$ROOT/$folder$PG_LIB/lib/pg_tally.so" 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
+libraries=$(cd target/deb/shlibs &&
+    dpkg-shlibdeps -O --ignore-missing-info -e"$ROOT/$folder$PG_LIB/lib/pg_tally.so" 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
 cat >"$folder/DEBIAN/control" <<CONTROL
 Package: $name
 Source: pg-tally

@@ -9,7 +9,8 @@ catalogue by `make reference`; a test checks that it is current. `docs/kernel.md
 WITH object AS (
     SELECT CASE p.prokind WHEN 'a' THEN 3 WHEN 'p' THEN 2 ELSE 1 END AS chapter, p.proname::text AS name,
            format('%s(%s)%s', p.proname, pg_get_function_arguments(p.oid),
-                  CASE WHEN p.prokind <> 'p' AND pg_get_function_result(p.oid) <> 'record' THEN ' → ' || pg_get_function_result(p.oid) ELSE '' END) AS signature,
+                  CASE WHEN p.prokind <> 'p' AND pg_get_function_result(p.oid) <> 'record'
+                       THEN ' → ' || pg_get_function_result(p.oid) ELSE '' END) AS signature,
            obj_description(p.oid, 'pg_proc') AS words, NULL::text AS columns
       FROM pg_proc p
      WHERE p.pronamespace = 'tally'::regnamespace AND p.proname !~ '^_' AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
@@ -19,10 +20,12 @@ WITH object AS (
        AND NOT EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid) AND NOT EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid)
     UNION ALL
     SELECT CASE c.relkind WHEN 'v' THEN 4 ELSE 5 END, c.relname, c.relname, obj_description(c.oid, 'pg_class'),
-           (SELECT string_agg(format(E'- `%s` %s: %s', a.attname, format_type(a.atttypid, a.atttypmod), col_description(c.oid, a.attnum)), E'\n' ORDER BY a.attnum)
+           (SELECT string_agg(format(E'- `%s` %s: %s', a.attname, format_type(a.atttypid, a.atttypmod), col_description(c.oid, a.attnum)), E'\n'
+                              ORDER BY a.attnum)
               FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
       FROM pg_class c WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname !~ '^_'
-       AND EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e' AND e.extname = 'pg_tally')
+       AND EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+                    WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e' AND e.extname = 'pg_tally')
     UNION ALL
     SELECT 6, t.typname, t.typname, obj_description(t.oid, 'pg_type'), NULL FROM pg_type t
      WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype IN ('b', 'd', 'e') AND t.typelem = 0 AND t.typname !~ '^_'

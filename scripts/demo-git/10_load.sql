@@ -36,12 +36,14 @@ DROP TABLE raw;
 CREATE INDEX ON commits (authored_at);
 ANALYZE commits;
 
-SELECT format('%s: %s %s by %s %s, written from %s to %s', :'REPOSITORY', to_char(count(*), 'FM999,999,999'), CASE count(*) WHEN 1 THEN 'commit' ELSE 'commits' END,
+SELECT format('%s: %s %s by %s %s, written from %s to %s', :'REPOSITORY',
+              to_char(count(*), 'FM999,999,999'), CASE count(*) WHEN 1 THEN 'commit' ELSE 'commits' END,
               to_char(count(DISTINCT author), 'FM999,999'), CASE count(DISTINCT author) WHEN 1 THEN 'author' ELSE 'authors' END,
               min(authored_at)::date, max(authored_at)::date) AS headline FROM commits \gset
 \echo
 \echo '━━ 1. Events ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
 \echo :headline
 \echo
-SELECT left(hash, 8) AS commit, left(author, 8) || '…' AS author, authored_at::timestamptz(0), committed_at - authored_at AS "until committed", files, added, removed
+SELECT left(hash, 8) AS commit, left(author, 8) || '…' AS author, authored_at::timestamptz(0), committed_at - authored_at AS "until committed",
+       files, added, removed
   FROM commits ORDER BY committed_at DESC LIMIT 4;

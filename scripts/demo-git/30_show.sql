@@ -27,7 +27,8 @@ WITH weeks AS (
     SELECT 'p95 delay, hours', w.bucket, t.value
       FROM weeks AS w LEFT JOIN tally.timeseries('p95_delay', since => :'since', until => :'latest', bucket => '7 days') AS t USING (bucket)
 )
-SELECT metric, tally.sparkline(array_agg(value ORDER BY bucket)) AS "52 weeks", round(min(value)::numeric, 1) AS lowest, round(max(value)::numeric, 1) AS highest
+SELECT metric, tally.sparkline(array_agg(value ORDER BY bucket)) AS "52 weeks",
+       round(min(value)::numeric, 1) AS lowest, round(max(value)::numeric, 1) AS highest
   FROM points GROUP BY metric ORDER BY metric;
 
 \echo '━━ 5. Funnel: an author''s first, second and tenth commit ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━'
@@ -40,7 +41,8 @@ WITH authors AS (
 )
 SELECT s.step, count(*) FILTER (WHERE a.level >= s.k) AS authors,
        to_char(100.0 * count(*) FILTER (WHERE a.level >= s.k) / count(*), 'FM990.0 %') AS "of all",
-       CASE WHEN s.k > 1 THEN to_char(100.0 * count(*) FILTER (WHERE a.level >= s.k) / nullif(count(*) FILTER (WHERE a.level >= s.k - 1), 0), 'FM990.0 %') END AS "of previous",
+       CASE WHEN s.k > 1 THEN to_char(100.0 * count(*) FILTER (WHERE a.level >= s.k)
+                                      / nullif(count(*) FILTER (WHERE a.level >= s.k - 1), 0), 'FM990.0 %') END AS "of previous",
        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM a.at[s.k] - a.at[s.k - 1]) / 86400))::numeric, 1) AS "median days since previous",
        tally.bar(count(*) FILTER (WHERE a.level >= s.k)::float8 / count(*), 30) AS " "
   FROM authors AS a CROSS JOIN (VALUES (1, 'first commit'), (2, 'second commit'), (3, 'tenth commit')) AS s(k, step)

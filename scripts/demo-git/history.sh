@@ -8,7 +8,8 @@
 # --numstat by a control character, and paths with such characters are quoted by git.
 set -euo pipefail
 
-git -c safe.directory='*' -c core.quotePath=true -C "$1" log --no-show-signature --encoding=UTF-8 --no-renames --numstat --format='%x01%H %at %ct %aE%x02%aN' HEAD |
+git -c safe.directory='*' -c core.quotePath=true -C "$1" log --no-show-signature --encoding=UTF-8 --no-renames --numstat \
+    --format='%x01%H %at %ct %aE%x02%aN' HEAD |
     LC_ALL=C awk '
         function flush() { if (hash != "") print hash "," at "," ct ",\"" author "\"," files "," added "," removed }
         /^\001/ {

@@ -14,6 +14,7 @@ use warnings;
 
 my (%defined, %told, %heard, @files, %text, @wrong, %edges);
 my $references = 0;
+my $kinds = qr/(?:FUNCTION|PROCEDURE|AGGREGATE|VIEW|TABLE|TYPE|DOMAIN|SEQUENCE)/;
 
 # Blanks a piece of text, line by line as it was.
 sub blank { my ($piece) = @_; $piece =~ s/[^\n]/ /g; return $piece }
@@ -60,7 +61,7 @@ for my $file (@files) {
     my $raw = do { local $/; <$in> };
     $text{$file} = without_words($raw);
     my $bare = code($raw, 0);
-    while ($bare =~ /\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?(?:FUNCTION|PROCEDURE|AGGREGATE|VIEW|TABLE|TYPE|DOMAIN|SEQUENCE)\s+(?:IF\s+NOT\s+EXISTS\s+)?(tally(?:_internal)?\.\w+)/g) {
+    while ($bare =~ /\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?$kinds\s+(?:IF\s+NOT\s+EXISTS\s+)?(tally(?:_internal)?\.\w+)/g) {
         # Overloads may be in several files: the leftmost counts.
         my $name = $1;
         $defined{$name} //= $file;

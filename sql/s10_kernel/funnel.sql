@@ -3,8 +3,8 @@
 -- The state is a type of its own, changed in place: 8 bytes an event for up to 8 conditions, sorted only at the end. SSPACE
 -- is what a group of about a dozen events takes with its chunk header.
 
-CREATE OR REPLACE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[]) RETURNS tally.funnel_events
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans';
+CREATE OR REPLACE FUNCTION tally_internal._funnel_trans(state tally.funnel_events, "window" interval, event_time timestamptz, steps boolean[])
+    RETURNS tally.funnel_events LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_trans';
 COMMENT ON FUNCTION tally_internal._funnel_trans(tally.funnel_events, interval, timestamptz, boolean[]) IS
 'Transition of tally.window_funnel and tally.funnel_path.';
 

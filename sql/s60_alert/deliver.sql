@@ -214,7 +214,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.redeliver(bigint, timestamptz, bigint) IS 'Tries a dead notification anew.';
 
-CREATE OR REPLACE FUNCTION tally.redeliver_dead(channel text DEFAULT NULL, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally.redeliver_dead(channel text DEFAULT NULL, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me())
+RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);

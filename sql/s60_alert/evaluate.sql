@@ -41,7 +41,8 @@ END $$;
 COMMENT ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, interval) IS
 'Evaluates thresholds that are due (one, or all with null) until they are done or the budget of time is spent (null: none). by_clock: as_of is the real time.';
 
-CREATE OR REPLACE FUNCTION tally_internal._due_thresholds(as_of timestamptz, by_clock boolean, threshold text) RETURNS TABLE (t tally.thresholds, tick timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._due_thresholds(as_of timestamptz, by_clock boolean, threshold text)
+RETURNS TABLE (t tally.thresholds, tick timestamptz,
         set_back boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x, k.tick, COALESCE(l.tick >= k.tick, false)

@@ -52,7 +52,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._note(bigint, timestamptz, text, text, text, jsonb, text) IS 'Adds an entry to an incident''s timeline.';
 
-CREATE OR REPLACE FUNCTION tally_internal._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz, began_at timestamptz, why text,
+CREATE OR REPLACE FUNCTION tally_internal._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz,
+                                                began_at timestamptz, why text,
                             with_evidence boolean) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -123,7 +124,8 @@ END $$;
 COMMENT ON FUNCTION tally_internal._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS
 'The impact line of an incident whose threshold has none of its own.';
 
-CREATE OR REPLACE FUNCTION tally_internal._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, why text, tick timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, why text, tick timestamptz)
+RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,7 +1,8 @@
 -- Owns: trying thresholds out: replay over the past, and test_threshold with given samples. Nothing is filed. Both go the
 -- way of evaluate(): _observe() and _stepped().
 
-CREATE OR REPLACE FUNCTION tally_internal._changes(rule jsonb, states jsonb, observed jsonb, failed boolean, tick timestamptz, OUT next jsonb, OUT changed jsonb)
+CREATE OR REPLACE FUNCTION tally_internal._changes(rule jsonb, states jsonb, observed jsonb, failed boolean, tick timestamptz, OUT next jsonb,
+                                                   OUT changed jsonb)
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg((s.step - '{transition,verdict,observed}'::text[])
                               || jsonb_build_object('labels', s.labels)) FILTER (WHERE s.step ->> 'state' <> 'inactive'), '[]'),

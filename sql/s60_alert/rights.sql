@@ -39,7 +39,8 @@ GRANT SELECT (id, name, owner, kind, template, matchers, events, group_by, group
               enabled) ON tally.channels TO PUBLIC;
 GRANT SELECT ON tally.silences, tally.inhibitions, tally.notifications TO PUBLIC;
 
-CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.incident_events FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();
+CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.incident_events
+    FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.channels FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.inhibitions FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();

@@ -92,7 +92,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.end_silence(int, timestamptz, bigint) IS 'Ends a silence or maintenance window now; it stays on record.';
 
-CREATE OR REPLACE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}', who bigint DEFAULT tally_internal._me()) RETURNS text
+CREATE OR REPLACE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}', who bigint DEFAULT tally_internal._me())
+RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE

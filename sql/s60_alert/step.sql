@@ -219,7 +219,8 @@ END $$;
 COMMENT ON FUNCTION tally_internal._step_meta_guarded(tally.thresholds, timestamptz, text, boolean, text) IS
 '_step_meta(), whose error is returned instead of raised.';
 
-CREATE OR REPLACE FUNCTION tally_internal._evaluate_one(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int, OUT recovered int,
+CREATE OR REPLACE FUNCTION tally_internal._evaluate_one(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int,
+                                                        OUT recovered int,
                                              OUT error text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable

@@ -149,4 +149,5 @@ BEGIN
     -- Where somebody has changed one of them, it stays as it is.
     PERFORM tally.watch_itself() WHERE NOT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped'));
 END $$;
-COMMENT ON FUNCTION tally_internal._when_clock_starts_s80(int, jsonb) IS 'Listener: makes the built-in thresholds when the clock starts and none of them is there.';
+COMMENT ON FUNCTION tally_internal._when_clock_starts_s80(int, jsonb) IS
+'Listener: makes the built-in thresholds when the clock starts and none of them is there.';

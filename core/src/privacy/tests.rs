@@ -225,7 +225,10 @@ proptest! {
 
     /// In any table the attack's ends hold the true number.
     #[test]
-    fn the_true_number_lies_between_the_ends(inner in prop::collection::vec(prop::collection::vec(1_u64..30, 4), 4), mask in prop::collection::vec(any::<bool>(), 25)) {
+    fn the_true_number_lies_between_the_ends(
+        inner in prop::collection::vec(prop::collection::vec(1_u64..30, 4), 4),
+        mask in prop::collection::vec(any::<bool>(), 25),
+    ) {
         let table = cross(&inner);
         let rows = table.rows();
         let attack = Attack::new(&table, &rows, &mask);

@@ -105,7 +105,12 @@ proptest! {
         let [x, y, z] = parts.each_ref().map(Vec::as_slice);
         let mut sorted = values.clone();
         sorted.sort_by(f64::total_cmp);
-        let trees = [digest_merged(&[x, y, z]), digest_merged(&[z, y, x]), digest_merged(&[x, &digest_merged(&[y, z])]), digest_of(&shuffled(&values, u64::from(seed)))];
+        let trees = [
+            digest_merged(&[x, y, z]),
+            digest_merged(&[z, y, x]),
+            digest_merged(&[x, &digest_merged(&[y, z])]),
+            digest_of(&shuffled(&values, u64::from(seed))),
+        ];
         for tree in trees {
             let digest = tdigest::codec::decode(&tree).unwrap();
             prop_assert_eq!(digest.count(), n);
@@ -119,7 +124,12 @@ proptest! {
     }
 
     #[test]
-    fn moments_have_no_order_and_no_tree(rows in prop::collection::vec(prop::array::uniform3(-1e3..1e3f64), 3..300), a in 0..300usize, b in 0..300usize, seed: u32) {
+    fn moments_have_no_order_and_no_tree(
+        rows in prop::collection::vec(prop::array::uniform3(-1e3..1e3f64), 3..300),
+        a in 0..300usize,
+        b in 0..300usize,
+        seed: u32,
+    ) {
         let of = |rows: &[[f64; 3]]| {
             let mut moments = Moments::new(3);
             rows.iter().for_each(|row| moments.push(row));

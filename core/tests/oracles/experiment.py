@@ -1,3 +1,4 @@
+# Owns the oracle of core::experiment: other people's programs and 40-digit arithmetic.
 """Writes experiment.tsv: what tally_core::experiment must answer, by other people's programs and by 40-digit arithmetic.
 
     python3 -m venv /tmp/oracles

@@ -12,7 +12,8 @@ SELECT tally.create_rollup('awf_balance_hourly', source => 'analytics_events', t
         "arcs":                 "count(*) FILTER (WHERE event_type = ''arc'')",
         "arcs_advanced":        "count(*) FILTER (WHERE event_type = ''arc'' AND meta @> ''{\"advanced\": true}'')",
         "choice_events":        "count(*) FILTER (WHERE event_type = ''choice'')",
-        "choices_by":           "tally.jsonb_totals(jsonb_build_object(meta ->> ''choice'', 1)) FILTER (WHERE event_type = ''choice'' AND meta ->> ''choice'' IS NOT NULL)",
+        "choices_by":           "tally.jsonb_totals(jsonb_build_object(meta ->> ''choice'', 1)) '
+                                 'FILTER (WHERE event_type = ''choice'' AND meta ->> ''choice'' IS NOT NULL)",
         "dialogues":            "count(*) FILTER (WHERE event_type = ''dialogue'')",
         "dialogue_lines":       "tally.hll(meta ->> ''line'')",
         "dialogues_blocked":    "count(*) FILTER (WHERE event_type = ''dialogue_blocked'')",
@@ -52,8 +53,12 @@ SELECT tally.create_rollup('awf_nodes_daily', source => 'awf_nodes_hourly', buck
 $sql$),
 ('awf', 166, 'rollup', 'awf_session_age_hourly', $sql$
 SELECT tally.create_rollup('awf_session_age_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
-    dimensions => $d$[{"session_age_bucket": "CASE WHEN event_time - session_started_at < interval '5 minutes' THEN '0-5m' WHEN event_time - session_started_at < interval '15 minutes' THEN '5-15m' WHEN event_time - session_started_at < interval '60 minutes' THEN '15-60m' WHEN event_time - session_started_at < interval '240 minutes' THEN '1-4h' ELSE '4h+' END"},
-        "world", "adventure", "model"]$d$,
+    dimensions => '[{"session_age_bucket": "CASE '
+        'WHEN event_time - session_started_at < interval ''5 minutes'' THEN ''0-5m'' '
+        'WHEN event_time - session_started_at < interval ''15 minutes'' THEN ''5-15m'' '
+        'WHEN event_time - session_started_at < interval ''60 minutes'' THEN ''15-60m'' '
+        'WHEN event_time - session_started_at < interval ''240 minutes'' THEN ''1-4h'' ELSE ''4h+'' END"},
+        "world", "adventure", "model"]',
     measures => '{
         "turns":     "count(*) FILTER (WHERE event_type = ''turn'')",
         "retries":   "count(*) FILTER (WHERE event_type = ''retry'')",

@@ -29,13 +29,15 @@ INSERT INTO awf_dashboard_views (id, name, dashboard_type, filters, layout, is_p
 SELECT md5('awf dashboard ' || v.name)::uuid, v.name, v.type, v.filters::jsonb, jsonb_build_object('refresh', '1 minute', 'panels', v.panels::jsonb), true
   FROM (VALUES
     ('Overview', 'overview', '{"since": "24 hours"}', '[
-        {"title": "Open incidents", "relation": "awf_incidents", "columns": ["created_at", "severity", "kpi_name", "scope_ref", "current_value", "status"], "chart": "table"},
+        {"title": "Open incidents", "relation": "awf_incidents",
+         "columns": ["created_at", "severity", "kpi_name", "scope_ref", "current_value", "status"], "chart": "table"},
         {"title": "Turns", "relation": "awf_rollup_hourly", "columns": ["date_hour", "turns"], "chart": "bars"},
         {"title": "p95 latency", "relation": "awf_rollup_hourly", "columns": ["date_hour", "p95_latency_ms"], "chart": "line"},
         {"title": "Fallbacks and retries", "relation": "awf_rollup_hourly", "columns": ["date_hour", "fallback_rate", "retry_rate"], "chart": "line"}]'),
     ('Narrative health', 'narrative', '{"since": "14 days"}', '[
         {"title": "Funnel", "relation": "awf_funnels_daily", "columns": ["date", "adventure", "overall_completion_rate"], "chart": "funnel"},
-        {"title": "Stuck and soft-locked", "relation": "awf_rollup_daily", "columns": ["date", "adventure", "stuck_rate", "softlock_hints_rate"], "chart": "heatmap"},
+        {"title": "Stuck and soft-locked", "relation": "awf_rollup_daily",
+         "columns": ["date", "adventure", "stuck_rate", "softlock_hints_rate"], "chart": "heatmap"},
         {"title": "Dialogue", "relation": "awf_rollup_daily", "columns": ["date", "dialogue_candidate_avg", "romance_consent_rate"], "chart": "line"}]'),
     ('Economy', 'economy', '{"since": "14 days"}', '[
         {"title": "Gold per turn", "relation": "awf_rollup_daily", "columns": ["date", "world", "econ_velocity"], "chart": "line"},
@@ -48,7 +50,8 @@ SELECT md5('awf dashboard ' || v.name)::uuid, v.name, v.type, v.filters::jsonb, 
         {"title": "Event triggers", "relation": "awf_rollup_daily", "columns": ["date", "world", "event_trigger_rate"], "chart": "line"},
         {"title": "Ticks", "relation": "awf_rollup_daily", "columns": ["date", "world", "avg_ticks"], "chart": "line"}]'),
     ('Experiments', 'experiments', '{"since": "30 days"}', '[
-        {"title": "Completion by arm", "relation": "awf_funnels_daily", "columns": ["date", "experiment", "variation", "overall_completion_rate"], "chart": "bars"},
+        {"title": "Completion by arm", "relation": "awf_funnels_daily",
+         "columns": ["date", "experiment", "variation", "overall_completion_rate"], "chart": "bars"},
         {"title": "Latency by arm", "relation": "awf_rollup_daily", "columns": ["date", "experiment", "variation", "p95_latency_ms"], "chart": "bars"}]')
     ) v(name, type, filters, panels)
 ON CONFLICT DO NOTHING

@@ -82,7 +82,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH law AS MATERIALIZED (
         SELECT tally_internal._zipf(24, 1.1) AS adventures, tally_internal._awf_hours(until - span, until) AS hours, extract(epoch FROM span) AS seconds,
                '{emberfall,tidewatch,hollowmere,skyreach,thornwood,glasswaste}'::text[] AS worlds,
-               '{the-drowned-bell,ash-and-antler,a-crown-of-salt,nine-lanterns,the-quiet-mill,wolves-of-varn,glass-harvest,the-last-ferry,moth-king,a-debt-in-iron,the-painted-door,low-tide,starless-inn,the-orchard-war,beneath-the-weir,two-masks,the-bone-clock,winter-tithe,the-hanging-market,salt-road,a-song-for-crows,the-ninth-gate,copper-rain,the-long-toll}'::text[] AS names,
+               '{the-drowned-bell,ash-and-antler,a-crown-of-salt,nine-lanterns,the-quiet-mill,wolves-of-varn,glass-harvest,the-last-ferry,moth-king,
+                 a-debt-in-iron,the-painted-door,low-tide,starless-inn,the-orchard-war,beneath-the-weir,two-masks,the-bone-clock,winter-tithe,
+                 the-hanging-market,salt-road,a-song-for-crows,the-ninth-gate,copper-rain,the-long-toll}'::text[] AS names,
                '{en-US,en-GB,de-DE,fr-FR,es-ES,pt-BR,ja-JP,ko-KR}'::text[] AS locales,
                '{swift-2,sage-3,sage-3-long,ember-mini}'::text[] AS models
     ), session AS (

@@ -37,7 +37,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('scope must be global, world, adventure or variation, got %L', scope),
             HINT = 'SELECT metrics_kpis(scope => ''adventure'', ref => ''low-tide'');';
     END IF;
-    RETURN metrics_rows('{turns,sessions,p95_latency_ms,retry_rate,fallback_rate,validator_retry_rate,stuck_rate,overall_completion_rate,craft_success_rate,vendor_trade_rate,party_recruits_rate,ttk_p50_seconds,ttk_p90_seconds,arc_progress_rate,choice_entropy_bits,dialogue_diversity,consent_compliance,gold_inflow,gold_outflow,econ_velocity_items}',
+    RETURN metrics_rows('{turns,sessions,p95_latency_ms,retry_rate,fallback_rate,validator_retry_rate,stuck_rate,overall_completion_rate,
+                          craft_success_rate,vendor_trade_rate,party_recruits_rate,ttk_p50_seconds,ttk_p90_seconds,arc_progress_rate,
+                          choice_entropy_bits,dialogue_diversity,consent_compliance,gold_inflow,gold_outflow,econ_velocity_items}',
         since, until, NULL, each, picked);
 END $f$;
 COMMENT ON FUNCTION metrics_kpis(text, text, text, text) IS
@@ -51,7 +53,8 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
                                       round(s.n / nullif(s.previous, 0), 4)) ORDER BY s.o)
       FROM (SELECT x.key AS name, x.o, x.value::text::numeric AS n, first_value(x.value::text::numeric) OVER w AS first,
             lag(x.value::text::numeric) OVER w AS previous
-              FROM json_each(metrics_rows('{funnel_start,funnel_first_choice,funnel_first_npc_join,funnel_first_craft,funnel_first_vendor,funnel_first_boss,funnel_completion}',
+              FROM json_each(metrics_rows('{funnel_start,funnel_first_choice,funnel_first_npc_join,funnel_first_craft,funnel_first_vendor,
+                                            funnel_first_boss,funnel_completion}',
                        since, until, NULL, '{}', filters || CASE WHEN adventure IS NULL THEN '{}'
                            ELSE jsonb_build_object('adventure', adventure) END) -> 0) WITH ORDINALITY x(key, value, o)
              WHERE json_typeof(x.value) = 'number'
@@ -83,7 +86,8 @@ $sql$),
 CREATE OR REPLACE FUNCTION metrics_overview(since text DEFAULT '24 hours', until text DEFAULT NULL, filters jsonb DEFAULT '{}') RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     SELECT json_build_object(
-        'kpis', metrics_rows('{turns,sessions,p50_latency_ms,p95_latency_ms,retry_rate,fallback_rate,validator_retry_rate,stuck_rate,avg_in_tokens,avg_out_tokens}', since, until, NULL, '{}', filters) -> 0,
+        'kpis', metrics_rows('{turns,sessions,p50_latency_ms,p95_latency_ms,retry_rate,fallback_rate,validator_retry_rate,stuck_rate,avg_in_tokens,
+                               avg_out_tokens}', since, until, NULL, '{}', filters) -> 0,
         'trend', metrics_rows('{turns,p95_latency_ms,retry_rate,fallback_rate}', since, until,
                      CASE WHEN tally_internal._parse_since(since, now(), 'since', 'UTC') < tally_internal._parse_since(until, now(), 'until',
                              'UTC') - interval '7 days' THEN interval '1 day' ELSE interval '1 hour' END, '{}', filters),

@@ -89,10 +89,15 @@ SELECT tally.create_rollup('awf_funnel_daily', source => 'awf_sessions', bucket 
         "start_count":          "count(*) FILTER (WHERE start_at IS NOT NULL)",
         "first_choice_count":   "count(*) FILTER (WHERE start_at <= first_choice_at)",
         "first_npc_join_count": "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at)",
-        "first_craft_count":    "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at AND first_npc_join_at <= first_craft_at)",
-        "first_vendor_count":   "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at)",
-        "first_boss_count":     "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at AND first_vendor_at <= first_boss_at)",
-        "completion_count":     "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at AND first_vendor_at <= first_boss_at AND first_boss_at <= completion_at)"}',
+        "first_craft_count":    "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at '
+                                'AND first_npc_join_at <= first_craft_at)",
+        "first_vendor_count":   "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at '
+                                'AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at)",
+        "first_boss_count":     "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at '
+                                'AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at AND first_vendor_at <= first_boss_at)",
+        "completion_count":     "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at '
+                                'AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at AND first_vendor_at <= first_boss_at '
+                                'AND first_boss_at <= completion_at)"}',
     schedule => '0 2 * * *',
     description => 'The funnel per day on which sessions started: start, first choice, first NPC join, first craft, first vendor, first boss, completion.')
 $sql$);

@@ -33,7 +33,8 @@ BEGIN
         (1, 'dashboard_facts', sessions, 'created_at, shop_domain, fact_type, scope, value', $q$
             SELECT at, shop, 'dashboard.session.opened', 'ops', jsonb_build_object('requestId', to_hex(h)) FROM drawn$q$),
         (2, 'dashboard_facts', shopify, 'created_at, shop_domain, fact_type, scope, value', $q$
-            SELECT at, shop, ('{shopify.sales.summary,shopify.fulfillment.issues,shopify.inventory.alerts,shopify.sales.summary}'::text[])[1 + (h >> 5 & 3)], 'ops',
+            SELECT at, shop, ('{shopify.sales.summary,shopify.fulfillment.issues,shopify.inventory.alerts,
+                                shopify.sales.summary}'::text[])[1 + (h >> 5 & 3)], 'ops',
                    jsonb_build_object('count', h >> 9 & 63) FROM drawn$q$),
         (3, 'decision_log', decisions, 'created_at, scope, actor, action, shop_domain', $q$
             SELECT at, CASE WHEN h >> 5 & 15 = 0 THEN 'ops'

@@ -164,6 +164,7 @@ $sql$);
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
 SELECT s.pack, s.ordinal + 100, s.kind, s.name || '_live',
        regexp_replace(regexp_replace(s.statement,
-                                     '\m(control_(sessions|approvals|breaches|replies|anomaly_pages|assignments_daily|shops|conversations|anomalies|rolling|weekly))\M', '\1_live', 'g'),
+                                     '\m(control_(sessions|approvals|breaches|replies|anomaly_pages|assignments_daily|shops|conversations'
+                                     '|anomalies|rolling|weekly))\M', '\1_live', 'g'),
                       '(COMMENT ON VIEW \S+ IS '')', '\1Exact at this moment: ')
   FROM tally.pack_steps s WHERE s.pack = 'operator_control_center' AND s.kind = 'view' AND s.name <> 'control_clock';

@@ -66,7 +66,8 @@ BEGIN
                    LATERAL (SELECT ('{iOS,iOS,Android,Android,Windows,Windows,macOS,Linux}'::text[])[k] AS platform,
                             ('{Safari,Chrome,Chrome,Firefox,Chrome,Edge,Safari,Firefox}'::text[])[k] AS browser) c,
                    LATERAL (SELECT h & 4095 < CASE WHEN k = 1 THEN 80 ELSE 36 END AS failed) f,
-                   LATERAL (SELECT '{MEDIA_ERR_NETWORK,MANIFEST_404,MEDIA_ERR_DECODE,DRM_TIMEOUT,MEDIA_ERR_NETWORK,MANIFEST_404,MEDIA_ERR_NETWORK,STALLED}'::text[] AS codes,
+                   LATERAL (SELECT '{MEDIA_ERR_NETWORK,MANIFEST_404,MEDIA_ERR_DECODE,DRM_TIMEOUT,MEDIA_ERR_NETWORK,MANIFEST_404,MEDIA_ERR_NETWORK,
+                                     STALLED}'::text[] AS codes,
                                    '{connection reset,manifest not found,decoder refused segment,licence server slow,connection reset,manifest not '
                                        'found,segment timeout,no data for 30 s}'::text[] AS messages,
                                    1 + (h >> 44 & 7)::int AS n) e$q$),

@@ -32,7 +32,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                greatest(1, ceil(least(share, 1) * assignments) - floor(assignments / days * 3 * -ln(1 - tally_internal._unit(CASE WHEN follows THEN g
                        ELSE h END, 8)))) AS assignment,
                CASE WHEN follows THEN ('{notify_sent,notify_click,assignment_view,assignment_apply_click}'::text[])[1 + place]
-                    ELSE ('{assignment_list_view,assignment_view,preferences_update,assignment_save,assignment_unsave,assignment_hide,assignment_apply_click,assignment_apply_submit,assignment_reply_received,assignment_no_reply,assignment_filled_report,assignment_scam_report,auth_login,telegram_link_success,notifications_pause,notifications_resume,assignment_share}'::text[])
+                    ELSE ('{assignment_list_view,assignment_view,preferences_update,assignment_save,assignment_unsave,assignment_hide,
+                            assignment_apply_click,assignment_apply_submit,assignment_reply_received,assignment_no_reply,assignment_filled_report,
+                            assignment_scam_report,auth_login,telegram_link_success,notifications_pause,notifications_resume,
+                            assignment_share}'::text[])
                          [1 + width_bucket(tally_internal._unit(h, 24),
                                            '{.30,.66,.72,.76,.77,.80,.85,.87,.885,.9125,.9155,.9175,.985,.99,.996,.999}'::float8[])] END AS type
           FROM timed t

@@ -61,7 +61,8 @@ $make$, r.name, r.columns, replace(r.own, '%', '%%'), replace(r.rolled, '%', '%%
             )
             SELECT week, sum(c) FILTER (WHERE event_type = 'assignment_view') AS views,
                 sum(c) FILTER (WHERE event_type = 'assignment_apply_click') AS apply_clicks,
-                   round((sum(c) FILTER (WHERE event_type = 'assignment_apply_click'))::numeric / nullif(sum(c) FILTER (WHERE event_type = 'assignment_view'), 0), 4) AS apply_rate
+                   round((sum(c) FILTER (WHERE event_type = 'assignment_apply_click'))::numeric
+                         / nullif(sum(c) FILTER (WHERE event_type = 'assignment_view'), 0), 4) AS apply_rate
               FROM base GROUP BY 1 ORDER BY 1 DESC$q$, $q$
             SELECT x.week, x.views, x.apply_clicks, round(x.apply_clicks / nullif(x.views, 0), 4)
               FROM (SELECT date_trunc('week', r.bucket) AS week, sum(r.views) AS views, sum(r.apply_clicks) AS apply_clicks FROM pa_conversion_daily_live r

@@ -10,7 +10,8 @@ INSERT INTO tally.pack_tables VALUES
           'CREATE INDEX publisher_metrics_rollup_published_at ON publisher_metrics_rollup (published_at)',
           'CREATE INDEX publisher_metrics_rollup_slug ON publisher_metrics_rollup (slug)',
           -- The most minutes per view come first: what publisher_pruning_candidates reads.
-          $$CREATE INDEX publisher_metrics_rollup_waste ON publisher_metrics_rollup ((tally.number(cost -> 'processing_minutes') / (1 + abs(tally.number(engagement -> 'views')))) DESC NULLS LAST)$$]),
+          'CREATE INDEX publisher_metrics_rollup_waste ON publisher_metrics_rollup '
+          '((tally.number(cost -> ''processing_minutes'') / (1 + abs(tally.number(engagement -> ''views'')))) DESC NULLS LAST)']),
 ('publisher', 'publisher_discord_metrics', 'One row per notification of an artifact in Discord, upserted by publisher-discord.',
     ARRAY['CREATE UNIQUE INDEX publisher_discord_metrics_artifact_uri ON publisher_discord_metrics (artifact_uri)',
           'CREATE INDEX publisher_discord_metrics_published_at ON publisher_discord_metrics (published_at)',

@@ -121,7 +121,11 @@ fn unequal_precisions_merge_to_the_smaller() {
 
 proptest! {
     #[test]
-    fn decoding_any_bytes_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..700), kind in prop::sample::select(vec![1u8, 2, 17, 18, 19]), p in 3..20u8) {
+    fn decoding_any_bytes_never_panics(
+        bytes in prop::collection::vec(any::<u8>(), 0..700),
+        kind in prop::sample::select(vec![1u8, 2, 17, 18, 19]),
+        p in 3..20u8,
+    ) {
         let mut all = vec![1, kind, p, 0];
         all.extend(&bytes);
         if let Ok(sketch) = codec::decode(&all) {

@@ -1,5 +1,6 @@
 //! Owns a HyperLogLog as text: `{"precision":13,"distinct":2,"hashes":["…","…"]}` while exact, then
-//! `{"precision":13,"distinct":9000,"registers":"…"}` (with `"version":2` before them where the hashes are of that version), with the stored registers in hexadecimal. `distinct` is for the reader.
+//! `{"precision":13,"distinct":9000,"registers":"…"}` with the stored registers in hexadecimal. Where the hashes are of version 2, `"version":2`
+//! stands before them. `distinct` is for the reader.
 
 use super::{Body, DEFAULT_PRECISION, PRECISION, Sketch, codec};
 use crate::error::{SqlState, TallyError};

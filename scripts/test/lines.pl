@@ -1,0 +1,31 @@
+#!/usr/bin/env perl
+# Owns one test: no line of our code is longer than 160 columns, and each file opens with a comment.
+# Data (golden files, tables of reference values) is not code.
+use strict;
+use warnings;
+use open qw(:std :encoding(UTF-8));
+use File::Find;
+
+my (@files, @long, @silent);
+find(sub { push @files, $File::Find::name if -f && /\.(?:sql|template|rs|sh|pl|py)$/ }, qw(sql src core scripts));
+for my $file (sort @files) {
+    open my $in, '<', $file or die "$file: $!";
+    my $opening = '';
+    while (my $line = <$in>) {
+        chomp $line;
+        $opening = $line if $. == 1 || ($. == 2 && $opening =~ /^#!/);
+        push @long, sprintf('%s:%d has %d', $file, $., length $line) if length $line > 160;
+    }
+    push @silent, $file if $opening !~ m{^(?:--|#|//!|//)};
+}
+
+my $count = 0;
+sub check {
+    my ($name, @faults) = @_;
+    printf "%s %d - %s\n", @faults ? 'not ok' : 'ok', ++$count, $name;
+    print map {"# $_\n"} @faults;
+}
+check('the test sees the code: ' . @files . ' files', @files > 300 ? () : 'that is too little');
+check('no line is longer than 160 columns', @long);
+check('each file opens with a comment, which says what the file owns', @silent);
+print "1..$count\n";

@@ -23,3 +23,12 @@ DELETE FROM tally.pack_steps;
 DELETE FROM tally.pack_columns;
 DELETE FROM tally.pack_tables;
 DELETE FROM tally.pack_list;
+
+CREATE OR REPLACE FUNCTION tally_internal._when_definitions_asked_s95(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT jsonb_build_object('kind', 'pack', 'name', p.pack, 'owner', p.owner::text, 'statement',
+                            tally_internal._definition_call('install_pack', p.pack, ARRAY[['target_schema', p.target_schema::text]]))::text
+                   FROM tally.installed_packs p;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_definitions_asked_s95(int, jsonb) IS 'Listener: the installed packs, for tally.definitions().';

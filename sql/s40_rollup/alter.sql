@@ -66,7 +66,8 @@ BEGIN
         FROM jsonb_array_elements(tally_internal._listed_dimensions(add_dimensions)) d LOOP
         dims := dims || tally_internal._new_dimension(r, target, 0, item.name, item.expression);
     END LOOP;
-    FOR item IN SELECT e.key AS name, tally_internal._one_expression(e.value, format('measure %L', e.key)) AS expression FROM jsonb_each_text(add_measures) e LOOP
+    FOR item IN SELECT e.key AS name, tally_internal._one_expression(e.value, format('measure %L', e.key)) AS expression
+        FROM jsonb_each_text(add_measures) e LOOP
         nums := nums || tally_internal._new_measure(r, target, 0, item.name, item.expression);
     END LOOP;
     IF nums IS NULL THEN
@@ -123,7 +124,8 @@ BEGIN
     SELECT n.nspname INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = old.relation;
 
     r := old;
-    r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE tally_internal._one_expression(NULLIF(btrim("where"), ''), format('where of rollup %L', r.name)) END;
+    r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE tally_internal._one_expression(NULLIF(btrim("where"), ''),
+        format('where of rollup %L', r.name)) END;
     r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
     PERFORM tally_internal._check_schedule(r.schedule) WHERE r.schedule IS DISTINCT FROM old.schedule;
     r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;

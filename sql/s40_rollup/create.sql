@@ -53,7 +53,8 @@ BEGIN
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
     made := jsonb_populate_record(made, jsonb_build_object(
-        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter', tally_internal._one_expression("where", format('where of rollup %L', label)),
+        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter',
+            tally_internal._one_expression("where", format('where of rollup %L', label)),
         'expand', tally_internal._closed(expand), 'schedule', schedule, 'description', description,
         'search_path', search_path, 'time_column', time_column));
     made.source := source;
@@ -215,7 +216,8 @@ COMMENT ON FUNCTION tally_internal._time_type(regclass, text, text, boolean) IS
 CREATE OR REPLACE FUNCTION tally_internal._listed_dimensions(dimensions jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE jsonb_typeof(d) WHEN 'string' THEN jsonb_build_object('name', d, 'expression', quote_ident(d #>> '{}'))
-                                                   ELSE jsonb_build_object('name', k.key, 'expression', tally_internal._one_expression(k.value, format('dimension %L', k.key))) END
+                                                   ELSE jsonb_build_object('name', k.key, 'expression',
+                                                       tally_internal._one_expression(k.value, format('dimension %L', k.key))) END
                                                        ORDER BY d.n, k.key), '[]')
       FROM jsonb_array_elements(COALESCE(dimensions, '[]')) WITH ORDINALITY d(d, n)
       LEFT JOIN LATERAL jsonb_each_text(CASE jsonb_typeof(d) WHEN 'object' THEN d ELSE '{}' END) k ON true

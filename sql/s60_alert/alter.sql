@@ -85,4 +85,5 @@ EXCEPTION WHEN invalid_text_representation OR invalid_datetime_format OR datetim
     PERFORM tally_internal._refuse(SQLSTATE, format('threshold %L: %s', threshold, SQLERRM), format('Got changes %s.', left(changes::text, 1000)), again);
 END $$;
 COMMENT ON FUNCTION tally_internal._draft_threshold(text, jsonb, regrole, text) IS
-'A threshold as it is stored, or as it would be with changes; without a stored one of that name, one of that role''s made of the changes alone. Stores nothing.';
+'A threshold as it is stored, or as it would be with changes; without a stored one of that name, one of that role''s made of the changes alone. Stores '
+    'nothing.';

@@ -121,7 +121,8 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._tried(text, jsonb, interval, jsonb) IS 'What becomes of one label set of a threshold over given samples: the step after each.';
+COMMENT ON FUNCTION tally_internal._tried(text, jsonb, interval, jsonb) IS
+'What becomes of one label set of a threshold over given samples: the step after each.';
 
 CREATE OR REPLACE FUNCTION tally.test_threshold(
     threshold text,

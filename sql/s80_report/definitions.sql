@@ -81,7 +81,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['schedule', t.schedule], ['statement', t.statement], ['description', t.description], ['search_path', t.search_path]])
       FROM tally.tasks t WHERE pg_has_role(t.owner::oid, 'USAGE')
 $$;
-COMMENT ON FUNCTION tally_internal._owned_definitions() IS 'What only its owner sees, as statements: retentions of sources, probes, thresholds, inhibitions, tasks.';
+COMMENT ON FUNCTION tally_internal._owned_definitions() IS
+'What only its owner sees, as statements: retentions of sources, probes, thresholds, inhibitions, tasks.';
 
 -- A channel's url is its owner's to see; what opens doors (secret, headers) leaves the database in no statement.
 CREATE OR REPLACE FUNCTION tally_internal._channel_definitions(who bigint DEFAULT tally_internal._me())
@@ -104,8 +105,8 @@ CREATE OR REPLACE FUNCTION tally.definitions() RETURNS TABLE (ordinal bigint, ki
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = off SET standard_conforming_strings = on AS $$
     SELECT row_number() OVER (ORDER BY d.stage, d.id, d.name), d.kind, d.name, d.owner, d.statement
-      FROM (SELECT -1, NULL::int, 'pack', p.pack, p.owner::text, tally_internal._definition_call('install_pack', p.pack, ARRAY[
-                       ['target_schema', p.target_schema::text]]) FROM tally.installed_packs p
+      FROM (SELECT -1, NULL::int, p.* FROM tally_internal._tell('definitions_asked') t,
+                   jsonb_to_record(t::jsonb) p(kind text, name text, owner text, statement text)
             UNION ALL SELECT 0, r.* FROM tally_internal._rollup_definitions() r
             UNION ALL SELECT o.* FROM tally_internal._owned_definitions() o
             UNION ALL SELECT 2, m.* FROM tally_internal._metric_definitions() m

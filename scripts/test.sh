@@ -2,7 +2,7 @@
 # Owns `make test`: sets the machine up, builds, starts a private server, and hands every test to one TAP harness.
 #
 #   scripts/test.sh                       everything
-#   scripts/test.sh text                  the checks that read files only: the arrow of the stages, the length of lines
+#   scripts/test.sh text                  the checks that read files only: the arrow of the stages, lines, the table of folders, recipes
 #   scripts/test.sh rust                  the checks that need no server: rustfmt, clippy, cargo test
 #   scripts/test.sh pg_test/stages/x.sql  only the named files (pgTAP scripts, or *.sh that print TAP)
 #   PROFILE=dev scripts/test.sh …         with a debug build of the extension (default: release, which is what ships)
@@ -22,7 +22,7 @@ finish() {
 }
 trap finish EXIT
 
-text=(scripts/test/arrow.pl scripts/test/lines.pl)
+text=(scripts/test/{arrow,lines,tree,recipes}.pl)
 rust=(scripts/test/rustfmt.sh scripts/test/clippy.sh scripts/test/cargo.sh)
 shopt -s nullglob
 database=()

@@ -52,7 +52,8 @@ for my $recipe (sort keys %kind) {
         }
     }
     check("$recipe: each stands where the recipe says", @lacks);
-    my @unnamed = grep { text($_) =~ $kind{$recipe}{holds} && $section !~ /`\Q$_\E`/ } grep { /\.(?:rs|sql)$/ } map { files_at($_) } @{ $kind{$recipe}{within} };
+    my @unnamed = grep { text($_) =~ $kind{$recipe}{holds} && $section !~ /`\Q$_\E`/ }
+        grep { /\.(?:rs|sql)$/ } map { files_at($_) } @{ $kind{$recipe}{within} };
     check("$recipe: every file of the kind is named", @unnamed);
     check("$recipe: every named file is there", grep { !-e } grep { !/[<*]/ } $section =~ /`([\w.-]+(?:\/[\w.-]+)+)`/g);
 }

@@ -57,38 +57,53 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = e.arrivals;
     RETURN tally_internal._refuse_unsafe(r, format('SELECT %s AS labels, arm, mixed, bucket, units FROM %s WHERE bucket >= $1 AND bucket < $2%s', tally_internal._labels_sql(by),
         tally_internal._exact_source(tally_internal._current_role(), r, first, last),
-        COALESCE(format(' AND experiment = %L', e.definition ->> 'experiment_key'), '')));
+        COALESCE(' AND experiment = ' || quote_literal(e.definition ->> 'experiment_key'), '')));
 END $$;
 COMMENT ON FUNCTION tally_internal._arrivals_sql(tally.experiments, text[], timestamptz, timestamptz) IS
 'SQL text of the units of an experiment by day of first exposure, arm and dimensions, in [$1, $2).';
 
-CREATE OR REPLACE FUNCTION tally_internal._experiment_sums(e tally.experiments, c tally.experiment_cells, as_of timestamptz, matured boolean, by text[])
-    RETURNS TABLE (labels jsonb, arm text, units bigint, sketch tally.moments, digest tally.tdigest, uncapped float8, valued bigint, factor float8)
+CREATE OR REPLACE FUNCTION tally_internal._experiment_sums(e tally.experiments, cells int, as_of timestamptz, matured boolean, by text[])
+    RETURNS TABLE (place int, labels jsonb, arm text, units bigint, sketch tally.moments, digest tally.tdigest, uncapped float8, valued bigint, factor float8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    r     tally.rollups;
-    range record;
-    kind  text := c.definition ->> 'kind';
-    source regclass;
+    r      tally.rollups;
+    first  timestamptz;
+    last   timestamptz;
+    places int[];
+    lasts  timestamptz[];
+    slots  jsonb;
 BEGIN
-    SELECT * INTO range FROM tally_internal._experiment_days(e, as_of, CASE WHEN matured THEN (c.definition ->> 'delay')::interval + (c.definition ->> 'window')::interval END);
-    SELECT * INTO r FROM tally.rollups x WHERE x.id = c.cells;
-    source := tally_internal._exact_source(tally_internal._current_role(), r, range.first, range.last);
-    RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
-        'WITH n AS (SELECT labels, arm, sum(units)::bigint AS units FROM (%s) a WHERE mixed = ''false'' OR $3 GROUP BY 1, 2), '
-        'c AS (SELECT %s AS labels, arm, tally.rollup(%I) AS m, %s AS u FROM %s WHERE bucket >= $1 AND bucket < $2 AND (mixed = ''false'' OR $3) GROUP BY 1, 2) '
-        'SELECT n.labels, n.arm, n.units, %s, %s, c.u, v.valued, v.factor FROM n LEFT JOIN c ON c.labels = n.labels AND c.arm = n.arm '
-        'LEFT JOIN LATERAL (%s) v ON true',
-        tally_internal._arrivals_sql(e, by, range.first, range.last), tally_internal._labels_sql(by), 'm_' || c.place,
-        CASE WHEN c.definition ? 'cap' THEN format('sum(%I)', 'u_' || c.place) ELSE 'NULL::float8' END, source,
-        CASE WHEN kind = 'quantile' THEN 'NULL::tally.moments' ELSE format('tally_internal._with_zeros(c.m, n.units, %s)', tally_internal._variables(c.definition)) END,
-        CASE WHEN kind = 'quantile' THEN 'c.m' ELSE 'NULL::tally.tdigest' END,
-        CASE WHEN kind = 'quantile' THEN tally_internal._factor_sql(c, r, source, by) ELSE 'SELECT NULL::bigint AS valued, NULL::float8 AS factor' END))
-        USING range.first, range.last, e.definition ->> 'twice' = 'first', (c.definition ->> 'level')::float8;
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = $2;
+    SELECT d.first, d.last INTO first, last FROM tally_internal._experiment_days(e, as_of, NULL) d;
+    SELECT array_agg(c.place ORDER BY c.place), array_agg(d.last ORDER BY c.place),
+           jsonb_build_object(
+               'merged', string_agg(format('tally.rollup(m_%1$s) FILTER (WHERE bucket < ($5)[%2$s]) AS m_%1$s', c.place, c.n)
+                   || CASE WHEN c.definition ? 'cap' THEN format(', sum(u_%1$s) FILTER (WHERE bucket < ($5)[%2$s]) AS u_%1$s', c.place, c.n) ELSE '' END, ', '),
+               'values', string_agg(format(CASE WHEN c.definition ->> 'kind' = 'quantile' THEN '(%1$s, NULL::tally.moments, c.m_%1$s, NULL::float8)'
+                                                ELSE '(%1$s, tally_internal._with_zeros(c.m_%1$s, n.units, %3$s), NULL::tally.tdigest, %2$s::float8)' END,
+                                    c.place, CASE WHEN c.definition ? 'cap' THEN 'c.u_' || c.place ELSE 'NULL' END, tally_internal._variables(c.definition)), ', '))
+      INTO places, lasts, slots
+      FROM (SELECT x.*, row_number() OVER (ORDER BY x.place) AS n FROM tally.experiment_cells x WHERE x.experiment = e.name AND x.cells = $2) c,
+           LATERAL tally_internal._experiment_days(e, as_of, CASE WHEN matured THEN (c.definition ->> 'delay')::interval + (c.definition ->> 'window')::interval END) d;
+    slots := slots || jsonb_build_object('arrivals', tally_internal._arrivals_sql(e, by, first, last), 'labels', tally_internal._labels_sql(by),
+        'source', tally_internal._exact_source(tally_internal._current_role(), r, first, last)::text);
+    slots := slots || jsonb_build_object('factors', COALESCE((
+        SELECT string_agg(tally_internal._factor_sql(c, (slots ->> 'source')::regclass = r.relation, by), ' UNION ALL ') FROM tally.experiment_cells c
+         WHERE c.experiment = e.name AND c.cells = $2 AND c.definition ->> 'kind' = 'quantile'), 'SELECT NULL::bigint AS valued, NULL::float8 AS factor WHERE false'));
+    -- One query for all metrics: a live view is planned and read once.
+    RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, tally_internal._render(
+        'WITH a AS MATERIALIZED (SELECT labels, arm, bucket, sum(units)::bigint AS units FROM ({arrivals}) a WHERE mixed = ''false'' OR $3 GROUP BY 1, 2, 3), '
+        'c AS MATERIALIZED (SELECT {labels} AS labels, arm, {merged} FROM {source} WHERE bucket >= $1 AND bucket < $2 AND (mixed = ''false'' OR $3) GROUP BY 1, 2) '
+        'SELECT w.place, n.labels, n.arm, n.units, v.m, v.q, v.u, f.valued, f.factor FROM unnest($4, $5) w(place, last) '
+        'CROSS JOIN LATERAL (SELECT a.labels, a.arm, sum(a.units)::bigint AS units FROM a WHERE a.bucket < w.last GROUP BY 1, 2) n '
+        'LEFT JOIN c ON c.labels = n.labels AND c.arm = n.arm CROSS JOIN LATERAL (VALUES {values}) v(place, m, q, u) '
+        'LEFT JOIN LATERAL ({factors}) f ON true WHERE v.place = w.place', slots))
+        USING first, last, e.definition ->> 'twice' = 'first', places, lasts;
 END $$;
-COMMENT ON FUNCTION tally_internal._experiment_sums(tally.experiments, tally.experiment_cells, timestamptz, boolean, text[]) IS
-'Of a metric and each arm (and labels): units, moments of their values with zeros for units without events, the sketch of a quantile, the sum without a cap.';
+COMMENT ON FUNCTION tally_internal._experiment_sums(tally.experiments, int, timestamptz, boolean, text[]) IS
+'Of each metric in one rollup of cells and each arm (and labels): units, moments of their values with zeros for units without events, the sketch of a quantile, '
+    'the sum without a cap.';
 
 CREATE OR REPLACE FUNCTION tally_internal._variables(m jsonb) RETURNS int
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -96,16 +111,16 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally_internal._variables(jsonb) IS 'How many variables the moments of a metric have.';
 
-CREATE OR REPLACE FUNCTION tally_internal._factor_sql(c tally.experiment_cells, cells tally.rollups, source regclass, by text[]) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._factor_sql(c tally.experiment_cells, stored boolean, by text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- How values of one unit go together is seen only unit by unit: those at or under the arm's quantile, and all.
-    SELECT format('SELECT count(*) AS valued, tally.cluster_factor($4, tally.stats(x.under, x.n)) AS factor FROM (SELECT tally.count(q) AS n, '
-                  '(tally.histogram(q, ARRAY[b.edge + abs(b.edge) * 4e-16 + 1e-300]))[1] AS under FROM (SELECT %I AS q, first_at, arm, mixed, %s AS labels FROM %s) u, '
-                  '(SELECT tally.percentile(c.m, $4) AS edge) b WHERE u.first_at >= $1 AND u.first_at < $2 AND (NOT u.mixed OR $3) AND u.arm = n.arm AND u.labels = n.labels '
-                  'AND tally.count(q) > 0) x', 'q_' || c.place,
+    SELECT format('SELECT count(*) AS valued, tally.cluster_factor(%1$s, tally.stats(x.under, x.n)) AS factor FROM (SELECT tally.count(u.q) AS n, '
+                  '(tally.histogram(u.q, ARRAY[b.edge + abs(b.edge) * 4e-16 + 1e-300]))[1] AS under FROM (SELECT q_%2$s AS q, first_at, arm, mixed, %3$s AS labels '
+                  'FROM %4$s) u, (SELECT tally.percentile(c.m_%2$s, %1$s) AS edge) b WHERE w.place = %2$s AND u.first_at >= $1 AND u.first_at < w.last '
+                  'AND (NOT u.mixed OR $3) AND u.arm = n.arm AND u.labels = n.labels AND tally.count(u.q) > 0) x HAVING w.place = %2$s', c.definition ->> 'level', c.place,
                   (SELECT COALESCE('jsonb_build_object(' || string_agg(format('%L, COALESCE(%I, ''(none)'')', b, b), ', ') || ')', '''{}''::jsonb') FROM unnest(by) b),
-                  CASE WHEN source = cells.relation THEN v.relation ELSE v.live_view END)
+                  CASE WHEN stored THEN v.relation ELSE v.live_view END)
       FROM tally.rollups v WHERE v.id = c.unit_values
 $$;
-COMMENT ON FUNCTION tally_internal._factor_sql(tally.experiment_cells, tally.rollups, regclass, text[]) IS
-'SQL text of the units with values of one arm (of n and c), and the cluster factor of the quantile $4.';
+COMMENT ON FUNCTION tally_internal._factor_sql(tally.experiment_cells, boolean, text[]) IS
+'SQL text of the units with values of one arm and the cluster factor of a quantile metric, within the query of _experiment_sums().';

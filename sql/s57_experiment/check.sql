@@ -88,7 +88,7 @@ BEGIN
     PERFORM set_config('search_path', path, true);
     EXECUTE format('SELECT pg_catalog.string_agg(pg_catalog.quote_literal(x.arm), '', '' ORDER BY x.arm) FROM (SELECT DISTINCT (%s)::text AS arm FROM %s WHERE %s%s) x '
                    'WHERE x.arm <> ALL ($1)', given ->> 'arm', given ->> 'exposures', COALESCE('(' || (given ->> 'where') || ')', 'true'),
-                   COALESCE(format(' AND %I::text = %L', given ->> 'experiment_column', given ->> 'experiment_key'), ''))
+                   COALESCE(' AND ' || quote_ident(given ->> 'experiment_column') || '::text = ' || quote_literal(given ->> 'experiment_key'), ''))
        INTO strange USING ARRAY(SELECT a ->> 'arm' FROM jsonb_array_elements(given -> 'arms') a);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     IF strange IS NOT NULL THEN

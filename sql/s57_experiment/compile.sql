@@ -35,7 +35,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                   'WHERE %s_tally_u.%I = %s::text AND %s >= _tally_u.first_at - %s AND %5$s < _tally_u.first_at + %7$s) _tally_exposure',
         (SELECT string_agg(format(', _tally_u.%I AS %I', d ->> 'name', '_exposure_' || (d ->> 'name')), '' ORDER BY d ->> 'name')
            FROM jsonb_array_elements(given -> 'dimensions') d),
-        COALESCE(format('_tally_u.%I = %L AND ', given ->> 'experiment_column', given ->> 'experiment_key'), ''), given ->> 'unit',
+        COALESCE('_tally_u.' || quote_ident(given ->> 'experiment_column') || ' = ' || quote_literal(given ->> 'experiment_key') || ' AND ', ''), given ->> 'unit',
         format('%I.%I', c.relname, unit_column), x.at, tally_internal._seconds_sql((m ->> 'before')::interval), tally_internal._seconds_sql((m ->> 'after')::interval))
       FROM pg_class c, LATERAL (SELECT tally_internal._time_as_timestamptz_sql(format('%I.%I', c.relname, m ->> 'time_column'), (m ->> 'time_type')::regtype,
                                                                                given ->> 'zone') AS at) x

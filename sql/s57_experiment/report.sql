@@ -77,7 +77,8 @@ BEGIN
     SELECT (tally.sample_ratio(array_agg(s.units ORDER BY s.place), array_agg(s.weight ORDER BY s.place))).p INTO srm FROM tally_internal._split(e, $2) s WHERE s.place IS NOT NULL;
     RETURN QUERY
     WITH cells AS MATERIALIZED (
-        SELECT c.place, s.* FROM tally.experiment_cells c, LATERAL tally_internal._experiment_sums(e, c, $2, $3, $4) s WHERE c.experiment = e.name
+        SELECT s.* FROM (SELECT DISTINCT c.cells FROM tally.experiment_cells c WHERE c.experiment = e.name) c,
+               LATERAL tally_internal._experiment_sums(e, c.cells, $2, $3, $4) s
     ), grid AS MATERIALIZED (
         SELECT m.place, m.metric, m.definition AS m, l.labels, a.x ->> 'arm' AS arm, a.n, COALESCE(s.units, 0) AS units, s.sketch, s.digest, s.uncapped, s.valued, s.factor,
                COALESCE(s.units, 0) BETWEEN 1 AND $5 - 1 AS few

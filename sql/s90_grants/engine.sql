@@ -24,6 +24,7 @@ ALTER TABLE tally.source_retentions ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS anyone_sees ON tally.source_retentions;
 CREATE POLICY anyone_sees ON tally.source_retentions FOR SELECT USING (true);
 ALTER TABLE tally.beside ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS anyone_sees ON tally.beside;
 CREATE POLICY anyone_sees ON tally.beside FOR SELECT USING (true);
 ALTER TABLE tally.dirty_ranges ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS anyone_sees ON tally.dirty_ranges;

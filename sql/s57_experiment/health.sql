@@ -1,0 +1,72 @@
+-- Owns: experiment_health: may the report be believed at all?
+
+CREATE OR REPLACE FUNCTION tally_internal._odd_exposures(e tally.experiments, OUT without_arm bigint, OUT without_time bigint, OUT outside bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    u     tally.rollups;
+    days  tally.rollups;
+    range record;
+BEGIN
+    SELECT * INTO u FROM tally.rollups x WHERE x.id = e.units;
+    SELECT * INTO days FROM tally.rollups x WHERE x.id = e.arrivals;
+    SELECT * INTO range FROM tally_internal._experiment_days(e, 'infinity', NULL);
+    -- The units are clean where the days that stand on them are.
+    EXECUTE tally_internal._refuse_unsafe(u, format(
+        'SELECT COALESCE(sum(without_arm), 0), COALESCE(sum(without_time), 0), count(*) FILTER (WHERE first_at < $1 OR first_at >= $2) FROM %s%s',
+        CASE WHEN tally_internal._exact_source(tally_internal._current_role(), days, '-infinity', 'infinity') = days.relation THEN u.relation ELSE tally_internal._live_for_reader(u) END,
+        COALESCE(' WHERE ' || quote_ident(e.definition ->> 'experiment_column') || ' = ' || quote_literal(e.definition ->> 'experiment_key'), '')))
+       INTO without_arm, without_time, outside USING range.first, range.last;
+END $$;
+COMMENT ON FUNCTION tally_internal._odd_exposures(tally.experiments) IS
+'Exposures of an experiment without an arm or a time, and units whose first exposure lies outside its days.';
+
+CREATE OR REPLACE FUNCTION tally.experiment_health(name text, as_of timestamptz DEFAULT now())
+    RETURNS TABLE ("check" text, state text, value float8, message text, hint text)
+LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    e     tally.experiments := tally_internal._experiment(name);
+    split record;
+    odd   record;
+    srm   record;
+BEGIN
+    PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_health(%L);', e.name));
+    SELECT array_agg(s.units ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS units, array_agg(s.weight ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS weights,
+           string_agg(format('%s %s of %s %%', s.arm, s.units, round((100 * s.weight)::numeric, 1)), ', ' ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS words,
+           COALESCE(sum(s.units), 0) AS counted, COALESCE(sum(s.mixed), 0) AS mixed, COALESCE(sum(s.units) FILTER (WHERE s.place IS NULL), 0) AS strange,
+           string_agg(s.arm, ', ' ORDER BY s.arm) FILTER (WHERE s.place IS NULL) AS strangers, min(s.units) FILTER (WHERE s.weight > 0) AS least
+      INTO split FROM tally_internal._split(e, $2) s;
+    SELECT * INTO odd FROM tally_internal._odd_exposures(e);
+    SELECT * INTO srm FROM tally.sample_ratio(split.units, split.weights);
+    RETURN QUERY SELECT 'sample_ratio', CASE WHEN srm.mismatch OR srm.misplaced > 0 THEN 'error' WHEN srm.p IS NULL THEN 'no_data' ELSE 'ok' END, srm.p,
+        CASE WHEN srm.misplaced > 0 THEN format('%s units are in an arm of weight 0: %s', srm.misplaced, split.words)
+             WHEN srm.mismatch THEN 'the arms do not have the units that their weights promise: ' || split.words ELSE 'units by arm: ' || split.words END,
+        CASE WHEN srm.mismatch OR srm.misplaced > 0 THEN 'Find out why before reading any number: who is exposed, and is that the same in every arm?' END;
+    RETURN QUERY SELECT 'units_seen_twice', CASE WHEN split.mixed > 0.01 * GREATEST(split.counted, split.mixed) THEN 'warning' ELSE 'ok' END,
+        split.mixed::float8, format('%s units were seen in more than one arm and %s', split.mixed, CASE e.definition ->> 'twice' WHEN 'first' THEN 'count in their first' ELSE 'are left out' END),
+        CASE WHEN split.mixed > 0.01 * GREATEST(split.counted, split.mixed) THEN 'More than 1 %: the assignment is not kept for each unit.' END;
+    RETURN QUERY SELECT 'undeclared_arms', CASE WHEN split.strange > 0 THEN 'error' ELSE 'ok' END, split.strange::float8,
+        COALESCE(format('%s units are in arms that are not declared: %s', split.strange, split.strangers), 'every arm is declared'),
+        CASE WHEN split.strange > 0 THEN format('SELECT tally.drop_experiment(%L);  -- and create_experiment() with these arms', e.name) END;
+    RETURN QUERY SELECT x.c, CASE WHEN x.n > 0 THEN 'warning' ELSE 'ok' END, x.n::float8, format(x.words, x.n), CASE WHEN x.n > 0 THEN x.hint END
+      FROM (VALUES ('exposures_without_arm', odd.without_arm, '%s exposures have no arm and are left out', format('SELECT * FROM %s WHERE (%s) IS NULL;', e.exposures, e.definition ->> 'arm')),
+                   ('exposures_without_time', odd.without_time, '%s exposures have no finite time and are left out',
+                    format('SELECT * FROM %s WHERE isfinite(%I) IS NOT TRUE;', e.exposures, e.definition ->> 'time_column')),
+                   ('exposures_outside', odd.outside, '%s units were first exposed before it starts or after it ends, and are left out',
+                    format('SELECT * FROM %s ORDER BY %I;', e.exposures, e.definition ->> 'time_column'))) x(c, n, words, hint);
+    RETURN QUERY SELECT 'metric_without_data', CASE WHEN x.n > 0 THEN 'ok' ELSE 'warning' END, x.n::float8,
+        format(CASE WHEN x.n > 0 THEN 'metric %L has values other than 0' ELSE 'metric %L has no event in any window' END, x.metric),
+        CASE WHEN x.n = 0 THEN format('SELECT definition FROM tally.experiment_cells WHERE experiment = %L AND metric = %L;', e.name, x.metric) END
+      FROM (SELECT c.place, c.metric, COALESCE(sum(CASE WHEN s.digest IS NOT NULL THEN tally.count(s.digest)
+                                                        WHEN tally.mean(s.sketch, 1) <> 0 OR tally.variance(s.sketch, 1) > 0 THEN 1 ELSE 0 END), 0) AS n
+              FROM tally.experiment_cells c
+              LEFT JOIN (SELECT y.* FROM (SELECT DISTINCT z.cells FROM tally.experiment_cells z WHERE z.experiment = e.name) z,
+                                LATERAL tally_internal._experiment_sums(e, z.cells, $2, false, '{}') y) s ON s.place = c.place
+             WHERE c.experiment = e.name GROUP BY 1, 2) x ORDER BY x.place;
+    RETURN QUERY SELECT 'planned_units', CASE WHEN e.definition ->> 'planned_units' IS NULL THEN 'no_data' WHEN split.counted >= (e.definition ->> 'planned_units')::bigint THEN 'reached'
+        ELSE 'ok' END, split.counted::float8, format('%s units%s', split.counted, COALESCE(' of ' || (e.definition ->> 'planned_units') || ' planned', '')), NULL::text;
+END $$;
+COMMENT ON FUNCTION tally.experiment_health(text, timestamptz) IS
+'What speaks against believing an experiment: the split of the arms (sample ratio), units seen in two arms (a warning above 1 %), arms that are not declared, '
+    'exposures without arm or time or outside its days, metrics without data; and how many of the planned units there are. state: ok, warning, error, no_data, '
+    'reached.';

@@ -6,6 +6,15 @@ COMMENT ON FUNCTION tally.breaches(float8, text, float8) IS
 'Whether value operator threshold holds, for >, >=, <, <=, = and != (<>). = and != compare at the threshold''s own decimals: 99.6 = 100 holds, 99.6 = 100.5 '
 'does not. NULL or NaN gives NULL.';
 
+CREATE OR REPLACE FUNCTION tally_internal._add_size(sum float8, value float8) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_add_size';
+COMMENT ON FUNCTION tally_internal._add_size(float8, float8) IS 'Step of _sizes: a sum and the absolute value of a number.';
+
+CREATE OR REPLACE AGGREGATE tally_internal._sizes(value float8)
+    (SFUNC = tally_internal._add_size, STYPE = float8, INITCOND = '0', COMBINEFUNC = tally_internal._add_size, PARALLEL = SAFE);
+COMMENT ON AGGREGATE tally_internal._sizes(float8) IS
+'Sum of absolute values: times the number of rows and the machine''s precision it bounds what the order of rows may change in a sum.';
+
 CREATE OR REPLACE FUNCTION tally.sparkline(points float8[]) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_sparkline';
 COMMENT ON FUNCTION tally.sparkline(float8[]) IS

@@ -77,13 +77,15 @@ $$;
 COMMENT ON FUNCTION tally_internal._fixed_text_sql(text, regtype) IS
 'SQL text that writes an expression of a type as text, as no setting of a session changes it; null for types that have no such form but a cast.';
 
-CREATE OR REPLACE FUNCTION tally_internal._aggregates_sql(rollup_id int, OUT keys text, OUT columns text, OUT ordinals text)
+CREATE OR REPLACE FUNCTION tally_internal._aggregates_sql(rollup_id int, sized boolean DEFAULT false, OUT keys text, OUT columns text, OUT ordinals text)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT (SELECT string_agg(format('%s AS %I', d.expression, d.name), ', ' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = $1),
-           (SELECT string_agg(format('%s AS %I', m.expression, m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = $1),
+           (SELECT string_agg(format('%s AS %I', m.expression, m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = $1)
+               || CASE WHEN sized THEN tally_internal._sizes_sql($1) ELSE '' END,
            (SELECT string_agg(d.ordinal::text, ', ' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = $1)
 $$;
-COMMENT ON FUNCTION tally_internal._aggregates_sql(int) IS 'The select list of a definition: dimensions, measures, and the ordinals of the dimensions.';
+COMMENT ON FUNCTION tally_internal._aggregates_sql(int, boolean) IS
+'The select list of a definition: dimensions, measures (with what _sizes_sql() adds, where it is to be compared), and the ordinals of the dimensions.';
 
 CREATE OR REPLACE FUNCTION tally_internal._expand_sql(r tally.rollups, live boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -92,7 +94,8 @@ $$;
 COMMENT ON FUNCTION tally_internal._expand_sql(tally.rollups, boolean) IS
 'What follows the source in a definition''s FROM: the join that makes several rows of each, where there is one; live: as the live view reads.';
 
-CREATE OR REPLACE FUNCTION tally_internal._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true') RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._range_query(rollup_id int, source text, since text, until text, extra text DEFAULT 'true',
+                                                       sized boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- A range from the beginning of time begins at -infinity, where rows are in no bucket.
     SELECT format('SELECT %s AS bucket%s, %s FROM %s%s WHERE %s AND %s >= %s AND (%s) AND %s GROUP BY 1%s',
@@ -104,11 +107,12 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
         (SELECT string_agg(', ' || d.ordinal + 1, '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id))
     FROM tally.rollups r,
          tally_internal._bucket_rule_of(r) rule,
-         tally_internal._aggregates_sql(r.id) a
+         tally_internal._aggregates_sql(r.id, sized) a
     WHERE r.id = $1
 $$;
-COMMENT ON FUNCTION tally_internal._range_query(int, text, text, text, text) IS
-'The definition over all buckets of a range, as one scan and one grouping: for history and for wide changes. since, until and extra are SQL texts.';
+COMMENT ON FUNCTION tally_internal._range_query(int, text, text, text, text, boolean) IS
+'The definition over all buckets of a range, as one scan and one grouping: for history and for wide changes. since, until and extra are SQL texts; sized: '
+    'with what _differs_sql() asks for.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_query(rollup_id int, source text, buckets text) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

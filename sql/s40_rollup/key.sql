@@ -32,15 +32,16 @@ COMMENT ON FUNCTION tally_internal._key_list(int) IS
 'SQL text of keys of so many columns as a relation of text columns; the parameter $1 holds them, an array of arrays.';
 
 CREATE OR REPLACE FUNCTION tally_internal._key_query(rollup_id int, source text, condition text DEFAULT 'true',
-                                                     live boolean DEFAULT false) RETURNS text
+                                                     live boolean DEFAULT false, sized boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s, %s FROM %s%s WHERE (%s) AND (%s) GROUP BY %s', a.keys, a.columns, $2, tally_internal._expand_sql(r, $4),
                   COALESCE(r.filter, 'true'),
                   condition, a.ordinals)
-      FROM tally.rollups r, tally_internal._aggregates_sql(r.id) a WHERE r.id = $1
+      FROM tally.rollups r, tally_internal._aggregates_sql(r.id, sized) a WHERE r.id = $1
 $$;
-COMMENT ON FUNCTION tally_internal._key_query(int, text, text, boolean) IS
-'The definition of a rollup per key over the source rows of a condition (SQL text); live: what it reads beside them by its live view.';
+COMMENT ON FUNCTION tally_internal._key_query(int, text, text, boolean, boolean) IS
+'The definition of a rollup per key over the source rows of a condition (SQL text); live: what it reads beside them by its live view; sized: with what '
+    '_differs_sql() asks for.';
 
 CREATE OR REPLACE FUNCTION tally_internal._keys_query(rollup_id int, source text, keys text, gate text DEFAULT 'true',
                                                       live boolean DEFAULT false) RETURNS text

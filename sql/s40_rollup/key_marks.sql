@@ -211,7 +211,7 @@ BEGIN
         tally_internal._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally_internal._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
         format('EXISTS (%s)', tally_internal._dirty_ranges_query(r.id)), r.key[1], tally_internal._dirty_keys_query(r), tally_internal._key_names(r.key),
         tally_internal._key_names(r.key, '_tally.k%1$s = COALESCE(f.%2$I, t.%2$I)', ' AND '),
-        tally_internal._key_query(r.id, r.source::text), r.relation, tally_internal._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+        tally_internal._key_query(r.id, r.source::text, sized => true), r.relation, tally_internal._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
         tally_internal._differs_sql(r.id, 'f', 't')), 0, r.zone) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._verify_keys(tally.rollups) IS

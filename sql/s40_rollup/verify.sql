@@ -45,7 +45,7 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('all of rollup %L before %s is frozen, so there is nothing to compare it with', r.name, r.frozen_before);
         RETURN;
     END IF;
-    fresh := tally_internal._range_query(r.id, r.source::text, '$1', '$2');
+    fresh := tally_internal._range_query(r.id, r.source::text, '$1', '$2', sized => true);
     RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
                         EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id
                                 AND (x ->> 'bucket')::timestamptz = ANY (tally_internal._affected_buckets(r, ARRAY[d.bucket])))

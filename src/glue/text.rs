@@ -66,6 +66,11 @@ pg_fn! {
         Ok(if share.is_nan() { call.return_null() } else { call.return_str(&tally_core::text::bar(share, width)) })
     }
 
+    /// `_add_size(sum float8, value float8)`: step of `_sizes`; past the largest float it is infinity, and no error.
+    tally_add_size(call)? {
+        Ok(call.return_f64(call.f64(0) + call.f64(1).abs()))
+    }
+
     /// `breaches(value float8, operator text, threshold float8)`: NaN is no number to hold against anything.
     tally_breaches(call)? {
         let operator = operator(call.str(1)?)?;

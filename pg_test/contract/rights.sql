@@ -46,9 +46,7 @@ SELECT is_empty($$SELECT function FROM definers WHERE prosrc !~ 'tally_internal\
 SELECT is_empty($$SELECT function FROM for_anybody WHERE function NOT IN (SELECT function FROM definers)$$, 'and the list holds none that is not there');
 SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)' AND NOT (defaults ~ 'tally_internal\._me\(\)$' AND proargnames[pronargs] = 'who')$$, 'who asks has the ticket as its last argument, by default');
 SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)' AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'tally.actor=%')$$, 'and forgets who acted when it ends');
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosecdef AND p.prosrc ~ 'session_user|current_setting\(''role''|current_user'
-    -- A trigger is given no ticket. It asks whether the session is a superuser's, and else names it in a reason.
-    AND p.oid <> 'tally.rollup_written()'::regprocedure$$, 'none takes session_user, current_user or the setting role for who calls');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosecdef AND p.prosrc ~ 'session_user|current_setting\(''role''|current_user'$$, 'none takes session_user, current_user or the setting role for who calls');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosrc ~ 'current_user::regrole|session_user::regrole'$$, 'no name of a role is read as a number or folded');
 
 -- Trigger functions: whoever may execute one can have it run on rows of his own.

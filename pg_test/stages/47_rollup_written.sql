@@ -50,8 +50,47 @@ SELECT is((SELECT sum(n) FROM app.people), 100::numeric, 'and undone');
 SELECT tally.freeze_source('app.events', '2026-01-03Z') FROM (SELECT tally.drop_rollup('people'), tally.drop_funnel('way')) gone;
 SET SESSION AUTHORIZATION tally_test_anon;
 SELECT throws_ok('DELETE FROM app.days', '42501', NULL, 'where history is frozen it is refused');
+-- Bug: whether a superuser wrote was asked of session_user, which names the scheduler, and whoever said SET ROLE in his session.
 RESET SESSION AUTHORIZATION;
+SET ROLE tally_test_anon;
+SELECT throws_ok('DELETE FROM app.days', '42501', NULL, 'a superuser who has said SET ROLE is that role');
+RESET ROLE;
+CREATE FUNCTION app.of_anon() RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'DELETE FROM app.days';
+ALTER FUNCTION app.of_anon() OWNER TO tally_test_anon;
+SELECT throws_ok('SELECT app.of_anon()', '42501', NULL, 'a function with the role''s rights has the role''s, whoever calls it');
+SET ROLE tally_test_anon;
+SELECT tally.create_task('wipe', '0 2 * * *', 'DELETE FROM app.days');
+RESET ROLE;
+SELECT results_eq($$SELECT left(error, 5) FROM tally.run_tasks('0 2 * * *')$$, $$VALUES ('42501')$$, 'so does his task on the superuser''s schedule');
 SELECT is((SELECT count(DISTINCT bucket) FROM app.days), 5::bigint, 'and is there');
+SELECT tally.drop_task('wipe');
+-- Bug: what a task or a function within somebody's own refresh wrote there was taken for the engine's.
+CREATE TABLE app.more (at timestamptz NOT NULL); CREATE INDEX ON app.more (at);
+SELECT tally.create_rollup('app.more_days', 'app.more', 'at', bucket => '1 day', measures => '{"n": "count(*)"}', with_data => true);
+GRANT SELECT, INSERT ON app.more_days TO tally_test_anon;
+SET ROLE tally_test_anon;
+SELECT tally.create_task('forge', '0 2 * * *', $$INSERT INTO app.more_days (bucket, n) VALUES ('2026-05-01Z', 5)$$);
+RESET ROLE;
+SELECT results_eq($$SELECT error FROM tally.run_tasks('0 2 * * *')$$, $$VALUES (NULL::text)$$, 'a task writes where its owner may');
+SELECT is((SELECT state FROM tally.status WHERE rollup = 'more_days'), 'backfill', 'status says so at once');
+SELECT is_empty('SELECT * FROM app.more_days_live', 'the live view passes over it');
+SELECT tally.refresh('more_days');
+SELECT is_empty('SELECT * FROM app.more_days', 'and the refresh undoes it');
+SELECT tally.drop_task('forge');
+CREATE SCHEMA anon AUTHORIZATION tally_test_anon;
+SET ROLE tally_test_anon;
+CREATE TABLE anon.events (at timestamptz NOT NULL, ms int); CREATE INDEX ON anon.events (at);
+CREATE FUNCTION anon.writes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO app.more_days (bucket, n) VALUES ('2026-05-02Z', 5); END $$;
+CREATE FUNCTION anon.says_immutable(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN PERFORM anon.writes(); RETURN $1; END $$;
+SELECT tally.create_rollup('anon.own', 'anon.events', 'at', measures => '{"n": "sum(anon.says_immutable(ms))"}', with_data => true);
+INSERT INTO anon.events VALUES ('2026-01-01Z', 3);
+RESET ROLE;
+SELECT tally.refresh('own');
+SELECT is((SELECT count(*) FROM app.more_days), 1::bigint, 'a function within his own refresh has written');
+SELECT is((SELECT state FROM tally.status WHERE rollup = 'more_days'), 'backfill', 'and that is seen');
+DROP SCHEMA anon CASCADE;
+SELECT tally.drop_rollup('own'), tally.drop_rollup('more_days');
+DROP TABLE app.more;
 
 -- Out and in again.
 CREATE TABLE app.others (at timestamptz NOT NULL, who text); CREATE INDEX ON app.others (at);

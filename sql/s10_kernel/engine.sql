@@ -40,5 +40,16 @@ COMMENT ON FUNCTION tally_internal._capture_forget() IS
 'Has capture mark buckets anew for the rest of this transaction; a refresh calls it when it has taken marks away.';
 
 CREATE OR REPLACE FUNCTION tally_internal._at_work() RETURNS boolean
-LANGUAGE c STABLE PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'tally_at_work';
-COMMENT ON FUNCTION tally_internal._at_work() IS 'Whether the running statement is one of run_as(), by which the engine writes all that it computes.';
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 1 AS 'MODULE_PATHNAME', 'tally_at_work';
+COMMENT ON FUNCTION tally_internal._at_work() IS
+'Whether the running statement is one of run_as() within a refresh, by which the engine writes all that it computes. Queries and tasks do not count.';
+
+CREATE OR REPLACE FUNCTION tally_internal._note_writer(relation oid) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1 AS 'MODULE_PATHNAME', 'tally_note_writer';
+COMMENT ON FUNCTION tally_internal._note_writer(oid) IS
+'Notes that the current user writes to a table, for the trigger whose condition calls this; always true. A note costs nobody else: it is of this session.';
+
+CREATE OR REPLACE FUNCTION tally_internal._writer(relation oid) RETURNS regrole
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_writer';
+COMMENT ON FUNCTION tally_internal._writer(oid) IS 'Who was noted last as writing to a table in this session; nobody where nobody was.';
+REVOKE ALL ON FUNCTION tally_internal._writer(oid) FROM PUBLIC;

@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod array;
 pub mod at_work;
+pub mod cage;
 pub mod caller;
 pub mod calls;
 pub mod capture;

@@ -65,13 +65,13 @@ crate::pg_fn! {
             for (name, value) in PINNED {
                 set(name, value);
             }
-            let timeout = match if call.nargs() > 3 { call.i32(3) } else { 0 } {
-                0 => refresh_timeout(),
-                given => given,
-            };
+            let given = if call.nargs() > 3 { call.i32(3) } else { 0 };
+            let timeout = if given == 0 { refresh_timeout() } else { given };
             let parameters = Parameters::of(fcinfo, call.nargs());
             // An ERROR in here unwinds to the transaction, which restores user and settings itself.
-            super::timeout::within(timeout, || run(&sql, parameters, (*result).setResult, (*result).setDesc));
+            super::cage::within(given == 0, || {
+                super::timeout::within(timeout, || run(&sql, parameters, (*result).setResult, (*result).setDesc));
+            });
             pg_sys::AtEOXact_GUC(false, nest);
             pg_sys::SetUserIdAndSecContext(user, context);
         }

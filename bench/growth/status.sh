@@ -4,9 +4,8 @@ sql >/dev/null <<'SQL'
 CREATE TABLE events (at timestamptz NOT NULL, kind text, ms int);
 CREATE INDEX ON events (at);
 INSERT INTO events SELECT timestamptz '2026-03-01Z' + g * interval '1 minute', 'k' || g % 5, g FROM generate_series(1, 1000) g;
-SELECT tally.create_rollup(format('r%s', i), 'events', 'at', dimensions => '["kind"]', measures => '{"n": "count(*)", "ms": "sum(ms)"}',
-                           schedule => '*/5 * * * *', with_data => i % 10 = 0) FROM generate_series(1, 500) i;
-SELECT tally.create_metric(format('m%s', i), format('r%s', i), 'ms / nullif(n, 0)') FROM generate_series(1, 500) i;
+SELECT format('SELECT tally.create_rollup(''r%1$s'', ''events'', ''at'', dimensions => ''["kind"]'', measures => ''{"n": "count(*)", "ms": "sum(ms)"}'',
+    schedule => ''*/5 * * * *''), tally.create_metric(''m%1$s'', ''r%1$s'', ''ms::float8 / nullif(n, 0)'')', i) FROM generate_series(1, 500) i \gexec
 CALL tally.backfill();
 INSERT INTO events VALUES ('2026-03-01Z', 'k1', 5);
 ANALYZE;

@@ -5,7 +5,7 @@ CREATE TABLE events (at timestamptz NOT NULL, kind text, ms int);
 CREATE INDEX ON events (at);
 INSERT INTO events SELECT timestamptz '2026-03-01Z' + g * interval '1 minute', 'k' || g % 5, g FROM generate_series(1, 1000) g;
 SELECT tally.create_rollup('r', 'events', 'at', dimensions => '["kind"]', measures => '{"n": "count(*)", "ms": "sum(ms)"}', with_data => true);
-SELECT tally.create_metric('m', 'r', 'ms / nullif(n, 0)');
+SELECT tally.create_metric('m', 'r', 'ms::float8 / nullif(n, 0)');
 SELECT tally.create_threshold(format('q%s', i), query => format('SELECT %s AS value', i % 7), condition => '> 10') FROM generate_series(1, 2000) i;
 ANALYZE;
 SQL

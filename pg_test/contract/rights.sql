@@ -31,7 +31,8 @@ CREATE TEMP TABLE for_anybody (function regprocedure PRIMARY KEY, reason text);
 INSERT INTO for_anybody VALUES
     ('tally_internal._drop_marks(int)', 'drops a table that belongs to no rollup any more'),
     ('tally_internal._dirty_keys(int)', 'says how many keys are marked, not which'),
-    ('tally_internal._lacks_statistics(regclass)', 'says whether statistics are empty'),
+    ('tally_internal._lacking_statistics()', 'says whose statistics are empty'),
+    ('tally_internal._refreshers()', 'says which processes hold the engine''s own locks'),
     ('tally_internal._progress(int, timestamptz, timestamptz, timestamptz)', 'sums of the run log: how far a backfill is'),
     ('tally_internal._next_backfill(int[], int[])', 'chooses among numbers it is given; what is done with them asks who calls'),
     ('tally_internal._backfill_range(text, timestamptz, timestamptz)', 'arithmetic on buckets'),

@@ -1,5 +1,5 @@
 -- Owns: the lock of one rollup's refresh. It is a row that only the engine may lock, because anybody can take an advisory lock
--- and hold it. An advisory lock beside it is a sign for tally.status, and nothing depends on it.
+-- and hold it. tally_internal._refreshers() says who has locked it.
 
 CREATE OR REPLACE FUNCTION tally_internal._give_lock() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -25,8 +25,6 @@ BEGIN
         PERFORM FROM tally.refresh_locks l WHERE l.rollup_id = rollup_id FOR NO KEY UPDATE SKIP LOCKED;
         IF NOT FOUND AND EXISTS (SELECT FROM tally.refresh_locks l WHERE l.rollup_id = rollup_id) THEN RETURN false; END IF;
     END IF;
-    -- The sign. 1952541804 spells 'tall' in ASCII.
-    PERFORM pg_try_advisory_xact_lock(1952541804, rollup_id);
     RETURN true;
 END $$;
 COMMENT ON FUNCTION tally_internal._lock_row(int, boolean) IS '_lock(), for those who may lock the row.';

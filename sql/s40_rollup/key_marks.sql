@@ -41,7 +41,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_marks(int) IS 'Drops the table of marks of a rollup per key that has been dropped.';
 
 CREATE OR REPLACE FUNCTION tally_internal._dirty_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     keys := 0;

@@ -51,13 +51,13 @@ END $$;
 COMMENT ON FUNCTION tally_internal._refuse_fault(tally.rollups) IS
 'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, lost columns or row security.';
 
-CREATE OR REPLACE FUNCTION tally_internal._lacks_statistics(source regclass) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._lacking_statistics() RETURNS SETOF regclass
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
-                    WHERE s.stxrelid = $1 AND s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND d.stxoid IS NULL)
+    SELECT DISTINCT c.oid::regclass FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
+     WHERE s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND d.stxoid IS NULL AND c.oid IN (SELECT r.source FROM tally.rollups r)
 $$;
-COMMENT ON FUNCTION tally_internal._lacks_statistics(regclass) IS
-'Whether the statistics on a source''s groups are empty although it has rows: pg_upgrade keeps none of that kind, and only ANALYZE fills them.';
+COMMENT ON FUNCTION tally_internal._lacking_statistics() IS
+'Sources whose statistics on groups are empty although they have rows: pg_upgrade keeps none of that kind, and only ANALYZE fills them.';
 
 CREATE OR REPLACE FUNCTION tally.set_owner(rollup text, owner regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

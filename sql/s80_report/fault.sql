@@ -1,7 +1,7 @@
 -- Owns: why a rollup is not fresh, found by looking: what of it is gone or switched off, who works on it, who keeps it waiting.
 
 CREATE OR REPLACE FUNCTION tally_internal._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     again  text := format('SELECT tally.drop_rollup(%L);', r.name);
     repair text := format('SELECT tally.repair(%L);', r.name);
@@ -51,23 +51,55 @@ COMMENT ON FUNCTION tally_internal._fault(tally.rollups) IS
 'What keeps a rollup from being kept exact, as an error would say it: its table, source, owner, rights, columns, views or triggers gone or off. Nulls where '
 'nothing does.';
 
-CREATE OR REPLACE FUNCTION tally_internal._refresher(rollup_id int, OUT pid int, OUT waits_for int[])
+CREATE OR REPLACE FUNCTION tally_internal._suspects() RETURNS SETOF int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT k.pid, NULLIF(pg_blocking_pids(k.pid), '{}') FROM pg_locks k
-     WHERE k.locktype = 'advisory' AND k.classid = 1952541804 AND k.objid = $1::bigint::oid AND k.granted AND k.pid <> pg_backend_pid()
-       AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    -- _fault() of 500 rollups one by one takes longer than all else of status; of those that pass here it has nothing to say.
+    SELECT r.id FROM tally.rollups r
+      LEFT JOIN pg_class t ON t.oid = r.relation
+      LEFT JOIN pg_class s ON s.oid = r.source
+      LEFT JOIN pg_class v ON v.oid = r.live_view
+      LEFT JOIN pg_roles o ON o.oid = r.owner
+     WHERE t.oid IS NULL OR s.oid IS NULL OR v.oid IS NULL OR o.oid IS NULL OR t.relowner <> r.owner::oid OR v.relowner <> r.owner::oid
+        OR s.relrowsecurity OR t.relrowsecurity
+        OR NOT has_table_privilege(r.owner::oid, s.oid, 'TRIGGER') OR NOT has_any_column_privilege(r.owner::oid, s.oid, 'SELECT')
+        OR NOT has_schema_privilege(r.owner::oid, s.relnamespace, 'USAGE') OR NOT has_schema_privilege(r.owner::oid, t.relnamespace, 'USAGE')
+    UNION
+    SELECT r.id FROM tally.rollups r LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attname = r.time_column AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE r.key IS NULL AND a.atttypid IS DISTINCT FROM r.time_type
+    UNION
+    SELECT r.id FROM tally.rollups r CROSS JOIN LATERAL (SELECT unnest(r.key) UNION ALL SELECT x.name FROM tally.reads x WHERE x.rollup_id = r.id) c(name)
+      LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE a.attnum IS NULL
+    UNION
+    SELECT v.rollup_id FROM tally.metric_views v LEFT JOIN pg_class c ON c.oid = v.view WHERE c.oid IS NULL
+    UNION
+    SELECT b.counts FROM tally.behaviours b, tally_internal._lost_views(b)
+    UNION
+    SELECT r.id FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.off OR (m.member = m.source AND NOT r.id = ANY (m.rollups))
 $$;
-COMMENT ON FUNCTION tally_internal._refresher(int) IS 'The process that refreshes a rollup now, and those that it waits for; nulls where none does.';
+COMMENT ON FUNCTION tally_internal._suspects() IS
+'The rollups that _fault() may have something to say of, found by a few joins; each rollup with a fault is among them.';
 
-CREATE OR REPLACE FUNCTION tally_internal._held_back(source regclass) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._refreshers() RETURNS TABLE (rollup_id int, pid int, waits_for int[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    -- Who has locked the row. Only the engine can, so nobody can look like a refresh that is none.
+    SELECT l.rollup_id, k.pid, NULLIF(pg_blocking_pids(k.pid), '{}')
+      FROM pg_locks k JOIN tally.refresh_locks l ON l.xmax = k.transactionid
+     WHERE k.locktype = 'transactionid' AND k.mode = 'ExclusiveLock' AND k.granted AND k.pid <> pg_backend_pid()
+$$;
+COMMENT ON FUNCTION tally_internal._refreshers() IS
+'The processes that refresh or change a rollup now, and those that they wait for: the holders of the rows of tally.refresh_locks.';
+
+CREATE OR REPLACE FUNCTION tally_internal._held_back() RETURNS TABLE (source regclass, reason text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(DISTINCT format('prepared transaction %L since %s holds changes back', p.gid, p.prepared), '; ')
+    SELECT m.source, string_agg(DISTINCT format('prepared transaction %L since %s holds changes back', p.gid, p.prepared), '; ')
       FROM pg_prepared_xacts p
       -- It goes on under the virtual number of the session that it was of.
       JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL AND x.granted
       JOIN pg_locks l ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
+      JOIN tally.members m ON m.member = l.relation
      WHERE l.locktype = 'relation' AND l.mode IN ('RowExclusiveLock', 'AccessExclusiveLock') AND p.database = current_database()
-       AND l.relation IN (SELECT m.member FROM tally.members m WHERE m.source = $1)
+     GROUP BY m.source
 $$;
-COMMENT ON FUNCTION tally_internal._held_back(regclass) IS
-'Prepared transactions that have written to a source, as text: their rows and marks come when they are committed. Null: none.';
+COMMENT ON FUNCTION tally_internal._held_back() IS
+'Prepared transactions that have written to sources, as text: their rows and marks come when they are committed.';

@@ -10,9 +10,7 @@ SELECT r.name AS rollup,
        p.written AS rows_written,
        p.source_rows / NULLIF(p.seconds, 0) AS source_rows_per_second,
        pg_catalog.make_interval(secs => pg_catalog.round(p.seconds * (1 - p.done) / NULLIF(p.done, 0))) AS time_left,
-       EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.locktype = 'advisory' AND k.classid = 1952541804 AND k.objid = r.id::bigint::oid AND k.granted
-                                                   AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d
-                                                                     WHERE d.datname = pg_catalog.current_database())) AS running
+       r.id IN (SELECT f.rollup_id FROM tally_internal._refreshers() f) AS running
   FROM tally.rollups r
   JOIN LATERAL (SELECT min(x.since) AS since, max(x.until) AS until, min(x.marked_at) AS marked_at, string_agg(DISTINCT x.reason, ', ') AS reason,
                        bool_and(x.batch IS NOT NULL OR x.part IS NOT NULL) AS begun FROM tally.dirty_ranges x WHERE x.rollup_id = r.id

@@ -28,6 +28,12 @@ SELECT tally.create_threshold('slow', 'p95', '> 2500', "for" => '10 minutes', pe
     suggested_actions => '["restart", {"do": "roll back", "above": 5000}]', recovery_condition => '< 2000', keep_firing_for => '5 minutes', over => '3 hours', no_data => 'ok', impact => 'it''s {{value}}');
 SELECT tally.create_threshold('deep', 'depth', '> 120', auto_resolve => true, enabled => false);
 SELECT tally.create_threshold('stuck', query => 'SELECT count(*) AS value, kind FROM "My App"."Events" WHERE at < :as_of GROUP BY kind', condition => '> 1e6', every => '1 hour');
+CREATE TABLE "My App"."Exposures" (at timestamptz NOT NULL, "user" text, arm text, place text);
+INSERT INTO "My App"."Exposures" SELECT '2026-03-01Z'::timestamptz + i * interval '1 hour', 'u' || i, (ARRAY['old', 'a new', 'b'])[1 + i % 3], 'p' FROM generate_series(1, 30) i;
+SELECT tally.create_experiment_metric('spent', '"My App"."Events"', 'ratio', expression => '"It''s"', denominator => '1', unit => 'user', cap => 12.5, "window" => '2 days', direction => 'down_is_good');
+SELECT tally.create_experiment_metric('buys', '"My App"."Events"', 'funnel', unit => 'user', steps => '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', description => 'in order');
+SELECT tally.create_experiment('"My App".budgets', '"My App"."Exposures"', 'user', '{"old": 2, "a new": {"weight": 1, "budget": 100}, "b": 1}', '{spent,buys}', control => 'old', dimensions => '["place"]', twice => 'first',
+    starts => '2026-03-01', planned_units => 600, alpha => 0.01, zone => 'Europe/Rome', description => 'it''s about budgets');
 SELECT tally.create_channel('desk', kind => 'table', matchers => '{"severity": "critical"}', group_by => '{kind}', group_wait => '30 seconds');
 SELECT tally.create_channel('hook', url => 'https://example.org/hook', secret => 'open sesame', headers => '{"Authorization": "Bearer abc"}');
 SELECT tally.create_inhibition('one page', '{"severity": "critical"}', '{"severity": "warning"}', '{kind}');
@@ -35,7 +41,7 @@ SELECT tally.create_task('nightly', '0 3 * * *', 'DELETE FROM "My App"."Events" 
 
 CREATE TEMP TABLE before AS SELECT * FROM tally.definitions();
 SELECT is((SELECT string_agg(kind || ' ' || n, ', ' ORDER BY kind) FROM (SELECT kind, count(*) AS n FROM before GROUP BY kind) k),
-    'channel 2, funnel 1, inhibition 1, metric 2, probe 1, retention 1, rollup 5, task 1, threshold 3', 'each definition is one statement');
+    'channel 2, experiment 1, experiment metric 2, funnel 1, inhibition 1, metric 2, probe 1, retention 1, rollup 5, task 1, threshold 3', 'each definition is one statement');
 SELECT is_empty($$SELECT name FROM before WHERE statement ~ 'sesame|Bearer'$$, 'no secret is written out');
 SELECT ok((SELECT statement FROM before WHERE name = 'hook') LIKE '%-- say secret and headers again%', 'and where there is one, the statement says so');
 
@@ -55,7 +61,7 @@ BEGIN
     RETURN (SELECT count(*) FROM tally.definitions() d JOIN before b USING (ordinal, kind, name, owner) WHERE d.statement = b.statement);
 END $$;
 CREATE TEMP TABLE alike AS SELECT setting, value, pg_temp.under(setting, value) AS n FROM odd;
-SELECT is(n, 17::bigint, format('with %s = %s it reads the same', setting, value)) FROM alike;
+SELECT is(n, 20::bigint, format('with %s = %s it reads the same', setting, value)) FROM alike;
 SELECT is((SELECT count(*) FROM alike), 6::bigint, 'six settings were tried');
 RESET ALL;
 SET client_min_messages = warning;
@@ -70,6 +76,8 @@ SELECT bag_eq($$SELECT 'rollups' AS place, to_jsonb(r) AS row FROM tally.rollups
 
 -- In an empty catalogue they make the same again.
 SELECT tally.drop_threshold(name) FROM tally.thresholds;
+SELECT tally.drop_experiment('budgets');
+SELECT tally.drop_experiment_metric(name) FROM tally.experiment_metrics;
 SELECT tally.drop_metric(name) FROM tally.metrics;
 SELECT tally.drop_probe(name) FROM tally.probes;
 SELECT tally.drop_channel(name) FROM tally.channels;
@@ -93,7 +101,7 @@ SELECT bag_eq('SELECT bucket, kind, n FROM "My App"."By hour_live" WHERE "Odd" =
 -- Everybody gets what he may see.
 GRANT USAGE ON SCHEMA "My App" TO tally_test_reader_of_definitions;
 SET ROLE tally_test_reader_of_definitions;
-SELECT is_empty($$SELECT name FROM tally.definitions() WHERE kind NOT IN ('rollup', 'metric', 'funnel', 'retention')$$, 'an ordinary role does not see others'' thresholds, channels and tasks');
+SELECT is_empty($$SELECT name FROM tally.definitions() WHERE kind NOT IN ('rollup', 'metric', 'funnel', 'retention', 'experiment', 'experiment metric')$$, 'an ordinary role does not see others'' thresholds, channels and tasks');
 RESET ROLE;
 REVOKE ALL ON SCHEMA "My App" FROM tally_test_reader_of_definitions;
 DROP ROLE tally_test_reader_of_definitions;

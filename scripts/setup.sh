@@ -6,6 +6,7 @@
 #   scripts/setup.sh deb      that, and what packing takes
 #   scripts/setup.sh roots    only what bare roots take (scripts/lib/root.sh)
 #   scripts/setup.sh peers    also the extensions that the sketches are measured against (tdigest, hll)
+#   scripts/setup.sh list     only says which file stands for which package
 #   scripts/setup.sh pgrx     also cargo-pgrx, which only `cargo pgrx test` needs (built into the user's cache directory)
 
 # shellcheck source=scripts/lib/common.sh
@@ -43,6 +44,11 @@ $PG_SHARE/extension/tdigest.control postgresql-$PG_MAJOR-tdigest
 $PG_SHARE/extension/hll.control postgresql-$PG_MAJOR-hll
 LIST
 }
+
+if [ "$with" = list ]; then
+    requirements
+    exit
+fi
 
 missing_packages() {
     local file package

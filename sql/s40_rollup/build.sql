@@ -100,6 +100,7 @@ BEGIN
     PERFORM tally_internal._tell('schedules_change');
     IF made.key IS NULL THEN
         PERFORM tally_internal._advise_index(made);
+        PERFORM tally_internal._advise_dimensions(made);
     ELSE
         PERFORM tally_internal._advise_key_index(made);
     END IF;
@@ -182,3 +183,33 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._advise_index(tally.rollups) IS 'A NOTICE with the statement to run where the source''s time column has no index.';
+
+CREATE OR REPLACE FUNCTION tally_internal._many_values(made tally.rollups) RETURNS TABLE (dimension text, of_column text, values_ bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- What ANALYZE has estimated: a share of the rows where it is negative. An expression has no estimate of its own.
+    SELECT d.name, a.attname::text, n.n
+      FROM tally.dimensions d
+      JOIN pg_attribute a ON a.attrelid = made.source AND a.attnum > 0 AND NOT a.attisdropped AND d.given = quote_ident(a.attname)
+      JOIN pg_class c ON c.oid = a.attrelid
+      JOIN pg_namespace s ON s.oid = c.relnamespace
+      CROSS JOIN LATERAL (SELECT max(CASE WHEN x.n_distinct < 0 THEN -x.n_distinct * greatest(c.reltuples, 0) ELSE x.n_distinct END)::bigint AS n
+                            FROM pg_stats x WHERE x.schemaname = s.nspname AND x.tablename = c.relname AND x.attname = a.attname) n
+     WHERE d.rollup_id = made.id AND n.n > 100000 ORDER BY d.ordinal
+$$;
+COMMENT ON FUNCTION tally_internal._many_values(tally.rollups) IS
+'Dimensions of a rollup that are columns of more than 100,000 values, by the planner''s statistics: it would hold about as many rows as its source.';
+
+CREATE OR REPLACE FUNCTION tally_internal._advise_dimensions(made tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    many record;
+BEGIN
+    FOR many IN SELECT * FROM tally_internal._many_values(made) LOOP
+        RAISE WARNING USING MESSAGE = format('dimension %L of rollup %L has about %s values, and the rollup a row for each of them and bucket', many.dimension,
+                                             made.name, many.values_),
+            DETAIL = 'A rollup is worth its refreshes where it is much smaller than its source. Identifiers are better counted, or made the key of a rollup.',
+            HINT = format('SELECT tally.alter_rollup(%L, drop_dimensions => ARRAY[%L], add_measures => %L);', made.name, many.dimension,
+                          json_build_object(left(many.dimension, 20) || '_count', format('tally.hll(%I)', many.of_column)));
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._advise_dimensions(tally.rollups) IS 'A WARNING with the statement to run where a dimension has very many values.';

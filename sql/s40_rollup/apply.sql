@@ -11,52 +11,47 @@ COMMENT ON FUNCTION tally_internal._rows(anyelement, text, timestamptz, timestam
 'Rows of a query of a known row type ($1 and $2 in it are since and until), planned by itself and so in parallel where that pays. Runs with the caller''s '
     'rights.';
 
-CREATE OR REPLACE FUNCTION tally_internal._apply_query(rollup_id int, fresh text, scope text) RETURNS text
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format(
-        'WITH _fresh AS MATERIALIZED (%1$s), '
-        '_deleted AS (DELETE FROM %2$s t WHERE %3$s AND NOT EXISTS (SELECT FROM _fresh f WHERE %4$s)%10$s RETURNING %11$s), '
-        -- The image comparison is the one of REFRESH MATERIALIZED VIEW CONCURRENTLY: it needs no = of the types and
-        -- takes no two values for one.
-        '_updated AS (UPDATE %2$s t SET (%5$s) = ROW(%6$s) FROM _fresh f WHERE %3$s AND %4$s AND ROW(%6$s)::record OPERATOR(pg_catalog.*<>) '
-            'ROW(%7$s)::record RETURNING 1), '
-        '_inserted AS (INSERT INTO %2$s (%8$s) SELECT %9$s FROM _fresh f WHERE NOT EXISTS (SELECT FROM %2$s t WHERE %3$s AND %4$s) RETURNING 1) '
+CREATE OR REPLACE FUNCTION tally_internal._apply_query(r tally.rollups, d jsonb, fresh text, scope text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._render(
+        'WITH _fresh AS MATERIALIZED ({fresh}), '
+        '_deleted AS (DELETE FROM {table} t WHERE {scope} AND NOT EXISTS (SELECT FROM _fresh f WHERE {same_key}){bucket_stays} RETURNING {deleted}), '
+        -- The image comparison is the one of REFRESH MATERIALIZED VIEW CONCURRENTLY: it needs no = of the types, and two values that differ
+        -- in their bytes are two.
+        '_updated AS (UPDATE {table} t SET ({measures}) = ROW({fresh_measures}) FROM _fresh f WHERE {scope} AND {same_key} AND '
+            'ROW({fresh_measures})::record OPERATOR(pg_catalog.*<>) ROW({stored_measures})::record RETURNING 1), '
+        '_inserted AS (INSERT INTO {table} ({all_columns}) SELECT {fresh_columns} FROM _fresh f WHERE NOT EXISTS (SELECT FROM {table} t WHERE {scope} AND '
+            '{same_key}) RETURNING 1) '
         'SELECT (SELECT pg_catalog.count(*) FROM _inserted) AS inserted, (SELECT pg_catalog.count(*) FROM _updated) AS updated, (SELECT pg_catalog.count(*) '
-            'FROM _deleted) AS deleted%12$s',
-        fresh, r.relation, scope,
-        tally_internal._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
-        tally_internal._columns_sql(r.id, '%I', ', ', 'measures'),
-        tally_internal._columns_sql(r.id, 'f.%I', ', ', 'measures'),
-        tally_internal._columns_sql(r.id, 't.%I', ', ', 'measures'),
-        tally_internal._columns_sql(r.id, '%I'),
-        tally_internal._columns_sql(r.id, 'f.%I'),
-        -- What is kept when it is emptied goes only where its bucket still has other rows.
-        CASE WHEN r.emptied = 'keep' THEN ' AND EXISTS (SELECT FROM _fresh f WHERE f.bucket = t.bucket)' ELSE '' END,
-        CASE WHEN r.key IS NULL THEN 't.bucket' ELSE '1' END,
-        CASE WHEN r.key IS NULL AND r.emptied_at IS NULL
-             THEN format(', (SELECT pg_catalog.count(DISTINCT d.bucket) FROM _deleted d WHERE d.bucket + %L::pg_catalog.interval <= pg_catalog.now() AND NOT '
-                 'EXISTS (SELECT FROM _fresh f WHERE f.bucket = d.bucket)) AS emptied', r.bucket)
-             ELSE '' END)
-    FROM tally.rollups r WHERE r.id = $1
+            'FROM _deleted) AS deleted{emptied_count}',
+        d || jsonb_build_object('fresh', fresh, 'scope', scope,
+            'same_key', tally_internal._columns_sql(d, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+            'measures', tally_internal._columns_sql(d, '%I', ', ', 'measures'),
+            'fresh_measures', tally_internal._columns_sql(d, 'f.%I', ', ', 'measures'),
+            'stored_measures', tally_internal._columns_sql(d, 't.%I', ', ', 'measures'),
+            'all_columns', tally_internal._columns_sql(d, '%I'), 'fresh_columns', tally_internal._columns_sql(d, 'f.%I'),
+            -- What is kept when it is emptied goes only where its bucket still has other rows.
+            'bucket_stays', CASE WHEN r.emptied = 'keep' THEN ' AND EXISTS (SELECT FROM _fresh f WHERE f.bucket = t.bucket)' ELSE '' END,
+            'deleted', CASE WHEN r.key IS NULL THEN 't.bucket' ELSE '1' END,
+            'emptied_count', CASE WHEN r.key IS NULL AND r.emptied_at IS NULL
+                THEN format(', (SELECT pg_catalog.count(DISTINCT d.bucket) FROM _deleted d WHERE %s <= pg_catalog.now() AND NOT '
+                     'EXISTS (SELECT FROM _fresh f WHERE f.bucket = d.bucket)) AS emptied', tally_internal._bucket_end_sql(d ->> 'rule', 'd.bucket'))
+                ELSE '' END))
 $$;
-COMMENT ON FUNCTION tally_internal._apply_query(int, text, text) IS
-'SQL text of one statement that makes the stored rows t in scope equal to the rows of fresh, and counts what it wrote.';
+COMMENT ON FUNCTION tally_internal._apply_query(tally.rollups, jsonb, text, text) IS
+'SQL text of one statement that makes the stored rows t in scope of a rollup (and the same resolved) equal to the rows of fresh, and counts what it wrote.';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_buckets(r tally.rollups, buckets timestamptz[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    fresh text;
+    d      jsonb := tally_internal._resolved(r);
+    fresh  text := CASE WHEN tally_internal._time_index(r.source, r.time_column) THEN tally_internal._bucket_query(d, '(SELECT pg_catalog.unnest($1))')
+                        ELSE tally_internal._range_query(d, '$2', '$3', (d ->> 'row_bucket') || ' = ANY ($1)') END;
     result jsonb;
 BEGIN
-    IF tally_internal._time_index(r.source, r.time_column) THEN
-        fresh := tally_internal._bucket_query(r.id, r.source::text, '(SELECT pg_catalog.unnest($1))');
-    ELSE
-        fresh := tally_internal._range_query(r.id, r.source::text, '$2', '$3', tally_internal._row_bucket_sql(r) || ' = ANY ($1)');
-    END IF;
     SELECT x INTO result
-      FROM tally.run_as(r.owner, r.search_path, tally_internal._apply_query(r.id, fresh, 't.bucket = ANY ($1)'), 0, r.zone,
-                        buckets, (SELECT min(b) FROM unnest(buckets) b), tally_internal._bucket_end(tally_internal._bucket_rule_of(r),
-                                (SELECT max(b) FROM unnest(buckets) b))) x;
+      FROM tally.run_as(r.owner, r.search_path, tally_internal._apply_query(r, d, fresh, 't.bucket = ANY ($1)'), 0, r.zone,
+                        buckets, (SELECT min(b) FROM unnest(buckets) b), tally_internal._bucket_end(d ->> 'rule', (SELECT max(b) FROM unnest(buckets) b))) x;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally_internal._apply_buckets(tally.rollups, timestamptz[]) IS
@@ -68,23 +63,23 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._physical_columns(regclass) IS 'The columns of a table in its own order, as SQL text.';
 
-CREATE OR REPLACE FUNCTION tally_internal._rows_sql(r tally.rollups, query text, tail text DEFAULT '') RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._rows_sql(d jsonb, query text, tail text DEFAULT '') RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     -- A row of the table has its columns in the order in which they came to be, the definition has dimensions first.
-    SELECT format('SELECT %s FROM tally_internal._rows(NULL::%s, %L, $1, $2)', tally_internal._columns_sql(r.id, '%I'), r.relation,
-                  format('SELECT %s FROM (%s) _tally %s', tally_internal._physical_columns(r.relation), query, tail))
+    SELECT format('SELECT %s FROM tally_internal._rows(NULL::%s, %L, $1, $2)', tally_internal._columns_sql(d, '%I'), d ->> 'table',
+                  format('SELECT %s FROM (%s) _tally %s', tally_internal._physical_columns((d ->> 'table')::regclass), query, tail))
 $$;
-COMMENT ON FUNCTION tally_internal._rows_sql(tally.rollups, text, text) IS
-'SQL text of a definition''s query run through tally_internal._rows(), and so in parallel where that pays; $1 and $2 are its moments.';
+COMMENT ON FUNCTION tally_internal._rows_sql(jsonb, text, text) IS
+'SQL text of a query of a resolved rollup''s definition run through tally_internal._rows(), and so in parallel where that pays; $1 and $2 are its moments.';
 
-CREATE OR REPLACE FUNCTION tally_internal._apply_wide(r tally.rollups, query text, scope text, since timestamptz DEFAULT NULL,
+CREATE OR REPLACE FUNCTION tally_internal._apply_wide(r tally.rollups, d jsonb, query text, scope text, since timestamptz DEFAULT NULL,
                                            until timestamptz DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     -- In order of bucket, so that a range of buckets lies in few pages; or of the key, so that its index is filled from left to right (by
     -- "C", which is quick to sort by and near enough to the order of any collation): 3.5 million keys took 23 s instead of 25.
-    fresh  text := tally_internal._rows_sql(r, query, 'ORDER BY ' || CASE WHEN r.key IS NULL THEN 'bucket'
-                                   ELSE tally_internal._columns_sql(r.id, '%I COLLATE "C"', ', ', 'dimensions') END);
+    fresh  text := tally_internal._rows_sql(d, query, 'ORDER BY ' || CASE WHEN r.key IS NULL THEN 'bucket'
+                                   ELSE tally_internal._columns_sql(d, '%I COLLATE "C"', ', ', 'dimensions') END);
     result jsonb;
     empty  boolean;
     memory text := current_setting('work_mem');
@@ -97,20 +92,20 @@ BEGIN
       FROM tally.run_as(r.owner, r.search_path, format('SELECT EXISTS (SELECT FROM %s t WHERE %s) AS any', r.relation, scope), 0, r.zone, since, until) x;
     SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, CASE
         WHEN empty THEN format('WITH _inserted AS (INSERT INTO %s (%s) %s RETURNING 1) SELECT pg_catalog.count(*) AS inserted, 0 AS updated, 0 AS deleted '
-            'FROM _inserted',
-                               r.relation, tally_internal._columns_sql(r.id, '%I'), fresh)
-        ELSE tally_internal._apply_query(r.id, fresh, scope) END, 0, r.zone, since, until) x;
+            'FROM _inserted', r.relation, tally_internal._columns_sql(d, '%I'), fresh)
+        ELSE tally_internal._apply_query(r, d, fresh, scope) END, 0, r.zone, since, until) x;
     -- The caller's transaction goes on with its own.
     PERFORM set_config('work_mem', memory, true);
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally_internal._apply_wide(tally.rollups, text, text, timestamptz, timestamptz) IS
-'Makes the stored rows t in scope equal to a definition''s query, many at once, as the rollup''s owner; where none is stored they are just inserted. $1 and '
-    '$2 in both texts are since and until. Counts of rows written.';
+COMMENT ON FUNCTION tally_internal._apply_wide(tally.rollups, jsonb, text, text, timestamptz, timestamptz) IS
+'Makes the stored rows t in scope equal to a query of a rollup''s definition, many at once, as the rollup''s owner; where none is stored they are just '
+    'inserted. $1 and $2 in both texts are since and until. Counts of rows written.';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._apply_wide(r, tally_internal._range_query(r.id, r.source::text, '$1', '$2'), 't.bucket >= $1 AND t.bucket < $2', since, until)
+    SELECT tally_internal._apply_wide(r, d, tally_internal._range_query(d, '$1', '$2'), 't.bucket >= $1 AND t.bucket < $2', since, until)
+      FROM tally_internal._resolved(r) d
 $$;
 COMMENT ON FUNCTION tally_internal._apply_range(tally.rollups, timestamptz, timestamptz) IS
 'Recomputes all buckets of [since, until) of a rollup, as its owner; counts of rows written.';

@@ -14,7 +14,7 @@ COMMENT ON FUNCTION tally_internal._grants_on(regclass) IS 'The statements that 
 CREATE OR REPLACE FUNCTION tally_internal._merge_stored(r tally.rollups, gone text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    kept text := tally_internal._columns_sql(r.id, '%I', ', ', 'key');
+    kept text;
     nums record;
 BEGIN
     -- Measures that the catalogue has and the table does not have yet come after this.
@@ -69,7 +69,7 @@ BEGIN
     IF steps IS NOT NULL OR dims IS NOT NULL THEN
         PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s %s', r.relation, concat_ws(', ', steps,
             CASE WHEN dims IS NULL THEN 'DROP CONSTRAINT ' || quote_ident(key_) END,
-                format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally_internal._columns_sql(r.id, '%I', ', ', 'key')))));
+                format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally_internal._columns_sql(tally_internal._resolved(r), '%I', ', ', 'key')))));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._conform_table(tally.rollups) IS
@@ -78,7 +78,8 @@ COMMENT ON FUNCTION tally_internal._conform_table(tally.rollups) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._live_grows(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT starts_with(tally_internal._columns_sql(r.id, '%I') || ', ', tally_internal._physical_columns(r.live_view) || ', ') FROM tally.rollups r
+    SELECT starts_with(tally_internal._columns_sql(tally_internal._resolved(r), '%I') || ', ', tally_internal._physical_columns(r.live_view) || ', ')
+        FROM tally.rollups r
         WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally_internal._live_grows(int) IS 'Whether the catalogue gives a live view the columns that it has, and possibly more at the end.';

@@ -11,10 +11,11 @@ COMMENT ON FUNCTION tally_internal._fault_of_a_row(text) IS 'Whether an error ma
 CREATE OR REPLACE FUNCTION tally_internal._fails(r tally.rollups, since timestamptz, until timestamptz, rows tid[], storing boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    fresh text := tally_internal._range_query(r.id, r.source::text, '$1', '$2',
+    d     jsonb := tally_internal._resolved(r);
+    fresh text := tally_internal._range_query(d, '$1', '$2',
         CASE WHEN rows IS NULL THEN 'true' ELSE format('%I.ctid = ANY ($3)', (SELECT c.relname FROM pg_class c WHERE c.oid = r.source)) END);
 BEGIN
-    PERFORM tally.run_as(r.owner, r.search_path, CASE WHEN storing THEN tally_internal._apply_query(r.id, fresh, 't.bucket >= $1 AND t.bucket < $2')
+    PERFORM tally.run_as(r.owner, r.search_path, CASE WHEN storing THEN tally_internal._apply_query(r, d, fresh, 't.bucket >= $1 AND t.bucket < $2')
         ELSE format('SELECT pg_catalog.count(x::pg_catalog.text) FROM (%s) x', fresh) END, 0, r.zone, since, until, rows);
     -- Tried only: nothing of it stays.
     RAISE EXCEPTION USING ERRCODE = 'TL000', MESSAGE = 'it does not fail';

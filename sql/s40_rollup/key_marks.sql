@@ -80,11 +80,12 @@ COMMENT ON FUNCTION tally_internal._take_keys(tally.rollups, int) IS
 CREATE OR REPLACE FUNCTION tally_internal._apply_keys(r tally.rollups, keys text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
+    d      jsonb := tally_internal._resolved(r);
     list   text := tally_internal._key_list(cardinality(r.key));
     result jsonb;
 BEGIN
-    SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally_internal._apply_query(r.id, tally_internal._keys_query(r.id, r.source::text, list),
-        format('(%s) IN (SELECT _tally.* FROM %s _tally)', tally_internal._key_names(r.key, 't.%2$I'), list)), 0, r.zone, keys) x;
+    SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally_internal._apply_query(r, d, tally_internal._keys_query(d, list),
+        format('(%s) IN (SELECT _tally.* FROM %s _tally)', d ->> 'stored_key', list)), 0, r.zone, keys) x;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally_internal._apply_keys(tally.rollups, text[]) IS 'Recomputes chosen keys of a rollup in full, as its owner; counts of rows written.';
@@ -199,20 +200,22 @@ COMMENT ON FUNCTION tally_internal._advise_key_index(tally.rollups) IS
 CREATE OR REPLACE FUNCTION tally_internal._verify_keys(r tally.rollups, OUT labels jsonb, OUT stored jsonb, OUT definition jsonb, OUT dirty boolean)
     RETURNS SETOF record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    d jsonb := tally_internal._sized_form(tally_internal._resolved(r));
 BEGIN
     RETURN QUERY SELECT x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'), (x ->> 'dirty')::boolean
-      FROM tally.run_as(r.owner, r.search_path, format(
-        'SELECT pg_catalog.jsonb_build_object(%1$s) AS labels, CASE WHEN t.%5$I IS NOT NULL THEN pg_catalog.jsonb_build_object(%2$s) END AS stored, '
-        'CASE WHEN f.%5$I IS NOT NULL THEN pg_catalog.jsonb_build_object(%3$s) END AS definition, '
-        '(%4$s) OR EXISTS (SELECT FROM (%6$s) _tally(%7$s) WHERE %8$s) AS dirty '
-        'FROM (%9$s) f FULL JOIN %10$s t ON %11$s '
-        'WHERE f.%5$I IS NULL OR t.%5$I IS NULL OR %12$s ORDER BY 1',
-        tally_internal._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
-        tally_internal._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally_internal._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
-        format('EXISTS (%s)', tally_internal._dirty_ranges_query(r.id)), r.key[1], tally_internal._dirty_keys_query(r), tally_internal._key_names(r.key),
-        tally_internal._key_names(r.key, '_tally.k%1$s = COALESCE(f.%2$I, t.%2$I)', ' AND '),
-        tally_internal._key_query(r.id, r.source::text, sized => true), r.relation, tally_internal._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
-        tally_internal._differs_sql(r.id, 'f', 't')), 0, r.zone) x;
+      FROM tally.run_as(r.owner, r.search_path, tally_internal._render(
+        'SELECT pg_catalog.jsonb_build_object({labels}) AS labels, CASE WHEN t.{first} IS NOT NULL THEN pg_catalog.jsonb_build_object({stored}) END AS stored, '
+        'CASE WHEN f.{first} IS NOT NULL THEN pg_catalog.jsonb_build_object({computed}) END AS definition, '
+        '(EXISTS ({dirty_ranges})) OR EXISTS (SELECT FROM ({dirty}) _tally({key_names}) WHERE {key_is_marked}) AS dirty '
+        'FROM ({fresh}) f FULL JOIN {table} t ON {same_key} WHERE f.{first} IS NULL OR t.{first} IS NULL OR {differs} ORDER BY 1',
+        d || jsonb_build_object('labels', tally_internal._columns_sql(d, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'), 'first', quote_ident(r.key[1]),
+            'stored', tally_internal._columns_sql(d, '%1$L, t.%1$I', ', ', 'measures'),
+            'computed', tally_internal._columns_sql(d, '%1$L, f.%1$I', ', ', 'measures'),
+            'dirty_ranges', tally_internal._dirty_ranges_query(d), 'dirty', tally_internal._dirty_keys_query(d), 'fresh', tally_internal._key_query(d),
+            'key_is_marked', tally_internal._key_names(r.key, '_tally.k%1$s = COALESCE(f.%2$I, t.%2$I)', ' AND '),
+            'same_key', tally_internal._columns_sql(d, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+            'differs', tally_internal._differs_sql(r.id, 'f', 't'))), 0, r.zone) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._verify_keys(tally.rollups) IS
 'Where the stored rows of a rollup per key differ from its definition, computed as its owner; for verify().';

@@ -56,11 +56,10 @@ COMMENT ON FUNCTION tally_internal._key_share_sql(text[], int, int) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_part(r tally.rollups, part int, parts int) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._apply_wide(r,
-        tally_internal._key_query(r.id, r.source::text,
-                         tally_internal._key_share_sql(ARRAY(SELECT d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id
-                             AND d.ordinal <= cardinality(r.key)
-                                               ORDER BY d.ordinal), part, parts)),
+    SELECT tally_internal._apply_wide(r, d,
+        tally_internal._key_query(d, tally_internal._key_share_sql(ARRAY(SELECT x.expression FROM tally.dimensions x WHERE x.rollup_id = r.id
+            AND x.ordinal <= cardinality(r.key) ORDER BY x.ordinal), part, parts)),
         tally_internal._key_share_sql(ARRAY(SELECT format('t.%I', k) FROM unnest(r.key) WITH ORDINALITY x(k, n) ORDER BY n), part, parts))
+      FROM tally_internal._resolved(r) d
 $$;
 COMMENT ON FUNCTION tally_internal._apply_part(tally.rollups, int, int) IS 'Recomputes a part of all keys of a rollup, as its owner; counts of rows written.';

@@ -9,30 +9,42 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._at_sql(regclass) IS 'SQL text of the instant of a source''s row.';
 
-CREATE OR REPLACE FUNCTION tally_internal._old_rows_sql(source regclass, since timestamptz, until timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._old_rows_sql(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(string_agg(DISTINCT format('(%s)', tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._bucket_rule_of(r),
-            tally_internal._utc_literal(since),
-            tally_internal._utc_literal(until))), ' AND ')
-                        || format(' AND %I > ''-infinity''', min(r.time_column)),
-                    format('bucket >= %s AND bucket < %s', tally_internal._utc_literal(since), tally_internal._utc_literal(until)))
+                                                                                 '$1', '$2')), ' AND ')
+                        || format(' AND %I > ''-infinity''', min(r.time_column)), 'bucket >= $1 AND bucket < $2')
       FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
 $$;
-COMMENT ON FUNCTION tally_internal._old_rows_sql(regclass, timestamptz, timestamptz) IS
-'SQL text of the condition for rows of a source whose time is in [since, until) for all rollups on it, in a form that an index serves.';
+COMMENT ON FUNCTION tally_internal._old_rows_sql(regclass) IS
+'SQL text of the condition for rows of a source whose time is in [$1, $2), parameters of the statement, for all rollups on it, in a form that an index '
+    'serves.';
 
-CREATE OR REPLACE FUNCTION tally_internal._keep_late(s tally.source_retentions, rows_query text) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._old_rows_count(s tally.source_retentions, template text, since timestamptz, until timestamptz) RETURNS bigint
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (x ->> 'n')::bigint FROM tally.run_as(s.owner, s.search_path, tally_internal._render(template, jsonb_build_object(
+        'source', s.source, 'old', tally_internal._old_rows_sql(s.source))), 0, 'UTC', since, until) x
+$$;
+COMMENT ON FUNCTION tally_internal._old_rows_count(tally.source_retentions, text, timestamptz, timestamptz) IS
+'The number n that a statement gives for rows of a source whose time is in [since, until), as the owner of its retention. {source} and {old}, the condition '
+    'for them, are slots of it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._keep_late(s tally.source_retentions, template text, relation regclass, until timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n bigint;
 BEGIN
     INSERT INTO tally.late_rows (source, owner, at, "row")
-        SELECT s.source, s.owner, (x ->> 'at')::timestamptz, x -> 'row' FROM tally.run_as(s.owner, s.search_path, rows_query) x WHERE x ->> 'at' IS NOT NULL;
+        SELECT s.source, s.owner, (x ->> 'at')::timestamptz, x -> 'row'
+          FROM tally.run_as(s.owner, s.search_path, tally_internal._render(template, jsonb_build_object('source', relation,
+                   'old', tally_internal._old_rows_sql(s.source), 'at', tally_internal._at_sql(s.source))), 0, 'UTC', '-infinity'::timestamptz, until) x
+         WHERE x ->> 'at' IS NOT NULL;
     GET DIAGNOSTICS n = ROW_COUNT;
     RETURN n;
 END $$;
-COMMENT ON FUNCTION tally_internal._keep_late(tally.source_retentions, text) IS
-'Keeps the rows (row, at) of a query, run as the owner of the source''s retention, as late rows.';
+COMMENT ON FUNCTION tally_internal._keep_late(tally.source_retentions, text, regclass, timestamptz) IS
+'Keeps the rows (row, at) that a statement gives, run as the owner of the source''s retention, as late rows. {source}, which is the relation, {old}, the '
+    'condition for rows before until, and {at}, the instant of a row, are slots of it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._set_aside(of_source regclass) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
@@ -43,11 +55,9 @@ BEGIN
     SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source AND isfinite(x.horizon);
     IF NOT FOUND THEN RETURN 0; END IF;
     -- Moved in one statement, so a row is here or there. One that its writer has in hand is left for the next time.
-    n := tally_internal._keep_late(s, format(
-        'WITH _gone AS (DELETE FROM %1$s t USING (SELECT tableoid, ctid FROM %1$s WHERE %2$s FOR UPDATE SKIP LOCKED) o WHERE t.ctid = o.ctid AND t.tableoid '
-            '= o.tableoid RETURNING t.*) '
-        'SELECT pg_catalog.to_jsonb(_gone) AS "row", %3$s AS at FROM _gone',
-        s.source, tally_internal._old_rows_sql(s.source, '-infinity', s.horizon), tally_internal._at_sql(s.source)));
+    n := tally_internal._keep_late(s,
+        'WITH _gone AS (DELETE FROM {source} t USING (SELECT tableoid, ctid FROM {source} WHERE {old} FOR UPDATE SKIP LOCKED) o WHERE t.ctid = o.ctid '
+            'AND t.tableoid = o.tableoid RETURNING t.*) SELECT pg_catalog.to_jsonb(_gone) AS "row", {at} AS at FROM _gone', s.source, s.horizon);
     -- The marks of that deletion are of frozen buckets.
     DELETE FROM tally.dirty d USING tally.rollups r WHERE r.source = of_source AND d.rollup_id = r.id AND d.bucket < s.horizon;
     RETURN n;
@@ -58,26 +68,27 @@ REVOKE ALL ON FUNCTION tally_internal._set_aside(regclass) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION tally_internal._merge_late(r tally.rollups, rows jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 DECLARE
-    source  text := format('(SELECT * FROM pg_catalog.jsonb_populate_recordset(NULL::%s, %L::jsonb)) AS %I', r.source, rows,
-                           (SELECT c.relname FROM pg_class c WHERE c.oid = r.source));
+    -- The rows are the parameter $3.
+    d       jsonb := tally_internal._resolved(r) || jsonb_build_object('source', format(
+                         '(SELECT * FROM pg_catalog.jsonb_populate_recordset(NULL::%s, $3)) AS %I', r.source,
+                         (SELECT c.relname FROM pg_class c WHERE c.oid = r.source)));
     horizon timestamptz := COALESCE((SELECT s.horizon FROM tally.source_retentions s WHERE s.source = r.relation), '-infinity');
     child   tally.rollups;
     gone    jsonb;
     n       bigint;
 BEGIN
     PERFORM tally_internal._lock(r.id, true);
-    SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(r.owner, r.search_path, format(
-        'WITH _merged AS (INSERT INTO %1$s AS t (%2$s) SELECT %2$s FROM (%3$s) _late ON CONFLICT (%4$s) DO UPDATE SET %5$s RETURNING 1) SELECT '
-            'pg_catalog.count(*) AS n FROM _merged',
-        r.relation, tally_internal._columns_sql(r.id, '%I'), tally_internal._range_query(r.id, source, tally_internal._utc_literal(horizon),
-                tally_internal._utc_literal(r.frozen_before)),
-        tally_internal._columns_sql(r.id, '%I', ', ', 'key'),
-        (SELECT string_agg(format('%1$I = (SELECT %2$s FROM (VALUES (t.%1$I), (EXCLUDED.%1$I)) _two(%1$I))', m.name, format(m.merge, m.name)), ', ')
-         FROM tally.measures m WHERE m.rollup_id = r.id)), 0, r.zone) x;
+    SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(r.owner, r.search_path, tally_internal._render(
+        'WITH _merged AS (INSERT INTO {table} AS t ({all_columns}) SELECT {all_columns} FROM ({late}) _late ON CONFLICT ({partition}) DO UPDATE SET {merges} '
+            'RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _merged',
+        d || jsonb_build_object('all_columns', tally_internal._columns_sql(d, '%I'), 'late', tally_internal._range_query(d, '$1', '$2'),
+            'partition', tally_internal._columns_sql(d, '%I', ', ', 'key'),
+            'merges', (SELECT string_agg(format('%1$I = (SELECT %2$s FROM (VALUES (t.%1$I), (EXCLUDED.%1$I)) _two(%1$I))', m.name, format(m.merge, m.name)),
+                                         ', ') FROM tally.measures m WHERE m.rollup_id = r.id))), 0, r.zone, horizon, r.frozen_before, rows) x;
     -- What this rollup keeps no more goes straight to those on it; as text, because that is what every type reads back.
     SELECT jsonb_agg(x) INTO gone FROM tally.run_as(r.owner, r.search_path,
-                                                    format('SELECT %s FROM (%s) _late', tally_internal._columns_sql(r.id, '%1$I::pg_catalog.text AS %1$I'),
-        tally_internal._range_query(r.id, source, '''-infinity''::timestamptz', tally_internal._utc_literal(horizon))), 0, r.zone) x;
+        format('SELECT %s FROM (%s) _late', tally_internal._columns_sql(d, '%1$I::pg_catalog.text AS %1$I'), tally_internal._range_query(d, '$1', '$2')),
+        0, r.zone, '-infinity'::timestamptz, horizon, rows) x;
     IF gone IS NOT NULL THEN
         FOR child IN SELECT c.* FROM tally.rollups c WHERE c.source_rollup = r.id ORDER BY c.id LOOP
             n := n + tally_internal._merge_late(child, gone);

@@ -21,11 +21,11 @@ BEGIN
     DELETE FROM tally.reads x WHERE x.rollup_id = r.id;
     -- By run_as(), because constants are read as the view is made: under the same settings as in every refresh.
     PERFORM tally.run_as(r.owner, r.search_path, format('CREATE %sVIEW %s AS %s', CASE WHEN columns_stay THEN 'OR REPLACE '
-                                                        ELSE '' END, place, tally_internal._live_query(r.id)), 0, r.zone);
+                                                        ELSE '' END, place, tally_internal._live_query(r)), 0, r.zone);
     INSERT INTO tally.reads (rollup_id, name, place) SELECT r.id, x.name, x.place FROM tally_internal._columns_read(r, place::regclass) x;
     IF r.key IS NOT NULL THEN
         -- Once more, now that it is known which columns of the source the part over all of it needs.
-        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._live_query(r.id)), 0, r.zone);
+        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._live_query(r)), 0, r.zone);
     END IF;
     IF NOT columns_stay THEN
         PERFORM tally.run_as(r.owner, r.search_path, x) FROM tally_internal._taken_away(place::regclass) x;

@@ -18,42 +18,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._lookback_buckets(text, interval) IS 'How many buckets a bucket is computed of, itself included; 1 without lookback.';
 
-CREATE OR REPLACE FUNCTION tally_internal._affected_buckets_sql(r tally.rollups, start text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('(SELECT pg_catalog.unnest(tally_internal._buckets_reached(%L, %s, %s)))', rule, start, tally_internal._lookback_buckets(rule, r.lookback))
-      FROM tally_internal._bucket_rule_of(r) rule
+CREATE OR REPLACE FUNCTION tally_internal._affected_buckets_sql(rule text, reach int, start text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('(SELECT pg_catalog.unnest(tally_internal._buckets_reached(%L, %s, %s)))', rule, start, reach)
 $$;
-COMMENT ON FUNCTION tally_internal._affected_buckets_sql(tally.rollups, text) IS
-'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in.';
+COMMENT ON FUNCTION tally_internal._affected_buckets_sql(text, int, text) IS
+'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in, where a bucket is computed of so many.';
 
-CREATE OR REPLACE FUNCTION tally_internal._window_start_sql(r tally.rollups, start text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN r.lookback IS NULL THEN start ELSE format('GREATEST(%s, %s)',
-                                                               tally_internal._shift_sql(rule, start,
-                                                            (1 - tally_internal._lookback_buckets(rule, r.lookback))::text),
-        tally_internal._first_bucket_sql(rule)) END
-      FROM tally_internal._bucket_rule_of(r) rule
+CREATE OR REPLACE FUNCTION tally_internal._window_start_sql(d jsonb, start text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN d ->> 'lookback' IS NULL THEN start
+                ELSE format('GREATEST(%s, %s)', tally_internal._shift_sql(d ->> 'rule', start, (1 - (d ->> 'lookback')::int)::text),
+                            tally_internal._first_bucket_sql(d ->> 'rule')) END
 $$;
-COMMENT ON FUNCTION tally_internal._window_start_sql(tally.rollups, text) IS
-'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of.';
-
-CREATE OR REPLACE FUNCTION tally_internal._row_bucket_sql(r tally.rollups) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN r.lookback IS NOT NULL THEN '_tally_window.start'
-                ELSE tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column),
-                    r.time_type, r.zone)) END
-$$;
-COMMENT ON FUNCTION tally_internal._row_bucket_sql(tally.rollups) IS
-'SQL text of the bucket that a row of a definition is counted in; with lookback it is one of several that _lookback_sql() joins to it.';
-
-CREATE OR REPLACE FUNCTION tally_internal._lookback_sql(r tally.rollups) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN r.lookback IS NULL THEN '' ELSE format(' CROSS JOIN LATERAL %s _tally_window(start)', tally_internal._affected_buckets_sql(r,
-        tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type,
-            r.zone)))) END
-$$;
-COMMENT ON FUNCTION tally_internal._lookback_sql(tally.rollups) IS
-'What follows the source in a definition''s FROM so that each row is counted in all buckets it reaches; nothing without lookback.';
+COMMENT ON FUNCTION tally_internal._window_start_sql(jsonb, text) IS
+'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of, for a resolved rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._affected_buckets(r tally.rollups, buckets timestamptz[]) RETURNS timestamptz[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -61,8 +40,9 @@ DECLARE
     result timestamptz[] := buckets;
 BEGIN
     IF r.lookback IS NOT NULL THEN
-        EXECUTE format('SELECT array_agg(DISTINCT w.b ORDER BY w.b) FROM unnest($1) m(start) CROSS JOIN LATERAL %s w(b)',
-                       tally_internal._affected_buckets_sql(r, 'm.start')) INTO result USING buckets;
+        SELECT array_agg(DISTINCT w.b ORDER BY w.b) INTO result
+          FROM tally_internal._bucket_rule_of(r) rule, tally_internal._lookback_buckets(rule, r.lookback) reach, unnest(buckets) m(start),
+               unnest(tally_internal._buckets_reached(rule, m.start, reach)) w(b);
     END IF;
     RETURN result;
 END $$;

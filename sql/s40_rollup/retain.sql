@@ -95,14 +95,12 @@ DECLARE
     result timestamptz := target;
 BEGIN
     SELECT (x ->> 'lo')::timestamptz INTO lo FROM tally.run_as(s.owner, s.search_path,
-                                                               format('SELECT pg_catalog.min(%I) AS lo FROM %s WHERE %s', s.time_column, s.source,
-        tally_internal._old_rows_sql(s.source, s.horizon, target))) x;
+        format('SELECT pg_catalog.min(%I) AS lo FROM %s WHERE %s', s.time_column, s.source, tally_internal._old_rows_sql(s.source)),
+        0, 'UTC', s.horizon, target) x;
     -- Halved until it holds about as many rows as a batch may, or cannot be halved at a bucket's start.
     WHILE lo < result LOOP
-        SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
-            format('SELECT pg_catalog.count(*) AS n FROM (SELECT FROM %s WHERE %s LIMIT %s) t', s.source,
-                   tally_internal._old_rows_sql(s.source, s.horizon, result),
-                   most_rows + 1)) x;
+        n := tally_internal._old_rows_count(s, format('SELECT pg_catalog.count(*) AS n FROM (SELECT FROM {source} WHERE {old} LIMIT %s) t', most_rows + 1),
+                                            s.horizon, result);
         EXIT WHEN n <= most_rows;
         middle := tally_internal._common_start(ids, lo + (result - lo) / 2);
         EXIT WHEN middle <= lo OR middle <= s.horizon;
@@ -129,9 +127,7 @@ BEGIN
                        r.zone) <= tally_internal._rows_from(tally_internal._bucket_rule_of(r),
                            until)) FROM tally.rollups r
                         WHERE r.source = s.source AND r.key IS NULL) LOOP
-        PERFORM tally_internal._keep_late(s, format('SELECT pg_catalog.to_jsonb(t) AS "row", %s AS at FROM %s t WHERE %s', tally_internal._at_sql(s.source),
-                                                    part.name,
-                                           tally_internal._old_rows_sql(s.source, '-infinity', s.horizon)));
+        PERFORM tally_internal._keep_late(s, 'SELECT pg_catalog.to_jsonb(t) AS "row", {at} AS at FROM {source} t WHERE {old}', part.name, s.horizon);
         PERFORM tally.run_as(s.owner, s.search_path, format('DROP TABLE %s', part.name));
         n := n + part.rows;
     END LOOP;
@@ -196,19 +192,14 @@ BEGIN
     IF s.deletes AND s.drop_partitions AND current_setting('transaction_isolation') = 'read committed' THEN
         n := tally_internal._drop_old_partitions(s, upto);
     END IF;
-    IF s.deletes AND own.id IS NOT NULL THEN
-        SELECT (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
-            format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source,
-                   tally_internal._old_rows_sql(s.source, '-infinity', upto))) x;
-    ELSIF s.deletes THEN
-        late := tally_internal._keep_late(s,
-                                          format('WITH _gone AS (DELETE FROM %1$s WHERE %2$s RETURNING *) SELECT pg_catalog.to_jsonb(_gone) AS "row", %3$s '
-            'AS at '
-            'FROM _gone',
-            s.source, tally_internal._old_rows_sql(s.source, '-infinity', s.horizon), tally_internal._at_sql(s.source)));
-        SELECT n + (x ->> 'n')::bigint INTO n FROM tally.run_as(s.owner, s.search_path,
-            format('WITH _gone AS (DELETE FROM %s WHERE %s RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone', s.source,
-                   tally_internal._old_rows_sql(s.source, '-infinity', upto))) x;
+    IF s.deletes THEN
+        IF own.id IS NULL THEN
+            late := tally_internal._keep_late(s,
+                'WITH _gone AS (DELETE FROM {source} WHERE {old} RETURNING *) SELECT pg_catalog.to_jsonb(_gone) AS "row", {at} AS at FROM _gone', s.source,
+                s.horizon);
+        END IF;
+        n := n + tally_internal._old_rows_count(s, 'WITH _gone AS (DELETE FROM {source} WHERE {old} RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone',
+                                                '-infinity', upto);
     END IF;
     -- The marks that the deletion itself has left; rows that follow in this transaction mark anew.
     DELETE FROM tally.dirty d WHERE d.rollup_id = ANY (above) AND d.bucket < upto;

@@ -32,6 +32,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     -- It shows data of the rollup with the rights of its owner, so it is the owner's.
     r     tally.rollups := tally_internal._owned_rollup((tally_internal._rollup(name)).id, tally_internal._caller(who));
+    d     jsonb := tally_internal._sized_form(tally_internal._resolved(r));
     fresh text;
 BEGIN
     SELECT a.since, a.until INTO since, until FROM tally_internal._aligned(r, since, until) a;
@@ -45,24 +46,25 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('all of rollup %L before %s is frozen, so there is nothing to compare it with', r.name, r.frozen_before);
         RETURN;
     END IF;
-    fresh := tally_internal._range_query(r.id, r.source::text, '$1', '$2', sized => true);
+    fresh := tally_internal._range_query(d, '$1', '$2');
     RETURN QUERY SELECT (x ->> 'bucket')::timestamptz, x -> 'labels', NULLIF(x -> 'stored', 'null'), NULLIF(x -> 'definition', 'null'),
                         EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id
                                 AND (x ->> 'bucket')::timestamptz = ANY (tally_internal._affected_buckets(r, ARRAY[d.bucket])))
                      OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND (x ->> 'bucket')::timestamptz >= g.since
                                 AND (x ->> 'bucket')::timestamptz < g.until)
-      FROM tally.run_as(r.owner, r.search_path, format(
-        'SELECT COALESCE(f.bucket, t.bucket) AS bucket, pg_catalog.jsonb_build_object(%s) AS labels, '
-        'CASE WHEN t.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object(%s) END AS stored, CASE WHEN f.bucket IS NOT NULL THEN '
-            'pg_catalog.jsonb_build_object(%s) END AS definition '
-        'FROM (%s) f FULL JOIN (SELECT * FROM %s t WHERE t.bucket >= $1 AND t.bucket < $2) t ON %s '
-        'WHERE %s AND (f.bucket IS NULL OR t.bucket IS NULL OR %s) ORDER BY 1, 2',
-        tally_internal._columns_sql(r.id, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
-        tally_internal._columns_sql(r.id, '%1$L, t.%1$I', ', ', 'measures'), tally_internal._columns_sql(r.id, '%1$L, f.%1$I', ', ', 'measures'),
-        fresh, r.relation, tally_internal._columns_sql(r.id, 'f.%1$I = t.%1$I', ' AND ', 'key'),
-        -- What is kept of buckets without source rows has nothing to differ from.
-        CASE WHEN r.emptied = 'keep' THEN format('(f.bucket IS NOT NULL OR t.bucket IN (SELECT g.bucket FROM (%s) g))', fresh) ELSE 'true' END,
-        tally_internal._differs_sql(r.id, 'f', 't')), 0, r.zone, since, until) x;
+      FROM tally.run_as(r.owner, r.search_path, tally_internal._render(
+        'SELECT COALESCE(f.bucket, t.bucket) AS bucket, pg_catalog.jsonb_build_object({labels}) AS labels, '
+        'CASE WHEN t.bucket IS NOT NULL THEN pg_catalog.jsonb_build_object({stored}) END AS stored, CASE WHEN f.bucket IS NOT NULL THEN '
+            'pg_catalog.jsonb_build_object({computed}) END AS definition '
+        'FROM ({fresh}) f FULL JOIN (SELECT * FROM {table} t WHERE t.bucket >= $1 AND t.bucket < $2) t ON {same_key} '
+        'WHERE {compared} AND (f.bucket IS NULL OR t.bucket IS NULL OR {differs}) ORDER BY 1, 2',
+        d || jsonb_build_object('labels', tally_internal._columns_sql(d, '%1$L, COALESCE(f.%1$I, t.%1$I)', ', ', 'dimensions'),
+            'stored', tally_internal._columns_sql(d, '%1$L, t.%1$I', ', ', 'measures'),
+            'computed', tally_internal._columns_sql(d, '%1$L, f.%1$I', ', ', 'measures'),
+            'fresh', fresh, 'same_key', tally_internal._columns_sql(d, 'f.%1$I = t.%1$I', ' AND ', 'key'),
+            -- What is kept of buckets without source rows has nothing to differ from.
+            'compared', CASE WHEN r.emptied = 'keep' THEN format('(f.bucket IS NOT NULL OR t.bucket IN (SELECT g.bucket FROM (%s) g))', fresh) ELSE 'true' END,
+            'differs', tally_internal._differs_sql(r.id, 'f', 't'))), 0, r.zone, since, until) x;
 END $$;
 COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz, bigint) IS
 'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ '

@@ -216,7 +216,7 @@ BEGIN
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
     EXECUTE format('CREATE VIEW %s AS SELECT %s, s.step, s.name, s.actors, s.of_previous, s.of_first, s.seconds_mean, s.seconds_p50, s.seconds_p90 '
                    'FROM %s r CROSS JOIN LATERAL tally.funnel_steps(r.funnel, %L::text[]) s WHERE %s', target,
-                       tally_internal._columns_sql(r.id, 'r.%I', ', ', 'key'), origin, names, tally_internal._flat_gate_sql(counts));
+                       tally_internal._columns_sql(tally_internal._resolved(r), 'r.%I', ', ', 'key'), origin, names, tally_internal._flat_gate_sql(counts));
     PERFORM tally_internal._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Funnel %s: a row per bucket, dimension and step, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));

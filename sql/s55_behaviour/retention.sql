@@ -125,7 +125,7 @@ BEGIN
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
     EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p '
         'WHERE %s AND %s', target,
-        tally_internal._columns_sql(r.id, 'r.%I', ', ', 'key'), origin,
+        tally_internal._columns_sql(tally_internal._resolved(r), 'r.%I', ', ', 'key'), origin,
             tally_internal._period_past_sql(tally_internal._bucket_rule_of(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'),
             tally_internal._flat_gate_sql(counts));
     PERFORM tally_internal._owner_only(target);

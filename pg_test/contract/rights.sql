@@ -7,6 +7,8 @@ INSERT INTO readable SELECT unnest(string_to_array(
     'rollups dimensions measures beside metrics metric_views behaviours experiments experiment_metrics experiment_cells source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
     -- Marks and progress, which live views read as their readers.
     || 'dirty dirty_ranges members odd_rows reads enums jobs status progress health '
+    -- What is released, and its proofs by row level security.
+    || 'releases released_buckets release_proofs release_witnesses '
     -- By row level security: those whose rights one has.
     || 'audit evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes runs silences tasks threshold_states thresholds', ' '));
 

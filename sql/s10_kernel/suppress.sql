@@ -25,3 +25,10 @@ COMMENT ON FUNCTION tally.hide_cells(bigint[], jsonb, int) IS
 '"adds": false where one person may be in several parts}. Each row is a hidden cell and its proof: the least and the most that a reader can think '
 'possible (high is null where there is no end), and a table of the hidden cells for either that fits all published numbers. Cells of 0 are '
 'published. An error where no pattern is proved to be safe.';
+
+CREATE OR REPLACE FUNCTION tally_internal._protect(plan jsonb) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100000 AS 'MODULE_PATHNAME', 'tally_protect';
+COMMENT ON FUNCTION tally_internal._protect(jsonb) IS
+'The cells to hide of a table of several measures: plan {"k", "small": [boolean of each cell], "relations": [{"total", "parts", "over"}], "layers": [{"name", '
+'"counts": people, all or some, "values"}]}, cells numbered from 1, the layer of people first. Gives {"hidden", "people": as far as parts allow, "disjoint": '
+'the labels over of relations in which people add up, "proofs", "witnesses"}; an error where no pattern is proved to be safe.';

@@ -6,6 +6,7 @@ use crate::pg_fn;
 use tally_core::error::{SqlState, TallyError};
 use tally_core::hex;
 use tally_core::privacy::attack::Witness;
+use tally_core::privacy::release::{Layer, Plan, Released, consistent, release};
 use tally_core::privacy::suppress::{Hidden, hide};
 use tally_core::privacy::table::{Relation, Table};
 use tally_core::privacy::{pseudonym, pseudonym_uuid};
@@ -45,6 +46,161 @@ pg_fn! {
         let hidden = hide(&table, u64::try_from(call.i32(2)).unwrap_or(0))?;
         Ok(call.return_jsonb(&serde_json::Value::Array(hidden.iter().map(proof).collect()).to_string()))
     }
+
+    /// `tally_internal._protect(plan jsonb) → jsonb`, strict: what a release hides, with the proofs, numbered from 1.
+    tally_protect(call)? {
+        super::funnel::look_for_cancel();
+        Ok(call.return_jsonb(&protect(&call.jsonb_text(0).unwrap_or_default())?))
+    }
+}
+
+/// A release as SQL writes it: cells numbered from 1, people first.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenPlan {
+    k: u64,
+    small: Vec<bool>,
+    relations: Vec<WrittenTotal>,
+    layers: Vec<WrittenLayer>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTotal {
+    total: usize,
+    parts: Vec<usize>,
+    over: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenLayer {
+    name: String,
+    counts: Counts,
+    values: Vec<u64>,
+}
+
+#[derive(serde::Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Counts {
+    People,
+    All,
+    Some,
+}
+
+fn bad_plan(why: String) -> TallyError {
+    TallyError::new(
+        SqlState::InvalidParameterValue,
+        format!("plan of a release expected, got what is none: {why}"),
+    )
+    .detail("It has k, small, relations and layers, that of people first; each layer has a value for each cell, numbered from 1.")
+    .hint("SELECT * FROM tally.refresh_release('…');")
+}
+
+fn protect(text: &str) -> Result<String, TallyError> {
+    let written: WrittenPlan = serde_json::from_str(text).map_err(|problem| bad_plan(problem.to_string()))?;
+    let cells = written.small.len();
+    let kinds: Vec<Counts> = written.layers.iter().map(|l| l.counts).collect();
+    let relations: Vec<(usize, Vec<usize>)> = written
+        .relations
+        .iter()
+        .map(|r| {
+            (
+                r.total.wrapping_sub(1),
+                r.parts.iter().map(|p| p.wrapping_sub(1)).collect(),
+            )
+        })
+        .collect();
+    if kinds.first() != Some(&Counts::People)
+        || written.layers.iter().any(|l| l.values.len() != cells)
+        || relations
+            .iter()
+            .any(|(total, parts)| *total >= cells || parts.iter().any(|p| *p >= cells))
+    {
+        return Err(bad_plan(format!("{cells} cells, and a layer or relation of others")));
+    }
+    let all: Vec<usize> = (0..kinds.len()).filter(|l| kinds[*l] == Counts::All).collect();
+    let most: Vec<u64> = (0..cells)
+        .map(|c| {
+            all.iter()
+                .map(|l| written.layers[*l].values[c])
+                .min()
+                .unwrap_or(u64::MAX)
+        })
+        .collect();
+    let people = consistent(&written.layers[0].values, &most, &relations);
+    // People add up over a dimension where they do in every total over it.
+    let adds_in = |n: usize| relations[n].1.iter().map(|p| people[*p]).sum::<u64>() == people[relations[n].0];
+    let disjoint = |label: &str| (0..relations.len()).all(|n| written.relations[n].over != label || adds_in(n));
+    let people_add: Vec<bool> = written.relations.iter().map(|r| disjoint(&r.over)).collect();
+    let mut labels: Vec<&str> = written
+        .relations
+        .iter()
+        .map(|r| r.over.as_str())
+        .filter(|l| disjoint(l))
+        .collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let layers = written.layers.iter().zip(&kinds).map(|(layer, kind)| Layer {
+        values: if *kind == Counts::People {
+            people.clone()
+        } else {
+            layer.values.clone()
+        },
+        adds: if *kind == Counts::People {
+            people_add.clone()
+        } else {
+            vec![true; relations.len()]
+        },
+        floor: u64::from(*kind == Counts::All),
+        reach: *kind != Counts::Some,
+    });
+    let plan = Plan {
+        layers: layers.collect(),
+        within: (0..kinds.len())
+            .filter(|l| kinds[*l] != Counts::All)
+            .flat_map(|l| all.iter().map(move |a| (l, *a)))
+            .collect(),
+        small: written
+            .small
+            .iter()
+            .zip(&people)
+            .map(|(small, people)| *small || *people < written.k)
+            .collect(),
+        k: written.k,
+        relations: relations.clone(),
+    };
+    let released = release(&plan)?;
+    let names: Vec<&str> = written.layers.iter().map(|l| l.name.as_str()).collect();
+    Ok(serde_json::json!({
+        "hidden": released.hidden,
+        "people": people,
+        "disjoint": labels,
+        "proofs": released_proofs(&released, &names),
+        "witnesses": released.witnesses.iter().map(|w| witness_by_measure(w, &names, cells)).collect::<Vec<_>>(),
+    })
+    .to_string())
+}
+
+fn released_proofs(released: &Released, names: &[&str]) -> Vec<serde_json::Value> {
+    let one = |p: &tally_core::privacy::release::Proof| {
+        serde_json::json!({
+            "cell": p.cell + 1, "measure": names[p.layer], "low": p.low.0, "high": p.high, "low_table": p.low.1, "high_table": p.high_witness,
+        })
+    };
+    released.proofs.iter().map(one).collect()
+}
+
+/// `{"people": {"4": 12}}`.
+fn witness_by_measure(witness: &Witness, names: &[&str], cells: usize) -> serde_json::Value {
+    let mut measures = serde_json::Map::new();
+    for (variable, value) in witness {
+        let numbers = measures
+            .entry(names[variable / cells])
+            .or_insert_with(|| serde_json::Value::Object(serde_json::Map::new()));
+        numbers[(variable % cells + 1).to_string()] = (*value).into();
+    }
+    serde_json::Value::Object(measures)
 }
 
 fn people_of(cell: usize, people: Option<i64>) -> Result<u64, TallyError> {

@@ -290,3 +290,31 @@ fn prove(attack: &Attack, mask: &[bool], hidden: Vec<bool>, n: usize, plan: &Pla
     }
     Ok(released)
 }
+
+/// Estimates of distinct people as far as their relations allow: a total is from its greatest part to the sum of its parts, and nothing is
+/// more than `most`.
+pub fn consistent(estimates: &[u64], most: &[u64], relations: &[(usize, Vec<usize>)]) -> Vec<u64> {
+    let mut people: Vec<u64> = estimates.iter().zip(most).map(|(e, m)| *e.min(m)).collect();
+    let mut of_total: Vec<Vec<&Vec<usize>>> = vec![Vec::new(); people.len()];
+    for (total, parts) in relations {
+        of_total[*total].push(parts);
+    }
+    let mut waiting: Vec<usize> = (0..people.len()).filter(|cell| !of_total[*cell].is_empty()).collect();
+    let mut open: Vec<bool> = of_total.iter().map(|parts| !parts.is_empty()).collect();
+    // Parts before their totals; what is a part of itself stays as it is, and is refused with the table.
+    loop {
+        let ready = |cell: &usize| of_total[*cell].iter().all(|parts| parts.iter().all(|p| !open[*p]));
+        let (now, later): (Vec<usize>, Vec<usize>) = waiting.into_iter().partition(ready);
+        if now.is_empty() {
+            return people;
+        }
+        for total in now {
+            let sums = of_total[total].iter().map(|parts| parts.iter().map(|p| people[*p]).sum());
+            let sum: u64 = sums.min().unwrap_or(u64::MAX);
+            let greatest = of_total[total].iter().flat_map(|parts| parts.iter().map(|p| people[*p])).max();
+            people[total] = people[total].min(sum).max(greatest.unwrap_or(0));
+            open[total] = false;
+        }
+        waiting = later;
+    }
+}

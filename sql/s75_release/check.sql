@@ -1,0 +1,130 @@
+-- Owns: what may be released: which measures are counts, which rows a source shares with others, and the checks of a definition.
+
+CREATE OR REPLACE FUNCTION tally_internal._counts_what(rollup_id int, measure text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    m      tally.measures;
+    source int := (SELECT r.source_rollup FROM tally.rollups r WHERE r.id = rollup_id);
+BEGIN
+    SELECT * INTO m FROM tally.measures x WHERE x.rollup_id = rollup_id AND x.name = measure;
+    IF m.type <> 'bigint' OR m.merge NOT LIKE 'pg_catalog.sum(%' THEN RETURN NULL; END IF;
+    IF m.expression ~* '^\s*(pg_catalog\.)?count\s*\(' THEN
+        RETURN CASE WHEN source IS NULL AND m.expression ~* '^\s*(pg_catalog\.)?count\s*\(\s*\*\s*\)\s*$' THEN 'all' ELSE 'some' END;
+    END IF;
+    -- A rollup on a rollup adds up what that one counts.
+    RETURN (SELECT tally_internal._counts_what(source, s.name) FROM tally.measures s
+             WHERE s.rollup_id = source AND m.expression IN (format(s.merge, s.name), format('sum(%I)', s.name), format('sum(%I)::bigint', s.name)));
+END $$;
+COMMENT ON FUNCTION tally_internal._counts_what(int, text) IS
+'Whether a measure counts all rows of a cell (all), some of them (some), or is no count (null). Counts add up and are not negative.';
+
+CREATE OR REPLACE FUNCTION tally_internal._tables_behind(rollup_id int) RETURNS regclass[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE down AS (
+        SELECT r.id, r.source, r.source_rollup FROM tally.rollups r WHERE r.id = $1
+        UNION SELECT r.id, r.source, r.source_rollup FROM down d JOIN tally.rollups r ON r.id = d.source_rollup),
+    root AS (SELECT d.source FROM down d WHERE d.source_rollup IS NULL)
+    SELECT array_agg(DISTINCT x.t ORDER BY x.t) FROM (SELECT r.source AS t FROM root r UNION ALL SELECT m.member FROM root r JOIN tally.members m
+        ON m.source = r.source) x
+$$;
+COMMENT ON FUNCTION tally_internal._tables_behind(int) IS 'The tables whose rows a rollup is made of, through rollups that it stands on.';
+
+CREATE OR REPLACE FUNCTION tally_internal._release_definition(r tally.rollups, columns text[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('source', r.source::text, 'filter', r.filter, 'expand', r.expand, 'zone', r.zone, 'bucket', r.bucket,
+        'columns', (SELECT jsonb_object_agg(c.name, c.expression) FROM (
+            SELECT d.name, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id
+            UNION ALL SELECT m.name, m.expression FROM tally.measures m WHERE m.rollup_id = r.id) c WHERE c.name = ANY (columns)),
+        'counts', (SELECT COALESCE(jsonb_object_agg(m.name, tally_internal._counts_what(r.id, m.name)), '{}') FROM tally.measures m
+                    WHERE m.rollup_id = r.id AND m.name = ANY (columns)))
+$$;
+COMMENT ON FUNCTION tally_internal._release_definition(tally.rollups, text[]) IS 'What the columns of a rollup mean now, to be compared with what they meant.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_release(made tally.releases, r tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    again text := format('SELECT tally.create_release(%L, %L, dimensions => ''{…}'', measures => ''{…}'', people => ''…'');', made.name, r.name);
+    bad   text;
+    other tally.releases;
+BEGIN
+    IF r.key IS NOT NULL OR r.lookback IS NOT NULL THEN
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('release %L needs a rollup whose buckets share no rows, got rollup %L %s', made.name, r.name,
+                   CASE WHEN r.key IS NULL THEN 'with lookback' ELSE 'per key' END),
+            'Two buckets that share rows could be subtracted from each other.', 'SELECT name, bucket, lookback, key FROM tally.rollups;');
+    END IF;
+    IF made.k IS NULL OR made.k < 2 OR made.k > 1000000 THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('k of release %L must be from 2 to 1000000, got %s', made.name,
+                                                                         COALESCE(made.k::text, 'NULL')),
+            'A cell of fewer than k people is hidden.', again);
+    END IF;
+    SELECT d INTO bad FROM unnest(made.dimensions) d WHERE d IS NULL OR NOT EXISTS (SELECT FROM tally.dimensions x WHERE x.rollup_id = r.id AND x.name = d);
+    IF FOUND OR cardinality(made.dimensions) > 6 OR (SELECT count(DISTINCT d) FROM unnest(made.dimensions) d) < cardinality(made.dimensions) THEN
+        PERFORM tally_internal._refuse('undefined_column',
+            format('dimensions of release %L must be up to 6 dimensions of rollup %L, each once, got %s', made.name, r.name, made.dimensions),
+            format('There are %s.', COALESCE((SELECT string_agg(quote_literal(x.name), ', ' ORDER BY x.ordinal) FROM tally.dimensions x
+                                               WHERE x.rollup_id = r.id), 'none')), again);
+    END IF;
+    IF NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = made.people AND m.type = 'tally.hll') THEN
+        PERFORM tally_internal._refuse('undefined_column',
+            format('people of release %L must be a measure of rollup %L that counts distinct people by tally.hll(), got %L', made.name, r.name, made.people),
+            format('There are %s.', COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
+                                               WHERE m.rollup_id = r.id AND m.type = 'tally.hll'), 'none')),
+            format('SELECT tally.alter_rollup(%L, add_measures => ''{"people": "tally.hll(user_id)"}'');', r.name));
+    END IF;
+    SELECT m INTO bad FROM unnest(made.measures) m WHERE tally_internal._counts_what(r.id, m) IS NULL;
+    IF FOUND OR (SELECT count(DISTINCT m) FROM unnest(made.measures) m) < cardinality(made.measures) THEN
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('measures of release %L must be counts of rollup %L, each once, got %s', made.name, r.name,
+                   COALESCE(quote_literal(bad), made.measures::text)),
+            format('For counts it is proved that totals do not expose hidden cells; for sums, extremes, percentiles and sketches it is not. '
+                   'Counts are %s.',
+                   COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
+                              WHERE m.rollup_id = r.id AND tally_internal._counts_what(r.id, m.name) IS NOT NULL), 'none')), again);
+    END IF;
+    SELECT c INTO bad FROM unnest(made.dimensions || made.measures || made.people) c
+     WHERE c IN ('bucket', 'cell', 'hidden') OR c ~ '_(low|high)$' OR octet_length(c) > 58;
+    IF FOUND THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('release %L cannot have the column %L', made.name, bad),
+            'Its own columns are bucket, cell, hidden, and for each number the ends <name>_low and <name>_high; names have up to 58 bytes.', again);
+    END IF;
+    PERFORM tally_internal._check_hierarchies(made, again);
+    IF tally_internal._no_length(made.settle, '0', '400 days', false) 
+       OR made.history IS NOT NULL AND tally_internal._no_length(made.history, '1 minute', '100 years') THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('settle of release %L must be up to 400 days, and history from a minute to 100 years, got %s and %s', made.name,
+                   COALESCE(made.settle::text, 'NULL'), COALESCE(made.history::text, 'NULL')),
+            'settle is how long to wait for late rows, history how far back to publish.', again);
+    END IF;
+    SELECT x.* INTO other FROM tally.releases x WHERE x.id IS DISTINCT FROM made.id
+        AND tally_internal._tables_behind(x.rollup_id) && tally_internal._tables_behind(r.id) ORDER BY x.id LIMIT 1;
+    IF FOUND THEN
+        PERFORM tally_internal._refuse('duplicate_object',
+            format('release %L would show the rows of %s once more', made.name, array_to_string(tally_internal._tables_behind(r.id), ', ')),
+            format('Release %L shows them already, and two tables of the same rows can be subtracted from each other.', other.name),
+            format('SELECT tally.drop_release(%L);  -- and create one with all that is to be shown: it goes on with buckets that are not published yet',
+                   other.name));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_release(tally.releases, tally.rollups) IS
+'An error where a release of a rollup cannot be made: no count, no such column, or rows that another release shows.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_hierarchies(made tally.releases, again text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF made.margins IS NULL OR made.margins NOT IN ('all', 'total', 'none') THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('margins of release %L must be all, total or none, got %L', made.name, made.margins),
+            'all: totals over every set of dimensions; total: the total of everything; none: cells alone.', again);
+    END IF;
+    IF jsonb_typeof(made.hierarchies) IS DISTINCT FROM 'array' OR EXISTS (
+            SELECT FROM jsonb_array_elements(CASE jsonb_typeof(made.hierarchies) WHEN 'array' THEN made.hierarchies ELSE '[]' END) h
+             WHERE jsonb_typeof(h) <> 'array' OR EXISTS (
+                SELECT FROM jsonb_array_elements(CASE jsonb_typeof(h) WHEN 'array' THEN h ELSE '[]' END) d
+                 WHERE jsonb_typeof(d) <> 'string' OR d #>> '{}' <> ALL (made.dimensions))) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('hierarchies of release %L must be lists of its dimensions, got %s', made.name, COALESCE(made.hierarchies::text, 'NULL')),
+            'Each list names dimensions from the outermost to the innermost.', 'Use for example hierarchies => ''[["country", "city"]]''.');
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_hierarchies(tally.releases, text) IS 'An error where margins or hierarchies of a release are none.';

@@ -1,0 +1,195 @@
+-- Owns: create_release and drop_release.
+
+CREATE OR REPLACE FUNCTION tally.create_release(
+    name        text,
+    rollup      text,
+    dimensions  text[],
+    measures    text[] DEFAULT '{}',
+    people      text DEFAULT 'people',
+    k           int DEFAULT 10,
+    hierarchies jsonb DEFAULT '[]',
+    margins     text DEFAULT 'all',
+    bucket      interval DEFAULT NULL,
+    settle      interval DEFAULT '1 hour',
+    history     interval DEFAULT NULL,
+    schedule    text DEFAULT NULL,
+    description text DEFAULT NULL
+) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r     tally.rollups := tally_internal._rollup(rollup);
+    made  tally.releases;
+    old   tally.releases;
+    parts text[] := parse_ident(name);
+    place text;
+BEGIN
+    made := jsonb_populate_record(made, jsonb_build_object('name', parts[array_upper(parts, 1)], 'rollup_id', r.id, 'dimensions', COALESCE(dimensions, '{}'),
+        'measures', COALESCE(measures, '{}'), 'people', people, 'k', k, 'hierarchies', hierarchies, 'margins', margins,
+        'bucket', COALESCE(bucket, r.bucket), 'settle', settle, 'history', history, 'schedule', schedule));
+    made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || made.people);
+    SELECT * INTO old FROM tally.releases x WHERE x.name = made.name;
+    IF old.id IS NOT NULL THEN
+        made.id := old.id; made.owner := old.owner; made.relation := old.relation; made.created_at := old.created_at;
+        IF to_jsonb(made) = to_jsonb(old) THEN
+            RAISE NOTICE USING MESSAGE = format('release %L is defined just so already; nothing changed', made.name);
+            RETURN old.relation;
+        END IF;
+        PERFORM tally_internal._refuse('duplicate_object', format('release %L exists already with another definition', made.name),
+            format('It would change %s.', (SELECT string_agg(format('%s from %s to %s', n.key, to_jsonb(old) -> n.key, n.value), '; ' ORDER BY n.key)
+                                             FROM jsonb_each(to_jsonb(made)) n WHERE n.value IS DISTINCT FROM to_jsonb(old) -> n.key)),
+            format('SELECT tally.drop_release(%L);  -- buckets that are published already stay unpublished under the new one', made.name));
+    END IF;
+    PERFORM tally_internal._check_name(made.name, 'release'), tally_internal._check_release(made, r);
+    PERFORM tally_internal._check_schedule(schedule) WHERE schedule IS NOT NULL;
+    PERFORM tally_internal._release_rule(made, r);
+    SELECT COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, n.nspname) INTO place
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation;
+    IF octet_length(made.name) > 50 OR to_regclass(format('%I.%I', place, made.name)) IS NOT NULL THEN
+        PERFORM tally_internal._refuse('duplicate_table', format('the name of release %L must be of up to 50 bytes and free in schema %I', made.name, place),
+            'It is the name of its table.', format('SELECT tally.create_release(%L, %L, …);', left(made.name, 40) || '_released', r.name));
+    END IF;
+    EXECUTE format('CREATE TABLE %I.%I (bucket timestamptz NOT NULL, cell int NOT NULL%s, hidden boolean NOT NULL%s, PRIMARY KEY (bucket, cell))',
+        place, made.name,
+        (SELECT string_agg(format(', %I text', d), '' ORDER BY n) FROM unnest(made.dimensions) WITH ORDINALITY u(d, n)),
+        (SELECT string_agg(format(', %I bigint, %I bigint, %I bigint', m, m || '_low', m || '_high'), '' ORDER BY n)
+           FROM unnest(made.people || made.measures) WITH ORDINALITY u(m, n)));
+    made.relation := to_regclass(format('%I.%I', place, made.name));
+    PERFORM tally_internal._owner_only(made.relation::text);
+    EXECUTE format('CREATE UNIQUE INDEX ON %s (%s) NULLS NOT DISTINCT', made.relation,
+        (SELECT string_agg(quote_ident(c), ', ' ORDER BY n) FROM unnest('{bucket}' || made.dimensions) WITH ORDINALITY u(c, n)));
+    PERFORM tally_internal._comment_release(made, r, description);
+    PERFORM tally_internal._store_release(made);
+    IF schedule IS NOT NULL THEN
+        PERFORM tally.create_task('release ' || made.name, schedule, format('SELECT * FROM tally.refresh_release(%L, :as_of)', made.name),
+                                  format('Publishes what release %s may show.', made.name), 'pg_catalog, pg_temp');
+    END IF;
+    RETURN made.relation;
+END $$;
+COMMENT ON FUNCTION tally.create_release(text, text, text[], text[], text, int, jsonb, text, interval, interval, interval, text, text) IS
+'Defines a release: a table that shows counts (measures) and distinct people (a measure of type tally.hll) of a rollup by dimensions and their totals. In it '
+'cells of fewer than k people are hidden, and as many others as keep them hidden; each with a proof. NULL in a dimension is the total over it. A bucket is '
+'published once, by refresh_release(), when it has been over for as long as settle says. Grant SELECT on the table to readers, and nothing on the rollup.';
+
+CREATE OR REPLACE FUNCTION tally_internal._release_rule(made tally.releases, r tally.rollups) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own  text := tally_internal._bucket_rule_of(r);
+    rule text := tally_internal._bucket_rule(made.bucket, r.zone, CASE WHEN made.bucket = r.bucket THEN r.bucket_origin END);
+BEGIN
+    IF rule <> own AND NOT tally_internal._buckets_nest(own, rule) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('bucket of release %L must be made up of whole buckets of rollup %L (%s in %s), got %s', made.name, r.name, r.bucket, r.zone, made.bucket),
+            'Buckets are merged, never split.', format('Use bucket => %L.', (r.bucket * 2)::text));
+    END IF;
+    RETURN rule;
+END $$;
+COMMENT ON FUNCTION tally_internal._release_rule(tally.releases, tally.rollups) IS 'The bucket rule of a release; an error where it would split buckets.';
+
+CREATE OR REPLACE FUNCTION tally_internal._comment_release(made tally.releases, r tally.rollups, description text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item record;
+BEGIN
+    EXECUTE format('COMMENT ON TABLE %s IS %L', made.relation, COALESCE(description || E'\n', '') || format(
+        'Release of rollup %s: cells of fewer than %s people are hidden. Managed by pg_tally: do not write to it.', r.name, made.k));
+    FOR item IN SELECT 'bucket' AS name, format('Start of the bucket of %s.', made.bucket) AS words
+                UNION ALL VALUES ('cell', 'Number of the cell in its bucket.'),
+                                 ('hidden', 'Whether its numbers are hidden: they are NULL, between low and high.')
+                UNION ALL SELECT d, 'Dimension; NULL is the total over it.' FROM unnest(made.dimensions) d
+                UNION ALL SELECT m, CASE WHEN m = made.people THEN 'Distinct people.' ELSE format('Measure %s of the rollup.', m) END
+                            FROM unnest(made.people || made.measures) m
+                UNION ALL SELECT m || '_low', format('Where %s is hidden: the least that it may be.', m) FROM unnest(made.people || made.measures) m
+                UNION ALL SELECT m || '_high', format('Where %s is hidden: the most that it may be; NULL where there is no end.', m)
+                            FROM unnest(made.people || made.measures) m LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', made.relation, item.name, item.words);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._comment_release(tally.releases, tally.rollups, text) IS 'COMMENTs on the table of a release and its columns.';
+
+CREATE OR REPLACE FUNCTION tally_internal._store_release(made tally.releases, who bigint DEFAULT tally_internal._me()) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    caller regrole := tally_internal._caller(who);
+    r      tally.rollups := tally_internal._owned_rollup(made.rollup_id, caller);
+    bad    text;
+BEGIN
+    -- Two releases of the same rows at the same moment would not see each other.
+    LOCK TABLE tally.releases IN SHARE ROW EXCLUSIVE MODE;
+    made.owner := caller;
+    made.id := NULL;
+    PERFORM tally_internal._check_name(made.name, 'release'), tally_internal._check_release(made, r), tally_internal._release_rule(made, r);
+    SELECT x.name INTO bad FROM (SELECT 'bucket' AS name, 'timestamp with time zone' AS type UNION ALL VALUES ('cell', 'integer'), ('hidden', 'boolean')
+            UNION ALL SELECT d, 'text' FROM unnest(made.dimensions) d
+            UNION ALL SELECT m || e, 'bigint' FROM unnest(made.people || made.measures) m, unnest('{"",_low,_high}'::text[]) e) x
+      LEFT JOIN LATERAL tally_internal._column_type(made.relation, x.name) c ON true WHERE c.label IS DISTINCT FROM x.type LIMIT 1;
+    IF bad IS NOT NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = made.relation AND c.relkind = 'r' AND c.relowner = caller::oid
+                                      AND c.relpersistence = 'p' AND c.relname = made.name)
+       OR EXISTS (SELECT FROM tally.rollups x WHERE x.relation = made.relation) OR EXISTS (SELECT FROM tally.members x WHERE x.member = made.relation) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('release %L must have a table of its own, of its name and columns, got %s', made.name,
+                                                                         made.relation),
+            'create_release() makes it.', format('SELECT tally.create_release(%L, %L, …);', made.name, r.name));
+    END IF;
+    made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || made.people);
+    INSERT INTO tally.releases (name, owner, rollup_id, relation, dimensions, measures, people, k, hierarchies, margins, bucket, settle, history, schedule,
+                                definition)
+    VALUES (made.name, made.owner, r.id, made.relation, made.dimensions, made.measures, made.people, made.k, made.hierarchies, made.margins, made.bucket,
+            made.settle, made.history, made.schedule, made.definition) RETURNING id INTO made.id;
+    RETURN made.id;
+END $$;
+COMMENT ON FUNCTION tally_internal._store_release(tally.releases, bigint) IS
+'Writes a release into the catalogue. For the owner of its rollup and of its table; create_release() makes it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._release(name text) RETURNS tally.releases
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    found_ tally.releases;
+BEGIN
+    SELECT * INTO found_ FROM tally.releases x WHERE x.name IN (name, tally_internal._last_name(name)) ORDER BY x.name = name DESC LIMIT 1;
+    IF found_.id IS NULL THEN
+        PERFORM tally_internal._refuse('undefined_object', format('release %L does not exist', name),
+            COALESCE('There are ' || tally_internal._closest_names(name, (SELECT array_agg(x.name) FROM tally.releases x)) || '.', 'There is no release yet.'),
+            'SELECT name, relation, dimensions, measures FROM tally.releases;');
+    END IF;
+    RETURN found_;
+END $$;
+COMMENT ON FUNCTION tally_internal._release(text) IS 'The release of a name, or an error that lists those most like it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._owned_release(name text, caller regrole) RETURNS tally.releases
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    x tally.releases := tally_internal._release(name);
+BEGIN
+    IF NOT tally_internal._has_rights(caller, x.owner) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('release %L belongs to %s, got %s', x.name, x.owner, caller),
+            'Its owner publishes, checks and drops it; readers read its table.', format('SELECT * FROM %s;', x.relation));
+    END IF;
+    RETURN x;
+END $$;
+COMMENT ON FUNCTION tally_internal._owned_release(text, regrole) IS 'A release that a role has the owner''s rights of, or an error.';
+
+CREATE OR REPLACE FUNCTION tally_internal._forget_release(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    x tally.releases := tally_internal._owned_release(name, tally_internal._caller(who));
+BEGIN
+    DELETE FROM tally.releases y WHERE y.id = x.id;
+END $$;
+COMMENT ON FUNCTION tally_internal._forget_release(text, bigint) IS
+'Takes a release out of the catalogue, but not which buckets it has published. For its owner; drop_release() drops the table.';
+
+CREATE OR REPLACE FUNCTION tally.drop_release(name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    x tally.releases := tally_internal._owned_release(name, tally_internal._current_role());
+BEGIN
+    PERFORM tally_internal._forget_release(x.name);
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = x.relation AND c.relkind = 'r') THEN
+        EXECUTE format('DROP TABLE %s', x.relation);
+    END IF;
+    PERFORM tally.drop_task(t.name) FROM tally.tasks t WHERE t.name = 'release ' || x.name;
+END $$;
+COMMENT ON FUNCTION tally.drop_release(text) IS
+'Drops a release and its table. Which buckets it has published stays known: they are not published again under another definition.';

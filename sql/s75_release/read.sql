@@ -1,0 +1,38 @@
+-- Owns: reading releases with the reader's rights: SELECT on the table is what it takes.
+
+CREATE OR REPLACE FUNCTION tally.released(
+    name    text,
+    since   text DEFAULT NULL,
+    until   text DEFAULT NULL,
+    by      text[] DEFAULT '{}',
+    "where" jsonb DEFAULT '{}',
+    as_of   timestamptz DEFAULT now()
+) RETURNS TABLE (bucket timestamptz, labels jsonb, measure text, value bigint, low bigint, high bigint, hidden boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    x    tally.releases := tally_internal._release($1);
+    keys text[] := ARRAY(SELECT u FROM unnest($4) u UNION SELECT jsonb_object_keys(COALESCE($5, '{}')) ORDER BY 1);
+BEGIN
+    IF NOT EXISTS (SELECT FROM tally_internal._release_margins(x) m WHERE m.margin @> keys AND m.margin <@ keys) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('release %L does not answer by %s', x.name, COALESCE(NULLIF(array_to_string(keys, ', '), ''), 'nothing')),
+            format('It answers by %s. What is not released is not computed from the rollup.', (SELECT string_agg(
+                COALESCE('(' || NULLIF(array_to_string(m.margin, ', '), '') || ')', 'nothing'), ', ' ORDER BY m.margin)
+                FROM tally_internal._release_margins(x) m)),
+            format('SELECT * FROM %s;', x.relation));
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT t.bucket, pg_catalog.jsonb_build_object(%s), m.name, m.value, m.low, m.high, t.hidden FROM %s t, LATERAL (VALUES %s) m(name, value, low, high) '
+        'WHERE t.bucket >= $1 AND t.bucket < $2 AND %s AND pg_catalog.jsonb_build_object(%1$s) @> $3 ORDER BY t.bucket, t.cell, m.name',
+        (SELECT string_agg(format('%L, t.%I', u, u), ', ') FROM unnest(keys) u), x.relation,
+        (SELECT string_agg(format('(%L, t.%I, t.%I, t.%I)', u, u, u || '_low', u || '_high'), ', ') FROM unnest(x.people || x.measures) u),
+        COALESCE((SELECT string_agg(format('t.%I IS %s NULL', d, CASE WHEN d = ANY (keys) THEN 'NOT' ELSE '' END), ' AND ')
+                    FROM unnest(x.dimensions) d), 'true'))
+        USING COALESCE(tally_internal._parse_since($2, $6, 'since', 'UTC'), '-infinity'),
+              COALESCE(tally_internal._parse_since($3, $6, 'until', 'UTC'), 'infinity'),
+              COALESCE($5, '{}');
+END $$;
+COMMENT ON FUNCTION tally.released(text, text, text, text[], jsonb, timestamptz) IS
+'What a release shows, in long form: by these dimensions and totals over all others, where dimensions have these values. A hidden value is NULL between low '
+'and high. With the reader''s rights on the release''s table; what the release does not hold is refused.';

@@ -1,6 +1,6 @@
 -- Owns: what may be released: which measures are counts, which rows a source shares with others, and the checks of a definition.
 
-CREATE OR REPLACE FUNCTION tally_internal._counts_what(rollup_id int, measure text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._counts_rows(rollup_id int, measure text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -8,16 +8,14 @@ DECLARE
     source int := (SELECT r.source_rollup FROM tally.rollups r WHERE r.id = rollup_id);
 BEGIN
     SELECT * INTO m FROM tally.measures x WHERE x.rollup_id = rollup_id AND x.name = measure;
-    IF m.type <> 'bigint' OR m.merge NOT LIKE 'pg_catalog.sum(%' THEN RETURN NULL; END IF;
-    IF m.expression ~* '^\s*(pg_catalog\.)?count\s*\(' THEN
-        RETURN CASE WHEN source IS NULL AND m.expression ~* '^\s*(pg_catalog\.)?count\s*\(\s*\*\s*\)\s*$' THEN 'all' ELSE 'some' END;
-    END IF;
+    IF m.type IS DISTINCT FROM 'bigint' THEN RETURN false; END IF;
+    IF source IS NULL THEN RETURN m.expression ~* '^\s*(pg_catalog\.)?count\s*\(\s*\*\s*\)\s*$'; END IF;
     -- A rollup on a rollup adds up what that one counts.
-    RETURN (SELECT tally_internal._counts_what(source, s.name) FROM tally.measures s
-             WHERE s.rollup_id = source AND m.expression IN (format(s.merge, s.name), format('sum(%I)', s.name), format('sum(%I)::bigint', s.name)));
+    RETURN EXISTS (SELECT FROM tally.measures s WHERE s.rollup_id = source AND tally_internal._counts_rows(source, s.name)
+                   AND m.expression IN (format(s.merge, s.name), format('sum(%I)', s.name), format('sum(%I)::bigint', s.name)));
 END $$;
-COMMENT ON FUNCTION tally_internal._counts_what(int, text) IS
-'Whether a measure counts all rows of a cell (all), some of them (some), or is no count (null). Counts add up and are not negative.';
+COMMENT ON FUNCTION tally_internal._counts_rows(int, text) IS
+'Whether a measure counts the rows of a cell: all of them. What counts some of them says how many people are behind neither those nor the rest.';
 
 CREATE OR REPLACE FUNCTION tally_internal._tables_behind(rollup_id int) RETURNS regclass[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -35,9 +33,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('source', r.source::text, 'filter', r.filter, 'expand', r.expand, 'zone', r.zone, 'bucket', r.bucket,
         'columns', (SELECT jsonb_object_agg(c.name, c.expression) FROM (
             SELECT d.name, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id
-            UNION ALL SELECT m.name, m.expression FROM tally.measures m WHERE m.rollup_id = r.id) c WHERE c.name = ANY (columns)),
-        'counts', (SELECT COALESCE(jsonb_object_agg(m.name, tally_internal._counts_what(r.id, m.name)), '{}') FROM tally.measures m
-                    WHERE m.rollup_id = r.id AND m.name = ANY (columns)))
+            UNION ALL SELECT m.name, m.expression FROM tally.measures m WHERE m.rollup_id = r.id) c WHERE c.name = ANY (columns)))
 $$;
 COMMENT ON FUNCTION tally_internal._release_definition(tally.rollups, text[]) IS 'What the columns of a rollup mean now, to be compared with what they meant.';
 
@@ -73,15 +69,15 @@ BEGIN
                                                WHERE m.rollup_id = r.id AND m.type = 'tally.hll'), 'none')),
             format('SELECT tally.alter_rollup(%L, add_measures => ''{"people": "tally.hll(user_id)"}'');', r.name));
     END IF;
-    SELECT m INTO bad FROM unnest(made.measures) m WHERE tally_internal._counts_what(r.id, m) IS NULL;
+    SELECT m INTO bad FROM unnest(made.measures) m WHERE NOT tally_internal._counts_rows(r.id, m);
     IF FOUND OR (SELECT count(DISTINCT m) FROM unnest(made.measures) m) < cardinality(made.measures) THEN
         PERFORM tally_internal._refuse('feature_not_supported',
-            format('measures of release %L must be counts of rollup %L, each once, got %s', made.name, r.name,
+            format('measures of release %L must be counts of all rows of rollup %L, each once, got %s', made.name, r.name,
                    COALESCE(quote_literal(bad), made.measures::text)),
-            format('For counts it is proved that totals do not expose hidden cells; for sums, extremes, percentiles and sketches it is not. '
-                   'Counts are %s.',
+            format('For count(*) it is proved that totals do not expose hidden cells. A count of some rows shows a part of a cell, and the rest, without saying '
+                   'how many people are behind them: make what it filters by a dimension. Counts of all rows are %s.',
                    COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
-                              WHERE m.rollup_id = r.id AND tally_internal._counts_what(r.id, m.name) IS NOT NULL), 'none')), again);
+                              WHERE m.rollup_id = r.id AND tally_internal._counts_rows(r.id, m.name)), 'none')), again);
     END IF;
     SELECT c INTO bad FROM unnest(made.dimensions || made.measures || made.people) c
      WHERE c IN ('bucket', 'cell', 'hidden') OR c ~ '_(low|high)$' OR octet_length(c) > 58;

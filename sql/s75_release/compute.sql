@@ -58,7 +58,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                         FROM tally_internal._release_relations(cells, x.dimensions) q),
         'layers', (SELECT jsonb_agg(jsonb_build_object('name', m.name, 'counts', m.counts, 'values',
                             (SELECT jsonb_agg(e -> 'numbers' -> m.name ORDER BY (e ->> 'cell')::int) FROM jsonb_array_elements(cells) e)) ORDER BY m.n)
-                     FROM (SELECT u.m AS name, u.n, CASE WHEN u.m = x.people THEN 'people' ELSE tally_internal._counts_what(x.rollup_id, u.m) END AS counts
+                     FROM (SELECT u.m AS name, u.n, CASE WHEN u.m = x.people THEN 'people' ELSE 'rows' END AS counts
                              FROM unnest(x.people || x.measures) WITH ORDINALITY u(m, n)) m)))
      WHERE cells <> '[]'
 $$;

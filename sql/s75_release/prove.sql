@@ -10,7 +10,7 @@ BEGIN
         SELECT (e ->> 'cell')::int AS cell, (e ->> 'hidden')::boolean AS hidden, e AS shown,
                (SELECT COALESCE(jsonb_object_agg(d, e -> d), '{}') FROM unnest(x.dimensions) d WHERE e ->> d IS NOT NULL) AS dims
           FROM jsonb_array_elements(shown) e),
-    k AS (SELECT m.measure, CASE WHEN m.measure = x.people THEN 'people' ELSE x.definition -> 'counts' ->> m.measure END AS counts
+    k AS (SELECT m.measure, CASE WHEN m.measure = x.people THEN 'people' ELSE 'rows' END AS counts
             FROM unnest(x.people || x.measures) m(measure)),
     w AS (SELECT y.number, m.key AS measure, v.key::int AS cell, v.value::bigint AS value
             FROM tally.release_witnesses y, jsonb_each(y."values") m, jsonb_each_text(m.value) v WHERE y.release_id = x.id AND y.bucket = b.since),
@@ -46,11 +46,11 @@ BEGIN
         UNION ALL SELECT format('the ends of %s of cell %s are not those of its tables', p.measure, p.cell) FROM proofs p
           WHERE p.low IS DISTINCT FROM p.at_low OR COALESCE(p.high, p.at_high) IS DISTINCT FROM p.at_high
         UNION ALL SELECT format('%s of cell %s can be concluded to be %s to %s', p.measure, p.cell, p.low, p.at_high) FROM proofs p
-          WHERE CASE WHEN p.counts = 'some' THEN p.at_low >= p.at_high AND p.at_high > 0 ELSE p.at_low >= p.at_high OR p.at_high < x.k END
+          WHERE p.at_low >= p.at_high OR p.at_high < x.k
         UNION ALL SELECT format('table %s has %s %s in cell %s', v.number, COALESCE(v.value::text, 'no'), v.measure, v.cell) FROM whole v
-          WHERE v.value IS NULL OR v.value < CASE v.counts WHEN 'all' THEN 1 ELSE 0 END
+          WHERE v.value IS NULL OR v.value < CASE v.counts WHEN 'rows' THEN 1 ELSE 0 END
         UNION ALL SELECT format('in table %s cell %s has more %s than rows', v.number, v.cell, v.measure) FROM whole v JOIN whole a
-            ON a.number = v.number AND a.cell = v.cell AND a.counts = 'all' WHERE v.value > a.value
+            ON a.number = v.number AND a.cell = v.cell AND a.counts = 'rows' WHERE v.value > a.value AND v.counts = 'people'
         UNION ALL SELECT format('in table %s the total %s of %s is %s, of its parts %s', s.number, s.total, s.measure, s.total_value, s.sum_value)
           FROM sums s
           WHERE CASE WHEN s.counts <> 'people' THEN s.total_value <> s.sum_value

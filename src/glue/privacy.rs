@@ -84,8 +84,7 @@ struct WrittenLayer {
 #[serde(rename_all = "lowercase")]
 enum Counts {
     People,
-    All,
-    Some,
+    Rows,
 }
 
 fn bad_plan(why: String) -> TallyError {
@@ -119,7 +118,7 @@ fn protect(text: &str) -> Result<String, TallyError> {
     {
         return Err(bad_plan(format!("{cells} cells, and a layer or relation of others")));
     }
-    let all: Vec<usize> = (0..kinds.len()).filter(|l| kinds[*l] == Counts::All).collect();
+    let all: Vec<usize> = (0..kinds.len()).filter(|l| kinds[*l] == Counts::Rows).collect();
     let most: Vec<u64> = (0..cells)
         .map(|c| {
             all.iter()
@@ -152,13 +151,12 @@ fn protect(text: &str) -> Result<String, TallyError> {
         } else {
             vec![true; relations.len()]
         },
-        floor: u64::from(*kind == Counts::All),
-        reach: *kind != Counts::Some,
+        floor: u64::from(*kind == Counts::Rows),
     });
     let plan = Plan {
         layers: layers.collect(),
         within: (0..kinds.len())
-            .filter(|l| kinds[*l] != Counts::All)
+            .filter(|l| kinds[*l] != Counts::Rows)
             .flat_map(|l| all.iter().map(move |a| (l, *a)))
             .collect(),
         small: written

@@ -1,4 +1,4 @@
-//! Owns which cells of a release are hidden: a table of several measures (people and counts), where a cell is hidden in all of them.
+//! Owns which cells of a release are hidden: a table of several measures (people and their rows), where a cell is hidden in all of them.
 //!
 //! The reader knows the published numbers of every measure, that counts add up over each dimension, whether people do, the least that a
 //! cell may hold, and which measure is within another (each person has an event). So the proof of a hidden cell is a whole table of all
@@ -20,8 +20,6 @@ pub struct Layer {
     pub adds: Vec<bool>,
     /// The least that a cell holds, as everybody knows.
     pub floor: u64,
-    /// Whether the reader must think k possible of every hidden cell (people, and all their events), or only more than one number.
-    pub reach: bool,
 }
 
 /// A table to release.
@@ -161,8 +159,8 @@ pub fn release(plan: &Plan) -> Result<Released, TallyError> {
         let mut known = Known::default();
         let mut changed = false;
         for variable in (0..mask.len()).filter(|i| mask[*i]) {
-            let (layer, cell) = (variable / n, variable % n);
-            if safe(plan, &attack, &table, layer, variable, &mut known)? {
+            let cell = variable % n;
+            if safe(plan, &attack, &table, variable, &mut known)? {
                 continue;
             }
             if !plan.small[cell] {
@@ -196,22 +194,10 @@ impl Known {
     }
 }
 
-/// Whether the reader must think more than one number possible of a hidden cell, and k of people and of all their events.
-fn safe(
-    plan: &Plan,
-    attack: &Attack,
-    table: &Table,
-    layer: usize,
-    variable: usize,
-    known: &mut Known,
-) -> Result<bool, TallyError> {
+/// Whether the reader must think more than one number possible of a hidden cell, and k.
+fn safe(plan: &Plan, attack: &Attack, table: &Table, variable: usize, known: &mut Known) -> Result<bool, TallyError> {
     let value = table.people[variable];
-    let reach = plan.layers[layer].reach;
-    // That a hidden cell has none of something may be concluded: zeros are published.
-    if !reach && value == 0 {
-        return Ok(true);
-    }
-    let enough = |(low, high): (u64, u64)| high > low && (!reach || high >= plan.k);
+    let enough = |(low, high): (u64, u64)| high > low && high >= plan.k;
     known.add(&vec![(variable, value)]);
     if enough(known.0[&variable]) {
         return Ok(true);
@@ -309,9 +295,14 @@ pub fn consistent(estimates: &[u64], most: &[u64], relations: &[(usize, Vec<usiz
             return people;
         }
         for total in now {
-            let sums = of_total[total].iter().map(|parts| parts.iter().map(|p| people[*p]).sum());
+            let sums = of_total[total]
+                .iter()
+                .map(|parts| parts.iter().map(|p| people[*p]).sum());
             let sum: u64 = sums.min().unwrap_or(u64::MAX);
-            let greatest = of_total[total].iter().flat_map(|parts| parts.iter().map(|p| people[*p])).max();
+            let greatest = of_total[total]
+                .iter()
+                .flat_map(|parts| parts.iter().map(|p| people[*p]))
+                .max();
             people[total] = people[total].min(sum).max(greatest.unwrap_or(0));
             open[total] = false;
         }

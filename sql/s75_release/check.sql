@@ -8,8 +8,8 @@ DECLARE
     source int := (SELECT r.source_rollup FROM tally.rollups r WHERE r.id = rollup_id);
 BEGIN
     SELECT * INTO m FROM tally.measures x WHERE x.rollup_id = rollup_id AND x.name = measure;
-    IF m.type IS DISTINCT FROM 'bigint' THEN RETURN false; END IF;
-    IF source IS NULL THEN RETURN m.expression ~* '^\s*(pg_catalog\.)?count\s*\(\s*\*\s*\)\s*$'; END IF;
+    IF m.name IS NULL THEN RETURN false; END IF;
+    IF source IS NULL THEN RETURN m.type = 'bigint' AND m.expression ~* '^\s*(pg_catalog\.)?count\s*\(\s*\*\s*\)\s*$'; END IF;
     -- A rollup on a rollup adds up what that one counts.
     RETURN EXISTS (SELECT FROM tally.measures s WHERE s.rollup_id = source AND tally_internal._counts_rows(source, s.name)
                    AND m.expression IN (format(s.merge, s.name), format('sum(%I)', s.name), format('sum(%I)::bigint', s.name)));
@@ -74,8 +74,8 @@ BEGIN
         PERFORM tally_internal._refuse('feature_not_supported',
             format('measures of release %L must be counts of all rows of rollup %L, each once, got %s', made.name, r.name,
                    COALESCE(quote_literal(bad), made.measures::text)),
-            format('For count(*) it is proved that totals do not expose hidden cells. A count of some rows shows a part of a cell, and the rest, without saying '
-                   'how many people are behind them: make what it filters by a dimension. Counts of all rows are %s.',
+            format('For count(*) it is proved that totals do not expose hidden cells. A count of some rows shows a part of a cell, and the rest, without '
+                   'saying how many people are behind them: make what it filters by a dimension. Counts of all rows are %s.',
                    COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
                               WHERE m.rollup_id = r.id AND tally_internal._counts_rows(r.id, m.name)), 'none')), again);
     END IF;

@@ -24,6 +24,7 @@ DECLARE
     parts text[] := parse_ident(name);
     place text;
 BEGIN
+    PERFORM tally_internal._owned_rollup(r.id, tally_internal._current_role());
     made := jsonb_populate_record(made, jsonb_build_object('name', parts[array_upper(parts, 1)], 'rollup_id', r.id, 'dimensions', COALESCE(dimensions, '{}'),
         'measures', COALESCE(measures, '{}'), 'people', people, 'k', k, 'hierarchies', hierarchies, 'margins', margins,
         'bucket', COALESCE(bucket, r.bucket), 'settle', settle, 'history', history, 'schedule', schedule));
@@ -140,7 +141,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_release(tally.releases, bigint) IS
 'Writes a release into the catalogue. For the owner of its rollup and of its table; create_release() makes it.';
 
-CREATE OR REPLACE FUNCTION tally_internal._release(name text) RETURNS tally.releases
+CREATE OR REPLACE FUNCTION tally_internal._release_named(name text) RETURNS tally.releases
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -154,12 +155,12 @@ BEGIN
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally_internal._release(text) IS 'The release of a name, or an error that lists those most like it.';
+COMMENT ON FUNCTION tally_internal._release_named(text) IS 'The release of a name, or an error that lists those most like it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._owned_release(name text, caller regrole) RETURNS tally.releases
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    x tally.releases := tally_internal._release(name);
+    x tally.releases := tally_internal._release_named(name);
 BEGIN
     IF NOT tally_internal._has_rights(caller, x.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('release %L belongs to %s, got %s', x.name, x.owner, caller),

@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION tally.released(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    x    tally.releases := tally_internal._release($1);
+    x    tally.releases := tally_internal._release_named($1);
     keys text[] := ARRAY(SELECT u FROM unnest($4) u UNION SELECT jsonb_object_keys(COALESCE($5, '{}')) ORDER BY 1);
 BEGIN
     IF NOT EXISTS (SELECT FROM tally_internal._release_margins(x) m WHERE m.margin @> keys AND m.margin <@ keys) THEN

@@ -39,9 +39,12 @@ CREATE OR REPLACE FUNCTION tally.pseudonym_uuid(value text, key text) RETURNS uu
 COMMENT ON FUNCTION tally.pseudonym_uuid(text, text) IS 'The first 122 bits of tally.pseudonym(value, key) as a uuid of version 8: a quarter of the space.';
 
 CREATE OR REPLACE FUNCTION tally.suppress_below(value anyelement, people bigint, k int DEFAULT 10) RETURNS anyelement
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN people OPERATOR(pg_catalog.>=) k THEN value END';
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    'SELECT CASE WHEN people OPERATOR(pg_catalog.>=) k OR people OPERATOR(pg_catalog.=) 0 AND k IS NOT NULL '
+        'AND (value)::pg_catalog.text OPERATOR(pg_catalog.~) ''^-?0(\.0*)?$'' THEN value END';
 COMMENT ON FUNCTION tally.suppress_below(anyelement, bigint, int) IS
-'value where it stands for k or more distinct people, else NULL; for numbers, arrays and sketches alike. NULL people or k hides. It hides one cell, it is no '
+'value where it stands for k or more distinct people, else NULL; for numbers, arrays and sketches alike. A zero of nobody is '
+'shown. NULL people or k hides. It hides one cell, it is no '
 'gate: a reader of the source or of EXPLAIN sees more.';
 
 CREATE OR REPLACE FUNCTION tally.instant(value text) RETURNS timestamptz

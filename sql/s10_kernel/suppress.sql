@@ -3,9 +3,11 @@
 CREATE OR REPLACE FUNCTION tally.suppress_below(value anyelement, people tally.hll, k int DEFAULT 10) RETURNS anyelement
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
     'SELECT CASE WHEN (tally.distinct_count(people) OPERATOR(pg_catalog.*) (1 OPERATOR(pg_catalog.-) (3 OPERATOR(pg_catalog.*) '
-        'tally.relative_error(people)))) OPERATOR(pg_catalog.>=) k THEN value END';
+        'tally.relative_error(people)))) OPERATOR(pg_catalog.>=) k OR tally.distinct_count(people) OPERATOR(pg_catalog.=) 0 AND k IS NOT NULL '
+        'AND (value)::pg_catalog.text OPERATOR(pg_catalog.~) ''^-?0(\.0*)?$'' THEN value END';
 COMMENT ON FUNCTION tally.suppress_below(anyelement, tally.hll, int) IS
-'value where k or more distinct people stand behind it, else NULL. An estimate counts three standard errors low; the sketch of few people is exact.';
+'value where k or more distinct people stand behind it, else NULL. An estimate counts three standard errors low; the sketch of few people is exact. '
+'A zero of nobody is shown.';
 
 CREATE OR REPLACE FUNCTION tally_internal._hide_cells(people bigint[], relations jsonb, k int) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100000 AS 'MODULE_PATHNAME', 'tally_hide_cells';

@@ -27,7 +27,7 @@ BEGIN
     PERFORM tally_internal._owned_rollup(r.id, tally_internal._current_role());
     made := jsonb_populate_record(made, jsonb_build_object('name', parts[array_upper(parts, 1)], 'rollup_id', r.id, 'dimensions', COALESCE(dimensions, '{}'),
         'measures', COALESCE(measures, '{}'), 'people', people, 'k', k, 'hierarchies', hierarchies, 'margins', margins,
-        'bucket', COALESCE(bucket, r.bucket), 'settle', settle, 'history', history, 'schedule', schedule));
+        'bucket', COALESCE(bucket, r.bucket), 'settle', settle, 'history', history, 'schedule', schedule, 'description', description));
     made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || made.people);
     SELECT * INTO old FROM tally.releases x WHERE x.name = made.name;
     IF old.id IS NOT NULL THEN
@@ -59,7 +59,7 @@ BEGIN
     PERFORM tally_internal._owner_only(made.relation::text);
     EXECUTE format('CREATE UNIQUE INDEX ON %s (%s) NULLS NOT DISTINCT', made.relation,
         (SELECT string_agg(quote_ident(c), ', ' ORDER BY n) FROM unnest('{bucket}' || made.dimensions) WITH ORDINALITY u(c, n)));
-    PERFORM tally_internal._comment_release(made, r, description);
+    PERFORM tally_internal._comment_release(made, r);
     PERFORM tally_internal._store_release(made);
     IF schedule IS NOT NULL THEN
         PERFORM tally.create_task('release ' || made.name, schedule, format('SELECT * FROM tally.refresh_release(%L, :as_of)', made.name),
@@ -87,12 +87,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._release_rule(tally.releases, tally.rollups) IS 'The bucket rule of a release; an error where it would split buckets.';
 
-CREATE OR REPLACE FUNCTION tally_internal._comment_release(made tally.releases, r tally.rollups, description text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._comment_release(made tally.releases, r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item record;
 BEGIN
-    EXECUTE format('COMMENT ON TABLE %s IS %L', made.relation, COALESCE(description || E'\n', '') || format(
+    EXECUTE format('COMMENT ON TABLE %s IS %L', made.relation, COALESCE(made.description || E'\n', '') || format(
         'Release of rollup %s: cells of fewer than %s people are hidden. Managed by pg_tally: do not write to it.', r.name, made.k));
     FOR item IN SELECT 'bucket' AS name, format('Start of the bucket of %s.', made.bucket) AS words
                 UNION ALL VALUES ('cell', 'Number of the cell in its bucket.'),
@@ -106,7 +106,7 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', made.relation, item.name, item.words);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._comment_release(tally.releases, tally.rollups, text) IS 'COMMENTs on the table of a release and its columns.';
+COMMENT ON FUNCTION tally_internal._comment_release(tally.releases, tally.rollups) IS 'COMMENTs on the table of a release and its columns.';
 
 CREATE OR REPLACE FUNCTION tally_internal._store_release(made tally.releases, who bigint DEFAULT tally_internal._me()) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -133,9 +133,9 @@ BEGIN
     END IF;
     made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || made.people);
     INSERT INTO tally.releases (name, owner, rollup_id, relation, dimensions, measures, people, k, hierarchies, margins, bucket, settle, history, schedule,
-                                definition)
+                                description, definition)
     VALUES (made.name, made.owner, r.id, made.relation, made.dimensions, made.measures, made.people, made.k, made.hierarchies, made.margins, made.bucket,
-            made.settle, made.history, made.schedule, made.definition) RETURNING id INTO made.id;
+            made.settle, made.history, made.schedule, made.description, made.definition) RETURNING id INTO made.id;
     RETURN made.id;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_release(tally.releases, bigint) IS

@@ -81,6 +81,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._experiment_definitions() IS 'Experiments and their metrics as statements.';
 
+CREATE OR REPLACE FUNCTION tally_internal._release_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT x.id, 'release', x.name, x.owner::text, tally_internal._definition_call('create_release', x.relation::text, ARRAY[
+               ['rollup', r.name], ['dimensions', x.dimensions::text], ['measures', x.measures::text], ['people', x.people], ['k', x.k::text],
+               ['hierarchies', NULLIF(x.hierarchies, '[]')::text], ['margins', NULLIF(x.margins, 'all')], ['bucket', x.bucket::text],
+               ['settle', x.settle::text], ['history', x.history::text], ['schedule', x.schedule], ['description', x.description]])
+      FROM tally.releases x JOIN tally.rollups r ON r.id = x.rollup_id
+$$;
+COMMENT ON FUNCTION tally_internal._release_definitions() IS 'Releases as statements. What has been published is not among them.';
+
 CREATE OR REPLACE FUNCTION tally_internal._owned_definitions() RETURNS TABLE (stage int, id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 1, NULL::int, 'retention of a source', s.source::text, s.owner::text,
@@ -112,6 +122,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 6, t.id, 'task', t.name, t.owner::text, tally_internal._definition_call('create_task', t.name, ARRAY[
                ['schedule', t.schedule], ['statement', t.statement], ['description', t.description], ['search_path', t.search_path]])
       FROM tally.tasks t WHERE pg_has_role(t.owner::oid, 'USAGE')
+       -- create_release() makes that of its schedule.
+       AND NOT EXISTS (SELECT FROM tally.releases x WHERE t.name = 'release ' || x.name)
 $$;
 COMMENT ON FUNCTION tally_internal._owned_definitions() IS
 'What only its owner sees, as statements: retentions of sources, probes, thresholds, inhibitions, tasks.';
@@ -143,6 +155,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
             UNION ALL SELECT e.* FROM tally_internal._experiment_definitions() e
             UNION ALL SELECT o.* FROM tally_internal._owned_definitions() o
             UNION ALL SELECT 2, m.* FROM tally_internal._metric_definitions() m
+            UNION ALL SELECT 3, l.* FROM tally_internal._release_definitions() l
             UNION ALL SELECT 4, c.* FROM tally_internal._channel_definitions() c) d(stage, id, kind, name, owner, statement)
      ORDER BY 1
 $$;

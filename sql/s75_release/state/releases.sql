@@ -19,6 +19,7 @@ CREATE TABLE tally.releases (
     settle      interval NOT NULL,
     history     interval,
     schedule    text,
+    description text,
     definition  jsonb NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
@@ -40,6 +41,7 @@ COMMENT ON COLUMN tally.releases.bucket IS 'Width of its buckets: one of the rol
 COMMENT ON COLUMN tally.releases.settle IS 'How long after its end a bucket is published, so that late rows are in it. Later ones are not.';
 COMMENT ON COLUMN tally.releases.history IS 'How far back buckets are published; null: as far as the rollup goes.';
 COMMENT ON COLUMN tally.releases.schedule IS 'Cron schedule of its refresh; null: by hand.';
+COMMENT ON COLUMN tally.releases.description IS 'What the release is for, in the maker''s words.';
 COMMENT ON COLUMN tally.releases.definition IS 'What its measures and dimensions meant in the rollup when it was made.';
 COMMENT ON COLUMN tally.releases.created_at IS 'When it was defined.';
 

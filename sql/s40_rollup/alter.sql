@@ -76,7 +76,7 @@ BEGIN
             DETAIL = format('It would lose %s.', array_to_string(drop_measures, ', ')),
             HINT = format('SELECT tally.drop_rollup(%L);', r.name);
     END IF;
-    PERFORM tally_internal._unique_names(r.name, dims, nums);
+    PERFORM tally_internal._check_columns(r.name, dims, nums);
     PERFORM tally_internal._store_change(r, dims, nums);
     PERFORM tally_internal._tell('columns_changed', r.id);
 END $$;

@@ -66,6 +66,7 @@ DECLARE
     dims    tally.dimensions[] := '{}';
     nums    tally.measures[] := '{}';
 BEGIN
+    PERFORM tally_internal._check_column_count(made.name, jsonb_array_length(wanted -> 'dimensions'), jsonb_array_length(wanted -> 'measures'));
     made.owner := tally_internal._current_role();
     PERFORM tally_internal._refuse_fault(made);
     IF made.expand IS NOT NULL THEN
@@ -85,7 +86,7 @@ BEGIN
     IF made.filter IS NOT NULL THEN
         PERFORM tally_internal._analyse(format('(%s)::boolean', made.filter), made, target, 'where of rollup', made.name);
     END IF;
-    PERFORM tally_internal._unique_names(made.name, dims, nums);
+    PERFORM tally_internal._check_columns(made.name, dims, nums);
 
     EXECUTE format('CREATE TABLE %I.%I (%s, PRIMARY KEY (%s)) WITH (fillfactor = 90)', target, made.name, substr(columns, 3),
         concat_ws(', ', CASE WHEN made.key IS NULL THEN 'bucket' END, (SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.ordinal) FROM unnest(dims) d)));
@@ -116,11 +117,25 @@ END $$;
 COMMENT ON FUNCTION tally_internal._build_rollup(tally.rollups, jsonb, text, boolean) IS
 'Makes a rollup of a checked definition, in the caller''s transaction: all of it or nothing.';
 
-CREATE OR REPLACE FUNCTION tally_internal._unique_names(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_column_count(label text, dimensions int, measures int) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- PostgreSQL's own limits, in words: 32 columns of an index (bucket or key and dimensions are the primary key), 1,600 of a table.
+    IF dimensions > 31 OR dimensions + measures > 1500 THEN
+        PERFORM tally_internal._refuse('program_limit_exceeded',
+            format('rollup %L must have at most 31 dimensions and 1500 columns, got %s and %s', label, dimensions, dimensions + measures),
+            'Bucket and dimensions are the primary key, of which PostgreSQL takes 32 columns; a table has at most 1,600.',
+            format('SELECT tally.create_rollup(%L, …);  -- several rollups, each with the dimensions that are looked at together', label || '_1'));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_column_count(text, int, int) IS 'An error where a rollup in the making has more columns than PostgreSQL takes.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_columns(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     twice text;
 BEGIN
+    PERFORM tally_internal._check_column_count(label, cardinality(dims), cardinality(nums));
     SELECT n.name INTO twice FROM (SELECT d.name FROM unnest(dims) d UNION ALL SELECT m.name FROM unnest(nums) m) n WHERE octet_length(n.name) > 63 LIMIT 1;
     IF twice IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'name_too_long',
@@ -137,8 +152,8 @@ BEGIN
             HINT = format('Name an expression otherwise, for example dimensions => ''[{"%s_name": "%s"}]''.', twice, twice);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._unique_names(text, tally.dimensions[], tally.measures[]) IS
-'An error where two columns of a rollup in the making have one name, or one has a name that is no column''s.';
+COMMENT ON FUNCTION tally_internal._check_columns(text, tally.dimensions[], tally.measures[]) IS
+'An error where two columns of a rollup in the making have one name, one has a name that is no column''s, or there are too many.';
 
 CREATE OR REPLACE FUNCTION tally_internal._comment_rollup(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -4,7 +4,7 @@
 #
 # What counts: code, bodies of functions, and strings, because the engine runs SQL that it makes from strings.
 # What does not: comments, COMMENT ON, and the words of errors and notices (RAISE, _refuse), which speak to people.
-# Functions on the right that a stage calls without naming them listen to events (sql/s15_common/listen.sql): each event that is told must
+# Functions on the right that a stage calls without naming them listen to events (sql/s15_common/listen.sql): each event that is announced must
 # have a listener on its right, and each listener an event.
 #
 #   perl scripts/test/arrow.pl          the tests, as TAP
@@ -12,7 +12,7 @@
 use strict;
 use warnings;
 
-my (%defined, %told, %heard, @files, %text, @wrong, %edges);
+my (%defined, %announced, %heard, @files, %text, @wrong, %edges);
 my $references = 0;
 my $kinds = qr/(?:FUNCTION|PROCEDURE|AGGREGATE|VIEW|TABLE|TYPE|DOMAIN|SEQUENCE)/;
 
@@ -77,7 +77,7 @@ for my $file (@files) {
         push @wrong, sprintf('sql/%s:%d: %s is defined in sql/%s', $file, line_of($text{$file}, $at), $name, $home)
             if stage($home) > stage($file);
     }
-    push @{ $told{$1} }, $file while $text{$file} =~ /tally_internal\._tell\('(\w+)'/g;
+    push @{ $announced{$1} }, $file while $text{$file} =~ /tally_internal\._announce\('(\w+)'/g;
 }
 
 if (@ARGV && $ARGV[0] eq '--graph') {
@@ -100,18 +100,18 @@ check("the test sees the call graph: $functions objects, $references references,
 check('a stage names only what its left or itself defines', @wrong);
 
 my @deaf;
-for my $event (sort keys %told) {
+for my $event (sort keys %announced) {
     my @listeners = grep { /\._when_\Q$event\E_s\d+$/ } keys %heard;
     push @deaf, "nothing listens to $event" if !@listeners;
     for my $listener (@listeners) {
-        push @deaf, "$listener listens to sql/$_ on its right" for grep { stage($heard{$listener}) <= stage($_) } @{ $told{$event} };
+        push @deaf, "$listener listens to sql/$_ on its right" for grep { stage($heard{$listener}) <= stage($_) } @{ $announced{$event} };
     }
 }
-check('each event that a stage tells is heard, and only on its right', @deaf);
+check('each event that a stage announces is heard, and only on its right', @deaf);
 my @idle;
 for my $listener (sort keys %heard) {
     my ($event, $number) = $listener =~ /\._when_(\w+)_s(\d+)$/ or push(@idle, "$listener has no stage in its name"), next;
-    push @idle, "$listener listens to what nobody tells" if !$told{$event};
+    push @idle, "$listener listens to what nobody announces" if !$announced{$event};
     push @idle, "$listener is defined in sql/$heard{$listener}" if stage($heard{$listener}) != $number;
 }
 check('each listener hears an event, and bears the number of its own stage', @idle);

@@ -1,5 +1,5 @@
--- Owns: who may see and install packs, and what pg_dump keeps of them: the packs' definitions come with the extension,
--- so only what is installed is dumped. After sql/s90_grants, which sees to every table before it.
+-- Owns: who may see and install packs, and what pg_dump keeps of them. The definitions of packs come with the extension, so pg_dump keeps
+-- only which packs are installed.
 
 GRANT SELECT ON tally.pack_list, tally.pack_tables, tally.pack_columns, tally.pack_steps, tally.packs, tally.installed_packs TO PUBLIC;
 ALTER TABLE tally.installed_packs ENABLE ROW LEVEL SECURITY;

@@ -8,10 +8,9 @@ DECLARE
 BEGIN
     SELECT * INTO result FROM tally.pack_list l WHERE l.name = _pack.name;
     IF result.name IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('pack must be one that comes with pg_tally, got %L', name),
-            DETAIL = (SELECT format('There are %s.', string_agg(quote_literal(l.name), ', ' ORDER BY l.name)) FROM tally.pack_list l),
-            HINT = 'SELECT name, description FROM tally.packs;';
+        PERFORM tally_internal._refuse('undefined_object', format('pack must be one that comes with pg_tally, got %L', name),
+            (SELECT format('There are %s.', string_agg(quote_literal(l.name), ', ' ORDER BY l.name)) FROM tally.pack_list l),
+            'SELECT name, description FROM tally.packs;');
     END IF;
     RETURN result;
 END $$;
@@ -23,7 +22,7 @@ DECLARE
     wrong text;
     mend  text;
 BEGIN
-    -- Another type of the same category (varchar for text, numeric for float8) does as well.
+    -- Another type of the same category (varchar for text, numeric for float8) is taken too.
     SELECT string_agg(CASE WHEN a.attname IS NULL THEN format('%I %s is missing', c.name, c.type)
                            ELSE format('%I is %s where %s is expected', c.name, format_type(a.atttypid, a.atttypmod), c.type) END, ', ' ORDER BY c.ordinal),
            string_agg(CASE WHEN a.attname IS NULL THEN format('ADD COLUMN %I %s', c.name, c.type)
@@ -38,10 +37,9 @@ BEGIN
        AND (a.attname IS NULL OR have.typcategory <> want.typcategory AND NOT (want.typcategory = 'S' AND have.typcategory IN ('U', 'E'))
             AND NOT (c.identifier AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype, 'text'::regtype, 'varchar'::regtype)));
     IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-            MESSAGE = format('pack %L cannot use the table %s as it is: %s', pack, present, wrong),
-            DETAIL = 'The pack never changes a table that it finds.',
-            HINT = format('ALTER TABLE %s %s;', present, mend);
+        PERFORM tally_internal._refuse('undefined_column', format('pack %L cannot use the table %s as it is: %s', pack, present, wrong),
+            'The pack never changes a table that it finds.',
+            format('ALTER TABLE %s %s;', present, mend));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_source(text, text, regclass) IS
@@ -91,12 +89,12 @@ COMMENT ON FUNCTION tally_internal._make_sources(text, text) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._pack_zone(rollup text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Under one name: UTC has buckets of fixed width, which is quicker.
+    -- All names of UTC become one. Its buckets have a fixed width, which is quicker.
     SELECT coalesce((SELECT r.zone FROM tally.rollups r WHERE r.name = rollup),
                     regexp_replace(current_setting('TimeZone'), '^(Etc/)?(UTC|UCT|GMT|Zulu|Universal)$', 'UTC'))
 $$;
 COMMENT ON FUNCTION tally_internal._pack_zone(text) IS
-'Zone for a rollup of a pack whose days are those of the installing session: its own once it is there, so that installing again changes nothing.';
+'Zone for a rollup of a pack: that of the installing session, or the rollup''s own once it is there, so that installing again changes nothing.';
 
 CREATE OR REPLACE FUNCTION tally_internal._finish_relation(relation regclass, was_there boolean) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -119,10 +117,10 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._finish_relation(regclass, boolean) IS
-'Has a view of a pack refuse readers to whom the row security of a rollup''s table applies; a view or table made this moment is granted to nobody.';
+'Makes a view of a pack refuse readers to whom the row security of a rollup''s table applies, and takes away what default privileges grant on it.';
 
 CREATE OR REPLACE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
--- Twenty notices that history is to be computed say less than the one line it returns.
+-- It returns one line about the history that is to be computed, instead of twenty notices.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
     wanted tally.pack_list := tally_internal._pack(name);
@@ -132,16 +130,15 @@ DECLARE
     was_there boolean;
 BEGIN
     IF to_regnamespace(quote_ident(target_schema)) IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name',
-            MESSAGE = format('target_schema must be a schema that exists, got %L', target_schema),
-            HINT = format('CREATE SCHEMA %I;', target_schema);
+        PERFORM tally_internal._refuse('invalid_schema_name', format('target_schema must be a schema that exists, got %L', target_schema), NULL,
+            format('CREATE SCHEMA %I;', target_schema));
     END IF;
     SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
     IF was.target_schema <> target_schema THEN
-        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
-            MESSAGE = format('pack %L is installed once per database, and is in schema %I already, not %I', wanted.name, was.target_schema, target_schema),
-            DETAIL = 'Rollups and metrics have one name in the whole database.',
-            HINT = format('SELECT tally.drop_pack(%L);', wanted.name);
+        PERFORM tally_internal._refuse('duplicate_object',
+            format('pack %L is installed once per database, and is in schema %I already, not %I', wanted.name, was.target_schema, target_schema),
+            'Rollups and metrics have one name in the whole database.',
+            format('SELECT tally.drop_pack(%L);', wanted.name));
     END IF;
     FOR source IN SELECT t.relation, to_regclass(format('%I.%I', target_schema, t.relation)) AS present FROM tally.pack_tables t WHERE t.pack = wanted.name LOOP
         IF source.present IS NULL THEN
@@ -152,7 +149,7 @@ BEGIN
         END IF;
     END LOOP;
     FOR step IN SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name ORDER BY s.ordinal LOOP
-        -- Definitions keep the search_path they are made under, so it is the target alone.
+        -- Definitions keep the search_path under which they are made, so it holds the target alone.
         PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
         was_there := step.kind IN ('view', 'table') AND to_regclass(quote_ident(step.name)) IS NOT NULL
             OR step.kind = 'function' AND to_regprocedure(split_part(step.name, ' CASCADE', 1)) IS NOT NULL;

@@ -1,5 +1,5 @@
--- Owns: tally.packs, the ready systems, and that their definitions are those of this version: they come with the extension, so an upgrade
--- throws away what is there and the files that follow bring them anew. No row of a user's is among them.
+-- Owns: tally.packs, the list of ready systems. It also empties the definitions of packs: they come with the extension, so an upgrade throws the
+-- old ones away, and the files that follow bring those of this version. No row of a user is among them.
 
 CREATE OR REPLACE VIEW tally.packs AS
     SELECT l.name, l.description, i.target_schema, i.owner, i.version, i.installed_at,

@@ -1,4 +1,4 @@
--- Owns: tally.upsert: one row as JSON into a table, by a conflict key that is data. For services that send what they know and tune the key.
+-- Owns: tally.upsert: it writes one row, given as JSON, into a table. The conflict key is an argument, so a service can choose it.
 
 CREATE OR REPLACE FUNCTION tally.upsert(relation regclass, "row" jsonb, conflict text[]) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -10,10 +10,10 @@ DECLARE
     result  text;
 BEGIN
     IF jsonb_typeof("row") IS DISTINCT FROM 'object' OR COALESCE(cardinality(conflict), 0) = 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('upsert needs a row as a JSON object and at least one column of conflict, got %s and %s', COALESCE("row"::text, 'NULL'),
-                             COALESCE(conflict::text, 'NULL')),
-            HINT = format('SELECT tally.upsert(%L, ''{"id": 1}'', ''{id}'');', relation);
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('upsert needs a row as a JSON object and at least one column of conflict, got %s and %s', COALESCE("row"::text, 'NULL'),
+                             COALESCE(conflict::text, 'NULL')), NULL,
+            format('SELECT tally.upsert(%L, ''{"id": 1}'', ''{id}'');', relation));
     END IF;
     SELECT array_agg(quote_ident(a.attname) ORDER BY a.attnum) FILTER (WHERE a.attname IS NOT NULL),
            string_agg(quote_literal(k.key), ', ' ORDER BY k.key) FILTER (WHERE a.attname IS NULL),
@@ -23,22 +23,23 @@ BEGIN
       LEFT JOIN pg_attribute a ON a.attrelid = relation AND a.attname = k.key AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
     unknown := COALESCE(unknown, (SELECT string_agg(quote_literal(c), ', ') FROM unnest(conflict) c WHERE quote_ident(c) <> ALL (COALESCE(given, '{}'))));
     IF unknown IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-            MESSAGE = format('a row for %s must be made of its columns and hold those of the conflict key %s; not so: %s', relation, conflict, unknown),
-            DETAIL = format('It has %s.', (SELECT string_agg(quote_literal(k), ', ' ORDER BY k) FROM jsonb_object_keys("row") k)),
-            HINT = format('SELECT attname FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', relation::text);
+        PERFORM tally_internal._refuse('undefined_column',
+            format('a row for %s must be made of its columns and hold those of the conflict key %s; not so: %s', relation, conflict, unknown),
+            format('It has %s.', (SELECT string_agg(quote_literal(k), ', ' ORDER BY k) FROM jsonb_object_keys("row") k)),
+            format('SELECT attname FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', relation::text));
     END IF;
-    -- What the row does not say stays as it is. xmax tells an inserted row from one that was there.
+    -- Columns that the row does not name stay as they are. xmax tells an inserted row from one that was there.
     EXECUTE format('INSERT INTO %1$s AS t (%2$s) SELECT %2$s FROM pg_catalog.jsonb_populate_record(NULL::%1$s, $1) ON CONFLICT (%3$s) %4$s RETURNING CASE '
         'WHEN xmax = 0 THEN ''inserted'' ELSE ''updated'' END',
                    relation, array_to_string(given, ', '), (SELECT string_agg(quote_ident(c), ', ' ORDER BY o) FROM unnest(conflict) WITH ORDINALITY u(c, o)),
                    COALESCE('DO UPDATE SET ' || changed, 'DO NOTHING')) INTO result USING "row";
     RETURN COALESCE(result, 'unchanged');
 EXCEPTION WHEN invalid_column_reference THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_column_reference',
-        MESSAGE = format('the conflict key %s of %s must have a unique index, got none', conflict, relation), DETAIL = SQLERRM,
-        HINT = format('CREATE UNIQUE INDEX ON %s (%s);', relation, (SELECT string_agg(quote_ident(c), ', ' ORDER BY o)
-                                                                    FROM unnest(conflict) WITH ORDINALITY u(c, o)));
+    PERFORM tally_internal._refuse('invalid_column_reference',
+        format('the conflict key %s of %s must have a unique index, got none', conflict, relation),
+        SQLERRM,
+        format('CREATE UNIQUE INDEX ON %s (%s);', relation, (SELECT string_agg(quote_ident(c), ', ' ORDER BY o)
+                                                                    FROM unnest(conflict) WITH ORDINALITY u(c, o))));
 END $$;
 COMMENT ON FUNCTION tally.upsert(regclass, jsonb, text[]) IS
 'Inserts a row given as a JSON object, or updates the columns that it names where the conflict key is there already; says inserted, updated or unchanged. '
@@ -46,7 +47,7 @@ COMMENT ON FUNCTION tally.upsert(regclass, jsonb, text[]) IS
 
 CREATE OR REPLACE FUNCTION tally.number(value jsonb) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- Casting what is beyond float8, or too small for it, is an error; here the one is none, the other 0, so that an index may stand on it.
+-- A cast of a number that is too great or too small for float8 is an error. Here it gives NULL or 0, so that an index can use the function.
 RETURN CASE WHEN pg_catalog.jsonb_typeof(value) OPERATOR(pg_catalog.=) 'number' THEN
     CASE WHEN pg_catalog.abs(value::numeric) OPERATOR(pg_catalog.<) 1e-300 THEN 0
         WHEN pg_catalog.abs(value::numeric) OPERATOR(pg_catalog.<) 1e300 THEN value::float8 END END;

@@ -27,15 +27,19 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     role regrole := tally_internal._redeem(who);
 BEGIN
-    -- The audit names it. Who calls this has a SET clause for it, so that it ends with that function.
+    -- The audit names the role. The calling function has a SET clause for this setting, so the value ends with that function.
     PERFORM set_config('tally.actor', role::oid::text, true);
     RETURN role;
 END $$;
 COMMENT ON FUNCTION tally_internal._caller(bigint) IS
-'The role that calls a SECURITY DEFINER function, of its ticket who; an error where that proves nobody. The function that asks has the clause SET '
+'The role that calls a SECURITY DEFINER function, by its ticket who; an error where the ticket proves nobody. The calling function has the clause SET '
 'tally.actor = ''''.';
 REVOKE ALL ON FUNCTION tally_internal._caller(bigint) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._has_rights(role regrole, owner regrole) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.pg_has_role(role::pg_catalog.oid, owner::pg_catalog.oid, 'USAGE') $$;
 COMMENT ON FUNCTION tally_internal._has_rights(regrole, regrole) IS 'Whether a role has the rights of an owner.';
+
+CREATE OR REPLACE FUNCTION tally_internal._has_rights_of(owner regrole) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.pg_has_role(owner::pg_catalog.oid, 'USAGE') $$;
+COMMENT ON FUNCTION tally_internal._has_rights_of(regrole) IS 'Whether the current role has the rights of an owner.';

@@ -37,7 +37,7 @@ COMMENT ON FUNCTION tally_internal._mark_key(text, text[]) IS
 CREATE OR REPLACE FUNCTION tally_internal._capture_forget() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_capture_forget';
 COMMENT ON FUNCTION tally_internal._capture_forget() IS
-'Has capture mark buckets anew for the rest of this transaction; a refresh calls it when it has taken marks away.';
+'Makes capture mark buckets anew for the rest of this transaction. A refresh calls it when it has taken marks away.';
 
 CREATE OR REPLACE FUNCTION tally_internal._at_work() RETURNS boolean
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1 AS 'MODULE_PATHNAME', 'tally_at_work';

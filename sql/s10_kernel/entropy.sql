@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE FUNCTION tally.entropy(counts jsonb) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- Shannon 1948: H = -sum p log2 p. What is not counted at all adds nothing; 0 log 0 is 0, also where the share rounds to 0.
+    -- Shannon 1948: H = -sum p log2 p. A key that is not counted adds nothing. 0 log 0 is 0, also where a share rounds to 0.
     SELECT -sum(n / total * log(2, NULLIF(n / total, 0)))::float8
       FROM (SELECT (value #>> '{}')::numeric AS n, sum((value #>> '{}')::numeric) OVER () AS total
               FROM jsonb_each(counts) WHERE jsonb_typeof(value) = 'number' AND (value #>> '{}')::numeric > 0) x

@@ -1,4 +1,4 @@
--- Owns: what is judged of comparisons: is the split right, how many questions were asked, how often was looked, which badge.
+-- Owns: judgements about comparisons: whether the split is right, how many questions were asked, how often somebody looked, which badge it gets.
 
 CREATE OR REPLACE FUNCTION tally.sequential_interval(
     effect float8, standard_error float8, n bigint, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000, OUT low float8, OUT high float8,

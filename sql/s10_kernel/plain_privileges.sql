@@ -1,6 +1,6 @@
--- Owns: that the extension's objects get the rights that its script says, and no others. The default privileges of the role that installs
--- would grant tables to crowds, or keep functions from everybody. They are set aside here and put back by s90_grants/plain_privileges.sql, in
--- one transaction.
+-- Owns: setting default privileges aside, so that the extension's objects get the rights that its script says, and no others. Otherwise
+-- the default privileges of the installing role could grant tables to others, or keep functions from everybody.
+-- s90_grants/plain_privileges.sql puts them back in the same transaction.
 
 DO $$
 DECLARE
@@ -16,7 +16,7 @@ BEGIN
                        pg_catalog.aclexplode((x ->> 'acl')::pg_catalog.aclitem[]) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee LOOP
         EXECUTE pg_catalog.format('ALTER DEFAULT PRIVILEGES REVOKE ALL ON %s FROM %s', item.kind, item.grantee);
     END LOOP;
-    -- What PostgreSQL itself gives by default.
+    -- These are PostgreSQL's own defaults.
     FOR item IN SELECT x ->> 'kind' AS kind
                   FROM pg_catalog.jsonb_array_elements(pg_catalog.current_setting('tally.default_privileges')::pg_catalog.jsonb) x LOOP
         EXECUTE pg_catalog.format('ALTER DEFAULT PRIVILEGES GRANT ALL ON %s TO %I', item.kind, current_user);

@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION tally_internal._round_edges(low float8, high float8, 
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT array_agg(trim_scale(edge) ORDER BY edge)
 FROM (SELECT (high::numeric - low::numeric) / greatest(buckets, 1) AS width) AS wanted,
-     -- By CASE, not only by WHERE: a planner that knows the width computes the logarithm before it looks at the condition.
+     -- A CASE guards it, because a planner that knows the width computes the logarithm before it looks at WHERE.
      LATERAL (SELECT 10::numeric ^ floor(log(CASE WHEN width > 0 THEN width END)) AS power WHERE width > 0) AS ten,
      LATERAL (SELECT min(power * digit) AS step FROM unnest('{1,2,5,10}'::numeric[]) AS digit WHERE power * digit >= width) AS nice,
      LATERAL generate_series(floor(low::numeric / step) * step, high::numeric, step) AS edge

@@ -54,7 +54,7 @@ DECLARE
                                 '^(?!0000)(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[T '
         ']([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-](0\d|1[0-5]):?[0-5]\d)$');
 BEGIN
-    -- With its offset said it is the same instant in every session; with the day checked the cast cannot fail.
+    -- The offset makes it the same instant in every session. The check of the day makes sure that the cast cannot fail.
     IF part[3]::int > 28 AND part[3]::int > extract(day FROM make_date(part[1]::int, part[2]::int, 1) + interval '1 month' - interval '1 day') THEN
         RETURN NULL;
     END IF;

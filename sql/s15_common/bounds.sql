@@ -1,22 +1,22 @@
--- Owns: the bounds of what definitions may hold: names and lengths of time. What is out of bounds is refused in words when
--- it is defined, not met as an error of arithmetic when it runs.
+-- Owns: the bounds of what definitions may hold: names and lengths of time. A definition out of bounds is refused in words, before it can
+-- fail with an error of arithmetic when it runs.
 
 CREATE OR REPLACE FUNCTION tally_internal._no_length(length interval, shortest interval, longest interval, months boolean DEFAULT true) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT length IS NULL OR length < shortest OR length > longest OR (NOT months AND extract(year FROM length) * 12 + extract(month FROM length) <> 0)
 $$;
 COMMENT ON FUNCTION tally_internal._no_length(interval, interval, interval, boolean) IS
-'Whether an interval is none from shortest to longest; months: whether it may hold months, which have no fixed length.';
+'Whether an interval is null, or not from shortest to longest. months: whether it may hold months, which have no fixed length.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_name(name text, what text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF COALESCE(btrim(name), '') = '' OR octet_length(name) > 200 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('%s needs a name of 1 to 200 bytes, got %s', what,
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('%s needs a name of 1 to 200 bytes, got %s', what,
                              COALESCE(CASE WHEN octet_length(name) > 200 THEN octet_length(name) || ' bytes' ELSE quote_literal(name) END, 'NULL')),
-            DETAIL = COALESCE('It begins with ' || NULLIF(left(name, 60), '') || '.', 'A name is how people and other definitions speak of it.'),
-            HINT = format('Use a short name, such as %L.', COALESCE(NULLIF(btrim(left(name, 40)), ''), 'queue age'));
+            COALESCE('It begins with ' || NULLIF(left(name, 60), '') || '.', 'A name is how people and other definitions speak of it.'),
+            format('Use a short name, such as %L.', COALESCE(NULLIF(btrim(left(name, 40)), ''), 'queue age')));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_name(text, text) IS 'An error where a name is empty or longer than 200 bytes; what says whose name it is.';
@@ -27,15 +27,17 @@ BEGIN
     IF tally_internal._no_length(every, '1 second', '366 days', false) THEN RETURN NULL; END IF;
     RETURN date_bin(every, as_of, timestamptz '2000-01-01 00:00:00+00');
 END $$;
-COMMENT ON FUNCTION tally_internal._tick(interval, timestamptz) IS 'The tick of every at or before a moment; null where every is no distance of ticks.';
+COMMENT ON FUNCTION tally_internal._tick(interval, timestamptz) IS
+'The last tick at or before a moment, where ticks are so far apart as every says; null where every is not from 1 second to 366 days.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_as_of(as_of timestamptz, again text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF as_of IS NULL OR as_of NOT BETWEEN timestamptz '0001-01-02 00:00:00+00' AND timestamptz '9999-12-30 00:00:00+00' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('as_of must be a moment in the years 1 to 9999, got %s', COALESCE(as_of::text, 'NULL')), HINT = again;
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('as_of must be a moment in the years 1 to 9999, got %s', COALESCE(as_of::text, 'NULL')), NULL,
+            again);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_as_of(timestamptz, text) IS
-'An error where as_of is no moment that alerts can be evaluated at; again is the statement to run instead.';
+'An error where alerts cannot be evaluated at as_of; again is the statement to run instead.';

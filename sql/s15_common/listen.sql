@@ -1,4 +1,4 @@
--- Owns how a stage reaches what stands to its right without naming it. The stage tells what happens; a function to its right
+-- Owns how a stage reaches what stands to its right without naming it. The stage announces what happens; a function to its right
 -- listens by its name: _when_<event>_s<stage>. So no call goes against the arrow, and a new stage needs no change to its left.
 --
 --   event               id          detail              what a listener does
@@ -17,7 +17,7 @@
 --   metric_drops        metric      none                refuses where it uses the metric
 --   probe_drops         probe       none                refuses where it uses the probe
 
-CREATE OR REPLACE FUNCTION tally_internal._tell(event text, id int DEFAULT NULL, detail jsonb DEFAULT NULL) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION tally_internal._announce(event text, id int DEFAULT NULL, detail jsonb DEFAULT NULL) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     listener name;
@@ -28,6 +28,6 @@ BEGIN
         RETURN QUERY EXECUTE format('SELECT said FROM tally_internal.%I($1, $2) said', listener) USING id, detail;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._tell(text, int, jsonb) IS
+COMMENT ON FUNCTION tally_internal._announce(text, int, jsonb) IS
 'Calls all functions tally_internal._when_<event>_s<stage>(id, detail) with the caller''s rights, the rightmost stage first, and returns what they return. '
 'sql/s15_common/listen.sql lists the events.';

@@ -1,11 +1,27 @@
--- Owns the way to refuse: an error in four parts, and the names that a person may have meant.
+-- Owns the one way to refuse: an error in four parts, and the names that a person may have meant. And the notice for what changes nothing.
 
 CREATE OR REPLACE FUNCTION tally_internal._refuse(condition_name text, message text, detail text, hint text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = condition_name, MESSAGE = message, DETAIL = COALESCE(detail, ''), HINT = COALESCE(hint, '');
+    -- RAISE takes no NULL, and an empty text would be shown as an empty line.
+    IF detail IS NOT NULL AND hint IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = condition_name, MESSAGE = message, DETAIL = detail, HINT = hint;
+    ELSIF hint IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = condition_name, MESSAGE = message, HINT = hint;
+    ELSIF detail IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = condition_name, MESSAGE = message, DETAIL = detail;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = condition_name, MESSAGE = message;
 END $$;
-COMMENT ON FUNCTION tally_internal._refuse(text, text, text, text) IS 'Raises an error in four parts.';
+COMMENT ON FUNCTION tally_internal._refuse(text, text, text, text) IS
+'Raises an error in four parts: SQLSTATE or the name of its condition, message, detail, and the statement to run. A part that is null is left out.';
+
+CREATE OR REPLACE FUNCTION tally_internal._note_unchanged(what text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE NOTICE '% is defined just so already; nothing changed', what;
+END $$;
+COMMENT ON FUNCTION tally_internal._note_unchanged(text) IS 'The notice of a definition that is given again as it is.';
 
 CREATE OR REPLACE FUNCTION tally_internal._closest_names(name text, known text[]) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -5,7 +5,7 @@ LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT p[array_upper(p, 1)] FROM parse_ident(name) p);
 EXCEPTION WHEN invalid_parameter_value THEN
-    -- No identifier: then it is the name itself.
+    -- It is no identifier, so it is the name itself.
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally_internal._last_name(text) IS 'The name in an identifier as SQL writes it, without its schema and quotes; anything else as it is.';
@@ -18,7 +18,7 @@ DECLARE
     label  text := name;
     known  text;
 BEGIN
-    -- The name as it is in the catalogue and in every hint; else as SQL writes it, quoted or with a schema.
+    -- People write the name as the catalogue and every hint have it, or as SQL does: quoted, or with a schema.
     SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
     IF found_.id IS NULL THEN
         label := tally_internal._last_name(name);
@@ -26,10 +26,9 @@ BEGIN
     END IF;
     IF found_.id IS NULL THEN
         SELECT string_agg(quote_literal(r.name), ', ' ORDER BY r.name) INTO known FROM tally.rollups r;
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('rollup %L does not exist', label),
-            DETAIL = COALESCE('Known to this role: ' || known || '.', 'This role knows of no rollup yet.'),
-            HINT = 'SELECT name, source FROM tally.rollups;';
+        PERFORM tally_internal._refuse('undefined_object', format('rollup %L does not exist', label),
+            COALESCE('Known to this role: ' || known || '.', 'This role knows of no rollup yet.'),
+            'SELECT name, source FROM tally.rollups;');
     END IF;
     RETURN found_;
 END $$;
@@ -83,14 +82,14 @@ BEGIN
     SELECT n INTO wrong FROM unnest(names) n WHERE n IS NULL OR NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = n) LIMIT 1;
     IF FOUND THEN
         SELECT string_agg(quote_literal(d.name), ', ' ORDER BY d.ordinal) INTO known FROM tally.dimensions d WHERE d.rollup_id = r.id;
-        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-            MESSAGE = format('%s must name dimensions of rollup %L, got %s', what, r.name, COALESCE(quote_literal(wrong), 'NULL')),
-            DETAIL = COALESCE('Its dimensions are ' || known || '.', 'It has no dimensions.'),
-            HINT = format('SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = %L;', r.name);
+        PERFORM tally_internal._refuse('undefined_column',
+            format('%s must name dimensions of rollup %L, got %s', what, r.name, COALESCE(quote_literal(wrong), 'NULL')),
+            COALESCE('Its dimensions are ' || known || '.', 'It has no dimensions.'),
+            format('SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = %L;', r.name));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_dimensions(tally.rollups, text[], text) IS
-'An error where names hold something that is no dimension of the rollup; what is the argument at fault.';
+'An error where one of the names is not a dimension of the rollup. what is the name of the argument.';
 
 CREATE OR REPLACE FUNCTION tally_internal._measures_of(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

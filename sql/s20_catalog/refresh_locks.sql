@@ -15,7 +15,7 @@ CREATE OR REPLACE FUNCTION tally_internal._lock_row(rollup_id int, wait boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    -- A restore with disabled triggers brings rollups without their rows.
+    -- A restore with disabled triggers makes rollups, and no rows to lock.
     IF NOT EXISTS (SELECT FROM tally.refresh_locks l WHERE l.rollup_id = rollup_id) THEN
         INSERT INTO tally.refresh_locks (rollup_id) SELECT r.id FROM tally.rollups r WHERE r.id = rollup_id ON CONFLICT DO NOTHING;
     END IF;
@@ -54,4 +54,4 @@ BEGIN
     RETURN tally_internal._lock_family(rollup_id, wait);
 END $$;
 COMMENT ON FUNCTION tally_internal._lock(int, boolean) IS
-'The lock of one rollup''s refresh, to the end of the transaction; false where another session has it and wait is false.';
+'Takes the lock of one rollup''s refresh until the transaction ends. False where another session has it and wait is false.';

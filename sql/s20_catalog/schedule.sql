@@ -1,5 +1,5 @@
--- Owns: what a schedule may be. Anybody's schedules go into the crontab that tally.start() prints and into the jobs that it
--- makes in one go, so one that cannot be read would stop everybody's, and one with a command in it would be run.
+-- Owns: what a schedule may be. tally.start() makes jobs, or prints a crontab, of the schedules of all roles. So one schedule that cannot be
+-- read would stop everybody's jobs, and a command hidden in one would be run.
 
 CREATE OR REPLACE FUNCTION tally_internal._is_schedule(schedule text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -33,10 +33,10 @@ BEGIN
     PERFORM tally_internal._is_schedule(schedule);
     unfit := tally_internal._unfit_schedule(schedule, version);
     IF unfit IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-            MESSAGE = format('schedule %L cannot be run here: %s, got %s.%s', schedule, unfit, version / 100, version % 100),
-            DETAIL = 'A schedule that pg_cron does not take would leave the definition without a clock.',
-            HINT = 'Use for example ''* * * * *'' (every minute), the shortest that every pg_cron and crontab can run.';
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('schedule %L cannot be run here: %s, got %s.%s', schedule, unfit, version / 100, version % 100),
+            'A schedule that pg_cron does not take would leave the definition without a clock.',
+            'Use for example ''* * * * *'' (every minute), the shortest that every pg_cron and crontab can run.');
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_schedule(text) IS 'An error where a schedule cannot be read, or this pg_cron cannot run it. Null is fine.';

@@ -5,28 +5,26 @@ CREATE OR REPLACE FUNCTION tally_internal._check_zone(zone text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone_abbreviations = 'Default' AS $$
 BEGIN
     IF NOT tally_internal._zone_known(zone) THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('zone must be a time zone that PostgreSQL knows, got %L', zone),
-            DETAIL = 'Names are those of the time zone database, such as Europe/Berlin.',
-            HINT = 'SELECT name FROM pg_timezone_names ORDER BY name;';
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('zone must be a time zone that PostgreSQL knows, got %L', zone),
+            'Names are those of the time zone database, such as Europe/Berlin.',
+            'SELECT name FROM pg_timezone_names ORDER BY name;');
     ELSIF upper(zone) NOT IN ('UTC', 'GMT', 'UCT', 'ZULU') AND EXISTS (SELECT FROM pg_timezone_abbrevs a WHERE lower(a.abbrev) = lower(zone)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('zone must be named by a place, got the abbreviation %L', zone),
-            DETAIL = 'What an abbreviation means is up to the session''s timezone_abbreviations: EST is New York''s or Sydney''s.',
-            HINT = 'SELECT name FROM pg_timezone_names WHERE abbrev = ' || quote_literal(upper(zone)) || ' ORDER BY name;';
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('zone must be named by a place, got the abbreviation %L', zone),
+            'What an abbreviation means is up to the session''s timezone_abbreviations: EST is New York''s or Sydney''s.',
+            'SELECT name FROM pg_timezone_names WHERE abbrev = ' || quote_literal(upper(zone)) || ' ORDER BY name;');
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_zone(text) IS
-'An error that says where names are to be found when PostgreSQL knows no such time zone, or the session says what it means.';
+'An error that says where to find names, when PostgreSQL knows no such time zone, or its meaning depends on the session.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_of(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule(r.bucket, r.zone, r.bucket_origin) $$;
-COMMENT ON FUNCTION tally_internal._bucket_rule_of(tally.rollups) IS 'The bucket rule of a rollup; null of one per key.';
+COMMENT ON FUNCTION tally_internal._bucket_rule_of(tally.rollups) IS 'The bucket rule of a rollup; null for a rollup per key.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_of_or_null(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule_or_null(r.bucket, r.zone, r.bucket_origin) $$;
 COMMENT ON FUNCTION tally_internal._bucket_rule_of_or_null(tally.rollups) IS
-'The same for work on behalf of all rollups of a source: a stored rule that is none stops only its own rollup.';
+'The same, for work on all rollups of a source: null where the stored rule cannot be read, so that it stops only its own rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_start_sql(rule text, instant text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -47,7 +45,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
     SELECT format('tally_internal._bucket_shifted(%L, %s, %s)', rule, start, n)
 $$;
 COMMENT ON FUNCTION tally_internal._shift_sql(text, text, text) IS
-'SQL text of the start of the bucket so many after (before, if negative) the one that begins at start.';
+'SQL text of the start of a bucket that comes so many buckets after (before, if negative) the one that begins at start.';
 
 CREATE OR REPLACE FUNCTION tally_internal._time_as_timestamptz_sql(time_value text, time_type regtype, zone text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -63,7 +61,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
                   || '+00 BC')
 $$;
 COMMENT ON FUNCTION tally_internal._first_row_sql(text) IS
-'SQL text of the first time that is in a bucket. Times before it are in one whose start PostgreSQL cannot hold.';
+'SQL text of the first time that is in a bucket. PostgreSQL cannot hold the start of a bucket before that time.';
 
 CREATE OR REPLACE FUNCTION tally_internal._first_bucket_sql(rule text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,11 +1,11 @@
 -- Owns: the triggers on a source that leave a dirty mark in the writer's own transaction.
 --
--- The work is in the WHEN conditions: PostgreSQL evaluates them the moment a row is written, with the row at hand. They are
--- never true, so no trigger event is queued and no row fetched again at the end of the statement, which is most of what
--- a row trigger costs (figures in docs/architecture.md). Row triggers reach partitions, those made later too.
+-- The work is in the WHEN conditions. PostgreSQL evaluates them the moment a row is written, with the row at hand. They are
+-- never true, so PostgreSQL queues no trigger event and fetches no row again at the end of the statement. Those two are most of
+-- what a row trigger costs (figures in docs/architecture.md). Row triggers reach partitions, also those made later.
 --
--- The engine makes the triggers, not the role that defines a rollup: they are ENABLE ALWAYS, so that logical replication's
--- apply marks too, and only a table's owner could say so. What they evaluate follows from the catalogue alone.
+-- The engine makes the triggers, not the role that defines a rollup. They must be ENABLE ALWAYS, so that the rows that logical
+-- replication applies leave marks too, and only a table's owner may say that. The catalogue alone says what they evaluate.
 
 CREATE OR REPLACE FUNCTION tally.capture() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -13,7 +13,7 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION tally.capture() IS
-'The function that the capture triggers of a source name and never reach: tally_internal._mark() in their WHEN conditions does the work.';
+'The function of the capture triggers of a source. It is never called: tally_internal._mark() in their WHEN conditions does the work.';
 
 CREATE OR REPLACE FUNCTION tally.capture_truncate() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -23,13 +23,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.capture_truncate() IS 'Statement trigger of a source and of its partitions: marks what the truncated one may have held.';
 
--- Everybody may execute capture(), because PostgreSQL asks that of whoever adds a partition, to which it clones the triggers. A trigger that
--- somebody else makes of it does nothing, and the engine does not take it for its own: see _own_triggers().
+-- Everybody may execute capture(): whoever adds a partition must, because PostgreSQL clones the triggers to it. If somebody else makes a trigger
+-- of this function, that trigger does nothing, and the engine does not take it for its own (_own_triggers()).
 REVOKE ALL ON FUNCTION tally.capture_truncate() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._may_trigger(r tally.rollups) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- A definition is its owner's word; a trigger on the table takes the right to have one.
+    -- Anybody may define a rollup. A trigger on the table needs the right TRIGGER.
     SELECT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source)
         AND has_table_privilege(r.owner, r.source, 'TRIGGER')
 $$;
@@ -90,8 +90,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM pg_trigger t
      WHERE t.tgrelid = $1 AND t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc)
          AND starts_with(t.tgname, 'tally_capture_')
-       -- The engine has its triggers fire always, which only a table's owner may say. So it does that for none with a condition that it did
-       -- not write, which calls what is neither PostgreSQL's nor pg_tally's.
+       -- The engine makes its triggers fire always, as only a table's owner may. So it must not do that for a condition that it did not
+       -- write. Such a condition calls a function that is neither PostgreSQL's nor pg_tally's.
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
                        AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
                           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'
@@ -109,7 +109,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._always(regclass) IS
-'Has capture''s triggers of a table, and their clones, fire whatever session_replication_role is; disabled ones stay so.';
+'Makes capture''s triggers of a table, and their clones, fire whatever session_replication_role is. Disabled ones stay disabled.';
 
 CREATE OR REPLACE FUNCTION tally_internal._attach_triggers(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -117,7 +117,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_row text := tally_internal._mark_sql(relation, 'NEW');
     old_row text := tally_internal._mark_sql(relation, 'OLD');
-    -- A number of its own, because a partition with a rollup of its own gets clones of its parent's triggers besides.
+    -- The number keeps names apart: a partition with a rollup of its own also gets clones of its parent's triggers.
     number  int := (SELECT min(r.id) FROM tally.members m, tally_internal._fed_by(m.source) r WHERE m.member = relation AND NOT m.cloned);
     counted boolean := EXISTS (SELECT FROM tally.members m, tally_internal._fed_by(m.source) r WHERE m.member = relation
                                AND tally_internal._may_trigger(r));
@@ -128,7 +128,7 @@ BEGIN
                   FROM (VALUES ('insert', new_row), ('update', old_row || ' OR ' || new_row), ('delete', old_row)) w(event, condition) LEFT
                       JOIN tally_internal._own_triggers(relation) t ON t.event = w.event LOOP
         IF item.condition IS NOT NULL THEN
-            -- OR REPLACE takes SHARE ROW EXCLUSIVE: it waits for writers that would not mark, and new ones wait for it.
+            -- OR REPLACE takes SHARE ROW EXCLUSIVE. It waits for writers that do not mark yet, and new writers wait for it.
             EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION tally.capture()', item.name, item.event,
                            relation, item.condition);
         ELSIF item.there THEN
@@ -147,7 +147,7 @@ BEGIN
     PERFORM tally_internal._always(relation);
 END $$;
 COMMENT ON FUNCTION tally_internal._attach_triggers(regclass) IS
-'Makes the triggers of one table mark for exactly the rollups that its rows count in now; drops them where there are none.';
+'Makes the triggers of one table mark exactly the rollups that count its rows now; drops them where there are none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._lacks_triggers(m tally.members) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -169,13 +169,13 @@ DECLARE
 BEGIN
     PERFORM tally_internal._list_members(source);
     PERFORM tally_internal._note_enums(source);
-    -- A rollup that capture has lost for a while has missed what was written; one made in this transaction has not been built yet.
+    -- A rollup that was without capture for a while has missed writes. A rollup made in this transaction has not, since it is not built yet.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, '-infinity', 'infinity', 'captured again' FROM tally.rollups r
      WHERE r.id = ANY (ids) AND r.created_at <> now() AND EXISTS (SELECT FROM tally.members m WHERE m.source = $1 AND m.member = $1
                                                                   AND NOT r.id = ANY (m.rollups));
     UPDATE tally.members m SET rollups = ids WHERE m.source = $1 AND m.rollups <> ids;
-    -- Anybody may ask for what the catalogue says; where it is so already, nothing is locked.
+    -- Anybody may ask for the triggers that the catalogue calls for. Where they are there already, nothing is locked.
     IF EXISTS (SELECT FROM tally_internal._fed_by($1)) THEN
         todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1
                       AND (tally_internal._lacks_triggers(m) OR NOT m.cloned AND tally_internal._mark_sql(m.member, 'NEW') IS DISTINCT FROM m.condition)

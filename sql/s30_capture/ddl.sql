@@ -6,14 +6,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     PERFORM tally_internal._list_members(source);
-    -- Triggers are only made where the list says that they are not there: those whose column has been renamed go on marking,
-    -- and those that a restore has not come to yet it makes itself.
+    -- Triggers are made only where the list lacks them. Triggers whose column was renamed go on marking. Triggers that a restore has not
+    -- reached yet will come with the restore.
     IF EXISTS (SELECT FROM tally.members m, tally_internal._captured(m.source) r WHERE m.source = $1 AND NOT r.id = ANY (m.rollups)) THEN
         PERFORM tally_internal._attach(source);
     END IF;
     PERFORM tally_internal._follow_switches(source);
     PERFORM tally_internal._follow_generated(source);
-    PERFORM tally_internal._tell('source_changes', detail => to_jsonb(source::oid::bigint));
+    PERFORM tally_internal._announce('source_changes', detail => to_jsonb(source::oid::bigint));
 END $$;
 COMMENT ON FUNCTION tally_internal._follow(regclass) IS
 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
@@ -34,7 +34,7 @@ BEGIN
         BEGIN
             PERFORM tally_internal._follow(one);
         EXCEPTION WHEN lock_not_available THEN
-            -- A refresh blocks no writer for long: the triggers come with the next one. What came and went is marked all the same.
+            -- A refresh blocks no writer for long, so the next one makes the triggers. What came and went is marked now.
             PERFORM tally_internal._list_members(one);
         END;
     END LOOP;
@@ -48,8 +48,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one regclass;
 BEGIN
-    -- What capture itself does to a thousand partitions need not be looked at a thousand times. Whoever sets this by hand has
-    -- his own tables followed by the next refresh only.
+    -- Capture may change a thousand partitions, and need not look at each change. If somebody sets this by hand, only the next refresh
+    -- follows the changes of that person's tables.
     IF current_setting('tally.attaching', true) = 'on' THEN RETURN; END IF;
     PERFORM tally_internal._follow_enum(c.objid::regtype) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass
         AND c.command_tag = 'ALTER TYPE';
@@ -67,7 +67,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one regclass;
 BEGIN
-    -- Triggers go by themselves, or with a column that they look at.
+    -- PostgreSQL drops triggers by themselves, or with a column that they look at.
     UPDATE tally.members m SET rollups = '{}', condition = NULL FROM pg_event_trigger_dropped_objects() d
      WHERE d.classid = 'pg_trigger'::regclass AND starts_with(d.address_names[3], 'tally_capture_')
        AND m.member = to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]));

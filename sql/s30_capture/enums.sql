@@ -35,11 +35,11 @@ BEGIN
     INSERT INTO tally.enums (type, labels) VALUES (changed::text, here) ON CONFLICT (type) DO UPDATE SET labels = here;
     -- A label that was added is in no row yet. One that was renamed is in rows that nobody has written.
     IF was <@ here THEN RETURN; END IF;
-    -- Nor is it known what the type had where it has another name now.
+    -- If the type has another name now, nobody knows which labels it had; then it is marked too.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, r.frozen_before, 'infinity', format('values of %s renamed', changed) FROM tally.rollups r
      WHERE r.source_rollup IS NULL AND EXISTS (SELECT FROM tally_internal._enums_of(r.source) e WHERE e.type = changed);
 END $$;
 COMMENT ON FUNCTION tally_internal._follow_enum(regtype) IS
-'Marks the rollups on sources with an enum of which a label was renamed: text in them says the old one.';
+'Marks the rollups on sources with an enum whose label was renamed, because their text holds the old label.';
 REVOKE ALL ON FUNCTION tally_internal._follow_enum(regtype) FROM PUBLIC;

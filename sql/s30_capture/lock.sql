@@ -1,5 +1,5 @@
--- Owns: locking a source to change its triggers. Many short tries, because a request that waits makes every writer after
--- it wait too; at the end an error that says whom it waited for.
+-- Owns: locking a source to change its triggers. It tries many times for a moment, because every later writer waits behind a waiting
+-- request. In the end it raises an error that says whom it waited for.
 
 CREATE OR REPLACE FUNCTION tally_internal._holders(tables regclass[], modes text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -8,7 +8,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                                                 COALESCE(a.state, a.backend_type), a.xact_start, a.query_start) END, '; ')
       FROM pg_locks l
       LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-      -- A prepared transaction goes on under the virtual number of the session that it was of.
+      -- A prepared transaction keeps the virtual number of the session that prepared it.
       LEFT JOIN (pg_prepared_xacts p JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL
                  AND x.granted) ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
      WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
@@ -37,14 +37,14 @@ BEGIN
                 holders := tally_internal._holders(ARRAY(SELECT t.relid FROM unnest(tables) x, pg_partition_tree(x) t UNION SELECT unnest(tables)),
                     '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'::text[] || CASE
                         WHEN exclusive THEN '{AccessShareLock,RowShareLock}'::text[] END);
-                RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
-                    MESSAGE = format('capture could not lock %s within %s to change its triggers', array_to_string(tables, ', '), patience),
-                    DETAIL = 'It is held by ' || COALESCE(holders, 'transactions that have ended since') || '. Nothing was changed.',
-                    HINT = 'SET tally.lock_timeout = ''5 minutes'';  -- and again: it tries for moments at a time, so nobody waits long for it'
-                        || COALESCE('; or SELECT pg_terminate_backend(' || (regexp_match(holders, 'pid (\d+)'))[1] || ');', '');
+                PERFORM tally_internal._refuse('lock_not_available',
+                    format('capture could not lock %s within %s to change its triggers', array_to_string(tables, ', '), patience),
+                    'It is held by ' || COALESCE(holders, 'transactions that have ended since') || '. Nothing was changed.',
+                    'SET tally.lock_timeout = ''5 minutes'';  -- and again: it tries for moments at a time, so nobody waits long for it'
+                        || COALESCE('; or SELECT pg_terminate_backend(' || (regexp_match(holders, 'pid (\d+)'))[1] || ');', ''));
             END IF;
         END;
-        -- Those who queued behind the request get their turn.
+        -- Whoever queued behind the request gets a turn.
         PERFORM pg_sleep(0.1);
     END LOOP;
 END $$;

@@ -1,5 +1,5 @@
 -- Owns: following the tables of a source as they come (ATTACH PARTITION, INHERIT, CREATE) and go (DETACH, DROP, NO INHERIT).
--- Rows come and go with them that no trigger sees, so what a table holds is marked in the transaction that moves it.
+-- Their rows come and go with them, and no trigger sees that. So the transaction that moves a table marks what the table holds.
 
 CREATE OR REPLACE FUNCTION tally_internal._bounds(member regclass, OUT time_column text, OUT since text, OUT until text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
@@ -22,7 +22,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION ALL SELECT c.oid, tree.member, tree.depth + 1, c.relispartition
           FROM tree JOIN pg_inherits i ON i.inhparent = tree.member AND NOT i.inhdetachpending JOIN pg_class c ON c.oid = i.inhrelid
     )
-    -- A table may inherit from several that inherit from one.
+    -- A table may inherit from several tables that themselves inherit from one.
     SELECT DISTINCT ON (tree.member) tree.member::regclass, tree.parent::regclass, tree.depth, tree.cloned FROM tree ORDER BY tree.member, tree.depth
 $$;
 COMMENT ON FUNCTION tally_internal._tree(regclass) IS 'The tables that hold the rows of a source now: itself, partitions and inheriting tables at any depth.';
@@ -60,7 +60,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._member_range(tally.rollups, tally.members) IS
-'The buckets of a rollup that rows of a member may be in: those of its bounds, or all.';
+'The buckets of a rollup that may hold rows of a member: those within its bounds, or all.';
 
 CREATE OR REPLACE FUNCTION tally_internal._mark_member(m tally.members, reason text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -72,7 +72,7 @@ REVOKE ALL ON FUNCTION tally_internal._mark_member(tally.members, text) FROM PUB
 
 CREATE OR REPLACE FUNCTION tally_internal._generated(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Stored ones are not in it: where their expression changes the table is rewritten, which tally_internal._before_rewrite() sees.
+    -- Stored columns are left out: a change of their expression rewrites the table, and tally_internal._before_rewrite() sees that.
     SELECT string_agg(pg_get_expr(d.adbin, d.adrelid), ', ' ORDER BY a.attnum)
       FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE a.attrelid = $1 AND a.attgenerated = 'v' AND NOT a.attisdropped
@@ -104,7 +104,7 @@ DECLARE
 BEGIN
     FOR item IN DELETE FROM tally.members m WHERE m.source = $1 AND NOT EXISTS (SELECT FROM tally_internal._tree($1) n WHERE n.member = m.member)
         RETURNING m.* LOOP
-        -- How full a dropped one was nobody knows any more.
+        -- Nobody knows any more how full a dropped table was.
         PERFORM tally_internal._mark_member(item, format('%s left %s', item.member, source));
         IF EXISTS (SELECT FROM pg_class c WHERE c.oid = item.member) THEN
             PERFORM tally_internal._attach_triggers(item.member);
@@ -119,7 +119,7 @@ BEGIN
                 UNION ALL SELECT p.time_column, p.since, p.until FROM tally.members p WHERE p.source = $1 AND p.member = fresh.parent
                 UNION ALL SELECT NULL, NULL, NULL LIMIT 1) b
         RETURNING m.* INTO item;
-        -- The history of a new source is marked as a whole. No page, no row: whatever a snapshot would say.
+        -- The history of a new source is marked as a whole. A table without pages has no rows, in any snapshot.
         IF known AND (pg_relation_size(item.member) > 0 OR (SELECT c.relkind = 'f' FROM pg_class c WHERE c.oid = item.member)) THEN
             PERFORM tally_internal._mark_member(item, format('%s joined %s', item.member, source));
         END IF;
@@ -134,7 +134,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item record;
 BEGIN
-    -- ALTER TABLE … ENABLE TRIGGER ALL makes of "always" an "origin only".
+    -- ALTER TABLE … ENABLE TRIGGER ALL turns "always" into "origin only".
     PERFORM tally_internal._always(m.member) FROM tally.members m WHERE m.source = $1;
     FOR item IN UPDATE tally.members m SET off = d.off
                   FROM (SELECT t.tgrelid, bool_or(t.tgenabled IN ('D', 'R')) AS off FROM pg_trigger t

@@ -1,4 +1,4 @@
--- Owns: a person's text before it is put into a statement of the engine's.
+-- Owns: a person's text before it becomes part of a statement of the engine.
 
 CREATE OR REPLACE FUNCTION tally_internal._closed(fragment text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -15,10 +15,9 @@ BEGIN
     PERFORM tally_internal._check_expression(result);
     RETURN result;
 EXCEPTION WHEN syntax_error THEN
-    RAISE EXCEPTION USING ERRCODE = SQLSTATE,
-        MESSAGE = format('%s must be one expression: %s', what, SQLERRM),
-        DETAIL = format('Got %s', fragment),
-        HINT = format('Try it by itself: SELECT (%s) FROM …; and give several expressions a name each.', rtrim(fragment, E'; \n'));
+    PERFORM tally_internal._refuse(SQLSTATE, format('%s must be one expression: %s', what, SQLERRM),
+        format('Got %s', fragment),
+        format('Try it by itself: SELECT (%s) FROM …; and give several expressions a name each.', rtrim(fragment, E'; \n')));
 END $$;
 COMMENT ON FUNCTION tally_internal._one_expression(text, text) IS
 'A person''s expression that can be followed by other text; an error in four parts, which names what it is, where it is not one expression.';
@@ -29,7 +28,7 @@ DECLARE
     missing text;
     result  text;
 BEGIN
-    -- In one pass, so that what is put in is not looked at for slots again.
+    -- It fills all slots in one pass, so that it does not look for slots in the texts that it fills in.
     SELECT string_agg(COALESCE(slots ->> m.part[1], m.part[2]), '' ORDER BY m.n),
         min(m.part[1]) FILTER (WHERE slots ->> m.part[1] IS NULL AND m.part[2] IS NULL) INTO result, missing
       FROM regexp_matches(template, E'\\{([a-z_]+)\\}|([^{]+|\\{)', 'g') WITH ORDINALITY m(part, n);

@@ -18,4 +18,4 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._pin_session(regprocedure, boolean) IS
-'Has a function run under settings of the engine''s own instead of the caller''s; whole false: only how its own text is read.';
+'Makes a function run under settings of the engine instead of those of the caller; whole false: pins only how its own text is read.';

@@ -49,18 +49,18 @@ COMMENT ON FUNCTION tally_internal._plain_hours(text[]) IS
 CREATE OR REPLACE FUNCTION tally_internal._builtin_varies(f pg_proc, types oid[], constants text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
-        -- Class IMMUTABLE, and yet: the months and days between two instants are those of the zone's calendar.
+        -- These are of class IMMUTABLE, but the months and days between two instants follow the zone's calendar.
         WHEN f.oid = 'age(timestamptz, timestamptz)'::regprocedure THEN 'zone'
         WHEN f.proname IN ('float4out', 'float8out', 'interval_out', 'byteaout', 'quote_ident') THEN 'text'
         WHEN f.provolatile = 'i' THEN NULL
-        -- These write their arguments as text, whatever those are.
+        -- These write arguments of any type as text.
         WHEN f.proname IN ('concat', 'concat_ws', 'format', 'to_json', 'to_jsonb', 'json_build_array', 'json_build_object', 'jsonb_build_array',
                            'jsonb_build_object',
                            'row_to_json', 'array_to_json', 'array_to_string', 'quote_literal', 'quote_nullable', 'textanycat', 'anytextcat')
              OR f.proname ~ '^jsonb?_(agg|object_agg)(_|$)' THEN CASE WHEN EXISTS (SELECT FROM unnest(types) t
                      WHERE tally_internal._text_varies(t)) THEN 'text' END
         WHEN f.proname ~ '^jsonb?_populate_record(set)?$' THEN CASE WHEN tally_internal._reading_varies(types[1]) THEN 'read' END
-        -- Columns that these are read into are looked at by themselves.
+        -- The columns that they read text into are checked separately.
         WHEN f.proname ~ '^jsonb?_to_record(set)?$' THEN NULL
         WHEN f.proname IN ('convert', 'convert_from', 'convert_to', 'length', 'enum_first', 'enum_last', 'enum_range', 'enum_in', 'enum_out',
                            'pg_typeof') THEN NULL
@@ -99,7 +99,7 @@ BEGIN
     IF f.pronamespace = 'pg_catalog'::regnamespace THEN
         why := tally_internal._builtin_varies(f, types, constants);
     ELSIF f.prokind = 'a' THEN
-        -- Of an aggregate its parts run.
+        -- An aggregate runs its parts.
         FOR part IN SELECT x.x FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn]::oid[]) x(x)
             WHERE a.aggfnoid = function AND x.x <> 0 LOOP
             SELECT c.why, c.what, c.hint INTO why, what, hint FROM tally_internal._call_varies(part, types, constants) c WHERE c.why IS NOT NULL;
@@ -197,13 +197,13 @@ BEGIN
         WHEN 'clock' THEN 'Ask for the time when you read the rollup: SELECT … WHERE bucket > now() - interval ''7 days''; or keep it in a column of the '
             'source.'
         ELSE 'Keep it in a column of the source, written when the row is.' END);
-    RAISE EXCEPTION USING ERRCODE = 'invalid_object_definition',
-        MESSAGE = format('%s %L depends on %s: %s', kind, label, CASE why WHEN 'zone' THEN 'the TimeZone of the session' WHEN 'clock' THEN 'the clock'
+    PERFORM tally_internal._refuse('invalid_object_definition',
+        format('%s %L depends on %s: %s', kind, label, CASE why WHEN 'zone' THEN 'the TimeZone of the session' WHEN 'clock' THEN 'the clock'
                          WHEN 'session' THEN 'the session'
             WHEN 'function' THEN 'a function that may depend on the session' ELSE 'settings of the session' END, what),
-        DETAIL = format('The expression is %s. It would give each reader another answer, and stored rows none of those. Expected an expression over the row '
+        format('The expression is %s. It would give each reader another answer, and stored rows none of those. Expected an expression over the row '
             'alone.', expression),
-        HINT = hint;
+        hint);
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_session(pg_node_tree, text, text, text, text, text) IS
 'An error with the form to write where a parsed expression depends on the session that computes it: its settings, its role or the clock.';

@@ -1,13 +1,13 @@
--- Owns: when a stored value is what the definition gives. Sums of floats and sketches depend on the order in which rows came, in
--- their last bits or within their own error; the order changes by CLUSTER, a restore, a parallel plan. So they are compared by what they
--- answer, and everything else by the equality of its type.
+-- Owns: whether a stored value is what the definition gives. Sums of floats and sketches depend on the order of rows, in their last bits or
+-- within their own error. CLUSTER, a restore or a parallel plan changes that order. So these are compared by what they answer, and everything
+-- else by the equality of its type.
 
 CREATE OR REPLACE FUNCTION tally_internal._alike(a float8, b float8, apart float8) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NOT DISTINCT FROM b
                 WHEN a = b THEN true
                 WHEN a IN ('NaN', 'Infinity', '-Infinity') OR b IN ('NaN', 'Infinity', '-Infinity') THEN false
-                -- Of different signs they may be further apart than a float8 can say.
+                -- Floats of different signs may be further apart than a float8 can say.
                 WHEN greatest(abs(a), abs(b)) > 1e300 AND sign(a) <> sign(b) THEN false
                 ELSE abs(a - b) <= apart END
 $$;
@@ -15,7 +15,7 @@ COMMENT ON FUNCTION tally_internal._alike(float8, float8, float8) IS 'Whether tw
 
 CREATE OR REPLACE FUNCTION tally_internal._size_of(a float8, b float8) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- Within bounds whose products are floats: PostgreSQL raises an error where one would be none.
+    -- The bounds keep products within float8, because PostgreSQL raises an error beyond it.
     SELECT least(greatest(abs(a), abs(b), 1e-100), 1e150)
 $$;
 COMMENT ON FUNCTION tally_internal._size_of(float8, float8) IS 'The larger of two sizes, as one that can be multiplied; NULL counts for nothing.';
@@ -29,7 +29,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
                  AND tally_internal._alike(tally.variance(a), tally.variance(b), 1e-6 * dx * dx + 1e-10 * dx * x + 1e-24 * x * x)
                  AND tally_internal._alike(tally.variance_x(a), tally.variance_x(b), 1e-6 * dy * dy + 1e-10 * dy * y + 1e-24 * y * y)
                  AND tally_internal._alike(tally.covariance(a), tally.covariance(b), 1e-6 * dx * dy + 1e-10 * (dx * y + dy * x) + 1e-24 * x * y) END
-      FROM (SELECT tally_internal._size_of(tally.mean(a), sqrt(tally.variance(a))) AS x, tally_internal._size_of(tally.mean_x(a), sqrt(tally.variance_x(a))) AS y,
+      FROM (SELECT tally_internal._size_of(tally.mean(a), sqrt(tally.variance(a))) AS x,
+          tally_internal._size_of(tally.mean_x(a), sqrt(tally.variance_x(a))) AS y,
                    tally_internal._size_of(sqrt(tally.variance(a)), 0) AS dx, tally_internal._size_of(sqrt(tally.variance_x(a)), 0) AS dy) s
 $$;
 COMMENT ON FUNCTION tally_internal._alike(tally.stats, tally.stats) IS
@@ -40,7 +41,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
                 ELSE tally.count(a) = tally.count(b) AND tally.min(a) IS NOT DISTINCT FROM tally.min(b) AND tally.max(a) IS NOT DISTINCT FROM tally.max(b)
                  AND tally_internal._alike(tally.mean(a), tally.mean(b), 1e-6 * size)
-                 -- A quantile of the one lies between those of the other half a percent of rank around it.
+                 -- A quantile of one digest lies between two quantiles of the other, half a percent of rank below and above.
                  AND NOT EXISTS (SELECT FROM unnest('{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99}'::float8[]) q
                                   WHERE NOT tally_internal._alike(tally.percentile(a, q), tally.percentile(b, q), 1e-9 * size)
                                     AND NOT tally.percentile(a, q) BETWEEN tally.percentile(b, q - 0.005) AND tally.percentile(b, q + 0.005)) END
@@ -71,7 +72,7 @@ COMMENT ON FUNCTION tally_internal._has_equality(regtype) IS 'Whether values of 
 
 CREATE OR REPLACE FUNCTION tally_internal._float_sums(rollup_id int) RETURNS TABLE (name text, ordinal int, size text, precision_ float8)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- The measure with another function in the place of the first: the same argument, filter and rows.
+    -- The measure with another function in place of its own, over the same argument, filter and rows.
     SELECT m.name, m.ordinal, regexp_replace(regexp_replace(m.expression, '^\s*(pg_catalog\s*\.\s*)?(sum|avg)\s*\(', 'tally_internal._sizes(', 'i'),
                                              '\s*::[a-z0-9_". ]+\s*$', '', 'i'),
            CASE tally_internal._base_type(to_regtype(m.type)) WHEN 'float8'::regtype THEN 4.5e-16 ELSE 2.4e-7 END

@@ -3,8 +3,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._refuse_change(r tally.rollups, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = format('rollup %L cannot lose %s', r.name, message), DETAIL = detail,
-        HINT = hint;
+    PERFORM tally_internal._refuse('dependent_objects_still_exist', format('rollup %L cannot lose %s', r.name, message), detail, hint);
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_change(tally.rollups, text, text, text) IS 'The error for a column that others still need.';
 
@@ -14,7 +13,7 @@ DECLARE
     list text;
     hint text;
 BEGIN
-    PERFORM tally_internal._tell('columns_go', r.id, to_jsonb(gone));
+    PERFORM tally_internal._announce('columns_go', r.id, to_jsonb(gone));
     -- PostgreSQL itself knows which columns the live view of a rollup on this one reads.
     SELECT string_agg(DISTINCT quote_literal(c.name), ', '), string_agg(DISTINCT format('SELECT tally.drop_rollup(%L);', c.name), ' ') INTO list, hint
       FROM tally.rollups c JOIN pg_rewrite w ON w.ev_class = c.live_view
@@ -35,22 +34,21 @@ DECLARE
 BEGIN
     PERFORM tally_internal._check_dimensions(r, drop_dimensions, 'drop_dimensions');
     IF r.key && drop_dimensions THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('rollup %L cannot lose its key, got %s', r.name, drop_dimensions),
-            DETAIL = format('It has a row per %s.', array_to_string(r.key, ', ')),
-            HINT = format('SELECT tally.drop_rollup(%L);', r.name);
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L cannot lose its key, got %s', r.name, drop_dimensions),
+            format('It has a row per %s.', array_to_string(r.key, ', ')),
+            format('SELECT tally.drop_rollup(%L);', r.name));
     END IF;
     SELECT g INTO wrong FROM unnest(drop_measures) g WHERE g IS NULL
         OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = g) LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-            MESSAGE = format('drop_measures must name measures of rollup %L, got %s', r.name, COALESCE(quote_literal(wrong), 'NULL')),
-            DETAIL = tally_internal._measures_of(r.id),
-            HINT = format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name);
+        PERFORM tally_internal._refuse('undefined_column',
+            format('drop_measures must name measures of rollup %L, got %s', r.name, COALESCE(quote_literal(wrong), 'NULL')),
+            tally_internal._measures_of(r.id),
+            format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_drops(tally.rollups, text[], text[]) IS
-'An error where what is to be dropped is no measure or dimension of the rollup.';
+'An error where a name to be dropped is not a measure or dimension of the rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._change_columns(r tally.rollups, target text, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
                                       drop_dimensions text[]) RETURNS void
@@ -71,17 +69,16 @@ BEGIN
         nums := nums || tally_internal._new_measure(r, target, 0, item.name, item.expression);
     END LOOP;
     IF nums IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('rollup %L needs at least one measure, and would have none', r.name),
-            DETAIL = format('It would lose %s.', array_to_string(drop_measures, ', ')),
-            HINT = format('SELECT tally.drop_rollup(%L);', r.name);
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L needs at least one measure, and would have none', r.name),
+            format('It would lose %s.', array_to_string(drop_measures, ', ')),
+            format('SELECT tally.drop_rollup(%L);', r.name));
     END IF;
     PERFORM tally_internal._check_columns(r.name, dims, nums);
     PERFORM tally_internal._store_change(r, dims, nums);
-    PERFORM tally_internal._tell('columns_changed', r.id);
+    PERFORM tally_internal._announce('columns_changed', r.id);
 END $$;
 COMMENT ON FUNCTION tally_internal._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS
-'Writes the changed rollup with its changed list of dimensions and measures of a rollup into the catalogue.';
+'Writes the changed rollup with its changed dimensions and measures into the catalogue.';
 
 CREATE OR REPLACE FUNCTION tally.alter_rollup(
     name            text,
@@ -106,10 +103,11 @@ DECLARE
     rebuilt boolean;
     told    boolean;
 BEGIN
-    IF NOT pg_has_role(old.owner::oid, 'USAGE') THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('rollup %L is changed by its owner %s, got %I', old.name, old.owner, current_user),
-            DETAIL = 'Its definition runs with the owner''s rights.', HINT = format('SET ROLE %s;', old.owner);
+    IF NOT tally_internal._has_rights_of(old.owner) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('rollup %L is changed by its owner %s, got %I', old.name, old.owner, current_user),
+            'Its definition runs with the owner''s rights.',
+            format('SET ROLE %s;', old.owner));
     END IF;
     add_measures := COALESCE(add_measures, '{}');
     drop_measures := COALESCE(drop_measures, '{}');
@@ -117,7 +115,7 @@ BEGIN
     drop_dimensions := COALESCE(drop_dimensions, '{}');
     columns := add_measures <> '{}' OR drop_measures <> '{}' OR add_dimensions <> '[]' OR drop_dimensions <> '{}';
     PERFORM tally_internal._check_shape(old.name, add_dimensions, add_measures);
-    -- Under the lock of its refresh, which reads the definition it computes by.
+    -- The lock is that of the rollup's refresh, because a refresh reads the definition.
     PERFORM tally_internal._lock(old.id, true);
     SELECT * INTO old FROM tally.rollups x WHERE x.id = old.id;
     PERFORM tally_internal._check_drops(old, drop_measures, drop_dimensions);
@@ -135,11 +133,11 @@ BEGIN
         PERFORM tally_internal._analyse(format('(%s)::boolean', r.filter), r, target, 'where of rollup', r.name);
     END IF;
     IF columns THEN
-        -- What goes and comes again under its name changes its meaning; who uses it would not know.
+        -- A column that is dropped and added again under the same name changes its meaning, and its users would not notice.
         PERFORM tally_internal._check_users(old, drop_measures || drop_dimensions);
     END IF;
-    -- Sums of whole numbers and the like merge to just what the source would give; a sketch, or a sum of floats, may differ in its bits.
-    -- What was kept goes, where it is to be followed from now on.
+    -- Sums of whole numbers and the like merge to exactly what the source would give. A sketch, or a sum of floats, may differ in its bits.
+    -- If the rollup follows its source from now on, kept buckets go.
     rebuilt := filter_ OR r.emptied < old.emptied OR add_measures <> '{}' OR add_dimensions <> '[]'
         OR (drop_dimensions <> '{}' AND EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = old.id AND NOT m.name = ANY (drop_measures)
                                                    AND (m.merge NOT LIKE 'pg_catalog.%' OR m.type IN ('real', 'double precision'))));
@@ -159,14 +157,14 @@ BEGIN
             DETAIL = format('%s is exact already.', tally_internal._live_name(old)), HINT = format('CALL tally.backfill(%L);', old.name);
     END IF;
     PERFORM tally_internal._comment_rollup(old.id);
-    PERFORM tally_internal._tell('schedules_change');
+    PERFORM tally_internal._announce('schedules_change');
     RETURN QUERY SELECT * FROM tally_internal._changes(old, r, add_measures, drop_measures, add_dimensions, drop_dimensions, rebuilt, retain);
     told := FOUND;
     IF retain IS NOT NULL THEN
         PERFORM tally_internal._retain_rollup(old, NULLIF(retain, '0'));
     END IF;
     IF NOT told THEN
-        RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
+        PERFORM tally_internal._note_unchanged(format('rollup %L', old.name));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.alter_rollup(text, jsonb, text[], jsonb, text[], text, text, text, interval, text) IS
@@ -190,7 +188,7 @@ DECLARE
     above  tally.rollups;
 BEGIN
     IF dimensions_changed THEN
-        grants := ARRAY(SELECT g FROM tally_internal._tell('dimensions_change', r.id) g);
+        grants := ARRAY(SELECT g FROM tally_internal._announce('dimensions_change', r.id) g);
         PERFORM tally_internal._drop_statistics(r, '_tally_groups');
         PERFORM tally_internal._drop_statistics(r, '_tally_build');
     END IF;
@@ -202,7 +200,7 @@ BEGIN
         IF r.key IS NULL THEN
             PERFORM tally_internal._add_statistics(r.id);
         END IF;
-        PERFORM tally_internal._tell('dimensions_changed', r.id);
+        PERFORM tally_internal._announce('dimensions_changed', r.id);
         FOR item IN SELECT unnest(grants) LOOP
             EXECUTE item;
         END LOOP;

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._rows(like_row anyelement, query text, since timestamptz, until timestamptz) RETURNS SETOF anyelement
 LANGUAGE plpgsql AS $$
 BEGIN
-    -- PostgreSQL plans no INSERT … SELECT in parallel, but a query run by RETURN QUERY it does.
+    -- PostgreSQL never plans INSERT … SELECT in parallel. It does so for a query run by RETURN QUERY.
     RETURN QUERY EXECUTE query USING since, until;
 END $$;
 COMMENT ON FUNCTION tally_internal._rows(anyelement, text, timestamptz, timestamptz) IS
@@ -30,7 +30,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             'fresh_measures', tally_internal._columns_sql(d, 'f.%I', ', ', 'measures'),
             'stored_measures', tally_internal._columns_sql(d, 't.%I', ', ', 'measures'),
             'all_columns', tally_internal._columns_sql(d, '%I'), 'fresh_columns', tally_internal._columns_sql(d, 'f.%I'),
-            -- What is kept when it is emptied goes only where its bucket still has other rows.
+            -- A rollup that keeps emptied buckets loses a row only where its bucket still has other rows.
             'bucket_stays', CASE WHEN r.emptied = 'keep' THEN ' AND EXISTS (SELECT FROM _fresh f WHERE f.bucket = t.bucket)' ELSE '' END,
             'deleted', CASE WHEN r.key IS NULL THEN 't.bucket' ELSE '1' END,
             'emptied_count', CASE WHEN r.key IS NULL AND r.emptied_at IS NULL
@@ -65,7 +65,7 @@ COMMENT ON FUNCTION tally_internal._physical_columns(regclass) IS 'The columns o
 
 CREATE OR REPLACE FUNCTION tally_internal._rows_sql(d jsonb, query text, tail text DEFAULT '') RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    -- A row of the table has its columns in the order in which they came to be, the definition has dimensions first.
+    -- The table has its columns in the order in which they were added. The definition has dimensions first.
     SELECT format('SELECT %s FROM tally_internal._rows(NULL::%s, %L, $1, $2)', tally_internal._columns_sql(d, '%I'), d ->> 'table',
                   format('SELECT %s FROM (%s) _tally %s', tally_internal._physical_columns((d ->> 'table')::regclass), query, tail))
 $$;
@@ -76,7 +76,7 @@ CREATE OR REPLACE FUNCTION tally_internal._apply_wide(r tally.rollups, d jsonb, 
                                            until timestamptz DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    -- In order of bucket, so that a range of buckets lies in few pages; or of the key, so that its index is filled from left to right (by
+    -- Rows come in order of bucket, so that a range of buckets lies in few pages; or of the key, so that its index is filled from left to right (by
     -- "C", which is quick to sort by and near enough to the order of any collation): 3.5 million keys took 23 s instead of 25.
     fresh  text := tally_internal._rows_sql(d, query, 'ORDER BY ' || CASE WHEN r.key IS NULL THEN 'bucket'
                                    ELSE tally_internal._columns_sql(d, '%I COLLATE "C"', ', ', 'dimensions') END);
@@ -94,7 +94,7 @@ BEGIN
         WHEN empty THEN format('WITH _inserted AS (INSERT INTO %s (%s) %s RETURNING 1) SELECT pg_catalog.count(*) AS inserted, 0 AS updated, 0 AS deleted '
             'FROM _inserted', r.relation, tally_internal._columns_sql(d, '%I'), fresh)
         ELSE tally_internal._apply_query(r, d, fresh, scope) END, 0, r.zone, since, until) x;
-    -- The caller's transaction goes on with its own.
+    -- The caller's transaction goes on with its own work_mem.
     PERFORM set_config('work_mem', memory, true);
     RETURN result;
 END $$;

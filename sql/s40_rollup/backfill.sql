@@ -30,16 +30,16 @@ CREATE OR REPLACE FUNCTION tally_internal._progress(rollup_id int, began timesta
                                 OUT source_rows float8,
                                 OUT written bigint, OUT batches bigint, OUT first timestamptz, OUT last timestamptz, OUT todo float8)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    -- Time that was spent at it, so that a backfill that was interrupted overnight has not become slow by that.
+    -- It counts the time spent on the work, so that an interruption overnight does not make a backfill look slow.
     SELECT COALESCE(1 - t.parts_left::float8 / t.parts, d.width / NULLIF(d.width + COALESCE(t.width, 0), 0)), d.seconds, d.source_rows, d.written,
         d.batches, d.first, d.last, t.width
       FROM (SELECT COALESCE(sum(extract(epoch FROM tally_internal._time_between(x.since, x.until))), 0)::float8 AS width,
             (sum(x.duration_ms) / 1000)::float8 AS seconds, sum(x.source_rows) AS source_rows,
                    COALESCE(sum(x.inserted + x.updated + x.deleted), 0)::bigint AS written, count(*) AS batches, min(x.since) AS first, max(x.until) AS last
               FROM tally.runs x WHERE x.rollup_id = $1 AND x.started_at >= $2 AND x.sqlstate IS NULL
-               -- A part of the keys is of all times; marked buckets and keys, which are no part of this, have no count of source rows.
+               -- A share of the keys covers all times. Marked buckets and keys are not counted here, because nobody counts their source rows.
                AND (x.since >= $3 AND x.until <= $4 OR x.since IS NULL AND x.source_rows IS NOT NULL)) d,
-           -- What is not begun yet has no known extent where it goes on for ever.
+           -- A range without end has no known extent before its first batch.
            (SELECT sum(extract(epoch FROM tally_internal._time_between(g.since, g.until))) FILTER (WHERE g.batch IS NOT NULL OR isfinite(g.since)
                    AND isfinite(g.until))::float8 AS width, count(g.part) AS parts_left, max(g.parts) AS parts
               FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND g.since >= $3 AND g.until <= $4) t
@@ -106,7 +106,7 @@ DECLARE
     candidate int;
 BEGIN
     claimed := false;
-    -- What a rollup stands on comes first, also where another session is at that.
+    -- The rollups that a rollup stands on come first, even if another session works on them.
     FOR candidate IN
         SELECT c.id FROM unnest(chain) WITH ORDINALITY c(id, place)
          WHERE c.id <> ALL (done) AND tally_internal._due(c.id)
@@ -115,7 +115,7 @@ BEGIN
          ORDER BY c.place
     LOOP
         rollup_id := COALESCE(rollup_id, candidate);
-        -- 1650549611 spells 'back'. It only tells others to begin elsewhere; what keeps two from one rollup is tally_internal._lock().
+        -- 1650549611 spells 'back'. It only tells others to begin elsewhere. tally_internal._lock() keeps two sessions from one rollup.
         IF pg_try_advisory_lock(1650549611, candidate) THEN
             rollup_id := candidate;
             claimed := true;
@@ -124,8 +124,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._next_backfill(int[], int[]) IS
-'Which rollup of a chain a backfill takes next, after those done: the first that is due, stands on nothing that is, and is claimed by no other backfill; '
-    'where others have claimed all that is left, the first of them, to help with it. Null when nothing is left.';
+'Which rollup of a chain a backfill takes next, after those done: the first that is due, stands on no rollup that is due, and is not claimed by another '
+    'backfill. If others have claimed all that is left, it takes the first of these, to help. Null when nothing is left.';
 
 CREATE OR REPLACE FUNCTION tally_internal._end_backfill(rollup_id int, claimed boolean) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -207,5 +207,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._begin_refresh(bigint) IS 'What a scheduled refresh begins with: capture follows tables that came, went or changed unseen.';
 
--- It computes everybody's rollups: for the clock, and for roles that are given the right to it.
+-- It computes everybody's rollups, so only the clock may call it, and roles that are given the right.
 REVOKE ALL ON PROCEDURE tally.refresh_scheduled(text) FROM PUBLIC;

@@ -35,7 +35,7 @@ DECLARE
 BEGIN
     SELECT string_agg(quote_literal(k), ', ') INTO wrong FROM unnest(keys || only_column) k
      WHERE k IS NOT NULL AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = other.id AND d.name = k);
-    -- A number says which was made first: that is also the order of refreshes and of locks.
+    -- Rollups are refreshed and locked in the order of their numbers, in which they were made.
     IF r.key IS NULL OR other.key IS NULL OR other.id >= r.id OR wrong IS NOT NULL OR cardinality(keys) IS DISTINCT FROM cardinality(r.key)
        OR EXISTS (SELECT FROM tally.beside b WHERE b.rollup_id = r.id) OR COALESCE(strpos(expand, '{beside}'), 0) = 0 THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
@@ -47,10 +47,10 @@ BEGIN
     INSERT INTO tally.beside VALUES (r.id, other.id, keys, only_column, only_value);
     UPDATE tally.rollups x SET expand = expand WHERE x.id = r.id RETURNING x.* INTO r;
     PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
-    -- Capture before the mark, as of a source.
+    -- Capture comes before the mark, as it does for a source.
     PERFORM tally_internal._attach(other.relation);
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, '-infinity', 'infinity', 'reads ' || other.name);
 END $$;
 COMMENT ON FUNCTION tally_internal._stand_beside(int, int, text[], text, text, text, bigint) IS
-'Has a rollup per key read another beside its source: expand is its item of FROM, where {beside} stands for the other. For the owner of both, right after '
+'Makes a rollup per key read another beside its source: expand is its item of FROM, where {beside} stands for the other. For the owner of both, right after '
 'it was made.';

@@ -1,4 +1,4 @@
--- Owns: making (and dropping) what a rollup consists of: catalogue rows, table, live view, statistics, capture.
+-- Owns: making what a rollup consists of: catalogue rows, table, live view, statistics, capture.
 
 CREATE OR REPLACE FUNCTION tally_internal._new_dimension(made tally.rollups, target text, place int, name text, expression text) RETURNS tally.dimensions
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -10,9 +10,9 @@ DECLARE
 BEGIN
     SELECT * INTO kind FROM tally_internal._analyse(expression, made, target, 'dimension', name);
     IF kind.has_aggregate THEN
-        RAISE EXCEPTION USING ERRCODE = 'grouping_error',
-            MESSAGE = format('dimension %L must be an expression per source row, got an aggregate: %s', name, expression),
-            HINT = format('Give it as a measure: measures => ''{"%s": "%s"}''.', name, expression);
+        PERFORM tally_internal._refuse('grouping_error',
+            format('dimension %L must be an expression per source row, got an aggregate: %s', name, expression), NULL,
+            format('Give it as a measure: measures => ''{"%s": "%s"}''.', name, expression));
     END IF;
     written := tally_internal._fixed_text_sql(expression, to_regtype(kind.type));
     PERFORM tally_internal._refuse('feature_not_supported',
@@ -21,7 +21,7 @@ BEGIN
         format('Group by the text as it is, or by one form of it: dimensions => ''[{%1$s: "lower((%2$s) COLLATE \"default\")"}]''.', to_json(name), expression))
       FROM pg_collation c WHERE c.oid = kind."collation" AND NOT c.collisdeterministic AND kind.type <> 'citext';
     IF written IS NULL THEN
-        -- The cast is the engine's own, and may depend on the session where the expression does not.
+        -- The engine adds this cast. It may depend on the session even if the expression does not.
         written := format('(%s)::text', expression);
         PERFORM tally_internal._analyse(written, made, target, 'dimension', name);
         IF tally_internal._equals_look_different(to_regtype(kind.type)) THEN
@@ -50,7 +50,7 @@ BEGIN
     BEGIN
         merge := tally_internal._merge_of(kind.aggregate, kind.type, kind.has_distinct, name, expression);
     EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
-        -- A key is always computed as a whole, so what is kept of it need not merge.
+        -- A key is always computed as a whole, so its measures need not merge.
         IF made.key IS NULL OR NOT kind.has_aggregate THEN RAISE; END IF;
     END;
     RETURN ROW(made.id, place, name, expression, kind.type, merge)::tally.measures;
@@ -98,7 +98,7 @@ BEGIN
     PERFORM tally_internal._add_statistics(made.id);
 
     PERFORM tally_internal._begin_capture(made.id);
-    PERFORM tally_internal._tell('schedules_change');
+    PERFORM tally_internal._announce('schedules_change');
     IF made.key IS NULL THEN
         PERFORM tally_internal._advise_index(made);
         PERFORM tally_internal._advise_dimensions(made);
@@ -138,18 +138,17 @@ BEGIN
     PERFORM tally_internal._check_column_count(label, cardinality(dims), cardinality(nums));
     SELECT n.name INTO twice FROM (SELECT d.name FROM unnest(dims) d UNION ALL SELECT m.name FROM unnest(nums) m) n WHERE octet_length(n.name) > 63 LIMIT 1;
     IF twice IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'name_too_long',
-            MESSAGE = format('the name of a dimension or measure of rollup %L must have at most 63 bytes, got %s: %L', label, octet_length(twice), twice),
-            DETAIL = 'It is the name of a column, which PostgreSQL would cut off.',
-            HINT = format('Name it for example "%s".', left(twice, 30));
+        PERFORM tally_internal._refuse('name_too_long',
+            format('the name of a dimension or measure of rollup %L must have at most 63 bytes, got %s: %L', label, octet_length(twice), twice),
+            'It is the name of a column, which PostgreSQL would cut off.',
+            format('Name it for example "%s".', left(twice, 30)));
     END IF;
     SELECT n.name INTO twice FROM (SELECT 'bucket' AS name UNION ALL SELECT d.name FROM unnest(dims) d UNION ALL SELECT m.name FROM unnest(nums) m) n
      GROUP BY n.name HAVING count(*) > 1 LIMIT 1;
     IF twice IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'duplicate_column',
-            MESSAGE = format('rollup %L would have the column %L twice', label, twice),
-            DETAIL = 'Its columns are bucket, the dimensions and the measures.',
-            HINT = format('Name an expression otherwise, for example dimensions => ''[{"%s_name": "%s"}]''.', twice, twice);
+        PERFORM tally_internal._refuse('duplicate_column', format('rollup %L would have the column %L twice', label, twice),
+            'Its columns are bucket, the dimensions and the measures.',
+            format('Name an expression otherwise, for example dimensions => ''[{"%s_name": "%s"}]''.', twice, twice));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_columns(text, tally.dimensions[], tally.measures[]) IS

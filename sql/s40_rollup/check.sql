@@ -1,4 +1,4 @@
--- Owns: what is checked of a rollup before its SQL is looked at: name, schema, rights, and the shape of the JSON.
+-- Owns: the checks of a new rollup that come before its SQL: name, schema, rights, and the shape of the JSON.
 
 CREATE OR REPLACE FUNCTION tally_internal._may_create(label text, target text, source regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7,28 +7,27 @@ DECLARE
 BEGIN
     -- The longest name made from it ends in _tally_groups, and PostgreSQL cuts names at 63 bytes.
     IF octet_length(label) NOT BETWEEN 1 AND 50 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_name',
-            MESSAGE = format('the name of a rollup must have 1 to 50 bytes, got %s: %L', octet_length(label), label),
-            DETAIL = 'Views and statistics are named after it.',
-            HINT = format('SELECT tally.create_rollup(%L, …);', COALESCE(NULLIF(left(label, 20), ''), 'events_hourly'));
+        PERFORM tally_internal._refuse('invalid_name', format('the name of a rollup must have 1 to 50 bytes, got %s: %L', octet_length(label), label),
+            'Views and statistics are named after it.',
+            format('SELECT tally.create_rollup(%L, …);', COALESCE(NULLIF(left(label, 20), ''), 'events_hourly')));
     END IF;
     IF target IS NULL OR to_regnamespace(quote_ident(target)) IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name',
-            MESSAGE = format('rollup %L needs a schema to live in, got %s', label, COALESCE(quote_literal(target), 'none in the search_path')),
-            DETAIL = 'Its table and views are made in the schema of its name, or in the first of the search_path.',
-            HINT = format('CREATE SCHEMA %I;', COALESCE(target, 'analytics'));
+        PERFORM tally_internal._refuse('invalid_schema_name',
+            format('rollup %L needs a schema to live in, got %s', label, COALESCE(quote_literal(target), 'none in the search_path')),
+            'Its table and views are made in the schema of its name, or in the first of the search_path.',
+            format('CREATE SCHEMA %I;', COALESCE(target, 'analytics')));
     END IF;
     SELECT string_agg(privilege, ', ') INTO missing FROM unnest('{SELECT,TRIGGER}'::text[]) privilege WHERE NOT has_table_privilege(source, privilege);
     IF NOT has_schema_privilege(target, 'CREATE') THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('rollup %L needs the right to create in schema %I, which %I lacks', label, target, current_user),
-            DETAIL = 'Its table and views belong to the role that defines it.',
-            HINT = format('GRANT CREATE ON SCHEMA %I TO %I;', target, current_user);
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('rollup %L needs the right to create in schema %I, which %I lacks', label, target, current_user),
+            'Its table and views belong to the role that defines it.',
+            format('GRANT CREATE ON SCHEMA %I TO %I;', target, current_user));
     ELSIF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('rollup %L needs SELECT and TRIGGER on %s, of which %I lacks %s', label, source, current_user, missing),
-            DETAIL = 'The definition reads the source with the rights of the role that makes it, and capture is a trigger on it.',
-            HINT = format('GRANT %s ON %s TO %I;', missing, source, current_user);
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('rollup %L needs SELECT and TRIGGER on %s, of which %I lacks %s', label, source, current_user, missing),
+            'The definition reads the source with the rights of the role that makes it, and capture is a trigger on it.',
+            format('GRANT %s ON %s TO %I;', missing, source, current_user));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._may_create(text, text, regclass) IS
@@ -47,18 +46,18 @@ BEGIN
                     WHEN 'object' THEN d = '{}' OR EXISTS (SELECT FROM jsonb_each(d) e WHERE jsonb_typeof(e.value) <> 'string' OR e.key = '')
                         ELSE true END LIMIT 1) END;
     IF bad IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('dimensions of rollup %L must be an array of columns and {"name": "expression"} objects, got %s', label, bad),
-            HINT = 'Use for example dimensions => ''["world", {"device": "meta->>''''device''''"}]''.';
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('dimensions of rollup %L must be an array of columns and {"name": "expression"} objects, got %s', label, bad), NULL,
+            'Use for example dimensions => ''["world", {"device": "meta->>''''device''''"}]''.');
     END IF;
     bad := CASE
         WHEN jsonb_typeof(measures) <> 'object' THEN measures::text
         WHEN jsonb_typeof(measures) = 'object' THEN
             (SELECT format('"%s": %s', e.key, e.value) FROM jsonb_each(measures) e WHERE jsonb_typeof(e.value) <> 'string' OR e.key = '' LIMIT 1) END;
     IF bad IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('measures of rollup %L must be an object of {"name": "aggregate"}, got %s', label, bad),
-            HINT = 'Use for example measures => ''{"events": "count(*)", "total": "sum(amount)"}''.';
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('measures of rollup %L must be an object of {"name": "aggregate"}, got %s', label, bad), NULL,
+            'Use for example measures => ''{"events": "count(*)", "total": "sum(amount)"}''.');
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_shape(text, jsonb, jsonb) IS 'An error that shows the form where dimensions or measures have another.';

@@ -1,7 +1,7 @@
 -- Owns: bringing a rollup's table and live views to a definition that has changed in the catalogue.
 --
--- The catalogue is written first, by the owner through _store_change(); what is done here follows from it alone and
--- contains the definition's text, so it runs as the owner. Nothing here can be asked for that the catalogue does not say.
+-- The owner writes the catalogue first, through _store_change(). The functions here do only what the catalogue says. Their SQL contains the
+-- definition's text, so it runs as the owner.
 
 CREATE OR REPLACE FUNCTION tally_internal._grants_on(relation regclass) RETURNS text[]
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -17,7 +17,7 @@ DECLARE
     kept text;
     nums record;
 BEGIN
-    -- Measures that the catalogue has and the table does not have yet come after this.
+    -- Measures that the table does not have yet are added after this.
     SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) AS names, string_agg(format(m.merge, m.name), ', ' ORDER BY m.ordinal) AS merged INTO nums
       FROM tally.measures m JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = m.name AND NOT a.attisdropped WHERE m.rollup_id = r.id;
     kept := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n) FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k(attnum, n)
@@ -26,7 +26,7 @@ BEGIN
     PERFORM tally.run_as(r.owner, r.search_path, format('ALTER TABLE %s DROP CONSTRAINT %I, %s', r.relation,
         (SELECT c.conname FROM pg_constraint c WHERE c.conrelid = r.relation AND c.contype = 'p'),
         (SELECT string_agg(format('ALTER COLUMN %I DROP NOT NULL', g), ', ') FROM unnest(gone) g)));
-    -- All rows go before the first merged one comes, because grouping reads them to the end. Rollups on this one are marked by it.
+    -- Grouping reads all rows before it gives the first merged one, so all are deleted by then. The writes mark the rollups on this one.
     PERFORM tally.run_as(r.owner, r.search_path, format(
         'WITH _gone AS (DELETE FROM %1$s RETURNING *) INSERT INTO %1$s (%2$s) SELECT %3$s FROM _gone GROUP BY %4$s',
         r.relation, concat_ws(', ', kept, nums.names), concat_ws(', ', kept, nums.merged), kept));
@@ -87,15 +87,15 @@ COMMENT ON FUNCTION tally_internal._live_grows(int) IS 'Whether the catalogue gi
 CREATE OR REPLACE FUNCTION tally_internal._conform(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    -- Only what the catalogue says is done, but it locks; so not for just anybody.
+    -- It does only what the catalogue says. But it locks, so not everybody may call it.
     r      tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
     places jsonb := '{}';
-    -- Where columns only come at the end, views that others made on the live view can stay.
+    -- If columns are only added at the end, views that others made on the live view can stay.
     views  int[] := CASE WHEN COALESCE(tally_internal._live_grows(rollup_id), false) THEN '{}'::int[] ELSE tally_internal._with_descendants(rollup_id) END;
     grants text[] := '{}';
     item   text;
 BEGIN
-    -- From the topmost down, because each stands on the next.
+    -- It goes from the topmost down, because each view stands on the next.
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (views) ORDER BY x.id DESC LOOP
         places := places || jsonb_build_object(r.id, tally_internal._live_place(r));
         -- Somebody may have dropped it, by CASCADE with a column of the source for instance.
@@ -117,10 +117,10 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
         detail_ text;
     BEGIN
         GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL;
-        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = format('rollup %L cannot change so: views of others stand on its columns', (SELECT x.name FROM tally.rollups x WHERE x.id = rollup_id)),
-            DETAIL = detail_,
-            HINT = format('DROP VIEW %s; and make it again after the change.', COALESCE((regexp_match(detail_, 'view (\S+) depends on'))[1], '…'));
+        PERFORM tally_internal._refuse('dependent_objects_still_exist',
+            format('rollup %L cannot change so: views of others stand on its columns', (SELECT x.name FROM tally.rollups x WHERE x.id = rollup_id)),
+            detail_,
+            format('DROP VIEW %s; and make it again after the change.', COALESCE((regexp_match(detail_, 'view (\S+) depends on'))[1], '…')));
     END;
 END $$;
 COMMENT ON FUNCTION tally_internal._conform(int, bigint) IS

@@ -36,14 +36,13 @@ BEGIN
     made.key := tally_internal._parse_key(key, label);
     IF made.key IS NULL THEN
         bucket := COALESCE(bucket, '1 hour');
-        -- Only for their errors: the width and the zone are wrong or right whatever the rest is.
+        -- These calls are made for their errors. The width and the zone can be checked before the rest.
         PERFORM tally_internal._check_zone(zone);
         PERFORM tally_internal._bucket_rule(bucket, zone, origin);
     ELSIF num_nonnulls(time_column, bucket, origin) > 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('rollup %L must have a key or a time column with buckets, got both', label),
-            DETAIL = 'A rollup per key holds one row per value of the key (and dimensions), over all time.',
-            HINT = format('SELECT tally.create_rollup(%L, %L, key => %L, …);', label, source::text, key);
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L must have a key or a time column with buckets, got both', label),
+            'A rollup per key holds one row per value of the key (and dimensions), over all time.',
+            format('SELECT tally.create_rollup(%L, %L, key => %L, …);', label, source::text, key));
     END IF;
     PERFORM set_config('search_path', search_path, true);
     target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
@@ -73,10 +72,10 @@ BEGIN
     IF old.id IS NOT NULL THEN
         RETURN tally_internal._same_or_error(old, made, wanted);
     ELSIF to_regclass(format('%I.%I', target, label)) IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
-            MESSAGE = format('rollup %L needs its name for a table of its own, but %I.%I exists already', label, target, label),
-            DETAIL = 'It is not a rollup of pg_tally, so it is left as it is.',
-            HINT = format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label);
+        PERFORM tally_internal._refuse('duplicate_table',
+            format('rollup %L needs its name for a table of its own, but %I.%I exists already', label, target, label),
+            'It is not a rollup of pg_tally, so it is left as it is.',
+            format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label));
     END IF;
     PERFORM tally_internal._check_overlap(made, parent, measures);
     PERFORM tally_internal._advise_nesting(made, parent);
@@ -101,21 +100,21 @@ CREATE OR REPLACE FUNCTION tally_internal._emptied(emptied text, key text[], lab
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF emptied IS NULL OR emptied NOT IN ('follow', 'keep') OR emptied = 'keep' AND key IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('emptied of rollup %L must be %s, got %s', label, CASE WHEN key IS NULL THEN 'follow or keep'
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('emptied of rollup %L must be %s, got %s', label, CASE WHEN key IS NULL THEN 'follow or keep'
                              ELSE 'follow, because it is per key' END, COALESCE(quote_literal(emptied), 'NULL')),
-            DETAIL = 'follow: a bucket of which no source row is left goes; keep: it stands as it was. A key is kept as long as its source has rows of it.',
-            HINT = format('SELECT tally.create_rollup(%L, …, emptied => %L);', label, CASE WHEN key IS NULL THEN 'keep' ELSE 'follow' END);
+            'follow: a bucket of which no source row is left goes; keep: it stands as it was. A key is kept as long as its source has rows of it.',
+            format('SELECT tally.create_rollup(%L, …, emptied => %L);', label, CASE WHEN key IS NULL THEN 'keep' ELSE 'follow' END));
     END IF;
     RETURN emptied;
 END $$;
 COMMENT ON FUNCTION tally_internal._emptied(text, text[], text) IS
-'What becomes of emptied buckets, as it was given; an error where that is no choice there is.';
+'What becomes of emptied buckets, as given; an error where that is not follow or keep.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_overlap(made tally.rollups, parent tally.rollups, measures jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- Who writes the measures out (the highest of a week's seven-day counts) says what is to be made of several buckets.
+    -- If the measures are written out (the highest of a week's seven-day counts), they say what to make of several buckets.
     IF parent.lookback IS NULL OR measures IS NOT NULL OR made.lookback IS NULL
         AND tally_internal._bucket_rule_of(made) = tally_internal._bucket_rule_of(parent) THEN RETURN; END IF;
     PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L would merge buckets of %L, which overlap: each looks back over %s', made.name,
@@ -183,13 +182,13 @@ DECLARE
     kind   "char" := (SELECT c.relkind FROM pg_class c WHERE c.oid = source);
 BEGIN
     IF kind NOT IN ('r', 'p') THEN
-        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
-            MESSAGE = format('rollup %L needs a table, a partitioned table or a rollup as source, got %s', label, source),
-            DETAIL = 'Changes are captured by triggers on rows, which only tables have.',
-            HINT = CASE WHEN kind IN ('v',
+        PERFORM tally_internal._refuse('wrong_object_type',
+            format('rollup %L needs a table, a partitioned table or a rollup as source, got %s', label, source),
+            'Changes are captured by triggers on rows, which only tables have.',
+            CASE WHEN kind IN ('v',
                                       'm') THEN format('SELECT DISTINCT refobjid::regclass FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid WHERE '
                 'w.ev_class = %L::regclass;', source)
-                        ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END;
+                        ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END);
     END IF;
     PERFORM tally_internal._check_source(source, label);
     IF per_key THEN RETURN NULL; END IF;
@@ -201,14 +200,14 @@ BEGIN
     SELECT string_agg(quote_literal(a.attname), ', ' ORDER BY a.attnum) INTO usable FROM pg_attribute a
      WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
        AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
-    RAISE EXCEPTION USING ERRCODE = CASE WHEN found IS NULL AND time_column IS NOT NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
-        MESSAGE = format('rollup %L needs a time column of %s, got %s', label, source,
+    PERFORM tally_internal._refuse(CASE WHEN found IS NULL AND time_column IS NOT NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
+        format('rollup %L needs a time column of %s, got %s', label, source,
             CASE WHEN time_column IS NULL THEN 'none' WHEN found IS NULL THEN format('%L, which does not exist', time_column)
                  ELSE format('%L of type %s', time_column, found) END),
-        DETAIL = format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
-        HINT = COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => '
+        format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
+        COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => '
                         || split_part(usable, ', ', 1) || ', …);',
-                        format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source));
+                        format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source)));
 END $$;
 COMMENT ON FUNCTION tally_internal._time_type(regclass, text, text, boolean) IS
 'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';
@@ -235,13 +234,13 @@ BEGIN
         SELECT jsonb_agg(d.name ORDER BY d.ordinal) INTO dimensions FROM tally.dimensions d
          WHERE d.rollup_id = parent.id AND d.name <> ALL (COALESCE(parent.key, '{}')) AND d.name <> ALL (COALESCE(made.key, '{}'));
     END IF;
-    -- Type and merge are the parent's: its merge may be wrapped in a cast, which analysis would not take for one aggregate.
-    -- The parent may be another role's, and what is taken over runs as the maker of this one: so only what is as the engine makes it.
+    -- Type and merge are those of the parent. Its merge may be wrapped in a cast, which analysis would not take for one aggregate.
+    -- The parent may belong to another role, and its text would run as the maker of this rollup. So only texts that the engine itself made are taken.
     SELECT jsonb_agg(jsonb_build_object('name', m.name, 'expression', format(m.merge, m.name), 'type', c.label, 'merge', m.merge) ORDER BY m.ordinal)
       INTO nums FROM tally.measures m, tally_internal._column_type(parent.relation, m.name) c
      WHERE m.rollup_id = parent.id AND tally_internal._is_plain_merge(m.merge, m.type) AND m.type = c.label AND tally_internal._is_plain_type(c.type);
     IF parent.id IS NULL OR measures IS NOT NULL THEN
-        -- A text that says what the parent's merge says, as definitions() writes it out, is that merge.
+        -- definitions() writes out the parent's merge as text. Such a text counts as that merge.
         SELECT jsonb_agg(COALESCE(i.item, jsonb_build_object('name', e.key, 'expression',
                    tally_internal._one_expression(e.value, format('measure %L', e.key))))) INTO nums
           FROM jsonb_each_text(measures) e
@@ -249,10 +248,9 @@ BEGIN
     END IF;
     dims := tally_internal._listed_dimensions(dimensions);
     IF nums IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('rollup %L needs at least one measure, got none', made.name),
-            HINT = format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text,
-                          made.time_column);
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L needs at least one measure, got none', made.name), NULL,
+            format('SELECT tally.create_rollup(%L, %L, time_column => %L, measures => ''{"events": "count(*)"}'');', made.name, made.source::text,
+                          made.time_column));
     END IF;
     -- The key's columns are the first dimensions.
     RETURN jsonb_build_object('dimensions', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', k.name, 'expression', quote_ident(k.name)) ORDER BY k.n)
@@ -279,17 +277,16 @@ BEGIN
                                  FROM jsonb_array_elements(wanted -> 'measures') e))) c(what, was, wish)
      WHERE c.was IS DISTINCT FROM c.wish;
     IF changes IS NULL THEN
-        RAISE NOTICE USING MESSAGE = format('rollup %L is defined just so already; nothing changed', old.name);
+        PERFORM tally_internal._note_unchanged(format('rollup %L', old.name));
         RETURN old.relation;
     END IF;
-    RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
-        MESSAGE = format('rollup %L exists already with another definition', old.name),
-        DETAIL = format('It would change %s.', changes),
-        HINT = CASE WHEN pg_has_role(old.owner::oid, 'USAGE') THEN COALESCE(tally_internal._alter_statement(old, made, wanted),
+    PERFORM tally_internal._refuse('duplicate_object', format('rollup %L exists already with another definition', old.name),
+        format('It would change %s.', changes),
+        CASE WHEN tally_internal._has_rights_of(old.owner) THEN COALESCE(tally_internal._alter_statement(old, made, wanted),
                 format('SELECT tally.drop_rollup(%L);', old.name))
-                    -- Names are of the whole database, so the other one may be somebody else's.
+                    -- Names hold in the whole database, so the other rollup may belong to somebody else.
                     ELSE format('SELECT tally.create_rollup(%L, …);  -- another name, because %L belongs to %s', left(current_user || '_' || old.name, 50),
-                                old.name, old.owner) END;
+                                old.name, old.owner) END);
 END $$;
 COMMENT ON FUNCTION tally_internal._same_or_error(tally.rollups, tally.rollups, jsonb) IS
 'The existing rollup where the wanted definition is the same, else an error that lists what differs.';

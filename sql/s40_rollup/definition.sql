@@ -1,5 +1,5 @@
--- Owns: a rollup's definition as SQL text. Refresh, live view and verification all compute a partition by these texts,
--- so "equal to its definition" means one thing.
+-- Owns: a rollup's definition as SQL text. Refresh, live view and verification all compute with these texts, so "equal to its definition"
+-- means one thing.
 
 CREATE OR REPLACE FUNCTION tally_internal._dimension_sql(expression text, never_null boolean) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -44,7 +44,7 @@ COMMENT ON FUNCTION tally_internal._equals_look_different(regtype) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._fixed_text_sql(expression text, type regtype) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- JSON writes times as ISO 8601 under every DateStyle; instants are written in UTC, so that an hour that comes twice is two.
+    -- JSON writes times as ISO 8601 under every DateStyle. Instants are written in UTC, so that an hour that comes twice has two texts.
     -- Equal values have one text: numeric 1.0 and 1.00, -0 and 0, citext in any case, jsonb with numbers of any scale.
     SELECT CASE tally_internal._base_type(type)
         WHEN 'numeric'::regtype THEN format('(pg_catalog.trim_scale(%s)::text)', expression)
@@ -64,7 +64,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
         END
 $$;
 COMMENT ON FUNCTION tally_internal._fixed_text_sql(text, regtype) IS
-'SQL text that writes an expression of a type as text, as no setting of a session changes it; null for types that have no such form but a cast.';
+'SQL text that writes an expression of a type as text in a form that no setting changes; null for types that only have their cast.';
 
 CREATE OR REPLACE FUNCTION tally_internal._definition_range_sql(d jsonb, since text, until text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -132,7 +132,7 @@ BEGIN
         result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result,
                          tally_internal._affected_buckets_sql(d ->> 'rule', (d ->> 'lookback')::int, 'd.bucket'));
     END IF;
-    -- What cannot be computed is shown as it was stored last; what can, but not be stored, is computed as if it were marked.
+    -- A bucket that cannot be computed is shown as it was stored last. One that can be computed, and not stored, counts as marked.
     RETURN tally_internal._render(
         'SELECT q.bucket FROM ({marked} UNION SELECT x.bucket FROM tally.broken_buckets x WHERE x.rollup_id = {id} AND x.computable) q(bucket) '
         'WHERE NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = {id} AND x.bucket = q.bucket AND NOT x.computable)',
@@ -156,7 +156,7 @@ BEGIN
             '{own} UNION ALL SELECT GREATEST({first}, {frozen}), {last} FROM ({below}) up(since, until) WHERE up.since < up.until AND up.until > {frozen}',
             slots || jsonb_build_object('first', tally_internal._bucket_start_sql(d ->> 'rule', 'up.since'),
                 'last', tally_internal._bucket_end_sql(d ->> 'rule', tally_internal._bucket_start_sql(d ->> 'rule', 'up.until'))))
-            -- Any row below may be of any partition here.
+            -- A row below may belong to any partition here.
             ELSE tally_internal._render('{own} UNION ALL SELECT {frozen}, ''infinity''::timestamptz FROM ({below}) up', slots) END;
     END IF;
     SELECT format('%s UNION ALL SELECT ''-infinity''::timestamptz, ''infinity''::timestamptz FROM (%s) beside', result,
@@ -201,7 +201,7 @@ BEGIN
             '< _tally_hull.until)', d));
     d := d || jsonb_build_object('wide', tally_internal._range_query(d, '_tally_hull.since', '_tally_hull.until'), 'kept', tally_internal._kept_query(d),
         'fresh', CASE WHEN tally_internal._time_index(r.source, r.time_column) THEN tally_internal._bucket_query(d, format('(%s)', d ->> 'due'))
-            -- Without an index on the time each bucket would be a scan of all: one scan for all of them.
+            -- Without an index on the time each bucket would scan the whole source. So one scan serves all of them.
             ELSE tally_internal._render('SELECT _tally_due.* FROM (SELECT pg_catalog.min(d.bucket), {end} FROM ({due}) d(bucket) HAVING pg_catalog.count(*) '
                 '> 0) _tally_ends(since, until) CROSS JOIN LATERAL ({definition}) _tally_due', d || jsonb_build_object(
                     'end', tally_internal._bucket_end_sql(d ->> 'rule', 'pg_catalog.max(d.bucket)'),

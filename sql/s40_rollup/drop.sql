@@ -8,38 +8,38 @@ DECLARE
     above text;
     child text;
 BEGIN
-    IF NOT pg_has_role(r.owner::oid, 'USAGE') THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('rollup %L is dropped by its owner %s, got %I', r.name, r.owner, current_user),
-            DETAIL = 'Its table goes with it.', HINT = format('SET ROLE %s;', r.owner);
+    IF NOT tally_internal._has_rights_of(r.owner) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('rollup %L is dropped by its owner %s, got %I', r.name, r.owner, current_user),
+            'Its table goes with it.',
+            format('SET ROLE %s;', r.owner));
     END IF;
     SELECT c.relowner INTO holder FROM pg_class c WHERE c.oid = r.relation AND c.relowner <> r.owner::oid
         AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner);
     IF holder IS NOT NULL AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
-        -- What the catalogue row names is its owner's word: nobody drops with it what is not that owner's.
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('rollup %L cannot be dropped: it belongs to %s, and its table to %s', r.name, r.owner, holder),
-            DETAIL = 'Nobody''s table goes with what is another''s.',
-            HINT = format('SELECT tally.set_owner(%L, %L);', r.name, holder);
+        -- The catalogue row is the owner's word. Nobody may use it to drop what belongs to another.
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
+            format('rollup %L cannot be dropped: it belongs to %s, and its table to %s', r.name, r.owner, holder),
+            'Nobody''s table goes with what is another''s.',
+            format('SELECT tally.set_owner(%L, %L);', r.name, holder));
     END IF;
     SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.id) INTO above FROM tally.rollups c
      WHERE c.source_rollup = r.id OR c.id IN (SELECT b.rollup_id FROM tally.beside b WHERE b.beside_id = r.id);
     IF above IS NOT NULL AND NOT "cascade" THEN
-        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = format('rollup %L cannot be dropped: other rollups stand on it', r.name),
-            DETAIL = format('Those are %s.', above),
-            HINT = format('SELECT tally.drop_rollup(%L, "cascade" => true);', r.name);
+        PERFORM tally_internal._refuse('dependent_objects_still_exist', format('rollup %L cannot be dropped: other rollups stand on it', r.name),
+            format('Those are %s.', above),
+            format('SELECT tally.drop_rollup(%L, "cascade" => true);', r.name));
     END IF;
-    -- Against refreshes, in their order. Those underneath too: a refresh of one holds its table, from which triggers go.
+    -- It locks out refreshes, in their own order. Rollups underneath are locked too, because triggers on their tables go.
     PERFORM tally_internal._lock(x.id, true) FROM unnest(tally_internal._with_ancestors(r.id) || tally_internal._with_descendants(r.id)) x(id) GROUP BY x.id
         ORDER BY x.id;
     FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id OR c.id IN (SELECT b.rollup_id FROM tally.beside b
                                                                                              WHERE b.beside_id = r.id) ORDER BY c.id DESC LOOP
-        -- One that stands on two of these is gone already.
+        -- A rollup that stands on two of these is gone already.
         CONTINUE WHEN NOT EXISTS (SELECT FROM tally.rollups c WHERE c.name = child);
         PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
     END LOOP;
-    PERFORM tally_internal._tell('rollup_drops', r.id);
+    PERFORM tally_internal._announce('rollup_drops', r.id);
     PERFORM tally_internal._forget_rollup(r.id);
     PERFORM tally_internal._drop_statistics(r, '_tally_groups');
     PERFORM tally_internal._drop_statistics(r, '_tally_build');
@@ -50,7 +50,7 @@ BEGIN
         EXECUTE format('DROP TABLE %s', r.relation);
     END IF;
     PERFORM tally_internal._drop_marks(r.id);
-    PERFORM tally_internal._tell('schedules_change');
+    PERFORM tally_internal._announce('schedules_change');
 EXCEPTION WHEN dependent_objects_still_exist THEN
     DECLARE
         detail_ text;
@@ -58,10 +58,10 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
     BEGIN
         GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL, hint_ = PG_EXCEPTION_HINT;
         IF hint_ ~ 'tally\.' THEN RAISE; END IF;
-        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = format('rollup %L cannot be dropped: what others have made stands on it', r.name),
-            DETAIL = detail_,
-            HINT = format('DROP VIEW %s;', COALESCE((regexp_match(detail_, 'view (.+?) depends on'))[1], '…'));
+        PERFORM tally_internal._refuse('dependent_objects_still_exist',
+            format('rollup %L cannot be dropped: what others have made stands on it', r.name),
+            detail_,
+            format('DROP VIEW %s;', COALESCE((regexp_match(detail_, 'view (.+?) depends on'))[1], '…')));
     END;
 END $$;
 COMMENT ON FUNCTION tally.drop_rollup(text, boolean) IS

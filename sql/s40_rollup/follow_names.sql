@@ -1,12 +1,11 @@
 -- Owns: definitions that follow their source by number when a column of it is renamed.
 --
--- A definition is text, and PostgreSQL renames nothing in text. But the live view was read once and holds the column by its number.
--- So the renamed text is right exactly where PostgreSQL makes the same view of it again; where it does not, nothing is changed and
--- a WARNING says what to do.
+-- A definition is text, and PostgreSQL renames nothing in text. But PostgreSQL has parsed the live view, which holds the column by its
+-- number. So the renamed text is right if PostgreSQL makes the same view of it again. If not, nothing is changed and a WARNING says what to do.
 
 CREATE OR REPLACE FUNCTION tally_internal._renamed(expression text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- Word by word: string constants and comments are passed over as a whole.
+    -- It goes word by word, and passes over string constants and comments.
     SELECT string_agg(CASE WHEN t.token[1] = '"' || replace(was, '"', '""') || '"'
                       OR (t.token[1] ~ '^[[:alpha:]_]' AND lower(t.token[1]) = was) THEN quote_ident(becomes) ELSE t.token[1] END, '' ORDER BY t.n)
       FROM regexp_matches(expression,
@@ -38,7 +37,7 @@ BEGIN
     UPDATE tally.source_retentions s SET time_column = becomes WHERE s.source = r.source AND s.time_column = was;
     PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
     IF tally_internal._live_meaning(r) IS DISTINCT FROM before THEN
-        RAISE EXCEPTION USING ERRCODE = 'ambiguous_column', MESSAGE = 'the renamed text means something else';
+        PERFORM tally_internal._refuse('ambiguous_column', 'the renamed text means something else', NULL, NULL);
     END IF;
     PERFORM tally_internal._comment_rollup(r.id);
 END $$;
@@ -48,7 +47,7 @@ REVOKE ALL ON FUNCTION tally_internal._rename_in(tally.rollups, text, text) FROM
 
 CREATE OR REPLACE FUNCTION tally_internal._lost_columns(r tally.rollups) RETURNS TABLE (name text, becomes text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- The live view has it by its number. Only where that is gone is the number of ours asked, because a restore numbers columns anew.
+    -- The live view holds the column by its number. tally.reads is asked only where the view is gone, because a restore numbers columns anew.
     SELECT x.name, CASE WHEN EXISTS (SELECT FROM pg_class v WHERE v.oid = r.live_view AND v.relkind = 'v')
                         THEN (SELECT min(c.name) FROM tally_internal._columns_read(r, r.live_view) c
                               WHERE NOT EXISTS (SELECT FROM tally.reads y WHERE y.rollup_id = r.id AND y.name = c.name) HAVING count(*) = 1)
@@ -87,7 +86,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._follow_names(regclass) IS
-'Has the definitions on a source follow its renamed columns; a WARNING with the statement to run where they cannot.';
+'Makes the definitions on a source follow its renamed columns; a WARNING with the statement to run where they cannot.';
 REVOKE ALL ON FUNCTION tally_internal._follow_names(regclass) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._when_source_changes_s40(id int, detail jsonb) RETURNS SETOF text
@@ -106,7 +105,7 @@ DECLARE
     nums text[];
     rest text;
 BEGIN
-    -- Status asks this of every rollup, so first what is quick and as a rule all.
+    -- Status asks this of every rollup, so the quick check comes first. As a rule it is enough.
     IF NOT EXISTS (SELECT FROM tally.reads x WHERE x.rollup_id = r.id
                       AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = r.source AND o.attname = x.name AND o.attnum > 0
                                       AND NOT o.attisdropped)) THEN RETURN; END IF;
@@ -118,7 +117,7 @@ BEGIN
         hint := format('ALTER TABLE %s RENAME COLUMN %I TO %I;', r.source, item.becomes, item.name);
         RETURN;
     END IF;
-    -- What else of the definition speaks of a lost column goes with it; where that is not all, the rollup does.
+    -- Dimensions and measures that use a lost column go with it. If more depends on it, the whole rollup has to go.
     SELECT array_agg(DISTINCT d.name) INTO dims FROM tally.dimensions d, tally_internal._lost_columns(r) l WHERE d.rollup_id = r.id
         AND tally_internal._renamed(d.expression, l.name, l.name || '?') <> d.expression;
     SELECT array_agg(DISTINCT m.name) INTO nums FROM tally.measures m, tally_internal._lost_columns(r) l WHERE m.rollup_id = r.id
@@ -135,4 +134,4 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._lost_column_fault(tally.rollups) IS
-'The fault of a rollup whose definition reads a column that its source has no more, or under another name; nulls where that is not so.';
+'The fault of a rollup whose definition reads a column that is gone or has another name now; nulls where there is none.';

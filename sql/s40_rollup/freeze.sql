@@ -6,7 +6,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(quote_ident(r.name), ', ' ORDER BY r.id) FROM tally.rollups r WHERE r.source = $1 AND (r.key IS NOT NULL OR r.lookback IS NOT NULL)
 $$;
 COMMENT ON FUNCTION tally_internal._timeless(regclass) IS
-'The rollups per key or with lookback on a source, as text: they are computed over rows of before, so none of those can go. Null: there are none.';
+'The rollups per key or with lookback on a source, as text. They are computed from old rows, so no old row can go. Null: there are none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_horizon(source regclass, role regrole DEFAULT tally_internal._current_role()) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -15,34 +15,34 @@ DECLARE
     others text;
     result text;
 BEGIN
-    IF NOT COALESCE(pg_has_role(role::oid, (SELECT c.relowner FROM pg_class c WHERE c.oid = source), 'USAGE'), false) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('how long rows of %s are kept is for its owner %s to say, got %s', source,
+    IF NOT COALESCE(tally_internal._has_rights(role, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source)), false) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('how long rows of %s are kept is for its owner %s to say, got %s', source,
                              (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source), role),
-            DETAIL = 'It freezes the history of every rollup on it, whoever made them.',
-            HINT = format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source));
+            'It freezes the history of every rollup on it, whoever made them.',
+            format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source)));
     END IF;
     SELECT min(COALESCE(r.time_column, '')), string_agg(format('%L by %s', r.name, r.time_column), ', '
                                                         ORDER BY r.id) FILTER (WHERE r.key IS NULL) INTO result, others FROM tally.rollups r
         WHERE r.source = $1;
     IF result IS NULL OR EXISTS (SELECT FROM tally.rollups r WHERE r.relation = $1) THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('%s must be a table with raw rows that rollups stand on, got %s', source, CASE WHEN result IS NULL THEN 'one without a rollup'
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
+            format('%s must be a table with raw rows that rollups stand on, got %s', source, CASE WHEN result IS NULL THEN 'one without a rollup'
                              ELSE 'a rollup' END),
-            DETAIL = CASE WHEN result IS NULL THEN 'Without a rollup nothing would be left of rows that are deleted.'
+            CASE WHEN result IS NULL THEN 'Without a rollup nothing would be left of rows that are deleted.'
                 ELSE 'Its own buckets are kept as long as its retain says.' END,
-            HINT = CASE WHEN result IS NULL THEN format('SELECT tally.create_rollup(''<name>'', %L, …);', source::text)
-                        ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', (SELECT r.name FROM tally.rollups r WHERE r.relation = $1)) END;
+            CASE WHEN result IS NULL THEN format('SELECT tally.create_rollup(''<name>'', %L, …);', source::text)
+                        ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', (SELECT r.name FROM tally.rollups r WHERE r.relation = $1)) END);
     ELSIF tally_internal._timeless(source) IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('rows of %s cannot go: rollups per key are computed over all of them', source),
-            DETAIL = format('Those are %s. A key has no time before which its history could be frozen.', tally_internal._timeless(source)),
-            HINT = format('SELECT tally.drop_rollup(%L);', split_part(tally_internal._timeless(source), ', ', 1));
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
+            format('rows of %s cannot go: rollups per key are computed over all of them', source),
+            format('Those are %s. A key has no time before which its history could be frozen.', tally_internal._timeless(source)),
+            format('SELECT tally.drop_rollup(%L);', split_part(tally_internal._timeless(source), ', ', 1)));
     ELSIF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND r.time_column <> result) THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('rows of %s grow old by one time, but its rollups go by several', source),
-            DETAIL = format('Those are %s. Rows deleted by one column would be missing from buckets of the other.', others),
-            HINT = 'SELECT tally.drop_rollup(''<one of them>'');';
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
+            format('rows of %s grow old by one time, but its rollups go by several', source),
+            format('Those are %s. Rows deleted by one column would be missing from buckets of the other.', others),
+            'SELECT tally.drop_rollup(''<one of them>'');');
     END IF;
     RETURN result;
 END $$;
@@ -56,18 +56,18 @@ DECLARE
     before timestamptz;
 BEGIN
     IF NOT isfinite(wanted) THEN RETURN wanted; END IF;
-    -- Back until it is the start of a bucket of each: hours and days agree at once, weeks and months within a year.
+    -- It goes back until each has a bucket that starts there. Hours and days agree at once, weeks and months within a year.
     LOOP
         before := result;
         SELECT min(tally_internal._bucket_start(tally_internal._bucket_rule_of(r), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
         EXIT WHEN result = before;
         IF result < wanted - interval '400 days' AND result < wanted - 2 * (SELECT max(r.bucket) FROM tally.rollups r WHERE r.id = ANY (ids)) THEN
-            RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-                MESSAGE = format('no bucket of all rollups concerned begins within 400 days before %s', wanted),
-                DETAIL = format('They are %s. A horizon must bound a bucket of each, or one would lose rows of a bucket that is not frozen.',
+            PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
+                format('no bucket of all rollups concerned begins within 400 days before %s', wanted),
+                format('They are %s. A horizon must bound a bucket of each, or one would lose rows of a bucket that is not frozen.',
                                 (SELECT string_agg(format('%L: %s (%s)', r.name, r.bucket, r.zone), ', ' ORDER BY r.id) FROM tally.rollups r
                                  WHERE r.id = ANY (ids))),
-                HINT = 'Have the coarser ones stand on the finest: SELECT tally.create_rollup(''<daily>'', ''<hourly>'', bucket => ''1 day'', zone => …);';
+                'Have the coarser ones stand on the finest: SELECT tally.create_rollup(''<daily>'', ''<hourly>'', bucket => ''1 day'', zone => …);');
         END IF;
     END LOOP;
     RETURN result;
@@ -105,7 +105,7 @@ DECLARE
     ids    int[] := ARRAY(SELECT r.id FROM tally.rollups r WHERE r.source = $1 ORDER BY r.id);
 BEGIN
     PERFORM tally_internal._freeze(ids, wanted);
-    -- A horizon that was moved back: what a source has again can be computed again.
+    -- The horizon was moved back. What the source has again can be computed again.
     UPDATE tally.rollups r SET frozen_before = GREATEST(wanted, (SELECT s.horizon FROM tally.source_retentions s WHERE s.source = r.relation))
      WHERE r.id = ANY (ids) AND r.frozen_before > wanted;
 END $$;
@@ -121,18 +121,18 @@ DECLARE
     unbuilt text;
 BEGIN
     IF before IS NULL OR before > now() THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('history is frozen before a moment that is past, got %s', COALESCE(before::text, 'NULL')),
-            DETAIL = 'What comes after it is computed from the raw rows as ever.',
-            HINT = format('SELECT tally.freeze_source(%L, before => %L);', source::text, date_trunc('month', now())::text);
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('history is frozen before a moment that is past, got %s', COALESCE(before::text, 'NULL')),
+            'What comes after it is computed from the raw rows as ever.',
+            format('SELECT tally.freeze_source(%L, before => %L);', source::text, date_trunc('month', now())::text));
     END IF;
     before := tally_internal._common_start(ids, before);
     unbuilt := tally_internal._unbuilt(ids, before);
     IF unbuilt IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('history before %s cannot be frozen: it is not all computed yet', before),
-            DETAIL = format('Still to be built: %s.', unbuilt),
-            HINT = format('CALL tally.backfill(%L);', split_part(unbuilt, ', ', 1));
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
+            format('history before %s cannot be frozen: it is not all computed yet', before),
+            format('Still to be built: %s.', unbuilt),
+            format('CALL tally.backfill(%L);', split_part(unbuilt, ', ', 1)));
     END IF;
     PERFORM tally_internal._store_horizon(source, before);
     IF before < was THEN

@@ -1,5 +1,5 @@
--- Owns: one row that cannot be computed, or a dimension that no index row can hold, stops its bucket only. What fails is halved until
--- single buckets fail; those are set aside with the row that does it, and all others are written.
+-- Owns: keeping a failure to its bucket. A row may not be computable, or a dimension too long for an index row. A range that fails is halved
+-- until single buckets fail. These are set aside, with the row that causes it, and all others are written.
 
 CREATE OR REPLACE FUNCTION tally_internal._fault_of_a_row(sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -17,8 +17,8 @@ DECLARE
 BEGIN
     PERFORM tally.run_as(r.owner, r.search_path, CASE WHEN storing THEN tally_internal._apply_query(r, d, fresh, 't.bucket >= $1 AND t.bucket < $2')
         ELSE format('SELECT pg_catalog.count(x::pg_catalog.text) FROM (%s) x', fresh) END, 0, r.zone, since, until, rows);
-    -- Tried only: nothing of it stays.
-    RAISE EXCEPTION USING ERRCODE = 'TL000', MESSAGE = 'it does not fail';
+    -- It only tries. Nothing of it stays.
+    PERFORM tally_internal._refuse('TL000', 'it does not fail', NULL, NULL);
 EXCEPTION
     WHEN SQLSTATE 'TL000' THEN RETURN false;
     WHEN OTHERS THEN
@@ -44,7 +44,7 @@ BEGIN
         half := rows[:cardinality(rows) / 2];
         IF NOT tally_internal._fails(r, since, until, half, true) THEN
             half := rows[cardinality(rows) / 2 + 1:];
-            -- Neither half fails by itself: it takes several rows.
+            -- Neither half fails alone, so it takes several rows.
             IF NOT tally_internal._fails(r, since, until, half, true) THEN RETURN NULL; END IF;
         END IF;
         rows := half;
@@ -60,10 +60,11 @@ DECLARE
     until timestamptz := tally_internal._bucket_end(tally_internal._bucket_rule_of(r), failed);
     place text;
 BEGIN
-    -- So many are no accident of a row, but of the definition: then the refresh fails as a whole.
+    -- So many failures come from the definition, not from a row. Then the refresh fails as a whole.
     IF (SELECT count(*) FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.bucket <> failed) >= 100 THEN
-        RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = format('More than 100 buckets of rollup %L fail so.', r.name),
-            HINT = format('SELECT * FROM tally.alter_rollup(%L, …);', r.name);
+        PERFORM tally_internal._refuse(state, message,
+            format('More than 100 buckets of rollup %L fail so.', r.name),
+            format('SELECT * FROM tally.alter_rollup(%L, …);', r.name));
     END IF;
     place := tally_internal._failing_row(r, failed, until);
     INSERT INTO tally.broken_buckets AS b (rollup_id, bucket, computable, sqlstate, message, source_row)

@@ -1,9 +1,9 @@
 -- Owns: key partitions as SQL text: which columns a key has, how a marked key (text) finds its source rows by index, and the
 -- definition, dirty partitions and live view of a rollup per key. Beside bucket.sql and definition.sql, which own time.
 --
--- A key's columns are the first dimensions of its rollup, as text. Marks hold that text, so a mark names exactly the stored
--- rows; the source is searched by the column's own type, so that its index serves. Only types whose text is one to one
--- are taken, and text is turned into them by expressions that never fail: a forged mark must not break a refresh.
+-- A key's columns are the first dimensions of its rollup, as text. Marks hold that text, so a mark names exactly the stored rows. The
+-- source is searched by the column's own type, so that its index serves. A key must have a type with one text for each value. Text becomes
+-- that type by expressions that never fail, because a forged mark must not break a refresh.
 
 CREATE OR REPLACE FUNCTION tally_internal._key_value_sql(value text, column_type regtype) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -42,7 +42,7 @@ COMMENT ON FUNCTION tally_internal._key_query(jsonb, text) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._keys_query(d jsonb, keys text, gate text DEFAULT 'true') RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- Two parts, because '(none)' stands for NULL, which no index search by = finds. Their keys are different ones. Which rows those can
+    -- There are two parts, because '(none)' stands for NULL, and a search by = does not find NULL. No key is in both. Which rows those can
     -- be is said once more, in a way that an index serves.
     SELECT tally_internal._key_query(d, tally_internal._render(
                '{keys_gate} AND ({key_columns}) IN (SELECT {key_values} FROM {keys} AS _tally({key_names}) WHERE ''(none)'' <> ALL (ARRAY[{marked_key}]))',
@@ -81,9 +81,9 @@ COMMENT ON FUNCTION tally_internal._dirty_keys_query(jsonb) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._whole_source_sql(d jsonb) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    -- That all is marked is rare, and the planner cannot know. It takes a LIMIT that it cannot see for a tenth of the rows; two of them keep
-    -- this part, which is not run, from costing so much that the whole is compiled (JIT took 12 s of a query of 0.1 s). Only the columns that are
-    -- read, or the source could lose and change no other. Under the source's own name, by which the definition may call it.
+    -- It is rare that all is marked, and the planner cannot know that. It takes an unknown LIMIT for a tenth of the rows. Two of them make this
+    -- part, which is hardly ever run, so cheap that the query is not compiled (JIT took 12 s of a query of 0.1 s). Only the columns that are read
+    -- are listed, so that the source may lose or change the others. The item has the source's own name, because the definition may use it.
     SELECT CASE WHEN x.names IS NULL THEN d ->> 'source' ELSE tally_internal._render(
                '(SELECT * FROM (SELECT {read_columns} FROM {source} LIMIT (SELECT CASE WHEN NOT {any_range} THEN 0 END)) a '
                'LIMIT (SELECT CASE WHEN NOT {any_range} THEN 0 END)) {own_name}',

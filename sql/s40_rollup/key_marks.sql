@@ -1,7 +1,7 @@
 -- Owns: the marks of rollups per key: a table for each, taking them, and recomputing the keys they name.
 --
--- A table for each, because a mark holds a key's value: only the rollup's owner may read it, and the live view with the owner's
--- rights. Writers need no right to it: capture writes below the executor.
+-- Each has its own table, because a mark holds a key's value. Only the rollup's owner may read it, and the live view with the owner's
+-- rights. Writers need no right to it, because capture writes below the executor.
 
 CREATE OR REPLACE FUNCTION tally_internal._marks_table(rollup_id int) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT 'dirty_keys_' || rollup_id $$;
@@ -18,7 +18,7 @@ BEGIN
     IF maker IS NULL OR to_regclass(marks) IS NOT NULL THEN RETURN; END IF;
     EXECUTE format('CREATE TABLE %s () INHERITS (tally.key_marks) WITH (autovacuum_vacuum_scale_factor = 0, '
                    'autovacuum_vacuum_threshold = 2000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000)', marks);
-    -- No index: one over values of any length could fail the writer, and every use reads all marks.
+    -- It has no index. An index over values of any length could make the writer fail, and every use reads all marks.
     PERFORM tally_internal._owner_only(marks);
     EXECUTE format('GRANT SELECT ON %s TO %s', marks, maker);
     EXECUTE format('COMMENT ON TABLE %s IS %L', marks,
@@ -121,7 +121,7 @@ BEGIN
         more := tally_internal._due(r.id);
         RETURN;
     END IF;
-    -- Bounded, so that a unit of work is.
+    -- The number is bounded, so that a unit of work is.
     most := LEAST(most, 20000);
     IF most_rows IS NOT NULL THEN
         EXECUTE format('SELECT count(*) FROM tally.%I', tally_internal._marks_table(r.id)) INTO marks;
@@ -150,9 +150,9 @@ BEGIN
     END IF;
     RETURN ARRAY(SELECT e #>> '{}' FROM jsonb_array_elements(list) WITH ORDINALITY l(e, n) ORDER BY n);
 EXCEPTION WHEN invalid_text_representation OR invalid_parameter_value THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('key of rollup %L must be a column or a JSON array of columns, got %s', label, key),
-        HINT = 'Use for example key => ''session_id'' or key => ''["shop", "session_id"]''.';
+    PERFORM tally_internal._refuse('invalid_parameter_value',
+        format('key of rollup %L must be a column or a JSON array of columns, got %s', label, key), NULL,
+        'Use for example key => ''session_id'' or key => ''["shop", "session_id"]''.');
 END $$;
 COMMENT ON FUNCTION tally_internal._parse_key(text, text) IS 'The columns of a key as it is given: one name, or a JSON array of names.';
 
@@ -164,10 +164,10 @@ DECLARE
 BEGIN
     PERFORM tally_internal._time_type(source, NULL, label, true);
     IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = $2) THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('rollup %L per key needs all rows of %s, which keeps them for a time only', label, source),
-            DETAIL = 'A key is computed anew from all its rows, so that what is deleted would be missing from it.',
-            HINT = format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', source);
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
+            format('rollup %L per key needs all rows of %s, which keeps them for a time only', label, source),
+            'A key is computed anew from all its rows, so that what is deleted would be missing from it.',
+            format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', source));
     END IF;
     SELECT c.name, c.type, CASE WHEN c.type IS NULL THEN 'which does not exist' ELSE 'of type ' || c.type END AS words INTO bad
       FROM tally_internal._key_columns(source, key) c
@@ -175,12 +175,12 @@ BEGIN
       LEFT JOIN pg_collation l ON l.oid = a.attcollation
      WHERE c.type IS NULL OR tally_internal._key_value_sql('x', c.type) IS NULL OR l.collisdeterministic = false LIMIT 1;
     IF bad.name IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = CASE WHEN bad.type IS NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
-            MESSAGE = format('key of rollup %L must be columns of %s whose text names one value each, got %L, %s', label, source, bad.name, bad.words),
-            DETAIL = 'A key is of type text, varchar, smallint, integer, bigint, uuid, boolean or an enum, with a deterministic collation.',
-            HINT = CASE WHEN bad.type IS NULL THEN format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > '
+        PERFORM tally_internal._refuse(CASE WHEN bad.type IS NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
+            format('key of rollup %L must be columns of %s whose text names one value each, got %L, %s', label, source, bad.name, bad.words),
+            'A key is of type text, varchar, smallint, integer, bigint, uuid, boolean or an enum, with a deterministic collation.',
+            CASE WHEN bad.type IS NULL THEN format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > '
                 '0;', source)
-                        ELSE format('ALTER TABLE %s ADD COLUMN %I text GENERATED ALWAYS AS (…) STORED;', source, bad.name || '_key') END;
+                        ELSE format('ALTER TABLE %s ADD COLUMN %I text GENERATED ALWAYS AS (…) STORED;', source, bad.name || '_key') END);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_key(text[], regclass, text) IS 'An error where a key''s columns are not there or are of a type that cannot be a key.';

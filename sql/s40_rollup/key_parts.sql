@@ -1,11 +1,11 @@
 -- Owns: computing all keys of a rollup per key: a whole is marked as one range, and taken in parts by a hash of the key.
 --
--- Each part scans the source, so there are few of them. To mark all keys and search each by index took 250 s for 3.5 million keys of
--- 10 million rows; four parts take 20 s, all at once 18.
+-- Each part scans the source, so there are few of them. Marking all keys and searching each by index took ten times as long
+-- (docs/architecture.md has the figures).
 
 CREATE OR REPLACE FUNCTION tally_internal._source_rows(source regclass) RETURNS float8
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    -- Where nobody has counted yet, a row is taken for a hundred bytes.
+    -- If nobody has counted yet, a row is taken to have a hundred bytes.
     SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END)
       FROM pg_class c WHERE c.oid = source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(source) t WHERE t.isleaf)
 $$;
@@ -26,7 +26,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.part IS NULL) THEN
-        -- Marked as a whole, newly or once more: from the beginning. What is marked by itself is part of it.
+        -- The whole is marked, for the first time or again, so it starts from the beginning. Marks of single keys are part of it.
         WITH gone AS (DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id RETURNING g.reason, g.marked_at)
         INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason, part, parts, marked_at)
         SELECT r.id, '-infinity', 'infinity', (SELECT string_agg(DISTINCT g.reason, ', ') FROM gone g), p, n, (SELECT min(g.marked_at) FROM gone g)
@@ -48,7 +48,7 @@ BEGIN
     FOR i IN 1 .. cardinality(columns) LOOP
         hash := format('pg_catalog.hashtextextended((%s)::text COLLATE "C", %s)', columns[i], hash);
     END LOOP;
-    -- CASE, because the planner takes it for half of the rows, but = for a two-hundredth, and then joins 900,000 keys one by one.
+    -- The CASE is for the planner. It expects half of the rows from CASE, and a two-hundredth from =, and would then join 900,000 keys one by one.
     RETURN format('CASE WHEN %s OPERATOR(pg_catalog.&) %s = %s THEN true ELSE false END', hash, parts - 1, part);
 END $$;
 COMMENT ON FUNCTION tally_internal._key_share_sql(text[], int, int) IS

@@ -1,9 +1,9 @@
--- Owns: rows that come for a time whose raw data is gone: set aside instead of rewriting history, and added to it when
--- their owner says so.
+-- Owns: late rows, for a time whose raw data is gone. They are set aside instead of rewriting history, and added to it when their owner
+-- says so.
 
 CREATE OR REPLACE FUNCTION tally_internal._at_sql(source regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Rollups may read a time without a zone in several; for the record that of the first does.
+    -- Rollups may read a time without a zone in different zones. The record uses that of the first rollup.
     SELECT tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone) FROM tally.rollups r WHERE r.source = $1 AND r.key IS NULL
         ORDER BY r.id LIMIT 1
 $$;
@@ -54,7 +54,7 @@ DECLARE
 BEGIN
     SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source AND isfinite(x.horizon);
     IF NOT FOUND THEN RETURN 0; END IF;
-    -- Moved in one statement, so a row is here or there. One that its writer has in hand is left for the next time.
+    -- One statement moves them, so a row is either here or there. A row that a writer has locked is left for the next time.
     n := tally_internal._keep_late(s,
         'WITH _gone AS (DELETE FROM {source} t USING (SELECT tableoid, ctid FROM {source} WHERE {old} FOR UPDATE SKIP LOCKED) o WHERE t.ctid = o.ctid '
             'AND t.tableoid = o.tableoid RETURNING t.*) SELECT pg_catalog.to_jsonb(_gone) AS "row", {at} AS at FROM _gone', s.source, s.horizon);
@@ -85,7 +85,7 @@ BEGIN
             'partition', tally_internal._columns_sql(d, '%I', ', ', 'key'),
             'merges', (SELECT string_agg(format('%1$I = (SELECT %2$s FROM (VALUES (t.%1$I), (EXCLUDED.%1$I)) _two(%1$I))', m.name, format(m.merge, m.name)),
                                          ', ') FROM tally.measures m WHERE m.rollup_id = r.id))), 0, r.zone, horizon, r.frozen_before, rows) x;
-    -- What this rollup keeps no more goes straight to those on it; as text, because that is what every type reads back.
+    -- Rows of buckets that this rollup no longer keeps go straight to the rollups on it, as text, which every type can read back.
     SELECT jsonb_agg(x) INTO gone FROM tally.run_as(r.owner, r.search_path,
         format('SELECT %s FROM (%s) _late', tally_internal._columns_sql(d, '%1$I::pg_catalog.text AS %1$I'), tally_internal._range_query(d, '$1', '$2')),
         0, r.zone, '-infinity'::timestamptz, horizon, rows) x;
@@ -114,9 +114,9 @@ BEGIN
     PERFORM tally_internal._check_horizon(of_source, caller);
     SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source FOR UPDATE;
     IF NOT FOUND OR NOT tally_internal._has_rights(caller, s.owner) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('late rows of %s are applied by the owner of its retention, got %s', of_source, caller),
-                HINT = 'SELECT source, owner FROM tally.source_retentions;';
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('late rows of %s are applied by the owner of its retention, got %s', of_source, caller), NULL,
+            'SELECT source, owner FROM tally.source_retentions;');
     END IF;
     WITH taken AS (UPDATE tally.late_rows l SET applied_at = now(), applied_by = caller
                     WHERE l.source = of_source AND l.applied_at IS NULL AND l.at < s.horizon AND (ids IS NULL OR l.id = ANY (ids)) RETURNING l."row")

@@ -19,12 +19,12 @@ CREATE OR REPLACE FUNCTION tally_internal._put_live(r tally.rollups, place text,
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM tally.reads x WHERE x.rollup_id = r.id;
-    -- By run_as(), because constants are read as the view is made: under the same settings as in every refresh.
+    -- run_as() makes it, because constants are read when the view is made. So they are read under the settings of every refresh.
     PERFORM tally.run_as(r.owner, r.search_path, format('CREATE %sVIEW %s AS %s', CASE WHEN columns_stay THEN 'OR REPLACE '
                                                         ELSE '' END, place, tally_internal._live_query(r)), 0, r.zone);
     INSERT INTO tally.reads (rollup_id, name, place) SELECT r.id, x.name, x.place FROM tally_internal._columns_read(r, place::regclass) x;
     IF r.key IS NOT NULL THEN
-        -- Once more, now that it is known which columns of the source the part over all of it needs.
+        -- It is made once more, now that it is known which columns the part over the whole source needs.
         PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._live_query(r)), 0, r.zone);
     END IF;
     IF NOT columns_stay THEN
@@ -39,7 +39,7 @@ REVOKE ALL ON FUNCTION tally_internal._put_live(tally.rollups, text, boolean) FR
 
 CREATE OR REPLACE FUNCTION tally_internal._live_place(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Where it is, whatever it was renamed to or moved.
+    -- It stays where it is, under any name or schema that it has got since.
     SELECT COALESCE((SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.live_view
                      AND c.relkind = 'v'),
                     (SELECT format('%I.%I', n.nspname, r.name || '_live') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

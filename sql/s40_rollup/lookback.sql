@@ -9,10 +9,9 @@ DECLARE
 BEGIN
     IF lookback IS NULL THEN RETURN 1; END IF;
     IF n IS NULL OR n NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('lookback must be 1 to 1000 whole buckets, got %s', lookback),
-            DETAIL = 'It counts the bucket itself: lookback => ''7 days'' on buckets of a day is that day and the six before it.',
-            HINT = 'Use for example bucket => ''1 day'', lookback => ''7 days''.';
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('lookback must be 1 to 1000 whole buckets, got %s', lookback),
+            'It counts the bucket itself: lookback => ''7 days'' on buckets of a day is that day and the six before it.',
+            'Use for example bucket => ''1 day'', lookback => ''7 days''.');
     END IF;
     RETURN n::int;
 END $$;
@@ -52,16 +51,16 @@ COMMENT ON FUNCTION tally_internal._affected_buckets(tally.rollups, timestamptz[
 CREATE OR REPLACE FUNCTION tally_internal._refuse_overlap(r tally.rollups, rule text, since timestamptz, until timestamptz, hint text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- Rows of one bucket are in the next as well: merged, they would count as often as buckets overlap.
+    -- Rows of one bucket also count in the next. Merged, they would count as often as buckets overlap.
     IF r.lookback IS NULL OR rule = tally_internal._bucket_rule_of(r) THEN RETURN; END IF;
     IF rule IS NULL AND until <= tally_internal._bucket_end(tally_internal._bucket_rule_of(r),
                                                             tally_internal._bucket_start(tally_internal._bucket_rule_of(r), since)) THEN RETURN; END IF;
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('buckets of rollup %L overlap and cannot be merged: each looks back over %s', r.name, r.lookback),
-        DETAIL = format('Got %s. A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
+    PERFORM tally_internal._refuse('invalid_parameter_value',
+        format('buckets of rollup %L overlap and cannot be merged: each looks back over %s', r.name, r.lookback),
+        format('Got %s. A row is counted in each bucket that reaches back to it, so a sum over several would count it several times.',
                         CASE WHEN rule IS NULL THEN format('the range from %s to %s', since, until)
                             ELSE format('buckets of %s', tally_internal._bucket_width(rule)) END),
-        HINT = hint;
+        hint);
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_overlap(tally.rollups, text, timestamptz, timestamptz, text) IS
 'An error where buckets that look back would be merged: into longer ones (rule), or over a range of several (rule null).';
@@ -71,16 +70,16 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF made.lookback IS NULL THEN RETURN; END IF;
     IF made.key IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('rollup %L per key has no buckets to look back over, got lookback %s', made.name, made.lookback),
-            HINT = format('SELECT tally.create_rollup(%L, %L, key => …);', made.name, made.source::text);
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('rollup %L per key has no buckets to look back over, got lookback %s', made.name, made.lookback), NULL,
+            format('SELECT tally.create_rollup(%L, %L, key => …);', made.name, made.source::text));
     END IF;
     PERFORM tally_internal._lookback_buckets(tally_internal._bucket_rule_of(made), made.lookback);
     IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = made.source) THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('rollup %L looks back over rows of %s, which keeps them for a time only', made.name, made.source),
-            DETAIL = 'A bucket that is computed anew needs the rows of the buckets before it.',
-            HINT = format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', made.source);
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
+            format('rollup %L looks back over rows of %s, which keeps them for a time only', made.name, made.source),
+            'A bucket that is computed anew needs the rows of the buckets before it.',
+            format('SELECT * FROM tally.source_retentions WHERE source = %L::regclass;', made.source));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_lookback(tally.rollups) IS 'An error where a rollup in the making cannot look back as it wants.';

@@ -2,18 +2,18 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._analyse(expression text, made tally.rollups, schema_name text, kind text, label text)
 RETURNS TABLE (type text, aggregate oid, has_distinct boolean, has_aggregate boolean, "collation" oid)
--- As run_as() pins them, so that constants are read as they will be.
+-- These are the settings that run_as() pins, so that constants are read as in a refresh.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC' AS $$
 DECLARE
     probe   text := format('%I._tally_probe', schema_name);
-    -- A regclass prints by the search_path in force, so the name is made before the maker's path is.
+    -- How a regclass prints depends on search_path, so the name is made before the maker's path is set.
     origin  text := made.source::text || tally_internal._expand_sql(made);
     path    text := made.search_path;
     tree    text;
     parsed  pg_node_tree;
     sqlstate_ text; message_ text; detail_ text; volatile_ text;
 BEGIN
-    -- A view is the one thing that has PostgreSQL parse an expression and keep the tree without running it.
+    -- PostgreSQL parses the expression of a view and keeps its tree, without running it. Nothing else does that.
     BEGIN
         PERFORM set_config('TimeZone', made.zone, true);
         PERFORM set_config('search_path', path, true);
@@ -22,10 +22,9 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS sqlstate_ = RETURNED_SQLSTATE, message_ = MESSAGE_TEXT, detail_ = PG_EXCEPTION_DETAIL;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-        RAISE EXCEPTION USING ERRCODE = sqlstate_,
-            MESSAGE = format('%s %L: %s', kind, label, message_),
-            DETAIL = format('The expression is %s, over %s.%s', expression, origin, COALESCE(NULLIF(' ' || detail_, ' '), '')),
-            HINT = format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', made.source);
+        PERFORM tally_internal._refuse(sqlstate_, format('%s %L: %s', kind, label, message_),
+            format('The expression is %s, over %s.%s', expression, origin, COALESCE(NULLIF(' ' || detail_, ' '), '')),
+            format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', made.source));
     END;
     SELECT r.ev_action::text, r.ev_action, format_type(a.atttypid, a.atttypmod), a.attcollation INTO tree, parsed, type, "collation"
       FROM pg_rewrite r JOIN pg_attribute a ON a.attrelid = r.ev_class AND a.attnum = 1
@@ -38,10 +37,10 @@ BEGIN
       FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') f JOIN pg_proc p ON p.oid = f[1]::oid
      WHERE p.provolatile = 'v' LIMIT 1;
     IF volatile_ IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_object_definition',
-            MESSAGE = format('%s %L calls %s, expected an expression that gives the same answer every time', kind, label, volatile_),
-            DETAIL = 'A rollup equals its definition only if computing it again gives the same rows.',
-            HINT = 'Store what the function gives in a column of the source, and use the column.';
+        PERFORM tally_internal._refuse('invalid_object_definition',
+            format('%s %L calls %s, expected an expression that gives the same answer every time', kind, label, volatile_),
+            'A rollup equals its definition only if computing it again gives the same rows.',
+            'Store what the function gives in a column of the source, and use the column.');
     END IF;
     PERFORM tally_internal._refuse_session(parsed, kind, label, CASE WHEN kind LIKE 'expand%' THEN made.expand
                                            ELSE expression END, made.time_column, made.zone);
@@ -59,11 +58,10 @@ BEGIN
     SELECT p.proname, n.nspname INTO name, schema_name
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = aggregate;
     IF aggregate IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('measure %L must be one aggregate, got %s', label, expression),
-            DETAIL = 'A measure is stored per bucket and merged later, so it must be an aggregate by itself: count, sum, min, max, tally.tdigest, tally.hll '
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('measure %L must be one aggregate, got %s', label, expression),
+            'A measure is stored per bucket and merged later, so it must be an aggregate by itself: count, sum, min, max, tally.tdigest, tally.hll '
                 'and the like, with an optional FILTER.',
-            HINT = format('Measure the parts and compute with them in a metric: SELECT tally.create_metric(%L, …, ''<expression over measures>'');', label);
+            format('Measure the parts and compute with them in a metric: SELECT tally.create_metric(%L, …, ''<expression over measures>'');', label));
     END IF;
     IF has_distinct THEN
         advice := format('"%s": "tally.hll(<column>)"', label);
@@ -83,13 +81,13 @@ BEGIN
     ELSIF name LIKE 'percentile%' OR name = 'mode' THEN
         advice := format('"%s": "tally.tdigest(<column>)"', label);
     END IF;
-    RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-        MESSAGE = format('measure %L cannot be merged: no way is known to merge %s%s', label, aggregate::regproc, CASE
+    PERFORM tally_internal._refuse('feature_not_supported',
+        format('measure %L cannot be merged: no way is known to merge %s%s', label, aggregate::regproc, CASE
                          WHEN has_distinct THEN ' over distinct values' ELSE '' END),
-        DETAIL = format('Got %s. Measures of several buckets are merged into one, so a measure must be an aggregate that merges: count, sum, min, max, '
+        format('Got %s. Measures of several buckets are merged into one, so a measure must be an aggregate that merges: count, sum, min, max, '
             'bool_and, bool_or, or one with tally.rollup().', expression),
-        HINT = COALESCE('Use measures => ''{' || advice || '}'' and compute with them in a metric.',
-                        'SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND proname = ''rollup'';');
+        COALESCE('Use measures => ''{' || advice || '}'' and compute with them in a metric.',
+                        'SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND proname = ''rollup'';'));
 END $$;
 COMMENT ON FUNCTION tally_internal._merge_of(oid, text, boolean, text, text) IS
 'The aggregate that merges stored values of a measure, as a format with the column as %1$I; an error that names the alternative where there is none.';

@@ -36,11 +36,11 @@ COMMENT ON FUNCTION tally_internal._in_time_sql(tally.rollups) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._odd_rows_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Three conditions that an index on the time column serves, so that nothing is read but the odd rows themselves.
+    -- An index on the time column serves all three conditions, so only the odd rows are read.
     SELECT format('SELECT pg_catalog.count(*) FILTER (WHERE %1$I IS NULL) AS no_time, pg_catalog.count(*) FILTER (WHERE %4$s) AS ever, '
                   'pg_catalog.count(*) FILTER (WHERE %5$s) AS never FROM %2$s WHERE (%1$I IS NULL OR %4$s OR %5$s) AND (%3$s)',
                   r.time_column, r.source,
-                  -- A source row counts once, however many its expansion makes of it.
+                  -- A source row counts once, even if its expansion makes several rows of it.
                   CASE WHEN r.expand IS NULL THEN COALESCE(r.filter, 'true') ELSE format('EXISTS (SELECT FROM %s WHERE %s)', r.expand,
                           COALESCE(r.filter, 'true')) END,
                   tally_internal._odd_before_sql(r), tally_internal._odd_after_sql(r))

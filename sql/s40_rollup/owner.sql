@@ -33,7 +33,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._owner_fault(tally.rollups) IS
-'What is wrong with a rollup''s owner: gone, not that of its table and live view any more, or without the rights that it takes. Nulls where nothing is.';
+'What is wrong with a rollup''s owner: it is gone, does not own its table and live view any more, or lacks rights. Nulls where nothing is wrong.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refuse_fault(r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -44,8 +44,9 @@ BEGIN
         WHERE f.sqlstate IS NOT NULL
     UNION ALL SELECT * FROM tally_internal._row_security_fault(r) f WHERE f.sqlstate IS NOT NULL LIMIT 1;
     IF fault.sqlstate IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = fault.sqlstate, MESSAGE = format('rollup %L cannot be computed: %s', r.name, fault.message),
-            DETAIL = 'Nothing was changed; its marks wait.', HINT = fault.hint;
+        PERFORM tally_internal._refuse(fault.sqlstate, format('rollup %L cannot be computed: %s', r.name, fault.message),
+            'Nothing was changed; its marks wait.',
+            fault.hint);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_fault(tally.rollups) IS
@@ -68,7 +69,7 @@ DECLARE
 BEGIN
     -- A funnel or a retention is a pair of rollups, and one definition.
     FOR one IN SELECT x.id FROM tally.rollups x WHERE x.id = r.id
-        OR x.id::text IN (SELECT p FROM tally_internal._tell('rollup_paired', r.id) p) ORDER BY x.id LOOP
+        OR x.id::text IN (SELECT p FROM tally_internal._announce('rollup_paired', r.id) p) ORDER BY x.id LOOP
         PERFORM tally_internal._give(one, owner);
     END LOOP;
 END $$;
@@ -80,14 +81,14 @@ COMMENT ON FUNCTION tally.set_owner(text, regrole) IS
 CREATE OR REPLACE FUNCTION tally_internal._check_gift(r tally.rollups, taker regrole, caller regrole) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- As ALTER TABLE … OWNER TO: who gives must have what the owner had, and who takes must be somebody the giver could be. Its SQL runs
-    -- with the new owner's rights from now on.
+    -- The rule is that of ALTER TABLE … OWNER TO: the giver must have the rights of the owner and of the taker. From now on the SQL runs with
+    -- the new owner's rights.
     IF NOT (tally_internal._has_rights(caller, r.owner) AND tally_internal._has_rights(caller, taker)
             AND (EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) OR (SELECT o.rolsuper FROM pg_roles o WHERE o.oid = caller))) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('rollup %L is given from %s to %s by a role that is both, or by a superuser; got %s', r.name, r.owner, taker, caller),
-            DETAIL = 'The definition''s SQL runs with the rights of its owner, so nobody gives it to a role without having that role''s rights.',
-            HINT = format('GRANT %s TO %s;  -- or ask a superuser', taker, caller);
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('rollup %L is given from %s to %s by a role that is both, or by a superuser; got %s', r.name, r.owner, taker, caller),
+            'The definition''s SQL runs with the rights of its owner, so nobody gives it to a role without having that role''s rights.',
+            format('GRANT %s TO %s;  -- or ask a superuser', taker, caller));
     END IF;
     PERFORM tally_internal._check_source_rights(r.source, taker, r.name);
 END $$;
@@ -115,7 +116,7 @@ BEGIN
         EXECUTE format('ALTER STATISTICS %s OWNER TO %s', item.object, taker);
     END LOOP;
     UPDATE tally.rollups x SET owner = taker WHERE x.id = r.id;
-    PERFORM tally_internal._tell('rollup_given', r.id, to_jsonb(taker::oid::bigint));
+    PERFORM tally_internal._announce('rollup_given', r.id, to_jsonb(taker::oid::bigint));
     UPDATE tally.source_retentions x SET owner = taker WHERE x.source = r.relation;
     IF r.key IS NOT NULL THEN
         EXECUTE format('GRANT SELECT ON tally.%I TO %s', tally_internal._marks_table(r.id), taker);
@@ -124,7 +125,7 @@ BEGIN
         END IF;
     END IF;
     PERFORM tally_internal._attach(r.source);
-    -- Another role may see the source otherwise.
+    -- Another role may see other rows of the source.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, r.frozen_before, 'infinity', format('given to %s', taker));
 END $$;
 COMMENT ON FUNCTION tally_internal._give(int, regrole, bigint) IS

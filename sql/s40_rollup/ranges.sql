@@ -45,7 +45,7 @@ BEGIN
     END IF;
     extent.since := GREATEST(extent.since, r.frozen_before);
     IF extent.until IS NULL OR extent.since >= extent.until OR marked.since >= extent.until OR marked.until <= extent.since THEN
-        -- Nothing lies there, neither stored nor in the source. What is written from now on is marked by itself.
+        -- The range has no rows, neither stored nor in the source. Later writes mark their own buckets.
         DELETE FROM tally.dirty_ranges g WHERE g.id = marked.id;
         RETURN false;
     END IF;
@@ -119,7 +119,7 @@ BEGIN
     IF marked.id IS NULL THEN RETURN; END IF;
     until := marked.until;
     since := marked.since;
-    -- Whole buckets, at least one. Where a batch takes all, nothing is subtracted: an end of time may be near.
+    -- A batch has whole buckets, at least one. If it takes all, nothing is subtracted, because an end of time may be near.
     left_ := tally_internal._time_between(since, until);
     IF most_rows IS NOT NULL AND oldest_first THEN
         until := LEAST(until, GREATEST(CASE WHEN marked.batch < left_ THEN tally_internal._bucket_start(rule, since + marked.batch)
@@ -131,7 +131,7 @@ BEGIN
     END IF;
     rows := marked.rows * extract(epoch FROM tally_internal._time_between(since, until)) / extract(epoch
             FROM tally_internal._time_between(marked.since, marked.until));
-    -- Other marks on the same buckets are served by the same work.
+    -- The same work serves other marks on these buckets.
     PERFORM tally_internal._split_ranges(r, ARRAY[since, until], marked.id);
     DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.id <> marked.id AND g.since >= _take_range.since AND g.until <= _take_range.until;
     IF since <= marked.since AND until >= marked.until THEN

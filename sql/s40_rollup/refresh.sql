@@ -6,18 +6,18 @@
 -- of the marks is undone with the rest.
 
 CREATE OR REPLACE FUNCTION tally_internal._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
--- Marks come and go faster than they are analyzed: taken for few, 40,000 were joined to themselves one by one, which took minutes.
+-- Marks come and go faster than ANALYZE counts them. The planner took 40,000 of them for a few and joined them one by one, for minutes.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
 DECLARE
     result  timestamptz[];
     ignored bigint;
 BEGIN
-    -- What changes in the source of frozen history is no reason to compute it anew.
+    -- Frozen history is not computed anew, whatever changes in its source.
     DELETE FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket < r.frozen_before;
     GET DIAGNOSTICS ignored = ROW_COUNT;
     IF ignored > 0 THEN
         UPDATE tally.rollups x SET ignored_marks = x.ignored_marks + ignored WHERE x.id = r.id;
-        -- A row may have come there, too late.
+        -- A late row may have come for it.
         IF EXISTS (SELECT FROM tally.source_retentions s WHERE s.source = r.source AND s.deletes AND s.keep IS NOT NULL) AND r.source_rollup IS NULL THEN
             PERFORM tally_internal._set_aside(r.source);
         END IF;
@@ -66,7 +66,7 @@ BEGIN
             'tally.freeze_source() or tally.retain_source(). This is said once.', HINT = hint;
 END $$;
 COMMENT ON FUNCTION tally_internal._tell_emptied(int, bigint) IS
-'Says, once for a rollup, that a refresh has removed finished buckets because their source rows are gone, and how to keep such from now on.';
+'Says, once for each rollup, that a refresh has removed finished buckets because their source rows are gone, and how to keep such buckets.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refresh_marked(r tally.rollups, most int, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -109,7 +109,7 @@ BEGIN
     wrote := '{"inserted": 0, "updated": 0, "deleted": 0}';
     IF NOT tally_internal._due(rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    -- Dropped while the lock was waited for.
+    -- It was dropped while this waited for the lock.
     IF r.id IS NULL THEN RETURN; END IF;
     PERFORM tally_internal._refuse_fault(r);
     PERFORM tally_internal._capture_forget();
@@ -120,13 +120,13 @@ BEGIN
     run.rollup_id := rollup_id;
     run.started_at := clock_timestamp();
     IF EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since >= lowest AND g.until <= highest) THEN
-        -- In this order: what is counted for the build has been analyzed then.
+        -- The order matters: ANALYZE comes before the statistics of the build are counted.
         PERFORM tally_internal._begin_build(r);
         PERFORM tally_internal._analyse_source(r);
         SELECT x.since, x.until, x.rows INTO part.since, part.until, part.rows FROM tally_internal._take_range(r, most_rows, lowest, highest, oldest_first) x;
     END IF;
     IF part.since < part.until THEN
-        -- What is recomputed with the range need not be recomputed by itself: a new rollup on a rollup has both marks.
+        -- A new rollup on a rollup has both kinds of marks. Buckets that are recomputed with the range need no work of their own.
         DELETE FROM tally.dirty d WHERE d.rollup_id = rollup_id AND d.bucket >= part.since AND d.bucket < part.until AND r.lookback IS NULL;
         run.since := part.since;
         run.until := part.until;
@@ -158,11 +158,11 @@ COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 
 CREATE OR REPLACE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Its owner, and the owners of those that stand on it; and whoever may run the schedule of all.
+    -- These roles may: its owner, the owners of rollups that stand on it, and whoever may run the schedules.
     SELECT has_function_privilege(role::oid, 'tally.refresh_scheduled(text)', 'EXECUTE')
         OR EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally_internal._with_descendants(rollup_id)) AND tally_internal._has_rights(role, r.owner))
 $$;
-COMMENT ON FUNCTION tally_internal._may_refresh(regrole, int) IS 'Whether a role may have a rollup computed: it takes time, and the lock of the rollup.';
+COMMENT ON FUNCTION tally_internal._may_refresh(regrole, int) IS 'Whether a role may refresh a rollup, which takes time and the lock of the rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_refresh(role regrole, rollup_id int) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -175,7 +175,7 @@ BEGIN
                           'A refresh runs the definition and holds the rollup''s lock.',
         format('GRANT EXECUTE ON PROCEDURE tally.refresh_scheduled(text) TO %s;  -- for the role that refreshes all', role));
 END $$;
-COMMENT ON FUNCTION tally_internal._check_refresh(regrole, int) IS 'An error where a role may not have a rollup computed.';
+COMMENT ON FUNCTION tally_internal._check_refresh(regrole, int) IS 'An error where a role may not refresh a rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint,
     who bigint DEFAULT tally_internal._me(),
@@ -199,7 +199,7 @@ BEGIN
         run.hint := COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', (SELECT r.name FROM tally.rollups r WHERE r.id = rollup_id)));
         PERFORM tally_internal._log_run(run, NULL);
         more := false;
-        -- With the statement that mends it, where the error gave one.
+        -- It includes the statement that mends it, if the error gave one.
         error := format('%s: %s', run.sqlstate, run.message) || CASE WHEN run.hint ~ '^(SELECT|ALTER|GRANT|CREATE) .*;'
             AND run.hint !~ '^SELECT tally\.refresh' THEN '; ' || run.hint ELSE '' END;
     END;
@@ -231,7 +231,7 @@ BEGIN
         began := clock_timestamp();
         rollup := one.name;
         buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
-        -- Nothing due, nothing written: not even a lock.
+        -- Nothing is due, so nothing is written, not even a lock.
         IF NOT tally_internal._due(one.id) THEN
             duration_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
             RETURN NEXT;
@@ -239,7 +239,7 @@ BEGIN
         END IF;
         PERFORM tally_internal._lock(one.id, true);
         IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = one.id) THEN
-            -- Dropped while it was waited for: who asked for it by name is told.
+            -- It was dropped during the wait. Whoever asked for it by name is told.
             IF name IS NOT NULL THEN PERFORM tally_internal._rollup(name); END IF;
             CONTINUE;
         END IF;

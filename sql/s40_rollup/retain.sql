@@ -1,9 +1,8 @@
 -- Owns: retention: raw rows and old buckets deleted in batches, after everything that stands on them is computed and frozen.
 --
--- Freezing and deleting are of one snapshot. What a writer changes meanwhile is not in it: such a row is then not deleted
--- (an insert comes late, and is set aside) or the batch fails to serialize and is tried again (an update or delete). So
--- nothing is deleted that the rollups have not seen in the form in which it goes. Where partitions are dropped, a lock
--- on the whole source stands in for the snapshot.
+-- Freezing and deleting use one snapshot, without the changes of concurrent writers. A row that was inserted meanwhile is not deleted;
+-- it comes late, and is set aside. After a concurrent update or delete the batch fails to serialize and is tried again. So no
+-- row is deleted in a form that the rollups have not seen. Dropping partitions uses a lock on the whole source instead of the snapshot.
 
 CREATE OR REPLACE FUNCTION tally.retain_source(source regclass, keep interval, deletes boolean DEFAULT true, drop_partitions boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -13,17 +12,19 @@ DECLARE
     dropping  boolean := COALESCE(drop_partitions, false);
 BEGIN
     IF keep <= '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('keep must be longer than nothing, got %L', keep::text),
-            DETAIL = 'Rows younger than that stay.', HINT = format('SELECT tally.retain_source(%L, keep => ''90 days'');', source::text);
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('keep must be longer than nothing, got %L', keep::text),
+            'Rows younger than that stay.',
+            format('SELECT tally.retain_source(%L, keep => ''90 days'');', source::text));
     ELSIF dropping AND (SELECT c.relkind FROM pg_class c WHERE c.oid = source) <> 'p' THEN
-        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('drop_partitions needs a partitioned table, got %s', source),
-            DETAIL = 'Rows of other tables are deleted.', HINT = format('SELECT tally.retain_source(%L, keep => %L);', source::text, keep::text);
+        PERFORM tally_internal._refuse('wrong_object_type', format('drop_partitions needs a partitioned table, got %s', source),
+            'Rows of other tables are deleted.',
+            format('SELECT tally.retain_source(%L, keep => %L);', source::text, keep::text));
     ELSIF keep IS NOT NULL AND NOT tally_internal._time_index(source, by_column) THEN
         RAISE NOTICE USING MESSAGE = format('no index of %s leads with %I, so each batch of deletion scans it all', source, by_column),
             HINT = format('CREATE INDEX ON %s (%I);', source, by_column);
     END IF;
     PERFORM tally_internal._store_retention(source, keep, COALESCE(deletes, true), dropping, current_setting('search_path'));
-    PERFORM tally_internal._tell('schedules_change');
+    PERFORM tally_internal._announce('schedules_change');
 END $$;
 COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
 'How long raw rows of a source are kept (null: for ever from now on). tally.expire(), once a day, deletes older ones in batches, after all rollups on the '
@@ -36,20 +37,24 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     IF r.key IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L is per key, so there is no time after which its rows could go',
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('rollup %L is per key, so there is no time after which its rows could go',
                 r.name),
-            DETAIL = 'A key is kept as long as its source has rows of it.', HINT = format('DELETE FROM %s WHERE …;', r.source);
+            'A key is kept as long as its source has rows of it.',
+            format('DELETE FROM %s WHERE …;', r.source));
     ELSIF r.lookback IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('rollup %L looks back, so its buckets do not go one by one', r.name),
-            DETAIL = 'A late row before the horizon would have to reach buckets after it.',
-                HINT = format('SELECT tally.create_rollup(''<name>'', %L, bucket => ''1 month'', retain => …);', r.relation::text);
+        PERFORM tally_internal._refuse('feature_not_supported', format('rollup %L looks back, so its buckets do not go one by one', r.name),
+            'A late row before the horizon would have to reach buckets after it.',
+            format('SELECT tally.create_rollup(''<name>'', %L, bucket => ''1 month'', retain => …);', r.relation::text));
     ELSIF keep IS NOT NULL AND keep < r.bucket THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('retain of rollup %L must be at least its bucket of %s, got %L', r.name,
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('retain of rollup %L must be at least its bucket of %s, got %L', r.name,
                 r.bucket, keep::text),
-            DETAIL = 'Only whole buckets are deleted.', HINT = format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name);
+            'Only whole buckets are deleted.',
+            format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name));
     END IF;
     PERFORM tally_internal._store_rollup_retention(r.id, keep);
-    PERFORM tally_internal._tell('schedules_change');
+    PERFORM tally_internal._announce('schedules_change');
 END $$;
 COMMENT ON FUNCTION tally_internal._retain_rollup(tally.rollups, interval) IS 'How long buckets of a rollup are kept; null: for ever from now on.';
 
@@ -117,7 +122,7 @@ DECLARE
     part  record;
     n     bigint := 0;
 BEGIN
-    -- Bounds by the time column alone; what is partitioned otherwise is emptied row by row.
+    -- Only bounds by the time column count. Other partitions are emptied row by row.
     FOR part IN SELECT c.oid::regclass AS name, greatest(c.reltuples, 0)::bigint AS rows
                   FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] AND a.attname = s.time_column
                   JOIN pg_inherits i ON i.inhparent = p.partrelid JOIN pg_class c ON c.oid = i.inhrelid
@@ -146,7 +151,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._time_value(text, regtype, text) IS 'A value of a time column, as text, as the instant that a rollup reads it as.';
 
--- It waits no longer than two seconds for a row that somebody has in hand: refreshes of the rollups wait for it meanwhile.
+-- It waits at most two seconds for a row that somebody has locked, because refreshes of the rollups wait meanwhile.
 CREATE OR REPLACE FUNCTION tally_internal._expire_unit(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET lock_timeout = '2s' AS $$
 DECLARE
@@ -179,7 +184,7 @@ BEGIN
         RETURN;
     END IF;
     upto := tally_internal._expiry_batch(s, above, target, most_rows);
-    -- What a rollup stands on is brought up to date first: its own last changes still have to reach those on it.
+    -- The rollups underneath are refreshed first, because their last changes still have to reach those above.
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._with_ancestors(own.id)) ORDER BY x.id LOOP
         PERFORM tally_internal._lock(r.id, true);
         IF r.key IS NULL THEN
@@ -201,7 +206,7 @@ BEGIN
         n := n + tally_internal._old_rows_count(s, 'WITH _gone AS (DELETE FROM {source} WHERE {old} RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone',
                                                 '-infinity', upto);
     END IF;
-    -- The marks that the deletion itself has left; rows that follow in this transaction mark anew.
+    -- These marks come from the deletion itself. Later writes of this transaction mark anew.
     DELETE FROM tally.dirty d WHERE d.rollup_id = ANY (above) AND d.bucket < upto;
     PERFORM tally_internal._capture_forget();
     UPDATE tally.source_retentions x SET horizon = upto, rows_deleted = x.rows_deleted + n, last_run = clock_timestamp(), waiting_for = NULL
@@ -292,7 +297,7 @@ COMMENT ON PROCEDURE tally.expire(regclass, bigint, timestamptz) IS
 'Deletes what retain_source() and a rollup''s retain say is old, of all or of one source or rollup, in batches of about batch_rows rows (but whole buckets) '
     'that commit: computes and freezes first, then deletes. What cannot be deleted now says why in tally.source_retentions.waiting_for. tally.start() '
     'schedules it.';
--- It deletes by the clock it is given.
+-- It deletes by the clock that it is given, so not everybody may call it.
 REVOKE ALL ON PROCEDURE tally.expire(regclass, bigint, timestamptz) FROM PUBLIC;
 REVOKE ALL ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz), tally_internal._expire_caught(regclass, bigint, timestamptz),
     tally_internal._lock_to_expire(regclass), tally_internal._expirable(regclass) FROM PUBLIC;

@@ -1,10 +1,10 @@
--- Owns: row security. A rollup computes with its owner's rights and a live view reads with them, so a policy that hides rows
--- from the owner would give partial numbers, and one on the rollup's own table would not reach who reads a view on it. The
--- first is refused, the second raises an error that says where to read instead.
+-- Owns: row security. A rollup computes with its owner's rights, and a live view reads with them. So a policy that hides source rows from
+-- the owner would give partial numbers; it is refused. And a policy on the rollup's own table would not hold for readers of a view on it;
+-- they get an error that says where to read instead.
 
 CREATE OR REPLACE FUNCTION tally_internal._row_security(reader oid, relation regclass) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- As row_security_active() says it, of any role.
+    -- The same as row_security_active(), for any role.
     SELECT EXISTS (SELECT FROM pg_class c JOIN pg_roles o ON o.oid = reader
                     WHERE c.oid = relation AND c.relrowsecurity AND NOT o.rolsuper AND NOT o.rolbypassrls
                         AND (c.relforcerowsecurity OR NOT pg_has_role(reader, c.relowner, 'USAGE')))
@@ -28,7 +28,7 @@ COMMENT ON FUNCTION tally_internal._hides_rows(oid, regclass) IS
 CREATE OR REPLACE FUNCTION tally_internal._row_security_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- Status asks this of every rollup, so first what is quick and as a rule all.
+    -- Status asks this of every rollup, so the quick check comes first. As a rule it is enough.
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid IN (r.source, r.relation) AND c.relrowsecurity) THEN RETURN; END IF;
     IF tally_internal._hides_rows(r.owner, r.source) THEN
         sqlstate := '42501';
@@ -41,27 +41,27 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._row_security_fault(tally.rollups) IS
-'The fault of a rollup whose owner does not see all rows of its source or of its own table; nulls where that is not so.';
+'The fault of a rollup whose owner does not see all rows of its source or of its own table; nulls where there is none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._live_gate(relation regclass, source regclass, defined boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF row_security_active(relation) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('row security of %s applies to %I, and a view with the rights of its owner cannot apply it', relation, current_user),
-            DETAIL = 'The table itself applies it: it holds the rows as of the last refresh.',
-            HINT = format('SELECT * FROM %s;', relation);
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('row security of %s applies to %I, and a view with the rights of its owner cannot apply it', relation, current_user),
+            'The table itself applies it: it holds the rows as of the last refresh.',
+            format('SELECT * FROM %s;', relation));
     ELSIF NOT defined THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('the definition behind the live view of %s is gone, so nothing says which of its rows are current', relation),
-            DETAIL = 'tally.rollups has no rollup with this table. A restore without the data of schema tally leaves it so.',
-            HINT = format('SELECT * FROM %s;  -- the rows as they were last computed; then create the rollup anew', relation);
+        PERFORM tally_internal._refuse('undefined_object',
+            format('the definition behind the live view of %s is gone, so nothing says which of its rows are current', relation),
+            'tally.rollups has no rollup with this table. A restore without the data of schema tally leaves it so.',
+            format('SELECT * FROM %s;  -- the rows as they were last computed; then create the rollup anew', relation));
     ELSIF source IS NOT NULL AND tally_internal._hides_rows((SELECT c.relowner FROM pg_class c WHERE c.oid = relation), source) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('row security of %s may hide rows from the owner of %s, so its numbers would be partial', source, relation),
-            DETAIL = 'Row security came to the source after the rollup was defined.',
-            HINT = format('CREATE POLICY reads_all ON %s FOR SELECT TO %s USING (true);', source,
-                          (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = relation));
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('row security of %s may hide rows from the owner of %s, so its numbers would be partial', source, relation),
+            'Row security came to the source after the rollup was defined.',
+            format('CREATE POLICY reads_all ON %s FOR SELECT TO %s USING (true);', source,
+                          (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = relation)));
     END IF;
     RETURN true;
 END $$;
@@ -90,8 +90,9 @@ CREATE OR REPLACE FUNCTION tally_internal._refuse_lost_live(r tally.rollups) RET
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('the live view of rollup %L is gone, so there are no exact numbers now', r.name),
-            DETAIL = 'What is stored can be read with live => false.', HINT = format('SELECT tally.repair(%L);', r.name);
+        PERFORM tally_internal._refuse('undefined_table', format('the live view of rollup %L is gone, so there are no exact numbers now', r.name),
+            'What is stored can be read with live => false.',
+            format('SELECT tally.repair(%L);', r.name));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_lost_live(tally.rollups) IS 'An error with the statement to run where a rollup has no live view any more.';
@@ -99,7 +100,7 @@ COMMENT ON FUNCTION tally_internal._refuse_lost_live(tally.rollups) IS 'An error
 CREATE OR REPLACE FUNCTION tally_internal._live_for_reader(r tally.rollups) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- A policy holds for the table only, so such a reader reads what is stored.
+    -- A policy holds for the table only, so a reader to whom one applies reads the table.
     IF row_security_active(r.relation) THEN RETURN r.relation; END IF;
     PERFORM tally_internal._refuse_lost_live(r);
     RETURN r.live_view;
@@ -125,7 +126,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item text;
 BEGIN
-    -- A platform's default privileges give what is made in a schema to whole crowds, who then read, change and empty it.
+    -- A platform's default privileges may grant every new object in a schema to many roles, who could then read, change and empty it.
     FOR item IN SELECT x FROM tally_internal._taken_away(made::regclass) x LOOP
         EXECUTE item;
     END LOOP;

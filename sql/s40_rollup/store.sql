@@ -1,8 +1,8 @@
 -- Owns: the only ways in which the definitions of rollups are written. No role may write the tables of the catalogue.
 --
--- The functions that define are their caller's: they analyse the maker's text and make tables with the maker's rights. What
--- they have made they hand to the functions here, which anybody may also call by hand. So nothing here believes its arguments:
--- who calls is proved by a ticket, owner and numbers are the engine's, and what a row names is looked up.
+-- Functions that define run with their caller's rights: they analyse the maker's text and make tables. They hand what they have made to
+-- the functions here, which anybody may also call by hand. So these believe no argument. A ticket proves who calls, the engine chooses
+-- owner and numbers, and everything that a row names is looked up.
 
 CREATE OR REPLACE FUNCTION tally_internal._owned_rollup(rollup_id int, caller regrole) RETURNS tally.rollups
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -31,7 +31,7 @@ COMMENT ON FUNCTION tally_internal._is_plain_type(oid) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._is_plain_merge(merge text, type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Just what _merge_of() makes.
+    -- It must be exactly what _merge_of() makes.
     SELECT merge ~ '^pg_catalog\.(min|max|bool_and|bool_or|every|bit_and|bit_or|bit_xor)\(%1\$I\)$' OR merge = 'tally.rollup(%1$I)'
         OR merge = 'pg_catalog.sum(%1$I)::bigint' OR merge = format('pg_catalog.sum(%%1$I)::%s', type)
 $$;
@@ -74,7 +74,7 @@ BEGIN
                                                                r.name, caller, r.relation),
             'create_rollup() makes it.', format('SELECT tally.create_rollup(%L, …);', COALESCE(NULLIF(r.name, ''), 'events_hourly')));
     END IF;
-    -- Bucket, zone and origin, key and lookback are right or an error, whoever has checked them before.
+    -- Bucket, zone, origin, key and lookback are checked again here.
     PERFORM tally_internal._time_type(r.source, r.time_column, r.name, r.key IS NOT NULL);
     IF r.key IS NULL THEN
         PERFORM tally_internal._check_zone(r.zone);
@@ -122,7 +122,7 @@ BEGIN
     made.ignored_marks := 0;
     made.emptied := tally_internal._emptied(made.emptied, made.key, made.name);
     made.emptied_at := NULL;
-    -- The view needs the catalogue to make its text, and the catalogue the view to name it: the table stands in first.
+    -- The view's text is made from the catalogue, and the catalogue names the view. So the table stands in for the view at first.
     made.live_view := made.relation;
     INSERT INTO tally.rollups SELECT made.*;
     PERFORM tally_internal._store_columns(made.id, dims, nums);
@@ -160,12 +160,12 @@ DECLARE
     r tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
 BEGIN
     PERFORM tally_internal._check_source_rights(r.source, r.owner, r.name);
-    -- Capture before the mark on history: from here on every writer marks, and what came before is in the range.
+    -- Capture comes before the mark on history. From here on every writer marks, and earlier rows are in the marked range.
     PERFORM tally_internal._attach(r.source);
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, '-infinity', 'infinity', 'history');
 END $$;
 COMMENT ON FUNCTION tally_internal._begin_capture(int, bigint) IS
-'Has changes of the source marked for a rollup from now on, and all its history marked. For the owner.';
+'Makes changes of the source leave marks for a rollup from now on, and marks all its history. For the owner.';
 
 CREATE OR REPLACE FUNCTION tally_internal._mark_range(rollup_id int, since timestamptz, until timestamptz, reason text,
                                            who bigint DEFAULT tally_internal._me()) RETURNS void
@@ -232,7 +232,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
-    -- It locks, so the right comes first.
+    -- It locks, so it checks the right first.
     IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND tally_internal._has_rights(caller, r.owner)) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('triggers of capture on %s are made anew for the owner of a rollup on it, got %s',
                 source,
@@ -244,5 +244,5 @@ END $$;
 COMMENT ON FUNCTION tally_internal._attach_capture(regclass, bigint) IS
 'Makes the capture triggers of a source and of its members anew where they are not what the rollups on it need. For the owner of a rollup on it.';
 
--- What the functions above are made of does what it is told, so only they call it.
+-- These helpers do what they are told, so only the functions above may call them.
 REVOKE ALL ON FUNCTION tally_internal._store_columns(int, tally.dimensions[], tally.measures[]), tally_internal._create_marks(int) FROM PUBLIC;

@@ -1,4 +1,4 @@
--- Owns: checking stored rows against the definition, and having a range computed anew.
+-- Owns: checking stored rows against the definition, and marking a range to be computed anew.
 
 CREATE OR REPLACE FUNCTION tally_internal._aligned(r tally.rollups, INOUT since timestamptz, INOUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7,19 +7,18 @@ DECLARE
 BEGIN
     IF r.key IS NOT NULL THEN
         IF since = '-infinity' AND until = 'infinity' THEN RETURN; END IF;
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('rollup %L is per key and has no time, got since %s and until %s', r.name, since, until),
-            HINT = format('SELECT * FROM tally.verify(%L);', r.name);
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('rollup %L is per key and has no time, got since %s and until %s', r.name, since, until), NULL,
+            format('SELECT * FROM tally.verify(%L);', r.name));
     END IF;
     since := tally_internal._bucket_start(rule, since);
     IF until > tally_internal._bucket_start(rule, until) THEN
         until := tally_internal._bucket_end(rule, tally_internal._bucket_start(rule, until));
     END IF;
     IF since >= until THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('since must be before until, got %s and %s', since, until),
-            DETAIL = format('Both are widened to whole buckets of rollup %L.', r.name),
-            HINT = format('SELECT * FROM tally.verify(%L);', r.name);
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('since must be before until, got %s and %s', since, until),
+            format('Both are widened to whole buckets of rollup %L.', r.name),
+            format('SELECT * FROM tally.verify(%L);', r.name));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._aligned(tally.rollups, timestamptz, timestamptz) IS 'A range widened to whole buckets of a rollup.';
@@ -30,7 +29,7 @@ RETURNS TABLE (bucket timestamptz, labels jsonb, stored jsonb, definition jsonb,
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    -- It shows data of the rollup with the rights of its owner, so it is the owner's.
+    -- It shows data of the rollup with the rights of its owner, so only the owner may call it.
     r     tally.rollups := tally_internal._owned_rollup((tally_internal._rollup(name)).id, tally_internal._caller(who));
     d     jsonb := tally_internal._sized_form(tally_internal._resolved(r));
     fresh text;
@@ -40,7 +39,7 @@ BEGIN
         RETURN QUERY SELECT NULL::timestamptz, v.labels, v.stored, v.definition, v.dirty FROM tally_internal._verify_keys(r) v;
         RETURN;
     END IF;
-    -- Frozen history is not held to a source that need not have its rows any more.
+    -- Frozen history is not compared, because the source need not have its rows any more.
     since := GREATEST(since, r.frozen_before);
     IF since >= until THEN
         RAISE NOTICE USING MESSAGE = format('all of rollup %L before %s is frozen, so there is nothing to compare it with', r.name, r.frozen_before);
@@ -62,7 +61,7 @@ BEGIN
             'stored', tally_internal._columns_sql(d, '%1$L, t.%1$I', ', ', 'measures'),
             'computed', tally_internal._columns_sql(d, '%1$L, f.%1$I', ', ', 'measures'),
             'fresh', fresh, 'same_key', tally_internal._columns_sql(d, 'f.%1$I = t.%1$I', ' AND ', 'key'),
-            -- What is kept of buckets without source rows has nothing to differ from.
+            -- Kept buckets without source rows have nothing to differ from.
             'compared', CASE WHEN r.emptied = 'keep' THEN format('(f.bucket IS NOT NULL OR t.bucket IN (SELECT g.bucket FROM (%s) g))', fresh) ELSE 'true' END,
             'differs', tally_internal._differs_sql(r.id, 'f', 't'))), 0, r.zone, since, until) x;
 END $$;
@@ -74,7 +73,7 @@ CREATE OR REPLACE FUNCTION tally_internal._remake_relations(rollup_id int) RETUR
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._remake_live(rollup_id);
-    PERFORM tally_internal._tell('rollup_repaired', rollup_id);
+    PERFORM tally_internal._announce('rollup_repaired', rollup_id);
 END $$;
 COMMENT ON FUNCTION tally_internal._remake_relations(int) IS
 'Makes the live view of a rollup, and all views that stand on it and its descendants, where somebody has dropped them.';
@@ -87,10 +86,10 @@ DECLARE
 BEGIN
     SELECT a.since, a.until INTO since, until FROM tally_internal._aligned(r, since, until) a;
     IF until <= r.frozen_before THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('rollup %L cannot be computed anew before %s, where its history is frozen; got %s to %s', r.name, r.frozen_before, since, until),
-            DETAIL = 'Its source rows may be gone, and computing without them would rewrite history.',
-            HINT = format('SELECT tally.freeze_source(%L, before => %L);  -- only where the source has all rows since then', r.source::text, since::text);
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
+            format('rollup %L cannot be computed anew before %s, where its history is frozen; got %s to %s', r.name, r.frozen_before, since, until),
+            'Its source rows may be gone, and computing without them would rewrite history.',
+            format('SELECT tally.freeze_source(%L, before => %L);  -- only where the source has all rows since then', r.source::text, since::text));
     END IF;
     since := GREATEST(since, r.frozen_before);
     PERFORM tally_internal._remake_relations(r.id);

@@ -1,5 +1,5 @@
--- Owns: who writes a rollup's table. The engine alone should; whatever somebody else writes there is marked in the same transaction, so that
--- status shows it, live views pass over it and the next refresh undoes it; where it could not be undone it is refused.
+-- Owns: who writes a rollup's table. Only the engine should. What somebody else writes there is marked in the same transaction. So status
+-- shows it, live views pass over it and the next refresh undoes it. A write that could not be undone is refused.
 
 CREATE OR REPLACE FUNCTION tally_internal._by_hand(relation regclass) RETURNS boolean
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -20,11 +20,11 @@ BEGIN
     -- No definition yet: a dump is being restored.
     IF r.id IS NULL THEN RETURN NULL; END IF;
     IF (isfinite(r.frozen_before) OR r.emptied = 'keep') AND NOT COALESCE((SELECT o.rolsuper FROM pg_roles o WHERE o.oid = writer), false) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('%s of %s is refused: rollup %L holds history that cannot be computed again', TG_OP, TG_RELID::regclass, r.name),
-            DETAIL = CASE WHEN r.emptied = 'keep' THEN 'It keeps buckets of which no source row is left.'
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('%s of %s is refused: rollup %L holds history that cannot be computed again', TG_OP, TG_RELID::regclass, r.name),
+            CASE WHEN r.emptied = 'keep' THEN 'It keeps buckets of which no source row is left.'
                 ELSE format('Its buckets before %s are frozen.', r.frozen_before) END || ' Nothing was changed.',
-            HINT = format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM PUBLIC, %s;', TG_RELID::regclass, writer);
+            format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM PUBLIC, %s;', TG_RELID::regclass, writer));
     END IF;
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, r.frozen_before, 'infinity', format('%s of its table by %s', lower(TG_OP), writer)

@@ -10,10 +10,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT r AS x
         UNION ALL
         SELECT c FROM line l JOIN tally.rollups c ON c.source_rollup = (l.x).id
-         -- Whoever owns a table says what is in it, so another's is no answer to the question about this one.
+         -- The owner of a table decides what is in it. So the rollup of another owner does not answer for this one.
          WHERE c.owner::oid = r.owner::oid AND c.key IS NULL AND c.time_column = 'bucket' AND c.filter IS NULL AND c.lookback IS NULL AND c.expand IS NULL
              AND c.zone = r.zone
-           -- A bucket that holds part of another answers for no range that ends in between.
+           -- A bucket that holds a part of another cannot answer for a range that ends in between.
            AND tally_internal._buckets_nest(tally_internal._bucket_rule_of(l.x), tally_internal._bucket_rule_of(c), first, last)
            AND has_table_privilege(c.live_view::oid, 'SELECT')
            AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d
@@ -29,7 +29,7 @@ COMMENT ON FUNCTION tally_internal._answering(tally.rollups, text[], text[], tex
     'as the current role may read them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._exact_source(reader regrole, r tally.rollups, first timestamptz, last timestamptz) RETURNS regclass
--- With its owner's rights, because a reader need not see what the rollup stands on. PL/pgSQL, because it keeps its plan.
+-- It has its owner's rights, because a reader need not see what the rollup stands on. It is PL/pgSQL, which keeps its plan.
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result regclass;
@@ -43,7 +43,7 @@ BEGIN
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket >= first AND d.bucket < last)
                  AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since < last AND g.until > first)
                  AND NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.computable AND x.bucket >= first AND x.bucket < last)
-                 -- Marks underneath, or of rows that a bucket looks back to, may lie anywhere.
+                 -- Marks of rollups underneath, or of rows that a bucket looks back to, may lie anywhere.
                  AND ((r.source_rollup IS NULL AND r.lookback IS NULL)
                       OR NOT EXISTS (SELECT FROM unnest(tally_internal._with_ancestors(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL)
                           AND tally_internal._due(c)))
@@ -68,7 +68,7 @@ COMMENT ON FUNCTION tally_internal._piece_sql(tally.rollups, text, text, timesta
 
 CREATE OR REPLACE FUNCTION tally_internal._edge_where(rule text, edge timestamptz, operator text, "where" text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Mostly the range says it all. Where a clock is set back over midnight, rows before and after the edge lie mixed.
+    -- Mostly the range is enough. Where a clock is set back over midnight, rows before and after the edge are mixed.
     SELECT CASE WHEN tally_internal._rows_from(rule, edge) = tally_internal._rows_past(rule, edge) THEN "where"
                 ELSE format('%s %s %s', tally_internal._bucket_start_sql(rule, 'bucket'), operator, tally_internal._utc_literal(edge))
                     || COALESCE(' AND ' || "where", '') END
@@ -87,7 +87,7 @@ DECLARE
     finer tally.rollups[];
 BEGIN
     IF first >= last OR candidates = '{}' THEN RETURN NULL; END IF;
-    -- The longest bucket first, of equal ones that with the fewest rows.
+    -- The longest bucket comes first; among equal ones, the rollup with the fewest rows.
     FOR c IN SELECT x, tally_internal._bucket_rule_of(x) AS rule FROM unnest(candidates) x JOIN pg_class k ON k.oid = x.relation
               ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) DESC, CASE WHEN k.reltuples < 0 THEN 'infinity' ELSE k.reltuples END,
                   x.id LOOP

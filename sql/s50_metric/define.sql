@@ -18,31 +18,32 @@ DECLARE
     made    tally.metrics;
     changes text;
 BEGIN
-    IF NOT pg_has_role(r.owner::oid, 'USAGE') THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('metrics of rollup %L are made by its owner %s, got %I', r.name, r.owner, current_user),
-            DETAIL = 'A metric adds a column to a view that the rollup''s owner owns.',
-            HINT = format('SET ROLE %s;', r.owner);
+    IF NOT tally_internal._has_rights_of(r.owner) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('metrics of rollup %L are made by its owner %s, got %I', r.name, r.owner, current_user),
+            'A metric adds a column to a view that the rollup''s owner owns.',
+            format('SET ROLE %s;', r.owner));
     END IF;
     PERFORM tally_internal._check_metric_name(name, r);
     expression := tally_internal._one_expression(expression, format('metric %L', name));
     IF r.key IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
-            MESSAGE = format('metric %L needs a rollup over time, but %L is one per %s', name, r.name, tally_internal._key_names(r.key, '%2$s')),
-            DETAIL = 'A metric has a value per bucket of time. A rollup over time may stand on one per key, by any of its measures of a time.',
-            HINT = format('SELECT tally.create_rollup(%L, %L, time_column => …, bucket => ''1 day'');', r.name || '_daily', r.relation::text);
+        PERFORM tally_internal._refuse('wrong_object_type',
+            format('metric %L needs a rollup over time, but %L is one per %s', name, r.name, tally_internal._key_names(r.key, '%2$s')),
+            'A metric has a value per bucket of time. A rollup over time may stand on one per key, by any of its measures of a time.',
+            format('SELECT tally.create_rollup(%L, %L, time_column => …, bucket => ''1 day'');', r.name || '_daily', r.relation::text));
     END IF;
     IF direction IS NULL OR direction NOT IN ('up_is_good', 'down_is_good', 'neutral') THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('direction of metric %L must be up_is_good, down_is_good or neutral, got %s', name, COALESCE(quote_literal(direction), 'NULL')),
-            HINT = format('SELECT tally.create_metric(%L, %L, %L, direction => ''down_is_good'');', name, r.name, expression);
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('direction of metric %L must be up_is_good, down_is_good or neutral, got %s', name, COALESCE(quote_literal(direction), 'NULL')),
+            NULL,
+            format('SELECT tally.create_metric(%L, %L, %L, direction => ''down_is_good'');', name, r.name, expression));
     END IF;
     SELECT * INTO old FROM tally.metrics m WHERE m.name = $1;
     IF old.rollup_id <> r.id THEN
-        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
-            MESSAGE = format('metric %L exists already, on rollup %L', name, (SELECT x.name FROM tally.rollups x WHERE x.id = old.rollup_id)),
-            DETAIL = format('Its expression is %s.', old.expression),
-            HINT = format('SELECT tally.drop_metric(%L);', name);
+        PERFORM tally_internal._refuse('duplicate_object',
+            format('metric %L exists already, on rollup %L', name, (SELECT x.name FROM tally.rollups x WHERE x.id = old.rollup_id)),
+            format('Its expression is %s.', old.expression),
+            format('SELECT tally.drop_metric(%L);', name));
     END IF;
     SELECT x.resolved, x.type, x.measures INTO made.resolved, made.type, made.measures FROM tally_internal._resolve_metric(name, r, expression, search_path) x;
     made.name := name;
@@ -63,7 +64,7 @@ BEGIN
                        ('samples', old.samples, made.samples)) c(what, was, now)
      WHERE c.was IS DISTINCT FROM c.now AND NOT (c.what = 'meaning' AND old.expression <> expression);
     IF old.id IS NOT NULL AND changes IS NULL THEN
-        RAISE NOTICE USING MESSAGE = format('metric %L is defined just so already; nothing changed', name);
+        PERFORM tally_internal._note_unchanged(format('metric %L', name));
         RETURN name;
     ELSIF old.id IS NULL THEN
         PERFORM tally_internal._store_metric(made);
@@ -84,22 +85,22 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     IF name IS NULL OR name = '' OR octet_length(name) > 63 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_name',
-            MESSAGE = format('a metric''s name must have 1 to 63 bytes, got %s', COALESCE(quote_literal(name), 'NULL')),
-            DETAIL = 'It becomes a column of a view.',
-            HINT = format('SELECT tally.create_metric(''turns_per_session'', %L, …);', r.name);
+        PERFORM tally_internal._refuse('invalid_name',
+            format('a metric''s name must have 1 to 63 bytes, got %s', COALESCE(quote_literal(name), 'NULL')),
+            'It becomes a column of a view.',
+            format('SELECT tally.create_metric(''turns_per_session'', %L, …);', r.name));
     ELSIF name = 'bucket' OR EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = $1) THEN
-        RAISE EXCEPTION USING ERRCODE = 'duplicate_column',
-            MESSAGE = format('metric %L has the name of a dimension of rollup %L, or of its bucket', name, r.name),
-            DETAIL = format('Both would be columns of the view %I.', r.name || '_metrics'),
-            HINT = format('SELECT tally.create_metric(%L, %L, …);', name || '_value', r.name);
+        PERFORM tally_internal._refuse('duplicate_column',
+            format('metric %L has the name of a dimension of rollup %L, or of its bucket', name, r.name),
+            format('Both would be columns of the view %I.', r.name || '_metrics'),
+            format('SELECT tally.create_metric(%L, %L, …);', name || '_value', r.name));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_metric_name(text, tally.rollups) IS 'An error where a name cannot be that of a metric of the rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._samples_measure(r tally.rollups, samples text, m tally.metrics) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- What the metric divides by is what it is a share of; else all events; else a count it uses; else any count.
+    -- First the count that the metric divides by, then count(*), then a count that it uses, then any count.
     SELECT x.name FROM tally.measures x
      WHERE x.rollup_id = r.id
        AND CASE WHEN samples IS NOT NULL THEN x.name = samples AND x.type IN ('bigint', 'integer', 'numeric', 'double precision')
@@ -114,12 +115,11 @@ COMMENT ON FUNCTION tally_internal._samples_measure(tally.rollups, text, tally.m
 CREATE OR REPLACE FUNCTION tally_internal._refuse_samples(name text, r tally.rollups, samples text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-        MESSAGE = format('samples of metric %L must be a measure that counts, got %L', name, samples),
-        DETAIL = tally_internal._measures_of(r.id),
-        HINT = format('SELECT m.name, m.expression FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name);
+    PERFORM tally_internal._refuse('undefined_column', format('samples of metric %L must be a measure that counts, got %L', name, samples),
+        tally_internal._measures_of(r.id),
+        format('SELECT m.name, m.expression FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name));
 END $$;
-COMMENT ON FUNCTION tally_internal._refuse_samples(text, tally.rollups, text) IS 'The error for samples that is no measure that counts.';
+COMMENT ON FUNCTION tally_internal._refuse_samples(text, tally.rollups, text) IS 'The error where samples does not name a measure that counts.';
 
 CREATE OR REPLACE FUNCTION tally_internal._metric(name text) RETURNS tally.metrics
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -129,11 +129,10 @@ DECLARE
 BEGIN
     SELECT * INTO found_ FROM tally.metrics m WHERE m.name = $1;
     IF found_.id IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('metric %L does not exist', name),
-            DETAIL = COALESCE('Metrics most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.',
+        PERFORM tally_internal._refuse('undefined_object', format('metric %L does not exist', name),
+            COALESCE('Metrics most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.',
                               'There is no metric yet.'),
-            HINT = 'SELECT name, expression FROM tally.metrics ORDER BY name;';
+            'SELECT name, expression FROM tally.metrics ORDER BY name;');
     END IF;
     RETURN found_;
 END $$;
@@ -145,14 +144,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     m tally.metrics := tally_internal._metric(name);
 BEGIN
-    PERFORM tally_internal._tell('metric_drops', m.id);
+    PERFORM tally_internal._announce('metric_drops', m.id);
     PERFORM tally_internal._forget_metric(m.id);
     PERFORM tally_internal._build_metrics_view(m.rollup_id);
 EXCEPTION WHEN foreign_key_violation THEN
-    RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-        MESSAGE = format('metric %L cannot be dropped: a threshold of another role watches it', name),
-        DETAIL = 'A role sees the thresholds of roles whose rights it has.',
-        HINT = 'Ask a superuser: SELECT name, owner FROM tally.thresholds;';
+    PERFORM tally_internal._refuse('dependent_objects_still_exist',
+        format('metric %L cannot be dropped: a threshold of another role watches it', name),
+        'A role sees the thresholds of roles whose rights it has.',
+        'Ask a superuser: SELECT name, owner FROM tally.thresholds;');
 END $$;
 COMMENT ON FUNCTION tally.drop_metric(text) IS
 'Drops a metric and its column of the flat view. Refused while thresholds watch it or other views stand on the column.';
@@ -165,7 +164,7 @@ DECLARE
 BEGIN
     PERFORM tally_internal._check_metric_name(new_name, (SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id));
     PERFORM tally_internal._store_metric_name(m.id, new_name);
-    -- As a rename of the column, so that views on it stay.
+    -- The column is renamed, so that views on it stay.
     EXECUTE (SELECT format('ALTER VIEW %s RENAME COLUMN %I TO %I', v.view, name, new_name) FROM tally.metric_views v WHERE v.rollup_id = m.rollup_id);
     PERFORM tally_internal._build_metrics_view(m.rollup_id);
 END $$;

@@ -1,32 +1,31 @@
--- Owns: filling the gaps of a time series. A gap is a bucket without a row, or one whose value is NULL: to who looks at a
--- chart there is no difference between "no events" and "nothing to divide by".
+-- Owns: filling the gaps of a time series. A gap is a bucket without a row, or one whose value is NULL. On a chart "no events" and
+-- "nothing to divide by" look the same.
 
 CREATE OR REPLACE FUNCTION tally_internal._check_fill(fill text, metric text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF fill NOT IN ('null', 'zero', 'previous') THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('fill must be ''null'', ''zero'' or ''previous'', got %L', fill),
-            DETAIL = 'Without it a bucket without events has no row.',
-            HINT = format('SELECT * FROM tally.timeseries(%L, fill => ''zero'');', metric);
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('fill must be ''null'', ''zero'' or ''previous'', got %L', fill),
+            'Without it a bucket without events has no row.',
+            format('SELECT * FROM tally.timeseries(%L, fill => ''zero'');', metric));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._check_fill(text, text) IS 'An error where a way to fill gaps is none.';
+COMMENT ON FUNCTION tally_internal._check_fill(text, text) IS 'An error where fill is not null, zero or previous.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_fill_size(metric text, rule text, first timestamptz, last timestamptz, series bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- A row per bucket and series is made, whether there is data or not, so the request itself has to be bounded.
+    -- It makes a row per bucket and series, with or without data, so the request has to be bounded.
     most    CONSTANT int := 100000;
     seconds float8 := extract(epoch FROM tally_internal._bucket_width(rule));
     buckets float8 := ceil(extract(epoch FROM last - first) / seconds);
 BEGIN
     IF buckets * series > most THEN
-        RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded',
-            MESSAGE = format('filling metric %L would make about %s rows, expected at most %s', metric, (buckets * series)::bigint, most),
-            DETAIL = format('%s buckets of each of %s series, from %s to %s.', buckets::bigint, series, first, last),
-            HINT = format('SELECT * FROM tally.timeseries(%L, since => %L, until => %L, bucket => %L, fill => …);', metric, first::text, last::text,
-                          justify_interval(make_interval(secs => seconds * pow(2, ceil(log(2, (buckets * series / most)::numeric)))::float8))::text);
+        PERFORM tally_internal._refuse('program_limit_exceeded',
+            format('filling metric %L would make about %s rows, expected at most %s', metric, (buckets * series)::bigint, most),
+            format('%s buckets of each of %s series, from %s to %s.', buckets::bigint, series, first, last),
+            format('SELECT * FROM tally.timeseries(%L, since => %L, until => %L, bucket => %L, fill => …);', metric, first::text, last::text,
+                          justify_interval(make_interval(secs => seconds * pow(2, ceil(log(2, (buckets * series / most)::numeric)))::float8))::text));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_fill_size(text, text, timestamptz, timestamptz, bigint) IS
@@ -42,7 +41,7 @@ DECLARE
     lower_  timestamptz;
     point   tally.point;
 BEGIN
-    -- Back in steps that grow, because the value is mostly near and history is long; the fourth step is all the rest.
+    -- It looks back in growing steps, because the value is mostly near and history is long. The fourth step takes all the rest.
     FOR step IN 1 .. 4 LOOP
         EXIT WHEN cardinality(missing) = 0;
         lower_ := CASE WHEN step = 4 THEN '-infinity' ELSE tally_internal._bucket_start(rule, last - width * 4 ^ (step - 1)) END;
@@ -77,7 +76,7 @@ BEGIN
         ELSE tally_internal._bucket_end(rule, max(p.bucket)) END,
            array_agg(DISTINCT ROW(NULL, p.series, p.labels, NULL)::tally.point) FILTER (WHERE p.bucket IS NOT NULL)
       INTO first, last, series FROM unnest(points) p;
-    -- Without labels there is one series, seen or not; with labels those that were seen.
+    -- Without labels there is one series, even without data. With labels there are those that have data.
     series := COALESCE(series, CASE WHEN single THEN ARRAY[ROW(NULL, metric, '{}', NULL)::tally.point] END);
     IF series IS NULL OR first IS NULL OR last IS NULL OR first >= last THEN RETURN; END IF;
     PERFORM tally_internal._check_fill_size(metric, rule, first, last, cardinality(series));

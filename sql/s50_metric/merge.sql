@@ -1,14 +1,13 @@
--- Owns: the SQL that merges measures over buckets and labels and computes a metric from them. Readers and thresholds
--- use the same text, so a number on a dashboard and the one that woke somebody up are the same number. PL/pgSQL where it
--- runs per threshold, because an SQL function is planned anew at every call.
+-- Owns: the SQL that merges measures over buckets and labels and computes a metric from them. Readers and thresholds use the same
+-- text, so from the same rows they get the same number. A dashboard may merge a coarser rollup where that answers alike; a threshold always
+-- reads the metric's own rollup. Functions that run once per threshold are PL/pgSQL, because an SQL function is planned anew at every call.
 
 CREATE OR REPLACE FUNCTION tally_internal._where_sql(r tally.rollups, "where" jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF jsonb_typeof("where") <> 'object' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('"where" must be an object of dimensions and values, got %s', "where"),
-            HINT = 'Use "where" => ''{"world": "w1"}'' or "where" => ''{"world": ["w1", "w2"]}''.';
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('"where" must be an object of dimensions and values, got %s', "where"), NULL,
+            'Use "where" => ''{"world": "w1"}'' or "where" => ''{"world": ["w1", "w2"]}''.');
     END IF;
     PERFORM tally_internal._check_dimensions(r, (SELECT array_agg(k) FROM jsonb_object_keys("where") k), '"where"');
     RETURN (SELECT string_agg(CASE jsonb_typeof(w.value)

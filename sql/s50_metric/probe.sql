@@ -8,8 +8,8 @@ BEGIN
     -- run_as() takes 0 for the limit of a refresh.
     RETURN COALESCE(NULLIF(LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int, 0), -1);
 EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
-    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.query_timeout must be an interval, got %L', wanted),
-        HINT = format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database());
+    PERFORM tally_internal._refuse(SQLSTATE, format('tally.query_timeout must be an interval, got %L', wanted), NULL,
+        format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database()));
 END $$;
 COMMENT ON FUNCTION tally_internal._query_timeout() IS
 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the '
@@ -33,16 +33,15 @@ DECLARE
     alone text := regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', 'now()', 'g');
 BEGIN
     PERFORM set_config('search_path', search_path, true);
-    -- By itself first: a text that closes the parenthesis around it is no query.
+    -- It is run alone first, because a text that closes the parenthesis around it is no query.
     PERFORM tally_internal._parse_tree(alone);
     EXECUTE format(E'SELECT value::pg_catalog.float8 FROM (%s\n) tally_query LIMIT 0', alone);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR syntax_error OR cannot_coerce OR insufficient_privilege OR ambiguous_column
     OR datatype_mismatch OR indeterminate_datatype OR feature_not_supported OR grouping_error OR windowing_error OR undefined_object THEN
-    RAISE EXCEPTION USING ERRCODE = SQLSTATE,
-        MESSAGE = format('%s cannot be read: %s', what, SQLERRM),
-        DETAIL = format('Got %s. A query yields a number named value, optionally samples, and labels.', query),
-        HINT = 'Use for example ''SELECT queue, extract(epoch FROM :as_of - min(created_at)) AS value FROM jobs GROUP BY queue''.';
+    PERFORM tally_internal._refuse(SQLSTATE, format('%s cannot be read: %s', what, SQLERRM),
+        format('Got %s. A query yields a number named value, optionally samples, and labels.', query),
+        'Use for example ''SELECT queue, extract(epoch FROM :as_of - min(created_at)) AS value FROM jobs GROUP BY queue''.');
 END $$;
 COMMENT ON FUNCTION tally_internal._check_query(text, text, text) IS 'An error in four parts where a query does not yield a value.';
 
@@ -69,14 +68,15 @@ BEGIN
     enabled := COALESCE(enabled, true);
     IF query IS NULL OR octet_length(query) > 100000 OR COALESCE(direction, '') NOT IN ('up_is_good', 'down_is_good', 'neutral')
        OR tally_internal._no_length(every, '1 second', '366 days', false) OR tally_internal._no_length(keep, '1 second', '100 years') THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('probe %L needs a query, a direction of up_is_good, down_is_good or neutral, every from 1 second to 366 days without months, '
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('probe %L needs a query, a direction of up_is_good, down_is_good or neutral, every from 1 second to 366 days without months, '
                 'and keep from 1 second to 100 years', name),
-            DETAIL = format('Got direction %L, every %L, keep %L.', direction, every, keep),
-            HINT = format('SELECT tally.create_probe(%L, ''SELECT 1 AS value'');', COALESCE(name, 'queue age'));
+            format('Got direction %L, every %L, keep %L.', direction, every, keep),
+            format('SELECT tally.create_probe(%L, ''SELECT 1 AS value'');', COALESCE(name, 'queue age')));
     ELSIF EXISTS (SELECT FROM tally.metrics m WHERE m.name = name) THEN
-        RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = format('probe %L has the name of a metric', name),
-            DETAIL = 'Thresholds name either.', HINT = format('SELECT tally.create_probe(%L, …);', name || ' now');
+        PERFORM tally_internal._refuse('duplicate_object', format('probe %L has the name of a metric', name),
+            'Thresholds name either.',
+            format('SELECT tally.create_probe(%L, …);', name || ' now'));
     END IF;
     PERFORM tally_internal._check_query(query, search_path, format('probe %L', name));
     SELECT * INTO old FROM tally.probes p WHERE p.name = name;
@@ -87,7 +87,7 @@ BEGIN
         PERFORM tally_internal._store_probe(made);
     ELSIF (old.query, old.unit, old.description, old.direction, old.every, old.keep, old.enabled) IS NOT DISTINCT FROM (query, unit, description, direction,
             every, keep, enabled) THEN
-        RAISE NOTICE USING MESSAGE = format('probe %L is defined just so already; nothing changed', name);
+        PERFORM tally_internal._note_unchanged(format('probe %L', name));
     ELSE
         PERFORM tally_internal._store_probe(made);
         RAISE NOTICE USING MESSAGE = format('probe %L changed', name);
@@ -102,10 +102,10 @@ CREATE OR REPLACE FUNCTION tally.drop_probe(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM tally_internal._tell('probe_drops', p.id) FROM tally.probes p WHERE p.name = name;
+    PERFORM tally_internal._announce('probe_drops', p.id) FROM tally.probes p WHERE p.name = name;
     IF NOT tally_internal._forget_probe(name) THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('probe %L does not exist, or belongs to another role', name),
-            HINT = 'SELECT name, query FROM tally.probes ORDER BY name;';
+        PERFORM tally_internal._refuse('undefined_object', format('probe %L does not exist, or belongs to another role', name), NULL,
+            'SELECT name, query FROM tally.probes ORDER BY name;');
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.drop_probe(text) IS 'Drops a probe and its samples. Refused while thresholds watch it.';
@@ -118,15 +118,15 @@ DECLARE
 BEGIN
     PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.sample_probes(now());');
     FOR p IN SELECT x.* FROM tally.probes x WHERE x.enabled ORDER BY x.id LOOP
-        -- One whose distance of ticks cannot be reckoned with is tried every minute, and says so.
+        -- If its distance of ticks cannot be reckoned with, a probe is tried every minute, and says so.
         tick := COALESCE(tally_internal._tick(p.every, as_of), date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00'));
-        -- Once per tick; a tick in the future of the real clock is of a clock that was set back since.
+        -- It is sampled once per tick. A tick in the future of the real clock means that the clock was set back since.
         CONTINUE WHEN p.last_tick >= tick AND NOT (as_of = now() AND p.last_tick > now());
         probe := p.name; series := 0; error := NULL; p.sqlstate := NULL; p.message := NULL;
         BEGIN
             IF tally_internal._tick(p.every, as_of) IS NULL THEN
-                RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-                    MESSAGE = format('every must be from 1 second to 366 days, without months, got %s', p.every);
+                PERFORM tally_internal._refuse('invalid_parameter_value',
+                    format('every must be from 1 second to 366 days, without months, got %s', p.every), NULL, NULL);
             END IF;
             DELETE FROM tally.probe_samples s WHERE s.probe_id = p.id AND s.at < tick - p.keep;
             INSERT INTO tally.probe_samples (probe_id, at, labels, value, samples)

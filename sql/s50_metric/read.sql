@@ -1,6 +1,6 @@
--- Owns: reading metrics: timeseries and metric_value. They run with the reader's rights: SELECT on the live view
--- (or the table, with live => false) is what it takes. Without jit: the branches of a live view that find nothing to do are
--- priced by what they might have to, and compiling them took seconds where reading takes milliseconds (measured).
+-- Owns: reading metrics: timeseries and metric_value. They run with the reader's rights, and take SELECT on the live view (or the table,
+-- with live => false). They turn jit off. The planner prices branches of a live view by what they might have to do, and compiling them took
+-- seconds where reading takes milliseconds.
 
 CREATE OR REPLACE FUNCTION tally_internal._grain(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -10,13 +10,13 @@ DECLARE
     fits boolean;
 BEGIN
     IF wanted IS NULL THEN RETURN own; END IF;
-    -- Weeks of a rollup of Sundays begin on Sundays; but what its origin is none of (months) is as the calendar has it.
+    -- If the rollup's weeks begin on Sundays, these weeks do too. Other units, such as months, follow the calendar alone.
     BEGIN
         rule := tally_internal._bucket_rule(wanted, r.zone, r.bucket_origin);
     EXCEPTION WHEN invalid_parameter_value THEN
         rule := tally_internal._bucket_rule(wanted, r.zone);
     END;
-    -- By the buckets, not by the intervals: 30 days compare equal to a month, and 24 hours to a day of 23.
+    -- It compares buckets, not intervals. As intervals, 30 days equal a month, and 24 hours equal a day of 23.
     IF rule = own THEN RETURN own; END IF;
     IF tally_internal._bucket_is_finer(rule, own) THEN
         RAISE NOTICE USING MESSAGE = format('bucket widened from %s to %s: rollup %L keeps nothing finer', wanted, r.bucket, r.name);
@@ -25,11 +25,11 @@ BEGIN
     fits := CASE WHEN isfinite(first) AND isfinite(last) THEN tally_internal._buckets_nest(own, rule, first, last)
         ELSE tally_internal._buckets_nest(own, rule) END;
     IF NOT fits THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('bucket must be made up of whole buckets of rollup %L (%s in %s), got %s', r.name, r.bucket, r.zone, wanted),
-            DETAIL = 'Buckets are merged, never split. Days and months follow the zone''s clock: 30 days are no month, and 24 hours are no day where clocks '
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('bucket must be made up of whole buckets of rollup %L (%s in %s), got %s', r.name, r.bucket, r.zone, wanted),
+            'Buckets are merged, never split. Days and months follow the zone''s clock: 30 days are no month, and 24 hours are no day where clocks '
                 'change.',
-            HINT = format('Use bucket => %L.', (r.bucket * 2)::text);
+            format('Use bucket => %L.', (r.bucket * 2)::text));
     END IF;
     RETURN rule;
 END $$;
@@ -66,7 +66,7 @@ BEGIN
     last := tally_internal._parse_since(until, as_of, 'until', r.zone);
     rule := tally_internal._grain(r, bucket, first, last);
     PERFORM tally_internal._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', m.name, since));
-    -- Whole buckets only: the first is the one that begins at or after since.
+    -- Only whole buckets count. The first is the one that begins at or after since.
     first := tally_internal._bucket_at_or_after(rule, first);
     -- An hour before the second of two midnights is in the day that begins there.
     merging := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);

@@ -1,4 +1,4 @@
--- Owns: what a metric's expression means: PostgreSQL's own reading of it, and the errors for what is no metric.
+-- Owns: what a metric's expression means: PostgreSQL's own reading of it, and the errors for expressions that are no metric.
 --
 -- The expression is given to PostgreSQL twice over an empty temporary table whose columns are the measures. As a view it
 -- yields its type and the operators and measures it uses. As a generated column it must be immutable and free of
@@ -25,26 +25,24 @@ BEGIN
     SELECT a.atttypid INTO given FROM pg_attribute a WHERE a.attrelid = 'pg_temp.tally_probe_view'::regclass AND a.attname = 'value';
     PERFORM tally_internal._refuse_integer_division(name, r.name, expression);
     IF given NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float4'::regtype, 'float8'::regtype) THEN
-        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('metric %L must be a number, got %s', name, given),
-            DETAIL = format('The expression is %s.', expression),
-            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, CASE given::text
+        PERFORM tally_internal._refuse('datatype_mismatch', format('metric %L must be a number, got %s', name, given),
+            format('The expression is %s.', expression),
+            format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, CASE given::text
                 WHEN 'interval' THEN format('extract(epoch FROM %s)', expression)
                 WHEN 'boolean' THEN format('(%s)::int', expression)
                 WHEN 'tally.tdigest' THEN format('tally.percentile(%s, 0.95)', expression)
                 WHEN 'tally.hll' THEN format('tally.distinct_count(%s)', expression)
-                ELSE format('(%s)::float8', expression) END);
+                ELSE format('(%s)::float8', expression) END));
     END IF;
     SELECT array_agg(DISTINCT a.attname::text) INTO measures
       FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refobjid = 'pg_temp.tally_probe'::regclass
       JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attnum > 0
      WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass;
     IF measures IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('metric %L must use at least one measure, got %s', name, expression),
-            DETAIL = tally_internal._measures_of(r.id),
-            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name,
-                          (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('metric %L must use at least one measure, got %s', name, expression),
+            tally_internal._measures_of(r.id),
+            format('SELECT tally.create_metric(%L, %L, %L);', name, r.name,
+                          (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1)));
     END IF;
     SELECT w.ev_action INTO parsed FROM pg_rewrite w WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass;
     DROP VIEW pg_temp.tally_probe_view;
@@ -55,10 +53,10 @@ BEGIN
       FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
      WHERE d.adrelid = 'pg_temp.tally_probe'::regclass AND a.attname = 'the value';
     IF strange IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('metric %L may use functions of PostgreSQL and of extensions, got %s', name, strange),
-            DETAIL = 'Whoever reads a metric runs its functions; one that an ordinary role can replace would run that role''s code with the reader''s rights.',
-            HINT = format('Write out what it computes in the expression, or have a superuser own it: ALTER FUNCTION %s OWNER TO postgres;', strange);
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('metric %L may use functions of PostgreSQL and of extensions, got %s', name, strange),
+            'Whoever reads a metric runs its functions; one that an ordinary role can replace would run that role''s code with the reader''s rights.',
+            format('Write out what it computes in the expression, or have a superuser own it: ALTER FUNCTION %s OWNER TO postgres;', strange));
     END IF;
     PERFORM tally_internal._refuse_session(parsed, 'metric', name, expression, NULL, r.zone);
     PERFORM tally_internal._try_metric(name, r, expression, resolved);
@@ -66,24 +64,21 @@ BEGIN
     type := CASE WHEN given IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'bigint' ELSE 'double precision' END;
 EXCEPTION
     WHEN undefined_column OR undefined_table THEN
-        RAISE EXCEPTION USING ERRCODE = SQLSTATE,
-            MESSAGE = format('metric %L names an unknown measure: %s', name, SQLERRM),
-            DETAIL = tally_internal._measures_of(r.id),
-            HINT = format('SELECT name, expression FROM tally.measures JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = %L;', r.name);
+        PERFORM tally_internal._refuse(SQLSTATE, format('metric %L names an unknown measure: %s', name, SQLERRM),
+            tally_internal._measures_of(r.id),
+            format('SELECT name, expression FROM tally.measures JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = %L;', r.name));
     WHEN grouping_error OR invalid_object_definition OR feature_not_supported OR windowing_error THEN
         IF SQLERRM LIKE 'metric %' THEN RAISE; END IF;
-        RAISE EXCEPTION USING ERRCODE = SQLSTATE,
-            MESSAGE = format('metric %L must be an immutable expression over merged measures: %s', name, SQLERRM),
-            DETAIL = format('Measures are merged before the metric sees them, so it holds no aggregate, window, subquery, set or clock. Got %s.', expression),
-            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, r.name,
-                          (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1));
+        PERFORM tally_internal._refuse(SQLSTATE, format('metric %L must be an immutable expression over merged measures: %s', name, SQLERRM),
+            format('Measures are merged before the metric sees them, so it holds no aggregate, window, subquery, set or clock. Got %s.', expression),
+            format('SELECT tally.create_metric(%L, %L, %L);', name, r.name,
+                          (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1)));
     WHEN undefined_function OR ambiguous_function OR syntax_error OR datatype_mismatch OR undefined_object OR cannot_coerce
         OR invalid_text_representation OR invalid_schema_name OR indeterminate_datatype THEN
         IF SQLERRM LIKE 'metric %' THEN RAISE; END IF;
-        RAISE EXCEPTION USING ERRCODE = SQLSTATE,
-            MESSAGE = format('metric %L cannot be read: %s', name, SQLERRM),
-            DETAIL = format('Got %s. %s', expression, tally_internal._measures_of(r.id)),
-            HINT = 'SELECT oid::regprocedure, obj_description(oid) FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND prokind = ''f'';';
+        PERFORM tally_internal._refuse(SQLSTATE, format('metric %L cannot be read: %s', name, SQLERRM),
+            format('Got %s. %s', expression, tally_internal._measures_of(r.id)),
+            'SELECT oid::regprocedure, obj_description(oid) FROM pg_proc WHERE pronamespace = ''tally''::regnamespace AND prokind = ''f'';');
 END $$;
 COMMENT ON FUNCTION tally_internal._resolve_metric(text, tally.rollups, text, text) IS
 'PostgreSQL''s own reading of a metric''s expression: the expression with all names qualified, its type in the flat view and the measures it uses; errors '
@@ -105,7 +100,7 @@ CREATE OR REPLACE FUNCTION tally_internal._try_metric(name text, r tally.rollups
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    -- What fails on one row fails the flat view of all metrics. The probe's generated column computes each row that comes.
+    -- A metric that fails on one row makes the flat view of all metrics fail. The generated column computes each row that is inserted.
     FOR i IN 1 .. 3 LOOP
         EXECUTE format('INSERT INTO pg_temp.tally_probe (%s) SELECT %s',
             (SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = r.id),
@@ -114,13 +109,12 @@ BEGIN
     END LOOP;
     EXECUTE format('SELECT pg_catalog.count((%s)) FROM (SELECT * FROM %s LIMIT 10000) stored', resolved, r.relation);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-    RAISE EXCEPTION USING ERRCODE = SQLSTATE,
-        MESSAGE = format('metric %L fails on values that its measures can have: %s', name, SQLERRM),
-        DETAIL = format('Got %s, tried on counts and sums of 0, 1 and 1000, small sketches and stored rows. Where it fails on one row, the flat view of all '
+    PERFORM tally_internal._refuse(SQLSTATE, format('metric %L fails on values that its measures can have: %s', name, SQLERRM),
+        format('Got %s, tried on counts and sums of 0, 1 and 1000, small sketches and stored rows. Where it fails on one row, the flat view of all '
             'metrics of rollup %L would fail with it.',
                         expression, r.name),
-        HINT = format('SELECT tally.create_metric(%L, %L, ''a / nullif(b, 0)'');  -- NULL where there is no answer; a quantile is between 0 and 1', name,
-                      r.name);
+        format('SELECT tally.create_metric(%L, %L, ''a / nullif(b, 0)'');  -- NULL where there is no answer; a quantile is between 0 and 1', name,
+                      r.name));
 END $$;
 COMMENT ON FUNCTION tally_internal._try_metric(text, tally.rollups, text, text) IS
 'An error where a metric, as the probe''s generated column, fails on ordinary values of its measures or on stored rows.';
@@ -137,11 +131,11 @@ BEGIN
      WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass AND o.oprname = '/'
        AND o.oprresult IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) LIMIT 1;
     IF kind IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('metric %L divides integers (%s), which cuts off the fraction and fails on zero', name, kind),
-            DETAIL = format('Got %s. Counts are bigint, so 3 / 4 is 0 here; a ratio needs float8, and NULL where there is nothing to divide by.', expression),
-            HINT = format('SELECT tally.create_metric(%L, %L, %L);', name, rollup,
-                regexp_replace(expression, '([[:alnum:]_."]+|\([^()]*\))\s*/\s*([[:alnum:]_."]+|\([^()]*\))', '\1::float8 / nullif(\2, 0)', 'g'));
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('metric %L divides integers (%s), which cuts off the fraction and fails on zero', name, kind),
+            format('Got %s. Counts are bigint, so 3 / 4 is 0 here; a ratio needs float8, and NULL where there is nothing to divide by.', expression),
+            format('SELECT tally.create_metric(%L, %L, %L);', name, rollup,
+                regexp_replace(expression, '([[:alnum:]_."]+|\([^()]*\))\s*/\s*([[:alnum:]_."]+|\([^()]*\))', '\1::float8 / nullif(\2, 0)', 'g')));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_integer_division(text, text, text) IS

@@ -11,7 +11,7 @@ GRANT SELECT ON tally.metrics, tally.metric_views TO PUBLIC;
 
 ALTER TABLE tally.probes ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.probes;
-CREATE POLICY owner_sees ON tally.probes FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+CREATE POLICY owner_sees ON tally.probes FOR SELECT USING (tally_internal._has_rights_of(owner));
 ALTER TABLE tally.probe_samples ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.probe_samples;
 CREATE POLICY owner_sees ON tally.probe_samples FOR SELECT USING (EXISTS (SELECT FROM tally.probes p WHERE p.id = probe_id));

@@ -1,5 +1,5 @@
--- Owns: the only ways in which metrics and their flat views are written into the catalogue. As in s40_rollup/store.sql, whoever
--- calls is proved, and nothing that is given is believed.
+-- Owns: the functions that write metrics and their flat views into the catalogue; nothing else does. As in s40_rollup/store.sql, the caller
+-- proves who it is, and no argument is believed.
 
 CREATE OR REPLACE FUNCTION tally_internal._owned_metric(metric_id int, caller regrole) RETURNS tally.metrics
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -77,7 +77,7 @@ BEGIN
         DELETE FROM tally.metric_views v WHERE v.rollup_id = r.id;
         RETURN;
     END IF;
-    -- Others' create_metric drops and makes it anew, so it must be the owner's own, and nothing else of the catalogue's.
+    -- create_metric() of others may drop this view and make it anew. So it must belong to the owner, and must not be another object of the catalogue.
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = view AND c.relkind = 'v'
                    AND (c.relowner = r.owner::oid OR NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner)))
        OR EXISTS (SELECT FROM tally.rollups x WHERE x.live_view = view)

@@ -23,7 +23,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     SELECT v.view INTO old FROM tally.metric_views v JOIN pg_class c ON c.oid = v.view WHERE v.rollup_id = r.id;
-    -- Where it is, whatever schema or name it or the table has got since.
+    -- It stays where it is, under any schema or name that it or the table has got since.
     SELECT CASE WHEN c.oid = old THEN format('%I.%I', n.nspname, c.relname) ELSE format('%I.%I', n.nspname, r.name || '_metrics') END INTO place
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = COALESCE(old, r.relation);
     IF NOT EXISTS (SELECT FROM tally.metrics m WHERE m.rollup_id = r.id) THEN
@@ -31,16 +31,16 @@ BEGIN
         RETURN;
     END IF;
     IF old IS NULL AND to_regclass(place) IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
-            MESSAGE = format('the metrics of rollup %L need the name %s for their view, but that exists already', r.name, place),
-            DETAIL = 'It was not made by pg_tally, so it is left as it is.',
-            HINT = format('ALTER TABLE %s RENAME TO %I;', place, r.name || '_metrics_old');
+        PERFORM tally_internal._refuse('duplicate_table',
+            format('the metrics of rollup %L need the name %s for their view, but that exists already', r.name, place),
+            'It was not made by pg_tally, so it is left as it is.',
+            format('ALTER TABLE %s RENAME TO %I;', place, r.name || '_metrics_old'));
     END IF;
     BEGIN
         EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._metrics_query(r.id));
         IF old IS NULL THEN PERFORM tally_internal._owner_only(place); END IF;
     EXCEPTION WHEN invalid_table_definition THEN
-        -- A column went or changed its type: the view is made anew, and who could read the old one can read it again.
+        -- A column went or changed its type. The view is made anew, with the grants of the old one.
         grants := tally_internal._grants_on(old);
         PERFORM tally_internal._drop_metrics_view(r, old);
         EXECUTE format('CREATE VIEW %s AS %s', place, tally_internal._metrics_query(r.id));
@@ -76,10 +76,10 @@ BEGIN
           FROM pg_depend d JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
          WHERE d.refobjid = view AND w.ev_class <> view;
         IF users IS NOT NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-                MESSAGE = format('a column of view %s would go or change its type, but other views stand on it', view),
-                DETAIL = format('Those are %s.', users),
-                HINT = format('DROP VIEW %s; and make it again after the change.', users);
+            PERFORM tally_internal._refuse('dependent_objects_still_exist',
+                format('a column of view %s would go or change its type, but other views stand on it', view),
+                format('Those are %s.', users),
+                format('DROP VIEW %s; and make it again after the change.', users));
         END IF;
         EXECUTE format('DROP VIEW %s', view);
     END IF;

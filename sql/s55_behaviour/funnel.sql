@@ -74,13 +74,13 @@ BEGIN
     SELECT string_agg(format('%s: %s to %s', n.key, old.definition -> n.key, n.value), '; ') INTO changes
       FROM jsonb_each(given) n WHERE old.definition -> n.key IS DISTINCT FROM n.value;
     IF old.kind = kind AND changes IS NULL THEN
-        RAISE NOTICE USING MESSAGE = format('%s %L is defined just so already; nothing changed', kind, label);
+        PERFORM tally_internal._note_unchanged(format('%s %L', kind, label));
         RETURN true;
     END IF;
-    RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
-        MESSAGE = format('%s %L exists already%s', old.kind, label, CASE WHEN old.kind = kind THEN ' with another definition' ELSE '' END),
-        DETAIL = CASE WHEN old.kind = kind THEN format('It would change %s.', changes) ELSE format('It is no %s.', kind) END,
-        HINT = format('SELECT tally.drop_%s(%L);', old.kind, label);
+    PERFORM tally_internal._refuse('duplicate_object',
+        format('%s %L exists already%s', old.kind, label, CASE WHEN old.kind = kind THEN ' with another definition' ELSE '' END),
+        CASE WHEN old.kind = kind THEN format('It would change %s.', changes) ELSE format('It is no %s.', kind) END,
+        format('SELECT tally.drop_%s(%L);', old.kind, label));
 END $$;
 COMMENT ON FUNCTION tally_internal._behaviour_is(text, text, jsonb) IS
 'Whether a funnel or retention of this name is defined just so; an error that lists what differs where it is defined otherwise.';
@@ -90,7 +90,7 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result jsonb;
 BEGIN
-    -- json and not jsonb, which would sort the steps.
+    -- It is json, because jsonb would sort the steps.
     SELECT jsonb_agg(jsonb_build_object('name', e.key, 'condition', CASE json_typeof(e.value) WHEN 'string' THEN
             to_jsonb(tally_internal._one_expression(e.value #>> '{}', format('step %L of funnel %L', e.key, label))) END) ORDER BY l.n, e.n) INTO result
       FROM (SELECT 1 AS n, steps AS item WHERE json_typeof(steps) = 'object'
@@ -98,9 +98,9 @@ BEGIN
            json_each(CASE json_typeof(l.item) WHEN 'object' THEN l.item ELSE '{"": null}' END) WITH ORDINALITY e(key, value, n);
     IF result IS NULL OR EXISTS (SELECT FROM jsonb_array_elements(result) s WHERE s ->> 'name' = '' OR jsonb_typeof(s -> 'condition') IS DISTINCT FROM 'string')
        OR (SELECT count(DISTINCT s ->> 'name') < count(*) FROM jsonb_array_elements(result) s) THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('steps of funnel %L must be names with a condition each, no name twice, got %s', label, steps),
-            HINT = 'Use for example steps => ''{"visit": "kind = ''''visit''''", "pay": "kind = ''''pay''''"}''.';
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('steps of funnel %L must be names with a condition each, no name twice, got %s', label, steps), NULL,
+            'Use for example steps => ''{"visit": "kind = ''''visit''''", "pay": "kind = ''''pay''''"}''.');
     END IF;
     RETURN result;
 END $$;
@@ -119,9 +119,9 @@ BEGIN
         SELECT min(s.n) FILTER (WHERE s.name = item ->> 'after'), min(s.n) FILTER (WHERE s.name = item ->> 'before') INTO i, j
           FROM (SELECT e ->> 'name' AS name, n FROM jsonb_array_elements(given -> 'steps') WITH ORDINALITY l(e, n)) s;
         IF i IS NULL OR j IS NULL OR i >= j OR item ->> 'when' IS NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-                MESSAGE = format('exclude of funnel %L must name a step after which, a later one before which, and when, got %s', label, item),
-                HINT = 'Use for example exclude => ''[{"after": "visit", "before": "pay", "when": "kind = ''''refund''''"}]''.';
+            PERFORM tally_internal._refuse('invalid_parameter_value',
+                format('exclude of funnel %L must name a step after which, a later one before which, and when, got %s', label, item), NULL,
+                'Use for example exclude => ''[{"after": "visit", "before": "pay", "when": "kind = ''''refund''''"}]''.');
         END IF;
         word := format('exclude %s-%s%s', i, j, CASE WHEN (item ->> 'remove')::boolean THEN ' remove' ELSE '' END);
         condition := tally_internal._one_expression(item ->> 'when', format('exclude of funnel %L', label));
@@ -174,14 +174,14 @@ DECLARE
     result jsonb;
 BEGIN
     IF step IS NULL AND COALESCE(given ->> 'attribution', '') NOT IN ('first', 'last') OR step NOT BETWEEN 1 AND jsonb_array_length(given -> 'steps') THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('attribution of funnel %L must be first, last or step 1 to step %s, got %s', label, jsonb_array_length(given -> 'steps'),
-                             COALESCE(given ->> 'attribution', 'NULL')),
-            HINT = 'Use for example attribution => ''first''.';
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('attribution of funnel %L must be first, last or step 1 to step %s, got %s', label, jsonb_array_length(given -> 'steps'),
+                             COALESCE(given ->> 'attribution', 'NULL')), NULL,
+            'Use for example attribution => ''first''.');
     END IF;
     result := jsonb_build_object('path', path, 'entry', format('(%s)[1]', path), 'level', format('pg_catalog.cardinality(%s)', path));
     IF step IS NULL THEN
-        -- Of two values at one time the first in order is taken, so that the answer depends on no row order.
+        -- If two values have the same time, the first in order is taken, so that the order of rows does not matter.
         RETURN result || COALESCE((SELECT jsonb_object_agg(t.name,
                                                            format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s %3$s, (%1$s)::text) FILTER (WHERE (%1$s) '
             'IS NOT NULL AND %2$s IS NOT NULL))[1]',
@@ -198,7 +198,7 @@ COMMENT ON FUNCTION tally_internal._funnel_measures(jsonb, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._funnel_dimensions(given jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE WHEN given ->> 'attribution' LIKE 'step %'
-        -- The value of the event that the chain took as this step; actors that did not come so far have none.
+        -- The value of the event that the chain took as this step. Actors that did not reach the step have none.
         THEN jsonb_build_object(t.name, format('%I[pg_catalog.array_position(%I, path[%s])]', t.name || '_values', t.name || '_at',
                                                substr(given ->> 'attribution', 6)))
         ELSE to_jsonb(t.name) END ORDER BY t.place, t.name), '[]') FROM tally_internal._funnel_touches(given) t

@@ -7,18 +7,17 @@ DECLARE
     found_ tally.behaviours;
     label  text := name;
 BEGIN
-    -- The name as it is listed; else as SQL writes it.
+    -- People write the name as it is listed, or as SQL does.
     SELECT * INTO found_ FROM tally.behaviours b WHERE b.name = label AND b.kind = kind;
     IF found_.name IS NULL THEN
         label := tally_internal._last_name(name);
         SELECT * INTO found_ FROM tally.behaviours b WHERE b.name = label AND b.kind = kind;
     END IF;
     IF found_.name IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
-            MESSAGE = format('%s %L does not exist', kind, label),
-            DETAIL = COALESCE('Known: ' || (SELECT string_agg(quote_literal(b.name), ', ' ORDER BY b.name) FROM tally.behaviours b WHERE b.kind = kind)
+        PERFORM tally_internal._refuse('undefined_object', format('%s %L does not exist', kind, label),
+            COALESCE('Known: ' || (SELECT string_agg(quote_literal(b.name), ', ' ORDER BY b.name) FROM tally.behaviours b WHERE b.kind = kind)
                               || '.', 'None is known.'),
-            HINT = format('SELECT name FROM tally.behaviours WHERE kind = %L;', kind);
+            format('SELECT name FROM tally.behaviours WHERE kind = %L;', kind));
     END IF;
     RETURN found_;
 END $$;
@@ -64,7 +63,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            unnest(CASE b.kind WHEN 'funnel' THEN '{_steps,_steps_live}' ELSE '{_cohorts,_cohorts_live}' END::text[]) s
      WHERE r.id = b.counts
 $$;
-COMMENT ON FUNCTION tally_internal._views_of(tally.behaviours) IS 'The flat views of a funnel or retention, there or not.';
+COMMENT ON FUNCTION tally_internal._views_of(tally.behaviours) IS 'The flat views of a funnel or retention, whether they exist or not.';
 
 CREATE OR REPLACE FUNCTION tally_internal._lost_views(b tally.behaviours) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT v FROM tally_internal._views_of(b) v WHERE to_regclass(v) IS NULL $$;

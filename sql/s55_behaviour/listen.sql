@@ -8,7 +8,7 @@ DECLARE
     item record;
     lost text;
 BEGIN
-    -- Dropping a column of the source with CASCADE takes them along with the live view that they stand on.
+    -- DROP COLUMN … CASCADE on the source drops them, together with the live view that they stand on.
     FOR item IN SELECT x AS behaviour, l AS lost FROM tally.behaviours x, tally_internal._lost_views(x) l
         WHERE x.counts = ANY (tally_internal._with_descendants(id)) LOOP
         b := item.behaviour;

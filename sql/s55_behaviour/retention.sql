@@ -42,9 +42,9 @@ BEGIN
         RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
     END IF;
     IF periods NOT BETWEEN 0 AND 400 OR mode NOT IN ('on', 'on_or_after') OR "start" IS NULL OR return IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'),
-            HINT = format('SELECT tally.create_retention(%L, %L, %L, %L, "start" => ''kind = ''''signup'''''');', label, source::text, time_column, actor);
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'), NULL,
+            format('SELECT tally.create_retention(%L, %L, %L, %L, "start" => ''kind = ''''signup'''''');', label, source::text, time_column, actor));
     END IF;
     PERFORM tally_internal._check_period(label, period, zone, elapsed, format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label,
                                                                      source::text, time_column, actor));
@@ -83,16 +83,17 @@ CREATE OR REPLACE FUNCTION tally_internal._check_period(label text, period inter
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF elapsed AND date_trunc('month', period) <> interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('period of retention %L must be a fixed width where it is counted from each actor''s start, got %L', label, period::text),
-            DETAIL = 'Months have no fixed length; by the calendar of a zone they are periods too.', HINT = again;
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('period of retention %L must be a fixed width where it is counted from each actor''s start, got %L', label, period::text),
+            'Months have no fixed length; by the calendar of a zone they are periods too.',
+            again);
     -- Cohorts are counted by periods that the kernel's retention() knows.
     ELSIF NOT elapsed AND tally_internal._bucket_rule(period, zone) LIKE 'calendar %@%' THEN
-        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-            MESSAGE = format('period %L of retention %L is no unit of the calendar of zone %L', period::text, label, zone),
-            DETAIL = 'By a calendar periods are one day, one week, one month, three months or one year; in UTC also any number of days. '
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('period %L of retention %L is no unit of the calendar of zone %L', period::text, label, zone),
+            'By a calendar periods are one day, one week, one month, three months or one year; in UTC also any number of days. '
                      'Hours, and all widths with zone => NULL, are counted from each actor''s start.',
-            HINT = again;
+            again);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_period(text, interval, text, boolean, text) IS
@@ -100,7 +101,7 @@ COMMENT ON FUNCTION tally_internal._check_period(text, interval, text, boolean, 
 
 CREATE OR REPLACE FUNCTION tally_internal._period_past_sql(rule text, start text, period text, elapsed boolean, as_of text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- Counted from each actor's start, a period of those who start at the end of the cohort's bucket ends a bucket later.
+    -- Periods are counted from each actor's start. For actors that start at the end of the cohort's bucket, a period ends a bucket later.
     SELECT format('tally_internal._bucket_shifted(%L, %s, %s + %s) <= %s', rule, start, period, CASE WHEN elapsed THEN 2 ELSE 1 END, as_of)
 $$;
 COMMENT ON FUNCTION tally_internal._period_past_sql(text, text, text, boolean, text) IS

@@ -1,4 +1,4 @@
--- Owns: the only ways in which funnels and retentions are written into the catalogue: for who has made their rollups.
+-- Owns: the functions that write funnels and retentions into the catalogue, for the owner of their rollups; nothing else does.
 
 CREATE OR REPLACE FUNCTION tally_internal._store_behaviour(kind text, counts regclass, definition jsonb, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -104,7 +104,7 @@ BEGIN
         PERFORM tally_internal._refuse('duplicate_object', format('experiment %L exists already with another definition', label),
             format('It would change %s.', changes), format('SELECT tally.drop_experiment(%L);', label));
     END IF;
-    RAISE NOTICE USING MESSAGE = format('experiment %L is defined just so already; nothing changed', label);
+    PERFORM tally_internal._note_unchanged(format('experiment %L', label));
     RETURN true;
 END $$;
 COMMENT ON FUNCTION tally_internal._experiment_is(text, jsonb) IS

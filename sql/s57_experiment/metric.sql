@@ -42,7 +42,7 @@ BEGIN
     IF old.name IS NULL THEN
         PERFORM tally_internal._store_experiment_metric(name, source, kind, direction, given, description);
     ELSIF (old.source, old.kind, old.direction, old.definition) = (source, kind, direction, given) THEN
-        RAISE NOTICE USING MESSAGE = format('experiment metric %L is defined just so already; nothing changed', name);
+        PERFORM tally_internal._note_unchanged(format('experiment metric %L', name));
     ELSE
         PERFORM tally_internal._refuse('duplicate_object', format('experiment metric %L exists already with another definition', name),
             format('It is a %s of %s: %s.', old.kind, old.source, old.definition), format('SELECT tally.drop_experiment_metric(%L);', name));

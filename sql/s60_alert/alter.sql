@@ -29,7 +29,7 @@ BEGIN
         PERFORM tally_internal._refuse('undefined_parameter', format('a threshold has no argument %s', unknown),
             format('It has %s.', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(base) k)), again);
     END IF;
-    -- It watches one thing: who names another leaves the first.
+    -- A threshold watches one thing, so a new one replaces the old.
     RETURN base || CASE WHEN changes ? 'metric' THEN '{"query": null}'::jsonb WHEN changes ? 'query' THEN '{"metric": null}' ELSE '{}' END || changes;
 END $$;
 COMMENT ON FUNCTION tally_internal._changed_arguments(jsonb, jsonb, text, text) IS
@@ -85,5 +85,5 @@ EXCEPTION WHEN invalid_text_representation OR invalid_datetime_format OR datetim
     PERFORM tally_internal._refuse(SQLSTATE, format('threshold %L: %s', threshold, SQLERRM), format('Got changes %s.', left(changes::text, 1000)), again);
 END $$;
 COMMENT ON FUNCTION tally_internal._draft_threshold(text, jsonb, regrole, text) IS
-'A threshold as it is stored, or as it would be with changes; without a stored one of that name, one of that role''s made of the changes alone. Stores '
+'A threshold as it is stored, or as it would be with changes. If none of that name is stored, it is made of the changes alone, for that role. Stores '
     'nothing.';

@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._actor() RETURNS regrole
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Who has proved to call the function that writes; else it is a superuser who writes by hand, or the engine.
+    -- The role that has proved to call the writing function. Without one, a superuser writes by hand, or the engine does.
     SELECT COALESCE(NULLIF(current_setting('tally.actor', true), '')::oid::regrole, tally_internal._current_role())
 $$;
 COMMENT ON FUNCTION tally_internal._actor() IS 'The role that the audit names. For triggers on the engine''s tables.';
@@ -14,15 +14,15 @@ DECLARE
     now_ jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - 'updated_at' - 'rule' - 'windows' END;
     whole jsonb := COALESCE(now_, was);
 BEGIN
-    -- pg_dump's script turns this setting off: a restore brings the audit along and is no change of its own. It writes as nobody's
-    -- caller; what a role does goes through a function that says who calls, so that role's settings cannot keep it out of the audit.
+    -- pg_dump's script turns this setting off, because a restore brings the audit along and is no change of its own. A role cannot use the
+    -- setting to stay out of the audit: what a role does goes through a function that says who calls, and a restore has no caller.
     IF current_setting('check_function_bodies') = 'off' AND COALESCE(current_setting('tally.actor', true), '') = '' THEN RETURN NULL; END IF;
     IF TG_OP = 'UPDATE' THEN
         SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, now_ -> o.key) INTO was, now_
           FROM jsonb_each(was) o WHERE o.value IS DISTINCT FROM now_ -> o.key;
         IF was IS NULL THEN RETURN NULL; END IF;
     END IF;
-    -- A secret is worth knowing about, not worth writing down.
+    -- The audit says that a secret changed, and does not hold it.
     SELECT jsonb_object_agg(e.key, CASE WHEN e.key IN ('secret', 'headers', 'url') AND e.value <> 'null' THEN '"***"' ELSE e.value END) INTO was
         FROM jsonb_each(was) e;
     SELECT jsonb_object_agg(e.key, CASE WHEN e.key IN ('secret', 'headers', 'url') AND e.value <> 'null' THEN '"***"' ELSE e.value END) INTO now_
@@ -34,7 +34,7 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION tally_internal._audit() IS 'AFTER ROW trigger that writes the audit.';
--- A trigger of somebody else's would write entries of things that never were.
+-- If somebody else could make a trigger of it, that would write entries of things that never happened.
 REVOKE ALL ON FUNCTION tally_internal._audit() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.metrics FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
@@ -44,10 +44,10 @@ CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OF query, unit, descripti
 CREATE OR REPLACE FUNCTION tally_internal._append_only() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-        MESSAGE = format('tally.%s only takes new entries, got %s', TG_TABLE_NAME, TG_OP),
-        DETAIL = 'It is the record of what happened.',
-        HINT = 'SELECT tally.comment_incident(id, ''what should be known''); adds to an incident''s timeline.';
+    PERFORM tally_internal._refuse('object_not_in_prerequisite_state', format('tally.%s only takes new entries, got %s', TG_TABLE_NAME, TG_OP),
+        'It is the record of what happened.',
+        'SELECT tally.comment_incident(id, ''what should be known''); adds to an incident''s timeline.');
+    RETURN NULL;
 END $$;
 COMMENT ON FUNCTION tally_internal._append_only() IS 'Trigger that refuses to change or remove entries of a record.';
 REVOKE ALL ON FUNCTION tally_internal._append_only() FROM PUBLIC;

@@ -7,7 +7,7 @@ DECLARE
     c tally.channels;
 BEGIN
     SELECT * INTO c FROM tally.channels x WHERE x.name = name;
-    IF c.id IS NULL OR NOT pg_has_role(caller::oid, c.owner::oid, 'USAGE') THEN
+    IF c.id IS NULL OR NOT tally_internal._has_rights(caller, c.owner) THEN
         PERFORM tally_internal._refuse('undefined_object', format('channel %L does not exist, or belongs to another role than %s', name, caller), NULL,
                               'SELECT name, kind FROM tally.channels ORDER BY name;');
     END IF;
@@ -82,13 +82,13 @@ BEGIN
          = (EXCLUDED.kind, EXCLUDED.template, EXCLUDED.url, EXCLUDED.headers, EXCLUDED.secret, EXCLUDED.matchers, EXCLUDED.events, EXCLUDED.group_by,
             EXCLUDED.group_wait,
             EXCLUDED.group_interval, EXCLUDED.repeat_interval, EXCLUDED.max_attempts, EXCLUDED.enabled)
-     WHERE pg_has_role(caller::oid, c.owner::oid, 'USAGE');
+     WHERE tally_internal._has_rights(caller, c.owner);
     IF NOT FOUND THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('channel %L belongs to another role', name), NULL,
                               format('SELECT tally.create_channel(%L, …);', name || '_2'));
     END IF;
     IF regrouped THEN
-        -- Groups are others now: what fires goes into its new one, and beats begin anew.
+        -- The groups change. What fires goes into its new group, and the beats begin anew.
         DELETE FROM tally.notification_groups g WHERE g.channel_id = (SELECT x.id FROM tally.channels x WHERE x.name = name);
         UPDATE tally.notification_members m SET group_hash = md5(tally_internal._group_key(x, i)::text)
           FROM tally.channels x, tally.incidents i WHERE x.name = name AND m.channel_id = x.id AND i.id = m.incident_id;

@@ -62,7 +62,7 @@ BEGIN
       FROM jsonb_each(to_jsonb(old) - ARRAY['updated_at', 'rule', 'windows', 'search_path']) o JOIN jsonb_each(to_jsonb(t)) n ON n.key = o.key
      WHERE o.value IS DISTINCT FROM n.value;
     IF changes IS NULL THEN
-        RAISE NOTICE USING MESSAGE = format('threshold %L is defined just so already; nothing changed', name);
+        PERFORM tally_internal._note_unchanged(format('threshold %L', name));
         RETURN name;
     END IF;
     PERFORM tally_internal._store_threshold(t);
@@ -187,7 +187,7 @@ DECLARE
     live regclass := (SELECT r.live_view FROM tally.rollups r WHERE r.id = m.rollup_id);
 BEGIN
     t := tally_internal._bounded_threshold(t, m);
-    -- Now, and not first at every tick.
+    -- It is checked now, so that it does not first fail at a tick.
     PERFORM tally_internal._refuse_merged_windows(t, m, r, w.since, w.until)
        FROM tally.rollups r, tally_internal._tested_window(t, r, now()) w WHERE r.id = m.rollup_id AND r.lookback IS NOT NULL;
     IF NOT has_table_privilege(live, 'SELECT') THEN
@@ -210,9 +210,9 @@ BEGIN
     SELECT * INTO found_ FROM tally.thresholds x WHERE x.name = name;
     IF found_.id IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('threshold %L does not exist', name),
-            -- A function with the engine's rights sees all of them; the role that called it hears only of its own.
+            -- A function with the engine's rights sees all thresholds. The error names only those of the calling role.
             COALESCE('Thresholds most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(x.name) FROM tally.thresholds x
-                                                                                          WHERE pg_has_role(role::oid, x.owner::oid, 'USAGE'))) || '.',
+                                                                                          WHERE tally_internal._has_rights(role, x.owner))) || '.',
                      'This role knows of no threshold yet.'),
             'SELECT name, condition FROM tally.thresholds ORDER BY name;');
     END IF;

@@ -1,5 +1,5 @@
 -- Owns: delivering notifications: through pg_net where it is there, or by a poller that claims, posts and reports.
--- At least once, with the same idempotency key at every attempt; exactly once is the receiver's to make of it.
+-- A message goes out at least once, with the same idempotency key at every attempt. The receiver can make exactly once of that.
 
 CREATE OR REPLACE FUNCTION tally_internal._body(c tally.channels, n tally.notifications) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -70,8 +70,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._settle(bigint, boolean, text, timestamptz) IS 'Ends an attempt: sent, to be tried again later, or dead.';
 
--- By the extension that owns them, never by a name alone: whoever may create a schema could make a net.http_post, and would be
--- handed the secrets of channels.
+-- They are found by the extension that owns them, never by name alone. Otherwise whoever may create a schema could make a net.http_post, and
+-- would get the secrets of channels.
 CREATE OR REPLACE FUNCTION tally_internal._net_post() RETURNS regproc
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.oid::regproc FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
@@ -117,7 +117,7 @@ BEGIN
             END IF;
         END LOOP;
     END IF;
-    -- A lease that ran out: the worker died, or the answer is lost. Tried again under the same key.
+    -- A lease ran out: the worker died, or the answer is lost. The message is tried again under the same key.
     FOR n IN SELECT x.* FROM tally.notifications x WHERE x.status = 'leased' AND x.leased_until <= as_of ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
         PERFORM tally_internal._settle(n.id, false, 'no report before the lease ran out', as_of);
         failed := failed + 1;
@@ -128,7 +128,7 @@ BEGIN
             SELECT * INTO c FROM tally.channels x WHERE x.id = n.channel_id;
             UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + interval '2 minutes' WHERE x.id = n.id;
             BEGIN
-                -- With the rights of the channel's owner: a channel must not reach what its maker cannot.
+                -- It posts with the rights of the channel's owner, so that a channel does not reach what its maker cannot.
                 SELECT (x ->> 'id')::bigint INTO request FROM tally.run_as(c.owner, 'pg_catalog', format(
                     'SELECT %s(url => %L, body => %L::jsonb, params => ''{}''::jsonb, headers => %L::jsonb, timeout_milliseconds => 10000) AS id',
                     posting, c.url, tally_internal._body(c, n), tally_internal._headers(c, n))) x;
@@ -187,7 +187,7 @@ DECLARE
     outcome text;
 BEGIN
     IF EXISTS (SELECT FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id WHERE n.id = id
-               AND pg_has_role(caller::oid, c.owner::oid, 'USAGE')) THEN
+               AND tally_internal._has_rights(caller, c.owner)) THEN
         outcome := tally_internal._settle(id, ok, COALESCE(problem, 'not said'), as_of);
     END IF;
     IF outcome IS NULL THEN
@@ -206,7 +206,7 @@ DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
     UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
-      FROM tally.channels c WHERE c.id = n.channel_id AND n.id = id AND n.status = 'dead' AND pg_has_role(caller::oid, c.owner::oid, 'USAGE');
+      FROM tally.channels c WHERE c.id = n.channel_id AND n.id = id AND n.status = 'dead' AND tally_internal._has_rights(caller, c.owner);
     IF NOT FOUND THEN
         PERFORM tally_internal._refuse('object_not_in_prerequisite_state', format('notification %s is not dead, or is not for role %s', id, caller), NULL,
             'SELECT id, error FROM tally.notifications WHERE status = ''dead'';');
@@ -224,7 +224,7 @@ BEGIN
     IF channel IS NOT NULL THEN PERFORM tally_internal._channel(caller, channel); END IF;
     UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
       FROM tally.channels c WHERE c.id = n.channel_id AND n.status = 'dead' AND (channel IS NULL OR c.name = channel)
-          AND pg_has_role(caller::oid, c.owner::oid, 'USAGE');
+          AND tally_internal._has_rights(caller, c.owner);
     GET DIAGNOSTICS done = ROW_COUNT;
     RETURN done;
 END $$;

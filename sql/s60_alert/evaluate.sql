@@ -1,8 +1,8 @@
 -- Owns: evaluate: every threshold at its tick, each behind guards of its own.
 --
--- What makes it once: (threshold, tick) is the key of the evaluation, written in the transaction that moves states and
--- files incidents, so a retried tick finds the key and a cut one left nothing. A lock makes overlap a no-op: of a relation
--- that nobody else has rights to, so that only evaluators can hold it.
+-- Each tick counts once. The key of an evaluation is (threshold, tick), and it is written in the transaction that moves states and
+-- files incidents. So a retried tick finds the key, and a tick that was cut off left nothing. A lock makes a second evaluator do nothing.
+-- It is the lock of a relation that nobody else has rights to, so only evaluators can hold it.
 
 CREATE OR REPLACE FUNCTION tally_internal._evaluation_lock() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -47,7 +47,7 @@ RETURNS TABLE (t tally.thresholds, tick timestamptz,
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x, k.tick, COALESCE(l.tick >= k.tick, false)
       FROM tally.thresholds x
-     -- One whose distance of ticks cannot be reckoned with still gets an entry every minute, which says so.
+     -- If its distance of ticks cannot be reckoned with, a threshold still gets an entry every minute, which says so.
      CROSS JOIN LATERAL (SELECT COALESCE(tally_internal._tick(x.every, as_of), date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00')) AS tick) k
       LEFT JOIN LATERAL (SELECT e.tick, e.duration_ms FROM tally.evaluations e WHERE e.threshold_id = x.id ORDER BY e.tick DESC LIMIT 1) l ON true
      WHERE x.enabled AND (threshold IS NULL OR x.name = threshold)
@@ -55,7 +55,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        -- clock that was set back since: without this, nothing would be evaluated until the clock is where it was.
        -- alert_step() moves the timers back by as much.
        AND (l.tick IS NULL OR k.tick > l.tick OR (by_clock AND l.tick > as_of))
-     -- What was slow the last time comes last, so that it keeps nobody waiting.
+     -- Thresholds that were slow the last time come last, so that the others need not wait.
      ORDER BY COALESCE(l.duration_ms > 1000, false), x.id
 $$;
 COMMENT ON FUNCTION tally_internal._due_thresholds(timestamptz, boolean, text) IS
@@ -107,7 +107,7 @@ BEGIN
         BEGIN
             EXECUTE format('SELECT %s($1)', chore) USING as_of;
         EXCEPTION WHEN OTHERS THEN
-            -- What was evaluated stands; the chore comes round again with the next tick.
+            -- The evaluation stands. The failed task is tried again at the next tick.
             RAISE WARNING USING MESSAGE = format('%s() failed and will be tried again: %s', chore, SQLERRM), ERRCODE = SQLSTATE,
                 HINT = format('SELECT %s(now());', chore);
         END;
@@ -123,7 +123,7 @@ REVOKE ALL ON PROCEDURE tally.evaluate_scheduled() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION tally_internal._purge(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- At full hours only: it need not be often.
+    -- Once an hour is often enough.
     IF date_trunc('minute', as_of) <> date_trunc('hour', as_of) THEN RETURN; END IF;
     -- The latest tick of each threshold stays, because it says what has been evaluated.
     DELETE FROM tally.evaluations e WHERE e.tick < as_of - interval '2 days'

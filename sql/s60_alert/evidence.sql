@@ -7,8 +7,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dims text[] := ARRAY(SELECT quote_ident(d.name) FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT scope ? d.name ORDER BY d.ordinal);
 BEGIN
-    -- One query with a grouping set per dimension: planning a query for each took most of the time of a tick in which many
-    -- thresholds fire. Dimensions are never NULL, so the one that is grouped by is the one that is not.
+    -- One query with a grouping set per dimension, because planning a query for each took most of the time of a tick in which many
+    -- thresholds fire. Dimensions are never NULL, so in each row the grouped dimension is the one that is not NULL.
     RETURN CASE WHEN dims = '{}' THEN 'SELECT NULL AS dimension WHERE false' ELSE format(
         'SELECT %1$s AS dimension, label, value, samples FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY "the set" ORDER BY samples DESC NULLS '
             'LAST, value DESC NULLS LAST, label) AS place '
@@ -81,7 +81,7 @@ BEGIN
                                          tally_internal._query_timeout()) x),
         'contributors', tally_internal._contributors(t, m, r, scope, bound.since, bound.until));
     IF result -> 'contributors' = '{}' AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT scope ? d.name) THEN
-        -- A small rollup for alerts knows no more than the labels; a larger one of the same source tells what is behind them.
+        -- A small rollup for alerts has only the labels. A larger one of the same source can say what is behind them.
         other := tally_internal._richer(t, m, r, scope);
         IF other.id IS NOT NULL THEN
             bound.since := tally_internal._bucket_start(tally_internal._bucket_rule_of(other), bound.since);

@@ -1,11 +1,11 @@
--- Owns: the beat of groups and who is a member of one: when a change is told, what is not told at all, what is repeated.
+-- Owns: the beat of groups and their members: when a change is told, what is not told at all, what is repeated.
 --
--- A group flushes on a fixed beat: group_wait after its first change, then every group_interval from there. A group that
--- nothing fires in any more ends with the beat that told so, and its next change begins another.
+-- A group sends on a fixed beat: group_wait after its first change, then every group_interval. When nothing in a group fires any more, the
+-- group ends with the beat that says so, and the next change begins another group.
 
 CREATE OR REPLACE FUNCTION tally_internal._clamp(length interval, most interval) RETURNS interval
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- What was stored past every check must not stop the telling of others.
+    -- A value that was stored past every check must not stop the messages of others.
     SELECT LEAST(GREATEST(length, interval '0'), most)
 $$;
 COMMENT ON FUNCTION tally_internal._clamp(interval, interval) IS 'A length of time brought into bounds: from nothing to most.';
@@ -36,7 +36,7 @@ DECLARE
 BEGIN
     SELECT NULL::bigint AS id, NULL::timestamptz AS flush_at, false AS has_room INTO waiting;
     IF c.group_by IS NOT NULL THEN
-        -- Whoever holds the row is delivering it: then it is begun, and not waited for.
+        -- If a session holds the row, it is delivering the message. Then a new message is begun, without waiting.
         SELECT n.id, n.flush_at, jsonb_array_length(n.events) < 100 AS has_room INTO waiting FROM tally.notifications n
          WHERE n.channel_id = c.id AND n.group_hash = hash AND n.status = 'pending' AND n.attempts = 0 AND n.flush_at >= at
          ORDER BY n.id DESC LIMIT 1 FOR UPDATE SKIP LOCKED;
@@ -46,7 +46,7 @@ BEGIN
         END IF;
     END IF;
     IF waiting.id IS NOT NULL THEN
-        -- A long message costs as much again with each change; another one goes with the same beat.
+        -- Each change writes the whole message anew, so a long one is full. Another goes out with the same beat.
         flush := waiting.flush_at;
     ELSIF c.group_by IS NOT NULL THEN
         SELECT * INTO g FROM tally.notification_groups x WHERE x.channel_id = c.id AND x.group_hash = hash;
@@ -101,8 +101,8 @@ BEGIN
     RETURN true;
 END $$;
 COMMENT ON FUNCTION tally_internal._untell(tally.channels, bigint, timestamptz) IS
-'An incident fires no more: it leaves its group, and takes along what waits for the beat since it began. True where that was so: then nobody was told that '
-    'it began, and nobody need be told that it is over.';
+'An incident does not fire any more, so it leaves its group. What waits for the beat since it began is dropped. True where something was: then nobody has '
+    'heard that it began, and nobody need hear that it is over.';
 
 CREATE OR REPLACE FUNCTION tally_internal._tell(c tally.channels, i tally.incidents, event text, payload jsonb, at timestamptz, kept boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -131,7 +131,7 @@ BEGIN
      WHERE m.channel_id = n.channel_id AND m.incident_id = ANY (ARRAY(SELECT DISTINCT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e));
 END $$;
 COMMENT ON FUNCTION tally_internal._told(tally.notifications, timestamptz) IS
-'A message was sent, or given up: repeat_interval counts from here for the incidents it tells of.';
+'A message was sent or given up. repeat_interval counts from now for its incidents.';
 
 CREATE OR REPLACE FUNCTION tally_internal._repeat(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -144,7 +144,7 @@ BEGIN
         FOR i IN SELECT x.* FROM tally.notification_members m JOIN tally.incidents x ON x.id = m.incident_id
                   WHERE m.channel_id = c.id AND m.waiting_id IS NULL AND m.told_at <= as_of - GREATEST(tally_internal._clamp(c.repeat_interval, '366 days'),
                           interval '1 second')
-                    AND x.status = 'new' AND x.recovered_at IS NULL AND x.suppressed_by IS NULL AND pg_has_role(c.owner::oid, x.owner::oid, 'USAGE')
+                    AND x.status = 'new' AND x.recovered_at IS NULL AND x.suppressed_by IS NULL AND tally_internal._has_rights(c.owner, x.owner)
                         ORDER BY x.id LOOP
             message := tally_internal._enqueue(c, i, tally_internal._payload(i, 'repeated', as_of), as_of);
             UPDATE tally.notification_members m SET waiting_id = message WHERE m.channel_id = c.id AND m.incident_id = i.id;

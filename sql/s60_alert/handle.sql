@@ -1,5 +1,5 @@
--- Owns: what people do with incidents: acknowledge, comment, link, resolve, review. Who has the rights of the
--- threshold's owner may; each act is an entry of the timeline.
+-- Owns: what people do with incidents: acknowledge, comment, link, resolve, review. It takes the rights of the threshold's owner. Each act
+-- is an entry of the timeline.
 
 CREATE OR REPLACE FUNCTION tally_internal._handled(caller regrole, id bigint, what text, allowed text[]) RETURNS tally.incidents
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -8,8 +8,8 @@ DECLARE
     i tally.incidents;
 BEGIN
     SELECT * INTO i FROM tally.incidents x WHERE x.id = id FOR UPDATE;
-    -- The same answer for what does not exist and for what is not shown, so that numbers tell nothing.
-    IF i.id IS NULL OR NOT pg_has_role(caller::oid, i.owner::oid, 'USAGE') THEN
+    -- An incident that does not exist and one that is hidden give the same answer, so that trying numbers tells nothing.
+    IF i.id IS NULL OR NOT tally_internal._has_rights(caller, i.owner) THEN
         PERFORM tally_internal._refuse('undefined_object', format('incident %s does not exist, or is not for role %s', COALESCE(id::text, 'NULL'), caller),
             'Incidents are handled by roles that have the rights of the threshold''s owner.',
                 'SELECT id, status, severity, impact FROM tally.incidents ORDER BY id DESC LIMIT 20;');
@@ -103,7 +103,7 @@ BEGIN
        SET status = 'resolved', resolved_at = as_of, resolved_by = caller::text, resolved_person = by, root_cause = root_cause, mitigation = mitigation,
            prevention = prevention, acknowledged_at = COALESCE(x.acknowledged_at, as_of), acknowledged_by = COALESCE(x.acknowledged_by, caller::text),
            acknowledged_person = CASE WHEN x.acknowledged_at IS NULL THEN by ELSE x.acknowledged_person END,
-           -- What has been judged so far is what the person has seen.
+           -- The person has seen what was judged so far.
            closed_bucket = GREATEST(x.bucket, (SELECT e.bucket FROM tally.evaluations e WHERE e.threshold_id = x.threshold_id AND e.bucket IS NOT NULL
                                                ORDER BY e.tick DESC LIMIT 1))
      WHERE x.id = i.id;
@@ -144,8 +144,8 @@ BEGIN
     RETURN OLD;
 END $$;
 COMMENT ON FUNCTION tally_internal._threshold_dropped() IS
-'BEFORE DELETE trigger: what nobody watches any more does not fire any more; its incidents wait to be closed.';
--- A trigger of somebody else's would have incidents recovered that go on.
+'BEFORE DELETE trigger: the alerts of a dropped threshold do not fire any more, and its incidents wait to be closed.';
+-- If somebody else could make a trigger of it, that would mark incidents as recovered that go on.
 REVOKE ALL ON FUNCTION tally_internal._threshold_dropped() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER dropped BEFORE DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._threshold_dropped();
 

@@ -1,8 +1,8 @@
--- Owns: what becomes of an incident by itself: fired, refired, reopened, recovered, escalated. Each is one transaction
--- with its timeline entry and its notifications.
+-- Owns: what the engine does with an incident: fires it, fires it again, reopens it, marks it as recovered, escalates it. Each is one
+-- transaction with its timeline entry and its notifications.
 --
--- What runs per incident is PL/pgSQL, which keeps its plans: an SQL function is planned anew at every call, and ten
--- thousand label sets may fire in one tick.
+-- Functions that run once per incident are PL/pgSQL, because PL/pgSQL keeps its plans. An SQL function is planned anew at every call, and
+-- ten thousand label sets may fire in one tick.
 
 CREATE OR REPLACE FUNCTION tally_internal._fill(template text, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -78,7 +78,7 @@ BEGIN
                respond_by = CASE WHEN x.status = 'new' AND x.respond_by < tick + t.response_target THEN tick + t.response_target ELSE x.respond_by END
          WHERE x.id = i.id;
         IF event = 'reopened' THEN
-            -- A life of its own. What was said in the last one is in the timeline.
+            -- A new life begins. The timeline keeps what was said in the last one.
             UPDATE tally.incidents x SET status = 'new', reopened = x.reopened + 1, life_since = tick, respond_by = tick + t.response_target,
                 escalation_level = 0,
                    (acknowledged_at, acknowledged_by, acknowledged_person) = (NULL, NULL, NULL),
@@ -98,7 +98,7 @@ BEGIN
                 tick, value,
                 t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally_internal._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
                 CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', why)
-                     -- Evidence takes queries; when a whole fleet fires at once, the first twenty have it.
+                     -- Evidence takes queries, so when a whole fleet fires at once, only the first twenty incidents get it.
                      WHEN with_evidence THEN tally_internal._evidence(t, labels, sample, step, tick)
                      ELSE jsonb_build_object('omitted', 'more than 20 label sets fired in the same tick') END,
                 tick + t.response_target, t.id, t.owner)
@@ -111,7 +111,7 @@ BEGIN
     RETURN i.id;
 END $$;
 COMMENT ON FUNCTION tally_internal._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text, boolean) IS
-'Files an incident for a label set that fired; where one is still open it is that one again, and one closed less than reopen_within ago is reopened.';
+'Files an incident for a label set that fired. An incident that is still open fires again instead, and one closed less than reopen_within ago is reopened.';
 
 CREATE OR REPLACE FUNCTION tally_internal._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
--- Owns: thresholds keep what they watch: an error when it would be dropped or changed under them (sql/s15_common/listen.sql).
+-- Owns: the errors when somebody drops or changes what a threshold watches (sql/s15_common/listen.sql).
 
 CREATE OR REPLACE FUNCTION tally_internal._refuse_watched(what text, watchers text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -25,7 +25,7 @@ BEGIN
     SELECT * INTO i FROM tally.incidents x WHERE x.id = incident_id;
     SELECT * INTO kept FROM tally_internal._suppression(i, at);
     IF event = 'recovered' AND kept.reason IS NULL AND i.suppressed_by IS NOT NULL THEN
-        -- A recovery that nobody was told the beginning of is not news either.
+        -- If nobody heard that it began, nobody need hear that it is over.
         kept.reason := i.suppressed_by;
         kept.until := i.suppressed_until;
     END IF;
@@ -42,7 +42,7 @@ BEGIN
     payload := tally_internal._payload(i, event, at);
     identity := tally_internal._identity(i);
     FOR c IN SELECT x.* FROM tally.channels x
-              WHERE x.enabled AND tally_internal._matches(x.matchers, identity) AND pg_has_role(x.owner::oid, i.owner::oid, 'USAGE') ORDER BY x.id LOOP
+              WHERE x.enabled AND tally_internal._matches(x.matchers, identity) AND tally_internal._has_rights(x.owner, i.owner) ORDER BY x.id LOOP
         PERFORM tally_internal._tell(c, i, event, payload, at, kept.reason IS NOT NULL);
     END LOOP;
 END $$;

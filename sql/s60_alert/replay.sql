@@ -1,5 +1,5 @@
--- Owns: trying thresholds out: replay over the past, and test_threshold with given samples. Nothing is filed. Both go the
--- way of evaluate(): _observe() and _stepped().
+-- Owns: trying thresholds out: replay() over the past, and test_threshold() with given samples. Nothing is filed. Both go through _observe()
+-- and _stepped(), as evaluate() does.
 
 CREATE OR REPLACE FUNCTION tally_internal._changes(rule jsonb, states jsonb, observed jsonb, failed boolean, tick timestamptz, OUT next jsonb,
                                                    OUT changed jsonb)
@@ -40,8 +40,8 @@ DECLARE
     one     jsonb;
 BEGIN
     SELECT * INTO t FROM tally.thresholds x WHERE x.name = threshold;
-    -- First of all: what follows says in its errors how the threshold is defined.
-    IF t.id IS NOT NULL AND NOT pg_has_role(caller::oid, t.owner::oid, 'USAGE') THEN
+    -- This check comes first, because later errors say how the threshold is defined.
+    IF t.id IS NOT NULL AND NOT tally_internal._has_rights(caller, t.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L is replayed by its owner %s, got %s', t.name, t.owner, caller),
             'A replay reads the metric with the owner''s rights.', format('SET ROLE %s;', t.owner));
     END IF;

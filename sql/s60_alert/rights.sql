@@ -2,16 +2,16 @@
 
 ALTER TABLE tally.thresholds ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.thresholds;
-CREATE POLICY owner_sees ON tally.thresholds FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+CREATE POLICY owner_sees ON tally.thresholds FOR SELECT USING (tally_internal._has_rights_of(owner));
 GRANT SELECT ON tally.thresholds TO PUBLIC;
 ALTER TABLE tally.audit ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.audit;
-CREATE POLICY owner_sees ON tally.audit FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+CREATE POLICY owner_sees ON tally.audit FOR SELECT USING (tally_internal._has_rights_of(owner));
 GRANT SELECT ON tally.audit TO PUBLIC;
 
 ALTER TABLE tally.incidents ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.incidents;
-CREATE POLICY owner_sees ON tally.incidents FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+CREATE POLICY owner_sees ON tally.incidents FOR SELECT USING (tally_internal._has_rights_of(owner));
 ALTER TABLE tally.incident_events ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.incident_events;
 CREATE POLICY owner_sees ON tally.incident_events FOR SELECT USING (EXISTS (SELECT FROM tally.incidents i WHERE i.id = incident_id));
@@ -25,13 +25,13 @@ GRANT SELECT ON tally.incidents, tally.incident_events, tally.threshold_states, 
 
 ALTER TABLE tally.channels ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.channels;
-CREATE POLICY owner_sees ON tally.channels FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+CREATE POLICY owner_sees ON tally.channels FOR SELECT USING (tally_internal._has_rights_of(owner));
 ALTER TABLE tally.silences ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.silences;
-CREATE POLICY owner_sees ON tally.silences FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+CREATE POLICY owner_sees ON tally.silences FOR SELECT USING (tally_internal._has_rights_of(owner));
 ALTER TABLE tally.inhibitions ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.inhibitions;
-CREATE POLICY owner_sees ON tally.inhibitions FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+CREATE POLICY owner_sees ON tally.inhibitions FOR SELECT USING (tally_internal._has_rights_of(owner));
 ALTER TABLE tally.notifications ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.notifications;
 CREATE POLICY owner_sees ON tally.notifications FOR SELECT USING (EXISTS (SELECT FROM tally.channels c WHERE c.id = channel_id));

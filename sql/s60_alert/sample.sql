@@ -67,7 +67,7 @@ BEGIN
                                        tally_internal._utc_literal(past.since),
                               tally_internal._utc_literal(past.until)));
     END LOOP;
-    -- A label set that only the past knows counts where absence or a long window is what is tested.
+    -- A label set that only the past has counts where the condition tests absence or a long window.
     RETURN format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, '
         'jsonb_build_array(%s) AS history_samples FROM (%s) s GROUP BY labels%s',
         (SELECT string_agg(format('max(value) FILTER (WHERE w = %s)', i), ', ' ORDER BY i) FROM generate_series(1, n) i),
@@ -86,13 +86,13 @@ DECLARE
     bound record;
 BEGIN
     IF t.probe_id IS NOT NULL THEN
-        -- Whose the probe is may have changed since the threshold was made.
+        -- The probe may have another owner than when the threshold was made.
         IF tally_internal._check_watched(t, t.owner) IS NOT NULL THEN
             PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L watches a probe of another role than its owner %s', t.name,
                     t.owner), NULL,
                                   format('SELECT tally.drop_threshold(%L);', t.name));
         END IF;
-        -- What the probe saw last, unless that is older than the tick before the last.
+        -- The last sample of the probe, unless it is older than the tick before the last.
         RETURN QUERY
         SELECT s.labels, jsonb_build_object('value', s.value, 'samples', s.samples, 'bucket', s.at) FROM tally.probe_samples s
          WHERE s.probe_id = t.probe_id

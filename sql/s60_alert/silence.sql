@@ -62,7 +62,7 @@ BEGIN
      WHERE s.matchers = matchers AND s.owner::oid = caller::oid AND s.every IS NOT DISTINCT FROM every AND s.starts_at < ends_at AND s.ends_at > starts_at
          ORDER BY s.id DESC LIMIT 1;
     IF other.id IS NOT NULL AND (other.zone, other.starts_at) IS NOT DISTINCT FROM (zone, starts_at) AND other.ends_at = ends_at THEN
-        RAISE NOTICE USING MESSAGE = format('silence %s says just so already; nothing changed', other.id);
+        PERFORM tally_internal._note_unchanged(format('silence %s', other.id));
         RETURN other.id;
     ELSIF other.id IS NOT NULL THEN
         RAISE NOTICE USING MESSAGE = format('silence %s has the same matchers, from %s to %s', other.id, other.starts_at, other.ends_at),
@@ -83,7 +83,7 @@ DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
     UPDATE tally.silences s SET ends_at = GREATEST(as_of, s.starts_at + interval '1 microsecond'), every = NULL
-     WHERE s.id = id AND pg_has_role(caller::oid, s.owner::oid, 'USAGE');
+     WHERE s.id = id AND tally_internal._has_rights(caller, s.owner);
     IF NOT FOUND THEN
         PERFORM tally_internal._refuse('undefined_object', format('silence %s does not exist, or belongs to another role', COALESCE(id::text, 'NULL')), NULL,
             'SELECT * FROM tally.silences ORDER BY id DESC;');
@@ -108,12 +108,12 @@ BEGIN
     END IF;
     INSERT INTO tally.inhibitions AS h (name, owner, source, target, equal) VALUES (name, caller, source, target, equal)
     ON CONFLICT ON CONSTRAINT inhibitions_name_key DO UPDATE SET source = EXCLUDED.source, target = EXCLUDED.target, equal = EXCLUDED.equal
-     WHERE pg_has_role(caller::oid, h.owner::oid, 'USAGE') RETURNING h.id INTO rule;
+     WHERE tally_internal._has_rights(caller, h.owner) RETURNING h.id INTO rule;
     IF rule IS NULL THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('inhibition %L belongs to another role', name), NULL,
             format('SELECT tally.create_inhibition(%L, …);', name || ' 2'));
     END IF;
-    -- Once over what fires now; from here on each incident says itself what it matches.
+    -- Once for the incidents that fire now. Later incidents note by themselves what they match.
     DELETE FROM tally.inhibitors b WHERE b.inhibition_id = rule;
     INSERT INTO tally.inhibitors (inhibition_id, incident_id, equals)
     SELECT rule, i.id, tally_internal._equals(equal, tally_internal._identity(i)) FROM tally.incidents i
@@ -129,7 +129,8 @@ CREATE OR REPLACE FUNCTION tally_internal._recheck_inhibited() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE tally.incidents x SET suppressed_until = '-infinity' WHERE x.suppressed_by IS NOT NULL AND x.inhibitor_id IS NOT NULL
 $$;
-COMMENT ON FUNCTION tally_internal._recheck_inhibited() IS 'Has the next evaluation look anew at what inhibitions keep back, because one of them has changed.';
+COMMENT ON FUNCTION tally_internal._recheck_inhibited() IS
+'Makes the next evaluation look again at what inhibitions keep back, because one of them has changed.';
 
 CREATE OR REPLACE FUNCTION tally.drop_inhibition(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -137,7 +138,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.inhibitions h WHERE h.name = name AND pg_has_role(caller::oid, h.owner::oid, 'USAGE');
+    DELETE FROM tally.inhibitions h WHERE h.name = name AND tally_internal._has_rights(caller, h.owner);
     IF NOT FOUND THEN
         PERFORM tally_internal._refuse('undefined_object', format('inhibition %L does not exist, or belongs to another role', name), NULL,
                               'SELECT name FROM tally.inhibitions;');

@@ -43,8 +43,8 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET plan_cache_
 DECLARE
     unseen jsonb := CASE WHEN failed THEN '{"error": true}' WHEN observed = '[]' THEN '{}' ELSE '{"missing": true}' END;
 BEGIN
-    -- Where nothing is seen and nothing is known, the threshold as a whole stands for its label sets: else neither an error
-    -- nor the want of data could ever count as a breach. What was never there is not absent.
+    -- Where no label set is seen or known, the threshold as a whole stands for them. Otherwise an error or missing data could never count as
+    -- a breach. A condition "absent" is left out: what was never there is not absent.
     IF observed = '[]' AND known = '[]' AND (failed OR rule #>> '{condition,kind}' <> 'absent') THEN known := '[{"labels": {}}]'; END IF;
     RETURN QUERY
     SELECT x.labels, x.sample, x.was,
@@ -87,7 +87,7 @@ CREATE OR REPLACE FUNCTION tally_internal._mark_closed(threshold_id int, observe
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    -- All that is seen at a tick is of one bucket.
+    -- All samples of a tick are of one bucket.
     seen   timestamptz := (observed #>> '{0,sample,bucket}')::timestamptz;
     closed jsonb[];
 BEGIN
@@ -113,7 +113,7 @@ DECLARE
 BEGIN
     opened := 0;
     recovered := 0;
-    -- Gathered once, because most ticks of most thresholds move nothing: then the entry below is all that is written.
+    -- Changes are gathered once. Most ticks of most thresholds change nothing, and then only the entry below is written.
     SELECT jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample, 'was', s.was, 'step', s.step)), count(s.sample),
         count(*) FILTER (WHERE s.step ->> 'verdict' = 'breach'),
            count(*) FILTER (WHERE s.step ->> 'verdict' IN ('breach', 'ok')), bool_or(s.step ->> 'state' <> 'inactive'),
@@ -134,7 +134,7 @@ BEGIN
                 COALESCE(EXCLUDED.value, threshold_states.value), EXCLUDED.samples, EXCLUDED.verdict);
     END IF;
     IF ended THEN
-        -- As an array, so that 10,000 label sets are looked up by the key and not joined in a nested loop (20 s, measured).
+        -- It is an array, so that 10,000 label sets are looked up by key. Joined in a nested loop they took 20 s.
         DELETE FROM tally.threshold_states k
          WHERE k.threshold_id = t.id AND k.kind = 'breach'
            AND k.labels = ANY (ARRAY(SELECT s -> 'labels' FROM jsonb_array_elements(stepped) s WHERE s -> 'was' <> 'null'
@@ -174,7 +174,7 @@ BEGIN
                                            WHERE i.threshold_id = t.id AND i.kind = kind AND i.closed_bucket >= e.bucket) THEN
         RETURN;
     END IF;
-    -- It must hold at two ticks in a row: one may be an accident.
+    -- It must hold at two ticks in a row, because one may be an accident.
     step := tally.alert_step(CASE WHEN k.threshold_id IS NOT NULL THEN to_jsonb(k) END, jsonb_build_object('value', holds::int),
         jsonb_build_object('condition', '{"kind": "compare", "op": ">", "limit": 0, "decimals": 0}'::jsonb, 'for', extract(epoch FROM t.every)), tick);
     IF step ->> 'state' = 'inactive' THEN
@@ -191,7 +191,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS
-'Steps the meta-alert of a threshold (no_data, error): what it watches cannot be told.';
+'Steps the meta-alert of a threshold (no_data, error), which says that what it watches is unknown.';
 
 CREATE OR REPLACE FUNCTION tally_internal._step_guarded(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
                                              OUT series int,
@@ -236,18 +236,18 @@ BEGIN
     SELECT * INTO before FROM tally_internal._known(t.id);
     SELECT * INTO seen FROM tally_internal._observe(t, tick);
     SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, seen.observed, seen.code IS NOT NULL, began);
-    -- The first error says why; what fails after it fails for want of what it should have given.
+    -- The first error says why. Later ones follow from it.
     IF seen.code IS NOT NULL THEN
         e.sqlstate := seen.code; e.message := seen.message; e.detail := seen.detail; e.hint := seen.hint;
     ELSIF done.code IS NOT NULL THEN
         e.sqlstate := done.code; e.message := done.message; e.detail := done.detail; e.hint := done.hint;
     END IF;
     IF done.code IS NOT NULL THEN
-        -- Something of the definition besides its query is at fault. What is known counts by on_error, if at least that works.
+        -- The fault is not in the query but elsewhere in the definition. Known label sets count by on_error, if that works.
         IF seen.code IS NULL THEN
             SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, '[]', true, began);
         END IF;
-        -- The tick is done, however it went: without its entry it would be tried, and fail, for ever.
+        -- The tick is done, whether it failed or not. Without its entry it would be tried again for ever.
         INSERT INTO tally.evaluations (threshold_id, tick) VALUES (t.id, tick) ON CONFLICT ON CONSTRAINT evaluations_pkey DO NOTHING;
     END IF;
     series := done.series;
@@ -262,7 +262,7 @@ BEGIN
     IF blind OR 'no_data' = ANY (before.metas) THEN
         meta := concat_ws('; ', meta, tally_internal._step_meta_guarded(t, tick, 'no_data', blind, 'no label set has a value that can be judged'));
     END IF;
-    -- Slow when it took longer than a second, filing included: then it comes last the next time.
+    -- A threshold that took longer than a second, with filing, is slow. It comes last the next time.
     IF error IS NOT NULL OR NULLIF(meta, '') IS NOT NULL OR clock_timestamp() > began + interval '1 second' THEN
         UPDATE tally.evaluations x
            SET duration_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = COALESCE(e.sqlstate, left(NULLIF(meta, ''), 5)),
@@ -273,5 +273,5 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._evaluate_one(tally.thresholds, timestamptz) IS
-'One threshold at one tick. Whatever of its definition fails, in its query, in filing, or in the path of errors itself, is logged and stops no other '
+'Evaluates one threshold at one tick. If anything fails, in its query, in filing, or in the handling of errors, the failure is logged and stops no other '
     'threshold.';

@@ -1,5 +1,5 @@
--- Owns: the only ways in which thresholds are written into the catalogue. As in s40_rollup/store.sql, whoever calls is proved, and
--- nothing that is given is believed: what is watched is looked up, and belongs to the caller or may be read by it.
+-- Owns: the functions that write thresholds into the catalogue; nothing else does. As in s40_rollup/store.sql, the caller proves who it is, and
+-- no argument is believed: the function looks up what is watched, and the caller must own it or may read it.
 
 CREATE OR REPLACE FUNCTION tally_internal._check_watched(t tally.thresholds, role regrole) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

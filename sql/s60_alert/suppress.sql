@@ -1,7 +1,7 @@
 -- Owns: what keeps notifications back: silences, maintenance windows and inhibitions, and how matchers match.
 --
--- A new incident looks up what may match it by anchors: texts such as world=w1. So it costs the same however many silences,
--- inhibitions and open incidents there are.
+-- A new incident looks up by anchors (texts such as world=w1) what may match it. So its cost does not grow with the number of silences,
+-- inhibitions and open incidents.
 
 CREATE OR REPLACE FUNCTION tally_internal._matches(matchers jsonb, labels jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -34,7 +34,7 @@ COMMENT ON FUNCTION tally_internal._anchors_of(jsonb) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._later(instant timestamptz, by interval, zone text) RETURNS timestamptz
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- As PostgreSQL adds: months and days by the calendar, the rest by the clock; but in the zone given, not the session's.
+    -- It adds as PostgreSQL does, months and days by the calendar and the rest by the clock, but in the given zone instead of the session's.
     SELECT (instant AT TIME ZONE zone + date_trunc('day', by)) AT TIME ZONE zone + (by - date_trunc('day', by))
 $$;
 COMMENT ON FUNCTION tally_internal._later(timestamptz, interval, text) IS 'An instant moved on by an interval, months and days by the calendar of the zone.';
@@ -61,7 +61,7 @@ BEGIN
     ELSE
         near := floor(extract(epoch FROM at - s.starts_at) / extract(epoch FROM s.every));
     END IF;
-    -- Days have no fixed length, so the guess is checked to both sides.
+    -- Days have no fixed length, so the guess is checked on both sides.
     FOR k IN GREATEST(near - 2, 0) .. near + 2 LOOP
         from_ := tally_internal._later(s.starts_at, k * s.every, s.zone);
         to_ := tally_internal._later(from_, s.lasts, s.zone);
@@ -72,7 +72,7 @@ BEGIN
         END IF;
     END LOOP;
 EXCEPTION WHEN data_exception THEN
-    -- Stored past every check, it covers nothing, rather than stop the alerts of others.
+    -- A window that was stored past every check covers nothing. It must not stop the alerts of others.
     since := NULL;
     until := NULL;
 END $$;
@@ -96,7 +96,7 @@ DECLARE
 BEGIN
     FOR s IN SELECT x.* FROM tally.silence_anchors a JOIN tally.silences x ON x.id = a.silence_id
               WHERE a.anchor = ANY (anchors) AND a.ends_at > at AND x.starts_at <= at ORDER BY x.id LOOP
-        CONTINUE WHEN NOT tally_internal._matches(s.matchers, identity) OR NOT pg_has_role(s.owner::oid, i.owner::oid, 'USAGE');
+        CONTINUE WHEN NOT tally_internal._matches(s.matchers, identity) OR NOT tally_internal._has_rights(s.owner, i.owner);
         SELECT o.until INTO until FROM tally_internal._occurrence(s, at) o;
         IF until IS NOT NULL THEN
             reason := format('silence %s: %s', s.id, s.reason);
@@ -105,12 +105,12 @@ BEGIN
         END IF;
     END LOOP;
     FOR h IN SELECT x.* FROM tally.inhibitions x WHERE x.target_anchors && anchors ORDER BY x.id LOOP
-        -- What matches both sides does not keep itself back.
+        -- An incident that matches both sides does not keep itself back.
         CONTINUE WHEN NOT tally_internal._matches(h.target, identity) OR tally_internal._matches(h.source, identity)
-            OR NOT pg_has_role(h.owner::oid, i.owner::oid, 'USAGE');
+            OR NOT tally_internal._has_rights(h.owner, i.owner);
         SELECT o.id INTO inhibitor_id FROM tally.inhibitors b JOIN tally.incidents o ON o.id = b.incident_id
          WHERE b.inhibition_id = h.id AND b.equals = tally_internal._equals(h.equal, identity) AND o.id <> i.id
-           AND o.status IN ('new', 'acknowledged') AND o.recovered_at IS NULL AND pg_has_role(h.owner::oid, o.owner::oid, 'USAGE') LIMIT 1;
+           AND o.status IN ('new', 'acknowledged') AND o.recovered_at IS NULL AND tally_internal._has_rights(h.owner, o.owner) LIMIT 1;
         IF inhibitor_id IS NOT NULL THEN
             reason := format('inhibition %s by incident %s', h.name, inhibitor_id);
             until := 'infinity';
@@ -149,7 +149,8 @@ BEGIN
         UPDATE tally.incidents x SET suppressed_until = '-infinity' WHERE x.inhibitor_id = incident_id AND x.suppressed_by IS NOT NULL;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._inhibit_no_more(bigint) IS 'An incident that fires no more keeps nothing back: what it kept is looked at anew.';
+COMMENT ON FUNCTION tally_internal._inhibit_no_more(bigint) IS
+'An incident that does not fire any more keeps nothing back. What it kept back is looked at again.';
 
 CREATE OR REPLACE FUNCTION tally_internal._anchor_silence() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

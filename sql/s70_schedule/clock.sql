@@ -1,7 +1,7 @@
--- Owns: whether the clock runs: the jobs that there should be, pg_cron that should run them.
+-- Owns: whether the clock runs: whether the jobs are there, and pg_cron runs them.
 
 CREATE OR REPLACE FUNCTION tally_internal._clock(OUT state text, OUT missing bigint, OUT detail text, OUT hint text)
--- With its owner's rights, because few roles may look into the schema cron; it tells names of our own jobs and no more.
+-- It has its owner's rights, because few roles may look into the schema cron. It tells only the names of our own jobs.
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     names text;

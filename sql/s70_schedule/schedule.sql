@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._wanted_jobs(evaluate text) RETURNS TABLE (name text, schedule text, command text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- One statement per job: pg_cron 1.4 logs a job of several as succeeded before it has ended.
+    -- Each job is one statement, because pg_cron 1.4 logs a job of several as succeeded before it has ended.
     SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
       FROM (SELECT DISTINCT schedule FROM tally.rollups WHERE schedule IS NOT NULL) r
     UNION ALL SELECT 'tally tasks ' || t.schedule, t.schedule, format('SELECT tally.run_tasks(%L)', t.schedule)
@@ -35,7 +35,7 @@ BEGIN
             'Its jobs refresh and evaluate what every role has defined.', 'SELECT * FROM tally.health;  -- says whether it runs');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._refuse_clock(text) IS 'An error for who may not start or stop the clock.';
+COMMENT ON FUNCTION tally_internal._refuse_clock(text) IS 'An error where the current role may not start or stop the clock.';
 
 CREATE OR REPLACE FUNCTION tally.start(evaluate text DEFAULT '* * * * *', watch boolean DEFAULT true) RETURNS SETOF tally.jobs
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -47,10 +47,10 @@ BEGIN
     PERFORM tally_internal._refuse_clock('started');
     PERFORM tally_internal._check_schedule(evaluate);
     IF evaluate IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'evaluate must be a schedule, got NULL', HINT = 'SELECT tally.start();';
+        PERFORM tally_internal._refuse('null_value_not_allowed', 'evaluate must be a schedule, got NULL', NULL, 'SELECT tally.start();');
     END IF;
     IF watch THEN
-        PERFORM tally_internal._tell('clock_starts');
+        PERFORM tally_internal._announce('clock_starts');
     END IF;
     IF NOT tally_internal._has_cron() THEN
         RAISE NOTICE USING MESSAGE = 'pg_cron is not in this database, so nothing is scheduled',
@@ -64,7 +64,7 @@ BEGIN
     END IF;
     DELETE FROM tally.jobs;
     FOR job IN SELECT * FROM tally_internal._wanted_jobs(evaluate) LOOP
-        -- One schedule that pg_cron does not take must not leave all others without a clock.
+        -- A schedule that pg_cron refuses must not leave the others without a clock.
         BEGIN
             PERFORM cron.schedule(job.name, job.schedule, job.command);
             INSERT INTO tally.jobs (name, schedule, command) VALUES (job.name, job.schedule, job.command);
@@ -112,7 +112,7 @@ BEGIN
         END IF;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._sync_jobs() IS 'Has the jobs follow the rollups'' schedules while started.';
+COMMENT ON FUNCTION tally_internal._sync_jobs() IS 'Makes the jobs follow the rollups'' schedules, if the clock is started.';
 
 CREATE OR REPLACE FUNCTION tally_internal._when_schedules_change_s70(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -128,7 +128,7 @@ BEGIN
     DELETE FROM tally.runs r WHERE r.started_at < now() - keep
        AND r.id NOT IN (SELECT max(l.id) FROM tally.runs l GROUP BY l.rollup_id);
     IF tally_internal._has_cron() THEN
-        -- pg_cron never purges its own log; ours are the jobs named so.
+        -- pg_cron never purges its own log. Our jobs are known by their names.
         DELETE FROM cron.job_run_details d WHERE d.end_time < now() - keep
            AND d.jobid IN (SELECT c.jobid FROM cron.job c WHERE c.jobname LIKE 'tally %');
     END IF;

@@ -20,28 +20,26 @@ DECLARE
 BEGIN
     PERFORM tally_internal._check_name(name, 'task');
     IF COALESCE(schedule, '') = '' OR COALESCE(statement, '') = '' OR octet_length(statement) > 1000000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('task %L needs a schedule and a statement of up to 1000000 bytes', name),
-            DETAIL = format('Got schedule %L, statement %L.', schedule, left(statement, 200)),
-            HINT = format('SELECT tally.create_task(%L, ''0 2 * * *'', ''INSERT INTO … SELECT …'');', COALESCE(name, 'nightly'));
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('task %L needs a schedule and a statement of up to 1000000 bytes', name),
+            format('Got schedule %L, statement %L.', schedule, left(statement, 200)),
+            format('SELECT tally.create_task(%L, ''0 2 * * *'', ''INSERT INTO … SELECT …'');', COALESCE(name, 'nightly')));
     END IF;
     PERFORM tally_internal._check_schedule(schedule);
-    -- EXPLAIN reads it as the run will, and runs nothing.
+    -- EXPLAIN reads the statement as the run will, and does not run it.
     BEGIN
         PERFORM set_config('search_path', search_path, true);
         EXECUTE 'EXPLAIN ' || tally_internal._task_sql(statement, now());
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN
-        RAISE EXCEPTION USING ERRCODE = SQLSTATE,
-            MESSAGE = format('task %L cannot be read: %s', name, SQLERRM),
-            DETAIL = format('Got %s. A task is one INSERT, UPDATE, DELETE, MERGE or SELECT; :as_of stands for the time of its run.', statement),
-            HINT = format('SELECT tally.create_task(%L, %L, ''INSERT INTO … SELECT …'');', name, schedule);
+        PERFORM tally_internal._refuse(SQLSTATE, format('task %L cannot be read: %s', name, SQLERRM),
+            format('Got %s. A task is one INSERT, UPDATE, DELETE, MERGE or SELECT; :as_of stands for the time of its run.', statement),
+            format('SELECT tally.create_task(%L, %L, ''INSERT INTO … SELECT …'');', name, schedule));
     END;
     SELECT * INTO old FROM tally.tasks t WHERE t.name = name;
     IF old.id IS NULL THEN
         PERFORM tally_internal._store_task(name, search_path, schedule, statement, description);
     ELSIF (old.schedule, old.statement, old.description) IS NOT DISTINCT FROM (schedule, statement, description) THEN
-        RAISE NOTICE USING MESSAGE = format('task %L is defined just so already; nothing changed', name);
+        PERFORM tally_internal._note_unchanged(format('task %L', name));
         RETURN name;
     ELSE
         PERFORM tally_internal._store_task(name, search_path, schedule, statement, description);
@@ -50,8 +48,8 @@ BEGIN
     PERFORM tally_internal._sync_jobs();
     RETURN name;
 EXCEPTION WHEN unique_violation THEN
-    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('task %L exists already and belongs to another role', name),
-        HINT = format('SELECT tally.create_task(%L, …);', name || ' (' || current_user || ')');
+    PERFORM tally_internal._refuse('insufficient_privilege', format('task %L exists already and belongs to another role', name), NULL,
+        format('SELECT tally.create_task(%L, …);', name || ' (' || current_user || ')'));
 END $$;
 COMMENT ON FUNCTION tally.create_task(text, text, text, text, text) IS
 'Defines a task: name, cron schedule, and one statement, which runs with the maker''s rights (:as_of stands for the time of the run). Again with changes it '
@@ -62,8 +60,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     IF NOT tally_internal._forget_task(name) THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('task %L does not exist, or belongs to another role', name),
-            HINT = 'SELECT name, schedule, statement FROM tally.tasks ORDER BY name;';
+        PERFORM tally_internal._refuse('undefined_object', format('task %L does not exist, or belongs to another role', name), NULL,
+            'SELECT name, schedule, statement FROM tally.tasks ORDER BY name;');
     END IF;
     PERFORM tally_internal._sync_jobs();
 END $$;
@@ -112,11 +110,11 @@ DECLARE
 BEGIN
     RETURN COALESCE(NULLIF(LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int, 0), -1);
 EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
-    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('tally.task_timeout must be an interval, got %L', wanted),
-        HINT = format('ALTER DATABASE %I SET tally.task_timeout = ''1 hour'';', current_database());
+    PERFORM tally_internal._refuse(SQLSTATE, format('tally.task_timeout must be an interval, got %L', wanted), NULL,
+        format('ALTER DATABASE %I SET tally.task_timeout = ''1 hour'';', current_database()));
 END $$;
 COMMENT ON FUNCTION tally_internal._task_timeout() IS
-'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour; -1 for no limit, which the setting 0 asks for.';
+'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour. The setting 0 means no limit, which is -1 here.';
 
 CREATE OR REPLACE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
--- Owns: why a rollup is not fresh, found by looking: what of it is gone or switched off, who works on it, who keeps it waiting.
+-- Owns: why a rollup is not fresh: what is gone or switched off, who works on it, who keeps it waiting.
 
 CREATE OR REPLACE FUNCTION tally_internal._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -53,7 +53,7 @@ COMMENT ON FUNCTION tally_internal._fault(tally.rollups) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._suspects() RETURNS SETOF int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- _fault() of 500 rollups one by one takes longer than all else of status; of those that pass here it has nothing to say.
+    -- _fault() of 500 rollups one by one takes longer than all else of status. It finds nothing in a rollup that is not among these.
     SELECT r.id FROM tally.rollups r
       LEFT JOIN pg_class t ON t.oid = r.relation
       LEFT JOIN pg_class s ON s.oid = r.source
@@ -78,11 +78,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.id FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.off OR (m.member = m.source AND NOT r.id = ANY (m.rollups))
 $$;
 COMMENT ON FUNCTION tally_internal._suspects() IS
-'The rollups that _fault() may have something to say of, found by a few joins; each rollup with a fault is among them.';
+'The rollups that may have a fault, found by a few joins. Each rollup with a fault is among them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refreshers() RETURNS TABLE (rollup_id int, pid int, waits_for int[])
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    -- Who has locked the row. Only the engine can, so nobody can look like a refresh that is none.
+    -- These have locked the row. Only the engine can, so nobody can pretend to be a refresh.
     SELECT l.rollup_id, k.pid, NULLIF(pg_blocking_pids(k.pid), '{}')
       FROM pg_locks k JOIN tally.refresh_locks l ON l.xmax = k.transactionid
      WHERE k.locktype = 'transactionid' AND k.mode = 'ExclusiveLock' AND k.granted AND k.pid <> pg_backend_pid()
@@ -94,7 +94,7 @@ CREATE OR REPLACE FUNCTION tally_internal._held_back() RETURNS TABLE (source reg
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.source, string_agg(DISTINCT format('prepared transaction %L since %s holds changes back', p.gid, p.prepared), '; ')
       FROM pg_prepared_xacts p
-      -- It goes on under the virtual number of the session that it was of.
+      -- It keeps the virtual number of the session that prepared it.
       JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL AND x.granted
       JOIN pg_locks l ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
       JOIN tally.members m ON m.member = l.relation

@@ -1,7 +1,7 @@
 -- Owns: what the system watches about itself.
 
 CREATE OR REPLACE FUNCTION tally_internal._cron_failures(since timestamptz) RETURNS bigint
--- With its owner's rights, because few roles may look into the schema cron. It counts runs of our own jobs.
+-- It has its owner's rights, because few roles may look into the schema cron. It counts only runs of our own jobs.
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT tally_internal._has_cron() THEN RETURN NULL; END IF;
@@ -15,7 +15,7 @@ COMMENT ON FUNCTION tally_internal._cron_failures(timestamptz) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._leaks_statistics(version int) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- The first releases with the mend, one for each major version; 18 had it from the start.
+    -- The first releases without the fault, one for each major version. Version 18 never had it.
     SELECT x.mended FROM (VALUES (150000, 150014, '15.14'), (160000, 160010, '16.10'), (170000, 170006, '17.6')) x(major, first, mended)
      WHERE version >= x.major AND version < x.first
 $$;
@@ -25,7 +25,7 @@ COMMENT ON FUNCTION tally_internal._leaks_statistics(int) IS
 CREATE OR REPLACE FUNCTION tally_internal._overdue_ticks(as_of timestamptz, OUT enabled bigint, OUT overdue bigint, OUT lag float8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- Whoever was not seen at the beat before the last has missed it.
+    -- A threshold without an evaluation at the beat before the last has missed it.
     beat timestamptz := tally.schedule_before(COALESCE((SELECT j.schedule FROM tally.jobs j WHERE j.name = 'tally evaluate'), '* * * * *'), as_of, 2);
 BEGIN
     SELECT count(*), count(*) FILTER (WHERE x.seen < x.due), extract(epoch FROM as_of - max(x.tick))
@@ -67,7 +67,7 @@ BEGIN
            CASE WHEN x.overdue > 0 THEN 'SELECT * FROM tally.refresh();' END
       FROM (SELECT COALESCE(extract(epoch FROM as_of - min(s.oldest_mark)), 0)::float8 AS lag, count(*) FILTER (WHERE b.missed) AS overdue,
             min(s.rollup) FILTER (WHERE b.missed) AS first
-              -- Marked before the beat before the last, and nobody at it since: that beat did not come.
+              -- It was marked before the beat before the last, and nobody works on it, so that beat did not come.
               FROM rollup_status s, LATERAL (SELECT s.oldest_mark < d.due AND COALESCE(s.last_run < d.due, true)
                                              AND s.state NOT IN ('running', 'waiting') AS missed
                                                FROM (SELECT tally.schedule_before(s.schedule, as_of, 2) AS due) d) b) x
@@ -129,7 +129,7 @@ GRANT SELECT ON tally.health TO PUBLIC;
 CREATE OR REPLACE FUNCTION tally.watch_itself(owner text DEFAULT NULL, runbook text DEFAULT NULL) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- The gap is seen by the next evaluation that does happen: the last tick before it lies further back than it should.
+    -- The next evaluation that happens sees the gap: the tick before it lies too far back.
     RETURN NEXT tally.create_threshold('tally evaluation stopped', condition => '> 600', owner => owner, runbook => runbook, area => 'pg_tally',
                                        auto_resolve => true, no_data => 'ok',
         impact => 'no threshold was evaluated for {{value}} seconds', description => 'Built in: fires when evaluation had stopped, as soon as it runs again.',

@@ -1,5 +1,5 @@
--- Owns: what the system watches about itself, as OpenMetrics text for Prometheus and its kin. What is counted is tally.health()'s and
--- tally.status's; here is only the form.
+-- Owns: what the system watches about itself, as OpenMetrics text for Prometheus and its kin. tally.health() and tally.status count;
+-- this file gives their numbers a form.
 
 CREATE OR REPLACE FUNCTION tally_internal._openmetrics_line(sample tally_internal._metric_sample) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
@@ -76,7 +76,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                          (SELECT count(*) FROM tally.incidents i WHERE i.status = x.status))
       FROM unnest('{new,acknowledged,resolved,reviewed}'::text[]) x(status)
     UNION ALL
-    -- A quantile of nothing is no number.
+    -- Without values there is no quantile.
     SELECT tally_internal._sample('awf_alerts_resolution_time_ms', 'summary',
                          'awf.alerts.resolution_time_ms: from opening to resolution, of the last 30 days, in milliseconds.', m.labels, m.value, m.suffix)
       FROM (SELECT percentile_cont('{0.5,0.95}'::float8[]) WITHIN GROUP (ORDER BY x.ms) AS quantiles, count(*) AS n, sum(x.ms) AS total

@@ -1,4 +1,4 @@
--- Owns: tally.progress: how far what is marked as a range is computed.
+-- Owns: tally.progress: how far marked ranges are computed.
 
 CREATE OR REPLACE VIEW tally.progress AS
 SELECT r.name AS rollup,

@@ -1,7 +1,7 @@
 -- Owns: tally.status, the one place to look when a number seems old.
 
 CREATE OR REPLACE VIEW tally.status AS
--- Looked up once for all rollups: with 500 of them one by one took seconds.
+-- These are looked up once for all rollups. One by one they took seconds with 500 rollups.
 WITH suspects AS MATERIALIZED (SELECT x AS id FROM tally_internal._suspects() x),
      refreshers AS MATERIALIZED (SELECT x.* FROM tally_internal._refreshers() x),
      held_back AS MATERIALIZED (SELECT x.* FROM tally_internal._held_back() x),
@@ -52,9 +52,9 @@ SELECT r.name AS rollup,
   LEFT JOIN LATERAL tally_internal._dirty_keys(CASE WHEN r.key IS NOT NULL THEN r.id END) k ON true
   LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since, string_agg(DISTINCT x.reason, ', ') AS reasons
                      FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
-  -- An error's message may repeat a value of the source, which not everybody who may look here may read.
+  -- An error's message may hold a value of the source, and not everybody who looks here may read that.
   LEFT JOIN LATERAL (SELECT x.started_at, x.duration_ms, x.inserted, x.updated, x.deleted, x.sqlstate, x.hint,
-                            CASE WHEN x.sqlstate IS NULL OR pg_catalog.pg_has_role(r.owner::oid, 'USAGE') THEN x.message
+                            CASE WHEN x.sqlstate IS NULL OR tally_internal._has_rights_of(r.owner) THEN x.message
                                 ELSE 'its message may hold data, so only the owner sees it' END AS message
                        FROM tally.runs x WHERE x.rollup_id = r.id ORDER BY x.id DESC LIMIT 1) l ON true
   LEFT JOIN suspects s ON s.id = r.id
@@ -74,7 +74,7 @@ COMMENT ON COLUMN tally.status.state IS
 'fresh: equal to its definition; dirty: marked buckets wait for the next refresh; backfill: ranges are still to be computed; running; waiting: a refresh '
 'waits for another process; error: the last run failed, or something of the rollup is gone or switched off.';
 COMMENT ON COLUMN tally.status.reason IS
-'Why it is so, in words: the error, who refreshes or waits for whom, what is still to be computed and why, prepared transactions that hold changes back, '
+'The reason of the state in words: the error, who refreshes or waits for whom, what is still to be computed and why, prepared transactions that hold changes, '
 'frozen history.';
 COMMENT ON COLUMN tally.status.dirty_buckets IS 'Marked buckets, or keys of a rollup per key.';
 COMMENT ON COLUMN tally.status.oldest_mark IS 'When the oldest mark was made.';

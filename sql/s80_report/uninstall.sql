@@ -1,5 +1,5 @@
--- Owns: tally.uninstall(): what pg_tally has made outside its own schema, and taking it away. DROP EXTENSION … CASCADE alone leaves the jobs of
--- pg_cron, which then fail, the statistics on sources, and the tables of rollups without their sketches.
+-- Owns: tally.uninstall(): it lists what pg_tally has made outside its own schema, and takes it away. DROP EXTENSION … CASCADE alone leaves
+-- jobs of pg_cron that fail, statistics on sources, and tables of rollups without their sketches.
 
 CREATE OR REPLACE FUNCTION tally_internal._made() RETURNS TABLE (place int, what text, name text, statement text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -42,9 +42,9 @@ DECLARE
     item  record;
 BEGIN
     IF NOT (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = current_user) THEN
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('pg_tally is taken out of a database by a superuser, got %I', current_user),
-            DETAIL = 'It has jobs, triggers and statistics of every role.',
-                HINT = 'SELECT name, owner FROM tally.rollups;  -- each owner drops his own: SELECT tally.drop_rollup(…);';
+        PERFORM tally_internal._refuse('insufficient_privilege', format('pg_tally is taken out of a database by a superuser, got %I', current_user),
+            'It has jobs, triggers and statistics of every role.',
+            'SELECT name, owner FROM tally.rollups;  -- each owner drops his own: SELECT tally.drop_rollup(…);');
     END IF;
     SELECT jsonb_agg(to_jsonb(m) ORDER BY m.place, m.name) INTO items FROM tally_internal._made() m WHERE NOT (keep_tables AND m.place = 5);
     FOR item IN SELECT * FROM jsonb_to_recordset(COALESCE(items, '[]')) i(place int, what text, name text, statement text) LOOP

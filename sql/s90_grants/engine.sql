@@ -1,16 +1,12 @@
 -- Owns: who may do what with the engine's tables.
 --
--- No role writes any of them: definitions go through functions that know who calls, marks and logs are the engine's.
+-- No role writes any of them. Definitions go through functions that know who calls. The engine alone writes marks and logs.
 
 GRANT USAGE ON SCHEMA tally TO PUBLIC;
--- Live views and triggers call functions of it with the rights of whoever reads or writes.
+-- Live views and triggers call its functions with the rights of whoever reads or writes.
 GRANT USAGE ON SCHEMA tally_internal TO PUBLIC;
 
-CREATE OR REPLACE FUNCTION tally_internal._mine(owner regrole) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.pg_has_role(owner::oid, 'USAGE') $$;
-COMMENT ON FUNCTION tally_internal._mine(regrole) IS 'Whether the current role has the rights of an owner.';
-
--- What is defined, everyone may see. Nobody writes it: the engine's functions do, for who has proved to be the owner.
+-- Everyone may see what is defined. Only the engine's functions write it, for a caller who has proved to be the owner.
 ALTER TABLE tally.rollups ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS anyone_sees ON tally.rollups;
 CREATE POLICY anyone_sees ON tally.rollups FOR SELECT USING (true);
@@ -33,15 +29,16 @@ CREATE POLICY anyone_sees ON tally.dirty_ranges FOR SELECT USING (true);
 GRANT SELECT ON tally.rollups, tally.dimensions, tally.measures, tally.source_retentions, tally.dirty, tally.dirty_ranges, tally.reads, tally.enums,
     tally.members, tally.beside, tally.odd_rows, tally.jobs, tally.status TO PUBLIC;
 
--- Of rows that came too late the owner of the source sees the content.
+-- The owner of the source sees the content of rows that came too late.
 ALTER TABLE tally.late_rows ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.late_rows;
-CREATE POLICY owner_sees ON tally.late_rows FOR SELECT USING (tally_internal._mine(owner));
+CREATE POLICY owner_sees ON tally.late_rows FOR SELECT USING (tally_internal._has_rights_of(owner));
 GRANT SELECT ON tally.late_rows TO PUBLIC;
 
 ALTER TABLE tally.runs ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.runs;
-CREATE POLICY owner_sees ON tally.runs FOR SELECT USING (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND tally_internal._mine(r.owner)));
+CREATE POLICY owner_sees ON tally.runs FOR SELECT USING (EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id
+    AND tally_internal._has_rights_of(r.owner)));
 GRANT SELECT ON tally.runs TO PUBLIC;
 
 GRANT SELECT (rollup_id, bucket, computable, sqlstate, source_row, since) ON tally.broken_buckets TO PUBLIC;

@@ -1,5 +1,5 @@
--- Owns: which of the engine's functions run under settings of their own (s35_text/pin.sql): every entry, that is the public functions and
--- the internal ones that procedures and jobs call. Of the others those with a backslash in their text need to be read as they are written.
+-- Owns: which of the engine's functions run under settings of their own (s35_text/pin.sql). These are all entries: public functions, and
+-- internal ones that procedures and jobs call. Among the others, those with a backslash in their text must be read as they are written.
 
 DO $$
 BEGIN

@@ -1,5 +1,5 @@
--- Owns: what packs are made of, as data. A pack is rows in these tables (sql/packs/<name>/), read by sql/packs/install.sql;
--- no pack has machinery of its own. Only tally.installed_packs is state of the database; the rest comes with the extension.
+-- Owns: what packs are made of, as data. A pack is rows in these tables (sql/packs/<name>/), and sql/packs/install.sql runs them. A pack's
+-- functions and triggers are steps among these rows. Only tally.installed_packs is state of the database; the rest comes with the extension.
 
 CREATE TABLE tally.pack_list (
     name        text PRIMARY KEY,

@@ -33,7 +33,7 @@ BEGIN
     IF old.id IS NOT NULL THEN
         made.id := old.id; made.owner := old.owner; made.relation := old.relation; made.created_at := old.created_at;
         IF to_jsonb(made) = to_jsonb(old) THEN
-            RAISE NOTICE USING MESSAGE = format('release %L is defined just so already; nothing changed', made.name);
+            PERFORM tally_internal._note_unchanged(format('release %L', made.name));
             RETURN old.relation;
         END IF;
         PERFORM tally_internal._refuse('duplicate_object', format('release %L exists already with another definition', made.name),

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION tally_internal._definition_call(function text, name t
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT tally.%s(%L%s);', function, name, COALESCE(string_agg(format(E',\n    %I => %L', a[1], a[2]), '' ORDER BY n), ''))
       FROM generate_series(1, COALESCE(array_length(arguments, 1), 0)) n, LATERAL (SELECT ARRAY[arguments[n][1], arguments[n][2]]) x(a)
-     -- A schedule of NULL is not its default: it says never.
+     -- A schedule of NULL is written out: it means never, and the default is another.
      WHERE a[2] IS NOT NULL OR a[1] = 'schedule'
 $$;
 COMMENT ON FUNCTION tally_internal._definition_call(text, text, text[]) IS
@@ -15,7 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.id, 'rollup', r.name, r.owner::text, tally_internal._definition_call('create_rollup', r.relation::text, ARRAY[
                ['source', r.source::text], ['key', to_jsonb(r.key)::text], ['time_column', r.time_column], ['bucket', r.bucket::text],
                ['zone', NULLIF(r.zone, 'UTC')], ['origin', r.bucket_origin::text], ['lookback', r.lookback::text],
-               -- On a rollup, to name none is another thing than to leave it to the parent.
+               -- On a rollup, an empty list of dimensions means none, and a missing one means those of the parent.
                ['dimensions', COALESCE((SELECT jsonb_agg(jsonb_build_object(d.name, d.given) ORDER BY d.ordinal)::text FROM tally.dimensions d
                                          WHERE d.rollup_id = r.id AND d.name <> ALL (COALESCE(r.key, '{}'))),
                                        CASE WHEN r.source_rollup IS NOT NULL THEN '[]' END)],
@@ -36,7 +36,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['mode', b.definition ->> 'mode'], ['dimensions', b.definition ->> 'dimensions'], ['attribution', b.definition ->> 'attribution'],
                ['options', b.definition ->> 'options'], ['exclude', b.definition ->> 'exclude'], ['where', b.definition ->> 'where'],
                ['zone', b.definition ->> 'zone'], ['schedule', r.schedule],
-               -- The engine adds a last line of its own to what was given.
+               -- The engine has added a last line of its own to the given text.
                ['description', NULLIF(regexp_replace(r.description, '(^|\n)[^\n]*$', ''), '')], ['search_path', r.search_path]])
       FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts JOIN tally.rollups people ON people.id = b.actors
 $$;
@@ -130,7 +130,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 2, p.id, 'probe', p.name, p.owner::text, tally_internal._definition_call('create_probe', p.name, ARRAY[
                ['query', p.query], ['unit', p.unit], ['description', p.description], ['direction', NULLIF(p.direction, 'neutral')],
                ['every', p.every::text], ['keep', p.keep::text], ['enabled', CASE WHEN NOT p.enabled THEN 'false' END], ['search_path', p.search_path]])
-      FROM tally.probes p WHERE pg_has_role(p.owner::oid, 'USAGE')
+      FROM tally.probes p WHERE tally_internal._has_rights_of(p.owner)
     UNION ALL
     SELECT 3, t.id, 'threshold', t.name, t.owner::text, tally_internal._definition_call('create_threshold', t.name, ARRAY[
                ['metric', COALESCE(m.name, p.name)], ['query', t.query], ['condition', t.condition], ['for', t.for_::text], ['per', NULLIF(t.per, '{}')::text],
@@ -142,22 +142,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['reopen_within', t.reopen_within::text], ['area', t.area], ['impact', t.impact], ['enabled', CASE WHEN NOT t.enabled THEN 'false' END],
                ['description', t.description], ['search_path', t.search_path]])
       FROM tally.thresholds t LEFT JOIN tally.metrics m ON m.id = t.metric_id LEFT JOIN tally.probes p ON p.id = t.probe_id
-     WHERE pg_has_role(t.owner::oid, 'USAGE')
+     WHERE tally_internal._has_rights_of(t.owner)
     UNION ALL
     SELECT 5, i.id, 'inhibition', i.name, i.owner::text, tally_internal._definition_call('create_inhibition', i.name, ARRAY[
                ['source', i.source::text], ['target', i.target::text], ['equal', NULLIF(i.equal, '{}')::text]])
-      FROM tally.inhibitions i WHERE pg_has_role(i.owner::oid, 'USAGE')
+      FROM tally.inhibitions i WHERE tally_internal._has_rights_of(i.owner)
     UNION ALL
     SELECT 6, t.id, 'task', t.name, t.owner::text, tally_internal._definition_call('create_task', t.name, ARRAY[
                ['schedule', t.schedule], ['statement', t.statement], ['description', t.description], ['search_path', t.search_path]])
-      FROM tally.tasks t WHERE pg_has_role(t.owner::oid, 'USAGE')
+      FROM tally.tasks t WHERE tally_internal._has_rights_of(t.owner)
        -- create_release() makes that of its schedule.
        AND NOT EXISTS (SELECT FROM tally.releases x WHERE t.name = 'release ' || x.name)
 $$;
 COMMENT ON FUNCTION tally_internal._owned_definitions() IS
 'What only its owner sees, as statements: retentions of sources, probes, thresholds, inhibitions, tasks.';
 
--- A channel's url is its owner's to see; what opens doors (secret, headers) leaves the database in no statement.
+-- Only the owner sees a channel's url. No statement holds what opens doors (secret, headers).
 CREATE OR REPLACE FUNCTION tally_internal._channel_definitions(who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (id int, kind text, name text, owner text, statement text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -170,7 +170,7 @@ BEGIN
                ['events', c.events::text], ['group_by', c.group_by::text], ['group_wait', c.group_wait::text], ['group_interval', c.group_interval::text],
                ['repeat_interval', c.repeat_interval::text], ['max_attempts', c.max_attempts::text], ['enabled', CASE WHEN NOT c.enabled THEN 'false' END]])
            || CASE WHEN c.secret IS NOT NULL OR c.headers <> '{}' THEN '  -- say secret and headers again: they are not written out' ELSE '' END
-      FROM tally.channels c WHERE pg_has_role(caller::oid, c.owner::oid, 'USAGE');
+      FROM tally.channels c WHERE tally_internal._has_rights(caller, c.owner);
 END $$;
 COMMENT ON FUNCTION tally_internal._channel_definitions(bigint) IS 'The caller''s channels as statements, without secret and headers.';
 
@@ -178,7 +178,7 @@ CREATE OR REPLACE FUNCTION tally.definitions() RETURNS TABLE (ordinal bigint, ki
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = off SET standard_conforming_strings = on AS $$
     SELECT row_number() OVER (ORDER BY d.stage, d.id, d.name), d.kind, d.name, d.owner, d.statement
-      FROM (SELECT -1, NULL::int, p.* FROM tally_internal._tell('definitions_asked') t,
+      FROM (SELECT -1, NULL::int, p.* FROM tally_internal._announce('definitions_asked') t,
                    jsonb_to_record(t::jsonb) p(kind text, name text, owner text, statement text)
             UNION ALL SELECT 0, r.* FROM tally_internal._rollup_definitions() r
             UNION ALL SELECT e.* FROM tally_internal._experiment_definitions() e

@@ -20,3 +20,6 @@ rm -f "$package$PG_SHARE/extension/"pg_tally*
 install -m 755 "target/${profile/#dev/debug}/libpg_tally.so" "$package$PG_LIB/lib/pg_tally.so"
 sed "s/@CARGO_VERSION@/$VERSION/" pg_tally.control >"$package$PG_SHARE/extension/pg_tally.control"
 scripts/install_script.sh >"$package$PG_SHARE/extension/pg_tally--$VERSION.sql"
+for from in $(scripts/install_script.sh versions); do
+    scripts/install_script.sh "$from" >"$package$PG_SHARE/extension/pg_tally--$from--$VERSION.sql"
+done

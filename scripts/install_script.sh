@@ -1,48 +1,58 @@
 #!/usr/bin/env bash
-# Owns the making of the extension's SQL script: the files that sql/order names, one after another, on standard output.
-# Rust has no part in it, so that a change of SQL costs no compilation.
+# Owns the making of the extension's SQL scripts, on standard output. Rust has no part in it, so that a change of SQL costs no compilation.
+#
+#   scripts/install_script.sh            the install script: the files that sql/order names, one after another
+#   scripts/install_script.sh 0.1.0      the script from 0.1.0 to this version: sql/upgrade/begin.sql, the state of each step on the way
+#                                        (before.sql), all behaviour of sql/order, each step's after.sql, sql/upgrade/end.sql
+#   scripts/install_script.sh versions   the versions that there is an upgrade from
+#
+# docs/upgrade.md says what state and behaviour are.
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-
-# A file with its templates filled in. "-- TEMPLATE x" stands for sql/s10_kernel/x.template, in which @key@ is what the lines
-# "-- key: value" behind it say.
-filled() {
-    awk '
-        function fill(   line, key, at, file) {
-            file = "sql/s10_kernel/" template ".template"
-            while ((getline line < file) > 0) {
-                for (key in values)
-                    while ((at = index(line, "@" key "@")) > 0)
-                        line = substr(line, 1, at - 1) values[key] substr(line, at + length(key) + 2)
-                print line
-                lines++
-            }
-            close(file)
-            if (!lines) { print "error: " FILENAME " names a template that is not there: " file >"/dev/stderr"; exit 1 }
-            template = ""; split("", values); lines = 0
-        }
-        template != "" && /^-- [a-z]+: / { key = $2; sub(":", "", key); sub(/^-- [a-z]+: /, ""); values[key] = $0; next }
-        template != "" { fill() }
-        /^-- TEMPLATE [a-z_]+$/ { template = $3; next }
-        { print }
-        END { if (template != "") fill() }
-    ' "$1"
-}
-
-# Each file of the list; the list's comments and empty lines left out.
-ordered_files() { sed -E 's/[[:space:]]*#.*//; /^$/d; s,^,sql/,' sql/order; }
+# shellcheck source=scripts/lib/sql.sh
+. scripts/lib/sql.sh
 
 mapfile -t files < <(ordered_files)
 for file in "${files[@]}"; do
     [ -r "$file" ] || die "sql/order names $file, which is not there."
 done
-forgotten=$(comm -13 <(printf '%s\n' "${files[@]}" | sort) <(find sql -name '*.sql' ! -path '*/demo/*' | sort))
+forgotten=$(comm -13 <(printf '%s\n' "${files[@]}" | sort) <(find sql -name '*.sql' ! -path '*/demo/*' ! -path 'sql/upgrade/*' | sort))
 [ -z "$forgotten" ] || die "sql/order does not name these files:" "$forgotten"
 
-printf '%s\n' "-- pg_tally $VERSION: made by scripts/install_script.sh from the files that sql/order lists." \
-    '\echo Run: CREATE EXTENSION pg_tally \quit'
-for file in "${files[@]}"; do
-    printf '\n-- %s\n' "$file"
-    filled "$file"
-done
+# The steps of the way to this version, oldest first: folders <from>--<to>.
+steps() { find sql/upgrade -mindepth 1 -maxdepth 1 -type d -name '*--*' -printf '%f\n' | sort -V; }
+
+part() { printf '\n-- %s\n' "$1"; "${@:2}"; }
+
+case ${1:-install} in
+    versions) steps | sed 's/--.*//' ;;
+    install)
+        printf '%s\n' "-- pg_tally $VERSION: made by scripts/install_script.sh from the files that sql/order lists." \
+            '\echo Run: CREATE EXTENSION pg_tally \quit'
+        for file in "${files[@]}"; do
+            part "$file" filled "$file"
+        done
+        ;;
+    *)
+        mapfile -t way < <(steps | awk -v from="$1" 'index($0, from "--") == 1 { on = 1 } on')
+        [ ${#way[@]} -gt 0 ] || die "there is no upgrade from $1." "There is one from: $(steps | sed 's/--.*//' | xargs)"
+        printf '%s\n' "-- pg_tally $1 to $VERSION: made by scripts/install_script.sh from sql/upgrade and the files that sql/order lists." \
+            '\echo Run: ALTER EXTENSION pg_tally UPDATE \quit'
+        part sql/upgrade/begin.sql filled sql/upgrade/begin.sql
+        for step in "${way[@]}"; do
+            part "sql/upgrade/$step/before.sql" filled "sql/upgrade/$step/before.sql"
+        done
+        for file in "${files[@]}"; do
+            case $file in
+                # State is there; its comments are behaviour.
+                */state/*) part "$file" comments_of "$file" ;;
+                *) part "$file" filled "$file" ;;
+            esac
+        done
+        for step in "${way[@]}"; do
+            part "sql/upgrade/$step/after.sql" filled "sql/upgrade/$step/after.sql"
+        done
+        part sql/upgrade/end.sql filled sql/upgrade/end.sql
+        ;;
+esac

@@ -2,15 +2,16 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._columns_read(r tally.rollups, view regclass) RETURNS TABLE (name text, place int)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The tree of a view may be megabytes of text: it is searched once.
+    WITH w AS MATERIALIZED (SELECT x.oid, x.ev_action::text ~ '{VAR :varno \d+ :varattno 0 ' AS whole FROM pg_rewrite x WHERE x.ev_class = view)
     SELECT DISTINCT s.attname::text, s.attnum::int
-      FROM pg_rewrite w
+      FROM w
       JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
        AND d.refobjid IN (r.source, (SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup))
       JOIN pg_attribute o ON o.attrelid = d.refobjid
       -- A definition that speaks of the whole row depends on no column by name, and reads them all.
-       AND (o.attnum = d.refobjsubid OR (w.ev_action::text ~ '{VAR :varno \d+ :varattno 0 ' AND o.attnum > 0 AND NOT o.attisdropped))
+       AND (o.attnum = d.refobjsubid OR (w.whole AND o.attnum > 0 AND NOT o.attisdropped))
       JOIN pg_attribute s ON s.attrelid = r.source AND s.attname = o.attname AND s.attnum > 0 AND NOT s.attisdropped
-     WHERE w.ev_class = view
 $$;
 COMMENT ON FUNCTION tally_internal._columns_read(tally.rollups, regclass) IS
 'The columns of a rollup''s source that its live view reads, by PostgreSQL''s own record of what the view depends on.';

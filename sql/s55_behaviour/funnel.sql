@@ -205,6 +205,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._funnel_dimensions(jsonb) IS 'Dimensions of a funnel''s counts, over the row of each actor.';
 
+CREATE OR REPLACE FUNCTION tally_internal._funnel_query(r tally.rollups, names text[], origin regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT %s, s.step, s.name, s.actors, s.of_previous, s.of_first, s.seconds_mean, s.seconds_p50, s.seconds_p90 '
+                  'FROM %s r CROSS JOIN LATERAL tally.funnel_steps(r.funnel, %L::text[]) s WHERE %s',
+                  tally_internal._columns_sql(tally_internal._resolved(r), 'r.%I', ', ', 'key'), origin, names, tally_internal._flat_gate_sql(r.relation))
+$$;
+COMMENT ON FUNCTION tally_internal._funnel_query(tally.rollups, text[], regclass) IS
+'The SELECT behind a flat view of a funnel''s steps, over the rollup of its counts or over that one''s live view.';
+
 CREATE OR REPLACE FUNCTION tally_internal._funnel_view(label text, suffix text, counts regclass, names text[], origin regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -214,9 +223,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.relation = counts;
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
-    EXECUTE format('CREATE VIEW %s AS SELECT %s, s.step, s.name, s.actors, s.of_previous, s.of_first, s.seconds_mean, s.seconds_p50, s.seconds_p90 '
-                   'FROM %s r CROSS JOIN LATERAL tally.funnel_steps(r.funnel, %L::text[]) s WHERE %s', target,
-                       tally_internal._columns_sql(tally_internal._resolved(r), 'r.%I', ', ', 'key'), origin, names, tally_internal._flat_gate_sql(counts));
+    EXECUTE format('CREATE VIEW %s AS %s', target, tally_internal._funnel_query(r, names, origin));
     PERFORM tally_internal._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target, format('Funnel %s: a row per bucket, dimension and step, %s. Made by pg_tally.', label,
         CASE WHEN origin = counts THEN 'as of its last refresh' ELSE 'exact at every moment' END));

@@ -115,6 +115,16 @@ $$;
 COMMENT ON FUNCTION tally_internal._counts_elapsed(jsonb) IS
 'Whether a retention counts its periods from each actor''s own start: without a zone, and for widths that no calendar has.';
 
+CREATE OR REPLACE FUNCTION tally_internal._retention_query(r tally.rollups, origin regclass, elapsed boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p WHERE %s AND %s',
+                  tally_internal._columns_sql(tally_internal._resolved(r), 'r.%I', ', ', 'key'), origin,
+                  tally_internal._period_past_sql(tally_internal._bucket_rule_of(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'),
+                  tally_internal._flat_gate_sql(r.relation))
+$$;
+COMMENT ON FUNCTION tally_internal._retention_query(tally.rollups, regclass, boolean) IS
+'The SELECT behind a flat view of a retention''s cohorts, over the rollup of its counts or over that one''s live view.';
+
 CREATE OR REPLACE FUNCTION tally_internal._retention_view(label text, suffix text, counts regclass, origin regclass, elapsed boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -124,11 +134,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.relation = counts;
     SELECT format('%I.%I', n.nspname, label || suffix) INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = counts;
-    EXECUTE format('CREATE VIEW %s AS SELECT %s, p.period, r.actors, p.retained, p.share FROM %s r CROSS JOIN LATERAL tally.retention_periods(r.retention) p '
-        'WHERE %s AND %s', target,
-        tally_internal._columns_sql(tally_internal._resolved(r), 'r.%I', ', ', 'key'), origin,
-            tally_internal._period_past_sql(tally_internal._bucket_rule_of(r), 'r.bucket', 'p.period', elapsed, 'pg_catalog.now()'),
-            tally_internal._flat_gate_sql(counts));
+    EXECUTE format('CREATE VIEW %s AS %s', target, tally_internal._retention_query(r, origin, elapsed));
     PERFORM tally_internal._owner_only(target);
     EXECUTE format('COMMENT ON VIEW %s IS %L', target,
                    format('Retention %s: a row per cohort, dimension and period that is wholly past, %s. Made by pg_tally.', label,

@@ -5,7 +5,8 @@
 -- name: tdigest
 -- about: Percentiles of a set of numbers, mergeable: the values themselves while they are few, a t-digest when they are many.
 -- text: JSON
-
+-- TEMPLATE sketch_order
+-- name: tdigest
 -- TEMPLATE sketch_jsonb
 -- name: tdigest
 -- jsonb: The sketch as JSON: values while exact, centroids beyond.
@@ -14,12 +15,15 @@
 -- name: funnel_events
 -- about: Events of one actor with the funnel they are for: the state of tally.window_funnel, mergeable, shown in hexadecimal.
 -- text: hexadecimal
+-- TEMPLATE sketch_order
+-- name: funnel_events
 
 -- TEMPLATE sketch_type
 -- name: hll
 -- about: Distinct count of a set of values, mergeable: their hashes while they are few, a HyperLogLog when they are many.
 -- text: JSON
-
+-- TEMPLATE sketch_order
+-- name: hll
 -- TEMPLATE sketch_jsonb
 -- name: hll
 -- jsonb: The sketch as JSON: precision, distinct count, hashes or registers.
@@ -28,17 +32,22 @@
 -- name: funnel_counts
 -- about: Actors per step of a funnel and how long each step took, mergeable; shown in hexadecimal, read by tally.funnel_steps.
 -- text: hexadecimal
+-- TEMPLATE sketch_order
+-- name: funnel_counts
 
 -- TEMPLATE sketch_type
 -- name: retention_counts
 -- about: Eligible and retained actors per period, mergeable; shown in hexadecimal, read by tally.retention_periods.
 -- text: hexadecimal
+-- TEMPLATE sketch_order
+-- name: retention_counts
 
 -- TEMPLATE sketch_type
 -- name: stats
 -- about: Count, mean and central moments of one variable, or of two with their covariance; mergeable.
 -- text: JSON
-
+-- TEMPLATE sketch_order
+-- name: stats
 -- TEMPLATE sketch_jsonb
 -- name: stats
 -- jsonb: The moments as JSON.
@@ -47,7 +56,8 @@
 -- name: totals
 -- about: Sums of the numeric leaves of JSON objects by key (nested keys joined by dots), mergeable.
 -- text: JSON
-
+-- TEMPLATE sketch_order
+-- name: totals
 -- TEMPLATE sketch_jsonb
 -- name: totals
 -- jsonb: The sums as a JSON object.
@@ -56,7 +66,8 @@
 -- name: topk
 -- about: Counts of the heaviest items of a set of texts, mergeable: exact while they are few, with an error bound beyond.
 -- text: JSON
-
+-- TEMPLATE sketch_order
+-- name: topk
 -- TEMPLATE sketch_jsonb
 -- name: topk
 -- jsonb: The estimates as JSON (counts), with the bounds: the true count lies between lower and counts.
@@ -65,7 +76,8 @@
 -- name: moments
 -- about: Count, means and covariances of one to four variables; mergeable.
 -- text: JSON
-
+-- TEMPLATE sketch_order
+-- name: moments
 -- TEMPLATE sketch_jsonb
 -- name: moments
 -- jsonb: The moments as JSON.

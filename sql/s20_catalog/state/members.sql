@@ -9,9 +9,9 @@ CREATE TABLE tally.members (
     since       text,
     until       text,
     condition   text,
-    generated   text,
     rollups     int[] NOT NULL DEFAULT '{}',
     off         boolean NOT NULL DEFAULT false,
+    generated   text,
     PRIMARY KEY (member, source)
 );
 CREATE INDEX members_source ON tally.members (source);

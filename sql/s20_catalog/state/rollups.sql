@@ -26,9 +26,9 @@ CREATE TABLE tally.rollups (
     description   text,
     frozen_before timestamptz NOT NULL DEFAULT '-infinity',
     ignored_marks bigint NOT NULL DEFAULT 0,
+    created_at    timestamptz NOT NULL DEFAULT now(),
     emptied       text NOT NULL DEFAULT 'follow' CHECK (emptied IN ('follow', 'keep')),
     emptied_at    timestamptz,
-    created_at    timestamptz NOT NULL DEFAULT now(),
     -- Its partitions are keys or buckets.
     CHECK (CASE WHEN key IS NULL THEN num_nulls(time_column, time_type, bucket) = 0 ELSE num_nonnulls(time_column, time_type, bucket) = 0 END)
 );

@@ -1,0 +1,214 @@
+-- Owns: the state of 0.1.0 brought to that of 0.2.0, before the functions of 0.2.0 are there.
+-- FILE x stands for sql/x, TEMPLATE x for sql/s10_kernel/x.template.
+
+-- What is internal moves into a schema of its own. An object keeps its number, so what depends on it follows.
+-- FILE s10_kernel/state/schemas.sql
+DO $$
+DECLARE
+    item text;
+BEGIN
+    FOR item IN SELECT format('ALTER ROUTINE %s SET SCHEMA tally_internal', p.oid::regprocedure) FROM pg_proc p
+                  JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+                  JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_tally'
+                 WHERE p.pronamespace = 'tally'::regnamespace AND starts_with(p.proname, '_') LOOP
+        EXECUTE item;
+    END LOOP;
+END $$;
+
+-- Nobody writes the catalogue by hand any more, so the policies and grants for that go.
+DO $$
+DECLARE
+    item text;
+BEGIN
+    FOR item IN SELECT format('DROP POLICY %I ON %s', p.polname, p.polrelid::regclass) FROM pg_policy p
+                  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = p.polrelid AND d.deptype = 'e'
+                  JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_tally'
+                 WHERE p.polname IN ('anyone_sees', 'installer_adds', 'maker_defines', 'owner', 'owner_changes', 'owner_defines', 'owner_drops', 'owner_marks',
+                                     'owner_sees') LOOP
+        EXECUTE item;
+    END LOOP;
+END $$;
+REVOKE INSERT, UPDATE, DELETE ON tally.behaviours, tally.dimensions, tally.dirty_ranges, tally.installed_packs, tally.measures, tally.metric_views,
+    tally.metrics, tally.probes, tally.rollups, tally.source_retentions, tally.tasks, tally.thresholds FROM PUBLIC;
+REVOKE USAGE ON SEQUENCE tally.dirty_ranges_id_seq, tally.metrics_id_seq, tally.probes_id_seq, tally.rollups_id_seq, tally.tasks_id_seq,
+    tally.thresholds_id_seq FROM PUBLIC;
+-- PostgreSQL asks for it of whoever adds a partition, to which it clones the trigger.
+GRANT EXECUTE ON FUNCTION tally.capture() TO PUBLIC;
+-- They refuse whoever may not, in words.
+GRANT EXECUTE ON FUNCTION tally.start(text, boolean), tally.stop() TO PUBLIC;
+
+-- Functions whose results have other columns or types cannot be replaced.
+DROP FUNCTION tally_internal._analyse(text, tally.rollups, text, text, text), tally_internal._bucket_end(text, timestamptz),
+    tally_internal._buckets_between(text, timestamptz, timestamptz), tally_internal._enqueue(tally.channels, tally.incidents, jsonb, timestamptz),
+    tally_internal._wanted_jobs(text), tally.incident_timeline(bigint), tally.top(tally.topk), tally.top(tally.topk, int);
+
+-- Sketches compare.
+-- TEMPLATE sketch_order
+-- name: tdigest
+-- TEMPLATE sketch_order
+-- name: funnel_events
+-- TEMPLATE sketch_order
+-- name: hll
+-- TEMPLATE sketch_order
+-- name: funnel_counts
+-- TEMPLATE sketch_order
+-- name: retention_counts
+-- TEMPLATE sketch_order
+-- name: stats
+-- TEMPLATE sketch_order
+-- name: totals
+-- TEMPLATE sketch_order
+-- name: topk
+
+ALTER FUNCTION tally_internal._stats_jsonb(tally.stats) COST 10;
+ALTER FUNCTION tally_internal._topk_jsonb(tally.topk) COST 10;
+ALTER FUNCTION tally_internal._totals_jsonb(tally.totals) COST 10;
+
+-- New types.
+-- TEMPLATE sketch_type
+-- name: moments
+-- about: Count, means and covariances of one to four variables; mergeable.
+-- text: JSON
+-- TEMPLATE sketch_order
+-- name: moments
+-- TEMPLATE sketch_jsonb
+-- name: moments
+-- jsonb: The moments as JSON.
+-- FILE s10_kernel/state/effect.sql
+-- FILE s10_kernel/state/role.sql
+-- FILE s80_report/state/metric_sample.sql
+
+-- Owners are roles by number that may be gone. Defaults follow once their function is there (after.sql). PostgreSQL changes no column that a view
+-- reads, so views of a person's (and of packs) stand empty for the moment: with their columns, grants and what stands on them.
+DROP VIEW tally.packs;
+DO $$
+DECLARE
+    item  record;
+    views regclass[] := '{}';
+    texts text[] := '{}';
+BEGIN
+    FOR item IN SELECT DISTINCT w.ev_class::regclass AS view, n.nspname AS place, c.relname AS name, pg_get_viewdef(w.ev_class) AS query,
+                       coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') AS options,
+                       (SELECT string_agg(format('NULL::%s AS %I', format_type(o.atttypid, o.atttypmod)
+                                                 || CASE WHEN o.attcollation <> y.typcollation THEN ' COLLATE ' || o.attcollation::regcollation ELSE '' END,
+                                                 o.attname), ', ' ORDER BY o.attnum)
+                          FROM pg_attribute o JOIN pg_type y ON y.oid = o.atttypid WHERE o.attrelid = c.oid AND o.attnum > 0) AS nothing
+                  FROM pg_depend d JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+                  JOIN pg_class c ON c.oid = w.ev_class AND c.relkind = 'v' JOIN pg_namespace n ON n.oid = c.relnamespace
+                  JOIN pg_attribute a ON d.refclassid = 'pg_class'::regclass AND a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                  JOIN pg_depend m ON m.classid = 'pg_class'::regclass AND m.objid = a.attrelid AND m.deptype = 'e'
+                  JOIN pg_extension e ON e.oid = m.refobjid AND e.extname = 'pg_tally'
+                 WHERE a.atttypid = 'regrole'::regtype LOOP
+        views := views || item.view;
+        texts := texts || format('CREATE OR REPLACE VIEW %I.%I%s AS %s', item.place, item.name, item.options, item.query);
+        -- What an upgrade replaces must be the extension's.
+        EXECUTE format('ALTER EXTENSION pg_tally ADD VIEW %s', item.view);
+        EXECUTE format('CREATE OR REPLACE VIEW %I.%I%s AS SELECT %s', item.place, item.name, item.options, item.nothing);
+    END LOOP;
+    FOR item IN SELECT a.attrelid::regclass AS relation, a.attname AS name FROM pg_attribute a
+                  JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+                  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+                  JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_tally'
+                 WHERE a.atttypid = 'regrole'::regtype AND a.attnum > 0 AND NOT a.attisdropped LOOP
+        EXECUTE format('ALTER TABLE %1$s ALTER %2$I DROP DEFAULT, ALTER %2$I TYPE tally.role USING %2$I::oid::tally.role', item.relation, item.name);
+    END LOOP;
+    FOR i IN 1 .. cardinality(views) LOOP
+        EXECUTE texts[i];
+        EXECUTE format('ALTER EXTENSION pg_tally DROP VIEW %s', views[i]);
+    END LOOP;
+END $$;
+
+-- Rollups.
+ALTER TABLE tally.rollups ADD COLUMN emptied text NOT NULL DEFAULT 'follow' CHECK (emptied IN ('follow', 'keep')), ADD COLUMN emptied_at timestamptz;
+CREATE TABLE tally.reads (
+    rollup_id int NOT NULL REFERENCES tally.rollups ON DELETE CASCADE,
+    name      text NOT NULL,
+    place     int NOT NULL,
+    PRIMARY KEY (rollup_id, name)
+);
+CREATE TABLE tally.enums (
+    type   text PRIMARY KEY,
+    labels text[] NOT NULL
+);
+CREATE TABLE tally.key_marks (
+    key       text[] NOT NULL,
+    marked_at timestamptz NOT NULL DEFAULT now()
+);
+-- FILE s20_catalog/state/broken.sql
+-- FILE s20_catalog/state/refresh_locks.sql
+ALTER TABLE tally.members ADD COLUMN generated text;
+INSERT INTO tally.refresh_locks (rollup_id) SELECT id FROM tally.rollups;
+DO $$
+DECLARE
+    marks text;
+BEGIN
+    FOR marks IN SELECT format('tally.%I', c.relname) FROM tally.rollups r JOIN pg_class c ON c.relname = 'dirty_keys_' || r.id
+                    AND c.relnamespace = 'tally'::regnamespace WHERE r.key IS NOT NULL LOOP
+        EXECUTE format('ALTER TABLE %s INHERIT tally.key_marks', marks);
+    END LOOP;
+END $$;
+
+-- Alerts.
+ALTER TABLE tally.evaluations ADD COLUMN bucket timestamptz;
+ALTER TABLE tally.incident_events ADD COLUMN person text;
+ALTER TABLE tally.incidents ADD COLUMN life_since timestamptz, ADD COLUMN acknowledged_person text, ADD COLUMN resolved_person text,
+    ADD COLUMN reviewed_person text, ADD COLUMN closed_bucket timestamptz, ADD COLUMN suppressed_until timestamptz, ADD COLUMN silence_id int,
+    ADD COLUMN inhibitor_id bigint;
+UPDATE tally.incidents i
+   SET life_since = coalesce((SELECT max(e.at) FROM tally.incident_events e WHERE e.incident_id = i.id AND e.event = 'reopened'), i.opened_at),
+       -- Only a newer bucket than the one that was on the table when a person closed it pages again.
+       closed_bucket = CASE WHEN i.resolved_by <> 'pg_tally' THEN i.bucket END,
+       -- What kept a notification back was a text; the next tick looks for it anew.
+       suppressed_until = CASE WHEN i.suppressed_by IS NOT NULL THEN '-infinity'::timestamptz END;
+ALTER TABLE tally.incidents ALTER life_since SET NOT NULL;
+CREATE INDEX incidents_closed ON tally.incidents (threshold_id, closed_bucket) WHERE closed_bucket IS NOT NULL;
+CREATE INDEX incidents_suppressed ON tally.incidents (suppressed_until) WHERE suppressed_by IS NOT NULL AND status IN ('new', 'acknowledged');
+CREATE INDEX incidents_inhibited ON tally.incidents (inhibitor_id) WHERE inhibitor_id IS NOT NULL;
+CREATE INDEX incidents_escalate ON tally.incidents (respond_by) WHERE status = 'new';
+CREATE TABLE tally.evaluators ();
+ALTER TABLE tally.silences ADD COLUMN lasts interval;
+CREATE TABLE tally.silence_anchors (
+    anchor     text NOT NULL,
+    ends_at    timestamptz NOT NULL,
+    silence_id int NOT NULL REFERENCES tally.silences ON DELETE CASCADE,
+    PRIMARY KEY (anchor, ends_at, silence_id)
+);
+CREATE INDEX silence_anchors_silence ON tally.silence_anchors (silence_id);
+-- FILE s60_alert/anchors.sql
+ALTER TABLE tally.inhibitions ADD COLUMN source_anchors text[] GENERATED ALWAYS AS (tally_internal._anchors(source)) STORED,
+    ADD COLUMN target_anchors text[] GENERATED ALWAYS AS (tally_internal._anchors(target)) STORED;
+CREATE INDEX inhibitions_source ON tally.inhibitions USING gin (source_anchors);
+CREATE INDEX inhibitions_target ON tally.inhibitions USING gin (target_anchors);
+CREATE TABLE tally.inhibitors (
+    inhibition_id int NOT NULL REFERENCES tally.inhibitions ON DELETE CASCADE,
+    incident_id   bigint NOT NULL REFERENCES tally.incidents ON DELETE CASCADE,
+    equals        text NOT NULL,
+    PRIMARY KEY (inhibition_id, incident_id)
+);
+CREATE INDEX inhibitors_equals ON tally.inhibitors (inhibition_id, equals);
+CREATE INDEX inhibitors_incident ON tally.inhibitors (incident_id);
+ALTER TABLE tally.notifications ADD COLUMN group_hash text, ADD COLUMN flush_at timestamptz;
+UPDATE tally.notifications SET group_hash = md5(group_key::text), flush_at = CASE WHEN attempts = 0 THEN not_before ELSE created_at END;
+ALTER TABLE tally.notifications ALTER group_hash SET NOT NULL, ALTER flush_at SET NOT NULL;
+DROP INDEX tally.notifications_group;
+CREATE INDEX notifications_waiting ON tally.notifications (channel_id, group_hash, id) WHERE status = 'pending' AND attempts = 0;
+CREATE INDEX notifications_dead ON tally.notifications (id) WHERE status = 'dead';
+CREATE TABLE tally.notification_groups (
+    channel_id  int NOT NULL REFERENCES tally.channels ON DELETE CASCADE,
+    group_hash  text NOT NULL,
+    first_flush timestamptz NOT NULL,
+    last_flush  timestamptz NOT NULL,
+    PRIMARY KEY (channel_id, group_hash)
+);
+CREATE TABLE tally.notification_members (
+    channel_id  int NOT NULL REFERENCES tally.channels ON DELETE CASCADE,
+    incident_id bigint NOT NULL REFERENCES tally.incidents ON DELETE CASCADE,
+    group_hash  text NOT NULL,
+    waiting_id  bigint,
+    told_at     timestamptz NOT NULL,
+    PRIMARY KEY (channel_id, incident_id)
+);
+CREATE INDEX notification_members_group ON tally.notification_members (channel_id, group_hash);
+CREATE INDEX notification_members_told ON tally.notification_members (channel_id, told_at) WHERE waiting_id IS NULL;
+
+ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-random test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference setup build clean
+.PHONY: help test test-random test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -74,6 +74,9 @@ bench-experiment: ## statistics of experiments against what they promise, by sim
 
 bench-micro: ## nanoseconds a row of the sketches' transitions
 	@bench/micro/run.sh
+
+freeze: ## sql/upgrade/frozen/<version>, the hashes of what databases of this version store
+	@scripts/frozen.sh write
 
 reference: ## docs/reference.md, made from the COMMENTs of all public objects
 	@scripts/reference.sh

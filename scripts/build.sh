@@ -22,4 +22,5 @@ sed "s/@CARGO_VERSION@/$VERSION/" pg_tally.control >"$package$PG_SHARE/extension
 scripts/install_script.sh >"$package$PG_SHARE/extension/pg_tally--$VERSION.sql"
 for from in $(scripts/install_script.sh versions); do
     scripts/install_script.sh "$from" >"$package$PG_SHARE/extension/pg_tally--$from--$VERSION.sql"
+    scripts/install_script.sh back "$from" >"$package$PG_SHARE/extension/pg_tally--$VERSION--$from.sql"
 done

@@ -3,7 +3,9 @@
 #
 #   scripts/install_script.sh            the install script: the files that sql/order names, one after another
 #   scripts/install_script.sh 0.1.0      the script from 0.1.0 to this version: sql/upgrade/begin.sql, the state of each step on the way
-#                                        (before.sql), all behaviour of sql/order, each step's after.sql, sql/upgrade/end.sql
+#                                        (before.sql), all behaviour of sql/order, sql/upgrade/middle.sql, each step's after.sql,
+#                                        sql/upgrade/end.sql
+#   scripts/install_script.sh back 0.1.0 the script from this version to 0.1.0, which refuses in words
 #   scripts/install_script.sh versions   the versions that there is an upgrade from
 #
 # docs/upgrade.md says what state and behaviour are.
@@ -34,6 +36,19 @@ case ${1:-install} in
             part "$file" filled "$file"
         done
         ;;
+    back)
+        cat <<SQL
+-- pg_tally $VERSION to $2: there is no way back. Made by scripts/install_script.sh.
+\\echo Run: ALTER EXTENSION pg_tally UPDATE \\quit
+DO \$\$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+        MESSAGE = 'pg_tally goes from an older version to a newer one, got $VERSION to $2',
+        DETAIL = 'What $VERSION stores, $2 cannot read. Nothing was changed.',
+        HINT = 'ALTER EXTENSION pg_tally UPDATE;  -- to have $2 again, restore the dump that was made before the upgrade';
+END \$\$;
+SQL
+        ;;
     *)
         mapfile -t way < <(steps | awk -v from="$1" 'index($0, from "--") == 1 { on = 1 } on')
         [ ${#way[@]} -gt 0 ] || die "there is no upgrade from $1." "There is one from: $(steps | sed 's/--.*//' | xargs)"
@@ -50,6 +65,7 @@ case ${1:-install} in
                 *) part "$file" filled "$file" ;;
             esac
         done
+        part sql/upgrade/middle.sql filled sql/upgrade/middle.sql
         for step in "${way[@]}"; do
             part "sql/upgrade/$step/after.sql" filled "sql/upgrade/$step/after.sql"
         done

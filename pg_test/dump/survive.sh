@@ -77,14 +77,14 @@ stop_server
 # The next version: its script replaces behaviour and leaves state alone. That is all an update may do to what users have.
 use_server dumped
 extension=$SERVER_DIR/pg/share/postgresql/$PG_MAJOR/extension
-cat >"$extension/pg_tally--0.1.0--0.1.1.sql" <<'SQL'
+cat >"$extension/pg_tally--$VERSION--99.0.0.sql" <<'SQL'
 CREATE OR REPLACE FUNCTION tally.capture() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN NULL; -- of the next version
 END $$;
 SQL
-sed -i "s/^default_version.*/default_version = '0.1.1'/" "$extension/pg_tally.control"
-is "$(sql -d origin -c "ALTER EXTENSION pg_tally UPDATE" -c "SELECT extversion FROM pg_extension WHERE extname = 'pg_tally'")" 0.1.1 "the extension is updated from 0.1.0"
+sed -i "s/^default_version.*/default_version = '99.0.0'/" "$extension/pg_tally.control"
+is "$(sql -d origin -c "ALTER EXTENSION pg_tally UPDATE" -c "SELECT extversion FROM pg_extension WHERE extname = 'pg_tally'")" 99.0.0 "the extension is updated to a version to come"
 is "$(sql -d origin -c "SELECT prosrc LIKE '%next version%' FROM pg_proc WHERE oid = 'tally.capture()'::regprocedure")" t "by the update script"
 survived origin "ALTER EXTENSION … UPDATE"
 done_testing

@@ -119,6 +119,36 @@ END $$;
 COMMENT ON FUNCTION tally_internal._finish_relation(regclass, boolean) IS
 'Makes a view of a pack refuse readers to whom the row security of a rollup''s table applies, and takes away what default privileges grant on it.';
 
+CREATE OR REPLACE FUNCTION tally_internal._retire_functions(pack text, target_schema text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    item record;
+BEGIN
+    -- A call would find both. What stands on the old one is replaced by a later step, and then the old one can go.
+    FOR item IN SELECT p.oid::regprocedure AS old, p.proname AS name FROM pg_proc p
+                 WHERE p.pronamespace = to_regnamespace(quote_ident(target_schema)) AND p.proowner = tally_internal._current_role()::oid
+                   AND EXISTS (SELECT FROM tally.pack_steps s WHERE s.pack = pack AND s.kind = 'function' AND split_part(s.name, '(', 1) = p.proname)
+                   AND NOT EXISTS (SELECT FROM tally.pack_steps s WHERE s.pack = pack AND s.kind = 'function'
+                                   AND to_regprocedure(format('%I.%s', target_schema, regexp_replace(s.name, ' CASCADE$', ''))) = p.oid) LOOP
+        EXECUTE format('ALTER FUNCTION %s RENAME TO %I', item.old, left(item.name, 40) || ' of an earlier pack');
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._retire_functions(text, text) IS
+'Renames the functions of an installed pack that this version has with other arguments, so that nothing calls them; with the caller''s rights.';
+
+CREATE OR REPLACE FUNCTION tally_internal._drop_retired(target_schema text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item regprocedure;
+BEGIN
+    FOR item IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = to_regnamespace(quote_ident(target_schema))
+                   AND p.proname LIKE '% of an earlier pack' AND p.proowner = tally_internal._current_role()::oid LOOP
+        EXECUTE format('DROP FUNCTION %s', item);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._drop_retired(text) IS 'Drops what _retire_functions() has renamed; an error where something still stands on it.';
+
 CREATE OR REPLACE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public') RETURNS text
 -- It returns one line about the history that is to be computed, instead of twenty notices.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
@@ -148,6 +178,7 @@ BEGIN
             PERFORM tally_internal._check_source(wanted.name, source.relation, source.present);
         END IF;
     END LOOP;
+    PERFORM tally_internal._retire_functions(wanted.name, was.target_schema) WHERE was.pack IS NOT NULL;
     FOR step IN SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name ORDER BY s.ordinal LOOP
         -- Definitions keep the search_path under which they are made, so it holds the target alone.
         PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
@@ -164,6 +195,7 @@ BEGIN
         END IF;
     END LOOP;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM tally_internal._drop_retired(target_schema);
     PERFORM tally_internal._store_pack(wanted.name, target_schema);
     RETURN format('pack %s is installed in schema %I; next: CALL tally.backfill(); SELECT tally.start();', wanted.name, target_schema);
 END $$;

@@ -30,8 +30,8 @@ SELECT tally.create_rollup('awf_balance_hourly', source => 'analytics_events', t
         "checks_passed":        "count(*) FILTER (WHERE event_type = ''delegated_check'' AND meta @> ''{\"success\": true}'')",
         "weather_by":           "tally.jsonb_totals(jsonb_build_object(meta ->> ''weather'', 1)) FILTER (WHERE meta ->> ''weather'' IS NOT NULL)",
         "drift":                "tally.stats((meta ->> ''drift'')::float8)"}',
-    "where" => $w$event_type IN ('combat', 'arc', 'choice', 'dialogue', 'dialogue_blocked', 'romance', 'loot', 'vendor', 'npc_join', 'npc_dismiss',
-                                 'delegated_check', 'weather', 'region_drift')$w$,
+    "where" => $w$event_type IN ('combat', 'arc', 'choice', 'dialogue', 'dialogue_blocked', 'romance', 'loot', 'vendor', 'npc_join', 'npc_dismiss', $w$
+        || $w$'delegated_check', 'weather', 'region_drift')$w$,
     schedule => '*/15 * * * *',
     description => 'Balance, narrative health, party and world simulation per hour.')
 $sql$),

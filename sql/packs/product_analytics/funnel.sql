@@ -9,8 +9,8 @@ SELECT tally.create_rollup('pa_notifications', source => 'analytics_events', key
         "clicked_at": "min(event_time) FILTER (WHERE event_type = 'notify_click')",
                     "last_view_at": "max(event_time) FILTER (WHERE event_type = 'assignment_view')",
                         "last_apply_at": "max(event_time) FILTER (WHERE event_type = 'assignment_apply_click')"}$m$,
-    "where" => $w$event_type IN ('notify_sent', 'notify_click', 'assignment_view', 'assignment_apply_click') AND user_id IS NOT NULL
-        AND assignment_id IS NOT NULL$w$,
+    "where" => $w$event_type IN ('notify_sent', 'notify_click', 'assignment_view', 'assignment_apply_click') AND user_id IS NOT NULL $w$
+        || $w$AND assignment_id IS NOT NULL$w$,
     schedule => '*/15 * * * *', description => 'What each tutor did about each assignment, notified or not.')
 $sql$),
 ('product_analytics', 181, 'rollup', 'pa_notification_funnel', $sql$

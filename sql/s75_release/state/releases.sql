@@ -110,15 +110,3 @@ COMMENT ON COLUMN tally.release_witnesses.release_id IS 'The release.';
 COMMENT ON COLUMN tally.release_witnesses.bucket IS 'Start of the bucket.';
 COMMENT ON COLUMN tally.release_witnesses.number IS 'Number of the table.';
 COMMENT ON COLUMN tally.release_witnesses."values" IS 'A number for each cell of each measure: {"people": {"4": 12}}.';
-
-ALTER TABLE tally.releases ENABLE ROW LEVEL SECURITY;
-CREATE POLICY anyone_sees ON tally.releases FOR SELECT USING (true);
-ALTER TABLE tally.released_buckets ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.released_buckets FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
-ALTER TABLE tally.release_proofs ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.release_proofs FOR SELECT
-    USING (EXISTS (SELECT FROM tally.releases r WHERE r.id = release_id AND pg_catalog.pg_has_role(r.owner::oid, 'USAGE')));
-ALTER TABLE tally.release_witnesses ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.release_witnesses FOR SELECT
-    USING (EXISTS (SELECT FROM tally.releases r WHERE r.id = release_id AND pg_catalog.pg_has_role(r.owner::oid, 'USAGE')));
-GRANT SELECT ON tally.releases, tally.released_buckets, tally.release_proofs, tally.release_witnesses TO PUBLIC;

@@ -49,7 +49,7 @@ BEGIN
             EXCEPTION WHEN OTHERS THEN
                 GET STACKED DIAGNOSTICS words = MESSAGE_TEXT, todo = PG_EXCEPTION_HINT;
                 RAISE WARNING USING MESSAGE = format('dimension %L of rollup %L is kept as it is, but 0.2.0 would refuse it: %s', d.name, r.name, words),
-                    HINT = todo;
+                    HINT = COALESCE(NULLIF(todo, ''), format('SELECT tally.drop_rollup(%L);  -- and create it again', r.name));
             END;
         END LOOP;
     END LOOP;

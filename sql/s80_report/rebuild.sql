@@ -88,7 +88,8 @@ BEGIN
             -- The marks would be wrong where triggers stay as they are; a view that stays says what is wrong when it is read.
             IF item.place = 2 THEN RAISE; END IF;
             GET STACKED DIAGNOSTICS words = MESSAGE_TEXT, more = PG_EXCEPTION_DETAIL, todo = PG_EXCEPTION_HINT;
-            RAISE WARNING USING MESSAGE = format('%s %L cannot be made anew: %s', what, item.name, words), DETAIL = COALESCE(NULLIF(more, ''), 'It stays as it was.'),
+            RAISE WARNING USING MESSAGE = format('%s %L cannot be made anew: %s', what, item.name, words),
+                DETAIL = COALESCE(NULLIF(more, ''), 'It stays as it was.'),
                 HINT = COALESCE(NULLIF(todo, ''), 'SELECT rollup, state, message FROM tally.status;');
         END;
     END LOOP;

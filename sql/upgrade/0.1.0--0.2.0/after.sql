@@ -121,7 +121,8 @@ DECLARE
 BEGIN
     FOR item IN SELECT string_agg(DISTINCT r.name, ', ' ORDER BY r.name) AS names, count(DISTINCT r.id) AS n FROM tally.dirty_ranges g
                   JOIN tally.rollups r ON r.id = g.rollup_id WHERE g.reason LIKE 'upgrade to 0.2.0: %' HAVING count(*) > 0 LOOP
-        RAISE INFO USING MESSAGE = format('%s rollups are marked to be computed anew, in whole or in part', item.n), DETAIL = format('Those are %s.', item.names),
+        RAISE INFO USING MESSAGE = format('%s rollups are marked to be computed anew, in whole or in part', item.n),
+            DETAIL = format('Those are %s.', item.names),
             HINT = 'CALL tally.backfill();  -- or wait for the schedule; live views are exact now';
     END LOOP;
     FOR item IN SELECT p.pack, p.target_schema FROM tally.installed_packs p ORDER BY p.pack LOOP

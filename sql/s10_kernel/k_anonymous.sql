@@ -34,8 +34,7 @@ CREATE OR REPLACE AGGREGATE tally.k_anonymous(value numeric, person anyelement, 
 );
 COMMENT ON AGGREGATE tally.k_anonymous(numeric, anyelement, int) IS
 'The sum of value where k or more distinct persons are behind it, else NULL; with 1 as value the number of rows. An estimate of very many counts three '
-    'standard '
-'errors low. For who may read the rows: it is no gate against readers who may not.';
+'standard errors low. For who may read the rows: it is no gate against readers who may not.';
 
 CREATE OR REPLACE AGGREGATE tally.k_anonymous(value numeric, person anyelement) (
     SFUNC = tally_internal._k_add, STYPE = tally.k_total, COMBINEFUNC = tally_internal._k_merge, FINALFUNC = tally_internal._k_final, PARALLEL = SAFE

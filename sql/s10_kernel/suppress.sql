@@ -33,4 +33,5 @@ CREATE OR REPLACE FUNCTION tally_internal._protect(plan jsonb) RETURNS jsonb
 COMMENT ON FUNCTION tally_internal._protect(jsonb) IS
 'The cells to hide of a table of several measures: plan {"k", "small": [boolean of each cell], "relations": [{"total", "parts", "over"}], "layers": [{"name", '
 '"counts": people or rows, "values"}]}, cells numbered from 1, the layer of people first. Gives {"hidden", "people": as far as parts allow, "disjoint": '
-'the labels over of relations in which people add up, "proofs", "witnesses"}; an error where no pattern is proved to be safe.';
+'the labels over of relations in which people add up, "least": the fewest people of any cell, '
+'"proofs", "witnesses"}; an error where no pattern is proved to be safe.';

@@ -48,7 +48,7 @@ BEGIN
         UNION ALL SELECT format('%s of cell %s can be concluded to be %s to %s', p.measure, p.cell, p.low, p.at_high) FROM proofs p
           WHERE p.at_low >= p.at_high OR p.at_high < x.k
         UNION ALL SELECT format('table %s has %s %s in cell %s', v.number, COALESCE(v.value::text, 'no'), v.measure, v.cell) FROM whole v
-          WHERE v.value IS NULL OR v.value < CASE v.counts WHEN 'rows' THEN 1 ELSE 0 END
+          WHERE v.value IS NULL OR v.value < CASE v.counts WHEN 'rows' THEN 1 ELSE b.least END
         UNION ALL SELECT format('in table %s cell %s has more %s than rows', v.number, v.cell, v.measure) FROM whole v JOIN whole a
             ON a.number = v.number AND a.cell = v.cell AND a.counts = 'rows' WHERE v.value > a.value AND v.counts = 'people'
         UNION ALL SELECT format('in table %s the total %s of %s is %s, of its parts %s', s.number, s.total, s.measure, s.total_value, s.sum_value)

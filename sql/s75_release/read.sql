@@ -29,8 +29,8 @@ BEGIN
         (SELECT string_agg(format('(%L, t.%I, t.%I, t.%I)', u, u, u || '_low', u || '_high'), ', ') FROM unnest(x.people || x.measures) u),
         COALESCE((SELECT string_agg(format('t.%I IS %s NULL', d, CASE WHEN d = ANY (keys) THEN 'NOT' ELSE '' END), ' AND ')
                     FROM unnest(x.dimensions) d), 'true'))
-        USING COALESCE(tally_internal._parse_since($2, $6, 'since', 'UTC'), '-infinity'),
-              COALESCE(tally_internal._parse_since($3, $6, 'until', 'UTC'), 'infinity'),
+        USING CASE WHEN $2 IS NULL THEN '-infinity' ELSE tally_internal._parse_since($2, $6, 'since', 'UTC') END,
+              CASE WHEN $3 IS NULL THEN 'infinity' ELSE tally_internal._parse_since($3, $6, 'until', 'UTC') END,
               COALESCE($5, '{}');
 END $$;
 COMMENT ON FUNCTION tally.released(text, text, text, text[], jsonb, timestamptz) IS

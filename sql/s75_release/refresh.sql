@@ -72,9 +72,9 @@ BEGIN
       FROM jsonb_to_recordset(safe -> 'proofs') p(cell int, measure text, low bigint, high bigint, low_table int, high_table int);
     INSERT INTO tally.release_witnesses (release_id, bucket, number, "values")
     SELECT x.id, since, w.n - 1, w.w FROM jsonb_array_elements(safe -> 'witnesses') WITH ORDINALITY w(w, n);
-    INSERT INTO tally.released_buckets (release, owner, tables, since, until, state, cells, hidden, disjoint)
+    INSERT INTO tally.released_buckets (release, owner, tables, since, until, state, cells, hidden, disjoint, least)
     VALUES (x.name, x.owner, tables, since, until, 'released', jsonb_array_length(cells), hidden,
-            ARRAY(SELECT jsonb_array_elements_text(safe -> 'disjoint')));
+            ARRAY(SELECT jsonb_array_elements_text(safe -> 'disjoint')), (safe ->> 'least')::int);
     PERFORM FROM tally.run_as(x.owner, r.search_path, format(
         'INSERT INTO %1$s SELECT * FROM pg_catalog.jsonb_populate_recordset(NULL::%1$s, $1) p ORDER BY p.cell', x.relation),
         0, r.zone, tally_internal._released_rows(x, since, cells, safe));

@@ -90,35 +90,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM tally.releases x JOIN tally.rollups r ON r.id = x.rollup_id
 $$;
 COMMENT ON FUNCTION tally_internal._release_definitions() IS 'Releases as statements. What has been published is not among them.';
-CREATE OR REPLACE FUNCTION tally_internal._experiment_definitions() RETURNS TABLE (stage int, id int, kind text, name text, owner text, statement text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT 1, NULL::int, 'experiment metric', m.name, m.owner::text, tally_internal._definition_call('create_experiment_metric', m.name, ARRAY[
-               ['source', m.source::text], ['kind', m.kind], ['expression', m.definition ->> 'expression'], ['denominator', m.definition ->> 'denominator'],
-               ['time_column', m.definition ->> 'time_column'], ['unit', m.definition ->> 'unit'], ['where', m.definition ->> 'where'],
-               ['steps', (SELECT jsonb_agg(jsonb_build_object(s ->> 'name', s ->> 'condition') ORDER BY n)::text
-                            FROM jsonb_array_elements(m.definition -> 'steps') WITH ORDINALITY e(s, n))],
-               ['level', m.definition ->> 'level'], ['cap', m.definition ->> 'cap'], ['direction', m.direction], ['window', m.definition ->> 'window'],
-               ['delay', m.definition ->> 'delay'], ['description', m.description]])
-      FROM tally.experiment_metrics m
-    UNION ALL
-    SELECT 2, e.units, 'experiment', e.name, e.owner::text, tally_internal._definition_call('create_experiment', format('%I.%I', n.nspname, e.name), ARRAY[
-               ['exposures', e.exposures::text], ['unit', e.definition ->> 'unit'],
-               -- By hand, because jsonb would sort the arms.
-               ['arms', (SELECT format('{%s}', string_agg(format('%s: %s', a -> 'arm', (a -> 'parameters') || jsonb_build_object('weight', a -> 'weight')),
-                                                          ', ' ORDER BY o)) FROM jsonb_array_elements(e.definition -> 'arms') WITH ORDINALITY x(a, o))],
-               ['metrics', (SELECT array_agg(x.metric ORDER BY x.place)::text FROM tally.experiment_cells x WHERE x.experiment = e.name)],
-               ['control', e.definition ->> 'control'], ['arm', e.definition ->> 'arm'], ['time_column', e.definition ->> 'time_column'],
-               ['experiment_column', e.definition ->> 'experiment_column'], ['experiment_key', e.definition ->> 'experiment_key'],
-               ['dimensions', (SELECT jsonb_agg(jsonb_build_object(d ->> 'name', d ->> 'expression') ORDER BY o)::text
-                                 FROM jsonb_array_elements(e.definition -> 'dimensions') WITH ORDINALITY x(d, o))],
-               ['where', e.definition ->> 'where'], ['window', e.definition ->> 'window'], ['delay', e.definition ->> 'delay'],
-               ['covariate_days', e.definition ->> 'covariate_days'], ['twice', e.definition ->> 'twice'], ['starts', e.definition ->> 'starts'],
-               ['ends', e.definition ->> 'ends'], ['planned_units', e.definition ->> 'planned_units'], ['alpha', e.definition ->> 'alpha'],
-               ['correction', e.definition ->> 'correction'], ['zone', e.definition ->> 'zone'], ['schedule', r.schedule], ['description', e.description],
-               ['search_path', r.search_path]])
-      FROM tally.experiments e JOIN tally.rollups r ON r.id = e.units JOIN pg_class c ON c.oid = r.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-$$;
-COMMENT ON FUNCTION tally_internal._experiment_definitions() IS 'Experiments and their metrics as statements.';
 
 CREATE OR REPLACE FUNCTION tally_internal._owned_definitions() RETURNS TABLE (stage int, id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

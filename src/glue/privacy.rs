@@ -140,6 +140,8 @@ fn protect(text: &str) -> Result<String, TallyError> {
         .collect();
     labels.sort_unstable();
     labels.dedup();
+    // Where every cell has somebody, a reader may know that it must.
+    let least = people.iter().copied().min().unwrap_or(0).min(1);
     let layers = written.layers.iter().zip(&kinds).map(|(layer, kind)| Layer {
         values: if *kind == Counts::People {
             people.clone()
@@ -151,7 +153,7 @@ fn protect(text: &str) -> Result<String, TallyError> {
         } else {
             vec![true; relations.len()]
         },
-        floor: u64::from(*kind == Counts::Rows),
+        floor: if *kind == Counts::People { least } else { 1 },
     });
     let plan = Plan {
         layers: layers.collect(),
@@ -174,6 +176,7 @@ fn protect(text: &str) -> Result<String, TallyError> {
         "hidden": released.hidden,
         "people": people,
         "disjoint": labels,
+        "least": least,
         "proofs": released_proofs(&released, &names),
         "witnesses": released.witnesses.iter().map(|w| witness_by_measure(w, &names, cells)).collect::<Vec<_>>(),
     })

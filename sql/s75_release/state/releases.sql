@@ -56,6 +56,7 @@ CREATE TABLE tally.released_buckets (
     cells       int NOT NULL DEFAULT 0,
     hidden      int NOT NULL DEFAULT 0,
     disjoint    text[] NOT NULL DEFAULT '{}',
+    least       int NOT NULL DEFAULT 0,
     reason      text,
     hint        text,
     at          timestamptz NOT NULL DEFAULT now()
@@ -73,6 +74,8 @@ COMMENT ON COLUMN tally.released_buckets.state IS 'released; or refused, which t
 COMMENT ON COLUMN tally.released_buckets.cells IS 'How many cells were published, hidden ones included.';
 COMMENT ON COLUMN tally.released_buckets.hidden IS 'How many of them are hidden.';
 COMMENT ON COLUMN tally.released_buckets.disjoint IS 'Dimensions over which people add up: nobody is in two of their values.';
+COMMENT ON COLUMN tally.released_buckets.least IS
+'The fewest people that a cell can have, as everybody may know: 1, or 0 where there are rows of nobody known.';
 COMMENT ON COLUMN tally.released_buckets.reason IS 'Why a bucket was refused. It may hold data.';
 COMMENT ON COLUMN tally.released_buckets.hint IS 'What could be released instead.';
 COMMENT ON COLUMN tally.released_buckets.at IS 'When.';

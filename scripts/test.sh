@@ -26,7 +26,7 @@ text=(scripts/test/{arrow,lines,tree,recipes}.pl)
 rust=(scripts/test/rustfmt.sh scripts/test/clippy.sh scripts/test/cargo.sh)
 shopt -s nullglob
 database=()
-for file in pg_test/*/*.sh pg_test/{attacks,contract,packs,privacy,stages}/*.sql; do
+for file in pg_test/*/*.sh pg_test/{attacks,boards,contract,packs,privacy,stages}/*.sql; do
     # Those need a root of their own: make test-install.
     [[ $file == pg_test/install/* ]] || database+=("$file")
 done

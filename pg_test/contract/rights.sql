@@ -4,13 +4,13 @@ SELECT no_plan();
 CREATE TEMP TABLE readable (name text PRIMARY KEY);
 INSERT INTO readable SELECT unnest(string_to_array(
     -- Definitions, which everybody sees.
-    'rollups dimensions measures beside metrics metric_views behaviours experiments experiment_metrics experiment_cells source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
+    'rollups dimensions measures beside metrics metric_views behaviours boards experiments experiment_metrics experiment_cells source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
     -- Marks and progress, which live views read as their readers.
     || 'dirty dirty_ranges members odd_rows reads enums jobs status progress health '
     -- What is released, and its proofs by row level security.
     || 'releases released_buckets release_proofs release_witnesses '
     -- By row level security: those whose rights one has.
-    || 'audit evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes runs silences tasks threshold_states thresholds', ' '));
+    || 'audit board_views evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes runs silences tasks threshold_states thresholds', ' '));
 
 SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee = 0$$,
     $$SELECT name, 'SELECT' FROM readable$$, 'what PUBLIC may do with tables, views and sequences is to read these');

@@ -10,6 +10,7 @@ pub mod funnel_counts;
 pub mod hll;
 pub mod moments;
 pub mod next_events;
+pub mod page;
 pub mod privacy;
 pub mod retention;
 pub mod sessions;

@@ -1,0 +1,341 @@
+//! Owns the page: a whole HTML document of a board, without script and without any other file.
+
+use sha2::{Digest, Sha256};
+
+use super::markup::{Markup, is_link, percent};
+use super::model::{Model, Panel, Variable};
+use super::number;
+use super::picture;
+use super::table::Table;
+use crate::base64;
+
+const STYLE: &str = include_str!("style.css");
+
+/// The document.
+pub fn html(model: &Model) -> String {
+    let mut out = Markup::new();
+    out.constant("<!DOCTYPE html>\n");
+    let class = match model.theme.as_str() {
+        "dark" => "dark",
+        "light" => "light",
+        _ => "",
+    };
+    out.open("html", &[("lang", "en"), ("class", class)]).open("head", &[]);
+    out.constant("<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
+    // Nothing may be loaded or run; the one style sheet is known by its hash; the form goes to where the page came from.
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; form-action 'self'; base-uri 'none'",
+        base64::encode(&Sha256::digest(STYLE))
+    );
+    out.empty(
+        "meta",
+        &[("http-equiv", "Content-Security-Policy"), ("content", &policy)],
+    );
+    out.constant("<meta name=\"referrer\" content=\"no-referrer\">");
+    if model.refreshing {
+        out.empty(
+            "meta",
+            &[("http-equiv", "refresh"), ("content", &model.refresh.to_string())],
+        );
+    }
+    out.element("title", &[], &model.title);
+    out.constant("<style>")
+        .constant(STYLE)
+        .constant("</style>")
+        .close("head")
+        .open("body", &[]);
+    out.constant("<a class=\"skip\" href=\"#panels\">To the panels</a>");
+    header(&mut out, model);
+    out.open("main", &[("id", "panels")]);
+    for (place, each) in model.panels.iter().enumerate() {
+        panel(&mut out, model, each, place + 1);
+    }
+    out.close("main");
+    out.open("footer", &[])
+        .open("p", &[])
+        .text("Made by pg_tally in the database that holds the numbers. Each number is exact at the moment above.")
+        .close("p");
+    out.close("footer").close("body").close("html").constant("\n");
+    out.finish()
+}
+
+/// The address of a board with the present range, filters and looks.
+fn address(model: &Model, board: &str, filters: Option<&[String]>, since: &str) -> String {
+    let mut out = format!("?board={}&since={}", percent(board), percent(since));
+    if let Some(until) = &model.until {
+        out.push_str(&format!("&until={}", percent(until)));
+    }
+    if model.theme != "auto" {
+        out.push_str(&format!("&theme={}", percent(&model.theme)));
+    }
+    for filter in filters.unwrap_or_default() {
+        out.push_str(&format!("&filter={}", percent(filter)));
+    }
+    out
+}
+
+fn header(out: &mut Markup, model: &Model) {
+    out.open("header", &[]);
+    if model.boards.len() > 1 {
+        out.open("nav", &[("aria-label", "Boards")]).open("ol", &[]);
+        for board in &model.boards {
+            let link = address(model, &board.name, None, &model.since);
+            let mut attributes = vec![("href", link.as_str())];
+            if board.name == model.name {
+                attributes.push(("aria-current", "page"));
+            }
+            out.open("li", &[]).element("a", &attributes, &board.title).close("li");
+        }
+        out.close("ol").close("nav");
+    }
+    out.element("h1", &[], &model.title);
+    if let Some(description) = &model.description {
+        out.element("p", &[("class", "lead")], description);
+    }
+    let refresh = if model.refreshing {
+        format!(" Loads itself again every {} seconds.", model.refresh)
+    } else {
+        String::new()
+    };
+    out.element(
+        "p",
+        &[("class", "fresh")],
+        &format!(
+            "{} to {}. Exact as of {}.{refresh}",
+            model.since_text, model.until_text, model.as_of
+        ),
+    );
+    form(out, model);
+    if !model.views.is_empty() {
+        out.open("p", &[("class", "views")]).text("Saved views:");
+        for view in &model.views {
+            out.constant(" ").element(
+                "a",
+                &[("href", &address(model, &model.name, Some(&view.filters), &view.since))],
+                &view.name,
+            );
+        }
+        out.close("p");
+    }
+    out.close("header");
+}
+
+fn form(out: &mut Markup, model: &Model) {
+    out.open("form", &[("method", "get"), ("aria-label", "Filters")]);
+    out.empty(
+        "input",
+        &[("type", "hidden"), ("name", "board"), ("value", &model.name)],
+    );
+    if let Some(until) = &model.until {
+        out.empty("input", &[("type", "hidden"), ("name", "until"), ("value", until)]);
+    }
+    out.open("label", &[])
+        .text("Range")
+        .open("select", &[("name", "since")]);
+    if !model.ranges.contains(&model.since) {
+        option(out, &model.since, &format!("since {}", model.since), true);
+    }
+    for range in &model.ranges {
+        option(out, range, &format!("last {range}"), *range == model.since);
+    }
+    out.close("select").close("label");
+    for variable in &model.variables {
+        filter(out, variable);
+    }
+    out.open("label", &[])
+        .text("Looks")
+        .open("select", &[("name", "theme")]);
+    for theme in ["auto", "light", "dark"] {
+        option(out, theme, theme, theme == model.theme);
+    }
+    out.close("select").close("label");
+    out.open("label", &[("class", "row")]);
+    let mut attributes = vec![("type", "checkbox"), ("name", "refresh"), ("value", "on")];
+    if model.refreshing {
+        attributes.push(("checked", "checked"));
+    }
+    out.empty("input", &attributes)
+        .text(&format!("every {}", number::short(f64::from(model.refresh), Some("s"))))
+        .close("label");
+    out.element("button", &[], "Show").close("form");
+}
+
+fn filter(out: &mut Markup, variable: &Variable) {
+    out.open("label", &[]).text(&capitalised(&variable.name));
+    let chosen = variable.chosen.first().map_or("", String::as_str);
+    if variable.chosen.len() > 1 {
+        out.open("select", &[("name", "filter"), ("multiple", "multiple"), ("size", "3")]);
+    } else {
+        out.open("select", &[("name", "filter")]);
+        option(out, "", "all", chosen.is_empty());
+    }
+    for value in &variable.values {
+        option(
+            out,
+            &format!("{}={value}", variable.name),
+            value,
+            variable.chosen.contains(value),
+        );
+    }
+    for value in variable.chosen.iter().filter(|v| !variable.values.contains(v)) {
+        option(out, &format!("{}={value}", variable.name), value, true);
+    }
+    out.close("select");
+    if variable.more {
+        out.text("and more");
+    }
+    out.close("label");
+}
+
+fn option(out: &mut Markup, value: &str, words: &str, chosen: bool) {
+    let mut attributes = vec![("value", value)];
+    if chosen {
+        attributes.push(("selected", "selected"));
+    }
+    out.element("option", &attributes, words);
+}
+
+fn capitalised(name: &str) -> String {
+    let spaced = name.replace('_', " ");
+    let mut letters = spaced.chars();
+    letters
+        .next()
+        .map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn panel(out: &mut Markup, model: &Model, panel: &Panel, place: usize) {
+    let id = format!("p{place}");
+    let title = format!("{id}-t");
+    out.open(
+        "section",
+        &[
+            ("class", &format!("w{}", panel.width.clamp(1, 12))),
+            ("aria-labelledby", &title),
+        ],
+    );
+    out.element("h2", &[("id", &title)], &panel.title);
+    if let Some(fault) = &panel.error {
+        out.open("div", &[("class", "fault")]).element("p", &[], &fault.message);
+        for words in fault.detail.iter().filter(|d| !d.is_empty()) {
+            out.element("p", &[("class", "about")], words);
+        }
+        for words in fault.hint.iter().filter(|h| !h.is_empty()) {
+            out.element("code", &[], words);
+        }
+        out.close("div").close("section");
+        return;
+    }
+    let axis = number::axis(panel.unit.as_deref());
+    let about = match (panel.description.as_deref(), axis) {
+        (Some(words), "") => words.to_owned(),
+        (Some(words), unit) => format!("{words} In {unit}."),
+        (None, "") => String::new(),
+        (None, unit) => format!("In {unit}."),
+    };
+    if !about.is_empty() && panel.picture != "stat" {
+        out.element("p", &[("class", "about")], &about);
+    }
+    let table = Table::of(panel);
+    match picture::draw(panel) {
+        Some(drawn) => {
+            out.append(drawn);
+            if matches!(panel.picture.as_str(), "line" | "area" | "bars") && panel.series.len() > 1 {
+                legend(out, panel);
+            }
+        }
+        None if panel.picture == "table" && !table.rows.is_empty() => table.draw(out, &panel.title),
+        None => _ = out.element("p", &[("class", "nothing")], "Nothing in this range."),
+    }
+    if let Some(note) = &panel.note {
+        out.element("p", &[("class", "about")], note);
+    }
+    foot(out, model, panel, &table);
+    out.close("section");
+}
+
+fn legend(out: &mut Markup, panel: &Panel) {
+    let colours = picture::colours(panel);
+    out.open("ul", &[("class", "legend")]);
+    for (place, series) in panel.series.iter().enumerate() {
+        out.open("li", &[]);
+        out.open(
+            "svg",
+            &[
+                ("class", &format!("key s{}", colours[place])),
+                ("width", "12"),
+                ("height", "12"),
+                ("aria-hidden", "true"),
+            ],
+        );
+        out.empty("rect", &[("width", "12"), ("height", "12"), ("rx", "3")])
+            .close("svg");
+        out.element("span", &[], &series.name);
+        if let Some(last) = series.points.iter().rev().find_map(|p| p.1) {
+            out.element("b", &[], &number::short(last, panel.unit.as_deref()));
+        }
+        out.close("li");
+    }
+    out.close("ul");
+}
+
+fn foot(out: &mut Markup, model: &Model, panel: &Panel, table: &Table) {
+    out.open("div", &[("class", "panel-foot")]);
+    if let Some(board) = &panel.board {
+        let filters: Vec<String> = model
+            .variables
+            .iter()
+            .flat_map(|v| v.chosen.iter().map(|c| format!("{}={c}", v.name)))
+            .collect();
+        out.element(
+            "a",
+            &[("href", &address(model, board, Some(&filters), &model.since))],
+            "In detail",
+        );
+    }
+    if let Some(runbook) = panel.runbook.as_deref().filter(|r| is_link(r)) {
+        out.element("a", &[("href", runbook), ("rel", "noreferrer")], "Runbook");
+    }
+    if !table.rows.is_empty() {
+        let file: String = panel
+            .title
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_lowercase()
+                } else {
+                    '-'
+                }
+            })
+            .collect();
+        out.element(
+            "a",
+            &[
+                ("href", &table.csv_link()),
+                ("download", &format!("{file}.csv")),
+                ("aria-label", &format!("CSV of {}", panel.title)),
+            ],
+            "CSV",
+        );
+    }
+    if panel.why.is_some() || panel.action.is_some() || (panel.picture == "stat" && panel.description.is_some()) {
+        out.open("details", &[("class", "help")])
+            .element("summary", &[], "What this says")
+            .open("dl", &[]);
+        for (head, words) in [
+            ("What it shows", &panel.description),
+            ("Why it matters", &panel.why),
+            ("What to do", &panel.action),
+        ] {
+            if let Some(words) = words {
+                out.element("dt", &[], head).element("dd", &[], words);
+            }
+        }
+        out.close("dl").close("details");
+    }
+    if panel.picture != "table" && !table.rows.is_empty() {
+        out.open("details", &[]).element("summary", &[], "Numbers");
+        table.draw(out, &panel.title);
+        out.close("details");
+    }
+    out.close("div");
+}

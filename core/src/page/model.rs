@@ -1,0 +1,166 @@
+//! Owns the model of a board at a moment: what SQL hands over to be drawn.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A board with the numbers of its panels.
+#[derive(Deserialize)]
+pub struct Model {
+    /// Name, as addresses take it.
+    pub name: String,
+    /// Title that people see.
+    pub title: String,
+    /// What the board answers.
+    pub description: Option<String>,
+    /// The present moment, as text for people.
+    pub as_of: String,
+    /// Begin of the range, as text for people.
+    pub since_text: String,
+    /// End of the range, as text for people.
+    pub until_text: String,
+    /// The range as it was given, for the form: `24 hours`.
+    pub since: String,
+    /// The end as it was given.
+    pub until: Option<String>,
+    /// Seconds between two loads of the page.
+    pub refresh: u32,
+    /// Whether it loads itself again.
+    pub refreshing: bool,
+    /// auto, light or dark.
+    pub theme: String,
+    /// Ranges to choose from.
+    pub ranges: Vec<String>,
+    /// All boards, in order.
+    pub boards: Vec<Neighbour>,
+    /// Saved views that the reader sees.
+    pub views: Vec<View>,
+    /// What the board is filtered by.
+    pub variables: Vec<Variable>,
+    /// The pictures, in order.
+    pub panels: Vec<Panel>,
+}
+
+/// Another board to go to.
+#[derive(Deserialize)]
+pub struct Neighbour {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+}
+
+/// A saved view of this board.
+#[derive(Deserialize)]
+pub struct View {
+    /// Its name.
+    pub name: String,
+    /// Its range.
+    pub since: String,
+    /// Its filters, `world=w1` each.
+    pub filters: Vec<String>,
+}
+
+/// A dimension that all panels obey.
+#[derive(Deserialize)]
+pub struct Variable {
+    /// Name of the dimension.
+    pub name: String,
+    /// Values that it has.
+    pub values: Vec<String>,
+    /// Values that are let through; none: all.
+    pub chosen: Vec<String>,
+    /// There are more values than are listed.
+    pub more: bool,
+}
+
+/// One picture with what belongs to it.
+#[derive(Deserialize)]
+pub struct Panel {
+    /// Heading.
+    pub title: String,
+    /// How it is drawn.
+    pub picture: String,
+    /// Columns of twelve.
+    pub width: u8,
+    /// Unit of its values.
+    pub unit: Option<String>,
+    /// Which way is better.
+    #[serde(default)]
+    pub direction: String,
+    /// What it shows.
+    pub description: Option<String>,
+    /// Why that matters.
+    pub why: Option<String>,
+    /// What to do.
+    #[serde(rename = "do")]
+    pub action: Option<String>,
+    /// Board one level down.
+    pub board: Option<String>,
+    /// Address of what to do.
+    pub runbook: Option<String>,
+    /// Limits of thresholds.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
+    /// Values over time.
+    #[serde(default)]
+    pub series: Vec<Series>,
+    /// Names of the columns of `rows`, or of a heatmap.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Rows of a table, a ranking, a funnel.
+    #[serde(default)]
+    pub rows: Vec<Vec<Value>>,
+    /// One number for the whole range.
+    pub value: Option<f64>,
+    /// The same for the range before it.
+    pub before: Option<f64>,
+    /// Begin of the range, in seconds of the zone's own clock since 1970.
+    #[serde(default)]
+    pub since: f64,
+    /// Its end.
+    #[serde(default)]
+    pub until: f64,
+    /// Seconds of a bucket.
+    #[serde(default)]
+    pub step: f64,
+    /// The zone whose clock it is.
+    #[serde(default)]
+    pub zone: String,
+    /// What the reader should know, such as that series were left out.
+    pub note: Option<String>,
+    /// Why there are no numbers.
+    pub error: Option<Fault>,
+}
+
+/// A limit of a threshold, drawn as a line.
+#[derive(Deserialize)]
+pub struct Limit {
+    /// The number.
+    pub value: f64,
+    /// Whether values above it are in breach; else those below.
+    pub above: bool,
+    /// The threshold.
+    pub label: String,
+    /// info, warning or critical.
+    pub severity: String,
+}
+
+/// Values over time, or one value for each place.
+#[derive(Deserialize)]
+pub struct Series {
+    /// Its name.
+    pub name: String,
+    /// Place and value, in order of the places.
+    pub points: Vec<(f64, Option<f64>)>,
+}
+
+/// Why a panel has no numbers.
+#[derive(Deserialize)]
+pub struct Fault {
+    /// What was expected and got.
+    pub message: String,
+    /// Circumstances.
+    pub detail: Option<String>,
+    /// The statement that mends it.
+    pub hint: Option<String>,
+}

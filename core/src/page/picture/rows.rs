@@ -1,0 +1,97 @@
+//! Owns pictures of one bar a row: the ranking and the funnel.
+
+use super::super::markup::Markup;
+use super::super::model::Panel;
+use super::super::number;
+use super::shortened;
+use super::{begin, percent};
+
+const ROW: usize = 38;
+
+/// A row of the panel is a name and a number, longest first in a ranking, in the order of steps in a funnel.
+pub fn bars(panel: &Panel) -> Markup {
+    let unit = panel.unit.as_deref();
+    let items: Vec<(String, Option<f64>)> = panel
+        .rows
+        .iter()
+        .map(|r| {
+            (
+                r.first().map(super::super::table::plain).unwrap_or_default(),
+                r.get(1).and_then(|v| v.as_f64()),
+            )
+        })
+        .collect();
+    let most = items.iter().filter_map(|i| i.1).fold(0.0_f64, |m, v| m.max(v.abs()));
+    let first = items.first().and_then(|i| i.1);
+    let mut out = Markup::new();
+    begin(&mut out, panel, "rows");
+    out.open(
+        "svg",
+        &[("width", "100%"), ("height", &(items.len() * ROW).to_string())],
+    );
+    for (place, (name, value)) in items.iter().enumerate() {
+        let y = place * ROW;
+        let share = if most > 0.0 {
+            value.unwrap_or(0.0).abs() / most
+        } else {
+            0.0
+        };
+        let mut words = value.map_or("no value".to_owned(), |v| number::short(v, unit));
+        if panel.picture == "funnel"
+            && let (Some(value), Some(first)) = (value, first)
+        {
+            if first > 0.0 {
+                words.push_str(&format!(" · {} of all", number::short(value / first, Some("ratio"))));
+            }
+            if let Some(before) = place
+                .checked_sub(2)
+                .and_then(|_| items[place - 1].1)
+                .filter(|b| *b > 0.0)
+            {
+                words.push_str(&format!(
+                    " · {} of the step before",
+                    number::short(value / before, Some("ratio"))
+                ));
+            }
+        }
+        out.element(
+            "text",
+            &[("class", "label"), ("x", "0"), ("y", &(y + 14).to_string())],
+            &shortened(name, 28),
+        );
+        out.element(
+            "text",
+            &[
+                ("class", "mark"),
+                ("x", "100%"),
+                ("y", &(y + 14).to_string()),
+                ("text-anchor", "end"),
+            ],
+            &words,
+        );
+        out.empty(
+            "rect",
+            &[
+                ("class", "track"),
+                ("x", "0"),
+                ("y", &(y + 20).to_string()),
+                ("width", "100%"),
+                ("height", "10"),
+                ("rx", "3"),
+            ],
+        );
+        out.empty(
+            "rect",
+            &[
+                ("class", "column s0"),
+                ("x", "0"),
+                ("y", &(y + 20).to_string()),
+                ("width", &percent(share)),
+                ("height", "10"),
+                ("rx", "3"),
+            ],
+        );
+    }
+    out.close("svg").close("div");
+    out
+}

@@ -1,0 +1,178 @@
+//! The page is proved here without a database: what it escapes, that it is well formed, that its style is allowed by its policy.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::markup::{escaped, is_link, percent};
+use super::model::Model;
+use super::table::Table;
+use super::{html, number, text};
+
+fn board(name: &str, panels: Value) -> Model {
+    let board = json!({"name": name, "title": name, "description": name, "as_of": name,
+        "since_text": "a", "until_text": "b", "since": "24 hours",
+        "until": null, "refresh": 60, "refreshing": false, "theme": name, "ranges": ["1 hour", "24 hours"],
+        "boards": [{"name": name, "title": name}, {"name": "x", "title": name}],
+        "views": [{"name": name, "since": name, "filters": [name]}], 
+        "variables": [{"name": name, "values": [name, "a"], "chosen": [name], "more": true}], "panels": panels});
+    serde_json::from_value(board).expect("a model")
+}
+
+fn panel(picture: &str, name: &str) -> Value {
+    json!({"title": name, "picture": picture, "width": 6, "unit": name, "description": name, "why": name, "do": name, "board": name,
+        "runbook": name, "zone": name,
+        "limits": [{"value": 2.5, "above": true, "label": name, "severity": name}], "since": 0.0, "until": 7200.0, "step": 3600.0,
+        "value": 3.0, "before": 2.0, "note": name,
+        "series": [{"name": name, "points": [[0.0, 1.0], [3600.0, 3.0]]}, {"name": "b", "points": [[0.0, null], [3600.0, 2.0]]}],
+        "columns": if matches!(picture, "ranking" | "funnel" | "table") { json!([name, "n"]) } else { json!([]) },
+        "rows": if matches!(picture, "ranking" | "funnel" | "table") { json!([[name, 3], ["b", 1]]) } else { json!([]) }})
+}
+
+const PICTURES: [&str; 10] = [
+    "line",
+    "area",
+    "bars",
+    "stat",
+    "heatmap",
+    "states",
+    "ranking",
+    "funnel",
+    "histogram",
+    "table",
+];
+
+/// Every tag that is open is closed in order; attributes are quoted.
+fn well_formed(page: &str) -> Result<(), String> {
+    let mut open = Vec::new();
+    let mut rest = page;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at + 1..];
+        let end = rest.find('>').ok_or("a tag without an end")?;
+        let tag = &rest[..end];
+        rest = &rest[end + 1..];
+        if tag.matches('"').count() % 2 == 1 {
+            return Err(format!("quotes of <{tag}>"));
+        }
+        let name = tag.split([' ', '/']).next().unwrap_or_default();
+        if let Some(closed) = tag.strip_prefix('/') {
+            let last: Option<&str> = open.pop();
+            if last != Some(closed) {
+                return Err(format!("</{closed}> closes {last:?}"));
+            }
+        } else if !tag.starts_with('!') && !tag.ends_with('/') && name != "meta" {
+            open.push(name);
+        }
+    }
+    if open.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("left open: {open:?}"))
+    }
+}
+
+#[test]
+fn what_users_write_becomes_no_tag_on_any_picture() {
+    for attack in [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "' onmouseover='x",
+        "javascript:alert(1)",
+        "]]>--><svg/onload=x>",
+        "</title></style><u>",
+    ] {
+        let panels: Vec<Value> = PICTURES.iter().map(|p| panel(p, attack)).collect();
+        let page = html(&board(attack, json!(panels)));
+        well_formed(&page).expect("well formed");
+        for bad in ["<script", "<img", "<u>", "<svg/", "href=\"javascript"] {
+            assert!(!page.contains(bad), "{bad} of {attack}");
+        }
+        assert!(page.contains(&escaped(attack)), "{attack} is shown as what it is");
+    }
+}
+
+#[test]
+fn the_policy_allows_the_style_and_nothing_else() {
+    let page = html(&board("a", json!([])));
+    let style = &page[page.find("<style>").expect("style") + 7..page.find("</style>").expect("end")];
+    let hash = crate::base64::encode(&<sha2::Sha256 as sha2::Digest>::digest(style));
+    assert!(page.contains(&format!("style-src &#39;sha256-{hash}&#39;")));
+    assert!(page.contains("default-src &#39;none&#39;"));
+    assert!(!page.contains(" style=") && !page.contains("url(") && !page.contains("@import"));
+}
+
+#[test]
+fn links_are_of_the_web_or_none() {
+    assert!(is_link("https://runbooks.example/a") && is_link("HTTP://a") && is_link("mailto:a@b"));
+    for bad in [
+        "javascript:x",
+        " javascript:x",
+        "data:text/html,x",
+        "java\nscript:x",
+        "https://a\n",
+        "//evil",
+        "vbscript:x",
+        "",
+    ] {
+        assert!(!is_link(bad), "{bad}");
+    }
+}
+
+#[test]
+fn numbers_are_short_and_round_right() {
+    let cases = [
+        (0.0, "0"),
+        (1234.0, "1,234"),
+        (12_345.0, "12.3\u{202F}k"),
+        (0.12345, "0.123"),
+        (99.96, "100"),
+        (-5.5, "−5.5"),
+        (2_500_000.0, "2.5\u{202F}M"),
+        (1e-9, "1.00e-9"),
+        (-0.00001, "-1.00e-5"),
+    ];
+    for (value, words) in cases {
+        assert_eq!(number::compact(value), words);
+    }
+    assert_eq!(number::short(0.0567, Some("ratio")), "5.67\u{202F}%");
+    assert_eq!(number::short(12_000.0, Some("ms")), "12\u{202F}s");
+    assert_eq!(number::change(3.0, 2.0).as_deref(), Some("+50\u{202F}%"));
+    assert_eq!(number::change(3.0, 0.0), None);
+}
+
+#[test]
+fn the_csv_quotes_and_runs_nothing() {
+    let panel = serde_json::from_value(json!({"title": "t", "picture": "table", "width": 6, "columns": ["=cmd", "b"], "rows": [["@x, \"y\"", 1.5], ["a\nb", null]]})).expect("a panel");
+    assert_eq!(
+        Table::of(&panel).csv(),
+        "\"'=cmd\",b\r\n\"'@x, \"\"y\"\"\",1.5\r\n\"a\nb\",\r\n"
+    );
+    assert_eq!(percent("ä b"), "%C3%A4%20b");
+}
+
+#[test]
+fn the_prompt_is_sent_no_control_character() {
+    let panels: Vec<Value> = PICTURES.iter().map(|p| panel(p, "\u{1b}[31mred\r")).collect();
+    let shown = text(&board("\u{1b}[2J", json!(panels)));
+    assert!(!shown.chars().any(|c| c.is_control() && c != '\n'));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_text_and_any_numbers_make_a_well_formed_page(name in "\\PC{0,20}|[<>&\"'/ =a-z]{0,20}", values in prop::collection::vec(prop::option::of(prop::num::f64::NORMAL | prop::num::f64::ZERO), 0..6),
+            since in -1e13..1e13_f64, span in 1e-3..1e12_f64) {
+        let mut panels: Vec<Value> = PICTURES.iter().map(|p| panel(p, &name)).collect();
+        for each in &mut panels {
+            each["series"][0]["points"] = values.iter().enumerate().map(|(i, v)| json!([since + i as f64, v])).collect();
+            each["since"] = json!(since);
+            each["until"] = json!(since + span);
+            each["step"] = json!(1.0);
+            each["limits"][0]["value"] = json!(values.first().copied().flatten().unwrap_or(0.0));
+        }
+        let model = board(&name, json!(panels));
+        let page = html(&model);
+        prop_assert!(well_formed(&page).is_ok(), "{:?}", well_formed(&page));
+        prop_assert!(!page.contains("NaN") && !page.contains("inf%"));
+        prop_assert!(!text(&model).is_empty());
+    }
+}

@@ -39,7 +39,7 @@ INSERT INTO refused (panels, variables, message, detail) VALUES
     ('[{"title": "a", "relation": "plain"}]', '{model}', '%lacks: ''model''', '%every variable%'),
     ('[{"title": "a", "metric": "events_n", "thresholds": ["nope"]}]', '{}', 'threshold ''nope'' does not exist', '%'),
     ('[{"title": "a", "metric": "events_n", "where": {"color": 1}}]', '{}', '"where" must name dimensions%', '%'),
-    ('[{"title": "a", "metric": "events_n", "bucket": "7 minutes"}]', '{}', '%', '%'),
+    ('[{"title": "a", "metric": "events_n", "bucket": "90 minutes"}]', '{}', '%', '%'),
     ('["a"]', '{}', 'panel 1 of board ''x'' must be an object, got "a"', '%'),
     ('{}', '{}', 'panels of board ''x'' must be an array of 1 to 24 objects%', '%'),
     ('[]', '{}', '%array of 1 to 24 objects, got 0', '%'),
@@ -53,9 +53,9 @@ EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
     RETURN ARRAY[m, d, h];
 END $$;
-SELECT ok(t[1] ILIKE message AND t[1] <> 'made', format('%s: %s', panels, t[1])) FROM refused, pg_temp.tried(panels, variables) t WHERE panels NOT LIKE '%7 minutes%';
+SELECT ok(t[1] ILIKE message AND t[1] <> 'made', format('%s: %s', panels, t[1])) FROM refused, pg_temp.tried(panels, variables) t;
 SELECT ok(t[2] ILIKE detail, format('%s says: %s', panels, t[2])) FROM refused, pg_temp.tried(panels, variables) t;
-SELECT ok(t[3] ~ '^SELECT ', format('%s: its hint is a statement: %s', panels, t[3])) FROM refused, pg_temp.tried(panels, variables) t WHERE panels NOT LIKE '%7 minutes%';
+SELECT ok(t[3] ~ '^(SELECT|Use) ', format('%s: its hint says what to run: %s', panels, t[3])) FROM refused, pg_temp.tried(panels, variables) t;
 SELECT is((SELECT count(*) FROM tally.boards), 1::bigint, 'nothing of them was made');
 SELECT throws_ok($$SELECT tally.page('opps')$$, '42704', 'board ''opps'' does not exist', 'an unknown board');
 SELECT throws_ok($$SELECT tally.page('ops', filters => '{"color": "red"}')$$, '22023', 'filters must name variables of board ''ops'' with values, got ''color''', 'an unknown variable');
@@ -101,7 +101,7 @@ CREATE VIEW trap AS SELECT evil() AS who;
 GRANT SELECT ON trap TO PUBLIC;
 SELECT is(tally.create_board('trap', 'Trap', '[{"title": "t", "relation": "trap"}]'), 'trap', 'anyone makes a board');
 RESET ROLE;
-SELECT alike(tally.board_text('trap'), '%would run evil()%', 'and nobody runs a stranger''s function by looking at it');
+SELECT alike(tally.board_text('trap'), '%would run %evil()%', 'and nobody runs a stranger''s function by looking at it');
 SELECT lives_ok($$SELECT tally.drop_board('ops'), tally.drop_board('trap')$$, 'a board is dropped');
 SELECT is((SELECT count(*) FROM tally.board_views), 0::bigint, 'with its views');
 DROP OWNED BY tally_reader_85, tally_other_85;

@@ -16,7 +16,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._board(text) IS 'The board of a name, or an error that lists near ones.';
 
-CREATE OR REPLACE FUNCTION tally_internal._checked_board(made tally.boards) RETURNS tally.boards
+CREATE OR REPLACE FUNCTION tally_internal._checked_board(made tally.boards, search_path text) RETURNS tally.boards
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._check_name(made.name, 'a board'), tally_internal._check_name(made.title, format('board %L', made.name));
@@ -37,11 +37,11 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('since of board %L must be a finite range, got %L', made.name, made.since), NULL,
             format('SELECT tally.alter_board(%L, since => ''24 hours'');', made.name));
     END IF;
-    made.panels := (SELECT jsonb_agg(tally_internal._checked_panel(made.name, p.n, p.panel, made.variables) ORDER BY p.n)
+    made.panels := (SELECT jsonb_agg(tally_internal._checked_panel(made.name, p.n, p.panel, made.variables, search_path) ORDER BY p.n)
                       FROM jsonb_array_elements(made.panels) WITH ORDINALITY p(panel, n));
     RETURN made;
 END $$;
-COMMENT ON FUNCTION tally_internal._checked_board(tally.boards) IS 'A board as it is stored, its panels checked one by one, or an error in four parts.';
+COMMENT ON FUNCTION tally_internal._checked_board(tally.boards, text) IS 'A board as it is stored, its panels checked one by one, or an error in four parts.';
 
 CREATE OR REPLACE FUNCTION tally.create_board(
     name        text,
@@ -51,7 +51,8 @@ CREATE OR REPLACE FUNCTION tally.create_board(
     since       text DEFAULT '24 hours',
     refresh     interval DEFAULT '1 minute',
     description text DEFAULT NULL,
-    place       int DEFAULT 100
+    place       int DEFAULT 100,
+    search_path text DEFAULT pg_catalog.current_setting('search_path')
 ) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -67,7 +68,7 @@ BEGIN
     made.refresh := refresh;
     made.description := description;
     made.place := COALESCE(place, 100);
-    made := tally_internal._checked_board(made);
+    made := tally_internal._checked_board(made, search_path);
     SELECT * INTO old FROM tally.boards b WHERE b.name = name;
     IF (old.title, old.panels, old.variables, old.since, old.refresh, old.description, old.place)
        IS NOT DISTINCT FROM (made.title, made.panels, made.variables, made.since, made.refresh, made.description, made.place) THEN
@@ -77,7 +78,7 @@ BEGIN
     PERFORM tally_internal._store_board(made);
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_board(text, text, jsonb, text[], text, interval, text, int) IS
+COMMENT ON FUNCTION tally.create_board(text, text, jsonb, text[], text, interval, text, int, text) IS
 'Defines a board, or replaces one of the same owner. panels: an array of objects. Each has a title and what it shows: metric or metrics, relation (with '
     'columns, time, order), funnel, incidents, slo or status (true). picture: line, area, bars, stat, table, heatmap, states, ranking, funnel, histogram. by: '
     'dimensions to split by; where: a fixed filter; bucket; limit: most rows or series; width: columns of 12; thresholds: whose limits to draw besides those '
@@ -100,7 +101,8 @@ CREATE OR REPLACE FUNCTION tally.alter_board(
     since       text DEFAULT NULL,
     refresh     interval DEFAULT NULL,
     description text DEFAULT NULL,
-    place       int DEFAULT NULL
+    place       int DEFAULT NULL,
+    search_path text DEFAULT pg_catalog.current_setting('search_path')
 ) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -109,9 +111,9 @@ DECLARE
 BEGIN
     RETURN tally.create_board(b.name, COALESCE(title, b.title), COALESCE(panels, tally_internal._present_panels(b.panels)),
                               COALESCE(variables, b.variables), COALESCE(since, b.since),
-                              COALESCE(refresh, b.refresh), COALESCE(description, b.description), COALESCE(place, b.place));
+                              COALESCE(refresh, b.refresh), COALESCE(description, b.description), COALESCE(place, b.place), search_path);
 END $$;
-COMMENT ON FUNCTION tally.alter_board(text, text, jsonb, text[], text, interval, text, int) IS
+COMMENT ON FUNCTION tally.alter_board(text, text, jsonb, text[], text, interval, text, int, text) IS
 'Changes what is given of a board, and leaves the rest; checked as a whole as in create_board().';
 
 CREATE OR REPLACE FUNCTION tally.drop_board(name text) RETURNS void

@@ -190,7 +190,8 @@ BEGIN
                       COALESCE(NULLIF(theme, ''), 'auto'), refresh = 'on', NULLIF(view, ''));
 END $$;
 COMMENT ON FUNCTION tally.page_form(text, text, text, text, text, text, text[]) IS
-'A page by what its own form and links send: filter is given once for each chosen value, world=w1. For PostgREST: /rpc/page_form?board=x&filter=world=w1.';
+'A page by what its own form and links send: filter is given once for each chosen value, world=w1; refresh is on or off. With PostgREST begin at '
+    '/rpc/page?board=x; its form and links lead here.';
 
 CREATE OR REPLACE FUNCTION tally.board_text(
     board   text,

@@ -109,14 +109,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_panel_picture(text, bigint, jsonb, tally.metrics[]) IS 'An error where a picture does not fit what a panel reads.';
 
-CREATE OR REPLACE FUNCTION tally_internal._check_panel_relation(board text, n bigint, panel jsonb, variables text[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._check_panel_relation(board text, n bigint, panel jsonb, variables text[], search_path text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    relation regclass := to_regclass(panel ->> 'relation');
+    relation regclass;
     columns  text[];
     wanted   text[];
     wrong    text;
 BEGIN
+    PERFORM pg_catalog.set_config('search_path', search_path, true);
+    relation := pg_catalog.to_regclass(panel OPERATOR(pg_catalog.->>) 'relation');
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     IF relation IS NULL THEN
         PERFORM tally_internal._panel_fault(board, n, panel, format('must read a table or view that exists, got %L', panel ->> 'relation'), NULL,
                                             'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''v'', ''m'', ''p'');');
@@ -137,10 +140,10 @@ BEGIN
     RETURN panel || jsonb_build_object('columns', wanted, 'relation', (SELECT format('%I.%I', s.nspname, c.relname) FROM pg_class c
         JOIN pg_namespace s ON s.oid = c.relnamespace WHERE c.oid = relation));
 END $$;
-COMMENT ON FUNCTION tally_internal._check_panel_relation(text, bigint, jsonb, text[]) IS
+COMMENT ON FUNCTION tally_internal._check_panel_relation(text, bigint, jsonb, text[], text) IS
 'The panel with its relation under its full name and its columns listed; an error where relation, columns or variables are not there.';
 
-CREATE OR REPLACE FUNCTION tally_internal._checked_panel(board text, n bigint, given jsonb, variables text[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._checked_panel(board text, n bigint, given jsonb, variables text[], search_path text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     panel   jsonb := jsonb_strip_nulls(given);
@@ -167,7 +170,7 @@ BEGIN
             PERFORM tally_internal._grain(r, (panel ->> 'bucket')::interval, NULL, NULL);
         END LOOP;
     ELSIF source = 'relation' THEN
-        panel := tally_internal._check_panel_relation(board, n, panel, variables);
+        panel := tally_internal._check_panel_relation(board, n, panel, variables, search_path);
     ELSIF source = 'funnel' THEN
         SELECT x.* INTO r FROM tally.rollups x WHERE x.id = (tally_internal._behaviour(panel ->> 'funnel', 'funnel')).counts;
         PERFORM tally_internal._check_dimensions(r, variables, format('variables of board %L, which panel %L must obey,', board, panel ->> 'title'));
@@ -176,4 +179,4 @@ BEGIN
     PERFORM tally_internal._check_panel_picture(board, n, panel, metrics);
     RETURN panel;
 END $$;
-COMMENT ON FUNCTION tally_internal._checked_panel(text, bigint, jsonb, text[]) IS 'A panel as it is stored, or an error in four parts.';
+COMMENT ON FUNCTION tally_internal._checked_panel(text, bigint, jsonb, text[], text) IS 'A panel as it is stored, or an error in four parts.';

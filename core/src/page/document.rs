@@ -59,16 +59,18 @@ pub fn html(model: &Model) -> String {
     out.finish()
 }
 
-/// The address of a board with the present range, filters and looks.
-fn address(model: &Model, board: &str, filters: Option<&[String]>, since: &str) -> String {
-    let mut out = format!("?board={}&since={}", percent(board), percent(since));
-    if let Some(until) = &model.until {
-        out.push_str(&format!("&until={}", percent(until)));
-    }
-    if model.theme != "auto" {
-        out.push_str(&format!("&theme={}", percent(&model.theme)));
-    }
-    for filter in filters.unwrap_or_default() {
+/// The address of a board with the present looks. It names every argument of `tally.page_form()`: PostgreSQL takes no defaults where the last
+/// argument is an array of any length.
+fn address(model: &Model, board: &str, filters: &[String], since: &str) -> String {
+    let mut out = format!(
+        "page_form?board={}&since={}&until={}&theme={}&refresh={}&view=&filter=",
+        percent(board),
+        percent(since),
+        percent(model.until.as_deref().unwrap_or_default()),
+        percent(&model.theme),
+        if model.refreshing { "on" } else { "off" }
+    );
+    for filter in filters {
         out.push_str(&format!("&filter={}", percent(filter)));
     }
     out
@@ -79,7 +81,7 @@ fn header(out: &mut Markup, model: &Model) {
     if model.boards.len() > 1 {
         out.open("nav", &[("aria-label", "Boards")]).open("ol", &[]);
         for board in &model.boards {
-            let link = address(model, &board.name, None, &model.since);
+            let link = address(model, &board.name, &[], &model.since);
             let mut attributes = vec![("href", link.as_str())];
             if board.name == model.name {
                 attributes.push(("aria-current", "page"));
@@ -111,7 +113,7 @@ fn header(out: &mut Markup, model: &Model) {
         for view in &model.views {
             out.constant(" ").element(
                 "a",
-                &[("href", &address(model, &model.name, Some(&view.filters), &view.since))],
+                &[("href", &address(model, &model.name, &view.filters, &view.since))],
                 &view.name,
             );
         }
@@ -121,43 +123,57 @@ fn header(out: &mut Markup, model: &Model) {
 }
 
 fn form(out: &mut Markup, model: &Model) {
-    out.open("form", &[("method", "get"), ("aria-label", "Filters")]);
-    out.empty(
-        "input",
-        &[("type", "hidden"), ("name", "board"), ("value", &model.name)],
+    out.open(
+        "form",
+        &[("method", "get"), ("action", "page_form"), ("aria-label", "Filters")],
     );
-    if let Some(until) = &model.until {
-        out.empty("input", &[("type", "hidden"), ("name", "until"), ("value", until)]);
+    let until = model.until.as_deref().unwrap_or_default();
+    for (name, value) in [
+        ("board", model.name.as_str()),
+        ("until", until),
+        ("view", ""),
+        ("filter", ""),
+    ] {
+        out.empty("input", &[("type", "hidden"), ("name", name), ("value", value)]);
     }
-    out.open("label", &[])
-        .text("Range")
-        .open("select", &[("name", "since")]);
+    let range = |range: &String| (range.clone(), format!("last {range}"));
+    let mut ranges: Vec<_> = model.ranges.iter().map(range).collect();
     if !model.ranges.contains(&model.since) {
-        option(out, &model.since, &format!("since {}", model.since), true);
+        ranges.insert(0, (model.since.clone(), format!("since {}", model.since)));
     }
-    for range in &model.ranges {
-        option(out, range, &format!("last {range}"), *range == model.since);
-    }
-    out.close("select").close("label");
+    choice(out, "Range", "since", &ranges, &model.since);
     for variable in &model.variables {
         filter(out, variable);
     }
-    out.open("label", &[])
-        .text("Looks")
-        .open("select", &[("name", "theme")]);
-    for theme in ["auto", "light", "dark"] {
-        option(out, theme, theme, theme == model.theme);
+    let same = |word: &str| (word.to_owned(), word.to_owned());
+    choice(
+        out,
+        "Looks",
+        "theme",
+        &["auto", "light", "dark"].map(same),
+        &model.theme,
+    );
+    let every = (
+        "on".to_owned(),
+        format!("every {}", number::short(f64::from(model.refresh), Some("s"))),
+    );
+    choice(
+        out,
+        "Load again",
+        "refresh",
+        &[("off".to_owned(), "by hand".to_owned()), every],
+        if model.refreshing { "on" } else { "off" },
+    );
+    out.element("button", &[], "Show").close("form");
+}
+
+/// A list to choose one from: values and their words.
+fn choice(out: &mut Markup, label: &str, name: &str, values: &[(String, String)], chosen: &str) {
+    out.open("label", &[]).text(label).open("select", &[("name", name)]);
+    for (value, words) in values {
+        option(out, value, words, value == chosen);
     }
     out.close("select").close("label");
-    out.open("label", &[("class", "row")]);
-    let mut attributes = vec![("type", "checkbox"), ("name", "refresh"), ("value", "on")];
-    if model.refreshing {
-        attributes.push(("checked", "checked"));
-    }
-    out.empty("input", &attributes)
-        .text(&format!("every {}", number::short(f64::from(model.refresh), Some("s"))))
-        .close("label");
-    out.element("button", &[], "Show").close("form");
 }
 
 fn filter(out: &mut Markup, variable: &Variable) {
@@ -288,7 +304,7 @@ fn foot(out: &mut Markup, model: &Model, panel: &Panel, table: &Table) {
             .collect();
         out.element(
             "a",
-            &[("href", &address(model, board, Some(&filters), &model.since))],
+            &[("href", &address(model, board, &filters, &model.since))],
             "In detail",
         );
     }

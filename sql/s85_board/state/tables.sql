@@ -53,12 +53,5 @@ COMMENT ON COLUMN tally.board_views.is_default IS 'Whether the board opens with 
 COMMENT ON COLUMN tally.board_views.created_at IS 'When it was saved first.';
 COMMENT ON COLUMN tally.board_views.updated_at IS 'When it was saved last.';
 
--- As with metrics: everyone may see what is defined, and only the engine's functions write it.
-ALTER TABLE tally.boards ENABLE ROW LEVEL SECURITY;
-CREATE POLICY anyone_sees ON tally.boards FOR SELECT USING (true);
-ALTER TABLE tally.board_views ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner_sees ON tally.board_views FOR SELECT USING (shared OR pg_catalog.pg_has_role(owner::oid, 'USAGE'));
-GRANT SELECT ON tally.boards, tally.board_views TO PUBLIC;
-
 CREATE DOMAIN tally."text/html" AS text;
 COMMENT ON DOMAIN tally."text/html" IS 'A page. PostgREST serves what a function returns of a type of this name as a page.';

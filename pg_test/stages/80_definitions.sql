@@ -37,11 +37,12 @@ SELECT tally.create_experiment('"My App".budgets', '"My App"."Exposures"', 'user
 SELECT tally.create_channel('desk', kind => 'table', matchers => '{"severity": "critical"}', group_by => '{kind}', group_wait => '30 seconds');
 SELECT tally.create_channel('hook', url => 'https://example.org/hook', secret => 'open sesame', headers => '{"Authorization": "Bearer abc"}');
 SELECT tally.create_inhibition('one page', '{"severity": "critical"}', '{"severity": "warning"}', '{kind}');
+SELECT tally.create_board('overview', 'It''s all', '[{"title": "Slow", "metric": "p95", "by": ["kind"], "thresholds": ["slow"]}, {"title": "Raw", "relation": "\"My App\".\"Events\"", "limit": 3}]', variables => '{kind}', refresh => '5 minutes', place => 3, since => '3 days', description => 'What is up');
 SELECT tally.create_task('nightly', '0 3 * * *', 'DELETE FROM "My App"."Events" WHERE at < :as_of - interval ''9 years''', 'keeps nine years');
 
 CREATE TEMP TABLE before AS SELECT * FROM tally.definitions();
 SELECT is((SELECT string_agg(kind || ' ' || n, ', ' ORDER BY kind) FROM (SELECT kind, count(*) AS n FROM before GROUP BY kind) k),
-    'channel 2, experiment 1, experiment metric 2, funnel 1, inhibition 1, metric 2, probe 1, retention 1, rollup 5, task 1, threshold 3', 'each definition is one statement');
+    'board 1, channel 2, experiment 1, experiment metric 2, funnel 1, inhibition 1, metric 2, probe 1, retention 1, rollup 5, task 1, threshold 3', 'each definition is one statement');
 SELECT is_empty($$SELECT name FROM before WHERE statement ~ 'sesame|Bearer'$$, 'no secret is written out');
 SELECT ok((SELECT statement FROM before WHERE name = 'hook') LIKE '%-- say secret and headers again%', 'and where there is one, the statement says so');
 
@@ -61,7 +62,7 @@ BEGIN
     RETURN (SELECT count(*) FROM tally.definitions() d JOIN before b USING (ordinal, kind, name, owner) WHERE d.statement = b.statement);
 END $$;
 CREATE TEMP TABLE alike AS SELECT setting, value, pg_temp.under(setting, value) AS n FROM odd;
-SELECT is(n, 20::bigint, format('with %s = %s it reads the same', setting, value)) FROM alike;
+SELECT is(n, 21::bigint, format('with %s = %s it reads the same', setting, value)) FROM alike;
 SELECT is((SELECT count(*) FROM alike), 6::bigint, 'six settings were tried');
 RESET ALL;
 SET client_min_messages = warning;
@@ -82,6 +83,7 @@ SELECT tally.drop_metric(name) FROM tally.metrics;
 SELECT tally.drop_probe(name) FROM tally.probes;
 SELECT tally.drop_channel(name) FROM tally.channels;
 SELECT tally.drop_inhibition(name) FROM tally.inhibitions;
+SELECT tally.drop_board(name) FROM tally.boards;
 SELECT tally.drop_task(name) FROM tally.tasks;
 SELECT tally.drop_funnel('Buying'), tally.drop_retention('back');
 SELECT tally.drop_rollup(name) FROM (SELECT name FROM tally.rollups ORDER BY id DESC) r;
@@ -101,7 +103,7 @@ SELECT bag_eq('SELECT bucket, kind, n FROM "My App"."By hour_live" WHERE "Odd" =
 -- Everybody gets what he may see.
 GRANT USAGE ON SCHEMA "My App" TO tally_test_reader_of_definitions;
 SET ROLE tally_test_reader_of_definitions;
-SELECT is_empty($$SELECT name FROM tally.definitions() WHERE kind NOT IN ('rollup', 'metric', 'funnel', 'retention', 'experiment', 'experiment metric')$$, 'an ordinary role does not see others'' thresholds, channels and tasks');
+SELECT is_empty($$SELECT name FROM tally.definitions() WHERE kind NOT IN ('rollup', 'metric', 'funnel', 'retention', 'experiment', 'experiment metric', 'board')$$, 'an ordinary role does not see others'' thresholds, channels and tasks');
 RESET ROLE;
 REVOKE ALL ON SCHEMA "My App" FROM tally_test_reader_of_definitions;
 DROP ROLE tally_test_reader_of_definitions;

@@ -4,7 +4,7 @@
 --   event               id          detail              what a listener does
 --   source_changes      none        number of the table definitions follow its renamed columns
 --   schedules_change    none        none                has the clock's jobs follow
---   definitions_asked   none        none                returns definitions as JSON: kind, name, owner, statement
+--   definitions_asked   none        none                returns definitions as JSON: kind, name, owner, statement, stage (none: first)
 --   clock_starts        none        none                makes what the clock is to watch
 --   rollup_drops        rollup      none                drops what stands on the rollup
 --   rollup_given        rollup      number of the role  gives what belongs to the rollup to the same role

@@ -149,8 +149,8 @@ CREATE OR REPLACE FUNCTION tally.definitions() RETURNS TABLE (ordinal bigint, ki
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = off SET standard_conforming_strings = on AS $$
     SELECT row_number() OVER (ORDER BY d.stage, d.id, d.name), d.kind, d.name, d.owner, d.statement
-      FROM (SELECT -1, NULL::int, p.* FROM tally_internal._announce('definitions_asked') t,
-                   jsonb_to_record(t::jsonb) p(kind text, name text, owner text, statement text)
+      FROM (SELECT COALESCE(p.stage, -1), NULL::int, p.kind, p.name, p.owner, p.statement FROM tally_internal._announce('definitions_asked') t,
+                   jsonb_to_record(t::jsonb) p(stage int, kind text, name text, owner text, statement text)
             UNION ALL SELECT 0, r.* FROM tally_internal._rollup_definitions() r
             UNION ALL SELECT e.* FROM tally_internal._experiment_definitions() e
             UNION ALL SELECT o.* FROM tally_internal._owned_definitions() o
@@ -161,5 +161,5 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
 $$;
 COMMENT ON FUNCTION tally.definitions() IS
 'Everything that is defined and that you may see, as statements in an order in which they run: packs, rollups, funnels and retentions, how long sources keep '
-    'their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, tasks. Keep them under version control, or run them in '
-    'another database that has the same sources. Run again where they come from they change nothing. The column owner says who runs each.';
+    'their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, tasks, boards. Keep them under version control, or run '
+    'them in another database that has the same sources. Run again where they come from they change nothing. The column owner says who runs each.';

@@ -43,8 +43,8 @@ DECLARE
 BEGIN
     query := tally_internal._relation_sql(panel, concat_ws(' AND ', tally_internal._filter_sql(filters || COALESCE(panel -> 'where', '{}')),
         CASE WHEN panel ? 'time' THEN format('%1$I >= %2$s AND %1$I < %3$s', panel ->> 'time',
-            tally_internal._moment_sql(tally_internal._parse_since(since, as_of, 'since', 'UTC')),
-            tally_internal._moment_sql(tally_internal._parse_since(until, as_of, 'until', 'UTC'))) END));
+            tally_internal._utc_literal(tally_internal._parse_since(since, as_of, 'since', 'UTC')),
+            tally_internal._utc_literal(tally_internal._parse_since(until, as_of, 'until', 'UTC'))) END));
     -- Who could take the owner's rights, a superuser first of all, is whom it would be worth to trap.
     IF (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass(panel ->> 'relation')) IS DISTINCT FROM tally_internal._current_role()::oid THEN
         unsafe := tally_internal._unsafe_function(query);

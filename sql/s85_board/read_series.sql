@@ -16,7 +16,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     most CONSTANT int := 120;
     span float8 := extract(epoch FROM last - first);
-    own  float8 := extract(epoch FROM tally_internal._bucket_width(tally_internal._rule(r)));
+    own  float8 := extract(epoch FROM tally_internal._bucket_width(tally_internal._bucket_rule_of(r)));
     each interval;
 BEGIN
     -- Where a bucket holds what others hold too, nothing merges them.
@@ -182,7 +182,7 @@ BEGIN
     EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(h.low, h."values") ORDER BY h.low) FROM (SELECT tally.rollup(%I) AS digest FROM %s WHERE '
         'bucket >= $1 AND bucket < $2%s) d CROSS JOIN LATERAL tally.histogram_text(d.digest, 16, 1) h', digest,
-        tally_internal._live_source(m, r, '{}', scope, NULL, first, last), COALESCE(' AND ' || tally_internal._where_sql(r, scope), '')))
+        tally_internal._answer_source(m, r, '{}', scope, NULL, first, last), COALESCE(' AND ' || tally_internal._where_sql(r, scope), '')))
         INTO made USING first, last;
     RETURN jsonb_build_object('series', CASE WHEN made IS NULL THEN '[]'
             ELSE jsonb_build_array(jsonb_build_object('name', 'observations', 'points', made)) END,

@@ -1,0 +1,23 @@
+-- Owns: what boards do when a stage to their left tells an event (sql/s15_common/listen.sql).
+
+CREATE OR REPLACE FUNCTION tally_internal._board_definitions() RETURNS TABLE (kind text, name text, owner text, statement text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'board', b.name, b.owner::text, tally_internal._definition_call('create_board', b.name, ARRAY[
+               ['title', b.title],
+               -- Numbers of metrics are those of this database; names are good in any.
+               ['panels', (SELECT jsonb_agg(p - 'metric_ids' ORDER BY n)::text FROM jsonb_array_elements(b.panels) WITH ORDINALITY u(p, n))],
+               ['variables', NULLIF(b.variables, '{}')::text], ['since', b.since], ['refresh', b.refresh::text], ['description', b.description],
+               -- Relations are stored under their full names.
+               ['place', b.place::text], ['search_path', NULL]])
+      FROM tally.boards b
+$$;
+COMMENT ON FUNCTION tally_internal._board_definitions() IS 'Boards as statements.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_definitions_asked_s85(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- After all that they show.
+    RETURN QUERY SELECT jsonb_build_object('stage', 7, 'kind', d.kind, 'name', d.name, 'owner', d.owner, 'statement', d.statement)::text
+                   FROM tally_internal._board_definitions() d;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_definitions_asked_s85(int, jsonb) IS 'Listener: boards, for tally.definitions().';

@@ -12,7 +12,14 @@ struct Measure {
     exact: &'static str,
 }
 
-const MEASURES: [Measure; 14] = [
+const MEASURES: [Measure; 15] = [
+    // Not merged by anything, so only for rollups per key.
+    Measure {
+        name: "last",
+        given: "(array_agg(v ORDER BY t DESC NULLS LAST, id DESC, v DESC NULLS LAST))[1]",
+        read: "$",
+        exact: "(array_agg(v ORDER BY t NULLS FIRST, id, v NULLS FIRST))[count(*)]",
+    },
     Measure {
         name: "n",
         given: "count(*)",
@@ -121,7 +128,7 @@ const DIMENSIONS: [(&str, &str, &str); 5] = [
 const FILTERS: [&str; 4] = ["v > 2", "k = 'a' OR v IS NULL", "w = 1", "f < 50 AND k IS NOT NULL"];
 
 /// Zones with daylight saving, without, with half hours, and with midnights that do not exist or exist twice.
-const ZONES: [&str; 9] = [
+const ZONES: [&str; 14] = [
     "UTC",
     "Europe/Berlin",
     "America/New_York",
@@ -131,6 +138,27 @@ const ZONES: [&str; 9] = [
     "America/St_Johns",
     "Asia/Kathmandu",
     "America/Havana",
+    "America/Sao_Paulo",
+    "Asia/Beirut",
+    "Antarctica/Troll",
+    "Europe/Dublin",
+    SKIPPED_DAY,
+];
+/// The zone whose 30 December 2011 never was.
+const SKIPPED_DAY: &str = "Pacific/Apia";
+
+/// Lists that make several rows of one: as `expand` is told, and what gives the same rows from what the lists are known to hold.
+const LISTS: [(&str, &str, &str); 2] = [
+    (
+        "jsonb_each_text(j) AS part(pk, pv)",
+        " CROSS JOIN LATERAL (SELECT x.pk, x.pv FROM (VALUES ('a', j ->> 'a'), ('b', j ->> 'b')) x(pk, pv) WHERE j IS NOT NULL) part",
+        "pk",
+    ),
+    (
+        "unnest(ARRAY[w, w + 10]) AS part(pk)",
+        " CROSS JOIN (VALUES (0), (10)) y(more) CROSS JOIN LATERAL (SELECT w + more AS pk) part",
+        "pk::text",
+    ),
 ];
 
 /// Widths that divide any clock, and those of a calendar.
@@ -166,6 +194,20 @@ pub struct Rollup {
     bucket: String,
     /// Conditions of this rollup and of those below, over raw rows.
     filter: String,
+    /// What follows the raw rows in FROM, where a row is counted several times: a list, the buckets that look back.
+    joined: String,
+    /// One row per value of a key and no buckets.
+    pub keyed: bool,
+    /// Its buckets are made of earlier ones too.
+    pub looks_back: bool,
+}
+
+/// How many buckets a lookback reaches over.
+const LOOKBACK: i64 = 3;
+/// So often the width of a bucket, in words.
+fn times(width: &str, n: i64) -> String {
+    let (count, unit) = width.split_once(' ').unwrap_or(("1", width));
+    format!("{} {unit}", count.parse::<i64>().unwrap_or(1) * n)
 }
 
 /// The start of the bucket of an instant, for a fixed width in seconds: whole widths since Monday, 2000-01-03.
@@ -176,8 +218,8 @@ fn fixed_start(seconds: i64, instant: &str) -> String {
 }
 
 /// The start of a calendar bucket: midnight of the local day that begins it, by arithmetic on dates. Where a midnight comes
-/// twice, the second is meant, as PostgreSQL reads local times.
-fn calendar_start(unit: &str, zone: &str, instant: &str) -> String {
+/// twice, the second is meant, as PostgreSQL reads local times. `later` moves the local day on before it is read.
+fn calendar_start(unit: &str, zone: &str, instant: &str, later: &str) -> String {
     let first_day = match unit {
         "day" => "x.d".to_string(),
         "week" => "x.d - (extract(isodow FROM x.d)::int - 1)".to_string(),
@@ -188,8 +230,46 @@ fn calendar_start(unit: &str, zone: &str, instant: &str) -> String {
         _ => "make_date(extract(year FROM x.d)::int, 1, 1)".to_string(),
     };
     format!(
-        "(SELECT ({first_day})::timestamp AT TIME ZONE '{zone}' FROM (SELECT (({instant}) AT TIME ZONE '{zone}')::date AS d) x)"
+        "(SELECT (({first_day})::timestamp{later}) AT TIME ZONE '{zone}' FROM (SELECT (({instant}) AT TIME ZONE '{zone}')::date AS d) x)"
     )
+}
+
+/// Measures as `create_rollup` is told.
+fn given(measures: &[usize]) -> String {
+    let list: Vec<String> = measures
+        .iter()
+        .map(|&m| format!("\"{}\": \"{}\"", MEASURES[m].name, MEASURES[m].given))
+        .collect();
+    list.join(", ")
+}
+
+/// Sometimes a list that makes several rows of one, perhaps with a dimension of it.
+fn expanded(
+    rng: &mut Rng,
+    joined: &mut String,
+    dimensions: &mut Vec<(&'static str, &'static str)>,
+    listed: &mut Vec<&'static str>,
+) -> String {
+    if !rng.percent(15) {
+        return String::new();
+    }
+    let (list, rows, exact) = *rng.one(&LISTS);
+    joined.push_str(rows);
+    if rng.percent(60) {
+        dimensions.push(("pk", if exact == "pk" { exact } else { "COALESCE(pk::text, '(none)')" }));
+        listed.push("\"pk\"");
+    }
+    format!(", expand => $x${list}$x$")
+}
+
+/// Sometimes a filter.
+fn filtered(rng: &mut Rng, filter: &mut String) -> String {
+    if !rng.percent(35) {
+        return String::new();
+    }
+    let condition = rng.one(&FILTERS);
+    filter.push_str(&format!(" AND ({condition})"));
+    format!(", \"where\" => $w${condition}$w$")
 }
 
 impl Rollup {
@@ -202,6 +282,11 @@ impl Rollup {
         others: &[Rollup],
         parent: Option<usize>,
     ) -> Self {
+        // Nothing merges what is per key or looks back.
+        let parent = parent.filter(|&p| !others[p].keyed && !others[p].looks_back);
+        if parent.is_none() && rng.percent(20) {
+            return Rollup::per_key(rng, name, source);
+        }
         let zone = if rng.percent(40) { "UTC" } else { *rng.one(&ZONES) };
         let below = parent.map(|p| &others[p]);
         let instant = match (below, time_type) {
@@ -214,14 +299,29 @@ impl Rollup {
         } else {
             rng.percent(35)
         };
+        let looks_back = below.is_none() && zone != SKIPPED_DAY && rng.percent(15);
         let (width, bucket) = if calendar {
             let (width, unit) = *rng.one(&CALENDAR);
+            let later = if looks_back {
+                format!(" + back.s * interval '{width}'")
+            } else {
+                String::new()
+            };
             // In UTC a day and a week are fixed widths.
-            (width, calendar_start(unit, zone, &instant))
+            (width, calendar_start(unit, zone, &instant, &later))
         } else {
             let (width, seconds) = *rng.one(if below.is_some() { &FIXED[2..5] } else { &FIXED[..5] });
-            (width, fixed_start(seconds, &instant))
+            let start = fixed_start(seconds, &instant);
+            (
+                width,
+                if looks_back {
+                    format!("({start} + back.s * interval '{seconds} seconds')")
+                } else {
+                    start
+                },
+            )
         };
+        let mut joined = below.map_or_else(String::new, |b| b.joined.clone());
 
         let mut dimensions: Vec<(&'static str, &'static str)> = Vec::new();
         let mut listed: Vec<&'static str> = Vec::new();
@@ -235,9 +335,9 @@ impl Rollup {
         let measures: Vec<usize> = match below {
             Some(b) => b.measures.clone(),
             None => {
-                let mut chosen: Vec<usize> = (0..MEASURES.len()).filter(|_| rng.percent(30)).collect();
+                let mut chosen: Vec<usize> = (1..MEASURES.len()).filter(|_| rng.percent(30)).collect();
                 if chosen.is_empty() {
-                    chosen.push(0);
+                    chosen.push(1);
                 }
                 chosen
             }
@@ -246,20 +346,17 @@ impl Rollup {
         let mut filter = below.map_or_else(|| "t IS NOT NULL AND isfinite(t)".to_string(), |b| b.filter.clone());
         match below {
             None => {
-                let list: Vec<String> = measures
-                    .iter()
-                    .map(|&m| format!("\"{}\": \"{}\"", MEASURES[m].name, MEASURES[m].given))
-                    .collect();
+                if looks_back {
+                    options += &format!(", lookback => '{}'", times(width, LOOKBACK));
+                    joined += &format!(" CROSS JOIN generate_series(0, {}) back(s)", LOOKBACK - 1);
+                }
+                options += &expanded(rng, &mut joined, &mut dimensions, &mut listed);
                 options += &format!(
                     ", time_column => 't', dimensions => $j$[{}]$j$, measures => $j${{{}}}$j$",
                     listed.join(", "),
-                    list.join(", ")
+                    given(&measures)
                 );
-                if rng.percent(35) {
-                    let condition = rng.one(&FILTERS);
-                    options += &format!(", \"where\" => $w${condition}$w$");
-                    filter += &format!(" AND ({condition})");
-                }
+                options += &filtered(rng, &mut filter);
             }
             Some(b) => {
                 // Dimensions of a rollup are its columns, whatever they were below.
@@ -283,7 +380,66 @@ impl Rollup {
             measures,
             bucket,
             filter,
+            joined,
+            keyed: false,
+            looks_back,
         }
+    }
+
+    /// A random rollup per key: all rows of a key, whatever their time.
+    fn per_key(rng: &mut Rng, name: String, source: &str) -> Self {
+        let key: &[&str] = rng.one::<&[&str]>(&[&["k"], &["w"], &["w", "k"]]);
+        let of_key = |d: &(&str, &str, &str)| key.contains(&d.0);
+        let mut dimensions: Vec<(&'static str, &'static str)> =
+            DIMENSIONS.iter().filter(|d| of_key(d)).map(|d| (d.0, d.2)).collect();
+        let mut listed: Vec<&'static str> = Vec::new();
+        for (dimension, json, exact) in &DIMENSIONS[2..4] {
+            if rng.percent(25) {
+                dimensions.push((dimension, exact));
+                listed.push(json);
+            }
+        }
+        let (mut joined, mut filter) = (String::new(), "true".to_string());
+        let measures: Vec<usize> = (0..MEASURES.len()).filter(|&m| m == 1 || rng.percent(30)).collect();
+        let mut options = expanded(rng, &mut joined, &mut dimensions, &mut listed);
+        options += &filtered(rng, &mut filter);
+        let keys: Vec<String> = key.iter().map(|k| format!("\"{k}\"")).collect();
+        Rollup {
+            create: format!(
+                "SELECT tally.create_rollup('{name}', '{source}', key => $j$[{}]$j$, dimensions => $j$[{}]$j$, measures => $j${{{}}}$j${options})",
+                keys.join(", "),
+                listed.join(", "),
+                given(&measures)
+            ),
+            name,
+            dimensions,
+            measures,
+            filter,
+            joined,
+            keyed: true,
+            ..Rollup::default()
+        }
+    }
+
+    /// A random change of its definition, and the statement for it: a measure more, or one less.
+    pub fn alter(&mut self, rng: &mut Rng) -> String {
+        let last = usize::from(!self.keyed);
+        let others: Vec<usize> = (last..MEASURES.len()).filter(|m| !self.measures.contains(m)).collect();
+        if others.is_empty() || (self.measures.len() > 1 && rng.percent(50)) {
+            let place = rng.below(self.measures.len() as u64) as usize;
+            let gone = self.measures.remove(place);
+            return format!(
+                "SELECT tally.alter_rollup('{}', drop_measures => '{{{}}}')",
+                self.name, MEASURES[gone].name
+            );
+        }
+        let more = *rng.one(&others);
+        self.measures.push(more);
+        format!(
+            "SELECT tally.alter_rollup('{}', add_measures => $j${{{}}}$j$)",
+            self.name,
+            given(&[more])
+        )
     }
 
     /// Up to five rows in which a relation (the stored table or the live view) differs from the definition over the raw rows.
@@ -301,7 +457,7 @@ impl Rollup {
             .cloned()
             .chain(self.measures.iter().map(|&m| format!("({})::text", MEASURES[m].exact)))
             .collect();
-        let places: Vec<String> = (1..=keys.len() + 1).map(|i| i.to_string()).collect();
+        let places: Vec<String> = (1..=keys.len() + usize::from(!self.keyed)).map(|i| i.to_string()).collect();
         let cast = |list: &[String]| {
             list.iter()
                 .enumerate()
@@ -310,12 +466,18 @@ impl Rollup {
                 .join(", ")
         };
         format!(
-            "WITH got AS (SELECT bucket, {} FROM {relation}), expected AS (SELECT {} AS bucket, {} FROM {source} WHERE {} GROUP BY {}) \
+            "WITH got AS (SELECT {}{} FROM {relation}), expected AS (SELECT {}{} FROM {source}{} WHERE {} GROUP BY {}) \
              SELECT x.what || ' ' || x.line::text FROM ((SELECT 'unexpected' AS what, g::text AS line FROM (TABLE got EXCEPT ALL TABLE expected) g) \
              UNION ALL (SELECT 'missing', e::text FROM (TABLE expected EXCEPT ALL TABLE got) e)) x LIMIT 5",
+            if self.keyed { "" } else { "bucket, " },
             cast(&read),
-            self.bucket,
+            if self.keyed {
+                String::new()
+            } else {
+                format!("{} AS bucket, ", self.bucket)
+            },
             cast(&exact),
+            self.joined,
             self.filter,
             places.join(", ")
         )

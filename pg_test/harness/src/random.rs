@@ -44,6 +44,8 @@ struct Sequence<'a> {
     holder_refreshed: bool,
     prepared: Option<String>,
     reading: bool,
+    /// What the rollups are of, once their history is frozen: the rows that there were before the horizon, and those since.
+    frozen: Option<String>,
     log: Vec<String>,
 }
 
@@ -71,6 +73,7 @@ pub fn play(seed: u64, on: &mut Sessions) -> Result<(), String> {
         holder_refreshed: false,
         prepared: None,
         reading: false,
+        frozen: None,
         log: Vec::new(),
     };
     let result = sequence.run(make);
@@ -144,7 +147,7 @@ impl Sequence<'_> {
 
     /// One random operation, then every live view against its definition.
     fn step(&mut self) -> Result<(), String> {
-        match self.rng.below(30) {
+        match self.rng.below(34) {
             0..7 => {
                 let sql = self.source.change(&mut self.rng, 0);
                 self.execute(Who::Writer, &sql)?;
@@ -172,7 +175,7 @@ impl Sequence<'_> {
             }
             22 | 23 => self.backfill()?,
             24 if !self.busy() => {
-                if self.rng.percent(50) || self.rollups.iter().flatten().count() > 3 {
+                if self.frozen.is_some() || self.rng.percent(50) || self.rollups.iter().flatten().count() > 3 {
                     self.drop_rollup()?
                 } else {
                     self.create_rollup()?
@@ -194,6 +197,13 @@ impl Sequence<'_> {
                 }
             }
             27 => self.read()?,
+            29 if !self.busy() => self.alter_rollup()?,
+            30 | 31 if !self.busy() => {
+                if let Some(sql) = self.source.move_partition(&mut self.rng) {
+                    self.execute(Who::Writer, &sql)?;
+                }
+            }
+            32 => self.freeze()?,
             28 => {
                 // All in one transaction: change, refresh, the same buckets again.
                 if !self.holder_refreshed {
@@ -260,7 +270,8 @@ impl Sequence<'_> {
             relations.push(relation);
         }
         for relation in relations {
-            let sql = rollup.differences(&relation, &self.source.name);
+            let rows = self.frozen.as_deref().unwrap_or(&self.source.name);
+            let sql = rollup.differences(&relation, rows);
             let client = match who {
                 Who::Writer => &mut self.on.writer,
                 Who::Holder => &mut self.on.holder,

@@ -3,7 +3,7 @@
 use crate::rng::Rng;
 
 /// One of each group is drawn for a session, or none.
-const GROUPS: [&[&str]; 8] = [
+const GROUPS: [&[&str]; 12] = [
     &[
         "America/New_York",
         "Asia/Kolkata",
@@ -26,8 +26,12 @@ const GROUPS: [&[&str]; 8] = [
     &["off"],
     &["on"],
     &["off"],
+    &["off"],
+    &["on"],
+    &["document"],
+    &["off"],
 ];
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 12] = [
     "timezone",
     "datestyle",
     "intervalstyle",
@@ -36,12 +40,18 @@ const NAMES: [&str; 8] = [
     "row_security",
     "transform_null_equals",
     "array_nulls",
+    "standard_conforming_strings",
+    "quote_all_identifiers",
+    "xmloption",
+    "check_function_bodies",
 ];
 /// What bends plans.
-const PLANS: [&str; 4] = [
+const PLANS: [&str; 6] = [
     "SET enable_hashagg = off",
     "SET enable_seqscan = off",
     "SET enable_nestloop = off",
+    "SET enable_indexscan = off",
+    "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0",
     "SET plan_cache_mode = force_generic_plan",
 ];
 

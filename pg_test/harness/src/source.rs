@@ -27,10 +27,19 @@ pub struct Source {
     spread: i64,
     next_id: i64,
     partitions: Vec<String>,
+    /// Partitions that are detached for now, with the bounds that they come back under.
+    detached: Vec<(String, String)>,
+    years: i64,
 }
 
-/// Times that are in no bucket.
-const INFINITE: [Option<&str>; 3] = [None, Some("infinity"), Some("-infinity")];
+/// Times that are in no bucket, and times far from the present that are in one.
+const ODD: [Option<&str>; 5] = [
+    None,
+    Some("infinity"),
+    Some("-infinity"),
+    Some("0044-03-15 12:00:00 BC"),
+    Some("290000-06-15 12:00:00"),
+];
 
 /// How many sessions write to a source. Each has rows of its own (`id % WRITERS`), so that none waits for another's.
 pub const WRITERS: i64 = 3;
@@ -52,6 +61,8 @@ impl Source {
             spread,
             next_id: 0,
             partitions: Vec::new(),
+            detached: Vec::new(),
+            years: 0,
         };
         let mut make = vec![format!("CREATE SCHEMA {schema}")];
         match layout {
@@ -89,7 +100,7 @@ impl Source {
     /// A time as it is written, or nothing where it is NULL.
     fn time(&self, rng: &mut Rng) -> Option<String> {
         if rng.percent(3) {
-            return rng.one(&INFINITE).map(str::to_string);
+            return rng.one(&ODD).map(str::to_string);
         }
         let anchor = if rng.percent(85) {
             self.anchor
@@ -136,7 +147,7 @@ impl Source {
                     .map(|(x, ty)| {
                         x.as_ref().map_or_else(
                             || format!("NULL::{ty}"),
-                            |x| format!("'{}'::{ty}", x.replace('\'', "''")),
+                            |x| format!("E'{}'::{ty}", x.replace('\\', "\\\\").replace('\'', "''")),
                         )
                     })
                     .collect();
@@ -250,6 +261,35 @@ impl Source {
         }
     }
 
+    /// A partition that goes, comes back, or is dropped, where the layout has one.
+    pub fn move_partition(&mut self, rng: &mut Rng) -> Option<String> {
+        let name = self.name.clone();
+        if let Some((part, bounds)) = self.detached.pop() {
+            if rng.percent(30) {
+                return Some(format!("DROP TABLE {part}"));
+            }
+            self.partitions.push(part.clone());
+            return Some(format!("ALTER TABLE {name} ATTACH PARTITION {part} {bounds}"));
+        }
+        // The first one is for the rest, and stays.
+        if self.partitions.len() < 2 {
+            return None;
+        }
+        let part = self.partitions.remove(1 + rng.below(self.partitions.len() as u64 - 1) as usize);
+        let year: i64 = part.rsplit('_').next()?.parse().ok()?;
+        if rng.percent(25) {
+            return Some(format!("DROP TABLE {part}"));
+        }
+        let bounds = format!("FOR VALUES FROM ('{year}-01-01') TO ('{}-01-01')", year + 1);
+        self.detached.push((part.clone(), bounds));
+        Some(format!("ALTER TABLE {name} DETACH PARTITION {part}"))
+    }
+
+    /// A moment that is past, near which there are rows.
+    pub fn past(&self) -> String {
+        time::text(self.anchor.min(1_780_000_000) * 1_000_000)
+    }
+
     /// Takes over the keys that a writer's copy of this source has given out.
     pub fn continue_after(&mut self, other: &Source) {
         self.next_id = self.next_id.max(other.next_id);
@@ -260,7 +300,8 @@ impl Source {
         if self.layout != Layout::Range {
             return None;
         }
-        let year = 2040 + self.partitions.len() as i64;
+        self.years += 1;
+        let year = 2040 + self.years;
         let part = format!("{}_{year}", self.name);
         self.next_id += 1;
         let (id, v) = (self.next_id * WRITERS + writer, rng.between(0, 20));

@@ -4,12 +4,16 @@ use crate::rng::Rng;
 
 /// Seconds since 1970 of moments where calendars are hard: clocks set forward and back in several zones, ends of years and
 /// months, the origin of PostgreSQL's time and of the buckets, local mean time.
-pub const ANCHORS: [i64; 10] = [
+pub const ANCHORS: [i64; 14] = [
     1_774_746_000,  // 2026-03-29 01:00 UTC: Europe sets its clocks forward
     1_792_890_000,  // 2026-10-25 01:00 UTC: and back
     1_793_512_800,  // 2026-11-01 06:00 UTC: New York sets them back; Havana half an hour before, over midnight
     1_775_314_800,  // 2026-04-04 15:00 UTC: Lord Howe sets them back by half an hour
     1_777_593_600,  // 2026-05-01 00:00 UTC: Cairo skipped a midnight a week before
+    1_714_082_400,  // 2024-04-25 22:00 UTC: Cairo skips a midnight
+    1_541_300_400,  // 2018-11-04 03:00 UTC: Sao Paulo skips one
+    1_325_239_200,  // 2011-12-30 10:00 UTC: Apia skips a day
+    1_680_120_000,  // 2023-03-29 20:00 UTC: Beirut skips a midnight two hours later
     1_767_225_600,  // 2026-01-01 00:00 UTC
     946_857_600,    // 2000-01-03 00:00 UTC: the origin of the buckets
     0,              // 1970-01-01 00:00 UTC

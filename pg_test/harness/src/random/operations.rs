@@ -170,14 +170,19 @@ impl Sequence<'_> {
 
     /// A range marked by hand, and of the backfill only some batches, so that the live view must join both worlds.
     pub(super) fn backfill(&mut self) -> Result<(), String> {
-        if self.holder_refreshed {
+        if self.holder_refreshed || self.frozen.is_some() {
             return Ok(());
         }
-        let names: Vec<String> = self.rollups.iter().flatten().map(|r| r.name.clone()).collect();
+        let names: Vec<(String, bool)> = self.rollups.iter().flatten().map(|r| (r.name.clone(), r.keyed)).collect();
         if names.is_empty() {
             return Ok(());
         }
-        let name = self.rng.one(&names).clone();
+        let (name, keyed) = self.rng.one(&names).clone();
+        if keyed {
+            self.execute(Who::Writer, &format!("SELECT tally.repair('{name}')"))?;
+            self.check(Who::Writer, false)?;
+            return self.execute(Who::Writer, &format!("CALL tally.backfill('{name}')"));
+        }
         let span = *self.rng.one(&[
             "",
             ", since => '2026-03-29 10:00+00'",
@@ -208,7 +213,7 @@ impl Sequence<'_> {
             levels
         };
         let low: Vec<usize> = (0..self.rollups.len())
-            .filter(|&i| self.rollups[i].is_some() && deep(i) < most)
+            .filter(|&i| self.rollups[i].as_ref().is_some_and(|r| !r.keyed && !r.looks_back) && deep(i) < most)
             .collect();
         let parent = if low.is_empty() || self.rng.percent(40) {
             None
@@ -233,10 +238,62 @@ impl Sequence<'_> {
         Ok(())
     }
 
-    pub(super) fn drop_rollup(&mut self) -> Result<(), String> {
-        let leaves: Vec<usize> = (0..self.rollups.len())
+    /// Rollups that no other stands on.
+    fn leaves(&self) -> Vec<usize> {
+        (0..self.rollups.len())
             .filter(|&i| self.rollups[i].is_some() && !self.rollups.iter().flatten().any(|r| r.parent == Some(i)))
+            .collect()
+    }
+
+    /// A measure more or less, of a rollup on the source that no other stands on.
+    pub(super) fn alter_rollup(&mut self) -> Result<(), String> {
+        let open: Vec<usize> = (self.leaves().into_iter())
+            .filter(|&i| self.rollups[i].as_ref().is_some_and(|r| r.parent.is_none()))
             .collect();
+        if open.is_empty() || self.frozen.is_some() {
+            return Ok(());
+        }
+        let chosen = *self.rng.one(&open);
+        let Some(mut rollup) = self.rollups[chosen].take() else {
+            return Ok(());
+        };
+        let sql = rollup.alter(&mut self.rng);
+        self.rollups[chosen] = Some(rollup);
+        self.execute(Who::Writer, &sql)
+    }
+
+    /// The history of all rollups is frozen before a moment: from then on its raw rows may change or go, and the rollups are of
+    /// those that there were. Where the rollups have no such moment in common, or need old rows, it is refused, and nothing happens.
+    pub(super) fn freeze(&mut self) -> Result<(), String> {
+        let needs_old = self.rollups.iter().flatten().any(|r| r.keyed || r.looks_back);
+        if self.busy() || self.frozen.is_some() || needs_old || self.source.time_type != "timestamptz" {
+            return Ok(());
+        }
+        self.refresh_all()?;
+        let name = self.source.name.clone();
+        let sql = format!(
+            "SELECT (extract(epoch FROM tally.freeze_source('{name}', before => '{}+00')) * 1000000)::bigint",
+            self.source.past()
+        );
+        self.say(Who::Writer, &sql);
+        let Ok(row) = self.on.writer.query_one(&sql, &[]) else {
+            self.log.push("/* refused */".to_string());
+            return Ok(());
+        };
+        let horizon = crate::time::text(row.get(0));
+        let kept = format!("s{}.kept", self.seed);
+        self.execute(
+            Who::Writer,
+            &format!("CREATE TABLE {kept} AS SELECT * FROM {name} WHERE t < '{horizon}+00'"),
+        )?;
+        self.frozen = Some(format!(
+            "(TABLE {kept} UNION ALL SELECT * FROM {name} WHERE t >= '{horizon}+00') frozen_and_live"
+        ));
+        Ok(())
+    }
+
+    pub(super) fn drop_rollup(&mut self) -> Result<(), String> {
+        let leaves = self.leaves();
         if leaves.is_empty() {
             return Ok(());
         }

@@ -256,7 +256,14 @@ fn expanded(
     let (list, rows, exact) = *rng.one(&LISTS);
     joined.push_str(rows);
     if rng.percent(60) {
-        dimensions.push(("pk", if exact == "pk" { exact } else { "COALESCE(pk::text, '(none)')" }));
+        dimensions.push((
+            "pk",
+            if exact == "pk" {
+                exact
+            } else {
+                "COALESCE(pk::text, '(none)')"
+            },
+        ));
         listed.push("\"pk\"");
     }
     format!(", expand => $x${list}$x$")
@@ -457,7 +464,9 @@ impl Rollup {
             .cloned()
             .chain(self.measures.iter().map(|&m| format!("({})::text", MEASURES[m].exact)))
             .collect();
-        let places: Vec<String> = (1..=keys.len() + usize::from(!self.keyed)).map(|i| i.to_string()).collect();
+        let places: Vec<String> = (1..=keys.len() + usize::from(!self.keyed))
+            .map(|i| i.to_string())
+            .collect();
         let cast = |list: &[String]| {
             list.iter()
                 .enumerate()

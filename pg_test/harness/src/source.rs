@@ -275,7 +275,9 @@ impl Source {
         if self.partitions.len() < 2 {
             return None;
         }
-        let part = self.partitions.remove(1 + rng.below(self.partitions.len() as u64 - 1) as usize);
+        let part = self
+            .partitions
+            .remove(1 + rng.below(self.partitions.len() as u64 - 1) as usize);
         let year: i64 = part.rsplit('_').next()?.parse().ok()?;
         if rng.percent(25) {
             return Some(format!("DROP TABLE {part}"));

@@ -173,7 +173,12 @@ impl Sequence<'_> {
         if self.holder_refreshed || self.frozen.is_some() {
             return Ok(());
         }
-        let names: Vec<(String, bool)> = self.rollups.iter().flatten().map(|r| (r.name.clone(), r.keyed)).collect();
+        let names: Vec<(String, bool)> = self
+            .rollups
+            .iter()
+            .flatten()
+            .map(|r| (r.name.clone(), r.keyed))
+            .collect();
         if names.is_empty() {
             return Ok(());
         }

@@ -27,7 +27,7 @@ SELECT evil.try('f change', $$SELECT tally_internal._store_change(jsonb_populate
 SELECT evil.try('f conform', $$SELECT tally_internal._conform(r.id) FROM tally.rollups r WHERE r.name = 'victim_hourly'$$);
 SELECT evil.try('f keys', format('SELECT * FROM tally.dirty_keys_%s', (SELECT id FROM tally.rollups WHERE name = 'victim_keys')));
 SELECT evil.try('f refresh', $$SELECT * FROM tally.refresh('victim_hourly')$$);
-SELECT evil.try('f unit', $$SELECT * FROM tally_internal._refresh_caught((SELECT id FROM tally.rollups WHERE name = 'victim_hourly'), true, NULL, NULL)$$);
+SELECT evil.try('f unit', $$SELECT * FROM tally_internal._refresh_isolated((SELECT id FROM tally.rollups WHERE name = 'victim_hourly'), true, NULL, NULL)$$);
 \ir verdict.psql
 SELECT is_empty($$SELECT what, outcome FROM evil.log WHERE outcome <> '42501'$$, 'each try is refused for want of the right');
 SELECT is((SELECT count(*) FROM evil.log WHERE outcome = '42501'), 19::bigint, 'all nineteen');

@@ -7,7 +7,7 @@ SELECT evil.try('attach authid', 'SELECT tally_internal._attach_capture(1260::oi
 SELECT evil.try('attach', 'SELECT tally_internal._attach_capture((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
 SELECT evil.try('follow', 'SELECT tally_internal._follow(1260::oid::regclass)');
 SELECT evil.try('follow victim', 'SELECT tally_internal._follow((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
-SELECT evil.try('strays', 'SELECT tally_internal._follow_strays()');
+SELECT evil.try('strays', 'SELECT tally_internal._reconcile_members()');
 SELECT evil.try('begin refresh', 'SELECT tally_internal._begin_refresh()');
 SELECT evil.try('freeze', 'SELECT tally_internal._freeze_source((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');
 SELECT evil.try('expire', 'SELECT tally_internal._lock_to_expire((SELECT r.source FROM tally.rollups r WHERE r.name = ''victim_hourly''))');

@@ -18,7 +18,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._follow(regclass) IS
 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
-CREATE OR REPLACE FUNCTION tally_internal._follow_strays() RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._reconcile_members() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
 DECLARE
     one regclass;
@@ -39,7 +39,7 @@ BEGIN
         END;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._follow_strays() IS
+COMMENT ON FUNCTION tally_internal._reconcile_members() IS
 'Finds by the catalogue what the event triggers have not seen: they may be disabled, or changed by a transaction with an older snapshot. Every refresh '
 'begins with it.';
 
@@ -91,4 +91,4 @@ COMMENT ON FUNCTION tally_internal._before_rewrite() IS
 'Event trigger: the rows of a source are written anew with other values, which no row trigger sees: a type, a generated column or a computed default.';
 
 REVOKE ALL ON FUNCTION tally_internal._after_ddl(), tally_internal._after_drop(), tally_internal._before_rewrite(), tally_internal._follow(regclass),
-    tally_internal._follow_strays() FROM PUBLIC;
+    tally_internal._reconcile_members() FROM PUBLIC;

@@ -177,7 +177,7 @@ BEGIN
     IF chain IS NULL THEN RETURN; END IF;
     FOREACH one IN ARRAY chain LOOP
         LOOP
-            SELECT * INTO unit FROM tally_internal._refresh_caught(one, false, 5000, 2000000);
+            SELECT * INTO unit FROM tally_internal._refresh_isolated(one, false, 5000, 2000000);
             COMMIT;
             EXIT WHEN NOT unit.more;
         END LOOP;
@@ -203,7 +203,7 @@ BEGIN
                 caller),
                               'It locks them for a moment.', 'SELECT tally.refresh();');
     END IF;
-    PERFORM tally_internal._follow_strays();
+    PERFORM tally_internal._reconcile_members();
 END $$;
 COMMENT ON FUNCTION tally_internal._begin_refresh(bigint) IS 'What a scheduled refresh begins with: capture follows tables that came, went or changed unseen.';
 

@@ -177,7 +177,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_refresh(regrole, int) IS 'An error where a role may not refresh a rollup.';
 
-CREATE OR REPLACE FUNCTION tally_internal._refresh_caught(rollup_id int, wait boolean, most_buckets int, most_rows bigint,
+CREATE OR REPLACE FUNCTION tally_internal._refresh_isolated(rollup_id int, wait boolean, most_buckets int, most_rows bigint,
     who bigint DEFAULT tally_internal._me(),
                                       OUT more boolean, OUT buckets bigint, OUT wrote jsonb, OUT error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -204,7 +204,7 @@ BEGIN
             AND run.hint !~ '^SELECT tally\.refresh' THEN '; ' || run.hint ELSE '' END;
     END;
 END $$;
-COMMENT ON FUNCTION tally_internal._refresh_caught(int, boolean, int, bigint, bigint) IS
+COMMENT ON FUNCTION tally_internal._refresh_isolated(int, boolean, int, bigint, bigint) IS
 'A unit of refresh whose failure is logged instead of raised, so that one broken rollup stops no other. Does nothing where another session refreshes the '
     'rollup, unless it is told to wait.';
 
@@ -219,7 +219,7 @@ DECLARE
     unit  record;
     began timestamptz;
 BEGIN
-    PERFORM tally_internal._follow_strays();
+    PERFORM tally_internal._reconcile_members();
     IF name IS NOT NULL THEN
         one := tally_internal._rollup(name);
         PERFORM tally_internal._check_refresh(caller, one.id);
@@ -247,7 +247,7 @@ BEGIN
             IF name IS NOT NULL THEN
                 SELECT u.*, NULL AS error INTO unit FROM tally_internal._refresh_unit(one.id, NULL, NULL) u;
             ELSE
-                SELECT * INTO unit FROM tally_internal._refresh_caught(one.id, true, NULL, NULL);
+                SELECT * INTO unit FROM tally_internal._refresh_isolated(one.id, true, NULL, NULL);
             END IF;
             buckets := buckets + unit.buckets;
             inserted := inserted + COALESCE((unit.wrote ->> 'inserted')::bigint, 0);

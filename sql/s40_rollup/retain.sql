@@ -218,7 +218,7 @@ COMMENT ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz) I
 'One batch of retention of a source or rollup, in one snapshot: computes what is marked, freezes history up to the batch''s end, and deletes the rows before '
     'it. progress is null where there was nothing to do.';
 
-CREATE OR REPLACE FUNCTION tally_internal._expire_caught(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean,
+CREATE OR REPLACE FUNCTION tally_internal._expire_isolated(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean,
     OUT progress text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -238,7 +238,7 @@ BEGIN
         UPDATE tally.source_retentions s SET waiting_for = format('%s: %s', state, SQLERRM) WHERE s.source = of_source;
     END;
 END $$;
-COMMENT ON FUNCTION tally_internal._expire_caught(regclass, bigint, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._expire_isolated(regclass, bigint, timestamptz) IS
 'A batch of retention whose failure is kept in waiting_for instead of raised; again: it only has to be tried once more.';
 
 CREATE OR REPLACE FUNCTION tally_internal._lock_to_expire(of_source regclass) RETURNS void
@@ -275,14 +275,14 @@ BEGIN
                 SELECT true AS more, true AS again, NULL::pg_catalog.text AS progress INTO unit;
                 BEGIN
                     PERFORM tally_internal._lock_to_expire(work.sources[i]);
-                    SELECT * INTO unit FROM tally_internal._expire_caught(work.sources[i], batch_rows, as_of);
+                    SELECT * INTO unit FROM tally_internal._expire_isolated(work.sources[i], batch_rows, as_of);
                 EXCEPTION WHEN lock_not_available THEN
                     unit.progress := work.sources[i]::pg_catalog.text || ': is in use, so its partitions cannot be dropped now';
                 END;
             ELSE
                 COMMIT;
                 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-                SELECT * INTO unit FROM tally_internal._expire_caught(work.sources[i], batch_rows, as_of);
+                SELECT * INTO unit FROM tally_internal._expire_isolated(work.sources[i], batch_rows, as_of);
             END IF;
             COMMIT;
             IF unit.progress IS NOT NULL THEN
@@ -299,5 +299,5 @@ COMMENT ON PROCEDURE tally.expire(regclass, bigint, timestamptz) IS
     'schedules it.';
 -- It deletes by the clock that it is given, so not everybody may call it.
 REVOKE ALL ON PROCEDURE tally.expire(regclass, bigint, timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz), tally_internal._expire_caught(regclass, bigint, timestamptz),
+REVOKE ALL ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz), tally_internal._expire_isolated(regclass, bigint, timestamptz),
     tally_internal._lock_to_expire(regclass), tally_internal._expirable(regclass) FROM PUBLIC;

@@ -7,7 +7,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._fill(template text, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result text := replace(template, '{{value}}', COALESCE(tally_internal._number(value), 'no value'));
+    result text := replace(template, '{{value}}', COALESCE(tally_internal._format_number(value), 'no value'));
     label  record;
 BEGIN
     IF strpos(result, '{{') > 0 THEN
@@ -20,7 +20,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._fill(text, jsonb, float8) IS 'Fills {{value}} and {{labels.name}} into a text.';
 
-CREATE OR REPLACE FUNCTION tally_internal._number(value float8) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._format_number(value float8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Four significant digits are what a person reads.
@@ -29,7 +29,7 @@ BEGIN
                 WHEN abs(value) >= 1000 OR value = 0 THEN round(value::numeric)::text
                 ELSE trim_scale(round(value::numeric, 3 - floor(log(abs(value)))::int))::text END);
 END $$;
-COMMENT ON FUNCTION tally_internal._number(float8) IS 'A number for people, with four significant digits.';
+COMMENT ON FUNCTION tally_internal._format_number(float8) IS 'A number for people, with four significant digits.';
 
 CREATE OR REPLACE FUNCTION tally_internal._pick_actions(actions jsonb, labels jsonb, value float8) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -118,7 +118,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
     SELECT concat_ws(' ', COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name), CASE
-                     WHEN value IS NOT NULL THEN 'is ' || tally_internal._number(value) END, m.unit, format('(%s)', t.condition),
+                     WHEN value IS NOT NULL THEN 'is ' || tally_internal._format_number(value) END, m.unit, format('(%s)', t.condition),
                      'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l)));
 END $$;
 COMMENT ON FUNCTION tally_internal._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS

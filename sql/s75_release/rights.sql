@@ -5,13 +5,13 @@ DROP POLICY IF EXISTS anyone_sees ON tally.releases;
 CREATE POLICY anyone_sees ON tally.releases FOR SELECT USING (true);
 ALTER TABLE tally.released_buckets ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.released_buckets;
-CREATE POLICY owner_sees ON tally.released_buckets FOR SELECT USING (pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+CREATE POLICY owner_sees ON tally.released_buckets FOR SELECT USING (tally_internal._has_rights_of(owner));
 ALTER TABLE tally.release_proofs ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.release_proofs;
 CREATE POLICY owner_sees ON tally.release_proofs FOR SELECT
-    USING (EXISTS (SELECT FROM tally.releases r WHERE r.id = release_id AND pg_catalog.pg_has_role(r.owner::oid, 'USAGE')));
+    USING (EXISTS (SELECT FROM tally.releases r WHERE r.id = release_id AND tally_internal._has_rights_of(r.owner)));
 ALTER TABLE tally.release_witnesses ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.release_witnesses;
 CREATE POLICY owner_sees ON tally.release_witnesses FOR SELECT
-    USING (EXISTS (SELECT FROM tally.releases r WHERE r.id = release_id AND pg_catalog.pg_has_role(r.owner::oid, 'USAGE')));
+    USING (EXISTS (SELECT FROM tally.releases r WHERE r.id = release_id AND tally_internal._has_rights_of(r.owner)));
 GRANT SELECT ON tally.releases, tally.released_buckets, tally.release_proofs, tally.release_witnesses TO PUBLIC;

@@ -66,4 +66,8 @@ SELECT lives_ok('DROP TABLE parted_far', 'and dropped');
 SELECT tally.refresh();
 SELECT results_eq('SELECT n FROM by_part', 'VALUES (1::bigint)', 'the rollup goes on');
 
+-- All of time is longer than an interval's microseconds count: PostgreSQL 15 gave a negative span for it, 17 refuses it.
+SELECT is(round(extract(epoch FROM tally_internal._time_between('-infinity', 'infinity'))), (date '294276-12-31' - date '4714-11-24 BC' + 1) * 86400::numeric, 'all of time as one span');
+SELECT is(tally_internal._time_between(a, b), w, format('from %s to %s', a, b)) FROM (VALUES ('2026-01-01Z'::timestamptz, '2026-01-03 01:00Z'::timestamptz, '2 days 01:00'::interval), ('1990-01-01Z', '1990-01-02Z', '1 day'),
+    ('1999-12-31Z', '2000-01-02Z', '2 days'), ('2026-01-03Z', '2026-01-01Z', '-2 days')) v(a, b, w);
 SELECT * FROM finish();

@@ -125,7 +125,7 @@ EXCEPTION WHEN OTHERS THEN
         PERFORM tally_internal._set_bucket_aside(r, since, SQLSTATE, SQLERRM);
         RETURN '{"inserted": 0, "updated": 0, "deleted": 0}';
     END IF;
-    middle := GREATEST(tally_internal._bucket_start(rule, since + (until - since) / 2), first);
+    middle := GREATEST(tally_internal._bucket_start(rule, since + tally_internal._time_between(since, until) / 2), first);
     RETURN tally_internal._sum_of_counts(tally_internal._apply_range_isolated(r, since, middle), tally_internal._apply_range_isolated(r, middle, until));
 END $$;
 COMMENT ON FUNCTION tally_internal._apply_range_isolated(tally.rollups, timestamptz, timestamptz) IS

@@ -23,7 +23,10 @@ COMMENT ON FUNCTION tally_internal._extent(tally.rollups) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._time_between(since timestamptz, until timestamptz) RETURNS interval
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
-    SELECT LEAST(until, '294276-12-31 23:59:59.999999+00') - GREATEST(since, '4714-11-24 00:00+00 BC')
+    -- In two parts: the whole is longer than 2^63 microseconds, which PostgreSQL 17 refuses and 15 gets wrong without a word.
+    SELECT (b.last - b.middle) + (b.middle - b.first)
+      FROM (SELECT a.first, a.last, LEAST(GREATEST(timestamptz '2000-01-01 00:00+00', a.first), a.last) AS middle
+              FROM (SELECT GREATEST(since, '4714-11-24 00:00+00 BC') AS first, LEAST(until, '294276-12-31 23:59:59.999999+00') AS last) a) b
 $$;
 COMMENT ON FUNCTION tally_internal._time_between(timestamptz, timestamptz) IS 'How much time lies between two moments, of the time that PostgreSQL can hold.';
 

@@ -175,7 +175,8 @@ BEGIN
     ELSIF tally_internal._timeless(of_source) IS NOT NULL THEN
         waiting := format('rollups per key, which are computed over all rows: %s', tally_internal._timeless(of_source));
     ELSE
-        target := tally_internal._common_start(above, as_of - s.keep);
+        target := tally_internal._common_start(above, tally_internal._minus_by_zone(as_of, s.keep, COALESCE(own.zone,
+            (SELECT x.zone FROM tally.rollups x WHERE x.id = ANY (above) ORDER BY x.id LIMIT 1))));
         waiting := 'the backfill of ' || tally_internal._unbuilt(array_remove(above, own.id)
                                                                  || COALESCE(array_remove(tally_internal._with_ancestors(own.id), own.id), '{}'), target);
     END IF;

@@ -3,7 +3,7 @@
 -- daily one, and only the first and the last hours, which no whole day covers, from the hourly one. Merging is exact
 -- algebra for sums and within the sketch's own error for sketches, so the answer is that of the finest rollup.
 
-CREATE OR REPLACE FUNCTION tally_internal._answering(r tally.rollups, measures text[], dimensions text[], rule text, first timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._answering(reader regrole, r tally.rollups, measures text[], dimensions text[], rule text, first timestamptz,
                                  last timestamptz) RETURNS SETOF tally.rollups
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE line AS (
@@ -15,7 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
              AND c.zone = r.zone
            -- A bucket that holds a part of another cannot answer for a range that ends in between.
            AND tally_internal._buckets_nest(tally_internal._bucket_rule_of(l.x), tally_internal._bucket_rule_of(c), first, last)
-           AND has_table_privilege(c.live_view::oid, 'SELECT')
+           AND has_table_privilege(reader::oid, c.live_view::oid, 'SELECT')
            AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d
                    AND k.expression = quote_ident(d)))
            AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE n IS NOT NULL
@@ -24,9 +24,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT (l.x).* FROM line l WHERE rule IS NULL OR (l.x).id = r.id OR tally_internal._buckets_nest(tally_internal._bucket_rule_of(l.x), rule, first, last)
 $$;
-COMMENT ON FUNCTION tally_internal._answering(tally.rollups, text[], text[], text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._answering(regrole, tally.rollups, text[], text[], text, timestamptz, timestamptz) IS
 'The rollup, and those that stand on it and hold the same measures by the same dimensions in buckets that fit the rule (null: any) in [first, last), as far '
-    'as the current role may read them.';
+    'as the reader may read them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._exact_source(reader regrole, r tally.rollups, first timestamptz, last timestamptz) RETURNS regclass
 -- It has its owner's rights, because a reader need not see what the rollup stands on. It is PL/pgSQL, which keeps its plan.
@@ -56,14 +56,15 @@ END $$;
 COMMENT ON FUNCTION tally_internal._exact_source(regrole, tally.rollups, timestamptz, timestamptz) IS
 'A rollup''s table where it is clean in a range and the reader may read it, else its live view: exact either way, for a query of the same snapshot.';
 
-CREATE OR REPLACE FUNCTION tally_internal._piece_sql(r tally.rollups, columns text, "where" text, first timestamptz, last timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._piece_sql(reader regrole, r tally.rollups, columns text, "where" text, first timestamptz, last timestamptz)
+    RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN format('SELECT %s FROM %s WHERE bucket >= %s AND bucket < %s%s', columns,
-                  tally_internal._exact_source(tally_internal._current_role(), r, first, last),
+                  tally_internal._exact_source(reader, r, first, last),
                   tally_internal._utc_literal(first), tally_internal._utc_literal(last), COALESCE(' AND ' || "where", ''));
 END $$;
-COMMENT ON FUNCTION tally_internal._piece_sql(tally.rollups, text, text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._piece_sql(regrole, tally.rollups, text, text, timestamptz, timestamptz) IS
 'SQL text that reads [first, last) of one rollup, from its table or its live view.';
 
 CREATE OR REPLACE FUNCTION tally_internal._edge_where(rule text, edge timestamptz, operator text, "where" text) RETURNS text
@@ -76,7 +77,8 @@ $$;
 COMMENT ON FUNCTION tally_internal._edge_where(text, timestamptz, text, text) IS
 'A filter, and that rows are on one side of an edge between buckets of a rule.';
 
-CREATE OR REPLACE FUNCTION tally_internal._range_pieces_sql(candidates tally.rollups[], columns text, "where" text, first timestamptz, last timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._range_pieces_sql(reader regrole, candidates tally.rollups[], columns text, "where" text, first timestamptz,
+    last timestamptz)
     RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -94,39 +96,42 @@ BEGIN
         finer := ARRAY(SELECT x FROM unnest(candidates) x
             WHERE tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) < tally_internal._bucket_length(c.rule));
         IF finer = '{}' THEN
-            RETURN tally_internal._piece_sql(c.x, columns, "where", first, last);
+            RETURN tally_internal._piece_sql(reader, c.x, columns, "where", first, last);
         END IF;
         since := tally_internal._bucket_at_or_after(c.rule, first);
         until := tally_internal._bucket_start(c.rule, last);
         CONTINUE WHEN since >= until;
         RETURN concat_ws(' UNION ALL ',
-            tally_internal._range_pieces_sql(finer, columns, tally_internal._edge_where(c.rule, since, '<', "where"), first,
+            tally_internal._range_pieces_sql(reader, finer, columns, tally_internal._edge_where(c.rule, since, '<', "where"), first,
                 tally_internal._rows_past(c.rule, since)),
-            tally_internal._piece_sql(c.x, columns, "where", since, until),
-            tally_internal._range_pieces_sql(finer, columns, tally_internal._edge_where(c.rule, until, '>=', "where"), tally_internal._rows_from(c.rule, until),
+            tally_internal._piece_sql(reader, c.x, columns, "where", since, until),
+            tally_internal._range_pieces_sql(reader, finer, columns, tally_internal._edge_where(c.rule, until, '>=', "where"),
+                tally_internal._rows_from(c.rule, until),
                                       last));
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._range_pieces_sql(tally.rollups[], text, text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._range_pieces_sql(regrole, tally.rollups[], text, text, timestamptz, timestamptz) IS
 'SQL text that reads [first, last) from the tables (where clean) or live views of rollups that hold the same: whole long buckets inside, shorter ones at the '
     'edges.';
 
-CREATE OR REPLACE FUNCTION tally_internal._answer_source(m tally.metrics, r tally.rollups, by text[], "where" jsonb, rule text, first timestamptz,
-                                            last timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._answer_source(reader regrole, r tally.rollups, measures text[], by text[], "where" jsonb, rule text,
+                                            first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    measures text[] := m.measures || m.samples;
+    labels text[] := by || ARRAY(SELECT jsonb_object_keys("where"));
 BEGIN
-    IF r.key IS NOT NULL OR NOT isfinite(first) OR NOT isfinite(last) OR first >= last THEN RETURN tally_internal._live_for_reader(r)::text; END IF;
-    RETURN format('(%s) parts',
-                  tally_internal._range_pieces_sql(ARRAY(SELECT a FROM tally_internal._answering(r, measures, by || ARRAY(SELECT jsonb_object_keys("where")),
-                      rule,
-                          first, last) a),
-        (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest('{bucket}' || by || ARRAY(SELECT jsonb_object_keys("where")) || measures) c
-         WHERE c IS NOT NULL),
+    -- Nothing coarser answers for a single bucket, nor where no rollup stands on this one.
+    IF NOT isfinite(first) OR NOT isfinite(last) OR first >= last OR last <= tally_internal._bucket_end(tally_internal._bucket_rule_of(r), first)
+       OR NOT EXISTS (SELECT FROM tally.rollups c WHERE c.source_rollup = r.id) THEN
+        RETURN tally_internal._exact_source(reader, r, first, last)::text;
+    END IF;
+    RETURN format('(%s) parts', tally_internal._range_pieces_sql(reader,
+        ARRAY(SELECT a FROM tally_internal._answering(reader, r, measures, labels, rule, first, last) a),
+        (SELECT string_agg(DISTINCT quote_ident(c), ', ') FROM unnest('{bucket}' || labels || measures) c WHERE c IS NOT NULL),
         tally_internal._where_sql(r, "where"), first, last));
 END $$;
-COMMENT ON FUNCTION tally_internal._answer_source(tally.metrics, tally.rollups, text[], jsonb, text, timestamptz, timestamptz) IS
-'SQL text of a relation that holds, exact now, what a metric needs over [first, last): the smallest rollups that do, or the rollup''s live view. rule: the '
-    'buckets asked for, null for the range as a whole.';
+COMMENT ON FUNCTION tally_internal._answer_source(regrole, tally.rollups, text[], text[], jsonb, text, timestamptz, timestamptz) IS
+'SQL text of the relation that answers exactly now: it holds some measures of a rollup over [first, last), by labels and under a filter. Dashboards, reports, '
+    'thresholds and evidence ask this alone, so they read the same rows: the smallest rollups that hold the answer, each from its table where that is clean, '
+    'else from its live view. rule: the buckets asked for, null for the range as a whole.';

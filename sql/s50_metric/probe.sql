@@ -21,7 +21,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
         (x ->> 'samples')::float8
       FROM tally.run_as(owner, search_path, format(E'SELECT * FROM (%s\n) tally_query',
-               regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._utc_literal(tick), 'g')), tally_internal._query_timeout()) x
+               tally_internal._with_as_of(query)), tally_internal._query_timeout(), 'UTC', tick) x
 $$;
 COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';
@@ -35,7 +35,7 @@ BEGIN
     PERFORM set_config('search_path', search_path, true);
     -- It is run alone first, because a text that closes the parenthesis around it is no query.
     PERFORM tally_internal._parse_tree(alone);
-    EXECUTE format(E'SELECT value::pg_catalog.float8 FROM (%s\n) tally_query LIMIT 0', alone);
+    EXECUTE format(E'SELECT value::pg_catalog.float8 FROM (%s\n) tally_query LIMIT 0', tally_internal._with_as_of(query)) USING now();
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR syntax_error OR cannot_coerce OR insufficient_privilege OR ambiguous_column
     OR datatype_mismatch OR indeterminate_datatype OR feature_not_supported OR grouping_error OR windowing_error OR undefined_object THEN

@@ -76,7 +76,8 @@ BEGIN
         tally_internal._labels_sql(by),
         tally_internal._merged_sql(m, r,
             -- The value before since, which fill => 'previous' asks for, lies outside the range.
-            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally_internal._answer_source(m, r, by, COALESCE("where", '{}'), rule,
+            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally_internal._answer_source(
+                    tally_internal._current_role(), r, m.measures || m.samples, by, COALESCE("where", '{}'), rule,
                     CASE WHEN merging THEN tally_internal._rows_from(rule, first) ELSE first END,
                     CASE WHEN merging AND tally_internal._bucket_start(rule, last) = last THEN tally_internal._rows_past(rule, last) ELSE last END)
                  WHEN live THEN tally_internal._live_for_reader(r)::text ELSE r.relation::text END,
@@ -127,7 +128,8 @@ BEGIN
     PERFORM tally_internal._refuse_overlap(r, NULL, first, last,
                                            format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;', m.name, since));
     EXECUTE tally_internal._refuse_unsafe(r, format('SELECT value FROM (%s) metric',
-        tally_internal._merged_sql(m, r, CASE WHEN live THEN tally_internal._answer_source(m, r, '{}', COALESCE("where", '{}'), NULL, first, last)
+        tally_internal._merged_sql(m, r, CASE WHEN live THEN tally_internal._answer_source(
+                                tally_internal._current_role(), r, m.measures || m.samples, '{}', COALESCE("where", '{}'), NULL, first, last)
                           ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2')))
         INTO result USING first, last;
     RETURN result;

@@ -21,7 +21,7 @@ BEGIN
                 format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name));
     END IF;
     needed := ARRAY(SELECT DISTINCT n FROM unnest(metrics) m, unnest(m.measures || people) n WHERE n IS NOT NULL);
-    RETURN tally_internal._refuse_unsafe(r, format('SELECT %s%s%s FROM (SELECT %s%s%s FROM (%s) parts%s) merged',
+    RETURN tally_internal._refuse_unsafe(r, format('SELECT %s%s%s FROM (SELECT %s%s%s FROM %s WHERE bucket >= %s AND bucket < %s%s%s) merged',
         CASE WHEN rule IS NOT NULL THEN '"the bucket" AS bucket, ' ELSE '' END, dims,
         (SELECT string_agg(CASE WHEN people IS NULL THEN format('(%s)::pg_catalog.float8 AS %I', m.resolved, m.name)
                                 ELSE format('tally.suppress_below((%s)::pg_catalog.float8, %I, %s) AS %I', m.resolved, people, k, m.name) END, ', '
@@ -29,10 +29,8 @@ BEGIN
         CASE WHEN rule IS NOT NULL THEN tally_internal._bucket_start_sql(rule, 'bucket') || ' AS "the bucket", ' ELSE '' END, dims,
         (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x WHERE x.rollup_id = r.id
          AND x.name = ANY (needed)),
-        tally_internal._range_pieces_sql(ARRAY(SELECT a FROM tally_internal._answering(r, needed, by || ARRAY(SELECT jsonb_object_keys("where")), rule, first,
-                last) a),
-            'bucket, ' || dims || (SELECT string_agg(quote_ident(n), ', ' ORDER BY n) FROM unnest(needed) n), tally_internal._where_sql(r, "where"), first,
-                last),
+        tally_internal._answer_source(tally_internal._current_role(), r, needed, by, "where", rule, first, last),
+        tally_internal._utc_literal(first), tally_internal._utc_literal(last), COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),
         COALESCE(' GROUP BY ' || NULLIF(array_to_string(grouped, ', '), ''), '')));
 END $$;
 COMMENT ON FUNCTION tally_internal._report_sql(tally.metrics[], tally.rollups, interval, text[], jsonb, timestamptz, timestamptz, text, int) IS

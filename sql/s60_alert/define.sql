@@ -166,7 +166,9 @@ BEGIN
     IF m.id IS NOT NULL THEN
         SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
         PERFORM tally_internal._check_dimensions(r, t.per, 'per'), tally_internal._where_sql(r, t.filter);
-        IF t.over < r.bucket THEN
+        -- As buckets, not as intervals: 24 hours are not a day of New York.
+        IF t.over < r.bucket AND COALESCE(tally_internal._bucket_is_finer(tally_internal._bucket_rule_or_null(t.over, r.zone, NULL),
+                                                                          tally_internal._bucket_rule_of(r)), true) THEN
             RAISE NOTICE USING MESSAGE = format('over widened from %s to %s: rollup %L keeps nothing finer', t.over, r.bucket, r.name);
             t.over := NULL;
         END IF;

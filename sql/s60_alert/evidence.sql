@@ -1,11 +1,13 @@
 -- Owns: the evidence stored with an incident: the values around the breach and the labels that contributed most.
 
-CREATE OR REPLACE FUNCTION tally_internal._contributors_sql(m tally.metrics, r tally.rollups, source regclass, scope jsonb, since timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._contributors_sql(reader regrole, m tally.metrics, r tally.rollups, scope jsonb, since timestamptz,
                                                  until timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    dims text[] := ARRAY(SELECT quote_ident(d.name) FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT scope ? d.name ORDER BY d.ordinal);
+    names  text[] := ARRAY(SELECT d.name FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT scope ? d.name ORDER BY d.ordinal);
+    dims   text[] := ARRAY(SELECT quote_ident(n) FROM unnest(names) WITH ORDINALITY x(n, o) ORDER BY o);
+    source text := tally_internal._answer_source(reader, r, m.measures || m.samples, names, scope, NULL, since, until);
 BEGIN
     -- One query with a grouping set per dimension, because planning a query for each took most of the time of a tick in which many
     -- thresholds fire. Dimensions are never NULL, so in each row the grouped dimension is the one that is not NULL.
@@ -19,12 +21,12 @@ BEGIN
                        string_agg(format('WHEN %s THEN %L', (1 << cardinality(dims)) - 1 - (1 << (cardinality(dims) - n::int)), (parse_ident(d))[1]), ' '
                                   ORDER BY n)) FROM unnest(dims) WITH ORDINALITY u(d, n)),
         m.resolved, CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%I::pg_catalog.float8', m.samples) END,
-        array_to_string(dims, ', '), tally_internal._merges_sql(m, r), source, tally_internal._utc_literal(since), tally_internal._utc_literal(until),
+        array_to_string(dims, ', '), tally_internal._merges_sql(m, r), source, '$1', '$2',
             COALESCE(' AND ' || tally_internal._where_sql(r, scope), ''),
         (SELECT string_agg(format('(%s)', d), ', ' ORDER BY n) FROM unnest(dims) WITH ORDINALITY u(d, n))) END;
 END $$;
-COMMENT ON FUNCTION tally_internal._contributors_sql(tally.metrics, tally.rollups, regclass, jsonb, timestamptz, timestamptz) IS
-'SQL text that yields, per dimension that the scope leaves open, the five labels with most observations.';
+COMMENT ON FUNCTION tally_internal._contributors_sql(regrole, tally.metrics, tally.rollups, jsonb, timestamptz, timestamptz) IS
+'SQL text that yields, per dimension that the scope leaves open, the five labels with most observations in [$1, $2), which are since and until.';
 
 CREATE OR REPLACE FUNCTION tally_internal._contributors(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb, since timestamptz,
                                              until timestamptz) RETURNS jsonb
@@ -32,9 +34,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT COALESCE(jsonb_object_agg(c.dimension, c.top), '{}') FROM (
         SELECT x ->> 'dimension' AS dimension, jsonb_agg(x - 'dimension') AS top
-          FROM tally.run_as(t.owner, t.search_path, tally_internal._contributors_sql(m, r, tally_internal._exact_source(t.owner, r, since, until), scope,
-                  since, until),
-                            tally_internal._query_timeout()) x
+          FROM tally.run_as(t.owner, t.search_path, tally_internal._contributors_sql(t.owner, m, r, scope, since, until), tally_internal._query_timeout(),
+                            r.zone, since, until) x
          GROUP BY 1) c);
 END $$;
 COMMENT ON FUNCTION tally_internal._contributors(tally.thresholds, tally.metrics, tally.rollups, jsonb, timestamptz, timestamptz) IS
@@ -50,7 +51,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND NOT EXISTS (SELECT FROM tally.dimensions x WHERE x.rollup_id = r.id AND scope ? x.name
                           AND NOT EXISTS (SELECT FROM tally.dimensions y WHERE y.rollup_id = c.id AND y.name = x.name AND y.expression = x.expression))
        AND EXISTS (SELECT FROM tally.dimensions y WHERE y.rollup_id = c.id AND NOT scope ? y.name)
-     ORDER BY c.bucket, c.id LIMIT 1
+     ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule_of(c)), c.id LIMIT 1
 $$;
 COMMENT ON FUNCTION tally_internal._richer(tally.thresholds, tally.metrics, tally.rollups, jsonb) IS
 'Another rollup of the same source that has the metric''s measures and dimensions which the scope leaves open: the finest that the owner may read. For a '
@@ -64,6 +65,8 @@ DECLARE
     bound  record;
     scope  jsonb;
     other  tally.rollups;
+    rule   text;
+    earlier timestamptz;
     result jsonb := jsonb_strip_nulls(jsonb_build_object('observed', step -> 'observed', 'samples', sample -> 'samples', 'history',
                                                          NULLIF(sample -> 'history', '[]')));
 BEGIN
@@ -72,13 +75,14 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     SELECT * INTO bound FROM tally_internal._tested_window(t, r, tick);
     scope := t.filter || labels;
+    rule := tally_internal._bucket_rule_of(r);
+    earlier := COALESCE(tally_internal._bucket_shifted(rule, tally_internal._bucket_start(rule, bound.until), -12), '-infinity');
     result := result || jsonb_build_object(
         'values', (SELECT COALESCE(jsonb_agg(x ORDER BY x ->> 'bucket'), '[]') FROM tally.run_as(t.owner, t.search_path,
-            format('SELECT bucket, value, samples FROM (%s) v ORDER BY bucket',
-                   tally_internal._merged_sql(m, r, tally_internal._exact_source(t.owner, r, bound.until - 12 * r.bucket, bound.until)::text, 'bucket',
-                                              '{}', scope,
-                                     tally_internal._utc_literal(bound.until - 12 * r.bucket), tally_internal._utc_literal(bound.until))),
-                                         tally_internal._query_timeout()) x),
+            format('SELECT bucket, value, samples FROM (%s) v ORDER BY bucket', tally_internal._merged_sql(m, r,
+                tally_internal._answer_source(t.owner, r, m.measures || m.samples, '{}', scope, rule, earlier, bound.until), 'bucket', '{}', scope, '$1',
+                    '$2')),
+            tally_internal._query_timeout(), 'UTC', earlier, bound.until) x),
         'contributors', tally_internal._contributors(t, m, r, scope, bound.since, bound.until));
     IF result -> 'contributors' = '{}' AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND NOT scope ? d.name) THEN
         -- A small rollup for alerts has only the labels. A larger one of the same source can say what is behind them.

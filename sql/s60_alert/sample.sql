@@ -9,8 +9,8 @@ BEGIN
     IF t.partial_ok THEN
         until := tally_internal._bucket_end(rule, until);
     END IF;
-    since := CASE WHEN t.over IS NULL THEN tally_internal._bucket_start(rule, until - interval '1 microsecond')
-                  ELSE tally_internal._minus_by_zone(until, t.over, r.zone) END;
+    -- No window is narrower than a bucket: 24 hours are not a day of New York on which clocks are put back.
+    since := LEAST(tally_internal._bucket_start(rule, until - interval '1 microsecond'), tally_internal._minus_by_zone(until, t.over, r.zone));
 END $$;
 COMMENT ON FUNCTION tally_internal._tested_window(tally.thresholds, tally.rollups, timestamptz) IS
 'The window a threshold tests at a tick: the last finished bucket, or over up to its end; with partial_ok the running bucket counts as well.';
@@ -46,36 +46,40 @@ END $$;
 COMMENT ON FUNCTION tally_internal._refuse_merged_windows(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
 'An error where a threshold would merge buckets that overlap, in the window it tests or in one of its history.';
 
-CREATE OR REPLACE FUNCTION tally_internal._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz,
+                                                     OUT sql text, OUT sinces timestamptz[], OUT untils timestamptz[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    source regclass := tally_internal._exact_source(t.owner, r, first, last);
+    used  text[] := m.measures || m.samples;
     parts text := format('SELECT 0 AS w, %s AS labels, value, samples FROM (%s) tested', tally_internal._labels_sql(t.per),
-                         tally_internal._merged_sql(m, r, source::text, NULL, t.per, t.filter, tally_internal._utc_literal(first),
-                                           CASE WHEN t.over IS NOT NULL THEN tally_internal._utc_literal(last) END));
+                         tally_internal._merged_sql(m, r, tally_internal._answer_source(t.owner, r, used, t.per, t.filter, NULL, first, last), NULL, t.per,
+                                                    t.filter, '$1', CASE WHEN t.over IS NOT NULL THEN '$2' END));
     past  record;
     n     int := jsonb_array_length(t.windows);
 BEGIN
     PERFORM tally_internal._refuse_merged_windows(t, m, r, first, last);
     IF n = 0 THEN
-        RETURN format('SELECT labels, value, samples FROM (%s) s', parts);
+        sql := format('SELECT labels, value, samples FROM (%s) s', parts);
+        RETURN;
     END IF;
     FOR past IN SELECT w.n, b.since, b.until FROM jsonb_array_elements(t.windows) WITH ORDINALITY w(w, n),
-        tally_internal._window_bounds(w.w, r, first, last) b LOOP
+        tally_internal._window_bounds(w.w, r, first, last) b ORDER BY w.n LOOP
+        sinces := sinces || past.since;
+        untils := untils || past.until;
         parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally_internal._labels_sql(t.per),
-            tally_internal._merged_sql(m, r, tally_internal._exact_source(t.owner, r, past.since, past.until)::text, NULL, t.per, t.filter,
-                                       tally_internal._utc_literal(past.since),
-                              tally_internal._utc_literal(past.until)));
+            tally_internal._merged_sql(m, r, tally_internal._answer_source(t.owner, r, used, t.per, t.filter, NULL, past.since, past.until), NULL, t.per,
+                                       t.filter, format('($3)[%s]', past.n), format('($4)[%s]', past.n)));
     END LOOP;
     -- A label set that only the past has counts where the condition tests absence or a long window.
-    RETURN format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, '
+    sql := format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, '
         'jsonb_build_array(%s) AS history_samples FROM (%s) s GROUP BY labels%s',
         (SELECT string_agg(format('max(value) FILTER (WHERE w = %s)', i), ', ' ORDER BY i) FROM generate_series(1, n) i),
         (SELECT string_agg(format('max(samples) FILTER (WHERE w = %s)', i), ', ' ORDER BY i) FROM generate_series(1, n) i),
         parts, CASE WHEN t.rule #>> '{condition,kind}' IN ('absent', 'burn') THEN '' ELSE ' HAVING count(*) FILTER (WHERE w = 0) > 0' END);
 END $$;
 COMMENT ON FUNCTION tally_internal._sample_sql(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
-'The one query that yields a metric threshold''s samples: labels, value, samples and the condition''s history.';
+'The one query that yields a metric threshold''s samples: labels, value, samples and the condition''s history. $1 and $2 in it are the tested window, $3 and '
+    '$4 the starts and ends of the windows of history, which it also returns.';
 
 CREATE OR REPLACE FUNCTION tally_internal._samples(t tally.thresholds, tick timestamptz) RETURNS TABLE (labels jsonb, sample jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -109,7 +113,8 @@ BEGIN
     SELECT * INTO bound FROM tally_internal._tested_window(t, r, tick);
     RETURN QUERY
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
-      FROM tally.run_as(t.owner, t.search_path, tally_internal._sample_sql(t, m, r, bound.since, bound.until), tally_internal._query_timeout()) x;
+      FROM tally_internal._sample_sql(t, m, r, bound.since, bound.until) q,
+           tally.run_as(t.owner, t.search_path, q.sql, tally_internal._query_timeout(), r.zone, bound.since, bound.until, q.sinces, q.untils) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._samples(tally.thresholds, timestamptz) IS
 'The label sets of a threshold at a tick, each with the sample that tally.alert_step() takes.';

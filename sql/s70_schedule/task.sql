@@ -1,11 +1,5 @@
 -- Owns: create_task, drop_task and run_tasks.
 
-CREATE OR REPLACE FUNCTION tally_internal._task_sql(statement text, as_of timestamptz) RETURNS text
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', tally_internal._utc_literal(as_of), 'g')
-$$;
-COMMENT ON FUNCTION tally_internal._task_sql(text, timestamptz) IS 'A task''s statement with :as_of filled in.';
-
 CREATE OR REPLACE FUNCTION tally.create_task(
     name        text,
     schedule    text,
@@ -28,7 +22,7 @@ BEGIN
     -- EXPLAIN reads the statement as the run will, and does not run it.
     BEGIN
         PERFORM set_config('search_path', search_path, true);
-        EXECUTE 'EXPLAIN ' || tally_internal._task_sql(statement, now());
+        EXECUTE 'EXPLAIN ' || tally_internal._with_as_of(statement) USING now();
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN
         PERFORM tally_internal._refuse(SQLSTATE, format('task %L cannot be read: %s', name, SQLERRM),
@@ -127,8 +121,8 @@ BEGIN
         task := t.name; returned := 0; error := NULL; t.sqlstate := NULL; t.message := NULL;
         began := clock_timestamp();
         BEGIN
-            SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally_internal._task_sql(t.statement, as_of),
-                                                            tally_internal._task_timeout());
+            SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally_internal._with_as_of(t.statement),
+                                                            tally_internal._task_timeout(), 'UTC', as_of);
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS t.sqlstate = RETURNED_SQLSTATE, t.message = MESSAGE_TEXT;
             t.message := left(t.message, 1000);

@@ -59,7 +59,9 @@ BEGIN
         one := one || jsonb_build_object('time_type', tally_internal._check_experiment_column(format('experiment metric %L', m.name), m.source, one ->> 'time_column',
             'time_column', format('SELECT tally.drop_experiment_metric(%L);', m.name)));
         PERFORM tally_internal._check_experiment_column(format('experiment metric %L of experiment %L', m.name, label), m.source, one ->> 'unit', 'unit',
-            format('SELECT tally.drop_experiment_metric(%1$L); SELECT tally.create_experiment_metric(%1$L, %2$L, …, unit => …);', m.name, m.source));
+            format('SELECT tally.drop_experiment_metric(%1$L); SELECT tally.create_experiment_metric(%1$L, %2$L, kind => %3$L, expression => %4$L, unit => %5$L);',
+                   m.name, m.source, m.kind, m.definition ->> 'expression',
+                   (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = m.source AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 1)));
         result := result || one;
     END LOOP;
     RETURN result;

@@ -64,7 +64,8 @@ COMMENT ON FUNCTION tally_internal._arrivals_sql(tally.experiments, text[], time
 
 CREATE OR REPLACE FUNCTION tally_internal._experiment_sums(e tally.experiments, cells int, as_of timestamptz, matured boolean, by text[])
     RETURNS TABLE (place int, labels jsonb, arm text, units bigint, sketch tally.moments, digest tally.tdigest, uncapped float8, valued bigint, factor float8)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- A live view costs so much by the planner's count that it would be compiled: 17 s for a query of half a second.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     r      tally.rollups;
@@ -79,6 +80,10 @@ BEGIN
     SELECT array_agg(c.place ORDER BY c.place), array_agg(d.last ORDER BY c.place),
            jsonb_build_object(
                'merged', string_agg(format('tally.rollup(m_%1$s) FILTER (WHERE bucket < ($5)[%2$s]) AS m_%1$s', c.place, c.n)
+                   -- The quantile here, once for each arm, and not for each unit.
+                   || CASE WHEN c.definition ->> 'kind' = 'quantile' THEN
+                          format(', tally.percentile(tally.rollup(m_%1$s) FILTER (WHERE bucket < ($5)[%2$s]), %3$s) AS edge_%1$s', c.place, c.n,
+                                 c.definition ->> 'level') ELSE '' END
                    || CASE WHEN c.definition ? 'cap' THEN format(', sum(u_%1$s) FILTER (WHERE bucket < ($5)[%2$s]) AS u_%1$s', c.place, c.n) ELSE '' END, ', '),
                'values', string_agg(format(CASE WHEN c.definition ->> 'kind' = 'quantile' THEN '(%1$s, NULL::tally.moments, c.m_%1$s, NULL::float8)'
                                                 ELSE '(%1$s, tally_internal._with_zeros(c.m_%1$s, n.units, %3$s), NULL::tally.tdigest, %2$s::float8)' END,
@@ -116,7 +121,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- How values of one unit go together is seen only unit by unit: those at or under the arm's quantile, and all.
     SELECT format('SELECT count(*) AS valued, tally.cluster_factor(%1$s, tally.stats(x.under, x.n)) AS factor FROM (SELECT tally.count(u.q) AS n, '
                   '(tally.histogram(u.q, ARRAY[b.edge + abs(b.edge) * 4e-16 + 1e-300]))[1] AS under FROM (SELECT q_%2$s AS q, first_at, arm, mixed, %3$s AS labels '
-                  'FROM %4$s) u, (SELECT tally.percentile(c.m_%2$s, %1$s) AS edge) b WHERE w.place = %2$s AND u.first_at >= $1 AND u.first_at < w.last '
+                  'FROM %4$s) u, (SELECT c.edge_%2$s AS edge) b WHERE w.place = %2$s AND u.first_at >= $1 AND u.first_at < w.last '
                   'AND (NOT u.mixed OR $3) AND u.arm = n.arm AND u.labels = n.labels AND tally.count(u.q) > 0) x HAVING w.place = %2$s', c.definition ->> 'level', c.place,
                   (SELECT COALESCE('jsonb_build_object(' || string_agg(format('%L, COALESCE(%I, ''(none)'')', b, b), ', ') || ')', '''{}''::jsonb') FROM unnest(by) b),
                   CASE WHEN stored THEN v.relation ELSE v.live_view END)

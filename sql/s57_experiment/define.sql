@@ -35,7 +35,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts text[] := parse_ident(name);
     label text := parts[array_upper(parts, 1)];
-    again text := format('SELECT tally.create_experiment(%L, %L, unit => %L, arms => ''{"control": 1, "new": 1}'', metrics => ''{…}'');', label, exposures, unit);
+    again text := format('SELECT tally.create_experiment(%L, %L, unit => %L, arms => ''{"control": 1, "new": 1}'', metrics => %L, time_column => ''at'');', label,
+                         exposures, unit, metrics);
     given jsonb;
     made  tally.experiments;
     lacks text;

@@ -41,7 +41,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._adjusted(float8[], text) IS 'p values corrected for several questions as the experiment asks.';
 
 CREATE OR REPLACE FUNCTION tally_internal._split(e tally.experiments, as_of timestamptz) RETURNS TABLE (arm text, weight float8, place bigint, units bigint, mixed bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     range record;
@@ -108,7 +108,7 @@ BEGIN
            CASE WHEN NOT q.is_control AND NOT q.hidden THEN
                tally.experiment_badge(srm, q.control_units, q.units, (q.effect).effect, c.p, q.m ->> 'direction', c.sequential_p, ended, (d ->> 'alpha')::float8) END,
            CASE WHEN q.hidden AND (q.few OR NOT q.is_control) THEN 'hidden' WHEN q.is_control AND q.units = 0 THEN 'empty_arm' ELSE (q.effect).reason END, (q.effect).method,
-           CASE WHEN NOT q.few THEN q.uncapped / NULLIF(q.units, 0) END
+           CASE WHEN NOT q.few AND abs(q.uncapped) < 'infinity' THEN q.uncapped / NULLIF(q.units, 0) END
       FROM pairs q LEFT JOIN corrected c ON c.labels = q.labels AND c.place = q.place AND c.n = q.n AND NOT q.is_control
      ORDER BY q.place, q.labels, NOT q.is_control, q.n;
 END $$;

@@ -10,8 +10,10 @@ INSERT INTO exposures SELECT (ARRAY['x', 'y'])[i % 2 + 1], i / 2 % 60, (ARRAY['a
 INSERT INTO events SELECT i % 70, timestamptz '2026-01-01 00:30Z' + i * interval '17 minutes', i % 13 FROM generate_series(0, 999) i;
 SELECT lives_ok($$SELECT tally.create_rollup('seen', 'exposures', key => '["experiment", "unit"]', measures =>
     '{"first_at": "min(at)", "arm": "(array_agg(arm ORDER BY at, arm))[1]"}')$$, 'the rollup that is read');
-SELECT lives_ok($$SELECT tally.create_rollup('spent', 'events', key => 'unit', measures => '{"first_at": "min(_at)", "arm": "min(_arm)", "amount": "sum(amount)"}',
-    expand => '(SELECT s.first_at AS _at, s.arm AS _arm FROM seen s WHERE s.experiment = ''x'' AND s.unit = events.unit::text AND events.at >= s.first_at) s')$$,
+SELECT lives_ok($$SELECT tally.create_rollup('spent', 'events', key => 'unit',
+    measures => '{"first_at": "min(_at)", "arm": "min(_arm)", "amount": "sum(amount)"}',
+    expand => '(SELECT s.first_at AS _at, s.arm AS _arm FROM seen s WHERE s.experiment = ''x'' AND s.unit = events.unit::text
+     AND events.at >= s.first_at) s')$$,
     'the rollup that reads it');
 SELECT lives_ok($$SELECT tally_internal._stand_beside((SELECT id FROM tally.rollups WHERE name = 'spent'), (SELECT id FROM tally.rollups WHERE name = 'seen'),
     '{unit}', 'experiment', 'x', '(SELECT s.first_at AS _at, s.arm AS _arm FROM {beside} s WHERE s.experiment = ''x'' AND s.unit = events.unit::text
@@ -84,7 +86,8 @@ SELECT exact('the table beside is renamed', true);
 ALTER TABLE seen_units RENAME TO seen;
 
 SELECT throws_like($$SELECT tally.drop_rollup('seen')$$, '%other rollups stand on it', 'what is read is not dropped alone');
-SELECT throws_like($$SELECT tally_internal._stand_beside((SELECT id FROM tally.rollups WHERE name = 'seen'), (SELECT id FROM tally.rollups WHERE name = 'spent'),
+SELECT throws_like($$SELECT tally_internal._stand_beside((SELECT id FROM tally.rollups WHERE name = 'seen'),
+    (SELECT id FROM tally.rollups WHERE name = 'spent'),
     '{unit}', NULL, NULL, '(SELECT FROM {beside}) s')$$, '%cannot read%', 'nor does the first read the second');
 SELECT lives_ok($$SELECT tally.drop_rollup('daily'), tally.drop_rollup('spent')$$, 'the reader is dropped');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'seen'::regclass AND tgname LIKE 'tally_capture%'), 0::bigint, 'and so are its triggers');

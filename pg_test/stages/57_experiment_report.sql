@@ -10,8 +10,10 @@ INSERT INTO exposures SELECT (ARRAY['price', 'color'])[1 + h % 2], i % 1500, CAS
   FROM generate_series(0, 3999) i, LATERAL (SELECT i * 7919::bigint % 100003) x(h);
 -- Some units see both arms.
 UPDATE exposures SET arm = 'new' WHERE unit % 50 = 0 AND at > '2026-01-09 00:00Z';
-INSERT INTO events SELECT h % 1700, timestamptz '2025-12-20 00:00Z' + (h % 1100) * interval '1 hour' + (h % 7) * interval '11 minutes', (ARRAY['view', 'buy', 'buy', 'refund'])[1 + h % 4],
-       (h % 997) / 10.0 + CASE WHEN h % 1700 % 2 = 1 THEN 3 ELSE 0 END, 1 + h % 5 FROM generate_series(0, 29999) i, LATERAL (SELECT i * 104729::bigint % 999983) x(h);
+INSERT INTO events SELECT h % 1700, timestamptz '2025-12-20 00:00Z' + (h % 1100) * interval '1 hour' + (h % 7) * interval '11 minutes',
+    (ARRAY['view', 'buy', 'buy', 'refund'])[1 + h % 4],
+       (h % 997) / 10.0 + CASE WHEN h % 1700 % 2 = 1 THEN 3 ELSE 0 END, 1 + h % 5 FROM generate_series(0, 29999) i,
+           LATERAL (SELECT i * 104729::bigint % 999983) x(h);
 
 SELECT lives_ok($$SELECT tally.create_experiment_metric('revenue', 'events', expression => 'amount', "where" => 'kind = ''buy''')$$, 'a mean');
 SELECT lives_ok($$SELECT tally.create_experiment('price', 'exposures', 'unit', '{"control": 1, "new": 1}', '{revenue}', experiment_column => 'experiment',
@@ -35,13 +37,16 @@ DECLARE
     want record;
 BEGIN
     SELECT r.units, r.value, r.lift, r.low, r.p, r.sequential_high, r.method, c.units AS control, c.value AS control_value INTO got
-      FROM tally.experiment_report('price', as_of => as_of) r JOIN tally.experiment_report('price', as_of => as_of) c ON c.metric = r.metric AND c.arm = 'control' WHERE r.arm = 'new';
+      FROM tally.experiment_report('price', as_of => as_of) r JOIN tally.experiment_report('price', as_of => as_of) c ON c.metric = r.metric
+          AND c.arm = 'control' WHERE r.arm = 'new';
     SELECT b.n, b.y, a.n AS an, a.y AS ay, e.* INTO want FROM revenue(as_of) a, revenue(as_of) b,
-           LATERAL (SELECT (tally.compare_cuped(a.n, a.y, a.vy, a.x, a.vx, a.c, b.n, b.y, b.vy, b.x, b.vx, b.c, true, 0.05, 1000)).*) e WHERE a.arm = 'control' AND b.arm = 'new';
+           LATERAL (SELECT (tally.compare_cuped(a.n, a.y, a.vy, a.x, a.vx, a.c, b.n, b.y, b.vy, b.x, b.vx, b.c, true, 0.05, 1000)).*) e
+               WHERE a.arm = 'control' AND b.arm = 'new';
     RETURN NEXT is(got.units, want.n, moment || ': units');
     RETURN NEXT is(got.control, want.an, moment || ': units of the control');
     RETURN NEXT is(got.method, want.method, moment || ': method');
-    RETURN NEXT ok(abs(got.value - want.y) <= 1e-9 * abs(want.y) AND abs(got.control_value - want.ay) <= 1e-9 * abs(want.ay), format('%s: values %s and %s', moment, got.value, want.y));
+    RETURN NEXT ok(abs(got.value - want.y) <= 1e-9 * abs(want.y) AND abs(got.control_value - want.ay) <= 1e-9 * abs(want.ay),
+        format('%s: values %s and %s', moment, got.value, want.y));
     RETURN NEXT ok(abs(got.lift - want.effect) <= 1e-9 * abs(want.effect), format('%s: lift %s and %s', moment, got.lift, want.effect));
     RETURN NEXT ok(abs(got.low - want.low) <= 1e-9 * abs(want.low), format('%s: interval %s and %s', moment, got.low, want.low));
     RETURN NEXT ok(abs(got.p - want.p) <= 1e-9 * abs(want.p), format('%s: p %s and %s', moment, got.p, want.p));
@@ -68,6 +73,8 @@ SELECT is((SELECT count(*) FROM tally.refresh() WHERE error IS NOT NULL), 0::big
 SELECT exact('units that come from another experiment, events that were another''s');
 TRUNCATE events;
 SELECT is((SELECT count(*) FROM tally.refresh() WHERE error IS NOT NULL), 0::bigint, 'refreshed after TRUNCATE');
-SELECT is((SELECT r.reason FROM tally.experiment_report('price', '2026-02-20 00:00Z') r WHERE r.arm = 'new'), 'zero_variance', 'no event is left: a row with the reason');
-SELECT is((SELECT count(*) FROM tally.experiment_report('price', '2026-02-20 00:00Z') r WHERE r.lift IS NOT NULL OR r.p IS NOT NULL OR r.low IS NOT NULL), 0::bigint, 'and no number');
+SELECT is((SELECT r.reason FROM tally.experiment_report('price', '2026-02-20 00:00Z') r WHERE r.arm = 'new'), 'zero_variance',
+    'no event is left: a row with the reason');
+SELECT is((SELECT count(*) FROM tally.experiment_report('price', '2026-02-20 00:00Z') r WHERE r.lift IS NOT NULL OR r.p IS NOT NULL OR r.low IS NOT NULL),
+    0::bigint, 'and no number');
 SELECT * FROM finish();

@@ -16,7 +16,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._shared_units(jsonb) IS 'An experiment of the current role whose units are the same; null where there is none.';
 
-CREATE OR REPLACE FUNCTION tally_internal._build_units(target text, given jsonb, schedule text, with_data boolean, search_path text, OUT units int, OUT arrivals int)
+CREATE OR REPLACE FUNCTION tally_internal._build_units(target text, given jsonb, schedule text, with_data boolean, search_path text, OUT units int,
+    OUT arrivals int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -26,16 +27,19 @@ DECLARE
     days   regclass;
 BEGIN
     made := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, short || '_units')), source,
-        key => (CASE WHEN given ->> 'experiment_column' IS NULL THEN '[]' ELSE jsonb_build_array(given -> 'experiment_column') END || jsonb_build_array(given -> 'unit'))::text,
+        key => (CASE WHEN given ->> 'experiment_column' IS NULL THEN '[]' ELSE jsonb_build_array(given -> 'experiment_column') END
+            || jsonb_build_array(given -> 'unit'))::text,
         measures => tally_internal._units_measures(given),
         "where" => format('%I IS NOT NULL', given ->> 'unit') || COALESCE(' AND (' || (given ->> 'where') || ')', ''),
         schedule => schedule, zone => given ->> 'zone', search_path => search_path, with_data => with_data,
         description => 'Experiments: the first exposure of each unit, and its arm.');
     EXECUTE format('CREATE INDEX ON %s (first_at)', made);
-    days := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, short || '_arrivals')), made, time_column => 'first_at', bucket => '1 day',
+    days := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, short || '_arrivals')), made, time_column => 'first_at',
+        bucket => '1 day',
         dimensions => CASE WHEN given ->> 'experiment_column' IS NULL THEN '[]'::jsonb
                            ELSE jsonb_build_array(jsonb_build_object('experiment', quote_ident(given ->> 'experiment_column'))) END
-            || '["arm", {"mixed": "arms_seen > 1"}]'::jsonb || COALESCE((SELECT jsonb_agg(d -> 'name') FROM jsonb_array_elements(given -> 'dimensions') d), '[]'),
+            || '["arm", {"mixed": "arms_seen > 1"}]'::jsonb || COALESCE((SELECT jsonb_agg(d -> 'name') FROM jsonb_array_elements(given -> 'dimensions') d),
+                '[]'),
         measures => '{"units": "count(*)"}', "where" => 'first_at IS NOT NULL', schedule => schedule, zone => given ->> 'zone', search_path => search_path,
         with_data => with_data, description => 'Experiments: units by the day of their first exposure.');
     SELECT r.id INTO units FROM tally.rollups r WHERE r.relation = made;
@@ -56,10 +60,12 @@ BEGIN
         one := jsonb_build_object('window', given -> 'window', 'delay', given -> 'delay', 'unit', given -> 'unit') || m.definition
             || jsonb_build_object('metric', m.name, 'place', item.n, 'kind', m.kind, 'direction', m.direction, 'source', m.source::text,
                  'covariate_days', CASE WHEN m.kind IN ('mean', 'ratio') THEN given -> 'covariate_days' ELSE '0' END);
-        one := one || jsonb_build_object('time_type', tally_internal._check_experiment_column(format('experiment metric %L', m.name), m.source, one ->> 'time_column',
+        one := one || jsonb_build_object('time_type', tally_internal._check_experiment_column(format('experiment metric %L', m.name), m.source,
+            one ->> 'time_column',
             'time_column', format('SELECT tally.drop_experiment_metric(%L);', m.name)));
         PERFORM tally_internal._check_experiment_column(format('experiment metric %L of experiment %L', m.name, label), m.source, one ->> 'unit', 'unit',
-            format('SELECT tally.drop_experiment_metric(%1$L); SELECT tally.create_experiment_metric(%1$L, %2$L, kind => %3$L, expression => %4$L, unit => %5$L);',
+            format('SELECT tally.drop_experiment_metric(%1$L); SELECT tally.create_experiment_metric(%1$L, %2$L, kind => %3$L, expression => %4$L, unit => '
+                '%5$L);',
                    m.name, m.source, m.kind, m.definition ->> 'expression',
                    (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = m.source AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 1)));
         result := result || one;
@@ -69,7 +75,8 @@ END $$;
 COMMENT ON FUNCTION tally_internal._effective_metrics(text, jsonb) IS
 'The metrics of an experiment as it measures them, with its window, delay and covariate where they have none of their own.';
 
-CREATE OR REPLACE FUNCTION tally_internal._build_values(label text, target text, given jsonb, units int, metrics jsonb[], schedule text, search_path text, OUT unit_values int,
+CREATE OR REPLACE FUNCTION tally_internal._build_values(label text, target text, given jsonb, units int, metrics jsonb[], schedule text, search_path text,
+    OUT unit_values int,
                                                         OUT cells int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -83,7 +90,8 @@ DECLARE
     days     regclass;
 BEGIN
     SELECT * INTO beside FROM tally.rollups r WHERE r.id = units;
-    SELECT one || jsonb_build_object('before', make_interval(days => max((m ->> 'covariate_days')::int)), 'after', max((m ->> 'delay')::interval + (m ->> 'window')::interval))
+    SELECT one || jsonb_build_object('before', make_interval(days => max((m ->> 'covariate_days')::int)), 'after',
+        max((m ->> 'delay')::interval + (m ->> 'window')::interval))
       INTO one FROM unnest(metrics) m;
     SELECT measures || COALESCE(jsonb_object_agg(d ->> 'name', format('pg_catalog.min(%I)', '_exposure_' || (d ->> 'name'))), '{}') INTO measures
       FROM jsonb_array_elements(given -> 'dimensions') d;
@@ -99,7 +107,8 @@ BEGIN
     SELECT r.id INTO unit_values FROM tally.rollups r WHERE r.relation = made;
     PERFORM tally_internal._stand_beside(unit_values, units, ARRAY[given ->> 'unit'], given ->> 'experiment_column', given ->> 'experiment_key', item);
     EXECUTE format('CREATE INDEX ON %s (first_at)', made);
-    days := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, label || '_cells')), made, time_column => 'first_at', bucket => '1 day',
+    days := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, label || '_cells')), made, time_column => 'first_at',
+        bucket => '1 day',
         dimensions => '["arm", "mixed"]'::jsonb || COALESCE((SELECT jsonb_agg(d -> 'name') FROM jsonb_array_elements(given -> 'dimensions') d), '[]'),
         measures => moments, schedule => schedule, zone => given ->> 'zone', search_path => search_path,
         description => format('Experiment %s: moments of the units'' values by the day of first exposure.', label));

@@ -36,9 +36,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- A unit without events near its exposure has no row of values.
     SELECT tally.merge(sketch, tally_internal._zeros(units - COALESCE(tally.count(sketch), 0), variables))
 $$;
-COMMENT ON FUNCTION tally_internal._with_zeros(tally.moments, bigint, int) IS 'Moments of the units with values, and of all others, up to so many units, as zeros.';
+COMMENT ON FUNCTION tally_internal._with_zeros(tally.moments, bigint,
+    int) IS 'Moments of the units with values, and of all others, up to so many units, as zeros.';
 
-CREATE OR REPLACE FUNCTION tally_internal._experiment_days(e tally.experiments, as_of timestamptz, matured interval, OUT first timestamptz, OUT last timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._experiment_days(e tally.experiments, as_of timestamptz, matured interval, OUT first timestamptz,
+    OUT last timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The window of every unit of a day is past when it is so many seconds after the day's end.
     SELECT COALESCE(tally_internal._instant_of((e.definition ->> 'starts')::date, e.definition ->> 'zone'), '-infinity'),
@@ -55,7 +57,8 @@ DECLARE
     r tally.rollups;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = e.arrivals;
-    RETURN tally_internal._refuse_unsafe(r, format('SELECT %s AS labels, arm, mixed, bucket, units FROM %s WHERE bucket >= $1 AND bucket < $2%s', tally_internal._labels_sql(by),
+    RETURN tally_internal._refuse_unsafe(r, format('SELECT %s AS labels, arm, mixed, bucket, units FROM %s WHERE bucket >= $1 AND bucket < $2%s',
+        tally_internal._labels_sql(by),
         tally_internal._exact_source(tally_internal._current_role(), r, first, last),
         COALESCE(' AND experiment = ' || quote_literal(e.definition ->> 'experiment_key'), '')));
 END $$;
@@ -87,19 +90,23 @@ BEGIN
                    || CASE WHEN c.definition ? 'cap' THEN format(', sum(u_%1$s) FILTER (WHERE bucket < ($5)[%2$s]) AS u_%1$s', c.place, c.n) ELSE '' END, ', '),
                'values', string_agg(format(CASE WHEN c.definition ->> 'kind' = 'quantile' THEN '(%1$s, NULL::tally.moments, c.m_%1$s, NULL::float8)'
                                                 ELSE '(%1$s, tally_internal._with_zeros(c.m_%1$s, n.units, %3$s), NULL::tally.tdigest, %2$s::float8)' END,
-                                    c.place, CASE WHEN c.definition ? 'cap' THEN 'c.u_' || c.place ELSE 'NULL' END, tally_internal._variables(c.definition)), ', '))
+                                    c.place, CASE WHEN c.definition ? 'cap' THEN 'c.u_' || c.place ELSE 'NULL' END, tally_internal._variables(c.definition)),
+                                        ', '))
       INTO places, lasts, slots
       FROM (SELECT x.*, row_number() OVER (ORDER BY x.place) AS n FROM tally.experiment_cells x WHERE x.experiment = e.name AND x.cells = $2) c,
-           LATERAL tally_internal._experiment_days(e, as_of, CASE WHEN matured THEN (c.definition ->> 'delay')::interval + (c.definition ->> 'window')::interval END) d;
+           LATERAL tally_internal._experiment_days(e, as_of, CASE WHEN matured
+               THEN (c.definition ->> 'delay')::interval + (c.definition ->> 'window')::interval END) d;
     slots := slots || jsonb_build_object('arrivals', tally_internal._arrivals_sql(e, by, first, last), 'labels', tally_internal._labels_sql(by),
         'source', tally_internal._exact_source(tally_internal._current_role(), r, first, last)::text);
     slots := slots || jsonb_build_object('factors', COALESCE((
         SELECT string_agg(tally_internal._factor_sql(c, (slots ->> 'source')::regclass = r.relation, by), ' UNION ALL ') FROM tally.experiment_cells c
-         WHERE c.experiment = e.name AND c.cells = $2 AND c.definition ->> 'kind' = 'quantile'), 'SELECT NULL::bigint AS valued, NULL::float8 AS factor WHERE false'));
+         WHERE c.experiment = e.name AND c.cells = $2 AND c.definition ->> 'kind' = 'quantile'),
+             'SELECT NULL::bigint AS valued, NULL::float8 AS factor WHERE false'));
     -- One query for all metrics: a live view is planned and read once.
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, tally_internal._render(
         'WITH a AS MATERIALIZED (SELECT labels, arm, bucket, sum(units)::bigint AS units FROM ({arrivals}) a WHERE mixed = ''false'' OR $3 GROUP BY 1, 2, 3), '
-        'c AS MATERIALIZED (SELECT {labels} AS labels, arm, {merged} FROM {source} WHERE bucket >= $1 AND bucket < $2 AND (mixed = ''false'' OR $3) GROUP BY 1, 2) '
+        'c AS MATERIALIZED (SELECT {labels} AS labels, arm, {merged} FROM {source} WHERE bucket >= $1 AND bucket < $2 AND (mixed = ''false'' OR $3) GROUP BY '
+            '1, 2) '
         'SELECT w.place, n.labels, n.arm, n.units, v.m, v.q, v.u, f.valued, f.factor FROM unnest($4, $5) w(place, last) '
         'CROSS JOIN LATERAL (SELECT a.labels, a.arm, sum(a.units)::bigint AS units FROM a WHERE a.bucket < w.last GROUP BY 1, 2) n '
         'LEFT JOIN c ON c.labels = n.labels AND c.arm = n.arm CROSS JOIN LATERAL (VALUES {values}) v(place, m, q, u) '
@@ -107,7 +114,8 @@ BEGIN
         USING first, last, e.definition ->> 'twice' = 'first', places, lasts;
 END $$;
 COMMENT ON FUNCTION tally_internal._experiment_sums(tally.experiments, int, timestamptz, boolean, text[]) IS
-'Of each metric in one rollup of cells and each arm (and labels): units, moments of their values with zeros for units without events, the sketch of a quantile, '
+'Of each metric in one rollup of cells and each arm (and labels): units, moments of their values with zeros for units without events, the sketch of a '
+    'quantile, '
     'the sum without a cap.';
 
 CREATE OR REPLACE FUNCTION tally_internal._variables(m jsonb) RETURNS int
@@ -120,10 +128,13 @@ CREATE OR REPLACE FUNCTION tally_internal._factor_sql(c tally.experiment_cells, 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- How values of one unit go together is seen only unit by unit: those at or under the arm's quantile, and all.
     SELECT format('SELECT count(*) AS valued, tally.cluster_factor(%1$s, tally.stats(x.under, x.n)) AS factor FROM (SELECT tally.count(u.q) AS n, '
-                  '(tally.histogram(u.q, ARRAY[b.edge + abs(b.edge) * 4e-16 + 1e-300]))[1] AS under FROM (SELECT q_%2$s AS q, first_at, arm, mixed, %3$s AS labels '
+                  '(tally.histogram(u.q, ARRAY[b.edge + abs(b.edge) * 4e-16 + 1e-300]))[1] AS under FROM (SELECT q_%2$s AS q, first_at, arm, mixed, %3$s AS '
+                      'labels '
                   'FROM %4$s) u, (SELECT c.edge_%2$s AS edge) b WHERE w.place = %2$s AND u.first_at >= $1 AND u.first_at < w.last '
-                  'AND (NOT u.mixed OR $3) AND u.arm = n.arm AND u.labels = n.labels AND tally.count(u.q) > 0) x HAVING w.place = %2$s', c.definition ->> 'level', c.place,
-                  (SELECT COALESCE('jsonb_build_object(' || string_agg(format('%L, COALESCE(%I, ''(none)'')', b, b), ', ') || ')', '''{}''::jsonb') FROM unnest(by) b),
+                  'AND (NOT u.mixed OR $3) AND u.arm = n.arm AND u.labels = n.labels AND tally.count(u.q) > 0) x HAVING w.place = %2$s',
+                      c.definition ->> 'level', c.place,
+                  (SELECT COALESCE('jsonb_build_object(' || string_agg(format('%L, COALESCE(%I, ''(none)'')', b, b), ', ') || ')', '''{}''::jsonb')
+                      FROM unnest(by) b),
                   CASE WHEN stored THEN v.relation ELSE v.live_view END)
       FROM tally.rollups v WHERE v.id = c.unit_values
 $$;

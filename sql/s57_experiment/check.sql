@@ -86,7 +86,8 @@ DECLARE
     strange text;
 BEGIN
     PERFORM set_config('search_path', path, true);
-    EXECUTE format('SELECT pg_catalog.string_agg(pg_catalog.quote_literal(x.arm), '', '' ORDER BY x.arm) FROM (SELECT DISTINCT (%s)::text AS arm FROM %s WHERE %s%s) x '
+    EXECUTE format('SELECT pg_catalog.string_agg(pg_catalog.quote_literal(x.arm), '', '' ORDER BY x.arm) FROM (SELECT DISTINCT (%s)::text AS arm FROM %s '
+        'WHERE %s%s) x '
                    'WHERE x.arm <> ALL ($1)', given ->> 'arm', given ->> 'exposures', COALESCE('(' || (given ->> 'where') || ')', 'true'),
                    COALESCE(' AND ' || quote_ident(given ->> 'experiment_column') || '::text = ' || quote_literal(given ->> 'experiment_key'), ''))
        INTO strange USING ARRAY(SELECT a ->> 'arm' FROM jsonb_array_elements(given -> 'arms') a);

@@ -20,23 +20,30 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         'exposures', 'pg_catalog.count(*)',
         'without_arm', format('pg_catalog.count(*) FILTER (WHERE %s IS NULL)', x.arm),
         'without_time', format('pg_catalog.count(*) FILTER (WHERE pg_catalog.isfinite(%s) IS NOT TRUE)', x.at))
-        || COALESCE((SELECT jsonb_object_agg(d ->> 'name', format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, %3$s, (%1$s)::text) FILTER (WHERE %4$s))[1]',
-                                                                  d ->> 'expression', x.at, x.arm, x.counts)) FROM jsonb_array_elements(given -> 'dimensions') d), '{}')
+        || COALESCE((SELECT jsonb_object_agg(d ->> 'name',
+            format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, %3$s, (%1$s)::text) FILTER (WHERE %4$s))[1]',
+                                                                  d ->> 'expression', x.at, x.arm, x.counts))
+                                                                      FROM jsonb_array_elements(given -> 'dimensions') d), '{}')
       FROM (SELECT y.at, y.arm, format('%s IS NOT NULL AND pg_catalog.isfinite(%s)', y.arm, y.at) AS counts
               FROM (SELECT format('(%s)::text', given ->> 'arm') AS arm,
-                           tally_internal._time_as_timestamptz_sql(quote_ident(given ->> 'time_column'), (given ->> 'time_type')::regtype, given ->> 'zone') AS at) y) x
+                           tally_internal._time_as_timestamptz_sql(quote_ident(given ->> 'time_column'), (given ->> 'time_type')::regtype,
+                               given ->> 'zone') AS at) y) x
 $$;
-COMMENT ON FUNCTION tally_internal._units_measures(jsonb) IS 'Measures of the rollup per unit: first exposure, its arm and dimensions, and what is odd about it.';
+COMMENT ON FUNCTION tally_internal._units_measures(jsonb) IS 'Measures of the rollup per unit: first exposure, its arm and dimensions, and what is odd about '
+    'it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._beside_unit_sql(m jsonb, given jsonb, unit_column text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Named with the source's own name: the columns of the units may have the same names.
-    SELECT format('(SELECT _tally_u.first_at AS _exposure_at, _tally_u.arm AS _exposure_arm, _tally_u.arms_seen > 1 AS _exposure_mixed%s FROM {beside} _tally_u '
+    SELECT format('(SELECT _tally_u.first_at AS _exposure_at, _tally_u.arm AS _exposure_arm, _tally_u.arms_seen > 1 AS _exposure_mixed%s FROM {beside} '
+        '_tally_u '
                   'WHERE %s_tally_u.%I = %s::text AND %s >= _tally_u.first_at - %s AND %5$s < _tally_u.first_at + %7$s) _tally_exposure',
         (SELECT string_agg(format(', _tally_u.%I AS %I', d ->> 'name', '_exposure_' || (d ->> 'name')), '' ORDER BY d ->> 'name')
            FROM jsonb_array_elements(given -> 'dimensions') d),
-        COALESCE('_tally_u.' || quote_ident(given ->> 'experiment_column') || ' = ' || quote_literal(given ->> 'experiment_key') || ' AND ', ''), given ->> 'unit',
-        format('%I.%I', c.relname, unit_column), x.at, tally_internal._seconds_sql((m ->> 'before')::interval), tally_internal._seconds_sql((m ->> 'after')::interval))
+        COALESCE('_tally_u.' || quote_ident(given ->> 'experiment_column') || ' = ' || quote_literal(given ->> 'experiment_key') || ' AND ', ''),
+            given ->> 'unit',
+        format('%I.%I', c.relname, unit_column), x.at, tally_internal._seconds_sql((m ->> 'before')::interval),
+            tally_internal._seconds_sql((m ->> 'after')::interval))
       FROM pg_class c, LATERAL (SELECT tally_internal._time_as_timestamptz_sql(format('%I.%I', c.relname, m ->> 'time_column'), (m ->> 'time_type')::regtype,
                                                                                given ->> 'zone') AS at) x
      WHERE c.oid = (m ->> 'source')::regclass
@@ -51,7 +58,8 @@ DECLARE
     begins text := '_exposure_at + ' || tally_internal._seconds_sql((m ->> 'delay')::interval);
     after  text := format('%1$s >= %2$s AND %1$s < _exposure_at + %3$s', at, begins,
                           tally_internal._seconds_sql((m ->> 'delay')::interval + (m ->> 'window')::interval));
-    before text := format('%s >= _exposure_at - %s AND %1$s < _exposure_at', at, tally_internal._seconds_sql(make_interval(days => (m ->> 'covariate_days')::int)));
+    before text := format('%s >= _exposure_at - %s AND %1$s < _exposure_at', at,
+        tally_internal._seconds_sql(make_interval(days => (m ->> 'covariate_days')::int)));
     own    text := COALESCE(' AND (' || tally_internal._closed(m ->> 'where') || ')', '');
     value  text := tally_internal._closed(m ->> 'expression');
     low    text := CASE WHEN m ? 'cap' THEN format('LEAST(%%s, %L::float8)', m ->> 'cap') ELSE '%s' END;
@@ -61,19 +69,24 @@ BEGIN
         WHEN 'quantile' THEN
             RETURN jsonb_build_object('q_' || place, format('tally.tdigest((%s)::float8) FILTER (WHERE %s%s)', value, after, own));
         WHEN 'funnel' THEN
-            RETURN jsonb_build_object('y_' || place, format('(COALESCE(tally.window_funnel(%s, %s, VARIADIC ARRAY[%s]::boolean[]) FILTER (WHERE %s%s), 0) >= %s)::int::float8',
+            RETURN jsonb_build_object('y_' || place,
+                format('(COALESCE(tally.window_funnel(%s, %s, VARIADIC ARRAY[%s]::boolean[]) FILTER (WHERE %s%s), 0) >= %s)::int::float8',
                 tally_internal._seconds_sql((m ->> 'window')::interval), at,
-                (SELECT string_agg(format('(%s)', tally_internal._closed(s ->> 'condition')), ', ' ORDER BY n) FROM jsonb_array_elements(m -> 'steps') WITH ORDINALITY e(s, n)),
+                (SELECT string_agg(format('(%s)', tally_internal._closed(s ->> 'condition')), ', ' ORDER BY n)
+                    FROM jsonb_array_elements(m -> 'steps') WITH ORDINALITY e(s, n)),
                 after, own, jsonb_array_length(m -> 'steps')));
         WHEN 'proportion', 'retention' THEN
             RETURN jsonb_build_object('y_' || place, format('(pg_catalog.count(*) FILTER (WHERE %s%s AND (%s)) > 0)::int::float8', after, own, value));
         ELSE
             -- By the type of the expression: whole and decimal numbers are summed exactly, in any order.
-            SELECT jsonb_object_agg(x.name || place, CASE WHEN x.name = 'u_' THEN x.total ELSE format(CASE WHEN x.name IN ('y_', 'x_') THEN low ELSE '%s' END, x.total) END) INTO result
+            SELECT jsonb_object_agg(x.name || place, CASE WHEN x.name = 'u_' THEN x.total
+                ELSE format(CASE WHEN x.name IN ('y_', 'x_') THEN low ELSE '%s' END, x.total) END) INTO result
               FROM (SELECT v.name, format('COALESCE(pg_catalog.sum((%s)) FILTER (WHERE %s%s)::float8, 0::float8)', v.given, v.period, own) AS total
-                      FROM (VALUES ('y_', value, after), ('u_', CASE WHEN m ? 'cap' THEN value END, after), ('d_', tally_internal._closed(m ->> 'denominator'), after),
+                      FROM (VALUES ('y_', value, after), ('u_', CASE WHEN m ? 'cap' THEN value END, after),
+                          ('d_', tally_internal._closed(m ->> 'denominator'), after),
                                    ('x_', CASE WHEN m ->> 'covariate_days' <> '0' THEN value END, before),
-                                   ('e_', CASE WHEN m ->> 'covariate_days' <> '0' THEN tally_internal._closed(m ->> 'denominator') END, before)) v(name, given, period)
+                                   ('e_', CASE WHEN m ->> 'covariate_days' <> '0' THEN tally_internal._closed(m ->> 'denominator') END, before)) v(name,
+                                       given, period)
                      WHERE v.given IS NOT NULL) x;
             RETURN result;
     END CASE;
@@ -86,7 +99,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN m ->> 'kind' = 'quantile' THEN jsonb_build_object('m_' || place, format('tally.rollup(q_%s)', place))
         ELSE jsonb_build_object('m_' || place, format('tally.moments(%s)', (
                  SELECT string_agg(v.name || place, ', ' ORDER BY v.n)
-                   FROM (VALUES (1, 'y_', true), (2, 'd_', m ->> 'kind' = 'ratio'), (3, 'x_', m ->> 'covariate_days' <> '0' AND m ->> 'kind' IN ('mean', 'ratio')),
+                   FROM (VALUES (1, 'y_', true), (2, 'd_', m ->> 'kind' = 'ratio'),
+                       (3, 'x_', m ->> 'covariate_days' <> '0' AND m ->> 'kind' IN ('mean', 'ratio')),
                                 (4, 'e_', m ->> 'covariate_days' <> '0' AND m ->> 'kind' = 'ratio')) v(n, name, there) WHERE v.there)))
             || CASE WHEN m ? 'cap' THEN jsonb_build_object('u_' || place, format('pg_catalog.sum(u_%s)', place)) ELSE '{}' END END
 $$;

@@ -35,13 +35,15 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts text[] := parse_ident(name);
     label text := parts[array_upper(parts, 1)];
-    again text := format('SELECT tally.create_experiment(%L, %L, unit => %L, arms => ''{"control": 1, "new": 1}'', metrics => %L, time_column => ''at'');', label,
+    again text := format('SELECT tally.create_experiment(%L, %L, unit => %L, arms => ''{"control": 1, "new": 1}'', metrics => %L, time_column => ''at'');',
+        label,
                          exposures, unit, metrics);
     given jsonb;
     made  tally.experiments;
     lacks text;
 BEGIN
-    given := jsonb_build_object('exposures', exposures::text, 'unit', unit, 'arm', tally_internal._closed(arm), 'time_column', time_column, 'experiment_column', experiment_column,
+    given := jsonb_build_object('exposures', exposures::text, 'unit', unit, 'arm', tally_internal._closed(arm), 'time_column', time_column,
+        'experiment_column', experiment_column,
         'experiment_key', CASE WHEN experiment_column IS NOT NULL THEN COALESCE(experiment_key, label) END, 'where', tally_internal._closed("where"),
         'dimensions', tally_internal._listed_dimensions(dimensions), 'window', "window", 'delay', delay, 'covariate_days', covariate_days, 'twice', twice,
         'starts', starts, 'ends', ends, 'planned_units', planned_units, 'alpha', alpha, 'correction', correction, 'zone', zone, 'control', control,
@@ -55,11 +57,13 @@ BEGIN
       WHERE c.given IS NOT NULL OR c.argument <> 'experiment_column';
     given := given || jsonb_build_object('time_type', tally_internal._experiment_time(label, exposures, time_column, again));
     IF COALESCE(cardinality(metrics), 0) NOT BETWEEN 1 AND 200 OR (SELECT count(DISTINCT m) < count(*) FROM unnest(metrics) m) THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('experiment %L needs 1 to 200 metrics, each once, got %s', label, COALESCE(metrics::text, 'NULL')),
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('experiment %L needs 1 to 200 metrics, each once, got %s', label,
+            COALESCE(metrics::text, 'NULL')),
             'Metrics are made before.', 'SELECT tally.create_experiment_metric(''revenue'', ''events'', expression => ''amount'');');
     END IF;
     PERFORM tally_internal._check_arms_seen(label, given, search_path);
-    made := tally_internal._build_experiment(label, CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, given, description, schedule, with_data, search_path);
+    made := tally_internal._build_experiment(label, CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, given, description, schedule, with_data,
+        search_path);
     SELECT string_agg(DISTINCT format('CREATE INDEX ON %s (%I);', r.source, r.key[1]), ' ') INTO lacks FROM tally.rollups r
      WHERE r.id IN (SELECT c.unit_values FROM tally.experiment_cells c WHERE c.experiment = label) AND NOT tally_internal._key_index(r.source, r.key);
     RAISE NOTICE USING MESSAGE = format('experiment %L is defined%s', label, CASE WHEN with_data THEN '' ELSE '; its history is not computed yet' END),
@@ -70,11 +74,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.create_experiment(text, regclass, text, json, text[], text, text, text, text, text, jsonb, text, interval, interval, int, text, date,
                                             date, bigint, float8, text, text, text, text, boolean, text) IS
-'Defines an experiment: exposures (a table with a row per exposure: unit, a column; arm, an expression; time_column; experiment_column where it holds several, of '
-    'which experiment_key is this one, by default its name), arms ''{"control": 1, "new": {"weight": 1, "budget": 100}}'' with weights and parameters, control, '
-    'metrics (of create_experiment_metric), dimensions (as they were at first exposure), window and delay after each unit''s first exposure, covariate_days before '
+'Defines an experiment: exposures (a table with a row per exposure: unit, a column; arm, an expression; time_column; experiment_column where it holds '
+    'several, of '
+    'which experiment_key is this one, by default its name), arms ''{"control": 1, "new": {"weight": 1, "budget": 100}}'' with weights and parameters, '
+        'control, '
+    'metrics (of create_experiment_metric), dimensions (as they were at first exposure), window and delay after each unit''s first exposure, covariate_days '
+        'before '
     'it (CUPED; 0 for none), twice (a unit seen in two arms: exclude, or its first arm), starts and ends (days of the zone, both included, in which the first '
-    'exposure of a unit lies), planned_units, alpha, correction for several questions (holm, benjamini_hochberg, none). Read it with experiment_report(). The same '
+    'exposure of a unit lies), planned_units, alpha, correction for several questions (holm, benjamini_hochberg, none). Read it with experiment_report(). '
+        'The same '
     'definition again changes nothing.';
 
 CREATE OR REPLACE FUNCTION tally_internal._experiment_time(label text, exposures regclass, time_column text, again text) RETURNS regtype

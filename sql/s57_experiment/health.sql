@@ -13,7 +13,8 @@ BEGIN
     -- The units are clean where the days that stand on them are.
     EXECUTE tally_internal._refuse_unsafe(u, format(
         'SELECT COALESCE(sum(without_arm), 0), COALESCE(sum(without_time), 0), count(*) FILTER (WHERE first_at < $1 OR first_at >= $2) FROM %s%s',
-        CASE WHEN tally_internal._exact_source(tally_internal._current_role(), days, '-infinity', 'infinity') = days.relation THEN u.relation ELSE tally_internal._live_for_reader(u) END,
+        CASE WHEN tally_internal._exact_source(tally_internal._current_role(), days, '-infinity', 'infinity') = days.relation THEN u.relation
+            ELSE tally_internal._live_for_reader(u) END,
         COALESCE(' WHERE ' || quote_ident(e.definition ->> 'experiment_column') || ' = ' || quote_literal(e.definition ->> 'experiment_key'), '')))
        INTO without_arm, without_time, outside USING range.first, range.last;
 END $$;
@@ -31,8 +32,10 @@ DECLARE
     srm   record;
 BEGIN
     PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_health(%L);', e.name));
-    SELECT array_agg(s.units ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS units, array_agg(s.weight ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS weights,
-           string_agg(format('%s %s of %s %%', s.arm, s.units, round((100 * s.weight)::numeric, 1)), ', ' ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS words,
+    SELECT array_agg(s.units ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS units,
+        array_agg(s.weight ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS weights,
+           string_agg(format('%s %s of %s %%', s.arm, s.units, round((100 * s.weight)::numeric, 1)),
+               ', ' ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS words,
            COALESCE(sum(s.units), 0) AS counted, COALESCE(sum(s.mixed), 0) AS mixed, COALESCE(sum(s.units) FILTER (WHERE s.place IS NULL), 0) AS strange,
            string_agg(s.arm, ', ' ORDER BY s.arm) FILTER (WHERE s.place IS NULL) AS strangers, min(s.units) FILTER (WHERE s.weight > 0) AS least
       INTO split FROM tally_internal._split(e, $2) s;
@@ -43,13 +46,15 @@ BEGIN
              WHEN srm.mismatch THEN 'the arms do not have the units that their weights promise: ' || split.words ELSE 'units by arm: ' || split.words END,
         CASE WHEN srm.mismatch OR srm.misplaced > 0 THEN 'Find out why before reading any number: who is exposed, and is that the same in every arm?' END;
     RETURN QUERY SELECT 'units_seen_twice', CASE WHEN split.mixed > 0.01 * GREATEST(split.counted, split.mixed) THEN 'warning' ELSE 'ok' END,
-        split.mixed::float8, format('%s units were seen in more than one arm and %s', split.mixed, CASE e.definition ->> 'twice' WHEN 'first' THEN 'count in their first' ELSE 'are left out' END),
+        split.mixed::float8, format('%s units were seen in more than one arm and %s', split.mixed, CASE e.definition ->> 'twice' WHEN 'first'
+            THEN 'count in their first' ELSE 'are left out' END),
         CASE WHEN split.mixed > 0.01 * GREATEST(split.counted, split.mixed) THEN 'More than 1 %: the assignment is not kept for each unit.' END;
     RETURN QUERY SELECT 'undeclared_arms', CASE WHEN split.strange > 0 THEN 'error' ELSE 'ok' END, split.strange::float8,
         COALESCE(format('%s units are in arms that are not declared: %s', split.strange, split.strangers), 'every arm is declared'),
         CASE WHEN split.strange > 0 THEN format('SELECT tally.drop_experiment(%L);  -- and create_experiment() with these arms', e.name) END;
     RETURN QUERY SELECT x.c, CASE WHEN x.n > 0 THEN 'warning' ELSE 'ok' END, x.n::float8, format(x.words, x.n), CASE WHEN x.n > 0 THEN x.hint END
-      FROM (VALUES ('exposures_without_arm', odd.without_arm, '%s exposures have no arm and are left out', format('SELECT * FROM %s WHERE (%s) IS NULL;', e.exposures, e.definition ->> 'arm')),
+      FROM (VALUES ('exposures_without_arm', odd.without_arm, '%s exposures have no arm and are left out',
+          format('SELECT * FROM %s WHERE (%s) IS NULL;', e.exposures, e.definition ->> 'arm')),
                    ('exposures_without_time', odd.without_time, '%s exposures have no finite time and are left out',
                     format('SELECT * FROM %s WHERE isfinite(%I) IS NOT TRUE;', e.exposures, e.definition ->> 'time_column')),
                    ('exposures_outside', odd.outside, '%s units were first exposed before it starts or after it ends, and are left out',
@@ -63,8 +68,10 @@ BEGIN
               LEFT JOIN (SELECT y.* FROM (SELECT DISTINCT z.cells FROM tally.experiment_cells z WHERE z.experiment = e.name) z,
                                 LATERAL tally_internal._experiment_sums(e, z.cells, $2, false, '{}') y) s ON s.place = c.place
              WHERE c.experiment = e.name GROUP BY 1, 2) x ORDER BY x.place;
-    RETURN QUERY SELECT 'planned_units', CASE WHEN e.definition ->> 'planned_units' IS NULL THEN 'no_data' WHEN split.counted >= (e.definition ->> 'planned_units')::bigint THEN 'reached'
-        ELSE 'ok' END, split.counted::float8, format('%s units%s', split.counted, COALESCE(' of ' || (e.definition ->> 'planned_units') || ' planned', '')), NULL::text;
+    RETURN QUERY SELECT 'planned_units', CASE WHEN e.definition ->> 'planned_units' IS NULL THEN 'no_data'
+        WHEN split.counted >= (e.definition ->> 'planned_units')::bigint THEN 'reached'
+        ELSE 'ok' END, split.counted::float8, format('%s units%s', split.counted, COALESCE(' of ' || (e.definition ->> 'planned_units') || ' planned', '')),
+            NULL::text;
 END $$;
 COMMENT ON FUNCTION tally.experiment_health(text, timestamptz) IS
 'What speaks against believing an experiment: the split of the arms (sample ratio), units seen in two arms (a warning above 1 %), arms that are not declared, '

@@ -25,7 +25,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Experiments that share units have one owner.
     RETURN QUERY SELECT DISTINCT x.x::text FROM tally_internal._experiments_of($1) o JOIN tally.experiments e ON e.units = o.units
-        LEFT JOIN tally.experiment_cells c ON c.experiment = e.name, LATERAL unnest(ARRAY[e.units, e.arrivals, c.unit_values, c.cells]) x(x) WHERE x.x IS NOT NULL;
+        LEFT JOIN tally.experiment_cells c ON c.experiment = e.name, LATERAL unnest(ARRAY[e.units, e.arrivals, c.unit_values, c.cells]) x(x)
+            WHERE x.x IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_paired_s57(int, jsonb) IS
 'Listener: all rollups of an experiment, and of those that share its units, given one of them.';

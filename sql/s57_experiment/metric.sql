@@ -21,18 +21,22 @@ CREATE OR REPLACE FUNCTION tally.create_experiment_metric(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    again text := format('SELECT tally.create_experiment_metric(%L, %L, kind => ''mean'', expression => ''amount'', time_column => ''at'', unit => ''user_id'');',
+    again text := format('SELECT tally.create_experiment_metric(%L, %L, kind => ''mean'', expression => ''amount'', time_column => ''at'', unit '
+        '=> ''user_id'');',
                          name, source);
     given jsonb;
     old   tally.experiment_metrics;
 BEGIN
     PERFORM tally_internal._check_name(name, 'experiment metric');
-    IF COALESCE(kind, '') NOT IN ('mean', 'proportion', 'ratio', 'quantile', 'retention', 'funnel') OR COALESCE(direction, '') NOT IN ('up_is_good', 'down_is_good') THEN
+    IF COALESCE(kind, '') NOT IN ('mean', 'proportion', 'ratio', 'quantile', 'retention', 'funnel') OR COALESCE(direction, '') NOT IN ('up_is_good',
+        'down_is_good') THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('experiment metric %L needs a kind of mean, proportion, ratio, quantile, retention or funnel and a direction of up_is_good or down_is_good', name),
+            format('experiment metric %L needs a kind of mean, proportion, ratio, quantile, retention or funnel and a direction of up_is_good or '
+                'down_is_good', name),
             format('Got kind %L and direction %L.', kind, direction), again);
     END IF;
-    given := jsonb_strip_nulls(jsonb_build_object('expression', COALESCE(expression, CASE kind WHEN 'mean' THEN '1' WHEN 'ratio' THEN '1' WHEN 'proportion' THEN 'true'
+    given := jsonb_strip_nulls(jsonb_build_object('expression', COALESCE(expression, CASE kind WHEN 'mean' THEN '1' WHEN 'ratio' THEN '1' WHEN 'proportion'
+        THEN 'true'
                                                                          WHEN 'retention' THEN 'true' END),
         'denominator', denominator, 'time_column', time_column, 'unit', unit, 'where', "where", 'level', level, 'cap', cap, 'window', "window", 'delay', delay,
         'steps', CASE WHEN kind = 'funnel' THEN tally_internal._funnel_steps_of(steps, name) END));
@@ -49,7 +53,8 @@ BEGIN
     END IF;
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_experiment_metric(text, regclass, text, text, text, text, text, text, json, float8, float8, text, interval, interval, text, text) IS
+COMMENT ON FUNCTION tally.create_experiment_metric(text, regclass, text, text, text, text, text, text, json, float8, float8, text, interval, interval, text,
+    text) IS
 'Defines what experiments measure of a unit: source (a table of events with time_column and unit, the column that names the unit; the same name as in the '
     'exposures by default), kind: mean (sum of expression per unit), proportion (units with an event of which expression is true), ratio (sum of expression '
     'by sum of denominator), quantile (level, of the events'' values), retention (a proportion that begins after delay), funnel (units that reach the last of '

@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION tally.experiment_timeseries(
     as_of   timestamptz DEFAULT now(),
     matured boolean DEFAULT true,
     k       int DEFAULT 10
-) RETURNS TABLE (day timestamptz, metric text, arm text, units bigint, value float8, lift float8, low float8, high float8, sequential_low float8, sequential_high float8,
+) RETURNS TABLE (day timestamptz, metric text, arm text, units bigint, value float8, lift float8, low float8, high float8, sequential_low float8,
+    sequential_high float8,
                  adjusted_p float8, sequential_p float8, badge text, reason text)
 LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -21,11 +22,14 @@ BEGIN
     SELECT * INTO range FROM tally_internal._experiment_days(e, $3, NULL);
     EXECUTE format('SELECT min(bucket) FROM (%s) a', tally_internal._arrivals_sql(e, '{}', range.first, range.last)) INTO since USING range.first, range.last;
     -- By the calendar of the zone: a day ends where the next one begins. The last 400 days are enough for a picture.
-    FOR one IN SELECT g FROM generate_series(GREATEST(since AT TIME ZONE (e.definition ->> 'zone'), ($3 AT TIME ZONE (e.definition ->> 'zone')) - interval '400 days'),
+    FOR one IN SELECT g FROM generate_series(GREATEST(since AT TIME ZONE (e.definition ->> 'zone'),
+        ($3 AT TIME ZONE (e.definition ->> 'zone')) - interval '400 days'),
                                              $3 AT TIME ZONE (e.definition ->> 'zone') - interval '1 day', interval '1 day') l(l),
                       LATERAL (SELECT l.l AT TIME ZONE (e.definition ->> 'zone')) x(g) LOOP
-        RETURN QUERY SELECT one, r.metric, r.arm, r.units, r.value, r.lift, r.low, r.high, r.sequential_low, r.sequential_high, r.adjusted_p, r.sequential_p, r.badge, r.reason
-          FROM tally.experiment_report(e.name, (one AT TIME ZONE (e.definition ->> 'zone') + interval '1 day') AT TIME ZONE (e.definition ->> 'zone'), $4, '{}', $5) r
+        RETURN QUERY SELECT one, r.metric, r.arm, r.units, r.value, r.lift, r.low, r.high, r.sequential_low, r.sequential_high, r.adjusted_p, r.sequential_p,
+            r.badge, r.reason
+          FROM tally.experiment_report(e.name, (one AT TIME ZONE (e.definition ->> 'zone') + interval '1 day') AT TIME ZONE (e.definition ->> 'zone'), $4,
+              '{}', $5) r
          WHERE r.metric = ANY ($2) OR $2 IS NULL;
     END LOOP;
 END $$;
@@ -41,7 +45,8 @@ BEGIN
     SELECT * INTO found_ FROM tally.experiment_cells c WHERE c.experiment = e.name AND c.metric = metric;
     IF found_.metric IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('experiment %L does not measure %L', e.name, metric),
-            format('It measures %s.', (SELECT string_agg(quote_literal(c.metric), ', ' ORDER BY c.place) FROM tally.experiment_cells c WHERE c.experiment = e.name)),
+            format('It measures %s.', (SELECT string_agg(quote_literal(c.metric), ', ' ORDER BY c.place) FROM tally.experiment_cells c
+                WHERE c.experiment = e.name)),
             format('SELECT metric FROM tally.experiment_cells WHERE experiment = %L;', e.name));
     END IF;
     RETURN found_;
@@ -80,16 +85,19 @@ COMMENT ON FUNCTION tally.experiment_overlay(text, text, timestamptz, boolean, t
 
 CREATE OR REPLACE FUNCTION tally_internal._percent(share float8) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN share >= 0 THEN '+' ELSE '' END || CASE WHEN abs(share) < 1000 THEN round((100 * share)::numeric, 1)::text ELSE round((100 * share)::numeric)::text END || ' %'
+    SELECT CASE WHEN share >= 0 THEN '+' ELSE '' END || CASE WHEN abs(share) < 1000 THEN round((100 * share)::numeric, 1)::text
+        ELSE round((100 * share)::numeric)::text END || ' %'
 $$;
 COMMENT ON FUNCTION tally_internal._percent(float8) IS 'A share as a percentage with its sign.';
 
 CREATE OR REPLACE FUNCTION tally_internal._interval_picture(low float8, middle float8, high float8, span float8, width int DEFAULT 31) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(CASE WHEN i = m THEN '●' WHEN i = l THEN CASE WHEN low < -span THEN '◄' ELSE '├' END WHEN i = h THEN CASE WHEN high > span THEN '►' ELSE '┤' END
+    SELECT string_agg(CASE WHEN i = m THEN '●' WHEN i = l THEN CASE WHEN low < -span THEN '◄' ELSE '├' END WHEN i = h THEN CASE WHEN high > span THEN '►'
+        ELSE '┤' END
                            WHEN i > l AND i < h THEN '─' WHEN i = (width + 1) / 2 THEN '│' ELSE '·' END, '' ORDER BY i)
       FROM generate_series(1, width) i,
-           LATERAL (SELECT x[1] AS l, x[2] AS m, x[3] AS h FROM (SELECT array_agg(GREATEST(1, LEAST(width, 1 + round(((GREATEST(-span, LEAST(span, v)) + span) / (2 * span)) * (width - 1))::int)) ORDER BY n)
+           LATERAL (SELECT x[1] AS l, x[2] AS m, x[3] AS h FROM (SELECT array_agg(GREATEST(1,
+               LEAST(width, 1 + round(((GREATEST(-span, LEAST(span, v)) + span) / (2 * span)) * (width - 1))::int)) ORDER BY n)
                       FROM unnest(ARRAY[low, middle, high]) WITH ORDINALITY u(v, n)) y(x)) p
      WHERE span > 0 AND low IS NOT NULL AND middle IS NOT NULL AND high IS NOT NULL
 $$;
@@ -100,7 +108,8 @@ CREATE OR REPLACE FUNCTION tally_internal._verdict(badge text, reason text, ende
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN badge = 'invalid_srm' THEN 'not to be believed: the arms do not have the units they should have'
         WHEN reason = 'hidden' THEN 'hidden: too few people'
-        WHEN badge = 'no_data' THEN 'no result: ' || COALESCE(CASE reason WHEN 'empty_arm' THEN 'an arm has no units' WHEN 'too_few_units' THEN 'too few units' WHEN 'zero_variance' THEN 'every unit has the same value'
+        WHEN badge = 'no_data' THEN 'no result: ' || COALESCE(CASE reason WHEN 'empty_arm' THEN 'an arm has no units' WHEN 'too_few_units'
+            THEN 'too few units' WHEN 'zero_variance' THEN 'every unit has the same value'
             WHEN 'zero_baseline' THEN 'the control is at 0' WHEN 'zero_denominator' THEN 'nothing to divide by' ELSE 'a value is not finite' END, 'no data')
         WHEN badge = 'not_enough_data' THEN 'too early: fewer than 150 units in an arm'
         WHEN badge = 'suspicious' THEN 'suspicious: so large a change is mostly an error of measuring'
@@ -121,14 +130,16 @@ BEGIN
     RETURN QUERY
     WITH r AS MATERIALIZED (
         -- The interval is the one by which the badge was given.
-        SELECT x.*, CASE WHEN ended THEN x.low ELSE x.sequential_low END AS l, CASE WHEN ended THEN x.high ELSE x.sequential_high END AS h, row_number() OVER () AS n
+        SELECT x.*, CASE WHEN ended THEN x.low ELSE x.sequential_low END AS l, CASE WHEN ended THEN x.high ELSE x.sequential_high END AS h,
+            row_number() OVER () AS n
           FROM tally.experiment_report(e.name, $2, true, $3, $4) x
     ), s AS (SELECT LEAST(1, GREATEST(0.001, max(GREATEST(abs(l), abs(h))))) AS span FROM r WHERE l IS NOT NULL)
     SELECT r.metric, r.labels, r.arm, r.units,
            CASE WHEN c.definition ->> 'kind' IN ('proportion', 'retention', 'funnel') THEN round((100 * r.value)::numeric, 2) || ' %'
                 WHEN r.value IS NOT NULL THEN trim_scale(round(r.value::numeric, CASE WHEN abs(r.value) < 1 THEN 5 ELSE 2 END))::text END,
            tally_internal._percent(r.lift) || format(' (%s to %s)', tally_internal._percent(r.l), tally_internal._percent(r.h)),
-           tally_internal._interval_picture(r.l, r.lift, r.h, s.span), CASE WHEN r.arm = e.definition ->> 'control' THEN COALESCE(tally_internal._verdict(NULL, r.reason, ended), 'control')
+           tally_internal._interval_picture(r.l, r.lift, r.h, s.span), CASE WHEN r.arm = e.definition ->> 'control'
+               THEN COALESCE(tally_internal._verdict(NULL, r.reason, ended), 'control')
                ELSE tally_internal._verdict(r.badge, r.reason, ended) END
       FROM r JOIN tally.experiment_cells c ON c.experiment = e.name AND c.metric = r.metric LEFT JOIN s ON true ORDER BY r.n;
 END $$;
@@ -136,21 +147,26 @@ COMMENT ON FUNCTION tally.experiment_summary(text, timestamptz, text[], int) IS
 'The report in words: change with the interval that decides (for every look until the planned end, then for one), the interval as a picture with no change in '
     'the middle, and the badge as a sentence.';
 
-CREATE OR REPLACE FUNCTION tally.experiment_json(name text, as_of timestamptz DEFAULT now(), matured boolean DEFAULT true, by text[] DEFAULT '{}', k int DEFAULT 10) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally.experiment_json(name text, as_of timestamptz DEFAULT now(), matured boolean DEFAULT true, by text[] DEFAULT '{}',
+    k int DEFAULT 10) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('experiment', $1, 'as_of', to_jsonb($2), 'report', COALESCE(jsonb_agg(to_jsonb(r) ORDER BY r.n), '[]'))
       FROM (SELECT x.*, row_number() OVER () AS n FROM tally.experiment_report($1, $2, $3, $4, $5) x) r
 $$;
 COMMENT ON FUNCTION tally.experiment_json(text, timestamptz, boolean, text[], int) IS 'The report as JSON. Arguments as in experiment_report().';
 
-CREATE OR REPLACE FUNCTION tally.experiment_csv(name text, as_of timestamptz DEFAULT now(), matured boolean DEFAULT true, by text[] DEFAULT '{}', k int DEFAULT 10) RETURNS text
+CREATE OR REPLACE FUNCTION tally.experiment_csv(name text, as_of timestamptz DEFAULT now(), matured boolean DEFAULT true, by text[] DEFAULT '{}',
+    k int DEFAULT 10) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
     SELECT string_agg(line, E'\r\n' ORDER BY n) || E'\r\n'
       FROM (SELECT 0::bigint AS n, 'metric,arm,labels,units,value,lift,low,high,sequential_low,sequential_high,p,adjusted_p,sequential_p,badge,reason' AS line
             UNION ALL
-            SELECT row_number() OVER (), (SELECT string_agg(CASE WHEN f ~ '[",\r\n]' THEN '"' || replace(f, '"', '""') || '"' ELSE COALESCE(f, '') END, ',' ORDER BY i)
-                     FROM unnest(ARRAY[x.metric, x.arm, CASE WHEN x.labels <> '{}' THEN x.labels::text END, x.units::text, x.value::text, x.lift::text, x.low::text, x.high::text,
-                                       x.sequential_low::text, x.sequential_high::text, x.p::text, x.adjusted_p::text, x.sequential_p::text, x.badge, x.reason]) WITH ORDINALITY u(f, i))
+            SELECT row_number() OVER (), (SELECT string_agg(CASE WHEN f ~ '[",\r\n]' THEN '"' || replace(f, '"', '""') || '"' ELSE COALESCE(f, '') END,
+                ',' ORDER BY i)
+                     FROM unnest(ARRAY[x.metric, x.arm, CASE WHEN x.labels <> '{}' THEN x.labels::text END, x.units::text, x.value::text, x.lift::text,
+                         x.low::text, x.high::text,
+                                       x.sequential_low::text, x.sequential_high::text, x.p::text, x.adjusted_p::text, x.sequential_p::text, x.badge,
+                                           x.reason]) WITH ORDINALITY u(f, i))
               FROM tally.experiment_report($1, $2, $3, $4, $5) x) l
 $$;
 COMMENT ON FUNCTION tally.experiment_csv(text, timestamptz, boolean, text[], int) IS

@@ -9,7 +9,8 @@ $$;
 COMMENT ON FUNCTION tally_internal._experiment_value(jsonb, tally.moments, tally.tdigest) IS
 'The plain value of an arm: mean, share, ratio of sums or quantile; null where there is none.';
 
-CREATE OR REPLACE FUNCTION tally_internal._experiment_effect(m jsonb, a tally.moments, b tally.moments, digest_a tally.tdigest, digest_b tally.tdigest, valued_a bigint,
+CREATE OR REPLACE FUNCTION tally_internal._experiment_effect(m jsonb, a tally.moments, b tally.moments, digest_a tally.tdigest, digest_b tally.tdigest,
+    valued_a bigint,
     valued_b bigint, factor_a float8, factor_b float8, alpha float8, planned float8) RETURNS tally.effect
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -18,20 +19,25 @@ DECLARE
 BEGIN
     CASE m ->> 'kind'
         WHEN 'quantile' THEN
-            RETURN tally.compare_quantiles(digest_a, digest_b, (m ->> 'level')::float8, true, alpha, planned, COALESCE(factor_a, 1), COALESCE(factor_b, 1), valued_a, valued_b);
+            RETURN tally.compare_quantiles(digest_a, digest_b, (m ->> 'level')::float8, true, alpha, planned, COALESCE(factor_a, 1), COALESCE(factor_b, 1),
+                valued_a, valued_b);
         WHEN 'proportion', 'retention', 'funnel' THEN
-            RETURN tally.compare_proportions(COALESCE(round(tally.sum(a, 1)), 0)::bigint, COALESCE(tally.count(a), 0), COALESCE(round(tally.sum(b, 1)), 0)::bigint,
+            RETURN tally.compare_proportions(COALESCE(round(tally.sum(a, 1)), 0)::bigint, COALESCE(tally.count(a), 0),
+                COALESCE(round(tally.sum(b, 1)), 0)::bigint,
                                              COALESCE(tally.count(b), 0), true, alpha, planned);
         ELSE
             -- A covariate that does not vary explains nothing.
             IF m ->> 'covariate_days' <> '0' AND (COALESCE(tally.variance(a, before), 0) > 0 OR COALESCE(tally.variance(b, before), 0) > 0) THEN
-                result := CASE m ->> 'kind' WHEN 'ratio' THEN tally.compare_ratios_cuped(a, b, true, alpha, planned) ELSE tally.compare_cuped(a, b, true, alpha, planned) END;
+                result := CASE m ->> 'kind' WHEN 'ratio' THEN tally.compare_ratios_cuped(a, b, true, alpha, planned)
+                    ELSE tally.compare_cuped(a, b, true, alpha, planned) END;
                 IF result.reason IS NULL THEN RETURN result; END IF;
             END IF;
-            RETURN CASE m ->> 'kind' WHEN 'ratio' THEN tally.compare_ratios(a, b, true, alpha, planned) ELSE tally.compare_means(a, b, true, alpha, planned) END;
+            RETURN CASE m ->> 'kind' WHEN 'ratio' THEN tally.compare_ratios(a, b, true, alpha, planned)
+                ELSE tally.compare_means(a, b, true, alpha, planned) END;
     END CASE;
 END $$;
-COMMENT ON FUNCTION tally_internal._experiment_effect(jsonb, tally.moments, tally.moments, tally.tdigest, tally.tdigest, bigint, bigint, float8, float8, float8, float8) IS
+COMMENT ON FUNCTION tally_internal._experiment_effect(jsonb, tally.moments, tally.moments, tally.tdigest, tally.tdigest, bigint, bigint, float8, float8,
+    float8, float8) IS
 'The lift of an arm (b) over the control (a) in a metric, by the comparison of its kind, with the covariate where that gives a number.';
 
 CREATE OR REPLACE FUNCTION tally_internal._adjusted(p float8[], correction text) RETURNS float8[]
@@ -40,7 +46,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally_internal._adjusted(float8[], text) IS 'p values corrected for several questions as the experiment asks.';
 
-CREATE OR REPLACE FUNCTION tally_internal._split(e tally.experiments, as_of timestamptz) RETURNS TABLE (arm text, weight float8, place bigint, units bigint, mixed bigint)
+CREATE OR REPLACE FUNCTION tally_internal._split(e tally.experiments, as_of timestamptz) RETURNS TABLE (arm text, weight float8, place bigint, units bigint,
+    mixed bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -48,9 +55,12 @@ DECLARE
 BEGIN
     SELECT * INTO range FROM tally_internal._experiment_days(e, as_of, NULL);
     RETURN QUERY EXECUTE format(
-        'SELECT COALESCE(d.arm, n.arm), d.weight, d.place, COALESCE(n.units, 0), COALESCE(n.mixed, 0) FROM (SELECT x ->> ''arm'' AS arm, (x ->> ''weight'')::float8 AS weight, place '
-        'FROM jsonb_array_elements($3) WITH ORDINALITY l(x, place)) d FULL JOIN (SELECT arm, sum(units) FILTER (WHERE mixed = ''false'' OR $4)::bigint AS units, '
-        'sum(units) FILTER (WHERE mixed = ''true'')::bigint AS mixed FROM (%s) a GROUP BY 1) n ON n.arm = d.arm ORDER BY 3, 1', tally_internal._arrivals_sql(e, '{}', range.first, range.last))
+        'SELECT COALESCE(d.arm, n.arm), d.weight, d.place, COALESCE(n.units, 0), COALESCE(n.mixed, 0) FROM (SELECT x ->> ''arm'' AS arm, (x '
+            '->> ''weight'')::float8 AS weight, place '
+        'FROM jsonb_array_elements($3) WITH ORDINALITY l(x, place)) d FULL JOIN (SELECT arm, sum(units) FILTER (WHERE mixed = ''false'' OR $4)::bigint AS '
+            'units, '
+        'sum(units) FILTER (WHERE mixed = ''true'')::bigint AS mixed FROM (%s) a GROUP BY 1) n ON n.arm = d.arm ORDER BY 3, 1',
+            tally_internal._arrivals_sql(e, '{}', range.first, range.last))
         USING range.first, range.last, e.definition -> 'arms', e.definition ->> 'twice' = 'first';
 END $$;
 COMMENT ON FUNCTION tally_internal._split(tally.experiments, timestamptz) IS
@@ -62,7 +72,8 @@ CREATE OR REPLACE FUNCTION tally.experiment_report(
     matured boolean DEFAULT true,
     by      text[] DEFAULT '{}',
     k       int DEFAULT 10
-) RETURNS TABLE (metric text, labels jsonb, arm text, units bigint, value float8, lift float8, low float8, high float8, sequential_low float8, sequential_high float8,
+) RETURNS TABLE (metric text, labels jsonb, arm text, units bigint, value float8, lift float8, low float8, high float8, sequential_low float8,
+    sequential_high float8,
                  p float8, adjusted_p float8, sequential_p float8, badge text, reason text, method text, uncapped float8)
 LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -74,13 +85,15 @@ DECLARE
 BEGIN
     PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_report(%L);', e.name));
     PERFORM tally_internal._check_segments(e, $4);
-    SELECT (tally.sample_ratio(array_agg(s.units ORDER BY s.place), array_agg(s.weight ORDER BY s.place))).p INTO srm FROM tally_internal._split(e, $2) s WHERE s.place IS NOT NULL;
+    SELECT (tally.sample_ratio(array_agg(s.units ORDER BY s.place), array_agg(s.weight ORDER BY s.place))).p INTO srm FROM tally_internal._split(e, $2) s
+        WHERE s.place IS NOT NULL;
     RETURN QUERY
     WITH cells AS MATERIALIZED (
         SELECT s.* FROM (SELECT DISTINCT c.cells FROM tally.experiment_cells c WHERE c.experiment = e.name) c,
                LATERAL tally_internal._experiment_sums(e, c.cells, $2, $3, $4) s
     ), grid AS MATERIALIZED (
-        SELECT m.place, m.metric, m.definition AS m, l.labels, a.x ->> 'arm' AS arm, a.n, COALESCE(s.units, 0) AS units, s.sketch, s.digest, s.uncapped, s.valued, s.factor,
+        SELECT m.place, m.metric, m.definition AS m, l.labels, a.x ->> 'arm' AS arm, a.n, COALESCE(s.units, 0) AS units, s.sketch, s.digest, s.uncapped,
+            s.valued, s.factor,
                COALESCE(s.units, 0) BETWEEN 1 AND $5 - 1 AS few
           FROM tally.experiment_cells m
          CROSS JOIN (SELECT DISTINCT x.labels FROM cells x UNION SELECT '{}'::jsonb WHERE $4 = '{}') l
@@ -91,7 +104,8 @@ BEGIN
         SELECT b.*, a.units AS control_units, b.arm = d ->> 'control' AS is_control, a.few OR b.few AS hidden,
                -- What is derived from a hidden cell is hidden too.
                CASE WHEN b.arm <> d ->> 'control' AND NOT a.few AND NOT b.few THEN
-                   tally_internal._experiment_effect(b.m, a.sketch, b.sketch, a.digest, b.digest, a.valued, b.valued, a.factor, b.factor, (d ->> 'alpha')::float8,
+                   tally_internal._experiment_effect(b.m, a.sketch, b.sketch, a.digest, b.digest, a.valued, b.valued, a.factor, b.factor,
+                       (d ->> 'alpha')::float8,
                                                      COALESCE((d ->> 'planned_units')::float8, 5000)) END AS effect
           FROM grid b JOIN grid a ON a.place = b.place AND a.labels = b.labels AND a.arm = d ->> 'control'
     ), corrected AS MATERIALIZED (
@@ -103,11 +117,14 @@ BEGIN
                LATERAL unnest(g.places, g.arms, g.p, g.sequential_p) y(place, n, p, sequential_p),
                LATERAL (SELECT g.labels, y.place, y.n) x(labels, place, n)
     )
-    SELECT q.metric, q.labels, q.arm, CASE WHEN NOT q.few THEN q.units END, CASE WHEN NOT q.few THEN tally_internal._experiment_value(q.m, q.sketch, q.digest) END,
+    SELECT q.metric, q.labels, q.arm, CASE WHEN NOT q.few THEN q.units END, CASE WHEN NOT q.few
+        THEN tally_internal._experiment_value(q.m, q.sketch, q.digest) END,
            (q.effect).effect, (q.effect).low, (q.effect).high, (q.effect).sequential_low, (q.effect).sequential_high, (q.effect).p, c.p, c.sequential_p,
            CASE WHEN NOT q.is_control AND NOT q.hidden THEN
-               tally.experiment_badge(srm, q.control_units, q.units, (q.effect).effect, c.p, q.m ->> 'direction', c.sequential_p, ended, (d ->> 'alpha')::float8) END,
-           CASE WHEN q.hidden AND (q.few OR NOT q.is_control) THEN 'hidden' WHEN q.is_control AND q.units = 0 THEN 'empty_arm' ELSE (q.effect).reason END, (q.effect).method,
+               tally.experiment_badge(srm, q.control_units, q.units, (q.effect).effect, c.p, q.m ->> 'direction', c.sequential_p, ended,
+                   (d ->> 'alpha')::float8) END,
+           CASE WHEN q.hidden AND (q.few OR NOT q.is_control) THEN 'hidden' WHEN q.is_control AND q.units = 0 THEN 'empty_arm' ELSE (q.effect).reason END,
+               (q.effect).method,
            CASE WHEN NOT q.few AND abs(q.uncapped) < 'infinity' THEN q.uncapped / NULLIF(q.units, 0) END
       FROM pairs q LEFT JOIN corrected c ON c.labels = q.labels AND c.place = q.place AND c.n = q.n AND NOT q.is_control
      ORDER BY q.place, q.labels, NOT q.is_control, q.n;
@@ -147,9 +164,12 @@ BEGIN
     EXECUTE format('CREATE VIEW %s AS SELECT r.* FROM tally.experiment_report(%L) r', place, e.name);
     PERFORM tally_internal._owner_only(place);
     EXECUTE format('COMMENT ON VIEW %s IS %L', place, format('Experiment %s: each metric and arm, exact now. Made by pg_tally.', e.name));
-    FOR item IN SELECT * FROM (VALUES ('metric', 'The metric.'), ('labels', 'Values of the dimensions asked by; none here.'), ('arm', 'The arm; the control comes first.'),
-        ('units', 'Units whose window is wholly past; null under 10.'), ('value', 'Mean, share, ratio or quantile of the arm.'), ('lift', 'Share by which it exceeds the control.'),
-        ('low', 'Lower end of the lift''s interval, for one look.'), ('high', 'Upper end of it.'), ('sequential_low', 'Lower end of the interval that holds at every look.'),
+    FOR item IN SELECT * FROM (VALUES ('metric', 'The metric.'), ('labels', 'Values of the dimensions asked by; none here.'),
+        ('arm', 'The arm; the control comes first.'),
+        ('units', 'Units whose window is wholly past; null under 10.'), ('value', 'Mean, share, ratio or quantile of the arm.'),
+            ('lift', 'Share by which it exceeds the control.'),
+        ('low', 'Lower end of the lift''s interval, for one look.'), ('high', 'Upper end of it.'),
+            ('sequential_low', 'Lower end of the interval that holds at every look.'),
         ('sequential_high', 'Upper end of it.'), ('p', 'p of no effect, for one look.'), ('adjusted_p', 'p adjusted for all metrics and arms.'),
         ('sequential_p', 'p that holds at every look, adjusted.'), ('badge', 'What it comes to, in one word.'), ('reason', 'Why there is no number.'),
         ('method', 'How it was compared.'), ('uncapped', 'Mean without the cap, where there is one.')) c(name, words) LOOP

@@ -27,16 +27,22 @@ BEGIN
     IF watch = 'guardrail' THEN
         -- The interval that holds at every look, because a threshold looks at every tick; p is adjusted for all metrics and arms.
         RETURN tally.create_threshold(label, query => format(
-            'SELECT r.metric, r.arm, CASE WHEN r.sequential_p < %s AND (r.lift < 0) = (m.direction = ''up_is_good'') THEN abs(r.lift) ELSE 0 END AS value, r.units AS samples '
-            'FROM tally.experiment_report(%L, :as_of, k => %s) r JOIN tally.experiment_metrics m ON m.name = r.metric WHERE r.lift IS NOT NULL%s', d ->> 'alpha', e.name,
-            k, COALESCE(format(' AND r.metric = ANY (%L)', metrics), '')), condition => '> 0', severity => COALESCE(severity, 'critical'), owner => owner, runbook => runbook,
+            'SELECT r.metric, r.arm, CASE WHEN r.sequential_p < %s AND (r.lift < 0) = (m.direction = ''up_is_good'') THEN abs(r.lift) ELSE 0 END AS value, '
+                'r.units AS samples '
+            'FROM tally.experiment_report(%L, :as_of, k => %s) r JOIN tally.experiment_metrics m ON m.name = r.metric WHERE r.lift IS NOT NULL%s',
+                d ->> 'alpha', e.name,
+            k, COALESCE(' AND r.metric = ANY (' || quote_literal(metrics) || ')', '')), condition => '> 0', severity => COALESCE(severity, 'warning'),
+                owner => owner, runbook => runbook,
             suggested_actions => COALESCE(suggested_actions, lever), every => every);
     ELSIF watch = 'sample_ratio' THEN
-        RETURN tally.create_threshold(label, query => format('SELECT h.value FROM tally.experiment_health(%L, :as_of) h WHERE h."check" = ''sample_ratio''', e.name),
+        RETURN tally.create_threshold(label, query => format('SELECT h.value FROM tally.experiment_health(%L, :as_of) h WHERE h."check" = ''sample_ratio''',
+            e.name),
             condition => '< 0.001', severity => COALESCE(severity, 'warning'), owner => owner, runbook => runbook,
-            suggested_actions => COALESCE(suggested_actions, '["find out who is exposed, and whether that is the same in every arm", "believe no number of this experiment"]'), every => every);
+            suggested_actions => COALESCE(suggested_actions,
+                '["find out who is exposed, and whether that is the same in every arm", "believe no number of this experiment"]'), every => every);
     ELSIF watch = 'planned_units' AND d ->> 'planned_units' IS NOT NULL THEN
-        RETURN tally.create_threshold(label, query => format('SELECT h.value FROM tally.experiment_health(%L, :as_of) h WHERE h."check" = ''planned_units''', e.name),
+        RETURN tally.create_threshold(label, query => format('SELECT h.value FROM tally.experiment_health(%L, :as_of) h WHERE h."check" = ''planned_units''',
+            e.name),
             condition => '>= ' || (d ->> 'planned_units'), severity => COALESCE(severity, 'info'), owner => owner, runbook => runbook,
             suggested_actions => COALESCE(suggested_actions, '["read the report and decide"]'), every => every);
     END IF;
@@ -46,5 +52,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.create_experiment_threshold(text, text, text[], text, text, text, jsonb, interval, int) IS
 'Defines a threshold on an experiment: guardrail (one of metrics, or any, is worse than the control by the interval that holds at every look, adjusted), '
-    'sample_ratio (the arms do not have the units of their weights, p < 0.001), planned_units (reached). Each files one incident, with the lever: switch the arm to '
+    'sample_ratio (the arms do not have the units of their weights, p < 0.001), planned_units (reached). Each files one incident, with the lever: switch the '
+        'arm to '
     'the control, or its parameters back.';

@@ -51,7 +51,9 @@ SELECT is((SELECT string_agg(a.name, ', ' ORDER BY a.name) FROM unnest(p.proargn
             WHERE (a.mode IS NULL OR a.mode = 'i') AND a.name NOT IN ('name', 'who', 'with_data', 'secret', 'headers')
               AND NOT EXISTS (SELECT FROM pg_proc d WHERE d.proname LIKE '\_%\_definitions' AND d.pronamespace = 'tally_internal'::regnamespace
                                                       AND strpos(d.prosrc, format('[%L, ', a.name)) > 0)), NULL, p.proname || ': every argument is written out')
-  FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.proname LIKE 'create\_%';
+  FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.proname LIKE 'create\_%'
+   -- It makes a threshold, which is written out as one.
+   AND p.proname <> 'create_experiment_threshold';
 
 -- Settings of the session.
 CREATE TEMP TABLE odd (setting text, value text);

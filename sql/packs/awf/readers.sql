@@ -70,17 +70,29 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
         SELECT r.row ->> 'variation' AS variation, r.row
           FROM json_array_elements(metrics_rows('{turns,sessions,p95_latency_ms,retry_rate,fallback_rate,stuck_rate,avg_in_tokens,overall_completion_rate}',
                    since, until, NULL, '{variation}', jsonb_build_object('experiment', experiment))) r(row)
+    ), plain AS (
+        SELECT json_build_object('experiment', experiment, 'variation', a.variation, 'metric', v.key, 'value', v.value, 'control', c.value,
+                   'delta', v.value - c.value, 'relative', round((v.value - c.value) / nullif(c.value, 0), 4)) AS x,
+               row_number() OVER (ORDER BY a.variation = 'control' DESC, a.variation, v.o) AS n
+          FROM arm a
+         CROSS JOIN LATERAL (SELECT e.key, e.o, (e.value #>> '{}')::numeric AS value FROM json_each(a.row) WITH ORDINALITY e(key, value, o)
+                             WHERE e.key <> 'variation') v
+          LEFT JOIN LATERAL (SELECT (k.row ->> v.key)::numeric AS value FROM arm k WHERE k.variation = 'control') c ON true
+    ), judged AS (
+        -- Where the experiment is defined (awf_experiment), its report: with interval, badge and the parameters of the arm.
+        SELECT json_build_object('experiment', e.name, 'variation', r.arm, 'metric', r.metric, 'value', r.value, 'units', r.units, 'relative', r.lift,
+                   'low', r.low, 'high', r.high, 'sequential_low', r.sequential_low, 'sequential_high', r.sequential_high, 'adjusted_p', r.adjusted_p,
+                   'badge', r.badge, 'reason', r.reason, 'parameters', (SELECT a -> 'parameters' FROM jsonb_array_elements(e.definition -> 'arms') a
+                                                                         WHERE a ->> 'arm' = r.arm)) AS x, row_number() OVER () AS n
+          FROM tally.experiments e, tally.experiment_report(e.name,
+                   k => (SELECT s.value::int FROM awf_settings s WHERE s.name = 'metrics_kanon_min')) r
+         WHERE e.name = experiment AND e.exposures = 'analytics_events'::regclass
     )
-    SELECT coalesce(json_agg(json_build_object('experiment', experiment, 'variation', a.variation, 'metric', v.key, 'value', v.value, 'control', c.value,
-               'delta', v.value - c.value, 'relative', round((v.value - c.value) / nullif(c.value, 0), 4))
-                   ORDER BY a.variation = 'control' DESC, a.variation, v.o), '[]')
-      FROM arm a
-     CROSS JOIN LATERAL (SELECT e.key, e.o, (e.value #>> '{}')::numeric AS value FROM json_each(a.row) WITH ORDINALITY e(key, value, o)
-                         WHERE e.key <> 'variation') v
-      LEFT JOIN LATERAL (SELECT (k.row ->> v.key)::numeric AS value FROM arm k WHERE k.variation = 'control') c ON true
+    SELECT coalesce(json_agg(t.x ORDER BY t.place, t.n), '[]') FROM (SELECT 1 AS place, p.n, p.x FROM plain p UNION ALL SELECT 2, j.n, j.x FROM judged j) t
 $f$;
 COMMENT ON FUNCTION metrics_experiment(text, text, text) IS
-'Each metric per arm of an experiment, with its plain difference from the arm named control, absolute and relative.'
+'Each metric per arm of an experiment, with its plain difference from the arm named control, absolute and relative. Where the experiment is defined '
+    '(awf_experiment), also its report by session: interval, adjusted p, badge and the parameters of the arm.'
 $sql$),
 ('awf', 850, 'function', 'metrics_overview(text, text, jsonb)', $sql$
 CREATE OR REPLACE FUNCTION metrics_overview(since text DEFAULT '24 hours', until text DEFAULT NULL, filters jsonb DEFAULT '{}') RETURNS json

@@ -42,10 +42,11 @@ INSERT INTO a VALUES
 ('funnel_path', 'cardinality(tally.funnel_path(''1 hour'', at, item = ''e'', item = ''f'') @)', NULL, NULL, '0'),
 ('funnel_counts', '(tally.reached(tally.funnel_counts(# level !) @))[2]', 'nullif(count(*) FILTER (WHERE level >= 2), 0)', 'level', NULL),
 ('funnel_counts of paths', '(tally.reached(tally.funnel_counts(path) @))[2]', 'nullif(count(*) FILTER (WHERE cardinality(path) >= 2), 0)', NULL, NULL),
-('retention_counts', 'tally.retention_counts(# kept !) @::jsonb -> 1 ->> ''retained''', 'count(*) FILTER (WHERE kept[2])', NULL, NULL);
+('retention_counts', 'tally.retention_counts(# kept !) @::jsonb -> 1 ->> ''retained''', 'count(*) FILTER (WHERE kept[2])', NULL, NULL),
+('_sizes', 'round(tally_internal._sizes(# v !) @::numeric, 6)', 'coalesce(round(sum(abs(v))::numeric, 6), 0)', 'v', '0.000000');
 
 SELECT is((SELECT string_agg(DISTINCT p.proname, ',' ORDER BY p.proname) FROM pg_proc p WHERE p.prokind = 'a' AND p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.proname NOT IN ('rollup')
-           AND NOT EXISTS (SELECT FROM a WHERE a.expr ~ ('tally\.' || p.proname || '\('))), NULL, 'no aggregate is left out');
+           AND NOT EXISTS (SELECT FROM a WHERE a.expr ~ ('\.' || p.proname || '\('))), NULL, 'no aggregate is left out');
 
 CREATE FUNCTION filled(expr text, over_ text DEFAULT '', distinct_ text DEFAULT '', order_ text DEFAULT '') RETURNS text LANGUAGE sql AS
 $$SELECT replace(replace(replace(expr, '@', over_), '#', distinct_), '!', order_)$$;

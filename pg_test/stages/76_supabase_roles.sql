@@ -43,7 +43,7 @@ SELECT throws_ok('SELECT * FROM by_hour_metrics', '42501', NULL, 'nor its flat v
 SELECT is((SELECT count(*) FROM tally.thresholds), 0::bigint, 'nor thresholds of others');
 SELECT is((SELECT count(*) FROM tally.incidents), 0::bigint, 'nor incidents');
 SELECT throws_ok($$SELECT * FROM tally.start()$$, '42501', NULL, 'nor starts the clock');
-SELECT throws_ok($$SELECT tally.drop_rollup('by_hour')$$, NULL, NULL, 'nor drops what is not one''s own');
+SELECT throws_ok($$SELECT tally.drop_rollup('by_hour')$$, '42501', NULL, 'nor drops what is not one''s own');
 RESET "request.jwt.claim.sub";
 RESET ROLE;
 SET ROLE anon;

@@ -212,8 +212,10 @@ fn times(width: &str, n: i64) -> String {
 
 /// The start of the bucket of an instant, for a fixed width in seconds: whole widths since Monday, 2000-01-03.
 fn fixed_start(seconds: i64, instant: &str) -> String {
+    // In days and seconds: as a float a moment of the year 290000 is off by half a millisecond.
     format!(
-        "to_timestamp((floor((extract(epoch FROM {instant}) - 946857600) / {seconds}) * {seconds} + 946857600)::float8)"
+        "(SELECT (timestamp '2000-01-03' + (y.s / 86400)::int * interval '1 day' + (y.s % 86400)::int * interval '1 second') AT TIME ZONE 'UTC' \
+         FROM (SELECT (floor((extract(epoch FROM {instant}) - 946857600) / {seconds}) * {seconds})::bigint AS s) y)"
     )
 }
 

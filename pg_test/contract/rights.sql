@@ -10,7 +10,7 @@ INSERT INTO readable SELECT unnest(string_to_array(
     -- What is released, and its proofs by row level security.
     || 'releases released_buckets release_proofs release_witnesses '
     -- By row level security: those whose rights one has.
-    || 'audit board_views evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes runs silences tasks threshold_states thresholds', ' '));
+    || 'access audit board_views evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes runs silences tasks threshold_states thresholds', ' '));
 
 SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee = 0$$,
     $$SELECT name, 'SELECT' FROM readable$$, 'what PUBLIC may do with tables, views and sequences is to read these');

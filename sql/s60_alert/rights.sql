@@ -11,7 +11,12 @@ GRANT SELECT ON tally.audit TO PUBLIC;
 
 ALTER TABLE tally.incidents ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.incidents;
-CREATE POLICY owner_sees ON tally.incidents FOR SELECT USING (tally_internal._has_rights_of(owner));
+CREATE POLICY owner_sees ON tally.incidents FOR SELECT
+    USING (tally_internal._has_rights_of(owner) OR tally_internal._handles(tally_internal._current_role(), owner));
+ALTER TABLE tally.access ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS both_see ON tally.access;
+CREATE POLICY both_see ON tally.access FOR SELECT USING (tally_internal._has_rights_of(owner) OR tally_internal._has_rights_of(grantee));
+GRANT SELECT ON tally.access TO PUBLIC;
 ALTER TABLE tally.incident_events ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.incident_events;
 CREATE POLICY owner_sees ON tally.incident_events FOR SELECT USING (EXISTS (SELECT FROM tally.incidents i WHERE i.id = incident_id));
@@ -41,6 +46,7 @@ GRANT SELECT ON tally.silences, tally.inhibitions, tally.notifications TO PUBLIC
 
 CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.incident_events
     FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.access FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.channels FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.inhibitions FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();

@@ -227,5 +227,6 @@ CREATE INDEX notification_members_told ON tally.notification_members (channel_id
 -- FILE s57_experiment/state/tables.sql
 -- FILE s10_kernel/state/k_total.sql
 -- FILE s75_release/state/releases.sql
+-- FILE s60_alert/state/access.sql
 
 ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;

@@ -1,0 +1,55 @@
+-- Owns: grant_access and revoke_access: what a reader or somebody on call needs, and no more, in one statement.
+
+CREATE OR REPLACE FUNCTION tally.grant_access(role text, "to" regrole, "on" text DEFAULT NULL) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    item  record;
+    given text[] := '{}';
+BEGIN
+    IF role IS NULL OR role NOT IN ('viewer', 'editor') OR "to" IS NULL THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('access must be that of a viewer or an editor, to a role, got %L to %s', role,
+                                                                         COALESCE("to"::text, 'NULL')),
+            'A viewer reads releases. An editor also sees, acknowledges, silences and closes your incidents.',
+            format('SELECT tally.grant_access(''viewer'', %L);', COALESCE("to"::text, 'some_role')));
+    END IF;
+    FOR item IN SELECT x.relation, n.nspname FROM tally.releases x JOIN pg_class c ON c.oid = x.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE tally_internal._has_rights_of(x.owner) AND ("on" IS NULL OR "on" IN (x.name, n.nspname)) ORDER BY x.id LOOP
+        IF NOT has_schema_privilege("to"::oid, item.nspname, 'USAGE') THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', item.nspname, "to");
+        END IF;
+        EXECUTE format('GRANT SELECT ON %s TO %s', item.relation, "to");
+        given := given || format('SELECT on %s', item.relation);
+    END LOOP;
+    IF "on" IS NOT NULL AND given = '{}' THEN
+        PERFORM tally_internal._refuse('undefined_object', format('access must be on a release of yours or a schema with one, got %L', "on"),
+            'Without on it is to all releases of yours.', 'SELECT name, relation FROM tally.releases;');
+    END IF;
+    IF role = 'editor' THEN
+        PERFORM tally_internal._store_access("to", true);
+        given := given || 'your incidents'::text;
+    END IF;
+    RETURN given;
+END $$;
+COMMENT ON FUNCTION tally.grant_access(text, regrole, text) IS
+'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema) or an editor (that, and to see, acknowledge, silence, comment on and '
+'close the incidents of your thresholds without being a member of your role). Says what was given.';
+
+CREATE OR REPLACE FUNCTION tally.revoke_access("from" regrole) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    item  regclass;
+    taken text[] := '{}';
+BEGIN
+    FOR item IN SELECT x.relation FROM tally.releases x WHERE tally_internal._has_rights_of(x.owner)
+                   AND EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = x.relation AND a.grantee = "from"::oid) ORDER BY x.id LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', item, "from");
+        taken := taken || format('SELECT on %s', item);
+    END LOOP;
+    IF tally_internal._store_access("from", false) THEN
+        taken := taken || 'your incidents'::text;
+    END IF;
+    RETURN taken;
+END $$;
+COMMENT ON FUNCTION tally.revoke_access(regrole) IS 'Takes back what grant_access() gave a role on your releases and incidents; the schema stays usable. Says what.';

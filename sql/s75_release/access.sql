@@ -52,4 +52,5 @@ BEGIN
     END IF;
     RETURN taken;
 END $$;
-COMMENT ON FUNCTION tally.revoke_access(regrole) IS 'Takes back what grant_access() gave a role on your releases and incidents; the schema stays usable. Says what.';
+COMMENT ON FUNCTION tally.revoke_access(regrole) IS
+'Takes back what grant_access() gave a role on your releases and incidents; the schema stays usable. Says what.';

@@ -8,8 +8,20 @@ pub fn look_with(check: fn()) {
 }
 
 /// Called by a loop that may be long, once for each of its larger steps.
-pub(crate) fn look() {
+pub fn look() {
     if let Some(check) = CHECK.get() {
         check();
     }
+}
+
+/// Sorts, with a look now and then: a hundred million are not to be waited for. Not stable. A look that unwinds leaves all items there.
+pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> std::cmp::Ordering) {
+    let mut compared = 0u32;
+    items.sort_unstable_by(|a, b| {
+        compared = compared.wrapping_add(1);
+        if compared.is_multiple_of(1 << 16) {
+            look();
+        }
+        compare(a, b)
+    });
 }

@@ -3,6 +3,11 @@
 -- As it was (commit 382f689, a debug build) 20,000 starts took 12.3 s and 40,000 took 53 s, both under a statement_timeout of 2 s: seen by hand.
 \ir prelude.psql
 CREATE TABLE evil.times AS SELECT array_agg(timestamptz '2026-01-01Z' + g * interval '1 second') AS t FROM generate_series(1, 200000) g;
+-- Lists and texts without bounds. The first of these ended every session of the server (signal 6, a list of 2^31 that memory had no room
+-- for), the second ran for five minutes under a statement_timeout of 3 s: seen by hand at commit ce6bdd1.
+SELECT evil.try('a list', $$SELECT tally_internal._buckets_reached('fixed 1000000', '2026-01-01', 2147483647)$$);
+SELECT evil.try('a list of days', $$SELECT tally_internal._buckets_reached('calendar day Europe/Berlin', '2026-01-01', 2147483647)$$);
+SELECT evil.try('a condition', $$SELECT tally.parse_condition(repeat('burn rate 99.9% over ', 1000000))$$);
 \connect - :superuser
 SET client_min_messages = error;
 CREATE EXTENSION dblink;
@@ -37,4 +42,5 @@ SELECT public.send(label, :'attacker', call) FROM (VALUES
 SELECT is_empty('SELECT * FROM public.ended WHERE busy <> 0', 'each call ends once its time is up');
 SELECT results_eq('SELECT DISTINCT error FROM public.ended', $$VALUES ('ERROR:  canceling statement due to statement timeout'::text)$$, 'by the statement_timeout');
 SELECT is((SELECT count(*) FROM public.ended), 3::bigint, 'all three');
+SELECT bag_eq('SELECT what, outcome FROM evil.log', $$VALUES ('a list', '54000'), ('a list of days', '54000'), ('a condition', '22023')$$, 'what has no end is refused before it begins');
 SELECT * FROM finish();

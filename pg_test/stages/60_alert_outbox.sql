@@ -102,7 +102,7 @@ SELECT is((SELECT new ->> 'url' FROM tally.audit WHERE kind = 'channels' AND nam
 -- Templates.
 SELECT tally.create_channel('slack', url => 'https://s', template => 'slack'), tally.create_channel('pd', url => 'https://p', template => 'pagerduty', secret => 'routing');
 SELECT see(140, 20, 33);
-SELECT is((SELECT body ->> 'text' FROM tally.claim_notifications('slack', as_of => app.at(140))), E':warning: *REFIRED* t is 33 (> 10) in world w2 — incident 2\n<https://r|runbook>', 'slack');
+SELECT is((SELECT body ->> 'text' FROM tally.claim_notifications('slack', as_of => app.at(140))), E':warning: *REFIRED* t is 33 (&gt; 10) in world w2 — incident 2\n<https://r|runbook>', 'slack');
 SELECT is((SELECT body - 'payload' FROM tally.claim_notifications('pd', as_of => app.at(140))),
     format('{"links": [{"href": "https://r", "text": "runbook"}], "dedup_key": "pg_tally-%s-2", "routing_key": "routing", "event_action": "trigger"}', current_database())::jsonb, 'pagerduty: trigger');
 SELECT see(141, 20, 1);

@@ -55,6 +55,10 @@ BEGIN
         WHEN template = 'pagerduty' AND (secret IS NULL OR group_by IS NOT NULL) THEN 'pagerduty needs its routing key as secret, and groups by itself'
         WHEN jsonb_typeof(headers) IS DISTINCT FROM 'object' THEN 'headers must be an object'
         WHEN EXISTS (SELECT FROM jsonb_each(headers) h WHERE jsonb_typeof(h.value) <> 'string') THEN 'headers must be texts'
+        -- A line break would begin another header of the post.
+        WHEN EXISTS (SELECT FROM jsonb_each_text(headers) h WHERE h.key !~ '^[A-Za-z0-9_.-]+$' OR h.value ~ '[[:cntrl:]]')
+            OR secret ~ '[[:cntrl:]]' OR url ~ '[[:cntrl:][:space:]]' THEN
+            'names of headers are letters, digits, -, _ and .; no header, secret or url has a line break or another control character'
         WHEN max_attempts NOT BETWEEN 1 AND 100 THEN format('max_attempts must be from 1 to 100, got %s', max_attempts)
         WHEN tally_internal._no_length(group_wait, '0', '366 days', false) THEN format('group_wait must be from 0 to 366 days, without months, got %s',
                 group_wait)

@@ -1,6 +1,13 @@
 -- Owns: delivering notifications: through pg_net where it is there, or by a poller that claims, posts and reports.
 -- A message goes out at least once, with the same idempotency key at every attempt. The receiver can make exactly once of that.
 
+CREATE OR REPLACE FUNCTION tally_internal._slack(words text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    -- Labels are data. In Slack's text <!channel> calls everybody and <https://…|runbook> is a link, unless these three are written so.
+    SELECT replace(replace(replace(words, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')
+$$;
+COMMENT ON FUNCTION tally_internal._slack(text) IS 'A text as Slack shows it, with nothing in it that Slack would act on.';
+
 CREATE OR REPLACE FUNCTION tally_internal._body(c tally.channels, n tally.notifications) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -10,10 +17,10 @@ BEGIN
         WHEN 'slack' THEN jsonb_build_object('text', (
             SELECT string_agg(format('%s *%s* %s%s%s', CASE WHEN x.e ->> 'event' = 'recovered' THEN ':white_check_mark:'
                                      WHEN x.e ->> 'severity' = 'critical' THEN ':rotating_light:' ELSE ':warning:' END,
-                       upper(x.e ->> 'event'), x.e ->> 'impact', ' — incident ' || (x.e ->> 'incident'),
+                       upper(x.e ->> 'event'), tally_internal._slack(x.e ->> 'impact'), ' — incident ' || (x.e ->> 'incident'),
                        CASE WHEN x.e ->> 'event' <> 'recovered' THEN concat(E'\n> '
-                               || NULLIF((SELECT string_agg(a, '; ') FROM jsonb_array_elements_text(x.e -> 'suggested_actions') a), ''),
-                           E'\n<' || (x.e ->> 'runbook') || '|runbook>') END), E'\n' ORDER BY x.no)
+                               || NULLIF((SELECT string_agg(tally_internal._slack(a), '; ') FROM jsonb_array_elements_text(x.e -> 'suggested_actions') a), ''),
+                           E'\n<' || replace(tally_internal._slack(x.e ->> 'runbook'), '|', '%7C') || '|runbook>') END), E'\n' ORDER BY x.no)
               FROM jsonb_array_elements(n.events) WITH ORDINALITY x(e, no)))
         -- PagerDuty Events API v2: one alert per incident, closed by the same dedup_key.
         WHEN 'pagerduty' THEN jsonb_strip_nulls(jsonb_build_object(
@@ -123,6 +130,7 @@ BEGIN
         failed := failed + 1;
     END LOOP;
     IF posting IS NOT NULL THEN
+        PERFORM tally_internal._keep_back(k.id, as_of) FROM tally.channels k WHERE k.kind = 'webhook';
         FOR n IN SELECT x.* FROM tally.notifications x JOIN tally.channels k ON k.id = x.channel_id AND k.kind = 'webhook'
                   WHERE x.status = 'pending' AND x.not_before <= as_of ORDER BY x.not_before, x.id LIMIT most FOR UPDATE OF x SKIP LOCKED LOOP
             SELECT * INTO c FROM tally.channels x WHERE x.id = n.channel_id;
@@ -162,6 +170,7 @@ BEGIN
             format('SELECT * FROM tally.claim_notifications(%L);', channel));
     END IF;
     PERFORM tally_internal._check_as_of(as_of, format('SELECT * FROM tally.claim_notifications(%L);', channel));
+    PERFORM tally_internal._keep_back(c.id, as_of);
     RETURN QUERY
     WITH due AS (
         SELECT x.id FROM tally.notifications x

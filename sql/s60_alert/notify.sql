@@ -50,6 +50,41 @@ COMMENT ON FUNCTION tally_internal._notify(bigint, text, timestamptz) IS
 'Tells of a change of an incident: NOTIFY tally_incident with the commit, and an outbox row per channel that matches, unless a silence or inhibition keeps '
     'it back.';
 
+CREATE OR REPLACE FUNCTION tally_internal._keep_back(channel_id int, at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    n      tally.notifications;
+    i      tally.incidents;
+    kept   record;
+    events jsonb;
+BEGIN
+    IF NOT EXISTS (SELECT FROM tally.silence_anchors a WHERE a.ends_at > at) THEN RETURN; END IF;
+    -- What nobody has been handed yet. A message that was tried before may have arrived.
+    FOR n IN SELECT x.* FROM tally.notifications x WHERE x.channel_id = channel_id AND x.status = 'pending' AND x.attempts = 0 AND x.not_before <= at
+              ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
+        events := n.events;
+        FOR i IN SELECT x.* FROM tally.incidents x WHERE x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL AND x.suppressed_by IS NULL
+                    AND x.id IN (SELECT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e) ORDER BY x.id LOOP
+            SELECT * INTO kept FROM tally_internal._suppression(i, at);
+            -- An inhibitor that fires in the same tick came too late.
+            CONTINUE WHEN kept.silence_id IS NULL;
+            SELECT COALESCE(jsonb_agg(e.e ORDER BY e.n), '[]') INTO events FROM jsonb_array_elements(events) WITH ORDINALITY e(e, n)
+                WHERE (e.e ->> 'incident')::bigint <> i.id;
+            UPDATE tally.incidents x SET suppressed_by = kept.reason, suppressed_until = kept.until, silence_id = kept.silence_id,
+                inhibitor_id = NULL WHERE x.id = i.id;
+            PERFORM tally_internal._note(i.id, at, 'silenced', 'pg_tally', kept.reason);
+        END LOOP;
+        IF events = '[]' THEN
+            DELETE FROM tally.notifications x WHERE x.id = n.id;
+        ELSIF events <> n.events THEN
+            UPDATE tally.notifications x SET events = events WHERE x.id = n.id;
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._keep_back(int, timestamptz) IS
+'Takes out of a channel''s messages that are due what a silence keeps back that began since they were written. What still fires when it is over is told then.';
+
 CREATE OR REPLACE FUNCTION tally_internal._release(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -70,4 +105,5 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._release(timestamptz) IS 'Tells of incidents that still fire when what kept their notification back is over.';
-REVOKE ALL ON FUNCTION tally_internal._notify(bigint, text, timestamptz), tally_internal._release(timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._notify(bigint, text, timestamptz), tally_internal._keep_back(int, timestamptz),
+    tally_internal._release(timestamptz) FROM PUBLIC;

@@ -16,10 +16,21 @@ use tally_core::error::{SqlState, TallyError};
 /// Seconds from the Unix epoch to PostgreSQL's, 2000-01-01 00:00 UTC.
 const POSTGRES_EPOCH: i64 = 946_684_800;
 
+/// More than any condition needs.
+const LONGEST_CONDITION: usize = 1000;
+
 crate::pg_fn! {
     /// `tally.parse_condition(condition text) → jsonb`, strict.
     tally_parse_condition(call) {
         let text = call.str(0).unwrap_or_else(|problem| raise(problem));
+        // The parser tries each form on the whole text, which is nothing to do with megabytes.
+        if text.len() > LONGEST_CONDITION {
+            fail(
+                format!("a condition has {LONGEST_CONDITION} bytes at most, got {}", text.len()),
+                format!("A condition has one of the forms {FORMS}."),
+                "SELECT tally.parse_condition('> 2500');",
+            )
+        }
         match parse(text) {
             Ok(condition) => json(&condition),
             Err(problem) => fail(

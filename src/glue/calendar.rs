@@ -281,8 +281,16 @@ pg_fn! {
 
     /// `_buckets_reached(rule text, instant timestamptz, n int) → timestamptz[]`.
     tally_buckets_reached(call)? {
-        let read = rule(&call)?;
-        Ok(call.return_timestamptzs(&read.rule.reached(read.clock.zone(), call.i64(1), call.i32(2).into())))
+        let (read, n) = (rule(&call)?, call.i32(2));
+        // Anybody may call it, and a list of 2^31 is more than the server's memory takes.
+        if usize::try_from(n).is_ok_and(|n| n > MOST_BUCKETS) {
+            return Err(TallyError::new(
+                SqlState::ProgramLimitExceeded,
+                format!("n expected to be {MOST_BUCKETS} buckets at most, got {n}"),
+            )
+            .hint("SELECT tally_internal._buckets_reached(rule, instant, 7);"));
+        }
+        Ok(call.return_timestamptzs(&read.rule.reached(read.clock.zone(), call.i64(1), n.into())))
     }
 
     /// `_buckets_between(rule text, first timestamptz, last timestamptz) → timestamptz[]`.

@@ -127,15 +127,7 @@ fn conditions_fit(count: usize) -> Result<usize, TallyError> {
     .hint("SELECT tally.window_funnel('1 day', event_time, step_1, step_2) FROM …"))
 }
 
-/// Has long searches of the pure code look for a cancel from here on.
-pub(crate) fn look_for_cancel() {
-    tally_core::cancel::look_with(|| {
-        pgrx::check_for_interrupts!();
-    });
-}
-
-/// The funnel and the sorted events of the state in argument 0. What follows is a search, which may be long: from here on
-/// it looks for a cancel.
+/// The funnel and the sorted events of the state in argument 0.
 fn gathered(call: &Call) -> Result<(Funnel, Vec<Event>), TallyError> {
     // What the searches keep of the events themselves, three copies of them at most; asked for here, where it can be refused.
     let events = match State::in_place(call, 0) {
@@ -143,7 +135,6 @@ fn gathered(call: &Call) -> Result<(Funnel, Vec<Event>), TallyError> {
         None => call.bytes(0).len() / 8,
     };
     drop(room_for::<[Event; 4]>(events)?);
-    look_for_cancel();
     if let Some(mut state) = State::in_place(call, 0) {
         return Ok((events::funnel(state.words()), events::sorted(state.words())?));
     }

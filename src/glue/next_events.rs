@@ -7,7 +7,7 @@ use tally_core::error::{SqlState, TallyError, room_for};
 /// The `steps` events after the first `anchor`, or for a negative number those before it, in time order; `None` where
 /// there is no anchor. Events of equal time stand in the order of their names.
 fn path<'a>(mut events: Vec<(i64, &'a str)>, anchor: &str, steps: i32) -> Option<Vec<&'a str>> {
-    events.sort_unstable();
+    tally_core::cancel::sort_by(&mut events, <(i64, &str)>::cmp);
     let at = events.iter().position(|(_, name)| *name == anchor)?;
     let count = steps.unsigned_abs() as usize;
     let range = if steps < 0 {

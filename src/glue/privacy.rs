@@ -39,7 +39,6 @@ pg_fn! {
     /// `tally_internal._hide_cells(people bigint[], relations jsonb, k int) → jsonb`, strict: the hidden cells with their proofs, numbered
     /// from 1.
     tally_hide_cells(call)? {
-        super::funnel::look_for_cancel();
         let people = call.i64s(0)?.into_iter().enumerate().map(|(cell, n)| people_of(cell, n)).collect::<Result<_, _>>()?;
         let relations = relations_of(&call.jsonb_text(1).unwrap_or_default())?;
         let table = Table::new(people, relations)?;
@@ -49,7 +48,6 @@ pg_fn! {
 
     /// `tally_internal._protect(plan jsonb) → jsonb`, strict: what a release hides, with the proofs, numbered from 1.
     tally_protect(call)? {
-        super::funnel::look_for_cancel();
         Ok(call.return_jsonb(&protect(&call.jsonb_text(0).unwrap_or_default())?))
     }
 }

@@ -1,7 +1,7 @@
 //! Owns the SQL-callable functions of retention. Declared in `sql/s10_kernel/retention.sql`.
 
 use crate::glue::calendar::known;
-use crate::glue::funnel::{look_for_cancel, micros};
+use crate::glue::funnel::micros;
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::Call;
 use crate::pg::zone::Clock;
@@ -57,7 +57,6 @@ struct Asked {
 impl Asked {
     /// Arguments 2 to 6; none where one is NULL that says what to do.
     fn of(call: &Call) -> Result<Option<Self>, TallyError> {
-        look_for_cancel();
         if [2, 3, 4].iter().any(|i| call.is_null(*i)) {
             return Ok(None);
         }
@@ -125,10 +124,8 @@ pg_fn! {
         };
         let (mut starts, mut returns) = (asked.moments(&call, 0)?, asked.moments(&call, 1)?);
         let Asked { unit, periods, on_or_after, as_of, .. } = asked;
-        let every = retained_every(unit, periods, on_or_after, as_of, &mut starts, &mut returns);
-        let rows = every
-            .iter()
-            .map(|(start, retained)| [Some(call.return_i64(*start)), Some(call.return_bools(retained))]);
+        let rows = retained_every(unit, periods, on_or_after, as_of, &mut starts, &mut returns)
+            .map(|(start, retained)| [Some(call.return_i64(start)), Some(call.return_bools(&retained))]);
         Ok(call.return_rows(rows))
     }
 

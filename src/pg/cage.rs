@@ -56,7 +56,11 @@ unsafe fn hide() -> Vec<Hidden> {
     unsafe {
         pg_sys::SPI_connect();
         if OPEN_PORTALS.get().is_null() {
-            let plan = pg_sys::SPI_prepare(c"SELECT name FROM pg_catalog.pg_cursor()".as_ptr(), 0, std::ptr::null_mut());
+            let plan = pg_sys::SPI_prepare(
+                c"SELECT name FROM pg_catalog.pg_cursor()".as_ptr(),
+                0,
+                std::ptr::null_mut(),
+            );
             pg_sys::SPI_keepplan(plan);
             OPEN_PORTALS.set(plan);
         }
@@ -124,9 +128,25 @@ unsafe extern "C-unwind" fn utility(
             refuse((*(*statement).utilityStmt).type_);
         }
         match PREVIOUS.get() {
-            Some(hook) => hook(statement, text, read_only, context, parameters, environment, receiver, completion),
+            Some(hook) => hook(
+                statement,
+                text,
+                read_only,
+                context,
+                parameters,
+                environment,
+                receiver,
+                completion,
+            ),
             None => pg_sys::standard_ProcessUtility(
-                statement, text, read_only, context, parameters, environment, receiver, completion,
+                statement,
+                text,
+                read_only,
+                context,
+                parameters,
+                environment,
+                receiver,
+                completion,
             ),
         }
     }

@@ -339,15 +339,17 @@ impl Call {
     /// Answers a set of rows (a function declared RETURNS TABLE or SETOF): each row gives its columns, `None` for NULL.
     pub fn return_rows<const N: usize>(&self, rows: impl Iterator<Item = [Option<Datum>; N]>) -> Datum {
         // SAFETY: InitMaterializedSRF checks that the caller accepts a set and sets up resultinfo, whose setDesc has
-        // the declared columns; tuplestore_putvalues copies the values.
+        // the declared columns; tuplestore_putvalues copies the values, so what a row has allocated goes with it.
         unsafe {
             pg_sys::InitMaterializedSRF(self.fcinfo, 0);
+            let mut of_a_row = pgrx::memcxt::PgMemoryContexts::new("row of a set");
             let info = (*self.fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
             assert!(
                 (*(*info).setDesc).natts as usize == N,
                 "declared with other columns than it returns"
             );
-            for row in rows {
+            let mut rows = rows;
+            while let Some(row) = of_a_row.switch_to(|_| rows.next()) {
                 pgrx::check_for_interrupts!();
                 let mut values = row.map(|v| v.unwrap_or(Datum::from(0usize)));
                 let mut nulls = row.map(|v| v.is_none());
@@ -357,6 +359,7 @@ impl Call {
                     values.as_mut_ptr(),
                     nulls.as_mut_ptr(),
                 );
+                of_a_row.reset();
             }
         }
         self.return_null()

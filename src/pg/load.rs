@@ -1,4 +1,5 @@
-//! Owns what happens when PostgreSQL loads the library: it declines Rust's backtraces, so that no error of any kind carries one.
+//! Owns what happens when PostgreSQL loads the library: it declines Rust's backtraces, so that no error of any kind carries one,
+//! and lends long loops of the pure code PostgreSQL's check for a cancel.
 
 use std::backtrace::Backtrace;
 use std::env;
@@ -10,6 +11,9 @@ use std::env;
 #[pgrx::pg_guard]
 pub unsafe extern "C-unwind" fn _PG_init() {
     decline_backtraces();
+    tally_core::cancel::look_with(|| {
+        pgrx::check_for_interrupts!();
+    });
 }
 
 /// Has this library never capture a backtrace, whatever RUST_BACKTRACE the server was started with.

@@ -3,6 +3,7 @@
 use super::rule::{Rule, Unit};
 use super::zone::Zone;
 use super::{DAY, END, FIRST, INFINITY, MINUS_INFINITY, MONDAY, civil, clamp, is_finite};
+use crate::cancel::look;
 
 /// More than any local time differs from its instant.
 const MARGIN: i64 = 8 * DAY;
@@ -138,6 +139,9 @@ impl Rule {
         }
         let local = zone.local(time);
         for on in 0.. {
+            if on % 1024 == 0 {
+                look();
+            }
             let (start, there) = match self.unit {
                 Unit::Fixed { width, shift } => (clamp(fixed_start(width, shift, time, on)), true),
                 unit => {

@@ -29,7 +29,7 @@ pub fn adjust(p: &[Option<f64>], how: Adjustment) -> Result<Vec<Option<f64>>, Ta
             }
         }
     }
-    asked.sort_by(|a, b| a.1.total_cmp(&b.1));
+    crate::cancel::sort_by(&mut asked, |a, b| a.1.total_cmp(&b.1));
     let count = asked.len() as f64;
     let mut adjusted = vec![None; p.len()];
     match how {

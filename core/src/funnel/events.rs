@@ -223,7 +223,7 @@ pub fn sorted(words: &[u64]) -> Result<Vec<Event>, TallyError> {
     let mut sorted = room_for(count(words))?;
     sorted.extend(events(words));
     if !sorted.is_sorted() {
-        sorted.sort_unstable();
+        crate::cancel::sort_by(&mut sorted, Event::cmp);
     }
     Ok(sorted)
 }
@@ -303,7 +303,7 @@ impl Stored for Gathered {
     fn encode(&self) -> Vec<u8> {
         let funnel = funnel(&self.0);
         let mut all: Vec<Event> = events(&self.0).collect();
-        all.sort_unstable();
+        crate::cancel::sort_by(&mut all, Event::cmp);
         let mut words = vec![0; first_words(&funnel)];
         init(&mut words, &funnel);
         for event in all {

@@ -119,6 +119,6 @@ fn conditions_met(funnel: &Funnel, events: &[Event]) -> Vec<(i64, usize)> {
                 .map(|step| (event.time, step + 1)),
         );
     }
-    list.sort_unstable();
+    crate::cancel::sort_by(&mut list, <(i64, usize)>::cmp);
     list
 }

@@ -58,36 +58,43 @@ pub fn retained(
 }
 
 /// The same for every start: an actor is in the cohort of each period in which they started, with the period's first start;
-/// by the clock each start is a cohort of its own. Sorts both.
-pub fn retained_every(
+/// by the clock each start is a cohort of its own. Sorts both. Answers one start at a time, because all of them may be many:
+/// starts times periods.
+pub fn retained_every<'a>(
     unit: Unit,
     periods: usize,
     on_or_after: bool,
     as_of: Moment,
-    starts: &mut [Moment],
-    returns: &mut [Moment],
-) -> Vec<(i64, Vec<Option<bool>>)> {
-    starts.sort_unstable_by_key(|s| s.time);
-    returns.sort_unstable_by_key(|r| r.time);
+    starts: &'a mut [Moment],
+    returns: &'a mut [Moment],
+) -> impl Iterator<Item = (i64, Vec<Option<bool>>)> + 'a {
+    sort(starts);
+    sort(returns);
     let known = &returns[..returns.partition_point(|r| r.time < as_of.time)];
     let calendar = Calendar::of(unit, known);
     let mut cohorts = std::collections::BTreeSet::new();
-    let mut answers = Vec::new();
-    for start in starts.iter().filter(|s| s.time < as_of.time) {
-        look();
-        let cohort = match unit {
-            Unit::Elapsed(_) => start.time,
-            _ => period(unit, start.local),
-        };
-        if cohorts.insert(cohort) {
-            let seen = match unit {
-                Unit::Elapsed(width) => elapsed(width, periods, on_or_after, start.time, known),
-                _ => calendar.seen(cohort, periods, on_or_after, start.time),
+    starts
+        .iter()
+        .take_while(move |s| s.time < as_of.time)
+        .filter_map(move |start| {
+            look();
+            let cohort = match unit {
+                Unit::Elapsed(_) => start.time,
+                _ => period(unit, start.local),
             };
-            answers.push((start.time, judged(past(unit, as_of, start), &seen)));
-        }
-    }
-    answers
+            cohorts.insert(cohort).then(|| {
+                let seen = match unit {
+                    Unit::Elapsed(width) => elapsed(width, periods, on_or_after, start.time, known),
+                    _ => calendar.seen(cohort, periods, on_or_after, start.time),
+                };
+                (start.time, judged(past(unit, as_of, start), &seen))
+            })
+        })
+}
+
+/// Sorts by time, and looks for a cancel between the parts of many.
+fn sort(moments: &mut [Moment]) {
+    crate::cancel::sort_by(moments, |a, b| a.time.cmp(&b.time));
 }
 
 /// Seen in each whole width from the start, of returns in order of time: a search for each period, so that many returns to many
@@ -116,34 +123,38 @@ fn elapsed(width: i64, periods: usize, on_or_after: bool, start: i64, returns: &
 struct Calendar {
     /// For each period the time of its last return. Local clocks go back, so a period's returns need not lie together.
     last: std::collections::BTreeMap<i64, i64>,
-    /// The times of the returns, ascending, each with the greatest period of it and all later ones.
-    greatest: Vec<(i64, i64)>,
+    /// The times of the returns, ascending, each with the least and the greatest period of it and all later ones.
+    ahead: Vec<(i64, i64, i64)>,
 }
 
 impl Calendar {
     fn of(unit: Unit, returns: &[Moment]) -> Calendar {
         let mut calendar = Calendar {
             last: std::collections::BTreeMap::new(),
-            greatest: Vec::new(),
+            ahead: Vec::new(),
         };
         if matches!(unit, Unit::Elapsed(_)) {
             return calendar;
         }
-        for event in returns.iter().rev() {
+        let (mut least, mut greatest) = (i64::MAX, i64::MIN);
+        for (i, event) in returns.iter().rev().enumerate() {
+            if i % 4096 == 0 {
+                look();
+            }
             let n = period(unit, event.local);
             calendar.last.entry(n).or_insert(event.time);
-            let greatest = calendar.greatest.last().map_or(n, |(_, greatest)| n.max(*greatest));
-            calendar.greatest.push((event.time, greatest));
+            (least, greatest) = (least.min(n), greatest.max(n));
+            calendar.ahead.push((event.time, least, greatest));
         }
-        calendar.greatest.reverse();
+        calendar.ahead.reverse();
         calendar
     }
 
     /// Seen in each period from the cohort's, by returns at or after the start. What the clock put before it counts for period 0.
     fn seen(&self, cohort: i64, periods: usize, on_or_after: bool, start: i64) -> Vec<bool> {
+        let ahead = self.ahead.get(self.ahead.partition_point(|(time, ..)| *time < start));
         if on_or_after {
-            let later = self.greatest.partition_point(|(time, _)| *time < start);
-            let greatest = self.greatest.get(later).map(|(_, greatest)| (greatest - cohort).max(0));
+            let greatest = ahead.map(|(_, _, greatest)| (greatest - cohort).max(0));
             return (0..=periods)
                 .map(|n| greatest.is_some_and(|greatest| n as i64 <= greatest))
                 .collect();
@@ -155,7 +166,7 @@ impl Calendar {
                     .is_some_and(|last| *last >= start)
             })
             .collect();
-        seen[0] |= self.last.range(..cohort).any(|(_, last)| *last >= start);
+        seen[0] |= ahead.is_some_and(|(_, least, _)| *least < cohort);
         seen
     }
 }
@@ -261,7 +272,7 @@ mod tests {
         let [first, again, third] = [HOUR, 3 * HOUR, DAY + HOUR];
         let every = |unit, on_or_after| {
             let (mut starts, mut returns) = ([third, again, first].map(utc), [DAY + 2 * HOUR, 4 * HOUR].map(utc));
-            retained_every(unit, 1, on_or_after, utc(9 * DAY), &mut starts, &mut returns)
+            retained_every(unit, 1, on_or_after, utc(9 * DAY), &mut starts, &mut returns).collect::<Vec<_>>()
         };
         let seen = |pair: [bool; 2]| pair.map(Some).to_vec();
         let days = [(first, seen([true, true])), (third, seen([true, false]))];
@@ -322,7 +333,8 @@ mod tests {
             starts.sort_by_key(|s| s.time);
             starts.dedup_by_key(|s| s.time);
             let rule = every_by_the_rule(unit, on_or_after, as_of, &starts, &returns);
-            proptest::prop_assert_eq!(retained_every(unit, 4, on_or_after, as_of, &mut starts, &mut returns), rule);
+            let every: Vec<_> = retained_every(unit, 4, on_or_after, as_of, &mut starts, &mut returns).collect();
+            proptest::prop_assert_eq!(every, rule);
         }
     }
 }

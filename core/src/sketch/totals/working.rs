@@ -39,7 +39,10 @@ pub fn add<'a>(
     ignored: u64,
     sums: impl Iterator<Item = (&'a str, &'a Decimal)> + Clone,
 ) -> Result<(), Grow> {
-    for (path, number) in sums.clone() {
+    for (i, (path, number)) in sums.clone().enumerate() {
+        if i % 1024 == 0 {
+            crate::cancel::look();
+        }
         for (place, _) in cells(number) {
             place_of(words, place, path)?;
             // Where a cell overflows, its carry goes to the next.

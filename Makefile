@@ -69,7 +69,7 @@ bench-rollup: ## refresh against history and rivals, capture, writers beside ref
 bench-privacy: ## the price of hiding: cells, people, seconds, on generated tables
 	@cargo run --quiet --locked --release --package tally-core --example suppress_price
 
-bench-experiment: ## statistics of experiments against what they promise, by simulation; ROUNDS=20000
+bench-experiment: ## statistics of experiments against what they promise, by simulation; ROUNDS=20000; PART=speed EVENTS=… against plain SQL
 	@bench/experiment/run.sh
 
 bench-micro: ## nanoseconds a row of the sketches' transitions

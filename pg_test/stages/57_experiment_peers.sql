@@ -129,6 +129,9 @@ SELECT ok(tally.experiment_csv('x', '2026-02-01Z') LIKE E'metric,arm,labels,%\r\
 SELECT is(jsonb_array_length(tally.experiment_json('x', '2026-02-01Z') -> 'report'), 12, 'JSON');
 SELECT is((SELECT count(*) FROM x_report), 12::bigint, 'the flat view');
 
+DELETE FROM exposures WHERE arm = 'strange';
+SELECT is((SELECT h.message FROM tally.experiment_health('x', '2026-02-01Z') h WHERE h."check" = 'undeclared_arms'), 'every arm is declared', 'none is strange');
+
 -- Bad input: four parts, and nothing half-made.
 CREATE TABLE strange (unit text, arm text, day text);
 CREATE FUNCTION refused(statement text, code text, message text) RETURNS SETOF text LANGUAGE plpgsql AS $$

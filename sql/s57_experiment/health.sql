@@ -50,7 +50,8 @@ BEGIN
             THEN 'count in their first' ELSE 'are left out' END),
         CASE WHEN split.mixed > 0.01 * GREATEST(split.counted, split.mixed) THEN 'More than 1 %: the assignment is not kept for each unit.' END;
     RETURN QUERY SELECT 'undeclared_arms', CASE WHEN split.strange > 0 THEN 'error' ELSE 'ok' END, split.strange::float8,
-        COALESCE(format('%s units are in arms that are not declared: %s', split.strange, split.strangers), 'every arm is declared'),
+        CASE WHEN split.strange > 0 THEN format('%s units are in arms that are not declared: %s', split.strange, split.strangers)
+             ELSE 'every arm is declared' END,
         CASE WHEN split.strange > 0 THEN format('SELECT tally.drop_experiment(%L);  -- and create_experiment() with these arms', e.name) END;
     RETURN QUERY SELECT x.c, CASE WHEN x.n > 0 THEN 'warning' ELSE 'ok' END, x.n::float8, format(x.words, x.n), CASE WHEN x.n > 0 THEN x.hint END
       FROM (VALUES ('exposures_without_arm', odd.without_arm, '%s exposures have no arm and are left out',

@@ -46,7 +46,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._refuse_merged_windows(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
 'An error where a threshold would merge buckets that overlap, in the window it tests or in one of its history.';
 
-CREATE OR REPLACE FUNCTION tally_internal._sample_sql(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz,
+CREATE OR REPLACE FUNCTION tally_internal._sample_query(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz,
                                                      OUT sql text, OUT sinces timestamptz[], OUT untils timestamptz[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -77,7 +77,7 @@ BEGIN
         (SELECT string_agg(format('max(samples) FILTER (WHERE w = %s)', i), ', ' ORDER BY i) FROM generate_series(1, n) i),
         parts, CASE WHEN t.rule #>> '{condition,kind}' IN ('absent', 'burn') THEN '' ELSE ' HAVING count(*) FILTER (WHERE w = 0) > 0' END);
 END $$;
-COMMENT ON FUNCTION tally_internal._sample_sql(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._sample_query(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
 'The one query that yields a metric threshold''s samples: labels, value, samples and the condition''s history. $1 and $2 in it are the tested window, $3 and '
     '$4 the starts and ends of the windows of history, which it also returns.';
 
@@ -113,7 +113,7 @@ BEGIN
     SELECT * INTO bound FROM tally_internal._tested_window(t, r, tick);
     RETURN QUERY
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
-      FROM tally_internal._sample_sql(t, m, r, bound.since, bound.until) q,
+      FROM tally_internal._sample_query(t, m, r, bound.since, bound.until) q,
            tally.run_as(t.owner, t.search_path, q.sql, tally_internal._query_timeout(), r.zone, bound.since, bound.until, q.sinces, q.untils) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._samples(tally.thresholds, timestamptz) IS

@@ -60,10 +60,11 @@ SELECT throws_like($$SELECT tally.create_release('bad', 'by_hour', '{world}', '{
 SELECT throws_like($$SELECT * FROM tally.refresh_release('nothing')$$, '%does not exist%', 'a release that is not there');
 SELECT is((SELECT count(*) FROM tally.releases), 0::bigint, 'none of them is left');
 SELECT is(to_regclass('bad'), NULL, 'nor a table');
--- The rollup changes, or goes.
+-- The source is renamed, the rollup goes.
+ALTER TABLE visits RENAME TO calls;
 SELECT tally.create_release('seen', 'by_hour', '{world}', '{n}');
 SELECT count(*) FROM tally.refresh_release('seen', '2026-01-05 01:00Z');
-INSERT INTO visits SELECT timestamptz '2026-01-06 10:00Z', i, 'w1', 'a' FROM generate_series(1, 30) i;
+INSERT INTO calls SELECT timestamptz '2026-01-06 10:00Z', i, 'w1', 'a' FROM generate_series(1, 30) i;
 SELECT results_eq($$SELECT bucket FROM tally.refresh_release('seen', '2026-01-07 00:00Z')$$, $$VALUES (timestamptz '2026-01-06 10:00Z')$$,
     'a release by the hour publishes hours of days that are not published yet');
 SELECT is((SELECT count(*) FROM seen), 2::bigint, 'one world and the total');
@@ -71,8 +72,8 @@ SELECT tally.drop_rollup('by_hour');
 SELECT throws_like($$SELECT * FROM tally.refresh_release('seen')$$, '%is of a rollup that is dropped%', 'a release of a rollup that is dropped is not refreshed');
 SELECT is((SELECT count(*) FROM seen), 2::bigint, 'what is published stands');
 SELECT is((SELECT array_agg(proved) FROM tally.check_release('seen')), '{t}', 'and is proved still');
-SELECT tally.create_rollup('by_hour', 'visits', 'at', '1 hour', dimensions => '["kind"]', measures => '{"people": "tally.hll(person)", "n": "count(*)"}',
-    with_data => true);
+SELECT tally.create_rollup('by_hour', 'calls', 'at', '1 hour', dimensions => '["kind"]',
+    measures => '{"people": "tally.hll(person)", "n": "count(*)"}', with_data => true);
 SELECT tally.create_release('seen3', 'by_hour', '{kind}', '{n}');
 SELECT is_empty($$SELECT * FROM tally.refresh_release('seen3', '2026-01-07 00:00Z')$$, 'another rollup of the same rows publishes none of them again');
 SELECT * FROM finish();

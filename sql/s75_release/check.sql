@@ -30,7 +30,7 @@ COMMENT ON FUNCTION tally_internal._tables_behind(int) IS 'The tables whose rows
 
 CREATE OR REPLACE FUNCTION tally_internal._release_definition(r tally.rollups, columns text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('source', r.source::text, 'filter', r.filter, 'expand', r.expand, 'zone', r.zone, 'bucket', r.bucket,
+    SELECT jsonb_build_object('filter', r.filter, 'expand', r.expand, 'zone', r.zone, 'bucket', r.bucket,
         'columns', (SELECT jsonb_object_agg(c.name, c.expression) FROM (
             SELECT d.name, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id
             UNION ALL SELECT m.name, m.expression FROM tally.measures m WHERE m.rollup_id = r.id) c WHERE c.name = ANY (columns)))

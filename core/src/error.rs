@@ -51,6 +51,8 @@ pub enum SqlState {
     OutOfMemory,
     /// `42501`: a right that the caller has not proved.
     InsufficientPrivilege,
+    /// `55000`: something must be done before.
+    ObjectNotInPrerequisiteState,
     /// `P0001`: an error that a definition's text raised by itself.
     RaisedByText,
 }

@@ -17,3 +17,4 @@ pub mod privacy;
 pub mod retention;
 pub mod sketch;
 pub mod text;
+pub mod version;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Owns "portable state": pg_dump and restore into a new cluster (as a script, and as an archive restored by two jobs), a physical
-# copy, and an update of the extension each keep definitions, data, marks and progress. Before any refresh the live views
+# Owns "portable state": pg_dump and restore into a new cluster (as a script, and as an archive restored by two jobs), and a
+# physical copy each keep definitions, data, marks and progress. Before any refresh the live views
 # are exact, capture goes on, and the next refresh is exact.
 
 # shellcheck source=scripts/lib/common.sh
@@ -73,18 +73,4 @@ is "$(restore --section=pre-data; restore --section=data -n tally; restore --sec
     "the archive of pg_dump restores by two jobs without a word"
 survived archive "pg_restore -j 2"
 stop_server
-
-# The next version: its script replaces behaviour and leaves state alone. That is all an update may do to what users have.
-use_server dumped
-extension=$SERVER_DIR/pg/share/postgresql/$PG_MAJOR/extension
-cat >"$extension/pg_tally--$VERSION--99.0.0.sql" <<'SQL'
-CREATE OR REPLACE FUNCTION tally.capture() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN NULL; -- of the next version
-END $$;
-SQL
-sed -i "s/^default_version.*/default_version = '99.0.0'/" "$extension/pg_tally.control"
-is "$(sql -d origin -c "ALTER EXTENSION pg_tally UPDATE" -c "SELECT extversion FROM pg_extension WHERE extname = 'pg_tally'")" 99.0.0 "the extension is updated to a version to come"
-is "$(sql -d origin -c "SELECT prosrc LIKE '%next version%' FROM pg_proc WHERE oid = 'tally.capture()'::regprocedure")" t "by the update script"
-survived origin "ALTER EXTENSION … UPDATE"
 done_testing

@@ -93,6 +93,31 @@ is "$(sql -d used -c "SELECT count(*) FROM tally.installed_packs WHERE version =
     -c "SELECT count(*) >= 0 FROM od.operator_incident_feed" -c "SELECT count(*) FROM pg_proc WHERE proname LIKE '%of an earlier pack%'" | xargs)" "2 t t 0" \
     "their views read, and nothing of the earlier pack is left"
 
+# The library beside SQL of another version, as between the installation of a package and the update of a database.
+of_version() { sql -d used -c "UPDATE pg_extension SET extversion = '$1' WHERE extname = 'pg_tally'"; }
+parts() { server_psql -Atq -d used -v VERBOSITY=verbose -c "$1" 2>&1 | sed -nE 's/^(ERROR:  55000|DETAIL|HINT):.*/\1/p' | xargs; }
+calls=("SELECT * FROM tally.refresh('hours')" "SELECT * FROM tally.verify('days')" "SELECT tally.drop_metric('p50')")
+of_version 0.1.0
+for call in "${calls[@]}"; do
+    is "$(parts "$call")" "ERROR: 55000 DETAIL HINT" "a library newer than the SQL says so in four parts: $call"
+done
+is "$(server_psql -Atq -d used -c "SELECT * FROM tally.refresh('hours')" 2>&1 | sed -n 's/^HINT:  //p')" "ALTER EXTENSION pg_tally UPDATE;" "with the statement that mends it"
+is "$(sql -d used -c "INSERT INTO events (at, kind, actor, amount) VALUES ('2026-02-05 04:05+00', 'a', 98, 1)" -c "SELECT count(*) > 0 FROM tally.dirty" 2>&1)" t \
+    "writers go on, and their rows are marked"
+is "$(sql -d used -c "SELECT threshold FROM tally.evaluate('2026-03-01 12:15Z') WHERE threshold = 'hot'" \
+    -c "SELECT message LIKE '%of one version%', hint FROM tally.evaluations e WHERE e.tick = '2026-03-01 12:15Z' AND e.threshold_id = 1" | xargs)" \
+    "hot t|ALTER EXTENSION pg_tally UPDATE;" "an evaluation fails with the same words, and no alert changes by it"
+of_version 99.0.0
+for call in "${calls[@]}" "INSERT INTO events (at, kind, actor) VALUES ('2026-02-06 04:05+00', 'a', 98)"; do
+    is "$(parts "$call")" "ERROR: 55000 DETAIL HINT" "a library older than the SQL says so in four parts: $call"
+done
+of_version "$VERSION"
+is "$(sql -d used -c "CALL tally.backfill()")$(exact '')" "" "with one version of both all goes on, exact"
+is "$(sql -d used -c "SELECT count(*) FROM tally.refresh()" -c "UPDATE pg_extension SET extversion = '99.0.0' WHERE extname = 'pg_tally'" \
+    -c "CREATE OR REPLACE FUNCTION public.changed() RETURNS int LANGUAGE sql AS 'SELECT 1'" -c "SELECT count(*) FROM tally.refresh()" 2>&1 | grep -c 'SQL 99.0.0')" 1 \
+    "a session that had looked looks again when functions change under it"
+of_version "$VERSION"
+
 back=$(server_psql -Atq -d used -v VERBOSITY=verbose -c "ALTER EXTENSION pg_tally UPDATE TO '0.1.0'" 2>&1 || :)
 is "$(grep -oE '^(ERROR|DETAIL|HINT):  .*' <<<"$back" | cut -d: -f1 | xargs)" "ERROR DETAIL HINT" "a downgrade is refused, in four parts"
 is "$(sql -d used -c "SELECT extversion FROM pg_extension WHERE extname = 'pg_tally'")" "$VERSION" "and changes nothing"

@@ -30,6 +30,7 @@ crate::pg_fn! {
     /// `tally_internal._me() → bigint`: a ticket of the current user.
     tally_me(_call)? {
         forget_at_end();
+        super::version::check()?;
         let mut number = [0u8; 8];
         // SAFETY: the buffer has as many bytes as are asked for.
         if !unsafe { pg_strong_random(number.as_mut_ptr().cast(), number.len()) } {

@@ -52,6 +52,7 @@ crate::pg_fn! {
         let time = if call.is_null(1) { i64::MAX } else { call.i64(1) };
         let (text, targets) = call.kept(|call| {
             register_callbacks();
+            super::version::check_capture()?;
             Ok((call.bytes(0).to_vec(), read_targets(call.str(0)?)?))
         })?;
         // A constant of the trigger, but anybody may call.

@@ -25,6 +25,7 @@ crate::pg_fn! {
         }
         let targets = call.kept(|call| {
             register_callbacks();
+            super::version::check_capture()?;
             read_targets(call.str(0)?)
         })?;
         // A constant of the trigger, but anybody may call.

@@ -24,5 +24,6 @@ pub mod run_as;
 pub mod sketch_type;
 pub mod timeout;
 pub mod varlena;
+pub mod version;
 pub mod window;
 pub mod zone;

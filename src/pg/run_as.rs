@@ -39,6 +39,9 @@ crate::pg_fn! {
     /// `tally.run_as(owner regrole, search_path text, sql text [, timeout_ms int, zone text [, VARIADIC "any"]]) → setof jsonb`:
     /// one object per row of the statement, in which `$1` … are the values.
     tally_run_as(call) {
+        if let Err(error) = super::version::check() {
+            super::report::raise(error);
+        }
         if (0..call.nargs().min(FIXED)).any(|i| call.is_null(i)) {
             // SAFETY: the function returns a set, which stays empty.
             unsafe { pg_sys::InitMaterializedSRF(call.fcinfo(), pg_sys::MAT_SRF_USE_EXPECTED_DESC) };

@@ -17,12 +17,12 @@ statements() {
 }
 strange_in_state=$(for file in $(ordered_files | grep /state/); do
     # A type needs its functions, so they come with it.
-    statements "$file" | grep -vxE 'CREATE (SCHEMA|TABLE|INDEX|UNIQUE INDEX|TYPE|CAST|OPERATOR|OPERATOR CLASS|SEQUENCE)|CREATE OR REPLACE FUNCTION|COMMENT ON' |
+    statements "$file" | grep -vxE 'CREATE (SCHEMA|TABLE|INDEX|UNIQUE INDEX|TYPE|DOMAIN|CAST|OPERATOR|OPERATOR CLASS|SEQUENCE)|CREATE OR REPLACE FUNCTION|COMMENT ON' |
         sed "s,^,$file: ," || :
 done)
 is "$strange_in_state" "" "files of state hold schemas, tables, indexes, types with their functions and operators, casts, and comments"
 strange_in_behaviour=$(for file in $(ordered_files | grep -v /state/); do
-    statements "$file" | grep -xE 'CREATE (SCHEMA|TABLE|INDEX|UNIQUE INDEX|TYPE|CAST|OPERATOR|OPERATOR CLASS|SEQUENCE|FUNCTION|PROCEDURE|AGGREGATE|VIEW|TRIGGER)|ALTER TABLE \S+ ADD|DROP (TABLE|TYPE|FUNCTION|VIEW)' |
+    statements "$file" | grep -xE 'CREATE (SCHEMA|TABLE|INDEX|UNIQUE INDEX|TYPE|DOMAIN|CAST|OPERATOR|OPERATOR CLASS|SEQUENCE|FUNCTION|PROCEDURE|AGGREGATE|VIEW|TRIGGER)|ALTER TABLE \S+ ADD|DROP (TABLE|TYPE|FUNCTION|VIEW)' |
         sed "s,^,$file: ," || :
 done)
 is "$strange_in_behaviour" "" "the other files hold what can be run again"

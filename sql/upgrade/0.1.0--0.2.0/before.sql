@@ -37,10 +37,21 @@ GRANT EXECUTE ON FUNCTION tally.capture() TO PUBLIC;
 -- They refuse whoever may not, in words.
 GRANT EXECUTE ON FUNCTION tally.start(text, boolean), tally.stop() TO PUBLIC;
 
--- Functions whose results have other columns or types cannot be replaced.
-DROP FUNCTION tally_internal._analyse(text, tally.rollups, text, text, text), tally_internal._bucket_end(text, timestamptz),
-    tally_internal._buckets_between(text, timestamptz, timestamptz), tally_internal._enqueue(tally.channels, tally.incidents, jsonb, timestamptz),
-    tally_internal._wanted_jobs(text), tally.incident_timeline(bigint), tally.top(tally.topk), tally.top(tally.topk, int);
+-- Functions whose results or arguments' names are others cannot be replaced. So internal functions that nothing stands on go at once.
+DO $$
+DECLARE
+    item text;
+BEGIN
+    FOR i IN 1 .. 3 LOOP
+        FOR item IN SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+                      JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_tally'
+                     WHERE p.pronamespace = 'tally_internal'::regnamespace
+                       AND NOT EXISTS (SELECT FROM pg_depend u WHERE u.refclassid = 'pg_proc'::regclass AND u.refobjid = p.oid) LOOP
+            EXECUTE format('DROP ROUTINE %s', item);
+        END LOOP;
+    END LOOP;
+END $$;
+DROP FUNCTION tally.incident_timeline(bigint), tally.top(tally.topk), tally.top(tally.topk, int);
 
 -- Sketches compare.
 -- TEMPLATE sketch_order
@@ -222,11 +233,12 @@ CREATE TABLE tally.notification_members (
 CREATE INDEX notification_members_group ON tally.notification_members (channel_id, group_hash);
 CREATE INDEX notification_members_told ON tally.notification_members (channel_id, told_at) WHERE waiting_id IS NULL;
 
--- Experiments and releases are new. The default of their owner calls a function of caller.sql.
+-- Experiments, releases and boards are new. The default of their owner calls a function of caller.sql.
 -- FILE s10_kernel/caller.sql
 -- FILE s57_experiment/state/tables.sql
 -- FILE s10_kernel/state/k_total.sql
 -- FILE s75_release/state/releases.sql
 -- FILE s60_alert/state/access.sql
+-- FILE s85_board/state/tables.sql
 
 ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;

@@ -38,7 +38,7 @@ SELECT throws_ok($$INSERT INTO tally.rollups (name, owner, relation, live_view, 
     VALUES ('forged', 10::oid::regrole, 'pg_class', 'pg_class', 'pg_class', 'x', 'timestamptz', '1 hour')$$, '42501', NULL, 'nobody defines in another''s name');
 SELECT throws_like('SELECT * FROM tally.verify(''owned'')', 'rollup ''owned'' must exist and belong to%', 'nobody reads another''s rollup through verify');
 SELECT throws_like('SELECT tally.repair(''owned'')', 'rollup ''owned'' must exist and belong to%', 'nor has it computed anew');
-SELECT throws_like('SELECT tally.drop_rollup(''owned'')', 'rollup ''owned'' is dropped by its owner%', 'nor drops it');
+SELECT throws_like('SELECT tally.drop_rollup(''owned'')', 'rollup ''owned'' can only be dropped by its owner%', 'nor drops it');
 SELECT throws_like('SELECT tally.start()', 'the clock is started by%', 'nor starts the clock');
 SELECT throws_like('SELECT tally.stop()', 'the clock is stopped by%', 'nor stops it');
 SELECT lives_ok('SELECT * FROM tally.status', 'everybody reads status');

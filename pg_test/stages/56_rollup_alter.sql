@@ -163,10 +163,10 @@ SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_dimensions => '{kind}')$$
 SELECT tally.create_threshold('too many', metric => 'events_n', condition => '> 1000000', per => '{kind}');
 SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_dimensions => '{kind}')$$, '2BP01', 'rollup ''h'' cannot lose kind: thresholds watch it', 'a threshold');
 CREATE VIEW theirs AS SELECT bucket, most FROM h_live;
-SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_measures => '{most}')$$, '2BP01', 'rollup ''h'' cannot change so: views of others stand on its columns', 'a view on the live view');
+SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_measures => '{most}')$$, '2BP01', 'rollup ''h'' cannot be changed in this way: views of others stand on its columns', 'a view on the live view');
 DROP VIEW theirs;
 CREATE VIEW theirs AS SELECT bucket, most FROM h;
-SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_measures => '{most}')$$, '2BP01', 'rollup ''h'' cannot change so: views of others stand on its columns', 'a view on the table');
+SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_measures => '{most}')$$, '2BP01', 'rollup ''h'' cannot be changed in this way: views of others stand on its columns', 'a view on the table');
 DROP VIEW theirs;
 SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_measures => '{nothing}')$$, '42703', 'drop_measures must name measures of rollup ''h'', got ''nothing''', 'an unknown measure');
 SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_dimensions => '{nothing}')$$, '42703', 'drop_dimensions must name dimensions of rollup ''h'', got ''nothing''', 'an unknown dimension');

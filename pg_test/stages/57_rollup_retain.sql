@@ -61,7 +61,7 @@ SELECT throws_ok($$SELECT tally.freeze_source('h', before => '2026-01-01')$$, '5
 CREATE TABLE two (a timestamptz, b timestamptz, n int);
 SELECT tally.create_rollup('two_a', 'two', 'a', measures => '{"n": "sum(n)"}', with_data => true);
 SELECT tally.create_rollup('two_b', 'two', 'b', measures => '{"n": "sum(n)"}', with_data => true);
-SELECT throws_ok($$SELECT tally.freeze_source('two', before => '2026-01-01')$$, '55000', 'rows of public.two grow old by one time, but its rollups go by several', 'two times of one row');
+SELECT throws_ok($$SELECT tally.freeze_source('two', before => '2026-01-01')$$, '55000', 'rows of public.two must grow old by one time column, but its rollups use several', 'two times of one row');
 SELECT tally.drop_rollup('two_b');
 SELECT tally.create_rollup('two_berlin', 'two', 'a', bucket => '1 day', zone => 'Europe/Berlin', measures => '{"n": "sum(n)"}', with_data => true);
 SELECT tally.create_rollup('two_utc', 'two', 'a', bucket => '1 day', measures => '{"n": "sum(n)"}', with_data => true);

@@ -213,8 +213,9 @@ BEGIN
     SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
     IF was.pack IS NOT NULL AND NOT tally_internal._has_rights(caller, was.owner)
         OR NOT COALESCE(has_schema_privilege(caller::oid, _store_pack.target_schema, 'CREATE'), false) THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('pack %L is installed by its owner %s, got %s', wanted.name, was.owner, caller),
-                              'It takes the right to create in its schema.', 'SELECT name, owner, target_schema FROM tally.packs;');
+        PERFORM tally_internal._refuse('insufficient_privilege', format('pack %L can only be installed by its owner %s, got %s', wanted.name, was.owner,
+            caller),
+                              'That needs the right to create in its schema.', 'SELECT name, owner, target_schema FROM tally.packs;');
     END IF;
     INSERT INTO tally.installed_packs (pack, owner, target_schema, version)
     SELECT wanted.name, caller, _store_pack.target_schema, e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally'

@@ -105,7 +105,7 @@ DECLARE
 BEGIN
     IF NOT tally_internal._has_rights_of(old.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
-            format('rollup %L is changed by its owner %s, got %I', old.name, old.owner, current_user),
+            format('rollup %L can only be changed by its owner %s, got %I', old.name, old.owner, current_user),
             'Its definition runs with the owner''s rights.',
             format('SET ROLE %s;', old.owner));
     END IF;

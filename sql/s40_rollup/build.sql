@@ -17,7 +17,7 @@ BEGIN
     written := tally_internal._fixed_text_sql(expression, to_regtype(kind.type));
     PERFORM tally_internal._refuse('feature_not_supported',
         format('dimension %L expected of a type whose equal values have one text, got text under the collation %s', name, c.oid::regcollation),
-        'The collation takes unlike texts for equal, and a rollup keeps one text for each group: no text is that of all.',
+        'The collation takes unlike texts for equal, and a rollup keeps one text for each group. No text stands for all of them.',
         format('Group by the text as it is, or by one form of it: dimensions => ''[{%1$s: "lower((%2$s) COLLATE \"default\")"}]''.', to_json(name), expression))
       FROM pg_collation c WHERE c.oid = kind."collation" AND NOT c.collisdeterministic AND kind.type <> 'citext';
     IF written IS NULL THEN

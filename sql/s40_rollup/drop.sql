@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     IF NOT tally_internal._has_rights_of(r.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
-            format('rollup %L is dropped by its owner %s, got %I', r.name, r.owner, current_user),
+            format('rollup %L can only be dropped by its owner %s, got %I', r.name, r.owner, current_user),
             'Its table goes with it.',
             format('SET ROLE %s;', r.owner));
     END IF;
@@ -20,7 +20,7 @@ BEGIN
         -- The catalogue row is the owner's word. Nobody may use it to drop what belongs to another.
         PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
             format('rollup %L cannot be dropped: it belongs to %s, and its table to %s', r.name, r.owner, holder),
-            'Nobody''s table goes with what is another''s.',
+            'The table belongs to another role, so it must not go with the rollup.',
             format('SELECT tally.set_owner(%L, %L);', r.name, holder));
     END IF;
     SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.id) INTO above FROM tally.rollups c

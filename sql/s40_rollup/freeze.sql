@@ -40,7 +40,7 @@ BEGIN
             format('SELECT tally.drop_rollup(%L);', split_part(tally_internal._timeless(source), ', ', 1)));
     ELSIF EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND r.time_column <> result) THEN
         PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
-            format('rows of %s grow old by one time, but its rollups go by several', source),
+            format('rows of %s must grow old by one time column, but its rollups use several', source),
             format('Those are %s. Rows deleted by one column would be missing from buckets of the other.', others),
             'SELECT tally.drop_rollup(''<one of them>'');');
     END IF;
@@ -67,7 +67,7 @@ BEGIN
                 format('They are %s. A horizon must bound a bucket of each, or one would lose rows of a bucket that is not frozen.',
                                 (SELECT string_agg(format('%L: %s (%s)', r.name, r.bucket, r.zone), ', ' ORDER BY r.id) FROM tally.rollups r
                                  WHERE r.id = ANY (ids))),
-                'Have the coarser ones stand on the finest: SELECT tally.create_rollup(''<daily>'', ''<hourly>'', bucket => ''1 day'', zone => …);');
+                'Make the coarser ones stand on the finest: SELECT tally.create_rollup(''<daily>'', ''<hourly>'', bucket => ''1 day'', zone => …);');
         END IF;
     END LOOP;
     RETURN result;
@@ -122,8 +122,8 @@ DECLARE
 BEGIN
     IF before IS NULL OR before > now() THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('history is frozen before a moment that is past, got %s', COALESCE(before::text, 'NULL')),
-            'What comes after it is computed from the raw rows as ever.',
+            format('history can only be frozen before a past moment, got %s', COALESCE(before::text, 'NULL')),
+            'Later buckets are computed from the raw rows as before.',
             format('SELECT tally.freeze_source(%L, before => %L);', source::text, date_trunc('month', now())::text));
     END IF;
     before := tally_internal._common_start(ids, before);

@@ -63,7 +63,7 @@ BEGIN
     -- So many failures come from the definition, not from a row. Then the refresh fails as a whole.
     IF (SELECT count(*) FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.bucket <> failed) >= 100 THEN
         PERFORM tally_internal._refuse(state, message,
-            format('More than 100 buckets of rollup %L fail so.', r.name),
+            format('More than 100 buckets of rollup %L fail in this way.', r.name),
             format('SELECT * FROM tally.alter_rollup(%L, …);', r.name));
     END IF;
     place := tally_internal._failing_row(r, failed, until);

@@ -176,7 +176,7 @@ BEGIN
      WHERE c.type IS NULL OR tally_internal._key_value_sql('x', c.type) IS NULL OR l.collisdeterministic = false LIMIT 1;
     IF bad.name IS NOT NULL THEN
         PERFORM tally_internal._refuse(CASE WHEN bad.type IS NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
-            format('key of rollup %L must be columns of %s whose text names one value each, got %L, %s', label, source, bad.name, bad.words),
+            format('key of rollup %L must be columns of %s with one text for each value, got %L, %s', label, source, bad.name, bad.words),
             'A key is of type text, varchar, smallint, integer, bigint, uuid, boolean or an enum, with a deterministic collation.',
             CASE WHEN bad.type IS NULL THEN format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > '
                 '0;', source)

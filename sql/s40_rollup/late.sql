@@ -115,7 +115,7 @@ BEGIN
     SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source FOR UPDATE;
     IF NOT FOUND OR NOT tally_internal._has_rights(caller, s.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
-            format('late rows of %s are applied by the owner of its retention, got %s', of_source, caller), NULL,
+            format('late rows of %s can only be applied by the owner of its retention, got %s', of_source, caller), NULL,
             'SELECT source, owner FROM tally.source_retentions;');
     END IF;
     WITH taken AS (UPDATE tally.late_rows l SET applied_at = now(), applied_by = caller

@@ -79,7 +79,7 @@ BEGIN
         view := tally_internal._make_live(r.id);
         PERFORM tally_internal._comment_rollup(r.id);
         RAISE NOTICE USING MESSAGE = format('the live view of rollup %L is made anew', r.name),
-            DETAIL = 'What was granted on the one that is gone is not known any more.',
+            DETAIL = 'Nobody knows any more what was granted on the old one.',
             HINT = format('GRANT SELECT ON %s TO …;', view);
     END LOOP;
 END $$;

@@ -171,7 +171,7 @@ DECLARE
 BEGIN
     IF tally_internal._may_refresh(role, rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %L is refreshed by its owner %s, got %s', r.name, r.owner, role),
+    PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %L can only be refreshed by its owner %s, got %s', r.name, r.owner, role),
                           'A refresh runs the definition and holds the rollup''s lock.',
         format('GRANT EXECUTE ON PROCEDURE tally.refresh_scheduled(text) TO %s;  -- for the role that refreshes all', role));
 END $$;

@@ -91,7 +91,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
         PERFORM tally_internal._refuse('undefined_table', format('the live view of rollup %L is gone, so there are no exact numbers now', r.name),
-            'What is stored can be read with live => false.',
+            'You can read the stored rows with live => false.',
             format('SELECT tally.repair(%L);', r.name));
     END IF;
 END $$;

@@ -234,7 +234,7 @@ DECLARE
 BEGIN
     -- It locks, so it checks the right first.
     IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.source = $1 AND tally_internal._has_rights(caller, r.owner)) THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('triggers of capture on %s are made anew for the owner of a rollup on it, got %s',
+        PERFORM tally_internal._refuse('insufficient_privilege', format('only the owner of a rollup on %s may have its capture triggers made anew, got %s',
                 source,
                                                                caller), 'It locks the table for a moment.',
             'SELECT name, source, owner FROM tally.rollups;');

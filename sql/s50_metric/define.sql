@@ -20,7 +20,7 @@ DECLARE
 BEGIN
     IF NOT tally_internal._has_rights_of(r.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
-            format('metrics of rollup %L are made by its owner %s, got %I', r.name, r.owner, current_user),
+            format('metrics of rollup %L can only be made by its owner %s, got %I', r.name, r.owner, current_user),
             'A metric adds a column to a view that the rollup''s owner owns.',
             format('SET ROLE %s;', r.owner));
     END IF;

@@ -75,7 +75,7 @@ BEGIN
             format('SELECT tally.create_probe(%L, ''SELECT 1 AS value'');', COALESCE(name, 'queue age')));
     ELSIF EXISTS (SELECT FROM tally.metrics m WHERE m.name = name) THEN
         PERFORM tally_internal._refuse('duplicate_object', format('probe %L has the name of a metric', name),
-            'Thresholds name either.',
+            'A threshold names a metric or a probe, so the two must not share a name.',
             format('SELECT tally.create_probe(%L, …);', name || ' now'));
     END IF;
     PERFORM tally_internal._check_query(query, search_path, format('probe %L', name));

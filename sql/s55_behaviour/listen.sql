@@ -22,7 +22,7 @@ BEGIN
             PERFORM tally_internal._retention_view(b.name, CASE WHEN lost ~ '_live"?$' THEN '_cohorts_live' ELSE '_cohorts' END, r.relation, CASE
                                           WHEN lost ~ '_live"?$' THEN r.live_view ELSE r.relation END, tally_internal._counts_elapsed(b.definition));
         END IF;
-        RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'What was granted on the one that is gone is not known any more.',
+        RAISE NOTICE USING MESSAGE = format('view %s is made anew', lost), DETAIL = 'Nobody knows any more what was granted on the old one.',
             HINT = format('GRANT SELECT ON %s TO …;', lost);
     END LOOP;
 END $$;

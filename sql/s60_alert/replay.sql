@@ -42,7 +42,7 @@ BEGIN
     SELECT * INTO t FROM tally.thresholds x WHERE x.name = threshold;
     -- This check comes first, because later errors say how the threshold is defined.
     IF t.id IS NOT NULL AND NOT tally_internal._has_rights(caller, t.owner) THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L is replayed by its owner %s, got %s', t.name, t.owner, caller),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L can only be replayed by its owner %s, got %s', t.name, t.owner, caller),
             'A replay reads the metric with the owner''s rights.', format('SET ROLE %s;', t.owner));
     END IF;
     t := tally_internal._draft_threshold(threshold, changes, caller, search_path);

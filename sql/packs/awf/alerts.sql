@@ -50,7 +50,7 @@ BEGIN
         SELECT * INTO t FROM tally.thresholds x WHERE md5('tally threshold ' || x.id)::uuid = OLD.id;
         IF t.id IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-                MESSAGE = format('threshold %L is changed by its owner %s, got %I', OLD.name, OLD.created_by, current_user),
+                MESSAGE = format('threshold %L can only be changed by its owner %s, got %I', OLD.name, OLD.created_by, current_user),
                 HINT = format('SET ROLE %s;', OLD.created_by);
         END IF;
     END IF;

@@ -37,7 +37,8 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally_internal._with_ancestors(rollup_id) || tally_internal._with_descendants(rollup_id))
                    AND tally_internal._has_rights(caller, r.owner)) THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %s can only be locked by roles that have the rights of its owner, got %s', rollup_id,
+        PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %s can only be locked by roles that have the rights of its owner, got %s',
+            rollup_id,
                 caller),
                               NULL,
             'SELECT rollup, state FROM tally.status;');

@@ -199,7 +199,8 @@ DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
     IF NOT has_function_privilege(caller::oid, 'tally.refresh_scheduled(text)', 'EXECUTE') THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('only a role that may run the schedule of all rollups can follow changed tables, got %s',
+        PERFORM tally_internal._refuse('insufficient_privilege', format('only a role that may run the schedule of all rollups can follow changed tables, '
+            'got %s',
                 caller),
                               'It locks them for a moment.', 'SELECT tally.refresh();');
     END IF;

@@ -118,7 +118,8 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
     BEGIN
         GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL;
         PERFORM tally_internal._refuse('dependent_objects_still_exist',
-            format('rollup %L cannot be changed in this way: views of others stand on its columns', (SELECT x.name FROM tally.rollups x WHERE x.id = rollup_id)),
+            format('rollup %L cannot be changed in this way: views of others stand on its columns',
+                (SELECT x.name FROM tally.rollups x WHERE x.id = rollup_id)),
             detail_,
             format('DROP VIEW %s; and make it again after the change.', COALESCE((regexp_match(detail_, 'view (\S+) depends on'))[1], '…')));
     END;

@@ -98,7 +98,8 @@ DECLARE
     old    tally.probes;
 BEGIN
     IF EXISTS (SELECT FROM tally.metrics m WHERE m.name = made.name) THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('probe %L has the name of a metric', made.name), 'A threshold names a metric or a probe, so the two must not share a name.',
+        PERFORM tally_internal._refuse('insufficient_privilege', format('probe %L has the name of a metric', made.name),
+            'A threshold names a metric or a probe, so the two must not share a name.',
                               format('SELECT tally.create_probe(%L, …);', made.name || ' now'));
     END IF;
     SELECT * INTO old FROM tally.probes p WHERE p.name = made.name;

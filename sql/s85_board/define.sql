@@ -72,7 +72,7 @@ BEGIN
     SELECT * INTO old FROM tally.boards b WHERE b.name = name;
     IF (old.title, old.panels, old.variables, old.since, old.refresh, old.description, old.place)
        IS NOT DISTINCT FROM (made.title, made.panels, made.variables, made.since, made.refresh, made.description, made.place) THEN
-        RAISE NOTICE USING MESSAGE = format('board %L is defined just so already; nothing changed', name);
+        PERFORM tally_internal._note_unchanged(format('board %L', name));
         RETURN name;
     END IF;
     PERFORM tally_internal._store_board(made);

@@ -5,5 +5,5 @@ DROP POLICY IF EXISTS anyone_sees ON tally.boards;
 CREATE POLICY anyone_sees ON tally.boards FOR SELECT USING (true);
 ALTER TABLE tally.board_views ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.board_views;
-CREATE POLICY owner_sees ON tally.board_views FOR SELECT USING (shared OR pg_catalog.pg_has_role(owner::oid, 'USAGE'));
+CREATE POLICY owner_sees ON tally.board_views FOR SELECT USING (shared OR tally_internal._has_rights_of(owner));
 GRANT SELECT ON tally.boards, tally.board_views TO PUBLIC;

@@ -27,7 +27,11 @@ count=$(grep -cE '^(not )?ok ' "$tap")
 least=$(awk -v file="$file" '$1 == file { print $2 }' pg_test/counts.txt)
 if [ "${WRITE_COUNTS:-0}" = 1 ] && [ "$status" -eq 0 ]; then
     # Two tests run at a time.
-    flock pg_test/counts.txt sh -c 'rest=$(grep -v "^$1 " pg_test/counts.txt); printf "%s\n" "$rest" "$1 $2" | sed /^\$/d | LC_ALL=C sort >"$3"; cat "$3" >pg_test/counts.txt' sh "$file" "$count" "$tap"
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    flock pg_test/counts.txt sh -c '
+        rest=$(grep -v "^$1 " pg_test/counts.txt)
+        printf "%s\n" "$rest" "$1 $2" | sed /^\$/d | LC_ALL=C sort >"$3"
+        cat "$3" >pg_test/counts.txt' sh "$file" "$count" "$tap"
 elif [ "$count" -lt "${least:-0}" ]; then
     echo "# $count assertions, and there were $least: the rows that they are made of are missing"
     status=1

@@ -19,7 +19,8 @@ DECLARE
     holder tally.role := (SELECT m.owner FROM tally.experiment_metrics m WHERE m.name = name);
 BEGIN
     IF NOT COALESCE(tally_internal._has_rights(caller, holder), false) THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('experiment metric %L can only be dropped by its owner %s, got %s', name, holder, caller), NULL,
+        PERFORM tally_internal._refuse('insufficient_privilege', format('experiment metric %L can only be dropped by its owner %s, got %s', name, holder,
+            caller), NULL,
                                        format('SET ROLE %s;', holder));
     END IF;
     DELETE FROM tally.experiment_metrics m WHERE m.name = name;

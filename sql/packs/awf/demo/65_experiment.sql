@@ -11,7 +11,8 @@ SELECT count(*) AS computed FROM tally.refresh() \gset
 \echo '   SELECT metric, arm, units, value, change, picture, verdict FROM tally.experiment_summary(''party-cap'');'
 \echo
 SELECT metric, arm, units, value, change, picture, verdict FROM tally.experiment_summary('party-cap');
-\echo 'Each line is an arm against the control: the change of its mean, the interval that it lies in, and what that comes to. The bar in the middle is no change.'
+\echo 'Each line is an arm against the control: the change of its mean, the interval that it lies in, and what that comes to.'
+\echo 'The bar in the middle is no change.'
 \echo '   SELECT "check", state, message FROM tally.experiment_health(''party-cap'');   -- may it be believed?'
 \echo
 SELECT "check", state, message FROM tally.experiment_health('party-cap') WHERE state <> 'no_data';

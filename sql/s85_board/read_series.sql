@@ -177,12 +177,12 @@ BEGIN
     SELECT x.name INTO digest FROM tally.measures x WHERE x.rollup_id = r.id AND x.name = ANY (m.measures) AND x.type = 'tally.tdigest' ORDER BY x.ordinal;
     first := tally_internal._parse_since(since, as_of, 'since', r.zone);
     last := tally_internal._parse_since(until, as_of, 'until', r.zone);
-    -- The digest in place of the expression, so that it is merged from where the metric is.
-    m.measures := ARRAY[digest];
+    -- The digest is merged from where the metric is.
     EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(h.low, h."values") ORDER BY h.low) FROM (SELECT tally.rollup(%I) AS digest FROM %s WHERE '
         'bucket >= $1 AND bucket < $2%s) d CROSS JOIN LATERAL tally.histogram_text(d.digest, 16, 1) h', digest,
-        tally_internal._answer_source(m, r, '{}', scope, NULL, first, last), COALESCE(' AND ' || tally_internal._where_sql(r, scope), '')))
+        tally_internal._answer_source(tally_internal._current_role(), r, ARRAY[digest], '{}', scope, NULL, first, last),
+            COALESCE(' AND ' || tally_internal._where_sql(r, scope), '')))
         INTO made USING first, last;
     RETURN jsonb_build_object('series', CASE WHEN made IS NULL THEN '[]'
             ELSE jsonb_build_array(jsonb_build_object('name', 'observations', 'points', made)) END,

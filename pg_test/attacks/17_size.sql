@@ -34,9 +34,12 @@ SELECT count(*) FROM tally.evaluate('2026-03-02 13:01+00', 'new');
 SELECT pg_stat_force_next_flush();
 CREATE TABLE public.fired AS SELECT funcname, calls FROM pg_stat_user_functions;
 RESET track_functions;
+CREATE TABLE public.plan (j json);
+DO $$ DECLARE j json; BEGIN EXECUTE 'EXPLAIN (FORMAT json) SELECT * FROM tally.status' INTO j; INSERT INTO public.plan VALUES (j); END $$;
 \ir verdict.psql
 SELECT is((SELECT n FROM public.well), 43::bigint, 'there are 43 rollups, none with a fault');
 SELECT is_empty($$SELECT funcname, calls FROM public.looked WHERE calls >= 40 AND funcname <> 'schedule_before'$$, 'status and health call no function once for each of them, but for arithmetic');
+SELECT cmp_ok((SELECT (j -> 0 -> 'Plan' ->> 'Total Cost')::float8 FROM public.plan), '<', 100000::float8, 'status is no query that PostgreSQL compiles, which takes longer than to run it');
 SELECT cmp_ok((SELECT count(*) FROM public.looked), '>', 5::bigint, 'and call some');
 SELECT is((SELECT count(*) FROM tally.incidents WHERE threshold = 'new'), 20::bigint, '20 incidents were filed beside 1,000 open ones');
 SELECT cmp_ok((SELECT calls FROM public.fired WHERE funcname = '_matches'), '<=', 20 * 20::bigint, 'each looked at the few matchers that its labels name, at no other incident');

@@ -53,7 +53,7 @@ COMMENT ON FUNCTION tally_internal._refuse_fault(tally.rollups) IS
 'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, lost columns or row security.';
 
 CREATE OR REPLACE FUNCTION tally_internal._lacking_statistics() RETURNS SETOF regclass
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT c.oid::regclass FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
      WHERE s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND d.stxoid IS NULL AND c.oid IN (SELECT r.source FROM tally.rollups r)
 $$;

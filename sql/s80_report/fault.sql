@@ -52,7 +52,7 @@ COMMENT ON FUNCTION tally_internal._fault(tally.rollups) IS
 'nothing does.';
 
 CREATE OR REPLACE FUNCTION tally_internal._suspects() RETURNS SETOF int
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
     -- _fault() of 500 rollups one by one takes longer than all else of status. It finds nothing in a rollup that is not among these.
     SELECT r.id FROM tally.rollups r
       LEFT JOIN pg_class t ON t.oid = r.relation
@@ -81,7 +81,7 @@ COMMENT ON FUNCTION tally_internal._suspects() IS
 'The rollups that may have a fault, found by a few joins. Each rollup with a fault is among them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refreshers() RETURNS TABLE (rollup_id int, pid int, waits_for int[])
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- These have locked the row. Only the engine can, so nobody can pretend to be a refresh.
     SELECT l.rollup_id, k.pid, NULLIF(pg_blocking_pids(k.pid), '{}')
       FROM pg_locks k JOIN tally.refresh_locks l ON l.xmax = k.transactionid
@@ -91,7 +91,7 @@ COMMENT ON FUNCTION tally_internal._refreshers() IS
 'The processes that refresh or change a rollup now, and those that they wait for: the holders of the rows of tally.refresh_locks.';
 
 CREATE OR REPLACE FUNCTION tally_internal._held_back() RETURNS TABLE (source regclass, reason text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.source, string_agg(DISTINCT format('prepared transaction %L since %s holds changes back', p.gid, p.prepared), '; ')
       FROM pg_prepared_xacts p
       -- It keeps the virtual number of the session that prepared it.

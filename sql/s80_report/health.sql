@@ -40,7 +40,7 @@ COMMENT ON FUNCTION tally_internal._overdue_ticks(timestamptz) IS
 
 CREATE OR REPLACE FUNCTION tally.health(as_of timestamptz DEFAULT now())
 RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY
     WITH rollup_status AS MATERIALIZED (SELECT s.* FROM tally.status s)

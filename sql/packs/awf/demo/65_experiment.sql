@@ -4,7 +4,8 @@
 \echo 'How many companions should a party have? Sessions were in one of three arms. Which arm they were in, and how they went, is in analytics_events:'
 \echo '   SELECT awf_experiment(''party-cap'', ''{"control": {"weight": 1, "party_cap": 5}, "cap-4": {…}, "cap-6": {…}}'');'
 -- The arms are counted first: a table that a query reads cannot get triggers.
-SELECT json_object_agg(a.variation, json_build_object('weight', 1, 'party_cap', CASE a.variation WHEN 'control' THEN 5 ELSE substr(a.variation, 5)::int END)) AS arms
+SELECT json_object_agg(a.variation, json_build_object('weight', 1, 'party_cap', CASE a.variation WHEN 'control' THEN 5
+    ELSE substr(a.variation, 5)::int END)) AS arms
   FROM (SELECT DISTINCT variation FROM analytics_events WHERE experiment = 'party-cap') a \gset
 SELECT awf_experiment('party-cap', :'arms', ends => (now() - interval '2 days')::date) \gset
 SELECT count(*) AS computed FROM tally.refresh() \gset

@@ -246,6 +246,8 @@ BEGIN
             PERFORM tally.drop_threshold(t.name) FROM tally.thresholds t WHERE t.name = step.name;
         WHEN 'task' THEN
             PERFORM tally.drop_task(t.name) FROM tally.tasks t WHERE t.name = step.name;
+        WHEN 'board' THEN
+            PERFORM tally.drop_board(b.name) FROM tally.boards b WHERE b.name = step.name;
         WHEN 'view', 'table', 'function', 'trigger' THEN
             PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
             EXECUTE format('DROP %s IF EXISTS %s', step.kind, step.name);

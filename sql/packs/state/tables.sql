@@ -47,7 +47,8 @@ COMMENT ON COLUMN tally.pack_columns.identifier IS 'Whether it only names someth
 CREATE TABLE tally.pack_steps (
     pack      text NOT NULL REFERENCES tally.pack_list,
     ordinal   int NOT NULL,
-    kind      text NOT NULL CHECK (kind IN ('rollup', 'metric', 'probe', 'threshold', 'task', 'view', 'table', 'function', 'trigger', 'rows')),
+    kind      text NOT NULL CHECK (kind IN ('rollup', 'metric', 'probe', 'threshold', 'task', 'view', 'table', 'function', 'trigger', 'rows',
+                                            'board')),
     name      text NOT NULL,
     statement text NOT NULL,
     PRIMARY KEY (pack, ordinal)
@@ -57,7 +58,7 @@ COMMENT ON TABLE tally.pack_steps IS
 COMMENT ON COLUMN tally.pack_steps.pack IS 'The pack.';
 COMMENT ON COLUMN tally.pack_steps.ordinal IS 'Place in the order of installation.';
 COMMENT ON COLUMN tally.pack_steps.kind IS
-'rollup, metric, probe, threshold or task (a tally.create_… call), view, table, function, trigger, or rows (of a table of the pack).';
+'rollup, metric, probe, threshold, task or board (a tally.create_… call), view, table, function, trigger, or rows (of a table of the pack).';
 COMMENT ON COLUMN tally.pack_steps.name IS 'Name of what the step makes; for a function its name and argument types, for a trigger "name ON table".';
 COMMENT ON COLUMN tally.pack_steps.statement IS 'The SQL, run by the installing role with the target schema as search_path.';
 

@@ -241,4 +241,8 @@ CREATE INDEX notification_members_told ON tally.notification_members (channel_id
 -- FILE s60_alert/state/access.sql
 -- FILE s85_board/state/tables.sql
 
+ALTER TABLE tally.pack_steps DROP CONSTRAINT pack_steps_kind_check;
+ALTER TABLE tally.pack_steps ADD CONSTRAINT pack_steps_kind_check
+    CHECK (kind IN ('rollup', 'metric', 'probe', 'threshold', 'task', 'view', 'table', 'function', 'trigger', 'rows', 'board'));
+
 ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;

@@ -1,6 +1,8 @@
 -- Owns: the boards of the pack awf: the six dashboards of the reference document, from overview to detail. Their numbers are live.
 
 INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
+('awf', 719, 'metric', 'softlock_hints', $sql$SELECT tally.create_metric('softlock_hints', 'awf_gameplay_hourly', 'softlock_hints', unit => 'hints',
+    description => 'Hints given to players who seemed locked out.', direction => 'down_is_good', samples => 'softlock_hints')$sql$),
 ('awf', 720, 'board', 'awf_overview', $sql$
 SELECT tally.create_board('awf_overview', 'Overview', place => 10, since => '24 hours', variables => '{world,adventure,locale,variation,model}',
     description => 'Is the game well right now? Traffic, speed, quality, and what is open.', panels => $p$[
@@ -32,7 +34,7 @@ SELECT tally.create_board('awf_narrative', 'Narrative health', place => 20, sinc
      "description": "Stuck signals per choice at a node, over time.", "do": "Soften the node's condition, or show its hint earlier."},
     {"title": "Stuck rate", "metric": "stuck_rate", "by": ["adventure"], "thresholds": ["awf stuck rate"],
      "description": "Turns at which the objective had not moved for long.", "runbook": "https://runbooks.example/awf/stuck-rate"},
-    {"title": "Soft-lock hints", "metric": "softlock_hints_rate", "description": "Hints per turn."},
+    {"title": "Soft-lock hints", "metric": "softlock_hints", "picture": "bars"},
     {"title": "Dialogue blocked by a cooldown", "metric": "dialogue_cooldown_block_rate", "description": "Share of dialogues that did not start."},
     {"title": "Diversity of choices", "metric": "choice_entropy_bits", "description": "2 bits: four options are equally common."},
     {"title": "Completion by adventure", "metric": "overall_completion_rate", "picture": "ranking", "by": ["adventure"],
@@ -77,7 +79,8 @@ SELECT tally.create_board('awf_sim', 'World simulation', place => 50, since => '
 SELECT tally.create_board('awf_experiments', 'Experiments', place => 60, since => '30 days', variables => '{world,adventure,experiment}',
     description => 'What do the arms of experiments change?', panels => $p$[
     {"title": "Arms side by side", "metrics": ["turns", "p95_latency_ms", "fallback_rate", "retry_rate", "stuck_rate", "avg_in_tokens"],
-     "picture": "table", "by": ["experiment", "variation"], "width": 12, "description": "Over the whole range. Differences are judged by tally.experiment_report().",
+     "picture": "table", "by": ["experiment", "variation"], "width": 12,
+     "description": "Over the whole range. tally.experiment_report() judges the differences.",
      "why": "A change that helps one number may harm another."},
     {"title": "Completion by arm", "metric": "overall_completion_rate", "by": ["variation"], "bucket": "1 day",
      "description": "Sessions that reached the end."},

@@ -139,7 +139,17 @@ fn form(out: &mut Markup, model: &Model) {
     let range = |range: &String| (range.clone(), format!("last {range}"));
     let mut ranges: Vec<_> = model.ranges.iter().map(range).collect();
     if !model.ranges.contains(&model.since) {
-        ranges.insert(0, (model.since.clone(), format!("since {}", model.since)));
+        ranges.insert(
+            0,
+            (
+                model.since.clone(),
+                format!(
+                    "{} {}",
+                    if model.since.contains('-') { "since" } else { "last" },
+                    model.since
+                ),
+            ),
+        );
     }
     choice(out, "Range", "since", &ranges, &model.since);
     for variable in &model.variables {

@@ -50,7 +50,7 @@ const DAY: f64 = 86400.0;
 /// Marks of an axis of time with their words: about five, at round moments of the clock that the seconds are of.
 pub fn times(since: f64, until: f64) -> Vec<(f64, String)> {
     let span = until - since;
-    if !(span > 0.0) || since.abs() > 2e11 || until.abs() > 2e11 {
+    if span.is_nan() || span <= 0.0 || since.abs() > 2e11 || until.abs() > 2e11 {
         return Vec::new();
     }
     let steps = [

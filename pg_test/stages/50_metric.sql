@@ -68,6 +68,20 @@ SELECT lives_ok($$SELECT tally.drop_metric('retries_per_hour')$$, 'dropped');
 SELECT hasnt_column('app', 'turns_hourly_metrics', 'retries_per_hour', 'and its column with it');
 
 -- Bad input.
+-- The hint of integer division is a statement that works, also where the divisor is a call.
+CREATE FUNCTION pg_temp.hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    hint text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'accepted';
+EXCEPTION WHEN invalid_parameter_value THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RETURN hint;
+END $$;
+SELECT is(pg_temp.hint_of(format('SELECT tally.create_metric(''divided'', ''turns_hourly'', %L)', given)), format('SELECT tally.create_metric(''divided'', ''turns_hourly'', %L);', better), given)
+  FROM (VALUES ('retries / turns', 'retries::float8 / nullif(turns, 0)'), ('retries / nullif(turns, 0)', 'retries::float8 / nullif(turns, 0)'),
+               ('abs(retries) / (turns + 1)', 'abs(retries)::float8 / nullif((turns + 1), 0)')) v(given, better);
 SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'retries / turns')$$, '22023', 'metric ''bad'' divides integers (bigint / bigint), which cuts off the fraction and fails on zero', 'integer division');
 SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'retries / 2')$$, '22023', NULL, 'by a constant too');
 SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'nope + 1')$$, '42703', 'metric ''bad'' names an unknown measure: column "nope" does not exist', 'unknown measure');

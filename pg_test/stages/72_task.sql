@@ -8,6 +8,9 @@ SELECT is_empty($$SELECT * FROM tally.run_tasks('0 3 * * *')$$, 'tasks of anothe
 SELECT lives_ok($$SELECT tally.create_task('note', '0 2 * * *', 'INSERT INTO log (at) VALUES (:as_of) RETURNING at')$$, 'the same again is no error');
 SELECT tally.create_task('note', '5 2 * * *', 'INSERT INTO log (at) VALUES (:as_of)');
 SELECT is((SELECT schedule FROM tally.tasks WHERE name = 'note'), '5 2 * * *', 'another definition replaces it');
+SELECT throws_ok($$SELECT tally.create_task('bad', '0 2 * * *', 'SELECT 1; DELETE FROM log')$$, '42601', NULL, 'two statements are refused');
+SELECT throws_ok($$SELECT tally.create_task('bad', '0 2 * * *', '-- nothing')$$, '42601', NULL, 'and none');
+SELECT isnt((SELECT count(*) FROM log), 0::bigint, 'and the second has not run');
 SELECT throws_ok($$SELECT tally.create_task('bad', '0 2 * * *', 'DROP TABLE log')$$, '42601', NULL, 'DDL is refused');
 SELECT throws_ok($$SELECT tally.create_task('bad', '0 2 * * *', 'INSERT INTO nowhere SELECT 1')$$, '42P01', NULL, 'so is what cannot be read');
 SELECT throws_ok($$SELECT tally.create_task('', '0 2 * * *', 'SELECT 1')$$, '22023', NULL, 'and a task without a name');

@@ -10,6 +10,10 @@ CREATE OR REPLACE FUNCTION tally_internal._check_from_item(text) RETURNS void
 LANGUAGE c STRICT PARALLEL SAFE IMMUTABLE AS 'MODULE_PATHNAME', 'tally_check_from_item';
 COMMENT ON FUNCTION tally_internal._check_from_item(text) IS 'The same for what is joined to a table: a function or subquery and its alias.';
 
+CREATE OR REPLACE FUNCTION tally_internal._statement_count(text) RETURNS int
+LANGUAGE c STRICT PARALLEL SAFE IMMUTABLE AS 'MODULE_PATHNAME', 'tally_statement_count';
+COMMENT ON FUNCTION tally_internal._statement_count(text) IS 'How many statements a text holds, by the grammar alone; a syntax error where it is none.';
+
 CREATE OR REPLACE FUNCTION tally_internal._parse_tree(text) RETURNS text
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'tally_parse_tree';
 COMMENT ON FUNCTION tally_internal._parse_tree(text) IS

@@ -135,7 +135,8 @@ BEGIN
             format('metric %L divides integers (%s), which cuts off the fraction and fails on zero', name, kind),
             format('Got %s. Counts are bigint, so 3 / 4 is 0 here; a ratio needs float8, and NULL where there is nothing to divide by.', expression),
             format('SELECT tally.create_metric(%L, %L, %L);', name, rollup,
-                regexp_replace(expression, '([[:alnum:]_."]+|\([^()]*\))\s*/\s*([[:alnum:]_."]+|\([^()]*\))', '\1::float8 / nullif(\2, 0)', 'g')));
+                regexp_replace(regexp_replace(expression, '([[:alnum:]_."]+(?:\([^()]*\))?|\([^()]*\))\s*/\s*([[:alnum:]_."]+(?:\([^()]*\))?|\([^()]*\))',
+                                          '\1::float8 / nullif(\2, 0)', 'g'), 'nullif\((nullif\([^()]*\)), 0\)', '\1', 'gi')));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_integer_division(text, text, text) IS

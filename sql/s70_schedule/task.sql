@@ -19,8 +19,11 @@ BEGIN
             format('SELECT tally.create_task(%L, ''0 2 * * *'', ''INSERT INTO … SELECT …'');', COALESCE(name, 'nightly')));
     END IF;
     PERFORM tally_internal._check_schedule(schedule);
-    -- EXPLAIN reads the statement as the run will, and does not run it.
+    -- EXPLAIN reads the statement as the run will, and does not run it; but it would run a second one.
     BEGIN
+        IF tally_internal._statement_count(tally_internal._with_as_of(statement)) <> 1 THEN
+            RAISE syntax_error USING MESSAGE = format('it holds %s statements', tally_internal._statement_count(tally_internal._with_as_of(statement)));
+        END IF;
         PERFORM set_config('search_path', search_path, true);
         EXECUTE 'EXPLAIN ' || tally_internal._with_as_of(statement) USING now();
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);

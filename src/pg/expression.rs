@@ -28,6 +28,18 @@ crate::pg_fn! {
         Ok(Datum::from(0usize))
     }
 
+    /// `tally_internal._statement_count(text)`: how many statements a text holds, by the grammar; a syntax error is raised as such.
+    tally_statement_count(call)? {
+        let text = CString::new(call.str(0)?)
+            .map_err(|_| TallyError::new(SqlState::InvalidParameterValue, "the text holds a NUL"))?;
+        // SAFETY: the parser reads a NUL-terminated text and allocates in the current memory context; its list is NULL where it is empty.
+        let count = unsafe {
+            let statements = pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);
+            if statements.is_null() { 0 } else { (*statements).length }
+        };
+        Ok(Datum::from(count))
+    }
+
     /// `tally_internal._parse_tree(text)`: the trees of a text's statements as PostgreSQL's analysis makes them, views not yet replaced by their
     /// queries. Types of parameters follow from where they stand. Nothing is planned or run.
     tally_parse_tree(call)? {

@@ -66,7 +66,7 @@ as_server cat "$SERVER_DIR/app.sql" | sql -d part >/dev/null
 is "$(sql -d part -c "INSERT INTO app.events VALUES ('2026-01-07 01:00Z', 'w1', 'k2')" -c "COPY app.events (at) FROM PROGRAM 'echo 2026-01-01'" -c "UPDATE app.events SET who = 'w8' WHERE who = 'w1'" -c "DELETE FROM app.events WHERE who = 'w2'")" "" "one schema: writers go on"
 sql -d part -c "SELECT tally.refresh()" >/dev/null
 is "$(sql -d part -c "SELECT count(*) FROM tally.dirty")" 0 "no marks are left that nobody takes"
-is "$(sql -d part -c "SELECT * FROM app.days_live" | grep -c 'definition behind the live view')" 1 "a live view without its definition is an error, not an old number"
+is "$(sql -d part -c "SELECT * FROM app.days_live" | grep -c 'ERROR:.*definition behind the live view')" 1 "a live view without its definition is an error, not an old number"
 is "$(sql -d part -c "DROP TABLE app.days, app.people, app.theirs CASCADE" -c "SELECT tally.create_rollup('app.days', 'app.events', 'at', bucket => '1 day', measures => '{\"n\": \"count(*)\"}', with_data => true)" \
     -c "INSERT INTO app.events VALUES ('2026-01-07 02:00Z', 'w1', 'k2')" -c "SELECT (SELECT sum(n) FROM app.days_live) = (SELECT count(*) FROM app.events)")" "app.days
 t" "and the source can be used anew"

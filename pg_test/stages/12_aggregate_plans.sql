@@ -43,6 +43,7 @@ INSERT INTO a VALUES
 ('funnel_counts', '(tally.reached(tally.funnel_counts(# level !) @))[2]', 'nullif(count(*) FILTER (WHERE level >= 2), 0)', 'level', NULL),
 ('funnel_counts of paths', '(tally.reached(tally.funnel_counts(path) @))[2]', 'nullif(count(*) FILTER (WHERE cardinality(path) >= 2), 0)', NULL, NULL),
 ('retention_counts', 'tally.retention_counts(# kept !) @::jsonb -> 1 ->> ''retained''', 'count(*) FILTER (WHERE kept[2])', NULL, NULL),
+('k_anonymous', 'tally.k_anonymous(i, item, 3) @', 'CASE WHEN count(DISTINCT item) >= 3 THEN sum(i) END', NULL, NULL),
 ('_sizes', 'round(tally_internal._sizes(# v !) @::numeric, 6)', 'coalesce(round(sum(abs(v))::numeric, 6), 0)', 'v', '0.000000');
 
 SELECT is((SELECT string_agg(DISTINCT p.proname, ',' ORDER BY p.proname) FROM pg_proc p WHERE p.prokind = 'a' AND p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.proname NOT IN ('rollup')

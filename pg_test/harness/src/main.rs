@@ -104,6 +104,19 @@ fn prepare_database(server: &Server, database: &str) {
             .unwrap_or_else(|e| panic!("{sql}: {}", server::words_of(&e)))
     };
     let mut main = server.connect("postgres");
+    // A run that was killed may have left prepared transactions, which keep a database from being dropped.
+    let left = main
+        .query("SELECT gid FROM pg_prepared_xacts WHERE database = $1", &[&database])
+        .unwrap_or_else(|e| panic!("pg_prepared_xacts: {}", server::words_of(&e)));
+    if !left.is_empty() {
+        let mut there = server.connect(database);
+        for row in &left {
+            run(
+                &mut there,
+                &format!("ROLLBACK PREPARED '{}'", row.get::<_, String>(0).replace('\'', "''")),
+            );
+        }
+    }
     run(&mut main, &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"));
     run(&mut main, &format!("CREATE DATABASE {database} TEMPLATE template0"));
     // Two workers may make the role at once.

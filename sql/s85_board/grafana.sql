@@ -12,7 +12,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN COALESCE(unit, '') = '' THEN 'short'
                 ELSE COALESCE('{"ms": "ms", "s": "s", "seconds": "s", "minutes": "m", "hours": "h", "days": "d",
                     "ratio": "percentunit", "%": "percent", "percent": "percent", "bytes": "bytes", "USD": "currencyUSD",
-                    "$": "currencyUSD", "EUR": "currencyEUR"}'::jsonb ->> unit, 'suffix: ' || unit) END
+                    "$": "currencyUSD", "EUR": "currencyEUR"}'::jsonb ->> unit, 'suffix:' || unit) END
 $$;
 COMMENT ON FUNCTION tally_internal._grafana_unit(text) IS 'Grafana''s name of a metric''s unit; a unit that it does not know is written after the number.';
 

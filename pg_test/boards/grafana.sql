@@ -37,7 +37,7 @@ CREATE FUNCTION pg_temp.expanded(raw text, chosen text) RETURNS text LANGUAGE sq
            '\$__timeFilter\(([^()]*)\)', '\1 BETWEEN ''2025-03-30T12:00:00Z'' AND ''2025-03-31T12:00:00Z''', 'g'),
            '\$\{\w+:sqlstring\}', replace(chosen, '\', '\\'), 'g') $$;
 CREATE TEMP TABLE asked AS SELECT t.*, c.chosen, pg_temp.expanded(t.raw, c.chosen) AS sql
-  FROM targets t CROSS JOIN (VALUES ('NULL'), ('''emberfall'',''tidewatch'',''it''''s'',''x1'''), ('''it''''s'',''x1''')) c(chosen);
+  FROM targets t CROSS JOIN (VALUES ('NULL'), ('''emberfall'',''tidewatch'',''it''''s'',''x0'''), ('''it''''s'',''x0''')) c(chosen);
 SELECT is(count(DISTINCT name), 7::bigint, 'six boards of the pack and one of our own') FROM asked;
 SELECT is_empty($$SELECT name, title, sql FROM asked WHERE sql ~ '[$]|\[\[|--'$$, 'nothing else for Grafana to replace, and no comment');
 SELECT is_empty($$SELECT name, title FROM targets WHERE title <> 'How fresh this is' AND panel IS NOT NULL
@@ -94,8 +94,8 @@ SELECT a.name, a.n, a.target, a.chosen, p.bucket, p.value,
  CROSS JOIN LATERAL tally.timeseries(m.m, '2025-03-30 12:00+00', '2025-03-31 12:00+00', (a.panel ->> 'bucket')::interval,
     ARRAY(SELECT jsonb_array_elements_text(a.panel -> 'by')),
     (CASE a.chosen WHEN 'NULL' THEN '{}' ELSE COALESCE((
-        SELECT jsonb_object_agg(v, CASE a.chosen WHEN '''it''''s'',''x1''' THEN '["it''s", "x1"]'::jsonb
-                                                         ELSE '["emberfall", "tidewatch", "it''s", "x1"]' END) FROM unnest(b.variables) v), '{}') END)
+        SELECT jsonb_object_agg(v, CASE a.chosen WHEN '''it''''s'',''x0''' THEN '["it''s", "x0"]'::jsonb
+                                                         ELSE '["emberfall", "tidewatch", "it''s", "x0"]' END) FROM unnest(b.variables) v), '{}') END)
     || COALESCE(a.panel -> 'where', '{}')) p
  WHERE a.format = 'time_series';
 CREATE TEMP TABLE shown AS SELECT name, n, target, chosen, (line ->> 'time')::timestamptz AS bucket, (line ->> 'value')::float8 AS value,
@@ -103,12 +103,13 @@ CREATE TEMP TABLE shown AS SELECT name, n, target, chosen, (line ->> 'time')::ti
   FROM seen WHERE format = 'time_series';
 SELECT cmp_ok(count(*), '>', 100::bigint, 'there is something to compare') FROM expected;
 SELECT is_empty('(TABLE expected EXCEPT ALL TABLE shown) UNION ALL (TABLE shown EXCEPT ALL TABLE expected)', 'lines are those of timeseries()');
+SELECT cmp_ok(count(*), '>', 0::bigint, 'also where values are chosen') FROM shown WHERE name = 'odd one' AND chosen <> 'NULL';
 SELECT is((SELECT (line ->> 'value')::float8 FROM seen WHERE name = 'awf_overview' AND title = 'Turns' AND chosen = 'NULL'),
           tally.metric_value('turns', '2025-03-30 12:00+00', '2025-03-31 12:00+00'), 'a tile is metric_value()');
 SELECT results_eq($$SELECT line ->> 'value' FROM seen WHERE name = 'odd one' AND title = 'variable variable_1' AND chosen = 'NULL'$$,
                   $$VALUES ('$world'), ('(none)'), ('a, b'), ('it''s') ORDER BY 1$$, 'a variable lists its values');
-SELECT is((SELECT count(*) FROM seen WHERE name = 'odd one' AND title = 'Rows' AND chosen LIKE '%x1%'
-           AND (line ->> 'the $world' <> 'it''s' OR line ->> '[[x]]' <> 'x1')), 0::bigint,
+SELECT is((SELECT count(*) FROM seen WHERE name = 'odd one' AND title = 'Rows' AND chosen LIKE '%x0%'
+           AND (line ->> 'the $world' <> 'it''s' OR line ->> '[[x]]' <> 'x0')), 0::bigint,
           'rows obey the variables');
 SELECT is((SELECT sum((line ->> 'count')::int) FROM seen WHERE name = 'odd one' AND title = 'Spread' AND chosen = 'NULL'), 701::bigint,
           'a histogram counts every event');

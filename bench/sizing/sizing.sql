@@ -104,33 +104,3 @@ SELECT '| ' || q.label, app.planning_ms(q.query) || ' |'
   FROM (VALUES (1, 'a table of a rollup, one day', $q$SELECT * FROM app.awf_hourly WHERE bucket >= '2025-05-31Z'$q$), (2, 'live, hours', $q$SELECT * FROM app.awf_hourly_live WHERE bucket >= '2025-05-31Z'$q$),
                (3, 'live, days on those hours', $q$SELECT * FROM app.awf_daily_live WHERE bucket >= '2025-05-01Z'$q$), (4, 'flat view of the metrics of the hours', $q$SELECT * FROM app.awf_hourly_metrics WHERE bucket >= '2025-05-31Z'$q$)) q(n, label, query)
  ORDER BY q.n;
-
-\echo
-\echo '### Many rollups: hundreds on one source'
-\echo '| rollups in the database | a refresh with nothing due, ms | `tally.status`, ms | `tally.health`, ms |'
-\echo '|---:|---:|---:|---:|'
-CREATE TABLE app.timed (n int, what text, ms numeric);
-CREATE TABLE app.wide (at timestamptz NOT NULL, kind text);
-CREATE INDEX ON app.wide (at);
-CREATE PROCEDURE app.more(n int) LANGUAGE plpgsql AS $$
-DECLARE
-    began timestamptz;
-    what  text;
-BEGIN
-    FOR i IN (SELECT count(*) FROM tally.rollups) + 1 .. n LOOP
-        PERFORM tally.create_rollup(format('app.wide_%s', i), 'app.wide', time_column => 'at', bucket => '1 hour', measures => '{"n": "count(*)"}', with_data => true);
-        COMMIT;
-    END LOOP;
-    FOREACH what IN ARRAY '{tally.refresh(),tally.status,tally.health}'::text[] LOOP
-        FOR i IN 1 .. 4 LOOP
-            began := clock_timestamp();
-            EXECUTE 'SELECT count(*) FROM ' || what;
-            INSERT INTO app.timed VALUES (n, what, extract(epoch FROM clock_timestamp() - began) * 1000);
-            COMMIT;
-        END LOOP;
-    END LOOP;
-END $$;
-CALL tally.backfill();
-SELECT tally.refresh() \g /dev/null
-CALL app.more(50); CALL app.more(200); CALL app.more(500);
-SELECT '| ' || n, round(min(ms) FILTER (WHERE what ~ 'refresh')), round(min(ms) FILTER (WHERE what ~ 'status')), round(min(ms) FILTER (WHERE what ~ 'health')) || ' |' FROM app.timed GROUP BY n ORDER BY n;

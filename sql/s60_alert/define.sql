@@ -31,28 +31,49 @@ CREATE OR REPLACE FUNCTION tally.create_threshold(
 ) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+BEGIN
+    RETURN tally_internal._define_threshold(tally_internal._threshold_of(NULL, name, jsonb_build_object(
+        'metric', metric, 'query', query, 'condition', condition, 'for', "for", 'per', to_jsonb(per), 'where', "where", 'severity', severity, 'owner', owner,
+        'runbook', runbook, 'response_target', response_target, 'suggested_actions', suggested_actions, 'recovery_condition', recovery_condition,
+        'keep_firing_for', keep_firing_for, 'min_samples', min_samples, 'no_data', no_data, 'on_error', on_error, 'over', over, 'partial_ok', partial_ok,
+        'every', every, 'auto_resolve', auto_resolve, 'reopen_within', reopen_within, 'area', area, 'impact', impact, 'enabled', enabled,
+        'description', description, 'search_path', search_path)));
+END $$;
+COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text,
+                                           interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS
+'Defines a threshold: what to watch (metric or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, '
+    'owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it '
+    'replaces the definition, says what changed, and keeps alert states.';
+
+CREATE OR REPLACE FUNCTION tally_internal._threshold_of(base tally.thresholds, name text, arguments jsonb) RETURNS tally.thresholds
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
+#variable_conflict use_variable
 DECLARE
-    t       tally.thresholds;
+    t tally.thresholds;
+BEGIN
+    t := jsonb_populate_record(base, (arguments - '{metric,for,where,owner}'::text[]) || jsonb_build_object('name', name,
+        'for_', arguments -> 'for', 'filter', arguments -> 'where', 'responsible', arguments -> 'owner'));
+    SELECT p.id INTO t.probe_id FROM tally.probes p WHERE p.name = arguments ->> 'metric';
+    t.metric_id := NULL;
+    IF t.probe_id IS NULL AND arguments ->> 'metric' IS NOT NULL THEN t.metric_id := (tally_internal._metric(arguments ->> 'metric')).id; END IF;
+    RETURN t;
+END $$;
+COMMENT ON FUNCTION tally_internal._threshold_of(tally.thresholds, text, jsonb) IS
+'A threshold of that name, of the arguments of create_threshold() by their names; what they do not say (owner, number) is as in base.';
+
+CREATE OR REPLACE FUNCTION tally_internal._define_threshold(t tally.thresholds) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
     old     tally.thresholds;
     m       tally.metrics;
-    probe   int;
     changes text;
 BEGIN
-    SELECT p.id INTO probe FROM tally.probes p WHERE p.name = metric;
-    IF metric IS NOT NULL AND probe IS NULL THEN m := tally_internal._metric(metric); END IF;
-    t := jsonb_populate_record(NULL::tally.thresholds, jsonb_build_object(
-        'name', name, 'search_path', search_path, 'metric_id', m.id, 'probe_id', probe, 'query', query, 'condition', condition, 'recovery_condition',
-            recovery_condition,
-        'for_', "for", 'keep_firing_for', keep_firing_for, 'per', to_jsonb(per), 'filter', "where", 'over', over, 'min_samples', min_samples,
-        'no_data', no_data, 'on_error', on_error, 'partial_ok', partial_ok, 'every', every, 'severity', severity, 'responsible', owner,
-        'runbook', runbook, 'response_target', response_target, 'suggested_actions', suggested_actions, 'area', area, 'impact', impact,
-        'auto_resolve', auto_resolve, 'reopen_within', reopen_within, 'enabled', enabled, 'description', description));
+    SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     t := tally_internal._check_threshold(t, m);
-
-    SELECT * INTO old FROM tally.thresholds x WHERE x.name = name;
+    SELECT * INTO old FROM tally.thresholds x WHERE x.name = t.name;
     IF old.id IS NULL THEN
         PERFORM tally_internal._store_threshold(t);
-        RETURN name;
+        RETURN t.name;
     END IF;
     t.id := old.id;
     t.owner := old.owner;
@@ -62,19 +83,15 @@ BEGIN
       FROM jsonb_each(to_jsonb(old) - ARRAY['updated_at', 'rule', 'windows', 'search_path']) o JOIN jsonb_each(to_jsonb(t)) n ON n.key = o.key
      WHERE o.value IS DISTINCT FROM n.value;
     IF changes IS NULL THEN
-        PERFORM tally_internal._note_unchanged(format('threshold %L', name));
-        RETURN name;
+        PERFORM tally_internal._note_unchanged(format('threshold %L', t.name));
+        RETURN t.name;
     END IF;
     PERFORM tally_internal._store_threshold(t);
-    RAISE NOTICE USING MESSAGE = format('threshold %L changed', name), DETAIL = changes,
+    RAISE NOTICE USING MESSAGE = format('threshold %L changed', t.name), DETAIL = changes,
         HINT = 'Alerts that are pending or firing go on under the new rule from the next tick.';
-    RETURN name;
+    RETURN t.name;
 END $$;
-COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text,
-                                           interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS
-'Defines a threshold: what to watch (metric or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, '
-    'owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it '
-    'replaces the definition, says what changed, and keeps alert states.';
+COMMENT ON FUNCTION tally_internal._define_threshold(tally.thresholds) IS 'Checks and stores a threshold, new or changed, and says what changed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bounded_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -10,6 +10,12 @@ $$;
 COMMENT ON FUNCTION tally_internal._definition_call(text, text, text[]) IS
 'The statement that calls a function of tally with a name and arguments, given as pairs of name and value; those that are NULL are left out, but for schedule.';
 
+CREATE OR REPLACE FUNCTION tally_internal._steps_given(steps jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_agg(jsonb_build_object(s ->> 'name', s ->> 'condition') ORDER BY n)::text FROM jsonb_array_elements(steps) WITH ORDINALITY e(s, n)
+$$;
+COMMENT ON FUNCTION tally_internal._steps_given(jsonb) IS 'Steps as they are stored, {name, condition}, in the form in which create_funnel() takes them.';
+
 CREATE OR REPLACE FUNCTION tally_internal._rollup_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.id, 'rollup', r.name, r.owner::text, tally_internal._definition_call('create_rollup', r.relation::text, ARRAY[
@@ -29,8 +35,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     SELECT b.actors, b.kind, b.name, b.owner::text, tally_internal._definition_call('create_' || b.kind, r.relation::text, ARRAY[
                ['source', people.source::text], ['time_column', b.definition ->> 'time_column'], ['actor', b.definition ->> 'actor'],
-               ['steps', (SELECT jsonb_agg(jsonb_build_object(s ->> 'name', s ->> 'condition') ORDER BY n)::text
-                            FROM jsonb_array_elements(b.definition -> 'steps') WITH ORDINALITY e(s, n))],
+               ['steps', tally_internal._steps_given(b.definition -> 'steps')],
                ['window', b.definition ->> 'window'], ['bucket', b.definition ->> 'bucket'], ['start', b.definition ->> 'start'],
                ['return', b.definition ->> 'return'], ['period', b.definition ->> 'period'], ['periods', b.definition ->> 'periods'],
                ['mode', b.definition ->> 'mode'], ['dimensions', b.definition ->> 'dimensions'], ['attribution', b.definition ->> 'attribution'],
@@ -56,8 +61,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 1, NULL::int, 'experiment metric', m.name, m.owner::text, tally_internal._definition_call('create_experiment_metric', m.name, ARRAY[
                ['source', m.source::text], ['kind', m.kind], ['expression', m.definition ->> 'expression'], ['denominator', m.definition ->> 'denominator'],
                ['time_column', m.definition ->> 'time_column'], ['unit', m.definition ->> 'unit'], ['where', m.definition ->> 'where'],
-               ['steps', (SELECT jsonb_agg(jsonb_build_object(s ->> 'name', s ->> 'condition') ORDER BY n)::text
-                            FROM jsonb_array_elements(m.definition -> 'steps') WITH ORDINALITY e(s, n))],
+               ['steps', tally_internal._steps_given(m.definition -> 'steps')],
                ['level', m.definition ->> 'level'], ['cap', m.definition ->> 'cap'], ['direction', m.direction], ['window', m.definition ->> 'window'],
                ['delay', m.definition ->> 'delay'], ['description', m.description]])
       FROM tally.experiment_metrics m

@@ -30,8 +30,7 @@ crate::pg_fn! {
 
     /// `tally_internal._statement_count(text)`: how many statements a text holds, by the grammar; a syntax error is raised as such.
     tally_statement_count(call)? {
-        let text = CString::new(call.str(0)?)
-            .map_err(|_| TallyError::new(SqlState::InvalidParameterValue, "the text holds a NUL"))?;
+        let text = c_text(call.str(0)?)?;
         // SAFETY: the parser reads a NUL-terminated text and allocates in the current memory context; its list is NULL where it is empty.
         let count = unsafe {
             let statements = pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);
@@ -43,8 +42,7 @@ crate::pg_fn! {
     /// `tally_internal._parse_tree(text)`: the trees of a text's statements as PostgreSQL's analysis makes them, views not yet replaced by their
     /// queries. Types of parameters follow from where they stand. Nothing is planned or run.
     tally_parse_tree(call)? {
-        let text = CString::new(call.str(0)?)
-            .map_err(|_| TallyError::new(SqlState::InvalidParameterValue, "the text holds a NUL"))?;
+        let text = c_text(call.str(0)?)?;
         let mut trees = String::new();
         // SAFETY: parser and analysis read the NUL-terminated text, which outlives them, and allocate in the current memory context;
         // each member of the parser's list is a RawStmt; nodeToString returns a NUL-terminated text.
@@ -67,10 +65,14 @@ crate::pg_fn! {
     }
 }
 
+/// The text as the parser takes it: ended by a NUL, and without one inside.
+fn c_text(text: &str) -> Result<CString, TallyError> {
+    CString::new(text).map_err(|_| TallyError::new(SqlState::InvalidParameterValue, "the text holds a NUL"))
+}
+
 /// The grammar of PL/pgSQL's expressions: what may follow SELECT, and no second statement. A syntax error is raised as such.
 fn parse(text: &str) -> Result<(), TallyError> {
-    let text =
-        CString::new(text).map_err(|_| TallyError::new(SqlState::InvalidParameterValue, "the text holds a NUL"))?;
+    let text = c_text(text)?;
     // SAFETY: the parser reads a NUL-terminated text and allocates in the current memory context.
     unsafe { pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR) };
     Ok(())

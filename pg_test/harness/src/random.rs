@@ -8,6 +8,7 @@ use crate::rng::Rng;
 use crate::server::{Server, words_of};
 use crate::source::{Layout, Source};
 use postgres::Client;
+use postgres::error::SqlState;
 use std::io::Write;
 
 /// The sessions of a sequence. The writer commits at once, the holder keeps its transactions open, the preparer leaves
@@ -42,6 +43,8 @@ struct Sequence<'a> {
     made: usize,
     holding: bool,
     holder_refreshed: bool,
+    /// Whether the holder's transaction is one that may be told to try again.
+    holder_isolated: bool,
     prepared: Option<String>,
     reading: bool,
     /// What the rollups are of, once their history is frozen: the rows that there were before the horizon, and those since.
@@ -71,6 +74,7 @@ pub fn play(seed: u64, on: &mut Sessions) -> Result<(), String> {
         made: 0,
         holding: false,
         holder_refreshed: false,
+        holder_isolated: false,
         prepared: None,
         reading: false,
         frozen: None,
@@ -98,7 +102,47 @@ impl Sequence<'_> {
 
     fn execute(&mut self, who: Who, sql: &str) -> Result<(), String> {
         self.say(who, sql);
-        self.client(who).batch_execute(sql).map_err(|e| words_of(&e))
+        self.attempt(who, sql, |client| client.batch_execute(sql)).map(|_| ())
+    }
+
+    /// Something that a session does. Where PostgreSQL finds that it cannot be serialized, it is done again, as an application does;
+    /// the holder's transaction is undone instead, and there is no result.
+    fn attempt<T>(
+        &mut self,
+        who: Who,
+        sql: &str,
+        mut piece: impl FnMut(&mut Client) -> Result<T, postgres::Error>,
+    ) -> Result<Option<T>, String> {
+        for time in 0..5 {
+            let error = match piece(self.client(who)) {
+                Ok(result) => return Ok(Some(result)),
+                Err(error) => error,
+            };
+            if error.code() != Some(&SqlState::T_R_SERIALIZATION_FAILURE) {
+                return Err(words_of(&error));
+            }
+            let client = self.client(who);
+            client.batch_execute("ROLLBACK").map_err(|e| words_of(&e))?;
+            let level: String = client
+                .query_one("SHOW default_transaction_isolation", &[])
+                .map_err(|e| words_of(&e))?
+                .get(0);
+            let in_holder = who == Who::Holder && self.holding;
+            if level == "read committed" && !sql.contains("ISOLATION LEVEL") && !(in_holder && self.holder_isolated) {
+                return Err(words_of(&error));
+            }
+            self.log.push(format!("/* {who:?} is told to try again */"));
+            if who == Who::Holder {
+                (self.holding, self.holder_refreshed) = (false, false);
+                return Ok(None);
+            }
+            if time == 2 {
+                // Those that are open may be what it fails on.
+                self.end_holder()?;
+                self.end_prepared()?;
+            }
+        }
+        Err(format!("cannot be serialized, however often it is tried: {sql}"))
     }
 
     fn run(&mut self, make: Vec<String>) -> Result<(), String> {
@@ -139,6 +183,7 @@ impl Sequence<'_> {
         self.end_holder()?;
         self.end_prepared()?;
         self.end_reader()?;
+        self.remember(Who::Writer)?;
         self.refresh_all()?;
         self.check(Who::Writer, true)?;
         // After the refresh nothing is left to do.
@@ -212,6 +257,7 @@ impl Sequence<'_> {
                         self.source.change(&mut self.rng, 0),
                     );
                     self.execute(Who::Writer, &format!("BEGIN; {one}"))?;
+                    self.remember(Who::Writer)?;
                     self.execute(Who::Writer, "SELECT tally.refresh()")?;
                     self.check(Who::Writer, true)?;
                     self.execute(Who::Writer, &two)?;
@@ -242,14 +288,33 @@ impl Sequence<'_> {
         let text = self.source.copied(&mut self.rng, writer, rows);
         let sql = format!("COPY {} FROM STDIN", self.source.name);
         self.say(who, &format!("{sql};\n{text}\\."));
-        let client = self.client(who);
-        let mut into = client.copy_in(&sql).map_err(|e| words_of(&e))?;
-        into.write_all(text.as_bytes()).map_err(|e| e.to_string())?;
-        into.finish().map_err(|e| words_of(&e))?;
+        self.attempt(who, &sql, |client| {
+            let mut into = client.copy_in(&sql)?;
+            // A connection that breaks here is found by finish().
+            let _ = into.write_all(text.as_bytes());
+            into.finish()
+        })
+        .map(|_| ())
+    }
+
+    /// What rollups that keep emptied buckets hold before a refresh, as a session sees it.
+    fn remember(&mut self, who: Who) -> Result<(), String> {
+        let names: Vec<String> = (self.rollups.iter().flatten())
+            .filter(|r| r.keeps)
+            .map(|r| r.name.clone())
+            .collect();
+        for name in names {
+            let sql = format!(
+                "DROP TABLE IF EXISTS pg_temp.was_{name}; CREATE TEMP TABLE was_{name} AS TABLE s{}.{name}",
+                self.seed
+            );
+            self.execute(who, &sql)?;
+        }
         Ok(())
     }
 
-    /// Every live view, and where told so the stored rows, against the definition, as a session sees them.
+    /// Every live view, and where told so the stored rows, against the definition, as a session sees them. Stored rows are looked at
+    /// after a refresh, before which they were remembered.
     fn check(&mut self, who: Who, stored: bool) -> Result<(), String> {
         for i in 0..self.rollups.len() {
             if self.rollups[i].is_some() {
@@ -269,18 +334,21 @@ impl Sequence<'_> {
         if stored {
             relations.push(relation);
         }
+        let mut queries = Vec::new();
         for relation in relations {
             let rows = self.frozen.as_deref().unwrap_or(&self.source.name);
-            let sql = rollup.differences(&relation, rows);
-            let client = match who {
-                Who::Writer => &mut self.on.writer,
-                Who::Holder => &mut self.on.holder,
-                Who::Preparer => &mut self.on.preparer,
-                Who::Reader => &mut self.on.reader,
+            let kept = if stored {
+                format!("pg_temp.was_{}", rollup.name)
+            } else {
+                format!("{schema}.{}", rollup.name)
             };
-            let rows = client
-                .query(&sql, &[])
-                .map_err(|e| format!("{}\n{sql}", words_of(&e)))?;
+            queries.push((rollup.differences(&relation, rows, Some(&kept)), relation));
+        }
+        for (sql, relation) in queries {
+            let rows = self
+                .attempt(who, &sql, |client| client.query(&sql, &[]))
+                .map_err(|e| format!("{e}\n{sql}"))?
+                .unwrap_or_default();
             if !rows.is_empty() {
                 let lines: Vec<String> = rows.iter().map(|r| r.get::<_, String>(0)).collect();
                 return Err(format!(

@@ -3,7 +3,7 @@
 use crate::rng::Rng;
 
 /// One of each group is drawn for a session, or none.
-const GROUPS: [&[&str]; 12] = [
+const GROUPS: [&[&str]; 13] = [
     &[
         "America/New_York",
         "Asia/Kolkata",
@@ -30,8 +30,9 @@ const GROUPS: [&[&str]; 12] = [
     &["on"],
     &["document"],
     &["off"],
+    &["read committed", "repeatable read", "serializable"],
 ];
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "timezone",
     "datestyle",
     "intervalstyle",
@@ -44,7 +45,10 @@ const NAMES: [&str; 12] = [
     "quote_all_identifiers",
     "xmloption",
     "check_function_bodies",
+    "default_transaction_isolation",
 ];
+/// What a locale decides: set to one of those that the server's machine has.
+const LOCALES: [&str; 4] = ["lc_messages", "lc_monetary", "lc_numeric", "lc_time"];
 /// What bends plans.
 const PLANS: [&str; 6] = [
     "SET enable_hashagg = off",
@@ -63,6 +67,19 @@ pub fn drawn(rng: &mut Rng) -> String {
             let value = rng.one(values);
             result.push_str(&format!("; SET {name} = '{value}'"));
         }
+    }
+    for name in LOCALES {
+        if rng.percent(30) {
+            let there = "FROM pg_collation WHERE collprovider = 'c' AND collencoding IN (-1, 6)";
+            result.push_str(&format!(
+                "; SELECT set_config('{name}', (SELECT collcollate {there} ORDER BY 1 OFFSET {} % (SELECT count(*) {there}) LIMIT 1), false)",
+                rng.below(1000)
+            ));
+        }
+    }
+    // As logical replication writes: ordinary triggers and rules are off.
+    if rng.percent(25) {
+        result.push_str("; SET session_replication_role = replica");
     }
     if rng.percent(30) {
         result.push_str("; ");

@@ -97,7 +97,7 @@ impl Crash<'_> {
     fn compare(&self, client: &mut Client, suffix: &str, when: &str) -> Result<(), String> {
         for (source, rollup) in &self.rollups {
             let relation = format!("c{source}.{}{suffix}", rollup.name);
-            let sql = rollup.differences(&relation, &self.sources[*source].name);
+            let sql = rollup.differences(&relation, &self.sources[*source].name, None);
             let rows = client
                 .query(&sql, &[])
                 .map_err(|e| format!("{}\n{sql}", words_of(&e)))?;

@@ -5,6 +5,7 @@ use crate::rng::Rng;
 use crate::server::{Server, words_of};
 use crate::source::Source;
 use postgres::Client;
+use postgres::error::SqlState;
 use std::io::Write;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,15 @@ pub(super) fn work(
     }
     while !shared.stop.load(Ordering::SeqCst) {
         if let Err(error) = piece(&mut client) {
+            // Snapshots that last a transaction may meet rows that others wrote since. An application tries again.
+            if error.code() == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
+                && ["repeatable read", "serializable"]
+                    .iter()
+                    .any(|level| settings.contains(level))
+                && client.batch_execute("ROLLBACK").is_ok()
+            {
+                continue;
+            }
             // 57P0x: the server is going down. No code: the connection is gone.
             let code = error.as_db_error().map(|e| e.code().code().to_string());
             if let Some(code) = code

@@ -9,11 +9,15 @@ impl Sequence<'_> {
     /// The holder begins a transaction, goes on with it, or ends it.
     pub(super) fn hold(&mut self) -> Result<(), String> {
         if !self.holding {
-            let level = *self
-                .rng
-                .one(&["READ COMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]);
-            self.execute(Who::Holder, &format!("BEGIN ISOLATION LEVEL {level}"))?;
+            let level = *self.rng.one(&[
+                "",
+                " ISOLATION LEVEL READ COMMITTED",
+                " ISOLATION LEVEL REPEATABLE READ",
+                " ISOLATION LEVEL SERIALIZABLE",
+            ]);
+            self.execute(Who::Holder, &format!("BEGIN{level}"))?;
             self.holding = true;
+            self.holder_isolated = self.holder_level()? != "read committed";
         } else if self.rng.percent(35) {
             return self.end_holder();
         }
@@ -45,6 +49,11 @@ impl Sequence<'_> {
         } else {
             Ok(())
         }
+    }
+
+    fn holder_level(&mut self) -> Result<String, String> {
+        let row = self.on.holder.query_one("SHOW transaction_isolation", &[]);
+        row.map(|r| r.get(0)).map_err(|e| words_of(&e))
     }
 
     pub(super) fn end_holder(&mut self) -> Result<(), String> {
@@ -99,6 +108,7 @@ impl Sequence<'_> {
         if self.holder_refreshed {
             return Ok(());
         }
+        self.remember(Who::Writer)?;
         match self.rng.below(4) {
             0 => {
                 let there: Vec<usize> = (0..self.rollups.len()).filter(|&i| self.rollups[i].is_some()).collect();
@@ -135,7 +145,8 @@ impl Sequence<'_> {
     pub(super) fn refresh_all(&mut self) -> Result<(), String> {
         let sql = "SELECT * FROM tally.refresh()";
         self.say(Who::Writer, sql);
-        for row in self.on.writer.query(sql, &[]).map_err(|e| words_of(&e))? {
+        let rows = self.attempt(Who::Writer, sql, |client| client.query(sql, &[]))?;
+        for row in rows.unwrap_or_default() {
             if let Some(error) = row.get::<_, Option<String>>("error") {
                 return Err(format!("refresh of {}: {error}", row.get::<_, String>("rollup")));
             }
@@ -152,14 +163,9 @@ impl Sequence<'_> {
                 .query_one("SELECT current_user::text", &[])
                 .map_err(|e| words_of(&e))?
                 .get(0);
-            let level: String = self
-                .on
-                .holder
-                .query_one("SHOW transaction_isolation", &[])
-                .map_err(|e| words_of(&e))?
-                .get(0);
             // In an older snapshot a refresh may meet rows that others wrote since: a serialization failure, as it should be.
-            if role == "postgres" && level == "read committed" {
+            if role == "postgres" && !self.holder_isolated {
+                self.remember(Who::Holder)?;
                 self.execute(Who::Holder, "SELECT tally.refresh()")?;
                 self.holder_refreshed = true;
                 self.check(Who::Holder, true)?;
@@ -218,7 +224,7 @@ impl Sequence<'_> {
             levels
         };
         let low: Vec<usize> = (0..self.rollups.len())
-            .filter(|&i| self.rollups[i].as_ref().is_some_and(|r| !r.keyed && !r.looks_back) && deep(i) < most)
+            .filter(|&i| self.rollups[i].as_ref().is_some_and(Rollup::carries) && deep(i) < most)
             .collect();
         let parent = if low.is_empty() || self.rng.percent(40) {
             None
@@ -229,7 +235,7 @@ impl Sequence<'_> {
         self.made += 1;
         // `random` looks at the parents only, but by their places.
         let others: Vec<Rollup> = self.rollups.iter().map(|r| r.clone().unwrap_or_default()).collect();
-        let rollup = Rollup::random(
+        let mut rollup = Rollup::random(
             &mut self.rng,
             name,
             &self.source.name,
@@ -237,6 +243,9 @@ impl Sequence<'_> {
             &others,
             parent,
         );
+        if !rollup.keyed && self.rng.percent(25) {
+            rollup.keep_emptied();
+        }
         let sql = rollup.create.clone();
         self.execute(Who::Writer, &sql)?;
         self.rollups.push(Some(rollup));
@@ -312,7 +321,8 @@ impl Sequence<'_> {
     /// The reader takes a snapshot, looks into it again later, or lets it go. What it sees agrees with itself throughout.
     pub(super) fn read(&mut self) -> Result<(), String> {
         if !self.reading {
-            self.execute(Who::Reader, "BEGIN ISOLATION LEVEL REPEATABLE READ")?;
+            let level = *self.rng.one(&["REPEATABLE READ", "SERIALIZABLE"]);
+            self.execute(Who::Reader, &format!("BEGIN ISOLATION LEVEL {level}"))?;
             self.reading = true;
         }
         self.check(Who::Reader, false)?;

@@ -40,7 +40,8 @@ END $$;
 COMMENT ON FUNCTION tally_internal._render(text, jsonb) IS 'A template of SQL text with its slots, such as {table}, filled in by name.';
 
 CREATE OR REPLACE FUNCTION tally_internal._with_as_of(statement text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', '$1', 'g')
-$$;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', '$1', 'g');
+END $$;
 COMMENT ON FUNCTION tally_internal._with_as_of(text) IS 'A person''s query or statement with the parameter $1 in the place of :as_of.';

@@ -3,12 +3,15 @@
 -- they get an error that says where to read instead.
 
 CREATE OR REPLACE FUNCTION tally_internal._row_security(reader oid, relation regclass) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+-- Thresholds and dashboards ask it for every answer, so it is PL/pgSQL, which keeps its plan, and looks at the table first.
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relrowsecurity) THEN RETURN false; END IF;
     -- The same as row_security_active(), for any role.
-    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_roles o ON o.oid = reader
-                    WHERE c.oid = relation AND c.relrowsecurity AND NOT o.rolsuper AND NOT o.rolbypassrls
-                        AND (c.relforcerowsecurity OR NOT pg_has_role(reader, c.relowner, 'USAGE')))
-$$;
+    RETURN EXISTS (SELECT FROM pg_class c JOIN pg_roles o ON o.oid = reader
+                    WHERE c.oid = relation AND NOT o.rolsuper AND NOT o.rolbypassrls
+                        AND (c.relforcerowsecurity OR NOT pg_has_role(reader, c.relowner, 'USAGE')));
+END $$;
 COMMENT ON FUNCTION tally_internal._row_security(oid, regclass) IS 'Whether the row security of a table applies to a role.';
 
 CREATE OR REPLACE FUNCTION tally_internal._hides_rows(reader oid, relation regclass) RETURNS boolean

@@ -17,12 +17,15 @@ COMMENT ON FUNCTION tally_internal._query_timeout() IS
 
 CREATE OR REPLACE FUNCTION tally_internal._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8,
         samples float8)
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+-- PL/pgSQL, because it runs for each threshold, and an SQL function is planned anew at every call.
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
     SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
         (x ->> 'samples')::float8
       FROM tally.run_as(owner, search_path, format(E'SELECT * FROM (%s\n) tally_query',
-               tally_internal._with_as_of(query)), tally_internal._query_timeout(), 'UTC', tick) x
-$$;
+               tally_internal._with_as_of(query)), tally_internal._query_timeout(), 'UTC', tick) x;
+END $$;
 COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';
 

@@ -27,13 +27,19 @@ DECLARE
     began timestamptz := clock_timestamp();
     due   record;
     one   record;
+    read  jsonb;
+    seen  jsonb;
 BEGIN
     IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
     FOR due IN SELECT * FROM tally_internal._due_thresholds(as_of, by_clock, threshold) LOOP
         IF due.set_back THEN
             DELETE FROM tally.evaluations e WHERE e.threshold_id = (due.t).id AND e.tick >= due.tick;
         END IF;
-        SELECT * INTO one FROM tally_internal._evaluate_one(due.t, due.tick);
+        -- What the threshold before has read serves this one too, if it reads the same. What failed serves nobody: then each reads for itself.
+        IF due.reads IS NULL OR due.reads IS DISTINCT FROM read THEN seen := NULL; END IF;
+        SELECT * INTO one FROM tally_internal._evaluate_one(due.t, due.tick, seen);
+        read := due.reads;
+        seen := one.seen;
         RETURN NEXT ((due.t).name, due.tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
         EXIT WHEN clock_timestamp() > began + budget;
     END LOOP;
@@ -42,24 +48,39 @@ COMMENT ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, in
 'Evaluates thresholds that are due (one, or all with null) until they are done or the budget of time is spent (null: none). by_clock: as_of is the real time.';
 
 CREATE OR REPLACE FUNCTION tally_internal._due_thresholds(as_of timestamptz, by_clock boolean, threshold text)
-RETURNS TABLE (t tally.thresholds, tick timestamptz,
-        set_back boolean)
+RETURNS TABLE (t tally.thresholds, tick timestamptz, set_back boolean, reads jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT x, k.tick, COALESCE(l.tick >= k.tick, false)
-      FROM tally.thresholds x
-     -- If its distance of ticks cannot be reckoned with, a threshold still gets an entry every minute, which says so.
-     CROSS JOIN LATERAL (SELECT COALESCE(tally_internal._tick(x.every, as_of), date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00')) AS tick) k
-      LEFT JOIN LATERAL (SELECT e.tick, e.duration_ms FROM tally.evaluations e WHERE e.threshold_id = x.id ORDER BY e.tick DESC LIMIT 1) l ON true
-     WHERE x.enabled AND (threshold IS NULL OR x.name = threshold)
-       -- Once per tick, and never back in time. But a tick that lies in the future of the real clock can only come of a
-       -- clock that was set back since: without this, nothing would be evaluated until the clock is where it was.
-       -- alert_step() moves the timers back by as much.
-       AND (l.tick IS NULL OR k.tick > l.tick OR (by_clock AND l.tick > as_of))
-     -- Thresholds that were slow the last time come last, so that the others need not wait.
-     ORDER BY COALESCE(l.duration_ms > 1000, false), x.id
+    SELECT d.t, d.tick, d.set_back, d.reads FROM (
+        SELECT x AS t, COALESCE(k.tick, k.minute) AS tick, COALESCE(l.tick >= COALESCE(k.tick, k.minute), false) AS set_back,
+               COALESCE(l.duration_ms > 1000, false) AS slow,
+               CASE WHEN x.metric_id IS NOT NULL AND k.tick IS NOT NULL THEN tally_internal._reads(x) || to_jsonb(k.tick) END AS reads
+          FROM tally.thresholds x
+         -- If its distance of ticks cannot be reckoned with, a threshold still gets an entry every minute, which says so.
+         CROSS JOIN LATERAL (SELECT tally_internal._tick(x.every, as_of) AS tick,
+                                    date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00') AS minute) k
+          LEFT JOIN LATERAL (SELECT e.tick, e.duration_ms FROM tally.evaluations e WHERE e.threshold_id = x.id ORDER BY e.tick DESC LIMIT 1) l ON true
+         WHERE x.enabled AND (threshold IS NULL OR x.name = threshold)
+           -- Once per tick, and never back in time. But a tick that lies in the future of the real clock can only come of a
+           -- clock that was set back since: without this, nothing would be evaluated until the clock is where it was.
+           -- alert_step() moves the timers back by as much.
+           AND (l.tick IS NULL OR COALESCE(k.tick, k.minute) > l.tick OR (by_clock AND l.tick > as_of))) d
+    WINDOW alike AS (PARTITION BY COALESCE(d.reads, to_jsonb((d.t).id)))
+     -- Thresholds that were slow the last time come last, so that the others need not wait. Those that read the same stand together.
+     ORDER BY bool_or(d.slow) OVER alike, min((d.t).id) OVER alike, (d.t).id
 $$;
 COMMENT ON FUNCTION tally_internal._due_thresholds(timestamptz, boolean, text) IS
-'The thresholds still to be evaluated at their tick, the slow ones last. set_back: the clock was set back since their last evaluation.';
+'The thresholds still to be evaluated at their tick, the slow ones last. set_back: the clock was set back since their last evaluation. reads: equal in '
+    'thresholds that one statement can serve, which then stand together; null where a threshold reads for itself.';
+
+CREATE OR REPLACE FUNCTION tally_internal._reads(t tally.thresholds) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- What _samples() makes its statement of, and nothing else.
+    RETURN jsonb_build_array(t.owner::oid, t.search_path, t.metric_id, t.per, t.filter, t.over, t.partial_ok, t.windows,
+                             t.rule #>> '{condition,kind}' IN ('absent', 'burn'));
+END $$;
+COMMENT ON FUNCTION tally_internal._reads(tally.thresholds) IS
+'What the statement of a threshold on a metric depends on beside its tick: thresholds with equal ones see the same samples.';
 
 CREATE OR REPLACE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -219,32 +219,36 @@ END $$;
 COMMENT ON FUNCTION tally_internal._step_meta_guarded(tally.thresholds, timestamptz, text, boolean, text) IS
 '_step_meta(), whose error is returned instead of raised.';
 
-CREATE OR REPLACE FUNCTION tally_internal._evaluate_one(t tally.thresholds, tick timestamptz, OUT series int, OUT breaches int, OUT opened int,
-                                                        OUT recovered int,
-                                             OUT error text)
+CREATE OR REPLACE FUNCTION tally_internal._evaluate_one(t tally.thresholds, tick timestamptz, given jsonb, OUT series int, OUT breaches int, OUT opened int,
+                                                        OUT recovered int, OUT error text, OUT seen jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     began  timestamptz := clock_timestamp();
     before record;
-    seen   record;
+    saw    record;
     done   record;
     e      tally.evaluations;
     blind  boolean;
     meta   text;
 BEGIN
     SELECT * INTO before FROM tally_internal._known(t.id);
-    SELECT * INTO seen FROM tally_internal._observe(t, tick);
-    SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, seen.observed, seen.code IS NOT NULL, began);
+    IF given IS NULL THEN
+        SELECT * INTO saw FROM tally_internal._observe(t, tick);
+    ELSE
+        SELECT given AS observed, NULL AS code, NULL AS message, NULL AS detail, NULL AS hint INTO saw;
+    END IF;
+    IF saw.code IS NULL THEN seen := saw.observed; END IF;
+    SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, saw.observed, saw.code IS NOT NULL, began);
     -- The first error says why. Later ones follow from it.
-    IF seen.code IS NOT NULL THEN
-        e.sqlstate := seen.code; e.message := seen.message; e.detail := seen.detail; e.hint := seen.hint;
+    IF saw.code IS NOT NULL THEN
+        e.sqlstate := saw.code; e.message := saw.message; e.detail := saw.detail; e.hint := saw.hint;
     ELSIF done.code IS NOT NULL THEN
         e.sqlstate := done.code; e.message := done.message; e.detail := done.detail; e.hint := done.hint;
     END IF;
     IF done.code IS NOT NULL THEN
         -- The fault is not in the query but elsewhere in the definition. Known label sets count by on_error, if that works.
-        IF seen.code IS NULL THEN
+        IF saw.code IS NULL THEN
             SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, '[]', true, began);
         END IF;
         -- The tick is done, whether it failed or not. Without its entry it would be tried again for ever.
@@ -272,6 +276,7 @@ BEGIN
          WHERE x.threshold_id = t.id AND x.tick = tick;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._evaluate_one(tally.thresholds, timestamptz) IS
-'Evaluates one threshold at one tick. If anything fails, in its query, in filing, or in the handling of errors, the failure is logged and stops no other '
+COMMENT ON FUNCTION tally_internal._evaluate_one(tally.thresholds, timestamptz, jsonb) IS
+'Evaluates one threshold at one tick; given: what a threshold that reads the same has seen (null: it reads for itself). Returns what it has seen, unless its '
+    'query failed. If anything fails, in its query, in filing, or in the handling of errors, the failure is logged and stops no other '
     'threshold.';

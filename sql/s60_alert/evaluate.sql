@@ -72,16 +72,6 @@ COMMENT ON FUNCTION tally_internal._due_thresholds(timestamptz, boolean, text) I
 'The thresholds still to be evaluated at their tick, the slow ones last. set_back: the clock was set back since their last evaluation. reads: equal in '
     'thresholds that one statement can serve, which then stand together; null where a threshold reads for itself.';
 
-CREATE OR REPLACE FUNCTION tally_internal._reads(t tally.thresholds) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- What _samples() makes its statement of, and nothing else.
-    RETURN jsonb_build_array(t.owner::oid, t.search_path, t.metric_id, t.per, t.filter, t.over, t.partial_ok, t.windows,
-                             t.rule #>> '{condition,kind}' IN ('absent', 'burn'));
-END $$;
-COMMENT ON FUNCTION tally_internal._reads(tally.thresholds) IS
-'What the statement of a threshold on a metric depends on beside its tick: thresholds with equal ones see the same samples.';
-
 CREATE OR REPLACE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

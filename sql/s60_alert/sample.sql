@@ -81,6 +81,16 @@ COMMENT ON FUNCTION tally_internal._sample_query(tally.thresholds, tally.metrics
 'The one query that yields a metric threshold''s samples: labels, value, samples and the condition''s history. $1 and $2 in it are the tested window, $3 and '
     '$4 the starts and ends of the windows of history, which it also returns.';
 
+CREATE OR REPLACE FUNCTION tally_internal._reads(t tally.thresholds) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- What _samples() makes its statement of, and nothing else.
+    RETURN jsonb_build_array(t.owner::oid, t.search_path, t.metric_id, t.per, t.filter, t.over, t.partial_ok, t.windows,
+                             t.rule #>> '{condition,kind}' IN ('absent', 'burn'));
+END $$;
+COMMENT ON FUNCTION tally_internal._reads(tally.thresholds) IS
+'What the statement of a threshold on a metric depends on beside its tick: thresholds with equal ones see the same samples.';
+
 CREATE OR REPLACE FUNCTION tally_internal._samples(t tally.thresholds, tick timestamptz) RETURNS TABLE (labels jsonb, sample jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column

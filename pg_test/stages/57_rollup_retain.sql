@@ -164,6 +164,12 @@ SELECT bag_eq('SELECT bucket, n, most FROM m', 'SELECT date_trunc(''month'', at)
 SELECT throws_ok($$SELECT tally.retain_source('events', keep => '-1 day')$$, '22023', NULL, 'keep is longer than nothing');
 SELECT throws_ok($$SELECT tally.retain_source('events', keep => '1 day', drop_partitions => true)$$, '42809', NULL, 'partitions of a table that has none');
 SELECT throws_ok($$SELECT tally.alter_rollup('h', retain => '5 minutes')$$, '22023', NULL, 'less than a bucket');
+-- As intervals 30 days equal a month, and 24 hours a day. As buckets they do not.
+CREATE FUNCTION holds(keep interval, bucket interval, zone text) RETURNS boolean LANGUAGE sql AS 'SELECT tally_internal._holds_a_bucket(keep, tally_internal._bucket_rule(bucket, zone), zone)';
+SELECT is(holds(k, b, z), h, format('%s %s a bucket of %s in %s', k, CASE WHEN h THEN 'hold' ELSE 'do not hold' END, b, z)) FROM (VALUES
+    (interval '30 days', interval '1 month', 'UTC', false), ('31 days', '1 month', 'UTC', true), ('1 month', '30 days', 'UTC', false), ('1 month', '1 month', 'Europe/Berlin', true),
+    ('24 hours', '1 day', 'America/New_York', false), ('24 hours', '1 day', 'UTC', true), ('1 day', '1 day', 'America/New_York', true), ('25 hours', '1 day', 'America/New_York', true),
+    ('59 minutes', '1 hour', 'UTC', false), ('1 hour', '1 hour', 'UTC', true), ('7 days', '7 days', 'Europe/Berlin', true)) v(k, b, z, h);
 
 -- Only frozen: a job of the owner's own deletes. What came too late is set aside when the owner says so.
 SELECT tally.retain_source('events', keep => '30 days', deletes => false);

@@ -78,4 +78,9 @@ SELECT throws_ok($$SELECT tally.create_threshold('q', query => 'SELECT 1 AS valu
 -- A metric that changes or is renamed under a threshold.
 SELECT lives_ok($$SELECT tally.rename_metric('bad_share', 'failure_rate')$$, 'renamed');
 SELECT is(told('over', '2026-08-01 10:07Z'), 'ok 0.0000', 'the threshold follows');
+-- The error budget asks what answers exactly now, as the threshold does: where all is clean, the table. It read the live view whatever was clean.
+SELECT tally.refresh();
+SELECT round(consumed::numeric, 4) AS before_ FROM tally.error_budget('slo', '2026-06-01 11:05Z') \gset
+DROP VIEW calls_5m_live CASCADE;
+SELECT is(round(consumed::numeric, 4), :before_, 'the error budget of a clean rollup needs no live view') FROM tally.error_budget('slo', '2026-06-01 11:05Z');
 SELECT * FROM finish();

@@ -6,6 +6,8 @@
 --   schedules_change    none        none                has the clock's jobs follow
 --   definitions_asked   none        none                returns definitions as JSON: kind, name, owner, statement, stage (none: first)
 --   clock_starts        none        none                makes what the clock is to watch
+--   rollup_written      rollup      since, until, and   computes what stands on the rows that were just written
+--                                   buckets, if chosen
 --   rollup_drops        rollup      none                drops what stands on the rollup
 --   rollup_given        rollup      number of the role  gives what belongs to the rollup to the same role
 --   rollup_repaired     rollup      none                makes views that are gone anew

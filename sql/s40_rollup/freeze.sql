@@ -54,14 +54,17 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz := wanted;
     before timestamptz;
+    lowest timestamptz;
 BEGIN
     IF NOT isfinite(wanted) THEN RETURN wanted; END IF;
+    SELECT LEAST(wanted - interval '400 days', min(tally_internal._bucket_shifted(rule, tally_internal._bucket_start(rule, wanted), -2))) INTO lowest
+      FROM tally.rollups r CROSS JOIN LATERAL tally_internal._bucket_rule_of(r) rule WHERE r.id = ANY (ids);
     -- It goes back until each has a bucket that starts there. Hours and days agree at once, weeks and months within a year.
     LOOP
         before := result;
         SELECT min(tally_internal._bucket_start(tally_internal._bucket_rule_of(r), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
         EXIT WHEN result = before;
-        IF result < wanted - interval '400 days' AND result < wanted - 2 * (SELECT max(r.bucket) FROM tally.rollups r WHERE r.id = ANY (ids)) THEN
+        IF result < lowest THEN
             PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
                 format('no bucket of all rollups concerned begins within 400 days before %s', wanted),
                 format('They are %s. A horizon must bound a bucket of each, or one would lose rows of a bucket that is not frozen.',

@@ -68,6 +68,18 @@ END $$;
 COMMENT ON FUNCTION tally_internal._tell_emptied(int, bigint) IS
 'Says, once for each rollup, that a refresh has removed finished buckets because their source rows are gone, and how to keep such buckets.';
 
+CREATE OR REPLACE FUNCTION tally_internal._say_written(rollup_id int, wrote jsonb, since timestamptz, until timestamptz, buckets timestamptz[])
+    RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+BEGIN
+    IF (wrote ->> 'inserted')::bigint + (wrote ->> 'updated')::bigint + (wrote ->> 'deleted')::bigint > 0 THEN
+        PERFORM tally_internal._announce('rollup_written', rollup_id,
+            jsonb_strip_nulls(jsonb_build_object('since', since, 'until', until, 'buckets', buckets)));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._say_written(int, jsonb, timestamptz, timestamptz, timestamptz[]) IS
+'Tells the stages to the right that rows of a rollup over time were written: in chosen buckets, or where those are null in [since, until).';
+
 CREATE OR REPLACE FUNCTION tally_internal._refresh_marked(r tally.rollups, most int, OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -86,6 +98,7 @@ BEGIN
     IF list IS NOT NULL THEN
         run.buckets := buckets;
         wrote := tally_internal._apply_buckets_isolated(r, list);
+        PERFORM tally_internal._say_written(r.id, wrote, list[1], list[cardinality(list)], CASE WHEN cardinality(list) <= 1000 THEN list END);
         PERFORM tally_internal._log_run(run, wrote);
     END IF;
 END $$;
@@ -132,6 +145,7 @@ BEGIN
         run.until := part.until;
         run.source_rows := part.rows;
         wrote := tally_internal._apply_range_isolated(r, part.since, part.until);
+        PERFORM tally_internal._say_written(r.id, wrote, part.since, part.until, NULL);
         PERFORM tally_internal._log_run(run, wrote);
         run.since := NULL;
         run.until := NULL;

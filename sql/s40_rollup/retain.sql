@@ -32,6 +32,17 @@ COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
     'their own; drop_partitions drops partitions that are old as a whole instead of emptying them. A row that comes later for that time is kept in '
     'tally.late_rows. For the owner of the source.';
 
+CREATE OR REPLACE FUNCTION tally_internal._holds_a_bucket(keep interval, rule text, zone text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+BEGIN
+    -- As intervals 30 days equal a month, and 24 hours equal a day of 25. So the buckets themselves are asked, by the zone's clock.
+    PERFORM set_config('TimeZone', zone, true);
+    RETURN (SELECT bool_and(b.start + keep >= tally_internal._bucket_end(rule, b.start)) FROM generate_series(0, 400) n
+             CROSS JOIN LATERAL (SELECT tally_internal._bucket_shifted(rule, tally_internal._bucket_start(rule, '2024-01-01 00:00+00'), n) AS start) b);
+END $$;
+COMMENT ON FUNCTION tally_internal._holds_a_bucket(interval, text, text) IS
+'Whether an interval that begins where a bucket begins reaches to its end, for each of 400 buckets from 2024 on.';
+
 CREATE OR REPLACE FUNCTION tally_internal._retain_rollup(r tally.rollups, keep interval) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -46,7 +57,7 @@ BEGIN
         PERFORM tally_internal._refuse('feature_not_supported', format('rollup %L looks back, so its buckets do not go one by one', r.name),
             'A late row before the horizon would have to reach buckets after it.',
             format('SELECT tally.create_rollup(''<name>'', %L, bucket => ''1 month'', retain => …);', r.relation::text));
-    ELSIF keep IS NOT NULL AND keep < r.bucket THEN
+    ELSIF NOT tally_internal._holds_a_bucket(keep, tally_internal._bucket_rule_of(r), r.zone) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('retain of rollup %L must be at least its bucket of %s, got %L', r.name,
                 r.bucket, keep::text),

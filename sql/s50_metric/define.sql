@@ -63,14 +63,14 @@ BEGIN
                    ('description', old.description, description), ('direction', old.direction, direction),
                        ('samples', old.samples, made.samples)) c(what, was, now)
      WHERE c.was IS DISTINCT FROM c.now AND NOT (c.what = 'meaning' AND old.expression <> expression);
-    IF old.id IS NOT NULL AND changes IS NULL THEN
+    IF old.id IS NOT NULL AND changes IS NULL AND NOT EXISTS (SELECT b.metric_id FROM tally.broken_metrics b WHERE b.metric_id = old.id) THEN
         PERFORM tally_internal._note_unchanged(format('metric %L', name));
         RETURN name;
     ELSIF old.id IS NULL THEN
         PERFORM tally_internal._store_metric(made);
     ELSE
         PERFORM tally_internal._store_metric(made);
-        RAISE NOTICE USING MESSAGE = format('metric %L changed', name), DETAIL = changes;
+        RAISE NOTICE USING MESSAGE = format('metric %L changed', name), DETAIL = COALESCE(changes, 'It is computed for all stored rows again.');
     END IF;
     PERFORM tally_internal._build_metrics_view(r.id);
     RETURN name;

@@ -37,6 +37,37 @@ COMMENT ON FUNCTION tally_internal._grain(tally.rollups, interval, timestamptz, 
 'The bucket rule for a wanted width over a rollup: its own for none or a finer one (with a NOTICE), an error where own buckets would be split in [first, '
     'last).';
 
+CREATE OR REPLACE FUNCTION tally_internal._series_sql(m tally.metrics, r tally.rollups, source text, rule text, by text[], "where" jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- An hour before the second of two midnights is in the day that begins there.
+    merging boolean := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);
+BEGIN
+    RETURN format(
+        'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric WHERE bucket >= $1 AND bucket < $2 ORDER BY bucket, series',
+        COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), quote_literal(m.name) || '::text'),
+        tally_internal._labels_sql(by),
+        tally_internal._merged_sql(m, r, source, tally_internal._bucket_start_sql(rule, 'bucket'), by, "where",
+            CASE WHEN merging THEN format('tally_internal._rows_from(%L, $1)', rule) ELSE '$1' END,
+            CASE WHEN merging THEN format('CASE WHEN tally_internal._bucket_start(%1$L, $2) = $2 THEN tally_internal._rows_past(%1$L, $2) ELSE $2 END',
+                                          rule) ELSE '$2' END));
+END $$;
+COMMENT ON FUNCTION tally_internal._series_sql(tally.metrics, tally.rollups, text, text, text[], jsonb) IS
+'SQL text of the points of a metric in [$1, $2) by buckets of a rule, read from a source (SQL text of a relation).';
+
+CREATE OR REPLACE FUNCTION tally_internal._series(metric text, query text, rule text, first timestamptz, last timestamptz, fill text, single boolean)
+    RETURNS SETOF tally.point
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    IF fill IS NULL THEN
+        RETURN QUERY EXECUTE query USING first, last;
+    ELSE
+        RETURN QUERY SELECT * FROM tally_internal._filled(metric, query, rule, first, last, fill, single);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._series(text, text, text, timestamptz, timestamptz, text, boolean) IS
+'The points of a query over [$1, $2), filled where fill is not null. Runs with the reader''s rights.';
+
 CREATE OR REPLACE FUNCTION tally.timeseries(
     metric  text,
     since   text DEFAULT '24 hours',
@@ -51,12 +82,14 @@ CREATE OR REPLACE FUNCTION tally.timeseries(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    m     tally.metrics := tally_internal._metric(metric);
-    r     tally.rollups;
-    rule  text;
-    query text;
-    first timestamptz;
-    last  timestamptz;
+    m      tally.metrics := tally_internal._metric(metric);
+    r      tally.rollups;
+    rule   text;
+    source text;
+    query  text;
+    hint   text;
+    first  timestamptz;
+    last   timestamptz;
     merging boolean;
 BEGIN
     PERFORM tally_internal._check_fill(fill, m.name);
@@ -68,29 +101,26 @@ BEGIN
     PERFORM tally_internal._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', m.name, since));
     -- Only whole buckets count. The first is the one that begins at or after since.
     first := tally_internal._bucket_at_or_after(rule, first);
-    -- An hour before the second of two midnights is in the day that begins there.
     merging := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);
-    query := format(
-        'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric WHERE bucket >= $1 AND bucket < $2 ORDER BY bucket, series',
-        COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), quote_literal(m.name) || '::text'),
-        tally_internal._labels_sql(by),
-        tally_internal._merged_sql(m, r,
-            -- The value before since, which fill => 'previous' asks for, lies outside the range.
-            CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally_internal._answer_source(
-                    tally_internal._current_role(), r, m.measures || m.samples, by, COALESCE("where", '{}'), rule,
-                    CASE WHEN merging THEN tally_internal._rows_from(rule, first) ELSE first END,
-                    CASE WHEN merging AND tally_internal._bucket_start(rule, last) = last THEN tally_internal._rows_past(rule, last) ELSE last END)
-                 WHEN live THEN tally_internal._live_for_reader(r)::text ELSE r.relation::text END,
-            tally_internal._bucket_start_sql(rule, 'bucket'), by, COALESCE("where", '{}'),
-            CASE WHEN merging THEN format('tally_internal._rows_from(%L, $1)', rule) ELSE '$1' END,
-            CASE WHEN merging THEN format('CASE WHEN tally_internal._bucket_start(%1$L, $2) = $2 THEN tally_internal._rows_past(%1$L, $2) ELSE $2 END',
-                                          rule) ELSE '$2' END));
-    PERFORM tally_internal._refuse_unsafe(r, query);
-    IF fill IS NULL THEN
-        RETURN QUERY EXECUTE query USING first, last;
-    ELSE
-        RETURN QUERY SELECT * FROM tally_internal._filled(m.name, query, rule, first, last, fill, by = '{}');
-    END IF;
+    "where" := COALESCE("where", '{}');
+    -- The value before since, which fill => 'previous' asks for, lies outside the range.
+    source := CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally_internal._answer_source(
+                        tally_internal._current_role(), r, m.measures || m.samples, by, "where", rule,
+                        CASE WHEN merging THEN tally_internal._rows_from(rule, first) ELSE first END,
+                        CASE WHEN merging AND tally_internal._bucket_start(rule, last) = last THEN tally_internal._rows_past(rule, last) ELSE last END)
+                   WHEN live THEN tally_internal._live_for_reader(r)::text ELSE r.relation::text END;
+    query := tally_internal._refuse_unsafe(r, tally_internal._series_sql(m, r, source, rule, by, "where"));
+    BEGIN
+        -- The inner function gathers all rows first, so nothing was returned where it fails.
+        RETURN QUERY SELECT * FROM tally_internal._series(m.name, query, rule, first, last, fill, by = '{}');
+    EXCEPTION WHEN OTHERS THEN
+        -- What is wrong with the question is no fault of the metric, and its error has a hint.
+        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+        IF NOT tally_internal._fault_of_a_metric(SQLSTATE) OR hint <> '' THEN RAISE; END IF;
+        query := tally_internal._series_sql(tally_internal._guarded(m, r), r, source, rule, by, "where");
+        RETURN QUERY SELECT * FROM tally_internal._series(m.name, query, rule, first, last, fill, by = '{}');
+        PERFORM tally_internal._note_failed(m, SQLSTATE, SQLERRM);
+    END;
 END $$;
 COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, boolean, timestamptz, text) IS
 'A metric over time, in long form: since and until (how long ago, or a timestamp; whole buckets that begin in the range); bucket (the rollup''s own, or a '

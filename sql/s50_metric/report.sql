@@ -2,11 +2,12 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._report_sql(metrics tally.metrics[], r tally.rollups, bucket interval, by text[], "where" jsonb, first timestamptz,
                                            last timestamptz,
-                                  people text, k int) RETURNS text
+                                  people text, k int, guarded boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     needed text[];
+    query  text;
     rule   text := CASE WHEN bucket IS NOT NULL THEN tally_internal._grain(r, bucket, first, last) END;
     dims   text := (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n));
     grouped text[] := CASE WHEN rule IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d);
@@ -21,7 +22,7 @@ BEGIN
                 format('SELECT m.name FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = %L;', r.name));
     END IF;
     needed := ARRAY(SELECT DISTINCT n FROM unnest(metrics) m, unnest(m.measures || people) n WHERE n IS NOT NULL);
-    RETURN tally_internal._refuse_unsafe(r, format('SELECT %s%s%s FROM (SELECT %s%s%s FROM %s WHERE bucket >= %s AND bucket < %s%s%s) merged',
+    query := format('SELECT %s%s%s FROM (SELECT %s%s%s FROM %s WHERE bucket >= %s AND bucket < %s%s%s) merged',
         CASE WHEN rule IS NOT NULL THEN '"the bucket" AS bucket, ' ELSE '' END, dims,
         (SELECT string_agg(CASE WHEN people IS NULL THEN format('(%s)::pg_catalog.float8 AS %I', m.resolved, m.name)
                                 ELSE format('tally.suppress_below((%s)::pg_catalog.float8, %I, %s) AS %I', m.resolved, people, k, m.name) END, ', '
@@ -31,10 +32,45 @@ BEGIN
          AND x.name = ANY (needed)),
         tally_internal._answer_source(tally_internal._current_role(), r, needed, by, "where", rule, first, last),
         tally_internal._utc_literal(first), tally_internal._utc_literal(last), COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),
-        COALESCE(' GROUP BY ' || NULLIF(array_to_string(grouped, ', '), ''), '')));
+        COALESCE(' GROUP BY ' || NULLIF(array_to_string(grouped, ', '), ''), ''));
+    -- The guarded form runs the expressions of the plain one, which was looked at before.
+    RETURN CASE WHEN guarded THEN query ELSE tally_internal._refuse_unsafe(r, query) END;
 END $$;
-COMMENT ON FUNCTION tally_internal._report_sql(tally.metrics[], tally.rollups, interval, text[], jsonb, timestamptz, timestamptz, text, int) IS
-'SQL text that yields several metrics of one rollup: [bucket,] dimensions of by, one column per metric.';
+COMMENT ON FUNCTION tally_internal._report_sql(tally.metrics[], tally.rollups, interval, text[], jsonb, timestamptz, timestamptz, text, int, boolean) IS
+'SQL text that yields several metrics of one rollup: [bucket,] dimensions of by, one column per metric. guarded: the metrics are in their slow form.';
+
+CREATE OR REPLACE FUNCTION tally_internal._report_query(metrics text[], bucket interval, by text[], "where" jsonb, first timestamptz, last timestamptz,
+                                             people text, k int, most int, guarded boolean) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    parts text[];
+    keys  text;
+BEGIN
+    SELECT array_agg(tally_internal._report_sql(CASE WHEN guarded THEN ARRAY(SELECT tally_internal._guarded(m, x.r) FROM unnest(x.ms) m) ELSE x.ms END,
+                                                x.r, bucket, by, "where", first, last, people, k, guarded) ORDER BY x.n) INTO parts
+      FROM (SELECT r, array_agg(m ORDER BY w.n) AS ms, min(w.n) AS n
+              FROM unnest(metrics) WITH ORDINALITY w(name, n) CROSS JOIN LATERAL tally_internal._metric(w.name) m JOIN tally.rollups r ON r.id = m.rollup_id
+                  GROUP BY r) x;
+    keys := NULLIF(concat_ws(', ', CASE WHEN bucket IS NOT NULL THEN 'bucket' END,
+                             (SELECT string_agg(quote_ident(d), ', ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o))), '');
+    RETURN format('SELECT pg_catalog.row_to_json(report) FROM (SELECT %s FROM %s%s LIMIT %s) report',
+        concat_ws(', ', keys, (SELECT string_agg(quote_ident(m), ', ' ORDER BY o) FROM unnest(metrics) WITH ORDINALITY u(m, o))),
+        -- Dimensions are never NULL, so whatever one rollup lacks, another one's row stands alone.
+        (SELECT string_agg(CASE WHEN o = 1 THEN format('(%s) p1', p) WHEN keys IS NULL THEN format(' CROSS JOIN (%s) p%s', p, o)
+                           ELSE format(' FULL JOIN (%s) p%s USING (%s)', p, o, keys) END, '' ORDER BY o)
+           FROM unnest(parts) WITH ORDINALITY u(p, o)),
+        COALESCE(' ORDER BY ' || keys, ''), most::bigint + 1);
+END $$;
+COMMENT ON FUNCTION tally_internal._report_query(text[], interval, text[], jsonb, timestamptz, timestamptz, text, int, int, boolean) IS
+'SQL text of a report: one JSON object per row, at most one more than most. guarded: the slow form, in which values that fail are NULL.';
+
+CREATE OR REPLACE FUNCTION tally_internal._report_rows(query text) RETURNS SETOF json
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    RETURN QUERY EXECUTE query;
+END $$;
+COMMENT ON FUNCTION tally_internal._report_rows(text) IS 'The rows of the query of a report, all of them or an error. Runs with the reader''s rights.';
 
 CREATE OR REPLACE FUNCTION tally.report(
     metrics   text[],
@@ -55,8 +91,7 @@ DECLARE
     zone  text := COALESCE((SELECT r.zone FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.name = metrics[1]), 'UTC');
     first timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
     last  timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
-    keys  text;
-    parts text[];
+    hint  text;
     n     bigint;
 BEGIN
     IF COALESCE(cardinality(metrics), 0) = 0 THEN
@@ -68,20 +103,22 @@ BEGIN
                               'A report reads a bounded range.',
             format('SELECT * FROM tally.report(%L, since => %L);', metrics, max_range::text));
     END IF;
-    SELECT array_agg(tally_internal._report_sql(x.ms, x.r, bucket, by, COALESCE("where", '{}'), first, last, people, k) ORDER BY x.n) INTO parts
-      FROM (SELECT r, array_agg(m ORDER BY w.n) AS ms, min(w.n) AS n
-              FROM unnest(metrics) WITH ORDINALITY w(name, n) CROSS JOIN LATERAL tally_internal._metric(w.name) m JOIN tally.rollups r ON r.id = m.rollup_id
-                  GROUP BY r) x;
-    keys := NULLIF(concat_ws(', ', CASE WHEN bucket IS NOT NULL THEN 'bucket' END,
-                             (SELECT string_agg(quote_ident(d), ', ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o))), '');
-    RETURN QUERY EXECUTE format('SELECT pg_catalog.row_to_json(report) FROM (SELECT %s FROM %s%s LIMIT %s) report',
-        concat_ws(', ', keys, (SELECT string_agg(quote_ident(m), ', ' ORDER BY o) FROM unnest(metrics) WITH ORDINALITY u(m, o))),
-        -- Dimensions are never NULL, so whatever one rollup lacks, another one's row stands alone.
-        (SELECT string_agg(CASE WHEN o = 1 THEN format('(%s) p1', p) WHEN keys IS NULL THEN format(' CROSS JOIN (%s) p%s', p, o)
-                           ELSE format(' FULL JOIN (%s) p%s USING (%s)', p, o, keys) END, '' ORDER BY o)
-           FROM unnest(parts) WITH ORDINALITY u(p, o)),
-        COALESCE(' ORDER BY ' || keys, ''), max_rows::bigint + 1);
-    GET DIAGNOSTICS n = ROW_COUNT;
+    "where" := COALESCE("where", '{}');
+    BEGIN
+        RETURN QUERY SELECT x FROM tally_internal._report_rows(
+            tally_internal._report_query(metrics, bucket, by, "where", first, last, people, k, max_rows, false)) x;
+        GET DIAGNOSTICS n = ROW_COUNT;
+    EXCEPTION WHEN OTHERS THEN
+        -- What is wrong with the question is no fault of a metric, and its error has a hint.
+        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+        IF NOT tally_internal._fault_of_a_metric(SQLSTATE) OR hint <> '' THEN RAISE; END IF;
+        RETURN QUERY SELECT x FROM tally_internal._report_rows(
+            tally_internal._report_query(metrics, bucket, by, "where", first, last, people, k, max_rows, true)) x;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        RAISE WARNING USING MESSAGE = format('a metric of this report cannot be computed everywhere, and is NULL where it fails: %s', SQLERRM),
+            ERRCODE = SQLSTATE, DETAIL = format('The metrics are %s.', metrics),
+            HINT = 'SELECT rollup, reason, hint FROM tally.status WHERE sqlstate IS NOT NULL;';
+    END;
     IF n > max_rows THEN
         PERFORM tally_internal._refuse('program_limit_exceeded', format('a report has at most %s rows, and this one has more', max_rows),
                               'Nothing of it is returned, so that no part is taken for the whole.',

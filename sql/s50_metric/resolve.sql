@@ -100,19 +100,17 @@ CREATE OR REPLACE FUNCTION tally_internal._try_metric(name text, r tally.rollups
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    -- A metric that fails on one row makes the flat view of all metrics fail. The generated column computes each row that is inserted.
+    -- A metric that fails now is refused, while its maker is there to mend it. The generated column computes each row that is inserted.
     FOR i IN 1 .. 3 LOOP
         EXECUTE format('INSERT INTO pg_temp.tally_probe (%s) SELECT %s',
             (SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = r.id),
             (SELECT string_agg(format('%s::%s', COALESCE(v[i], v[cardinality(v)], 'NULL'), m.type), ', ' ORDER BY m.ordinal)
                FROM tally.measures m, tally_internal._trial_values(m.type) v WHERE m.rollup_id = r.id));
     END LOOP;
-    EXECUTE format('SELECT pg_catalog.count((%s)) FROM (SELECT * FROM %s LIMIT 10000) stored', resolved, r.relation);
+    EXECUTE format('SELECT pg_catalog.count((%s)) FROM %s stored', resolved, r.relation);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     PERFORM tally_internal._refuse(SQLSTATE, format('metric %L fails on values that its measures can have: %s', name, SQLERRM),
-        format('Got %s, tried on counts and sums of 0, 1 and 1000, small sketches and stored rows. Where it fails on one row, the flat view of all '
-            'metrics of rollup %L would fail with it.',
-                        expression, r.name),
+        format('Got %s, tried on counts and sums of 0, 1 and 1000, small sketches and the stored rows of rollup %L.', expression, r.name),
         format('SELECT tally.create_metric(%L, %L, ''a / nullif(b, 0)'');  -- NULL where there is no answer; a quantile is between 0 and 1', name,
                       r.name));
 END $$;

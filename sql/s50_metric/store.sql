@@ -41,6 +41,12 @@ BEGIN
         UPDATE tally.metrics m SET expression = made.expression, resolved = made.resolved, measures = made.measures, samples = made.samples, type = made.type,
                search_path = made.search_path, unit = made.unit, description = made.description, direction = made.direction, updated_at = now()
          WHERE m.id = old.id AND m.rollup_id = r.id;
+        -- The definition was tried on all stored rows.
+        DELETE FROM tally.broken_metrics b WHERE b.metric_id = old.id;
+    END IF;
+    -- A refresh that works now writes rows that this transaction cannot see, and does not see this metric. The next one looks at all of them.
+    IF NOT tally_internal._lock_row(r.id, false) THEN
+        PERFORM tally_internal._check_later(old.id);
     END IF;
     RETURN old.id;
 END $$;

@@ -2,14 +2,15 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._metrics_query(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT bucket%s%s FROM %s',
+    SELECT format('SELECT bucket%s%s FROM %s t WHERE %s',
         (SELECT string_agg(format(', %I', d.name), '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id),
-        (SELECT string_agg(format(', (%s)::%s AS %I', m.resolved, m.type, m.name), '' ORDER BY m.id) FROM tally.metrics m WHERE m.rollup_id = r.id),
-        r.relation || ' WHERE ' || tally_internal._flat_gate_sql(r.relation))
+        (SELECT string_agg(format(', %s AS %I', tally_internal._stored_metric_sql(m, r), m.name), '' ORDER BY m.id) FROM tally.metrics m
+          WHERE m.rollup_id = r.id),
+        r.relation, tally_internal._flat_gate_sql(r.relation))
       FROM tally.rollups r WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally_internal._metrics_query(int) IS
-'The SELECT behind a rollup''s flat view. Metrics come in the order they were made, so that a new one only adds a column.';
+'The SELECT behind a rollup''s flat view. Metrics come in the order they were made, so that a new one only adds a column. A value that fails is NULL.';
 
 CREATE OR REPLACE FUNCTION tally_internal._build_metrics_view(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -10,7 +10,9 @@ DECLARE
     m      tally.metrics;
     r      tally.rollups;
     until  timestamptz;
+    first  timestamptz;
     days   float8 := (t.rule #>> '{condition,days}')::float8;
+    used   text[];
     target float8 := (t.rule #>> '{condition,objective}')::float8;
 BEGIN
     IF days IS NULL THEN
@@ -20,17 +22,21 @@ BEGIN
     END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
+    used := m.measures || m.samples;
     SELECT w.until INTO until FROM tally_internal._tested_window(t, r, as_of) w;
+    first := until - make_interval(secs => days * 86400);
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT %1$s, %2$L::float8, %3$L::interval, value, samples, 1 - %2$L::float8, value / (1 - %2$L::float8), 1 - value / (1 - %2$L::float8), hour / (1 '
             '- %2$L::float8)
            FROM (%4$s) whole LEFT JOIN (SELECT %5$svalue AS hour FROM (%6$s) h) recent %7$s ORDER BY 1',
         tally_internal._labels_sql(t.per), target, make_interval(secs => days * 86400),
-        tally_internal._merged_sql(m, r, tally_internal._live_for_reader(r)::text, NULL, t.per, t.filter, '$1', '$2'),
+        tally_internal._merged_sql(m, r, tally_internal._answer_source(tally_internal._current_role(), r, used, t.per, t.filter, NULL, first, until), NULL,
+                                   t.per, t.filter, '$1', '$2'),
         (SELECT string_agg(format('%I, ', d), '' ORDER BY n) FROM unnest(t.per) WITH ORDINALITY b(d, n)),
-        tally_internal._merged_sql(m, r, tally_internal._live_for_reader(r)::text, NULL, t.per, t.filter, '$3', '$2'),
+        tally_internal._merged_sql(m, r, tally_internal._answer_source(tally_internal._current_role(), r, used, t.per, t.filter, NULL,
+                                   until - interval '1 hour', until), NULL, t.per, t.filter, '$3', '$2'),
         COALESCE('USING (' || NULLIF((SELECT string_agg(quote_ident(d), ', ' ORDER BY n) FROM unnest(t.per) WITH ORDINALITY b(d, n)), '') || ')', 'ON true')))
-        USING until - make_interval(secs => days * 86400), until, until - interval '1 hour';
+        USING first, until, until - interval '1 hour';
 END $$;
 COMMENT ON FUNCTION tally.error_budget(text, timestamptz) IS
 'The error budget of a burn-rate threshold over its period: share of bad events, observations, the budget (1 - objective), the part of it consumed and '

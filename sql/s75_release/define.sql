@@ -76,7 +76,7 @@ CREATE OR REPLACE FUNCTION tally_internal._release_rule(made tally.releases, r t
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own  text := tally_internal._bucket_rule_of(r);
-    rule text := tally_internal._bucket_rule(made.bucket, r.zone, CASE WHEN made.bucket = r.bucket THEN r.bucket_origin END);
+    rule text := tally_internal._bucket_rule(made.bucket, r.zone, CASE WHEN made.bucket::text = r.bucket::text THEN r.bucket_origin END);
 BEGIN
     IF rule <> own AND NOT tally_internal._buckets_nest(own, rule) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',

@@ -156,6 +156,7 @@ CREATE TABLE tally.key_marks (
     marked_at timestamptz NOT NULL DEFAULT now()
 );
 -- FILE s20_catalog/state/broken.sql
+-- FILE s50_metric/state/broken_metrics.sql
 -- FILE s20_catalog/state/beside.sql
 -- FILE s20_catalog/state/refresh_locks.sql
 ALTER TABLE tally.members ADD COLUMN generated text;

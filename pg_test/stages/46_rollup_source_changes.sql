@@ -132,4 +132,22 @@ SET ROLE tally_test_looker;
 SELECT lives_ok('SELECT * FROM tally.status', 'status is for everybody');
 RESET ROLE;
 DROP ROLE tally_test_looker;
+
+-- Bug: a dimension took a column's NOT NULL for a promise. When it was dropped, the bucket of a NULL was set aside, and a key that is NULL was in no row.
+CREATE TABLE strict (at timestamptz NOT NULL, k text NOT NULL);
+CREATE INDEX ON strict (at);
+CREATE INDEX ON strict (k);
+CREATE TABLE loose () INHERITS (strict);
+SELECT tally.create_rollup('strict_days', 'strict', 'at', bucket => '1 day', dimensions => '["k"]', measures => '{"n": "count(*)"}', with_data => true);
+SELECT tally.create_rollup('strict_keys', 'strict', key => 'k', measures => '{"n": "count(*)"}', with_data => true);
+ALTER TABLE strict ALTER COLUMN k DROP NOT NULL;
+ALTER TABLE loose ALTER COLUMN k DROP NOT NULL;
+INSERT INTO strict VALUES ('2026-01-01 10:00+00', NULL), ('2026-01-01 10:00+00', 'a');
+INSERT INTO loose VALUES ('2026-01-01 11:00+00', NULL), ('2026-01-01 11:00+00', 'b');
+CREATE TABLE by_hand AS SELECT COALESCE(k, '(none)') AS k, count(*) AS n FROM strict GROUP BY 1;
+SELECT bag_eq('SELECT k, n FROM strict_days_live', 'TABLE by_hand', 'NOT NULL dropped: live by day');
+SELECT bag_eq('SELECT k, n FROM strict_keys_live', 'TABLE by_hand', 'NOT NULL dropped: live by key');
+SELECT is(string_agg(error, ' '), NULL, 'NOT NULL dropped: refreshes go on') FROM tally.refresh();
+SELECT bag_eq('SELECT k, n FROM strict_days', 'TABLE by_hand', 'NOT NULL dropped: stored by day');
+SELECT bag_eq('SELECT k, n FROM strict_keys', 'TABLE by_hand', 'NOT NULL dropped: stored by key');
 SELECT * FROM finish();

@@ -20,7 +20,13 @@ LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_calls';
 COMMENT ON FUNCTION tally_internal._calls(pg_node_tree) IS
 'What an expression or query that PostgreSQL has parsed calls, as a JSON array: {"kind": "call", "function", "types", "constants"} of functions, operators '
     'and aggregates; "io" of conversions through text (types from and to); "word" of current_user and the like; "constant"; "reads" of columns that text is '
-    'read into.';
+    'read into; "system" of ctid, xmin and the like.';
+
+CREATE OR REPLACE FUNCTION tally_internal._bound_path(search_path text) RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bound_path';
+COMMENT ON FUNCTION tally_internal._bound_path(text) IS
+'The search_path under which a definition''s text is read: PostgreSQL''s own objects first, then the given schemas, temporary objects last. So no type of '
+    'the session and no operator of a schema takes the place of PostgreSQL''s.';
 
 CREATE OR REPLACE FUNCTION tally_internal._mark(targets text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';

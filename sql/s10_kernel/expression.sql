@@ -19,3 +19,9 @@ LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'tally_parse_tree';
 COMMENT ON FUNCTION tally_internal._parse_tree(text) IS
 'The trees of a text''s statements after PostgreSQL''s analysis, as text like that of pg_node_tree; views are named in them, not replaced by their queries. '
 'Nothing is run.';
+
+CREATE OR REPLACE FUNCTION tally_internal._raw_tree(text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_raw_tree';
+COMMENT ON FUNCTION tally_internal._raw_tree(text) IS
+'The trees of a text''s statements by the grammar alone, as text: string constants are in it as they are meant, whatever quotes and escapes they are written '
+'with. Nothing is looked up or run.';

@@ -17,6 +17,8 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
                                           AND tally_internal._text_varies(a.atttypid))
         WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally_internal._text_varies(t.typelem)
         WHEN t.typtype = 'e' THEN false
+        -- It is written with as many digits as extra_float_digits says, by a function that calls itself IMMUTABLE.
+        WHEN t.typname = 'cube' AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = type AND d.deptype = 'e') THEN true
         ELSE (SELECT p.provolatile <> 'i' FROM pg_proc p WHERE p.oid = t.typoutput) AND t.typname NOT IN ('anyarray', 'anyenum', 'json', 'jsonb') END
       FROM pg_type t WHERE t.oid = type
 $$;
@@ -106,7 +108,11 @@ BEGIN
             EXIT WHEN why IS NOT NULL;
         END LOOP;
     ELSIF EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = function AND d.deptype = 'e') THEN
-        why := CASE WHEN f.provolatile <> 'i' THEN 'session' END;
+        -- hstore(row) and populate_record() are of class IMMUTABLE, and write and read each column as text.
+        why := CASE WHEN f.provolatile <> 'i' THEN 'session'
+            WHEN EXISTS (SELECT FROM unnest(types) x JOIN pg_type t ON t.oid = x WHERE t.typtype IN ('c', 'd') OR x = 'record'::regtype) THEN
+                CASE WHEN EXISTS (SELECT FROM unnest(types) x WHERE tally_internal._text_varies(x)) THEN 'text'
+                     WHEN EXISTS (SELECT FROM unnest(types) x WHERE tally_internal._reading_varies(x)) THEN 'read' END END;
     ELSE
         SELECT l.lanname INTO lang FROM pg_language l WHERE l.oid = f.prolang;
         IF f.provolatile <> 'i' THEN
@@ -151,6 +157,8 @@ BEGIN
             WHEN 'word' THEN
                 why := CASE WHEN item.types[1] IN ('name'::regtype, 'text'::regtype) THEN 'session' ELSE 'clock' END;
                 what := CASE why WHEN 'clock' THEN 'CURRENT_TIMESTAMP or the like' ELSE 'current_user or the like' END;
+            WHEN 'system' THEN
+                why := 'place'; what := 'a system column (ctid, xmin, tableoid and the like)';
             ELSE NULL;
         END CASE;
         EXIT WHEN why IS NOT NULL;
@@ -159,18 +167,36 @@ END $$;
 COMMENT ON FUNCTION tally_internal._tree_varies(pg_node_tree) IS
 'Why a parsed expression or query depends on the session that computes it, what in it does, and a hint where there is a special one; nulls where nothing does.';
 
-CREATE OR REPLACE FUNCTION tally_internal._reads_the_clock(tree pg_node_tree, expression text) RETURNS boolean
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
-    -- PostgreSQL reads 'now' and 'today' as it parses, and keeps what time it was then. So the word must be there, and such a time.
-    SELECT expression ~* '''[^'']*\m(now|today|tomorrow|yesterday)\M[^'']*'''
-       AND EXISTS (SELECT FROM jsonb_array_elements(tally_internal._calls(tree)::jsonb) e JOIN pg_type t ON t.oid = (e -> 'types' ->> 0)::oid
-                    WHERE e ->> 'kind' = 'constant'
-                      AND (t.typname IN ('time', 'timetz', '_timestamptz', '_timestamp', '_date', '_time', '_timetz')
-                           OR t.typname IN ('timestamptz', 'timestamp', 'date')
-                               AND (e -> 'constants' ->> 0)::timestamp BETWEEN localtimestamp - interval '3 days' AND localtimestamp + interval '3 days'))
+CREATE OR REPLACE FUNCTION tally_internal._holds_time(type oid) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype, 'time'::regtype, 'timetz'::regtype) THEN true
+        WHEN t.typtype = 'd' THEN tally_internal._holds_time(t.typbasetype)
+        WHEN t.typtype IN ('r', 'm') THEN (SELECT tally_internal._holds_time(g.rngsubtype) FROM pg_range g WHERE type IN (g.rngtypid, g.rngmultitypid))
+        WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                                          AND tally_internal._holds_time(a.atttypid))
+        WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally_internal._holds_time(t.typelem)
+        ELSE false END
+      FROM pg_type t WHERE t.oid = type
 $$;
-COMMENT ON FUNCTION tally_internal._reads_the_clock(pg_node_tree, text) IS
-'Whether a parsed expression holds a constant that was read from a word such as ''now'' or ''today''.';
+COMMENT ON FUNCTION tally_internal._holds_time(oid) IS 'Whether values of a type are dates or times, or hold some: arrays, ranges, rows and domains of them.';
+
+CREATE OR REPLACE FUNCTION tally_internal._reads_the_clock(tree pg_node_tree, expression text, joined boolean DEFAULT false) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+    -- PostgreSQL reads 'now' and 'today' as it parses, and keeps what time it was then. So the word must be there, in whatever quotes and
+    -- escapes, and such a time: a day that is near, or a time of day alone.
+    SELECT EXISTS (SELECT FROM regexp_matches(tally_internal._raw_tree(
+                           format(CASE WHEN joined THEN 'SELECT FROM x CROSS JOIN LATERAL %s' ELSE E'SELECT (%s\n)' END, expression)),
+                       'A_CONST :val "(.*?)" :location', 'g') c(word)
+                    WHERE c.word[1] ~* '\m(now|today|tomorrow|yesterday)\M')
+       AND EXISTS (SELECT FROM jsonb_array_elements(tally_internal._calls(tree)::jsonb) e, LATERAL (SELECT e -> 'constants' ->> 0) v(written)
+                    WHERE e ->> 'kind' = 'constant' AND tally_internal._holds_time((e -> 'types' ->> 0)::oid)
+                      AND (EXISTS (SELECT FROM regexp_matches(v.written, '\d{4}-\d\d-\d\d', 'g') d(day)
+                                    WHERE d.day[1]::date BETWEEN current_date - 3 AND current_date + 3)
+                           OR v.written !~ '\d{4}-\d\d-\d\d' AND v.written ~ '\d\d:\d\d'))
+$$;
+COMMENT ON FUNCTION tally_internal._reads_the_clock(pg_node_tree, text, boolean) IS
+'Whether a parsed expression holds a constant that was read from a word such as ''now'' or ''today''; joined: it is what a row is joined to, with its alias.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refuse_session(tree pg_node_tree, kind text, label text, expression text, time_column text DEFAULT NULL,
                                       zone text DEFAULT 'UTC') RETURNS void
@@ -179,7 +205,7 @@ DECLARE
     why  text; what text; hint text; form text;
 BEGIN
     SELECT v.why, v.what, v.hint INTO why, what, hint FROM tally_internal._tree_varies(tree) v;
-    IF why IS NULL AND tally_internal._reads_the_clock(tree, expression) THEN
+    IF why IS NULL AND tally_internal._reads_the_clock(tree, expression, kind LIKE 'expand%') THEN
         why := 'clock';
         what := 'a word such as ''now'' or ''today''';
     END IF;
@@ -194,11 +220,13 @@ BEGIN
         WHEN 'read' THEN 'Say how it is read, for example: to_date(day, ''YYYY-MM-DD''), make_timestamptz(2026, 1, 31, 0, 0, 0, ''UTC'') or '
             'make_interval(secs => seconds); or keep it in a column of its type.'
         WHEN 'locale' THEN 'Give the format as a constant without TM, D, G and L.'
+        WHEN 'place' THEN 'Keep it in a column of the source: PostgreSQL moves rows, locks them and restores them without a write.'
         WHEN 'clock' THEN 'Ask for the time when you read the rollup: SELECT … WHERE bucket > now() - interval ''7 days''; or keep it in a column of the '
             'source.'
         ELSE 'Keep it in a column of the source, written when the row is.' END);
     PERFORM tally_internal._refuse('invalid_object_definition',
         format('%s %L depends on %s: %s', kind, label, CASE why WHEN 'zone' THEN 'the TimeZone of the session' WHEN 'clock' THEN 'the clock'
+                         WHEN 'place' THEN 'where a row lies'
                          WHEN 'session' THEN 'the session'
             WHEN 'function' THEN 'a function that may depend on the session' ELSE 'settings of the session' END, what),
         format('The expression is %s. It would give each reader another answer, and stored rows none of those. Expected an expression over the row '

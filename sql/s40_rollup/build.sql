@@ -4,9 +4,8 @@ CREATE OR REPLACE FUNCTION tally_internal._new_dimension(made tally.rollups, tar
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    kind       record;
-    written    text;
-    never_null boolean;
+    kind    record;
+    written text;
 BEGIN
     SELECT * INTO kind FROM tally_internal._analyse(expression, made, target, 'dimension', name);
     IF kind.has_aggregate THEN
@@ -31,10 +30,7 @@ BEGIN
                 format('Group by the text as it is: dimensions => ''[{%s: "(%s)::text"}]''.', to_json(name), expression));
         END IF;
     END IF;
-    SELECT a.attnotnull INTO never_null FROM pg_attribute a
-     WHERE a.attrelid = made.source AND quote_ident(a.attname) = expression AND a.attnum > 0;
-    RETURN ROW(made.id, place, name, expression,
-        tally_internal._dimension_sql(written, COALESCE(never_null, false)))::tally.dimensions;
+    RETURN ROW(made.id, place, name, expression, tally_internal._dimension_sql(written))::tally.dimensions;
 END $$;
 COMMENT ON FUNCTION tally_internal._new_dimension(tally.rollups, text, int, text, text) IS
 'The catalogue row of a dimension, of its expression over the source; errors say what is wrong with it.';

@@ -1,12 +1,13 @@
 -- Owns: a rollup's definition as SQL text. Refresh, live view and verification all compute with these texts, so "equal to its definition"
 -- means one thing.
 
-CREATE OR REPLACE FUNCTION tally_internal._dimension_sql(expression text, never_null boolean) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._dimension_sql(expression text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- A primary key holds no NULL, so "no value" has a name of its own.
-    SELECT CASE WHEN never_null THEN expression ELSE format('COALESCE(%s, ''(none)'')', expression) END
+    -- A primary key holds no NULL, so "no value" has a name of its own. A column's NOT NULL says nothing here: it can be dropped at any time,
+    -- also on an inheriting table alone, and nobody enforces it on foreign tables.
+    SELECT format('COALESCE(%s, ''(none)'')', expression)
 $$;
-COMMENT ON FUNCTION tally_internal._dimension_sql(text, boolean) IS 'SQL text of a dimension (a text expression) with NULL named ''(none)''.';
+COMMENT ON FUNCTION tally_internal._dimension_sql(text) IS 'SQL text of a dimension (a text expression) with NULL named ''(none)''.';
 
 CREATE OR REPLACE FUNCTION tally_internal._base_type(type regtype) RETURNS regtype
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -21,7 +22,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._citext() IS 'The type citext of the extension of that name, wherever it lies; null where there is none.';
 
-CREATE OR REPLACE FUNCTION tally_internal._equals_look_different(type regtype) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._equals_look_different(type regtype, inner_ boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     base regtype := tally_internal._base_type(type);
@@ -31,16 +32,20 @@ BEGIN
     RETURN CASE
         WHEN base IN ('numeric'::regtype, 'float4'::regtype, 'float8'::regtype, 'jsonb'::regtype, 'interval'::regtype)
             OR base = tally_internal._citext() THEN true
-        WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally_internal._equals_look_different(t.typelem::regtype)
-        WHEN t.typtype = 'r' THEN (SELECT tally_internal._equals_look_different(g.rngsubtype::regtype) FROM pg_range g WHERE g.rngtypid = base)
-        WHEN t.typtype = 'm' THEN (SELECT tally_internal._equals_look_different(g.rngsubtype::regtype) FROM pg_range g WHERE g.rngmultitypid = base)
+        -- Within others a char keeps the spaces that its own cast to text leaves out.
+        WHEN inner_ AND base = 'bpchar'::regtype THEN true
+        WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally_internal._equals_look_different(t.typelem::regtype, true)
+        WHEN t.typtype IN ('r', 'm') THEN (SELECT tally_internal._equals_look_different(g.rngsubtype::regtype, true)
+                                                  OR COALESCE(NOT c.collisdeterministic, false)
+                                             FROM pg_range g LEFT JOIN pg_collation c ON c.oid = g.rngcollation WHERE base IN (g.rngtypid, g.rngmultitypid))
         WHEN t.typtype = 'c' THEN EXISTS (SELECT FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
                                            WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-                                             AND (tally_internal._equals_look_different(a.atttypid::regtype) OR NOT c.collisdeterministic))
+                                             AND (tally_internal._equals_look_different(a.atttypid::regtype, true) OR NOT c.collisdeterministic))
         ELSE false END;
 END $$;
-COMMENT ON FUNCTION tally_internal._equals_look_different(regtype) IS
-'Whether equal values of a type may be written differently, as numeric 1.0 and 1.00 are; also where one lies within an array, a range or a row.';
+COMMENT ON FUNCTION tally_internal._equals_look_different(regtype, boolean) IS
+'Whether equal values of a type may be written differently, as numeric 1.0 and 1.00 are; also where one lies within an array, a range or a row. inner_: the '
+    'type is asked for as it stands within another.';
 
 CREATE OR REPLACE FUNCTION tally_internal._fixed_text_sql(expression text, type regtype) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -42,11 +42,12 @@ COMMENT ON FUNCTION tally_internal._key_query(jsonb, text) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._keys_query(d jsonb, keys text, gate text DEFAULT 'true') RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- A varchar and a text have no = of their own, so a schema of the search_path could bring one; the operator is named in full.
     -- There are two parts, because '(none)' stands for NULL, and a search by = does not find NULL. No key is in both. Which rows those can
     -- be is said once more, in a way that an index serves.
     SELECT tally_internal._key_query(d, tally_internal._render(
-               '{keys_gate} AND ({key_columns}) IN (SELECT {key_values} FROM {keys} AS _tally({key_names}) WHERE ''(none)'' <> ALL (ARRAY[{marked_key}]))',
-                   slots))
+               '{keys_gate} AND ({key_columns}) OPERATOR(pg_catalog.=) ANY (SELECT {key_values} FROM {keys} AS _tally({key_names}) '
+               'WHERE ''(none)'' <> ALL (ARRAY[{marked_key}]))', slots))
         || ' UNION ALL ' || tally_internal._key_query(d, tally_internal._render(
                '{keys_gate} AND (SELECT EXISTS (SELECT FROM {keys} AS _tally({key_names}) WHERE ''(none)'' = ANY (ARRAY[{marked_key}]))) AND '
                '({key_expressions}) IN (SELECT {marked_key} FROM {keys} AS _tally({key_names}) WHERE ''(none)'' = ANY (ARRAY[{marked_key}])) AND '

@@ -8,7 +8,7 @@ DECLARE
     probe   text := format('%I._tally_probe', schema_name);
     -- How a regclass prints depends on search_path, so the name is made before the maker's path is set.
     origin  text := made.source::text || tally_internal._expand_sql(made);
-    path    text := made.search_path;
+    path    text := tally_internal._bound_path(made.search_path);
     tree    text;
     parsed  pg_node_tree;
     sqlstate_ text; message_ text; detail_ text; volatile_ text;

@@ -55,7 +55,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         'key_is_marked', tally_internal._key_names(r.key, '_tally.k%s = t.%I', ' AND '),
         'key_values', string_agg(tally_internal._key_value_sql('_tally.k' || c.place, c.type), ', ' ORDER BY c.place),
         -- Which rows may have the key '(none)', in a way that an index serves.
-        'key_may_be_none', string_agg(format(CASE WHEN c.type IN ('text'::regtype, 'varchar'::regtype) THEN '%1$I IS NULL OR %1$I = ''(none)'''
+        'key_may_be_none', string_agg(format(CASE WHEN c.type IN ('text'::regtype, 'varchar'::regtype)
+                                             THEN '%1$I IS NULL OR %1$I OPERATOR(pg_catalog.=) ''(none)'''
                                              ELSE '%1$I IS NULL' END, c.name), ' OR ' ORDER BY c.place))
       FROM tally_internal._key_columns(r.source, r.key) c
 $$;

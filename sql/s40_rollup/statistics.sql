@@ -63,7 +63,7 @@ BEGIN
     SELECT * INTO made FROM tally_internal._statistics_sql(r, '_tally_groups', tally_internal._counted_for_good(rollup_id));
     -- Statistics of this name can only be left over from a rollup that was not dropped by drop_rollup().
     PERFORM tally_internal._drop_statistics(r, '_tally_groups');
-    PERFORM set_config('search_path', r.search_path, true);
+    PERFORM set_config('search_path', tally_internal._bound_path(r.search_path), true);
     EXECUTE made.statement;
     EXECUTE format('COMMENT ON STATISTICS %s IS %L', made.object, 'How many groups the rollup ' || r.name || ' has, so that the planner can hash them.');
 EXCEPTION WHEN insufficient_privilege THEN

@@ -35,7 +35,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     alone text := regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', 'now()', 'g');
 BEGIN
-    PERFORM set_config('search_path', search_path, true);
+    PERFORM set_config('search_path', tally_internal._bound_path(search_path), true);
     -- It is run alone first, because a text that closes the parenthesis around it is no query.
     PERFORM tally_internal._parse_tree(alone);
     EXECUTE format(E'SELECT value::pg_catalog.float8 FROM (%s\n) tally_query LIMIT 0', tally_internal._with_as_of(query)) USING now();

@@ -19,7 +19,7 @@ BEGIN
     SELECT string_agg(format('%I %s', m.name, m.type), ', ' ORDER BY m.ordinal) INTO columns FROM tally.measures m WHERE m.rollup_id = r.id;
     PERFORM set_config('TimeZone', r.zone, true);
     EXECUTE format('CREATE TEMPORARY TABLE tally_probe (%s)', columns);
-    PERFORM set_config('search_path', search_path, true);
+    PERFORM set_config('search_path', tally_internal._bound_path(search_path), true);
     EXECUTE format(E'CREATE TEMPORARY VIEW tally_probe_view AS SELECT (%s\n) AS value FROM pg_temp.tally_probe', expression);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     SELECT a.atttypid INTO given FROM pg_attribute a WHERE a.attrelid = 'pg_temp.tally_probe_view'::regclass AND a.attname = 'value';
@@ -46,7 +46,7 @@ BEGIN
     END IF;
     SELECT w.ev_action INTO parsed FROM pg_rewrite w WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass;
     DROP VIEW pg_temp.tally_probe_view;
-    PERFORM set_config('search_path', search_path, true);
+    PERFORM set_config('search_path', tally_internal._bound_path(search_path), true);
     EXECUTE format(E'ALTER TABLE pg_temp.tally_probe ADD COLUMN "the value" %s GENERATED ALWAYS AS (%s\n) STORED', given, expression);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     SELECT pg_get_expr(d.adbin, d.adrelid), tally_internal._strange_function(d.adbin) INTO resolved, strange

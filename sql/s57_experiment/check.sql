@@ -85,7 +85,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     strange text;
 BEGIN
-    PERFORM set_config('search_path', path, true);
+    PERFORM set_config('search_path', tally_internal._bound_path(path), true);
     EXECUTE format('SELECT pg_catalog.string_agg(pg_catalog.quote_literal(x.arm), '', '' ORDER BY x.arm) FROM (SELECT DISTINCT (%s)::text AS arm FROM %s '
         'WHERE %s%s) x '
                    'WHERE x.arm <> ALL ($1)', given ->> 'arm', given ->> 'exposures', COALESCE('(' || (given ->> 'where') || ')', 'true'),

@@ -108,7 +108,7 @@ BEGIN
                             FROM jsonb_array_elements(COALESCE(given -> 'steps', '[]')) s LOOP
         PERFORM tally_internal._check_expression(item.given);
         BEGIN
-            PERFORM set_config('search_path', search_path, true);
+            PERFORM set_config('search_path', tally_internal._bound_path(search_path), true);
             EXECUTE format('SELECT %s FROM %s WHERE false', format(item.form, tally_internal._closed(item.given)), origin);
             PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
         EXCEPTION WHEN OTHERS THEN

@@ -24,7 +24,7 @@ BEGIN
         IF tally_internal._statement_count(tally_internal._with_as_of(statement)) <> 1 THEN
             RAISE syntax_error USING MESSAGE = format('it holds %s statements', tally_internal._statement_count(tally_internal._with_as_of(statement)));
         END IF;
-        PERFORM set_config('search_path', search_path, true);
+        PERFORM set_config('search_path', tally_internal._bound_path(search_path), true);
         EXECUTE 'EXPLAIN ' || tally_internal._with_as_of(statement) USING now();
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception THEN

@@ -117,7 +117,7 @@ DECLARE
     wanted   text[];
     wrong    text;
 BEGIN
-    PERFORM pg_catalog.set_config('search_path', search_path, true);
+    PERFORM pg_catalog.set_config('search_path', tally_internal._bound_path(search_path), true);
     relation := pg_catalog.to_regclass(panel OPERATOR(pg_catalog.->>) 'relation');
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     IF relation IS NULL THEN

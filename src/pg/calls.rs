@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::ffi::{CStr, CString, c_void};
 
 crate::pg_fn! {
-    /// `tally_internal._calls(tree pg_node_tree) → text`: a JSON array of objects with `kind` (call, io, word, constant, reads), `function`,
+    /// `tally_internal._calls(tree pg_node_tree) → text`: a JSON array of objects with `kind` (call, io, word, constant, reads, system), `function`,
     /// `types` and `constants`.
     tally_calls(call)? {
         let tree = CString::new(call.str(0)?).unwrap_or_default();
@@ -66,6 +66,10 @@ unsafe fn note(node: *mut Node, found: &mut Vec<Value>) {
             NodeTag::T_Const => {
                 let types = [number((*node.cast::<pg_sys::Const>()).consttype)];
                 found.push(json!({"kind": "constant", "types": types, "constants": [constant(node)]}));
+            }
+            // Where a row lies and who wrote it: ctid, xmin, tableoid and the like.
+            NodeTag::T_Var if (*node.cast::<pg_sys::Var>()).varattno < 0 => {
+                found.push(json!({"kind": "system", "types": [number((*node.cast::<pg_sys::Var>()).vartype)]}));
             }
             NodeTag::T_XmlExpr => found.push(json!({"kind": "reads", "types": [number(pg_sys::XMLOID)]})),
             // Columns that a function or a document is read into.

@@ -39,6 +39,19 @@ crate::pg_fn! {
         Ok(Datum::from(count))
     }
 
+    /// `tally_internal._raw_tree(text)`: the trees of a text's statements as the grammar alone makes them. String constants are in it as they are
+    /// meant, whatever quotes and escapes they are written with. No name is looked up.
+    tally_raw_tree(call)? {
+        let text = c_text(call.str(0)?)?;
+        // SAFETY: the parser reads a NUL-terminated text and allocates in the current memory context; nodeToString takes any list of
+        // nodes, also an empty one, and returns a NUL-terminated text.
+        let tree = unsafe {
+            let statements = pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);
+            CStr::from_ptr(pg_sys::nodeToString(statements.cast())).to_string_lossy().into_owned()
+        };
+        Ok(call.return_str(&tree))
+    }
+
     /// `tally_internal._parse_tree(text)`: the trees of a text's statements as PostgreSQL's analysis makes them, views not yet replaced by their
     /// queries. Types of parameters follow from where they stand. Nothing is planned or run.
     tally_parse_tree(call)? {

@@ -63,7 +63,7 @@ crate::pg_fn! {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             let nest = pg_sys::NewGUCNestLevel();
             pg_sys::SetUserIdAndSecContext(owner, context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32);
-            set(c"search_path", &path);
+            set(c"search_path", &bound_path(&path));
             set(c"TimeZone", if call.nargs() > 4 { c_string(fcinfo, 4) } else { c"UTC".into() }.as_c_str());
             for (name, value) in PINNED {
                 set(name, value);
@@ -80,6 +80,43 @@ crate::pg_fn! {
         }
         Datum::from(0usize)
     }
+}
+
+crate::pg_fn! {
+    /// `tally_internal._bound_path(search_path text) → text`: the path that `run_as()` makes of it.
+    tally_bound_path(call)? {
+        let path = CString::new(call.str(0)?).unwrap_or_default();
+        // SAFETY: a function runs in a memory context, where the path's parts are kept.
+        let bound = unsafe { bound_path(&path) };
+        Ok(call.return_str(&bound.to_string_lossy()))
+    }
+}
+
+/// A search_path with PostgreSQL's own objects first and temporary ones last. PostgreSQL looks for types among temporary objects first
+/// where a path does not name them, and a path may name `pg_catalog` last: then a schema's `=` or the session's type `text` would take the
+/// place of PostgreSQL's own in the text of a definition, and in the engine's around it.
+///
+/// # Safety
+/// Must be called in a memory context, which keeps the parts of the path.
+unsafe fn bound_path(path: &CStr) -> CString {
+    let mut schemas = Vec::new();
+    // SAFETY: the copy is writable and NUL-terminated; the list holds NUL-terminated names within it; quote_identifier returns one of its
+    // argument and of new memory.
+    unsafe {
+        let mut names: *mut pg_sys::List = std::ptr::null_mut();
+        if !pg_sys::SplitIdentifierString(pg_sys::pstrdup(path.as_ptr()), b',' as std::ffi::c_char, &raw mut names) {
+            return path.to_owned();
+        }
+        for i in 0..if names.is_null() { 0 } else { (*names).length } {
+            let name = pg_sys::list_nth(names, i).cast::<std::ffi::c_char>();
+            if ![c"pg_catalog", c"pg_temp"].contains(&CStr::from_ptr(name)) {
+                schemas.push(CStr::from_ptr(pg_sys::quote_identifier(name)).to_bytes().to_vec());
+            }
+        }
+    }
+    schemas.insert(0, b"pg_catalog".to_vec());
+    schemas.push(b"pg_temp".to_vec());
+    CString::new(schemas.join(&b", "[..])).unwrap_or_default()
 }
 
 /// What is nobody's cannot be run as anybody.

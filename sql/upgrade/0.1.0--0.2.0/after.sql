@@ -43,7 +43,8 @@ BEGIN
                 CONTINUE WHEN fresh.expression = d.expression;
                 UPDATE tally.dimensions x SET expression = fresh.expression WHERE x.rollup_id = r.id AND x.name = d.name;
                 -- COALESCE of a column that is never NULL gives the same text.
-                CONTINUE WHEN d.expression = format('COALESCE(%s, ''(none)'')', fresh.expression);
+                CONTINUE WHEN fresh.expression = format('COALESCE(%s, ''(none)'')', d.expression)
+                    AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND quote_ident(a.attname) = d.given AND a.attnotnull);
                 INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
                 SELECT r.id, r.frozen_before, 'infinity', 'upgrade to 0.2.0: dimension ' || d.name;
             EXCEPTION WHEN OTHERS THEN

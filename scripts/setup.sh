@@ -83,6 +83,16 @@ install_packages() {
     ' setup "$drop_in" "$@" >&2 || die "apt-get could not install: $*" "Run it by hand to see why:" "  $command"
 }
 
+# In a root folder that only root may enter (one made by `mktemp -d`, say), no other user finds even the C library: apt complains,
+# and no PostgreSQL starts. Nothing else on such a machine could work either, so it is opened, and said.
+open_root_folder() {
+    local mode
+    mode=$(stat -c %a /)
+    [ "$(id -u)" -eq 0 ] && [ $((8#$mode & 8#5)) -ne 5 ] || return 0
+    say "/ has mode $mode: no user but root can run a program. Opening it: chmod 755 /"
+    chmod 755 / || die "/ has mode $mode, and PostgreSQL refuses to run as root." "chmod 755 /"
+}
+
 install_cargo_pgrx() {
     local root=$CACHE/cargo-pgrx-$PGRX_VERSION
     if [ "$("$root/bin/cargo-pgrx" pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then
@@ -105,6 +115,7 @@ configure_pgrx() {
 }
 
 command -v cargo >/dev/null || die "no cargo found in PATH." "Install a Rust toolchain first: https://rustup.rs"
+open_root_folder
 mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 mapfile -t missing < <(missing_packages)

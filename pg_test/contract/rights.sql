@@ -57,8 +57,10 @@ SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHE
     'tally.capture()', 'no trigger function is for PUBLIC, but capture(), which does nothing: PostgreSQL asks for it where a trigger is cloned to a partition');
 SELECT is((SELECT prosrc !~* 'insert|update|delete|perform|execute' AND NOT prosecdef FROM pg_proc WHERE oid = 'tally.capture()'::regprocedure), true, 'and does nothing indeed');
 
--- What acts for others, by the clock or at all.
+-- What acts for others at all.
 SELECT is_empty(format('SELECT 1 WHERE has_function_privilege(''public'', %L::regprocedure, ''EXECUTE'')', f), f || ' is not for everybody')
-  FROM unnest('{"tally.run_as(regrole,text,text,int,text)","tally.run_as(regrole,text,text,int,text,\"any\")","tally.evaluate(timestamptz,text)","tally.evaluate_scheduled()","tally.refresh_scheduled(text)","tally.run_tasks(text,timestamptz)",
-    "tally.deliver(timestamptz,int)","tally.sample_probes(timestamptz)","tally.expire(regclass,bigint,timestamptz)","tally.maintain(interval)","tally_internal._caller(bigint)","tally_internal._attach(regclass)","tally_internal._freeze_source(regclass)"}'::text[]) f;
+  FROM unnest('{"tally.run_as(regrole,text,text,int,text)","tally.run_as(regrole,text,text,int,text,\"any\")","tally_internal._caller(bigint)","tally_internal._attach(regclass)",
+    "tally_internal._evaluate_part(timestamptz,boolean,text,interval)","tally_internal._follow_up(timestamptz)","tally_internal._expire_unit(regclass,bigint,timestamptz)","tally_internal._freeze_source(regclass)"}'::text[]) f;
+-- What acts for others by the clock has the caller's rights, and the engine asks who that is (pg_test/stages/70_operators.sql).
+SELECT is_empty(format('SELECT 1 WHERE (SELECT p.prosecdef FROM pg_proc p WHERE p.oid = %L::regprocedure)', f), f || ' has its caller''s rights') FROM unnest(tally_internal._clock_entries()) f;
 SELECT * FROM finish();

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Owns one promise: with the real pg_cron as the only clock, tally.start() keeps a rollup equal to its definition without
-# anybody calling refresh, and tally.stop() ends that. Has a server of its own, because pg_cron serves one database only.
+# anybody calling refresh, and tally.stop() ends that; and a role that is no superuser can be the one whose jobs these are. Has a server of
+# its own, because pg_cron serves one database only.
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
@@ -61,4 +62,29 @@ is "$(sql -c "SELECT count(*) FROM by_night")" 0 "a rollup of another schedule w
 sql -c "SELECT * FROM tally.stop()" >/dev/null
 is "$(sql -c "SELECT count(*) FROM cron.job WHERE jobname LIKE 'tally %'")" 0 "tally.stop() leaves no job"
 is "$(sql -c "SELECT status || ': ' || hint FROM tally.health WHERE \"check\" = 'clock'")" "stopped: SELECT tally.start();" "and health says at once that the clock is stopped"
+
+# Every job as a clock that is no superuser. As it was, evaluate_scheduled could not be granted: its parts were the superuser's alone.
+sql >/dev/null <<'SQL'
+CREATE ROLE clock LOGIN;
+CREATE TABLE published (at timestamptz);
+SELECT tally.create_task('publish', '* * * * *', 'INSERT INTO published SELECT :as_of');
+SELECT tally.create_threshold('many', query => 'SELECT count(*) AS value FROM events', condition => '> 1');
+SELECT tally.retain_source('events', '100 years');
+INSERT INTO events SELECT now() - i * interval '7 minutes', 'kind ' || i % 3 FROM generate_series(1, 100) AS i;
+SELECT tally.grant_access('clock', 'clock');
+SQL
+PGOPTIONS='-c client_min_messages=warning' server_psql -U clock -d cron -Atq -v ON_ERROR_STOP=1 -c "SELECT * FROM tally.start()" \
+    -c "SELECT cron.schedule(jobname, '* * * * *', command) FROM cron.job WHERE jobname LIKE 'tally %'" >/dev/null
+is "$(sql -c "SELECT username || ' ' || count(*) FROM cron.job WHERE jobname LIKE 'tally %' GROUP BY username")" "clock 6" "all jobs are the clock's, who is no superuser"
+if wait_for 130 "SELECT count(DISTINCT j.jobid) = 6 FROM cron.job_run_details AS d JOIN cron.job AS j USING (jobid) WHERE j.username = 'clock' AND d.status = 'succeeded'
+                 HAVING NOT EXISTS (TABLE differing)"; then
+    ok "each of them has run as the clock, and the rollup is exact"
+else
+    not_ok "each of them has run as the clock, and the rollup is exact"
+    sql -c "SELECT j.jobname, d.status, d.return_message FROM cron.job_run_details AS d JOIN cron.job AS j USING (jobid) WHERE j.username = 'clock'"
+fi
+is "$(sql -c "SELECT DISTINCT d.return_message FROM cron.job_run_details AS d JOIN cron.job AS j USING (jobid) WHERE j.username = 'clock' AND d.status = 'failed'")" "" "none has failed"
+is "$(sql -c "SELECT count(*) > 0 FROM published")" t "the task has run"
+is "$(sql -c "SELECT count(*) FROM tally.incidents WHERE threshold = 'many'")" 1 "the threshold has fired"
+is "$(PGOPTIONS='-c client_min_messages=warning' server_psql -U clock -d cron -Atq -c "SELECT count(*) FROM tally.stop()")" 6 "and the clock stops its jobs"
 done_testing

@@ -198,15 +198,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
-    IF NOT has_function_privilege(caller::oid, 'tally.refresh_scheduled(text)', 'EXECUTE') THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('only a role that may run the schedule of all rollups can follow changed tables, '
-            'got %s',
-                caller),
-                              'It locks them for a moment.', 'SELECT tally.refresh();');
-    END IF;
+    PERFORM tally_internal._check_operator(caller, 'tally.refresh_scheduled(text)'::regprocedure);
     PERFORM tally_internal._reconcile_members();
 END $$;
 COMMENT ON FUNCTION tally_internal._begin_refresh(bigint) IS 'What a scheduled refresh begins with: capture follows tables that came, went or changed unseen.';
 
--- It computes everybody's rollups, so only the clock may call it, and roles that are given the right.
-REVOKE ALL ON PROCEDURE tally.refresh_scheduled(text) FROM PUBLIC;

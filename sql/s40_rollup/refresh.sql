@@ -173,7 +173,7 @@ COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 CREATE OR REPLACE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- These roles may: its owner, the owners of rollups that stand on it, and whoever may run the schedules.
-    SELECT has_function_privilege(role::oid, 'tally.refresh_scheduled(text)', 'EXECUTE')
+    SELECT tally_internal._may_operate(role, 'tally.refresh_scheduled(text)'::regprocedure)
         OR EXISTS (SELECT FROM tally.rollups r WHERE r.id = ANY (tally_internal._with_descendants(rollup_id)) AND tally_internal._has_rights(role, r.owner))
 $$;
 COMMENT ON FUNCTION tally_internal._may_refresh(regrole, int) IS 'Whether a role may refresh a rollup, which takes time and the lock of the rollup.';

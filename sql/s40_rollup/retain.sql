@@ -230,12 +230,13 @@ COMMENT ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz) I
 'One batch of retention of a source or rollup, in one snapshot: computes what is marked, freezes history up to the batch''s end, and deletes the rows before '
     'it. progress is null where there was nothing to do.';
 
-CREATE OR REPLACE FUNCTION tally_internal._expire_isolated(of_source regclass, most_rows bigint, as_of timestamptz, OUT more boolean, OUT again boolean,
-    OUT progress text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._expire_isolated(of_source regclass, most_rows bigint, as_of timestamptz, who bigint DEFAULT tally_internal._me(),
+    OUT more boolean, OUT again boolean, OUT progress text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     state text;
 BEGIN
+    PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.expire(regclass, bigint, timestamptz)'::regprocedure);
     again := false;
     BEGIN
         SELECT u.more, u.progress INTO more, progress FROM tally_internal._expire_unit(of_source, most_rows, as_of) u;
@@ -250,25 +251,28 @@ BEGIN
         UPDATE tally.source_retentions s SET waiting_for = format('%s: %s', state, SQLERRM) WHERE s.source = of_source;
     END;
 END $$;
-COMMENT ON FUNCTION tally_internal._expire_isolated(regclass, bigint, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._expire_isolated(regclass, bigint, timestamptz, bigint) IS
 'A batch of retention whose failure is kept in waiting_for instead of raised; again: it only has to be tried once more.';
 
-CREATE OR REPLACE FUNCTION tally_internal._lock_to_expire(of_source regclass) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
+CREATE OR REPLACE FUNCTION tally_internal._lock_to_expire(of_source regclass, who bigint DEFAULT tally_internal._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' SET tally.actor = '' AS $$
 DECLARE
     s tally.source_retentions;
 BEGIN
+    PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.expire(regclass, bigint, timestamptz)'::regprocedure);
     SELECT * INTO s FROM tally.source_retentions x WHERE x.source = of_source;
     PERFORM tally.run_as(s.owner, s.search_path, format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', s.source));
 END $$;
-COMMENT ON FUNCTION tally_internal._lock_to_expire(regclass) IS 'The lock under which partitions of a source are dropped; gives up after two seconds.';
+COMMENT ON FUNCTION tally_internal._lock_to_expire(regclass, bigint) IS 'The lock under which partitions of a source are dropped; gives up after two seconds.';
 
-CREATE OR REPLACE FUNCTION tally_internal._expirable(only_ regclass, OUT sources regclass[], OUT dropping boolean[])
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(s.source ORDER BY s.source::oid), array_agg(s.drop_partitions ORDER BY s.source::oid)
-      FROM tally.source_retentions s WHERE s.keep IS NOT NULL AND (only_ IS NULL OR s.source = only_)
-$$;
-COMMENT ON FUNCTION tally_internal._expirable(regclass) IS 'The sources and rollups that have a retention, and whether their partitions are dropped.';
+CREATE OR REPLACE FUNCTION tally_internal._expirable(only_ regclass, who bigint DEFAULT tally_internal._me(), OUT sources regclass[], OUT dropping boolean[])
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+BEGIN
+    PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.expire(regclass, bigint, timestamptz)'::regprocedure);
+    SELECT array_agg(s.source ORDER BY s.source::oid), array_agg(s.drop_partitions ORDER BY s.source::oid) INTO sources, dropping
+      FROM tally.source_retentions s WHERE s.keep IS NOT NULL AND (only_ IS NULL OR s.source = only_);
+END $$;
+COMMENT ON FUNCTION tally_internal._expirable(regclass, bigint) IS 'The sources and rollups that have a retention, and whether their partitions are dropped.';
 
 CREATE OR REPLACE PROCEDURE tally.expire(only_ regclass DEFAULT NULL, batch_rows bigint DEFAULT 500000, as_of timestamptz DEFAULT NULL)
 LANGUAGE plpgsql AS $$
@@ -309,7 +313,4 @@ COMMENT ON PROCEDURE tally.expire(regclass, bigint, timestamptz) IS
 'Deletes what retain_source() and a rollup''s retain say is old, of all or of one source or rollup, in batches of about batch_rows rows (but whole buckets) '
     'that commit: computes and freezes first, then deletes. What cannot be deleted now says why in tally.source_retentions.waiting_for. tally.start() '
     'schedules it.';
--- It deletes by the clock that it is given, so not everybody may call it.
-REVOKE ALL ON PROCEDURE tally.expire(regclass, bigint, timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz), tally_internal._expire_isolated(regclass, bigint, timestamptz),
-    tally_internal._lock_to_expire(regclass), tally_internal._expirable(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz) FROM PUBLIC;

@@ -113,12 +113,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.drop_probe(text) IS 'Drops a probe and its samples. Refused while thresholds watch it.';
 
-CREATE OR REPLACE FUNCTION tally.sample_probes(as_of timestamptz DEFAULT now()) RETURNS TABLE (probe text, tick timestamptz, series int, error text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._sample_probes(as_of timestamptz, who bigint DEFAULT tally_internal._me())
+    RETURNS TABLE (probe text, tick timestamptz, series int, error text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_column
 DECLARE
     p tally.probes;
 BEGIN
+    PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.sample_probes(timestamptz)'::regprocedure);
     PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.sample_probes(now());');
     FOR p IN SELECT x.* FROM tally.probes x WHERE x.enabled ORDER BY x.id LOOP
         -- If its distance of ticks cannot be reckoned with, a probe is tried every minute, and says so.
@@ -145,9 +147,15 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
+COMMENT ON FUNCTION tally_internal._sample_probes(timestamptz, bigint) IS 'sample_probes(), with the engine''s rights, for who may call it.';
+
+CREATE OR REPLACE FUNCTION tally.sample_probes(as_of timestamptz DEFAULT now()) RETURNS TABLE (probe text, tick timestamptz, series int, error text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM tally_internal._sample_probes(as_of);
+END $$;
 COMMENT ON FUNCTION tally.sample_probes(timestamptz) IS
 'Samples every enabled probe that has not been sampled at its tick; evaluate() begins with it. A failing probe stops no other: its error is in tally.probes.';
-REVOKE ALL ON FUNCTION tally.sample_probes(timestamptz) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally.probe_series(probe text, since text DEFAULT '24 hours', until text DEFAULT NULL,
                                    as_of timestamptz DEFAULT now()) RETURNS SETOF tally.point

@@ -95,8 +95,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._net_answers() IS 'The table of the extension pg_net with the answers to posts; null where that is not in this database.';
 
-CREATE OR REPLACE FUNCTION tally.deliver(as_of timestamptz DEFAULT now(), most int DEFAULT 100) RETURNS TABLE (sent int, failed int, posted int)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._deliver(as_of timestamptz, most int, who bigint DEFAULT tally_internal._me())
+    RETURNS TABLE (sent int, failed int, posted int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     n        tally.notifications;
     c        tally.channels;
@@ -108,6 +109,7 @@ DECLARE
     posting  regproc := tally_internal._net_post();
     answers  regclass := tally_internal._net_answers();
 BEGIN
+    PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.deliver(timestamptz, int)'::regprocedure);
     sent := 0; failed := 0; posted := 0;
     IF answers IS NOT NULL THEN
         FOR n IN SELECT x.* FROM tally.notifications x WHERE x.status = 'leased' AND x.request_id IS NOT NULL ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
@@ -150,10 +152,16 @@ BEGIN
     END IF;
     RETURN NEXT;
 END $$;
+COMMENT ON FUNCTION tally_internal._deliver(timestamptz, int, bigint) IS 'deliver(), with the engine''s rights, for who may call it.';
+
+CREATE OR REPLACE FUNCTION tally.deliver(as_of timestamptz DEFAULT now(), most int DEFAULT 100) RETURNS TABLE (sent int, failed int, posted int)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM tally_internal._deliver(as_of, most);
+END $$;
 COMMENT ON FUNCTION tally.deliver(timestamptz, int) IS
 'Delivers what is due: settles answers of earlier posts, takes back leases that ran out, and posts webhooks through pg_net where it is installed. evaluate() '
     'calls it. Returns how many were sent, failed and posted.';
-REVOKE ALL ON FUNCTION tally.deliver(timestamptz, int) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now(),
                                           who bigint DEFAULT tally_internal._me())

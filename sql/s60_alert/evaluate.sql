@@ -72,42 +72,6 @@ COMMENT ON FUNCTION tally_internal._due_thresholds(timestamptz, boolean, text) I
 'The thresholds still to be evaluated at their tick, the slow ones last. set_back: the clock was set back since their last evaluation. reads: equal in '
     'thresholds that one statement can serve, which then stand together; null where a threshold reads for itself.';
 
-CREATE OR REPLACE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.evaluate(now());');
-    IF threshold IS NOT NULL THEN PERFORM tally_internal._threshold(threshold); END IF;
-    IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
-    PERFORM tally.sample_probes(as_of);
-    RETURN QUERY SELECT * FROM tally_internal._evaluate_part(as_of, as_of = now(), threshold, NULL);
-    PERFORM tally_internal._follow_up(as_of);
-END $$;
-COMMENT ON FUNCTION tally.evaluate(timestamptz, text) IS
-'Evaluates every enabled threshold (or one) that has not been evaluated at its tick yet: samples, states, incidents, notifications, in one transaction. '
-    'as_of is the clock. A failing threshold stops no other; its error is in tally.evaluations. Returns what was done; does nothing while another session '
-    'evaluates.';
-
-CREATE OR REPLACE PROCEDURE tally.evaluate_scheduled()
-LANGUAGE plpgsql AS $$
-DECLARE
-    as_of pg_catalog.timestamptz := pg_catalog.now();
-    done  pg_catalog.int8;
-BEGIN
-    IF tally_internal._evaluation_lock() THEN
-        PERFORM tally.sample_probes(as_of);
-    END IF;
-    COMMIT;
-    LOOP
-        SELECT pg_catalog.count(*) INTO done FROM tally_internal._evaluate_part(as_of, true, NULL, '250 milliseconds');
-        COMMIT;
-        EXIT WHEN done OPERATOR(pg_catalog.=) 0;
-    END LOOP;
-    PERFORM tally_internal._follow_up(as_of);
-    COMMIT;
-END $$;
-COMMENT ON PROCEDURE tally.evaluate_scheduled() IS
-'What the scheduled job runs: evaluate(now()), committed every quarter of a second, so that a slow threshold delays no incident of the others.';
-
 CREATE OR REPLACE FUNCTION tally_internal._follow_up(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -126,10 +90,81 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._follow_up(timestamptz) IS
 'What every evaluation ends with: escalate, tell what a silence kept back, repeat, deliver, purge; each fails alone.';
-REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text), tally_internal._evaluate_part(timestamptz, boolean, text, interval),
-    tally_internal._evaluation_lock(),
+REVOKE ALL ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, interval), tally_internal._evaluation_lock(),
     tally_internal._follow_up(timestamptz) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE tally.evaluate_scheduled() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._check_evaluator(role regrole) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._check_operator(role, 'tally.evaluate(timestamptz, text)'::regprocedure, 'tally.evaluate_scheduled()'::regprocedure);
+END $$;
+COMMENT ON FUNCTION tally_internal._check_evaluator(regrole) IS 'An error where a role may not evaluate thresholds.';
+
+CREATE OR REPLACE FUNCTION tally_internal._evaluate(as_of timestamptz, threshold text, who bigint DEFAULT tally_internal._me()) RETURNS SETOF tally.evaluated
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+BEGIN
+    PERFORM tally_internal._check_evaluator(tally_internal._caller(who));
+    PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.evaluate(now());');
+    IF threshold IS NOT NULL THEN PERFORM tally_internal._threshold(threshold); END IF;
+    IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
+    PERFORM tally.sample_probes(as_of);
+    RETURN QUERY SELECT * FROM tally_internal._evaluate_part(as_of, as_of = now(), threshold, NULL);
+    PERFORM tally_internal._follow_up(as_of);
+END $$;
+COMMENT ON FUNCTION tally_internal._evaluate(timestamptz, text, bigint) IS 'evaluate(), with the engine''s rights, for who may call it.';
+
+CREATE OR REPLACE FUNCTION tally.evaluate(as_of timestamptz DEFAULT now(), threshold text DEFAULT NULL) RETURNS SETOF tally.evaluated
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM tally_internal._evaluate(as_of, threshold);
+END $$;
+COMMENT ON FUNCTION tally.evaluate(timestamptz, text) IS
+'Evaluates every enabled threshold (or one) that has not been evaluated at its tick yet: samples, states, incidents, notifications, in one transaction. '
+    'as_of is the clock. A failing threshold stops no other; its error is in tally.evaluations. Returns what was done; does nothing while another session '
+    'evaluates.';
+
+CREATE OR REPLACE FUNCTION tally_internal._scheduled_probes(as_of timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+BEGIN
+    PERFORM tally_internal._check_evaluator(tally_internal._caller(who));
+    IF tally_internal._evaluation_lock() THEN
+        PERFORM tally.sample_probes(as_of);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._scheduled_probes(timestamptz, bigint) IS 'What evaluate_scheduled() begins with: the probes, where nobody else evaluates.';
+
+CREATE OR REPLACE FUNCTION tally_internal._scheduled_part(as_of timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+BEGIN
+    PERFORM tally_internal._check_evaluator(tally_internal._caller(who));
+    RETURN (SELECT count(*) FROM tally_internal._evaluate_part(as_of, true, NULL, '250 milliseconds'));
+END $$;
+COMMENT ON FUNCTION tally_internal._scheduled_part(timestamptz, bigint) IS
+'One transaction of evaluate_scheduled(): a quarter of a second of thresholds that are due. How many.';
+
+CREATE OR REPLACE FUNCTION tally_internal._scheduled_end(as_of timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+BEGIN
+    PERFORM tally_internal._check_evaluator(tally_internal._caller(who));
+    PERFORM tally_internal._follow_up(as_of);
+END $$;
+COMMENT ON FUNCTION tally_internal._scheduled_end(timestamptz, bigint) IS 'What evaluate_scheduled() ends with.';
+
+CREATE OR REPLACE PROCEDURE tally.evaluate_scheduled()
+LANGUAGE plpgsql AS $$
+DECLARE
+    as_of pg_catalog.timestamptz := pg_catalog.now();
+BEGIN
+    PERFORM tally_internal._scheduled_probes(as_of);
+    COMMIT;
+    WHILE tally_internal._scheduled_part(as_of) OPERATOR(pg_catalog.>) 0 LOOP
+        COMMIT;
+    END LOOP;
+    PERFORM tally_internal._scheduled_end(as_of);
+    COMMIT;
+END $$;
+COMMENT ON PROCEDURE tally.evaluate_scheduled() IS
+'What the scheduled job runs: evaluate(now()), committed every quarter of a second, so that a slow threshold delays no incident of the others.';
 
 CREATE OR REPLACE FUNCTION tally_internal._purge(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -13,6 +13,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._wanted_jobs(text) IS 'The jobs that the present definitions call for; evaluate is the schedule of evaluation.';
 
+CREATE OR REPLACE FUNCTION tally_internal._clock_entries() RETURNS regprocedure[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT '{tally.refresh_scheduled(text),tally.run_tasks(text\,timestamptz),tally.evaluate_scheduled(),tally.evaluate(timestamptz\,text),
+        tally.sample_probes(timestamptz),tally.deliver(timestamptz\,int),tally.expire(regclass\,bigint\,timestamptz),tally.maintain(interval)}'::regprocedure[]
+$$;
+COMMENT ON FUNCTION tally_internal._clock_entries() IS 'What the jobs call, and what does the same by hand: the entries that a clock is granted.';
+
 CREATE OR REPLACE FUNCTION tally_internal._has_cron() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron')
@@ -121,10 +128,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schedules_change_s70(int, jsonb) IS 'Listener: the jobs follow the schedules.';
 
-CREATE OR REPLACE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''),
-                                                              '14 days')::interval) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._maintain(keep interval, who bigint DEFAULT tally_internal._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 BEGIN
+    PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.maintain(interval)'::regprocedure);
     DELETE FROM tally.runs r WHERE r.started_at < now() - keep
        AND r.id NOT IN (SELECT max(l.id) FROM tally.runs l GROUP BY l.rollup_id);
     IF tally_internal._has_cron() THEN
@@ -133,7 +140,14 @@ BEGIN
            AND d.jobid IN (SELECT c.jobid FROM cron.job c WHERE c.jobname LIKE 'tally %');
     END IF;
 END $$;
+COMMENT ON FUNCTION tally_internal._maintain(interval, bigint) IS 'maintain(), with the engine''s rights, for who may call it.';
+
+CREATE OR REPLACE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''),
+                                                              '14 days')::interval) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._maintain(keep);
+END $$;
 COMMENT ON FUNCTION tally.maintain(interval) IS
 'Upkeep, once a day: removes entries of the run log, and of pg_cron''s log of our jobs, that are older than keep (default: the setting tally.keep_runs, 14 '
 'days).';
-REVOKE ALL ON FUNCTION tally.maintain(interval) FROM PUBLIC;

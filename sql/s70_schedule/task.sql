@@ -113,14 +113,16 @@ END $$;
 COMMENT ON FUNCTION tally_internal._task_timeout() IS
 'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour. The setting 0 means no limit, which is -1 here.';
 
-CREATE OR REPLACE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._run_tasks(schedule text, as_of timestamptz, who bigint DEFAULT tally_internal._me())
+    RETURNS TABLE (task text, returned bigint, error text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_column
 DECLARE
     t     tally.tasks;
     began timestamptz;
 BEGIN
-    FOR t IN SELECT x.* FROM tally.tasks x WHERE run_tasks.schedule IS NULL OR x.schedule = run_tasks.schedule ORDER BY x.id LOOP
+    PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.run_tasks(text, timestamptz)'::regprocedure);
+    FOR t IN SELECT x.* FROM tally.tasks x WHERE _run_tasks.schedule IS NULL OR x.schedule = _run_tasks.schedule ORDER BY x.id LOOP
         task := t.name; returned := 0; error := NULL; t.sqlstate := NULL; t.message := NULL;
         began := clock_timestamp();
         BEGIN
@@ -136,6 +138,12 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
+COMMENT ON FUNCTION tally_internal._run_tasks(text, timestamptz, bigint) IS 'run_tasks(), with the engine''s rights, for who may call it.';
+
+CREATE OR REPLACE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM tally_internal._run_tasks(schedule, as_of);
+END $$;
 COMMENT ON FUNCTION tally.run_tasks(text, timestamptz) IS
 'Runs the tasks of a schedule (null: all) and says how many rows each returned. A failing task stops no other: its error is in tally.tasks.';
-REVOKE ALL ON FUNCTION tally.run_tasks(text, timestamptz) FROM PUBLIC;

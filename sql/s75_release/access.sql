@@ -1,4 +1,25 @@
--- Owns: grant_access and revoke_access: what a reader or somebody on call needs, and no more, in one statement.
+-- Owns: grant_access and revoke_access: what a reader, somebody on call or a clock needs, and no more, in one statement.
+
+CREATE OR REPLACE FUNCTION tally_internal._change_clock(verb text, preposition text, role regrole) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    entry  regprocedure;
+    result text[] := '{}';
+BEGIN
+    FOREACH entry IN ARRAY tally_internal._clock_entries() LOOP
+        EXECUTE format('%s EXECUTE ON ROUTINE %s %s %s', verb, entry, preposition, role);
+        result := result || format('EXECUTE on %s', entry);
+    END LOOP;
+    EXECUTE format('%s INSERT, DELETE ON tally.jobs %s %s', verb, preposition, role);
+    result := result || 'INSERT, DELETE on tally.jobs'::text;
+    IF tally_internal._has_cron() THEN
+        EXECUTE format('%s USAGE ON SCHEMA cron %s %s', verb, preposition, role);
+        result := result || 'USAGE on schema cron'::text;
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally_internal._change_clock(text, text, regrole) IS
+'Grants (GRANT, TO) or revokes (REVOKE, FROM) what a role needs to run the jobs and to start and stop the clock, and says what.';
 
 CREATE OR REPLACE FUNCTION tally.grant_access(role text, "to" regrole, "on" text DEFAULT NULL) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -7,11 +28,18 @@ DECLARE
     item  record;
     given text[] := '{}';
 BEGIN
-    IF role IS NULL OR role NOT IN ('viewer', 'editor') OR "to" IS NULL THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('access must be that of a viewer or an editor, to a role, got %L to %s', role,
+    IF role IS NULL OR role NOT IN ('viewer', 'editor', 'clock') OR "to" IS NULL THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('access must be that of a viewer, an editor or a clock, to a role, got %L to %s', role,
                                                                          COALESCE("to"::text, 'NULL')),
-            'A viewer reads releases. An editor also sees, acknowledges, silences and closes your incidents.',
+            'A viewer reads releases. An editor also sees, acknowledges, silences and closes your incidents. A clock runs the jobs.',
             format('SELECT tally.grant_access(''viewer'', %L);', COALESCE("to"::text, 'some_role')));
+    END IF;
+    IF role = 'clock' THEN
+        IF NOT tally_internal._has_rights_of((SELECT p.proowner FROM pg_proc p WHERE p.oid = (tally_internal._clock_entries())[1])) THEN
+            PERFORM tally_internal._refuse('insufficient_privilege', format('the clock''s rights are given by a superuser, got %I', current_user),
+                'A clock runs the definitions of every owner.', 'SELECT * FROM tally.health;  -- says whether the clock runs');
+        END IF;
+        RETURN tally_internal._change_clock('GRANT', 'TO', "to");
     END IF;
     FOR item IN SELECT x.relation, n.nspname FROM tally.releases x JOIN pg_class c ON c.oid = x.relation JOIN pg_namespace n ON n.oid = c.relnamespace
                  WHERE tally_internal._has_rights_of(x.owner) AND ("on" IS NULL OR "on" IN (x.name, n.nspname)) ORDER BY x.id LOOP
@@ -32,8 +60,9 @@ BEGIN
     RETURN given;
 END $$;
 COMMENT ON FUNCTION tally.grant_access(text, regrole, text) IS
-'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema) or an editor (that, and to see, acknowledge, silence, comment on and '
-'close the incidents of your thresholds without being a member of your role). Says what was given.';
+'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema), an editor (that, and to see, acknowledge, silence, comment on and '
+'close the incidents of your thresholds without being a member of your role) or, from a superuser, a clock (to run the jobs, start and stop them). Says what '
+'was given.';
 
 CREATE OR REPLACE FUNCTION tally.revoke_access("from" regrole) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -50,7 +79,11 @@ BEGIN
     IF tally_internal._store_access("from", false) THEN
         taken := taken || 'your incidents'::text;
     END IF;
+    IF EXISTS (SELECT FROM pg_proc p, aclexplode(p.proacl) a WHERE p.oid = ANY (tally_internal._clock_entries()::oid[]) AND a.grantee = "from"::oid
+                 AND a.grantee <> p.proowner AND tally_internal._has_rights_of(p.proowner)) THEN
+        taken := taken || tally_internal._change_clock('REVOKE', 'FROM', "from");
+    END IF;
     RETURN taken;
 END $$;
 COMMENT ON FUNCTION tally.revoke_access(regrole) IS
-'Takes back what grant_access() gave a role on your releases and incidents; the schema stays usable. Says what.';
+'Takes back what grant_access() gave a role on your releases and incidents, and, from a superuser, as a clock; the schema stays usable. Says what.';

@@ -35,7 +35,9 @@ REVOKE USAGE ON SEQUENCE tally.dirty_ranges_id_seq, tally.metrics_id_seq, tally.
 -- PostgreSQL asks for it of whoever adds a partition, to which it clones the trigger.
 GRANT EXECUTE ON FUNCTION tally.capture() TO PUBLIC;
 -- They refuse whoever may not, in words.
-GRANT EXECUTE ON FUNCTION tally.start(text, boolean), tally.stop() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION tally.start(text, boolean), tally.stop(), tally.run_tasks(text, timestamptz), tally.evaluate(timestamptz, text),
+    tally.sample_probes(timestamptz), tally.deliver(timestamptz, int), tally.maintain(interval) TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE tally.refresh_scheduled(text), tally.evaluate_scheduled(), tally.expire(regclass, bigint, timestamptz) TO PUBLIC;
 
 -- Functions whose results or arguments' names are others cannot be replaced. So internal functions that nothing stands on go at once.
 DO $$

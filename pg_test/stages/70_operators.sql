@@ -1,0 +1,92 @@
+-- Owns: who may run what acts for every owner. As it was, evaluate, run_tasks, maintain, expire, deliver and the procedures of the jobs answered
+-- "permission denied for function", and evaluate_scheduled could not be granted to anybody, because its parts were the superuser's alone.
+SELECT no_plan();
+SET client_min_messages = error;
+CREATE ROLE tally_owner;
+CREATE ROLE tally_clock;
+CREATE ROLE tally_member IN ROLE tally_clock;
+CREATE ROLE tally_nobody;
+CREATE SCHEMA app AUTHORIZATION tally_owner;
+SET ROLE tally_owner;
+CREATE TABLE app.events (at timestamptz NOT NULL, v int);
+CREATE INDEX ON app.events (at);
+CREATE TABLE app.published (n bigint);
+INSERT INTO app.events SELECT now() - i * interval '1 minute', i FROM generate_series(1, 300) i;
+SELECT tally.create_rollup('app.r', 'app.events', 'at', measures => '{"n": "count(*)"}', schedule => '*/5 * * * *');
+SELECT tally.create_probe('p', 'SELECT 5 AS value');
+SELECT tally.create_threshold('t', metric => 'p', condition => '> 1');
+SELECT tally.create_task('publish', '0 2 * * *', 'INSERT INTO app.published SELECT count(*) FROM app.events');
+SELECT tally.create_channel('c', kind => 'table');
+RESET ROLE;
+CREATE TABLE entries (entry text PRIMARY KEY, call text);
+INSERT INTO entries VALUES ('tally.refresh_scheduled', 'CALL tally.refresh_scheduled(''*/5 * * * *'')'), ('tally.run_tasks', 'SELECT * FROM tally.run_tasks()'),
+    ('tally.evaluate_scheduled', 'CALL tally.evaluate_scheduled()'), ('tally.evaluate', 'SELECT * FROM tally.evaluate()'), ('tally.sample_probes', 'SELECT * FROM tally.sample_probes()'),
+    ('tally.deliver', 'SELECT * FROM tally.deliver()'), ('tally.expire', 'CALL tally.expire()'), ('tally.maintain', 'SELECT tally.maintain()');
+GRANT SELECT ON entries TO PUBLIC;
+SELECT bag_eq('SELECT entry FROM entries', $$SELECT DISTINCT split_part(e::text, '(', 1) FROM unnest(tally_internal._clock_entries()) e$$, 'the list of entries is whole');
+-- What a refusal says.
+CREATE FUNCTION public.said(call text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    d text;
+    h text;
+BEGIN
+    EXECUTE call;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
+    RETURN ARRAY[SQLSTATE, SQLERRM, d, h];
+END $$;
+SET ROLE tally_nobody;
+CREATE TEMP TABLE told AS SELECT e.entry, public.said(e.call) AS s FROM entries e;
+RESET ROLE;
+SELECT bag_eq('SELECT entry, s[1] FROM told', $$SELECT entry, '42501' FROM entries$$, 'a role without the right is refused by each');
+SELECT is_empty($$SELECT entry, s FROM told WHERE s[2] NOT LIKE 'tally.%acts for every owner, so a superuser may call it, and a role that it was granted to; got tally_nobody' OR s[2] LIKE '%permission denied%'
+    OR s[3] NOT LIKE 'Those are %, and their members.' OR s[4] NOT LIKE 'GRANT EXECUTE ON ROUTINE tally.%) TO tally_nobody;  -- by a superuser'$$, 'in four parts, which say who may');
+SELECT is((SELECT count(*) FROM tally.evaluations) + (SELECT count(*) FROM tally.probe_samples) + (SELECT count(*) FROM app.published) + (SELECT count(*) FROM app.r), 0::numeric::bigint, 'and nothing was done');
+-- Its parts are no way around it.
+SET ROLE tally_nobody;
+SELECT throws_ok(call, '42501', NULL, call) FROM unnest(ARRAY['SELECT tally_internal._evaluate(now(), NULL)', 'SELECT tally_internal._scheduled_probes(now())', 'SELECT tally_internal._scheduled_part(now())',
+    'SELECT tally_internal._scheduled_end(now())', 'SELECT tally_internal._run_tasks(NULL, now())', 'SELECT tally_internal._sample_probes(now())', 'SELECT tally_internal._deliver(now(), 1)', 'SELECT tally_internal._maintain(''0'')',
+    'SELECT tally_internal._expirable(NULL)', 'SELECT tally_internal._expire_isolated(''app.events''::regclass, 1, now())', 'SELECT tally_internal._lock_to_expire(''app.events''::regclass)', 'SELECT tally_internal._begin_refresh()',
+    'SELECT tally_internal._evaluate_part(now(), true, NULL, NULL)', 'SELECT tally_internal._follow_up(now())']) call;
+SELECT throws_ok($$SELECT tally.grant_access('clock', 'tally_nobody')$$, '42501', 'the clock''s rights are given by a superuser, got tally_nobody', 'nor does one give oneself the right');
+SELECT throws_ok('SELECT * FROM tally.start()', '42501', 'the clock is started by a superuser, or by who may write tally.jobs; got tally_nobody', 'start');
+SELECT throws_ok('SELECT * FROM tally.stop()', '42501', 'the clock is stopped by a superuser, or by who may write tally.jobs; got tally_nobody', 'stop');
+RESET ROLE;
+
+-- The hint of a refusal works, as it stands, and for that entry alone.
+SELECT lives_ok((SELECT s[4] FROM told WHERE entry = 'tally.maintain'), 'the hint can be run');
+SET ROLE tally_nobody;
+SELECT lives_ok('SELECT tally.maintain()', 'then the call works');
+SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501', NULL, 'and no other');
+RESET ROLE;
+
+-- One statement makes a clock, and a member of it is one.
+SELECT cmp_ok(cardinality(tally.grant_access('clock', 'tally_clock')), '>=', 9, 'what was given is said');
+SET ROLE tally_member;
+CALL tally.refresh_scheduled('*/5 * * * *');
+CALL tally.evaluate_scheduled();
+SELECT is((SELECT array_agg(returned || COALESCE(error, '')) FROM tally.run_tasks('0 2 * * *')), '{0}', 'the task ran');
+CALL tally.expire();
+SELECT lives_ok(e.call, e.entry) FROM entries e WHERE e.call LIKE 'SELECT%';
+SELECT is((SELECT count(*) FROM tally.thresholds) + (SELECT count(*) FROM tally.incidents) + (SELECT count(*) FROM tally.probes) + (SELECT count(*) FROM tally.tasks), 0::bigint, 'a clock sees no definition of others');
+SELECT throws_ok('SELECT * FROM app.r', '42501', NULL, 'nor what it computed');
+SELECT throws_ok($$SELECT tally.drop_rollup('r')$$, '42501', NULL, 'nor drops it');
+RESET ROLE;
+SELECT is((SELECT sum(n) FROM app.r), 300::numeric, 'the rollup was computed, as its owner');
+SELECT is((SELECT count(*) FROM tally.incidents WHERE threshold = 't'), 1::bigint, 'the threshold fired');
+SELECT is((SELECT array_agg(n) FROM app.published), '{300,300}', 'the task was run, by schedule and by hand');
+SET ROLE tally_owner;
+SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501', 'tally.evaluate acts for every owner, so a superuser may call it, and a role that it was granted to; got tally_owner', 'an owner of definitions is no clock');
+RESET ROLE;
+-- And one takes it back.
+SELECT cmp_ok(cardinality(tally.revoke_access('tally_clock')), '>=', 9, 'what was taken is said');
+SET ROLE tally_clock;
+SELECT is((SELECT count(*) FROM entries e WHERE (public.said(e.call))[1] = '42501'), 8::bigint, 'each refuses again');
+SELECT throws_ok('SELECT * FROM tally.start()', '42501', NULL, 'start too');
+RESET ROLE;
+SELECT * FROM finish();
+DROP EXTENSION pg_tally CASCADE;
+DROP SCHEMA app CASCADE;
+DROP TABLE entries, told;
+DROP ROLE tally_owner, tally_member, tally_clock, tally_nobody;

@@ -40,6 +40,8 @@ INSERT INTO for_anybody VALUES
     ('tally_internal._backfill_range(text, timestamptz, timestamptz)', 'arithmetic on buckets'),
     ('tally_internal._clock()', 'says which of our own jobs is missing or off; cron.job shows each role only its own'),
     ('tally_internal._cron_failures(timestamptz)', 'counts failed runs of our own jobs'),
+    ('tally_internal._wanted_jobs(text)', 'says the schedules of rollups and tasks, which tally.jobs shows everybody'),
+    ('tally_internal._is_watched()', 'says whether the two built-in thresholds are there, whose names are no secret'),
     ('tally_internal._scheduled_chain(text)', 'numbers of rollups, which everybody sees'),
     ('tally_internal._exact_source(regrole, tally.rollups, timestamptz, timestamptz)', 'says whether a range is marked; the relation that it names is read with the reader''s rights');
 CREATE TEMP VIEW definers AS SELECT p.oid::regprocedure AS function, p.prosrc, p.proconfig, p.proargnames, p.pronargs, pg_get_expr(p.proargdefaults, 0) AS defaults

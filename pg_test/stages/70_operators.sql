@@ -79,6 +79,13 @@ SELECT is((SELECT array_agg(n) FROM app.published), '{300,300}', 'the task was r
 SET ROLE tally_owner;
 SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501', 'tally.evaluate acts for every owner, so a superuser may call it, and a role that it was granted to; got tally_owner', 'an owner of definitions is no clock');
 RESET ROLE;
+-- It starts the clock also where a superuser's built-in thresholds are there, which it does not see.
+SELECT count(*) FROM tally.watch_itself();
+SET ROLE tally_member;
+SELECT lives_ok('SELECT * FROM tally.start()', 'a clock starts the jobs');
+SELECT bag_eq('SELECT name FROM tally.jobs', $$VALUES ('tally refresh */5 * * * *'), ('tally tasks 0 2 * * *'), ('tally evaluate'), ('tally maintain')$$, 'all of them, also those of tasks that it does not see');
+SELECT lives_ok('SELECT * FROM tally.stop()', 'and stops them');
+RESET ROLE;
 -- And one takes it back.
 SELECT cmp_ok(cardinality(tally.revoke_access('tally_clock')), '>=', 9, 'what was taken is said');
 SET ROLE tally_clock;

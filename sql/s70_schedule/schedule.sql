@@ -1,7 +1,8 @@
 -- Owns: the clock: pg_cron jobs, one per schedule of rollups and of tasks, one for evaluation, one for upkeep.
 
 CREATE OR REPLACE FUNCTION tally_internal._wanted_jobs(evaluate text) RETURNS TABLE (name text, schedule text, command text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- It has its owner's rights, because a clock sees no task of others. It tells their schedules, as tally.jobs does.
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- Each job is one statement, because pg_cron 1.4 logs a job of several as succeeded before it has ended.
     SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
       FROM (SELECT DISTINCT schedule FROM tally.rollups WHERE schedule IS NOT NULL) r

@@ -143,11 +143,18 @@ END $$;
 COMMENT ON FUNCTION tally.watch_itself(text, text) IS
 'Makes the built-in thresholds on pg_tally itself: evaluation stopped, refresh stopped. Run it as a role that sees all of both.';
 
+CREATE OR REPLACE FUNCTION tally_internal._is_watched() RETURNS boolean
+-- It has its owner's rights, because a clock does not see the thresholds of others.
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped'))
+$$;
+COMMENT ON FUNCTION tally_internal._is_watched() IS 'Whether one of the built-in thresholds is there, whoever owns it.';
+
 CREATE OR REPLACE FUNCTION tally_internal._when_clock_starts_s80(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Where somebody has changed one of them, it stays as it is.
-    PERFORM tally.watch_itself() WHERE NOT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped'));
+    PERFORM tally.watch_itself() WHERE NOT tally_internal._is_watched();
 END $$;
 COMMENT ON FUNCTION tally_internal._when_clock_starts_s80(int, jsonb) IS
 'Listener: makes the built-in thresholds when the clock starts and none of them is there.';

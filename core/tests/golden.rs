@@ -67,6 +67,10 @@ fn bytes_of_every_version_are_read_for_ever() {
     read_for_ever::<sketch::stats::Stats>(&mut names);
     read_for_ever::<sketch::moments::Moments>(&mut names);
     read_for_ever::<sketch::topk::TopK>(&mut names);
+    read_for_ever::<sketch::timed::Timed>(&mut names);
+    read_for_ever::<sketch::ohlc::Ohlc>(&mut names);
+    read_for_ever::<sketch::readings::Readings>(&mut names);
+    read_for_ever::<sketch::state_time::StateTime>(&mut names);
     read_for_ever::<sketch::totals::Totals>(&mut names);
     read_for_ever::<funnel::counts::Counts>(&mut names);
     read_for_ever::<funnel::events::Gathered>(&mut names);

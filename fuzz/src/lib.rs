@@ -17,7 +17,7 @@ fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Gr
 
 /// What every type owes (`Stored`): its first byte says which one, the others are bytes and text at once.
 pub fn every_type(data: &[u8]) {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 13] = [
         "tdigest",
         "hll",
         "stats",
@@ -27,6 +27,10 @@ pub fn every_type(data: &[u8]) {
         "funnel_counts",
         "funnel_events",
         "retention_counts",
+        "timed",
+        "ohlc",
+        "readings",
+        "state_time",
     ];
     let Some((&which, data)) = data.split_first() else {
         return;
@@ -41,6 +45,16 @@ pub fn every_type(data: &[u8]) {
         "funnel_counts" => stored_answers::<funnel::counts::Counts>(data),
         "funnel_events" => stored_answers::<funnel::events::Gathered>(data),
         "retention_counts" => stored_answers::<retention::counts::Counts>(data),
+        "timed" => stored_answers::<sketch::timed::Timed>(data),
+        "ohlc" => stored_answers::<sketch::ohlc::Ohlc>(data),
+        "readings" => {
+            stored_answers::<sketch::readings::Readings>(data);
+            readings_answers(data);
+        }
+        "state_time" => {
+            stored_answers::<sketch::state_time::StateTime>(data);
+            state_time_answers(data);
+        }
         name => unreachable!("{name}"),
     }
 }
@@ -67,6 +81,36 @@ fn stored_answers<S: Stored>(data: &[u8]) {
             stored::hashed::<S>(&now, 1).expect("a hash")
         );
     }
+}
+
+/// Readers of readings, and of what the final function makes of a state.
+fn readings_answers(data: &[u8]) {
+    use sketch::readings::{self, Readings, read};
+    let Ok(finished) = readings::finish(data) else { return };
+    let part = finished.whole().expect("one part");
+    assert_eq!(finished.parts.len(), 1);
+    assert!(part.first <= part.last && part.changes < part.count.max(1) && part.resets <= part.changes);
+    for answer in [
+        part.difference(),
+        part.rate(),
+        part.average(finished.kind),
+        part.extrapolated(part.first.time, part.last.time),
+    ] {
+        assert!(answer.is_none_or(f64::is_finite));
+    }
+    let ends = (part.first.time, part.last.time);
+    let _ = read::average_over(Some(&finished), ends.0, ends.1, None, None);
+    let decoded = Readings::decode(data).expect("what could be finished");
+    assert_eq!(decoded.whole().expect("one part"), part);
+}
+
+fn state_time_answers(data: &[u8]) {
+    use sketch::state_time;
+    let Ok(finished) = state_time::finish(data) else { return };
+    let part = finished.whole().expect("one part");
+    let span = (part.last.time - part.first.time) as u64;
+    assert_eq!(part.times.values().sum::<u64>(), span);
+    let _ = part.within(0, 1, None);
 }
 
 fn tdigest_answers(sketch: &sketch::tdigest::Sketch) {
@@ -370,7 +414,10 @@ pub fn texts(data: &[u8]) {
     if let Ok(schedule) = alert::schedule::parse(text) {
         let now = 1_772_366_850;
         let (last, before) = (schedule.before(now, 1), schedule.before(now, 2));
-        assert!(last.is_some_and(|last| last <= now) && before < last, "{last:?} after {before:?}");
+        assert!(
+            last.is_some_and(|last| last <= now) && before < last,
+            "{last:?} after {before:?}"
+        );
     }
     if let (Ok(sample), Ok(rule)) = (
         serde_json::from_str::<alert::judge::Sample>(text),

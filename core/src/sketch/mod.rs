@@ -9,10 +9,15 @@ mod keyed;
 #[cfg(test)]
 mod laws;
 pub mod moments;
+pub mod ohlc;
+pub mod ordered;
+pub mod readings;
+pub mod state_time;
 pub mod stats;
 pub mod stored;
 pub mod tail;
 pub mod tdigest;
+pub mod timed;
 pub mod topk;
 pub mod totals;
 

@@ -81,3 +81,43 @@
 -- TEMPLATE sketch_jsonb
 -- name: moments
 -- jsonb: The moments as JSON.
+
+-- TEMPLATE sketch_type
+-- name: timed
+-- about: The first or last value of a series with its time, mergeable in any order.
+-- text: JSON
+-- TEMPLATE sketch_order
+-- name: timed
+-- TEMPLATE sketch_jsonb
+-- name: timed
+-- jsonb: The value, its time, its type, and which one it is.
+
+-- TEMPLATE sketch_type
+-- name: ohlc
+-- about: First, highest, lowest and last of a series with their times, mergeable in any order.
+-- text: JSON
+-- TEMPLATE sketch_order
+-- name: ohlc
+-- TEMPLATE sketch_jsonb
+-- name: ohlc
+-- jsonb: The four points, each with its time.
+
+-- TEMPLATE sketch_type
+-- name: readings
+-- about: Readings of a counter, a gauge or a value weighted by time, whose parts merge in the order of time.
+-- text: JSON
+-- TEMPLATE sketch_order
+-- name: readings
+-- TEMPLATE sketch_jsonb
+-- name: readings
+-- jsonb: The kind and the ends, with what lies between them.
+
+-- TEMPLATE sketch_type
+-- name: state_time
+-- about: How long something was in which state, with parts that merge in the order of time.
+-- text: JSON
+-- TEMPLATE sketch_order
+-- name: state_time
+-- TEMPLATE sketch_jsonb
+-- name: state_time
+-- jsonb: The first and last state, with microseconds by state.

@@ -108,7 +108,7 @@ fn state_time_answers(data: &[u8]) {
     use sketch::state_time;
     let Ok(finished) = state_time::finish(data) else { return };
     let part = finished.whole().expect("one part");
-    let span = (part.last.time - part.first.time) as u64;
+    let span = part.last.time.wrapping_sub(part.first.time) as u64;
     assert_eq!(part.times.values().sum::<u64>(), span);
     let _ = part.within(0, 1, None);
 }

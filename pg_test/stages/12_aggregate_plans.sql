@@ -44,6 +44,15 @@ INSERT INTO a VALUES
 ('funnel_counts of paths', '(tally.reached(tally.funnel_counts(path) @))[2]', 'nullif(count(*) FILTER (WHERE cardinality(path) >= 2), 0)', NULL, NULL),
 ('retention_counts', 'tally.retention_counts(# kept !) @::jsonb -> 1 ->> ''retained''', 'count(*) FILTER (WHERE kept[2])', NULL, NULL),
 ('k_anonymous', 'tally.k_anonymous(i, item, 3) @', 'CASE WHEN count(DISTINCT item) >= 3 THEN sum(i) END', NULL, NULL),
+('first', 'tally.value(tally.first(# v, at !) @)', '(array_agg(v ORDER BY at, v) FILTER (WHERE v IS NOT NULL))[1]', 'v, at', NULL),
+('last', 'tally.value_text(tally.last(# item, at !) @)', '(array_agg(item ORDER BY at DESC, item COLLATE "C" DESC))[1]', 'item, at', NULL),
+('ohlc', 'tally.high(tally.ohlc(# v, at !) @) - tally.low(tally.ohlc(# v, at !) @)', 'max(v) - min(v)', 'v, at', NULL),
+('counter', 'tally.last_value(tally.counter(# v, at !) @)', '(array_agg(v ORDER BY at DESC, v DESC) FILTER (WHERE v IS NOT NULL))[1]', 'v, at', NULL),
+('gauge', 'round(tally.delta(tally.gauge(# v, at !) @)::numeric, 7)',
+ 'round(((array_agg(v ORDER BY at DESC, v DESC) FILTER (WHERE v IS NOT NULL))[1] - (array_agg(v ORDER BY at, v) FILTER (WHERE v IS NOT NULL))[1])::numeric, 7)', 'v, at', NULL),
+('time_weighted', 'tally.duration(tally.time_weighted(# v, at !) @)', 'max(at) FILTER (WHERE v IS NOT NULL) - min(at) FILTER (WHERE v IS NOT NULL)', 'v, at', NULL),
+('time_weighted of method', 'tally.count(tally.time_weighted(v, at, ''linear'') @)', 'nullif(count(v), 0)', NULL, NULL),
+('state_time', 'tally.last_state(tally.state_time(# item, at !) @)', '(array_agg(item ORDER BY at DESC, item COLLATE "C" DESC))[1]', 'item, at', NULL),
 ('_sizes', 'round(tally_internal._sizes(# v !) @::numeric, 6)', 'coalesce(round(sum(abs(v))::numeric, 6), 0)', 'v', '0.000000');
 
 SELECT is((SELECT string_agg(DISTINCT p.proname, ',' ORDER BY p.proname) FROM pg_proc p WHERE p.prokind = 'a' AND p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.proname NOT IN ('rollup')
@@ -124,14 +133,16 @@ FROM a, w GROUP BY name, expr;
 -- Rollups of stored parts, some of them NULL.
 CREATE TABLE parts AS
 SELECT g, h, tally.tdigest(v) AS td, tally.hll(i) AS hl, tally.stats(v) AS st, tally.stats(v, x) AS st2, tally.topk(item) AS tk, tally.jsonb_totals(j) AS jt,
-       tally.funnel_counts(level) AS fc, tally.retention_counts(kept) AS rc FROM d GROUP BY g, h
-UNION ALL SELECT g, 9, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM generate_series(0, 19) g;
+       tally.funnel_counts(level) AS fc, tally.retention_counts(kept) AS rc,
+       tally.first(v, at) AS fi, tally.ohlc(v, at) AS oh FROM d GROUP BY g, h
+UNION ALL SELECT g, 9, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM generate_series(0, 19) g;
 CREATE TABLE r (name text, expr text);
 INSERT INTO r VALUES
 ('tdigest', 'tally.percentile(tally.rollup(td) @, 0.9)'), ('hll', 'tally.distinct_count(tally.rollup(hl) @)'), ('stats', 'round(tally.variance(tally.rollup(st) @)::numeric, 7)'),
 ('stats of pairs', 'round(tally.slope(tally.rollup(st2) @)::numeric, 6)'), ('topk', 'tally.rollup(tk) @::jsonb -> ''counts'' ->> ''b'''),
 ('jsonb_totals', 'tally.total(tally.rollup(jt) @, ''n'') + tally.total(tally.rollup(jt) @, ''deep.m'')'), ('funnel_counts', '(tally.reached(tally.rollup(fc) @))[2]'),
-('retention_counts', 'tally.rollup(rc) @::jsonb -> 1 ->> ''retained''');
+('retention_counts', 'tally.rollup(rc) @::jsonb -> 1 ->> ''retained'''),
+('first', 'tally.value(tally.rollup(fi) @)'), ('ohlc', 'tally.high(tally.rollup(oh) @) - tally.low(tally.rollup(oh) @)');
 SET max_parallel_workers_per_gather = 2;
 SELECT is(answers(format('SELECT g, (%s)::text FROM parts GROUP BY g', filled(expr))), s.answer, name || ': rollup, parallel') FROM r JOIN serial s USING (name);
 SET max_parallel_workers_per_gather = 0;

@@ -12,6 +12,10 @@ FROM generate_series(1, 2) what, generate_series(1, 2) again, (VALUES
     ('moments', 'SELECT tally.moments(i * %1$s, i ORDER BY i) FROM generate_series(1, 5) i'),
     ('topk', 'SELECT tally.topk((i %% (%1$s + 3))::text ORDER BY i %2$s) FROM generate_series(1, 50) i'),
     ('totals', 'SELECT tally.jsonb_totals(jsonb_build_object(i, i * %1$s) ORDER BY i %2$s) FROM generate_series(1, 5) i'),
+    ('timed', 'SELECT tally.last(i * %1$s, timestamptz ''epoch'' + i * interval ''1 s'' ORDER BY i %2$s) FROM generate_series(1, 50) i'),
+    ('ohlc', 'SELECT tally.ohlc(i * %1$s, timestamptz ''epoch'' + i * interval ''1 s'' ORDER BY i %2$s) FROM generate_series(1, 50) i'),
+    ('readings', 'SELECT tally.counter(i %% 7 * %1$s, timestamptz ''epoch'' + i * interval ''1 s'' ORDER BY i %2$s) FROM generate_series(1, 50) i'),
+    ('state_time', 'SELECT tally.state_time((i %% (%1$s + 3))::text, timestamptz ''epoch'' + i * interval ''1 s'' ORDER BY i %2$s) FROM generate_series(1, 50) i'),
     ('funnel_counts', 'SELECT tally.funnel_counts(i %% (%1$s + 3) ORDER BY i %2$s) FROM generate_series(1, 50) i'),
     ('retention_counts', 'SELECT tally.retention_counts(ARRAY[true, i > %1$s] ORDER BY i %2$s) FROM generate_series(1, 5) i'),
     ('funnel_events', $$SELECT CASE WHEN '%2$s' = 'ASC' THEN tally_internal._funnel_combine(a, b) ELSE tally_internal._funnel_combine(b, a) END

@@ -217,6 +217,6 @@ pg_fn! {
     /// `duration(readings)`: from the first to the last reading.
     tally_readings_duration(call)? {
         let (_, part) = of(&call, 0)?;
-        Ok(call.return_interval(Interval { time: part.last.time - part.first.time, day: 0, month: 0 }))
+        Ok(call.return_interval(Interval { time: part.last.time.saturating_sub(part.first.time), day: 0, month: 0 }))
     }
 }

@@ -230,6 +230,27 @@ fn parts_of_two_series_are_refused() {
     );
 }
 
+/// From the first instant that PostgreSQL has to the last it is more than 63 bits of microseconds.
+#[test]
+fn all_of_time() {
+    use crate::calendar::{END, FIRST};
+    for (kind, code, _) in KINDS {
+        let rows = [
+            (FIRST, 1f64.to_le_bytes().to_vec()),
+            (END - 1, 2f64.to_le_bytes().to_vec()),
+        ];
+        let whole = readings_of(kind, &state(code, &rows)).unwrap();
+        comes_back::<Readings>(&whole);
+        let part = Readings::decode(&whole).unwrap().whole().unwrap();
+        assert!(part.rate().is_some_and(|rate| rate > 0.0));
+        assert_eq!(part.extrapolated(FIRST, END - 1), part.difference());
+    }
+    let rows = [(FIRST, b"a".to_vec()), (END - 1, b"b".to_vec())];
+    let whole = state_time::finish(&state(1, &rows)).unwrap();
+    assert_eq!(whole.parts[0].micros("a"), 9_435_184_819_199_999_999);
+    comes_back::<StateTime>(&whole.encode());
+}
+
 /// Prometheus's rule by hand: readings 10, 20, 30 at 10, 20 and 30 s of a minute. Up to the start it is 10 s, less than 1.1 × 10 s; up to the
 /// end 30 s, so half of 10 s. 20 × (20 + 10 + 5) / 20 = 35. A counter of 1 at its first reading was 0 only 1 s before: 20 × 26 / 20 = 26.
 #[test]

@@ -101,7 +101,8 @@ impl<const KIND: u8> Walk<KIND> {
     /// From the last reading to the next one.
     fn step(&mut self, next: Point) {
         let last = self.part.last;
-        let span = next.time - last.time;
+        // PostgreSQL's times span a little more than 63 bits.
+        let span = next.time.saturating_sub(last.time);
         if next.value != last.value {
             self.part.changes += 1;
         }

@@ -6,7 +6,7 @@ use crate::sketch::ordered::exact::Sum;
 use crate::sketch::ordered::{Point, is_time, moment};
 
 fn micros(from: Point, to: Point) -> f64 {
-    (to.time - from.time) as f64
+    to.time.saturating_sub(from.time) as f64
 }
 
 impl Part {
@@ -61,8 +61,8 @@ impl Part {
             return None;
         }
         let mean = span / (self.count - 1) as f64;
-        let mut before = (self.first.time - since) as f64;
-        let after = (until - self.last.time) as f64;
+        let mut before = self.first.time.saturating_sub(since) as f64;
+        let after = until.saturating_sub(self.last.time) as f64;
         if before >= mean * 1.1 {
             before = mean / 2.0;
         }
@@ -106,7 +106,7 @@ pub fn average_over(
     // At the ends of the range the value is what it was before, or on the line to what comes next.
     let at = |time: i64, from: Option<Point>, to: Option<Point>| match (kind, from, to) {
         (Kind::Linear, Some(from), Some(to)) if to.time > from.time => {
-            let share = (time - from.time) as f64 / micros(from, to);
+            let share = time.saturating_sub(from.time) as f64 / micros(from, to);
             Some(Point::new(time, from.value + (to.value - from.value) * share))
         }
         (Kind::Linear, ..) => None,

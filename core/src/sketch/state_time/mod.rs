@@ -61,7 +61,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn step(&mut self, next: (i64, &'a str)) {
-        let span = (next.0 - self.last.0) as u64;
+        let span = next.0.wrapping_sub(self.last.0) as u64;
         if next.1 != self.last.1 {
             self.part.changes += 1;
         }
@@ -159,7 +159,9 @@ fn rows_and_parts(bytes: &[u8]) -> Result<(Vec<Row<'_>>, Vec<Part>), TallyError>
     if log::kind_of_bytes(bytes) != Some(KIND) {
         return Err(reader.corrupt("a state of state_time"));
     }
-    let (mut rows, mut parts) = (Vec::new(), Vec::new());
+    // A row takes two words at least.
+    let mut rows: Vec<Row> = crate::error::room_for(bytes.len() / 16)?;
+    let mut parts = Vec::new();
     log::each(
         "state_time",
         bytes,

@@ -19,7 +19,9 @@ mapfile -t files < <(ordered_files)
 for file in "${files[@]}"; do
     [ -r "$file" ] || die "sql/order names $file, which is not there."
 done
-forgotten=$(comm -13 <(printf '%s\n' "${files[@]}" | sort) <(find sql -name '*.sql' ! -path '*/demo/*' ! -path 'sql/upgrade/*' | sort))
+mapfile -t of_packs < <(for file in "${files[@]}"; do [[ $file != */pack.sql ]] || pack_files "$file"; done)
+forgotten=$(comm -13 <(printf '%s\n' "${files[@]}" "${of_packs[@]}" | sort) \
+    <(find sql -name '*.sql' ! -path '*/demo/*' ! -path 'sql/upgrade/*' ! -path 'sql/packs/template/*' | sort))
 [ -z "$forgotten" ] || die "sql/order does not name these files:" "$forgotten"
 
 # The steps of the way to this version, oldest first: folders <from>--<to>.
@@ -27,13 +29,21 @@ steps() { find sql/upgrade -mindepth 1 -maxdepth 1 -type d -name '*--*' -printf 
 
 part() { printf '\n-- %s\n' "$1"; "${@:2}"; }
 
+# A file of behaviour. A pack becomes rows.
+behaviour() {
+    case $1 in
+        */pack.sql) part "$1" pack_call tally_internal._bring_pack "$(basename "$(dirname "$1")")" "$1" ;;
+        *) part "$1" filled "$1" ;;
+    esac
+}
+
 case ${1:-install} in
     versions) steps | sed 's/--.*//' ;;
     install)
         printf '%s\n' "-- pg_tally $VERSION: made by scripts/install_script.sh from the files that sql/order lists." \
             '\echo Run: CREATE EXTENSION pg_tally \quit'
         for file in "${files[@]}"; do
-            part "$file" filled "$file"
+            behaviour "$file"
         done
         ;;
     back)
@@ -62,7 +72,7 @@ SQL
             case $file in
                 # State is there; its comments are behaviour.
                 */state/*) part "$file" comments_of "$file" ;;
-                *) part "$file" filled "$file" ;;
+                *) behaviour "$file" ;;
             esac
         done
         part sql/upgrade/middle.sql filled sql/upgrade/middle.sql

@@ -4,6 +4,29 @@
 # Each file of the list; the list's comments and empty lines left out.
 ordered_files() { sed -E 's/[[:space:]]*#.*//; /^$/d; s,^,sql/,' sql/order; }
 
+# The files of the pack whose pack.sql this is, in their order.
+pack_files() { sed -n "s,^\\\\ir ,$(dirname "$1")/,p" "$1"; }
+
+# A pack as the call that writes it down: pack_call FUNCTION NAME pack.sql. The description is the line "-- description: …" of pack.sql, with the
+# indented ones behind it.
+pack_call() {
+    local file tag=pack_file comma=
+    while pack_files "$3" | xargs grep -qF "\$$tag\$"; do tag=${tag}_; done
+    printf "SELECT %s('%s', description => \$%s\$%s\$%s\$, files => json_build_object(" "$1" "$2" "$tag" \
+        "$(awk '/^-- description: / { inside = 1; sub(/^-- description: /, ""); text = $0; next }
+                inside && /^--   / { sub(/^--   /, " "); text = text $0; next }
+                { inside = 0 }
+                END { printf "%s", text }' "$3")" "$tag"
+    for file in $(pack_files "$3"); do
+        [ -r "$file" ] || die "$3 names $file, which is not there."
+        printf "%s\n'%s', \$%s\$" "$comma" "$(basename "$file")" "$tag"
+        cat "$file"
+        printf '$%s$' "$tag"
+        comma=,
+    done
+    printf '));\n'
+}
+
 # A file with its templates filled in. "-- TEMPLATE x" stands for sql/s10_kernel/x.template, in which @key@ is what the lines
 # "-- key: value" behind it say. "-- FILE x" stands for sql/x.
 filled() {

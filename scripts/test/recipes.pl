@@ -19,7 +19,7 @@ my %kind = (
         within => [qw(core src sql fuzz)],
     },
     'a pack' => {
-        names => sub { return map { m{^sql/packs/(\w+)/source\.sql$} } files_at('sql/packs') },
+        names => sub { return grep { $_ ne 'template' } map { m{^sql/packs/(\w+)/pack\.sql$} } files_at('sql/packs') },
         holds => qr/FROM tally\.pack_list/,
         within => [qw(pg_test)],
     },

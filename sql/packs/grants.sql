@@ -1,9 +1,21 @@
--- Owns: who may see and install packs, and what pg_dump keeps of them. The definitions of packs come with the extension, so pg_dump keeps
--- only which packs are installed.
+-- Owns: who may see and install packs, and what pg_dump keeps of them: which are installed, and what those are made of that somebody has registered.
+-- The others come with the extension.
 
 GRANT SELECT ON tally.pack_list, tally.pack_tables, tally.pack_columns, tally.pack_steps, tally.packs, tally.installed_packs TO PUBLIC;
 ALTER TABLE tally.installed_packs ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS anyone_sees ON tally.installed_packs;
 CREATE POLICY anyone_sees ON tally.installed_packs FOR SELECT USING (true);
+-- A pack runs with the rights of who installs it, so nobody is offered somebody else's.
+ALTER TABLE tally.pack_list ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tally.pack_steps ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tally.pack_columns ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS owner_sees ON tally.pack_list;
+CREATE POLICY owner_sees ON tally.pack_list FOR SELECT USING (owner IS NULL OR tally_internal._has_rights_of(owner));
+DROP POLICY IF EXISTS owner_sees ON tally.pack_steps;
+CREATE POLICY owner_sees ON tally.pack_steps FOR SELECT USING (EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack));
+DROP POLICY IF EXISTS owner_sees ON tally.pack_columns;
+CREATE POLICY owner_sees ON tally.pack_columns FOR SELECT USING (EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack));
 
-SELECT pg_catalog.pg_extension_config_dump('tally.installed_packs', '');
+SELECT pg_catalog.pg_extension_config_dump('tally.pack_list', 'WHERE owner IS NOT NULL');
+SELECT pg_catalog.pg_extension_config_dump('tally.pack_steps', 'WHERE EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack AND l.owner IS NOT NULL)');
+SELECT pg_catalog.pg_extension_config_dump('tally.pack_columns', 'WHERE EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack AND l.owner IS NOT NULL)');

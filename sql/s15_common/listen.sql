@@ -5,6 +5,7 @@
 --   source_changes      none        number of the table definitions follow its renamed columns
 --   schedules_change    none        none                has the clock's jobs follow
 --   definitions_asked   none        none                returns definitions as JSON: kind, name, owner, statement, stage (none: first)
+--   health_asked        none        none                returns checks as JSON: check, status, value, unit, detail, hint
 --   clock_starts        none        none                makes what the clock is to watch
 --   rollup_written      rollup      since, until, and   computes what stands on the rows that were just written
 --                                   buckets, if chosen

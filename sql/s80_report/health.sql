@@ -110,7 +110,10 @@ BEGIN
            'mean of the last 30 days', NULL FROM tally.incident_lives l
     UNION ALL
     SELECT 'time to resolve', 'ok', avg(extract(epoch FROM l.resolved_at - l.began_at)) FILTER (WHERE l.resolved_at > as_of - interval '30 days')::float8, 's',
-           'mean of the last 30 days', NULL FROM tally.incident_lives l;
+           'mean of the last 30 days', NULL FROM tally.incident_lives l
+    UNION ALL
+    SELECT h.* FROM tally_internal._announce('health_asked') t,
+        jsonb_to_record(t::jsonb) h("check" text, status text, value float8, unit text, detail text, hint text);
 END $$;
 COMMENT ON FUNCTION tally.health(timestamptz) IS
 'What the system watches about itself: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled; with the statement to run '

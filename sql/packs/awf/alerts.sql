@@ -1,8 +1,7 @@
 -- Owns: awf_kpi_thresholds and awf_incidents: the engine's thresholds and incidents under the reference document's names,
 -- and writing thresholds through the first. People are role names here, not rows of auth.users.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('awf', 600, 'view', 'awf_kpi_thresholds', $sql$
+-- step: view awf_kpi_thresholds
 CREATE OR REPLACE VIEW awf_kpi_thresholds AS
 SELECT md5('tally threshold ' || t.id)::uuid AS id,
        s.scope,
@@ -36,9 +35,9 @@ COMMENT ON COLUMN awf_kpi_thresholds.suggested_actions IS 'Levers that go onto t
 COMMENT ON COLUMN awf_kpi_thresholds.created_by IS 'Role that owns the threshold.';
 COMMENT ON COLUMN awf_kpi_thresholds.created_at IS 'When it was made.';
 COMMENT ON COLUMN awf_kpi_thresholds.updated_at IS 'When it last changed.';
-COMMENT ON COLUMN awf_kpi_thresholds.name IS 'Name of the threshold in tally.thresholds; null in an INSERT: one is made of the KPI, scope and severity.'
-$sql$),
-('awf', 610, 'function', 'awf_kpi_thresholds_write() CASCADE', $sql$
+COMMENT ON COLUMN awf_kpi_thresholds.name IS 'Name of the threshold in tally.thresholds; null in an INSERT: one is made of the KPI, scope and severity.';
+
+-- step: function awf_kpi_thresholds_write() CASCADE
 CREATE OR REPLACE FUNCTION awf_kpi_thresholds_write() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $f$
 DECLARE
@@ -97,13 +96,14 @@ BEGIN
       FROM tally.thresholds x WHERE x.name = coalesce(t.name, named);
     RETURN NEW;
 END $f$;
-COMMENT ON FUNCTION awf_kpi_thresholds_write() IS 'Trigger of awf_kpi_thresholds: what is written there becomes a threshold, with everything else of it kept.';
+COMMENT ON FUNCTION awf_kpi_thresholds_write() IS
+    'Trigger of awf_kpi_thresholds: what is written there becomes a threshold, with everything else of it kept.';
 CREATE OR REPLACE TRIGGER awf_kpi_thresholds_write INSTEAD OF INSERT OR UPDATE
-    OR DELETE ON awf_kpi_thresholds FOR EACH ROW EXECUTE FUNCTION awf_kpi_thresholds_write()
-$sql$),
+    OR DELETE ON awf_kpi_thresholds FOR EACH ROW EXECUTE FUNCTION awf_kpi_thresholds_write();
+
+-- step: function awf_incident_rows(bigint)
 -- Incidents are shown by row level security to those who have the rights of their owner. Whoever may read awf_incidents sees those
 -- of the pack's owner as well: that is what granting SELECT on it says.
-('awf', 618, 'function', 'awf_incident_rows(bigint)', $sql$
 CREATE OR REPLACE FUNCTION awf_incident_rows(who bigint DEFAULT tally_internal._me()) RETURNS TABLE (incident tally.incidents, labels jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
     -- Redeemed once; the function has the rights of the pack's owner.
@@ -118,9 +118,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f
                           AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.awf_incidents', p.target_schema), 'SELECT')))
 $f$;
 COMMENT ON FUNCTION awf_incident_rows(bigint) IS
-'Incidents of the pack''s metrics with the labels of their scope, for those who may read awf_incidents; nothing for others.'
-$sql$),
-('awf', 620, 'view', 'awf_incidents', $sql$
+'Incidents of the pack''s metrics with the labels of their scope, for those who may read awf_incidents; nothing for others.';
+
+-- step: view awf_incidents
 CREATE OR REPLACE VIEW awf_incidents AS
 SELECT md5('tally incident ' || i.id)::uuid AS id,
        md5('tally threshold ' || i.threshold_id)::uuid AS threshold_id,
@@ -157,5 +157,4 @@ COMMENT ON COLUMN awf_incidents.resolved_by IS 'Role that closed it.';
 COMMENT ON COLUMN awf_incidents.resolved_at IS 'When.';
 COMMENT ON COLUMN awf_incidents.resolution_notes IS 'Root cause, mitigation and prevention.';
 COMMENT ON COLUMN awf_incidents.created_at IS 'Tick at which it fired.';
-COMMENT ON COLUMN awf_incidents.incident IS 'Number of the incident in tally.incidents.'
-$sql$);
+COMMENT ON COLUMN awf_incidents.incident IS 'Number of the incident in tally.incidents.';

@@ -2,8 +2,7 @@
 -- to kill, arc progress, diversity of choices and dialogue, consent compliance, currency flow, party, world simulation,
 -- quest nodes, age of the session), and the small rollups that answer whole ranges.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('awf', 162, 'rollup', 'awf_balance_hourly', $sql$
+-- step: rollup awf_balance_hourly
 SELECT tally.create_rollup('awf_balance_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
     dimensions => '["world", "adventure", "experiment", "variation"]',
     measures => '{
@@ -33,25 +32,25 @@ SELECT tally.create_rollup('awf_balance_hourly', source => 'analytics_events', t
     "where" => $w$event_type IN ('combat', 'arc', 'choice', 'dialogue', 'dialogue_blocked', 'romance', 'loot', 'vendor', 'npc_join', 'npc_dismiss', $w$
         || $w$'delegated_check', 'weather', 'region_drift')$w$,
     schedule => '*/15 * * * *',
-    description => 'Balance, narrative health, party and world simulation per hour.')
-$sql$),
-('awf', 163, 'rollup', 'awf_balance_daily', $sql$
+    description => 'Balance, narrative health, party and world simulation per hour.');
+
+-- step: rollup awf_balance_daily
 SELECT tally.create_rollup('awf_balance_daily', source => 'awf_balance_hourly', bucket => '1 day', schedule => '0 2 * * *',
-    description => 'Balance, narrative health, party and world simulation per day: the hours, merged.')
-$sql$),
-('awf', 164, 'rollup', 'awf_nodes_hourly', $sql$
+    description => 'Balance, narrative health, party and world simulation per day: the hours, merged.');
+
+-- step: rollup awf_nodes_hourly
 SELECT tally.create_rollup('awf_nodes_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
     dimensions => '["adventure", {"node": "meta ->> ''node''"}]',
     measures => '{"choices": "count(*) FILTER (WHERE event_type = ''choice'')", "stuck": "count(*) FILTER (WHERE event_type = ''stuck'')", "sessions": '
         '"tally.hll(session_id)"}',
     "where" => $w$event_type IN ('choice', 'stuck') AND meta ->> 'node' IS NOT NULL$w$, schedule => '*/15 * * * *',
-    description => 'Choices, stuck signals and sessions per quest node.')
-$sql$),
-('awf', 165, 'rollup', 'awf_nodes_daily', $sql$
+    description => 'Choices, stuck signals and sessions per quest node.');
+
+-- step: rollup awf_nodes_daily
 SELECT tally.create_rollup('awf_nodes_daily', source => 'awf_nodes_hourly', bucket => '1 day', schedule => '0 2 * * *',
-                           description => 'Choices, stuck signals and sessions per quest node and day: the hours, merged.')
-$sql$),
-('awf', 166, 'rollup', 'awf_session_age_hourly', $sql$
+                           description => 'Choices, stuck signals and sessions per quest node and day: the hours, merged.');
+
+-- step: rollup awf_session_age_hourly
 SELECT tally.create_rollup('awf_session_age_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
     dimensions => '[{"session_age_bucket": "CASE '
         'WHEN event_time - session_started_at < interval ''5 minutes'' THEN ''0-5m'' '
@@ -67,64 +66,103 @@ SELECT tally.create_rollup('awf_session_age_hourly', source => 'analytics_events
         "latency":   "tally.tdigest(latency_ms)",
         "sessions":  "tally.hll(session_id)"}',
     schedule => '*/15 * * * *',
-    description => 'Performance and quality by how long the session has been going on.')
-$sql$),
-('awf', 167, 'rollup', 'awf_session_age_daily', $sql$
+    description => 'Performance and quality by how long the session has been going on.');
+
+-- step: rollup awf_session_age_daily
 SELECT tally.create_rollup('awf_session_age_daily', source => 'awf_session_age_hourly', bucket => '1 day', schedule => '0 2 * * *',
-    description => 'Performance and quality by age of the session, per day: the hours, merged.')
-$sql$),
+    description => 'Performance and quality by age of the session, per day: the hours, merged.');
+
+-- step: rollup awf_adventure_hourly
 -- The same measures over fewer dimensions: what report() reads when a range of days is asked as a whole.
-('awf', 170, 'rollup', 'awf_adventure_hourly', $sql$
 SELECT tally.create_rollup('awf_adventure_hourly', source => 'awf_hourly', bucket => '1 hour', dimensions => '["world", "adventure"]',
                            schedule => '*/15 * * * *',
-    description => 'Performance and quality per hour and adventure: the cells of awf_hourly, merged.')
-$sql$),
-('awf', 171, 'rollup', 'awf_adventure_daily', $sql$
+    description => 'Performance and quality per hour and adventure: the cells of awf_hourly, merged.');
+
+-- step: rollup awf_adventure_daily
 SELECT tally.create_rollup('awf_adventure_daily', source => 'awf_adventure_hourly', bucket => '1 day', schedule => '0 2 * * *',
-    description => 'Performance and quality per day and adventure: the hours, merged.')
-$sql$),
-('awf', 172, 'rollup', 'awf_variation_daily', $sql$
+    description => 'Performance and quality per day and adventure: the hours, merged.');
+
+-- step: rollup awf_variation_daily
 SELECT tally.create_rollup('awf_variation_daily', source => 'awf_daily', bucket => '1 day', dimensions => '["experiment", "variation"]',
                            schedule => '0 2 * * *',
-    description => 'Performance and quality per day and arm of an experiment: the cells of awf_daily, merged.')
-$sql$),
-('awf', 173, 'rollup', 'awf_locale_daily', $sql$
-SELECT tally.create_rollup('awf_locale_daily', source => 'awf_daily', bucket => '1 day', dimensions => '["locale", "model"]', schedule => '0 2 * * *',
-    description => 'Performance and quality per day, locale and model: the cells of awf_daily, merged.')
-$sql$);
+    description => 'Performance and quality per day and arm of an experiment: the cells of awf_daily, merged.');
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
-SELECT 'awf', m.ordinal, 'metric', m.name, format('SELECT tally.create_metric(%L, %L, %L, unit => %L, description => %L, direction => %L, samples => %L)',
-                                                  m.name, m.rollup, m.expression, m.unit, m.description, m.direction, m.samples)
-  FROM (VALUES
-    (260, 'econ_velocity_items', 'awf_balance_hourly', 'items', 'items', 'Items acquired.', 'neutral', 'fights'),
-    (261, 'ttk_p50_seconds', 'awf_balance_hourly', 'tally.percentile(ttk, 0.5)', 's', 'Median time to kill.', 'neutral', 'fights'),
-    (262, 'ttk_p90_seconds', 'awf_balance_hourly', 'tally.percentile(ttk, 0.9)', 's', '90th percentile of the time to kill.', 'neutral', 'fights'),
-    (263, 'arc_progress_rate', 'awf_balance_hourly', 'arcs_advanced::float8 / nullif(arcs, 0)', 'ratio', 'Looks at an arc that found it advanced.',
-     'up_is_good', 'arcs'),
-    (264, 'choice_entropy_bits', 'awf_balance_hourly', 'tally.entropy(choices_by)', 'bits',
-     'Diversity of choices: Shannon entropy over the options taken; 2 bits when four options are equally common.', 'up_is_good', 'choice_events'),
-    (265, 'dialogue_diversity', 'awf_balance_hourly', 'tally.distinct_count(dialogue_lines)::float8 / nullif(dialogues, 0)', 'ratio',
-     'Different lines said per dialogue: 1 when none is ever said twice.', 'up_is_good', 'dialogues'),
-    (266, 'dialogue_cooldown_block_rate', 'awf_balance_hourly', 'dialogues_blocked::float8 / nullif(dialogues + dialogues_blocked, 0)', 'ratio',
-     'Dialogues that a cooldown blocked.', 'down_is_good', 'dialogues'),
-    (267, 'consent_compliance', 'awf_balance_hourly', 'romances_compliant::float8 / nullif(romances_proceeded, 0)', 'ratio',
-     'Romance scenes that went on with consent, of all that went on.', 'up_is_good', 'romances_proceeded'),
-    (268, 'gold_inflow', 'awf_balance_hourly', 'gold_in', 'gold', 'Gold that players received.', 'neutral', 'choice_events'),
-    (269, 'gold_outflow', 'awf_balance_hourly', 'gold_out', 'gold', 'Gold that players paid.', 'neutral', 'choice_events'),
-    (280, 'vendor_margin', 'awf_balance_hourly', '(gold_out - worth_bought + worth_sold - gold_in) / nullif(worth_bought + worth_sold, 0)', 'ratio',
-     'What vendors earned on the worth of what they traded.', 'neutral', 'choice_events'),
-    (281, 'npc_dismissal_rate', 'awf_balance_hourly', 'npc_dismissals::float8 / nullif(npc_joins, 0)', 'ratio', 'Dismissals per recruit.', 'down_is_good',
-     'npc_joins'),
-    (282, 'delegated_check_pass_rate', 'awf_balance_hourly', 'checks_passed::float8 / nullif(checks, 0)', 'ratio',
-     'Checks delegated to an NPC that passed.', 'up_is_good', 'checks'),
-    (283, 'region_drift', 'awf_balance_hourly', 'tally.mean(drift)', 'drift', 'Mean drift of regions, from -1 to 1.', 'neutral', 'choice_events'),
-    (284, 'node_stuck_rate', 'awf_nodes_hourly', 'stuck::float8 / nullif(choices, 0)', 'ratio', 'Stuck signals per choice at a quest node.', 'down_is_good',
-     'choices'),
-    (285, 'retry_rate_by_age', 'awf_session_age_hourly', 'retries::float8 / nullif(turns, 0)', 'ratio', 'Retries per turn, by age of the session.',
-     'down_is_good', 'turns'),
-    (286, 'p95_latency_ms_by_age', 'awf_session_age_hourly', 'tally.percentile(latency, 0.95)', 'ms',
-     '95th percentile of the time to an answer, by age of the session.', 'down_is_good', 'turns'),
-    (287, 'stuck_rate_by_age', 'awf_session_age_hourly', 'stuck::float8 / nullif(turns, 0)', 'ratio', 'Stuck signals per turn, by age of the session.',
-     'down_is_good', 'turns')
-  ) m(ordinal, name, rollup, expression, unit, description, direction, samples);
+-- step: rollup awf_locale_daily
+SELECT tally.create_rollup('awf_locale_daily', source => 'awf_daily', bucket => '1 day', dimensions => '["locale", "model"]', schedule => '0 2 * * *',
+    description => 'Performance and quality per day, locale and model: the cells of awf_daily, merged.');
+
+-- step: metric econ_velocity_items
+SELECT tally.create_metric('econ_velocity_items', 'awf_balance_hourly', 'items', unit => 'items', description => 'Items acquired.',
+    direction => 'neutral', samples => 'fights');
+
+-- step: metric ttk_p50_seconds
+SELECT tally.create_metric('ttk_p50_seconds', 'awf_balance_hourly', 'tally.percentile(ttk, 0.5)', unit => 's', description => 'Median time to kill.',
+    direction => 'neutral', samples => 'fights');
+
+-- step: metric ttk_p90_seconds
+SELECT tally.create_metric('ttk_p90_seconds', 'awf_balance_hourly', 'tally.percentile(ttk, 0.9)', unit => 's',
+    description => '90th percentile of the time to kill.', direction => 'neutral', samples => 'fights');
+
+-- step: metric arc_progress_rate
+SELECT tally.create_metric('arc_progress_rate', 'awf_balance_hourly', 'arcs_advanced::float8 / nullif(arcs, 0)', unit => 'ratio',
+    description => 'Looks at an arc that found it advanced.', direction => 'up_is_good', samples => 'arcs');
+
+-- step: metric choice_entropy_bits
+SELECT tally.create_metric('choice_entropy_bits', 'awf_balance_hourly', 'tally.entropy(choices_by)', unit => 'bits',
+    description => 'Diversity of choices: Shannon entropy over the options taken; 2 bits when four options are equally common.',
+    direction => 'up_is_good', samples => 'choice_events');
+
+-- step: metric dialogue_diversity
+SELECT tally.create_metric('dialogue_diversity', 'awf_balance_hourly', 'tally.distinct_count(dialogue_lines)::float8 / nullif(dialogues, 0)',
+    unit => 'ratio', description => 'Different lines said per dialogue: 1 when none is ever said twice.', direction => 'up_is_good',
+    samples => 'dialogues');
+
+-- step: metric dialogue_cooldown_block_rate
+SELECT tally.create_metric('dialogue_cooldown_block_rate', 'awf_balance_hourly',
+    'dialogues_blocked::float8 / nullif(dialogues + dialogues_blocked, 0)', unit => 'ratio', description => 'Dialogues that a cooldown blocked.',
+    direction => 'down_is_good', samples => 'dialogues');
+
+-- step: metric consent_compliance
+SELECT tally.create_metric('consent_compliance', 'awf_balance_hourly', 'romances_compliant::float8 / nullif(romances_proceeded, 0)', unit => 'ratio',
+    description => 'Romance scenes that went on with consent, of all that went on.', direction => 'up_is_good', samples => 'romances_proceeded');
+
+-- step: metric gold_inflow
+SELECT tally.create_metric('gold_inflow', 'awf_balance_hourly', 'gold_in', unit => 'gold', description => 'Gold that players received.',
+    direction => 'neutral', samples => 'choice_events');
+
+-- step: metric gold_outflow
+SELECT tally.create_metric('gold_outflow', 'awf_balance_hourly', 'gold_out', unit => 'gold', description => 'Gold that players paid.',
+    direction => 'neutral', samples => 'choice_events');
+
+-- step: metric vendor_margin
+SELECT tally.create_metric('vendor_margin', 'awf_balance_hourly',
+    '(gold_out - worth_bought + worth_sold - gold_in) / nullif(worth_bought + worth_sold, 0)', unit => 'ratio',
+    description => 'What vendors earned on the worth of what they traded.', direction => 'neutral', samples => 'choice_events');
+
+-- step: metric npc_dismissal_rate
+SELECT tally.create_metric('npc_dismissal_rate', 'awf_balance_hourly', 'npc_dismissals::float8 / nullif(npc_joins, 0)', unit => 'ratio',
+    description => 'Dismissals per recruit.', direction => 'down_is_good', samples => 'npc_joins');
+
+-- step: metric delegated_check_pass_rate
+SELECT tally.create_metric('delegated_check_pass_rate', 'awf_balance_hourly', 'checks_passed::float8 / nullif(checks, 0)', unit => 'ratio',
+    description => 'Checks delegated to an NPC that passed.', direction => 'up_is_good', samples => 'checks');
+
+-- step: metric region_drift
+SELECT tally.create_metric('region_drift', 'awf_balance_hourly', 'tally.mean(drift)', unit => 'drift',
+    description => 'Mean drift of regions, from -1 to 1.', direction => 'neutral', samples => 'choice_events');
+
+-- step: metric node_stuck_rate
+SELECT tally.create_metric('node_stuck_rate', 'awf_nodes_hourly', 'stuck::float8 / nullif(choices, 0)', unit => 'ratio',
+    description => 'Stuck signals per choice at a quest node.', direction => 'down_is_good', samples => 'choices');
+
+-- step: metric retry_rate_by_age
+SELECT tally.create_metric('retry_rate_by_age', 'awf_session_age_hourly', 'retries::float8 / nullif(turns, 0)', unit => 'ratio',
+    description => 'Retries per turn, by age of the session.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric p95_latency_ms_by_age
+SELECT tally.create_metric('p95_latency_ms_by_age', 'awf_session_age_hourly', 'tally.percentile(latency, 0.95)', unit => 'ms',
+    description => '95th percentile of the time to an answer, by age of the session.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric stuck_rate_by_age
+SELECT tally.create_metric('stuck_rate_by_age', 'awf_session_age_hourly', 'stuck::float8 / nullif(turns, 0)', unit => 'ratio',
+    description => 'Stuck signals per turn, by age of the session.', direction => 'down_is_good', samples => 'turns');

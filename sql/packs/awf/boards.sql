@@ -1,9 +1,6 @@
 -- Owns: the boards of the pack awf: the six dashboards of the reference document, from overview to detail. Their numbers are live.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('awf', 719, 'metric', 'softlock_hints', $sql$SELECT tally.create_metric('softlock_hints', 'awf_gameplay_hourly', 'softlock_hints', unit => 'hints',
-    description => 'Hints given to players who seemed locked out.', direction => 'down_is_good', samples => 'softlock_hints')$sql$),
-('awf', 720, 'board', 'awf_overview', $sql$
+-- step: board awf_overview
 SELECT tally.create_board('awf_overview', 'Overview', place => 10, since => '24 hours', variables => '{world,adventure,locale,variation,model}',
     description => 'Is the game well right now? Traffic, speed, quality, and what is open.', panels => $p$[
     {"title": "Turns", "metric": "turns", "picture": "stat", "width": 3, "why": "Traffic is what all rates are shares of.",
@@ -23,8 +20,9 @@ SELECT tally.create_board('awf_overview', 'Overview', place => 10, since => '24 
     {"title": "Where players are stuck", "metric": "stuck_rate", "picture": "ranking", "by": ["adventure"], "board": "awf_narrative",
      "description": "Stuck signals per turn, the worst adventures."},
     {"title": "How fresh this is", "status": true, "width": 12}
-]$p$)$sql$),
-('awf', 721, 'board', 'awf_narrative', $sql$
+]$p$);
+
+-- step: board awf_narrative
 SELECT tally.create_board('awf_narrative', 'Narrative health', place => 20, since => '14 days', variables => '{adventure}',
     description => 'Where do players stop? Quest nodes, the way to completion, dialogue.', panels => $p$[
     {"title": "Start to completion", "metrics": ["funnel_start", "funnel_first_choice", "funnel_first_npc_join", "funnel_first_craft",
@@ -40,8 +38,9 @@ SELECT tally.create_board('awf_narrative', 'Narrative health', place => 20, sinc
     {"title": "Completion by adventure", "metric": "overall_completion_rate", "picture": "ranking", "by": ["adventure"],
      "description": "Sessions that reached the end."},
     {"title": "Arc progress", "metric": "arc_progress_rate", "description": "Looks at an arc that found it advanced."}
-]$p$)$sql$),
-('awf', 722, 'board', 'awf_economy', $sql$
+]$p$);
+
+-- step: board awf_economy
 SELECT tally.create_board('awf_economy', 'Economy', place => 30, since => '14 days', variables => '{world,adventure,variation}',
     description => 'Does gold keep its worth? What players receive, pay and make.', panels => $p$[
     {"title": "Gold in and out", "metrics": ["gold_inflow", "gold_outflow"], "bucket": "6 hours", "description": "What players received and paid.",
@@ -51,8 +50,9 @@ SELECT tally.create_board('awf_economy', 'Economy', place => 30, since => '14 da
     {"title": "Crafts that succeeded", "metric": "craft_success_rate", "by": ["world"], "bucket": "1 day", "description": "Share of all crafts."},
     {"title": "Visits to vendors with a trade", "metric": "vendor_trade_rate", "by": ["world"], "bucket": "1 day", "description": "Share of all visits."},
     {"title": "Items acquired", "metric": "econ_velocity_items", "picture": "bars", "bucket": "1 day", "description": "Items that players came by."}
-]$p$)$sql$),
-('awf', 723, 'board', 'awf_party', $sql$
+]$p$);
+
+-- step: board awf_party
 SELECT tally.create_board('awf_party', 'Party and NPCs', place => 40, since => '14 days', variables => '{world,adventure,variation}',
     description => 'Whom do players take along, and does it help?', panels => $p$[
     {"title": "NPCs that joined", "metric": "party_recruits_rate", "picture": "stat", "width": 4},
@@ -63,8 +63,9 @@ SELECT tally.create_board('awf_party', 'Party and NPCs', place => 40, since => '
      "description": "Checks delegated to an NPC that passed."},
     {"title": "Time to kill", "metrics": ["ttk_p50_seconds", "ttk_p90_seconds"], "bucket": "1 day", "description": "Median, and nine of ten fights."},
     {"title": "Spread of the time to kill", "metric": "ttk_p50_seconds", "picture": "histogram", "description": "Fights by how long they took."}
-]$p$)$sql$),
-('awf', 724, 'board', 'awf_sim', $sql$
+]$p$);
+
+-- step: board awf_sim
 SELECT tally.create_board('awf_sim', 'World simulation', place => 50, since => '14 days', variables => '{world,adventure,variation}',
     description => 'Does the world live, and within bounds?', panels => $p$[
     {"title": "Events triggered", "metric": "event_trigger_rate", "by": ["world"], "bucket": "1 day",
@@ -74,8 +75,9 @@ SELECT tally.create_board('awf_sim', 'World simulation', place => 50, since => '
     {"title": "Events by world and adventure", "metric": "event_trigger_rate", "picture": "heatmap", "by": ["adventure", "world"],
      "description": "Over the whole range."},
     {"title": "Ticks per turn", "metric": "avg_ticks", "by": ["world"], "bucket": "1 day", "description": "How fast time goes by."}
-]$p$)$sql$),
-('awf', 725, 'board', 'awf_experiments', $sql$
+]$p$);
+
+-- step: board awf_experiments
 SELECT tally.create_board('awf_experiments', 'Experiments', place => 60, since => '30 days', variables => '{world,adventure,experiment}',
     description => 'What do the arms of experiments change?', panels => $p$[
     {"title": "Arms side by side", "metrics": ["turns", "p95_latency_ms", "fallback_rate", "retry_rate", "stuck_rate", "avg_in_tokens"],
@@ -87,4 +89,4 @@ SELECT tally.create_board('awf_experiments', 'Experiments', place => 60, since =
     {"title": "Latency by arm, p95", "metric": "p95_latency_ms", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf latency"]},
     {"title": "Fallbacks by arm", "metric": "fallback_rate", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf fallback rate"]},
     {"title": "Stuck rate by arm", "metric": "stuck_rate", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf stuck rate"]}
-]$p$)$sql$);
+]$p$);

@@ -1,7 +1,6 @@
 -- Owns: awf_dashboard_views, the saved views of the dashboards, with the six dashboards of the reference document as rows.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('awf', 700, 'table', 'awf_dashboard_views', $sql$
+-- step: table awf_dashboard_views
 CREATE TABLE IF NOT EXISTS awf_dashboard_views (
     id             uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name           text NOT NULL UNIQUE,
@@ -22,9 +21,9 @@ COMMENT ON COLUMN awf_dashboard_views.layout IS 'Panels: {"panels": [{"title", "
 COMMENT ON COLUMN awf_dashboard_views.is_public IS 'Whether everyone sees it or only its author.';
 COMMENT ON COLUMN awf_dashboard_views.created_by IS 'The author, as the host system names people; null: came with the pack.';
 COMMENT ON COLUMN awf_dashboard_views.created_at IS 'When it was saved first.';
-COMMENT ON COLUMN awf_dashboard_views.updated_at IS 'When it was saved last.'
-$sql$),
-('awf', 710, 'rows', 'awf_dashboard_views', $sql$
+COMMENT ON COLUMN awf_dashboard_views.updated_at IS 'When it was saved last.';
+
+-- step: rows awf_dashboard_views
 INSERT INTO awf_dashboard_views (id, name, dashboard_type, filters, layout, is_public)
 SELECT md5('awf dashboard ' || v.name)::uuid, v.name, v.type, v.filters::jsonb, jsonb_build_object('refresh', '1 minute', 'panels', v.panels::jsonb), true
   FROM (VALUES
@@ -54,5 +53,4 @@ SELECT md5('awf dashboard ' || v.name)::uuid, v.name, v.type, v.filters::jsonb, 
          "columns": ["date", "experiment", "variation", "overall_completion_rate"], "chart": "bars"},
         {"title": "Latency by arm", "relation": "awf_rollup_daily", "columns": ["date", "experiment", "variation", "p95_latency_ms"], "chart": "bars"}]')
     ) v(name, type, filters, panels)
-ON CONFLICT DO NOTHING
-$sql$);
+ON CONFLICT DO NOTHING;

@@ -1,8 +1,7 @@
 -- Owns: experiments of the game: which metrics they have, and what metrics_experiment shows of one that is defined.
 -- The unit is the session; its first event in the experiment is its exposure.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('awf', 836, 'function', 'awf_experiment(text, json, text, date, date, bigint)', $sql$
+-- step: function awf_experiment(text, json, text, date, date, bigint)
 CREATE OR REPLACE FUNCTION awf_experiment(experiment text, arms json, control text DEFAULT 'control', starts date DEFAULT NULL, ends date DEFAULT NULL,
                                           planned_units bigint DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path FROM CURRENT SET client_min_messages = warning AS $f$
@@ -24,5 +23,4 @@ END $f$;
 COMMENT ON FUNCTION awf_experiment(text, json, text, date, date, bigint) IS
 'Has an experiment of analytics_events judged: arms with weights and parameters (''{"control": {"weight": 1, "party_cap": 5}, …}''); turns, retries per '
     'turn, tokens '
-    'and completion by session. metrics_experiment and tally.experiment_summary() then show intervals and badges.'
-$sql$);
+    'and completion by session. metrics_experiment and tally.experiment_summary() then show intervals and badges.';

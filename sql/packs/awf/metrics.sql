@@ -1,96 +1,194 @@
 -- Owns: the metrics of the pack awf. Each is a ratio of merged sums, so it is right at every grain above its rollup's.
 -- Those that end in _5m are what the thresholds watch; the others are the columns of the reference document.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('awf', 200, 'metric', 'turns_5m', $sql$SELECT tally.create_metric('turns_5m', 'awf_5m', 'turns', unit => 'turns',
-    description => 'Turns taken.', direction => 'up_is_good', samples => 'turns')$sql$),
-('awf', 201, 'metric', 'p95_latency_ms_5m', $sql$SELECT tally.create_metric('p95_latency_ms_5m', 'awf_5m', 'tally.percentile(latency, 0.95)', unit => 'ms',
-    description => '95th percentile of the time to an answer.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 202, 'metric', 'retry_rate_5m', $sql$SELECT tally.create_metric('retry_rate_5m', 'awf_5m', 'retries::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Retries per turn.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 203, 'metric', 'fallback_rate_5m', $sql$SELECT tally.create_metric('fallback_rate_5m', 'awf_5m', 'fallbacks::float8 / nullif(turns, 0)',
+-- step: metric turns_5m
+SELECT tally.create_metric('turns_5m', 'awf_5m', 'turns', unit => 'turns',
+    description => 'Turns taken.', direction => 'up_is_good', samples => 'turns');
+
+-- step: metric p95_latency_ms_5m
+SELECT tally.create_metric('p95_latency_ms_5m', 'awf_5m', 'tally.percentile(latency, 0.95)', unit => 'ms',
+    description => '95th percentile of the time to an answer.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric retry_rate_5m
+SELECT tally.create_metric('retry_rate_5m', 'awf_5m', 'retries::float8 / nullif(turns, 0)', unit => 'ratio',
+    description => 'Retries per turn.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric fallback_rate_5m
+SELECT tally.create_metric('fallback_rate_5m', 'awf_5m', 'fallbacks::float8 / nullif(turns, 0)',
         unit => 'ratio',
-    description => 'Fallbacks to a simpler answer per turn.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 204, 'metric', 'validator_retry_rate_5m', $sql$SELECT tally.create_metric('validator_retry_rate_5m', 'awf_5m',
+    description => 'Fallbacks to a simpler answer per turn.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric validator_retry_rate_5m
+SELECT tally.create_metric('validator_retry_rate_5m', 'awf_5m',
         'validator_retries::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Repairs that the validator asked for, per turn.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 205, 'metric', 'stuck_rate_5m', $sql$SELECT tally.create_metric('stuck_rate_5m', 'awf_5m', 'stuck::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Turns per turn at which the objective had not moved for long.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 206, 'metric', 'token_overrun_rate_5m', $sql$SELECT tally.create_metric('token_overrun_rate_5m', 'awf_5m',
+    description => 'Repairs that the validator asked for, per turn.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric stuck_rate_5m
+SELECT tally.create_metric('stuck_rate_5m', 'awf_5m', 'stuck::float8 / nullif(turns, 0)', unit => 'ratio',
+    description => 'Turns per turn at which the objective had not moved for long.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric token_overrun_rate_5m
+SELECT tally.create_metric('token_overrun_rate_5m', 'awf_5m',
         'token_overruns::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Share of turns beyond the token budget of 4,000.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 220, 'metric', 'turns', $sql$SELECT tally.create_metric('turns', 'awf_hourly', 'turns', unit => 'turns',
-    description => 'Turns taken.', direction => 'up_is_good', samples => 'turns')$sql$),
-('awf', 221, 'metric', 'sessions', $sql$SELECT tally.create_metric('sessions', 'awf_hourly', 'tally.distinct_count(sessions)', unit => 'sessions',
-    description => 'Sessions with any event.', direction => 'up_is_good', samples => 'turns')$sql$),
-('awf', 222, 'metric', 'p50_latency_ms', $sql$SELECT tally.create_metric('p50_latency_ms', 'awf_hourly', 'tally.percentile(latency, 0.5)', unit => 'ms',
-    description => 'Median time to an answer.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 223, 'metric', 'p95_latency_ms', $sql$SELECT tally.create_metric('p95_latency_ms', 'awf_hourly', 'tally.percentile(latency, 0.95)', unit => 'ms',
-    description => '95th percentile of the time to an answer.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 224, 'metric', 'avg_in_tokens', $sql$SELECT tally.create_metric('avg_in_tokens', 'awf_hourly', 'tokens_in::float8 / nullif(turns, 0)', unit => 'tokens',
-    description => 'Tokens sent per turn.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 225, 'metric', 'avg_out_tokens', $sql$SELECT tally.create_metric('avg_out_tokens', 'awf_hourly', 'tokens_out::float8 / nullif(turns, 0)',
+    description => 'Share of turns beyond the token budget of 4,000.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric turns
+SELECT tally.create_metric('turns', 'awf_hourly', 'turns', unit => 'turns',
+    description => 'Turns taken.', direction => 'up_is_good', samples => 'turns');
+
+-- step: metric sessions
+SELECT tally.create_metric('sessions', 'awf_hourly', 'tally.distinct_count(sessions)', unit => 'sessions',
+    description => 'Sessions with any event.', direction => 'up_is_good', samples => 'turns');
+
+-- step: metric p50_latency_ms
+SELECT tally.create_metric('p50_latency_ms', 'awf_hourly', 'tally.percentile(latency, 0.5)', unit => 'ms',
+    description => 'Median time to an answer.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric p95_latency_ms
+SELECT tally.create_metric('p95_latency_ms', 'awf_hourly', 'tally.percentile(latency, 0.95)', unit => 'ms',
+    description => '95th percentile of the time to an answer.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric avg_in_tokens
+SELECT tally.create_metric('avg_in_tokens', 'awf_hourly', 'tokens_in::float8 / nullif(turns, 0)', unit => 'tokens',
+    description => 'Tokens sent per turn.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric avg_out_tokens
+SELECT tally.create_metric('avg_out_tokens', 'awf_hourly', 'tokens_out::float8 / nullif(turns, 0)',
         unit => 'tokens',
-    description => 'Tokens received per turn.', direction => 'neutral', samples => 'turns')$sql$),
-('awf', 226, 'metric', 'retry_rate', $sql$SELECT tally.create_metric('retry_rate', 'awf_hourly', 'retries::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Retries per turn.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 227, 'metric', 'fallback_rate', $sql$SELECT tally.create_metric('fallback_rate', 'awf_hourly', 'fallbacks::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Fallbacks to a simpler answer per turn.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 228, 'metric', 'validator_retry_rate', $sql$SELECT tally.create_metric('validator_retry_rate', 'awf_hourly',
+    description => 'Tokens received per turn.', direction => 'neutral', samples => 'turns');
+
+-- step: metric retry_rate
+SELECT tally.create_metric('retry_rate', 'awf_hourly', 'retries::float8 / nullif(turns, 0)', unit => 'ratio',
+    description => 'Retries per turn.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric fallback_rate
+SELECT tally.create_metric('fallback_rate', 'awf_hourly', 'fallbacks::float8 / nullif(turns, 0)', unit => 'ratio',
+    description => 'Fallbacks to a simpler answer per turn.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric validator_retry_rate
+SELECT tally.create_metric('validator_retry_rate', 'awf_hourly',
         'validator_retries::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Repairs that the validator asked for, per turn.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 229, 'metric', 'stuck_rate', $sql$SELECT tally.create_metric('stuck_rate', 'awf_hourly', 'stuck::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Turns per turn at which the objective had not moved for long.', direction => 'down_is_good', samples => 'turns')$sql$),
-('awf', 230, 'metric', 'avg_ticks', $sql$SELECT tally.create_metric('avg_ticks', 'awf_hourly', 'ticks::float8 / nullif(turns, 0)', unit => 'ticks',
-    description => 'TIME_ADVANCE ticks per turn.', direction => 'neutral', samples => 'turns')$sql$),
-('awf', 231, 'metric', 'tool_calls_per_turn', $sql$SELECT tally.create_metric('tool_calls_per_turn', 'awf_hourly', 'tool_calls::float8 / nullif(turns, 0)',
+    description => 'Repairs that the validator asked for, per turn.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric stuck_rate
+SELECT tally.create_metric('stuck_rate', 'awf_hourly', 'stuck::float8 / nullif(turns, 0)', unit => 'ratio',
+    description => 'Turns per turn at which the objective had not moved for long.', direction => 'down_is_good', samples => 'turns');
+
+-- step: metric avg_ticks
+SELECT tally.create_metric('avg_ticks', 'awf_hourly', 'ticks::float8 / nullif(turns, 0)', unit => 'ticks',
+    description => 'TIME_ADVANCE ticks per turn.', direction => 'neutral', samples => 'turns');
+
+-- step: metric tool_calls_per_turn
+SELECT tally.create_metric('tool_calls_per_turn', 'awf_hourly', 'tool_calls::float8 / nullif(turns, 0)',
         unit => 'calls',
-    description => 'Tool calls per turn.', direction => 'neutral', samples => 'turns')$sql$),
-('awf', 232, 'metric', 'acts_per_turn', $sql$SELECT tally.create_metric('acts_per_turn', 'awf_hourly', 'acts::float8 / nullif(turns, 0)', unit => 'acts',
-    description => 'Acts per turn.', direction => 'neutral', samples => 'turns')$sql$),
-('awf', 233, 'metric', 'choices_per_turn', $sql$SELECT tally.create_metric('choices_per_turn', 'awf_hourly', 'choices::float8 / nullif(turns, 0)',
+    description => 'Tool calls per turn.', direction => 'neutral', samples => 'turns');
+
+-- step: metric acts_per_turn
+SELECT tally.create_metric('acts_per_turn', 'awf_hourly', 'acts::float8 / nullif(turns, 0)', unit => 'acts',
+    description => 'Acts per turn.', direction => 'neutral', samples => 'turns');
+
+-- step: metric choices_per_turn
+SELECT tally.create_metric('choices_per_turn', 'awf_hourly', 'choices::float8 / nullif(turns, 0)',
         unit => 'choices',
-    description => 'Choices per turn.', direction => 'neutral', samples => 'turns')$sql$),
-('awf', 250, 'metric', 'craft_success_rate', $sql$SELECT tally.create_metric('craft_success_rate', 'awf_gameplay_hourly',
+    description => 'Choices per turn.', direction => 'neutral', samples => 'turns');
+
+-- step: metric craft_success_rate
+SELECT tally.create_metric('craft_success_rate', 'awf_gameplay_hourly',
         'crafts_succeeded::float8 / nullif(crafts, 0)', unit => 'ratio',
-    description => 'Crafts that succeeded.', direction => 'up_is_good', samples => 'crafts')$sql$),
-('awf', 251, 'metric', 'vendor_trade_rate', $sql$SELECT tally.create_metric('vendor_trade_rate', 'awf_gameplay_hourly',
+    description => 'Crafts that succeeded.', direction => 'up_is_good', samples => 'crafts');
+
+-- step: metric vendor_trade_rate
+SELECT tally.create_metric('vendor_trade_rate', 'awf_gameplay_hourly',
         'vendor_trades::float8 / nullif(vendor_visits, 0)', unit => 'ratio',
-    description => 'Visits to a vendor at which gold changed hands.', direction => 'up_is_good', samples => 'vendor_visits')$sql$),
-('awf', 252, 'metric', 'party_recruits_rate', $sql$SELECT tally.create_metric('party_recruits_rate', 'awf_gameplay_hourly',
+    description => 'Visits to a vendor at which gold changed hands.', direction => 'up_is_good', samples => 'vendor_visits');
+
+-- step: metric party_recruits_rate
+SELECT tally.create_metric('party_recruits_rate', 'awf_gameplay_hourly',
         'npc_joins::float8 / nullif((npc_joins + npc_declines), 0)', unit => 'ratio',
-    description => 'NPCs asked that joined.', direction => 'up_is_good', samples => 'npc_joins')$sql$),
-('awf', 253, 'metric', 'dialogue_candidate_avg', $sql$SELECT tally.create_metric('dialogue_candidate_avg', 'awf_gameplay_hourly',
+    description => 'NPCs asked that joined.', direction => 'up_is_good', samples => 'npc_joins');
+
+-- step: metric dialogue_candidate_avg
+SELECT tally.create_metric('dialogue_candidate_avg', 'awf_gameplay_hourly',
         'dialogue_candidates::float8 / nullif(dialogues, 0)', unit => 'lines',
-    description => 'Candidate lines per dialogue.', direction => 'neutral', samples => 'dialogues')$sql$),
-('awf', 254, 'metric', 'romance_consent_rate', $sql$SELECT tally.create_metric('romance_consent_rate', 'awf_gameplay_hourly',
+    description => 'Candidate lines per dialogue.', direction => 'neutral', samples => 'dialogues');
+
+-- step: metric romance_consent_rate
+SELECT tally.create_metric('romance_consent_rate', 'awf_gameplay_hourly',
         'romances_consented::float8 / nullif(romances, 0)', unit => 'ratio',
-    description => 'Romance scenes with consent given.', direction => 'up_is_good', samples => 'romances')$sql$),
-('awf', 255, 'metric', 'event_trigger_rate', $sql$SELECT tally.create_metric('event_trigger_rate', 'awf_gameplay_hourly',
+    description => 'Romance scenes with consent given.', direction => 'up_is_good', samples => 'romances');
+
+-- step: metric event_trigger_rate
+SELECT tally.create_metric('event_trigger_rate', 'awf_gameplay_hourly',
         'world_events_triggered::float8 / nullif(world_events, 0)', unit => 'ratio',
-    description => 'Checks of a world event that triggered it.', direction => 'neutral', samples => 'world_events')$sql$),
-('awf', 270, 'metric', 'start_to_choice_rate', $sql$SELECT tally.create_metric('start_to_choice_rate', 'awf_funnel_daily',
+    description => 'Checks of a world event that triggered it.', direction => 'neutral', samples => 'world_events');
+
+-- step: metric start_to_choice_rate
+SELECT tally.create_metric('start_to_choice_rate', 'awf_funnel_daily',
         'first_choice_count::float8 / nullif(start_count, 0)', unit => 'ratio',
-    description => 'Of the sessions that reached start, those that reached first choice.', direction => 'up_is_good', samples => 'start_count')$sql$),
-('awf', 271, 'metric', 'choice_to_npc_rate', $sql$SELECT tally.create_metric('choice_to_npc_rate', 'awf_funnel_daily',
+    description => 'Of the sessions that reached start, those that reached first choice.', direction => 'up_is_good', samples => 'start_count');
+
+-- step: metric choice_to_npc_rate
+SELECT tally.create_metric('choice_to_npc_rate', 'awf_funnel_daily',
         'first_npc_join_count::float8 / nullif(first_choice_count, 0)', unit => 'ratio',
     description => 'Of the sessions that reached first choice, those that reached first npc join.', direction => 'up_is_good',
-        samples => 'first_choice_count')$sql$),
-('awf', 272, 'metric', 'npc_to_craft_rate', $sql$SELECT tally.create_metric('npc_to_craft_rate', 'awf_funnel_daily',
+        samples => 'first_choice_count');
+
+-- step: metric npc_to_craft_rate
+SELECT tally.create_metric('npc_to_craft_rate', 'awf_funnel_daily',
         'first_craft_count::float8 / nullif(first_npc_join_count, 0)', unit => 'ratio',
     description => 'Of the sessions that reached first npc join, those that reached first craft.', direction => 'up_is_good',
-        samples => 'first_npc_join_count')$sql$),
-('awf', 273, 'metric', 'craft_to_vendor_rate', $sql$SELECT tally.create_metric('craft_to_vendor_rate', 'awf_funnel_daily',
+        samples => 'first_npc_join_count');
+
+-- step: metric craft_to_vendor_rate
+SELECT tally.create_metric('craft_to_vendor_rate', 'awf_funnel_daily',
         'first_vendor_count::float8 / nullif(first_craft_count, 0)', unit => 'ratio',
     description => 'Of the sessions that reached first craft, those that reached first vendor.', direction => 'up_is_good',
-        samples => 'first_craft_count')$sql$),
-('awf', 274, 'metric', 'vendor_to_boss_rate', $sql$SELECT tally.create_metric('vendor_to_boss_rate', 'awf_funnel_daily',
+        samples => 'first_craft_count');
+
+-- step: metric vendor_to_boss_rate
+SELECT tally.create_metric('vendor_to_boss_rate', 'awf_funnel_daily',
         'first_boss_count::float8 / nullif(first_vendor_count, 0)', unit => 'ratio',
     description => 'Of the sessions that reached first vendor, those that reached first boss.', direction => 'up_is_good',
-        samples => 'first_vendor_count')$sql$),
-('awf', 275, 'metric', 'boss_to_completion_rate', $sql$SELECT tally.create_metric('boss_to_completion_rate', 'awf_funnel_daily',
+        samples => 'first_vendor_count');
+
+-- step: metric boss_to_completion_rate
+SELECT tally.create_metric('boss_to_completion_rate', 'awf_funnel_daily',
         'completion_count::float8 / nullif(first_boss_count, 0)', unit => 'ratio',
-    description => 'Of the sessions that reached first boss, those that reached completion.', direction => 'up_is_good', samples => 'first_boss_count')$sql$),
-('awf', 276, 'metric', 'overall_completion_rate', $sql$SELECT tally.create_metric('overall_completion_rate', 'awf_funnel_daily',
+    description => 'Of the sessions that reached first boss, those that reached completion.', direction => 'up_is_good', samples => 'first_boss_count');
+
+-- step: metric overall_completion_rate
+SELECT tally.create_metric('overall_completion_rate', 'awf_funnel_daily',
         'completion_count::float8 / nullif(start_count, 0)', unit => 'ratio',
-    description => 'Of the sessions that started, those that completed.', direction => 'up_is_good', samples => 'start_count')$sql$);
+    description => 'Of the sessions that started, those that completed.', direction => 'up_is_good', samples => 'start_count');
+
+-- step: metric funnel_start
+SELECT tally.create_metric('funnel_start', 'awf_funnel_daily', 'start_count', unit => 'sessions',
+    description => 'Sessions that reached the step start.', direction => 'up_is_good', samples => 'start_count');
+
+-- step: metric funnel_first_choice
+SELECT tally.create_metric('funnel_first_choice', 'awf_funnel_daily', 'first_choice_count', unit => 'sessions',
+    description => 'Sessions that reached the step first choice.', direction => 'up_is_good', samples => 'start_count');
+
+-- step: metric funnel_first_npc_join
+SELECT tally.create_metric('funnel_first_npc_join', 'awf_funnel_daily', 'first_npc_join_count', unit => 'sessions',
+    description => 'Sessions that reached the step first npc join.', direction => 'up_is_good', samples => 'start_count');
+
+-- step: metric funnel_first_craft
+SELECT tally.create_metric('funnel_first_craft', 'awf_funnel_daily', 'first_craft_count', unit => 'sessions',
+    description => 'Sessions that reached the step first craft.', direction => 'up_is_good', samples => 'start_count');
+
+-- step: metric funnel_first_vendor
+SELECT tally.create_metric('funnel_first_vendor', 'awf_funnel_daily', 'first_vendor_count', unit => 'sessions',
+    description => 'Sessions that reached the step first vendor.', direction => 'up_is_good', samples => 'start_count');
+
+-- step: metric funnel_first_boss
+SELECT tally.create_metric('funnel_first_boss', 'awf_funnel_daily', 'first_boss_count', unit => 'sessions',
+    description => 'Sessions that reached the step first boss.', direction => 'up_is_good', samples => 'start_count');
+
+-- step: metric funnel_completion
+SELECT tally.create_metric('funnel_completion', 'awf_funnel_daily', 'completion_count', unit => 'sessions',
+    description => 'Sessions that reached the step completion.', direction => 'up_is_good', samples => 'start_count');
+
+-- step: metric softlock_hints
+SELECT tally.create_metric('softlock_hints', 'awf_gameplay_hourly', 'softlock_hints', unit => 'hints',
+    description => 'Hints given to players who seemed locked out.', direction => 'down_is_good', samples => 'softlock_hints');

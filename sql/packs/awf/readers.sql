@@ -2,8 +2,7 @@
 -- and metrics_experiment. Each is tally.report() over the pack's metrics: JSON, and CSV through tally.csv(), with the
 -- reader's rights, within the limits of awf_settings.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('awf', 800, 'function', 'metrics_rows(text[], text, text, interval, text[], jsonb)', $sql$
+-- step: function metrics_rows(text[], text, text, interval, text[], jsonb)
 CREATE OR REPLACE FUNCTION metrics_rows(metrics text[], since text DEFAULT '24 hours', until text DEFAULT NULL, bucket interval DEFAULT NULL,
                                         by text[] DEFAULT '{}', filters jsonb DEFAULT '{}') RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
@@ -15,18 +14,18 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
         max_rows => (SELECT s.value FROM awf_settings s WHERE s.name = 'export_max_rows')) x
 $f$;
 COMMENT ON FUNCTION metrics_rows(text[], text, text, interval, text[], jsonb) IS
-'Metrics side by side as a JSON array, within the limits of awf_settings; tally.csv(…) of it is CSV. By locale, cells with too few sessions are null.'
-$sql$),
-('awf', 810, 'function', 'metrics_timeseries(text, text, text, text, text[], jsonb)', $sql$
+'Metrics side by side as a JSON array, within the limits of awf_settings; tally.csv(…) of it is CSV. By locale, cells with too few sessions are null.';
+
+-- step: function metrics_timeseries(text, text, text, text, text[], jsonb)
 CREATE OR REPLACE FUNCTION metrics_timeseries(measure text, granularity text DEFAULT 'hour', since text DEFAULT '24 hours', until text DEFAULT NULL,
                                               by text[] DEFAULT '{}', filters jsonb DEFAULT '{}') RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     SELECT metrics_rows(ARRAY[measure], since, until, ('1 ' || granularity)::interval, by, filters)
 $f$;
 COMMENT ON FUNCTION metrics_timeseries(text, text, text, text, text[], jsonb) IS
-'One metric over time: granularity hour, day, week or month; by: one series per value of these dimensions; filters: {"world": "w1"}.'
-$sql$),
-('awf', 820, 'function', 'metrics_kpis(text, text, text, text)', $sql$
+'One metric over time: granularity hour, day, week or month; by: one series per value of these dimensions; filters: {"world": "w1"}.';
+
+-- step: function metrics_kpis(text, text, text, text)
 CREATE OR REPLACE FUNCTION metrics_kpis(scope text DEFAULT 'global', ref text DEFAULT NULL, since text DEFAULT '7 days', until text DEFAULT NULL) RETURNS json
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $f$
 DECLARE
@@ -43,9 +42,9 @@ BEGIN
         since, until, NULL, each, picked);
 END $f$;
 COMMENT ON FUNCTION metrics_kpis(text, text, text, text) IS
-'The design KPIs of everything, of one world, adventure or variation (ref), or of each of them (ref null), over a range.'
-$sql$),
-('awf', 830, 'function', 'metrics_funnel(text, text, text, jsonb)', $sql$
+'The design KPIs of everything, of one world, adventure or variation (ref), or of each of them (ref null), over a range.';
+
+-- step: function metrics_funnel(text, text, text, jsonb)
 CREATE OR REPLACE FUNCTION metrics_funnel(adventure text DEFAULT NULL, since text DEFAULT '30 days', until text DEFAULT NULL,
                                           filters jsonb DEFAULT '{}') RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
@@ -61,9 +60,9 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
             WINDOW w AS (ORDER BY x.o)) s
 $f$;
 COMMENT ON FUNCTION metrics_funnel(text, text, text, jsonb) IS
-'The funnel of sessions that started in the range: per step the sessions, and their share of the first and of the previous step.'
-$sql$),
-('awf', 840, 'function', 'metrics_experiment(text, text, text)', $sql$
+'The funnel of sessions that started in the range: per step the sessions, and their share of the first and of the previous step.';
+
+-- step: function metrics_experiment(text, text, text)
 CREATE OR REPLACE FUNCTION metrics_experiment(experiment text, since text DEFAULT '30 days', until text DEFAULT NULL) RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     WITH arm AS MATERIALIZED (
@@ -92,9 +91,9 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
 $f$;
 COMMENT ON FUNCTION metrics_experiment(text, text, text) IS
 'Each metric per arm of an experiment, with its plain difference from the arm named control, absolute and relative. Where the experiment is defined '
-    '(awf_experiment), also its report by session: interval, adjusted p, badge and the parameters of the arm.'
-$sql$),
-('awf', 850, 'function', 'metrics_overview(text, text, jsonb)', $sql$
+    '(awf_experiment), also its report by session: interval, adjusted p, badge and the parameters of the arm.';
+
+-- step: function metrics_overview(text, text, jsonb)
 CREATE OR REPLACE FUNCTION metrics_overview(since text DEFAULT '24 hours', until text DEFAULT NULL, filters jsonb DEFAULT '{}') RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     SELECT json_build_object(
@@ -109,12 +108,4 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
                                                                     i.suggested_actions) ORDER BY i.created_at DESC), '[]')
                         FROM (SELECT * FROM awf_incidents WHERE status <> 'resolved' ORDER BY created_at DESC LIMIT 20) i))
 $f$;
-COMMENT ON FUNCTION metrics_overview(text, text, jsonb) IS 'SLO tiles, traffic and error trend, and the open incidents, as one JSON object.'
-$sql$);
-
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
-SELECT 'awf', 290 + s.o, 'metric', 'funnel_' || s.measure,
-    format('SELECT tally.create_metric(%L, %L, %L, unit => %L, description => %L, direction => %L, samples => %L)',
-       'funnel_' || s.measure, 'awf_funnel_daily', s.measure || '_count', 'sessions',
-           format('Sessions that reached the step %s.', replace(s.measure, '_', ' ')), 'up_is_good', 'start_count')
-  FROM unnest('{start,first_choice,first_npc_join,first_craft,first_vendor,first_boss,completion}'::text[]) WITH ORDINALITY s(measure, o);
+COMMENT ON FUNCTION metrics_overview(text, text, jsonb) IS 'SLO tiles, traffic and error trend, and the open incidents, as one JSON object.';

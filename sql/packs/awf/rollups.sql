@@ -1,7 +1,6 @@
 -- Owns: the rollups of the pack awf. Rates are metrics (metrics.sql); here are only sums, counts and sketches that merge.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('awf', 100, 'rollup', 'awf_5m', $sql$
+-- step: rollup awf_5m
 SELECT tally.create_rollup('awf_5m', source => 'analytics_events', time_column => 'event_time', bucket => '5 minutes',
     dimensions => '["world"]',
     measures => '{
@@ -14,9 +13,9 @@ SELECT tally.create_rollup('awf_5m', source => 'analytics_events', time_column =
         "latency":           "tally.tdigest(latency_ms)"}',
     "where" => $w$event_type IN ('turn', 'retry', 'fallback', 'validator_retry', 'stuck')$w$,
     schedule => '* * * * *',
-    description => 'What the SLO thresholds look at: small, fresh every minute.')
-$sql$),
-('awf', 110, 'rollup', 'awf_hourly', $sql$
+    description => 'What the SLO thresholds look at: small, fresh every minute.');
+
+-- step: rollup awf_hourly
 SELECT tally.create_rollup('awf_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
     dimensions => '["world", "adventure", "locale", "model", "experiment", "variation", "content_version"]',
     measures => '{
@@ -34,13 +33,13 @@ SELECT tally.create_rollup('awf_hourly', source => 'analytics_events', time_colu
         "latency":           "tally.tdigest(latency_ms)",
         "sessions":          "tally.hll(session_id)"}',
     schedule => '*/15 * * * *',
-    description => 'Performance and quality per hour, by every dimension.')
-$sql$),
-('awf', 120, 'rollup', 'awf_daily', $sql$
+    description => 'Performance and quality per hour, by every dimension.');
+
+-- step: rollup awf_daily
 SELECT tally.create_rollup('awf_daily', source => 'awf_hourly', bucket => '1 day', schedule => '0 2 * * *',
-    description => 'Performance and quality per day: the hours, merged.')
-$sql$),
-('awf', 130, 'rollup', 'awf_gameplay_hourly', $sql$
+    description => 'Performance and quality per day: the hours, merged.');
+
+-- step: rollup awf_gameplay_hourly
 SELECT tally.create_rollup('awf_gameplay_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
     dimensions => '["world", "adventure", "locale", "model", "experiment", "variation", "content_version"]',
     measures => '{
@@ -60,13 +59,13 @@ SELECT tally.create_rollup('awf_gameplay_hourly', source => 'analytics_events', 
         "world_events_triggered": "count(*) FILTER (WHERE event_type = ''world_event'' AND meta @> ''{\"triggered\": true}'')"}',
     "where" => $w$event_type IN ('softlock_hint', 'craft', 'vendor', 'npc_join', 'npc_decline', 'dialogue', 'romance', 'world_event')$w$,
     schedule => '*/15 * * * *',
-    description => 'Economy, party, dialogue and world simulation per hour.')
-$sql$),
-('awf', 140, 'rollup', 'awf_gameplay_daily', $sql$
+    description => 'Economy, party, dialogue and world simulation per hour.');
+
+-- step: rollup awf_gameplay_daily
 SELECT tally.create_rollup('awf_gameplay_daily', source => 'awf_gameplay_hourly', bucket => '1 day', schedule => '0 2 * * *',
-    description => 'Economy, party, dialogue and world simulation per day: the hours, merged.')
-$sql$),
-('awf', 150, 'rollup', 'awf_sessions', $sql$
+    description => 'Economy, party, dialogue and world simulation per day: the hours, merged.');
+
+-- step: rollup awf_sessions
 SELECT tally.create_rollup('awf_sessions', source => 'analytics_events', time_column => 'session_started_at', bucket => '1 hour',
     dimensions => '["session_id", "adventure", "world", "experiment", "variation"]',
     measures => '{
@@ -79,10 +78,10 @@ SELECT tally.create_rollup('awf_sessions', source => 'analytics_events', time_co
         "completion_at":     "min(event_time) FILTER (WHERE event_type = ''completion'')"}',
     "where" => $w$event_type IN ('start', 'choice', 'npc_join', 'craft', 'vendor', 'boss', 'completion')$w$,
     schedule => '*/15 * * * *',
-    description => 'When each session first took each step of the funnel, in the hour it started.')
-$sql$),
+    description => 'When each session first took each step of the funnel, in the hour it started.');
+
+-- step: rollup awf_funnel_daily
 -- A session has reached step k when it took steps 1 to k and their first times do not decrease.
-('awf', 160, 'rollup', 'awf_funnel_daily', $sql$
 SELECT tally.create_rollup('awf_funnel_daily', source => 'awf_sessions', bucket => '1 day',
     dimensions => '["adventure", "world", "experiment", "variation"]',
     measures => '{
@@ -99,5 +98,4 @@ SELECT tally.create_rollup('awf_funnel_daily', source => 'awf_sessions', bucket 
                                 'AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at AND first_vendor_at <= first_boss_at '
                                 'AND first_boss_at <= completion_at)"}',
     schedule => '0 2 * * *',
-    description => 'The funnel per day on which sessions started: start, first choice, first NPC join, first craft, first vendor, first boss, completion.')
-$sql$);
+    description => 'The funnel per day on which sessions started: start, first choice, first NPC join, first craft, first vendor, first boss, completion.');

@@ -4,8 +4,7 @@
 -- The rates are numeric rounded to the document's four places without its limit on digits: a world with no turns but
 -- ten fallbacks must not be an error. '(none)' is NULL again, as there.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('awf', 500, 'view', 'awf_rollup_hourly', $sql$
+-- step: view awf_rollup_hourly
 CREATE OR REPLACE VIEW awf_rollup_hourly AS
 SELECT md5(concat_ws(E'\x1f', extract(epoch FROM r.bucket), r.world, r.adventure, r.locale, r.model, r.experiment, r.variation))::uuid AS id,
        r.bucket AS date_hour,
@@ -38,11 +37,12 @@ COMMENT ON COLUMN awf_rollup_hourly.p95_latency_ms IS '95th percentile of latenc
 COMMENT ON COLUMN awf_rollup_hourly.retry_rate IS 'Retries per turn.';
 COMMENT ON COLUMN awf_rollup_hourly.fallback_rate IS 'Fallbacks per turn.';
 COMMENT ON COLUMN awf_rollup_hourly.stuck_rate IS 'Stuck signals per turn.';
-COMMENT ON COLUMN awf_rollup_hourly.created_at IS 'End of the hour, from when the row can be whole.'
-$sql$),
-('awf', 510, 'view', 'awf_rollup_daily', $sql$
+COMMENT ON COLUMN awf_rollup_hourly.created_at IS 'End of the hour, from when the row can be whole.';
+
+-- step: view awf_rollup_daily
 CREATE OR REPLACE VIEW awf_rollup_daily AS
-SELECT md5(concat_ws(E'\x1f', extract(epoch FROM r.bucket), r.world, r.adventure, r.locale, r.model, r.experiment, r.variation, r.content_version))::uuid AS id,
+SELECT md5(concat_ws(E'\x1f', extract(epoch FROM r.bucket), r.world, r.adventure, r.locale, r.model, r.experiment, r.variation,
+    r.content_version))::uuid AS id,
        (r.bucket AT TIME ZONE 'UTC')::date AS date,
        nullif(r.world, '(none)') AS world, nullif(r.adventure, '(none)') AS adventure, nullif(r.locale, '(none)') AS locale,
        nullif(r.model, '(none)') AS model, nullif(r.experiment, '(none)') AS experiment, nullif(r.variation, '(none)') AS variation,
@@ -107,9 +107,9 @@ COMMENT ON COLUMN awf_rollup_daily.dialogue_candidate_avg IS 'Candidate lines pe
 COMMENT ON COLUMN awf_rollup_daily.romance_consent_rate IS 'Romance scenes with consent given.';
 COMMENT ON COLUMN awf_rollup_daily.event_trigger_rate IS 'Checks of a world event that triggered it.';
 COMMENT ON COLUMN awf_rollup_daily.created_at IS 'End of the day, from when the row can be whole.';
-COMMENT ON COLUMN awf_rollup_daily.updated_at IS 'The same; awf_daily is recomputed whenever events of the day change.'
-$sql$),
-('awf', 520, 'view', 'awf_funnels_daily', $sql$
+COMMENT ON COLUMN awf_rollup_daily.updated_at IS 'The same; awf_daily is recomputed whenever events of the day change.';
+
+-- step: view awf_funnels_daily
 CREATE OR REPLACE VIEW awf_funnels_daily AS
 SELECT md5(concat_ws(E'\x1f', extract(epoch FROM r.bucket), r.adventure, r.world, r.experiment, r.variation))::uuid AS id,
        (r.bucket AT TIME ZONE 'UTC')::date AS date,
@@ -153,5 +153,4 @@ COMMENT ON COLUMN awf_funnels_daily.craft_to_vendor_rate IS 'First vendor ÷ fir
 COMMENT ON COLUMN awf_funnels_daily.vendor_to_boss_rate IS 'First boss ÷ first vendor.';
 COMMENT ON COLUMN awf_funnels_daily.boss_to_completion_rate IS 'Completion ÷ first boss.';
 COMMENT ON COLUMN awf_funnels_daily.overall_completion_rate IS 'Completion ÷ start.';
-COMMENT ON COLUMN awf_funnels_daily.created_at IS 'End of the day; a session that goes on past it still counts on it.'
-$sql$);
+COMMENT ON COLUMN awf_funnels_daily.created_at IS 'End of the day; a session that goes on past it still counts on it.';

@@ -1,8 +1,7 @@
 -- Owns: what the pack operator_control_center publishes: the nightly task that writes aggregate facts, the tile that reads them, and the
 -- same numbers now.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('operator_control_center', 500, 'task', 'operator control center nightly', $sql$
+-- step: task operator control center nightly
 SELECT tally.create_task('operator control center nightly', '30 2 * * *', $t$
     INSERT INTO dashboard_facts (created_at, fact_type, scope, value, metadata)
     SELECT :as_of, n.fact_type, 'ops', n.value,
@@ -10,7 +9,8 @@ SELECT tally.create_task('operator control center nightly', '30 2 * * *', $t$
                               to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
       FROM control_rolling r
      CROSS JOIN LATERAL (VALUES
-        ('metrics.activation.rolling7d', jsonb_build_object('activationRate', r.activation_rate, 'activatedShops', r.activated_shops, 'newShops', r.new_shops)),
+        ('metrics.activation.rolling7d', jsonb_build_object('activationRate', r.activation_rate, 'activatedShops', r.activated_shops, 'newShops',
+            r.new_shops)),
         ('metrics.sla_resolution.rolling7d', jsonb_build_object('medianMinutes', r.median_minutes, 'p90Minutes', r.p90_minutes, 'resolved', r.resolved,
                                                                 'breaches', r.breaches)),
         ('metrics.anomaly_response.rolling7d', jsonb_build_object('responseRate', r.response_rate, 'responded', r.responded, 'anomalies',
@@ -22,9 +22,9 @@ SELECT tally.create_task('operator control center nightly', '30 2 * * *', $t$
              AND f.metadata ->> 'windowEnd' = to_char(r.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
          ORDER BY f.created_at DESC LIMIT 1)
     RETURNING fact_type$t$,
-    description => 'Activation, SLA resolution and anomaly response over rolling seven days, as facts for the tile.')
-$sql$),
-('operator_control_center', 510, 'view', 'control_tile', $sql$
+    description => 'Activation, SLA resolution and anomaly response over rolling seven days, as facts for the tile.');
+
+-- step: view control_tile
 CREATE OR REPLACE VIEW control_tile AS
 SELECT DISTINCT ON (f.fact_type) split_part(f.fact_type, '.', 2) AS metric,
        coalesce(f.value -> 'activationRate', f.value -> 'medianMinutes', f.value -> 'responseRate') AS value,
@@ -41,13 +41,12 @@ COMMENT ON COLUMN control_tile.unit IS 'What the number is.';
 COMMENT ON COLUMN control_tile.detail IS 'The whole fact.';
 COMMENT ON COLUMN control_tile.window_start IS 'Start of the seven days.';
 COMMENT ON COLUMN control_tile.window_end IS 'Their end.';
-COMMENT ON COLUMN control_tile.generated_at IS 'When it was published.'
-$sql$),
-('operator_control_center', 520, 'function', 'control_now()', $sql$
+COMMENT ON COLUMN control_tile.generated_at IS 'When it was published.';
+
+-- step: function control_now()
 CREATE OR REPLACE FUNCTION control_now() RETURNS SETOF control_rolling_live
 -- The query is long and quick: compiling it (JIT) would take longer than running it a hundred times.
 LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off AS $f$
     SELECT * FROM control_rolling_live r WHERE r.live
 $f$;
-COMMENT ON FUNCTION control_now() IS 'The three metrics over the last seven days, exact at this moment, whatever has been refreshed.'
-$sql$);
+COMMENT ON FUNCTION control_now() IS 'The three metrics over the last seven days, exact at this moment, whatever has been refreshed.';

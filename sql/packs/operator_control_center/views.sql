@@ -1,15 +1,13 @@
 -- Owns: the views of the pack operator_control_center: each shop, conversation and anomaly with what became of it, and the metrics over
--- them. Each is made twice of one text: as of the last refresh, and over the live views (…_live), exact at every moment, whichever
--- table a late row comes to.
+-- them. They are as of the last refresh; views_live.sql has the same over the live views.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('operator_control_center', 300, 'view', 'control_clock', $sql$
+-- step: view control_clock
 CREATE OR REPLACE VIEW control_clock AS
 SELECT coalesce(nullif(current_setting('tally.as_of', true), '')::timestamptz, now()) AS present OFFSET 0;
 COMMENT ON VIEW control_clock IS 'The present of every view: now(), or what SET tally.as_of says, to look at them as of an earlier moment.';
-COMMENT ON COLUMN control_clock.present IS 'The present.'
-$sql$),
-('operator_control_center', 310, 'view', 'control_shops', $sql$
+COMMENT ON COLUMN control_clock.present IS 'The present.';
+
+-- step: view control_shops
 CREATE OR REPLACE VIEW control_shops AS
 SELECT x.shop_domain, x.first_session_at, x.decided_at, coalesce(x.decided_at < x.first_session_at + interval '168 hours', false) AS activated,
        x.first_session_at + interval '168 hours' <= c.present AS finished
@@ -27,9 +25,9 @@ COMMENT ON COLUMN control_shops.shop_domain IS 'The shop.';
 COMMENT ON COLUMN control_shops.first_session_at IS 'Its first dashboard.session.opened.';
 COMMENT ON COLUMN control_shops.decided_at IS 'Its first ops decision from then on; null while there is none.';
 COMMENT ON COLUMN control_shops.activated IS 'Whether that was within seven days of the first session.';
-COMMENT ON COLUMN control_shops.finished IS 'Whether the seven days are over, so that nothing but a late row changes the answer.'
-$sql$),
-('operator_control_center', 320, 'view', 'control_conversations', $sql$
+COMMENT ON COLUMN control_shops.finished IS 'Whether the seven days are over, so that nothing but a late row changes the answer.';
+
+-- step: view control_conversations
 CREATE OR REPLACE VIEW control_conversations AS
 SELECT x.conversation, x.breached_at, x.resolved_at, extract(epoch FROM x.resolved_at - x.breached_at)::float8 / 60 AS minutes
   FROM (SELECT b.conversation, b.breached_at,
@@ -44,9 +42,9 @@ COMMENT ON VIEW control_conversations IS 'Each conversation that breached its SL
 COMMENT ON COLUMN control_conversations.conversation IS 'Number of the conversation.';
 COMMENT ON COLUMN control_conversations.breached_at IS 'When it breached, by the escalations that report it; the earliest, where they differ.';
 COMMENT ON COLUMN control_conversations.resolved_at IS 'The first reply from then on; null while there is none.';
-COMMENT ON COLUMN control_conversations.minutes IS 'From breach to reply.'
-$sql$),
-('operator_control_center', 330, 'view', 'control_anomalies', $sql$
+COMMENT ON COLUMN control_conversations.minutes IS 'From breach to reply.';
+
+-- step: view control_anomalies
 CREATE OR REPLACE VIEW control_anomalies AS
 SELECT p.shop_domain, p.property, p.landing_page, p.range_end, p.wow_delta, p.seen_at,
        -- Any assignment within [seen_at, seen_at + 24 hours]. That touches two days at most; of the first the latest assignment tells, of
@@ -55,7 +53,8 @@ SELECT p.shop_domain, p.property, p.landing_page, p.range_end, p.wow_delta, p.se
        coalesce(a.last_at >= p.seen_at, false) OR coalesce(b.first_at <= p.seen_at + interval '24 hours', false) AS responded,
        p.seen_at + interval '24 hours' <= c.present AS finished
   FROM (SELECT *, date_bin('24 hours', x.seen_at, '2000-01-03 00:00:00+00') AS day FROM control_anomaly_pages x) p CROSS JOIN control_clock c
-  LEFT JOIN control_assignments_daily a ON a.bucket = p.day AND a.shop_domain = p.shop_domain AND a.landing_page = p.landing_page AND a.landing_page <> '(none)'
+  LEFT JOIN control_assignments_daily a ON a.bucket = p.day AND a.shop_domain = p.shop_domain AND a.landing_page = p.landing_page AND a.landing_page
+      <> '(none)'
   LEFT JOIN control_assignments_daily b ON b.bucket = p.day + interval '24 hours' AND b.shop_domain = p.shop_domain AND b.landing_page = p.landing_page
       AND b.landing_page <> '(none)';
 COMMENT ON VIEW control_anomalies IS
@@ -68,9 +67,9 @@ COMMENT ON COLUMN control_anomalies.wow_delta IS 'Its change week over week; the
 COMMENT ON COLUMN control_anomalies.seen_at IS 'When it was first ingested.';
 COMMENT ON COLUMN control_anomalies.responded_on IS 'Day (UTC) of the response.';
 COMMENT ON COLUMN control_anomalies.responded IS 'Whether an assignment followed within 24 hours.';
-COMMENT ON COLUMN control_anomalies.finished IS 'Whether the 24 hours are over.'
-$sql$),
-('operator_control_center', 340, 'view', 'control_rolling', $sql$
+COMMENT ON COLUMN control_anomalies.finished IS 'Whether the 24 hours are over.';
+
+-- step: view control_rolling
 CREATE OR REPLACE VIEW control_rolling AS
 WITH period AS MATERIALIZED (
     SELECT m.until - interval '168 hours' AS since, m.until, m.live
@@ -116,9 +115,9 @@ COMMENT ON COLUMN control_rolling.median_minutes IS 'Median minutes from breach 
 COMMENT ON COLUMN control_rolling.p90_minutes IS '90th percentile of it.';
 COMMENT ON COLUMN control_rolling.anomalies IS 'Anomalies first seen in them.';
 COMMENT ON COLUMN control_rolling.responded IS 'Of them, those followed up within 24 hours; at midnights on a day before the end.';
-COMMENT ON COLUMN control_rolling.response_rate IS 'responded ÷ anomalies; null where there was none.'
-$sql$),
-('operator_control_center', 350, 'view', 'control_weekly', $sql$
+COMMENT ON COLUMN control_rolling.response_rate IS 'responded ÷ anomalies; null where there was none.';
+
+-- step: view control_weekly
 CREATE OR REPLACE VIEW control_weekly AS
 WITH week AS MATERIALIZED (
     SELECT date_bin('168 hours', c.present, '2000-01-03 00:00:00+00') - interval '168 hours' * n AS week FROM control_clock c CROSS
@@ -158,13 +157,4 @@ COMMENT ON COLUMN control_weekly.p90_minutes IS '90th percentile of it.';
 COMMENT ON COLUMN control_weekly.anomalies IS 'Anomalies first seen in the week.';
 COMMENT ON COLUMN control_weekly.responded IS 'Of them, those followed up within 24 hours.';
 COMMENT ON COLUMN control_weekly.response_rate IS 'responded ÷ anomalies; null where there was none.';
-COMMENT ON COLUMN control_weekly.finished IS 'Whether week, seven days and 24 hours are over for all of it; until then rates can only rise.'
-$sql$);
-
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
-SELECT s.pack, s.ordinal + 100, s.kind, s.name || '_live',
-       regexp_replace(regexp_replace(s.statement,
-                                     '\m(control_(sessions|approvals|breaches|replies|anomaly_pages|assignments_daily|shops|conversations'
-                                     '|anomalies|rolling|weekly))\M', '\1_live', 'g'),
-                      '(COMMENT ON VIEW \S+ IS '')', '\1Exact at this moment: ')
-  FROM tally.pack_steps s WHERE s.pack = 'operator_control_center' AND s.kind = 'view' AND s.name <> 'control_clock';
+COMMENT ON COLUMN control_weekly.finished IS 'Whether week, seven days and 24 hours are over for all of it; until then rates can only rise.';

@@ -1,8 +1,7 @@
 -- Owns: the ranges of the dashboard and panel 1, ingest. A row per range and environment that had any upload within 7 days, so that
 -- a quiet hour is a row of zeros and not a hole.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('operator_dashboard', 300, 'view', 'operator_ranges', $sql$
+-- step: view operator_ranges
 CREATE OR REPLACE VIEW operator_ranges AS
 SELECT r.range, CASE WHEN r.width IS NULL THEN date_trunc('day', c.present) ELSE c.present - r.width END AS since, c.present AS until
   FROM (SELECT coalesce(nullif(current_setting('tally.as_of', true), '')::timestamptz, now()) AS present) c
@@ -16,9 +15,9 @@ COMMENT ON VIEW operator_ranges IS
 'tally.as_of says, to look at the panels as of an earlier moment.';
 COMMENT ON COLUMN operator_ranges.range IS 'today (since midnight in the session''s TimeZone), 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_ranges.since IS 'Its start.';
-COMMENT ON COLUMN operator_ranges.until IS 'Its end: the present.'
-$sql$),
-('operator_dashboard', 310, 'view', 'operator_ingest', $sql$
+COMMENT ON COLUMN operator_ranges.until IS 'Its end: the present.';
+
+-- step: view operator_ingest
 CREATE OR REPLACE VIEW operator_ingest AS
 SELECT r.range, u.environment,
        coalesce(sum(u.uploads) FILTER (WHERE u.bucket >= r.since), 0)::bigint AS uploads,
@@ -32,9 +31,9 @@ COMMENT ON COLUMN operator_ingest.range IS 'today, 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_ingest.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_ingest.uploads IS 'Uploads that arrived in the range.';
 COMMENT ON COLUMN operator_ingest.rejected IS 'Of them, those that were rejected.';
-COMMENT ON COLUMN operator_ingest.rejection_rate IS 'Rejected ÷ uploads; null where there was none.'
-$sql$),
-('operator_dashboard', 320, 'view', 'operator_rejection_reasons', $sql$
+COMMENT ON COLUMN operator_ingest.rejection_rate IS 'Rejected ÷ uploads; null where there was none.';
+
+-- step: view operator_rejection_reasons
 CREATE OR REPLACE VIEW operator_rejection_reasons AS
 SELECT x.range, x.environment, x.reason, x.rejected,
        round(x.rejected / sum(x.rejected) OVER (PARTITION BY x.range, x.environment), 4) AS share,
@@ -51,5 +50,4 @@ COMMENT ON COLUMN operator_rejection_reasons.environment IS 'prod, staging or wh
 COMMENT ON COLUMN operator_rejection_reasons.reason IS 'The reason; unknown where none was given.';
 COMMENT ON COLUMN operator_rejection_reasons.rejected IS 'Uploads rejected for it.';
 COMMENT ON COLUMN operator_rejection_reasons.share IS 'Of all rejections of the range.';
-COMMENT ON COLUMN operator_rejection_reasons.place IS '1 is the most frequent.'
-$sql$);
+COMMENT ON COLUMN operator_rejection_reasons.place IS '1 is the most frequent.';

@@ -1,7 +1,6 @@
 -- Owns: panel 4, playback, and the API behind it.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('operator_dashboard', 380, 'view', 'operator_playback_clients', $sql$
+-- step: view operator_playback_clients
 CREATE OR REPLACE VIEW operator_playback_clients AS
 SELECT x.range, x.environment, x.platform, x.browser, CASE WHEN x.platform = 'iOS' AND x.browser = 'Safari' THEN 'iOS Safari' ELSE 'other' END AS client,
        coalesce(x.attempts, 0) AS attempts, coalesce(x.failures, 0) AS failures, round(x.failures::numeric / nullif(x.attempts, 0), 4) AS failure_rate
@@ -19,9 +18,9 @@ COMMENT ON COLUMN operator_playback_clients.browser IS 'Browser of the listener.
 COMMENT ON COLUMN operator_playback_clients.client IS 'iOS Safari, or other.';
 COMMENT ON COLUMN operator_playback_clients.attempts IS 'Attempts to play.';
 COMMENT ON COLUMN operator_playback_clients.failures IS 'Of them, those that failed.';
-COMMENT ON COLUMN operator_playback_clients.failure_rate IS 'Failures ÷ attempts; null where there was none.'
-$sql$),
-('operator_dashboard', 390, 'view', 'operator_playback', $sql$
+COMMENT ON COLUMN operator_playback_clients.failure_rate IS 'Failures ÷ attempts; null where there was none.';
+
+-- step: view operator_playback
 CREATE OR REPLACE VIEW operator_playback AS
 SELECT c.range, c.environment, sum(c.attempts)::bigint AS attempts, sum(c.failures)::bigint AS failures,
     round(sum(c.failures) / nullif(sum(c.attempts), 0), 4) AS failure_rate
@@ -31,9 +30,9 @@ COMMENT ON COLUMN operator_playback.range IS 'today, 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_playback.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_playback.attempts IS 'Attempts to play.';
 COMMENT ON COLUMN operator_playback.failures IS 'Of them, those that failed.';
-COMMENT ON COLUMN operator_playback.failure_rate IS 'Failures ÷ attempts; null where there was none.'
-$sql$),
-('operator_dashboard', 400, 'view', 'operator_playback_ios', $sql$
+COMMENT ON COLUMN operator_playback.failure_rate IS 'Failures ÷ attempts; null where there was none.';
+
+-- step: view operator_playback_ios
 CREATE OR REPLACE VIEW operator_playback_ios AS
 SELECT c.range, c.environment, c.client, sum(c.attempts)::bigint AS attempts, sum(c.failures)::bigint AS failures,
     round(sum(c.failures) / nullif(sum(c.attempts), 0), 4) AS failure_rate
@@ -44,9 +43,9 @@ COMMENT ON COLUMN operator_playback_ios.environment IS 'prod, staging or what el
 COMMENT ON COLUMN operator_playback_ios.client IS 'iOS Safari, or other.';
 COMMENT ON COLUMN operator_playback_ios.attempts IS 'Attempts to play.';
 COMMENT ON COLUMN operator_playback_ios.failures IS 'Of them, those that failed.';
-COMMENT ON COLUMN operator_playback_ios.failure_rate IS 'Failures ÷ attempts; null where there was none.'
-$sql$),
-('operator_dashboard', 410, 'view', 'operator_stream_errors', $sql$
+COMMENT ON COLUMN operator_playback_ios.failure_rate IS 'Failures ÷ attempts; null where there was none.';
+
+-- step: view operator_stream_errors
 CREATE OR REPLACE VIEW operator_stream_errors AS
 SELECT x.range, x.environment, x.error_code, x.error_message, x.failures,
        round(x.failures / sum(x.failures) OVER (PARTITION BY x.range, x.environment), 4) AS share,
@@ -63,9 +62,9 @@ COMMENT ON COLUMN operator_stream_errors.error_code IS 'Code of the error; (none
 COMMENT ON COLUMN operator_stream_errors.error_message IS 'Its message.';
 COMMENT ON COLUMN operator_stream_errors.failures IS 'Attempts that failed with it.';
 COMMENT ON COLUMN operator_stream_errors.share IS 'Of all failures of the range.';
-COMMENT ON COLUMN operator_stream_errors.place IS '1 is the most frequent.'
-$sql$),
-('operator_dashboard', 420, 'view', 'operator_api', $sql$
+COMMENT ON COLUMN operator_stream_errors.place IS '1 is the most frequent.';
+
+-- step: view operator_api
 CREATE OR REPLACE VIEW operator_api AS
 SELECT x.range, x.environment, x.endpoint, coalesce(x.requests, 0) AS requests, coalesce(x.errors_4xx, 0) AS errors_4xx,
     coalesce(x.errors_5xx, 0) AS errors_5xx,
@@ -85,9 +84,9 @@ COMMENT ON COLUMN operator_api.endpoint IS 'Route or function.';
 COMMENT ON COLUMN operator_api.requests IS 'Requests answered.';
 COMMENT ON COLUMN operator_api.errors_4xx IS 'With 400 to 499.';
 COMMENT ON COLUMN operator_api.errors_5xx IS 'With 500 to 599.';
-COMMENT ON COLUMN operator_api.error_rate IS 'Errors ÷ requests; null where there was none.'
-$sql$),
-('operator_dashboard', 430, 'view', 'operator_failure_causes', $sql$
+COMMENT ON COLUMN operator_api.error_rate IS 'Errors ÷ requests; null where there was none.';
+
+-- step: view operator_failure_causes
 CREATE OR REPLACE VIEW operator_failure_causes AS
 SELECT x.range, x.environment, x.service, x.cause, x.failures,
        row_number() OVER (PARTITION BY x.range, x.environment ORDER BY x.failures DESC, x.service, x.cause)::int AS place
@@ -107,5 +106,4 @@ COMMENT ON COLUMN operator_failure_causes.environment IS 'prod, staging or what 
 COMMENT ON COLUMN operator_failure_causes.service IS 'playback or transcode.';
 COMMENT ON COLUMN operator_failure_causes.cause IS 'The stream error, or the error of the job.';
 COMMENT ON COLUMN operator_failure_causes.failures IS 'Attempts or jobs that failed of it.';
-COMMENT ON COLUMN operator_failure_causes.place IS '1 is the most frequent.'
-$sql$);
+COMMENT ON COLUMN operator_failure_causes.place IS '1 is the most frequent.';

@@ -1,7 +1,6 @@
 -- Owns: the filter by artist and release, for support, and the SLOs.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('operator_dashboard', 440, 'view', 'operator_releases', $sql$
+-- step: view operator_releases
 CREATE OR REPLACE VIEW operator_releases AS
 SELECT r.range, h.*, round(h.play_failures::numeric / nullif(h.play_attempts, 0), 4) AS play_failure_rate
   FROM operator_ranges r
@@ -25,8 +24,8 @@ SELECT r.range, h.*, round(h.play_failures::numeric / nullif(h.play_attempts, 0)
                WHERE r.range = '7d' AND x.bucket > r.since - interval '24 hours' AND x.bucket < r.until) a
      GROUP BY a.environment, a.artist, a.release) h;
 COMMENT ON VIEW operator_releases IS
-'The panels'' counters per artist and release, for support: WHERE artist = … AND release = …. In whole hours, for 7d in whole days (UTC): all that the range '
-'touches. As of the last refresh.';
+'The panels'' counters per artist and release, for support: WHERE artist = … AND release = …. In whole hours, for 7d in whole days (UTC): all that the '
+'range touches. As of the last refresh.';
 COMMENT ON COLUMN operator_releases.range IS 'today, 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_releases.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_releases.artist IS 'The artist.';
@@ -37,9 +36,9 @@ COMMENT ON COLUMN operator_releases.transcodes_completed IS 'Transcode jobs comp
 COMMENT ON COLUMN operator_releases.transcodes_failed IS 'Transcode jobs failed.';
 COMMENT ON COLUMN operator_releases.play_attempts IS 'Attempts to play.';
 COMMENT ON COLUMN operator_releases.play_failures IS 'Of them, those that failed.';
-COMMENT ON COLUMN operator_releases.play_failure_rate IS 'Failures ÷ attempts.'
-$sql$),
-('operator_dashboard', 450, 'view', 'operator_slo', $sql$
+COMMENT ON COLUMN operator_releases.play_failure_rate IS 'Failures ÷ attempts.';
+
+-- step: view operator_slo
 CREATE OR REPLACE VIEW operator_slo AS
 SELECT s.slo, s.environment, s.comparison, s.target, s.unit, s.period, round(s.actual, 4) AS actual,
        CASE s.comparison WHEN '>=' THEN s.actual >= s.target ELSE s.actual <= s.target END AS met, s.observations
@@ -71,5 +70,4 @@ COMMENT ON COLUMN operator_slo.unit IS 'What the number is.';
 COMMENT ON COLUMN operator_slo.period IS 'Over what it is judged.';
 COMMENT ON COLUMN operator_slo.actual IS 'What happened; null where nothing did.';
 COMMENT ON COLUMN operator_slo.met IS 'Whether it holds.';
-COMMENT ON COLUMN operator_slo.observations IS 'Uploads, jobs, attempts or workers behind it.'
-$sql$);
+COMMENT ON COLUMN operator_slo.observations IS 'Uploads, jobs, attempts or workers behind it.';

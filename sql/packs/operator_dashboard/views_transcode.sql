@@ -1,7 +1,6 @@
 -- Owns: panel 2, the transcode queue. What waits or runs is counted in transcode_jobs itself, by its partial index; what ended, in rollups.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('operator_dashboard', 330, 'view', 'operator_queue', $sql$
+-- step: view operator_queue
 CREATE OR REPLACE VIEW operator_queue AS
 SELECT x.environment, sum(x.queued)::bigint AS queued, sum(x.in_progress)::bigint AS in_progress, sum(x.retrying)::bigint AS retrying,
        min(x.oldest_queued_at) AS oldest_queued_at,
@@ -21,9 +20,9 @@ COMMENT ON COLUMN operator_queue.queued IS 'Jobs that wait.';
 COMMENT ON COLUMN operator_queue.in_progress IS 'Jobs that run.';
 COMMENT ON COLUMN operator_queue.retrying IS 'Jobs that failed and are to run again.';
 COMMENT ON COLUMN operator_queue.oldest_queued_at IS 'When the job that has waited longest was queued; null where none waits.';
-COMMENT ON COLUMN operator_queue.oldest_queued_minutes IS 'How long that is ago, in minutes.'
-$sql$),
-('operator_dashboard', 340, 'view', 'operator_transcodes', $sql$
+COMMENT ON COLUMN operator_queue.oldest_queued_minutes IS 'How long that is ago, in minutes.';
+
+-- step: view operator_transcodes
 CREATE OR REPLACE VIEW operator_transcodes AS
 SELECT x.range, x.environment, coalesce(x.completed, 0) AS completed, coalesce(x.failed, 0) AS failed,
        round(x.failed::numeric / nullif(x.finished, 0), 4) AS failure_rate,
@@ -42,9 +41,9 @@ COMMENT ON COLUMN operator_transcodes.completed IS 'Jobs completed.';
 COMMENT ON COLUMN operator_transcodes.failed IS 'Jobs failed for good.';
 COMMENT ON COLUMN operator_transcodes.failure_rate IS 'Failed ÷ (completed + failed); null where none ended.';
 COMMENT ON COLUMN operator_transcodes.p50_minutes IS 'Median duration of completed jobs, in minutes; exact up to 253 jobs, then within the digest''s error.';
-COMMENT ON COLUMN operator_transcodes.p95_minutes IS '95th percentile of it.'
-$sql$),
-('operator_dashboard', 350, 'view', 'operator_jobs_by_status', $sql$
+COMMENT ON COLUMN operator_transcodes.p95_minutes IS '95th percentile of it.';
+
+-- step: view operator_jobs_by_status
 CREATE OR REPLACE VIEW operator_jobs_by_status AS
 SELECT r.range, q.environment, s.status, s.jobs
   FROM operator_queue q CROSS JOIN operator_ranges r
@@ -57,9 +56,9 @@ COMMENT ON VIEW operator_jobs_by_status IS
 COMMENT ON COLUMN operator_jobs_by_status.range IS 'today, 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_jobs_by_status.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_jobs_by_status.status IS 'queued, in_progress, retrying, failed or completed.';
-COMMENT ON COLUMN operator_jobs_by_status.jobs IS 'How many.'
-$sql$),
-('operator_dashboard', 360, 'view', 'operator_retries', $sql$
+COMMENT ON COLUMN operator_jobs_by_status.jobs IS 'How many.';
+
+-- step: view operator_retries
 CREATE OR REPLACE VIEW operator_retries AS
 SELECT r.range, a.environment, n.attempt, sum(a.jobs)::bigint AS jobs_reached
   FROM operator_attempts_5m_live a JOIN operator_ranges r ON a.bucket >= r.since
@@ -73,5 +72,4 @@ COMMENT ON VIEW operator_retries IS
 COMMENT ON COLUMN operator_retries.range IS 'today, 1h, 6h, 24h or 7d.';
 COMMENT ON COLUMN operator_retries.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_retries.attempt IS 'Number of the attempt.';
-COMMENT ON COLUMN operator_retries.jobs_reached IS 'Jobs that reached this attempt, or a later one.'
-$sql$);
+COMMENT ON COLUMN operator_retries.jobs_reached IS 'Jobs that reached this attempt, or a later one.';

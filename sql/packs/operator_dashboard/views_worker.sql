@@ -1,7 +1,6 @@
 -- Owns: panel 3, the workers.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('operator_dashboard', 370, 'view', 'operator_workers', $sql$
+-- step: view operator_workers
 CREATE OR REPLACE VIEW operator_workers AS
 WITH present AS (SELECT r.until AS at FROM operator_ranges r WHERE r.range = '1h'),
 process AS (
@@ -14,7 +13,8 @@ process AS (
 ), claim AS (
     SELECT r.range, c.environment, c.worker, sum(c.claims)::bigint AS claims, tally.rollup(c.seconds) AS seconds
       FROM operator_claims_5m_live c JOIN operator_ranges r ON c.bucket >= r.since
-     WHERE c.bucket >= (SELECT y.since FROM operator_ranges y WHERE y.range = '7d') AND c.bucket < (SELECT y.until FROM operator_ranges y WHERE y.range = '7d')
+     WHERE c.bucket >= (SELECT y.since FROM operator_ranges y WHERE y.range = '7d') AND c.bucket < (SELECT y.until FROM operator_ranges y WHERE
+         y.range = '7d')
      GROUP BY r.range, c.environment, c.worker
 ), worker AS (
     SELECT r.range, p.environment, p.worker, max(p.last_beat) AS last_heartbeat,
@@ -38,5 +38,4 @@ COMMENT ON COLUMN operator_workers.alive IS 'Whether that is 2 minutes or less.'
 COMMENT ON COLUMN operator_workers.restarts IS 'Processes of this worker that started in the range, after another one that was seen within 8 days.';
 COMMENT ON COLUMN operator_workers.claims IS 'Jobs that it claimed and started in the range.';
 COMMENT ON COLUMN operator_workers.p50_claim_to_start_seconds IS 'Median time from claim to start.';
-COMMENT ON COLUMN operator_workers.p95_claim_to_start_seconds IS '95th percentile of it.'
-$sql$);
+COMMENT ON COLUMN operator_workers.p95_claim_to_start_seconds IS '95th percentile of it.';

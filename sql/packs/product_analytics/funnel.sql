@@ -2,8 +2,7 @@
 -- clicked at or after its first notification (who clicked before was not brought by it), at the view when it viewed at or after that
 -- click, at the apply when it then also clicked to apply at or after that click. Four times per pair say all of this exactly.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('product_analytics', 180, 'rollup', 'pa_notifications', $sql$
+-- step: rollup pa_notifications
 SELECT tally.create_rollup('pa_notifications', source => 'analytics_events', key => '["user_id", "assignment_id"]',
     measures => $m${"sent_at": "min(event_time) FILTER (WHERE event_type = 'notify_sent')",
         "clicked_at": "min(event_time) FILTER (WHERE event_type = 'notify_click')",
@@ -11,17 +10,29 @@ SELECT tally.create_rollup('pa_notifications', source => 'analytics_events', key
                         "last_apply_at": "max(event_time) FILTER (WHERE event_type = 'assignment_apply_click')"}$m$,
     "where" => $w$event_type IN ('notify_sent', 'notify_click', 'assignment_view', 'assignment_apply_click') AND user_id IS NOT NULL $w$
         || $w$AND assignment_id IS NOT NULL$w$,
-    schedule => '*/15 * * * *', description => 'What each tutor did about each assignment, notified or not.')
-$sql$),
-('product_analytics', 181, 'rollup', 'pa_notification_funnel', $sql$
+    schedule => '*/15 * * * *', description => 'What each tutor did about each assignment, notified or not.');
+
+-- step: rollup pa_notification_funnel
 SELECT tally.create_rollup('pa_notification_funnel', source => 'pa_notifications', time_column => 'sent_at', bucket => '1 day', dimensions => '[]',
     measures => '{"sent": "count(*)", "clicked": "count(*) FILTER (WHERE clicked_at >= sent_at)", "viewed": "count(*) FILTER (WHERE clicked_at >= sent_at '
         'AND last_view_at >= clicked_at)",
                   "applied": "count(*) FILTER (WHERE clicked_at >= sent_at AND last_view_at >= clicked_at AND last_apply_at >= clicked_at)",
                   "seconds_to_click": "tally.tdigest(extract(epoch FROM clicked_at - sent_at)::float8) FILTER (WHERE clicked_at >= sent_at)"}',
-    schedule => '*/15 * * * *', zone => tally_internal._pack_zone('pa_events_15m'), description => 'The notification funnel per day of the first notification.')
-$sql$),
-('product_analytics', 395, 'view', 'product_notification_funnel', $sql$
+    schedule => '*/15 * * * *', zone => current_setting('TimeZone'), description => 'The notification funnel per day of the first notification.');
+
+-- step: metric product_notify_click_rate
+SELECT tally.create_metric('product_notify_click_rate', 'pa_notification_funnel', 'clicked::float8 / nullif(sent, 0)', unit => 'ratio',
+    description => 'Notifications of an assignment that were clicked.', direction => 'up_is_good', samples => 'sent');
+
+-- step: metric product_notify_apply_rate
+SELECT tally.create_metric('product_notify_apply_rate', 'pa_notification_funnel', 'applied::float8 / nullif(sent, 0)', unit => 'ratio',
+    description => 'Notifications of an assignment that led to a click to apply.', direction => 'up_is_good', samples => 'sent');
+
+-- step: metric product_notify_seconds_to_click
+SELECT tally.create_metric('product_notify_seconds_to_click', 'pa_notification_funnel', 'tally.percentile(seconds_to_click, 0.5)', unit => 's',
+    description => 'Median seconds from notification to click.', direction => 'down_is_good', samples => 'clicked');
+
+-- step: view product_notification_funnel
 CREATE OR REPLACE VIEW product_notification_funnel AS
 SELECT r.bucket AS day, r.sent, r.clicked, r.viewed, r.applied, round(r.clicked::numeric / nullif(r.sent, 0), 4) AS click_rate,
     round(r.viewed::numeric / nullif(r.clicked, 0), 4) AS view_rate,
@@ -37,16 +48,4 @@ COMMENT ON COLUMN product_notification_funnel.applied IS 'Of them, those who cli
 COMMENT ON COLUMN product_notification_funnel.click_rate IS 'Clicked ÷ sent.';
 COMMENT ON COLUMN product_notification_funnel.view_rate IS 'Viewed ÷ clicked.';
 COMMENT ON COLUMN product_notification_funnel.apply_rate IS 'Applied ÷ viewed.';
-COMMENT ON COLUMN product_notification_funnel.overall_rate IS 'Applied ÷ sent.'
-$sql$);
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
-SELECT 'product_analytics', m.ordinal, 'metric', m.name,
-    format('SELECT tally.create_metric(%L, ''pa_notification_funnel'', %L, unit => %L, description => %L, direction => %L, samples => %L)', m.name,
-           m.expression, m.unit, m.description, m.direction, m.samples)
-  FROM (VALUES
-    (220, 'product_notify_click_rate', 'clicked::float8 / nullif(sent, 0)', 'ratio', 'Notifications of an assignment that were clicked.', 'up_is_good', 'sent'),
-    (221, 'product_notify_apply_rate', 'applied::float8 / nullif(sent, 0)', 'ratio', 'Notifications of an assignment that led to a click to apply.',
-     'up_is_good', 'sent'),
-    (222, 'product_notify_seconds_to_click', 'tally.percentile(seconds_to_click, 0.5)', 's', 'Median seconds from notification to click.', 'down_is_good',
-     'clicked')
-  ) m(ordinal, name, expression, unit, description, direction, samples);
+COMMENT ON COLUMN product_notification_funnel.overall_rate IS 'Applied ÷ sent.';

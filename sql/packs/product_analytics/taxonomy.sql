@@ -1,9 +1,8 @@
 -- Owns: the taxonomy of events as data, the report of what does not keep to it, and the trigger that refuses it where the owner says so.
--- One rule serves both: it reads counts of types and of keys, be they of a rollup's days or of the one row at hand. Rules are
--- read when asked, so a taxonomy that changes is at once true of all history.
+-- Both apply one rule to counts of types and of keys: the report to those of a rollup's days, the trigger to those of the one row at hand. The
+-- rules are read when asked, so a taxonomy that changes is at once true of all history.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('product_analytics', 80, 'table', 'analytics_event_types', $sql$
+-- step: table analytics_event_types
 CREATE TABLE IF NOT EXISTS analytics_event_types (
     event_type       text PRIMARY KEY,
     area             text NOT NULL,
@@ -14,9 +13,9 @@ COMMENT ON TABLE analytics_event_types IS 'The taxonomy: types of events. INSERT
 COMMENT ON COLUMN analytics_event_types.event_type IS 'The type, a short stable name in snake_case.';
 COMMENT ON COLUMN analytics_event_types.area IS 'What part of the product it belongs to.';
 COMMENT ON COLUMN analytics_event_types.needs_user IS 'Whether an event without user_id is a problem.';
-COMMENT ON COLUMN analytics_event_types.needs_assignment IS 'Whether an event without assignment_id is a problem.'
-$sql$),
-('product_analytics', 81, 'table', 'analytics_event_keys', $sql$
+COMMENT ON COLUMN analytics_event_types.needs_assignment IS 'Whether an event without assignment_id is a problem.';
+
+-- step: table analytics_event_keys
 CREATE TABLE IF NOT EXISTS analytics_event_keys (
     event_type text NOT NULL,
     key        text NOT NULL,
@@ -30,9 +29,9 @@ COMMENT ON COLUMN analytics_event_keys.event_type IS 'The type, or * for all; a 
 COMMENT ON COLUMN analytics_event_keys.key IS 'The key in meta.';
 COMMENT ON COLUMN analytics_event_keys.required IS 'Whether an event without it is a problem; JSON null is none.';
 COMMENT ON COLUMN analytics_event_keys.kind IS 'JSON type of the value.';
-COMMENT ON COLUMN analytics_event_keys.allowed IS 'The words that a string may be (letters and underscores, up to 40); null for any string.'
-$sql$),
-('product_analytics', 82, 'rows', 'analytics_event_types', $sql$
+COMMENT ON COLUMN analytics_event_keys.allowed IS 'The words that a string may be (letters and underscores, up to 40); null for any string.';
+
+-- step: rows analytics_event_types
 INSERT INTO analytics_event_types VALUES
     ('auth_login', 'account', true, false), ('preferences_update', 'account', true, false), ('telegram_link_success', 'account', true, false),
     ('notifications_pause', 'account', true, false), ('notifications_resume', 'account', true, false),
@@ -43,11 +42,11 @@ INSERT INTO analytics_event_types VALUES
     ('assignment_no_reply', 'application', true, true), ('assignment_filled_report', 'application', false, true),
         ('assignment_scam_report', 'application', false, true),
     ('notify_sent', 'delivery', true, false), ('notify_click', 'delivery', true, false)
-ON CONFLICT DO NOTHING
-$sql$),
+ON CONFLICT DO NOTHING;
+
+-- step: rows analytics_event_keys
 -- Required is what the document lists without "optional", "if known" or "if applicable", save the cursor of a first page and the place
 -- of an assignment that was opened by a link.
-('product_analytics', 83, 'rows', 'analytics_event_keys', $sql$
 INSERT INTO analytics_event_keys VALUES
     ('*', 'surface', false, 'string', '{website,telegram_dm,telegram_channel,backend}'), ('*', 'client', false, 'string', '{web,backend,aggregator}'),
         ('*', 'version', false, 'string', NULL),
@@ -70,15 +69,27 @@ INSERT INTO analytics_event_keys VALUES
     ('notify_sent', 'surface', true, 'string', '{telegram_dm,email,web_push}'), ('notify_sent', 'batch_id', true, 'string', NULL),
         ('notify_sent', 'match_score', true, 'number', NULL),
     ('notify_click', 'surface', true, 'string', '{telegram_dm,telegram_channel,website}'), ('notify_click', 'link_type', true, 'string', '{assignment}')
-ON CONFLICT DO NOTHING
-$sql$);
+ON CONFLICT DO NOTHING;
 
--- A short word is kept, of any other value only the type: words are few, batch ids and free text are many. ltrim() tells which is
--- which: a regular expression took half of the time of the whole rollup.
-WITH rule(value, query) AS (VALUES ($v$CASE WHEN jsonb_typeof(item.value) <> 'string' THEN '<' || jsonb_typeof(item.value) || '>' $v$
-    || $v$WHEN octet_length(item.value #>> '{}') BETWEEN 1 AND 40 AND ltrim(item.value #>> '{}', $v$
-    || $v$'abcdefghijklmnopqrstuvwxyz_') = '' AND NOT starts_with(item.value #>> '{}', '_') THEN item.value #>> '{}' ELSE '<string>' END$v$, $q$
-    WITH seen AS (%1$s), item AS (%2$s)
+-- step: rollup pa_meta_daily
+SELECT tally.create_rollup('pa_meta_daily', source => 'analytics_events', time_column => 'event_time', bucket => '1 day',
+    expand => $e$jsonb_each(CASE jsonb_typeof(meta) WHEN 'object' THEN meta ELSE '{}' END) AS item$e$,
+    dimensions => jsonb_build_array(jsonb_build_object('event_type', 'left(event_type, 500)'), jsonb_build_object('key', 'left(item.key, 100)'),
+                                    jsonb_build_object('value',
+                                        'CASE WHEN jsonb_typeof(item.value) <> ''string'' THEN ''<'' || jsonb_typeof(item.value) || ''>'' WHEN '
+                                        'octet_length(item.value #>> ''{}'') BETWEEN 1 AND 40 AND ltrim(item.value #>> ''{}'', '
+                                        '''abcdefghijklmnopqrstuvwxyz_'') = '''' AND NOT starts_with(item.value #>> ''{}'', ''_'') THEN item.value '
+                                        '#>> ''{}'' ELSE ''<string>'' END'::text)),
+                                        measures => '{"events": "count(*)", "last_seen": "max(event_time)"}',
+    schedule => '*/15 * * * *', zone => current_setting('TimeZone'),
+        description => 'Keys of meta and what they hold, by type of event: what the taxonomy is checked against.');
+
+-- step: view product_event_problems
+CREATE OR REPLACE VIEW product_event_problems AS
+    WITH seen AS (SELECT r.event_type, sum(r.events)::bigint AS events, sum(r.without_user)::bigint AS without_user,
+        sum(r.without_assignment)::bigint AS without_assignment, max(r.last_seen) AS last_seen FROM pa_events_daily r GROUP BY 1),
+        item AS (SELECT r.event_type, r.key, r.value, sum(r.events)::bigint AS events, max(r.last_seen) AS last_seen FROM pa_meta_daily r GROUP BY 1,
+        2, 3)
     SELECT s.event_type, 'unknown type' AS problem, NULL::text AS key, NULL::text AS value, s.events, s.last_seen
       FROM seen s WHERE NOT EXISTS (SELECT FROM analytics_event_types t WHERE t.event_type = s.event_type)
     UNION ALL SELECT s.event_type, 'no user', NULL, NULL, s.without_user, s.last_seen
@@ -94,24 +105,11 @@ WITH rule(value, query) AS (VALUES ($v$CASE WHEN jsonb_typeof(item.value) <> 'st
      WHERE s.events > coalesce(i.events, 0)
     UNION ALL SELECT i.event_type, CASE WHEN k.key IS NULL THEN 'unknown key' WHEN i.kind <> k.kind THEN 'wrong kind'
         ELSE 'value not allowed' END, i.key, i.value, i.events, i.last_seen
-      FROM (SELECT *, CASE WHEN value LIKE '<%%' THEN btrim(value, '<>') ELSE 'string' END AS kind FROM item) i
+      FROM (SELECT *, CASE WHEN value LIKE '<%' THEN btrim(value, '<>') ELSE 'string' END AS kind FROM item) i
       JOIN analytics_event_types t USING (event_type)
       LEFT JOIN LATERAL (SELECT * FROM analytics_event_keys k WHERE k.event_type IN (i.event_type, '*') AND k.key = i.key
                          ORDER BY k.event_type = '*' LIMIT 1) k ON true
-     WHERE k.key IS NULL OR i.value <> '<null>' AND (i.kind <> k.kind OR i.value <> ALL (k.allowed))$q$))
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
-SELECT 'product_analytics', 170, 'rollup', 'pa_meta_daily', format($sql$
-SELECT tally.create_rollup('pa_meta_daily', source => 'analytics_events', time_column => 'event_time', bucket => '1 day',
-    expand => $e$jsonb_each(CASE jsonb_typeof(meta) WHEN 'object' THEN meta ELSE '{}' END) AS item$e$,
-    dimensions => jsonb_build_array(jsonb_build_object('event_type', 'left(event_type, 500)'), jsonb_build_object('key', 'left(item.key, 100)'),
-                                    jsonb_build_object('value', %L::text)), measures => '{"events": "count(*)", "last_seen": "max(event_time)"}',
-    schedule => '*/15 * * * *', zone => tally_internal._pack_zone('pa_events_15m'),
-        description => 'Keys of meta and what they hold, by type of event: what the taxonomy is checked against.')
-$sql$, value)
-  FROM rule
-UNION ALL
-SELECT 'product_analytics', 400, 'view', 'product_event_problems', format($sql$
-CREATE OR REPLACE VIEW product_event_problems AS %s;
+     WHERE k.key IS NULL OR i.value <> '<null>' AND (i.kind <> k.kind OR i.value <> ALL (k.allowed));
 COMMENT ON VIEW product_event_problems IS
 'Validation report: events that do not keep to the taxonomy (analytics_event_types, analytics_event_keys), over all time, as of the last refresh; changes of '
 'the taxonomy show at once.';
@@ -120,38 +118,53 @@ COMMENT ON COLUMN product_event_problems.problem IS 'unknown type, no user, no a
 COMMENT ON COLUMN product_event_problems.key IS 'The key that it is about.';
 COMMENT ON COLUMN product_event_problems.value IS 'The value where it is a short word, else its JSON type in angle brackets.';
 COMMENT ON COLUMN product_event_problems.events IS 'How many events.';
-COMMENT ON COLUMN product_event_problems.last_seen IS 'When such an event was last seen; of missing things, when the type was.'
-$sql$, format(query,
-    'SELECT r.event_type, sum(r.events)::bigint AS events, sum(r.without_user)::bigint AS without_user, sum(r.without_assignment)::bigint AS '
-        'without_assignment, max(r.last_seen) AS last_seen FROM pa_events_daily r GROUP BY 1',
-    'SELECT r.event_type, r.key, r.value, sum(r.events)::bigint AS events, max(r.last_seen) AS last_seen FROM pa_meta_daily r GROUP BY 1, 2, 3'))
-  FROM rule
-UNION ALL
-SELECT 'product_analytics', 410, 'function', 'analytics_events_keep_to_taxonomy()', format($sql$
+COMMENT ON COLUMN product_event_problems.last_seen IS 'When such an event was last seen; of missing things, when the type was.';
+
+-- step: function analytics_events_keep_to_taxonomy()
 CREATE OR REPLACE FUNCTION analytics_events_keep_to_taxonomy() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $f$
 DECLARE
     wrong text;
 BEGIN
-    SELECT string_agg(concat_ws(' ', p.problem, p.key, p.value), ', ' ORDER BY p.problem, p.key) INTO wrong FROM (%s) p;
+    SELECT string_agg(concat_ws(' ', p.problem, p.key, p.value), ', ' ORDER BY p.problem, p.key) INTO wrong FROM (
+    WITH seen AS (SELECT NEW.event_type::text AS event_type, 1::bigint AS events, (NEW.user_id IS NULL)::int::bigint AS without_user,
+        (NEW.assignment_id IS NULL)::int::bigint AS without_assignment, NEW.event_time AS last_seen),
+        item AS (SELECT NEW.event_type::text AS event_type, item.key,
+        CASE WHEN jsonb_typeof(item.value) <> 'string' THEN '<' || jsonb_typeof(item.value) || '>' WHEN octet_length(item.value #>> '{}') BETWEEN 1
+        AND 40 AND ltrim(item.value #>> '{}', 'abcdefghijklmnopqrstuvwxyz_') = '' AND NOT starts_with(item.value #>> '{}',
+        '_') THEN item.value #>> '{}' ELSE '<string>' END AS value, 1::bigint AS events, NEW.event_time AS last_seen
+           FROM jsonb_each(CASE jsonb_typeof(NEW.meta) WHEN 'object' THEN NEW.meta ELSE '{}' END) item)
+    SELECT s.event_type, 'unknown type' AS problem, NULL::text AS key, NULL::text AS value, s.events, s.last_seen
+      FROM seen s WHERE NOT EXISTS (SELECT FROM analytics_event_types t WHERE t.event_type = s.event_type)
+    UNION ALL SELECT s.event_type, 'no user', NULL, NULL, s.without_user, s.last_seen
+      FROM seen s JOIN analytics_event_types t USING (event_type) WHERE t.needs_user AND s.without_user > 0
+    UNION ALL SELECT s.event_type, 'no assignment', NULL, NULL, s.without_assignment, s.last_seen
+      FROM seen s JOIN analytics_event_types t USING (event_type) WHERE t.needs_assignment AND s.without_assignment > 0
+    UNION ALL SELECT s.event_type, 'missing key', k.key, NULL, s.events - coalesce(i.events, 0), s.last_seen
+      FROM seen s JOIN analytics_event_types t USING (event_type)
+      JOIN analytics_event_keys k ON k.required AND (k.event_type = s.event_type OR k.event_type = '*'
+                                                     AND NOT EXISTS (SELECT FROM analytics_event_keys o WHERE o.event_type = s.event_type AND o.key = k.key))
+      LEFT JOIN (SELECT event_type, key, sum(events)::bigint AS events FROM item WHERE value <> '<null>' GROUP BY 1, 2) i ON i.event_type = s.event_type
+          AND i.key = k.key
+     WHERE s.events > coalesce(i.events, 0)
+    UNION ALL SELECT i.event_type, CASE WHEN k.key IS NULL THEN 'unknown key' WHEN i.kind <> k.kind THEN 'wrong kind'
+        ELSE 'value not allowed' END, i.key, i.value, i.events, i.last_seen
+      FROM (SELECT *, CASE WHEN value LIKE '<%' THEN btrim(value, '<>') ELSE 'string' END AS kind FROM item) i
+      JOIN analytics_event_types t USING (event_type)
+      LEFT JOIN LATERAL (SELECT * FROM analytics_event_keys k WHERE k.event_type IN (i.event_type, '*') AND k.key = i.key
+                         ORDER BY k.event_type = '*' LIMIT 1) k ON true
+     WHERE k.key IS NULL OR i.value <> '<null>' AND (i.kind <> k.kind OR i.value <> ALL (k.allowed))) p;
     IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = format('event of type %%L does not keep to the taxonomy: %%s', NEW.event_type, wrong),
-            DETAIL = format('Its meta is %%s.', coalesce(NEW.meta::text, 'NULL')),
-            HINT = format('SELECT * FROM analytics_event_keys WHERE event_type IN (%%L, ''*'');', NEW.event_type);
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = format('event of type %L does not keep to the taxonomy: %s', NEW.event_type, wrong),
+            DETAIL = format('Its meta is %s.', coalesce(NEW.meta::text, 'NULL')),
+            HINT = format('SELECT * FROM analytics_event_keys WHERE event_type IN (%L, ''*'');', NEW.event_type);
     END IF;
     RETURN NEW;
 END $f$;
 COMMENT ON FUNCTION analytics_events_keep_to_taxonomy() IS
-'Trigger: refuses an event that does not keep to the taxonomy. Switched on by ALTER TABLE analytics_events ENABLE TRIGGER taxonomy.'
-$sql$, format(query,
-    'SELECT NEW.event_type::text AS event_type, 1::bigint AS events, (NEW.user_id IS NULL)::int::bigint AS without_user, (NEW.assignment_id IS '
-        'NULL)::int::bigint AS without_assignment, NEW.event_time AS last_seen',
-    format($i$SELECT NEW.event_type::text AS event_type, item.key, %s AS value, 1::bigint AS events, NEW.event_time AS last_seen
-           FROM jsonb_each(CASE jsonb_typeof(NEW.meta) WHEN 'object' THEN NEW.meta ELSE '{}' END) item$i$, value)))
-  FROM rule;
+'Trigger: refuses an event that does not keep to the taxonomy. Switched on by ALTER TABLE analytics_events ENABLE TRIGGER taxonomy.';
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('product_analytics', 420, 'trigger', 'taxonomy ON analytics_events', $sql$
+-- step: trigger taxonomy ON analytics_events
 DO $do$
 BEGIN
     -- Off until its owner says otherwise, and as it is when the pack is installed again. Only the owner of a table can switch it.
@@ -163,5 +176,4 @@ BEGIN
     'TRIGGER taxonomy;';
         ALTER TABLE analytics_events DISABLE TRIGGER taxonomy;
     END IF;
-END $do$
-$sql$);
+END $do$;

@@ -1,97 +1,139 @@
 -- Owns: what the reference document reads: the telemetry block, trends and bottlenecks, engagement per cost, namespaces, pruning candidates. All
--- are exact at every moment: they read live views. What also exists as a function for a range of dates is made of one text.
+-- are exact at every moment: they read live views.
 
--- Sums of floating point come out alike whatever their order, rounded to six places.
-WITH totals(engagement, cost) AS (
-    SELECT format(t, 'engagement'), format(t, 'cost')
-        FROM (VALUES ($q$coalesce((SELECT jsonb_object_agg(t.key, trim_scale(round(t.value::numeric, 6))) FROM jsonb_each_text(x.%s::jsonb) t), '{}')$q$)) v(t)
-), block(latency, telemetry) AS (SELECT
-    $q$coalesce(sum(r.turnaround_samples), 0)::bigint AS turnaround_samples,
-        sum(r.turnaround_seconds) / nullif(sum(r.turnaround_samples), 0)::float8 AS avg_turnaround_seconds,
-       coalesce(sum(r.approval_latency_samples), 0)::bigint AS approval_latency_samples,
-           sum(r.approval_latency_seconds) / nullif(sum(r.approval_latency_samples), 0)::float8 AS avg_approval_latency_seconds,
-       tally.rollup(r.engagement) AS engagement, tally.rollup(r.cost) AS cost$q$,
-    format($q$json_build_object('turnaround_samples', x.turnaround_samples, 'avg_turnaround_seconds',
-                                trim_scale(round(x.avg_turnaround_seconds::numeric, 6)), 'approval_latency_samples', x.approval_latency_samples,
-       'avg_approval_latency_seconds', trim_scale(round(x.avg_approval_latency_seconds::numeric, 6)), 'engagement_totals', %s, 'cost_totals', %s)$q$,
-           t.engagement, t.cost) FROM totals t
-),
--- The ratios of totals: each kind of engagement by each kind of cost.
-ratio(columns) AS (
-    SELECT string_agg(format('round((tally.total(x.engagement, %L) / nullif(tally.total(x.cost, %L), 0))::numeric, 6) AS %I', e.key, c.key,
-                             format('%s_per_%s', e.key, regexp_replace(c.key, 's$', ''))), ', ' ORDER BY e.o, c.o)
-      FROM (VALUES (1, 'views'), (2, 'ctr'), (3, 'likes')) e(o, key), (VALUES (1, 'processing_minutes'), (2, 'storage_gb'), (3, 'egress_gb')) c(o, key)
-), namespaces(query) AS (
-    SELECT format($q$SELECT x.namespace, x.artifacts, x.turnaround_samples, x.avg_turnaround_seconds, x.approval_latency_samples,
-                  x.avg_approval_latency_seconds, %s AS engagement_totals, %s AS cost_totals, %s
-      FROM (SELECT nullif(r.namespace, '(none)') AS namespace, sum(r.artifacts)::bigint AS artifacts, %s
-              FROM publisher_daily_live r WHERE %%s GROUP BY 1) x$q$, t.engagement, t.cost, r.columns, b.latency) FROM ratio r, block b, totals t
-)
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
-SELECT 'publisher', 300, 'view', 'publisher_telemetry', format($sql$
+-- step: function publisher_sums(tally.totals)
+CREATE OR REPLACE FUNCTION publisher_sums(totals tally.totals) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $f$
+    -- Sums of floating point come out alike whatever their order, rounded to six places.
+    SELECT coalesce((SELECT jsonb_object_agg(t.key, trim_scale(round(t.value::numeric, 6))) FROM jsonb_each_text(totals::jsonb) t), '{}')
+$f$;
+COMMENT ON FUNCTION publisher_sums(tally.totals) IS 'Totals by name as JSON, rounded to six places.';
+
+-- step: function publisher_ratio(tally.totals, text, tally.totals, text)
+CREATE OR REPLACE FUNCTION publisher_ratio(engagement tally.totals, kind text, cost tally.totals, of text) RETURNS numeric
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $f$
+    SELECT round((tally.total(engagement, kind) / nullif(tally.total(cost, of), 0))::numeric, 6)
+$f$;
+COMMENT ON FUNCTION publisher_ratio(tally.totals, text, tally.totals, text) IS
+'Total of a kind of engagement ÷ total of a kind of cost, rounded to six places; null where either is unknown or the cost is 0.';
+
+-- step: function publisher_block(numeric, float8, numeric, float8, tally.totals, tally.totals)
+CREATE OR REPLACE FUNCTION publisher_block(turnaround_samples numeric, turnaround_seconds float8, approval_latency_samples numeric,
+                                           approval_latency_seconds float8, engagement tally.totals, cost tally.totals) RETURNS json
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $f$
+    SELECT json_build_object('turnaround_samples', coalesce(turnaround_samples, 0),
+        'avg_turnaround_seconds', trim_scale(round((turnaround_seconds / nullif(turnaround_samples, 0)::float8)::numeric, 6)),
+        'approval_latency_samples', coalesce(approval_latency_samples, 0),
+        'avg_approval_latency_seconds', trim_scale(round((approval_latency_seconds / nullif(approval_latency_samples, 0)::float8)::numeric, 6)),
+        'engagement_totals', publisher_sums(engagement), 'cost_totals', publisher_sums(cost))
+$f$;
+COMMENT ON FUNCTION publisher_block(numeric, float8, numeric, float8, tally.totals, tally.totals) IS
+'The telemetry block of sums: samples and means of turnaround and approval latency (null over none), totals of engagement and cost by name.';
+
+-- step: view publisher_telemetry
 CREATE OR REPLACE VIEW publisher_telemetry AS
-SELECT 'publisher' AS service, %1$s AS telemetry FROM (SELECT %2$s FROM publisher_daily_live r) x
-UNION ALL SELECT 'publisher-discord', %1$s FROM (SELECT %2$s FROM publisher_discord_daily_live r) x;
+SELECT 'publisher' AS service, publisher_block(sum(r.turnaround_samples), sum(r.turnaround_seconds), sum(r.approval_latency_samples),
+                                               sum(r.approval_latency_seconds), tally.rollup(r.engagement), tally.rollup(r.cost)) AS telemetry
+  FROM publisher_daily_live r
+UNION ALL
+SELECT 'publisher-discord', publisher_block(sum(r.turnaround_samples), sum(r.turnaround_seconds), sum(r.approval_latency_samples),
+                                            sum(r.approval_latency_seconds), tally.rollup(r.engagement), tally.rollup(r.cost))
+  FROM publisher_discord_daily_live r;
 COMMENT ON VIEW publisher_telemetry IS 'The telemetry block of each service, as its /metrics endpoint shows it, over all that was published.';
 COMMENT ON COLUMN publisher_telemetry.service IS 'publisher or publisher-discord.';
 COMMENT ON COLUMN publisher_telemetry.telemetry IS
-'The block: samples and means of turnaround and approval latency (null over none), totals of engagement and cost by name.'
-$sql$, b.telemetry, b.latency) FROM block b
-UNION ALL
-SELECT 'publisher', 310, 'function', 'publisher_telemetry(date, date, text, text)', format($make$
-DO $do$ BEGIN EXECUTE format($create$
+'The block: samples and means of turnaround and approval latency (null over none), totals of engagement and cost by name.';
+
+-- step: function publisher_telemetry(date, date, text, text)
 CREATE OR REPLACE FUNCTION publisher_telemetry(since date DEFAULT '-infinity', until date DEFAULT 'infinity', namespace text DEFAULT NULL,
                                                service text DEFAULT 'publisher') RETURNS json
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET jit = off SET timezone = %%L AS $f$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET jit = off SET timezone FROM CURRENT AS $f$
 #variable_conflict use_column
 BEGIN
-    CASE service
-        WHEN 'publisher' THEN RETURN (SELECT %1$s FROM (SELECT %2$s FROM publisher_daily_live r
-            WHERE r.bucket >= since AND r.bucket < until AND (publisher_telemetry.namespace IS NULL OR r.namespace = publisher_telemetry.namespace)) x);
-        WHEN 'publisher-discord' THEN RETURN (SELECT %1$s FROM (SELECT %2$s FROM publisher_discord_daily_live r
-            WHERE r.bucket >= since AND r.bucket < until AND (publisher_telemetry.namespace IS NULL OR r.namespace = publisher_telemetry.namespace)) x);
-        ELSE RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = pg_catalog.format('service must be publisher or publisher-discord, got %%%%L', service),
+    IF service NOT IN ('publisher', 'publisher-discord') OR service IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = pg_catalog.format('service must be publisher or publisher-discord, got %L', service),
             HINT = 'SELECT publisher_telemetry(service => ''publisher-discord'');';
-    END CASE;
-END $f$$create$, tally_internal._pack_zone('publisher_15m')); END $do$;
+    END IF;
+    RETURN (SELECT publisher_block(sum(r.turnaround_samples), sum(r.turnaround_seconds), sum(r.approval_latency_samples), sum(r.approval_latency_seconds),
+                                   tally.rollup(r.engagement), tally.rollup(r.cost))
+              FROM (SELECT 'publisher' AS service, p.namespace, p.turnaround_samples, p.turnaround_seconds, p.approval_latency_samples,
+                           p.approval_latency_seconds, p.engagement, p.cost
+                      FROM publisher_daily_live p WHERE p.bucket >= since AND p.bucket < until
+                    UNION ALL
+                    SELECT 'publisher-discord', d.namespace, d.turnaround_samples, d.turnaround_seconds, d.approval_latency_samples,
+                           d.approval_latency_seconds, d.engagement, d.cost
+                      FROM publisher_discord_daily_live d WHERE d.bucket >= since AND d.bucket < until) r
+             WHERE r.service = publisher_telemetry.service AND (publisher_telemetry.namespace IS NULL OR r.namespace = publisher_telemetry.namespace));
+END $f$;
 COMMENT ON FUNCTION publisher_telemetry(date, date, text, text) IS
-'The telemetry block of a service over what was published from since up to but not until, of one namespace or of all.'
-$make$, b.telemetry, b.latency) FROM block b
-UNION ALL
-SELECT 'publisher', t.ordinal, 'view', t.name, format($sql$
-CREATE OR REPLACE VIEW %1$s AS
-SELECT r.bucket AS day, %2$s r.artifacts, r.turnaround_samples, r.turnaround_seconds / nullif(r.turnaround_samples, 0)::float8 AS avg_turnaround_seconds,
+'The telemetry block of a service over what was published from since up to but not until, of one namespace or of all.';
+
+-- step: view publisher_latency_trend
+CREATE OR REPLACE VIEW publisher_latency_trend AS
+SELECT r.bucket AS day, r.artifacts, r.turnaround_samples, r.turnaround_seconds / nullif(r.turnaround_samples, 0)::float8 AS avg_turnaround_seconds,
        tally.percentile(r.turnaround, 0.5) AS p50_turnaround_seconds, tally.percentile(r.turnaround, 0.9) AS p90_turnaround_seconds,
        r.approval_latency_samples, r.approval_latency_seconds / nullif(r.approval_latency_samples, 0)::float8 AS avg_approval_latency_seconds,
        tally.percentile(r.approval_latency, 0.5) AS p50_approval_latency_seconds, tally.percentile(r.approval_latency, 0.9) AS p90_approval_latency_seconds
-  FROM %3$s r;
-COMMENT ON VIEW %1$s IS %4$L;
-COMMENT ON COLUMN %1$s.day IS 'Start of the day of publication.';
-%5$s
-COMMENT ON COLUMN %1$s.artifacts IS 'Artifacts published.';
-COMMENT ON COLUMN %1$s.turnaround_samples IS 'Of them, those with a turnaround.';
-COMMENT ON COLUMN %1$s.avg_turnaround_seconds IS 'Mean seconds from ingest to publication.';
-COMMENT ON COLUMN %1$s.p50_turnaround_seconds IS 'Median; exact for a few hundred artifacts, within the digest''s error beyond.';
-COMMENT ON COLUMN %1$s.p90_turnaround_seconds IS '90th percentile.';
-COMMENT ON COLUMN %1$s.approval_latency_samples IS 'Of them, those with an approval latency.';
-COMMENT ON COLUMN %1$s.avg_approval_latency_seconds IS 'Mean seconds to the approval.';
-COMMENT ON COLUMN %1$s.p50_approval_latency_seconds IS 'Median.';
-COMMENT ON COLUMN %1$s.p90_approval_latency_seconds IS '90th percentile.'
-$sql$, t.name, t.columns, t.origin, t.description, t.more)
-  FROM (VALUES (320, 'publisher_latency_trend', '', $q$(
+  FROM (
         SELECT y.bucket, sum(y.artifacts)::bigint AS artifacts, sum(y.turnaround_samples)::bigint AS turnaround_samples,
             sum(y.turnaround_seconds) AS turnaround_seconds, tally.rollup(y.turnaround) AS turnaround,
                sum(y.approval_latency_samples)::bigint AS approval_latency_samples, sum(y.approval_latency_seconds) AS approval_latency_seconds,
                    tally.rollup(y.approval_latency) AS approval_latency
-          FROM publisher_daily_live y GROUP BY 1)$q$, 'Turnaround and approval latency by day.', ''),
-               -- As fine as the rollup is, so there is nothing to merge.
-               (321, 'publisher_namespace_latency_trend', 'nullif(r.namespace, ''(none)'') AS namespace,', 'publisher_daily_live',
-                'Turnaround and approval latency by day and creator lane.',
-                'COMMENT ON COLUMN publisher_namespace_latency_trend.namespace IS ''Creator lane.'';')) t(ordinal, name, columns, origin, description, more)
-UNION ALL
-SELECT 'publisher', 330, 'view', 'publisher_namespaces', format($sql$
-CREATE OR REPLACE VIEW publisher_namespaces AS %s;
+          FROM publisher_daily_live y GROUP BY 1) r;
+COMMENT ON VIEW publisher_latency_trend IS 'Turnaround and approval latency by day.';
+COMMENT ON COLUMN publisher_latency_trend.day IS 'Start of the day of publication.';
+COMMENT ON COLUMN publisher_latency_trend.artifacts IS 'Artifacts published.';
+COMMENT ON COLUMN publisher_latency_trend.turnaround_samples IS 'Of them, those with a turnaround.';
+COMMENT ON COLUMN publisher_latency_trend.avg_turnaround_seconds IS 'Mean seconds from ingest to publication.';
+COMMENT ON COLUMN publisher_latency_trend.p50_turnaround_seconds IS 'Median; exact for a few hundred artifacts, within the digest''s error beyond.';
+COMMENT ON COLUMN publisher_latency_trend.p90_turnaround_seconds IS '90th percentile.';
+COMMENT ON COLUMN publisher_latency_trend.approval_latency_samples IS 'Of them, those with an approval latency.';
+COMMENT ON COLUMN publisher_latency_trend.avg_approval_latency_seconds IS 'Mean seconds to the approval.';
+COMMENT ON COLUMN publisher_latency_trend.p50_approval_latency_seconds IS 'Median.';
+COMMENT ON COLUMN publisher_latency_trend.p90_approval_latency_seconds IS '90th percentile.';
+
+-- step: view publisher_namespace_latency_trend
+CREATE OR REPLACE VIEW publisher_namespace_latency_trend AS
+SELECT r.bucket AS day, nullif(r.namespace, '(none)') AS namespace, r.artifacts, r.turnaround_samples,
+    r.turnaround_seconds / nullif(r.turnaround_samples, 0)::float8 AS avg_turnaround_seconds,
+       tally.percentile(r.turnaround, 0.5) AS p50_turnaround_seconds, tally.percentile(r.turnaround, 0.9) AS p90_turnaround_seconds,
+       r.approval_latency_samples, r.approval_latency_seconds / nullif(r.approval_latency_samples, 0)::float8 AS avg_approval_latency_seconds,
+       tally.percentile(r.approval_latency, 0.5) AS p50_approval_latency_seconds, tally.percentile(r.approval_latency, 0.9) AS p90_approval_latency_seconds
+  FROM publisher_daily_live r;
+COMMENT ON VIEW publisher_namespace_latency_trend IS 'Turnaround and approval latency by day and creator lane.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.day IS 'Start of the day of publication.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.namespace IS 'Creator lane.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.artifacts IS 'Artifacts published.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.turnaround_samples IS 'Of them, those with a turnaround.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.avg_turnaround_seconds IS 'Mean seconds from ingest to publication.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.p50_turnaround_seconds IS 'Median; exact for a few hundred artifacts, within the digest''s error beyond.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.p90_turnaround_seconds IS '90th percentile.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.approval_latency_samples IS 'Of them, those with an approval latency.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.avg_approval_latency_seconds IS 'Mean seconds to the approval.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.p50_approval_latency_seconds IS 'Median.';
+COMMENT ON COLUMN publisher_namespace_latency_trend.p90_approval_latency_seconds IS '90th percentile.';
+
+-- step: view publisher_namespaces
+CREATE OR REPLACE VIEW publisher_namespaces AS
+SELECT x.namespace, x.artifacts, coalesce(x.turnaround_samples, 0)::bigint AS turnaround_samples,
+       x.turnaround_seconds / nullif(x.turnaround_samples, 0)::float8 AS avg_turnaround_seconds,
+       coalesce(x.approval_latency_samples, 0)::bigint AS approval_latency_samples,
+       x.approval_latency_seconds / nullif(x.approval_latency_samples, 0)::float8 AS avg_approval_latency_seconds,
+       publisher_sums(x.engagement) AS engagement_totals, publisher_sums(x.cost) AS cost_totals,
+       publisher_ratio(x.engagement, 'views', x.cost, 'processing_minutes') AS views_per_processing_minute,
+       publisher_ratio(x.engagement, 'views', x.cost, 'storage_gb') AS views_per_storage_gb,
+       publisher_ratio(x.engagement, 'views', x.cost, 'egress_gb') AS views_per_egress_gb,
+       publisher_ratio(x.engagement, 'ctr', x.cost, 'processing_minutes') AS ctr_per_processing_minute,
+       publisher_ratio(x.engagement, 'ctr', x.cost, 'storage_gb') AS ctr_per_storage_gb,
+       publisher_ratio(x.engagement, 'ctr', x.cost, 'egress_gb') AS ctr_per_egress_gb,
+       publisher_ratio(x.engagement, 'likes', x.cost, 'processing_minutes') AS likes_per_processing_minute,
+       publisher_ratio(x.engagement, 'likes', x.cost, 'storage_gb') AS likes_per_storage_gb,
+       publisher_ratio(x.engagement, 'likes', x.cost, 'egress_gb') AS likes_per_egress_gb
+  FROM (SELECT nullif(r.namespace, '(none)') AS namespace, sum(r.artifacts)::bigint AS artifacts, sum(r.turnaround_samples) AS turnaround_samples,
+               sum(r.turnaround_seconds) AS turnaround_seconds, sum(r.approval_latency_samples) AS approval_latency_samples,
+               sum(r.approval_latency_seconds) AS approval_latency_seconds, tally.rollup(r.engagement) AS engagement, tally.rollup(r.cost) AS cost
+          FROM publisher_daily_live r GROUP BY 1) x;
 COMMENT ON VIEW publisher_namespaces IS
 'Namespace drill-down: what each creator lane costs and earns, over all that was published. Ratios are total engagement ÷ total cost; null where either is '
 'unknown or the cost is 0.';
@@ -103,21 +145,41 @@ COMMENT ON COLUMN publisher_namespaces.approval_latency_samples IS 'Of them, tho
 COMMENT ON COLUMN publisher_namespaces.avg_approval_latency_seconds IS 'Mean seconds to the approval.';
 COMMENT ON COLUMN publisher_namespaces.engagement_totals IS 'Sums of engagement by name.';
 COMMENT ON COLUMN publisher_namespaces.cost_totals IS 'Sums of cost by name.';
-%s
-$sql$, format(n.query, 'true'),
-    (SELECT string_agg(format('COMMENT ON COLUMN publisher_namespaces.%s_per_%s IS %L', e, regexp_replace(c, 's$', ''),
-                              format('Total %s ÷ total %s.', e, c)), '; ')
-                                   FROM unnest('{views,ctr,likes}'::text[]) e, unnest('{processing_minutes,storage_gb,egress_gb}'::text[]) c))
-  FROM namespaces n
-UNION ALL
-SELECT 'publisher', 335, 'function', 'publisher_namespaces(date, date)', format($make$
-DO $do$ BEGIN EXECUTE format($create$
+COMMENT ON COLUMN publisher_namespaces.views_per_processing_minute IS 'Total views ÷ total processing_minutes.';
+COMMENT ON COLUMN publisher_namespaces.views_per_storage_gb IS 'Total views ÷ total storage_gb.';
+COMMENT ON COLUMN publisher_namespaces.views_per_egress_gb IS 'Total views ÷ total egress_gb.';
+COMMENT ON COLUMN publisher_namespaces.ctr_per_processing_minute IS 'Total ctr ÷ total processing_minutes.';
+COMMENT ON COLUMN publisher_namespaces.ctr_per_storage_gb IS 'Total ctr ÷ total storage_gb.';
+COMMENT ON COLUMN publisher_namespaces.ctr_per_egress_gb IS 'Total ctr ÷ total egress_gb.';
+COMMENT ON COLUMN publisher_namespaces.likes_per_processing_minute IS 'Total likes ÷ total processing_minutes.';
+COMMENT ON COLUMN publisher_namespaces.likes_per_storage_gb IS 'Total likes ÷ total storage_gb.';
+COMMENT ON COLUMN publisher_namespaces.likes_per_egress_gb IS 'Total likes ÷ total egress_gb.';
+
+-- step: function publisher_namespaces(date, date)
 CREATE OR REPLACE FUNCTION publisher_namespaces(since date DEFAULT '-infinity', until date DEFAULT 'infinity') RETURNS SETOF publisher_namespaces
-LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off SET timezone = %%L AS $f$ %s $f$$create$, tally_internal._pack_zone('publisher_15m')); END $do$;
-COMMENT ON FUNCTION publisher_namespaces(date, date) IS 'The view publisher_namespaces over what was published from since up to but not until.'
-$make$, format(n.query, 'r.bucket >= since AND r.bucket < until')) FROM namespaces n
-UNION ALL
-SELECT 'publisher', 340, 'view', 'publisher_engagement_ratios', $sql$
+LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off SET timezone FROM CURRENT AS $f$
+    SELECT x.namespace, x.artifacts, coalesce(x.turnaround_samples, 0)::bigint AS turnaround_samples,
+           x.turnaround_seconds / nullif(x.turnaround_samples, 0)::float8 AS avg_turnaround_seconds,
+           coalesce(x.approval_latency_samples, 0)::bigint AS approval_latency_samples,
+           x.approval_latency_seconds / nullif(x.approval_latency_samples, 0)::float8 AS avg_approval_latency_seconds,
+           publisher_sums(x.engagement) AS engagement_totals, publisher_sums(x.cost) AS cost_totals,
+           publisher_ratio(x.engagement, 'views', x.cost, 'processing_minutes') AS views_per_processing_minute,
+           publisher_ratio(x.engagement, 'views', x.cost, 'storage_gb') AS views_per_storage_gb,
+           publisher_ratio(x.engagement, 'views', x.cost, 'egress_gb') AS views_per_egress_gb,
+           publisher_ratio(x.engagement, 'ctr', x.cost, 'processing_minutes') AS ctr_per_processing_minute,
+           publisher_ratio(x.engagement, 'ctr', x.cost, 'storage_gb') AS ctr_per_storage_gb,
+           publisher_ratio(x.engagement, 'ctr', x.cost, 'egress_gb') AS ctr_per_egress_gb,
+           publisher_ratio(x.engagement, 'likes', x.cost, 'processing_minutes') AS likes_per_processing_minute,
+           publisher_ratio(x.engagement, 'likes', x.cost, 'storage_gb') AS likes_per_storage_gb,
+           publisher_ratio(x.engagement, 'likes', x.cost, 'egress_gb') AS likes_per_egress_gb
+      FROM (SELECT nullif(r.namespace, '(none)') AS namespace, sum(r.artifacts)::bigint AS artifacts, sum(r.turnaround_samples) AS turnaround_samples,
+                   sum(r.turnaround_seconds) AS turnaround_seconds, sum(r.approval_latency_samples) AS approval_latency_samples,
+                   sum(r.approval_latency_seconds) AS approval_latency_seconds, tally.rollup(r.engagement) AS engagement, tally.rollup(r.cost) AS cost
+              FROM publisher_daily_live r WHERE r.bucket >= since AND r.bucket < until GROUP BY 1) x
+$f$;
+COMMENT ON FUNCTION publisher_namespaces(date, date) IS 'The view publisher_namespaces over what was published from since up to but not until.';
+
+-- step: view publisher_engagement_ratios
 CREATE OR REPLACE VIEW publisher_engagement_ratios AS
 SELECT n.namespace, e.key AS engagement, c.key AS cost, e.value::float8 AS engagement_total, c.value::float8 AS cost_total,
     round((e.value::float8 / nullif(c.value::float8, 0))::numeric, 6) AS ratio
@@ -128,5 +190,4 @@ COMMENT ON COLUMN publisher_engagement_ratios.engagement IS 'Name of the engagem
 COMMENT ON COLUMN publisher_engagement_ratios.cost IS 'Name of the cost.';
 COMMENT ON COLUMN publisher_engagement_ratios.engagement_total IS 'Sum of the engagement.';
 COMMENT ON COLUMN publisher_engagement_ratios.cost_total IS 'Sum of the cost.';
-COMMENT ON COLUMN publisher_engagement_ratios.ratio IS 'Their quotient; null where the cost is 0.'
-$sql$;
+COMMENT ON COLUMN publisher_engagement_ratios.ratio IS 'Their quotient; null where the cost is 0.';

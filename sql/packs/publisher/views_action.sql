@@ -1,7 +1,6 @@
 -- Owns: the views of the pack publisher that say what to do: where time is lost, what to prune, which notifications did not land.
 
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement) VALUES
-('publisher', 350, 'view', 'publisher_bottlenecks', $sql$
+-- step: view publisher_bottlenecks
 CREATE OR REPLACE VIEW publisher_bottlenecks AS
 SELECT y.*, CASE WHEN y.avg_approval_latency_seconds > 1.1 * y.before_avg_approval_latency_seconds
     AND y.rest > 1.1 * y.before_rest THEN 'reviewers and automation'
@@ -9,7 +8,8 @@ SELECT y.*, CASE WHEN y.avg_approval_latency_seconds > 1.1 * y.before_avg_approv
                      WHEN y.rest > 1.1 * y.before_rest THEN 'automation' END AS points_to
   FROM (SELECT x.namespace, x.t / nullif(x.tn, 0) AS avg_turnaround_seconds, x.bt / nullif(x.btn, 0) AS before_avg_turnaround_seconds,
         x.a / nullif(x.an, 0) AS avg_approval_latency_seconds, x.ba / nullif(x.ban, 0) AS before_avg_approval_latency_seconds,
-               x.t / nullif(x.tn, 0) - coalesce(x.a / nullif(x.an, 0), 0) AS rest, x.bt / nullif(x.btn, 0) - coalesce(x.ba / nullif(x.ban, 0), 0) AS before_rest
+               x.t / nullif(x.tn, 0) - coalesce(x.a / nullif(x.an, 0), 0) AS rest, x.bt / nullif(x.btn, 0) - coalesce(x.ba / nullif(x.ban, 0),
+                   0) AS before_rest
           FROM (SELECT nullif(r.namespace, '(none)') AS namespace,
                        sum(r.turnaround_seconds) FILTER (WHERE w.now) AS t, sum(r.turnaround_samples::float8) FILTER (WHERE w.now) AS tn,
                            sum(r.turnaround_seconds) FILTER (WHERE NOT w.now) AS bt, sum(r.turnaround_samples::float8) FILTER (WHERE NOT w.now) AS btn,
@@ -28,9 +28,9 @@ COMMENT ON COLUMN publisher_bottlenecks.before_avg_approval_latency_seconds IS '
 COMMENT ON COLUMN publisher_bottlenecks.rest IS 'Mean turnaround less mean approval latency: what machines take.';
 COMMENT ON COLUMN publisher_bottlenecks.before_rest IS 'The same of the seven days before.';
 COMMENT ON COLUMN publisher_bottlenecks.points_to IS
-'reviewers where approval latency rose by more than a tenth, automation where the rest did; null where neither.'
-$sql$),
-('publisher', 360, 'view', 'publisher_pruning_candidates', $sql$
+'reviewers where approval latency rose by more than a tenth, automation where the rest did; null where neither.';
+
+-- step: view publisher_pruning_candidates
 CREATE OR REPLACE VIEW publisher_pruning_candidates AS
 SELECT m.artifact_uri, nullif(l.namespace, '(none)') AS namespace, m.slug, m.published_at, m.views, m.processing_minutes, m.minutes_per_view,
     l.views AS lane_views, l.minutes AS lane_minutes
@@ -57,9 +57,9 @@ COMMENT ON COLUMN publisher_pruning_candidates.views IS 'Its views.';
 COMMENT ON COLUMN publisher_pruning_candidates.processing_minutes IS 'Its processing minutes.';
 COMMENT ON COLUMN publisher_pruning_candidates.minutes_per_view IS 'Minutes ÷ (1 + views).';
 COMMENT ON COLUMN publisher_pruning_candidates.lane_views IS 'Views per artifact of the lane.';
-COMMENT ON COLUMN publisher_pruning_candidates.lane_minutes IS 'Processing minutes per artifact of the lane.'
-$sql$),
-('publisher', 370, 'view', 'publisher_channels', $sql$
+COMMENT ON COLUMN publisher_pruning_candidates.lane_minutes IS 'Processing minutes per artifact of the lane.';
+
+-- step: view publisher_channels
 CREATE OR REPLACE VIEW publisher_channels AS
 SELECT r.bucket AS day, nullif(r.channel, '(none)') AS channel, sum(r.notifications)::bigint AS notifications, sum(r.delivered)::bigint AS delivered,
     sum(r.failed)::bigint AS failed, round(sum(r.failed) / nullif(sum(r.delivered) + sum(r.failed), 0), 4) AS failure_rate
@@ -70,9 +70,9 @@ COMMENT ON COLUMN publisher_channels.channel IS 'Discord channel.';
 COMMENT ON COLUMN publisher_channels.notifications IS 'Notifications.';
 COMMENT ON COLUMN publisher_channels.delivered IS 'Of them, those the webhook took.';
 COMMENT ON COLUMN publisher_channels.failed IS 'Of them, those it did not take; the others are unknown.';
-COMMENT ON COLUMN publisher_channels.failure_rate IS 'Failed ÷ (delivered + failed).'
-$sql$),
-('publisher', 371, 'view', 'publisher_failed_webhooks', $sql$
+COMMENT ON COLUMN publisher_channels.failure_rate IS 'Failed ÷ (delivered + failed).';
+
+-- step: view publisher_failed_webhooks
 CREATE OR REPLACE VIEW publisher_failed_webhooks AS
 SELECT r.published_at, nullif(r.namespace, '(none)') AS namespace, nullif(r.channel, '(none)') AS channel, nullif(r.artifact_uri, '(none)') AS artifact_uri,
     nullif(r.slug, '(none)') AS slug, r.notifications, r.unknown
@@ -84,9 +84,9 @@ COMMENT ON COLUMN publisher_failed_webhooks.channel IS 'Discord channel.';
 COMMENT ON COLUMN publisher_failed_webhooks.artifact_uri IS 'The artifact.';
 COMMENT ON COLUMN publisher_failed_webhooks.slug IS 'Its short name.';
 COMMENT ON COLUMN publisher_failed_webhooks.notifications IS 'How many; one, unless the conflict key says otherwise.';
-COMMENT ON COLUMN publisher_failed_webhooks.unknown IS 'Of them, those of which nothing is known.'
-$sql$),
-('publisher', 372, 'view', 'publisher_channel_health', $sql$
+COMMENT ON COLUMN publisher_failed_webhooks.unknown IS 'Of them, those of which nothing is known.';
+
+-- step: view publisher_channel_health
 CREATE OR REPLACE VIEW publisher_channel_health AS
 SELECT x.day, x.namespace, sum(x.published)::bigint AS published, sum(x.notified)::bigint AS notified, sum(x.delivered)::bigint AS delivered,
     sum(x.failed)::bigint AS failed, (sum(x.published) - sum(x.notified))::bigint AS difference
@@ -103,28 +103,29 @@ COMMENT ON COLUMN publisher_channel_health.published IS 'Artifacts published.';
 COMMENT ON COLUMN publisher_channel_health.notified IS 'Different artifacts with a notification; exact for a few hundred, within the sketch''s error beyond.';
 COMMENT ON COLUMN publisher_channel_health.delivered IS 'Notifications that the webhook took.';
 COMMENT ON COLUMN publisher_channel_health.failed IS 'Notifications that it did not take.';
-COMMENT ON COLUMN publisher_channel_health.difference IS 'Published less notified: more than 0 where notifications are missing.'
-$sql$);
+COMMENT ON COLUMN publisher_channel_health.difference IS 'Published less notified: more than 0 where notifications are missing.';
 
--- The join by address, or where there is none by slug. Nearly all notifications lie near their artifacts, so a join of two ranges finds them; what
--- it leaves over is looked for by index, at any time.
-WITH delivery(query) AS (VALUES ($q$SELECT y.published_at, y.namespace, y.artifact_uri, y.slug, y.channel, y.webhook_success,
+-- step: view publisher_delivery_problems
+CREATE OR REPLACE VIEW publisher_delivery_problems AS
+SELECT * FROM (SELECT y.published_at, y.namespace, y.artifact_uri, y.slug, y.channel, y.webhook_success,
        CASE WHEN y.by IS NULL THEN 'not notified' WHEN y.webhook_success THEN 'delivered' WHEN y.webhook_success IS NULL THEN 'unknown'
            ELSE 'failed' END AS outcome, y.by AS joined_by
   FROM (SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, x.channel, x.webhook_success, 'artifact_uri' AS by
-          FROM publisher_metrics_rollup m JOIN publisher_discord_metrics x ON x.artifact_uri = m.artifact_uri WHERE (%1$s) AND %2$s
+          FROM publisher_metrics_rollup m JOIN publisher_discord_metrics x ON x.artifact_uri = m.artifact_uri WHERE (x.published_at >= (SELECT
+              coalesce(nullif(current_setting('tally.as_of', true), '')::timestamptz,
+              now())) - interval '2 days') AND m.published_at >= (SELECT coalesce(nullif(current_setting('tally.as_of', true), '')::timestamptz,
+              now())) - interval '1 day' AND m.published_at <= (SELECT coalesce(nullif(current_setting('tally.as_of', true), '')::timestamptz, now()))
         UNION ALL
         SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, d.channel, d.webhook_success, d.by
-          FROM (SELECT * FROM publisher_metrics_rollup m WHERE %2$s AND NOT EXISTS (SELECT FROM publisher_discord_metrics x
-                  WHERE x.artifact_uri = m.artifact_uri AND %1$s) OFFSET 0) m
+          FROM (SELECT * FROM publisher_metrics_rollup m WHERE m.published_at >= (SELECT coalesce(nullif(current_setting('tally.as_of', true),
+              '')::timestamptz, now())) - interval '1 day' AND m.published_at <= (SELECT coalesce(nullif(current_setting('tally.as_of', true),
+              '')::timestamptz, now())) AND NOT EXISTS (SELECT FROM publisher_discord_metrics x
+                  WHERE x.artifact_uri = m.artifact_uri AND x.published_at >= (SELECT coalesce(nullif(current_setting('tally.as_of', true),
+                      '')::timestamptz, now())) - interval '2 days') OFFSET 0) m
           LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri
                              UNION ALL SELECT x.channel, x.webhook_success, 'slug' FROM publisher_discord_metrics x
                               WHERE x.slug = m.slug AND NOT EXISTS (SELECT FROM publisher_discord_metrics o
-                                                                    WHERE o.artifact_uri = m.artifact_uri)) d ON true) y$q$))
-INSERT INTO tally.pack_steps (pack, ordinal, kind, name, statement)
-SELECT 'publisher', 380, 'view', 'publisher_delivery_problems', format($sql$
-CREATE OR REPLACE VIEW publisher_delivery_problems AS
-SELECT * FROM (%s) q WHERE q.outcome <> 'delivered';
+                                                                    WHERE o.artifact_uri = m.artifact_uri)) d ON true) y) q WHERE q.outcome <> 'delivered';
 COMMENT ON VIEW publisher_delivery_problems IS
 'Artifacts published within the last 24 hours whose notification did not land in Discord, joined by address or by slug. Where an artifact has several '
 'notifications, those older than two days count only if it has no newer. SET tally.as_of shows it as of an earlier moment.';
@@ -135,16 +136,27 @@ COMMENT ON COLUMN publisher_delivery_problems.slug IS 'Its short name.';
 COMMENT ON COLUMN publisher_delivery_problems.channel IS 'Discord channel.';
 COMMENT ON COLUMN publisher_delivery_problems.webhook_success IS 'Whether the webhook took the notification.';
 COMMENT ON COLUMN publisher_delivery_problems.outcome IS 'failed, unknown or not notified.';
-COMMENT ON COLUMN publisher_delivery_problems.joined_by IS 'artifact_uri or slug; null where there is no notification.'
-$sql$, format(d.query, 'x.published_at >= ' || c.present || ' - interval ''2 days''',
-              'm.published_at >= ' || c.present || ' - interval ''1 day'' AND m.published_at <= ' || c.present))
-  FROM delivery d, (VALUES ($c$(SELECT coalesce(nullif(current_setting('tally.as_of', true), '')::timestamptz, now()))$c$)) c(present)
-UNION ALL
-SELECT 'publisher', 385, 'function', 'publisher_deliveries(timestamptz, timestamptz)', format($sql$
+COMMENT ON COLUMN publisher_delivery_problems.joined_by IS 'artifact_uri or slug; null where there is no notification.';
+
+-- step: function publisher_deliveries(timestamptz, timestamptz)
 CREATE OR REPLACE FUNCTION publisher_deliveries(since timestamptz DEFAULT now() - interval '1 day',
                                                 until timestamptz DEFAULT 'infinity') RETURNS SETOF publisher_delivery_problems
-LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off AS $f$ %s $f$;
+LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off AS $f$ SELECT y.published_at, y.namespace, y.artifact_uri, y.slug, y.channel,
+    y.webhook_success,
+       CASE WHEN y.by IS NULL THEN 'not notified' WHEN y.webhook_success THEN 'delivered' WHEN y.webhook_success IS NULL THEN 'unknown'
+           ELSE 'failed' END AS outcome, y.by AS joined_by
+  FROM (SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, x.channel, x.webhook_success, 'artifact_uri' AS by
+          FROM publisher_metrics_rollup m JOIN publisher_discord_metrics x ON x.artifact_uri = m.artifact_uri WHERE (false) AND m.published_at >=
+              since AND m.published_at < until
+        UNION ALL
+        SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, d.channel, d.webhook_success, d.by
+          FROM (SELECT * FROM publisher_metrics_rollup m WHERE m.published_at >= since AND m.published_at < until AND NOT EXISTS (SELECT FROM
+              publisher_discord_metrics x
+                  WHERE x.artifact_uri = m.artifact_uri AND false) OFFSET 0) m
+          LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri
+                             UNION ALL SELECT x.channel, x.webhook_success, 'slug' FROM publisher_discord_metrics x
+                              WHERE x.slug = m.slug AND NOT EXISTS (SELECT FROM publisher_discord_metrics o
+                                                                    WHERE o.artifact_uri = m.artifact_uri)) d ON true) y $f$;
 COMMENT ON FUNCTION publisher_deliveries(timestamptz, timestamptz) IS
 'Every artifact published from since up to but not until, with its notifications in Discord of any time, joined by address or by slug: delivered, failed, '
-'unknown or not notified.'
-$sql$, format(d.query, 'false', 'm.published_at >= since AND m.published_at < until')) FROM delivery d;
+'unknown or not notified.';

@@ -280,8 +280,19 @@ CREATE INDEX notification_members_told ON tally.notification_members (channel_id
 -- FILE s60_alert/state/access.sql
 -- FILE s85_board/state/tables.sql
 
-ALTER TABLE tally.pack_steps DROP CONSTRAINT pack_steps_kind_check;
-ALTER TABLE tally.pack_steps ADD CONSTRAINT pack_steps_kind_check
-    CHECK (kind IN ('rollup', 'metric', 'probe', 'threshold', 'task', 'view', 'table', 'function', 'trigger', 'rows', 'board'));
+-- Packs are files with steps, and there are registered ones. What they are made of comes anew; views of packs read some columns of it.
+DELETE FROM tally.pack_steps;
+DELETE FROM tally.pack_columns;
+ALTER TABLE tally.pack_columns DROP CONSTRAINT pack_columns_pack_relation_fkey, DROP COLUMN constraints, DROP COLUMN description;
+DROP TABLE tally.pack_tables;
+DELETE FROM tally.pack_list;
+ALTER TABLE tally.pack_list ADD COLUMN owner tally.role, ADD CHECK (name <> '');
+ALTER TABLE tally.pack_columns ADD FOREIGN KEY (pack) REFERENCES tally.pack_list ON DELETE CASCADE;
+ALTER TABLE tally.pack_steps ADD COLUMN file text NOT NULL, DROP CONSTRAINT pack_steps_pack_fkey, DROP CONSTRAINT pack_steps_kind_check;
+ALTER TABLE tally.pack_steps ADD FOREIGN KEY (pack) REFERENCES tally.pack_list ON DELETE CASCADE,
+    ADD CHECK (kind IN ('source', 'index', 'table', 'rows', 'rollup', 'metric', 'probe', 'threshold', 'task', 'board', 'view', 'function', 'trigger'));
+ALTER TABLE tally.installed_packs ADD COLUMN zone text, ADD COLUMN fingerprint text, ADD COLUMN made jsonb, DROP CONSTRAINT installed_packs_pkey;
+ALTER TABLE tally.installed_packs ADD PRIMARY KEY (pack, target_schema);
+DROP FUNCTION tally.install_pack(text, text);
 
 ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;

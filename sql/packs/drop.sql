@@ -1,0 +1,75 @@
+-- Owns: drop_pack: takes back what install_pack() made, in reverse.
+
+CREATE OR REPLACE FUNCTION tally_internal._drop_step(step tally.pack_steps, target_schema text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    CASE step.kind
+        WHEN 'rollup' THEN
+            PERFORM tally.drop_rollup(r.name) FROM tally.rollups r WHERE r.name = step.name;
+        WHEN 'metric' THEN
+            PERFORM tally.drop_metric(m.name) FROM tally.metrics m WHERE m.name = step.name;
+        WHEN 'probe' THEN
+            PERFORM tally.drop_probe(p.name) FROM tally.probes p WHERE p.name = step.name;
+        WHEN 'threshold' THEN
+            PERFORM tally.drop_threshold(t.name) FROM tally.thresholds t WHERE t.name = step.name;
+        WHEN 'task' THEN
+            PERFORM tally.drop_task(t.name) FROM tally.tasks t WHERE t.name = step.name;
+        WHEN 'board' THEN
+            PERFORM tally.drop_board(b.name) FROM tally.boards b WHERE b.name = step.name;
+        WHEN 'view', 'table', 'function', 'trigger' THEN
+            PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
+            EXECUTE format('DROP %s IF EXISTS %s', step.kind, CASE WHEN step.kind IN ('view', 'table') THEN quote_ident(step.name) ELSE step.name END);
+        ELSE
+            NULL;  -- rows go with their table, and sources stay
+    END CASE;
+END $$;
+COMMENT ON FUNCTION tally_internal._drop_step(tally.pack_steps, text) IS 'Takes back one step of an installation, if it still stands.';
+
+CREATE OR REPLACE FUNCTION tally_internal._made_steps(copy tally.installed_packs) RETURNS SETOF tally.pack_steps
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- 0.1.0 wrote nothing down; then it is what the pack says now.
+    SELECT s.* FROM tally.pack_steps s WHERE s.pack = copy.pack AND copy.made IS NULL
+    UNION ALL
+    SELECT copy.pack, m.o::int, m.step ->> 0, m.step ->> 1, '', '' FROM jsonb_array_elements(copy.made) WITH ORDINALITY m(step, o)
+$$;
+COMMENT ON FUNCTION tally_internal._made_steps(tally.installed_packs) IS 'What an installation of a pack has made, by kind and name.';
+
+CREATE OR REPLACE FUNCTION tally_internal._drop_forgotten(copy tally.installed_packs) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    step tally.pack_steps;
+BEGIN
+    FOR step IN SELECT m.* FROM tally_internal._made_steps(copy) m
+                 WHERE NOT EXISTS (SELECT FROM tally.pack_steps s WHERE s.pack = copy.pack AND s.kind = m.kind AND s.name = m.name)
+                   -- _retire_functions() has seen to those with other arguments.
+                   AND NOT (m.kind = 'function' AND to_regprocedure(format('%I.%s', copy.target_schema, tally_internal._function_of(m))) IS NULL)
+                 ORDER BY m.ordinal DESC LOOP
+        IF step.kind IN ('table', 'rollup') THEN
+            RAISE WARNING USING
+                MESSAGE = format('%s %I.%I is no part of pack %L any more, and is left as it is', step.kind, copy.target_schema, step.name, copy.pack),
+                HINT = CASE step.kind WHEN 'rollup' THEN format('SELECT tally.drop_rollup(%L);', step.name)
+                                      ELSE format('DROP TABLE %I.%I;', copy.target_schema, step.name) END;
+        ELSE
+            PERFORM tally_internal._drop_step(step, copy.target_schema);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._drop_forgotten(tally.installed_packs) IS
+'Takes back what an installation has made and its pack has no more. Tables and rollups stay, because they hold data: a WARNING names them.';
+
+CREATE OR REPLACE FUNCTION tally.drop_pack(name text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted tally.pack_list := tally_internal._pack(name);
+    was    tally.installed_packs;
+BEGIN
+    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
+    IF was.pack IS NULL THEN
+        RAISE NOTICE USING MESSAGE = format('pack %L is not installed; nothing changed', wanted.name);
+        RETURN format('pack %s is not installed', wanted.name);
+    END IF;
+    PERFORM tally_internal._drop_step(s, was.target_schema) FROM (SELECT * FROM tally_internal._made_steps(was) s ORDER BY s.ordinal DESC OFFSET 0) s;
+    PERFORM tally_internal._forget_pack(wanted.name);
+    RETURN format('pack %s is dropped; its source tables in schema %I are left as they are', wanted.name, was.target_schema);
+END $$;
+COMMENT ON FUNCTION tally.drop_pack(text) IS 'Takes back what install_pack() made, in reverse; source tables and their rows stay.';

@@ -119,7 +119,7 @@ is "$(server_psql -d ${database}_again -Atq -c "SELECT to_jsonb(s) FROM tally.pa
     -c "SELECT to_jsonb(c) FROM tally.pack_columns c WHERE pack = 'mine' ORDER BY 1" | diff "$found/steps" -)" "" "with the registered pack"
 is "$(server_psql -d ${database}_again -Atq -c "SELECT current FROM tally.packs WHERE name = 'mine'")" t "and it is current"
 server_psql -q -d postgres -c "DROP DATABASE ${database}_again"
-as_shop -c "SELECT tally.drop_pack('mine')" -c "SELECT tally.drop_rollup('shop_orders_daily')" -c "SELECT tally.unregister_pack('mine')" -c "SELECT tally.unregister_pack('bad')" >/dev/null
+as_shop -c "SELECT tally.drop_rollup('shop_orders_daily')" -c "SELECT tally.drop_pack('mine')" -c "SELECT tally.unregister_pack('mine')" -c "SELECT tally.unregister_pack('bad')" >/dev/null
 is "$(as_shop -f "$found/definition.sql" >/dev/null; sql -c "SELECT to_jsonb(s) FROM tally.pack_steps s WHERE pack = 'mine' ORDER BY ordinal" \
     -c "SELECT to_jsonb(c) FROM tally.pack_columns c WHERE pack = 'mine' ORDER BY 1" | diff "$found/steps" -)" "" "the statement of definitions() makes the same pack again"
 is "$(as_shop -c "SELECT relname FROM pg_class WHERE relnamespace = 'shop'::regnamespace AND relkind IN ('r', 'v')" | xargs)" shop_orders "drop_pack() has left the source alone"

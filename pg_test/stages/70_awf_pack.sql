@@ -26,10 +26,10 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT is((SELECT state FROM message_of($$SELECT tally.install_pack('awf', 'game')$$)), '42703', 'a source table without a needed column is an error');
 SELECT is((SELECT message FROM message_of($$SELECT tally.install_pack('awf', 'game')$$)),
-          'pack ''awf'' cannot use the table game.analytics_events as it is: variation text is missing, acts is boolean where int is expected', 'that names the column, and one of an unusable type');
+          'pack ''awf'' cannot use the table game.analytics_events as it is: variation text is missing, acts is boolean where integer is expected', 'that names the column, and one of an unusable type');
 SELECT is((SELECT count(*) FROM made() WHERE name <> 'game.analytics_events'), 0::bigint, 'and nothing is made');
 SELECT is((SELECT hint FROM message_of($$SELECT tally.install_pack('awf', 'game')$$)),
-          'ALTER TABLE game.analytics_events ADD COLUMN variation text, ALTER COLUMN acts TYPE int USING acts::int;', 'the hint is the statement to run');
+          'ALTER TABLE game.analytics_events ADD COLUMN variation text, ALTER COLUMN acts TYPE integer USING acts::integer;', 'the hint is the statement to run');
 ALTER TABLE game.analytics_events ADD COLUMN variation text, ALTER COLUMN acts TYPE int USING acts::int;
 SELECT lives_ok($$SELECT tally.install_pack('awf', 'game')$$, 'run, it installs over the customer''s table');
 INSERT INTO game.analytics_events (event_time, event_type, session_id, world, session_started_at, latency_ms) VALUES

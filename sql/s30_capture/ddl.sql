@@ -46,13 +46,25 @@ COMMENT ON FUNCTION tally_internal._reconcile_members() IS
 CREATE OR REPLACE FUNCTION tally_internal._after_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    one regclass;
+    one     regclass;
+    objects jsonb;
 BEGIN
     -- Capture may change a thousand partitions, and need not look at each change. If somebody sets this by hand, only the next refresh
     -- follows the changes of that person's tables.
     IF current_setting('tally.attaching', true) = 'on' THEN RETURN; END IF;
     PERFORM tally_internal._follow_enum(c.objid::regtype) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass
         AND c.command_tag = 'ALTER TYPE';
+    PERFORM tally_internal._follow_composite(c.objid::regclass) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_class'::regclass
+        AND c.command_tag = 'ALTER TYPE';
+    -- What is made for this session alone, or by the engine, is in no definition. The many objects of an extension are no namesakes of others.
+    objects := (SELECT jsonb_agg(jsonb_build_object('class', c.classid::bigint, 'object', c.objid::bigint,
+                                                     'place', CASE WHEN NOT c.in_extension THEN c.schema_name END))
+                  FROM pg_event_trigger_ddl_commands() c
+                 WHERE c.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
+                   AND c.schema_name NOT IN ('pg_temp', 'pg_catalog', 'tally', 'tally_internal'));
+    IF objects IS NOT NULL AND EXISTS (SELECT FROM tally.rollups) THEN
+        PERFORM tally_internal._announce('objects_change', detail => objects);
+    END IF;
     FOR one IN SELECT DISTINCT m.source FROM pg_event_trigger_ddl_commands() c JOIN tally.members m
                    ON m.member = c.objid OR m.member IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.objid)
                 WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column') LOOP
@@ -60,7 +72,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._after_ddl() IS
-'Event trigger: a table that belongs to a source, or comes to it, was made or altered; a value of an enum was renamed.';
+'Event trigger: a table that belongs to a source, or comes to it, was made or altered; a value of an enum was renamed, a type altered, a function, operator '
+    'or type made, replaced or renamed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._after_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

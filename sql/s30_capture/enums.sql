@@ -1,6 +1,7 @@
--- Owns: enums whose values the columns of a source hold. A label that is renamed changes values without a write, so it leaves marks.
+-- Owns: enums and composite types whose values the columns of a source hold. A label that is renamed, or an attribute that comes or goes, changes
+-- values without a write, so it leaves marks.
 
-CREATE OR REPLACE FUNCTION tally_internal._enums_of(source regclass) RETURNS TABLE (type regtype, labels text[])
+CREATE OR REPLACE FUNCTION tally_internal._types_of(source regclass) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE part(type) AS (
         SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
@@ -10,7 +11,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                                           UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0
                                               AND NOT a.attisdropped) x(oid)
     )
-    SELECT p.type::regtype, array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM part p JOIN pg_enum e ON e.enumtypid = p.type GROUP BY p.type
+    SELECT p.type FROM part p
+$$;
+COMMENT ON FUNCTION tally_internal._types_of(regclass) IS
+'The types whose values the columns of a source may hold, within arrays, domains, ranges and composites too.';
+
+CREATE OR REPLACE FUNCTION tally_internal._enums_of(source regclass) RETURNS TABLE (type regtype, labels text[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p::regtype, array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM tally_internal._types_of(source) p
+      JOIN pg_enum e ON e.enumtypid = p GROUP BY p
 $$;
 COMMENT ON FUNCTION tally_internal._enums_of(regclass) IS
 'The enums whose values the columns of a source may hold, within arrays, domains, ranges and composites too, with their labels now.';
@@ -43,3 +52,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._follow_enum(regtype) IS
 'Marks the rollups on sources with an enum whose label was renamed, because their text holds the old label.';
 REVOKE ALL ON FUNCTION tally_internal._follow_enum(regtype) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._follow_composite(changed regclass) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
+    SELECT r.id, r.frozen_before, 'infinity', format('attributes of %s changed', changed) FROM tally.rollups r
+     WHERE r.source_rollup IS NULL
+       AND EXISTS (SELECT FROM tally_internal._types_of(r.source) t JOIN pg_class c ON c.reltype = t WHERE c.oid = changed)
+$$;
+COMMENT ON FUNCTION tally_internal._follow_composite(regclass) IS
+'Marks the rollups on sources that hold rows of a composite type, because these have another text and other columns when its attributes change.';
+REVOKE ALL ON FUNCTION tally_internal._follow_composite(regclass) FROM PUBLIC;

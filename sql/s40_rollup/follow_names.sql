@@ -92,6 +92,7 @@ REVOKE ALL ON FUNCTION tally_internal._follow_names(regclass) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION tally_internal._when_source_changes_s40(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM tally_internal._follow_rows((detail #>> '{}')::oid::regclass);
     PERFORM tally_internal._follow_names((detail #>> '{}')::oid::regclass);
 END $$;
 COMMENT ON FUNCTION tally_internal._when_source_changes_s40(int, jsonb) IS 'Listener: definitions follow the renamed columns of their source.';

@@ -1,9 +1,14 @@
 -- Owns: the live view as an object: making it, making it anew where somebody has dropped it, and what it reads.
 
+CREATE OR REPLACE FUNCTION tally_internal._speaks_of_rows(view regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = view AND w.ev_action::text ~ '{VAR :varno \d+ :varattno 0 ')
+$$;
+COMMENT ON FUNCTION tally_internal._speaks_of_rows(regclass) IS 'Whether a view speaks of whole rows of what it reads. Its tree may be megabytes of text.';
+
 CREATE OR REPLACE FUNCTION tally_internal._columns_read(r tally.rollups, view regclass) RETURNS TABLE (name text, place int)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- The tree of a view may be megabytes of text: it is searched once.
-    WITH w AS MATERIALIZED (SELECT x.oid, x.ev_action::text ~ '{VAR :varno \d+ :varattno 0 ' AS whole FROM pg_rewrite x WHERE x.ev_class = view)
+    WITH w AS MATERIALIZED (SELECT x.oid, tally_internal._speaks_of_rows(view) AS whole FROM pg_rewrite x WHERE x.ev_class = view)
     SELECT DISTINCT s.attname::text, s.attnum::int
       FROM w
       JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
@@ -28,6 +33,7 @@ BEGIN
         -- It is made once more, now that it is known which columns the part over the whole source needs.
         PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._live_query(r)), 0, r.zone);
     END IF;
+    PERFORM tally_internal._note_functions(place::regclass);
     IF NOT columns_stay THEN
         PERFORM tally.run_as(r.owner, r.search_path, x) FROM tally_internal._taken_away(place::regclass) x;
     END IF;

@@ -40,8 +40,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fault record;
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
+        PERFORM tally_internal._refuse('undefined_table', format('rollup %L cannot be computed: its source is gone', r.name), 'What is stored stands as it is.',
+            format('SELECT tally.drop_rollup(%L);', r.name));
+    END IF;
     SELECT * INTO fault FROM tally_internal._owner_fault(r) f WHERE f.sqlstate IS NOT NULL UNION ALL SELECT * FROM tally_internal._lost_column_fault(r) f
         WHERE f.sqlstate IS NOT NULL
+    UNION ALL SELECT * FROM tally_internal._table_fault(r) f WHERE f.sqlstate IS NOT NULL
     UNION ALL SELECT * FROM tally_internal._row_security_fault(r) f WHERE f.sqlstate IS NOT NULL LIMIT 1;
     IF fault.sqlstate IS NOT NULL THEN
         PERFORM tally_internal._refuse(fault.sqlstate, format('rollup %L cannot be computed: %s', r.name, fault.message),
@@ -50,7 +55,8 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_fault(tally.rollups) IS
-'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, lost columns or row security.';
+'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, its source, lost columns, '
+    'what was done to its table, or row security.';
 
 CREATE OR REPLACE FUNCTION tally_internal._lacking_statistics() RETURNS SETOF regclass
 LANGUAGE sql STABLE ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

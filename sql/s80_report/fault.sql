@@ -29,6 +29,8 @@ BEGIN
         hint := again || '  -- and create it again';
         RETURN;
     END IF;
+    SELECT f.* INTO sqlstate, message, hint FROM tally_internal._table_fault(r) f;
+    IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT f.* INTO sqlstate, message, hint FROM tally_internal._row_security_fault(r) f;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
@@ -70,6 +72,8 @@ LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.id FROM tally.rollups r CROSS JOIN LATERAL (SELECT unnest(r.key) UNION ALL SELECT x.name FROM tally.reads x WHERE x.rollup_id = r.id) c(name)
       LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
      WHERE a.attnum IS NULL
+    UNION
+    SELECT c.rollup_id FROM tally_internal._table_changes() c
     UNION
     SELECT v.rollup_id FROM tally.metric_views v LEFT JOIN pg_class c ON c.oid = v.view WHERE c.oid IS NULL
     UNION

@@ -62,8 +62,11 @@ SELECT r.name AS rollup,
   LEFT JOIN LATERAL tally_internal._fault(CASE WHEN s.id IS NOT NULL THEN r END) f ON true
   LEFT JOIN LATERAL (SELECT count(*) AS n, min(x.sqlstate) AS sqlstate,
                             string_agg(pg_catalog.format('%s (%s%s)', x.bucket, x.sqlstate, ', row ' || x.source_row), ', ' ORDER BY x.bucket) AS list,
-                            min(pg_catalog.format('SELECT * FROM %s WHERE ctid = %L;  -- once it is changed, the next refresh computes its bucket',
-                                split_part(x.source_row, ' ', 1), split_part(x.source_row, ' ', 2))) AS hint
+                            COALESCE(min(pg_catalog.format('SELECT * FROM %s WHERE ctid = %L;  -- once it is changed, the next refresh computes its bucket',
+                                         pg_catalog.regexp_replace(x.source_row, ' \([0-9,]+\)$', ''), substring(x.source_row FROM '\([0-9,]+\)$')))
+                                         FILTER (WHERE x.source_row IS NOT NULL),
+                                     CASE WHEN count(*) > 0 THEN pg_catalog.format('SELECT tally.repair(%L);  -- once its cause is gone', r.name) END)
+                                AS hint
                        FROM tally.broken_buckets x WHERE x.rollup_id = r.id) b ON true
   LEFT JOIN LATERAL tally_internal._broken_metrics(r) n ON true
   LEFT JOIN refreshers w ON w.rollup_id = r.id

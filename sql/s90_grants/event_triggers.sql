@@ -3,7 +3,8 @@
 DROP EVENT TRIGGER IF EXISTS tally_after_ddl;
 CREATE EVENT TRIGGER tally_after_ddl ON ddl_command_end
     WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'CREATE SCHEMA',
-                 'ALTER TYPE') EXECUTE FUNCTION tally_internal._after_ddl();
+                 'ALTER TYPE', 'CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'CREATE AGGREGATE', 'ALTER AGGREGATE', 'CREATE OPERATOR',
+                 'ALTER OPERATOR', 'CREATE TYPE', 'CREATE DOMAIN', 'ALTER DOMAIN') EXECUTE FUNCTION tally_internal._after_ddl();
 DROP EVENT TRIGGER IF EXISTS tally_after_drop;
 CREATE EVENT TRIGGER tally_after_drop ON sql_drop EXECUTE FUNCTION tally_internal._after_drop();
 DROP EVENT TRIGGER IF EXISTS tally_before_rewrite;

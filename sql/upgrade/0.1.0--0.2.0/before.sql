@@ -196,6 +196,7 @@ CREATE TABLE tally.key_marks (
 -- FILE s20_catalog/state/broken.sql
 -- FILE s50_metric/state/broken_metrics.sql
 -- FILE s20_catalog/state/beside.sql
+-- FILE s20_catalog/state/functions.sql
 -- FILE s20_catalog/state/refresh_locks.sql
 ALTER TABLE tally.members ADD COLUMN generated text;
 INSERT INTO tally.refresh_locks (rollup_id) SELECT id FROM tally.rollups;

@@ -19,6 +19,16 @@ SELECT results_eq($$SELECT value FROM tally.timeseries('events', since => '2026-
 SELECT results_eq($$SELECT value FROM tally.timeseries('events', since => '2026-01-01 00:00Z', until => '2026-01-01 04:00Z', fill => 'previous')$$, 'VALUES (NULL::float8), (NULL), (3), (3)', 'previous: NULL where there is nothing before');
 SELECT results_eq($$SELECT bucket FROM tally.timeseries('events', since => '2026-01-01 04:00Z', until => '2026-01-01 08:00Z')$$, $$VALUES ('2026-01-01 05:00Z'::timestamptz), ('2026-01-01 07:00Z')$$, 'without fill as before');
 
+-- On a line: 3 at 02:00, 1 at 05:00, 2 at 07:00. The values beside the range count, too.
+CREATE FUNCTION line(since text, until text, by text[] DEFAULT '{}') RETURNS TABLE (value numeric) LANGUAGE sql AS $$
+    SELECT round(p.value::numeric, 6) FROM tally.timeseries('events', since => $1, until => $2, by => $3, fill => 'linear') p ORDER BY p.series, p.bucket
+$$;
+SELECT results_eq($$SELECT * FROM line('2026-01-01 04:00Z', '2026-01-01 08:00Z')$$, 'VALUES (1.666667), (1.0), (1.5), (2.0)', 'linear: the value before since is an end of the line');
+SELECT results_eq($$SELECT * FROM line('2026-01-01 00:00Z', '2026-01-01 04:00Z')$$, 'VALUES (NULL), (NULL), (3.0), (2.333333)', 'linear: the value after until, too; NULL where an end is missing');
+SELECT results_eq($$SELECT * FROM line('2026-01-01 03:00Z', '2026-01-01 05:00Z')$$, 'VALUES (2.333333), (1.666667)', 'linear: both ends outside');
+SELECT results_eq($$SELECT * FROM line('2026-01-01 06:00Z', '2026-01-01 10:00Z')$$, 'VALUES (1.5), (2.0), (NULL), (NULL)', 'linear: nothing after the last value');
+SELECT results_eq($$SELECT * FROM line('2026-01-01 02:00Z', '2026-01-01 06:00Z', '{world}')$$, 'VALUES (1.0), (1.0), (1.0), (1.0), (2.0), (NULL), (NULL), (NULL)', 'linear: each series by itself');
+
 -- 05:00 has an event but none that is good: nothing to divide by is a gap like no event.
 SELECT results_eq($$SELECT value FROM tally.timeseries('per_good', since => '2026-01-01 04:00Z', until => '2026-01-01 08:00Z', fill => 'previous')$$, 'VALUES (3 / 2::float8), (3 / 2::float8), (3 / 2::float8), (1)', 'previous passes over values that are NULL');
 SELECT results_eq($$SELECT value FROM tally.timeseries('per_good', since => '2026-01-01 04:00Z', until => '2026-01-01 08:00Z', fill => 'zero')$$, 'VALUES (0::float8), (0), (0), (1)', 'zero too');
@@ -71,7 +81,7 @@ SELECT bag_eq(format('SELECT unnest(tally_internal._buckets_between(%L, date_tru
     ('year', 'Asia/Kolkata', '2019-01-05+00', '2021-06-10+00'), ('quarter', 'Pacific/Apia', '2011-01-05+00', '2012-06-10+00'), ('day', 'Asia/Beirut', '2026-03-20+00', '2026-04-02+00')) v(unit, zone, since, until)) z;
 
 -- Bad input, in four parts.
-SELECT throws_ok($$SELECT * FROM tally.timeseries('events', fill => 'linear')$$, '22023', 'fill must be ''null'', ''zero'' or ''previous'', got ''linear''', 'an unknown way to fill');
+SELECT throws_ok($$SELECT * FROM tally.timeseries('events', fill => 'cubic')$$, '22023', 'fill must be ''null'', ''zero'', ''previous'' or ''linear'', got ''cubic''', 'an unknown way to fill');
 SELECT throws_ok($$SELECT * FROM tally.timeseries('events', since => '2000-01-01', fill => 'zero', as_of => '2026-01-01')$$, '54000', 'filling metric ''events'' would make about 227928 rows, expected at most 100000', 'too wide, before anything is read');
 SELECT throws_ok($$SELECT * FROM tally.timeseries('events', since => '2016-01-01', until => '2026-02-01', by => '{world}', fill => 'zero')$$, '54000', NULL, 'too many of all series together');
 SELECT lives_ok($$SELECT * FROM tally.timeseries('events', since => '2016-01-01', until => '2026-02-01', fill => 'zero')$$, 'one series of them is not');

@@ -8,13 +8,14 @@ CREATE INDEX ON events (at);
 -- 2026-03-01 is a Sunday; pg_cron reads schedules in UTC, whatever the session's zone.
 SELECT is(tally.schedule_before(s, '2026-03-01T12:07:30Z', beats), wanted::timestamptz, format('%s, %s beats back', s, beats))
   FROM (VALUES ('* * * * *', 1, '2026-03-01T12:07:00Z'), ('* * * * *', 2, '2026-03-01T12:06:00Z'), ('*/5 * * * *', 2, '2026-03-01T12:00:00Z'),
-               ('0 9 * * mon-fri', 1, '2026-02-27T09:00:00Z'), ('0 0 29 2 *', 1, '2024-02-29T00:00:00Z'), ('30 seconds', 2, '2026-03-01T12:07:00Z')) v(s, beats, wanted);
+               ('0 9 * * mon-fri', 1, '2026-02-27T09:00:00Z'), ('0 0 29 2 *', 1, '2024-02-29T00:00:00Z'), ('30 seconds', 2, '2026-03-01T12:07:00Z'),
+               ('@hourly', 2, '2026-03-01T11:00:00Z'), ('@daily', 1, '2026-03-01T00:00:00Z'), ('@weekly', 2, '2026-02-22T00:00:00Z'), ('@monthly', 2, '2026-02-01T00:00:00Z'), ('@yearly', 1, '2026-01-01T00:00:00Z')) v(s, beats, wanted);
 -- An independent count: the minutes of a month that a schedule names, by PostgreSQL's own arithmetic.
 SELECT is((SELECT count(DISTINCT tally.schedule_before('20-40/10 6-18/6 * * 1,3', m)) FROM generate_series('2026-03-02T06:20:00Z'::timestamptz, '2026-03-30T05:59:00Z', '1 minute') m),
     (SELECT count(*) FROM generate_series('2026-03-02T06:20:00Z'::timestamptz, '2026-03-30T05:59:00Z', '1 minute') m, LATERAL (SELECT m AT TIME ZONE 'UTC' AS u) x
       WHERE extract(isodow FROM u) IN (1, 3) AND extract(hour FROM u) IN (6, 12, 18) AND extract(minute FROM u) IN (20, 30, 40)), 'every beat of a month and no other');
 SELECT throws_ok(format('SELECT tally.schedule_before(%L, now())', x), '22023', NULL, 'no schedule: ' || quote_literal(x))
-  FROM unnest('{"* * * * abc","0 0 30 2 *","1,,2 * * * *",60 seconds,@hourly,""}'::text[]) x;
+  FROM unnest('{"* * * * abc","0 0 30 2 *","1,,2 * * * *",60 seconds,@reboot,@Daily,""}'::text[]) x;
 SELECT is(tally.schedule_before('* * * * *', x), NULL, 'no time before ' || x) FROM unnest('{infinity,-infinity}'::timestamptz[]) x;
 
 -- '30 seconds' was accepted where pg_cron 1.4 refuses it, and start() then scheduled nothing.
@@ -25,6 +26,7 @@ SELECT throws_ok($$SELECT tally.create_rollup('fast', 'events', 'at', measures =
     'schedule ''30 seconds'' cannot be run here: a number of seconds needs pg_cron 1.5, got 1.4', 'refused at definition') WHERE tally_internal._cron_version() = 104;
 SELECT is_empty('SELECT FROM tally.rollups', 'and nothing half-created');
 SELECT tally.create_rollup('slow', 'events', 'at', measures => '{"n": "count(*)"}', schedule => '*/5 * * * *');
+SELECT lives_ok($$SELECT tally.alter_rollup('slow', schedule => '@daily')$$, 'a name is a schedule');
 SELECT throws_ok($$SELECT tally.alter_rollup('slow', schedule => '30 seconds')$$, '0A000', NULL, 'nor afterwards') WHERE tally_internal._cron_version() = 104;
 SELECT throws_ok($$SELECT tally.create_task('t', '30 seconds', 'SELECT 1')$$, '0A000', NULL, 'nor for a task') WHERE tally_internal._cron_version() = 104;
 SELECT throws_ok($$SELECT tally.create_task('t', 'whenever', 'SELECT 1')$$, '22023', NULL, 'a task needs a schedule that can be read');

@@ -103,8 +103,8 @@ BEGIN
     first := tally_internal._bucket_at_or_after(rule, first);
     merging := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);
     "where" := COALESCE("where", '{}');
-    -- The value before since, which fill => 'previous' asks for, lies outside the range.
-    source := CASE WHEN live AND fill IS DISTINCT FROM 'previous' THEN tally_internal._answer_source(
+    -- The values beside the range, which fill => 'previous' and 'linear' ask for, lie outside of it.
+    source := CASE WHEN live AND COALESCE(fill NOT IN ('previous', 'linear'), true) THEN tally_internal._answer_source(
                         tally_internal._current_role(), r, m.measures || m.samples, by, "where", rule,
                         CASE WHEN merging THEN tally_internal._rows_from(rule, first) ELSE first END,
                         CASE WHEN merging AND tally_internal._bucket_start(rule, last) = last THEN tally_internal._rows_past(rule, last) ELSE last END)
@@ -123,10 +123,12 @@ BEGIN
     END;
 END $$;
 COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, boolean, timestamptz, text) IS
-'A metric over time, in long form: since and until (how long ago, or a timestamp; whole buckets that begin in the range); bucket (the rollup''s own, or a '
+'A metric over time, in long form: since and until (how long ago, a timestamp, or words such as yesterday and last month; whole buckets that '
+    'begin in the range); bucket (the rollup''s own, or a '
     'multiple into which its measures are merged); by (one series per values of these dimensions); where ({"world": "w1"}); live (exact now) or as of the '
-    'last refresh; as_of (the present); fill: without it a bucket without events has no row, with ''null'', ''zero'' or ''previous'' every bucket of every '
-    'series has one (at most 100,000 in all), and previous takes the last value before since where there is one.';
+    'last refresh; as_of (the present); fill: without it a bucket without events has no row, with ''null'', ''zero'', ''previous'' or ''linear'' '
+    'every bucket of every series has one (at most 100,000 in all); previous takes the last value before since where there is one, linear lies on a line '
+    'between the values beside it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._labels_sql(by text[]) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

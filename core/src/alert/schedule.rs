@@ -1,7 +1,7 @@
 //! Owns cron schedules: how one is read from text, and when it came up last.
 //!
-//! The text is what pg_cron and crontab take: five fields (minute, hour, day, month, weekday) or a number of seconds. Times
-//! are of UTC, as pg_cron reads them.
+//! The text is what pg_cron and crontab take: five fields (minute, hour, day, month, weekday), a name for five such (`@daily`), or a
+//! number of seconds. Times are of UTC, as pg_cron reads them.
 
 use chrono::{DateTime, Datelike};
 
@@ -12,6 +12,17 @@ const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
+/// What pg_cron and crontab call some schedules.
+const NAMES: [(&str, &str); 7] = [
+    ("@hourly", "0 * * * *"),
+    ("@daily", "0 0 * * *"),
+    ("@midnight", "0 0 * * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@monthly", "0 0 1 * *"),
+    ("@yearly", "0 0 1 1 *"),
+    ("@annually", "0 0 1 1 *"),
+];
 
 /// A schedule, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +57,10 @@ struct Field {
 
 /// Reads a schedule; the error says what was wrong, in the words "expected …, got …".
 pub fn parse(text: &str) -> Result<Schedule, String> {
+    let text = NAMES
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map_or(text, |(_, fields)| fields);
     if let Some(number) = text.strip_suffix(" seconds") {
         return match number.parse::<i64>() {
             Ok(n) if (1..60).contains(&n) && !number.starts_with(['0', '+']) => Ok(Schedule::Seconds(n)),
@@ -222,6 +237,11 @@ mod tests {
         assert_eq!(before("0 0 13 * 5", at, 3), "2026-02-13 00:00:00");
         assert_eq!(before("0 0 * * 7", at, 1), before("0 0 * * 0", at, 1));
         assert_eq!(before("15,45 8-18/2 * * *", at, 1), "2026-03-01 10:45:00");
+        assert_eq!(before("@hourly", at, 1), "2026-03-01 12:00:00");
+        assert_eq!(before("@daily", at, 2), "2026-02-28 00:00:00");
+        assert_eq!(before("@weekly", at, 2), "2026-02-22 00:00:00");
+        assert_eq!(before("@monthly", at, 2), "2026-02-01 00:00:00");
+        assert_eq!(before("@annually", at, 2), "2025-01-01 00:00:00");
         assert_eq!(before("30 seconds", at, 1), "2026-03-01 12:07:30");
         assert_eq!(before("30 seconds", at, 3), "2026-03-01 12:06:30");
     }
@@ -248,7 +268,9 @@ mod tests {
             "60 seconds",
             "1.5 seconds",
             "01 seconds",
-            "@hourly",
+            "@reboot",
+            "@Daily",
+            "@daily ",
             "* * * * *\n* * * * *",
             "+5 * * * *",
         ] {

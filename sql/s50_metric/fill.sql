@@ -111,7 +111,8 @@ BEGIN
            CASE WHEN w.value IS NOT NULL THEN w.value
                 WHEN fill = 'zero' THEN 0
                 WHEN fill = 'previous' THEN w.left_value
-                WHEN fill = 'linear' THEN w.left_value + (w.right_value - w.left_value) * ((extract(epoch FROM w.bucket) - w.left_at) / (w.right_at - w.left_at))
+                WHEN fill = 'linear' THEN
+                    w.left_value + (w.right_value - w.left_value) * ((extract(epoch FROM w.bucket) - w.left_at) / (w.right_at - w.left_at))
            END
       FROM (SELECT v.bucket, v.series, v.labels, v.value,
                    COALESCE(first_value(v.value) OVER since, (before -> v.labels::text ->> 1)::float8) AS left_value,

@@ -33,6 +33,23 @@ SELECT tally.drop_rollup('mine');
 RESET ROLE;
 RESET search_path;
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'ours'), 'fresh', 'nothing has happened to ours');
+-- Bug: what was asked for twice, in another shape, or at the end of time was a bare error of PostgreSQL's.
+SELECT tally.create_metric('count of ours', 'ours', 'n');
+SELECT matches(told(x), state, x || ' is refused in four parts') FROM (VALUES
+    ($$SELECT tally.timeseries('count of ours', by => '{k,k}')$$, '^42703$'), ($$SELECT tally.report('{count of ours,count of ours}')$$, '^42710$'),
+    ($$SELECT tally.report('{count of ours}', max_range => '-1 day')$$, '^22023$'), ($$SELECT tally.silence('{}', 'x', zone => 'Nowhere/Land')$$, '^22023$'),
+    ($$SELECT tally.create_rollup('two words', 'events', 'at', measures => '{"n": "count(*)"}')$$, '^42602$'),
+    ($$SELECT tally.create_rollup('a.b.c', 'events', 'at', measures => '{"n": "count(*)"}')$$, '^42602$'),
+    ($$SELECT tally.create_rollup('', 'events', 'at', measures => '{"n": "count(*)"}')$$, '^42602$'),
+    ($$SELECT tally.create_rollup(NULL, 'events', 'at', measures => '{"n": "count(*)"}')$$, '^42602$'),
+    ($$SELECT tally.create_release('two words', 'ours', '{}', people => 'n')$$, '^42602$'),
+    ($$SELECT tally.create_funnel('two words', 'events', 'at', 'at', '{"a": "true"}')$$, '^42602$')) v(x, state);
+SELECT throws_like($$SELECT tally.timeseries('count of ours', "where" => '[1]')$$, '"where" must be an object%', '"where" that is no object');
+SELECT throws_like($$SELECT tally.health('infinity')$$, 'as_of must be%', 'health at the end of time');
+SELECT throws_like($$SELECT tally.openmetrics('-infinity')$$, 'as_of must be%', 'and openmetrics');
+SELECT tally.create_rollup('by_two', 'events', 'at', dimensions => '[{"a": "1::text"}]', measures => '{"n": "count(*)"}');
+SELECT tally.create_metric('by two', 'by_two', 'n');
+SELECT is(told($$SELECT tally.timeseries('by two', by => '{a,a}')$$), '42710', 'a label that is asked for twice');
 DROP OWNED BY refused_one;
 DROP ROLE refused_one;
 SELECT * FROM finish();

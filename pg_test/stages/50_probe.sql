@@ -25,4 +25,9 @@ SELECT throws_ok($$SELECT tally.create_threshold('x', query => 'SELECT 1 AS numb
 SELECT throws_ok($$SELECT tally.drop_probe('heartbeat age')$$, '2BP01', NULL, 'a watched probe stays');
 SELECT lives_ok($$SELECT tally.drop_threshold('worker lost'), tally.drop_probe('heartbeat age')$$, 'dropped');
 SELECT throws_ok($$SELECT tally.drop_probe('heartbeat age')$$, '42704', NULL, 'it is gone');
+-- Bug: :as_of within a string, a quoted name or a comment became $1 too.
+SELECT tally.create_probe('in quotes', $$SELECT count(*) AS value FROM (VALUES (':as_of'), (E'\':as_of'), ($x$:as_of$x$)) v(":as_of") /* :as_of */
+    WHERE v.":as_of" ~ (chr(58) || 'as_of') AND :as_of::timestamptz = timestamptz '2026-03-02 00:00Z' -- :as_of$$);
+SELECT tally.sample_probes('2026-03-02 00:00Z');
+SELECT is((SELECT value FROM tally.probe_values WHERE probe = 'in quotes'), 3::float8, ':as_of in quotes stays what it is');
 SELECT * FROM finish();

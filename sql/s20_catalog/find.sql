@@ -10,6 +10,25 @@ EXCEPTION WHEN invalid_parameter_value THEN
 END $$;
 COMMENT ON FUNCTION tally_internal._last_name(text) IS 'The name in an identifier as SQL writes it, without its schema and quotes; anything else as it is.';
 
+CREATE OR REPLACE FUNCTION tally_internal._name_parts(name text) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parts text[];
+BEGIN
+    BEGIN
+        parts := parse_ident(name);
+    EXCEPTION WHEN invalid_parameter_value THEN
+        NULL;
+    END;
+    IF parts IS NULL OR cardinality(parts) > 2 THEN
+        PERFORM tally_internal._refuse('invalid_name', format('a name must be written as SQL writes it, with or without a schema, got %s',
+            COALESCE(quote_literal(name), 'NULL')), 'Names with spaces, capitals or signs stand in double quotes.',
+            format('Use for example %L.', COALESCE(quote_ident(NULLIF(replace(name, '.', '_'), '')), 'events_hourly')));
+    END IF;
+    RETURN parts;
+END $$;
+COMMENT ON FUNCTION tally_internal._name_parts(text) IS 'Schema (where it is given) and name in what a person names a new thing; an error with the form to write.';
+
 CREATE OR REPLACE FUNCTION tally_internal._rollup(name text) RETURNS tally.rollups
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -87,9 +106,22 @@ BEGIN
             COALESCE('Its dimensions are ' || known || '.', 'It has no dimensions.'),
             format('SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = %L;', r.name));
     END IF;
+    PERFORM tally_internal._check_once(names, what);
 END $$;
 COMMENT ON FUNCTION tally_internal._check_dimensions(tally.rollups, text[], text) IS
-'An error where one of the names is not a dimension of the rollup. what is the name of the argument.';
+'An error where one of the names is not a dimension of the rollup, or stands twice. what is the name of the argument.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_once(names text[], what text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    twice text := (SELECT n FROM unnest(names) n GROUP BY n HAVING count(*) > 1 LIMIT 1);
+BEGIN
+    IF twice IS NOT NULL THEN
+        PERFORM tally_internal._refuse('duplicate_object', format('%s must name each but once, got %L twice', what, twice), format('Got %s.', names),
+            format('Use %s => %L.', what, ARRAY(SELECT n FROM unnest(names) WITH ORDINALITY x(n, place) GROUP BY n ORDER BY min(place))));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_once(text[], text) IS 'An error where a list of names has one of them twice. what is the name of the argument.';
 
 CREATE OR REPLACE FUNCTION tally_internal._measures_of(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

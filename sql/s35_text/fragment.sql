@@ -39,9 +39,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._render(text, jsonb) IS 'A template of SQL text with its slots, such as {table}, filled in by name.';
 
-CREATE OR REPLACE FUNCTION tally_internal._with_as_of(statement text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._with_as_of(statement text, becomes text DEFAULT '$1') RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN regexp_replace(rtrim(statement, E'; \n'), '(?<![:\w]):as_of\M', '$1', 'g');
+    -- It goes word by word. In string constants, quoted names and comments :as_of stays what it is.
+    RETURN (SELECT string_agg(CASE t.token[1] WHEN ':as_of' THEN becomes ELSE t.token[1] END, '' ORDER BY t.n)
+              FROM regexp_matches(rtrim(statement, E'; \n'),
+                  $re$([eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|::|\w+:(?=as_of\M)|\w+|:as_of\M|.|\n)$re$,
+                  'g') WITH ORDINALITY t(token, n));
 END $$;
-COMMENT ON FUNCTION tally_internal._with_as_of(text) IS 'A person''s query or statement with the parameter $1 in the place of :as_of.';
+COMMENT ON FUNCTION tally_internal._with_as_of(text, text) IS
+'A person''s query or statement with a parameter ($1) or another text in the place of :as_of, where that is a word of SQL.';

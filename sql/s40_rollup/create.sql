@@ -25,7 +25,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target  text;       -- schema of the rollup
     label   text;       -- name without the schema
-    parts   text[] := parse_ident(name);
+    parts   text[] := tally_internal._name_parts(name);
     made    tally.rollups;
     parent  tally.rollups;
     old     tally.rollups;

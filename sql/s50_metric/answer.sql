@@ -119,7 +119,8 @@ CREATE OR REPLACE FUNCTION tally_internal._answer_source(reader regrole, r tally
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    labels text[] := by || ARRAY(SELECT jsonb_object_keys("where"));
+    -- Whether it is an object at all, _where_sql() says.
+    labels text[] := by || ARRAY(SELECT jsonb_object_keys(CASE jsonb_typeof("where") WHEN 'object' THEN "where" ELSE '{}' END));
 BEGIN
     -- Nothing coarser answers for a single bucket, nor where no rollup stands on this one.
     IF NOT isfinite(first) OR NOT isfinite(last) OR first >= last OR last <= tally_internal._bucket_end(tally_internal._bucket_rule_of(r), first)

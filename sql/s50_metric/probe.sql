@@ -33,7 +33,7 @@ CREATE OR REPLACE FUNCTION tally_internal._check_query(query text, search_path t
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    alone text := regexp_replace(rtrim(query, E'; \n'), '(?<![:\w]):as_of\M', 'now()', 'g');
+    alone text := tally_internal._with_as_of(query, 'now()');
 BEGIN
     PERFORM set_config('search_path', tally_internal._bound_path(search_path), true);
     -- It is run alone first, because a text that closes the parenthesis around it is no query.

@@ -98,6 +98,13 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')),
                                        NULL,
                               'SELECT name, description FROM tally.metrics ORDER BY name;');
+    END IF;
+    PERFORM tally_internal._check_once(metrics, 'metrics');
+    IF COALESCE(max_range <= '0', true) OR COALESCE(max_rows <= 0, true) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('max_range and max_rows must be more than nothing, got %s and %s', COALESCE(max_range::text, 'NULL'), COALESCE(max_rows::text, 'NULL')),
+            'They bound what a report reads and gives.',
+            format('SELECT * FROM tally.report(%L, since => ''24 hours'');', metrics));
     ELSIF NOT isfinite(first) OR NOT isfinite(last) OR last > first + max_range THEN
         PERFORM tally_internal._refuse('program_limit_exceeded', format('the range must be at most %s, got %s to %s', max_range, first, last),
                               'A report reads a bounded range.',

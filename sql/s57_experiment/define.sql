@@ -33,7 +33,7 @@ CREATE OR REPLACE FUNCTION tally.create_experiment(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    parts text[] := parse_ident(name);
+    parts text[] := tally_internal._name_parts(name);
     label text := parts[array_upper(parts, 1)];
     again text := format('SELECT tally.create_experiment(%L, %L, unit => %L, arms => ''{"control": 1, "new": 1}'', metrics => %L, time_column => ''at'');',
         label,

@@ -53,7 +53,9 @@ BEGIN
         WHEN every <= "for" THEN format('every must be longer than "for", got every %s and "for" %s', every, "for")
         WHEN zone IS NULL THEN 'zone must be a time zone, got NULL'
         WHEN octet_length(reason) > 2000 OR octet_length(author) > 200 THEN 'reason takes 2000 bytes and author 200 at most' END;
-    IF problem IS NOT NULL THEN
+    IF problem IS NULL THEN
+        PERFORM tally_internal._check_zone(zone);
+    ELSE
         PERFORM tally_internal._refuse('invalid_parameter_value', 'silence: ' || problem,
                               'It keeps notifications back in [starts_at, starts_at + "for"), and with every again and again.', again);
     END IF;

@@ -21,7 +21,7 @@ DECLARE
     r     tally.rollups := tally_internal._rollup(rollup);
     made  tally.releases;
     old   tally.releases;
-    parts text[] := parse_ident(name);
+    parts text[] := tally_internal._name_parts(name);
     place text;
 BEGIN
     PERFORM tally_internal._owned_rollup(r.id, tally_internal._current_role());

@@ -42,6 +42,7 @@ CREATE OR REPLACE FUNCTION tally.health(as_of timestamptz DEFAULT now())
 RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
+    PERFORM tally_internal._check_as_of(as_of, 'SELECT * FROM tally.health(now());');
     RETURN QUERY
     WITH rollup_status AS MATERIALIZED (SELECT s.* FROM tally.status s)
     SELECT 'clock', CASE c.state WHEN 'stopped' THEN 'stopped' ELSE 'ok' END, c.missing::float8, 'jobs missing', c.detail, c.hint FROM tally_internal._clock() c

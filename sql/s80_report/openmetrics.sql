@@ -119,6 +119,7 @@ COMMENT ON FUNCTION tally_internal._view_samples() IS 'OpenMetrics of the flat v
 
 CREATE OR REPLACE FUNCTION tally.openmetrics(as_of timestamptz DEFAULT now(), dashboards boolean DEFAULT true) RETURNS text
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._check_as_of(as_of, 'SELECT tally.openmetrics(now());');
     WITH samples AS MATERIALIZED (
         SELECT x.s, row_number() OVER () AS place
           FROM (SELECT tally_internal._sample('tally', 'info', 'Versions.',

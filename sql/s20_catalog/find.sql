@@ -27,7 +27,8 @@ BEGIN
     END IF;
     RETURN parts;
 END $$;
-COMMENT ON FUNCTION tally_internal._name_parts(text) IS 'Schema (where it is given) and name in what a person names a new thing; an error with the form to write.';
+COMMENT ON FUNCTION tally_internal._name_parts(text) IS
+'Schema (where it is given) and name in what a person names a new thing; an error with the form to write.';
 
 CREATE OR REPLACE FUNCTION tally_internal._rollup(name text) RETURNS tally.rollups
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -45,8 +45,9 @@ BEGIN
     -- It goes word by word. In string constants, quoted names and comments :as_of stays what it is.
     RETURN (SELECT string_agg(CASE t.token[1] WHEN ':as_of' THEN becomes ELSE t.token[1] END, '' ORDER BY t.n)
               FROM regexp_matches(rtrim(statement, E'; \n'),
-                  $re$([eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|::|\w+:(?=as_of\M)|\w+|:as_of\M|.|\n)$re$,
-                  'g') WITH ORDINALITY t(token, n));
+                  $re$([eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/$re$
+                  -- Two colons are a cast, and one behind a name is of a slice of an array.
+                  || $re$|::|\w+:(?=as_of\M)|\w+|:as_of\M|.|\n)$re$, 'g') WITH ORDINALITY t(token, n));
 END $$;
 COMMENT ON FUNCTION tally_internal._with_as_of(text, text) IS
 'A person''s query or statement with a parameter ($1) or another text in the place of :as_of, where that is a word of SQL.';

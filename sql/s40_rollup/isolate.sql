@@ -8,15 +8,19 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally_internal._fault_of_a_row(text) IS 'Whether an error may be the doing of one row, so that other buckets can be computed without it.';
 
-CREATE OR REPLACE FUNCTION tally_internal._fails(r tally.rollups, since timestamptz, until timestamptz, rows tid[], storing boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._fails(r tally.rollups, key text[], since timestamptz, until timestamptz, rows tid[], storing boolean)
+    RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    d     jsonb := tally_internal._resolved(r);
-    fresh text := tally_internal._range_query(d, '$1', '$2',
-        CASE WHEN rows IS NULL THEN 'true' ELSE format('%I.ctid = ANY ($3)', (SELECT c.relname FROM pg_class c WHERE c.oid = r.source)) END);
+    d      jsonb := tally_internal._resolved(r);
+    keys   text := tally_internal._key_list(cardinality(key));
+    chosen text := CASE WHEN rows IS NULL THEN 'true' ELSE format('%I.ctid = ANY ($4)', (SELECT c.relname FROM pg_class c WHERE c.oid = r.source)) END;
+    fresh  text := CASE WHEN key IS NULL THEN tally_internal._range_query(d, '$2', '$3', chosen) ELSE tally_internal._keys_query(d, keys, chosen) END;
+    scope  text := CASE WHEN key IS NULL THEN 't.bucket >= $2 AND t.bucket < $3' ELSE format('(%s) IN (SELECT _tally.* FROM %s _tally)', d ->> 'stored_key',
+                                                                                            keys) END;
 BEGIN
-    PERFORM tally.run_as(r.owner, r.search_path, CASE WHEN storing THEN tally_internal._apply_query(r, d, fresh, 't.bucket >= $1 AND t.bucket < $2')
-        ELSE format('SELECT pg_catalog.count(x::pg_catalog.text) FROM (%s) x', fresh) END, 0, r.zone, since, until, rows);
+    PERFORM tally.run_as(r.owner, r.search_path, CASE WHEN storing THEN tally_internal._apply_query(r, d, fresh, scope)
+        ELSE format('SELECT pg_catalog.count(x::pg_catalog.text) FROM (%s) x', fresh) END, 0, r.zone, ARRAY[key], since, until, rows);
     -- It only tries. Nothing of it stays.
     PERFORM tally_internal._refuse('TL000', 'it does not fail', NULL, NULL);
 EXCEPTION
@@ -25,10 +29,10 @@ EXCEPTION
         IF NOT tally_internal._fault_of_a_row(SQLSTATE) THEN RAISE; END IF;
         RETURN true;
 END $$;
-COMMENT ON FUNCTION tally_internal._fails(tally.rollups, timestamptz, timestamptz, tid[], boolean) IS
-'Whether computing (or storing too) a range of a rollup from chosen source rows (null: all) fails by a row; nothing is written.';
+COMMENT ON FUNCTION tally_internal._fails(tally.rollups, text[], timestamptz, timestamptz, tid[], boolean) IS
+'Whether computing (or storing too) a key of a rollup, or a range where key is null, from chosen source rows (null: all) fails by a row; nothing is written.';
 
-CREATE OR REPLACE FUNCTION tally_internal._failing_row(r tally.rollups, since timestamptz, until timestamptz) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._failing_row(r tally.rollups, key text[], since timestamptz, until timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     most  CONSTANT int := 50000;
@@ -37,22 +41,23 @@ DECLARE
     half  tid[];
 BEGIN
     SELECT array_agg((x ->> 'place')::tid) INTO rows FROM tally.run_as(r.owner, r.search_path,
-            format('SELECT %s.ctid::pg_catalog.text AS place FROM %s WHERE %s LIMIT %s', place, r.source,
-        tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._bucket_rule_of(r), '$1', '$2'), most + 1), 0, r.zone, since, until) x;
-    IF rows IS NULL OR cardinality(rows) > most OR NOT tally_internal._fails(r, since, until, rows, true) THEN RETURN NULL; END IF;
+            format('SELECT %s.ctid::pg_catalog.text AS place FROM %s WHERE %s LIMIT %s', place, r.source, CASE WHEN key IS NULL
+        THEN tally_internal._range_sql(r.time_column, r.time_type, r.zone, tally_internal._bucket_rule_of(r), '$2', '$3')
+        ELSE format('ARRAY[%s] = $1', tally_internal._key_expressions(r)) END, most + 1), 0, r.zone, key, since, until) x;
+    IF rows IS NULL OR cardinality(rows) > most OR NOT tally_internal._fails(r, key, since, until, rows, true) THEN RETURN NULL; END IF;
     WHILE cardinality(rows) > 1 LOOP
         half := rows[:cardinality(rows) / 2];
-        IF NOT tally_internal._fails(r, since, until, half, true) THEN
+        IF NOT tally_internal._fails(r, key, since, until, half, true) THEN
             half := rows[cardinality(rows) / 2 + 1:];
             -- Neither half fails alone, so it takes several rows.
-            IF NOT tally_internal._fails(r, since, until, half, true) THEN RETURN NULL; END IF;
+            IF NOT tally_internal._fails(r, key, since, until, half, true) THEN RETURN NULL; END IF;
         END IF;
         rows := half;
     END LOOP;
     RETURN format('%s %s', r.source, rows[1]);
 END $$;
-COMMENT ON FUNCTION tally_internal._failing_row(tally.rollups, timestamptz, timestamptz) IS
-'A source row of a range that fails by itself, as table and ctid; null where none does or there are more than 50,000.';
+COMMENT ON FUNCTION tally_internal._failing_row(tally.rollups, text[], timestamptz, timestamptz) IS
+'A source row of a key, or of a range where key is null, that fails by itself, as table and ctid; null where none does or there are more than 50,000.';
 
 CREATE OR REPLACE FUNCTION tally_internal._set_bucket_aside(r tally.rollups, failed timestamptz, state text, message text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -66,9 +71,9 @@ BEGIN
             format('More than 100 buckets of rollup %L fail in this way.', r.name),
             format('SELECT * FROM tally.alter_rollup(%L, …);', r.name));
     END IF;
-    place := tally_internal._failing_row(r, failed, until);
+    place := tally_internal._failing_row(r, NULL, failed, until);
     INSERT INTO tally.broken_buckets AS b (rollup_id, bucket, computable, sqlstate, message, source_row)
-    VALUES (r.id, failed, NOT tally_internal._fails(r, failed, until, NULL, false), state, message, place)
+    VALUES (r.id, failed, NOT tally_internal._fails(r, NULL, failed, until, NULL, false), state, message, place)
         ON CONFLICT ON CONSTRAINT broken_buckets_pkey DO UPDATE
             SET computable = EXCLUDED.computable, sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message, source_row = EXCLUDED.source_row;
     RAISE WARNING USING MESSAGE = format('bucket %s of rollup %L is set aside: %s', failed, r.name, state),

@@ -71,11 +71,14 @@ COMMENT ON FUNCTION tally_internal._changed_rows_query(jsonb) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._dirty_keys_query(d jsonb) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._render('SELECT {mark_key} FROM {marks} d WHERE pg_catalog.cardinality(d.key) = {key_width}', d)
+    -- A key that cannot be computed is shown as it was stored last. One that can be computed, and not stored, counts as marked.
+    SELECT tally_internal._render('SELECT _tally.* FROM ({marked}) _tally({key_names}) WHERE NOT EXISTS (SELECT FROM {marks} x '
+                                  'WHERE NOT x.computable AND x.key = ARRAY[{marked_key}])', d || jsonb_build_object('marked',
+        tally_internal._render('SELECT {mark_key} FROM {marks} d WHERE pg_catalog.cardinality(d.key) = {key_width}', d)
         || CASE WHEN d ->> 'source_rollup' IS NULL THEN ''
                 ELSE format(' UNION SELECT %s FROM (%s) _tally_up', d ->> 'key_expressions',
                             tally_internal._changed_rows_query(tally_internal._resolved((d ->> 'source_rollup')::int))) END
-        || COALESCE(' UNION ' || tally_internal._beside_keys_query((d ->> 'id')::int), '')
+        || COALESCE(' UNION ' || tally_internal._beside_keys_query((d ->> 'id')::int), '')))
 $$;
 COMMENT ON FUNCTION tally_internal._dirty_keys_query(jsonb) IS
 'SQL text of the keys of a resolved rollup that are dirty by its own marks or by those of the rollups it stands on.';

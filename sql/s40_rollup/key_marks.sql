@@ -13,6 +13,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     marks text := format('tally.%I', tally_internal._marks_table(rollup_id));
     maker tally.role := (SELECT r.owner FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL);
+    item  record;
 BEGIN
     -- A rollup over time has none.
     IF maker IS NULL OR to_regclass(marks) IS NOT NULL THEN RETURN; END IF;
@@ -23,9 +24,11 @@ BEGIN
     EXECUTE format('GRANT SELECT ON %s TO %s', marks, maker);
     EXECUTE format('COMMENT ON TABLE %s IS %L', marks,
                    'Dirty marks of a rollup per key: keys whose source rows changed since they were last computed. Written by capture in the writer''s own '
-        'transaction.');
-    EXECUTE format('COMMENT ON COLUMN %s.key IS %L', marks, 'The key''s values as text, ''(none)'' for NULL.');
-    EXECUTE format('COMMENT ON COLUMN %s.marked_at IS %L', marks, 'When the marking transaction began.');
+        'transaction. Rows with an sqlstate are keys that a refresh has set aside.');
+    FOR item IN SELECT a.attname AS name, col_description(a.attrelid, a.attnum) AS words FROM pg_attribute a
+                 WHERE a.attrelid = 'tally.key_marks'::regclass AND a.attnum > 0 AND NOT a.attisdropped LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', marks, item.name, item.words);
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._create_marks(int) IS 'Makes the table of marks of a rollup per key.';
 
@@ -40,17 +43,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._drop_marks(int) IS 'Drops the table of marks of a rollup per key that has been dropped.';
 
-CREATE OR REPLACE FUNCTION tally_internal._dirty_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._dirty_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz, OUT aside bigint, OUT sqlstate text,
+                                                       OUT places text, OUT hint text)
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
     keys := 0;
     IF EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND r.key IS NOT NULL)
         AND to_regclass('tally.' || tally_internal._marks_table(rollup_id)) IS NOT NULL THEN
-        EXECUTE format('SELECT count(DISTINCT d.key), min(d.marked_at) FROM tally.%I d', tally_internal._marks_table(rollup_id)) INTO keys, oldest;
+        EXECUTE format('SELECT count(DISTINCT d.key) FILTER (WHERE d.sqlstate IS NULL), min(d.marked_at) FILTER (WHERE d.sqlstate IS NULL), '
+            'count(*) FILTER (WHERE d.sqlstate IS NOT NULL), min(d.sqlstate), string_agg(d.sqlstate || COALESCE('', row '' || d.source_row, ''''), ''; '' '
+            'ORDER BY d.source_row), min(format(''SELECT * FROM %%s WHERE ctid = %%L;  -- once it is changed, the next refresh computes its key'', '
+            'split_part(d.source_row, '' '', 1), split_part(d.source_row, '' '', 2))) FILTER (WHERE d.source_row IS NOT NULL) FROM tally.%I d',
+            tally_internal._marks_table(rollup_id)) INTO keys, oldest, aside, sqlstate, places, hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._dirty_keys(int) IS 'How many keys of a rollup per key are marked and since when, without saying which.';
+COMMENT ON FUNCTION tally_internal._dirty_keys(int) IS
+'How many keys of a rollup per key are marked and since when, and how many are set aside and by which rows, without saying which keys.';
 
 CREATE OR REPLACE FUNCTION tally_internal._keys_due(r tally.rollups) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -58,7 +67,7 @@ DECLARE
     result boolean := false;
 BEGIN
     IF r.key IS NOT NULL THEN
-        EXECUTE format('SELECT EXISTS (SELECT FROM tally.%I)', tally_internal._marks_table(r.id)) INTO result;
+        EXECUTE format('SELECT EXISTS (SELECT FROM tally.%I d WHERE d.sqlstate IS NULL)', tally_internal._marks_table(r.id)) INTO result;
     END IF;
     RETURN result;
 END $$;
@@ -67,8 +76,9 @@ COMMENT ON FUNCTION tally_internal._keys_due(tally.rollups) IS 'Whether a rollup
 CREATE OR REPLACE FUNCTION tally_internal._take_keys(r tally.rollups, most int, OUT keys text[], OUT marks bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    EXECUTE format('WITH seen AS MATERIALIZED (SELECT d.key FROM tally.%1$I d LIMIT $1), '
-                   'taken AS (DELETE FROM tally.%1$I d USING (SELECT DISTINCT s.key FROM seen s) c WHERE d.key = c.key RETURNING d.key) '
+    EXECUTE format('WITH seen AS MATERIALIZED (SELECT d.key FROM tally.%1$I d WHERE d.sqlstate IS NULL LIMIT $1), '
+                   'taken AS (DELETE FROM tally.%1$I d USING (SELECT DISTINCT s.key FROM seen s) c WHERE d.key = c.key AND d.sqlstate IS NULL '
+                       'RETURNING d.key) '
                    -- A forged mark may have any shape.
                    'SELECT (SELECT array_agg(DISTINCT t.key) FROM taken t WHERE array_dims(t.key) = format(''[1:%%s]'', $2) AND array_position(t.key, NULL) '
                        'IS NULL), (SELECT count(*) FROM seen)', tally_internal._marks_table(r.id))
@@ -116,7 +126,7 @@ BEGIN
     SELECT * INTO part FROM tally_internal._take_part(r, most_rows);
     IF part.parts IS NOT NULL THEN
         run.source_rows := tally_internal._source_rows(r.source) / part.parts;
-        wrote := tally_internal._apply_part(r, part.part, part.parts);
+        wrote := tally_internal._apply_part_isolated(r, part.part, part.parts);
         PERFORM tally_internal._log_run(run, wrote);
         more := tally_internal._due(r.id);
         RETURN;
@@ -131,7 +141,7 @@ BEGIN
     IF list IS NULL THEN RETURN; END IF;
     keys := array_length(list, 1);
     run.buckets := keys;
-    wrote := tally_internal._apply_keys(r, list);
+    wrote := tally_internal._apply_keys_isolated(r, list);
     PERFORM tally_internal._log_run(run, wrote);
 END $$;
 COMMENT ON FUNCTION tally_internal._refresh_keys(tally.rollups, int, bigint) IS

@@ -54,12 +54,23 @@ END $$;
 COMMENT ON FUNCTION tally_internal._key_share_sql(text[], int, int) IS
 'SQL text of the condition that a key, given as SQL texts, is of that part of so many (a power of two).';
 
+CREATE OR REPLACE FUNCTION tally_internal._source_share_sql(r tally.rollups, part int, parts int) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._key_share_sql(ARRAY(SELECT x.expression FROM tally.dimensions x WHERE x.rollup_id = r.id AND x.ordinal <= cardinality(r.key)
+                                               ORDER BY x.ordinal), part, parts)
+$$;
+COMMENT ON FUNCTION tally_internal._source_share_sql(tally.rollups, int, int) IS 'SQL text of the condition that a source row''s key is of a part.';
+
+CREATE OR REPLACE FUNCTION tally_internal._stored_share_sql(r tally.rollups, part int, parts int) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._key_share_sql(ARRAY(SELECT format('t.%I', k) FROM unnest(r.key) WITH ORDINALITY x(k, n) ORDER BY n), part, parts)
+$$;
+COMMENT ON FUNCTION tally_internal._stored_share_sql(tally.rollups, int, int) IS 'SQL text of the condition that the key of a stored row t is of a part.';
+
 CREATE OR REPLACE FUNCTION tally_internal._apply_part(r tally.rollups, part int, parts int) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._apply_wide(r, d,
-        tally_internal._key_query(d, tally_internal._key_share_sql(ARRAY(SELECT x.expression FROM tally.dimensions x WHERE x.rollup_id = r.id
-            AND x.ordinal <= cardinality(r.key) ORDER BY x.ordinal), part, parts)),
-        tally_internal._key_share_sql(ARRAY(SELECT format('t.%I', k) FROM unnest(r.key) WITH ORDINALITY x(k, n) ORDER BY n), part, parts))
+        tally_internal._key_query(d, tally_internal._source_share_sql(r, part, parts)), tally_internal._stored_share_sql(r, part, parts))
       FROM tally_internal._resolved(r) d
 $$;
 COMMENT ON FUNCTION tally_internal._apply_part(tally.rollups, int, int) IS 'Recomputes a part of all keys of a rollup, as its owner; counts of rows written.';

@@ -46,7 +46,7 @@ BEGIN
                  -- Marks of rollups underneath, or of rows that a bucket looks back to, may lie anywhere.
                  AND ((r.source_rollup IS NULL AND r.lookback IS NULL)
                       OR NOT EXISTS (SELECT FROM unnest(tally_internal._with_ancestors(r.id)) c WHERE (c <> r.id OR r.lookback IS NOT NULL)
-                          AND tally_internal._due(c)))
+                          AND (tally_internal._due(c) OR tally_internal._computable_aside(c))))
                 THEN r.relation ELSE r.live_view END);
     IF result = r.live_view THEN
         PERFORM tally_internal._refuse_lost_live(r);

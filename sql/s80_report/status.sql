@@ -7,7 +7,7 @@ WITH suspects AS MATERIALIZED (SELECT x AS id FROM tally_internal._suspects() x)
      held_back AS MATERIALIZED (SELECT x.* FROM tally_internal._held_back() x),
      unanalyzed AS MATERIALIZED (SELECT x AS source FROM tally_internal._lacking_statistics() x)
 SELECT r.name AS rollup,
-       CASE WHEN COALESCE(f.sqlstate, l.sqlstate, b.sqlstate, n.sqlstate) IS NOT NULL THEN 'error'
+       CASE WHEN COALESCE(f.sqlstate, l.sqlstate, b.sqlstate, k.sqlstate, n.sqlstate) IS NOT NULL THEN 'error'
             WHEN w.waits_for IS NOT NULL THEN 'waiting'
             WHEN w.pid IS NOT NULL THEN 'running'
             WHEN g.ranges > 0 THEN 'backfill'
@@ -18,6 +18,8 @@ SELECT r.name AS rollup,
                     COALESCE(f.message, l.message)) END,
             CASE WHEN b.n > 0 THEN pg_catalog.format('%s set aside, which cannot be computed or stored: %s', CASE b.n WHEN 1 THEN '1 bucket is'
                                                      ELSE b.n || ' buckets are' END, b.list) END,
+            CASE WHEN k.aside > 0 THEN pg_catalog.format('%s set aside, which cannot be computed or stored: %s', CASE k.aside WHEN 1 THEN '1 key is'
+                                                         ELSE k.aside || ' keys are' END, k.places) END,
             n.reason,
             CASE WHEN w.waits_for IS NOT NULL THEN pg_catalog.format('the refresh of pid %s waits for pid %s', w.pid,
                                                                      pg_catalog.array_to_string(w.waits_for, ', '))
@@ -36,9 +38,9 @@ SELECT r.name AS rollup,
        l.inserted + l.updated + l.deleted AS last_rows,
        c.reltuples::bigint AS rows,
        r.schedule,
-       COALESCE(f.sqlstate, l.sqlstate, b.sqlstate, n.sqlstate) AS sqlstate,
+       COALESCE(f.sqlstate, l.sqlstate, b.sqlstate, k.sqlstate, n.sqlstate) AS sqlstate,
        COALESCE(f.message, l.message) AS message,
-       COALESCE(f.hint, CASE WHEN l.sqlstate IS NOT NULL THEN l.hint END, b.hint, n.hint, CASE
+       COALESCE(f.hint, CASE WHEN l.sqlstate IS NOT NULL THEN l.hint END, b.hint, k.hint, n.hint, CASE
                 WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', r.name)
             WHEN u.source IS NOT NULL THEN pg_catalog.format('ANALYZE %s;', r.source) END, l.hint) AS hint,
        o.no_time + o.ever + o.never AS odd_rows,

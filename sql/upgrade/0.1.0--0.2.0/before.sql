@@ -190,8 +190,12 @@ CREATE TABLE tally.enums (
     labels text[] NOT NULL
 );
 CREATE TABLE tally.key_marks (
-    key       text[] NOT NULL,
-    marked_at timestamptz NOT NULL DEFAULT now()
+    key        text[] NOT NULL,
+    marked_at  timestamptz NOT NULL DEFAULT now(),
+    sqlstate   text,
+    message    text,
+    source_row text,
+    computable boolean
 );
 -- FILE s20_catalog/state/broken.sql
 -- FILE s50_metric/state/broken_metrics.sql
@@ -206,6 +210,7 @@ DECLARE
 BEGIN
     FOR marks IN SELECT format('tally.%I', c.relname) FROM tally.rollups r JOIN pg_class c ON c.relname = 'dirty_keys_' || r.id
                     AND c.relnamespace = 'tally'::regnamespace WHERE r.key IS NOT NULL LOOP
+        EXECUTE format('ALTER TABLE %s ADD COLUMN sqlstate text, ADD COLUMN message text, ADD COLUMN source_row text, ADD COLUMN computable boolean', marks);
         EXECUTE format('ALTER TABLE %s INHERIT tally.key_marks', marks);
     END LOOP;
 END $$;

@@ -24,7 +24,7 @@ SELECT evil.try('f range', $$INSERT INTO tally.dirty_ranges (rollup_id, since, u
 SELECT evil.try('f mark store', $$SELECT tally_internal._mark_range(r.id, '-infinity', 'infinity', 'evil') FROM tally.rollups r WHERE r.name = 'victim_hourly'$$);
 SELECT evil.try('f drop', $$SELECT tally_internal._forget_rollup(r.id) FROM tally.rollups r WHERE r.name = 'victim_hourly'$$);
 SELECT evil.try('f change', $$SELECT tally_internal._store_change(jsonb_populate_record(r, '{"filter": "false"}'), NULL, NULL) FROM tally.rollups r WHERE r.name = 'victim_hourly'$$);
-SELECT evil.try('f conform', $$SELECT tally_internal._conform(r.id) FROM tally.rollups r WHERE r.name = 'victim_hourly'$$);
+SELECT evil.try('f conform', $$SELECT tally_internal._conform(r.id, '{}') FROM tally.rollups r WHERE r.name = 'victim_hourly'$$);
 SELECT evil.try('f keys', format('SELECT * FROM tally.dirty_keys_%s', (SELECT id FROM tally.rollups WHERE name = 'victim_keys')));
 SELECT evil.try('f refresh', $$SELECT * FROM tally.refresh('victim_hourly')$$);
 SELECT evil.try('f unit', $$SELECT * FROM tally_internal._refresh_isolated((SELECT id FROM tally.rollups WHERE name = 'victim_hourly'), true, NULL, NULL)$$);

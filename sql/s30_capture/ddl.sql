@@ -70,10 +70,13 @@ BEGIN
                 WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column') LOOP
         PERFORM tally_internal._follow(one);
     END LOOP;
+    PERFORM tally_internal._announce('source_changes', detail => to_jsonb(x.source::oid::bigint))
+       FROM (SELECT DISTINCT r.source FROM pg_event_trigger_ddl_commands() c JOIN pg_index i ON i.indexrelid = c.objid
+               JOIN tally.rollups r ON r.source = i.indrelid WHERE c.classid = 'pg_class'::regclass AND c.object_type = 'index') x;
 END $$;
 COMMENT ON FUNCTION tally_internal._after_ddl() IS
-'Event trigger: a table that belongs to a source, or comes to it, was made or altered; a value of an enum was renamed, a type altered, a function, operator '
-    'or type made, replaced or renamed.';
+'Event trigger: a table that belongs to a source, or comes to it, was made or altered; a source got an index; a value of an enum was renamed, a type altered, '
+    'a function, operator or type made, replaced or renamed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._after_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -88,8 +91,14 @@ BEGIN
                 WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 LOOP
         PERFORM tally_internal._list_members(one);
     END LOOP;
+    -- Nobody can say any more what a dropped index was on.
+    IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.original AND d.object_type = 'index') THEN
+        PERFORM tally_internal._announce('source_changes', detail => to_jsonb(x.source::oid::bigint))
+           FROM (SELECT DISTINCT r.source FROM tally.rollups r WHERE r.live_by_index AND NOT tally_internal._time_index(r.source, r.time_column)) x;
+    END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._after_drop() IS 'Event trigger: a table that belongs to a source was dropped, however that came about.';
+COMMENT ON FUNCTION tally_internal._after_drop() IS
+'Event trigger: a table that belongs to a source was dropped, however that came about, or an index of one.';
 
 CREATE OR REPLACE FUNCTION tally_internal._before_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

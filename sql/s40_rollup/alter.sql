@@ -148,7 +148,10 @@ BEGIN
         PERFORM tally_internal._store_change(r, NULL, NULL);
     END IF;
     IF columns OR filter_ OR r.emptied <> old.emptied THEN
-        PERFORM tally_internal._rebuild_around(old, add_dimensions <> '[]' OR drop_dimensions <> '{}');
+        -- A column that goes and comes again under its name holds values of another meaning, which frozen history must not keep.
+        PERFORM tally_internal._rebuild_around(old, add_dimensions <> '[]' OR drop_dimensions <> '{}',
+            ARRAY(SELECT g FROM unnest(drop_measures || drop_dimensions) g WHERE add_measures ? g
+                  OR EXISTS (SELECT FROM jsonb_array_elements(tally_internal._listed_dimensions(add_dimensions)) d WHERE d ->> 'name' = g)));
     END IF;
     IF rebuilt THEN
         PERFORM tally_internal._mark_range(old.id, old.frozen_before, 'infinity', 'change of definition');
@@ -180,7 +183,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._live_name(tally.rollups) IS 'Name of a rollup''s live view, which may have been made anew.';
 
-CREATE OR REPLACE FUNCTION tally_internal._rebuild_around(r tally.rollups, dimensions_changed boolean) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._rebuild_around(r tally.rollups, dimensions_changed boolean, anew text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     grants text[];
@@ -192,7 +195,7 @@ BEGIN
         PERFORM tally_internal._drop_statistics(r, '_tally_groups');
         PERFORM tally_internal._drop_statistics(r, '_tally_build');
     END IF;
-    PERFORM tally_internal._conform(r.id);
+    PERFORM tally_internal._conform(r.id, anew);
     FOR above IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._with_descendants(r.id)) LOOP
         PERFORM tally_internal._comment_rollup(above.id);
     END LOOP;
@@ -206,8 +209,8 @@ BEGIN
         END LOOP;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._rebuild_around(tally.rollups, boolean) IS
-'Brings table, views, statistics and comments of a rollup to the changed catalogue.';
+COMMENT ON FUNCTION tally_internal._rebuild_around(tally.rollups, boolean, text[]) IS
+'Brings table, views, statistics and comments of a rollup to the changed catalogue. anew: columns that come again with another meaning.';
 
 CREATE OR REPLACE FUNCTION tally_internal._changes(old tally.rollups, r tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
                                         drop_dimensions text[],
@@ -254,8 +257,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             UNION ALL SELECT 6, 'schedule', COALESCE(made.schedule, '') WHERE old.schedule IS DISTINCT FROM made.schedule
             UNION ALL SELECT 7, 'emptied', made.emptied WHERE old.emptied <> made.emptied) p
      WHERE p.value IS NOT NULL
-       AND (old.source, old.key, old.time_column, old.bucket, old.zone, old.bucket_origin, old.expand) IS NOT DISTINCT FROM (made.source, made.key,
-               made.time_column, made.bucket, made.zone, made.bucket_origin, made.expand)
+       AND (old.source, old.key, old.time_column, old.bucket::text, old.zone, old.bucket_origin, old.expand) IS NOT DISTINCT FROM (made.source, made.key,
+               made.time_column, made.bucket::text, made.zone, made.bucket_origin, made.expand)
     HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION tally_internal._alter_statement(tally.rollups, tally.rollups, jsonb) IS

@@ -16,7 +16,7 @@ COMMENT ON FUNCTION tally_internal._expand_item(tally.rollups, boolean) IS
 CREATE OR REPLACE FUNCTION tally_internal._beside_keys_query(rollup_id int) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT %s FROM (%s) _tally_beside%s', tally_internal._key_names(b.keys, '_tally_beside.%2$I'),
-                  tally_internal._changed_rows_query(tally_internal._resolved(b.beside_id)),
+                  tally_internal._changed_rows_query(tally_internal._resolved(b.beside_id), array_remove(b.keys || b.only_column, NULL)),
                   CASE WHEN b.only_column IS NULL THEN '' ELSE format(' WHERE _tally_beside.%I = %L', b.only_column, b.only_value) END)
       FROM tally.beside b WHERE b.rollup_id = $1
 $$;

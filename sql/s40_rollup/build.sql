@@ -174,15 +174,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._comment_rollup(int) IS 'COMMENTs on a rollup''s table, live view and their columns, from the definition.';
 
-CREATE OR REPLACE FUNCTION tally_internal._time_index(source regclass, time_column text) RETURNS boolean
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-                    WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'brin')
-                      AND i.indkey[0] = (SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = source AND a.attname = time_column))
-$$;
-COMMENT ON FUNCTION tally_internal._time_index(regclass, text) IS
-'Whether an index of the source leads with the time column, so that a bucket can be read without a scan of all.';
-
 CREATE OR REPLACE FUNCTION tally_internal._advise_index(made tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

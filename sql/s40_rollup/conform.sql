@@ -11,7 +11,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._grants_on(regclass) IS 'The statements that grant on a relation made anew what is granted on it now.';
 
-CREATE OR REPLACE FUNCTION tally_internal._merge_stored(r tally.rollups, gone text[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._merge_stored(r tally.rollups, gone text[], anew text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept text;
@@ -19,7 +19,8 @@ DECLARE
 BEGIN
     -- Measures that the table does not have yet are added after this.
     SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) AS names, string_agg(format(m.merge, m.name), ', ' ORDER BY m.ordinal) AS merged INTO nums
-      FROM tally.measures m JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = m.name AND NOT a.attisdropped WHERE m.rollup_id = r.id;
+      FROM tally.measures m JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = m.name AND NOT a.attisdropped
+     WHERE m.rollup_id = r.id AND m.name <> ALL (anew);
     kept := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n) FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k(attnum, n)
                JOIN pg_attribute a ON a.attrelid = r.relation AND a.attnum = k.attnum WHERE c.conrelid = r.relation AND c.contype = 'p'
                    AND NOT a.attname = ANY (gone));
@@ -31,10 +32,23 @@ BEGIN
         'WITH _gone AS (DELETE FROM %1$s RETURNING *) INSERT INTO %1$s (%2$s) SELECT %3$s FROM _gone GROUP BY %4$s',
         r.relation, concat_ws(', ', kept, nums.names), concat_ws(', ', kept, nums.merged), kept));
 END $$;
-COMMENT ON FUNCTION tally_internal._merge_stored(tally.rollups, text[]) IS
-'Merges the stored rows of a rollup that differ only in the dimensions that go, by the merge rules of its measures.';
+COMMENT ON FUNCTION tally_internal._merge_stored(tally.rollups, text[], text[]) IS
+'Merges the stored rows of a rollup that differ only in the dimensions that go, by the merge rules of its measures; those that come anew are left out.';
 
-CREATE OR REPLACE FUNCTION tally_internal._conform_table(r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._columns_gone(r tally.rollups, anew text[], OUT gone text[], OUT dims text[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(a.attname::text), array_agg(a.attname::text) FILTER (WHERE a.attnum = ANY (c.conkey))
+      FROM pg_attribute a JOIN pg_constraint c ON c.conrelid = a.attrelid AND c.contype = 'p'
+     WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'bucket'
+       AND (a.attname = ANY (anew)
+            OR (NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = a.attname AND a.attnum = ANY (c.conkey))
+                AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = a.attname AND NOT a.attnum = ANY (c.conkey))))
+$$;
+COMMENT ON FUNCTION tally_internal._columns_gone(tally.rollups, text[]) IS
+'The columns of a rollup''s table that its definition no longer has as what they are, dimension or measure, or that come anew under the same name (anew); '
+    'and those of them that are dimensions.';
+
+CREATE OR REPLACE FUNCTION tally_internal._conform_table(r tally.rollups, anew text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key_   name := (SELECT c.conname FROM pg_constraint c WHERE c.conrelid = r.relation AND c.contype = 'p');
@@ -42,13 +56,9 @@ DECLARE
     dims   text[];
     steps  text;
 BEGIN
-    SELECT array_agg(a.attname::text), array_agg(a.attname::text) FILTER (WHERE a.attnum = ANY (c.conkey)) INTO gone, dims
-      FROM pg_attribute a JOIN pg_constraint c ON c.conrelid = a.attrelid AND c.contype = 'p'
-     WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'bucket'
-       AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = a.attname AND a.attnum = ANY (c.conkey))
-       AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = a.attname AND NOT a.attnum = ANY (c.conkey));
+    SELECT x.gone, x.dims INTO gone, dims FROM tally_internal._columns_gone(r, anew) x;
     IF dims IS NOT NULL THEN
-        PERFORM tally_internal._merge_stored(r, dims);
+        PERFORM tally_internal._merge_stored(r, dims, anew);
     END IF;
     IF gone IS NOT NULL THEN
         PERFORM tally.run_as(r.owner, r.search_path, (SELECT format('ALTER TABLE %s %s', r.relation, string_agg(format('DROP COLUMN %I', g), ', '))
@@ -72,26 +82,28 @@ BEGIN
                 format('ADD CONSTRAINT %I PRIMARY KEY (%s)', key_, tally_internal._columns_sql(tally_internal._resolved(r), '%I', ', ', 'key')))));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._conform_table(tally.rollups) IS
+COMMENT ON FUNCTION tally_internal._conform_table(tally.rollups, text[]) IS
 'Drops from a rollup''s table the columns that its definition no longer has, merging rows where they were dimensions, and adds new ones: measures empty, '
 'dimensions ''(before)''.';
 
 CREATE OR REPLACE FUNCTION tally_internal._live_grows(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT starts_with(tally_internal._columns_sql(tally_internal._resolved(r), '%I') || ', ', tally_internal._physical_columns(r.live_view) || ', ')
+           AND (tally_internal._columns_gone(r, '{}')).gone IS NULL
         FROM tally.rollups r
         WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION tally_internal._live_grows(int) IS 'Whether the catalogue gives a live view the columns that it has, and possibly more at the end.';
 
-CREATE OR REPLACE FUNCTION tally_internal._conform(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._conform(rollup_id int, anew text[], who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     -- It does only what the catalogue says. But it locks, so not everybody may call it.
     r      tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
     places jsonb := '{}';
     -- If columns are only added at the end, views that others made on the live view can stay.
-    views  int[] := CASE WHEN COALESCE(tally_internal._live_grows(rollup_id), false) THEN '{}'::int[] ELSE tally_internal._with_descendants(rollup_id) END;
+    views  int[] := CASE WHEN anew = '{}' AND COALESCE(tally_internal._live_grows(rollup_id), false) THEN '{}'::int[]
+                           ELSE tally_internal._with_descendants(rollup_id) END;
     grants text[] := '{}';
     item   text;
 BEGIN
@@ -105,7 +117,7 @@ BEGIN
         END IF;
     END LOOP;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    PERFORM tally_internal._conform_table(r);
+    PERFORM tally_internal._conform_table(r, anew);
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (views) OR x.id = rollup_id ORDER BY x.id LOOP
         PERFORM tally_internal._put_live(r, COALESCE(places ->> r.id::text, tally_internal._live_place(r)), r.id <> ALL (views));
     END LOOP;
@@ -124,5 +136,6 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
             format('DROP VIEW %s; and make it again after the change.', COALESCE((regexp_match(detail_, 'view (\S+) depends on'))[1], '…')));
     END;
 END $$;
-COMMENT ON FUNCTION tally_internal._conform(int, bigint) IS
-'Brings a rollup''s table, and the live views of it and of all rollups on it, to what the catalogue says; what was granted on them stays granted.';
+COMMENT ON FUNCTION tally_internal._conform(int, text[], bigint) IS
+'Brings a rollup''s table, and the live views of it and of all rollups on it, to what the catalogue says. anew: columns that it has under the same name with '
+    'another meaning; what was granted on them stays granted.';

@@ -131,7 +131,7 @@ BEGIN
         instant := tally_internal._time_as_timestamptz_sql(format('up.%I', d ->> 'time_column'), (d ->> 'time_type')::regtype, d ->> 'zone');
         result := tally_internal._render('{marked} UNION SELECT {start} FROM ({below}) up WHERE pg_catalog.isfinite({instant}) AND {instant} >= {frozen}',
             d || jsonb_build_object('marked', result, 'start', tally_internal._bucket_start_sql(d ->> 'rule', instant), 'instant', instant,
-                                    'below', tally_internal._changed_rows_query(tally_internal._resolved(up))));
+                                    'below', tally_internal._changed_rows_query(tally_internal._resolved(up), ARRAY[d ->> 'time_column'])));
     END IF;
     IF d ->> 'lookback' IS NOT NULL THEN
         result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result,

@@ -94,8 +94,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._follow_rows((detail #>> '{}')::oid::regclass);
     PERFORM tally_internal._follow_names((detail #>> '{}')::oid::regclass);
+    PERFORM tally_internal._follow_index(r) FROM tally.rollups r WHERE r.source = (detail #>> '{}')::oid::regclass;
 END $$;
-COMMENT ON FUNCTION tally_internal._when_source_changes_s40(int, jsonb) IS 'Listener: definitions follow the renamed columns of their source.';
+COMMENT ON FUNCTION tally_internal._when_source_changes_s40(int, jsonb) IS
+'Listener: definitions follow the renamed columns of their source, and live views its indexes.';
 REVOKE ALL ON FUNCTION tally_internal._when_source_changes_s40(int, jsonb) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._lost_column_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)

@@ -58,16 +58,21 @@ COMMENT ON FUNCTION tally_internal._keys_query(jsonb, text, text) IS
 'The definition of a resolved rollup over chosen keys. keys is SQL text of a relation of the key''s text columns, gate of a condition that is the same for '
     'all rows.';
 
-CREATE OR REPLACE FUNCTION tally_internal._changed_rows_query(d jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._changed_rows_query(d jsonb, columns text[]) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._render('SELECT {stored_columns} FROM {table} t WHERE ({partition}) IN (SELECT * FROM ({dirty}) _tally_dirty) UNION ALL {fresh}',
-        d || jsonb_build_object('stored_columns', tally_internal._columns_sql(d, 't.%I'), 'partition', COALESCE(d ->> 'stored_key', 't.bucket'), 'dirty', dirty,
+    -- A view depends on each column that it names. So this names only those that somebody asks for, and the others can go.
+    SELECT tally_internal._render('SELECT {some_stored} FROM {table} t WHERE ({partition}) IN (SELECT * FROM ({dirty}) _tally_dirty) '
+                                  'UNION ALL SELECT {some_fresh} FROM ({fresh}) _tally_fresh',
+        d || jsonb_build_object('partition', COALESCE(d ->> 'stored_key', 't.bucket'), 'dirty', dirty,
+            'some_stored', (SELECT string_agg(DISTINCT format('t.%I', c), ', ') FROM unnest(columns) c),
+            'some_fresh', (SELECT string_agg(DISTINCT format('_tally_fresh.%I', c), ', ') FROM unnest(columns) c),
             'fresh', CASE WHEN d ? 'key' THEN tally_internal._keys_query(live, format('(%s)', dirty))
                           ELSE tally_internal._bucket_query(live, format('(%s)', dirty)) END))
       FROM tally_internal._dirty_query(d) dirty, tally_internal._live_form(d) live
 $$;
-COMMENT ON FUNCTION tally_internal._changed_rows_query(jsonb) IS
-'SQL text of the rows of a resolved rollup whose partitions are dirty, as stored and as defined: what rollups on it see change when it is refreshed.';
+COMMENT ON FUNCTION tally_internal._changed_rows_query(jsonb, text[]) IS
+'SQL text of some columns of the rows of a resolved rollup whose partitions are dirty, as stored and as defined: what rollups on it see change when it is '
+    'refreshed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._dirty_keys_query(d jsonb) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -77,7 +82,8 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
         tally_internal._render('SELECT {mark_key} FROM {marks} d WHERE pg_catalog.cardinality(d.key) = {key_width}', d)
         || CASE WHEN d ->> 'source_rollup' IS NULL THEN ''
                 ELSE format(' UNION SELECT %s FROM (%s) _tally_up', d ->> 'key_expressions',
-                            tally_internal._changed_rows_query(tally_internal._resolved((d ->> 'source_rollup')::int))) END
+                            tally_internal._changed_rows_query(tally_internal._resolved((d ->> 'source_rollup')::int),
+                                                                ARRAY(SELECT jsonb_array_elements_text(d -> 'key')))) END
         || COALESCE(' UNION ' || tally_internal._beside_keys_query((d ->> 'id')::int), '')))
 $$;
 COMMENT ON FUNCTION tally_internal._dirty_keys_query(jsonb) IS

@@ -43,7 +43,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._drop_marks(int) IS 'Drops the table of marks of a rollup per key that has been dropped.';
 
-CREATE OR REPLACE FUNCTION tally_internal._dirty_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz, OUT aside bigint, OUT sqlstate text,
+CREATE OR REPLACE FUNCTION tally_internal._marked_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz, OUT aside bigint, OUT sqlstate text,
                                                        OUT places text, OUT hint text)
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -58,7 +58,7 @@ BEGIN
             tally_internal._marks_table(rollup_id)) INTO keys, oldest, aside, sqlstate, places, hint;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._dirty_keys(int) IS
+COMMENT ON FUNCTION tally_internal._marked_keys(int) IS
 'How many keys of a rollup per key are marked and since when, and how many are set aside and by which rows, without saying which keys.';
 
 CREATE OR REPLACE FUNCTION tally_internal._keys_due(r tally.rollups) RETURNS boolean

@@ -37,7 +37,8 @@ BEGIN
     IF NOT columns_stay THEN
         PERFORM tally.run_as(r.owner, r.search_path, x) FROM tally_internal._taken_away(place::regclass) x;
     END IF;
-    UPDATE tally.rollups x SET live_view = place::regclass WHERE x.id = r.id AND x.live_view <> place::regclass;
+    UPDATE tally.rollups x SET live_view = place::regclass, live_by_index = CASE WHEN r.key IS NULL THEN tally_internal._time_index(r.source, r.time_column) END
+     WHERE x.id = r.id;
 END $$;
 COMMENT ON FUNCTION tally_internal._put_live(tally.rollups, text, boolean) IS
 'Makes the live view of a rollup at a place, as its owner and under the settings of its refreshes, or replaces it (columns_stay), and notes what it reads of '
@@ -71,6 +72,22 @@ END $$;
 COMMENT ON FUNCTION tally_internal._make_live(int) IS
 'Makes the live view of a rollup where it has none, as its owner and under the settings of its refreshes.';
 REVOKE ALL ON FUNCTION tally_internal._make_live(int) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._follow_index(r tally.rollups) RETURNS void
+-- A reader may hold the view and wait for the table that the index is dropped from, so this waits for nobody.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+BEGIN
+    IF r.key IS NULL AND r.live_by_index IS DISTINCT FROM tally_internal._time_index(r.source, r.time_column)
+        AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
+        PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
+    END IF;
+EXCEPTION WHEN OTHERS THEN
+    -- The view stays as it is: right, and slower than it could be. Each refresh tries again.
+    NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._follow_index(tally.rollups) IS
+'Makes the live view of a rollup anew where an index on the source''s time column has come or gone since it was made.';
+REVOKE ALL ON FUNCTION tally_internal._follow_index(tally.rollups) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._remake_live(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -158,6 +158,8 @@ BEGIN
         SELECT jsonb_object_agg(w.key, w.value::bigint + (added ->> w.key)::bigint) INTO wrote FROM jsonb_each_text(wrote) w;
     END IF;
     more := more OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = rollup_id AND g.since >= lowest AND g.until <= highest);
+    -- Last, because it locks the view against readers until the transaction ends.
+    PERFORM tally_internal._follow_index(r);
 END $$;
 COMMENT ON FUNCTION tally_internal._refresh_unit(int, int, bigint, timestamptz, timestamptz, boolean) IS
 'One unit of refresh, in the caller''s transaction and under the lock it holds: a marked range that lies in [lowest, highest] (of about most_rows source '

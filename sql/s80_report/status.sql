@@ -52,7 +52,7 @@ SELECT r.name AS rollup,
   LEFT JOIN tally.odd_rows o ON o.rollup_id = r.id
   LEFT JOIN LATERAL (SELECT count(DISTINCT d.bucket) AS buckets, min(d.marked_at) AS oldest, min(d.bucket) FILTER (WHERE isfinite(d.bucket)) AS first_dirty
                      FROM tally.dirty d WHERE d.rollup_id = r.id) m ON true
-  LEFT JOIN LATERAL tally_internal._dirty_keys(CASE WHEN r.key IS NOT NULL THEN r.id END) k ON true
+  LEFT JOIN LATERAL tally_internal._marked_keys(CASE WHEN r.key IS NOT NULL THEN r.id END) k ON true
   LEFT JOIN LATERAL (SELECT count(*) AS ranges, min(x.marked_at) AS oldest, min(x.since) AS since, string_agg(DISTINCT x.reason, ', ') AS reasons
                      FROM tally.dirty_ranges x WHERE x.rollup_id = r.id) g ON true
   -- An error's message may hold a value of the source, and not everybody who looks here may read that.

@@ -29,6 +29,7 @@ CREATE TABLE tally.rollups (
     created_at    timestamptz NOT NULL DEFAULT now(),
     emptied       text NOT NULL DEFAULT 'follow' CHECK (emptied IN ('follow', 'keep')),
     emptied_at    timestamptz,
+    live_by_index boolean,
     -- Its partitions are keys or buckets.
     CHECK (CASE WHEN key IS NULL THEN num_nulls(time_column, time_type, bucket) = 0 ELSE num_nonnulls(time_column, time_type, bucket) = 0 END)
 );
@@ -42,6 +43,8 @@ COMMENT ON COLUMN tally.rollups.relation IS 'The table with the stored rows: buc
 COMMENT ON COLUMN tally.rollups.live_view IS
 'The view that is exact at every moment: stored rows of clean buckets, the definition over the source for dirty ones.';
 COMMENT ON COLUMN tally.rollups.source IS 'Table, partitioned table or table of another rollup that the events come from.';
+COMMENT ON COLUMN tally.rollups.live_by_index IS
+'Whether the live view reads dirty buckets one by one, by an index of the source''s time column, or in one scan; null for a rollup per key.';
 COMMENT ON COLUMN tally.rollups.source_rollup IS 'The rollup behind source, where the source is a rollup.';
 COMMENT ON COLUMN tally.rollups.key IS 'Columns of the source whose values are the partitions of a rollup per key; null where partitions are time buckets.';
 COMMENT ON COLUMN tally.rollups.time_column IS 'Column of the source that places a row in its bucket.';

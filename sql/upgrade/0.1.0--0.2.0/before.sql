@@ -178,7 +178,8 @@ BEGIN
 END $$;
 
 -- Rollups.
-ALTER TABLE tally.rollups ADD COLUMN emptied text NOT NULL DEFAULT 'follow' CHECK (emptied IN ('follow', 'keep')), ADD COLUMN emptied_at timestamptz;
+ALTER TABLE tally.rollups ADD COLUMN emptied text NOT NULL DEFAULT 'follow' CHECK (emptied IN ('follow', 'keep')), ADD COLUMN emptied_at timestamptz,
+    ADD COLUMN live_by_index boolean;
 CREATE TABLE tally.reads (
     rollup_id int NOT NULL REFERENCES tally.rollups ON DELETE CASCADE,
     name      text NOT NULL,

@@ -4,6 +4,7 @@
 #   scripts/test.sh                       everything
 #   scripts/test.sh text                  the checks that read files only: the arrow of the stages, lines, the table of folders, recipes
 #   scripts/test.sh rust                  the checks that need no server: rustfmt, clippy, cargo test
+#   scripts/test.sh backend               the #[pg_test]s, by cargo pgrx test
 #   scripts/test.sh pg_test/stages/x.sql  only the named files (pgTAP scripts, or *.sh that print TAP)
 #   PROFILE=dev scripts/test.sh …         with a debug build of the extension (default: release, which is what ships)
 
@@ -24,6 +25,7 @@ trap finish EXIT
 
 text=(scripts/test/{arrow,lines,tree,recipes}.pl)
 rust=(scripts/test/rustfmt.sh scripts/test/clippy.sh scripts/test/cargo.sh)
+backend=(scripts/test/pg_test.sh)
 shopt -s nullglob
 database=()
 for file in pg_test/*/*.sh pg_test/{attacks,boards,contract,packs,privacy,stages}/*.sql; do
@@ -32,9 +34,10 @@ for file in pg_test/*/*.sh pg_test/{attacks,boards,contract,packs,privacy,stages
 done
 shopt -u nullglob
 case ${1:-all} in
-    all) tests=("${text[@]}" "${rust[@]}" "${database[@]}") ;;
+    all) tests=("${text[@]}" "${rust[@]}" "${backend[@]}" "${database[@]}") ;;
     text) tests=("${text[@]}") ;;
     rust) tests=("${rust[@]}") ;;
+    backend) tests=("${backend[@]}") ;;
     *) tests=("$@") ;;
 esac
 
@@ -48,10 +51,16 @@ if [[ " ${tests[*]} " == *" scripts/test/clippy.sh "* ]]; then
     say "clippy"
     cargo clippy --locked --workspace "${CARGO_FEATURES[@]}" --all-targets 2>&1 | cargo_progress || :
     say "building the Rust tests"
-    cargo test --locked --workspace "${CARGO_FEATURES[@]}" --no-run 2>&1 | cargo_progress || :
+    cargo test --locked --package tally-core --no-run 2>&1 | cargo_progress || :
 fi
 
-if [ "${1:-all}" != rust ] && [ "${1:-all}" != text ]; then
+if [[ " ${tests[*]} " == *" scripts/test/pg_test.sh "* ]]; then
+    scripts/setup.sh pgrx
+    say "building the tests inside a backend"
+    cargo test --locked "${CARGO_FEATURES[@]}" --features pg_test --no-run 2>&1 | cargo_progress || :
+fi
+
+if [[ " rust text backend " != *" ${1:-all} "* ]]; then
     export PROFILE=${PROFILE:-release}
     say "building the extension ($PROFILE) and starting a private server"
     # Nothing that a test writes must survive the machine, so nothing is flushed.

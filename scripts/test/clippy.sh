@@ -15,5 +15,6 @@ judge() { # NAME flags…
     grep -vE '^ *(Blocking|Compiling|Checking|Downloaded|Downloading) ' <<<"$words" | head -n 150 | diag
 }
 judge "the extension" --workspace "${CARGO_FEATURES[@]}"
+judge "the tests inside a backend" "${CARGO_FEATURES[@]}" --features pg_test
 judge "the test harness" --manifest-path pg_test/harness/Cargo.toml --target-dir target/harness
 done_testing

@@ -22,6 +22,8 @@ pub mod role;
 pub mod row;
 pub mod run_as;
 pub mod sketch_type;
+#[cfg(feature = "pg_test")]
+mod tests;
 pub mod timeout;
 pub mod varlena;
 pub mod version;

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-random test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
+.PHONY: help test test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -14,6 +14,9 @@ test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust or TESTS=tex
 
 test-random: ## random definitions × random operations, against plain SQL; SEQUENCES=2000 SEED=…
 	@SEQUENCES=$${SEQUENCES:-2000} scripts/test.sh pg_test/random/equivalence.sh
+
+test-attack: ## a role without rights calls and writes all that it can, with hostile arguments; ROUNDS=200 SEED=…
+	@ROUNDS=$${ROUNDS:-200} scripts/test.sh pg_test/random/attack.sh
 
 test-crash: ## SIGKILL at random points under concurrent writers; ROUNDS=200 SEED=…
 	@ROUNDS=$${ROUNDS:-200} scripts/test.sh pg_test/crash/rounds.sh

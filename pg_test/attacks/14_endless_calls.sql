@@ -7,11 +7,16 @@ CREATE TABLE evil.times AS SELECT array_agg(timestamptz '2026-01-01Z' + g * inte
 -- for), the second ran for five minutes under a statement_timeout of 3 s: seen by hand at commit ce6bdd1.
 SELECT evil.try('a list', $$SELECT tally_internal._buckets_reached('fixed 1000000', '2026-01-01', 2147483647)$$);
 SELECT evil.try('a list of days', $$SELECT tally_internal._buckets_reached('calendar day Europe/Berlin', '2026-01-01', 2147483647)$$);
+-- Bug: the common start of no rollups was looked for without end.
+SET statement_timeout = '60s';
+SELECT evil.try('no rollups', $$DO 'BEGIN ASSERT tally_internal._common_start(''{}'', ''2026-01-01Z'') = ''2026-01-01Z''; END'$$);
+SELECT evil.try('unknown rollups', $$DO 'BEGIN ASSERT tally_internal._common_start(''{-1,NULL}'', ''2026-01-01Z'') = ''2026-01-01Z''; END'$$);
 SELECT evil.try('a condition', $$SELECT tally.parse_condition(repeat('burn rate 99.9% over ', 1000000))$$);
 \connect - :superuser
 SET client_min_messages = error;
 CREATE EXTENSION dblink;
-SELECT format('host=%s port=%s dbname=%s user=tally_attacker options=''-c statement_timeout=500ms''', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)),
+SELECT format('host=%s port=%s dbname=%s user=tally_attacker options=''-c statement_timeout=500ms''',
+              trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)),
               current_setting('port'), current_database()) AS attacker \gset
 CREATE TABLE public.ended (call text, busy int, error text);
 -- Each call has work for minutes. It is waited for up to a minute, which is no measure of speed: it is to end at all.
@@ -40,7 +45,10 @@ SELECT public.send(label, :'attacker', call) FROM (VALUES
     ('on or after', 'tally.retention_every(t, t, ''1 second'', 3660, ''2027-01-01Z'', NULL, ''on_or_after'')')) x(label, call);
 \ir verdict.psql
 SELECT is_empty('SELECT * FROM public.ended WHERE busy <> 0', 'each call ends once its time is up');
-SELECT results_eq('SELECT DISTINCT error FROM public.ended', $$VALUES ('ERROR:  canceling statement due to statement timeout'::text)$$, 'by the statement_timeout');
+SELECT results_eq('SELECT DISTINCT error FROM public.ended',
+    $$VALUES ('ERROR:  canceling statement due to statement timeout'::text)$$, 'by the statement_timeout');
 SELECT is((SELECT count(*) FROM public.ended), 3::bigint, 'all three');
-SELECT bag_eq('SELECT what, outcome FROM evil.log', $$VALUES ('a list', '54000'), ('a list of days', '54000'), ('a condition', '22023')$$, 'what has no end is refused before it begins');
+SELECT bag_eq('SELECT what, outcome FROM evil.log',
+    $$VALUES ('a list', '54000'), ('a list of days', '54000'), ('no rollups', 'done'), ('unknown rollups', 'done'), ('a condition', '22023')$$,
+    'what has no end is refused before it begins, or has one');
 SELECT * FROM finish();

@@ -62,7 +62,9 @@ BEGIN
     -- It goes back until each has a bucket that starts there. Hours and days agree at once, weeks and months within a year.
     LOOP
         before := result;
-        SELECT min(tally_internal._bucket_start(tally_internal._bucket_rule_of(r), before)) INTO result FROM tally.rollups r WHERE r.id = ANY (ids);
+        -- Where there are no rollups, any instant will do.
+        SELECT COALESCE(min(tally_internal._bucket_start(tally_internal._bucket_rule_of(r), before)), before) INTO result
+          FROM tally.rollups r WHERE r.id = ANY (ids);
         EXIT WHEN result = before;
         IF result < lowest THEN
             PERFORM tally_internal._refuse('object_not_in_prerequisite_state',

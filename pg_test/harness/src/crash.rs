@@ -115,7 +115,8 @@ impl<'a> Crash<'a> {
             sources.push(source);
         }
         run(&format!(
-            "SET search_path = public; CREATE TABLE feed (host int PRIMARY KEY, value float8); INSERT INTO feed SELECT i, 1 FROM generate_series(1, {HOSTS}) i; \
+            "SET search_path = public; CREATE TABLE feed (host int PRIMARY KEY, value float8); INSERT INTO feed SELECT i, 1 FROM generate_series(1, \
+            {HOSTS}) i; \
              SELECT tally.create_channel('box', kind => 'table'); \
              SELECT tally.create_threshold('t', query => 'SELECT host, value FROM public.feed', condition => '> 10', auto_resolve => true)"
         ))?;

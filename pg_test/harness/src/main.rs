@@ -1,6 +1,7 @@
-//! `tally-proof random | crash`: the tests that need many sessions and much chance. Prints TAP; every failure comes with the
+//! `tally-proof random | crash | attack`: the tests that need many sessions and much chance. Prints TAP; every failure comes with the
 //! seed that plays it again.
 
+mod attack;
 mod crash;
 mod definition;
 mod random;
@@ -37,7 +38,8 @@ fn main() {
     let failed = match std::env::args().nth(1).as_deref() {
         Some("random") => random_run(&server, seed),
         Some("crash") => crash::run(&server, seed, number("ROUNDS", 12)),
-        other => panic!("tally-proof random | crash, got {other:?}"),
+        Some("attack") => attack::run(&server, seed, number("ROUNDS", 8)),
+        other => panic!("tally-proof random | crash | attack, got {other:?}"),
     };
     std::process::exit(i32::from(failed));
 }

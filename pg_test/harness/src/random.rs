@@ -1,6 +1,7 @@
 //! Owns the randomized equivalence test: random definitions over a random source, random operations by several sessions, and
 //! after every one of them the live view, after every refresh also the stored rows, against plain SQL.
 
+mod judge;
 mod operations;
 
 use crate::definition::Rollup;
@@ -297,78 +298,6 @@ impl Sequence<'_> {
         .map(|_| ())
     }
 
-    /// What rollups that keep emptied buckets hold before a refresh, as a session sees it.
-    fn remember(&mut self, who: Who) -> Result<(), String> {
-        let names: Vec<String> = (self.rollups.iter().flatten())
-            .filter(|r| r.keeps)
-            .map(|r| r.name.clone())
-            .collect();
-        for name in names {
-            let sql = format!(
-                "DROP TABLE IF EXISTS pg_temp.was_{name}; CREATE TEMP TABLE was_{name} AS TABLE s{}.{name}",
-                self.seed
-            );
-            self.execute(who, &sql)?;
-        }
-        Ok(())
-    }
-
-    /// Every live view, and where told so the stored rows, against the definition, as a session sees them. Stored rows are looked at
-    /// after a refresh, before which they were remembered.
-    fn check(&mut self, who: Who, stored: bool) -> Result<(), String> {
-        for i in 0..self.rollups.len() {
-            if self.rollups[i].is_some() {
-                self.check_one(who, i, stored)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn check_one(&mut self, who: Who, place: usize, stored: bool) -> Result<(), String> {
-        let Some(rollup) = &self.rollups[place] else {
-            return Ok(());
-        };
-        let schema = format!("s{}", self.seed);
-        let relation = format!("{schema}.{}", rollup.name);
-        let mut relations = vec![format!("{relation}_live")];
-        if stored {
-            relations.push(relation);
-        }
-        let mut queries = Vec::new();
-        for relation in relations {
-            let rows = self.frozen.as_deref().unwrap_or(&self.source.name);
-            let kept = if stored {
-                format!("pg_temp.was_{}", rollup.name)
-            } else {
-                format!("{schema}.{}", rollup.name)
-            };
-            queries.push((rollup.differences(&relation, rows, Some(&kept)), relation));
-        }
-        for (sql, relation) in queries {
-            let rows = self
-                .attempt(who, &sql, |client| client.query(&sql, &[]))
-                .map_err(|e| format!("{e}\n{sql}"))?
-                .unwrap_or_default();
-            if !rows.is_empty() {
-                let lines: Vec<String> = rows.iter().map(|r| r.get::<_, String>(0)).collect();
-                return Err(format!(
-                    "{relation} is not its definition, as the {who:?} sees it:\n{}\n{sql}",
-                    lines.join("\n")
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn none(&mut self, sql: &str) -> Result<(), String> {
-        let rows = self.on.writer.query(sql, &[]).map_err(|e| words_of(&e))?;
-        if let Some(row) = rows.first() {
-            Err(row.get(0))
-        } else {
-            Ok(())
-        }
-    }
-
     /// Leaves the database as it was, whatever happened.
     fn clean_up(&mut self) {
         for who in [Who::Holder, Who::Preparer, Who::Reader, Who::Writer] {
@@ -382,9 +311,14 @@ impl Sequence<'_> {
         }
         let writer = &mut self.on.writer;
         let _ = writer.batch_execute(
-            "SET client_min_messages = error; DO $$ DECLARE r record; BEGIN FOR r IN SELECT name FROM tally.rollups ORDER BY id DESC LOOP PERFORM tally.drop_rollup(r.name, true); END LOOP; \
+            "SET client_min_messages = error; DO $$ DECLARE r record; BEGIN FOR r IN SELECT name \
+            FROM tally.rollups ORDER BY id DESC LOOP PERFORM tally.drop_rollup(r.name, true); END LOOP; \
              EXCEPTION WHEN undefined_object THEN NULL; END $$",
         );
-        let _ = writer.batch_execute(&format!("SET client_min_messages = error; DROP SCHEMA IF EXISTS s{} CASCADE; DELETE FROM tally.dirty; DELETE FROM tally.dirty_ranges; RESET ALL", self.seed));
+        let _ = writer.batch_execute(&format!(
+            "SET client_min_messages = error; DROP SCHEMA IF EXISTS s{} CASCADE; DELETE FROM tally.dirty; \
+        DELETE FROM tally.dirty_ranges; RESET ALL",
+            self.seed
+        ));
     }
 }

@@ -22,15 +22,21 @@ impl Server {
 
     /// A session as postgres, quiet about notices, or why there is none.
     pub fn try_connect(&self, database: &str) -> Result<Client, postgres::Error> {
+        // A lock that nobody should hold is a failure after a while, not a test without end.
+        // Plans that are bent cost beyond all measure, and would be compiled for seconds each; make test-plans compiles.
+        let options = "-c client_min_messages=error -c lock_timeout=20s -c statement_timeout=60s -c jit=off";
+        self.try_connect_as("postgres", database, options)
+    }
+
+    /// A session as anybody.
+    pub fn try_connect_as(&self, user: &str, database: &str, options: &str) -> Result<Client, postgres::Error> {
         Config::new()
             .host(&self.socket)
             .port(self.port)
-            .user("postgres")
+            .user(user)
             .dbname(database)
             .application_name("tally-proof")
-            // A lock that nobody should hold is a failure after a while, not a test without end.
-            // Plans that are bent cost beyond all measure, and would be compiled for seconds each; make test-plans compiles.
-            .options("-c client_min_messages=error -c lock_timeout=20s -c statement_timeout=60s -c jit=off")
+            .options(options)
             .connect(NoTls)
     }
 

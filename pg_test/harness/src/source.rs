@@ -220,7 +220,8 @@ impl Source {
                 let again = self.values(rng, writer, rows);
                 let action = rng.one(&["UPDATE SET t = n.t, v = n.v", "DELETE", "DO NOTHING"]);
                 format!(
-                    "MERGE INTO {name} e USING (SELECT * FROM (VALUES {again}) x(id, t, k, w, v, f, j) UNION ALL SELECT id, t + {}, k, w, v, f, j FROM {name} WHERE {own}) n ON e.id = n.id \
+                    "MERGE INTO {name} e USING (SELECT * FROM (VALUES {again}) x(id, t, k, w, v, f, j) UNION ALL SELECT id, t + {}, k, w, v, f, \
+                    j FROM {name} WHERE {own}) n ON e.id = n.id \
                      WHEN MATCHED THEN {action} WHEN NOT MATCHED THEN INSERT VALUES (n.id, n.t, n.k, n.w, n.v, n.f, n.j)",
                     if self.time_type == "date" {
                         "1"

@@ -69,7 +69,8 @@ impl Crash<'_> {
                 // Not the rows that a prepared transaction holds. Other rows each time: were it always the same fifth that stays, the table
                 // would grow for ever, and two hundred rounds took twenty minutes.
                 let sql = format!(
-                    "WITH gone AS (SELECT ctid, tableoid FROM {0} WHERE hashint8extended(id, {1}) % 5 <> 0 FOR UPDATE SKIP LOCKED) DELETE FROM {0} e USING gone g WHERE e.ctid = g.ctid AND e.tableoid = g.tableoid",
+                    "WITH gone AS (SELECT ctid, tableoid FROM {0} WHERE hashint8extended(id, {1}) % 5 <> 0 FOR UPDATE SKIP LOCKED) DELETE \
+                    FROM {0} e USING gone g WHERE e.ctid = g.ctid AND e.tableoid = g.tableoid",
                     source.name,
                     self.shared.tick.load(Ordering::SeqCst)
                 );
@@ -136,7 +137,9 @@ impl Crash<'_> {
         }
         let minutes = |column: &str| format!("(extract(epoch FROM {column} - {FIRST_TICK}) / 60)::int");
         let sql = format!(
-            "SELECT {0} || ' ' || COALESCE({1}::text, 'open') || ' ' || count(DISTINCT labels) || CASE WHEN count(*) > count(DISTINCT labels) THEN ' doubled' ELSE '' END FROM tally.incidents GROUP BY {0}, {1} ORDER BY {0}, {1}",
+            "SELECT {0} || ' ' || COALESCE({1}::text, \
+            'open') || ' ' || count(DISTINCT labels) || CASE WHEN count(*) > count(DISTINCT labels) THEN ' doubled' ELSE '' END \
+            FROM tally.incidents GROUP BY {0}, {1} ORDER BY {0}, {1}",
             minutes("opened_at"),
             minutes("recovered_at")
         );

@@ -88,14 +88,16 @@ pub(super) const MEASURES: [Measure; 15] = [
         given: "tally.stats(f)",
         // The digest's floats may end one unit below the exact decimal; the small offset keeps a
         // mean such as 123.5 / 64 = 1.9296875 away from the tie where that unit would decide.
-        read: "concat_ws(' ', COALESCE(tally.count($), 0), round(tally.mean($)::numeric + 0.0000000123457, 6), round(tally.stddev($)::numeric + 0.00000123457, 4))",
+        read: "concat_ws(' ', COALESCE(tally.count($), 0), round(tally.mean($)::numeric + 0.0000000123457, 6), \
+        round(tally.stddev($)::numeric + 0.00000123457, 4))",
         exact: "concat_ws(' ', count(f), round(avg(f::numeric) + 0.0000000123457, 6), round(stddev_samp(f::numeric) + 0.00000123457, 4))",
     },
     Measure {
         name: "tops",
         given: "tally.topk(k)",
         read: "(SELECT string_agg(x.item || ':' || x.count, ',' ORDER BY x.count DESC, x.item) FROM tally.top($) x)",
-        exact: "(SELECT string_agg(z.x || ':' || z.n, ',' ORDER BY z.n DESC, z.x) FROM (SELECT x, count(*) AS n FROM unnest(array_agg(k)) x WHERE x IS NOT NULL GROUP BY x) z)",
+        exact: "(SELECT string_agg(z.x || ':' || z.n, ',' ORDER BY z.n DESC, z.x) FROM (SELECT x, count(*) AS n FROM unnest(array_agg(k)) x \
+        WHERE x IS NOT NULL GROUP BY x) z)",
     },
     Measure {
         name: "keys",

@@ -36,16 +36,19 @@ pub fn run(server: &Server, seed: u64, rounds: u64) -> bool {
         let mut attack = Attack::default();
         if let Err(error) = attack.round(server, seed + round) {
             failures += 1;
+            // What happened is told last, where one looks first.
+            attack
+                .log
+                .iter()
+                .flat_map(|l| l.lines())
+                .for_each(|line| println!("# {line}"));
             println!(
                 "not ok {failures} - round {}: {}",
                 seed + round,
                 error.lines().next().unwrap_or_default()
             );
             println!("# play it again: SEED={} make test-attack ROUNDS=1", seed + round);
-            error
-                .lines()
-                .chain(attack.log.iter().map(String::as_str))
-                .for_each(|line| println!("# {line}"));
+            error.lines().for_each(|line| println!("# {line}"));
         }
         calls += attack.log.len();
         done += attack.done;

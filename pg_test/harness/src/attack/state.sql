@@ -25,6 +25,7 @@ BEGIN
             WHEN 'silence_id' = ANY (rel.columns) THEN 'x.silence_id IN (SELECT y.id FROM tally.silences y WHERE y.owner::oid = $1)'
             WHEN 'experiment' = ANY (rel.columns) THEN 'x.experiment IN (SELECT y.name FROM tally.experiments y WHERE y.owner::oid = $1)'
             WHEN 'source' = ANY (rel.columns) THEN 'x.source::oid IN (SELECT c.oid FROM pg_class c WHERE c.relowner = $1)'
+            WHEN rel.relname = 'functions' THEN 'x.function LIKE ''evil.%'''
             WHEN rel.relname = 'enums' THEN 'EXISTS (SELECT FROM pg_type t WHERE t.oid = x.type::oid AND t.typowner = $1)'
             ELSE 'false' END;
         RETURN QUERY EXECUTE format('SELECT %L, (to_jsonb(x) - ''ignored_marks'')::text FROM %s x WHERE NOT COALESCE(%s, false)', rel.name::text,

@@ -84,7 +84,7 @@ freeze: ## sql/upgrade/frozen/<version>, the hashes of what databases of this ve
 reference: ## docs/reference.md, made from the COMMENTs of all public objects
 	@scripts/reference.sh
 
-boards: ## dashboards/grafana/*.json, Grafana's form of the boards of the pack awf
+boards: ## dashboards/grafana/*.json, Grafana's form of the boards of all packs
 	@scripts/boards.sh
 
 setup: ## only the set-up: apt packages and cargo-pgrx

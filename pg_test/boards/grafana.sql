@@ -31,11 +31,7 @@ UNION ALL SELECT name, NULL, 'variable ' || (v ->> 'name'), NULL, 'table', 1, v 
             FROM dashboards, jsonb_array_elements(d #> '{templating,list}') v
            WHERE v ->> 'type' = 'query';
 
--- As Grafana does it: macros by their pattern wherever they stand, then ${name:sqlstring} as quoted values or, for All, the text of allValue.
-CREATE FUNCTION pg_temp.expanded(raw text, chosen text) RETURNS text LANGUAGE sql AS $$
-    SELECT regexp_replace(regexp_replace(replace(replace(raw, '$__timeFrom()', '''2025-03-30T12:00:00Z'''), '$__timeTo()', '''2025-03-31T12:00:00Z'''),
-           '\$__timeFilter\(([^()]*)\)', '\1 BETWEEN ''2025-03-30T12:00:00Z'' AND ''2025-03-31T12:00:00Z''', 'g'),
-           '\$\{\w+:sqlstring\}', replace(chosen, '\', '\\'), 'g') $$;
+\ir grafana.psql
 CREATE TEMP TABLE asked AS SELECT t.*, c.chosen, pg_temp.expanded(t.raw, c.chosen) AS sql
   FROM targets t CROSS JOIN (VALUES ('NULL'), ('''emberfall'',''tidewatch'',''it''''s'',''x0'''), ('''it''''s'',''x0''')) c(chosen);
 SELECT is(count(DISTINCT name), 7::bigint, 'six boards of the pack and one of our own') FROM asked;
@@ -56,17 +52,6 @@ BEGIN
     FOR r IN SELECT relation FROM tally.rollups UNION ALL SELECT live_view FROM tally.rollups UNION ALL SELECT 'odd'::regclass LOOP
         EXECUTE format('GRANT SELECT ON %s TO tally_viewer_85', r);
     END LOOP;
-END $$;
-CREATE FUNCTION pg_temp.rows_of(sql text) RETURNS TABLE (line json) LANGUAGE plpgsql SET search_path = pg_catalog SET datestyle = 'German' AS $$
-BEGIN
-    RETURN QUERY EXECUTE format('SELECT row_to_json(q) FROM (%s) q', sql);
-END $$;
-CREATE FUNCTION pg_temp.fault(sql text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM count(*) FROM pg_temp.rows_of(sql);
-    RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-    RETURN SQLSTATE || ' ' || SQLERRM;
 END $$;
 GRANT SELECT ON asked TO tally_viewer_85;
 SET ROLE tally_viewer_85;
@@ -142,16 +127,7 @@ SELECT throws_ok($$SELECT tally.grafana_dashboard('odd one', 'v3')$$, '22023', '
 SELECT throws_ok($$SELECT tally.grafana_dashboard('odd one', NULL)$$, '22023', NULL, 'no generation');
 SELECT throws_ok($$SELECT tally.grafana_dashboard('odd one', datasource => ' ')$$, '22023', NULL, 'no data source');
 
--- The files in the repository are those that `make boards` writes.
-\set overview `cat dashboards/grafana/awf_overview.json`
-\set narrative `cat dashboards/grafana/awf_narrative.json`
-\set economy `cat dashboards/grafana/awf_economy.json`
-\set party `cat dashboards/grafana/awf_party.json`
-\set sim `cat dashboards/grafana/awf_sim.json`
-\set experiments `cat dashboards/grafana/awf_experiments.json`
-SELECT is(f.file, d.d, d.name || '.json is up to date (make boards)')
-  FROM (VALUES ('awf_overview', :'overview'::jsonb), ('awf_narrative', :'narrative'), ('awf_economy', :'economy'),
-   ('awf_party', :'party'), ('awf_sim', :'sim'), ('awf_experiments', :'experiments')) f(name, file) JOIN dashboards d USING (name);
+SELECT is(:'files'::jsonb -> name, d, name || '.json is up to date (make boards)') FROM dashboards WHERE name LIKE 'awf%';
 DROP TABLE seen;
 REVOKE ALL ON asked FROM tally_viewer_85;
 DROP OWNED BY tally_viewer_85;

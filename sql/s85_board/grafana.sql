@@ -55,8 +55,13 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE tally_internal._grafana_type(panel)
         WHEN 'timeseries' THEN '{"legend": {"displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": ["lastNotNull", "max"]},
                                  "tooltip": {"mode": "multi", "sort": "desc"}}'::jsonb
-        WHEN 'stat' THEN '{"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": false}, "colorMode": "value", "graphMode": "none",
-                           "textMode": "value", "justifyMode": "auto", "orientation": "auto"}'
+        WHEN 'stat' THEN jsonb_build_object('reduceOptions', CASE WHEN panel ? 'relation'
+                -- Every row is an answer, also one in words; the column of its name stands beside it.
+                THEN jsonb_build_object('calcs', '["lastNotNull"]'::jsonb, 'values', true, 'limit', COALESCE((panel ->> 'limit')::int, 6),
+                    'fields', '/^' || regexp_replace(panel -> 'columns' ->> -1, '([^[:alnum:]_ ])', '\\\1', 'g') || '$/')
+                ELSE '{"calcs": ["lastNotNull"], "fields": "", "values": false}' END,
+            'colorMode', 'value', 'graphMode', 'none', 'justifyMode', 'auto', 'orientation', 'auto',
+            'textMode', CASE WHEN jsonb_array_length(panel -> 'columns') > 1 THEN 'value_and_name' ELSE 'value' END)
         WHEN 'bargauge' THEN '{"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": true, "limit": 200}, "displayMode": "basic",
                                "orientation": "horizontal", "showUnfilled": true, "valueMode": "color"}'
         WHEN 'heatmap' THEN '{"calculate": false, "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64}, "legend": {"show": true},

@@ -111,6 +111,39 @@ END $$;
 COMMENT ON FUNCTION tally_internal._grafana_metric_queries(tally.boards, jsonb) IS
 'The queries of a panel over metrics: one, or one per metric where they are lines. They give what timeseries(), metric_value() and report() give.';
 
+CREATE OR REPLACE FUNCTION tally_internal._grafana_relation_queries(b tally.boards, panel jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation regclass := to_regclass(panel ->> 'relation');
+    at       text := 'q.' || tally_internal._grafana_quoted(panel ->> 'time', '"');
+    scope    text := CASE WHEN at IS NULL THEN 'true' ELSE format('%1$s >= $__timeFrom() AND %1$s < $__timeTo()', at) END ||
+                     tally_internal._grafana_conditions(b, panel, 'COALESCE(q.%s::pg_catalog.text, ''(none)'')');
+    columns  text[] := ARRAY(SELECT jsonb_array_elements_text(panel -> 'columns'));
+    labels   text := (SELECT string_agg(format('COALESCE(q.%s::pg_catalog.text, ''(none)'')', tally_internal._grafana_quoted(x, '"')), ', ' ORDER BY n)
+                        FROM jsonb_array_elements_text(panel -> 'by') WITH ORDINALITY u(x, n));
+BEGIN
+    IF panel ->> 'picture' IN ('line', 'area', 'bars') THEN
+        RETURN QUERY SELECT format('SELECT %s AS time, %s AS metric, q.%s::pg_catalog.float8 AS value FROM %s q WHERE %s ORDER BY 1, 2 LIMIT 5000',
+            -- Days and local times are those of UTC, as on a page.
+            CASE (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = panel ->> 'time') WHEN 'timestamptz'::regtype THEN at
+                 ELSE format('(%s::pg_catalog.timestamp AT TIME ZONE ''UTC'')', at) END,
+            CASE WHEN labels IS NULL THEN tally_internal._grafana_quoted(replace(c.name, '_', ' '), '''')
+                 ELSE format('pg_catalog.concat_ws('', '', %s)', concat_ws(', ', CASE WHEN cardinality(columns) > 1
+                          THEN tally_internal._grafana_quoted(replace(c.name, '_', ' '), '''') END, labels)) END,
+            tally_internal._grafana_quoted(c.name, '"'), tally_internal._full_name(relation), scope)
+          FROM unnest(columns) WITH ORDINALITY c(name, n) ORDER BY c.n;
+    ELSE
+        RETURN NEXT format('SELECT %s FROM %s q WHERE %s ORDER BY %s LIMIT %s',
+            (SELECT string_agg('q.' || tally_internal._grafana_quoted(c, '"'), ', ' ORDER BY n) FROM unnest(columns) WITH ORDINALITY u(c, n)),
+            tally_internal._full_name(relation), scope,
+            COALESCE('q.' || tally_internal._grafana_quoted(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i'), '"') ||
+                     CASE WHEN panel ->> 'order' ~* ' desc$' THEN ' DESC NULLS LAST' ELSE '' END, '1'),
+            COALESCE(panel ->> 'limit', CASE panel ->> 'picture' WHEN 'stat' THEN '6' ELSE '20' END));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._grafana_relation_queries(tally.boards, jsonb) IS
+'The queries of a panel over a relation: its rows, or where they are lines one query for each column.';
+
 CREATE OR REPLACE FUNCTION tally_internal._grafana_queries(b tally.boards, panel jsonb) RETURNS SETOF text
 LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -124,14 +157,18 @@ BEGIN
         RETURN NEXT format('SELECT f.step_name AS step, f.actors AS value FROM tally.funnel(%s, $__timeFrom(), $__timeTo(), "where" => %s) f ORDER BY f.step',
                            tally_internal._grafana_quoted(panel ->> 'funnel', ''''), tally_internal._grafana_where(b, panel));
     WHEN 'relation' THEN
-        RETURN NEXT format('SELECT %s FROM %s q WHERE %s%s ORDER BY %s LIMIT %s',
-            (SELECT string_agg('q.' || tally_internal._grafana_quoted(c, '"'), ', ' ORDER BY n)
-               FROM jsonb_array_elements_text(panel -> 'columns') WITH ORDINALITY u(c, n)),
-            tally_internal._full_name(to_regclass(panel ->> 'relation')),
-            COALESCE(format('q.%1$s >= $__timeFrom() AND q.%1$s < $__timeTo()', tally_internal._grafana_quoted(panel ->> 'time', '"')), 'true'),
-            tally_internal._grafana_conditions(b, panel, 'COALESCE(q.%s::pg_catalog.text, ''(none)'')'),
-            COALESCE('q.' || tally_internal._grafana_quoted(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i'), '"') ||
-                     CASE WHEN panel ->> 'order' ~* ' desc$' THEN ' DESC NULLS LAST' ELSE '' END, '1'), most);
+        RETURN QUERY SELECT q FROM tally_internal._grafana_relation_queries(b, panel) q;
+    WHEN 'experiment', 'experiments' THEN
+        RETURN NEXT format('SELECT %ss.metric, s.arm, s.units, s.value, s.change, s.verdict FROM tally.experiments e '
+            'CROSS JOIN LATERAL tally.experiment_summary(e.name) s WHERE %s%s ORDER BY e.created_at DESC, e.name LIMIT %s',
+            CASE WHEN panel ? 'experiment' THEN '' ELSE 'e.name AS experiment, ' END,
+            COALESCE('e.name = ' || tally_internal._grafana_quoted(panel ->> 'experiment', ''''),
+                -- Of those that the reader may read.
+                '(SELECT pg_catalog.bool_and(pg_catalog.has_table_privilege(r.relation, ''SELECT'')) FROM tally.experiment_cells c '
+                'JOIN tally.rollups r ON r.id = c.cells WHERE c.experiment = e.name)'),
+            CASE WHEN 'experiment' = ANY (b.variables) THEN
+                format(' AND (pg_catalog.array_position(%1$s, NULL) IS NOT NULL OR COALESCE(e.definition ->> ''experiment_key'', e.name) = ANY (%1$s))',
+                       tally_internal._grafana_values(b.variables, 'experiment')) ELSE '' END, COALESCE(panel ->> 'limit', '60'));
     WHEN 'incidents' THEN
         RETURN NEXT format('SELECT i.opened_at AS time, i.severity, CASE WHEN i.status IN (''new'', ''acknowledged'') AND i.recovered_at IS NOT NULL '
             'THEN ''recovered'' ELSE i.status END AS status, i.impact, i.responsible AS who, i.suggested_actions ->> 0 AS "try first", '
@@ -169,7 +206,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
     SELECT format('SELECT DISTINCT COALESCE(q.%s::pg_catalog.text, ''(none)'') AS value FROM %s q%s ORDER BY 1 LIMIT 1000',
                   tally_internal._grafana_quoted(dimension, '"'), tally_internal._full_name(s.relation),
-                  COALESCE(format(' WHERE $__timeFilter(q.%s)', tally_internal._grafana_quoted(s.at, '"')), ''))
+                  CASE WHEN s.at IS NULL THEN '' ELSE format(' WHERE $__timeFilter(q.%s)', tally_internal._grafana_quoted(s.at, '"')) END)
       FROM source s ORDER BY s.n LIMIT 1
 $$;
 COMMENT ON FUNCTION tally_internal._grafana_choices(tally.boards, text) IS

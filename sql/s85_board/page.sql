@@ -12,6 +12,7 @@ BEGIN
         WHEN 'incidents' THEN RETURN tally_internal._panel_incidents(panel, filters, since, until, as_of);
         WHEN 'slo' THEN RETURN tally_internal._panel_slo(panel);
         WHEN 'status' THEN RETURN tally_internal._panel_status(b);
+        WHEN 'experiment', 'experiments' THEN RETURN tally_internal._panel_experiments(panel, filters, as_of);
         ELSE NULL;
     END CASE;
     IF picture IN ('table', 'ranking') THEN
@@ -136,7 +137,8 @@ BEGIN
         'until_text', to_char(last, 'YYYY-MM-DD HH24:MI'), 'since', since, 'until', until, 'refresh', extract(epoch FROM b.refresh)::int,
         'refreshing', COALESCE(refreshing, false), 'theme', theme,
         'ranges', '["1 hour", "6 hours", "24 hours", "7 days", "30 days", "90 days"]'::jsonb,
-        'boards', (SELECT jsonb_agg(jsonb_build_object('name', x.name, 'title', x.title) ORDER BY x.place, x.name) FROM tally.boards x),
+        'boards', (SELECT jsonb_agg(jsonb_build_object('name', x.name, 'title', x.title, 'variables', x.variables) ORDER BY x.place, x.name)
+                     FROM tally.boards x),
         'views', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', v.name, 'since', COALESCE(v.since, b.since),
                                                                'filters', tally_internal._filter_words(v.filters)) ORDER BY v.name)
                              FROM tally.board_views v WHERE v.board = b.name), '[]'),

@@ -12,9 +12,10 @@ COMMENT ON FUNCTION tally_internal._panel_fault(text, bigint, jsonb, text, text,
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_source(panel jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT k FROM unnest('{metrics,relation,funnel,incidents,slo,status}'::text[]) WITH ORDINALITY u(k, n) WHERE panel ? k ORDER BY n LIMIT 1
+    SELECT k FROM unnest('{metrics,relation,funnel,incidents,slo,status,experiment,experiments}'::text[]) WITH ORDINALITY u(k, n)
+     WHERE panel ? k ORDER BY n LIMIT 1
 $$;
-COMMENT ON FUNCTION tally_internal._panel_source(jsonb) IS 'What a panel reads: metrics, relation, funnel, incidents, slo or status.';
+COMMENT ON FUNCTION tally_internal._panel_source(jsonb) IS 'What a panel reads: metrics, relation, funnel, incidents, slo, status, experiment or experiments.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_metrics(panel jsonb) RETURNS SETOF tally.metrics
 LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
@@ -35,8 +36,8 @@ COMMENT ON FUNCTION tally_internal._panel_metrics(jsonb) IS 'The metrics of a pa
 CREATE OR REPLACE FUNCTION tally_internal._check_panel_keys(board text, n bigint, panel jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    known CONSTANT text[] := '{title,metrics,metric,relation,funnel,incidents,slo,status,picture,by,where,bucket,width,description,why,do,board,runbook,'
-        'thresholds,columns,time,order,limit,area,unit,metric_ids}';
+    known CONSTANT text[] := '{title,metrics,metric,relation,funnel,incidents,slo,status,experiment,experiments,picture,by,where,bucket,width,description,'
+        'why,do,board,runbook,thresholds,columns,time,order,limit,area,unit,metric_ids}';
     wrong text;
 BEGIN
     IF jsonb_typeof(panel) IS DISTINCT FROM 'object' THEN
@@ -47,7 +48,7 @@ BEGIN
         PERFORM tally_internal._panel_fault(board, n, panel, format('has the unknown key %L', wrong),
                                             format('Keys most like it: %s.', tally_internal._closest_names(wrong, known)));
     END IF;
-    SELECT k INTO wrong FROM unnest('{title,picture,description,why,do,board,runbook,time,order,area,unit,bucket,relation,funnel}'::text[]) k
+    SELECT k INTO wrong FROM unnest('{title,picture,description,why,do,board,runbook,time,order,area,unit,bucket,relation,funnel,experiment}'::text[]) k
      WHERE panel ? k AND jsonb_typeof(panel -> k) NOT IN ('string', 'null') LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM tally_internal._panel_fault(board, n, panel, format('must have a text for %s, got %s', wrong, panel -> wrong), NULL);
@@ -78,7 +79,7 @@ DECLARE
     source  text := tally_internal._panel_source(panel);
     picture text := panel ->> 'picture';
     fits    text[] := CASE source WHEN 'metrics' THEN '{line,area,bars,stat,table,heatmap,states,ranking,funnel,histogram}'
-                                  WHEN 'relation' THEN '{table,ranking}' WHEN 'funnel' THEN '{funnel,table}' ELSE '{table}' END;
+                                  WHEN 'relation' THEN '{table,ranking,stat,line,area,bars}' WHEN 'funnel' THEN '{funnel,table}' ELSE '{table}' END;
     several int := cardinality(metrics);
     split   int := jsonb_array_length(COALESCE(panel -> 'by', '[]'));
     needs   text;
@@ -115,6 +116,9 @@ DECLARE
     relation regclass;
     columns  text[];
     wanted   text[];
+    numbers  text[];
+    split    text[] := ARRAY(SELECT jsonb_array_elements_text(panel -> 'by'));
+    lines    boolean := panel ->> 'picture' IN ('line', 'area', 'bars');
     wrong    text;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', tally_internal._bound_path(search_path), true);
@@ -125,9 +129,11 @@ BEGIN
                                             'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''v'', ''m'', ''p'');');
     END IF;
     columns := ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum);
+    numbers := ARRAY(SELECT a.attname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                      WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND t.typcategory = 'N' ORDER BY a.attnum);
     wanted := ARRAY(SELECT jsonb_array_elements_text(panel -> 'columns'));
-    IF wanted = '{}' THEN wanted := columns; END IF;
-    SELECT c INTO wrong FROM unnest(wanted || (panel ->> 'time') || regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i') || variables) c
+    IF wanted = '{}' THEN wanted := CASE WHEN lines THEN numbers ELSE columns END; END IF;
+    SELECT c INTO wrong FROM unnest(wanted || split || (panel ->> 'time') || regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i') || variables) c
      WHERE c IS NOT NULL AND c <> ALL (columns) LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM tally_internal._panel_fault(board, n, panel, format('reads a column that %s lacks: %L', relation, wrong),
@@ -136,6 +142,13 @@ BEGIN
     END IF;
     IF panel ->> 'picture' = 'ranking' AND cardinality(wanted) <> 2 THEN
         PERFORM tally_internal._panel_fault(board, n, panel, 'is a ranking, which needs two columns, a name and a number', format('It has %s.', wanted));
+    END IF;
+    IF panel ->> 'picture' = 'stat' AND cardinality(wanted) > 2 THEN
+        PERFORM tally_internal._panel_fault(board, n, panel, 'is a tile, which needs one column, or a name and a value', format('It has %s.', wanted));
+    ELSIF lines AND NOT (wanted <> '{}' AND wanted <@ numbers AND EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+            WHERE a.attrelid = relation AND a.attname = panel ->> 'time' AND t.typcategory = 'D')) THEN
+        PERFORM tally_internal._panel_fault(board, n, panel, format('is drawn as %L, which needs a time, and columns that are numbers', panel ->> 'picture'),
+            format('It has time %s and columns %s; numbers are %s.', COALESCE(quote_literal(panel ->> 'time'), 'NULL'), wanted, numbers));
     END IF;
     RETURN panel || jsonb_build_object('columns', wanted, 'relation', (SELECT format('%I.%I', s.nspname, c.relname) FROM pg_class c
         JOIN pg_namespace s ON s.oid = c.relnamespace WHERE c.oid = relation));
@@ -155,7 +168,8 @@ BEGIN
     IF panel ? 'metric' THEN panel := panel - 'metric' || jsonb_build_object('metrics', jsonb_build_array(panel ->> 'metric')); END IF;
     source := tally_internal._panel_source(panel);
     IF source IS NULL OR source = 'metrics' AND panel -> 'metrics' = '[]' THEN
-        PERFORM tally_internal._panel_fault(board, n, panel, 'must say what it shows', 'It is metric, metrics, relation, funnel, incidents, slo or status.');
+        PERFORM tally_internal._panel_fault(board, n, panel, 'must say what it shows',
+            'It is metric, metrics, relation, funnel, incidents, slo, status, experiment or experiments.');
     END IF;
     panel := jsonb_build_object('picture', CASE source WHEN 'metrics' THEN 'line' WHEN 'funnel' THEN 'funnel' ELSE 'table' END, 'width', 6)
         || panel - 'metric_ids';
@@ -174,6 +188,8 @@ BEGIN
     ELSIF source = 'funnel' THEN
         SELECT x.* INTO r FROM tally.rollups x WHERE x.id = (tally_internal._behaviour(panel ->> 'funnel', 'funnel')).counts;
         PERFORM tally_internal._check_dimensions(r, variables, format('variables of board %L, which panel %L must obey,', board, panel ->> 'title'));
+    ELSIF source = 'experiment' THEN
+        PERFORM tally_internal._experiment(panel ->> 'experiment');
     END IF;
     PERFORM tally_internal._threshold(t) FROM jsonb_array_elements_text(COALESCE(panel -> 'thresholds', '[]')) t;
     PERFORM tally_internal._check_panel_picture(board, n, panel, metrics);

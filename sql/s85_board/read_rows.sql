@@ -1,5 +1,5 @@
--- Owns: the rows of panels that are no metrics: a relation, a funnel, incidents, thresholds, the state of rollups. With the rights of who
--- looks, and of what is run for him nothing is a stranger's.
+-- Owns: the rows of panels that are neither metrics nor a relation: a funnel, incidents, thresholds, the state of rollups, experiments. With the
+-- rights of who looks.
 
 CREATE OR REPLACE FUNCTION tally_internal._cell(value anyelement) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
@@ -13,53 +13,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' A
                 ELSE to_jsonb(to_jsonb(value)::text) END
 $$;
 COMMENT ON FUNCTION tally_internal._cell(anyelement) IS 'A value as a cell of a table: a number or a short text; times to the minute, in UTC.';
-
-CREATE OR REPLACE FUNCTION tally_internal._filter_sql(filters jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- (none) is how rollups write NULL.
-    SELECT string_agg(format('COALESCE(%I::pg_catalog.text, ''(none)'') = ANY (%L::pg_catalog.text[])', f.key,
-                             CASE jsonb_typeof(f.value) WHEN 'array' THEN ARRAY(SELECT COALESCE(e, '(none)') FROM jsonb_array_elements_text(f.value) e)
-                             ELSE ARRAY[COALESCE(f.value #>> '{}', '(none)')] END), ' AND ' ORDER BY f.key) FROM jsonb_each(filters) f
-$$;
-COMMENT ON FUNCTION tally_internal._filter_sql(jsonb) IS 'SQL text of filters on the columns of any relation.';
-
-CREATE OR REPLACE FUNCTION tally_internal._relation_sql(panel jsonb, conditions text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT %s FROM %s%s%s LIMIT %s',
-        (SELECT string_agg(quote_ident(c), ', ' ORDER BY n) FROM jsonb_array_elements_text(panel -> 'columns') WITH ORDINALITY u(c, n)),
-        panel ->> 'relation',
-        COALESCE(' WHERE ' || NULLIF(conditions, ''), ''),
-        COALESCE(' ORDER BY ' || quote_ident(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i')) ||
-                 CASE WHEN panel ->> 'order' ~* ' desc$' THEN ' DESC NULLS LAST' ELSE '' END, ' ORDER BY 1'), COALESCE((panel ->> 'limit')::int, 20))
-$$;
-COMMENT ON FUNCTION tally_internal._relation_sql(jsonb, text) IS 'SQL text that reads the columns of a panel''s relation, in order, as many rows as are shown.';
-
-CREATE OR REPLACE FUNCTION tally_internal._panel_relation(panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    query   text;
-    unsafe  regprocedure;
-    made    jsonb;
-BEGIN
-    query := tally_internal._relation_sql(panel, concat_ws(' AND ', tally_internal._filter_sql(filters || COALESCE(panel -> 'where', '{}')),
-        CASE WHEN panel ? 'time' THEN format('%1$I >= %2$s AND %1$I < %3$s', panel ->> 'time',
-            tally_internal._utc_literal(tally_internal._parse_since(since, as_of, 'since', 'UTC')),
-            tally_internal._utc_literal(tally_internal._parse_since(until, as_of, 'until', 'UTC'))) END));
-    -- Who could take the owner's rights, a superuser first of all, is whom it would be worth to trap.
-    IF (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass(panel ->> 'relation')) IS DISTINCT FROM tally_internal._current_role()::oid THEN
-        unsafe := tally_internal._unsafe_function(query);
-        IF unsafe IS NOT NULL THEN
-            PERFORM tally_internal._refuse('insufficient_privilege', format('%I would run %s to read %s, expected functions of PostgreSQL, pg_tally or a '
-                'superuser that do not write', current_user, unsafe, panel ->> 'relation'), 'A board never runs a stranger''s code with its reader''s rights.',
-                query || ';  -- at your own risk');
-        END IF;
-    END IF;
-    EXECUTE format('SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(%s)) FROM (%s) q',
-        (SELECT string_agg(format('tally_internal._cell(q.%I)', c), ', ' ORDER BY n)
-           FROM jsonb_array_elements_text(panel -> 'columns') WITH ORDINALITY u(c, n)), query) INTO made;
-    RETURN jsonb_build_object('columns', panel -> 'columns', 'rows', COALESCE(made, '[]'));
-END $$;
-COMMENT ON FUNCTION tally_internal._panel_relation(jsonb, jsonb, text, text, timestamptz) IS 'Columns and rows of a panel that reads a table or view.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_funnel(panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -124,3 +77,31 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                         JOIN tally.metrics m ON m.id = i::int JOIN tally.rollups r ON r.id = m.rollup_id)
 $$;
 COMMENT ON FUNCTION tally_internal._panel_status(tally.boards) IS 'How fresh the rollups are that a board''s metrics stand on.';
+
+CREATE OR REPLACE FUNCTION tally_internal._experiment_lines(name text, as_of timestamptz) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT jsonb_build_array(s.metric, s.arm, s.units, s.value, s.change, s.verdict) FROM tally.experiment_summary(name, as_of) s;
+EXCEPTION WHEN insufficient_privilege THEN
+    -- One that the reader may not read leaves the others standing.
+    RETURN NEXT jsonb_build_array(NULL, NULL, NULL, NULL, NULL, SQLERRM);
+END $$;
+COMMENT ON FUNCTION tally_internal._experiment_lines(text, timestamptz) IS
+'The metrics and arms of an experiment as rows, or one row that says what right is missing.';
+
+CREATE OR REPLACE FUNCTION tally_internal._panel_experiments(panel jsonb, filters jsonb, as_of timestamptz) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('columns', CASE WHEN panel ? 'experiment' THEN '{}'::text[] ELSE '{experiment}' END
+                                                        || '{metric,arm,units,value,change,verdict}'::text[],
+                              'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'))
+      FROM (SELECT CASE WHEN panel ? 'experiment' THEN l ELSE jsonb_build_array(e.name) || l END AS cells,
+                   row_number() OVER (ORDER BY e.created_at DESC, e.name, o) AS n
+              FROM tally.experiments e CROSS JOIN LATERAL tally_internal._experiment_lines(e.name, as_of) WITH ORDINALITY u(l, o)
+             WHERE (panel ->> 'experiment' IS NULL OR e.name = panel ->> 'experiment')
+               -- A board that is filtered by experiment means the key that events carry.
+               AND (NOT filters ? 'experiment'
+                    OR COALESCE(e.definition ->> 'experiment_key', e.name) = ANY (tally_internal._filter_values(filters -> 'experiment')))
+             ORDER BY n LIMIT COALESCE((panel ->> 'limit')::int, 60)) x
+$$;
+COMMENT ON FUNCTION tally_internal._panel_experiments(jsonb, jsonb, timestamptz) IS
+'An experiment, or all of them, newest first: each metric and arm with its difference and verdict.';

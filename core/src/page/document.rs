@@ -76,12 +76,23 @@ fn address(model: &Model, board: &str, filters: &[String], since: &str) -> Strin
     out
 }
 
+/// The chosen filters that another board knows too; it would refuse the others.
+fn kept(model: &Model, board: &str) -> Vec<String> {
+    let Some(other) = model.boards.iter().find(|b| b.name == board) else {
+        return Vec::new();
+    };
+    let known = model.variables.iter().filter(|v| other.variables.contains(&v.name));
+    known
+        .flat_map(|v| v.chosen.iter().map(|c| format!("{}={c}", v.name)))
+        .collect()
+}
+
 fn header(out: &mut Markup, model: &Model) {
     out.open("header", &[]);
     if model.boards.len() > 1 {
         out.open("nav", &[("aria-label", "Boards")]).open("ol", &[]);
         for board in &model.boards {
-            let link = address(model, &board.name, &[], &model.since);
+            let link = address(model, &board.name, &kept(model, &board.name), &model.since);
             let mut attributes = vec![("href", link.as_str())];
             if board.name == model.name {
                 attributes.push(("aria-current", "page"));
@@ -307,14 +318,9 @@ fn legend(out: &mut Markup, panel: &Panel) {
 fn foot(out: &mut Markup, model: &Model, panel: &Panel, table: &Table) {
     out.open("div", &[("class", "panel-foot")]);
     if let Some(board) = &panel.board {
-        let filters: Vec<String> = model
-            .variables
-            .iter()
-            .flat_map(|v| v.chosen.iter().map(|c| format!("{}={c}", v.name)))
-            .collect();
         out.element(
             "a",
-            &[("href", &address(model, board, &filters, &model.since))],
+            &[("href", &address(model, board, &kept(model, board), &model.since))],
             "In detail",
         );
     }

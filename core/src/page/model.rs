@@ -47,6 +47,9 @@ pub struct Neighbour {
     pub name: String,
     /// Its title.
     pub title: String,
+    /// What it can be filtered by.
+    #[serde(default)]
+    pub variables: Vec<String>,
 }
 
 /// A saved view of this board.

@@ -31,16 +31,32 @@ pub fn axis(unit: Option<&str>) -> &str {
     }
 }
 
+/// By what the numbers of an axis are multiplied to be those that `short` writes for the greatest of them.
+pub fn scale(most: f64, unit: Option<&str>) -> f64 {
+    match unit {
+        Some("ratio" | "share") => 100.0,
+        Some("ms") if most >= 10_000.0 => spans(most / 1000.0).0 / 1000.0,
+        Some("s" | "seconds") => spans(most).0,
+        Some("minutes") => spans(most * 60.0).0 * 60.0,
+        Some("hours") => spans(most * 3600.0).0 * 3600.0,
+        _ => 1.0,
+    }
+}
+
+/// How many of the unit that fits a length a second is, and that unit.
+fn spans(seconds: f64) -> (f64, &'static str) {
+    match seconds.abs() {
+        m if m >= 172_800.0 => (1.0 / 86_400.0, "d"),
+        m if m >= 7_200.0 => (1.0 / 3_600.0, "h"),
+        m if m >= 120.0 => (1.0 / 60.0, "min"),
+        m if m >= 1.0 || m == 0.0 => (1.0, "s"),
+        _ => (1000.0, "ms"),
+    }
+}
+
 fn span(seconds: f64) -> String {
-    let magnitude = seconds.abs();
-    let (value, unit) = match magnitude {
-        m if m >= 172_800.0 => (seconds / 86_400.0, "d"),
-        m if m >= 7_200.0 => (seconds / 3_600.0, "h"),
-        m if m >= 120.0 => (seconds / 60.0, "min"),
-        m if m >= 1.0 || m == 0.0 => (seconds, "s"),
-        _ => (seconds * 1000.0, "ms"),
-    };
-    format!("{}\u{202F}{unit}", digits(value))
+    let (scale, unit) = spans(seconds);
+    format!("{}\u{202F}{unit}", digits(seconds * scale))
 }
 
 /// A number of any size in at most five characters and a letter.

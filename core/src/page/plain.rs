@@ -66,6 +66,17 @@ fn panel_text(out: &mut String, panel: &Panel) {
         .unwrap_or(0)
         .min(24);
     match panel.picture.as_str() {
+        "stat" if !panel.rows.is_empty() => {
+            for (label, value, is_number) in super::picture::answers(panel) {
+                let of = label.map_or(String::new(), |l| format!("{}: ", clean(&l)));
+                let suffix = if is_number {
+                    prefixed(number::suffix(unit))
+                } else {
+                    String::new()
+                };
+                out.push_str(&format!("   {of}{}{suffix}\n", clean(&value)));
+            }
+        }
         "stat" => {
             let value = panel.value.map_or("no value".to_owned(), |v| number::short(v, unit));
             let change = panel

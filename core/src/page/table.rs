@@ -96,8 +96,15 @@ impl Table {
             ],
         );
         out.open("table", &[]).open("thead", &[]).open("tr", &[]);
-        for column in &self.columns {
-            out.element("th", &[("scope", "col")], column);
+        for (place, column) in self.columns.iter().enumerate() {
+            // The head of a column of numbers stands over them.
+            let numbers = self.rows.iter().any(|r| matches!(r.get(place), Some(Value::Number(_))));
+            let head: &[_] = if numbers {
+                &[("scope", "col"), ("class", "n")]
+            } else {
+                &[("scope", "col")]
+            };
+            out.element("th", head, column);
         }
         out.close("tr").close("thead").open("tbody", &[]);
         for row in &self.rows {

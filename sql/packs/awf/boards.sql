@@ -1,25 +1,54 @@
 -- Owns: the boards of the pack awf: the six dashboards of the reference document, from overview to detail. Their numbers are live.
 
+-- step: metric weather_clear
+SELECT tally.create_metric('weather_clear', 'awf_balance_hourly', 'tally.total(weather_by, ''clear'')', unit => 'times',
+    description => 'How often clear weather began.', direction => 'neutral');
+
+-- step: metric weather_rain
+SELECT tally.create_metric('weather_rain', 'awf_balance_hourly', 'tally.total(weather_by, ''rain'')', unit => 'times',
+    description => 'How often rain weather began.', direction => 'neutral');
+
+-- step: metric weather_fog
+SELECT tally.create_metric('weather_fog', 'awf_balance_hourly', 'tally.total(weather_by, ''fog'')', unit => 'times',
+    description => 'How often fog weather began.', direction => 'neutral');
+
+-- step: metric weather_storm
+SELECT tally.create_metric('weather_storm', 'awf_balance_hourly', 'tally.total(weather_by, ''storm'')', unit => 'times',
+    description => 'How often storm weather began.', direction => 'neutral');
+
+-- step: metric weather_snow
+SELECT tally.create_metric('weather_snow', 'awf_balance_hourly', 'tally.total(weather_by, ''snow'')', unit => 'times',
+    description => 'How often snow weather began.', direction => 'neutral');
+
 -- step: board awf_overview
 SELECT tally.create_board('awf_overview', 'Overview', place => 10, since => '24 hours', variables => '{world,adventure,locale,variation,model}',
     description => 'Is the game well right now? Traffic, speed, quality, and what is open.', panels => $p$[
     {"title": "Turns", "metric": "turns", "picture": "stat", "width": 3, "why": "Traffic is what all rates are shares of.",
      "do": "A sudden drop with healthy latency is outside of the game: look at the site and the login."},
-    {"title": "Sessions", "metric": "sessions", "picture": "stat", "width": 3},
+    {"title": "Sessions", "metric": "sessions", "picture": "stat", "width": 3,
+     "why": "Turns without new sessions are old players alone.", "do": "With fewer, look at the site and where players come from."},
     {"title": "Latency, p95", "metric": "p95_latency_ms", "picture": "stat", "width": 3, "thresholds": ["awf latency"],
      "why": "Players leave when answers take long.", "do": "Lower the output token cap, or route long contexts to the faster model."},
     {"title": "Fallback rate", "metric": "fallback_rate", "picture": "stat", "width": 3, "thresholds": ["awf fallback rate"],
      "why": "A fallback is an answer that the model did not give.", "do": "Reduce the input token cap by 10 %, then look at the newest content."},
     {"title": "Latency by world, p95", "metric": "p95_latency_ms", "by": ["world"], "thresholds": ["awf latency"],
-     "description": "How long nineteen of twenty answers took at most.", "runbook": "https://runbooks.example/awf/p95-latency-ms"},
-    {"title": "Turns over time", "metric": "turns", "picture": "bars", "description": "Turns taken."},
+     "description": "How long nineteen of twenty answers took at most.", "runbook": "https://runbooks.example/awf/p95-latency-ms",
+     "why": "One world alone is its content; all of them are the model.", "do": "Shorten the context of the slow world, or route it to the faster model."},
+    {"title": "Turns over time", "metric": "turns", "picture": "bars", "description": "Turns taken.",
+     "why": "It shows the hours of the day, and what is no hour of the day.", "do": "Compare a gap with the incidents below."},
     {"title": "Fallbacks, retries, repairs", "metrics": ["fallback_rate", "retry_rate", "validator_retry_rate"], "thresholds": ["awf fallback rate"],
-     "description": "Shares of turns that did not go well at first.", "runbook": "https://runbooks.example/awf/fallback-rate"},
-    {"title": "Open incidents and those of the range", "incidents": true, "area": "awf", "description": "Newest first, each with what to try."},
-    {"title": "Limits", "slo": true, "area": "awf", "description": "What is watched, and whether it is within its limit."},
+     "description": "Shares of turns that did not go well at first.", "runbook": "https://runbooks.example/awf/fallback-rate",
+     "why": "Each costs time and tokens, and reads worse.", "do": "Look which rose first: retries point to the model, repairs to the content."},
+    {"title": "Open incidents and those of the range", "incidents": true, "area": "awf", "description": "Newest first, each with what to try.",
+     "why": "What somebody already works on.", "do": "Acknowledge what is yours, then try the first action."},
+    {"title": "Limits", "slo": true, "area": "awf", "description": "What is watched, and whether it is within its limit.",
+     "why": "What is not watched breaks unseen.", "do": "Add a limit: tally.create_threshold()."},
     {"title": "Where players are stuck", "metric": "stuck_rate", "picture": "ranking", "by": ["adventure"], "board": "awf_narrative",
-     "description": "Stuck signals per turn, the worst adventures."},
-    {"title": "How fresh this is", "status": true, "width": 12}
+     "description": "Stuck signals per turn, the worst adventures.",
+     "why": "A stuck player leaves.", "do": "Open the narrative board for the worst adventure."},
+    {"title": "How fresh this is", "status": true, "width": 12,
+     "description": "The rollups behind these numbers.", "why": "Numbers are exact at every moment; a rollup in error says what to do.",
+     "do": "Run what its reason says."}
 ]$p$);
 
 -- step: board awf_narrative
@@ -29,15 +58,22 @@ SELECT tally.create_board('awf_narrative', 'Narrative health', place => 20, sinc
      "funnel_first_vendor", "funnel_first_boss", "funnel_completion"], "picture": "funnel", "description": "Sessions that came so far, in order.",
      "why": "The greatest loss is the step to work on first.", "do": "Play that step, then look at its quest nodes beside this."},
     {"title": "Quest nodes where players are stuck", "metric": "node_stuck_rate", "picture": "heatmap", "by": ["node"],
-     "description": "Stuck signals per choice at a node, over time.", "do": "Soften the node's condition, or show its hint earlier."},
+     "description": "Stuck signals per choice at a node, over time.", "do": "Soften the node's condition, or show its hint earlier.",
+     "why": "One node can hold a whole adventure."},
     {"title": "Stuck rate", "metric": "stuck_rate", "by": ["adventure"], "thresholds": ["awf stuck rate"],
-     "description": "Turns at which the objective had not moved for long.", "runbook": "https://runbooks.example/awf/stuck-rate"},
-    {"title": "Soft-lock hints", "metric": "softlock_hints", "picture": "bars"},
-    {"title": "Dialogue blocked by a cooldown", "metric": "dialogue_cooldown_block_rate", "description": "Share of dialogues that did not start."},
-    {"title": "Diversity of choices", "metric": "choice_entropy_bits", "description": "2 bits: four options are equally common."},
+     "description": "Turns at which the objective had not moved for long.", "runbook": "https://runbooks.example/awf/stuck-rate",
+     "why": "Above its limit, players give up.", "do": "Look at the quest nodes above for the same hours."},
+    {"title": "Soft-lock hints", "metric": "softlock_hints", "picture": "bars",
+     "why": "A hint that is often needed is a puzzle that is not fair.", "do": "Show it earlier, or make the objective plainer."},
+    {"title": "Dialogue blocked by a cooldown", "metric": "dialogue_cooldown_block_rate", "description": "Share of dialogues that did not start.",
+     "why": "A blocked dialogue feels like a bug.", "do": "Shorten the cooldown, or say when it ends."},
+    {"title": "Diversity of choices", "metric": "choice_entropy_bits", "description": "2 bits: four options are equally common.",
+     "why": "A choice that all make is none.", "do": "Rewrite the options that nobody takes."},
     {"title": "Completion by adventure", "metric": "overall_completion_rate", "picture": "ranking", "by": ["adventure"],
-     "description": "Sessions that reached the end."},
-    {"title": "Arc progress", "metric": "arc_progress_rate", "description": "Looks at an arc that found it advanced."}
+     "description": "Sessions that reached the end.",
+     "why": "It is the promise that an adventure makes.", "do": "Look where the worst one loses its players: the funnel above."},
+    {"title": "Arc progress", "metric": "arc_progress_rate", "description": "Looks at an arc that found it advanced.",
+     "why": "A story that stands still is left.", "do": "Advance arcs on more kinds of scenes."}
 ]$p$);
 
 -- step: board awf_economy
@@ -45,36 +81,55 @@ SELECT tally.create_board('awf_economy', 'Economy', place => 30, since => '14 da
     description => 'Does gold keep its worth? What players receive, pay and make.', panels => $p$[
     {"title": "Gold in and out", "metrics": ["gold_inflow", "gold_outflow"], "bucket": "6 hours", "description": "What players received and paid.",
      "why": "More in than out, for long, makes every price too low.", "do": "Raise sinks before you lower rewards."},
-    {"title": "Gold in by world", "metric": "gold_inflow", "picture": "ranking", "by": ["world"], "description": "Where gold comes from."},
-    {"title": "Margin of vendors", "metric": "vendor_margin", "by": ["world"], "bucket": "1 day", "description": "Earned on the worth of what was traded."},
-    {"title": "Crafts that succeeded", "metric": "craft_success_rate", "by": ["world"], "bucket": "1 day", "description": "Share of all crafts."},
-    {"title": "Visits to vendors with a trade", "metric": "vendor_trade_rate", "by": ["world"], "bucket": "1 day", "description": "Share of all visits."},
-    {"title": "Items acquired", "metric": "econ_velocity_items", "picture": "bars", "bucket": "1 day", "description": "Items that players came by."}
+    {"title": "Gold in by world", "metric": "gold_inflow", "picture": "ranking", "by": ["world"], "description": "Where gold comes from.",
+     "why": "One source can flood all prices.", "do": "Lower what the first world pays out."},
+    {"title": "Margin of vendors", "metric": "vendor_margin", "by": ["world"], "bucket": "1 day", "description": "Earned on the worth of what was traded.",
+     "why": "A margin below 0 is gold out of nothing.", "do": "Raise the vendor's price of what sells most."},
+    {"title": "Crafts that succeeded", "metric": "craft_success_rate", "by": ["world"], "bucket": "1 day", "description": "Share of all crafts.",
+     "why": "Too few frustrate, too many make items worthless.", "do": "Change the difficulty of the recipes of that world."},
+    {"title": "Visits to vendors with a trade", "metric": "vendor_trade_rate", "by": ["world"], "bucket": "1 day", "description": "Share of all visits.",
+     "why": "A vendor without trades has the wrong goods.", "do": "Change the stock, or what it buys."},
+    {"title": "Items acquired", "metric": "econ_velocity_items", "picture": "bars", "bucket": "1 day", "description": "Items that players came by.",
+     "why": "Items come faster than players can use them, or too slowly to matter.", "do": "Compare with crafts and trades above."}
 ]$p$);
 
 -- step: board awf_party
 SELECT tally.create_board('awf_party', 'Party and NPCs', place => 40, since => '14 days', variables => '{world,adventure,variation}',
     description => 'Whom do players take along, and does it help?', panels => $p$[
-    {"title": "NPCs that joined", "metric": "party_recruits_rate", "picture": "stat", "width": 4},
-    {"title": "Dismissals per recruit", "metric": "npc_dismissal_rate", "picture": "stat", "width": 4},
-    {"title": "Delegated checks passed", "metric": "delegated_check_pass_rate", "picture": "stat", "width": 4},
-    {"title": "Recruits by world", "metric": "party_recruits_rate", "by": ["world"], "bucket": "1 day", "description": "NPCs asked that joined."},
+    {"title": "NPCs that joined", "metric": "party_recruits_rate", "picture": "stat", "width": 4,
+     "why": "Companions keep players.", "do": "Look at the world that recruits least."},
+    {"title": "Dismissals per recruit", "metric": "npc_dismissal_rate", "picture": "stat", "width": 4,
+     "why": "Who is sent away was no help.", "do": "Look at the checks that were delegated to it."},
+    {"title": "Delegated checks passed", "metric": "delegated_check_pass_rate", "picture": "stat", "width": 4,
+     "why": "It is what a companion is for.", "do": "Below one half nobody delegates: raise the NPCs' skills."},
+    {"title": "Recruits by world", "metric": "party_recruits_rate", "by": ["world"], "bucket": "1 day", "description": "NPCs asked that joined.",
+     "why": "It differs by whom a world offers.", "do": "Offer a companion earlier where few join."},
     {"title": "Delegated checks by world", "metric": "delegated_check_pass_rate", "by": ["world"], "bucket": "1 day",
-     "description": "Checks delegated to an NPC that passed."},
-    {"title": "Time to kill", "metrics": ["ttk_p50_seconds", "ttk_p90_seconds"], "bucket": "1 day", "description": "Median, and nine of ten fights."},
-    {"title": "Spread of the time to kill", "metric": "ttk_p50_seconds", "picture": "histogram", "description": "Fights by how long they took."}
+     "description": "Checks delegated to an NPC that passed.",
+     "why": "A world with hard checks makes companions useless.", "do": "Lower its checks, or give its NPCs skills for them."},
+    {"title": "Time to kill", "metrics": ["ttk_p50_seconds", "ttk_p90_seconds"], "bucket": "1 day", "description": "Median, and nine of ten fights.",
+     "why": "Long fights bore, short ones say nothing.", "do": "Change the health of what is fought most."},
+    {"title": "Spread of the time to kill", "metric": "ttk_p50_seconds", "picture": "histogram", "description": "Fights by how long they took.",
+     "why": "Two hills are two kinds of fights.", "do": "Balance each by itself."}
 ]$p$);
 
 -- step: board awf_sim
 SELECT tally.create_board('awf_sim', 'World simulation', place => 50, since => '14 days', variables => '{world,adventure,variation}',
     description => 'Does the world live, and within bounds?', panels => $p$[
     {"title": "Events triggered", "metric": "event_trigger_rate", "by": ["world"], "bucket": "1 day",
-     "description": "Checks of a world event that triggered it."},
+     "description": "Checks of a world event that triggered it.",
+     "why": "A world without events is a stage.", "do": "Raise the chances where few trigger."},
     {"title": "Drift of regions", "metric": "region_drift", "by": ["world"], "bucket": "1 day", "description": "From -1 to 1; 0 is in balance.",
-     "do": "A region that drifts for days has a rule that nothing counters."},
+     "do": "A region that drifts for days has a rule that nothing counters.",
+     "why": "Drift adds up, and players feel it late."},
     {"title": "Events by world and adventure", "metric": "event_trigger_rate", "picture": "heatmap", "by": ["adventure", "world"],
-     "description": "Over the whole range."},
-    {"title": "Ticks per turn", "metric": "avg_ticks", "by": ["world"], "bucket": "1 day", "description": "How fast time goes by."}
+     "description": "Over the whole range.",
+     "why": "An adventure can keep a world's events from happening.", "do": "Look at the conditions of the pale cells."},
+    {"title": "Weather", "metrics": ["weather_clear", "weather_rain", "weather_fog", "weather_storm", "weather_snow"], "picture": "bars", "bucket": "1 day",
+     "description": "How often each kind of weather began.", "why": "Weather changes what NPCs do.",
+     "do": "A kind that is gone for days is a table of chances that lost it."},
+    {"title": "Ticks per turn", "metric": "avg_ticks", "by": ["world"], "bucket": "1 day", "description": "How fast time goes by.",
+     "why": "Time that runs too fast makes events pass unseen.", "do": "Change what a turn costs in ticks."}
 ]$p$);
 
 -- step: board awf_experiments
@@ -82,11 +137,19 @@ SELECT tally.create_board('awf_experiments', 'Experiments', place => 60, since =
     description => 'What do the arms of experiments change?', panels => $p$[
     {"title": "Arms side by side", "metrics": ["turns", "p95_latency_ms", "fallback_rate", "retry_rate", "stuck_rate", "avg_in_tokens"],
      "picture": "table", "by": ["experiment", "variation"], "width": 12,
-     "description": "Over the whole range. tally.experiment_report() judges the differences.",
-     "why": "A change that helps one number may harm another."},
+     "description": "Over the whole range. The panel below judges the differences.",
+     "why": "A change that helps one number may harm another.",
+     "do": "Read all columns of an arm before you praise one."},
+    {"title": "What the experiments say", "experiments": true, "width": 12,
+     "description": "Each experiment that awf_experiment() has defined: every metric and arm, its change against the control and the verdict.",
+     "why": "A difference that is smaller than chance is none.", "do": "Wait for the verdict; then keep the winner, or end it."},
     {"title": "Completion by arm", "metric": "overall_completion_rate", "by": ["variation"], "bucket": "1 day",
-     "description": "Sessions that reached the end."},
-    {"title": "Latency by arm, p95", "metric": "p95_latency_ms", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf latency"]},
-    {"title": "Fallbacks by arm", "metric": "fallback_rate", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf fallback rate"]},
-    {"title": "Stuck rate by arm", "metric": "stuck_rate", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf stuck rate"]}
+     "description": "Sessions that reached the end.",
+     "why": "It is what most experiments are for.", "do": "Read the verdict above before this line."},
+    {"title": "Latency by arm, p95", "metric": "p95_latency_ms", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf latency"],
+     "why": "An arm that is slower loses what it gains.", "do": "Shorten the arm's context."},
+    {"title": "Fallbacks by arm", "metric": "fallback_rate", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf fallback rate"],
+     "why": "An arm may fail more often and hide it.", "do": "Read its retries beside it."},
+    {"title": "Stuck rate by arm", "metric": "stuck_rate", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf stuck rate"],
+     "why": "A change of content can lock players in.", "do": "Play the arm's first adventure."}
 ]$p$);

@@ -7,3 +7,4 @@
 \ir views.sql
 \ir views_live.sql
 \ir nightly.sql
+\ir boards.sql

@@ -11,3 +11,4 @@
 \ir views_playback.sql
 \ir views_release.sql
 \ir alerts.sql
+\ir boards.sql

@@ -11,3 +11,4 @@
 \ir probes.sql
 \ir readers.sql
 \ir experiment.sql
+\ir boards.sql

@@ -8,3 +8,4 @@
 \ir metrics.sql
 \ir views.sql
 \ir views_action.sql
+\ir boards.sql

@@ -4,6 +4,7 @@
 mod grid;
 pub use grid::{shortened, state};
 mod rows;
+pub use rows::answers;
 mod time;
 
 use super::axis;
@@ -116,8 +117,8 @@ fn time_marks(out: &mut Markup, panel: &Panel, y: usize) {
         let share = (second - panel.since) / (panel.until - panel.since);
         // Words at an end would be cut off.
         let anchor = match share {
-            s if s < 0.03 => "start",
-            s if s > 0.97 => "end",
+            s if s < 0.06 => "start",
+            s if s > 0.94 => "end",
             _ => "middle",
         };
         out.element(

@@ -1,8 +1,9 @@
-//! Owns pictures of one bar a row: the ranking and the funnel.
+//! Owns pictures of one bar a row, the ranking and the funnel, and the words of a tile over rows.
 
 use super::super::markup::Markup;
 use super::super::model::Panel;
 use super::super::number;
+use super::super::table::plain;
 use super::shortened;
 use super::{begin, percent};
 
@@ -16,7 +17,7 @@ pub fn bars(panel: &Panel) -> Markup {
         .iter()
         .map(|r| {
             (
-                r.first().map(super::super::table::plain).unwrap_or_default(),
+                r.first().map(plain).unwrap_or_default(),
                 r.get(1).and_then(|v| v.as_f64()),
             )
         })
@@ -94,4 +95,18 @@ pub fn bars(panel: &Panel) -> Markup {
     }
     out.close("svg").close("div");
     out
+}
+
+/// What a tile over rows says: what each answer is of, the answer in words, and whether it is a number that may carry a unit.
+pub fn answers(panel: &Panel) -> Vec<(Option<String>, String, bool)> {
+    let answer = |row: &Vec<serde_json::Value>| {
+        let last = row.last()?;
+        let label = if row.len() > 1 { row.first().map(plain) } else { None };
+        Some(match last.as_f64() {
+            Some(value) => (label, number::short(value, panel.unit.as_deref()), true),
+            None if last.is_null() => (label, "no value".to_owned(), false),
+            None => (label, plain(last), false),
+        })
+    };
+    panel.rows.iter().filter_map(answer).collect()
 }

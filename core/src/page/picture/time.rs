@@ -4,7 +4,7 @@ use super::super::axis::{self, Values};
 use super::super::markup::Markup;
 use super::super::model::{Panel, Series};
 use super::super::number;
-use super::{at, begin, colours, percent, time_marks};
+use super::{at, begin, colours, percent, rows, time_marks};
 
 /// Height of the frame that data is drawn in, in pixels.
 const FRAME: f64 = 160.0;
@@ -17,19 +17,14 @@ const UNITS: f64 = 1000.0;
 /// Lines, areas, bars over time, or a histogram.
 pub fn chart(panel: &Panel) -> Markup {
     let unit = panel.unit.as_deref();
-    // The axis of percents has round percents.
-    let scale = if matches!(unit, Some("ratio" | "share")) {
-        100.0
-    } else {
-        1.0
-    };
     let limits = drawn_limits(panel);
-    let values = panel
-        .series
-        .iter()
-        .flat_map(|s| s.points.iter().filter_map(|p| p.1))
-        .chain(limits.iter().map(|l| panel.limits[*l].value));
-    let mut axis = Values::over(values.map(|v| v * scale));
+    let values = || {
+        let points = panel.series.iter().flat_map(|s| s.points.iter().filter_map(|p| p.1));
+        points.chain(limits.iter().map(|l| panel.limits[*l].value))
+    };
+    // Marks are round in the unit that they are written in.
+    let scale = number::scale(values().fold(0.0, |most, v| v.abs().max(most)), unit);
+    let mut axis = Values::over(values().map(|v| v * scale));
     axis.low /= scale;
     axis.high /= scale;
     axis.marks.iter_mut().for_each(|m| *m /= scale);
@@ -295,6 +290,10 @@ fn hits(out: &mut Markup, panel: &Panel) {
 pub fn tile(panel: &Panel) -> Markup {
     let unit = panel.unit.as_deref();
     let mut out = Markup::new();
+    if !panel.rows.is_empty() {
+        answers(&mut out, panel);
+        return out;
+    }
     let breached = panel
         .limits
         .iter()
@@ -369,4 +368,23 @@ pub fn tile(panel: &Panel) -> Markup {
         out.close("svg").close("div");
     }
     out
+}
+
+/// A tile over rows: of each the last cell in large, and what it is of, where the row says that.
+fn answers(out: &mut Markup, panel: &Panel) {
+    let unit = panel.unit.as_deref();
+    out.open("ul", &[("class", "answers")]);
+    for (label, value, is_number) in rows::answers(panel) {
+        out.open("li", &[]).open("span", &[("class", "value")]).text(&value);
+        let suffix = number::suffix(unit);
+        if is_number && !suffix.is_empty() {
+            out.constant(" ").element("small", &[], suffix);
+        }
+        out.close("span");
+        if let Some(label) = label {
+            out.element("span", &[("class", "about")], &label);
+        }
+        out.close("li");
+    }
+    out.close("ul");
 }

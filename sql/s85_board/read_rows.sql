@@ -93,7 +93,9 @@ CREATE OR REPLACE FUNCTION tally_internal._panel_experiments(panel jsonb, filter
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('columns', CASE WHEN panel ? 'experiment' THEN '{}'::text[] ELSE '{experiment}' END
                                                         || '{metric,arm,units,value,change,verdict}'::text[],
-                              'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'))
+                              'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'),
+                              'note', CASE WHEN filters - 'experiment' <> '{}' THEN
+                                  'An experiment is judged as a whole: of the filters only experiment counts here.' END)
       FROM (SELECT CASE WHEN panel ? 'experiment' THEN l ELSE jsonb_build_array(e.name) || l END AS cells,
                    row_number() OVER (ORDER BY e.created_at DESC, e.name, o) AS n
               FROM tally.experiments e CROSS JOIN LATERAL tally_internal._experiment_lines(e.name, as_of) WITH ORDINALITY u(l, o)

@@ -55,8 +55,8 @@ SELECT tally.create_metric('release_rejected_uploads', 'operator_release_uploads
     description => 'Uploads of a release that were rejected.', direction => 'down_is_good', samples => 'uploads');
 
 -- step: metric release_transcode_failure_rate
-SELECT tally.create_metric('release_transcode_failure_rate', 'operator_release_transcodes_hourly', 'failed::float8 / nullif(completed + failed, 0)', unit => 'ratio',
-    description => 'Share of a release''s transcode jobs that failed.', direction => 'down_is_good', samples => 'completed');
+SELECT tally.create_metric('release_transcode_failure_rate', 'operator_release_transcodes_hourly', 'failed::float8 / nullif(completed + failed, 0)',
+    unit => 'ratio', description => 'Share of a release''s transcode jobs that failed.', direction => 'down_is_good', samples => 'completed');
 
 -- step: metric release_play_attempts
 SELECT tally.create_metric('release_play_attempts', 'operator_release_playback_hourly', 'attempts', unit => 'plays',

@@ -10,7 +10,7 @@ INSERT INTO readable SELECT unnest(string_to_array(
     -- What is released, and its proofs by row level security.
     || 'releases released_buckets release_proofs release_witnesses '
     -- By row level security: those whose rights one has.
-    || 'access audit board_views evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes runs silences tasks threshold_states thresholds', ' '));
+    || 'access audit board_views evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes put_off runs silences tasks threshold_states thresholds', ' '));
 
 SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee = 0$$,
     $$SELECT name, 'SELECT' FROM readable$$, 'what PUBLIC may do with tables, views and sequences is to read these');
@@ -62,7 +62,7 @@ SELECT is((SELECT prosrc !~* 'insert|update|delete|perform|execute' AND NOT pros
 -- What acts for others at all.
 SELECT is_empty(format('SELECT 1 WHERE has_function_privilege(''public'', %L::regprocedure, ''EXECUTE'')', f), f || ' is not for everybody')
   FROM unnest('{"tally.run_as(regrole,text,text,int,text)","tally.run_as(regrole,text,text,int,text,\"any\")","tally_internal._caller(bigint)","tally_internal._attach(regclass)",
-    "tally_internal._evaluate_part(timestamptz,boolean,text,interval)","tally_internal._follow_up(timestamptz)","tally_internal._expire_unit(regclass,bigint,timestamptz)","tally_internal._freeze_source(regclass)"}'::text[]) f;
+    "tally_internal._evaluate_part(timestamptz,boolean,text,interval,jsonb)","tally_internal._follow_up(timestamptz)","tally_internal._expire_unit(regclass,bigint,timestamptz)","tally_internal._freeze_source(regclass)"}'::text[]) f;
 -- What acts for others by the clock has the caller's rights, and the engine asks who that is (pg_test/stages/70_operators.sql).
 SELECT is_empty(format('SELECT 1 WHERE (SELECT p.prosecdef FROM pg_proc p WHERE p.oid = %L::regprocedure)', f), f || ' has its caller''s rights') FROM unnest(tally_internal._clock_entries()) f;
 SELECT * FROM finish();

@@ -45,10 +45,10 @@ SELECT is_empty($$SELECT entry, s FROM told WHERE s[2] NOT LIKE 'tally.%acts for
 SELECT is((SELECT count(*) FROM tally.evaluations) + (SELECT count(*) FROM tally.probe_samples) + (SELECT count(*) FROM app.published) + (SELECT count(*) FROM app.r), 0::numeric::bigint, 'and nothing was done');
 -- Its parts are no way around it.
 SET ROLE tally_nobody;
-SELECT throws_ok(call, '42501', NULL, call) FROM unnest(ARRAY['SELECT tally_internal._evaluate(now(), NULL)', 'SELECT tally_internal._scheduled_probes(now())', 'SELECT tally_internal._scheduled_part(now())',
-    'SELECT tally_internal._scheduled_end(now())', 'SELECT tally_internal._run_tasks(NULL, now())', 'SELECT tally_internal._sample_probes(now())', 'SELECT tally_internal._deliver(now(), 1)', 'SELECT tally_internal._maintain(''0'')',
+SELECT throws_ok(call, '42501', NULL, call) FROM unnest(ARRAY['SELECT tally_internal._evaluate(now(), NULL)', 'SELECT tally_internal._scheduled_probes(now())', 'SELECT tally_internal._scheduled_part(now(), ''{}'')',
+    'SELECT tally_internal._scheduled_end(now(), ''{}'')', 'SELECT tally_internal._run_tasks(NULL, now())', 'SELECT tally_internal._sample_probes(now())', 'SELECT tally_internal._deliver(now(), 1)', 'SELECT tally_internal._maintain(''0'')',
     'SELECT tally_internal._expirable(NULL)', 'SELECT tally_internal._expire_isolated(''app.events''::regclass, 1, now())', 'SELECT tally_internal._lock_to_expire(''app.events''::regclass)', 'SELECT tally_internal._begin_refresh()',
-    'SELECT tally_internal._evaluate_part(now(), true, NULL, NULL)', 'SELECT tally_internal._follow_up(now())']) call;
+    'SELECT tally_internal._evaluate_part(now(), true, NULL, NULL, ''{}'')', 'SELECT tally_internal._follow_up(now())']) call;
 SELECT throws_ok($$SELECT tally.grant_access('clock', 'tally_nobody')$$, '42501', 'the clock''s rights are given by a superuser, got tally_nobody', 'nor does one give oneself the right');
 SELECT throws_ok('SELECT * FROM tally.start()', '42501', 'the clock is started by a superuser, or by who may write tally.jobs; got tally_nobody', 'start');
 SELECT throws_ok('SELECT * FROM tally.stop()', '42501', 'the clock is stopped by a superuser, or by who may write tally.jobs; got tally_nobody', 'stop');

@@ -19,9 +19,11 @@ COMMENT ON FUNCTION tally_internal._follow(regclass) IS
 'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
 
 CREATE OR REPLACE FUNCTION tally_internal._reconcile_members() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' AS $$
+-- Views that follow a renamed column wait for whoever reads them.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.lock_timeout = '0' SET lock_timeout = '2s' AS $$
 DECLARE
-    one regclass;
+    one    regclass;
+    detail text;
 BEGIN
     FOR one IN
         WITH RECURSIVE tree AS (
@@ -36,6 +38,11 @@ BEGIN
         EXCEPTION WHEN lock_not_available THEN
             -- A refresh blocks no writer for long, so the next one makes the triggers. What came and went is marked now.
             PERFORM tally_internal._list_members(one);
+        WHEN OTHERS THEN
+            -- One source stops only itself. The next refresh tries it again, and status says what is not captured.
+            GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+            RAISE WARNING USING MESSAGE = format('capture of %s does not follow what became of it: %s', one, SQLERRM), ERRCODE = SQLSTATE, DETAIL = detail,
+                HINT = 'SELECT rollup, state, message, hint FROM tally.status;';
         END;
     END LOOP;
 END $$;

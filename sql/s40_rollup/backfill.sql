@@ -1,9 +1,10 @@
--- Owns: the procedures that loop over units of refresh and commit after each: backfill by hand, refresh by schedule.
+-- Owns: backfill by hand: the procedure that loops over units of refresh and commits after each.
 -- A procedure that commits may have no SET clause, so these are thin and fully qualified.
 
 CREATE OR REPLACE FUNCTION tally_internal._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity',
                                      until timestamptz DEFAULT 'infinity',
-                                     oldest_first boolean DEFAULT false, who bigint DEFAULT tally_internal._me(), OUT more boolean, OUT progress text)
+                                     oldest_first boolean DEFAULT false, named boolean DEFAULT true, who bigint DEFAULT tally_internal._me(),
+                                     OUT more boolean, OUT progress text, OUT locked text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -18,11 +19,21 @@ BEGIN
             SELECT a.since, a.until INTO since, until FROM tally_internal._aligned(r, since, until) a;
             PERFORM tally_internal._split_ranges(r, ARRAY[since, until]);
         END IF;
-        SELECT u.more INTO more FROM tally_internal._refresh_unit(rollup_id, NULL, most_rows, since, until, oldest_first) u;
+        BEGIN
+            SELECT u.more INTO more FROM tally_internal._refresh_unit_soon(rollup_id, NULL, most_rows, since, until, oldest_first) u;
+        EXCEPTION WHEN lock_not_available THEN
+            -- Whoever asked for it by name is told. In a backfill of all, the others go on.
+            IF named THEN
+                PERFORM tally_internal._refuse('lock_not_available', format('%s is locked, so the backfill of %L cannot go on', r.source, r.name),
+                                               tally_internal._who_locks(r), format('CALL tally.backfill(%L);', r.name));
+            END IF;
+            locked := format('%s: left out, because %s is locked. %s', r.name, r.source, tally_internal._who_locks(r));
+            RETURN;
+        END;
         progress := tally_internal._backfill_progress(rollup_id, began, since, until);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean, bigint) IS
+COMMENT ON FUNCTION tally_internal._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean, boolean, bigint) IS
 'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null '
 'when nothing was due.';
 
@@ -84,8 +95,11 @@ BEGIN
         done := done || next.rollup_id;
         began := pg_catalog.clock_timestamp();
         LOOP
-            SELECT * INTO unit FROM tally_internal._backfill_unit(next.rollup_id, batch_rows, began, since, until, oldest_first);
+            SELECT * INTO unit FROM tally_internal._backfill_unit(next.rollup_id, batch_rows, began, since, until, oldest_first, name IS NOT NULL);
             COMMIT;
+            IF unit.locked IS NOT NULL THEN
+                RAISE WARNING '%', unit.locked USING HINT = 'CALL tally.backfill();';
+            END IF;
             IF unit.progress IS NOT NULL THEN
                 RAISE NOTICE '%', unit.progress;
             END IF;
@@ -163,43 +177,3 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._backfill_chain(text, bigint) IS
 'The rollups that a backfill of a name works on, in order; without a name all that the caller may refresh.';
-
-CREATE OR REPLACE PROCEDURE tally.refresh_scheduled(schedule text)
-LANGUAGE plpgsql AS $$
-DECLARE
-    chain pg_catalog.int4[];
-    one   pg_catalog.int4;
-    unit  record;
-BEGIN
-    PERFORM tally_internal._begin_refresh();
-    COMMIT;
-    chain := tally_internal._scheduled_chain(schedule);
-    IF chain IS NULL THEN RETURN; END IF;
-    FOREACH one IN ARRAY chain LOOP
-        LOOP
-            SELECT * INTO unit FROM tally_internal._refresh_isolated(one, false, 5000, 2000000);
-            COMMIT;
-            EXIT WHEN NOT unit.more;
-        END LOOP;
-    END LOOP;
-END $$;
-COMMENT ON PROCEDURE tally.refresh_scheduled(text) IS
-'What the scheduled job runs: refreshes all rollups of a schedule, and those they stand on, in batches that commit. A rollup that another session refreshes '
-    'is passed over; a failing one is logged and passed over.';
-
-CREATE OR REPLACE FUNCTION tally_internal._scheduled_chain(schedule text) RETURNS int[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(DISTINCT c ORDER BY c) FROM tally.rollups r, unnest(tally_internal._with_ancestors(r.id)) c WHERE r.schedule = $1
-$$;
-COMMENT ON FUNCTION tally_internal._scheduled_chain(text) IS 'The rollups of a schedule and all they stand on, in order.';
-
-CREATE OR REPLACE FUNCTION tally_internal._begin_refresh(who bigint DEFAULT tally_internal._me()) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
-DECLARE
-    caller regrole := tally_internal._caller(who);
-BEGIN
-    PERFORM tally_internal._check_operator(caller, 'tally.refresh_scheduled(text)'::regprocedure);
-    PERFORM tally_internal._reconcile_members();
-END $$;
-COMMENT ON FUNCTION tally_internal._begin_refresh(bigint) IS 'What a scheduled refresh begins with: capture follows tables that came, went or changed unseen.';
-

@@ -193,6 +193,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_refresh(regrole, int) IS 'An error where a role may not refresh a rollup.';
 
+CREATE OR REPLACE FUNCTION tally_internal._refresh_unit_soon(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity',
+                                                            highest timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false,
+                                                            OUT more boolean, OUT buckets bigint, OUT wrote jsonb)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $$
+BEGIN
+    SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote
+      FROM tally_internal._refresh_unit(rollup_id, most_buckets, most_rows, lowest, highest, oldest_first) u;
+END $$;
+COMMENT ON FUNCTION tally_internal._refresh_unit_soon(int, int, bigint, timestamptz, timestamptz, boolean) IS
+'_refresh_unit(), or 55P03 where somebody has locked the source, or the rollup''s table, for longer than five seconds.';
+
+CREATE OR REPLACE FUNCTION tally_internal._who_locks(r tally.rollups) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN COALESCE('It is locked by ' || tally_internal._holders(
+            ARRAY(SELECT t.relid FROM unnest(ARRAY[r.source, r.relation, r.live_view]) x, pg_partition_tree(x) t
+                  UNION SELECT unnest(ARRAY[r.source, r.relation, r.live_view])),
+            '{ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}') || '.', 'What locked it has ended since.');
+END $$;
+COMMENT ON FUNCTION tally_internal._who_locks(tally.rollups) IS 'Who keeps a refresh of a rollup waiting, as the detail of an error.';
+
 CREATE OR REPLACE FUNCTION tally_internal._refresh_isolated(rollup_id int, wait boolean, most_buckets int, most_rows bigint,
     who bigint DEFAULT tally_internal._me(),
                                       OUT more boolean, OUT buckets bigint, OUT wrote jsonb, OUT error text)
@@ -208,10 +229,18 @@ BEGIN
     run.rollup_id := rollup_id;
     run.started_at := clock_timestamp();
     BEGIN
-        SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote FROM tally_internal._refresh_unit(rollup_id, most_buckets, most_rows) u;
+        IF wait THEN
+            SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote FROM tally_internal._refresh_unit(rollup_id, most_buckets, most_rows) u;
+        ELSE
+            SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote FROM tally_internal._refresh_unit_soon(rollup_id, most_buckets, most_rows) u;
+        END IF;
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS run.sqlstate = RETURNED_SQLSTATE, run.message = MESSAGE_TEXT, run.detail = PG_EXCEPTION_DETAIL,
                                 run.hint = PG_EXCEPTION_HINT, run.context = PG_EXCEPTION_CONTEXT;
+        IF run.sqlstate = '55P03' THEN
+            SELECT format('%s is locked, so rollup %L waits for the next run', r.source, r.name), tally_internal._who_locks(r) INTO run.message, run.detail
+              FROM tally.rollups r WHERE r.id = rollup_id;
+        END IF;
         run.hint := COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', (SELECT r.name FROM tally.rollups r WHERE r.id = rollup_id)));
         PERFORM tally_internal._log_run(run, NULL);
         more := false;

@@ -15,6 +15,17 @@ COMMENT ON FUNCTION tally_internal._query_timeout() IS
 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the '
 'setting 0 asks for.';
 
+CREATE OR REPLACE FUNCTION tally_internal._role_timeout() RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN tally_internal._turn_limit('tally.role_timeout', 2.0 * tally_internal._query_timeout());
+EXCEPTION WHEN data_exception THEN
+    -- Each query says that the setting is wrong.
+    RETURN tally_internal._turn_limit('tally.role_timeout', 60000);
+END $$;
+COMMENT ON FUNCTION tally_internal._role_timeout() IS
+'How long all thresholds, or all probes, of one role may take in one run, in milliseconds: the setting tally.role_timeout, by default twice as long as one query may.';
+
 CREATE OR REPLACE FUNCTION tally_internal._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8,
         samples float8)
 -- PL/pgSQL, because it runs for each threshold, and an SQL function is planned anew at every call.
@@ -115,18 +126,30 @@ COMMENT ON FUNCTION tally.drop_probe(text) IS 'Drops a probe and its samples. Re
 
 CREATE OR REPLACE FUNCTION tally_internal._sample_probes(as_of timestamptz, who bigint DEFAULT tally_internal._me())
     RETURNS TABLE (probe text, tick timestamptz, series int, error text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' SET tally.actor = '' AS $$
 #variable_conflict use_column
 DECLARE
-    p tally.probes;
+    p       tally.probes;
+    began   timestamptz;
+    spent   jsonb := '{}';
+    most    float8 := tally_internal._role_timeout();
+    owners  regrole[];
+    waiting text[];
 BEGIN
     PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.sample_probes(timestamptz)'::regprocedure);
     PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.sample_probes(now());');
-    FOR p IN SELECT x.* FROM tally.probes x WHERE x.enabled ORDER BY x.id LOOP
+    -- Those that were slow the last time come last; those that were put off come before those that were not.
+    FOR p IN SELECT x.* FROM tally.probes x WHERE x.enabled ORDER BY COALESCE(x.last_ms > 1000, false), x.last_tick NULLS FIRST, x.id LOOP
         -- If its distance of ticks cannot be reckoned with, a probe is tried every minute, and says so.
         tick := COALESCE(tally_internal._tick(p.every, as_of), date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00'));
         -- It is sampled once per tick. A tick in the future of the real clock means that the clock was set back since.
         CONTINUE WHEN p.last_tick >= tick AND NOT (as_of = now() AND p.last_tick > now());
+        IF NOT tally_internal._has_turn(spent, p.owner, most) THEN
+            owners := owners || p.owner::regrole;
+            waiting := waiting || p.name;
+            CONTINUE;
+        END IF;
+        began := clock_timestamp();
         probe := p.name; series := 0; error := NULL; p.sqlstate := NULL; p.message := NULL;
         BEGIN
             IF tally_internal._tick(p.every, as_of) IS NULL THEN
@@ -143,9 +166,12 @@ BEGIN
             series := 0;
             error := format('%s: %s', p.sqlstate, p.message);
         END;
-        UPDATE tally.probes x SET last_tick = tick, sqlstate = p.sqlstate, message = p.message WHERE x.id = p.id;
+        UPDATE tally.probes x SET last_tick = tick, sqlstate = p.sqlstate, message = p.message,
+            last_ms = extract(epoch FROM clock_timestamp() - began) * 1000 WHERE x.id = p.id;
+        spent := tally_internal._spend(spent, p.owner, began);
         RETURN NEXT;
     END LOOP;
+    PERFORM tally_internal._put_off('probes', NULL, owners, waiting, spent, 'tally.role_timeout');
 END $$;
 COMMENT ON FUNCTION tally_internal._sample_probes(timestamptz, bigint) IS 'sample_probes(), with the engine''s rights, for who may call it.';
 

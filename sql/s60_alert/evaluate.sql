@@ -20,11 +20,15 @@ END $$;
 COMMENT ON FUNCTION tally_internal._evaluation_lock() IS
 'Takes the evaluators'' lock until the end of the transaction; false, with a notice that names the holder, where another session has it.';
 
-CREATE OR REPLACE FUNCTION tally_internal._evaluate_part(as_of timestamptz, by_clock boolean, threshold text, budget interval) RETURNS SETOF tally.evaluated
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+CREATE OR REPLACE FUNCTION tally_internal._evaluate_part(as_of timestamptz, by_clock boolean, threshold text, budget interval, INOUT spent jsonb,
+                                                         OUT did tally.evaluated) RETURNS SETOF record
+-- Somebody may have locked what a threshold reads, or an incident that it fires again.
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
 #variable_conflict use_variable
 DECLARE
     began timestamptz := clock_timestamp();
+    start timestamptz;
+    most  float8 := CASE WHEN threshold IS NULL THEN tally_internal._role_timeout() ELSE 'Infinity' END;
     due   record;
     one   record;
     read  jsonb;
@@ -32,6 +36,8 @@ DECLARE
 BEGIN
     IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
     FOR due IN SELECT * FROM tally_internal._due_thresholds(as_of, by_clock, threshold) LOOP
+        CONTINUE WHEN NOT tally_internal._has_turn(spent, (due.t).owner, most);
+        start := clock_timestamp();
         IF due.set_back THEN
             DELETE FROM tally.evaluations e WHERE e.threshold_id = (due.t).id AND e.tick >= due.tick;
         END IF;
@@ -40,19 +46,38 @@ BEGIN
         SELECT * INTO one FROM tally_internal._evaluate_one(due.t, due.tick, seen);
         read := due.reads;
         seen := one.seen;
-        RETURN NEXT ((due.t).name, due.tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
+        spent := tally_internal._spend(spent, (due.t).owner, start);
+        did := ((due.t).name, due.tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
+        RETURN NEXT;
         EXIT WHEN clock_timestamp() > began + budget;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, interval) IS
-'Evaluates thresholds that are due (one, or all with null) until they are done or the budget of time is spent (null: none). by_clock: as_of is the real time.';
+COMMENT ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, interval, jsonb) IS
+'Evaluates thresholds that are due (one, or all with null) until they are done or the budget of time is spent (null: none). by_clock: as_of is the real time. '
+    'spent: what roles have spent of this run; a role that has spent its turn waits for the next run, unless its threshold is named.';
+
+CREATE OR REPLACE FUNCTION tally_internal._put_off_thresholds(as_of timestamptz, by_clock boolean, spent jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    most    float8 := tally_internal._role_timeout();
+    owners  regrole[];
+    waiting text[];
+BEGIN
+    IF EXISTS (SELECT FROM jsonb_each_text(spent) s WHERE s.value::float8 >= most) THEN
+        SELECT array_agg((d.t).owner::regrole), array_agg((d.t).name) INTO owners, waiting FROM tally_internal._due_thresholds(as_of, by_clock, NULL) d
+         WHERE NOT tally_internal._has_turn(spent, (d.t).owner, most);
+    END IF;
+    PERFORM tally_internal._put_off('thresholds', NULL, owners, waiting, spent, 'tally.role_timeout');
+END $$;
+COMMENT ON FUNCTION tally_internal._put_off_thresholds(timestamptz, boolean, jsonb) IS
+'Says which thresholds are due still at the end of a run, because their owner had spent its turn.';
 
 CREATE OR REPLACE FUNCTION tally_internal._due_thresholds(as_of timestamptz, by_clock boolean, threshold text)
 RETURNS TABLE (t tally.thresholds, tick timestamptz, set_back boolean, reads jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT d.t, d.tick, d.set_back, d.reads FROM (
         SELECT x AS t, COALESCE(k.tick, k.minute) AS tick, COALESCE(l.tick >= COALESCE(k.tick, k.minute), false) AS set_back,
-               COALESCE(l.duration_ms > 1000, false) AS slow,
+               COALESCE(l.duration_ms > 1000, false) AS slow, l.tick AS last,
                CASE WHEN x.metric_id IS NOT NULL AND k.tick IS NOT NULL THEN tally_internal._reads(x) || to_jsonb(k.tick) END AS reads
           FROM tally.thresholds x
          -- If its distance of ticks cannot be reckoned with, a threshold still gets an entry every minute, which says so.
@@ -65,15 +90,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            -- alert_step() moves the timers back by as much.
            AND (l.tick IS NULL OR COALESCE(k.tick, k.minute) > l.tick OR (by_clock AND l.tick > as_of))) d
     WINDOW alike AS (PARTITION BY COALESCE(d.reads, to_jsonb((d.t).id)))
-     -- Thresholds that were slow the last time come last, so that the others need not wait. Those that read the same stand together.
-     ORDER BY bool_or(d.slow) OVER alike, min((d.t).id) OVER alike, (d.t).id
+     -- Thresholds that were slow the last time come last, so that the others need not wait. Those that were put off come before those that
+     -- were not. Those that read the same stand together.
+     ORDER BY bool_or(d.slow) OVER alike, min(COALESCE(d.last, '-infinity')) OVER alike, min((d.t).id) OVER alike, (d.t).id
 $$;
 COMMENT ON FUNCTION tally_internal._due_thresholds(timestamptz, boolean, text) IS
 'The thresholds still to be evaluated at their tick, the slow ones last. set_back: the clock was set back since their last evaluation. reads: equal in '
     'thresholds that one statement can serve, which then stand together; null where a threshold reads for itself.';
 
 CREATE OR REPLACE FUNCTION tally_internal._follow_up(as_of timestamptz) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Whoever is just handling an incident has its row locked. What waits for it is tried again.
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
     chore text;
 BEGIN
@@ -90,7 +117,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._follow_up(timestamptz) IS
 'What every evaluation ends with: escalate, tell what a silence kept back, repeat, deliver, purge; each fails alone.';
-REVOKE ALL ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, interval), tally_internal._evaluation_lock(),
+REVOKE ALL ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, interval, jsonb), tally_internal._evaluation_lock(),
     tally_internal._follow_up(timestamptz) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._check_evaluator(role regrole) RETURNS void
@@ -102,13 +129,20 @@ COMMENT ON FUNCTION tally_internal._check_evaluator(regrole) IS 'An error where 
 
 CREATE OR REPLACE FUNCTION tally_internal._evaluate(as_of timestamptz, threshold text, who bigint DEFAULT tally_internal._me()) RETURNS SETOF tally.evaluated
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    part  record;
+    spent jsonb := '{}';
 BEGIN
     PERFORM tally_internal._check_evaluator(tally_internal._caller(who));
     PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.evaluate(now());');
     IF threshold IS NOT NULL THEN PERFORM tally_internal._threshold(threshold); END IF;
     IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
     PERFORM tally.sample_probes(as_of);
-    RETURN QUERY SELECT * FROM tally_internal._evaluate_part(as_of, as_of = now(), threshold, NULL);
+    FOR part IN SELECT p.spent, p.did FROM tally_internal._evaluate_part(as_of, as_of = now(), threshold, NULL, spent) p LOOP
+        spent := part.spent;
+        RETURN NEXT part.did;
+    END LOOP;
+    IF threshold IS NULL THEN PERFORM tally_internal._put_off_thresholds(as_of, as_of = now(), spent); END IF;
     PERFORM tally_internal._follow_up(as_of);
 END $$;
 COMMENT ON FUNCTION tally_internal._evaluate(timestamptz, text, bigint) IS 'evaluate(), with the engine''s rights, for who may call it.';
@@ -133,34 +167,47 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._scheduled_probes(timestamptz, bigint) IS 'What evaluate_scheduled() begins with: the probes, where nobody else evaluates.';
 
-CREATE OR REPLACE FUNCTION tally_internal._scheduled_part(as_of timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._scheduled_part(as_of timestamptz, spent jsonb, who bigint DEFAULT tally_internal._me()) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+#variable_conflict use_variable
+DECLARE
+    part   record;
+    result jsonb;
 BEGIN
     PERFORM tally_internal._check_evaluator(tally_internal._caller(who));
-    RETURN (SELECT count(*) FROM tally_internal._evaluate_part(as_of, true, NULL, '250 milliseconds'));
+    FOR part IN SELECT p.spent FROM tally_internal._evaluate_part(as_of, true, NULL, '250 milliseconds', spent) p LOOP
+        result := part.spent;
+    END LOOP;
+    RETURN result;
 END $$;
-COMMENT ON FUNCTION tally_internal._scheduled_part(timestamptz, bigint) IS
-'One transaction of evaluate_scheduled(): a quarter of a second of thresholds that are due. How many.';
+COMMENT ON FUNCTION tally_internal._scheduled_part(timestamptz, jsonb, bigint) IS
+'One transaction of evaluate_scheduled(): a quarter of a second of thresholds that are due. What roles have spent of the run then; null where none was due.';
 
-CREATE OR REPLACE FUNCTION tally_internal._scheduled_end(as_of timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._scheduled_end(as_of timestamptz, spent jsonb, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 BEGIN
     PERFORM tally_internal._check_evaluator(tally_internal._caller(who));
+    IF tally_internal._evaluation_lock() THEN PERFORM tally_internal._put_off_thresholds(as_of, true, spent); END IF;
     PERFORM tally_internal._follow_up(as_of);
 END $$;
-COMMENT ON FUNCTION tally_internal._scheduled_end(timestamptz, bigint) IS 'What evaluate_scheduled() ends with.';
+COMMENT ON FUNCTION tally_internal._scheduled_end(timestamptz, jsonb, bigint) IS 'What evaluate_scheduled() ends with.';
 
 CREATE OR REPLACE PROCEDURE tally.evaluate_scheduled()
 LANGUAGE plpgsql AS $$
 DECLARE
     as_of pg_catalog.timestamptz := pg_catalog.now();
+    spent pg_catalog.jsonb := '{}';
+    part  pg_catalog.jsonb;
 BEGIN
     PERFORM tally_internal._scheduled_probes(as_of);
     COMMIT;
-    WHILE tally_internal._scheduled_part(as_of) OPERATOR(pg_catalog.>) 0 LOOP
+    LOOP
+        part := tally_internal._scheduled_part(as_of, spent);
         COMMIT;
+        EXIT WHEN part IS NULL;
+        spent := part;
     END LOOP;
-    PERFORM tally_internal._scheduled_end(as_of);
+    PERFORM tally_internal._scheduled_end(as_of, spent);
     COMMIT;
 END $$;
 COMMENT ON PROCEDURE tally.evaluate_scheduled() IS

@@ -113,16 +113,41 @@ END $$;
 COMMENT ON FUNCTION tally_internal._task_timeout() IS
 'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour. The setting 0 means no limit, which is -1 here.';
 
+CREATE OR REPLACE FUNCTION tally_internal._role_task_timeout() RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN tally_internal._turn_limit('tally.role_task_timeout', tally_internal._task_timeout());
+EXCEPTION WHEN data_exception THEN
+    -- Each task says that the setting is wrong.
+    RETURN tally_internal._turn_limit('tally.role_task_timeout', 3600000);
+END $$;
+COMMENT ON FUNCTION tally_internal._role_task_timeout() IS
+'How long all tasks of one role may take in one run, in milliseconds: the setting tally.role_task_timeout, by default as long as one task may.';
+
 CREATE OR REPLACE FUNCTION tally_internal._run_tasks(schedule text, as_of timestamptz, who bigint DEFAULT tally_internal._me())
     RETURNS TABLE (task text, returned bigint, error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_column
 DECLARE
-    t     tally.tasks;
-    began timestamptz;
+    t       tally.tasks;
+    began   timestamptz;
+    spent   jsonb := '{}';
+    most    float8 := tally_internal._role_task_timeout();
+    owners  regrole[];
+    waiting text[];
 BEGIN
     PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.run_tasks(text, timestamptz)'::regprocedure);
-    FOR t IN SELECT x.* FROM tally.tasks x WHERE _run_tasks.schedule IS NULL OR x.schedule = _run_tasks.schedule ORDER BY x.id LOOP
+    -- Roles whose tasks took longer the last time come last, by minutes. Each role goes on with the first that was put off, in the order in
+    -- which the tasks were made.
+    FOR t IN SELECT x.* FROM tally.tasks x WHERE _run_tasks.schedule IS NULL OR x.schedule = _run_tasks.schedule
+              ORDER BY floor((SELECT sum(y.last_ms) FROM tally.tasks y WHERE y.owner::oid = x.owner::oid AND y.schedule = x.schedule) / 60000) NULLS FIRST,
+                  x.id < (SELECT f.id FROM tally.put_off p JOIN tally.tasks f ON f.name = p.first
+                           WHERE p.kind = 'tasks' AND p.schedule = x.schedule AND p.owner::oid = x.owner::oid), x.id LOOP
+        IF NOT tally_internal._has_turn(spent, t.owner, most) THEN
+            owners := owners || t.owner::regrole;
+            waiting := waiting || t.name;
+            CONTINUE;
+        END IF;
         task := t.name; returned := 0; error := NULL; t.sqlstate := NULL; t.message := NULL;
         began := clock_timestamp();
         BEGIN
@@ -135,8 +160,10 @@ BEGIN
         END;
         UPDATE tally.tasks x SET last_run = as_of, last_ms = extract(epoch FROM clock_timestamp() - began) * 1000, sqlstate = t.sqlstate,
             message = t.message WHERE x.id = t.id;
+        spent := tally_internal._spend(spent, t.owner, began);
         RETURN NEXT;
     END LOOP;
+    PERFORM tally_internal._put_off('tasks', _run_tasks.schedule, owners, waiting, spent, 'tally.role_task_timeout');
 END $$;
 COMMENT ON FUNCTION tally_internal._run_tasks(text, timestamptz, bigint) IS 'run_tasks(), with the engine''s rights, for who may call it.';
 

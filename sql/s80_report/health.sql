@@ -58,6 +58,11 @@ BEGIN
       FROM tally.thresholds t JOIN LATERAL (SELECT * FROM tally.evaluations v WHERE v.threshold_id = t.id
                                             ORDER BY v.tick DESC LIMIT 1) e ON e.sqlstate IS NOT NULL WHERE t.enabled
     UNION ALL
+    SELECT 'put off', CASE WHEN count(*) > 0 THEN 'late' ELSE 'ok' END, COALESCE(sum(p.count), 0), 'definitions',
+           string_agg(format('%s %s of %s from %L on: the others had taken %s s', p.count, p.kind, p.owner::regrole, p.first,
+                             round(p.took_ms::numeric / 1000, 1)), '; '),
+           CASE WHEN count(*) > 0 THEN 'SELECT * FROM tally.put_off;' END FROM tally.put_off p
+    UNION ALL
     SELECT 'rollups in error', CASE WHEN count(*) > 0 THEN 'failing'
         ELSE 'ok' END, count(*), 'rollups', string_agg(format('%s: %s %s', s.rollup, s.sqlstate, s.message), '; '), min(s.hint) FROM rollup_status s
         WHERE s.state = 'error'

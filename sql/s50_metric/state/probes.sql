@@ -14,7 +14,8 @@ CREATE TABLE tally.probes (
     enabled     boolean NOT NULL DEFAULT true,
     last_tick   timestamptz,
     sqlstate    text,
-    message     text
+    message     text,
+    last_ms     float8
 );
 COMMENT ON TABLE tally.probes IS 'Probes: queries that yield labelled numbers now, sampled on schedule (oldest queued job, heartbeat age).';
 COMMENT ON COLUMN tally.probes.id IS 'Number of the probe.';
@@ -31,6 +32,7 @@ COMMENT ON COLUMN tally.probes.enabled IS 'Whether it is sampled.';
 COMMENT ON COLUMN tally.probes.last_tick IS 'The last tick at which it was sampled, or tried.';
 COMMENT ON COLUMN tally.probes.sqlstate IS 'SQLSTATE of the last try''s error; null when it went well.';
 COMMENT ON COLUMN tally.probes.message IS 'Message of that error.';
+COMMENT ON COLUMN tally.probes.last_ms IS 'How long the last try took.';
 
 CREATE TABLE tally.probe_samples (
     probe_id int NOT NULL REFERENCES tally.probes ON DELETE CASCADE,

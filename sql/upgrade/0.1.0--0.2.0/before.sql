@@ -303,3 +303,7 @@ ALTER TABLE tally.installed_packs ADD PRIMARY KEY (pack, target_schema);
 DROP FUNCTION tally.install_pack(text, text);
 
 ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;
+
+-- What slow definitions take of a run.
+-- FILE s20_catalog/state/put_off.sql
+ALTER TABLE tally.probes ADD COLUMN last_ms float8;

@@ -1,0 +1,59 @@
+-- Owns: turns: how much of a run the work of one role may take. What is over it is put off to the next run, and said, so that no role's
+-- slow definitions keep those of the others waiting. spent is a JSON object: milliseconds by the number of the role.
+
+ALTER TABLE tally.put_off ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS owner_sees ON tally.put_off;
+CREATE POLICY owner_sees ON tally.put_off FOR SELECT USING (tally_internal._has_rights_of(owner));
+GRANT SELECT ON tally.put_off TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._turn_limit(setting text, usual float8) RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted text := NULLIF(current_setting(setting, true), '');
+BEGIN
+    IF wanted IS NULL THEN RETURN CASE WHEN usual > 0 THEN usual ELSE 'Infinity' END; END IF;
+    RETURN COALESCE(NULLIF(extract(epoch FROM wanted::interval)::float8 * 1000, 0), 'Infinity');
+EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
+    -- A wrong setting must not stop the work of everybody.
+    RAISE WARNING USING MESSAGE = format('%s must be an interval, got %L; it counts as %s ms', setting, wanted, usual), ERRCODE = SQLSTATE,
+        HINT = format('ALTER DATABASE %I SET %s = ''1 minute'';', current_database(), setting);
+    RETURN CASE WHEN usual > 0 THEN usual ELSE 'Infinity' END;
+END $$;
+COMMENT ON FUNCTION tally_internal._turn_limit(text, float8) IS
+'How long all work of one role may take in one run, in milliseconds: by a setting (0: no limit), or as usual where it is not set.';
+
+CREATE OR REPLACE FUNCTION tally_internal._spend(spent jsonb, owner regrole, began timestamptz) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key text := COALESCE(owner::oid, 0)::text;
+BEGIN
+    RETURN spent || jsonb_build_object(key, COALESCE((spent ->> key)::float8, 0) + extract(epoch FROM clock_timestamp() - began)::float8 * 1000);
+END $$;
+COMMENT ON FUNCTION tally_internal._spend(jsonb, regrole, timestamptz) IS 'What roles have spent of a run, with the time since began added to one of them.';
+
+CREATE OR REPLACE FUNCTION tally_internal._has_turn(spent jsonb, owner regrole, most float8) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN COALESCE((spent ->> COALESCE(owner::oid, 0)::text)::float8, 0) < most;
+END $$;
+COMMENT ON FUNCTION tally_internal._has_turn(jsonb, regrole, float8) IS 'Whether a role has spent less than it may in a run.';
+
+CREATE OR REPLACE FUNCTION tally_internal._put_off(kind text, schedule text, owners regrole[], names text[], spent jsonb, setting text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    one tally.put_off;
+BEGIN
+    DELETE FROM tally.put_off p WHERE p.kind = kind AND p.schedule IS NOT DISTINCT FROM schedule;
+    FOR one IN INSERT INTO tally.put_off (kind, schedule, owner, count, first, took_ms, at)
+            SELECT kind, schedule, x.owner, count(*), (array_agg(x.name ORDER BY x.place))[1], COALESCE((spent ->> x.owner::oid::text)::float8, 0),
+                clock_timestamp()
+              FROM unnest(owners, names) WITH ORDINALITY x(owner, name, place) GROUP BY x.owner RETURNING * LOOP
+        RAISE WARNING USING MESSAGE = format('%s %s of role %s were put off to the next run, the first is %L', one.count, kind, one.owner::regrole, one.first),
+            DETAIL = format('The others of that role had taken %s s of this run.', round(one.took_ms::numeric / 1000, 1)),
+            HINT = format('ALTER DATABASE %I SET %s = ''10 minutes'';  -- or mend what is slow', current_database(), setting);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._put_off(text, text, regrole[], text[], jsonb, text) IS
+'Keeps in tally.put_off, and says as a WARNING, what a run has put off: names, each with its owner. Nothing where the lists are empty or null.';
+REVOKE ALL ON FUNCTION tally_internal._put_off(text, text, regrole[], text[], jsonb, text) FROM PUBLIC;

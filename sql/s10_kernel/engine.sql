@@ -50,6 +50,11 @@ LANGUAGE c STABLE PARALLEL RESTRICTED COST 1 AS 'MODULE_PATHNAME', 'tally_at_wor
 COMMENT ON FUNCTION tally_internal._at_work() IS
 'Whether the running statement is one of run_as() within a refresh, by which the engine writes all that it computes. Queries and tasks do not count.';
 
+CREATE OR REPLACE FUNCTION tally_internal._short_context() RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'tally_short_context';
+COMMENT ON FUNCTION tally_internal._short_context() IS
+'Leaves the statement that calls the calling PL/pgSQL function out of the context of the coming error; always true. For _refuse(), which raises one at once.';
+
 CREATE OR REPLACE FUNCTION tally_internal._note_writer(relation oid) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1 AS 'MODULE_PATHNAME', 'tally_note_writer';
 COMMENT ON FUNCTION tally_internal._note_writer(oid) IS

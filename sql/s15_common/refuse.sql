@@ -3,7 +3,9 @@
 CREATE OR REPLACE FUNCTION tally_internal._refuse(condition_name text, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- RAISE takes no NULL, and an empty text would be shown as an empty line.
+    -- The calling statement makes the message, at length. The context would repeat it. RAISE takes no NULL, and shows an empty text as an
+    -- empty line.
+    IF NOT tally_internal._short_context() THEN RETURN; END IF;
     IF detail IS NOT NULL AND hint IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = condition_name, MESSAGE = message, DETAIL = detail, HINT = hint;
     ELSIF hint IS NOT NULL THEN

@@ -24,7 +24,8 @@ EXCEPTION WHEN data_exception THEN
     RETURN tally_internal._turn_limit('tally.role_timeout', 60000);
 END $$;
 COMMENT ON FUNCTION tally_internal._role_timeout() IS
-'How long all thresholds, or all probes, of one role may take in one run, in milliseconds: the setting tally.role_timeout, by default twice as long as one query may.';
+'How long all thresholds, or all probes, of one role may take in one run, in milliseconds: the setting tally.role_timeout, by default twice as long as one '
+    'query may.';
 
 CREATE OR REPLACE FUNCTION tally_internal._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8,
         samples float8)

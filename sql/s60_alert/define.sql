@@ -31,13 +31,15 @@ CREATE OR REPLACE FUNCTION tally.create_threshold(
 ) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
-BEGIN
-    RETURN tally_internal._define_threshold(tally_internal._threshold_of(NULL, name, jsonb_build_object(
+DECLARE
+    arguments jsonb := jsonb_build_object(
         'metric', metric, 'query', query, 'condition', condition, 'for', "for", 'per', to_jsonb(per), 'where', "where", 'severity', severity, 'owner', owner,
         'runbook', runbook, 'response_target', response_target, 'suggested_actions', suggested_actions, 'recovery_condition', recovery_condition,
         'keep_firing_for', keep_firing_for, 'min_samples', min_samples, 'no_data', no_data, 'on_error', on_error, 'over', over, 'partial_ok', partial_ok,
         'every', every, 'auto_resolve', auto_resolve, 'reopen_within', reopen_within, 'area', area, 'impact', impact, 'enabled', enabled,
-        'description', description, 'search_path', search_path)));
+        'description', description, 'search_path', search_path);
+BEGIN
+    RETURN tally_internal._define_threshold(tally_internal._threshold_of(NULL, name, arguments));
 END $$;
 COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text,
                                            interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS

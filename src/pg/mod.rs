@@ -8,6 +8,7 @@ pub mod caller;
 pub mod calls;
 pub mod capture;
 pub mod capture_key;
+pub mod context;
 pub mod equality;
 pub mod expression;
 pub mod float;

@@ -123,9 +123,10 @@ COMMENT ON FUNCTION tally_internal._suppression(tally.incidents, timestamptz) IS
     'does.';
 
 CREATE OR REPLACE FUNCTION tally_internal._equals(equal text[], identity jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT md5(COALESCE((SELECT jsonb_agg(identity -> e ORDER BY e)::text FROM unnest(equal) e), ''))
-$$;
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN md5(COALESCE((SELECT jsonb_agg(identity -> e ORDER BY e)::text FROM unnest(equal) e), ''));
+END $$;
 COMMENT ON FUNCTION tally_internal._equals(text[], jsonb) IS 'What must be equal in two incidents of an inhibition, as one hash.';
 
 CREATE OR REPLACE FUNCTION tally_internal._inhibit(i tally.incidents) RETURNS void

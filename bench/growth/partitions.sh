@@ -9,8 +9,10 @@ CREATE TABLE events (LIKE plain) PARTITION BY RANGE (at);
 CREATE INDEX ON events (at);
 SQL
 for ((i = 0; i < partitions; i += 200)); do
-    sql -c "SELECT format('CREATE TABLE %s_%s PARTITION OF %1\$s FOR VALUES FROM (%L) TO (%L)', t, d, date '2020-01-01' + d, date '2020-01-02' + d)
-              FROM unnest('{plain,events}'::text[]) t, generate_series($i, $i + 199) d \\gexec"
+    sql >/dev/null <<SQL
+SELECT format('CREATE TABLE %1\$s_%2\$s PARTITION OF %1\$s FOR VALUES FROM (%3\$L) TO (%4\$L)', t, d, date '2020-01-01' + d, date '2020-01-02' + d)
+  FROM unnest('{plain,events}'::text[]) t, generate_series($i, $i + 199) d \\gexec
+SQL
 done
 sql >/dev/null <<'SQL'
 SELECT tally.create_rollup(format('r%s', i), 'events', 'at', dimensions => '["kind"]', measures => '{"n": "count(*)"}', with_data => true) FROM generate_series(1, 4) i;

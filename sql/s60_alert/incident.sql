@@ -90,7 +90,7 @@ BEGIN
         event := 'opened';
         INSERT INTO tally.incidents (severity, threshold, kind, labels, area, impact, metric, value, condition, limit_value, unit, bucket, opened_at, began_at,
                 life_since, last_value,
-                responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner)
+                responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner, previous_id)
         VALUES (CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, labels,
                 COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l), t.name),
                 line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit,
@@ -101,12 +101,13 @@ BEGIN
                      -- Evidence takes queries, so when a whole fleet fires at once, only the first twenty incidents get it.
                      WHEN with_evidence THEN tally_internal._evidence(t, labels, sample, step, tick)
                      ELSE jsonb_build_object('omitted', 'more than 20 label sets fired in the same tick') END,
-                tick + t.response_target, t.id, t.owner)
+                tick + t.response_target, t.id, t.owner,
+                (SELECT max(x.id) FROM tally.incidents x WHERE x.threshold_id = t.id AND x.labels = labels AND x.kind = kind))
         RETURNING * INTO i;
     END IF;
     PERFORM tally_internal._note(i.id, tick, event, 'pg_tally', why,
                         jsonb_strip_nulls(jsonb_build_object('value', sample -> 'value', 'samples', sample -> 'samples', 'observed', step -> 'observed',
-                                                             'condition', t.condition)));
+                                                             'condition', t.condition, 'previous', CASE WHEN event = 'opened' THEN i.previous_id END)));
     PERFORM tally_internal._notify(i.id, event, tick);
     RETURN i.id;
 END $$;

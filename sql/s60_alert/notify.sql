@@ -7,7 +7,7 @@ BEGIN
     SELECT jsonb_build_object('incident', i.id, 'event', event, 'at', at, 'status', i.status, 'severity', i.severity, 'threshold', i.threshold, 'kind', i.kind,
         'labels', i.labels, 'area', i.area, 'impact', i.impact, 'metric', i.metric, 'value', i.last_value, 'unit', i.unit, 'condition', i.condition,
         'owner', i.responsible, 'runbook', i.runbook, 'link', i.link, 'suggested_actions', i.suggested_actions, 'escalation_level', i.escalation_level,
-        'opened_at', i.opened_at, 'recovered_at', i.recovered_at)
+        'opened_at', i.opened_at, 'recovered_at', i.recovered_at, 'previous', i.previous_id)
         || CASE WHEN i.suppressed_by IS NOT NULL THEN jsonb_build_object('suppressed_by', i.suppressed_by) ELSE '{}' END);
 END $$;
 COMMENT ON FUNCTION tally_internal._payload(tally.incidents, text, timestamptz) IS 'What a message of the outbox says about an incident, as one JSON object.';

@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE FUNCTION tally.error_budget(threshold text, as_of timestamptz DEFAULT now())
 RETURNS TABLE (labels jsonb, objective float8, period interval, bad_share float8, observations float8, budget float8, consumed float8, remaining float8,
-               burn_rate float8)
+               burn_rate float8, gone_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -25,7 +25,7 @@ BEGIN
     used := m.measures || m.samples;
     SELECT w.until INTO until FROM tally_internal._tested_window(t, r, as_of) w;
     first := until - make_interval(secs => days * 86400);
-    RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
+    FOR labels, objective, period, bad_share, observations, budget, consumed, remaining, burn_rate IN EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT %1$s, %2$L::float8, %3$L::interval, value, samples, 1 - %2$L::float8, value / (1 - %2$L::float8), 1 - value / (1 - %2$L::float8), hour / (1 '
             '- %2$L::float8)
            FROM (%4$s) whole LEFT JOIN (SELECT %5$svalue AS hour FROM (%6$s) h) recent %7$s ORDER BY 1',
@@ -36,8 +36,15 @@ BEGIN
         tally_internal._merged_sql(m, r, tally_internal._answer_source(tally_internal._current_role(), r, used, t.per, t.filter, NULL,
                                    until - interval '1 hour', until), NULL, t.per, t.filter, '$3', '$2'),
         COALESCE('USING (' || NULLIF((SELECT string_agg(quote_ident(d), ', ' ORDER BY n) FROM unnest(t.per) WITH ORDINALITY b(d, n)), '') || ')', 'ON true')))
-        USING first, until, until - interval '1 hour';
+        USING first, until, until - interval '1 hour'
+    LOOP
+        gone_at := CASE WHEN remaining <= 0 THEN until
+                        -- At a rate of 1 the budget of a whole period lasts for the period. A century on is never.
+                        WHEN burn_rate > 0 AND remaining * days / burn_rate < 36525 THEN until + make_interval(secs => remaining * days * 86400 / burn_rate) END;
+        RETURN NEXT;
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.error_budget(text, timestamptz) IS
 'The error budget of a burn-rate threshold over its period: share of bad events, observations, the budget (1 - objective), the part of it consumed and '
-    'remaining (below 0: the objective is missed), and how many times too fast the last hour burns it. With the reader''s rights.';
+    'remaining (below 0: the objective is missed), how many times too fast the last hour burns it, and when it will be gone if that goes on (as_of''s bucket where it is gone; null where it will not '
+    'be). With the reader''s rights.';

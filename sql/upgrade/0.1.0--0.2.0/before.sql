@@ -53,7 +53,7 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-DROP FUNCTION tally.incident_timeline(bigint), tally.top(tally.topk), tally.top(tally.topk, int);
+DROP FUNCTION tally.error_budget(text, timestamptz), tally.incident_timeline(bigint), tally.top(tally.topk), tally.top(tally.topk, int);
 
 -- Sketches compare.
 -- TEMPLATE sketch_order
@@ -221,7 +221,7 @@ ALTER TABLE tally.evaluations ADD COLUMN bucket timestamptz;
 ALTER TABLE tally.incident_events ADD COLUMN person text;
 ALTER TABLE tally.incidents ADD COLUMN life_since timestamptz, ADD COLUMN acknowledged_person text, ADD COLUMN resolved_person text,
     ADD COLUMN reviewed_person text, ADD COLUMN closed_bucket timestamptz, ADD COLUMN suppressed_until timestamptz, ADD COLUMN silence_id int,
-    ADD COLUMN inhibitor_id bigint;
+    ADD COLUMN inhibitor_id bigint, ADD COLUMN previous_id bigint;
 UPDATE tally.incidents i
    SET life_since = coalesce((SELECT max(e.at) FROM tally.incident_events e WHERE e.incident_id = i.id AND e.event = 'reopened'), i.opened_at),
        -- Only a newer bucket than the one that was on the table when a person closed it pages again.

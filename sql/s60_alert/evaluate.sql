@@ -92,7 +92,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WINDOW alike AS (PARTITION BY COALESCE(d.reads, to_jsonb((d.t).id)))
      -- Thresholds that were slow the last time come last, so that the others need not wait. Those that were put off come before those that
      -- were not. Those that read the same stand together.
-     ORDER BY bool_or(d.slow) OVER alike, min(COALESCE(d.last, '-infinity')) OVER alike, min((d.t).id) OVER alike, (d.t).id
+     ORDER BY bool_or(d.slow) OVER alike, min(COALESCE(d.last, (d.t).created_at)) OVER alike, min((d.t).id) OVER alike, (d.t).id
 $$;
 COMMENT ON FUNCTION tally_internal._due_thresholds(timestamptz, boolean, text) IS
 'The thresholds still to be evaluated at their tick, the slow ones last. set_back: the clock was set back since their last evaluation. reads: equal in '

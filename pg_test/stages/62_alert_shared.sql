@@ -43,7 +43,7 @@ CREATE VIEW states AS SELECT t.name, s.kind, s.labels, s.state, s.active_at, s.k
   FROM tally.threshold_states s JOIN tally.thresholds t ON t.id = s.threshold_id;
 CREATE VIEW ticks AS SELECT t.name, e.tick, e.series, e.breaches, e.told, e.bucket, e.sqlstate FROM tally.evaluations e JOIN tally.thresholds t ON t.id = e.threshold_id;
 CREATE VIEW filed AS SELECT i.threshold AS name, i.kind, i.labels, i.status, i.value, i.last_value, i.bucket, i.opened_at, i.began_at, i.recovered_at, i.evidence FROM tally.incidents i;
-CREATE VIEW entries AS SELECT i.threshold AS name, e.at, e.event, e.note, e.detail FROM tally.incident_events e JOIN tally.incidents i ON i.id = e.incident_id;
+CREATE VIEW entries AS SELECT i.threshold AS name, e.at, e.event, e.note, e.detail - 'previous' AS detail, e.detail ? 'previous' AS again FROM tally.incident_events e JOIN tally.incidents i ON i.id = e.incident_id;
 SELECT bag_eq(format('SELECT right(name, 2) AS no, to_jsonb(x) - ''name'' AS is FROM %I x WHERE name LIKE ''all%%''', v),
     format('SELECT right(name, 2) AS no, to_jsonb(x) - ''name'' AS is FROM %I x WHERE name LIKE ''one%%''', v), 'the same ' || v) FROM unnest('{states,ticks,filed,entries}'::text[]) v;
 SELECT cmp_ok((SELECT count(*) FROM states WHERE name LIKE 'all%'), '>', 20::bigint, 'there are states');

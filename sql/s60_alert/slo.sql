@@ -40,11 +40,12 @@ BEGIN
     LOOP
         gone_at := CASE WHEN remaining <= 0 THEN until
                         -- At a rate of 1 the budget of a whole period lasts for the period. A century on is never.
-                        WHEN burn_rate > 0 AND remaining * days / burn_rate < 36525 THEN until + make_interval(secs => remaining * days * 86400 / burn_rate) END;
+                        WHEN burn_rate > 0 AND remaining * days / burn_rate < 36525 THEN
+                            until + make_interval(secs => remaining * days * 86400 / burn_rate) END;
         RETURN NEXT;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.error_budget(text, timestamptz) IS
 'The error budget of a burn-rate threshold over its period: share of bad events, observations, the budget (1 - objective), the part of it consumed and '
-    'remaining (below 0: the objective is missed), how many times too fast the last hour burns it, and when it will be gone if that goes on (as_of''s bucket where it is gone; null where it will not '
-    'be). With the reader''s rights.';
+    'remaining (below 0: the objective is missed), how many times too fast the last hour burns it, and when it will be gone if that goes on '
+    '(the end of the period where it is gone; null where it will not be). With the reader''s rights.';

@@ -65,4 +65,13 @@ SELECT is(tally.retention('{2026-01-01 23:00Z}', '{2026-01-02 01:00Z,2026-01-03 
 CREATE TABLE times AS SELECT array_agg(timestamptz '2026-01-01Z' + i * interval '1 second') AS t FROM generate_series(1, 200000) i;
 SELECT is((SELECT count(*) || ' ' || count(*) FILTER (WHERE retained = '{t,t,t}') FROM times, LATERAL tally.retention_every(t, t, '1 hour', 2, '2026-03-01Z', NULL) r),
           '200000 192800', 'a row per start, at once: the start at second i has a return in its third hour when i + 7200 <= 200000');
+-- Bug: topk, state_time and window_funnel took equal texts of citext and of odd collations for several.
+CREATE EXTENSION IF NOT EXISTS citext;
+CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE loosely (c citext, t text COLLATE loose, v varchar, b char(3), at timestamptz);
+INSERT INTO loosely VALUES ('A', 'A', 'a', 'a', '2026-01-01Z'), ('a', 'a', 'a', 'a', '2026-01-02Z');
+SELECT throws_ok(format('SELECT %s FROM loosely', replace(form, '?', x)), '0A000', NULL, replace(form, '?', x) || ' is refused')
+  FROM unnest('{c,t}'::text[]) x, unnest('{"tally.topk(?, 3)","tally.state_time(?, at)","tally.window_funnel(''1 day'', at, ?, ''{a}'')"}'::text[]) form;
+SELECT bag_eq(format('SELECT x.item, x.count FROM tally.top((SELECT tally.topk(%s, 3) FROM loosely)) x', x), $$VALUES ('a', 2::bigint)$$, 'topk of ' || x)
+  FROM unnest(ARRAY['v', 'b', 'lower(c::text) COLLATE "default"']) x;
 SELECT * FROM finish();

@@ -30,4 +30,19 @@ SELECT tally.create_probe('in quotes', $$SELECT count(*) AS value FROM (VALUES (
     WHERE v.":as_of" ~ (chr(58) || 'as_of') AND :as_of::timestamptz = timestamptz '2026-03-02 00:00Z' -- :as_of$$);
 SELECT tally.sample_probes('2026-03-02 00:00Z');
 SELECT is((SELECT value FROM tally.probe_values WHERE probe = 'in quotes'), 3::float8, ':as_of in quotes stays what it is');
+-- Bug: equal labels that are written in two ways were two labels, each with an incident of its own.
+CREATE EXTENSION citext;
+CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE labels (n numeric, f float8, j jsonb, c citext, i interval, t text COLLATE ci);
+INSERT INTO labels VALUES (1.0, 0, '{"a": 1.0}', 'A', '1 day', 'A');
+SELECT tally.create_threshold('label ' || c, query => format('SELECT %I, 5 AS value FROM labels', c), condition => '> 1') FROM unnest('{n,f,j}'::text[]) c;
+SELECT count(*) FROM tally.evaluate('2026-04-01 12:00Z');
+UPDATE labels SET n = 1.00, f = '-0', j = '{"a": 1.00}';
+SELECT count(*) FROM tally.evaluate('2026-04-01 12:01Z');
+SELECT bag_eq($$SELECT threshold, labels FROM tally.incidents WHERE threshold LIKE 'label %'$$,
+    $$VALUES ('label n', '{"n": "1"}'::jsonb), ('label f', '{"f": "0"}'), ('label j', '{"j": "{\"a\": 1}"}')$$, 'equal numbers are one label');
+SELECT throws_like(format($$SELECT tally.create_threshold('x', query => 'SELECT %I, 5 AS value FROM labels', condition => '> 1')$$, c),
+    'label %of a type whose equal values have one text, got %', 'a label that is written in several ways is refused: ' || c) FROM unnest('{c,i,t}'::text[]) c;
+SELECT throws_ok($$SELECT tally.create_probe('x', 'SELECT 1 AS value, 2 AS a, 3 AS a')$$, '42701', NULL, 'so is a label that stands twice');
+SELECT lives_ok($$SELECT tally.create_threshold('lower', query => 'SELECT lower(c::text) COLLATE "default" AS c, 5 AS value FROM labels', condition => '> 1')$$, 'and the form of the hint works');
 SELECT * FROM finish();

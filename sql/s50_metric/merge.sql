@@ -2,6 +2,31 @@
 -- text, so from the same rows they get the same number. A dashboard may merge a coarser rollup where that answers alike; a threshold always
 -- reads the metric's own rollup. Functions that run once per threshold are PL/pgSQL, because an SQL function is planned anew at every call.
 
+CREATE OR REPLACE FUNCTION tally_internal._grouped_value(r tally.rollups, dimension text, given jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    d      tally.dimensions := (SELECT x FROM tally.dimensions x WHERE x.rollup_id = r.id AND x.name = dimension);
+    result text := given #>> '{}';
+BEGIN
+    -- A rollup on a rollup groups by the text that is there already.
+    WHILE EXISTS (SELECT FROM tally.dimensions x WHERE x.rollup_id = r.source_rollup AND quote_ident(x.name) = d.given) LOOP
+        SELECT x.* INTO d FROM tally.dimensions x WHERE x.rollup_id = r.source_rollup AND quote_ident(x.name) = d.given;
+        SELECT x.* INTO r FROM tally.rollups x WHERE x.id = d.rollup_id;
+    END LOOP;
+    RETURN CASE
+        WHEN result IS NULL THEN '(none)'
+        WHEN starts_with(d.expression, 'COALESCE((pg_catalog.trim_scale(') THEN trim_scale(result::numeric)::text
+        WHEN starts_with(d.expression, 'COALESCE(tally_internal._float_text(') THEN tally_internal._float_text(result::float8)
+        WHEN starts_with(d.expression, 'COALESCE(tally_internal._jsonb_text(') THEN tally_internal._jsonb_text(result::jsonb)
+        WHEN starts_with(d.expression, 'COALESCE(pg_catalog.lower((') AND d.expression LIKE '% COLLATE pg_catalog."default"), ''(none)'')' THEN lower(result)
+        ELSE result END;
+EXCEPTION WHEN data_exception THEN
+    -- It is no value of that type, so no row has it.
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION tally_internal._grouped_value(tally.rollups, text, jsonb) IS
+'A value that somebody asks for, as the text under which a dimension groups it: 1.0 is 1, citext is in lower case; JSON null is (none).';
+
 CREATE OR REPLACE FUNCTION tally_internal._where_sql(r tally.rollups, "where" jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -11,8 +36,9 @@ BEGIN
     END IF;
     PERFORM tally_internal._check_dimensions(r, (SELECT array_agg(k) FROM jsonb_object_keys("where") k), '"where"');
     RETURN (SELECT string_agg(CASE jsonb_typeof(w.value)
-                WHEN 'array' THEN format('%I = ANY (%L::text[])', w.key, ARRAY(SELECT COALESCE(e, '(none)') FROM jsonb_array_elements_text(w.value) e))
-                ELSE format('%I = %L', w.key, COALESCE(w.value #>> '{}', '(none)')) END, ' AND ' ORDER BY w.key)
+                WHEN 'array' THEN format('%I = ANY (%L::text[])', w.key,
+                                         ARRAY(SELECT tally_internal._grouped_value(r, w.key, e) FROM jsonb_array_elements(w.value) e))
+                ELSE format('%I = %L', w.key, tally_internal._grouped_value(r, w.key, w.value)) END, ' AND ' ORDER BY w.key)
               FROM jsonb_each("where") w);
 END $$;
 COMMENT ON FUNCTION tally_internal._where_sql(tally.rollups, jsonb) IS

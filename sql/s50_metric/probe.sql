@@ -33,13 +33,44 @@ CREATE OR REPLACE FUNCTION tally_internal._labelled(owner regrole, search_path t
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT COALESCE((SELECT jsonb_object_agg(l.key, l.value) FROM jsonb_each_text(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
+    -- Numbers that are equal are one label: 1.0 and 1.00, also within JSON.
+    SELECT COALESCE((SELECT jsonb_object_agg(l.key, CASE jsonb_typeof(l.value) WHEN 'string' THEN l.value #>> '{}' WHEN 'null' THEN NULL
+                                                    ELSE tally_internal._jsonb_text(l.value) END)
+                       FROM jsonb_each(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
         (x ->> 'samples')::float8
       FROM tally.run_as(owner, search_path, format(E'SELECT * FROM (%s\n) tally_query',
                tally_internal._with_as_of(query)), tally_internal._query_timeout(), 'UTC', tick) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_labels(query text, search_path text, what text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    wrong record;
+BEGIN
+    -- Which types the columns have, PostgreSQL says when it makes a view.
+    PERFORM set_config('search_path', tally_internal._bound_path(search_path), true);
+    EXECUTE format(E'CREATE TEMPORARY VIEW tally_query_view AS SELECT * FROM (%s\n) tally_query', query);
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type INTO wrong FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
+     WHERE a.attrelid = to_regclass('pg_temp.tally_query_view') AND a.attname <> ALL ('{value,samples}')
+       AND (NOT c.collisdeterministic OR tally_internal._equals_look_different(a.atttypid)
+            AND tally_internal._base_type(a.atttypid) <> ALL ('{numeric,float4,float8,jsonb}'::regtype[])) LIMIT 1;
+    EXECUTE 'DROP VIEW pg_temp.tally_query_view';
+    IF wrong.attname IS NOT NULL THEN
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('label %L of %s expected of a type whose equal values have one text, got %s', wrong.attname, what, wrong.type),
+            'A label is text, and equal values that are written in several ways would be several labels, each with an incident of its own.',
+            format('SELECT …, lower((%1$I)::text) COLLATE "default" AS %1$I FROM …', wrong.attname));
+    END IF;
+EXCEPTION WHEN invalid_table_definition OR insufficient_privilege THEN
+    -- A view cannot have a column of that type, or this role no temporary view; then a label is what PostgreSQL writes.
+    NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_labels(text, text, text) IS
+'An error in four parts where a query has a label whose equal values are written in several ways (citext, intervals, a collation that is not deterministic).';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_query(query text, search_path text, what text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -52,8 +83,10 @@ BEGIN
     PERFORM tally_internal._parse_tree(alone);
     EXECUTE format(E'SELECT value::pg_catalog.float8 FROM (%s\n) tally_query LIMIT 0', tally_internal._with_as_of(query)) USING now();
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM tally_internal._check_labels(alone, search_path, what);
 EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR syntax_error OR cannot_coerce OR insufficient_privilege OR ambiguous_column
-    OR datatype_mismatch OR indeterminate_datatype OR feature_not_supported OR grouping_error OR windowing_error OR undefined_object THEN
+    OR duplicate_column OR datatype_mismatch OR indeterminate_datatype OR feature_not_supported OR grouping_error OR windowing_error OR undefined_object THEN
+    IF SQLERRM LIKE 'label % of %' THEN RAISE; END IF;
     PERFORM tally_internal._refuse(SQLSTATE, format('%s cannot be read: %s', what, SQLERRM),
         format('Got %s. A query yields a number named value, optionally samples, and labels.', query),
         'Use for example ''SELECT queue, extract(epoch FROM :as_of - min(created_at)) AS value FROM jobs GROUP BY queue''.');

@@ -2,6 +2,7 @@
 
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::{Answer, Call};
+use crate::pg::hashing::Hasher;
 use crate::{pg_fn, sketch_type};
 use pgrx::pg_sys::Interval;
 use tally_core::error::{SqlState, TallyError, room_for};
@@ -158,6 +159,10 @@ pg_fn! {
     tally_funnel_trans_text(call)? {
         if call.is_null(2) || call.is_null(4) {
             return same(&call);
+        }
+        if call.is_null(0) {
+            let form = "SELECT tally.window_funnel(…, lower(event_type::text) COLLATE \"default\", '{step,step}') FROM …";
+            Hasher::refuse_loose(&call, 3, form)?;
         }
         let event_type = if call.is_null(3) { None } else { Some(call.bytes(3)) };
         let (mask, count) = call.equal_elements(4, event_type)?;

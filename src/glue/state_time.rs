@@ -3,6 +3,7 @@
 use super::ordered::{Logged, add, combine, finished, merged};
 use crate::pg::aggregate::same;
 use crate::pg::fmgr::Call;
+use crate::pg::hashing::Hasher;
 use crate::{pg_fn, sketch_type};
 use pgrx::pg_sys::{Datum, Interval};
 use tally_core::error::{SqlState, TallyError};
@@ -41,6 +42,9 @@ pg_fn! {
     tally_state_time_trans(call)? {
         if call.is_null(1) {
             return same(&call);
+        }
+        if call.is_null(0) {
+            Hasher::refuse_loose(&call, 1, "SELECT tally.state_time(lower(state::text) COLLATE \"default\", time) FROM …")?;
         }
         let state = call.str(1)?.as_bytes();
         add::<StateTime>(&call, KIND, state)

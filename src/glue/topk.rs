@@ -2,6 +2,7 @@
 
 use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
+use crate::pg::hashing::Hasher;
 use crate::{pg_fn, sketch_type};
 use pgrx::pg_sys::Datum;
 use tally_core::error::{SqlState, TallyError};
@@ -27,6 +28,11 @@ impl Working for Heavy {
 /// The state of a group's first item.
 #[cold]
 fn fresh(call: &Call) -> Result<State, TallyError> {
+    Hasher::refuse_loose(
+        call,
+        1,
+        "SELECT tally.topk(lower(item::text) COLLATE \"default\", 10) FROM …",
+    )?;
     let k = if call.nargs() > 2 && !call.is_null(2) {
         call.i32(2)
     } else {

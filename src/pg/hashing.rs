@@ -75,6 +75,20 @@ impl Hasher {
         Hasher::of_type(type_behind(call, i).unwrap_or(pg_sys::TEXTOID), call.collation())
     }
 
+    /// Refuses argument `i` of an aggregate that tells texts apart by their bytes, where equal values may be several texts: citext, and
+    /// collations that are not deterministic. `form` is the call to write instead.
+    pub fn refuse_loose(call: &Call, i: usize, form: &'static str) -> Result<(), TallyError> {
+        match Hasher::of_text(call, i)? {
+            Hasher::Bytes | Hasher::Padded | Hasher::Name => Ok(()),
+            _ => Err(TallyError::new(
+                SqlState::FeatureNotSupported,
+                "expected a text whose equal values are one text, got citext or a collation that is not deterministic",
+            )
+            .detail("Texts are told apart by their bytes here, so equal values would count as several.")
+            .hint(form)),
+        }
+    }
+
     /// The hasher for values of a type under a collation.
     pub fn of_type(declared: Oid, collation: Oid) -> Result<Self, TallyError> {
         // SAFETY: catalog look-ups by OID; getBaseType and lookup_type_cache raise on an OID that is no type, and type

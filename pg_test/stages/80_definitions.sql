@@ -17,6 +17,8 @@ SELECT tally.create_rollup('"My App".weeks', '"My App"."By hour"', bucket => '7 
 SELECT tally.create_rollup('"My App".looks_back', '"My App".days', time_column => 'day', bucket => '1 day', lookback => '7 days', measures => '{"n": "sum(n)"}');
 SELECT tally.create_rollup('"My App".people', '"My App"."Events"', key => '["user", "kind"]', measures => '{"first": "min(at)", "all": "array_agg(at ORDER BY at)"}');
 SELECT tally.create_rollup('"My App".tags', '"My App"."Events"', time_column => 'at', expand => 'jsonb_array_elements_text(tags) AS tag', dimensions => '["tag"]', measures => '{"n": "count(*)"}');
+SELECT tally.create_sessions('"My App"."Stays"', '"My App"."Events"', 'at', 'user', gap => '45 minutes', page => 'kind', dimensions => '[{"first_kind": "kind"}]', "where" => 'kind <> ''x''', zone => 'Asia/Kathmandu',
+    description => 'stays');
 SELECT tally.create_funnel('"My App"."Buying"', '"My App"."Events"', 'at', 'user', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', "window" => '3 days', dimensions => '["kind"]',
     exclude => '[{"after": "visit", "before": "pay", "when": "kind = ''x''"}]', description => E'Who buys.\nAnd when.');
 SELECT tally.create_retention('"My App".back', '"My App"."Events"', 'at', 'user', "start" => 'kind = ''visit''', period => '1 week', periods => 6, zone => 'Europe/Rome');
@@ -42,7 +44,7 @@ SELECT tally.create_task('nightly', '0 3 * * *', 'DELETE FROM "My App"."Events" 
 
 CREATE TEMP TABLE before AS SELECT * FROM tally.definitions();
 SELECT is((SELECT string_agg(kind || ' ' || n, ', ' ORDER BY kind) FROM (SELECT kind, count(*) AS n FROM before GROUP BY kind) k),
-    'board 1, channel 2, experiment 1, experiment metric 2, funnel 1, inhibition 1, metric 2, probe 1, retention 1, rollup 5, task 1, threshold 3', 'each definition is one statement');
+    'board 1, channel 2, experiment 1, experiment metric 2, funnel 1, inhibition 1, metric 2, probe 1, retention 1, rollup 5, sessions 1, task 1, threshold 3', 'each definition is one statement');
 SELECT is_empty($$SELECT name FROM before WHERE statement ~ 'sesame|Bearer'$$, 'no secret is written out');
 SELECT ok((SELECT statement FROM before WHERE name = 'hook') LIKE '%-- say secret and headers again%', 'and where there is one, the statement says so');
 
@@ -64,7 +66,7 @@ BEGIN
     RETURN (SELECT count(*) FROM tally.definitions() d JOIN before b USING (ordinal, kind, name, owner) WHERE d.statement = b.statement);
 END $$;
 CREATE TEMP TABLE alike AS SELECT setting, value, pg_temp.under(setting, value) AS n FROM odd;
-SELECT is(n, 21::bigint, format('with %s = %s it reads the same', setting, value)) FROM alike;
+SELECT is(n, 22::bigint, format('with %s = %s it reads the same', setting, value)) FROM alike;
 SELECT is((SELECT count(*) FROM alike), 6::bigint, 'six settings were tried');
 RESET ALL;
 SET client_min_messages = warning;
@@ -87,7 +89,7 @@ SELECT tally.drop_channel(name) FROM tally.channels;
 SELECT tally.drop_inhibition(name) FROM tally.inhibitions;
 SELECT tally.drop_board(name) FROM tally.boards;
 SELECT tally.drop_task(name) FROM tally.tasks;
-SELECT tally.drop_funnel('Buying'), tally.drop_retention('back');
+SELECT tally.drop_funnel('Buying'), tally.drop_retention('back'), tally.drop_sessions('Stays');
 SELECT tally.drop_rollup(name) FROM (SELECT name FROM tally.rollups ORDER BY id DESC) r;
 SELECT is((SELECT count(*) FROM tally.definitions()), 0::bigint, 'nothing is defined any more');
 SET search_path = "$user", public, pg_temp;
@@ -105,7 +107,7 @@ SELECT bag_eq('SELECT bucket, kind, n FROM "My App"."By hour_live" WHERE "Odd" =
 -- Everybody gets what he may see.
 GRANT USAGE ON SCHEMA "My App" TO tally_test_reader_of_definitions;
 SET ROLE tally_test_reader_of_definitions;
-SELECT is_empty($$SELECT name FROM tally.definitions() WHERE kind NOT IN ('rollup', 'metric', 'funnel', 'retention', 'experiment', 'experiment metric', 'board')$$, 'an ordinary role does not see others'' thresholds, channels and tasks');
+SELECT is_empty($$SELECT name FROM tally.definitions() WHERE kind NOT IN ('rollup', 'metric', 'funnel', 'retention', 'sessions', 'experiment', 'experiment metric', 'board')$$, 'an ordinary role does not see others'' thresholds, channels and tasks');
 RESET ROLE;
 REVOKE ALL ON SCHEMA "My App" FROM tally_test_reader_of_definitions;
 DROP ROLE tally_test_reader_of_definitions;

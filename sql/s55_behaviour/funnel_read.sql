@@ -60,10 +60,10 @@ COMMENT ON FUNCTION tally.drop_funnel(text) IS 'Drops a funnel: its views and it
 CREATE OR REPLACE FUNCTION tally_internal._views_of(b tally.behaviours) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%I.%I', n.nspname, b.name || s) FROM tally.rollups r JOIN pg_class c ON c.oid = r.relation JOIN pg_namespace n ON n.oid = c.relnamespace,
-           unnest(CASE b.kind WHEN 'funnel' THEN '{_steps,_steps_live}' ELSE '{_cohorts,_cohorts_live}' END::text[]) s
+           unnest(CASE b.kind WHEN 'funnel' THEN '{_steps,_steps_live}' WHEN 'retention' THEN '{_cohorts,_cohorts_live}' END::text[]) s
      WHERE r.id = b.counts
 $$;
-COMMENT ON FUNCTION tally_internal._views_of(tally.behaviours) IS 'The flat views of a funnel or retention, whether they exist or not.';
+COMMENT ON FUNCTION tally_internal._views_of(tally.behaviours) IS 'The flat views of a funnel or retention, whether they exist or not; sessions have none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._lost_views(b tally.behaviours) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT v FROM tally_internal._views_of(b) v WHERE to_regclass(v) IS NULL $$;
@@ -80,4 +80,4 @@ BEGIN
     PERFORM tally_internal._forget_behaviour(b.name);
     PERFORM tally.drop_rollup((SELECT quote_ident(x.name) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
 END $$;
-COMMENT ON FUNCTION tally_internal._drop_behaviour(tally.behaviours) IS 'Drops a funnel or retention with its views and rollups, with the caller''s rights.';
+COMMENT ON FUNCTION tally_internal._drop_behaviour(tally.behaviours) IS 'Drops a funnel, retention or sessions with its views and rollups, with the caller''s rights.';

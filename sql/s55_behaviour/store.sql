@@ -1,4 +1,4 @@
--- Owns: the functions that write funnels and retentions into the catalogue, for the owner of their rollups; nothing else does.
+-- Owns: the functions that write funnels, retentions and sessions into the catalogue, for the owner of their rollups; nothing else does.
 
 CREATE OR REPLACE FUNCTION tally_internal._store_behaviour(kind text, counts regclass, definition jsonb, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -11,7 +11,7 @@ BEGIN
     INSERT INTO tally.behaviours (name, kind, owner, actors, counts, definition) VALUES (r.name, kind, r.owner, r.source_rollup, r.id, definition);
 END $$;
 COMMENT ON FUNCTION tally_internal._store_behaviour(text, regclass, jsonb, bigint) IS
-'Writes a funnel or retention into the catalogue, by the rollup of its counts. For the owner of both its rollups.';
+'Writes a funnel, retention or sessions into the catalogue, by the rollup of its counts. For the owner of both its rollups.';
 
 CREATE OR REPLACE FUNCTION tally_internal._forget_behaviour(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -23,4 +23,4 @@ BEGIN
     DELETE FROM tally.behaviours b WHERE b.name = name;
 END $$;
 COMMENT ON FUNCTION tally_internal._forget_behaviour(text, bigint) IS
-'Takes a funnel or retention out of the catalogue. For the owner; drop_funnel() and drop_retention() drop the rest.';
+'Takes a funnel, retention or sessions out of the catalogue. For the owner; drop_funnel() and its kin drop the rest.';

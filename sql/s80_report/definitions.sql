@@ -35,7 +35,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     SELECT b.actors, b.kind, b.name, b.owner::text, tally_internal._definition_call('create_' || b.kind, r.relation::text, ARRAY[
                ['source', people.source::text], ['time_column', b.definition ->> 'time_column'], ['actor', b.definition ->> 'actor'],
-               ['steps', tally_internal._steps_given(b.definition -> 'steps')],
+               ['steps', tally_internal._steps_given(b.definition -> 'steps')], ['gap', b.definition ->> 'gap'], ['page', b.definition ->> 'page'],
                ['window', b.definition ->> 'window'], ['bucket', b.definition ->> 'bucket'], ['start', b.definition ->> 'start'],
                ['return', b.definition ->> 'return'], ['period', b.definition ->> 'period'], ['periods', b.definition ->> 'periods'],
                ['mode', b.definition ->> 'mode'], ['dimensions', b.definition ->> 'dimensions'], ['attribution', b.definition ->> 'attribution'],
@@ -45,7 +45,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['description', NULLIF(regexp_replace(r.description, '(^|\n)[^\n]*$', ''), '')], ['search_path', r.search_path]])
       FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts JOIN tally.rollups people ON people.id = b.actors
 $$;
-COMMENT ON FUNCTION tally_internal._rollup_definitions() IS 'Rollups, funnels and retentions as statements, by number: each after what it stands on.';
+COMMENT ON FUNCTION tally_internal._rollup_definitions() IS 'Rollups, funnels, retentions and sessions as statements, by number: each after what it stands on.';
 
 CREATE OR REPLACE FUNCTION tally_internal._metric_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -164,6 +164,6 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
      ORDER BY 1
 $$;
 COMMENT ON FUNCTION tally.definitions() IS
-'Everything that is defined and that you may see, as statements in an order in which they run: packs, rollups, funnels and retentions, how long sources keep '
+'Everything that is defined and that you may see, as statements in an order in which they run: packs, rollups, funnels, retentions and sessions, how long sources keep '
     'their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, tasks, boards. Keep them under version control, or run '
     'them in another database that has the same sources. Run again where they come from they change nothing. The column owner says who runs each.';

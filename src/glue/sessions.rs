@@ -1,10 +1,12 @@
-//! Owns sessions: a gap longer than the limit starts a new one. Declared in `sql/s10_kernel/sessions.sql`.
+//! Owns sessions: a gap longer than the limit starts a new one. As numbers in a window, and as arrays of an actor's sessions. Declared in
+//! `sql/s10_kernel/sessions.sql`.
 
 use crate::glue::funnel::micros;
 use crate::pg::fmgr::{Answer, Call};
 use crate::pg::window::Window;
 use crate::pg_fn;
-use tally_core::error::{SqlState, TallyError};
+use std::ops::Range;
+use tally_core::error::{SqlState, TallyError, room_for};
 
 /// What a partition remembers. All zeroes: no event yet.
 #[derive(Clone, Copy, Default)]
@@ -64,6 +66,76 @@ fn sessionize(call: &Call) -> Answer {
     }
 }
 
+/// The sessions of sorted times, as ranges of their places.
+fn ranges(times: &[i64], gap: i64) -> Result<Vec<Range<usize>>, TallyError> {
+    let mut ranges = room_for(times.len())?;
+    let mut start = 0;
+    for end in 1..=times.len() {
+        if end == times.len() || times[end].saturating_sub(times[end - 1]) > gap {
+            ranges.push(start..end);
+            start = end;
+        }
+    }
+    Ok(ranges)
+}
+
+/// Arguments 0 and 1, sorted times and the gap: the times with their sessions.
+fn sessions_of(call: &Call) -> Result<(Vec<i64>, Vec<Range<usize>>), TallyError> {
+    let given = call.timestamptzs(0)?;
+    let mut times = room_for(given.len())?;
+    for time in given {
+        times.push(time.ok_or_else(|| TallyError::new(SqlState::NullValueNotAllowed, "times expected, got a NULL"))?);
+    }
+    if !times.is_sorted() {
+        return Err(TallyError::new(
+            SqlState::InvalidParameterValue,
+            "times in ascending order expected, got others",
+        )
+        .hint("SELECT tally.create_sessions('visits', 'events', 'event_time', 'user_id');"));
+    }
+    let ranges = ranges(&times, micros(call.interval(1)))?;
+    Ok((times, ranges))
+}
+
+pg_fn! {
+    /// `_session_times(times, gap, ends) → timestamptz[]`, strict.
+    tally_session_times(call)? {
+        let (times, sessions) = sessions_of(&call)?;
+        let ends = call.bool(2);
+        let times: Vec<i64> = sessions.iter().map(|s| times[if ends { s.end - 1 } else { s.start }]).collect();
+        Ok(call.return_timestamptzs(&times))
+    }
+
+    /// `_session_counts(times, gap) → bigint[]`, strict.
+    tally_session_counts(call)? {
+        let (_, sessions) = sessions_of(&call)?;
+        let counts: Vec<i64> = sessions.iter().map(|s| s.len() as i64).collect();
+        Ok(call.return_i64s(&counts))
+    }
+
+    /// `_session_values(times, gap, values, lasts) → text[]`, strict.
+    tally_session_values(call)? {
+        let (times, sessions) = sessions_of(&call)?;
+        let values = call.texts(2)?;
+        if values.len() != times.len() {
+            return Err(TallyError::new(
+                SqlState::ArraySubscriptError,
+                format!("as many values as times expected, got {} and {}", values.len(), times.len()),
+            )
+            .hint("SELECT tally.create_sessions('visits', 'events', 'event_time', 'user_id');"));
+        }
+        let lasts = call.bool(3);
+        let chosen: Vec<Option<&str>> = sessions
+            .into_iter()
+            .map(|session| {
+                let mut values = values[session].iter().flatten();
+                if lasts { values.next_back().copied() } else { values.next().copied() }
+            })
+            .collect();
+        Ok(call.return_texts(&chosen))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +143,13 @@ mod tests {
     fn numbers(times: &[i64], gap: i64) -> Vec<Option<i64>> {
         let mut session = Session::default();
         times.iter().map(|t| session.next(*t, gap)).collect()
+    }
+
+    #[test]
+    fn sessions_as_ranges() {
+        assert_eq!(ranges(&[], 5).unwrap(), []);
+        assert_eq!(ranges(&[0, 5, 10, 16, 16, 40], 5).unwrap(), [0..3, 3..5, 5..6]);
+        assert_eq!(ranges(&[i64::MIN, 0, i64::MAX], 5).unwrap(), [0..1, 1..2, 2..3]);
     }
 
     #[test]

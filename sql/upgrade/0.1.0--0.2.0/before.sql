@@ -279,6 +279,10 @@ CREATE TABLE tally.notification_members (
 CREATE INDEX notification_members_group ON tally.notification_members (channel_id, group_hash);
 CREATE INDEX notification_members_told ON tally.notification_members (channel_id, told_at) WHERE waiting_id IS NULL;
 
+-- Sessions are a third kind of behaviour.
+ALTER TABLE tally.behaviours DROP CONSTRAINT behaviours_kind_check;
+ALTER TABLE tally.behaviours ADD CONSTRAINT behaviours_kind_check CHECK (kind IN ('funnel', 'retention', 'sessions'));
+
 -- Experiments, releases and boards are new. The default of their owner calls a function of caller.sql.
 -- FILE s10_kernel/caller.sql
 -- FILE s57_experiment/state/tables.sql

@@ -80,4 +80,5 @@ BEGIN
     PERFORM tally_internal._forget_behaviour(b.name);
     PERFORM tally.drop_rollup((SELECT quote_ident(x.name) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
 END $$;
-COMMENT ON FUNCTION tally_internal._drop_behaviour(tally.behaviours) IS 'Drops a funnel, retention or sessions with its views and rollups, with the caller''s rights.';
+COMMENT ON FUNCTION tally_internal._drop_behaviour(tally.behaviours) IS
+'Drops a funnel, retention or sessions with its views and rollups, with the caller''s rights.';

@@ -165,5 +165,6 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
 $$;
 COMMENT ON FUNCTION tally.definitions() IS
 'Everything that is defined and that you may see, as statements in an order in which they run: packs, rollups, funnels, retentions and sessions, how '
-    'long sources keep their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, tasks, boards. '
-    'Keep them under version control, or run them in another database that has the same sources. Run again where they come from they change nothing. The column owner says who runs each.';
+    'long sources keep their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, tasks, boards. Keep them under '
+    'version control, or run them in another database that has the same sources. Run again where they come from they change nothing. The column owner '
+    'says who runs each.';

@@ -22,7 +22,8 @@
 --   probe_drops         probe       none                refuses where it uses the probe
 
 CREATE OR REPLACE FUNCTION tally_internal._announce(event text, id int DEFAULT NULL, detail jsonb DEFAULT NULL) RETURNS SETOF text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Listeners look into tables with policies of pg_tally's own: they see what is the caller's, whatever row_security the session has.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     listener name;
 BEGIN

@@ -1,5 +1,6 @@
 -- Owns: locking a source to change its triggers. It tries many times for a moment, because every later writer waits behind a waiting
--- request. In the end it raises an error that says whom it waited for.
+-- request. An autovacuum yields only to a request that waits for deadlock_timeout, so where one holds the table, one try is that long. In the end it
+-- raises an error that says whom it waited for.
 
 CREATE OR REPLACE FUNCTION tally_internal._holders(tables regclass[], modes text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -17,6 +18,22 @@ $$;
 COMMENT ON FUNCTION tally_internal._holders(regclass[], text[]) IS
 'Who holds locks of some modes on some tables: process, state, since when; or the prepared transaction. Not what they run, which is not everybody''s to read.';
 
+CREATE OR REPLACE FUNCTION tally_internal._patience_ms() RETURNS int
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Zero would be for ever.
+    SELECT GREATEST(LEAST(extract(epoch FROM COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds')::interval) * 1000, 2147483647),
+                    1)::int
+$$;
+COMMENT ON FUNCTION tally_internal._patience_ms() IS 'The setting tally.lock_timeout in milliseconds: how long a definition waits for a lock of a source.';
+
+CREATE OR REPLACE FUNCTION tally_internal._autovacuum_holds(tables regclass[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_type = 'autovacuum worker'
+                    WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                      AND l.relation = ANY (tables) AND l.granted AND l.mode = 'ShareUpdateExclusiveLock')
+$$;
+COMMENT ON FUNCTION tally_internal._autovacuum_holds(regclass[]) IS 'Whether an autovacuum works on one of some tables.';
+
 CREATE OR REPLACE FUNCTION tally_internal._lock_tables(tables regclass[], exclusive boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -26,9 +43,15 @@ DECLARE
     wanted   text := (SELECT string_agg(CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || c.oid::regclass, ', ' ORDER BY c.oid) FROM pg_class c
                       WHERE c.oid = ANY (tables) AND c.relkind <> 'f');
     holders  text;
+    yielding boolean;
 BEGIN
     IF wanted IS NULL THEN RETURN; END IF;
     LOOP
+        -- Not more often than once: an autovacuum that prevents the transaction numbers from running out does not yield.
+        yielding := yielding IS NULL AND tally_internal._patience_ms() > 1 AND tally_internal._autovacuum_holds(ARRAY(
+            SELECT t.relid FROM unnest(tables) x, pg_partition_tree(x) t UNION SELECT unnest(tables)));
+        PERFORM set_config('lock_timeout', CASE WHEN yielding THEN LEAST(extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000 + 300,
+                                                    tally_internal._patience_ms())::int || 'ms' ELSE '100ms' END, true);
         BEGIN
             EXECUTE format('LOCK TABLE %s IN %s MODE', wanted, CASE WHEN exclusive THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END);
             RETURN;
@@ -50,4 +73,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._lock_tables(regclass[], boolean) IS
 'Locks tables against writers (exclusive: against readers too), trying for as long as the setting tally.lock_timeout says (5 seconds), in tries that hold '
-    'nobody up for longer than 100 ms.';
+    'nobody up for longer than 100 ms; one of deadlock_timeout where an autovacuum is to yield.';

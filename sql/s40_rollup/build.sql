@@ -91,9 +91,9 @@ BEGIN
     made.id := tally_internal._store_rollup(made, dims, nums);
     made.live_view := tally_internal._begin_live(made.id);
     PERFORM tally_internal._comment_rollup(made.id);
-    PERFORM tally_internal._add_statistics(made.id);
-
+    -- Its lock comes first: it is the one that is waited for with patience, and its error says for whom.
     PERFORM tally_internal._begin_capture(made.id);
+    PERFORM tally_internal._add_statistics(made.id);
     PERFORM tally_internal._announce('schedules_change');
     IF made.key IS NULL THEN
         PERFORM tally_internal._advise_index(made);

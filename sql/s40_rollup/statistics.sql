@@ -52,11 +52,13 @@ COMMENT ON FUNCTION tally_internal._drop_statistics(tally.rollups, text) IS
 'Drops a rollup''s statistics of that suffix, where they are, with the caller''s rights.';
 
 CREATE OR REPLACE FUNCTION tally_internal._add_statistics(rollup_id int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
     r    tally.rollups;
     made record;
 BEGIN
+    -- Statistics take a lock that a VACUUM holds, for hours maybe. They are no reason to wait so long.
+    PERFORM set_config('lock_timeout', tally_internal._patience_ms() || 'ms', true);
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     -- PostgreSQL knows by itself how many values a column has.
     IF r.key IS NOT NULL THEN RETURN; END IF;
@@ -69,6 +71,11 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: only the owner of %s can make them', r.name, r.source),
         DETAIL = 'Without them wide refreshes are planned with sorts instead of hashing.', HINT = made.statement || ';';
+WHEN lock_not_available THEN
+    RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: %s is locked', r.name, r.source),
+        DETAIL = format('It is held by %s. Without them wide refreshes are planned with sorts instead of hashing.',
+                        tally_internal._holders(ARRAY[r.source], '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}')),
+        HINT = made.statement || ';';
 WHEN feature_not_supported THEN
     RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: PostgreSQL has none on virtual generated columns', r.name),
         DETAIL = 'Wide refreshes are planned with sorts instead of hashing.';
@@ -76,18 +83,23 @@ END $$;
 COMMENT ON FUNCTION tally_internal._add_statistics(int) IS 'Extended statistics on a definition''s groups, where the role may make them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._analyse_source(r tally.rollups) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- An autovacuum yields after deadlock_timeout, which is a second as a rule.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '3s' AS $$
 BEGIN
     -- Statistics on expressions are empty until the next ANALYZE, and the first build is when they matter most.
     IF EXISTS (SELECT FROM pg_statistic_ext s LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
                 WHERE s.stxrelid = r.source AND s.stxname = r.name || '_tally_groups' AND d.stxoid IS NULL) THEN
         PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
     END IF;
+EXCEPTION WHEN lock_not_available THEN
+    -- A VACUUM is at work, or another ANALYZE. The build goes on with the statistics that there are.
+    NULL;
 END $$;
-COMMENT ON FUNCTION tally_internal._analyse_source(tally.rollups) IS 'ANALYZE of the source where the rollup''s own statistics have never been filled.';
+COMMENT ON FUNCTION tally_internal._analyse_source(tally.rollups) IS
+'ANALYZE of the source where the rollup''s own statistics have never been filled; not where a VACUUM holds it for longer than 3 s.';
 
 CREATE OR REPLACE FUNCTION tally_internal._begin_build(r tally.rollups) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET default_statistics_target = 10 AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET default_statistics_target = 10 SET lock_timeout = '3s' AS $$
 BEGIN
     IF tally_internal._counted_for_good(r.id) OR tally_internal._has_statistics(r, '_tally_build')
        OR NOT tally_internal._has_rights(r.owner, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = r.source)) THEN
@@ -96,22 +108,25 @@ BEGIN
     -- The 247 combinations of eight terms take 0.4 s with a sample of 3,000 rows, and 7 s with the usual 30,000.
     BEGIN
         PERFORM tally.run_as(r.owner, r.search_path, (SELECT s.statement FROM tally_internal._statistics_sql(r, '_tally_build', true) s));
-    EXCEPTION WHEN feature_not_supported THEN
-        -- PostgreSQL has none on virtual generated columns; the build goes on without.
+        PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
+    EXCEPTION WHEN feature_not_supported OR lock_not_available THEN
+        -- PostgreSQL has none on virtual generated columns, or a VACUUM is at work; the build goes on without.
         RETURN;
     END;
-    PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
 END $$;
 COMMENT ON FUNCTION tally_internal._begin_build(tally.rollups) IS
 'Statistics on the groups of a definition with many dimensions, for as long as marked ranges are being built.';
 
 CREATE OR REPLACE FUNCTION tally_internal._end_build(r tally.rollups) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '3s' AS $$
 BEGIN
     IF tally_internal._has_statistics(r, '_tally_build') THEN
         PERFORM tally.run_as(r.owner, r.search_path, 'DROP STATISTICS ' || tally_internal._statistics_of(r, '_tally_build'));
         -- The small sample is replaced by the usual one.
         PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
     END IF;
+EXCEPTION WHEN lock_not_available THEN
+    -- A VACUUM is at work. The next unit of work tries again.
+    NULL;
 END $$;
 COMMENT ON FUNCTION tally_internal._end_build(tally.rollups) IS 'Drops the statistics of _begin_build() and has the source analyzed as usual.';

@@ -1,12 +1,8 @@
 -- Owns: who sees metrics and probes.
 
 -- As with rollups: everyone may see what is defined, and only the engine's functions write it.
-ALTER TABLE tally.metrics ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS anyone_sees ON tally.metrics;
-CREATE POLICY anyone_sees ON tally.metrics FOR SELECT USING (true);
-ALTER TABLE tally.metric_views ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS anyone_sees ON tally.metric_views;
-CREATE POLICY anyone_sees ON tally.metric_views FOR SELECT USING (true);
+ALTER TABLE tally.metrics DISABLE ROW LEVEL SECURITY;
+ALTER TABLE tally.metric_views DISABLE ROW LEVEL SECURITY;
 GRANT SELECT ON tally.metrics, tally.metric_views TO PUBLIC;
 
 ALTER TABLE tally.probes ENABLE ROW LEVEL SECURITY;

@@ -1,8 +1,6 @@
 -- Owns: who sees releases, what has been published, and the proofs.
 
-ALTER TABLE tally.releases ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS anyone_sees ON tally.releases;
-CREATE POLICY anyone_sees ON tally.releases FOR SELECT USING (true);
+ALTER TABLE tally.releases DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tally.released_buckets ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.released_buckets;
 CREATE POLICY owner_sees ON tally.released_buckets FOR SELECT USING (tally_internal._has_rights_of(owner));

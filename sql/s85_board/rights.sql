@@ -1,8 +1,6 @@
 -- Owns: who sees boards and saved views. As with metrics: everyone may see what is defined, and only the engine's functions write it.
 
-ALTER TABLE tally.boards ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS anyone_sees ON tally.boards;
-CREATE POLICY anyone_sees ON tally.boards FOR SELECT USING (true);
+ALTER TABLE tally.boards DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tally.board_views ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.board_views;
 CREATE POLICY owner_sees ON tally.board_views FOR SELECT USING (shared OR tally_internal._has_rights_of(owner));

@@ -74,7 +74,8 @@ EXCEPTION WHEN insufficient_privilege THEN
 WHEN lock_not_available THEN
     RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: %s is locked', r.name, r.source),
         DETAIL = format('It is held by %s. Without them wide refreshes are planned with sorts instead of hashing.',
-                        tally_internal._holders(ARRAY[r.source], '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}')),
+                        tally_internal._holders(ARRAY[r.source], '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,'
+                            'AccessExclusiveLock}')),
         HINT = made.statement || ';';
 WHEN feature_not_supported THEN
     RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: PostgreSQL has none on virtual generated columns', r.name),

@@ -84,20 +84,30 @@ COMMENT ON FUNCTION tally_internal._mark_sql(regclass, text) IS
 'SQL text that marks the buckets and keys of a row (NEW or OLD) of a table for all rollups that its rows count in; null where there are none, or PostgreSQL '
 'clones the triggers.';
 
-CREATE OR REPLACE FUNCTION tally_internal._own_triggers(relation regclass) RETURNS TABLE (name name, event text, enabled "char")
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT t.tgname, CASE t.tgtype & 60 WHEN 4 THEN 'insert' WHEN 8 THEN 'delete' WHEN 16 THEN 'update' ELSE 'truncate' END, t.tgenabled
+CREATE OR REPLACE FUNCTION tally_internal._own_triggers_of(relations regclass[]) RETURNS TABLE (relation oid, name name, event text, enabled "char")
+-- Of many tables at once, because a source may have thousands of partitions.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT t.tgrelid, t.tgname, CASE t.tgtype & 60 WHEN 4 THEN 'insert' WHEN 8 THEN 'delete' WHEN 16 THEN 'update' ELSE 'truncate' END, t.tgenabled
       FROM pg_trigger t
-     WHERE t.tgrelid = $1 AND t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc)
+     WHERE t.tgrelid = ANY (relations) AND t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc)
          AND starts_with(t.tgname, 'tally_capture_')
        -- The engine makes its triggers fire always, as only a table's owner may. So it must not do that for a condition that it did not
        -- write. Such a condition calls a function that is neither PostgreSQL's nor pg_tally's.
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
                        AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
                           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'
-                                             AND e.refobjid = (SELECT x.oid FROM pg_extension x WHERE x.extname = 'pg_tally')))
-$$;
-COMMENT ON FUNCTION tally_internal._own_triggers(regclass) IS 'Capture''s triggers that were made on a table itself, not cloned to it.';
+                                             AND e.refobjid = (SELECT x.oid FROM pg_extension x WHERE x.extname = 'pg_tally')));
+END $$;
+COMMENT ON FUNCTION tally_internal._own_triggers_of(regclass[]) IS 'Capture''s triggers that were made on tables themselves, not cloned to them.';
+
+CREATE OR REPLACE FUNCTION tally_internal._own_triggers(relation regclass) RETURNS TABLE (name name, event text, enabled "char")
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT t.name, t.event, t.enabled FROM tally_internal._own_triggers_of(ARRAY[$1]) t;
+END $$;
+COMMENT ON FUNCTION tally_internal._own_triggers(regclass) IS '_own_triggers_of() one table.';
 
 CREATE OR REPLACE FUNCTION tally_internal._always(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.attaching = 'on' AS $$
@@ -149,14 +159,28 @@ END $$;
 COMMENT ON FUNCTION tally_internal._attach_triggers(regclass) IS
 'Makes the triggers of one table mark exactly the rollups that count its rows now; drops them where there are none.';
 
-CREATE OR REPLACE FUNCTION tally_internal._lacks_triggers(m tally.members) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT (SELECT count(DISTINCT t.event) FROM tally_internal._own_triggers(m.member) t)
-           < CASE WHEN NOT EXISTS (SELECT FROM tally_internal._fed_by(m.source) r WHERE tally_internal._may_trigger(r)) THEN 0
-                  WHEN m.cloned OR tally_internal._mark_sql(m.member, 'NEW') IS NULL THEN 1 ELSE 4 END
-            - (SELECT (c.relkind = 'f' AND current_setting('server_version_num')::int < 160000)::int FROM pg_class c WHERE c.oid = m.member)
-$$;
-COMMENT ON FUNCTION tally_internal._lacks_triggers(tally.members) IS 'Whether a table has fewer triggers than it should.';
+CREATE OR REPLACE FUNCTION tally_internal._lacking_triggers(source regclass) RETURNS regclass[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    counted boolean := EXISTS (SELECT FROM tally_internal._fed_by(source) r WHERE tally_internal._may_trigger(r));
+BEGIN
+    RETURN ARRAY(
+        SELECT m.member FROM tally.members m
+          JOIN pg_class c ON c.oid = m.member
+          LEFT JOIN (SELECT o.relation, count(DISTINCT o.event) AS n
+                       FROM tally_internal._own_triggers_of(ARRAY(SELECT x.member FROM tally.members x WHERE x.source = source)) o GROUP BY 1) t
+            ON t.relation = m.member
+         -- A partition has clones of its parent's triggers, and one of its own, for TRUNCATE.
+         CROSS JOIN LATERAL (SELECT CASE WHEN NOT m.cloned THEN tally_internal._mark_sql(m.member, 'NEW') END AS condition) k
+         WHERE m.source = source
+           AND (COALESCE(t.n, 0) < CASE WHEN NOT counted THEN 0 WHEN k.condition IS NULL THEN 1 ELSE 4 END
+                                   - (c.relkind = 'f' AND current_setting('server_version_num')::int < 160000)::int
+                OR NOT m.cloned AND k.condition IS DISTINCT FROM m.condition)
+         ORDER BY m.member = source DESC, m.member);
+END $$;
+COMMENT ON FUNCTION tally_internal._lacking_triggers(regclass) IS
+'The members of a source that have fewer triggers than they should, or triggers with another condition; the source first.';
 
 CREATE OR REPLACE FUNCTION tally_internal._attach(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -177,9 +201,7 @@ BEGIN
     UPDATE tally.members m SET rollups = ids WHERE m.source = $1 AND m.rollups <> ids;
     -- Anybody may ask for the triggers that the catalogue calls for. Where they are there already, nothing is locked.
     IF EXISTS (SELECT FROM tally_internal._fed_by($1)) THEN
-        todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1
-                      AND (tally_internal._lacks_triggers(m) OR NOT m.cloned AND tally_internal._mark_sql(m.member, 'NEW') IS DISTINCT FROM m.condition)
-                       ORDER BY m.member = $1 DESC, m.member);
+        todo := tally_internal._lacking_triggers(source);
         PERFORM tally_internal._lock_tables(todo, false);
     ELSE
         todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1 ORDER BY m.member = $1 DESC, m.member);

@@ -8,7 +8,7 @@ BEGIN
     PERFORM tally_internal._list_members(source);
     -- Triggers are made only where the list lacks them. Triggers whose column was renamed go on marking. Triggers that a restore has not
     -- reached yet will come with the restore.
-    IF EXISTS (SELECT FROM tally.members m, tally_internal._captured(m.source) r WHERE m.source = $1 AND NOT r.id = ANY (m.rollups)) THEN
+    IF EXISTS (SELECT FROM tally_internal._captured($1) r, tally.members m WHERE m.source = $1 AND NOT r.id = ANY (m.rollups)) THEN
         PERFORM tally_internal._attach(source);
     END IF;
     PERFORM tally_internal._follow_switches(source);

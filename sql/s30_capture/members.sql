@@ -71,12 +71,15 @@ COMMENT ON FUNCTION tally_internal._mark_member(tally.members, text) IS 'Marks f
 REVOKE ALL ON FUNCTION tally_internal._mark_member(tally.members, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._generated(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- Dearer than to look whether a table has defaults at all.
+LANGUAGE plpgsql STABLE COST 10000 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- Stored columns are left out: a change of their expression rewrites the table, and tally_internal._before_rewrite() sees that.
+    RETURN (
     SELECT string_agg(pg_get_expr(d.adbin, d.adrelid), ', ' ORDER BY a.attnum)
       FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-     WHERE a.attrelid = $1 AND a.attgenerated = 'v' AND NOT a.attisdropped
-$$;
+     WHERE a.attrelid = $1 AND a.attgenerated = 'v' AND NOT a.attisdropped);
+END $$;
 COMMENT ON FUNCTION tally_internal._generated(regclass) IS
 'The expressions of a table''s virtual generated columns (PostgreSQL 18); null where there are none.';
 
@@ -87,7 +90,8 @@ DECLARE
     item tally.members;
 BEGIN
     FOR item IN UPDATE tally.members m SET generated = tally_internal._generated(m.member)
-                 WHERE m.source = $1 AND m.generated IS DISTINCT FROM tally_internal._generated(m.member) RETURNING m.* LOOP
+                 WHERE m.source = $1 AND (m.generated IS NOT NULL OR EXISTS (SELECT FROM pg_attrdef d WHERE d.adrelid = m.member))
+                   AND m.generated IS DISTINCT FROM tally_internal._generated(m.member) RETURNING m.* LOOP
         PERFORM tally_internal._mark_member(item, format('generated columns of %s changed', item.member));
     END LOOP;
 END $$;
@@ -135,7 +139,9 @@ DECLARE
     item record;
 BEGIN
     -- ALTER TABLE … ENABLE TRIGGER ALL turns "always" into "origin only".
-    PERFORM tally_internal._always(m.member) FROM tally.members m WHERE m.source = $1;
+    PERFORM tally_internal._always(m.member) FROM tally.members m
+      WHERE m.source = $1 AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = m.member AND t.tgparentid = 0 AND t.tgenabled = 'O'
+                                         AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc));
     FOR item IN UPDATE tally.members m SET off = d.off
                   FROM (SELECT t.tgrelid, bool_or(t.tgenabled IN ('D', 'R')) AS off FROM pg_trigger t
                         WHERE t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) GROUP BY 1) d

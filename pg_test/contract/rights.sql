@@ -62,7 +62,7 @@ SELECT is((SELECT prosrc !~* 'insert|update|delete|perform|execute' AND NOT pros
 
 -- What acts for others at all.
 SELECT is_empty(format('SELECT 1 WHERE has_function_privilege(''public'', %L::regprocedure, ''EXECUTE'')', f), f || ' is not for everybody')
-  FROM unnest('{"tally.run_as(regrole,text,text,int,text)","tally.run_as(regrole,text,text,int,text,\"any\")","tally_internal._caller(bigint)","tally_internal._attach(regclass)",
+  FROM unnest('{"tally.run_as(regrole,text,text,int,text)","tally.run_as(regrole,text,text,int,text,\"any\")","tally_internal._caller(bigint)","tally_internal._attach(regclass,boolean)",
     "tally_internal._evaluate_part(timestamptz,boolean,text,interval,jsonb)","tally_internal._follow_up(timestamptz)","tally_internal._expire_unit(regclass,bigint,timestamptz)","tally_internal._freeze_source(regclass)"}'::text[]) f;
 -- What acts for others by the clock has the caller's rights, and the engine asks who that is (pg_test/stages/70_operators.sql).
 SELECT is_empty(format('SELECT 1 WHERE (SELECT p.prosecdef FROM pg_proc p WHERE p.oid = %L::regprocedure)', f), f || ' has its caller''s rights') FROM unnest(tally_internal._clock_entries()) f;

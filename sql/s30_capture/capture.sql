@@ -182,7 +182,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._lacking_triggers(regclass) IS
 'The members of a source that have fewer triggers than they should, or triggers with another condition; the source first.';
 
-CREATE OR REPLACE FUNCTION tally_internal._attach(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._attach(source regclass, listed boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -191,7 +191,7 @@ DECLARE
     ids  int[] := COALESCE((SELECT array_agg(r.id ORDER BY r.id) FROM tally_internal._fed_by($1) r
                              WHERE r.source <> $1 OR r.id IN (SELECT c.id FROM tally_internal._captured($1) c)), '{}');
 BEGIN
-    PERFORM tally_internal._list_members(source);
+    IF NOT listed THEN PERFORM tally_internal._list_members(source); END IF;
     PERFORM tally_internal._note_enums(source);
     -- A rollup that was without capture for a while has missed writes. A rollup made in this transaction has not, since it is not built yet.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
@@ -212,7 +212,8 @@ BEGIN
         PERFORM tally_internal._attach_triggers(one);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._attach(regclass) IS
-'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none.';
+COMMENT ON FUNCTION tally_internal._attach(regclass, boolean) IS
+'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none. listed: its '
+    'members are listed as they are now.';
 -- It locks tables with the engine's rights: _attach_capture(), which anybody may call, asks first whose they are.
-REVOKE ALL ON FUNCTION tally_internal._attach(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._attach(regclass, boolean) FROM PUBLIC;

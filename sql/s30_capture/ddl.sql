@@ -9,7 +9,7 @@ BEGIN
     -- Triggers are made only where the list lacks them. Triggers whose column was renamed go on marking. Triggers that a restore has not
     -- reached yet will come with the restore.
     IF EXISTS (SELECT FROM tally_internal._captured($1) r, tally.members m WHERE m.source = $1 AND NOT r.id = ANY (m.rollups)) THEN
-        PERFORM tally_internal._attach(source);
+        PERFORM tally_internal._attach(source, listed => true);
     END IF;
     PERFORM tally_internal._follow_switches(source);
     PERFORM tally_internal._follow_generated(source);

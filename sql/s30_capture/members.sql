@@ -106,16 +106,19 @@ DECLARE
     item  tally.members;
     fresh record;
 BEGIN
-    FOR item IN DELETE FROM tally.members m WHERE m.source = $1 AND NOT EXISTS (SELECT FROM tally_internal._tree($1) n WHERE n.member = m.member)
-        RETURNING m.* LOOP
-        -- Nobody knows any more how full a dropped table was.
-        PERFORM tally_internal._mark_member(item, format('%s left %s', item.member, source));
-        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = item.member) THEN
-            PERFORM tally_internal._attach_triggers(item.member);
+    -- The tree is walked once, because a source may have thousands of partitions. What left comes first.
+    FOR fresh IN SELECT t.*, o.m FROM tally_internal._tree($1) t FULL JOIN (SELECT x AS m, x.member FROM tally.members x WHERE x.source = $1) o
+                     ON o.member = t.member WHERE t.member IS NULL OR o.member IS NULL ORDER BY t.member IS NOT NULL, t.depth, t.member LOOP
+        IF fresh.member IS NULL THEN
+            item := fresh.m;
+            DELETE FROM tally.members m WHERE m.source = item.source AND m.member = item.member;
+            -- Nobody knows any more how full a dropped table was.
+            PERFORM tally_internal._mark_member(item, format('%s left %s', item.member, source));
+            IF EXISTS (SELECT FROM pg_class c WHERE c.oid = item.member) THEN
+                PERFORM tally_internal._attach_triggers(item.member);
+            END IF;
+            CONTINUE;
         END IF;
-    END LOOP;
-    FOR fresh IN SELECT t.* FROM tally_internal._tree($1) t WHERE NOT EXISTS (SELECT FROM tally.members o WHERE o.source = $1 AND o.member = t.member)
-        ORDER BY t.depth, t.member LOOP
         -- The bounds of the parent hold for a partition that is not bound by time itself.
         INSERT INTO tally.members AS m (source, member, cloned, time_column, since, until, generated)
         SELECT source, fresh.member, fresh.cloned, b.time_column, b.since, b.until, tally_internal._generated(fresh.member)

@@ -35,24 +35,28 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     found_ tally.rollups;
-    label  text := name;
     known  text;
 BEGIN
-    -- People write the name as the catalogue and every hint have it, or as SQL does: quoted, or with a schema.
-    SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
-    IF found_.id IS NULL THEN
-        label := tally_internal._last_name(name);
-        SELECT * INTO found_ FROM tally.rollups r WHERE r.name = label;
-    END IF;
+    SELECT * INTO found_ FROM tally.rollups r WHERE r.id = (
+        SELECT tally_internal._choose('rollup', name, array_agg(x.id), array_agg(COALESCE(tally_internal._schema_of(x.relation), '')), array_agg(x.name))
+          FROM tally.rollups x WHERE x.name IN (SELECT w.name FROM tally_internal._readings(name) w));
     IF found_.id IS NULL THEN
         SELECT string_agg(quote_literal(r.name), ', ' ORDER BY r.name) INTO known FROM tally.rollups r;
-        PERFORM tally_internal._refuse('undefined_object', format('rollup %L does not exist', label),
+        PERFORM tally_internal._refuse('undefined_object', format('rollup %L does not exist', name),
             COALESCE('Known to this role: ' || known || '.', 'This role knows of no rollup yet.'),
             'SELECT name, source FROM tally.rollups;');
     END IF;
     RETURN found_;
 END $$;
 COMMENT ON FUNCTION tally_internal._rollup(text) IS 'The rollup of a name, or an error that lists the known ones.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called(r tally.rollups) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM tally.rollups x WHERE x.name = r.name AND x.id <> r.id)
+                THEN COALESCE(tally_internal._with_schema(tally_internal._schema_of(r.relation), r.name), r.name) ELSE r.name END
+$$;
+COMMENT ON FUNCTION tally_internal._called(tally.rollups) IS
+'The name by which a rollup is found from everywhere: with its schema only where others have the same.';
 
 CREATE OR REPLACE FUNCTION tally_internal._with_ancestors(rollup_id int) RETURNS int[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

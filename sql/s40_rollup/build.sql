@@ -102,11 +102,11 @@ BEGIN
         PERFORM tally_internal._advise_key_index(made);
     END IF;
     IF with_data THEN
-        PERFORM tally.refresh(made.name);
+        PERFORM tally.refresh(tally_internal._called(made));
     ELSE
         RAISE NOTICE USING MESSAGE = format('rollup %L is defined; its history is not computed yet', made.name),
             DETAIL = format('%s is exact already.', made.live_view),
-            HINT = format('CALL tally.backfill(%L);', made.name);
+            HINT = format('CALL tally.backfill(%L);', tally_internal._called(made));
     END IF;
     RETURN made.relation;
 END $$;

@@ -68,7 +68,7 @@ BEGIN
     PERFORM tally_internal._check_shape(label, dimensions, measures);
     wanted := tally_internal._definition(made, parent, dimensions, measures);
 
-    SELECT * INTO old FROM tally.rollups r WHERE r.name = label;
+    SELECT * INTO old FROM tally.rollups r WHERE r.name = label AND COALESCE(tally_internal._schema_of(r.relation), target) = target;
     IF old.id IS NOT NULL THEN
         RETURN tally_internal._same_or_error(old, made, wanted);
     ELSIF to_regclass(format('%I.%I', target, label)) IS NOT NULL THEN
@@ -284,7 +284,7 @@ BEGIN
         format('It would change %s.', changes),
         CASE WHEN tally_internal._has_rights_of(old.owner) THEN COALESCE(tally_internal._alter_statement(old, made, wanted),
                 format('SELECT tally.drop_rollup(%L);', old.name))
-                    -- Names hold in the whole database, so the other rollup may belong to somebody else.
+                    -- Several roles may make rollups in a schema.
                     ELSE format('SELECT tally.create_rollup(%L, …);  -- another name, because %L belongs to %s', left(current_user || '_' || old.name, 50),
                                 old.name, old.owner) END);
 END $$;

@@ -6,7 +6,7 @@ DECLARE
     r     tally.rollups := tally_internal._rollup(name);
     holder regrole;
     above text;
-    child text;
+    child tally.rollups;
 BEGIN
     IF NOT tally_internal._has_rights_of(r.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
@@ -33,11 +33,11 @@ BEGIN
     -- It locks out refreshes, in their own order. Rollups underneath are locked too, because triggers on their tables go.
     PERFORM tally_internal._lock(x.id, true) FROM unnest(tally_internal._with_ancestors(r.id) || tally_internal._with_descendants(r.id)) x(id) GROUP BY x.id
         ORDER BY x.id;
-    FOR child IN SELECT c.name FROM tally.rollups c WHERE c.source_rollup = r.id OR c.id IN (SELECT b.rollup_id FROM tally.beside b
+    FOR child IN SELECT c.* FROM tally.rollups c WHERE c.source_rollup = r.id OR c.id IN (SELECT b.rollup_id FROM tally.beside b
                                                                                              WHERE b.beside_id = r.id) ORDER BY c.id DESC LOOP
         -- A rollup that stands on two of these is gone already.
-        CONTINUE WHEN NOT EXISTS (SELECT FROM tally.rollups c WHERE c.name = child);
-        PERFORM tally.drop_rollup(quote_ident(child), "cascade" => true);
+        CONTINUE WHEN NOT EXISTS (SELECT FROM tally.rollups c WHERE c.id = child.id);
+        PERFORM tally.drop_rollup(tally_internal._called(child), "cascade" => true);
     END LOOP;
     PERFORM tally_internal._announce('rollup_drops', r.id);
     PERFORM tally_internal._forget_rollup(r.id);

@@ -38,12 +38,12 @@ BEGIN
             NULL,
             format('SELECT tally.create_metric(%L, %L, %L, direction => ''down_is_good'');', name, r.name, expression));
     END IF;
-    SELECT * INTO old FROM tally.metrics m WHERE m.name = $1;
+    old := tally_internal._metric_in(r, name);
     IF old.rollup_id <> r.id THEN
         PERFORM tally_internal._refuse('duplicate_object',
             format('metric %L exists already, on rollup %L', name, (SELECT x.name FROM tally.rollups x WHERE x.id = old.rollup_id)),
             format('Its expression is %s.', old.expression),
-            format('SELECT tally.drop_metric(%L);', name));
+            format('SELECT tally.drop_metric(%L);', tally_internal._called(old)));
     END IF;
     SELECT x.resolved, x.type, x.measures INTO made.resolved, made.type, made.measures FROM tally_internal._resolve_metric(name, r, expression, search_path) x;
     made.name := name;
@@ -127,7 +127,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.metrics;
 BEGIN
-    SELECT * INTO found_ FROM tally.metrics m WHERE m.name = $1;
+    SELECT * INTO found_ FROM tally.metrics m WHERE m.id = (
+        SELECT tally_internal._choose('metric', $1, array_agg(x.id), array_agg(COALESCE(tally_internal._schema_of(r.relation), '')), array_agg(x.name))
+          FROM tally.metrics x JOIN tally.rollups r ON r.id = x.rollup_id WHERE x.name IN (SELECT w.name FROM tally_internal._readings($1) w));
     IF found_.id IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('metric %L does not exist', name),
             COALESCE('Metrics most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.',
@@ -138,21 +140,38 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._metric(text) IS 'The metric of a name, or an error that lists near ones.';
 
-CREATE OR REPLACE FUNCTION tally.drop_metric(name text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._metric_in(r tally.rollups, name text) RETURNS tally.metrics
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.* FROM tally.metrics m JOIN tally.rollups x ON x.id = m.rollup_id
+     WHERE m.name = $2 AND (x.id = r.id OR tally_internal._schema_of(x.relation) = tally_internal._schema_of(r.relation)) ORDER BY x.id = r.id DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION tally_internal._metric_in(tally.rollups, text) IS 'The metric that has a name in the schema of a rollup, where there is one.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called(m tally.metrics) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM tally.metrics x WHERE x.name = m.name AND x.id <> m.id)
+                THEN COALESCE((SELECT tally_internal._with_schema(tally_internal._schema_of(r.relation), m.name) FROM tally.rollups r WHERE r.id = m.rollup_id),
+                              m.name) ELSE m.name END
+$$;
+COMMENT ON FUNCTION tally_internal._called(tally.metrics) IS
+'The name by which a metric is found from everywhere: with its schema only where others have the same.';
+
+CREATE OR REPLACE FUNCTION tally_internal._drop_metric(m tally.metrics) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-    m tally.metrics := tally_internal._metric(name);
 BEGIN
     PERFORM tally_internal._announce('metric_drops', m.id);
     PERFORM tally_internal._forget_metric(m.id);
     PERFORM tally_internal._build_metrics_view(m.rollup_id);
 EXCEPTION WHEN foreign_key_violation THEN
     PERFORM tally_internal._refuse('dependent_objects_still_exist',
-        format('metric %L cannot be dropped: a threshold of another role watches it', name),
+        format('metric %L cannot be dropped: a threshold of another role watches it', m.name),
         'A role sees the thresholds of roles whose rights it has.',
         'Ask a superuser: SELECT name, owner FROM tally.thresholds;');
 END $$;
+COMMENT ON FUNCTION tally_internal._drop_metric(tally.metrics) IS 'Drops a metric and its column of the flat view, with the caller''s rights.';
+
+CREATE OR REPLACE FUNCTION tally.drop_metric(name text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._drop_metric(tally_internal._metric($1)) $$;
 COMMENT ON FUNCTION tally.drop_metric(text) IS
 'Drops a metric and its column of the flat view. Refused while thresholds watch it or other views stand on the column.';
 
@@ -165,7 +184,7 @@ BEGIN
     PERFORM tally_internal._check_metric_name(new_name, (SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id));
     PERFORM tally_internal._store_metric_name(m.id, new_name);
     -- The column is renamed, so that views on it stay.
-    EXECUTE (SELECT format('ALTER VIEW %s RENAME COLUMN %I TO %I', v.view, name, new_name) FROM tally.metric_views v WHERE v.rollup_id = m.rollup_id);
+    EXECUTE (SELECT format('ALTER VIEW %s RENAME COLUMN %I TO %I', v.view, m.name, new_name) FROM tally.metric_views v WHERE v.rollup_id = m.rollup_id);
     PERFORM tally_internal._build_metrics_view(m.rollup_id);
 END $$;
 COMMENT ON FUNCTION tally.rename_metric(text, text) IS 'Renames a metric and its column of the flat view; thresholds, incidents and views on it follow.';

@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_drops_s50(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM tally.drop_metric(m.name) FROM (SELECT x.name FROM tally.metrics x WHERE x.rollup_id = $1 ORDER BY x.id DESC) m;
+    PERFORM tally_internal._drop_metric(m) FROM (SELECT x.* FROM tally.metrics x WHERE x.rollup_id = $1 ORDER BY x.id DESC OFFSET 0) m;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_drops_s50(int, jsonb) IS 'Listener: all metrics of a rollup go, and its flat view.';
 

@@ -39,6 +39,17 @@ END $$;
 COMMENT ON FUNCTION tally_internal._report_sql(tally.metrics[], tally.rollups, interval, text[], jsonb, timestamptz, timestamptz, text, int, boolean) IS
 'SQL text that yields several metrics of one rollup: [bucket,] dimensions of by, one column per metric. guarded: the metrics are in their slow form.';
 
+CREATE OR REPLACE FUNCTION tally_internal._metric_as(written text) RETURNS tally.metrics
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    m tally.metrics := tally_internal._metric(written);
+BEGIN
+    -- Two schemas may have metrics of one name, and a report shows both under what was asked for.
+    m.name := written;
+    RETURN m;
+END $$;
+COMMENT ON FUNCTION tally_internal._metric_as(text) IS 'The metric of a name, called as it was written.';
+
 CREATE OR REPLACE FUNCTION tally_internal._report_query(metrics text[], bucket interval, by text[], "where" jsonb, first timestamptz, last timestamptz,
                                              people text, k int, most int, guarded boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -50,7 +61,7 @@ BEGIN
     SELECT array_agg(tally_internal._report_sql(CASE WHEN guarded THEN ARRAY(SELECT tally_internal._guarded(m, x.r) FROM unnest(x.ms) m) ELSE x.ms END,
                                                 x.r, bucket, by, "where", first, last, people, k, guarded) ORDER BY x.n) INTO parts
       FROM (SELECT r, array_agg(m ORDER BY w.n) AS ms, min(w.n) AS n
-              FROM unnest(metrics) WITH ORDINALITY w(name, n) CROSS JOIN LATERAL tally_internal._metric(w.name) m JOIN tally.rollups r ON r.id = m.rollup_id
+              FROM unnest(metrics) WITH ORDINALITY w(name, n) CROSS JOIN LATERAL tally_internal._metric_as(w.name) m JOIN tally.rollups r ON r.id = m.rollup_id
                   GROUP BY r) x;
     keys := NULLIF(concat_ws(', ', CASE WHEN bucket IS NOT NULL THEN 'bucket' END,
                              (SELECT string_agg(quote_ident(d), ', ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o))), '');
@@ -88,7 +99,7 @@ CREATE OR REPLACE FUNCTION tally.report(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    zone  text := COALESCE((SELECT r.zone FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.name = metrics[1]), 'UTC');
+    zone  text := COALESCE((SELECT r.zone FROM tally.rollups r WHERE r.id = (tally_internal._metric(metrics[1])).rollup_id), 'UTC');
     first timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
     last  timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
     hint  text;

@@ -31,7 +31,7 @@ BEGIN
                               tally_internal._measures_of(r.id),
             format('SELECT tally.create_metric(%L, %L, ''…'');', made.name, r.name));
     END IF;
-    SELECT * INTO old FROM tally.metrics m WHERE m.name = made.name;
+    old := tally_internal._metric_in(r, made.name);
     IF old.id IS NULL THEN
         INSERT INTO tally.metrics (name, rollup_id, owner, search_path, expression, resolved, measures, samples, type, unit, description, direction)
         VALUES (made.name, r.id, r.owner, made.search_path, made.expression, made.resolved, made.measures, made.samples, made.type, made.unit,
@@ -53,12 +53,23 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_metric(tally.metrics, bigint) IS
 'Writes a metric of a rollup, new or changed, into the catalogue. For the rollup''s owner; create_metric() makes it.';
 
+CREATE OR REPLACE FUNCTION tally_internal._refuse_taken(other tally.metrics, m tally.metrics) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF other.id <> m.id THEN
+        PERFORM tally_internal._refuse('unique_violation', format('metric %L cannot have the name %L: another metric of the schema has it', m.name, other.name),
+            NULL, format('SELECT tally.rename_metric(%L, %L);', tally_internal._called(m), other.name || '_2'));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._refuse_taken(tally.metrics, tally.metrics) IS 'An error where another metric has the name that one is to get.';
+
 CREATE OR REPLACE FUNCTION tally_internal._store_metric_name(metric_id int, new_name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     m tally.metrics := tally_internal._owned_metric(metric_id, tally_internal._caller(who));
 BEGIN
-    PERFORM tally_internal._check_metric_name(new_name, r) FROM tally.rollups r WHERE r.id = m.rollup_id;
+    PERFORM tally_internal._check_metric_name(new_name, r), tally_internal._refuse_taken(tally_internal._metric_in(r, new_name), m)
+       FROM tally.rollups r WHERE r.id = m.rollup_id;
     UPDATE tally.metrics x SET name = new_name, updated_at = now() WHERE x.id = m.id;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_metric_name(int, text, bigint) IS

@@ -78,7 +78,7 @@ BEGIN
         EXECUTE format('DROP VIEW IF EXISTS %s', view);
     END LOOP;
     PERFORM tally_internal._forget_behaviour(b.name);
-    PERFORM tally.drop_rollup((SELECT quote_ident(x.name) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
+    PERFORM tally.drop_rollup((SELECT tally_internal._called(x) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
 END $$;
 COMMENT ON FUNCTION tally_internal._drop_behaviour(tally.behaviours) IS
 'Drops a funnel, retention or sessions with its views and rollups, with the caller''s rights.';

@@ -3,7 +3,8 @@
 CREATE OR REPLACE FUNCTION tally_internal._free_rollup_name(target text, wanted text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x.label FROM generate_series(1, 1000) i, LATERAL (SELECT wanted || CASE i WHEN 1 THEN '' ELSE '_' || i END) x(label)
-     WHERE to_regclass(format('%I.%I', target, x.label)) IS NULL AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.name = x.label) ORDER BY i LIMIT 1
+     WHERE to_regclass(format('%I.%I', target, x.label)) IS NULL
+       AND NOT EXISTS (SELECT FROM tally.rollups r WHERE r.name = x.label AND tally_internal._schema_of(r.relation) = target) ORDER BY i LIMIT 1
 $$;
 COMMENT ON FUNCTION tally_internal._free_rollup_name(text, text) IS 'The wanted name for a rollup in a schema, with a number where it is taken.';
 
@@ -155,7 +156,7 @@ BEGIN
             PERFORM tally_internal._store_experiment_cells(cell);
         END LOOP;
         IF with_data THEN
-            PERFORM tally.refresh((SELECT quote_ident(r.name) FROM tally.rollups r WHERE r.id = cell.cells));
+            PERFORM tally.refresh((SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.id = cell.cells));
         END IF;
     END LOOP;
     PERFORM tally_internal._make_experiment_view(made, target);

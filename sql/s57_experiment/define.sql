@@ -125,16 +125,16 @@ DECLARE
     e     tally.experiments := tally_internal._experiment(name);
     done  tally.experiment_cells[] := ARRAY(SELECT c FROM tally.experiment_cells c WHERE c.experiment = e.name);
     view  text := tally_internal._experiment_view(e);
-    one   text;
+    one   tally.rollups;
 BEGIN
     EXECUTE format('DROP VIEW IF EXISTS %s', view);
     PERFORM tally_internal._forget_experiment(e.name);
-    FOR one IN SELECT r.name FROM tally.rollups r WHERE r.id IN (SELECT c.unit_values FROM unnest(done) c) ORDER BY r.id DESC LOOP
-        PERFORM tally.drop_rollup(quote_ident(one), "cascade" => true);
+    FOR one IN SELECT r.* FROM tally.rollups r WHERE r.id IN (SELECT c.unit_values FROM unnest(done) c) ORDER BY r.id DESC LOOP
+        PERFORM tally.drop_rollup(tally_internal._called(one), "cascade" => true);
     END LOOP;
     -- The last one on these exposures takes the units along.
     IF NOT EXISTS (SELECT FROM tally.experiments x WHERE x.units = e.units) THEN
-        PERFORM tally.drop_rollup((SELECT quote_ident(r.name) FROM tally.rollups r WHERE r.id = e.units), "cascade" => true);
+        PERFORM tally.drop_rollup((SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.id = e.units), "cascade" => true);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.drop_experiment(text) IS

@@ -50,7 +50,7 @@ COMMENT ON FUNCTION tally_internal._rollup_definitions() IS 'Rollups, funnels, r
 CREATE OR REPLACE FUNCTION tally_internal._metric_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.id, 'metric', m.name, m.owner::text, tally_internal._definition_call('create_metric', m.name, ARRAY[
-               ['rollup', r.name], ['expression', m.expression], ['unit', m.unit], ['description', m.description],
+               ['rollup', tally_internal._called(r)], ['expression', m.expression], ['unit', m.unit], ['description', m.description],
                ['direction', NULLIF(m.direction, 'neutral')], ['samples', m.samples], ['search_path', m.search_path]])
       FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
 $$;
@@ -88,7 +88,8 @@ COMMENT ON FUNCTION tally_internal._experiment_definitions() IS 'Experiments and
 CREATE OR REPLACE FUNCTION tally_internal._release_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x.id, 'release', x.name, x.owner::text, tally_internal._definition_call('create_release', x.relation::text, ARRAY[
-               ['rollup', r.name], ['dimensions', x.dimensions::text], ['measures', x.measures::text], ['people', x.people], ['k', x.k::text],
+               ['rollup', tally_internal._called(r)], ['dimensions', x.dimensions::text],
+               ['measures', x.measures::text], ['people', x.people], ['k', x.k::text],
                ['hierarchies', NULLIF(x.hierarchies, '[]')::text], ['margins', NULLIF(x.margins, 'all')], ['bucket', x.bucket::text],
                ['settle', x.settle::text], ['history', x.history::text], ['schedule', x.schedule], ['description', x.description]])
       FROM tally.releases x JOIN tally.rollups r ON r.id = x.rollup_id
@@ -108,7 +109,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM tally.probes p WHERE tally_internal._has_rights_of(p.owner)
     UNION ALL
     SELECT 3, t.id, 'threshold', t.name, t.owner::text, tally_internal._definition_call('create_threshold', t.name, ARRAY[
-               ['metric', COALESCE(m.name, p.name)], ['query', t.query], ['condition', t.condition], ['for', t.for_::text], ['per', NULLIF(t.per, '{}')::text],
+               ['metric', COALESCE(tally_internal._called(m), p.name)], ['query', t.query], ['condition', t.condition],
+               ['for', t.for_::text], ['per', NULLIF(t.per, '{}')::text],
                ['where', NULLIF(t.filter, '{}')::text], ['severity', t.severity], ['owner', t.responsible], ['runbook', t.runbook],
                ['response_target', t.response_target::text], ['suggested_actions', NULLIF(t.suggested_actions, '[]')::text],
                ['recovery_condition', t.recovery_condition], ['keep_firing_for', t.keep_firing_for::text], ['min_samples', t.min_samples::text],

@@ -89,7 +89,8 @@ COMMENT ON FUNCTION tally.create_board(text, text, jsonb, text[], text, interval
 
 CREATE OR REPLACE FUNCTION tally_internal._present_panels(panels jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_agg(CASE WHEN p ? 'metrics' THEN p || jsonb_build_object('metrics', (SELECT jsonb_agg(m.name) FROM tally_internal._panel_metrics(p) m))
+    SELECT jsonb_agg(CASE WHEN p ? 'metrics' THEN p || jsonb_build_object('metrics', (SELECT jsonb_agg(tally_internal._called(m))
+                                                                                       FROM tally_internal._panel_metrics(p) m))
                      ELSE p END ORDER BY n) FROM jsonb_array_elements(panels) WITH ORDINALITY u(p, n)
 $$;
 COMMENT ON FUNCTION tally_internal._present_panels(jsonb) IS 'Stored panels with their metrics under their present names.';

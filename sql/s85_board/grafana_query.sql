@@ -73,7 +73,7 @@ DECLARE
     spans   CONSTANT text := '$__timeFrom(), $__timeTo()';
     picture text := panel ->> 'picture';
     metrics tally.metrics[] := ARRAY(SELECT m FROM tally_internal._panel_metrics(panel) m);
-    names   text[] := ARRAY(SELECT tally_internal._grafana_quoted(m.name, '''') FROM unnest(metrics) m);
+    names   text[] := ARRAY(SELECT tally_internal._grafana_quoted(tally_internal._called(m), '''') FROM unnest(metrics) m);
     split   text[] := ARRAY(SELECT jsonb_array_elements_text(panel -> 'by'));
     labels  text := format('ARRAY[%s]::pg_catalog.text[]', (SELECT string_agg(tally_internal._grafana_quoted(s, ''''), ', ') FROM unnest(split) s));
     scope   text := tally_internal._grafana_where(b, panel);
@@ -96,7 +96,7 @@ BEGIN
                            'ORDER BY %s DESC NULLS LAST%s LIMIT %s',
             concat_ws(', ', (SELECT string_agg(format('f.line ->> %s AS %s', tally_internal._grafana_quoted(s, ''''),
                                                       tally_internal._grafana_quoted(s, '"')), ', ') FROM unnest(split) s),
-                (SELECT string_agg(format('(f.line ->> %s)::pg_catalog.float8 AS %s', tally_internal._grafana_quoted(m.name, ''''),
+                (SELECT string_agg(format('(f.line ->> %s)::pg_catalog.float8 AS %s', tally_internal._grafana_quoted(tally_internal._called(m), ''''),
                                           tally_internal._grafana_quoted(m.name, '"')), ', ') FROM unnest(metrics) m)),
             array_to_string(names, ', '), spans, labels, scope, cardinality(split) + 1,
             (SELECT string_agg(', ' || n, '' ORDER BY n) FROM generate_series(1, cardinality(split)) n),

@@ -1,11 +1,21 @@
 -- Owns: what boards do when a stage to their left tells an event (sql/s15_common/listen.sql).
 
+CREATE OR REPLACE FUNCTION tally_internal._panel_by_name(panel jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT panel - 'metric_ids' || CASE WHEN panel ? 'metrics' THEN jsonb_build_object('metrics', (
+               SELECT jsonb_agg(COALESCE((SELECT tally_internal._called(m) FROM tally.metrics m WHERE m.id = (panel -> 'metric_ids' ->> (a.n - 1)::int)::int),
+                                         a.name) ORDER BY a.n)
+                 FROM jsonb_array_elements_text(panel -> 'metrics') WITH ORDINALITY a(name, n))) ELSE '{}' END
+$$;
+COMMENT ON FUNCTION tally_internal._panel_by_name(jsonb) IS
+'A stored panel with the present names of its metrics in place of their numbers; a metric that is gone keeps the name it had.';
+
 CREATE OR REPLACE FUNCTION tally_internal._board_definitions() RETURNS TABLE (kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'board', b.name, b.owner::text, tally_internal._definition_call('create_board', b.name, ARRAY[
                ['title', b.title],
                -- Numbers of metrics are those of this database; names are good in any.
-               ['panels', (SELECT jsonb_agg(p - 'metric_ids' ORDER BY n)::text FROM jsonb_array_elements(b.panels) WITH ORDINALITY u(p, n))],
+               ['panels', (SELECT jsonb_agg(tally_internal._panel_by_name(p) ORDER BY n)::text FROM jsonb_array_elements(b.panels) WITH ORDINALITY u(p, n))],
                ['variables', NULLIF(b.variables, '{}')::text], ['since', b.since], ['refresh', b.refresh::text], ['description', b.description],
                -- Relations are stored under their full names.
                ['place', b.place::text], ['search_path', NULL]])

@@ -23,9 +23,9 @@ BEGIN
         SELECT jsonb_agg(jsonb_build_array(f.step_name, f.actors) ORDER BY f.step) INTO made
           FROM tally.funnel(panel ->> 'funnel', since, COALESCE(until, 'now'), "where" => filters || COALESCE(panel -> 'where', '{}'), as_of => as_of) f;
     ELSE
-        SELECT jsonb_agg(jsonb_build_array(replace(m.name, '_', ' '), tally_internal._finite(tally.metric_value(m.name, since, until,
+        SELECT jsonb_agg(jsonb_build_array(replace(m.name, '_', ' '), tally_internal._finite(tally.metric_value(m.called, since, until,
                          tally_internal._panel_where(panel, filters), true, as_of))) ORDER BY m.n) INTO made
-          FROM (SELECT x.name, row_number() OVER () AS n FROM tally_internal._panel_metrics(panel) x) m;
+          FROM (SELECT x.name, tally_internal._called(x) AS called, row_number() OVER () AS n FROM tally_internal._panel_metrics(panel) x) m;
     END IF;
     RETURN jsonb_build_object('columns', '{step,count}'::text[], 'rows', COALESCE(made, '[]'));
 END $$;

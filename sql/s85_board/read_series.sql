@@ -62,8 +62,8 @@ BEGIN
     WITH point AS MATERIALIZED (
         SELECT m.o, p.bucket, CASE WHEN cardinality(metrics) > 1 THEN concat_ws(', ', m.name, NULLIF(p.series, m.name)) ELSE p.series END AS series,
                tally_internal._finite(p.value) AS value
-          FROM (SELECT u.name, u.rollup_id, row_number() OVER () AS o FROM unnest(metrics) u) m
-         CROSS JOIN LATERAL tally.timeseries(m.name, since, until, width, split, tally_internal._panel_where(panel, filters), true, as_of) p
+          FROM (SELECT u.name, tally_internal._called(u) AS called, row_number() OVER () AS o FROM unnest(metrics) u) m
+         CROSS JOIN LATERAL tally.timeseries(m.called, since, until, width, split, tally_internal._panel_where(panel, filters), true, as_of) p
     ), series AS (
         SELECT p.o, p.series, jsonb_agg(jsonb_build_array(tally_internal._clock_seconds(p.bucket, r.zone), p.value) ORDER BY p.bucket) AS points,
                row_number() OVER (ORDER BY max(abs(p.value)) DESC NULLS LAST, p.series) AS rank
@@ -119,8 +119,8 @@ BEGIN
     SELECT x.* INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     first := tally_internal._parse_since(since, as_of, 'since', r.zone);
     last := tally_internal._parse_since(until, as_of, 'until', r.zone);
-    RETURN jsonb_build_object('value', tally_internal._finite(tally.metric_value(m.name, since, until, scope, true, as_of)),
-        'before', tally_internal._finite(tally.metric_value(m.name, (first - (last - first))::text, first::text, scope, true, as_of)));
+    RETURN jsonb_build_object('value', tally_internal._finite(tally.metric_value(tally_internal._called(m), since, until, scope, true, as_of)),
+        'before', tally_internal._finite(tally.metric_value(tally_internal._called(m), (first - (last - first))::text, first::text, scope, true, as_of)));
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_stat(jsonb, jsonb, text, text, timestamptz) IS
 'The one number of a tile over the range, and over the range of the same length before it.';
@@ -129,7 +129,7 @@ CREATE OR REPLACE FUNCTION tally_internal._panel_report(panel jsonb, filters jso
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     metrics tally.metrics[] := ARRAY(SELECT m FROM tally_internal._panel_metrics(panel) m);
-    names   text[] := ARRAY(SELECT m.name FROM unnest(metrics) m);
+    names   text[] := ARRAY(SELECT tally_internal._called(m) FROM unnest(metrics) m);
     split   text[] := ARRAY(SELECT jsonb_array_elements_text(panel -> 'by'));
     most    int := COALESCE((panel ->> 'limit')::int, CASE panel ->> 'picture' WHEN 'ranking' THEN 8 WHEN 'heatmap' THEN 400 ELSE 20 END);
     made    jsonb;

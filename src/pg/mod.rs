@@ -5,6 +5,7 @@ pub mod array;
 pub mod at_work;
 pub mod cage;
 pub mod caller;
+pub mod caller_path;
 pub mod calls;
 pub mod capture;
 pub mod capture_key;

@@ -311,3 +311,10 @@ ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;
 -- What slow definitions take of a run.
 -- FILE s20_catalog/state/put_off.sql
 ALTER TABLE tally.probes ADD COLUMN last_ms float8;
+
+-- A name is unique within a schema.
+ALTER TABLE tally.rollups DROP CONSTRAINT rollups_name_key;
+CREATE INDEX rollups_name ON tally.rollups (name);
+ALTER TABLE tally.metrics DROP CONSTRAINT metrics_name_key;
+ALTER TABLE tally.metrics ADD UNIQUE (rollup_id, name);
+CREATE INDEX metrics_name ON tally.metrics (name);

@@ -1,0 +1,77 @@
+-- Owns: how a name that a person writes becomes one definition. A name is unique within a schema. It is written bare, or with its schema in front, as
+-- the catalogue has it or as SQL quotes it. A bare name that several schemas have is looked for along the caller's search_path, as PostgreSQL looks
+-- for a table; where that does not decide, the caller is asked.
+
+CREATE OR REPLACE FUNCTION tally_internal._caller_path() RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_caller_path';
+COMMENT ON FUNCTION tally_internal._caller_path() IS
+'The search_path of whoever called the engine: its functions pin their own, which is passed over. A function that pins the same path writes names with '
+'their schema.';
+
+CREATE OR REPLACE FUNCTION tally_internal._schemas_of(path text) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('search_path', path, true);
+    RETURN current_schemas(false)::text[];
+END $$;
+COMMENT ON FUNCTION tally_internal._schemas_of(text) IS 'The schemas of a search_path that are there and may be used, in order.';
+
+CREATE OR REPLACE FUNCTION tally_internal._readings(written text) RETURNS TABLE (schema text, name text)
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    part text[] := regexp_match(written, '^("(?:[^"]|"")+"|[^".]+)\.(.+)$');
+BEGIN
+    RETURN QUERY VALUES (NULL::text, written);
+    IF written ~ '^"(?:[^"]|"")+"$' THEN
+        RETURN QUERY VALUES (NULL::text, replace(substr(written, 2, length(written) - 2), '""', '"'));
+    END IF;
+    IF part IS NOT NULL THEN
+        part := ARRAY(SELECT CASE WHEN p ~ '^"(?:[^"]|"")+"$' THEN replace(substr(p, 2, length(p) - 2), '""', '"') ELSE p END
+                        FROM unnest(part) WITH ORDINALITY u(p, o) ORDER BY o);
+        RETURN QUERY VALUES (part[1], part[2]);
+    ELSIF written ~ '^[[:alpha:]_][[:alnum:]_$]*$' THEN
+        RETURN QUERY VALUES (NULL::text, lower(written));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._readings(text) IS
+'What a written name may mean, the likeliest first: itself, without the quotes of SQL, with a schema in front, in lower case; schema null: any.';
+
+CREATE OR REPLACE FUNCTION tally_internal._with_schema(schema text, name text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT format('%I.%I', schema, name) $$;
+COMMENT ON FUNCTION tally_internal._with_schema(text, text) IS 'A name with its schema, as it is found whatever the search_path is.';
+
+CREATE OR REPLACE FUNCTION tally_internal._schema_of(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
+$$;
+COMMENT ON FUNCTION tally_internal._schema_of(regclass) IS 'The schema of a relation; null where it is gone.';
+
+CREATE OR REPLACE FUNCTION tally_internal._choose(kind text, written text, ids int[], schemas text[], names text[]) RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    reading record;
+    found_  int[];
+    path    text[];
+BEGIN
+    FOR reading IN SELECT r.* FROM tally_internal._readings(written) r LOOP
+        found_ := ARRAY(SELECT o::int FROM unnest(names) WITH ORDINALITY n(name, o)
+                         WHERE n.name = reading.name AND schemas[o] = COALESCE(reading.schema, schemas[o]) ORDER BY schemas[o]);
+        EXIT WHEN found_ <> '{}';
+    END LOOP;
+    IF cardinality(found_) > 1 THEN
+        path := tally_internal._schemas_of(tally_internal._caller_path());
+        found_ := COALESCE((SELECT array_agg(f) FROM unnest(found_) f JOIN unnest(path) WITH ORDINALITY p(schema, n) ON p.schema = schemas[f]
+                             GROUP BY p.n ORDER BY p.n LIMIT 1), found_);
+    END IF;
+    IF cardinality(found_) > 1 THEN
+        PERFORM tally_internal._refuse('ambiguous_alias', format('%s %L must be one, got %s of that name', kind, written, cardinality(found_)),
+            format('Those are %s. The search_path does not decide between them.',
+                   (SELECT string_agg(quote_literal(tally_internal._with_schema(schemas[f], names[f])), ', ' ORDER BY o)
+                      FROM unnest(found_) WITH ORDINALITY u(f, o))),
+            format('SET search_path = %I;  -- or write the name with its schema, as above', schemas[found_[1]]));
+    END IF;
+    RETURN ids[found_[1]];
+END $$;
+COMMENT ON FUNCTION tally_internal._choose(text, text, int[], text[], text[]) IS
+'Which of some definitions a written name means: the number of one, null where none is called so, an error that lists them where it may be several.';

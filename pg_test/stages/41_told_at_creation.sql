@@ -31,6 +31,7 @@ SELECT is((SELECT sum(n) FROM computed), 150000::numeric, 'and has it');
 SELECT alike(:'said'::text, '%its history is not computed yet%CALL tally.backfill(''later'');%', 'without it the statement to run is told');
 
 -- A name that another role has taken: its own rollup is not proposed for dropping, and the statement that is works.
+DROP ROLE IF EXISTS told_other;
 CREATE ROLE told_other;
 GRANT SELECT, TRIGGER ON visits TO told_other;
 CREATE SCHEMA theirs AUTHORIZATION told_other;
@@ -44,12 +45,15 @@ EXCEPTION WHEN duplicate_object THEN
     GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT;
     RETURN h;
 END $$;
+GRANT CREATE ON SCHEMA public TO told_other;
 SET ROLE told_other;
 SET search_path = theirs, public;
-SELECT unalike(hint_of($$SELECT tally.create_rollup('computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$), '%drop%', 'nobody is told to drop another''s rollup');
-SELECT alike(hint_of($$SELECT tally.create_rollup('computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$), '%''told_other_computed''%', 'but to take another name');
+SELECT unalike(hint_of($$SELECT tally.create_rollup('public.computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$), '%drop%', 'nobody is told to drop another''s rollup');
+SELECT alike(hint_of($$SELECT tally.create_rollup('public.computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$), '%''told_other_computed''%', 'but to take another name');
 SELECT lives_ok($$SELECT tally.create_rollup('told_other_computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$, 'which works');
 SELECT tally.drop_rollup('told_other_computed');
+SELECT lives_ok($$SELECT tally.create_rollup('computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$, 'and in a schema of its own, the same name is free');
+SELECT tally.drop_rollup('theirs.computed');
 RESET ROLE;
 RESET search_path;
 DROP OWNED BY told_other;

@@ -7,11 +7,11 @@ DECLARE
     wanted tally.pack_list := tally_internal._pack(pack);
     was    tally.installed_packs;
 BEGIN
-    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
+    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name AND i.target_schema = _store_pack.target_schema;
     IF was.pack IS NOT NULL AND NOT tally_internal._has_rights(caller, was.owner)
         OR NOT COALESCE(has_schema_privilege(caller::oid, _store_pack.target_schema, 'CREATE'), false) THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('pack %L can only be installed by its owner %s, got %s', wanted.name, was.owner,
-            caller),
+        PERFORM tally_internal._refuse('insufficient_privilege', format('pack %L can only be installed in schema %I by its owner%s, got %s', wanted.name,
+            target_schema, COALESCE(' ' || was.owner::text, ''), caller),
                               'That needs the right to create in its schema.', 'SELECT name, owner, target_schema FROM tally.packs;');
     END IF;
     INSERT INTO tally.installed_packs (pack, owner, target_schema, version, zone, fingerprint, made)
@@ -24,11 +24,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._store_pack(text, text, text, bigint) IS 'Writes down that a pack is installed. For install_pack().';
 
-CREATE OR REPLACE FUNCTION tally_internal._forget_pack(pack text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._forget_pack(pack text, target_schema text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.installed_packs i WHERE i.pack = _forget_pack.pack AND tally_internal._has_rights(caller, i.owner);
+    DELETE FROM tally.installed_packs i
+     WHERE i.pack = _forget_pack.pack AND i.target_schema = _forget_pack.target_schema AND tally_internal._has_rights(caller, i.owner);
 END $$;
-COMMENT ON FUNCTION tally_internal._forget_pack(text, bigint) IS 'Writes down that a pack is installed no more. For its owner; drop_pack() takes it back.';
+COMMENT ON FUNCTION tally_internal._forget_pack(text, text, bigint) IS
+'Writes down that a pack is installed no more. For its owner; drop_pack() takes it back.';

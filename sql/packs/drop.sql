@@ -5,17 +5,19 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     CASE step.kind
         WHEN 'rollup' THEN
-            PERFORM tally.drop_rollup(r.name) FROM tally.rollups r WHERE r.name = step.name;
+            PERFORM tally.drop_rollup(tally_internal._called(r)) FROM tally.rollups r
+             WHERE r.name = step.name AND tally_internal._schema_of(r.relation) = target_schema;
         WHEN 'metric' THEN
-            PERFORM tally.drop_metric(m.name) FROM tally.metrics m WHERE m.name = step.name;
+            PERFORM tally_internal._drop_metric(m) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
+             WHERE m.name = step.name AND tally_internal._schema_of(r.relation) = target_schema;
         WHEN 'probe' THEN
-            PERFORM tally.drop_probe(p.name) FROM tally.probes p WHERE p.name = step.name;
+            PERFORM tally.drop_probe(tally_internal._called(p)) FROM tally.probes p WHERE p.schema = target_schema AND p.name = step.name;
         WHEN 'threshold' THEN
-            PERFORM tally.drop_threshold(t.name) FROM tally.thresholds t WHERE t.name = step.name;
+            PERFORM tally.drop_threshold(tally_internal._called(t)) FROM tally.thresholds t WHERE t.schema = target_schema AND t.name = step.name;
         WHEN 'task' THEN
-            PERFORM tally.drop_task(t.name) FROM tally.tasks t WHERE t.name = step.name;
+            PERFORM tally.drop_task(tally_internal._with_schema(t.schema, t.name)) FROM tally.tasks t WHERE t.schema = target_schema AND t.name = step.name;
         WHEN 'board' THEN
-            PERFORM tally.drop_board(b.name) FROM tally.boards b WHERE b.name = step.name;
+            PERFORM tally.drop_board(tally_internal._called(b)) FROM tally.boards b WHERE b.schema = target_schema AND b.name = step.name;
         WHEN 'view', 'table', 'function', 'trigger' THEN
             PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
             EXECUTE format('DROP %s IF EXISTS %s', step.kind, CASE WHEN step.kind IN ('view', 'table') THEN quote_ident(step.name) ELSE step.name END);
@@ -47,7 +49,7 @@ BEGIN
         IF step.kind IN ('table', 'rollup') THEN
             RAISE WARNING USING
                 MESSAGE = format('%s %I.%I is no part of pack %L any more, and is left as it is', step.kind, copy.target_schema, step.name, copy.pack),
-                HINT = CASE step.kind WHEN 'rollup' THEN format('SELECT tally.drop_rollup(%L);', step.name)
+                HINT = CASE step.kind WHEN 'rollup' THEN format('SELECT tally.drop_rollup(%L);', tally_internal._with_schema(copy.target_schema, step.name))
                                       ELSE format('DROP TABLE %I.%I;', copy.target_schema, step.name) END;
         ELSE
             PERFORM tally_internal._drop_step(step, copy.target_schema);
@@ -57,19 +59,27 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_forgotten(tally.installed_packs) IS
 'Takes back what an installation has made and its pack has no more. Tables and rollups stay, because they hold data: a WARNING names them.';
 
-CREATE OR REPLACE FUNCTION tally.drop_pack(name text) RETURNS text
+CREATE OR REPLACE FUNCTION tally.drop_pack(name text, target_schema text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
 DECLARE
     wanted tally.pack_list := tally_internal._pack(name);
+    copies text[] := ARRAY(SELECT i.target_schema::text FROM tally.installed_packs i
+                            WHERE i.pack = wanted.name AND i.target_schema = COALESCE(target_schema, i.target_schema::text) ORDER BY 1);
     was    tally.installed_packs;
 BEGIN
-    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
-    IF was.pack IS NULL THEN
-        RAISE NOTICE USING MESSAGE = format('pack %L is not installed; nothing changed', wanted.name);
+    IF copies = '{}' THEN
+        RAISE NOTICE USING MESSAGE = format('pack %L is not installed%s; nothing changed', wanted.name, COALESCE(' in schema ' || target_schema, ''));
         RETURN format('pack %s is not installed', wanted.name);
+    ELSIF cardinality(copies) > 1 THEN
+        PERFORM tally_internal._refuse('ambiguous_parameter', format('pack %L is installed in several schemas, and one must be named', wanted.name),
+            format('Those are %s.', (SELECT string_agg(quote_literal(c), ', ' ORDER BY c) FROM unnest(copies) c)),
+            format('SELECT tally.drop_pack(%L, %L);', wanted.name, copies[1]));
     END IF;
+    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name AND i.target_schema = copies[1];
     PERFORM tally_internal._drop_step(s, was.target_schema) FROM (SELECT * FROM tally_internal._made_steps(was) s ORDER BY s.ordinal DESC OFFSET 0) s;
-    PERFORM tally_internal._forget_pack(wanted.name);
+    PERFORM tally_internal._forget_pack(wanted.name, copies[1]);
     RETURN format('pack %s is dropped; its source tables in schema %I are left as they are', wanted.name, was.target_schema);
 END $$;
-COMMENT ON FUNCTION tally.drop_pack(text) IS 'Takes back what install_pack() made, in reverse; source tables and their rows stay.';
+COMMENT ON FUNCTION tally.drop_pack(text, text) IS
+'Takes back what install_pack() made, in reverse; source tables and their rows stay. target_schema says which copy, where there are several.';

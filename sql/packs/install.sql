@@ -20,6 +20,7 @@ CREATE OR REPLACE FUNCTION tally_internal._zone_of_pack(copy tally.installed_pac
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- 0.1.0 wrote it down nowhere, but the pack's first rollup has it.
     SELECT COALESCE(copy.zone, (SELECT r.zone FROM tally.pack_steps s JOIN tally.rollups r ON r.name = s.name
+                                   AND tally_internal._schema_of(r.relation) = copy.target_schema
                                  WHERE s.pack = copy.pack AND s.kind = 'rollup' ORDER BY s.ordinal LIMIT 1))
 $$;
 COMMENT ON FUNCTION tally_internal._zone_of_pack(tally.installed_packs) IS 'The time zone of the days and weeks of an installed pack.';
@@ -87,12 +88,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN 'table' THEN to_regclass(format('%I.%I', target_schema, step.name)) IS NOT NULL
         WHEN 'view' THEN to_regclass(format('%I.%I', target_schema, step.name)) IS NOT NULL
         WHEN 'function' THEN to_regprocedure(format('%I.%s', target_schema, tally_internal._function_of(step))) IS NOT NULL
-        WHEN 'rollup' THEN EXISTS (SELECT FROM tally.rollups r WHERE r.name = step.name)
-        WHEN 'metric' THEN EXISTS (SELECT FROM tally.metrics m WHERE m.name = step.name)
-        WHEN 'probe' THEN EXISTS (SELECT FROM tally.probes p WHERE p.name = step.name)
-        WHEN 'threshold' THEN EXISTS (SELECT FROM tally.thresholds t WHERE t.name = step.name)
-        WHEN 'task' THEN EXISTS (SELECT FROM tally.tasks t WHERE t.name = step.name)
-        WHEN 'board' THEN EXISTS (SELECT FROM tally.boards b WHERE b.name = step.name)
+        WHEN 'rollup' THEN EXISTS (SELECT FROM tally.rollups r WHERE r.name = step.name AND tally_internal._schema_of(r.relation) = target_schema)
+        WHEN 'metric' THEN tally_internal._is_metric(target_schema, step.name)
+        WHEN 'probe' THEN EXISTS (SELECT FROM tally.probes p WHERE p.schema = target_schema AND p.name = step.name)
+        WHEN 'threshold' THEN EXISTS (SELECT FROM tally.thresholds t WHERE t.schema = target_schema AND t.name = step.name)
+        WHEN 'task' THEN EXISTS (SELECT FROM tally.tasks t WHERE t.schema = target_schema AND t.name = step.name)
+        WHEN 'board' THEN EXISTS (SELECT FROM tally.boards b WHERE b.schema = target_schema AND b.name = step.name)
         ELSE true END
 $$;
 COMMENT ON FUNCTION tally_internal._made_by(tally.pack_steps, text) IS 'Whether a schema has what a step is to make there.';
@@ -139,13 +140,7 @@ BEGIN
             format('CREATE SCHEMA %I;', target_schema));
     END IF;
     PERFORM tally_internal._check_zone(zone);
-    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name;
-    IF was.target_schema <> target_schema THEN
-        PERFORM tally_internal._refuse('duplicate_object',
-            format('pack %L is installed once per database, and is in schema %I already, not %I', wanted.name, was.target_schema, target_schema),
-            'Rollups and metrics have one name in the whole database.',
-            format('SELECT tally.drop_pack(%L);', wanted.name));
-    END IF;
+    SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name AND i.target_schema = target_schema;
     -- All names of UTC become one. Its buckets have a fixed width, which is quicker. A copy that is there keeps its zone.
     zone := COALESCE(tally_internal._zone_of_pack(was), regexp_replace(zone, '^(Etc/)?(UTC|UCT|GMT|Zulu|Universal)$', 'UTC'));
     FOR source IN SELECT t.relation, to_regclass(format('%I.%I', target_schema, t.relation)) AS present FROM tally.pack_tables t WHERE t.pack = wanted.name LOOP
@@ -165,6 +160,6 @@ BEGIN
     RETURN format('pack %s is installed in schema %I; next: CALL tally.backfill(); SELECT tally.start();', wanted.name, target_schema);
 END $$;
 COMMENT ON FUNCTION tally.install_pack(text, text, text) IS
-'Installs a pack: source tables where they are missing (one that is there is used as it is, and a missing column is an error that names it), then its '
-    'rollups, metrics, thresholds and views. zone is the time zone of its days and weeks; a pack that is there keeps its own. Again: brings it up to date, and '
-    'takes back what it has no more, but for tables and rollups.';
+'Installs a pack in a schema; in several schemas each copy is its own. Source tables are made where they are missing (one that is there is used as it is, and '
+    'a missing column is an error that names it), then its rollups, metrics, thresholds and views. zone is the time zone of its days and weeks; a copy that '
+    'is there keeps its own. Again: brings it up to date, and takes back what it has no more, but for tables and rollups.';

@@ -72,7 +72,7 @@ BEGIN
     IF place IS NOT NULL THEN
         PERFORM tally_internal._refuse('object_in_use', format('pack %L must be dropped before it is forgotten; it is installed in schema %I', name, place),
             NULL,
-            format('SELECT tally.drop_pack(%L);', name));
+            format('SELECT tally.drop_pack(%L, %L);', name, place));
     ELSIF NOT tally_internal._forget_registered(name) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('only a pack of your own can be unregistered, got %L', name),
             'It comes with pg_tally.', 'SELECT name, description FROM tally.packs;');

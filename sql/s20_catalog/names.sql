@@ -16,6 +16,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._schemas_of(text) IS 'The schemas of a search_path that are there and may be used, in order.';
 
+CREATE OR REPLACE FUNCTION tally_internal._home(path text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- A function of the engine that defines something passes its own path, in which nothing is defined: then it is the caller's.
+    SELECT COALESCE((SELECT s FROM unnest(tally_internal._schemas_of(path) || tally_internal._schemas_of(tally_internal._caller_path()))
+                                   WITH ORDINALITY u(s, n) WHERE s <> 'pg_catalog' ORDER BY n LIMIT 1), 'public')
+$$;
+COMMENT ON FUNCTION tally_internal._home(text) IS 'The schema in which something is defined that stands on no relation: the first of the search_path.';
+
 CREATE OR REPLACE FUNCTION tally_internal._readings(written text) RETURNS TABLE (schema text, name text)
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -117,8 +117,8 @@ BEGIN
                  WHERE c.relowner <> taker::oid AND c.relkind IN ('r', 'v') AND c.oid IN (r.relation, r.live_view) LOOP
         EXECUTE format('ALTER %s %s OWNER TO %s', item.kind, item.relation, taker);
     END LOOP;
-    FOR item IN SELECT format('%I.%I', n.nspname, s.stxname) AS object FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
-                 WHERE s.stxrelid = r.source AND s.stxname IN (r.name || '_tally_groups', r.name || '_tally_build') AND s.stxowner <> taker::oid LOOP
+    FOR item IN SELECT o.object FROM unnest(ARRAY[tally_internal._statistics_of(r, '_tally_groups'), tally_internal._statistics_of(r, '_tally_build')])
+                       o(object) WHERE o.object IS NOT NULL LOOP
         EXECUTE format('ALTER STATISTICS %s OWNER TO %s', item.object, taker);
     END LOOP;
     UPDATE tally.rollups x SET owner = taker WHERE x.id = r.id;

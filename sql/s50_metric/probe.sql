@@ -109,6 +109,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old  tally.probes;
     made tally.probes;
+    home text := tally_internal._home(search_path);
 BEGIN
     PERFORM tally_internal._check_name(name, 'probe');
     every := COALESCE(every, '1 minute');
@@ -121,14 +122,15 @@ BEGIN
                 'and keep from 1 second to 100 years', name),
             format('Got direction %L, every %L, keep %L.', direction, every, keep),
             format('SELECT tally.create_probe(%L, ''SELECT 1 AS value'');', COALESCE(name, 'queue age')));
-    ELSIF EXISTS (SELECT FROM tally.metrics m WHERE m.name = name) THEN
+    ELSIF tally_internal._is_metric(home, name) THEN
         PERFORM tally_internal._refuse('duplicate_object', format('probe %L has the name of a metric', name),
             'A threshold names a metric or a probe, so the two must not share a name.',
             format('SELECT tally.create_probe(%L, …);', name || ' now'));
     END IF;
     PERFORM tally_internal._check_query(query, search_path, format('probe %L', name));
-    SELECT * INTO old FROM tally.probes p WHERE p.name = name;
-    made := jsonb_populate_record(made, jsonb_build_object('name', name, 'search_path', search_path, 'query', query, 'unit', unit, 'description',
+    SELECT * INTO old FROM tally.probes p WHERE p.schema = home AND p.name = name;
+    made := jsonb_populate_record(made, jsonb_build_object('schema', home, 'name', name, 'search_path', search_path,
+                                                           'query', query, 'unit', unit, 'description',
                                                            description, 'direction', direction,
                                                            'every', every, 'keep', keep, 'enabled', enabled));
     IF old.id IS NULL THEN
@@ -146,12 +148,30 @@ COMMENT ON FUNCTION tally.create_probe(text, text, text, text, text, interval, i
 'Defines a probe: a query that yields value, optionally samples, and labels (every other column); :as_of stands for the tick. evaluate() samples it every so '
     'often and keeps samples for keep; thresholds name it as their metric. Again with changes it replaces the definition.';
 
+CREATE OR REPLACE FUNCTION tally_internal._find_probe(name text) RETURNS tally.probes
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.* FROM tally.probes p WHERE p.id = (
+        SELECT tally_internal._choose('probe', $1, array_agg(x.id), array_agg(x.schema), array_agg(x.name))
+          FROM tally.probes x WHERE x.name IN (SELECT w.name FROM tally_internal._readings($1) w))
+$$;
+COMMENT ON FUNCTION tally_internal._find_probe(text) IS 'The probe of a name among those that the current role sees, where there is one.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called(p tally.probes) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM tally.probes x WHERE x.name = p.name AND x.id <> p.id)
+                THEN tally_internal._with_schema(p.schema, p.name) ELSE p.name END
+$$;
+COMMENT ON FUNCTION tally_internal._called(tally.probes) IS
+'The name by which a probe is found from everywhere: with its schema only where others have the same.';
+
 CREATE OR REPLACE FUNCTION tally.drop_probe(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+    p tally.probes := tally_internal._find_probe(name);
 BEGIN
-    PERFORM tally_internal._announce('probe_drops', p.id) FROM tally.probes p WHERE p.name = name;
-    IF NOT tally_internal._forget_probe(name) THEN
+    PERFORM tally_internal._announce('probe_drops', p.id) WHERE p.id IS NOT NULL;
+    IF p.id IS NULL OR NOT tally_internal._forget_probe(p.id) THEN
         PERFORM tally_internal._refuse('undefined_object', format('probe %L does not exist, or belongs to another role', name), NULL,
             'SELECT name, query FROM tally.probes ORDER BY name;');
     END IF;
@@ -222,7 +242,7 @@ CREATE OR REPLACE FUNCTION tally.probe_series(probe text, since text DEFAULT '24
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.at, COALESCE((SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(s.labels) l), p.name), s.labels, s.value
       FROM tally.probes p JOIN tally.probe_samples s ON s.probe_id = p.id
-     WHERE p.name = $1 AND s.at >= tally_internal._parse_since(since, as_of, 'since', 'UTC')
+     WHERE p.id = (tally_internal._find_probe($1)).id AND s.at >= tally_internal._parse_since(since, as_of, 'since', 'UTC')
          AND s.at <= tally_internal._parse_since(until, as_of, 'until', 'UTC') ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION tally.probe_series(text, text, text, timestamptz) IS 'What a probe saw over time, in the long form of timeseries().';

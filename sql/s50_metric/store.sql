@@ -108,21 +108,27 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_metric_view(int, regclass, bigint) IS
 'Writes into the catalogue which view is the flat view of a rollup; null: it has none. For the owner.';
 
+CREATE OR REPLACE FUNCTION tally_internal._is_metric(schema text, name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.name = $2 AND tally_internal._schema_of(r.relation) = $1)
+$$;
+COMMENT ON FUNCTION tally_internal._is_metric(text, text) IS 'Whether a schema has a metric of a name.';
+
 CREATE OR REPLACE FUNCTION tally_internal._store_probe(made tally.probes, who bigint DEFAULT tally_internal._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
     old    tally.probes;
 BEGIN
-    IF EXISTS (SELECT FROM tally.metrics m WHERE m.name = made.name) THEN
+    IF tally_internal._is_metric(made.schema, made.name) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('probe %L has the name of a metric', made.name),
             'A threshold names a metric or a probe, so the two must not share a name.',
                               format('SELECT tally.create_probe(%L, …);', made.name || ' now'));
     END IF;
-    SELECT * INTO old FROM tally.probes p WHERE p.name = made.name;
+    SELECT * INTO old FROM tally.probes p WHERE p.schema = made.schema AND p.name = made.name;
     IF old.id IS NULL THEN
-        INSERT INTO tally.probes (name, owner, search_path, query, unit, description, direction, every, keep, enabled)
-        VALUES (made.name, caller, made.search_path, made.query, made.unit, made.description, made.direction, made.every, made.keep, made.enabled);
+        INSERT INTO tally.probes (schema, name, owner, search_path, query, unit, description, direction, every, keep, enabled)
+        VALUES (made.schema, made.name, caller, made.search_path, made.query, made.unit, made.description, made.direction, made.every, made.keep, made.enabled);
     ELSIF tally_internal._has_rights(caller, old.owner) THEN
         UPDATE tally.probes p SET search_path = made.search_path, query = made.query, unit = made.unit, description = made.description,
             direction = made.direction,
@@ -137,14 +143,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_probe(tally.probes, bigint) IS
 'Writes a probe, new or changed, into the catalogue; it runs with its owner''s rights. For create_probe().';
 
-CREATE OR REPLACE FUNCTION tally_internal._forget_probe(name text, who bigint DEFAULT tally_internal._me()) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._forget_probe(probe_id int, who bigint DEFAULT tally_internal._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.probes p WHERE p.name = name AND tally_internal._has_rights(caller, p.owner);
+    DELETE FROM tally.probes p WHERE p.id = probe_id AND tally_internal._has_rights(caller, p.owner);
     RETURN FOUND;
 END $$;
-COMMENT ON FUNCTION tally_internal._forget_probe(text, bigint) IS
+COMMENT ON FUNCTION tally_internal._forget_probe(int, bigint) IS
 'Takes a probe and its samples out of the catalogue; false where there is none of the caller''s. For drop_probe().';

@@ -3,8 +3,8 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._threshold_arguments(t tally.thresholds) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
-    SELECT jsonb_build_object('metric', COALESCE((SELECT m.name FROM tally.metrics m WHERE m.id = t.metric_id), (SELECT p.name FROM tally.probes p
-                                                                                                                  WHERE p.id = t.probe_id)),
+    SELECT jsonb_build_object('metric', COALESCE((SELECT tally_internal._called(m) FROM tally.metrics m WHERE m.id = t.metric_id),
+                                               (SELECT tally_internal._called(p) FROM tally.probes p WHERE p.id = t.probe_id)),
         'query', t.query, 'condition', t.condition, 'for', t.for_, 'per', to_jsonb(t.per), 'where', t.filter, 'severity', t.severity,
         'owner', t.responsible, 'runbook', t.runbook, 'response_target', t.response_target, 'suggested_actions', t.suggested_actions,
         'recovery_condition', t.recovery_condition, 'keep_firing_for', t.keep_firing_for, 'min_samples', t.min_samples, 'no_data', t.no_data,
@@ -45,7 +45,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t tally.thresholds := tally_internal._threshold(name);
 BEGIN
-    RETURN tally_internal._define_threshold(tally_internal._changed_threshold(t, name, changes,
+    RETURN tally_internal._define_threshold(tally_internal._changed_threshold(t, t.name, changes,
         format('SELECT tally.alter_threshold(%L, ''{"condition": "> 3000", "for": "15 minutes"}'');', name)));
 END $$;
 COMMENT ON FUNCTION tally.alter_threshold(text, jsonb) IS
@@ -59,14 +59,15 @@ DECLARE
     t tally.thresholds;
     m tally.metrics;
 BEGIN
-    IF changes IS NULL OR EXISTS (SELECT FROM tally.thresholds x WHERE x.name = threshold) THEN
+    t := tally_internal._find_threshold(threshold, role);
+    IF changes IS NULL OR t.id IS NOT NULL THEN
         t := tally_internal._threshold(threshold, role);
         IF changes IS NULL THEN RETURN t; END IF;
     ELSE
         t.owner := role;
         t.search_path := search_path;
     END IF;
-    t := tally_internal._changed_threshold(t, threshold, changes, format('SELECT * FROM tally.replay(%L, changes => %L);', threshold,
+    t := tally_internal._changed_threshold(t, COALESCE(t.name, threshold), changes, format('SELECT * FROM tally.replay(%L, changes => %L);', threshold,
         CASE WHEN t.id IS NULL THEN '{"metric": "p95_latency_ms", "condition": "> 2500"}' ELSE '{"condition": "> 3000"}' END));
     t.search_path := COALESCE(t.search_path, search_path);
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;

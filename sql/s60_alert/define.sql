@@ -55,13 +55,42 @@ DECLARE
 BEGIN
     t := jsonb_populate_record(base, (arguments - '{metric,for,where,owner}'::text[]) || jsonb_build_object('name', name,
         'for_', arguments -> 'for', 'filter', arguments -> 'where', 'responsible', arguments -> 'owner'));
-    SELECT p.id INTO t.probe_id FROM tally.probes p WHERE p.name = arguments ->> 'metric';
+    t.probe_id := (tally_internal._find_probe(arguments ->> 'metric')).id;
     t.metric_id := NULL;
     IF t.probe_id IS NULL AND arguments ->> 'metric' IS NOT NULL THEN t.metric_id := (tally_internal._metric(arguments ->> 'metric')).id; END IF;
     RETURN t;
 END $$;
 COMMENT ON FUNCTION tally_internal._threshold_of(tally.thresholds, text, jsonb) IS
 'A threshold of that name, of the arguments of create_threshold() by their names; what they do not say (owner, number) is as in base.';
+
+CREATE OR REPLACE FUNCTION tally_internal._threshold_schema(t tally.thresholds) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE((SELECT tally_internal._schema_of(r.relation) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.id = t.metric_id),
+                    (SELECT p.schema FROM tally.probes p WHERE p.id = t.probe_id), tally_internal._home(t.search_path))
+$$;
+COMMENT ON FUNCTION tally_internal._threshold_schema(tally.thresholds) IS 'The schema that the name of a new threshold is of.';
+
+CREATE OR REPLACE FUNCTION tally_internal._find_threshold(name text, role regrole DEFAULT tally_internal._current_role()) RETURNS tally.thresholds
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- A function with the engine's rights sees all thresholds. Those of the calling role come first, and only they are named as choices.
+    WITH named AS MATERIALIZED (
+        SELECT x.id, x.schema, x.name, tally_internal._has_rights(role, x.owner) AS mine
+          FROM tally.thresholds x WHERE x.name IN (SELECT w.name FROM tally_internal._readings($1) w)
+    )
+    SELECT t.* FROM tally.thresholds t WHERE t.id = COALESCE(
+        (SELECT tally_internal._choose('threshold', $1, array_agg(n.id), array_agg(n.schema), array_agg(n.name)) FROM named n WHERE n.mine),
+        (SELECT n.id FROM named n JOIN tally_internal._readings($1) w ON w.name = n.name AND n.schema = COALESCE(w.schema, n.schema)
+          WHERE NOT n.mine ORDER BY n.id LIMIT 1))
+$$;
+COMMENT ON FUNCTION tally_internal._find_threshold(text, regrole) IS 'The threshold of a name, first among those of a role, where there is one.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called(t tally.thresholds) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM tally.thresholds x WHERE x.name = t.name AND x.id <> t.id)
+                THEN tally_internal._with_schema(t.schema, t.name) ELSE t.name END
+$$;
+COMMENT ON FUNCTION tally_internal._called(tally.thresholds) IS
+'The name by which a threshold is found from everywhere: with its schema only where others have the same.';
 
 CREATE OR REPLACE FUNCTION tally_internal._define_threshold(t tally.thresholds) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -72,7 +101,8 @@ DECLARE
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     t := tally_internal._check_threshold(t, m);
-    SELECT * INTO old FROM tally.thresholds x WHERE x.name = t.name;
+    t.schema := COALESCE(t.schema, tally_internal._threshold_schema(t));
+    SELECT * INTO old FROM tally.thresholds x WHERE x.schema = t.schema AND x.name = t.name;
     IF old.id IS NULL THEN
         PERFORM tally_internal._store_threshold(t);
         RETURN t.name;
@@ -228,7 +258,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.thresholds;
 BEGIN
-    SELECT * INTO found_ FROM tally.thresholds x WHERE x.name = name;
+    found_ := tally_internal._find_threshold(name, role);
     IF found_.id IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('threshold %L does not exist', name),
             -- A function with the engine's rights sees all thresholds. The error names only those of the calling role.

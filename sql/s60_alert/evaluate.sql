@@ -84,7 +84,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
          CROSS JOIN LATERAL (SELECT tally_internal._tick(x.every, as_of) AS tick,
                                     date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00') AS minute) k
           LEFT JOIN LATERAL (SELECT e.tick, e.duration_ms FROM tally.evaluations e WHERE e.threshold_id = x.id ORDER BY e.tick DESC LIMIT 1) l ON true
-         WHERE x.enabled AND (threshold IS NULL OR x.name = threshold)
+         WHERE x.enabled AND (threshold IS NULL OR x.id = (SELECT (tally_internal._threshold(threshold)).id))
            -- Once per tick, and never back in time. But a tick that lies in the future of the real clock can only come of a
            -- clock that was set back since: without this, nothing would be evaluated until the clock is where it was.
            -- alert_step() moves the timers back by as much.

@@ -39,7 +39,7 @@ DECLARE
     changed jsonb;
     one     jsonb;
 BEGIN
-    SELECT * INTO t FROM tally.thresholds x WHERE x.name = threshold;
+    t := tally_internal._find_threshold(threshold, caller);
     -- This check comes first, because later errors say how the threshold is defined.
     IF t.id IS NOT NULL AND NOT tally_internal._has_rights(caller, t.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L can only be replayed by its owner %s, got %s', t.name, t.owner, caller),

@@ -22,7 +22,8 @@ DECLARE
     t      tally.thresholds;
     m      tally.metrics;
 BEGIN
-    SELECT * INTO old FROM tally.thresholds x WHERE x.name = made.name;
+    made.schema := COALESCE(made.schema, tally_internal._threshold_schema(made));
+    SELECT * INTO old FROM tally.thresholds x WHERE x.schema = made.schema AND x.name = made.name;
     IF old.id IS NOT NULL AND NOT tally_internal._has_rights(caller, old.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L exists already and belongs to another role', made.name),
                               'A role sees the thresholds of roles whose rights it has.',

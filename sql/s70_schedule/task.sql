@@ -10,7 +10,8 @@ CREATE OR REPLACE FUNCTION tally.create_task(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    old tally.tasks;
+    old  tally.tasks;
+    home text := tally_internal._home(search_path);
 BEGIN
     PERFORM tally_internal._check_name(name, 'task');
     IF COALESCE(schedule, '') = '' OR COALESCE(statement, '') = '' OR octet_length(statement) > 1000000 THEN
@@ -32,14 +33,14 @@ BEGIN
             format('Got %s. A task is one INSERT, UPDATE, DELETE, MERGE or SELECT; :as_of stands for the time of its run.', statement),
             format('SELECT tally.create_task(%L, %L, ''INSERT INTO … SELECT …'');', name, schedule));
     END;
-    SELECT * INTO old FROM tally.tasks t WHERE t.name = name;
+    SELECT * INTO old FROM tally.tasks t WHERE t.schema = home AND t.name = name;
     IF old.id IS NULL THEN
-        PERFORM tally_internal._store_task(name, search_path, schedule, statement, description);
+        PERFORM tally_internal._store_task(home, name, search_path, schedule, statement, description);
     ELSIF (old.schedule, old.statement, old.description) IS NOT DISTINCT FROM (schedule, statement, description) THEN
         PERFORM tally_internal._note_unchanged(format('task %L', name));
         RETURN name;
     ELSE
-        PERFORM tally_internal._store_task(name, search_path, schedule, statement, description);
+        PERFORM tally_internal._store_task(home, name, search_path, schedule, statement, description);
         RAISE NOTICE USING MESSAGE = format('task %L changed', name);
     END IF;
     PERFORM tally_internal._sync_jobs();
@@ -52,11 +53,19 @@ COMMENT ON FUNCTION tally.create_task(text, text, text, text, text) IS
 'Defines a task: name, cron schedule, and one statement, which runs with the maker''s rights (:as_of stands for the time of the run). Again with changes it '
     'replaces the definition.';
 
+CREATE OR REPLACE FUNCTION tally_internal._find_task(name text) RETURNS int
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._choose('task', $1, array_agg(x.id), array_agg(x.schema), array_agg(x.name))
+      FROM tally.tasks x WHERE x.name IN (SELECT w.name FROM tally_internal._readings($1) w)
+$$;
+COMMENT ON FUNCTION tally_internal._find_task(text) IS 'The number of the task of a name among those that the current role sees, where there is one.';
+
 CREATE OR REPLACE FUNCTION tally.drop_task(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    IF NOT tally_internal._forget_task(name) THEN
+    -- Null where there is none.
+    IF tally_internal._forget_task(tally_internal._find_task(name)) IS NOT TRUE THEN
         PERFORM tally_internal._refuse('undefined_object', format('task %L does not exist, or belongs to another role', name), NULL,
             'SELECT name, schedule, statement FROM tally.tasks ORDER BY name;');
     END IF;
@@ -64,7 +73,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.drop_task(text) IS 'Drops a task; what it wrote stays.';
 
-CREATE OR REPLACE FUNCTION tally_internal._store_task(name text, search_path text, schedule text, statement text, description text,
+CREATE OR REPLACE FUNCTION tally_internal._store_task(home text, name text, search_path text, schedule text, statement text, description text,
                                            who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -73,10 +82,10 @@ DECLARE
     old    tally.tasks;
 BEGIN
     PERFORM tally_internal._is_schedule(schedule);
-    SELECT * INTO old FROM tally.tasks t WHERE t.name = name;
+    SELECT * INTO old FROM tally.tasks t WHERE t.schema = home AND t.name = name;
     IF old.id IS NULL THEN
-        INSERT INTO tally.tasks (name, owner, search_path, schedule, statement, description)
-            VALUES (name, caller, search_path, schedule, statement, description);
+        INSERT INTO tally.tasks (schema, name, owner, search_path, schedule, statement, description)
+            VALUES (home, name, caller, search_path, schedule, statement, description);
     ELSIF tally_internal._has_rights(caller, old.owner) THEN
         UPDATE tally.tasks t SET search_path = search_path, schedule = schedule, statement = statement, description = description WHERE t.id = old.id;
     ELSE
@@ -85,19 +94,19 @@ BEGIN
             format('SELECT tally.create_task(%L, …);', name || ' (' || caller || ')'));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._store_task(text, text, text, text, text, bigint) IS
+COMMENT ON FUNCTION tally_internal._store_task(text, text, text, text, text, text, bigint) IS
 'Writes a task, new or changed, into the catalogue; it runs with its owner''s rights. For create_task().';
 
-CREATE OR REPLACE FUNCTION tally_internal._forget_task(name text, who bigint DEFAULT tally_internal._me()) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._forget_task(task_id int, who bigint DEFAULT tally_internal._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.tasks t WHERE t.name = name AND tally_internal._has_rights(caller, t.owner);
+    DELETE FROM tally.tasks t WHERE t.id = task_id AND tally_internal._has_rights(caller, t.owner);
     RETURN FOUND;
 END $$;
-COMMENT ON FUNCTION tally_internal._forget_task(text, bigint) IS
+COMMENT ON FUNCTION tally_internal._forget_task(int, bigint) IS
 'Takes a task out of the catalogue; false where there is none of the caller''s. For drop_task().';
 
 CREATE OR REPLACE FUNCTION tally_internal._task_timeout() RETURNS int

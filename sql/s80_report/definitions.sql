@@ -109,7 +109,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM tally.probes p WHERE tally_internal._has_rights_of(p.owner)
     UNION ALL
     SELECT 3, t.id, 'threshold', t.name, t.owner::text, tally_internal._definition_call('create_threshold', t.name, ARRAY[
-               ['metric', COALESCE(tally_internal._called(m), p.name)], ['query', t.query], ['condition', t.condition],
+               ['metric', COALESCE(tally_internal._called(m), tally_internal._called(p))], ['query', t.query], ['condition', t.condition],
                ['for', t.for_::text], ['per', NULLIF(t.per, '{}')::text],
                ['where', NULLIF(t.filter, '{}')::text], ['severity', t.severity], ['owner', t.responsible], ['runbook', t.runbook],
                ['response_target', t.response_target::text], ['suggested_actions', NULLIF(t.suggested_actions, '[]')::text],

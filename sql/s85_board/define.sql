@@ -6,7 +6,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.boards;
 BEGIN
-    SELECT * INTO found_ FROM tally.boards b WHERE b.name = name;
+    SELECT b.* INTO found_ FROM (SELECT array_agg(x.schema ORDER BY x.schema, x.name) AS schemas, array_agg(x.name ORDER BY x.schema, x.name) AS names
+                                   FROM tally.boards x WHERE x.name IN (SELECT w.name FROM tally_internal._readings(name) w)) c
+     CROSS JOIN LATERAL tally_internal._choose('board', name, ARRAY(SELECT generate_subscripts(c.names, 1)), c.schemas, c.names) i
+      JOIN tally.boards b ON b.schema = c.schemas[i] AND b.name = c.names[i];
     IF found_.name IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('board %L does not exist', name),
             COALESCE('Boards most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(b.name) FROM tally.boards b)) || '.',
@@ -43,6 +46,38 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._checked_board(tally.boards, text) IS 'A board as it is stored, its panels checked one by one, or an error in four parts.';
 
+CREATE OR REPLACE FUNCTION tally_internal._define_board(made tally.boards, search_path text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    old tally.boards;
+BEGIN
+    made := tally_internal._checked_board(made, search_path);
+    SELECT * INTO old FROM tally.boards b WHERE b.schema = made.schema AND b.name = made.name;
+    IF (old.title, old.panels, old.variables, old.since, old.refresh, old.description, old.place)
+       IS NOT DISTINCT FROM (made.title, made.panels, made.variables, made.since, made.refresh, made.description, made.place) THEN
+        PERFORM tally_internal._note_unchanged(format('board %L', made.name));
+    ELSE
+        PERFORM tally_internal._store_board(made);
+    END IF;
+    RETURN made.name;
+END $$;
+COMMENT ON FUNCTION tally_internal._define_board(tally.boards, text) IS 'Checks and stores a board, new or changed.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called(b tally.boards) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM tally.boards x WHERE x.name = b.name AND x.schema <> b.schema)
+                THEN tally_internal._with_schema(b.schema, b.name) ELSE b.name END
+$$;
+COMMENT ON FUNCTION tally_internal._called(tally.boards) IS
+'The name by which a board is found from everywhere: with its schema only where others have the same.';
+
+CREATE OR REPLACE FUNCTION tally_internal._board_beside(b tally.boards, name text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE((SELECT tally_internal._called(x) FROM tally.boards x WHERE x.schema = b.schema AND x.name = $2), $2)
+$$;
+COMMENT ON FUNCTION tally_internal._board_beside(tally.boards, text) IS
+'The board that a panel leads to: that of the same schema, where there is one of the name.';
+
 CREATE OR REPLACE FUNCTION tally.create_board(
     name        text,
     title       text,
@@ -58,7 +93,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     made tally.boards;
-    old  tally.boards;
 BEGIN
     made.name := name;
     made.title := title;
@@ -68,15 +102,8 @@ BEGIN
     made.refresh := refresh;
     made.description := description;
     made.place := COALESCE(place, 100);
-    made := tally_internal._checked_board(made, search_path);
-    SELECT * INTO old FROM tally.boards b WHERE b.name = name;
-    IF (old.title, old.panels, old.variables, old.since, old.refresh, old.description, old.place)
-       IS NOT DISTINCT FROM (made.title, made.panels, made.variables, made.since, made.refresh, made.description, made.place) THEN
-        PERFORM tally_internal._note_unchanged(format('board %L', name));
-        RETURN name;
-    END IF;
-    PERFORM tally_internal._store_board(made);
-    RETURN name;
+    made.schema := tally_internal._home(search_path);
+    RETURN tally_internal._define_board(made, search_path);
 END $$;
 COMMENT ON FUNCTION tally.create_board(text, text, jsonb, text[], text, interval, text, int, text) IS
 'Defines a board, or replaces one of the same owner. panels: an array of objects. Each has a title and what it shows: metric or metrics, relation (with '
@@ -111,9 +138,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     b tally.boards := tally_internal._board(name);
 BEGIN
-    RETURN tally.create_board(b.name, COALESCE(title, b.title), COALESCE(panels, tally_internal._present_panels(b.panels)),
-                              COALESCE(variables, b.variables), COALESCE(since, b.since),
-                              COALESCE(refresh, b.refresh), COALESCE(description, b.description), COALESCE(place, b.place), search_path);
+    b.panels := COALESCE(panels, tally_internal._present_panels(b.panels));
+    b.title := COALESCE(title, b.title);
+    b.variables := COALESCE(variables, b.variables);
+    b.since := COALESCE(since, b.since);
+    b.refresh := COALESCE(refresh, b.refresh);
+    b.description := COALESCE(description, b.description);
+    b.place := COALESCE(place, b.place);
+    RETURN tally_internal._define_board(b, search_path);
 END $$;
 COMMENT ON FUNCTION tally.alter_board(text, text, jsonb, text[], text, interval, text, int, text) IS
 'Changes what is given of a board, and leaves the rest; checked as a whole as in create_board().';
@@ -124,6 +156,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     b tally.boards := tally_internal._board(name);
 BEGIN
-    PERFORM tally_internal._forget_board(b.name);
+    PERFORM tally_internal._forget_board(b.schema, b.name);
 END $$;
 COMMENT ON FUNCTION tally.drop_board(text) IS 'Drops a board and its saved views. What it showed stays.';

@@ -113,7 +113,7 @@ DECLARE
 BEGIN
     IF panel ? 'board' THEN
         links := links || jsonb_build_object('title', 'One level down', 'targetBlank', false,
-            'url', '/d/' || tally_internal._grafana_uid(panel ->> 'board') || '?${__url_time_range}&${__all_variables}');
+            'url', '/d/' || tally_internal._grafana_uid(tally_internal._board_beside(b, panel ->> 'board')) || '?${__url_time_range}&${__all_variables}');
     END IF;
     IF panel ->> 'runbook' ~* '^https?://' THEN
         links := links || jsonb_build_object('title', 'Runbook', 'targetBlank', true, 'url', panel ->> 'runbook');
@@ -176,7 +176,7 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('datasource must be the uid of a data source in Grafana, got %L', datasource), NULL,
             format('SELECT tally.grafana_dashboard(%L, datasource => ''pg_tally'');', b.name));
     END IF;
-    RETURN jsonb_build_object('uid', tally_internal._grafana_uid(b.name), 'title', b.title, 'description', COALESCE(b.description, ''),
+    RETURN jsonb_build_object('uid', tally_internal._grafana_uid(tally_internal._called(b)), 'title', b.title, 'description', COALESCE(b.description, ''),
         'tags', '["pg_tally"]'::jsonb, 'schemaVersion', 42, 'version', 1, 'editable', true, 'graphTooltip', 1, 'timezone', 'browser',
         'refresh', CASE WHEN each % 3600 = 0 THEN each / 3600 || 'h' WHEN each % 60 = 0 THEN each / 60 || 'm' ELSE each || 's' END,
         'time', jsonb_build_object('from', tally_internal._grafana_since(b.since), 'to', 'now'),

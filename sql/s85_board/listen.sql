@@ -18,7 +18,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['panels', (SELECT jsonb_agg(tally_internal._panel_by_name(p) ORDER BY n)::text FROM jsonb_array_elements(b.panels) WITH ORDINALITY u(p, n))],
                ['variables', NULLIF(b.variables, '{}')::text], ['since', b.since], ['refresh', b.refresh::text], ['description', b.description],
                -- Relations are stored under their full names.
-               ['place', b.place::text], ['search_path', NULL]])
+               ['place', b.place::text], ['search_path', quote_ident(b.schema)]])
       FROM tally.boards b
 $$;
 COMMENT ON FUNCTION tally_internal._board_definitions() IS 'Boards as statements.';

@@ -51,7 +51,8 @@ BEGIN
     END;
     -- What the board says of a panel comes before what the metric says of itself.
     RETURN jsonb_build_object('title', panel -> 'title', 'picture', panel -> 'picture', 'width', panel -> 'width', 'why', panel -> 'why', 'do', panel -> 'do',
-        'board', panel -> 'board', 'runbook', panel -> 'runbook', 'description', panel -> 'description', 'unit', panel -> 'unit')
+        'board', tally_internal._board_beside(b, panel ->> 'board'),
+        'runbook', panel -> 'runbook', 'description', panel -> 'description', 'unit', panel -> 'unit')
         || jsonb_strip_nulls(result - 'series') || jsonb_build_object('series', COALESCE(result -> 'series', '[]'), 'rows', COALESCE(result -> 'rows', '[]'));
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_isolated(tally.boards, jsonb, jsonb, text, text, timestamptz) IS
@@ -132,16 +133,17 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_object('name', v.name, 'values', v.listed[:200], 'more', cardinality(v.listed) > 200,
                                         'chosen', tally_internal._filter_values(filters -> v.name)) ORDER BY v.n) INTO listed
       FROM (SELECT u.name, u.n, tally_internal._board_values(b, u.name, first, last) AS listed FROM unnest(b.variables) WITH ORDINALITY u(name, n)) v;
-    RETURN jsonb_build_object('name', b.name, 'title', b.title, 'description', b.description,
+    RETURN jsonb_build_object('name', tally_internal._called(b), 'title', b.title, 'description', b.description,
         'as_of', to_char(as_of, 'YYYY-MM-DD HH24:MI:SS "UTC"'), 'since_text', to_char(first, 'YYYY-MM-DD HH24:MI'),
         'until_text', to_char(last, 'YYYY-MM-DD HH24:MI'), 'since', since, 'until', until, 'refresh', extract(epoch FROM b.refresh)::int,
         'refreshing', COALESCE(refreshing, false), 'theme', theme,
         'ranges', '["1 hour", "6 hours", "24 hours", "7 days", "30 days", "90 days"]'::jsonb,
-        'boards', (SELECT jsonb_agg(jsonb_build_object('name', x.name, 'title', x.title, 'variables', x.variables) ORDER BY x.place, x.name)
+        'boards', (SELECT jsonb_agg(jsonb_build_object('name', tally_internal._called(x), 'title', x.title, 'variables', x.variables)
+                                    ORDER BY x.place, x.name, x.schema)
                      FROM tally.boards x),
         'views', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', v.name, 'since', COALESCE(v.since, b.since),
                                                                'filters', tally_internal._filter_words(v.filters)) ORDER BY v.name)
-                             FROM tally.board_views v WHERE v.board = b.name), '[]'),
+                             FROM tally.board_views v WHERE v.schema = b.schema AND v.board = b.name), '[]'),
         'variables', COALESCE(listed, '[]'),
         'panels', (SELECT jsonb_agg(tally_internal._panel_isolated(b, p.panel, filters, since, until, as_of) ORDER BY p.n)
                      FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)));

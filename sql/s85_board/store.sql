@@ -7,33 +7,33 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     old    tally.boards;
 BEGIN
-    SELECT * INTO old FROM tally.boards b WHERE b.name = made.name FOR UPDATE;
+    SELECT * INTO old FROM tally.boards b WHERE b.schema = made.schema AND b.name = made.name FOR UPDATE;
     IF old.name IS NOT NULL AND NOT tally_internal._has_rights(caller, old.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('board %L is changed by its owner %s, got %s', old.name, old.owner, caller),
                                        'A board belongs to the role that made it.', format('SET ROLE %s;', old.owner));
     END IF;
-    INSERT INTO tally.boards (name, title, owner, description, panels, variables, since, refresh, place)
-    VALUES (made.name, made.title, caller, made.description, made.panels, made.variables, made.since, made.refresh, made.place)
+    INSERT INTO tally.boards (schema, name, title, owner, description, panels, variables, since, refresh, place)
+    VALUES (made.schema, made.name, made.title, caller, made.description, made.panels, made.variables, made.since, made.refresh, made.place)
     ON CONFLICT ON CONSTRAINT boards_pkey DO UPDATE SET title = excluded.title, description = excluded.description, panels = excluded.panels,
         variables = excluded.variables, since = excluded.since, refresh = excluded.refresh, place = excluded.place, updated_at = now();
 END $$;
 COMMENT ON FUNCTION tally_internal._store_board(tally.boards, bigint) IS 'Writes a board, new or changed. For create_board() and alter_board().';
 
-CREATE OR REPLACE FUNCTION tally_internal._forget_board(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._forget_board(schema text, name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     caller regrole := tally_internal._caller(who);
     owner  tally.role;
 BEGIN
-    SELECT b.owner INTO owner FROM tally.boards b WHERE b.name = name FOR UPDATE;
+    SELECT b.owner INTO owner FROM tally.boards b WHERE b.schema = schema AND b.name = name FOR UPDATE;
     IF NOT tally_internal._has_rights(caller, owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('board %L is dropped by its owner %s, got %s', name, owner, caller), NULL,
                                        format('SET ROLE %s;', owner));
     END IF;
-    DELETE FROM tally.boards b WHERE b.name = name;
+    DELETE FROM tally.boards b WHERE b.schema = schema AND b.name = name;
 END $$;
-COMMENT ON FUNCTION tally_internal._forget_board(text, bigint) IS 'Deletes a board with its saved views. For its owner; drop_board() calls it.';
+COMMENT ON FUNCTION tally_internal._forget_board(text, text, bigint) IS 'Deletes a board with its saved views. For its owner; drop_board() calls it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._store_view(made tally.board_views, who bigint DEFAULT tally_internal._me()) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -42,7 +42,7 @@ DECLARE
     old    tally.board_views;
     result int;
 BEGIN
-    SELECT * INTO old FROM tally.board_views v WHERE v.board = made.board AND v.name = made.name FOR UPDATE;
+    SELECT * INTO old FROM tally.board_views v WHERE v.schema = made.schema AND v.board = made.board AND v.name = made.name FOR UPDATE;
     IF old.id IS NOT NULL AND NOT tally_internal._has_rights(caller, old.owner) THEN
         -- Whose it is and what it holds is not said: it may be one that the caller does not see.
         PERFORM tally_internal._refuse('duplicate_object', format('the name %L of a view of board %L is taken by another role', made.name, made.board), NULL,
@@ -50,11 +50,11 @@ BEGIN
     END IF;
     IF made.is_default THEN
         UPDATE tally.board_views v SET is_default = false
-         WHERE v.board = made.board AND v.owner::oid = COALESCE(old.owner, caller::tally.role)::oid AND v.is_default;
+         WHERE v.schema = made.schema AND v.board = made.board AND v.owner::oid = COALESCE(old.owner, caller::tally.role)::oid AND v.is_default;
     END IF;
-    INSERT INTO tally.board_views (board, name, owner, person, filters, since, shared, is_default)
-    VALUES (made.board, made.name, caller, made.person, made.filters, made.since, made.shared, made.is_default)
-    ON CONFLICT (board, name) DO UPDATE SET person = excluded.person, filters = excluded.filters, since = excluded.since, shared = excluded.shared,
+    INSERT INTO tally.board_views (schema, board, name, owner, person, filters, since, shared, is_default)
+    VALUES (made.schema, made.board, made.name, caller, made.person, made.filters, made.since, made.shared, made.is_default)
+    ON CONFLICT (schema, board, name) DO UPDATE SET person = excluded.person, filters = excluded.filters, since = excluded.since, shared = excluded.shared,
         is_default = excluded.is_default, updated_at = now() RETURNING id INTO result;
     RETURN result;
 END $$;

@@ -19,6 +19,7 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('since of view %L must be a finite range, got %L', name, since), NULL,
                                        format('SELECT tally.save_view(%L, %L, since => %L);', b.name, name, b.since));
     END IF;
+    made.schema := b.schema;
     made.board := b.name;
     made.name := name;
     made.person := by;
@@ -32,31 +33,32 @@ COMMENT ON FUNCTION tally.save_view(text, text, jsonb, text, boolean, boolean, t
 'Saves filters and range of a board under a name, or changes them. shared: everybody sees it; make_default: the board opens with it for the role that saved '
     'it; by: the person on whose behalf the role acts. Gives its number.';
 
-CREATE OR REPLACE FUNCTION tally_internal._view(board text, name text) RETURNS tally.board_views
+CREATE OR REPLACE FUNCTION tally_internal._view(b tally.boards, name text) RETURNS tally.board_views
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     found_ tally.board_views;
 BEGIN
-    SELECT * INTO found_ FROM tally.board_views v WHERE v.board = board AND v.name = name;
+    SELECT * INTO found_ FROM tally.board_views v WHERE v.schema = b.schema AND v.board = b.name AND v.name = name;
     IF found_.id IS NULL THEN
-        PERFORM tally_internal._refuse('undefined_object', format('board %L has no saved view %L that you see', board, name),
+        PERFORM tally_internal._refuse('undefined_object', format('board %L has no saved view %L that you see', b.name, name),
             COALESCE('Views most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(v.name) FROM tally.board_views v
-                                                                             WHERE v.board = board)) || '.', 'None is saved.'),
+                                                                             WHERE v.schema = b.schema AND v.board = b.name)) || '.', 'None is saved.'),
             'SELECT board, name, filters, since FROM tally.board_views;');
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally_internal._view(text, text) IS 'The saved view of a board by name, or an error that lists near ones.';
+COMMENT ON FUNCTION tally_internal._view(tally.boards, text) IS 'The saved view of a board by name, or an error that lists near ones.';
 
 CREATE OR REPLACE FUNCTION tally_internal._chosen_view(b tally.boards, name text, fallback boolean) RETURNS tally.board_views
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result tally.board_views;
 BEGIN
-    IF name IS NOT NULL THEN RETURN tally_internal._view(b.name, name); END IF;
+    IF name IS NOT NULL THEN RETURN tally_internal._view(b, name); END IF;
     IF fallback THEN
-        SELECT * INTO result FROM tally.board_views v WHERE v.board = b.name AND v.is_default AND v.owner::oid = tally_internal._current_role()::oid;
+        SELECT * INTO result FROM tally.board_views v WHERE v.schema = b.schema AND v.board = b.name AND v.is_default
+           AND v.owner::oid = tally_internal._current_role()::oid;
     END IF;
     RETURN result;
 END $$;
@@ -66,7 +68,7 @@ COMMENT ON FUNCTION tally_internal._chosen_view(tally.boards, text, boolean) IS
 CREATE OR REPLACE FUNCTION tally.drop_view(board text, name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v tally.board_views := tally_internal._view(board, name);
+    v tally.board_views := tally_internal._view(tally_internal._board(board), name);
 BEGIN
     PERFORM tally_internal._forget_view(v.id);
 END $$;

@@ -15,6 +15,8 @@ SELECT md5('tally threshold ' || t.id)::uuid AS id,
   FROM tally.thresholds t
   JOIN tally.metrics m ON m.id = t.metric_id
   JOIN tally.rollups r ON r.id = m.rollup_id AND r.name IN (SELECT p.name FROM tally.pack_steps p WHERE p.pack = 'awf' AND p.kind = 'rollup')
+  -- Those of this copy of the pack.
+  JOIN pg_catalog.pg_class o ON o.oid = r.relation AND o.relnamespace = (SELECT h.relnamespace FROM pg_catalog.pg_class h WHERE h.oid = 'awf_hourly'::regclass)
  CROSS JOIN LATERAL regexp_match(t.condition, '^\s*(>=|<=|<>|!=|=|>|<)\s*(-?\d+\.?\d*)\s*$') c(part)
  CROSS JOIN LATERAL (SELECT CASE WHEN t.filter ? 'variation' OR 'variation' = ANY (t.per) THEN 'variation' WHEN t.filter ? 'adventure'
                      OR 'adventure' = ANY (t.per) THEN 'adventure'
@@ -39,7 +41,7 @@ COMMENT ON COLUMN awf_kpi_thresholds.name IS 'Name of the threshold in tally.thr
 
 -- step: function awf_kpi_thresholds_write() CASCADE
 CREATE OR REPLACE FUNCTION awf_kpi_thresholds_write() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $f$
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $f$
 DECLARE
     t      tally.thresholds;
     metric text;
@@ -54,7 +56,7 @@ BEGIN
         END IF;
     END IF;
     IF TG_OP = 'DELETE' THEN
-        PERFORM tally.drop_threshold(t.name);
+        PERFORM tally.drop_threshold(format('%I.%I', t.schema, t.name));
         RETURN OLD;
     END IF;
     IF coalesce(NEW.scope, 'global') NOT IN ('global', 'world', 'adventure', 'variation')
@@ -66,11 +68,11 @@ BEGIN
                 '(''world'', ''emberfall'', ''fallback_rate'', ''>'', 0.2, ''warning'');';
     END IF;
     -- Five-minute metrics know worlds only.
-    metric := coalesce((SELECT m.name FROM tally.metrics m WHERE m.name = NEW.kpi_name || '_5m' AND coalesce(NEW.scope, 'global') IN ('global', 'world')),
-                       NEW.kpi_name);
+    metric := NEW.kpi_name || CASE WHEN coalesce(NEW.scope, 'global') IN ('global', 'world')
+                                        AND tally_internal._is_metric(TG_TABLE_SCHEMA, NEW.kpi_name || '_5m') THEN '_5m' ELSE '' END;
     named := coalesce(NEW.name, concat_ws(' ', 'awf', NEW.kpi_name, coalesce(NEW.scope, 'global'), NEW.scope_ref, NEW.severity));
     IF TG_OP = 'INSERT' THEN
-        IF EXISTS (SELECT FROM tally.thresholds x WHERE x.name = named) THEN
+        IF EXISTS (SELECT FROM tally.thresholds x WHERE x.schema = TG_TABLE_SCHEMA AND x.name = named) THEN
             RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format('threshold %L exists already', named),
                 HINT = format('UPDATE awf_kpi_thresholds SET threshold_value = %s WHERE name = %L;', NEW.threshold_value, named);
         END IF;
@@ -93,7 +95,7 @@ BEGIN
         enabled => coalesce(NEW.enabled, true), description => t.description, search_path => t.search_path);
     SELECT md5('tally threshold ' || x.id)::uuid, x.name, x.owner::text, x.created_at, x.updated_at INTO NEW.id, NEW.name, NEW.created_by, NEW.created_at,
         NEW.updated_at
-      FROM tally.thresholds x WHERE x.name = coalesce(t.name, named);
+      FROM tally.thresholds x WHERE x.schema = TG_TABLE_SCHEMA AND x.name = coalesce(t.name, named);
     RETURN NEW;
 END $f$;
 COMMENT ON FUNCTION awf_kpi_thresholds_write() IS
@@ -101,23 +103,29 @@ COMMENT ON FUNCTION awf_kpi_thresholds_write() IS
 CREATE OR REPLACE TRIGGER awf_kpi_thresholds_write INSTEAD OF INSERT OR UPDATE
     OR DELETE ON awf_kpi_thresholds FOR EACH ROW EXECUTE FUNCTION awf_kpi_thresholds_write();
 
--- step: function awf_incident_rows(bigint)
+-- step: function awf_incident_rows(bigint, regclass)
 -- Incidents are shown by row level security to those who have the rights of their owner. Whoever may read awf_incidents sees those
 -- of the pack's owner as well: that is what granting SELECT on it says.
-CREATE OR REPLACE FUNCTION awf_incident_rows(who bigint DEFAULT tally_internal._me()) RETURNS TABLE (incident tally.incidents, labels jsonb)
+CREATE OR REPLACE FUNCTION awf_incident_rows(who bigint DEFAULT tally_internal._me(), home regclass DEFAULT 'awf_hourly'::regclass)
+RETURNS TABLE (incident tally.incidents, labels jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+    -- The default of home is read when the function is made, so it knows the schema of this copy of the pack.
     -- Redeemed once; the function has the rights of the pack's owner.
-    WITH me AS MATERIALIZED (SELECT tally_internal._redeem($1) AS caller)
+    WITH me AS MATERIALIZED (SELECT tally_internal._redeem(who) AS caller),
+         here AS MATERIALIZED (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                                WHERE c.oid = home)
     SELECT i, coalesce(t.filter, '{}') || i.labels
-      FROM tally.incidents i
+      FROM here
+      JOIN tally.incidents i ON i.metric IN (SELECT m.name FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
+                                              WHERE tally_internal._schema_of(r.relation) = here.nspname
+                                                AND r.name IN (SELECT p.name FROM tally.pack_steps p WHERE p.pack = 'awf' AND p.kind = 'rollup'))
       LEFT JOIN tally.thresholds t ON t.id = i.threshold_id
-     WHERE i.metric IN (SELECT m.name FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
-                         WHERE r.name IN (SELECT p.name FROM tally.pack_steps p WHERE p.pack = 'awf' AND p.kind = 'rollup'))
+     WHERE coalesce(t.schema, here.nspname) = here.nspname
        AND (pg_has_role((SELECT me.caller::oid FROM me), i.owner::oid, 'USAGE')
-            OR EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'awf' AND i.owner = p.owner
-                          AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.awf_incidents', p.target_schema), 'SELECT')))
+            OR EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'awf' AND p.target_schema = here.nspname AND i.owner = p.owner
+                          AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.awf_incidents', here.nspname), 'SELECT')))
 $f$;
-COMMENT ON FUNCTION awf_incident_rows(bigint) IS
+COMMENT ON FUNCTION awf_incident_rows(bigint, regclass) IS
 'Incidents of the pack''s metrics with the labels of their scope, for those who may read awf_incidents; nothing for others.';
 
 -- step: view awf_incidents

@@ -90,20 +90,26 @@ SELECT tally.create_threshold('operator slo playback failures', metric => 'play_
         area => 'playback',
     impact => '{{labels.environment}}: the error budget of playback burns too fast', description => 'SLO: at most 2 % of attempts to play fail.');
 
--- step: function operator_incident_rows(bigint)
+-- step: function operator_incident_rows(bigint, regclass)
 -- Incidents and thresholds are shown by row level security to those who have the rights of their owner. Whoever may read these two views
 -- sees this pack's, and nothing else: that is what granting SELECT on them says.
-CREATE OR REPLACE FUNCTION operator_incident_rows(who bigint DEFAULT tally_internal._me()) RETURNS SETOF tally.incidents
+CREATE OR REPLACE FUNCTION operator_incident_rows(who bigint DEFAULT tally_internal._me(), home regclass DEFAULT 'operator_playback_5m'::regclass)
+RETURNS SETOF tally.incidents
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+    -- The default of home is read when the function is made, so it knows the schema of this copy of the pack.
     -- Redeemed once; the function has the rights of the pack's owner.
-    WITH me AS MATERIALIZED (SELECT tally_internal._redeem($1) AS caller)
-    SELECT i.* FROM tally.incidents i
-     WHERE i.threshold IN (SELECT s.name FROM tally.pack_steps s WHERE s.pack = 'operator_dashboard' AND s.kind = 'threshold')
-       AND EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'operator_dashboard' AND i.owner = p.owner
-                      AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.operator_incident_feed', p.target_schema), 'SELECT'))
+    WITH me AS MATERIALIZED (SELECT tally_internal._redeem(who) AS caller),
+         here AS MATERIALIZED (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                                WHERE c.oid = home)
+    SELECT i.* FROM here JOIN tally.incidents i
+        ON i.threshold IN (SELECT s.name FROM tally.pack_steps s WHERE s.pack = 'operator_dashboard' AND s.kind = 'threshold')
+      LEFT JOIN tally.thresholds t ON t.id = i.threshold_id
+     WHERE coalesce(t.schema, here.nspname) = here.nspname
+       AND EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'operator_dashboard' AND p.target_schema = here.nspname AND i.owner = p.owner
+                      AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.operator_incident_feed', here.nspname), 'SELECT'))
      ORDER BY i.opened_at DESC, i.id DESC LIMIT 20
 $f$;
-COMMENT ON FUNCTION operator_incident_rows(bigint) IS
+COMMENT ON FUNCTION operator_incident_rows(bigint, regclass) IS
 'The last 20 incidents of the pack''s thresholds, for those who may read operator_incident_feed; nothing for others.';
 
 -- step: view operator_incident_feed
@@ -129,17 +135,21 @@ COMMENT ON COLUMN operator_incident_feed.mitigation IS 'Closing note: what was d
 COMMENT ON COLUMN operator_incident_feed.prevention IS 'Closing note: what will keep it from coming back.';
 COMMENT ON COLUMN operator_incident_feed.incident IS 'Number of the incident, as tally.acknowledge() takes it.';
 
--- step: function operator_threshold_rows(bigint)
-CREATE OR REPLACE FUNCTION operator_threshold_rows(who bigint DEFAULT tally_internal._me()) RETURNS SETOF tally.thresholds
+-- step: function operator_threshold_rows(bigint, regclass)
+CREATE OR REPLACE FUNCTION operator_threshold_rows(who bigint DEFAULT tally_internal._me(), home regclass DEFAULT 'operator_playback_5m'::regclass)
+RETURNS SETOF tally.thresholds
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+    -- The default of home is read when the function is made, so it knows the schema of this copy of the pack.
     -- Redeemed once; the function has the rights of the pack's owner.
-    WITH me AS MATERIALIZED (SELECT tally_internal._redeem($1) AS caller)
-    SELECT t.* FROM tally.thresholds t
+    WITH me AS MATERIALIZED (SELECT tally_internal._redeem(who) AS caller),
+         here AS MATERIALIZED (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                                WHERE c.oid = home)
+    SELECT t.* FROM here JOIN tally.thresholds t ON t.schema = here.nspname
      WHERE t.name IN (SELECT s.name FROM tally.pack_steps s WHERE s.pack = 'operator_dashboard' AND s.kind = 'threshold')
-       AND EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'operator_dashboard' AND t.owner = p.owner
-                      AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.operator_alerts', p.target_schema), 'SELECT'))
+       AND EXISTS (SELECT FROM tally.installed_packs p WHERE p.pack = 'operator_dashboard' AND p.target_schema = here.nspname AND t.owner = p.owner
+                      AND has_table_privilege((SELECT me.caller::oid FROM me), format('%I.operator_alerts', here.nspname), 'SELECT'))
 $f$;
-COMMENT ON FUNCTION operator_threshold_rows(bigint) IS 'The pack''s thresholds, for those who may read operator_alerts; nothing for others.';
+COMMENT ON FUNCTION operator_threshold_rows(bigint, regclass) IS 'The pack''s thresholds, for those who may read operator_alerts; nothing for others.';
 
 -- step: view operator_alerts
 CREATE OR REPLACE VIEW operator_alerts AS

@@ -304,7 +304,7 @@ ALTER TABLE tally.pack_steps ADD FOREIGN KEY (pack) REFERENCES tally.pack_list O
     ADD CHECK (kind IN ('source', 'index', 'table', 'rows', 'rollup', 'metric', 'probe', 'threshold', 'task', 'board', 'view', 'function', 'trigger'));
 ALTER TABLE tally.installed_packs ADD COLUMN zone text, ADD COLUMN fingerprint text, ADD COLUMN made jsonb, DROP CONSTRAINT installed_packs_pkey;
 ALTER TABLE tally.installed_packs ADD PRIMARY KEY (pack, target_schema);
-DROP FUNCTION tally.install_pack(text, text);
+DROP FUNCTION tally.install_pack(text, text), tally.drop_pack(text);
 
 ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;
 
@@ -318,3 +318,27 @@ CREATE INDEX rollups_name ON tally.rollups (name);
 ALTER TABLE tally.metrics DROP CONSTRAINT metrics_name_key;
 ALTER TABLE tally.metrics ADD UNIQUE (rollup_id, name);
 CREATE INDEX metrics_name ON tally.metrics (name);
+ALTER TABLE tally.probes ADD COLUMN schema text, DROP CONSTRAINT probes_name_key;
+ALTER TABLE tally.tasks ADD COLUMN schema text, DROP CONSTRAINT tasks_name_key;
+ALTER TABLE tally.thresholds ADD COLUMN schema text, DROP CONSTRAINT thresholds_name_key;
+DO $$
+DECLARE
+    item text;
+BEGIN
+    -- No change of a person's, so no entry in the audit.
+    FOREACH item IN ARRAY '{probes,tasks,thresholds}'::text[] LOOP
+        EXECUTE format('ALTER TABLE tally.%I DISABLE TRIGGER USER', item);
+        EXECUTE format($q$UPDATE tally.%I x SET schema = COALESCE((
+            SELECT n.nspname FROM regexp_split_to_table(x.search_path, '\s*,\s*') WITH ORDINALITY p(s, o)
+              JOIN pg_namespace n ON n.nspname = CASE p.s WHEN '"$user"' THEN (SELECT r.rolname FROM pg_roles r WHERE r.oid = x.owner::oid)
+                                                     ELSE btrim(p.s, '"') END
+             WHERE n.nspname <> 'pg_catalog' ORDER BY p.o LIMIT 1), 'public')$q$, item);
+    END LOOP;
+    UPDATE tally.thresholds t SET schema = n.nspname FROM tally.metrics m, tally.rollups r, pg_class c, pg_namespace n
+     WHERE m.id = t.metric_id AND r.id = m.rollup_id AND c.oid = r.relation AND n.oid = c.relnamespace;
+    UPDATE tally.thresholds t SET schema = p.schema FROM tally.probes p WHERE p.id = t.probe_id;
+    FOREACH item IN ARRAY '{probes,tasks,thresholds}'::text[] LOOP
+        EXECUTE format('ALTER TABLE tally.%I ENABLE TRIGGER USER', item);
+        EXECUTE format('ALTER TABLE tally.%I ALTER COLUMN schema SET NOT NULL, ADD UNIQUE (schema, name)', item);
+    END LOOP;
+END $$;

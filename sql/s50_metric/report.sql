@@ -99,7 +99,8 @@ CREATE OR REPLACE FUNCTION tally.report(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    zone  text := COALESCE((SELECT r.zone FROM tally.rollups r WHERE r.id = (tally_internal._metric(metrics[1])).rollup_id), 'UTC');
+    zone  text := CASE WHEN metrics[1] IS NULL THEN 'UTC'
+                       ELSE (SELECT r.zone FROM tally.rollups r WHERE r.id = (tally_internal._metric(metrics[1])).rollup_id) END;
     first timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
     last  timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
     hint  text;

@@ -41,7 +41,7 @@ SELECT r.name AS rollup,
        COALESCE(f.sqlstate, l.sqlstate, b.sqlstate, k.sqlstate, n.sqlstate) AS sqlstate,
        COALESCE(f.message, l.message) AS message,
        COALESCE(f.hint, CASE WHEN l.sqlstate IS NOT NULL THEN l.hint END, b.hint, k.hint, n.hint, CASE
-                WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', r.name)
+                WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', tally_internal._called(r))
             WHEN u.source IS NOT NULL THEN pg_catalog.format('ANALYZE %s;', r.source) END, l.hint) AS hint,
        o.no_time + o.ever + o.never AS odd_rows,
        r.frozen_before,

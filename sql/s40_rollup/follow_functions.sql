@@ -45,14 +45,22 @@ $$;
 COMMENT ON FUNCTION tally_internal._users_of(regclass, oid) IS
 'The rollups whose live view uses a function, operator or type, also through operators, aggregates and other functions.';
 
+CREATE OR REPLACE FUNCTION tally_internal._mentions(r tally.rollups, name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- A name of letters must stand there as a word, any other (an operator) in any place.
+    SELECT CASE WHEN $2 ~ '^\w+$' THEN x.texts ~ ('\m' || lower($2) || '\M') ELSE strpos(x.texts, lower($2)) > 0 END
+      FROM (SELECT lower(concat_ws(' ', r.filter, r.expand, (SELECT string_agg(d.given, ' ') FROM tally.dimensions d WHERE d.rollup_id = r.id),
+                                   (SELECT string_agg(m.expression, ' ') FROM tally.measures m WHERE m.rollup_id = r.id))) AS texts) x
+$$;
+COMMENT ON FUNCTION tally_internal._mentions(tally.rollups, text) IS 'Whether a name stands in the texts of a definition; it may mean something else there.';
+
 CREATE OR REPLACE FUNCTION tally_internal._namesakes_of(place text, name text) RETURNS SETOF int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The text may mean something else by that word; then nothing changes. A place that is null has none.
     SELECT r.id FROM tally.rollups r
      WHERE $1 IS NOT NULL
        AND strpos(', ' || replace(tally_internal._bound_path(r.search_path), '"$user"', r.owner::text) || ', ', ', ' || quote_ident($1) || ', ') > 0
-       AND strpos(lower(concat_ws(' ', r.filter, r.expand, (SELECT string_agg(d.given, ' ') FROM tally.dimensions d WHERE d.rollup_id = r.id),
-                                  (SELECT string_agg(m.expression, ' ') FROM tally.measures m WHERE m.rollup_id = r.id))), lower($2)) > 0
+       AND tally_internal._mentions(r, $2)
 $$;
 COMMENT ON FUNCTION tally_internal._namesakes_of(text, text) IS
 'The rollups in whose text a name stands that their search_path would look for in a schema.';
@@ -158,7 +166,9 @@ BEGIN
                            AND NOT EXISTS (SELECT FROM tally.reads c WHERE c.rollup_id = x.id AND c.place = a.attnum))
            AND ARRAY(SELECT c.name FROM tally.reads c WHERE c.rollup_id = x.id ORDER BY 1)
                <> ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = x.source AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1)
-           AND tally_internal._speaks_of_rows(x.live_view)
+           -- That takes a long look at the live view, and nobody speaks of rows without the table's name.
+           AND CASE WHEN tally_internal._mentions(x, (SELECT c.relname::text FROM pg_class c WHERE c.oid = source))
+               THEN tally_internal._speaks_of_rows(x.live_view) ELSE false END
     LOOP
         PERFORM tally_internal._mark_whole(ARRAY[r.id], format('columns of %s changed', source));
         BEGIN

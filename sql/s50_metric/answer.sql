@@ -17,7 +17,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            AND tally_internal._buckets_nest(tally_internal._bucket_rule_of(l.x), tally_internal._bucket_rule_of(c), first, last)
            AND has_table_privilege(reader::oid, c.live_view::oid, 'SELECT')
            AND NOT EXISTS (SELECT FROM unnest(dimensions) d WHERE NOT EXISTS (SELECT FROM tally.dimensions k WHERE k.rollup_id = c.id AND k.name = d
-                   AND k.expression = quote_ident(d)))
+                   AND k.expression IN (quote_ident(d), tally_internal._dimension_sql(quote_ident(d)))))
            AND NOT EXISTS (SELECT FROM unnest(measures) n WHERE n IS NOT NULL
                            AND NOT EXISTS (SELECT FROM tally.measures k JOIN tally.measures p ON p.rollup_id = (l.x).id AND p.name = k.name
                                                                             WHERE k.rollup_id = c.id AND k.name = n AND k.expression = format(p.merge, k.name)))
@@ -100,6 +100,13 @@ BEGIN
         END IF;
         since := tally_internal._bucket_at_or_after(c.rule, first);
         until := tally_internal._bucket_start(c.rule, last);
+        -- Where a clock is set back over midnight, a day holds rows from before its start, and from after its end. Such a day is no whole one.
+        IF tally_internal._rows_from(c.rule, since) < first THEN
+            since := tally_internal._bucket_end(c.rule, since);
+        END IF;
+        IF tally_internal._rows_past(c.rule, until) > last THEN
+            until := tally_internal._bucket_shifted(c.rule, until, -1);
+        END IF;
         CONTINUE WHEN since >= until;
         RETURN concat_ws(' UNION ALL ',
             tally_internal._range_pieces_sql(reader, finer, columns, tally_internal._edge_where(c.rule, since, '<', "where"), first,

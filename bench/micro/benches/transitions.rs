@@ -36,6 +36,24 @@ fn uniform(i: u64) -> f64 {
     (hll::hash::mix(i) >> 11) as f64 / (1u64 << 53) as f64
 }
 
+/// The crate tdigest with as many centroids, over the same rows as "tdigest".
+fn rival(c: &mut Criterion) {
+    let mut group = c.benchmark_group("tdigest, the crate of that name");
+    for rows in [10u64, 100_000] {
+        let input: Vec<f64> = (0..rows).map(uniform).collect();
+        group.throughput(Throughput::Elements(rows));
+        group.bench_function(format!("{rows} rows"), |b| {
+            b.iter(|| {
+                let mut digest = ::tdigest::TDigest::new_with_size(tdigest::DEFAULT_COMPRESSION.into());
+                input.iter().for_each(|value| digest.push(*value));
+                digest.flush();
+                digest
+            });
+        });
+    }
+    group.finish();
+}
+
 fn transitions(c: &mut Criterion) {
     let digest = || {
         let mut words = vec![0; tdigest::working::FIRST_WORDS];
@@ -43,6 +61,8 @@ fn transitions(c: &mut Criterion) {
         words
     };
     groups(c, "tdigest", uniform, digest, |words, v| until(words, |w| tdigest::working::push(w, v)));
+
+    rival(c);
 
     let registers = || {
         let mut words = vec![0; hll::working::FIRST_WORDS];

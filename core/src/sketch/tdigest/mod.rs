@@ -17,6 +17,8 @@ pub mod text;
 pub mod working;
 
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod tests;
 
 use super::stored::Stored;

@@ -225,33 +225,6 @@ fn digests_stay_within_their_error() {
     }
 }
 
-/// The datasketches crate's t-digest, an independent one, at its default of about twice our centroids: we stay near it.
-#[test]
-fn is_as_accurate_as_datasketches() {
-    let mut errors = [[0.0; QS.len()]; 2];
-    for seed in 1..=8 {
-        let mut values = distribution("lognormal", 200_000, seed);
-        let ours = sketch_of(&values, DEFAULT_COMPRESSION);
-        let mut oracle = datasketches::tdigest::TDigestMut::new(200).unwrap();
-        values.iter().for_each(|v| oracle.update(*v));
-        values.sort_by(f64::total_cmp);
-        for (i, q) in QS.into_iter().enumerate() {
-            errors[0][i] += rank_error(&values, q, ours.percentile(q).unwrap()) / 8.0;
-            errors[1][i] += rank_error(&values, q, oracle.quantile(q).unwrap().unwrap()) / 8.0;
-        }
-    }
-    println!("{errors:?}");
-    for i in 0..QS.len() {
-        assert!(
-            errors[0][i] < 3.0 * errors[1][i] + 1e-4,
-            "q {}: {:e} and {:e}",
-            QS[i],
-            errors[0][i],
-            errors[1][i]
-        );
-    }
-}
-
 #[test]
 fn discrete_data_answers_with_values_that_occur() {
     for name in ["integers", "poisson"] {

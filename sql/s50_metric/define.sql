@@ -26,25 +26,8 @@ BEGIN
     END IF;
     PERFORM tally_internal._check_metric_name(name, r);
     expression := tally_internal._one_expression(expression, format('metric %L', name));
-    IF r.key IS NOT NULL THEN
-        PERFORM tally_internal._refuse('wrong_object_type',
-            format('metric %L needs a rollup over time, but %L is one per %s', name, r.name, tally_internal._key_names(r.key, '%2$s')),
-            'A metric has a value per bucket of time. A rollup over time may stand on one per key, by any of its measures of a time.',
-            format('SELECT tally.create_rollup(%L, %L, time_column => …, bucket => ''1 day'');', r.name || '_daily', r.relation::text));
-    END IF;
-    IF direction IS NULL OR direction NOT IN ('up_is_good', 'down_is_good', 'neutral') THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('direction of metric %L must be up_is_good, down_is_good or neutral, got %s', name, COALESCE(quote_literal(direction), 'NULL')),
-            NULL,
-            format('SELECT tally.create_metric(%L, %L, %L, direction => ''down_is_good'');', name, r.name, expression));
-    END IF;
     old := tally_internal._metric_in(r, name);
-    IF old.rollup_id <> r.id THEN
-        PERFORM tally_internal._refuse('duplicate_object',
-            format('metric %L exists already, on rollup %L', name, (SELECT x.name FROM tally.rollups x WHERE x.id = old.rollup_id)),
-            format('Its expression is %s.', old.expression),
-            format('SELECT tally.drop_metric(%L);', tally_internal._called(old)));
-    END IF;
+    PERFORM tally_internal._check_metric(name, r, expression, direction, old);
     SELECT x.resolved, x.type, x.measures INTO made.resolved, made.type, made.measures FROM tally_internal._resolve_metric(name, r, expression, search_path) x;
     made.name := name;
     made.rollup_id := r.id;
@@ -58,18 +41,13 @@ BEGIN
         PERFORM tally_internal._refuse_samples(name, r, samples);
     END IF;
 
-    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.now, 'none')), '; ') INTO changes
-      FROM (VALUES ('expression', old.expression, expression), ('meaning', old.resolved, made.resolved), ('unit', old.unit, unit),
-                   ('description', old.description, description), ('direction', old.direction, direction),
-                       ('samples', old.samples, made.samples)) c(what, was, now)
-     WHERE c.was IS DISTINCT FROM c.now AND NOT (c.what = 'meaning' AND old.expression <> expression);
+    changes := tally_internal._metric_changes(old, made);
     IF old.id IS NOT NULL AND changes IS NULL AND NOT EXISTS (SELECT b.metric_id FROM tally.broken_metrics b WHERE b.metric_id = old.id) THEN
         PERFORM tally_internal._note_unchanged(format('metric %L', name));
         RETURN name;
-    ELSIF old.id IS NULL THEN
-        PERFORM tally_internal._store_metric(made);
-    ELSE
-        PERFORM tally_internal._store_metric(made);
+    END IF;
+    PERFORM tally_internal._store_metric(made);
+    IF old.id IS NOT NULL THEN
         RAISE NOTICE USING MESSAGE = format('metric %L changed', name), DETAIL = COALESCE(changes, 'It is computed for all stored rows again.');
     END IF;
     PERFORM tally_internal._build_metrics_view(r.id);
@@ -79,6 +57,43 @@ COMMENT ON FUNCTION tally.create_metric(text, text, text, text, text, text, text
 'Defines a metric: name; rollup; expression over its merged measures, such as retries::float8 / nullif(turns, 0); unit; description; direction (up_is_good, '
     'down_is_good, neutral); samples (the measure that counts observations; default the count it divides by, else count(*)). Adds a column to the view '
     '<rollup>_metrics. Again with changes it replaces the definition and says what changed.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_metric(name text, r tally.rollups, expression text, direction text, old tally.metrics) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF r.key IS NOT NULL THEN
+        PERFORM tally_internal._refuse('wrong_object_type',
+            format('metric %L needs a rollup over time, but %L is one per %s', name, r.name, tally_internal._key_names(r.key, '%2$s')),
+            'A metric has a value per bucket of time. A rollup over time may stand on one per key, by any of its measures of a time.',
+            format('SELECT tally.create_rollup(%L, %L, time_column => …, bucket => ''1 day'');', r.name || '_daily', r.relation::text));
+    END IF;
+    IF direction IS NULL OR direction NOT IN ('up_is_good', 'down_is_good', 'neutral') THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('direction of metric %L must be up_is_good, down_is_good or neutral, got %s', name, COALESCE(quote_literal(direction), 'NULL')),
+            NULL,
+            format('SELECT tally.create_metric(%L, %L, %L, direction => ''down_is_good'');', name, r.name, expression));
+    END IF;
+    IF old.rollup_id <> r.id THEN
+        PERFORM tally_internal._refuse('duplicate_object',
+            format('metric %L exists already, on rollup %L', name, (SELECT x.name FROM tally.rollups x WHERE x.id = old.rollup_id)),
+            format('Its expression is %s.', old.expression),
+            format('SELECT tally.drop_metric(%L);', tally_internal._called(old)));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_metric(text, tally.rollups, text, text, tally.metrics) IS
+'Refuses a metric that its rollup cannot have: one on a rollup per key, with a direction that there is not, or by the name of another rollup''s metric.';
+
+CREATE OR REPLACE FUNCTION tally_internal._metric_changes(old tally.metrics, made tally.metrics) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.now, 'none')), '; ')
+      FROM (VALUES ('expression', old.expression, made.expression), ('meaning', old.resolved, made.resolved), ('unit', old.unit, made.unit),
+                   ('description', old.description, made.description), ('direction', old.direction, made.direction),
+                   ('samples', old.samples, made.samples)) c(what, was, now)
+     WHERE c.was IS DISTINCT FROM c.now AND NOT (c.what = 'meaning' AND old.expression <> made.expression)
+$$;
+COMMENT ON FUNCTION tally_internal._metric_changes(tally.metrics, tally.metrics) IS
+'What differs between two definitions of a metric, in words; NULL where nothing does.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_metric_name(name text, r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -49,14 +49,7 @@ BEGIN
     PERFORM tally_internal._check_period(label, period, zone, elapsed, format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label,
                                                                      source::text, time_column, actor));
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
-        measures => jsonb_build_object(
-            'entry', format('pg_catalog.min(%s) FILTER (WHERE %s)', at, given ->> 'start'),
-            'retained', format('tally.retention(pg_catalog.array_agg(%1$s) FILTER (WHERE %2$s), pg_catalog.array_agg(%1$s) FILTER (WHERE %3$s), '
-                '%4$L::interval, %5$s, ''infinity''::timestamptz, %6$L, %7$L)',
-                               at, given ->> 'start', given ->> 'return', period, periods, CASE WHEN NOT elapsed THEN zone END, mode))
-            || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]',
-                                                                t.expression, at, given ->> 'start'))
-                           FROM tally_internal._funnel_touches(given) t), '{}'),
+        measures => tally_internal._retention_measures(given, at, elapsed),
         "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, given ->> 'start', given ->> 'return')
             || COALESCE(' AND (' || (given ->> 'where') || ')', ''),
         schedule => schedule, zone => clock, search_path => search_path, with_data => with_data,
@@ -78,6 +71,20 @@ COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, tex
     'mode on (in that period) or on_or_after. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views '
     '<name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes '
     'nothing.';
+
+CREATE OR REPLACE FUNCTION tally_internal._retention_measures(given jsonb, at text, elapsed boolean) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object(
+            'entry', format('pg_catalog.min(%s) FILTER (WHERE %s)', at, given ->> 'start'),
+            'retained', format('tally.retention(pg_catalog.array_agg(%1$s) FILTER (WHERE %2$s), pg_catalog.array_agg(%1$s) FILTER (WHERE %3$s), '
+                '%4$L::interval, %5$s, ''infinity''::timestamptz, %6$L, %7$L)', at, given ->> 'start', given ->> 'return',
+                given ->> 'period', given ->> 'periods', CASE WHEN NOT elapsed THEN given ->> 'zone' END, given ->> 'mode'))
+        || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]',
+                                                            t.expression, at, given ->> 'start'))
+                       FROM tally_internal._funnel_touches(given) t), '{}')
+$$;
+COMMENT ON FUNCTION tally_internal._retention_measures(jsonb, text, boolean) IS
+'Measures of a retention''s rollup per actor: when the actor started, in which periods it was seen again, and the dimensions of its start event.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_period(label text, period interval, zone text, elapsed boolean, again text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -96,4 +96,16 @@ SELECT is((SELECT x ->> 'turns' FROM tally.report('{turns}', since => '2026-03-0
 RESET ROLE;
 DROP OWNED BY reporter;
 DROP ROLE reporter;
+
+-- The same as typed columns, whatever the session's settings; against plain SQL.
+SET "TimeZone" = 'Asia/Kolkata'; SET "DateStyle" = 'German'; SET "IntervalStyle" = 'iso_8601';
+SELECT bag_eq(tally.report_sql('{turns,n}', since => '2026-03-02 00:00Z', until => '2026-03-05 00:00Z', bucket => '1 day', by => '{world}'),
+    $$SELECT date_trunc('day', at, 'UTC') AS bucket, coalesce(world, '(none)') AS world, (count(*) FILTER (WHERE kind = 'turn'))::float8 AS turns, count(*)::float8 AS n
+        FROM app.events WHERE at >= '2026-03-02 00:00Z' AND at < '2026-03-05 00:00Z' GROUP BY 1, 2$$, 'typed rows by day and world');
+SELECT bag_eq(tally.report_sql('{n}', since => '2026-03-02 00:00Z', until => '2026-03-05 00:00Z', "where" => '{"world": "w1"}'),
+    $$SELECT count(*)::float8 AS n FROM app.events WHERE at >= '2026-03-02 00:00Z' AND at < '2026-03-05 00:00Z' AND world = 'w1'$$, 'one row of one world');
+RESET "TimeZone"; RESET "DateStyle"; RESET "IntervalStyle";
+SELECT throws_ok($$SELECT tally.report_sql('{}')$$, '22023', 'metrics must name at least one metric, got {}', 'no metric');
+SELECT throws_ok($$SELECT tally.report_sql('{turns,nothing}')$$, '42704', NULL, 'an unknown metric');
+SELECT throws_ok($$SELECT tally.report_sql('{turns,n}', by => '{model}')$$, NULL, NULL, 'a dimension that one of them lacks');
 SELECT * FROM finish();

@@ -1,4 +1,4 @@
--- Owns: report and csv: several metrics side by side, as JSON rows for an API or a file, within limits.
+-- Owns: report, its form with typed columns, and csv: several metrics side by side, for an API, a prompt or a file, within limits.
 
 CREATE OR REPLACE FUNCTION tally_internal._report_sql(metrics tally.metrics[], r tally.rollups, bucket interval, by text[], "where" jsonb, first timestamptz,
                                            last timestamptz,
@@ -148,6 +148,41 @@ COMMENT ON FUNCTION tally.report(text[], text, text, interval, text[], jsonb, te
 'Several metrics, also of different rollups, side by side: one JSON object per row with the bucket (where bucket is given), the dimensions of by, and each '
     'metric. Exact now, read from the smallest rollups that hold the answer. people: a measure; cells with fewer than k of them are null. More than '
     'max_range or max_rows is an error. Run with the reader''s rights.';
+
+CREATE OR REPLACE FUNCTION tally.report_sql(
+    metrics text[],
+    since   text DEFAULT '24 hours',
+    until   text DEFAULT NULL,
+    bucket  interval DEFAULT NULL,
+    by      text[] DEFAULT '{}',
+    "where" jsonb DEFAULT '{}'
+) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' SET quote_all_identifiers = off AS $$
+#variable_conflict use_variable
+DECLARE
+    columns text;
+    item    record;
+BEGIN
+    IF COALESCE(cardinality(metrics), 0) = 0 THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')),
+            NULL, 'SELECT name, description FROM tally.metrics ORDER BY name;');
+    END IF;
+    PERFORM tally_internal._check_once(metrics, 'metrics');
+    FOR item IN SELECT DISTINCT r AS rollup FROM unnest(metrics) n, LATERAL tally_internal._metric(n) m JOIN tally.rollups r ON r.id = m.rollup_id LOOP
+        PERFORM tally_internal._check_dimensions(item.rollup, by, 'by');
+    END LOOP;
+    SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.place, c.n) INTO columns
+      FROM (SELECT 'bucket' AS name, 'timestamptz' AS type, 1 AS place, 1::bigint AS n WHERE bucket IS NOT NULL
+            UNION ALL SELECT d, 'text', 2, n FROM unnest(by) WITH ORDINALITY x(d, n)
+            UNION ALL SELECT (tally_internal._metric(m)).name, 'float8', 3, n FROM unnest(metrics) WITH ORDINALITY x(m, n)) c;
+    RETURN format('SELECT x.* FROM tally.report(%L%s) j, pg_catalog.json_to_record(j) AS x(%s)', metrics,
+        (SELECT string_agg(format(', %I => %L', a.name, a.value), '' ORDER BY a.n)
+           FROM (VALUES (1, 'since', since), (2, 'until', until), (3, 'bucket', bucket::text), (4, 'by', NULLIF(by, '{}')::text),
+                        (5, 'where', NULLIF("where", '{}')::text)) a(n, name, value) WHERE a.value IS NOT NULL), columns);
+END $$;
+COMMENT ON FUNCTION tally.report_sql(text[], text, text, interval, text[], jsonb) IS
+'The statement that gives a report as typed columns: bucket timestamptz, the dimensions of by as text, each metric as float8. Run it with \gexec, copy '
+    'its rows to a file with \copy (…) TO ''file.csv'' CSV HEADER, or make a view of it. Arguments as in report().';
 
 CREATE OR REPLACE FUNCTION tally.csv(rows json) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -161,15 +161,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle 
 #variable_conflict use_variable
 DECLARE
     columns text;
-    item    record;
+    r       tally.rollups;
 BEGIN
     IF COALESCE(cardinality(metrics), 0) = 0 THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')),
             NULL, 'SELECT name, description FROM tally.metrics ORDER BY name;');
     END IF;
     PERFORM tally_internal._check_once(metrics, 'metrics');
-    FOR item IN SELECT DISTINCT r AS rollup FROM unnest(metrics) n, LATERAL tally_internal._metric(n) m JOIN tally.rollups r ON r.id = m.rollup_id LOOP
-        PERFORM tally_internal._check_dimensions(item.rollup, by, 'by');
+    FOR r IN SELECT DISTINCT ON (x.id) x.* FROM unnest(metrics) n, LATERAL tally_internal._metric(n) m JOIN tally.rollups x ON x.id = m.rollup_id LOOP
+        PERFORM tally_internal._check_dimensions(r, by, 'by');
     END LOOP;
     SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.place, c.n) INTO columns
       FROM (SELECT 'bucket' AS name, 'timestamptz' AS type, 1 AS place, 1::bigint AS n WHERE bucket IS NOT NULL

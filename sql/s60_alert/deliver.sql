@@ -8,6 +8,23 @@ LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._slack(text) IS 'A text as Slack shows it, with nothing in it that Slack would act on.';
 
+CREATE OR REPLACE FUNCTION tally_internal._letter(n tally.notifications) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    e jsonb := n.events -> 0;
+BEGIN
+    RETURN jsonb_build_object('idempotency_key', n.idempotency_key,
+        -- A subject is one line, whatever a label holds.
+        'subject', left(regexp_replace(format('[%s] %s: %s%s', upper(e ->> 'severity'), e ->> 'event', e ->> 'impact',
+            CASE WHEN jsonb_array_length(n.events) > 1 THEN format(' (and %s more)', jsonb_array_length(n.events) - 1) END), '[[:cntrl:]]+', ' ', 'g'), 200),
+        'text', (SELECT string_agg(concat_ws(E'\n', format('%s: %s', upper(x.e ->> 'event'), x.e ->> 'impact'),
+                    format('Incident %s, %s, since %s.', x.e ->> 'incident', x.e ->> 'severity', x.e ->> 'opened_at'),
+                    'Owner: ' || (x.e ->> 'owner'), 'Runbook: ' || (x.e ->> 'runbook'), 'Link: ' || (x.e ->> 'link'),
+                    'To do: ' || NULLIF((SELECT string_agg(a, '; ') FROM jsonb_array_elements_text(x.e -> 'suggested_actions') a), '')), E'\n\n' ORDER BY x.no)
+                   FROM jsonb_array_elements(n.events) WITH ORDINALITY x(e, no)));
+END $$;
+COMMENT ON FUNCTION tally_internal._letter(tally.notifications) IS 'A notification as an e-mail: subject and text.';
+
 CREATE OR REPLACE FUNCTION tally_internal._body(c tally.channels, n tally.notifications) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -22,6 +39,7 @@ BEGIN
                                || NULLIF((SELECT string_agg(tally_internal._slack(a), '; ') FROM jsonb_array_elements_text(x.e -> 'suggested_actions') a), ''),
                            E'\n<' || replace(tally_internal._slack(x.e ->> 'runbook'), '|', '%7C') || '|runbook>') END), E'\n' ORDER BY x.no)
               FROM jsonb_array_elements(n.events) WITH ORDINALITY x(e, no)))
+        WHEN 'email' THEN tally_internal._letter(n)
         -- PagerDuty Events API v2: one alert per incident, closed by the same dedup_key.
         WHEN 'pagerduty' THEN jsonb_strip_nulls(jsonb_build_object(
             'routing_key', c.secret,

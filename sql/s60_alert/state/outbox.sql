@@ -6,7 +6,7 @@ CREATE TABLE tally.channels (
     name            text NOT NULL UNIQUE CHECK (name <> ''),
     owner           tally.role NOT NULL,
     kind            text NOT NULL CHECK (kind IN ('webhook', 'table')),
-    template        text NOT NULL DEFAULT 'generic' CHECK (template IN ('generic', 'slack', 'pagerduty')),
+    template        text NOT NULL DEFAULT 'generic' CHECK (template IN ('generic', 'slack', 'pagerduty', 'email')),
     url             text,
     headers         jsonb NOT NULL DEFAULT '{}',
     secret          text,

@@ -308,6 +308,9 @@ DROP FUNCTION tally.install_pack(text, text), tally.drop_pack(text);
 
 ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;
 
+ALTER TABLE tally.channels DROP CONSTRAINT channels_template_check;
+ALTER TABLE tally.channels ADD CONSTRAINT channels_template_check CHECK (template IN ('generic', 'slack', 'pagerduty', 'email'));
+
 -- What slow definitions take of a run.
 -- FILE s20_catalog/state/put_off.sql
 ALTER TABLE tally.probes ADD COLUMN last_ms float8;

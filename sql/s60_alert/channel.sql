@@ -49,7 +49,8 @@ BEGIN
     enabled := COALESCE(enabled, true);
     problem := CASE
         WHEN kind IS NULL OR kind NOT IN ('webhook', 'table') THEN format('kind must be webhook or table, got %s', COALESCE(quote_literal(kind), 'NULL'))
-        WHEN template IS NULL OR template NOT IN ('generic', 'slack', 'pagerduty', 'email') THEN format('template must be generic, slack, pagerduty or email, got %s',
+        WHEN template IS NULL OR template NOT IN ('generic', 'slack', 'pagerduty', 'email') THEN
+            format('template must be generic, slack, pagerduty or email, got %s',
                 COALESCE(quote_literal(template), 'NULL'))
         WHEN kind = 'webhook' AND (url IS NULL OR url !~ '^https?://') THEN 'a webhook needs a url that begins with http:// or https://'
         WHEN template = 'pagerduty' AND (secret IS NULL OR group_by IS NOT NULL) THEN 'pagerduty needs its routing key as secret, and groups by itself'
@@ -105,8 +106,8 @@ BEGIN
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean, bigint) IS
-'Defines where notifications go: webhook (url, template generic, slack, pagerduty or email, secret, headers) or table (for a poller); which incidents (matchers) '
-    'and events; grouping and repeating. Again with changes it replaces the definition.';
+'Defines where notifications go: webhook (url, template generic, slack, pagerduty or email, secret, headers) or table (for a poller); which incidents '
+    '(matchers) and events; grouping and repeating. Again with changes it replaces the definition.';
 
 CREATE OR REPLACE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -148,7 +148,7 @@ BEGIN
         PERFORM tally_internal._store_change(r, NULL, NULL);
     END IF;
     IF columns OR filter_ OR r.emptied <> old.emptied THEN
-        -- A column that goes and comes again under its name holds values of another meaning, which frozen history must not keep.
+        -- A column that is dropped and made again has values with another meaning. Frozen history must not keep the old ones.
         PERFORM tally_internal._rebuild_around(old, add_dimensions <> '[]' OR drop_dimensions <> '{}',
             ARRAY(SELECT g FROM unnest(drop_measures || drop_dimensions) g WHERE add_measures ? g
                   OR EXISTS (SELECT FROM jsonb_array_elements(tally_internal._listed_dimensions(add_dimensions)) d WHERE d ->> 'name' = g)));

@@ -21,7 +21,8 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
     END
 $$;
 COMMENT ON FUNCTION tally_internal._key_value_sql(text, regtype) IS
-'SQL text that turns a key''s text (SQL text too) into its column''s type, NULL where it is none of its values; null for types that cannot be keys.';
+'SQL text that turns a key''s text (SQL text too) into its column''s type; that text gives NULL for what is no value of the type. NULL for types that '
+    'cannot be keys.';
 
 CREATE OR REPLACE FUNCTION tally_internal._key_list(width int) RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -24,8 +24,8 @@ BEGIN
     END IF;
     -- Newest first, so that a long queue does not keep the present waiting. A mark names any instant of its bucket.
     EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 '
-                   -- What a marked range will recompute is left to it.
-                   -- (but for what reaches beyond it).
+                   -- A marked range recomputes the buckets in it, so they are left out here. With a lookback a bucket
+                   -- also reaches others beyond the range, so there it is taken.
                    'AND (%1$L OR NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until)) ORDER '
                        'BY d.bucket DESC LIMIT $2), '
                    'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %2$s AS start) '

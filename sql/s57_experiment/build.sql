@@ -1,4 +1,4 @@
--- Owns: making the rollups of an experiment, in its maker's transaction: all of them or none.
+-- Owns: making the rollups of an experiment. They are made in the transaction of the caller, all of them or none.
 
 CREATE OR REPLACE FUNCTION tally_internal._free_rollup_name(target text, wanted text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -15,7 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND NOT EXISTS (SELECT FROM unnest('{exposures,unit,arm,time_column,time_type,experiment_column,dimensions,zone,where}'::text[]) k
                         WHERE e.definition -> k IS DISTINCT FROM given -> k) ORDER BY e.created_at, e.name LIMIT 1
 $$;
-COMMENT ON FUNCTION tally_internal._shared_units(jsonb) IS 'An experiment of the current role whose units are the same; null where there is none.';
+COMMENT ON FUNCTION tally_internal._shared_units(jsonb) IS 'An experiment of the current role that has the same units; NULL where there is none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._build_units(target text, given jsonb, schedule text, with_data boolean, search_path text, OUT units int,
     OUT arrivals int)
@@ -46,7 +46,8 @@ BEGIN
     SELECT r.id INTO units FROM tally.rollups r WHERE r.relation = made;
     SELECT r.id INTO arrivals FROM tally.rollups r WHERE r.relation = days;
 END $$;
-COMMENT ON FUNCTION tally_internal._build_units(text, jsonb, text, boolean, text) IS 'Makes the rollup per unit of exposures, and that over days on it.';
+COMMENT ON FUNCTION tally_internal._build_units(text, jsonb, text, boolean, text) IS
+'Makes two rollups: one per unit, from its exposures, and one over days, from the units.';
 
 CREATE OR REPLACE FUNCTION tally_internal._effective_metrics(label text, given jsonb) RETURNS jsonb[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -20,7 +20,7 @@ BEGIN
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally_internal._experiment(text) IS 'The experiment of a name, or an error that lists the known ones.';
+COMMENT ON FUNCTION tally_internal._experiment(text) IS 'The experiment with this name; an error that lists the known names where there is none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._zeros(units bigint, variables int) RETURNS tally.moments
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -29,7 +29,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
            (SELECT string_agg('0', ',') FROM generate_series(1, variables * (variables + 1) / 2)) y(zeros)
      WHERE units > 0
 $$;
-COMMENT ON FUNCTION tally_internal._zeros(bigint, int) IS 'Moments of so many units whose variables are all 0; null for none.';
+COMMENT ON FUNCTION tally_internal._zeros(bigint, int) IS 'Moments of this many units whose variables are all 0; NULL for no units.';
 
 CREATE OR REPLACE FUNCTION tally_internal._with_zeros(sketch tally.moments, units bigint, variables int) RETURNS tally.moments
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

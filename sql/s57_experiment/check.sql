@@ -1,4 +1,4 @@
--- Owns: what is checked of an experiment before anything of it is made, each error with the statement that works.
+-- Owns: the checks of an experiment before anything is made. Each error names the statement that works.
 
 CREATE OR REPLACE FUNCTION tally_internal._check_experiment_column(what text, relation regclass, given text, argument text, again text) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -96,7 +96,8 @@ BEGIN
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally_internal._experiment_time(text, regclass, text, text) IS 'The type of the time of exposures; an error where it is no time.';
+COMMENT ON FUNCTION tally_internal._experiment_time(text, regclass, text, text) IS
+'The type of the column with the exposures'' time. An error where it is not a type of times.';
 
 CREATE OR REPLACE FUNCTION tally_internal._experiment_is(label text, given jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -5,7 +5,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
     -- PostgreSQL's own hashes of numbers in order are not even enough: the split of 4,000 units was off by three standard errors and more.
     SELECT ((('x' || left(encode(sha256(int8send(seed) || int8send(number)), 'hex'), 13))::bit(52)::bigint) + 0.5) / 4503599627370496
 $$;
-COMMENT ON FUNCTION tally_internal._uniform(bigint, bigint) IS 'A number between 0 and 1 that looks drawn at random, by a seed and a place in its sequence.';
+COMMENT ON FUNCTION tally_internal._uniform(bigint, bigint) IS 'A number between 0 and 1 that looks random. The same seed and place give the same number.';
 
 CREATE OR REPLACE FUNCTION tally_internal._gauss(seed bigint, number bigint) RETURNS float8
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
--- Owns: create_experiment_metric and drop_experiment_metric: what is measured of a unit, before any experiment measures it.
+-- Owns: create_experiment_metric and drop_experiment_metric. A metric says what is measured of a unit. Experiments use it by its name.
 
 CREATE OR REPLACE FUNCTION tally.create_experiment_metric(
     name        text,
@@ -152,4 +152,5 @@ BEGIN
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally_internal._experiment_metric(text) IS 'The metric of experiments of a name, or an error that lists the known ones.';
+COMMENT ON FUNCTION tally_internal._experiment_metric(text) IS
+'The experiments'' metric with this name; an error that lists the known names where there is none.';

@@ -51,7 +51,8 @@ BEGIN
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally_internal._experiment_cell(tally.experiments, text) IS 'A metric of an experiment, or an error that lists those it has.';
+COMMENT ON FUNCTION tally_internal._experiment_cell(tally.experiments, text) IS
+'A metric that the experiment measures; an error that lists its metrics where it does not measure this one.';
 
 CREATE OR REPLACE FUNCTION tally.experiment_overlay(
     name      text,

@@ -44,7 +44,7 @@ CREATE OR REPLACE FUNCTION tally_internal._adjusted(p float8[], correction text)
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE correction WHEN 'holm' THEN tally.adjust_holm(p) WHEN 'benjamini_hochberg' THEN tally.adjust_benjamini_hochberg(p) ELSE p END
 $$;
-COMMENT ON FUNCTION tally_internal._adjusted(float8[], text) IS 'p values corrected for several questions as the experiment asks.';
+COMMENT ON FUNCTION tally_internal._adjusted(float8[], text) IS 'The p values, corrected for several questions by the method that the experiment chose.';
 
 CREATE OR REPLACE FUNCTION tally_internal._split(e tally.experiments, as_of timestamptz) RETURNS TABLE (arm text, weight float8, place bigint, units bigint,
     mixed bigint)
@@ -146,7 +146,7 @@ BEGIN
             format('SELECT * FROM tally.experiment_report(%L%s);', e.name, COALESCE(format(', by => ''{%s}''', known[1]), '')));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._check_segments(tally.experiments, text[]) IS 'An error where by names what is no dimension of the experiment.';
+COMMENT ON FUNCTION tally_internal._check_segments(tally.experiments, text[]) IS 'Refuses a name in the argument by that is not a dimension of the experiment.';
 
 CREATE OR REPLACE FUNCTION tally_internal._experiment_view(e tally.experiments) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

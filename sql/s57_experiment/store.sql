@@ -1,4 +1,4 @@
--- Owns: the only ways in which experiments and their metrics are written into the catalogue: for who has made their rollups.
+-- Owns: the only functions that write experiments and their metrics into the catalogue. They serve the owner of the rollups alone.
 
 CREATE OR REPLACE FUNCTION tally_internal._store_experiment_metric(name text, source regclass, kind text, direction text, definition jsonb, description text,
                                                                    who bigint DEFAULT tally_internal._me()) RETURNS void
@@ -25,7 +25,7 @@ BEGIN
     END IF;
     DELETE FROM tally.experiment_metrics m WHERE m.name = name;
 END $$;
-COMMENT ON FUNCTION tally_internal._forget_experiment_metric(text, bigint) IS 'Takes a metric of experiments out of the catalogue. For the owner.';
+COMMENT ON FUNCTION tally_internal._forget_experiment_metric(text, bigint) IS 'Removes a metric of experiments from the catalogue. Only its owner may call it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._store_experiment(made tally.experiments, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -37,7 +37,7 @@ EXCEPTION WHEN invalid_text_representation OR invalid_datetime_format OR datetim
     PERFORM tally_internal._refuse(SQLSTATE, format('threshold %L: %s', label, SQLERRM), format('Got changes %s.', left(changes::text, 1000)), again);
 END $$;
 COMMENT ON FUNCTION tally_internal._changed_threshold(tally.thresholds, text, jsonb, text) IS
-'A threshold with some arguments of create_threshold() changed, not checked yet; an error where there is no such argument, or a value is none of its type. '
+'A threshold with some arguments of create_threshold() changed, not checked yet; an error where there is no such argument, or a value does not fit its type. '
     'again is the statement that the error proposes.';
 
 CREATE OR REPLACE FUNCTION tally.alter_threshold(name text, changes jsonb) RETURNS text

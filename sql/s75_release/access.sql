@@ -1,4 +1,4 @@
--- Owns: grant_access and revoke_access: what a reader, somebody on call or a clock needs, and no more, in one statement.
+-- Owns: grant_access and revoke_access. One statement grants exactly what a reader, somebody on call or a clock needs.
 
 CREATE OR REPLACE FUNCTION tally_internal._change_clock(verb text, preposition text, role regrole) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
--- Owns: what may be released: which measures are counts, which rows a source shares with others, and the checks of a definition.
+-- Owns: what may be released. It finds the measures that are counts and the rows that two sources share, and checks a definition.
 
 CREATE OR REPLACE FUNCTION tally_internal._counts_rows(rollup_id int, measure text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -35,7 +35,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             SELECT d.name, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id
             UNION ALL SELECT m.name, m.expression FROM tally.measures m WHERE m.rollup_id = r.id) c WHERE c.name = ANY (columns)))
 $$;
-COMMENT ON FUNCTION tally_internal._release_definition(tally.rollups, text[]) IS 'What the columns of a rollup mean now, to be compared with what they meant.';
+COMMENT ON FUNCTION tally_internal._release_definition(tally.rollups, text[]) IS
+'What the columns of a rollup mean now. The release keeps this and compares it later.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_release(made tally.releases, r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -123,4 +124,4 @@ BEGIN
             'Each list names dimensions from the outermost to the innermost.', 'Use for example hierarchies => ''[["country", "city"]]''.');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._check_hierarchies(tally.releases, text) IS 'An error where margins or hierarchies of a release are none.';
+COMMENT ON FUNCTION tally_internal._check_hierarchies(tally.releases, text) IS 'Refuses margins and hierarchies that the release''s dimensions cannot have.';

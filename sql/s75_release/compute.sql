@@ -1,4 +1,4 @@
--- Owns: one bucket of a release: its cells with all totals, what of them is hidden, and the row set that is published.
+-- Owns: one bucket of a release: its cells with all totals, which of them are hidden, and the rows that are published.
 
 CREATE OR REPLACE FUNCTION tally_internal._release_margins(x tally.releases) RETURNS TABLE (margin text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -85,7 +85,8 @@ BEGIN
     END IF;
     RETURN rule;
 END $$;
-COMMENT ON FUNCTION tally_internal._release_rule(tally.releases, tally.rollups) IS 'The bucket rule of a release; an error where it would split buckets.';
+COMMENT ON FUNCTION tally_internal._release_rule(tally.releases, tally.rollups) IS
+'The bucket rule of a release. An error where it would split a bucket of the rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._comment_release(made tally.releases, r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -155,7 +156,7 @@ BEGIN
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally_internal._release_named(text) IS 'The release of a name, or an error that lists those most like it.';
+COMMENT ON FUNCTION tally_internal._release_named(text) IS 'The release with this name; an error that lists similar names where there is none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._owned_release(name text, caller regrole) RETURNS tally.releases
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -168,7 +169,7 @@ BEGIN
     END IF;
     RETURN x;
 END $$;
-COMMENT ON FUNCTION tally_internal._owned_release(text, regrole) IS 'A release that a role has the owner''s rights of, or an error.';
+COMMENT ON FUNCTION tally_internal._owned_release(text, regrole) IS 'The release with this name; an error where the role lacks the rights of its owner.';
 
 CREATE OR REPLACE FUNCTION tally_internal._forget_release(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

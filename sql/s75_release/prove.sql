@@ -1,5 +1,5 @@
--- Owns: check_release: the proofs once more, by other arithmetic. The kernel finds them by linear and integer programs over pairs of
--- neighbouring totals. Here whole numbers are added up, over every pair of a total and the cells within it, from what the table shows.
+-- Owns: check_release, which checks the proofs by other arithmetic. The kernel finds them by linear and integer programs over pairs of
+-- neighbouring totals. Here SQL adds up whole numbers, from what the table shows, over every pair of a total and the cells within it.
 
 CREATE OR REPLACE FUNCTION tally_internal._proof_fault(x tally.releases, b tally.released_buckets, shown jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

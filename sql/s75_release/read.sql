@@ -1,4 +1,4 @@
--- Owns: reading releases with the reader's rights: SELECT on the table is what it takes.
+-- Owns: reading releases with the reader's rights. The reader needs SELECT on the table and nothing else.
 
 CREATE OR REPLACE FUNCTION tally.released(
     name    text,

@@ -1,4 +1,4 @@
--- Owns: publishing: refresh_release takes the buckets that are over and not published yet, one by one.
+-- Owns: publishing. refresh_release publishes each bucket that has ended and is not published yet, one by one.
 
 CREATE OR REPLACE FUNCTION tally.refresh_release(name text, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (bucket timestamptz, state text, cells int, hidden int, reason text)

@@ -1,5 +1,5 @@
--- Owns: what a panel is, checked when a board is made: known keys, metrics and relations that are there, dimensions that they have, a
--- picture that fits.
+-- Owns: the checks of a panel when a board is made: its keys are known, its metrics and relations exist, they have its dimensions, and
+-- its picture fits.
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_fault(board text, n bigint, panel jsonb, message text, detail text, hint text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,5 +1,5 @@
--- Owns: panels over any table or view: its rows, a tile of its values, lines over its time. With the rights of who looks, and of what is run for him
--- nothing is a stranger's.
+-- Owns: panels over any table or view: its rows, a tile of its values, lines over its time. They read with the rights of the person who
+-- looks, and run no function that belongs to somebody he does not trust.
 
 CREATE OR REPLACE FUNCTION tally_internal._filter_sql(filters jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -41,7 +41,7 @@ DECLARE
             tally_internal._utc_literal(tally_internal._parse_since(until, as_of, 'until', 'UTC'))) END));
     unsafe regprocedure;
 BEGIN
-    -- Who could take the owner's rights, a superuser first of all, is whom it would be worth to trap.
+    -- An owner gains by trapping a reader who has more rights than he has, a superuser first of all.
     IF (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass(panel ->> 'relation')) IS DISTINCT FROM tally_internal._current_role()::oid THEN
         unsafe := tally_internal._unsafe_function(made);
         IF unsafe IS NOT NULL THEN

@@ -1,5 +1,5 @@
--- Owns: the rows of panels that are neither metrics nor a relation: a funnel, incidents, thresholds, the state of rollups, experiments. With the
--- rights of who looks.
+-- Owns: the rows of panels that are neither metrics nor a relation: a funnel, incidents, thresholds, the state of rollups, experiments.
+-- They read with the rights of the person who looks.
 
 CREATE OR REPLACE FUNCTION tally_internal._cell(value anyelement) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$

@@ -1,5 +1,5 @@
--- Owns: the only ways in which boards and saved views are written: for their owners. What a board shows is read with the rights of who
--- looks, so nothing that is stored here lets anybody see more.
+-- Owns: the only functions that write boards and saved views, for their owners. A board reads with the rights of the person who looks, so
+-- nothing that is stored here lets anybody see more.
 
 CREATE OR REPLACE FUNCTION tally_internal._store_board(made tally.boards, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -26,7 +26,9 @@ unsafe fn caller_path() -> String {
     // SAFETY: PostgreSQL has always a setting of this name, of text, whose values are NUL-terminated or null; the list of earlier values is
     // its own, and nothing changes it while it is read.
     unsafe {
-        let Some(option) = search_path() else { return PIN.to_string_lossy().into_owned() };
+        let Some(option) = search_path() else {
+            return PIN.to_string_lossy().into_owned();
+        };
         let current = *(*option.cast::<pg_sys::config_string>()).variable;
         let mut value: *const c_char = current;
         let mut level = (*option).stack;
@@ -34,7 +36,11 @@ unsafe fn caller_path() -> String {
             value = (*level).prior.val.stringval;
             level = (*level).prev;
         }
-        if value.is_null() { PIN.to_string_lossy().into_owned() } else { CStr::from_ptr(value).to_string_lossy().into_owned() }
+        if value.is_null() {
+            PIN.to_string_lossy().into_owned()
+        } else {
+            CStr::from_ptr(value).to_string_lossy().into_owned()
+        }
     }
 }
 
@@ -44,7 +50,10 @@ unsafe fn search_path() -> Option<*mut pg_sys::config_generic> {
     // SAFETY: the array holds so many settings, each with a NUL-terminated name.
     unsafe {
         let settings = std::slice::from_raw_parts(pg_sys::get_guc_variables(), pg_sys::GetNumConfigOptions() as usize);
-        settings.iter().copied().find(|&setting| CStr::from_ptr((*setting).name) == c"search_path")
+        settings
+            .iter()
+            .copied()
+            .find(|&setting| CStr::from_ptr((*setting).name) == c"search_path")
     }
 }
 

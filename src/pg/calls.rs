@@ -1,5 +1,5 @@
 //! Owns what an expression calls: a walk over a tree that PostgreSQL has parsed and analysed (of a view, of a function's body), which
-//! lists functions, conversions through text, constants and words such as `current_user`. What to make of them is said in SQL
+//! lists functions, conversions through text, constants and words such as `current_user`. SQL decides what they mean for a definition
 //! (`sql/s35_text/session.sql`).
 
 use pgrx::pg_sys::{self, Node, NodeTag, Oid};

@@ -2,7 +2,7 @@
 //!
 //! The SQL declarations (`CREATE FUNCTION … LANGUAGE c`) are written by hand in `sql/`, because pgrx has no words for
 //! what the planner needs of an aggregate (SSPACE, COST, support of varlena states). Reading a by-value argument, a plain
-//! varlena or the aggregate context costs no `pg_sys` call; what does is said at the method.
+//! varlena or the aggregate context costs no `pg_sys` call. A method that makes such a call says so.
 
 use super::varlena;
 use pgrx::memcxt::PgMemoryContexts;

@@ -4,7 +4,7 @@ use super::effect::{check_alpha, invalid};
 use super::srm;
 use crate::error::TallyError;
 
-/// Units in an arm below which nothing is said.
+/// The badge says nothing while an arm has fewer units than this.
 pub const LEAST_UNITS: i64 = 150;
 /// A lift from here on, up or down, is more often a broken metric than a success.
 pub const SUSPICIOUS: f64 = 0.5;

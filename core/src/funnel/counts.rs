@@ -171,7 +171,7 @@ impl Stored for Counts {
     }
 }
 
-/// The note of an actor of whom only the level (1 or more) is known.
+/// The note of an actor whose level (1 or more) is known, and no times.
 pub fn note_level(level: usize) -> Vec<u64> {
     vec![(level as u64) << 1]
 }

@@ -1,4 +1,4 @@
-//! Owns what is told from an actor's comings and goings: sessions, and whether they come back.
+//! Owns retention: in which periods an actor who started was seen again.
 
 pub mod counts;
 pub mod returns;

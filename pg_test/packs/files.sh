@@ -105,7 +105,7 @@ as_shop -c "SELECT tally.register_pack('bad', '{\"a.sql\": \"-- step: view v\\nC
 is "$(refused "SELECT tally.install_pack('bad', 'shop')" | head -1)" "42704: a step of pack 'bad' must make the view 'v' that it names, and does not" "so is a step that makes something else"
 is "$(as_shop -c "SELECT to_regclass('shop.w') IS NULL" -c "SELECT count(*) FROM tally.installed_packs WHERE pack = 'bad'" | xargs)" "t 0" "and nothing of it stays"
 is "$(refused "SELECT tally.unregister_pack('mine')")" "55006: pack 'mine' must be dropped before it is forgotten; it is installed in schema shop
-SELECT tally.drop_pack('mine');" "a pack that is installed is not forgotten"
+SELECT tally.drop_pack('mine', 'shop');" "a pack that is installed is not forgotten"
 is "$(refused "SELECT tally.unregister_pack('awf')" | head -1)" "42501: only a pack of your own can be unregistered, got 'awf'" "nor one of pg_tally"
 
 # definitions() has the pack, and so has a dump.

@@ -2,7 +2,8 @@
 
 CREATE OR REPLACE VIEW tally.status AS
 -- These are looked up once for all rollups. One by one they took seconds with 500 rollups.
-WITH suspects AS MATERIALIZED (SELECT x AS id FROM tally_internal._suspects() x),
+WITH shared AS MATERIALIZED (SELECT x.name FROM tally.rollups x GROUP BY x.name HAVING count(*) > 1),
+     suspects AS MATERIALIZED (SELECT x AS id FROM tally_internal._suspects() x),
      refreshers AS MATERIALIZED (SELECT x.* FROM tally_internal._refreshers() x),
      held_back AS MATERIALIZED (SELECT x.* FROM tally_internal._held_back() x),
      unanalyzed AS MATERIALIZED (SELECT x AS source FROM tally_internal._lacking_statistics() x)
@@ -41,7 +42,10 @@ SELECT r.name AS rollup,
        COALESCE(f.sqlstate, l.sqlstate, b.sqlstate, k.sqlstate, n.sqlstate) AS sqlstate,
        COALESCE(f.message, l.message) AS message,
        COALESCE(f.hint, CASE WHEN l.sqlstate IS NOT NULL THEN l.hint END, b.hint, k.hint, n.hint, CASE
-                WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', tally_internal._called(r))
+                WHEN g.ranges > 0 THEN pg_catalog.format('CALL tally.backfill(%L);', CASE
+                    -- As _called() has it.
+                    WHEN r.name IN (SELECT s.name FROM shared s)
+                        THEN pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, r.name) ELSE r.name END)
             WHEN u.source IS NOT NULL THEN pg_catalog.format('ANALYZE %s;', r.source) END, l.hint) AS hint,
        o.no_time + o.ever + o.never AS odd_rows,
        r.frozen_before,

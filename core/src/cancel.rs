@@ -14,6 +14,17 @@ pub fn look() {
     }
 }
 
+/// The same items, with a look after each 1,024.
+pub fn looking<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
+    let mut seen = 0u32;
+    items.into_iter().inspect(move |_| {
+        seen = seen.wrapping_add(1);
+        if seen.is_multiple_of(1024) {
+            look();
+        }
+    })
+}
+
 /// Sorts, with a look now and then: a hundred million are not to be waited for. Not stable. A look that unwinds leaves all items there.
 pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> std::cmp::Ordering) {
     let mut compared = 0u32;

@@ -72,7 +72,7 @@ crate::pg_fn! {
         let text = call.str(0).unwrap_or_else(|problem| raise(problem));
         let schedule = schedule::parse(text).unwrap_or_else(|problem| {
             fail(
-                format!("schedule must be the five fields of cron, a name such as @daily or a number of seconds, got \"{text}\": {problem}"),
+                format!("schedule must be the five fields of cron, a name such as @daily or a number of seconds, got \"{text:.200}\": {problem}"),
                 "The fields are minute (0-59), hour (0-23), day (1-31 or $), month (1-12) and weekday (0-7): *, numbers, ranges, lists and steps.".to_owned(),
                 "Use for example '*/5 * * * *', '17 3 * * *', '@hourly' or, where pg_cron is 1.5 or newer, '30 seconds'.",
             )

@@ -3,6 +3,7 @@
 use crate::pg::aggregate::{State, Working, change, finished, merge, same};
 use crate::pg::fmgr::Call;
 use crate::{pg_fn, sketch_type};
+use tally_core::cancel::looking;
 use tally_core::error::{SqlState, TallyError};
 use tally_core::sketch::tdigest::{COMPRESSION, DEFAULT_COMPRESSION, Sketch, codec, working};
 
@@ -153,9 +154,7 @@ pg_fn! {
     /// `percentile(tdigest, float8[])`.
     tally_tdigest_percentiles(call)? {
         let sketch = sketch(&call, 0)?;
-        let answers = call
-            .f64s(1)?
-            .into_iter()
+        let answers = looking(call.f64s(1)?)
             .map(|q| q.map_or(Ok(None), |q| Ok(sketch.percentile(share(q)?))))
             .collect::<Result<Vec<_>, TallyError>>()?;
         Ok(call.return_f64s(&answers))
@@ -169,7 +168,7 @@ pg_fn! {
     /// `percentile_rank(tdigest, float8[])`.
     tally_tdigest_ranks(call)? {
         let sketch = sketch(&call, 0)?;
-        let answers: Vec<_> = call.f64s(1)?.into_iter().map(|v| v.and_then(|v| sketch.percentile_rank(v))).collect();
+        let answers: Vec<_> = looking(call.f64s(1)?).map(|v| v.and_then(|v| sketch.percentile_rank(v))).collect();
         Ok(call.return_f64s(&answers))
     }
 

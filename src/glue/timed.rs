@@ -6,7 +6,7 @@ use crate::{pg_fn, sketch_type};
 use tally_core::error::{SqlState, TallyError};
 use tally_core::sketch::ordered::is_time;
 use tally_core::sketch::stored::Stored;
-use tally_core::sketch::timed::{Held, Timed, Which, is_settled, is_working, push};
+use tally_core::sketch::timed::{Held, Timed, Which, is_settled, is_working, payload, push};
 
 struct Edge;
 
@@ -21,7 +21,7 @@ impl Working for Edge {
     }
 
     fn stored(words: &mut [u64]) -> Vec<u8> {
-        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect();
+        let bytes = payload(words);
         Timed::decode(&bytes).map_or(bytes, |timed| timed.encode())
     }
 }

@@ -55,8 +55,15 @@ struct Field {
     names: &'static [&'static str],
 }
 
+/// More than any schedule needs.
+const LONGEST: usize = 1000;
+
 /// Reads a schedule; the error says what was wrong, in the words "expected …, got …".
 pub fn parse(text: &str) -> Result<Schedule, String> {
+    // Megabytes would be read for seconds, and nobody means them.
+    if text.len() > LONGEST {
+        return Err(format!("expected {LONGEST} bytes at most, got {}", text.len()));
+    }
     let text = NAMES
         .iter()
         .find(|(name, _)| *name == text)
@@ -217,6 +224,12 @@ mod tests {
             .before(at, beats)
             .and_then(|at| DateTime::from_timestamp(at, 0));
         found.map_or("none".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S").to_string())
+    }
+
+    #[test]
+    fn a_schedule_of_megabytes_is_refused_unread() {
+        let error = parse(&"1 ".repeat(4_000_000)).expect_err("too long");
+        assert_eq!(error, "expected 1000 bytes at most, got 8000000");
     }
 
     #[test]

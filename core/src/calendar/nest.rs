@@ -3,6 +3,7 @@
 use super::rule::{Rule, Unit};
 use super::zone::Zone;
 use super::{DAY, MONDAY};
+use crate::cancel::looking;
 
 impl Rule {
     /// Whether each bucket of this rule lies within one bucket of `outer`. For all time where the rules alone say so; else by the
@@ -44,7 +45,7 @@ impl Rule {
 /// The instants in [since, until) at which rows come into another bucket.
 fn edges<'a>(rule: &'a Rule, zone: &'a dyn Zone, since: i64, until: i64) -> impl Iterator<Item = i64> + 'a {
     let mut bucket = rule.bucket(zone, since);
-    std::iter::from_fn(move || {
+    looking(std::iter::from_fn(move || {
         while bucket.until < until && bucket.until > bucket.from {
             let (before, edge) = (bucket.start, bucket.until);
             bucket = rule.bucket(zone, edge);
@@ -53,7 +54,7 @@ fn edges<'a>(rule: &'a Rule, zone: &'a dyn Zone, since: i64, until: i64) -> impl
             }
         }
         None
-    })
+    }))
 }
 
 #[cfg(test)]

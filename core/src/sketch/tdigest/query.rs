@@ -5,6 +5,7 @@
 //! ranks, and between such points values run linearly from the least to the greatest.
 
 use super::{Body, Centroid, Digest, Sketch};
+use crate::cancel::looking;
 
 /// How many times steeper than its neighbours a piece of the line must be to be a gap.
 const GAP: f64 = 32.0;
@@ -114,8 +115,7 @@ impl Sketch {
     /// round estimated ranks so that the counts add up to `count`.
     pub fn histogram(&self, edges: &[f64]) -> Vec<i64> {
         let mut last = 0;
-        let mut counts: Vec<i64> = edges
-            .iter()
+        let mut counts: Vec<i64> = looking(edges)
             .map(|&edge| {
                 let up_to = (self.below(edge).0.round() as i64).max(last);
                 let here = up_to - last;

@@ -11,6 +11,7 @@ use super::bytes::Reader;
 use super::ordered::{is_time, moment, settled};
 use super::stored::Stored;
 use super::tdigest::text::{number, read_number};
+use crate::cancel::looking;
 use crate::error::{SqlState, TallyError};
 use serde_json::Value;
 use std::cmp::Ordering;
@@ -141,13 +142,21 @@ impl Timed {
         words[0] = words[0] & 0xffff_ffff | head << 32;
         words[1] = self.time as u64;
         words[2] = value.len() as u64;
-        for (word, chunk) in words[3..].iter_mut().zip(value.chunks(8)) {
+        for (word, chunk) in looking(words[3..].iter_mut().zip(value.chunks(8))) {
             let mut padded = [0; 8];
             padded[..chunk.len()].copy_from_slice(chunk);
             *word = u64::from_le_bytes(padded);
         }
         Ok(())
     }
+}
+
+/// The bytes of a state, without the length that PostgreSQL keeps before them. A text may have megabytes.
+pub fn payload(words: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(8 * words.len());
+    looking(words).for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+    bytes.drain(..4);
+    bytes
 }
 
 /// Whether the words are a state that can be changed in place.
@@ -158,8 +167,7 @@ pub fn is_working(words: &[u64]) -> bool {
 
 /// Adds a value to a state: it is written where the state yields to it. `time` alone decides where it differs.
 pub fn push(words: &mut [u64], other: &Timed) -> Result<Result<(), Grow>, TallyError> {
-    let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect();
-    Ok(if Timed::decode(&bytes)?.yields_to(other)? {
+    Ok(if Timed::decode(&payload(words))?.yields_to(other)? {
         other.store(words)
     } else {
         Ok(())

@@ -14,6 +14,7 @@ pub mod working;
 
 use super::bytes::{Reader, put_varint};
 use super::stored::Stored;
+use crate::cancel::looking;
 use crate::error::TallyError;
 use decimal::Decimal;
 use serde_json::{Map, Value};
@@ -41,11 +42,11 @@ impl Totals {
     /// The sums by name, keys joined by dots. Where the key "a.b" and the key "b" within "a" are both there, the first is named `a\.b`.
     pub fn named(&self) -> BTreeMap<String, Decimal> {
         let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for path in self.sums.keys().filter(|path| !path.starts_with(path::EITHER)) {
+        for path in looking(self.sums.keys()).filter(|path| !path.starts_with(path::EITHER)) {
             alike.entry(path::plain(path)).or_default().push(path);
         }
         let mut named: BTreeMap<String, Decimal> = BTreeMap::new();
-        for (plain, paths) in &alike {
+        for (plain, paths) in looking(&alike) {
             for path in paths {
                 let name = if paths.len() == 1 {
                     plain.clone()
@@ -55,7 +56,7 @@ impl Totals {
                 named.insert(name, self.sums[*path].clone());
             }
         }
-        for (path, sum) in self.sums.iter().filter(|(path, _)| path.starts_with(path::EITHER)) {
+        for (path, sum) in looking(&self.sums).filter(|(path, _)| path.starts_with(path::EITHER)) {
             let all = named.entry(path::plain(path)).or_default();
             all.add_all(sum);
             all.settle();
@@ -71,7 +72,7 @@ impl Totals {
 
     /// The sums as the text of a JSON object; what is no number is null, which JSON has instead.
     pub fn json(&self) -> String {
-        let fields = self.named().into_iter().map(|(name, sum)| {
+        let fields = looking(self.named()).map(|(name, sum)| {
             let sum = if sum.odd == 0 { sum.text() } else { "null".to_owned() };
             format!("{}:{sum}", Value::from(name))
         });
@@ -84,7 +85,7 @@ impl Totals {
         [self.rows, self.ignored, self.sums.len() as u64]
             .into_iter()
             .for_each(|v| put_varint(&mut out, v));
-        for (path, sum) in &self.sums {
+        for (path, sum) in looking(&self.sums) {
             for text in [path, &sum.text()] {
                 put_varint(&mut out, text.len() as u64);
                 out.extend(text.as_bytes());
@@ -107,7 +108,7 @@ impl Totals {
             sums: BTreeMap::new(),
         };
         let (count, mut last) = (reader.varint()?, None);
-        for _ in 0..count {
+        for _ in looking(0..count) {
             let old = if version == VERSION_1 {
                 Some(reader.f64()?)
             } else {
@@ -148,9 +149,7 @@ pub fn ratio(a: &Value, b: &Value) -> Value {
         (_, 0.0) => Some(Value::Null),
         (a, b) => Some(Value::from(a / b)),
     };
-    let both = a
-        .iter()
-        .filter_map(|(key, a)| Some((key.clone(), quotient(a, b.get(key)?)?)));
+    let both = looking(a).filter_map(|(key, a)| Some((key.clone(), quotient(a, b.get(key)?)?)));
     Value::Object(both.collect::<Map<String, Value>>())
 }
 

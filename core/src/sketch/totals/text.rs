@@ -3,6 +3,7 @@
 
 use super::decimal::Decimal;
 use super::{Totals, path};
+use crate::cancel::looking;
 use crate::error::{SqlState, TallyError};
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,10 +23,7 @@ pub fn parsed(text: &str) -> Result<Value, TallyError> {
 /// The text.
 pub fn write(totals: &Totals) -> String {
     let object = |either: bool| {
-        let sums = totals
-            .sums
-            .iter()
-            .filter(|(path, _)| path.starts_with(path::EITHER) == either);
+        let sums = looking(&totals.sums).filter(|(path, _)| path.starts_with(path::EITHER) == either);
         let fields = sums.map(|(path, sum)| {
             let name = if either { path::plain(path) } else { path::exact(path) };
             let sum = if sum.odd == 0 {
@@ -81,7 +79,7 @@ pub fn read(text: &str) -> Result<Totals, TallyError> {
     } = serde_json::from_str(text).map_err(|_| bad())?;
     // The text of 0.1 had no version.
     let path_of = if version == 2 { path::from_exact } else { path::of_old };
-    let named = sums.iter().map(|(name, sum)| (path_of(name), sum));
+    let named = looking(&sums).map(|(name, sum)| (path_of(name), sum));
     let either = old.iter().map(|(name, sum)| (path::of_old(name), sum));
     let sums = named.chain(either).map(|(path, sum)| {
         let sum = Decimal::parse(sum.get().trim_matches('"')).ok_or_else(bad)?;

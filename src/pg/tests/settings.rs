@@ -44,7 +44,7 @@ mod tests {
         );
         let expected = concat!(
             r#"{"at": "2026-03-01T21:00:00+09:00", "sum": "0.30000000000000004", "who": "tally_maker", "long": "1 day 02:00:00", "#,
-            r#""path": "information_schema", "bytes": "\\x00ff"}"#
+            r#""path": "pg_catalog, information_schema, pg_temp", "bytes": "\\x00ff"}"#
         );
         assert_eq!(seen, expected);
     }

@@ -35,8 +35,8 @@ SELECT ask('expand', daily(', dimensions => ''["k"]'', expand => ''generate_seri
 SELECT ask('lookback', daily(', dimensions => ''["k"]'', lookback => ''2 days'''));
 SELECT ask('other_time', replace(daily(', dimensions => ''["k"]'''), '''bucket'', bucket', '''born'', bucket'));
 SELECT ask('never_built', replace(daily(', dimensions => ''["k"]'''), 'with_data => true', 'with_data => false'));
--- Its owner writes into his own table what he likes.
-SELECT ask('other_owner', 'SET LOCAL ROLE answers_evil; ' || daily(', dimensions => ''["k"]''') || '; UPDATE {d} SET s = 0; RESET ROLE');
+-- Its owner writes into his own table what he likes, and makes of his own view what he likes.
+SELECT ask('other_owner', 'SET LOCAL ROLE answers_evil; ' || daily(', dimensions => ''["k"]''') || '; UPDATE {d} SET s = 0; CREATE OR REPLACE VIEW {d}_live AS SELECT bucket, k, n, 0::bigint AS s, born FROM {d}; RESET ROLE');
 -- Of a rollup that is not built nothing is stored.
 SELECT tally.create_rollup('late', 'e', 'at', dimensions => '["k"]', measures => '{"n": "count(*)", "s": "sum(v)"}');
 SELECT tally.create_metric('late', 'late', 's::float8 / nullif(n, 0)');

@@ -77,7 +77,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT broken_buckets_pkey DO UPDATE
             SET computable = EXCLUDED.computable, sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message, source_row = EXCLUDED.source_row;
     RAISE WARNING USING MESSAGE = format('bucket %s of rollup %L is set aside: %s', failed, r.name, state),
-        DETAIL = COALESCE(format('The row is %s.', place), 'No single row of it fails by itself.') || ' The other buckets go on.',
+        DETAIL = COALESCE('The row is ' || place || '.', 'No single row of it fails by itself.') || ' The other buckets go on.',
         HINT = 'SELECT rollup, reason, hint FROM tally.status WHERE sqlstate IS NOT NULL;';
 END $$;
 COMMENT ON FUNCTION tally_internal._set_bucket_aside(tally.rollups, timestamptz, text, text) IS

@@ -25,7 +25,7 @@ BEGIN
     EXECUTE format('INSERT INTO %s (key, sqlstate, message, source_row, computable) VALUES ($1, $2, $3, $4, $5)', marks)
       USING failed, state, message, place, NOT tally_internal._fails(r, failed, NULL, NULL, NULL, false);
     RAISE WARNING USING MESSAGE = format('a key of rollup %L is set aside: %s', r.name, state),
-        DETAIL = COALESCE(format('The row is %s.', place), 'No single row of it fails by itself.') || ' The other keys go on.',
+        DETAIL = COALESCE('The row is ' || place || '.', 'No single row of it fails by itself.') || ' The other keys go on.',
         HINT = format('SELECT key, message FROM %s WHERE sqlstate IS NOT NULL;', marks);
 END $$;
 COMMENT ON FUNCTION tally_internal._set_key_aside(tally.rollups, text[], text, text) IS

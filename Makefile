@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
+.PHONY: help test test-boards test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -11,6 +11,9 @@ help: ## what one can do here
 
 test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust or TESTS=text for some
 	@scripts/test.sh $(TESTS)
+
+test-boards: ## the packs' boards in headless Chromium: HTML, accessibility, widths; Grafana's types; needs chromium and npm; PACKS="awf …"
+	@scripts/test-boards.sh
 
 test-random: ## random definitions × random operations, against plain SQL; SEQUENCES=2000 SEED=…
 	@SEQUENCES=$${SEQUENCES:-2000} scripts/test.sh pg_test/random/equivalence.sh

@@ -123,7 +123,21 @@ SELECT is(jsonb_path_query_array(d, '$.panels[4].links[*].url'),
           jsonb_build_array('/d/tally-' || md5('odd one') || '?${__url_time_range}&${__all_variables}', 'https://runbooks.example/p95'), 'links')
   FROM dashboards WHERE name = 'odd one';
 SELECT throws_ok($$SELECT tally.grafana_dashboard('od one')$$, '42704', 'board ''od one'' does not exist', 'an unknown board');
-SELECT throws_ok($$SELECT tally.grafana_dashboard('odd one', 'v3')$$, '22023', 'generation must be ''classic'', got ''v3''', 'an unknown generation');
+SELECT throws_ok($$SELECT tally.grafana_dashboard('odd one', 'v3')$$, '22023', 'generation must be classic or v2, got ''v3''', 'an unknown generation');
+-- The newer form says the same: every panel, query, place and variable of the classic one.
+CREATE TEMP TABLE newer AS SELECT name, d, tally.grafana_dashboard(name, 'v2') AS v FROM dashboards;
+SELECT is(v #>> '{metadata,name}', d ->> 'uid', name || ': one name in both forms') FROM newer;
+SELECT bag_eq($$SELECT name, e.value #>> '{spec,id}', e.value #>> '{spec,title}', q #>> '{spec,query,spec,rawSql}' FROM newer,
+        jsonb_each(v #> '{spec,elements}') e, jsonb_array_elements(e.value #> '{spec,data,spec,queries}') q$$,
+    $$SELECT name, p ->> 'id', p ->> 'title', t ->> 'rawSql' FROM newer, jsonb_array_elements(d -> 'panels') p, jsonb_array_elements(p -> 'targets') t$$,
+    'the same panels and queries');
+SELECT bag_eq($$SELECT name, i #>> '{spec,element,name}', i #> '{spec,x}', i #> '{spec,y}', i #> '{spec,width}', i #> '{spec,height}' FROM newer,
+        jsonb_array_elements(v #> '{spec,layout,spec,items}') i$$,
+    $$SELECT name, 'panel-' || (p ->> 'id'), p #> '{gridPos,x}', p #> '{gridPos,y}', p #> '{gridPos,w}', p #> '{gridPos,h}' FROM newer,
+        jsonb_array_elements(d -> 'panels') p$$, 'in the same places');
+SELECT bag_eq($$SELECT name, x #>> '{spec,name}', x #>> '{spec,query,spec,rawSql}' FROM newer, jsonb_array_elements(v #> '{spec,variables}') x
+        WHERE x ->> 'kind' = 'QueryVariable'$$,
+    $$SELECT name, x ->> 'name', x ->> 'query' FROM newer, jsonb_array_elements(d #> '{templating,list}') x WHERE x ->> 'type' = 'query'$$, 'the same variables');
 SELECT throws_ok($$SELECT tally.grafana_dashboard('odd one', NULL)$$, '22023', NULL, 'no generation');
 SELECT throws_ok($$SELECT tally.grafana_dashboard('odd one', datasource => ' ')$$, '22023', NULL, 'no data source');
 

@@ -167,16 +167,17 @@ DECLARE
     kind   CONSTANT text := 'grafana-postgresql-datasource';
     source CONSTANT jsonb := jsonb_build_object('type', kind, 'uid', '${datasource}');
     each   int := GREATEST(extract(epoch FROM b.refresh), 5);
+    made   jsonb;
 BEGIN
-    IF generation IS DISTINCT FROM 'classic' THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('generation must be ''classic'', got %L', generation),
-            'Grafana imports the classic form in every version, and turns it into its newer one itself.',
+    IF generation IS NULL OR generation NOT IN ('classic', 'v2') THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('generation must be classic or v2, got %L', generation),
+            'Grafana imports the classic form in every version; v2 is its newer one, dashboard.grafana.app/v2.',
             format('SELECT tally.grafana_dashboard(%L, ''classic'');', b.name));
     ELSIF COALESCE(btrim(datasource), '') = '' THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('datasource must be the uid of a data source in Grafana, got %L', datasource), NULL,
             format('SELECT tally.grafana_dashboard(%L, datasource => ''pg_tally'');', b.name));
     END IF;
-    RETURN jsonb_build_object('uid', tally_internal._grafana_uid(tally_internal._called(b)), 'title', b.title, 'description', COALESCE(b.description, ''),
+    made := jsonb_build_object('uid', tally_internal._grafana_uid(tally_internal._called(b)), 'title', b.title, 'description', COALESCE(b.description, ''),
         'tags', '["pg_tally"]'::jsonb, 'schemaVersion', 42, 'version', 1, 'editable', true, 'graphTooltip', 1, 'timezone', 'browser',
         'refresh', CASE WHEN each % 3600 = 0 THEN each / 3600 || 'h' WHEN each % 60 = 0 THEN each / 60 || 'm' ELSE each || 's' END,
         'time', jsonb_build_object('from', tally_internal._grafana_since(b.since), 'to', 'now'),
@@ -195,8 +196,10 @@ BEGIN
                     'WHERE $__timeFilter(i.opened_at)' || tally_internal._grafana_labels(b, 'i.labels') || ' ORDER BY 1')))),
         'links', '[{"type": "dashboards", "title": "Boards", "tags": ["pg_tally"], "asDropdown": true, "keepTime": true, "includeVars": true}]'::jsonb,
         'panels', tally_internal._grafana_panels(b, source));
+    RETURN CASE generation WHEN 'v2' THEN tally_internal._grafana_v2(made) ELSE made END;
 END $$;
 COMMENT ON FUNCTION tally.grafana_dashboard(text, text, text) IS
 'A board as a dashboard that Grafana imports: every panel with its queries, unit, limits as lines, texts and links; the board''s variables, which all panels '
-    'obey; incidents as annotations. generation: classic, the form that every version imports. datasource: uid of the data source in Grafana. The reader '
+    'obey; incidents as annotations. generation: classic, the form that every version imports, or v2 (dashboard.grafana.app/v2). '
+    'datasource: uid of the data source in Grafana. The reader '
     'needs USAGE on the schemas and SELECT on the rollups and their live views.';

@@ -185,7 +185,7 @@ fn form(out: &mut Markup, model: &Model) {
         &[("off".to_owned(), "by hand".to_owned()), every],
         if model.refreshing { "on" } else { "off" },
     );
-    out.element("button", &[], "Show").close("form");
+    out.element("button", &[("type", "submit")], "Show").close("form");
 }
 
 /// A list to choose one from: values and their words.

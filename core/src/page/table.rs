@@ -77,7 +77,8 @@ impl Table {
             cells
         };
         Self {
-            columns: std::iter::once(String::new())
+            // A head without a word is none for a screen reader.
+            columns: std::iter::once("name".to_owned())
                 .chain(panel.columns.iter().cloned())
                 .collect(),
             rows: panel.series.iter().map(row).collect(),
@@ -87,10 +88,9 @@ impl Table {
     /// The table as HTML, in a region of its own that scrolls.
     pub fn draw(&self, out: &mut Markup, title: &str) {
         out.open(
-            "div",
+            "section",
             &[
                 ("class", "scroll"),
-                ("role", "region"),
                 ("tabindex", "0"),
                 ("aria-label", &format!("Numbers of {title}")),
             ],
@@ -141,7 +141,7 @@ impl Table {
             }
             out.close("tr");
         }
-        out.close("tbody").close("table").close("div");
+        out.close("tbody").close("table").close("section");
     }
 
     /// The address of the numbers as a file: the file itself, so that a page that was saved still has it.

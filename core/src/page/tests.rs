@@ -135,6 +135,10 @@ fn numbers_are_short_and_round_right() {
     }
     assert_eq!(number::short(0.0567, Some("ratio")), "5.67\u{202F}%");
     assert_eq!(number::short(12_000.0, Some("ms")), "12\u{202F}s");
+    // Marks of an axis of hours were 8.33 h and 16.7 h, since they were round in seconds.
+    assert_eq!(number::scale(90_000.0, Some("s")) * 7_200.0, 2.0);
+    assert_eq!(number::scale(1_500.0, Some("minutes")) * 60.0, 1.0);
+    assert_eq!(number::scale(0.2, Some("ratio")), 100.0);
     assert_eq!(number::change(3.0, 2.0).as_deref(), Some("+50\u{202F}%"));
     assert_eq!(number::change(3.0, 0.0), None);
 }

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Owns `make test-boards`: the boards of all packs in a browser, in light, dark and narrow, and Grafana's newer form of each against Grafana's own types. What
+# it needs beside Chromium comes from npm, once, into the cache. Pictures are left in .run/boards/pictures, to look at.
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. scripts/lib/server.sh
+
+CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || :)}
+[ -n "$CHROMIUM" ] || die "Chromium is missing." "apt-get install chromium"
+command -v npm >/dev/null || die "npm is missing." "apt-get install nodejs npm"
+scripts/setup.sh
+
+browser=pg_test/boards/browser
+TALLY_MODULES=$CACHE/boards-$(sha256sum "$browser/package.json" | cut -c1-12)
+if [ ! -e "$TALLY_MODULES/ready" ]; then
+    say "installing what looks at pages into $TALLY_MODULES"
+    mkdir -p "$TALLY_MODULES"
+    cp "$browser/package.json" "$TALLY_MODULES/"
+    npm install --prefix "$TALLY_MODULES" --no-audit --no-fund --silent
+    touch "$TALLY_MODULES/ready"
+fi
+export CHROMIUM TALLY_MODULES
+
+trap stop_server EXIT
+run_server test "${PROFILE:-release}" postgres "fsync = off"
+work=$ROOT/.run/boards-look
+rm -rf "$work" && mkdir -p "$work/pages" "$work/types"
+in_database() { server_psql -X -q -A -t -v ON_ERROR_STOP=1 -d tally_look "$@" </dev/null; }
+for pack in ${PACKS:-awf operator_dashboard operator_control_center product_analytics publisher}; do
+    say "$pack: pages"
+    server_psql -q -v ON_ERROR_STOP=1 -c "DROP DATABASE IF EXISTS tally_look" -c "CREATE DATABASE tally_look" 2>/dev/null
+    PGOPTIONS="-c client_min_messages=warning" in_database -o /dev/null -c "CREATE EXTENSION pg_tally" \
+        -c "SELECT tally.generate_$pack(${EVENTS:-5000}, until => date_trunc('hour', now()))" -c "SELECT tally.install_pack('$pack')" -c "CALL tally.backfill()"
+    for board in $(in_database -c "SELECT name FROM tally.boards ORDER BY place, name"); do
+        in_database -c "SELECT tally.page('$board')" >"$work/pages/$board.html"
+        # A literal of the type is checked more strictly than a value: a field that the type lacks is an error too. The classic form has no such types.
+        { echo "import type { Spec } from '@grafana/schema/apis/dashboard.grafana.app/v2'; export const d: Spec ="
+          in_database -c "SELECT tally.grafana_dashboard('$board', 'v2') -> 'spec'"; } >"$work/types/$board.ts"
+    done
+done
+server_psql -q -c "DROP DATABASE tally_look"
+
+say "Grafana's types"
+ln -sfn "$TALLY_MODULES/node_modules" "$work/types/node_modules"
+"$TALLY_MODULES/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --module nodenext --moduleResolution nodenext --target es2022 "$work"/types/*.ts
+say "Grafana's types: $(find "$work/types" -maxdepth 1 -name '*.ts' | wc -l) dashboards are what they say"
+node "$browser/check.mjs" "$work/pages" "$work/pictures"

@@ -129,13 +129,16 @@ CREATE TEMP TABLE newer AS SELECT name, d, tally.grafana_dashboard(name, 'v2') A
 SELECT is(v #>> '{metadata,name}', d ->> 'uid', name || ': one name in both forms') FROM newer;
 SELECT bag_eq($$SELECT name, e.value #>> '{spec,id}' AS id, e.value #>> '{spec,title}' AS title, q #>> '{spec,query,spec,rawSql}' AS sql FROM newer,
         jsonb_each(v #> '{spec,elements}') e, jsonb_array_elements(e.value #> '{spec,data,spec,queries}') q$$,
-    $$SELECT name, p ->> 'id' AS id, p ->> 'title' AS title, t ->> 'rawSql' AS sql FROM newer, jsonb_array_elements(d -> 'panels') p, jsonb_array_elements(p -> 'targets') t$$,
+    $$SELECT name, p ->> 'id' AS id, p ->> 'title' AS title, t ->> 'rawSql' AS sql FROM newer, jsonb_array_elements(d -> 'panels') p,
+        jsonb_array_elements(p -> 'targets') t$$,
     'the same panels and queries');
-SELECT bag_eq($$SELECT name, i #>> '{spec,element,name}' AS panel, jsonb_build_array(i #> '{spec,x}', i #> '{spec,y}', i #> '{spec,width}', i #> '{spec,height}') AS place
+SELECT bag_eq($$SELECT name, i #>> '{spec,element,name}' AS panel, jsonb_build_array(i #> '{spec,x}', i #> '{spec,y}', i #> '{spec,width}',
+        i #> '{spec,height}') AS place
         FROM newer,        jsonb_array_elements(v #> '{spec,layout,spec,items}') i$$,
     $$SELECT name, 'panel-' || (p ->> 'id') AS panel, jsonb_build_array(p #> '{gridPos,x}', p #> '{gridPos,y}', p #> '{gridPos,w}', p #> '{gridPos,h}') AS place
         FROM newer,        jsonb_array_elements(d -> 'panels') p$$, 'in the same places');
-SELECT bag_eq($$SELECT name, x #>> '{spec,name}' AS variable, x #>> '{spec,query,spec,rawSql}' AS sql FROM newer, jsonb_array_elements(v #> '{spec,variables}') x
+SELECT bag_eq($$SELECT name, x #>> '{spec,name}' AS variable, x #>> '{spec,query,spec,rawSql}' AS sql FROM newer,
+        jsonb_array_elements(v #> '{spec,variables}') x
         WHERE x ->> 'kind' = 'QueryVariable'$$,
     $$SELECT name, x ->> 'name' AS variable, x ->> 'query' AS sql FROM newer, jsonb_array_elements(d #> '{templating,list}') x
         WHERE x ->> 'type' = 'query'$$, 'the same variables');

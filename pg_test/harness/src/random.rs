@@ -162,7 +162,8 @@ impl Sequence<'_> {
         } else {
             format!("{schema}, pg_catalog")
         };
-        let settings = crate::settings::drawn(&mut self.rng);
+        // A refresh that cannot be serialized says so in its row and leaves its marks. What the writer has refreshed is looked at, so it is not serializable.
+        let settings = crate::settings::drawn(&mut self.rng).replace("serializable", "repeatable read");
         self.execute(Who::Writer, &format!("SET search_path = {path}; {settings}"))?;
         for _ in 0..=self.rng.below(2) {
             self.create_rollup()?;

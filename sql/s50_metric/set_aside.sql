@@ -156,17 +156,19 @@ $$;
 COMMENT ON FUNCTION tally_internal._check_later(int) IS 'Has the next refresh compute a metric for all stored rows.';
 REVOKE ALL ON FUNCTION tally_internal._check_later(int) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION tally_internal._broken_metrics(r tally.rollups, OUT sqlstate text, OUT reason text, OUT hint text)
+CREATE OR REPLACE FUNCTION tally_internal._broken_metrics() RETURNS TABLE (rollup_id int, sqlstate text, reason text, hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Messages and dimensions may hold data, so this says where, not what.
-    SELECT min(x.sqlstate), string_agg(format('metric %L cannot be computed in %s and is NULL there (%s)', x.name, x.place, x.sqlstate), '; ' ORDER BY x.id),
-           (array_agg(format('SELECT tally.create_metric(%L, %L, %L);  -- with an expression that is NULL there, such as a / nullif(b, 0)', x.name, r.name,
-                             x.expression) ORDER BY x.id))[1]
-      FROM (SELECT m.id, m.name, m.expression, min(b.sqlstate) AS sqlstate,
+    SELECT x.rollup_id, min(x.sqlstate),
+           string_agg(format('metric %L cannot be computed in %s and is NULL there (%s)', x.name, x.place, x.sqlstate), '; ' ORDER BY x.id),
+           (array_agg(format('SELECT tally.create_metric(%L, %L, %L);  -- with an expression that is NULL there, such as a / nullif(b, 0)', x.name,
+                             (SELECT r.name FROM tally.rollups r WHERE r.id = x.rollup_id), x.expression) ORDER BY x.id))[1]
+      FROM (SELECT m.rollup_id, m.id, m.name, m.expression, min(b.sqlstate) AS sqlstate,
                    CASE WHEN min(b.bucket) = '-infinity' THEN 'more than 100 stored rows' WHEN count(*) = 1 THEN '1 stored row, of bucket ' || min(b.bucket)
                         ELSE format('%s stored rows, of buckets %s to %s', count(*), min(b.bucket), max(b.bucket)) END AS place
-              FROM tally.metrics m JOIN tally.broken_metrics b ON b.metric_id = m.id AND b.bucket < 'infinity' WHERE m.rollup_id = r.id
-             GROUP BY m.id, m.name, m.expression) x
+              FROM tally.metrics m JOIN tally.broken_metrics b ON b.metric_id = m.id AND b.bucket < 'infinity'
+             GROUP BY m.rollup_id, m.id, m.name, m.expression) x
+     GROUP BY x.rollup_id
 $$;
-COMMENT ON FUNCTION tally_internal._broken_metrics(tally.rollups) IS
-'Which metrics of a rollup cannot be computed for some stored rows, and in which buckets; nulls where all can. For tally.status.';
+COMMENT ON FUNCTION tally_internal._broken_metrics() IS
+'Rollups with metrics that cannot be computed for some stored rows, and in which buckets; one row for each such rollup. For tally.status.';

@@ -6,6 +6,7 @@ WITH shared AS MATERIALIZED (SELECT x.name FROM tally.rollups x GROUP BY x.name 
      suspects AS MATERIALIZED (SELECT x AS id FROM tally_internal._suspects() x),
      refreshers AS MATERIALIZED (SELECT x.* FROM tally_internal._refreshers() x),
      held_back AS MATERIALIZED (SELECT x.* FROM tally_internal._held_back() x),
+     broken AS MATERIALIZED (SELECT x.* FROM tally_internal._broken_metrics() x),
      unanalyzed AS MATERIALIZED (SELECT x AS source FROM tally_internal._lacking_statistics() x)
 SELECT r.name AS rollup,
        CASE WHEN COALESCE(f.sqlstate, l.sqlstate, b.sqlstate, k.sqlstate, n.sqlstate) IS NOT NULL THEN 'error'
@@ -74,7 +75,7 @@ SELECT r.name AS rollup,
                                      CASE WHEN count(*) > 0 THEN pg_catalog.format('SELECT tally.repair(%L);  -- once its cause is gone', r.name) END)
                                 AS hint
                        FROM tally.broken_buckets x WHERE x.rollup_id = r.id) b ON true
-  LEFT JOIN LATERAL tally_internal._broken_metrics(r) n ON true
+  LEFT JOIN broken n ON n.rollup_id = r.id
   LEFT JOIN refreshers w ON w.rollup_id = r.id
   LEFT JOIN held_back h ON h.source = r.source
   LEFT JOIN unanalyzed u ON u.source = r.source

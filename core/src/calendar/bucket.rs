@@ -124,7 +124,8 @@ impl Rule {
         while local > FIRST && zone.instant(local) >= time {
             local = piece(self.unit, local, -1);
         }
-        while local < END && zone.instant(local) < time {
+        // Past the end of a clock's time too: east of UTC the last bucket begins before the end of all times, and later times are in it.
+        while local < END + MARGIN && zone.instant(local) < time {
             local = piece(self.unit, local, 1);
         }
         local
@@ -267,6 +268,17 @@ mod tests {
             "two days on is the day after the gap"
         );
         assert_eq!(days(1).end(&zone, at - 1), at);
+    }
+
+    #[test]
+    fn no_bucket_begins_at_or_after_the_last_hours_of_a_clock_east_of_utc() {
+        let zone = changing(4 * HOUR, 0, 4 * HOUR);
+        for rule in ["calendar day Made", "calendar quarter Made", "calendar year Made"] {
+            let rule = Rule::parse(rule).unwrap();
+            assert_eq!(rule.at_or_after(&zone, END - 4 * HOUR), END - 4 * HOUR, "{rule}");
+            assert_eq!(rule.at_or_after(&zone, END - 4 * HOUR + 1), INFINITY, "{rule}");
+            assert_eq!(rule.at_or_after(&zone, END - 1), INFINITY, "{rule}");
+        }
     }
 
     #[test]

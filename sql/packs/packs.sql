@@ -60,3 +60,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._when_health_asked_s95(int, jsonb) IS
 'Listener: packs whose views and functions are those of an earlier version, for tally.health.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s95(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE tally.installed_packs i SET target_schema = detail ->> 'becomes' WHERE i.target_schema = detail ->> 'was' RETURNING NULL::text
+$$;
+COMMENT ON FUNCTION tally_internal._when_schema_renamed_s95(int, jsonb) IS 'Listener: installed packs follow their schema when it is renamed.';
+REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s95(int, jsonb) FROM PUBLIC;

@@ -4,6 +4,7 @@
 --   event               id          detail              what a listener does
 --   source_changes      none        number of the table definitions follow its renamed columns
 --   objects_change      none        list of objects     definitions follow functions, operators and types: class, object, place
+--   schema_renamed      none        was, becomes        definitions follow a schema that is renamed: search_path, names, texts
 --   schedules_change    none        none                has the clock's jobs follow
 --   definitions_asked   none        none                returns definitions as JSON: kind, name, owner, statement, stage (none: first)
 --   health_asked        none        none                returns checks as JSON: check, status, value, unit, detail, hint

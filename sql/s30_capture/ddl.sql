@@ -50,6 +50,14 @@ COMMENT ON FUNCTION tally_internal._reconcile_members() IS
 'Finds by the catalogue what the event triggers have not seen: they may be disabled, or changed by a transaction with an older snapshot. Every refresh '
 'begins with it.';
 
+CREATE OR REPLACE FUNCTION tally_internal._before_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- When a schema is renamed, nothing tells its old name afterwards. What somebody sets by hand is written over here.
+    PERFORM set_config('tally.schemas', (SELECT jsonb_object_agg(n.oid, n.nspname) FROM pg_namespace n WHERE n.nspname !~ '^pg_')::text, true);
+END $$;
+COMMENT ON FUNCTION tally_internal._before_ddl() IS 'Event trigger: notes the names of all schemas before one is altered.';
+
 CREATE OR REPLACE FUNCTION tally_internal._after_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -59,6 +67,10 @@ BEGIN
     -- Capture may change a thousand partitions, and need not look at each change. If somebody sets this by hand, only the next refresh
     -- follows the changes of that person's tables.
     IF current_setting('tally.attaching', true) = 'on' THEN RETURN; END IF;
+    PERFORM tally_internal._announce('schema_renamed', detail => jsonb_build_object('was', x.was, 'becomes', n.nspname))
+       FROM pg_event_trigger_ddl_commands() c JOIN pg_namespace n ON c.classid = 'pg_namespace'::regclass AND n.oid = c.objid
+       CROSS JOIN LATERAL (SELECT NULLIF(current_setting('tally.schemas', true), '')::jsonb ->> n.oid::text AS was) x
+      WHERE c.command_tag = 'ALTER SCHEMA' AND x.was <> n.nspname;
     PERFORM tally_internal._follow_enum(c.objid::regtype) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass
         AND c.command_tag = 'ALTER TYPE';
     PERFORM tally_internal._follow_composite(c.objid::regclass) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_class'::regclass
@@ -119,5 +131,6 @@ END $$;
 COMMENT ON FUNCTION tally_internal._before_rewrite() IS
 'Event trigger: the rows of a source are written anew with other values, which no row trigger sees: a type, a generated column or a computed default.';
 
-REVOKE ALL ON FUNCTION tally_internal._after_ddl(), tally_internal._after_drop(), tally_internal._before_rewrite(), tally_internal._follow(regclass),
+REVOKE ALL ON FUNCTION tally_internal._before_ddl(), tally_internal._after_ddl(), tally_internal._after_drop(),
+    tally_internal._before_rewrite(), tally_internal._follow(regclass),
     tally_internal._reconcile_members() FROM PUBLIC;

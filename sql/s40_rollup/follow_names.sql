@@ -3,17 +3,6 @@
 -- A definition is text, and PostgreSQL renames nothing in text. But PostgreSQL has parsed the live view, which holds the column by its
 -- number. So the renamed text is right if PostgreSQL makes the same view of it again. If not, nothing is changed and a WARNING says what to do.
 
-CREATE OR REPLACE FUNCTION tally_internal._renamed(expression text, was text, becomes text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- It goes word by word, and passes over string constants and comments.
-    SELECT string_agg(CASE WHEN t.token[1] = '"' || replace(was, '"', '""') || '"'
-                      OR (t.token[1] ~ '^[[:alpha:]_]' AND lower(t.token[1]) = was) THEN quote_ident(becomes) ELSE t.token[1] END, '' ORDER BY t.n)
-      FROM regexp_matches(expression,
-                          $re$('(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|[[:alpha:]_][[:alnum:]_$]*|.|\n)$re$,
-          'g') WITH ORDINALITY t(token, n)
-$$;
-COMMENT ON FUNCTION tally_internal._renamed(text, text, text) IS 'An SQL expression with one identifier renamed wherever it stands as a word of its own.';
-
 CREATE OR REPLACE FUNCTION tally_internal._live_meaning(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The last part of a rollup per key lists columns of the source, whose old names PostgreSQL keeps in that list; it is made of the same

@@ -71,3 +71,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s50(int, jsonb) IS
 'Listener: metrics and their flat view go to the role that their rollup is given to.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    was     text := detail ->> 'was';
+    becomes text := detail ->> 'becomes';
+BEGIN
+    UPDATE tally.metrics m SET search_path = tally_internal._path_renamed(m.search_path, was, becomes),
+           expression = tally_internal._schema_renamed(m.expression, was, becomes), resolved = tally_internal._schema_renamed(m.resolved, was, becomes)
+     WHERE tally_internal._path_renamed(m.search_path, was, becomes) <> m.search_path
+        OR tally_internal._schema_renamed(m.expression, was, becomes) <> m.expression
+        OR tally_internal._schema_renamed(m.resolved, was, becomes) <> m.resolved;
+    UPDATE tally.probes x SET search_path = tally_internal._path_renamed(x.search_path, was, becomes),
+           schema = CASE WHEN x.schema = was THEN becomes ELSE x.schema END, query = tally_internal._schema_renamed(x.query, was, becomes)
+     WHERE x.schema = was OR tally_internal._path_renamed(x.search_path, was, becomes) <> x.search_path
+        OR tally_internal._schema_renamed(x.query, was, becomes) <> x.query;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_schema_renamed_s50(int, jsonb) IS
+'Listener: metrics and probes follow a schema that is renamed.';
+REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s50(int, jsonb) FROM PUBLIC;

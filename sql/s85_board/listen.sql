@@ -31,3 +31,17 @@ BEGIN
                    FROM tally_internal._board_definitions() d;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_definitions_asked_s85(int, jsonb) IS 'Listener: boards, for tally.definitions().';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s85(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    was     text := detail ->> 'was';
+    becomes text := detail ->> 'becomes';
+BEGIN
+    -- Both at once: a view refers to its board by schema and name.
+    WITH boards AS (UPDATE tally.boards b SET schema = becomes WHERE b.schema = was)
+    UPDATE tally.board_views v SET schema = becomes WHERE v.schema = was;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_schema_renamed_s85(int, jsonb) IS
+'Listener: boards and their saved views follow a schema that is renamed.';
+REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s85(int, jsonb) FROM PUBLIC;

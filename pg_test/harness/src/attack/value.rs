@@ -136,8 +136,8 @@ fn text(rng: &mut Rng, world: &World) -> String {
             quoted(rng.one(&ODD_TEXTS)),
             rng.one(&[63, 64, 9000, 1_000_000])
         ),
-        13 => quoted(&format!("evil_{}", rng.below(6))),
-        14 => quoted(&format!("evil{}\"'.;", rng.below(3))),
+        13 => quoted(format!("evil_{}", rng.below(6))),
+        14 => quoted(format!("evil{}\"'.;", rng.below(3))),
         15 => quoted(rng.one(&INSTANTS)),
         16 => quoted(rng.one(&DOCUMENTS)),
         17 => quoted(rng.one(&[

@@ -24,6 +24,8 @@ INSERT INTO evil.events VALUES ('2026-03-01 10:00+00', 5);
 SET client_min_messages = error;
 -- For the sessions of the verdict too.
 SELECT format('ALTER DATABASE %I SET tally.%s = ''300 ms''', current_database(), setting) FROM unnest('{query_timeout,task_timeout}'::text[]) setting \gexec
+-- This is about errors. How much of a run one role may take is another matter (68_turns.sql), and a slow machine would come to that limit.
+SELECT format('ALTER DATABASE %I SET tally.%s = ''1 minute''', current_database(), setting) FROM unnest('{role_timeout,role_task_timeout}'::text[]) setting \gexec
 \connect - :superuser
 SET client_min_messages = error;
 SET statement_timeout = '50s';

@@ -98,10 +98,11 @@ install_cargo_pgrx() {
     if [ "$("$root/bin/cargo-pgrx" pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then
         say "building cargo-pgrx $PGRX_VERSION into $root (a few minutes, once for this user)"
         # The debug profile builds in half the time, and what this program does is little.
+        # Its default features link OpenSSL, which asks for two more packages. rustls is there without them.
         # A target folder that stays makes an interrupted build go on where it was; its remains are of no further use.
-        cargo install cargo-pgrx --version "$PGRX_VERSION" --locked --debug --root "$root" --target-dir "$CACHE/build" >&2 ||
+        cargo install cargo-pgrx --version "$PGRX_VERSION" --locked --debug --no-default-features --root "$root" --target-dir "$CACHE/build" >&2 ||
             die "cargo-pgrx $PGRX_VERSION could not be built." "Run it by hand to see why:" \
-                "  cargo install cargo-pgrx --version $PGRX_VERSION --locked --debug --root '$root'"
+                "  cargo install cargo-pgrx --version $PGRX_VERSION --locked --debug --no-default-features --root '$root'"
         rm -rf "$CACHE/build"
     fi
 }

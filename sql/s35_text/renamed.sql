@@ -25,6 +25,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._schema_renamed(text, text, text) IS 'SQL in which a schema is renamed wherever it stands before the name of an object.';
 
+CREATE OR REPLACE FUNCTION tally_internal._renamed(sql text, was text, becomes text, schema boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN schema THEN tally_internal._schema_renamed(sql, was, becomes) ELSE tally_internal._renamed(sql, was, becomes) END
+$$;
+COMMENT ON FUNCTION tally_internal._renamed(text, text, text, boolean) IS 'SQL in which a schema is renamed, or any other identifier.';
+
 CREATE OR REPLACE FUNCTION tally_internal._path_renamed(search_path text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(CASE WHEN btrim(e.element) = quote_ident(was) OR btrim(e.element) = '"' || replace(was, '"', '""') || '"'
@@ -33,3 +39,17 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       FROM (SELECT m.part[1] AS element, m.n FROM regexp_matches(search_path, '((?:"(?:[^"]|"")*"|[^,"])+)', 'g') WITH ORDINALITY m(part, n)) e
 $$;
 COMMENT ON FUNCTION tally_internal._path_renamed(text, text, text) IS 'A search_path in which a schema is renamed.';
+
+CREATE OR REPLACE FUNCTION tally_internal._rename_schema(definitions regclass, sql_column name, was text, becomes text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format($update$
+        UPDATE %1$s x SET schema = CASE WHEN x.schema = $1 THEN $2 ELSE x.schema END, search_path = tally_internal._path_renamed(x.search_path, $1, $2),
+               %2$I = tally_internal._schema_renamed(x.%2$I, $1, $2)
+         WHERE x.schema = $1 OR tally_internal._path_renamed(x.search_path, $1, $2) <> x.search_path
+            OR tally_internal._schema_renamed(x.%2$I, $1, $2) <> x.%2$I
+    $update$, definitions, sql_column) USING was, becomes;
+END $$;
+COMMENT ON FUNCTION tally_internal._rename_schema(regclass, name, text, text) IS
+'Renames a schema in a table of definitions that have a schema, a search_path and a text of SQL.';
+REVOKE ALL ON FUNCTION tally_internal._rename_schema(regclass, name, text, text) FROM PUBLIC;

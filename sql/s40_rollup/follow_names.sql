@@ -12,27 +12,29 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._live_meaning(tally.rollups) IS 'How PostgreSQL reads a rollup''s live view now, as text that can be compared.';
 
-CREATE OR REPLACE FUNCTION tally_internal._rename_in(r tally.rollups, was text, becomes text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._rename_in(r tally.rollups, was text, becomes text, schema boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
 DECLARE
     before text := tally_internal._live_meaning(r);
 BEGIN
-    UPDATE tally.rollups x SET time_column = CASE WHEN x.time_column = was THEN becomes
-        ELSE x.time_column END, filter = tally_internal._renamed(x.filter, was, becomes), expand = tally_internal._renamed(x.expand, was, becomes)
+    UPDATE tally.rollups x SET time_column = CASE WHEN x.time_column = was AND NOT schema THEN becomes ELSE x.time_column END,
+           search_path = CASE WHEN schema THEN tally_internal._path_renamed(x.search_path, was, becomes) ELSE x.search_path END,
+           filter = tally_internal._renamed(x.filter, was, becomes, schema), expand = tally_internal._renamed(x.expand, was, becomes, schema)
      WHERE x.id = r.id RETURNING x.* INTO r;
-    UPDATE tally.dimensions d SET given = tally_internal._renamed(d.given, was, becomes), expression = tally_internal._renamed(d.expression, was, becomes)
-        WHERE d.rollup_id = r.id;
-    UPDATE tally.measures m SET expression = tally_internal._renamed(m.expression, was, becomes) WHERE m.rollup_id = r.id;
-    UPDATE tally.source_retentions s SET time_column = becomes WHERE s.source = r.source AND s.time_column = was;
+    UPDATE tally.dimensions d SET given = tally_internal._renamed(d.given, was, becomes, schema),
+           expression = tally_internal._renamed(d.expression, was, becomes, schema) WHERE d.rollup_id = r.id;
+    UPDATE tally.measures m SET expression = tally_internal._renamed(m.expression, was, becomes, schema) WHERE m.rollup_id = r.id;
+    UPDATE tally.source_retentions s SET time_column = becomes WHERE s.source = r.source AND s.time_column = was AND NOT schema;
     PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
     IF tally_internal._live_meaning(r) IS DISTINCT FROM before THEN
         PERFORM tally_internal._refuse('ambiguous_column', 'the renamed text means something else', NULL, NULL);
     END IF;
     PERFORM tally_internal._comment_rollup(r.id);
 END $$;
-COMMENT ON FUNCTION tally_internal._rename_in(tally.rollups, text, text) IS
-'Renames a column of the source in a rollup''s definition; an error where PostgreSQL does not read the same in it as before.';
-REVOKE ALL ON FUNCTION tally_internal._rename_in(tally.rollups, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._rename_in(tally.rollups, text, text, boolean) IS
+'Renames a column of the source, a function or a schema in a rollup''s definition; an error where PostgreSQL does not read the same in it as before.';
+REVOKE ALL ON FUNCTION tally_internal._rename_in(tally.rollups, text, text, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._lost_columns(r tally.rollups) RETURNS TABLE (name text, becomes text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

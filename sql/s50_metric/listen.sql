@@ -83,10 +83,7 @@ BEGIN
      WHERE tally_internal._path_renamed(m.search_path, was, becomes) <> m.search_path
         OR tally_internal._schema_renamed(m.expression, was, becomes) <> m.expression
         OR tally_internal._schema_renamed(m.resolved, was, becomes) <> m.resolved;
-    UPDATE tally.probes x SET search_path = tally_internal._path_renamed(x.search_path, was, becomes),
-           schema = CASE WHEN x.schema = was THEN becomes ELSE x.schema END, query = tally_internal._schema_renamed(x.query, was, becomes)
-     WHERE x.schema = was OR tally_internal._path_renamed(x.search_path, was, becomes) <> x.search_path
-        OR tally_internal._schema_renamed(x.query, was, becomes) <> x.query;
+    PERFORM tally_internal._rename_schema('tally.probes', 'query', was, becomes);
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s50(int, jsonb) IS
 'Listener: metrics and probes follow a schema that is renamed.';

@@ -49,14 +49,8 @@ COMMENT ON FUNCTION tally_internal._when_columns_go_s60(int, jsonb) IS 'Listener
 
 CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s60(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    was     text := detail ->> 'was';
-    becomes text := detail ->> 'becomes';
 BEGIN
-    UPDATE tally.thresholds x SET search_path = tally_internal._path_renamed(x.search_path, was, becomes),
-           schema = CASE WHEN x.schema = was THEN becomes ELSE x.schema END, query = tally_internal._schema_renamed(x.query, was, becomes)
-     WHERE x.schema = was OR tally_internal._path_renamed(x.search_path, was, becomes) <> x.search_path
-        OR tally_internal._schema_renamed(x.query, was, becomes) <> x.query;
+    PERFORM tally_internal._rename_schema('tally.thresholds', 'query', detail ->> 'was', detail ->> 'becomes');
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s60(int, jsonb) IS
 'Listener: thresholds follow a schema that is renamed.';

@@ -186,14 +186,8 @@ COMMENT ON FUNCTION tally.run_tasks(text, timestamptz) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s70(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    was     text := detail ->> 'was';
-    becomes text := detail ->> 'becomes';
 BEGIN
-    UPDATE tally.tasks x SET search_path = tally_internal._path_renamed(x.search_path, was, becomes),
-           schema = CASE WHEN x.schema = was THEN becomes ELSE x.schema END, statement = tally_internal._schema_renamed(x.statement, was, becomes)
-     WHERE x.schema = was OR tally_internal._path_renamed(x.search_path, was, becomes) <> x.search_path
-        OR tally_internal._schema_renamed(x.statement, was, becomes) <> x.statement;
+    PERFORM tally_internal._rename_schema('tally.tasks', 'statement', detail ->> 'was', detail ->> 'becomes');
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s70(int, jsonb) IS
 'Listener: tasks follow a schema that is renamed.';

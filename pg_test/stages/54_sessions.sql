@@ -73,6 +73,8 @@ SELECT lives_ok($$SELECT tally.create_sessions('visits', 'hits', 'at', 'who', pa
 SELECT throws_ok($$SELECT tally.create_sessions('visits', 'hits', 'at', 'who', gap => '1 hour')$$, '42710', NULL, 'another one');
 SELECT throws_ok($$SELECT tally.create_sessions('bad', 'hits', 'at', 'who', gap => '-1 hour')$$, '22023', 'gap of sessions ''bad'' must be 0 or longer, got -01:00:00', 'a negative gap');
 SELECT throws_ok($$SELECT tally.create_sessions('bad', 'hits', 'at', 'who', dimensions => '[{"entry": "path"}]')$$, '22023', 'dimensions of sessions ''bad'' must have names of their own, got ''entry''', 'a name that sessions have');
+SELECT throws_ok($$SELECT tally.create_sessions('a b', 'hits', 'at', 'who')$$, '42602',
+    'a name must be written as SQL writes it, with or without a schema, got ''a b''', 'a name that is no identifier');
 SELECT throws_ok($$SELECT tally.create_sessions('bad', 'hits', 'at', 'nobody')$$, NULL, NULL, 'no such actor');
 SELECT throws_ok($$SELECT tally.create_sessions('bad', 'hits', 'at', 'who', page => 'no_such')$$, '42703', NULL, 'no such page');
 SELECT is((SELECT count(*) FROM tally.rollups WHERE name LIKE 'bad%'), 0::bigint, 'nothing half-created');

@@ -20,7 +20,7 @@ CREATE OR REPLACE FUNCTION tally.create_sessions(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    parts    text[] := parse_ident(name);
+    parts    text[] := tally_internal._name_parts(name);
     label    text := parts[array_upper(parts, 1)];
     prefix   text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
     given    jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'gap', gap,

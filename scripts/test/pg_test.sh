@@ -26,6 +26,9 @@ end_clusters() {
 trap end_clusters EXIT
 
 make_prefix
+# Its pg_config names a folder of headers in the prefix. pgrx reads them where target/ has no bindings yet.
+mkdir -p "$SERVER_DIR/pg/include/postgresql"
+ln -sfn "$("$PG_CONFIG" --includedir-server | sed 's:/server$::')" "$SERVER_DIR/pg/include/postgresql/$PG_MAJOR"
 end_clusters
 pgrx=(test "pg$PG_MAJOR" --pgdata "$SERVER_DATA")
 if [ "$(id -u)" -eq 0 ]; then

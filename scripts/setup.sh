@@ -36,6 +36,7 @@ $PG_SHARE/extension/pgtap.control postgresql-$PG_MAJOR-pgtap
 $PG_SHARE/extension/plpgsql_check.control postgresql-$PG_MAJOR-plpgsql-check
 /usr/bin/prove perl
 /usr/bin/setpriv util-linux
+/usr/bin/curl curl
 /usr/bin/pgrep procps
 /usr/lib/python3*/ensurepip/__init__.py python3-venv
 LIST

@@ -2,12 +2,12 @@
 -- "permission denied for function", and evaluate_scheduled could not be granted to anybody, because its parts were the superuser's alone.
 SELECT no_plan();
 SET client_min_messages = error;
-CREATE ROLE tally_owner;
+CREATE ROLE tally_operated;
 CREATE ROLE tally_clock;
 CREATE ROLE tally_member IN ROLE tally_clock;
 CREATE ROLE tally_nobody;
-CREATE SCHEMA app AUTHORIZATION tally_owner;
-SET ROLE tally_owner;
+CREATE SCHEMA app AUTHORIZATION tally_operated;
+SET ROLE tally_operated;
 CREATE TABLE app.events (at timestamptz NOT NULL, v int);
 CREATE INDEX ON app.events (at);
 CREATE TABLE app.published (n bigint);
@@ -76,8 +76,8 @@ RESET ROLE;
 SELECT is((SELECT sum(n) FROM app.r), 300::numeric, 'the rollup was computed, as its owner');
 SELECT is((SELECT count(*) FROM tally.incidents WHERE threshold = 't'), 1::bigint, 'the threshold fired');
 SELECT is((SELECT array_agg(n) FROM app.published), '{300,300}', 'the task was run, by schedule and by hand');
-SET ROLE tally_owner;
-SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501', 'tally.evaluate acts for every owner, so a superuser may call it, and a role that it was granted to; got tally_owner', 'an owner of definitions is no clock');
+SET ROLE tally_operated;
+SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501', 'tally.evaluate acts for every owner, so a superuser may call it, and a role that it was granted to; got tally_operated', 'an owner of definitions is no clock');
 RESET ROLE;
 -- It starts the clock also where a superuser's built-in thresholds are there, which it does not see.
 SELECT count(*) FROM tally.watch_itself();
@@ -96,4 +96,4 @@ SELECT * FROM finish();
 DROP EXTENSION pg_tally CASCADE;
 DROP SCHEMA app CASCADE;
 DROP TABLE entries, told;
-DROP ROLE tally_owner, tally_member, tally_clock, tally_nobody;
+DROP ROLE tally_operated, tally_member, tally_clock, tally_nobody;

@@ -88,7 +88,7 @@ BEGIN
                             a.attname = ANY (tally_internal._identifiers(step.statement))
                        FROM pg_attribute a WHERE a.attrelid = to_regclass(format('pg_temp.%I', step.name)) AND a.attnum > 0 AND NOT a.attisdropped
                                              AND a.attidentity = '';
-        EXECUTE format('DROP TABLE pg_temp.%I', step.name);
+        EXECUTE format('DROP TABLE %s.%I', pg_my_temp_schema()::regnamespace, step.name);
     END LOOP;
 EXCEPTION WHEN insufficient_privilege THEN
     PERFORM tally_internal._refuse('insufficient_privilege', format('the sources of a pack must be made as temporary tables once: %s', SQLERRM),

@@ -112,11 +112,12 @@ COMMENT ON FUNCTION tally_internal._own_triggers(regclass) IS '_own_triggers_of(
 CREATE OR REPLACE FUNCTION tally_internal._always(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.attaching = 'on' AS $$
 DECLARE
-    switches text := (SELECT string_agg(format('ENABLE ALWAYS TRIGGER %I', t.name), ', ') FROM tally_internal._own_triggers(relation) t WHERE t.enabled = 'O');
+    item name;
 BEGIN
-    IF switches IS NOT NULL THEN
-        EXECUTE format('ALTER TABLE %s %s', relation, switches);
-    END IF;
+    -- One statement for each: Citus takes no ALTER TABLE that switches two triggers.
+    FOR item IN SELECT t.name FROM tally_internal._own_triggers(relation) t WHERE t.enabled = 'O' ORDER BY t.name LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, item);
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._always(regclass) IS
 'Makes capture''s triggers of a table, and their clones, fire whatever session_replication_role is. Disabled ones stay disabled.';

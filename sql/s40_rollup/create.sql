@@ -181,6 +181,7 @@ DECLARE
     usable text;
     kind   "char" := (SELECT c.relkind FROM pg_class c WHERE c.oid = source);
 BEGIN
+    PERFORM tally_internal._refuse_far(source, label);
     IF kind NOT IN ('r', 'p') THEN
         PERFORM tally_internal._refuse('wrong_object_type',
             format('rollup %L needs a table, a partitioned table or a rollup as source, got %s', label, source),

@@ -58,7 +58,7 @@ BEGIN
      WHERE a.attrelid = to_regclass('pg_temp.tally_query_view') AND a.attname <> ALL ('{value,samples}')
        AND (NOT c.collisdeterministic OR tally_internal._equals_look_different(a.atttypid)
             AND tally_internal._base_type(a.atttypid) <> ALL ('{numeric,float4,float8,jsonb}'::regtype[])) LIMIT 1;
-    EXECUTE 'DROP VIEW pg_temp.tally_query_view';
+    EXECUTE format('DROP VIEW %s.tally_query_view', pg_my_temp_schema()::regnamespace);
     IF wrong.attname IS NOT NULL THEN
         PERFORM tally_internal._refuse('feature_not_supported',
             format('label %L of %s expected of a type whose equal values have one text, got %s', wrong.attname, what, wrong.type),

@@ -45,7 +45,8 @@ BEGIN
                           (SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id ORDER BY m.ordinal LIMIT 1)));
     END IF;
     SELECT w.ev_action INTO parsed FROM pg_rewrite w WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass;
-    DROP VIEW pg_temp.tally_probe_view;
+    -- Citus passes DROP on and looks for the schema by its name, and pg_temp is the name of none.
+    EXECUTE format('DROP VIEW %s.tally_probe_view', pg_my_temp_schema()::regnamespace);
     PERFORM set_config('search_path', tally_internal._bound_path(search_path), true);
     EXECUTE format(E'ALTER TABLE pg_temp.tally_probe ADD COLUMN "the value" %s GENERATED ALWAYS AS (%s\n) STORED', given, expression);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -60,7 +61,7 @@ BEGIN
     END IF;
     PERFORM tally_internal._refuse_session(parsed, 'metric', name, expression, NULL, r.zone);
     PERFORM tally_internal._try_metric(name, r, expression, resolved);
-    DROP TABLE pg_temp.tally_probe;
+    EXECUTE format('DROP TABLE %s.tally_probe', pg_my_temp_schema()::regnamespace);
     type := CASE WHEN given IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'bigint' ELSE 'double precision' END;
 EXCEPTION
     WHEN undefined_column OR undefined_table THEN

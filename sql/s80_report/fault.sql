@@ -14,6 +14,10 @@ BEGIN
         SELECT '42P01', 'the source of the rollup is gone; what is stored stands as it is', again INTO sqlstate, message, hint;
         RETURN;
     END IF;
+    -- A foreign table may have joined the source since.
+    SELECT '42809', f.message, again || '  -- and ' || f.hint INTO sqlstate, message, hint FROM tally_internal._far_fault(r.source, r.name) f
+     WHERE f.message IS NOT NULL;
+    IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT f.* INTO sqlstate, message, hint FROM tally_internal._owner_fault(r) f;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT f.* INTO sqlstate, message, hint FROM tally_internal._lost_column_fault(r) f;
@@ -80,6 +84,10 @@ LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
     SELECT b.counts FROM tally.behaviours b, tally_internal._lost_views(b)
     UNION
     SELECT r.id FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.off OR (m.member = m.source AND NOT r.id = ANY (m.rollups))
+    UNION
+    SELECT r.id FROM tally.members m JOIN pg_class c ON c.oid = m.member AND c.relkind = 'f' JOIN tally.rollups r ON r.source = m.source
+    UNION
+    SELECT r.id FROM tally.rollups r WHERE to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AND tally_internal._distributed(r.source) IS NOT NULL
 $$;
 COMMENT ON FUNCTION tally_internal._suspects() IS
 'The rollups that may have a fault, found by a few joins. Each rollup with a fault is among them.';

@@ -16,6 +16,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._schemas_of(text) IS 'The schemas of a search_path that are there and may be used, in order.';
 
+CREATE OR REPLACE FUNCTION tally_internal._target_schema(parts text[], path text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN array_length(parts, 1) > 1 THEN parts[1] ELSE (tally_internal._schemas_of(path))[1] END
+$$;
+COMMENT ON FUNCTION tally_internal._target_schema(text[], text) IS
+'The schema in which a new thing is made, given the parts of its name: the one in front of it, or the first of the search_path; null where there is none.';
+
 CREATE OR REPLACE FUNCTION tally_internal._home(path text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A function of the engine that defines something passes its own path, in which nothing is defined: then it is the caller's.

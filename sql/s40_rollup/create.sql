@@ -23,16 +23,15 @@ CREATE OR REPLACE FUNCTION tally.create_rollup(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    target  text;       -- schema of the rollup
-    label   text;       -- name without the schema
     parts   text[] := tally_internal._name_parts(name);
+    label   text := parts[array_upper(parts, 1)];
+    target  text := tally_internal._target_schema(parts, search_path);
     made    tally.rollups;
     parent  tally.rollups;
     old     tally.rollups;
     wanted  jsonb;
     result  regclass;
 BEGIN
-    label := parts[array_upper(parts, 1)];
     made.key := tally_internal._parse_key(key, label);
     IF made.key IS NULL THEN
         bucket := COALESCE(bucket, '1 hour');
@@ -44,9 +43,6 @@ BEGIN
             'A rollup per key holds one row per value of the key (and dimensions), over all time.',
             format('SELECT tally.create_rollup(%L, %L, key => %L, …);', label, source::text, key));
     END IF;
-    PERFORM set_config('search_path', search_path, true);
-    target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
-    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM tally_internal._may_create(label, target, source);
     PERFORM tally_internal._check_schedule(schedule);
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;

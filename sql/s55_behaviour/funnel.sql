@@ -27,7 +27,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts    text[] := tally_internal._name_parts(name);
     label    text := parts[array_upper(parts, 1)];
-    prefix   text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
+    home     text := tally_internal._target_schema(parts, search_path);
+    prefix   text := COALESCE(quote_ident(home) || '.', '');
     given    jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'steps',
                                          tally_internal._funnel_steps_of(steps, label),
                  'window', "window", 'bucket', bucket, 'dimensions', dimensions, 'attribution', attribution, 'options', options, 'exclude', exclude,
@@ -36,10 +37,8 @@ DECLARE
     people   regclass;
     counts   regclass;
 BEGIN
-    IF tally_internal._behaviour_is(label, 'funnel', given) THEN
-        PERFORM tally_internal._remake_relations(b.actors) FROM tally.behaviours b WHERE b.name = label;
-        RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
-    END IF;
+    counts := tally_internal._behaviour_just_so(home, label, 'funnel', given);
+    IF counts IS NOT NULL THEN RETURN counts; END IF;
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => tally_internal._funnel_measures(given, label), "where" => tally_internal._funnel_filter(given, label), schedule => schedule, zone => zone,
             search_path => search_path, with_data => with_data,
@@ -62,28 +61,40 @@ COMMENT ON FUNCTION tally.create_funnel(text, regclass, text, text, json, interv
     '<name>_actors and <name> and the views <name>_steps (as of the last refresh) and <name>_steps_live (exact now). The same definition again changes '
     'nothing.';
 
-CREATE OR REPLACE FUNCTION tally_internal._behaviour_is(label text, kind text, given jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._behaviour_just_so(home text, label text, kind text, given jsonb) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     old     tally.behaviours;
     changes text;
 BEGIN
-    SELECT * INTO old FROM tally.behaviours b WHERE b.name = label;
-    IF old.name IS NULL THEN RETURN false; END IF;
+    SELECT b.* INTO old FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts
+     WHERE b.name = label AND COALESCE(tally_internal._schema_of(r.relation), home) = home;
+    IF old.counts IS NULL THEN RETURN NULL; END IF;
     SELECT string_agg(format('%s: %s to %s', n.key, old.definition -> n.key, n.value), '; ') INTO changes
       FROM jsonb_each(given) n WHERE old.definition -> n.key IS DISTINCT FROM n.value;
     IF old.kind = kind AND changes IS NULL THEN
         PERFORM tally_internal._note_unchanged(format('%s %L', kind, label));
-        RETURN true;
+        PERFORM tally_internal._remake_relations(old.actors);
+        RETURN (SELECT r.relation FROM tally.rollups r WHERE r.id = old.counts);
     END IF;
     PERFORM tally_internal._refuse('duplicate_object',
         format('%s %L exists already%s', old.kind, label, CASE WHEN old.kind = kind THEN ' with another definition' ELSE '' END),
         CASE WHEN old.kind = kind THEN format('It would change %s.', changes) ELSE format('It is no %s.', kind) END,
-        format('SELECT tally.drop_%s(%L);', old.kind, label));
+        format('SELECT tally.drop_%s(%L);', old.kind, tally_internal._called(old)));
 END $$;
-COMMENT ON FUNCTION tally_internal._behaviour_is(text, text, jsonb) IS
-'Whether a funnel or retention of this name is defined just so; an error that lists what differs where it is defined otherwise.';
+COMMENT ON FUNCTION tally_internal._behaviour_just_so(text, text, text, jsonb) IS
+'The counts of a funnel, retention or sessions that a schema has under this name with this very definition; makes again what of it is gone. Null where '
+    'the schema has none; an error that lists what differs where it is defined otherwise.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called(b tally.behaviours) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(CASE WHEN EXISTS (SELECT FROM tally.behaviours x WHERE x.name = b.name AND x.kind = b.kind AND x.counts <> b.counts)
+                         THEN (SELECT tally_internal._with_schema(tally_internal._schema_of(r.relation), b.name) FROM tally.rollups r WHERE r.id = b.counts)
+                    END, b.name)
+$$;
+COMMENT ON FUNCTION tally_internal._called(tally.behaviours) IS
+'The name by which a funnel, retention or sessions is found from everywhere: with its schema only where others have the same.';
 
 CREATE OR REPLACE FUNCTION tally_internal._funnel_steps_of(steps json, label text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

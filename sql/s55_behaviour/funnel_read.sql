@@ -5,23 +5,20 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     found_ tally.behaviours;
-    label  text := name;
 BEGIN
-    -- People write the name as it is listed, or as SQL does.
-    SELECT * INTO found_ FROM tally.behaviours b WHERE b.name = label AND b.kind = kind;
-    IF found_.name IS NULL THEN
-        label := tally_internal._last_name(name);
-        SELECT * INTO found_ FROM tally.behaviours b WHERE b.name = label AND b.kind = kind;
-    END IF;
-    IF found_.name IS NULL THEN
-        PERFORM tally_internal._refuse('undefined_object', format('%s %L does not exist', kind, label),
+    SELECT * INTO found_ FROM tally.behaviours b WHERE b.counts = (
+        SELECT tally_internal._choose(kind, name, array_agg(x.counts), array_agg(COALESCE(tally_internal._schema_of(r.relation), '')), array_agg(x.name))
+          FROM tally.behaviours x JOIN tally.rollups r ON r.id = x.counts
+         WHERE x.kind = kind AND x.name IN (SELECT w.name FROM tally_internal._readings(name) w));
+    IF found_.counts IS NULL THEN
+        PERFORM tally_internal._refuse('undefined_object', format('%s %L does not exist', kind, name),
             COALESCE('Known: ' || (SELECT string_agg(quote_literal(b.name), ', ' ORDER BY b.name) FROM tally.behaviours b WHERE b.kind = kind)
                               || '.', 'None is known.'),
             format('SELECT name FROM tally.behaviours WHERE kind = %L;', kind));
     END IF;
     RETURN found_;
 END $$;
-COMMENT ON FUNCTION tally_internal._behaviour(text, text) IS 'The funnel or retention of a name, or an error that lists the known ones.';
+COMMENT ON FUNCTION tally_internal._behaviour(text, text) IS 'The funnel, retention or sessions of a name, or an error that lists the known ones.';
 
 CREATE OR REPLACE FUNCTION tally.funnel(
     name    text,
@@ -77,7 +74,7 @@ BEGIN
     FOR view IN SELECT v FROM tally_internal._views_of(b) v LOOP
         EXECUTE format('DROP VIEW IF EXISTS %s', view);
     END LOOP;
-    PERFORM tally_internal._forget_behaviour(b.name);
+    PERFORM tally_internal._forget_behaviour(b.counts);
     PERFORM tally.drop_rollup((SELECT tally_internal._called(x) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
 END $$;
 COMMENT ON FUNCTION tally_internal._drop_behaviour(tally.behaviours) IS

@@ -25,7 +25,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts  text[] := tally_internal._name_parts(name);
     label  text := parts[array_upper(parts, 1)];
-    prefix text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
+    home   text := tally_internal._target_schema(parts, search_path);
+    prefix text := COALESCE(quote_ident(home) || '.', '');
     given  jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'start',
                tally_internal._one_expression("start", format('start of retention %L', label)), 'return',
                tally_internal._one_expression(return, format('return of retention %L', label)),
@@ -37,10 +38,8 @@ DECLARE
     people regclass;
     counts regclass;
 BEGIN
-    IF tally_internal._behaviour_is(label, 'retention', given) THEN
-        PERFORM tally_internal._remake_relations(b.actors) FROM tally.behaviours b WHERE b.name = label;
-        RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
-    END IF;
+    counts := tally_internal._behaviour_just_so(home, label, 'retention', given);
+    IF counts IS NOT NULL THEN RETURN counts; END IF;
     IF periods NOT BETWEEN 0 AND 400 OR mode NOT IN ('on', 'on_or_after') OR "start" IS NULL OR return IS NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'), NULL,

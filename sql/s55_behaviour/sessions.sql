@@ -22,17 +22,16 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts    text[] := tally_internal._name_parts(name);
     label    text := parts[array_upper(parts, 1)];
-    prefix   text := COALESCE(quote_ident(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END) || '.', '');
+    home     text := tally_internal._target_schema(parts, search_path);
+    prefix   text := COALESCE(quote_ident(home) || '.', '');
     given    jsonb := jsonb_build_object('source', source::text, 'time_column', time_column, 'actor', actor, 'gap', gap,
                           'page', tally_internal._one_expression(page, format('page of sessions %L', label)), 'dimensions', dimensions,
                           'where', tally_internal._one_expression("where", format('where of sessions %L', label)), 'zone', zone);
     people   regclass;
     sessions regclass;
 BEGIN
-    IF tally_internal._behaviour_is(label, 'sessions', given) THEN
-        PERFORM tally_internal._remake_relations(b.actors) FROM tally.behaviours b WHERE b.name = label;
-        RETURN (SELECT r.relation FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts WHERE b.name = label);
-    END IF;
+    sessions := tally_internal._behaviour_just_so(home, label, 'sessions', given);
+    IF sessions IS NOT NULL THEN RETURN sessions; END IF;
     PERFORM tally_internal._check_sessions(label, given);
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => tally_internal._session_measures(given, label),

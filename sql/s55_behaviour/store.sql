@@ -13,14 +13,11 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_behaviour(text, regclass, jsonb, bigint) IS
 'Writes a funnel, retention or sessions into the catalogue, by the rollup of its counts. For the owner of both its rollups.';
 
-CREATE OR REPLACE FUNCTION tally_internal._forget_behaviour(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._forget_behaviour(counts int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
-#variable_conflict use_variable
-DECLARE
-    caller regrole := tally_internal._caller(who);
 BEGIN
-    PERFORM tally_internal._owned_rollup(b.counts, caller) FROM tally.behaviours b WHERE b.name = name;
-    DELETE FROM tally.behaviours b WHERE b.name = name;
+    PERFORM tally_internal._owned_rollup($1, tally_internal._caller(who));
+    DELETE FROM tally.behaviours b WHERE b.counts = $1;
 END $$;
-COMMENT ON FUNCTION tally_internal._forget_behaviour(text, bigint) IS
-'Takes a funnel, retention or sessions out of the catalogue. For the owner; drop_funnel() and its kin drop the rest.';
+COMMENT ON FUNCTION tally_internal._forget_behaviour(int, bigint) IS
+'Takes a funnel, retention or sessions out of the catalogue, given the rollup of its counts. For the owner; drop_funnel() and its kin drop the rest.';

@@ -33,11 +33,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_metrics(jsonb) IS 'The metrics of a panel in order, under their present names; an error for one that is gone.';
 
+CREATE OR REPLACE FUNCTION tally_internal._panel_funnel_of(panel jsonb) RETURNS tally.behaviours
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_ tally.behaviours;
+BEGIN
+    -- By number first, as with metrics.
+    SELECT * INTO found_ FROM tally.behaviours b WHERE b.counts = (panel ->> 'funnel_id')::int;
+    RETURN CASE WHEN found_.counts IS NULL THEN tally_internal._behaviour(panel ->> 'funnel', 'funnel') ELSE found_ END;
+END $$;
+COMMENT ON FUNCTION tally_internal._panel_funnel_of(jsonb) IS 'The funnel of a panel; an error for one that is gone.';
+
 CREATE OR REPLACE FUNCTION tally_internal._check_panel_keys(board text, n bigint, panel jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known CONSTANT text[] := '{title,metrics,metric,relation,funnel,incidents,slo,status,experiment,experiments,picture,by,where,bucket,width,description,'
-        'why,do,board,runbook,thresholds,columns,time,order,limit,area,unit,metric_ids}';
+        'why,do,board,runbook,thresholds,columns,time,order,limit,area,unit,metric_ids,funnel_id}';
     wrong text;
 BEGIN
     IF jsonb_typeof(panel) IS DISTINCT FROM 'object' THEN
@@ -163,6 +174,7 @@ DECLARE
     source  text;
     metrics tally.metrics[] := '{}';
     r       tally.rollups;
+    f       tally.behaviours;
 BEGIN
     PERFORM tally_internal._check_panel_keys(board, n, panel);
     IF panel ? 'metric' THEN panel := panel - 'metric' || jsonb_build_object('metrics', jsonb_build_array(panel ->> 'metric')); END IF;
@@ -172,7 +184,7 @@ BEGIN
             'It is metric, metrics, relation, funnel, incidents, slo, status, experiment or experiments.');
     END IF;
     panel := jsonb_build_object('picture', CASE source WHEN 'metrics' THEN 'line' WHEN 'funnel' THEN 'funnel' ELSE 'table' END, 'width', 6)
-        || panel - 'metric_ids';
+        || panel - '{metric_ids,funnel_id}'::text[];
     IF source = 'metrics' THEN
         metrics := ARRAY(SELECT m FROM tally_internal._panel_metrics(panel) m);
         panel := panel || (SELECT jsonb_build_object('metrics', jsonb_agg(q.name ORDER BY q.n), 'metric_ids', jsonb_agg(q.id ORDER BY q.n))
@@ -186,7 +198,9 @@ BEGIN
     ELSIF source = 'relation' THEN
         panel := tally_internal._check_panel_relation(board, n, panel, variables, search_path);
     ELSIF source = 'funnel' THEN
-        SELECT x.* INTO r FROM tally.rollups x WHERE x.id = (tally_internal._behaviour(panel ->> 'funnel', 'funnel')).counts;
+        f := tally_internal._panel_funnel_of(panel);
+        panel := panel || jsonb_build_object('funnel', f.name, 'funnel_id', f.counts);
+        SELECT x.* INTO r FROM tally.rollups x WHERE x.id = f.counts;
         PERFORM tally_internal._check_dimensions(r, variables, format('variables of board %L, which panel %L must obey,', board, panel ->> 'title'));
     ELSIF source = 'experiment' THEN
         PERFORM tally_internal._experiment(panel ->> 'experiment');

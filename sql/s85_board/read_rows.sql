@@ -21,7 +21,8 @@ DECLARE
 BEGIN
     IF panel ? 'funnel' THEN
         SELECT jsonb_agg(jsonb_build_array(f.step_name, f.actors) ORDER BY f.step) INTO made
-          FROM tally.funnel(panel ->> 'funnel', since, COALESCE(until, 'now'), "where" => filters || COALESCE(panel -> 'where', '{}'), as_of => as_of) f;
+          FROM tally.funnel(tally_internal._called(tally_internal._panel_funnel_of(panel)), since, COALESCE(until, 'now'),
+                            "where" => filters || COALESCE(panel -> 'where', '{}'), as_of => as_of) f;
     ELSE
         SELECT jsonb_agg(jsonb_build_array(replace(m.name, '_', ' '), tally_internal._finite(tally.metric_value(m.called, since, until,
                          tally_internal._panel_where(panel, filters), true, as_of))) ORDER BY m.n) INTO made

@@ -1,0 +1,87 @@
+-- Owns: what is compiled to rollups, and what tells of incidents, has a name within its schema too: funnels, retentions and sessions. Two teams each make
+-- the same statements. A bare name goes by the search_path of the caller, and where that does not decide, the caller is asked.
+SELECT no_plan();
+SET client_min_messages = warning;
+CREATE FUNCTION message_of(statement text, OUT state text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+END $$;
+
+-- Team a has 10 people, of whom all pay; team b has 6, of whom every third pays.
+CREATE SCHEMA kinds_a;
+CREATE SCHEMA kinds_b;
+CREATE TABLE kinds_a.events (at timestamptz NOT NULL, person int, kind text);
+CREATE TABLE kinds_b.events (LIKE kinds_a.events);
+INSERT INTO kinds_a.events SELECT '2026-03-02 10:00Z'::timestamptz + i * interval '1 minute', i, k FROM generate_series(1, 10) i, unnest('{visit,pay}'::text[]) k;
+INSERT INTO kinds_b.events SELECT '2026-03-02 10:00Z'::timestamptz + i * interval '1 minute', i, 'visit' FROM generate_series(1, 6) i
+    UNION ALL SELECT '2026-03-02 11:00Z', i, 'pay' FROM generate_series(3, 6, 3) i;
+
+CREATE PROCEDURE make() LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tally.create_funnel('signup', 'events', 'at', 'person', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', with_data => true);
+    PERFORM tally.create_retention('comes_back', 'events', 'at', 'person', periods => 2, with_data => true);
+    PERFORM tally.create_sessions('calls', 'events', 'at', 'person', with_data => true);
+END $$;
+SET search_path = kinds_a, public;
+CALL make();
+SET search_path = kinds_b, public;
+SELECT lives_ok('CALL make()', 'another schema has a funnel, a retention and sessions of the same names');
+SELECT bag_eq($$SELECT b.kind, b.name, r.relation::text FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts$$,
+    $$VALUES ('funnel', 'signup', 'kinds_a.signup'), ('funnel', 'signup', 'signup'), ('retention', 'comes_back', 'kinds_a.comes_back'),
+             ('retention', 'comes_back', 'comes_back'), ('sessions', 'calls', 'kinds_a.calls'), ('sessions', 'calls', 'calls')$$, 'each has its own tables');
+SELECT bag_eq($$SELECT step_name, actors FROM tally.funnel('signup', '2026-03-01', '2026-03-04')$$, $$VALUES ('visit', 6::bigint), ('pay', 2)$$,
+    'a bare name is that of the caller''s schema');
+SELECT bag_eq($$SELECT step_name, actors FROM tally.funnel('kinds_a.signup', '2026-03-01', '2026-03-04')$$, $$VALUES ('visit', 10::bigint), ('pay', 10)$$,
+    'a name with its schema is that one');
+SELECT bag_eq($$SELECT step, actors FROM signup_steps_live$$, $$VALUES (1, 6::bigint), (2, 2)$$, 'so are the views');
+SELECT bag_eq($$SELECT period, eligible FROM tally.retention('kinds_a.comes_back', as_of => '2026-03-04 00:00Z')$$, $$VALUES (0, 10::bigint), (1, 10)$$,
+    'a retention is read by its schema');
+SET search_path = public;
+SELECT is((SELECT m FROM message_of($$SELECT * FROM tally.funnel('signup')$$) m)::text,
+    $$(42P09,"funnel 'signup' must be one, got 2 of that name","Those are 'kinds_a.signup', 'kinds_b.signup'. The search_path does not decide between them.",$$
+    || $$"SET search_path = kinds_a;  -- or write the name with its schema, as above")$$, 'where nothing decides, the choices are named');
+SELECT is((SELECT string_agg(m.state || ' ' || m.message, '; ' ORDER BY n)
+             FROM unnest('{funnel,signup,retention,comes_back,sessions,calls}'::text[]) WITH ORDINALITY u(q, n)
+             JOIN LATERAL (SELECT lead(q) OVER (ORDER BY n) AS name, n AS o FROM unnest('{funnel,signup,retention,comes_back,sessions,calls}'::text[])
+                           WITH ORDINALITY v(q, n)) w ON w.o = u.n
+             CROSS JOIN message_of(format('SELECT tally.drop_%s(%L)', u.q, w.name)) m WHERE u.n % 2 = 1),
+    '42P09 funnel ''signup'' must be one, got 2 of that name; 42P09 retention ''comes_back'' must be one, got 2 of that name; '
+    || '42P09 sessions ''calls'' must be one, got 2 of that name', 'and nothing is dropped');
+SELECT is((SELECT (state, message)::text FROM message_of($$SELECT tally.drop_funnel('kinds_c.signup')$$)),
+    $$(42704,"funnel 'kinds_c.signup' does not exist")$$, 'another schema has none');
+
+-- The same statement again, and another one.
+SET search_path = kinds_b, public;
+SELECT is(tally.create_funnel('signup', 'events', 'at', 'person', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}'), 'kinds_b.signup'::regclass,
+    'the same definition again is that of the schema');
+SELECT is((SELECT (state, message, hint)::text
+             FROM message_of($$SELECT tally.create_funnel('signup', 'events', 'at', 'person', '{"visit": "kind = ''visit''"}')$$)),
+    $$(42710,"funnel 'signup' exists already with another definition","SELECT tally.drop_funnel('kinds_b.signup');")$$,
+    'within a schema a name is one, and the hint names that one');
+
+-- A board keeps the funnel that it was made with, whatever the path of who looks.
+SELECT tally.create_board('two', 'Two', '[{"title": "a", "funnel": "kinds_a.signup"}, {"title": "b", "funnel": "signup"}]');
+SET search_path = public;
+SELECT is((SELECT jsonb_agg(tally_internal._panel_funnel(p, '{}', '2026-03-01', '2026-03-04', now()) -> 'rows' ORDER BY n)
+             FROM tally.boards b, jsonb_array_elements(b.panels) WITH ORDINALITY x(p, n) WHERE b.name = 'two'),
+    '[[["visit", 10], ["pay", 10]], [["visit", 6], ["pay", 2]]]', 'a panel has the funnel of its board''s maker');
+SELECT is((SELECT string_agg((q.q ~ 'tally\.funnel\(''kinds_')::text, ' ' ORDER BY n)
+             FROM tally.boards b, jsonb_array_elements(b.panels) WITH ORDINALITY x(p, n), tally_internal._grafana_queries(b, p) q(q) WHERE b.name = 'two'),
+    'true true', 'a dashboard for Grafana names it with its schema');
+
+-- definitions() makes both again.
+CREATE TEMP TABLE before AS SELECT kind, name, statement FROM tally.definitions() WHERE kind IN ('funnel', 'retention', 'sessions', 'board');
+SELECT tally.drop_board('two');
+SELECT lives_ok($$SELECT tally.drop_funnel('kinds_a.signup'), tally.drop_retention('kinds_a.comes_back'), tally.drop_sessions('kinds_a.calls')$$,
+    'each is dropped by its schema');
+SELECT bag_eq($$SELECT r.relation::text FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts$$,
+    ARRAY['kinds_b.signup', 'kinds_b.comes_back', 'kinds_b.calls'], 'and the other''s are left');
+SELECT lives_ok($$SELECT tally.drop_funnel('signup'), tally.drop_retention('comes_back'), tally.drop_sessions('calls')$$, 'their bare names are clear again');
+SELECT statement FROM before \gexec
+SELECT bag_eq($$SELECT kind, name, statement FROM tally.definitions() WHERE kind IN ('funnel', 'retention', 'sessions', 'board')$$, 'TABLE before',
+    'definitions() makes both again');
+SELECT bag_eq($$SELECT step_name, actors FROM tally.funnel('kinds_a.signup', '2026-03-01', '2026-03-04')$$, $$VALUES ('visit', 10::bigint), ('pay', 10)$$,
+    'with the numbers of each');
+SELECT * FROM finish();

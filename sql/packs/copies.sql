@@ -15,10 +15,9 @@ BEGIN
                               'That needs the right to create in its schema.', 'SELECT name, owner, target_schema FROM tally.packs;');
     END IF;
     INSERT INTO tally.installed_packs (pack, owner, target_schema, version, zone, fingerprint, made)
-    SELECT wanted.name, caller, _store_pack.target_schema, e.extversion, _store_pack.zone, tally_internal._pack_fingerprint(wanted.name),
+    SELECT wanted.name, caller, _store_pack.target_schema, tally_internal._installed_version(), _store_pack.zone, tally_internal._pack_fingerprint(wanted.name),
            (SELECT jsonb_agg(jsonb_build_array(s.kind, s.name) ORDER BY s.ordinal) FROM tally.pack_steps s
              WHERE s.pack = wanted.name AND s.kind NOT IN ('source', 'index', 'rows'))
-      FROM pg_extension e WHERE e.extname = 'pg_tally'
     ON CONFLICT ON CONSTRAINT installed_packs_pkey DO UPDATE SET version = excluded.version, installed_at = excluded.installed_at, zone = excluded.zone,
         fingerprint = excluded.fingerprint, made = excluded.made;
 END $$;

@@ -1,5 +1,4 @@
--- Owns: who may see and install packs, and what pg_dump keeps of them: which are installed, and what those are made of that somebody has registered.
--- The others come with the extension.
+-- Owns: who may see and install packs.
 
 GRANT SELECT ON tally.pack_list, tally.pack_tables, tally.pack_columns, tally.pack_steps, tally.packs, tally.installed_packs TO PUBLIC;
 ALTER TABLE tally.installed_packs DISABLE ROW LEVEL SECURITY;
@@ -13,7 +12,3 @@ DROP POLICY IF EXISTS owner_sees ON tally.pack_steps;
 CREATE POLICY owner_sees ON tally.pack_steps FOR SELECT USING (EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack));
 DROP POLICY IF EXISTS owner_sees ON tally.pack_columns;
 CREATE POLICY owner_sees ON tally.pack_columns FOR SELECT USING (EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack));
-
-SELECT pg_catalog.pg_extension_config_dump('tally.pack_list', 'WHERE owner IS NOT NULL');
-SELECT pg_catalog.pg_extension_config_dump('tally.pack_steps', 'WHERE EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack AND l.owner IS NOT NULL)');
-SELECT pg_catalog.pg_extension_config_dump('tally.pack_columns', 'WHERE EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack AND l.owner IS NOT NULL)');

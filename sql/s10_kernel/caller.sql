@@ -1,4 +1,4 @@
--- Owns: who is calling. A SECURITY DEFINER function that must know has a last argument "who bigint DEFAULT tally_internal._me()":
+-- Owns: who is calling, and what is pg_tally's own. A SECURITY DEFINER function that must know has a last argument "who bigint DEFAULT tally_internal._me()":
 -- PostgreSQL evaluates the default as the caller, before it switches to the function's owner. The function redeems the ticket.
 --
 -- current_user inside is the extension's owner; session_user and the setting "role" name somebody else under pg_cron, in run_as()
@@ -43,3 +43,21 @@ COMMENT ON FUNCTION tally_internal._has_rights(regrole, regrole) IS 'Whether a r
 CREATE OR REPLACE FUNCTION tally_internal._has_rights_of(owner regrole) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.pg_has_role(owner::pg_catalog.oid, 'USAGE') $$;
 COMMENT ON FUNCTION tally_internal._has_rights_of(regrole) IS 'Whether the current role has the rights of an owner.';
+
+CREATE OR REPLACE FUNCTION tally_internal._caller_path() RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_caller_path';
+COMMENT ON FUNCTION tally_internal._caller_path() IS
+'The search_path of whoever called the engine: its functions pin their own, which is passed over. A function that pins the same path writes names with '
+'their schema.';
+
+CREATE OR REPLACE FUNCTION tally_internal._is_part(class oid, object oid) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_tally'
+                    WHERE d.classid = class AND d.objid = object AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+$$;
+COMMENT ON FUNCTION tally_internal._is_part(oid, oid) IS
+'Whether an object (its catalogue and its number) is one that pg_tally brought, and no one else''s.';
+
+CREATE OR REPLACE FUNCTION tally_internal._installed_version() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally' $$;
+COMMENT ON FUNCTION tally_internal._installed_version() IS 'The version of pg_tally in this database.';

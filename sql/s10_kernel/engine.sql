@@ -64,3 +64,8 @@ CREATE OR REPLACE FUNCTION tally_internal._writer(relation oid) RETURNS regrole
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_writer';
 COMMENT ON FUNCTION tally_internal._writer(oid) IS 'Who was noted last as writing to a table in this session; nobody where nobody was.';
 REVOKE ALL ON FUNCTION tally_internal._writer(oid) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._computed_sql(measure text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT measure $$;
+COMMENT ON FUNCTION tally_internal._computed_sql(text) IS
+'How the engine writes a measure where it computes it. Here it is the measure itself: the aggregates of this kernel are quick by themselves.';

@@ -2,12 +2,6 @@
 -- the catalogue has it or as SQL quotes it. A bare name that several schemas have is looked for along the caller's search_path, as PostgreSQL looks
 -- for a table; where that does not decide, the caller is asked.
 
-CREATE OR REPLACE FUNCTION tally_internal._caller_path() RETURNS text
-LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_caller_path';
-COMMENT ON FUNCTION tally_internal._caller_path() IS
-'The search_path of whoever called the engine: its functions pin their own, which is passed over. A function that pins the same path writes names with '
-'their schema.';
-
 CREATE OR REPLACE FUNCTION tally_internal._schemas_of(path text) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -97,8 +97,7 @@ BEGIN
        -- write. Such a condition calls a function that is neither PostgreSQL's nor pg_tally's.
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
                        AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
-                          AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'
-                                             AND e.refobjid = (SELECT x.oid FROM pg_extension x WHERE x.extname = 'pg_tally')));
+                          AND NOT tally_internal._is_part(d.refclassid, d.refobjid));
 END $$;
 COMMENT ON FUNCTION tally_internal._own_triggers_of(regclass[]) IS 'Capture''s triggers that were made on tables themselves, not cloned to them.';
 

@@ -107,7 +107,8 @@ BEGIN
             SELECT c.why, c.what, c.hint INTO why, what, hint FROM tally_internal._call_varies(part, types, constants) c WHERE c.why IS NOT NULL;
             EXIT WHEN why IS NOT NULL;
         END LOOP;
-    ELSIF EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = function AND d.deptype = 'e') THEN
+    ELSIF tally_internal._is_part('pg_proc'::regclass, function)
+        OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = function AND d.deptype = 'e') THEN
         -- hstore(row) and populate_record() are of class IMMUTABLE, and write and read each column as text.
         why := CASE WHEN f.provolatile <> 'i' THEN 'session'
             WHEN EXISTS (SELECT FROM unnest(types) x JOIN pg_type t ON t.oid = x WHERE t.typtype IN ('c', 'd') OR x = 'record'::regtype) THEN

@@ -150,6 +150,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
      WHERE NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = p.proowner AND o.rolsuper)
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
        AND p.pronamespace <> 'pg_catalog'::regnamespace
+       AND NOT tally_internal._is_part('pg_proc'::regclass, p.oid)
 $$;
 COMMENT ON FUNCTION tally_internal._strange_function(pg_node_tree) IS
 'A function in an expression that an ordinary role owns outside any extension; null where there is none.';

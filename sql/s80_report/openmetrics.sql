@@ -123,7 +123,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH samples AS MATERIALIZED (
         SELECT x.s, row_number() OVER () AS place
           FROM (SELECT tally_internal._sample('tally', 'info', 'Versions.',
-                                     jsonb_build_object('version', (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally'),
+                                     jsonb_build_object('version', tally_internal._installed_version(),
                                                         'postgresql', current_setting('server_version')), 1, '_info') AS s
                 UNION ALL SELECT s FROM tally_internal._rollup_samples(as_of) s
                 UNION ALL SELECT s FROM tally_internal._threshold_samples(as_of) s

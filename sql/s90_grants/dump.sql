@@ -1,5 +1,5 @@
 -- Owns: what pg_dump keeps. It keeps every table of the extension, because each holds definitions, data or progress. This file comes last,
--- so that it misses none. What packs are made of has conditions of its own (sql/packs/grants.sql). Rows that a
+-- so that it misses none. What packs are made of has conditions of its own (sql/packs/dump.sql). Rows that a
 -- trigger makes when a rollup or a silence is restored are left out (refresh_locks, silence_anchors).
 
 DO $$

@@ -1,4 +1,5 @@
--- Owns: what is compiled to rollups, and what tells of incidents, has a name within its schema too: funnels, retentions and sessions. Two teams each make
+-- Owns: what is compiled to rollups, and what tells of incidents, has a name within its schema too: funnels, retentions, sessions
+-- and releases. Two teams each make
 -- the same statements. A bare name goes by the search_path of the caller, and where that does not decide, the caller is asked.
 SELECT no_plan();
 SET client_min_messages = warning;
@@ -14,7 +15,8 @@ CREATE SCHEMA kinds_a;
 CREATE SCHEMA kinds_b;
 CREATE TABLE kinds_a.events (at timestamptz NOT NULL, person int, kind text);
 CREATE TABLE kinds_b.events (LIKE kinds_a.events);
-INSERT INTO kinds_a.events SELECT '2026-03-02 10:00Z'::timestamptz + i * interval '1 minute', i, k FROM generate_series(1, 10) i, unnest('{visit,pay}'::text[]) k;
+INSERT INTO kinds_a.events
+    SELECT '2026-03-02 10:00Z'::timestamptz + i * interval '1 minute', i, k FROM generate_series(1, 10) i, unnest('{visit,pay}'::text[]) k;
 INSERT INTO kinds_b.events SELECT '2026-03-02 10:00Z'::timestamptz + i * interval '1 minute', i, 'visit' FROM generate_series(1, 6) i
     UNION ALL SELECT '2026-03-02 11:00Z', i, 'pay' FROM generate_series(3, 6, 3) i;
 
@@ -84,4 +86,58 @@ SELECT bag_eq($$SELECT kind, name, statement FROM tally.definitions() WHERE kind
     'definitions() makes both again');
 SELECT bag_eq($$SELECT step_name, actors FROM tally.funnel('kinds_a.signup', '2026-03-01', '2026-03-04')$$, $$VALUES ('visit', 10::bigint), ('pay', 10)$$,
     'with the numbers of each');
+
+-- Releases: the schema is that of the table that readers read.
+CREATE PROCEDURE make_release() LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tally.create_rollup('daily', 'events', 'at', '1 day', dimensions => '["kind"]',
+        measures => '{"people": "tally.hll(person)", "n": "count(*)"}', with_data => true);
+    PERFORM tally.create_release('shown', 'daily', '{kind}', '{n}', k => 3, schedule => '30 6 * * *');
+END $$;
+SET search_path = kinds_a, public;
+CALL make_release();
+SET search_path = kinds_b, public;
+SELECT lives_ok('CALL make_release()', 'another schema has a release of the same name, with a task');
+SELECT bag_eq($$SELECT x.relation::text, t.schema, t.name FROM tally.releases x JOIN tally.tasks t ON t.id = x.task_id$$,
+    $$VALUES ('kinds_a.shown', 'kinds_a', 'release shown'), ('shown', 'kinds_b', 'release shown')$$, 'each has its own table and its own task');
+SET search_path = public;
+SELECT results_eq($$SELECT task, returned, error FROM tally.run_tasks('30 6 * * *', '2026-03-03 06:30Z')$$,
+    $$VALUES ('release shown', 1::bigint, NULL::text), ('release shown', 1, NULL)$$, 'each task publishes its own release, whatever the path of the clock');
+SELECT bag_eq($$SELECT x.relation::text, b.release, b.since, b.cells FROM tally.released_buckets b JOIN tally.releases x ON x.id = b.release_id$$,
+    $$VALUES ('kinds_a.shown', 'shown', '2026-03-02 00:00Z'::timestamptz, 3), ('kinds_b.shown', 'shown', '2026-03-02 00:00Z', 3)$$,
+    'what is published is known of each');
+SELECT bag_eq($$SELECT labels ->> 'kind', value FROM tally.released('kinds_a.shown', by => '{kind}') WHERE measure = 'n'$$,
+    $$VALUES ('visit', 10::bigint), ('pay', 10)$$, 'one is read by its schema');
+SELECT bag_eq($$SELECT proved FROM tally.check_release('kinds_a.shown') UNION ALL SELECT proved FROM tally.check_release('kinds_b.shown')$$, '{t,t}'::boolean[],
+    'each is proved by its own tables');
+SELECT is((SELECT string_agg(m.state || ' ' || m.message, '; ' ORDER BY n)
+             FROM unnest(ARRAY['SELECT * FROM tally.released(''shown'')', 'SELECT * FROM tally.refresh_release(''shown'')',
+                               'SELECT * FROM tally.check_release(''shown'')', 'SELECT tally.drop_release(''shown'')']) WITH ORDINALITY u(q, n),
+                  message_of(u.q) m),
+    '42P09 release ''shown'' must be one, got 2 of that name; 42P09 release ''shown'' must be one, got 2 of that name; '
+    || '42P09 release ''shown'' must be one, got 2 of that name; 42P09 release ''shown'' must be one, got 2 of that name',
+    'where nothing decides, the caller is asked');
+SET search_path = kinds_b, public;
+SELECT is((SELECT (state, message, hint)::text FROM message_of($$SELECT tally.create_release('shown', 'daily', '{kind}', '{n}', k => 4)$$)),
+    $$(42710,"release 'shown' exists already with another definition","SELECT tally.drop_release('kinds_b.shown');$$
+    || $$  -- buckets that are published already stay unpublished under the new one")$$, 'a hint names the one of the schema');
+CREATE ROLE kinds_reader;
+SELECT is(tally.grant_access('viewer', 'kinds_reader', 'shown'), '{"SELECT on kinds_b.shown"}'::text[], 'access is given to the one of the caller''s schema');
+SELECT is(tally.revoke_access('kinds_reader'), '{"SELECT on kinds_b.shown"}'::text[], 'and to no other');
+DROP OWNED BY kinds_reader;
+DROP ROLE kinds_reader;
+ALTER SCHEMA kinds_a RENAME TO kinds_c;
+INSERT INTO kinds_c.events SELECT '2026-03-03 10:00Z', i, 'visit' FROM generate_series(1, 5) i;
+SELECT tally.refresh('kinds_c.daily');
+SELECT results_eq($$SELECT task, returned, error FROM tally.run_tasks('30 6 * * *', '2026-03-04 06:30Z')$$,
+    $$VALUES ('release shown', 1::bigint, NULL::text), ('release shown', 0, NULL)$$, 'a schema that is renamed takes its release and its task along');
+CREATE TEMP TABLE released_before AS SELECT kind, name, statement FROM tally.definitions() WHERE kind IN ('release', 'task');
+SELECT is((SELECT count(*) FROM released_before), 2::bigint, 'definitions() has the releases, and not the tasks that they make');
+SELECT tally.drop_release('shown');
+SELECT is((SELECT string_agg(t.schema || '.' || t.name, ' ') FROM tally.tasks t), 'kinds_c.release shown',
+    'a drop takes its own task, and leaves the other''s');
+SELECT tally.drop_release('kinds_c.shown');
+SELECT statement FROM released_before \gexec
+SELECT bag_eq($$SELECT kind, name, statement FROM tally.definitions() WHERE kind IN ('release', 'task')$$, 'TABLE released_before',
+    'definitions() makes both again');
 SELECT * FROM finish();

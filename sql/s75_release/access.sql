@@ -25,8 +25,9 @@ CREATE OR REPLACE FUNCTION tally.grant_access(role text, "to" regrole, "on" text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    item  record;
-    given text[] := '{}';
+    item   record;
+    given  text[] := '{}';
+    wanted int;
 BEGIN
     IF role IS NULL OR role NOT IN ('viewer', 'editor', 'clock') OR "to" IS NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('access must be that of a viewer, an editor or a clock, to a role, got %L to %s', role,
@@ -41,8 +42,11 @@ BEGIN
         END IF;
         RETURN tally_internal._change_clock('GRANT', 'TO', "to");
     END IF;
+    wanted := (SELECT tally_internal._choose('release', "on", array_agg(x.id), array_agg(COALESCE(tally_internal._schema_of(x.relation), '')),
+                                             array_agg(x.name))
+                 FROM tally.releases x WHERE tally_internal._has_rights_of(x.owner) AND x.name IN (SELECT w.name FROM tally_internal._readings("on") w));
     FOR item IN SELECT x.relation, n.nspname FROM tally.releases x JOIN pg_class c ON c.oid = x.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE tally_internal._has_rights_of(x.owner) AND ("on" IS NULL OR "on" IN (x.name, n.nspname)) ORDER BY x.id LOOP
+                 WHERE tally_internal._has_rights_of(x.owner) AND ("on" IS NULL OR "on" = n.nspname OR x.id = wanted) ORDER BY x.id LOOP
         IF NOT has_schema_privilege("to"::oid, item.nspname, 'USAGE') THEN
             EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', item.nspname, "to");
         END IF;

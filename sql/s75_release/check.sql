@@ -101,7 +101,7 @@ BEGIN
             format('release %L would show the rows of %s once more', made.name, array_to_string(tally_internal._tables_behind(r.id), ', ')),
             format('Release %L shows them already, and two tables of the same rows can be subtracted from each other.', other.name),
             format('SELECT tally.drop_release(%L);  -- and create one with all that is to be shown: it goes on with buckets that are not published yet',
-                   other.name));
+                   tally_internal._called(other)));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_release(tally.releases, tally.rollups) IS

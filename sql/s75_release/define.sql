@@ -22,16 +22,16 @@ DECLARE
     made  tally.releases;
     old   tally.releases;
     parts text[] := tally_internal._name_parts(name);
-    place text;
+    place text := CASE WHEN array_length(parts, 1) > 1 THEN parts[1] ELSE tally_internal._schema_of(r.relation) END;
 BEGIN
     PERFORM tally_internal._owned_rollup(r.id, tally_internal._current_role());
     made := jsonb_populate_record(made, jsonb_build_object('name', parts[array_upper(parts, 1)], 'rollup_id', r.id, 'dimensions', COALESCE(dimensions, '{}'),
         'measures', COALESCE(measures, '{}'), 'people', people, 'k', k, 'hierarchies', hierarchies, 'margins', margins,
         'bucket', COALESCE(bucket, r.bucket), 'settle', settle, 'history', history, 'schedule', schedule, 'description', description));
     made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || made.people);
-    SELECT * INTO old FROM tally.releases x WHERE x.name = made.name;
+    SELECT * INTO old FROM tally.releases x WHERE x.name = made.name AND COALESCE(tally_internal._schema_of(x.relation), place) = place;
     IF old.id IS NOT NULL THEN
-        made.id := old.id; made.owner := old.owner; made.relation := old.relation; made.created_at := old.created_at;
+        made.id := old.id; made.owner := old.owner; made.relation := old.relation; made.created_at := old.created_at; made.task_id := old.task_id;
         IF to_jsonb(made) = to_jsonb(old) THEN
             PERFORM tally_internal._note_unchanged(format('release %L', made.name));
             RETURN old.relation;
@@ -39,13 +39,12 @@ BEGIN
         PERFORM tally_internal._refuse('duplicate_object', format('release %L exists already with another definition', made.name),
             format('It would change %s.', (SELECT string_agg(format('%s from %s to %s', n.key, to_jsonb(old) -> n.key, n.value), '; ' ORDER BY n.key)
                                              FROM jsonb_each(to_jsonb(made)) n WHERE n.value IS DISTINCT FROM to_jsonb(old) -> n.key)),
-            format('SELECT tally.drop_release(%L);  -- buckets that are published already stay unpublished under the new one', made.name));
+            format('SELECT tally.drop_release(%L);  -- buckets that are published already stay unpublished under the new one',
+                   tally_internal._called(old)));
     END IF;
     PERFORM tally_internal._check_name(made.name, 'release'), tally_internal._check_release(made, r);
     PERFORM tally_internal._check_schedule(schedule) WHERE schedule IS NOT NULL;
     PERFORM tally_internal._release_rule(made, r);
-    SELECT COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, n.nspname) INTO place
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation;
     IF octet_length(made.name) > 50 OR to_regclass(format('%I.%I', place, made.name)) IS NOT NULL THEN
         PERFORM tally_internal._refuse('duplicate_table', format('the name of release %L must be of up to 50 bytes and free in schema %I', made.name, place),
             'It is the name of its table.', format('SELECT tally.create_release(%L, %L, …);', left(made.name, 40) || '_released', r.name));
@@ -60,11 +59,13 @@ BEGIN
     EXECUTE format('CREATE UNIQUE INDEX ON %s (%s) NULLS NOT DISTINCT', made.relation,
         (SELECT string_agg(quote_ident(c), ', ' ORDER BY n) FROM unnest('{bucket}' || made.dimensions) WITH ORDINALITY u(c, n)));
     PERFORM tally_internal._comment_release(made, r);
-    PERFORM tally_internal._store_release(made);
     IF schedule IS NOT NULL THEN
+        -- Its search_path follows a schema that is renamed, and with it the name of the release.
         PERFORM tally.create_task('release ' || made.name, schedule, format('SELECT * FROM tally.refresh_release(%L, :as_of)', made.name),
-                                  format('Publishes what release %s may show.', made.name), 'pg_catalog, pg_temp');
+                                  format('Publishes what release %s may show.', made.name), quote_ident(place));
+        made.task_id := (SELECT t.id FROM tally.tasks t WHERE t.schema = place AND t.name = 'release ' || made.name);
     END IF;
+    PERFORM tally_internal._store_release(made);
     RETURN made.relation;
 END $$;
 COMMENT ON FUNCTION tally.create_release(text, text, text[], text[], text, int, jsonb, text, interval, interval, interval, text, text) IS
@@ -127,6 +128,9 @@ BEGIN
       LEFT JOIN LATERAL tally_internal._column_type(made.relation, x.name) c ON true WHERE c.label IS DISTINCT FROM x.type LIMIT 1;
     IF bad IS NOT NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = made.relation AND c.relkind = 'r' AND c.relowner = caller::oid
                                       AND c.relpersistence = 'p' AND c.relname = made.name)
+       OR EXISTS (SELECT FROM tally.releases x WHERE x.name = made.name
+                  AND tally_internal._schema_of(x.relation) = tally_internal._schema_of(made.relation))
+       OR made.task_id IS NOT NULL AND NOT EXISTS (SELECT FROM tally.tasks t WHERE t.id = made.task_id AND tally_internal._has_rights(caller, t.owner))
        OR EXISTS (SELECT FROM tally.rollups x WHERE x.relation = made.relation) OR EXISTS (SELECT FROM tally.members x WHERE x.member = made.relation) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('release %L must have a table of its own, of its name and columns, got %s', made.name,
                                                                          made.relation),
@@ -134,9 +138,9 @@ BEGIN
     END IF;
     made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || made.people);
     INSERT INTO tally.releases (name, owner, rollup_id, relation, dimensions, measures, people, k, hierarchies, margins, bucket, settle, history, schedule,
-                                description, definition)
+                                description, definition, task_id)
     VALUES (made.name, made.owner, r.id, made.relation, made.dimensions, made.measures, made.people, made.k, made.hierarchies, made.margins, made.bucket,
-            made.settle, made.history, made.schedule, made.description, made.definition) RETURNING id INTO made.id;
+            made.settle, made.history, made.schedule, made.description, made.definition, made.task_id) RETURNING id INTO made.id;
     RETURN made.id;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_release(tally.releases, bigint) IS
@@ -148,7 +152,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.releases;
 BEGIN
-    SELECT * INTO found_ FROM tally.releases x WHERE x.name IN (name, tally_internal._last_name(name)) ORDER BY x.name = name DESC LIMIT 1;
+    SELECT * INTO found_ FROM tally.releases r WHERE r.id = (
+        SELECT tally_internal._choose('release', name, array_agg(x.id), array_agg(COALESCE(tally_internal._schema_of(x.relation), '')), array_agg(x.name))
+          FROM tally.releases x WHERE x.name IN (SELECT w.name FROM tally_internal._readings(name) w));
     IF found_.id IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('release %L does not exist', name),
             COALESCE('There are ' || tally_internal._closest_names(name, (SELECT array_agg(x.name) FROM tally.releases x)) || '.', 'There is no release yet.'),
@@ -157,6 +163,14 @@ BEGIN
     RETURN found_;
 END $$;
 COMMENT ON FUNCTION tally_internal._release_named(text) IS 'The release with this name; an error that lists similar names where there is none.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called(x tally.releases) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(CASE WHEN EXISTS (SELECT FROM tally.releases y WHERE y.name = x.name AND y.id <> x.id)
+                         THEN tally_internal._with_schema(tally_internal._schema_of(x.relation), x.name) END, x.name)
+$$;
+COMMENT ON FUNCTION tally_internal._called(tally.releases) IS
+'The name by which a release is found from everywhere: with its schema only where others have the same.';
 
 CREATE OR REPLACE FUNCTION tally_internal._owned_release(name text, caller regrole) RETURNS tally.releases
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -171,14 +185,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._owned_release(text, regrole) IS 'The release with this name; an error where the role lacks the rights of its owner.';
 
-CREATE OR REPLACE FUNCTION tally_internal._forget_release(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._forget_release(release_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    x tally.releases := tally_internal._owned_release(name, tally_internal._caller(who));
+    caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.releases y WHERE y.id = x.id;
+    DELETE FROM tally.releases x WHERE x.id = release_id AND tally_internal._has_rights(caller, x.owner);
+    IF NOT FOUND THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('release %s must exist and belong to %s', release_id, caller), NULL,
+                                       'SELECT name, owner FROM tally.releases;');
+    END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._forget_release(text, bigint) IS
+COMMENT ON FUNCTION tally_internal._forget_release(int, bigint) IS
 'Takes a release out of the catalogue, but not which buckets it has published. For its owner; drop_release() drops the table.';
 
 CREATE OR REPLACE FUNCTION tally.drop_release(name text) RETURNS void
@@ -187,11 +205,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     x tally.releases := tally_internal._owned_release(name, tally_internal._current_role());
 BEGIN
-    PERFORM tally_internal._forget_release(x.name);
+    PERFORM tally_internal._forget_release(x.id);
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = x.relation AND c.relkind = 'r') THEN
         EXECUTE format('DROP TABLE %s', x.relation);
     END IF;
-    PERFORM tally.drop_task(t.name) FROM tally.tasks t WHERE t.name = 'release ' || x.name;
+    PERFORM tally.drop_task(tally_internal._with_schema(t.schema, t.name)) FROM tally.tasks t WHERE t.id = x.task_id;
 END $$;
 COMMENT ON FUNCTION tally.drop_release(text) IS
 'Drops a release and its table. Which buckets it has published stays known: they are not published again under another definition.';

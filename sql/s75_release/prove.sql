@@ -69,7 +69,7 @@ DECLARE
     x tally.releases := tally_internal._owned_release($1, tally_internal._caller(who));
     b tally.released_buckets;
 BEGIN
-    FOR b IN SELECT y.* FROM tally.released_buckets y WHERE y.release = x.name AND y.state = 'released' AND y.at >= x.created_at ORDER BY y.since LOOP
+    FOR b IN SELECT y.* FROM tally.released_buckets y WHERE y.release_id = x.id AND y.state = 'released' ORDER BY y.since LOOP
         bucket := b.since;
         cells := b.cells;
         hidden := b.hidden;

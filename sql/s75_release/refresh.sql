@@ -12,14 +12,15 @@ DECLARE
     finish timestamptz;
     hint_  text;
 BEGIN
-    PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.refresh_release(%L);', x.name));
+    PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.refresh_release(%L);', tally_internal._called(x)));
     -- One at a time: the next one sees what this one has published.
     PERFORM FROM tally.releases y WHERE y.id = x.id FOR UPDATE;
     SELECT * INTO r FROM tally.rollups y WHERE y.id = x.rollup_id;
     IF r.id IS NULL OR x.definition IS DISTINCT FROM tally_internal._release_definition(r, x.dimensions || x.measures || x.people) THEN
         PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
             format('release %L is of a rollup that is %s', x.name, CASE WHEN r.id IS NULL THEN 'dropped' ELSE 'defined otherwise now' END),
-            'What is published stands as it is. Numbers of another meaning are no continuation of it.', format('SELECT tally.drop_release(%L);', x.name));
+            'What is published stands as it is. Numbers of another meaning are no continuation of it.',
+            format('SELECT tally.drop_release(%L);', tally_internal._called(x)));
     END IF;
     rule := tally_internal._release_rule(x, r);
     mine := tally_internal._tables_behind(r.id);
@@ -31,7 +32,7 @@ BEGIN
         CONTINUE WHEN finish + x.settle > $2 OR EXISTS (SELECT FROM tally.released_buckets y
             WHERE y.state = 'released' AND y.tables && mine AND y.since < finish AND y.until > bucket);
         reason := NULL;
-        DELETE FROM tally.released_buckets y WHERE y.release = x.name AND y.since = bucket AND y.state = 'refused';
+        DELETE FROM tally.released_buckets y WHERE y.release_id = x.id AND y.since = bucket AND y.state = 'refused';
         DECLARE
             all_cells jsonb := tally_internal._release_cells(x, r, bucket, finish);
             detail_   text;
@@ -45,8 +46,9 @@ BEGIN
             reason := concat_ws(' ', SQLERRM || '.', detail_);
             hidden := 0;
             hint_ := tally_internal._coarser(x, all_cells);
-            INSERT INTO tally.released_buckets (release, owner, tables, since, until, state, cells, reason, hint)
-                VALUES (x.name, x.owner, mine, bucket, finish, state, cells, reason, COALESCE('It could be released with ' || hint_, 'Use wider buckets.'));
+            INSERT INTO tally.released_buckets (release_id, release, owner, tables, since, until, state, cells, reason, hint)
+                VALUES (x.id, x.name, x.owner, mine, bucket, finish, state, cells, reason,
+                        COALESCE('It could be released with ' || hint_, 'Use wider buckets.'));
         END;
         RETURN NEXT;
     END LOOP;
@@ -72,8 +74,8 @@ BEGIN
       FROM jsonb_to_recordset(safe -> 'proofs') p(cell int, measure text, low bigint, high bigint, low_table int, high_table int);
     INSERT INTO tally.release_witnesses (release_id, bucket, number, "values")
     SELECT x.id, since, w.n - 1, w.w FROM jsonb_array_elements(safe -> 'witnesses') WITH ORDINALITY w(w, n);
-    INSERT INTO tally.released_buckets (release, owner, tables, since, until, state, cells, hidden, disjoint, least)
-    VALUES (x.name, x.owner, tables, since, until, 'released', jsonb_array_length(cells), hidden,
+    INSERT INTO tally.released_buckets (release_id, release, owner, tables, since, until, state, cells, hidden, disjoint, least)
+    VALUES (x.id, x.name, x.owner, tables, since, until, 'released', jsonb_array_length(cells), hidden,
             ARRAY(SELECT jsonb_array_elements_text(safe -> 'disjoint')), (safe ->> 'least')::int);
     PERFORM FROM tally.run_as(x.owner, r.search_path, format(
         'INSERT INTO %1$s SELECT * FROM pg_catalog.jsonb_populate_recordset(NULL::%1$s, $1) p ORDER BY p.cell', x.relation),

@@ -129,7 +129,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['schedule', t.schedule], ['statement', t.statement], ['description', t.description], ['search_path', t.search_path]])
       FROM tally.tasks t WHERE tally_internal._has_rights_of(t.owner)
        -- create_release() makes that of its schedule.
-       AND NOT EXISTS (SELECT FROM tally.releases x WHERE t.name = 'release ' || x.name)
+       AND NOT EXISTS (SELECT FROM tally.releases x WHERE x.task_id = t.id)
 $$;
 COMMENT ON FUNCTION tally_internal._owned_definitions() IS
 'What only its owner sees, as statements: retentions of sources, probes, thresholds, inhibitions, tasks.';

@@ -17,7 +17,7 @@ SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexp
 SELECT is_empty($$SELECT c.relname, a.grantee::regrole, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
     WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee NOT IN (0, c.relowner)$$, 'no other role has a right to any');
 SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee = 0 AND c.relname = 'channels' AND x.privilege_type = 'SELECT'),
-    'enabled events group_by group_interval group_wait id kind matchers max_attempts name owner repeat_interval template', 'of a channel everybody sees neither url, headers nor secret');
+    'enabled events group_by group_interval group_wait id kind matchers max_attempts name owner repeat_interval schema template', 'of a channel everybody sees neither url, headers nor secret');
 SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee = 0 AND c.relname = 'broken_buckets' AND x.privilege_type = 'SELECT'),
     'bucket computable rollup_id since source_row sqlstate', 'of a bucket that cannot be computed everybody sees where it is, not the message, which may hold a value');
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x

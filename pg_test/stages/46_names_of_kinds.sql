@@ -1,5 +1,5 @@
--- Owns: what is compiled to rollups, and what tells of incidents, has a name within its schema too: funnels, retentions, sessions
--- and releases. Two teams each make
+-- Owns: what is compiled to rollups, and what tells of incidents, has a name within its schema too: funnels, retentions, sessions,
+-- releases, channels and inhibitions. Two teams each make
 -- the same statements. A bare name goes by the search_path of the caller, and where that does not decide, the caller is asked.
 SELECT no_plan();
 SET client_min_messages = warning;
@@ -20,7 +20,7 @@ INSERT INTO kinds_a.events
 INSERT INTO kinds_b.events SELECT '2026-03-02 10:00Z'::timestamptz + i * interval '1 minute', i, 'visit' FROM generate_series(1, 6) i
     UNION ALL SELECT '2026-03-02 11:00Z', i, 'pay' FROM generate_series(3, 6, 3) i;
 
-CREATE PROCEDURE make() LANGUAGE plpgsql AS $$
+CREATE PROCEDURE public.make() LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM tally.create_funnel('signup', 'events', 'at', 'person', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', with_data => true);
     PERFORM tally.create_retention('comes_back', 'events', 'at', 'person', periods => 2, with_data => true);
@@ -88,7 +88,7 @@ SELECT bag_eq($$SELECT step_name, actors FROM tally.funnel('kinds_a.signup', '20
     'with the numbers of each');
 
 -- Releases: the schema is that of the table that readers read.
-CREATE PROCEDURE make_release() LANGUAGE plpgsql AS $$
+CREATE PROCEDURE public.make_release() LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM tally.create_rollup('daily', 'events', 'at', '1 day', dimensions => '["kind"]',
         measures => '{"people": "tally.hll(person)", "n": "count(*)"}', with_data => true);
@@ -139,5 +139,56 @@ SELECT is((SELECT string_agg(t.schema || '.' || t.name, ' ') FROM tally.tasks t)
 SELECT tally.drop_release('kinds_c.shown');
 SELECT statement FROM released_before \gexec
 SELECT bag_eq($$SELECT kind, name, statement FROM tally.definitions() WHERE kind IN ('release', 'task')$$, 'TABLE released_before',
+    'definitions() makes both again');
+
+-- Channels and inhibitions: the schema is the first of the search_path of their maker.
+CREATE PROCEDURE public.make_alerts(what text) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tally.create_channel('ops', 'table', matchers => jsonb_build_object('team', what));
+    PERFORM tally.create_inhibition('calm', jsonb_build_object('team', what), '{}', '{team}');
+END $$;
+SET search_path = kinds_b, public;
+CALL make_alerts('b');
+SET search_path = kinds_c, public;
+SELECT lives_ok($$CALL make_alerts('c')$$, 'another schema has a channel and an inhibition of the same names');
+SELECT lives_ok($$SELECT tally.create_channel('ops', 'table', matchers => '{"team": "c"}', group_by => '{}')$$, 'one is changed by its bare name');
+SELECT bag_eq($$SELECT schema, name, matchers ->> 'team', group_by FROM tally.channels$$,
+    $$VALUES ('kinds_b', 'ops', 'b', NULL::text[]), ('kinds_c', 'ops', 'c', '{}')$$, 'and the other stays as it was');
+SELECT lives_ok($$SELECT tally.create_inhibition('calm', '{"team": "d"}', '{}', '{team}')$$, 'an inhibition too');
+SELECT bag_eq($$SELECT schema, name, source ->> 'team' FROM tally.inhibitions$$,
+    $$VALUES ('kinds_b', 'calm', 'b'), ('kinds_c', 'calm', 'd')$$, 'each by its schema');
+INSERT INTO tally.notifications (channel_id, group_key, events, created_at, not_before, group_hash, flush_at, status)
+SELECT c.id, '{}', jsonb_build_array(jsonb_build_object('event', 'opened', 'team', c.schema)), now(), now() - interval '1 hour', 'g', now(), 'dead'
+  FROM tally.channels c;
+SELECT is(tally.redeliver_dead('kinds_b.ops'), 1::bigint, 'what is dead is tried again by the channel of a schema alone');
+SELECT bag_eq($$SELECT body #>> '{team}' FROM tally.claim_notifications('kinds_c.ops')$$, '{}'::text[], 'a poller of one channel');
+SELECT bag_eq($$SELECT c.schema, n.status FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id$$,
+    $$VALUES ('kinds_b', 'pending'), ('kinds_c', 'dead')$$, 'is given nothing of the other');
+SET search_path = public;
+SELECT is((SELECT string_agg(m.state || ' ' || m.message, '; ' ORDER BY n)
+             FROM unnest(ARRAY['SELECT tally.drop_channel(''ops'')', 'SELECT * FROM tally.claim_notifications(''ops'')', 'SELECT tally.redeliver_dead(''ops'')',
+                               'SELECT tally.drop_inhibition(''calm'')']) WITH ORDINALITY u(q, n), message_of(u.q) m),
+    '42P09 channel ''ops'' must be one, got 2 of that name; 42P09 channel ''ops'' must be one, got 2 of that name; '
+    || '42P09 channel ''ops'' must be one, got 2 of that name; 42P09 inhibition ''calm'' must be one, got 2 of that name',
+    'where nothing decides, nothing is done');
+-- A role that sees none of these has a channel of its own, whose bare name is clear to it.
+CREATE ROLE kinds_other;
+GRANT USAGE ON SCHEMA kinds_b, public TO kinds_other;
+SET ROLE kinds_other;
+SELECT is((SELECT state FROM message_of($$SELECT tally.drop_channel('kinds_b.ops')$$)), '42704', 'a channel of another role is none');
+SELECT is((SELECT state FROM message_of($$SELECT tally.create_channel('ops', 'table', search_path => 'kinds_b')$$)), '42501',
+    'its name is taken in that schema');
+SELECT lives_ok($$SELECT tally.create_channel('ops', 'table')$$, 'in another it is free');
+SELECT lives_ok($$SELECT tally.drop_channel('ops')$$, 'and its bare name is that of the caller''s own');
+RESET ROLE;
+DROP OWNED BY kinds_other;
+DROP ROLE kinds_other;
+ALTER SCHEMA kinds_c RENAME TO kinds_d;
+CREATE TEMP TABLE alerts_before AS SELECT kind, name, statement FROM tally.definitions() WHERE kind IN ('channel', 'inhibition');
+SELECT is((SELECT count(*) FROM alerts_before WHERE statement LIKE '%search_path => ''kinds_d''%'), 2::bigint, 'they follow a schema that is renamed');
+SELECT lives_ok($$SELECT tally.drop_channel('kinds_d.ops'), tally.drop_inhibition('kinds_d.calm')$$, 'each is dropped by its schema');
+SELECT lives_ok($$SELECT tally.drop_channel('ops'), tally.drop_inhibition('calm')$$, 'and the other''s bare name is clear again');
+SELECT statement FROM alerts_before \gexec
+SELECT bag_eq($$SELECT kind, name, statement FROM tally.definitions() WHERE kind IN ('channel', 'inhibition')$$, 'TABLE alerts_before',
     'definitions() makes both again');
 SELECT * FROM finish();

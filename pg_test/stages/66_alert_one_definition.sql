@@ -51,9 +51,10 @@ UPDATE tally.probes SET query = 'SELECT app.bad() AS value' WHERE name = 'p bad'
 INSERT INTO tally.silences (owner, author, reason, matchers, starts_at, ends_at, every, zone)
 VALUES (current_user::regrole, 'x', 'x', '{}', '4713-01-01 BC', '4713-01-01 00:00:00.000001 BC', '2 microseconds', 'UTC'), (current_user::regrole, 'x', 'x', '{}', '2020-01-01', '2020-01-02', '290000 years', 'UTC'),
        (current_user::regrole, 'x', 'x', '{}', '2020-01-01', '2020-01-02', '1 day', 'Mars/Olympus'), (current_user::regrole, 'x', 'x', '[]', '2020-01-01', '2030-01-02', NULL, 'UTC');
-INSERT INTO tally.inhibitions (name, owner, source, target, equal) VALUES ('odd', current_user::regrole, '[]', 'null', '{NULL}'), ('all', current_user::regrole, '{}', '{"threshold": 3}', '{}');
-INSERT INTO tally.channels (name, owner, kind, matchers, group_by, group_wait, group_interval, repeat_interval, max_attempts)
-VALUES ('odd waits', current_user::regrole, 'table', '{}', '{threshold,NULL}', '290000 years', '-290000 years', '290000 years', 2000000000), ('odd matchers', current_user::regrole, 'table', '[1]', NULL, '1 month', '0', '-1 s', 5);
+INSERT INTO tally.inhibitions (schema, name, owner, source, target, equal) VALUES ('public', 'odd', current_user::regrole, '[]', 'null', '{NULL}'), ('public', 'all', current_user::regrole, '{}', '{"threshold": 3}', '{}');
+INSERT INTO tally.channels (schema, name, owner, kind, matchers, group_by, group_wait, group_interval, repeat_interval, max_attempts)
+VALUES ('public', 'odd waits', current_user::regrole, 'table', '{}', '{threshold,NULL}', '290000 years', '-290000 years', '290000 years', 2000000000),
+       ('public', 'odd matchers', current_user::regrole, 'table', '[1]', NULL, '1 month', '0', '-1 s', 5);
 SELECT tally.create_channel('victim', kind => 'table', repeat_interval => '1 minute');
 
 CREATE TABLE done AS SELECT m, e.* FROM generate_series(0, 4) m, LATERAL tally.evaluate(app.at(m)) e;

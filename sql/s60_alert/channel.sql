@@ -6,8 +6,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c tally.channels;
 BEGIN
-    SELECT * INTO c FROM tally.channels x WHERE x.name = name;
-    IF c.id IS NULL OR NOT tally_internal._has_rights(caller, c.owner) THEN
+    SELECT * INTO c FROM tally.channels x WHERE x.id = (
+        SELECT tally_internal._choose('channel', name, array_agg(y.id), array_agg(y.schema), array_agg(y.name)) FROM tally.channels y
+         WHERE tally_internal._has_rights(caller, y.owner) AND y.name IN (SELECT w.name FROM tally_internal._readings(name) w));
+    IF c.id IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('channel %L does not exist, or belongs to another role than %s', name, caller), NULL,
                               'SELECT name, kind FROM tally.channels ORDER BY name;');
     END IF;
@@ -31,12 +33,14 @@ CREATE OR REPLACE FUNCTION tally.create_channel(
     repeat_interval interval DEFAULT NULL,
     max_attempts    int DEFAULT 8,
     enabled         boolean DEFAULT true,
+    search_path     text DEFAULT pg_catalog.current_setting('search_path'),
     who bigint DEFAULT tally_internal._me()
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller regrole := tally_internal._caller(who);
+    caller    regrole := tally_internal._caller(who);
+    home      text := tally_internal._home(search_path);
     problem   text;
     regrouped boolean;
 BEGIN
@@ -78,11 +82,12 @@ BEGIN
             format('SELECT tally.create_channel(%L, url => ''https://…'', template => ''slack'');', COALESCE(name, 'ops')));
     END IF;
     SELECT (x.group_by, x.group_wait, x.group_interval) IS DISTINCT FROM (group_by, group_wait, group_interval) INTO regrouped FROM tally.channels x
-        WHERE x.name = name;
-    INSERT INTO tally.channels AS c (name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval,
+        WHERE x.schema = home AND x.name = name;
+    INSERT INTO tally.channels AS c (schema, name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval,
                                      repeat_interval, max_attempts, enabled)
-    VALUES (name, caller, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
-    ON CONFLICT ON CONSTRAINT channels_name_key DO UPDATE
+    VALUES (home, name, caller, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval,
+            max_attempts, enabled)
+    ON CONFLICT ON CONSTRAINT channels_schema_name_key DO UPDATE
        SET (kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
          = (EXCLUDED.kind, EXCLUDED.template, EXCLUDED.url, EXCLUDED.headers, EXCLUDED.secret, EXCLUDED.matchers, EXCLUDED.events, EXCLUDED.group_by,
             EXCLUDED.group_wait,
@@ -94,18 +99,21 @@ BEGIN
     END IF;
     IF regrouped THEN
         -- The groups change. What fires goes into its new group, and the beats begin anew.
-        DELETE FROM tally.notification_groups g WHERE g.channel_id = (SELECT x.id FROM tally.channels x WHERE x.name = name);
+        DELETE FROM tally.notification_groups g WHERE g.channel_id = (SELECT x.id FROM tally.channels x WHERE x.schema = home AND x.name = name);
         UPDATE tally.notification_members m SET group_hash = md5(tally_internal._group_key(x, i)::text)
-          FROM tally.channels x, tally.incidents i WHERE x.name = name AND m.channel_id = x.id AND i.id = m.incident_id;
+          FROM tally.channels x, tally.incidents i WHERE x.schema = home AND x.name = name AND m.channel_id = x.id AND i.id = m.incident_id;
     END IF;
     IF kind = 'webhook' AND tally_internal._net_post() IS NULL THEN
         RAISE NOTICE USING MESSAGE = 'pg_net is not in this database, so nothing here posts webhooks',
             DETAIL = 'Notifications wait in the outbox for whoever claims them.',
-            HINT = format('CREATE EXTENSION pg_net; or poll: SELECT * FROM tally.claim_notifications(%L);', name);
+            HINT = format('CREATE EXTENSION pg_net; or poll: SELECT * FROM tally.claim_notifications(%L);', CASE WHEN EXISTS (
+                SELECT FROM tally.channels x WHERE x.name = name AND x.schema <> home AND tally_internal._has_rights(caller, x.owner))
+                THEN tally_internal._with_schema(home, name) ELSE name END);
     END IF;
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean, bigint) IS
+COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean, text,
+                                         bigint) IS
 'Defines where notifications go: webhook (url, template generic, slack, pagerduty or email, secret, headers) or table (for a poller); which incidents '
     '(matchers) and events; grouping and repeating. Again with changes it replaces the definition.';
 

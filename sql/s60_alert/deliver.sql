@@ -254,11 +254,11 @@ RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     caller regrole := tally_internal._caller(who);
-    done bigint;
+    chosen int := CASE WHEN channel IS NOT NULL THEN (tally_internal._channel(caller, channel)).id END;
+    done   bigint;
 BEGIN
-    IF channel IS NOT NULL THEN PERFORM tally_internal._channel(caller, channel); END IF;
     UPDATE tally.notifications n SET status = 'pending', attempts = 0, not_before = as_of
-      FROM tally.channels c WHERE c.id = n.channel_id AND n.status = 'dead' AND (channel IS NULL OR c.name = channel)
+      FROM tally.channels c WHERE c.id = n.channel_id AND n.status = 'dead' AND (chosen IS NULL OR c.id = chosen)
           AND tally_internal._has_rights(caller, c.owner);
     GET DIAGNOSTICS done = ROW_COUNT;
     RETURN done;

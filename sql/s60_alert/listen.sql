@@ -51,7 +51,9 @@ CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s60(id int, detai
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._rename_schema('tally.thresholds', 'query', detail ->> 'was', detail ->> 'becomes');
+    UPDATE tally.channels c SET schema = detail ->> 'becomes' WHERE c.schema = detail ->> 'was';
+    UPDATE tally.inhibitions i SET schema = detail ->> 'becomes' WHERE i.schema = detail ->> 'was';
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s60(int, jsonb) IS
-'Listener: thresholds follow a schema that is renamed.';
+'Listener: thresholds, channels and inhibitions follow a schema that is renamed.';
 REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s60(int, jsonb) FROM PUBLIC;

@@ -41,7 +41,7 @@ ALTER TABLE tally.notifications ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.notifications;
 CREATE POLICY owner_sees ON tally.notifications FOR SELECT USING (EXISTS (SELECT FROM tally.channels c WHERE c.id = channel_id));
 GRANT SELECT (id, name, owner, kind, template, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts,
-              enabled) ON tally.channels TO PUBLIC;
+              enabled, schema) ON tally.channels TO PUBLIC;
 GRANT SELECT ON tally.silences, tally.inhibitions, tally.notifications TO PUBLIC;
 
 CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.incident_events

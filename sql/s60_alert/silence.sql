@@ -94,8 +94,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.end_silence(int, timestamptz, bigint) IS 'Ends a silence or maintenance window now; it stays on record.';
 
-CREATE OR REPLACE FUNCTION tally.create_inhibition(name text, source jsonb, target jsonb, equal text[] DEFAULT '{}', who bigint DEFAULT tally_internal._me())
-RETURNS text
+CREATE OR REPLACE FUNCTION tally.create_inhibition(
+    name        text,
+    source      jsonb,
+    target      jsonb,
+    equal       text[] DEFAULT '{}',
+    search_path text DEFAULT pg_catalog.current_setting('search_path'),
+    who         bigint DEFAULT tally_internal._me()
+) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -108,8 +114,9 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('equal must name up to 20 labels, got %s', left(equal::text, 200)), NULL,
             format('SELECT tally.create_inhibition(%L, %L, %L, ''{world}'');', name, source, target));
     END IF;
-    INSERT INTO tally.inhibitions AS h (name, owner, source, target, equal) VALUES (name, caller, source, target, equal)
-    ON CONFLICT ON CONSTRAINT inhibitions_name_key DO UPDATE SET source = EXCLUDED.source, target = EXCLUDED.target, equal = EXCLUDED.equal
+    INSERT INTO tally.inhibitions AS h (schema, name, owner, source, target, equal)
+    VALUES (tally_internal._home(search_path), name, caller, source, target, equal)
+    ON CONFLICT ON CONSTRAINT inhibitions_schema_name_key DO UPDATE SET source = EXCLUDED.source, target = EXCLUDED.target, equal = EXCLUDED.equal
      WHERE tally_internal._has_rights(caller, h.owner) RETURNING h.id INTO rule;
     IF rule IS NULL THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('inhibition %L belongs to another role', name), NULL,
@@ -123,7 +130,7 @@ BEGIN
     PERFORM tally_internal._recheck_inhibited();
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[], bigint) IS
+COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[], text, bigint) IS
 'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. Again with changes '
 'it replaces the rule.';
 
@@ -140,7 +147,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
-    DELETE FROM tally.inhibitions h WHERE h.name = name AND tally_internal._has_rights(caller, h.owner);
+    DELETE FROM tally.inhibitions h WHERE h.id = (
+        SELECT tally_internal._choose('inhibition', name, array_agg(x.id), array_agg(x.schema), array_agg(x.name)) FROM tally.inhibitions x
+         WHERE tally_internal._has_rights(caller, x.owner) AND x.name IN (SELECT w.name FROM tally_internal._readings(name) w));
     IF NOT FOUND THEN
         PERFORM tally_internal._refuse('undefined_object', format('inhibition %L does not exist, or belongs to another role', name), NULL,
                               'SELECT name FROM tally.inhibitions;');

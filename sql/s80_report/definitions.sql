@@ -122,7 +122,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE tally_internal._has_rights_of(t.owner)
     UNION ALL
     SELECT 5, i.id, 'inhibition', i.name, i.owner::text, tally_internal._definition_call('create_inhibition', i.name, ARRAY[
-               ['source', i.source::text], ['target', i.target::text], ['equal', NULLIF(i.equal, '{}')::text]])
+               ['source', i.source::text], ['target', i.target::text], ['equal', NULLIF(i.equal, '{}')::text],
+               ['search_path', quote_ident(i.schema)]])
       FROM tally.inhibitions i WHERE tally_internal._has_rights_of(i.owner)
     UNION ALL
     SELECT 6, t.id, 'task', t.name, t.owner::text, tally_internal._definition_call('create_task', t.name, ARRAY[
@@ -145,7 +146,8 @@ BEGIN
     RETURN QUERY SELECT c.id, 'channel', c.name, c.owner::text, tally_internal._definition_call('create_channel', c.name, ARRAY[
                ['kind', NULLIF(c.kind, 'webhook')], ['url', c.url], ['template', NULLIF(c.template, 'generic')], ['matchers', NULLIF(c.matchers, '{}')::text],
                ['events', c.events::text], ['group_by', c.group_by::text], ['group_wait', c.group_wait::text], ['group_interval', c.group_interval::text],
-               ['repeat_interval', c.repeat_interval::text], ['max_attempts', c.max_attempts::text], ['enabled', CASE WHEN NOT c.enabled THEN 'false' END]])
+               ['repeat_interval', c.repeat_interval::text], ['max_attempts', c.max_attempts::text], ['enabled', CASE WHEN NOT c.enabled THEN 'false' END],
+               ['search_path', quote_ident(c.schema)]])
            || CASE WHEN c.secret IS NOT NULL OR c.headers <> '{}' THEN '  -- say secret and headers again: they are not written out' ELSE '' END
       FROM tally.channels c WHERE tally_internal._has_rights(caller, c.owner);
 END $$;

@@ -327,6 +327,8 @@ CREATE INDEX behaviours_name ON tally.behaviours (name);
 ALTER TABLE tally.probes ADD COLUMN schema text, DROP CONSTRAINT probes_name_key;
 ALTER TABLE tally.tasks ADD COLUMN schema text, DROP CONSTRAINT tasks_name_key;
 ALTER TABLE tally.thresholds ADD COLUMN schema text, DROP CONSTRAINT thresholds_name_key;
+ALTER TABLE tally.channels ADD COLUMN schema text, DROP CONSTRAINT channels_name_key;
+ALTER TABLE tally.inhibitions ADD COLUMN schema text, DROP CONSTRAINT inhibitions_name_key;
 DO $$
 DECLARE
     item text;
@@ -343,7 +345,12 @@ BEGIN
     UPDATE tally.thresholds t SET schema = n.nspname FROM tally.metrics m, tally.rollups r, pg_class c, pg_namespace n
      WHERE m.id = t.metric_id AND r.id = m.rollup_id AND c.oid = r.relation AND n.oid = c.relnamespace;
     UPDATE tally.thresholds t SET schema = p.schema FROM tally.probes p WHERE p.id = t.probe_id;
-    FOREACH item IN ARRAY '{probes,tasks,thresholds}'::text[] LOOP
+    -- Nobody knows the search_path of their makers.
+    FOREACH item IN ARRAY '{channels,inhibitions}'::text[] LOOP
+        EXECUTE format('ALTER TABLE tally.%I DISABLE TRIGGER USER', item);
+        EXECUTE format('UPDATE tally.%I SET schema = ''public''', item);
+    END LOOP;
+    FOREACH item IN ARRAY '{channels,inhibitions,probes,tasks,thresholds}'::text[] LOOP
         EXECUTE format('ALTER TABLE tally.%I ENABLE TRIGGER USER', item);
         EXECUTE format('ALTER TABLE tally.%I ALTER COLUMN schema SET NOT NULL, ADD UNIQUE (schema, name)', item);
     END LOOP;

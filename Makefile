@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-boards test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
+.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -12,8 +12,12 @@ help: ## what one can do here
 test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust or TESTS=text for some
 	@scripts/test.sh $(TESTS)
 
-test-boards: ## the packs' boards in headless Chromium: HTML, accessibility, widths; Grafana's types; needs chromium and npm; PACKS="awf …"
+test-boards: ## the packs' boards in headless Chromium: HTML, accessibility, widths; Grafana's types, Metabase's schemas, then test-superset; needs chromium and npm; PACKS="awf …"
 	@scripts/test-boards.sh
+	@$(MAKE) --no-print-directory test-superset
+
+test-superset: ## the same boards in a real Superset, every number against SQL; needs python3-venv, some minutes and 2 GB at first; PACKS="awf …"
+	@scripts/test-superset.sh
 
 test-random: ## random definitions × random operations, against plain SQL; SEQUENCES=2000 SEED=…
 	@SEQUENCES=$${SEQUENCES:-2000} scripts/test.sh pg_test/random/equivalence.sh
@@ -87,7 +91,7 @@ freeze: ## sql/upgrade/frozen/<version>, the hashes of what databases of this ve
 reference: ## docs/reference.md, made from the COMMENTs of all public objects
 	@scripts/reference.sh
 
-boards: ## dashboards/grafana/*.json, Grafana's form of the boards of all packs
+boards: ## dashboards: the boards of all packs for Grafana, Superset and Metabase
 	@scripts/boards.sh
 
 setup: ## only the set-up: apt packages and cargo-pgrx

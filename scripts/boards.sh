@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Owns `make boards`: writes dashboards/grafana/<board>.json for the boards of all packs, from a private server.
+# Owns `make boards`: writes the boards of all packs for other tools, from a private server: dashboards/grafana/<board>.json,
+# dashboards/superset/<pack>.zip and dashboards/metabase/<pack>.tgz.
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -20,5 +21,8 @@ for pack in awf operator_dashboard operator_control_center product_analytics pub
         in_database -c "SELECT jsonb_pretty(tally.grafana_dashboard('$board'))" >"dashboards/grafana/$board.json"
         say "dashboards/grafana/$board.json"
     done
+    in_database -c "SELECT json_build_array(path, content) FROM tally.superset_files()" | scripts/bundle.py "dashboards/superset/$pack.zip"
+    in_database -c "SELECT json_build_array(path, content) FROM tally.metabase_files()" | scripts/bundle.py "dashboards/metabase/$pack.tgz"
+    say "dashboards/superset/$pack.zip, dashboards/metabase/$pack.tgz"
 done
 server_psql -q -c "DROP DATABASE tally_boards"

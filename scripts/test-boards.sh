@@ -1,27 +1,19 @@
 #!/usr/bin/env bash
-# Owns `make test-boards`: the boards of all packs in a browser, in light, dark and narrow, and Grafana's newer form of each against Grafana's own types. What
-# it needs beside Chromium comes from npm, once, into the cache. Pictures are left in .run/boards/pictures, to look at.
+# Owns `make test-boards`: the boards of all packs in a browser, in light, dark and narrow, Grafana's newer form of each
+# against Grafana's own types, Metabase's files against its schemas, and all files in dashboards against the boards. Pictures are left in
+# .run/boards-look/pictures, to look at.
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
 . scripts/lib/server.sh
 
-CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || :)}
-[ -n "$CHROMIUM" ] || die "Chromium is missing." "apt-get install chromium"
-command -v npm >/dev/null || die "npm is missing." "apt-get install nodejs npm"
-scripts/setup.sh
+# shellcheck source=scripts/lib/browser.sh
+. scripts/lib/browser.sh
 
 browser=pg_test/boards/browser
-TALLY_MODULES=$CACHE/boards-$(sha256sum "$browser/package.json" | cut -c1-12)
-if [ ! -e "$TALLY_MODULES/ready" ]; then
-    say "installing what looks at pages into $TALLY_MODULES"
-    mkdir -p "$TALLY_MODULES"
-    cp "$browser/package.json" "$TALLY_MODULES/"
-    npm install --prefix "$TALLY_MODULES" --no-audit --no-fund --silent
-    touch "$TALLY_MODULES/ready"
-fi
-export CHROMIUM TALLY_MODULES
+require_browser
+scripts/setup.sh
 
 trap stop_server EXIT
 run_server test "${PROFILE:-release}" postgres "fsync = off"
@@ -39,9 +31,18 @@ for pack in ${PACKS:-awf operator_dashboard operator_control_center product_anal
         { echo "import type { Spec } from '@grafana/schema/apis/dashboard.grafana.app/v2'; export const d: Spec ="
           in_database -c "SELECT tally.grafana_dashboard('$board', 'v2') -> 'spec'"; } >"$work/types/$board.ts"
     done
+    in_database -c "SELECT json_build_array(path, content) FROM tally.superset_files()" | scripts/bundle.py "$work/superset/$pack.zip"
+    in_database -c "SELECT json_build_array(path, content) FROM tally.metabase_files()" >"$work/$pack.lines"
+    scripts/bundle.py "$work/metabase/$pack.tgz" <"$work/$pack.lines"
+    scripts/bundle.py "$work/cards/$pack" <"$work/$pack.lines"
+    for file in "superset/$pack.zip" "metabase/$pack.tgz"; do
+        cmp "$work/$file" "dashboards/$file" || die "dashboards/$file is not what the boards say." "make boards"
+    done
 done
 server_psql -q -c "DROP DATABASE tally_look"
 
+say "Metabase's schemas"
+"$TALLY_MODULES/node_modules/.bin/representations" validate-schema --folder "$work/cards"
 say "Grafana's types"
 ln -sfn "$TALLY_MODULES/node_modules" "$work/types/node_modules"
 "$TALLY_MODULES/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --module nodenext --moduleResolution nodenext --target es2022 "$work"/types/*.ts

@@ -25,6 +25,8 @@ RESET allow_system_table_mods;
 
 -- What functions make for a moment, to look at the type of an expression.
 CREATE TEMP TABLE tally_probe ();
+CREATE TEMP TABLE fresh (bucket timestamptz);
+CREATE TEMP TABLE stale (bucket timestamptz);
 CREATE TEMP VIEW tally_probe_view AS SELECT NULL::float8 AS value;
 
 CREATE TEMP VIEW our_functions AS

@@ -4,13 +4,13 @@ SELECT no_plan();
 CREATE TEMP TABLE readable (name text PRIMARY KEY);
 INSERT INTO readable SELECT unnest(string_to_array(
     -- Definitions, which everybody sees.
-    'rollups dimensions measures beside metrics metric_views behaviours boards experiments experiment_metrics experiment_cells source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
+    'rollups dimensions measures beside faces clusters metrics metric_views behaviours boards experiments experiment_metrics experiment_cells source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
     -- Marks and progress, which live views read as their readers.
     || 'dirty dirty_ranges members odd_rows reads enums jobs status progress health '
     -- What is released, and its proofs by row level security.
     || 'releases released_buckets release_proofs release_witnesses '
     -- By row level security: those whose rights one has.
-    || 'access audit board_views evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes put_off runs silences tasks threshold_states thresholds', ' '));
+    || 'access audit board_views cluster_nodes evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes put_off runs silences tasks threshold_states thresholds', ' '));
 
 SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee = 0$$,
     $$SELECT name, 'SELECT' FROM readable$$, 'what PUBLIC may do with tables, views and sequences is to read these');
@@ -23,7 +23,7 @@ SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c 
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x
     WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee <> c.relowner AND (c.relname NOT IN ('channels', 'broken_buckets', 'broken_metrics') OR x.privilege_type <> 'SELECT')$$, 'and no column has a right of its own besides');
 SELECT is_empty($$SELECT c.relname FROM pg_class c JOIN readable r ON r.name = c.relname WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity
-    AND c.relname NOT IN ('dirty', 'members', 'odd_rows', 'reads', 'enums', 'jobs', 'pack_list', 'pack_tables', 'pack_columns', 'pack_steps', 'rollups', 'dimensions', 'measures', 'beside', 'dirty_ranges', 'source_retentions',
+    AND c.relname NOT IN ('dirty', 'members', 'odd_rows', 'reads', 'enums', 'jobs', 'pack_list', 'pack_tables', 'pack_columns', 'pack_steps', 'rollups', 'dimensions', 'measures', 'beside', 'faces', 'clusters', 'dirty_ranges', 'source_retentions',
         'metrics', 'metric_views', 'behaviours', 'boards', 'experiments', 'experiment_metrics', 'experiment_cells', 'releases', 'installed_packs')$$, 'what holds data of its owner has row level security; these hold numbers, names of tables, what packs are made of and definitions, which everybody sees');
 SELECT is_empty($$SELECT p.polrelid::regclass, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relnamespace = 'tally'::regnamespace AND p.polcmd <> 'r'$$, 'policies are about reading: nobody writes');
 SELECT is_empty($$SELECT n.nspname, a.grantee, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname IN ('tally', 'tally_internal') AND a.grantee <> n.nspowner AND NOT (a.grantee = 0 AND a.privilege_type = 'USAGE')$$, 'the schema may be used, and nothing made in it');

@@ -9,6 +9,9 @@
 --   definitions_asked   none        none                returns definitions as JSON: kind, name, owner, statement, stage (none: first)
 --   health_asked        none        none                returns checks as JSON: check, status, value, unit, detail, hint
 --   clock_starts        none        none                makes what the clock is to watch
+--   source_is_far       none        rollup, server,     returns the statement to use instead
+--                                   source
+--   refresh_begins      none        list of rollups     brings their sources to what they copy
 --   rollup_written      rollup      since, until, and   computes what stands on the rows that were just written
 --                                   buckets, if chosen
 --   rollup_drops        rollup      none                drops what stands on the rollup

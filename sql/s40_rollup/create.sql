@@ -73,7 +73,7 @@ BEGIN
             'It is not a rollup of pg_tally, so it is left as it is.',
             format('SELECT tally.create_rollup(%L, …); with another name, or ALTER TABLE %I.%I RENAME TO …;', label || '_rollup', target, label));
     END IF;
-    PERFORM tally_internal._check_overlap(made, parent, measures);
+    PERFORM tally_internal._check_overlap(made, parent, measures), tally_internal._check_faced(made, parent);
     PERFORM tally_internal._advise_nesting(made, parent);
     result := tally_internal._build_rollup(made, wanted, target, with_data);
     IF retain IS NOT NULL THEN

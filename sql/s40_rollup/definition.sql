@@ -198,7 +198,9 @@ DECLARE
     d jsonb := tally_internal._live_form(tally_internal._resolved(r));
 BEGIN
     IF r.key IS NOT NULL THEN RETURN tally_internal._live_keys_query(d); END IF;
-    d := d || jsonb_build_object('stored_columns', tally_internal._columns_sql(d, 't.%I'), 'dirty', tally_internal._dirty_query(d),
+    d := d || jsonb_build_object('stored_columns', tally_internal._columns_sql(d, 't.%I'));
+    IF tally_internal._is_faced(r.id) THEN RETURN tally_internal._faced_query(r, d); END IF;
+    d := d || jsonb_build_object('dirty', tally_internal._dirty_query(d),
         'hull', format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) '
             '_tally_hull(since, until)', tally_internal._dirty_ranges_query(d)));
     d := d || jsonb_build_object('due', tally_internal._render(

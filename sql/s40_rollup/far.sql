@@ -24,7 +24,7 @@ BEGIN
     IF spread IS NOT NULL THEN
         message := format('rollup %L needs a source whose rows lie on this server, got the %s table %s', label, spread, source);
         detail := 'Its rows change on other nodes, and their marks would stay there. So the rollup would look fresh and not be.';
-        hint := format('SELECT undistribute_table(%L);  -- or a rollup at each node, which a cluster rollup merges: tally.create_cluster_rollup()', source);
+        hint := format('SELECT undistribute_table(%L);  -- docs/scale-out.md says how each node keeps a rollup of its own', source);
         RETURN;
     END IF;
     SELECT t.member, s.srvname, COALESCE(place.value || '.', '') || COALESCE(name.value, c.relname) AS there INTO item
@@ -39,7 +39,8 @@ BEGIN
         message := format('rollup %L needs a source whose rows lie on this server, got %s', label, CASE WHEN item.member = source
                               THEN format('the foreign table %s', source) ELSE format('%s with the foreign table %s', source, item.member) END);
         detail := format('Its rows change at the server %I, which leaves no marks here. So the rollup would look fresh and not be.', item.srvname);
-        hint := format('SELECT tally.create_cluster_rollup(%L, servers => ''{%s}'', source => %L, …);', label, quote_ident(item.srvname), item.there);
+        SELECT h INTO hint FROM tally_internal._announce('source_is_far', NULL,
+            jsonb_build_object('rollup', label, 'server', item.srvname, 'source', item.there)) h;
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._far_fault(regclass, text) IS

@@ -12,7 +12,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT s.attname::text, s.attnum::int
       FROM w
       JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-       AND d.refobjid IN (r.source, (SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup))
+       AND d.refobjid IN (r.source, (SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup), tally_internal._face_of(r))
       JOIN pg_attribute o ON o.attrelid = d.refobjid
       -- A definition that speaks of the whole row depends on no column by name, and reads them all.
        AND (o.attnum = d.refobjsubid OR (w.whole AND o.attnum > 0 AND NOT o.attisdropped))

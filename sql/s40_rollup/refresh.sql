@@ -272,6 +272,7 @@ BEGIN
     ELSE
         SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r WHERE tally_internal._may_refresh(caller, r.id);
     END IF;
+    PERFORM tally_internal._announce('refresh_begins', NULL, to_jsonb(chain));
     FOR one IN SELECT r.* FROM tally.rollups r WHERE r.id = ANY (chain) ORDER BY r.id LOOP
         began := clock_timestamp();
         rollup := one.name;

@@ -65,8 +65,8 @@ COMMENT ON FUNCTION tally_internal._key_slots(tally.rollups) IS 'The slots of a 
 CREATE OR REPLACE FUNCTION tally_internal._resolved(r tally.rollups) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('id', r.id, 'table', r.relation, 'source', r.source, 'source_rollup', r.source_rollup, 'zone', r.zone,
-        -- What a live view reads: the source, or its live view where it is a rollup.
-        'live_source', COALESCE((SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup), r.source),
+        -- What a live view reads: the source, its live view where it is a rollup, or its face where it is a copy.
+        'live_source', COALESCE((SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup), tally_internal._face_of(r), r.source),
         'expand', tally_internal._expand_sql(r), 'live_expand', tally_internal._expand_sql(r, true), 'filter', COALESCE(r.filter, 'true'),
         'gate', tally_internal._gate_sql(r), 'emptied', r.emptied)
         || tally_internal._column_slots(r) || CASE WHEN r.key IS NULL THEN tally_internal._time_slots(r) ELSE tally_internal._key_slots(r) END

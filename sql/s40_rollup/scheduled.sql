@@ -13,6 +13,8 @@ BEGIN
     COMMIT;
     chain := tally_internal._scheduled_chain(schedule);
     IF chain IS NULL THEN RETURN; END IF;
+    PERFORM tally_internal._begin_chain(chain);
+    COMMIT;
     FOREACH one IN ARRAY chain LOOP
         LOOP
             SELECT * INTO unit FROM tally_internal._scheduled_unit(one, run);
@@ -94,3 +96,12 @@ BEGIN
     PERFORM tally_internal._reconcile_members();
 END $$;
 COMMENT ON FUNCTION tally_internal._begin_refresh(bigint) IS 'What a scheduled refresh begins with: capture follows tables that came, went or changed unseen.';
+
+CREATE OR REPLACE FUNCTION tally_internal._begin_chain(chain int[], who bigint DEFAULT tally_internal._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+BEGIN
+    PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.refresh_scheduled(text)'::regprocedure);
+    PERFORM tally_internal._announce('refresh_begins', NULL, to_jsonb(chain));
+END $$;
+COMMENT ON FUNCTION tally_internal._begin_chain(int[], bigint) IS
+'What a scheduled refresh does before its rollups: sources that are copies are brought up to date.';

@@ -9,7 +9,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE line AS (
         SELECT r AS x
         UNION ALL
-        SELECT c FROM line l JOIN tally.rollups c ON c.source_rollup = (l.x).id
+        -- The finest rollup on copies asks other servers for its range of buckets alone. A coarser one would ask them for all.
+        SELECT c FROM line l JOIN tally.rollups c ON c.source_rollup = (l.x).id AND NOT tally_internal._is_faced(c.id)
          -- The owner of a table decides what is in it. So the rollup of another owner does not answer for this one.
          WHERE c.owner::oid = r.owner::oid AND c.key IS NULL AND c.time_column = 'bucket' AND c.filter IS NULL AND c.lookback IS NULL AND c.expand IS NULL
              AND c.zone = r.zone
@@ -39,6 +40,8 @@ BEGIN
     result := (
     SELECT CASE -- A policy of the table reaches nobody through a view with its owner's rights.
                 WHEN tally_internal._row_security(reader, r.relation) THEN r.relation
+                -- Changes on other servers leave no marks here.
+                WHEN tally_internal._is_faced(r.id) THEN r.live_view
                 WHEN has_table_privilege(reader::oid, r.relation::oid, 'SELECT')
                  AND NOT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = r.id AND d.bucket >= first AND d.bucket < last)
                  AND NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = r.id AND g.since < last AND g.until > first)

@@ -32,6 +32,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM tally.rollups r WHERE NOT EXISTS (SELECT FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts))
        AND NOT EXISTS (SELECT FROM tally.experiments e WHERE r.id IN (e.units, e.arrivals))
        AND NOT EXISTS (SELECT FROM tally.experiment_cells c WHERE r.id IN (c.unit_values, c.cells))
+       AND NOT EXISTS (SELECT FROM tally.clusters c WHERE c.rollup_id = r.id)
     UNION ALL
     SELECT b.actors, b.kind, b.name, b.owner::text, tally_internal._definition_call('create_' || b.kind, r.relation::text, ARRAY[
                ['source', people.source::text], ['time_column', b.definition ->> 'time_column'], ['actor', b.definition ->> 'actor'],
@@ -84,6 +85,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM tally.experiments e JOIN tally.rollups r ON r.id = e.units JOIN pg_class c ON c.oid = r.relation JOIN pg_namespace n ON n.oid = c.relnamespace
 $$;
 COMMENT ON FUNCTION tally_internal._experiment_definitions() IS 'Experiments and their metrics as statements.';
+
+CREATE OR REPLACE FUNCTION tally_internal._cluster_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.id, 'cluster rollup', r.name, r.owner::text, tally_internal._definition_call('create_cluster_rollup', r.relation::text, ARRAY[
+               ['servers', (SELECT array_agg(n.node ORDER BY n.node)::text FROM tally.cluster_nodes n WHERE n.rollup_id = r.id)],
+               ['source', c.arguments ->> 'source'], ['time_column', c.arguments ->> 'time_column'], ['bucket', c.arguments ->> 'bucket'],
+               ['dimensions', c.arguments ->> 'dimensions'], ['measures', c.arguments ->> 'measures'], ['where', c.arguments ->> 'where'],
+               ['schedule', r.schedule], ['zone', NULLIF(r.zone, 'UTC')], ['description', r.description], ['search_path', c.arguments ->> 'search_path'],
+               ['expand', c.arguments ->> 'expand'], ['origin', c.arguments ->> 'origin'], ['emptied', NULLIF(c.arguments ->> 'emptied', 'follow')]])
+      FROM tally.clusters c JOIN tally.rollups r ON r.id = c.rollup_id
+$$;
+COMMENT ON FUNCTION tally_internal._cluster_definitions() IS 'Cluster rollups as statements.';
 
 CREATE OR REPLACE FUNCTION tally_internal._release_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -160,6 +173,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
       FROM (SELECT COALESCE(p.stage, -1), NULL::int, p.kind, p.name, p.owner, p.statement FROM tally_internal._announce('definitions_asked') t,
                    jsonb_to_record(t::jsonb) p(stage int, kind text, name text, owner text, statement text)
             UNION ALL SELECT 0, r.* FROM tally_internal._rollup_definitions() r
+            UNION ALL SELECT 0, c.* FROM tally_internal._cluster_definitions() c
             UNION ALL SELECT e.* FROM tally_internal._experiment_definitions() e
             UNION ALL SELECT o.* FROM tally_internal._owned_definitions() o
             UNION ALL SELECT 2, m.* FROM tally_internal._metric_definitions() m
@@ -168,7 +182,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
      ORDER BY 1
 $$;
 COMMENT ON FUNCTION tally.definitions() IS
-'Everything that is defined and that you may see, as statements in an order in which they run: packs, rollups, funnels, retentions and sessions, how '
-    'long sources keep their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, tasks, boards. Keep them under '
-    'version control, or run them in another database that has the same sources. Run again where they come from they change nothing. The column owner '
+'Everything that is defined and that you may see, as statements in an order in which they run: packs, rollups, cluster rollups, funnels, retentions and '
+    'sessions, how long sources keep their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, tasks, boards. Keep them '
+    'under version control, or run them in another database that has the same sources. Run again where they come from they change nothing. The column owner '
     'says who runs each.';

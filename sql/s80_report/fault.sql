@@ -18,6 +18,9 @@ BEGIN
     SELECT '42809', f.message, again || '  -- and ' || f.hint INTO sqlstate, message, hint FROM tally_internal._far_fault(r.source, r.name) f
      WHERE f.message IS NOT NULL;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
+    SELECT n.sqlstate, format('node %I was not pulled since %s: %s', n.node, COALESCE(n.pulled_at, n.failed_since), n.message), n.hint
+      INTO sqlstate, message, hint FROM tally.cluster_nodes n WHERE n.rollup_id = r.id AND n.failed_since IS NOT NULL ORDER BY n.failed_since LIMIT 1;
+    IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT f.* INTO sqlstate, message, hint FROM tally_internal._owner_fault(r) f;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT f.* INTO sqlstate, message, hint FROM tally_internal._lost_column_fault(r) f;
@@ -86,6 +89,8 @@ LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.id FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.off OR (m.member = m.source AND NOT r.id = ANY (m.rollups))
     UNION
     SELECT r.id FROM tally.members m JOIN pg_class c ON c.oid = m.member AND c.relkind = 'f' JOIN tally.rollups r ON r.source = m.source
+    UNION
+    SELECT n.rollup_id FROM tally.cluster_nodes n WHERE n.failed_since IS NOT NULL
     UNION
     SELECT r.id FROM tally.rollups r WHERE to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AND tally_internal._distributed(r.source) IS NOT NULL
 $$;

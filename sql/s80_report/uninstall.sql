@@ -20,7 +20,13 @@ BEGIN
       FROM pg_class c WHERE c.relkind IN ('v', 'm') AND c.relnamespace <> 'tally'::regnamespace AND c.oid IN (SELECT s.view FROM stands s)
     UNION ALL
     SELECT 3, 'trigger', format('%s on %s', t.tgname, t.tgrelid::regclass), format('DROP TRIGGER IF EXISTS %I ON %s;', t.tgname, t.tgrelid::regclass)
-      FROM pg_trigger t WHERE t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc, 'tally.rollup_written'::regproc)
+      FROM pg_trigger t WHERE t.tgparentid = 0 AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc, 'tally.rollup_written'::regproc,
+                                                            'tally.feed_written'::regproc)
+    UNION ALL
+    SELECT CASE c.relkind WHEN 'v' THEN 6 ELSE 7 END, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'f' THEN 'foreign table' ELSE 'table' END, c.oid::regclass::text,
+           format('DROP %s IF EXISTS %s;', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, c.oid::regclass)
+      FROM (SELECT x.face FROM tally.clusters x UNION ALL SELECT n.live FROM tally.cluster_nodes n UNION ALL SELECT x.parts FROM tally.clusters x) k(relation)
+      JOIN pg_class c ON c.oid = k.relation
     UNION ALL
     SELECT 4, 'statistics', s.name, format('DROP STATISTICS IF EXISTS %s;', s.name)
       FROM tally.rollups r CROSS
@@ -46,7 +52,7 @@ BEGIN
             'It has jobs, triggers and statistics of every role.',
             'SELECT name, owner FROM tally.rollups;  -- each owner drops his own: SELECT tally.drop_rollup(…);');
     END IF;
-    SELECT jsonb_agg(to_jsonb(m) ORDER BY m.place, m.name) INTO items FROM tally_internal._made() m WHERE NOT (keep_tables AND m.place = 5);
+    SELECT jsonb_agg(to_jsonb(m) ORDER BY m.place, m.name) INTO items FROM tally_internal._made() m WHERE NOT (keep_tables AND m.what = 'table');
     FOR item IN SELECT * FROM jsonb_to_recordset(COALESCE(items, '[]')) i(place int, what text, name text, statement text) LOOP
         what := item.what; name := item.name; statement := item.statement; done := really;
         IF really THEN EXECUTE item.statement; END IF;

@@ -285,6 +285,8 @@ ALTER TABLE tally.behaviours ADD CONSTRAINT behaviours_kind_check CHECK (kind IN
 
 -- Experiments, releases and boards are new. The default of their owner calls a function of caller.sql.
 -- FILE s10_kernel/caller.sql
+-- FILE s20_catalog/state/faces.sql
+-- FILE s72_cluster/state/tables.sql
 -- FILE s57_experiment/state/tables.sql
 -- FILE s10_kernel/state/k_total.sql
 -- FILE s75_release/state/releases.sql

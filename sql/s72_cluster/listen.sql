@@ -1,0 +1,25 @@
+-- Owns: what becomes of cluster rollups when others ask or change things (sql/s15_common/listen.sql).
+
+CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s72(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    taker regrole := (detail #>> '{}')::oid::regrole;
+    item  record;
+BEGIN
+    FOR item IN SELECT k.oid::regclass AS relation, k.relkind FROM tally.clusters c
+                  CROSS JOIN LATERAL (SELECT c.parts UNION ALL SELECT c.face UNION ALL SELECT n.live FROM tally.cluster_nodes n WHERE n.rollup_id = c.rollup_id)
+                      x(relation)
+                  JOIN pg_class k ON k.oid = x.relation WHERE c.rollup_id = $1 AND k.relowner <> taker::oid LOOP
+        EXECUTE format('ALTER %s %s OWNER TO %s', CASE item.relkind WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, item.relation, taker);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_rollup_given_s72(int, jsonb) IS
+'Listener: parts, face and foreign tables of a cluster rollup go to the role that the rollup is given to, which needs user mappings of its own.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_source_is_far_s72(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT tally.create_cluster_rollup(%L, servers => ''{%s}'', source => %L, …);', detail ->> 'rollup', quote_ident(detail ->> 'server'),
+                  detail ->> 'source')
+$$;
+COMMENT ON FUNCTION tally_internal._when_source_is_far_s72(int, jsonb) IS
+'Listener: the statement that makes a rollup of rows that lie on another server, where they lie.';

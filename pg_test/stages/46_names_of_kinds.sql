@@ -1,5 +1,5 @@
 -- Owns: what is compiled to rollups, and what tells of incidents, has a name within its schema too: funnels, retentions, sessions,
--- releases, channels and inhibitions. Two teams each make
+-- releases, channels and inhibitions. Of experiments, see 57_experiment_names.sql. Two teams each make
 -- the same statements. A bare name goes by the search_path of the caller, and where that does not decide, the caller is asked.
 SELECT no_plan();
 SET client_min_messages = warning;
@@ -191,4 +191,11 @@ SELECT lives_ok($$SELECT tally.drop_channel('ops'), tally.drop_inhibition('calm'
 SELECT statement FROM alerts_before \gexec
 SELECT bag_eq($$SELECT kind, name, statement FROM tally.definitions() WHERE kind IN ('channel', 'inhibition')$$, 'TABLE alerts_before',
     'definitions() makes both again');
+
+-- A schema's funnel is the same funnel when its source's schema has got another name.
+SET search_path = kinds_d, public;
+SELECT is((SELECT m.message FROM message_of($$SELECT tally.create_funnel('signup', 'events', 'at', 'person', '{"visit": "kind = ''visit''"}')$$) m),
+    'funnel ''signup'' exists already with another definition', 'another definition is refused');
+SELECT unalike((SELECT m.detail FROM message_of($$SELECT tally.create_funnel('signup', 'events', 'at', 'person', '{"visit": "kind = ''visit''"}')$$) m),
+    '%source%', 'and not for the name of the source''s schema');
 SELECT * FROM finish();

@@ -81,7 +81,7 @@ SELECT ok(abs(r.value / w.v - 1) < 0.02, format('the quantile is %s, expected ab
 SELECT ok(r.lift IS NOT NULL AND r.low < r.lift AND r.high > r.lift AND r.method = 'quantile', 'and it is compared')
     FROM tally.experiment_report('kinds', '2026-03-01 00:00Z') r
  WHERE r.metric = 'p90' AND r.arm = 'new';
-SELECT is(s.valued, w.n, 'units with values') FROM tally.experiments e JOIN tally.experiment_cells c ON c.experiment = e.name AND c.metric = 'p90',
+SELECT is(s.valued, w.n, 'units with values') FROM tally.experiments e JOIN tally.experiment_cells c ON c.experiment_id = e.id AND c.metric = 'p90',
     LATERAL tally_internal._experiment_sums(e, c.cells, '2026-03-01 00:00Z', true, '{}') s,
         (SELECT count(DISTINCT unit) AS n FROM vals('0', '0', '168 hours') WHERE arm = 'new' AND place = 'after' AND (e).at IS NOT NULL) w
         WHERE s.arm = 'new' AND s.place = c.place;
@@ -91,7 +91,7 @@ SELECT ok(abs(r.uncapped - w.v) <= 1e-9 * w.v AND r.uncapped > r.value, 'without
         AND r.arm = 'new';
 SELECT is((SELECT count(*) FROM tally.experiment_health('kinds', '2026-03-01 00:00Z') h WHERE h.state IN ('warning', 'error')), 0::bigint,
     'nothing speaks against it');
-SELECT is((SELECT count(DISTINCT c.unit_values) FROM tally.experiment_cells c WHERE c.experiment = 'kinds'), 1::bigint,
+SELECT is((SELECT count(DISTINCT c.unit_values) FROM tally.experiment_cells c JOIN tally.experiments e ON e.id = c.experiment_id WHERE e.name = 'kinds'), 1::bigint,
     'metrics on one table share their rollups');
 SELECT lives_ok($$SELECT tally.drop_experiment('kinds')$$, 'dropped');
 SELECT is((SELECT count(*) FROM tally.rollups), 0::bigint, 'with all its rollups');

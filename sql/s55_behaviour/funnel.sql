@@ -71,6 +71,8 @@ BEGIN
     SELECT b.* INTO old FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts
      WHERE b.name = label AND COALESCE(tally_internal._schema_of(r.relation), home) = home;
     IF old.counts IS NULL THEN RETURN NULL; END IF;
+    -- The source may have got another name since.
+    old.definition := old.definition || jsonb_build_object('source', (SELECT r.source::text FROM tally.rollups r WHERE r.id = old.actors));
     SELECT string_agg(format('%s: %s to %s', n.key, old.definition -> n.key, n.value), '; ') INTO changes
       FROM jsonb_each(given) n WHERE old.definition -> n.key IS DISTINCT FROM n.value;
     IF old.kind = kind AND changes IS NULL THEN

@@ -13,7 +13,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.* FROM tally.experiments e
      WHERE e.owner::oid = tally_internal._current_role()::oid
        AND NOT EXISTS (SELECT FROM unnest('{exposures,unit,arm,time_column,time_type,experiment_column,dimensions,zone,where}'::text[]) k
-                        WHERE e.definition -> k IS DISTINCT FROM given -> k) ORDER BY e.created_at, e.name LIMIT 1
+                        WHERE (e.definition || jsonb_build_object('exposures', e.exposures::text)) -> k IS DISTINCT FROM given -> k)
+     ORDER BY e.id LIMIT 1
 $$;
 COMMENT ON FUNCTION tally_internal._shared_units(jsonb) IS 'An experiment of the current role that has the same units; NULL where there is none.';
 
@@ -49,32 +50,32 @@ END $$;
 COMMENT ON FUNCTION tally_internal._build_units(text, jsonb, text, boolean, text) IS
 'Makes two rollups: one per unit, from its exposures, and one over days, from the units.';
 
-CREATE OR REPLACE FUNCTION tally_internal._effective_metrics(label text, given jsonb) RETURNS jsonb[]
+CREATE OR REPLACE FUNCTION tally_internal._effective_metrics(label text, given jsonb, metrics tally.experiment_metrics[]) RETURNS jsonb[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result jsonb[] := '{}';
     m      tally.experiment_metrics;
     one    jsonb;
-    item   record;
 BEGIN
-    FOR item IN SELECT x.name, x.n FROM jsonb_array_elements_text(given -> 'metrics') WITH ORDINALITY x(name, n) ORDER BY x.n LOOP
-        m := tally_internal._experiment_metric(item.name);
+    FOREACH m IN ARRAY metrics LOOP
         one := jsonb_build_object('window', given -> 'window', 'delay', given -> 'delay', 'unit', given -> 'unit') || m.definition
-            || jsonb_build_object('metric', m.name, 'place', item.n, 'kind', m.kind, 'direction', m.direction, 'source', m.source::text,
+            || jsonb_build_object('metric_id', m.id, 'metric', CASE WHEN (SELECT count(*) > 1 FROM unnest(metrics) x WHERE x.name = m.name)
+                   THEN tally_internal._with_schema(m.schema, m.name) ELSE m.name END,
+                 'place', cardinality(result) + 1, 'kind', m.kind, 'direction', m.direction, 'source', m.source::text,
                  'covariate_days', CASE WHEN m.kind IN ('mean', 'ratio') THEN given -> 'covariate_days' ELSE '0' END);
         one := one || jsonb_build_object('time_type', tally_internal._check_experiment_column(format('experiment metric %L', m.name), m.source,
             one ->> 'time_column',
-            'time_column', format('SELECT tally.drop_experiment_metric(%L);', m.name)));
+            'time_column', format('SELECT tally.drop_experiment_metric(%L);', tally_internal._called(m))));
         PERFORM tally_internal._check_experiment_column(format('experiment metric %L of experiment %L', m.name, label), m.source, one ->> 'unit', 'unit',
             format('SELECT tally.drop_experiment_metric(%1$L); SELECT tally.create_experiment_metric(%1$L, %2$L, kind => %3$L, expression => %4$L, unit => '
                 '%5$L);',
-                   m.name, m.source, m.kind, m.definition ->> 'expression',
+                   tally_internal._called(m), m.source, m.kind, m.definition ->> 'expression',
                    (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = m.source AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 1)));
         result := result || one;
     END LOOP;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally_internal._effective_metrics(text, jsonb) IS
+COMMENT ON FUNCTION tally_internal._effective_metrics(text, jsonb, tally.experiment_metrics[]) IS
 'The metrics of an experiment as it measures them, with its window, delay and covariate where they have none of their own.';
 
 CREATE OR REPLACE FUNCTION tally_internal._build_values(label text, target text, given jsonb, units int, metrics jsonb[], schedule text, search_path text,
@@ -119,41 +120,39 @@ END $$;
 COMMENT ON FUNCTION tally_internal._build_values(text, text, jsonb, int, jsonb[], text, text) IS
 'Makes the rollup of the values of units for metrics on one table, beside the units, and the cells on it.';
 
-CREATE OR REPLACE FUNCTION tally_internal._build_experiment(label text, place text, given jsonb, description text, schedule text, with_data boolean,
-                                                            search_path text) RETURNS tally.experiments
+CREATE OR REPLACE FUNCTION tally_internal._build_experiment(label text, target text, given jsonb, measured tally.experiment_metrics[],
+                                                            description text, schedule text, with_data boolean, search_path text) RETURNS tally.experiments
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 #variable_conflict use_variable
 DECLARE
-    metrics jsonb[] := tally_internal._effective_metrics(label, given);
+    metrics jsonb[] := tally_internal._effective_metrics(label, given, measured);
     made    tally.experiments;
     shared  tally.experiments := tally_internal._shared_units(given);
     same    jsonb[];
     cell    tally.experiment_cells;
-    target  text;
 BEGIN
-    PERFORM set_config('search_path', search_path, true);
-    target := COALESCE(place, current_schema());
-    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM tally_internal._may_create(label, target, (given ->> 'exposures')::regclass);
     IF shared.name IS NULL THEN
         SELECT u.units, u.arrivals INTO shared.units, shared.arrivals FROM tally_internal._build_units(target, given, schedule, with_data, search_path) u;
     END IF;
+    made.schema := target;
     made.name := label;
     made.units := shared.units;
     made.arrivals := shared.arrivals;
     made.definition := given;
     made.description := description;
-    PERFORM tally_internal._store_experiment(made);
+    made.id := tally_internal._store_experiment(made);
     -- Metrics on one table by one column and time share their rollups.
     FOR same IN SELECT array_agg(m ORDER BY (m ->> 'place')::int) FROM unnest(metrics) m
                  GROUP BY m ->> 'source', m ->> 'unit', m ->> 'time_column' ORDER BY min((m ->> 'place')::int) LOOP
         SELECT v.unit_values, v.cells INTO cell.unit_values, cell.cells
           FROM tally_internal._build_values(label, target, given, made.units, same, schedule, search_path) v;
         FOR i IN 1 .. cardinality(same) LOOP
-            cell.experiment := label;
+            cell.experiment_id := made.id;
             cell.metric := same[i] ->> 'metric';
+            cell.metric_id := (same[i] ->> 'metric_id')::int;
             cell.place := (same[i] ->> 'place')::int;
-            cell.definition := same[i];
+            cell.definition := same[i] - 'metric_id';
             PERFORM tally_internal._store_experiment_cells(cell);
         END LOOP;
         IF with_data THEN
@@ -163,5 +162,5 @@ BEGIN
     PERFORM tally_internal._make_experiment_view(made, target);
     RETURN made;
 END $$;
-COMMENT ON FUNCTION tally_internal._build_experiment(text, text, jsonb, text, text, boolean, text) IS
+COMMENT ON FUNCTION tally_internal._build_experiment(text, text, jsonb, tally.experiment_metrics[], text, text, boolean, text) IS
 'Makes what an experiment of a checked definition consists of, in the caller''s transaction: all of it or nothing.';

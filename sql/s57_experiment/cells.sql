@@ -5,22 +5,26 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     found_ tally.experiments;
-    label  text := name;
 BEGIN
-    -- The name as it is listed; else as SQL writes it.
-    SELECT * INTO found_ FROM tally.experiments e WHERE e.name = label;
+    SELECT * INTO found_ FROM tally.experiments e WHERE e.id = (
+        SELECT tally_internal._choose('experiment', name, array_agg(x.id), array_agg(x.schema), array_agg(x.name))
+          FROM tally.experiments x WHERE x.name IN (SELECT w.name FROM tally_internal._readings(name) w));
     IF found_.name IS NULL THEN
-        label := tally_internal._last_name(name);
-        SELECT * INTO found_ FROM tally.experiments e WHERE e.name = label;
-    END IF;
-    IF found_.name IS NULL THEN
-        PERFORM tally_internal._refuse('undefined_object', format('experiment %L does not exist', label),
-            COALESCE('Known: ' || tally_internal._closest_names(label, ARRAY(SELECT e.name FROM tally.experiments e)) || '.', 'None is known.'),
+        PERFORM tally_internal._refuse('undefined_object', format('experiment %L does not exist', name),
+            COALESCE('Known: ' || tally_internal._closest_names(name, ARRAY(SELECT e.name FROM tally.experiments e)) || '.', 'None is known.'),
             'SELECT name, exposures FROM tally.experiments;');
     END IF;
     RETURN found_;
 END $$;
 COMMENT ON FUNCTION tally_internal._experiment(text) IS 'The experiment with this name; an error that lists the known names where there is none.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called(e tally.experiments) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM tally.experiments x WHERE x.name = e.name AND x.id <> e.id)
+                THEN tally_internal._with_schema(e.schema, e.name) ELSE e.name END
+$$;
+COMMENT ON FUNCTION tally_internal._called(tally.experiments) IS
+'The name by which an experiment is found from everywhere: with its schema only where others have the same.';
 
 CREATE OR REPLACE FUNCTION tally_internal._zeros(units bigint, variables int) RETURNS tally.moments
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -93,14 +97,14 @@ BEGIN
                                     c.place, CASE WHEN c.definition ? 'cap' THEN 'c.u_' || c.place ELSE 'NULL' END, tally_internal._variables(c.definition)),
                                         ', '))
       INTO places, lasts, slots
-      FROM (SELECT x.*, row_number() OVER (ORDER BY x.place) AS n FROM tally.experiment_cells x WHERE x.experiment = e.name AND x.cells = $2) c,
+      FROM (SELECT x.*, row_number() OVER (ORDER BY x.place) AS n FROM tally.experiment_cells x WHERE x.experiment_id = e.id AND x.cells = $2) c,
            LATERAL tally_internal._experiment_days(e, as_of, CASE WHEN matured
                THEN (c.definition ->> 'delay')::interval + (c.definition ->> 'window')::interval END) d;
     slots := slots || jsonb_build_object('arrivals', tally_internal._arrivals_sql(e, by, first, last), 'labels', tally_internal._labels_sql(by),
         'source', tally_internal._exact_source(tally_internal._current_role(), r, first, last)::text);
     slots := slots || jsonb_build_object('factors', COALESCE((
         SELECT string_agg(tally_internal._factor_sql(c, (slots ->> 'source')::regclass = r.relation, by), ' UNION ALL ') FROM tally.experiment_cells c
-         WHERE c.experiment = e.name AND c.cells = $2 AND c.definition ->> 'kind' = 'quantile'),
+         WHERE c.experiment_id = e.id AND c.cells = $2 AND c.definition ->> 'kind' = 'quantile'),
              'SELECT NULL::bigint AS valued, NULL::float8 AS factor WHERE false'));
     -- One query for all metrics: a live view is planned and read once.
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, tally_internal._render(

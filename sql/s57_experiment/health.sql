@@ -31,7 +31,7 @@ DECLARE
     odd   record;
     srm   record;
 BEGIN
-    PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_health(%L);', e.name));
+    PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_health(%L);', tally_internal._called(e)));
     SELECT array_agg(s.units ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS units,
         array_agg(s.weight ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS weights,
            string_agg(format('%s %s of %s %%', s.arm, s.units, round((100 * s.weight)::numeric, 1)),
@@ -52,7 +52,7 @@ BEGIN
     RETURN QUERY SELECT 'undeclared_arms', CASE WHEN split.strange > 0 THEN 'error' ELSE 'ok' END, split.strange::float8,
         CASE WHEN split.strange > 0 THEN format('%s units are in arms that are not declared: %s', split.strange, split.strangers)
              ELSE 'every arm is declared' END,
-        CASE WHEN split.strange > 0 THEN format('SELECT tally.drop_experiment(%L);  -- and create_experiment() with these arms', e.name) END;
+        CASE WHEN split.strange > 0 THEN format('SELECT tally.drop_experiment(%L);  -- and create_experiment() with these arms', tally_internal._called(e)) END;
     RETURN QUERY SELECT x.c, CASE WHEN x.n > 0 THEN 'warning' ELSE 'ok' END, x.n::float8, format(x.words, x.n), CASE WHEN x.n > 0 THEN x.hint END
       FROM (VALUES ('exposures_without_arm', odd.without_arm, '%s exposures have no arm and are left out',
           format('SELECT * FROM %s WHERE (%s) IS NULL;', e.exposures, e.definition ->> 'arm')),
@@ -62,13 +62,13 @@ BEGIN
                     format('SELECT * FROM %s ORDER BY %I;', e.exposures, e.definition ->> 'time_column'))) x(c, n, words, hint);
     RETURN QUERY SELECT 'metric_without_data', CASE WHEN x.n > 0 THEN 'ok' ELSE 'warning' END, x.n::float8,
         format(CASE WHEN x.n > 0 THEN 'metric %L has values other than 0' ELSE 'metric %L has no event in any window' END, x.metric),
-        CASE WHEN x.n = 0 THEN format('SELECT definition FROM tally.experiment_cells WHERE experiment = %L AND metric = %L;', e.name, x.metric) END
+        CASE WHEN x.n = 0 THEN format('SELECT definition FROM tally.experiment_cells WHERE experiment_id = %s AND metric = %L;', e.id, x.metric) END
       FROM (SELECT c.place, c.metric, COALESCE(sum(CASE WHEN s.digest IS NOT NULL THEN tally.count(s.digest)
                                                         WHEN tally.mean(s.sketch, 1) <> 0 OR tally.variance(s.sketch, 1) > 0 THEN 1 ELSE 0 END), 0) AS n
               FROM tally.experiment_cells c
-              LEFT JOIN (SELECT y.* FROM (SELECT DISTINCT z.cells FROM tally.experiment_cells z WHERE z.experiment = e.name) z,
+              LEFT JOIN (SELECT y.* FROM (SELECT DISTINCT z.cells FROM tally.experiment_cells z WHERE z.experiment_id = e.id) z,
                                 LATERAL tally_internal._experiment_sums(e, z.cells, $2, false, '{}') y) s ON s.place = c.place
-             WHERE c.experiment = e.name GROUP BY 1, 2) x ORDER BY x.place;
+             WHERE c.experiment_id = e.id GROUP BY 1, 2) x ORDER BY x.place;
     RETURN QUERY SELECT 'planned_units', CASE WHEN e.definition ->> 'planned_units' IS NULL THEN 'no_data'
         WHEN split.counted >= (e.definition ->> 'planned_units')::bigint THEN 'reached'
         ELSE 'ok' END, split.counted::float8, format('%s units%s', split.counted, COALESCE(' of ' || (e.definition ->> 'planned_units') || ' planned', '')),

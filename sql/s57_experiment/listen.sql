@@ -3,14 +3,15 @@
 CREATE OR REPLACE FUNCTION tally_internal._experiments_of(rollup_id int) RETURNS SETOF tally.experiments
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.* FROM tally.experiments e
-     WHERE $1 IN (e.units, e.arrivals) OR EXISTS (SELECT FROM tally.experiment_cells c WHERE c.experiment = e.name AND $1 IN (c.unit_values, c.cells))
+     WHERE $1 IN (e.units, e.arrivals) OR EXISTS (SELECT FROM tally.experiment_cells c WHERE c.experiment_id = e.id AND $1 IN (c.unit_values, c.cells))
 $$;
 COMMENT ON FUNCTION tally_internal._experiments_of(int) IS 'The experiments that a rollup belongs to.';
 
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_drops_s57(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    users text := (SELECT string_agg(format('SELECT tally.drop_experiment(%L);', e.name), ' ' ORDER BY e.name) FROM tally_internal._experiments_of($1) e);
+    users text := (SELECT string_agg(format('SELECT tally.drop_experiment(%L);', tally_internal._called(e)), ' ' ORDER BY e.schema, e.name)
+                     FROM tally_internal._experiments_of($1) e);
 BEGIN
     IF users IS NOT NULL THEN
         PERFORM tally_internal._refuse('dependent_objects_still_exist',
@@ -25,7 +26,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Experiments that share units have one owner.
     RETURN QUERY SELECT DISTINCT x.x::text FROM tally_internal._experiments_of($1) o JOIN tally.experiments e ON e.units = o.units
-        LEFT JOIN tally.experiment_cells c ON c.experiment = e.name, LATERAL unnest(ARRAY[e.units, e.arrivals, c.unit_values, c.cells]) x(x)
+        LEFT JOIN tally.experiment_cells c ON c.experiment_id = e.id, LATERAL unnest(ARRAY[e.units, e.arrivals, c.unit_values, c.cells]) x(x)
             WHERE x.x IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_paired_s57(int, jsonb) IS
@@ -45,3 +46,39 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s57(int, jsonb) IS
 'Listener: experiments and their views go to the role that the rollup of their units is given to.';
+
+CREATE OR REPLACE FUNCTION tally_internal._metric_renamed(definition jsonb, was text, becomes text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_object_agg(d.key, CASE
+               WHEN d.key IN ('expression', 'denominator', 'where') THEN to_jsonb(tally_internal._schema_renamed(d.value #>> '{}', was, becomes))
+               WHEN d.key = 'steps' THEN (
+                   SELECT jsonb_agg(s || jsonb_build_object('condition', tally_internal._schema_renamed(s ->> 'condition', was, becomes)) ORDER BY n)
+                     FROM jsonb_array_elements(d.value) WITH ORDINALITY e(s, n))
+               ELSE d.value END) FROM jsonb_each(definition) d
+$$;
+COMMENT ON FUNCTION tally_internal._metric_renamed(jsonb, text, text) IS 'The definition of a metric of experiments with a schema renamed in its texts.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s57(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    was     text := detail ->> 'was';
+    becomes text := detail ->> 'becomes';
+    e       tally.experiments;
+    view    text;
+BEGIN
+    UPDATE tally.experiment_metrics m SET schema = CASE WHEN m.schema = was THEN becomes ELSE m.schema END,
+        search_path = tally_internal._path_renamed(m.search_path, was, becomes), definition = tally_internal._metric_renamed(m.definition, was, becomes)
+     WHERE m.schema = was OR tally_internal._path_renamed(m.search_path, was, becomes) <> m.search_path
+        OR tally_internal._metric_renamed(m.definition, was, becomes) <> m.definition;
+    FOR e IN UPDATE tally.experiments x SET schema = becomes WHERE x.schema = was RETURNING x.* LOOP
+        -- The view names its experiment in a text. Where it is somebody's own by now, it stays as it is.
+        view := tally_internal._experiment_view(e);
+        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(view) AND c.relkind = 'v' AND c.relowner = e.owner::oid
+                   AND pg_get_viewdef(c.oid) LIKE '%tally.experiment_report(%') THEN
+            EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', view, tally_internal._experiment_query(e));
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_schema_renamed_s57(int, jsonb) IS
+'Listener: experiments, their views and their metrics follow a schema that is renamed.';
+REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s57(int, jsonb) FROM PUBLIC;

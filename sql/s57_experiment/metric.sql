@@ -26,6 +26,7 @@ DECLARE
                          name, source);
     given jsonb;
     old   tally.experiment_metrics;
+    made  tally.experiment_metrics;
 BEGIN
     PERFORM tally_internal._check_name(name, 'experiment metric');
     IF COALESCE(kind, '') NOT IN ('mean', 'proportion', 'ratio', 'quantile', 'retention', 'funnel') OR COALESCE(direction, '') NOT IN ('up_is_good',
@@ -42,14 +43,18 @@ BEGIN
         'steps', CASE WHEN kind = 'funnel' THEN tally_internal._funnel_steps_of(steps, name) END));
     PERFORM tally_internal._check_experiment_metric(name, source, kind, given, again);
     PERFORM tally_internal._check_metric_texts(name, source, kind, given, search_path, again);
-    SELECT * INTO old FROM tally.experiment_metrics m WHERE m.name = name;
+    made := jsonb_populate_record(made, jsonb_build_object('schema', tally_internal._home(search_path), 'name', name, 'kind', kind, 'direction', direction,
+        'definition', given, 'search_path', search_path, 'description', description));
+    made.source := source;
+    SELECT * INTO old FROM tally.experiment_metrics m WHERE m.schema = made.schema AND m.name = name;
     IF old.name IS NULL THEN
-        PERFORM tally_internal._store_experiment_metric(name, source, kind, direction, given, description);
+        PERFORM tally_internal._store_experiment_metric(made);
     ELSIF (old.source, old.kind, old.direction, old.definition) = (source, kind, direction, given) THEN
         PERFORM tally_internal._note_unchanged(format('experiment metric %L', name));
     ELSE
         PERFORM tally_internal._refuse('duplicate_object', format('experiment metric %L exists already with another definition', name),
-            format('It is a %s of %s: %s.', old.kind, old.source, old.definition), format('SELECT tally.drop_experiment_metric(%L);', name));
+            format('It is a %s of %s: %s.', old.kind, old.source, old.definition), format('SELECT tally.drop_experiment_metric(%L);',
+                tally_internal._called(old)));
     END IF;
     RETURN name;
 END $$;
@@ -128,13 +133,13 @@ DECLARE
     m     tally.experiment_metrics := tally_internal._experiment_metric(name);
     users text;
 BEGIN
-    SELECT string_agg(format('SELECT tally.drop_experiment(%L);', c.experiment), ' ' ORDER BY c.experiment) INTO users
-      FROM tally.experiment_cells c WHERE c.metric = m.name;
+    SELECT string_agg(format('SELECT tally.drop_experiment(%L);', tally_internal._called(e)), ' ' ORDER BY e.schema, e.name) INTO users
+      FROM tally.experiments e WHERE e.id IN (SELECT c.experiment_id FROM tally.experiment_cells c WHERE c.metric_id = m.id);
     IF users IS NOT NULL THEN
         PERFORM tally_internal._refuse('dependent_objects_still_exist', format('experiment metric %L cannot be dropped: experiments measure it', m.name),
             'Their cells hold its values.', users);
     END IF;
-    PERFORM tally_internal._forget_experiment_metric(m.name);
+    PERFORM tally_internal._forget_experiment_metric(m.id);
 END $$;
 COMMENT ON FUNCTION tally.drop_experiment_metric(text) IS 'Drops a metric of experiments. Refused while an experiment measures it.';
 
@@ -144,7 +149,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.experiment_metrics;
 BEGIN
-    SELECT * INTO found_ FROM tally.experiment_metrics m WHERE m.name = name;
+    SELECT * INTO found_ FROM tally.experiment_metrics m WHERE m.id = (
+        SELECT tally_internal._choose('experiment metric', name, array_agg(x.id), array_agg(x.schema), array_agg(x.name))
+          FROM tally.experiment_metrics x WHERE x.name IN (SELECT w.name FROM tally_internal._readings(name) w));
     IF found_.name IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('experiment metric %L does not exist', name),
             COALESCE('Known: ' || tally_internal._closest_names(name, ARRAY(SELECT m.name FROM tally.experiment_metrics m)) || '.', 'None is known.'),
@@ -154,3 +161,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._experiment_metric(text) IS
 'The experiments'' metric with this name; an error that lists the known names where there is none.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called(m tally.experiment_metrics) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM tally.experiment_metrics x WHERE x.name = m.name AND x.id <> m.id)
+                THEN tally_internal._with_schema(m.schema, m.name) ELSE m.name END
+$$;
+COMMENT ON FUNCTION tally_internal._called(tally.experiment_metrics) IS
+'The name by which a metric of experiments is found from everywhere: with its schema only where others have the same.';

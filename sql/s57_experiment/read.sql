@@ -17,8 +17,8 @@ DECLARE
     since timestamptz;
     one   timestamptz;
 BEGIN
-    PERFORM tally_internal._check_as_of($3, format('SELECT * FROM tally.experiment_timeseries(%L);', e.name));
-    PERFORM tally_internal._experiment_cell(e, m) FROM unnest($2) m;
+    PERFORM tally_internal._check_as_of($3, format('SELECT * FROM tally.experiment_timeseries(%L);', tally_internal._called(e)));
+    metrics := CASE WHEN metrics IS NOT NULL THEN ARRAY(SELECT (tally_internal._experiment_cell(e, m)).metric FROM unnest(metrics) m) END;
     SELECT * INTO range FROM tally_internal._experiment_days(e, $3, NULL);
     EXECUTE format('SELECT min(bucket) FROM (%s) a', tally_internal._arrivals_sql(e, '{}', range.first, range.last)) INTO since USING range.first, range.last;
     -- By the calendar of the zone: a day ends where the next one begins. The last 400 days are enough for a picture.
@@ -28,8 +28,8 @@ BEGIN
                       LATERAL (SELECT l.l AT TIME ZONE (e.definition ->> 'zone')) x(g) LOOP
         RETURN QUERY SELECT one, r.metric, r.arm, r.units, r.value, r.lift, r.low, r.high, r.sequential_low, r.sequential_high, r.adjusted_p, r.sequential_p,
             r.badge, r.reason
-          FROM tally.experiment_report(e.name, (one AT TIME ZONE (e.definition ->> 'zone') + interval '1 day') AT TIME ZONE (e.definition ->> 'zone'), $4,
-              '{}', $5) r
+          FROM tally.experiment_report(tally_internal._with_schema(e.schema, e.name),
+                                       (one AT TIME ZONE (e.definition ->> 'zone') + interval '1 day') AT TIME ZONE (e.definition ->> 'zone'), $4, '{}', $5) r
          WHERE r.metric = ANY ($2) OR $2 IS NULL;
     END LOOP;
 END $$;
@@ -42,12 +42,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.experiment_cells;
 BEGIN
-    SELECT * INTO found_ FROM tally.experiment_cells c WHERE c.experiment = e.name AND c.metric = metric;
+    SELECT * INTO found_ FROM tally.experiment_cells c WHERE c.experiment_id = e.id AND (c.metric = metric OR c.place = (
+        SELECT tally_internal._choose('experiment metric', metric, array_agg(x.place), array_agg(m.schema), array_agg(m.name))
+          FROM tally.experiment_cells x JOIN tally.experiment_metrics m ON m.id = x.metric_id
+         WHERE x.experiment_id = e.id AND NOT EXISTS (SELECT FROM tally.experiment_cells y WHERE y.experiment_id = e.id AND y.metric = metric)));
     IF found_.metric IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('experiment %L does not measure %L', e.name, metric),
             format('It measures %s.', (SELECT string_agg(quote_literal(c.metric), ', ' ORDER BY c.place) FROM tally.experiment_cells c
-                WHERE c.experiment = e.name)),
-            format('SELECT metric FROM tally.experiment_cells WHERE experiment = %L;', e.name));
+                WHERE c.experiment_id = e.id)),
+            format('SELECT metric FROM tally.experiment_cells WHERE experiment_id = %s;', e.id));
     END IF;
     RETURN found_;
 END $$;
@@ -71,13 +74,13 @@ BEGIN
     IF NOT COALESCE($2 = ANY (known), false) THEN
         PERFORM tally_internal._refuse('undefined_object', format('no arm of experiment %L has a parameter %L', e.name, $2),
             COALESCE('There are ' || (SELECT string_agg(quote_literal(x), ', ') FROM unnest(known) x) || '.', 'No arm was given parameters.'),
-            format('SELECT * FROM tally.experiment_overlay(%L, %L);', e.name, COALESCE(known[1], 'budget')));
+            format('SELECT * FROM tally.experiment_overlay(%L, %L);', tally_internal._called(e), COALESCE(known[1], 'budget')));
     END IF;
     RETURN QUERY SELECT r.metric, r.labels, a.parameter, r.arm, r.units, r.value, r.lift, r.low, r.high, r.badge, r.reason
-      FROM tally.experiment_report(e.name, $3, $4, $5, $6) r
+      FROM tally.experiment_report(tally_internal._with_schema(e.schema, e.name), $3, $4, $5, $6) r
       JOIN (SELECT x ->> 'arm' AS arm, x -> 'parameters' ->> $2 AS parameter, x -> 'parameters' -> $2 AS given, n
               FROM jsonb_array_elements(e.definition -> 'arms') WITH ORDINALITY l(x, n)) a ON a.arm = r.arm
-      JOIN tally.experiment_cells c ON c.experiment = e.name AND c.metric = r.metric
+      JOIN tally.experiment_cells c ON c.experiment_id = e.id AND c.metric = r.metric
      ORDER BY c.place, r.labels, CASE jsonb_typeof(a.given) WHEN 'number' THEN (a.given #>> '{}')::numeric END, a.parameter, a.n;
 END $$;
 COMMENT ON FUNCTION tally.experiment_overlay(text, text, timestamptz, boolean, text[], int) IS
@@ -133,7 +136,7 @@ BEGIN
         -- The interval is the one by which the badge was given.
         SELECT x.*, CASE WHEN ended THEN x.low ELSE x.sequential_low END AS l, CASE WHEN ended THEN x.high ELSE x.sequential_high END AS h,
             row_number() OVER () AS n
-          FROM tally.experiment_report(e.name, $2, true, $3, $4) x
+          FROM tally.experiment_report(tally_internal._with_schema(e.schema, e.name), $2, true, $3, $4) x
     ), s AS (SELECT LEAST(1, GREATEST(0.001, max(GREATEST(abs(l), abs(h))))) AS span FROM r WHERE l IS NOT NULL)
     SELECT r.metric, r.labels, r.arm, r.units,
            CASE WHEN c.definition ->> 'kind' IN ('proportion', 'retention', 'funnel') THEN round((100 * r.value)::numeric, 2) || ' %'
@@ -142,7 +145,7 @@ BEGIN
            tally_internal._interval_picture(r.l, r.lift, r.h, s.span), CASE WHEN r.arm = e.definition ->> 'control'
                THEN COALESCE(tally_internal._verdict(NULL, r.reason, ended), 'control')
                ELSE tally_internal._verdict(r.badge, r.reason, ended) END
-      FROM r JOIN tally.experiment_cells c ON c.experiment = e.name AND c.metric = r.metric LEFT JOIN s ON true ORDER BY r.n;
+      FROM r JOIN tally.experiment_cells c ON c.experiment_id = e.id AND c.metric = r.metric LEFT JOIN s ON true ORDER BY r.n;
 END $$;
 COMMENT ON FUNCTION tally.experiment_summary(text, timestamptz, text[], int) IS
 'The report in words: change with the interval that decides (for every look until the planned end, then for one), the interval as a picture with no change in '

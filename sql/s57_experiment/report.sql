@@ -83,13 +83,13 @@ DECLARE
     srm   float8;
     ended boolean := COALESCE($2 >= tally_internal._instant_of((d ->> 'ends')::date + 1, d ->> 'zone'), false);
 BEGIN
-    PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_report(%L);', e.name));
+    PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_report(%L);', tally_internal._called(e)));
     PERFORM tally_internal._check_segments(e, $4);
     SELECT (tally.sample_ratio(array_agg(s.units ORDER BY s.place), array_agg(s.weight ORDER BY s.place))).p INTO srm FROM tally_internal._split(e, $2) s
         WHERE s.place IS NOT NULL;
     RETURN QUERY
     WITH cells AS MATERIALIZED (
-        SELECT s.* FROM (SELECT DISTINCT c.cells FROM tally.experiment_cells c WHERE c.experiment = e.name) c,
+        SELECT s.* FROM (SELECT DISTINCT c.cells FROM tally.experiment_cells c WHERE c.experiment_id = e.id) c,
                LATERAL tally_internal._experiment_sums(e, c.cells, $2, $3, $4) s
     ), grid AS MATERIALIZED (
         SELECT m.place, m.metric, m.definition AS m, l.labels, a.x ->> 'arm' AS arm, a.n, COALESCE(s.units, 0) AS units, s.sketch, s.digest, s.uncapped,
@@ -99,7 +99,7 @@ BEGIN
          CROSS JOIN (SELECT DISTINCT x.labels FROM cells x UNION SELECT '{}'::jsonb WHERE $4 = '{}') l
          CROSS JOIN jsonb_array_elements(d -> 'arms') WITH ORDINALITY a(x, n)
           LEFT JOIN cells s ON s.place = m.place AND s.labels = l.labels AND s.arm = a.x ->> 'arm'
-         WHERE m.experiment = e.name
+         WHERE m.experiment_id = e.id
     ), pairs AS MATERIALIZED (
         SELECT b.*, a.units AS control_units, b.arm = d ->> 'control' AS is_control, a.few OR b.few AS hidden,
                -- What is derived from a hidden cell is hidden too.
@@ -143,7 +143,7 @@ BEGIN
     IF wrong IS NOT NULL OR by IS NULL THEN
         PERFORM tally_internal._refuse('undefined_column', format('experiment %L has no dimension %s', e.name, COALESCE(wrong, 'NULL')),
             COALESCE('It has ' || (SELECT string_agg(quote_literal(x), ', ') FROM unnest(known) x) || '.', 'It was defined without dimensions.'),
-            format('SELECT * FROM tally.experiment_report(%L%s);', e.name, COALESCE(format(', by => ''{%s}''', known[1]), '')));
+            format('SELECT * FROM tally.experiment_report(%L%s);', tally_internal._called(e), COALESCE(format(', by => ''{%s}''', known[1]), '')));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_segments(tally.experiments, text[]) IS 'Refuses a name in the argument by that is not a dimension of the experiment.';
@@ -151,9 +151,15 @@ COMMENT ON FUNCTION tally_internal._check_segments(tally.experiments, text[]) IS
 CREATE OR REPLACE FUNCTION tally_internal._experiment_view(e tally.experiments) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%I.%I', n.nspname, e.name || '_report') FROM tally.experiment_cells c JOIN tally.rollups r ON r.id = c.cells
-      JOIN pg_class k ON k.oid = r.relation JOIN pg_namespace n ON n.oid = k.relnamespace WHERE c.experiment = e.name LIMIT 1
+      JOIN pg_class k ON k.oid = r.relation JOIN pg_namespace n ON n.oid = k.relnamespace WHERE c.experiment_id = e.id LIMIT 1
 $$;
 COMMENT ON FUNCTION tally_internal._experiment_view(tally.experiments) IS 'Schema and name of an experiment''s flat view.';
+
+CREATE OR REPLACE FUNCTION tally_internal._experiment_query(e tally.experiments) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT r.* FROM tally.experiment_report(%L) r', tally_internal._with_schema(e.schema, e.name))
+$$;
+COMMENT ON FUNCTION tally_internal._experiment_query(tally.experiments) IS 'The SELECT behind the flat view of an experiment.';
 
 CREATE OR REPLACE FUNCTION tally_internal._make_experiment_view(e tally.experiments, target text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -161,7 +167,7 @@ DECLARE
     place text := format('%I.%I', target, e.name || '_report');
     item  record;
 BEGIN
-    EXECUTE format('CREATE VIEW %s AS SELECT r.* FROM tally.experiment_report(%L) r', place, e.name);
+    EXECUTE format('CREATE VIEW %s AS %s', place, tally_internal._experiment_query(e));
     PERFORM tally_internal._owner_only(place);
     EXECUTE format('COMMENT ON VIEW %s IS %L', place, format('Experiment %s: each metric and arm, exact now. Made by pg_tally.', e.name));
     FOR item IN SELECT * FROM (VALUES ('metric', 'The metric.'), ('labels', 'Values of the dimensions asked by; none here.'),

@@ -18,33 +18,38 @@ DECLARE
     e     tally.experiments := tally_internal._experiment(experiment);
     d     jsonb := e.definition;
     label text := format('%s: %s', e.name, COALESCE(watch, ''));
-    again text := format('SELECT tally.create_experiment_threshold(%L, ''sample_ratio'');', e.name);
+    again text := format('SELECT tally.create_experiment_threshold(%L, ''sample_ratio'');', tally_internal._called(e));
+    -- In it the queries find the experiment by its name. It follows a schema that is renamed.
+    path  text := quote_ident(e.schema);
     lever jsonb := jsonb_build_array(format('switch the arm to %s', d ->> 'control'))
         || COALESCE((SELECT jsonb_agg(DISTINCT format('set the parameter %s back to that of %s (%s)', p.key, d ->> 'control', p.value))
                        FROM jsonb_array_elements(d -> 'arms') a, jsonb_each(a -> 'parameters') p WHERE a ->> 'arm' = d ->> 'control'), '[]');
 BEGIN
-    PERFORM tally_internal._experiment_cell(e, m) FROM unnest(metrics) m;
+    -- By the names that the report has.
+    metrics := CASE WHEN metrics IS NOT NULL THEN ARRAY(SELECT (tally_internal._experiment_cell(e, m)).metric FROM unnest(metrics) m) END;
     IF watch = 'guardrail' THEN
         -- The interval that holds at every look, because a threshold looks at every tick; p is adjusted for all metrics and arms.
         RETURN tally.create_threshold(label, query => format(
             'SELECT r.metric, r.arm, CASE WHEN r.sequential_p < %s AND (r.lift < 0) = (m.direction = ''up_is_good'') THEN abs(r.lift) ELSE 0 END AS value, '
                 'r.units AS samples '
-            'FROM tally.experiment_report(%L, :as_of, k => %s) r JOIN tally.experiment_metrics m ON m.name = r.metric WHERE r.lift IS NOT NULL%s',
-                d ->> 'alpha', e.name,
+            'FROM tally.experiment_report(%L, :as_of, k => %s) r JOIN tally.experiment_cells c ON c.metric = r.metric '
+            'JOIN tally.experiment_metrics m ON m.id = c.metric_id JOIN tally.experiments e ON e.id = c.experiment_id AND e.name = %2$L '
+            'AND e.schema = ANY (pg_catalog.current_schemas(false)) WHERE r.lift IS NOT NULL%4$s', d ->> 'alpha', e.name,
             k, COALESCE(' AND r.metric = ANY (' || quote_literal(metrics) || ')', '')), condition => '> 0', severity => COALESCE(severity, 'warning'),
                 owner => owner, runbook => runbook,
-            suggested_actions => COALESCE(suggested_actions, lever), every => every);
+            suggested_actions => COALESCE(suggested_actions, lever), every => every, search_path => path);
     ELSIF watch = 'sample_ratio' THEN
         RETURN tally.create_threshold(label, query => format('SELECT h.value FROM tally.experiment_health(%L, :as_of) h WHERE h."check" = ''sample_ratio''',
             e.name),
             condition => '< 0.001', severity => COALESCE(severity, 'warning'), owner => owner, runbook => runbook,
             suggested_actions => COALESCE(suggested_actions,
-                '["find out who is exposed, and whether that is the same in every arm", "believe no number of this experiment"]'), every => every);
+                '["find out who is exposed, and whether that is the same in every arm", "believe no number of this experiment"]'), every => every,
+            search_path => path);
     ELSIF watch = 'planned_units' AND d ->> 'planned_units' IS NOT NULL THEN
         RETURN tally.create_threshold(label, query => format('SELECT h.value FROM tally.experiment_health(%L, :as_of) h WHERE h."check" = ''planned_units''',
             e.name),
             condition => '>= ' || (d ->> 'planned_units'), severity => COALESCE(severity, 'info'), owner => owner, runbook => runbook,
-            suggested_actions => COALESCE(suggested_actions, '["read the report and decide"]'), every => every);
+            suggested_actions => COALESCE(suggested_actions, '["read the report and decide"]'), every => every, search_path => path);
     END IF;
     PERFORM tally_internal._refuse('invalid_parameter_value',
         format('a threshold on experiment %L watches guardrail, sample_ratio or planned_units, got %L', e.name, watch),

@@ -64,15 +64,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['time_column', m.definition ->> 'time_column'], ['unit', m.definition ->> 'unit'], ['where', m.definition ->> 'where'],
                ['steps', tally_internal._steps_given(m.definition -> 'steps')],
                ['level', m.definition ->> 'level'], ['cap', m.definition ->> 'cap'], ['direction', m.direction], ['window', m.definition ->> 'window'],
-               ['delay', m.definition ->> 'delay'], ['description', m.description]])
+               ['delay', m.definition ->> 'delay'], ['description', m.description], ['search_path', m.search_path]])
       FROM tally.experiment_metrics m
     UNION ALL
-    SELECT 2, e.units, 'experiment', e.name, e.owner::text, tally_internal._definition_call('create_experiment', format('%I.%I', n.nspname, e.name), ARRAY[
+    SELECT 2, e.units, 'experiment', e.name, e.owner::text,
+           tally_internal._definition_call('create_experiment', tally_internal._with_schema(e.schema, e.name), ARRAY[
                ['exposures', e.exposures::text], ['unit', e.definition ->> 'unit'],
                -- By hand, because jsonb would sort the arms.
                ['arms', (SELECT format('{%s}', string_agg(format('%s: %s', a -> 'arm', (a -> 'parameters') || jsonb_build_object('weight', a -> 'weight')),
                                                           ', ' ORDER BY o)) FROM jsonb_array_elements(e.definition -> 'arms') WITH ORDINALITY x(a, o))],
-               ['metrics', (SELECT array_agg(x.metric ORDER BY x.place)::text FROM tally.experiment_cells x WHERE x.experiment = e.name)],
+               ['metrics', (SELECT array_agg(tally_internal._called(m) ORDER BY x.place)::text FROM tally.experiment_cells x
+                             JOIN tally.experiment_metrics m ON m.id = x.metric_id WHERE x.experiment_id = e.id)],
                ['control', e.definition ->> 'control'], ['arm', e.definition ->> 'arm'], ['time_column', e.definition ->> 'time_column'],
                ['experiment_column', e.definition ->> 'experiment_column'], ['experiment_key', e.definition ->> 'experiment_key'],
                ['dimensions', (SELECT jsonb_agg(jsonb_build_object(d ->> 'name', d ->> 'expression') ORDER BY o)::text
@@ -82,7 +84,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['ends', e.definition ->> 'ends'], ['planned_units', e.definition ->> 'planned_units'], ['alpha', e.definition ->> 'alpha'],
                ['correction', e.definition ->> 'correction'], ['zone', e.definition ->> 'zone'], ['schedule', r.schedule], ['description', e.description],
                ['search_path', r.search_path]])
-      FROM tally.experiments e JOIN tally.rollups r ON r.id = e.units JOIN pg_class c ON c.oid = r.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+      FROM tally.experiments e JOIN tally.rollups r ON r.id = e.units
 $$;
 COMMENT ON FUNCTION tally_internal._experiment_definitions() IS 'Experiments and their metrics as statements.';
 

@@ -161,12 +161,15 @@ BEGIN
         RETURN QUERY SELECT q FROM tally_internal._grafana_relation_queries(b, panel) q;
     WHEN 'experiment', 'experiments' THEN
         RETURN NEXT format('SELECT %ss.metric, s.arm, s.units, s.value, s.change, s.verdict FROM tally.experiments e '
-            'CROSS JOIN LATERAL tally.experiment_summary(e.name) s WHERE %s%s ORDER BY e.created_at DESC, e.name LIMIT %s',
+            'CROSS JOIN LATERAL tally.experiment_summary(pg_catalog.format(''%%I.%%I'', e.schema, e.name)) s WHERE %s%s '
+            'ORDER BY e.created_at DESC, e.name LIMIT %s',
             CASE WHEN panel ? 'experiment' THEN '' ELSE 'e.name AS experiment, ' END,
-            COALESCE('e.name = ' || tally_internal._grafana_quoted(panel ->> 'experiment', ''''),
+            COALESCE((SELECT format('e.name = %s AND e.schema = %s', tally_internal._grafana_quoted(e.name, ''''),
+                                    tally_internal._grafana_quoted(e.schema, ''''))
+                        FROM tally_internal._panel_experiment_of(panel) e WHERE panel ? 'experiment'),
                 -- Of those that the reader may read.
                 '(SELECT pg_catalog.bool_and(pg_catalog.has_table_privilege(r.relation, ''SELECT'')) FROM tally.experiment_cells c '
-                'JOIN tally.rollups r ON r.id = c.cells WHERE c.experiment = e.name)'),
+                'JOIN tally.rollups r ON r.id = c.cells WHERE c.experiment_id = e.id)'),
             CASE WHEN 'experiment' = ANY (b.variables) THEN
                 format(' AND (pg_catalog.array_position(%1$s, NULL) IS NOT NULL OR COALESCE(e.definition ->> ''experiment_key'', e.name) = ANY (%1$s))',
                        tally_internal._grafana_values(b.variables, 'experiment')) ELSE '' END, COALESCE(panel ->> 'limit', '60'));

@@ -2,15 +2,17 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_by_name(panel jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT panel - '{metric_ids,funnel_id}'::text[] || CASE WHEN panel ? 'metrics' THEN jsonb_build_object('metrics', (
+    SELECT panel - '{metric_ids,funnel_id,experiment_id}'::text[] || CASE WHEN panel ? 'metrics' THEN jsonb_build_object('metrics', (
                SELECT jsonb_agg(COALESCE((SELECT tally_internal._called(m) FROM tally.metrics m WHERE m.id = (panel -> 'metric_ids' ->> (a.n - 1)::int)::int),
                                          a.name) ORDER BY a.n)
                  FROM jsonb_array_elements_text(panel -> 'metrics') WITH ORDINALITY a(name, n))) ELSE '{}' END
         || COALESCE((SELECT jsonb_build_object('funnel', tally_internal._called(b)) FROM tally.behaviours b
                       WHERE b.counts = (panel ->> 'funnel_id')::int), '{}')
+        || COALESCE((SELECT jsonb_build_object('experiment', tally_internal._called(e)) FROM tally.experiments e
+                      WHERE e.id = (panel ->> 'experiment_id')::int), '{}')
 $$;
 COMMENT ON FUNCTION tally_internal._panel_by_name(jsonb) IS
-'A stored panel with the present names of its metrics or its funnel in place of their numbers; what is gone keeps the name it had.';
+'A stored panel with the present names of its metrics, funnel or experiment in place of their numbers; what is gone keeps the name it had.';
 
 CREATE OR REPLACE FUNCTION tally_internal._board_definitions() RETURNS TABLE (kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -44,11 +44,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_funnel_of(jsonb) IS 'The funnel of a panel; an error for one that is gone.';
 
+CREATE OR REPLACE FUNCTION tally_internal._panel_experiment_of(panel jsonb) RETURNS tally.experiments
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_ tally.experiments;
+BEGIN
+    SELECT * INTO found_ FROM tally.experiments e WHERE e.id = (panel ->> 'experiment_id')::int;
+    RETURN CASE WHEN found_.id IS NULL THEN tally_internal._experiment(panel ->> 'experiment') ELSE found_ END;
+END $$;
+COMMENT ON FUNCTION tally_internal._panel_experiment_of(jsonb) IS 'The experiment of a panel; an error for one that is gone.';
+
 CREATE OR REPLACE FUNCTION tally_internal._check_panel_keys(board text, n bigint, panel jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known CONSTANT text[] := '{title,metrics,metric,relation,funnel,incidents,slo,status,experiment,experiments,picture,by,where,bucket,width,description,'
-        'why,do,board,runbook,thresholds,columns,time,order,limit,area,unit,metric_ids,funnel_id}';
+        'why,do,board,runbook,thresholds,columns,time,order,limit,area,unit,metric_ids,funnel_id,experiment_id}';
     wrong text;
 BEGIN
     IF jsonb_typeof(panel) IS DISTINCT FROM 'object' THEN
@@ -175,6 +185,7 @@ DECLARE
     metrics tally.metrics[] := '{}';
     r       tally.rollups;
     f       tally.behaviours;
+    e       tally.experiments;
 BEGIN
     PERFORM tally_internal._check_panel_keys(board, n, panel);
     IF panel ? 'metric' THEN panel := panel - 'metric' || jsonb_build_object('metrics', jsonb_build_array(panel ->> 'metric')); END IF;
@@ -184,7 +195,7 @@ BEGIN
             'It is metric, metrics, relation, funnel, incidents, slo, status, experiment or experiments.');
     END IF;
     panel := jsonb_build_object('picture', CASE source WHEN 'metrics' THEN 'line' WHEN 'funnel' THEN 'funnel' ELSE 'table' END, 'width', 6)
-        || panel - '{metric_ids,funnel_id}'::text[];
+        || panel - '{metric_ids,funnel_id,experiment_id}'::text[];
     IF source = 'metrics' THEN
         metrics := ARRAY(SELECT m FROM tally_internal._panel_metrics(panel) m);
         panel := panel || (SELECT jsonb_build_object('metrics', jsonb_agg(q.name ORDER BY q.n), 'metric_ids', jsonb_agg(q.id ORDER BY q.n))
@@ -203,7 +214,8 @@ BEGIN
         SELECT x.* INTO r FROM tally.rollups x WHERE x.id = f.counts;
         PERFORM tally_internal._check_dimensions(r, variables, format('variables of board %L, which panel %L must obey,', board, panel ->> 'title'));
     ELSIF source = 'experiment' THEN
-        PERFORM tally_internal._experiment(panel ->> 'experiment');
+        e := tally_internal._panel_experiment_of(panel);
+        panel := panel || jsonb_build_object('experiment', e.name, 'experiment_id', e.id);
     END IF;
     PERFORM tally_internal._threshold(t) FROM jsonb_array_elements_text(COALESCE(panel -> 'thresholds', '[]')) t;
     PERFORM tally_internal._check_panel_picture(board, n, panel, metrics);

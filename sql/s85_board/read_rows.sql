@@ -97,10 +97,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                               'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'),
                               'note', CASE WHEN filters - 'experiment' <> '{}' THEN
                                   'An experiment is judged as a whole: of the filters only experiment counts here.' END)
-      FROM (SELECT CASE WHEN panel ? 'experiment' THEN l ELSE jsonb_build_array(e.name) || l END AS cells,
+      FROM (SELECT CASE WHEN panel ? 'experiment' THEN l ELSE jsonb_build_array(tally_internal._called(e)) || l END AS cells,
                    row_number() OVER (ORDER BY e.created_at DESC, e.name, o) AS n
-              FROM tally.experiments e CROSS JOIN LATERAL tally_internal._experiment_lines(e.name, as_of) WITH ORDINALITY u(l, o)
-             WHERE (panel ->> 'experiment' IS NULL OR e.name = panel ->> 'experiment')
+              FROM tally.experiments e
+             CROSS JOIN LATERAL tally_internal._experiment_lines(tally_internal._with_schema(e.schema, e.name), as_of) WITH ORDINALITY u(l, o)
+             WHERE (NOT panel ? 'experiment' OR e.id = (tally_internal._panel_experiment_of(panel)).id)
                -- A board that is filtered by experiment means the key that events carry.
                AND (NOT filters ? 'experiment'
                     OR COALESCE(e.definition ->> 'experiment_key', e.name) = ANY (tally_internal._filter_values(filters -> 'experiment')))

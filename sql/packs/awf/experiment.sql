@@ -5,23 +5,19 @@
 CREATE OR REPLACE FUNCTION awf_experiment(experiment text, arms json, control text DEFAULT 'control', starts date DEFAULT NULL, ends date DEFAULT NULL,
                                           planned_units bigint DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path FROM CURRENT SET client_min_messages = warning AS $f$
-DECLARE
-    -- Metrics of experiments have one name in the whole database. Those of a second copy of the pack bear its schema.
-    copy text := CASE WHEN EXISTS (SELECT FROM tally.experiment_metrics m WHERE m.name = 'awf turns' AND m.source <> 'analytics_events'::regclass)
-                      THEN current_schema() || ' ' ELSE '' END;
 BEGIN
-    PERFORM tally.create_experiment_metric(copy || 'awf turns', 'analytics_events', time_column => 'event_time', unit => 'session_id',
+    PERFORM tally.create_experiment_metric('awf turns', 'analytics_events', time_column => 'event_time', unit => 'session_id',
         "where" => 'event_type = ''turn''', description => 'Turns per session.');
-    PERFORM tally.create_experiment_metric(copy || 'awf retries per turn', 'analytics_events', 'ratio', time_column => 'event_time', unit => 'session_id',
+    PERFORM tally.create_experiment_metric('awf retries per turn', 'analytics_events', 'ratio', time_column => 'event_time', unit => 'session_id',
         expression => '(event_type = ''retry'')::int', denominator => '(event_type = ''turn'')::int', direction => 'down_is_good',
         description => 'Retries per turn.');
-    PERFORM tally.create_experiment_metric(copy || 'awf tokens', 'analytics_events', time_column => 'event_time', unit => 'session_id',
+    PERFORM tally.create_experiment_metric('awf tokens', 'analytics_events', time_column => 'event_time', unit => 'session_id',
         expression => 'tokens_in + tokens_out', "where" => 'event_type = ''turn''', direction => 'down_is_good', description => 'Tokens per session.');
-    PERFORM tally.create_experiment_metric(copy || 'awf completed', 'analytics_events', 'proportion', time_column => 'event_time', unit => 'session_id',
+    PERFORM tally.create_experiment_metric('awf completed', 'analytics_events', 'proportion', time_column => 'event_time', unit => 'session_id',
         expression => 'event_type = ''completion''', description => 'Sessions that complete their adventure.');
     RETURN tally.create_experiment(quote_ident(experiment), 'analytics_events', unit => 'session_id', arms => arms, control => control, arm => 'variation',
         time_column => 'event_time', experiment_column => 'experiment', experiment_key => experiment, "window" => '1 day', covariate_days => 0,
-        metrics => ARRAY[copy || 'awf turns', copy || 'awf retries per turn', copy || 'awf tokens', copy || 'awf completed'],
+        metrics => ARRAY['awf turns', 'awf retries per turn', 'awf tokens', 'awf completed'],
         starts => starts, ends => ends, planned_units => planned_units,
         description => 'An experiment of the game, by session.');
 END $f$;

@@ -83,7 +83,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
                    'low', r.low, 'high', r.high, 'sequential_low', r.sequential_low, 'sequential_high', r.sequential_high, 'adjusted_p', r.adjusted_p,
                    'badge', r.badge, 'reason', r.reason, 'parameters', (SELECT a -> 'parameters' FROM jsonb_array_elements(e.definition -> 'arms') a
                                                                          WHERE a ->> 'arm' = r.arm)) AS x, row_number() OVER () AS n
-          FROM tally.experiments e, tally.experiment_report(e.name,
+          FROM tally.experiments e, tally.experiment_report(format('%I.%I', e.schema, e.name),
                    k => (SELECT s.value::int FROM awf_settings s WHERE s.name = 'metrics_kanon_min')) r
          WHERE e.name = experiment AND e.exposures = 'analytics_events'::regclass
     )

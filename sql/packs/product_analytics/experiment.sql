@@ -4,25 +4,21 @@
 CREATE OR REPLACE FUNCTION product_experiment(experiment text, arms json, control text DEFAULT 'control', starts date DEFAULT NULL, ends date DEFAULT NULL,
                                               planned_units bigint DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path FROM CURRENT SET client_min_messages = warning AS $f$
-DECLARE
-    -- Metrics of experiments have one name in the whole database. Those of a second copy of the pack bear its schema.
-    copy text := CASE WHEN EXISTS (SELECT FROM tally.experiment_metrics m WHERE m.name = 'product views' AND m.source <> 'analytics_events'::regclass)
-                      THEN current_schema() || ' ' ELSE '' END;
 BEGIN
-    PERFORM tally.create_experiment_metric(copy || 'product views', 'analytics_events', time_column => 'event_time', unit => 'user_id',
+    PERFORM tally.create_experiment_metric('product views', 'analytics_events', time_column => 'event_time', unit => 'user_id',
         "where" => 'event_type = ''assignment_view''', description => 'Assignments viewed per tutor.');
-    PERFORM tally.create_experiment_metric(copy || 'product applied', 'analytics_events', 'proportion', time_column => 'event_time', unit => 'user_id',
+    PERFORM tally.create_experiment_metric('product applied', 'analytics_events', 'proportion', time_column => 'event_time', unit => 'user_id',
         expression => 'event_type = ''assignment_apply_click''', description => 'Tutors who click to apply.');
-    PERFORM tally.create_experiment_metric(copy || 'product applies per view', 'analytics_events', 'ratio', time_column => 'event_time', unit => 'user_id',
+    PERFORM tally.create_experiment_metric('product applies per view', 'analytics_events', 'ratio', time_column => 'event_time', unit => 'user_id',
         expression => '(event_type = ''assignment_apply_click'')::int', denominator => '(event_type = ''assignment_view'')::int',
         description => 'Clicks to apply per view.');
-    PERFORM tally.create_experiment_metric(copy || 'product dead ends', 'analytics_events', time_column => 'event_time', unit => 'user_id',
+    PERFORM tally.create_experiment_metric('product dead ends', 'analytics_events', time_column => 'event_time', unit => 'user_id',
         direction => 'down_is_good',
         "where" => 'event_type IN (''assignment_no_reply'', ''assignment_scam_report'', ''assignment_filled_report'')',
         description => 'Reports of no reply, scam or filled per tutor.');
     RETURN tally.create_experiment(quote_ident(experiment), 'analytics_events', unit => 'user_id', arms => arms, control => control,
         arm => 'meta #>> ''{experiment,variant}''', time_column => 'event_time', "where" => format('meta #>> ''{experiment,name}'' = %L', experiment),
-        metrics => ARRAY[copy || 'product views', copy || 'product applied', copy || 'product applies per view', copy || 'product dead ends'],
+        metrics => ARRAY['product views', 'product applied', 'product applies per view', 'product dead ends'],
         starts => starts, ends => ends,
         planned_units => planned_units, description => 'An experiment of meta.experiment, by tutor.');
 END $f$;

@@ -23,7 +23,7 @@ BEGIN
             WHEN 'channel_id' = ANY (rel.columns) THEN 'x.channel_id IN (SELECT y.id FROM tally.channels y WHERE y.owner::oid = $1)'
             WHEN 'release_id' = ANY (rel.columns) THEN 'x.release_id IN (SELECT y.id FROM tally.releases y WHERE y.owner::oid = $1)'
             WHEN 'silence_id' = ANY (rel.columns) THEN 'x.silence_id IN (SELECT y.id FROM tally.silences y WHERE y.owner::oid = $1)'
-            WHEN 'experiment' = ANY (rel.columns) THEN 'x.experiment IN (SELECT y.name FROM tally.experiments y WHERE y.owner::oid = $1)'
+            WHEN 'experiment_id' = ANY (rel.columns) THEN 'x.experiment_id IN (SELECT y.id FROM tally.experiments y WHERE y.owner::oid = $1)'
             WHEN 'source' = ANY (rel.columns) THEN 'x.source::oid IN (SELECT c.oid FROM pg_class c WHERE c.relowner = $1)'
             WHEN rel.relname = 'functions' THEN 'x.function LIKE ''evil.%'''
             WHEN rel.relname = 'enums' THEN 'EXISTS (SELECT FROM pg_type t WHERE t.oid = x.type::oid AND t.typowner = $1)'

@@ -90,6 +90,23 @@ SELECT lives_ok($$SELECT tally.metric_value('Team C.x.y z')$$, 'a schema may be 
 SELECT lives_ok($$SELECT tally.metric_value('"Team C"."x.y z"')$$, 'or as SQL quotes it');
 SELECT lives_ok($$SELECT * FROM tally.refresh('"Team C"."a.b"')$$, 'so may a rollup''s');
 
+-- A name with a point in it is nobody else's: the schema counts first, and the bare name of such a thing is written out with its schema.
+SELECT tally.create_metric('team_a.share', '"a.b"', 'n + 1000');
+SELECT is(tally.metric_value('team_a.share', '2026-03-01', '2026-03-03'), 0.5::float8, 'a metric that is called as another''s with its schema does not stand in for it');
+SELECT is((SELECT tally_internal._called(m) FROM tally.metrics m WHERE m.name = 'team_a.share'), '"Team C"."team_a.share"', 'it is called by its own schema');
+SELECT lives_ok($$SELECT tally.metric_value('"Team C"."team_a.share"')$$, 'under which it is found');
+SELECT tally.drop_metric('"Team C"."team_a.share"');
+SELECT is((SELECT count(*) FROM tally.metrics WHERE name = 'share'), 2::bigint, 'and dropped, with no other');
+
+-- Where two have the name, a hint says which one is meant, and it works.
+SET search_path = public;
+SELECT is((SELECT hint FROM message_of($$SELECT * FROM tally.verify('team_b.daily', '2026-03-02', '2026-03-01')$$)), 'SELECT * FROM tally.verify(''team_b.daily'');', 'a hint to verify');
+SELECT lives_ok(hint, 'it runs') FROM message_of($$SELECT * FROM tally.verify('team_b.daily', '2026-03-02', '2026-03-01')$$);
+DROP VIEW team_b.daily_live;
+SELECT bag_eq($$SELECT hint FROM tally.status WHERE rollup = 'daily' AND hint IS NOT NULL$$, ARRAY['SELECT tally.repair(''team_b.daily'');'], 'a hint of the status');
+SELECT hint FROM tally.status WHERE rollup = 'daily' AND hint IS NOT NULL \gexec
+SELECT lives_ok('SELECT FROM team_b.daily_live', 'it mends the one that is broken');
+
 -- A schema that is renamed takes its names along; a rollup that moves, too.
 ALTER SCHEMA team_b RENAME TO team_d;
 SELECT is(tally.metric_value('team_d.share', '2026-03-01', '2026-03-03'), 0.25::float8, 'names follow a schema that is renamed');

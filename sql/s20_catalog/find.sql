@@ -52,11 +52,10 @@ COMMENT ON FUNCTION tally_internal._rollup(text) IS 'The rollup of a name, or an
 
 CREATE OR REPLACE FUNCTION tally_internal._called(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM tally.rollups x WHERE x.name = r.name AND x.id <> r.id)
-                THEN COALESCE(tally_internal._with_schema(tally_internal._schema_of(r.relation), r.name), r.name) ELSE r.name END
+    SELECT tally_internal._called_by(tally_internal._schema_of(r.relation), r.name, EXISTS (SELECT FROM tally.rollups x WHERE x.name = r.name AND x.id <> r.id))
 $$;
 COMMENT ON FUNCTION tally_internal._called(tally.rollups) IS
-'The name by which a rollup is found from everywhere: with its schema only where others have the same.';
+'The name by which a rollup is found from everywhere: with its schema where the bare name is not clear.';
 
 CREATE OR REPLACE FUNCTION tally_internal._with_ancestors(rollup_id int) RETURNS int[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

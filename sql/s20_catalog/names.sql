@@ -30,24 +30,33 @@ LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     part text[] := regexp_match(written, '^("(?:[^"]|"")+"|[^".]+)\.(.+)$');
 BEGIN
-    RETURN QUERY VALUES (NULL::text, written);
-    IF written ~ '^"(?:[^"]|"")+"$' THEN
-        RETURN QUERY VALUES (NULL::text, replace(substr(written, 2, length(written) - 2), '""', '"'));
-    END IF;
+    -- The schema comes first: else somebody could call a thing of his own a.daily, and get what is meant for daily in schema a.
     IF part IS NOT NULL THEN
         part := ARRAY(SELECT CASE WHEN p ~ '^"(?:[^"]|"")+"$' THEN replace(substr(p, 2, length(p) - 2), '""', '"') ELSE p END
                         FROM unnest(part) WITH ORDINALITY u(p, o) ORDER BY o);
         RETURN QUERY VALUES (part[1], part[2]);
+    END IF;
+    RETURN QUERY VALUES (NULL::text, written);
+    IF written ~ '^"(?:[^"]|"")+"$' THEN
+        RETURN QUERY VALUES (NULL::text, replace(substr(written, 2, length(written) - 2), '""', '"'));
     ELSIF written ~ '^[[:alpha:]_][[:alnum:]_$]*$' THEN
         RETURN QUERY VALUES (NULL::text, lower(written));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._readings(text) IS
-'What a written name may mean, the likeliest first: itself, without the quotes of SQL, with a schema in front, in lower case; schema null: any.';
+'What a written name may mean, the likeliest first: with a schema in front, itself, without the quotes of SQL, in lower case; schema null: any.';
 
 CREATE OR REPLACE FUNCTION tally_internal._with_schema(schema text, name text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT format('%I.%I', schema, name) $$;
 COMMENT ON FUNCTION tally_internal._with_schema(text, text) IS 'A name with its schema, as it is found whatever the search_path is.';
+
+CREATE OR REPLACE FUNCTION tally_internal._called_by(schema text, name text, others boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- A name with a point or a quote in it could be read as another's.
+    SELECT COALESCE(CASE WHEN others OR name ~ '[".]' THEN tally_internal._with_schema(schema, name) END, name)
+$$;
+COMMENT ON FUNCTION tally_internal._called_by(text, text, boolean) IS
+'The name by which a definition is found from everywhere: with its schema where others have the same, and where its bare name could be read otherwise.';
 
 CREATE OR REPLACE FUNCTION tally_internal._schema_of(relation regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -15,7 +15,8 @@ DECLARE
 BEGIN
     PERFORM tally_internal._announce('columns_go', r.id, to_jsonb(gone));
     -- PostgreSQL itself knows which columns the live view of a rollup on this one reads.
-    SELECT string_agg(DISTINCT quote_literal(c.name), ', '), string_agg(DISTINCT format('SELECT tally.drop_rollup(%L);', c.name), ' ') INTO list, hint
+    SELECT string_agg(DISTINCT quote_literal(c.name), ', '),
+           string_agg(DISTINCT format('SELECT tally.drop_rollup(%L);', tally_internal._called(c)), ' ') INTO list, hint
       FROM tally.rollups c JOIN pg_rewrite w ON w.ev_class = c.live_view
       JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refobjid = r.live_view
       JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attname = ANY (gone)
@@ -36,7 +37,7 @@ BEGIN
     IF r.key && drop_dimensions THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L cannot lose its key, got %s', r.name, drop_dimensions),
             format('It has a row per %s.', array_to_string(r.key, ', ')),
-            format('SELECT tally.drop_rollup(%L);', r.name));
+            format('SELECT tally.drop_rollup(%L);', tally_internal._called(r)));
     END IF;
     SELECT g INTO wrong FROM unnest(drop_measures) g WHERE g IS NULL
         OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = g) LIMIT 1;
@@ -71,7 +72,7 @@ BEGIN
     IF nums IS NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L needs at least one measure, and would have none', r.name),
             format('It would lose %s.', array_to_string(drop_measures, ', ')),
-            format('SELECT tally.drop_rollup(%L);', r.name));
+            format('SELECT tally.drop_rollup(%L);', tally_internal._called(r)));
     END IF;
     PERFORM tally_internal._check_columns(r.name, dims, nums);
     PERFORM tally_internal._store_change(r, dims, nums);
@@ -157,7 +158,7 @@ BEGIN
         PERFORM tally_internal._mark_range(old.id, old.frozen_before, 'infinity', 'change of definition');
         RAISE NOTICE USING MESSAGE = format('rollup %L has a new definition; %s is to be computed anew', old.name,
                 CASE WHEN isfinite(old.frozen_before) THEN 'what lies after ' || old.frozen_before ELSE 'its history' END),
-            DETAIL = format('%s is exact already.', tally_internal._live_name(old)), HINT = format('CALL tally.backfill(%L);', old.name);
+            DETAIL = format('%s is exact already.', tally_internal._live_name(old)), HINT = format('CALL tally.backfill(%L);', tally_internal._called(old));
     END IF;
     PERFORM tally_internal._comment_rollup(old.id);
     PERFORM tally_internal._announce('schedules_change');
@@ -248,7 +249,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ), wish(kind, name, expression) AS (
         SELECT k, e ->> 'name', e ->> 'expression' FROM unnest('{measures,dimensions}'::text[]) k, jsonb_array_elements(wanted -> k) e
     ), gone AS (SELECT * FROM was EXCEPT SELECT * FROM wish), new AS (SELECT * FROM wish EXCEPT SELECT * FROM was)
-    SELECT format('SELECT * FROM tally.alter_rollup(%L%s);', old.name, string_agg(format(', %s => %L', p.name, p.value), '' ORDER BY p.place))
+    SELECT format('SELECT * FROM tally.alter_rollup(%L%s);', tally_internal._called(old),
+                  string_agg(format(', %s => %L', p.name, p.value), '' ORDER BY p.place))
       FROM (SELECT 1 AS place, 'add_measures' AS name, jsonb_object_agg(n.name, n.expression)::text AS value FROM new n WHERE n.kind = 'measures'
             UNION ALL SELECT 2, 'drop_measures', array_agg(g.name)::text FROM gone g WHERE g.kind = 'measures'
             UNION ALL SELECT 3, 'add_dimensions', jsonb_agg(jsonb_build_object(n.name, n.expression))::text FROM new n WHERE n.kind = 'dimensions'

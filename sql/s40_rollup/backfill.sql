@@ -25,7 +25,7 @@ BEGIN
             -- Whoever asked for it by name is told. In a backfill of all, the others go on.
             IF named THEN
                 PERFORM tally_internal._refuse('lock_not_available', format('%s is locked, so the backfill of %L cannot go on', r.source, r.name),
-                                               tally_internal._who_locks(r), format('CALL tally.backfill(%L);', r.name));
+                                               tally_internal._who_locks(r), format('CALL tally.backfill(%L);', tally_internal._called(r)));
             END IF;
             locked := format('%s: left out, because %s is locked. %s', r.name, r.source, tally_internal._who_locks(r));
             RETURN;

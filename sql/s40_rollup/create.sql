@@ -280,7 +280,7 @@ BEGIN
     PERFORM tally_internal._refuse('duplicate_object', format('rollup %L exists already with another definition', old.name),
         format('It would change %s.', changes),
         CASE WHEN tally_internal._has_rights_of(old.owner) THEN COALESCE(tally_internal._alter_statement(old, made, wanted),
-                format('SELECT tally.drop_rollup(%L);', old.name))
+                format('SELECT tally.drop_rollup(%L);', tally_internal._called(old)))
                     -- Several roles may make rollups in a schema.
                     ELSE format('SELECT tally.create_rollup(%L, …);  -- another name, because %L belongs to %s', left(current_user || '_' || old.name, 50),
                                 old.name, old.owner) END);

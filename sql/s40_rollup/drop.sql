@@ -21,14 +21,14 @@ BEGIN
         PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
             format('rollup %L cannot be dropped: it belongs to %s, and its table to %s', r.name, r.owner, holder),
             'The table belongs to another role, so it must not go with the rollup.',
-            format('SELECT tally.set_owner(%L, %L);', r.name, holder));
+            format('SELECT tally.set_owner(%L, %L);', tally_internal._called(r), holder));
     END IF;
     SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.id) INTO above FROM tally.rollups c
      WHERE c.source_rollup = r.id OR c.id IN (SELECT b.rollup_id FROM tally.beside b WHERE b.beside_id = r.id);
     IF above IS NOT NULL AND NOT "cascade" THEN
         PERFORM tally_internal._refuse('dependent_objects_still_exist', format('rollup %L cannot be dropped: other rollups stand on it', r.name),
             format('Those are %s.', above),
-            format('SELECT tally.drop_rollup(%L, "cascade" => true);', r.name));
+            format('SELECT tally.drop_rollup(%L, "cascade" => true);', tally_internal._called(r)));
     END IF;
     -- It locks out refreshes, in their own order. Rollups underneath are locked too, because triggers on their tables go.
     PERFORM tally_internal._lock(x.id, true) FROM unnest(tally_internal._with_ancestors(r.id) || tally_internal._with_descendants(r.id)) x(id) GROUP BY x.id

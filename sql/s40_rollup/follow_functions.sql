@@ -92,7 +92,8 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING USING MESSAGE = format('the definition of rollup %L cannot be read any more: %s', r.name, SQLERRM),
         DETAIL = 'Its live view goes on with what it was made of. A refresh finds functions, operators and types by their names.',
-        HINT = COALESCE('ALTER FUNCTION … RENAME TO ' || quote_ident(was) || ';', format('SELECT tally.drop_rollup(%L);  -- and create it again', r.name));
+        HINT = COALESCE('ALTER FUNCTION … RENAME TO ' || quote_ident(was) || ';',
+            format('SELECT tally.drop_rollup(%L);  -- and create it again', tally_internal._called(r)));
 END $$;
 COMMENT ON FUNCTION tally_internal._bind_again(int, text, text) IS
 'Makes a rollup''s live view anew of its text, in which a name was another before, and marks the rollup where that means something else than before; a '

@@ -121,9 +121,9 @@ BEGIN
          OR tally_internal._renamed(r.expand, l.name, l.name || '?') <> r.expand;
     IF rest IS NOT NULL OR dims IS NULL AND nums IS NULL OR NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id
             AND m.name <> ALL (COALESCE(nums, '{}'))) THEN
-        hint := format('SELECT tally.drop_rollup(%L);  -- and create it again', r.name);
+        hint := format('SELECT tally.drop_rollup(%L);  -- and create it again', tally_internal._called(r));
     ELSE
-        hint := format('SELECT * FROM tally.alter_rollup(%L%s%s);', r.name, COALESCE(format(', drop_dimensions => %L', dims), ''),
+        hint := format('SELECT * FROM tally.alter_rollup(%L%s%s);', tally_internal._called(r), COALESCE(format(', drop_dimensions => %L', dims), ''),
                        COALESCE(format(', drop_measures => %L', nums), ''));
     END IF;
 END $$;

@@ -32,7 +32,8 @@ BEGIN
             CASE WHEN result IS NULL THEN 'Without a rollup nothing would be left of rows that are deleted.'
                 ELSE 'Its own buckets are kept as long as its retain says.' END,
             CASE WHEN result IS NULL THEN format('SELECT tally.create_rollup(''<name>'', %L, …);', source::text)
-                        ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', (SELECT r.name FROM tally.rollups r WHERE r.relation = $1)) END);
+                        ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', 
+                                    (SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.relation = $1)) END);
     ELSIF tally_internal._timeless(source) IS NOT NULL THEN
         PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
             format('rows of %s cannot go: rollups per key are computed over all of them', source),
@@ -144,7 +145,7 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('the horizon of %s goes back from %s to %s', source, was, before),
             DETAIL = 'Nothing is computed anew by that alone, but a change of a row now is. What is missing in the source would then be missing in the '
                 'rollups.',
-            HINT = format('SELECT * FROM tally.verify(%L, %L, %L);', (SELECT r.name FROM tally.rollups r WHERE r.id = ids[1]), before, was);
+            HINT = format('SELECT * FROM tally.verify(%L, %L, %L);', (SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.id = ids[1]), before, was);
     END IF;
     RETURN before;
 END $$;

@@ -69,7 +69,7 @@ BEGIN
     IF (SELECT count(*) FROM tally.broken_buckets x WHERE x.rollup_id = r.id AND x.bucket <> failed) >= 100 THEN
         PERFORM tally_internal._refuse(state, message,
             format('More than 100 buckets of rollup %L fail in this way.', r.name),
-            format('SELECT * FROM tally.alter_rollup(%L, …);', r.name));
+            format('SELECT * FROM tally.alter_rollup(%L, …);', tally_internal._called(r)));
     END IF;
     place := tally_internal._failing_row(r, NULL, failed, until);
     INSERT INTO tally.broken_buckets AS b (rollup_id, bucket, computable, sqlstate, message, source_row)

@@ -19,7 +19,7 @@ BEGIN
     EXECUTE format('SELECT count(*) >= 100 FROM %s d WHERE d.sqlstate IS NOT NULL', marks) INTO many;
     IF many THEN
         PERFORM tally_internal._refuse(state, message, format('More than 100 keys of rollup %L fail in this way.', r.name),
-                                       format('SELECT * FROM tally.alter_rollup(%L, …);', r.name));
+                                       format('SELECT * FROM tally.alter_rollup(%L, …);', tally_internal._called(r)));
     END IF;
     place := tally_internal._failing_row(r, failed, NULL, NULL);
     EXECUTE format('INSERT INTO %s (key, sqlstate, message, source_row, computable) VALUES ($1, $2, $3, $4, $5)', marks)

@@ -8,14 +8,14 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) THEN
         SELECT '42704', format('the owner of the rollup is gone, so its definition runs with nobody''s rights; its table belongs to %s', holder),
-               format('SELECT tally.set_owner(%L, %L);', r.name, holder) INTO sqlstate, message, hint;
+               format('SELECT tally.set_owner(%L, %L);', tally_internal._called(r), holder) INTO sqlstate, message, hint;
         RETURN;
     END IF;
     SELECT c.oid::regclass::text, c.relowner INTO place, holder FROM pg_class c
      WHERE c.oid IN (r.relation, r.live_view) AND c.relowner <> r.owner::oid ORDER BY c.oid = r.relation DESC LIMIT 1;
     IF place IS NOT NULL THEN
         SELECT '42501', format('%s belongs to %s, and the rollup to %s, with whose rights it is refreshed', place, holder, r.owner),
-               format('SELECT tally.set_owner(%L, %L);', r.name, holder) INTO sqlstate, message, hint;
+               format('SELECT tally.set_owner(%L, %L);', tally_internal._called(r), holder) INTO sqlstate, message, hint;
         RETURN;
     END IF;
     SELECT string_agg(p, ', ' ORDER BY p) INTO place FROM unnest('{SELECT,TRIGGER}'::text[]) p
@@ -42,7 +42,7 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
         PERFORM tally_internal._refuse('undefined_table', format('rollup %L cannot be computed: its source is gone', r.name), 'What is stored stands as it is.',
-            format('SELECT tally.drop_rollup(%L);', r.name));
+            format('SELECT tally.drop_rollup(%L);', tally_internal._called(r)));
     END IF;
     SELECT * INTO fault FROM tally_internal._owner_fault(r) f WHERE f.sqlstate IS NOT NULL UNION ALL SELECT * FROM tally_internal._lost_column_fault(r) f
         WHERE f.sqlstate IS NOT NULL

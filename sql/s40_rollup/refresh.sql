@@ -60,7 +60,7 @@ DECLARE
 BEGIN
     UPDATE tally.rollups x SET emptied_at = now() WHERE x.id = $1 RETURNING x.* INTO r;
     message := format('%s finished buckets of rollup %L are gone, because none of their source rows is left', buckets, r.name);
-    hint := format('SELECT * FROM tally.alter_rollup(%L, emptied => ''keep'');', r.name);
+    hint := format('SELECT * FROM tally.alter_rollup(%L, emptied => ''keep'');', tally_internal._called(r));
     RAISE WARNING USING MESSAGE = message,
         DETAIL = 'A rollup follows its source. Where a job deletes old rows, have it keep what is emptied from now on, or freeze history with '
             'tally.freeze_source() or tally.retain_source(). This is said once.', HINT = hint;
@@ -241,7 +241,8 @@ BEGIN
             SELECT format('%s is locked, so rollup %L waits for the next run', r.source, r.name), tally_internal._who_locks(r) INTO run.message, run.detail
               FROM tally.rollups r WHERE r.id = rollup_id;
         END IF;
-        run.hint := COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', (SELECT r.name FROM tally.rollups r WHERE r.id = rollup_id)));
+        run.hint := COALESCE(NULLIF(run.hint, ''),
+            format('SELECT tally.refresh(%L);', (SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.id = rollup_id)));
         PERFORM tally_internal._log_run(run, NULL);
         more := false;
         -- It includes the statement that mends it, if the error gave one.

@@ -62,7 +62,7 @@ BEGIN
             format('retain of rollup %L must be at least its bucket of %s, got %L', r.name,
                 r.bucket, keep::text),
             'Only whole buckets are deleted.',
-            format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', r.name));
+            format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', tally_internal._called(r)));
     END IF;
     PERFORM tally_internal._store_rollup_retention(r.id, keep);
     PERFORM tally_internal._announce('schedules_change');

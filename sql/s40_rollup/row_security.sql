@@ -95,7 +95,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
         PERFORM tally_internal._refuse('undefined_table', format('the live view of rollup %L is gone, so there are no exact numbers now', r.name),
             'You can read the stored rows with live => false.',
-            format('SELECT tally.repair(%L);', r.name));
+            format('SELECT tally.repair(%L);', tally_internal._called(r)));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_lost_live(tally.rollups) IS 'An error with the statement to run where a rollup has no live view any more.';

@@ -67,7 +67,7 @@ BEGIN
     IF starts_with(unit.error, '55P03') THEN
         state := jsonb_set(state, '{locked}', state -> 'locked' || to_jsonb(r.source::oid::text));
         RAISE WARNING USING MESSAGE = substr(unit.error, 8), DETAIL = tally_internal._who_locks(r), ERRCODE = '55P03',
-            HINT = format('SELECT tally.refresh(%L);', r.name);
+            HINT = format('SELECT tally.refresh(%L);', tally_internal._called(r));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._scheduled_unit(int, jsonb, bigint) IS

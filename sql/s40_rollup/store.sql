@@ -198,7 +198,7 @@ BEGIN
         IF EXISTS (SELECT FROM unnest(nums) m WHERE CASE WHEN m.merge IS NULL THEN old.key IS NULL
                    ELSE NOT tally_internal._is_plain_merge(m.merge, m.type) END) THEN
             PERFORM tally_internal._refuse('insufficient_privilege', format('measures of rollup %L must be aggregates that merge', old.name),
-                                  'alter_rollup() finds out how.', format('SELECT * FROM tally.alter_rollup(%L, …);', old.name));
+                                  'alter_rollup() finds out how.', format('SELECT * FROM tally.alter_rollup(%L, …);', tally_internal._called(old)));
         END IF;
         PERFORM tally_internal._store_columns(old.id, dims, nums);
     END IF;

@@ -16,7 +16,7 @@ LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
     -- The only column that no definition knows is the one that was renamed.
     SELECT r.id, format('column %I of %s %s', c.name, r.relation, COALESCE('is ' || quote_ident(strange.name) || ' now', 'does not exist any more')),
            COALESCE(format('ALTER TABLE %s RENAME COLUMN %s TO %I;', r.relation, quote_ident(strange.name), c.name),
-                    format('SELECT tally.drop_rollup(%L);  -- and create it again', r.name))
+                    format('SELECT tally.drop_rollup(%L);  -- and create it again', tally_internal._called(r)))
       FROM tally.rollups r
       CROSS JOIN LATERAL (SELECT 'bucket' WHERE r.key IS NULL UNION ALL SELECT d.name FROM tally.dimensions d WHERE d.rollup_id = r.id
                           UNION ALL SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id) c(name)

@@ -9,7 +9,7 @@ BEGIN
         IF since = '-infinity' AND until = 'infinity' THEN RETURN; END IF;
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('rollup %L is per key and has no time, got since %s and until %s', r.name, since, until), NULL,
-            format('SELECT * FROM tally.verify(%L);', r.name));
+            format('SELECT * FROM tally.verify(%L);', tally_internal._called(r)));
     END IF;
     since := tally_internal._bucket_start(rule, since);
     IF until > tally_internal._bucket_start(rule, until) THEN
@@ -18,7 +18,7 @@ BEGIN
     IF since >= until THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('since must be before until, got %s and %s', since, until),
             format('Both are widened to whole buckets of rollup %L.', r.name),
-            format('SELECT * FROM tally.verify(%L);', r.name));
+            format('SELECT * FROM tally.verify(%L);', tally_internal._called(r)));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._aligned(tally.rollups, timestamptz, timestamptz) IS 'A range widened to whole buckets of a rollup.';
@@ -94,7 +94,8 @@ BEGIN
     since := GREATEST(since, r.frozen_before);
     PERFORM tally_internal._remake_relations(r.id);
     PERFORM tally_internal._mark_range(r.id, since, until, 'repair by ' || current_user);
-    RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until), HINT = format('CALL tally.backfill(%L);', r.name);
+    RAISE NOTICE USING MESSAGE = format('rollup %L is marked from %s to %s', r.name, since, until),
+        HINT = format('CALL tally.backfill(%L);', tally_internal._called(r));
 END $$;
 COMMENT ON FUNCTION tally.repair(text, timestamptz, timestamptz) IS
 'Marks [since, until) of a rollup, widened to whole buckets, to be computed anew by the next refresh or backfill, and makes its live view where that was '

@@ -164,12 +164,11 @@ COMMENT ON FUNCTION tally_internal._metric_in(tally.rollups, text) IS 'The metri
 
 CREATE OR REPLACE FUNCTION tally_internal._called(m tally.metrics) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM tally.metrics x WHERE x.name = m.name AND x.id <> m.id)
-                THEN COALESCE((SELECT tally_internal._with_schema(tally_internal._schema_of(r.relation), m.name) FROM tally.rollups r WHERE r.id = m.rollup_id),
-                              m.name) ELSE m.name END
+    SELECT tally_internal._called_by((SELECT tally_internal._schema_of(r.relation) FROM tally.rollups r WHERE r.id = m.rollup_id), m.name,
+                                     EXISTS (SELECT FROM tally.metrics x WHERE x.name = m.name AND x.id <> m.id))
 $$;
 COMMENT ON FUNCTION tally_internal._called(tally.metrics) IS
-'The name by which a metric is found from everywhere: with its schema only where others have the same.';
+'The name by which a metric is found from everywhere: with its schema where the bare name is not clear.';
 
 CREATE OR REPLACE FUNCTION tally_internal._drop_metric(m tally.metrics) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

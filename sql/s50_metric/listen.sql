@@ -15,7 +15,7 @@ DECLARE
     hint text;
 BEGIN
     SELECT string_agg(format('%L (%s)', m.name, m.expression), ', ' ORDER BY m.name),
-           string_agg(format('SELECT tally.drop_metric(%L);', m.name), ' ' ORDER BY m.name) INTO list, hint
+           string_agg(format('SELECT tally.drop_metric(%L);', tally_internal._called(m)), ' ' ORDER BY m.name) INTO list, hint
       FROM tally.metrics m WHERE m.rollup_id = $1 AND (m.measures && gone OR m.samples = ANY (gone));
     PERFORM tally_internal._refuse_change(r, format('%s: metrics are computed from it', array_to_string(gone, ', ')), format('Those are %s.', list), hint)
        FROM tally.rollups r WHERE r.id = $1 AND list IS NOT NULL;

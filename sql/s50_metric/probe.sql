@@ -158,11 +158,10 @@ COMMENT ON FUNCTION tally_internal._find_probe(text) IS 'The probe of a name amo
 
 CREATE OR REPLACE FUNCTION tally_internal._called(p tally.probes) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM tally.probes x WHERE x.name = p.name AND x.id <> p.id)
-                THEN tally_internal._with_schema(p.schema, p.name) ELSE p.name END
+    SELECT tally_internal._called_by(p.schema, p.name, EXISTS (SELECT FROM tally.probes x WHERE x.name = p.name AND x.id <> p.id))
 $$;
 COMMENT ON FUNCTION tally_internal._called(tally.probes) IS
-'The name by which a probe is found from everywhere: with its schema only where others have the same.';
+'The name by which a probe is found from everywhere: with its schema where the bare name is not clear.';
 
 CREATE OR REPLACE FUNCTION tally.drop_probe(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -98,7 +98,7 @@ BEGIN
     first := tally_internal._parse_since(since, as_of, 'since', r.zone);
     last := tally_internal._parse_since(until, as_of, 'until', r.zone);
     rule := tally_internal._grain(r, bucket, first, last);
-    PERFORM tally_internal._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', m.name, since));
+    PERFORM tally_internal._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', tally_internal._called(m), since));
     -- Only whole buckets count. The first is the one that begins at or after since.
     first := tally_internal._bucket_at_or_after(rule, first);
     merging := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);
@@ -158,7 +158,8 @@ BEGIN
     first := tally_internal._parse_since(since, as_of, 'since', r.zone);
     last := tally_internal._parse_since(until, as_of, 'until', r.zone);
     PERFORM tally_internal._refuse_overlap(r, NULL, first, last,
-                                           format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;', m.name, since));
+                                           format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;',
+                                               tally_internal._called(m), since));
     EXECUTE tally_internal._refuse_unsafe(r, format('SELECT value FROM (%s) metric',
         tally_internal._merged_sql(m, r, CASE WHEN live THEN tally_internal._answer_source(
                                 tally_internal._current_role(), r, m.measures || m.samples, '{}', COALESCE("where", '{}'), NULL, first, last)

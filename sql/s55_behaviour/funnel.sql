@@ -91,12 +91,11 @@ COMMENT ON FUNCTION tally_internal._behaviour_just_so(text, text, text, jsonb) I
 
 CREATE OR REPLACE FUNCTION tally_internal._called(b tally.behaviours) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(CASE WHEN EXISTS (SELECT FROM tally.behaviours x WHERE x.name = b.name AND x.kind = b.kind AND x.counts <> b.counts)
-                         THEN (SELECT tally_internal._with_schema(tally_internal._schema_of(r.relation), b.name) FROM tally.rollups r WHERE r.id = b.counts)
-                    END, b.name)
+    SELECT tally_internal._called_by((SELECT tally_internal._schema_of(r.relation) FROM tally.rollups r WHERE r.id = b.counts), b.name,
+                                     EXISTS (SELECT FROM tally.behaviours x WHERE x.name = b.name AND x.kind = b.kind AND x.counts <> b.counts))
 $$;
 COMMENT ON FUNCTION tally_internal._called(tally.behaviours) IS
-'The name by which a funnel, retention or sessions is found from everywhere: with its schema only where others have the same.';
+'The name by which a funnel, retention or sessions is found from everywhere: with its schema where the bare name is not clear.';
 
 CREATE OR REPLACE FUNCTION tally_internal._funnel_steps_of(steps json, label text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

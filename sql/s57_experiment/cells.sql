@@ -20,11 +20,10 @@ COMMENT ON FUNCTION tally_internal._experiment(text) IS 'The experiment with thi
 
 CREATE OR REPLACE FUNCTION tally_internal._called(e tally.experiments) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM tally.experiments x WHERE x.name = e.name AND x.id <> e.id)
-                THEN tally_internal._with_schema(e.schema, e.name) ELSE e.name END
+    SELECT tally_internal._called_by(e.schema, e.name, EXISTS (SELECT FROM tally.experiments x WHERE x.name = e.name AND x.id <> e.id))
 $$;
 COMMENT ON FUNCTION tally_internal._called(tally.experiments) IS
-'The name by which an experiment is found from everywhere: with its schema only where others have the same.';
+'The name by which an experiment is found from everywhere: with its schema where the bare name is not clear.';
 
 CREATE OR REPLACE FUNCTION tally_internal._zeros(units bigint, variables int) RETURNS tally.moments
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -164,8 +164,7 @@ COMMENT ON FUNCTION tally_internal._experiment_metric(text) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._called(m tally.experiment_metrics) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM tally.experiment_metrics x WHERE x.name = m.name AND x.id <> m.id)
-                THEN tally_internal._with_schema(m.schema, m.name) ELSE m.name END
+    SELECT tally_internal._called_by(m.schema, m.name, EXISTS (SELECT FROM tally.experiment_metrics x WHERE x.name = m.name AND x.id <> m.id))
 $$;
 COMMENT ON FUNCTION tally_internal._called(tally.experiment_metrics) IS
-'The name by which a metric of experiments is found from everywhere: with its schema only where others have the same.';
+'The name by which a metric of experiments is found from everywhere: with its schema where the bare name is not clear.';

@@ -86,11 +86,10 @@ COMMENT ON FUNCTION tally_internal._find_threshold(text, regrole) IS 'The thresh
 
 CREATE OR REPLACE FUNCTION tally_internal._called(t tally.thresholds) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM tally.thresholds x WHERE x.name = t.name AND x.id <> t.id)
-                THEN tally_internal._with_schema(t.schema, t.name) ELSE t.name END
+    SELECT tally_internal._called_by(t.schema, t.name, EXISTS (SELECT FROM tally.thresholds x WHERE x.name = t.name AND x.id <> t.id))
 $$;
 COMMENT ON FUNCTION tally_internal._called(tally.thresholds) IS
-'The name by which a threshold is found from everywhere: with its schema only where others have the same.';
+'The name by which a threshold is found from everywhere: with its schema where the bare name is not clear.';
 
 CREATE OR REPLACE FUNCTION tally_internal._define_threshold(t tally.thresholds) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

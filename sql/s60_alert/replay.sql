@@ -53,13 +53,14 @@ BEGIN
     step_ := COALESCE(every, t.every);
     IF tally_internal._no_length(step_, '1 second', '366 days', false) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('every must be from 1 second to 366 days, without months, got %s', step_), NULL,
-            format('SELECT * FROM tally.replay(%L, every => ''1 minute'');', t.name));
+            format('SELECT * FROM tally.replay(%L, every => ''1 minute'');', tally_internal._called(t)));
     END IF;
-    PERFORM tally_internal._check_as_of(x, format('SELECT * FROM tally.replay(%L);', t.name)) FROM unnest(ARRAY[at, last]) x;
+    PERFORM tally_internal._check_as_of(x, format('SELECT * FROM tally.replay(%L);', tally_internal._called(t))) FROM unnest(ARRAY[at, last]) x;
     IF extract(epoch FROM last - at) / extract(epoch FROM step_) > 1000000 THEN
         PERFORM tally_internal._refuse('program_limit_exceeded', format('a replay takes 1000000 ticks at most, got %s',
                                                                floor(extract(epoch FROM last - at) / extract(epoch FROM step_))),
-            format('From %s to %s, every %s.', at, last, step_), format('SELECT * FROM tally.replay(%L, since => ''7 days'', every => ''1 minute'');', t.name));
+            format('From %s to %s, every %s.', at, last, step_),
+                format('SELECT * FROM tally.replay(%L, since => ''7 days'', every => ''1 minute'');', tally_internal._called(t)));
     END IF;
     at := tally_internal._tick(step_, at);
     WHILE at <= last LOOP
@@ -103,11 +104,12 @@ BEGIN
     IF jsonb_typeof(samples) IS DISTINCT FROM 'array' OR jsonb_array_length(samples) > 100000 THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('samples must be a list of up to 100000 samples, got %s',
                                                                 left(COALESCE(samples::text, 'NULL'), 100)),
-            'A sample is a number, null (no data), or an object.', format('SELECT * FROM tally.test_threshold(%L, ''[1, null, 3]'');', t.name));
+            'A sample is a number, null (no data), or an object.',
+                format('SELECT * FROM tally.test_threshold(%L, ''[1, null, 3]'');', tally_internal._called(t)));
     ELSIF tally_internal._no_length(step, '1 second', '366 days', false) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('step must be from 1 second to 366 days, without months, got %s',
                                                                 COALESCE(step::text, 'NULL')), NULL,
-            format('SELECT * FROM tally.test_threshold(%L, ''[1, null, 3]'', step => ''5 minutes'');', t.name));
+            format('SELECT * FROM tally.test_threshold(%L, ''[1, null, 3]'', step => ''5 minutes'');', tally_internal._called(t)));
     END IF;
     FOR n, sample IN SELECT x.n, x.x FROM jsonb_array_elements(samples) WITH ORDINALITY x(x, n) ORDER BY x.n LOOP
         at := at + step;

@@ -104,7 +104,7 @@ BEGIN
         IF tally_internal._check_watched(t, t.owner) IS NOT NULL THEN
             PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L watches a probe of another role than its owner %s', t.name,
                     t.owner), NULL,
-                                  format('SELECT tally.drop_threshold(%L);', t.name));
+                                  format('SELECT tally.drop_threshold(%L);', tally_internal._called(t)));
         END IF;
         -- The last sample of the probe, unless it is older than the tick before the last.
         RETURN QUERY

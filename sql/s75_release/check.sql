@@ -68,7 +68,7 @@ BEGIN
             format('people of release %L must be a measure of rollup %L that counts distinct people by tally.hll(), got %L', made.name, r.name, made.people),
             format('There are %s.', COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
                                                WHERE m.rollup_id = r.id AND m.type = 'tally.hll'), 'none')),
-            format('SELECT tally.alter_rollup(%L, add_measures => ''{"people": "tally.hll(user_id)"}'');', r.name));
+            format('SELECT tally.alter_rollup(%L, add_measures => ''{"people": "tally.hll(user_id)"}'');', tally_internal._called(r)));
     END IF;
     SELECT m INTO bad FROM unnest(made.measures) m WHERE NOT tally_internal._counts_rows(r.id, m);
     IF FOUND OR (SELECT count(DISTINCT m) FROM unnest(made.measures) m) < cardinality(made.measures) THEN

@@ -166,11 +166,11 @@ COMMENT ON FUNCTION tally_internal._release_named(text) IS 'The release with thi
 
 CREATE OR REPLACE FUNCTION tally_internal._called(x tally.releases) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(CASE WHEN EXISTS (SELECT FROM tally.releases y WHERE y.name = x.name AND y.id <> x.id)
-                         THEN tally_internal._with_schema(tally_internal._schema_of(x.relation), x.name) END, x.name)
+    SELECT tally_internal._called_by(tally_internal._schema_of(x.relation), x.name,
+        EXISTS (SELECT FROM tally.releases y WHERE y.name = x.name AND y.id <> x.id))
 $$;
 COMMENT ON FUNCTION tally_internal._called(tally.releases) IS
-'The name by which a release is found from everywhere: with its schema only where others have the same.';
+'The name by which a release is found from everywhere: with its schema where the bare name is not clear.';
 
 CREATE OR REPLACE FUNCTION tally_internal._owned_release(name text, caller regrole) RETURNS tally.releases
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

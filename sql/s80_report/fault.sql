@@ -3,8 +3,8 @@
 CREATE OR REPLACE FUNCTION tally_internal._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    again  text := format('SELECT tally.drop_rollup(%L);', r.name);
-    repair text := format('SELECT tally.repair(%L);', r.name);
+    again  text := format('SELECT tally.drop_rollup(%L);', tally_internal._called(r));
+    repair text := format('SELECT tally.repair(%L);', tally_internal._called(r));
     item   record;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation) THEN
@@ -53,7 +53,7 @@ BEGIN
                    AND m.off;
     ELSIF EXISTS (SELECT FROM tally.members m WHERE m.source = r.source AND m.member = r.source AND NOT r.id = ANY (m.rollups)) THEN
         SELECT '55000', format('changes of %s are not captured: its triggers are gone', r.source),
-            format('SELECT tally.refresh(%L);', r.name) INTO sqlstate, message, hint;
+            format('SELECT tally.refresh(%L);', tally_internal._called(r)) INTO sqlstate, message, hint;
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._fault(tally.rollups) IS

@@ -72,7 +72,8 @@ SELECT r.name AS rollup,
                             COALESCE(min(pg_catalog.format('SELECT * FROM %s WHERE ctid = %L;  -- once it is changed, the next refresh computes its bucket',
                                          pg_catalog.regexp_replace(x.source_row, ' \([0-9,]+\)$', ''), substring(x.source_row FROM '\([0-9,]+\)$')))
                                          FILTER (WHERE x.source_row IS NOT NULL),
-                                     CASE WHEN count(*) > 0 THEN pg_catalog.format('SELECT tally.repair(%L);  -- once its cause is gone', r.name) END)
+                                     CASE WHEN count(*) > 0 THEN
+                                         pg_catalog.format('SELECT tally.repair(%L);  -- once its cause is gone', tally_internal._called(r)) END)
                                 AS hint
                        FROM tally.broken_buckets x WHERE x.rollup_id = r.id) b ON true
   LEFT JOIN broken n ON n.rollup_id = r.id

@@ -65,11 +65,10 @@ COMMENT ON FUNCTION tally_internal._define_board(tally.boards, text) IS 'Checks 
 
 CREATE OR REPLACE FUNCTION tally_internal._called(b tally.boards) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM tally.boards x WHERE x.name = b.name AND x.schema <> b.schema)
-                THEN tally_internal._with_schema(b.schema, b.name) ELSE b.name END
+    SELECT tally_internal._called_by(b.schema, b.name, EXISTS (SELECT FROM tally.boards x WHERE x.name = b.name AND x.schema <> b.schema))
 $$;
 COMMENT ON FUNCTION tally_internal._called(tally.boards) IS
-'The name by which a board is found from everywhere: with its schema only where others have the same.';
+'The name by which a board is found from everywhere: with its schema where the bare name is not clear.';
 
 CREATE OR REPLACE FUNCTION tally_internal._board_beside(b tally.boards, name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

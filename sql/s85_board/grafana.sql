@@ -172,10 +172,10 @@ BEGIN
     IF generation IS NULL OR generation NOT IN ('classic', 'v2') THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('generation must be classic or v2, got %L', generation),
             'Grafana imports the classic form in every version; v2 is its newer one, dashboard.grafana.app/v2.',
-            format('SELECT tally.grafana_dashboard(%L, ''classic'');', b.name));
+            format('SELECT tally.grafana_dashboard(%L, ''classic'');', tally_internal._called(b)));
     ELSIF COALESCE(btrim(datasource), '') = '' THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('datasource must be the uid of a data source in Grafana, got %L', datasource), NULL,
-            format('SELECT tally.grafana_dashboard(%L, datasource => ''pg_tally'');', b.name));
+            format('SELECT tally.grafana_dashboard(%L, datasource => ''pg_tally'');', tally_internal._called(b)));
     END IF;
     made := jsonb_build_object('uid', tally_internal._grafana_uid(tally_internal._called(b)), 'title', b.title, 'description', COALESCE(b.description, ''),
         'tags', '["pg_tally"]'::jsonb, 'schemaVersion', 42, 'version', 1, 'editable', true, 'graphTooltip', 1, 'timezone', 'browser',

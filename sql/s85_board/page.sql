@@ -85,13 +85,13 @@ DECLARE
 BEGIN
     IF jsonb_typeof(filters) IS DISTINCT FROM 'object' THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('filters must be an object of variables and values, got %s',
-            COALESCE(left(filters::text, 80), 'NULL')), NULL, format('SELECT tally.page(%L, filters => ''{"world": "w1"}'');', b.name));
+            COALESCE(left(filters::text, 80), 'NULL')), NULL, format('SELECT tally.page(%L, filters => ''{"world": "w1"}'');', tally_internal._called(b)));
     END IF;
     SELECT f.key INTO wrong FROM jsonb_each(filters) f WHERE f.key <> ALL (b.variables) OR jsonb_typeof(f.value) = 'object' LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('filters must name variables of board %L with values, got %L', b.name, wrong),
             COALESCE(format('Its variables are %s.', (SELECT string_agg(v, ', ') FROM unnest(b.variables) v HAVING count(*) > 0)), 'It has no variables.'),
-            format('SELECT tally.alter_board(%L, variables => %L);', b.name, b.variables || wrong));
+            format('SELECT tally.alter_board(%L, variables => %L);', tally_internal._called(b), b.variables || wrong));
     END IF;
     RETURN filters;
 END $$;
@@ -124,11 +124,11 @@ BEGIN
     IF NOT isfinite(first) OR NOT isfinite(last) OR first >= last THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('a page needs a finite range with since before until, got %s to %s', first, last), NULL,
-            format('SELECT tally.page(%L, since => %L);', b.name, b.since));
+            format('SELECT tally.page(%L, since => %L);', tally_internal._called(b), b.since));
     ELSIF theme IS NULL OR theme NOT IN ('auto', 'light', 'dark') THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('theme must be auto, light or dark, got %s', COALESCE(quote_literal(theme), 'NULL')), NULL,
-            format('SELECT tally.page(%L, theme => ''dark'');', b.name));
+            format('SELECT tally.page(%L, theme => ''dark'');', tally_internal._called(b)));
     END IF;
     SELECT jsonb_agg(jsonb_build_object('name', v.name, 'values', v.listed[:200], 'more', cardinality(v.listed) > 200,
                                         'chosen', tally_internal._filter_values(filters -> v.name)) ORDER BY v.n) INTO listed

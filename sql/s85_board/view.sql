@@ -17,7 +17,7 @@ BEGIN
     PERFORM tally_internal._check_name(name, 'a saved view'), tally_internal._check_filters(b, filters);
     IF since IS NOT NULL AND NOT isfinite(tally_internal._parse_since(since, now(), 'since', 'UTC')) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('since of view %L must be a finite range, got %L', name, since), NULL,
-                                       format('SELECT tally.save_view(%L, %L, since => %L);', b.name, name, b.since));
+                                       format('SELECT tally.save_view(%L, %L, since => %L);', tally_internal._called(b), name, b.since));
     END IF;
     made.schema := b.schema;
     made.board := b.name;

@@ -34,11 +34,14 @@ BEGIN
          WHERE tree.member IS NULL OR m.member IS NULL OR m.rollups = '{}'
     LOOP
         BEGIN
-            PERFORM tally_internal._follow(one);
-        EXCEPTION WHEN lock_not_available THEN
-            -- A refresh blocks no writer for long, so the next one makes the triggers. What came and went is marked now.
-            PERFORM tally_internal._list_members(one);
-        WHEN OTHERS THEN
+            BEGIN
+                PERFORM tally_internal._follow(one);
+            EXCEPTION WHEN lock_not_available THEN
+                -- A refresh blocks no writer for long, so the next one makes the triggers. What came and went is marked now, unless somebody
+                -- else is just listing it.
+                PERFORM tally_internal._list_members(one);
+            END;
+        EXCEPTION WHEN OTHERS THEN
             -- One source stops only itself. The next refresh tries it again, and status says what is not captured.
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
             RAISE WARNING USING MESSAGE = format('capture of %s does not follow what became of it: %s', one, SQLERRM), ERRCODE = SQLSTATE, DETAIL = detail,

@@ -97,15 +97,32 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_stored(tally.rollups, tally.dimensions[], tally.measures[], regrole) IS
 'An error where a rollup in the making is not what create_rollup() makes for that role.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_type(type text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_ regtype;
+BEGIN
+    -- Of a text that is no name of a type to_regtype() says so itself, since PostgreSQL 16 with null.
+    BEGIN
+        found_ := to_regtype(type);
+    EXCEPTION WHEN syntax_error THEN NULL;
+    END;
+    IF type IS NOT NULL AND found_ IS NULL THEN
+        PERFORM tally_internal._refuse('undefined_object', format('the type of a measure or metric must be the name of one, got %L', left(type, 100)),
+            'The engine finds it out by itself, and writes it into statements.', 'SELECT oid::regtype FROM pg_type;');
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_type(text) IS 'An error where a text is not the name of a type and nothing else.';
+
 CREATE OR REPLACE FUNCTION tally_internal._check_texts(r tally.rollups, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._check_expression(r.filter), tally_internal._check_from_item(tally_internal._expand_item(r));
     PERFORM tally_internal._check_expression(d.given), tally_internal._check_expression(d.expression) FROM unnest(dims) d;
-    PERFORM tally_internal._check_expression(m.expression) FROM unnest(nums) m;
+    PERFORM tally_internal._check_expression(m.expression), tally_internal._check_type(m.type) FROM unnest(nums) m;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_texts(tally.rollups, tally.dimensions[], tally.measures[]) IS
-'A syntax error where a text of a definition is more than the expression it is taken for.';
+'An error where a text of a definition is more than the expression, or the name of a type, that it is taken for.';
 
 CREATE OR REPLACE FUNCTION tally_internal._store_rollup(made tally.rollups, dims tally.dimensions[], nums tally.measures[],
                                              who bigint DEFAULT tally_internal._me()) RETURNS int

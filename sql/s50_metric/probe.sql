@@ -204,6 +204,13 @@ BEGIN
         END IF;
         began := clock_timestamp();
         probe := p.name; series := 0; error := NULL; p.sqlstate := NULL; p.message := NULL;
+        -- Whoever changes a probe may keep his transaction open for as long as he likes. Only that probe waits for it.
+        PERFORM FROM tally.probes x WHERE x.id = p.id FOR NO KEY UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            error := '55P03: somebody is changing this probe in a transaction that is still open; it is sampled the next time';
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
         BEGIN
             IF tally_internal._tick(p.every, as_of) IS NULL THEN
                 PERFORM tally_internal._refuse('invalid_parameter_value',

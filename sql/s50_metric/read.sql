@@ -79,7 +79,7 @@ CREATE OR REPLACE FUNCTION tally.timeseries(
     as_of   timestamptz DEFAULT now(),
     fill    text DEFAULT NULL
 ) RETURNS SETOF tally.point
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
     m      tally.metrics := tally_internal._metric(metric);
@@ -146,7 +146,7 @@ CREATE OR REPLACE FUNCTION tally.metric_value(
     live    boolean DEFAULT true,
     as_of   timestamptz DEFAULT now()
 ) RETURNS float8
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 DECLARE
     m      tally.metrics := tally_internal._metric(metric);
     r      tally.rollups;

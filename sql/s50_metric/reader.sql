@@ -1,11 +1,12 @@
 -- Owns: whose functions a reader of a metric runs. The query of a metric runs with the reader's rights, and so do the functions in the
 -- metric and in the live views below it. Before it runs, each function that it calls is looked at: a reader never runs the code of an
--- ordinary role, not the owner's either, unless the reader is that owner.
+-- ordinary role, not the owner's either, unless the reader is that owner. While it is looked at and run, a guard (src/pg/guard.rs) refuses
+-- the call of such a function, whatever the look has missed and whatever has changed since.
 
 CREATE OR REPLACE FUNCTION tally_internal._unsafe_function(query text) RETURNS regprocedure
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    trees     text[] := ARRAY[tally_internal._parse_tree(query)];
+    trees     text[];
     relations oid[] := '{}';
     types     oid[] := '{}';
     functions oid[];
@@ -13,6 +14,12 @@ DECLARE
     made      oid[];
     result    regprocedure;
 BEGIN
+    -- A text that closes the statement it was put into would be followed by one of its own, which calls no function at all.
+    trees := ARRAY[tally_internal._parse_tree(query)];
+    IF tally_internal._statement_count(query) <> 1 OR trees[1] ~ ':commandType [^1]' THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', 'what is read must be one SELECT, and holds another statement',
+                                       'A text of its owner ends the statement that it is put into.', 'SELECT name, owner, expression FROM tally.metrics;');
+    END IF;
     WHILE cardinality(trees) > 0 LOOP
         functions := ARRAY(SELECT f[1]::oid FROM unnest(trees) t, regexp_matches(t, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') f
                            UNION SELECT o.oprcode FROM unnest(trees) t, regexp_matches(t, ':opno (\d+)', 'g') f JOIN pg_operator o ON o.oid = f[1]::oid);
@@ -35,7 +42,8 @@ BEGIN
          WHERE p.oid = ANY (functions)
            -- What writes, or runs a text that it is given, is nothing to read a number with, whoever owns it.
            AND NOT CASE WHEN p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) THEN p.provolatile = 'i' OR p.prokind = 'a'
-               OR p.oid = 'tally_internal._live_gate(regclass,regclass,boolean)'::regprocedure
+               OR p.oid IN ('tally_internal._live_gate(regclass,regclass,boolean)'::regprocedure,
+                            'tally_internal._is_broken(int,timestamptz,bigint)'::regprocedure)
                         WHEN p.pronamespace = 'pg_catalog'::regnamespace THEN p.provolatile <> 'v' AND p.proname !~ '_to_xml'
                         ELSE p.provolatile <> 'v' AND (p.proowner = tally_internal._current_role()::oid
                                                        OR EXISTS (SELECT FROM pg_roles o WHERE o.oid = p.proowner AND o.rolsuper)) END
@@ -67,6 +75,8 @@ DECLARE
     found_ regprocedure;
 BEGIN
     IF r.owner::oid <> tally_internal._current_role()::oid THEN
+        -- Before the look, because parsing runs what reads constants.
+        PERFORM tally_internal._guard(tally_internal._current_role());
         found_ := tally_internal._unsafe_function(statement);
         IF found_ IS NOT NULL THEN
             PERFORM tally_internal._refuse('insufficient_privilege',
@@ -81,4 +91,5 @@ BEGIN
     RETURN statement;
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_unsafe(tally.rollups, text) IS
-'The query itself, or an error where the current role is not the rollup''s owner and the query would run a function of somebody it need not trust.';
+'The query itself, or an error where the current role is not the rollup''s owner and the query would run a function of somebody it need not trust. From here '
+    'on the reader is guarded, so the function that runs the query has the clause SET tally.guard = ''''.';

@@ -96,7 +96,7 @@ CREATE OR REPLACE FUNCTION tally.report(
     max_rows  int DEFAULT 200000,
     as_of     timestamptz DEFAULT now()
 ) RETURNS SETOF json
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
     zone  text := CASE WHEN metrics[1] IS NULL THEN 'UTC'

@@ -30,7 +30,7 @@ CREATE OR REPLACE FUNCTION tally.funnel(
     as_of   timestamptz DEFAULT now()
 ) RETURNS TABLE (labels jsonb, step int, step_name text, actors bigint, of_previous float8, of_first float8, seconds_mean float8, seconds_p50 float8,
                  seconds_p90 float8)
-LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 #variable_conflict use_variable
 DECLARE
     f     tally.behaviours := tally_internal._behaviour(name, 'funnel');

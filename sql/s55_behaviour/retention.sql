@@ -163,7 +163,7 @@ CREATE OR REPLACE FUNCTION tally.retention(
     live    boolean DEFAULT true,
     as_of   timestamptz DEFAULT now()
 ) RETURNS TABLE (labels jsonb, period int, eligible bigint, retained bigint, share float8)
-LANGUAGE plpgsql STABLE ROWS 30 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 30 SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 #variable_conflict use_variable
 DECLARE
     b tally.behaviours := tally_internal._behaviour(name, 'retention');

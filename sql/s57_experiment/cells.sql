@@ -71,7 +71,7 @@ COMMENT ON FUNCTION tally_internal._arrivals_sql(tally.experiments, text[], time
 CREATE OR REPLACE FUNCTION tally_internal._experiment_sums(e tally.experiments, cells int, as_of timestamptz, matured boolean, by text[])
     RETURNS TABLE (place int, labels jsonb, arm text, units bigint, sketch tally.moments, digest tally.tdigest, uncapped float8, valued bigint, factor float8)
 -- A live view costs so much by the planner's count that it would be compiled: 17 s for a query of half a second.
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     r      tally.rollups;
@@ -89,7 +89,7 @@ BEGIN
                    -- The quantile here, once for each arm, and not for each unit.
                    || CASE WHEN c.definition ->> 'kind' = 'quantile' THEN
                           format(', tally.percentile(tally.rollup(m_%1$s) FILTER (WHERE bucket < ($5)[%2$s]), %3$s) AS edge_%1$s', c.place, c.n,
-                                 c.definition ->> 'level') ELSE '' END
+                                 (c.definition ->> 'level')::float8) ELSE '' END
                    || CASE WHEN c.definition ? 'cap' THEN format(', sum(u_%1$s) FILTER (WHERE bucket < ($5)[%2$s]) AS u_%1$s', c.place, c.n) ELSE '' END, ', '),
                'values', string_agg(format(CASE WHEN c.definition ->> 'kind' = 'quantile' THEN '(%1$s, NULL::tally.moments, c.m_%1$s, NULL::float8)'
                                                 ELSE '(%1$s, tally_internal._with_zeros(c.m_%1$s, n.units, %3$s), NULL::tally.tdigest, %2$s::float8)' END,
@@ -135,7 +135,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                       'labels '
                   'FROM %4$s) u, (SELECT c.edge_%2$s AS edge) b WHERE w.place = %2$s AND u.first_at >= $1 AND u.first_at < w.last '
                   'AND (NOT u.mixed OR $3) AND u.arm = n.arm AND u.labels = n.labels AND tally.count(u.q) > 0) x HAVING w.place = %2$s',
-                      c.definition ->> 'level', c.place,
+                      (c.definition ->> 'level')::float8, c.place,
                   (SELECT COALESCE('jsonb_build_object(' || string_agg(format('%L, COALESCE(%I, ''(none)'')', b, b), ', ') || ')', '''{}''::jsonb')
                       FROM unnest(by) b),
                   CASE WHEN stored THEN v.relation ELSE v.live_view END)

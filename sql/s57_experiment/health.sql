@@ -1,7 +1,7 @@
 -- Owns: experiment_health: may the report be believed at all?
 
 CREATE OR REPLACE FUNCTION tally_internal._odd_exposures(e tally.experiments, OUT without_arm bigint, OUT without_time bigint, OUT outside bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 DECLARE
     u     tally.rollups;
     days  tally.rollups;

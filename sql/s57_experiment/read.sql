@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION tally.experiment_timeseries(
 ) RETURNS TABLE (day timestamptz, metric text, arm text, units bigint, value float8, lift float8, low float8, high float8, sequential_low float8,
     sequential_high float8,
                  adjusted_p float8, sequential_p float8, badge text, reason text)
-LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 #variable_conflict use_column
 DECLARE
     e     tally.experiments := tally_internal._experiment(name);

@@ -48,7 +48,7 @@ COMMENT ON FUNCTION tally_internal._adjusted(float8[], text) IS 'The p values, c
 
 CREATE OR REPLACE FUNCTION tally_internal._split(e tally.experiments, as_of timestamptz) RETURNS TABLE (arm text, weight float8, place bigint, units bigint,
     mixed bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     range record;

@@ -37,6 +37,9 @@ BEGIN
     IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
     FOR due IN SELECT * FROM tally_internal._due_thresholds(as_of, by_clock, threshold) LOOP
         CONTINUE WHEN NOT tally_internal._has_turn(spent, (due.t).owner, most);
+        -- Whoever drops a threshold may keep his transaction open for as long as he likes. Only that threshold waits for it, and is due still.
+        PERFORM FROM tally.thresholds x WHERE x.id = (due.t).id FOR KEY SHARE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
         start := clock_timestamp();
         IF due.set_back THEN
             DELETE FROM tally.evaluations e WHERE e.threshold_id = (due.t).id AND e.tick >= due.tick;

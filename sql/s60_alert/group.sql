@@ -145,7 +145,7 @@ BEGIN
                   WHERE m.channel_id = c.id AND m.waiting_id IS NULL AND m.told_at <= as_of - GREATEST(tally_internal._clamp(c.repeat_interval, '366 days'),
                           interval '1 second')
                     AND x.status = 'new' AND x.recovered_at IS NULL AND x.suppressed_by IS NULL AND tally_internal._has_rights(c.owner, x.owner)
-                        ORDER BY x.id LOOP
+                        ORDER BY x.id FOR NO KEY UPDATE SKIP LOCKED LOOP
             message := tally_internal._enqueue(c, i, tally_internal._payload(i, 'repeated', as_of), as_of);
             UPDATE tally.notification_members m SET waiting_id = message WHERE m.channel_id = c.id AND m.incident_id = i.id;
         END LOOP;

@@ -153,12 +153,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i tally.incidents;
 BEGIN
-    FOR i IN UPDATE tally.incidents x
-                SET escalation_level = x.escalation_level + 1,
-                    -- Each level waits as long as the first did.
-                    respond_by = x.respond_by + COALESCE((SELECT t.response_target FROM tally.thresholds t WHERE t.id = x.threshold_id), interval '1 hour')
-              WHERE x.status = 'new' AND x.recovered_at IS NULL AND x.respond_by <= as_of AND x.escalation_level < 3
-          RETURNING x.* LOOP
+    -- Somebody is handling an incident whose row is locked. It waits, and the others do not.
+    FOR i IN SELECT x.* FROM tally.incidents x WHERE x.status = 'new' AND x.recovered_at IS NULL AND x.respond_by <= as_of AND x.escalation_level < 3
+              ORDER BY x.id FOR NO KEY UPDATE SKIP LOCKED LOOP
+        UPDATE tally.incidents x
+           SET escalation_level = x.escalation_level + 1,
+               -- Each level waits as long as the first did.
+               respond_by = x.respond_by + COALESCE((SELECT t.response_target FROM tally.thresholds t WHERE t.id = x.threshold_id), interval '1 hour')
+         WHERE x.id = i.id RETURNING x.* INTO i;
         PERFORM tally_internal._note(i.id, as_of, 'escalated', 'pg_tally', format('not acknowledged in time; level %s', i.escalation_level));
         PERFORM tally_internal._notify(i.id, 'escalated', as_of);
     END LOOP;

@@ -65,7 +65,8 @@ BEGIN
               ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
         events := n.events;
         FOR i IN SELECT x.* FROM tally.incidents x WHERE x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL AND x.suppressed_by IS NULL
-                    AND x.id IN (SELECT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e) ORDER BY x.id LOOP
+                    AND x.id IN (SELECT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e) ORDER BY x.id
+                  FOR NO KEY UPDATE SKIP LOCKED LOOP
             SELECT * INTO kept FROM tally_internal._suppression(i, at);
             -- An inhibitor that fires in the same tick came too late.
             CONTINUE WHEN kept.silence_id IS NULL;
@@ -93,7 +94,8 @@ DECLARE
 BEGIN
     FOR i IN SELECT x.* FROM tally.incidents x
               WHERE x.suppressed_by IS NOT NULL AND x.suppressed_until <= as_of AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL
-                  ORDER BY x.id LOOP
+                  -- Somebody is handling an incident whose row is locked. It waits, and the others do not.
+                  ORDER BY x.id FOR NO KEY UPDATE SKIP LOCKED LOOP
         SELECT * INTO kept FROM tally_internal._suppression(i, as_of);
         IF kept.reason IS NULL THEN
             PERFORM tally_internal._note(i.id, as_of, 'unsilenced', 'pg_tally', format('%s is over and it still fires', i.suppressed_by));

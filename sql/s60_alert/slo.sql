@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION tally.error_budget(threshold text, as_of timestamptz DEFAULT now())
 RETURNS TABLE (labels jsonb, objective float8, period interval, bad_share float8, observations float8, budget float8, consumed float8, remaining float8,
                burn_rate float8, gone_at timestamptz)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 #variable_conflict use_column
 DECLARE
     t      tally.thresholds := tally_internal._threshold(threshold);

@@ -159,6 +159,13 @@ BEGIN
         END IF;
         task := t.name; returned := 0; error := NULL; t.sqlstate := NULL; t.message := NULL;
         began := clock_timestamp();
+        -- Whoever changes a task may keep his transaction open for as long as he likes. Only that task waits for it.
+        PERFORM FROM tally.tasks x WHERE x.id = t.id FOR NO KEY UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            error := '55P03: somebody is changing this task in a transaction that is still open; it runs the next time';
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
         BEGIN
             SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally_internal._with_as_of(t.statement),
                                                             tally_internal._task_timeout(), 'UTC', as_of);

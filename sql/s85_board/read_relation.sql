@@ -43,6 +43,8 @@ DECLARE
 BEGIN
     -- An owner gains by trapping a reader who has more rights than he has, a superuser first of all.
     IF (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass(panel ->> 'relation')) IS DISTINCT FROM tally_internal._current_role()::oid THEN
+        -- Both callers have the clause SET tally.guard = ''.
+        PERFORM tally_internal._guard(tally_internal._current_role());
         unsafe := tally_internal._unsafe_function(made);
         IF unsafe IS NOT NULL THEN
             PERFORM tally_internal._refuse('insufficient_privilege', format('%I would run %s to read %s, expected functions of PostgreSQL, pg_tally or a '
@@ -56,7 +58,7 @@ COMMENT ON FUNCTION tally_internal._relation_query(jsonb, jsonb, text, text, tim
 'SQL text of a panel''s relation with filters and range; an error where it would run a stranger''s function.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_relation(panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 DECLARE
     made jsonb;
 BEGIN
@@ -70,7 +72,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._panel_relation(jsonb, jsonb, text, text, timestamptz) IS 'Columns and rows of a panel that reads a table or view.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_relation_lines(panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET timezone = 'UTC' AS $$
 DECLARE
     most  int := COALESCE((panel ->> 'limit')::int, 8);
     names text[] := ARRAY(SELECT jsonb_array_elements_text(panel -> 'by'));

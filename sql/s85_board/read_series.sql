@@ -162,7 +162,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._panel_matrix(jsonb, jsonb) IS 'A report by two dimensions as rows of the first and columns of the second.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_histogram(panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 DECLARE
     m     tally.metrics;
     r     tally.rollups;

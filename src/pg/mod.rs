@@ -14,6 +14,7 @@ pub mod equality;
 pub mod expression;
 pub mod float;
 pub mod fmgr;
+pub mod guard;
 pub mod hashing;
 pub mod json;
 pub mod load;

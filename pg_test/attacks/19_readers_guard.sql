@@ -1,0 +1,112 @@
+-- Attack 19: code of the attacker's that runs with a reader's rights, past the look at what a query calls.
+--   * Parsing reads constants. '{1}'::d[] runs the checks of domain d, and looking at a query parses it.
+--   * openmetrics() reads flat views to time them, and anybody may say which view of his is the flat view of his rollup.
+--   * A threshold reads a metric that it watches with the rights of its owner, and the metric may be another's, and another one than it was.
+--   * A measure's type is written into statements as it is stored: a text in its place ends the statement and begins another one.
+--   * Between the look and the query the owner puts another view in place of a harmless one.
+-- As it was (commit 3cc0e5d) openmetrics() made the attacker a superuser, metric_value() and timeseries() ran his check as a superuser before they
+-- refused, his function ran as the victim at each evaluation, and the text was stored: all seen there.
+\ir prelude.psql
+-- A sequence keeps what a transaction that fails has done: who ran the code.
+CREATE SEQUENCE evil.ran MINVALUE 0 MAXVALUE 4294967295 START 0;
+GRANT ALL ON evil.ran TO PUBLIC;
+CREATE FUNCTION evil.check_it(int) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user <> 'tally_attacker' THEN PERFORM setval('evil.ran', (SELECT r.oid::bigint FROM pg_roles r WHERE r.rolname = current_user)); PERFORM evil.pwn(); END IF;
+    RETURN true;
+END $$;
+CREATE FUNCTION evil.f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM evil.check_it($1); RETURN $1; END $$;
+CREATE FUNCTION evil.settled(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN PERFORM evil.check_it($1); RETURN $1; END $$;
+CREATE FUNCTION evil.inlined(int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT evil.f($1) $$;
+CREATE FUNCTION evil.as_owner(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER AS $$ BEGIN PERFORM evil.pwn(); RETURN $1; END $$;
+CREATE DOMAIN evil.d AS int CHECK (evil.check_it(VALUE));
+CREATE TYPE evil.pair AS (x evil.d);
+CREATE TABLE evil.events (at timestamptz NOT NULL, ms int);
+CREATE INDEX ON evil.events (at);
+INSERT INTO evil.events VALUES ('2026-03-01 10:00+00', 5);
+SELECT tally.create_rollup('evil.bait', 'evil.events', 'at', measures => '{"n": "count(*)"}', with_data => true);
+SELECT tally.create_rollup('evil.other', 'evil.events', 'at', measures => '{"n": "count(*)"}', with_data => true);
+CREATE TABLE evil.metrics (name text, expression text);
+INSERT INTO evil.metrics VALUES ('m_array', 'n + cardinality(''{1}''::evil.d[])'), ('m_row', 'n + ((''(1)''::evil.pair).x)'), ('m_call', 'n + evil.f(1)'),
+    ('m_settled', 'n + evil.settled(1)'), ('m_inlined', 'n + evil.inlined(1)'), ('m_as_owner', 'n + evil.as_owner(1)');
+GRANT SELECT ON evil.metrics TO PUBLIC;
+SELECT tally.create_metric('m_good', 'other', 'n');
+SELECT tally.create_metric('m_later', 'other', 'n');
+-- create_metric() refuses functions of ordinary roles. Who writes the catalogue by hand is not asked.
+CREATE FUNCTION evil.store(label text, of_rollup text, text_ text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    m tally.metrics;
+BEGIN
+    SELECT * INTO m FROM tally.metrics WHERE name = 'm_good';
+    m.name := label;
+    m.rollup_id := (SELECT r.id FROM tally.rollups r WHERE r.name = of_rollup);
+    m.expression := text_;
+    m.resolved := text_;
+    RETURN tally_internal._store_metric(m);
+END $$;
+SELECT evil.store(name, 'bait', expression) FROM evil.metrics;
+-- His flat view is any view of his.
+CREATE VIEW evil.trap AS SELECT e.at AS bucket FROM evil.events e WHERE evil.inlined(1) > 0 AND evil.f(2) > 0;
+SELECT tally_internal._store_metric_view((SELECT id FROM tally.rollups WHERE name = 'bait'), 'evil.trap');
+CREATE TABLE evil.stored AS SELECT evil.try('a type that ends the statement', $try$DO $do$
+DECLARE
+    r tally.rollups;
+    m tally.measures;
+BEGIN
+    SELECT * INTO r FROM tally.rollups WHERE name = 'bait';
+    SELECT * INTO m FROM tally.measures WHERE rollup_id = r.id;
+    m.type := 'bigint AS n FROM evil.bait) merged) metric; UPDATE pg_authid SET rolsuper = true WHERE rolname = ''tally_attacker'' RETURNING 1; SELECT 1 FROM (SELECT value FROM (SELECT 1::bigint';
+    m.merge := 'pg_catalog.sum(%1$I)::' || m.type;
+    PERFORM tally_internal._store_change(r, '{}', ARRAY[m]);
+END $do$$try$) AS outcome;
+GRANT SELECT ON ALL TABLES IN SCHEMA evil TO PUBLIC;
+\connect - tally_victim
+SET client_min_messages = error;
+SELECT tally.create_threshold('victim on good', 'm_good', '> 0');
+SELECT tally.create_threshold('victim on later', 'm_later', '> 0');
+\connect - tally_attacker
+SET client_min_messages = error;
+-- The metric becomes another one when somebody stands on it.
+SELECT evil.store('m_later', 'other', 'n + evil.f(1)');
+\connect - :superuser
+SET client_min_messages = error;
+UPDATE public.before SET state = public.state();
+CREATE FUNCTION public.met(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE statement INTO result;
+    RETURN result;
+EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
+END $$;
+CREATE TABLE public.met_with AS SELECT m.name, r.reader, public.met(format(r.statement, m.name)) AS outcome, 'free' || COALESCE(current_setting('tally.guard', true), '') AS guard
+  FROM evil.metrics m, (VALUES
+    ('value', 'SELECT tally.metric_value(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')'),
+    ('series', 'SELECT sum(value) FROM tally.timeseries(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')'),
+    ('stored', 'SELECT sum(value) FROM tally.timeseries(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'', live => false)'),
+    ('report', 'SELECT j FROM tally.report(ARRAY[%L], since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'') j')) r(reader, statement);
+CREATE TABLE public.good AS SELECT public.met('SELECT tally.metric_value(''m_good'', since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')') AS outcome;
+CREATE TABLE public.scraped AS SELECT tally.openmetrics('2026-03-02 12:00+00') AS text;
+CREATE TABLE public.judged AS SELECT threshold, left(error, 5) AS error FROM tally.evaluate('2026-03-01 11:00+00');
+CREATE TABLE public.two AS SELECT public.met(format('SELECT tally_internal._unsafe_function(%L)', s)) AS outcome FROM unnest('{SELECT 1; ALTER ROLE tally_attacker SUPERUSER,ALTER ROLE tally_attacker SUPERUSER,WITH x AS (DELETE FROM public.treasure RETURNING 1) SELECT 1 FROM x,DELETE FROM public.treasure RETURNING 1}'::text[]) s;
+-- The view changes when it has been looked at: the guard is there all the same.
+BEGIN;
+SELECT tally_internal._guard('postgres'::regrole);
+CREATE TABLE public.changed AS SELECT public.met('SELECT count(*) FROM evil.trap') AS outcome;
+COMMIT;
+CREATE TABLE public.ended AS SELECT 'free' || COALESCE(current_setting('tally.guard', true), '') AS guard;
+UPDATE public.before SET state = state || jsonb_build_object('incidents', public.state() -> 'incidents');
+\ir verdict.psql
+SELECT is((SELECT last_value FROM evil.ran), 0::bigint, 'his checks and functions have run with nobody''s rights but his own, not even in a transaction that failed');
+SELECT is_empty($$SELECT * FROM public.met_with WHERE outcome IS DISTINCT FROM '42501'$$, 'six metrics that call his code, four readers: each is refused');
+SELECT is((SELECT count(*) FROM public.met_with), 24::bigint, 'and all were tried');
+SELECT is_empty($$SELECT * FROM public.met_with WHERE guard <> 'free'$$, 'the guard ends with the reader, also where that fails');
+SELECT is((SELECT outcome FROM public.good), '1', 'a metric of his that calls nothing of his is read');
+SELECT is((SELECT outcome FROM evil.stored), '42704', 'a text is no type of a measure');
+SELECT matches((SELECT text FROM public.scraped), 'awf_dashboard_load_time_ms{view="root_hourly_metrics"}', 'a scrape times the views that are safe to read');
+SELECT doesnt_match((SELECT text FROM public.scraped), 'view="trap"', 'and leaves his out');
+SELECT results_eq($$SELECT threshold, error FROM public.judged WHERE threshold LIKE 'victim on%' ORDER BY 1$$, $$VALUES ('victim on good', NULL::text), ('victim on later', '42501')$$, 'a threshold does not run what the metric it watches has become');
+SELECT is_empty($$SELECT * FROM public.two WHERE outcome IS DISTINCT FROM '42501'$$, 'what is read is one SELECT');
+SELECT is((SELECT outcome FROM public.changed), '42501', 'a view that was looked at before it changed runs nothing either');
+SELECT is((SELECT guard FROM public.ended), 'free', 'no guard outlives its transaction');
+SELECT * FROM finish();

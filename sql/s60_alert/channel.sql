@@ -18,6 +18,66 @@ END $$;
 COMMENT ON FUNCTION tally_internal._channel(regrole, text) IS 'The channel of a name that the calling role has rights on, or an error.';
 REVOKE ALL ON FUNCTION tally_internal._channel(regrole, text) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION tally_internal._channel_problem(c tally.channels) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE
+        WHEN c.kind IS NULL OR c.kind NOT IN ('webhook', 'table') THEN format('kind must be webhook or table, got %s', COALESCE(quote_literal(c.kind), 'NULL'))
+        WHEN c.template IS NULL OR c.template NOT IN ('generic', 'slack', 'pagerduty', 'email') THEN
+            format('template must be generic, slack, pagerduty or email, got %s', COALESCE(quote_literal(c.template), 'NULL'))
+        WHEN c.kind = 'webhook' AND (c.url IS NULL OR c.url !~ '^https?://') THEN 'a webhook needs a url that begins with http:// or https://'
+        WHEN c.template = 'pagerduty' AND (c.secret IS NULL OR c.group_by IS NOT NULL) THEN 'pagerduty needs its routing key as secret, and groups by itself'
+        WHEN jsonb_typeof(c.headers) IS DISTINCT FROM 'object' THEN 'headers must be an object'
+        WHEN EXISTS (SELECT FROM jsonb_each(c.headers) h WHERE jsonb_typeof(h.value) <> 'string') THEN 'headers must be texts'
+        -- A line break would begin another header of the post.
+        WHEN EXISTS (SELECT FROM jsonb_each_text(c.headers) h WHERE h.key !~ '^[A-Za-z0-9_.-]+$' OR h.value ~ '[[:cntrl:]]')
+            OR c.secret ~ '[[:cntrl:]]' OR c.url ~ '[[:cntrl:][:space:]]' THEN
+            'names of headers are letters, digits, -, _ and .; no header, secret or url has a line break or another control character'
+        WHEN c.max_attempts NOT BETWEEN 1 AND 100 THEN format('max_attempts must be from 1 to 100, got %s', c.max_attempts)
+        WHEN tally_internal._no_length(c.group_wait, '0', '366 days', false) THEN
+            format('group_wait must be from 0 to 366 days, without months, got %s', c.group_wait)
+        WHEN tally_internal._no_length(c.group_interval, '0', '366 days', false) THEN
+            format('group_interval must be from 0 to 366 days, without months, got %s', c.group_interval)
+        WHEN c.repeat_interval IS NOT NULL AND tally_internal._no_length(c.repeat_interval, '1 second', '366 days', false) THEN
+            format('repeat_interval must be from 1 second to 366 days, without months, got %s', c.repeat_interval)
+        WHEN cardinality(c.group_by) > 20 OR array_position(c.group_by, NULL) IS NOT NULL THEN 'group_by must name up to 20 labels'
+        WHEN octet_length(c.url) > 2000 OR octet_length(c.secret) > 10000
+            OR octet_length(c.headers::text) > 10000 THEN
+            'url takes 2000 bytes, secret and headers 10000 at most'
+        WHEN NOT c.events <@ '{opened,refired,reopened,recovered,escalated,repeated,unsilenced,acknowledged,resolved}' THEN
+            format('events must be of opened, refired, reopened, recovered, escalated, repeated, unsilenced, acknowledged, resolved, got %s', c.events)
+        END;
+END $$;
+COMMENT ON FUNCTION tally_internal._channel_problem(tally.channels) IS 'What is wrong with a channel in the making, in words; null where it may be stored.';
+
+CREATE OR REPLACE FUNCTION tally_internal._put_channel(c tally.channels) RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    old tally.channels;
+    put int;
+BEGIN
+    SELECT * INTO old FROM tally.channels x WHERE x.schema = c.schema AND x.name = c.name;
+    INSERT INTO tally.channels AS x (schema, name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval,
+                                     repeat_interval, max_attempts, enabled)
+    VALUES (c.schema, c.name, c.owner, c.kind, c.template, c.url, c.headers, c.secret, c.matchers, c.events, c.group_by, c.group_wait, c.group_interval,
+            c.repeat_interval, c.max_attempts, c.enabled)
+    ON CONFLICT ON CONSTRAINT channels_schema_name_key DO UPDATE
+       SET (kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
+         = (EXCLUDED.kind, EXCLUDED.template, EXCLUDED.url, EXCLUDED.headers, EXCLUDED.secret, EXCLUDED.matchers, EXCLUDED.events, EXCLUDED.group_by,
+            EXCLUDED.group_wait, EXCLUDED.group_interval, EXCLUDED.repeat_interval, EXCLUDED.max_attempts, EXCLUDED.enabled)
+     WHERE tally_internal._has_rights(c.owner::regrole, x.owner) RETURNING x.id INTO put;
+    IF put IS NOT NULL AND (old.group_by, old.group_wait, old.group_interval) IS DISTINCT FROM (c.group_by, c.group_wait, c.group_interval) THEN
+        -- The groups change. What fires goes into its new group, and the beats begin anew.
+        DELETE FROM tally.notification_groups g WHERE g.channel_id = put;
+        UPDATE tally.notification_members m SET group_hash = md5(tally_internal._group_key(x, i)::text)
+          FROM tally.channels x, tally.incidents i WHERE x.id = put AND m.channel_id = x.id AND i.id = m.incident_id;
+    END IF;
+    RETURN put;
+END $$;
+COMMENT ON FUNCTION tally_internal._put_channel(tally.channels) IS
+'Writes a channel, new or changed, and gives its number; null where the name is another role''s. c.owner is who asks. For create_channel().';
+REVOKE ALL ON FUNCTION tally_internal._put_channel(tally.channels) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION tally.create_channel(
     name            text,
     kind            text DEFAULT 'webhook',
@@ -39,76 +99,42 @@ CREATE OR REPLACE FUNCTION tally.create_channel(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    caller    regrole := tally_internal._caller(who);
-    home      text := tally_internal._home(search_path);
-    problem   text;
-    regrouped boolean;
+    caller  regrole := tally_internal._caller(who);
+    c       tally.channels;
+    problem text;
 BEGIN
     PERFORM tally_internal._check_name(name, 'channel'), tally_internal._check_matchers(matchers, 'matchers');
-    events := COALESCE(events, '{opened,refired,reopened,recovered,escalated,repeated,unsilenced}');
-    group_wait := COALESCE(group_wait, '0');
-    group_interval := COALESCE(group_interval, '0');
-    headers := COALESCE(headers, '{}');
-    max_attempts := COALESCE(max_attempts, 8);
-    enabled := COALESCE(enabled, true);
-    problem := CASE
-        WHEN kind IS NULL OR kind NOT IN ('webhook', 'table') THEN format('kind must be webhook or table, got %s', COALESCE(quote_literal(kind), 'NULL'))
-        WHEN template IS NULL OR template NOT IN ('generic', 'slack', 'pagerduty', 'email') THEN
-            format('template must be generic, slack, pagerduty or email, got %s',
-                COALESCE(quote_literal(template), 'NULL'))
-        WHEN kind = 'webhook' AND (url IS NULL OR url !~ '^https?://') THEN 'a webhook needs a url that begins with http:// or https://'
-        WHEN template = 'pagerduty' AND (secret IS NULL OR group_by IS NOT NULL) THEN 'pagerduty needs its routing key as secret, and groups by itself'
-        WHEN jsonb_typeof(headers) IS DISTINCT FROM 'object' THEN 'headers must be an object'
-        WHEN EXISTS (SELECT FROM jsonb_each(headers) h WHERE jsonb_typeof(h.value) <> 'string') THEN 'headers must be texts'
-        -- A line break would begin another header of the post.
-        WHEN EXISTS (SELECT FROM jsonb_each_text(headers) h WHERE h.key !~ '^[A-Za-z0-9_.-]+$' OR h.value ~ '[[:cntrl:]]')
-            OR secret ~ '[[:cntrl:]]' OR url ~ '[[:cntrl:][:space:]]' THEN
-            'names of headers are letters, digits, -, _ and .; no header, secret or url has a line break or another control character'
-        WHEN max_attempts NOT BETWEEN 1 AND 100 THEN format('max_attempts must be from 1 to 100, got %s', max_attempts)
-        WHEN tally_internal._no_length(group_wait, '0', '366 days', false) THEN format('group_wait must be from 0 to 366 days, without months, got %s',
-                group_wait)
-        WHEN tally_internal._no_length(group_interval, '0', '366 days', false) THEN format('group_interval must be from 0 to 366 days, without months, got %s',
-                group_interval)
-        WHEN repeat_interval IS NOT NULL AND tally_internal._no_length(repeat_interval, '1 second', '366 days', false) THEN
-            format('repeat_interval must be from 1 second to 366 days, without months, got %s', repeat_interval)
-        WHEN cardinality(group_by) > 20 OR array_position(group_by, NULL) IS NOT NULL THEN 'group_by must name up to 20 labels'
-        WHEN octet_length(url) > 2000 OR octet_length(secret) > 10000
-            OR octet_length(headers::text) > 10000 THEN 'url takes 2000 bytes, secret and headers 10000 at most'
-        WHEN NOT events <@ '{opened,refired,reopened,recovered,escalated,repeated,unsilenced,acknowledged,resolved}' THEN format('events must be of opened, '
-            'refired, reopened, recovered, escalated, repeated, unsilenced, acknowledged, resolved, got %s', events)
-        END;
+    c.schema := tally_internal._home(search_path);
+    c.name := name;
+    c.owner := caller;
+    c.kind := kind;
+    c.template := template;
+    c.url := url;
+    c.headers := COALESCE(headers, '{}');
+    c.secret := secret;
+    c.matchers := matchers;
+    c.events := COALESCE(events, '{opened,refired,reopened,recovered,escalated,repeated,unsilenced}');
+    c.group_by := group_by;
+    c.group_wait := COALESCE(group_wait, '0');
+    c.group_interval := COALESCE(group_interval, '0');
+    c.repeat_interval := repeat_interval;
+    c.max_attempts := COALESCE(max_attempts, 8);
+    c.enabled := COALESCE(enabled, true);
+    problem := tally_internal._channel_problem(c);
     IF problem IS NOT NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('channel %L: %s', name, problem), 'docs/alerting.md lists every option.',
             format('SELECT tally.create_channel(%L, url => ''https://…'', template => ''slack'');', COALESCE(name, 'ops')));
     END IF;
-    SELECT (x.group_by, x.group_wait, x.group_interval) IS DISTINCT FROM (group_by, group_wait, group_interval) INTO regrouped FROM tally.channels x
-        WHERE x.schema = home AND x.name = name;
-    INSERT INTO tally.channels AS c (schema, name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval,
-                                     repeat_interval, max_attempts, enabled)
-    VALUES (home, name, caller, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval,
-            max_attempts, enabled)
-    ON CONFLICT ON CONSTRAINT channels_schema_name_key DO UPDATE
-       SET (kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
-         = (EXCLUDED.kind, EXCLUDED.template, EXCLUDED.url, EXCLUDED.headers, EXCLUDED.secret, EXCLUDED.matchers, EXCLUDED.events, EXCLUDED.group_by,
-            EXCLUDED.group_wait,
-            EXCLUDED.group_interval, EXCLUDED.repeat_interval, EXCLUDED.max_attempts, EXCLUDED.enabled)
-     WHERE tally_internal._has_rights(caller, c.owner);
-    IF NOT FOUND THEN
+    IF tally_internal._put_channel(c) IS NULL THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('channel %L belongs to another role', name), NULL,
                               format('SELECT tally.create_channel(%L, …);', name || '_2'));
-    END IF;
-    IF regrouped THEN
-        -- The groups change. What fires goes into its new group, and the beats begin anew.
-        DELETE FROM tally.notification_groups g WHERE g.channel_id = (SELECT x.id FROM tally.channels x WHERE x.schema = home AND x.name = name);
-        UPDATE tally.notification_members m SET group_hash = md5(tally_internal._group_key(x, i)::text)
-          FROM tally.channels x, tally.incidents i WHERE x.schema = home AND x.name = name AND m.channel_id = x.id AND i.id = m.incident_id;
     END IF;
     IF kind = 'webhook' AND tally_internal._net_post() IS NULL THEN
         RAISE NOTICE USING MESSAGE = 'pg_net is not in this database, so nothing here posts webhooks',
             DETAIL = 'Notifications wait in the outbox for whoever claims them.',
             HINT = format('CREATE EXTENSION pg_net; or poll: SELECT * FROM tally.claim_notifications(%L);', CASE WHEN EXISTS (
-                SELECT FROM tally.channels x WHERE x.name = name AND x.schema <> home AND tally_internal._has_rights(caller, x.owner))
-                THEN tally_internal._with_schema(home, name) ELSE name END);
+                SELECT FROM tally.channels x WHERE x.name = name AND x.schema <> c.schema AND tally_internal._has_rights(caller, x.owner))
+                THEN tally_internal._with_schema(c.schema, name) ELSE name END);
     END IF;
     RETURN name;
 END $$;

@@ -105,7 +105,6 @@ CREATE OR REPLACE FUNCTION tally_internal._step_all(t tally.thresholds, tick tim
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
-    change  record;
     stepped jsonb;
     kept    boolean;
     ended   boolean;
@@ -122,40 +121,11 @@ BEGIN
       FROM tally_internal._stepped(t.rule, known, tally_internal._mark_closed(t.id, observed), failed, tick) s;
     INSERT INTO tally.evaluations (threshold_id, tick, series, breaches, told, bucket, duration_ms)
     VALUES (t.id, tick, series, breaches, told, (observed #>> '{0,sample,bucket}')::timestamptz, extract(epoch FROM clock_timestamp() - began) * 1000);
-    IF kept THEN
-        INSERT INTO tally.threshold_states (threshold_id, kind, labels, state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
-        SELECT t.id, 'breach', s -> 'labels', s #>> '{step,state}', (s #>> '{step,active_at}')::timestamptz, (s #>> '{step,keep_since}')::timestamptz,
-               (s #>> '{step,paused}')::float8, (s #>> '{step,missing}')::int, tick, (s #>> '{sample,value}')::float8, (s #>> '{sample,samples}')::float8,
-                   s #>> '{step,verdict}'
-          FROM jsonb_array_elements(stepped) s WHERE s #>> '{step,state}' <> 'inactive'
-        ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE
-           SET (state, active_at, keep_since, paused, missing, last_tick, value, samples, verdict)
-             = (EXCLUDED.state, EXCLUDED.active_at, EXCLUDED.keep_since, EXCLUDED.paused, EXCLUDED.missing, EXCLUDED.last_tick,
-                COALESCE(EXCLUDED.value, threshold_states.value), EXCLUDED.samples, EXCLUDED.verdict);
+    PERFORM tally_internal._keep_states(t.id, tick, stepped) WHERE kept;
+    PERFORM tally_internal._end_states(t.id, stepped) WHERE ended;
+    IF moved THEN
+        SELECT f.opened, f.recovered INTO opened, recovered FROM tally_internal._file_changes(t, tick, stepped) f;
     END IF;
-    IF ended THEN
-        -- It is an array, so that 10,000 label sets are looked up by key. Joined in a nested loop they took 20 s.
-        DELETE FROM tally.threshold_states k
-         WHERE k.threshold_id = t.id AND k.kind = 'breach'
-           AND k.labels = ANY (ARRAY(SELECT s -> 'labels' FROM jsonb_array_elements(stepped) s WHERE s -> 'was' <> 'null'
-                                     AND s #>> '{step,state}' = 'inactive'));
-    END IF;
-    IF moved IS NOT TRUE THEN RETURN; END IF;
-    FOR change IN
-        SELECT s -> 'labels' AS labels, NULLIF(s -> 'sample', 'null') AS sample, s -> 'step' AS step, s #>> '{step,transition}' AS transition,
-               COALESCE(s #>> '{step,active_at}', s #>> '{was,active_at}')::timestamptz AS began_at
-          FROM jsonb_array_elements(stepped) s WHERE s #>> '{step,transition}' IN ('fired', 'recovered', 'missing_series') ORDER BY s -> 'labels'
-    LOOP
-        IF change.transition = 'fired' THEN
-            opened := opened + 1;
-            PERFORM tally_internal._fire(t, 'breach', change.labels, change.sample, change.step, tick, change.began_at,
-                                tally_internal._why(t.rule, change.sample, change.step), opened <= 20);
-        ELSE
-            PERFORM tally_internal._recover(t, 'breach', change.labels, change.sample, change.transition,
-                                            tally_internal._why(t.rule, change.sample, change.step), tick);
-            recovered := recovered + 1;
-        END IF;
-    END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._step_all(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
 'Steps every label set of a threshold at a tick, logs the evaluation that began then, keeps the states, and files what fired or recovered. failed: the query '

@@ -38,13 +38,11 @@ END $$;
 COMMENT ON FUNCTION tally_internal._overdue_ticks(timestamptz) IS
 'Thresholds enabled, those of them that were not evaluated at the tick that the beat before the last should have evaluated, and seconds since the newest tick.';
 
-CREATE OR REPLACE FUNCTION tally.health(as_of timestamptz DEFAULT now())
+CREATE OR REPLACE FUNCTION tally_internal._work_health(as_of timestamptz)
 RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
-    PERFORM tally_internal._check_as_of(as_of, 'SELECT * FROM tally.health(now());');
     RETURN QUERY
-    WITH rollup_status AS MATERIALIZED (SELECT s.* FROM tally.status s)
     SELECT 'clock', CASE c.state WHEN 'stopped' THEN 'stopped' ELSE 'ok' END, c.missing::float8, 'jobs missing', c.detail, c.hint FROM tally_internal._clock() c
     UNION ALL
     SELECT 'evaluation lag', CASE WHEN x.overdue > 0 THEN 'late' ELSE 'ok' END, x.lag, 's',
@@ -63,6 +61,19 @@ BEGIN
                              round(p.took_ms::numeric / 1000, 1)), '; '),
            CASE WHEN count(*) > 0 THEN 'SELECT * FROM tally.put_off;' END FROM tally.put_off p
     UNION ALL
+    SELECT 'failed cron jobs', CASE WHEN x.n > 0 THEN 'failing' WHEN x.n IS NULL THEN 'unknown'
+        ELSE 'ok' END, x.n, 'runs', 'in the last hour, by pg_cron''s log', CASE
+        WHEN x.n > 0 THEN 'SELECT * FROM cron.job_run_details WHERE status = ''failed'' ORDER BY start_time DESC LIMIT 5;' END
+      FROM (SELECT tally_internal._cron_failures(as_of - interval '1 hour') AS n) x;
+END $$;
+COMMENT ON FUNCTION tally_internal._work_health(timestamptz) IS 'How the clock does: jobs, evaluation, what failed or was put off. The rows of tally.health.';
+
+CREATE OR REPLACE FUNCTION tally_internal._rollup_health(as_of timestamptz)
+RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    RETURN QUERY
+    WITH rollup_status AS MATERIALIZED (SELECT s.* FROM tally.status s)
     SELECT 'rollups in error', CASE WHEN count(*) > 0 THEN 'failing'
         ELSE 'ok' END, count(*), 'rollups', string_agg(format('%s: %s %s', s.rollup, s.sqlstate, s.message), '; '), min(s.hint) FROM rollup_status s
         WHERE s.state = 'error'
@@ -78,18 +89,22 @@ BEGIN
                                              AND s.state NOT IN ('running', 'waiting') AS missed
                                                FROM (SELECT tally.schedule_before(s.schedule, as_of, 2) AS due) d) b) x
     UNION ALL
-    SELECT 'failed cron jobs', CASE WHEN x.n > 0 THEN 'failing' WHEN x.n IS NULL THEN 'unknown'
-        ELSE 'ok' END, x.n, 'runs', 'in the last hour, by pg_cron''s log', CASE
-        WHEN x.n > 0 THEN 'SELECT * FROM cron.job_run_details WHERE status = ''failed'' ORDER BY start_time DESC LIMIT 5;' END
-      FROM (SELECT tally_internal._cron_failures(as_of - interval '1 hour') AS n) x
+    SELECT 'retention', CASE WHEN count(*) > 0 THEN 'failing'
+        ELSE 'ok' END, count(*), 'tables', string_agg(format('%s waits for %s', s.source, s.waiting_for), '; '),
+           CASE WHEN count(*) > 0 THEN 'SELECT source, waiting_for FROM tally.source_retentions WHERE waiting_for IS NOT NULL;' END
+               FROM tally.source_retentions s WHERE s.waiting_for IS NOT NULL
     UNION ALL
-    SELECT 'server', CASE WHEN x.mended IS NULL THEN 'ok' ELSE 'failing' END, x.version, 'server_version_num',
-           CASE WHEN x.mended IS NOT NULL THEN format('CVE-2025-8713: before %s a reader sees samples of rows behind views and row security, by the '
-               'planner''s statistics', x.mended) END,
-           CASE WHEN x.mended IS NOT NULL THEN format('-- update the server''s packages to %s or later and restart it', x.mended) END
-      FROM (SELECT v.version, tally_internal._leaks_statistics(v.version::int) AS mended
-            FROM (SELECT current_setting('server_version_num')::float8 AS version) v) x
-    UNION ALL
+    SELECT 'late rows', 'ok', count(*), 'rows', 'came for a time whose raw data is gone, and wait in tally.late_rows',
+           CASE WHEN count(*) > 0 THEN format('SELECT * FROM tally.apply_late(%L);', min(l.source::text)) END FROM tally.late_rows l WHERE l.applied_at IS NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._rollup_health(timestamptz) IS
+'How the rollups do: errors, lag, what retention waits for, late rows. The rows of tally.health.';
+
+CREATE OR REPLACE FUNCTION tally_internal._incident_health(as_of timestamptz)
+RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    RETURN QUERY
     SELECT 'outbox depth', CASE WHEN x.late > 0 THEN 'late' ELSE 'ok' END, x.n, 'notifications', format('%s of them due for more than 10 minutes', x.late),
         CASE WHEN x.late > 0 THEN 'SELECT * FROM tally.deliver();' END
       FROM (SELECT count(*) AS n, count(*) FILTER (WHERE n.not_before < as_of - interval '10 minutes') AS late FROM tally.notifications n
@@ -97,14 +112,6 @@ BEGIN
     UNION ALL
     SELECT 'dead notifications', CASE WHEN count(*) > 0 THEN 'failing' ELSE 'ok' END, count(*), 'notifications', max(n.error), CASE
         WHEN count(*) > 0 THEN 'SELECT tally.redeliver_dead();' END FROM tally.notifications n WHERE n.status = 'dead'
-    UNION ALL
-    SELECT 'retention', CASE WHEN count(*) > 0 THEN 'failing'
-        ELSE 'ok' END, count(*), 'tables', string_agg(format('%s waits for %s', s.source, s.waiting_for), '; '),
-           CASE WHEN count(*) > 0 THEN 'SELECT source, waiting_for FROM tally.source_retentions WHERE waiting_for IS NOT NULL;' END
-               FROM tally.source_retentions s WHERE s.waiting_for IS NOT NULL
-    UNION ALL
-    SELECT 'late rows', 'ok', count(*), 'rows', 'came for a time whose raw data is gone, and wait in tally.late_rows',
-           CASE WHEN count(*) > 0 THEN format('SELECT * FROM tally.apply_late(%L);', min(l.source::text)) END FROM tally.late_rows l WHERE l.applied_at IS NULL
     UNION ALL
     SELECT 'incidents open', 'ok', count(*), 'incidents', format('%s not acknowledged', count(*) FILTER (WHERE i.status = 'new')), NULL
         FROM tally.incidents i WHERE i.status IN ('new', 'acknowledged')
@@ -116,7 +123,26 @@ BEGIN
            'mean of the last 30 days', NULL FROM tally.incident_lives l
     UNION ALL
     SELECT 'time to resolve', 'ok', avg(extract(epoch FROM l.resolved_at - l.began_at)) FILTER (WHERE l.resolved_at > as_of - interval '30 days')::float8, 's',
-           'mean of the last 30 days', NULL FROM tally.incident_lives l
+           'mean of the last 30 days', NULL FROM tally.incident_lives l;
+END $$;
+COMMENT ON FUNCTION tally_internal._incident_health(timestamptz) IS 'How incidents do: the outbox, and how fast they are handled. The rows of tally.health.';
+
+CREATE OR REPLACE FUNCTION tally.health(as_of timestamptz DEFAULT now())
+RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    PERFORM tally_internal._check_as_of(as_of, 'SELECT * FROM tally.health(now());');
+    RETURN QUERY
+    SELECT h.* FROM tally_internal._work_health(as_of) h
+    UNION ALL SELECT h.* FROM tally_internal._rollup_health(as_of) h
+    UNION ALL SELECT h.* FROM tally_internal._incident_health(as_of) h
+    UNION ALL
+    SELECT 'server', CASE WHEN x.mended IS NULL THEN 'ok' ELSE 'failing' END, x.version, 'server_version_num',
+           CASE WHEN x.mended IS NOT NULL THEN format('CVE-2025-8713: before %s a reader sees samples of rows behind views and row security, by the '
+               'planner''s statistics', x.mended) END,
+           CASE WHEN x.mended IS NOT NULL THEN format('-- update the server''s packages to %s or later and restart it', x.mended) END
+      FROM (SELECT v.version, tally_internal._leaks_statistics(v.version::int) AS mended
+            FROM (SELECT current_setting('server_version_num')::float8 AS version) v) x
     UNION ALL
     SELECT h.* FROM tally_internal._announce('health_asked') t,
         jsonb_to_record(t::jsonb) h("check" text, status text, value float8, unit text, detail text, hint text);

@@ -93,4 +93,16 @@ ALTER TABLE rows_of DROP COLUMN extra;
 SELECT is((SELECT sum("full") FROM full_days_live), 2::numeric, 'whole rows: live, when a column went');
 SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh()), NULL, 'whole rows: refreshes go on');
 SELECT is((SELECT sum("full") FROM full_days), 2::numeric, 'whole rows: stored, when a column went');
+-- Bug: a function that is called in a body of text (PL/pgSQL, or SQL in quotes) was replaced, and rollups stayed fresh with what it gave before.
+CREATE FUNCTION later.inner_one(x int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT x + 1';
+CREATE FUNCTION later."Outer one"(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = early, later, pg_catalog, pg_temp AS $$ BEGIN RETURN Inner_One(x); END $$;
+SELECT tally.create_rollup('within', 'e', 'at', bucket => '1 day', measures => '{"s": "sum(\"Outer one\"(q))"}', with_data => true);
+CREATE OR REPLACE FUNCTION later.inner_one(x int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT x + 1000';
+SELECT bag_eq('TABLE within_live', $q$SELECT date_trunc('day', at, 'UTC'), sum(q + 1000) FROM e GROUP BY 1$q$, 'a function called in PL/pgSQL replaced: live');
+SELECT tally.refresh('within');
+SELECT bag_eq('TABLE within', $q$SELECT date_trunc('day', at, 'UTC'), sum(q + 1000) FROM e GROUP BY 1$q$, 'a function called in PL/pgSQL replaced: stored');
+CREATE FUNCTION early.inner_one(x int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT x * 2';
+-- This session has planned the body, and PostgreSQL keeps such a plan. Other sessions find the new function.
+SELECT bag_eq('SELECT r.name, g.reason FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id', $$VALUES ('within', 'function early.inner_one(integer) replaced')$$,
+              'a namesake that a body of text may find first marks');
 SELECT * FROM finish();

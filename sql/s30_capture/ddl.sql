@@ -56,16 +56,24 @@ COMMENT ON FUNCTION tally_internal._reconcile_members() IS
 CREATE OR REPLACE FUNCTION tally_internal._before_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- When a schema is renamed, nothing tells its old name afterwards. What somebody sets by hand is written over here.
+    -- When something is renamed, nothing tells its old name afterwards. What somebody sets by hand is written over here.
+    IF tg_tag <> 'ALTER SCHEMA' THEN
+        -- Capture renames nothing.
+        IF COALESCE(current_setting('tally.attaching', true), '') <> 'on' AND EXISTS (SELECT FROM tally.rollups) THEN
+            PERFORM set_config('tally.names', tally_internal._note_names()::text, true);
+        END IF;
+        RETURN;
+    END IF;
     PERFORM set_config('tally.schemas', (SELECT jsonb_object_agg(n.oid, n.nspname) FROM pg_namespace n WHERE n.nspname !~ '^pg_')::text, true);
 END $$;
-COMMENT ON FUNCTION tally_internal._before_ddl() IS 'Event trigger: notes the names of all schemas before one is altered.';
+COMMENT ON FUNCTION tally_internal._before_ddl() IS 'Event trigger: notes the names of what definitions use before something is altered.';
 
 CREATE OR REPLACE FUNCTION tally_internal._after_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one     regclass;
     objects jsonb;
+    changes jsonb;
 BEGIN
     -- Capture may change a thousand partitions, and need not look at each change. If somebody sets this by hand, only the next refresh
     -- follows the changes of that person's tables.
@@ -74,22 +82,44 @@ BEGIN
        FROM pg_event_trigger_ddl_commands() c JOIN pg_namespace n ON c.classid = 'pg_namespace'::regclass AND n.oid = c.objid
        CROSS JOIN LATERAL (SELECT NULLIF(current_setting('tally.schemas', true), '')::jsonb ->> n.oid::text AS was) x
       WHERE c.command_tag = 'ALTER SCHEMA' AND x.was <> n.nspname;
+    IF starts_with(tg_tag, 'ALTER ') THEN
+        changes := tally_internal._names_changed(NULLIF(current_setting('tally.names', true), '')::jsonb);
+    END IF;
+    IF changes IS NOT NULL THEN
+        -- Labels are noted by the name of their enum.
+        UPDATE tally.enums e SET type = format('%I.%I', n.schema, n.name)
+          FROM jsonb_array_elements(changes) c, tally_internal._named((c ->> 'class')::oid, (c ->> 'object')::oid) n
+         WHERE c ->> 'kind' IN ('object', 'moved')
+           AND e.type = format('%I.%I', c ->> 'schema', CASE c ->> 'kind' WHEN 'object' THEN c ->> 'was' ELSE n.name END)
+           AND NOT EXISTS (SELECT FROM tally.enums o WHERE o.type = format('%I.%I', n.schema, n.name));
+        PERFORM tally_internal._announce('objects_renamed', detail => changes);
+    END IF;
     PERFORM tally_internal._follow_enum(c.objid::regtype) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass
         AND c.command_tag = 'ALTER TYPE';
     PERFORM tally_internal._follow_composite(c.objid::regclass) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_class'::regclass
         AND c.command_tag = 'ALTER TYPE';
     -- What is made for this session alone, or by the engine, is in no definition. The many objects of an extension are no namesakes of others.
     objects := (SELECT jsonb_agg(jsonb_build_object('class', c.classid::bigint, 'object', c.objid::bigint,
-                                                     'place', CASE WHEN NOT c.in_extension THEN c.schema_name END))
+                                                     'place', CASE WHEN NOT c.in_extension THEN c.schema_name END,
+                                                     'renamed', EXISTS (SELECT FROM jsonb_array_elements(changes) x
+                                                                         WHERE (x ->> 'object')::oid = c.objid AND (x ->> 'class')::oid = c.classid)))
                   FROM pg_event_trigger_ddl_commands() c
                  WHERE c.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
                    AND c.schema_name NOT IN ('pg_temp', 'pg_catalog', 'tally', 'tally_internal'));
     IF objects IS NOT NULL AND EXISTS (SELECT FROM tally.rollups) THEN
         PERFORM tally_internal._announce('objects_change', detail => objects);
     END IF;
-    FOR one IN SELECT DISTINCT m.source FROM pg_event_trigger_ddl_commands() c JOIN tally.members m
+    -- A change of a parent is one of its children too, and PostgreSQL names only the parent.
+    FOR one IN WITH RECURSIVE above(source, ancestor) AS (
+                   SELECT m.source, m.source::oid FROM tally.members m WHERE m.member = m.source
+                   UNION SELECT a.source, i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.ancestor
+               )
+               SELECT DISTINCT COALESCE(m.source, a.source) FROM pg_event_trigger_ddl_commands() c
+                 LEFT JOIN tally.members m
                    ON m.member = c.objid OR m.member IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.objid)
-                WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column') LOOP
+                 LEFT JOIN above a ON a.ancestor = c.objid
+                WHERE COALESCE(m.source, a.source) IS NOT NULL
+                  AND c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column') LOOP
         PERFORM tally_internal._follow(one);
     END LOOP;
     PERFORM tally_internal._announce('source_changes', detail => to_jsonb(x.source::oid::bigint))

@@ -1,35 +1,88 @@
 -- Owns: texts of people in which a name is another than before. PostgreSQL renames nothing in text.
 
+CREATE OR REPLACE FUNCTION tally_internal._words(sql text) RETURNS TABLE (token text, n bigint)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 50 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.token[1], m.n
+      FROM regexp_matches(sql, $re$([eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/$re$
+                                || $re$|[[:alpha:]_][[:alnum:]_$]*|.|\n)$re$, 'g') WITH ORDINALITY m(token, n)
+$$;
+COMMENT ON FUNCTION tally_internal._words(text) IS
+'SQL cut into names, string constants, comments and single characters; joined again they are the SQL as it was.';
+
+CREATE OR REPLACE FUNCTION tally_internal._names(token text, name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT token = '"' || replace(name, '"', '""') || '"' OR (token ~ '^[[:alpha:]_]' AND lower(token) = name)
+$$;
+COMMENT ON FUNCTION tally_internal._names(text, text) IS 'Whether a word of SQL is a name, in quotes or without.';
+
 CREATE OR REPLACE FUNCTION tally_internal._renamed(expression text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- It goes word by word, and passes over string constants and comments.
-    SELECT string_agg(CASE WHEN t.token[1] = '"' || replace(was, '"', '""') || '"'
-                      OR (t.token[1] ~ '^[[:alpha:]_]' AND lower(t.token[1]) = was) THEN quote_ident(becomes) ELSE t.token[1] END, '' ORDER BY t.n)
-      FROM regexp_matches(expression,
-                          $re$('(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|[[:alpha:]_][[:alnum:]_$]*|.|\n)$re$,
-          'g') WITH ORDINALITY t(token, n)
+    SELECT string_agg(CASE WHEN tally_internal._names(t.token, was) THEN quote_ident(becomes) ELSE t.token END, '' ORDER BY t.n)
+      FROM tally_internal._words(expression) t
 $$;
 COMMENT ON FUNCTION tally_internal._renamed(text, text, text) IS 'An SQL expression with one identifier renamed wherever it stands as a word of its own.';
 
-CREATE OR REPLACE FUNCTION tally_internal._schema_renamed(sql text, was text, becomes text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._schema_renamed(sql text, was text, becomes text, object text DEFAULT NULL) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- Only a word that a point follows, and none goes before, can be a schema. It passes over string constants and comments.
-    SELECT string_agg(CASE WHEN (t.token = '"' || replace(was, '"', '""') || '"' OR (t.token ~ '^[[:alpha:]_]' AND lower(t.token) = was))
-                            AND t.next ~ '^\s*\.' AND t.last !~ '\.\s*$'
+    -- Only a word that a point follows, and none goes before, can be a schema.
+    SELECT string_agg(CASE WHEN tally_internal._names(t.token, was) AND t.last !~ '\.\s*$'
+                            AND t.next ~* ('^\s*\.' || COALESCE('\s*"?' || regexp_replace(replace(object, '"', '""'), '([^\w\s])', '\\\1', 'g')
+                                                                || CASE WHEN object ~ '\w$' THEN '(?![\w$])' ELSE '' END, ''))
                            THEN quote_ident(becomes) ELSE t.token END, '' ORDER BY t.n)
-      FROM (SELECT m.token[1] AS token, m.n, string_agg(m.token[1], '') OVER (ORDER BY m.n ROWS BETWEEN 1 FOLLOWING AND 3 FOLLOWING) AS next,
-                   COALESCE(string_agg(m.token[1], '') OVER (ORDER BY m.n ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING), '') AS last
-              FROM regexp_matches(sql,
-                   $re$('(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|[[:alpha:]_][[:alnum:]_$]*|.|\n)$re$, 'g')
-                   WITH ORDINALITY m(token, n)) t
+      FROM (SELECT w.token, w.n, string_agg(w.token, '') OVER (ORDER BY w.n ROWS BETWEEN 1 FOLLOWING AND 20 FOLLOWING) AS next,
+                   COALESCE(string_agg(w.token, '') OVER (ORDER BY w.n ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING), '') AS last
+              FROM tally_internal._words(sql) w) t
 $$;
-COMMENT ON FUNCTION tally_internal._schema_renamed(text, text, text) IS 'SQL in which a schema is renamed wherever it stands before the name of an object.';
+COMMENT ON FUNCTION tally_internal._schema_renamed(text, text, text, text) IS
+'SQL in which a schema is another wherever it stands before the name of an object; object: only before this one, which moved.';
 
-CREATE OR REPLACE FUNCTION tally_internal._renamed(sql text, was text, becomes text, schema boolean) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._object_renamed(sql text, schema text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN schema THEN tally_internal._schema_renamed(sql, was, becomes) ELSE tally_internal._renamed(sql, was, becomes) END
+    SELECT string_agg(CASE WHEN tally_internal._names(t.token, was) AND t.point ~ '^\s*\.\s*$' AND tally_internal._names(t.before, schema)
+                           THEN quote_ident(becomes) ELSE t.token END, '' ORDER BY t.n)
+      FROM (SELECT w.token, w.n, lag(w.token) OVER (ORDER BY w.n) AS point, lag(w.token, 2) OVER (ORDER BY w.n) AS before
+              FROM tally_internal._words(sql) w) t
 $$;
-COMMENT ON FUNCTION tally_internal._renamed(text, text, text, boolean) IS 'SQL in which a schema is renamed, or any other identifier.';
+COMMENT ON FUNCTION tally_internal._object_renamed(text, text, text, text) IS
+'SQL, as PostgreSQL writes it, in which an object is renamed that a schema goes before.';
+
+CREATE OR REPLACE FUNCTION tally_internal._label_in_array(constant text, was text, becomes text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN quote_literal(array_replace(replace(substr(constant, 2, length(constant) - 2), '''''', '''')::text[], was, becomes)::text);
+EXCEPTION WHEN invalid_text_representation THEN
+    -- It is no array.
+    RETURN constant;
+END $$;
+COMMENT ON FUNCTION tally_internal._label_in_array(text, text, text) IS 'A string constant in which an element of an array is another, where it is an array.';
+
+CREATE OR REPLACE FUNCTION tally_internal._label_renamed(sql text, was text, becomes text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(CASE WHEN t.token = quote_literal(was) THEN quote_literal(becomes)
+                           WHEN t.token ~ '^''\{.*\}''$' AND strpos(t.token, replace(was, '''', '''''')) > 0
+                           THEN tally_internal._label_in_array(t.token, was, becomes)
+                           ELSE t.token END, '' ORDER BY t.n) FROM tally_internal._words(sql) t
+$$;
+COMMENT ON FUNCTION tally_internal._label_renamed(text, text, text) IS
+'SQL in which the label of an enum is another, as a string constant or in one that is an array.';
+
+CREATE OR REPLACE FUNCTION tally_internal._changed(sql text, changes jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    change jsonb;
+BEGIN
+    FOR change IN SELECT c FROM jsonb_array_elements(changes) c LOOP
+        sql := CASE change ->> 'kind'
+            WHEN 'schema' THEN tally_internal._schema_renamed(sql, change ->> 'was', change ->> 'becomes')
+            WHEN 'moved' THEN tally_internal._schema_renamed(sql, change ->> 'was', change ->> 'becomes', change ->> 'name')
+            WHEN 'label' THEN tally_internal._label_renamed(sql, change ->> 'was', change ->> 'becomes')
+            ELSE tally_internal._renamed(sql, change ->> 'was', change ->> 'becomes') END;
+    END LOOP;
+    RETURN sql;
+END $$;
+COMMENT ON FUNCTION tally_internal._changed(text, jsonb) IS
+'SQL after a list of changes: kind (column, object, schema, moved, label), was, becomes; moved: name, and the schemas it was and is in.';
 
 CREATE OR REPLACE FUNCTION tally_internal._path_renamed(search_path text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -39,6 +92,22 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       FROM (SELECT m.part[1] AS element, m.n FROM regexp_matches(search_path, '((?:"(?:[^"]|"")*"|[^,"])+)', 'g') WITH ORDINALITY m(part, n)) e
 $$;
 COMMENT ON FUNCTION tally_internal._path_renamed(text, text, text) IS 'A search_path in which a schema is renamed.';
+
+CREATE OR REPLACE FUNCTION tally_internal._path_changed(search_path text, changes jsonb, reach_moved boolean) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    change jsonb;
+BEGIN
+    FOR change IN SELECT c FROM jsonb_array_elements(changes) c LOOP
+        search_path := CASE WHEN change ->> 'kind' = 'schema' THEN tally_internal._path_renamed(search_path, change ->> 'was', change ->> 'becomes')
+                            WHEN change ->> 'kind' = 'moved' AND reach_moved
+                                 AND strpos(', ' || search_path || ', ', ', ' || quote_ident(change ->> 'becomes') || ', ') = 0
+                            THEN search_path || ', ' || quote_ident(change ->> 'becomes') ELSE search_path END;
+    END LOOP;
+    RETURN search_path;
+END $$;
+COMMENT ON FUNCTION tally_internal._path_changed(text, jsonb, boolean) IS
+'A search_path after a list of changes, as _changed() has them; reach_moved: it also reaches the schemas that objects moved to, last of all.';
 
 CREATE OR REPLACE FUNCTION tally_internal._rename_schema(definitions regclass, sql_column name, was text, becomes text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -10,20 +10,35 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._meaning(oid) IS 'A hash of what a function computes: its body, settings and parts, and nothing of its name, owner or cost.';
 
-CREATE OR REPLACE FUNCTION tally_internal._functions_of(view regclass) RETURNS SETOF oid
+CREATE OR REPLACE FUNCTION tally_internal._named_in(function oid) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- What PostgreSQL brings is pinned, and has no rows in pg_depend. What a body of text calls, nobody knows.
+    -- Some of them it does not call. Then it is looked at once too often.
+    SELECT DISTINCT q.oid
+      FROM pg_proc p CROSS JOIN LATERAL regexp_matches(p.prosrc, '[[:alpha:]_][[:alnum:]_$]*', 'g') w
+      JOIN pg_proc q ON q.proname IN (w[1], lower(w[1])) AND q.oid >= 16384 AND q.oid <> p.oid
+     WHERE p.oid = $1 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
+       AND p.prolang NOT IN (SELECT l.oid FROM pg_language l WHERE l.lanname IN ('internal', 'c'))
+$$;
+COMMENT ON FUNCTION tally_internal._named_in(oid) IS
+'The functions of users whose names stand in the body of a function that is text, whatever the language: those that it may call.';
+
+CREATE OR REPLACE FUNCTION tally_internal._functions_of(view regclass) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+    -- What PostgreSQL brings is pinned, and has no rows in pg_depend. Of a body that is text it knows nothing.
     WITH RECURSIVE used(class, object) AS (
         SELECT d.refclassid, d.refobjid FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
          WHERE w.ev_class = view AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
-        UNION SELECT d.refclassid, d.refobjid FROM used u JOIN pg_depend d ON d.classid = u.class AND d.objid = u.object
-               AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+        UNION SELECT x.class, x.object
+          FROM used u CROSS JOIN LATERAL (
+              SELECT d.refclassid, d.refobjid FROM pg_depend d
+               WHERE d.classid = u.class AND d.objid = u.object AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+              UNION ALL SELECT 'pg_proc'::regclass, n FROM tally_internal._named_in(u.object) n WHERE u.class = 'pg_proc'::regclass) x(class, object)
     )
     SELECT u.object FROM used u JOIN pg_proc p ON p.oid = u.object AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
      WHERE u.class = 'pg_proc'::regclass
 $$;
 COMMENT ON FUNCTION tally_internal._functions_of(regclass) IS
-'The functions of users that a view calls, also through operators, aggregates and other functions.';
+'The functions of users that a view calls or may call, also through operators, aggregates and other functions.';
 
 CREATE OR REPLACE FUNCTION tally_internal._note_functions(view regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -33,17 +48,26 @@ $$;
 COMMENT ON FUNCTION tally_internal._note_functions(regclass) IS 'Notes what the functions that a view calls are now; those that are noted stay so.';
 REVOKE ALL ON FUNCTION tally_internal._note_functions(regclass) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION tally_internal._forget_functions() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    -- to_regprocedure() of a function raises an error where a type of its arguments is gone.
+    DELETE FROM tally.functions f WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid >= 16384 AND p.oid::regprocedure::text = f.function)
+$$;
+COMMENT ON FUNCTION tally_internal._forget_functions() IS 'Forgets functions that have another name now, or are gone.';
+REVOKE ALL ON FUNCTION tally_internal._forget_functions() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION tally_internal._users_of(class regclass, object oid) RETURNS SETOF int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up(class, object) AS (
         SELECT class::oid, object
         UNION SELECT d.classid, d.objid FROM up JOIN pg_depend d ON d.refclassid = up.class AND d.refobjid = up.object
-               AND d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_rewrite'::regclass)
+               AND d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_rewrite'::regclass)
     )
     SELECT r.id FROM up JOIN pg_rewrite w ON up.class = 'pg_rewrite'::regclass AND w.oid = up.object JOIN tally.rollups r ON r.live_view = w.ev_class
 $$;
 COMMENT ON FUNCTION tally_internal._users_of(regclass, oid) IS
-'The rollups whose live view uses a function, operator or type, also through operators, aggregates and other functions.';
+'The rollups whose live view uses a function, operator, type or collation, also through operators, aggregates, other functions, and arrays and domains of a '
+'type.';
 
 CREATE OR REPLACE FUNCTION tally_internal._mentions(r tally.rollups, name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -73,17 +97,13 @@ $$;
 COMMENT ON FUNCTION tally_internal._mark_whole(int[], text) IS 'Marks all of some rollups that may still be computed anew.';
 REVOKE ALL ON FUNCTION tally_internal._mark_whole(int[], text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION tally_internal._bind_again(rollup_id int, was text DEFAULT NULL, becomes text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._bind_again(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
     before text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
-    IF was <> becomes THEN
-        PERFORM tally_internal._rename_in(r, was, becomes);
-        RETURN;
-    END IF;
     before := tally_internal._live_meaning(r);
     PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
     IF tally_internal._live_meaning(r) IS DISTINCT FROM before THEN
@@ -92,13 +112,19 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING USING MESSAGE = format('the definition of rollup %L cannot be read any more: %s', r.name, SQLERRM),
         DETAIL = 'Its live view goes on with what it was made of. A refresh finds functions, operators and types by their names.',
-        HINT = COALESCE('ALTER FUNCTION … RENAME TO ' || quote_ident(was) || ';',
-            format('SELECT tally.drop_rollup(%L);  -- and create it again', tally_internal._called(r)));
+        HINT = format('SELECT tally.drop_rollup(%L);  -- and create it again', tally_internal._called(r));
 END $$;
-COMMENT ON FUNCTION tally_internal._bind_again(int, text, text) IS
-'Makes a rollup''s live view anew of its text, in which a name was another before, and marks the rollup where that means something else than before; a '
-    'WARNING where it cannot be read.';
-REVOKE ALL ON FUNCTION tally_internal._bind_again(int, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._bind_again(int) IS
+'Makes a rollup''s live view anew of its text, and marks the rollup where that means something else than before; a WARNING where it cannot be read.';
+REVOKE ALL ON FUNCTION tally_internal._bind_again(int) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._may_be_called(function oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM tally_internal._users_of('pg_proc', function))
+        OR EXISTS (SELECT FROM pg_proc q, pg_proc p JOIN tally.functions f ON f.function = p.oid::regprocedure::text
+                    WHERE q.oid = $1 AND p.oid >= 16384 AND strpos(lower(p.prosrc), lower(q.proname)) > 0)
+$$;
+COMMENT ON FUNCTION tally_internal._may_be_called(oid) IS 'Whether a definition may call a function, by a quick look.';
 
 CREATE OR REPLACE FUNCTION tally_internal._follow_function(function oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -106,29 +132,20 @@ DECLARE
     called text := function::regprocedure;
     now_   text := tally_internal._meaning(function);
     was    text := (SELECT f.meaning FROM tally.functions f WHERE f.function = called);
-    users  int[] := ARRAY(SELECT u FROM tally_internal._users_of('pg_proc', function) u);
-    old    text;
+    users  int[];
 BEGIN
+    IF was = now_ OR (was IS NULL AND NOT tally_internal._may_be_called(function)) THEN RETURN; END IF;
+    -- A new one may be found first by a body that is text. One that has another name was noted when definitions followed it.
+    users := ARRAY(SELECT r.id FROM tally.rollups r WHERE function IN (SELECT f FROM tally_internal._functions_of(r.live_view) f));
     IF users = '{}' THEN
         DELETE FROM tally.functions f WHERE f.function = called;
         RETURN;
-    ELSIF was = now_ THEN
-        RETURN;
     END IF;
-    IF was IS NOT NULL THEN
-        UPDATE tally.functions f SET meaning = now_ WHERE f.function = called;
-        PERFORM tally_internal._mark_whole(users, format('function %s replaced', called));
-        RETURN;
-    END IF;
-    -- It has another name now.
-    SELECT f.function INTO old FROM tally.functions f WHERE f.meaning = now_ AND to_regprocedure(f.function) IS NULL;
-    DELETE FROM tally.functions f WHERE f.function = old;
-    INSERT INTO tally.functions (function, meaning) VALUES (called, now_) ON CONFLICT DO NOTHING;
-    PERFORM tally_internal._bind_again(u, (SELECT p[array_upper(p, 1)] FROM parse_ident(split_part(old, '(', 1)) p),
-                                       (SELECT p.proname::text FROM pg_proc p WHERE p.oid = function)) FROM unnest(users) u;
+    INSERT INTO tally.functions AS f (function, meaning) VALUES (called, now_) ON CONFLICT ON CONSTRAINT functions_pkey DO UPDATE SET meaning = now_;
+    PERFORM tally_internal._mark_whole(users, format('function %s replaced', called));
 END $$;
 COMMENT ON FUNCTION tally_internal._follow_function(oid) IS
-'A function that definitions call was replaced: they are marked; or renamed: they follow.';
+'Marks the definitions that may call a function that was made or replaced, and notes what it is now.';
 REVOKE ALL ON FUNCTION tally_internal._follow_function(oid) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._when_objects_change_s40(id int, detail jsonb) RETURNS SETOF text
@@ -136,12 +153,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item record;
 BEGIN
-    FOR item IN SELECT (o ->> 'class')::oid::regclass AS class, (o ->> 'object')::oid AS object, o ->> 'place' AS place FROM jsonb_array_elements(detail) o LOOP
+    FOR item IN SELECT (o ->> 'class')::oid::regclass AS class, (o ->> 'object')::oid AS object, o ->> 'place' AS place,
+                       (o ->> 'renamed')::boolean AS renamed FROM jsonb_array_elements(detail) o LOOP
         IF item.class = 'pg_proc'::regclass THEN
             PERFORM tally_internal._follow_function(item.object);
         END IF;
         PERFORM tally_internal._bind_again(x.id)
-           FROM (SELECT u FROM tally_internal._users_of(item.class, item.object) u WHERE item.class <> 'pg_proc'::regclass
+           FROM (SELECT u FROM tally_internal._users_of(item.class, item.object) u
+                  WHERE item.class <> 'pg_proc'::regclass AND NOT item.renamed
                  UNION SELECT n FROM tally_internal._namesakes_of(item.place, CASE item.class
                      WHEN 'pg_proc'::regclass THEN (SELECT p.proname FROM pg_proc p WHERE p.oid = item.object)
                      WHEN 'pg_operator'::regclass THEN (SELECT o.oprname FROM pg_operator o WHERE o.oid = item.object)

@@ -12,29 +12,32 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._live_meaning(tally.rollups) IS 'How PostgreSQL reads a rollup''s live view now, as text that can be compared.';
 
-CREATE OR REPLACE FUNCTION tally_internal._rename_in(r tally.rollups, was text, becomes text, schema boolean DEFAULT false) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._rename_in(r tally.rollups, changes jsonb, reach_moved boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     before text := tally_internal._live_meaning(r);
+    item   record;
 BEGIN
-    UPDATE tally.rollups x SET time_column = CASE WHEN x.time_column = was AND NOT schema THEN becomes ELSE x.time_column END,
-           search_path = CASE WHEN schema THEN tally_internal._path_renamed(x.search_path, was, becomes) ELSE x.search_path END,
-           filter = tally_internal._renamed(x.filter, was, becomes, schema), expand = tally_internal._renamed(x.expand, was, becomes, schema)
-     WHERE x.id = r.id RETURNING x.* INTO r;
-    UPDATE tally.dimensions d SET given = tally_internal._renamed(d.given, was, becomes, schema),
-           expression = tally_internal._renamed(d.expression, was, becomes, schema) WHERE d.rollup_id = r.id;
-    UPDATE tally.measures m SET expression = tally_internal._renamed(m.expression, was, becomes, schema) WHERE m.rollup_id = r.id;
-    UPDATE tally.source_retentions s SET time_column = becomes WHERE s.source = r.source AND s.time_column = was AND NOT schema;
+    UPDATE tally.rollups x SET search_path = tally_internal._path_changed(x.search_path, changes, reach_moved),
+           filter = tally_internal._changed(x.filter, changes), expand = tally_internal._changed(x.expand, changes) WHERE x.id = r.id;
+    UPDATE tally.dimensions d SET given = tally_internal._changed(d.given, changes), expression = tally_internal._changed(d.expression, changes)
+     WHERE d.rollup_id = r.id;
+    UPDATE tally.measures m SET expression = tally_internal._changed(m.expression, changes) WHERE m.rollup_id = r.id;
+    FOR item IN SELECT c ->> 'was' AS was, c ->> 'becomes' AS becomes FROM jsonb_array_elements(changes) c WHERE c ->> 'kind' = 'column' LOOP
+        UPDATE tally.rollups x SET time_column = item.becomes WHERE x.id = r.id AND x.time_column = item.was;
+        UPDATE tally.source_retentions s SET time_column = item.becomes WHERE s.source = r.source AND s.time_column = item.was;
+    END LOOP;
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = r.id;
     PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
     IF tally_internal._live_meaning(r) IS DISTINCT FROM before THEN
         PERFORM tally_internal._refuse('ambiguous_column', 'the renamed text means something else', NULL, NULL);
     END IF;
     PERFORM tally_internal._comment_rollup(r.id);
 END $$;
-COMMENT ON FUNCTION tally_internal._rename_in(tally.rollups, text, text, boolean) IS
-'Renames a column of the source, a function or a schema in a rollup''s definition; an error where PostgreSQL does not read the same in it as before.';
-REVOKE ALL ON FUNCTION tally_internal._rename_in(tally.rollups, text, text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._rename_in(tally.rollups, jsonb, boolean) IS
+'Makes a rollup''s definition follow changes of names, as _changed() has them; an error where PostgreSQL does not read the same in it as before.';
+REVOKE ALL ON FUNCTION tally_internal._rename_in(tally.rollups, jsonb, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._lost_columns(r tally.rollups) RETURNS TABLE (name text, becomes text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -64,7 +67,7 @@ BEGIN
             BEGIN
                 -- A key's column is also a column of the rollup, by which people read it.
                 IF item.becomes IS NULL OR item.name = ANY (r.key) THEN RAISE feature_not_supported; END IF;
-                PERFORM tally_internal._rename_in(r, item.name, item.becomes);
+                PERFORM tally_internal._rename_in(r, jsonb_build_array(jsonb_build_object('kind', 'column', 'was', item.name, 'becomes', item.becomes)));
                 SELECT * INTO r FROM tally.rollups x WHERE x.id = r.id;
                 RAISE NOTICE USING MESSAGE = format('the definition of rollup %L follows: column %I of %s is %I now', r.name, item.name, source, item.becomes);
             EXCEPTION WHEN OTHERS THEN

@@ -10,11 +10,11 @@ DECLARE
 BEGIN
     UPDATE tally.source_retentions s SET search_path = tally_internal._path_renamed(s.search_path, was, becomes);
     -- tally.functions knows functions by their names.
-    DELETE FROM tally.functions f WHERE to_regprocedure(f.function) IS NULL;
+    PERFORM tally_internal._forget_functions();
     FOR r IN SELECT x.* FROM tally.rollups x ORDER BY x.id LOOP
         CONTINUE WHEN tally_internal._path_renamed(r.search_path, was, becomes) = r.search_path AND NOT tally_internal._mentions(r, was);
         BEGIN
-            PERFORM tally_internal._rename_in(r, was, becomes, schema => true);
+            PERFORM tally_internal._rename_in(r, jsonb_build_array(detail || '{"kind": "schema"}'));
         EXCEPTION WHEN OTHERS THEN
             RAISE WARNING USING MESSAGE = format('the definition of rollup %L does not follow schema %I, which is %I now: %s', r.name, was, becomes, SQLERRM),
                 DETAIL = 'Its live view goes on with what it was made of. A refresh looks for functions, operators and types under the old name.',

@@ -88,3 +88,31 @@ END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s50(int, jsonb) IS
 'Listener: metrics and probes follow a schema that is renamed.';
 REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s50(int, jsonb) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._when_views_asked_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT v.view::oid::text FROM tally.metric_views v;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_views_asked_s50(int, jsonb) IS 'Listener: the flat views of metrics.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_objects_renamed_s50(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    change record;
+BEGIN
+    FOR change IN SELECT c ->> 'kind' AS kind, c ->> 'schema' AS schema, c ->> 'name' AS name, c ->> 'was' AS was, c ->> 'becomes' AS becomes,
+                         (c ->> 'class')::oid AS class, (c ->> 'object')::oid AS object, jsonb_build_array(c) AS list
+                    FROM jsonb_array_elements(detail) c LOOP
+        -- PostgreSQL has written the resolved text, with the schema of every name. The given one is for people.
+        UPDATE tally.metrics m SET expression = tally_internal._changed(m.expression, change.list), resolved = CASE change.kind
+                   WHEN 'object' THEN tally_internal._object_renamed(m.resolved, change.schema, change.was, change.becomes)
+                   ELSE tally_internal._changed(m.resolved, change.list) END
+          FROM tally.metric_views v JOIN pg_rewrite w ON w.ev_class = v.view
+          JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = change.class AND d.refobjid = change.object
+         WHERE v.rollup_id = m.rollup_id AND change.kind IN ('object', 'moved', 'label');
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_objects_renamed_s50(int, jsonb) IS
+'Listener: metrics follow functions, operators, types, collations and labels of enums that were renamed or moved to another schema.';
+REVOKE ALL ON FUNCTION tally_internal._when_objects_renamed_s50(int, jsonb) FROM PUBLIC;

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
+.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -45,6 +45,9 @@ demo: ## the whole arrow on a private PostgreSQL; EVENTS=1000000 PACK=awf TCP_PO
 
 demo-git: ## the history of a git repository as events; REPO=path
 	@scripts/demo-git.sh
+
+demo-cluster: ## three servers: events on two, one incident at the third
+	@scripts/demo-cluster.sh
 
 demo-stop: ## end the demos' servers
 	@scripts/demo-stop.sh

@@ -81,6 +81,26 @@ END $$;
 COMMENT ON FUNCTION tally_internal._change_columns(tally.rollups, text, jsonb, text[], jsonb, text[]) IS
 'Writes the changed rollup with its changed dimensions and measures into the catalogue.';
 
+CREATE OR REPLACE FUNCTION tally_internal._altered(old tally.rollups, "where" text, schedule text, description text, emptied text)
+RETURNS tally.rollups
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r tally.rollups := old;
+BEGIN
+    r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE tally_internal._one_expression(NULLIF(btrim("where"), ''),
+        format('where of rollup %L', r.name)) END;
+    r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
+    PERFORM tally_internal._check_schedule(r.schedule) WHERE r.schedule IS DISTINCT FROM old.schedule;
+    r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
+    r.emptied := tally_internal._emptied(COALESCE(emptied, old.emptied), r.key, r.name);
+    IF r.filter IS DISTINCT FROM old.filter AND r.filter IS NOT NULL THEN
+        PERFORM tally_internal._analyse(format('(%s)::boolean', r.filter), r, tally_internal._schema_of(r.relation), 'where of rollup', r.name);
+    END IF;
+    RETURN r;
+END $$;
+COMMENT ON FUNCTION tally_internal._altered(tally.rollups, text, text, text, text) IS
+'A rollup with another filter, schedule, description or emptied; NULL leaves as it is, and '''' takes away. An error where one of them cannot be.';
+
 CREATE OR REPLACE FUNCTION tally.alter_rollup(
     name            text,
     add_measures    jsonb DEFAULT '{}',
@@ -120,19 +140,9 @@ BEGIN
     PERFORM tally_internal._lock(old.id, true);
     SELECT * INTO old FROM tally.rollups x WHERE x.id = old.id;
     PERFORM tally_internal._check_drops(old, drop_measures, drop_dimensions);
-    SELECT n.nspname INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = old.relation;
-
-    r := old;
-    r.filter := CASE WHEN "where" IS NULL THEN old.filter ELSE tally_internal._one_expression(NULLIF(btrim("where"), ''),
-        format('where of rollup %L', r.name)) END;
-    r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
-    PERFORM tally_internal._check_schedule(r.schedule) WHERE r.schedule IS DISTINCT FROM old.schedule;
-    r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
-    r.emptied := tally_internal._emptied(COALESCE(emptied, old.emptied), r.key, r.name);
+    target := tally_internal._schema_of(old.relation);
+    r := tally_internal._altered(old, "where", schedule, description, emptied);
     filter_ := r.filter IS DISTINCT FROM old.filter;
-    IF filter_ AND r.filter IS NOT NULL THEN
-        PERFORM tally_internal._analyse(format('(%s)::boolean', r.filter), r, target, 'where of rollup', r.name);
-    END IF;
     IF columns THEN
         -- A column that is dropped and added again under the same name changes its meaning, and its users would not notice.
         PERFORM tally_internal._check_users(old, drop_measures || drop_dimensions);

@@ -24,20 +24,8 @@ BEGIN
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     SELECT a.atttypid INTO given FROM pg_attribute a WHERE a.attrelid = 'pg_temp.tally_probe_view'::regclass AND a.attname = 'value';
     PERFORM tally_internal._refuse_integer_division(name, r.name, expression);
-    IF given NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float4'::regtype, 'float8'::regtype) THEN
-        PERFORM tally_internal._refuse('datatype_mismatch', format('metric %L must be a number, got %s', name, given),
-            format('The expression is %s.', expression),
-            format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, CASE given::text
-                WHEN 'interval' THEN format('extract(epoch FROM %s)', expression)
-                WHEN 'boolean' THEN format('(%s)::int', expression)
-                WHEN 'tally.tdigest' THEN format('tally.percentile(%s, 0.95)', expression)
-                WHEN 'tally.hll' THEN format('tally.distinct_count(%s)', expression)
-                ELSE format('(%s)::float8', expression) END));
-    END IF;
-    SELECT array_agg(DISTINCT a.attname::text) INTO measures
-      FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refobjid = 'pg_temp.tally_probe'::regclass
-      JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attnum > 0
-     WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass;
+    PERFORM tally_internal._check_number(name, r, expression, given);
+    measures := tally_internal._probed_measures();
     IF measures IS NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('metric %L must use at least one measure, got %s', name, expression),
             tally_internal._measures_of(r.id),
@@ -53,12 +41,7 @@ BEGIN
     SELECT pg_get_expr(d.adbin, d.adrelid), tally_internal._strange_function(d.adbin) INTO resolved, strange
       FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
      WHERE d.adrelid = 'pg_temp.tally_probe'::regclass AND a.attname = 'the value';
-    IF strange IS NOT NULL THEN
-        PERFORM tally_internal._refuse('insufficient_privilege',
-            format('metric %L may use functions of PostgreSQL and of extensions, got %s', name, strange),
-            'Whoever reads a metric runs its functions; one that an ordinary role can replace would run that role''s code with the reader''s rights.',
-            format('Write out what it computes in the expression, or have a superuser own it: ALTER FUNCTION %s OWNER TO postgres;', strange));
-    END IF;
+    IF strange IS NOT NULL THEN PERFORM tally_internal._refuse_strange(name, strange); END IF;
     PERFORM tally_internal._refuse_session(parsed, 'metric', name, expression, NULL, r.zone);
     PERFORM tally_internal._try_metric(name, r, expression, resolved);
     EXECUTE format('DROP TABLE %s.tally_probe', pg_my_temp_schema()::regnamespace);
@@ -84,6 +67,42 @@ END $$;
 COMMENT ON FUNCTION tally_internal._resolve_metric(text, tally.rollups, text, text) IS
 'PostgreSQL''s own reading of a metric''s expression: the expression with all names qualified, its type in the flat view and the measures it uses; errors '
     'say what is no metric.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_number(name text, r tally.rollups, expression text, given regtype) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF given NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float4'::regtype, 'float8'::regtype) THEN
+        PERFORM tally_internal._refuse('datatype_mismatch', format('metric %L must be a number, got %s', name, given),
+            format('The expression is %s.', expression),
+            format('SELECT tally.create_metric(%L, %L, %L);', name, r.name, CASE given::text
+                WHEN 'interval' THEN format('extract(epoch FROM %s)', expression)
+                WHEN 'boolean' THEN format('(%s)::int', expression)
+                WHEN 'tally.tdigest' THEN format('tally.percentile(%s, 0.95)', expression)
+                WHEN 'tally.hll' THEN format('tally.distinct_count(%s)', expression)
+                ELSE format('(%s)::float8', expression) END));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_number(text, tally.rollups, text, regtype) IS
+'An error where the type of a metric''s expression is no number, with an expression that is one.';
+
+CREATE OR REPLACE FUNCTION tally_internal._probed_measures() RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(DISTINCT a.attname::text)
+      FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refobjid = 'pg_temp.tally_probe'::regclass
+      JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attnum > 0
+     WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass
+$$;
+COMMENT ON FUNCTION tally_internal._probed_measures() IS 'The measures that the probed expression uses; null where it uses none.';
+
+CREATE OR REPLACE FUNCTION tally_internal._refuse_strange(name text, strange text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._refuse('insufficient_privilege',
+        format('metric %L may use functions of PostgreSQL and of extensions, got %s', name, strange),
+        'Whoever reads a metric runs its functions; one that an ordinary role can replace would run that role''s code with the reader''s rights.',
+        format('Write out what it computes in the expression, or have a superuser own it: ALTER FUNCTION %s OWNER TO postgres;', strange));
+END $$;
+COMMENT ON FUNCTION tally_internal._refuse_strange(text, text) IS 'The error for a metric that uses a function of an ordinary role.';
 
 CREATE OR REPLACE FUNCTION tally_internal._trial_values(type text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -38,24 +38,11 @@ $$;
 COMMENT ON FUNCTION tally_internal._release_definition(tally.rollups, text[]) IS
 'What the columns of a rollup mean now. The release keeps this and compares it later.';
 
-CREATE OR REPLACE FUNCTION tally_internal._check_release(made tally.releases, r tally.rollups) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._check_release_columns(made tally.releases, r tally.rollups, again text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    again text := format('SELECT tally.create_release(%L, %L, dimensions => ''{…}'', measures => ''{…}'', people => ''…'');', made.name, r.name);
-    bad   text;
-    other tally.releases;
+    bad text;
 BEGIN
-    IF r.key IS NOT NULL OR r.lookback IS NOT NULL THEN
-        PERFORM tally_internal._refuse('feature_not_supported',
-            format('release %L needs a rollup whose buckets share no rows, got rollup %L %s', made.name, r.name,
-                   CASE WHEN r.key IS NULL THEN 'with lookback' ELSE 'per key' END),
-            'Two buckets that share rows could be subtracted from each other.', 'SELECT name, bucket, lookback, key FROM tally.rollups;');
-    END IF;
-    IF made.k IS NULL OR made.k < 2 OR made.k > 1000000 THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('k of release %L must be from 2 to 1000000, got %s', made.name,
-                                                                         COALESCE(made.k::text, 'NULL')),
-            'A cell of fewer than k people is hidden.', again);
-    END IF;
     SELECT d INTO bad FROM unnest(made.dimensions) d WHERE d IS NULL OR NOT EXISTS (SELECT FROM tally.dimensions x WHERE x.rollup_id = r.id AND x.name = d);
     IF FOUND OR cardinality(made.dimensions) > 6 OR (SELECT count(DISTINCT d) FROM unnest(made.dimensions) d) < cardinality(made.dimensions) THEN
         PERFORM tally_internal._refuse('undefined_column',
@@ -86,6 +73,29 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('release %L cannot have the column %L', made.name, bad),
             'Its own columns are bucket, cell, hidden, and for each number the ends <name>_low and <name>_high; names have up to 58 bytes.', again);
     END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_release_columns(tally.releases, tally.rollups, text) IS
+'An error where a release names what its rollup lacks, counts that are no counts of all rows, or a column that a release has itself.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_release(made tally.releases, r tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    again text := format('SELECT tally.create_release(%L, %L, dimensions => ''{…}'', measures => ''{…}'', people => ''…'');', made.name,
+                         tally_internal._called(r));
+    other tally.releases;
+BEGIN
+    IF r.key IS NOT NULL OR r.lookback IS NOT NULL THEN
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('release %L needs a rollup whose buckets share no rows, got rollup %L %s', made.name, r.name,
+                   CASE WHEN r.key IS NULL THEN 'with lookback' ELSE 'per key' END),
+            'Two buckets that share rows could be subtracted from each other.', 'SELECT name, bucket, lookback, key FROM tally.rollups;');
+    END IF;
+    IF made.k IS NULL OR made.k < 2 OR made.k > 1000000 THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('k of release %L must be from 2 to 1000000, got %s', made.name,
+                                                                         COALESCE(made.k::text, 'NULL')),
+            'A cell of fewer than k people is hidden.', again);
+    END IF;
+    PERFORM tally_internal._check_release_columns(made, r, again);
     PERFORM tally_internal._check_hierarchies(made, again);
     IF tally_internal._no_length(made.settle, '0', '400 days', false) 
        OR made.history IS NOT NULL AND tally_internal._no_length(made.history, '1 minute', '100 years') THEN

@@ -82,4 +82,5 @@ BEGIN
     RETURN format('pack %s is dropped; its source tables in schema %I are left as they are', wanted.name, was.target_schema);
 END $$;
 COMMENT ON FUNCTION tally.drop_pack(text, text) IS
-'Takes back what install_pack() made, in reverse; source tables and their rows stay. target_schema says which copy, where there are several.';
+'Takes back what install_pack() made, in reverse. Source tables and their rows stay. If the pack is installed in several schemas, target_schema says '
+'which copy.';

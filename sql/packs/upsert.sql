@@ -42,8 +42,8 @@ EXCEPTION WHEN invalid_column_reference THEN
                                                                     FROM unnest(conflict) WITH ORDINALITY u(c, o))));
 END $$;
 COMMENT ON FUNCTION tally.upsert(regclass, jsonb, text[]) IS
-'Inserts a row given as a JSON object, or updates the columns that it names where the conflict key is there already; says inserted, updated or unchanged. '
-    'With the caller''s rights.';
+'Inserts a row that is given as a JSON object. If the conflict key is there already, it updates the columns that the object names. It says inserted, '
+'updated or unchanged. It runs with the caller''s rights.';
 
 CREATE OR REPLACE FUNCTION tally.number(value jsonb) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -8,21 +8,20 @@ COMMENT ON FUNCTION tally.parse_condition(text) IS
 CREATE OR REPLACE FUNCTION tally.condition_windows(condition jsonb) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_condition_windows';
 COMMENT ON FUNCTION tally.condition_windows(jsonb) IS
-    'The stretches of history a condition needs, relative to the tested window, in the order alert_step() expects their values.';
+'The ranges of history that a condition needs, relative to the tested window, in the order in which alert_step() expects their values.';
 
 CREATE OR REPLACE FUNCTION tally.condition_limit(condition jsonb) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_condition_limit';
-COMMENT ON FUNCTION tally.condition_limit(jsonb) IS
-    'The number a condition holds its value against, as a json number; json null where it has none.';
+COMMENT ON FUNCTION tally.condition_limit(jsonb) IS 'The number with which a condition compares, as a JSON number; JSON null if it has none.';
 
 CREATE OR REPLACE FUNCTION tally.alert_step(state jsonb, sample jsonb, rule jsonb, tick timestamptz) RETURNS jsonb
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_alert_step';
 COMMENT ON FUNCTION tally.alert_step(jsonb, jsonb, jsonb, timestamptz) IS
-    'The alert state machine: from the state of a label set (null: none yet), a sample, a rule and the tick to the next state, with transition, verdict and '
-        'observed number.';
+'One step of the alert state machine. It takes the state of a label set (null: none yet), a sample, a rule and the tick, and returns the next state with '
+'the transition, the verdict and the observed number.';
 
 CREATE OR REPLACE FUNCTION tally.schedule_before(schedule text, at timestamptz, beats int DEFAULT 1) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_schedule_before';
 COMMENT ON FUNCTION tally.schedule_before(text, timestamptz, int) IS
-    'When a cron schedule (or a number of seconds) came up for the beats-th last time at or before a moment, in UTC. NULL further back than eight years; an '
-        'error where the text is no schedule or never comes up.';
+'The beats-th last time, at or before a moment, at which a cron schedule (or a number of seconds) came up, in UTC. NULL if that is more than eight years '
+'back. An error if the text is no schedule, or one that never comes up.';

@@ -90,7 +90,7 @@ COMMENT ON FUNCTION tally.compare_strata(bigint[], float8[], float8[], bigint[],
 CREATE OR REPLACE FUNCTION tally.quantile_bounds(level float8, n bigint, OUT low float8, OUT high float8)
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_quantile_bounds';
 COMMENT ON FUNCTION tally.quantile_bounds(float8, bigint) IS
-    'The levels just below and above a quantile whose values tell its standard error, for n values; NULL where there are too few values for the level.';
+'The two levels just below and above a quantile whose values give its standard error, for n values. NULL if there are too few values for the level.';
 
 CREATE OR REPLACE FUNCTION tally.compare_quantiles(
     n_a bigint, value_a float8, low_a float8, high_a float8, n_b bigint, value_b float8, low_b float8, high_b float8,
@@ -109,8 +109,8 @@ CREATE OR REPLACE FUNCTION tally.cluster_factor(
 ) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_cluster_factor';
 COMMENT ON FUNCTION tally.cluster_factor(float8, bigint, float8, float8, float8, float8, float8) IS
-    'How much more a quantile varies where units have several values than if these were independent. Per unit: values at or under the quantile (under), '
-    'and values. 1 for one value a unit; NULL for under two units.';
+'How many times greater the variance of a quantile is because units have several values each. It takes, per unit, the number of values at or under the '
+'quantile (under) and the number of all values. It is 1 if each unit has one value, and NULL for fewer than two units.';
 
 -- The same from sketches. Plain SQL, so that the planner sees through it.
 

@@ -15,20 +15,20 @@ CREATE OR REPLACE FUNCTION tally.sample_ratio(
 )
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_sample_ratio';
 COMMENT ON FUNCTION tally.sample_ratio(bigint[], float8[]) IS
-    'Do the arms have the units that their weights promise? Chi-square; mismatch is p < 0.001. An arm of weight 0 is no part of the test and adds no '
-    'degree of freedom: its units are counted in misplaced. reason, where there is no number: no_units, one_arm.';
+'Tests by chi-square whether the arms have the units that their weights promise. mismatch is p < 0.001. An arm of weight 0 is not part of the test: '
+'misplaced counts its units. If there is no number, reason is no_units or one_arm.';
 
 CREATE OR REPLACE FUNCTION tally.adjust_holm(p float8[]) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_adjust_holm';
 COMMENT ON FUNCTION tally.adjust_holm(float8[]) IS
-    'p values adjusted by Holm for having asked all of them: below alpha with a chance of any false alarm of at most alpha. Order is kept; NULL is no '
-    'question and stays NULL.';
+'Adjusts p values by Holm, because several questions were asked. If you call those below alpha significant, the chance of any false alarm is at most '
+'alpha. Order is kept; NULL is no question and stays NULL.';
 
 CREATE OR REPLACE FUNCTION tally.adjust_benjamini_hochberg(p float8[]) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_adjust_benjamini_hochberg';
 COMMENT ON FUNCTION tally.adjust_benjamini_hochberg(float8[]) IS
-    'p values adjusted by Benjamini and Hochberg: below alpha with a share of at most alpha of false alarms among the alarms. Order is kept; NULL stays '
-    'NULL.';
+'Adjusts p values by Benjamini and Hochberg. If you call those below alpha significant, the expected share of false alarms among them is at most alpha. '
+'Order is kept; NULL stays NULL.';
 
 CREATE OR REPLACE FUNCTION tally.experiment_badge(
     srm_p float8, units_a bigint, units_b bigint, lift float8, p float8, direction text DEFAULT 'up_is_good',

@@ -41,7 +41,7 @@ COMMENT ON AGGREGATE tally.rollup(tally.funnel_counts) IS 'Adds up funnel counts
 
 CREATE OR REPLACE FUNCTION tally.reached(counts tally.funnel_counts) RETURNS bigint[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_reached';
-COMMENT ON FUNCTION tally.reached(tally.funnel_counts) IS 'How many actors reached each step; as many elements as the furthest actor reached.';
+COMMENT ON FUNCTION tally.reached(tally.funnel_counts) IS 'How many actors reached each step, up to the furthest step that anybody reached.';
 
 CREATE OR REPLACE FUNCTION tally.time_to_convert(counts tally.funnel_counts, step int) RETURNS tally.tdigest
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_funnel_time_to_convert';
@@ -52,5 +52,5 @@ CREATE OR REPLACE FUNCTION tally.funnel_steps(counts tally.funnel_counts, names 
     RETURNS TABLE (step int, name text, actors bigint, of_previous float8, of_first float8, seconds_mean float8, seconds_p50 float8, seconds_p90 float8)
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 8 AS 'MODULE_PATHNAME', 'tally_funnel_steps';
 COMMENT ON FUNCTION tally.funnel_steps(tally.funnel_counts, text[]) IS
-'A row per step: actors, their shares of the step before and of the first, and the seconds since the step before. Names, where given, also bring steps that '
-'nobody reached.';
+'A row per step: actors, their shares of the step before and of the first, and the seconds since the step before. If names are given, steps that nobody '
+'reached have a row too.';

@@ -33,8 +33,8 @@ CREATE OR REPLACE AGGREGATE tally.k_anonymous(value numeric, person anyelement, 
     SFUNC = tally_internal._k_add, STYPE = tally.k_total, COMBINEFUNC = tally_internal._k_merge, FINALFUNC = tally_internal._k_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tally.k_anonymous(numeric, anyelement, int) IS
-'The sum of value where k or more distinct persons are behind it, else NULL; with 1 as value the number of rows. An estimate of very many counts three '
-'standard errors low. For who may read the rows: it is no gate against readers who may not.';
+'The sum of value if k or more distinct persons stand behind it, else NULL. With 1 as value it is the number of rows. If persons are too many to count '
+'exactly, their estimate is lowered by three standard errors. It is for readers who may read the rows, and no protection against others.';
 
 CREATE OR REPLACE AGGREGATE tally.k_anonymous(value numeric, person anyelement) (
     SFUNC = tally_internal._k_add, STYPE = tally.k_total, COMBINEFUNC = tally_internal._k_merge, FINALFUNC = tally_internal._k_final, PARALLEL = SAFE

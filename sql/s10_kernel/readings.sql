@@ -64,7 +64,7 @@ COMMENT ON AGGREGATE tally.rollup(tally.readings) IS
 CREATE OR REPLACE FUNCTION tally.merge(a tally.readings, b tally.readings) RETURNS tally.readings
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_readings_merge_two';
 COMMENT ON FUNCTION tally.merge(tally.readings, tally.readings) IS
-    'Both as one, in the order of time; parts that overlap are refused. A NULL counts as empty.';
+'Merges two parts in the order of time. Parts that overlap are refused. NULL counts as an empty part.';
 
 CREATE OR REPLACE FUNCTION tally.increase(sketch tally.readings) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_readings_increase';
@@ -74,7 +74,8 @@ COMMENT ON FUNCTION tally.increase(tally.readings) IS
 CREATE OR REPLACE FUNCTION tally.increase(sketch tally.readings, before tally.readings) RETURNS float8
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_readings_increase_since';
 COMMENT ON FUNCTION tally.increase(tally.readings, tally.readings) IS
-    'How much a counter grew from the last reading of the part before. So the increases of all buckets add up to that of the whole; before may be NULL.';
+'How much a counter grew since the last reading of the part before (which may be NULL). So the increases of all buckets add up to the increase of the '
+'whole.';
 
 CREATE OR REPLACE FUNCTION tally.delta(sketch tally.readings) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_readings_delta';
@@ -109,8 +110,8 @@ CREATE OR REPLACE FUNCTION tally.average(
     sketch tally.readings, since timestamptz, until timestamptz, before tally.readings, after tally.readings DEFAULT NULL)
     RETURNS float8 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_readings_average_over';
 COMMENT ON FUNCTION tally.average(tally.readings, timestamptz, timestamptz, tally.readings, tally.readings) IS
-    'Mean of tally.time_weighted over a range, with the readings before and after it: of the part of the range in which the value is known. The '
-    'readings, before and after may be NULL.';
+'Mean of tally.time_weighted over the part of a range in which the value is known. before and after are the readings around the range. All three may be '
+'NULL.';
 
 CREATE OR REPLACE FUNCTION tally.count(sketch tally.readings) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_readings_count';

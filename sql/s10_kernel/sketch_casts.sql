@@ -83,5 +83,5 @@ BEGIN
     FROM generate_subscripts(edges, 1) AS i ORDER BY i;
 END $$;
 COMMENT ON FUNCTION tally.histogram_text(tally.tdigest, int, int, text) IS
-'A histogram to read at a psql prompt: about so many buckets with round edges (low included), how many values lie in each, and a bar. NaN and the infinities '
-'count in the outermost buckets. scale log: edges grow as powers of ten do; values that are not above 0 are one bucket.';
+'A histogram to read at a psql prompt: about the given number of buckets with round edges (low is included), how many values lie in each, and a bar. NaN '
+'and the infinities count in the outermost buckets. With scale log, edges grow like powers of ten, and all values of 0 and less are one bucket.';

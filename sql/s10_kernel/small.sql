@@ -43,9 +43,8 @@ CREATE OR REPLACE FUNCTION tally.suppress_below(value anyelement, people bigint,
     'SELECT CASE WHEN people OPERATOR(pg_catalog.>=) k OR people OPERATOR(pg_catalog.=) 0 AND k IS NOT NULL '
         'AND (value)::pg_catalog.text OPERATOR(pg_catalog.~) ''^-?0(\.0*)?$'' THEN value END';
 COMMENT ON FUNCTION tally.suppress_below(anyelement, bigint, int) IS
-'value where it stands for k or more distinct people, else NULL; for numbers, arrays and sketches alike. A zero of nobody is '
-'shown. NULL people or k hides. It hides one cell, it is no '
-'gate: a reader of the source or of EXPLAIN sees more.';
+'value where it stands for k or more distinct people, else NULL; for numbers, arrays and sketches alike. A zero of nobody is shown. NULL people or k '
+'hides. It hides one cell and is no protection against a role that may read the source or run EXPLAIN.';
 
 CREATE OR REPLACE FUNCTION tally.instant(value text) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

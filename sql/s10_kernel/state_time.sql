@@ -33,7 +33,7 @@ COMMENT ON AGGREGATE tally.rollup(tally.state_time) IS
 CREATE OR REPLACE FUNCTION tally.merge(a tally.state_time, b tally.state_time) RETURNS tally.state_time
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_state_time_merge_two';
 COMMENT ON FUNCTION tally.merge(tally.state_time, tally.state_time) IS
-    'Both as one, in the order of time; parts that overlap are refused. A NULL counts as empty.';
+'Merges two parts in the order of time. Parts that overlap are refused. NULL counts as an empty part.';
 
 CREATE OR REPLACE FUNCTION tally.duration_in(sketch tally.state_time, state text) RETURNS interval
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_state_time_duration';
@@ -42,7 +42,8 @@ COMMENT ON FUNCTION tally.duration_in(tally.state_time, text) IS 'How long it wa
 CREATE OR REPLACE FUNCTION tally.within(sketch tally.state_time, since timestamptz, until timestamptz, before tally.state_time) RETURNS tally.state_time
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_state_time_within';
 COMMENT ON FUNCTION tally.within(tally.state_time, timestamptz, timestamptz, tally.state_time) IS
-    'The same over all of a range: the last state of the part before it (which may be NULL) holds from the start, the last state until the end.';
+'How long it was in which state over all of a range: the last state of the part before it (which may be NULL) holds from the start, and the last state '
+'of the range until its end.';
 
 CREATE OR REPLACE FUNCTION tally.states(sketch tally.state_time) RETURNS TABLE (state text, duration interval, share float8)
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10 AS 'MODULE_PATHNAME', 'tally_state_time_states';

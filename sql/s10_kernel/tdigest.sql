@@ -117,4 +117,5 @@ COMMENT ON FUNCTION tally.trimmed_mean(tally.tdigest, float8, float8) IS
 
 CREATE OR REPLACE FUNCTION tally.histogram(sketch tally.tdigest, edges float8[]) RETURNS bigint[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_histogram';
-COMMENT ON FUNCTION tally.histogram(tally.tdigest, float8[]) IS 'Counts below the first edge, between edges (lower edge included) and from the last edge on.';
+COMMENT ON FUNCTION tally.histogram(tally.tdigest, float8[]) IS
+'Counts of the values below the first edge, between each two edges (the lower one included), and from the last edge on.';

@@ -30,7 +30,7 @@ CREATE OR REPLACE AGGREGATE tally.topk(item text, k int) (
     SFUNC = tally_internal._topk_trans, FINALFUNC = tally_internal._topk_final, STYPE = tally.topk, COMBINEFUNC = tally_internal._topk_merge,
     SSPACE = 500, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
-COMMENT ON AGGREGATE tally.topk(text, int) IS 'Counts of the k heaviest items (1 to 1000), exact up to 16 k distinct ones.';
+COMMENT ON AGGREGATE tally.topk(text, int) IS 'Counts of the k heaviest items (k is 1 to 1000), exact for up to 16 × k distinct items.';
 
 CREATE OR REPLACE AGGREGATE tally.topk(item text, k int, weight bigint) (
     SFUNC = tally_internal._topk_trans, FINALFUNC = tally_internal._topk_final, STYPE = tally.topk, COMBINEFUNC = tally_internal._topk_merge,

@@ -65,5 +65,5 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
     END;
 END $$;
 COMMENT ON FUNCTION tally.drop_rollup(text, boolean) IS
-'Drops a rollup: its table, views, metrics, statistics and marks, and the triggers of its source where no other rollup needs them. Source rows stay. With '
-    '"cascade", also the rollups that stand on it.';
+'Drops a rollup: its table, views, metrics, statistics and marks, and the triggers of its source if no other rollup needs them. Source rows stay. '
+'"cascade" also drops the rollups that stand on it.';

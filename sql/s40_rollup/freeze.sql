@@ -150,9 +150,9 @@ BEGIN
     RETURN before;
 END $$;
 COMMENT ON FUNCTION tally.freeze_source(regclass, timestamptz) IS
-'Freezes the history of all rollups on a source before a moment (moved back to where each begins a bucket, and returned): from then on raw rows before it '
-    'may be deleted, truncated or dropped by anybody, and no rollup loses anything. An earlier moment than the present horizon thaws. For the owner of the '
-    'source.';
+'Freezes the history of all rollups on a source before a moment. The moment is moved back to where each rollup begins a bucket, and returned. From then '
+'on anybody may delete, truncate or drop raw rows before it, and no rollup loses anything. A moment before the present horizon thaws what lies between. '
+'For the owner of the source.';
 
 CREATE OR REPLACE FUNCTION tally_internal._store_horizon(source regclass, before timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -140,8 +140,8 @@ BEGIN
     RETURN QUERY SELECT * FROM tally_internal._apply_late(source, ids);
 END $$;
 COMMENT ON FUNCTION tally.apply_late(regclass, bigint[]) IS
-'Adds late rows of a source (all that wait in tally.late_rows, or those of ids) to the frozen history of every rollup on it, by the merge rules of the '
-    'measures: counts and sums add up, sketches merge. Once: a row that was applied is not again. For the owner of the source.';
+'Adds late rows of a source to the frozen history of every rollup on it: all rows that wait in tally.late_rows, or those in ids. Counts and sums add up, '
+'sketches merge. Each row is added once. For the owner of the source.';
 
 CREATE OR REPLACE FUNCTION tally.set_aside_late(source regclass) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -151,8 +151,8 @@ BEGIN
     RETURN tally_internal._set_aside_for(source);
 END $$;
 COMMENT ON FUNCTION tally.set_aside_late(regclass) IS
-'Moves what a source has before its horizon to tally.late_rows, and says how many rows that were. For sources whose raw rows somebody else''s job deletes, '
-    'once it has; with retain_source() each refresh does it. For the owner of the source.';
+'Moves the rows that a source has before its horizon to tally.late_rows, and says how many those are. Call it after your own job has deleted raw rows; '
+'with retain_source() each refresh does it. For the owner of the source.';
 
 CREATE OR REPLACE FUNCTION tally_internal._set_aside_for(source regclass, who bigint DEFAULT tally_internal._me()) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

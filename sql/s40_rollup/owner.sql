@@ -80,9 +80,9 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.set_owner(text, regrole) IS
-'Gives a rollup, with its table, views, statistics, metrics and marks, to another role, with whose rights its SQL runs from now on. Mends what REASSIGN '
-    'OWNED, ALTER TABLE … OWNER TO, DROP ROLE or a restore without the role leave. Takes the rights of both roles; of an owner who is gone a superuser '
-    'disposes.';
+'Gives a rollup, with its table, views, statistics, metrics and marks, to another role. Its SQL runs with that role''s rights from now on. It repairs '
+'what REASSIGN OWNED, ALTER TABLE … OWNER TO, DROP ROLE or a restore without the role leave behind. You need the rights of both roles; if the old owner '
+'is gone, you need to be a superuser.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_gift(r tally.rollups, taker regrole, caller regrole) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

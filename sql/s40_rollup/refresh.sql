@@ -308,6 +308,6 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.refresh(text, bigint) IS
-'Brings a rollup, and those it stands on, to its definition: recomputes dirty buckets, keys and ranges in one transaction and writes only rows that differ. '
-    'Without a name all rollups that the caller may refresh (its own; all for who may call refresh_scheduled), where a failing one is reported in error and '
-    'stops no other. Returns what was done per rollup.';
+'Makes a rollup and those it stands on equal to their definitions: it recomputes dirty buckets, keys and ranges in one transaction, and writes only rows '
+'that differ. Without a name it refreshes all rollups that the caller may refresh: the caller''s own, or all if the caller may call refresh_scheduled(). '
+'One that fails is reported in the column error and does not stop the others. It returns what was done for each rollup.';

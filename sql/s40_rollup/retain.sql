@@ -310,7 +310,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON PROCEDURE tally.expire(regclass, bigint, timestamptz) IS
-'Deletes what retain_source() and a rollup''s retain say is old, of all or of one source or rollup, in batches of about batch_rows rows (but whole buckets) '
-    'that commit: computes and freezes first, then deletes. What cannot be deleted now says why in tally.source_retentions.waiting_for. tally.start() '
-    'schedules it.';
+'Deletes rows that are older than retain_source() and a rollup''s retain allow, of one source or rollup or of all. It works in committed batches of '
+'about batch_rows rows, always whole buckets: it computes and freezes, then deletes. tally.source_retentions.waiting_for says why something cannot be '
+'deleted now. tally.start() schedules it.';
 REVOKE ALL ON FUNCTION tally_internal._expire_unit(regclass, bigint, timestamptz) FROM PUBLIC;

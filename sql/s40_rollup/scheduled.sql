@@ -26,9 +26,9 @@ BEGIN
     PERFORM tally_internal._end_refresh(schedule, run);
 END $$;
 COMMENT ON PROCEDURE tally.refresh_scheduled(text) IS
-'What the scheduled job runs: refreshes all rollups of a schedule, and those they stand on, in batches that commit. A rollup that another session refreshes '
-    'is passed over; a failing one, and one on a locked table, is logged and passed over; a role whose rollups take longer than tally.role_refresh_timeout '
-    '(10 minutes) goes on in the next run.';
+'The scheduled job runs this. It refreshes all rollups of a schedule, and those they stand on, in batches that commit. It passes over a rollup that '
+'another session refreshes. It logs and passes over one that fails or whose table is locked. If the rollups of one role take longer than '
+'tally.role_refresh_timeout (10 minutes), the rest of them wait for the next run.';
 
 CREATE OR REPLACE FUNCTION tally_internal._scheduled_chain(schedule text) RETURNS int[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -66,8 +66,8 @@ BEGIN
             'differs', tally_internal._differs_sql(r.id, 'f', 't'))), 0, r.zone, since, until) x;
 END $$;
 COMMENT ON FUNCTION tally.verify(text, timestamptz, timestamptz, bigint) IS
-'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists where the stored rows differ (frozen history has nothing to differ '
-    'from): both versions, and whether the bucket is marked and so only waits for its refresh. No row: all equal. For its owner.';
+'Computes a rollup''s definition over [since, until), widened to whole buckets, and lists the stored rows that differ, with both versions and whether '
+'the bucket is marked and so only waits for its refresh. No row means that all are equal. Frozen history is not compared. For its owner.';
 
 CREATE OR REPLACE FUNCTION tally_internal._remake_relations(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -98,5 +98,5 @@ BEGIN
         HINT = format('CALL tally.backfill(%L);', tally_internal._called(r));
 END $$;
 COMMENT ON FUNCTION tally.repair(text, timestamptz, timestamptz) IS
-'Marks [since, until) of a rollup, widened to whole buckets, to be computed anew by the next refresh or backfill, and makes its live view where that was '
-    'dropped. For its owner.';
+'Marks [since, until) of a rollup, widened to whole buckets, so that the next refresh or backfill computes it anew. If its live view was dropped, it '
+'makes that again. For its owner.';

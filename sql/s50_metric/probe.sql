@@ -241,7 +241,8 @@ BEGIN
     RETURN QUERY SELECT * FROM tally_internal._sample_probes(as_of);
 END $$;
 COMMENT ON FUNCTION tally.sample_probes(timestamptz) IS
-'Samples every enabled probe that has not been sampled at its tick; evaluate() begins with it. A failing probe stops no other: its error is in tally.probes.';
+'Samples every enabled probe whose tick has not been sampled yet. evaluate() begins with it. A probe that fails does not stop the others; its error is '
+'in tally.probes.';
 
 CREATE OR REPLACE FUNCTION tally.probe_series(probe text, since text DEFAULT '24 hours', until text DEFAULT NULL,
                                    as_of timestamptz DEFAULT now()) RETURNS SETOF tally.point

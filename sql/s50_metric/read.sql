@@ -168,4 +168,4 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally.metric_value(text, text, text, jsonb, boolean, timestamptz) IS
-'A metric merged into one number over the buckets that begin in [since, until); NULL where there is none to give. Arguments as in timeseries().';
+'A metric as one number, merged over the buckets that begin in [since, until). NULL if there is no number. Arguments as in timeseries().';

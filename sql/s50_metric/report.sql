@@ -202,5 +202,5 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT keys || E'\r\n' FROM line WHERE n = 1), '') || COALESCE((SELECT string_agg(cells || E'\r\n', '' ORDER BY n) FROM line), '')
 $$;
 COMMENT ON FUNCTION tally.csv(json) IS
-'An array of JSON objects with the same keys as CSV (RFC 4180): a line of keys, a line per object, NULL as nothing; text that a spreadsheet would take for a '
-'formula is put behind an apostrophe.';
+'Writes an array of JSON objects with the same keys as CSV (RFC 4180): a line of keys, then a line for each object. NULL is an empty field. Text that a '
+'spreadsheet would read as a formula gets an apostrophe in front.';

@@ -146,4 +146,5 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally.drop_experiment(text) IS
-'Drops an experiment: its view and its rollups, those of its units where no other experiment uses them. Exposures, events and metrics stay.';
+'Drops an experiment with its view and its rollups. The rollups of its units go too, if no other experiment uses them. Exposures, events and metrics '
+'stay.';

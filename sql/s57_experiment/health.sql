@@ -75,6 +75,6 @@ BEGIN
             NULL::text;
 END $$;
 COMMENT ON FUNCTION tally.experiment_health(text, timestamptz) IS
-'What speaks against believing an experiment: the split of the arms (sample ratio), units seen in two arms (a warning above 1 %), arms that are not declared, '
-    'exposures without arm or time or outside its days, metrics without data; and how many of the planned units there are. state: ok, warning, error, no_data, '
-    'reached.';
+'Reasons not to believe an experiment: the split of the arms (sample ratio), units seen in two arms (a warning above 1 %), arms that are not declared, '
+'exposures without arm or time or outside its days, metrics without data; and how many of the planned units there are. state: ok, warning, error, '
+'no_data, reached.';

@@ -84,8 +84,8 @@ BEGIN
      ORDER BY c.place, r.labels, CASE jsonb_typeof(a.given) WHEN 'number' THEN (a.given #>> '{}')::numeric END, a.parameter, a.n;
 END $$;
 COMMENT ON FUNCTION tally.experiment_overlay(text, text, timestamptz, boolean, text[], int) IS
-'The report with its arms in the order of a parameter that they were given (a budget, a quota): how the outcome goes with it. Arguments as in '
-    'experiment_report().';
+'The report with its arms in the order of one of their parameters (a budget, a quota), so that you see how the outcome depends on it. Arguments as in '
+'experiment_report().';
 
 CREATE OR REPLACE FUNCTION tally_internal._percent(share float8) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -148,8 +148,8 @@ BEGIN
       FROM r JOIN tally.experiment_cells c ON c.experiment_id = e.id AND c.metric = r.metric LEFT JOIN s ON true ORDER BY r.n;
 END $$;
 COMMENT ON FUNCTION tally.experiment_summary(text, timestamptz, text[], int) IS
-'The report in words: change with the interval that decides (for every look until the planned end, then for one), the interval as a picture with no change in '
-    'the middle, and the badge as a sentence.';
+'The report in words: the change with the interval that decides (until the planned end the one that holds at every look, then the one for a single '
+'look), the interval as a picture whose middle is no change, and the badge as a sentence.';
 
 CREATE OR REPLACE FUNCTION tally.experiment_json(name text, as_of timestamptz DEFAULT now(), matured boolean DEFAULT true, by text[] DEFAULT '{}',
     k int DEFAULT 10) RETURNS jsonb

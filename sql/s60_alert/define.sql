@@ -161,4 +161,4 @@ BEGIN
     PERFORM tally_internal._store_enabled(t.id, enabled);
 END $$;
 COMMENT ON FUNCTION tally.enable_threshold(text, boolean) IS
-'Has a threshold evaluated, or (enabled => false) left alone, without touching the rest of its definition.';
+'Turns the evaluation of a threshold on, or off with enabled => false. The rest of its definition stays.';

@@ -210,8 +210,8 @@ BEGIN
         ORDER BY t.id;
 END $$;
 COMMENT ON FUNCTION tally.claim_notifications(text, int, interval, timestamptz, bigint) IS
-'For a poller: leases up to most due notifications of a channel, with all it takes to post them. Report each with report_notification(); what is not '
-    'reported before the lease ends is handed out again under the same idempotency key.';
+'For a poller. It leases up to most due notifications of a channel and returns what is needed to post them. Report each with report_notification(). A '
+'notification that is not reported before its lease ends is handed out again, under the same idempotency key.';
 
 CREATE OR REPLACE FUNCTION tally.report_notification(id bigint, ok boolean, problem text DEFAULT NULL, as_of timestamptz DEFAULT now(),
                                           who bigint DEFAULT tally_internal._me()) RETURNS text
@@ -232,7 +232,7 @@ BEGIN
     RETURN outcome;
 END $$;
 COMMENT ON FUNCTION tally.report_notification(bigint, boolean, text, timestamptz, bigint) IS
-'For a poller: whether the post of a claimed notification succeeded. Returns its status: sent, pending (tried again later) or dead.';
+'For a poller. It reports whether the post of a claimed notification succeeded, and returns its status: sent, pending (it is tried again later) or dead.';
 
 CREATE OR REPLACE FUNCTION tally.redeliver(id bigint, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -264,4 +264,4 @@ BEGIN
     RETURN done;
 END $$;
 COMMENT ON FUNCTION tally.redeliver_dead(text, timestamptz, bigint) IS
-'Tries all dead notifications of a channel (null: of every channel of the calling role) anew, and returns how many.';
+'Tries all dead notifications of a channel again (null: those of every channel of the calling role), and returns how many there were.';

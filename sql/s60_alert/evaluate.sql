@@ -156,9 +156,9 @@ BEGIN
     RETURN QUERY SELECT * FROM tally_internal._evaluate(as_of, threshold);
 END $$;
 COMMENT ON FUNCTION tally.evaluate(timestamptz, text) IS
-'Evaluates every enabled threshold (or one) that has not been evaluated at its tick yet: samples, states, incidents, notifications, in one transaction. '
-    'as_of is the clock. A failing threshold stops no other; its error is in tally.evaluations. Returns what was done; does nothing while another session '
-    'evaluates.';
+'Evaluates every enabled threshold (or one) whose tick has not been evaluated yet: samples, states, incidents and notifications, in one transaction. '
+'as_of is the clock. A threshold that fails does not stop the others; its error is in tally.evaluations. It returns what was done. It does nothing while '
+'another session evaluates.';
 
 CREATE OR REPLACE FUNCTION tally_internal._scheduled_probes(as_of timestamptz, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -214,7 +214,7 @@ BEGIN
     COMMIT;
 END $$;
 COMMENT ON PROCEDURE tally.evaluate_scheduled() IS
-'What the scheduled job runs: evaluate(now()), committed every quarter of a second, so that a slow threshold delays no incident of the others.';
+'The scheduled job runs this: evaluate(now()), committed every quarter of a second, so that a slow threshold does not delay the incidents of others.';
 
 CREATE OR REPLACE FUNCTION tally_internal._purge(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -52,7 +52,8 @@ BEGIN
     PERFORM tally_internal._notify(i.id, 'acknowledged', as_of);
 END $$;
 COMMENT ON FUNCTION tally.acknowledge(bigint, text, timestamptz, text, bigint) IS
-'Says that somebody is on an incident; it escalates no further. by: the person, where an application''s role acts for one; recorded beside the role.';
+'Notes that somebody works on an incident. It escalates no further. by names the person if the role is an application''s; the name is recorded beside '
+'the role.';
 
 CREATE OR REPLACE FUNCTION tally.comment_incident(id bigint, note text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
                                        who bigint DEFAULT tally_internal._me()) RETURNS void
@@ -114,8 +115,8 @@ BEGIN
     PERFORM tally_internal._notify(i.id, 'resolved', as_of);
 END $$;
 COMMENT ON FUNCTION tally.resolve(bigint, text, text, text, timestamptz, text, bigint) IS
-'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on in a newer bucket, it fires anew. by: the person, where '
-    'an application''s role acts for one.';
+'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on in a newer bucket, it fires anew. by names the '
+'person if the role is an application''s.';
 
 CREATE OR REPLACE FUNCTION tally.review(id bigint, note text DEFAULT NULL, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
                              who bigint DEFAULT tally_internal._me()) RETURNS void

@@ -86,10 +86,10 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.replay(text, text, text, interval, timestamptz, jsonb, text, bigint) IS
-'When a threshold would have changed state over past data, as it is now defined and as the data is now: transitions pending, cancelled, fired, recovered, '
-    'missing_series per label set, with the reason where the value alone does not say it (no data, an error). Files nothing. every is the distance of ticks '
-    '(default the threshold''s own). changes is what is to be tried: arguments of create_threshold() that differ from what is stored, or, where no threshold '
-    'has that name, a whole one: {"metric": …, "condition": …}.';
+'When a threshold, as it is defined now, would have changed its state over past data, as the data is now: transitions pending, cancelled, fired, '
+'recovered, missing_series per label set, with the reason where the value alone does not say it (no data, an error). Files nothing. every is the '
+'distance of ticks (default the threshold''s own). changes is what is to be tried: arguments of create_threshold() that differ from what is stored, or, '
+'where no threshold has that name, a whole one: {"metric": …, "condition": …}.';
 
 CREATE OR REPLACE FUNCTION tally_internal._tried(threshold text, samples jsonb, step interval, changes jsonb) RETURNS TABLE (n int, sample jsonb, after jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

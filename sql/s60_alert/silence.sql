@@ -75,8 +75,9 @@ BEGIN
     RETURN id;
 END $$;
 COMMENT ON FUNCTION tally.silence(jsonb, text, interval, timestamptz, interval, text, text, bigint) IS
-'Keeps back the notifications of incidents that match, for a while, with a reason; every makes it a recurring maintenance window by the clock of zone. Days '
-    'of "for" and every are those of zone''s calendar. Returns its number. Incidents are filed all the same, and what still fires when it ends is told then.';
+'Keeps back the notifications of incidents that match, for a while and with a reason. every makes it a maintenance window that recurs by the clock of '
+'zone. Days in "for" and every are days of zone''s calendar. It returns the silence''s number. Incidents are filed all the same. Those that still fire '
+'when the silence ends are told then.';
 
 CREATE OR REPLACE FUNCTION tally.end_silence(id int, as_of timestamptz DEFAULT now(), who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -92,7 +93,7 @@ BEGIN
     END IF;
     UPDATE tally.incidents i SET suppressed_until = LEAST(i.suppressed_until, as_of) WHERE i.silence_id = id AND i.suppressed_by IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION tally.end_silence(int, timestamptz, bigint) IS 'Ends a silence or maintenance window now; it stays on record.';
+COMMENT ON FUNCTION tally.end_silence(int, timestamptz, bigint) IS 'Ends a silence or maintenance window now. Its row stays in tally.silences.';
 
 CREATE OR REPLACE FUNCTION tally.create_inhibition(
     name        text,

@@ -46,6 +46,6 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.error_budget(text, timestamptz) IS
-'The error budget of a burn-rate threshold over its period: share of bad events, observations, the budget (1 - objective), the part of it consumed and '
-    'remaining (below 0: the objective is missed), how many times too fast the last hour burns it, and when it will be gone if that goes on '
-    '(the end of the period where it is gone; null where it will not be). With the reader''s rights.';
+'The error budget of a burn-rate threshold over its period: the share of bad events, the number of observations, the budget (1 - objective), its '
+'consumed and its remaining part (below 0: the objective is missed), how many times too fast the last hour burns it, and when it will be gone at that '
+'speed (the end of the period if it is gone already; null: never). It reads with the caller''s rights.';

@@ -101,7 +101,7 @@ BEGIN
                       WHERE c.jobname LIKE 'tally %' AND c.username = current_user AND gone;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally.stop() IS 'Unschedules the jobs of tally.start() and returns their names. Capture goes on: marks wait for the next refresh.';
+COMMENT ON FUNCTION tally.stop() IS 'Removes the jobs that tally.start() made, and returns their names. Capture goes on, and marks wait for the next refresh.';
 
 CREATE OR REPLACE FUNCTION tally_internal._sync_jobs() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -189,7 +189,7 @@ BEGIN
     RETURN QUERY SELECT * FROM tally_internal._run_tasks(schedule, as_of);
 END $$;
 COMMENT ON FUNCTION tally.run_tasks(text, timestamptz) IS
-'Runs the tasks of a schedule (null: all) and says how many rows each returned. A failing task stops no other: its error is in tally.tasks.';
+'Runs the tasks of a schedule (null: all) and says how many rows each returned. A task that fails does not stop the others; its error is in tally.tasks.';
 
 CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s70(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

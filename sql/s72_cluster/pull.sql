@@ -127,7 +127,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.pull(text, boolean, bigint) IS
 'Takes what has changed at the nodes of a cluster rollup (null: of all that the caller may refresh; whole: everything) into its parts. refresh() does it '
-    'too, before it computes. Returns what was done per node; a node that fails is reported in error and stops no other.';
+'too, before it computes. Returns what was done per node; a node that fails is reported in error and stops no other.';
 
 CREATE OR REPLACE FUNCTION tally_internal._when_refresh_begins_s72(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

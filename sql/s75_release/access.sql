@@ -64,9 +64,9 @@ BEGIN
     RETURN given;
 END $$;
 COMMENT ON FUNCTION tally.grant_access(text, regrole, text) IS
-'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema), an editor (that, and to see, acknowledge, silence, comment on and '
-'close the incidents of your thresholds without being a member of your role) or, from a superuser, a clock (to run the jobs, start and stop them). Says what '
-'was given.';
+'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema), an editor (that, and to see, acknowledge, silence, comment on '
+'and close the incidents of your thresholds without being a member of your role) or, from a superuser, a clock (to run the jobs, start and stop them). '
+'It says what was given.';
 
 CREATE OR REPLACE FUNCTION tally.revoke_access("from" regrole) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -90,4 +90,5 @@ BEGIN
     RETURN taken;
 END $$;
 COMMENT ON FUNCTION tally.revoke_access(regrole) IS
-'Takes back what grant_access() gave a role on your releases and incidents, and, from a superuser, as a clock; the schema stays usable. Says what.';
+'Takes back what grant_access() gave a role on your releases and incidents; from a superuser, also the rights of a clock. The role keeps USAGE on the '
+'schema. It says what was taken.';

@@ -212,4 +212,4 @@ BEGIN
     PERFORM tally.drop_task(tally_internal._with_schema(t.schema, t.name)) FROM tally.tasks t WHERE t.id = x.task_id;
 END $$;
 COMMENT ON FUNCTION tally.drop_release(text) IS
-'Drops a release and its table. Which buckets it has published stays known: they are not published again under another definition.';
+'Drops a release and its table. pg_tally remembers which buckets it has published, and does not publish them again under another definition.';

@@ -83,5 +83,5 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.check_release(text, bigint) IS
-'Proves a release once more, by other arithmetic than made it: for each hidden number two whole tables fit all that is published and differ in it, and one has '
-'k or more of people and of all their rows. What the table shows now is checked, so a change by hand is found. For the owner.';
+'Proves a release once more, by other arithmetic than that which made it. For each hidden number it adds up two whole tables that fit all that is '
+'published and differ in this number; in one of them it is k or more. It checks what the table shows now, so it finds changes by hand. For the owner.';

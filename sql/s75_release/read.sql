@@ -34,5 +34,5 @@ BEGIN
               COALESCE($5, '{}');
 END $$;
 COMMENT ON FUNCTION tally.released(text, text, text, text[], jsonb, timestamptz) IS
-'What a release shows, in long form: by these dimensions and totals over all others, where dimensions have these values. A hidden value is NULL between low '
-'and high. With the reader''s rights on the release''s table; what the release does not hold is refused.';
+'What a release shows, in long form: split by the dimensions in by, totals over all others, and only where dimensions have the values in where. A hidden '
+'value is NULL between low and high. It reads the release''s table with the reader''s rights. What the release does not hold is refused.';

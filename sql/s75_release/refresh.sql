@@ -54,8 +54,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.refresh_release(text, timestamptz, bigint) IS
-'Publishes the buckets of a release that have been over for as long as it says and are not published yet: once each. One that cannot be proved to be safe is '
-'refused, with the reason and the coarser dimensions that could be in tally.released_buckets, and tried again next time. For the owner.';
+'Publishes the buckets of a release that ended longer ago than settle says and are not published yet, each of them once. A bucket that cannot be proved '
+'to be safe is refused and tried again next time; tally.released_buckets has the reason, and coarser dimensions that would be safe. For the owner.';
 
 CREATE OR REPLACE FUNCTION tally_internal._publish(x tally.releases, r tally.rollups, since timestamptz, until timestamptz, tables regclass[], cells jsonb,
                                                    OUT hidden int)

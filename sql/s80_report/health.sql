@@ -148,11 +148,11 @@ BEGIN
         jsonb_to_record(t::jsonb) h("check" text, status text, value float8, unit text, detail text, hint text);
 END $$;
 COMMENT ON FUNCTION tally.health(timestamptz) IS
-'What the system watches about itself: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled; with the statement to run '
-'next. It speaks of what the calling role may see.';
+'How pg_tally itself does: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled, each with the statement to run '
+'next. It counts what the calling role may see.';
 
 CREATE OR REPLACE VIEW tally.health WITH (security_invoker = true) AS SELECT * FROM tally.health(now());
-COMMENT ON VIEW tally.health IS 'What the system watches about itself, at this moment: tally.health() as a view.';
+COMMENT ON VIEW tally.health IS 'How pg_tally itself does at this moment: tally.health() as a view.';
 COMMENT ON COLUMN tally.health."check" IS 'What is looked at.';
 COMMENT ON COLUMN tally.health.status IS 'ok, late, failing, stopped, or unknown where this role cannot tell.';
 COMMENT ON COLUMN tally.health.value IS 'The number.';

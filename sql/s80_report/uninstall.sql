@@ -64,6 +64,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION tally.uninstall(boolean, boolean) IS
-'Lists what pg_tally has made in this database outside its schema: jobs of pg_cron, views, triggers, statistics, tables of rollups, with the statement for '
-    'each; really => true takes it all away (keep_tables: but for the tables, whose sketches go with the extension all the same). The last two statements '
-    'are to be run by hand after it. For a superuser.';
+'Lists what pg_tally has made in this database outside its schema: jobs of pg_cron, views, triggers, statistics and tables of rollups, each with the '
+'statement that removes it. really => true removes all of it. keep_tables leaves the tables; their sketches go with the extension all the same. Run the '
+'last two statements by hand afterwards. For a superuser.';

@@ -147,7 +147,7 @@ BEGIN
     RETURN tally_internal._define_board(b, search_path);
 END $$;
 COMMENT ON FUNCTION tally.alter_board(text, text, jsonb, text[], text, interval, text, int, text) IS
-'Changes what is given of a board, and leaves the rest; checked as a whole as in create_board().';
+'Changes the given arguments of a board and leaves the others. The board is checked as a whole, as create_board() does.';
 
 CREATE OR REPLACE FUNCTION tally.drop_board(name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -11,8 +11,8 @@ CREATE TABLE tally.broken_buckets (
     PRIMARY KEY (rollup_id, bucket)
 );
 COMMENT ON TABLE tally.broken_buckets IS
-'Buckets that a refresh has set aside, because a row in them cannot be computed ("12ms"::int) or stored (a dimension longer than an index row); the others '
-'go on. A change of such a bucket''s rows has it tried again.';
+'Buckets that a refresh has set aside, because a row in them cannot be computed ("12ms"::int) or stored (a dimension longer than an index row); the '
+'others go on. When the rows of such a bucket change, the next refresh tries it again.';
 COMMENT ON COLUMN tally.broken_buckets.rollup_id IS 'The rollup.';
 COMMENT ON COLUMN tally.broken_buckets.bucket IS 'Start of the bucket.';
 COMMENT ON COLUMN tally.broken_buckets.computable IS

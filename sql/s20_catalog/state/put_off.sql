@@ -9,7 +9,7 @@ CREATE TABLE tally.put_off (
     took_ms  float8 NOT NULL,
     at       timestamptz NOT NULL
 );
-COMMENT ON TABLE tally.put_off IS 'What the last runs have put off to the next, because all work of one role has a limit in each run.';
+COMMENT ON TABLE tally.put_off IS 'What the last runs have left to the next, because the work of each role has a limit in a run.';
 COMMENT ON COLUMN tally.put_off.kind IS 'thresholds, probes, rollups or tasks.';
 COMMENT ON COLUMN tally.put_off.schedule IS 'Schedule of the rollups or tasks; null for the others.';
 COMMENT ON COLUMN tally.put_off.owner IS 'Role whose work it is.';

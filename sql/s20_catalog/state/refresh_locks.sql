@@ -3,5 +3,5 @@
 CREATE TABLE tally.refresh_locks (
     rollup_id int PRIMARY KEY REFERENCES tally.rollups ON DELETE CASCADE
 );
-COMMENT ON TABLE tally.refresh_locks IS 'One row per rollup; who has locked it refreshes or changes the rollup.';
+COMMENT ON TABLE tally.refresh_locks IS 'One row per rollup. The session that refreshes or changes the rollup holds a lock on it.';
 COMMENT ON COLUMN tally.refresh_locks.rollup_id IS 'The rollup.';

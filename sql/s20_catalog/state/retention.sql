@@ -41,7 +41,7 @@ CREATE TABLE tally.late_rows (
 );
 CREATE INDEX late_rows_waiting ON tally.late_rows (source, at) WHERE applied_at IS NULL;
 COMMENT ON TABLE tally.late_rows IS
-'Raw rows that came for a time whose raw data is gone: moved here instead of rewriting history. tally.apply_late() adds them to it.';
+'Raw rows that came for a time whose raw data is gone. They are moved here, so that history is not rewritten. tally.apply_late() adds them to it.';
 COMMENT ON COLUMN tally.late_rows.id IS 'Number of the row, in the order of arrival here.';
 COMMENT ON COLUMN tally.late_rows.source IS 'The table it was written to.';
 COMMENT ON COLUMN tally.late_rows.owner IS 'Owner of the source''s retention, who may read the row.';

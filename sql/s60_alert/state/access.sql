@@ -6,7 +6,7 @@ CREATE TABLE tally.access (
     grantee    tally.role NOT NULL,
     granted_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE tally.access IS 'Roles that may see, acknowledge, silence and close the incidents of an owner, and nothing else of it.';
+COMMENT ON TABLE tally.access IS 'Roles that may see, acknowledge, silence and close the incidents of an owner, and nothing else that is the owner''s.';
 COMMENT ON COLUMN tally.access.id IS 'Number of the entry.';
 COMMENT ON COLUMN tally.access.owner IS 'Role whose incidents they are.';
 COMMENT ON COLUMN tally.access.grantee IS 'Role that may handle them.';

@@ -148,7 +148,7 @@ CREATE TABLE tally.threshold_states (
     verdict      text,
     PRIMARY KEY (threshold_id, kind, labels)
 ) WITH (fillfactor = 70);
-COMMENT ON TABLE tally.threshold_states IS 'Label sets that are pending or firing; one without a row is inactive.';
+COMMENT ON TABLE tally.threshold_states IS 'Label sets that are pending or firing. A label set without a row is inactive.';
 COMMENT ON COLUMN tally.threshold_states.threshold_id IS 'The threshold.';
 COMMENT ON COLUMN tally.threshold_states.kind IS 'breach; or no_data or error for the threshold as a whole.';
 COMMENT ON COLUMN tally.threshold_states.labels IS 'The label set.';

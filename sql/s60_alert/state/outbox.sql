@@ -165,7 +165,7 @@ CREATE TABLE tally.notification_groups (
     last_flush  timestamptz NOT NULL,
     PRIMARY KEY (channel_id, group_hash)
 );
-COMMENT ON TABLE tally.notification_groups IS 'The beat of each group of a channel: first_flush, and every group_interval from there.';
+COMMENT ON TABLE tally.notification_groups IS 'When each group of a channel is told: at first_flush, and after every group_interval from there.';
 COMMENT ON COLUMN tally.notification_groups.channel_id IS 'The channel.';
 COMMENT ON COLUMN tally.notification_groups.group_hash IS 'Hash of what its incidents have in common.';
 COMMENT ON COLUMN tally.notification_groups.first_flush IS 'group_wait after the first change of the group.';

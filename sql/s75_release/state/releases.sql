@@ -67,7 +67,7 @@ CREATE TABLE tally.released_buckets (
 );
 CREATE INDEX released_buckets_release ON tally.released_buckets (release_id, since);
 COMMENT ON TABLE tally.released_buckets IS
-'Which buckets have been published, and which were refused and why. It outlives its release, since what was read is known.';
+'Which buckets have been published, and which were refused and why. Rows stay when the release is dropped, because readers know what they have read.';
 COMMENT ON COLUMN tally.released_buckets.id IS 'Number of the entry.';
 COMMENT ON COLUMN tally.released_buckets.release_id IS 'Number of the release. It stays when the release is dropped, and no other release gets it.';
 COMMENT ON COLUMN tally.released_buckets.release IS 'Name of the release.';
@@ -96,7 +96,7 @@ CREATE TABLE tally.release_proofs (
     high_table int NOT NULL,
     PRIMARY KEY (release_id, bucket, cell, measure)
 );
-COMMENT ON TABLE tally.release_proofs IS 'Why each hidden number is safe: what a reader must think possible, with a table for either end.';
+COMMENT ON TABLE tally.release_proofs IS 'Why each hidden number is safe: the least and the most that a reader must think possible, with a table for each.';
 COMMENT ON COLUMN tally.release_proofs.release_id IS 'The release.';
 COMMENT ON COLUMN tally.release_proofs.bucket IS 'Start of the bucket.';
 COMMENT ON COLUMN tally.release_proofs.cell IS 'Number of the cell in its bucket.';

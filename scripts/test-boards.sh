@@ -31,6 +31,13 @@ for pack in ${PACKS:-awf operator_dashboard operator_control_center product_anal
         { echo "import type { Spec } from '@grafana/schema/apis/dashboard.grafana.app/v2'; export const d: Spec ="
           in_database -c "SELECT tally.grafana_dashboard('$board', 'v2') -> 'spec'"; } >"$work/types/$board.ts"
     done
+    # Pages beside the boards, in the look that the pack's data gives them.
+    in_database -o /dev/null -c "SELECT tally.evaluate(now())"
+    for page in page_incidents page_thresholds page_experiments page_status; do
+        in_database -c "SELECT tally.$page()" >"$work/pages/${pack}_$page.html"
+    done
+    in_database -c "SELECT tally.page_incident(id) FROM tally.incidents ORDER BY id LIMIT 1" >"$work/pages/${pack}_page_incident.html"
+    [ -s "$work/pages/${pack}_page_incident.html" ] || rm "$work/pages/${pack}_page_incident.html"
     in_database -c "SELECT json_build_array(path, content) FROM tally.superset_files()" | scripts/bundle.py "$work/superset/$pack.zip"
     in_database -c "SELECT json_build_array(path, content) FROM tally.metabase_files()" >"$work/$pack.lines"
     scripts/bundle.py "$work/metabase/$pack.tgz" <"$work/$pack.lines"

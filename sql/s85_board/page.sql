@@ -141,6 +141,7 @@ BEGIN
         'boards', (SELECT jsonb_agg(jsonb_build_object('name', tally_internal._called(x), 'title', x.title, 'variables', x.variables)
                                     ORDER BY x.place, x.name, x.schema)
                      FROM tally.boards x),
+        'pages', tally_internal._pages(NULL, theme),
         'views', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', v.name, 'since', COALESCE(v.since, b.since),
                                                                'filters', tally_internal._filter_words(v.filters)) ORDER BY v.name)
                              FROM tally.board_views v WHERE v.schema = b.schema AND v.board = b.name), '[]'),

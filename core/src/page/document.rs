@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::markup::{Markup, is_link, percent};
+use super::form;
+use super::markup::{Markup, is_link, is_page, percent};
 use super::model::{Model, Panel, Variable};
 use super::number;
 use super::picture;
@@ -89,21 +90,33 @@ fn kept(model: &Model, board: &str) -> Vec<String> {
 
 fn header(out: &mut Markup, model: &Model) {
     out.open("header", &[]);
-    if model.boards.len() > 1 {
-        out.open("nav", &[("aria-label", "Boards")]).open("ol", &[]);
+    if model.boards.len() + model.pages.len() > 1 {
+        out.open("nav", &[("aria-label", "Boards and pages")]).open("ol", &[]);
         for board in &model.boards {
             let link = address(model, &board.name, &kept(model, &board.name), &model.since);
             let mut attributes = vec![("href", link.as_str())];
-            if board.name == model.name {
+            if board.name == model.name && !model.bare {
                 attributes.push(("aria-current", "page"));
             }
             out.open("li", &[]).element("a", &attributes, &board.title).close("li");
+        }
+        for page in model.pages.iter().filter(|p| is_page(&p.address)) {
+            let mut attributes = vec![("href", page.address.as_str())];
+            if page.current {
+                attributes.push(("aria-current", "page"));
+            }
+            out.open("li", &[]).element("a", &attributes, &page.title).close("li");
         }
         out.close("ol").close("nav");
     }
     out.element("h1", &[], &model.title);
     if let Some(description) = &model.description {
         out.element("p", &[("class", "lead")], description);
+    }
+    if model.bare {
+        out.element("p", &[("class", "fresh")], &format!("Exact as of {}.", model.as_of));
+        out.close("header");
+        return;
     }
     let refresh = if model.refreshing {
         format!(" Loads itself again every {} seconds.", model.refresh)
@@ -118,7 +131,7 @@ fn header(out: &mut Markup, model: &Model) {
             model.since_text, model.until_text, model.as_of
         ),
     );
-    form(out, model);
+    filters(out, model);
     if !model.views.is_empty() {
         out.open("p", &[("class", "views")]).text("Saved views:");
         for view in &model.views {
@@ -133,7 +146,7 @@ fn header(out: &mut Markup, model: &Model) {
     out.close("header");
 }
 
-fn form(out: &mut Markup, model: &Model) {
+fn filters(out: &mut Markup, model: &Model) {
     out.open(
         "form",
         &[("method", "get"), ("action", "page_form"), ("aria-label", "Filters")],
@@ -281,11 +294,13 @@ fn panel(out: &mut Markup, model: &Model, panel: &Panel, place: usize) {
             }
         }
         None if panel.picture == "table" && !table.rows.is_empty() => table.draw(out, &panel.title),
+        None if panel.picture == "forms" => {}
         None => _ = out.element("p", &[("class", "nothing")], "Nothing in this range."),
     }
     if let Some(note) = &panel.note {
         out.element("p", &[("class", "about")], note);
     }
+    form::draw(out, &panel.forms, place);
     foot(out, model, panel, &table);
     out.close("section");
 }

@@ -49,6 +49,14 @@ pub fn is_link(address: &str) -> bool {
             .any(|scheme| lower.starts_with(scheme))
 }
 
+/// Whether an address is one of our own pages, beside the present one.
+pub fn is_page(address: &str) -> bool {
+    address.starts_with("page_")
+        && address
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'?' | b'=' | b'&' | b'%' | b'-' | b'.'))
+}
+
 impl Markup {
     /// An empty document.
     pub fn new() -> Self {

@@ -32,6 +32,12 @@ pub struct Model {
     pub ranges: Vec<String>,
     /// All boards, in order.
     pub boards: Vec<Neighbour>,
+    /// Pages beside the boards.
+    #[serde(default)]
+    pub pages: Vec<Page>,
+    /// Whether it is a page beside the boards: without a range and filters.
+    #[serde(default)]
+    pub bare: bool,
     /// Saved views that the reader sees.
     pub views: Vec<View>,
     /// What the board is filtered by.
@@ -50,6 +56,62 @@ pub struct Neighbour {
     /// What it can be filtered by.
     #[serde(default)]
     pub variables: Vec<String>,
+}
+
+/// A page beside the boards.
+#[derive(Deserialize)]
+pub struct Page {
+    /// Where it is, `page_incidents?theme=dark`.
+    pub address: String,
+    /// Its title.
+    pub title: String,
+    /// Whether it is this one.
+    #[serde(default)]
+    pub current: bool,
+}
+
+/// A form that does something, or chooses what is shown.
+#[derive(Deserialize)]
+pub struct Form {
+    /// What it is for.
+    pub title: String,
+    /// Where it is sent.
+    pub action: String,
+    /// Whether it only chooses what is shown; else it is sent by POST.
+    #[serde(default)]
+    pub get: bool,
+    /// What is filled in.
+    pub fields: Vec<Field>,
+    /// What is done with it.
+    pub buttons: Vec<Button>,
+}
+
+/// A field of a form.
+#[derive(Deserialize)]
+pub struct Field {
+    /// Its name, as the function takes it.
+    pub name: String,
+    /// Its name for people.
+    pub label: String,
+    /// text, choice or hidden.
+    pub kind: String,
+    /// What is in it at first.
+    pub value: String,
+    /// Values to choose from.
+    #[serde(default)]
+    pub choices: Vec<String>,
+    /// Whether it must be filled in.
+    #[serde(default)]
+    pub required: bool,
+}
+
+/// A button of a form: it sends `action=value`, or nothing where it has no value.
+#[derive(Deserialize)]
+pub struct Button {
+    /// What is done.
+    pub value: String,
+    /// The same for people.
+    pub label: String,
 }
 
 /// A saved view of this board.
@@ -133,6 +195,9 @@ pub struct Panel {
     pub note: Option<String>,
     /// Why there are no numbers.
     pub error: Option<Fault>,
+    /// What can be done.
+    #[serde(default)]
+    pub forms: Vec<Form>,
 }
 
 /// A limit of a threshold, drawn as a line.

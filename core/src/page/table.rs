@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::axis;
-use super::markup::{Markup, is_link, percent};
+use super::markup::{Markup, is_link, is_page, percent};
 use super::model::{Panel, Series};
 use super::number;
 use super::picture::state;
@@ -118,13 +118,24 @@ impl Table {
                             .element("a", &[("href", text), ("rel", "noreferrer")], text)
                             .close("td")
                     }
-                    Value::String(text) if matches!(text.as_str(), "critical" | "firing" | "error") => {
+                    Value::Object(link) => match link.get("address").and_then(Value::as_str) {
+                        Some(address) if is_page(address) => {
+                            _ = out
+                                .open("td", &[])
+                                .element("a", &[("href", address)], &plain(cell))
+                                .close("td")
+                        }
+                        _ => _ = out.element("td", &[], &plain(cell)),
+                    },
+                    Value::String(text)
+                        if matches!(text.as_str(), "critical" | "firing" | "error" | "failing" | "stopped") =>
+                    {
                         _ = out
                             .open("td", &[])
                             .element("span", &[("class", "tag bad")], text)
                             .close("td")
                     }
-                    Value::String(text) if matches!(text.as_str(), "warning" | "pending" | "new") => {
+                    Value::String(text) if matches!(text.as_str(), "warning" | "pending" | "new" | "late") => {
                         _ = out
                             .open("td", &[])
                             .element("span", &[("class", "tag mid")], text)
@@ -168,7 +179,7 @@ fn csv_cell(cell: &Value) -> String {
         Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
         Value::String(text) => text.clone(),
         Value::Number(number) => return number.to_string(),
-        other => other.to_string(),
+        other => plain(other),
     };
     if text.contains([',', '"', '\r', '\n', '\'']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -195,6 +206,11 @@ pub fn plain(cell: &Value) -> String {
                 }
             }
             _ => given.to_string(),
+        },
+        // A link to another page, by its text.
+        Value::Object(link) => match link.get("text") {
+            Some(Value::String(text)) => text.clone(),
+            _ => cell.to_string(),
         },
         other => other.to_string(),
     }

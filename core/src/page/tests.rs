@@ -13,6 +13,7 @@ fn board(name: &str, panels: Value) -> Model {
         "since_text": "a", "until_text": "b", "since": "24 hours",
         "until": null, "refresh": 60, "refreshing": false, "theme": name, "ranges": ["1 hour", "24 hours"],
         "boards": [{"name": name, "title": name}, {"name": "x", "title": name}],
+        "pages": [{"address": name, "title": name}, {"address": "page_x?id=1", "title": name, "current": true}],
         "views": [{"name": name, "since": name, "filters": [name]}], 
         "variables": [{"name": name, "values": [name, "a"], "chosen": [name], "more": true}], "panels": panels});
     serde_json::from_value(board).expect("a model")
@@ -23,6 +24,9 @@ fn panel(picture: &str, name: &str) -> Value {
         "runbook": name, "zone": name,
         "limits": [{"value": 2.5, "above": true, "label": name, "severity": name}], "since": 0.0, "until": 7200.0, "step": 3600.0,
         "value": 3.0, "before": 2.0, "note": name,
+        "forms": [{"title": name, "action": "page_x", "fields": [{"name": name, "label": name, "kind": "text", "value": name, "required": true},
+            {"name": name, "label": name, "kind": "choice", "value": name, "choices": [name]}, {"name": name, "label": "", "kind": "hidden", "value": name}],
+            "buttons": [{"value": name, "label": name}]}, {"title": name, "action": name, "fields": [], "buttons": []}],
         "series": [{"name": name, "points": [[0.0, 1.0], [3600.0, 3.0]]}, {"name": "b", "points": [[0.0, null], [3600.0, 2.0]]}],
         "columns": if matches!(picture, "ranking" | "funnel" | "table") { json!([name, "n"]) } else { json!([]) },
         "rows": if matches!(picture, "ranking" | "funnel" | "table") { json!([[name, 3], ["b", 1]]) } else { json!([]) }})
@@ -184,5 +188,33 @@ proptest! {
         prop_assert!(well_formed(&page).is_ok(), "{:?}", well_formed(&page));
         prop_assert!(!page.contains("NaN") && !page.contains("inf%"));
         prop_assert!(!text(&model).is_empty());
+    }
+}
+
+#[test]
+fn a_form_and_a_link_lead_to_our_own_pages_alone() {
+    let made = |address: &str| {
+        let mut panel = panel("table", "n");
+        panel["rows"] = json!([[{"text": "<b>#1", "address": address}, 1]]);
+        panel["columns"] = json!(["a", "b"]);
+        panel["forms"][0]["action"] = json!(address);
+        panel["board"] = json!(null);
+        panel["runbook"] = json!(null);
+        html(&board("n", json!([panel])))
+    };
+    let page = made("page_incident?id=1&theme=dark");
+    assert!(page.contains("<a href=\"page_incident?id=1&amp;theme=dark\">&lt;b&gt;#1</a>"));
+    assert!(page.contains("<form method=\"post\" action=\"page_incident?id=1&amp;theme=dark\""));
+    for address in [
+        "https://there.example/page_x",
+        "javascript:alert(1)",
+        "//there.example",
+        "page_x\" onclick=\"a",
+        "page_x:1",
+        "",
+    ] {
+        let page = made(address);
+        assert!(!page.contains("method=\"post\""), "a form goes to {address}");
+        assert!(page.contains("<td>&lt;b&gt;#1</td>"), "a cell leads to {address}");
     }
 }

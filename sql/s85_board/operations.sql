@@ -5,7 +5,8 @@ CREATE OR REPLACE FUNCTION tally_internal._pages(current text, theme text) RETUR
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_agg(jsonb_build_object('address', format('%s?theme=%s', p.name, theme), 'title', p.title, 'current', p.name IS NOT DISTINCT FROM current)
                      ORDER BY p.n)
-      FROM (VALUES (1, 'page_incidents', 'Incidents'), (2, 'page_thresholds', 'Limits'), (3, 'page_experiments', 'All experiments'), (4, 'page_status', 'Status'))
+      FROM (VALUES (1, 'page_incidents', 'Incidents'), (2, 'page_thresholds', 'Limits'), (3, 'page_experiments', 'All experiments'),
+                   (4, 'page_status', 'Status'))
            p(n, name, title)
 $$;
 COMMENT ON FUNCTION tally_internal._pages(text, text) IS 'The pages beside the boards, as links; current: the one that is shown.';

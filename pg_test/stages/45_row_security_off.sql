@@ -77,5 +77,23 @@ SELECT is(asked('off_reader', q), 'row security of public.p applies to off_reade
 SELECT is(asked('off_reader', 'SELECT count(*) FROM tally.status'), '2', 'status answers');
 SELECT is_empty($$SELECT p.polrelid::regclass FROM pg_policy p WHERE pg_get_expr(p.polqual, p.polrelid) = 'true' AND p.polrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'tally'::regnamespace)$$,
     'no table of pg_tally has a policy that lets everybody see everything');
+-- Bug: thresholds, probes, tasks and saved views were refused with the name of a table of pg_tally's own, and no more.
+GRANT EXECUTE ON FUNCTION tally.evaluate(timestamptz, text) TO off_owner;
+SELECT matches(asked('off_owner', q.question), q.answer, 'with off: ' || q.question) FROM (VALUES
+    ($$SELECT tally.create_threshold('t', metric => 'g n', condition => '> 1', owner => 'on-call', partial_ok => true)$$, '^t$'),
+    ($$SELECT tally.create_threshold('of a query', query => 'SELECT sum(n) AS value FROM guarded', condition => '> 1', owner => 'on-call', every => '1 minute')$$, '^of a query$'),
+    ($$SELECT state FROM tally.test_threshold('t', '[5]')$$, '^firing$'),
+    ($$SELECT count(*) FROM tally.evaluate('2026-01-03 00:00+00', 'of a query')$$, '^[0-9]+$'),
+    ($$SELECT tally.create_probe('p', 'SELECT sum(n) AS value FROM guarded', every => '1 minute')$$, '^p$'),
+    ($$SELECT tally.create_task('k', '0 2 * * *', 'SELECT 1')$$, '^k$'),
+    ($$SELECT tally.create_board('b', 'B', '[{"title": "N", "metrics": ["g n"], "picture": "line"}]')$$, '^b$'),
+    ($$SELECT length(tally.page('b')) > 100$$, '^t'),
+    ($$SELECT count(*) FROM tally.health$$, '^[1-9]')) q(question, answer);
+SET ROLE off_tenant;
+SET row_security = off;
+SELECT throws_ok($$SELECT tally.drop_probe('p')$$, '42704', 'probe ''p'' does not exist, or belongs to another role', 'and others see of them what they see with on');
+RESET ROLE; RESET row_security;
+SELECT tally.drop_probe('p'), tally.drop_task('k'), tally.drop_board('b'), tally.drop_threshold('t'), tally.drop_threshold('of a query');
+REVOKE ALL ON FUNCTION tally.evaluate(timestamptz, text) FROM off_owner;
 REVOKE ALL ON SCHEMA public FROM off_owner;
 SELECT * FROM finish();

@@ -1,6 +1,6 @@
 -- Bug: after ALTER SCHEMA … RENAME, definitions that name functions or types of the schema could not be refreshed, metrics said that the schema does not
 -- exist, and the hint of tally.status did not mend that. Definitions follow now.
-SELECT plan(19);
+SELECT plan(22);
 SET client_min_messages = error;
 CREATE SCHEMA app;
 CREATE SCHEMA "Other App";
@@ -19,7 +19,9 @@ SELECT tally.create_threshold('too much', metric => 'halved', condition => '> 1e
 SELECT tally.create_threshold('rows', query => 'SELECT count(*) AS value FROM app.e', condition => '> 1e6', owner => 'on-call', every => '1 minute');
 SELECT tally.create_probe('counts', 'SELECT count(*) AS value FROM app.e', every => '1 minute');
 SELECT tally.create_task('sweep', '0 2 * * *', 'DELETE FROM app.e WHERE at < ''2000-01-01''');
-SELECT tally.create_board('board', 'Board', '[{"title": "Halved", "metrics": ["halved"], "picture": "line"}]');
+SELECT tally.create_funnel('steps', 'e', 'at', 'k', '{"few": "app.twice(q) < 9", "many": "app.twice(q) > 9"}');
+SELECT tally.create_board('board', 'Board', '[{"title": "Halved", "metrics": ["halved"], "picture": "line"}, {"title": "Rows", "relation": "app.e", "picture": "table"},
+    {"title": "app.e", "funnel": "app.steps"}]');
 SELECT tally.save_view('board', 'mine', '{}');
 ALTER SCHEMA app RENAME TO "New app";
 CREATE FUNCTION public.checks(what text, place text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -43,6 +45,9 @@ SELECT is((SELECT query FROM tally.probes), 'SELECT count(*) AS value FROM "New 
 SELECT is((SELECT statement FROM tally.tasks), 'DELETE FROM "New app".e WHERE at < ''2000-01-01''', 'the statement of a task follows');
 SELECT is((SELECT string_agg(DISTINCT x.schema, ', ') FROM (SELECT schema FROM tally.probes UNION ALL SELECT schema FROM tally.tasks
             UNION ALL SELECT schema FROM tally.thresholds) x WHERE x.schema = 'app'), NULL, 'names are of the new schema');
+SELECT is((SELECT string_agg(d.panel ->> 'relation', ' ') FROM tally.boards b, jsonb_array_elements(b.panels) d(panel)), '"New app".e', 'a panel''s relation follows');
+SELECT is((SELECT string_agg(d.panel ->> 'title' || ' ' || (d.panel ->> 'funnel'), ' ') FROM tally.boards b, jsonb_array_elements(b.panels) d(panel)), 'app.e steps', 'a title that looks so does not');
+SELECT is((SELECT definition #>> '{steps,1,condition}' FROM tally.behaviours), '"New app".twice(q) > 9', 'the steps of a funnel follow');
 SELECT is((SELECT string_agg(b.schema || '/' || v.schema, ', ') FROM tally.boards b JOIN tally.board_views v ON v.board = b.name), 'New app/New app',
           'a board and its saved view follow');
 ALTER SCHEMA "New app" RENAME TO app;

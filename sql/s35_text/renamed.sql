@@ -37,6 +37,18 @@ $$;
 COMMENT ON FUNCTION tally_internal._schema_renamed(text, text, text, text) IS
 'SQL in which a schema is another wherever it stands before the name of an object; object: only before this one, which moved.';
 
+CREATE OR REPLACE FUNCTION tally_internal._schema_renamed(value jsonb, was text, becomes text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE jsonb_typeof(value)
+        WHEN 'string' THEN to_jsonb(tally_internal._schema_renamed(value #>> '{}', was, becomes))
+        WHEN 'array' THEN COALESCE((SELECT jsonb_agg(tally_internal._schema_renamed(e, was, becomes) ORDER BY n)
+                                      FROM jsonb_array_elements(value) WITH ORDINALITY a(e, n)), '[]')
+        WHEN 'object' THEN COALESCE((SELECT jsonb_object_agg(o.key, tally_internal._schema_renamed(o.value, was, becomes)) FROM jsonb_each(value) o), '{}')
+        ELSE value END;
+END $$;
+COMMENT ON FUNCTION tally_internal._schema_renamed(jsonb, text, text) IS 'JSON in whose strings, which are SQL, a schema is renamed.';
+
 CREATE OR REPLACE FUNCTION tally_internal._object_renamed(sql text, schema text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(CASE WHEN tally_internal._names(t.token, was) AND t.point ~ '^\s*\.\s*$' AND tally_internal._names(t.before, schema)

@@ -203,8 +203,13 @@ BEGIN
             SELECT format('%s is locked, so rollup %L waits for the next run', r.source, r.name), tally_internal._who_locks(r) INTO run.message, run.detail
               FROM tally.rollups r WHERE r.id = rollup_id;
         END IF;
-        run.hint := COALESCE(NULLIF(run.hint, ''),
-            format('SELECT tally.refresh(%L);', (SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.id = rollup_id)));
+        -- What PostgreSQL says of a name that is not there is no statement.
+        run.hint := (SELECT CASE WHEN run.hint ~ '^[A-Z]+ .*;' THEN run.hint
+                                 WHEN run.sqlstate ~ '^(42|3F)'
+                                 THEN format('SELECT tally.drop_rollup(%L);  -- and create it again; or make again what is not there',
+                                             tally_internal._called(r))
+                                 ELSE COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', tally_internal._called(r))) END
+                       FROM tally.rollups r WHERE r.id = rollup_id);
         PERFORM tally_internal._log_run(run, NULL);
         more := false;
         -- It includes the statement that mends it, if the error gave one.

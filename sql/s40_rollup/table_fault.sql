@@ -15,8 +15,8 @@ LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
     UNION ALL
     -- The only column that no definition knows is the one that was renamed.
     SELECT r.id, format('column %I of %s %s', c.name, r.relation, COALESCE('is ' || quote_ident(strange.name) || ' now', 'does not exist any more')),
-           COALESCE(format('ALTER TABLE %s RENAME COLUMN %s TO %I;', r.relation, quote_ident(strange.name), c.name),
-                    format('SELECT tally.drop_rollup(%L);  -- and create it again', tally_internal._called(r)))
+           CASE WHEN strange.name IS NOT NULL THEN format('ALTER TABLE %s RENAME COLUMN %I TO %I;', r.relation, strange.name, c.name)
+                ELSE format('SELECT tally.drop_rollup(%L);  -- and create it again', tally_internal._called(r)) END
       FROM tally.rollups r
       CROSS JOIN LATERAL (SELECT 'bucket' WHERE r.key IS NULL UNION ALL SELECT d.name FROM tally.dimensions d WHERE d.rollup_id = r.id
                           UNION ALL SELECT m.name FROM tally.measures m WHERE m.rollup_id = r.id) c(name)

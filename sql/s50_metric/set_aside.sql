@@ -156,13 +156,28 @@ $$;
 COMMENT ON FUNCTION tally_internal._check_later(int) IS 'Has the next refresh compute a metric for all stored rows.';
 REVOKE ALL ON FUNCTION tally_internal._check_later(int) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION tally_internal._metric_hint(name text, rollup text, expression text, sqlstate text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- What a division divides by: a name, a call, or something in brackets, with its cast.
+    mended text := regexp_replace(expression, '/\s*((?:[[:alpha:]_][\w.]*)?(?:\([^()]*\))?(?:::[\w ]*\w)?)', '/ nullif(\1, 0)', 'g');
+BEGIN
+    IF sqlstate = '22012' AND mended <> expression AND mended !~ 'nullif\((nullif\(|, 0)' THEN
+        RETURN format('SELECT tally.create_metric(%L, %L, %L);', name, rollup, mended);
+    END IF;
+    RETURN format('SELECT tally.create_metric(%L, %L, ''…'');  -- in the place of … an expression that is NULL where %s fails', name, rollup,
+                  regexp_replace(expression, '\s+', ' ', 'g'));
+END $$;
+COMMENT ON FUNCTION tally_internal._metric_hint(text, text, text, text) IS
+'The statement that defines a metric anew which fails for some rows: a division is NULL where it divided by zero; else a person says what it is to be.';
+
 CREATE OR REPLACE FUNCTION tally_internal._broken_metrics() RETURNS TABLE (rollup_id int, sqlstate text, reason text, hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Messages and dimensions may hold data, so this says where, not what.
     SELECT x.rollup_id, min(x.sqlstate),
            string_agg(format('metric %L cannot be computed in %s and is NULL there (%s)', x.name, x.place, x.sqlstate), '; ' ORDER BY x.id),
-           (array_agg(format('SELECT tally.create_metric(%L, %L, %L);  -- with an expression that is NULL there, such as a / nullif(b, 0)', x.name,
-                             (SELECT r.name FROM tally.rollups r WHERE r.id = x.rollup_id), x.expression) ORDER BY x.id))[1]
+           (array_agg(tally_internal._metric_hint(x.name, (SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.id = x.rollup_id), x.expression,
+                                                  x.sqlstate) ORDER BY x.id))[1]
       FROM (SELECT m.rollup_id, m.id, m.name, m.expression, min(b.sqlstate) AS sqlstate,
                    CASE WHEN min(b.bucket) = '-infinity' THEN 'more than 100 stored rows' WHEN count(*) = 1 THEN '1 stored row, of bucket ' || min(b.bucket)
                         ELSE format('%s stored rows, of buckets %s to %s', count(*), min(b.bucket), max(b.bucket)) END AS place

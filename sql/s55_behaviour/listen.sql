@@ -50,3 +50,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s55(int, jsonb) IS
 'Listener: a funnel or retention and its views go to the role that its rollup is given to.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s55(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE tally.behaviours b SET definition = x.renamed
+      FROM (SELECT o.counts, tally_internal._schema_renamed(o.definition, detail ->> 'was', detail ->> 'becomes') AS renamed FROM tally.behaviours o) x
+     WHERE x.counts = b.counts AND x.renamed <> b.definition;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_schema_renamed_s55(int, jsonb) IS
+'Listener: the texts of funnels, retentions and sessions follow a schema that is renamed.';
+REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s55(int, jsonb) FROM PUBLIC;

@@ -45,7 +45,14 @@ BEGIN
     -- Both at once: a view refers to its board by schema and name.
     WITH boards AS (UPDATE tally.boards b SET schema = becomes WHERE b.schema = was)
     UPDATE tally.board_views v SET schema = becomes WHERE v.schema = was;
+    -- Metrics are kept by number; a relation, funnel or experiment by its name.
+    UPDATE tally.boards b SET panels = x.renamed
+      FROM (SELECT o.schema, o.name, jsonb_agg(p.panel || tally_internal._schema_renamed(COALESCE((
+                       SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(p.panel) e WHERE e.key IN ('relation', 'funnel', 'experiment', 'slo')), '{}'),
+                       was, becomes) ORDER BY p.n) AS renamed
+              FROM tally.boards o, jsonb_array_elements(o.panels) WITH ORDINALITY p(panel, n) GROUP BY 1, 2) x
+     WHERE x.schema = b.schema AND x.name = b.name AND x.renamed <> b.panels;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s85(int, jsonb) IS
-'Listener: boards and their saved views follow a schema that is renamed.';
+'Listener: boards, what their panels read, and their saved views follow a schema that is renamed.';
 REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s85(int, jsonb) FROM PUBLIC;

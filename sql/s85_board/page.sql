@@ -142,9 +142,7 @@ BEGIN
                                     ORDER BY x.place, x.name, x.schema)
                      FROM tally.boards x),
         'pages', tally_internal._pages(NULL, theme),
-        'views', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', v.name, 'since', COALESCE(v.since, b.since),
-                                                               'filters', tally_internal._filter_words(v.filters)) ORDER BY v.name)
-                             FROM tally.board_views v WHERE v.schema = b.schema AND v.board = b.name), '[]'),
+        'views', tally_internal._views_listed(b),
         'variables', COALESCE(listed, '[]'),
         'panels', (SELECT jsonb_agg(tally_internal._panel_isolated(b, p.panel, filters, since, until, as_of) ORDER BY p.n)
                      FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)));

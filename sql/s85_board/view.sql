@@ -65,6 +65,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._chosen_view(tally.boards, text, boolean) IS
 'The saved view of a name; without one, where nothing else was asked for, the current role''s default, if it has one.';
 
+CREATE OR REPLACE FUNCTION tally_internal._views_listed(b tally.boards) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('name', v.name, 'since', COALESCE(v.since, b.since), 'filters', tally_internal._filter_words(v.filters))
+                              ORDER BY v.name), '[]')
+      FROM tally.board_views v WHERE v.schema = b.schema AND v.board = b.name
+$$;
+COMMENT ON FUNCTION tally_internal._views_listed(tally.boards) IS 'The saved views of a board that the reader sees, for its page.';
+
 CREATE OR REPLACE FUNCTION tally.drop_view(board text, name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -19,9 +19,10 @@ COMMENT ON FUNCTION tally_internal._target_schema(text[], text) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._home(path text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- A function of the engine that defines something passes its own path, in which nothing is defined: then it is the caller's.
+    -- A function of the engine that defines something passes its own path, in which nothing is defined: then it is the caller's. The temporary
+    -- schema of a session, where it has one, is no home.
     SELECT COALESCE((SELECT s FROM unnest(tally_internal._schemas_of(path) || tally_internal._schemas_of(tally_internal._caller_path()))
-                                   WITH ORDINALITY u(s, n) WHERE s <> 'pg_catalog' ORDER BY n LIMIT 1), 'public')
+                                   WITH ORDINALITY u(s, n) WHERE s !~ '^pg_(catalog$|temp|toast)' ORDER BY n LIMIT 1), 'public')
 $$;
 COMMENT ON FUNCTION tally_internal._home(text) IS 'The schema in which something is defined that stands on no relation: the first of the search_path.';
 

@@ -97,13 +97,36 @@ $$;
 COMMENT ON FUNCTION tally_internal._mark_whole(int[], text) IS 'Marks all of some rollups that may still be computed anew.';
 REVOKE ALL ON FUNCTION tally_internal._mark_whole(int[], text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION tally_internal._bind_again(rollup_id int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._bound_to(trees text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(x ORDER BY x) FROM (
+        SELECT b[1] || b[2] FROM regexp_matches(trees, ':(funcid|opno|aggfnoid|winfnoid|consttype|resulttype|array_typeid|row_typeid|typid|inputcollid) (\d+)', 'g') b) u(x)
+$$;
+COMMENT ON FUNCTION tally_internal._bound_to(text) IS
+'The functions, operators, types and collations that a query which PostgreSQL has parsed is bound to, each as often as it stands there.';
+
+CREATE OR REPLACE FUNCTION tally_internal._bound_alike(r tally.rollups) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- As its owner and under the settings of a refresh, as the live view was made. It locks no view.
+    RETURN (SELECT tally_internal._bound_to(w.ev_action::text) FROM pg_rewrite w WHERE w.ev_class = r.live_view)
+         = (SELECT tally_internal._bound_to(x ->> 'tree')
+              FROM tally.run_as(r.owner, r.search_path, 'SELECT tally_internal._parse_tree($1) AS tree', 0, r.zone, tally_internal._live_query(r)) x);
+END $$;
+COMMENT ON FUNCTION tally_internal._bound_alike(tally.rollups) IS
+'Whether a rollup''s live view, made anew, would be bound to the same functions, operators and types.';
+REVOKE ALL ON FUNCTION tally_internal._bound_alike(tally.rollups) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._bind_again(rollup_id int, namesake boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
     before text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- A new function of a common name changes few definitions or none. Whoever makes it may leave his transaction open, and a view that is made
+    -- anew is locked until then.
+    IF namesake AND tally_internal._bound_alike(r) THEN RETURN; END IF;
     before := tally_internal._live_meaning(r);
     PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
     IF tally_internal._live_meaning(r) IS DISTINCT FROM before THEN
@@ -114,9 +137,10 @@ EXCEPTION WHEN OTHERS THEN
         DETAIL = 'Its live view goes on with what it was made of. A refresh finds functions, operators and types by their names.',
         HINT = format('SELECT tally.drop_rollup(%L);  -- and create it again', tally_internal._called(r));
 END $$;
-COMMENT ON FUNCTION tally_internal._bind_again(int) IS
-'Makes a rollup''s live view anew of its text, and marks the rollup where that means something else than before; a WARNING where it cannot be read.';
-REVOKE ALL ON FUNCTION tally_internal._bind_again(int) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._bind_again(int, boolean) IS
+'Makes a rollup''s live view anew of its text, and marks the rollup where that means something else than before; a WARNING where it cannot be read. namesake: '
+    'all that is new is something of a name that stands in the text, so nothing is made where the text does not mean it.';
+REVOKE ALL ON FUNCTION tally_internal._bind_again(int, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._may_be_called(function oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -158,13 +182,13 @@ BEGIN
         IF item.class = 'pg_proc'::regclass THEN
             PERFORM tally_internal._follow_function(item.object);
         END IF;
-        PERFORM tally_internal._bind_again(x.id)
-           FROM (SELECT u FROM tally_internal._users_of(item.class, item.object) u
+        PERFORM tally_internal._bind_again(x.id, x.namesake)
+           FROM (SELECT u, false FROM tally_internal._users_of(item.class, item.object) u
                   WHERE item.class <> 'pg_proc'::regclass AND NOT item.renamed
-                 UNION SELECT n FROM tally_internal._namesakes_of(item.place, CASE item.class
+                 UNION SELECT n, true FROM tally_internal._namesakes_of(item.place, CASE item.class
                      WHEN 'pg_proc'::regclass THEN (SELECT p.proname FROM pg_proc p WHERE p.oid = item.object)
                      WHEN 'pg_operator'::regclass THEN (SELECT o.oprname FROM pg_operator o WHERE o.oid = item.object)
-                     ELSE (SELECT t.typname FROM pg_type t WHERE t.oid = item.object) END) n) x(id);
+                     ELSE (SELECT t.typname FROM pg_type t WHERE t.oid = item.object) END) n) x(id, namesake);
     END LOOP;
     RETURN;
 END $$;

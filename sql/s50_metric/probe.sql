@@ -27,6 +27,33 @@ COMMENT ON FUNCTION tally_internal._role_timeout() IS
 'How long all thresholds, or all probes, of one role may take in one run, in milliseconds: the setting tally.role_timeout, by default twice as long as one '
     'query may.';
 
+CREATE OR REPLACE FUNCTION tally_internal._most_label_sets() RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN LEAST(GREATEST(COALESCE(NULLIF(current_setting('tally.most_label_sets', true), ''), '10000')::numeric, 1), 10000000)::int;
+EXCEPTION WHEN invalid_text_representation THEN
+    PERFORM tally_internal._refuse('invalid_parameter_value',
+        format('tally.most_label_sets must be a number, got %L', current_setting('tally.most_label_sets', true)), NULL,
+        format('ALTER DATABASE %I SET tally.most_label_sets = 10000;', current_database()));
+END $$;
+COMMENT ON FUNCTION tally_internal._most_label_sets() IS
+'How many label sets a probe or threshold may yield at a tick: the setting tally.most_label_sets, by default 10,000.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_label_sets(seen bigint, what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    most int := tally_internal._most_label_sets();
+BEGIN
+    -- Each that changes is filed, one after the other, while all others wait.
+    IF seen > most THEN
+        PERFORM tally_internal._refuse('program_limit_exceeded', format('%s yields more than %s label sets', what, most),
+            'Each label set is an alert of its own, and filing them takes time that all others wait for.',
+            format('ALTER DATABASE %I SET tally.most_label_sets = %s;  -- or aggregate in the query', current_database(), most * 10));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_label_sets(bigint, text) IS
+'An error where a probe or threshold yields more label sets than the setting tally.most_label_sets allows.';
+
 CREATE OR REPLACE FUNCTION tally_internal._labelled(owner regrole, search_path text, query text, tick timestamptz) RETURNS TABLE (labels jsonb, value float8,
         samples float8)
 -- PL/pgSQL, because it runs for each threshold, and an SQL function is planned anew at every call.
@@ -38,8 +65,9 @@ BEGIN
                                                     ELSE tally_internal._jsonb_text(l.value) END)
                        FROM jsonb_each(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
         (x ->> 'samples')::float8
-      FROM tally.run_as(owner, search_path, format(E'SELECT * FROM (%s\n) tally_query',
-               tally_internal._with_as_of(query)), tally_internal._query_timeout(), 'UTC', tick) x;
+      -- One more than may be, so that too many are noticed and not all are fetched.
+      FROM tally.run_as(owner, search_path, format(E'SELECT * FROM (%s\n) tally_query LIMIT %s', tally_internal._with_as_of(query),
+               tally_internal._most_label_sets() + 1), tally_internal._query_timeout(), 'UTC', tick) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';
@@ -220,6 +248,7 @@ BEGIN
             INSERT INTO tally.probe_samples (probe_id, at, labels, value, samples)
             SELECT p.id, tick, l.labels, l.value, l.samples FROM tally_internal._labelled(p.owner, p.search_path, p.query, tick) l;
             GET DIAGNOSTICS series = ROW_COUNT;
+            PERFORM tally_internal._check_label_sets(series, format('probe %L', p.name));
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS p.sqlstate = RETURNED_SQLSTATE, p.message = MESSAGE_TEXT;
             p.message := left(p.message, 1000);

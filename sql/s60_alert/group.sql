@@ -127,8 +127,12 @@ COMMENT ON FUNCTION tally_internal._tell(tally.channels, tally.incidents, text, 
 CREATE OR REPLACE FUNCTION tally_internal._told(n tally.notifications, at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- Whoever is closing an incident has its row locked, and it goes.
     UPDATE tally.notification_members m SET told_at = at, waiting_id = NULLIF(m.waiting_id, n.id)
-     WHERE m.channel_id = n.channel_id AND m.incident_id = ANY (ARRAY(SELECT DISTINCT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e));
+     WHERE m.channel_id = n.channel_id AND m.incident_id = ANY (ARRAY(
+         SELECT x.incident_id FROM tally.notification_members x WHERE x.channel_id = n.channel_id
+            AND x.incident_id = ANY (ARRAY(SELECT DISTINCT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e))
+            FOR NO KEY UPDATE SKIP LOCKED));
 END $$;
 COMMENT ON FUNCTION tally_internal._told(tally.notifications, timestamptz) IS
 'A message was sent or given up. repeat_interval counts from now for its incidents.';

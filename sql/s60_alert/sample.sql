@@ -145,7 +145,8 @@ BEGIN
     RETURN QUERY
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
       FROM tally_internal._sample_query(t, m, r, bound.since, bound.until) q,
-           tally.run_as(t.owner, t.search_path, q.sql, tally_internal._query_timeout(), r.zone, bound.since, bound.until, q.sinces, q.untils) x;
+           tally.run_as(t.owner, t.search_path, format('SELECT * FROM (%s) s LIMIT %s', q.sql, tally_internal._most_label_sets() + 1),
+                        tally_internal._query_timeout(), r.zone, bound.since, bound.until, q.sinces, q.untils) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._samples(tally.thresholds, timestamptz) IS
 'The label sets of a threshold at a tick, each with the sample that tally.alert_step() takes.';

@@ -15,6 +15,7 @@ BEGIN
             format('SELECT tally.create_threshold(%L, …, every => ''1 minute'');', left(t.name, 200)));
     END IF;
     SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample)), '[]') INTO observed FROM tally_internal._samples(t, tick) s;
+    PERFORM tally_internal._check_label_sets(jsonb_array_length(observed), format('threshold %L', left(t.name, 200)));
     IF jsonb_array_length(observed) > 1 THEN
         SELECT o -> 'labels' INTO wrong FROM jsonb_array_elements(observed) o GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
         IF wrong IS NOT NULL THEN

@@ -12,7 +12,9 @@ COMMENT ON FUNCTION tally_internal._definition_call(text, text, text[]) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._steps_given(steps jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_agg(jsonb_build_object(s ->> 'name', s ->> 'condition') ORDER BY n)::text FROM jsonb_array_elements(steps) WITH ORDINALITY e(s, n)
+    -- What was stored past every check must not keep the definitions of others from being written out.
+    SELECT jsonb_agg(jsonb_build_object(COALESCE(s ->> 'name', ''), s ->> 'condition') ORDER BY n)::text
+      FROM jsonb_array_elements(CASE jsonb_typeof(steps) WHEN 'array' THEN steps ELSE '[]' END) WITH ORDINALITY e(s, n)
 $$;
 COMMENT ON FUNCTION tally_internal._steps_given(jsonb) IS 'Steps as they are stored, {name, condition}, in the form in which create_funnel() takes them.';
 

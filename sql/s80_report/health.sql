@@ -181,15 +181,24 @@ COMMENT ON FUNCTION tally.watch_itself(text, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._is_watched() RETURNS boolean
 -- It has its owner's rights, because a clock does not see the thresholds of others.
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped'))
+    -- Anybody may give a threshold of his such a name.
+    SELECT EXISTS (SELECT FROM tally.thresholds t WHERE t.name IN ('tally evaluation stopped', 'tally refresh stopped')
+                      AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = t.owner::oid)
+                      AND tally_internal._may_operate(t.owner, 'tally.evaluate(timestamptz, text)'::regprocedure, 'tally.evaluate_scheduled()'::regprocedure))
 $$;
-COMMENT ON FUNCTION tally_internal._is_watched() IS 'Whether one of the built-in thresholds is there, whoever owns it.';
+COMMENT ON FUNCTION tally_internal._is_watched() IS 'Whether one of the built-in thresholds is there, of a role that may evaluate.';
 
 CREATE OR REPLACE FUNCTION tally_internal._when_clock_starts_s80(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Where somebody has changed one of them, it stays as it is.
     PERFORM tally.watch_itself() WHERE NOT tally_internal._is_watched();
+EXCEPTION WHEN insufficient_privilege THEN
+    -- A name that somebody else has taken must not keep the clock from starting.
+    RAISE WARNING USING MESSAGE = 'the built-in thresholds on pg_tally itself are not made: ' || SQLERRM,
+        DETAIL = 'Nothing tells you when evaluation or refresh stops.',
+        HINT = 'SELECT tally.drop_threshold(t.name) FROM tally.thresholds t WHERE t.name IN (''tally evaluation stopped'', ''tally refresh stopped''); '
+               'SELECT tally.watch_itself();';
 END $$;
 COMMENT ON FUNCTION tally_internal._when_clock_starts_s80(int, jsonb) IS
 'Listener: makes the built-in thresholds when the clock starts and none of them is there.';

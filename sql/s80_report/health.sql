@@ -164,6 +164,13 @@ GRANT SELECT ON tally.health TO PUBLIC;
 CREATE OR REPLACE FUNCTION tally.watch_itself(owner text DEFAULT NULL, runbook text DEFAULT NULL) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- A superuser who defines a threshold that is there already leaves it to its owner, and these must not be left to anybody.
+    PERFORM tally_internal._refuse('insufficient_privilege',
+               format('threshold %L exists already and belongs to %s, who may not evaluate', t.name, t.owner), 'Its owner could drop the watch at any time.',
+               format('SELECT tally.drop_threshold(%L); SELECT tally.watch_itself();', format('%I.%I', t.schema, t.name)))
+       FROM tally.thresholds t WHERE t.schema = tally_internal._home('pg_catalog, pg_temp') AND t.name IN ('tally evaluation stopped', 'tally refresh stopped')
+        AND NOT (EXISTS (SELECT FROM pg_roles o WHERE o.oid = t.owner::oid)
+                 AND tally_internal._may_operate(t.owner, 'tally.evaluate(timestamptz, text)'::regprocedure, 'tally.evaluate_scheduled()'::regprocedure));
     -- The next evaluation that happens sees the gap: the tick before it lies too far back.
     RETURN NEXT tally.create_threshold('tally evaluation stopped', condition => '> 600', owner => owner, runbook => runbook, area => 'pg_tally',
                                        auto_resolve => true, no_data => 'ok',

@@ -3,6 +3,8 @@
 --   * openmetrics() reads flat views to time them, and anybody may say which view of his is the flat view of his rollup.
 --   * A threshold reads a metric that it watches with the rights of its owner, and the metric may be another's, and another one than it was.
 --   * A measure's type is written into statements as it is stored: a text in its place ends the statement and begins another one.
+--   * A board lists the values of its variables, and a release is read, from a table whose owner has put an index on it: planning computes what is
+--     constant in the index.
 --   * Between the look and the query the owner puts another view in place of a harmless one.
 -- As it was (commit 3cc0e5d) openmetrics() made the attacker a superuser, metric_value() and timeseries() ran his check as a superuser before they
 -- refused, his function ran as the victim at each evaluation, and the text was stored: all seen there.
@@ -48,6 +50,16 @@ SELECT evil.store(name, 'bait', expression) FROM evil.metrics;
 -- His flat view is any view of his.
 CREATE VIEW evil.trap AS SELECT e.at AS bucket FROM evil.events e WHERE evil.inlined(1) > 0 AND evil.f(2) > 0;
 SELECT tally_internal._store_metric_view((SELECT id FROM tally.rollups WHERE name = 'bait'), 'evil.trap');
+-- Planning any query on the table computes what is constant in the index.
+CREATE TABLE evil.shops (at timestamptz NOT NULL, world text, person text);
+CREATE INDEX ON evil.shops (at);
+INSERT INTO evil.shops SELECT '2026-03-01 10:00+00', 'w1', 'p' || i FROM generate_series(1, 50) i;
+SELECT tally.create_rollup('evil.by_world', 'evil.shops', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "people": "tally.hll(person)"}', with_data => true);
+SELECT tally.create_metric('m_world', 'by_world', 'n');
+SELECT tally.create_board('listed', 'Listed', '[{"title": "n", "metric": "m_world", "picture": "stat"}]', variables => '{world}');
+SELECT evil.try('release', $$SELECT tally.create_release('evil.shown', 'by_world', '{world}', '{n}', people => 'people')$$);
+CREATE INDEX ON evil.by_world ((n + evil.f(1)));
+DO $$ BEGIN IF to_regclass('evil.shown') IS NOT NULL THEN CREATE INDEX ON evil.shown ((cell + evil.f(1))); END IF; END $$;
 CREATE TABLE evil.stored AS SELECT evil.try('a type that ends the statement', $try$DO $do$
 DECLARE
     r tally.rollups;
@@ -86,6 +98,8 @@ CREATE TABLE public.met_with AS SELECT m.name, r.reader, public.met(format(r.sta
     ('stored', 'SELECT sum(value) FROM tally.timeseries(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'', live => false)'),
     ('report', 'SELECT j FROM tally.report(ARRAY[%L], since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'') j')) r(reader, statement);
 CREATE TABLE public.good AS SELECT public.met('SELECT tally.metric_value(''m_good'', since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')') AS outcome;
+CREATE TABLE public.paged AS SELECT public.met('SELECT tally.board_text(''listed'', since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')') AS outcome;
+CREATE TABLE public.shown AS SELECT public.met('SELECT count(*) FROM tally.released(''shown'')') AS outcome;
 CREATE TABLE public.scraped AS SELECT tally.openmetrics('2026-03-02 12:00+00') AS text;
 CREATE TABLE public.judged AS SELECT threshold, left(error, 5) AS error FROM tally.evaluate('2026-03-01 11:00+00');
 CREATE TABLE public.two AS SELECT public.met(format('SELECT tally_internal._unsafe_function(%L)', s)) AS outcome FROM unnest('{SELECT 1; ALTER ROLE tally_attacker SUPERUSER,ALTER ROLE tally_attacker SUPERUSER,WITH x AS (DELETE FROM public.treasure RETURNING 1) SELECT 1 FROM x,DELETE FROM public.treasure RETURNING 1}'::text[]) s;
@@ -102,6 +116,8 @@ SELECT is_empty($$SELECT * FROM public.met_with WHERE outcome IS DISTINCT FROM '
 SELECT is((SELECT count(*) FROM public.met_with), 24::bigint, 'and all were tried');
 SELECT is_empty($$SELECT * FROM public.met_with WHERE guard <> 'free'$$, 'the guard ends with the reader, also where that fails');
 SELECT is((SELECT outcome FROM public.good), '1', 'a metric of his that calls nothing of his is read');
+SELECT matches((SELECT outcome FROM public.paged), 'Listed', 'a board of his is shown, and lists no values');
+SELECT is((SELECT outcome FROM public.shown), '42501', 'a release with such an index is not read');
 SELECT is((SELECT outcome FROM evil.stored), '42704', 'a text is no type of a measure');
 SELECT matches((SELECT text FROM public.scraped), 'awf_dashboard_load_time_ms{view="root_hourly_metrics"}', 'a scrape times the views that are safe to read');
 SELECT doesnt_match((SELECT text FROM public.scraped), 'view="trap"', 'and leaves his out');

@@ -121,16 +121,36 @@ END $$;
 COMMENT ON FUNCTION tally_internal._path_changed(text, jsonb, boolean) IS
 'A search_path after a list of changes, as _changed() has them; reach_moved: it also reaches the schemas that objects moved to, last of all.';
 
+CREATE OR REPLACE FUNCTION tally_internal._reads_still(owner regrole, search_path text, sql text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tree text;
+BEGIN
+    SELECT x ->> 'tree' INTO tree FROM tally.run_as(owner, search_path, 'SELECT tally_internal._parse_tree($1) AS tree', 5000, 'UTC',
+                                                    tally_internal._with_as_of(sql)) x;
+    -- In what is no query nobody looks for names before it runs.
+    RETURN tree !~ ':commandType 6';
+EXCEPTION WHEN OTHERS THEN
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION tally_internal._reads_still(regrole, text, text) IS
+'Whether PostgreSQL finds every name in a query of an owner''s; false where that is no query.';
+
 CREATE OR REPLACE FUNCTION tally_internal._rename_schema(definitions regclass, sql_column name, was text, becomes text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item record;
 BEGIN
-    EXECUTE format($update$
-        UPDATE %1$s x SET schema = CASE WHEN x.schema = $1 THEN $2 ELSE x.schema END, search_path = tally_internal._path_renamed(x.search_path, $1, $2),
-               %2$I = tally_internal._schema_renamed(x.%2$I, $1, $2)
-         WHERE x.schema = $1 OR tally_internal._path_renamed(x.search_path, $1, $2) <> x.search_path
-            OR tally_internal._schema_renamed(x.%2$I, $1, $2) <> x.%2$I
-    $update$, definitions, sql_column) USING was, becomes;
+    -- Anybody may call a schema as others call a table within their query. Where the text is read without the old name, it never meant the schema.
+    FOR item IN EXECUTE format('SELECT x.id, x.owner::pg_catalog.regrole AS owner, x.search_path, x.%2$I AS sql FROM %1$s x '
+                               'WHERE tally_internal._schema_renamed(x.%2$I, $1, $2) <> x.%2$I', definitions, sql_column) USING was, becomes LOOP
+        CONTINUE WHEN tally_internal._reads_still(item.owner, item.search_path, item.sql);
+        EXECUTE format('UPDATE %1$s x SET %2$I = tally_internal._schema_renamed(x.%2$I, $2, $3) WHERE x.id = $1', definitions, sql_column)
+          USING item.id, was, becomes;
+    END LOOP;
+    EXECUTE format('UPDATE %s x SET schema = CASE WHEN x.schema = $1 THEN $2 ELSE x.schema END, search_path = tally_internal._path_renamed(x.search_path, $1, $2) '
+                   'WHERE x.schema = $1 OR tally_internal._path_renamed(x.search_path, $1, $2) <> x.search_path', definitions) USING was, becomes;
 END $$;
 COMMENT ON FUNCTION tally_internal._rename_schema(regclass, name, text, text) IS
-'Renames a schema in a table of definitions that have a schema, a search_path and a text of SQL.';
-REVOKE ALL ON FUNCTION tally_internal._rename_schema(regclass, name, text, text) FROM PUBLIC;
+'Renames a schema in a table of definitions that have a schema, a search_path and a text of SQL; in the text only where it means the schema.';
+REVOKE ALL ON FUNCTION tally_internal._rename_schema(regclass, name, text, text), tally_internal._reads_still(regrole, text, text) FROM PUBLIC;

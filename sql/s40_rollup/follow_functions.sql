@@ -100,7 +100,8 @@ REVOKE ALL ON FUNCTION tally_internal._mark_whole(int[], text) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION tally_internal._bound_to(trees text) RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(x ORDER BY x) FROM (
-        SELECT b[1] || b[2] FROM regexp_matches(trees, ':(funcid|opno|aggfnoid|winfnoid|consttype|resulttype|array_typeid|row_typeid|typid|inputcollid) (\d+)', 'g') b) u(x)
+        SELECT b[1] || b[2]
+          FROM regexp_matches(trees, ':(funcid|opno|aggfnoid|winfnoid|consttype|resulttype|array_typeid|row_typeid|typid|inputcollid) (\d+)', 'g') b) u(x)
 $$;
 COMMENT ON FUNCTION tally_internal._bound_to(text) IS
 'The functions, operators, types and collations that a query which PostgreSQL has parsed is bound to, each as often as it stands there.';

@@ -1,5 +1,25 @@
 -- Owns: reading releases with the reader's rights. The reader needs SELECT on the table and nothing else.
 
+CREATE OR REPLACE FUNCTION tally_internal._refuse_unsafe_release(x tally.releases, statement text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_ regprocedure;
+BEGIN
+    IF x.owner::oid <> tally_internal._current_role()::oid THEN
+        -- Its owner may have put an index on the table, whose expression is computed when a query on the table is planned.
+        PERFORM tally_internal._guard(tally_internal._current_role());
+        found_ := tally_internal._unsafe_function(statement);
+        IF found_ IS NOT NULL THEN
+            PERFORM tally_internal._refuse('insufficient_privilege', format('%I would run %s to read release %L of %s', current_user, found_, x.name, x.owner),
+                'Expected functions of PostgreSQL, pg_tally or a superuser that do not write.', format('SELECT * FROM pg_catalog.pg_indexes WHERE '
+                'tablename = %L;', x.name));
+        END IF;
+    END IF;
+    RETURN statement;
+END $$;
+COMMENT ON FUNCTION tally_internal._refuse_unsafe_release(tally.releases, text) IS
+'The query itself, or an error where it would run a function of the release''s owner; from here on the reader is guarded, as by _refuse_unsafe().';
+
 CREATE OR REPLACE FUNCTION tally.released(
     name    text,
     since   text DEFAULT NULL,
@@ -8,7 +28,7 @@ CREATE OR REPLACE FUNCTION tally.released(
     "where" jsonb DEFAULT '{}',
     as_of   timestamptz DEFAULT now()
 ) RETURNS TABLE (bucket timestamptz, labels jsonb, measure text, value bigint, low bigint, high bigint, hidden boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 #variable_conflict use_column
 DECLARE
     x    tally.releases := tally_internal._release_named($1);
@@ -22,13 +42,13 @@ BEGIN
                 FROM tally_internal._release_margins(x) m)),
             format('SELECT * FROM %s;', x.relation));
     END IF;
-    RETURN QUERY EXECUTE format(
+    RETURN QUERY EXECUTE tally_internal._refuse_unsafe_release(x, format(
         'SELECT t.bucket, pg_catalog.jsonb_build_object(%s), m.name, m.value, m.low, m.high, t.hidden FROM %s t, LATERAL (VALUES %s) m(name, value, low, high) '
         'WHERE t.bucket >= $1 AND t.bucket < $2 AND %s AND pg_catalog.jsonb_build_object(%1$s) @> $3 ORDER BY t.bucket, t.cell, m.name',
         (SELECT string_agg(format('%L, t.%I', u, u), ', ') FROM unnest(keys) u), x.relation,
         (SELECT string_agg(format('(%L, t.%I, t.%I, t.%I)', u, u, u || '_low', u || '_high'), ', ') FROM unnest(x.people || x.measures) u),
         COALESCE((SELECT string_agg(format('t.%I IS %s NULL', d, CASE WHEN d = ANY (keys) THEN 'NOT' ELSE '' END), ' AND ')
-                    FROM unnest(x.dimensions) d), 'true'))
+                    FROM unnest(x.dimensions) d), 'true')))
         USING CASE WHEN $2 IS NULL THEN '-infinity' ELSE tally_internal._parse_since($2, $6, 'since', 'UTC') END,
               CASE WHEN $3 IS NULL THEN 'infinity' ELSE tally_internal._parse_since($3, $6, 'until', 'UTC') END,
               COALESCE($5, '{}');

@@ -59,17 +59,19 @@ COMMENT ON FUNCTION tally_internal._panel_isolated(tally.boards, jsonb, jsonb, t
 'A panel with its numbers, or with the error that reading them raised.';
 
 CREATE OR REPLACE FUNCTION tally_internal._board_values(b tally.boards, variable text, since timestamptz, until timestamptz) RETURNS text[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 DECLARE
     r      tally.rollups;
+    query  text;
     result text[];
 BEGIN
     -- Of the rollups behind the board the one with the longest buckets: it has the fewest rows.
     SELECT x.* INTO r FROM jsonb_array_elements(b.panels) p, jsonb_array_elements_text(p -> 'metric_ids') i JOIN tally.metrics m ON m.id = i::int
       JOIN tally.rollups x ON x.id = m.rollup_id ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) DESC, x.id LIMIT 1;
     IF r.id IS NULL THEN RETURN '{}'; END IF;
-    EXECUTE format('SELECT pg_catalog.array_agg(v ORDER BY v) FROM (SELECT DISTINCT %I AS v FROM %s WHERE bucket >= $1 AND bucket < $2 ORDER BY v LIMIT 201) d',
-                   variable, r.relation) INTO result USING tally_internal._bucket_start(tally_internal._bucket_rule_of(r), since), until;
+    query := format('SELECT pg_catalog.array_agg(v ORDER BY v) FROM (SELECT DISTINCT %I AS v FROM %s WHERE bucket >= $1 AND bucket < $2 ORDER BY v LIMIT 201) d',
+                    variable, r.relation);
+    EXECUTE tally_internal._refuse_unsafe(r, query) INTO result USING tally_internal._bucket_start(tally_internal._bucket_rule_of(r), since), until;
     RETURN COALESCE(result, '{}');
 EXCEPTION WHEN insufficient_privilege THEN
     -- Who reads live views alone sees no list, and may still write a value into the address.

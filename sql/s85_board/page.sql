@@ -69,8 +69,8 @@ BEGIN
     SELECT x.* INTO r FROM jsonb_array_elements(b.panels) p, jsonb_array_elements_text(p -> 'metric_ids') i JOIN tally.metrics m ON m.id = i::int
       JOIN tally.rollups x ON x.id = m.rollup_id ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule_of(x)) DESC, x.id LIMIT 1;
     IF r.id IS NULL THEN RETURN '{}'; END IF;
-    query := format('SELECT pg_catalog.array_agg(v ORDER BY v) FROM (SELECT DISTINCT %I AS v FROM %s WHERE bucket >= $1 AND bucket < $2 ORDER BY v LIMIT 201) d',
-                    variable, r.relation);
+    query := format('SELECT pg_catalog.array_agg(v ORDER BY v) '
+                    'FROM (SELECT DISTINCT %I AS v FROM %s WHERE bucket >= $1 AND bucket < $2 ORDER BY v LIMIT 201) d', variable, r.relation);
     EXECUTE tally_internal._refuse_unsafe(r, query) INTO result USING tally_internal._bucket_start(tally_internal._bucket_rule_of(r), since), until;
     RETURN COALESCE(result, '{}');
 EXCEPTION WHEN insufficient_privilege THEN

@@ -149,7 +149,8 @@ BEGIN
           USING item.id, was, becomes;
     END LOOP;
     EXECUTE format('UPDATE %s x SET schema = CASE WHEN x.schema = $1 THEN $2 ELSE x.schema END, '
-                   'search_path = tally_internal._path_renamed(x.search_path, $1, $2) WHERE x.schema = $1 OR tally_internal._path_renamed(x.search_path, $1, $2) <> x.search_path', definitions) USING was, becomes;
+                   'search_path = tally_internal._path_renamed(x.search_path, $1, $2) WHERE x.schema = $1 OR '
+                   'tally_internal._path_renamed(x.search_path, $1, $2) <> x.search_path', definitions) USING was, becomes;
 END $$;
 COMMENT ON FUNCTION tally_internal._rename_schema(regclass, name, text, text) IS
 'Renames a schema in a table of definitions that have a schema, a search_path and a text of SQL; in the text only where it means the schema.';

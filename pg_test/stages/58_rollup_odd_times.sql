@@ -22,7 +22,7 @@ BEGIN
     PERFORM tally.refresh();
     FOR one IN SELECT * FROM made LOOP
         RETURN QUERY SELECT results_eq(
-            format('SELECT no_time, ever, never FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = %L', one.name),
+            format('SELECT no_time, too_early, too_late FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = %L', one.name),
             format('SELECT count(*) FILTER (WHERE %1$I IS NULL), count(*) FILTER (WHERE %1$I = ''-infinity''), count(*) FILTER (WHERE %1$I = ''infinity'') FROM events WHERE %2$s', one.column_name, COALESCE(one.filter, 'true')),
             format('%s: %s', what, one.name));
         RETURN QUERY EXECUTE format('SELECT is((SELECT COALESCE(sum(n), 0) FROM %I)::bigint, (SELECT count(*) FROM events WHERE isfinite(%I) AND %s), %L)', one.name, one.column_name, COALESCE(one.filter, 'true'),
@@ -81,7 +81,7 @@ SELECT is((SELECT sum(odd_rows) FROM tally.status), 0::numeric, 'none left');
 CREATE TABLE carts (at timestamptz, items jsonb);
 INSERT INTO carts VALUES (NULL, '[{"n": 1}, {"n": 2}, {"n": 3}]'), (NULL, '[{"n": 1}]'), (NULL, '[]'), ('infinity', '[{"n": 9}]'), ('2026-01-01', '[{"n": 9}]');
 SELECT tally.create_rollup('items', 'carts', 'at', expand => 'jsonb_array_elements(items) AS item', measures => '{"n": "sum((item ->> ''n'')::int)"}', "where" => '(item ->> ''n'')::int > 1', with_data => true);
-SELECT results_eq($$SELECT no_time, never FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = 'items'$$, 'VALUES (1::bigint, 1::bigint)', 'carts, not items');
+SELECT results_eq($$SELECT no_time, too_late FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = 'items'$$, 'VALUES (1::bigint, 1::bigint)', 'carts, not items');
 
 -- Cost: the recount reads the odd rows by the index and nothing else.
 INSERT INTO events (id, at) SELECT i, timestamptz '2026-03-01 00:00+00' + i * interval '1 minute' FROM generate_series(1, 50000) i;

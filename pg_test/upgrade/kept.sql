@@ -14,8 +14,11 @@ DECLARE
 BEGIN
     FOR k IN SELECT * FROM kept_columns x ORDER BY x.relation LOOP
         relation := k.relation;
-        EXECUTE format('SELECT count(*), md5(string_agg(r.r, E''\n'' ORDER BY r.r)) FROM (SELECT (SELECT jsonb_object_agg(e.key, e.value)
-                            FROM jsonb_each(to_jsonb(t)) e WHERE e.key = ANY ($1))::text AS r FROM %s t WHERE %s) r',
+        -- Columns that have another name since go by the name that they had.
+        EXECUTE format('SELECT count(*), md5(string_agg(r.r, E''\n'' ORDER BY r.r)) FROM (SELECT (SELECT jsonb_object_agg(n.was, e.value)
+                            FROM jsonb_each(to_jsonb(t)) e, LATERAL (SELECT CASE e.key WHEN ''too_early'' THEN ''ever'' WHEN ''too_late'' THEN ''never''
+                                                                     ELSE e.key END) n(was)
+                           WHERE n.was = ANY ($1))::text AS r FROM %s t WHERE %s) r',
                        k.relation, CASE k.relation WHEN 'tally.dirty_ranges' THEN 't.reason NOT LIKE ''upgrade to %''' ELSE 'true' END)
            USING k.columns INTO held, content;
         RETURN NEXT;

@@ -37,8 +37,8 @@ COMMENT ON FUNCTION tally_internal._in_time_sql(tally.rollups) IS
 CREATE OR REPLACE FUNCTION tally_internal._odd_rows_query(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- An index on the time column serves all three conditions, so only the odd rows are read.
-    SELECT format('SELECT pg_catalog.count(*) FILTER (WHERE %1$I IS NULL) AS no_time, pg_catalog.count(*) FILTER (WHERE %4$s) AS ever, '
-                  'pg_catalog.count(*) FILTER (WHERE %5$s) AS never FROM %2$s WHERE (%1$I IS NULL OR %4$s OR %5$s) AND (%3$s)',
+    SELECT format('SELECT pg_catalog.count(*) FILTER (WHERE %1$I IS NULL) AS no_time, pg_catalog.count(*) FILTER (WHERE %4$s) AS too_early, '
+                  'pg_catalog.count(*) FILTER (WHERE %5$s) AS too_late FROM %2$s WHERE (%1$I IS NULL OR %4$s OR %5$s) AND (%3$s)',
                   r.time_column, r.source,
                   -- A source row counts once, even if its expansion makes several rows of it.
                   CASE WHEN r.expand IS NULL THEN COALESCE(r.filter, 'true') ELSE format('EXISTS (SELECT FROM %s WHERE %s)', r.expand,
@@ -58,9 +58,11 @@ BEGIN
     IF r.source_rollup IS NOT NULL THEN RETURN; END IF;
     SELECT (jsonb_populate_record(NULL::tally.odd_rows, x)).* INTO found_
         FROM tally.run_as(r.owner, r.search_path, tally_internal._odd_rows_query(r), 0, r.zone) x;
-    INSERT INTO tally.odd_rows AS o (rollup_id, no_time, ever, never, counted_at) VALUES (r.id, found_.no_time, found_.ever, found_.never, clock_timestamp())
-        ON CONFLICT (rollup_id) DO UPDATE SET no_time = EXCLUDED.no_time, ever = EXCLUDED.ever, never = EXCLUDED.never, counted_at = EXCLUDED.counted_at
-        WHERE (o.no_time, o.ever, o.never) <> (EXCLUDED.no_time, EXCLUDED.ever, EXCLUDED.never);
+    INSERT INTO tally.odd_rows AS o (rollup_id, no_time, too_early, too_late, counted_at)
+        VALUES (r.id, found_.no_time, found_.too_early, found_.too_late, clock_timestamp())
+        ON CONFLICT (rollup_id) DO UPDATE SET (no_time, too_early, too_late, counted_at)
+            = (EXCLUDED.no_time, EXCLUDED.too_early, EXCLUDED.too_late, EXCLUDED.counted_at)
+        WHERE (o.no_time, o.too_early, o.too_late) <> (EXCLUDED.no_time, EXCLUDED.too_early, EXCLUDED.too_late);
 END $$;
 COMMENT ON FUNCTION tally_internal._count_odd_rows(tally.rollups) IS
 'Counts the source rows of a rollup that are in no bucket, as its owner; for a refresh, under its lock.';

@@ -48,7 +48,7 @@ SELECT r.name AS rollup,
                     WHEN r.name IN (SELECT s.name FROM shared s)
                         THEN pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, r.name) ELSE r.name END)
             WHEN u.source IS NOT NULL THEN pg_catalog.format('ANALYZE %s;', r.source) END, l.hint) AS hint,
-       o.no_time + o.ever + o.never AS odd_rows,
+       o.no_time + o.too_early + o.too_late AS odd_rows,
        r.frozen_before,
        r.ignored_marks,
        (SELECT count(*) FROM tally.late_rows w WHERE w.source = r.source AND w.applied_at IS NULL) AS late_rows

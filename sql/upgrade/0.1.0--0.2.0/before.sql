@@ -317,6 +317,9 @@ ALTER TABLE tally.channels ADD CONSTRAINT channels_template_check CHECK (templat
 -- FILE s20_catalog/state/put_off.sql
 ALTER TABLE tally.probes ADD COLUMN last_ms float8;
 
+ALTER TABLE tally.odd_rows RENAME COLUMN ever TO too_early;
+ALTER TABLE tally.odd_rows RENAME COLUMN never TO too_late;
+
 -- A name is unique within a schema.
 ALTER TABLE tally.rollups DROP CONSTRAINT rollups_name_key;
 CREATE INDEX rollups_name ON tally.rollups (name);

@@ -117,6 +117,19 @@ SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh()), NULL, 'and so do
 SELECT is((SELECT n FROM colours), 1::bigint, 'stored');
 SELECT is(said('ALTER FUNCTION plus(int, int) RENAME TO added'), NULL, 'nothing is said of what no definition names');
 
+-- A definition's search_path does not come to reach a schema in which others may create: their functions would run with its owner's rights.
+CREATE SCHEMA open_to_all;
+GRANT USAGE, CREATE ON SCHEMA open_to_all TO PUBLIC;
+CREATE FUNCTION moves(x int) RETURNS int LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT x + 3; END;
+SELECT tally.create_rollup('careful', 'c', 'at', bucket => '1 day', measures => '{"n": "sum(moves(length(k)))"}', with_data => true);
+SELECT is(said('ALTER FUNCTION moves(int) SET SCHEMA open_to_all'), 'ALTER FUNCTION open_to_all.moves(integer) SET SCHEMA public;', 'the statement that moves it back');
+SELECT is((SELECT search_path ~ 'open_to_all' FROM tally.rollups WHERE name = 'careful'), false, 'the search_path is as it was');
+SELECT is((SELECT n FROM careful_live), 19::bigint, 'the live view goes on');
+ALTER FUNCTION open_to_all.moves(integer) SET SCHEMA public;
+INSERT INTO c VALUES ('2026-01-01 00:00+00', 'x', 'red');
+SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh()), NULL, 'and refreshes, once it is back');
+SELECT is((SELECT n FROM careful), 23::bigint, 'stored, once it is back');
+
 -- Bug: PostgreSQL names only the parent whose column is renamed, and a rollup on a child did not follow; its hint could not be run.
 CREATE TABLE above (at timestamptz NOT NULL, k text) PARTITION BY RANGE (at);
 CREATE TABLE below PARTITION OF above FOR VALUES FROM ('2026-01-01 00:00+00') TO ('2027-01-01 00:00+00');

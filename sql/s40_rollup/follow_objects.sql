@@ -23,6 +23,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._undone(jsonb) IS 'The statements that give objects the names and schemas again that they had before.';
 
+CREATE OR REPLACE FUNCTION tally_internal._may_reach(owner regrole, changes jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Whoever may create there could have the definition's text call a function of his own, with the rights of its owner.
+    SELECT NOT EXISTS (
+        SELECT FROM jsonb_array_elements(changes) c JOIN pg_namespace n ON n.nspname = c ->> 'becomes'
+          CROSS JOIN LATERAL aclexplode(COALESCE(n.nspacl, acldefault('n', n.nspowner))) a
+         WHERE c ->> 'kind' = 'moved' AND a.privilege_type = 'CREATE' AND a.grantee <> 'pg_database_owner'::regrole
+           AND (a.grantee = 0 OR NOT tally_internal._has_rights(a.grantee::regrole, owner)))
+$$;
+COMMENT ON FUNCTION tally_internal._may_reach(regrole, jsonb) IS
+'Whether the search_path of an owner''s definition may reach the schemas that objects moved to: nobody without the owner''s rights may create in them.';
+
 CREATE OR REPLACE FUNCTION tally_internal._follow_changes(r tally.rollups, changes jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -32,7 +44,8 @@ DECLARE
 BEGIN
     -- The text as it is may still say the same: the object may stand behind another, or be in every schema's reach. Then names follow, and last of all
     -- the search_path.
-    FOR way IN VALUES ('[]'::jsonb, false), (changes, false), (changes, true) LOOP
+    FOR way IN SELECT * FROM (VALUES ('[]'::jsonb, false), (changes, false), (changes, true)) v
+                WHERE NOT v.column2 OR tally_internal._may_reach(r.owner, changes) LOOP
         BEGIN
             PERFORM tally_internal._rename_in(r, way.column1, way.column2);
             RETURN;

@@ -54,9 +54,14 @@ COMMENT ON FUNCTION tally_internal._when_rollup_given_s55(int, jsonb) IS
 CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s55(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- Anybody may call a schema as a text calls something else. So it must hold something that the rollup's live view uses.
     UPDATE tally.behaviours b SET definition = x.renamed
       FROM (SELECT o.counts, tally_internal._schema_renamed(o.definition, detail ->> 'was', detail ->> 'becomes') AS renamed FROM tally.behaviours o) x
-     WHERE x.counts = b.counts AND x.renamed <> b.definition;
+     WHERE x.counts = b.counts AND x.renamed <> b.definition
+       AND EXISTS (SELECT FROM tally.rollups r JOIN pg_rewrite w ON w.ev_class = r.live_view
+                     JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                     CROSS JOIN LATERAL tally_internal._named(d.refclassid, d.refobjid) n
+                    WHERE r.id = b.actors AND n.schema = detail ->> 'becomes');
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s55(int, jsonb) IS
 'Listener: the texts of funnels, retentions and sessions follow a schema that is renamed.';

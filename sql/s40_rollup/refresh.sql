@@ -205,7 +205,7 @@ BEGIN
         END IF;
         -- What PostgreSQL says of a name that is not there is no statement.
         run.hint := (SELECT CASE WHEN run.hint ~ '^[A-Z]+ .*;' THEN run.hint
-                                 WHEN run.sqlstate ~ '^(42|3F)'
+                                 WHEN run.sqlstate ~ '^(42703|42704|42883|42P01|3F000)'
                                  THEN format('SELECT tally.drop_rollup(%L);  -- and create it again; or make again what is not there',
                                              tally_internal._called(r))
                                  ELSE COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', tally_internal._called(r))) END

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
+.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -69,6 +69,9 @@ bench-alert: ## speed of evaluation: 1,000 thresholds, 10,000 label sets
 
 bench-growth: ## what grows: 500 rollups, 2,000 thresholds, 50,000 incidents, 2,000 partitions, beside the aims; PARTS="status …"
 	@scripts/bench.sh bench/growth/run.sh
+
+bench-cluster: ## cluster rollups: a question beside the slowest node's own, growth with nodes, pulls; EVENTS=200000 NODES="1 2 4"
+	@scripts/bench.sh bench/cluster/run.sh
 
 bench-sizing: ## what a rollup costs in disk, WAL, memory and planning: docs/sizing.md; EVENTS=1000000
 	@scripts/bench.sh bench/sizing/run.sh

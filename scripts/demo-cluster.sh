@@ -17,7 +17,7 @@ for server in north south centre; do
         server_psql -q -d demo_centre -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_tally" -c "CREATE EXTENSION dblink" -c "CREATE EXTENSION postgres_fdw"
         for node in north south; do
             use_server "demo-$node"
-            options="host '$SERVER_SOCKET', port '$SERVER_PORT', dbname 'demo_$node', connect_timeout '5'"
+            options="host '$SERVER_SOCKET', port '$SERVER_PORT', dbname 'demo_$node', connect_timeout '5', extensions 'pg_tally'"
             use_server demo-centre
             server_psql -q -d demo_centre -v ON_ERROR_STOP=1 -c "CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS ($options)" \
                 -c "CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'postgres')"

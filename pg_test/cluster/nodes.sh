@@ -78,6 +78,35 @@ is "$(on coordinator -c "SELECT tally.page('all') LIKE '%Total%'")" t "a board s
 refused "a rollup per key on it is refused" 'ERROR: *0A000.*must be over time' coordinator "SELECT tally.create_rollup('kinds', 'by_hour', key => 'kind', measures => '{\"n\": \"sum(n)\"}')"
 is "$(on coordinator -c "SELECT string_agg(kind, ' ' ORDER BY ordinal) FROM tally.definitions()")" "cluster rollup rollup metric threshold threshold board" "definitions() writes it out as one"
 
+# Each node merges what a question asks for, also by days of a zone with 23 and 25 hours, and only for a reader with access of its own to the nodes.
+for node in node1 node2; do
+    on $node -c "CREATE TABLE visits (at timestamptz NOT NULL, kind text, v int)" -c "INSERT INTO visits SELECT timestamptz '2026-03-27Z' + i * interval '41 minutes', 'k' || i % 3, i % 17 FROM generate_series(1, 400) i" \
+        -c "INSERT INTO visits SELECT timestamptz '2026-10-23Z' + i * interval '37 minutes', 'k' || i % 3, i % 13 FROM generate_series(1, 400) i"
+done
+on coordinator >/dev/null <<'SQL'
+SELECT tally.create_cluster_rollup('berlin', '{node1,node2}', 'visits', 'at', dimensions => '["kind"]', zone => 'Europe/Berlin', schedule => NULL, measures => '{"v": "sum(v)", "n": "count(*)"}');
+SELECT tally.create_metric('visited', 'berlin', 'v::float8', samples => 'n');
+SELECT tally.refresh('berlin');
+CREATE FOREIGN TABLE plain.visits1 (at timestamptz, kind text, v int) SERVER node1 OPTIONS (schema_name 'public', table_name 'visits');
+CREATE FOREIGN TABLE plain.visits2 (at timestamptz, kind text, v int) SERVER node2 OPTIONS (schema_name 'public', table_name 'visits');
+CREATE VIEW plain.visits AS TABLE plain.visits1 UNION ALL TABLE plain.visits2;
+CREATE ROLE cluster_reader;
+GRANT SELECT ON berlin, berlin_live TO cluster_reader;
+SQL
+on node1 -c "UPDATE visits SET v = v + 1 WHERE v = 3"
+for role in postgres cluster_reader; do
+    for unit in hour day month; do
+        wanted=$(on coordinator -c "SET timezone = 'UTC'; SELECT date_trunc('$unit', at, 'Europe/Berlin'), kind, sum(v) FROM plain.visits WHERE kind IN ('k1', 'k2') AND at >= '2026-03-01 00:00+01' AND at < '2026-11-01 00:00+01' GROUP BY 1, 2 ORDER BY 1, 2")
+        is "$(on coordinator -c "SET timezone = 'UTC'; SET ROLE $role; SELECT bucket, labels->>'kind', value::bigint FROM tally.timeseries('visited', since => '2026-03-01 00:00+01', until => '2026-11-01 00:00+01', bucket => '1 $unit', by => '{kind}', \"where\" => '{\"kind\": [\"k1\", \"k2\"]}') ORDER BY 1, 2")" \
+            "$wanted" "each $unit in Berlin, as $role"
+    done
+    is "$(on coordinator -c "SET ROLE $role; SELECT tally.metric_value('visited', since => '2026-03-01 00:00+01', until => '2026-11-01 00:00+01')")" "$(on coordinator -c "SELECT sum(v) FROM plain.visits WHERE at >= '2026-03-01 00:00+01' AND at < '2026-11-01 00:00+01'")" "one value over all of it, as $role"
+    is "$(on coordinator -c "SELECT left(tally_internal._answer_source('$role', r, '{v}', '{kind}', '{}', 'calendar day Europe/Berlin', '2026-03-01 00:00+01', '2026-05-01 00:00+02'), 8) FROM tally.rollups r WHERE name = 'berlin'")" \
+        "$([ $role = postgres ] && echo "(SELECT " || echo public.b)" "and where it is read, as $role"
+done
+is "$(on coordinator -c "SELECT tally.metric_value('visited', since => '2020-03-01', until => '2020-11-01') IS NULL")" t "a range without rows has no value"
+on coordinator >/dev/null -c "SELECT tally.drop_cluster_rollup('berlin', at_nodes => true)" -c "DROP ROLE cluster_reader"
+
 # Lost pulls, and crashes between the two commits.
 on node1 -c "INSERT INTO events VALUES ('2026-01-04 12:00Z', 'k1', 1, 0)"
 on coordinator >/dev/null -c "BEGIN" -c "SELECT * FROM tally.pull('by_hour')" -c "SELECT * FROM tally.pull('by_hour')" -c "ROLLBACK"

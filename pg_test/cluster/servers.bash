@@ -34,7 +34,7 @@ CREATE INDEX ON events (at);
 SQL
         socket=$SERVER_SOCKET port=$SERVER_PORT
         on coordinator >/dev/null <<SQL
-CREATE SERVER $server FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$socket', port '$port', dbname 'app', connect_timeout '5');
+CREATE SERVER $server FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$socket', port '$port', dbname 'app', connect_timeout '5', extensions 'pg_tally');
 CREATE USER MAPPING FOR postgres SERVER $server OPTIONS (user 'postgres');
 CREATE FOREIGN TABLE plain.events_$server (at timestamptz, kind text, v int, id int) SERVER $server OPTIONS (schema_name 'public', table_name 'events');
 SQL

@@ -131,7 +131,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Whether it is an object at all, _where_sql() says.
     labels text[] := by || ARRAY(SELECT jsonb_object_keys(CASE jsonb_typeof("where") WHEN 'object' THEN "where" ELSE '{}' END));
+    spread text;
 BEGIN
+    IF EXISTS (SELECT FROM tally.faces f WHERE f.source = r.source) THEN
+        spread := tally_internal._spread_source(reader, r, measures, labels, "where", rule, first, last);
+        IF spread IS NOT NULL THEN RETURN spread; END IF;
+    END IF;
     -- Nothing coarser answers for a single bucket, nor where no rollup stands on this one.
     IF NOT isfinite(first) OR NOT isfinite(last) OR first >= last OR last <= tally_internal._bucket_end(tally_internal._bucket_rule_of(r), first)
        OR NOT EXISTS (SELECT FROM tally.rollups c WHERE c.source_rollup = r.id) THEN

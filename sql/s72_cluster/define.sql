@@ -148,7 +148,7 @@ BEGIN
     -- Without nodes it has no rows; _set_nodes() gives it what there are.
     EXECUTE format('CREATE VIEW %s AS SELECT * FROM %s WHERE false', face, parts);
     PERFORM tally_internal._owner_only(parts), tally_internal._owner_only(face);
-    PERFORM tally_internal._store_face(parts::regclass, face::regclass, definition ->> 'rule');
+    PERFORM tally_internal._store_face(parts::regclass, face::regclass, definition ->> 'rule', '{}');
     made := jsonb_populate_record(made, jsonb_build_object('name', label, 'bucket', definition -> 'bucket', 'zone', definition -> 'zone',
         'schedule', arguments -> 'schedule', 'description', arguments -> 'description', 'search_path', arguments -> 'search_path', 'time_column', 'bucket',
         'bucket_origin', definition -> 'origin', 'ignored_marks', 0, 'emptied', 'follow', 'frozen_before', '-infinity'));
@@ -199,6 +199,17 @@ BEGIN
     SELECT string_agg(format(', f.%I', x.name), '' ORDER BY x.place) INTO columns FROM tally_internal._part_columns(c.definition) x;
     EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', c.face, (SELECT string_agg(format('SELECT %L::pg_catalog.text AS cluster_node, f.bucket%s FROM %s f',
         n.node, columns, n.live), ' UNION ALL ' ORDER BY n.node) FROM tally.cluster_nodes n WHERE n.rollup_id = r.id));
+    PERFORM tally_internal._store_face(c.parts, c.face, c.definition ->> 'rule',
+        ARRAY(SELECT n.live FROM tally.cluster_nodes n WHERE n.rollup_id = r.id ORDER BY n.node));
+    SELECT string_agg(format('ALTER SERVER %I OPTIONS (%s extensions %L);', s.srvname, CASE WHEN o.had IS NULL THEN 'ADD' ELSE 'SET' END,
+                             concat_ws(',', o.had, 'pg_tally')), ' ' ORDER BY s.srvname) INTO columns
+      FROM pg_foreign_server s
+      CROSS JOIN LATERAL (SELECT max(x.option_value) AS had FROM pg_options_to_table(s.srvoptions) x WHERE x.option_name = 'extensions') o
+     WHERE s.srvname = ANY (servers) AND NOT 'pg_tally' = ANY (string_to_array(replace(COALESCE(o.had, ''), ' ', ''), ','));
+    IF columns IS NOT NULL THEN
+        RAISE NOTICE USING MESSAGE = format('some nodes of cluster rollup %L do not merge their sketches themselves', r.name),
+            DETAIL = 'postgres_fdw lets a server compute with functions of an extension only where the option extensions names it.', HINT = columns;
+    END IF;
     FOR item IN SELECT d AS live FROM unnest(dropped) d LOOP
         EXECUTE format('DROP FOREIGN TABLE IF EXISTS %s', item.live);
     END LOOP;

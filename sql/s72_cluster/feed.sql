@@ -24,6 +24,16 @@ END $$;
 COMMENT ON FUNCTION tally.feed_written() IS 'Statement trigger on the table of a rollup with a feed: marks the buckets that were written.';
 REVOKE ALL ON FUNCTION tally.feed_written() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION tally_internal._feed_ends() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM tally.feed_marks m WHERE m.rollup_id = OLD.rollup_id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._feed_ends() IS 'Trigger: the marks of a feed go with it, also where its rollup is dropped.';
+REVOKE ALL ON FUNCTION tally_internal._feed_ends() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER feed_ends AFTER DELETE ON tally.feeds FOR EACH ROW EXECUTE FUNCTION tally_internal._feed_ends();
+
 CREATE OR REPLACE FUNCTION tally_internal._feed_definition(r tally.rollups) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('rule', tally_internal._bucket_rule_of(r), 'bucket', r.bucket::text, 'origin', r.bucket_origin::text, 'zone', r.zone,
@@ -109,7 +119,6 @@ BEGIN
         EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
     END LOOP;
     DELETE FROM tally.feeds x WHERE x.rollup_id = f.rollup_id;
-    DELETE FROM tally.feed_marks m WHERE m.rollup_id = f.rollup_id;
 END $$;
 COMMENT ON FUNCTION tally.close_feed(text, bigint) IS 'Ends the feed of a rollup of this server, which no coordinator pulls any more; for the owner.';
 

@@ -1,20 +1,23 @@
 -- Owns: the only ways in which cluster rollups are written into the catalogue.
 
-CREATE OR REPLACE FUNCTION tally_internal._store_face(source regclass, face regclass, rule text, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._store_face(source regclass, face regclass, rule text, members regclass[],
+                                                      who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
-    IF NOT (SELECT bool_and(COALESCE(tally_internal._has_rights(caller, c.relowner::regrole), false)) FROM unnest(ARRAY[source, face]) x(x)
+    IF NOT (SELECT bool_and(COALESCE(tally_internal._has_rights(caller, c.relowner::regrole), false)) FROM unnest(ARRAY[source, face] || members) x(x)
               LEFT JOIN pg_class c ON c.oid = x.x) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('%s and its face must belong to %s', source, caller),
             'Whoever reads the rollup''s live view reads the face.', format('ALTER TABLE %s OWNER TO %s;', source, caller));
     END IF;
-    INSERT INTO tally.faces (source, face, rule) VALUES (source, face, rule);
+    INSERT INTO tally.faces (source, face, rule, members) VALUES (source, face, rule, members)
+    ON CONFLICT ON CONSTRAINT faces_pkey DO UPDATE SET face = excluded.face, rule = excluded.rule, members = excluded.members;
 END $$;
-COMMENT ON FUNCTION tally_internal._store_face(regclass, regclass, text, bigint) IS
-'Says by which view the live views of rollups on a table of copies read other servers. For the owner of both.';
+COMMENT ON FUNCTION tally_internal._store_face(regclass, regclass, text, regclass[], bigint) IS
+'Says by which view the live views of rollups on a table of copies read other servers. members: the foreign tables in '
+    'that view. For the owner of all of them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._store_cluster(rollup_id int, parts regclass, face regclass, remote text, arguments jsonb, definition jsonb,
                                                          who bigint DEFAULT tally_internal._me()) RETURNS void

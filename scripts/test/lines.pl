@@ -7,7 +7,7 @@ use open qw(:std :encoding(UTF-8));
 use File::Find;
 
 my (@files, @long, @silent, @thick);
-find(sub { push @files, $File::Find::name if -f && /\.(?:sql|template|rs|sh|pl|py)$/ }, qw(sql src core scripts));
+find(sub { push @files, $File::Find::name if -f && /\.(?:sql|template|rs|sh|pl|py)$/ }, qw(sql kernels src core scripts));
 for my $file (sort @files) {
     open my $in, '<', $file or die "$file: $!";
     my $opening = '';

@@ -118,7 +118,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._own_triggers(regclass) IS '_own_triggers_of() one table.';
 
 CREATE OR REPLACE FUNCTION tally_internal._always(relation regclass) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.attaching = 'on' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item name;
 BEGIN

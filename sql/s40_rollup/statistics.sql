@@ -91,8 +91,8 @@ CREATE OR REPLACE FUNCTION tally_internal._analyse_source(r tally.rollups) RETUR
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '3s' AS $$
 BEGIN
     -- Statistics on expressions are empty until the next ANALYZE, and the first build is when they matter most.
-    IF EXISTS (SELECT FROM pg_statistic_ext s LEFT JOIN pg_statistic_ext_data d ON d.stxoid = s.oid
-                WHERE s.stxrelid = r.source AND s.stxname = r.name || '_tally_groups' AND d.stxoid IS NULL) THEN
+    IF EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = r.source AND s.stxname = r.name || '_tally_groups'
+                  AND NOT tally_internal._statistics_filled(s.oid)) THEN
         PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
     END IF;
 EXCEPTION WHEN lock_not_available THEN

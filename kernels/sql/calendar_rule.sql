@@ -1,0 +1,209 @@
+-- Owns: bucket rules in SQL: how one is made of a width, a zone and an origin, how long its buckets are, and whether they nest.
+
+CREATE OR REPLACE FUNCTION tally_internal._bucket_width(rule text) RETURNS interval
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    u record := tally_internal._unit(rule);
+BEGIN
+    RETURN CASE u.kind WHEN 'fixed' THEN interval '1 microsecond' * u.n WHEN 'days' THEN make_interval(days => u.n::int)
+                ELSE make_interval(months => u.n::int) END;
+END $$;
+
+CREATE FUNCTION tally_internal._lengths(rule text, OUT short numeric, OUT long numeric)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    u record := tally_internal._unit(rule);
+BEGIN
+    CASE u.kind
+        WHEN 'fixed' THEN short := u.n; long := u.n;
+        WHEN 'days' THEN short := u.n::numeric * 86400000000 - 3600000000; long := u.n::numeric * 86400000000 + 3600000000;
+        ELSE
+            short := (u.n / 12 * 365 + u.n % 12 * 30 - CASE u.n % 12 WHEN 0 THEN 0 ELSE 2 END)::numeric * 86400000000;
+            long := (u.n / 12 * 366 + u.n % 12 * 31)::numeric * 86400000000;
+    END CASE;
+END $$;
+COMMENT ON FUNCTION tally_internal._lengths(text) IS 'How short and how long a bucket can be, in microseconds.';
+
+CREATE OR REPLACE FUNCTION tally_internal._bucket_length(rule text) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT least(div(l.short, 2) + div(l.long, 2), 9223372036854775807)::bigint FROM tally_internal._lengths(rule) l);
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._bucket_is_finer(rule text, than text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT a.long <= b.short FROM tally_internal._lengths(rule) a, tally_internal._lengths(than) b);
+END $$;
+
+CREATE FUNCTION tally_internal._parts_of(width interval, OUT months bigint, OUT days bigint, OUT micros numeric)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (extract(year FROM width) * 12 + extract(month FROM width))::bigint, extract(day FROM width)::bigint,
+           (extract(hour FROM width) * 3600 + extract(minute FROM width) * 60) * 1000000 + extract(microseconds FROM width)
+$$;
+COMMENT ON FUNCTION tally_internal._parts_of(interval) IS 'The three parts of an interval.';
+
+CREATE OR REPLACE FUNCTION tally_internal._buckets_in(rule text, width interval) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    u     record := tally_internal._unit(rule);
+    w     record := tally_internal._parts_of(width);
+    other numeric;
+BEGIN
+    other := CASE WHEN u.kind = 'fixed' AND w.months = 0 THEN w.days * 86400000000 + w.micros
+                  WHEN u.kind = 'days' AND w.months = 0 AND w.micros = 0 THEN w.days
+                  WHEN u.kind = 'months' AND w.days = 0 AND w.micros = 0 THEN w.months END;
+    RETURN CASE WHEN mod(other, u.n) = 0 THEN div(other, u.n) END;
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._buckets_nest(own text, outer_rule text, since timestamptz, until timestamptz) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    a    record := tally_internal._unit(own);
+    b    record := tally_internal._unit(outer_rule);
+    edge timestamptz;
+    cut  record;
+BEGIN
+    IF own = outer_rule THEN RETURN true; END IF;
+    IF a.kind = b.kind AND a.zone IS NOT DISTINCT FROM b.zone THEN RETURN b.n % a.n = 0 AND (b.shift - a.shift) % a.n = 0; END IF;
+    IF a.kind = 'days' AND b.kind = 'months' AND a.zone = b.zone THEN RETURN a.n = 1; END IF;
+    IF a.kind = 'months' AND b.kind = 'days' OR a.kind = 'fixed' AND 86400000000 % a.n <> 0 THEN RETURN false; END IF;
+    -- By the clocks: each edge of the outer buckets is one of these. An edge that is no clean cut fits nothing (the library finds a few that do).
+    edge := tally_internal._bucket_end(outer_rule, since);
+    WHILE edge < until LOOP
+        cut := tally_internal._edge(outer_rule, edge);
+        IF cut.from_ <> cut.past OR tally_internal._bucket_at_or_after(own, cut.from_) <> cut.from_
+            OR (SELECT e.from_ <> e.past FROM tally_internal._edge(own, cut.from_) e) THEN
+            RETURN false;
+        END IF;
+        edge := tally_internal._bucket_end(outer_rule, edge);
+    END LOOP;
+    RETURN true;
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._zone_known(zone text) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT upper(zone) IN ('UTC', 'GMT') OR EXISTS (SELECT FROM pg_timezone_names n WHERE lower(n.name) = lower(zone))
+$$;
+
+CREATE FUNCTION tally_internal._width_text(w record) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unit record;
+BEGIN
+    SELECT u.* INTO unit FROM (VALUES (3600000000::numeric, 'hour'), (60000000, 'minute'), (1000000, 'second'), (1, 'microsecond')) u(length, name)
+     WHERE mod(w.micros, u.length) = 0 LIMIT 1;
+    RETURN COALESCE(NULLIF(concat_ws(' ', w.months || CASE abs(w.months) WHEN 0 THEN NULL WHEN 1 THEN ' month' ELSE ' months' END,
+        w.days || CASE abs(w.days) WHEN 0 THEN NULL WHEN 1 THEN ' day' ELSE ' days' END,
+        div(w.micros, unit.length) || ' ' || CASE abs(div(w.micros, unit.length)) WHEN 0 THEN NULL WHEN 1 THEN unit.name ELSE unit.name || 's' END), ''), '0');
+END $$;
+COMMENT ON FUNCTION tally_internal._width_text(record) IS 'A width in words, for errors.';
+
+CREATE OR REPLACE FUNCTION tally_internal._bucket_rule(width interval, zone text, origin timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    w      record := tally_internal._parts_of(width);
+    micros numeric;
+    local  timestamp;
+    begins timestamp;
+    kind   text;
+    shift  bigint := 0;
+    n      bigint;
+BEGIN
+    IF width IS NULL OR zone IS NULL THEN RETURN NULL; END IF;
+    IF NOT tally_internal._zone_known(zone) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('zone must be a time zone that PostgreSQL knows, got "%s"', zone),
+            DETAIL = 'Names are those of the time zone database, such as Europe/Berlin.', HINT = 'SELECT name FROM pg_timezone_names ORDER BY name;';
+    ELSIF w.months < 0 OR w.days < 0 OR w.micros < 0 OR w.months + w.days + w.micros = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('bucket must be longer than nothing, got "%s"', tally_internal._width_text(w)),
+            DETAIL = 'A bucket is the width of time that one row of a rollup covers.',
+            HINT = 'Use for example bucket => ''1 hour'', ''15 minutes'', ''1 day'', ''1 week'' or ''1 month''.';
+    ELSIF w.months = 0 AND (w.days = 0 OR zone = 'UTC') THEN
+        micros := w.days * 86400000000 + w.micros;
+        IF micros >= 2305843009213693951 THEN kind := 'long'; END IF;
+    ELSIF w.days > 200000000 OR w.months > 200000000 THEN
+        kind := 'long';
+    END IF;
+    IF kind = 'long' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('bucket must be shorter than all of time, got "%s"', tally_internal._width_text(w)),
+            DETAIL = 'PostgreSQL''s time begins in 4714 BC and ends in 294276.', HINT = 'Use for example bucket => ''1 year''.';
+    END IF;
+    IF micros IS NOT NULL THEN
+        IF NOT isfinite(origin) THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('origin of buckets of %s must be a finite time, got %s', tally_internal._width_text(w),
+                                 CASE WHEN origin > now() THEN 'infinity' ELSE '-infinity' END),
+                DETAIL = 'A bucket begins at the origin.', HINT = 'Use for example origin => ''2000-01-03 00:30+00'' with bucket => ''1 hour''.';
+        END IF;
+        micros := trunc(micros);
+        shift := COALESCE(mod(mod(trunc(extract(epoch FROM origin) * 1000000) - 946857600000000, micros) + micros, micros), 0)::bigint;
+        RETURN format('fixed %s%s', micros, CASE WHEN shift <> 0 THEN ' ' || shift END);
+    END IF;
+    kind := CASE WHEN w.months = 0 AND w.micros = 0 THEN 'days' WHEN w.days = 0 AND w.micros = 0 THEN 'months' END;
+    IF kind IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('bucket "%s" does not divide the calendar of zone "%s"', tally_internal._width_text(w), zone),
+            DETAIL = 'A bucket is a fixed width (hours and less), or whole days, or whole months by the zone''s clock. In UTC days have a fixed width too.',
+            HINT = 'Use for example bucket => ''1 day'' or bucket => ''1 month'', and merge further in a query.';
+    END IF;
+    n := CASE kind WHEN 'days' THEN w.days ELSE w.months END;
+    IF origin IS NOT NULL THEN
+        local := tally_internal._local_of(origin, zone);
+        begins := CASE WHEN isfinite(local) THEN date_trunc(CASE kind WHEN 'days' THEN 'day' ELSE 'month' END, local) END;
+        -- A midnight that the clock skips is where the day starts all the same.
+        IF begins IS NULL OR begins <> local AND tally_internal._instant_of(begins, zone) <> origin THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('origin of buckets of %s must be %s in %s, got %s', tally_internal._width_text(w),
+                                 CASE kind WHEN 'days' THEN 'a midnight' ELSE 'the first midnight of a month' END, zone,
+                                 CASE WHEN isfinite(local) THEN to_char(local, 'YYYY-MM-DD HH24:MI:SS') ELSE origin::text END),
+                DETAIL = 'Such buckets are bounded by the zone''s midnights.',
+                HINT = format('Use for example origin => ''%s %s''.', to_char(COALESCE(begins, '2000-01-01'), 'YYYY-MM-DD HH24:MI:SS'), zone);
+        END IF;
+        shift := CASE kind WHEN 'days' THEN local::date - date '2000-01-03'
+                      ELSE tally_internal._month_of(local) END;
+        shift := ((shift % n) + n) % n;
+    END IF;
+    RETURN format('calendar %s %s', CASE WHEN kind = 'days' AND n = 1 THEN 'day' WHEN kind = 'days' AND n = 7 AND shift = 0 THEN 'week'
+        WHEN kind = 'months' AND n = 1 THEN 'month' WHEN kind = 'months' AND n = 3 AND shift = 0 THEN 'quarter'
+        WHEN kind = 'months' AND n = 12 AND shift = 0 THEN 'year' ELSE format('%s%s@%s', n, kind, shift) END, zone);
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_or_null(width interval, zone text, origin timestamptz) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN tally_internal._bucket_rule(width, zone, origin);
+EXCEPTION WHEN invalid_parameter_value OR feature_not_supported THEN
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION tally.bucket(width interval, "time" timestamptz, zone text DEFAULT 'UTC', origin timestamptz DEFAULT '2000-01-03 00:00:00+00')
+    RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    w     record := tally_internal._parts_of(width);
+    own   boolean := origin = timestamptz '2000-01-03 00:00:00+00' OR NOT isfinite(origin);
+    local timestamp;
+    shift bigint := 0;
+    n     bigint := w.months + w.days;
+BEGIN
+    IF NOT tally_internal._zone_known(zone) THEN PERFORM tally_internal._bucket_rule(width, zone); END IF;
+    IF w.months < 0 OR w.days < 0 OR w.micros < 0 OR (w.months > 0)::int + (w.days > 0)::int + (w.micros > 0)::int <> 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('width of a bucket expected to be positive and of one kind (months, days, or hours and less), got %s',
+                             tally_internal._width_text(w)),
+            DETAIL = 'Months and days follow the calendar and have no fixed length; mixed with other units a bucket would have no start.',
+            HINT = 'SELECT tally.bucket(''1 hour'', now())';
+    END IF;
+    IF w.micros > 0 THEN
+        RETURN tally_internal._bucket_start(tally_internal._bucket_rule(width, 'UTC', CASE WHEN NOT own THEN origin END), "time");
+    END IF;
+    IF NOT own THEN
+        local := tally_internal._local_of(origin, zone);
+        shift := CASE WHEN w.days > 0 THEN local::date - date '2000-01-03'
+                      ELSE tally_internal._month_of(local) END;
+        shift := ((shift % n) + n) % n;
+    END IF;
+    RETURN tally_internal._shifted_slowly(format('calendar %s%s@%s %s', n, CASE WHEN w.days > 0 THEN 'days' ELSE 'months' END, shift, zone), "time", 0);
+END $$;

@@ -1,0 +1,68 @@
+-- Owns: who is calling, in SQL. A ticket is a row that only the caller could write: the column "role" takes the current user by default, and nobody may
+-- write that column himself. Where nothing can be written (a read-only transaction) the ticket is the caller's number, and counts only where the session
+-- itself speaks as that role.
+
+CREATE UNLOGGED TABLE tally_internal.tickets (
+    ticket  bigint PRIMARY KEY,
+    role    name NOT NULL DEFAULT current_user,
+    made_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE tally_internal.tickets IS 'Tickets that prove who calls a function. Each is redeemed in the transaction that drew it.';
+COMMENT ON COLUMN tally_internal.tickets.ticket IS 'A random number.';
+COMMENT ON COLUMN tally_internal.tickets.role IS 'Who drew it. PostgreSQL writes it; nobody may.';
+COMMENT ON COLUMN tally_internal.tickets.made_at IS 'When.';
+REVOKE ALL ON tally_internal.tickets FROM PUBLIC;
+GRANT INSERT (ticket) ON tally_internal.tickets TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._current_role() RETURNS regrole
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT r.oid::regrole FROM pg_roles r WHERE r.rolname = current_user $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._outer_role() RETURNS regrole
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.oid::regrole FROM pg_roles r WHERE r.rolname = COALESCE(NULLIF(current_setting('role'), 'none'), session_user)
+$$;
+COMMENT ON FUNCTION tally_internal._outer_role() IS 'The role that the session speaks as, whatever functions run in between.';
+
+CREATE OR REPLACE FUNCTION tally_internal._me() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- 60 bits of chance; 0 and less mean a role's number.
+    drawn bigint := ('x' || left(replace(gen_random_uuid()::text, '-', ''), 8))::bit(32)::bigint * 268435456
+                    + ('x' || right(gen_random_uuid()::text, 7))::bit(28)::int + 1;
+BEGIN
+    IF current_setting('transaction_read_only') = 'on' THEN RETURN -tally_internal._current_role()::oid::bigint; END IF;
+    INSERT INTO tally_internal.tickets (ticket) VALUES (drawn);
+    RETURN drawn;
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._redeem(ticket bigint) RETURNS regrole
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    drawer regrole;
+BEGIN
+    IF ticket <= 0 AND current_setting('transaction_read_only') = 'on' THEN
+        drawer := tally_internal._outer_role();
+        IF -ticket = drawer::oid::bigint THEN RETURN drawer; END IF;
+    ELSE
+        DELETE FROM tally_internal.tickets t WHERE t.ticket = $1 RETURNING (SELECT r.oid::regrole FROM pg_roles r WHERE r.rolname = t.role) INTO drawer;
+        IF drawer IS NOT NULL THEN RETURN drawer; END IF;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'the ticket proves nobody',
+        DETAIL = 'A ticket is good once, in the transaction that drew it.', HINT = 'Leave the argument who out.';
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._caller_path() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT s.reset_val FROM pg_settings s WHERE s.name = 'search_path' $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._is_part(class oid, object oid) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE class
+        WHEN 'pg_proc'::regclass THEN EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                                               WHERE p.oid = object AND n.nspname IN ('tally', 'tally_internal') AND p.proowner = n.nspowner)
+        WHEN 'pg_operator'::regclass THEN EXISTS (SELECT FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+                                                   WHERE o.oid = object AND n.nspname IN ('tally', 'tally_internal') AND o.oprowner = n.nspowner)
+        ELSE false END
+$$;
+
+CREATE OR REPLACE FUNCTION tally_internal._installed_version() RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT '@VERSION@'::text $$;

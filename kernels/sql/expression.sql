@@ -1,0 +1,88 @@
+-- Owns: the look at a text before it becomes part of a statement. PL/pgSQL hands the expressions of a block to PostgreSQL's own grammar when it reads the
+-- block, before it runs any of it. So a block that returns first is a check of the grammar.
+
+CREATE OR REPLACE FUNCTION tally_internal._grammar(expression text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET check_function_bodies = on AS $$
+DECLARE
+    tag text := 'x';
+BEGIN
+    WHILE strpos(expression, '$' || tag || '$') > 0 LOOP tag := tag || 'x'; END LOOP;
+    EXECUTE format(E'DO $%1$s$ DECLARE _tally_x text; BEGIN RETURN; _tally_x := %2$s\n; END $%1$s$', tag, expression);
+END $$;
+COMMENT ON FUNCTION tally_internal._grammar(text) IS 'A syntax error where a text cannot stand behind SELECT. Nothing is looked up or run.';
+
+CREATE OR REPLACE FUNCTION tally_internal._words(statement text) RETURNS TABLE (n bigint, token text)
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t.n, t.token[1]
+      FROM regexp_matches(statement, $re$([eE]'(?:[^'\\]|\\.|'')*'|(?:[uU]&)?'(?:[^']|'')*'|(?:[uU]&)?"(?:[^"]|"")*"$re$
+          || $re$|\$\$.*?\$\$|\$[A-Za-z_]\w*\$.*?\$\w+\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|::|\w+|\s+|.)$re$, 'g') WITH ORDINALITY t(token, n)
+$$;
+COMMENT ON FUNCTION tally_internal._words(text) IS 'The words of a statement: strings, names, comments, spaces and signs, in order.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_expression(text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Between THEN and END stands one expression and no list; between parentheses, nothing that closes them.
+    PERFORM tally_internal._grammar(format('CASE WHEN true THEN %s END', $1));
+    PERFORM tally_internal._grammar(format('(%s)::pg_catalog.text', $1));
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._check_from_item(text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._grammar(format('true FROM pg_catalog.pg_class CROSS JOIN LATERAL %s', $1));
+    PERFORM tally_internal._grammar(format('true FROM pg_catalog.pg_class CROSS JOIN LATERAL %s WHERE true', $1));
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._statement_count(text) RETURNS int
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    word    record;
+    open_   boolean := false;
+    result  int := 0;
+BEGIN
+    FOR word IN SELECT w.token FROM tally_internal._words($1) w ORDER BY w.n LOOP
+        IF word.token = ';' THEN
+            open_ := false;
+        ELSIF word.token = '''' OR word.token = '"' THEN
+            RAISE EXCEPTION USING ERRCODE = 'syntax_error', MESSAGE = 'unterminated quoted text';
+        ELSIF word.token !~ '^(\s|--|/\*)' AND NOT open_ THEN
+            open_ := true;
+            result := result + 1;
+        END IF;
+    END LOOP;
+    RETURN result;
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._parse_tree(text) RETURNS text
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tree text;
+    -- Only a moment takes the place of a parameter in the texts that are looked at.
+    body text := (SELECT string_agg(CASE WHEN w.token ~ '^\$\d+$' THEN 'NULL::pg_catalog.timestamptz' ELSE w.token END, '' ORDER BY w.n)
+                    FROM tally_internal._words(regexp_replace($1, ';\s*$', '')) w);
+BEGIN
+    -- A view is analysed and not run. Undone with its block, it leaves nothing behind.
+    BEGIN
+        EXECUTE format(E'CREATE TEMPORARY VIEW _tally_parsed AS %s\n', regexp_replace(body, '\$\d+', 'NULL::pg_catalog.timestamptz', 'g'));
+        SELECT r.ev_action::text INTO tree FROM pg_rewrite r WHERE r.ev_class = to_regclass('pg_temp._tally_parsed');
+        RAISE EXCEPTION USING ERRCODE = 'TL001', MESSAGE = 'undone';
+    EXCEPTION WHEN SQLSTATE 'TL001' THEN
+        RETURN tree;
+    END;
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._raw_tree(text) RETURNS text
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
+DECLARE
+    word   record;
+    value  text;
+    result text := '';
+BEGIN
+    FOR word IN SELECT w.token FROM tally_internal._words($1) w WHERE w.token ~ '^([eE]|[uU]&)?''' OR w.token ~ '^\$\w*\$' ORDER BY w.n LOOP
+        -- It is a string constant by itself.
+        EXECUTE 'SELECT ' || word.token INTO value;
+        result := result || format(' {A_CONST :val "%s" :location 0}', replace(replace(value, '\', '\\'), '"', '\"'));
+    END LOOP;
+    RETURN result;
+END $$;

@@ -1,0 +1,83 @@
+-- Owns: the types of this kernel. Sketches are rows of plain types, because only a superuser can make base types. No field is ever NULL, so that
+-- IS NULL of a sketch means what it says. Rows compare by their fields, so GROUP BY, DISTINCT and EXCEPT work.
+
+CREATE DOMAIN tally.role AS regrole;
+COMMENT ON DOMAIN tally.role IS 'A role by its number, which a rename does not change, written by its name.';
+
+CREATE TYPE tally.tdigest AS (compression int, means float8[], weights float8[], least float8, greatest float8, total float8, whole boolean);
+COMMENT ON TYPE tally.tdigest IS
+'Percentiles of a set of numbers, mergeable: the values themselves, sorted and without weights, up to 253; beyond, centroids with their weights.';
+COMMENT ON COLUMN tally.tdigest.compression IS 'The greatest number of centroids.';
+COMMENT ON COLUMN tally.tdigest.means IS 'The values, or the means of the centroids.';
+COMMENT ON COLUMN tally.tdigest.weights IS 'How many values each centroid stands for; empty where these are the values themselves.';
+COMMENT ON COLUMN tally.tdigest.least IS 'The least value.';
+COMMENT ON COLUMN tally.tdigest.greatest IS 'The greatest value.';
+COMMENT ON COLUMN tally.tdigest.total IS 'The sum.';
+COMMENT ON COLUMN tally.tdigest.whole IS 'Whether all values are integers.';
+
+CREATE TYPE tally.hll AS ("precision" int, hashes bigint[], registers int[]);
+COMMENT ON TYPE tally.hll IS 'Distinct count of a set of values, mergeable: their hashes, sorted, up to 766; beyond, the registers of a HyperLogLog.';
+COMMENT ON COLUMN tally.hll."precision" IS 'There are 2^precision registers.';
+COMMENT ON COLUMN tally.hll.hashes IS 'The hashes, while they are few.';
+COMMENT ON COLUMN tally.hll.registers IS 'The registers, where they are many.';
+
+CREATE TYPE tally.stats AS (pairs boolean, n bigint, parts float8[]);
+COMMENT ON TYPE tally.stats IS 'Count, mean and central moments of one variable, or of two with their covariance; mergeable.';
+COMMENT ON COLUMN tally.stats.pairs IS 'Whether there are two variables.';
+COMMENT ON COLUMN tally.stats.n IS 'How many rows.';
+COMMENT ON COLUMN tally.stats.parts IS
+'Mean and sums of the second to fourth powers of deviations of y; for pairs also mean and squares of x, and the products.';
+
+CREATE TYPE tally.moments AS (n bigint, means float8[], products float8[]);
+COMMENT ON TYPE tally.moments IS 'Count, means and covariances of one to four variables; mergeable.';
+COMMENT ON COLUMN tally.moments.n IS 'How many rows.';
+COMMENT ON COLUMN tally.moments.means IS 'The means.';
+COMMENT ON COLUMN tally.moments.products IS 'Sums of the products of deviations, row by row.';
+
+CREATE TYPE tally.totals AS (n bigint, ignored bigint, sums jsonb);
+COMMENT ON TYPE tally.totals IS 'Sums of the numeric leaves of JSON objects by key (nested keys joined by dots), mergeable.';
+COMMENT ON COLUMN tally.totals.n IS 'How many values were added.';
+COMMENT ON COLUMN tally.totals.ignored IS 'How many leaves were no numbers.';
+COMMENT ON COLUMN tally.totals.sums IS 'The sums.';
+
+CREATE TYPE tally.topk AS (k int, n bigint, lost bigint, counts jsonb);
+COMMENT ON TYPE tally.topk IS 'Counts of the heaviest items of a set of texts, mergeable: exact while they are few, with an error bound beyond.';
+COMMENT ON COLUMN tally.topk.k IS 'How many items are asked for.';
+COMMENT ON COLUMN tally.topk.n IS 'Weight of all items seen.';
+COMMENT ON COLUMN tally.topk.lost IS 'The most that an item which is not kept can weigh.';
+COMMENT ON COLUMN tally.topk.counts IS 'The counts by item.';
+
+CREATE TYPE tally.funnel_events AS (span interval, steps int, options text, times timestamptz[], masks bigint[]);
+COMMENT ON TYPE tally.funnel_events IS 'Events of one actor with the funnel they are for: the state of tally.window_funnel, mergeable.';
+COMMENT ON COLUMN tally.funnel_events.span IS 'The window.';
+COMMENT ON COLUMN tally.funnel_events.steps IS 'How many steps there are.';
+COMMENT ON COLUMN tally.funnel_events.options IS 'The options.';
+COMMENT ON COLUMN tally.funnel_events.times IS 'When each event was.';
+COMMENT ON COLUMN tally.funnel_events.masks IS 'Which steps each event matches, as bits.';
+
+CREATE TYPE tally.funnel_counts AS (reached bigint[], seconds tally.tdigest[]);
+COMMENT ON TYPE tally.funnel_counts IS 'Actors per step of a funnel and how long each step took, mergeable; read by tally.funnel_steps.';
+COMMENT ON COLUMN tally.funnel_counts.reached IS 'How many actors reached each step.';
+COMMENT ON COLUMN tally.funnel_counts.seconds IS 'Digests of the seconds from the step before, from the second step on.';
+
+CREATE TYPE tally.retention_counts AS (eligible bigint[], retained bigint[]);
+COMMENT ON TYPE tally.retention_counts IS 'Eligible and retained actors per period, mergeable; read by tally.retention_periods.';
+COMMENT ON COLUMN tally.retention_counts.eligible IS 'How many actors could have come back in each period.';
+COMMENT ON COLUMN tally.retention_counts.retained IS 'How many did.';
+
+CREATE TYPE tally.timed AS (last boolean, kind text, value text, "time" timestamptz);
+COMMENT ON TYPE tally.timed IS 'The first or last value of a series with its time, mergeable in any order.';
+COMMENT ON COLUMN tally.timed.last IS 'Whether it is the last value.';
+COMMENT ON COLUMN tally.timed.kind IS 'The type of the value: float8, bigint or text.';
+COMMENT ON COLUMN tally.timed.value IS 'The value as text.';
+COMMENT ON COLUMN tally.timed."time" IS 'Its time.';
+
+CREATE TYPE tally.ohlc AS (points jsonb);
+COMMENT ON TYPE tally.ohlc IS 'First, highest, lowest and last of a series with their times, mergeable in any order.';
+COMMENT ON COLUMN tally.ohlc.points IS 'The four points.';
+CREATE TYPE tally.readings AS (form jsonb);
+COMMENT ON TYPE tally.readings IS 'Readings of a counter, a gauge or a value weighted by time, whose parts merge in the order of time.';
+COMMENT ON COLUMN tally.readings.form IS 'The kind and the ends, with what lies between them.';
+CREATE TYPE tally.state_time AS (form jsonb);
+COMMENT ON TYPE tally.state_time IS 'How long something was in which state, with parts that merge in the order of time.';
+COMMENT ON COLUMN tally.state_time.form IS 'The first and last state, with microseconds by state.';

@@ -1,0 +1,123 @@
+#!/usr/bin/env perl
+# Owns the making of the kernel in SQL, on standard output, from the filled files of sql/s10_kernel (the argument) and kernels/sql.
+#
+# What is SQL or PL/pgSQL in sql/s10_kernel stays as it is, and so do aggregates and comments. A function of the library gets a body that refuses. Behind
+# all of them the files of kernels/sql define what this kernel has, by CREATE OR REPLACE: PostgreSQL itself keeps names, arguments and results the same.
+# Types, their input and output, operators and casts of the library's types are left out: kernels/sql/types.sql has types of its own.
+use strict;
+use warnings;
+
+sub text_of { my ($file) = @_; open my $in, '<', $file or die "$file: $!"; local $/; return scalar <$in> }
+
+# The statements of a file; comments before a statement stay with it.
+sub statements {
+    my ($text) = @_;
+    my (@all, $piece);
+    $piece = '';
+    pos($text) = 0;
+    while (pos($text) < length $text) {
+        if ($text =~ /\G(--[^\n]*\n|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\2\$|[^;'"\$-]+|-)/gcs) { $piece .= $1 }
+        elsif ($text =~ /\G;/gc) { push @all, "$piece;"; $piece = '' }
+        else { $text =~ /\G(.)/gcs; $piece .= $1 }
+    }
+    push @all, $piece if $piece =~ /\S/;
+    return @all;
+}
+
+# name and types of a function, as CREATE, COMMENT or REVOKE write them, so that those of one function are equal.
+sub signature {
+    my ($name, $arguments) = @_;
+    my @types;
+    for my $argument (split /,(?![^()]*\))/, $arguments) {
+        $argument =~ s/^\s+|\s+$|\s*\b(?:DEFAULT|=)\b.*//gs;
+        $argument =~ s/\s+DEFAULT\s.*//s;
+        next if $argument =~ /^OUT\s/;
+        my $variadic = $argument =~ s/^VARIADIC\s+//;
+        push @types, $argument =~ /^\S+\s+(\S.*)$/ ? $1 : $argument;
+    }
+    return "$name(" . join(',', map { s/\s//gr } @types) . ')';
+}
+
+my (@before, @behind);
+my $list = \@before;
+for (split /\n/, text_of('kernels/sql/order')) {
+    if (/^--$/) { $list = \@behind; next }
+    s/\s*#.*//;
+    push @$list, $_ if length;
+}
+my $own = join "\n", map { "\n-- kernels/sql/$_\n" . text_of("kernels/sql/$_") } @behind;
+# run_as() takes parameters of any types; here each set of types that the engine passes has a function of its own.
+my @passed = (
+    [], ['timestamptz'], ['timestamptz', 'timestamptz'], ['timestamptz[]', 'timestamptz', 'timestamptz'], ['text[]'], ['text[]', 'timestamptz', 'timestamptz'],
+    ['text[]', 'timestamptz', 'timestamptz', 'tid[]'], ['timestamptz', 'timestamptz', 'jsonb'], ['timestamptz', 'timestamptz', 'timestamptz[]'],
+    ['timestamptz', 'timestamptz', 'timestamptz[]', 'timestamptz[]'], ['timestamptz', 'bigint', 'bigint'], ['jsonb'],
+);
+my $template = text_of('kernels/sql/run_as.template');
+for my $types (@passed) {
+    my $text = $template;
+    my %slot = (
+        default    => @$types ? '' : ' DEFAULT 0',
+        zone       => @$types ? '' : " DEFAULT 'UTC'",
+        parameters => join('', map { ", p" . ($_ + 1) . " $types->[$_]" } 0 .. $#$types),
+        using      => @$types ? ' USING ' . join(', ', map { 'p' . ($_ + 1) } 0 .. $#$types) : '',
+        types      => join('', map {", $_"} @$types),
+    );
+    $text =~ s/\@$_\@/$slot{$_}/g for keys %slot;
+    $own .= "\n$text";
+    $own .= "COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text$slot{types}) IS\n'run_as() of a statement with these parameters. "
+        . "For the engine only.';\n" if @$types;
+}
+my %has;
+for my $statement (statements($own)) {
+    $has{ signature($1, $2) } = 1 if $statement =~ /CREATE\s+(?:OR\s+REPLACE\s+)?FUNCTION\s+([\w.]+)\s*\((.*?)\)\s*RETURNS/s
+        || $statement =~ /CREATE\s+(?:OR\s+REPLACE\s+)?FUNCTION\s+([\w.]+)\s*\((.*?)\)\s*\n?\s*LANGUAGE/s;
+}
+
+my (%gone, @missing, $code);
+my %typed = map { $_ => 1 } map { text_of("kernels/sql/$_") =~ /^CREATE (?:TYPE|DOMAIN) (tally\.\w+)/mg } @before;
+$code = join "\n", map { "\n-- kernels/sql/$_\n" . text_of("kernels/sql/$_") } @before;
+for my $statement (statements(text_of($ARGV[0]))) {
+    my $bare = $statement =~ s/^\s*(?:--[^\n]*\n\s*)*//r;
+    if ($bare =~ /^CREATE\s+(?:OR\s+REPLACE\s+)?FUNCTION\s+([\w.]+)\s*\((.*?)\)\s*(?:RETURNS\s+(.*?)\s+)?LANGUAGE\s+c\s(.*)/s) {
+        my ($name, $arguments, $result, $rest) = ($1, $2, $3 // '', $4);
+        my $signature = signature($name, $arguments);
+        # What no language but C can be: input and output of base types, window functions, "any".
+        if ("$arguments $result" =~ /\b(?:cstring|internal)\b|"any"/ || $rest =~ /\bWINDOW\b/ || $name =~ /_(?:eq|ne|lt|le|gt|ge|cmp|hash|hash_extended|send)$/
+            || $name =~ /_role_/) {
+            $gone{$signature} = 1;
+            push @missing, $signature if $rest =~ /\bWINDOW\b/;
+            next;
+        }
+        push @missing, $signature if !$has{$signature};
+        my ($volatility) = $rest =~ /\b(IMMUTABLE|STABLE|VOLATILE)\b/;
+        my $strict = $rest =~ /\bSTRICT\b/ ? ' STRICT' : '';
+        my $head = $bare =~ s/\s+LANGUAGE\s+c\s.*//sr;
+        (my $shown = $name) =~ s/"//g;
+        $code .= "\n$head\nLANGUAGE plpgsql " . ($volatility // 'VOLATILE') . "$strict AS \$\$ BEGIN PERFORM tally_internal._missing('$shown'); END \$\$;\n";
+        next;
+    }
+    next if $bare =~ /^CREATE\s+TYPE\s+(tally\.\w+)/ && $bare !~ /\bAS\s*\(/;
+    next if $bare =~ /^CREATE\s+SCHEMA\b/;
+    next if $bare =~ /^CREATE\s+OPERATOR\b|^COMMENT\s+ON\s+OPERATOR\b/;
+    next if $bare =~ /^CREATE\s+CAST\s+\((?:tally\.role|regrole|oid)\b/;
+    # Types that kernels/sql/types.sql has, and says what they are.
+    next if $bare =~ /^COMMENT\s+ON\s+TYPE\s+(tally\.\w+)/ && $typed{$1};
+    if ($bare =~ /^(?:COMMENT|REVOKE|GRANT)\b.*?\bFUNCTION\s+([\w.]+)\s*\((.*?)\)\s*(?:IS|FROM|TO)\b/s) {
+        my $signature = signature($1, $2 =~ s/\b\w+\s+(?=\S)//gr);
+        next if $gone{ signature($1, $2) } || $gone{$signature};
+    }
+    $code .= $statement;
+}
+my $rows = join ",\n    ", map {"('$_')"} sort @missing;
+my $listed = @missing ? "SELECT m.name, NULL::text AS instead FROM (VALUES\n    $rows) m(name)"
+    : 'SELECT NULL::text AS name, NULL::text AS instead WHERE false';
+print $code, $own, <<SQL;
+
+CREATE VIEW tally.hosted_missing AS
+$listed;
+COMMENT ON VIEW tally.hosted_missing IS 'The functions of the library edition that this edition has not. Each refuses where it is called.';
+COMMENT ON COLUMN tally.hosted_missing.name IS 'The function, with the types of its arguments.';
+COMMENT ON COLUMN tally.hosted_missing.instead IS 'What to use instead, where there is something.';
+GRANT SELECT ON tally.hosted_missing TO PUBLIC;
+SQL
+printf STDERR "kernel in SQL: %d functions of the library are missing\n", scalar @missing;

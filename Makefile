@@ -9,7 +9,7 @@ help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust or TESTS=text for some
+test: ## every test; TESTS="pg_test/stages/x.sql …" or TESTS=rust or TESTS=text for some; KERNEL=sql: the hosted edition
 	@scripts/test.sh $(TESTS)
 
 test-boards: ## the packs' boards in headless Chromium: HTML, accessibility, widths; Grafana's types, Metabase's schemas, then test-superset; needs chromium and npm; PACKS="awf …"
@@ -93,6 +93,10 @@ bench-micro: ## nanoseconds a row of the sketches' transitions
 
 freeze: ## sql/upgrade/frozen/<version>, the hashes of what databases of this version store
 	@scripts/frozen.sh write
+
+.PHONY: hosted
+hosted: ## dist/pg_tally-hosted--<version>.sql, pg_tally for servers that load no shared library (docs/supabase-hosted.md)
+	@scripts/hosted.sh
 
 reference: ## docs/reference.md, made from the COMMENTs of all public objects
 	@scripts/reference.sh

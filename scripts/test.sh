@@ -6,6 +6,7 @@
 #   scripts/test.sh rust                  the checks that need no server: rustfmt, clippy, cargo test
 #   scripts/test.sh backend               the #[pg_test]s, by cargo pgrx test
 #   scripts/test.sh pg_test/stages/x.sql  only the named files (pgTAP scripts, or *.sh that print TAP)
+#   KERNEL=sql scripts/test.sh [FILE…]    the hosted edition on a server without the library: the files that kernels/sql/tests lists
 #   PROFILE=dev scripts/test.sh …         with a debug build of the extension (default: release, which is what ships)
 
 # shellcheck source=scripts/lib/common.sh
@@ -42,6 +43,20 @@ case ${1:-all} in
 esac
 
 scripts/setup.sh
+
+if [ "${KERNEL:-rust}" = sql ]; then
+    export KERNEL
+    [ $# -gt 0 ] || mapfile -t tests < <(sed -n 's,^\(pg_test/[^ ]*\).*,\1,p' kernels/sql/tests)
+    scripts/hosted.sh
+    say "starting a private server without the library"
+    run_hosted_server test-sql postgres "max_connections = 60" "shared_buffers = 256MB" "fsync = off" "full_page_writes = off" \
+        "max_prepared_transactions = 20" "max_wal_size = 2GB" "log_min_messages = warning"
+    install_hosted tally_template
+    say "running ${#tests[@]} test files"
+    began=1
+    perl scripts/test/harness.pl "${tests[@]}"
+    exit
+fi
 
 if [[ " ${tests[*]} " == *" scripts/test/clippy.sh "* ]]; then
     # Built here, where one sees it going on; the tests then find it done, or fail with the reason.

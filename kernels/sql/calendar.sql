@@ -80,11 +80,11 @@ BEGIN
     IF kind = 'days' THEN
         -- Monday 2000-01-03 is day 0.
         number := (floor(((local::date - date '2000-01-03') - shift)::numeric / n) + on_) * n + shift;
-        RETURN CASE WHEN number < -2451546 THEN timestamp '-infinity' WHEN number > 106751990 THEN timestamp 'infinity'
+        RETURN CASE WHEN number < -2451547 THEN timestamp '-infinity' WHEN number > 106751980 THEN timestamp 'infinity'
                     ELSE (date '2000-01-03' + number::int)::timestamp END;
     END IF;
     number := (floor((tally_internal._month_of(local) - shift) / n) + on_) * n + shift;
-    RETURN CASE WHEN number < -80555 THEN timestamp '-infinity' WHEN number > 3507323 THEN timestamp 'infinity'
+    RETURN CASE WHEN number < -80545 THEN timestamp '-infinity' WHEN number > 3507323 THEN timestamp 'infinity'
                 ELSE timestamp '2000-01-01' + make_interval(months => number::int) END;
 END $$;
 COMMENT ON FUNCTION tally_internal._piece(text, bigint, bigint, timestamp, bigint) IS
@@ -121,7 +121,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
     WHEN instant OPERATOR(pg_catalog.>) timestamptz '1900-01-01 00:00:00+00' AND instant OPERATOR(pg_catalog.<) timestamptz '2200-01-01 00:00:00+00'
         AND pg_catalog.split_part(rule, ' ', 2) = ANY (ARRAY['day', 'week', 'month', 'quarter', 'year', '3600000000', '60000000', '300000000', '900000000',
                                                              '86400000000'])
-        AND (pg_catalog.starts_with(rule, 'calendar ') OR pg_catalog.split_part(rule, ' ', 3) OPERATOR(pg_catalog.=) '')
+        AND (pg_catalog.starts_with(rule, 'calendar ') AND tally_internal._zone_of(rule) OPERATOR(pg_catalog.<>) '' OR pg_catalog.split_part(rule, ' ', 3) OPERATOR(pg_catalog.=) '')
     THEN CASE WHEN pg_catalog.starts_with(rule, 'fixed ')
               THEN pg_catalog.date_bin((CASE WHEN pg_catalog.starts_with(rule, 'fixed ') THEN pg_catalog.split_part(rule, ' ', 2) END)::pg_catalog.float8
                                        OPERATOR(pg_catalog.*) interval '1 microsecond', instant, timestamptz '1800-01-06 00:00:00+00')

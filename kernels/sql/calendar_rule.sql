@@ -82,9 +82,16 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION tally_internal._zone_known(zone text) RETURNS boolean
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT upper(zone) IN ('UTC', 'GMT') OR EXISTS (SELECT FROM pg_timezone_names n WHERE lower(n.name) = lower(zone))
-$$;
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF upper(zone) IN ('UTC', 'GMT') THEN RETURN true; END IF;
+    -- The list of names costs some 30 ms, so only what may be an abbreviation is looked up there.
+    IF zone ~ '^[A-Za-z]{1,6}$' THEN RETURN EXISTS (SELECT FROM pg_timezone_names n WHERE lower(n.name) = lower(zone)); END IF;
+    PERFORM timestamp '2000-01-01' AT TIME ZONE zone;
+    RETURN true;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN false;
+END $$;
 
 CREATE FUNCTION tally_internal._width_text(w record) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -93,9 +100,9 @@ DECLARE
 BEGIN
     SELECT u.* INTO unit FROM (VALUES (3600000000::numeric, 'hour'), (60000000, 'minute'), (1000000, 'second'), (1, 'microsecond')) u(length, name)
      WHERE mod(w.micros, u.length) = 0 LIMIT 1;
-    RETURN COALESCE(NULLIF(concat_ws(' ', w.months || CASE abs(w.months) WHEN 0 THEN NULL WHEN 1 THEN ' month' ELSE ' months' END,
-        w.days || CASE abs(w.days) WHEN 0 THEN NULL WHEN 1 THEN ' day' ELSE ' days' END,
-        div(w.micros, unit.length) || ' ' || CASE abs(div(w.micros, unit.length)) WHEN 0 THEN NULL WHEN 1 THEN unit.name ELSE unit.name || 's' END), ''), '0');
+    RETURN COALESCE(NULLIF(concat_ws(' ', w.months || CASE w.months WHEN 0 THEN NULL WHEN 1 THEN ' month' ELSE ' months' END,
+        w.days || CASE w.days WHEN 0 THEN NULL WHEN 1 THEN ' day' ELSE ' days' END,
+        div(w.micros, unit.length) || ' ' || CASE div(w.micros, unit.length) WHEN 0 THEN NULL WHEN 1 THEN unit.name ELSE unit.name || 's' END), ''), '0');
 END $$;
 COMMENT ON FUNCTION tally_internal._width_text(record) IS 'A width in words, for errors.';
 

@@ -76,13 +76,22 @@ CREATE OR REPLACE FUNCTION tally_internal._raw_tree(text) RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     word   record;
+    parts  text;
     value  text;
     result text := '';
 BEGIN
-    FOR word IN SELECT w.token FROM tally_internal._words($1) w WHERE w.token ~ '^([eE]|[uU]&)?''' OR w.token ~ '^\$\w*\$' ORDER BY w.n LOOP
-        -- It is a string constant by itself.
-        EXECUTE 'SELECT ' || word.token INTO value;
-        result := result || format(' {A_CONST :val "%s" :location 0}', replace(replace(value, '\', '\\'), '"', '\"'));
+    FOR word IN SELECT w.token FROM tally_internal._words($1) w UNION ALL SELECT ';' LOOP
+        IF word.token ~ '^([eE]|[uU]&)?''' OR word.token ~ '^\$\w*\$' THEN
+            -- Constants with a line's end between them are one.
+            parts := concat(parts, word.token);
+        ELSIF parts IS NOT NULL AND word.token ~ '^\s+$' THEN
+            parts := parts || word.token;
+        ELSIF parts IS NOT NULL THEN
+            -- It is a string constant by itself, and nothing else.
+            EXECUTE 'SELECT ' || parts INTO value;
+            result := result || format(' {A_CONST :val "%s" :location 0}', replace(replace(value, '\', '\\'), '"', '\"'));
+            parts := NULL;
+        END IF;
     END LOOP;
     RETURN result;
 END $$;

@@ -163,6 +163,35 @@ run_server() {
     start_server
 }
 
+# run_hosted_server PURPOSE DATABASE [SETTING…]: the same without the extension: no file of ours is in its folders.
+run_hosted_server() {
+    use_server "$1"
+    make_prefix
+    stop_server
+    init_server "$2"
+    choose_socket_dir
+    write_settings "${@:2}"
+    start_server
+}
+
+# install_hosted DATABASE: makes the database anew, and the hosted edition in it, as the ordinary role tally_host. What needs a superuser is done here:
+# the role, the database and pgTAP, which a platform's operator brings too.
+install_hosted() {
+    server_psql -q -d postgres -v ON_ERROR_STOP=1 <<SQL
+SET client_min_messages = warning;
+DO \$\$ BEGIN CREATE ROLE tally_host LOGIN CREATEROLE; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$;
+DROP DATABASE IF EXISTS $1 WITH (FORCE);
+CREATE DATABASE $1;
+GRANT CREATE, TEMPORARY ON DATABASE $1 TO tally_host;
+SQL
+    server_psql -q -d "$1" -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pgtap" -c "GRANT ALL ON SCHEMA public TO tally_host"
+    "$PG_LIB/bin/psql" -X -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U tally_host -d "$1" -q -1 -v ON_ERROR_STOP=1 \
+        -f "dist/pg_tally-hosted--$VERSION.sql" >"$SERVER_DIR/install.log" 2>&1 || {
+        tail -n 20 "$SERVER_DIR/install.log" >&2
+        die "the hosted edition cannot be installed."
+    }
+}
+
 # remove_server: ends the server and removes all that it had.
 remove_server() {
     stop_server

@@ -104,8 +104,9 @@ BEGIN
         at := extract(epoch FROM instant) * 1000000 - 946857600000000;
         at := (floor((at - u.shift) / u.n) + on_) * u.n + u.shift;
         RETURN CASE WHEN at < -211813660800000000 THEN timestamptz '-infinity' WHEN at >= 9223371331200000000 - 172800000000 THEN timestamptz 'infinity'
-                    ELSE timestamptz '2000-01-03 00:00:00+00' + (div(at, 86400000000) || ' days')::interval
-                         + make_interval(secs => (mod(at, 86400000000) / 1000000)::float8) END;
+                    -- In UTC, where days are added without a look at the session's zone.
+                    ELSE (timestamp '2000-01-03 00:00:00' + make_interval(days => div(at, 86400000000)::int)
+                          + mod(at, 86400000000)::float8 * interval '1 microsecond') AT TIME ZONE 'UTC' END;
     END IF;
     RETURN tally_internal._instant_of(tally_internal._piece(u.kind, u.n, u.shift, tally_internal._local_of(instant, u.zone), on_), u.zone);
 END $$;
@@ -191,7 +192,8 @@ BEGIN
             until_ := until;
         ELSE
             WHILE high - low > interval '1 microsecond' LOOP
-                middle := low + (high - low) / 2;
+                middle := low + make_interval(secs => extract(epoch FROM high - low)::float8 / 2);
+                EXIT WHEN middle <= low OR middle >= high;
                 IF tally_internal._offset(zone, middle) = off THEN low := middle; ELSE high := middle; END IF;
             END LOOP;
             until_ := high;

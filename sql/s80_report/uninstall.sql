@@ -47,7 +47,7 @@ DECLARE
     items jsonb;
     item  record;
 BEGIN
-    IF NOT (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = current_user) THEN
+    IF NOT (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = current_user) AND NOT pg_has_role((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'tally'), 'USAGE') THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('pg_tally is taken out of a database by a superuser, got %I', current_user),
             'It has jobs, triggers and statistics of every role.',
             'SELECT name, owner FROM tally.rollups;  -- each owner drops his own: SELECT tally.drop_rollup(…);');
@@ -58,10 +58,17 @@ BEGIN
         IF really THEN EXECUTE item.statement; END IF;
         RETURN NEXT;
     END LOOP;
-    what := 'extension'; name := 'pg_tally'; statement := 'DROP EXTENSION pg_tally CASCADE;'; done := false;
-    RETURN NEXT;
-    what := 'schema'; name := 'tally'; statement := 'DROP SCHEMA IF EXISTS tally;';
-    RETURN NEXT;
+    done := false;
+    IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_tally') THEN
+        what := 'extension'; name := 'pg_tally'; statement := 'DROP EXTENSION pg_tally CASCADE;';
+        RETURN NEXT;
+        what := 'schema'; name := 'tally'; statement := 'DROP SCHEMA IF EXISTS tally;';
+        RETURN NEXT;
+    ELSE
+        -- The hosted edition is no extension.
+        what := 'schema'; name := 'tally'; statement := 'DROP SCHEMA tally, tally_internal CASCADE;';
+        RETURN NEXT;
+    END IF;
 END $$;
 COMMENT ON FUNCTION tally.uninstall(boolean, boolean) IS
 'Lists what pg_tally has made in this database outside its schema: jobs of pg_cron, views, triggers, statistics and tables of rollups, each with the '

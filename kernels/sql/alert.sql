@@ -137,7 +137,8 @@ BEGIN
                 holds := tally_internal._holds(op, value, (condition ->> 'limit')::float8, (condition ->> 'decimals')::int);
             WHEN 'baseline' THEN
                 -- As a product, so that a baseline of 0 is met by 0 and exceeded by anything above it.
-                observed := CASE WHEN past = 0 THEN CASE WHEN value < 0 THEN '-Infinity'::float8 ELSE 'Infinity' END ELSE tally_internal._ratio(value, past) END;
+                observed := CASE WHEN past = 0 THEN CASE WHEN value < 0 THEN '-Infinity'::float8 ELSE 'Infinity' END 
+                                 ELSE tally_internal._ratio(value, past) END;
                 holds := tally_internal._holds(op, value, tally_internal._product((condition ->> 'factor')::float8, past), 15);
             WHEN 'change' THEN
                 observed := tally_internal._product(tally_internal._ratio(tally_internal._minus(value, past), abs(NULLIF(past, 0))), 100);

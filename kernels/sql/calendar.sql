@@ -122,7 +122,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
     WHEN instant OPERATOR(pg_catalog.>) timestamptz '1900-01-01 00:00:00+00' AND instant OPERATOR(pg_catalog.<) timestamptz '2200-01-01 00:00:00+00'
         AND pg_catalog.split_part(rule, ' ', 2) = ANY (ARRAY['day', 'week', 'month', 'quarter', 'year', '3600000000', '60000000', '300000000', '900000000',
                                                              '86400000000'])
-        AND (pg_catalog.starts_with(rule, 'calendar ') AND tally_internal._zone_of(rule) OPERATOR(pg_catalog.<>) '' OR pg_catalog.split_part(rule, ' ', 3) OPERATOR(pg_catalog.=) '')
+        AND (pg_catalog.starts_with(rule, 'calendar ') AND tally_internal._zone_of(rule) OPERATOR(pg_catalog.<>) ''
+             OR pg_catalog.split_part(rule, ' ', 3) OPERATOR(pg_catalog.=) '')
     THEN CASE WHEN pg_catalog.starts_with(rule, 'fixed ')
               THEN pg_catalog.date_bin((CASE WHEN pg_catalog.starts_with(rule, 'fixed ') THEN pg_catalog.split_part(rule, ' ', 2) END)::pg_catalog.float8
                                        OPERATOR(pg_catalog.*) interval '1 microsecond', instant, timestamptz '1800-01-06 00:00:00+00')

@@ -4,7 +4,7 @@
 CREATE DOMAIN tally.role AS regrole;
 COMMENT ON DOMAIN tally.role IS 'A role by its number, which a rename does not change, written by its name.';
 
-CREATE TYPE tally.tdigest AS (compression int, means float8[], weights float8[], least float8, greatest float8, total float8, whole boolean);
+CREATE TYPE tally.tdigest AS (compression int, means float8[], weights float8[], least float8, greatest float8, total float8, whole boolean, q float8);
 COMMENT ON TYPE tally.tdigest IS
 'Percentiles of a set of numbers, mergeable: the values themselves, sorted and without weights, up to 253; beyond, centroids with their weights.';
 COMMENT ON COLUMN tally.tdigest.compression IS 'The greatest number of centroids.';
@@ -14,12 +14,13 @@ COMMENT ON COLUMN tally.tdigest.least IS 'The least value.';
 COMMENT ON COLUMN tally.tdigest.greatest IS 'The greatest value.';
 COMMENT ON COLUMN tally.tdigest.total IS 'The sum.';
 COMMENT ON COLUMN tally.tdigest.whole IS 'Whether all values are integers.';
+COMMENT ON COLUMN tally.tdigest.q IS 'The share that tally.approx_percentile was asked for; -1 in other sketches.';
 
-CREATE TYPE tally.hll AS ("precision" int, hashes bigint[], registers int[]);
+CREATE TYPE tally.hll AS ("precision" int, hashes bigint[], registers bytea);
 COMMENT ON TYPE tally.hll IS 'Distinct count of a set of values, mergeable: their hashes, sorted, up to 766; beyond, the registers of a HyperLogLog.';
 COMMENT ON COLUMN tally.hll."precision" IS 'There are 2^precision registers.';
 COMMENT ON COLUMN tally.hll.hashes IS 'The hashes, while they are few.';
-COMMENT ON COLUMN tally.hll.registers IS 'The registers, where they are many.';
+COMMENT ON COLUMN tally.hll.registers IS 'The registers, a byte each, where they are many.';
 
 CREATE TYPE tally.stats AS (pairs boolean, n bigint, parts float8[]);
 COMMENT ON TYPE tally.stats IS 'Count, mean and central moments of one variable, or of two with their covariance; mergeable.';

@@ -88,6 +88,13 @@ for my $statement (statements(text_of($ARGV[0]))) {
             push @missing, $signature if $rest =~ /\bWINDOW\b/;
             next;
         }
+        if ($name eq 'tally_internal._hll_trans' && !$has{$signature}) {
+            # The overloads of the commoner types count as the general one does.
+            my $precision = $arguments =~ /"precision"/ ? '"precision"' : '13';
+            (my $head = $bare) =~ s/\s+LANGUAGE\s+c\s.*//s;
+            $code .= "\n$head\nLANGUAGE sql IMMUTABLE AS 'SELECT tally_internal._hll_taken(state, tally_internal._hll_hash(value), $precision)';\n";
+            next;
+        }
         push @missing, $signature if !$has{$signature};
         my ($volatility) = $rest =~ /\b(IMMUTABLE|STABLE|VOLATILE)\b/;
         my $strict = $rest =~ /\bSTRICT\b/ ? ' STRICT' : '';

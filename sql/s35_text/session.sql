@@ -111,7 +111,9 @@ BEGIN
         OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = function AND d.deptype = 'e') THEN
         -- hstore(row) and populate_record() are of class IMMUTABLE, and write and read each column as text.
         why := CASE WHEN f.provolatile <> 'i' THEN 'session'
-            WHEN EXISTS (SELECT FROM unnest(types) x JOIN pg_type t ON t.oid = x WHERE t.typtype IN ('c', 'd') OR x = 'record'::regtype) THEN
+            -- A row of pg_tally's own is a sketch, which nothing here writes as text.
+            WHEN EXISTS (SELECT FROM unnest(types) x JOIN pg_type t ON t.oid = x
+                          WHERE t.typtype IN ('c', 'd') AND t.typnamespace <> 'tally'::regnamespace OR x = 'record'::regtype) THEN
                 CASE WHEN EXISTS (SELECT FROM unnest(types) x WHERE tally_internal._text_varies(x)) THEN 'text'
                      WHEN EXISTS (SELECT FROM unnest(types) x WHERE tally_internal._reading_varies(x)) THEN 'read' END END;
     ELSE

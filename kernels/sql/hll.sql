@@ -1,0 +1,170 @@
+-- Owns: tally.hll in SQL. The hash of a value is PostgreSQL's own for its type, so values are one when the type's = says so. Its sketches do not
+-- merge with those of the library.
+
+CREATE FUNCTION tally_internal._hll_check("precision" int) RETURNS int
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF "precision" NOT BETWEEN 4 AND 18 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('precision expected in 4 to 18, got %s', "precision"),
+            HINT = 'SELECT tally.hll(value, 13) FROM …';
+    END IF;
+    RETURN COALESCE("precision", 13);
+END $$;
+COMMENT ON FUNCTION tally_internal._hll_check(int) IS 'The precision, 13 unless given.';
+
+CREATE FUNCTION tally_internal._hll_registers(hashes bigint[], "precision" int) RETURNS bytea
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The first bits of a hash say which register; where the first 1 stands in the others is what the register keeps the greatest of.
+    SELECT decode(string_agg(lpad(to_hex(COALESCE(k.rank, 0)), 2, '0'), '' ORDER BY g.i), 'hex')
+      FROM generate_series(0, (1 << "precision") - 1) g(i)
+      LEFT JOIN (SELECT ((h >> (64 - "precision")) & ((1 << "precision") - 1))::int AS i,
+                        max(CASE WHEN h << "precision" = 0 THEN 65 - "precision" ELSE position('1' IN (h << "precision")::bit(64)::text) END) AS rank
+                   FROM unnest(hashes) h GROUP BY 1) k ON k.i = g.i
+$$;
+COMMENT ON FUNCTION tally_internal._hll_registers(bigint[], int) IS 'The registers of a set of hashes, a byte each.';
+
+CREATE FUNCTION tally_internal._hll_made(given bigint[], "precision" int) RETURNS tally.hll
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kept bigint[];
+BEGIN
+    SELECT array_agg(h ORDER BY h) INTO kept FROM (SELECT DISTINCT h FROM unnest(given) h WHERE h IS NOT NULL) x;
+    IF kept IS NULL THEN RETURN NULL; END IF;
+    RETURN CASE WHEN cardinality(kept) <= 766 THEN ROW("precision", kept, ''::bytea)::tally.hll
+                ELSE ROW("precision", '{}'::bigint[], tally_internal._hll_registers(kept, "precision"))::tally.hll END;
+END $$;
+COMMENT ON FUNCTION tally_internal._hll_made(bigint[], int) IS 'A sketch of hashes; NULL of none.';
+
+CREATE FUNCTION tally_internal._hll_of(given bigint[]) RETURNS tally.hll
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._hll_made(given, 13) $$;
+COMMENT ON FUNCTION tally_internal._hll_of(bigint[]) IS
+'tally.hll(value) as a function of array_agg(DISTINCT hash of value): how the engine computes that measure, without PL/pgSQL per row.';
+
+CREATE FUNCTION tally_internal._hll_hash(value anyelement) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN value IS NOT NULL THEN pg_catalog.hash_array_extended(ARRAY[value], 7) END';
+COMMENT ON FUNCTION tally_internal._hll_hash(anyelement) IS 'The hash of a value, by its type.';
+
+CREATE FUNCTION tally_internal._hll_joined(a tally.hll, b tally.hll) RETURNS tally.hll
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    p int := least(a."precision", b."precision");
+    x bytea; y bytea;
+BEGIN
+    IF a IS NULL THEN RETURN b; END IF;
+    IF b IS NULL THEN RETURN a; END IF;
+    IF a.registers = '' AND b.registers = '' THEN RETURN tally_internal._hll_made(a.hashes || b.hashes, p); END IF;
+    x := tally_internal._hll_folded(a, p);
+    y := tally_internal._hll_folded(b, p);
+    RETURN ROW(p, '{}'::bigint[], (SELECT decode(string_agg(lpad(to_hex(greatest(get_byte(x, i), get_byte(y, i))), 2, '0'), '' ORDER BY i), 'hex')
+                                     FROM generate_series(0, (1 << p) - 1) i))::tally.hll;
+END $$;
+COMMENT ON FUNCTION tally_internal._hll_joined(tally.hll, tally.hll) IS 'The union of both.';
+
+CREATE FUNCTION tally_internal._hll_folded(s tally.hll, p int) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    less int := s."precision" - p;
+BEGIN
+    IF s.registers = '' THEN RETURN tally_internal._hll_registers(s.hashes, p); END IF;
+    IF less = 0 THEN RETURN s.registers; END IF;
+    -- A register of the smaller sketch stands for several. The bits that tell them apart come before the others.
+    RETURN (SELECT decode(string_agg(lpad(to_hex(r.rank), 2, '0'), '' ORDER BY r.i), 'hex')
+              FROM (SELECT g >> less AS i, max(CASE WHEN get_byte(s.registers, g) = 0 THEN 0
+                                                    WHEN g & ((1 << less) - 1) = 0 THEN get_byte(s.registers, g) + less
+                                                    ELSE position('1' IN (g & ((1 << less) - 1))::bit(32)::text) - (32 - less) END) AS rank
+                      FROM generate_series(0, (1 << s."precision") - 1) g GROUP BY 1) r);
+END $$;
+COMMENT ON FUNCTION tally_internal._hll_folded(tally.hll, int) IS 'The registers of a sketch at a smaller precision.';
+
+CREATE FUNCTION tally_internal._hll_taken(state tally.hll, hash bigint, "precision" int) RETURNS tally.hll
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    i int; rank int;
+BEGIN
+    IF hash IS NULL THEN RETURN state; END IF;
+    IF state IS NULL THEN RETURN ROW(tally_internal._hll_check("precision"), ARRAY[hash], ''::bytea)::tally.hll; END IF;
+    IF state.registers = '' THEN
+        state.hashes := state.hashes || hash;
+        RETURN CASE WHEN cardinality(state.hashes) < 3000 THEN state ELSE tally_internal._hll_made(state.hashes, state."precision") END;
+    END IF;
+    i := ((hash >> (64 - state."precision")) & ((1 << state."precision") - 1))::int;
+    rank := CASE WHEN hash << state."precision" = 0 THEN 65 - state."precision" ELSE position('1' IN (hash << state."precision")::bit(64)::text) END;
+    IF get_byte(state.registers, i) < rank THEN state.registers := set_byte(state.registers, i, rank); END IF;
+    RETURN state;
+END $$;
+COMMENT ON FUNCTION tally_internal._hll_taken(tally.hll, bigint, int) IS 'Takes a hash into the state of an aggregate.';
+
+CREATE OR REPLACE FUNCTION tally_internal._hll_trans(state tally.hll, value anyelement) RETURNS tally.hll
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    'SELECT tally_internal._hll_taken(state, tally_internal._hll_hash(value), 13)';
+CREATE OR REPLACE FUNCTION tally_internal._hll_trans(state tally.hll, value anyelement, "precision" int) RETURNS tally.hll
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    'SELECT tally_internal._hll_taken(state, tally_internal._hll_hash(value), "precision")';
+CREATE OR REPLACE FUNCTION tally.add(sketch tally.hll, value anyelement) RETURNS tally.hll
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    'SELECT tally_internal._hll_final(tally_internal._hll_taken(sketch, tally_internal._hll_hash(value), 13))';
+CREATE OR REPLACE FUNCTION tally_internal._hll_merge(state tally.hll, sketch tally.hll) RETURNS tally.hll
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 20 RETURN tally_internal._hll_joined(state, sketch);
+CREATE OR REPLACE FUNCTION tally.merge(a tally.hll, b tally.hll) RETURNS tally.hll
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 20 RETURN tally_internal._hll_final(tally_internal._hll_joined(a, b));
+CREATE OR REPLACE FUNCTION tally_internal._hll_final(state tally.hll) RETURNS tally.hll
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF state IS NULL THEN RETURN NULL; END IF;
+    RETURN CASE state.registers WHEN '' THEN tally_internal._hll_made(state.hashes, state."precision") ELSE state END;
+END $$;
+CREATE OR REPLACE FUNCTION tally_internal._hll_final_distinct(state tally.hll) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN tally.distinct_count(tally_internal._hll_final(state));
+END $$;
+
+CREATE FUNCTION tally_internal._hll_estimate(registers bytea) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Ertl's improved raw estimator (arXiv 1702.01284, section 2).
+    m      float8 := octet_length(registers);
+    q      int := 64 - round(log(2, octet_length(registers)))::int;
+    counts float8[];
+    z float8; x float8; y float8; s float8; before float8;
+BEGIN
+    SELECT array_agg(COALESCE(c.n, 0) ORDER BY k) INTO counts
+      FROM generate_series(0, q + 1) k LEFT JOIN (SELECT least(get_byte(registers, i), q + 1) AS r, count(*) AS n
+                                                    FROM generate_series(0, octet_length(registers) - 1) i GROUP BY 1) c ON c.r = k;
+    x := 1 - counts[q + 2] / m;
+    s := 0;
+    IF x NOT IN (0, 1) THEN
+        y := 1; s := 1 - x;
+        LOOP
+            x := sqrt(x); before := s; y := y / 2; s := s - (1 - x) * (1 - x) * y;
+            EXIT WHEN s = before;
+        END LOOP;
+        s := s / 3;
+    END IF;
+    z := m * s;
+    FOR k IN REVERSE q .. 1 LOOP z := 0.5 * (z + counts[k + 1]); END LOOP;
+    x := counts[1] / m;
+    IF x = 1 THEN RETURN 0; END IF;
+    y := 1; s := x;
+    LOOP
+        x := x * x; before := s; s := s + x * y; y := y + y;
+        EXIT WHEN s = before OR x < 1e-150;
+    END LOOP;
+    RETURN m * m / (2 * ln(2::float8) * (z + m * s));
+END $$;
+COMMENT ON FUNCTION tally_internal._hll_estimate(bytea) IS 'How many distinct hashes stand behind the registers, about.';
+
+CREATE OR REPLACE FUNCTION tally.distinct_count(sketch tally.hll) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE sketch.registers WHEN '' THEN cardinality(sketch.hashes) ELSE round(tally_internal._hll_estimate(sketch.registers)) END::bigint
+$$;
+CREATE OR REPLACE FUNCTION tally.relative_error(sketch tally.hll) RETURNS float8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE sketch.registers WHEN '' THEN 0 ELSE 1.04 / sqrt((1 << sketch."precision")::float8) END
+$$;
+CREATE OR REPLACE FUNCTION tally_internal._hll_jsonb(sketch tally.hll) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('precision', sketch."precision", 'distinct', tally.distinct_count(sketch))
+        || CASE sketch.registers WHEN '' THEN jsonb_build_object('hashes', (SELECT jsonb_agg(lpad(to_hex(h), 16, '0')) FROM unnest(sketch.hashes) h))
+                ELSE jsonb_build_object('registers', encode(sketch.registers, 'hex')) END
+$$;

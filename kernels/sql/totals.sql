@@ -1,0 +1,114 @@
+-- Owns: tally.totals and tally.topk in SQL: sums of JSON numbers by key, and heavy items.
+
+CREATE FUNCTION tally_internal._leaves(value jsonb) RETURNS TABLE (key text, leaf jsonb)
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    -- Nested keys are joined by dots. A key that holds a dot is written with a backslash in front of it where "b" lies within "a" too.
+    WITH RECURSIVE down(key, v, depth) AS (
+        SELECT e.key, e.value, 1 FROM jsonb_each(CASE jsonb_typeof(value) WHEN 'object' THEN value ELSE '{}' END) e
+        UNION ALL SELECT d.key || '.' || e.key, e.value, d.depth + 1
+          FROM down d, LATERAL jsonb_each(CASE jsonb_typeof(d.v) WHEN 'object' THEN d.v ELSE '{}' END) e
+    )
+    SELECT d.key, d.v FROM down d WHERE jsonb_typeof(d.v) <> 'object'
+$$;
+COMMENT ON FUNCTION tally_internal._leaves(jsonb) IS 'The leaves of a JSON object with their keys.';
+
+CREATE OR REPLACE FUNCTION tally_internal._totals_trans(state tally.totals, value jsonb) RETURNS tally.totals
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    one tally.totals;
+BEGIN
+    IF value IS NULL THEN RETURN state; END IF;
+    SELECT 1, count(*) FILTER (WHERE jsonb_typeof(l.leaf) <> 'number') + CASE WHEN jsonb_typeof(value) <> 'object' THEN 1 ELSE 0 END,
+           COALESCE(jsonb_object_agg(l.key, l.leaf) FILTER (WHERE jsonb_typeof(l.leaf) = 'number'), '{}') INTO one
+      FROM tally_internal._leaves(value) l;
+    RETURN tally_internal._totals_merge(state, one);
+END $$;
+CREATE OR REPLACE FUNCTION tally_internal._totals_merge(state tally.totals, sketch tally.totals) RETURNS tally.totals
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF state IS NULL THEN RETURN sketch; END IF;
+    IF sketch IS NULL THEN RETURN state; END IF;
+    RETURN ROW(state.n + sketch.n, state.ignored + sketch.ignored,
+        state.sums || COALESCE((SELECT jsonb_object_agg(e.key, trim_scale(COALESCE((state.sums ->> e.key)::numeric, 0) + (e.value #>> '{}')::numeric))
+                                  FROM jsonb_each(sketch.sums) e), '{}'))::tally.totals;
+END $$;
+CREATE OR REPLACE FUNCTION tally_internal._totals_final(state tally.totals) RETURNS tally.totals
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT state';
+CREATE OR REPLACE FUNCTION tally.merge(a tally.totals, b tally.totals) RETURNS tally.totals
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._totals_merge(a, b);
+CREATE OR REPLACE FUNCTION tally.count(sketch tally.totals) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.n';
+CREATE OR REPLACE FUNCTION tally.ignored(sketch tally.totals) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.ignored';
+CREATE OR REPLACE FUNCTION tally.total(sketch tally.totals, key text) RETURNS float8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT (sketch.sums ->> key)::float8 $$;
+CREATE OR REPLACE FUNCTION tally_internal._totals_jsonb(sketch tally.totals) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.sums';
+CREATE OR REPLACE FUNCTION tally.jsonb_ratio(a jsonb, b jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+    SELECT COALESCE(jsonb_object_agg(x.key, (x.value #>> '{}')::float8 / NULLIF((y.value #>> '{}')::float8, 0)), '{}')
+      FROM jsonb_each(CASE jsonb_typeof(a) WHEN 'object' THEN a ELSE '{}' END) x JOIN jsonb_each(CASE jsonb_typeof(b) WHEN 'object' THEN b ELSE '{}' END) y
+        ON y.key = x.key WHERE jsonb_typeof(x.value) = 'number' AND jsonb_typeof(y.value) = 'number'
+$$;
+
+CREATE FUNCTION tally_internal._topk_kept(k int, n bigint, lost bigint, counts jsonb) RETURNS tally.topk
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    -- Exact up to 16 k items; of more, the heavier half stays, and what the others weighed at most is remembered.
+    IF (SELECT count(*) FROM jsonb_object_keys(counts)) <= 16 * k THEN RETURN ROW(k, n, lost, counts)::tally.topk; END IF;
+    SELECT max(x.c) FILTER (WHERE x.place > 8 * k), jsonb_object_agg(x.item, x.c) FILTER (WHERE x.place <= 8 * k) INTO gone, counts
+      FROM (SELECT e.key AS item, e.value::bigint AS c, row_number() OVER (ORDER BY e.value::bigint DESC, e.key COLLATE "C") AS place
+              FROM jsonb_each(counts) e) x;
+    RETURN ROW(k, n, lost + gone, counts)::tally.topk;
+END $$;
+COMMENT ON FUNCTION tally_internal._topk_kept(int, bigint, bigint, jsonb) IS 'Counts with no more items than may be kept.';
+
+CREATE FUNCTION tally_internal._topk_taken(state tally.topk, item text, k int, weight bigint) RETURNS tally.topk
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF k NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('k expected in 1 to 1000, got %s', k),
+            HINT = 'SELECT tally.topk(item, 10) FROM …';
+    ELSIF weight < 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('weight expected to be 0 or more, got %s', weight),
+            HINT = 'SELECT tally.topk(item, 10, weight) FROM …';
+    END IF;
+    IF item IS NULL OR weight IS NULL OR weight = 0 THEN RETURN state; END IF;
+    IF state IS NULL THEN RETURN ROW(COALESCE(k, 10), weight, 0, jsonb_build_object(item, weight))::tally.topk; END IF;
+    RETURN tally_internal._topk_kept(state.k, state.n + weight, state.lost,
+                                     state.counts || jsonb_build_object(item, COALESCE((state.counts ->> item)::bigint, 0) + weight));
+END $$;
+COMMENT ON FUNCTION tally_internal._topk_taken(tally.topk, text, int, bigint) IS 'Takes an item into the state of an aggregate.';
+CREATE OR REPLACE FUNCTION tally_internal._topk_trans(state tally.topk, item text) RETURNS tally.topk
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._topk_taken(state, item, 10, 1);
+CREATE OR REPLACE FUNCTION tally_internal._topk_trans(state tally.topk, item text, k int) RETURNS tally.topk
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._topk_taken(state, item, k, 1);
+CREATE OR REPLACE FUNCTION tally_internal._topk_trans(state tally.topk, item text, k int, weight bigint) RETURNS tally.topk
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._topk_taken(state, item, k, weight);
+CREATE OR REPLACE FUNCTION tally_internal._topk_merge(state tally.topk, sketch tally.topk) RETURNS tally.topk
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF state IS NULL THEN RETURN sketch; END IF;
+    IF sketch IS NULL THEN RETURN state; END IF;
+    RETURN tally_internal._topk_kept(least(state.k, sketch.k), state.n + sketch.n, state.lost + sketch.lost,
+        state.counts || (SELECT jsonb_object_agg(e.key, COALESCE((state.counts ->> e.key)::bigint, 0) + e.value::bigint) FROM jsonb_each(sketch.counts) e));
+END $$;
+CREATE OR REPLACE FUNCTION tally_internal._topk_final(state tally.topk) RETURNS tally.topk
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT state';
+CREATE OR REPLACE FUNCTION tally.merge(a tally.topk, b tally.topk) RETURNS tally.topk
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._topk_merge(a, b);
+CREATE OR REPLACE FUNCTION tally.count(sketch tally.topk) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.n';
+CREATE OR REPLACE FUNCTION tally.top(sketch tally.topk, n int) RETURNS TABLE (item text, count bigint, lower bigint, upper bigint)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.key, e.value::bigint, e.value::bigint, e.value::bigint + sketch.lost FROM jsonb_each(sketch.counts) e
+     ORDER BY e.value::bigint DESC, e.key COLLATE "C" LIMIT greatest(n, 0)
+$$;
+CREATE OR REPLACE FUNCTION tally.top(sketch tally.topk) RETURNS TABLE (item text, count bigint, lower bigint, upper bigint)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM tally.top(sketch, sketch.k) $$;
+CREATE OR REPLACE FUNCTION tally_internal._topk_jsonb(sketch tally.topk) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('k', sketch.k, 'total', sketch.n, 'counts', sketch.counts, 'lower', sketch.counts)
+$$;

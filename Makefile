@@ -40,7 +40,7 @@ matrix: ## every test on other versions of PostgreSQL, in bare roots; VERSIONS="
 fuzz: ## libFuzzer over decoders and texts, more property cases; SECONDS_EACH=20 CASES=2000 TARGETS="hll …"
 	@scripts/fuzz.sh
 
-demo: ## the whole arrow on a private PostgreSQL; EVENTS=1000000 PACK=awf TCP_PORT=5433
+demo: ## the whole arrow on a private PostgreSQL; EVENTS=1000000 PACK=awf TCP_PORT=5433 KERNEL=sql
 	@scripts/demo.sh
 
 demo-git: ## the history of a git repository as events; REPO=path

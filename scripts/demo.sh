@@ -5,6 +5,7 @@
 #
 #   EVENTS=10000000   how many events to make (default 1000000)
 #   PACK=awf          which pack to show
+#   KERNEL=sql        the hosted edition: a server without the library of pg_tally, installed and shown by an ordinary role
 #   TCP_PORT=5433     open 127.0.0.1:5433 too, for Grafana and the like, with a password (default: the socket only)
 
 # shellcheck source=scripts/lib/common.sh
@@ -32,9 +33,18 @@ if [ -n "${TCP_PORT:-}" ]; then
     mkdir -p "$SERVER_DIR" && echo "$TCP_PORT" >"$SERVER_DIR/port"
     settings+=("listen_addresses = '127.0.0.1'")
 fi
-run_server demo release demo "${settings[@]}"
-
-server_psql -q -d demo -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "CREATE EXTENSION pg_tally"
+if [ "${KERNEL:-rust}" = sql ]; then
+    scripts/hosted.sh
+    run_hosted_server demo demo "${settings[@]}"
+    # What a platform's operator does: the clock, and a role without superuser that may use it.
+    server_psql -q -d demo -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "CREATE ROLE tally_host LOGIN" \
+        -c "GRANT USAGE ON SCHEMA cron TO tally_host" -c "GRANT CREATE, TEMPORARY ON DATABASE demo TO tally_host" -c "GRANT ALL ON SCHEMA public TO tally_host"
+    put_hosted demo
+    STORY_ROLE=tally_host
+else
+    run_server demo release demo "${settings[@]}"
+    server_psql -q -d demo -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "CREATE EXTENSION pg_tally"
+fi
 arguments=(-f sql/packs/demo/begin.sql)
 for script in "${scripts[@]}"; do arguments+=(-f "$script"); done
 tell_story demo -v EVENTS="$events" "${arguments[@]}" ||

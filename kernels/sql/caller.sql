@@ -61,6 +61,9 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
                                                WHERE p.oid = object AND n.nspname IN ('tally', 'tally_internal') AND p.proowner = n.nspowner)
         WHEN 'pg_operator'::regclass THEN EXISTS (SELECT FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
                                                    WHERE o.oid = object AND n.nspname IN ('tally', 'tally_internal') AND o.oprowner = n.nspowner)
+        WHEN 'pg_type'::regclass THEN EXISTS (SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+                                               WHERE t.oid = object AND n.nspname = 'tally' AND t.typowner = n.nspowner AND NOT EXISTS (
+                                                     SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'))
         ELSE false END
 $$;
 

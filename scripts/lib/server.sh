@@ -185,6 +185,11 @@ CREATE DATABASE $1;
 GRANT CREATE, TEMPORARY ON DATABASE $1 TO tally_host;
 SQL
     server_psql -q -d "$1" -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pgtap" -c "GRANT ALL ON SCHEMA public TO tally_host"
+    put_hosted "$1"
+}
+
+# put_hosted DATABASE: runs the file of the hosted edition there, as tally_host.
+put_hosted() {
     "$PG_LIB/bin/psql" -X -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U tally_host -d "$1" -q -1 -v ON_ERROR_STOP=1 \
         -f "dist/pg_tally-hosted--$VERSION.sql" >"$SERVER_DIR/install.log" 2>&1 || {
         tail -n 20 "$SERVER_DIR/install.log" >&2
@@ -219,6 +224,6 @@ kill_server() {
 # tell_story DATABASE [psql argument…]: runs scripts in one session for somebody who reads along: output and notices in
 # order, without the script's name and line before each notice.
 tell_story() {
-    stdbuf -oL "$PG_LIB/bin/psql" -X -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U postgres -q -v ON_ERROR_STOP=1 -d "$@" 2>&1 |
+    stdbuf -oL "$PG_LIB/bin/psql" -X -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U "${STORY_ROLE:-postgres}" -q -v ON_ERROR_STOP=1 -d "$@" 2>&1 |
         sed -u -E 's/^psql:[^ ]+:[0-9]+: //'
 }

@@ -64,7 +64,9 @@ CREATE OR REPLACE FUNCTION tally_internal._has_equality(type regtype) RETURNS bo
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN t.typtype = 'd' THEN tally_internal._has_equality(t.typbasetype::regtype)
                 WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN tally_internal._has_equality(t.typelem::regtype)
-                ELSE t.typtype IN ('e', 'r', 'm') OR EXISTS (SELECT FROM pg_operator o WHERE o.oprname = '=' AND o.oprleft = type AND o.oprright = type
+                -- A sketch that is a row compares by its fields.
+                ELSE t.typtype IN ('e', 'r', 'm') OR t.typtype = 'c' AND tally_internal._is_part('pg_type'::regclass, type)
+                     OR EXISTS (SELECT FROM pg_operator o WHERE o.oprname = '=' AND o.oprleft = type AND o.oprright = type
                                                              AND (o.oprcanmerge OR o.oprcanhash)) END
       FROM pg_type t WHERE t.oid = type
 $$;

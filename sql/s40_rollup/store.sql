@@ -22,7 +22,8 @@ COMMENT ON FUNCTION tally_internal._owned_rollup(int, regrole) IS 'A rollup that
 
 CREATE OR REPLACE FUNCTION tally_internal._is_plain_type(type oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE((SELECT t.typtype IN ('b', 'e') AND (t.typelem = 0 OR t.typsubscript <> 'array_subscript_handler'::regproc
+    SELECT tally_internal._is_part('pg_type'::regclass, type)
+        OR COALESCE((SELECT t.typtype IN ('b', 'e') AND (t.typelem = 0 OR t.typsubscript <> 'array_subscript_handler'::regproc
                                                         OR (SELECT e.typtype IN ('b', 'e') FROM pg_type e WHERE e.oid = t.typelem)) FROM pg_type t
                                                             WHERE t.oid = type), false)
 $$;

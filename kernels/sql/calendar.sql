@@ -117,25 +117,59 @@ CREATE FUNCTION tally_internal._zone_of(rule text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.substr(rule, 11 OPERATOR(pg_catalog.+) pg_catalog.length(pg_catalog.split_part(rule, ' ', 2)));
 COMMENT ON FUNCTION tally_internal._zone_of(text) IS 'The zone of a calendar rule.';
 
+-- These become part of the statements that call them.
+CREATE FUNCTION tally_internal._fixed_width(rule text) RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN pg_catalog.starts_with(rule, 'fixed ')
+    THEN pg_catalog.split_part(rule, ' ', 2)::pg_catalog.float8 OPERATOR(pg_catalog.*) interval '1 microsecond' END;
+COMMENT ON FUNCTION tally_internal._fixed_width(text) IS 'The width of a fixed rule; NULL for others.';
+CREATE FUNCTION tally_internal._unit_length(unit text) RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE unit WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days' WHEN 'month' THEN interval '1 month'
+    WHEN 'quarter' THEN interval '3 months' WHEN 'year' THEN interval '1 year' END;
+COMMENT ON FUNCTION tally_internal._unit_length(text) IS 'The length of a unit of the calendar.';
+
 CREATE OR REPLACE FUNCTION tally_internal._bucket_start(rule text, instant timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
-    WHEN instant OPERATOR(pg_catalog.>) timestamptz '1900-01-01 00:00:00+00' AND instant OPERATOR(pg_catalog.<) timestamptz '2200-01-01 00:00:00+00'
-        AND pg_catalog.split_part(rule, ' ', 2) = ANY (ARRAY['day', 'week', 'month', 'quarter', 'year', '3600000000', '60000000', '300000000', '900000000',
-                                                             '86400000000'])
-        AND (pg_catalog.starts_with(rule, 'calendar ') AND tally_internal._zone_of(rule) OPERATOR(pg_catalog.<>) ''
-             OR pg_catalog.split_part(rule, ' ', 3) OPERATOR(pg_catalog.=) '')
-    THEN CASE WHEN pg_catalog.starts_with(rule, 'fixed ')
-              THEN pg_catalog.date_bin((CASE WHEN pg_catalog.starts_with(rule, 'fixed ') THEN pg_catalog.split_part(rule, ' ', 2) END)::pg_catalog.float8
-                                       OPERATOR(pg_catalog.*) interval '1 microsecond', instant, timestamptz '1800-01-06 00:00:00+00')
-              ELSE pg_catalog.timezone(tally_internal._zone_of(rule),
-                       pg_catalog.date_trunc(pg_catalog.split_part(rule, ' ', 2), pg_catalog.timezone(tally_internal._zone_of(rule), instant))) END
+    WHEN rule OPERATOR(pg_catalog.~) '^fixed [1-9]\d{0,15}$' AND instant OPERATOR(pg_catalog.>) timestamptz '2001-01-01 00:00:00+00'
+        AND instant OPERATOR(pg_catalog.<) timestamptz '2200-01-01 00:00:00+00'
+    THEN pg_catalog.date_bin(tally_internal._fixed_width(rule), instant, timestamptz '2000-01-03 00:00:00+00')
+    WHEN pg_catalog.starts_with(rule, 'calendar ') AND instant OPERATOR(pg_catalog.>) timestamptz '1900-01-01 00:00:00+00'
+        AND instant OPERATOR(pg_catalog.<) timestamptz '2200-01-01 00:00:00+00' AND tally_internal._zone_of(rule) OPERATOR(pg_catalog.<>) ''
+        AND pg_catalog.split_part(rule, ' ', 2) = ANY (ARRAY['day', 'week', 'month', 'quarter', 'year'])
+    THEN pg_catalog.timezone(tally_internal._zone_of(rule),
+             pg_catalog.date_trunc(pg_catalog.split_part(rule, ' ', 2), pg_catalog.timezone(tally_internal._zone_of(rule), instant)))
     ELSE tally_internal._shifted_slowly(rule, instant, 0) END;
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_end(rule text, instant timestamptz) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._shifted_slowly(rule, instant, 1);
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
+    WHEN rule OPERATOR(pg_catalog.~) '^fixed [1-9]\d{0,15}$' AND instant OPERATOR(pg_catalog.>) timestamptz '2001-01-01 00:00:00+00'
+        AND instant OPERATOR(pg_catalog.<) timestamptz '2200-01-01 00:00:00+00'
+    THEN pg_catalog.timezone('UTC', pg_catalog.timezone('UTC',
+             pg_catalog.date_bin(tally_internal._fixed_width(rule), instant, timestamptz '2000-01-03 00:00:00+00'))
+                  OPERATOR(pg_catalog.+) tally_internal._fixed_width(rule))
+    WHEN pg_catalog.starts_with(rule, 'calendar ') AND instant OPERATOR(pg_catalog.>) timestamptz '1900-01-01 00:00:00+00'
+        AND instant OPERATOR(pg_catalog.<) timestamptz '2200-01-01 00:00:00+00' AND tally_internal._zone_of(rule) OPERATOR(pg_catalog.<>) ''
+        AND pg_catalog.split_part(rule, ' ', 2) = ANY (ARRAY['day', 'week', 'month', 'quarter', 'year'])
+    THEN pg_catalog.timezone(tally_internal._zone_of(rule),
+             pg_catalog.date_trunc(pg_catalog.split_part(rule, ' ', 2), pg_catalog.timezone(tally_internal._zone_of(rule), instant))
+                  OPERATOR(pg_catalog.+) tally_internal._unit_length(pg_catalog.split_part(rule, ' ', 2)))
+    ELSE tally_internal._shifted_slowly(rule, instant, 1) END;
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_shifted(rule text, instant timestamptz, n int) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._shifted_slowly(rule, instant, n::bigint);
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
+    WHEN rule OPERATOR(pg_catalog.~) '^fixed [1-9]\d{0,15}$' AND instant OPERATOR(pg_catalog.>) timestamptz '2001-01-01 00:00:00+00'
+        AND instant OPERATOR(pg_catalog.<) timestamptz '2200-01-01 00:00:00+00'
+        AND n OPERATOR(pg_catalog.>) -100 AND n OPERATOR(pg_catalog.<) 100
+    THEN pg_catalog.timezone('UTC', pg_catalog.timezone('UTC',
+             pg_catalog.date_bin(tally_internal._fixed_width(rule), instant, timestamptz '2000-01-03 00:00:00+00'))
+                  OPERATOR(pg_catalog.+) (tally_internal._fixed_width(rule) OPERATOR(pg_catalog.*) n))
+    WHEN pg_catalog.starts_with(rule, 'calendar ') AND instant OPERATOR(pg_catalog.>) timestamptz '1900-01-01 00:00:00+00'
+        AND instant OPERATOR(pg_catalog.<) timestamptz '2200-01-01 00:00:00+00' AND tally_internal._zone_of(rule) OPERATOR(pg_catalog.<>) ''
+        AND pg_catalog.split_part(rule, ' ', 2) = ANY (ARRAY['day', 'week', 'month', 'quarter', 'year'])
+        AND n OPERATOR(pg_catalog.>) -100 AND n OPERATOR(pg_catalog.<) 100
+    THEN pg_catalog.timezone(tally_internal._zone_of(rule),
+             pg_catalog.date_trunc(pg_catalog.split_part(rule, ' ', 2), pg_catalog.timezone(tally_internal._zone_of(rule), instant))
+                  OPERATOR(pg_catalog.+) (n OPERATOR(pg_catalog.*) tally_internal._unit_length(pg_catalog.split_part(rule, ' ', 2))))
+    ELSE tally_internal._shifted_slowly(rule, instant, n::pg_catalog.int8) END;
 
 CREATE FUNCTION tally_internal._piece_at_or_after(rule text, instant timestamptz) RETURNS timestamp
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -168,100 +202,6 @@ BEGIN
         RETURN CASE WHEN start < instant THEN tally_internal._bucket_end(rule, instant) ELSE start END;
     END IF;
     RETURN tally_internal._instant_of(tally_internal._piece_at_or_after(rule, instant), tally_internal._zone_of(rule));
-END $$;
-
-CREATE FUNCTION tally_internal._offset(zone text, instant timestamptz) RETURNS interval
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT (instant AT TIME ZONE zone) - (instant AT TIME ZONE 'UTC') $$;
-COMMENT ON FUNCTION tally_internal._offset(text, timestamptz) IS 'How far a zone''s clock is from UTC.';
-
-CREATE FUNCTION tally_internal._spans(zone text, since timestamptz, until timestamptz, OUT from_ timestamptz, OUT until_ timestamptz, OUT off interval)
-    RETURNS SETOF record
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    low  timestamptz; high timestamptz; middle timestamptz;
-BEGIN
-    from_ := since;
-    WHILE from_ < until LOOP
-        off := tally_internal._offset(zone, from_);
-        -- The first hour with another offset; then the moment within it.
-        low := from_; high := from_;
-        WHILE high < until AND tally_internal._offset(zone, high) = off LOOP
-            low := high;
-            high := least(high + interval '6 hours', until);
-        END LOOP;
-        IF tally_internal._offset(zone, high) = off THEN
-            until_ := until;
-        ELSE
-            WHILE high - low > interval '1 microsecond' LOOP
-                middle := low + make_interval(secs => extract(epoch FROM high - low)::float8 / 2);
-                EXIT WHEN middle <= low OR middle >= high;
-                IF tally_internal._offset(zone, middle) = off THEN low := middle; ELSE high := middle; END IF;
-            END LOOP;
-            until_ := high;
-        END IF;
-        RETURN NEXT;
-        from_ := until_;
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION tally_internal._spans(text, timestamptz, timestamptz) IS 'The pieces of time with one offset of a zone that cover a range.';
-
-CREATE FUNCTION tally_internal._near_the_ends(instant timestamptz) RETURNS boolean
-LANGUAGE sql IMMUTABLE RETURN instant OPERATOR(pg_catalog.<) timestamptz '4000-01-01 00:00+00 BC'
-    OR instant OPERATOR(pg_catalog.>) timestamptz '290000-01-01 00:00+00';
-COMMENT ON FUNCTION tally_internal._near_the_ends(timestamptz) IS 'Whether an instant is so near to an end of time that its surroundings may lie outside.';
-
-CREATE FUNCTION tally_internal._edge(rule text, instant timestamptz, OUT from_ timestamptz, OUT past timestamptz)
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    zone   text := tally_internal._zone_of(rule);
-    local  timestamp;
-    begins timestamptz;
-    span   record;
-BEGIN
-    IF NOT isfinite(instant) THEN from_ := instant; past := instant; RETURN; END IF;
-    IF starts_with(rule, 'fixed ') THEN
-        from_ := tally_internal._bucket_at_or_after(rule, instant);
-        -- The first times of all lie in a bucket whose start PostgreSQL cannot hold.
-        past := from_;
-        RETURN;
-    END IF;
-    local := tally_internal._piece_at_or_after(rule, instant);
-    from_ := tally_internal._instant_of(local, zone);
-    past := from_;
-    -- No clock is set at the ends of time.
-    IF NOT isfinite(from_) OR tally_internal._near_the_ends(from_) THEN RETURN; END IF;
-    from_ := 'infinity'; past := '-infinity';
-    FOR span IN SELECT * FROM tally_internal._spans(zone, (local - interval '8 days') AT TIME ZONE 'UTC', (local + interval '8 days') AT TIME ZONE 'UTC') LOOP
-        begins := (local - span.off) AT TIME ZONE 'UTC';
-        IF begins < span.until_ THEN from_ := least(from_, greatest(begins, span.from_)); END IF;
-        IF begins > span.from_ THEN past := greatest(past, least(begins, span.until_)); END IF;
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION tally_internal._edge(text, timestamptz) IS
-'Both edges of the rows whose bucket begins at or after an instant: _rows_from() and _rows_past().';
-
-CREATE OR REPLACE FUNCTION tally_internal._rows_from(rule text, instant timestamptz) RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
-    $$ BEGIN RETURN (SELECT e.from_ FROM tally_internal._edge(rule, instant) e); END $$;
-CREATE OR REPLACE FUNCTION tally_internal._rows_past(rule text, instant timestamptz) RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
-    $$ BEGIN RETURN (SELECT e.past FROM tally_internal._edge(rule, instant) e); END $$;
-
-CREATE OR REPLACE FUNCTION tally_internal._local_from(zone text, instant timestamptz) RETURNS timestamp
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF NOT isfinite(instant) THEN RETURN instant AT TIME ZONE 'UTC'; END IF;
-    IF tally_internal._near_the_ends(instant) THEN
-        RETURN CASE WHEN instant < timestamptz '2000-01-01 00:00+00' THEN timestamp '-infinity' ELSE tally_internal._local_of(instant, zone) END;
-    END IF;
-    RETURN (instant AT TIME ZONE 'UTC') + (SELECT min(s.off) FROM tally_internal._spans(zone, instant - interval '48 hours', instant + interval '48 hours') s);
-END $$;
-CREATE OR REPLACE FUNCTION tally_internal._local_until(zone text, instant timestamptz) RETURNS timestamp
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF NOT isfinite(instant) THEN RETURN instant AT TIME ZONE 'UTC'; END IF;
-    IF tally_internal._near_the_ends(instant) THEN RETURN tally_internal._local_of(instant, zone); END IF;
-    RETURN (instant AT TIME ZONE 'UTC') + (SELECT max(s.off) FROM tally_internal._spans(zone, instant - interval '48 hours', instant + interval '48 hours') s);
 END $$;
 
 CREATE FUNCTION tally_internal._starts(rule text, instant timestamptz, most bigint, before timestamptz) RETURNS timestamptz[]

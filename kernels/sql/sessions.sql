@@ -1,0 +1,54 @@
+-- Owns: sessions of sorted times as arrays, and the paths of actors, in SQL.
+
+CREATE FUNCTION tally_internal._session_numbers(times timestamptz[], gap interval) RETURNS TABLE (n bigint, at timestamptz, session bigint)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF array_position(times, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'times expected, got a NULL';
+    ELSIF EXISTS (SELECT FROM (SELECT u.t, lag(u.t) OVER (ORDER BY u.k) AS before FROM unnest(times) WITH ORDINALITY u(t, k)) x WHERE x.t < x.before) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'times in ascending order expected, got others',
+            HINT = 'SELECT tally.create_sessions(''visits'', ''events'', ''event_time'', ''user_id'');';
+    END IF;
+    RETURN QUERY SELECT x.k, x.t, sum(CASE WHEN x.apart > (extract(year FROM gap) * 12 + extract(month FROM gap)) * 2592000 + extract(day FROM gap) * 86400
+                                           + extract(hour FROM gap) * 3600 + extract(minute FROM gap) * 60 + extract(second FROM gap) THEN 1 ELSE 0 END)
+                                  OVER (ORDER BY x.k)
+      FROM (SELECT u.k, u.t, extract(epoch FROM u.t) - extract(epoch FROM lag(u.t) OVER (ORDER BY u.k)) AS apart FROM unnest(times) WITH ORDINALITY u(t, k)) x;
+END $$;
+COMMENT ON FUNCTION tally_internal._session_numbers(timestamptz[], interval) IS 'Sorted times with the number of the session that each is in.';
+CREATE OR REPLACE FUNCTION tally_internal._session_times(times timestamptz[], gap interval, ends boolean) RETURNS timestamptz[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT CASE WHEN ends THEN max(s.at) ELSE min(s.at) END FROM tally_internal._session_numbers(times, gap) s
+                  GROUP BY s.session ORDER BY s.session)
+$$;
+CREATE OR REPLACE FUNCTION tally_internal._session_counts(times timestamptz[], gap interval) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT count(*) FROM tally_internal._session_numbers(times, gap) s GROUP BY s.session ORDER BY s.session)
+$$;
+CREATE OR REPLACE FUNCTION tally_internal._session_values(times timestamptz[], gap interval, "values" text[], lasts boolean) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF cardinality("values") <> cardinality(times) THEN
+        RAISE EXCEPTION USING ERRCODE = 'array_subscript_error',
+            MESSAGE = format('as many values as times expected, got %s and %s', cardinality("values"), cardinality(times)),
+            HINT = 'SELECT tally.create_sessions(''visits'', ''events'', ''event_time'', ''user_id'');';
+    END IF;
+    RETURN ARRAY(SELECT (array_agg(v.v ORDER BY CASE WHEN lasts THEN -s.n ELSE s.n END) FILTER (WHERE v.v IS NOT NULL))[1]
+                   FROM tally_internal._session_numbers(times, gap) s JOIN unnest("values") WITH ORDINALITY v(v, n) ON v.n = s.n
+                  GROUP BY s.session ORDER BY s.session);
+END $$;
+
+CREATE OR REPLACE FUNCTION tally.next_event_path(times timestamptz[], events text[], anchor text, steps int DEFAULT 3) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 50 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names text[];
+    place int;
+BEGIN
+    IF cardinality(times) <> cardinality(events) THEN
+        RAISE EXCEPTION USING ERRCODE = 'array_subscript_error',
+            MESSAGE = format('as many times as events expected, got %s and %s', cardinality(times), cardinality(events)),
+            HINT = 'SELECT tally.next_event_path(array_agg(event_time), array_agg(event_type), ''signup'', 3) FROM … GROUP BY user_id';
+    END IF;
+    SELECT array_agg(e.name ORDER BY e.at, e.name COLLATE "C") INTO names FROM unnest(times, events) e(at, name) WHERE e.at IS NOT NULL AND e.name IS NOT NULL;
+    place := array_position(names, anchor);
+    RETURN CASE WHEN place IS NULL THEN NULL WHEN steps < 0 THEN names[greatest(place + steps, 1) : place - 1] ELSE names[place + 1 : place + steps] END;
+END $$;

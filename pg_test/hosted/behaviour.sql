@@ -1,0 +1,29 @@
+-- Asked of both kernels by pg_test/hosted/agree.sh: funnels by the default search, their counts, sessions, paths of events.
+-- answers: 250
+
+SET extra_float_digits = 0;
+CREATE TEMP TABLE events AS SELECT i % 60 AS actor, timestamptz '2026-01-01 00:00+00' + (i * 7919 % 3001) / 3 * interval '7 minutes' AS at,
+    (ARRAY['a','b','c','d','x'])[(i * i * 31 + i / 7) % 5 + 1] AS kind FROM generate_series(1, 900) i;
+SELECT 'level', actor, w, o, tally.window_funnel(w, at, ARRAY[kind = 'a', kind = 'b', kind IN ('c', 'b'), kind = 'd'], o),
+    tally.funnel_path(w, at, ARRAY[kind = 'a', kind = 'b', kind IN ('c', 'b'), kind = 'd'], o)
+  FROM events, unnest('{1 hour,12 hours,1 month}'::interval[]) w, unnest('{once,reuse,increase}'::text[]) o WHERE actor < 24 GROUP BY 2, 3, 4 ORDER BY 2, 3, 4;
+SELECT 'by type', actor, tally.window_funnel('1 day', at, kind, '{a,b,c}'), tally.funnel_path('1 day', at, kind, '{a,b,c}') FROM events GROUP BY 2 ORDER BY 2;
+-- Many events at one time, each of which fills one step.
+SELECT 'at once', n, tally.window_funnel('1 day', at, m & 1 > 0, m & 2 > 0, m & 4 > 0, m & 8 > 0), tally.funnel_path('1 day', at, m & 1 > 0, m & 2 > 0, m & 4 > 0, m & 8 > 0)
+  FROM (VALUES (1, '{1,2,4,8}'::int[]), (2, '{15,15,15}'), (3, '{3,3,4}'), (4, '{3,6,12,1}'), (5, '{7,7,8,8}'), (6, '{2,4,8}'), (7, '{1,14,14}'), (8, '{5,5,2}')) v(n, masks),
+       LATERAL (SELECT m, timestamptz '2026-01-01 00:00+00' AS at FROM unnest(masks) m) e GROUP BY 2 ORDER BY 2;
+SELECT 'edges', tally.window_funnel('1 hour', at, k = 1, k = 2) FROM (VALUES (timestamptz '2026-01-01 00:00+00', 1), ('2026-01-01 01:00+00', 2), (NULL, 1)) v(at, k);
+SELECT 'edges', tally.window_funnel('1 hour', at, k = 1, k = 2) FROM (VALUES (timestamptz '2026-01-01 00:00+00', 1), ('2026-01-01 01:00:00.000001+00', 2)) v(at, k);
+SELECT 'none', tally.window_funnel('1 hour', at, k = 1), tally.funnel_path('1 hour', at, k = 1) FROM (VALUES (timestamptz '2026-01-01 00:00+00', 2)) v(at, k);
+SELECT 'steps', s.* FROM (SELECT tally.funnel_counts(p) AS c FROM (SELECT tally.funnel_path('1 day', at, kind, '{a,b,c}') AS p FROM events GROUP BY actor) x) y,
+    LATERAL tally.funnel_steps(c, '{first,second,third,fourth}') s ORDER BY 2;
+SELECT 'levels', s.*, tally.reached(c) FROM (SELECT tally.rollup(c) AS c FROM (SELECT tally.funnel_counts(l) AS c FROM (SELECT actor,
+    tally.window_funnel('1 day', at, kind, '{a,b,c}') AS l FROM events GROUP BY actor) x GROUP BY actor % 3) z) y, LATERAL tally.funnel_steps(c) s ORDER BY 2;
+SELECT 'convert', tally.count(tally.time_to_convert(c, 2)), tally.time_to_convert(c, 1) IS NULL
+  FROM (SELECT tally.funnel_counts(p) AS c FROM (SELECT tally.funnel_path('1 day', at, kind, '{a,b,c}') AS p FROM events GROUP BY actor) x) y;
+SELECT 'sessions', actor, g, tally_internal._session_times(t, g, false), tally_internal._session_times(t, g, true), tally_internal._session_counts(t, g),
+    tally_internal._session_values(t, g, v, false), tally_internal._session_values(t, g, v, true)
+  FROM (SELECT actor, array_agg(at ORDER BY at, kind) AS t, array_agg(NULLIF(kind, 'x') ORDER BY at, kind) AS v FROM events WHERE actor < 6 GROUP BY 1) x,
+       unnest('{30 minutes,6 hours,1 day}'::interval[]) g ORDER BY 2, 3;
+SELECT 'next', actor, n, tally.next_event_path(t, v, 'b', n) FROM (SELECT actor, array_agg(at) AS t, array_agg(kind) AS v FROM events WHERE actor < 12 GROUP BY 1) x,
+    unnest('{-2,1,3,99}'::int[]) n ORDER BY 2, 3;

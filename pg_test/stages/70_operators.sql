@@ -40,7 +40,7 @@ SET ROLE tally_nobody;
 CREATE TEMP TABLE told AS SELECT e.entry, public.said(e.call) AS s FROM entries e;
 RESET ROLE;
 SELECT bag_eq('SELECT entry, s[1] FROM told', $$SELECT entry, '42501' FROM entries$$, 'a role without the right is refused by each');
-SELECT is_empty($$SELECT entry, s FROM told WHERE s[2] NOT LIKE 'tally.%acts for every owner, so a superuser may call it, and a role that it was granted to; got tally_nobody' OR s[2] LIKE '%permission denied%'
+SELECT is_empty($$SELECT entry, s FROM told WHERE s[2] NOT LIKE 'tally.%acts for every owner, so only a superuser and roles to which it was granted may call it, got tally_nobody' OR s[2] LIKE '%permission denied%'
     OR s[3] NOT LIKE 'Those are %, and their members.' OR s[4] NOT LIKE 'GRANT EXECUTE ON ROUTINE tally.%) TO tally_nobody;  -- by a superuser'$$, 'in four parts, which say who may');
 SELECT is((SELECT count(*) FROM tally.evaluations) + (SELECT count(*) FROM tally.probe_samples) + (SELECT count(*) FROM app.published) + (SELECT count(*) FROM app.r), 0::numeric::bigint, 'and nothing was done');
 -- Its parts are no way around it.
@@ -77,7 +77,7 @@ SELECT is((SELECT sum(n) FROM app.r), 300::numeric, 'the rollup was computed, as
 SELECT is((SELECT count(*) FROM tally.incidents WHERE threshold = 't'), 1::bigint, 'the threshold fired');
 SELECT is((SELECT array_agg(n) FROM app.published), '{300,300}', 'the task was run, by schedule and by hand');
 SET ROLE tally_operated;
-SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501', 'tally.evaluate acts for every owner, so a superuser may call it, and a role that it was granted to; got tally_operated', 'an owner of definitions is no clock');
+SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501', 'tally.evaluate acts for every owner, so only a superuser and roles to which it was granted may call it, got tally_operated', 'an owner of definitions is no clock');
 RESET ROLE;
 -- It starts the clock also where a superuser's built-in thresholds are there, which it does not see.
 SELECT count(*) FROM tally.watch_itself();

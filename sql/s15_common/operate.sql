@@ -17,7 +17,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF tally_internal._may_operate(role, VARIADIC entries) THEN RETURN; END IF;
     PERFORM tally_internal._refuse('insufficient_privilege',
-        format('%s acts for every owner, so a superuser may call it, and a role that it was granted to; got %s', split_part(entries[1]::text, '(', 1), role),
+        format('%s acts for every owner, so only a superuser and roles to which it was granted may call it, got %s',
+               split_part(entries[1]::text, '(', 1), role),
         format('Those are %s, and their members.', (SELECT string_agg(DISTINCT g::regrole::text, ', ') FROM pg_proc p, LATERAL (
                     SELECT p.proowner UNION SELECT a.grantee FROM aclexplode(p.proacl) a WHERE a.privilege_type = 'EXECUTE' AND a.grantee <> 0) x(g)
                 WHERE p.oid = entries[1])),

@@ -10,7 +10,7 @@ BEGIN
             'SELECT name FROM pg_timezone_names ORDER BY name;');
     ELSIF upper(zone) NOT IN ('UTC', 'GMT', 'UCT', 'ZULU') AND EXISTS (SELECT FROM pg_timezone_abbrevs a WHERE lower(a.abbrev) = lower(zone)) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('zone must be named by a place, got the abbreviation %L', zone),
-            'What an abbreviation means is up to the session''s timezone_abbreviations: EST is New York''s or Sydney''s.',
+            'The session''s setting timezone_abbreviations decides what an abbreviation means: EST is New York''s or Sydney''s.',
             'SELECT name FROM pg_timezone_names WHERE abbrev = ' || quote_literal(upper(zone)) || ' ORDER BY name;');
     END IF;
 END $$;

@@ -63,7 +63,7 @@ BEGIN
                 PERFORM tally_internal._refuse('lock_not_available',
                     format('capture could not lock %s within %s to change its triggers', array_to_string(tables, ', '), patience),
                     'It is held by ' || COALESCE(holders, 'transactions that have ended since') || '. Nothing was changed.',
-                    'SET tally.lock_timeout = ''5 minutes'';  -- and again: it tries for moments at a time, so nobody waits long for it'
+                    'SET tally.lock_timeout = ''5 minutes'';  -- then run it again; it tries for short moments, so nobody waits long for it'
                         || COALESCE('; or SELECT pg_terminate_backend(' || (regexp_match(holders, 'pid (\d+)'))[1] || ');', ''));
             END IF;
         END;

@@ -16,7 +16,7 @@ BEGIN
     written := tally_internal._fixed_text_sql(expression, to_regtype(kind.type));
     PERFORM tally_internal._refuse('feature_not_supported',
         format('dimension %L expected of a type whose equal values have one text, got text under the collation %s', name, c.oid::regcollation),
-        'The collation takes unlike texts for equal, and a rollup keeps one text for each group. No text stands for all of them.',
+        'Under this collation different texts are equal. A rollup keeps one text for each group, and no text stands for all of them.',
         format('Group by the text as it is, or by one form of it: dimensions => ''[{%1$s: "lower((%2$s) COLLATE \"default\")"}]''.', to_json(name), expression))
       FROM pg_collation c WHERE c.oid = kind."collation" AND NOT c.collisdeterministic AND kind.type <> 'citext';
     IF written IS NULL THEN
@@ -25,7 +25,7 @@ BEGIN
         PERFORM tally_internal._analyse(written, made, target, 'dimension', name);
         IF tally_internal._equals_look_different(to_regtype(kind.type)) THEN
             PERFORM tally_internal._refuse('feature_not_supported',
-                format('dimension %L expected of a type whose equal values have one text, got %s', name, kind.type),
+                format('dimension %L must be of a type whose equal values have one text, got %s', name, kind.type),
                 'Equal values of this type are written in several ways, and a rollup keeps one text for each group.',
                 format('Group by the text as it is: dimensions => ''[{%s: "(%s)::text"}]''.', to_json(name), expression));
         END IF;

@@ -29,7 +29,7 @@ BEGIN
         PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
             format('%s must be a table with raw rows that rollups stand on, got %s', source, CASE WHEN result IS NULL THEN 'one without a rollup'
                              ELSE 'a rollup' END),
-            CASE WHEN result IS NULL THEN 'Without a rollup nothing would be left of rows that are deleted.'
+            CASE WHEN result IS NULL THEN 'No rollup stands on it, so nothing would be left of the deleted rows.'
                 ELSE 'Its own buckets are kept as long as its retain says.' END,
             CASE WHEN result IS NULL THEN format('SELECT tally.create_rollup(''<name>'', %L, …);', source::text)
                         ELSE format('SELECT tally.alter_rollup(%L, retain => ''400 days'');', 

@@ -50,7 +50,8 @@ BEGIN
             'A key is kept as long as its source has rows of it.',
             format('DELETE FROM %s WHERE …;', r.source));
     ELSIF r.lookback IS NOT NULL THEN
-        PERFORM tally_internal._refuse('feature_not_supported', format('rollup %L looks back, so its buckets do not go one by one', r.name),
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('rollup %L looks back over several buckets, so they cannot be deleted one by one', r.name),
             'A late row before the horizon would have to reach buckets after it.',
             format('SELECT tally.create_rollup(''<name>'', %L, bucket => ''1 month'', retain => …);', r.relation::text));
     ELSIF NOT tally_internal._holds_a_bucket(keep, tally_internal._bucket_rule_of(r), r.zone) THEN

@@ -57,7 +57,7 @@ BEGIN
     ELSIF NOT defined THEN
         PERFORM tally_internal._refuse('undefined_object',
             format('the definition behind the live view of %s is gone, so nothing says which of its rows are current', relation),
-            'tally.rollups has no rollup with this table. A restore without the data of schema tally leaves it so.',
+            'tally.rollups has no rollup with this table. This is so after a restore without the data of schema tally.',
             format('SELECT * FROM %s;  -- the rows as they were last computed; then create the rollup anew', relation));
     ELSIF source IS NOT NULL AND tally_internal._hides_rows((SELECT c.relowner FROM pg_class c WHERE c.oid = relation), source) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',

@@ -65,7 +65,7 @@ BEGIN
     IF r.key IS NOT NULL THEN
         PERFORM tally_internal._refuse('wrong_object_type',
             format('metric %L needs a rollup over time, but %L is one per %s', name, r.name, tally_internal._key_names(r.key, '%2$s')),
-            'A metric has a value per bucket of time. A rollup over time may stand on one per key, by any of its measures of a time.',
+            'A metric has a value for each bucket of time. A rollup over time can stand on one per key: take a measure that is a time as the time column.',
             format('SELECT tally.create_rollup(%L, %L, time_column => …, bucket => ''1 day'');', r.name || '_daily', r.relation::text));
     END IF;
     IF direction IS NULL OR direction NOT IN ('up_is_good', 'down_is_good', 'neutral') THEN

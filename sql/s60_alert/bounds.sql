@@ -97,7 +97,7 @@ BEGIN
         needs := concat_ws(' and ', CASE WHEN t.responsible IS NULL THEN 'owner' END, CASE WHEN t.runbook IS NULL THEN 'runbook' END);
         IF needs <> '' THEN
             PERFORM tally_internal._refuse('null_value_not_allowed', format('threshold %L is critical and so needs %s', t.name, needs),
-                'Say now whom it wakes and what that person does first, not at night.',
+                'Decide now whom it wakes and what that person does first.',
                 again || format(', severity => ''critical'', owner => %L, runbook => %L);', COALESCE(t.responsible, 'on-call'),
                                 COALESCE(t.runbook, 'https://…')));
         END IF;

@@ -95,7 +95,7 @@ DECLARE
 BEGIN
     IF missing <> '' THEN
         PERFORM tally_internal._refuse('null_value_not_allowed', format('incident %s cannot be closed without notes: missing %s', i.id, missing),
-            'Why it happened, what was done, and what will keep it from coming back are what the next person reads.',
+            'The next person reads why it happened, what was done, and what will keep it from happening again.',
             format('SELECT tally.resolve(%s, root_cause => %L, mitigation => %L, prevention => %L);', i.id, COALESCE(NULLIF(btrim(root_cause), ''), '…'),
                    COALESCE(NULLIF(btrim(mitigation), ''), '…'), COALESCE(NULLIF(btrim(prevention), ''), '…')));
     END IF;

@@ -28,6 +28,7 @@ SELECT tally.create_metric('bait_count', 'bait', 'n');
 SELECT tally.drop_rollup('bait');
 UPDATE public.before SET state = jsonb_set(jsonb_set(state, '{audit}', public.state() -> 'audit'), '{views}', public.state() -> 'views');
 \ir verdict.psql
-SELECT is((SELECT string_agg(what || ' ' || outcome, ', ' ORDER BY n) FROM evil.log WHERE what <> 'pwn'), 'insert 42501, store 42501, change 42501, create 42501, rename 42501, drop 42501, statement 42601', 'each way is refused');
+SELECT is((SELECT string_agg(what || ' ' || outcome, ', ' ORDER BY n) FROM evil.log WHERE what <> 'pwn'),
+    'insert 42501, store 42501, change 42501, create 42501, rename 42501, drop 42501, statement 42601', 'each way is refused');
 SELECT is_empty($$SELECT FROM tally.metrics WHERE name IN ('forged', 'bait_metric', 'mine')$$, 'and leaves nothing');
 SELECT * FROM finish();

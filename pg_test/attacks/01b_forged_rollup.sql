@@ -31,6 +31,8 @@ SET client_min_messages = error;
 SELECT count(*) FROM tally.timeseries('victim_mean', since => '2026-03-01 00:00+00', until => '2026-03-03 00:00+00', bucket => '1 day');
 UPDATE public.before SET state = jsonb_set(state, '{triggers}', public.state() -> 'triggers');
 \ir verdict.psql
-SELECT is((SELECT value FROM app.answer), (SELECT sum(ms)::float8 / count(*) FROM app.events WHERE at < '2026-03-03 00:00+00'), 'the victim''s metric is the victim''s data');
-SELECT is((SELECT string_agg(what || ' ' || outcome, ', ' ORDER BY n) FROM evil.log WHERE what <> 'pwn'), 'insert 42501, columns 42501, dimensions 42501, store 42501, honest done', 'no row is forged; what is made honestly is the maker''s');
+SELECT is((SELECT value FROM app.answer), (SELECT sum(ms)::float8 / count(*) FROM app.events WHERE at < '2026-03-03 00:00+00'),
+    'the victim''s metric is the victim''s data');
+SELECT is((SELECT string_agg(what || ' ' || outcome, ', ' ORDER BY n) FROM evil.log WHERE what <> 'pwn'),
+    'insert 42501, columns 42501, dimensions 42501, store 42501, honest done', 'no row is forged; what is made honestly is the maker''s');
 SELECT * FROM finish();

@@ -25,9 +25,11 @@ SELECT tally.create_metric('m_' || x, x, 'n') FROM unnest('{by_measure,by_filter
 CREATE VIEW evil.inner AS SELECT evil.f(1) AS n;
 CREATE OR REPLACE VIEW evil.by_view_live AS SELECT '2026-03-01 10:00+00'::timestamptz AS bucket, i.n::bigint AS n FROM evil.inner i;
 CREATE OR REPLACE VIEW evil.by_domain_live AS SELECT '2026-03-01 10:00+00'::timestamptz AS bucket, (e.ms::text::evil.d)::bigint AS n FROM evil.events e;
-CREATE OR REPLACE VIEW evil.by_xml_live AS SELECT '2026-03-01 10:00+00'::timestamptz AS bucket, length(table_to_xml('evil.inner', true, false, '')::text)::bigint AS n;
+CREATE OR REPLACE VIEW evil.by_xml_live AS SELECT '2026-03-01 10:00+00'::timestamptz AS bucket,
+    length(table_to_xml('evil.inner', true, false, '')::text)::bigint AS n;
 CREATE OR REPLACE VIEW evil.by_reader_live AS SELECT '2026-03-01 10:00+00'::timestamptz AS bucket,
-    (SELECT count(*) FROM tally_internal._filled('x', 'SELECT now(), ''x'', NULL::jsonb, evil.f(1)::float8 WHERE $1 < $2', tally_internal._bucket_rule('1 hour', 'UTC'), now(), now() + interval '1 hour', 'null', true)) AS n;
+    (SELECT count(*) FROM tally_internal._filled('x', 'SELECT now(), ''x'', NULL::jsonb, evil.f(1)::float8 WHERE $1 < $2',
+        tally_internal._bucket_rule('1 hour', 'UTC'), now(), now() + interval '1 hour', 'null', true)) AS n;
 CREATE INDEX ON evil.by_index ((n + evil.f(1)));
 INSERT INTO evil.events VALUES ('2026-03-01 10:30+00', 7);
 INSERT INTO evil.plain VALUES ('2026-03-01 10:30+00', 7);
@@ -62,7 +64,8 @@ RESET ROLE;
 \ir verdict.psql
 SELECT is((SELECT count(*) FROM public.met_with), 28::bigint, 'seven places for a function, four readers');
 SELECT is_empty('SELECT * FROM public.met_with WHERE outcome IS DISTINCT FROM ''42501''', 'no reader runs it: each is refused');
-SELECT is_empty('SELECT * FROM public.good WHERE outcome IS DISTINCT FROM CASE reader WHEN ''filled'' THEN ''28'' ELSE ''2'' END', 'a dirty rollup of the attacker that calls nothing of his is read, and is exact: 2 rows, carried on over 14 hours where gaps are filled');
+SELECT is_empty('SELECT * FROM public.good WHERE outcome IS DISTINCT FROM CASE reader WHEN ''filled'' THEN ''28'' ELSE ''2'' END',
+    'a dirty rollup of the attacker that calls nothing of his is read, and is exact: 2 rows, carried on over 14 hours where gaps are filled');
 SELECT is((SELECT string_agg(outcome, ' ') FROM public.as_owner), '12', 'after SET ROLE, which the hint says, the number is there');
 SELECT * FROM tally.refresh('by_measure');
 SELECT is(public.met(statement), '12', 'once it is clean, its rows are read: ' || reader) FROM evil.reads('m_by_measure') WHERE reader <> 'filled';

@@ -36,8 +36,10 @@ UPDATE public.before SET state = public.state();
 \ir verdict.psql
 SELECT is_empty($$SELECT * FROM evil.made WHERE outcome <> 'done'$$, 'roles of any name define and read');
 SELECT is((SELECT count(*) FROM evil.made), 24::bigint, 'eight things each');
-SELECT results_eq($$SELECT owner::text FROM tally.thresholds WHERE name IN ('t1', 't2', 't3') ORDER BY name$$, $$VALUES ('"Postgres"'), ('"10"'), ('"Alice Smith"')$$, 'and own what they define');
-SELECT is((SELECT count(*) FROM evil.ran WHERE error LIKE '42501%'), 3::bigint, 'a threshold has the rights of the role of that name, not of the one it is folded to');
+SELECT results_eq($$SELECT owner::text FROM tally.thresholds WHERE name IN ('t1', 't2', 't3') ORDER BY name$$,
+    $$VALUES ('"Postgres"'), ('"10"'), ('"Alice Smith"')$$, 'and own what they define');
+SELECT is((SELECT count(*) FROM evil.ran WHERE error LIKE '42501%'), 3::bigint,
+    'a threshold has the rights of the role of that name, not of the one it is folded to');
 SELECT is((SELECT count(*) FROM evil.tasks_ran WHERE error LIKE '42501%'), 3::bigint, 'so has a task');
 SELECT is_empty($$SELECT name FROM tally.channels WHERE owner = 'postgres'::regrole AND name IN ('c1', 'c2', 'c3')$$, 'and a channel is its maker''s');
 SELECT tally.drop_threshold(name) FROM tally.thresholds WHERE name IN ('t1', 't2', 't3');

@@ -12,7 +12,8 @@ CREATE SCHEMA net;
 GRANT USAGE ON SCHEMA net TO PUBLIC;
 CREATE TABLE net._http_response (id bigint, status_code int, timed_out bool, error_msg text);
 INSERT INTO net._http_response SELECT g, 200 FROM generate_series(1, 100) g;
-CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{}', timeout_milliseconds int DEFAULT 5000) RETURNS bigint
+CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{}', timeout_milliseconds int DEFAULT 5000)
+    RETURNS bigint
     LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.pwn(); INSERT INTO evil.loot (headers) VALUES ($4); RETURN 1; END $$;
 \connect - :superuser
 SET client_min_messages = error;

@@ -16,7 +16,9 @@ SELECT evil.try('lock', 'SELECT tally_internal._lock_tables(ARRAY[1260::oid::reg
 SELECT evil.try('create on catalogue', $$SELECT tally.create_rollup('evil.x', 'pg_catalog.pg_authid', 'rolvaliduntil', measures => '{"n": "count(*)"}')$$);
 SELECT evil.try('retain', $$SELECT tally.retain_source((SELECT r.source FROM tally.rollups r WHERE r.name = 'victim_hourly'), '1 day')$$);
 CREATE TABLE evil.locks AS SELECT l.relation::regclass::text, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
- WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND c.relowner <> 'tally_attacker'::regrole AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND c.relnamespace <> 'tally'::regnamespace AND c.oid > 16384 OR l.relation = 1260 AND l.pid = pg_backend_pid() AND l.mode <> 'AccessShareLock';
+ WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND c.relowner <> 'tally_attacker'::regrole AND l.mode NOT IN ('AccessShareLock',
+     'RowShareLock') AND c.relnamespace <> 'tally'::regnamespace AND c.oid > 16384 OR l.relation = 1260 AND l.pid = pg_backend_pid()
+     AND l.mode <> 'AccessShareLock';
 COMMIT;
 \ir verdict.psql
 SELECT is_empty('SELECT * FROM evil.locks', 'no table of another is locked');

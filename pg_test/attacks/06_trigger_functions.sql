@@ -13,7 +13,9 @@ SELECT evil.try('event trigger', 'SELECT tally_internal._after_ddl()');
 UPDATE evil.thresholds SET name = 'other';
 DELETE FROM evil.thresholds;
 \ir verdict.psql
-SELECT is((SELECT string_agg(what || ' ' || outcome, ', ' ORDER BY n) FROM evil.log WHERE what <> 'event trigger'), 'dropped 42501, audit 42501, append 42501, capture done, truncate 42501', 'none is for anybody but capture(), which does nothing (cloning a trigger to a partition asks for it)');
+SELECT is((SELECT string_agg(what || ' ' || outcome, ', ' ORDER BY n) FROM evil.log WHERE what <> 'event trigger'),
+    'dropped 42501, audit 42501, append 42501, capture done, truncate 42501',
+    'none is for anybody but capture(), which does nothing (cloning a trigger to a partition asks for it)');
 SELECT is_empty($$SELECT FROM tally.incidents WHERE recovery = 'threshold_dropped'$$, 'no incident recovers by it');
 SELECT is_empty($$SELECT FROM tally.audit WHERE name IN ('forged', 'other')$$, 'and the audit has no entry of what never was');
 SELECT * FROM finish();

@@ -15,7 +15,8 @@ INSERT INTO app.forms SELECT '2026-03-01 10:00+00'::timestamptz + g * interval '
 \connect - :superuser
 SET client_min_messages = error;
 CREATE EXTENSION dblink;
-SELECT dblink_connect('ear', format('host=%s port=%s dbname=%s user=tally_attacker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()));
+SELECT dblink_connect('ear', format('host=%s port=%s dbname=%s user=tally_attacker',
+    trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()));
 SELECT dblink_exec('ear', 'LISTEN tally_incident');
 SELECT count(*) FROM tally.evaluate('2026-03-02 13:00+00');
 SELECT tally.comment_incident(i.id, 'patient 4711 again') FROM tally.incidents i WHERE i.threshold = 'victim_labels';
@@ -26,20 +27,24 @@ SELECT dblink_disconnect('ear');
 \connect - tally_attacker
 SET client_min_messages = error;
 SELECT format('CREATE TABLE evil.seen_%s AS SELECT to_jsonb(x)::text AS row FROM tally.%I x', row_number() OVER (), c.relname)
-  FROM pg_class c WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'v') AND has_table_privilege(c.oid, 'SELECT') AND c.relname NOT LIKE 'pack%' \gexec
+  FROM pg_class c WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'v') AND has_table_privilege(c.oid,
+      'SELECT') AND c.relname NOT LIKE 'pack%' \gexec
 \connect - tally_victim
 SET client_min_messages = error;
 CREATE TABLE app.mine AS SELECT rollup, sqlstate, message FROM tally.status WHERE rollup IN ('victim_forms', 'victim_answers');
 \connect - :superuser
 SET client_min_messages = error;
 CREATE TABLE public.seen (relation text, row text);
-SELECT format('INSERT INTO public.seen SELECT %L, row FROM evil.%I', relname, relname) FROM pg_class WHERE relnamespace = 'evil'::regnamespace AND relname LIKE 'seen%' \gexec
+SELECT format('INSERT INTO public.seen SELECT %L, row FROM evil.%I', relname, relname) FROM pg_class
+    WHERE relnamespace = 'evil'::regnamespace AND relname LIKE 'seen%' \gexec
 SELECT tally.drop_rollup('victim_forms'), tally.drop_rollup('victim_answers');
 UPDATE public.before SET state = public.state();
 \ir verdict.psql
 SELECT cmp_ok((SELECT count(*) FROM public.heard), '>=', 1::bigint, 'he hears that there is an incident');
-SELECT is_empty($$SELECT extra FROM public.heard WHERE ARRAY(SELECT jsonb_object_keys(extra::jsonb) ORDER BY 1) <> '{event,incident}'$$, 'its number and what became of it, and nothing else');
-SELECT is((SELECT count(*) FROM app.mine WHERE sqlstate = '22P02' AND message LIKE '%patient 4711%'), 2::bigint, 'the owner reads in tally.status what his refresh failed at');
+SELECT is_empty($$SELECT extra FROM public.heard WHERE ARRAY(SELECT jsonb_object_keys(extra::jsonb) ORDER BY 1) <> '{event,incident}'$$,
+    'its number and what became of it, and nothing else');
+SELECT is((SELECT count(*) FROM app.mine WHERE sqlstate = '22P02' AND message LIKE '%patient 4711%'), 2::bigint,
+    'the owner reads in tally.status what his refresh failed at');
 SELECT cmp_ok((SELECT count(*) FROM public.seen WHERE row LIKE '%victim%'), '>', 3::bigint, 'the attacker sees that there are such rollups');
 SELECT is_empty($$SELECT relation, row FROM public.seen WHERE row LIKE '%4711%'$$, 'but the data in no table and no view that he may read');
 SELECT * FROM finish();

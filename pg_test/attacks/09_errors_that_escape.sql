@@ -8,14 +8,18 @@ CREATE FUNCTION evil.asserts() RETURNS float8 LANGUAGE plpgsql AS 'BEGIN ASSERT 
 CREATE FUNCTION evil.cancels() RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'stop' USING ERRCODE = '57014'; END $$;
 CREATE FUNCTION evil.deep(n float8 DEFAULT 0) RETURNS float8 LANGUAGE plpgsql AS 'BEGIN RETURN evil.deep(n + 1); END';
 CREATE FUNCTION evil.big() RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN RETURN length(repeat('x', 1000000000) || repeat('x', 1000000000)); END $$;
-CREATE FUNCTION evil.stubborn() RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$;
-SELECT tally.create_threshold('a ' || f, query => format('SELECT evil.%s() AS value', f), condition => '> 10') FROM unnest('{asserts,cancels,deep,big,stubborn}'::text[]) f;
+CREATE FUNCTION evil.stubborn() RETURNS float8
+    LANGUAGE plpgsql AS $$ BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$;
+SELECT tally.create_threshold('a ' || f, query => format('SELECT evil.%s() AS value', f), condition => '> 10')
+    FROM unnest('{asserts,cancels,deep,big,stubborn}'::text[]) f;
 SELECT tally.create_probe('a ' || f, format('SELECT evil.%s() AS value', f)) FROM unnest('{asserts,cancels,deep,big,stubborn}'::text[]) f;
 SELECT tally.create_task('a ' || f, '0 2 * * *', format('SELECT evil.%s()', f)) FROM unnest('{asserts,cancels,deep,big,stubborn}'::text[]) f;
 -- He says of his functions that they are immutable, and fails once the rollup is made.
 CREATE TABLE evil.mood (bad boolean); INSERT INTO evil.mood VALUES (false);
-CREATE FUNCTION evil.moody(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN IF (SELECT bad FROM evil.mood) THEN ASSERT false; END IF; RETURN 1; END $$;
-CREATE FUNCTION evil.moody_cancel(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN IF (SELECT bad FROM evil.mood) THEN RAISE EXCEPTION 'stop' USING ERRCODE = '57014'; END IF; RETURN 1; END $$;
+CREATE FUNCTION evil.moody(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
+    pg_temp AS $$ BEGIN IF (SELECT bad FROM evil.mood) THEN ASSERT false; END IF; RETURN 1; END $$;
+CREATE FUNCTION evil.moody_cancel(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
+    pg_temp AS $$ BEGIN IF (SELECT bad FROM evil.mood) THEN RAISE EXCEPTION 'stop' USING ERRCODE = '57014'; END IF; RETURN 1; END $$;
 SELECT tally.create_rollup('evil.bait_1', 'evil.events', 'at', measures => '{"n": "sum(evil.moody(ms))"}', with_data => true);
 SELECT tally.create_rollup('evil.bait_2', 'evil.events', 'at', measures => '{"n": "sum(evil.moody_cancel(ms))"}', with_data => true);
 UPDATE evil.mood SET bad = true;
@@ -25,7 +29,8 @@ SET client_min_messages = error;
 -- For the sessions of the verdict too.
 SELECT format('ALTER DATABASE %I SET tally.%s = ''300 ms''', current_database(), setting) FROM unnest('{query_timeout,task_timeout}'::text[]) setting \gexec
 -- This is about errors. How much of a run one role may take is another matter (68_turns.sql), and a slow machine would come to that limit.
-SELECT format('ALTER DATABASE %I SET tally.%s = ''1 minute''', current_database(), setting) FROM unnest('{role_timeout,role_task_timeout}'::text[]) setting \gexec
+SELECT format('ALTER DATABASE %I SET tally.%s = ''1 minute''', current_database(), setting)
+    FROM unnest('{role_timeout,role_task_timeout}'::text[]) setting \gexec
 \connect - :superuser
 SET client_min_messages = error;
 SET statement_timeout = '50s';
@@ -39,7 +44,8 @@ CALL tally.refresh_scheduled('*/5 * * * *');
 UPDATE public.before SET state = jsonb_set(state, '{incidents}', public.state() -> 'incidents');
 \ir verdict.psql
 SELECT is((SELECT count(*) FROM public.judged WHERE threshold LIKE 'a %' AND error IS NOT NULL), 5::bigint, 'each of his thresholds has its error');
-SELECT is((SELECT count(*) FROM public.judged WHERE threshold IN ('victim_alert', 'root_alert') AND error IS NULL), 2::bigint, 'and the others were judged beside them');
+SELECT is((SELECT count(*) FROM public.judged WHERE threshold IN ('victim_alert', 'root_alert') AND error IS NULL), 2::bigint,
+    'and the others were judged beside them');
 SELECT is((SELECT count(*) FROM public.tasks_run WHERE task LIKE 'a %' AND error IS NOT NULL), 5::bigint, 'his tasks too');
 SELECT is((SELECT count(*) FROM public.tasks_run WHERE task = 'victim_task' AND error IS NULL), 1::bigint, 'beside the victim''s');
 SELECT is((SELECT count(*) FROM tally.probes WHERE name LIKE 'a %' AND sqlstate IS NOT NULL), 5::bigint, 'and his probes');

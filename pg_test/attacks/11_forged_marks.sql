@@ -8,8 +8,10 @@ SELECT evil.try(format('mark %s %s at %s', t.name, rule, at), format('SELECT tal
        unnest(ARRAY['294276-12-31 23:59:59+00', '4714-11-24 00:00+00 BC', 'infinity', '-infinity', '2026-03-01 00:00:01+00']) at;
 SELECT evil.try(format('key %s %s', t.name, key), format('SELECT tally_internal._mark_key(%L, %L)', t.id, key))
   FROM evil.targets t, unnest(ARRAY['[5:5]={s2}', '{w1}', '{w1,w2}', '{}', '{NULL}', '{{w1},{w2}}', '[-3:-2]={a,b}']) key;
-SELECT evil.try('mark of ' || target, format('SELECT tally_internal._mark(%L, ''2026-03-01Z'')', target)) FROM unnest(ARRAY['', '1', '1;2', '987654 fixed 3600000000', '-1 fixed 1', '99999999999999 fixed 1', '1 fixed 3600000000; 2 fixed 3600000000']) target;
-SELECT evil.try('key of ' || target, format('SELECT tally_internal._mark_key(%L, ''{w1}'')', target)) FROM unnest(ARRAY['', 'x', '1 2 3 4', '987654', '-1', '99999999999999']) target;
+SELECT evil.try('mark of ' || target, format('SELECT tally_internal._mark(%L, ''2026-03-01Z'')', target))
+    FROM unnest(ARRAY['', '1', '1;2', '987654 fixed 3600000000', '-1 fixed 1', '99999999999999 fixed 1', '1 fixed 3600000000; 2 fixed 3600000000']) target;
+SELECT evil.try('key of ' || target, format('SELECT tally_internal._mark_key(%L, ''{w1}'')', target))
+    FROM unnest(ARRAY['', 'x', '1 2 3 4', '987654', '-1', '99999999999999']) target;
 \connect - :superuser
 SET client_min_messages = error;
 CREATE TABLE public.looked (what text, error text);
@@ -19,7 +21,8 @@ BEGIN
     INSERT INTO public.looked VALUES (what, NULL);
 EXCEPTION WHEN OTHERS THEN INSERT INTO public.looked VALUES (what, SQLSTATE || ' ' || SQLERRM);
 END $$;
-SELECT public.look('live', 'SELECT count(*) FROM app.victim_hourly_live'), public.look('live per key', 'SELECT count(*) FROM app.victim_keys_live'), public.look('status', 'SELECT count(*) FROM tally.status');
+SELECT public.look('live', 'SELECT count(*) FROM app.victim_hourly_live'), public.look('live per key', 'SELECT count(*) FROM app.victim_keys_live'),
+    public.look('status', 'SELECT count(*) FROM tally.status');
 CREATE TABLE public.live AS SELECT bucket, who, n FROM app.victim_hourly_live;
 CREATE TABLE public.plain AS SELECT date_trunc('hour', at, 'UTC') AS bucket, who, count(*) AS n FROM app.events GROUP BY 1, 2;
 CREATE TABLE public.refreshed AS SELECT rollup, error FROM tally.refresh();

@@ -45,6 +45,7 @@ UPDATE public.before SET state = jsonb_set(state, '{triggers}', public.state() -
 SELECT results_eq('SELECT DISTINCT outcome FROM app.tries', $$VALUES ('done'::text)$$, 'the owner adds, fills and drops partitions');
 SELECT is((SELECT count(*) FROM app.tries), 8::bigint, 'in eight ways');
 SELECT is((SELECT outcome FROM evil.log WHERE what = 'his partition'), '42501', 'who made the rollup adds none');
-SELECT bag_eq('SELECT bucket, n, total FROM evil.log_hourly', $$SELECT date_trunc('hour', at, 'UTC'), count(*), sum(ms) FROM app.log GROUP BY 1$$, 'what was written to them is counted');
+SELECT bag_eq('SELECT bucket, n, total FROM evil.log_hourly', $$SELECT date_trunc('hour', at, 'UTC'), count(*), sum(ms) FROM app.log GROUP BY 1$$,
+    'what was written to them is counted');
 SELECT bag_eq('SELECT ms, n FROM evil.log_ms', 'SELECT ms::text, count(*) FROM app.log GROUP BY 1', 'per key too');
 SELECT * FROM finish();

@@ -8,10 +8,14 @@ INSERT INTO app.events VALUES ('2026-03-02 20:00+00', 'w1', 5);
 \connect - :superuser
 SET client_min_messages = error;
 CREATE EXTENSION dblink;
-SELECT dblink_connect('taker', format('host=%s port=%s dbname=%s user=tally_attacker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()));
+SELECT dblink_connect('taker',
+    format('host=%s port=%s dbname=%s user=tally_attacker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)),
+    current_setting('port'), current_database()));
 -- Each key that is in the code, with each number that it may be used with; and the relations and rows that took their place.
-SELECT count(*) FROM dblink('taker', $$SELECT evil.try(format('advisory %s %s', class, n), format('SELECT pg_advisory_lock(%s, %s)', class, n)) FROM unnest(ARRAY[1952541804, 1952541805, 1650549611]) class, generate_series(0, 50) n$$) v(x text);
-SELECT count(*) FROM dblink('taker', $$SELECT evil.try(what, what) FROM unnest(ARRAY['LOCK TABLE tally.evaluators IN ACCESS SHARE MODE', 'LOCK TABLE tally.refresh_locks IN ROW SHARE MODE', 'LOCK TABLE tally.dirty IN SHARE MODE', 'LOCK TABLE tally.rollups IN EXCLUSIVE MODE',
+SELECT count(*) FROM dblink('taker',
+    $$SELECT evil.try(format('advisory %s %s', class, n), format('SELECT pg_advisory_lock(%s, %s)', class, n)) FROM unnest(ARRAY[1952541804, 1952541805, 1650549611]) class, generate_series(0, 50) n$$) v(x text);
+SELECT count(*) FROM dblink('taker',
+    $$SELECT evil.try(what, what) FROM unnest(ARRAY['LOCK TABLE tally.evaluators IN ACCESS SHARE MODE', 'LOCK TABLE tally.refresh_locks IN ROW SHARE MODE', 'LOCK TABLE tally.dirty IN SHARE MODE', 'LOCK TABLE tally.rollups IN EXCLUSIVE MODE',
     'LOCK TABLE tally.jobs IN SHARE ROW EXCLUSIVE MODE', 'SELECT FROM tally.refresh_locks FOR UPDATE', 'SELECT FROM tally.rollups FOR KEY SHARE', 'SELECT FROM tally.dirty FOR UPDATE', 'SELECT tally_internal._evaluation_lock()',
     'SELECT tally_internal._lock(r.id, true) FROM tally.rollups r', 'SELECT tally_internal._lock_row(r.id, true) FROM tally.rollups r', 'SELECT tally_internal._lock_family(r.id, true) FROM tally.rollups r']) what$$) v(x text);
 SET statement_timeout = '60s';

@@ -26,7 +26,8 @@ CREATE FUNCTION evil.does(statement text) RETURNS float8 LANGUAGE plpgsql AS $$ 
 CREATE TABLE evil.events (at timestamptz NOT NULL, ms int);
 CREATE INDEX ON evil.events (at);
 -- He says that it is immutable.
-CREATE FUNCTION evil.moody(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN IF $1 = 666 THEN PERFORM evil.fetches('refresh'); END IF; RETURN 1; END $$;
+CREATE FUNCTION evil.moody(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
+    pg_temp AS $$ BEGIN IF $1 = 666 THEN PERFORM evil.fetches('refresh'); END IF; RETURN 1; END $$;
 SELECT tally.create_rollup('evil.bait', 'evil.events', 'at', measures => '{"n": "sum(evil.moody(ms))"}', with_data => true);
 INSERT INTO evil.events VALUES ('2026-03-01 10:00+00', 666);
 SELECT tally.create_task('a fetches', '0 2 * * *', 'SELECT evil.fetches(''task'')');
@@ -64,8 +65,10 @@ END LOOP; END $$;
 \ir verdict.psql
 SELECT is(:'fetched_word'::text, 'gold', 'the client''s cursor gives its first row to the client');
 SELECT is_empty($$SELECT what, outcome FROM evil.log WHERE what IN ('fetched', 'moved', 'listed')$$, 'no cursor around his text was read, moved or seen');
-SELECT is((SELECT count(*) FROM public.tasks_run WHERE task LIKE 'z%' AND error IS NULL), 71::bigint, 'each task of the victim''s has run, the one on a deferrable constraint too');
-SELECT results_eq($$SELECT task, left(error, 5) FROM public.tasks_run WHERE task IN ('a defers', 'a executes') ORDER BY 1$$, $$VALUES ('a defers', '42501'), ('a executes', '42501')$$, 'constraints and prepared statements of the session are not his');
+SELECT is((SELECT count(*) FROM public.tasks_run WHERE task LIKE 'z%' AND error IS NULL), 71::bigint,
+    'each task of the victim''s has run, the one on a deferrable constraint too');
+SELECT results_eq($$SELECT task, left(error, 5) FROM public.tasks_run WHERE task IN ('a defers', 'a executes') ORDER BY 1$$,
+    $$VALUES ('a defers', '42501'), ('a executes', '42501')$$, 'constraints and prepared statements of the session are not his');
 SELECT is((SELECT count(*) FROM public.judged WHERE threshold LIKE 'z%' AND error IS NULL), 70::bigint, 'each threshold was judged');
 SELECT is((SELECT count(*) FROM tally.probes WHERE name LIKE 'z%' AND last_tick IS NOT NULL AND sqlstate IS NULL), 70::bigint, 'each probe was sampled');
 SELECT is((SELECT count(*) FROM public.turns), 100::bigint, 'and a loop of the superuser''s with a call in it goes to its end');

@@ -11,9 +11,13 @@ GRANT USAGE ON SCHEMA app TO tally_attacker;
 SET client_min_messages = error;
 CREATE FUNCTION evil.check_it(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.pwn(); RETURN true; END $$;
 CREATE DOMAIN evil.d AS int CHECK (evil.check_it(VALUE));
-CREATE TABLE evil.tried AS SELECT c.name, evil.try(c.name, format('CREATE TRIGGER tally_capture_insert_z%s AFTER INSERT ON app.events FOR EACH ROW WHEN (%s) EXECUTE FUNCTION tally.capture()', c.name, c.condition)) AS outcome
-  FROM (VALUES ('domain', '(NEW.ms::evil.d) IS NULL'), ('array', 'cardinality((''{'' || NEW.ms || ''}'')::text::evil.d[]) = 7'), ('xml', 'query_to_xml(''SELECT evil.pwn()'', true, true, '''') IS NULL'),
-      ('engine', 'tally_internal._metric_error(''evil.pwn()'', NEW.ms) IS NULL'), ('value', 'tally_internal._value_or_null(''evil.pwn()'', NEW.ms) IS NULL'), ('call', 'evil.pwn() > 1'),
+CREATE TABLE evil.tried AS SELECT c.name,
+    evil.try(c.name, format('CREATE TRIGGER tally_capture_insert_z%s AFTER INSERT ON app.events FOR EACH ROW WHEN (%s) EXECUTE FUNCTION tally.capture()',
+    c.name, c.condition)) AS outcome
+  FROM (VALUES ('domain', '(NEW.ms::evil.d) IS NULL'), ('array', 'cardinality((''{'' || NEW.ms || ''}'')::text::evil.d[]) = 7'),
+      ('xml', 'query_to_xml(''SELECT evil.pwn()'', true, true, '''') IS NULL'),
+      ('engine', 'tally_internal._metric_error(''evil.pwn()'', NEW.ms) IS NULL'), ('value', 'tally_internal._value_or_null(''evil.pwn()'', NEW.ms) IS NULL'),
+          ('call', 'evil.pwn() > 1'),
       ('case', 'CASE WHEN tally_internal._mark(''1 fixed 3600000000'', NEW.at) THEN true ELSE false END')) c(name, condition);
 -- Whatever he may do that has the engine look after its triggers.
 SELECT evil.try('a rollup', $$SELECT tally.create_rollup('evil.on_victims', 'app.events', 'at', measures => '{"n": "count(*)"}', with_data => true)$$);
@@ -35,8 +39,11 @@ UPDATE public.before SET state = public.state();
 \ir verdict.psql
 SELECT is_empty($$SELECT * FROM evil.tried WHERE outcome <> 'done'$$, 'he may have triggers there');
 SELECT is((SELECT count(*) FROM public.triggers WHERE tgname LIKE 'tally\_capture\_insert\_z%'), 7::bigint, 'and has seven');
-SELECT is_empty($$SELECT * FROM public.triggers WHERE tgname LIKE 'tally\_capture\_insert\_z%' AND tgenabled <> 'O'$$, 'the engine made none of them fire where a replica applies changes');
-SELECT is((SELECT count(*) FROM public.triggers WHERE tgname ~ '^tally_capture_(insert|update|delete|truncate)' AND tgname NOT LIKE 'tally\_capture\_insert\_z%' AND tgenabled = 'A'), 4::bigint, 'its own four do');
+SELECT is_empty($$SELECT * FROM public.triggers WHERE tgname LIKE 'tally\_capture\_insert\_z%' AND tgenabled <> 'O'$$,
+    'the engine made none of them fire where a replica applies changes');
+SELECT is((SELECT count(*) FROM public.triggers
+    WHERE tgname ~ '^tally_capture_(insert|update|delete|truncate)' AND tgname NOT LIKE 'tally\_capture\_insert\_z%' AND tgenabled = 'A'), 4::bigint,
+    'its own four do');
 SELECT is_empty($$SELECT * FROM evil.log WHERE what = 'pwn'$$, 'so his code did not run there');
 SELECT is((SELECT sum(n) FROM app.victim_hourly), (SELECT count(*) FROM app.events)::numeric, 'and the row that came by replication is counted');
 SELECT * FROM finish();

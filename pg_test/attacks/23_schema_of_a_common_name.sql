@@ -26,7 +26,8 @@ SELECT evil.try('rename', 'ALTER SCHEMA o RENAME TO p');
 \connect - :superuser
 SET client_min_messages = error;
 CREATE TABLE public.texts AS SELECT 'task' AS kind, statement AS sql FROM tally.tasks WHERE name = 'victim alias'
-    UNION ALL SELECT 'probe', query FROM tally.probes WHERE name = 'victim alias' UNION ALL SELECT 'threshold', query FROM tally.thresholds WHERE name = 'victim alias';
+    UNION ALL SELECT 'probe', query FROM tally.probes WHERE name = 'victim alias' UNION ALL SELECT 'threshold', query FROM tally.thresholds
+        WHERE name = 'victim alias';
 CREATE TABLE public.tasks_run AS SELECT task, error FROM tally.run_tasks('0 2 * * *', '2026-03-02 02:00+00');
 CREATE TABLE public.as_it_was AS SELECT public.state() AS state;
 -- A schema that is meant is followed, whoever renames it.
@@ -34,10 +35,12 @@ ALTER SCHEMA moving RENAME TO moved;
 CREATE TABLE public.followed AS SELECT task, error FROM tally.run_tasks('0 2 * * *', '2026-03-02 03:00+00') WHERE task = 'victim moves'
     UNION ALL SELECT probe, error FROM tally.sample_probes('2026-03-02 12:45+00') WHERE probe = 'victim moves';
 SELECT format('REVOKE CREATE ON DATABASE %I FROM tally_attacker', current_database()) \gexec
-UPDATE public.before SET state = state || jsonb_build_object('tasks', public.state() -> 'tasks', 'probes', public.state() -> 'probes', 'audit', public.state() -> 'audit');
+UPDATE public.before SET state = state || jsonb_build_object('tasks', public.state() -> 'tasks', 'probes', public.state() -> 'probes', 'audit',
+    public.state() -> 'audit');
 \ir verdict.psql
 SELECT is_empty($$SELECT * FROM evil.log WHERE outcome <> 'done' AND what <> 'pwn'$$, 'he may rename a schema of his own');
 SELECT is_empty($$SELECT * FROM public.texts WHERE sql !~ '\mo\.'$$, 'no text of the victim''s follows it');
 SELECT is_empty('SELECT * FROM public.tasks_run WHERE error IS NOT NULL', 'and the tasks run');
-SELECT results_eq('SELECT task, error FROM public.followed ORDER BY 1', $$VALUES ('victim moves', NULL::text), ('victim moves', NULL)$$, 'a schema that a text means is followed');
+SELECT results_eq('SELECT task, error FROM public.followed ORDER BY 1', $$VALUES ('victim moves', NULL::text), ('victim moves', NULL)$$,
+    'a schema that a text means is followed');
 SELECT * FROM finish();

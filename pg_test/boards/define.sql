@@ -4,21 +4,26 @@ CREATE TABLE events (at timestamptz NOT NULL, world text, model text, ms float8)
 CREATE INDEX ON events (at);
 INSERT INTO events SELECT '2026-03-01 00:00Z'::timestamptz + i * interval '5 minutes', 'w' || i % 3, 'm' || i % 2, i % 97 FROM generate_series(0, 863) i;
 SET client_min_messages = warning;
-SELECT tally.create_rollup('hourly', 'events', 'at', dimensions => '["world", "model"]', measures => '{"n": "count(*)", "ms": "tally.tdigest(ms)"}', with_data => true);
+SELECT tally.create_rollup('hourly', 'events', 'at', dimensions => '["world", "model"]', measures => '{"n": "count(*)", "ms": "tally.tdigest(ms)"}',
+    with_data => true);
 SELECT tally.create_rollup('plain', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)"}', with_data => true);
 SELECT tally.create_metric('events_n', 'hourly', 'n', unit => 'events', samples => 'n');
 SELECT tally.create_metric('p95', 'hourly', 'tally.percentile(ms, 0.95)', unit => 'ms', samples => 'n');
 SELECT tally.create_metric('plain_n', 'plain', 'n', unit => 'events');
 
-SELECT is(tally.create_board('ops', 'Operations', '[{"title": "Events", "metric": "events_n", "by": ["world"]}]', variables => '{world,model}'), 'ops', 'a board is made');
-SELECT is((SELECT panels FROM tally.boards), jsonb_build_array(jsonb_build_object('title', 'Events', 'metrics', '{events_n}'::text[], 'picture', 'line', 'width', 6,
-    'by', '{world}'::text[], 'metric_ids', ARRAY[(SELECT id FROM tally.metrics WHERE name = 'events_n')])), 'a line six columns wide where nothing else is said');
+SELECT is(tally.create_board('ops', 'Operations', '[{"title": "Events", "metric": "events_n", "by": ["world"]}]', variables => '{world,model}'), 'ops',
+    'a board is made');
+SELECT is((SELECT panels FROM tally.boards),
+    jsonb_build_array(jsonb_build_object('title', 'Events', 'metrics', '{events_n}'::text[], 'picture', 'line', 'width', 6,
+    'by', '{world}'::text[], 'metric_ids', ARRAY[(SELECT id FROM tally.metrics WHERE name = 'events_n')])),
+        'a line six columns wide where nothing else is said');
 
 -- What is refused, and whether it says what to do. An expected message, for each.
 CREATE TEMP TABLE refused (panels text, variables text[] DEFAULT '{}', message text, detail text);
 INSERT INTO refused (panels, variables, message, detail) VALUES
     ('[{"title": "a", "metric": "events_m"}]', '{}', 'metric ''events_m'' does not exist', 'Metrics most like it: ''events_n'', %'),
-    ('[{"title": "a", "metric": "plain_n"}]', '{model}', '%variables of board ''x'', which panel ''a'' must obey, must name dimensions of rollup ''plain'', got ''model''', 'Its dimensions are ''world''.'),
+    ('[{"title": "a", "metric": "plain_n"}]', '{model}',
+        '%variables of board ''x'', which panel ''a'' must obey, must name dimensions of rollup ''plain'', got ''model''', 'Its dimensions are ''world''.'),
     ('[{"title": "a", "metric": "plain_n", "by": ["model"]}]', '{}', 'by must name dimensions of rollup ''plain'', got ''model''', '%'),
     ('[{"title": "a", "metric": "events_n", "picture": "pie"}]', '{}', 'panel 1 (a) of board ''x'' cannot be drawn as ''pie''', '%line, area%'),
     ('[{"title": "a", "metrics": ["events_n", "p95"]}]', '{}', '%metrics of one unit%', '%events_n (events), p95 (ms)%'),
@@ -58,7 +63,8 @@ SELECT ok(t[2] ILIKE detail, format('%s says: %s', panels, t[2])) FROM refused, 
 SELECT ok(t[3] ~ '^(SELECT|Use) ', format('%s: its hint says what to run: %s', panels, t[3])) FROM refused, pg_temp.tried(panels, variables) t;
 SELECT is((SELECT count(*) FROM tally.boards), 1::bigint, 'nothing of them was made');
 SELECT throws_ok($$SELECT tally.page('opps')$$, '42704', 'board ''opps'' does not exist', 'an unknown board');
-SELECT throws_ok($$SELECT tally.page('ops', filters => '{"color": "red"}')$$, '22023', 'filters must name variables of board ''ops'' with values, got ''color''', 'an unknown variable');
+SELECT throws_ok($$SELECT tally.page('ops', filters => '{"color": "red"}')$$, '22023',
+    'filters must name variables of board ''ops'' with values, got ''color''', 'an unknown variable');
 SELECT throws_ok($$SELECT tally.page('ops', theme => 'pink')$$, '22023', 'theme must be auto, light or dark, got ''pink''', 'an unknown theme');
 SELECT throws_ok($$SELECT tally.page('ops', since => '-infinity')$$, '22023', NULL, 'a page of all of time');
 SELECT throws_ok($$SELECT tally.create_board('y', 'Y', '[{"title": "a", "metric": "p95"}]', refresh => '1 second')$$, '22023', NULL, 'a refresh of a second');

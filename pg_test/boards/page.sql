@@ -5,9 +5,11 @@ SET client_min_messages = warning;
 SET timezone = 'Asia/Kathmandu';
 CREATE TABLE events (at timestamptz NOT NULL, world text, model text, ms float8);
 CREATE INDEX ON events (at);
-INSERT INTO events SELECT '2026-03-01 00:00Z'::timestamptz + i * interval '5 minutes', (ARRAY['w1', '<script>alert(1)</script>', '=HYPERLINK("x")'])[1 + i % 3], 'm' || i % 2,
+INSERT INTO events SELECT '2026-03-01 00:00Z'::timestamptz + i * interval '5 minutes',
+    (ARRAY['w1', '<script>alert(1)</script>', '=HYPERLINK("x")'])[1 + i % 3], 'm' || i % 2,
     (i * 37) % 1009 FROM generate_series(0, 2015) i WHERE i % 50 <> 7;
-SELECT tally.create_rollup('hourly', 'events', 'at', dimensions => '["world", "model"]', measures => '{"n": "count(*)", "total": "sum(ms)", "ms": "tally.tdigest(ms)"}', with_data => true);
+SELECT tally.create_rollup('hourly', 'events', 'at', dimensions => '["world", "model"]',
+    measures => '{"n": "count(*)", "total": "sum(ms)", "ms": "tally.tdigest(ms)"}', with_data => true);
 SELECT tally.create_metric('n', 'hourly', 'n', unit => 'events', description => 'All <b>events</b>.', samples => 'n');
 SELECT tally.create_metric('mean', 'hourly', 'total::float8 / nullif(n, 0)', unit => 'ms', samples => 'n');
 SELECT tally.create_metric('p95', 'hourly', 'tally.percentile(ms, 0.95)', unit => 'ms', samples => 'n');
@@ -36,13 +38,15 @@ CREATE FUNCTION pg_temp.csv(page text, title text) RETURNS TABLE (line text) LAN
 CREATE TEMP TABLE asked (since text, until text, filters jsonb, as_of timestamptz);
 INSERT INTO asked VALUES
     ('2026-03-02 00:00+00', '2026-03-04 00:00+00', '{}', '2026-03-08 00:00Z'), ('24 hours', NULL, '{"world": "w1"}', '2026-03-05 10:30Z'),
-    ('7 days', NULL, '{"world": ["w1", "<script>alert(1)</script>"], "model": "m1"}', '2026-03-08 00:00Z'), ('1 hour', NULL, '{"model": ["m0"]}', '2026-03-03 01:00Z'),
+    ('7 days', NULL, '{"world": ["w1", "<script>alert(1)</script>"], "model": "m1"}', '2026-03-08 00:00Z'),
+        ('1 hour', NULL, '{"model": ["m0"]}', '2026-03-03 01:00Z'),
     ('2026-03-10', '2026-03-11', '{}', '2026-03-12Z');
 CREATE TEMP TABLE pages AS SELECT *, tally.page('b', filters, since, until, as_of => as_of)::text AS page FROM asked;
 
 SELECT bag_eq(format('SELECT split_part(line, '','', 1) AS at, split_part(line, '','', 2)::float8 AS value FROM pages, pg_temp.csv(page, ''Mean'') WHERE since = %L', since),
     format($q$SELECT to_char(bucket AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS at, value
-                FROM tally.timeseries('mean', %L, %L, bucket => %L, "where" => %L, as_of => %L)$q$, since, until, CASE since WHEN '7 days' THEN '2 hours' END, filters, as_of),
+                FROM tally.timeseries('mean', %L, %L, bucket => %L, "where" => %L, as_of => %L)$q$, since, until, CASE since WHEN '7 days' THEN '2 hours' END,
+                    filters, as_of),
     format('the mean from %s by %s is that of timeseries()', since, filters)) FROM asked;
 SELECT cmp_ok((SELECT count(*) FROM pages, pg_temp.csv(page, 'Mean')), '>', 100::bigint, 'there are numbers to compare');
 SELECT bag_eq($$SELECT split_part(line, ',', 1) AS k, split_part(line, ',', 2)::float8 FROM pages, pg_temp.csv(page, 'Mean') WHERE since LIKE '2026-03-02%'$$,
@@ -52,34 +56,43 @@ SELECT bag_eq($$SELECT split_part(line, ',', 1) AS k, split_part(line, ',', 2)::
 SELECT bag_eq($$SELECT (regexp_match(line, ',([^,]*),[^,]*$'))[1]::numeric FROM pages, pg_temp.csv(page, 'Table') WHERE since LIKE '2026-03-02%'$$,
     $$SELECT count(*)::numeric FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z' GROUP BY world$$, 'the table is that of plain SQL');
 SELECT bag_eq($$SELECT round(v::numeric, 9) FROM pages, pg_temp.csv(page, 'Heat') l(line), unnest((regexp_match(line, ',([^,]*),([^,]*)$'))) v WHERE since LIKE '2026-03-02%'$$,
-    $$SELECT round(avg(ms::numeric), 9) FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z' GROUP BY world, model$$, 'the cells of the heatmap are those of plain SQL');
+    $$SELECT round(avg(ms::numeric), 9) FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z' GROUP BY world, model$$,
+        'the cells of the heatmap are those of plain SQL');
 SELECT is((SELECT sum(split_part(line, ',', 2)::numeric) FROM pages, pg_temp.csv(page, 'Spread') WHERE since LIKE '2026-03-02%'),
     (SELECT count(*)::numeric FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z'), 'the bins of the histogram hold every event');
 SELECT results_eq($$SELECT line FROM pages, pg_temp.csv(page, 'Rows') WHERE since = '24 hours'$$,
     $$SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ',' || world || ',' || model || ',' || ms FROM events
-       WHERE at >= '2026-03-04 10:30Z' AND at < '2026-03-05 10:30Z' AND world = 'w1' ORDER BY at DESC LIMIT 5$$, 'a relation: its rows in the range, filtered, in order');
+       WHERE at >= '2026-03-04 10:30Z' AND at < '2026-03-05 10:30Z' AND world = 'w1' ORDER BY at DESC LIMIT 5$$,
+           'a relation: its rows in the range, filtered, in order');
 SELECT is((tally_internal._board_model(b, a.filters, a.since, a.until, 'auto', false, a.as_of) #>> '{panels,2,value}')::float8,
-    tally.metric_value('mean', a.since, a.until, a.filters, as_of => a.as_of), format('the tile from %s is metric_value()', a.since)) FROM tally.boards b, asked a;
+    tally.metric_value('mean', a.since, a.until, a.filters, as_of => a.as_of), format('the tile from %s is metric_value()', a.since))
+        FROM tally.boards b, asked a;
 -- States: beyond 500 ms is a warning, by plain SQL.
 SELECT bag_eq($$SELECT c FROM pages, pg_temp.csv(page, 'States') l(line), unnest((string_to_array(line, ','))[2:]) c WHERE since LIKE '2026-03-02%'$$,
     $$SELECT CASE WHEN avg(ms) > 500 THEN 'warning' ELSE 'within limits' END FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z' GROUP BY date_trunc('hour', at AT TIME ZONE 'UTC'), model$$, 'states are those of the limit');
 
 -- Escaping, and what a page may not do.
-SELECT unalike(page, pattern, format('no %s in the page from %s', pattern, since)) FROM pages, unnest(ARRAY['%<script%', '%<img%', '%href="javascript:%', '%</title> it%', '%<b>events%', '% style=%', '%<link%', '%url(%']) pattern;
+SELECT unalike(page, pattern, format('no %s in the page from %s', pattern, since)) FROM pages,
+    unnest(ARRAY['%<script%', '%<img%', '%href="javascript:%', '%</title> it%', '%<b>events%', '% style=%', '%<link%', '%url(%']) pattern;
 SELECT alike(page, '%&lt;script&gt;alert(2)&lt;/script&gt;%', 'it is shown as what was written') FROM pages LIMIT 1;
-SELECT alike(page, '%content="default-src &#39;none&#39;; style-src &#39;sha256-%&#39;; form-action &#39;self&#39;; base-uri &#39;none&#39;"%', 'nothing may be loaded or run') FROM pages LIMIT 1;
-SELECT alike((SELECT string_agg(line, E'\n') FROM pages, pg_temp.csv(page, 'Table') WHERE since LIKE '2026-03-02%'), '%"''=HYPERLINK(""x"")",%', 'a spreadsheet runs nothing of it');
+SELECT alike(page, '%content="default-src &#39;none&#39;; style-src &#39;sha256-%&#39;; form-action &#39;self&#39;; base-uri &#39;none&#39;"%',
+    'nothing may be loaded or run') FROM pages LIMIT 1;
+SELECT alike((SELECT string_agg(line, E'\n') FROM pages, pg_temp.csv(page, 'Table') WHERE since LIKE '2026-03-02%'), '%"''=HYPERLINK(""x"")",%',
+    'a spreadsheet runs nothing of it');
 SELECT unalike(page, '%http-equiv="refresh"%', 'it does not load itself again') FROM pages LIMIT 1;
 SELECT alike(tally.page('b', refresh => true)::text, '%<meta http-equiv="refresh" content="60"/>%', 'unless that is asked for');
-SELECT is(tally.page_form('b', '2026-03-02', '2026-03-03', 'auto', 'off', '', 'world=w1', '')::text, tally.page('b', '{"world": ["w1"]}', '2026-03-02', '2026-03-03')::text, 'what the form sends is what page() takes');
+SELECT is(tally.page_form('b', '2026-03-02', '2026-03-03', 'auto', 'off', '', 'world=w1', '')::text,
+    tally.page('b', '{"world": ["w1"]}', '2026-03-02', '2026-03-03')::text, 'what the form sends is what page() takes');
 SELECT is(tally.page_form('b', '2026-03-02', '2026-03-03', 'dark', '', '', 'world=', 'model=a=b', '', 'model=m1')::text,
     tally.page('b', '{"world": [""], "model": ["a=b", "m1"]}', '2026-03-02', '2026-03-03', 'dark')::text, 'values with signs of their own, and nothing chosen');
 
 -- Many series and a long range make no large page.
 INSERT INTO events SELECT '2026-03-01 00:00Z'::timestamptz + i * interval '1 minute', 'series ' || i, 'm', i FROM generate_series(1, 10000) i;
 SELECT tally.refresh('hourly');
-SELECT tally.alter_board('b', panels => (SELECT jsonb_agg(jsonb_build_object('title', 'P' || i, 'metric', 'n', 'by', '{world}'::text[], 'picture', p)) FROM generate_series(1, 4) i,
+SELECT tally.alter_board('b', panels => (SELECT jsonb_agg(jsonb_build_object('title', 'P' || i, 'metric', 'n', 'by', '{world}'::text[], 'picture', p))
+    FROM generate_series(1, 4) i,
     unnest('{line,heatmap}'::text[]) p));
 SELECT cmp_ok(octet_length(tally.page('b', since => '2026-01-01', until => '2026-03-09')::text), '<', 1000000, '10,000 series make a page of less than 1 MB');
-SELECT alike(tally.page('b', since => '2026-01-01', until => '2026-03-09')::text, '%The 8 series with the greatest values, of 10003.%', 'which says what it left out');
+SELECT alike(tally.page('b', since => '2026-01-01', until => '2026-03-09')::text, '%The 8 series with the greatest values, of 10003.%',
+    'which says what it left out');
 SELECT * FROM finish();

@@ -10,7 +10,8 @@ BEGIN
         b := 1 + (a + (random() * 198)::int) % 200;
         d := (random() * 100)::int;
         CASE (random() * 6)::int
-            WHEN 0 THEN INSERT INTO events SELECT timestamptz '2026-01-01Z' + random() * interval '9 days', 'x' || (random() * 3)::int, 0, 1000 FROM generate_series(1, d);
+            WHEN 0 THEN INSERT INTO events SELECT timestamptz '2026-01-01Z' + random() * interval '9 days', 'x' || (random() * 3)::int, 0, 1000
+                FROM generate_series(1, d);
             WHEN 1 THEN DELETE FROM events WHERE id = 1000 AND random() < 0.1;
             WHEN 2 THEN UPDATE events SET at = at + (random() - 0.5) * interval '2 days', kind = 'k' || (random() * 4)::int WHERE id = a;
             ELSE

@@ -9,7 +9,8 @@ SELECT p.oid, p.oid::regprocedure::text AS name, l.lanname, p.proconfig, p.prose
   FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace JOIN tally.pack_list k ON k.name = n.nspname;
 SELECT cmp_ok((SELECT count(*) FROM pack_functions), '>=', 10::bigint, 'there are functions of packs to look at');
 SELECT is_empty('SELECT name FROM pack_functions WHERE obj_description(oid, ''pg_proc'') IS NULL', 'every function of a pack has a comment');
-SELECT is_empty($$SELECT name FROM pack_functions WHERE NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%')$$, 'every function of a pack pins its search_path');
+SELECT is_empty($$SELECT name FROM pack_functions WHERE NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%')$$,
+    'every function of a pack pins its search_path');
 SELECT is_empty($$SELECT name FROM pack_functions WHERE NOT proconfig @> '{standard_conforming_strings=on,extra_float_digits=1}'$$,
     'the session decides neither how a function of a pack is read nor how it writes numbers');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN tally.pack_list k ON c.relnamespace = to_regnamespace(quote_ident(k.name))

@@ -15,16 +15,22 @@ INSERT INTO readable SELECT unnest(string_to_array(
 SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee = 0$$,
     $$SELECT name, 'SELECT' FROM readable$$, 'what PUBLIC may do with tables, views and sequences is to read these');
 SELECT is_empty($$SELECT c.relname, a.grantee::regrole, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
-    WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee NOT IN (0, c.relowner)$$, 'no other role has a right to any');
-SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee = 0 AND c.relname = 'channels' AND x.privilege_type = 'SELECT'),
-    'enabled events group_by group_interval group_wait id kind matchers max_attempts name owner repeat_interval schema template', 'of a channel everybody sees neither url, headers nor secret');
-SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee = 0 AND c.relname = 'broken_buckets' AND x.privilege_type = 'SELECT'),
-    'bucket computable rollup_id since source_row sqlstate', 'of a bucket that cannot be computed everybody sees where it is, not the message, which may hold a value');
+    WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee NOT IN (0, c.relowner)$$,
+        'no other role has a right to any');
+SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x
+    WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee = 0 AND c.relname = 'channels' AND x.privilege_type = 'SELECT'),
+    'enabled events group_by group_interval group_wait id kind matchers max_attempts name owner repeat_interval schema template',
+        'of a channel everybody sees neither url, headers nor secret');
+SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x
+    WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee = 0 AND c.relname = 'broken_buckets' AND x.privilege_type = 'SELECT'),
+    'bucket computable rollup_id since source_row sqlstate',
+        'of a bucket that cannot be computed everybody sees where it is, not the message, which may hold a value');
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x
     WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee <> c.relowner AND (c.relname NOT IN ('channels', 'broken_buckets', 'broken_metrics') OR x.privilege_type <> 'SELECT')$$, 'and no column has a right of its own besides');
 SELECT is_empty($$SELECT c.relname FROM pg_class c JOIN readable r ON r.name = c.relname WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity
     AND c.relname NOT IN ('dirty', 'members', 'odd_rows', 'reads', 'enums', 'jobs', 'pack_list', 'pack_tables', 'pack_columns', 'pack_steps', 'rollups', 'dimensions', 'measures', 'beside', 'faces', 'clusters', 'dirty_ranges', 'source_retentions',
-        'metrics', 'metric_views', 'behaviours', 'boards', 'experiments', 'experiment_metrics', 'experiment_cells', 'releases', 'installed_packs')$$, 'what holds data of its owner has row level security; these hold numbers, names of tables, what packs are made of and definitions, which everybody sees');
+        'metrics', 'metric_views', 'behaviours', 'boards', 'experiments', 'experiment_metrics', 'experiment_cells', 'releases', 'installed_packs')$$,
+            'what holds data of its owner has row level security; these hold numbers, names of tables, what packs are made of and definitions, which everybody sees');
 SELECT is_empty($$SELECT p.polrelid::regclass, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relnamespace = 'tally'::regnamespace AND p.polcmd <> 'r'$$, 'policies are about reading: nobody writes');
 SELECT is_empty($$SELECT n.nspname, a.grantee, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname IN ('tally', 'tally_internal') AND a.grantee <> n.nspowner AND NOT (a.grantee = 0 AND a.privilege_type = 'USAGE')$$, 'the schema may be used, and nothing made in it');
 
@@ -44,11 +50,15 @@ INSERT INTO for_anybody VALUES
     ('tally_internal._wanted_jobs(text)', 'says the schedules of rollups and tasks, which tally.jobs shows everybody'),
     ('tally_internal._is_watched()', 'says whether the two built-in thresholds are there, whose names are no secret'),
     ('tally_internal._scheduled_chain(text)', 'numbers of rollups, which everybody sees'),
-    ('tally_internal._exact_source(regrole, tally.rollups, timestamptz, timestamptz)', 'says whether a range is marked; the relation that it names is read with the reader''s rights');
-CREATE TEMP VIEW definers AS SELECT p.oid::regprocedure AS function, p.prosrc, p.proconfig, p.proargnames, p.pronargs, pg_get_expr(p.proargdefaults, 0) AS defaults
-  FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosecdef AND has_function_privilege('public', p.oid, 'EXECUTE');
+    ('tally_internal._exact_source(regrole, tally.rollups, timestamptz, timestamptz)',
+        'says whether a range is marked; the relation that it names is read with the reader''s rights');
+CREATE TEMP VIEW definers AS SELECT p.oid::regprocedure AS function, p.prosrc, p.proconfig, p.proargnames, p.pronargs,
+    pg_get_expr(p.proargdefaults, 0) AS defaults
+  FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosecdef AND has_function_privilege('public', p.oid,
+      'EXECUTE');
 SELECT cmp_ok((SELECT count(*) FROM definers), '>', 40::bigint, 'there are functions to look at');
-SELECT is_empty($$SELECT function FROM definers WHERE prosrc !~ 'tally_internal\._caller\(who\)' AND function NOT IN (SELECT function FROM for_anybody)$$, 'each asks who calls, or is listed with a reason');
+SELECT is_empty($$SELECT function FROM definers WHERE prosrc !~ 'tally_internal\._caller\(who\)' AND function NOT IN (SELECT function FROM for_anybody)$$,
+    'each asks who calls, or is listed with a reason');
 SELECT is_empty($$SELECT function FROM for_anybody WHERE function NOT IN (SELECT function FROM definers)$$, 'and the list holds none that is not there');
 SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)' AND NOT (defaults ~ 'tally_internal\._me\(\)$' AND proargnames[pronargs] = 'who')$$, 'who asks has the ticket as its last argument, by default');
 SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)' AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'tally.actor=%')$$, 'and forgets who acted when it ends');
@@ -56,14 +66,18 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosrc ~ 'current_user::regrole|session_user::regrole'$$, 'no name of a role is read as a number or folded');
 
 -- Trigger functions: whoever may execute one can have it run on rows of his own.
-SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype) AND has_function_privilege('public', p.oid, 'EXECUTE')),
+SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p
+    WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prorettype IN ('trigger'::regtype,
+    'event_trigger'::regtype) AND has_function_privilege('public', p.oid, 'EXECUTE')),
     'tally.capture()', 'no trigger function is for PUBLIC, but capture(), which does nothing: PostgreSQL asks for it where a trigger is cloned to a partition');
-SELECT is((SELECT prosrc !~* 'insert|update|delete|perform|execute' AND NOT prosecdef FROM pg_proc WHERE oid = 'tally.capture()'::regprocedure), true, 'and does nothing indeed');
+SELECT is((SELECT prosrc !~* 'insert|update|delete|perform|execute' AND NOT prosecdef FROM pg_proc WHERE oid = 'tally.capture()'::regprocedure), true,
+    'and does nothing indeed');
 
 -- What acts for others at all.
 SELECT is_empty(format('SELECT 1 WHERE has_function_privilege(''public'', %L::regprocedure, ''EXECUTE'')', f), f || ' is not for everybody')
   FROM unnest('{"tally.run_as(regrole,text,text,int,text)","tally.run_as(regrole,text,text,int,text,\"any\")","tally_internal._caller(bigint)","tally_internal._attach(regclass,boolean)",
     "tally_internal._evaluate_part(timestamptz,boolean,text,interval,jsonb)","tally_internal._follow_up(timestamptz)","tally_internal._expire_unit(regclass,bigint,timestamptz)","tally_internal._freeze_source(regclass)"}'::text[]) f;
 -- What acts for others by the clock has the caller's rights, and the engine asks who that is (pg_test/stages/70_operators.sql).
-SELECT is_empty(format('SELECT 1 WHERE (SELECT p.prosecdef FROM pg_proc p WHERE p.oid = %L::regprocedure)', f), f || ' has its caller''s rights') FROM unnest(tally_internal._clock_entries()) f;
+SELECT is_empty(format('SELECT 1 WHERE (SELECT p.prosecdef FROM pg_proc p WHERE p.oid = %L::regprocedure)', f), f || ' has its caller''s rights')
+    FROM unnest(tally_internal._clock_entries()) f;
 SELECT * FROM finish();

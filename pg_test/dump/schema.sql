@@ -14,7 +14,8 @@ INSERT INTO events (at, kind, actor, amount)
 SELECT timestamptz '2026-01-01 00:00+00' + i * interval '37 minutes', (ARRAY['a', 'b', NULL])[1 + i % 3], i % 41, i % 100 / 4.0 FROM generate_series(1, 4000) i;
 INSERT INTO "Odd schema"."Parts" SELECT date '2025-12-01' + i % 90, i FROM generate_series(1, 500) i;
 
-SELECT tally.create_rollup('hours', 'events', 'at', '1 hour', '["kind"]', '{"n": "count(*)", "amount": "sum(amount)", "actors": "tally.hll(actor)", "spread": "tally.tdigest(amount)"}', with_data => true);
+SELECT tally.create_rollup('hours', 'events', 'at', '1 hour', '["kind"]',
+    '{"n": "count(*)", "amount": "sum(amount)", "actors": "tally.hll(actor)", "spread": "tally.tdigest(amount)"}', with_data => true);
 SELECT tally.create_rollup('days', 'hours', bucket => '1 day', zone => 'Europe/Berlin', dimensions => '[]', with_data => true);
 SELECT tally.create_rollup('"Odd schema"."Odd rollup"', '"Odd schema"."Parts"', 'day', '1 month', measures => '{"N": "sum(n)"}', with_data => true);
 SET ROLE analyst;
@@ -31,7 +32,8 @@ SELECT tally.silence('{"host": "2"}', 'a night', "for" => '1 day', starts_at => 
 -- Dirty on purpose: single buckets, and a wide range of which a backfill has done one batch only.
 SELECT tally.refresh('hours');
 SELECT tally_internal._backfill_unit((SELECT id FROM tally.rollups WHERE name = 'mine'), 400, now());
-INSERT INTO events (at, kind, actor, amount) VALUES ('2026-01-05 03:30+00', 'a', 7, 1000), ('2019-01-01', 'late', 1, 1), (NULL, 'a', 1, 1), ('infinity', 'a', 1, 1);
+INSERT INTO events (at, kind, actor, amount) VALUES ('2026-01-05 03:30+00', 'a', 7, 1000), ('2019-01-01', 'late', 1, 1), (NULL, 'a', 1, 1),
+    ('infinity', 'a', 1, 1);
 UPDATE events SET at = at + interval '3 days' WHERE id % 500 = 1;
 DELETE FROM events WHERE id % 700 = 2;
 INSERT INTO "Odd schema"."Parts 26" VALUES ('2026-02-02', 5000);
@@ -58,7 +60,8 @@ END $$;
 -- Every table of the extension: how many rows, and what is in them. Names instead of numbers of objects, so that it travels.
 CREATE FUNCTION state() RETURNS TABLE (place text, rows_ bigint, content text) LANGUAGE plpgsql AS $$
 BEGIN
-    FOR place IN SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'r' AND (c.relnamespace = 'tally'::regnamespace OR c.oid IN (SELECT relation FROM tally.rollups)) ORDER BY 1 LOOP
+    FOR place IN SELECT c.oid::regclass::text FROM pg_class c
+        WHERE c.relkind = 'r' AND (c.relnamespace = 'tally'::regnamespace OR c.oid IN (SELECT relation FROM tally.rollups)) ORDER BY 1 LOOP
         EXECUTE format('SELECT count(*), md5(COALESCE(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C"), '''')) FROM %s t', place) INTO rows_, content;
         RETURN NEXT;
     END LOOP;

@@ -16,7 +16,8 @@ CREATE TEMP TABLE instants AS SELECT DISTINCT at FROM (
     UNION ALL SELECT timestamptz '2020-01-01 00:00+00' + (i * 7919 % 70000) * interval '83 minutes' + i * interval '1 second' FROM generate_series(1, 40) i) x;
 SELECT 'start', r.rule, i.at, tally_internal._bucket_start(r.rule, i.at) FROM rules r, instants i ORDER BY 2, 3;
 SELECT 'end', r.rule, i.at, tally_internal._bucket_end(r.rule, i.at) FROM rules r, instants i ORDER BY 2, 3;
-SELECT 'shifted', r.rule, i.at, n, tally_internal._bucket_shifted(r.rule, i.at, n) FROM rules r, instants i, unnest('{-3,-1,0,2,10000,100000000}'::int[]) n ORDER BY 2, 3, 4;
+SELECT 'shifted', r.rule, i.at, n, tally_internal._bucket_shifted(r.rule, i.at, n) FROM rules r, instants i, unnest('{-3,-1,0,2,10000,100000000}'::int[]) n
+    ORDER BY 2, 3, 4;
 SELECT 'at or after', r.rule, i.at, tally_internal._bucket_at_or_after(r.rule, i.at) FROM rules r, instants i ORDER BY 2, 3;
 SELECT 'rows', r.rule, i.at, tally_internal._rows_from(r.rule, i.at), tally_internal._rows_past(r.rule, i.at) FROM rules r, instants i ORDER BY 2, 3;
 SELECT 'reached', r.rule, i.at, tally_internal._buckets_reached(r.rule, i.at, 3) FROM rules r, instants i ORDER BY 2, 3;
@@ -24,9 +25,11 @@ SELECT 'between', r.rule, i.at, tally_internal._buckets_between(r.rule, i.at, i.
  WHERE i.at BETWEEN '2000-01-01' AND '2040-01-01' AND r.rule <> 'fixed 7' AND extract(minute FROM i.at)::int % 5 = 0 ORDER BY 2, 3;
 SELECT 'width', rule, tally_internal._bucket_width(rule), tally_internal._bucket_length(rule) FROM rules ORDER BY 2;
 SELECT 'finer', a.rule, b.rule, tally_internal._bucket_is_finer(a.rule, b.rule) FROM rules a, rules b ORDER BY 2, 3;
-SELECT 'in', rule, w, tally_internal._buckets_in(rule, w) FROM rules, unnest('{1 hour,90 minutes,1 day,6 days,1 week,1 month,15 months,1 day 1 hour}'::interval[]) w
+SELECT 'in', rule, w, tally_internal._buckets_in(rule, w) FROM rules,
+    unnest('{1 hour,90 minutes,1 day,6 days,1 week,1 month,15 months,1 day 1 hour}'::interval[]) w
  ORDER BY 2, 3;
-SELECT 'local', z, at, CASE WHEN at > '4000-01-01 BC' THEN tally_internal._local_from(z, at) END, tally_internal._local_until(z, at), tally_internal._instant_of(at AT TIME ZONE 'UTC', z)
+SELECT 'local', z, at, CASE WHEN at > '4000-01-01 BC' THEN tally_internal._local_from(z, at) END, tally_internal._local_until(z, at),
+    tally_internal._instant_of(at AT TIME ZONE 'UTC', z)
   FROM instants, unnest('{UTC,Europe/Berlin,Africa/Cairo,America/Havana,Pacific/Apia,America/St_Johns}'::text[]) z ORDER BY 2, 3;
 SELECT 'day', z, d, tally_internal._instant_of(d, z) FROM unnest('{UTC,Europe/Berlin,Africa/Cairo,America/Havana,Pacific/Apia}'::text[]) z,
     unnest('{infinity,-infinity,4714-11-24 BC,2024-04-26,2011-12-30,294275-12-31,300000-01-01,5874897-12-31}'::date[]) d ORDER BY 2, 3;
@@ -47,6 +50,7 @@ SELECT 'rule', w, z, o, pg_temp.told(format('SELECT tally_internal._bucket_rule(
   FROM unnest(ARRAY['1 hour', '15 minutes', '1 day', '1 week', '1 month', '3 months', '1 year', '7 months', '1 day 2 hours', '1 month 1 day', '0', '-1 hour',
         '1 month -1 day', '0.5 seconds', '400000 years', '30 days']) w, unnest('{UTC,Europe/Berlin,America/Havana,Nowhere/Land,EST5}'::text[]) z,
        unnest('{NULL,2000-01-03 00:30+00,2024-02-29 23:00+00,2024-03-31 22:00+00,infinity,-infinity,2024-11-03 05:00+00}'::timestamptz[]) o ORDER BY 2, 3, 4;
-SELECT 'rule read', r, pg_temp.told(format('SELECT tally_internal._bucket_start(%L, now())', r)) FROM unnest(ARRAY['', 'fixed', 'fixed 0', 'fixed -5', 'fixed x',
+SELECT 'rule read', r, pg_temp.told(format('SELECT tally_internal._bucket_start(%L, now())', r))
+    FROM unnest(ARRAY['', 'fixed', 'fixed 0', 'fixed -5', 'fixed x',
     'fixed 10 10', 'fixed 10 -1', 'calendar day', 'calendar day ', 'calendar fortnight UTC', 'calendar 0days@0 UTC', 'calendar 2days@2 UTC', 'other 1']) r;
 SELECT 'known', z, tally_internal._zone_known(z) FROM unnest('{UTC,utc,Europe/Berlin,europe/berlin,EST,CEST,Nowhere/Land,EST5EDT}'::text[]) z;

@@ -9,10 +9,12 @@ SELECT 'all', tally.percentile(tally.tdigest(v), 0.37), tally.count(tally.tdiges
     tally.percentile_rank(tally.tdigest(v), 20), tally.percentile_rank(tally.tdigest(v), '{-1,0,30.25,100}'::float8[]) FROM few;
 SELECT 'rolled up', tally.percentile(tally.rollup(d), '{0.1,0.5,0.99}'::float8[]) FROM (SELECT tally.tdigest(v) AS d FROM few GROUP BY g) x;
 SELECT 'merged', tally.percentile(tally.merge(tally.add(NULL::tally.tdigest, 3), tally.add(NULL, 5)), 0.5);
-SELECT 'odd', tally.percentile(tally.tdigest(v), '{0,0.5,1}'::float8[]), tally.max(tally.tdigest(v)) FROM unnest('{1,NaN,Infinity,-Infinity,2,NULL,0}'::float8[]) v;
+SELECT 'odd', tally.percentile(tally.tdigest(v), '{0,0.5,1}'::float8[]), tally.max(tally.tdigest(v))
+    FROM unnest('{1,NaN,Infinity,-Infinity,2,NULL,0}'::float8[]) v;
 SELECT 'none', tally.tdigest(v) IS NULL, tally.hll(v) IS NULL, tally.stats(v) IS NULL FROM unnest('{NULL,NULL}'::float8[]) v;
 SELECT 'one shot', g, tally.approx_percentile(v, 0.75), tally.approx_distinct(u) FROM few GROUP BY 2 ORDER BY 2;
-SELECT 'distinct', tally.distinct_count(tally.hll(u)), tally.distinct_count(tally.hll(i)), tally.distinct_count(tally.hll(v)), tally.distinct_count(tally.hll(u, 10)),
+SELECT 'distinct', tally.distinct_count(tally.hll(u)), tally.distinct_count(tally.hll(i)), tally.distinct_count(tally.hll(v)),
+    tally.distinct_count(tally.hll(u, 10)),
     tally.relative_error(tally.hll(u)) FROM few;
 SELECT 'distinct rolled up', tally.distinct_count(tally.rollup(h)) FROM (SELECT tally.hll(u) AS h FROM few GROUP BY g) x;
 SELECT 'equal', tally.distinct_count(tally.hll(n)), tally.distinct_count(tally.hll(j)), tally.distinct_count(tally.hll(a))
@@ -26,7 +28,8 @@ SELECT 'pairs', tally.count(s), round(tally.covariance(s)::numeric, 6), round(ta
 SELECT 'moments', tally.count(m), tally.variables(m), round(tally.mean(m, 2)::numeric, 6), round(tally.variance(m, 1)::numeric, 6),
     round(tally.covariance(m, 1, 3)::numeric, 6), round(tally.sum(m, 1)::numeric, 6), ARRAY(SELECT round(c::numeric, 6) FROM unnest(tally.covariances(m)) c)
   FROM (SELECT tally.rollup(p) AS m FROM (SELECT tally.moments(v, i, v * i) AS p FROM few GROUP BY g) y) x;
-SELECT 'totals', tally.jsonb_totals(j)::jsonb, tally.count(tally.jsonb_totals(j)), tally.ignored(tally.jsonb_totals(j)), tally.total(tally.jsonb_totals(j), 'b.c')
+SELECT 'totals', tally.jsonb_totals(j)::jsonb, tally.count(tally.jsonb_totals(j)), tally.ignored(tally.jsonb_totals(j)),
+    tally.total(tally.jsonb_totals(j), 'b.c')
   FROM (VALUES ('{"a": 1, "b": {"c": 2.5, "d": "x"}}'::jsonb), ('{"a": 0.1, "e": 3, "b": {"c": 1}}'), (NULL), ('{"a": 0.1}')) v(j);
 SELECT 'ratio', tally.jsonb_ratio('{"a": 1, "b": 6, "c": "x"}', '{"a": 4, "b": 0, "c": 1}');
 SELECT 'top', t.* FROM (SELECT tally.topk(u, 5, i) AS k FROM few) x, LATERAL tally.top(k) t;

@@ -25,10 +25,13 @@ CREATE FUNCTION check_and_drop(OUT "live view exact" boolean, OUT "stored exact"
 BEGIN
     CREATE TEMP VIEW hand AS SELECT date_trunc('hour', at, 'UTC') AS bucket, kind, count(*) AS c, sum(n) AS s FROM events GROUP BY 1, 2;
     CREATE TEMP VIEW hand_days AS SELECT date_trunc('day', at, 'UTC') AS bucket, count(*) AS c, sum(n) AS s FROM events GROUP BY 1;
-    "live view exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT bucket, kind, c, s FROM hours_live) UNION ALL (SELECT bucket, kind, c, s FROM hours_live EXCEPT ALL TABLE hand))
-        AND NOT EXISTS ((TABLE hand_days EXCEPT ALL SELECT bucket, c, s FROM days_live) UNION ALL (SELECT bucket, c, s FROM days_live EXCEPT ALL TABLE hand_days));
+    "live view exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT bucket, kind, c, s FROM hours_live)
+        UNION ALL (SELECT bucket, kind, c, s FROM hours_live EXCEPT ALL TABLE hand))
+        AND NOT EXISTS ((TABLE hand_days EXCEPT ALL SELECT bucket, c, s FROM days_live)
+            UNION ALL (SELECT bucket, c, s FROM days_live EXCEPT ALL TABLE hand_days));
     PERFORM tally.refresh();
-    "stored exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT bucket, kind, c, s FROM hours) UNION ALL (SELECT bucket, kind, c, s FROM hours EXCEPT ALL TABLE hand))
+    "stored exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT bucket, kind, c, s FROM hours)
+        UNION ALL (SELECT bucket, kind, c, s FROM hours EXCEPT ALL TABLE hand))
         AND NOT EXISTS ((TABLE hand_days EXCEPT ALL SELECT bucket, c, s FROM days) UNION ALL (SELECT bucket, c, s FROM days EXCEPT ALL TABLE hand_days));
     DROP VIEW hand, hand_days;
     PERFORM tally.drop_rollup('hours', "cascade" => true);
@@ -59,9 +62,12 @@ BEGIN
     CREATE TEMP VIEW hand AS SELECT date_trunc('hour', at, 'UTC') AS bucket, kind, count(*) AS c, sum(n) AS s FROM ever
      WHERE NOT EXISTS (SELECT FROM tally.late_rows l WHERE (l."row" ->> 'id')::int = ever.id) GROUP BY 1, 2;
     CREATE TEMP VIEW hand_days AS SELECT date_trunc('day', bucket, 'UTC') AS bucket, sum(c) AS c, sum(s) AS s FROM hand GROUP BY 1;
-    "live view exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT bucket, kind, c, s FROM hours_live) UNION ALL (SELECT bucket, kind, c, s FROM hours_live EXCEPT ALL TABLE hand))
-        AND NOT EXISTS ((TABLE hand_days EXCEPT ALL SELECT bucket, c, s FROM days_live) UNION ALL (SELECT bucket, c, s FROM days_live EXCEPT ALL TABLE hand_days));
-    "stored exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT bucket, kind, c, s FROM hours) UNION ALL (SELECT bucket, kind, c, s FROM hours EXCEPT ALL TABLE hand))
+    "live view exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT bucket, kind, c, s FROM hours_live)
+        UNION ALL (SELECT bucket, kind, c, s FROM hours_live EXCEPT ALL TABLE hand))
+        AND NOT EXISTS ((TABLE hand_days EXCEPT ALL SELECT bucket, c, s FROM days_live)
+            UNION ALL (SELECT bucket, c, s FROM days_live EXCEPT ALL TABLE hand_days));
+    "stored exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT bucket, kind, c, s FROM hours)
+        UNION ALL (SELECT bucket, kind, c, s FROM hours EXCEPT ALL TABLE hand))
         AND NOT EXISTS ((TABLE hand_days EXCEPT ALL SELECT bucket, c, s FROM days) UNION ALL (SELECT bucket, c, s FROM days EXCEPT ALL TABLE hand_days));
     DROP VIEW hand, hand_days;
     PERFORM tally.drop_rollup('hours', "cascade" => true);
@@ -91,7 +97,8 @@ END $$;
 
 CREATE FUNCTION must_be_in_order(names text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    got text := (SELECT string_agg(r.name, ' ' ORDER BY u.id) FROM tally.runs u JOIN tally.rollups r ON r.id = u.rollup_id WHERE u.started_at > (SELECT b.at FROM begun b));
+    got text := (SELECT string_agg(r.name, ' ' ORDER BY u.id) FROM tally.runs u JOIN tally.rollups r ON r.id = u.rollup_id
+        WHERE u.started_at > (SELECT b.at FROM begun b));
 BEGIN
     IF got IS DISTINCT FROM names THEN RAISE EXCEPTION 'backfilled in order %, expected %', got, names; END IF;
 END $$;
@@ -111,7 +118,8 @@ BEGIN
     INSERT INTO events SELECT i, timestamptz '2026-01-01 00:00+00' + i * interval '20 minutes', 's' || i % 9, i FROM generate_series(1, 36) i;
     ANALYZE events;
     PERFORM tally.create_rollup('sessions', 'events', key => 'session', measures => '{"began": "min(at)", "c": "count(*)", "s": "sum(n)"}', with_data => true);
-    PERFORM tally.create_rollup('starts', 'sessions', 'began', bucket => '1 hour', dimensions => '[]', measures => '{"sessions": "count(*)", "s": "sum(s)"}', with_data => true);
+    PERFORM tally.create_rollup('starts', 'sessions', 'began', bucket => '1 hour', dimensions => '[]', measures => '{"sessions": "count(*)", "s": "sum(s)"}',
+        with_data => true);
     PERFORM tally.repair('sessions');
 END $$;
 
@@ -125,11 +133,15 @@ CREATE FUNCTION check_and_drop_keyed(OUT "live view exact" boolean, OUT "stored 
 BEGIN
     CREATE TEMP VIEW hand AS SELECT COALESCE(session, '(none)') AS session, min(at) AS began, count(*) AS c, sum(n) AS s FROM events GROUP BY 1;
     CREATE TEMP VIEW hand_starts AS SELECT date_trunc('hour', began, 'UTC') AS bucket, count(*) AS sessions, sum(s) AS s FROM hand GROUP BY 1;
-    "live view exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT session, began, c, s FROM sessions_live) UNION ALL (SELECT session, began, c, s FROM sessions_live EXCEPT ALL TABLE hand))
-        AND NOT EXISTS ((TABLE hand_starts EXCEPT ALL SELECT bucket, sessions, s FROM starts_live) UNION ALL (SELECT bucket, sessions, s FROM starts_live EXCEPT ALL TABLE hand_starts));
+    "live view exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT session, began, c, s FROM sessions_live)
+        UNION ALL (SELECT session, began, c, s FROM sessions_live EXCEPT ALL TABLE hand))
+        AND NOT EXISTS ((TABLE hand_starts EXCEPT ALL SELECT bucket, sessions, s FROM starts_live)
+            UNION ALL (SELECT bucket, sessions, s FROM starts_live EXCEPT ALL TABLE hand_starts));
     PERFORM tally.refresh();
-    "stored exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT session, began, c, s FROM sessions) UNION ALL (SELECT session, began, c, s FROM sessions EXCEPT ALL TABLE hand))
-        AND NOT EXISTS ((TABLE hand_starts EXCEPT ALL SELECT bucket, sessions, s FROM starts) UNION ALL (SELECT bucket, sessions, s FROM starts EXCEPT ALL TABLE hand_starts));
+    "stored exact" := NOT EXISTS ((TABLE hand EXCEPT ALL SELECT session, began, c, s FROM sessions)
+        UNION ALL (SELECT session, began, c, s FROM sessions EXCEPT ALL TABLE hand))
+        AND NOT EXISTS ((TABLE hand_starts EXCEPT ALL SELECT bucket, sessions, s FROM starts)
+            UNION ALL (SELECT bucket, sessions, s FROM starts EXCEPT ALL TABLE hand_starts));
     DROP VIEW hand_starts, hand;
     PERFORM tally.drop_rollup('sessions', "cascade" => true);
     DROP TABLE events;

@@ -29,7 +29,8 @@ SELECT isnt(evil.guess(a.release), a.secret, a.label || ': not in the release') 
 SELECT is((SELECT count(*) FROM app.seen WHERE world = 'w4' AND kind = 'a'), 0::bigint, 'a cell of nobody is not there');
 SELECT is((SELECT bool_and(hidden AND n IS NULL AND people IS NULL) FROM app.seen WHERE world = 'w4'), true, 'a full cell and its total are hidden together');
 -- What the ends tell, they tell rightly: the secret is inside, and nothing narrower follows for a reader who tries all pairs of hidden cells.
-SELECT ok(bool_and(CASE WHEN world = 'w1' THEN 3 ELSE 4 END BETWEEN people_low AND COALESCE(people_high, 4) AND COALESCE(people_high, 10) >= 10 AND people_low < COALESCE(people_high, 10)),
+SELECT ok(bool_and(CASE WHEN world = 'w1' THEN 3 ELSE 4 END BETWEEN people_low AND COALESCE(people_high, 4) AND COALESCE(people_high, 10) >= 10
+    AND people_low < COALESCE(people_high, 10)),
     'the ends of the secret hold it, are apart, and reach ten') FROM app.seen WHERE world = 'w1' AND kind = 'b' OR world = 'w4';
 
 -- Over time: one late visit of one person.
@@ -47,6 +48,7 @@ RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_reader;
 SET client_min_messages = error;
 SELECT is((SELECT n FROM app.naive WHERE world = 'w2' AND kind = 'a') - 60, 1::bigint, 'today less yesterday shows one visit of one person in the view');
 SELECT is((SELECT sum(n) FROM app.seen), (SELECT sum(n) FROM app.seen WHERE bucket < '2026-01-02'), 'the release has no bucket more');
-SELECT is((SELECT n FROM app.seen WHERE world IS NULL AND kind IS NULL), (SELECT sum(2 * n) FROM unnest('{20,3,40,30,25,50,31,26,51,4}'::int[]) n), 'and its total is as it was');
+SELECT is((SELECT n FROM app.seen WHERE world IS NULL AND kind IS NULL), (SELECT sum(2 * n) FROM unnest('{20,3,40,30,25,50,31,26,51,4}'::int[]) n),
+    'and its total is as it was');
 \ir epilogue.psql
 SELECT * FROM finish();

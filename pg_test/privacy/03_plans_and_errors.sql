@@ -48,7 +48,8 @@ SELECT is(evil.refused($$SELECT * FROM app.seen WHERE evil.shout(n)$$), 'done', 
 -- The order of rows, and cursors.
 SELECT is((SELECT world || kind FROM app.naive_masked WHERE n IS NULL ORDER BY ctid LIMIT 1), (SELECT x FROM unnest('{w1b,w4c}'::text[]) x LIMIT 1),
     'a masked table shows by its order which hidden cell is smallest');
-SELECT results_eq($$SELECT cell FROM app.seen ORDER BY ctid$$, $$SELECT cell FROM app.seen ORDER BY bucket, cell$$, 'rows of a release lie in the order of their cells');
+SELECT results_eq($$SELECT cell FROM app.seen ORDER BY ctid$$, $$SELECT cell FROM app.seen ORDER BY bucket, cell$$,
+    'rows of a release lie in the order of their cells');
 SELECT results_eq($$SELECT world, kind FROM app.seen WHERE world IS NOT NULL AND kind IS NOT NULL ORDER BY cell$$,
     $$SELECT world, kind FROM app.seen WHERE world IS NOT NULL AND kind IS NOT NULL ORDER BY kind, world$$, 'which is that of their dimensions');
 SELECT is((SELECT array_agg(DISTINCT n) FROM (SELECT n FROM app.seen ORDER BY n NULLS FIRST LIMIT (SELECT count(*) FROM app.seen WHERE hidden)) x), '{NULL}',
@@ -56,7 +57,8 @@ SELECT is((SELECT array_agg(DISTINCT n) FROM (SELECT n FROM app.seen ORDER BY n 
 
 -- Statistics.
 SELECT is((SELECT count(*) FROM pg_stats WHERE tablename IN ('visits', 'by_hour')), 0::bigint, 'pg_stats shows nothing of what lies behind');
-SELECT is((SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('app', 'tally') AND c.relkind = 'r' AND c.relname ~ 'w1|kind'), 0::bigint,
+SELECT is((SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('app', 'tally') AND c.relkind = 'r' AND c.relname ~ 'w1|kind'), 0::bigint,
     'there is no table for a value of a dimension, whose size would tell');
 SELECT is(evil.refused($$ANALYZE app.seen$$), 'done', 'ANALYZE by a reader is passed over');
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;

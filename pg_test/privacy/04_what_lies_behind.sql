@@ -50,7 +50,8 @@ EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL, hint_ = PG_EXCEPTION_HINT;
     RETURN concat_ws(' | ', SQLERRM, detail_, hint_);
 END $$;
-SELECT matches(evil.told($$SELECT * FROM tally.released('seen', by => '{hour}')$$), 'does not answer by hour.*not computed from the rollup.*SELECT \* FROM app.seen',
+SELECT matches(evil.told($$SELECT * FROM tally.released('seen', by => '{hour}')$$),
+    'does not answer by hour.*not computed from the rollup.*SELECT \* FROM app.seen',
     'what the release does not hold is refused in four parts');
 -- Listening. A refresh sends nothing; a channel has no access control.
 LISTEN tally_incidents; LISTEN tally; LISTEN tally_release;

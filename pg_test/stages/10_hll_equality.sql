@@ -72,20 +72,26 @@ SELECT is(counts(type, v, 'tally.approx_distinct(value)'), counts(type, v, 'coun
 SELECT is(counts(type, v, 'tally.distinct_count(tally.hll(value, 13))'), counts(type, v, 'count(DISTINCT value)'), 'hll of ' || type) FROM values_of;
 SELECT is(counts(type, v, 'tally.approx_distinct(ROW(value, 1))'), counts(type, v, 'count(DISTINCT ROW(value, 1))'), 'hll of rows of ' || type) FROM values_of;
 SELECT is(counts(type || '[]', ARRAY(SELECT ARRAY[x]::text FROM unnest(v) x), 'tally.approx_distinct(value)'),
-          counts(type || '[]', ARRAY(SELECT ARRAY[x]::text FROM unnest(v) x), 'count(DISTINCT value)'), 'hll of arrays of ' || type) FROM values_of WHERE type !~ '\[\]';
-SELECT is((SELECT tally.approx_distinct(x COLLATE ci) FROM unnest('{a,A,b,ä}'::text[]) x), (SELECT count(DISTINCT x COLLATE ci) FROM unnest('{a,A,b,ä}'::text[]) x), 'a nondeterministic collation');
+          counts(type || '[]', ARRAY(SELECT ARRAY[x]::text FROM unnest(v) x), 'count(DISTINCT value)'), 'hll of arrays of ' || type) FROM values_of
+              WHERE type !~ '\[\]';
+SELECT is((SELECT tally.approx_distinct(x COLLATE ci) FROM unnest('{a,A,b,ä}'::text[]) x),
+    (SELECT count(DISTINCT x COLLATE ci) FROM unnest('{a,A,b,ä}'::text[]) x), 'a nondeterministic collation');
 SELECT is((SELECT tally.approx_distinct(ARRAY[x COLLATE ci]) FROM unnest('{a,A,b,ä}'::text[]) x), 3::bigint, 'a nondeterministic collation in an array');
 SELECT is((SELECT tally.approx_distinct(x::text) FROM unnest('{a,A,b}'::citext[]) x), 3::bigint, 'citext that was cast by hand counts as text');
 -- F16: PostgreSQL reads hll(column) of a string type that it does not know as a cast of the column's text; the error says the form to write.
-SELECT throws_like($$SELECT tally.hll(x) FROM unnest('{Bob,bob}'::citext[]) x$$, 'invalid input for type tally.hll: not JSON%', 'hll(citext) is read as a cast');
-CREATE FUNCTION hint_of(query text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE h text; BEGIN EXECUTE query; RETURN NULL; EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT; RETURN h; END $$;
-SELECT is(hint_of($$SELECT tally.hll(x) FROM unnest('{Bob,bob}'::citext[]) x$$), 'To count distinct values of a type like citext: SELECT tally.hll(value, 13) FROM …', 'and the hint is the form that works');
+SELECT throws_like($$SELECT tally.hll(x) FROM unnest('{Bob,bob}'::citext[]) x$$, 'invalid input for type tally.hll: not JSON%',
+    'hll(citext) is read as a cast');
+CREATE FUNCTION hint_of(query text) RETURNS text
+    LANGUAGE plpgsql AS $$ DECLARE h text; BEGIN EXECUTE query; RETURN NULL; EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT; RETURN h; END $$;
+SELECT is(hint_of($$SELECT tally.hll(x) FROM unnest('{Bob,bob}'::citext[]) x$$),
+    'To count distinct values of a type like citext: SELECT tally.hll(value, 13) FROM …', 'and the hint is the form that works');
 SELECT is((SELECT tally.distinct_count(tally.hll(x, 13)) FROM unnest('{Bob,bob}'::citext[]) x), 1::bigint, 'the form that the hint says');
 SELECT is((SELECT tally.distinct_count(tally.add(tally.add(NULL::tally.hll, 1.0), 1.00))), 1::bigint, 'add of numeric');
 
 -- Random values of the types whose own hash is weak: exact as count(DISTINCT) is.
 SELECT setseed(0.5);
-CREATE TABLE random_of AS SELECT i, (random() * 200 - 100)::numeric(6, 0) / 10 ^ (i % 3) AS n, make_interval(days => i % 40, hours => (random() * 12)::int * 8) AS t,
+CREATE TABLE random_of AS SELECT i, (random() * 200 - 100)::numeric(6, 0) / 10 ^ (i % 3) AS n,
+    make_interval(days => i % 40, hours => (random() * 12)::int * 8) AS t,
     jsonb_build_array(i % 7, jsonb_build_array((random() * 10)::int), (random() * 3)::int) AS j FROM generate_series(1, 1500) i;
 SELECT is(tally.approx_distinct(n), count(DISTINCT n), 'random numerics') FROM random_of;
 SELECT is(tally.approx_distinct(t), count(DISTINCT t), 'random intervals') FROM random_of;
@@ -123,16 +129,21 @@ INSERT INTO golden VALUES
     ('money', '''1.25''::money', '{"precision":13,"distinct":1,"hashes":["d42a76f3e23f60a6"]}'),
     ('inet', '''10.0.0.1/8''::inet', '{"precision":13,"distinct":1,"hashes":["77810b1dd2191d0e"]}'),
     ('macaddr', '''08:00:2b:01:02:03''::macaddr', '{"precision":13,"distinct":1,"hashes":["757d797a19f40d16"]}');
-CREATE FUNCTION sketch_of(value text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE r text; BEGIN EXECUTE format('SELECT tally.hll(v)::text FROM (SELECT %s AS v OFFSET 0) q', value) INTO r; RETURN r; END $$;
+CREATE FUNCTION sketch_of(value text) RETURNS text
+    LANGUAGE plpgsql AS $$ DECLARE r text; BEGIN EXECUTE format('SELECT tally.hll(v)::text FROM (SELECT %s AS v OFFSET 0) q', value) INTO r; RETURN r; END $$;
 SELECT is(sketch_of(value), stored, 'the hash of ' || type || ' is as it was') FROM golden;
 -- Hashes that had to change are of another version: old and new are not merged into a wrong number.
-CREATE TABLE old_new AS SELECT '{"precision":13,"distinct":1,"hashes":["4c83dbd5f29d367f"]}'::text::tally.hll AS old, tally.hll(1.5::numeric) AS new, tally.hll('café'::text) AS text;
-SELECT throws_like('SELECT tally.merge(old, new) FROM old_new', 'expected distinct counts of one version of hashes, got versions 1 and 2', 'old and new hashes of a type do not mix');
+CREATE TABLE old_new AS SELECT '{"precision":13,"distinct":1,"hashes":["4c83dbd5f29d367f"]}'::text::tally.hll AS old, tally.hll(1.5::numeric) AS new,
+    tally.hll('café'::text) AS text;
+SELECT throws_like('SELECT tally.merge(old, new) FROM old_new', 'expected distinct counts of one version of hashes, got versions 1 and 2',
+    'old and new hashes of a type do not mix');
 SELECT throws_like('SELECT tally.add(old, 1.5::numeric) FROM old_new', 'expected distinct counts of one version%', 'nor value by value');
 SELECT is(tally.distinct_count(tally.merge(old, text)), 1::bigint, 'text merges with what 0.1 stored') FROM old_new;
 SELECT is(tally.distinct_count(tally.merge('{"hashes":[]}'::text::tally.hll, new)), 1::bigint, 'one without values merges with all') FROM old_new;
 SELECT is(new::text::tally.hll::text, new::text, 'the version comes back from text') FROM old_new;
-SELECT is(tally.hll(i::numeric)::text, (SELECT tally.rollup(h)::text FROM (SELECT tally.hll(j::numeric) AS h FROM generate_series(1, 3000) j GROUP BY j % 7) x), 'version 2, dense and merged') FROM generate_series(1, 3000) i;
+SELECT is(tally.hll(i::numeric)::text,
+    (SELECT tally.rollup(h)::text FROM (SELECT tally.hll(j::numeric) AS h FROM generate_series(1, 3000) j GROUP BY j % 7) x), 'version 2, dense and merged')
+    FROM generate_series(1, 3000) i;
 
 -- Every type of PostgreSQL's reaches its aggregate, and one with the same equality. The oracle: the overload is over the type itself,
 -- over anyelement, or over a type whose values are equal exactly when those of the type are.
@@ -140,11 +151,13 @@ CREATE TABLE reached (type regtype, argument regtype, failed text);
 DO $$
 DECLARE t record; given oid;
 BEGIN
-    FOR t IN SELECT p.oid::regtype AS type FROM pg_type p WHERE p.typnamespace = 'pg_catalog'::regnamespace AND p.typtype IN ('b', 'r', 'm') AND p.typcategory NOT IN ('X', 'Z')
+    FOR t IN SELECT p.oid::regtype AS type FROM pg_type p
+        WHERE p.typnamespace = 'pg_catalog'::regnamespace AND p.typtype IN ('b', 'r', 'm') AND p.typcategory NOT IN ('X', 'Z')
                 OR p.oid = '"char"'::regtype OR p.typnamespace = 'public'::regnamespace AND p.typtype IN ('b', 'c', 'd', 'e') LOOP
         BEGIN
             EXECUTE format('CREATE TEMP VIEW probe AS SELECT tally.approx_distinct(NULL::%s) AS n', t.type);
-            SELECT a.proargtypes[0] INTO given FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_proc'::regclass
+            SELECT a.proargtypes[0] INTO given FROM pg_rewrite w
+                JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_proc'::regclass
               JOIN pg_proc a ON a.oid = d.refobjid AND a.proname = 'approx_distinct' WHERE w.ev_class = 'probe'::regclass;
             DROP VIEW probe;
             INSERT INTO reached VALUES (t.type, given);

@@ -38,15 +38,18 @@ SELECT is(tally.approx_distinct(c::short), 2::bigint, 'a domain as its base type
 
 SELECT ok(tally.hll(s) FILTER (WHERE g < 0) IS NULL, 'no row: NULL') FROM v;
 SELECT is(tally.approx_distinct(s) FILTER (WHERE g < 0), 0::bigint, 'approx_distinct of no row: 0, as count(DISTINCT)') FROM v;
-SELECT is(tally.distinct_count(tally.rollup(h)), 766::bigint, 'rollup stays exact up to 766') FROM (SELECT tally.hll(i % 766) AS h FROM generate_series(1, 5000) i GROUP BY i % 50) s;
+SELECT is(tally.distinct_count(tally.rollup(h)), 766::bigint, 'rollup stays exact up to 766')
+    FROM (SELECT tally.hll(i % 766) AS h FROM generate_series(1, 5000) i GROUP BY i % 50) s;
 SELECT ok(abs(tally.distinct_count(tally.hll(i)) / 100000.0 - 1) < 0.046, 'within four standard errors') FROM generate_series(1, 100000) i;
 SELECT ok(abs(tally.distinct_count(tally.hll(i, 16)) / 100000.0 - 1) < 0.0163, 'precision 16') FROM generate_series(1, 100000) i;
-SELECT is(tally.hll(i, 10)::text, (SELECT tally.rollup(h)::text FROM (SELECT tally.hll(j, 10 + j % 4) AS h FROM generate_series(1, 20000) j GROUP BY j % 4, j % 100) s),
+SELECT is(tally.hll(i, 10)::text,
+    (SELECT tally.rollup(h)::text FROM (SELECT tally.hll(j, 10 + j % 4) AS h FROM generate_series(1, 20000) j GROUP BY j % 4, j % 100) s),
           'unequal precisions merge to the smaller') FROM generate_series(1, 20000) i;
 SELECT is(tally.relative_error(tally.hll(i)), 0::float8, 'no error while exact') FROM generate_series(1, 700) i;
 SELECT is(array_agg(p ORDER BY i), ARRAY[1, 2, 3, 3, 3]::bigint[], 'window frame')
   FROM (SELECT i, tally.distinct_count(tally.hll(i) OVER (ORDER BY i ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)) AS p FROM generate_series(1, 5) i) s;
-SELECT is(tally.distinct_count(tally.merge(tally.add(NULL::tally.hll, 1), tally.add(tally.add(NULL::tally.hll, 1), 2))), 2::bigint, 'add and merge outside aggregates');
+SELECT is(tally.distinct_count(tally.merge(tally.add(NULL::tally.hll, 1), tally.add(tally.add(NULL::tally.hll, 1), 2))), 2::bigint,
+    'add and merge outside aggregates');
 
 CREATE TABLE stored AS SELECT g, tally.hll(s) AS h FROM v GROUP BY g UNION ALL SELECT -1, tally.hll(s) FROM v;
 SELECT is(count(*), 0::bigint, 'text comes back') FROM stored WHERE h::text::tally.hll::text <> h::text;

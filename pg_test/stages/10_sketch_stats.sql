@@ -1,9 +1,11 @@
 -- tally.stats against PostgreSQL's own aggregates in numeric or float8, shifted data, merging in parallel, I/O.
 SELECT no_plan();
 SET client_min_messages = warning;
-CREATE TABLE v AS SELECT i % 97 AS g, 1e9 + (i * 7919 % 1000) / 8.0 AS y, CASE WHEN i % 11 > 0 THEN 1e9 + (i * 104729 % 1000) / 4.0 + i % 5 END AS x FROM generate_series(1, 20000) i;
+CREATE TABLE v AS SELECT i % 97 AS g, 1e9 + (i * 7919 % 1000) / 8.0 AS y, CASE WHEN i % 11 > 0 THEN 1e9 + (i * 104729 % 1000) / 4.0 + i % 5 END AS x
+    FROM generate_series(1, 20000) i;
 ANALYZE v;
-CREATE FUNCTION near(a float8, b float8, what text) RETURNS text LANGUAGE sql AS $$ SELECT ok(abs(a - b) <= 1e-9 * abs(b), format('%s: %s near %s', what, a, b)) $$;
+CREATE FUNCTION near(a float8, b float8, what text) RETURNS text
+    LANGUAGE sql AS $$ SELECT ok(abs(a - b) <= 1e-9 * abs(b), format('%s: %s near %s', what, a, b)) $$;
 
 SELECT near(tally.variance(tally.stats(y)), var_samp(y::numeric)::float8, 'variance of shifted data against numeric') FROM v;
 SELECT near(tally.mean(tally.stats(y)), avg(y::numeric)::float8, 'mean') FROM v;

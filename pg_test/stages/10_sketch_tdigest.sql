@@ -72,7 +72,8 @@ SELECT is(count(*), 0::bigint, 'a change outside an aggregate leaves the stored 
 
 SELECT throws_ok($$SELECT '{"values":[1,}'::tally.tdigest$$, '22P02', NULL, 'text that is no sketch');
 SELECT throws_ok($$SELECT '{"compression":3,"values":[1]}'::tally.tdigest$$, '22P02', NULL, 'text with a compression out of range');
-SELECT throws_ok($$SELECT '{"compression":100,"min":0,"max":1,"sum":1,"outside":[0,0,0],"centroids":[[5,1]]}'::tally.tdigest$$, '22P02', NULL, 'a centroid outside the bounds');
+SELECT throws_ok($$SELECT '{"compression":100,"min":0,"max":1,"sum":1,"outside":[0,0,0],"centroids":[[5,1]]}'::tally.tdigest$$, '22P02', NULL,
+    'a centroid outside the bounds');
 SELECT throws_ok($$SELECT tally.percentile('{"values":[1]}'::tally.tdigest, 2)$$, '22023', 'percentile expected in 0 to 1, got 2', 'q out of range');
 SELECT throws_ok($$SELECT tally.tdigest(1, 7)$$, '22023', 'compression expected in 20 to 5000, got 7', 'compression out of range');
 SELECT throws_ok($$SELECT tally.tdigest(1, -7::bigint, 100)$$, '22023', NULL, 'negative weight');

@@ -1,7 +1,8 @@
 -- tally.jsonb_totals: sums by key, merging, parallel, I/O.
 SELECT no_plan();
 SET client_min_messages = warning;
-CREATE TABLE v AS SELECT i % 9 AS g, jsonb_build_object('views', i, 'ctr', i / 2.0, 'by', jsonb_build_object('web', 1), 'name', 'x') AS j FROM generate_series(1, 2000) i;
+CREATE TABLE v AS SELECT i % 9 AS g, jsonb_build_object('views', i, 'ctr', i / 2.0, 'by', jsonb_build_object('web', 1), 'name', 'x') AS j
+    FROM generate_series(1, 2000) i;
 ANALYZE v;
 SELECT is(tally.jsonb_totals(j)::jsonb, '{"views": 2001000, "ctr": 1000500, "by.web": 2000}'::jsonb, 'sums by key') FROM v;
 SELECT is(tally.rollup(t)::jsonb, (SELECT tally.jsonb_totals(j)::jsonb FROM v), 'rollup') FROM (SELECT tally.jsonb_totals(j) AS t FROM v GROUP BY g) s;

@@ -21,7 +21,8 @@ CREATE FUNCTION nested(w interval) RETURNS TABLE (actor int, level int) LANGUAGE
      GROUP BY a.actor
 $$;
 
-SELECT bag_eq(format($$SELECT actor, tally.window_funnel(%L, at, kind = 'visit', kind = 'cart', kind = 'address', kind = 'pay') FROM events GROUP BY actor$$, w),
+SELECT bag_eq(format($$SELECT actor, tally.window_funnel(%L, at, kind = 'visit', kind = 'cart', kind = 'address', kind = 'pay') FROM events GROUP BY actor$$,
+    w),
               format($$SELECT * FROM nested(%L)$$, w), 'conditions equal nested SQL, window ' || w)
   FROM unnest('{0 hours,1 hour,5 hours,1 day,3 days}'::interval[]) w;
 SELECT bag_eq(format($$SELECT actor, tally.window_funnel(%L, at, kind, '{visit,cart,address,pay}') FROM events GROUP BY actor$$, w),
@@ -80,7 +81,8 @@ SELECT is(tally.window_funnel('1 hour', at, kind, '{a,b}'), 2, 'the window is in
 SELECT is(tally.window_funnel('1 day', t, s, '{a,b}'), 2, 'infinite times are times')
   FROM (VALUES ('-infinity'::timestamptz, 'a'), ('2026-01-01', 'a'), ('2026-01-01 12:00', 'b'), ('infinity', 'b')) v(t, s);
 -- One event meets both conditions: once fills one step with it, reuse both.
-SELECT is(array[tally.window_funnel('1 day', at, ARRAY[true, true], 'once'), tally.window_funnel('1 day', at, ARRAY[true, true], 'reuse')], '{1,2}', 'once and reuse')
+SELECT is(array[tally.window_funnel('1 day', at, ARRAY[true, true], 'once'), tally.window_funnel('1 day', at, ARRAY[true, true], 'reuse')], '{1,2}',
+    'once and reuse')
   FROM small WHERE actor = 'dee';
 -- The chain that ClickHouse's strict_increase misses.
 SELECT is(tally.window_funnel('1 day', t, s, '{a,b}', 'increase'), 2, 'increase finds the earlier start')
@@ -89,10 +91,12 @@ SELECT is(array[tally.window_funnel('1 day', t, s, '{a,b,refund}', 'exclude 1-2'
                 tally.window_funnel('1 day', t, s, '{a,b}')], '{1,0,2}', 'exclusions')
   FROM (VALUES (timestamptz 'epoch', 'a'), (timestamptz 'epoch' + interval '1 s', 'refund'), (timestamptz 'epoch' + interval '2 s', 'b')) v(t, s);
 -- A refund after a second start undid the conversion before it.
-SELECT is(tally.window_funnel('100 s', timestamptz 'epoch' + at * interval '1 s', s, '{a,b,refund}', 'exclude 1-2 remove'), 2, 'remove undoes no finished conversion')
+SELECT is(tally.window_funnel('100 s', timestamptz 'epoch' + at * interval '1 s', s, '{a,b,refund}', 'exclude 1-2 remove'), 2,
+    'remove undoes no finished conversion')
   FROM (VALUES (1, 'a'), (2, 'b'), (500, 'a'), (504, 'refund')) v(at, s);
 -- More than 8 conditions, and times that need the wide form.
-SELECT is(tally.window_funnel('1 day', timestamptz '2026-01-01' + n * interval '1 minute', n = 1, n = 2, n = 3, n = 4, n = 5, n = 6, n = 7, n = 8, n = 9, n = 10, n = 11), 11, 'eleven steps')
+SELECT is(tally.window_funnel('1 day', timestamptz '2026-01-01' + n * interval '1 minute', n = 1, n = 2, n = 3, n = 4, n = 5, n = 6, n = 7, n = 8, n = 9,
+    n = 10, n = 11), 11, 'eleven steps')
   FROM generate_series(1, 20) n;
 SELECT is(tally.window_funnel('1 day', t, s, '{a,b}'), 2, 'times beyond the narrow form')
   FROM (VALUES (timestamptz '2026-01-01', 'b'), (timestamptz '5000-01-01', 'a'), (timestamptz '5000-01-01 01:00', 'b')) v(t, s);
@@ -105,8 +109,10 @@ SELECT results_eq($$SELECT tally.window_funnel('1 day', at, kind, '{a,b}') OVER 
 SELECT is(tally.window_funnel('1 day', at, kind, '{a,b}' ORDER BY at DESC), 2, 'ORDER BY inside is allowed') FROM small WHERE actor = 'ann';
 
 -- The state: text there and back; bad bytes are refused.
-SELECT is(tally_internal._funnel_level(tally_internal._funnel_trans(NULL, '1 day', '2026-01-01', 'a', '{a,b}'::text[])::text::tally.funnel_events), 1, 'a state goes through text');
-SELECT is(tally_internal._funnel_path(tally_internal._funnel_trans(tally_internal._funnel_trans(NULL, '1 day', '2026-01-01', 'a', '{a,b}'::text[]), '1 day', '2026-01-02', 'b', '{a,b}'::text[])),
+SELECT is(tally_internal._funnel_level(tally_internal._funnel_trans(NULL, '1 day', '2026-01-01', 'a', '{a,b}'::text[])::text::tally.funnel_events), 1,
+    'a state goes through text');
+SELECT is(tally_internal._funnel_path(tally_internal._funnel_trans(tally_internal._funnel_trans(NULL, '1 day', '2026-01-01', 'a', '{a,b}'::text[]), '1 day',
+    '2026-01-02', 'b', '{a,b}'::text[])),
           '{2026-01-01,2026-01-02}'::timestamptz[], 'the transition works outside an aggregate');
 SELECT throws_ok($$SELECT 'zz'::tally.funnel_events$$, '22P02');
 SELECT throws_ok($$SELECT '00'::tally.funnel_events$$, '22P02');

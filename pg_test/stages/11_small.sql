@@ -5,7 +5,8 @@ SET client_min_messages = warning;
 -- breaches
 SELECT is(tally.breaches(a, op, b), expected, format('%s %s %s', a, op, b))
   FROM (VALUES (3.0, '>', 2.0, true), (2, '>', 2, false), (2, '>=', 2, true), (1, '<', 2, true), (2, '<=', 2, true), (99.6, '=', 100, true),
-               (99.6, '=', 100.5, false), (0.0512, '=', 0.05, true), (0.056, '!=', 0.05, true), (5, '<>', 5, false), ('NaN', '>', 1, NULL), (NULL, '>', 1, NULL)) v(a, op, b, expected);
+               (99.6, '=', 100.5, false), (0.0512, '=', 0.05, true), (0.056, '!=', 0.05, true), (5, '<>', 5, false), ('NaN', '>', 1, NULL),
+                   (NULL, '>', 1, NULL)) v(a, op, b, expected);
 SELECT throws_ok($$SELECT tally.breaches(1, '=>', 2)$$, '22023');
 
 -- Text pictures
@@ -44,7 +45,8 @@ SELECT zone, t + interval '123.456 ms' AS t
        generate_series('1998-01-01 00:00+00'::timestamptz, '2026-12-31', '11 hours 17 min') t;
 SELECT is((SELECT count(*) FROM times WHERE tally.bucket(w::interval, t, zone) <> date_trunc(f, t, zone)), 0::bigint, w || ' is date_trunc ' || f)
   FROM (VALUES ('1 day', 'day'), ('7 days', 'week'), ('1 month', 'month'), ('3 months', 'quarter'), ('1 year', 'year')) v(w, f);
-SELECT is((SELECT count(*) FROM times WHERE tally.bucket('15 minutes', t, zone) <> date_bin('15 minutes', t, '2000-01-03 00:00+00')), 0::bigint, '15 minutes is date_bin');
+SELECT is((SELECT count(*) FROM times WHERE tally.bucket('15 minutes', t, zone) <> date_bin('15 minutes', t, '2000-01-03 00:00+00')), 0::bigint,
+    '15 minutes is date_bin');
 SELECT is(tally.bucket('2 days', '2026-01-05 00:00+00', 'UTC', '2026-01-04 00:00+00'), '2026-01-04 00:00+00', 'days from an origin');
 SELECT is(tally.bucket('3 months', '2026-01-05 00:00+00', 'UTC', '2026-02-04 00:00+00'), '2025-11-01 00:00+00', 'months from the origin''s month');
 SELECT is(tally.bucket('10 years', '1999-12-05 00:00+00'), '1990-01-01 00:00+00', 'a decade');

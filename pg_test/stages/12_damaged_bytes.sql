@@ -30,20 +30,30 @@ INSERT INTO values_of SELECT 'moments', tally_internal._moments_send(tally.momen
 INSERT INTO values_of SELECT 'topk', tally_internal._topk_send(tally.topk(chr(96 + v % 9), 3)) FROM generate_series(1, 50) v;
 INSERT INTO values_of SELECT 'topk', tally_internal._topk_send(tally.topk(v::text, 1)) FROM generate_series(1, 50) v;
 INSERT INTO values_of SELECT 'totals', tally_internal._totals_send(tally.jsonb_totals('{"views": 3, "a": {"b": 1.5}, "c": null}'));
-INSERT INTO values_of SELECT 'funnel_counts', tally_internal._funnel_counts_send(tally.funnel_counts(ARRAY[timestamptz 'epoch', timestamptz 'epoch' + v * interval '1 s'])) FROM generate_series(1, 4) v;
+INSERT INTO values_of SELECT 'funnel_counts',
+    tally_internal._funnel_counts_send(tally.funnel_counts(ARRAY[timestamptz 'epoch', timestamptz 'epoch' + v * interval '1 s'])) FROM generate_series(1, 4) v;
 INSERT INTO values_of SELECT 'funnel_counts', tally_internal._funnel_counts_send(tally.funnel_counts(v)) FROM generate_series(1, 4) v;
 INSERT INTO values_of SELECT 'retention_counts', tally_internal._retention_counts_send(tally.retention_counts('{t,f,NULL}'::boolean[]));
-INSERT INTO values_of SELECT 'funnel_events', tally_internal._funnel_events_send(tally_internal._funnel_trans(tally_internal._funnel_trans(NULL, '1 day', timestamptz 'epoch' + v, ARRAY[true, false, false], 'increase, exclude 1-2'), '1 day',
-                                                                          timestamptz 'epoch' + v, ARRAY[false, true, false], 'increase, exclude 1-2')) FROM (SELECT interval '1 s') AS t (v);
+INSERT INTO values_of SELECT 'funnel_events',
+    tally_internal._funnel_events_send(tally_internal._funnel_trans(tally_internal._funnel_trans(NULL, '1 day', timestamptz 'epoch' + v,
+    ARRAY[true, false, false], 'increase, exclude 1-2'), '1 day',
+                                                                          timestamptz 'epoch' + v, ARRAY[false, true, false], 'increase, exclude 1-2'))
+                                                                              FROM (SELECT interval '1 s') AS t (v);
 INSERT INTO values_of SELECT 'timed', tally_internal._timed_send(tally.first(v, timestamptz 'epoch' + v * interval '1 s')) FROM generate_series(1.5, 5) v;
-INSERT INTO values_of SELECT 'timed', tally_internal._timed_send(tally.last('text ' || v, timestamptz 'epoch' + v * interval '1 s')) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'timed', tally_internal._timed_send(tally.last('text ' || v, timestamptz 'epoch' + v * interval '1 s'))
+    FROM generate_series(1, 5) v;
 INSERT INTO values_of SELECT 'ohlc', tally_internal._ohlc_send(tally.ohlc(v % 3, timestamptz 'epoch' + v * interval '1 s')) FROM generate_series(1, 5) v;
-INSERT INTO values_of SELECT 'readings', tally_internal._readings_send(tally.counter(v % 3, timestamptz 'epoch' + v * interval '1 s')) FROM generate_series(1, 5) v;
-INSERT INTO values_of SELECT 'readings', tally_internal._readings_send(tally.time_weighted(v / 7.0, timestamptz 'epoch' + v * interval '1 s', 'linear')) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'readings', tally_internal._readings_send(tally.counter(v % 3, timestamptz 'epoch' + v * interval '1 s'))
+    FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'readings', tally_internal._readings_send(tally.time_weighted(v / 7.0, timestamptz 'epoch' + v * interval '1 s', 'linear'))
+    FROM generate_series(1, 5) v;
 INSERT INTO values_of SELECT 'readings', tally_internal._readings_send(tally.gauge(v, timestamptz 'epoch')) FROM generate_series(1, 1) v;
-INSERT INTO values_of SELECT 'state_time', tally_internal._state_time_send(tally.state_time(chr(96 + v % 3), timestamptz 'epoch' + v * interval '1 s')) FROM generate_series(1, 5) v;
+INSERT INTO values_of SELECT 'state_time', tally_internal._state_time_send(tally.state_time(chr(96 + v % 3), timestamptz 'epoch' + v * interval '1 s'))
+    FROM generate_series(1, 5) v;
 SELECT is((SELECT count(DISTINCT kind) FROM values_of), 13::bigint, 'thirteen types');
-SELECT is((SELECT string_agg(t.typname, ',' ORDER BY t.typname) FROM pg_type t WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' AND t.typname <> 'role' AND t.typname NOT IN (SELECT kind FROM values_of)), NULL,
+SELECT is((SELECT string_agg(t.typname, ',' ORDER BY t.typname) FROM pg_type t
+    WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' AND t.typname <> 'role' AND t.typname NOT IN (SELECT kind
+    FROM values_of)), NULL,
           'every type is among them');
 
 -- What reads a value: a query over the table v of one row.
@@ -87,23 +97,29 @@ BEGIN
 END $$;
 
 SELECT is((SELECT string_agg(kind, ',') FROM values_of WHERE sent(kind, bytes) <> ''), NULL, 'what was sent as it is comes back');
-CREATE TABLE cut AS SELECT kind, sent(kind, substr(bytes, 1, n)) AS state, count(*) AS times FROM values_of, generate_series(0, least(length(bytes), 260) - 1) AS n GROUP BY 1, 2;
+CREATE TABLE cut AS SELECT kind, sent(kind, substr(bytes, 1, n)) AS state, count(*) AS times FROM values_of,
+    generate_series(0, least(length(bytes), 260) - 1) AS n GROUP BY 1, 2;
 -- A stored t-digest or HyperLogLog while exact is a list of whole values without a length; a shorter one is a sketch of fewer; a
 -- funnel_events may have room behind its events.
-SELECT is((SELECT string_agg(kind || ' ' || state, ',') FROM cut WHERE state <> 'XX001' AND NOT (state = '' AND kind IN ('tdigest', 'hll', 'funnel_events'))), NULL, 'cut short anywhere: data_corrupted');
-SELECT is((SELECT string_agg(kind || ' ' || sent(kind, bytes || '\x00'), ',') FROM values_of WHERE sent(kind, bytes || '\x00') <> 'XX001'), NULL, 'a byte more: data_corrupted');
+SELECT is((SELECT string_agg(kind || ' ' || state, ',') FROM cut WHERE state <> 'XX001' AND NOT (state = '' AND kind IN ('tdigest', 'hll', 'funnel_events'))),
+    NULL, 'cut short anywhere: data_corrupted');
+SELECT is((SELECT string_agg(kind || ' ' || sent(kind, bytes || '\x00'), ',') FROM values_of WHERE sent(kind, bytes || '\x00') <> 'XX001'), NULL,
+    'a byte more: data_corrupted');
 CREATE TABLE changed AS
 SELECT kind, sent(kind, set_byte(bytes, n, (get_byte(bytes, n) # mask))) AS state, count(*) AS times
 FROM values_of, generate_series(0, least(length(bytes), 140) - 1) AS n, unnest('{1,128,255}'::int[]) AS mask GROUP BY 1, 2;
 -- 22023: moments of one variable and of two, or funnels that differ, do not merge; 42804 likewise.
-SELECT is((SELECT string_agg(kind || ' ' || state || ' ' || times, ', ') FROM changed WHERE state NOT IN ('', 'XX001', '54000', '42804')), NULL, 'any byte changed: taken, or data_corrupted');
+SELECT is((SELECT string_agg(kind || ' ' || state || ' ' || times, ', ') FROM changed WHERE state NOT IN ('', 'XX001', '54000', '42804')), NULL,
+    'any byte changed: taken, or data_corrupted');
 SELECT is((SELECT count(*) FROM changed WHERE state = 'XX001'), 13::bigint, 'of every type some changes are refused');
 SELECT is((SELECT string_agg(kind, ',') FROM values_of WHERE sent(kind, ''::bytea) <> 'XX001'), NULL, 'no bytes at all');
 
 -- Text that is of no type says so.
 SELECT throws_ok(format('SELECT %L::tally.%I', text, kind), '22P02', NULL, kind || ' from ' || text)
-FROM (SELECT DISTINCT kind FROM values_of WHERE kind NOT IN ('funnel_events', 'funnel_counts', 'retention_counts')) k, unnest('{"", "12", "null", "[]", "x", "{\"compression\": 3, \"values\": [1]}"}'::text[]) AS text
+FROM (SELECT DISTINCT kind FROM values_of WHERE kind NOT IN ('funnel_events', 'funnel_counts', 'retention_counts')) k,
+    unnest('{"", "12", "null", "[]", "x", "{\"compression\": 3, \"values\": [1]}"}'::text[]) AS text
 WHERE NOT (kind = 'hll' AND text = '');
-SELECT throws_ok(format('SELECT %L::tally.%I', 'xyz', kind), '22P02', NULL, kind || ' from no hexadecimal') FROM unnest('{funnel_events,funnel_counts,retention_counts}'::text[]) AS kind;
+SELECT throws_ok(format('SELECT %L::tally.%I', 'xyz', kind), '22P02', NULL, kind || ' from no hexadecimal')
+    FROM unnest('{funnel_events,funnel_counts,retention_counts}'::text[]) AS kind;
 
 SELECT * FROM finish();

@@ -11,11 +11,17 @@ ANALYZE events;
 
 CREATE TABLE exact AS SELECT g, percentile_cont(0.95) WITHIN GROUP (ORDER BY ms) AS p95, count(DISTINCT who) AS people FROM events GROUP BY g;
 SELECT cmp_ok((SELECT count(*) FROM exact), '=', 40000::bigint, 'forty thousand groups');
-SELECT is((SELECT avg(p95) FROM (SELECT tally.approx_percentile(ms, 0.95) AS p95 FROM events GROUP BY g ORDER BY g) q), (SELECT avg(p95) FROM (SELECT p95 FROM exact ORDER BY g) q), 'the mean p95 is exact');
-SELECT is((SELECT count(*) FROM exact JOIN (SELECT g, tally.percentile(tally.tdigest(ms), 0.95) AS p95 FROM events GROUP BY g) s USING (g) WHERE s.p95 IS DISTINCT FROM exact.p95), 0::bigint, 'each p95 is');
-SELECT is((SELECT count(*) FROM exact JOIN (SELECT g, tally.percentile(tally.rollup(part), 0.95) AS p95 FROM (SELECT g, h % 3, tally.tdigest(ms) AS part FROM events GROUP BY g, h % 3) q GROUP BY g) s USING (g)
+SELECT is((SELECT avg(p95) FROM (SELECT tally.approx_percentile(ms, 0.95) AS p95 FROM events GROUP BY g ORDER BY g) q),
+    (SELECT avg(p95) FROM (SELECT p95 FROM exact ORDER BY g) q), 'the mean p95 is exact');
+SELECT is((SELECT count(*) FROM exact JOIN (SELECT g, tally.percentile(tally.tdigest(ms), 0.95) AS p95 FROM events GROUP BY g) s USING (g)
+    WHERE s.p95 IS DISTINCT FROM exact.p95), 0::bigint, 'each p95 is');
+SELECT is((SELECT count(*) FROM exact
+    JOIN (SELECT g, tally.percentile(tally.rollup(part), 0.95) AS p95 FROM (SELECT g, h % 3, tally.tdigest(ms) AS part FROM events GROUP BY g, h % 3) q
+    GROUP BY g) s USING (g)
            WHERE s.p95 IS DISTINCT FROM exact.p95), 0::bigint, 'each p95 is after merging');
-SELECT is((SELECT count(*) FROM exact JOIN (SELECT g, tally.distinct_count(tally.rollup(part)) AS people FROM (SELECT g, h % 3, tally.hll(who) AS part FROM events GROUP BY g, h % 3) q GROUP BY g) s USING (g)
+SELECT is((SELECT count(*) FROM exact
+    JOIN (SELECT g, tally.distinct_count(tally.rollup(part)) AS people FROM (SELECT g, h % 3, tally.hll(who) AS part FROM events GROUP BY g, h % 3) q
+    GROUP BY g) s USING (g)
            WHERE s.people IS DISTINCT FROM exact.people), 0::bigint, 'each count of people is after merging');
 
 SELECT * FROM finish();

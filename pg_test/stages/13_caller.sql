@@ -7,7 +7,8 @@ GRANT tally_13_bob TO tally_13_ann;
 CREATE SCHEMA app;
 GRANT USAGE, CREATE ON SCHEMA app TO PUBLIC;
 -- As a function of the engine is: a superuser's, and it redeems the ticket.
-CREATE FUNCTION app.who(who bigint DEFAULT tally_internal._me()) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+CREATE FUNCTION app.who(who bigint DEFAULT tally_internal._me()) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog,
+    pg_temp SET tally.actor = '' AS $$
 BEGIN
     RETURN tally_internal._caller(who)::text;
 END $$;
@@ -63,14 +64,16 @@ ANALYZE app.many;
 GRANT SELECT ON app.many TO tally_13_ann;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 4;
 SET ROLE tally_13_ann;
-SELECT results_eq('SELECT DISTINCT app.who() FROM app.many WHERE n % 100 = 0', $$VALUES ('tally_13_ann')$$, 'in a query over many rows, each with a ticket of its own');
+SELECT results_eq('SELECT DISTINCT app.who() FROM app.many WHERE n % 100 = 0', $$VALUES ('tally_13_ann')$$,
+    'in a query over many rows, each with a ticket of its own');
 SELECT is((SELECT p.proparallel FROM pg_proc p WHERE p.oid = 'tally_internal._me()'::regprocedure), 'r'::"char", 'no worker draws tickets');
 RESET ROLE;
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather;
 
 -- Numbers that prove nothing.
 SET ROLE tally_13_ann;
-SELECT throws_ok(format('SELECT app.who(%s)', n), '42501', NULL, 'a forged number proves nobody: ' || n) FROM unnest('{0,1,-1,10,9223372036854775807}'::bigint[]) n;
+SELECT throws_ok(format('SELECT app.who(%s)', n), '42501', NULL, 'a forged number proves nobody: ' || n)
+    FROM unnest('{0,1,-1,10,9223372036854775807}'::bigint[]) n;
 SELECT throws_ok('SELECT app.who(NULL)', '42501', NULL, 'nor does NULL');
 CREATE TEMP TABLE tickets AS SELECT tally_internal._me() AS ticket, current_user AS drawn_by;
 SELECT throws_ok(format('SELECT app.who(%s)', ticket), '42501', NULL, 'a ticket of an earlier transaction is void') FROM tickets;

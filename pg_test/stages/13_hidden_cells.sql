@@ -18,8 +18,10 @@ CREATE FUNCTION fits(people bigint[], witness jsonb, list jsonb) RETURNS boolean
                   = (SELECT sum(n) FROM cell WHERE i IN (SELECT p::int FROM jsonb_array_elements_text(r -> 'parts') p))) FROM jsonb_array_elements(list) r
 $$;
 SELECT ok((SELECT bool_and(fits('{20,30,40,90, 25,3,35,63, 22,33,44,99, 67,66,119,252}', low_table, list)
-                       AND fits('{20,30,40,90, 25,3,35,63, 22,33,44,99, 67,66,119,252}', high_table, list)) FROM hidden, relations), 'every proof is a possible table');
-SELECT ok((SELECT bool_and((low_table ->> cell::text)::bigint = low AND (high_table ->> cell::text)::bigint = high) FROM hidden), 'that holds the stated number');
+                       AND fits('{20,30,40,90, 25,3,35,63, 22,33,44,99, 67,66,119,252}', high_table, list)) FROM hidden, relations),
+                           'every proof is a possible table');
+SELECT ok((SELECT bool_and((low_table ->> cell::text)::bigint = low AND (high_table ->> cell::text)::bigint = high) FROM hidden),
+    'that holds the stated number');
 SELECT ok(NOT fits('{20,30,40,90, 25,3,35,63, 22,33,44,99, 67,66,119,252}', '{"6": 4}', (SELECT list FROM relations)), 'the check can fail');
 
 SELECT is((SELECT array_agg(h.cell) FROM tally.hide_cells('{3,20,23}', '[{"total": 3, "parts": [1, 2]}]') h), '{1,2}'::int[],
@@ -27,8 +29,10 @@ SELECT is((SELECT array_agg(h.cell) FROM tally.hide_cells('{3,20,23}', '[{"total
 SELECT is((SELECT array_agg(h.cell) FROM tally.hide_cells('{3,20,21}', '[{"total": 3, "parts": [1, 2], "adds": false}]') h), '{1}'::int[],
     'where one person may be in both parts, the total tells too little to take another');
 SELECT is_empty($$SELECT * FROM tally.hide_cells('{0,20,20}', '[{"total": 3, "parts": [1, 2]}]')$$, 'zeros are published');
-SELECT throws_ok($$SELECT tally.hide_cells('{3,20,24}', '[{"total": 3, "parts": [1, 2]}]')$$, '22023', 'relation 1: total expected as 23, got 24', 'a total that is none');
+SELECT throws_ok($$SELECT tally.hide_cells('{3,20,24}', '[{"total": 3, "parts": [1, 2]}]')$$, '22023', 'relation 1: total expected as 23, got 24',
+    'a total that is none');
 SELECT throws_ok($$SELECT tally.hide_cells('{3,20}', '[{"total": 0, "parts": [1, 2]}]')$$, '22023', NULL, 'cells are numbered from 1');
 SELECT throws_ok($$SELECT tally.hide_cells('{3,-1}', '[]')$$, '22023', 'people of cell 2 expected as 0 or more, got -1', 'negative people');
-SELECT throws_ok($$SELECT tally.hide_cells('{3,20,23}', '[{"total": 3, "parts": [1, 2]}]', 1)$$, '22023', 'k expected as 2 or more, got 1', 'a k of one hides nobody');
+SELECT throws_ok($$SELECT tally.hide_cells('{3,20,23}', '[{"total": 3, "parts": [1, 2]}]', 1)$$, '22023', 'k expected as 2 or more, got 1',
+    'a k of one hides nobody');
 SELECT * FROM finish();

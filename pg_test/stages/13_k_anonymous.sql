@@ -5,7 +5,8 @@ SELECT bag_eq('SELECT shop, tally.k_anonymous(amount, person) FROM sales GROUP B
     'SELECT shop, CASE WHEN count(DISTINCT person) >= 10 THEN sum(amount) END FROM sales GROUP BY shop', 'ten unless said otherwise');
 SELECT bag_eq('SELECT shop, tally.k_anonymous(1, person, 25) FROM sales GROUP BY shop',
     'SELECT shop, CASE WHEN count(DISTINCT person) >= 25 THEN count(*)::numeric END FROM sales GROUP BY shop', 'rows, where there are 25');
-SELECT bag_eq('SELECT shop, tally.k_anonymous(amount, person::text) FROM sales GROUP BY shop', 'SELECT shop, tally.k_anonymous(amount, person) FROM sales GROUP BY shop',
+SELECT bag_eq('SELECT shop, tally.k_anonymous(amount, person::text) FROM sales GROUP BY shop',
+    'SELECT shop, tally.k_anonymous(amount, person) FROM sales GROUP BY shop',
     'persons of any type');
 SELECT is((SELECT tally.k_anonymous(1, NULLIF(i % 2, 0) * i, 10) FROM generate_series(1, 18) i), NULL, 'who is not known is nobody: nine persons are too few');
 SELECT is((SELECT tally.k_anonymous(i, i, 2) FROM generate_series(1, 0) i), NULL, 'nothing');

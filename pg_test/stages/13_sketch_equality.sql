@@ -22,7 +22,8 @@ FROM generate_series(1, 2) what, generate_series(1, 2) again, (VALUES
         FROM (SELECT tally_internal._funnel_trans(NULL, '1 day', '2026-01-01Z', ARRAY[true, false]) AS a, tally_internal._funnel_trans(NULL, '1 day', '2026-01-0%1$sZ', ARRAY[false, true]) AS b) x$$)
 ) t (kind, query);
 SELECT is((SELECT string_agg(t.typname, ',' ORDER BY t.typname) FROM pg_type t
-            WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' AND t.typname <> 'role' AND t.typname NOT IN (SELECT kind FROM made)), NULL, 'every sketch type is among them');
+            WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' AND t.typname <> 'role' AND t.typname NOT IN (SELECT kind
+                FROM made)), NULL, 'every sketch type is among them');
 
 CREATE FUNCTION results(kind text) RETURNS TABLE (what text, answer text) LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -52,7 +53,8 @@ INSERT INTO expected VALUES ('DISTINCT', '2'), ('GROUP BY', '2,2'), ('EXCEPT', '
 SELECT results_eq(format('SELECT * FROM results(%L) ORDER BY what COLLATE "C"', kind), 'SELECT * FROM expected ORDER BY what COLLATE "C"', kind || ' by hash')
   FROM (SELECT DISTINCT kind FROM made) k ORDER BY kind;
 SET enable_hashagg = off; SET enable_hashjoin = off;
-SELECT results_eq(format('SELECT * FROM results(%L) ORDER BY what COLLATE "C"', kind), 'SELECT * FROM expected ORDER BY what COLLATE "C"', kind || ' by sorting')
+SELECT results_eq(format('SELECT * FROM results(%L) ORDER BY what COLLATE "C"', kind), 'SELECT * FROM expected ORDER BY what COLLATE "C"',
+    kind || ' by sorting')
   FROM (SELECT DISTINCT kind FROM made) k ORDER BY kind;
 RESET enable_hashagg; RESET enable_hashjoin;
 
@@ -65,5 +67,6 @@ SELECT is((SELECT count(*) FROM parts WHERE s = (SELECT tally.hll(7))), 1::bigin
 
 -- F16 of the same kind: an empty text is no value, and says so as every text does (it raised data_corrupted).
 SELECT throws_ok(format('SELECT %L::tally.%I', '', kind), '22P02', NULL, kind || ' from no text') FROM (SELECT DISTINCT kind FROM made WHERE kind <> 'hll') k;
-SELECT throws_ok(format('SELECT %L::tally.%I', 'partial:AQ==', kind), '22P02', NULL, kind || ' from a state that is none') FROM (SELECT DISTINCT kind FROM made) k;
+SELECT throws_ok(format('SELECT %L::tally.%I', 'partial:AQ==', kind), '22P02', NULL, kind || ' from a state that is none')
+    FROM (SELECT DISTINCT kind FROM made) k;
 SELECT * FROM finish();

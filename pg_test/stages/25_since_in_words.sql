@@ -6,12 +6,16 @@ INSERT INTO moments_of SELECT z, t FROM unnest('{UTC,Europe/Berlin,America/New_Y
     unnest('{2026-03-29 01:30Z,2026-10-25 12:00Z,2026-01-01 00:00Z,2024-02-29 23:59Z,2026-11-01 05:30Z}'::timestamptz[]) t;
 SELECT bag_eq(format('SELECT zone, as_of, tally_internal._parse_since(%L, as_of, ''since'', zone) AS at FROM moments_of', words),
               format('SELECT zone, as_of, (date_trunc(%L, as_of AT TIME ZONE zone) - interval %L) AT TIME ZONE zone AS at FROM moments_of', unit, back), words)
-  FROM (VALUES ('today', 'day', '0'), ('yesterday', 'day', '1 day'), ('this week', 'week', '0'), (' Last  Week ', 'week', '7 days'), ('this month', 'month', '0'), ('last month', 'month', '1 month'),
-               ('this quarter', 'quarter', '0'), ('last quarter', 'quarter', '3 months'), ('this year', 'year', '0'), ('last year', 'year', '1 year')) w (words, unit, back);
+  FROM (VALUES ('today', 'day', '0'), ('yesterday', 'day', '1 day'), ('this week', 'week', '0'), (' Last  Week ', 'week', '7 days'),
+      ('this month', 'month', '0'), ('last month', 'month', '1 month'),
+               ('this quarter', 'quarter', '0'), ('last quarter', 'quarter', '3 months'), ('this year', 'year', '0'),
+                   ('last year', 'year', '1 year')) w (words, unit, back);
 -- A day whose midnight the clock skips begins at its first instant, as its bucket does.
-SELECT is(tally_internal._parse_since('today', '2017-10-15 20:00Z', 'since', 'America/Sao_Paulo'), tally.bucket('1 day', '2017-10-15 20:00Z', 'America/Sao_Paulo'), 'a skipped midnight');
+SELECT is(tally_internal._parse_since('today', '2017-10-15 20:00Z', 'since', 'America/Sao_Paulo'),
+    tally.bucket('1 day', '2017-10-15 20:00Z', 'America/Sao_Paulo'), 'a skipped midnight');
 SELECT is(tally_internal._parse_since('this hour', '2026-01-01 10:59Z', 'since', 'Europe/Berlin'), '2026-01-01 10:00Z'::timestamptz, 'this hour');
-SELECT throws_ok(format('SELECT tally_internal._parse_since(%L, now(), ''since'', ''UTC'')', x), '22023', NULL, 'no moment: ' || x) FROM unnest('{next week,last,this,this decade,yesterday noon,last weeks}'::text[]) x;
+SELECT throws_ok(format('SELECT tally_internal._parse_since(%L, now(), ''since'', ''UTC'')', x), '22023', NULL, 'no moment: ' || x)
+    FROM unnest('{next week,last,this,this decade,yesterday noon,last weeks}'::text[]) x;
 CREATE TABLE visits (at timestamptz NOT NULL);
 CREATE INDEX ON visits (at);
 INSERT INTO visits SELECT timestamptz '2026-01-01 00:00Z' + i * interval '3 hours' FROM generate_series(0, 500) i;

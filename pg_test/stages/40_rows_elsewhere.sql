@@ -16,8 +16,10 @@ EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 END $$;
 CREATE TEMP TABLE refused AS SELECT * FROM parts_of($$SELECT tally.create_rollup('r', 'far', 'at', measures => '{"n": "count(*)"}')$$);
-SELECT is(message, 'rollup ''r'' needs a source whose rows lie on this server, got the foreign table public.far', 'a foreign table is refused in words') FROM refused;
-SELECT is(hint, $$SELECT tally.create_cluster_rollup('r', servers => '{"the other"}', source => 'app.events', …);$$, 'with the statement to use instead') FROM refused;
+SELECT is(message, 'rollup ''r'' needs a source whose rows lie on this server, got the foreign table public.far', 'a foreign table is refused in words')
+    FROM refused;
+SELECT is(hint, $$SELECT tally.create_cluster_rollup('r', servers => '{"the other"}', source => 'app.events', …);$$, 'with the statement to use instead')
+    FROM refused;
 SELECT ok(state = '42809' AND detail ~ 'the server "the other", which leaves no marks', 'and the reason') FROM refused;
 SELECT is((p).message, 'rollup ''keys'' needs a source whose rows lie on this server, got the foreign table public.far', 'also per key')
   FROM parts_of($$SELECT tally.create_rollup('keys', 'far', key => 'k', measures => '{"n": "count(*)"}')$$) p;
@@ -26,8 +28,10 @@ SELECT tally.create_rollup('r', 'e', 'at', measures => '{"n": "count(*)"}', with
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'r'), 'fresh', 'partitions of this server are fine');
 ALTER TABLE e ATTACH PARTITION far FOR VALUES IN ('there');
 SELECT is((SELECT state || ': ' || message FROM tally.status WHERE rollup = 'r'),
-    'error: rollup ''r'' needs a source whose rows lie on this server, got public.e with the foreign table public.far', 'a foreign partition that joins is an error in status');
-SELECT throws_like($$SELECT tally.create_rollup('r2', 'e', 'at', measures => '{"n": "count(*)"}')$$, '%got public.e with the foreign table public.far', 'and no new rollup is made');
+    'error: rollup ''r'' needs a source whose rows lie on this server, got public.e with the foreign table public.far',
+        'a foreign partition that joins is an error in status');
+SELECT throws_like($$SELECT tally.create_rollup('r2', 'e', 'at', measures => '{"n": "count(*)"}')$$, '%got public.e with the foreign table public.far',
+    'and no new rollup is made');
 ALTER TABLE e DETACH PARTITION far;
 SELECT tally.refresh('r');
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'r'), 'fresh', 'and when it has left, all is well');
@@ -51,14 +55,17 @@ SELECT lives_ok($$SELECT tally.create_rollup('c', 'listed', 'at', measures => '{
 SELECT lives_ok($$SELECT tally.refresh('c')$$, 'and is refreshed');
 INSERT INTO pg_catalog.pg_dist_partition (logicalrelid, partmethod, colocationid, repmodel) VALUES ('e', 'h', 3, 's');
 SELECT is((SELECT state || ': ' || message FROM tally.status WHERE rollup = 'r'),
-    'error: rollup ''r'' needs a source whose rows lie on this server, got the distributed table public.e', 'a source that is distributed later is an error in status');
+    'error: rollup ''r'' needs a source whose rows lie on this server, got the distributed table public.e',
+        'a source that is distributed later is an error in status');
 DELETE FROM pg_catalog.pg_dist_partition WHERE logicalrelid = 'e'::regclass;
 
 -- Citus takes neither a DROP in the schema pg_temp by that name, nor an ALTER TABLE that switches two triggers.
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
-    AND p.prosrc ~ 'EXECUTE[^;]*DROP (VIEW|TABLE) pg_temp\.|^\s*DROP (VIEW|TABLE) pg_temp\.' AND p.prosrc !~ 'CREATE TEMPORARY TABLE tally_awf'$$, 'no DROP in pg_temp by that name');
+    AND p.prosrc ~ 'EXECUTE[^;]*DROP (VIEW|TABLE) pg_temp\.|^\s*DROP (VIEW|TABLE) pg_temp\.' AND p.prosrc !~ 'CREATE TEMPORARY TABLE tally_awf'$$,
+        'no DROP in pg_temp by that name');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally_internal'::regnamespace AND p.prosrc ~ 'ENABLE ALWAYS TRIGGER %I'', '', '''$$, 'each trigger is switched by a statement of its own');
-SELECT is((SELECT string_agg(t.tgenabled, '') FROM pg_trigger t WHERE t.tgrelid = 'listed'::regclass AND NOT t.tgisinternal), 'AAAA', 'and all of them fire always');
+SELECT is((SELECT string_agg(t.tgenabled, '') FROM pg_trigger t WHERE t.tgrelid = 'listed'::regclass AND NOT t.tgisinternal), 'AAAA',
+    'and all of them fire always');
 SELECT tally.create_metric('m', 'r', 'n::float8');
 SELECT is((SELECT count(*) FROM pg_class c WHERE c.relname ~ '^tally_(probe|query)'), 0::bigint, 'and nothing of a metric''s probe is left');
 SELECT * FROM finish();

@@ -14,13 +14,15 @@ SELECT lives_ok($$SELECT tally.create_metric('per_row', 'r', 's::float8 / nullif
 SELECT is(tally.metric_value('per_row', since => '2026-01-01Z', until => '2026-02-01Z'), (SELECT sum(v)::float8 / count(*) FROM e), 'and its value');
 SELECT bag_eq('SELECT bucket, per_row FROM r_metrics', 'SELECT date_trunc(''hour'', at, ''UTC''), avg(v)::float8 FROM e GROUP BY 1', 'in the flat view too');
 SELECT lives_ok($$SELECT tally.create_funnel('f', 'e', 'at', 'k', '{"one": "v = 1 -- first", "two": "v = 2 /* then */ -- second"}', dimensions => '[{"tag": "tags[1] -- any"}]',
-    "where" => 'v < 9 -- all', exclude => '[{"after": "one", "before": "two", "when": "v = 8 -- never"}]', with_data => true)$$, 'steps, exclusions, dimensions of a funnel');
+    "where" => 'v < 9 -- all', exclude => '[{"after": "one", "before": "two", "when": "v = 8 -- never"}]', with_data => true)$$,
+        'steps, exclusions, dimensions of a funnel');
 -- Each actor sees v = i % 7 every five hours, all residues in turn, so each reaches both steps.
 SELECT bag_eq('SELECT sum(actors), step FROM f_steps GROUP BY 2', 'VALUES (5::numeric, 1), (5, 2)', 'and its counts');
 SELECT lives_ok($$SELECT tally.create_retention('t', 'e', 'at', 'k', "start" => 'v = 1 -- begins', return => 'true -- anything', "where" => 'v < 9 -- all', periods => 1, with_data => true)$$, 'conditions of a retention');
 SELECT is((SELECT eligible FROM tally.retention('t', as_of => '2026-02-01Z') WHERE period = 0), 5::bigint, 'and its actors');
 SELECT lives_ok($$SELECT tally.create_probe('p', 'SELECT count(*) AS value FROM e -- all')$$, 'the query of a probe');
-SELECT lives_ok($$SELECT tally.create_threshold('q', query => 'SELECT count(*) AS value FROM e WHERE at < :as_of -- so far', condition => '> 1')$$, 'the query of a threshold');
+SELECT lives_ok($$SELECT tally.create_threshold('q', query => 'SELECT count(*) AS value FROM e WHERE at < :as_of -- so far', condition => '> 1')$$,
+    'the query of a threshold');
 SELECT is((SELECT breaches FROM tally.evaluate('2026-01-10 00:00Z', 'q')), 1, 'and it is evaluated');
 
 -- What is no expression is refused in four parts, by the name of what it was given for.
@@ -61,6 +63,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 CREATE TABLE said AS SELECT w.*, told(w.statement) AS answer FROM wrong w;
 SELECT alike(answer, '%' || what || '%', statement) FROM said;
-SELECT is((SELECT count(*) FROM said WHERE answer ~ '^(42601|0A000) '), (SELECT count(*) FROM wrong), 'each is a syntax error in four parts, or says what is not supported');
+SELECT is((SELECT count(*) FROM said WHERE answer ~ '^(42601|0A000) '), (SELECT count(*) FROM wrong),
+    'each is a syntax error in four parts, or says what is not supported');
 SELECT bag_eq('SELECT name FROM tally.rollups', $$VALUES ('r'), ('f'), ('f_actors'), ('t'), ('t_actors')$$, 'nothing of what was refused is left');
 SELECT * FROM finish();

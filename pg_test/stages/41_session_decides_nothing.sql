@@ -25,13 +25,19 @@ INSERT INTO e SELECT i, timestamptz '2026-01-01 00:00+00' + i * interval '10 min
 CREATE TABLE plain (at timestamp, v int);
 INSERT INTO plain SELECT timestamp '2026-03-28 00:00' + i * interval '20 minutes', i FROM generate_series(1, 400) i;
 
-SELECT format('SELECT tally.create_rollup(%L, ''e'', ''at'', measures => ''{"n": "count(*)", "most": "max(at)"}'', "where" => %L)', 'h' || n, 'at >= ''2026-01-02 03:00+00''') FROM styles \gexec
+SELECT format('SELECT tally.create_rollup(%L, ''e'', ''at'', measures => ''{"n": "count(*)", "most": "max(at)"}'', "where" => %L)', 'h' || n,
+    'at >= ''2026-01-02 03:00+00''') FROM styles \gexec
 SELECT format('SELECT tally.create_rollup(%L, ''e'', key => ''k'', measures => ''{"n": "count(*)", "last": "max(at)"}'')', 'k' || n) FROM styles \gexec
-SELECT format('SELECT tally.create_rollup(%L, ''plain'', ''at'', bucket => ''1 day'', zone => ''Europe/Berlin'', measures => ''{"n": "count(*)"}'')', 'p' || n) FROM styles \gexec
+SELECT format('SELECT tally.create_rollup(%L, ''plain'', ''at'', bucket => ''1 day'', zone => ''Europe/Berlin'', measures => ''{"n": "count(*)"}'')', 'p' || n)
+    FROM styles \gexec
 
-SELECT settings, format('CALL tally.backfill(''h%s'', 500)', n), format('CALL tally.backfill(''p%s'', 100)', n), format('CALL tally.backfill(''k%s'', 1000)', n), back() FROM styles ORDER BY n \gexec
-SELECT bag_eq('SELECT bucket, n, most FROM h' || n, $$SELECT date_trunc('hour', at, 'UTC'), count(*), max(at) FROM e WHERE at >= '2026-01-02 03:00+00' GROUP BY 1$$, 'a backfill under: ' || settings) FROM styles ORDER BY n;
-SELECT bag_eq('SELECT bucket, n FROM p' || n, $$SELECT date_trunc('day', at) AT TIME ZONE 'Europe/Berlin', count(*) FROM plain GROUP BY 1$$, 'one of times without a zone under: ' || settings) FROM styles ORDER BY n;
+SELECT settings, format('CALL tally.backfill(''h%s'', 500)', n), format('CALL tally.backfill(''p%s'', 100)', n),
+    format('CALL tally.backfill(''k%s'', 1000)', n), back() FROM styles ORDER BY n \gexec
+SELECT bag_eq('SELECT bucket, n, most FROM h' || n,
+    $$SELECT date_trunc('hour', at, 'UTC'), count(*), max(at) FROM e WHERE at >= '2026-01-02 03:00+00' GROUP BY 1$$, 'a backfill under: ' || settings)
+    FROM styles ORDER BY n;
+SELECT bag_eq('SELECT bucket, n FROM p' || n, $$SELECT date_trunc('day', at) AT TIME ZONE 'Europe/Berlin', count(*) FROM plain GROUP BY 1$$,
+    'one of times without a zone under: ' || settings) FROM styles ORDER BY n;
 SELECT bag_eq('SELECT k, n, last FROM k' || n, 'SELECT k, count(*), max(at) FROM e GROUP BY 1', 'one of keys under: ' || settings) FROM styles ORDER BY n;
 
 -- Marked buckets, marked keys, a repaired range, and the present, under each.
@@ -44,8 +50,11 @@ SELECT is(error, NULL, ''refresh under style %1$s'') FROM tally.refresh();
 SELECT is_empty($q$SELECT * FROM tally.verify(''h%1$s'')$q$, ''verified under style %1$s'');
 SELECT is_empty($q$SELECT * FROM tally.verify(''p%1$s'', ''2026-03-29T00:00:00+00'', ''2026-03-31T00:00:00+00'')$q$, ''a range verified under style %1$s'');
 SELECT is_empty($q$SELECT * FROM tally.verify(''k%1$s'')$q$, ''keys verified under style %1$s''); %3$s', n, settings, back()) FROM styles ORDER BY n \gexec
-SELECT bag_eq('SELECT bucket, n, most FROM h' || n, $$SELECT date_trunc('hour', at, 'UTC'), count(*), max(at) FROM e WHERE at >= '2026-01-02 03:00+00' GROUP BY 1$$, 'in the end, hours of ' || n) FROM styles ORDER BY n;
-SELECT bag_eq('SELECT bucket, n FROM p' || n, $$SELECT date_trunc('day', at) AT TIME ZONE 'Europe/Berlin', count(*) FROM plain GROUP BY 1$$, 'in the end, days of ' || n) FROM styles ORDER BY n;
+SELECT bag_eq('SELECT bucket, n, most FROM h' || n,
+    $$SELECT date_trunc('hour', at, 'UTC'), count(*), max(at) FROM e WHERE at >= '2026-01-02 03:00+00' GROUP BY 1$$, 'in the end, hours of ' || n)
+    FROM styles ORDER BY n;
+SELECT bag_eq('SELECT bucket, n FROM p' || n, $$SELECT date_trunc('day', at) AT TIME ZONE 'Europe/Berlin', count(*) FROM plain GROUP BY 1$$,
+    'in the end, days of ' || n) FROM styles ORDER BY n;
 SELECT bag_eq('SELECT k, n, last FROM k' || n, 'SELECT k, count(*), max(at) FROM e GROUP BY 1', 'in the end, keys of ' || n) FROM styles ORDER BY n;
 
 -- A constant without a zone is read in the rollup's zone by the live view, whoever made it, as by every refresh.

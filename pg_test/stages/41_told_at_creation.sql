@@ -13,13 +13,15 @@ ANALYZE visits;
 
 -- A dimension of very many values.
 \set said `PGOPTIONS='-c client_min_messages=notice' psql -XAtq -c "SELECT tally.create_rollup('by_visitor', 'visits', 'at', bucket => '1 day', dimensions => '[\"who''s\", \"page\"]', measures => '{\"n\": \"count(*)\"}')" 2>&1`
-SELECT matches(:'said'::text, E'WARNING:  dimension \'who\'\'s\' of rollup \'by_visitor\' has about 1[3-6]\\d{4} values', 'a dimension of as many values as there are rows is told');
+SELECT matches(:'said'::text, E'WARNING:  dimension \'who\'\'s\' of rollup \'by_visitor\' has about 1[3-6]\\d{4} values',
+    'a dimension of as many values as there are rows is told');
 SELECT unalike(:'said'::text, '%''page''%', 'one of twenty is not');
 -- The hint is the statement to run, and it works.
 SELECT regexp_replace(:'said'::text, E'.*HINT:  (SELECT tally.alter_rollup\\([^\n]*\\);).*', E'\\1') AS hint \gset
 SELECT lives_ok(:'hint'::text, 'the hint runs: ' || :'hint');
 SELECT tally.refresh('by_visitor');
-SELECT is((SELECT count(*) FROM by_visitor), (SELECT count(*) FROM (SELECT DISTINCT date_trunc('day', at, 'UTC'), page FROM visits) x), 'and the rollup is small');
+SELECT is((SELECT count(*) FROM by_visitor), (SELECT count(*) FROM (SELECT DISTINCT date_trunc('day', at, 'UTC'), page FROM visits) x),
+    'and the rollup is small');
 SELECT cmp_ok((SELECT sum(tally.distinct_count("who's_count")) FROM by_visitor), '>', 140000::numeric, 'and counts them');
 SELECT bag_eq($$SELECT dimension FROM tally.rollups r, tally_internal._many_values(r)$$, $$SELECT NULL::text WHERE false$$, 'nothing is left to be told');
 
@@ -48,11 +50,14 @@ END $$;
 GRANT CREATE ON SCHEMA public TO told_other;
 SET ROLE told_other;
 SET search_path = theirs, public;
-SELECT unalike(hint_of($$SELECT tally.create_rollup('public.computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$), '%drop%', 'nobody is told to drop another''s rollup');
-SELECT alike(hint_of($$SELECT tally.create_rollup('public.computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$), '%''told_other_computed''%', 'but to take another name');
+SELECT unalike(hint_of($$SELECT tally.create_rollup('public.computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$), '%drop%',
+    'nobody is told to drop another''s rollup');
+SELECT alike(hint_of($$SELECT tally.create_rollup('public.computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$), '%''told_other_computed''%',
+    'but to take another name');
 SELECT lives_ok($$SELECT tally.create_rollup('told_other_computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$, 'which works');
 SELECT tally.drop_rollup('told_other_computed');
-SELECT lives_ok($$SELECT tally.create_rollup('computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$, 'and in a schema of its own, the same name is free');
+SELECT lives_ok($$SELECT tally.create_rollup('computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$,
+    'and in a schema of its own, the same name is free');
 SELECT tally.drop_rollup('theirs.computed');
 RESET ROLE;
 RESET search_path;

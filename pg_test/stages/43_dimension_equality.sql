@@ -17,23 +17,28 @@ INSERT INTO e VALUES
     ('2026-01-02Z', 100, 100, 1e20, 0.1, 'ÄB', 'y', '[[]]', 100, 'A', '(,)', '{NULL}', '-infinity'),
     ('2026-01-02Z', 100.000, 100.0, 1e20, 0.1, 'äb', 'y', '[[]]', 100, 'A', '(,)', '{NULL}', '-infinity');
 CREATE TABLE dims AS SELECT unnest('{n,a,f,g,c,b,j,i,t,r,l,o}'::text[]) AS name;
-SELECT tally.create_rollup('by_' || name, 'e', 'at', bucket => '1 day', dimensions => jsonb_build_array(name), measures => '{"x": "count(*)"}', with_data => true) FROM dims;
+SELECT tally.create_rollup('by_' || name, 'e', 'at', bucket => '1 day', dimensions => jsonb_build_array(name), measures => '{"x": "count(*)"}',
+    with_data => true) FROM dims;
 
 -- The oracle groups by the value itself, in plain SQL; sizes of the groups are compared, as bags.
 CREATE FUNCTION sizes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE query; END $$;
 SELECT bag_eq(format('SELECT sizes(%L)', format('SELECT to_char(bucket AT TIME ZONE ''UTC'', ''DD'') || '' '' || x FROM by_%s', name)),
-              format('SELECT sizes(%L)', format('SELECT to_char(at AT TIME ZONE ''UTC'', ''DD'') || '' '' || count(*) FROM e GROUP BY date_trunc(''day'', at, ''UTC''), %I, to_char(at AT TIME ZONE ''UTC'', ''DD'')', name)),
+              format('SELECT sizes(%L)',
+                  format('SELECT to_char(at AT TIME ZONE ''UTC'', ''DD'') || '' '' || count(*) FROM e GROUP BY date_trunc(''day'', at, ''UTC''), %I, to_char(at AT TIME ZONE ''UTC'', ''DD'')', name)),
               name || ' by day, stored') FROM dims;
 SELECT bag_eq(format('SELECT sizes(%L)', format('SELECT sum(x)::text FROM by_%s GROUP BY %I', name, name)),
-              format('SELECT sizes(%L)', format('SELECT count(*)::text FROM e GROUP BY %I', name)), name || ' over days: one text for equal values in every bucket') FROM dims;
+              format('SELECT sizes(%L)', format('SELECT count(*)::text FROM e GROUP BY %I', name)),
+                  name || ' over days: one text for equal values in every bucket') FROM dims;
 -- A late row of each day changes both buckets, seen by sessions that write values in other ways.
 INSERT INTO e SELECT at + interval '2 hours', n, a, f, g, c, b, j, i, t, r, l, o FROM e WHERE i = 1;
 SET extra_float_digits = -5; SET datestyle = 'SQL, DMY'; SET timezone = 'Asia/Tokyo'; SET intervalstyle = 'sql_standard';
 CREATE TABLE live (name text, v text, x bigint);
-SELECT sizes(format('WITH i AS (INSERT INTO live SELECT %L, %I, sum(x) FROM by_%s_live GROUP BY 2 RETURNING name) SELECT count(*)::text FROM i', name, name, name)) FROM dims;
+SELECT sizes(format('WITH i AS (INSERT INTO live SELECT %L, %I, sum(x) FROM by_%s_live GROUP BY 2 RETURNING name) SELECT count(*)::text FROM i', name, name,
+    name)) FROM dims;
 RESET extra_float_digits; RESET datestyle; RESET timezone; RESET intervalstyle;
 SELECT tally.refresh('by_' || name) FROM dims;
-SELECT bag_eq(format('SELECT v, x FROM live WHERE name = %L', name), format('SELECT %I, sum(x) FROM by_%s GROUP BY 1', name, name), name || ': live in an odd session as refreshed') FROM dims;
+SELECT bag_eq(format('SELECT v, x FROM live WHERE name = %L', name), format('SELECT %I, sum(x) FROM by_%s GROUP BY 1', name, name),
+    name || ': live in an odd session as refreshed') FROM dims;
 SELECT bag_eq(format('SELECT sizes(%L)', format('SELECT sum(x)::text FROM by_%s GROUP BY %I', name, name)),
               format('SELECT sizes(%L)', format('SELECT count(*)::text FROM e GROUP BY %I', name)), name || ' after a refresh') FROM dims;
 SELECT is((SELECT string_agg(DISTINCT n, ' ' ORDER BY n) FROM by_n), '(none) 1 100 NaN', 'a numeric is written without trailing zeros');
@@ -45,8 +50,10 @@ SELECT tally.create_rollup('by_month', 'by_all', bucket => '1 month', with_data 
 SELECT tally.create_metric('rows by all', 'by_all', 'x');
 SELECT tally.create_metric('rows by month', 'by_month', 'x');
 CREATE TABLE asked (given jsonb, condition text);
-INSERT INTO asked VALUES ('{"n": 1.0}', 'n = 1'), ('{"n": "100.000"}', 'n = 100'), ('{"n": [1.00, "NaN"]}', 'n IN (1, ''NaN'')'), ('{"f": -0.0}', 'f = 0'), ('{"f": 100000000000000000000}', 'f = 1e20'),
-    ('{"c": "BOB"}', 'c = ''bob'''), ('{"c": ["Äb", "none"]}', 'c = ''äb'''), ('{"n": null}', 'n IS NULL'), ('{"n": "no number"}', 'false'), ('{"j": "{\"b\": \"1.0\", \"a\": 1.000}"}', $$j = '{"a": 1, "b": "1.0"}'$$);
+INSERT INTO asked VALUES ('{"n": 1.0}', 'n = 1'), ('{"n": "100.000"}', 'n = 100'), ('{"n": [1.00, "NaN"]}', 'n IN (1, ''NaN'')'), ('{"f": -0.0}', 'f = 0'),
+    ('{"f": 100000000000000000000}', 'f = 1e20'),
+    ('{"c": "BOB"}', 'c = ''bob'''), ('{"c": ["Äb", "none"]}', 'c = ''äb'''), ('{"n": null}', 'n IS NULL'), ('{"n": "no number"}', 'false'),
+        ('{"j": "{\"b\": \"1.0\", \"a\": 1.000}"}', $$j = '{"a": 1, "b": "1.0"}'$$);
 SELECT sizes(format($$SELECT is((SELECT COALESCE(sum(value), 0) FROM tally.timeseries(%1$L, since => '2025-12-01', until => '2026-03-01', "where" => %2$L)), (SELECT count(*)::float8 FROM e WHERE %3$s), %4$L)$$,
     metric, given, condition, metric || ' where ' || given)) FROM asked, unnest('{rows by all,rows by month}'::text[]) metric;
 

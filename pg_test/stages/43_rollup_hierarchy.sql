@@ -9,18 +9,27 @@ SELECT tally.create_rollup('h', 'events', 'at', dimensions => '["kind"]', measur
 SELECT tally.create_rollup('d', 'h', bucket => '1 day');
 SELECT tally.create_rollup('m', 'd', bucket => '1 month', dimensions => '[]');
 -- A rollup per key in between: on hours, and weeks by a fact of the key on it.
-SELECT tally.create_rollup('kinds', 'h', key => 'kind', measures => '{"n": "sum(n)", "first_hour": "min(bucket)", "hours": "array_agg(bucket ORDER BY bucket)"}');
+SELECT tally.create_rollup('kinds', 'h', key => 'kind',
+    measures => '{"n": "sum(n)", "first_hour": "min(bucket)", "hours": "array_agg(bucket ORDER BY bucket)"}');
 SELECT tally.create_rollup('births', 'kinds', 'first_hour', bucket => '1 week', measures => '{"kinds": "count(*)", "n": "sum(n)"}');
-CREATE VIEW kind_facts AS SELECT kind, count(*) AS n, min(date_trunc('hour', at, 'UTC')) AS first_hour, array_agg(DISTINCT date_trunc('hour', at, 'UTC')) AS hours FROM events GROUP BY kind;
+CREATE VIEW kind_facts AS SELECT kind, count(*) AS n, min(date_trunc('hour', at, 'UTC')) AS first_hour,
+    array_agg(DISTINCT date_trunc('hour', at, 'UTC')) AS hours FROM events GROUP BY kind;
 SELECT results_eq('SELECT name, expression FROM tally.measures WHERE rollup_id = (SELECT id FROM tally.rollups WHERE name = ''m'') ORDER BY name',
-    $$VALUES ('n', 'pg_catalog.sum(n)::bigint'), ('total', 'pg_catalog.sum(total)::bigint'), ('worst', 'pg_catalog.max(worst)')$$, 'measures are inherited with their merges');
+    $$VALUES ('n', 'pg_catalog.sum(n)::bigint'), ('total', 'pg_catalog.sum(total)::bigint'), ('worst', 'pg_catalog.max(worst)')$$,
+        'measures are inherited with their merges');
 
 CREATE FUNCTION exact(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT bag_eq(format('SELECT bucket, kind, n, total, worst FROM h%s', suffix), 'SELECT date_trunc(''hour'', at, ''UTC''), kind, count(*), sum(ms), max(ms) FROM events GROUP BY 1, 2', what || ': hours' || suffix)
-    UNION ALL SELECT bag_eq(format('SELECT bucket, kind, n, total, worst FROM d%s', suffix), 'SELECT date_trunc(''day'', at, ''UTC''), kind, count(*), sum(ms), max(ms) FROM events GROUP BY 1, 2', what || ': days' || suffix)
-    UNION ALL SELECT bag_eq(format('SELECT bucket, n, total, worst FROM m%s', suffix), 'SELECT date_trunc(''month'', at, ''UTC''), count(*), sum(ms), max(ms) FROM events GROUP BY 1', what || ': months' || suffix)
-    UNION ALL SELECT bag_eq(format('SELECT kind, n, first_hour, hours FROM kinds%s', suffix), 'SELECT coalesce(kind, ''(none)''), n, first_hour, hours FROM kind_facts', what || ': kinds' || suffix)
-    UNION ALL SELECT bag_eq(format('SELECT bucket, kinds, n FROM births%s', suffix), 'SELECT date_trunc(''week'', first_hour, ''UTC'') AS b, count(*) AS k, sum(n)::numeric AS n FROM kind_facts GROUP BY 1', what || ': weeks of kinds' || suffix)
+    SELECT bag_eq(format('SELECT bucket, kind, n, total, worst FROM h%s', suffix),
+        'SELECT date_trunc(''hour'', at, ''UTC''), kind, count(*), sum(ms), max(ms) FROM events GROUP BY 1, 2', what || ': hours' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT bucket, kind, n, total, worst FROM d%s', suffix),
+        'SELECT date_trunc(''day'', at, ''UTC''), kind, count(*), sum(ms), max(ms) FROM events GROUP BY 1, 2', what || ': days' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT bucket, n, total, worst FROM m%s', suffix),
+        'SELECT date_trunc(''month'', at, ''UTC''), count(*), sum(ms), max(ms) FROM events GROUP BY 1', what || ': months' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT kind, n, first_hour, hours FROM kinds%s', suffix),
+        'SELECT coalesce(kind, ''(none)''), n, first_hour, hours FROM kind_facts', what || ': kinds' || suffix)
+    UNION ALL SELECT bag_eq(format('SELECT bucket, kinds, n FROM births%s', suffix),
+        'SELECT date_trunc(''week'', first_hour, ''UTC'') AS b, count(*) AS k, sum(n)::numeric AS n FROM kind_facts GROUP BY 1',
+        what || ': weeks of kinds' || suffix)
 $$;
 SELECT exact('_live', 'nothing computed');
 SELECT tally.refresh('m');
@@ -31,7 +40,8 @@ DELETE FROM events WHERE at < '2026-01-30 12:00+00' AND at > '2026-01-01';
 SELECT exact('_live', 'late events and deletions, unrefreshed');
 SELECT tally.refresh('h');
 SELECT exact('_live', 'the lowest level refreshed alone');
-SELECT is((SELECT array_agg(rollup ORDER BY rollup) FROM tally.status WHERE dirty_buckets > 0), ARRAY['d', 'kinds'], 'writing a rollup marks those that stand on it');
+SELECT is((SELECT array_agg(rollup ORDER BY rollup) FROM tally.status WHERE dirty_buckets > 0), ARRAY['d', 'kinds'],
+    'writing a rollup marks those that stand on it');
 SELECT tally.refresh();
 SELECT exact('', 'all refreshed');
 TRUNCATE events;

@@ -3,28 +3,34 @@
 SELECT no_plan();
 SET client_min_messages = error;
 CREATE TABLE e (at timestamptz NOT NULL, k text) PARTITION BY RANGE (at);
-SELECT format('CREATE TABLE e_%s PARTITION OF e FOR VALUES FROM (%L) TO (%L)', d, date '2026-01-01' + d, date '2026-01-02' + d) FROM generate_series(0, 59) d \gexec
+SELECT format('CREATE TABLE e_%s PARTITION OF e FOR VALUES FROM (%L) TO (%L)', d, date '2026-01-01' + d, date '2026-01-02' + d)
+    FROM generate_series(0, 59) d \gexec
 CREATE INDEX ON e (at);
 SELECT count(tally.create_rollup('r' || i, 'e', 'at', dimensions => '["k"]', measures => '{"n": "count(*)"}', with_data => true)) FROM generate_series(1, 2) i;
 CREATE TABLE joins (LIKE e INCLUDING ALL);
 INSERT INTO joins VALUES ('2026-04-02', 'came'), ('2026-04-02', 'came');
 CREATE FUNCTION public.calls(statement text) RETURNS TABLE (func text, calls bigint) LANGUAGE plpgsql SET track_functions = 'all' AS $$
 BEGIN
-    CREATE TEMP TABLE had ON COMMIT DROP AS SELECT p.oid, COALESCE(pg_stat_get_xact_function_calls(p.oid), 0) AS n FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace);
+    CREATE TEMP TABLE had ON COMMIT DROP AS SELECT p.oid, COALESCE(pg_stat_get_xact_function_calls(p.oid), 0) AS n FROM pg_proc p
+        WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace);
     EXECUTE statement;
     RETURN QUERY SELECT h.oid::regprocedure::text, pg_stat_get_xact_function_calls(h.oid) - h.n FROM had h WHERE pg_stat_get_xact_function_calls(h.oid) > h.n;
 END $$;
-CREATE TABLE made AS SELECT s.n, c.* FROM (VALUES (1, 'CREATE TABLE e_new PARTITION OF e FOR VALUES FROM (''2026-04-01'') TO (''2026-04-02'')')) s(n, statement), LATERAL public.calls(s.statement) c;
+CREATE TABLE made AS SELECT s.n, c.*
+    FROM (VALUES (1, 'CREATE TABLE e_new PARTITION OF e FOR VALUES FROM (''2026-04-01'') TO (''2026-04-02'')')) s(n, statement),
+    LATERAL public.calls(s.statement) c;
 INSERT INTO made SELECT 2, c.* FROM public.calls('ALTER TABLE e ATTACH PARTITION joins FOR VALUES FROM (''2026-04-02'') TO (''2026-04-03'')') c;
 INSERT INTO made SELECT 3, c.* FROM public.calls('ALTER TABLE e DETACH PARTITION e_7') c;
 INSERT INTO made SELECT 4, c.* FROM public.calls('DROP TABLE e_8') c;
 SELECT is_empty('SELECT n, func, calls FROM made WHERE calls >= 50', 'no function is called for each of 60 partitions');
 SELECT cmp_ok((SELECT count(*) FROM made WHERE n = s), '>', 2::bigint, 'but some are called, by statement ' || s) FROM generate_series(1, 4) s;
 -- And capture is as it should be.
-SELECT is((SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = m::regclass AND t.tgname LIKE 'tally_capture_%' AND t.tgenabled = 'A'), 4::bigint, m || ' has all triggers, firing always') FROM unnest('{e_new,joins,e_9}'::text[]) m;
+SELECT is((SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = m::regclass AND t.tgname LIKE 'tally_capture_%' AND t.tgenabled = 'A'), 4::bigint,
+    m || ' has all triggers, firing always') FROM unnest('{e_new,joins,e_9}'::text[]) m;
 INSERT INTO e VALUES ('2026-04-01 05:00+00', 'new'), ('2026-01-10 05:00+00', 'old');
 SELECT count(*) FROM tally.refresh();
-SELECT bag_eq('TABLE ' || r, 'SELECT date_trunc(''hour'', at) AS bucket, k, count(*) AS n FROM e GROUP BY 1, 2', r || ' counts what the table holds') FROM unnest('{r1,r2}'::text[]) r;
+SELECT bag_eq('TABLE ' || r, 'SELECT date_trunc(''hour'', at) AS bucket, k, count(*) AS n FROM e GROUP BY 1, 2', r || ' counts what the table holds')
+    FROM unnest('{r1,r2}'::text[]) r;
 SELECT is((SELECT sum(n) FROM r1 WHERE k = 'came'), 2::numeric, 'with the rows of the table that joined');
 -- A partition whose trigger somebody dropped gets it again with the next change.
 DROP TRIGGER tally_capture_truncate ON e_9;

@@ -22,7 +22,8 @@ SET ROLE refused_one;
 SET search_path = own, public;
 SELECT tally.create_rollup('mine', 'public.events', 'at', measures => '{"n": "count(*)"}', with_data => true);
 SELECT is(told(x), '42501', x || ' says who does it') FROM (VALUES ('SELECT tally.start()'), ('SELECT tally.stop()'), ($$SELECT tally.verify('ours')$$),
-    ($$SELECT tally.repair('ours')$$), ($$SELECT tally.refresh('ours')$$), ($$SELECT tally.drop_rollup('ours')$$), ($$SELECT tally.alter_rollup('ours', emptied => 'keep')$$),
+    ($$SELECT tally.repair('ours')$$), ($$SELECT tally.refresh('ours')$$), ($$SELECT tally.drop_rollup('ours')$$),
+        ($$SELECT tally.alter_rollup('ours', emptied => 'keep')$$),
     ($$SELECT tally.freeze_source('public.events', before => '2020-01-01Z')$$), ($$SELECT tally.retain_source('public.events', keep => '1 day')$$),
     ($$SELECT tally.set_owner('ours', 'refused_one')$$), ('SELECT tally.uninstall()')) v(x);
 SELECT bag_eq($$SELECT count(*) FROM tally.verify('mine')$$, 'SELECT 0::bigint', 'an owner verifies his own');

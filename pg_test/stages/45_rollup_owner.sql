@@ -6,13 +6,15 @@ CREATE ROLE tally_test_maker; CREATE ROLE tally_test_heir; CREATE ROLE "Tally he
 CREATE SCHEMA app; GRANT USAGE, CREATE ON SCHEMA app TO tally_test_maker, tally_test_heir, "Tally heir 2";
 CREATE TABLE app.events (at timestamptz NOT NULL, who text, kind text, ms int);
 CREATE INDEX ON app.events (at); CREATE INDEX ON app.events (who);
-INSERT INTO app.events SELECT timestamptz '2026-01-01 00:00Z' + i * interval '7 minutes', 'w' || i % 5, (ARRAY['a', 'b'])[1 + i % 2], i FROM generate_series(1, 400) i;
+INSERT INTO app.events SELECT timestamptz '2026-01-01 00:00Z' + i * interval '7 minutes', 'w' || i % 5, (ARRAY['a', 'b'])[1 + i % 2], i
+    FROM generate_series(1, 400) i;
 
 CREATE FUNCTION make(tag text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('GRANT SELECT, TRIGGER ON app.events TO tally_test_maker');
     SET ROLE tally_test_maker;
-    PERFORM tally.create_rollup('app.' || tag, 'app.events', 'at', bucket => '1 hour', dimensions => '["kind"]', measures => '{"n": "count(*)", "total": "sum(ms)"}', with_data => true);
+    PERFORM tally.create_rollup('app.' || tag, 'app.events', 'at', bucket => '1 hour', dimensions => '["kind"]',
+        measures => '{"n": "count(*)", "total": "sum(ms)"}', with_data => true);
     PERFORM tally.create_rollup('app.' || tag || '_keys', 'app.events', key => 'who', measures => '{"n": "count(*)"}', with_data => true);
     PERFORM tally.create_metric(tag || ' metric', tag, 'n');
     RESET ROLE;
@@ -32,16 +34,21 @@ BEGIN
         END LOOP;
         PERFORM tally.refresh();
     END LOOP;
-    RETURN QUERY SELECT results_eq(format('SELECT rollup, state FROM tally.status WHERE rollup IN (%L, %L) ORDER BY 1', tag, tag || '_keys'), format('VALUES (%L, ''fresh''), (%L, ''fresh'')', tag, tag || '_keys'), what || ': the statements mend');
-    RETURN QUERY SELECT is_empty(format('(TABLE app.%1$I EXCEPT ALL %2$s) UNION ALL (%2$s EXCEPT ALL TABLE app.%1$I)', tag, 'SELECT date_trunc(''hour'', at, ''UTC''), kind, count(*), sum(ms) FROM app.events GROUP BY 1, 2'), what || ': exact');
-    RETURN QUERY SELECT is_empty(format('(TABLE app.%1$I EXCEPT ALL %2$s) UNION ALL (%2$s EXCEPT ALL TABLE app.%1$I)', tag || '_keys_live', 'SELECT who, count(*) FROM app.events GROUP BY 1'), what || ': and live, per key');
+    RETURN QUERY SELECT results_eq(format('SELECT rollup, state FROM tally.status WHERE rollup IN (%L, %L) ORDER BY 1', tag, tag || '_keys'),
+        format('VALUES (%L, ''fresh''), (%L, ''fresh'')', tag, tag || '_keys'), what || ': the statements mend');
+    RETURN QUERY SELECT is_empty(format('(TABLE app.%1$I EXCEPT ALL %2$s) UNION ALL (%2$s EXCEPT ALL TABLE app.%1$I)', tag,
+        'SELECT date_trunc(''hour'', at, ''UTC''), kind, count(*), sum(ms) FROM app.events GROUP BY 1, 2'), what || ': exact');
+    RETURN QUERY SELECT is_empty(format('(TABLE app.%1$I EXCEPT ALL %2$s) UNION ALL (%2$s EXCEPT ALL TABLE app.%1$I)', tag || '_keys_live',
+        'SELECT who, count(*) FROM app.events GROUP BY 1'), what || ': and live, per key');
     RETURN QUERY SELECT lives_ok(format('SELECT tally.create_metric(%L, %L, %L)', tag || ' more', tag, 'total'), what || ': a further metric');
 END $$;
 
 SELECT make('reassigned');
 REASSIGN OWNED BY tally_test_maker TO tally_test_heir; GRANT SELECT, TRIGGER ON app.events TO tally_test_heir;
 SELECT mends('reassigned', 'REASSIGN OWNED', '42501');
-SELECT is((SELECT string_agg(DISTINCT owner::text, ', ') FROM (SELECT owner FROM tally.rollups WHERE name LIKE 'reassigned%' UNION ALL SELECT owner FROM tally.metrics WHERE name LIKE 'reassigned%') o), 'tally_test_heir', 'rollups and metrics have the new owner');
+SELECT is((SELECT string_agg(DISTINCT owner::text, ', ')
+    FROM (SELECT owner FROM tally.rollups WHERE name LIKE 'reassigned%' UNION ALL SELECT owner FROM tally.metrics WHERE name LIKE 'reassigned%') o),
+    'tally_test_heir', 'rollups and metrics have the new owner');
 
 SELECT make('altered');
 ALTER TABLE app.altered OWNER TO "Tally heir 2"; ALTER TABLE app.altered_keys OWNER TO "Tally heir 2"; GRANT SELECT, TRIGGER ON app.events TO "Tally heir 2";
@@ -75,7 +82,9 @@ SET ROLE tally_test_maker;
 SELECT tally.create_funnel('app."Funnel"', 'app.events', 'at', 'who', '{"a": "kind = ''a''", "b": "kind = ''b''"}', with_data => true);
 RESET ROLE;
 SELECT lives_ok($$SELECT tally.set_owner('Funnel', 'tally_test_heir')$$, 'a funnel goes as a whole');
-SELECT is((SELECT string_agg(DISTINCT c.relowner::regrole::text, ', ') FROM pg_class c WHERE c.relnamespace = 'app'::regnamespace AND c.relname LIKE 'Funnel%' AND c.relkind IN ('r', 'v')), 'tally_test_heir', 'tables and views of both rollups');
+SELECT is((SELECT string_agg(DISTINCT c.relowner::regrole::text, ', ') FROM pg_class c
+    WHERE c.relnamespace = 'app'::regnamespace AND c.relname LIKE 'Funnel%' AND c.relkind IN ('r', 'v')), 'tally_test_heir',
+    'tables and views of both rollups');
 SELECT is((SELECT error FROM tally.refresh() WHERE rollup = 'Funnel'), NULL, 'and is refreshed as that role');
 GRANT tally_test_heir, tally_test_maker TO "Tally heir 2";
 SET ROLE "Tally heir 2";
@@ -86,7 +95,8 @@ SELECT throws_like($$SELECT tally.set_owner('Funnel', 'pg_monitor')$$, '%needs S
 SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh() WHERE rollup LIKE 'Funnel%'), NULL, 'refreshes go on');
 -- Bug: the hint of a name that is taken dropped somebody else's rollup.
 SET ROLE tally_test_maker;
-SELECT throws_like($$SELECT tally.create_rollup('app.reassigned', 'app.events', 'at', measures => '{"x": "count(*)"}')$$, '%exists already%', 'a name is of the whole database');
+SELECT throws_like($$SELECT tally.create_rollup('app.reassigned', 'app.events', 'at', measures => '{"x": "count(*)"}')$$, '%exists already%',
+    'a name is of the whole database');
 DO $$
 DECLARE
     advice text;

@@ -35,7 +35,8 @@ SELECT throws_ok('SELECT * FROM app.owned', '42501', NULL, 'nor gets any on the 
 SELECT throws_ok('DELETE FROM tally.dirty', '42501', NULL, 'nobody unmarks by hand');
 SELECT throws_ok('SELECT tally.run_as(10::oid::regrole, '''', ''SELECT 1'')', '42501', NULL, 'nobody runs as another');
 SELECT throws_ok($$INSERT INTO tally.rollups (name, owner, relation, live_view, source, time_column, time_type, bucket)
-    VALUES ('forged', 10::oid::regrole, 'pg_class', 'pg_class', 'pg_class', 'x', 'timestamptz', '1 hour')$$, '42501', NULL, 'nobody defines in another''s name');
+    VALUES ('forged', 10::oid::regrole, 'pg_class', 'pg_class', 'pg_class', 'x', 'timestamptz', '1 hour')$$, '42501', NULL,
+        'nobody defines in another''s name');
 SELECT throws_like('SELECT * FROM tally.verify(''owned'')', 'rollup ''owned'' must exist and belong to%', 'nobody reads another''s rollup through verify');
 SELECT throws_like('SELECT tally.repair(''owned'')', 'rollup ''owned'' must exist and belong to%', 'nor has it computed anew');
 SELECT throws_like('SELECT tally.drop_rollup(''owned'')', 'rollup ''owned'' can only be dropped by its owner%', 'nor drops it');
@@ -51,7 +52,8 @@ SELECT isnt_empty('TABLE tally.runs', 'the refresh is in the run log');
 SET ROLE tally_test_writer;
 SELECT is_empty('TABLE tally.runs', 'nobody reads another''s run log');
 RESET ROLE;
-SELECT alike((SELECT error FROM tally.refresh() WHERE rollup = 'thief'), '42501: permission denied for table secret', 'a definition reaches no further than its owner, even when the superuser refreshes');
+SELECT alike((SELECT error FROM tally.refresh() WHERE rollup = 'thief'), '42501: permission denied for table secret',
+    'a definition reaches no further than its owner, even when the superuser refreshes');
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'thief'), 'error', 'status says so');
 SELECT is((SELECT sqlstate FROM tally.status WHERE rollup = 'thief'), '42501', 'with its SQLSTATE');
 SELECT is((SELECT hint FROM tally.status WHERE rollup = 'thief'), 'SELECT tally.refresh(''thief'');', 'and what to run');

@@ -7,7 +7,8 @@ CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO tally_test_maker, tally_test_ten
 CREATE TABLE app.events (at timestamptz NOT NULL, tenant text, who text);
 CREATE INDEX ON app.events (at); CREATE INDEX ON app.events (who);
 GRANT SELECT, TRIGGER ON app.events TO tally_test_maker;
-INSERT INTO app.events VALUES ('2026-01-01 10:00Z', 'a', 'x'), ('2026-01-01 10:00Z', 'b', 'y'), ('2026-01-02 10:00Z', 'a', 'x'), ('2026-01-02 10:00Z', 'b', 'z');
+INSERT INTO app.events VALUES ('2026-01-01 10:00Z', 'a', 'x'), ('2026-01-01 10:00Z', 'b', 'y'), ('2026-01-02 10:00Z', 'a', 'x'),
+    ('2026-01-02 10:00Z', 'b', 'z');
 
 -- Bug: a policy by a setting of the session gave partial numbers, as of whatever session refreshed.
 ALTER TABLE app.events ENABLE ROW LEVEL SECURITY;
@@ -56,26 +57,33 @@ SET ROLE tally_test_maker;
 ALTER TABLE app.days ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON app.days USING (tenant = current_setting('app.tenant', true));
 ALTER TABLE app.people ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON app.people USING (tenant = current_setting('app.tenant', true));
 ALTER TABLE app.way ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON app.way USING (tenant = current_setting('app.tenant', true));
-GRANT SELECT ON app.days, app.days_live, app.days_metrics, app.people, app.people_live, app.way, app.way_live, app.way_steps, app.way_steps_live TO tally_test_tenant;
+GRANT SELECT ON app.days, app.days_live, app.days_metrics, app.people, app.people_live, app.way, app.way_live, app.way_steps,
+    app.way_steps_live TO tally_test_tenant;
 RESET ROLE;
 CREATE TEMP TABLE expected AS SELECT date_trunc('day', at, 'UTC') AS bucket, count(*)::float8 AS value FROM app.events WHERE tenant = 'a' GROUP BY 1;
 GRANT SELECT ON expected TO tally_test_tenant;
 SET ROLE tally_test_tenant;
 SELECT results_eq('SELECT DISTINCT tenant FROM app.days', $$VALUES ('a')$$, 'the table');
-SELECT throws_like(format('SELECT * FROM app.%I', v), '%row security%', v) FROM unnest('{days_live,people_live,days_metrics,way_live,way_steps,way_steps_live}'::text[]) v;
+SELECT throws_like(format('SELECT * FROM app.%I', v), '%row security%', v)
+    FROM unnest('{days_live,people_live,days_metrics,way_live,way_steps,way_steps_live}'::text[]) v;
 SELECT throws_like('SELECT 1 FROM app.days_live WHERE n = 1 LIMIT 1', '%row security%', 'a part of it neither');
 SELECT throws_like('SELECT count(*) FROM app.people_live WHERE who = ''z''', '%row security%', 'nor whether there is such a key');
-SELECT results_eq($$SELECT bucket, value FROM tally.timeseries('visits', since => '2026-01-01Z', until => '2026-01-04Z')$$, 'SELECT * FROM expected ORDER BY 1', 'timeseries');
-SELECT results_eq($$SELECT DISTINCT labels FROM tally.timeseries('visits', since => '2026-01-01Z', until => '2026-01-04Z', by => '{tenant}')$$, $$VALUES ('{"tenant": "a"}'::jsonb)$$, 'by tenant');
+SELECT results_eq($$SELECT bucket, value FROM tally.timeseries('visits', since => '2026-01-01Z', until => '2026-01-04Z')$$,
+    'SELECT * FROM expected ORDER BY 1', 'timeseries');
+SELECT results_eq($$SELECT DISTINCT labels FROM tally.timeseries('visits', since => '2026-01-01Z', until => '2026-01-04Z', by => '{tenant}')$$,
+    $$VALUES ('{"tenant": "a"}'::jsonb)$$, 'by tenant');
 SELECT is(tally.metric_value('visits', since => '2026-01-01Z', until => '2026-01-04Z'), (SELECT sum(value) FROM expected), 'metric_value');
 SELECT is(tally.metric_value('visits', since => '-infinity', until => 'infinity'), (SELECT sum(value) FROM expected), 'metric_value over all time');
-SELECT is((SELECT sum((r ->> 'visits')::float8) FROM tally.report('{visits}', since => '2026-01-01Z', until => '2026-01-04Z', by => '{tenant}') r), (SELECT sum(value) FROM expected), 'report');
-SELECT is_empty($$SELECT labels FROM tally.funnel('way', since => '2026-01-01Z', until => '2026-01-04Z', by => '{tenant}') WHERE labels <> '{"tenant": "a"}'$$, 'funnel');
+SELECT is((SELECT sum((r ->> 'visits')::float8) FROM tally.report('{visits}', since => '2026-01-01Z', until => '2026-01-04Z', by => '{tenant}') r),
+    (SELECT sum(value) FROM expected), 'report');
+SELECT is_empty($$SELECT labels FROM tally.funnel('way', since => '2026-01-01Z', until => '2026-01-04Z', by => '{tenant}') WHERE labels <> '{"tenant": "a"}'$$,
+    'funnel');
 RESET ROLE;
 INSERT INTO app.events VALUES ('2026-01-03 10:00Z', 'b', 'x');
 SET ROLE tally_test_tenant;
 -- Bug: after one INSERT, before the refresh, the other tenant's rows were shown.
-SELECT results_eq($$SELECT DISTINCT labels FROM tally.timeseries('visits', since => '2026-01-01Z', until => '2026-01-04Z', by => '{tenant}')$$, $$VALUES ('{"tenant": "a"}'::jsonb)$$, 'not while something is dirty either');
+SELECT results_eq($$SELECT DISTINCT labels FROM tally.timeseries('visits', since => '2026-01-01Z', until => '2026-01-04Z', by => '{tenant}')$$,
+    $$VALUES ('{"tenant": "a"}'::jsonb)$$, 'not while something is dirty either');
 SELECT is(tally.metric_value('visits', since => '2026-01-01Z', until => '2026-01-04Z'), (SELECT sum(value) FROM expected), 'nor in one number');
 SELECT throws_like('SELECT * FROM app.days_live', '%row security%', 'nor live');
 RESET ROLE;

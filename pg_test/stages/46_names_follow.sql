@@ -11,7 +11,8 @@ CREATE TYPE state AS ENUM ('new', 'paid'); CREATE DOMAIN known_state AS state;
 CREATE TABLE orders (at timestamptz NOT NULL, s state, d known_state, list state[]);
 CREATE INDEX ON orders (at); CREATE INDEX ON orders (s);
 SELECT tally.create_rollup('by_key', 'orders', key => 's', measures => '{"n": "count(*)"}', with_data => true);
-SELECT tally.create_rollup('by_day', 'orders', 'at', bucket => '1 day', dimensions => '["d", {"first": "list[1]"}]', measures => '{"n": "count(*)"}', with_data => true);
+SELECT tally.create_rollup('by_day', 'orders', 'at', bucket => '1 day', dimensions => '["d", {"first": "list[1]"}]', measures => '{"n": "count(*)"}',
+    with_data => true);
 SELECT tally.create_rollup('by_month', 'by_day', bucket => '1 month', with_data => true);
 INSERT INTO orders SELECT '2026-01-01Z', 'paid', 'paid', '{paid,new}' FROM generate_series(1, 5);
 SELECT tally.refresh();
@@ -37,7 +38,8 @@ SELECT is_empty($$SELECT bags_differ('TABLE people_live', 'SELECT who, count(*),
 SELECT throws_ok('ALTER TABLE events DROP COLUMN ms', '2BP01', NULL, 'one that is read cannot');
 
 -- Bug: a renamed dimension broke the refresh.
-SELECT tally.create_rollup('h', 'events', 'at', dimensions => '["kind", {"odd": "upper(\"Odd kind\") || ''kind''"}]', measures => '{"n": "count(*) FILTER (WHERE kind = ''kind'' /* kind */)", "total": "sum(events.ms)"}',
+SELECT tally.create_rollup('h', 'events', 'at', dimensions => '["kind", {"odd": "upper(\"Odd kind\") || ''kind''"}]',
+    measures => '{"n": "count(*) FILTER (WHERE kind = ''kind'' /* kind */)", "total": "sum(events.ms)"}',
     "where" => 'ms > 3 AND "Odd kind" IS NOT NULL', with_data => true);
 ALTER TABLE events RENAME COLUMN kind TO sort;
 ALTER TABLE events RENAME COLUMN "Odd kind" TO plain;
@@ -47,16 +49,19 @@ INSERT INTO events VALUES ('2026-01-01 05:00Z', 'w1', 'kind', 'p', 100);
 SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh()), NULL, 'refreshes go on');
 SELECT is_empty($$SELECT bags_differ('TABLE h', 'SELECT date_trunc(''hour'', "order", ''UTC''), sort, upper(plain) || ''kind'', count(*) FILTER (WHERE sort = ''kind''), sum("Milli seconds") FROM events WHERE "Milli seconds" > 3 AND plain IS NOT NULL GROUP BY 1, 2, 3')$$, 'the numbers are those of the same columns');
 SELECT is_empty('SELECT * FROM tally.verify(''h'')', 'and the definition says the same');
-SELECT is((SELECT expression FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = 'h' AND m.name = 'n'), 'count(*) FILTER (WHERE sort = ''kind'' /* kind */)', 'text constants and comments stay as they were');
+SELECT is((SELECT expression FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = 'h' AND m.name = 'n'),
+    'count(*) FILTER (WHERE sort = ''kind'' /* kind */)', 'text constants and comments stay as they were');
 SELECT lives_ok($$SELECT * FROM tally.alter_rollup('h', add_measures => '{"most": "max(\"Milli seconds\")"}')$$, 'and it can be changed by the new names');
 -- A key's column is a column of the rollup too, so it is said what to do.
 ALTER TABLE events RENAME COLUMN who TO person;
 SELECT lives_ok($$INSERT INTO events VALUES ('2026-01-01 06:00Z', 'w9', 'kind', 'p', 1)$$, 'writers go on');
-SELECT is((SELECT hint FROM tally.status WHERE rollup = 'people'), 'ALTER TABLE public.events RENAME COLUMN person TO who;', 'a renamed key: status says what to do at once');
+SELECT is((SELECT hint FROM tally.status WHERE rollup = 'people'), 'ALTER TABLE public.events RENAME COLUMN person TO who;',
+    'a renamed key: status says what to do at once');
 DO $$ BEGIN EXECUTE (SELECT hint FROM tally.status WHERE rollup = 'people'); END $$;
 SELECT tally.refresh();
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'people'), 'fresh', 'and that mends');
-SELECT is_empty($$SELECT bags_differ('TABLE people', 'SELECT who, count(*), sum("Milli seconds") FROM events GROUP BY 1')$$, 'with what was written in between');
+SELECT is_empty($$SELECT bags_differ('TABLE people', 'SELECT who, count(*), sum("Milli seconds") FROM events GROUP BY 1')$$,
+    'with what was written in between');
 -- Bug: hints in circles: status, repair, 42703.
 ALTER TABLE events DROP COLUMN sort CASCADE;
 SELECT is((SELECT sqlstate FROM tally.status WHERE rollup = 'h'), '42703', 'a dropped column is named');
@@ -81,12 +86,15 @@ SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relname IN ('hours', 
 SELECT tally.create_rollup('asked', 'events', 'order', bucket => '1 day', measures => '{"n": "count(*)"}', with_data => true);
 SELECT tally.create_metric('asked n', 'asked', 'n');
 DROP VIEW asked_live;
-SELECT is(tally.metric_value('asked n', since => '2026-01-01Z', until => '2026-02-01Z'), (SELECT count(*)::float8 FROM events WHERE "order" < '2026-02-01Z'), 'what is clean is answered from the table');
+SELECT is(tally.metric_value('asked n', since => '2026-01-01Z', until => '2026-02-01Z'), (SELECT count(*)::float8 FROM events WHERE "order" < '2026-02-01Z'),
+    'what is clean is answered from the table');
 INSERT INTO events ("order", who) VALUES ('2026-01-01 05:00Z', 'w1');
-SELECT throws_ok($$SELECT * FROM tally.timeseries('asked n', since => '2026-01-01Z', until => '2026-02-01Z')$$, '42P01', 'the live view of rollup ''asked'' is gone, so there are no exact numbers now', 'what is not is refused');
+SELECT throws_ok($$SELECT * FROM tally.timeseries('asked n', since => '2026-01-01Z', until => '2026-02-01Z')$$, '42P01',
+    'the live view of rollup ''asked'' is gone, so there are no exact numbers now', 'what is not is refused');
 SELECT throws_ok($$SELECT tally.metric_value('asked n', since => '-infinity', until => 'infinity')$$, '42P01', NULL, 'over all time too');
 DO $$ BEGIN EXECUTE (SELECT hint FROM tally.status WHERE rollup = 'asked'); END $$;
-SELECT is(tally.metric_value('asked n', since => '2026-01-01Z', until => '2026-02-01Z'), (SELECT count(*)::float8 FROM events WHERE "order" < '2026-02-01Z'), 'until it is mended as status says');
+SELECT is(tally.metric_value('asked n', since => '2026-01-01Z', until => '2026-02-01Z'), (SELECT count(*)::float8 FROM events WHERE "order" < '2026-02-01Z'),
+    'until it is mended as status says');
 SELECT tally.drop_metric('asked n'); SELECT tally.drop_rollup('asked');
 
 -- Bug: what is listed could not be named; what is too long was cut off.
@@ -94,14 +102,18 @@ SELECT tally.create_funnel('"My Funnel"', 'events', 'order', 'who', '{"a": "true
 SELECT lives_ok($$SELECT * FROM tally.funnel('My Funnel')$$, 'a funnel by the name it is listed under');
 SELECT lives_ok($$SELECT * FROM tally.funnel('"My Funnel"')$$, 'or as SQL writes it');
 SELECT throws_ok($$SELECT * FROM tally.funnel('no such thing')$$, '42704', NULL, 'and another is unknown, not unreadable');
-SELECT is((SELECT count(*) FROM tally.status WHERE rollup IN ('My Funnel', 'My Funnel_actors') AND state = 'fresh'), 2::bigint, 'with_data computes both its rollups');
+SELECT is((SELECT count(*) FROM tally.status WHERE rollup IN ('My Funnel', 'My Funnel_actors') AND state = 'fresh'), 2::bigint,
+    'with_data computes both its rollups');
 DROP VIEW "My Funnel_steps", "My Funnel_live" CASCADE;
 SELECT is((SELECT hint FROM tally.status WHERE rollup = 'My Funnel'), 'SELECT tally.repair(''My Funnel'');', 'its views are missed');
 SELECT tally.repair('My Funnel'); SELECT tally.refresh();
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'My Funnel'), 'fresh', 'and made anew');
 SELECT lives_ok('SELECT * FROM "My Funnel_steps", "My Funnel_steps_live"', 'all of them');
 SELECT tally.drop_funnel('My Funnel');
-SELECT throws_ok(format($$SELECT tally.create_rollup('long', 'events', 'order', measures => '{"%s": "count(*)"}')$$, repeat('m', 64)), '42622', NULL, 'a measure whose name PostgreSQL would cut off');
-SELECT throws_ok(format($$SELECT tally.create_rollup('long', 'events', 'order', dimensions => '[{"%s": "who"}]', measures => '{"n": "count(*)"}')$$, repeat('ä', 32)), '42622', NULL, 'a dimension, counted in bytes');
-SELECT lives_ok(format($$SELECT tally.create_rollup('long', 'events', 'order', measures => '{"%s": "count(*)"}')$$, repeat('m', 63)), 'one of 63 bytes is none');
+SELECT throws_ok(format($$SELECT tally.create_rollup('long', 'events', 'order', measures => '{"%s": "count(*)"}')$$, repeat('m', 64)), '42622', NULL,
+    'a measure whose name PostgreSQL would cut off');
+SELECT throws_ok(format($$SELECT tally.create_rollup('long', 'events', 'order', dimensions => '[{"%s": "who"}]', measures => '{"n": "count(*)"}')$$,
+    repeat('ä', 32)), '42622', NULL, 'a dimension, counted in bytes');
+SELECT lives_ok(format($$SELECT tally.create_rollup('long', 'events', 'order', measures => '{"%s": "count(*)"}')$$, repeat('m', 63)),
+    'one of 63 bytes is none');
 SELECT * FROM finish();

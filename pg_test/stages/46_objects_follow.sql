@@ -25,7 +25,8 @@ INSERT INTO e SELECT timestamptz '2026-01-01 00:00+00' + i * interval '5 hours',
 CREATE TABLE made (name text, per text, measure text, plain text, filter text, plain_filter text DEFAULT 'true');
 INSERT INTO made VALUES
     ('label', 'k', 'count(*) FILTER (WHERE m = ''good''::aux.mood)', 'count(*) FILTER (WHERE m = enum_first(m))', NULL),
-    ('among_labels', 'k', 'count(*) FILTER (WHERE m = ANY (''{good,bad}''::aux.mood[]) AND m IN (''good''))', 'count(*) FILTER (WHERE m = enum_first(m))', NULL),
+    ('among_labels', 'k', 'count(*) FILTER (WHERE m = ANY (''{good,bad}''::aux.mood[]) AND m IN (''good''))',
+        'count(*) FILTER (WHERE m = enum_first(m))', NULL),
     ('row', 'k', 'sum((ROW(q, 1)::pair).a)', 'sum(q)', NULL),
     ('domain', 'k', 'sum(q::whole)', 'sum(q)', NULL),
     ('written_out', 'k', 'sum(aux.twice(q))', 'sum(q * 2)', NULL),
@@ -38,7 +39,8 @@ INSERT INTO made VALUES
 INSERT INTO made VALUES ('filter', 'k', 'count(*)', 'count(*)', 'm = ''good''', 'm = enum_first(m)');
 SELECT tally.create_rollup(m.name, 'e', 'at', bucket => '1 day', dimensions => format('[{"d": %s}]', CASE m.per WHEN 'k' THEN '"k"' ELSE m.per END)::jsonb,
                            measures => jsonb_build_object('n', m.measure), "where" => m.filter, with_data => true) FROM made m;
-SELECT tally.create_rollup('keyed', 'e', key => 'k', measures => '{"n": "count(*) FILTER (WHERE m = ''good''::aux.mood)", "s": "sum(aux.twice(q) <+> e.q)"}', with_data => true);
+SELECT tally.create_rollup('keyed', 'e', key => 'k', measures => '{"n": "count(*) FILTER (WHERE m = ''good''::aux.mood)", "s": "sum(aux.twice(q) <+> e.q)"}',
+    with_data => true);
 SELECT tally.create_rollup('weeks', 'written_out', bucket => '1 week', with_data => true);
 SELECT tally.create_metric('halved', 'written_out', 'aux.half(n::float8)');
 CREATE FUNCTION checks(what text, source text DEFAULT 'e') RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -46,7 +48,8 @@ DECLARE
     one   made;
     plain text;
 BEGIN
-    EXECUTE format('INSERT INTO %s (at, k, q, m, h, a) SELECT ''2026-02-01 00:00+00'', ''k1'', 7, enum_first(NULL::%s), x.h, ''{1,2}'' FROM %1$s x LIMIT 1', source,
+    EXECUTE format('INSERT INTO %s (at, k, q, m, h, a) SELECT ''2026-02-01 00:00+00'', ''k1'', 7, enum_first(NULL::%s), x.h, ''{1,2}'' FROM %1$s x LIMIT 1',
+        source,
                    (SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = source::regclass AND attname = 'm'));
     FOR one IN TABLE made LOOP
         plain := format('SELECT date_trunc(''day'', at, ''UTC''), %s, %s FROM %s t WHERE %s GROUP BY 1, 2',
@@ -56,12 +59,16 @@ BEGIN
     END LOOP;
     RETURN NEXT is((SELECT string_agg(r.error, ' ') FROM tally.refresh() r), NULL, what || ': refreshes go on');
     FOR one IN TABLE made LOOP
-        RETURN NEXT bag_eq(format('SELECT bucket, d, n FROM %I', one.name), format('SELECT date_trunc(''day'', at, ''UTC''), %s, %s FROM %s t WHERE %s GROUP BY 1, 2',
+        RETURN NEXT bag_eq(format('SELECT bucket, d, n FROM %I', one.name),
+            format('SELECT date_trunc(''day'', at, ''UTC''), %s, %s FROM %s t WHERE %s GROUP BY 1, 2',
             CASE one.per WHEN 'k' THEN 'k' ELSE '(q % 2)::text' END, one.plain, source, one.plain_filter), what || ': ' || one.name || ', stored');
     END LOOP;
-    RETURN NEXT bag_eq('SELECT k, n, s FROM keyed', format('SELECT k, count(*) FILTER (WHERE m = enum_first(m)), sum(q * 2 + q) FROM %s GROUP BY 1', source), what || ': by key');
-    RETURN NEXT bag_eq('SELECT bucket, d, n FROM weeks', format('SELECT date_trunc(''week'', at, ''UTC''), k, sum(q * 2)::numeric FROM %s GROUP BY 1, 2', source), what || ': on it');
-    RETURN NEXT is(tally.metric_value('halved', since => '2026-01-01', until => '2026-03-01'), (SELECT sum(n)::float8 / 2 FROM written_out), what || ': a metric');
+    RETURN NEXT bag_eq('SELECT k, n, s FROM keyed', format('SELECT k, count(*) FILTER (WHERE m = enum_first(m)), sum(q * 2 + q) FROM %s GROUP BY 1', source),
+        what || ': by key');
+    RETURN NEXT bag_eq('SELECT bucket, d, n FROM weeks',
+        format('SELECT date_trunc(''week'', at, ''UTC''), k, sum(q * 2)::numeric FROM %s GROUP BY 1, 2', source), what || ': on it');
+    RETURN NEXT is(tally.metric_value('halved', since => '2026-01-01', until => '2026-03-01'), (SELECT sum(n)::float8 / 2 FROM written_out),
+        what || ': a metric');
     RETURN NEXT is((SELECT count(*) FROM tally.status WHERE state <> 'fresh'), 0::bigint, what || ': status is well');
 END $$;
 ALTER TYPE aux.mood RENAME VALUE 'good' TO 'it''s fine';
@@ -104,13 +111,15 @@ CREATE TYPE colour AS ENUM ('red', 'blue');
 CREATE TABLE c (at timestamptz NOT NULL, k text, c colour);
 CREATE INDEX ON c (at);
 INSERT INTO c VALUES ('2026-01-01 00:00+00', 'red', 'red'), ('2026-01-01 00:00+00', 'blue', 'red'), ('2026-01-01 00:00+00', 'red', 'blue');
-SELECT tally.create_rollup('colours', 'c', 'at', bucket => '1 day', measures => '{"n": "count(*) FILTER (WHERE c = ''red'' AND k = ''red'')"}', with_data => true);
+SELECT tally.create_rollup('colours', 'c', 'at', bucket => '1 day', measures => '{"n": "count(*) FILTER (WHERE c = ''red'' AND k = ''red'')"}',
+    with_data => true);
 CREATE FUNCTION said(statement text) RETURNS text LANGUAGE plpgsql SET client_min_messages = error AS $$
 BEGIN
     EXECUTE statement;
     RETURN tally_internal._undone(tally_internal._names_changed(current_setting('tally.names')::jsonb));
 END $$;
-SELECT is(said('ALTER TYPE colour RENAME VALUE ''red'' TO ''rot'''), 'ALTER TYPE public.colour RENAME VALUE ''rot'' TO ''red'';', 'the statement that gives a label back');
+SELECT is(said('ALTER TYPE colour RENAME VALUE ''red'' TO ''rot'''), 'ALTER TYPE public.colour RENAME VALUE ''rot'' TO ''red'';',
+    'the statement that gives a label back');
 SELECT is((SELECT n FROM colours_live), 1::bigint, 'a text that cannot follow: the live view goes on');
 ALTER TYPE public.colour RENAME VALUE 'rot' TO 'red';
 SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh()), NULL, 'and so do refreshes, once the label has its name again');
@@ -122,7 +131,8 @@ CREATE SCHEMA open_to_all;
 GRANT USAGE, CREATE ON SCHEMA open_to_all TO PUBLIC;
 CREATE FUNCTION moves(x int) RETURNS int LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT x + 3; END;
 SELECT tally.create_rollup('careful', 'c', 'at', bucket => '1 day', measures => '{"n": "sum(moves(length(k)))"}', with_data => true);
-SELECT is(said('ALTER FUNCTION moves(int) SET SCHEMA open_to_all'), 'ALTER FUNCTION open_to_all.moves(integer) SET SCHEMA public;', 'the statement that moves it back');
+SELECT is(said('ALTER FUNCTION moves(int) SET SCHEMA open_to_all'), 'ALTER FUNCTION open_to_all.moves(integer) SET SCHEMA public;',
+    'the statement that moves it back');
 SELECT is((SELECT search_path ~ 'open_to_all' FROM tally.rollups WHERE name = 'careful'), false, 'the search_path is as it was');
 SELECT is((SELECT n FROM careful_live), 19::bigint, 'the live view goes on');
 ALTER FUNCTION open_to_all.moves(integer) SET SCHEMA public;

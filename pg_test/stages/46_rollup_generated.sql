@@ -47,7 +47,8 @@ SELECT tally.create_rollup('moved_hourly', 'moved', 'at', measures => '{"n": "co
 CALL tally.backfill('moved_hourly');
 ALTER TABLE moved ALTER COLUMN at SET EXPRESSION AS (raw + interval '7 hours');
 SELECT tally.refresh('moved_hourly');
-SELECT is(difference('SELECT bucket, n FROM moved_hourly', 'SELECT date_trunc(''hour'', raw + interval ''7 hours'') AT TIME ZONE ''UTC'', count(*) FROM moved GROUP BY 1'), 0::bigint,
+SELECT is(difference('SELECT bucket, n FROM moved_hourly',
+    'SELECT date_trunc(''hour'', raw + interval ''7 hours'') AT TIME ZONE ''UTC'', count(*) FROM moved GROUP BY 1'), 0::bigint,
           'a generated time column: rows are where their new time says');
 \endif
 
@@ -61,7 +62,8 @@ SELECT lives_ok($$SELECT tally.create_rollup('virtual_hourly', 'virtual', 'at', 
                 'virtual: a dimension that has no statistics');
 CALL tally.backfill('virtual_hourly');
 CREATE FUNCTION plain_virtual(factor int) RETURNS text LANGUAGE sql AS $$
-    SELECT format('SELECT date_trunc(''hour'', at, ''UTC''), CASE WHEN v %% 2 = 0 THEN ''even'' ELSE ''odd'' END, sum(v * %s) FROM virtual GROUP BY 1, 2', factor)
+    SELECT format('SELECT date_trunc(''hour'', at, ''UTC''), CASE WHEN v %% 2 = 0 THEN ''even'' ELSE ''odd'' END, sum(v * %s) FROM virtual GROUP BY 1, 2',
+        factor)
 $$;
 SELECT is(difference('SELECT bucket, kind, w FROM virtual_hourly', plain_virtual(2)), 0::bigint, 'virtual: built');
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'virtual_hourly'), 'fresh', 'virtual: fresh');
@@ -91,7 +93,8 @@ CALL tally.backfill('moment_hourly');
 ALTER TABLE moment ALTER COLUMN at SET EXPRESSION AS (raw + interval '7 hours');
 INSERT INTO moment (raw) VALUES ('2026-01-01 05:30');
 SELECT tally.refresh('moment_hourly');
-SELECT is(difference('SELECT bucket, n FROM moment_hourly', 'SELECT date_trunc(''hour'', raw + interval ''7 hours'') AT TIME ZONE ''UTC'', count(*) FROM moment GROUP BY 1'), 0::bigint,
+SELECT is(difference('SELECT bucket, n FROM moment_hourly',
+    'SELECT date_trunc(''hour'', raw + interval ''7 hours'') AT TIME ZONE ''UTC'', count(*) FROM moment GROUP BY 1'), 0::bigint,
           'virtual: rows are where their new time says');
 \endif
 SELECT * FROM finish();

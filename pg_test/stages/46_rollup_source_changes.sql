@@ -15,7 +15,8 @@ SELECT is((SELECT time_column FROM tally.rollups WHERE name = 'h'), 'happened_at
 ALTER TABLE events RENAME COLUMN happened_at TO at;
 INSERT INTO events VALUES ('2026-01-01 11:30+00', 2);
 SELECT is((SELECT error FROM tally.refresh() WHERE rollup = 'h'), NULL, 'and back');
-SELECT results_eq('SELECT * FROM h ORDER BY 1', $$VALUES ('2026-01-01 10:00+00'::timestamptz, 1::bigint), ('2026-01-01 11:00+00', 2::bigint)$$, 'and what was written in between is there');
+SELECT results_eq('SELECT * FROM h ORDER BY 1', $$VALUES ('2026-01-01 10:00+00'::timestamptz, 1::bigint), ('2026-01-01 11:00+00', 2::bigint)$$,
+    'and what was written in between is there');
 
 ALTER TABLE events RENAME COLUMN ms TO duration;
 INSERT INTO events VALUES ('2026-01-01 12:30+00', 4);
@@ -43,8 +44,10 @@ END $$;
 CREATE FUNCTION exact_again(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM tally.refresh('h');
-    RETURN QUERY SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), sum(ms) FROM events GROUP BY 1', what || ': put right, stored rows are exact');
-    RETURN QUERY SELECT bag_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), sum(ms) FROM events GROUP BY 1', what || ': and the live view');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), sum(ms) FROM events GROUP BY 1',
+        what || ': put right, stored rows are exact');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), sum(ms) FROM events GROUP BY 1',
+        what || ': and the live view');
     RETURN QUERY SELECT is((SELECT s.state FROM tally.status s WHERE s.rollup = 'h'), 'fresh', what || ': and status says so');
 END $$;
 

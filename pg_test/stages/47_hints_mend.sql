@@ -12,7 +12,8 @@ GRANT USAGE ON SCHEMA apart TO hints_one;
 CREATE FUNCTION within_text(x int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT x';
 CREATE FUNCTION as_text(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = public AS $$ BEGIN RETURN within_text(x); END $$;
 -- label: what is done. ends: what there is in the end. One that is done by a role is done to a rollup of hints_one.
-CREATE TABLE troubles (n text PRIMARY KEY, ends text DEFAULT 'fresh', of name DEFAULT 'postgres', measures text DEFAULT '{"n": "count(*)", "s": "sum(q)"}', key text,
+CREATE TABLE troubles (n text PRIMARY KEY, ends text DEFAULT 'fresh', of name DEFAULT 'postgres',
+    measures text DEFAULT '{"n": "count(*)", "s": "sum(q)"}', key text,
                        trouble text);
 INSERT INTO troubles (n, ends, trouble) VALUES
     ('table_gone', 'gone', 'DROP TABLE {r} CASCADE'),
@@ -20,7 +21,8 @@ INSERT INTO troubles (n, ends, trouble) VALUES
     ('measure_lost', 'fresh', 'ALTER TABLE {s} DROP COLUMN q CASCADE'),
     ('time_lost', 'gone', 'ALTER TABLE {s} DROP COLUMN at CASCADE'),
     ('time_retyped', 'gone', 'DROP VIEW {r}_live; {drop_triggers}; ALTER TABLE {s} ALTER COLUMN at TYPE date'),
-    ('trigger_before', 'fresh', 'CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NEW; END''; CREATE TRIGGER t BEFORE INSERT ON {r} FOR EACH ROW EXECUTE FUNCTION t()'),
+    ('trigger_before', 'fresh',
+        'CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NEW; END''; CREATE TRIGGER t BEFORE INSERT ON {r} FOR EACH ROW EXECUTE FUNCTION t()'),
     ('rule_on_it', 'fresh', 'CREATE RULE nothing AS ON INSERT TO {r} DO INSTEAD NOTHING'),
     ('heir', 'fresh', 'CREATE TABLE an_heir () INHERITS ({r})'),
     ('column_renamed', 'fresh', 'ALTER TABLE {r} RENAME COLUMN s TO total'),
@@ -35,7 +37,8 @@ INSERT INTO troubles (n, ends, trouble) VALUES
     ('metric_fails_oddly', 'fresh', 'UPDATE {s} SET q = -200'),
     ('unanalysed', 'fresh', 'DELETE FROM pg_statistic_ext_data WHERE stxoid IN (SELECT oid FROM pg_statistic_ext WHERE stxrelid = ''{s}''::regclass)');
 INSERT INTO troubles (n, ends, of, trouble) VALUES
-    ('owner_gone', 'fresh', 'hints_gone', 'REASSIGN OWNED BY hints_gone TO hints_two; DROP OWNED BY hints_gone; GRANT SELECT, TRIGGER ON {s} TO hints_two; DROP ROLE hints_gone'),
+    ('owner_gone', 'fresh', 'hints_gone',
+        'REASSIGN OWNED BY hints_gone TO hints_two; DROP OWNED BY hints_gone; GRANT SELECT, TRIGGER ON {s} TO hints_two; DROP ROLE hints_gone'),
     ('table_given', 'fresh', 'hints_one', 'GRANT SELECT, TRIGGER ON {s} TO hints_two; ALTER TABLE {r} OWNER TO hints_two'),
     ('view_given', 'fresh', 'hints_one', 'GRANT SELECT, TRIGGER ON {s} TO hints_two; ALTER VIEW {r}_live OWNER TO hints_two'),
     ('no_select', 'fresh', 'hints_one', 'REVOKE SELECT ON {s} FROM hints_one'),
@@ -51,13 +54,15 @@ INSERT INTO troubles (n, ends, measures, key, trouble) VALUES
 CREATE FUNCTION make(x troubles) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE TABLE %I (at timestamptz NOT NULL, k text, q int)', 's_' || x.n);
-    EXECUTE format('INSERT INTO %I SELECT timestamptz ''2026-01-01 00:00+00'' + i * interval ''1 hour'', ''k'' || i, i FROM generate_series(1, 40) i', 's_' || x.n);
+    EXECUTE format('INSERT INTO %I SELECT timestamptz ''2026-01-01 00:00+00'' + i * interval ''1 hour'', ''k'' || i, i FROM generate_series(1, 40) i',
+        's_' || x.n);
     EXECUTE format('CREATE INDEX ON %I (at)', 's_' || x.n);
     EXECUTE format('CREATE INDEX ON %I (%I)', 's_' || x.n, COALESCE(x.key, 'q'));
     EXECUTE format('GRANT SELECT, TRIGGER ON %I TO %I', 's_' || x.n, x.of);
     EXECUTE format('SET LOCAL ROLE %I', x.of);
     IF x.key IS NULL THEN
-        PERFORM tally.create_rollup(x.n, ('s_' || x.n)::regclass, 'at', bucket => '1 day', dimensions => '["k"]', measures => x.measures::jsonb, with_data => true);
+        PERFORM tally.create_rollup(x.n, ('s_' || x.n)::regclass, 'at', bucket => '1 day', dimensions => '["k"]', measures => x.measures::jsonb,
+            with_data => true);
     ELSE
         PERFORM tally.create_rollup(x.n, ('s_' || x.n)::regclass, key => x.key, measures => x.measures::jsonb, with_data => true);
     END IF;
@@ -75,19 +80,22 @@ SELECT count(*) FROM (SELECT tally.refresh()) r;
 CREATE FUNCTION trouble(x troubles) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE replace(replace(replace(x.trouble, '{r}', quote_ident(x.n)), '{s}', quote_ident('s_' || x.n)), '{drop_triggers}',
-        (SELECT string_agg(format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass), '; ') FROM pg_trigger t WHERE t.tgname ~ '^tally_capture' AND t.tgrelid = to_regclass('s_' || x.n)));
+        (SELECT string_agg(format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass), '; ') FROM pg_trigger t
+            WHERE t.tgname ~ '^tally_capture' AND t.tgrelid = to_regclass('s_' || x.n)));
 END $$;
 SELECT trouble(t) FROM troubles t;
 CREATE TABLE told (turn int, rollup text, state text, sqlstate text, message text, hint text);
 CREATE FUNCTION look(turn int) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO told SELECT turn, s.rollup, s.state, s.sqlstate, COALESCE(s.message, s.reason), s.hint FROM tally.status s WHERE s.state <> 'fresh' OR s.hint LIKE 'ANALYZE%' $$;
+    INSERT INTO told SELECT turn, s.rollup, s.state, s.sqlstate, COALESCE(s.message, s.reason), s.hint FROM tally.status s
+        WHERE s.state <> 'fresh' OR s.hint LIKE 'ANALYZE%' $$;
 -- What the next refresh would mend by itself is looked at before it; what only a refresh finds, after it.
 SELECT look(0);
 DELETE FROM told WHERE rollup NOT IN ('triggers_gone', 'not_built');
 SELECT hint FROM told ORDER BY rollup \gexec
 SELECT count(*) FROM (SELECT tally.refresh()) r;
 SELECT look(1);
-SELECT bag_eq('SELECT rollup FROM told WHERE hint IS NOT NULL', $$SELECT n FROM troubles UNION ALL SELECT 'funnel'$$, 'status has a hint for each kind of trouble');
+SELECT bag_eq('SELECT rollup FROM told WHERE hint IS NOT NULL', $$SELECT n FROM troubles UNION ALL SELECT 'funnel'$$,
+    'status has a hint for each kind of trouble');
 -- A row that fails is shown by the hint; its owner changes it.
 SELECT regexp_replace(hint, '^SELECT \* FROM', 'DELETE FROM') FROM told WHERE hint ~ 'WHERE ctid = ' \gexec
 -- Only a person can say what a metric is to be; the place is marked.
@@ -98,7 +106,8 @@ SELECT hint FROM told WHERE turn = 2 ORDER BY rollup \gexec
 SELECT count(*) FROM (SELECT tally.refresh()) r;
 SELECT is((SELECT s.state FROM tally.status s WHERE s.rollup = t.n), NULLIF(t.ends, 'gone'),
           format('%s: %s', t.n, (SELECT string_agg(d.hint, ' ' ORDER BY d.turn) FROM told d WHERE d.rollup = t.n))) FROM troubles t;
-SELECT is((SELECT string_agg(concat_ws(' ', rollup, state, message, hint), '; ') FROM tally.status WHERE state <> 'fresh' OR sqlstate IS NOT NULL OR hint LIKE 'ANALYZE%'), NULL,
+SELECT is((SELECT string_agg(concat_ws(' ', rollup, state, message, hint), '; ') FROM tally.status
+    WHERE state <> 'fresh' OR sqlstate IS NOT NULL OR hint LIKE 'ANALYZE%'), NULL,
           'nothing is left to do');
 -- And what is fresh is right, wherever its source is by now.
 SELECT is((SELECT count(*) FROM tally.rollups r CROSS JOIN LATERAL tally.verify(r.name) v), 0::bigint, 'all that is fresh equals its definition');

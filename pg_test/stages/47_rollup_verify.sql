@@ -17,7 +17,8 @@ SELECT results_eq('SELECT bucket, labels, stored, definition, dirty FROM tally.v
     ('2026-01-01 03:00+00'::timestamptz, '{"kind": "k1"}'::jsonb, '{"n": 4, "total": 63}'::jsonb, '{"n": 3, "total": 63}'::jsonb, false),
     ('2026-01-01 05:00+00', '{"kind": "k0"}', NULL, '{"n": 3, "total": 96}', false),
     ('2026-01-09 00:00+00', '{"kind": "ghost"}', '{"n": 1, "total": 1}', NULL, false)$$, 'each difference, with both versions');
-SELECT results_eq('SELECT bucket FROM tally.verify(''h'', ''2026-01-01 05:20+00'', ''2026-01-01 05:40+00'')', $$VALUES ('2026-01-01 05:00+00'::timestamptz)$$, 'a range is widened to whole buckets');
+SELECT results_eq('SELECT bucket FROM tally.verify(''h'', ''2026-01-01 05:20+00'', ''2026-01-01 05:40+00'')', $$VALUES ('2026-01-01 05:00+00'::timestamptz)$$,
+    'a range is widened to whole buckets');
 INSERT INTO events VALUES ('2026-01-02 10:00+00', 'k1', 1);
 SELECT is((SELECT dirty FROM tally.verify('h') WHERE bucket = '2026-01-02 10:00+00'), true, 'what only waits for its refresh is told apart');
 SELECT lives_ok('SELECT tally.repair(''h'', ''2026-01-01 05:00+00'', ''2026-01-01 06:00+00'')', 'repair of a range');

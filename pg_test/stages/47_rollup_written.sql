@@ -9,14 +9,16 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA tally GRANT ALL ON TABLES TO tally_test_anon;
 CREATE TABLE app.events (at timestamptz NOT NULL, who text, ms int);
 CREATE INDEX ON app.events (at); CREATE INDEX ON app.events (who);
 INSERT INTO app.events SELECT timestamptz '2026-01-01Z' + i * interval '1 hour', 'w' || i % 3, i FROM generate_series(1, 100) i;
-SELECT tally.create_rollup('app.days', 'app.events', 'at', bucket => '1 day', dimensions => '["who"]', measures => '{"n": "count(*)", "spread": "tally.tdigest(ms)"}', with_data => true);
+SELECT tally.create_rollup('app.days', 'app.events', 'at', bucket => '1 day', dimensions => '["who"]',
+    measures => '{"n": "count(*)", "spread": "tally.tdigest(ms)"}', with_data => true);
 SELECT tally.create_rollup('app.people', 'app.events', key => 'who', measures => '{"n": "count(*)"}', with_data => true);
 SELECT tally.create_metric('visits', 'days', 'n');
 SELECT tally.create_funnel('app.way', 'app.events', 'at', 'who', '{"a": "true", "b": "true"}', with_data => true);
 SELECT * FROM tally.alter_rollup('days', add_measures => '{"most": "max(ms)"}', add_dimensions => '[{"odd": "(ms % 2)::text"}]');
 CREATE FUNCTION granted() RETURNS TABLE (relation regclass, grantee text) LANGUAGE sql AS $$
     SELECT c.oid::regclass, COALESCE(g.rolname, 'PUBLIC') FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee
-     WHERE a.grantee <> c.relowner AND (c.relnamespace = 'app'::regnamespace AND c.relname <> 'events' OR c.relname LIKE 'dirty_keys%') AND c.relkind IN ('r', 'v') $$;
+     WHERE a.grantee <> c.relowner AND (c.relnamespace = 'app'::regnamespace AND c.relname <> 'events' OR c.relname LIKE 'dirty_keys%') AND c.relkind IN ('r',
+         'v') $$;
 SELECT is_empty('SELECT * FROM granted()', 'nothing that pg_tally makes is granted to anybody but its owner');
 DROP VIEW app.days_live CASCADE; SELECT tally.repair('days');
 SELECT is_empty('SELECT * FROM granted()', 'nor what it makes anew');
@@ -81,7 +83,8 @@ CREATE SCHEMA anon AUTHORIZATION tally_test_anon;
 SET ROLE tally_test_anon;
 CREATE TABLE anon.events (at timestamptz NOT NULL, ms int); CREATE INDEX ON anon.events (at);
 CREATE FUNCTION anon.writes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO app.more_days (bucket, n) VALUES ('2026-05-02Z', 5); END $$;
-CREATE FUNCTION anon.says_immutable(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN PERFORM anon.writes(); RETURN $1; END $$;
+CREATE FUNCTION anon.says_immutable(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
+    pg_temp AS $$ BEGIN PERFORM anon.writes(); RETURN $1; END $$;
 SELECT tally.create_rollup('anon.own', 'anon.events', 'at', measures => '{"n": "sum(anon.says_immutable(ms))"}', with_data => true);
 INSERT INTO anon.events VALUES ('2026-01-01Z', 3);
 RESET ROLE;
@@ -99,7 +102,9 @@ CREATE VIEW app.mine AS SELECT sum(n) FROM app.days;
 SET ROLE tally_test_anon;
 SELECT throws_like('SELECT * FROM tally.uninstall()', '%superuser%', 'for superusers');
 RESET ROLE;
-SELECT results_eq('SELECT what, name FROM tally.uninstall() WHERE what IN (''table'', ''statistics'', ''extension'', ''schema'') ORDER BY 1, 2', $$VALUES ('extension', 'pg_tally'), ('schema', 'tally'), ('statistics', 'app.days_tally_groups'), ('table', 'app.days'), ('table', 'app.keys')$$, 'uninstall() lists what there is');
+SELECT results_eq('SELECT what, name FROM tally.uninstall() WHERE what IN (''table'', ''statistics'', ''extension'', ''schema'') ORDER BY 1, 2',
+    $$VALUES ('extension', 'pg_tally'), ('schema', 'tally'), ('statistics', 'app.days_tally_groups'), ('table', 'app.days'), ('table', 'app.keys')$$,
+    'uninstall() lists what there is');
 SELECT ok(EXISTS (SELECT FROM tally.uninstall() WHERE name = 'app.mine'), 'and what stands on it');
 SELECT ok(to_regclass('app.days') IS NOT NULL, 'and takes nothing away yet');
 SELECT lives_ok('SELECT * FROM tally.uninstall(really => true)', 'then it does');
@@ -108,11 +113,13 @@ DROP SCHEMA tally;
 SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'v') AND relname NOT IN ('events', 'others') UNION ALL SELECT stxrelid FROM pg_statistic_ext
     UNION ALL SELECT tgrelid FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = 'app.events'::regclass$$, 'nothing is left');
 CREATE EXTENSION pg_tally;
-SELECT lives_ok($$SELECT tally.create_rollup('app.keys', 'app.others', key => 'who', measures => '{"n": "count(*)"}', with_data => true)$$, 'and it can be installed again');
+SELECT lives_ok($$SELECT tally.create_rollup('app.keys', 'app.others', key => 'who', measures => '{"n": "count(*)"}', with_data => true)$$,
+    'and it can be installed again');
 -- Without uninstall().
 DROP EXTENSION pg_tally CASCADE;
 SELECT lives_ok('CREATE EXTENSION pg_tally', 'bug: after DROP EXTENSION … CASCADE it could not be installed again');
 DROP TABLE app.keys;
-SELECT lives_ok($$SELECT tally.create_rollup('app.keys', 'app.others', key => 'who', measures => '{"n": "count(*)"}', with_data => true)$$, 'and defines as ever');
+SELECT lives_ok($$SELECT tally.create_rollup('app.keys', 'app.others', key => 'who', measures => '{"n": "count(*)"}', with_data => true)$$,
+    'and defines as ever');
 DROP EXTENSION pg_tally CASCADE; DROP SCHEMA app CASCADE; DROP OWNED BY tally_test_anon; DROP ROLE tally_test_anon;
 SELECT * FROM finish();

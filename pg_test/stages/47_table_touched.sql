@@ -20,7 +20,8 @@ EXCEPTION WHEN OTHERS THEN
     RETURN concat_ws(' | ', SQLSTATE, SQLERRM, d, h);
 END $$;
 CREATE TABLE answers (name text, query text);
-INSERT INTO answers VALUES ('days', $$SELECT date_trunc('day', at, 'UTC'), k, count(*), sum(v) FROM e GROUP BY 1, 2$$), ('keys', 'SELECT k, count(*), sum(v) FROM e GROUP BY 1');
+INSERT INTO answers VALUES ('days', $$SELECT date_trunc('day', at, 'UTC'), k, count(*), sum(v) FROM e GROUP BY 1, 2$$),
+    ('keys', 'SELECT k, count(*), sum(v) FROM e GROUP BY 1');
 CREATE FUNCTION checks(what text, table_name text, said text, hint_said text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     fault record;
@@ -29,7 +30,8 @@ BEGIN
     SELECT s.state, s.message, s.hint INTO fault FROM tally.status s WHERE s.rollup = table_name;
     RETURN NEXT is(fault.state || ': ' || fault.message, 'error: ' || said, what || ': status says it at once');
     RETURN NEXT is(fault.hint, hint_said, what || ': and how it is undone');
-    RETURN NEXT ok(attempt(format('SELECT tally.refresh(%L)', table_name)) LIKE '55000 | rollup %cannot be computed: ' || said || ' | % | ' || hint_said, what || ': a refresh refuses in four parts');
+    RETURN NEXT ok(attempt(format('SELECT tally.refresh(%L)', table_name)) LIKE '55000 | rollup %cannot be computed: ' || said || ' | % | ' || hint_said,
+        what || ': a refresh refuses in four parts');
     EXECUTE fault.hint;
     RETURN NEXT is((SELECT string_agg(r.error, ' ') FROM tally.refresh() r), NULL, what || ': it is undone');
     RETURN NEXT bag_eq('TABLE ' || table_name || '_live', (SELECT a.query FROM answers a WHERE a.name = table_name), what || ': live, undone');
@@ -47,7 +49,8 @@ SELECT checks('a rule', 'days', 'rule nothing of public.days may change what a r
 -- Bug: rows of an inheriting table counted as stored rows, and status was fresh.
 CREATE TABLE heir () INHERITS (days);
 INSERT INTO heir SELECT * FROM ONLY days;
-SELECT checks('a table that inherits', 'days', 'public.heir inherits from public.days, so its rows would count as rows of the rollup', 'ALTER TABLE public.heir NO INHERIT public.days;');
+SELECT checks('a table that inherits', 'days', 'public.heir inherits from public.days, so its rows would count as rows of the rollup',
+    'ALTER TABLE public.heir NO INHERIT public.days;');
 -- Bug: a renamed column of the table gave a bare 42703, and status knew nothing.
 ALTER TABLE days RENAME COLUMN n TO number;
 SELECT checks('a renamed measure', 'days', 'column n of public.days is number now', 'ALTER TABLE public.days RENAME COLUMN number TO n;');
@@ -62,7 +65,8 @@ SELECT is((SELECT state FROM tally.status WHERE rollup = 'days'), 'fresh', 'a tr
 ALTER TABLE days ADD CONSTRAINT small CHECK (k <> 'new' OR n < 2);
 INSERT INTO e VALUES ('2026-01-02 03:00+00', 'new', 1), ('2026-01-02 04:00+00', 'new', 2);
 SELECT tally.refresh('days');
-SELECT is((SELECT hint FROM tally.status WHERE rollup = 'days'), 'SELECT tally.repair(''days'');  -- once its cause is gone', 'a bucket that no single row breaks: the hint');
+SELECT is((SELECT hint FROM tally.status WHERE rollup = 'days'), 'SELECT tally.repair(''days'');  -- once its cause is gone',
+    'a bucket that no single row breaks: the hint');
 ALTER TABLE days DROP CONSTRAINT small;
 DO $$ BEGIN EXECUTE (SELECT hint FROM tally.status WHERE rollup = 'days'); END $$;
 SELECT tally.refresh('days');
@@ -73,10 +77,13 @@ CREATE INDEX ON "two words" (at);
 SELECT tally.create_rollup('words', '"two words"', 'at', measures => '{"n": "sum(t::int)"}');
 INSERT INTO "two words" VALUES ('2026-01-01 00:00+00', '12'), ('2026-01-02 00:00+00', '12ms');
 SELECT tally.refresh('words');
-SELECT is((SELECT hint FROM tally.status WHERE rollup = 'words'), 'SELECT * FROM public."two words" WHERE ctid = ''(0,2)'';  -- once it is changed, the next refresh computes its bucket', 'the hint names the whole table');
+SELECT is((SELECT hint FROM tally.status WHERE rollup = 'words'),
+    'SELECT * FROM public."two words" WHERE ctid = ''(0,2)'';  -- once it is changed, the next refresh computes its bucket', 'the hint names the whole table');
 -- Bug: a refresh spoke of the dropped source by its number.
 CREATE TABLE passing (at timestamptz, k text);
 SELECT tally.create_rollup('passed', 'passing', 'at', dimensions => '["k"]', measures => '{"n": "count(*)"}', with_data => true);
 DROP TABLE passing CASCADE;
-SELECT is(attempt('SELECT tally.refresh(''passed'')'), '42P01 | rollup ''passed'' cannot be computed: its source is gone | What is stored stands as it is. | SELECT tally.drop_rollup(''passed'');', 'a dropped source');
+SELECT is(attempt('SELECT tally.refresh(''passed'')'),
+    '42P01 | rollup ''passed'' cannot be computed: its source is gone | What is stored stands as it is. | SELECT tally.drop_rollup(''passed'');',
+    'a dropped source');
 SELECT * FROM finish();

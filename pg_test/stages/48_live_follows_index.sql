@@ -21,8 +21,10 @@ BEGIN
 END $$;
 CREATE FUNCTION exact(when_ text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN NEXT bag_eq('SELECT bucket, k, n FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC'') AS bucket, k, sum(n) AS n FROM e GROUP BY 1, 2', when_ || ': the live view is exact');
-    RETURN NEXT ok(has_table_privilege('public', 'h_live', 'SELECT') AND (SELECT n FROM stands_on_it) = (SELECT sum(n) FROM e), when_ || ': grants and views on it stay');
+    RETURN NEXT bag_eq('SELECT bucket, k, n FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC'') AS bucket, k, sum(n) AS n FROM e GROUP BY 1, 2',
+        when_ || ': the live view is exact');
+    RETURN NEXT ok(has_table_privilege('public', 'h_live', 'SELECT') AND (SELECT n FROM stands_on_it) = (SELECT sum(n) FROM e),
+        when_ || ': grants and views on it stay');
     RETURN NEXT is((SELECT COALESCE(sqlstate, 'none') FROM tally.status WHERE rollup = 'h'), 'none', when_ || ': status sees nothing wrong');
 END $$;
 UPDATE e SET n = n + 1 WHERE n % 700 = 0;

@@ -22,7 +22,8 @@ SELECT is((SELECT count(*) FROM pg_statistic_ext), 0::bigint, 'and they go with 
 -- Bug: with_data of a rollup whose own name needs quotes failed, and so did the statements that hints offer for it.
 CREATE TABLE plain_events (at timestamptz);
 INSERT INTO plain_events VALUES ('2026-01-01 00:00Z');
-SELECT lives_ok($$SELECT tally.create_rollup('"Odd rollup"', 'plain_events', 'at', measures => '{"n": "count(*)"}', with_data => true)$$, 'a name that needs quotes, with data');
+SELECT lives_ok($$SELECT tally.create_rollup('"Odd rollup"', 'plain_events', 'at', measures => '{"n": "count(*)"}', with_data => true)$$,
+    'a name that needs quotes, with data');
 SELECT is((SELECT sum(n) FROM "Odd rollup"), 1::numeric, 'is computed');
 SELECT lives_ok($$SELECT tally.refresh('Odd rollup')$$, 'its name as the catalogue has it');
 SELECT lives_ok($$SELECT tally.drop_rollup('"Odd rollup"')$$, 'and as SQL writes it');

@@ -4,7 +4,8 @@ SELECT no_plan();
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS dblink;
 CREATE FUNCTION here() RETURNS text LANGUAGE sql AS $$
-    SELECT format('host=%s port=%s dbname=%s user=%s', btrim(split_part(current_setting('unix_socket_directories'), ',', 1), ' "'), current_setting('port'), quote_literal(current_database()), current_user)
+    SELECT format('host=%s port=%s dbname=%s user=%s', btrim(split_part(current_setting('unix_socket_directories'), ',', 1), ' "'), current_setting('port'),
+        quote_literal(current_database()), current_user)
 $$;
 SELECT dblink_connect('other', here());
 SELECT dblink_exec('other', 'SET client_min_messages = error');
@@ -28,7 +29,8 @@ SET tally.lock_timeout = '300 milliseconds';
 CREATE TEMP TABLE refused AS SELECT clock_timestamp() AS began, e.*, clock_timestamp() AS ended FROM error_of(create_h()) e;
 SELECT is((SELECT code FROM refused), '55P03', 'a busy table is waited for, but not for ever');
 SELECT is((SELECT message FROM refused), 'capture could not lock public.events within 300 milliseconds to change its triggers', 'what it waited for');
-SELECT matches((SELECT detail FROM refused), format('pid %s .*idle in transaction.*Nothing was changed', :other_pid), 'who held it: process, state, since when');
+SELECT matches((SELECT detail FROM refused), format('pid %s .*idle in transaction.*Nothing was changed', :other_pid),
+    'who held it: process, state, since when');
 SELECT matches((SELECT hint FROM refused), format('SET tally.lock_timeout .*pg_terminate_backend\(%s\)', :other_pid), 'and what to run');
 SELECT is(to_regclass('h'), NULL, 'nothing is half made');
 SELECT is((SELECT count(*) FROM tally.members), 0::bigint, 'nor remembered');
@@ -47,7 +49,8 @@ RESET tally.lock_timeout;
 
 -- What a refresh locks. These modes hold up no reader and no writer; SHARE UPDATE EXCLUSIVE is that of ANALYZE.
 CREATE VIEW locked AS SELECT DISTINCT l.relation::regclass::text AS relation, l.mode FROM pg_locks l
-  WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation IN ('events'::regclass, 'h'::regclass, 'h_live'::regclass, 'tally.dirty'::regclass, 'tally.dirty_ranges'::regclass, 'tally.rollups'::regclass)
+  WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation IN ('events'::regclass, 'h'::regclass, 'h_live'::regclass, 'tally.dirty'::regclass,
+      'tally.dirty_ranges'::regclass, 'tally.rollups'::regclass)
     AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock');
 INSERT INTO events VALUES ('2026-01-01 05:05+00', 1), ('2026-03-01+00', 1);
 BEGIN;
@@ -66,7 +69,8 @@ SELECT lives_ok($$SELECT dblink_exec('other', 'DELETE FROM events WHERE at < ''2
 SELECT lives_ok($$SELECT * FROM dblink('other', 'SELECT count(*) FROM h') AS t(n bigint)$$, 'a reader reads the rollup');
 SELECT lives_ok($$SELECT * FROM dblink('other', 'SELECT count(*) FROM h_live') AS t(n bigint)$$, 'and the live view');
 SELECT is((SELECT state FROM dblink('other', 'SELECT state FROM tally.status WHERE rollup = ''h''') AS t(state text)), 'running', 'status: running');
-SELECT matches((SELECT reason FROM dblink('other', 'SELECT reason FROM tally.status WHERE rollup = ''h''') AS t(reason text)), format('pid %s refreshes it', pg_backend_pid()), 'and who');
+SELECT matches((SELECT reason FROM dblink('other', 'SELECT reason FROM tally.status WHERE rollup = ''h''') AS t(reason text)),
+    format('pid %s refreshes it', pg_backend_pid()), 'and who');
 COMMIT;
 SELECT tally.refresh();
 
@@ -78,7 +82,8 @@ SELECT dblink_exec('other', 'SET lock_timeout = 0');
 SELECT dblink_send_query('other', 'SELECT tally.refresh(''h'')');
 DO $$ BEGIN FOR i IN 1..100 LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'h'::regclass); PERFORM pg_sleep(0.05); END LOOP; END $$;
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'h'), 'waiting', 'status: waiting');
-SELECT matches((SELECT reason FROM tally.status WHERE rollup = 'h'), format('the refresh of pid %s waits for pid %s', :other_pid, pg_backend_pid()), 'and for whom');
+SELECT matches((SELECT reason FROM tally.status WHERE rollup = 'h'), format('the refresh of pid %s waits for pid %s', :other_pid, pg_backend_pid()),
+    'and for whom');
 COMMIT;
 SELECT isnt_empty($$SELECT * FROM dblink_get_result('other') AS t(r text)$$, 'it goes on');
 SELECT is_empty($$SELECT * FROM dblink_get_result('other') AS t(r text)$$, 'to its end');
@@ -88,15 +93,19 @@ SELECT is((SELECT reason FROM tally.status WHERE rollup = 'h'), '', 'fresh: noth
 BEGIN;
 INSERT INTO events VALUES ('2026-01-03 05:05+00', 1);
 PREPARE TRANSACTION 'tally test held';
-SELECT matches((SELECT reason FROM tally.status WHERE rollup = 'h'), 'prepared transaction ''tally test held'' since .* holds changes back', 'a prepared transaction is named');
+SELECT matches((SELECT reason FROM tally.status WHERE rollup = 'h'), 'prepared transaction ''tally test held'' since .* holds changes back',
+    'a prepared transaction is named');
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'h'), 'fresh', 'though what is committed is all there');
 SET tally.lock_timeout = '100 milliseconds';
-SELECT matches((SELECT detail FROM error_of($$SELECT tally.create_rollup('h2', 'events', 'at', measures => '{"n": "count(*)"}')$$)), 'prepared transaction ''tally test held''', 'and as the one who holds a table');
+SELECT matches((SELECT detail FROM error_of($$SELECT tally.create_rollup('h2', 'events', 'at', measures => '{"n": "count(*)"}')$$)),
+    'prepared transaction ''tally test held''', 'and as the one who holds a table');
 RESET tally.lock_timeout;
 COMMIT PREPARED 'tally test held';
-SELECT matches((SELECT state || ': ' || reason FROM tally.status WHERE rollup = 'h'), 'dirty: changed since .*, next refresh by none: the clock is stopped', 'dirty: since when, and that no clock ends it');
+SELECT matches((SELECT state || ': ' || reason FROM tally.status WHERE rollup = 'h'), 'dirty: changed since .*, next refresh by none: the clock is stopped',
+    'dirty: since when, and that no clock ends it');
 TRUNCATE events;
-SELECT matches((SELECT state || ': ' || reason FROM tally.status WHERE rollup = 'h'), 'backfill: to be computed: truncate of public.events', 'to be computed: why');
+SELECT matches((SELECT state || ': ' || reason FROM tally.status WHERE rollup = 'h'), 'backfill: to be computed: truncate of public.events',
+    'to be computed: why');
 
 -- The run log is kept as long as the setting says.
 SELECT tally.refresh();

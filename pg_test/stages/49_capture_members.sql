@@ -8,7 +8,8 @@ BEGIN
     RETURN QUERY SELECT bag_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': live');
     PERFORM tally.refresh('h');
     RETURN QUERY SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what || ': stored');
-    RETURN QUERY SELECT is((SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'h'), 0::bigint, what || ': no mark is left');
+    RETURN QUERY SELECT is((SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'h'), 0::bigint,
+        what || ': no mark is left');
 END $$;
 CREATE FUNCTION marked() RETURNS TABLE (since timestamptz, until timestamptz) LANGUAGE sql AS 'SELECT g.since, g.until FROM tally.dirty_ranges g ORDER BY 1, 2';
 
@@ -24,7 +25,8 @@ SELECT tally.create_rollup('h', 'events', 'at', measures => '{"n": "count(*)", "
 CREATE TABLE events_2 AS SELECT timestamptz '2026-02-10+00' + i * interval '1 hour' AS at, i AS id, 1 AS ms FROM generate_series(1, 100) i;
 ALTER TABLE events_2 ALTER at SET NOT NULL, ALTER id SET NOT NULL;
 ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM ('2026-02-01+00') TO ('2026-03-01+00');
-SELECT results_eq('SELECT * FROM marked()', $$VALUES ('2026-02-01+00'::timestamptz, '2026-03-01+00'::timestamptz)$$, 'an attached partition marks its own range only');
+SELECT results_eq('SELECT * FROM marked()', $$VALUES ('2026-02-01+00'::timestamptz, '2026-03-01+00'::timestamptz)$$,
+    'an attached partition marks its own range only');
 SELECT exact('attached');
 TRUNCATE events_2;
 SELECT results_eq('SELECT * FROM marked()', $$VALUES ('2026-02-01+00'::timestamptz, '2026-03-01+00'::timestamptz)$$, 'and when it is truncated too');
@@ -43,13 +45,16 @@ SELECT tally.refresh('h');
 
 BEGIN;
 ALTER TABLE events DETACH PARTITION events_2;
-SELECT bag_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', 'inside the transaction that detaches');
+SELECT bag_eq('SELECT * FROM h_live', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1',
+    'inside the transaction that detaches');
 ROLLBACK;
 SELECT is_empty('SELECT * FROM marked()', 'undone, nothing is marked');
 ALTER TABLE events DETACH PARTITION events_2;
-SELECT results_eq('SELECT * FROM marked()', $$VALUES ('2026-02-01+00'::timestamptz, '2026-03-01+00'::timestamptz)$$, 'a detached partition marks the range it had');
+SELECT results_eq('SELECT * FROM marked()', $$VALUES ('2026-02-01+00'::timestamptz, '2026-03-01+00'::timestamptz)$$,
+    'a detached partition marks the range it had');
 SELECT exact('detached');
-SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid = 'events_2'::regclass AND NOT tgisinternal$$, 'a detached partition has no trigger of ours any more');
+SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid = 'events_2'::regclass AND NOT tgisinternal$$,
+    'a detached partition has no trigger of ours any more');
 ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM ('2026-02-01+00') TO ('2026-03-01+00');
 SELECT exact('attached again');
 ALTER TABLE events DETACH PARTITION events_2 CONCURRENTLY;
@@ -57,7 +62,8 @@ SELECT exact('detached concurrently');
 DROP TABLE events_3;
 SELECT exact('dropped');
 TRUNCATE events_1_0;
-SELECT results_eq('SELECT * FROM marked()', $$VALUES ('-infinity'::timestamptz, '2026-02-01+00'::timestamptz)$$, 'a partition by hash has the bounds of its parent');
+SELECT results_eq('SELECT * FROM marked()', $$VALUES ('-infinity'::timestamptz, '2026-02-01+00'::timestamptz)$$,
+    'a partition by hash has the bounds of its parent');
 SELECT exact('one of the second level truncated');
 ALTER TABLE events_1 DETACH PARTITION events_1_1;
 SELECT exact('one of the second level detached');
@@ -88,9 +94,11 @@ INSERT INTO events SELECT date '2026-01-01' + i, (ARRAY['a', 'b'])[i % 2 + 1], i
 SELECT tally.create_rollup('d', 'events', 'at', '1 day', measures => '{"n": "count(*)"}', zone => 'America/New_York', with_data => true);
 CREATE FUNCTION exact_days(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN QUERY SELECT bag_eq('SELECT * FROM d_live', 'SELECT at::timestamp AT TIME ZONE ''America/New_York'', count(*) FROM events GROUP BY 1', what || ': live');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM d_live', 'SELECT at::timestamp AT TIME ZONE ''America/New_York'', count(*) FROM events GROUP BY 1',
+        what || ': live');
     PERFORM tally.refresh('d');
-    RETURN QUERY SELECT bag_eq('SELECT * FROM d', 'SELECT at::timestamp AT TIME ZONE ''America/New_York'', count(*) FROM events GROUP BY 1', what || ': stored');
+    RETURN QUERY SELECT bag_eq('SELECT * FROM d', 'SELECT at::timestamp AT TIME ZONE ''America/New_York'', count(*) FROM events GROUP BY 1',
+        what || ': stored');
 END $$;
 ALTER TABLE events DETACH PARTITION events_b;
 SELECT exact_days('a list partition detached');
@@ -134,7 +142,8 @@ SELECT results_eq('SELECT n FROM other WHERE bucket = ''2024-01-01 08:00+00''', 
 ALTER TABLE events_other NO INHERIT events;
 SELECT exact('one that went');
 INSERT INTO events_other VALUES (1, '2024-01-01 09:00+00');
-SELECT is((SELECT count(*) FROM tally.dirty WHERE rollup_id IN (SELECT id FROM tally.rollups WHERE name IN ('h', 'h2'))), 0::bigint, 'it marks the parent''s rollups no more');
+SELECT is((SELECT count(*) FROM tally.dirty WHERE rollup_id IN (SELECT id FROM tally.rollups WHERE name IN ('h', 'h2'))), 0::bigint,
+    'it marks the parent''s rollups no more');
 SELECT tally.refresh();
 SELECT results_eq('SELECT n FROM other WHERE bucket = ''2024-01-01 09:00+00''', 'SELECT 1::bigint', 'but its own');
 SELECT tally.drop_rollup('other');
@@ -156,7 +165,8 @@ SELECT tally.refresh();
 SELECT is((SELECT sum(n) FROM part), 1::numeric, 'its own rollup');
 CREATE TABLE events_2 (at timestamptz NOT NULL, ms int);
 SELECT tally.create_rollup('part2', 'events_2', 'at', measures => '{"n": "count(*)"}', with_data => true);
-SELECT lives_ok($$ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM ('2026-02-01+00') TO ('2026-03-01+00')$$, 'a source becomes a partition of another');
+SELECT lives_ok($$ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM ('2026-02-01+00') TO ('2026-03-01+00')$$,
+    'a source becomes a partition of another');
 INSERT INTO events VALUES ('2026-02-05+00', 1);
 SELECT exact('and is written to through it');
 SELECT is((SELECT n FROM part2_live), 1::bigint, 'its own rollup sees that');
@@ -182,7 +192,8 @@ SELECT stored_is_exact('without event triggers: the truncation of what was attac
 INSERT INTO events_3 VALUES ('2026-03-05+00', 1);
 ALTER TABLE events DETACH PARTITION events_3;
 CALL tally.refresh_scheduled('*/5 * * * *');
-SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', 'without event triggers: detached, by the scheduled refresh');
+SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1',
+    'without event triggers: detached, by the scheduled refresh');
 ALTER EVENT TRIGGER tally_after_ddl ENABLE ALWAYS; ALTER EVENT TRIGGER tally_after_drop ENABLE ALWAYS;
 
 -- Loading with triggers off is an everyday thing: noticed, and made good when they are on again.
@@ -191,8 +202,10 @@ INSERT INTO events VALUES ('2026-02-05 05:05+00', 77);
 SELECT is((SELECT off FROM tally.members WHERE source = 'events'::regclass AND member = 'events'::regclass), true, 'which capture remembers');
 ALTER TABLE events ENABLE TRIGGER ALL;
 SELECT exact('written to while triggers were off');
-SELECT is_empty($$SELECT t.tgname FROM pg_trigger t WHERE t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) AND t.tgenabled <> 'A'$$, 'enabled they fire for replicas too, as before');
-SELECT is_empty($$SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'h' HAVING count(*) > 0$$, 'and no mark is left');
+SELECT is_empty($$SELECT t.tgname FROM pg_trigger t WHERE t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) AND t.tgenabled <> 'A'$$,
+    'enabled they fire for replicas too, as before');
+SELECT is_empty($$SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'h' HAVING count(*) > 0$$,
+    'and no mark is left');
 DROP TRIGGER tally_capture_insert_6 ON events;
 INSERT INTO events VALUES ('2026-02-06 05:05+00', 78);
 SELECT stored_is_exact('a trigger that was dropped is made again, and what was missed is computed');
@@ -203,7 +216,8 @@ SELECT exact('and marks again');
 CREATE TABLE typed (at timestamptz NOT NULL, note text, ms int);
 INSERT INTO typed VALUES ('2026-01-01+00', '5', 1);
 SELECT tally.create_rollup('t', 'typed', 'at', measures => '{"n": "sum(ms)"}', with_data => true);
-CREATE FUNCTION marks_of_t() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = ''t''';
+CREATE FUNCTION marks_of_t() RETURNS bigint
+    LANGUAGE sql AS 'SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = ''t''';
 SELECT is(marks_of_t(), 0::bigint, 'clean');
 ALTER TABLE typed ALTER note TYPE int USING 7;
 SELECT is(marks_of_t(), 1::bigint, 'a rewritten column marks the whole');
@@ -227,7 +241,8 @@ SELECT bag_eq('SELECT bucket, n FROM m', $$VALUES ('2026-01-05 01:00+00'::timest
 SELECT is((SELECT count(*) FROM tally.runs), 1::bigint, 'are one range to compute');
 DROP TABLE many_1, many_2, many_4;
 INSERT INTO many VALUES ('2026-01-07 01:00+00');
-SELECT is((SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'm'), 3::bigint, 'three that are dropped are three marks');
+SELECT is((SELECT count(*) FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'm'), 3::bigint,
+    'three that are dropped are three marks');
 SELECT tally.refresh('m');
 SELECT bag_eq('SELECT bucket, n FROM m', $$VALUES ('2026-01-07 01:00+00'::timestamptz, 1::bigint)$$, 'and gone');
 
@@ -239,7 +254,8 @@ INSERT INTO visits SELECT timestamptz '2026-01-01+00' + i * interval '1 hour', '
 SELECT tally.create_rollup('per_who', 'visits', key => 'who', measures => '{"n": "count(*)", "total": "sum(ms)"}', with_data => true);
 CREATE FUNCTION exact_keys(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN QUERY SELECT bag_eq('SELECT who, n, total FROM per_who_live', 'SELECT who, count(*) AS n, sum(ms) AS total FROM visits GROUP BY 1', what || ': live');
+    RETURN QUERY SELECT bag_eq('SELECT who, n, total FROM per_who_live', 'SELECT who, count(*) AS n, sum(ms) AS total FROM visits GROUP BY 1',
+        what || ': live');
     PERFORM tally.refresh('per_who');
     RETURN QUERY SELECT bag_eq('SELECT who, n, total FROM per_who', 'SELECT who, count(*) AS n, sum(ms) AS total FROM visits GROUP BY 1', what || ': stored');
 END $$;

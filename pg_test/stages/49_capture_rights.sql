@@ -43,17 +43,22 @@ BEGIN
 END $$;
 -- He lies about how volatile they are.
 CREATE FUNCTION evil_of(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN RETURN app.evil('measure'); END $$;
-CREATE FUNCTION evil_text(text) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN PERFORM app.evil('dimension'); RETURN $1; END $$;
-CREATE FUNCTION evil_filter() RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN PERFORM app.evil('filter'); RETURN true; END $$;
+CREATE FUNCTION evil_text(text) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = app,
+    pg_catalog AS $$ BEGIN PERFORM app.evil('dimension'); RETURN $1; END $$;
+CREATE FUNCTION evil_filter() RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = app,
+    pg_catalog AS $$ BEGIN PERFORM app.evil('filter'); RETURN true; END $$;
 -- Operators and casts of his. One that stands before PostgreSQL's own on his search_path has to be named in full (41_names_that_shadow.sql).
-CREATE FUNCTION evil_eq(text, text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN PERFORM app.evil('operator'); RETURN pg_catalog.texteq($1, $2); END $$;
+CREATE FUNCTION evil_eq(text, text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = app,
+    pg_catalog AS $$ BEGIN PERFORM app.evil('operator'); RETURN pg_catalog.texteq($1, $2); END $$;
 CREATE OPERATOR = (LEFTARG = text, RIGHTARG = text, FUNCTION = evil_eq);
 CREATE TYPE mood AS ENUM ('good', 'bad');
-CREATE FUNCTION evil_cast(mood) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = app, pg_catalog AS $$ BEGIN PERFORM app.evil('cast'); RETURN 'm'; END $$;
+CREATE FUNCTION evil_cast(mood) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = app,
+    pg_catalog AS $$ BEGIN PERFORM app.evil('cast'); RETURN 'm'; END $$;
 CREATE CAST (mood AS text) WITH FUNCTION evil_cast(mood);
 ALTER TABLE events ADD COLUMN m mood;
 SET search_path = app, pg_catalog;
-SELECT tally.create_rollup('owned', 'events', 'at', dimensions => '[{"k": "evil_text(kind)"}, "m"]', measures => '{"total": "sum(evil_of(ms))", "n": "count(*)"}', "where" => 'evil_filter() AND kind OPERATOR(app.=) kind');
+SELECT tally.create_rollup('owned', 'events', 'at', dimensions => '[{"k": "evil_text(kind)"}, "m"]',
+    measures => '{"total": "sum(evil_of(ms))", "n": "count(*)"}', "where" => 'evil_filter() AND kind OPERATOR(app.=) kind');
 -- What he can put on the table that the engine writes to.
 CREATE FUNCTION evil_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM app.evil('row trigger'); RETURN NEW; END $$;
 CREATE FUNCTION evil_statement() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM app.evil('statement trigger'); RETURN NULL; END $$;
@@ -81,10 +86,12 @@ SELECT is((SELECT state FROM tally.status WHERE rollup = 'owned'), 'fresh', 'and
 SELECT is_empty($$SELECT place FROM unnest('{measure,dimension,filter,operator,cast,row trigger,statement trigger,index,check}'::text[]) place
     WHERE NOT EXISTS (SELECT FROM app.log l WHERE l.what = place)$$, 'every trap went off');
 SELECT is_empty($$SELECT DISTINCT what, as_user FROM app.log WHERE as_user <> 'tally_test_attacker'$$, 'and as nobody but the attacker');
-SELECT is_empty($$SELECT DISTINCT what FROM app.log WHERE outcome = 'done' AND what LIKE '%:%' AND what NOT LIKE '%: definer'$$, 'nothing of what it tried was done');
+SELECT is_empty($$SELECT DISTINCT what FROM app.log WHERE outcome = 'done' AND what LIKE '%:%' AND what NOT LIKE '%: definer'$$,
+    'nothing of what it tried was done');
 SELECT is(current_user, 'postgres'::name, 'the caller is who he was');
 SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'tally_test_attacker'), false, 'and the attacker');
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.prosecdef AND p.proname = 'definer' AND p.proowner <> 'tally_test_attacker'::regrole$$, 'a function made on the way is its maker''s');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.prosecdef AND p.proname = 'definer' AND p.proowner <> 'tally_test_attacker'::regrole$$,
+    'a function made on the way is its maker''s');
 SELECT is_empty('SELECT name FROM pg_prepared_statements WHERE name = ''trap''', 'nothing is left in the session');
 
 -- Code that would only run when the superuser commits.
@@ -93,7 +100,8 @@ CREATE CONSTRAINT TRIGGER evil_late AFTER INSERT OR UPDATE ON app.owned DEFERRAB
 TRUNCATE app.log;
 RESET ROLE;
 INSERT INTO app.events VALUES ('2026-01-02+00', 'a', 5);
-SELECT matches((SELECT error FROM tally.refresh() WHERE rollup = 'owned'), 'cannot fire deferred trigger within security-restricted operation', 'a deferred trigger is refused, and the rollup in error');
+SELECT matches((SELECT error FROM tally.refresh() WHERE rollup = 'owned'), 'cannot fire deferred trigger within security-restricted operation',
+    'a deferred trigger is refused, and the rollup in error');
 SELECT is_empty($$SELECT DISTINCT what, as_user FROM app.log WHERE as_user <> 'tally_test_attacker'$$, 'it ran as nobody else');
 SET ROLE tally_test_attacker; DROP TRIGGER evil_late ON app.owned; RESET ROLE;
 
@@ -108,13 +116,15 @@ SET ROLE tally_test_attacker; DROP RULE evil ON app.owned; RESET ROLE;
 
 -- Triggers of capture are the engine's to make: they fire in replication's apply too, as another role.
 SET ROLE tally_test_attacker;
-SELECT throws_ok($$CREATE TRIGGER tally_capture_truncate_9 AFTER TRUNCATE ON app.events EXECUTE FUNCTION tally.capture_truncate()$$, '42501', NULL, 'nobody makes a trigger of what marks');
+SELECT throws_ok($$CREATE TRIGGER tally_capture_truncate_9 AFTER TRUNCATE ON app.events EXECUTE FUNCTION tally.capture_truncate()$$, '42501', NULL,
+    'nobody makes a trigger of what marks');
 -- Whoever adds a partition to a source must be able to execute the function of the row triggers, so anybody can make one of it.
 CREATE TRIGGER tally_capture_insert_9 AFTER INSERT ON app.events FOR EACH ROW WHEN (app.evil('when') = 1) EXECUTE FUNCTION tally.capture();
 RESET ROLE;
 SELECT tally_internal._attach_capture('app.events');
 ALTER TABLE app.events ADD COLUMN another int;
-SELECT is((SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'app.events'::regclass AND tgname = 'tally_capture_insert_9'), 'O', 'a trigger that is not the engine''s own is not made to fire always');
+SELECT is((SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'app.events'::regclass AND tgname = 'tally_capture_insert_9'), 'O',
+    'a trigger that is not the engine''s own is not made to fire always');
 SET ROLE tally_test_attacker;
 DROP TRIGGER tally_capture_insert_9 ON app.events;
 RESET ROLE;
@@ -122,27 +132,34 @@ GRANT USAGE ON SCHEMA public TO tally_test_attacker;
 CREATE TABLE others (at timestamptz NOT NULL);
 GRANT SELECT ON others TO tally_test_attacker;
 SET ROLE tally_test_attacker;
-SELECT throws_ok($$SELECT tally.create_rollup('app.on_others', 'others', 'at', measures => '{"n": "count(*)"}')$$, '42501', NULL, 'without TRIGGER on the source there is no rollup');
+SELECT throws_ok($$SELECT tally.create_rollup('app.on_others', 'others', 'at', measures => '{"n": "count(*)"}')$$, '42501', NULL,
+    'without TRIGGER on the source there is no rollup');
 SELECT throws_ok($$SELECT tally_internal._attach_capture('public.others')$$, '42501', NULL, 'nor are triggers made for who has no rollup there');
 SELECT throws_ok($$SELECT tally_internal._attach('public.others')$$, '42501', NULL, 'by whichever function');
 -- Past create_rollup(): the catalogue is the engine's to write. What names a relation in it is looked up.
 SELECT throws_ok($$INSERT INTO tally.rollups (name, relation, live_view, source, time_column, time_type, bucket) VALUES ('forged', 'public.precious', 'public.precious', 'public.others', 'at', 'timestamptz', '1 hour')$$,
     '42501', NULL, 'no row of the catalogue is written by hand');
 CREATE FUNCTION app.forged(relation regclass, source regclass) RETURNS tally.rollups LANGUAGE sql AS $$
-    SELECT jsonb_populate_record(r, jsonb_build_object('id', NULL, 'name', 'forged', 'relation', $1::oid, 'live_view', $1::oid, 'source', $2::oid, 'source_rollup', NULL, 'filter', NULL, 'owner', 10)) FROM tally.rollups r WHERE r.name = 'owned'
+    SELECT jsonb_populate_record(r,
+        jsonb_build_object('id', NULL, 'name', 'forged', 'relation', $1::oid, 'live_view', $1::oid, 'source', $2::oid, 'source_rollup', NULL, 'filter', NULL,
+        'owner', 10)) FROM tally.rollups r WHERE r.name = 'owned'
 $$;
 CREATE TABLE app.forged (LIKE app.owned INCLUDING ALL);
 SELECT throws_ok(format($$SELECT tally_internal._store_rollup(app.forged(%L, %L), ARRAY(SELECT d FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = 'owned'),
-    ARRAY(SELECT m FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = 'owned'))$$, relation, source), '42501', NULL, 'nor stored: ' || why)
-  FROM (VALUES ('public.precious', 'app.events', 'another''s table'), ('app.forged', 'public.others', 'a source without the right to it'), ('app.owned', 'app.events', 'the table of another rollup'), ('pg_class', 'app.events', 'a catalogue')) x(relation, source, why);
+    ARRAY(SELECT m FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = 'owned'))$$, relation, source), '42501', NULL,
+        'nor stored: ' || why)
+  FROM (VALUES ('public.precious', 'app.events', 'another''s table'), ('app.forged', 'public.others', 'a source without the right to it'),
+      ('app.owned', 'app.events', 'the table of another rollup'), ('pg_class', 'app.events', 'a catalogue')) x(relation, source, why);
 RESET ROLE;
 SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid = 'public.others'::regclass$$, 'there is no trigger on the table of another');
 SELECT is((SELECT count(*) FROM precious), 1::bigint, 'and nothing is written');
 
 -- A schedule is a line of somebody else's crontab.
 SET ROLE tally_test_attacker;
-SELECT throws_ok(format($$SELECT tally.create_rollup('app.cron', 'app.events', 'at', measures => '{"n": "count(*)"}', schedule => %L)$$, x), '22023', NULL, 'no schedule: ' || quote_literal(x))
-  FROM unnest(ARRAY['* * * * * rm -rf /', E'* * * * *\n* * * * * rm', '60 * * * *', '* 24 * * *', '* * * * rm', '* * * *', 'rubbish', '', '*/0 * * * *', '5-1 * * * *', '0 seconds', '60 seconds', '@reboot']) x;
+SELECT throws_ok(format($$SELECT tally.create_rollup('app.cron', 'app.events', 'at', measures => '{"n": "count(*)"}', schedule => %L)$$, x), '22023', NULL,
+    'no schedule: ' || quote_literal(x))
+  FROM unnest(ARRAY['* * * * * rm -rf /', E'* * * * *\n* * * * * rm', '60 * * * *', '* 24 * * *', '* * * * rm', '* * * *', 'rubbish', '', '*/0 * * * *',
+      '5-1 * * * *', '0 seconds', '60 seconds', '@reboot']) x;
 SELECT throws_ok($$SELECT tally_internal._store_change(jsonb_populate_record(r, '{"schedule": "* * * * * rm"}'), NULL, NULL) FROM tally.rollups r WHERE r.name = 'owned'$$, '22023', NULL, 'nor past create_rollup()');
 SELECT lives_ok(format($$SELECT tally_internal._store_change(jsonb_populate_record(r, jsonb_build_object('schedule', %L::text)), NULL, NULL) FROM tally.rollups r WHERE r.name = 'owned'$$, x), 'a schedule: ' || x)
   FROM unnest(ARRAY['*/5 * * * *', '0,30 8-18/2 1 jan-mar mon-fri', '59 23 31 12 7', '30 seconds', '17  3 * * *', '*/5 * * * *']) x;

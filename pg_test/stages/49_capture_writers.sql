@@ -7,11 +7,13 @@ CREATE ROLE tally_test_writer;
 GRANT CREATE ON SCHEMA public TO tally_test_writer;
 
 CREATE TABLE users (id int PRIMARY KEY, at timestamptz UNIQUE);
-CREATE TABLE events (id int PRIMARY KEY, at timestamptz, user_id int REFERENCES users ON DELETE CASCADE, boss_id int REFERENCES users ON DELETE SET NULL ON UPDATE CASCADE,
+CREATE TABLE events (id int PRIMARY KEY, at timestamptz, user_id int REFERENCES users ON DELETE CASCADE,
+    boss_id int REFERENCES users ON DELETE SET NULL ON UPDATE CASCADE,
                      seen timestamptz REFERENCES users (at) ON UPDATE CASCADE, ms int);
 CREATE INDEX ON events (at);
 INSERT INTO users SELECT i, timestamptz '2026-01-01+00' + i * interval '1 hour' FROM generate_series(1, 50) i;
-INSERT INTO events SELECT i, timestamptz '2026-01-01+00' + i * interval '10 minutes', i % 50 + 1, (i + 7) % 50 + 1, timestamptz '2026-01-01+00' + (i % 50 + 1) * interval '1 hour', i FROM generate_series(1, 500) i;
+INSERT INTO events SELECT i, timestamptz '2026-01-01+00' + i * interval '10 minutes', i % 50 + 1, (i + 7) % 50 + 1,
+    timestamptz '2026-01-01+00' + (i % 50 + 1) * interval '1 hour', i FROM generate_series(1, 500) i;
 SELECT tally.create_rollup('h', 'events', 'at', measures => '{"n": "count(*)", "total": "sum(ms)", "led": "count(boss_id)"}', with_data => true);
 SELECT tally.create_rollup('s', 'events', 'seen', measures => '{"n": "count(*)"}', with_data => true);
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -105,13 +107,15 @@ SELECT exact('a BEFORE trigger that moves the row');
 DROP TRIGGER zz_shift ON events;
 CREATE VIEW events_view AS SELECT * FROM events;
 INSERT INTO events_view VALUES (3003, '2026-02-10 08:00+00', 1, 1, NULL, 1);
-WITH gone AS (DELETE FROM events_view WHERE id BETWEEN 40 AND 45 RETURNING *) INSERT INTO events SELECT id + 5000, at + interval '1 year', user_id, boss_id, seen, ms FROM gone;
+WITH gone AS (DELETE FROM events_view WHERE id BETWEEN 40 AND 45 RETURNING *) INSERT INTO events SELECT id + 5000, at + interval '1 year', user_id, boss_id,
+    seen, ms FROM gone;
 SELECT exact('through a view, and one statement that deletes and inserts');
 MERGE INTO events e USING (SELECT i AS id, timestamptz '2026-03-01+00' + i * interval '1 hour' AS at FROM generate_series(50, 120) i) n ON e.id = n.id
  WHEN MATCHED AND e.id < 60 THEN DELETE WHEN MATCHED THEN UPDATE SET at = n.at WHEN NOT MATCHED THEN INSERT (id, at, ms) VALUES (n.id, n.at, 1);
 SELECT exact('MERGE');
 PREPARE put(int, timestamptz) AS INSERT INTO events (id, at, ms) VALUES ($1, $2, 1);
-EXECUTE put(8001, '2026-04-01+00'); EXECUTE put(8002, '2026-04-02+00'); EXECUTE put(8003, '2026-04-01+00'); EXECUTE put(8004, '2026-04-03+00'); EXECUTE put(8005, '2026-04-04+00');
+EXECUTE put(8001, '2026-04-01+00'); EXECUTE put(8002, '2026-04-02+00'); EXECUTE put(8003, '2026-04-01+00'); EXECUTE put(8004,
+    '2026-04-03+00'); EXECUTE put(8005, '2026-04-04+00');
 EXECUTE put(8006, '2026-04-05+00'); EXECUTE put(8007, '2026-04-06+00');
 SELECT exact('a prepared statement, planned once');
 SELECT tally.refresh();

@@ -12,51 +12,65 @@ INSERT INTO events VALUES
 SELECT tally.create_rollup('turns_hourly', 'events', 'at', '1 hour', '["world"]',
     '{"turns": "count(*) filter (where kind = ''turn'')", "retries": "count(*) filter (where kind = ''retry'')", "ms": "sum(ms)"}', with_data => true);
 
-SELECT is(tally.create_metric('retry_rate', 'turns_hourly', 'retries::float8 / nullif(turns, 0)', unit => 'share', description => 'Retries per turn.', direction => 'down_is_good'), 'retry_rate', 'a metric');
+SELECT is(tally.create_metric('retry_rate', 'turns_hourly', 'retries::float8 / nullif(turns, 0)', unit => 'share', description => 'Retries per turn.',
+    direction => 'down_is_good'), 'retry_rate', 'a metric');
 SELECT is(tally.create_metric('turns', 'turns_hourly', 'turns'), 'turns', 'a measure may be a metric under its own name');
 SELECT results_eq('SELECT name, type, measures, samples FROM tally.metrics ORDER BY id',
-    $$VALUES ('retry_rate', 'double precision', '{retries,turns}'::text[], 'turns'), ('turns', 'bigint', '{turns}', 'turns')$$, 'type, measures and samples are found out');
-SELECT is((SELECT resolved FROM tally.metrics WHERE name = 'retry_rate'), '((retries)::double precision / (NULLIF(turns, 0))::double precision)', 'PostgreSQL''s own reading is kept');
+    $$VALUES ('retry_rate', 'double precision', '{retries,turns}'::text[], 'turns'), ('turns', 'bigint', '{turns}', 'turns')$$,
+        'type, measures and samples are found out');
+SELECT is((SELECT resolved FROM tally.metrics WHERE name = 'retry_rate'), '((retries)::double precision / (NULLIF(turns, 0))::double precision)',
+    'PostgreSQL''s own reading is kept');
 
 -- The flat view.
 SELECT results_eq('SELECT * FROM turns_hourly_metrics ORDER BY bucket, world', $$VALUES
     ('2026-01-01 10:00Z'::timestamptz, 'w1', 1::float8, 1::bigint), ('2026-01-01 10:00Z', 'w2', 0, 1),
     ('2026-01-01 11:00Z', '(none)', 0, 1), ('2026-01-01 11:00Z', 'w1', 1 / 3::float8, 3)$$, 'bucket, dimensions, one column per metric');
-SELECT is(col_description('turns_hourly_metrics'::regclass, 3), 'Retries per turn. Unit: share. Metric: retries::float8 / nullif(turns, 0).', 'columns say what they are');
-SELECT is((SELECT count(*) FROM pg_attribute a WHERE a.attrelid = 'turns_hourly_metrics'::regclass AND a.attnum > 0 AND col_description(a.attrelid, a.attnum) IS NULL), 0::bigint, 'all of them');
+SELECT is(col_description('turns_hourly_metrics'::regclass, 3), 'Retries per turn. Unit: share. Metric: retries::float8 / nullif(turns, 0).',
+    'columns say what they are');
+SELECT is((SELECT count(*) FROM pg_attribute a
+    WHERE a.attrelid = 'turns_hourly_metrics'::regclass AND a.attnum > 0 AND col_description(a.attrelid, a.attnum) IS NULL), 0::bigint, 'all of them');
 
 -- Any grain: the ratio of sums.
 SELECT results_eq($$SELECT bucket, series, labels, value FROM tally.timeseries('retry_rate', since => '2026-01-01', until => '2026-01-02')$$, $$VALUES
-    ('2026-01-01 10:00Z'::timestamptz, 'retry_rate', '{}'::jsonb, 1 / 2::float8), ('2026-01-01 11:00Z', 'retry_rate', '{}', 1 / 4::float8)$$, 'over all worlds: 1/2, 1/4');
+    ('2026-01-01 10:00Z'::timestamptz, 'retry_rate', '{}'::jsonb, 1 / 2::float8), ('2026-01-01 11:00Z', 'retry_rate', '{}', 1 / 4::float8)$$,
+        'over all worlds: 1/2, 1/4');
 SELECT results_eq($$SELECT bucket, value FROM tally.timeseries('retry_rate', since => '2026-01-01', until => '2026-01-02', bucket => '1 day')$$,
     $$VALUES ('2026-01-01 00:00Z'::timestamptz, 2 / 6::float8)$$, 'by day 2/6, not the mean 3/8');
 SELECT results_eq($$SELECT bucket, series, labels, value FROM tally.timeseries('retry_rate', by => '{world}', as_of => '2026-01-01 12:00Z')$$, $$VALUES
     ('2026-01-01 10:00Z'::timestamptz, 'w1', '{"world": "w1"}'::jsonb, 1::float8), ('2026-01-01 10:00Z', 'w2', '{"world": "w2"}', 0),
-    ('2026-01-01 11:00Z', '(none)', '{"world": "(none)"}', 0), ('2026-01-01 11:00Z', 'w1', '{"world": "w1"}', 1 / 3::float8)$$, 'one series per world, the last 24 hours by default');
+    ('2026-01-01 11:00Z', '(none)', '{"world": "(none)"}', 0), ('2026-01-01 11:00Z', 'w1', '{"world": "w1"}', 1 / 3::float8)$$,
+        'one series per world, the last 24 hours by default');
 SELECT results_eq($$SELECT series, value FROM tally.timeseries('turns', since => '2026-01-01T00:00:00Z', by => '{world}', "where" => '{"world": [null, "w2"]}', as_of => '2026-01-02')$$,
     $$VALUES ('w2', 1::float8), ('(none)', 1)$$, 'where takes lists, null stands for NULL, since takes what Grafana writes');
-SELECT results_eq($$SELECT bucket FROM tally.timeseries('turns', since => '90 minutes', as_of => '2026-01-01 12:00Z')$$, $$VALUES ('2026-01-01 11:00Z'::timestamptz)$$, 'whole buckets only');
+SELECT results_eq($$SELECT bucket FROM tally.timeseries('turns', since => '90 minutes', as_of => '2026-01-01 12:00Z')$$,
+    $$VALUES ('2026-01-01 11:00Z'::timestamptz)$$, 'whole buckets only');
 INSERT INTO events VALUES ('2026-01-01 11:30Z', 'w1', 'turn', 1);
-SELECT is((SELECT value FROM tally.timeseries('turns', since => '2026-01-01 11:00Z', as_of => '2026-01-01 12:00Z')), 5::float8, 'exact now, before any refresh');
-SELECT is((SELECT value FROM tally.timeseries('turns', since => '2026-01-01 11:00Z', as_of => '2026-01-01 12:00Z', live => false)), 4::float8, 'or as of the last refresh');
+SELECT is((SELECT value FROM tally.timeseries('turns', since => '2026-01-01 11:00Z', as_of => '2026-01-01 12:00Z')), 5::float8,
+    'exact now, before any refresh');
+SELECT is((SELECT value FROM tally.timeseries('turns', since => '2026-01-01 11:00Z', as_of => '2026-01-01 12:00Z', live => false)), 4::float8,
+    'or as of the last refresh');
 SELECT is(tally.metric_value('retry_rate', '2026-01-01', as_of => '2026-01-02'), 2 / 7::float8, 'one number over a range');
 SELECT is(tally.metric_value('retry_rate', '1 hour', as_of => '2030-01-01'), NULL, 'NULL rather than an invented number');
 
 -- Over sketches: coarser buckets merge them. Few values are kept exactly, so percentile_cont over the events is the oracle.
-SELECT tally.create_rollup('latency_hourly', 'events', 'at', '1 hour', '["world"]', '{"n": "count(*)", "latency": "tally.tdigest(ms)", "worlds": "tally.hll(world)"}', with_data => true);
+SELECT tally.create_rollup('latency_hourly', 'events', 'at', '1 hour', '["world"]',
+    '{"n": "count(*)", "latency": "tally.tdigest(ms)", "worlds": "tally.hll(world)"}', with_data => true);
 SELECT lives_ok($$SELECT tally.create_metric('p75_ms', 'latency_hourly', 'tally.percentile(latency, 0.75)', unit => 'ms'), tally.create_metric('worlds', 'latency_hourly', 'tally.distinct_count(worlds)')$$, 'metrics over sketches');
 SELECT results_eq($$SELECT value FROM tally.timeseries('p75_ms', since => '2026-01-01', until => '2026-01-02', bucket => '1 day')$$,
     'SELECT percentile_cont(0.75) WITHIN GROUP (ORDER BY ms) FROM events', 'a percentile by day is that of all its events');
 SELECT is(tally.metric_value('worlds', '2026-01-01', as_of => '2026-01-02')::numeric, 2::numeric, 'distinct worlds over hours: w1 and w2');
-SELECT is((SELECT string_agg(DISTINCT atttypid::regtype::text, ' ') FROM pg_attribute WHERE attrelid = 'latency_hourly_metrics'::regclass AND attnum > 2), 'bigint double precision', 'the flat view has no sketch types');
-SELECT throws_ok($$SELECT tally.create_metric('bad', 'latency_hourly', 'latency')$$, '42804', 'metric ''bad'' must be a number, got tally.tdigest', 'a sketch is no number');
+SELECT is((SELECT string_agg(DISTINCT atttypid::regtype::text, ' ') FROM pg_attribute WHERE attrelid = 'latency_hourly_metrics'::regclass AND attnum > 2),
+    'bigint double precision', 'the flat view has no sketch types');
+SELECT throws_ok($$SELECT tally.create_metric('bad', 'latency_hourly', 'latency')$$, '42804', 'metric ''bad'' must be a number, got tally.tdigest',
+    'a sketch is no number');
 
 -- Again, changed, renamed.
 SELECT is(tally.create_metric('turns', 'turns_hourly', 'turns'), 'turns', 'the same again is fine');
 CREATE VIEW mine AS SELECT bucket, retry_rate FROM turns_hourly_metrics;
 CREATE ROLE tally_test_reader;
 GRANT SELECT ON turns_hourly_metrics TO tally_test_reader;
-SELECT lives_ok($$SELECT tally.create_metric('mean_ms', 'turns_hourly', 'ms / nullif(turns, 0)', unit => 'ms')$$, 'another metric adds a column, views on the flat view stay');
+SELECT lives_ok($$SELECT tally.create_metric('mean_ms', 'turns_hourly', 'ms / nullif(turns, 0)', unit => 'ms')$$,
+    'another metric adds a column, views on the flat view stay');
 SELECT throws_ok($$SELECT tally.create_metric('retry_rate', 'turns_hourly', 'retries')$$, '2BP01', NULL, 'a column that others stand on keeps its type');
 DROP VIEW mine;
 SELECT lives_ok($$SELECT tally.create_metric('retry_rate', 'turns_hourly', 'retries')$$, 'a definition can change');
@@ -79,12 +93,15 @@ EXCEPTION WHEN invalid_parameter_value THEN
     GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
     RETURN hint;
 END $$;
-SELECT is(pg_temp.hint_of(format('SELECT tally.create_metric(''divided'', ''turns_hourly'', %L)', given)), format('SELECT tally.create_metric(''divided'', ''turns_hourly'', %L);', better), given)
+SELECT is(pg_temp.hint_of(format('SELECT tally.create_metric(''divided'', ''turns_hourly'', %L)', given)),
+    format('SELECT tally.create_metric(''divided'', ''turns_hourly'', %L);', better), given)
   FROM (VALUES ('retries / turns', 'retries::float8 / nullif(turns, 0)'), ('retries / nullif(turns, 0)', 'retries::float8 / nullif(turns, 0)'),
                ('abs(retries) / (turns + 1)', 'abs(retries)::float8 / nullif((turns + 1), 0)')) v(given, better);
-SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'retries / turns')$$, '22023', 'metric ''bad'' divides integers (bigint / bigint), which cuts off the fraction and fails on zero', 'integer division');
+SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'retries / turns')$$, '22023',
+    'metric ''bad'' divides integers (bigint / bigint), which cuts off the fraction and fails on zero', 'integer division');
 SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'retries / 2')$$, '22023', NULL, 'by a constant too');
-SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'nope + 1')$$, '42703', 'metric ''bad'' names an unknown measure: column "nope" does not exist', 'unknown measure');
+SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'nope + 1')$$, '42703',
+    'metric ''bad'' names an unknown measure: column "nope" does not exist', 'unknown measure');
 SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'sum(turns)')$$, '42803', NULL, 'an aggregate');
 SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', '(SELECT 1) + turns')$$, '0A000', NULL, 'a subquery');
 SELECT throws_ok($$SELECT tally.create_metric('bad', 'turns_hourly', 'random() + turns')$$, '42P17', NULL, 'not immutable');
@@ -119,7 +136,8 @@ SELECT throws_ok($$SELECT tally.drop_metric('turns')$$, '42501', NULL, 'nor may 
 SET ROLE tally_test_reader;
 SELECT throws_ok($$SELECT * FROM tally.timeseries('own')$$, '42501', NULL, 'a reader needs SELECT');
 RESET ROLE;
-SELECT is((SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = 'own_hourly_metrics'::regclass), 'tally_test_maker', 'the view is its maker''s');
+SELECT is((SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = 'own_hourly_metrics'::regclass), 'tally_test_maker',
+    'the view is its maker''s');
 GRANT SELECT ON own_hourly_live TO tally_test_reader;
 SET ROLE tally_test_reader;
 SELECT is_empty($$SELECT * FROM tally.timeseries('own')$$, 'and with it reads');

@@ -12,8 +12,10 @@ SELECT tally.create_metric('per_good', 'h', 'n::float8 / (good - 3)');
 SELECT tally.create_metric('root', 'h', 'sqrt(low)');
 SELECT tally.create_metric('p', 'h', 'tally.percentile(d, 0.5)');
 -- What the view has to say, by plain SQL: NULL exactly where PostgreSQL refuses to compute.
-CREATE VIEW cells AS SELECT date_trunc('hour', at, 'UTC') AS bucket, k, count(*) AS n, count(*) FILTER (WHERE ok) AS good, sum(ms) AS total, min(ms) AS low FROM e GROUP BY 1, 2;
-CREATE VIEW wanted AS SELECT bucket, k, total / n AS mean_ms, n::float8 / nullif(good - 3, 0) AS per_good, CASE WHEN low >= 0 THEN sqrt(low) END AS root FROM cells;
+CREATE VIEW cells AS SELECT date_trunc('hour', at, 'UTC') AS bucket, k, count(*) AS n, count(*) FILTER (WHERE ok) AS good, sum(ms) AS total, min(ms) AS low
+    FROM e GROUP BY 1, 2;
+CREATE VIEW wanted AS SELECT bucket, k, total / n AS mean_ms, n::float8 / nullif(good - 3, 0) AS per_good,
+    CASE WHEN low >= 0 THEN sqrt(low) END AS root FROM cells;
 SELECT bag_eq('SELECT bucket, k, mean_ms, per_good, root FROM h_metrics', 'SELECT * FROM wanted', 'all is well');
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'h'), 'fresh', 'and status says so');
 
@@ -21,25 +23,32 @@ INSERT INTO e VALUES ('2026-01-02 05:30+00', -4, true, 'k0'), ('2026-01-04 05:30
 INSERT INTO e SELECT '2026-01-03 00:00+00', 1, false, 'k9';
 UPDATE e SET ok = false WHERE k = 'k1' AND at >= '2026-01-01 03:00+00' AND at < '2026-01-01 04:00+00';
 SELECT tally.refresh('h');
-SELECT bag_eq('SELECT bucket, k, mean_ms, per_good, root FROM h_metrics', 'SELECT * FROM wanted', 'a metric that fails on new data is NULL in the rows that fail, and nowhere else');
+SELECT bag_eq('SELECT bucket, k, mean_ms, per_good, root FROM h_metrics', 'SELECT * FROM wanted',
+    'a metric that fails on new data is NULL in the rows that fail, and nowhere else');
 SELECT is((SELECT count(*) FROM h_metrics WHERE root IS NULL), 1::bigint, 'there is such a row');
-SELECT ok(state = 'error' AND sqlstate IS NOT NULL AND reason LIKE '%metric ''root'' cannot be computed in 1 stored row, of bucket 2026-01-02 05:00:00+00 and is NULL there (2201F)%', 'status names metric and bucket: ' || reason)
+SELECT ok(state = 'error' AND sqlstate IS NOT NULL
+    AND reason LIKE '%metric ''root'' cannot be computed in 1 stored row, of bucket 2026-01-02 05:00:00+00 and is NULL there (2201F)%',
+    'status names metric and bucket: ' || reason)
   FROM tally.status WHERE rollup = 'h';
 SELECT ok(hint LIKE 'SELECT tally.create_metric(%', 'and what to do: ' || hint) FROM tally.status WHERE rollup = 'h';
-SELECT bag_eq($$SELECT bucket, labels ->> 'k' AS k, value FROM tally.timeseries('root', since => '2026-01-01', until => '2026-01-05', by => '{k}')$$, 'SELECT bucket, k, root FROM wanted', 'its time series goes on');
-SELECT bag_eq($$SELECT bucket, labels ->> 'k' AS k, value FROM tally.timeseries('mean_ms', since => '2026-01-01', until => '2026-01-05', by => '{k}')$$, 'SELECT bucket, k, mean_ms FROM wanted', 'and so do the others''');
+SELECT bag_eq($$SELECT bucket, labels ->> 'k' AS k, value FROM tally.timeseries('root', since => '2026-01-01', until => '2026-01-05', by => '{k}')$$,
+    'SELECT bucket, k, root FROM wanted', 'its time series goes on');
+SELECT bag_eq($$SELECT bucket, labels ->> 'k' AS k, value FROM tally.timeseries('mean_ms', since => '2026-01-01', until => '2026-01-05', by => '{k}')$$,
+    'SELECT bucket, k, mean_ms FROM wanted', 'and so do the others''');
 SELECT bag_eq($$SELECT (x ->> 'bucket')::timestamptz AS bucket, x ->> 'k' AS k, (x ->> 'mean_ms')::float8 AS mean_ms, (x ->> 'root')::float8 AS root FROM tally.report('{mean_ms,root}', since => '2026-01-01', until => '2026-01-05', bucket => '1 hour', by => '{k}') x$$,
     'SELECT bucket, k, mean_ms, root FROM wanted', 'a report holds the others, and NULL for what fails');
 SELECT bag_eq($$SELECT bucket, value FROM tally.timeseries('root', since => '2026-01-01', until => '2026-01-05', fill => 'zero') WHERE value <> 0$$,
     $$SELECT bucket, sqrt(low) FROM (SELECT bucket, min(low) AS low FROM cells GROUP BY 1) x WHERE low > 0$$, 'filled too');
 -- A question that is wrong stays an error of four parts.
-SELECT throws_ok($$SELECT * FROM tally.timeseries('root', since => '100 years', fill => 'zero', bucket => '1 hour')$$, '54000', NULL, 'a range too long to fill is still refused');
+SELECT throws_ok($$SELECT * FROM tally.timeseries('root', since => '100 years', fill => 'zero', bucket => '1 hour')$$, '54000', NULL,
+    'a range too long to fill is still refused');
 
 -- Mended rows come back.
 DELETE FROM e WHERE ms = -4;
 SELECT tally.refresh('h');
 SELECT bag_eq('SELECT bucket, k, mean_ms, per_good, root FROM h_metrics', 'SELECT * FROM wanted', 'once the row is mended');
-SELECT is((SELECT string_agg(DISTINCT m.name, ' ') FROM tally.broken_metrics b JOIN tally.metrics m ON m.id = b.metric_id), (SELECT CASE WHEN EXISTS (SELECT FROM wanted WHERE per_good IS NULL) THEN 'per_good' END), 'nothing is kept of it');
+SELECT is((SELECT string_agg(DISTINCT m.name, ' ') FROM tally.broken_metrics b JOIN tally.metrics m ON m.id = b.metric_id),
+    (SELECT CASE WHEN EXISTS (SELECT FROM wanted WHERE per_good IS NULL) THEN 'per_good' END), 'nothing is kept of it');
 
 -- Very many: the definition's fault. It is NULL everywhere, until it is defined in a form that answers.
 UPDATE e SET ms = -ms - 1;

@@ -5,10 +5,12 @@ SET search_path = app, public;
 SET timezone = 'UTC';
 CREATE TABLE beats (worker text, at timestamptz);
 INSERT INTO beats VALUES ('a', '2026-03-01 11:59:30Z'), ('b', '2026-03-01 11:50Z');
-SELECT is(tally.create_probe('heartbeat age', 'SELECT worker, extract(epoch FROM :as_of - max(at)) AS value FROM beats GROUP BY worker;', unit => 's', direction => 'down_is_good'), 'heartbeat age', 'a probe');
+SELECT is(tally.create_probe('heartbeat age', 'SELECT worker, extract(epoch FROM :as_of - max(at)) AS value FROM beats GROUP BY worker;', unit => 's',
+    direction => 'down_is_good'), 'heartbeat age', 'a probe');
 SELECT lives_ok($$SELECT tally.create_threshold('worker lost', metric => 'heartbeat age', condition => '> 120', severity => 'critical', owner => 'on-call', runbook => 'https://r')$$, 'a threshold on it, by name');
 SELECT results_eq($$SELECT series, breaches, opened FROM tally.evaluate('2026-03-01 12:00Z')$$, 'VALUES (2, 1, 1)', 'sampled and evaluated in one go');
-SELECT results_eq('SELECT labels, value, unit FROM tally.probe_values ORDER BY labels', $$VALUES ('{"worker": "a"}'::jsonb, 30::float8, 's'), ('{"worker": "b"}', 600, 's')$$, 'a beat 30 s ago, b 10 minutes');
+SELECT results_eq('SELECT labels, value, unit FROM tally.probe_values ORDER BY labels',
+    $$VALUES ('{"worker": "a"}'::jsonb, 30::float8, 's'), ('{"worker": "b"}', 600, 's')$$, 'a beat 30 s ago, b 10 minutes');
 SELECT is((SELECT impact FROM tally.incidents), 'heartbeat age is 600 (> 120) in worker b', 'the incident says which');
 INSERT INTO beats VALUES ('b', '2026-03-01 12:00:50Z');
 SELECT results_eq($$SELECT breaches, recovered FROM tally.evaluate('2026-03-01 12:01Z')$$, 'VALUES (0, 1)', 'it is back');
@@ -16,9 +18,11 @@ SELECT results_eq($$SELECT bucket, series, value FROM tally.probe_series('heartb
     $$VALUES ('2026-03-01 12:00Z'::timestamptz, 'b', 600::float8), ('2026-03-01 12:01Z', 'b', 10)$$, 'over time');
 SELECT is_empty($$SELECT * FROM tally.sample_probes('2026-03-01 12:01:30Z')$$, 'once per tick');
 ALTER TABLE beats RENAME TO gone;
-SELECT results_eq($$SELECT error FROM tally.sample_probes('2026-03-01 12:02Z')$$, $$VALUES ('42P01: relation "beats" does not exist')$$, 'a failing probe says why');
+SELECT results_eq($$SELECT error FROM tally.sample_probes('2026-03-01 12:02Z')$$, $$VALUES ('42P01: relation "beats" does not exist')$$,
+    'a failing probe says why');
 SELECT is((SELECT sqlstate FROM tally.probes), '42P01', 'and keeps it');
-SELECT results_eq($$SELECT series, error FROM tally.evaluate('2026-03-01 12:03Z')$$, 'VALUES (0, NULL::text)', 'its threshold has no data, as soon as what was seen is too old');
+SELECT results_eq($$SELECT series, error FROM tally.evaluate('2026-03-01 12:03Z')$$, 'VALUES (0, NULL::text)',
+    'its threshold has no data, as soon as what was seen is too old');
 SELECT throws_ok($$SELECT tally.create_probe('x', 'SELECT 1 AS number')$$, '42703', NULL, 'a query without a value');
 SELECT throws_ok($$SELECT tally.create_probe('x', 'SELEC 1')$$, '42601', NULL, 'no query');
 SELECT throws_ok($$SELECT tally.create_threshold('x', query => 'SELECT 1 AS number', condition => '> 1')$$, '42703', NULL, 'nor does a threshold take one');

@@ -20,13 +20,17 @@ GRANT SELECT ON app.people_live, app.buying_steps_live TO tally_test_kreader;
 CREATE VIEW app.names AS SELECT who, n FROM app.people_live;
 GRANT SELECT ON app.names TO tally_test_kreader;
 SET ROLE tally_test_kwriter;
-SELECT lives_ok($$INSERT INTO app.events VALUES ('2026-03-02 12:00+00', 'bob', 'pay'), ('2026-03-02 12:00+00', 'cid', 'visit')$$, 'a writer needs no right in tally');
+SELECT lives_ok($$INSERT INTO app.events VALUES ('2026-03-02 12:00+00', 'bob', 'pay'), ('2026-03-02 12:00+00', 'cid', 'visit')$$,
+    'a writer needs no right in tally');
 SET ROLE tally_test_kreader;
 SELECT bag_eq('SELECT who, n FROM app.people_live', $$VALUES ('ann', 2::bigint), ('bob', 2), ('cid', 1)$$, 'a reader of the live view sees it exact');
 SELECT bag_eq('SELECT who, n FROM app.names', $$VALUES ('ann', 2::bigint), ('bob', 2), ('cid', 1)$$, 'and through a view over it');
-SELECT bag_eq('SELECT bucket, step, actors FROM app.buying_steps_live', $$VALUES (timestamptz '2026-03-01+00', 1, 2::bigint), ('2026-03-01+00', 2, 2), ('2026-03-02+00', 1, 1), ('2026-03-02+00', 2, 0)$$, 'a funnel too');
-SELECT throws_ok(format('SELECT * FROM tally.dirty_keys_%s', id), '42501', NULL, 'marks of keys are not for everybody') FROM tally.rollups WHERE name = 'people';
-SELECT throws_ok(format('INSERT INTO tally.dirty_keys_%s (key) VALUES (''{x}'')', id), '42501', NULL, 'nor written but by capture') FROM tally.rollups WHERE name = 'people';
+SELECT bag_eq('SELECT bucket, step, actors FROM app.buying_steps_live',
+    $$VALUES (timestamptz '2026-03-01+00', 1, 2::bigint), ('2026-03-01+00', 2, 2), ('2026-03-02+00', 1, 1), ('2026-03-02+00', 2, 0)$$, 'a funnel too');
+SELECT throws_ok(format('SELECT * FROM tally.dirty_keys_%s', id), '42501', NULL, 'marks of keys are not for everybody') FROM tally.rollups
+    WHERE name = 'people';
+SELECT throws_ok(format('INSERT INTO tally.dirty_keys_%s (key) VALUES (''{x}'')', id), '42501', NULL, 'nor written but by capture') FROM tally.rollups
+    WHERE name = 'people';
 SELECT is((SELECT dirty_buckets FROM tally.status WHERE rollup = 'people'), 2::bigint, 'how many are dirty may be known');
 SELECT throws_ok('SELECT tally.drop_funnel(''buying'')', '42501', NULL, 'a stranger drops no funnel');
 SELECT is((SELECT count(*) FROM tally.behaviours), 2::bigint, 'it is still there');

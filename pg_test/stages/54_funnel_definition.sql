@@ -6,7 +6,8 @@ CREATE TABLE events (id int PRIMARY KEY, at timestamptz, who text, kind text, de
 CREATE INDEX ON events (who);
 CREATE FUNCTION dice(seed text, sides int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT (('x' || substr(md5(seed), 1, 7))::bit(28)::int % sides) $$;
 -- 300 actors over 10 days; every moment differs, so that of two starts of equal length there is one earliest end.
-INSERT INTO events SELECT i, timestamptz '2026-03-01 00:00+00' + (i * 7919 % 3000) * interval '4.8 minutes', CASE WHEN i % 97 > 0 THEN 'u' || dice('w' || i, 300) END,
+INSERT INTO events SELECT i, timestamptz '2026-03-01 00:00+00' + (i * 7919 % 3000) * interval '4.8 minutes',
+    CASE WHEN i % 97 > 0 THEN 'u' || dice('w' || i, 300) END,
        (ARRAY['visit', 'cart', 'pay', 'other'])[dice('k' || i, 4) + 1], (ARRAY['phone', 'desk', NULL])[i % 3 + 1] FROM generate_series(1, 3000) i;
 
 SELECT tally.create_funnel('buying', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "cart": "kind = ''cart''", "pay": "kind = ''pay''"}',
@@ -16,7 +17,8 @@ SELECT tally.create_funnel('buying', 'events', 'at', 'who', '{"visit": "kind = '
 -- earliest end, then the latest start.
 CREATE VIEW chains AS
 SELECT DISTINCT ON (who) who, v, c, p, CASE WHEN p IS NOT NULL THEN 3 WHEN c IS NOT NULL THEN 2 ELSE 1 END AS level
-  FROM (SELECT a.who, a.at AS v, CASE WHEN cart.at <= a.at + interval '2 days' THEN cart.at END AS c, CASE WHEN pay.at <= a.at + interval '2 days' THEN pay.at END AS p
+  FROM (SELECT a.who, a.at AS v, CASE WHEN cart.at <= a.at + interval '2 days' THEN cart.at END AS c,
+      CASE WHEN pay.at <= a.at + interval '2 days' THEN pay.at END AS p
           FROM events a
           LEFT JOIN LATERAL (SELECT min(e.at) AS at FROM events e WHERE e.who = a.who AND e.kind = 'cart' AND e.at >= a.at) cart ON true
           LEFT JOIN LATERAL (SELECT min(e.at) AS at FROM events e WHERE e.who = a.who AND e.kind = 'pay' AND e.at >= cart.at) pay ON true
@@ -25,12 +27,15 @@ SELECT DISTINCT ON (who) who, v, c, p, CASE WHEN p IS NOT NULL THEN 3 WHEN c IS 
 CREATE VIEW expected AS
 WITH people AS (
     SELECT date_trunc('day', v, 'UTC') AS bucket, level, c - v AS t2, p - c AS t3,
-           coalesce((SELECT e.device FROM events e WHERE e.who = h.who AND e.kind <> 'other' AND e.device IS NOT NULL AND e.at IS NOT NULL ORDER BY e.at, e.device LIMIT 1), '(none)') AS device
+           coalesce((SELECT e.device FROM events e WHERE e.who = h.who AND e.kind <> 'other' AND e.device IS NOT NULL AND e.at IS NOT NULL ORDER BY e.at,
+               e.device LIMIT 1), '(none)') AS device
       FROM chains h)
 SELECT bucket, device, s.n AS step, (ARRAY['visit', 'cart', 'pay'])[s.n] AS name, count(*) FILTER (WHERE level >= s.n) AS actors,
        round((avg(extract(epoch FROM CASE s.n WHEN 2 THEN t2 WHEN 3 THEN t3 END)) FILTER (WHERE level >= s.n))::numeric, 3) AS mean,
-       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM CASE s.n WHEN 2 THEN t2 WHEN 3 THEN t3 END)) FILTER (WHERE level >= s.n))::numeric, 3) AS p50,
-       round((percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM CASE s.n WHEN 2 THEN t2 WHEN 3 THEN t3 END)) FILTER (WHERE level >= s.n))::numeric, 3) AS p90
+       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch
+           FROM CASE s.n WHEN 2 THEN t2 WHEN 3 THEN t3 END)) FILTER (WHERE level >= s.n))::numeric, 3) AS p50,
+       round((percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch
+           FROM CASE s.n WHEN 2 THEN t2 WHEN 3 THEN t3 END)) FILTER (WHERE level >= s.n))::numeric, 3) AS p90
   FROM people, generate_series(1, 3) s(n) GROUP BY bucket, device, s.n;
 CREATE FUNCTION same(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT bag_eq(format('SELECT bucket, device, step, name, actors, round(seconds_mean::numeric, 3) AS mean, round(seconds_p50::numeric, 3) AS p50, round(seconds_p90::numeric, 3) AS p90 FROM buying_steps%s', suffix),
@@ -45,7 +50,8 @@ BEGIN
     RETURN QUERY SELECT * FROM same('', what);
 END $$;
 SELECT cmp_ok((SELECT count(DISTINCT level) FROM chains), '=', 3::bigint, 'the sample has all levels');
-SELECT cmp_ok((SELECT count(*) FROM chains WHERE date_trunc('day', p, 'UTC') > date_trunc('day', v, 'UTC')), '>', 20::bigint, 'many chains reach into another day');
+SELECT cmp_ok((SELECT count(*) FROM chains WHERE date_trunc('day', p, 'UTC') > date_trunc('day', v, 'UTC')), '>', 20::bigint,
+    'many chains reach into another day');
 SELECT exact('history');
 -- One late event of the second day moves an actor of the first.
 CREATE TEMP TABLE one AS SELECT who, v FROM chains WHERE level = 1 ORDER BY who LIMIT 1;
@@ -86,24 +92,29 @@ SELECT DISTINCT ON (v.who) v.who, CASE WHEN p.at IS NULL THEN ARRAY[v.at] ELSE A
   FROM events v LEFT JOIN events p ON p.who = v.who AND p.kind = 'pay' AND p.at BETWEEN v.at AND v.at + interval '7 days'
  WHERE v.kind = 'visit' AND v.at IS NOT NULL AND v.who IS NOT NULL
  ORDER BY v.who, p.at IS NULL, COALESCE(p.at, v.at), v.at DESC;
-SELECT tally.create_funnel('last_touch', 'events', 'at', 'who', '[{"visit": "kind = ''visit''"}, {"pay": "kind = ''pay''"}]', attribution => 'last', dimensions => '[{"on": "upper(device)"}]', with_data => true);
+SELECT tally.create_funnel('last_touch', 'events', 'at', 'who', '[{"visit": "kind = ''visit''"}, {"pay": "kind = ''pay''"}]', attribution => 'last',
+    dimensions => '[{"on": "upper(device)"}]', with_data => true);
 SELECT bag_eq('SELECT bucket, "on", step, actors FROM last_touch_steps', $$
     WITH h AS (SELECT e.who, e.path,
                       coalesce((SELECT upper(l.device) FROM events l WHERE l.who = e.who AND l.kind IN ('visit', 'pay') AND l.device IS NOT NULL AND l.at IS NOT NULL ORDER BY l.at DESC, upper(l.device) LIMIT 1), '(none)') AS touch
                  FROM pairs e)
     SELECT date_trunc('day', path[1], 'UTC') AS bucket, touch, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n GROUP BY 1, 2, 3$$, 'last touch');
-SELECT tally.create_funnel('at_step', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', attribution => 'step 2', dimensions => '["device"]', with_data => true);
+SELECT tally.create_funnel('at_step', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', attribution => 'step 2',
+    dimensions => '["device"]', with_data => true);
 SELECT bag_eq('SELECT bucket, device, step, actors FROM at_step_steps', $$
     WITH d AS (SELECT h.*, coalesce((SELECT min(e.device) FROM events e WHERE e.who = h.who AND e.at = path[2] AND kind = 'pay'), '(none)') AS device FROM pairs h)
-    SELECT date_trunc('day', path[1], 'UTC'), device, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM d, generate_series(1, 2) n GROUP BY 1, 2, 3$$, 'value at step 2');
-SELECT tally.create_funnel('strictly', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', options => 'strict', bucket => '1 week', zone => 'Europe/Berlin', with_data => true);
+    SELECT date_trunc('day', path[1], 'UTC'), device, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM d, generate_series(1, 2) n GROUP BY 1, 2, 3$$,
+        'value at step 2');
+SELECT tally.create_funnel('strictly', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', options => 'strict',
+    bucket => '1 week', zone => 'Europe/Berlin', with_data => true);
 SELECT bag_eq('SELECT bucket, step, actors FROM strictly_steps', $$
     WITH line AS (SELECT who, at, kind, lag(kind) OVER w AS before, lag(at) OVER w AS before_at FROM events WHERE who IS NOT NULL AND at IS NOT NULL WINDOW w AS (PARTITION BY who ORDER BY at)),
          -- In strict order a pay ends a chain only where nothing lies between it and a visit.
          h AS (SELECT DISTINCT ON (who) CASE kind WHEN 'pay' THEN ARRAY[before_at, at] ELSE ARRAY[at] END AS path FROM line
                 WHERE kind = 'visit' OR kind = 'pay' AND before = 'visit' AND at - before_at <= interval '7 days' ORDER BY who, kind <> 'pay', at)
     SELECT date_trunc('week', path[1], 'Europe/Berlin') AS bucket, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n GROUP BY 1, 2$$, 'strict order sees foreign events; weeks of a zone');
-SELECT tally.create_funnel('clean', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', exclude => '[{"after": "visit", "before": "pay", "when": "kind = ''cart''", "remove": true}]', with_data => true);
+SELECT tally.create_funnel('clean', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}',
+    exclude => '[{"after": "visit", "before": "pay", "when": "kind = ''cart''", "remove": true}]', with_data => true);
 SELECT bag_eq('SELECT bucket, step, actors FROM clean_steps', $$
     WITH h AS (SELECT tally.funnel_path('7 days', at, kind, '{visit,pay,cart}', 'exclude 1-2 remove') AS path FROM events WHERE who IS NOT NULL GROUP BY who)
     SELECT date_trunc('day', path[1], 'UTC'), n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1, 2$$, 'an exclusion that removes');
@@ -118,8 +129,10 @@ SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'who', '{"a
 SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'nobody', '{"a": "true"}')$$, '42703', NULL, 'no such actor');
 SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'when', 'who', '{"a": "true"}')$$, '42703', NULL, 'no such time');
 SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'who', '{"a": "true"}', attribution => 'step 2')$$, '22023', NULL, 'no such step');
-SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'who', '{"a": "true"}', exclude => '[{"after": "a"}]')$$, '22023', NULL, 'half an exclusion');
-SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'who', '{"a": "true"}', options => 'sometimes', with_data => true)$$, '22023', NULL, 'no such option');
+SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'who', '{"a": "true"}', exclude => '[{"after": "a"}]')$$, '22023', NULL,
+    'half an exclusion');
+SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'who', '{"a": "true"}', options => 'sometimes', with_data => true)$$, '22023', NULL,
+    'no such option');
 SELECT throws_ok($$SELECT tally.funnel('nothing')$$, '42704', NULL, 'no such funnel');
 SELECT throws_ok($$SELECT tally.funnel('buying', by => '{nothing}')$$, '42703', NULL, 'no such dimension');
 SELECT is((SELECT count(*) FROM pg_class WHERE relname LIKE 'bad%'), 0::bigint, 'nothing half made');

@@ -11,8 +11,10 @@ INSERT INTO events SELECT i, timestamptz '2026-03-20 00:00+00' + i * interval '2
        (ARRAY['signup', 'visit', 'visit', 'buy'])[dice('k' || i, 4) + 1], (ARRAY['free', 'paid', NULL])[dice('p' || i, 3) + 1] FROM generate_series(1, 2000) i;
 
 ANALYZE events;
-SELECT tally.create_retention('daily', 'events', 'at', 'who', "start" => 'kind = ''signup''', return => 'kind = ''visit''', periods => 6, zone => 'Europe/Berlin', dimensions => '["plan"]');
-SELECT tally.create_retention('weekly', 'events', 'at', 'who', "start" => 'kind = ''signup''', return => 'kind IN (''visit'', ''buy'')', period => '1 week', periods => 3, mode => 'on_or_after', zone => 'Europe/Berlin');
+SELECT tally.create_retention('daily', 'events', 'at', 'who', "start" => 'kind = ''signup''', return => 'kind = ''visit''', periods => 6,
+    zone => 'Europe/Berlin', dimensions => '["plan"]');
+SELECT tally.create_retention('weekly', 'events', 'at', 'who', "start" => 'kind = ''signup''', return => 'kind IN (''visit'', ''buy'')', period => '1 week',
+    periods => 3, mode => 'on_or_after', zone => 'Europe/Berlin');
 SELECT tally.create_retention('monthly', 'events', 'at', 'who', period => '1 month', periods => 2, zone => 'Europe/Berlin');
 
 CREATE FUNCTION plain(unit text, n int, starts text[], returns text[], later boolean, as_of timestamptz)
@@ -50,7 +52,8 @@ BEGIN
     RETURN QUERY SELECT is((SELECT string_agg(DISTINCT state, ',') FROM tally.status), 'fresh', what || ': status');
 END $$;
 SELECT exact('history');
-INSERT INTO events VALUES (10001, '2026-01-05 10:00+00', 3, 'signup', 'paid'), (10002, '2026-01-06 23:30+00', 3, 'visit', NULL), (10003, '2026-03-29 00:59:59+00', 7, 'visit', NULL), (10004, '2026-03-28 22:59+00', 9, 'signup', 'free');
+INSERT INTO events VALUES (10001, '2026-01-05 10:00+00', 3, 'signup', 'paid'), (10002, '2026-01-06 23:30+00', 3, 'visit', NULL),
+    (10003, '2026-03-29 00:59:59+00', 7, 'visit', NULL), (10004, '2026-03-28 22:59+00', 9, 'signup', 'free');
 SELECT exact('a late start moves an actor to another cohort');
 UPDATE events SET at = at - interval '26 hours' WHERE id % 10 = 0;
 SELECT exact('moved in time');
@@ -84,7 +87,8 @@ SELECT throws_ok($$SELECT tally.create_funnel('daily', 'events', 'at', 'who', '{
 SELECT throws_ok($$SELECT tally.create_retention('bad', 'events', 'at', 'who', periods => -1)$$, '22023', NULL, 'no periods');
 SELECT throws_ok($$SELECT tally.create_retention('bad', 'events', 'at', 'who', mode => 'sometimes')$$, '22023', NULL, 'no such mode');
 SELECT throws_ok($$SELECT tally.create_retention('bad', 'events', 'at', 'who', "start" => 'nothing')$$, '42703', NULL, 'no such column');
-SELECT throws_ok($$SELECT tally.create_retention('bad', 'events', 'at', 'plan', period => '10 days', zone => 'Europe/Berlin')$$, '0A000', NULL, 'no calendar unit');
+SELECT throws_ok($$SELECT tally.create_retention('bad', 'events', 'at', 'plan', period => '10 days', zone => 'Europe/Berlin')$$, '0A000', NULL,
+    'no calendar unit');
 SELECT is((SELECT count(*) FROM pg_class WHERE relname LIKE 'bad%'), 0::bigint, 'nothing half made');
 SELECT tally.drop_retention(name) FROM tally.behaviours;
 SELECT is((SELECT count(*) FROM pg_class WHERE relname ~ '^(daily|weekly|monthly|dirty_keys)'), 0::bigint, 'nothing is left');

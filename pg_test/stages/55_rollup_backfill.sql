@@ -13,10 +13,12 @@ CREATE VIEW expected AS SELECT date_trunc('hour', at) AS bucket, kind, count(*) 
 CREATE FUNCTION computed(range tstzrange, what text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT bag_eq('SELECT * FROM h', format('SELECT * FROM expected WHERE bucket <@ %L::tstzrange', range), what)
     UNION ALL SELECT bag_eq('SELECT * FROM h_live', 'SELECT * FROM expected', what || ': live view')
-    UNION ALL SELECT bag_eq('SELECT bucket, kind, n, s FROM w_live', 'SELECT date_trunc(''week'', at), kind, count(*), sum(n) FROM events GROUP BY 1, 2', what || ': live view of weeks')
+    UNION ALL SELECT bag_eq('SELECT bucket, kind, n, s FROM w_live', 'SELECT date_trunc(''week'', at), kind, count(*), sum(n) FROM events GROUP BY 1, 2',
+        what || ': live view of weeks')
 $$;
 SELECT results_eq('SELECT rollup, left_since, left_until, reason, done, running FROM tally.progress', $$VALUES
-    ('h', timestamptz '-infinity', timestamptz 'infinity', 'history', NULL::float8, false), ('w', '-infinity', 'infinity', 'history', NULL, false)$$, 'nothing begun');
+    ('h', timestamptz '-infinity', timestamptz 'infinity', 'history', NULL::float8, false), ('w', '-infinity', 'infinity', 'history', NULL, false)$$,
+        'nothing begun');
 
 CALL tally.backfill('h', since => '2026-02-01 00:20Z', until => '2026-02-10');
 SELECT computed('[2026-02-01 00:00Z, 2026-02-10 00:00Z)', 'a range in the middle');
@@ -27,13 +29,16 @@ SELECT computed('[2026-02-01 00:00Z, 2026-02-10 00:00Z)', 'the same range again 
 
 -- Batches of about 1,440 rows are ten days; one unit at a time shows the order.
 SELECT tally_internal._backfill_unit(r.id, 1440, now(), oldest_first => true) FROM tally.rollups r WHERE name = 'h';
-SELECT bag_eq('SELECT * FROM h WHERE bucket < ''2026-02-01''', 'SELECT * FROM expected WHERE bucket < (SELECT max(bucket) + interval ''1 hour'' FROM h WHERE bucket < ''2026-02-01'')', 'oldest first');
+SELECT bag_eq('SELECT * FROM h WHERE bucket < ''2026-02-01''',
+    'SELECT * FROM expected WHERE bucket < (SELECT max(bucket) + interval ''1 hour'' FROM h WHERE bucket < ''2026-02-01'')', 'oldest first');
 SELECT cmp_ok((SELECT max(bucket) FROM h WHERE bucket < '2026-02-01'), '<', '2026-01-15 00:00Z'::timestamptz, 'a batch of it');
 SELECT tally_internal._backfill_unit(r.id, 1440, now()) FROM tally.rollups r WHERE name = 'h';
 SELECT is((SELECT max(bucket) FROM h), (SELECT max(bucket) FROM expected), 'newest first');
 SELECT bag_eq('SELECT * FROM h_live', 'SELECT * FROM expected', 'in between: live view');
-SELECT results_eq($$SELECT done BETWEEN 0.1 AND 0.9, batches, source_rows_per_second > 0, time_left >= '0', reason FROM tally.progress WHERE rollup = 'h'$$, $$VALUES (true, 3::bigint, true, true, 'history')$$, 'progress');
-SELECT alike((SELECT progress FROM tally.rollups r, LATERAL tally_internal._backfill_unit(r.id, 1440, '-infinity') WHERE name = 'h'), 'h: % % done, 2026-01-01 00:00 to %, % rows written, % s, about % source rows/s, about % s left', 'and in words');
+SELECT results_eq($$SELECT done BETWEEN 0.1 AND 0.9, batches, source_rows_per_second > 0, time_left >= '0', reason FROM tally.progress WHERE rollup = 'h'$$,
+    $$VALUES (true, 3::bigint, true, true, 'history')$$, 'progress');
+SELECT alike((SELECT progress FROM tally.rollups r, LATERAL tally_internal._backfill_unit(r.id, 1440, '-infinity') WHERE name = 'h'),
+    'h: % % done, 2026-01-01 00:00 to %, % rows written, % s, about % source rows/s, about % s left', 'and in words');
 CALL tally.backfill('h', 1440, oldest_first => true);
 SELECT computed('(,)', 'all');
 SELECT is((SELECT count(*) FROM tally.progress), 1::bigint, 'only weeks are left');
@@ -56,8 +61,10 @@ UPDATE events SET n = n + 1 WHERE at BETWEEN '2026-01-14' AND '2026-01-16' OR at
 SELECT max(id) AS before FROM tally.runs \gset
 CALL tally.backfill('h', 1440);
 SELECT computed('(,)', 'overlapping marks');
-SELECT is((SELECT sum(until - since) FROM tally.runs JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = 'h' AND runs.id > :before), interval '100 days', 'each day once');
+SELECT is((SELECT sum(until - since) FROM tally.runs JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = 'h' AND runs.id > :before), interval '100 days',
+    'each day once');
 CALL tally.backfill();
-SELECT throws_ok($$CALL tally.backfill('h', since => '2026-02-05', until => '2026-02-01')$$, '22023', NULL, 'a range the wrong way round') FROM tally.repair('h');
+SELECT throws_ok($$CALL tally.backfill('h', since => '2026-02-05', until => '2026-02-01')$$, '22023', NULL, 'a range the wrong way round')
+    FROM tally.repair('h');
 SELECT throws_ok($$CALL tally.backfill('nothing')$$, '42704', NULL, 'an unknown rollup');
 SELECT * FROM finish();

@@ -91,7 +91,8 @@ SELECT ok(abs(r.uncapped - w.v) <= 1e-9 * w.v AND r.uncapped > r.value, 'without
         AND r.arm = 'new';
 SELECT is((SELECT count(*) FROM tally.experiment_health('kinds', '2026-03-01 00:00Z') h WHERE h.state IN ('warning', 'error')), 0::bigint,
     'nothing speaks against it');
-SELECT is((SELECT count(DISTINCT c.unit_values) FROM tally.experiment_cells c JOIN tally.experiments e ON e.id = c.experiment_id WHERE e.name = 'kinds'), 1::bigint,
+SELECT is((SELECT count(DISTINCT c.unit_values) FROM tally.experiment_cells c JOIN tally.experiments e ON e.id = c.experiment_id
+    WHERE e.name = 'kinds'), 1::bigint,
     'metrics on one table share their rollups');
 SELECT lives_ok($$SELECT tally.drop_experiment('kinds')$$, 'dropped');
 SELECT is((SELECT count(*) FROM tally.rollups), 0::bigint, 'with all its rollups');

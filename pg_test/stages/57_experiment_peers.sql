@@ -130,7 +130,8 @@ SELECT is(jsonb_array_length(tally.experiment_json('x', '2026-02-01Z') -> 'repor
 SELECT is((SELECT count(*) FROM x_report), 12::bigint, 'the flat view');
 
 DELETE FROM exposures WHERE arm = 'strange';
-SELECT is((SELECT h.message FROM tally.experiment_health('x', '2026-02-01Z') h WHERE h."check" = 'undeclared_arms'), 'every arm is declared', 'none is strange');
+SELECT is((SELECT h.message FROM tally.experiment_health('x', '2026-02-01Z') h WHERE h."check" = 'undeclared_arms'), 'every arm is declared',
+    'none is strange');
 
 -- Bad input: four parts, and nothing half-made.
 CREATE TABLE strange (unit text, arm text, day text);

@@ -11,12 +11,16 @@ BEGIN
     RETURN QUERY EXECUTE format('SELECT x::text FROM ((%1$s EXCEPT ALL %2$s) UNION ALL (%2$s EXCEPT ALL %1$s)) x', a, b);
 END $$;
 SELECT throws_ok($$SELECT tally.create_rollup('bad', 'e', 'at', measures => '{"n": "count(*)"}', emptied => 'perhaps')$$, '22023', NULL, 'no third way');
-SELECT throws_ok($$SELECT tally.create_rollup('bad', 'e', key => 'kind', measures => '{"n": "count(*)"}', emptied => 'keep')$$, '22023', NULL, 'a key has no end of its time');
-SELECT tally.create_rollup('follows', 'e', 'at', bucket => '1 day', dimensions => '["kind"]', measures => '{"n": "count(*)", "total": "sum(ms)"}', with_data => true);
-SELECT tally.create_rollup('keeps', 'e', 'at', bucket => '1 day', dimensions => '["kind"]', measures => '{"n": "count(*)", "total": "sum(ms)"}', emptied => 'keep', with_data => true);
+SELECT throws_ok($$SELECT tally.create_rollup('bad', 'e', key => 'kind', measures => '{"n": "count(*)"}', emptied => 'keep')$$, '22023', NULL,
+    'a key has no end of its time');
+SELECT tally.create_rollup('follows', 'e', 'at', bucket => '1 day', dimensions => '["kind"]', measures => '{"n": "count(*)", "total": "sum(ms)"}',
+    with_data => true);
+SELECT tally.create_rollup('keeps', 'e', 'at', bucket => '1 day', dimensions => '["kind"]', measures => '{"n": "count(*)", "total": "sum(ms)"}',
+    emptied => 'keep', with_data => true);
 SELECT tally.create_rollup('weeks', 'keeps', bucket => '7 days', with_data => true);
 CREATE TEMP TABLE weeks_before AS TABLE weeks;
-SELECT tally.create_rollup('by_filter', 'e', 'at', bucket => '1 day', measures => '{"n": "count(*)"}', "where" => 'kind = ''k1''', emptied => 'keep', with_data => true);
+SELECT tally.create_rollup('by_filter', 'e', 'at', bucket => '1 day', measures => '{"n": "count(*)"}', "where" => 'kind = ''k1''', emptied => 'keep',
+    with_data => true);
 CREATE TEMP TABLE by_filter_before AS TABLE by_filter;
 
 -- Somebody's own retention job. Bug: nine buckets of history were gone without a word.
@@ -30,7 +34,8 @@ SELECT is_empty($$SELECT differ('TABLE weeks', 'TABLE weeks_before')$$, 'and the
 SELECT is_empty($$SELECT differ('TABLE by_filter', 'TABLE by_filter_before')$$, 'and one with a filter');
 SELECT is_empty('SELECT * FROM tally.verify(''keeps'')', 'verify has nothing to compare it with');
 SELECT is_empty($$SELECT differ('TABLE follows', 'SELECT * FROM days WHERE bucket >= ''2026-01-10Z''')$$, 'followed: stored');
-SELECT is((SELECT hint FROM tally.status WHERE rollup = 'follows'), 'SELECT * FROM tally.alter_rollup(''follows'', emptied => ''keep'');', 'which status says, with the statement that keeps them');
+SELECT is((SELECT hint FROM tally.status WHERE rollup = 'follows'), 'SELECT * FROM tally.alter_rollup(''follows'', emptied => ''keep'');',
+    'which status says, with the statement that keeps them');
 SELECT alike((SELECT message FROM tally.status WHERE rollup = 'follows'), '9 finished buckets of rollup ''follows'' are gone%', 'and how many');
 -- A part of a bucket is another matter: it is computed of what is left.
 DELETE FROM e WHERE at < '2026-01-11 12:00Z';
@@ -39,9 +44,11 @@ SELECT tally.refresh();
 SELECT is_empty($$SELECT differ('SELECT * FROM keeps WHERE bucket = ''2026-01-11Z''', 'SELECT date_trunc(''day'', at, ''UTC''), kind, count(*), sum(ms) FROM e WHERE at >= ''2026-01-11Z'' AND at < ''2026-01-12Z'' GROUP BY 1, 2')$$, 'a bucket with rows left follows them');
 SELECT is_empty($$SELECT differ('SELECT * FROM keeps WHERE bucket = ''2026-01-03Z''', 'VALUES (''2026-01-03Z''::timestamptz, ''late'', 1::bigint, 5::bigint)')$$, 'and one with a row again');
 SELECT tally.repair('keeps'); 
-SELECT is_empty($$SELECT differ('SELECT * FROM keeps_live WHERE bucket < ''2026-01-03Z''', 'SELECT * FROM days WHERE bucket < ''2026-01-03Z''')$$, 'while all is marked');
+SELECT is_empty($$SELECT differ('SELECT * FROM keeps_live WHERE bucket < ''2026-01-03Z''', 'SELECT * FROM days WHERE bucket < ''2026-01-03Z''')$$,
+    'while all is marked');
 SELECT tally.refresh();
-SELECT is_empty($$SELECT differ('SELECT * FROM keeps WHERE bucket < ''2026-01-03Z''', 'SELECT * FROM days WHERE bucket < ''2026-01-03Z''')$$, 'a repair keeps too');
+SELECT is_empty($$SELECT differ('SELECT * FROM keeps WHERE bucket < ''2026-01-03Z''', 'SELECT * FROM days WHERE bucket < ''2026-01-03Z''')$$,
+    'a repair keeps too');
 TRUNCATE e;
 SELECT tally.refresh();
 SELECT is_empty($$SELECT differ('SELECT * FROM keeps WHERE bucket > ''2026-01-11Z''', 'SELECT * FROM days WHERE bucket > ''2026-01-11Z''')$$, 'and TRUNCATE');

@@ -11,8 +11,10 @@ INSERT INTO events (id, at, local, day, kind) VALUES
     (2004, 'infinity', 'infinity', 'infinity', 'a'), (2005, '-infinity', '-infinity', '-infinity', 'a'), (2006, '-infinity', '-infinity', '-infinity', 'b');
 
 CREATE TABLE made (name text, column_name text, bucket interval, filter text);
-INSERT INTO made VALUES ('by_hour', 'at', '1 hour', NULL), ('by_local_day', 'local', '1 day', NULL), ('by_month', 'day', '1 month', NULL), ('only_a', 'at', '1 day', 'kind = ''a''');
-SELECT tally.create_rollup(name, 'events', column_name, bucket => bucket, zone => 'Asia/Kolkata', measures => '{"n": "count(*)"}', "where" => filter) FROM made WHERE bucket > '1 hour';
+INSERT INTO made VALUES ('by_hour', 'at', '1 hour', NULL), ('by_local_day', 'local', '1 day', NULL), ('by_month', 'day', '1 month', NULL),
+    ('only_a', 'at', '1 day', 'kind = ''a''');
+SELECT tally.create_rollup(name, 'events', column_name, bucket => bucket, zone => 'Asia/Kolkata', measures => '{"n": "count(*)"}', "where" => filter) FROM made
+    WHERE bucket > '1 hour';
 SELECT tally.create_rollup('by_hour', 'events', 'at', measures => '{"n": "count(*)"}');
 SELECT tally.create_rollup('by_day', 'by_hour', bucket => '1 day');
 
@@ -25,14 +27,17 @@ BEGIN
             format('SELECT no_time, too_early, too_late FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = %L', one.name),
             format('SELECT count(*) FILTER (WHERE %1$I IS NULL), count(*) FILTER (WHERE %1$I = ''-infinity''), count(*) FILTER (WHERE %1$I = ''infinity'') FROM events WHERE %2$s', one.column_name, COALESCE(one.filter, 'true')),
             format('%s: %s', what, one.name));
-        RETURN QUERY EXECUTE format('SELECT is((SELECT COALESCE(sum(n), 0) FROM %I)::bigint, (SELECT count(*) FROM events WHERE isfinite(%I) AND %s), %L)', one.name, one.column_name, COALESCE(one.filter, 'true'),
+        RETURN QUERY EXECUTE format('SELECT is((SELECT COALESCE(sum(n), 0) FROM %I)::bigint, (SELECT count(*) FROM events WHERE isfinite(%I) AND %s), %L)',
+            one.name, one.column_name, COALESCE(one.filter, 'true'),
             format('%s: every other row is in a bucket of %s', what, one.name));
     END LOOP;
     RETURN QUERY SELECT is_empty('SELECT * FROM tally.status WHERE state <> ''fresh''', what || ': all fresh');
 END $$;
 
 SELECT counted('history');
-SELECT results_eq($$SELECT rollup, odd_rows FROM tally.status ORDER BY rollup$$, $$VALUES ('by_day', NULL::bigint), ('by_hour', 6), ('by_local_day', 6), ('by_month', 6), ('only_a', 4)$$, 'status shows them; a rollup''s buckets have none');
+SELECT results_eq($$SELECT rollup, odd_rows FROM tally.status ORDER BY rollup$$,
+    $$VALUES ('by_day', NULL::bigint), ('by_hour', 6), ('by_local_day', 6), ('by_month', 6), ('only_a', 4)$$,
+    'status shows them; a rollup''s buckets have none');
 SELECT ok(NOT EXISTS (SELECT FROM by_hour WHERE NOT isfinite(bucket)), 'no bucket of theirs is stored');
 
 INSERT INTO events (id, at, local, day, kind) VALUES (3001, NULL, NULL, NULL, 'a'), (3002, 'infinity', 'infinity', 'infinity', 'b');
@@ -80,8 +85,10 @@ SELECT is((SELECT sum(odd_rows) FROM tally.status), 0::numeric, 'none left');
 -- Rows that make several: each counts once, if any of what it makes meets the filter.
 CREATE TABLE carts (at timestamptz, items jsonb);
 INSERT INTO carts VALUES (NULL, '[{"n": 1}, {"n": 2}, {"n": 3}]'), (NULL, '[{"n": 1}]'), (NULL, '[]'), ('infinity', '[{"n": 9}]'), ('2026-01-01', '[{"n": 9}]');
-SELECT tally.create_rollup('items', 'carts', 'at', expand => 'jsonb_array_elements(items) AS item', measures => '{"n": "sum((item ->> ''n'')::int)"}', "where" => '(item ->> ''n'')::int > 1', with_data => true);
-SELECT results_eq($$SELECT no_time, too_late FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = 'items'$$, 'VALUES (1::bigint, 1::bigint)', 'carts, not items');
+SELECT tally.create_rollup('items', 'carts', 'at', expand => 'jsonb_array_elements(items) AS item', measures => '{"n": "sum((item ->> ''n'')::int)"}',
+    "where" => '(item ->> ''n'')::int > 1', with_data => true);
+SELECT results_eq($$SELECT no_time, too_late FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = 'items'$$,
+    'VALUES (1::bigint, 1::bigint)', 'carts, not items');
 
 -- Cost: the recount reads the odd rows by the index and nothing else.
 INSERT INTO events (id, at) SELECT i, timestamptz '2026-03-01 00:00+00' + i * interval '1 minute' FROM generate_series(1, 50000) i;

@@ -5,7 +5,8 @@ SET search_path = app, public;
 SET timezone = 'UTC';
 CREATE TABLE calls (at timestamptz NOT NULL, host text NOT NULL, bad boolean NOT NULL DEFAULT false);
 CREATE INDEX ON calls (at);
-SELECT tally.create_rollup('calls_hourly', 'calls', 'at', '1 hour', '["host"]', '{"calls": "count(*)", "bad": "count(*) filter (where bad)"}', zone => 'Europe/Berlin');
+SELECT tally.create_rollup('calls_hourly', 'calls', 'at', '1 hour', '["host"]', '{"calls": "count(*)", "bad": "count(*) filter (where bad)"}',
+    zone => 'Europe/Berlin');
 SELECT tally.create_rollup('calls_5m', 'calls', 'at', '5 minutes', '["host"]', '{"calls": "count(*)", "bad": "count(*) filter (where bad)"}');
 SELECT tally.create_metric('calls', 'calls_hourly', 'calls');
 SELECT tally.create_metric('bad_share', 'calls_5m', 'bad::float8 / nullif(calls, 0)');
@@ -15,7 +16,8 @@ $$INSERT INTO app.calls SELECT start + i * interval '1 second', host, i <= bad F
 -- The number held against the condition, and whether it breached, at a moment.
 CREATE FUNCTION app.told(threshold text, as_of timestamptz) RETURNS text LANGUAGE sql AS $$
     SELECT (s.step ->> 'verdict') || COALESCE(' ' || round((s.step ->> 'observed')::numeric, 4), '')
-      FROM (SELECT tally.alert_step(NULL, x.sample, t.rule, as_of) AS step FROM tally.thresholds t, tally_internal._samples(t, as_of) x WHERE t.name = threshold) s $$;
+      FROM (SELECT tally.alert_step(NULL, x.sample, t.rule, as_of) AS step FROM tally.thresholds t, tally_internal._samples(t, as_of) x
+          WHERE t.name = threshold) s $$;
 
 -- Hours of 10:00 in Berlin. 2026-03-29 is the change to summer time: 10:00 is 09:00Z before it and 08:00Z from it on.
 SELECT load('2026-03-11 09:00Z', 20), load('2026-03-18 09:00Z', 22), load('2026-03-25 09:00Z', 18), load('2026-04-01 08:00Z', 50);
@@ -60,9 +62,11 @@ SELECT is(told('slo', '2026-06-01 11:00Z'), 'ok 20.0000', 'too few bad events');
 
 -- 30 days up to 11:05Z: 40 bad of 300 is 13.33 %, 13.3 times the budget of 1 %; the last hour, from 10:05Z: 20 of 200.
 SELECT results_eq($$SELECT labels, period, round(bad_share::numeric, 4), observations, round(budget::numeric, 4), round(consumed::numeric, 4), round(remaining::numeric, 4), round(burn_rate::numeric, 4)
-    FROM tally.error_budget('slo', '2026-06-01 11:05Z')$$, $$VALUES ('{}'::jsonb, interval '720:00', 0.1333, 300::float8, 0.01, 13.3333, -12.3333, 10::numeric)$$, 'the error budget');
+    FROM tally.error_budget('slo', '2026-06-01 11:05Z')$$,
+        $$VALUES ('{}'::jsonb, interval '720:00', 0.1333, 300::float8, 0.01, 13.3333, -12.3333, 10::numeric)$$, 'the error budget');
 SELECT tally.create_threshold('slo per host', 'bad_share', 'burn rate 99%', per => '{host}');
-SELECT results_eq($$SELECT labels, round(consumed::numeric, 4) FROM tally.error_budget('slo per host', '2026-06-01 11:05Z')$$, $$VALUES ('{"host": "a"}'::jsonb, 13.3333)$$, 'per host');
+SELECT results_eq($$SELECT labels, round(consumed::numeric, 4) FROM tally.error_budget('slo per host', '2026-06-01 11:05Z')$$,
+    $$VALUES ('{"host": "a"}'::jsonb, 13.3333)$$, 'per host');
 SELECT throws_ok($$SELECT * FROM tally.error_budget('silence')$$, '42809', NULL, 'no objective, no budget');
 
 -- Windows and scope.

@@ -28,25 +28,32 @@ LISTEN tally_incident;
 SELECT results_eq($$SELECT series, breaches, opened FROM tally.evaluate('2026-03-01 12:05Z')$$, 'VALUES (2, 0, 0)', '12:05 tests the bucket 12:00: no breach');
 SELECT is_empty('SELECT * FROM tally.threshold_states', 'nothing is pending');
 SELECT results_eq($$SELECT breaches, opened FROM tally.evaluate('2026-03-01 12:10Z')$$, 'VALUES (1, 0)', '12:10 tests 12:05: 0.5 breaches');
-SELECT results_eq('SELECT labels, state, active_at, value FROM tally.threshold_states', $$VALUES ('{"world": "w1"}'::jsonb, 'pending', '2026-03-01 12:10Z'::timestamptz, 0.5::float8)$$, 'w1 is pending');
+SELECT results_eq('SELECT labels, state, active_at, value FROM tally.threshold_states',
+    $$VALUES ('{"world": "w1"}'::jsonb, 'pending', '2026-03-01 12:10Z'::timestamptz, 0.5::float8)$$, 'w1 is pending');
 SELECT is_empty($$SELECT * FROM tally.evaluate('2026-03-01 12:10Z')$$, 'the same tick again does nothing');
 SELECT is_empty($$SELECT * FROM tally.evaluate('2026-03-01 12:14:59Z')$$, 'nor does a later moment of that tick');
 SELECT is_empty($$SELECT * FROM tally.evaluate('2026-03-01 12:05Z')$$, 'nor one from before');
 SELECT results_eq($$SELECT breaches, opened FROM tally.evaluate('2026-03-01 12:15Z')$$, 'VALUES (1, 1)', '12:15: five minutes have passed, it fires');
 SELECT results_eq('SELECT status, severity, threshold, labels, value, limit_value, responsible, runbook, opened_at, began_at, bucket, respond_by FROM tally.incidents',
     $$VALUES ('new', 'critical', 'fallbacks', '{"world": "w1"}'::jsonb, 0.6::float8, 0.2::float8, 'on-call', 'https://runbooks/fallbacks',
-              '2026-03-01 12:15Z'::timestamptz, '2026-03-01 12:10Z'::timestamptz, '2026-03-01 12:10Z'::timestamptz, '2026-03-01 12:30Z'::timestamptz)$$, 'one incident, as the data says');
-SELECT is((SELECT suggested_actions FROM tally.incidents), '["reduce input token cap by 10%", "switch model of w1 (rate 0.6)"]', 'suggested actions that apply, filled in');
+              '2026-03-01 12:15Z'::timestamptz, '2026-03-01 12:10Z'::timestamptz, '2026-03-01 12:10Z'::timestamptz, '2026-03-01 12:30Z'::timestamptz)$$,
+                  'one incident, as the data says');
+SELECT is((SELECT suggested_actions FROM tally.incidents), '["reduce input token cap by 10%", "switch model of w1 (rate 0.6)"]',
+    'suggested actions that apply, filled in');
 SELECT is((SELECT impact FROM tally.incidents), 'fallback_rate is 0.6 share (> 0.2) in world w1', 'an impact line');
 SELECT is((SELECT evidence -> 'values' FROM tally.incidents),
     '[{"value": 0.1, "bucket": "2026-03-01T12:00:00+00:00", "samples": 10}, {"value": 0.5, "bucket": "2026-03-01T12:05:00+00:00", "samples": 10}, {"value": 0.6, "bucket": "2026-03-01T12:10:00+00:00", "samples": 10}]', 'the values around the breach');
-SELECT results_eq($$SELECT breaches, opened, recovered FROM tally.evaluate('2026-03-01 12:20Z')$$, 'VALUES (1, 0, 0)', '12:20: still firing, no second incident');
-SELECT results_eq($$SELECT breaches, opened, recovered FROM tally.evaluate('2026-03-01 12:25Z')$$, 'VALUES (0, 0, 1)', '12:25: 0.1 is under the recovery condition');
-SELECT results_eq('SELECT status, recovered_at, last_value FROM tally.incidents', $$VALUES ('new', '2026-03-01 12:25Z'::timestamptz, 0.1::float8)$$, 'recovered, and listed until somebody closes it');
+SELECT results_eq($$SELECT breaches, opened, recovered FROM tally.evaluate('2026-03-01 12:20Z')$$, 'VALUES (1, 0, 0)',
+    '12:20: still firing, no second incident');
+SELECT results_eq($$SELECT breaches, opened, recovered FROM tally.evaluate('2026-03-01 12:25Z')$$, 'VALUES (0, 0, 1)',
+    '12:25: 0.1 is under the recovery condition');
+SELECT results_eq('SELECT status, recovered_at, last_value FROM tally.incidents', $$VALUES ('new', '2026-03-01 12:25Z'::timestamptz, 0.1::float8)$$,
+    'recovered, and listed until somebody closes it');
 SELECT is((SELECT status FROM tally.incident_feed), 'recovered', 'the feed says so');
 
 SELECT lives_ok('SELECT tally.acknowledge(1, ''looking'', ''2026-03-01 12:27Z'')', 'acknowledged');
-SELECT throws_ok($$SELECT tally.resolve(1, root_cause => 'model outage')$$, '22004', 'incident 1 cannot be closed without notes: missing mitigation, prevention', 'missing notes are refused by name');
+SELECT throws_ok($$SELECT tally.resolve(1, root_cause => 'model outage')$$, '22004',
+    'incident 1 cannot be closed without notes: missing mitigation, prevention', 'missing notes are refused by name');
 SELECT lives_ok($$SELECT tally.resolve(1, 'model outage', 'switched model', 'second provider', '2026-03-01 12:40Z')$$, 'closed with notes');
 SELECT throws_ok($$SELECT tally.resolve(1, 'a', 'b', 'c')$$, '55000', NULL, 'not twice');
 SELECT lives_ok($$SELECT tally.review(1, 'fine', '2026-03-02')$$, 'reviewed');
@@ -56,15 +63,20 @@ SELECT throws_ok('DELETE FROM tally.incident_events', '55000', NULL, 'the timeli
 SELECT throws_ok('UPDATE tally.incident_events SET note = ''x''', '55000', NULL, 'in every way');
 
 -- Bad input: four parts, nothing half-created.
-SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rat', condition => '> 1')$$, '42704', 'metric ''fallback_rat'' does not exist', 'unknown metric');
+SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rat', condition => '> 1')$$, '42704', 'metric ''fallback_rat'' does not exist',
+    'unknown metric');
 SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rate', condition => 'high')$$, '22023', NULL, 'bad condition');
-SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rate', condition => '> 1', per => '{planet}')$$, '42703', 'per must name dimensions of rollup ''turns_5m'', got ''planet''', 'unknown dimension in per');
-SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rate', condition => '> 1', "where" => '{"planet": "x"}')$$, '42703', NULL, 'unknown dimension in where');
-SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rate', condition => '> 1', severity => 'critical')$$, '22004', 'threshold ''x'' is critical and so needs owner and runbook', 'critical without owner and runbook');
+SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rate', condition => '> 1', per => '{planet}')$$, '42703',
+    'per must name dimensions of rollup ''turns_5m'', got ''planet''', 'unknown dimension in per');
+SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rate', condition => '> 1', "where" => '{"planet": "x"}')$$, '42703', NULL,
+    'unknown dimension in where');
+SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rate', condition => '> 1', severity => 'critical')$$, '22004',
+    'threshold ''x'' is critical and so needs owner and runbook', 'critical without owner and runbook');
 SELECT throws_ok($$SELECT tally.create_threshold('x', metric => 'fallback_rate', condition => '> 1', severity => 'bad')$$, '22023', NULL, 'bad severity');
 SELECT throws_ok($$SELECT tally.create_threshold('x', condition => '> 1')$$, '22023', NULL, 'neither metric nor query');
 SELECT is((SELECT count(*) FROM tally.thresholds), 1::bigint, 'nothing half-created');
-SELECT throws_ok($$SELECT tally.drop_metric('fallback_rate')$$, '2BP01', 'metric ''fallback_rate'' cannot be dropped: thresholds watch it', 'a watched metric stays');
+SELECT throws_ok($$SELECT tally.drop_metric('fallback_rate')$$, '2BP01', 'metric ''fallback_rate'' cannot be dropped: thresholds watch it',
+    'a watched metric stays');
 SELECT throws_ok('SELECT tally.acknowledge(99)', '42704', NULL, 'unknown incident');
 SELECT lives_ok($$SELECT tally.drop_threshold('fallbacks')$$, 'dropped');
 SELECT is((SELECT count(*) FROM tally.incidents WHERE threshold = 'fallbacks' AND threshold_id IS NULL), 1::bigint, 'its incidents stay');

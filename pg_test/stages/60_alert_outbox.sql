@@ -17,7 +17,9 @@ DECLARE
     n record;
 BEGIN
     FOR n IN SELECT * FROM tally.claim_notifications(channel, as_of => app.at(minute)) LOOP
-        result := concat_ws(' | ', NULLIF(result, ''), (SELECT string_agg(format('%s %s', e ->> 'event', e #>> '{labels,world}'), ', ' ORDER BY o) FROM jsonb_array_elements(n.body -> 'events') WITH ORDINALITY x(e, o)));
+        result := concat_ws(' | ', NULLIF(result, ''),
+            (SELECT string_agg(format('%s %s', e ->> 'event', e #>> '{labels,world}'), ', ' ORDER BY o)
+            FROM jsonb_array_elements(n.body -> 'events') WITH ORDINALITY x(e, o)));
         PERFORM tally.report_notification(n.id, true, as_of => app.at(minute));
     END LOOP;
     RETURN result;
@@ -50,7 +52,8 @@ SELECT throws_ok($$SELECT tally.silence('{"world": "w4"}', '')$$, '22023', NULL,
 SELECT is(tally.silence('{"world": ["w4", "w5"]}', 'load test', "for" => '10 minutes', starts_at => app.at(80), author => 'ann'), 1, 'a silence');
 SELECT see(80, 20, 1, 20, 20, 20);
 SELECT is(told('each', 80), '', 'keeps the two quiet');
-SELECT is((SELECT string_agg(suppressed_by, ', ') FROM tally.incidents WHERE labels ->> 'world' IN ('w4', 'w5')), 'silence 1: load test, silence 1: load test', 'their incidents are filed, and say why');
+SELECT is((SELECT string_agg(suppressed_by, ', ') FROM tally.incidents WHERE labels ->> 'world' IN ('w4', 'w5')), 'silence 1: load test, silence 1: load test',
+    'their incidents are filed, and say why');
 SELECT see(89, 20, 1, 20, 20, 1);
 SELECT is(told('each', 89), '', 'nor is the end of w5 told, whose beginning was not');
 SELECT see(90, 20, 1, 20, 20, 1);
@@ -58,13 +61,16 @@ SELECT is(told('each', 90), 'unsilenced w4', 'the end is exclusive, and w4 still
 SELECT see(91, 20, 1, 20, 20, 1);
 SELECT is(told('each', 91), '', 'once');
 SELECT lives_ok($$SELECT tally.silence('{"threshold": "t"}', 'nightly import', "for" => '30 minutes', starts_at => '2026-03-20 02:00 Europe/Berlin', every => '1 day', zone => 'Europe/Berlin')$$, 'a maintenance window');
-SELECT is((SELECT string_agg(tally_internal._in_window(s, x)::text, ' ' ORDER BY x) FROM tally.silences s, unnest(ARRAY['2026-03-19 01:10Z', '2026-03-20 01:10Z', '2026-03-21 01:29:59Z', '2026-03-21 01:30Z', '2026-04-02 00:10Z', '2026-04-02 01:10Z']::timestamptz[]) x WHERE s.every IS NOT NULL),
+SELECT is((SELECT string_agg(tally_internal._in_window(s, x)::text, ' ' ORDER BY x) FROM tally.silences s,
+    unnest(ARRAY['2026-03-19 01:10Z', '2026-03-20 01:10Z', '2026-03-21 01:29:59Z', '2026-03-21 01:30Z', '2026-04-02 00:10Z',
+    '2026-04-02 01:10Z']::timestamptz[]) x WHERE s.every IS NOT NULL),
     'false true true false true false', 'follows the zone''s clock across DST');
 SELECT lives_ok('SELECT tally.end_silence(2, app.at(92))', 'ended');
 
 -- Inhibition: the severe one tells enough.
 SELECT lives_ok($$SELECT tally.create_inhibition('critical over warning', '{"severity": "critical"}', '{"severity": "warning"}', '{world}')$$, 'an inhibition');
-SELECT tally.create_threshold('dead', query => 'SELECT world, value FROM app.feed', condition => '> 100', severity => 'critical', owner => 'on-call', runbook => 'https://r');
+SELECT tally.create_threshold('dead', query => 'SELECT world, value FROM app.feed', condition => '> 100', severity => 'critical', owner => 'on-call',
+    runbook => 'https://r');
 SELECT see(100, 20, 1, 20, 20, 1, 1);
 SELECT see(101, 20, 1, 20, 20, 1, 200);
 SELECT is(told('each', 101), 'opened w6 | opened w6', 'both fire in the same tick: the milder came first');
@@ -74,7 +80,8 @@ SELECT is(told('each', 102), 'refired w2 | opened w2', 'in the same tick again')
 SELECT see(103, 20, 1, 20, 20, 1, 200);
 SELECT see(104, 20, 1, 20, 20, 1, 1);
 SELECT is((SELECT count(*) FROM tally.incidents WHERE labels ->> 'world' = 'w6' AND recovered_at IS NULL), 0::bigint, 'all of w6 recovered');
-SELECT is((tally_internal._suppression((SELECT i FROM tally.incidents i WHERE i.labels ->> 'world' = 'w6' AND i.severity = 'warning'), app.at(104))).reason, NULL, 'no inhibition without a firing source');
+SELECT is((tally_internal._suppression((SELECT i FROM tally.incidents i WHERE i.labels ->> 'world' = 'w6' AND i.severity = 'warning'), app.at(104))).reason,
+    NULL, 'no inhibition without a firing source');
 
 -- Failure: backoff 30 s, 60 s, …; the same key; dead in the end; and back by hand.
 SELECT lives_ok($$SELECT tally.create_channel('hook', url => 'https://hooks.example/T0KEN', secret => 's3cret-value', max_attempts => 3)$$, 'a webhook');
@@ -84,11 +91,14 @@ SELECT see(122, 20);
 CREATE TABLE first_claim AS SELECT * FROM tally.claim_notifications('hook', as_of => app.at(125));
 SELECT is((SELECT count(*) FROM first_claim), 4::bigint, 'w1 recovered and fired again, w3 and w4 vanished: four are due');
 SELECT is_empty($$SELECT * FROM tally.claim_notifications('hook', as_of => app.at(126))$$, 'leased, they are not handed out again');
-SELECT is(tally.report_notification((SELECT min(id) FROM first_claim), false, 'HTTP 500 from https://hooks.example/T0KEN with s3cret-value', app.at(126)), 'pending', 'a failed one is tried again');
+SELECT is(tally.report_notification((SELECT min(id) FROM first_claim), false, 'HTTP 500 from https://hooks.example/T0KEN with s3cret-value', app.at(126)),
+    'pending', 'a failed one is tried again');
 SELECT is((SELECT error FROM tally.notifications WHERE id = (SELECT min(id) FROM first_claim)), 'HTTP 500 from *** with ***', 'secrets are masked');
 SELECT is_empty($$SELECT * FROM tally.claim_notifications('hook', as_of => app.at(126.4))$$, 'not before 30 seconds');
-SELECT results_eq($$SELECT id, idempotency_key, attempt FROM tally.claim_notifications('hook', as_of => app.at(126.5))$$, $$SELECT id, idempotency_key, 2 FROM first_claim ORDER BY id LIMIT 1$$, 'then under the same key');
-SELECT results_eq($$SELECT id, attempt FROM tally.claim_notifications('hook', as_of => app.at(127.1))$$, $$SELECT id, 2 FROM first_claim ORDER BY id OFFSET 1$$, 'a lease that ran out is handed out again');
+SELECT results_eq($$SELECT id, idempotency_key, attempt FROM tally.claim_notifications('hook', as_of => app.at(126.5))$$,
+    $$SELECT id, idempotency_key, 2 FROM first_claim ORDER BY id LIMIT 1$$, 'then under the same key');
+SELECT results_eq($$SELECT id, attempt FROM tally.claim_notifications('hook', as_of => app.at(127.1))$$,
+    $$SELECT id, 2 FROM first_claim ORDER BY id OFFSET 1$$, 'a lease that ran out is handed out again');
 SELECT is(tally.report_notification((SELECT min(id) FROM first_claim), false, 'again', app.at(127)), 'pending', 'second failure');
 SELECT is((SELECT not_before FROM tally.notifications WHERE id = (SELECT min(id) FROM first_claim)), app.at(128), 'waits twice as long');
 SELECT count(*) FROM tally.claim_notifications('hook', as_of => app.at(128));
@@ -100,19 +110,24 @@ SELECT is((SELECT new ->> 'secret' FROM tally.audit WHERE kind = 'channels' AND 
 SELECT is((SELECT new ->> 'url' FROM tally.audit WHERE kind = 'channels' AND name = 'hook'), '***', 'and addresses, which often hold one');
 
 -- Templates.
-SELECT tally.create_channel('slack', url => 'https://s', template => 'slack'), tally.create_channel('pd', url => 'https://p', template => 'pagerduty', secret => 'routing');
+SELECT tally.create_channel('slack', url => 'https://s', template => 'slack'),
+    tally.create_channel('pd', url => 'https://p', template => 'pagerduty', secret => 'routing');
 SELECT see(140, 20, 33);
-SELECT is((SELECT body ->> 'text' FROM tally.claim_notifications('slack', as_of => app.at(140))), E':warning: *REFIRED* t is 33 (&gt; 10) in world w2 — incident 2\n<https://r|runbook>', 'slack');
+SELECT is((SELECT body ->> 'text' FROM tally.claim_notifications('slack', as_of => app.at(140))),
+    E':warning: *REFIRED* t is 33 (&gt; 10) in world w2 — incident 2\n<https://r|runbook>', 'slack');
 SELECT is((SELECT body - 'payload' FROM tally.claim_notifications('pd', as_of => app.at(140))),
-    format('{"links": [{"href": "https://r", "text": "runbook"}], "dedup_key": "pg_tally-%s-2", "routing_key": "routing", "event_action": "trigger"}', current_database())::jsonb, 'pagerduty: trigger');
+    format('{"links": [{"href": "https://r", "text": "runbook"}], "dedup_key": "pg_tally-%s-2", "routing_key": "routing", "event_action": "trigger"}',
+        current_database())::jsonb, 'pagerduty: trigger');
 SELECT see(141, 20, 1);
 SELECT is((SELECT body ->> 'event_action' FROM tally.claim_notifications('pd', as_of => app.at(141))), 'resolve', 'and resolve by the same key');
 
 -- pg_net, by a stand-in with the same signature: it keeps requests, the test answers.
 CREATE SCHEMA net;
 CREATE TABLE net.requests (id bigserial, url text, body jsonb, headers jsonb);
-CREATE TABLE net._http_response (id bigint, status_code int, content_type text, headers jsonb, content text, timed_out bool, error_msg text, created timestamptz DEFAULT now());
-CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{"Content-Type": "application/json"}', timeout_milliseconds int DEFAULT 5000) RETURNS bigint
+CREATE TABLE net._http_response (id bigint, status_code int, content_type text, headers jsonb, content text, timed_out bool, error_msg text,
+    created timestamptz DEFAULT now());
+CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{"Content-Type": "application/json"}',
+    timeout_milliseconds int DEFAULT 5000) RETURNS bigint
     LANGUAGE sql AS $$INSERT INTO net.requests (url, body, headers) VALUES (url, body, headers) RETURNING id$$;
 SELECT is(tally_internal._net_post(), NULL, 'a function called net.http_post that no extension owns is not pg_net''s: it would be handed secrets');
 -- What is pg_net's is asked of pg_extension, so the stand-in is made a member of an extension of that name.
@@ -124,7 +139,8 @@ ALTER EXTENSION pg_net ADD TABLE net._http_response;
 SELECT tally.drop_channel(c.name) FROM tally.channels c WHERE c.name <> 'hook';
 DELETE FROM tally.notifications;
 SELECT see(150, 20, 20);
-SELECT results_eq('SELECT url, body #>> ''{events,0,event}'', headers ->> ''Authorization'' FROM net.requests', $$VALUES ('https://hooks.example/T0KEN', 'refired', 'Bearer s3cret-value')$$, 'evaluate posts through pg_net');
+SELECT results_eq('SELECT url, body #>> ''{events,0,event}'', headers ->> ''Authorization'' FROM net.requests',
+    $$VALUES ('https://hooks.example/T0KEN', 'refired', 'Bearer s3cret-value')$$, 'evaluate posts through pg_net');
 INSERT INTO net._http_response (id, status_code) VALUES (1, 503);
 SELECT results_eq('SELECT sent, failed, posted FROM tally.deliver(app.at(151))', 'VALUES (0, 1, 0)', 'the receiver failed');
 SELECT results_eq('SELECT sent, failed, posted FROM tally.deliver(app.at(152))', 'VALUES (0, 0, 1)', 'posted again');
@@ -134,7 +150,8 @@ INSERT INTO net._http_response (id, status_code) VALUES (2, 204);
 SELECT results_eq('SELECT sent, failed, posted FROM tally.deliver(app.at(153.5))', 'VALUES (1, 0, 0)', 'taken');
 SELECT see(160, 1, 1);
 SELECT results_eq('SELECT sent, failed, posted FROM tally.deliver(app.at(163))', 'VALUES (0, 2, 0)', 'no answer before the lease ran out');
-CREATE OR REPLACE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{}', timeout_milliseconds int DEFAULT 5000) RETURNS bigint
+CREATE OR REPLACE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{}',
+    timeout_milliseconds int DEFAULT 5000) RETURNS bigint
     LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'cannot reach %', url; END$$;
 SELECT results_eq('SELECT sent, failed, posted FROM tally.deliver(app.at(170))', 'VALUES (0, 2, 0)', 'an adapter that raises stops nothing');
 SELECT is((SELECT DISTINCT error FROM tally.notifications WHERE status <> 'sent'), 'P0001: cannot reach ***', 'and its message is masked');

@@ -15,7 +15,8 @@ BEGIN
     RETURN COALESCE((SELECT s.state FROM tally.threshold_states s WHERE s.labels = '{"world": "w1"}'), 'inactive') || ' '
         || (SELECT count(*) FROM tally.incidents i WHERE i.labels = '{"world": "w1"}' AND i.status IN ('new', 'acknowledged') AND i.recovered_at IS NULL);
 END $$;
-SELECT tally.create_threshold('t', query => 'SELECT world, value, samples FROM app.feed', condition => '> 10', "for" => '2 minutes', keep_firing_for => '2 minutes', recovery_condition => '< 5', reopen_within => '10 minutes');
+SELECT tally.create_threshold('t', query => 'SELECT world, value, samples FROM app.feed', condition => '> 10', "for" => '2 minutes',
+    keep_firing_for => '2 minutes', recovery_condition => '< 5', reopen_within => '10 minutes');
 
 -- -1 stands for a world that does not report, NULL for one without a value.
 SELECT is(app.see(0, 1, 1), 'inactive 0', 'no breach: inactive');
@@ -51,24 +52,29 @@ SELECT is((SELECT max(id) FROM tally.incidents), 2::bigint, 'as another incident
 SELECT is(app.see(43, VARIADIC '{}'), 'firing 1', 'nobody reports: no data, a gap is not a recovery');
 SELECT is((SELECT count(*) FROM tally.incidents WHERE kind = 'no_data'), 0::bigint, 'once is an accident');
 SELECT is(app.see(44, VARIADIC '{}'), 'firing 1', 'still nobody');
-SELECT results_eq($$SELECT kind, status, severity FROM tally.incidents WHERE kind = 'no_data'$$, $$VALUES ('no_data', 'new', 'warning')$$, 'twice is a meta-incident');
+SELECT results_eq($$SELECT kind, status, severity FROM tally.incidents WHERE kind = 'no_data'$$, $$VALUES ('no_data', 'new', 'warning')$$,
+    'twice is a meta-incident');
 SELECT is(app.see(45, 20, 1), 'firing 1', 'data is back');
 SELECT results_eq($$SELECT status FROM tally.incidents WHERE kind = 'no_data'$$, $$VALUES ('resolved')$$, 'and the meta-incident closes itself');
 ALTER TABLE feed RENAME TO feed_gone;
 SELECT tally.create_threshold('other', query => 'SELECT 1 AS value', condition => '> 10');
-SELECT results_eq($$SELECT threshold, error FROM tally.evaluate(app.at(46))$$, $$VALUES ('t', '42P01: relation "app.feed" does not exist'), ('other', NULL)$$, 'one failing threshold stops no other');
-SELECT is((SELECT sqlstate FROM tally.evaluations JOIN tally.thresholds t ON t.id = threshold_id WHERE t.name = 't' ORDER BY tick DESC LIMIT 1), '42P01', 'its SQLSTATE is kept');
+SELECT results_eq($$SELECT threshold, error FROM tally.evaluate(app.at(46))$$, $$VALUES ('t', '42P01: relation "app.feed" does not exist'), ('other', NULL)$$,
+    'one failing threshold stops no other');
+SELECT is((SELECT sqlstate FROM tally.evaluations JOIN tally.thresholds t ON t.id = threshold_id WHERE t.name = 't' ORDER BY tick DESC LIMIT 1), '42P01',
+    'its SQLSTATE is kept');
 SELECT is((SELECT state FROM tally.threshold_states WHERE kind = 'breach'), 'firing', 'an error is not a recovery');
 SELECT is((SELECT opened FROM tally.evaluate(app.at(47)) WHERE threshold = 't'), 0, 'nor a breach');
 SELECT is((SELECT status FROM tally.health(app.at(47)) WHERE "check" = 'failing thresholds'), 'failing', 'health says so');
-SELECT results_eq($$SELECT kind, impact FROM tally.incidents WHERE status = 'new' AND kind = 'error'$$, $$VALUES ('error', 't: 42P01: relation "app.feed" does not exist')$$, 'and a meta-incident is filed');
+SELECT results_eq($$SELECT kind, impact FROM tally.incidents WHERE status = 'new' AND kind = 'error'$$,
+    $$VALUES ('error', 't: 42P01: relation "app.feed" does not exist')$$, 'and a meta-incident is filed');
 ALTER TABLE feed_gone RENAME TO feed;
 SELECT is(app.see(48, 20, 1), 'firing 1', 'it works again, same incident');
 SELECT is((SELECT count(*) FROM tally.incidents WHERE kind = 'error' AND status = 'resolved'), 1::bigint, 'the meta-incident closes itself');
 
 -- Duplicate label sets are an error of the threshold.
 INSERT INTO feed VALUES ('w1', 3, 1);
-SELECT matches((SELECT error FROM tally.evaluate(app.at(49)) WHERE threshold = 't'), '^23505: threshold ''t'' yields the label set \{"world": "w1"\} twice', 'a duplicate label set');
+SELECT matches((SELECT error FROM tally.evaluate(app.at(49)) WHERE threshold = 't'), '^23505: threshold ''t'' yields the label set \{"world": "w1"\} twice',
+    'a duplicate label set');
 SELECT lives_ok($$SELECT tally.drop_threshold('t'), tally.drop_threshold('other')$$, 'dropped');
 
 -- Policies.
@@ -97,9 +103,11 @@ SELECT is((SELECT date_trunc('minute', now()) - active_at FROM tally.threshold_s
 SELECT is_empty('SELECT * FROM tally.evaluate(now())', 'once');
 
 -- Rules are tested without data, and replayed over the past.
-SELECT tally.create_threshold('t', query => 'SELECT world, value, samples FROM app.feed', condition => '> 10', "for" => '2 minutes', recovery_condition => '< 5');
+SELECT tally.create_threshold('t', query => 'SELECT world, value, samples FROM app.feed', condition => '> 10', "for" => '2 minutes',
+    recovery_condition => '< 5');
 SELECT is_empty($$SELECT * FROM tally.test_threshold('t', '[1, 20, null, 20, 20, 7, {"error": true}, 4]', '{inactive,pending,pending,pending,firing,firing,firing,inactive}') WHERE NOT ok$$, 'test_threshold');
-SELECT results_eq($$SELECT n, transition FROM tally.test_threshold('t', '[20, 20, 20, 1]') WHERE transition <> 'none'$$, $$VALUES (1, 'pending'), (3, 'fired'), (4, 'recovered')$$, 'and what changes when');
+SELECT results_eq($$SELECT n, transition FROM tally.test_threshold('t', '[20, 20, 20, 1]') WHERE transition <> 'none'$$,
+    $$VALUES (1, 'pending'), (3, 'fired'), (4, 'recovered')$$, 'and what changes when');
 CREATE TABLE log (at timestamptz, world text, value float8);
 INSERT INTO log SELECT app.at(m), 'w1', CASE WHEN m BETWEEN 10 AND 20 THEN 99 ELSE 1 END FROM generate_series(0, 30) m;
 SELECT tally.create_threshold('past', query => 'SELECT world, value FROM app.log WHERE at = :as_of', condition => '> 10', "for" => '5 minutes');

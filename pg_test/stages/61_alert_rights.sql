@@ -18,12 +18,14 @@ SELECT tally.create_threshold('hers', query => 'SELECT value FROM app.hers', con
 SELECT tally.create_threshold('greedy', query => 'SELECT value FROM app.secrets', condition => '> 10');
 SELECT tally.create_threshold('sly', query => 'SELECT count(*) AS value FROM tally.incidents', condition => '> 10');
 SELECT tally.create_threshold('bold', query => 'SELECT 1 AS value FROM set_config(''role'', ''postgres'', false)', condition => '> 10');
-SELECT throws_ok($$SELECT tally.create_threshold('x', query => 'SELECT length(rolpassword) AS value FROM pg_authid', condition => '> 10')$$, '42501', NULL, 'what she may not read she cannot watch');
+SELECT throws_ok($$SELECT tally.create_threshold('x', query => 'SELECT length(rolpassword) AS value FROM pg_authid', condition => '> 10')$$, '42501', NULL,
+    'what she may not read she cannot watch');
 SELECT throws_ok('SELECT * FROM tally.evaluate(now())', '42501', NULL, 'evaluation is not for everyone');
 SELECT throws_ok('SELECT tally.deliver()', '42501', NULL, 'nor is delivery');
 SELECT throws_ok($$SELECT * FROM tally.run_as('postgres', '', 'SELECT 1')$$, '42501', NULL, 'nor running as somebody else');
 SELECT throws_ok($$SELECT tally_internal._samples(t, now()) FROM tally.thresholds t$$, '42501', NULL, 'nor by way of the engine''s own functions');
-SELECT throws_ok($$INSERT INTO tally.thresholds (name, owner, query, condition, rule) VALUES ('x', 'postgres', 'SELECT 1', '> 1', '{}')$$, '42501', NULL, 'a threshold cannot be made in another''s name');
+SELECT throws_ok($$INSERT INTO tally.thresholds (name, owner, query, condition, rule) VALUES ('x', 'postgres', 'SELECT 1', '> 1', '{}')$$, '42501', NULL,
+    'a threshold cannot be made in another''s name');
 SELECT throws_ok($$UPDATE tally.incidents SET status = 'resolved'$$, '42501', NULL, 'incidents change by their functions only');
 SELECT throws_ok($$INSERT INTO tally.incident_events (incident_id, at, event, author) VALUES (1, now(), 'x', 'postgres')$$, '42501', NULL, 'so do timelines');
 SELECT throws_ok($$SELECT url FROM tally.channels$$, '42501', NULL, 'the address of a channel is shown to nobody');

@@ -16,10 +16,12 @@ INSERT INTO e SELECT public.at(i) - interval '1 minute', 'k0', 5 FROM generate_s
 CREATE TABLE asked (no int, condition text, extra jsonb);
 INSERT INTO asked SELECT row_number() OVER (ORDER BY c, x), c, x::jsonb
   FROM unnest('{> 50,< 48,> 1.01 x baseline of 1 day,absent,"burn rate 99% over 30 days",> 10 per 1 hour}'::text[]) c,
-       unnest(ARRAY['{}', '{"per": ["k"]}', '{"where": {"k": "k1"}}', '{"over": "3 hours"}', '{"partial_ok": true}', '{"per": ["k"], "min_samples": 4, "no_data": "breach"}',
+       unnest(ARRAY['{}', '{"per": ["k"]}', '{"where": {"k": "k1"}}', '{"over": "3 hours"}', '{"partial_ok": true}',
+           '{"per": ["k"], "min_samples": 4, "no_data": "breach"}',
            '{"per": ["k"], "for": "30 minutes"}', '{"every": "1 hour"}', '{"per": ["k"], "auto_resolve": true}']) x
  WHERE c NOT LIKE 'burn%' OR x IN ('{}', '{"per": ["k"]}');
-SELECT count(tally.alter_threshold(tally.create_threshold(format('%s %s', side, lpad(no::text, 2, '0')), 'm', condition, every => '30 minutes', enabled => side = 'all'), extra))
+SELECT count(tally.alter_threshold(tally.create_threshold(format('%s %s', side, lpad(no::text, 2, '0')), 'm', condition, every => '30 minutes',
+    enabled => side = 'all'), extra))
   FROM asked, unnest('{all,one}'::text[]) side;
 SELECT is((SELECT count(*) FROM tally.thresholds), 94::bigint, '47 definitions, twice');
 
@@ -41,28 +43,37 @@ END $$;
 CALL public.ticks();
 CREATE VIEW states AS SELECT t.name, s.kind, s.labels, s.state, s.active_at, s.keep_since, s.paused, s.missing, s.last_tick, s.value, s.samples, s.verdict
   FROM tally.threshold_states s JOIN tally.thresholds t ON t.id = s.threshold_id;
-CREATE VIEW ticks AS SELECT t.name, e.tick, e.series, e.breaches, e.told, e.bucket, e.sqlstate FROM tally.evaluations e JOIN tally.thresholds t ON t.id = e.threshold_id;
-CREATE VIEW filed AS SELECT i.threshold AS name, i.kind, i.labels, i.status, i.value, i.last_value, i.bucket, i.opened_at, i.began_at, i.recovered_at, i.evidence FROM tally.incidents i;
-CREATE VIEW entries AS SELECT i.threshold AS name, e.at, e.event, e.note, e.detail - 'previous' AS detail, e.detail ? 'previous' AS again FROM tally.incident_events e JOIN tally.incidents i ON i.id = e.incident_id;
+CREATE VIEW ticks AS SELECT t.name, e.tick, e.series, e.breaches, e.told, e.bucket, e.sqlstate FROM tally.evaluations e
+    JOIN tally.thresholds t ON t.id = e.threshold_id;
+CREATE VIEW filed AS SELECT i.threshold AS name, i.kind, i.labels, i.status, i.value, i.last_value, i.bucket, i.opened_at, i.began_at, i.recovered_at,
+    i.evidence FROM tally.incidents i;
+CREATE VIEW entries AS SELECT i.threshold AS name, e.at, e.event, e.note, e.detail - 'previous' AS detail, e.detail ? 'previous' AS again
+    FROM tally.incident_events e JOIN tally.incidents i ON i.id = e.incident_id;
 SELECT bag_eq(format('SELECT right(name, 2) AS no, to_jsonb(x) - ''name'' AS is FROM %I x WHERE name LIKE ''all%%''', v),
-    format('SELECT right(name, 2) AS no, to_jsonb(x) - ''name'' AS is FROM %I x WHERE name LIKE ''one%%''', v), 'the same ' || v) FROM unnest('{states,ticks,filed,entries}'::text[]) v;
+    format('SELECT right(name, 2) AS no, to_jsonb(x) - ''name'' AS is FROM %I x WHERE name LIKE ''one%%''', v), 'the same ' || v)
+        FROM unnest('{states,ticks,filed,entries}'::text[]) v;
 SELECT cmp_ok((SELECT count(*) FROM states WHERE name LIKE 'all%'), '>', 20::bigint, 'there are states');
 SELECT cmp_ok((SELECT count(*) FROM filed WHERE name LIKE 'all%'), '>', 30::bigint, 'and incidents');
-SELECT is((SELECT s.value FROM states s WHERE s.name = 'all ' || lpad((SELECT no FROM asked WHERE condition = '> 50' AND extra = '{"per": ["k"], "min_samples": 4, "no_data": "breach"}')::text, 2, '0')
+SELECT is((SELECT s.value FROM states s
+    WHERE s.name = 'all ' || lpad((SELECT no FROM asked WHERE condition = '> 50' AND extra = '{"per": ["k"], "min_samples": 4, "no_data": "breach"}')::text, 2,
+    '0')
               AND s.labels = '{"k": "k1"}' AND s.kind = 'breach'),
     (SELECT avg(v) FROM e WHERE k = 'k1' AND at >= public.at(6) AND at < public.at(8)), 'a value by plain SQL');
 -- evaluate = replay = test_threshold.
 SELECT is_empty($$SELECT r.* FROM (SELECT t.name, x.tick, x.labels, x.transition FROM tally.thresholds t, LATERAL tally.replay(t.name, public.at(1)::text, public.at(8)::text) x
       WHERE t.name LIKE 'all%' AND x.transition IN ('fired', 'recovered')) r
     WHERE NOT EXISTS (SELECT FROM tally.incidents i JOIN tally.incident_events e ON e.incident_id = i.id WHERE i.threshold = r.name AND i.kind = 'breach' AND i.labels = r.labels AND e.at = r.tick
-        AND e.event = ANY (CASE r.transition WHEN 'fired' THEN '{opened,refired,reopened}' ELSE '{recovered}' END::text[]))$$, 'a replay fires and recovers as the evaluation did');
+        AND e.event = ANY (CASE r.transition WHEN 'fired' THEN '{opened,refired,reopened}' ELSE '{recovered}' END::text[]))$$,
+            'a replay fires and recovers as the evaluation did');
 SELECT is_empty($$SELECT t.name, x.state FROM tally.thresholds t JOIN tally.threshold_states s ON s.threshold_id = t.id AND s.kind = 'breach', LATERAL
       tally.test_threshold(t.name, jsonb_build_array(jsonb_build_object('value', s.value, 'samples', s.samples))) x
-    WHERE t.name LIKE 'all%' AND t.rule #>> '{condition,kind}' = 'compare' AND s.verdict <> x.verdict AND s.verdict IN ('ok', 'breach')$$, 'and a sample is judged as test_threshold judges it');
+    WHERE t.name LIKE 'all%' AND t.rule #>> '{condition,kind}' = 'compare' AND s.verdict <> x.verdict AND s.verdict IN ('ok', 'breach')$$,
+        'and a sample is judged as test_threshold judges it');
 
 -- One statement serves many.
 SELECT tally.enable_threshold(name, false) FROM tally.thresholds;
-SELECT count(tally.create_threshold('many ' || i, 'm', '> ' || i, every => '30 minutes', per => CASE WHEN i > 40 THEN '{k}' ELSE '{}' END::text[])) FROM generate_series(1, 50) i;
+SELECT count(tally.create_threshold('many ' || i, 'm', '> ' || i, every => '30 minutes', per => CASE WHEN i > 40 THEN '{k}' ELSE '{}' END::text[]))
+    FROM generate_series(1, 50) i;
 CREATE FUNCTION public.reads(tick timestamptz) RETURNS bigint LANGUAGE plpgsql SET track_functions = 'all' AS $$
 DECLARE
     had bigint := COALESCE(pg_stat_get_xact_function_calls('tally_internal._observe'::regproc), 0);
@@ -93,7 +104,8 @@ RESET ROLE;
 SELECT is(public.reads(public.at(24)), 3::bigint, 'the threshold of another role has a statement of its own');
 REVOKE SELECT ON r, r_live FROM tally_sharer;
 SELECT is(public.reads(public.at(25)), 3::bigint, 'also when it may not read any more');
-SELECT bag_eq($$SELECT name, sqlstate FROM ticks WHERE tick = public.at(25) AND name <> 'many 7' AND sqlstate IS NOT NULL$$, $$VALUES ('of another', '42501')$$, 'it sees nothing of what the others read');
+SELECT bag_eq($$SELECT name, sqlstate FROM ticks WHERE tick = public.at(25) AND name <> 'many 7' AND sqlstate IS NOT NULL$$,
+    $$VALUES ('of another', '42501')$$, 'it sees nothing of what the others read');
 SELECT * FROM finish();
 DROP EXTENSION pg_tally CASCADE;
 DROP ROLE tally_sharer;

@@ -8,7 +8,8 @@ INSERT INTO feed VALUES ('w1', 99);
 
 -- Escalation: once per level when the response target passes unacknowledged.
 SELECT tally.create_channel('box', kind => 'table', events => '{escalated}');
-SELECT tally.create_threshold('t', query => 'SELECT world, value FROM app.feed', condition => '> 10', severity => 'critical', owner => 'on-call', runbook => 'https://r', response_target => '10 minutes');
+SELECT tally.create_threshold('t', query => 'SELECT world, value FROM app.feed', condition => '> 10', severity => 'critical', owner => 'on-call',
+    runbook => 'https://r', response_target => '10 minutes');
 SELECT count(*) FROM tally.evaluate('2026-03-01 12:00Z');
 SELECT count(*) FROM tally.evaluate('2026-03-01 12:09Z');
 SELECT is((SELECT escalation_level FROM tally.incidents), 0, 'within the response target nothing escalates');
@@ -20,7 +21,8 @@ SELECT is((SELECT escalation_level FROM tally.incidents), 2, 'a second level aft
 SELECT tally.acknowledge(1, as_of => '2026-03-01 12:25Z');
 SELECT count(*) FROM tally.evaluate('2026-03-01 12:40Z');
 SELECT is((SELECT escalation_level FROM tally.incidents), 2, 'acknowledged, no further');
-SELECT results_eq('SELECT events #>> ''{0,event}'', events #>> ''{0,escalation_level}'' FROM tally.notifications ORDER BY id', $$VALUES ('escalated', '1'), ('escalated', '2')$$, 'each level is told');
+SELECT results_eq('SELECT events #>> ''{0,event}'', events #>> ''{0,escalation_level}'' FROM tally.notifications ORDER BY id',
+    $$VALUES ('escalated', '1'), ('escalated', '2')$$, 'each level is told');
 SELECT is((SELECT value FROM tally.health('2026-03-01 12:41Z') WHERE "check" = 'time to acknowledge'), 1500::float8, 'time to acknowledge: 25 minutes');
 UPDATE feed SET value = 1;
 SELECT count(*) FROM tally.evaluate('2026-03-01 12:50Z');
@@ -35,9 +37,11 @@ DELETE FROM tally.thresholds WHERE name = 'tally evaluation stopped';
 SELECT count(*) FROM tally.watch_itself(owner => 'on-call');
 SELECT is((SELECT status FROM tally.health(now() + interval '1 hour') WHERE "check" = 'evaluation lag'), 'late', 'health tells the lag by the clock');
 SELECT count(*) FROM tally.evaluate('2026-03-01 15:05Z');
-SELECT results_eq($$SELECT area, value, status FROM tally.incidents WHERE threshold = 'tally evaluation stopped' AND threshold_id IS NOT NULL$$, $$VALUES ('pg_tally', 7200::float8, 'new')$$, 'evaluation had stopped for 7200 seconds');
+SELECT results_eq($$SELECT area, value, status FROM tally.incidents WHERE threshold = 'tally evaluation stopped' AND threshold_id IS NOT NULL$$,
+    $$VALUES ('pg_tally', 7200::float8, 'new')$$, 'evaluation had stopped for 7200 seconds');
 SELECT count(*) FROM tally.evaluate('2026-03-01 15:06Z');
-SELECT results_eq($$SELECT status, resolved_by FROM tally.incidents WHERE threshold = 'tally evaluation stopped' AND threshold_id IS NOT NULL$$, $$VALUES ('resolved', 'pg_tally')$$, 'and closes itself when it runs again');
+SELECT results_eq($$SELECT status, resolved_by FROM tally.incidents WHERE threshold = 'tally evaluation stopped' AND threshold_id IS NOT NULL$$,
+    $$VALUES ('resolved', 'pg_tally')$$, 'and closes itself when it runs again');
 
 -- Rollups that nobody refreshes.
 CREATE TABLE events (at timestamptz NOT NULL);
@@ -61,13 +65,15 @@ SET timezone = 'UTC';
 
 -- Limits and bad input of the kernel.
 SELECT tally.create_threshold('long', query => 'SELECT repeat(''x'', 3000) AS label, 99 AS value', condition => '> 10');
-SELECT matches((SELECT error FROM tally.evaluate('2030-01-01') WHERE threshold = 'long'), '^54000: threshold ''long'' yields a label set of 30', 'a label set has a limit');
+SELECT matches((SELECT error FROM tally.evaluate('2030-01-01') WHERE threshold = 'long'), '^54000: threshold ''long'' yields a label set of 30',
+    'a label set has a limit');
 SELECT tally.create_threshold('long', query => 'SELECT repeat(''x'', 1900) AS label, 99 AS value', condition => '> 10', runbook => repeat('r', 8000));
 SELECT is((SELECT opened FROM tally.evaluate('2030-01-02') WHERE threshold = 'long'), 1, 'a payload too long for NOTIFY is cut to what fits');
 SELECT throws_ok($$SELECT tally.alert_step('{"state": "asleep"}', '{}', '{"condition": {"kind": "absent"}}', now())$$, '22023', NULL, 'a state that is none');
 SELECT throws_ok($$SELECT tally.alert_step(NULL, '3', '{"condition": {"kind": "absent"}}', now())$$, '22023', NULL, 'a sample that is none');
 SELECT throws_ok($$SELECT tally.alert_step(NULL, '{}', '{}', now())$$, '22023', NULL, 'a rule that is none');
-SELECT throws_ok($$SELECT tally.alert_step(NULL, '{"value": 1}', '{"condition": {"kind": "compare", "op": ">", "limit": 1e999, "decimals": 0}}', now())$$, '22023', NULL, 'a number past float8');
+SELECT throws_ok($$SELECT tally.alert_step(NULL, '{"value": 1}', '{"condition": {"kind": "compare", "op": ">", "limit": 1e999, "decimals": 0}}', now())$$,
+    '22023', NULL, 'a number past float8');
 SELECT throws_ok($$SELECT tally.alert_step(NULL, '{}', '{"condition": {"kind": "absent"}}', 'infinity')$$, '22023', NULL, 'a tick that is none');
 SELECT is(tally.alert_step(NULL, '{"value": 3}', '{"condition": {"kind": "compare", "op": ">", "limit": 2, "decimals": 0}}', '2026-03-01 12:00Z'),
     '{"state": "firing", "active_at": "2026-03-01T12:00:00Z", "keep_since": null, "paused": 0.0, "missing": 0, "last_tick": "2026-03-01T12:00:00Z", "transition": "fired", "verdict": "breach", "observed": 3.0}', 'one step');

@@ -10,9 +10,11 @@ SELECT tally.create_probe('slow probe', 'SELECT 1 AS value FROM pg_sleep(20)');
 SET tally.query_timeout = '200 ms';
 CREATE TEMP TABLE clock AS SELECT clock_timestamp() AS began;
 SELECT results_eq($$SELECT threshold, opened, left(error, 60) FROM tally.evaluate('2026-03-01 12:00Z')$$,
-    $$VALUES ('a slow one', 0, '54000: the query took longer than 200 ms and was ended'), ('b', 1, NULL)$$, 'the slow query is ended as an error of its threshold, the other one fires');
+    $$VALUES ('a slow one', 0, '54000: the query took longer than 200 ms and was ended'), ('b', 1, NULL)$$,
+        'the slow query is ended as an error of its threshold, the other one fires');
 SELECT cmp_ok(clock_timestamp() - began, '<', '10 seconds'::interval, 'long before it would have ended by itself') FROM clock;
-SELECT results_eq($$SELECT sqlstate, message FROM tally.probes$$, $$VALUES ('54000', 'the query took longer than 200 ms and was ended')$$, 'so is a slow probe');
+SELECT results_eq($$SELECT sqlstate, message FROM tally.probes$$, $$VALUES ('54000', 'the query took longer than 200 ms and was ended')$$,
+    'so is a slow probe');
 SELECT is((SELECT count(*) FROM pg_sleep(0.3)), 1::bigint, 'the limit ends with the query: what follows may take longer');
 
 -- A statement_timeout of the caller's own that ends sooner is not caught, one that ends later still holds afterwards.
@@ -27,7 +29,8 @@ RESET statement_timeout;
 \set ON_ERROR_STOP on
 
 SET tally.query_timeout = 'soon';
-SELECT results_eq($$SELECT left(error, 57) FROM tally.evaluate('2026-03-01 12:02Z', 'b')$$, $$VALUES ('22007: tally.query_timeout must be an interval, got ''soon')$$, 'a setting that is no interval is named');
+SELECT results_eq($$SELECT left(error, 57) FROM tally.evaluate('2026-03-01 12:02Z', 'b')$$,
+    $$VALUES ('22007: tally.query_timeout must be an interval, got ''soon')$$, 'a setting that is no interval is named');
 SELECT tally.drop_probe('slow probe');
 SET tally.query_timeout = '0';
 SELECT results_eq($$SELECT error FROM tally.evaluate('2026-03-01 12:03Z', 'b')$$, 'VALUES (NULL::text)', '0 is no limit');

@@ -11,7 +11,8 @@ SELECT tally.create_rollup('d2', 'events', 'at', bucket => '1 day', lookback => 
 SELECT tally.create_metric('h_n', 'h', 'n'), tally.create_metric('d_n', 'd', 'n'), tally.create_metric('d2_n', 'd2', 'n');
 SELECT tally.create_threshold(m || ' high', metric => m, condition => '> 100') FROM unnest('{h_n,d_n,d2_n}'::text[]) m;
 CREATE FUNCTION seen(of_rollup text, day date) RETURNS text LANGUAGE sql AS $$
-    SELECT tally_internal._exact_source(t.owner, r, day::timestamptz, day + 1)::text FROM tally.rollups r JOIN tally.metrics m ON m.rollup_id = r.id JOIN tally.thresholds t ON t.metric_id = m.id WHERE r.name = of_rollup
+    SELECT tally_internal._exact_source(t.owner, r, day::timestamptz, day + 1)::text FROM tally.rollups r JOIN tally.metrics m ON m.rollup_id = r.id
+        JOIN tally.thresholds t ON t.metric_id = m.id WHERE r.name = of_rollup
 $$;
 SELECT is(seen(r, '2026-03-02'), r, r || ': the table while all is clean') FROM unnest('{h,d,d2}'::text[]) r;
 INSERT INTO events VALUES ('2026-03-01 10:20Z', 1000);

@@ -25,11 +25,13 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-CREATE FUNCTION app.of(c text) RETURNS text LANGUAGE sql AS $$SELECT string_agg(format('%s: %s', minute, events), ' | ' ORDER BY minute, events) FROM app.told WHERE channel = c$$;
+CREATE FUNCTION app.of(c text) RETURNS text
+    LANGUAGE sql AS $$SELECT string_agg(format('%s: %s', minute, events), ' | ' ORDER BY minute, events) FROM app.told WHERE channel = c$$;
 SELECT tally.create_threshold('t', query => 'SELECT world, value FROM app.feed', condition => '> 10');
 
 -- Members fire at 0 and 3; the beat is 2, 6, 10, …. It repeated at 10 and 14, counted from when messages were queued.
-SELECT tally.create_channel('g', kind => 'table', group_by => '{threshold}', group_wait => '2 minutes', group_interval => '4 minutes', repeat_interval => '10 minutes');
+SELECT tally.create_channel('g', kind => 'table', group_by => '{threshold}', group_wait => '2 minutes', group_interval => '4 minutes',
+    repeat_interval => '10 minutes');
 CALL app.play(0, 30, '{"0": ["a"], "3": ["a", "b"]}');
 SELECT is(app.of('g'), '2: opened a | 6: opened b | 14: repeated a | 18: repeated b | 26: repeated a | 30: repeated b',
     'repeat_interval counts from when the message that told it was sent; repeats keep the beat');
@@ -38,7 +40,8 @@ CALL app.play(31, 42, '{"31": ["a", "b", "c"]}');
 SELECT is((SELECT minute FROM told WHERE channel = 'g' AND events LIKE '%opened c%'), 34, 'a new member keeps the beat');
 SELECT tally.acknowledge(id, as_of => app.at(42)) FROM tally.incidents;
 CALL app.play(43, 60, '{"43": []}');
-SELECT is((SELECT string_agg(events, ' | ') FROM told WHERE channel = 'g' AND minute > 42), 'recovered a, recovered b, recovered c', 'the end of all is one message, and ends the group');
+SELECT is((SELECT string_agg(events, ' | ') FROM told WHERE channel = 'g' AND minute > 42), 'recovered a, recovered b, recovered c',
+    'the end of all is one message, and ends the group');
 SELECT is((SELECT minute FROM told WHERE channel = 'g' AND events LIKE 'recovered%'), 46, 'at the beat');
 CALL app.play(61, 63, '{"61": ["a"]}');
 SELECT is((SELECT minute FROM told WHERE channel = 'g' AND minute > 60), 63, 'the next change begins a group anew, after group_wait');
@@ -60,7 +63,8 @@ CALL app.play(120, 140, '{"120": ["a", "b"], "122": ["b"]}');
 SELECT is(app.of('w'), '123: refired b', 'only what still fires at the flush is told');
 -- Told, recovered, fires and recovers again between two flushes: the end is told once.
 CALL app.play(141, 160, '{"141": [], "142": ["b"], "143": []}');
-SELECT is((SELECT string_agg(events, ' | ') FROM told WHERE channel = 'w' AND minute > 140), 'recovered b', 'a second life that nobody heard of leaves no trace');
+SELECT is((SELECT string_agg(events, ' | ') FROM told WHERE channel = 'w' AND minute > 140), 'recovered b',
+    'a second life that nobody heard of leaves no trace');
 -- A person closes it before anybody was told.
 CALL app.play(180, 180, '{"180": ["c"]}');
 SELECT tally.resolve(max(id), 'a', 'b', 'c', app.at(181)) FROM tally.incidents WHERE labels ->> 'world' = 'c' AND recovered_at IS NULL;
@@ -76,7 +80,8 @@ INSERT INTO feed VALUES ('d', 99);
 SELECT tally.evaluate(app.at(300));
 SELECT tally.report_notification(id, false, 'gone', app.at(301)) FROM tally.claim_notifications('dead', as_of => app.at(301));
 SELECT tally.evaluate(app.at(310)), tally.evaluate(app.at(311));
-SELECT is((SELECT string_agg(format('%s %s', status, events #>> '{0,event}'), ', ' ORDER BY id) FROM tally.notifications), 'dead opened, pending repeated', 'repeated ten minutes after it was given up');
+SELECT is((SELECT string_agg(format('%s %s', status, events #>> '{0,event}'), ', ' ORDER BY id) FROM tally.notifications), 'dead opened, pending repeated',
+    'repeated ten minutes after it was given up');
 
 -- Hints for dead messages redelivered one of them.
 SELECT tally.report_notification(id, false, 'gone', app.at(312)) FROM tally.claim_notifications('dead', as_of => app.at(312));
@@ -92,6 +97,7 @@ SELECT tally.drop_channel(name) FROM tally.channels;
 SELECT tally.create_channel('many', kind => 'table', group_by => '{threshold}', group_wait => '1 minute', matchers => '{"threshold": "fleet"}');
 SELECT tally.create_threshold('fleet', query => 'SELECT i AS host, 99 AS value FROM generate_series(1, 250) i', condition => '> 10');
 SELECT tally.evaluate(app.at(400), 'fleet');
-SELECT bag_eq('SELECT jsonb_array_length(events), flush_at FROM tally.notifications', 'VALUES (100, app.at(401)), (100, app.at(401)), (50, app.at(401))', 'a message holds 100 changes, at one beat');
+SELECT bag_eq('SELECT jsonb_array_length(events), flush_at FROM tally.notifications', 'VALUES (100, app.at(401)), (100, app.at(401)), (50, app.at(401))',
+    'a message holds 100 changes, at one beat');
 SELECT is((SELECT count(DISTINCT e ->> 'incident') FROM tally.notifications n, jsonb_array_elements(n.events) e), 250::bigint, 'each incident is told once');
 SELECT * FROM finish();

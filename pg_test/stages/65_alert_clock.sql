@@ -17,9 +17,11 @@ SELECT matches((SELECT reason FROM tally.status), 'next refresh by none: the clo
 SELECT tally.start(watch => false);
 SELECT is((SELECT state FROM tally_internal._clock()), 'outside', 'a crontab is to run them');
 SELECT matches((SELECT reason FROM tally.status), 'next refresh by \*/5', 'and status believes it');
-SELECT is(of_health('refresh lag', m.at + interval '4 minutes 59 seconds'), 'ok', 'marks wait for their beat') FROM (SELECT min(marked_at) AS at FROM tally.dirty) m;
+SELECT is(of_health('refresh lag', m.at + interval '4 minutes 59 seconds'), 'ok', 'marks wait for their beat')
+    FROM (SELECT min(marked_at) AS at FROM tally.dirty) m;
 -- Ten minutes later two beats of five minutes have passed, wherever between beats the mark was made.
-SELECT is(of_health('refresh lag', m.at + interval '10 minutes'), 'late', 'two beats without a refresh are seen') FROM (SELECT min(marked_at) AS at FROM tally.dirty) m;
+SELECT is(of_health('refresh lag', m.at + interval '10 minutes'), 'late', 'two beats without a refresh are seen')
+    FROM (SELECT min(marked_at) AS at FROM tally.dirty) m;
 SELECT is(of_health('evaluation lag', now() + interval '1 day'), 'ok', 'nothing is to be evaluated');
 SELECT tally.create_threshold('t', query => 'SELECT 1 AS value', condition => '> 2');
 SELECT tally.create_threshold('hourly', query => 'SELECT 1 AS value', condition => '> 2', every => '1 hour');
@@ -32,7 +34,8 @@ SELECT is((SELECT overdue FROM now_is, tally_internal._overdue_ticks(at + interv
 
 -- pg_cron, as far as the clock looks at it.
 CREATE SCHEMA cron;
-CREATE TABLE cron.job (jobid bigserial, schedule text, command text, nodename text, nodeport int, database text DEFAULT current_database(), username text DEFAULT current_user, active boolean DEFAULT true, jobname name);
+CREATE TABLE cron.job (jobid bigserial, schedule text, command text, nodename text, nodeport int, database text DEFAULT current_database(),
+    username text DEFAULT current_user, active boolean DEFAULT true, jobname name);
 CREATE FUNCTION cron.schedule(job_name text, schedule text, command text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     IF schedule LIKE '17 %' THEN RAISE EXCEPTION 'invalid schedule: %', schedule; END IF;
@@ -54,7 +57,8 @@ SELECT is(cause(), 'pg_cron does not have, or does not run, the jobs ''tally eva
 UPDATE cron.job SET active = true, database = 'elsewhere';
 SELECT matches(cause(), '^pg_cron does not have', 'jobs of another database');
 CREATE OR REPLACE FUNCTION tally_internal._has_cron() RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT false';
-SELECT results_eq('SELECT status, hint FROM tally.health() WHERE "check" = ''clock''', $$VALUES ('stopped', 'CREATE EXTENSION pg_cron; SELECT tally.start();')$$, 'pg_cron was dropped');
+SELECT results_eq('SELECT status, hint FROM tally.health() WHERE "check" = ''clock''',
+    $$VALUES ('stopped', 'CREATE EXTENSION pg_cron; SELECT tally.start();')$$, 'pg_cron was dropped');
 
 -- It failed for every role without rights on the schema cron.
 CREATE ROLE tally_clock_reader;

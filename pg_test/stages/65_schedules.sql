@@ -9,21 +9,28 @@ CREATE INDEX ON events (at);
 SELECT is(tally.schedule_before(s, '2026-03-01T12:07:30Z', beats), wanted::timestamptz, format('%s, %s beats back', s, beats))
   FROM (VALUES ('* * * * *', 1, '2026-03-01T12:07:00Z'), ('* * * * *', 2, '2026-03-01T12:06:00Z'), ('*/5 * * * *', 2, '2026-03-01T12:00:00Z'),
                ('0 9 * * mon-fri', 1, '2026-02-27T09:00:00Z'), ('0 0 29 2 *', 1, '2024-02-29T00:00:00Z'), ('30 seconds', 2, '2026-03-01T12:07:00Z'),
-               ('@hourly', 2, '2026-03-01T11:00:00Z'), ('@daily', 1, '2026-03-01T00:00:00Z'), ('@weekly', 2, '2026-02-22T00:00:00Z'), ('@monthly', 2, '2026-02-01T00:00:00Z'), ('@yearly', 1, '2026-01-01T00:00:00Z')) v(s, beats, wanted);
+               ('@hourly', 2, '2026-03-01T11:00:00Z'), ('@daily', 1, '2026-03-01T00:00:00Z'), ('@weekly', 2, '2026-02-22T00:00:00Z'),
+                   ('@monthly', 2, '2026-02-01T00:00:00Z'), ('@yearly', 1, '2026-01-01T00:00:00Z')) v(s, beats, wanted);
 -- An independent count: the minutes of a month that a schedule names, by PostgreSQL's own arithmetic.
-SELECT is((SELECT count(DISTINCT tally.schedule_before('20-40/10 6-18/6 * * 1,3', m)) FROM generate_series('2026-03-02T06:20:00Z'::timestamptz, '2026-03-30T05:59:00Z', '1 minute') m),
-    (SELECT count(*) FROM generate_series('2026-03-02T06:20:00Z'::timestamptz, '2026-03-30T05:59:00Z', '1 minute') m, LATERAL (SELECT m AT TIME ZONE 'UTC' AS u) x
-      WHERE extract(isodow FROM u) IN (1, 3) AND extract(hour FROM u) IN (6, 12, 18) AND extract(minute FROM u) IN (20, 30, 40)), 'every beat of a month and no other');
+SELECT is((SELECT count(DISTINCT tally.schedule_before('20-40/10 6-18/6 * * 1,3', m))
+    FROM generate_series('2026-03-02T06:20:00Z'::timestamptz, '2026-03-30T05:59:00Z', '1 minute') m),
+    (SELECT count(*) FROM generate_series('2026-03-02T06:20:00Z'::timestamptz, '2026-03-30T05:59:00Z', '1 minute') m,
+        LATERAL (SELECT m AT TIME ZONE 'UTC' AS u) x
+      WHERE extract(isodow FROM u) IN (1, 3) AND extract(hour FROM u) IN (6, 12, 18) AND extract(minute FROM u) IN (20, 30, 40)),
+          'every beat of a month and no other');
 SELECT throws_ok(format('SELECT tally.schedule_before(%L, now())', x), '22023', NULL, 'no schedule: ' || quote_literal(x))
   FROM unnest('{"* * * * abc","0 0 30 2 *","1,,2 * * * *",60 seconds,@reboot,@Daily,""}'::text[]) x;
 SELECT is(tally.schedule_before('* * * * *', x), NULL, 'no time before ' || x) FROM unnest('{infinity,-infinity}'::timestamptz[]) x;
 
 -- '30 seconds' was accepted where pg_cron 1.4 refuses it, and start() then scheduled nothing.
 SELECT is(tally_internal._unfit_schedule(s, v) IS NULL, fits, format('%s under %s', s, v))
-  FROM (VALUES ('30 seconds', 104, false), ('30 seconds', 105, true), ('0 0 $ * *', 105, false), ('0 0 $ * *', 106, true), ('* * * * *', 104, true), ('30 seconds', NULL, true)) x(s, v, fits);
-SELECT is(tally_internal._cron_version(), 104, 'pg_cron 1.4 is at hand') WHERE (SELECT default_version FROM pg_available_extensions WHERE name = 'pg_cron') LIKE '1.4%';
+  FROM (VALUES ('30 seconds', 104, false), ('30 seconds', 105, true), ('0 0 $ * *', 105, false), ('0 0 $ * *', 106, true), ('* * * * *', 104, true),
+      ('30 seconds', NULL, true)) x(s, v, fits);
+SELECT is(tally_internal._cron_version(), 104, 'pg_cron 1.4 is at hand')
+    WHERE (SELECT default_version FROM pg_available_extensions WHERE name = 'pg_cron') LIKE '1.4%';
 SELECT throws_ok($$SELECT tally.create_rollup('fast', 'events', 'at', measures => '{"n": "count(*)"}', schedule => '30 seconds')$$, '0A000',
-    'schedule ''30 seconds'' cannot be run here: a number of seconds needs pg_cron 1.5, got 1.4', 'refused at definition') WHERE tally_internal._cron_version() = 104;
+    'schedule ''30 seconds'' cannot be run here: a number of seconds needs pg_cron 1.5, got 1.4', 'refused at definition')
+        WHERE tally_internal._cron_version() = 104;
 SELECT is_empty('SELECT FROM tally.rollups', 'and nothing half-created');
 SELECT tally.create_rollup('slow', 'events', 'at', measures => '{"n": "count(*)"}', schedule => '*/5 * * * *');
 SELECT lives_ok($$SELECT tally.alter_rollup('slow', schedule => '@daily')$$, 'a name is a schedule');

@@ -20,7 +20,8 @@ END $$;
 SELECT is_empty('SELECT told(240)', 'before the beat nothing is told');
 SELECT results_eq('SELECT told(300)', $$VALUES ('opened b')$$, 'at the beat only what is not silenced since');
 SELECT is((SELECT suppressed_by FROM tally.incidents WHERE labels ->> 'host' = 'a'), 'silence 1: we work on it', 'the incident says why');
-SELECT is((SELECT count(*) FROM tally.incident_events e JOIN tally.incidents i ON i.id = e.incident_id WHERE i.labels ->> 'host' = 'a' AND e.event = 'silenced'), 1::bigint, 'so does its timeline, once');
+SELECT is((SELECT count(*) FROM tally.incident_events e JOIN tally.incidents i ON i.id = e.incident_id
+    WHERE i.labels ->> 'host' = 'a' AND e.event = 'silenced'), 1::bigint, 'so does its timeline, once');
 SELECT is_empty('SELECT told(900)', 'nothing more while it lasts');
 SELECT count(*) FROM tally.evaluate(at(1320));
 SELECT results_eq('SELECT told(2000)', $$VALUES ('unsilenced a')$$, 'what still fires when it is over is told then');
@@ -35,14 +36,19 @@ SELECT is_empty($$SELECT t FROM told(3600) t WHERE t LIKE '%c'$$, 'nor that it i
 
 -- Labels are data: they give no orders to the receiver of a message.
 SELECT tally.create_channel('slack', kind => 'table', template => 'slack');
-SELECT tally.create_threshold('said', query => $$SELECT '<!channel> & <https://evil.example|runbook>' AS host, 9 AS value$$, condition => '> 5', impact => 'host {{labels.host}} is hot',
+SELECT tally.create_threshold('said', query => $$SELECT '<!channel> & <https://evil.example|runbook>' AS host, 9 AS value$$, condition => '> 5',
+    impact => 'host {{labels.host}} is hot',
     runbook => 'https://runbooks.example/a|b', suggested_actions => '["ask <@U1>"]');
 SELECT count(*) FROM tally.evaluate(at(4000));
 CREATE TABLE message AS SELECT body ->> 'text' AS words FROM tally.claim_notifications('slack', as_of => at(4000));
-SELECT is((SELECT string_agg(m[1], ' ') FROM message, regexp_matches(words, '(<[^>]*>)', 'g') m), '<https://runbooks.example/a%7Cb|runbook>', 'the runbook is the only thing that Slack acts on');
+SELECT is((SELECT string_agg(m[1], ' ') FROM message, regexp_matches(words, '(<[^>]*>)', 'g') m), '<https://runbooks.example/a%7Cb|runbook>',
+    'the runbook is the only thing that Slack acts on');
 SELECT matches((SELECT words FROM message), 'host &lt;!channel&gt; &amp; &lt;https://evil.example', 'and the label is shown as it is');
-SELECT throws_ok(format('SELECT tally.create_channel(''x'', url => %L, secret => %L, headers => %L)', url, secret, headers), '22023', NULL, 'refused: ' || what) FROM (VALUES
-    ('a line break in a header', 'https://h.example', 's', '{"X-A": "a\r\nX-B: b"}'), ('in its name', 'https://h.example', 's', '{"X-A\nX-B": "a"}'), ('a colon in its name', 'https://h.example', 's', '{"X-A: b": "a"}'),
-    ('in the secret', 'https://h.example', E's\r\nX-B: b', '{}'), ('in the url', E'https://h.example\r\nX-B: b', 's', '{}'), ('a blank in the url', 'https://h.example/ HTTP/1.1', 's', '{}')) x(what, url, secret, headers);
+SELECT throws_ok(format('SELECT tally.create_channel(''x'', url => %L, secret => %L, headers => %L)', url, secret, headers), '22023', NULL,
+    'refused: ' || what) FROM (VALUES
+    ('a line break in a header', 'https://h.example', 's', '{"X-A": "a\r\nX-B: b"}'), ('in its name', 'https://h.example', 's', '{"X-A\nX-B": "a"}'),
+        ('a colon in its name', 'https://h.example', 's', '{"X-A: b": "a"}'),
+    ('in the secret', 'https://h.example', E's\r\nX-B: b', '{}'), ('in the url', E'https://h.example\r\nX-B: b', 's', '{}'),
+        ('a blank in the url', 'https://h.example/ HTTP/1.1', 's', '{}')) x(what, url, secret, headers);
 SELECT is_empty($$SELECT name FROM tally.channels WHERE name = 'x'$$, 'nothing half-created');
 SELECT * FROM finish();

@@ -9,12 +9,17 @@ INSERT INTO events VALUES ('2026-03-01');
 DROP ROLE IF EXISTS tally_lock_taker;
 CREATE ROLE tally_lock_taker LOGIN;
 CREATE EXTENSION dblink;
-SELECT dblink_connect('taker', format('host=%s port=%s dbname=%s user=tally_lock_taker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()));
-SELECT is((SELECT x FROM dblink('taker', $$SELECT pg_advisory_lock(1952541805, 0)::text || pg_advisory_lock(1952541804, 1)::text$$) v(x text)), '', 'somebody takes the advisory locks that were ours');
+SELECT dblink_connect('taker',
+    format('host=%s port=%s dbname=%s user=tally_lock_taker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)),
+    current_setting('port'), current_database()));
+SELECT is((SELECT x FROM dblink('taker', $$SELECT pg_advisory_lock(1952541805, 0)::text || pg_advisory_lock(1952541804, 1)::text$$) v(x text)), '',
+    'somebody takes the advisory locks that were ours');
 SELECT is((SELECT opened FROM tally.evaluate('2026-03-01 12:00Z')), 1, 'evaluation goes on');
 SELECT results_eq('SELECT buckets, error FROM tally.refresh()', 'VALUES (1::bigint, NULL::text)', 'so does the refresh of the rollup');
 SELECT throws_ok(format($$SELECT dblink_exec('taker', %L)$$, x), '42501', NULL, 'not to be taken: ' || x)
-  FROM unnest(ARRAY['DO $d$BEGIN LOCK TABLE tally.evaluators IN ACCESS SHARE MODE; END$d$', 'DO $d$BEGIN LOCK TABLE tally.refresh_locks IN ROW SHARE MODE; END$d$', 'SELECT FROM tally.refresh_locks FOR UPDATE', 'SELECT tally_internal._evaluation_lock()', 'SELECT tally_internal._lock(1, true)']) x;
+  FROM unnest(ARRAY['DO $d$BEGIN LOCK TABLE tally.evaluators IN ACCESS SHARE MODE; END$d$',
+      'DO $d$BEGIN LOCK TABLE tally.refresh_locks IN ROW SHARE MODE; END$d$', 'SELECT FROM tally.refresh_locks FOR UPDATE',
+      'SELECT tally_internal._evaluation_lock()', 'SELECT tally_internal._lock(1, true)']) x;
 SELECT dblink_disconnect('taker');
 SELECT is_empty($$SELECT c.relname FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid IN ('tally.evaluators'::regclass, 'tally.refresh_locks'::regclass) AND a.grantee = 0$$, 'nobody has a right to either');
 DROP ROLE tally_lock_taker;

@@ -2,7 +2,8 @@
 SELECT no_plan();
 
 CREATE FUNCTION made() RETURNS TABLE (kind text, name text) LANGUAGE sql AS $$
-    SELECT 'relation', c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('game', 'public') AND c.relkind IN ('r', 'v', 'm')
+    SELECT 'relation', c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname IN ('game', 'public') AND c.relkind IN ('r', 'v', 'm')
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
     UNION ALL SELECT 'rollup', r.name FROM tally.rollups r
     UNION ALL SELECT 'metric', m.name FROM tally.metrics m
@@ -10,14 +11,17 @@ CREATE FUNCTION made() RETURNS TABLE (kind text, name text) LANGUAGE sql AS $$
 $$;
 CREATE SCHEMA game;
 
-SELECT is((SELECT (target_schema IS NULL, rollups > 0, metrics > 0, thresholds > 0)::text FROM tally.packs WHERE name = 'awf'), '(t,t,t,t)', 'the pack is listed before it is installed');
+SELECT is((SELECT (target_schema IS NULL, rollups > 0, metrics > 0, thresholds > 0)::text FROM tally.packs WHERE name = 'awf'), '(t,t,t,t)',
+    'the pack is listed before it is installed');
 SELECT throws_ok($$SELECT tally.install_pack('awfx')$$, '42704', NULL, 'an unknown pack is an error');
 SELECT throws_ok($$SELECT tally.install_pack('awf', 'nowhere')$$, '3F000', NULL, 'so is a schema that does not exist');
 SELECT is_empty('SELECT * FROM made()', 'and nothing is left of either');
 
 -- A table of the customer's own: other types of the same kind do, a missing column is named.
-CREATE TABLE game.analytics_events (event_time timestamptz NOT NULL, event_type varchar(40) NOT NULL, session_id uuid NOT NULL, user_id text, world varchar, adventure varchar,
-    locale text, model text, experiment text, content_version text, session_started_at timestamptz, latency_ms numeric, tokens_in bigint, tokens_out int, ticks int, tool_calls int, acts boolean, meta jsonb, extra int);
+CREATE TABLE game.analytics_events (event_time timestamptz NOT NULL, event_type varchar(40) NOT NULL, session_id uuid NOT NULL, user_id text, world varchar,
+    adventure varchar,
+    locale text, model text, experiment text, content_version text, session_started_at timestamptz, latency_ms numeric, tokens_in bigint, tokens_out int,
+        ticks int, tool_calls int, acts boolean, meta jsonb, extra int);
 CREATE FUNCTION message_of(statement text, OUT state text, OUT message text, OUT hint text) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE statement;
@@ -26,10 +30,12 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT is((SELECT state FROM message_of($$SELECT tally.install_pack('awf', 'game')$$)), '42703', 'a source table without a needed column is an error');
 SELECT is((SELECT message FROM message_of($$SELECT tally.install_pack('awf', 'game')$$)),
-          'pack ''awf'' cannot use the table game.analytics_events as it is: variation text is missing, acts is boolean where integer is expected', 'that names the column, and one of an unusable type');
+          'pack ''awf'' cannot use the table game.analytics_events as it is: variation text is missing, acts is boolean where integer is expected',
+              'that names the column, and one of an unusable type');
 SELECT is((SELECT count(*) FROM made() WHERE name <> 'game.analytics_events'), 0::bigint, 'and nothing is made');
 SELECT is((SELECT hint FROM message_of($$SELECT tally.install_pack('awf', 'game')$$)),
-          'ALTER TABLE game.analytics_events ADD COLUMN variation text, ALTER COLUMN acts TYPE integer USING acts::integer;', 'the hint is the statement to run');
+          'ALTER TABLE game.analytics_events ADD COLUMN variation text, ALTER COLUMN acts TYPE integer USING acts::integer;',
+              'the hint is the statement to run');
 ALTER TABLE game.analytics_events ADD COLUMN variation text, ALTER COLUMN acts TYPE int USING acts::int;
 SELECT lives_ok($$SELECT tally.install_pack('awf', 'game')$$, 'run, it installs over the customer''s table');
 INSERT INTO game.analytics_events (event_time, event_type, session_id, world, session_started_at, latency_ms) VALUES
@@ -45,12 +51,15 @@ SELECT is((SELECT count(*) FROM game.awf_dashboard_views), 6::bigint, 'six dashb
 SELECT is((SELECT count(DISTINCT dashboard_type) FROM game.awf_dashboard_views), 6::bigint, 'one of each type');
 SELECT is((SELECT target_schema::text FROM tally.packs WHERE name = 'awf'), 'game', 'packs says where it is');
 
-SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-            WHERE n.nspname = 'game' AND c.relkind IN ('r', 'v') AND c.relname <> 'analytics_events' AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)),
+SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+            WHERE n.nspname = 'game' AND c.relkind IN ('r',
+                'v') AND c.relname <> 'analytics_events' AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)),
           NULL, 'every relation of the pack and every column of it has a comment');
 -- The panels name relations and columns that exist.
 SELECT is_empty($$SELECT v.name, p ->> 'relation', c FROM game.awf_dashboard_views v, jsonb_array_elements(v.layout -> 'panels') p, jsonb_array_elements_text(p -> 'columns') c
-                   WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('game.' || (p ->> 'relation')) AND a.attname = c)$$, 'dashboards draw columns that exist');
+                   WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('game.' || (p ->> 'relation')) AND a.attname = c)$$,
+                       'dashboards draw columns that exist');
 
 SELECT lives_ok($$SELECT tally.drop_pack('awf')$$, 'drop_pack takes it back');
 SELECT results_eq('SELECT name FROM made()', $$VALUES ('game.analytics_events')$$, 'all but the source table');
@@ -69,11 +78,13 @@ SET ROLE pack_owner_70;
 SELECT lives_ok($$SELECT tally.install_pack('awf', 'theirs')$$, 'an ordinary role installs a pack');
 SELECT is((SELECT count(*) FROM tally.rollups WHERE owner <> 'pack_owner_70'::regrole), 0::bigint, 'and owns it');
 RESET ROLE;
-INSERT INTO theirs.analytics_events (event_time, event_type, session_id, world, session_started_at, latency_ms) VALUES ('2025-03-01 10:00+00', 'turn', 's', 'w', '2025-03-01 10:00+00', 5);
+INSERT INTO theirs.analytics_events (event_time, event_type, session_id, world, session_started_at, latency_ms)
+    VALUES ('2025-03-01 10:00+00', 'turn', 's', 'w', '2025-03-01 10:00+00', 5);
 SELECT tally.refresh();
 CREATE ROLE pack_reader_70;
 GRANT USAGE ON SCHEMA theirs TO pack_reader_70;
-GRANT SELECT ON theirs.awf_rollup_hourly, theirs.awf_rollup_daily, theirs.awf_funnels_daily, theirs.awf_kpi_thresholds, theirs.awf_incidents, theirs.awf_dashboard_views TO pack_reader_70;
+GRANT SELECT ON theirs.awf_rollup_hourly, theirs.awf_rollup_daily, theirs.awf_funnels_daily, theirs.awf_kpi_thresholds, theirs.awf_incidents,
+    theirs.awf_dashboard_views TO pack_reader_70;
 SET ROLE pack_reader_70;
 SELECT is((SELECT p95_latency_ms FROM theirs.awf_rollup_hourly), 5, 'a reader with SELECT on the views reads them');
 SELECT is((SELECT count(*) FROM theirs.awf_rollup_daily), 1::bigint, 'all');

@@ -20,10 +20,12 @@ SELECT tally.create_channel('c', kind => 'table');
 RESET ROLE;
 CREATE TABLE entries (entry text PRIMARY KEY, call text);
 INSERT INTO entries VALUES ('tally.refresh_scheduled', 'CALL tally.refresh_scheduled(''*/5 * * * *'')'), ('tally.run_tasks', 'SELECT * FROM tally.run_tasks()'),
-    ('tally.evaluate_scheduled', 'CALL tally.evaluate_scheduled()'), ('tally.evaluate', 'SELECT * FROM tally.evaluate()'), ('tally.sample_probes', 'SELECT * FROM tally.sample_probes()'),
+    ('tally.evaluate_scheduled', 'CALL tally.evaluate_scheduled()'), ('tally.evaluate', 'SELECT * FROM tally.evaluate()'),
+        ('tally.sample_probes', 'SELECT * FROM tally.sample_probes()'),
     ('tally.deliver', 'SELECT * FROM tally.deliver()'), ('tally.expire', 'CALL tally.expire()'), ('tally.maintain', 'SELECT tally.maintain()');
 GRANT SELECT ON entries TO PUBLIC;
-SELECT bag_eq('SELECT entry FROM entries', $$SELECT DISTINCT split_part(e::text, '(', 1) FROM unnest(tally_internal._clock_entries()) e$$, 'the list of entries is whole');
+SELECT bag_eq('SELECT entry FROM entries', $$SELECT DISTINCT split_part(e::text, '(', 1) FROM unnest(tally_internal._clock_entries()) e$$,
+    'the list of entries is whole');
 -- What a refusal says.
 CREATE FUNCTION public.said(call text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -41,15 +43,22 @@ CREATE TEMP TABLE told AS SELECT e.entry, public.said(e.call) AS s FROM entries 
 RESET ROLE;
 SELECT bag_eq('SELECT entry, s[1] FROM told', $$SELECT entry, '42501' FROM entries$$, 'a role without the right is refused by each');
 SELECT is_empty($$SELECT entry, s FROM told WHERE s[2] NOT LIKE 'tally.%acts for every owner, so only a superuser and roles to which it was granted may call it, got tally_nobody' OR s[2] LIKE '%permission denied%'
-    OR s[3] NOT LIKE 'Those are %, and their members.' OR s[4] NOT LIKE 'GRANT EXECUTE ON ROUTINE tally.%) TO tally_nobody;  -- by a superuser'$$, 'in four parts, which say who may');
-SELECT is((SELECT count(*) FROM tally.evaluations) + (SELECT count(*) FROM tally.probe_samples) + (SELECT count(*) FROM app.published) + (SELECT count(*) FROM app.r), 0::numeric::bigint, 'and nothing was done');
+    OR s[3] NOT LIKE 'Those are %, and their members.' OR s[4] NOT LIKE 'GRANT EXECUTE ON ROUTINE tally.%) TO tally_nobody;  -- by a superuser'$$,
+        'in four parts, which say who may');
+SELECT is((SELECT count(*) FROM tally.evaluations) + (SELECT count(*) FROM tally.probe_samples) + (SELECT count(*) FROM app.published) + (SELECT count(*)
+    FROM app.r), 0::numeric::bigint, 'and nothing was done');
 -- Its parts are no way around it.
 SET ROLE tally_nobody;
-SELECT throws_ok(call, '42501', NULL, call) FROM unnest(ARRAY['SELECT tally_internal._evaluate(now(), NULL)', 'SELECT tally_internal._scheduled_probes(now())', 'SELECT tally_internal._scheduled_part(now(), ''{}'')',
-    'SELECT tally_internal._scheduled_end(now(), ''{}'')', 'SELECT tally_internal._run_tasks(NULL, now())', 'SELECT tally_internal._sample_probes(now())', 'SELECT tally_internal._deliver(now(), 1)', 'SELECT tally_internal._maintain(''0'')',
-    'SELECT tally_internal._expirable(NULL)', 'SELECT tally_internal._expire_isolated(''app.events''::regclass, 1, now())', 'SELECT tally_internal._lock_to_expire(''app.events''::regclass)', 'SELECT tally_internal._begin_refresh()',
+SELECT throws_ok(call, '42501', NULL, call)
+    FROM unnest(ARRAY['SELECT tally_internal._evaluate(now(), NULL)', 'SELECT tally_internal._scheduled_probes(now())',
+    'SELECT tally_internal._scheduled_part(now(), ''{}'')',
+    'SELECT tally_internal._scheduled_end(now(), ''{}'')', 'SELECT tally_internal._run_tasks(NULL, now())', 'SELECT tally_internal._sample_probes(now())',
+        'SELECT tally_internal._deliver(now(), 1)', 'SELECT tally_internal._maintain(''0'')',
+    'SELECT tally_internal._expirable(NULL)', 'SELECT tally_internal._expire_isolated(''app.events''::regclass, 1, now())',
+        'SELECT tally_internal._lock_to_expire(''app.events''::regclass)', 'SELECT tally_internal._begin_refresh()',
     'SELECT tally_internal._evaluate_part(now(), true, NULL, NULL, ''{}'')', 'SELECT tally_internal._follow_up(now())']) call;
-SELECT throws_ok($$SELECT tally.grant_access('clock', 'tally_nobody')$$, '42501', 'the clock''s rights are given by a superuser, got tally_nobody', 'nor does one give oneself the right');
+SELECT throws_ok($$SELECT tally.grant_access('clock', 'tally_nobody')$$, '42501', 'the clock''s rights are given by a superuser, got tally_nobody',
+    'nor does one give oneself the right');
 SELECT throws_ok('SELECT * FROM tally.start()', '42501', 'the clock is started by a superuser, or by who may write tally.jobs; got tally_nobody', 'start');
 SELECT throws_ok('SELECT * FROM tally.stop()', '42501', 'the clock is stopped by a superuser, or by who may write tally.jobs; got tally_nobody', 'stop');
 RESET ROLE;
@@ -69,7 +78,8 @@ CALL tally.evaluate_scheduled();
 SELECT is((SELECT array_agg(returned || COALESCE(error, '')) FROM tally.run_tasks('0 2 * * *')), '{0}', 'the task ran');
 CALL tally.expire();
 SELECT lives_ok(e.call, e.entry) FROM entries e WHERE e.call LIKE 'SELECT%';
-SELECT is((SELECT count(*) FROM tally.thresholds) + (SELECT count(*) FROM tally.incidents) + (SELECT count(*) FROM tally.probes) + (SELECT count(*) FROM tally.tasks), 0::bigint, 'a clock sees no definition of others');
+SELECT is((SELECT count(*) FROM tally.thresholds) + (SELECT count(*) FROM tally.incidents) + (SELECT count(*) FROM tally.probes) + (SELECT count(*)
+    FROM tally.tasks), 0::bigint, 'a clock sees no definition of others');
 SELECT throws_ok('SELECT * FROM app.r', '42501', NULL, 'nor what it computed');
 SELECT throws_ok($$SELECT tally.drop_rollup('r')$$, '42501', NULL, 'nor drops it');
 RESET ROLE;
@@ -77,13 +87,16 @@ SELECT is((SELECT sum(n) FROM app.r), 300::numeric, 'the rollup was computed, as
 SELECT is((SELECT count(*) FROM tally.incidents WHERE threshold = 't'), 1::bigint, 'the threshold fired');
 SELECT is((SELECT array_agg(n) FROM app.published), '{300,300}', 'the task was run, by schedule and by hand');
 SET ROLE tally_operated;
-SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501', 'tally.evaluate acts for every owner, so only a superuser and roles to which it was granted may call it, got tally_operated', 'an owner of definitions is no clock');
+SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501',
+    'tally.evaluate acts for every owner, so only a superuser and roles to which it was granted may call it, got tally_operated',
+    'an owner of definitions is no clock');
 RESET ROLE;
 -- It starts the clock also where a superuser's built-in thresholds are there, which it does not see.
 SELECT count(*) FROM tally.watch_itself();
 SET ROLE tally_member;
 SELECT lives_ok('SELECT * FROM tally.start()', 'a clock starts the jobs');
-SELECT bag_eq('SELECT name FROM tally.jobs', $$VALUES ('tally refresh */5 * * * *'), ('tally tasks 0 2 * * *'), ('tally evaluate'), ('tally maintain')$$, 'all of them, also those of tasks that it does not see');
+SELECT bag_eq('SELECT name FROM tally.jobs', $$VALUES ('tally refresh */5 * * * *'), ('tally tasks 0 2 * * *'), ('tally evaluate'), ('tally maintain')$$,
+    'all of them, also those of tasks that it does not see');
 SELECT lives_ok('SELECT * FROM tally.stop()', 'and stops them');
 RESET ROLE;
 -- And one takes it back.

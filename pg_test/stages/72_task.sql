@@ -2,7 +2,8 @@
 SELECT no_plan();
 CREATE TABLE log (at timestamptz, who name DEFAULT current_user);
 SELECT is(tally.create_task('note', '0 2 * * *', 'INSERT INTO log (at) VALUES (:as_of) RETURNING at'), 'note', 'a task is made');
-SELECT results_eq($$SELECT * FROM tally.run_tasks('0 2 * * *', '2025-01-02 02:00+00')$$, $$VALUES ('note', 1::bigint, NULL)$$, 'run, it says how many rows it returned');
+SELECT results_eq($$SELECT * FROM tally.run_tasks('0 2 * * *', '2025-01-02 02:00+00')$$, $$VALUES ('note', 1::bigint, NULL)$$,
+    'run, it says how many rows it returned');
 SELECT results_eq('SELECT at FROM log', $$VALUES ('2025-01-02 02:00+00'::timestamptz)$$, ':as_of is the time of the run');
 SELECT is_empty($$SELECT * FROM tally.run_tasks('0 3 * * *')$$, 'tasks of another schedule do not run');
 SELECT lives_ok($$SELECT tally.create_task('note', '0 2 * * *', 'INSERT INTO log (at) VALUES (:as_of) RETURNING at')$$, 'the same again is no error');
@@ -19,7 +20,8 @@ SELECT ok(EXISTS (SELECT FROM tally_internal._wanted_jobs('* * * * *') j WHERE j
 -- A failing task stops no other, and tells.
 SELECT tally.create_task('fails', '5 2 * * *', 'SELECT 1 / (random() * 0)::int');
 SELECT tally.create_task('after', '5 2 * * *', 'INSERT INTO log (at) VALUES (:as_of)');
-SELECT is((SELECT string_agg(task || ' ' || coalesce(left(error, 5), 'ok'), ', ') FROM tally.run_tasks(as_of => '2025-01-03 02:00+00')), 'note ok, fails 22012, after ok', 'a failing task stops no other');
+SELECT is((SELECT string_agg(task || ' ' || coalesce(left(error, 5), 'ok'), ', ') FROM tally.run_tasks(as_of => '2025-01-03 02:00+00')),
+    'note ok, fails 22012, after ok', 'a failing task stops no other');
 SELECT is((SELECT sqlstate FROM tally.tasks WHERE name = 'fails'), '22012', 'its error is kept');
 
 -- With its owner's rights, whoever runs the job.

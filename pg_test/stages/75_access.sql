@@ -36,7 +36,8 @@ RESET ROLE;
 SET ROLE tally_test_duty;
 SELECT is((SELECT count(*) FROM tally.incidents), 1::bigint, 'they see it');
 SELECT lives_ok($$SELECT tally.acknowledge(id, by => 'ann') FROM i$$, 'acknowledge it');
-SELECT results_eq($$SELECT event, author, person FROM tally.incident_events WHERE event = 'acknowledged'$$, $$VALUES ('acknowledged', 'tally_test_duty', 'ann')$$,
+SELECT results_eq($$SELECT event, author, person FROM tally.incident_events WHERE event = 'acknowledged'$$,
+    $$VALUES ('acknowledged', 'tally_test_duty', 'ann')$$,
     'with the role and the person on record');
 SELECT lives_ok($$SELECT tally.silence('{"threshold": "more"}', 'known', author => 'ann', starts_at => '2026-01-02 00:00Z', "for" => '1 day')$$, 'silence');
 SELECT lives_ok($$SELECT tally.resolve(id, 'a', 'b', 'c', by => 'ann') FROM i$$, 'and close it');
@@ -55,7 +56,8 @@ SET ROLE tally_test_maker;
 SELECT tally.create_threshold('more', query => 'SELECT 50 AS value', condition => '> 40');
 RESET ROLE;
 SELECT count(*) FROM tally.evaluate('2026-01-02 01:00Z');
-SELECT is((SELECT count(*) FROM tally.incidents x JOIN tally.thresholds t ON t.id = x.threshold_id WHERE t.name = 'more' AND x.silence_id IS NOT NULL), 1::bigint,
+SELECT is((SELECT count(*) FROM tally.incidents x JOIN tally.thresholds t ON t.id = x.threshold_id
+    WHERE t.name = 'more' AND x.silence_id IS NOT NULL), 1::bigint,
     'the silence of somebody on call holds for the owner''s incident');
 SET ROLE tally_test_maker;
 SELECT results_eq($$SELECT actor, action FROM tally.audit WHERE kind = 'access'$$, $$VALUES ('tally_test_maker', 'create')$$, 'the grant is in the audit');

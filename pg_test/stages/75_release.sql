@@ -69,7 +69,8 @@ SELECT results_eq($$SELECT bucket FROM tally.refresh_release('seen', '2026-01-07
     'a release by the hour publishes hours of days that are not published yet');
 SELECT is((SELECT count(*) FROM seen), 2::bigint, 'one world and the total');
 SELECT tally.drop_rollup('by_hour');
-SELECT throws_like($$SELECT * FROM tally.refresh_release('seen')$$, '%is of a rollup that is dropped%', 'a release of a rollup that is dropped is not refreshed');
+SELECT throws_like($$SELECT * FROM tally.refresh_release('seen')$$, '%is of a rollup that is dropped%',
+    'a release of a rollup that is dropped is not refreshed');
 SELECT is((SELECT count(*) FROM seen), 2::bigint, 'what is published stands');
 SELECT is((SELECT array_agg(proved) FROM tally.check_release('seen')), '{t}', 'and is proved still');
 SELECT tally.create_rollup('by_hour', 'calls', 'at', '1 hour', dimensions => '["kind"]',

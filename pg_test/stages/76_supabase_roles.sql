@@ -29,7 +29,8 @@ SELECT lives_ok($$SELECT tally.create_metric('people', 'by_hour', 'tally.distinc
 SELECT lives_ok($$SELECT tally.create_threshold('many', metric => 'people', condition => '> 100')$$, 'and a threshold');
 -- What Supabase gives away of everything that is made in public, it gives of none of these.
 SELECT is_empty($$SELECT r, t, p FROM unnest('{anon,authenticated,service_role}'::text[]) r, unnest('{by_hour,by_hour_live,by_hour_metrics}'::text[]) t,
-                         unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p WHERE has_table_privilege(r, t, p)$$, 'the API''s roles get no right to a rollup and its views');
+                         unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p WHERE has_table_privilege(r, t, p)$$,
+                             'the API''s roles get no right to a rollup and its views');
 RESET ROLE;
 
 -- A signed-in person writes through row security, without any right in tally; the marks come all the same.
@@ -54,7 +55,8 @@ RESET ROLE;
 SET ROLE developer;
 SELECT is((SELECT sum(n) FROM by_hour_live), 90::numeric, 'the live view is exact at once, whatever the policy shows to whom');
 SELECT lives_ok($$SELECT tally.refresh('by_hour')$$, 'the developer refreshes');
-SELECT results_eq('SELECT bucket, kind, n FROM by_hour ORDER BY 1', $$VALUES (timestamptz '2026-01-01 00:00Z', 'a', 59::bigint), ('2026-01-01 01:00Z', 'a', 31)$$, 'and the table is exact');
+SELECT results_eq('SELECT bucket, kind, n FROM by_hour ORDER BY 1',
+    $$VALUES (timestamptz '2026-01-01 00:00Z', 'a', 59::bigint), ('2026-01-01 01:00Z', 'a', 31)$$, 'and the table is exact');
 RESET ROLE;
 -- The engine of the jobs is the superuser's.
 SET ROLE supabase_admin;

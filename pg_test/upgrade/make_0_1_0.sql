@@ -1,21 +1,29 @@
 -- Owns what the 0.1.0 database of the upgrade test holds: every kind of definition, marks left and a backfill half done.
 -- Run once with pg_tally 0.1.0 (commit 382f689); what pg_dump made of it is installed_0_1_0.sql.gz.
-SELECT tally.create_rollup('sessions', 'events', key => 'actor', measures => '{"n": "count(*)", "first_at": "min(at)", "last_at": "max(at)"}', with_data => true);
-SELECT tally.create_rollup('newcomers', 'sessions', 'first_at', bucket => '1 week', zone => 'America/New_York', measures => '{"actors": "count(*)"}', with_data => true);
-SELECT tally.create_rollup('rolling', 'events', 'at', '1 day', '[]', '{"n": "count(*)", "actors": "tally.hll(actor)"}', lookback => '7 days', with_data => true);
+SELECT tally.create_rollup('sessions', 'events', key => 'actor', measures => '{"n": "count(*)", "first_at": "min(at)", "last_at": "max(at)"}',
+    with_data => true);
+SELECT tally.create_rollup('newcomers', 'sessions', 'first_at', bucket => '1 week', zone => 'America/New_York', measures => '{"actors": "count(*)"}',
+    with_data => true);
+SELECT tally.create_rollup('rolling', 'events', 'at', '1 day', '[]', '{"n": "count(*)", "actors": "tally.hll(actor)"}', lookback => '7 days',
+    with_data => true);
 CREATE TABLE orders (at timestamptz, items jsonb, who text);
 CREATE INDEX ON orders (at);
 CREATE INDEX ON orders (who);
-INSERT INTO orders SELECT timestamptz '2026-01-01 00:00+00' + i * interval '2 hours', jsonb_build_array(jsonb_build_object('sku', 's' || i % 5, 'n', i % 3), jsonb_build_object('sku', 'x', 'n', 1)), 'w' || i % 20 FROM generate_series(1, 300) i;
-SELECT tally.create_rollup('items', 'orders', 'at', '1 day', '[{"sku": "item ->> ''sku''"}]', '{"n": "sum((item ->> ''n'')::int)"}', expand => 'jsonb_array_elements(items) AS item', with_data => true);
+INSERT INTO orders SELECT timestamptz '2026-01-01 00:00+00' + i * interval '2 hours',
+    jsonb_build_array(jsonb_build_object('sku', 's' || i % 5, 'n', i % 3), jsonb_build_object('sku', 'x', 'n', 1)), 'w' || i % 20
+    FROM generate_series(1, 300) i;
+SELECT tally.create_rollup('items', 'orders', 'at', '1 day', '[{"sku": "item ->> ''sku''"}]', '{"n": "sum((item ->> ''n'')::int)"}',
+    expand => 'jsonb_array_elements(items) AS item', with_data => true);
 SELECT tally.create_funnel('buying', 'events', 'at', 'actor', '{"a": "kind = ''a''", "b": "kind = ''b''"}', "window" => '2 days', with_data => true);
 SELECT tally.create_retention('coming_back', 'events', 'at', 'actor', with_data => true);
-SELECT tally.create_metric('share_a', 'hours', 'n::float8 / nullif(n, 0)', unit => 'ratio', description => 'A share.', direction => 'up_is_good', samples => 'n');
+SELECT tally.create_metric('share_a', 'hours', 'n::float8 / nullif(n, 0)', unit => 'ratio', description => 'A share.', direction => 'up_is_good',
+    samples => 'n');
 SELECT tally.create_metric('p50', 'days', 'tally.percentile(spread, 0.5)');
 SELECT tally.create_metric('rolling_n', 'rolling', 'n');
 SELECT tally.create_probe('oldest', 'SELECT 5::float8 AS value', every => '1 minute');
 SELECT tally.sample_probes('2026-03-01 12:00Z');
-SELECT tally.create_threshold('amount low', metric => 'amount', condition => '< 3', per => '{kind}', severity => 'critical', owner => 'on-call', runbook => 'https://runbooks/amount', "for" => '5 minutes', every => '5 minutes', suggested_actions => '["look"]');
+SELECT tally.create_threshold('amount low', metric => 'amount', condition => '< 3', per => '{kind}', severity => 'critical', owner => 'on-call',
+    runbook => 'https://runbooks/amount', "for" => '5 minutes', every => '5 minutes', suggested_actions => '["look"]');
 SELECT tally.create_threshold('probe high', 'oldest', '> 4');
 SELECT tally.silence('{"threshold": "hot"}', 'for the test', "for" => '1 day', starts_at => '2026-03-02 00:00Z');
 SELECT tally.create_inhibition('quiet', '{"severity": "critical"}', '{"severity": "warning"}', '{host}');

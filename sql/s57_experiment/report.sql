@@ -121,7 +121,9 @@ BEGIN
         THEN tally_internal._experiment_value(q.m, q.sketch, q.digest) END,
            (q.effect).effect, (q.effect).low, (q.effect).high, (q.effect).sequential_low, (q.effect).sequential_high, (q.effect).p, c.p, c.sequential_p,
            CASE WHEN NOT q.is_control AND NOT q.hidden THEN
-               tally.experiment_badge(srm, q.control_units, q.units, (q.effect).effect, c.p, q.m ->> 'direction', c.sequential_p, ended,
+               -- Over a control below 0 a lift of less than 0 is a rise.
+               tally.experiment_badge(srm, q.control_units, q.units, CASE WHEN (q.effect).value_a < 0 THEN -1 ELSE 1 END * (q.effect).effect, c.p,
+                   q.m ->> 'direction', c.sequential_p, ended,
                    (d ->> 'alpha')::float8) END,
            CASE WHEN q.hidden AND (q.few OR NOT q.is_control) THEN 'hidden' WHEN q.is_control AND q.units = 0 THEN 'empty_arm' ELSE (q.effect).reason END,
                (q.effect).method,

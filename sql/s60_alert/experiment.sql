@@ -28,15 +28,17 @@ BEGIN
     -- By the names that the report has.
     metrics := CASE WHEN metrics IS NOT NULL THEN ARRAY(SELECT (tally_internal._experiment_cell(e, m)).metric FROM unnest(metrics) m) END;
     IF watch = 'guardrail' THEN
-        -- The interval that holds at every look, because a threshold looks at every tick; p is adjusted for all metrics and arms.
+        -- The interval that holds at every look, because a threshold looks at every tick; p is adjusted for all metrics and arms. Over a control
+        -- below 0 a lift of less than 0 is a rise.
         RETURN tally.create_threshold(label, query => format(
-            'SELECT r.metric, r.arm, CASE WHEN r.sequential_p < %s AND (r.lift < 0) = (m.direction = ''up_is_good'') THEN abs(r.lift) ELSE 0 END AS value, '
-                'r.units AS samples '
-            'FROM tally.experiment_report(%L, :as_of, k => %s) r JOIN tally.experiment_cells c ON c.metric = r.metric '
-            'JOIN tally.experiment_metrics m ON m.id = c.metric_id JOIN tally.experiments e ON e.id = c.experiment_id AND e.name = %2$L '
-            'AND e.schema = ANY (pg_catalog.current_schemas(false)) WHERE r.lift IS NOT NULL%4$s', d ->> 'alpha', e.name,
-            k, COALESCE(' AND r.metric = ANY (' || quote_literal(metrics) || ')', '')), condition => '> 0', severity => COALESCE(severity, 'warning'),
-                owner => owner, runbook => runbook,
+            'SELECT r.metric, r.arm, CASE WHEN r.sequential_p < %s AND ((r.lift < 0) <> (r.base < 0)) = (m.direction = ''up_is_good'') THEN abs(r.lift) '
+                'ELSE 0 END AS value, r.units AS samples FROM (SELECT x.*, pg_catalog.first_value(x.value) OVER (PARTITION BY x.metric ORDER BY '
+                'x.arm <> %5$L) AS base FROM tally.experiment_report(%2$L, :as_of, k => %3$s) x) r '
+                'JOIN tally.experiment_cells c ON c.metric = r.metric '
+                'JOIN tally.experiment_metrics m ON m.id = c.metric_id JOIN tally.experiments e ON e.id = c.experiment_id AND e.name = %2$L '
+                'AND e.schema = ANY (pg_catalog.current_schemas(false)) WHERE r.lift IS NOT NULL%4$s', d ->> 'alpha', e.name,
+            k, COALESCE(' AND r.metric = ANY (' || quote_literal(metrics) || ')', ''), d ->> 'control'), condition => '> 0',
+            severity => COALESCE(severity, 'warning'), owner => owner, runbook => runbook,
             suggested_actions => COALESCE(suggested_actions, lever), every => every, search_path => path);
     ELSIF watch = 'sample_ratio' THEN
         RETURN tally.create_threshold(label, query => format('SELECT h.value FROM tally.experiment_health(%L, :as_of) h WHERE h."check" = ''sample_ratio''',

@@ -16,15 +16,17 @@ const FAR: f64 = 1000.0;
 /// What a weight without capacity costs, so that the dual has few of them.
 const TRIFLE: f64 = 1e-6;
 
-/// "The sum of weight × (1 if hidden) over these cells is at least 1."
+/// "The sum of weight × (1 if hidden) over these cells is at least so much."
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cut {
     /// Cell and weight; cells that are not named have weight 0.
     pub weights: Vec<(usize, f64)>,
+    /// What the sum is at least.
+    pub least: f64,
 }
 
 impl Cut {
-    /// How much of what is needed a pattern has; under 1 it is cut off.
+    /// The sum for a pattern; under `least` it is cut off.
     pub fn measure(&self, share: &[f64]) -> f64 {
         self.weights.iter().map(|(cell, weight)| weight * share[*cell]).sum()
     }
@@ -33,8 +35,26 @@ impl Cut {
     pub fn one_of(cells: impl Iterator<Item = usize>) -> Cut {
         Cut {
             weights: cells.map(|cell| (cell, 1.0)).collect(),
+            least: 1.0,
         }
     }
+}
+
+/// A cell that is hidden alone in a sum hides nothing: its number follows. So one is hidden for others only along with one of its row.
+/// Rows with a small cell ask for nothing.
+pub fn lone(table: &Table, rows: &[Row], small: &[bool]) -> Vec<Cut> {
+    let mut cuts = Vec::new();
+    for row in rows.iter().filter(|row| row.exact) {
+        let open: Vec<usize> = row.terms.iter().map(|t| t.0).filter(|c| table.people[*c] > 0).collect();
+        if open.iter().any(|c| small[*c]) {
+            continue;
+        }
+        cuts.extend(open.iter().map(|cell| Cut {
+            weights: open.iter().map(|c| (*c, if c == cell { -1.0 } else { 1.0 })).collect(),
+            least: 0.0,
+        }));
+    }
+    cuts
 }
 
 /// What the reader must think possible of a cell: k people, and more than it holds.
@@ -108,6 +128,6 @@ pub fn violated(
         // A whole cell is hidden or not, so more than what is needed counts for no more.
         *weight = (*weight / need_left).min(1.0);
     }
-    let cut = Cut { weights };
+    let cut = Cut { weights, least: 1.0 };
     Ok((cut.measure(share) < 1.0 - 1e-6).then_some(cut))
 }

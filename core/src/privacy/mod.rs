@@ -3,8 +3,10 @@
 //! * [`pseudonym`]: names replaced by a keyed hash;
 //! * [`table`]: cells and the sums that tie them together;
 //! * [`attack`]: what a reader can conclude about hidden cells;
-//! * [`suppress`]: which further cells to hide, as few as possible;
-//! * [`cuts`]: the inequalities by which that is found;
+//! * [`suppress`]: which cells to hide, and the proof;
+//! * [`search`]: as few further cells as possible;
+//! * [`cuts`]: the inequalities by which these are found;
+//! * [`repair`]: safe patterns of tables of any size;
 //! * [`release`]: tables of several measures, hidden together;
 //! * [`solver`]: the one place that speaks to the solver of linear and integer programs.
 
@@ -12,6 +14,8 @@ pub mod attack;
 pub mod cuts;
 pub mod pseudonym;
 pub mod release;
+mod repair;
+pub mod search;
 pub mod solver;
 pub mod suppress;
 pub mod table;

@@ -6,7 +6,8 @@
 //! and then held against the attack on all of them together; whatever a reader could conclude there takes one more hidden cell.
 
 use super::attack::{Attack, End, Witness};
-use super::suppress::{MOST_TOGETHER, pattern, refused};
+use super::search::pattern;
+use super::suppress::{MOST_TOGETHER, refused};
 use super::table::{MOST_PEOPLE, Relation, Row, Table};
 use crate::error::TallyError;
 use crate::funnel::look_for_cancel;

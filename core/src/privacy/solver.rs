@@ -1,7 +1,34 @@
 //! Owns the one place that speaks to the solver (the crate `microlp`): linear and integer programs over few variables.
 
 use crate::error::{SqlState, TallyError};
-use microlp::{ComparisonOp, Error, OptimizationDirection, Problem, Variable};
+use crate::funnel::look_for_cancel;
+use microlp::{ComparisonOp, Error, OptimizationDirection, Problem, SolveOptions, Variable};
+
+/// Nodes of a search between two looks for a cancelled statement.
+const NODES_AT_ONCE: u64 = 50;
+
+/// How far a search for whole numbers goes.
+pub struct Limits<'a> {
+    /// Nodes.
+    pub nodes: u64,
+    /// A better answer is one that is better by this share of the answer so far.
+    pub spread: f64,
+    /// Values of all variables to begin with.
+    pub start: Option<&'a [f64]>,
+}
+
+/// What a search gives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// The best value, but for `spread`, and the variables that give it.
+    Best(f64, Vec<f64>),
+    /// Variables that meet the rows, when the nodes were used up.
+    Some(Vec<f64>),
+    /// The nodes were used up before variables were found that meet the rows.
+    Nothing,
+    /// No assignment meets the rows.
+    Impossible,
+}
 
 /// What a program gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,14 +82,6 @@ impl Program {
 
     /// Solves it. What the solver cannot answer is an error, never a guess.
     pub fn solve(&self) -> Result<Outcome, TallyError> {
-        let unsolved = |why: String| {
-            TallyError::new(
-                SqlState::ProgramLimitExceeded,
-                "the arithmetic of hidden cells could not be solved",
-            )
-            .detail(why)
-            .hint("Release fewer cells: leave out a dimension, or use wider buckets.")
-        };
         match self.problem.solve() {
             Ok(outcome) => match outcome.into_solution() {
                 Ok(solution) => Ok(Outcome::Best(
@@ -76,4 +95,48 @@ impl Program {
             Err(error) => Err(unsolved(error.to_string())),
         }
     }
+
+    /// Searches for whole numbers within limits.
+    pub fn search(&self, limits: &Limits) -> Result<Found, TallyError> {
+        let mut options = SolveOptions::default();
+        options.node_limit = Some(NODES_AT_ONCE.min(limits.nodes));
+        options.tolerances.prune_epsilon = limits.spread.max(options.tolerances.prune_epsilon);
+        options.warm_start = limits
+            .start
+            .map(|values| self.variables.iter().copied().zip(values.iter().copied()).collect());
+        let mut outcome = match self.problem.solve_with(options) {
+            Ok(outcome) => outcome,
+            Err(Error::Infeasible) => return Ok(Found::Impossible),
+            Err(error) => return Err(unsolved(error.to_string())),
+        };
+        while !outcome.is_optimal() && outcome.stats().nodes_solved < limits.nodes {
+            look_for_cancel();
+            outcome = match outcome.resume() {
+                Ok(outcome) => outcome,
+                Err(Error::Infeasible) => return Ok(Found::Impossible),
+                Err(error) => return Err(unsolved(error.to_string())),
+            };
+        }
+        let proved = outcome.is_optimal();
+        Ok(match outcome.into_solution() {
+            Err(_) => Found::Nothing,
+            Ok(solution) => {
+                let values = self.variables.iter().map(|v| solution.var_value(*v)).collect();
+                if proved {
+                    Found::Best(solution.objective(), values)
+                } else {
+                    Found::Some(values)
+                }
+            }
+        })
+    }
+}
+
+fn unsolved(why: String) -> TallyError {
+    TallyError::new(
+        SqlState::ProgramLimitExceeded,
+        "the arithmetic of hidden cells could not be solved",
+    )
+    .detail(why)
+    .hint("Release fewer cells: leave out a dimension, or use wider buckets.")
 }

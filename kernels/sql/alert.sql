@@ -32,10 +32,16 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 
 CREATE FUNCTION tally_internal._told(number jsonb) RETURNS float8
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- Infinities arrive as strings. An infinity is a value; NaN is none.
-    SELECT CASE WHEN jsonb_typeof(number) = 'number' OR number IN ('"Infinity"', '"-Infinity"') THEN (number #>> '{}')::float8 END
-$$;
+    IF length(number #>> '{}') > 310 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('expected a number that a float8 holds, got one of %s digits',
+                                                                                    length(number #>> '{}')),
+            HINT = 'SELECT tally.parse_condition(''> 2500'');  -- and see docs/alerting.md for states, samples and rules';
+    END IF;
+    RETURN CASE WHEN jsonb_typeof(number) = 'number' OR number IN ('"Infinity"', '"-Infinity"') THEN (number #>> '{}')::float8 END;
+END $$;
 COMMENT ON FUNCTION tally_internal._told(jsonb) IS 'A number as it comes out of jsonb.';
 
 CREATE FUNCTION tally_internal._robust_z(value float8, history float8[]) RETURNS float8
@@ -96,10 +102,10 @@ BEGIN
     FOR pair IN SELECT * FROM tally_internal._burn_windows() b ORDER BY b.pair LOOP
         bad := history[2 * pair.pair + 1];
         CONTINUE WHEN bad IS NULL OR history[2 * pair.pair + 2] IS NULL;
-        rate := least(bad, history[2 * pair.pair + 2]) / (1 - (condition ->> 'objective')::float8);
+        rate := least(bad, history[2 * pair.pair + 2]) / (1 - tally_internal._told(condition -> 'objective'));
         -- Without a count of observations no minimum is applied.
-        fires := COALESCE(fires, false) OR (rate > pair.share * (condition ->> 'days')::float8 * 86400 / pair.long
-                 AND COALESCE(samples[2 * pair.pair + 1] * bad >= (condition ->> 'min_bad')::float8, true));
+        fires := COALESCE(fires, false) OR (rate > pair.share * tally_internal._told(condition -> 'days') * 86400 / pair.long
+                 AND COALESCE(samples[2 * pair.pair + 1] * bad >= tally_internal._told(condition -> 'min_bad'), true));
         observed := greatest(COALESCE(observed, 0), rate);
     END LOOP;
 END $$;
@@ -134,25 +140,25 @@ BEGIN
         CASE condition ->> 'kind'
             WHEN 'compare' THEN
                 observed := value;
-                holds := tally_internal._holds(op, value, (condition ->> 'limit')::float8, (condition ->> 'decimals')::int);
+                holds := tally_internal._holds(op, value, tally_internal._told(condition -> 'limit'), (condition ->> 'decimals')::int);
             WHEN 'baseline' THEN
                 -- As a product, so that a baseline of 0 is met by 0 and exceeded by anything above it.
                 observed := CASE WHEN past = 0 THEN CASE WHEN value < 0 THEN '-Infinity'::float8 ELSE 'Infinity' END 
                                  ELSE tally_internal._ratio(value, past) END;
-                holds := tally_internal._holds(op, value, tally_internal._product((condition ->> 'factor')::float8, past), 15);
+                holds := tally_internal._holds(op, value, tally_internal._product(tally_internal._told(condition -> 'factor'), past), 15);
             WHEN 'change' THEN
                 observed := tally_internal._product(tally_internal._ratio(tally_internal._minus(value, past), abs(NULLIF(past, 0))), 100);
-                holds := tally_internal._holds(op, observed, (condition ->> 'percent')::float8, 9);
+                holds := tally_internal._holds(op, observed, tally_internal._told(condition -> 'percent'), 9);
             WHEN 'rate' THEN
                 observed := CASE WHEN width > 0 THEN
-                    tally_internal._product(tally_internal._ratio(tally_internal._minus(value, past), width), (condition ->> 'per')::float8) END;
-                holds := tally_internal._holds(op, observed, (condition ->> 'limit')::float8, 9);
+                    tally_internal._product(tally_internal._ratio(tally_internal._minus(value, past), width), tally_internal._told(condition -> 'per')) END;
+                holds := tally_internal._holds(op, observed, tally_internal._told(condition -> 'limit'), 9);
             WHEN 'robust_z' THEN
                 observed := tally_internal._robust_z(value, known);
-                holds := observed > (condition ->> 'limit')::float8;
+                holds := observed > tally_internal._told(condition -> 'limit');
             WHEN 'poisson' THEN
                 observed := CASE WHEN cardinality(known) >= 2 THEN tally_internal._poisson_tail(value, (SELECT avg(k) FROM unnest(known) k)) END;
-                holds := observed < (condition ->> 'p')::float8;
+                holds := observed < tally_internal._told(condition -> 'p');
             ELSE NULL;
         END CASE;
     END IF;
@@ -216,10 +222,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'tally.alert_step(): expected a finite tick, got NULL or infinity',
             DETAIL = 'The tick is the scheduled time of the evaluation.',
             HINT = 'SELECT tally.alert_step(NULL, ''{"value": 3}'', ''{"condition": …}'', now());';
-    ELSIF jsonb_typeof(sample) IS DISTINCT FROM 'object' OR jsonb_typeof(rule -> 'condition') IS DISTINCT FROM 'object' THEN
+    ELSIF jsonb_typeof(sample) IS DISTINCT FROM 'object' OR jsonb_typeof(rule -> 'condition') IS DISTINCT FROM 'object'
+        OR jsonb_typeof(state) NOT IN ('object', 'null') OR NOT COALESCE(state ->> 'state', 'inactive') IN ('inactive', 'pending', 'firing') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('expected a valid sample and rule, got %s and %s', COALESCE(sample::text, 'null'), COALESCE(rule::text, 'null')),
-            DETAIL = 'A sample is an object; a rule is one with a condition.',
+            MESSAGE = format('expected a valid state, sample and rule, got %s, %s and %s', COALESCE(state::text, 'null'), COALESCE(sample::text, 'null'),
+                             COALESCE(rule::text, 'null')),
+            DETAIL = 'A state and a sample are objects; a rule is one with a condition.',
             HINT = 'SELECT tally.parse_condition(''> 2500'');  -- and see docs/alerting.md for states, samples and rules';
     END IF;
     SELECT j.verdict, j.observed INTO verdict, observed

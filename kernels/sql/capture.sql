@@ -74,3 +74,6 @@ BEGIN
     END LOOP;
     RETURN false;
 END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._must_own_sources() RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT true $$;

@@ -125,7 +125,6 @@ my @instead = (
     [qr/readings|counter|gauge|time_weighted|increase|delta|rate|resets|average|integral|duration\(|extrapolated|_value\(tally.readings/ =>
         'lag() over the readings, and sum of the differences'],
     [qr/state_time|states|duration_in|_state\(|within/ => 'lead() over the times of the states'],
-    [qr/timed|_first_trans|_last_trans|value/ => '(array_agg(value ORDER BY time))[1] per bucket'],
     [qr/_from_text|_from_bpchar/ => 'a value of the type: sketches are rows here'],
     [qr/./ => 'tally.moments() and tally.stats() for the sums; p values by a statistics program'],
 );

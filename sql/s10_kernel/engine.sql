@@ -79,3 +79,8 @@ COMMENT ON FUNCTION tally_internal._computed_sql(text) IS
 CREATE OR REPLACE FUNCTION tally_internal._statistics_filled(statistics oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$ SELECT EXISTS (SELECT FROM pg_statistic_ext_data d WHERE d.stxoid = statistics) $$;
 COMMENT ON FUNCTION tally_internal._statistics_filled(oid) IS 'Whether extended statistics hold something: ANALYZE has come since they were made.';
+
+CREATE OR REPLACE FUNCTION tally_internal._must_own_sources() RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT false $$;
+COMMENT ON FUNCTION tally_internal._must_own_sources() IS
+'Whether a role can only define a rollup on a source that it owns. Here it needs the right TRIGGER: the engine makes the triggers as a superuser.';

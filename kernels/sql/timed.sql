@@ -1,0 +1,83 @@
+-- Owns: tally.timed in SQL, the first or last value of a series with its time; and p values adjusted for several questions.
+
+CREATE FUNCTION tally_internal._timed_before(kind text, a text, b text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE kind WHEN 'float8' THEN a::float8 < b::float8 WHEN 'bigint' THEN a::bigint < b::bigint ELSE a COLLATE "C" < b COLLATE "C" END
+$$;
+COMMENT ON FUNCTION tally_internal._timed_before(text, text, text) IS 'Whether one value of a type is less than another, both as text.';
+
+CREATE OR REPLACE FUNCTION tally_internal._timed_merge(state tally.timed, sketch tally.timed) RETURNS tally.timed
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF state IS NULL THEN RETURN sketch; END IF;
+    IF sketch IS NULL THEN RETURN state; END IF;
+    IF state.last <> sketch.last OR state.kind <> sketch.kind THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('values of one kind expected, got the %s %s and the %s %s', CASE WHEN state.last THEN 'last' ELSE 'first' END, state.kind,
+                             CASE WHEN sketch.last THEN 'last' ELSE 'first' END, sketch.kind),
+            HINT = 'SELECT tally.rollup(sketch) FROM …  -- of one measure';
+    END IF;
+    -- At one instant the least is first, the greatest last.
+    RETURN CASE WHEN state.time = sketch.time
+                THEN CASE WHEN tally_internal._timed_before(state.kind, state.value, sketch.value) = state.last THEN sketch ELSE state END
+                WHEN (state.time < sketch.time) = state.last THEN sketch ELSE state END;
+END $$;
+
+CREATE FUNCTION tally_internal._timed_taken(state tally.timed, last boolean, kind text, value text, "time" timestamptz) RETURNS tally.timed
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF value IS NULL OR "time" IS NULL OR NOT isfinite("time") THEN RETURN state; END IF;
+    RETURN tally_internal._timed_merge(state, ROW(last, kind, value, "time")::tally.timed);
+END $$;
+COMMENT ON FUNCTION tally_internal._timed_taken(tally.timed, boolean, text, text, timestamptz) IS 'Takes a value into the state of tally.first or tally.last.';
+
+CREATE OR REPLACE FUNCTION tally_internal._first_trans(state tally.timed, value float8, "time" timestamptz) RETURNS tally.timed
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._timed_taken(state, false, 'float8', tally_internal._float_text(value), "time");
+CREATE OR REPLACE FUNCTION tally_internal._first_trans(state tally.timed, value bigint, "time" timestamptz) RETURNS tally.timed
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._timed_taken(state, false, 'bigint', value::pg_catalog.text, "time");
+CREATE OR REPLACE FUNCTION tally_internal._first_trans(state tally.timed, value text, "time" timestamptz) RETURNS tally.timed
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._timed_taken(state, false, 'text', value, "time");
+CREATE OR REPLACE FUNCTION tally_internal._last_trans(state tally.timed, value float8, "time" timestamptz) RETURNS tally.timed
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._timed_taken(state, true, 'float8', tally_internal._float_text(value), "time");
+CREATE OR REPLACE FUNCTION tally_internal._last_trans(state tally.timed, value bigint, "time" timestamptz) RETURNS tally.timed
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._timed_taken(state, true, 'bigint', value::pg_catalog.text, "time");
+CREATE OR REPLACE FUNCTION tally_internal._last_trans(state tally.timed, value text, "time" timestamptz) RETURNS tally.timed
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._timed_taken(state, true, 'text', value, "time");
+CREATE OR REPLACE FUNCTION tally_internal._timed_final(state tally.timed) RETURNS tally.timed
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT state';
+CREATE OR REPLACE FUNCTION tally.merge(a tally.timed, b tally.timed) RETURNS tally.timed
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._timed_merge(a, b);
+CREATE OR REPLACE FUNCTION tally.value(sketch tally.timed) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF sketch.kind = 'text' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a number expected, got a text',
+            HINT = 'SELECT tally.value_text(sketch) FROM …';
+    END IF;
+    RETURN sketch.value::float8;
+END $$;
+CREATE OR REPLACE FUNCTION tally.value_text(sketch tally.timed) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.value';
+CREATE OR REPLACE FUNCTION tally.value_time(sketch tally.timed) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.time';
+CREATE OR REPLACE FUNCTION tally_internal._timed_jsonb(sketch tally.timed) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+    SELECT jsonb_build_object('kind', CASE WHEN sketch.last THEN 'last' ELSE 'first' END, 'type', sketch.kind, 'value', sketch.value, 'time', sketch.time)
+$$;
+
+CREATE OR REPLACE FUNCTION tally.adjust_holm(p float8[]) RETURNS float8[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(array_agg(h.adjusted ORDER BY u.n), '{}')
+      FROM unnest(p) WITH ORDINALITY u(v, n)
+      LEFT JOIN (SELECT r.n, least(max(r.v * (r.m - r.place + 1)) OVER (ORDER BY r.place), 1) AS adjusted
+                   FROM (SELECT x.v, x.n, row_number() OVER (ORDER BY x.v, x.n) AS place, count(*) OVER () AS m
+                           FROM unnest(p) WITH ORDINALITY x(v, n) WHERE x.v IS NOT NULL AND x.v <> 'NaN') r) h ON h.n = u.n
+$$;
+CREATE OR REPLACE FUNCTION tally.adjust_benjamini_hochberg(p float8[]) RETURNS float8[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(array_agg(h.adjusted ORDER BY u.n), '{}')
+      FROM unnest(p) WITH ORDINALITY u(v, n)
+      LEFT JOIN (SELECT r.n, least(min(r.v * r.m / r.place) OVER (ORDER BY r.place DESC), 1) AS adjusted
+                   FROM (SELECT x.v, x.n, row_number() OVER (ORDER BY x.v, x.n) AS place, count(*) OVER () AS m
+                           FROM unnest(p) WITH ORDINALITY x(v, n) WHERE x.v IS NOT NULL AND x.v <> 'NaN') r) h ON h.n = u.n
+$$;

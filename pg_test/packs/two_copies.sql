@@ -38,7 +38,9 @@ SELECT is((SELECT count(*) FROM one.awf_kpi_thresholds) || ' ' || (SELECT count(
 INSERT INTO two.awf_kpi_thresholds (scope, kpi_name, threshold_operator, threshold_value, severity) VALUES ('global', 'turns', '>=', 1, 'warning');
 SELECT is((SELECT count(*) FROM one.awf_kpi_thresholds) || ' ' || (SELECT count(*) FROM two.awf_kpi_thresholds), '6 7', 'a new one is of the copy it is written to');
 SELECT is((SELECT schema FROM tally.thresholds WHERE name = 'awf turns global warning'), 'two', 'and of its schema');
-INSERT INTO two.analytics_events (event_time, event_type, session_id, world, session_started_at) SELECT now() - interval '7 minutes', 'turn', 's' || i, 'w', now() - interval '8 minutes' FROM generate_series(1, 100) i;
+-- In the last five minutes that are over, whenever this runs.
+INSERT INTO two.analytics_events (event_time, event_type, session_id, world, session_started_at)
+  SELECT date_bin('5 minutes', now(), '2000-01-01Z') - interval '1 minute', 'turn', 's' || i, 'w', now() - interval '8 minutes' FROM generate_series(1, 100) i;
 SELECT is_empty('SELECT threshold, error FROM tally.evaluate(now()) WHERE error IS NOT NULL', 'every threshold of both can be told');
 SELECT cmp_ok((SELECT count(*) FROM two.awf_incidents WHERE kpi_name = 'turns'), '>=', 1::bigint, 'what fires in one copy is among its incidents');
 SELECT is((SELECT count(*) FROM one.awf_incidents WHERE kpi_name = 'turns'), 0::bigint, 'and not among those of the other');

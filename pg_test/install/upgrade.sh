@@ -14,7 +14,8 @@ git rev-parse --quiet --verify '382f689^{commit}' >/dev/null || skip_all "this c
 old=$(bash pg_test/install/package_0_1_0.sh | tail -n 1)
 new=$(scripts/deb.sh | tail -n 1)
 
-folder=$(root_open "deb-upgrade-$PG_MAJOR" "$(root_variant "${ROOT_SUITES[$PG_MAJOR]}" "postgresql-$PG_MAJOR")") || { not_ok "a bare root"; done_testing; exit; }
+folder=$(root_open "deb-upgrade-$PG_MAJOR" "$(root_variant "${ROOT_SUITES[$PG_MAJOR]}" "postgresql-$PG_MAJOR")") ||
+    { not_ok "a bare root"; done_testing; exit; }
 trap 'root_remove "$folder"' EXIT
 mkdir -p "$folder/test"
 cp "$old" "$folder/test/old.deb"

@@ -56,3 +56,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._lock(int, boolean) IS
 'Takes the lock of one rollup''s refresh until the transaction ends. False where another session has it and wait is false.';
+
+CREATE OR REPLACE FUNCTION tally_internal._lock_soon(rollup_id int, OUT got boolean, OUT why text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $$
+#variable_conflict use_variable
+BEGIN
+    got := tally_internal._lock(rollup_id, true);
+EXCEPTION WHEN lock_not_available THEN
+    -- Its owner may keep a transaction open in which he has refreshed or changed it.
+    got := false;
+    why := format('rollup %L is refreshed or changed by a transaction that is open; tally.status says by which',
+                  (SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.id = rollup_id));
+END $$;
+COMMENT ON FUNCTION tally_internal._lock_soon(int) IS
+'_lock(), or false and why where another session keeps it for longer than five seconds. For work on all rollups, where one keeps no other waiting.';

@@ -13,7 +13,13 @@ BEGIN
     PERFORM tally_internal._check_refresh(tally_internal._caller(who), rollup_id);
     more := false;
     IF tally_internal._due(rollup_id) THEN
-        PERFORM tally_internal._lock(rollup_id, true);
+        IF named THEN
+            PERFORM tally_internal._lock(rollup_id, true);
+        ELSE
+            SELECT format('%s: left out. %s', r.name, l.why) INTO locked FROM tally_internal._lock_soon(rollup_id) l, tally.rollups r
+             WHERE NOT l.got AND r.id = rollup_id;
+            IF locked IS NOT NULL THEN RETURN; END IF;
+        END IF;
         SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
         IF r.key IS NULL AND (isfinite(since) OR isfinite(until)) THEN
             SELECT a.since, a.until INTO since, until FROM tally_internal._aligned(r, since, until) a;

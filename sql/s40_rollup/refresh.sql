@@ -191,11 +191,7 @@ BEGIN
     run.rollup_id := rollup_id;
     run.started_at := clock_timestamp();
     BEGIN
-        IF wait THEN
-            SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote FROM tally_internal._refresh_unit(rollup_id, most_buckets, most_rows) u;
-        ELSE
-            SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote FROM tally_internal._refresh_unit_soon(rollup_id, most_buckets, most_rows) u;
-        END IF;
+        SELECT u.more, u.buckets, u.wrote INTO more, buckets, wrote FROM tally_internal._refresh_unit_soon(rollup_id, most_buckets, most_rows) u;
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS run.sqlstate = RETURNED_SQLSTATE, run.message = MESSAGE_TEXT, run.detail = PG_EXCEPTION_DETAIL,
                                 run.hint = PG_EXCEPTION_HINT, run.context = PG_EXCEPTION_CONTEXT;
@@ -251,7 +247,16 @@ BEGIN
             RETURN NEXT;
             CONTINUE;
         END IF;
-        PERFORM tally_internal._lock(one.id, true);
+        IF name IS NOT NULL THEN
+            PERFORM tally_internal._lock(one.id, true);
+        ELSE
+            SELECT '55P03: ' || l.why INTO error FROM tally_internal._lock_soon(one.id) l WHERE NOT l.got;
+            IF error IS NOT NULL THEN
+                duration_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+        END IF;
         IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = one.id) THEN
             -- It was dropped during the wait. Whoever asked for it by name is told.
             IF name IS NOT NULL THEN PERFORM tally_internal._rollup(name); END IF;

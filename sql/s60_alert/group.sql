@@ -21,7 +21,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._beat(timestamptz, interval, timestamptz) IS 'The first beat at or after a moment, of a beat that begins at first.';
 
-CREATE OR REPLACE FUNCTION tally_internal._enqueue(c tally.channels, i tally.incidents, payload jsonb, at timestamptz) RETURNS bigint
+CREATE OR REPLACE FUNCTION tally_internal._enqueue(c tally.channels, i tally.incidents, payload jsonb, at timestamptz, alone boolean)
+RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -35,7 +36,11 @@ DECLARE
     message bigint;
 BEGIN
     SELECT NULL::bigint AS id, NULL::timestamptz AS flush_at, false AS has_room INTO waiting;
-    IF c.group_by IS NOT NULL THEN
+    IF alone THEN
+        -- Goes out with the message that waits for the group's next beat, and locks neither that nor the group.
+        flush := COALESCE((SELECT max(n.flush_at) FROM tally.notifications n WHERE n.channel_id = c.id AND n.group_hash = hash AND n.status = 'pending'
+                              AND n.attempts = 0 AND n.flush_at >= at), flush);
+    ELSIF c.group_by IS NOT NULL THEN
         -- If a session holds the row, it is delivering the message. Then a new message is begun, without waiting.
         SELECT n.id, n.flush_at, jsonb_array_length(n.events) < 100 AS has_room INTO waiting FROM tally.notifications n
          WHERE n.channel_id = c.id AND n.group_hash = hash AND n.status = 'pending' AND n.attempts = 0 AND n.flush_at >= at
@@ -45,7 +50,9 @@ BEGIN
             RETURN waiting.id;
         END IF;
     END IF;
-    IF waiting.id IS NOT NULL THEN
+    IF alone THEN
+        NULL;
+    ELSIF waiting.id IS NOT NULL THEN
         -- Each change writes the whole message anew, so a long one is full. Another goes out with the same beat.
         flush := waiting.flush_at;
     ELSIF c.group_by IS NOT NULL THEN
@@ -65,8 +72,9 @@ BEGIN
     VALUES (c.id, key, hash, jsonb_build_array(payload), at, flush, flush) RETURNING id INTO message;
     RETURN message;
 END $$;
-COMMENT ON FUNCTION tally_internal._enqueue(tally.channels, tally.incidents, jsonb, timestamptz) IS
-'Puts a change into the outbox: into the message of its group that waits for the next beat, else into a new one. Returns the message.';
+COMMENT ON FUNCTION tally_internal._enqueue(tally.channels, tally.incidents, jsonb, timestamptz, boolean) IS
+'Puts a change into the outbox: into the message of its group that waits for the next beat, else into a new one. Returns the message. alone: into one of '
+    'its own, for what a person does in a transaction that may stay open.';
 
 CREATE OR REPLACE FUNCTION tally_internal._group_key(c tally.channels, i tally.incidents) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -76,7 +84,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._group_key(tally.channels, tally.incidents) IS 'What the incidents of one message of a channel have in common.';
 
-CREATE OR REPLACE FUNCTION tally_internal._untell(c tally.channels, incident_id bigint, at timestamptz) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._untell(c tally.channels, incident_id bigint, at timestamptz, by_hand boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -86,6 +94,11 @@ DECLARE
 BEGIN
     DELETE FROM tally.notification_members x WHERE x.channel_id = c.id AND x.incident_id = incident_id RETURNING * INTO m;
     IF m.waiting_id IS NULL THEN RETURN false; END IF;
+    -- Whoever closes an incident may keep his transaction open, and what waits for the beat speaks of the incidents of others too.
+    IF by_hand AND EXISTS (SELECT FROM tally.notifications x, jsonb_array_elements(x.events) e WHERE x.id = m.waiting_id
+                              AND (e ->> 'incident')::bigint <> incident_id) THEN
+        RETURN false;
+    END IF;
     SELECT * INTO n FROM tally.notifications x WHERE x.id = m.waiting_id AND x.status = 'pending' AND x.attempts = 0
         AND x.flush_at >= at FOR UPDATE SKIP LOCKED;
     SELECT max(e.n) INTO began FROM jsonb_array_elements(n.events) WITH ORDINALITY e(e, n)
@@ -100,7 +113,7 @@ BEGIN
     END IF;
     RETURN true;
 END $$;
-COMMENT ON FUNCTION tally_internal._untell(tally.channels, bigint, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._untell(tally.channels, bigint, timestamptz, boolean) IS
 'An incident does not fire any more, so it leaves its group. What waits for the beat since it began is dropped. True where something was: then nobody has '
     'heard that it began, and nobody need hear that it is over.';
 
@@ -109,10 +122,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     message bigint;
+    by_hand boolean := event IN ('acknowledged', 'resolved');
 BEGIN
-    IF event IN ('recovered', 'resolved') AND tally_internal._untell(c, i.id, at) THEN RETURN; END IF;
+    IF event IN ('recovered', 'resolved') AND tally_internal._untell(c, i.id, at, by_hand) THEN RETURN; END IF;
     IF kept THEN RETURN; END IF;
-    IF event = ANY (c.events) THEN message := tally_internal._enqueue(c, i, payload, at); END IF;
+    IF event = ANY (c.events) THEN message := tally_internal._enqueue(c, i, payload, at, by_hand); END IF;
     IF event IN ('opened', 'refired', 'reopened', 'unsilenced') THEN
         INSERT INTO tally.notification_members AS m (channel_id, incident_id, group_hash, waiting_id, told_at)
         VALUES (c.id, i.id, md5(tally_internal._group_key(c, i)::text), message, at)
@@ -150,14 +164,14 @@ BEGIN
                           interval '1 second')
                     AND x.status = 'new' AND x.recovered_at IS NULL AND x.suppressed_by IS NULL AND tally_internal._has_rights(c.owner, x.owner)
                         ORDER BY x.id FOR NO KEY UPDATE SKIP LOCKED LOOP
-            message := tally_internal._enqueue(c, i, tally_internal._payload(i, 'repeated', as_of), as_of);
+            message := tally_internal._enqueue(c, i, tally_internal._payload(i, 'repeated', as_of), as_of, false);
             UPDATE tally.notification_members m SET waiting_id = message WHERE m.channel_id = c.id AND m.incident_id = i.id;
         END LOOP;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._repeat(timestamptz) IS
 'Tells again of incidents that fire unacknowledged when a channel''s repeat_interval has passed since the last message that told of them was sent.';
-REVOKE ALL ON FUNCTION tally_internal._enqueue(tally.channels, tally.incidents, jsonb, timestamptz),
-    tally_internal._untell(tally.channels, bigint, timestamptz),
+REVOKE ALL ON FUNCTION tally_internal._enqueue(tally.channels, tally.incidents, jsonb, timestamptz, boolean),
+    tally_internal._untell(tally.channels, bigint, timestamptz, boolean),
     tally_internal._tell(tally.channels, tally.incidents, text, jsonb, timestamptz, boolean), tally_internal._told(tally.notifications, timestamptz),
         tally_internal._repeat(timestamptz) FROM PUBLIC;

@@ -5,7 +5,8 @@
 --   * A behaviour whose definition is nonsense, which keeps all definitions from being written out.
 --   * A function of a common name, made in a transaction that stays open, where a definition of the victim's looks for functions.
 -- As it was (commit 3cc0e5d) an evaluation took more than five minutes, tally.start() made no watch, tally.definitions() failed for everybody, and
--- CREATE FUNCTION locked each live view against its readers: all seen there.
+-- CREATE FUNCTION locked each live view against its readers: all seen there. And (commit 33904be) it had rollups computed anew in whose functions its
+-- name was a word.
 \ir prelude.psql
 SELECT tally.create_threshold('his many', query => 'SELECT i::text AS l, 20 AS value FROM generate_series(1, 100000) i', condition => '> 10');
 SELECT tally.create_probe('his many', 'SELECT i::text AS l, 20 AS value FROM generate_series(1, 100000) i');
@@ -19,8 +20,17 @@ CREATE INDEX ON evil.events (who);
 SELECT tally.create_rollup('evil.actors', 'evil.events', key => 'who', measures => '{"first_at": "min(at)"}', with_data => true);
 SELECT tally.create_rollup('evil.counts', 'evil.actors', 'first_at', bucket => '1 day', measures => '{"n": "count(*)"}', with_data => true);
 SELECT evil.try('behaviour', $$SELECT tally_internal._store_behaviour('funnel', 'evil.counts', '{"steps": 7}')$$);
+\connect - tally_victim
+SET client_min_messages = error;
+CREATE FUNCTION app.striped(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'DECLARE zebra int := v; BEGIN RETURN zebra; END';
+SELECT tally.create_rollup('app.victim_striped', 'app.events', 'at', measures => '{"n": "sum(app.striped(ms))"}', with_data => true);
+\connect - tally_attacker
+SET client_min_messages = error;
+SELECT evil.try('zebra', 'CREATE FUNCTION evil.zebra() RETURNS int LANGUAGE sql AS ''SELECT 1''');
 \connect - :superuser
 SET client_min_messages = error;
+CREATE TABLE public.marked AS SELECT g.reason FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'victim_striped';
+UPDATE public.before SET state = public.state();
 GRANT CREATE ON SCHEMA public TO tally_attacker;
 CREATE EXTENSION dblink;
 SELECT dblink_connect('holder', format('host=%s port=%s dbname=%s user=tally_attacker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()));
@@ -46,7 +56,8 @@ SELECT bag_eq('SELECT * FROM public.judged', $$VALUES ('his many', 0, 0, '54000'
 SELECT results_eq('SELECT * FROM public.sampled', $$VALUES ('his many', '54000', 0::bigint)$$, 'a probe keeps none of too many');
 SELECT results_eq('SELECT * FROM public.watching ORDER BY 1', format('VALUES (''tally evaluation stopped'', %1$L), (''tally refresh stopped'', %1$L)', current_user), 'the clock makes its watch, whatever he calls his thresholds');
 SELECT is((SELECT count(*) FROM public.started), 1::bigint, 'and starts where he has taken the very name');
-SELECT is((SELECT count(*) FROM public.written WHERE kind IN ('rollup', 'metric', 'threshold')), 7::bigint, 'the definitions of others are written out');
+SELECT is((SELECT count(*) FROM public.written WHERE kind IN ('rollup', 'metric', 'threshold')), 8::bigint, 'the definitions of others are written out');
 SELECT is_empty('SELECT * FROM public.locked', 'a function that no definition means locks nothing');
 SELECT is((SELECT n FROM public.live), 500::numeric, 'and the live view is read meanwhile');
+SELECT is_empty('SELECT * FROM public.marked', 'a function whose name is a word in the body of the victim''s has nothing computed anew');
 SELECT * FROM finish();

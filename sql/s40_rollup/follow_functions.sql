@@ -12,15 +12,19 @@ COMMENT ON FUNCTION tally_internal._meaning(oid) IS 'A hash of what a function c
 
 CREATE OR REPLACE FUNCTION tally_internal._named_in(function oid) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Some of them it does not call. Then it is looked at once too often.
+    -- Some of them it does not call. Then it is looked at once too often. But one with a search_path of its own finds nothing elsewhere, unless its
+    -- body names the schema: else anybody's new function would have all rollups computed anew in whose functions its name is a word.
     SELECT DISTINCT q.oid
       FROM pg_proc p CROSS JOIN LATERAL regexp_matches(p.prosrc, '[[:alpha:]_][[:alnum:]_$]*', 'g') w
+     CROSS JOIN LATERAL (SELECT (SELECT substr(c, 13) FROM unnest(p.proconfig) c WHERE starts_with(c, 'search_path=')) AS path) own
       JOIN pg_proc q ON q.proname IN (w[1], lower(w[1])) AND q.oid >= 16384 AND q.oid <> p.oid
      WHERE p.oid = $1 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
        AND p.prolang NOT IN (SELECT l.oid FROM pg_language l WHERE l.lanname IN ('internal', 'c'))
+       AND (own.path IS NULL OR strpos(own.path, '$user') > 0 OR strpos(', ' || own.path || ', ', ', ' || q.pronamespace::regnamespace || ', ') > 0
+            OR strpos(lower(p.prosrc), lower((SELECT n.nspname FROM pg_namespace n WHERE n.oid = q.pronamespace))) > 0)
 $$;
 COMMENT ON FUNCTION tally_internal._named_in(oid) IS
-'The functions of users whose names stand in the body of a function that is text, whatever the language: those that it may call.';
+'The functions of users whose names stand in the body of a function that is text, whatever the language: those that it may call, where it looks for them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._functions_of(view regclass) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$

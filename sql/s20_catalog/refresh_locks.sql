@@ -65,7 +65,7 @@ BEGIN
 EXCEPTION WHEN lock_not_available THEN
     -- Its owner may keep a transaction open in which he has refreshed or changed it.
     got := false;
-    why := format('rollup %L is refreshed or changed by a transaction that is open; tally.status says by which',
+    why := format('rollup %L is refreshed or changed by a transaction that is open',
                   (SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.id = rollup_id));
 END $$;
 COMMENT ON FUNCTION tally_internal._lock_soon(int) IS

@@ -100,6 +100,25 @@ CREATE TABLE public.met_with AS SELECT m.name, r.reader, public.met(format(r.sta
 CREATE TABLE public.good AS SELECT public.met('SELECT tally.metric_value(''m_good'', since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')') AS outcome;
 CREATE TABLE public.paged AS SELECT public.met('SELECT tally.board_text(''listed'', since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')') AS outcome;
 CREATE TABLE public.shown AS SELECT public.met('SELECT count(*) FROM tally.released(''shown'')') AS outcome;
+-- A reader whom a row level policy lets in, by a function of a role that is no superuser's: the policy runs, and the metric's code does not.
+CREATE ROLE attack19_guest;
+GRANT USAGE ON SCHEMA app TO attack19_guest;
+CREATE FUNCTION app.lets_in() RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN app.lets_in_too(); END';
+CREATE FUNCTION app.lets_in_too() RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN true; END';
+ALTER FUNCTION app.lets_in() OWNER TO tally_victim;
+ALTER FUNCTION app.lets_in_too() OWNER TO tally_victim;
+ALTER TABLE evil.other ENABLE ROW LEVEL SECURITY;
+CREATE POLICY guests ON evil.other USING (app.lets_in());
+GRANT SELECT ON ALL TABLES IN SCHEMA evil TO attack19_guest;
+GRANT CREATE ON SCHEMA public TO attack19_guest;
+SET ROLE attack19_guest;
+CREATE TABLE public.guest AS SELECT m.name, public.met(format('SELECT tally.metric_value(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')', m.name)) AS outcome FROM (VALUES ('m_good'), ('m_later'), ('m_array')) m(name);
+RESET ROLE;
+DROP POLICY guests ON evil.other;
+ALTER TABLE evil.other DISABLE ROW LEVEL SECURITY;
+ALTER TABLE public.guest OWNER TO CURRENT_USER;
+DROP OWNED BY attack19_guest;
+DROP ROLE attack19_guest;
 CREATE TABLE public.scraped AS SELECT tally.openmetrics('2026-03-02 12:00+00') AS text;
 CREATE TABLE public.judged AS SELECT threshold, left(error, 5) AS error FROM tally.evaluate('2026-03-01 11:00+00');
 CREATE TABLE public.two AS SELECT public.met(format('SELECT tally_internal._unsafe_function(%L)', s)) AS outcome FROM unnest('{SELECT 1; ALTER ROLE tally_attacker SUPERUSER,ALTER ROLE tally_attacker SUPERUSER,WITH x AS (DELETE FROM public.treasure RETURNING 1) SELECT 1 FROM x,DELETE FROM public.treasure RETURNING 1}'::text[]) s;
@@ -118,6 +137,7 @@ SELECT is_empty($$SELECT * FROM public.met_with WHERE guard <> 'free'$$, 'the gu
 SELECT is((SELECT outcome FROM public.good), '1', 'a metric of his that calls nothing of his is read');
 SELECT matches((SELECT outcome FROM public.paged), 'Listed', 'a board of his is shown, and lists no values');
 SELECT is((SELECT outcome FROM public.shown), '42501', 'a release with such an index is not read');
+SELECT results_eq('SELECT name, outcome FROM public.guest ORDER BY 1', $$VALUES ('m_array', '42501'), ('m_good', '1'), ('m_later', '42501')$$, 'a policy''s function runs for who reads past it, and no other code');
 SELECT is((SELECT outcome FROM evil.stored), '42704', 'a text is no type of a measure');
 SELECT matches((SELECT text FROM public.scraped), 'awf_dashboard_load_time_ms{view="root_hourly_metrics"}', 'a scrape times the views that are safe to read');
 SELECT doesnt_match((SELECT text FROM public.scraped), 'view="trap"', 'and leaves his out');

@@ -69,6 +69,22 @@ COMMENT ON FUNCTION tally_internal._unsafe_function(text) IS
 'A function that a query calls, itself or through views, domains and what a table''s planning computes, and that the current role should not run for others: '
     'an ordinary role''s, or one that writes or runs text; null where there is none. Nothing is run. Row level policies are left out.';
 
+CREATE OR REPLACE FUNCTION tally_internal._policy_owners(reader regrole, relations regclass[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Row level policies run as the reader whatever he reads there, but not for a superuser.
+    WITH RECURSIVE used(oid) AS (
+        SELECT u::oid FROM unnest(relations) u
+        UNION SELECT d.refobjid FROM used u JOIN pg_rewrite w ON w.ev_class = u.oid
+                JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass)
+    SELECT COALESCE(string_agg(DISTINCT p.proowner::text, ' '), '')
+      FROM used u JOIN pg_class c ON c.oid = u.oid AND c.relrowsecurity JOIN pg_policy y ON y.polrelid = c.oid
+     CROSS JOIN LATERAL regexp_matches(concat(y.polqual, y.polwithcheck), ':(?:funcid|opfuncid) (\d+)', 'g') f
+      JOIN pg_proc p ON p.oid = f[1]::oid
+     WHERE EXISTS (SELECT FROM pg_roles o WHERE o.oid = reader AND NOT o.rolsuper AND NOT o.rolbypassrls)
+$$;
+COMMENT ON FUNCTION tally_internal._policy_owners(regrole, regclass[]) IS
+'The owners of the functions that row level policies call for a reader of some relations, or of what views among them read: their numbers, for _guard().';
+
 CREATE OR REPLACE FUNCTION tally_internal._refuse_unsafe(r tally.rollups, statement text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -76,7 +92,8 @@ DECLARE
 BEGIN
     IF r.owner::oid <> tally_internal._current_role()::oid THEN
         -- Before the look, because parsing runs what reads constants.
-        PERFORM tally_internal._guard(tally_internal._current_role());
+        PERFORM tally_internal._guard(tally_internal._current_role(),
+                                      tally_internal._policy_owners(tally_internal._current_role(), ARRAY[r.relation, r.live_view]));
         found_ := tally_internal._unsafe_function(statement);
         IF found_ IS NOT NULL THEN
             PERFORM tally_internal._refuse('insufficient_privilege',

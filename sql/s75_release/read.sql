@@ -7,7 +7,8 @@ DECLARE
 BEGIN
     IF x.owner::oid <> tally_internal._current_role()::oid THEN
         -- Its owner may have put an index on the table, whose expression is computed when a query on the table is planned.
-        PERFORM tally_internal._guard(tally_internal._current_role());
+        PERFORM tally_internal._guard(tally_internal._current_role(),
+                                      tally_internal._policy_owners(tally_internal._current_role(), ARRAY[x.relation]));
         found_ := tally_internal._unsafe_function(statement);
         IF found_ IS NOT NULL THEN
             PERFORM tally_internal._refuse('insufficient_privilege', format('%I would run %s to read release %L of %s', current_user, found_, x.name, x.owner),

@@ -110,7 +110,8 @@ BEGIN
             PERFORM set_config('tally.guard', '', true);
             -- Who scrapes need not trust who made the view.
             IF one.relowner <> tally_internal._current_role()::oid THEN
-                PERFORM tally_internal._guard(tally_internal._current_role());
+                PERFORM tally_internal._guard(tally_internal._current_role(),
+                                              tally_internal._policy_owners(tally_internal._current_role(), ARRAY[one.view]));
                 CONTINUE WHEN tally_internal._unsafe_function(query) IS NOT NULL;
             END IF;
             EXECUTE query USING now() - interval '1 day';

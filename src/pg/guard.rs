@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use tally_core::error::{SqlState, TallyError};
 
-/// Holds the number of the reader; empty where nobody is guarded.
+/// Holds the number of the reader, and after it those of roles that he trusts; empty where nobody is guarded.
 const SETTING: &CStr = c"tally.guard";
 
 thread_local! {
@@ -25,10 +25,11 @@ thread_local! {
 }
 
 crate::pg_fn! {
-    /// `tally_internal._guard(reader regrole)`: from here on functions of other ordinary roles than the reader are refused.
-    tally_guard(call) {
+    /// `tally_internal._guard(reader regrole, trusted text)`: from here on functions of other ordinary roles than the reader are refused; but not
+    /// those of roles whose numbers are in `trusted`.
+    tally_guard(call)? {
         let reader = Oid::from(call.datum(0).value() as u32);
-        let value = CString::new(reader.to_u32().to_string()).unwrap_or_default();
+        let value = CString::new(format!("{} {}", reader.to_u32(), call.str(1)?)).unwrap_or_default();
         // SAFETY: the strings are NUL-terminated and live through the call; the running call has its function's number.
         unsafe {
             ENGINE.set(owner_of((*(*call.fcinfo()).flinfo).fn_oid).unwrap_or(pg_sys::InvalidOid));
@@ -44,7 +45,7 @@ crate::pg_fn! {
                 false,
             );
         }
-        Datum::from(0usize)
+        Ok(Datum::from(0usize))
     }
 }
 
@@ -87,11 +88,11 @@ unsafe extern "C-unwind" fn called(
 
 /// An error where a reader is guarded and the function is a stranger's.
 fn refuse_stranger(function: Oid) {
-    let Some(reader) = reader() else { return };
+    let Some((reader, trusted)) = reader() else { return };
     // SAFETY: look-ups in the catalogues, within a transaction.
     unsafe {
         let Some(owner) = owner_of(function) else { return };
-        if owner == reader || owner == ENGINE.get() || pg_sys::superuser_arg(owner) {
+        if owner == reader || trusted.contains(&owner) || owner == ENGINE.get() || pg_sys::superuser_arg(owner) {
             return;
         }
     }
@@ -112,15 +113,16 @@ fn refuse_stranger(function: Oid) {
     );
 }
 
-/// For whom the running query is guarded.
-fn reader() -> Option<Oid> {
+/// For whom the running query is guarded, and whom he trusts.
+fn reader() -> Option<(Oid, Vec<Oid>)> {
     // SAFETY: the text lives until the setting changes, and is read at once.
     let text = unsafe {
         let value = pg_sys::GetConfigOption(SETTING.as_ptr(), true, false);
         (!value.is_null()).then(|| CStr::from_ptr(value))
     };
-    text.and_then(|text| text.to_str().ok()?.parse::<u32>().ok())
-        .map(Oid::from)
+    let words = text?.to_str().ok()?.split_ascii_whitespace();
+    let mut roles = words.map_while(|role| role.parse::<u32>().ok()).map(Oid::from);
+    Some((roles.next()?, roles.collect()))
 }
 
 /// Who owns a function; none where it is gone.

@@ -6,8 +6,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('WITH s AS MATERIALIZED (SELECT tally_internal._feed_state(%1$L, %2$L, %3$s) AS state, %4$s), '
                   'w AS MATERIALIZED (SELECT %5$L OR (s.state ->> ''whole'')::boolean AS whole FROM s) '
                   'SELECT s.state || jsonb_build_object(''whole'', w.whole)::jsonb, NULL::timestamptz%6$s FROM s, w '
-                  'UNION ALL SELECT NULL, t.bucket%7$s FROM %8$s t WHERE (SELECT w.whole FROM w) OR t.bucket = ANY (ARRAY('
-                  'SELECT b::timestamptz FROM s, jsonb_array_elements_text(s.state -> ''buckets'') b))',
+                  -- Two parts, because an OR of both would look each row of the rollup up in the list.
+                  'UNION ALL SELECT NULL, t.bucket%7$s FROM (SELECT DISTINCT b::timestamptz AS bucket FROM s, w, '
+                  'jsonb_array_elements_text(s.state -> ''buckets'') b WHERE NOT w.whole) c JOIN %8$s t ON t.bucket = c.bucket '
+                  'UNION ALL SELECT NULL, t.bucket%7$s FROM %8$s t WHERE (SELECT w.whole FROM w)',
                   c.remote, n.identity, n.taken,
                   (SELECT string_agg(format('set_config(%L, %L, false)', g.name, g.value), ', ')
                      FROM (VALUES ('extra_float_digits', '1'), ('bytea_output', 'hex'), ('IntervalStyle', 'postgres')) g(name, value)),

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
+.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-boards bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -78,6 +78,9 @@ bench-sizing: ## what a rollup costs in disk, WAL, memory and planning: docs/siz
 
 bench-packs: ## speed of the packs: every view and question; EVENTS=10000000 PACKS="awf operator_dashboard"
 	@scripts/bench.sh bench/packs.sh $(PACKS)
+
+bench-boards: ## each board as a whole page: first, warm, its drawing, under ten viewers; EVENTS=10000000 PACKS="awf operator_dashboard"
+	@scripts/bench.sh bench/boards.sh $(or $(PACKS),awf operator_dashboard operator_control_center product_analytics publisher)
 
 bench-rollup: ## refresh against history and rivals, capture, writers beside refreshes; SIZES="1000000 10000000"
 	@scripts/bench.sh bench/rollup/run.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Owns `make test-boards`: the boards of all packs in a browser, in light, dark and narrow, Grafana's newer form of each
+# Owns `make test-boards`: the boards of all packs in a browser, in light, dark and narrow, both forms of Grafana
 # against Grafana's own types, Metabase's files against its schemas, and all files in dashboards against the boards. Pictures are left in
 # .run/boards-look/pictures, to look at.
 
@@ -27,7 +27,9 @@ for pack in ${PACKS:-awf operator_dashboard operator_control_center product_anal
         -c "SELECT tally.generate_$pack(${EVENTS:-5000}, until => date_trunc('hour', now()))" -c "SELECT tally.install_pack('$pack')" -c "CALL tally.backfill()"
     for board in $(in_database -c "SELECT name FROM tally.boards ORDER BY place, name"); do
         in_database -c "SELECT tally.page('$board')" >"$work/pages/$board.html"
-        # A literal of the type is checked more strictly than a value: a field that the type lacks is an error too. The classic form has no such types.
+        # A literal of the type is checked more strictly than a value: a field that the type lacks is an error too.
+        { echo "import type { Classic } from './classic'; export const d: Classic ="
+          in_database -c "SELECT tally.grafana_dashboard('$board')"; } >"$work/types/${board}_classic.ts"
         { echo "import type { Spec } from '@grafana/schema/apis/dashboard.grafana.app/v2'; export const d: Spec ="
           in_database -c "SELECT tally.grafana_dashboard('$board', 'v2') -> 'spec'"; } >"$work/types/$board.ts"
     done
@@ -52,6 +54,7 @@ say "Metabase's schemas"
 "$TALLY_MODULES/node_modules/.bin/representations" validate-schema --folder "$work/cards"
 say "Grafana's types"
 ln -sfn "$TALLY_MODULES/node_modules" "$work/types/node_modules"
+cp "$browser/classic.d.ts" "$work/types/"
 "$TALLY_MODULES/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --module nodenext --moduleResolution nodenext --target es2022 "$work"/types/*.ts
-say "Grafana's types: $(find "$work/types" -maxdepth 1 -name '*.ts' | wc -l) dashboards are what they say"
+say "Grafana's types: $(find "$work/types" -maxdepth 1 -name '*.ts' ! -name '*.d.ts' | wc -l) dashboards are what they say"
 node "$browser/check.mjs" "$work/pages" "$work/pictures"

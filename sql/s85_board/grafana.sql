@@ -194,7 +194,8 @@ BEGIN
             'datasource', source, 'target', jsonb_build_object('refId', 'A', 'datasource', source, 'editorMode', 'code', 'format', 'table', 'rawQuery', true,
                 'rawSql', 'SELECT i.opened_at AS time, i.recovered_at AS timeend, i.impact AS text, i.severity AS tags FROM tally.incidents i '
                     'WHERE $__timeFilter(i.opened_at)' || tally_internal._grafana_labels(b, 'i.labels') || ' ORDER BY 1')))),
-        'links', '[{"type": "dashboards", "title": "Boards", "tags": ["pg_tally"], "asDropdown": true, "keepTime": true, "includeVars": true}]'::jsonb,
+        'links', '[{"type": "dashboards", "title": "Boards", "tags": ["pg_tally"], "asDropdown": true, "keepTime": true, "includeVars": true,
+            "icon": "external link", "tooltip": "", "targetBlank": false}]'::jsonb,
         'panels', tally_internal._grafana_panels(b, source));
     RETURN CASE generation WHEN 'v2' THEN tally_internal._grafana_v2(made) ELSE made END;
 END $$;

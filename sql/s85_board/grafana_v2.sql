@@ -46,7 +46,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
             'timeSettings', jsonb_build_object('timezone', classic -> 'timezone', 'from', classic #> '{time,from}', 'to', classic #> '{time,to}',
                 'autoRefresh', classic -> 'refresh', 'autoRefreshIntervals', '["5s", "10s", "30s", "1m", "5m", "15m", "30m", "1h", "2h", "1d"]'::jsonb,
                 'hideTimepicker', false, 'fiscalYearStartMonth', 0),
-            'links', (SELECT jsonb_agg(l || '{"icon": "external link", "tooltip": "", "targetBlank": false}') FROM jsonb_array_elements(classic -> 'links') l),
+            'links', (SELECT jsonb_agg(l) FROM jsonb_array_elements(classic -> 'links') l),
             'variables', (SELECT jsonb_agg(tally_internal._grafana_v2_variable(v) ORDER BY n)
                             FROM jsonb_array_elements(classic #> '{templating,list}') WITH ORDINALITY u(v, n)),
             'annotations', (SELECT jsonb_agg(jsonb_build_object('kind', 'AnnotationQuery', 'spec', jsonb_build_object('name', a -> 'name', 'enable', true,

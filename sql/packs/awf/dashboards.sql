@@ -1,5 +1,15 @@
 -- Owns: awf_dashboard_views, the saved views of the dashboards, with the six dashboards of the reference document as rows.
 
+-- step: function awf_person()
+CREATE OR REPLACE FUNCTION awf_person() RETURNS uuid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- As PostgREST and Supabase say who is logged in, in the older and the newer form.
+    SELECT CASE WHEN s ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN s::uuid END
+      FROM (SELECT COALESCE(NULLIF(current_setting('request.jwt.claim.sub', true), ''),
+                            NULLIF(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')) x(s)
+$$;
+COMMENT ON FUNCTION awf_person() IS 'The person who is logged in at the application; null where nobody says.';
+
 -- step: table awf_dashboard_views
 CREATE TABLE IF NOT EXISTS awf_dashboard_views (
     id             uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -19,9 +29,16 @@ COMMENT ON COLUMN awf_dashboard_views.dashboard_type IS 'overview, narrative, ec
 COMMENT ON COLUMN awf_dashboard_views.filters IS 'Range and dimension values: {"since": "24 hours", "world": ["…"]}.';
 COMMENT ON COLUMN awf_dashboard_views.layout IS 'Panels: {"panels": [{"title", "relation", "columns", "chart"}], "refresh": "1 minute"}.';
 COMMENT ON COLUMN awf_dashboard_views.is_public IS 'Whether everyone sees it or only its author.';
-COMMENT ON COLUMN awf_dashboard_views.created_by IS 'The author, as the host system names people; null: came with the pack.';
+COMMENT ON COLUMN awf_dashboard_views.created_by IS 'The author, as the application names people; filled by itself. Null: came with the pack.';
 COMMENT ON COLUMN awf_dashboard_views.created_at IS 'When it was saved first.';
 COMMENT ON COLUMN awf_dashboard_views.updated_at IS 'When it was saved last.';
+
+ALTER TABLE awf_dashboard_views ALTER created_by SET DEFAULT awf_person();
+ALTER TABLE awf_dashboard_views ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS seen ON awf_dashboard_views;
+CREATE POLICY seen ON awf_dashboard_views FOR SELECT USING (is_public OR created_by = awf_person());
+DROP POLICY IF EXISTS own ON awf_dashboard_views;
+CREATE POLICY own ON awf_dashboard_views USING (created_by = awf_person()) WITH CHECK (created_by = awf_person());
 
 -- step: rows awf_dashboard_views
 INSERT INTO awf_dashboard_views (id, name, dashboard_type, filters, layout, is_public)

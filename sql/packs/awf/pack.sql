@@ -12,5 +12,6 @@
 \ir alerts.sql
 \ir dashboards.sql
 \ir boards.sql
+\ir saved_views.sql
 \ir experiment.sql
 \ir readers.sql

@@ -12,7 +12,8 @@ scripts/hosted.sh 2>/dev/null
 install_hosted agree_hosted
 server_psql -q -d postgres -c "DROP DATABASE IF EXISTS agree_library WITH (FORCE)" -c "CREATE DATABASE agree_library TEMPLATE tally_template"
 work=$(mktemp -d)
-trap 'rm -rf "$work"; server_psql -q -d postgres -c "DROP DATABASE IF EXISTS agree_library WITH (FORCE)" -c "DROP DATABASE IF EXISTS agree_hosted WITH (FORCE)"' EXIT
+trap 'rm -rf "$work"; server_psql -q -d postgres \
+    -c "DROP DATABASE IF EXISTS agree_library WITH (FORCE)" -c "DROP DATABASE IF EXISTS agree_hosted WITH (FORCE)"' EXIT
 
 # ask DATABASE ROLE FILE: the answers, without what only one of them says beside an error.
 ask() {

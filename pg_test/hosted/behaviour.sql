@@ -9,15 +9,15 @@ SELECT 'level', actor, w, o, tally.window_funnel(w, at, ARRAY[kind = 'a', kind =
   FROM events, unnest('{1 hour,12 hours,1 month}'::interval[]) w, unnest('{once,reuse,increase}'::text[]) o WHERE actor < 24 GROUP BY 2, 3, 4 ORDER BY 2, 3, 4;
 SELECT 'by type', actor, tally.window_funnel('1 day', at, kind, '{a,b,c}'), tally.funnel_path('1 day', at, kind, '{a,b,c}') FROM events GROUP BY 2 ORDER BY 2;
 -- Many events at one time, each of which fills one step.
-SELECT 'at once', n, tally.window_funnel('1 day', at, m & 1 > 0, m & 2 > 0, m & 4 > 0, m & 8 > 0),
-    tally.funnel_path('1 day', at, m & 1 > 0, m & 2 > 0, m & 4 > 0, m & 8 > 0)
-  FROM (VALUES (1, '{1,2,4,8}'::int[]), (2, '{15,15,15}'), (3, '{3,3,4}'), (4, '{3,6,12,1}'), (5, '{7,7,8,8}'), (6, '{2,4,8}'), (7, '{1,14,14}'),
-      (8, '{5,5,2}')) v(n, masks),
+SELECT 'at once', n, tally.window_funnel('1 day', at, m & 1 > 0, m & 2 > 0, m & 4 > 0, m & 8 > 0), tally.funnel_path('1 day', at, m & 1 > 0, m & 2 > 0,
+    m & 4 > 0, m & 8 > 0)
+  FROM (VALUES (1, '{1,2,4,8}'::int[]), (2, '{15,15,15}'), (3, '{3,3,4}'), (4, '{3,6,12,1}'), (5, '{7,7,8,8}'), (6, '{2,4,8}'), (7, '{1,14,14}'), (8,
+      '{5,5,2}')) v(n, masks),
        LATERAL (SELECT m, timestamptz '2026-01-01 00:00+00' AS at FROM unnest(masks) m) e GROUP BY 2 ORDER BY 2;
-SELECT 'edges', tally.window_funnel('1 hour', at, k = 1, k = 2)
-    FROM (VALUES (timestamptz '2026-01-01 00:00+00', 1), ('2026-01-01 01:00+00', 2), (NULL, 1)) v(at, k);
-SELECT 'edges', tally.window_funnel('1 hour', at, k = 1, k = 2)
-    FROM (VALUES (timestamptz '2026-01-01 00:00+00', 1), ('2026-01-01 01:00:00.000001+00', 2)) v(at, k);
+SELECT 'edges', tally.window_funnel('1 hour', at, k = 1, k = 2) FROM (VALUES (timestamptz '2026-01-01 00:00+00', 1), ('2026-01-01 01:00+00', 2), (NULL,
+    1)) v(at, k);
+SELECT 'edges', tally.window_funnel('1 hour', at, k = 1, k = 2) FROM (VALUES (timestamptz '2026-01-01 00:00+00', 1), ('2026-01-01 01:00:00.000001+00',
+    2)) v(at, k);
 SELECT 'none', tally.window_funnel('1 hour', at, k = 1), tally.funnel_path('1 hour', at, k = 1) FROM (VALUES (timestamptz '2026-01-01 00:00+00', 2)) v(at, k);
 SELECT 'steps', s.* FROM (SELECT tally.funnel_counts(p) AS c FROM (SELECT tally.funnel_path('1 day', at, kind, '{a,b,c}') AS p FROM events GROUP BY actor) x) y,
     LATERAL tally.funnel_steps(c, '{first,second,third,fourth}') s ORDER BY 2;
@@ -29,6 +29,6 @@ SELECT 'sessions', actor, g, tally_internal._session_times(t, g, false), tally_i
     tally_internal._session_values(t, g, v, false), tally_internal._session_values(t, g, v, true)
   FROM (SELECT actor, array_agg(at ORDER BY at, kind) AS t, array_agg(NULLIF(kind, 'x') ORDER BY at, kind) AS v FROM events WHERE actor < 6 GROUP BY 1) x,
        unnest('{30 minutes,6 hours,1 day}'::interval[]) g ORDER BY 2, 3;
-SELECT 'next', actor, n, tally.next_event_path(t, v, 'b', n)
-    FROM (SELECT actor, array_agg(at) AS t, array_agg(kind) AS v FROM events WHERE actor < 12 GROUP BY 1) x,
+SELECT 'next', actor, n, tally.next_event_path(t, v, 'b', n) FROM (SELECT actor, array_agg(at) AS t, array_agg(kind) AS v FROM events
+    WHERE actor < 12 GROUP BY 1) x,
     unnest('{-2,1,3,99}'::int[]) n ORDER BY 2, 3;

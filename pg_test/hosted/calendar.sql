@@ -10,7 +10,8 @@ CREATE TEMP TABLE rules AS SELECT * FROM unnest(ARRAY['fixed 3600000000', 'fixed
 CREATE TEMP TABLE instants AS SELECT DISTINCT at FROM (
     SELECT unnest('{2024-04-25 21:59:59+00,2024-04-25 22:00+00,2024-04-26 21:30+00,2018-11-04 03:00+00,2018-11-04 02:59:59.999999+00,2024-11-03 04:30+00,
         2024-11-03 05:00+00,2024-11-03 05:30+00,2011-11-06 02:31+00,2011-11-06 02:30:30+00,2011-12-30 09:59:59+00,2011-12-30 10:00+00,2011-12-31 12:00+00,
-        2024-03-31 01:00+00,2024-10-27 00:30+00,2000-01-03 00:00+00,1999-12-31 23:59:59.999999+00,1970-01-01 00:00+00,1893-04-01 00:00+00,0001-01-01 00:00+00 BC,
+        2024-03-31 01:00+00,2024-10-27 00:30+00,2000-01-03 00:00+00,1999-12-31 23:59:59.999999+00,1970-01-01 00:00+00,
+        1893-04-01 00:00+00,0001-01-01 00:00+00 BC,
         0001-12-31 23:00+00 BC,infinity,-infinity,4714-12-25 12:00+00 BC,4713-01-15 00:00+00 BC,
         290000-06-01 00:00+00}'::timestamptz[]) AS at
     UNION ALL SELECT timestamptz '2020-01-01 00:00+00' + (i * 7919 % 70000) * interval '83 minutes' + i * interval '1 second' FROM generate_series(1, 40) i) x;
@@ -50,7 +51,7 @@ SELECT 'rule', w, z, o, pg_temp.told(format('SELECT tally_internal._bucket_rule(
   FROM unnest(ARRAY['1 hour', '15 minutes', '1 day', '1 week', '1 month', '3 months', '1 year', '7 months', '1 day 2 hours', '1 month 1 day', '0', '-1 hour',
         '1 month -1 day', '0.5 seconds', '400000 years', '30 days']) w, unnest('{UTC,Europe/Berlin,America/Havana,Nowhere/Land,EST5}'::text[]) z,
        unnest('{NULL,2000-01-03 00:30+00,2024-02-29 23:00+00,2024-03-31 22:00+00,infinity,-infinity,2024-11-03 05:00+00}'::timestamptz[]) o ORDER BY 2, 3, 4;
-SELECT 'rule read', r, pg_temp.told(format('SELECT tally_internal._bucket_start(%L, now())', r))
-    FROM unnest(ARRAY['', 'fixed', 'fixed 0', 'fixed -5', 'fixed x',
+SELECT 'rule read', r, pg_temp.told(format('SELECT tally_internal._bucket_start(%L, now())', r)) FROM unnest(ARRAY['', 'fixed', 'fixed 0', 'fixed -5',
+    'fixed x',
     'fixed 10 10', 'fixed 10 -1', 'calendar day', 'calendar day ', 'calendar fortnight UTC', 'calendar 0days@0 UTC', 'calendar 2days@2 UTC', 'other 1']) r;
 SELECT 'known', z, tally_internal._zone_known(z) FROM unnest('{UTC,utc,Europe/Berlin,europe/berlin,EST,CEST,Nowhere/Land,EST5EDT}'::text[]) z;

@@ -28,8 +28,8 @@ SELECT 'pairs', tally.count(s), round(tally.covariance(s)::numeric, 6), round(ta
 SELECT 'moments', tally.count(m), tally.variables(m), round(tally.mean(m, 2)::numeric, 6), round(tally.variance(m, 1)::numeric, 6),
     round(tally.covariance(m, 1, 3)::numeric, 6), round(tally.sum(m, 1)::numeric, 6), ARRAY(SELECT round(c::numeric, 6) FROM unnest(tally.covariances(m)) c)
   FROM (SELECT tally.rollup(p) AS m FROM (SELECT tally.moments(v, i, v * i) AS p FROM few GROUP BY g) y) x;
-SELECT 'totals', tally.jsonb_totals(j)::jsonb, tally.count(tally.jsonb_totals(j)), tally.ignored(tally.jsonb_totals(j)),
-    tally.total(tally.jsonb_totals(j), 'b.c')
+SELECT 'totals', tally.jsonb_totals(j)::jsonb, tally.count(tally.jsonb_totals(j)), tally.ignored(tally.jsonb_totals(j)), tally.total(tally.jsonb_totals(j),
+    'b.c')
   FROM (VALUES ('{"a": 1, "b": {"c": 2.5, "d": "x"}}'::jsonb), ('{"a": 0.1, "e": 3, "b": {"c": 1}}'), (NULL), ('{"a": 0.1}')) v(j);
 SELECT 'ratio', tally.jsonb_ratio('{"a": 1, "b": 6, "c": "x"}', '{"a": 4, "b": 0, "c": 1}');
 SELECT 'top', t.* FROM (SELECT tally.topk(u, 5, i) AS k FROM few) x, LATERAL tally.top(k) t;

@@ -12,7 +12,8 @@ SELECT 'rolled up', tally.value(tally.rollup(f)), tally.value_time(tally.rollup(
 SELECT 'merged', tally.value(tally.merge(a, b)), tally.value(tally.merge(a, NULL)) FROM (SELECT tally.last(v, at) FILTER (WHERE g = 1) AS a,
     tally.last(v, at) FILTER (WHERE g = 2) AS b FROM series) x;
 SELECT 'skipped', tally.first(v, at) IS NULL FROM (VALUES (NULL::float8, timestamptz '2026-01-01 00:00+00'), (1, NULL), (2, 'infinity')) x(v, at);
-SELECT 'odd', tally.value(tally.first(v, at)), tally.value(tally.last(v, at)) FROM (VALUES ('NaN'::float8, timestamptz '2026-01-01 00:00+00'), (1, '2026-01-01 00:00+00'),
+SELECT 'odd', tally.value(tally.first(v, at)), tally.value(tally.last(v, at)) FROM (VALUES ('NaN'::float8, timestamptz '2026-01-01 00:00+00'), (1,
+    '2026-01-01 00:00+00'),
     ('Infinity', '2026-01-01 00:00+00')) x(v, at);
 SELECT 'adjusted', p, ARRAY(SELECT round(x::numeric, 12) FROM unnest(tally.adjust_holm(p)) WITH ORDINALITY u(x, n) ORDER BY n),
     ARRAY(SELECT round(x::numeric, 12) FROM unnest(tally.adjust_benjamini_hochberg(p)) WITH ORDINALITY u(x, n) ORDER BY n)

@@ -5,8 +5,8 @@
 #   ALERTS_EMAIL_FROM=alerts@example.org ALERTS_EMAIL_TO='oncall@example.org, boss@example.org' ALERTS_SMTP=smtps://mail.example.org:465 \
 #       scripts/mail_alerts.pl [CHANNEL]
 #
-# CHANNEL is mail where nothing is given. curl sends; a name and a password for the server come from ~/.netrc, so that no list of processes shows
-# them. A message that fails is tried again later by pg_tally, with the same Message-ID, so a mail program can tell that it is the same.
+# CHANNEL is mail where nothing is given. An address that is not given here is the header From or To of the channel. curl sends; a name and a password
+# for the server come from ~/.netrc, so that no list of processes shows them. A message that fails is tried again later by pg_tally, with the same Message-ID, so a mail program can tell that it is the same.
 use strict;
 use warnings;
 use Encode qw(encode);
@@ -17,20 +17,31 @@ use POSIX qw(strftime);
 
 my $channel = $ARGV[0] // 'mail';
 my $server = $ENV{ALERTS_SMTP} // 'smtp://localhost:25';
-my $from = address($ENV{ALERTS_EMAIL_FROM}, 'ALERTS_EMAIL_FROM');
-my @to = map { address($_, 'ALERTS_EMAIL_TO') } split /\s*,\s*/, $ENV{ALERTS_EMAIL_TO} // '';
-@to or die "ALERTS_EMAIL_TO names nobody: ALERTS_EMAIL_TO='oncall\@example.org' $0\n";
+my %given = (From => $ENV{ALERTS_EMAIL_FROM}, To => $ENV{ALERTS_EMAIL_TO});
+my ($from, @to);
+# What is wrong here is said before anything is claimed.
+addresses(\%given) if defined $given{From} && defined $given{To};
 my $failed = 0;
 $ENV{PGCLIENTENCODING} = 'UTF8';
 
 for my $claimed (sql('SELECT pg_catalog.row_to_json(c) FROM tally.claim_notifications(:\'channel\', most => 50) c', channel => $channel)) {
     my $message = decode_json($claimed);
-    my $problem = post(letter($message));
+    my $headers = $message->{headers};
+    my $known = eval { addresses({ From => $given{From} // $headers->{From}, To => $given{To} // $headers->{To} }) };
+    my $problem = $known ? post(letter($message)) : $@ =~ s/\s+\z//r;
     $failed++ if defined $problem;
     sql('SELECT tally.report_notification(:\'id\'::bigint, :\'ok\'::boolean, :\'problem\')',
         id => $message->{id}, ok => defined $problem ? 0 : 1, problem => $problem // '');
 }
 exit($failed ? 1 : 0);
+
+# Sets from and to whom letters go, or dies in words.
+sub addresses {
+    my ($wanted) = @_;
+    $from = address($wanted->{From}, 'ALERTS_EMAIL_FROM');
+    @to = map { address($_, 'ALERTS_EMAIL_TO') } split /\s*,\s*/, $wanted->{To} // '';
+    return @to || die "ALERTS_EMAIL_TO names nobody: ALERTS_EMAIL_TO='oncall\@example.org' $0\n";
+}
 
 # An address is a word with an @ in it. A line break would begin another header of the letter.
 sub address {

@@ -78,4 +78,22 @@ is "$(letter '"Runbook: https://example.org/book" in m[7] and "To do: look" in m
 is "$(poll mail 2>&1; echo $?; wc -l <"$folder/inbox")" "0
 1" "nothing waits any more, and nothing is sent twice"
 is "$(FROM=$'a@example.org\nBcc: x@example.org' poll mail 2>&1 | head -1 | cut -c1-44)" "ALERTS_EMAIL_FROM must be an address such as" "an address with a line break is none"
+# Without variables the addresses are the channel's, as the settings of the pack awf write them.
+sql >/dev/null <<'SQL'
+SELECT tally.create_channel('mail', kind => 'table', template => 'email');
+SELECT tally.create_channel('of awf', kind => 'table', template => 'email', headers => '{"From": "awf@example.org", "To": "c@example.org, d@example.org"}');
+INSERT INTO feed VALUES ('second', 50);
+SELECT * FROM tally.evaluate(now() + interval '1 minute');
+SQL
+poll_of() {
+    PATH="$PG_LIB/bin:$PATH" PGHOST=$SERVER_SOCKET PGPORT=$SERVER_PORT PGUSER=postgres PGDATABASE=mail ALERTS_SMTP=smtp://127.0.0.1:$port \
+        perl scripts/mail_alerts.pl "$@"
+}
+sql -c "UPDATE tally.notifications SET not_before = now() WHERE status = 'pending'"
+is "$(poll_of 'of awf' 2>&1; echo $?)" 0 "a channel with addresses needs no variables"
+is "$("$smtpd/bin/python" -c 'import json, sys; m = json.loads(open(sys.argv[1]).readlines()[-1]); print(m[0], m[1])' "$folder/inbox")" \
+    "awf@example.org ['c@example.org', 'd@example.org']" "its headers From and To are those of the letter"
+is "$(poll_of mail >/dev/null 2>&1; echo $?)" 1 "one without addresses, and no variables, fails"
+is "$(sql -c "SELECT n.status || ' ' || n.error FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id WHERE c.name = 'mail' AND n.attempts = 1")" \
+    "pending ALERTS_EMAIL_FROM must be an address such as alerts@example.org, got ''" "and the message waits, with the reason"
 done_testing

@@ -126,6 +126,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._view_samples() IS 'OpenMetrics of the flat views that the caller may read: each is read.';
 
+CREATE OR REPLACE FUNCTION tally_internal._query_samples() RETURNS SETOF tally_internal._metric_sample
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The server counts calls only while track_functions says so.
+    SELECT tally_internal._sample('awf_dashboard_queries', 'counter',
+               'awf.dashboard.queries_per_second, by rate(): calls of functions that dashboards read; needs track_functions = all.',
+               jsonb_build_object('function', f.funcname), sum(f.calls)::float8, '_total')
+      FROM pg_stat_user_functions f
+     WHERE f.schemaname = 'tally' AND f.funcname IN ('page', 'board_text', 'timeseries', 'report', 'metric_value')
+     GROUP BY f.funcname ORDER BY f.funcname
+$$;
+COMMENT ON FUNCTION tally_internal._query_samples() IS 'OpenMetrics of the calls of readers, by the server''s counters.';
+
 CREATE OR REPLACE FUNCTION tally.openmetrics(as_of timestamptz DEFAULT now(), dashboards boolean DEFAULT true) RETURNS text
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._check_as_of(as_of, 'SELECT tally.openmetrics(now());');
@@ -137,6 +149,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
                 UNION ALL SELECT s FROM tally_internal._rollup_samples(as_of) s
                 UNION ALL SELECT s FROM tally_internal._threshold_samples(as_of) s
                 UNION ALL SELECT s FROM tally_internal._incident_samples(as_of) s
+                UNION ALL SELECT s FROM tally_internal._query_samples() s
                 UNION ALL SELECT s FROM tally_internal._view_samples() s WHERE dashboards) x
     ), families AS (
         SELECT (x.s).family, min(x.place) AS place,

@@ -6,7 +6,7 @@ CREATE OR REPLACE VIEW awf_kpi_thresholds AS
 SELECT md5('tally threshold ' || t.id)::uuid AS id,
        s.scope,
        CASE WHEN jsonb_typeof(t.filter -> s.scope) = 'string' THEN t.filter ->> s.scope ELSE (t.filter -> s.scope)::text END AS scope_ref,
-       regexp_replace(m.name, '_5m$', '') AS kpi_name,
+       regexp_replace(m.name, '(_adventure|_variation)?_5m$', '') AS kpi_name,
        c.part[2]::numeric AS threshold_value,
        replace(c.part[1], '<>', '!=') AS threshold_operator,
        t.severity, t.enabled, t.suggested_actions,
@@ -67,9 +67,9 @@ BEGIN
             HINT = 'INSERT INTO awf_kpi_thresholds (scope, scope_ref, kpi_name, threshold_operator, threshold_value, severity) VALUES '
                 '(''world'', ''emberfall'', ''fallback_rate'', ''>'', 0.2, ''warning'');';
     END IF;
-    -- Five-minute metrics know worlds only.
-    metric := NEW.kpi_name || CASE WHEN coalesce(NEW.scope, 'global') IN ('global', 'world')
-                                        AND tally_internal._is_metric(TG_TABLE_SCHEMA, NEW.kpi_name || '_5m') THEN '_5m' ELSE '' END;
+    -- The rollups of five minutes know worlds, adventures or variations.
+    metric := NEW.kpi_name || CASE WHEN NEW.scope IN ('adventure', 'variation') THEN '_' || NEW.scope ELSE '' END || '_5m';
+    metric := CASE WHEN tally_internal._is_metric(TG_TABLE_SCHEMA, metric) THEN metric ELSE NEW.kpi_name END;
     named := coalesce(NEW.name, concat_ws(' ', 'awf', NEW.kpi_name, coalesce(NEW.scope, 'global'), NEW.scope_ref, NEW.severity));
     IF TG_OP = 'INSERT' THEN
         IF EXISTS (SELECT FROM tally.thresholds x WHERE x.schema = TG_TABLE_SCHEMA AND x.name = named) THEN
@@ -133,7 +133,7 @@ CREATE OR REPLACE VIEW awf_incidents AS
 SELECT md5('tally incident ' || i.id)::uuid AS id,
        md5('tally threshold ' || i.threshold_id)::uuid AS threshold_id,
        i.severity,
-       regexp_replace(i.metric, '_5m$', '') AS kpi_name,
+       regexp_replace(i.metric, '(_adventure|_variation)?_5m$', '') AS kpi_name,
        round(coalesce(i.last_value, i.value)::numeric, 4) AS current_value,
        round(i.limit_value::numeric, 4) AS threshold_value,
        s.scope, s.labels ->> s.scope AS scope_ref,

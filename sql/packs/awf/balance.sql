@@ -31,11 +31,11 @@ SELECT tally.create_rollup('awf_balance_hourly', source => 'analytics_events', t
         "drift":                "tally.stats((meta ->> ''drift'')::float8)"}',
     "where" => $w$event_type IN ('combat', 'arc', 'choice', 'dialogue', 'dialogue_blocked', 'romance', 'loot', 'vendor', 'npc_join', 'npc_dismiss', $w$
         || $w$'delegated_check', 'weather', 'region_drift')$w$,
-    schedule => '*/15 * * * *',
+    schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
     description => 'Balance, narrative health, party and world simulation per hour.');
 
 -- step: rollup awf_balance_daily
-SELECT tally.create_rollup('awf_balance_daily', source => 'awf_balance_hourly', bucket => '1 day', schedule => '0 2 * * *',
+SELECT tally.create_rollup('awf_balance_daily', source => 'awf_balance_hourly', bucket => '1 day', schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Balance, narrative health, party and world simulation per day: the hours, merged.');
 
 -- step: rollup awf_nodes_hourly
@@ -43,11 +43,11 @@ SELECT tally.create_rollup('awf_nodes_hourly', source => 'analytics_events', tim
     dimensions => '["adventure", {"node": "meta ->> ''node''"}]',
     measures => '{"choices": "count(*) FILTER (WHERE event_type = ''choice'')", "stuck": "count(*) FILTER (WHERE event_type = ''stuck'')", "sessions": '
         '"tally.hll(session_id)"}',
-    "where" => $w$event_type IN ('choice', 'stuck') AND meta ->> 'node' IS NOT NULL$w$, schedule => '*/15 * * * *',
+    "where" => $w$event_type IN ('choice', 'stuck') AND meta ->> 'node' IS NOT NULL$w$, schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
     description => 'Choices, stuck signals and sessions per quest node.');
 
 -- step: rollup awf_nodes_daily
-SELECT tally.create_rollup('awf_nodes_daily', source => 'awf_nodes_hourly', bucket => '1 day', schedule => '0 2 * * *',
+SELECT tally.create_rollup('awf_nodes_daily', source => 'awf_nodes_hourly', bucket => '1 day', schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
                            description => 'Choices, stuck signals and sessions per quest node and day: the hours, merged.');
 
 -- step: rollup awf_session_age_hourly
@@ -65,30 +65,33 @@ SELECT tally.create_rollup('awf_session_age_hourly', source => 'analytics_events
         "stuck":     "count(*) FILTER (WHERE event_type = ''stuck'')",
         "latency":   "tally.tdigest(latency_ms)",
         "sessions":  "tally.hll(session_id)"}',
-    schedule => '*/15 * * * *',
+    schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
     description => 'Performance and quality by how long the session has been going on.');
 
 -- step: rollup awf_session_age_daily
-SELECT tally.create_rollup('awf_session_age_daily', source => 'awf_session_age_hourly', bucket => '1 day', schedule => '0 2 * * *',
+SELECT tally.create_rollup('awf_session_age_daily', source => 'awf_session_age_hourly', bucket => '1 day',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Performance and quality by age of the session, per day: the hours, merged.');
 
 -- step: rollup awf_adventure_hourly
 -- The same measures over fewer dimensions: what report() reads when a range of days is asked as a whole.
 SELECT tally.create_rollup('awf_adventure_hourly', source => 'awf_hourly', bucket => '1 hour', dimensions => '["world", "adventure"]',
-                           schedule => '*/15 * * * *',
+                           schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
     description => 'Performance and quality per hour and adventure: the cells of awf_hourly, merged.');
 
 -- step: rollup awf_adventure_daily
-SELECT tally.create_rollup('awf_adventure_daily', source => 'awf_adventure_hourly', bucket => '1 day', schedule => '0 2 * * *',
+SELECT tally.create_rollup('awf_adventure_daily', source => 'awf_adventure_hourly', bucket => '1 day',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Performance and quality per day and adventure: the hours, merged.');
 
 -- step: rollup awf_variation_daily
 SELECT tally.create_rollup('awf_variation_daily', source => 'awf_daily', bucket => '1 day', dimensions => '["experiment", "variation"]',
-                           schedule => '0 2 * * *',
+                           schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Performance and quality per day and arm of an experiment: the cells of awf_daily, merged.');
 
 -- step: rollup awf_locale_daily
-SELECT tally.create_rollup('awf_locale_daily', source => 'awf_daily', bucket => '1 day', dimensions => '["locale", "model"]', schedule => '0 2 * * *',
+SELECT tally.create_rollup('awf_locale_daily', source => 'awf_daily', bucket => '1 day', dimensions => '["locale", "model"]',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Performance and quality per day, locale and model: the cells of awf_daily, merged.');
 
 -- step: metric econ_velocity_items

@@ -1,25 +1,5 @@
 -- Owns: the boards of the pack awf: the six dashboards of the reference document, from overview to detail. Their numbers are live.
 
--- step: metric weather_clear
-SELECT tally.create_metric('weather_clear', 'awf_balance_hourly', 'tally.total(weather_by, ''clear'')', unit => 'times',
-    description => 'How often clear weather began.', direction => 'neutral');
-
--- step: metric weather_rain
-SELECT tally.create_metric('weather_rain', 'awf_balance_hourly', 'tally.total(weather_by, ''rain'')', unit => 'times',
-    description => 'How often rain weather began.', direction => 'neutral');
-
--- step: metric weather_fog
-SELECT tally.create_metric('weather_fog', 'awf_balance_hourly', 'tally.total(weather_by, ''fog'')', unit => 'times',
-    description => 'How often fog weather began.', direction => 'neutral');
-
--- step: metric weather_storm
-SELECT tally.create_metric('weather_storm', 'awf_balance_hourly', 'tally.total(weather_by, ''storm'')', unit => 'times',
-    description => 'How often storm weather began.', direction => 'neutral');
-
--- step: metric weather_snow
-SELECT tally.create_metric('weather_snow', 'awf_balance_hourly', 'tally.total(weather_by, ''snow'')', unit => 'times',
-    description => 'How often snow weather began.', direction => 'neutral');
-
 -- step: board awf_overview
 SELECT tally.create_board('awf_overview', 'Overview', place => 10, since => '24 hours', variables => '{world,adventure,locale,variation,model}',
     description => 'Is the game well right now? Traffic, speed, quality, and what is open.', panels => $p$[
@@ -60,6 +40,12 @@ SELECT tally.create_board('awf_narrative', 'Narrative health', place => 20, sinc
     {"title": "Quest nodes where players are stuck", "metric": "node_stuck_rate", "picture": "heatmap", "by": ["node"],
      "description": "Stuck signals per choice at a node, over time.", "do": "Soften the node's condition, or show its hint earlier.",
      "why": "One node can hold a whole adventure."},
+    {"title": "Quest nodes at which sessions end", "metric": "node_drop_off_rate", "picture": "heatmap", "by": ["node"], "bucket": "1 day",
+     "description": "Of the sessions that were at a node, those that ended there without completing, by the day on which they started.",
+     "do": "Play the node with the darkest cells.", "why": "A player who leaves at the same place as others was sent away by it."},
+    {"title": "Soft-lock hints per turn", "metric": "softlock_hints_rate", "picture": "line", "by": ["adventure"], "bucket": "1 day",
+     "description": "Hints given to players who seemed locked out.", "why": "It compares adventures of different traffic.",
+     "do": "Look at the quest nodes of the adventure with the most."},
     {"title": "Stuck rate", "metric": "stuck_rate", "by": ["adventure"], "thresholds": ["awf stuck rate"],
      "description": "Turns at which the objective had not moved for long.", "runbook": "https://runbooks.example/awf/stuck-rate",
      "why": "Above its limit, players give up.", "do": "Look at the quest nodes above for the same hours."},
@@ -89,6 +75,11 @@ SELECT tally.create_board('awf_economy', 'Economy', place => 30, since => '14 da
      "why": "Too few frustrate, too many make items worthless.", "do": "Change the difficulty of the recipes of that world."},
     {"title": "Visits to vendors with a trade", "metric": "vendor_trade_rate", "by": ["world"], "bucket": "1 day", "description": "Share of all visits.",
      "why": "A vendor without trades has the wrong goods.", "do": "Change the stock, or what it buys."},
+    {"title": "Economy velocity", "metric": "econ_velocity", "by": ["world"], "bucket": "1 day", "description": "Gold gained less gold spent, per turn.",
+     "why": "Above 0 for long, prices lose their meaning.", "do": "Compare gold in and out of that world."},
+    {"title": "Items acquired per turn", "metric": "item_acquisition_rate", "by": ["world"], "bucket": "1 day",
+     "description": "By loot; loot_rate counts the finds themselves.", "why": "A game that rewards too often rewards nothing.",
+     "do": "Lower the chance of the commonest find."},
     {"title": "Items acquired", "metric": "econ_velocity_items", "picture": "bars", "bucket": "1 day", "description": "Items that players came by.",
      "why": "Items come faster than players can use them, or too slowly to matter.", "do": "Compare with crafts and trades above."}
 ]$p$);
@@ -125,9 +116,12 @@ SELECT tally.create_board('awf_sim', 'World simulation', place => 50, since => '
     {"title": "Events by world and adventure", "metric": "event_trigger_rate", "picture": "heatmap", "by": ["adventure", "world"],
      "description": "Over the whole range.",
      "why": "An adventure can keep a world's events from happening.", "do": "Look at the conditions of the pale cells."},
-    {"title": "Weather", "metrics": ["weather_clear", "weather_rain", "weather_fog", "weather_storm", "weather_snow"], "picture": "bars", "bucket": "1 day",
+    {"title": "Weather", "metric": "weather_times", "picture": "bars", "by": ["weather"], "bucket": "1 day",
      "description": "How often each kind of weather began.", "why": "Weather changes what NPCs do.",
      "do": "A kind that is gone for days is a table of chances that lost it."},
+    {"title": "Ticks of the simulation per turn", "metric": "sim_ticks_per_turn", "by": ["world"], "bucket": "1 day",
+     "description": "How much of the world goes on beside the player.", "why": "A simulation that stands still makes a world that waits for its players.",
+     "do": "Look at the worker of the simulation of a world that falls to 0."},
     {"title": "Ticks per turn", "metric": "avg_ticks", "by": ["world"], "bucket": "1 day", "description": "How fast time goes by.",
      "why": "Time that runs too fast makes events pass unseen.", "do": "Change what a turn costs in ticks."}
 ]$p$);
@@ -150,6 +144,10 @@ SELECT tally.create_board('awf_experiments', 'Experiments', place => 60, since =
      "why": "An arm that is slower loses what it gains.", "do": "Shorten the arm's context."},
     {"title": "Fallbacks by arm", "metric": "fallback_rate", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf fallback rate"],
      "why": "An arm may fail more often and hide it.", "do": "Read its retries beside it."},
+    {"title": "Turns beyond the token budget by arm", "metric": "token_overrun_rate", "by": ["variation"], "bucket": "1 day",
+     "thresholds": ["awf token budget overrun"],
+     "description": "Share of turns that cost more tokens than TOKEN_BUDGET of awf_settings.", "why": "The budget is what a turn may cost.",
+     "do": "Reduce the input token cap by 10 %."},
     {"title": "Stuck rate by arm", "metric": "stuck_rate", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf stuck rate"],
      "why": "A change of content can lock players in.", "do": "Play the arm's first adventure."}
 ]$p$);

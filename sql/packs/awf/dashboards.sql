@@ -54,6 +54,7 @@ SELECT md5('awf dashboard ' || v.name)::uuid, v.name, v.type, v.filters::jsonb, 
         {"title": "Funnel", "relation": "awf_funnels_daily", "columns": ["date", "adventure", "overall_completion_rate"], "chart": "funnel"},
         {"title": "Stuck and soft-locked", "relation": "awf_rollup_daily",
          "columns": ["date", "adventure", "stuck_rate", "softlock_hints_rate"], "chart": "heatmap"},
+        {"title": "Quest nodes", "relation": "awf_drop_offs_daily", "columns": ["bucket", "adventure", "node", "sessions", "drop_offs"], "chart": "heatmap"},
         {"title": "Dialogue", "relation": "awf_rollup_daily", "columns": ["date", "dialogue_candidate_avg", "romance_consent_rate"], "chart": "line"}]'),
     ('Economy', 'economy', '{"since": "14 days"}', '[
         {"title": "Gold per turn", "relation": "awf_rollup_daily", "columns": ["date", "world", "econ_velocity"], "chart": "line"},
@@ -64,7 +65,8 @@ SELECT md5('awf dashboard ' || v.name)::uuid, v.name, v.type, v.filters::jsonb, 
         {"title": "First NPC join", "relation": "awf_funnels_daily", "columns": ["date", "adventure", "choice_to_npc_rate"], "chart": "line"}]'),
     ('World simulation', 'sim', '{"since": "14 days"}', '[
         {"title": "Event triggers", "relation": "awf_rollup_daily", "columns": ["date", "world", "event_trigger_rate"], "chart": "line"},
-        {"title": "Ticks", "relation": "awf_rollup_daily", "columns": ["date", "world", "avg_ticks"], "chart": "line"}]'),
+        {"title": "Ticks", "relation": "awf_rollup_daily", "columns": ["date", "world", "avg_ticks"], "chart": "line"},
+        {"title": "Weather", "relation": "awf_weather_hourly", "columns": ["bucket", "weather", "times"], "chart": "bars"}]'),
     ('Experiments', 'experiments', '{"since": "30 days"}', '[
         {"title": "Completion by arm", "relation": "awf_funnels_daily",
          "columns": ["date", "experiment", "variation", "overall_completion_rate"], "chart": "bars"},

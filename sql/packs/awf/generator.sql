@@ -62,6 +62,7 @@ RETURN CASE
     WHEN r < 988 THEN 'weather'
     WHEN r < 992 THEN 'region_drift'
     WHEN r < 995 THEN 'dialogue_blocked'
+    WHEN r < 998 THEN 'sim'
     ELSE 'turn'
 END;
 COMMENT ON FUNCTION tally_internal._awf_type(int, int, text) IS
@@ -204,6 +205,7 @@ BEGIN
                        WHEN 'delegated_check' THEN CASE WHEN e >> 36 & 7 < 6 THEN '{"success": true}'::jsonb ELSE '{"success": false}' END
                        WHEN 'weather' THEN jsonb_build_object('weather', ('{clear,clear,clear,rain,rain,fog,storm,snow}'::text[])[1 + (e >> 36 & 7)])
                        WHEN 'region_drift' THEN jsonb_build_object('drift', round((tally_internal._unit(e, 36) * 2 - 1)::numeric, 3))
+                       WHEN 'sim' THEN jsonb_build_object('ticks', 1 + (e >> 36 & 15))
                    END
               FROM (SELECT *, event_type = 'turn' AS turn
                       FROM (SELECT *, started + make_interval(secs => gap * (j - 1 + CASE j WHEN 1 THEN 0

@@ -1,5 +1,5 @@
 -- Owns: the metrics of the pack awf. Each is a ratio of merged sums, so it is right at every grain above its rollup's.
--- Those that end in _5m are what the thresholds watch; the others are the columns of the reference document.
+-- Those that end in _5m are what the thresholds watch; the others are the columns of the reference document. More metrics stand with their rollups.
 
 -- step: metric turns_5m
 SELECT tally.create_metric('turns_5m', 'awf_5m', 'turns', unit => 'turns',
@@ -28,9 +28,8 @@ SELECT tally.create_metric('stuck_rate_5m', 'awf_5m', 'stuck::float8 / nullif(tu
     description => 'Turns per turn at which the objective had not moved for long.', direction => 'down_is_good', samples => 'turns');
 
 -- step: metric token_overrun_rate_5m
-SELECT tally.create_metric('token_overrun_rate_5m', 'awf_5m',
-        'token_overruns::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Share of turns beyond the token budget of 4,000.', direction => 'down_is_good', samples => 'turns');
+SELECT tally.create_metric('token_overrun_rate_5m', 'awf_5m', awf_token_overrun(), unit => 'ratio',
+    description => 'Share of turns beyond the token budget (TOKEN_BUDGET of awf_settings).', direction => 'down_is_good', samples => 'turns');
 
 -- step: metric turns
 SELECT tally.create_metric('turns', 'awf_hourly', 'turns', unit => 'turns',

@@ -4,8 +4,12 @@
 
 \ir source.sql
 \ir settings.sql
+\ir apply.sql
 \ir rollups.sql
 \ir balance.sql
+\ir limits.sql
+\ir pace.sql
+\ir nodes.sql
 \ir metrics.sql
 \ir thresholds.sql
 \ir views.sql
@@ -15,3 +19,4 @@
 \ir saved_views.sql
 \ir experiment.sql
 \ir readers.sql
+\ir export.sql

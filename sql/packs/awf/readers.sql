@@ -1,5 +1,5 @@
--- Owns: the reader functions of the reference document: metrics_overview, metrics_kpis, metrics_funnel, metrics_timeseries
--- and metrics_experiment. Each is tally.report() over the pack's metrics: JSON, and CSV through tally.csv(), with the
+-- Owns: the reader functions of the reference document: metrics_overview, metrics_kpis, metrics_funnel, metrics_timeseries and
+-- metrics_experiment; of weather and quest nodes too. Each is tally.report() over the pack's metrics: JSON, and CSV through tally.csv(), with the
 -- reader's rights, within the limits of awf_settings.
 
 -- step: function metrics_rows(text[], text, text, interval, text[], jsonb)
@@ -7,11 +7,11 @@ CREATE OR REPLACE FUNCTION metrics_rows(metrics text[], since text DEFAULT '24 h
                                         by text[] DEFAULT '{}', filters jsonb DEFAULT '{}') RETURNS json
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     -- By locale a cell may be a handful of people.
-    SELECT coalesce(json_agg(x), '[]') FROM tally.report(metrics, since, until, bucket, by, filters,
+    SELECT CASE WHEN awf_is_enabled() THEN coalesce(json_agg(x), '[]') END FROM tally.report(metrics, since, until, bucket, by, filters,
         people => CASE WHEN 'locale' = ANY (by) OR filters ? 'locale' THEN 'sessions' END,
-        k => (SELECT s.value FROM awf_settings s WHERE s.name = 'metrics_kanon_min'),
-        max_range => (SELECT s.value * interval '1 day' FROM awf_settings s WHERE s.name = 'metrics_max_range_days'),
-        max_rows => (SELECT s.value FROM awf_settings s WHERE s.name = 'export_max_rows')) x
+        k => awf_setting('METRICS_KANON_MIN')::int,
+        max_range => awf_setting('METRICS_MAX_RANGE_DAYS')::int * interval '1 day',
+        max_rows => awf_setting('EXPORT_MAX_ROWS')::int) x
 $f$;
 COMMENT ON FUNCTION metrics_rows(text[], text, text, interval, text[], jsonb) IS
 'Metrics side by side as a JSON array, within the limits of awf_settings; tally.csv(…) of it is CSV. By locale, cells with too few sessions are null.';
@@ -38,7 +38,8 @@ BEGIN
     END IF;
     RETURN metrics_rows('{turns,sessions,p95_latency_ms,retry_rate,fallback_rate,validator_retry_rate,stuck_rate,overall_completion_rate,
                           craft_success_rate,vendor_trade_rate,party_recruits_rate,ttk_p50_seconds,ttk_p90_seconds,arc_progress_rate,
-                          choice_entropy_bits,dialogue_diversity,consent_compliance,gold_inflow,gold_outflow,econ_velocity_items}',
+                          choice_entropy_bits,dialogue_diversity,consent_compliance,gold_inflow,gold_outflow,econ_velocity,econ_velocity_items,
+                          item_acquisition_rate,loot_rate,softlock_hints_rate,sim_ticks_per_turn,token_overrun_rate}',
         since, until, NULL, each, picked);
 END $f$;
 COMMENT ON FUNCTION metrics_kpis(text, text, text, text) IS
@@ -83,8 +84,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
                    'low', r.low, 'high', r.high, 'sequential_low', r.sequential_low, 'sequential_high', r.sequential_high, 'adjusted_p', r.adjusted_p,
                    'badge', r.badge, 'reason', r.reason, 'parameters', (SELECT a -> 'parameters' FROM jsonb_array_elements(e.definition -> 'arms') a
                                                                          WHERE a ->> 'arm' = r.arm)) AS x, row_number() OVER () AS n
-          FROM tally.experiments e, tally.experiment_report(format('%I.%I', e.schema, e.name),
-                   k => (SELECT s.value::int FROM awf_settings s WHERE s.name = 'metrics_kanon_min')) r
+          FROM tally.experiments e, tally.experiment_report(format('%I.%I', e.schema, e.name), k => awf_setting('METRICS_KANON_MIN')::int) r
          WHERE e.name = experiment AND e.exposures = 'analytics_events'::regclass
     )
     SELECT coalesce(json_agg(t.x ORDER BY t.place, t.n), '[]') FROM (SELECT 1 AS place, p.n, p.x FROM plain p UNION ALL SELECT 2, j.n, j.x FROM judged j) t
@@ -109,3 +109,29 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
                         FROM (SELECT * FROM awf_incidents WHERE status <> 'resolved' ORDER BY created_at DESC LIMIT 20) i))
 $f$;
 COMMENT ON FUNCTION metrics_overview(text, text, jsonb) IS 'SLO tiles, traffic and error trend, and the open incidents, as one JSON object.';
+
+-- step: function metrics_weather(text, text, text[], jsonb)
+CREATE OR REPLACE FUNCTION metrics_weather(since text DEFAULT '14 days', until text DEFAULT NULL, by text[] DEFAULT '{}', filters jsonb DEFAULT '{}')
+RETURNS json
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
+    SELECT coalesce(json_agg(s.row || jsonb_build_object('times', s.times, 'share', s.share)
+                             ORDER BY s.row - 'weather', s.times DESC, s.row ->> 'weather'), '[]')
+      FROM (SELECT x.row - 'weather_times' AS row, x.times, round(x.times / sum(x.times) OVER (PARTITION BY x.row - 'weather' - 'weather_times'), 4) AS share
+              FROM (SELECT r.row::jsonb AS row, (r.row ->> 'weather_times')::numeric AS times
+                      FROM json_array_elements(metrics_rows('{weather_times}', since, until, NULL, by || '{weather}'::text[], filters)) r(row)) x) s
+$f$;
+COMMENT ON FUNCTION metrics_weather(text, text, text[], jsonb) IS
+'The distribution of weather: per kind how often it began, and its share; by: of each world, adventure or variation.';
+
+-- step: function metrics_drop_offs(text, text, text, jsonb)
+CREATE OR REPLACE FUNCTION metrics_drop_offs(adventure text DEFAULT NULL, since text DEFAULT '14 days', until text DEFAULT NULL, filters jsonb DEFAULT '{}')
+RETURNS json
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
+    SELECT coalesce(json_agg(json_build_object('adventure', r.row -> 'adventure', 'node', r.row -> 'node', 'sessions', r.row -> 'node_sessions',
+                                               'drop_offs', r.row -> 'node_drop_offs', 'rate', r.row -> 'node_drop_off_rate')
+                             ORDER BY (r.row ->> 'node_drop_offs')::numeric DESC, r.row ->> 'adventure', r.row ->> 'node'), '[]')
+      FROM json_array_elements(metrics_rows('{node_sessions,node_drop_offs,node_drop_off_rate}', since, until, NULL, '{adventure,node}',
+               filters || CASE WHEN adventure IS NULL THEN '{}' ELSE jsonb_build_object('adventure', adventure) END)) r(row)
+$f$;
+COMMENT ON FUNCTION metrics_drop_offs(text, text, text, jsonb) IS
+'Per quest node of the sessions that started in the range: how many were there, and how many ended there without completing; the most first.';

@@ -1,6 +1,16 @@
 -- Owns: the rollups of the pack awf. Rates are metrics (metrics.sql); here are only sums, counts and sketches that merge.
 
 -- step: rollup awf_5m
+-- 0.1.0 counted the turns beyond 4,000 tokens. A digest knows every budget.
+DO $do$
+BEGIN
+    IF EXISTS (SELECT FROM tally.rollups r JOIN tally.measures m ON m.rollup_id = r.id
+               WHERE r.relation = to_regclass('awf_5m') AND m.name = 'token_overruns') THEN
+        PERFORM tally.alter_rollup('awf_5m', add_measures => '{"tokens": "tally.tdigest(tokens_in + tokens_out)"}');
+        PERFORM tally.create_metric('token_overrun_rate_5m', 'awf_5m', awf_token_overrun(), samples => 'turns');
+        PERFORM tally.alter_rollup('awf_5m', drop_measures => '{token_overruns}');
+    END IF;
+END $do$;
 SELECT tally.create_rollup('awf_5m', source => 'analytics_events', time_column => 'event_time', bucket => '5 minutes',
     dimensions => '["world"]',
     measures => '{
@@ -9,10 +19,10 @@ SELECT tally.create_rollup('awf_5m', source => 'analytics_events', time_column =
         "fallbacks":         "count(*) FILTER (WHERE event_type = ''fallback'')",
         "validator_retries": "count(*) FILTER (WHERE event_type = ''validator_retry'')",
         "stuck":             "count(*) FILTER (WHERE event_type = ''stuck'')",
-        "token_overruns":    "count(*) FILTER (WHERE tokens_in + tokens_out > 4000)",
+        "tokens":            "tally.tdigest(tokens_in + tokens_out)",
         "latency":           "tally.tdigest(latency_ms)"}',
     "where" => $w$event_type IN ('turn', 'retry', 'fallback', 'validator_retry', 'stuck')$w$,
-    schedule => '* * * * *',
+    schedule => awf_schedule('METRICS_ALERTS_CRON'),
     description => 'What the SLO thresholds look at: small, fresh every minute.');
 
 -- step: rollup awf_hourly
@@ -32,11 +42,11 @@ SELECT tally.create_rollup('awf_hourly', source => 'analytics_events', time_colu
         "acts":              "sum(acts)",
         "latency":           "tally.tdigest(latency_ms)",
         "sessions":          "tally.hll(session_id)"}',
-    schedule => '*/15 * * * *',
+    schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
     description => 'Performance and quality per hour, by every dimension.');
 
 -- step: rollup awf_daily
-SELECT tally.create_rollup('awf_daily', source => 'awf_hourly', bucket => '1 day', schedule => '0 2 * * *',
+SELECT tally.create_rollup('awf_daily', source => 'awf_hourly', bucket => '1 day', schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Performance and quality per day: the hours, merged.');
 
 -- step: rollup awf_gameplay_hourly
@@ -58,11 +68,11 @@ SELECT tally.create_rollup('awf_gameplay_hourly', source => 'analytics_events', 
         "world_events":        "count(*) FILTER (WHERE event_type = ''world_event'')",
         "world_events_triggered": "count(*) FILTER (WHERE event_type = ''world_event'' AND meta @> ''{\"triggered\": true}'')"}',
     "where" => $w$event_type IN ('softlock_hint', 'craft', 'vendor', 'npc_join', 'npc_decline', 'dialogue', 'romance', 'world_event')$w$,
-    schedule => '*/15 * * * *',
+    schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
     description => 'Economy, party, dialogue and world simulation per hour.');
 
 -- step: rollup awf_gameplay_daily
-SELECT tally.create_rollup('awf_gameplay_daily', source => 'awf_gameplay_hourly', bucket => '1 day', schedule => '0 2 * * *',
+SELECT tally.create_rollup('awf_gameplay_daily', source => 'awf_gameplay_hourly', bucket => '1 day', schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Economy, party, dialogue and world simulation per day: the hours, merged.');
 
 -- step: rollup awf_sessions
@@ -77,7 +87,7 @@ SELECT tally.create_rollup('awf_sessions', source => 'analytics_events', time_co
         "first_boss_at":     "min(event_time) FILTER (WHERE event_type = ''boss'')",
         "completion_at":     "min(event_time) FILTER (WHERE event_type = ''completion'')"}',
     "where" => $w$event_type IN ('start', 'choice', 'npc_join', 'craft', 'vendor', 'boss', 'completion')$w$,
-    schedule => '*/15 * * * *',
+    schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
     description => 'When each session first took each step of the funnel, in the hour it started.');
 
 -- step: rollup awf_funnel_daily
@@ -97,5 +107,5 @@ SELECT tally.create_rollup('awf_funnel_daily', source => 'awf_sessions', bucket 
         "completion_count":     "count(*) FILTER (WHERE start_at <= first_choice_at AND first_choice_at <= first_npc_join_at '
                                 'AND first_npc_join_at <= first_craft_at AND first_craft_at <= first_vendor_at AND first_vendor_at <= first_boss_at '
                                 'AND first_boss_at <= completion_at)"}',
-    schedule => '0 2 * * *',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'The funnel per day on which sessions started: start, first choice, first NPC join, first craft, first vendor, first boss, completion.');

@@ -29,7 +29,7 @@ COMMENT ON COLUMN analytics_events.id IS 'Number of the event, in order of arriv
 COMMENT ON COLUMN analytics_events.event_time IS 'When it happened.';
 COMMENT ON COLUMN analytics_events.event_type IS
 'start, turn, choice, npc_join, npc_decline, craft, vendor, boss, completion, retry, fallback, validator_retry, stuck, softlock_hint, dialogue, '
-    'dialogue_blocked, romance, world_event, loot, combat, arc, npc_dismiss, delegated_check, weather or region_drift.';
+    'dialogue_blocked, romance, world_event, loot, combat, arc, npc_dismiss, delegated_check, weather, region_drift or sim.';
 COMMENT ON COLUMN analytics_events.session_id IS 'Session it belongs to.';
 COMMENT ON COLUMN analytics_events.user_id IS 'Pseudonym of the player.';
 COMMENT ON COLUMN analytics_events.world IS 'World played.';
@@ -50,7 +50,7 @@ COMMENT ON COLUMN analytics_events.acts IS 'Acts of the turn.';
 COMMENT ON COLUMN analytics_events.meta IS
 'What a type adds: choice {node, choice}, stuck {node}, craft {success}, vendor {gold, worth}, dialogue {candidates, line}, romance {consent, '
     'proceeded}, world_event {triggered}, loot {items}, combat {ttk_seconds}, arc {advanced}, delegated_check {success}, weather {weather}, '
-    'region_drift {drift}.';
+    'region_drift {drift}, sim {ticks}.';
 
 -- step: index analytics_events_event_time ON analytics_events
 CREATE INDEX IF NOT EXISTS analytics_events_event_time ON analytics_events (event_time);

@@ -26,22 +26,39 @@ SELECT tally.create_task('operator control center nightly', '30 2 * * *', $t$
 
 -- step: view control_tile
 CREATE OR REPLACE VIEW control_tile AS
-SELECT DISTINCT ON (f.fact_type) split_part(f.fact_type, '.', 2) AS metric,
-       coalesce(f.value -> 'activationRate', f.value -> 'medianMinutes', f.value -> 'responseRate') AS value,
-       CASE split_part(f.fact_type, '.', 2) WHEN 'sla_resolution' THEN 'median minutes' ELSE 'share' END AS unit, f.value AS detail,
-       tally.instant(f.metadata ->> 'windowStart') AS window_start, tally.instant(f.metadata ->> 'windowEnd') AS window_end, f.created_at AS generated_at
-  FROM dashboard_facts f CROSS JOIN control_clock c
- WHERE f.fact_type LIKE 'metrics.%' AND f.fact_type IN ('metrics.activation.rolling7d', 'metrics.sla_resolution.rolling7d',
-                                                        'metrics.anomaly_response.rolling7d') AND f.created_at <= c.present
- ORDER BY f.fact_type, f.metadata ->> 'windowEnd' DESC, f.created_at DESC;
-COMMENT ON VIEW control_tile IS 'What the Ops Pulse tile shows: the latest facts that the nightly task published.';
+WITH published AS (
+    SELECT DISTINCT ON (f.fact_type) split_part(f.fact_type, '.', 2) AS metric,
+           coalesce(f.value -> 'activationRate', f.value -> 'medianMinutes', f.value -> 'responseRate') AS value,
+           CASE split_part(f.fact_type, '.', 2) WHEN 'sla_resolution' THEN 'median minutes' ELSE 'share' END AS unit, f.value AS detail,
+           tally.instant(f.metadata ->> 'windowStart') AS window_start, tally.instant(f.metadata ->> 'windowEnd') AS window_end, f.created_at AS generated_at
+      FROM dashboard_facts f CROSS JOIN control_clock c
+     WHERE f.fact_type LIKE 'metrics.%' AND f.fact_type IN ('metrics.activation.rolling7d', 'metrics.sla_resolution.rolling7d',
+                                                            'metrics.anomaly_response.rolling7d') AND f.created_at <= c.present
+     ORDER BY f.fact_type, f.metadata ->> 'windowEnd' DESC, f.created_at DESC
+)
+SELECT p.*, true AS published FROM published p
+UNION ALL
+-- Before the first night nothing is published, so the tile shows the seven days up to now.
+SELECT n.metric, n.value, n.unit, n.detail, r.since, r.until, r.until, false
+  FROM control_rolling r
+ CROSS JOIN LATERAL (VALUES
+    ('activation', to_jsonb(r.activation_rate), 'share', jsonb_build_object('activationRate', r.activation_rate, 'activatedShops', r.activated_shops,
+        'newShops', r.new_shops)),
+    ('sla_resolution', to_jsonb(r.median_minutes), 'median minutes', jsonb_build_object('medianMinutes', r.median_minutes, 'p90Minutes', r.p90_minutes,
+        'resolved', r.resolved, 'breaches', r.breaches)),
+    ('anomaly_response', to_jsonb(r.response_rate), 'share', jsonb_build_object('responseRate', r.response_rate, 'responded', r.responded, 'anomalies',
+        r.anomalies))) n(metric, value, unit, detail)
+ WHERE r.live AND (SELECT count(*) FROM published) < 3 AND NOT EXISTS (SELECT FROM published p WHERE p.metric = n.metric);
+COMMENT ON VIEW control_tile IS 
+'What the Ops Pulse tile shows: the latest facts that the nightly task published; until it has, the seven days up to now, as of the last refresh.';
 COMMENT ON COLUMN control_tile.metric IS 'activation, sla_resolution or anomaly_response.';
 COMMENT ON COLUMN control_tile.value IS 'Its number (JSON); null where there was nothing to count.';
 COMMENT ON COLUMN control_tile.unit IS 'What the number is.';
 COMMENT ON COLUMN control_tile.detail IS 'The whole fact.';
 COMMENT ON COLUMN control_tile.window_start IS 'Start of the seven days.';
 COMMENT ON COLUMN control_tile.window_end IS 'Their end.';
-COMMENT ON COLUMN control_tile.generated_at IS 'When it was published.';
+COMMENT ON COLUMN control_tile.generated_at IS 'When it was published, or now.';
+COMMENT ON COLUMN control_tile.published IS 'Whether the nightly task wrote it.';
 
 -- step: function control_now()
 CREATE OR REPLACE FUNCTION control_now() RETURNS SETOF control_rolling_live

@@ -7,4 +7,6 @@
 \ir views.sql
 \ir views_live.sql
 \ir nightly.sql
+\ir sprints.sql
+\ir shopify.sql
 \ir boards.sql

@@ -22,7 +22,7 @@ SELECT tally.create_probe('uploads late to go live', $q$
 
 -- step: threshold operator queue age
 SELECT tally.create_threshold('operator queue age', metric => 'oldest queued transcode', condition => '> 15', "for" => '5 minutes',
-    severity => 'critical', owner => 'ingest on-call', runbook => 'https://runbooks.example/operator/queue-age', response_target => '15 minutes',
+    severity => 'critical', owner => 'ingest on-call', runbook => 'SELECT operator_runbook(''queue-age'');', response_target => '15 minutes',
     suggested_actions => '["add workers", "look for a job that fails and is queued again", "stop accepting uploads when the queue still grows"]',
     no_data => 'ok', area => 'transcode', impact => '{{labels.environment}}: a job has waited {{value}} minutes',
         description => 'Queue age threshold breached: releases go live late.');
@@ -30,14 +30,14 @@ SELECT tally.create_threshold('operator queue age', metric => 'oldest queued tra
 -- step: threshold operator queue failure rate
 SELECT tally.create_threshold('operator queue failure rate', metric => 'transcode_failure_rate', condition => '> 0.10', over => '30 minutes',
                               "for" => '5 minutes', per => '{environment}',
-    severity => 'critical', owner => 'ingest on-call', runbook => 'https://runbooks.example/operator/queue-failure-rate', response_target => '30 minutes',
+    severity => 'critical', owner => 'ingest on-call', runbook => 'SELECT operator_runbook(''queue-failure-rate'');', response_target => '30 minutes',
     suggested_actions => '["read operator_failure_causes", "roll back the transcoder image", "queue the failed jobs again once it is mended"]',
     min_samples => 20, no_data => 'ok', area => 'transcode', impact => '{{labels.environment}}: {{value}} of transcodes fail',
         description => 'Queue failure rate threshold breached.');
 
 -- step: threshold operator worker heartbeat
 SELECT tally.create_threshold('operator worker heartbeat', metric => 'worker heartbeat age', condition => '> 120',
-    severity => 'critical', owner => 'platform on-call', runbook => 'https://runbooks.example/operator/worker-heartbeat', response_target => '10 minutes',
+    severity => 'critical', owner => 'platform on-call', runbook => 'SELECT operator_runbook(''worker-heartbeat'');', response_target => '10 minutes',
     suggested_actions => '["restart the worker", "see whether its host is reachable", "drain the worker when it does not come back"]',
     -- Workers that nobody has heard of for a day are gone, not silent; but when all of them are, that is no good news.
     no_data => 'breach', area => 'workers', impact => '{{labels.environment}}: no heartbeat of {{labels.worker}} for {{value}} s',
@@ -46,7 +46,7 @@ SELECT tally.create_threshold('operator worker heartbeat', metric => 'worker hea
 -- step: threshold operator playback failure rate
 SELECT tally.create_threshold('operator playback failure rate', metric => 'play_failure_rate', condition => '> 0.05', over => '15 minutes',
                               per => '{environment}',
-    severity => 'critical', owner => 'streaming on-call', runbook => 'https://runbooks.example/operator/playback-failure-rate',
+    severity => 'critical', owner => 'streaming on-call', runbook => 'SELECT operator_runbook(''playback-failure-rate'');',
         response_target => '15 minutes',
     suggested_actions => '["read operator_stream_errors and operator_playback_ios", "fail over to the second CDN", "roll back the player"]',
     min_samples => 50, no_data => 'ok', area => 'playback', impact => '{{labels.environment}}: {{value}} of plays fail',
@@ -55,14 +55,14 @@ SELECT tally.create_threshold('operator playback failure rate', metric => 'play_
 -- step: threshold operator api error spike
 SELECT tally.create_threshold('operator api error spike', metric => 'api_error_rate', condition => '> 3 x baseline of 7 days', over => '10 minutes',
                               per => '{environment}',
-    severity => 'warning', owner => 'platform on-call', runbook => 'https://runbooks.example/operator/api-errors', response_target => '30 minutes',
+    severity => 'warning', owner => 'platform on-call', runbook => 'SELECT operator_runbook(''api-errors'');', response_target => '30 minutes',
     suggested_actions => '["read operator_api for the endpoint", "roll back the latest deployment", "look for a client that repeats a bad request"]',
     min_samples => 100, no_data => 'ok', area => 'api', impact => '{{labels.environment}}: {{value}} of requests end in 4xx or 5xx',
         description => '4xx/5xx spike on the API gateway and functions: three times the share of the seven days before.');
 
 -- step: threshold operator api 5xx
 SELECT tally.create_threshold('operator api 5xx', metric => 'api_5xx_rate', condition => '> 0.05', over => '10 minutes', per => '{environment}',
-    severity => 'critical', owner => 'platform on-call', runbook => 'https://runbooks.example/operator/api-errors', response_target => '15 minutes',
+    severity => 'critical', owner => 'platform on-call', runbook => 'SELECT operator_runbook(''api-errors'');', response_target => '15 minutes',
     suggested_actions => '["roll back the latest deployment", "look at the database''s connections"]',
     min_samples => 100, no_data => 'ok', area => 'api', impact => '{{labels.environment}}: {{value}} of requests end in 5xx',
         description => 'Requests fail whatever they usually do.');
@@ -71,7 +71,7 @@ SELECT tally.create_threshold('operator api 5xx', metric => 'api_5xx_rate', cond
 -- The same numbers as in operator_slo. A ratio of events has an error budget over 30 days, so that a bad hour and a bad month both count.
 SELECT tally.create_threshold('operator slo upload to live', metric => 'uploads late to go live', condition => '> 0.05', severity => 'warning',
                               owner => 'ingest on-call',
-    runbook => 'https://runbooks.example/operator/upload-to-live', response_target => '1 day', min_samples => 20, no_data => 'ok', area => 'ingest',
+    runbook => 'SELECT operator_runbook(''upload-to-live'');', response_target => '1 day', min_samples => 20, no_data => 'ok', area => 'ingest',
         every => '5 minutes',
     impact => '{{labels.environment}}: {{value}} of uploads were not live within 30 minutes',
         description => 'SLO: 95 % of uploads are live within 30 minutes, over 24 hours.');
@@ -79,14 +79,14 @@ SELECT tally.create_threshold('operator slo upload to live', metric => 'uploads 
 -- step: threshold operator slo transcode success
 SELECT tally.create_threshold('operator slo transcode success', metric => 'transcode_failure_rate', condition => 'burn rate 98% over 30 days min 10 bad',
                               per => '{environment}', severity => 'warning',
-    owner => 'ingest on-call', runbook => 'https://runbooks.example/operator/queue-failure-rate', response_target => '4 hours', no_data => 'ok',
+    owner => 'ingest on-call', runbook => 'SELECT operator_runbook(''queue-failure-rate'');', response_target => '4 hours', no_data => 'ok',
         area => 'transcode',
     impact => '{{labels.environment}}: the error budget of transcoding burns too fast', description => 'SLO: at least 98 % of transcodes succeed.');
 
 -- step: threshold operator slo playback failures
 SELECT tally.create_threshold('operator slo playback failures', metric => 'play_failure_rate', condition => 'burn rate 98% over 30 days min 10 bad',
                               per => '{environment}', severity => 'warning',
-    owner => 'streaming on-call', runbook => 'https://runbooks.example/operator/playback-failure-rate', response_target => '4 hours', no_data => 'ok',
+    owner => 'streaming on-call', runbook => 'SELECT operator_runbook(''playback-failure-rate'');', response_target => '4 hours', no_data => 'ok',
         area => 'playback',
     impact => '{{labels.environment}}: the error budget of playback burns too fast', description => 'SLO: at most 2 % of attempts to play fail.');
 

@@ -75,13 +75,13 @@ SELECT tally.create_board('operator_dashboard', 'Operations', place => 10, since
      "do": "Read the causes below; queue the jobs again once it is mended."},
     {"title": "Oldest queued job", "relation": "operator_answers", "columns": ["environment", "oldest_queued_minutes"], "picture": "stat", "width": 2,
      "unit": "minutes", "description": "How long the job that waits longest has waited.", "why": "More than 15 minutes makes releases late.",
-     "do": "Add workers, or stop accepting uploads while the queue grows.", "runbook": "https://runbooks.example/operator/queue-age"},
+     "do": "Add workers, or stop accepting uploads while the queue grows.", "board": "operator_runbooks"},
     {"title": "Is a worker alive?", "relation": "operator_answers", "columns": ["environment", "workers_alive"], "picture": "stat", "width": 2,
      "description": "A heartbeat within two minutes, and how many of the known workers have one.", "why": "Without a worker nothing is transcoded.",
-     "do": "Restart it; see whether its host is reachable.", "runbook": "https://runbooks.example/operator/worker-heartbeat"},
+     "do": "Restart it; see whether its host is reachable.", "board": "operator_runbooks"},
     {"title": "Play failure rate, 24 hours", "relation": "operator_answers", "columns": ["environment", "play_failure_rate_24h"], "picture": "stat",
      "width": 3, "unit": "ratio", "description": "Share of attempts to play that failed.", "why": "It is what listeners notice first.",
-     "do": "Look whether one platform or one error explains it.", "runbook": "https://runbooks.example/operator/playback-failure-rate"},
+     "do": "Look whether one platform or one error explains it.", "board": "operator_runbooks"},
     {"title": "Top failure cause", "relation": "operator_answers", "columns": ["environment", "top_failure_cause"], "picture": "stat", "width": 3,
      "description": "What most plays and transcodes of the last hour failed of.", "why": "The first thing to mend.",
      "do": "Find the change that came before it."},
@@ -97,8 +97,7 @@ SELECT tally.create_board('operator_dashboard', 'Operations', place => 10, since
      "columns": ["environment", "queued", "in_progress", "retrying", "oldest_queued_minutes"], "description": "Jobs that wait, run or are to run again.",
      "why": "A queue that grows while workers run is too few workers.", "do": "Add workers."},
     {"title": "Transcodes that failed", "metric": "transcode_failure_rate", "width": 4, "description": "Share of ended jobs that failed.",
-     "why": "Above 10 % releases go live late.", "do": "Roll back the transcoder image, then queue the jobs again.",
-     "runbook": "https://runbooks.example/operator/queue-failure-rate"},
+     "why": "Above 10 % releases go live late.", "do": "Roll back the transcoder image, then queue the jobs again.", "board": "operator_runbooks"},
     {"title": "How long transcoding takes", "metrics": ["p50_transcode_minutes", "p95_transcode_minutes"], "width": 4,
      "description": "Median, and nineteen of twenty jobs.", "why": "A slow transcoder fills the queue.", "do": "Compare with the newest image's release."},
     {"title": "Attempts", "metric": "transcode_attempts", "picture": "ranking", "by": ["attempt"], "width": 4,
@@ -107,10 +106,9 @@ SELECT tally.create_board('operator_dashboard', 'Operations', place => 10, since
     {"title": "3 Workers", "relation": "operator_workers", "where": {"range": "1h"}, "order": "heartbeat_age_seconds desc", "width": 8,
      "columns": ["environment", "worker", "last_heartbeat", "heartbeat_age_seconds", "alive", "restarts", "p95_claim_to_start_seconds"],
      "description": "Every worker heard of within 24 hours; restarts and claims of the last hour.", "why": "Restarts in a row are a crash loop.",
-     "do": "Restart what is silent, drain what restarts.", "runbook": "https://runbooks.example/operator/worker-heartbeat"},
+     "do": "Restart what is silent, drain what restarts.", "board": "operator_runbooks"},
     {"title": "4 Playback: failures", "metric": "play_failure_rate", "by": ["platform"], "description": "Share of attempts to play that failed, by platform.",
-     "why": "Above 5 % listeners leave.", "do": "Fail over to the second CDN, or roll back the player.",
-     "runbook": "https://runbooks.example/operator/playback-failure-rate"},
+     "why": "Above 5 % listeners leave.", "do": "Fail over to the second CDN, or roll back the player.", "board": "operator_runbooks"},
     {"title": "Attempts to play", "metric": "play_attempts", "picture": "bars", "description": "All attempts.",
      "why": "A rate over few attempts says little.", "do": "A sudden drop with a healthy rate is outside of the player: look at the site."},
     {"title": "Stream errors", "metrics": ["stream_errors"], "picture": "table", "by": ["error_code", "error_message"], "limit": 8,
@@ -127,7 +125,7 @@ SELECT tally.create_board('operator_dashboard', 'Operations', place => 10, since
      "description": "The numbers to hold, and whether they hold.", "why": "They are what was promised.", "do": "What is not met comes before what is new."},
     {"title": "API errors", "metric": "api_error_rate", "picture": "ranking", "by": ["endpoint"],
      "description": "Requests answered with 4xx or 5xx, the worst routes.", "why": "Uploads and players stand on it.",
-     "do": "Roll back the latest deployment of that route.", "runbook": "https://runbooks.example/operator/api-errors"},
+     "do": "Roll back the latest deployment of that route.", "board": "operator_runbooks"},
     {"title": "How fresh this is", "status": true, "width": 12, "description": "The rollups behind these numbers.",
      "why": "Numbers are exact at every moment; a rollup in error says what to do.", "do": "Run what its reason says."}
 ]$p$);
@@ -149,4 +147,12 @@ SELECT tally.create_board('operator_releases', 'Artist and release', place => 20
      "why": "When it began tells what began it.", "do": "Look at the incidents of that hour.", "board": "operator_dashboard"},
     {"title": "Releases", "metrics": ["release_play_attempts", "release_play_failure_rate"], "picture": "table", "by": ["artist", "release"], "width": 12,
      "description": "The most played first.", "why": "One bad release among good ones is a bad file.", "do": "Transcode it again from the original."}
+]$p$);
+
+-- step: board operator_runbooks
+SELECT tally.create_board('operator_runbooks', 'Runbooks', place => 30, description => 'What to do when an alert fires: a page each. They are rows: '
+    'UPDATE operator_runbooks SET page = … WHERE name = …', panels => $p$[
+    {"title": "All pages", "relation": "operator_runbooks", "order": "name", "width": 12, "columns": ["name", "title", "alerts", "page"],
+     "description": "What it means, what to look at, what to do, when it is over.", "why": "At night nobody should have to think of it first.",
+     "do": "Write down what you did that is not there yet."}
 ]$p$);

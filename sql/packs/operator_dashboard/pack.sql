@@ -10,5 +10,7 @@
 \ir views_worker.sql
 \ir views_playback.sql
 \ir views_release.sql
+\ir runbooks.sql
+\ir panels.sql
 \ir alerts.sql
 \ir boards.sql

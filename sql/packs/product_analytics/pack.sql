@@ -9,6 +9,8 @@
 \ir metrics.sql
 \ir views.sql
 \ir probes.sql
+\ir channels.sql
+\ir thresholds.sql
 \ir readers.sql
 \ir experiment.sql
 \ir boards.sql

@@ -5,7 +5,7 @@
 CREATE OR REPLACE FUNCTION product_weeks(since date, until date) RETURNS TABLE (week timestamptz, wau bigint, users_who_tuned bigint, active_users bigint)
 LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off SET timezone FROM CURRENT AS $f$
     -- Whole weeks have been counted; of a part of a week, the tutors of its days are.
-    SELECT r.bucket AS week, r.wau, r.users_who_tuned, r.active_users FROM pa_tutors_weekly r WHERE r.bucket >= since
+    SELECT r.bucket AS week, r.wau, r.users_who_tuned, r.active_users FROM pa_tutors_weekly_live r WHERE r.bucket >= since
         AND r.bucket + interval '7 days' <= until
     UNION ALL
     SELECT d.week, count(*), count(*) FILTER (WHERE d.did = 3), count(*) FILTER (WHERE d.did & 1 = 1)
@@ -14,7 +14,7 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off SET timezone FROM
                             least(until, date_trunc('week', since::timestamptz) + interval '7 days'), true),
                            (date_trunc('week', until::timestamptz), date_trunc('week', until::timestamptz), until::timestamptz,
                             date_trunc('week', since::timestamptz) <> date_trunc('week', until::timestamptz))) p(week, first, last, ok)
-              JOIN pa_user_days r ON r.bucket >= p.first AND r.bucket < p.last
+              JOIN pa_user_days_live r ON r.bucket >= p.first AND r.bucket < p.last
              WHERE p.ok AND isfinite(p.week) AND (p.week < p.first OR p.last < p.week + interval '7 days') GROUP BY 1, r.user_id) d
      GROUP BY 1
 $f$;

@@ -1,6 +1,5 @@
 -- Owns: the KPI queries of the reference document as views, under the document's column names, exact at every moment: they read live
--- views. Only tutors per week, who have to be counted once each, are as of the last refresh. Two views join a rollup with a table at the
--- grain of the entity (a run, an assignment), so that late changes on either side show.
+-- views. Two views join a rollup with a table at the grain of the entity (a run, an assignment), so that late changes on either side show.
 
 -- step: view product_event_volume
 CREATE OR REPLACE VIEW product_event_volume AS
@@ -11,19 +10,18 @@ COMMENT ON COLUMN product_event_volume.event_type IS 'Type of the event.';
 COMMENT ON COLUMN product_event_volume.events IS 'How many.';
 
 -- step: view product_wau
-CREATE OR REPLACE VIEW product_wau AS SELECT r.bucket AS week, r.wau FROM pa_tutors_weekly r;
+CREATE OR REPLACE VIEW product_wau AS SELECT r.bucket AS week, r.wau FROM pa_tutors_weekly_live r;
 COMMENT ON VIEW product_wau IS
-'Weekly active tutors: tutors who saw a list or an assignment, clicked to apply or changed their preferences. As of the last refresh of pa_tutors_weekly.';
+'Weekly active tutors: tutors who saw a list or an assignment, clicked to apply or changed their preferences.';
 COMMENT ON COLUMN product_wau.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_wau.wau IS 'Different tutors, counted exactly.';
 
 -- step: view product_preference_tuning
 CREATE OR REPLACE VIEW product_preference_tuning AS
 SELECT r.bucket AS week, r.users_who_tuned, r.active_users, round(r.users_who_tuned::numeric / nullif(r.active_users, 0), 4) AS tune_rate
-  FROM pa_tutors_weekly r WHERE r.active_users > 0;
+  FROM pa_tutors_weekly_live r WHERE r.active_users > 0;
 COMMENT ON VIEW product_preference_tuning IS
-'Preference tuning rate: of the tutors who looked or clicked in a week, those who changed their preferences in it too. As of the last refresh of '
-'pa_tutors_weekly.';
+'Preference tuning rate: of the tutors who looked or clicked in a week, those who changed their preferences in it too.';
 COMMENT ON COLUMN product_preference_tuning.week IS 'Start of the week, a Monday.';
 COMMENT ON COLUMN product_preference_tuning.users_who_tuned IS 'Active tutors who changed their preferences, counted exactly.';
 COMMENT ON COLUMN product_preference_tuning.active_users IS 'Tutors who saw a list or an assignment, or clicked to apply, counted exactly.';

@@ -7,5 +7,6 @@
 \ir rollups.sql
 \ir metrics.sql
 \ir views.sql
+\ir services.sql
 \ir views_action.sql
 \ir boards.sql

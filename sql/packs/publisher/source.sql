@@ -1,4 +1,4 @@
--- Owns: what the pack publisher stands on: the two tables that services upsert.
+-- Owns: what the pack publisher stands on: the two tables that services upsert, and what they did beside publishing.
 
 -- step: source publisher_discord_metrics
 CREATE TABLE IF NOT EXISTS publisher_discord_metrics (
@@ -68,3 +68,25 @@ CREATE INDEX IF NOT EXISTS publisher_metrics_rollup_slug ON publisher_metrics_ro
 -- The most minutes per view come first: what publisher_pruning_candidates reads.
 CREATE INDEX IF NOT EXISTS publisher_metrics_rollup_waste ON publisher_metrics_rollup ((tally.number(cost -> 'processing_minutes') / (1 +
     abs(tally.number(engagement -> 'views')))) DESC NULLS LAST);
+
+-- step: source publisher_service_events
+CREATE TABLE IF NOT EXISTS publisher_service_events (
+    event_time   timestamptz NOT NULL DEFAULT now(),
+    service      text NOT NULL,
+    kind         text NOT NULL,
+    namespace    text,
+    artifact_uri text,
+    success      boolean,
+    seconds      float8
+);
+COMMENT ON TABLE publisher_service_events IS 'One row per thing that a service did beside publishing: a download of an artifact, a refresh of Jellyfin.';
+COMMENT ON COLUMN publisher_service_events.event_time IS 'When it ended.';
+COMMENT ON COLUMN publisher_service_events.service IS 'publisher or publisher-discord.';
+COMMENT ON COLUMN publisher_service_events.kind IS 'artifact_downloads, jellyfin_refreshes, or another counter of the service.';
+COMMENT ON COLUMN publisher_service_events.namespace IS 'Creator lane, where there is one.';
+COMMENT ON COLUMN publisher_service_events.artifact_uri IS 'The artifact, where there is one.';
+COMMENT ON COLUMN publisher_service_events.success IS 'Whether it succeeded; null where nobody knows.';
+COMMENT ON COLUMN publisher_service_events.seconds IS 'How long it took.';
+
+-- step: index publisher_service_events_event_time ON publisher_service_events
+CREATE INDEX IF NOT EXISTS publisher_service_events_event_time ON publisher_service_events (event_time);

@@ -1,0 +1,39 @@
+-- Owns: what Shopify's services record: sales, fulfilment, inventory. A fact is a summary as of its moment, written at each visit, so of each shop and day
+-- the last one counts, and facts are never added up within a day.
+
+-- step: rollup control_shopify_daily
+SELECT tally.create_rollup('control_shopify_daily', source => 'dashboard_facts', time_column => 'created_at', bucket => '1 day',
+    dimensions => '["shop_domain"]',
+    measures => jsonb_build_object('facts', 'count(*)',
+        'orders', $m$tally.last(tally.number(coalesce(value -> 'orderCount', value -> 'orders', value -> 'count')), created_at)
+            FILTER (WHERE fact_type = 'shopify.sales.summary')$m$,
+        'revenue', $m$tally.last(tally.number(coalesce(value -> 'totalRevenue', value -> 'revenue')), created_at)
+            FILTER (WHERE fact_type = 'shopify.sales.summary')$m$,
+        'issues', $m$tally.last(coalesce(tally.number(value -> 'count'), CASE jsonb_typeof(value) WHEN 'array' THEN jsonb_array_length(value) END), created_at)
+            FILTER (WHERE fact_type = 'shopify.fulfillment.issues')$m$,
+        'alerts', $m$tally.last(coalesce(tally.number(value -> 'count'), CASE jsonb_typeof(value) WHEN 'array' THEN jsonb_array_length(value) END), created_at)
+            FILTER (WHERE fact_type = 'shopify.inventory.alerts')$m$,
+        'threshold', $m$tally.last(tally.number(coalesce(value -> 'threshold', metadata -> 'threshold')), created_at)
+            FILTER (WHERE fact_type = 'shopify.inventory.alerts')$m$),
+    "where" => $w$fact_type IN ('shopify.sales.summary', 'shopify.fulfillment.issues', 'shopify.inventory.alerts')$w$,
+    description => 'The last sales summary, fulfilment issues and inventory alerts of each shop and day.');
+
+-- step: view control_shopify
+CREATE OR REPLACE VIEW control_shopify AS
+SELECT (r.bucket AT TIME ZONE 'UTC')::date AS day, nullif(r.shop_domain, '(none)') AS shop_domain, tally.value(r.orders) AS orders,
+       tally.value(r.revenue) AS revenue, tally.value(r.issues) AS fulfillment_issues, tally.value(r.alerts) AS inventory_alerts,
+       tally.value(r.threshold) AS inventory_threshold, r.facts,
+       (SELECT max(t) FROM unnest(ARRAY[tally.value_time(r.orders), tally.value_time(r.revenue), tally.value_time(r.issues), tally.value_time(r.alerts)]) t)
+           AS last_fact_at
+  FROM control_shopify_daily_live r;
+COMMENT ON VIEW control_shopify IS
+'What Shopify''s services last recorded for each shop and day (UTC): shopify.sales.summary, shopify.fulfillment.issues, shopify.inventory.alerts.';
+COMMENT ON COLUMN control_shopify.day IS 'The day, in UTC.';
+COMMENT ON COLUMN control_shopify.shop_domain IS 'The shop.';
+COMMENT ON COLUMN control_shopify.orders IS 'Orders of the last sales summary of the day (orderCount, orders or count).';
+COMMENT ON COLUMN control_shopify.revenue IS 'Revenue of it (totalRevenue or revenue).';
+COMMENT ON COLUMN control_shopify.fulfillment_issues IS 'Issues of the last fulfilment fact (count, or the length of its list).';
+COMMENT ON COLUMN control_shopify.inventory_alerts IS 'Alerts of the last inventory fact (count, or the length of its list).';
+COMMENT ON COLUMN control_shopify.inventory_threshold IS 'The threshold that it names.';
+COMMENT ON COLUMN control_shopify.facts IS 'All facts of the three kinds.';
+COMMENT ON COLUMN control_shopify.last_fact_at IS 'When the last of them was recorded.';

@@ -337,6 +337,12 @@ fn funnel_answers(funnel: &funnel::spec::Funnel, events: &[funnel::Event]) {
     let (level, path) = (funnel::level(funnel, events), funnel::path(funnel, events));
     assert_eq!(level, path.len());
     assert!(level <= funnel.steps);
+    for pattern in ["(?1)", ".", "(?1)(?t<=60)(?1)", "(?1).*(?1)", "(?1)(?t>1)(?t<9).(?1)"] {
+        let pattern = funnel::sequence::Pattern::parse(pattern, funnel.conditions()).expect("a pattern");
+        let times = pattern.times(events).expect("memory");
+        assert_eq!(pattern.matches(events).expect("memory"), !times.is_empty());
+        assert!(times.is_sorted() && pattern.count(events).expect("memory") <= events.len() as u64);
+    }
 }
 
 /// Bytes of the counts of a funnel, its notes and its digests.

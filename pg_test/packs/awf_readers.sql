@@ -72,9 +72,9 @@ SELECT throws_ok($$SELECT metrics_kpis('galaxy')$$, '22023', NULL, 'an unknown s
 SELECT ok((SELECT o -> 'kpis' IS NOT NULL AND json_array_length(o -> 'trend') > 0 AND json_typeof(o -> 'incidents') = 'array' FROM metrics_overview('2025-03-29', '2025-03-30') o), 'the overview has tiles, a trend and incidents');
 
 SELECT throws_ok($$SELECT metrics_timeseries('turns', 'day', since => '2025-01-01', until => '2025-05-02')$$, '54000', NULL, '121 days are more than the limit');
-UPDATE awf_settings SET value = 10 WHERE name = 'export_max_rows';
+UPDATE awf_settings SET value = '10' WHERE name = 'EXPORT_MAX_ROWS';
 SELECT throws_ok($$SELECT metrics_timeseries('turns', 'hour', since => '2025-03-29', until => '2025-03-30')$$, '54000', NULL, '24 rows are more than the limit of 10');
-UPDATE awf_settings SET value = 200000 WHERE name = 'export_max_rows';
+UPDATE awf_settings SET value = '200000' WHERE name = 'EXPORT_MAX_ROWS';
 SELECT results_eq($$SELECT x ->> 'locale', x ->> 'turns' IS NULL FROM json_array_elements(metrics_rows('{turns}', since => '2025-03-29 03:00Z', until => '2025-03-29 06:00Z', by => '{locale}')) x ORDER BY 1$$,
     $$SELECT coalesce(locale, '(none)'), count(DISTINCT session_id) < 10 FROM analytics_events WHERE event_time >= '2025-03-29 03:00Z' AND event_time < '2025-03-29 06:00Z' GROUP BY 1 ORDER BY 1$$, 'by locale, a cell of fewer than ten sessions is null');
 SELECT matches(tally.csv(metrics_timeseries('turns', 'day', since => '2025-03-29', until => '2025-03-30', by => '{world}')), E'^bucket,world,turns\r\n2025-03-29T00:00:00\\+00:00,\\(none\\),\\d+\r\n', 'and all of it is CSV');

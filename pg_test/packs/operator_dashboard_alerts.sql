@@ -19,7 +19,8 @@ SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM p
 SELECT is((SELECT (target_schema, thresholds)::text FROM tally.packs WHERE name = 'operator_dashboard'), '(ops,9)', 'packs lists it');
 
 -- Every alert says who answers, how soon, by what ----------------------------------------------------------------------------------
-SELECT is_empty('SELECT alert FROM ops.operator_alerts WHERE owner IS NULL OR response_target IS NULL OR runbook !~ ''^https://''', 'every alert has an owner, a response target and a runbook');
+SELECT is_empty('SELECT alert FROM ops.operator_alerts WHERE owner IS NULL OR response_target IS NULL OR runbook !~ ''^SELECT operator_runbook''',
+    'every alert has an owner, a response target and a runbook');
 SELECT is((SELECT count(*) FROM ops.operator_alerts), 9::bigint, 'the five that the document requires, the plain 5xx limit, and three SLOs');
 
 -- Incidents ------------------------------------------------------------------------------------------------------------------------
@@ -61,7 +62,8 @@ SELECT results_eq($$SELECT area, owner, environment, severity, respond_by - at, 
              ('transcode', 'ingest on-call', 'prod', 'critical', '30 min', 'prod: 0.2258 of transcodes fail'),
              ('workers', 'platform on-call', 'prod', 'critical', '10 min', 'prod: no heartbeat of w2 for 1500 s')$$,
     'each of the five required alerts fires for what broke, and for nothing else; a tenth of plays failing for half an hour does not burn 30 days'' budget');
-SELECT is((SELECT count(*) FROM ops.operator_incident_feed WHERE link LIKE 'https://runbooks.example/operator/%'), (SELECT count(*) FROM ops.operator_incident_feed), 'each links its runbook');
+SELECT is((SELECT count(*) FROM ops.operator_incident_feed WHERE link LIKE 'SELECT operator_runbook(''%'');'), (SELECT count(*) FROM ops.operator_incident_feed),
+    'each links its runbook');
 SELECT throws_ok($$SELECT tally.resolve(incident, root_cause => 'x', mitigation => 'y') FROM ops.operator_incident_feed WHERE area = 'workers'$$, NULL, NULL, 'closing without prevention is refused');
 SELECT lives_ok($$SELECT tally.resolve(incident, root_cause => 'host lost', mitigation => 'moved', prevention => 'two hosts') FROM ops.operator_incident_feed WHERE area = 'workers'$$, 'with all three notes it closes');
 SELECT is((SELECT (status, root_cause, mitigation, prevention)::text FROM ops.operator_incident_feed WHERE area = 'workers'), '(resolved,"host lost",moved,"two hosts")', 'and the feed shows them');

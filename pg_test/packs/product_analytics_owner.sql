@@ -53,9 +53,9 @@ GRANT USAGE ON SCHEMA app TO product_reader;
 SELECT count(*) FROM (SELECT format('GRANT SELECT ON %s TO product_reader', oid::regclass) AS q FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind = 'v' AND relname LIKE 'product\_%') g, LATERAL (SELECT message_of(g.q)) x;
 SET ROLE product_reader;
 SELECT is_empty(format('SELECT * FROM message_of(%L) m WHERE m.state IS NOT NULL', 'SELECT * FROM app.' || v), 'a reader draws ' || v) FROM unnest('{product_event_volume,product_wau,product_preference_tuning,product_apply_rate,product_dead_end_rate,product_market_supply,
-    product_time_to_fill,product_time_to_first_fill,product_filled_reports,product_extraction_outcomes,product_ingestion_runs,product_click_through,product_notification_funnel,product_event_problems}'::text[]) v;
+    product_time_to_fill,product_time_to_first_fill,product_filled_reports,product_extraction_outcomes,product_ingestion_runs,product_click_through,product_pipeline,product_broadcasts,product_notification_funnel,product_event_problems}'::text[]) v;
 RESET ROLE;
-SELECT is((SELECT count(*) FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind = 'v' AND relname LIKE 'product\_%'), 14::bigint, 'those are all views');
+SELECT is((SELECT count(*) FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind = 'v' AND relname LIKE 'product\_%'), 16::bigint, 'those are all views');
 DROP OWNED BY product_reader;
 DROP ROLE product_reader;
 SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -182,6 +182,7 @@ SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM p
 SELECT lives_ok($$SELECT tally.install_pack('publisher')$$, 'installed again');
 SELECT is((SELECT value FROM publisher_settings WHERE name = 'discord_metrics_conflict'), 'artifact_uri, channel', 'settings stay as they are');
 SELECT lives_ok($$SELECT tally.drop_pack('publisher')$$, 'dropped');
-SELECT bag_eq($$SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND relname LIKE 'publisher%'$$, $$VALUES ('publisher_metrics_rollup'), ('publisher_discord_metrics')$$, 'the source tables are left');
+SELECT bag_eq($$SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND relname LIKE 'publisher%'$$,
+    $$VALUES ('publisher_service_events'), ('publisher_metrics_rollup'), ('publisher_discord_metrics')$$, 'the source tables are left');
 SELECT is((SELECT count(*) FROM publisher_metrics_rollup), 2::bigint, 'with their rows');
 SELECT * FROM finish();

@@ -29,8 +29,8 @@ SELECT is(tally.metric_value('turns', '10 days')::bigint, (SELECT turns FROM pla
 RESET search_path;
 
 -- Settings, thresholds and incidents.
-UPDATE one.awf_settings SET value = 1 WHERE name = 'metrics_kanon_min';
-SELECT is((SELECT value FROM two.awf_settings WHERE name = 'metrics_kanon_min'), 10, 'settings are each copy''s own');
+UPDATE one.awf_settings SET value = '1' WHERE name = 'METRICS_KANON_MIN';
+SELECT is((SELECT value FROM two.awf_settings WHERE name = 'METRICS_KANON_MIN'), '10', 'settings are each copy''s own');
 UPDATE two.awf_kpi_thresholds SET threshold_value = 0.5 WHERE kpi_name = 'fallback_rate';
 SELECT is((SELECT array_agg(threshold_value ORDER BY s) FROM (SELECT 'one' AS s, threshold_value FROM one.awf_kpi_thresholds WHERE kpi_name = 'fallback_rate'
         UNION ALL SELECT 'two', threshold_value FROM two.awf_kpi_thresholds WHERE kpi_name = 'fallback_rate') x), '{0.10,0.5}'::numeric[], 'a threshold is changed in one copy');

@@ -34,6 +34,7 @@ declare -A one=(
     [retention]="cardinality(tally.retention(array_agg('epoch'::timestamptz + i * interval '1 s'), array_agg('epoch'::timestamptz + i * interval '1 s'), '1 day', 3))"
     [next_event_path]="cardinality(tally.next_event_path(array_agg('epoch'::timestamptz + i * interval '1 s'), array_agg('e' || i), 'e1', 3))"
     [funnel_counts]="(tally.reached(tally.funnel_counts(i % 3)))[1]"
+    [sequence]="tally.sequence_count(tally.sequence_events('epoch'::timestamptz - i * interval '1 s', i % 2 = 0, i % 2 = 1), '(?1)(?2)')"
     [counter]="round(tally.increase(tally.counter(i, 'epoch'::timestamptz - i * interval '1 s')))"
     [state_time]="tally.count(tally.state_time((i % 5)::text, 'epoch'::timestamptz - i * interval '1 s'))"
     [last]="tally.value(tally.last(i, 'epoch'::timestamptz + i * interval '1 s'))"

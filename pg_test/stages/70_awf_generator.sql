@@ -14,7 +14,7 @@ SELECT is((SELECT count(*) FROM one.analytics_events o JOIN other.analytics_even
 
 SELECT ok((SELECT min(event_time) >= '2025-03-28 00:00+00' AND max(event_time) <= '2025-03-31 00:00+00' FROM one.analytics_events), 'all within the span');
 SELECT ok((SELECT bool_and(event_time >= session_started_at) FROM one.analytics_events), 'no event before its session''s start');
-SELECT is((SELECT count(DISTINCT event_type) FROM one.analytics_events), 25::bigint, 'all twenty-five types occur');
+SELECT is((SELECT count(DISTINCT event_type) FROM one.analytics_events), 26::bigint, 'all twenty-six types occur');
 SELECT is((SELECT count(*) FROM (SELECT FROM one.analytics_events GROUP BY adventure HAVING count(DISTINCT world) > 1) x), 0::bigint, 'an adventure belongs to one world');
 SELECT is((SELECT count(*) FROM (SELECT FROM one.analytics_events GROUP BY session_id HAVING count(DISTINCT (world, adventure, locale, model, experiment, variation, content_version, session_started_at, user_id)) > 1) x),
           0::bigint, 'a session keeps its dimensions');

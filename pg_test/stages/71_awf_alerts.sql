@@ -28,7 +28,7 @@ INSERT INTO awf_kpi_thresholds (scope, scope_ref, kpi_name, threshold_value, thr
 VALUES ('adventure', 'low-tide', 'p95_latency_ms', 2500, '>', 'warning', '["trim the history window"]'), ('global', NULL, 'fallback_rate', 0.5, '>=', 'critical', NULL),
        ('world', 'ill', 'stuck_rate', 0.02, '>', 'warning', NULL), ('variation', NULL, 'retry_rate', 0.3, '>', 'warning', NULL);
 SELECT is((SELECT (metric, condition, filter::text, per::text, severity)::text FROM (SELECT m.name AS metric, t.* FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id) x WHERE name = 'awf p95_latency_ms adventure low-tide warning'),
-          '(p95_latency_ms,"> 2500","{""adventure"": ""low-tide""}",{},warning)', 'an INSERT makes a threshold of the engine');
+          '(p95_latency_ms_adventure_5m,"> 2500","{""adventure"": ""low-tide""}",{},warning)', 'an INSERT makes a threshold of the engine');
 SELECT is((SELECT m.name FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id WHERE t.name = 'awf fallback_rate global critical'), 'fallback_rate_5m', 'on five minutes where the scope allows');
 SELECT bag_eq($$SELECT scope, scope_ref, kpi_name, threshold_value, threshold_operator, severity FROM awf_kpi_thresholds WHERE name ~ ' (global|adventure|variation) | ill '$$,
               $$VALUES ('adventure', 'low-tide', 'p95_latency_ms', 2500::numeric, '>', 'warning'), ('global', NULL, 'fallback_rate', 0.5, '>=', 'critical'),

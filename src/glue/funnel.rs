@@ -39,9 +39,14 @@ fn described(call: &Call, conditions: usize, options: usize) -> Result<Funnel, T
     )?)
 }
 
-/// Adds an event to the state in argument 0.
+/// Adds an event to the state in argument 0; `describe` gives the funnel of a new state.
 #[inline(always)]
-fn add(call: &Call, event: Event, conditions: usize, options: usize) -> Answer {
+pub(crate) fn add(
+    call: &Call,
+    event: Event,
+    conditions: usize,
+    describe: impl Fn() -> Result<Funnel, TallyError>,
+) -> Answer {
     if !call.is_null(0)
         && let Some(mut state) = State::in_place(call, 0)
     {
@@ -56,10 +61,16 @@ fn add(call: &Call, event: Event, conditions: usize, options: usize) -> Answer {
             Err(grow) => Ok(push_grown(state, grow, event)),
         };
     }
+    add_fresh(call, event, describe)
+}
+
+/// Adds an event of a funnel whose options are argument `options`, if there are any.
+#[inline(always)]
+fn add_step(call: &Call, event: Event, conditions: usize, options: usize) -> Answer {
     if call.is_null(0) && event.mask == 0 && (call.nargs() <= options || call.is_null(options)) {
         return Ok(call.return_null());
     }
-    add_fresh(call, event, conditions, options)
+    add(call, event, conditions, || described(call, conditions, options))
 }
 
 #[cold]
@@ -83,9 +94,9 @@ fn push_grown(state: State, Grow(needed): Grow, event: Event) -> pgrx::pg_sys::D
 
 /// The first event of a group, or a call outside an aggregate.
 #[inline(never)]
-fn add_fresh(call: &Call, event: Event, conditions: usize, options: usize) -> Answer {
+fn add_fresh(call: &Call, event: Event, describe: impl Fn() -> Result<Funnel, TallyError>) -> Answer {
     let state = if call.is_null(0) {
-        let funnel = described(call, conditions, options)?;
+        let funnel = describe()?;
         if event.mask == 0 && !funnel.mode.needs_foreign() {
             return Ok(call.return_null());
         }
@@ -107,9 +118,21 @@ fn stored(call: &Call, i: usize) -> Result<State, TallyError> {
     Ok(state)
 }
 
+/// The words of argument 0, whether it is a state or a stored value.
+pub(crate) fn stored_words(call: &Call) -> Result<Vec<u64>, TallyError> {
+    match State::in_place(call, 0) {
+        Some(mut state) => {
+            let mut words = room_for(state.words().len())?;
+            words.extend_from_slice(state.words());
+            Ok(words)
+        }
+        None => events::from_payload(call.bytes(0)),
+    }
+}
+
 /// The state unchanged, for a row that does not count.
 #[inline(always)]
-fn same(call: &Call) -> Answer {
+pub(crate) fn same(call: &Call) -> Answer {
     Ok(if call.is_null(0) {
         call.return_null()
     } else {
@@ -117,7 +140,7 @@ fn same(call: &Call) -> Answer {
     })
 }
 
-fn conditions_fit(count: usize) -> Result<usize, TallyError> {
+pub(crate) fn conditions_fit(count: usize) -> Result<usize, TallyError> {
     if (1..=MAX_CONDITIONS).contains(&count) {
         return Ok(count);
     }
@@ -152,7 +175,7 @@ pg_fn! {
             return same(&call);
         }
         let (mask, count) = call.true_elements(3)?;
-        add(&call, Event { time: call.i64(2), mask }, conditions_fit(count)?, 4)
+        add_step(&call, Event { time: call.i64(2), mask }, conditions_fit(count)?, 4)
     }
 
     /// Transition: `(state, window, event_time, event_type text, steps text[] [, options])`.
@@ -166,7 +189,7 @@ pg_fn! {
         }
         let event_type = if call.is_null(3) { None } else { Some(call.bytes(3)) };
         let (mask, count) = call.equal_elements(4, event_type)?;
-        add(&call, Event { time: call.i64(2), mask }, conditions_fit(count)?, 5)
+        add_step(&call, Event { time: call.i64(2), mask }, conditions_fit(count)?, 5)
     }
 
     /// Combine: `(state, state)`.

@@ -16,6 +16,7 @@ pub mod page;
 pub mod privacy;
 pub mod readings;
 pub mod retention;
+pub mod sequence;
 pub mod sessions;
 pub mod state_time;
 pub mod stats;

@@ -7,7 +7,8 @@
 //! * [`events`]: the packed state that gathers an actor's events;
 //! * [`ordered`]: the default search (latest start per level, O(events × steps));
 //! * [`strict`], [`any_order`], [`exclude`]: the searches of the other modes;
-//! * [`counts`]: what many actors add up to.
+//! * [`counts`]: what many actors add up to;
+//! * [`sequence`]: patterns over the same events.
 
 pub mod any_order;
 pub mod counting;
@@ -19,6 +20,7 @@ pub mod exclude;
 pub mod ordered;
 #[cfg(test)]
 mod reference;
+pub mod sequence;
 pub mod spec;
 pub mod strict;
 

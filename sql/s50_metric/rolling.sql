@@ -1,0 +1,86 @@
+-- Owns: metrics over windows that slide or grow: tally.rolling and tally.cumulative. Each point merges the measures of its whole window, so distinct counts,
+-- percentiles and ratios are what they would be over the rows: no sum of sums, no mean of means.
+
+CREATE OR REPLACE FUNCTION tally_internal._windows(metric text, width interval, since text, until text, bucket interval, by text[], "where" jsonb,
+                                                   as_of timestamptz, asked text) RETURNS SETOF tally.point
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+#variable_conflict use_variable
+DECLARE
+    most  CONSTANT int := 1000;
+    iso   CONSTANT text := 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
+    m     tally.metrics := tally_internal._metric(metric);
+    zone  text := (SELECT r.zone FROM tally.rollups r WHERE r.id = m.rollup_id);
+    first timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
+    last  timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
+    rule  text;
+    start timestamptz;
+    stop  timestamptz;
+    seen  int := 0;
+BEGIN
+    IF NOT isfinite(first) OR NOT isfinite(last) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('since and until of %s must be moments, got %s and %s', asked, first, last), NULL,
+            format('SELECT * FROM tally.%s(%L, %ssince => ''30 days'');', asked, metric, CASE asked WHEN 'rolling' THEN '''7 days'', ' ELSE '' END));
+    END IF;
+    rule := tally_internal._grain((SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id), bucket, first, last);
+    start := tally_internal._bucket_at_or_after(rule, first);
+    by := COALESCE(by, '{}');
+    WHILE start < last LOOP
+        seen := seen + 1;
+        IF seen > most THEN
+            PERFORM tally_internal._refuse('program_limit_exceeded', format('%s gives at most %s buckets, and this range has more', asked, most),
+                'The window of each bucket is merged by itself.',
+                format('SELECT * FROM tally.%s(%L, %sbucket => ''1 week'');', asked, metric, CASE asked WHEN 'rolling' THEN '''7 days'', ' ELSE '' END));
+        END IF;
+        stop := tally_internal._bucket_end(rule, start);
+        RETURN QUERY SELECT start, COALESCE(NULLIF(p.series, ''), m.name), p.labels, p.value
+                       FROM (SELECT (SELECT string_agg(x.row ->> d, ', ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)) AS series,
+                                    (SELECT COALESCE(jsonb_object_agg(d, x.row ->> d), '{}') FROM unnest(by) d) AS labels,
+                                    (SELECT v.value::float8 FROM json_each_text(x.row) v WHERE v.key <> ALL (by)) AS value
+                               FROM tally.report(ARRAY[tally_internal._called(m)],
+                                        to_char(COALESCE(tally_internal._minus_by_zone(stop, width, zone), first) AT TIME ZONE 'UTC', iso),
+                                        to_char(stop AT TIME ZONE 'UTC', iso), NULL, by, "where", max_range => '1000 years', as_of => as_of) x(row)) p
+                      WHERE p.value IS NOT NULL ORDER BY 2;
+        start := stop;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._windows(text, interval, text, text, interval, text[], jsonb, timestamptz, text) IS
+'A metric over windows that end where buckets end: of a width, or from since on. With the reader''s rights.';
+
+CREATE OR REPLACE FUNCTION tally.rolling(
+    metric   text,
+    "window" interval,
+    since    text DEFAULT '30 days',
+    until    text DEFAULT NULL,
+    bucket   interval DEFAULT '1 day',
+    by       text[] DEFAULT '{}',
+    "where"  jsonb DEFAULT '{}',
+    as_of    timestamptz DEFAULT now()
+) RETURNS SETOF tally.point
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF "window" IS NULL OR "window" <= '0' OR "window" > '100 years' THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('window must be longer than nothing and at most 100 years, got %s', COALESCE("window"::text, 'NULL')), NULL,
+            format('SELECT * FROM tally.rolling(%L, ''7 days'');', metric));
+    END IF;
+    RETURN QUERY SELECT * FROM tally_internal._windows(metric, "window", since, until, bucket, by, "where", as_of, 'rolling');
+END $$;
+COMMENT ON FUNCTION tally.rolling(text, interval, text, text, interval, text[], jsonb, timestamptz) IS
+'A metric over a window that ends with each bucket: of days and 7 days, each day with the six before it. A window follows the clock of the rollup''s zone. Its '
+'measures are merged, so weekly actives of each day are exact. Without a value there is no row. At most 1,000 buckets.';
+
+CREATE OR REPLACE FUNCTION tally.cumulative(
+    metric  text,
+    since   text DEFAULT '30 days',
+    until   text DEFAULT NULL,
+    bucket  interval DEFAULT '1 day',
+    by      text[] DEFAULT '{}',
+    "where" jsonb DEFAULT '{}',
+    as_of   timestamptz DEFAULT now()
+) RETURNS SETOF tally.point
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM tally_internal._windows($1, NULL, $2, $3, $4, $5, $6, $7, 'cumulative')
+$$;
+COMMENT ON FUNCTION tally.cumulative(text, text, text, interval, text[], jsonb, timestamptz) IS
+'A metric from since up to the end of each bucket: what there was so far. Its measures are merged, so distinct people are counted once. At most 1,000 buckets.';

@@ -130,11 +130,11 @@ SELECT is((SELECT string_agg(DISTINCT schedule, '; ' ORDER BY schedule) FROM tal
 SELECT lives_ok($$SELECT metrics_overview('2025-03-29', '2025-03-30')$$, 'and readers answer');
 UPDATE awf_settings SET value = 'https://example.org/hook' WHERE name = 'ALERTS_WEBHOOK_URL';
 UPDATE awf_settings SET value = 'ops@example.com' WHERE name = 'ALERTS_EMAIL_TO';
-SELECT bag_eq($$SELECT name, kind, url FROM tally.channels$$, $$VALUES ('public awf webhook', 'webhook', 'https://example.org/hook')$$,
+SELECT bag_eq($$SELECT name, kind, url FROM tally.channels$$, $$VALUES ('awf webhook', 'webhook', 'https://example.org/hook')$$,
     'a webhook is a channel; mail without a sender is none');
 UPDATE awf_settings SET value = 'awf@example.com' WHERE name = 'ALERTS_EMAIL_FROM';
 SELECT bag_eq($$SELECT name, kind, template FROM tally.channels$$,
-    $$VALUES ('public awf webhook', 'webhook', 'generic'), ('public awf email', 'table', 'email')$$,
+    $$VALUES ('awf webhook', 'webhook', 'generic'), ('awf email', 'table', 'email')$$,
     'with one it is a channel too');
 UPDATE awf_settings SET value = '' WHERE name LIKE 'ALERTS%';
 SELECT is_empty('SELECT FROM tally.channels', 'empty settings take them away');

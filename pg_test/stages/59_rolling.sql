@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 CREATE TABLE visits (at timestamptz NOT NULL, person int, world text, ms float8);
 CREATE INDEX ON visits (at);
 INSERT INTO visits SELECT '2026-03-20 00:00Z'::timestamptz + (hashint8extended(i, 1) & 1048575) * interval '1.3 s', (hashint8extended(i, 2) & 63)::int,
-       'w' || (hashint8extended(i, 3) & 1), (hashint8extended(i, 4) & 1023) FROM generate_series(1, 900) i;
+       'w' || (hashint8extended(i, 3) & 1), (hashint8extended(i, 4) & 1023) FROM generate_series(1, 240) i;
 SELECT tally.create_rollup('days', 'visits', 'at', bucket => '1 day', zone => 'Europe/Berlin', dimensions => '["world"]',
     measures => '{"n": "count(*)", "people": "tally.hll(person)", "ms": "tally.tdigest(ms)"}', with_data => true);
 SELECT tally.create_metric('visits', 'days', 'n'), tally.create_metric('people', 'days', 'tally.distinct_count(people)'),

@@ -16,6 +16,7 @@ DECLARE
     start timestamptz;
     stop  timestamptz;
     seen  int := 0;
+    dims  text[] := COALESCE(by, '{}');
 BEGIN
     IF NOT isfinite(first) OR NOT isfinite(last) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('since and until of %s must be moments, got %s and %s', asked, first, last), NULL,
@@ -23,7 +24,6 @@ BEGIN
     END IF;
     rule := tally_internal._grain((SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id), bucket, first, last);
     start := tally_internal._bucket_at_or_after(rule, first);
-    by := COALESCE(by, '{}');
     WHILE start < last LOOP
         seen := seen + 1;
         IF seen > most THEN
@@ -33,12 +33,12 @@ BEGIN
         END IF;
         stop := tally_internal._bucket_end(rule, start);
         RETURN QUERY SELECT start, COALESCE(NULLIF(p.series, ''), m.name), p.labels, p.value
-                       FROM (SELECT (SELECT string_agg(x.row ->> d, ', ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)) AS series,
-                                    (SELECT COALESCE(jsonb_object_agg(d, x.row ->> d), '{}') FROM unnest(by) d) AS labels,
-                                    (SELECT v.value::float8 FROM json_each_text(x.row) v WHERE v.key <> ALL (by)) AS value
+                       FROM (SELECT (SELECT string_agg(x.row ->> d, ', ' ORDER BY n) FROM unnest(dims) WITH ORDINALITY b(d, n)) AS series,
+                                    (SELECT COALESCE(jsonb_object_agg(d, x.row ->> d), '{}') FROM unnest(dims) d) AS labels,
+                                    (SELECT v.value::float8 FROM json_each_text(x.row) v WHERE v.key <> ALL (dims)) AS value
                                FROM tally.report(ARRAY[tally_internal._called(m)],
                                         to_char(COALESCE(tally_internal._minus_by_zone(stop, width, zone), first) AT TIME ZONE 'UTC', iso),
-                                        to_char(stop AT TIME ZONE 'UTC', iso), NULL, by, "where", max_range => '1000 years', as_of => as_of) x(row)) p
+                                        to_char(stop AT TIME ZONE 'UTC', iso), NULL, dims, "where", max_range => '1000 years', as_of => as_of) x(row)) p
                       WHERE p.value IS NOT NULL ORDER BY 2;
         start := stop;
     END LOOP;

@@ -12,7 +12,7 @@ COMMENT ON FUNCTION awf_token_overrun() IS 'The expression of the metrics of tok
 CREATE OR REPLACE FUNCTION awf_settings_apply() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $f$
 DECLARE
-    channel text := format('%s awf %s', TG_TABLE_SCHEMA, CASE WHEN NEW.name LIKE '%EMAIL%' THEN 'email' ELSE 'webhook' END);
+    channel text := CASE WHEN NEW.name LIKE '%EMAIL%' THEN 'awf email' ELSE 'awf webhook' END;
     item    record;
 BEGIN
     IF NEW.name = 'TOKEN_BUDGET' THEN
@@ -42,13 +42,14 @@ BEGIN
         PERFORM tally.create_channel(channel, kind => 'table', template => 'email', matchers => '{"area": "awf"}',
             headers => jsonb_build_object('From', awf_setting('ALERTS_EMAIL_FROM'), 'To', awf_setting('ALERTS_EMAIL_TO')));
     ELSIF NEW.name LIKE 'ALERTS\_%' THEN
-        PERFORM tally.drop_channel(c.name) FROM (SELECT x.name FROM tally.channels x WHERE x.name = channel OFFSET 0) c;
+        PERFORM tally.drop_channel(format('%I.%I', c.schema, c.name))
+           FROM (SELECT x.schema, x.name FROM tally.channels x WHERE x.schema = TG_TABLE_SCHEMA AND x.name = channel OFFSET 0) c;
     END IF;
     RETURN NULL;
 END $f$;
 COMMENT ON FUNCTION awf_settings_apply() IS
-'Trigger of awf_settings: what changes there takes effect, with the rights of the role that changes it. Channels are called "<schema> awf webhook" and '
-    '"<schema> awf email".';
+'Trigger of awf_settings: what changes there takes effect, with the rights of the role that changes it. The channels are "awf webhook" '
+    'and "awf email".';
 
 -- step: trigger awf_settings_apply ON awf_settings
 CREATE OR REPLACE TRIGGER awf_settings_apply AFTER UPDATE ON awf_settings FOR EACH ROW WHEN (OLD.value IS DISTINCT FROM NEW.value)

@@ -6,7 +6,8 @@
 #       scripts/mail_alerts.pl [CHANNEL]
 #
 # CHANNEL is mail where nothing is given. An address that is not given here is the header From or To of the channel. curl sends; a name and a password
-# for the server come from ~/.netrc, so that no list of processes shows them. A message that fails is tried again later by pg_tally, with the same Message-ID, so a mail program can tell that it is the same.
+# for the server come from ~/.netrc, so that no list of processes shows them. A message that fails is tried again later by pg_tally, with the same
+# Message-ID, so a mail program can tell that it is the same.
 use strict;
 use warnings;
 use Encode qw(encode);

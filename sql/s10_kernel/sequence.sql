@@ -14,8 +14,8 @@ CREATE OR REPLACE AGGREGATE tally.sequence_events(event_time timestamptz, VARIAD
         COMBINEFUNC = tally_internal._funnel_combine, SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.sequence_events(timestamptz, VARIADIC boolean[]) IS
-'The events of an actor that meet any of up to 32 conditions, in order, for tally.sequence_match(), sequence_count() and sequence_times(). A NULL condition is '
-'false, a NULL time drops the row. NULL where no event meets any.';
+'The events of an actor that meet any of up to 32 conditions, in order, for tally.sequence_match(), sequence_count() and sequence_times(). A NULL condition '
+'is false, a NULL time drops the row. NULL where no event meets any.';
 
 CREATE OR REPLACE AGGREGATE tally.rollup(events tally.funnel_events) (
     SFUNC = tally_internal._funnel_combine, FINALFUNC = tally_internal._sequence_final, STYPE = tally.funnel_events,
@@ -26,8 +26,8 @@ COMMENT ON AGGREGATE tally.rollup(tally.funnel_events) IS 'The events of several
 CREATE OR REPLACE FUNCTION tally.sequence_match(events tally.funnel_events, pattern text) RETURNS boolean
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_sequence_match';
 COMMENT ON FUNCTION tally.sequence_match(tally.funnel_events, text) IS
-'Whether a pattern occurs: (?1) an event that meets condition 1, . any event, .* any events between, (?t<=60) any events between, so many seconds apart (<, <=, '
-'>, >=, ==). Two without a gap stand next to each other. NULL events: false.';
+'Whether a pattern occurs: (?1) an event that meets condition 1, . any event, .* any events between, (?t<=60) any events between, so many seconds apart '
+'(<, <=, >, >=, ==). Two without a gap stand next to each other. NULL events: false.';
 
 CREATE OR REPLACE FUNCTION tally.sequence_count(events tally.funnel_events, pattern text) RETURNS bigint
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_sequence_count';

@@ -12,7 +12,7 @@ SELECT tally.generate_publisher(1500, until => now(), span => '30 days', target_
 SELECT tally.install_pack('awf', 'game'), tally.install_pack('operator_dashboard', 'operators'), tally.install_pack('operator_control_center', 'control'),
        tally.install_pack('product_analytics', 'product'), tally.install_pack('publisher', 'publishing');
 CALL tally.backfill();
-SELECT is(count(*), 16::bigint, 'fifteen boards') FROM tally.boards;
+SELECT is(count(*), 16::bigint, 'sixteen boards') FROM tally.boards;
 
 SELECT is_empty($$SELECT b.name, p ->> 'title' FROM tally.boards b, jsonb_array_elements(b.panels) p
     WHERE p ->> 'why' IS NULL OR p ->> 'do' IS NULL OR p ->> 'description' IS NULL AND NOT (jsonb_array_length(p -> 'metrics') = 1

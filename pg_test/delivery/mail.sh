@@ -94,6 +94,7 @@ is "$(poll_of 'of awf' 2>&1; echo $?)" 0 "a channel with addresses needs no vari
 is "$("$smtpd/bin/python" -c 'import json, sys; m = json.loads(open(sys.argv[1]).readlines()[-1]); print(m[0], m[1])' "$folder/inbox")" \
     "awf@example.org ['c@example.org', 'd@example.org']" "its headers From and To are those of the letter"
 is "$(poll_of mail >/dev/null 2>&1; echo $?)" 1 "one without addresses, and no variables, fails"
-is "$(sql -c "SELECT n.status || ' ' || n.error FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id WHERE c.name = 'mail' AND n.attempts = 1")" \
+is "$(sql -c "SELECT n.status || ' ' || n.error FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id
+                  WHERE c.name = 'mail' AND n.attempts = 1")" \
     "pending ALERTS_EMAIL_FROM must be an address such as alerts@example.org, got ''" "and the message waits, with the reason"
 done_testing

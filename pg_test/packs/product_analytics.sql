@@ -165,7 +165,8 @@ CREATE FUNCTION same(what text, refreshed boolean) RETURNS SETOF text LANGUAGE p
 DECLARE
     q text;
 BEGIN
-    FOREACH q IN ARRAY '{event_volume,wau,preference_tuning,apply_rate,dead_end_rate,market_supply,time_to_fill,extraction_outcomes,ingestion_runs,click_through}'::text[] LOOP
+    FOREACH q IN ARRAY '{event_volume,wau,preference_tuning,apply_rate,dead_end_rate,market_supply,time_to_fill,extraction_outcomes,
+                             ingestion_runs,click_through}'::text[] LOOP
         RETURN NEXT bag_eq(own(q), doc(q), what || ': ' || q);
     END LOOP;
     RETURN NEXT results_eq('SELECT * FROM product_wau(''2025-03-26'', ''2025-04-02'')', doc('wau', '2025-03-26', '2025-04-02'), what || ': wau of parts of weeks');

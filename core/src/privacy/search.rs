@@ -82,7 +82,7 @@ impl<'a> Search<'a> {
             };
             least = least.max(bound);
             // One whose search takes long counts for many.
-            rounds += if effort == 0 { 1 } else { 6 + self.wanted.cells() / 8 };
+            rounds += if effort == 0 { 1 } else { 1 + self.wanted.cells() / 16 };
             let hidden: Vec<bool> = share.iter().map(|s| *s > 0.5).collect();
             let open = self.wanted.unsafe_cells(&hidden, usize::MAX)?;
             if open.is_empty() {

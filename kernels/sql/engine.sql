@@ -49,11 +49,11 @@ BEGIN
     RETURN CASE WHEN split_part(noted, ' ', 1) = relation::text THEN split_part(noted, ' ', 2)::oid ELSE 0::oid END::regrole;
 END $$;
 
-CREATE OR REPLACE FUNCTION tally_internal._statistics_filled(statistics oid) RETURNS boolean
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._statistics_filled() RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Only a superuser reads the data; the view shows those of the role's own tables.
-    SELECT EXISTS (SELECT FROM pg_stats_ext x JOIN pg_namespace n ON n.nspname = x.statistics_schemaname
-                     JOIN pg_statistic_ext s ON s.stxnamespace = n.oid AND s.stxname = x.statistics_name WHERE s.oid = statistics)
+    SELECT s.oid FROM pg_stats_ext x JOIN pg_namespace n ON n.nspname = x.statistics_schemaname
+      JOIN pg_statistic_ext s ON s.stxnamespace = n.oid AND s.stxname = x.statistics_name
 $$;
 
 CREATE OR REPLACE FUNCTION tally_internal._guard(reader regrole, trusted text DEFAULT '') RETURNS void

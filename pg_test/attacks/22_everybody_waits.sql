@@ -35,7 +35,9 @@ GRANT CREATE ON SCHEMA public TO tally_attacker;
 CREATE EXTENSION dblink;
 SELECT dblink_connect('holder', format('host=%s port=%s dbname=%s user=tally_attacker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()));
 SELECT dblink_exec('holder', 'SET client_min_messages = error'), dblink_exec('holder', 'BEGIN'), dblink_exec('holder', 'CREATE FUNCTION public.count(polygon) RETURNS bigint LANGUAGE sql AS ''SELECT 1::bigint''');
-CREATE TABLE public.locked AS SELECT l.relation::regclass::text AS relation FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.usename = 'tally_attacker' AND l.locktype = 'relation' AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock', 'ShareRowExclusiveLock');
+CREATE TABLE public.locked AS SELECT l.relation::regclass::text AS relation FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+  -- Other attacks run beside this one, in databases of their own.
+  WHERE a.datname = current_database() AND a.usename = 'tally_attacker' AND l.locktype = 'relation' AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock', 'ShareRowExclusiveLock');
 SET lock_timeout = '2s';
 CREATE TABLE public.live AS SELECT sum(n) AS n FROM app.victim_hourly_live;
 RESET lock_timeout;

@@ -43,6 +43,8 @@ INSERT INTO a VALUES
 ('window_funnel of types', 'tally.window_funnel(''1 hour'', at, item, ''{e,f}''::text[]) @', NULL, NULL, '0'),
 ('window_funnel with options', 'tally.window_funnel(''1 hour'', at, item, ''{e,f}''::text[], ''any_order'') @', NULL, NULL, '0'),
 ('funnel_path', 'cardinality(tally.funnel_path(''1 hour'', at, item = ''e'', item = ''f'') @)', NULL, NULL, '0'),
+('sequence_events', 'tally.sequence_count(tally.sequence_events(at, item = ''a'', item = ''b'') @, ''(?1)'')',
+ 'count(*) FILTER (WHERE item = ''a'')', NULL, '0'),
 ('funnel_counts', '(tally.reached(tally.funnel_counts(# level !) @))[2]', 'nullif(count(*) FILTER (WHERE level >= 2), 0)', 'level', NULL),
 ('funnel_counts of paths', '(tally.reached(tally.funnel_counts(path) @))[2]', 'nullif(count(*) FILTER (WHERE cardinality(path) >= 2), 0)', NULL, NULL),
 ('retention_counts', 'tally.retention_counts(# kept !) @::jsonb -> 1 ->> ''retained''', 'count(*) FILTER (WHERE kept[2])', NULL, NULL),
@@ -160,7 +162,7 @@ INSERT INTO r VALUES
     ('stats', 'round(tally.variance(tally.rollup(st) @)::numeric, 7)'),
 ('stats of pairs', 'round(tally.slope(tally.rollup(st2) @)::numeric, 6)'), ('topk', 'tally.rollup(tk) @::jsonb -> ''counts'' ->> ''b'''),
 ('jsonb_totals', 'tally.total(tally.rollup(jt) @, ''n'') + tally.total(tally.rollup(jt) @, ''deep.m'')'),
-    ('funnel_counts', '(tally.reached(tally.rollup(fc) @))[2]'),
+('funnel_counts', '(tally.reached(tally.rollup(fc) @))[2]'),
 ('retention_counts', 'tally.rollup(rc) @::jsonb -> 1 ->> ''retained'''),
 ('first', 'tally.value(tally.rollup(fi) @)'), ('ohlc', 'tally.high(tally.rollup(oh) @) - tally.low(tally.rollup(oh) @)');
 SET max_parallel_workers_per_gather = 2;

@@ -77,9 +77,10 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT measure $$;
 COMMENT ON FUNCTION tally_internal._computed_sql(text) IS
 'How the engine writes a measure where it computes it. Here it is the measure itself: the aggregates of this kernel are quick by themselves.';
 
-CREATE OR REPLACE FUNCTION tally_internal._statistics_filled(statistics oid) RETURNS boolean
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$ SELECT EXISTS (SELECT FROM pg_statistic_ext_data d WHERE d.stxoid = statistics) $$;
-COMMENT ON FUNCTION tally_internal._statistics_filled(oid) IS 'Whether extended statistics hold something: ANALYZE has come since they were made.';
+CREATE OR REPLACE FUNCTION tally_internal._statistics_filled() RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT d.stxoid FROM pg_statistic_ext_data d $$;
+COMMENT ON FUNCTION tally_internal._statistics_filled() IS
+'The extended statistics that hold something: ANALYZE has come since they were made. All at once, because status asks for each rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._must_own_sources() RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT false $$;

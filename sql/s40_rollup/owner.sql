@@ -61,7 +61,7 @@ COMMENT ON FUNCTION tally_internal._refuse_fault(tally.rollups) IS
 CREATE OR REPLACE FUNCTION tally_internal._lacking_statistics() RETURNS SETOF regclass
 LANGUAGE sql STABLE ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT c.oid::regclass FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid
-     WHERE s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND NOT tally_internal._statistics_filled(s.oid)
+     WHERE s.stxname LIKE '%\_tally\_groups' AND c.reltuples > 0 AND s.oid NOT IN (SELECT tally_internal._statistics_filled())
        AND c.oid IN (SELECT r.source FROM tally.rollups r)
 $$;
 COMMENT ON FUNCTION tally_internal._lacking_statistics() IS

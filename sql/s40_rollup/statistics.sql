@@ -92,7 +92,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '3s' A
 BEGIN
     -- Statistics on expressions are empty until the next ANALYZE, and the first build is when they matter most.
     IF EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = r.source AND s.stxname = r.name || '_tally_groups'
-                  AND NOT tally_internal._statistics_filled(s.oid)) THEN
+                  AND s.oid NOT IN (SELECT tally_internal._statistics_filled())) THEN
         PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s', r.source));
     END IF;
 EXCEPTION WHEN lock_not_available THEN

@@ -43,7 +43,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'SELECT COALESCE(e.definition ->> ''experiment_key'', e.name) AS experiment, e.name, s.metric, s.arm, s.units, s.value, s.change, s.verdict '
            'FROM tally.experiments e CROSS JOIN LATERAL tally.experiment_summary(e.name) s WHERE (SELECT pg_catalog.bool_and('
            'pg_catalog.has_table_privilege(r.relation, ''SELECT'')) FROM tally.experiment_cells c JOIN tally.rollups r ON r.id = c.cells '
-           'WHERE c.experiment = e.name)'
+           'WHERE c.experiment_id = e.id)'
 $$;
 COMMENT ON FUNCTION tally_internal._experiments_query() IS 'SQL text of the experiments with their metrics and arms, as far as the reader may read them.';
 

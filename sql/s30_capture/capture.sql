@@ -87,6 +87,14 @@ COMMENT ON FUNCTION tally_internal._mark_sql(regclass, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._own_triggers_of(relations regclass[]) RETURNS TABLE (relation oid, name name, event text, enabled "char")
 -- Of many tables at once, because a source may have thousands of partitions.
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- What conditions call that pg_tally did not bring. Each is looked at once, however many tables call it.
+    strangers text[] := ARRAY(
+        WITH called AS MATERIALIZED (
+            SELECT DISTINCT d.refclassid AS class, d.refobjid AS object FROM pg_trigger t
+              JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+             WHERE t.tgrelid = ANY (relations) AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))
+        SELECT c.class || ' ' || c.object FROM called c WHERE NOT tally_internal._is_part(c.class, c.object));
 BEGIN
     RETURN QUERY
     SELECT t.tgrelid, t.tgname, CASE t.tgtype & 60 WHEN 4 THEN 'insert' WHEN 8 THEN 'delete' WHEN 16 THEN 'update' ELSE 'truncate' END, t.tgenabled
@@ -96,8 +104,7 @@ BEGIN
        -- The engine makes its triggers fire always, as only a table's owner may. So it must not do that for a condition that it did not
        -- write. Such a condition calls a function that is neither PostgreSQL's nor pg_tally's.
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
-                       AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
-                          AND NOT tally_internal._is_part(d.refclassid, d.refobjid))
+                          AND d.refclassid || ' ' || d.refobjid = ANY (strangers))
        -- What PostgreSQL brings leaves no row there, nor does a check of a domain. So the condition is also made of nothing but what the engine
        -- writes: names, constants, conversions to text, and functions that run no text and change nothing.
        AND NOT EXISTS (SELECT FROM regexp_matches(t.tgqual::text, '\{([A-Z]+)', 'g') k

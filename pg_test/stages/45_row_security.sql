@@ -1,12 +1,12 @@
 -- Row security: on a source that hides rows from the owner a rollup is refused; on a rollup's table it holds for every way to read it.
 SELECT no_plan();
 SET client_min_messages = error;
-DROP ROLE IF EXISTS tally_test_maker, tally_test_tenant;
-CREATE ROLE tally_test_maker; CREATE ROLE tally_test_tenant;
-CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO tally_test_maker, tally_test_tenant; GRANT CREATE ON SCHEMA app TO tally_test_maker;
+DROP ROLE IF EXISTS tally_secured_maker, tally_secured_tenant;
+CREATE ROLE tally_secured_maker; CREATE ROLE tally_secured_tenant;
+CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO tally_secured_maker, tally_secured_tenant; GRANT CREATE ON SCHEMA app TO tally_secured_maker;
 CREATE TABLE app.events (at timestamptz NOT NULL, tenant text, who text);
 CREATE INDEX ON app.events (at); CREATE INDEX ON app.events (who);
-GRANT SELECT, TRIGGER ON app.events TO tally_test_maker;
+GRANT SELECT, TRIGGER ON app.events TO tally_secured_maker;
 INSERT INTO app.events VALUES ('2026-01-01 10:00Z', 'a', 'x'), ('2026-01-01 10:00Z', 'b', 'y'), ('2026-01-02 10:00Z', 'a', 'x'),
     ('2026-01-02 10:00Z', 'b', 'z');
 
@@ -14,18 +14,18 @@ INSERT INTO app.events VALUES ('2026-01-01 10:00Z', 'a', 'x'), ('2026-01-01 10:0
 ALTER TABLE app.events ENABLE ROW LEVEL SECURITY;
 CREATE POLICY by_setting ON app.events USING (tenant = current_setting('app.tenant', true));
 SET app.tenant = 'a';
-SET ROLE tally_test_maker;
+SET ROLE tally_secured_maker;
 SELECT throws_like($$SELECT tally.create_rollup('app.early', 'app.events', 'at', bucket => '1 day', dimensions => '["tenant"]', measures => '{"n": "count(*)"}')$$, '%row security%', 'refused at definition');
 SELECT throws_like($$SELECT tally.create_rollup('app.early', 'app.events', key => 'who', measures => '{"n": "count(*)"}')$$, '%row security%', 'per key too');
 RESET ROLE;
-CREATE POLICY also ON app.events FOR SELECT TO tally_test_maker USING (tenant <> 'c');
-SELECT ok(tally_internal._hides_rows('tally_test_maker'::regrole, 'app.events'), 'a second policy that hides is none that shows all');
-CREATE POLICY all_of_it ON app.events FOR SELECT TO tally_test_maker USING (true);
-SELECT ok(NOT tally_internal._hides_rows('tally_test_maker'::regrole, 'app.events'), 'one that is plainly true is');
-CREATE POLICY but ON app.events AS RESTRICTIVE FOR SELECT TO tally_test_maker USING (tenant <> 'c');
-SELECT ok(tally_internal._hides_rows('tally_test_maker'::regrole, 'app.events'), 'unless a restrictive one takes away');
+CREATE POLICY also ON app.events FOR SELECT TO tally_secured_maker USING (tenant <> 'c');
+SELECT ok(tally_internal._hides_rows('tally_secured_maker'::regrole, 'app.events'), 'a second policy that hides is none that shows all');
+CREATE POLICY all_of_it ON app.events FOR SELECT TO tally_secured_maker USING (true);
+SELECT ok(NOT tally_internal._hides_rows('tally_secured_maker'::regrole, 'app.events'), 'one that is plainly true is');
+CREATE POLICY but ON app.events AS RESTRICTIVE FOR SELECT TO tally_secured_maker USING (tenant <> 'c');
+SELECT ok(tally_internal._hides_rows('tally_secured_maker'::regrole, 'app.events'), 'unless a restrictive one takes away');
 DROP POLICY but ON app.events;
-SET ROLE tally_test_maker;
+SET ROLE tally_secured_maker;
 SELECT lives_ok($$SELECT tally.create_rollup('app.days', 'app.events', 'at', bucket => '1 day', dimensions => '["tenant"]', measures => '{"n": "count(*)"}', with_data => true)$$, 'the owner sees all rows, so it is defined');
 SELECT tally.create_rollup('app.people', 'app.events', key => 'who', dimensions => '["tenant"]', measures => '{"n": "count(*)"}', with_data => true);
 SELECT tally.create_metric('visits', 'days', 'n');
@@ -53,16 +53,16 @@ SELECT is((SELECT sum(n) FROM app.days), 5::numeric, 'exactly');
 SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh()), NULL, 'all of them');
 
 -- Bug: a policy on a rollup's table held for the table alone.
-SET ROLE tally_test_maker;
+SET ROLE tally_secured_maker;
 ALTER TABLE app.days ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON app.days USING (tenant = current_setting('app.tenant', true));
 ALTER TABLE app.people ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON app.people USING (tenant = current_setting('app.tenant', true));
 ALTER TABLE app.way ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON app.way USING (tenant = current_setting('app.tenant', true));
 GRANT SELECT ON app.days, app.days_live, app.days_metrics, app.people, app.people_live, app.way, app.way_live, app.way_steps,
-    app.way_steps_live TO tally_test_tenant;
+    app.way_steps_live TO tally_secured_tenant;
 RESET ROLE;
 CREATE TEMP TABLE expected AS SELECT date_trunc('day', at, 'UTC') AS bucket, count(*)::float8 AS value FROM app.events WHERE tenant = 'a' GROUP BY 1;
-GRANT SELECT ON expected TO tally_test_tenant;
-SET ROLE tally_test_tenant;
+GRANT SELECT ON expected TO tally_secured_tenant;
+SET ROLE tally_secured_tenant;
 SELECT results_eq('SELECT DISTINCT tenant FROM app.days', $$VALUES ('a')$$, 'the table');
 SELECT throws_like(format('SELECT * FROM app.%I', v), '%row security%', v)
     FROM unnest('{days_live,people_live,days_metrics,way_live,way_steps,way_steps_live}'::text[]) v;
@@ -80,7 +80,7 @@ SELECT is_empty($$SELECT labels FROM tally.funnel('way', since => '2026-01-01Z',
     'funnel');
 RESET ROLE;
 INSERT INTO app.events VALUES ('2026-01-03 10:00Z', 'b', 'x');
-SET ROLE tally_test_tenant;
+SET ROLE tally_secured_tenant;
 -- Bug: after one INSERT, before the refresh, the other tenant's rows were shown.
 SELECT results_eq($$SELECT DISTINCT labels FROM tally.timeseries('visits', since => '2026-01-01Z', until => '2026-01-04Z', by => '{tenant}')$$,
     $$VALUES ('{"tenant": "a"}'::jsonb)$$, 'not while something is dirty either');
@@ -88,12 +88,12 @@ SELECT is(tally.metric_value('visits', since => '2026-01-01Z', until => '2026-01
 SELECT throws_like('SELECT * FROM app.days_live', '%row security%', 'nor live');
 RESET ROLE;
 SELECT is((SELECT sum(n) FROM app.days_live), 6::numeric, 'who is above row security reads the live view as ever');
-SET ROLE tally_test_maker;
+SET ROLE tally_secured_maker;
 SELECT is((SELECT sum(n) FROM app.days_live), 6::numeric, 'and so does the owner');
 ALTER TABLE app.days FORCE ROW LEVEL SECURITY;
 RESET ROLE;
 SELECT throws_like('SELECT tally.refresh(''days'')', '%row security%', 'forced on the owner, a refresh would not see what it has to change');
 DO $$ BEGIN EXECUTE (SELECT hint FROM tally.status WHERE rollup = 'days'); END $$;
 SELECT lives_ok('SELECT tally.refresh(''days'')', 'the statement that status gave mends');
-DROP SCHEMA app CASCADE; DROP OWNED BY tally_test_maker, tally_test_tenant; DROP ROLE tally_test_maker, tally_test_tenant;
+DROP SCHEMA app CASCADE; DROP OWNED BY tally_secured_maker, tally_secured_tenant; DROP ROLE tally_secured_maker, tally_secured_tenant;
 SELECT * FROM finish();

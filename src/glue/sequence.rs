@@ -8,7 +8,6 @@ use tally_core::funnel::Event;
 use tally_core::funnel::events::{self, Gathered};
 use tally_core::funnel::sequence::Pattern;
 use tally_core::funnel::spec::Funnel;
-use tally_core::sketch::stored::Stored;
 
 /// The events in argument 0, in order, and the pattern in argument 1; none where there are no events.
 fn read(call: &Call) -> Result<(Vec<Event>, Option<Pattern>), TallyError> {
@@ -44,7 +43,7 @@ pg_fn! {
         if call.is_null(0) {
             return Ok(call.return_null());
         }
-        Ok(call.return_bytes(&Gathered(stored_words(&call)?).encode()))
+        Ok(call.return_bytes(&Gathered(stored_words(&call)?).bytes()?))
     }
 
     /// `sequence_match(funnel_events, pattern) → boolean`.

@@ -292,6 +292,31 @@ pub fn from_payload(payload: &[u8]) -> Result<Vec<u64>, TallyError> {
 /// Events of one actor as a value: their words.
 pub struct Gathered(pub Vec<u64>);
 
+impl Gathered {
+    /// The stored bytes: sorted, without the room behind the events, and narrow where all of them are. The final of an aggregate
+    /// calls this and not `encode()`: a group is as large as its rows make it, so memory that is not there must be an error.
+    pub fn bytes(&self) -> Result<Vec<u8>, TallyError> {
+        let funnel = funnel(&self.0);
+        let all = sorted(&self.0)?;
+        let mut words = room_for(first_words(&funnel))?;
+        words.resize(first_words(&funnel), 0);
+        init(&mut words, &funnel);
+        for event in all {
+            while let Err(Grow(needed)) = push(&mut words, event) {
+                let mut larger = room_for(needed)?;
+                larger.extend_from_slice(&words);
+                larger.resize(needed, 0);
+                words = larger;
+            }
+        }
+        let facts = facts(&words);
+        words.truncate(facts.first() + count(&words) * facts.stride());
+        let mut bytes = room_for(words.len() * 8)?;
+        bytes.extend(words.iter().flat_map(|w| w.to_le_bytes()).skip(4));
+        Ok(bytes)
+    }
+}
+
 impl Stored for Gathered {
     const NAME: &'static str = "funnel_events";
 
@@ -299,21 +324,9 @@ impl Stored for Gathered {
         from_payload(bytes).map(Gathered)
     }
 
-    /// Sorted, without the room behind the events, and narrow where all of them are.
     fn encode(&self) -> Vec<u8> {
-        let funnel = funnel(&self.0);
-        let mut all: Vec<Event> = events(&self.0).collect();
-        crate::cancel::sort_by(&mut all, Event::cmp);
-        let mut words = vec![0; first_words(&funnel)];
-        init(&mut words, &funnel);
-        for event in all {
-            while let Err(Grow(needed)) = push(&mut words, event) {
-                words.resize(needed, 0);
-            }
-        }
-        let facts = facts(&words);
-        words.truncate(facts.first() + count(&words) * facts.stride());
-        words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect()
+        self.bytes()
+            .unwrap_or_else(|_| std::alloc::handle_alloc_error(std::alloc::Layout::new::<Event>()))
     }
 
     fn text(&self) -> String {

@@ -11,6 +11,8 @@
 #   perl scripts/test/arrow.pl --graph  how often each stage names another, as a table for docs and curiosity
 use strict;
 use warnings;
+use lib 'scripts/lib';
+use Checks;
 
 my (%defined, %announced, %heard, @files, %text, @wrong, %edges);
 my $references = 0;
@@ -87,13 +89,6 @@ if (@ARGV && $ARGV[0] eq '--graph') {
     exit;
 }
 
-my $count = 0;
-sub check {
-    my ($name, @faults) = @_;
-    printf "%s %d - %s\n", @faults ? 'not ok' : 'ok', ++$count, $name;
-    print map {"# $_\n"} @faults;
-}
-
 my ($functions, $stages) = (scalar keys %defined, scalar keys %edges);
 check("the test sees the call graph: $functions objects, $references references, $stages stages",
     $functions > 500 && $references > 3000 && $stages > 10 ? () : 'that is too little');
@@ -115,4 +110,4 @@ for my $listener (sort keys %heard) {
     push @idle, "$listener is defined in sql/$heard{$listener}" if stage($heard{$listener}) != $number;
 }
 check('each listener hears an event, and bears the number of its own stage', @idle);
-print "1..$count\n";
+done();

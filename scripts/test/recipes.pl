@@ -4,6 +4,8 @@
 # The recipe of a sketch is checked by core/tests/recipe.rs.
 use strict;
 use warnings;
+use lib 'scripts/lib';
+use Checks;
 use File::Find;
 
 sub text { my ($file) = @_; local $/; open my $in, '<', $file or die "$file: $!"; return <$in> }
@@ -30,13 +32,6 @@ my %kind = (
     },
 );
 
-my $count = 0;
-sub check {
-    my ($name, @faults) = @_;
-    printf "%s %d - %s\n", @faults ? 'not ok' : 'ok', ++$count, $name;
-    print map {"# $_\n"} @faults;
-}
-
 for my $recipe (sort keys %kind) {
     my ($section) = $page =~ /^## Adding \Q$recipe\E\n(.*?)(?=^## |\z)/ms or die "CONTRIBUTING.md has no recipe for $recipe\n";
     my @names  = $kind{$recipe}{names}->();
@@ -57,4 +52,4 @@ for my $recipe (sort keys %kind) {
     check("$recipe: every file of the kind is named", @unnamed);
     check("$recipe: every named file is there", grep { !-e } grep { !/[<*]/ } $section =~ /`([\w.-]+(?:\/[\w.-]+)+)`/g);
 }
-print "1..$count\n";
+done();

@@ -9,6 +9,8 @@
 #   perl scripts/test/seam.pl --used   each name of the kernel that is called, and by how many files
 use strict;
 use warnings;
+use lib 'scripts/lib';
+use Checks;
 
 sub text_of { my ($file) = @_; open my $in, '<', $file or die "$file: $!"; local $/; return scalar <$in> }
 
@@ -60,13 +62,6 @@ if (@ARGV && $ARGV[0] eq '--used') {
     exit;
 }
 
-my $count = 0;
-sub check {
-    my ($name, @faults) = @_;
-    printf "%s %d - %s\n", @faults ? 'not ok' : 'ok', ++$count, $name;
-    print map {"# $_\n"} @faults;
-}
-
 # A name is on the page where it stands in backquotes, with or without its schema and arguments.
 my $page = text_of('docs/kernel.md');
 my %written;
@@ -79,4 +74,4 @@ check("the test sees the seam: the kernel offers $names names, $calls are called
 check('no stage but the kernel calls the library', @foreign);
 check('what is called of the kernel is on docs/kernel.md', map { "$_ of $kernel{$_}, called in sql/" . (sort keys %{ $used{$_} })[0] }
     grep { my ($name) = /\.(\w+)$/; !$written{$name} } sort keys %used);
-print "1..$count\n";
+done();

@@ -2,6 +2,8 @@
 # Owns one test: the table of folders in docs/architecture.md equals the tree. A folder counts when a file of the project lies in it.
 use strict;
 use warnings;
+use lib 'scripts/lib';
+use Checks;
 
 my %folder;
 open my $git, '-|', 'git', 'ls-files' or die "git ls-files: $!";
@@ -27,15 +29,9 @@ for my $folder (sort keys %folder) {
     if (defined $match) { $used{$match} = 1 } else { push @missing, $folder }
 }
 
-my $count = 0;
-sub check {
-    my ($name, @faults) = @_;
-    printf "%s %d - %s\n", @faults ? 'not ok' : 'ok', ++$count, $name;
-    print map {"# $_\n"} @faults;
-}
 my ($folders, $rows) = (scalar keys %folder, scalar keys %row);
 check("the test sees the tree and the table: $folders folders, $rows rows", $folders > 80 && $rows > 60 ? () : 'that is too little');
 check('every folder has its row', @missing);
 check('every row has its folder', grep { !$used{$_} } sort keys %row);
 check('no folder has two rows', @twice);
-print "1..$count\n";
+done();

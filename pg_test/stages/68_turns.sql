@@ -68,6 +68,16 @@ SELECT is((SELECT count(*) FROM ran WHERE task LIKE 'act%' AND error IS NULL), 5
 SELECT cmp_ok((SELECT count(*) FROM ran WHERE task LIKE 'sleep%'), '<=', 3::bigint, 'of the sleeping ones a few');
 SELECT is((SELECT p.count FROM tally.put_off p WHERE p.kind = 'tasks' AND p.schedule = '0 2 * * *'), (8 - (SELECT count(*) FROM ran WHERE task LIKE 'sleep%'))::int, 'the others are put off');
 
+-- Two roles have a task of one name. It was looked for by its name alone, and then nobody's tasks ran.
+SELECT p.first AS put_off FROM tally.put_off p WHERE p.kind = 'tasks' AND p.schedule = '0 2 * * *' \gset
+CREATE SCHEMA namesake AUTHORIZATION tally_quick;
+SET ROLE tally_quick;
+SET search_path = namesake;
+SELECT tally.create_task(:'put_off', schedule => '0 2 * * *', statement => 'SELECT 1');
+RESET search_path;
+RESET ROLE;
+SELECT is((SELECT count(*) FROM tally.tasks WHERE name = :'put_off'), 2::bigint, 'two roles have a task of this name');
+SELECT lives_ok($$SELECT count(*) FROM tally.run_tasks('0 2 * * *', public.at(0))$$, 'which keeps nobody''s tasks from running');
 SELECT count(*) FROM generate_series(1, 7) i, LATERAL tally.run_tasks('0 2 * * *', public.at(i));
 SELECT is_empty($$SELECT name FROM tally.tasks WHERE last_run IS NULL$$, 'each task has its turn');
 
@@ -96,6 +106,6 @@ SELECT is_empty($$SELECT * FROM tally.put_off WHERE kind = 'rollups'$$, 'and non
 SELECT is((SELECT sum(n) FROM app.slow_3), 55::numeric, 'exact');
 SELECT * FROM finish();
 DROP EXTENSION pg_tally CASCADE;
-DROP SCHEMA app CASCADE;
+DROP SCHEMA app, namesake CASCADE;
 DROP TABLE public.e;
 DROP ROLE tally_slow, tally_quick;

@@ -150,7 +150,8 @@ BEGIN
     -- which the tasks were made.
     FOR t IN SELECT x.* FROM tally.tasks x WHERE _run_tasks.schedule IS NULL OR x.schedule = _run_tasks.schedule
               ORDER BY floor((SELECT sum(y.last_ms) FROM tally.tasks y WHERE y.owner::oid = x.owner::oid AND y.schedule = x.schedule) / 60000) NULLS FIRST,
-                  x.id < (SELECT f.id FROM tally.put_off p JOIN tally.tasks f ON f.name = p.first
+                  x.id < (SELECT min(f.id) FROM tally.put_off p
+                            JOIN tally.tasks f ON f.name = p.first AND f.schedule = p.schedule AND f.owner::oid = p.owner::oid
                            WHERE p.kind = 'tasks' AND p.schedule = x.schedule AND p.owner::oid = x.owner::oid), x.id LOOP
         IF NOT tally_internal._has_turn(spent, t.owner, most) THEN
             owners := owners || t.owner::regrole;

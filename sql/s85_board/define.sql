@@ -19,6 +19,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._board(text) IS 'The board of a name, or an error that lists near ones.';
 
+CREATE OR REPLACE FUNCTION tally_internal._chosen_boards(names text[]) RETURNS SETOF tally.boards
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT b.* FROM tally.boards b WHERE names IS NULL
+    UNION ALL SELECT b.* FROM unnest(names) n CROSS JOIN LATERAL tally_internal._board(n) b
+$$;
+COMMENT ON FUNCTION tally_internal._chosen_boards(text[]) IS
+'The boards of these names, or all where there are none (null); an error for a name that no board has.';
+
 CREATE OR REPLACE FUNCTION tally_internal._checked_board(made tally.boards, search_path text) RETURNS tally.boards
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -136,20 +136,17 @@ LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     collection text := tally_internal._metabase_id('collection');
-    chosen     tally.boards[];
 BEGIN
     IF COALESCE(btrim(database), '') = '' THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('database must be the name of a database in Metabase, got %L', database), NULL,
                                        'SELECT * FROM tally.metabase_files(database => ''pg_tally'');');
     END IF;
-    chosen := CASE WHEN boards IS NULL THEN ARRAY(SELECT b FROM tally.boards b ORDER BY b.place, b.name, b.schema)
-                   ELSE ARRAY(SELECT tally_internal._board(n) FROM unnest(boards) WITH ORDINALITY u(n, o) ORDER BY o) END;
     RETURN QUERY
     SELECT f.path, jsonb_pretty(f.content) || E'\n' FROM (
         SELECT 'collections/main/pg_tally.yaml' AS path, jsonb_build_object('name', 'pg_tally', 'description', 'Boards of pg_tally.', 'entity_id', collection,
             'slug', 'pg_tally', 'serdes/meta', jsonb_build_array(jsonb_build_object('id', collection, 'label', 'pg_tally', 'model', 'Collection'))) AS content
         UNION ALL
-        SELECT x.path, x.content FROM unnest(chosen) b CROSS JOIN LATERAL tally_internal._metabase_board(b, database, collection) x) f
+        SELECT x.path, x.content FROM tally_internal._chosen_boards(boards) b CROSS JOIN LATERAL tally_internal._metabase_board(b, database, collection) x) f
      ORDER BY f.path COLLATE "C";
 END $$;
 COMMENT ON FUNCTION tally.metabase_files(text[], text) IS

@@ -122,16 +122,12 @@ CREATE OR REPLACE FUNCTION tally.superset_files(boards text[] DEFAULT NULL, uri 
     RETURNS TABLE (path text, content text)
 LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
-DECLARE
-    chosen tally.boards[];
 BEGIN
     IF uri IS NULL OR uri !~ '^postgresql(\+[a-z0-9]+)?://' THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('uri must be an address of a database as SQLAlchemy writes it, got %L', uri),
             'Superset connects with it. The password is better asked by Superset itself.',
             'SELECT * FROM tally.superset_files(uri => ''postgresql+psycopg2://superset@localhost:5432/postgres'');');
     END IF;
-    chosen := CASE WHEN boards IS NULL THEN ARRAY(SELECT b FROM tally.boards b ORDER BY b.place, b.name, b.schema)
-                   ELSE ARRAY(SELECT tally_internal._board(n) FROM unnest(boards) WITH ORDINALITY u(n, o) ORDER BY o) END;
     RETURN QUERY
     SELECT f.path, jsonb_pretty(f.content) || E'\n' FROM (
         SELECT 'metadata.yaml' AS path, '{"version": "1.0.0", "type": "Dashboard", "timestamp": "2026-01-01T00:00:00+00:00"}'::jsonb AS content
@@ -142,7 +138,7 @@ BEGIN
             'extra', '{"allows_virtual_table_explore": true, "engine_params": {"connect_args": {"options":
                 "-c timezone=UTC -c jit=off -c default_transaction_read_only=on"}}}'::jsonb)
         UNION ALL
-        SELECT DISTINCT x.path, x.content FROM unnest(chosen) b CROSS JOIN LATERAL tally_internal._superset_board(b) x) f
+        SELECT DISTINCT x.path, x.content FROM tally_internal._chosen_boards(boards) b CROSS JOIN LATERAL tally_internal._superset_board(b) x) f
      ORDER BY f.path COLLATE "C";
 END $$;
 COMMENT ON FUNCTION tally.superset_files(text[], text) IS

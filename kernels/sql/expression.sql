@@ -15,7 +15,7 @@ CREATE OR REPLACE FUNCTION tally_internal._tokens_of(statement text) RETURNS TAB
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT t.n, t.token[1]
       FROM regexp_matches(statement, $re$([eE]'(?:[^'\\]|\\.|'')*'|(?:[uU]&)?'(?:[^']|'')*'|(?:[uU]&)?"(?:[^"]|"")*"$re$
-          || $re$|\$\$.*?\$\$|\$[A-Za-z_]\w*\$.*?\$\w+\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|::|\w+|\s+|.)$re$, 'g') WITH ORDINALITY t(token, n)
+          || $re$|\$\d+|\$\$.*?\$\$|\$[A-Za-z_]\w*\$.*?\$\w+\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|::|\w+|\s+|.)$re$, 'g') WITH ORDINALITY t(token, n)
 $$;
 COMMENT ON FUNCTION tally_internal._tokens_of(text) IS 'The words of a statement: strings, names, comments, spaces and signs, in order.';
 
@@ -64,7 +64,7 @@ DECLARE
 BEGIN
     -- A view is analysed and not run. Undone with its block, it leaves nothing behind.
     BEGIN
-        EXECUTE format(E'CREATE TEMPORARY VIEW _tally_parsed AS %s\n', regexp_replace(body, '\$\d+', 'NULL::pg_catalog.timestamptz', 'g'));
+        EXECUTE format(E'CREATE TEMPORARY VIEW _tally_parsed AS %s\n', body);
         SELECT r.ev_action::text INTO tree FROM pg_rewrite r WHERE r.ev_class = to_regclass('pg_temp._tally_parsed');
         RAISE EXCEPTION USING ERRCODE = 'TL001', MESSAGE = 'undone';
     EXCEPTION WHEN SQLSTATE 'TL001' THEN

@@ -1,15 +1,7 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: conditions, the alert state machine and cron schedules.
 -- answers: 1800
 
-CREATE FUNCTION pg_temp.told(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE answer text; detail text; hint text;
-BEGIN
-    EXECUTE statement INTO answer;
-    RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, detail, hint);
-END $$;
+\ir told.psql
 -- Numbers as numbers: 5 and 5.0 are one.
 CREATE FUNCTION pg_temp.plain(answer text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

@@ -38,15 +38,7 @@ SELECT 'bucket', w, at, z, tally.bucket(w, at, z) FROM instants, unnest('{1 hour
     unnest('{UTC,Europe/Berlin,America/Havana}'::text[]) z ORDER BY 2, 3, 4;
 SELECT 'bucket from', w, at, tally.bucket(w, at, 'Europe/Berlin', '2024-02-10 23:00+00') FROM instants,
     unnest('{1 hour,7 minutes,3 days,5 months}'::interval[]) w ORDER BY 2, 3;
-CREATE FUNCTION pg_temp.told(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE answer text; detail text; hint text;
-BEGIN
-    EXECUTE statement INTO answer;
-    RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, detail, hint);
-END $$;
+\ir told.psql
 SELECT 'rule', w, z, o, pg_temp.told(format('SELECT tally_internal._bucket_rule(%L, %L, %L)', w, z, o))
   FROM unnest(ARRAY['1 hour', '15 minutes', '1 day', '1 week', '1 month', '3 months', '1 year', '7 months', '1 day 2 hours', '1 month 1 day', '0', '-1 hour',
         '1 month -1 day', '0.5 seconds', '400000 years', '30 days']) w, unnest('{UTC,Europe/Berlin,America/Havana,Nowhere/Land,EST5}'::text[]) z,

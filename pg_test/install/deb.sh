@@ -31,6 +31,6 @@ folder=$(root_open "deb-test-$PG_MAJOR" "$(root_variant "${ROOT_SUITES[$PG_MAJOR
 trap 'root_remove "$folder"' EXIT
 mkdir -p "$folder/test"
 cp "$package" "$folder/test/package.deb"
-cp scripts/lib/tap.sh pg_test/install/inside/deb.sh "$folder/test/"
+cp scripts/lib/tap.sh pg_test/install/inside/{server,deb}.sh "$folder/test/"
 # Its own TAP follows; the numbers go on.
 root_run "$folder" PG_MAJOR="$PG_MAJOR" TAP_COUNT="$TAP_COUNT" bash /test/deb.sh

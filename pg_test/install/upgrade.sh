@@ -20,5 +20,5 @@ trap 'root_remove "$folder"' EXIT
 mkdir -p "$folder/test"
 cp "$old" "$folder/test/old.deb"
 cp "$new" "$folder/test/new.deb"
-cp scripts/lib/tap.sh pg_test/install/inside/upgrade.sh "$folder/test/"
+cp scripts/lib/tap.sh pg_test/install/inside/{server,upgrade}.sh "$folder/test/"
 root_run "$folder" PG_MAJOR="$PG_MAJOR" bash /test/upgrade.sh

@@ -4,25 +4,10 @@
 
 set -uo pipefail
 . /test/tap.sh
-name=postgresql-$PG_MAJOR-pg-tally
+. /test/server.sh
 
-apt() { apt-get -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1; }
-sql() { (cd / && exec setpriv --reuid=postgres --regid=postgres --init-groups -- psql -XAtq -v ON_ERROR_STOP=1 -d app "$@") 2>&1; }
-# wait_for QUERY: until the query answers t; two minutes and a half, because pg_cron's shortest beat is a minute.
-wait_for() { local tries=300; until [ "$(sql -c "$1")" = t ] || [ $((tries -= 1)) -eq 0 ]; do sleep 0.5; done; [ $tries -gt 0 ]; }
-
-install_old() { apt install /test/old.deb "postgresql-$PG_MAJOR-cron"; }
-words=$(install_old) || { apt-get update -q >/dev/null 2>&1; words=$(install_old); }
-is $? 0 "apt-get installs the package of 0.1.0"
-[ "$(dpkg-query -W -f '${Version}' "$name")" = 0.1.0 ] || tail -n 10 <<<"$words" | diag
-[ -d "/etc/postgresql/$PG_MAJOR/main" ] || pg_createcluster "$PG_MAJOR" main >/dev/null
-cat >>"/etc/postgresql/$PG_MAJOR/main/conf.d/pg_tally.conf" <<CONF
-shared_preload_libraries = 'pg_cron'
-cron.database_name = 'app'
-cron.use_background_workers = on
-CONF
-pg_ctlcluster "$PG_MAJOR" main start
-(cd / && setpriv --reuid=postgres --regid=postgres --init-groups -- createdb app)
+install_package /test/old.deb "apt-get installs the package of 0.1.0"
+start_server
 # The script of 0.1.0 names functions before they exist.
 sql >/dev/null <<'SQL'
 SET client_min_messages = warning;

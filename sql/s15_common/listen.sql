@@ -6,6 +6,8 @@
 --   objects_change      none        list of objects     definitions follow functions, operators and types: class, object, place
 --   objects_renamed     none        list of changes     definitions follow objects that were renamed or moved: class, object, kind, was, becomes, …
 --   views_asked         none        none                returns the numbers of views that are made of people's texts
+--   definition_follows  rollup      changes,            texts that the rollup was made of follow as its own did
+--                                   reach_moved
 --   schema_renamed      none        was, becomes        definitions follow a schema that is renamed: search_path, names, texts
 --   schedules_change    none        none                has the clock's jobs follow
 --   definitions_asked   none        none                returns definitions as JSON: kind, name, owner, statement, stage (none: first)

@@ -96,6 +96,24 @@ END $$;
 COMMENT ON FUNCTION tally_internal._changed(text, jsonb) IS
 'SQL after a list of changes: kind (column, object, schema, moved, label), was, becomes; moved: name, and the schemas it was and is in.';
 
+CREATE OR REPLACE FUNCTION tally_internal._definition_changed(value jsonb, keys text[], changes jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE jsonb_typeof(value)
+        WHEN 'array' THEN COALESCE((SELECT jsonb_agg(tally_internal._definition_changed(e, keys, changes) ORDER BY n)
+                                      FROM jsonb_array_elements(value) WITH ORDINALITY a(e, n)), '[]')
+        WHEN 'object' THEN COALESCE((
+            SELECT jsonb_object_agg(o.key, CASE
+                       WHEN jsonb_typeof(o.value) = 'string' AND o.key = ANY (keys) THEN to_jsonb(tally_internal._changed(o.value #>> '{}', changes))
+                       -- It is the name of a column, and no SQL.
+                       WHEN o.key = 'time_column' THEN COALESCE((SELECT c -> 'becomes' FROM jsonb_array_elements(changes) c
+                                                                  WHERE c ->> 'kind' = 'column' AND c -> 'was' = o.value), o.value)
+                       ELSE tally_internal._definition_changed(o.value, keys, changes) END) FROM jsonb_each(value) o), '{}')
+        ELSE value END;
+END $$;
+COMMENT ON FUNCTION tally_internal._definition_changed(jsonb, text[], jsonb) IS
+'JSON in which what stands under some keys is SQL and follows a list of changes, as _changed() has them; so does the column that is called time_column.';
+
 CREATE OR REPLACE FUNCTION tally_internal._path_renamed(search_path text, was text, becomes text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(CASE WHEN btrim(e.element) = quote_ident(was) OR btrim(e.element) = '"' || replace(was, '"', '""') || '"'

@@ -34,6 +34,9 @@ BEGIN
         PERFORM tally_internal._refuse('ambiguous_column', 'the renamed text means something else', NULL, NULL);
     END IF;
     PERFORM tally_internal._comment_rollup(r.id);
+    IF changes <> '[]' THEN
+        PERFORM tally_internal._announce('definition_follows', r.id, jsonb_build_object('changes', changes, 'reach_moved', reach_moved));
+    END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._rename_in(tally.rollups, jsonb, boolean) IS
 'Makes a rollup''s definition follow changes of names, as _changed() has them; an error where PostgreSQL does not read the same in it as before.';

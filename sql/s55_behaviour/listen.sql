@@ -51,18 +51,30 @@ END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s55(int, jsonb) IS
 'Listener: a funnel or retention and its views go to the role that its rollup is given to.';
 
-CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s55(id int, detail jsonb) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION tally_internal._dimensions_changed(dimensions jsonb, changes jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- A dimension that was given as a column keeps its name.
+    SELECT COALESCE(jsonb_agg(CASE
+               WHEN jsonb_typeof(d) = 'object' THEN (SELECT jsonb_object_agg(e.key, tally_internal._changed(e.value, changes)) FROM jsonb_each_text(d) e)
+               WHEN tally_internal._changed(quote_ident(d #>> '{}'), changes) <> quote_ident(d #>> '{}')
+               THEN jsonb_build_object(d #>> '{}', tally_internal._changed(quote_ident(d #>> '{}'), changes))
+               ELSE d END ORDER BY n), '[]')
+      FROM jsonb_array_elements(CASE jsonb_typeof(dimensions) WHEN 'array' THEN dimensions ELSE '[]' END) WITH ORDINALITY a(d, n)
+$$;
+COMMENT ON FUNCTION tally_internal._dimensions_changed(jsonb, jsonb) IS
+'Dimensions of a funnel, retention or sessions, as they were given, after a list of changes of names.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_definition_follows_s55(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changes CONSTANT jsonb := detail -> 'changes';
 BEGIN
-    -- Anybody may call a schema as a text calls something else. So it must hold something that the rollup's live view uses.
-    UPDATE tally.behaviours b SET definition = x.renamed
-      FROM (SELECT o.counts, tally_internal._schema_renamed(o.definition, detail ->> 'was', detail ->> 'becomes') AS renamed FROM tally.behaviours o) x
-     WHERE x.counts = b.counts AND x.renamed <> b.definition
-       AND EXISTS (SELECT FROM tally.rollups r JOIN pg_rewrite w ON w.ev_class = r.live_view
-                     JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-                     CROSS JOIN LATERAL tally_internal._named(d.refclassid, d.refobjid) n
-                    WHERE r.id = b.actors AND n.schema = detail ->> 'becomes');
+    UPDATE tally.behaviours b
+       SET definition = tally_internal._definition_changed(b.definition - 'dimensions', '{condition,when,where,start,return,page}', changes)
+                     || jsonb_build_object('dimensions', tally_internal._dimensions_changed(b.definition -> 'dimensions', changes))
+     WHERE b.actors = $1;
+    RETURN;
 END $$;
-COMMENT ON FUNCTION tally_internal._when_schema_renamed_s55(int, jsonb) IS
-'Listener: the texts of funnels, retentions and sessions follow a schema that is renamed.';
-REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s55(int, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._when_definition_follows_s55(int, jsonb) IS
+'Listener: the texts of funnels, retentions and sessions follow what is renamed, where the rollup of their actors does.';
+REVOKE ALL ON FUNCTION tally_internal._when_definition_follows_s55(int, jsonb) FROM PUBLIC;

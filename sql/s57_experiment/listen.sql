@@ -47,16 +47,43 @@ END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s57(int, jsonb) IS
 'Listener: experiments and their views go to the role that the rollup of their units is given to.';
 
-CREATE OR REPLACE FUNCTION tally_internal._metric_renamed(definition jsonb, was text, becomes text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._metric_changed(definition jsonb, changes jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_object_agg(d.key, CASE
-               WHEN d.key IN ('expression', 'denominator', 'where') THEN to_jsonb(tally_internal._schema_renamed(d.value #>> '{}', was, becomes))
-               WHEN d.key = 'steps' THEN (
-                   SELECT jsonb_agg(s || jsonb_build_object('condition', tally_internal._schema_renamed(s ->> 'condition', was, becomes)) ORDER BY n)
-                     FROM jsonb_array_elements(d.value) WITH ORDINALITY e(s, n))
-               ELSE d.value END) FROM jsonb_each(definition) d
+    SELECT tally_internal._definition_changed(definition, '{expression,denominator,where,condition}', changes)
 $$;
-COMMENT ON FUNCTION tally_internal._metric_renamed(jsonb, text, text) IS 'The definition of a metric of experiments with a schema renamed in its texts.';
+COMMENT ON FUNCTION tally_internal._metric_changed(jsonb, jsonb) IS 'The definition of a metric of experiments after a list of changes of names.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_definition_follows_s57(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changes CONSTANT jsonb := detail -> 'changes';
+BEGIN
+    -- An arm of an experiment has its name under the key under which the experiment has an expression.
+    UPDATE tally.experiments e
+       SET definition = tally_internal._definition_changed(e.definition - 'arms', '{arm,where,expression}', changes)
+                     || jsonb_build_object('arms', e.definition -> 'arms')
+     WHERE e.units = $1;
+    UPDATE tally.experiment_cells c SET definition = tally_internal._metric_changed(c.definition, changes) WHERE c.unit_values = $1;
+    -- Several experiments may measure it. Nothing is left to change for the second one.
+    UPDATE tally.experiment_metrics m
+       SET definition = tally_internal._metric_changed(m.definition, changes),
+           search_path = tally_internal._path_changed(m.search_path, changes,
+                                                      (detail -> 'reach_moved')::boolean AND tally_internal._may_reach(m.owner, changes))
+     WHERE m.id IN (SELECT c.metric_id FROM tally.experiment_cells c WHERE c.unit_values = $1);
+    RETURN;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_definition_follows_s57(int, jsonb) IS
+'Listener: the texts of experiments and of the metrics that they measure follow what is renamed, where their rollups do.';
+REVOKE ALL ON FUNCTION tally_internal._when_definition_follows_s57(int, jsonb) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._metric_reads(m tally.experiment_metrics) RETURNS boolean
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._reads_still(m.owner, m.search_path, format('SELECT %s FROM %s', string_agg(tally_internal._closed(t), ', '), m.source))
+      FROM (SELECT m.definition ->> k FROM unnest('{expression,denominator,where}'::text[]) k
+            UNION ALL SELECT s ->> 'condition' FROM jsonb_array_elements(COALESCE(m.definition -> 'steps', '[]')) s) x(t) WHERE t IS NOT NULL
+$$;
+COMMENT ON FUNCTION tally_internal._metric_reads(tally.experiment_metrics) IS 'Whether PostgreSQL finds every name in the texts of a metric of experiments.';
+REVOKE ALL ON FUNCTION tally_internal._metric_reads(tally.experiment_metrics) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s57(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -67,9 +94,13 @@ DECLARE
     view    text;
 BEGIN
     UPDATE tally.experiment_metrics m SET schema = CASE WHEN m.schema = was THEN becomes ELSE m.schema END,
-        search_path = tally_internal._path_renamed(m.search_path, was, becomes), definition = tally_internal._metric_renamed(m.definition, was, becomes)
-     WHERE m.schema = was OR tally_internal._path_renamed(m.search_path, was, becomes) <> m.search_path
-        OR tally_internal._metric_renamed(m.definition, was, becomes) <> m.definition;
+        search_path = tally_internal._path_renamed(m.search_path, was, becomes)
+     WHERE m.schema = was OR tally_internal._path_renamed(m.search_path, was, becomes) <> m.search_path;
+    -- Those that an experiment measures follow its rollups. A text that is read without the old name never meant the schema.
+    UPDATE tally.experiment_metrics m SET definition = tally_internal._metric_changed(m.definition, jsonb_build_array(detail || '{"kind": "schema"}'))
+     WHERE NOT EXISTS (SELECT FROM tally.experiment_cells c WHERE c.metric_id = m.id)
+       AND CASE WHEN tally_internal._metric_changed(m.definition, jsonb_build_array(detail || '{"kind": "schema"}')) <> m.definition
+           THEN NOT tally_internal._metric_reads(m) ELSE false END;
     FOR e IN UPDATE tally.experiments x SET schema = becomes WHERE x.schema = was RETURNING x.* LOOP
         -- The view names its experiment in a text. Where it is somebody's own by now, it stays as it is.
         view := tally_internal._experiment_view(e);

@@ -1,0 +1,81 @@
+-- Bug: after a function, type, label or column was renamed or moved, the rollups of funnels, retentions, sessions and experiments followed, and what they
+-- were made of, as tally.definitions() gives it, did not. So what it gives is run anew here, and compared with plain SQL.
+SELECT no_plan();
+SET client_min_messages = error;
+CREATE SCHEMA aux;
+CREATE SCHEMA "Other place";
+CREATE TYPE aux.kind AS ENUM ('visit', 'pay');
+CREATE DOMAIN aux.amount AS int;
+CREATE FUNCTION aux.big(x int) RETURNS boolean LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT x > 3; END;
+CREATE FUNCTION aux.twice(x int) RETURNS int LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT x * 2; END;
+CREATE FUNCTION aux.unused(x int) RETURNS int LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT x * 7; END;
+CREATE TABLE e (at timestamptz NOT NULL, u text, k aux.kind, q int, visit text);
+CREATE INDEX ON e (u);
+INSERT INTO e SELECT timestamptz '2026-01-01 00:00+00' + i * interval '5 hours', 'u' || i % 5, CASE WHEN i % 3 > 0 THEN 'visit' ELSE 'pay' END::aux.kind, i % 9,
+       'v' || i % 2 FROM generate_series(1, 60) i;
+CREATE TABLE x (at timestamptz NOT NULL, u text, arm text, q int);
+CREATE INDEX ON x (u);
+INSERT INTO x SELECT timestamptz '2026-01-02 00:00+00' + i * interval '1 hour', 'u' || i, CASE WHEN i % 2 = 0 THEN 'control' ELSE 'new' END, i
+  FROM generate_series(0, 4) i;
+SELECT set_config('search_path', 'public, aux', false);
+SELECT tally.create_funnel('f', 'e', 'at', 'u', '{"visit": "k = ''visit'' AND big(q)", "pay": "k = ''pay''::kind"}',
+    dimensions => '["visit", {"q": "twice(q)"}]', exclude => '[{"after": "visit", "before": "pay", "when": "aux.twice(q) = 4"}]',
+    "where" => 'visit IS NOT NULL');
+SELECT tally.create_retention('r', 'e', 'at', 'u', "start" => 'k = ''visit''', return => 'big(q)', dimensions => '["visit"]', periods => 3);
+SELECT tally.create_sessions('s', 'e', 'at', 'u', gap => '6 hours', page => 'twice(q)::text || visit', "where" => 'q::amount >= 0');
+SELECT tally.create_experiment_metric('m', 'e', expression => 'twice(q)', "where" => 'k = ''pay''');
+SELECT tally.create_experiment_metric('p', 'e', 'funnel', steps => '{"visit": "big(q)", "pay": "k = ''pay''"}');
+CREATE TABLE y (at timestamptz NOT NULL, u text, q int);
+SELECT tally.create_experiment_metric('unmeasured', 'y', expression => 'aux.unused(q)');
+SELECT tally.create_experiment('x', 'x', 'u', '{"control": 1, "new": 1}', '{m,p}', dimensions => '[{"d": "twice(q)"}]', "where" => 'x.q::amount >= 0',
+    covariate_days => 0);
+-- What they give before anything is renamed. Other tests compare that with plain SQL.
+CREATE FUNCTION answers() RETURNS TABLE (what text, line text) LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+    RETURN QUERY SELECT 'funnel', l::text FROM f_steps_live l UNION ALL SELECT 'retention', c::text FROM r_cohorts_live c
+        UNION ALL SELECT 'sessions', v::text FROM s_live v
+        UNION ALL SELECT 'experiment', to_jsonb(t)::text FROM tally.experiment_report('x', as_of => '2026-03-01 00:00+00') t;
+END $$;
+CREATE TABLE before AS SELECT * FROM answers();
+SELECT bag_eq('SELECT what FROM before GROUP BY 1 HAVING count(*) > 3', $$VALUES ('funnel'), ('retention'), ('sessions'), ('experiment')$$,
+              'all give something');
+CREATE FUNCTION made_again(renaming text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    given  text[];
+    one    text;
+    failed text := '';
+BEGIN
+    given := ARRAY(SELECT statement FROM tally.definitions() ORDER BY ordinal);
+    PERFORM tally.drop_experiment('x'), tally.drop_experiment_metric('m'), tally.drop_experiment_metric('p'), tally.drop_experiment_metric('unmeasured'),
+            tally.drop_sessions('s'), tally.drop_retention('r'), tally.drop_funnel('f');
+    FOREACH one IN ARRAY given LOOP
+        BEGIN
+            EXECUTE one;
+        EXCEPTION WHEN OTHERS THEN
+            failed := failed || SQLERRM || ': ' || one;
+        END;
+    END LOOP;
+    RETURN NEXT is(failed, '', renaming || ': what definitions() gives can be run');
+    RETURN NEXT bag_eq('SELECT * FROM answers()', 'TABLE before', renaming || ': and gives the same answers');
+END $$;
+ALTER TABLE e RENAME visit TO page;
+ALTER TABLE e RENAME at TO "Moment";
+ALTER TABLE x RENAME q TO queue;
+ALTER TABLE x RENAME at TO seen;
+SELECT is((SELECT definition ->> 'time_column' FROM tally.experiments), 'seen', 'the column of the time');
+ALTER TYPE aux.kind RENAME VALUE 'visit' TO 'came';
+ALTER FUNCTION aux.big(int) RENAME TO "Large";
+ALTER FUNCTION aux.twice(int) RENAME TO doubled;
+ALTER TYPE aux.kind RENAME TO kinds;
+ALTER DOMAIN aux.amount RENAME TO amounts;
+SELECT bag_eq('SELECT * FROM answers()', 'TABLE before', 'all renamed: the answers stay');
+SELECT made_again('all renamed');
+ALTER FUNCTION aux.doubled(int) SET SCHEMA "Other place";
+ALTER TYPE aux.kinds SET SCHEMA "Other place";
+ALTER SCHEMA aux RENAME TO further;
+ALTER SCHEMA "Other place" RENAME TO place;
+SELECT bag_eq('SELECT * FROM answers()', 'TABLE before', 'moved to schemas that are renamed: the answers stay');
+SELECT made_again('moved to schemas that are renamed');
+-- A metric that no experiment measures is text alone, and nobody knows by number what it names. A schema is followed all the same.
+SELECT is((SELECT definition ->> 'expression' FROM tally.experiment_metrics WHERE name = 'unmeasured'), 'further.unused(q)', 'an unmeasured metric');
+SELECT * FROM finish();

@@ -131,8 +131,14 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Whether it is an object at all, _where_sql() says.
     labels text[] := by || ARRAY(SELECT jsonb_object_keys(CASE jsonb_typeof("where") WHEN 'object' THEN "where" ELSE '{}' END));
+    counted text[] := tally_internal._counted_among(r.id, measures);
     spread text;
 BEGIN
+    -- Who counts labels of a dimension needs the dimension.
+    IF counted <> '{}' THEN
+        labels := labels || counted;
+        measures := ARRAY(SELECT n FROM unnest(measures) n WHERE n <> ALL (ARRAY(SELECT 'distinct_' || d FROM unnest(counted) d)));
+    END IF;
     IF EXISTS (SELECT FROM tally.faces f WHERE f.source = r.source) THEN
         spread := tally_internal._spread_source(reader, r, measures, labels, "where", rule, first, last);
         IF spread IS NOT NULL THEN RETURN spread; END IF;

@@ -16,7 +16,7 @@ DECLARE
 BEGIN
     SELECT string_agg(format('%L (%s)', m.name, m.expression), ', ' ORDER BY m.name),
            string_agg(format('SELECT tally.drop_metric(%L);', tally_internal._called(m)), ' ' ORDER BY m.name) INTO list, hint
-      FROM tally.metrics m WHERE m.rollup_id = $1 AND (m.measures && gone OR m.samples = ANY (gone));
+      FROM tally.metrics m WHERE m.rollup_id = $1 AND (m.measures && (gone || ARRAY(SELECT 'distinct_' || g FROM unnest(gone) g)) OR m.samples = ANY (gone));
     PERFORM tally_internal._refuse_change(r, format('%s: metrics are computed from it', array_to_string(gone, ', ')), format('Those are %s.', list), hint)
        FROM tally.rollups r WHERE r.id = $1 AND list IS NOT NULL;
 END $$;
@@ -26,6 +26,12 @@ CREATE OR REPLACE FUNCTION tally_internal._when_columns_changed_s50(id int, deta
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._check_metric_name(m.name, r) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.id = $1;
+    -- A column that the table does not have yet would take the place of a count of labels.
+    PERFORM tally_internal._refuse_change(r, format('%s: metric %L counts labels under this name', u.name, m.name),
+                                          format('Its expression is %s.', m.expression), format('SELECT tally.drop_metric(%L);', tally_internal._called(m)))
+       FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id CROSS JOIN unnest(m.measures) u(name)
+      WHERE r.id = $1 AND starts_with(u.name, 'distinct_') AND tally_internal._counted_among(r.id, ARRAY[u.name]) = '{}'
+        AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.relation AND a.attname = u.name AND NOT a.attisdropped);
 END $$;
 COMMENT ON FUNCTION tally_internal._when_columns_changed_s50(int, jsonb) IS 'Listener: an error where a new dimension has the name of a metric.';
 

@@ -47,8 +47,7 @@ COMMENT ON FUNCTION tally_internal._where_sql(tally.rollups, jsonb) IS
 CREATE OR REPLACE FUNCTION tally_internal._merges_sql(m tally.metrics, r tally.rollups) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
-             WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples));
+    RETURN tally_internal._merged_columns(r.id, m.measures || m.samples);
 END $$;
 COMMENT ON FUNCTION tally_internal._merges_sql(tally.metrics, tally.rollups) IS
 'SQL text that merges the measures a metric stands on, each under its own name.';

@@ -28,8 +28,7 @@ BEGIN
                                 ELSE format('tally.suppress_below((%s)::pg_catalog.float8, %I, %s) AS %I', m.resolved, people, k, m.name) END, ', '
                                     ORDER BY m.ordinality) FROM unnest(metrics) WITH ORDINALITY m),
         CASE WHEN rule IS NOT NULL THEN tally_internal._bucket_start_sql(rule, 'bucket') || ' AS "the bucket", ' ELSE '' END, dims,
-        (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x WHERE x.rollup_id = r.id
-         AND x.name = ANY (needed)),
+        tally_internal._merged_columns(r.id, needed),
         tally_internal._answer_source(tally_internal._current_role(), r, needed, by, "where", rule, first, last),
         tally_internal._utc_literal(first), tally_internal._utc_literal(last), COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),
         COALESCE(' GROUP BY ' || NULLIF(array_to_string(grouped, ', '), ''), ''));

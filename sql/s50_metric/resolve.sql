@@ -16,7 +16,9 @@ DECLARE
     strange text;
     parsed  pg_node_tree;
 BEGIN
-    SELECT string_agg(format('%I %s', m.name, m.type), ', ' ORDER BY m.ordinal) INTO columns FROM tally.measures m WHERE m.rollup_id = r.id;
+    SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.place, c.ordinal) INTO columns
+      FROM (SELECT m.name, m.type, 1 AS place, m.ordinal::int AS ordinal FROM tally.measures m WHERE m.rollup_id = r.id
+            UNION ALL SELECT d.name, 'bigint', 2, d.ordinal FROM tally_internal._counted_dimensions(r.id) d) c;
     PERFORM set_config('TimeZone', r.zone, true);
     EXECUTE format('CREATE TEMPORARY TABLE tally_probe (%s)', columns);
     PERFORM set_config('search_path', tally_internal._bound_path(search_path), true);
@@ -43,7 +45,7 @@ BEGIN
      WHERE d.adrelid = 'pg_temp.tally_probe'::regclass AND a.attname = 'the value';
     IF strange IS NOT NULL THEN PERFORM tally_internal._refuse_strange(name, strange); END IF;
     PERFORM tally_internal._refuse_session(parsed, 'metric', name, expression, NULL, r.zone);
-    PERFORM tally_internal._try_metric(name, r, expression, resolved);
+    PERFORM tally_internal._try_metric(name, r, expression, resolved, measures);
     EXECUTE format('DROP TABLE %s.tally_probe', pg_my_temp_schema()::regnamespace);
     type := CASE WHEN given IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'bigint' ELSE 'double precision' END;
 EXCEPTION
@@ -116,25 +118,33 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._trial_values(text) IS 'SQL texts of values that a measure of a type may well have, zero first.';
 
-CREATE OR REPLACE FUNCTION tally_internal._try_metric(name text, r tally.rollups, expression text, resolved text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._try_metric(name text, r tally.rollups, expression text, resolved text, measures text[])
+RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+    tried tally.metrics;
 BEGIN
     -- A metric that fails now is refused, while its maker is there to mend it. The generated column computes each row that is inserted.
     FOR i IN 1 .. 3 LOOP
         EXECUTE format('INSERT INTO pg_temp.tally_probe (%s) SELECT %s',
-            (SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = r.id),
-            (SELECT string_agg(format('%s::%s', COALESCE(v[i], v[cardinality(v)], 'NULL'), m.type), ', ' ORDER BY m.ordinal)
-               FROM tally.measures m, tally_internal._trial_values(m.type) v WHERE m.rollup_id = r.id));
+            concat_ws(', ', (SELECT string_agg(quote_ident(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m WHERE m.rollup_id = r.id),
+                      (SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.ordinal) FROM tally_internal._counted_dimensions(r.id) d)),
+            concat_ws(', ', (SELECT string_agg(format('%s::%s', COALESCE(v[i], v[cardinality(v)], 'NULL'), m.type), ', ' ORDER BY m.ordinal)
+                               FROM tally.measures m, tally_internal._trial_values(m.type) v WHERE m.rollup_id = r.id),
+                      (SELECT string_agg((tally_internal._trial_values('bigint'))[i], ', ' ORDER BY d.ordinal)
+                         FROM tally_internal._counted_dimensions(r.id) d)));
     END LOOP;
-    EXECUTE format('SELECT pg_catalog.count((%s)) FROM %s stored', resolved, r.relation);
+    tried.resolved := resolved;
+    tried.measures := measures;
+    EXECUTE format('SELECT pg_catalog.count((%s)) FROM %s stored', tally_internal._row_sql(tried, r), r.relation);
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     PERFORM tally_internal._refuse(SQLSTATE, format('metric %L fails on values that its measures can have: %s', name, SQLERRM),
         format('Got %s, tried on counts and sums of 0, 1 and 1000, small sketches and the stored rows of rollup %L.', expression, r.name),
         format('SELECT tally.create_metric(%L, %L, ''a / nullif(b, 0)'');  -- NULL where there is no answer; a quantile is between 0 and 1', name,
                       r.name));
 END $$;
-COMMENT ON FUNCTION tally_internal._try_metric(text, tally.rollups, text, text) IS
+COMMENT ON FUNCTION tally_internal._try_metric(text, tally.rollups, text, text, text[]) IS
 'An error where a metric, as the probe''s generated column, fails on ordinary values of its measures or on stored rows.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refuse_integer_division(name text, rollup text, expression text) RETURNS void

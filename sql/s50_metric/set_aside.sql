@@ -39,7 +39,7 @@ COMMENT ON FUNCTION tally_internal._value_or_null(text, anyelement) IS
 CREATE OR REPLACE FUNCTION tally_internal._guarded(m tally.metrics, r tally.rollups) RETURNS tally.metrics
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    m.resolved := (SELECT format('tally_internal._value_or_null(%L, ROW(%s)::%s)', m.resolved,
+    m.resolved := (SELECT format('tally_internal._value_or_null(%s, ROW(%s)::%s)', tally_internal._counted_text(m, r),
                                  string_agg(CASE WHEN a.attname = ANY (m.measures) THEN quote_ident(a.attname) ELSE 'NULL' END, ', ' ORDER BY a.attnum),
                                  r.relation)
                      FROM pg_attribute a WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped);
@@ -77,7 +77,8 @@ CREATE OR REPLACE FUNCTION tally_internal._stored_metric_sql(m tally.metrics, r 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The first condition is a subquery of its own, asked once per query. Only where it holds are rows looked up.
     SELECT format('CASE WHEN (SELECT EXISTS (SELECT FROM tally.broken_metrics b WHERE b.metric_id = %1$s AND b.bucket < ''infinity'')) '
-        'AND tally_internal._is_broken(%1$s, t.bucket, %2$s) THEN NULL ELSE (%3$s)::%4$s END', m.id, tally_internal._cell_sql(r), m.resolved, m.type)
+        'AND tally_internal._is_broken(%1$s, t.bucket, %2$s) THEN NULL ELSE (%3$s)::%4$s END', m.id, tally_internal._cell_sql(r),
+        tally_internal._row_sql(m, r), m.type)
 $$;
 COMMENT ON FUNCTION tally_internal._stored_metric_sql(tally.metrics, tally.rollups) IS
 'SQL text of a metric''s value for a stored row t: NULL where a refresh has found that it fails.';
@@ -94,7 +95,8 @@ BEGIN
     SELECT m.id, (x ->> 'bucket')::timestamptz, (x ->> 'cell')::bigint, left(x ->> 'error', 5), substr(x ->> 'error', 6)
       FROM tally.run_as(r.owner, m.search_path, format(
         'SELECT t.bucket, %s AS cell, e.error FROM %s t CROSS JOIN LATERAL (SELECT tally_internal._metric_error(%L, t) AS error OFFSET 0) e '
-        'WHERE (%s) AND e.error IS NOT NULL LIMIT %s', tally_internal._cell_sql(r), r.relation, format('(%s)::%s', m.resolved, m.type), scope, most + 1),
+        'WHERE (%s) AND e.error IS NOT NULL LIMIT %s', tally_internal._cell_sql(r), r.relation, format('(%s)::%s', tally_internal._row_sql(m, r), m.type),
+        scope, most + 1),
                         0, r.zone, since, until, buckets) x
         ON CONFLICT ON CONSTRAINT broken_metrics_pkey DO UPDATE SET sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message;
     SELECT * INTO first FROM tally.broken_metrics b WHERE b.metric_id = m.id AND b.bucket < 'infinity' ORDER BY b.bucket DESC, b.cell LIMIT 1;
@@ -112,7 +114,8 @@ CREATE OR REPLACE FUNCTION tally_internal._compute_metrics(metrics tally.metrics
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally.run_as(r.owner, r.search_path, format('SELECT %s FROM %s t WHERE %s',
-        (SELECT string_agg(format('pg_catalog.count((%s)::%s)', m.resolved, m.type), ', ') FROM unnest(metrics) m), r.relation, scope), 0, r.zone,
+        (SELECT string_agg(format('pg_catalog.count((%s)::%s)', tally_internal._row_sql(m, r), m.type), ', ') FROM unnest(metrics) m), r.relation, scope),
+                         0, r.zone,
                          since, until, buckets);
 EXCEPTION WHEN OTHERS THEN
     IF NOT tally_internal._fault_of_a_metric(SQLSTATE) THEN RAISE; END IF;

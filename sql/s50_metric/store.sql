@@ -27,7 +27,8 @@ BEGIN
     PERFORM tally_internal._check_metric_name(made.name, r), tally_internal._check_expression(made.expression), tally_internal._check_expression(made.resolved),
         tally_internal._check_type(made.type);
     IF r.key IS NOT NULL OR made.measures IS NULL OR EXISTS (SELECT FROM unnest(made.measures || made.samples) u WHERE u IS NOT NULL
-                                                             AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = u)) THEN
+                                                             AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = u)
+                                                             AND tally_internal._counted_among(r.id, ARRAY[u]) = '{}') THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('metric %L must use measures of rollup %L, got %s', made.name, r.name, made.measures),
                               tally_internal._measures_of(r.id),
             format('SELECT tally.create_metric(%L, %L, ''…'');', made.name, r.name));

@@ -39,7 +39,8 @@ DECLARE
     watchers text[];
 BEGIN
     SELECT array_agg(t.name) INTO watchers FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id
-     WHERE m.rollup_id = $1 AND (t.per && gone OR t.filter ?| gone OR m.measures && gone OR m.samples = ANY (gone));
+     WHERE m.rollup_id = $1 AND (t.per && gone OR t.filter ?| gone OR m.samples = ANY (gone)
+                                  OR m.measures && (gone || ARRAY(SELECT 'distinct_' || g FROM unnest(gone) g)));
     PERFORM tally_internal._refuse_change(r, format('%s: thresholds watch it', array_to_string(gone, ', ')),
                                           format('Those are %s.', (SELECT string_agg(quote_literal(w), ', ' ORDER BY w) FROM unnest(watchers) w)),
                                           tally_internal._drop_thresholds_sql(watchers))

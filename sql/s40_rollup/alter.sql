@@ -92,7 +92,7 @@ BEGIN
     r.schedule := CASE WHEN schedule IS NULL THEN old.schedule ELSE NULLIF(schedule, '') END;
     PERFORM tally_internal._check_schedule(r.schedule) WHERE r.schedule IS DISTINCT FROM old.schedule;
     r.description := CASE WHEN description IS NULL THEN old.description ELSE NULLIF(description, '') END;
-    r.emptied := tally_internal._emptied(COALESCE(emptied, old.emptied), r.key, r.name);
+    r.emptied := tally_internal._emptied(COALESCE(emptied, old.emptied), r);
     IF r.filter IS DISTINCT FROM old.filter AND r.filter IS NOT NULL THEN
         PERFORM tally_internal._analyse(format('(%s)::boolean', r.filter), r, tally_internal._schema_of(r.relation), 'where of rollup', r.name);
     END IF;

@@ -55,7 +55,7 @@ BEGIN
     made.source := source;
     made.source_rollup := parent.id;
     made.ignored_marks := 0;
-    made.emptied := tally_internal._emptied(emptied, made.key, label);
+    made.emptied := tally_internal._emptied(emptied, made);
     PERFORM tally_internal._check_key(made.key, source, label);
     made.bucket_origin := origin;
     made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(source, tally_internal._bucket_rule_of(made)) ELSE '-infinity' END;
@@ -92,20 +92,28 @@ COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, j
     'it stands as it was). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data '
     'computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
 
-CREATE OR REPLACE FUNCTION tally_internal._emptied(emptied text, key text[], label text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._emptied(emptied text, r tally.rollups) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    keyed text := (SELECT string_agg(quote_literal(a.name), ', ' ORDER BY a.id) FROM tally.rollups a
+                    WHERE a.id = ANY (tally_internal._with_ancestors(r.source_rollup)) AND a.key IS NOT NULL);
 BEGIN
-    IF emptied IS NULL OR emptied NOT IN ('follow', 'keep') OR emptied = 'keep' AND key IS NOT NULL THEN
+    IF emptied IS NULL OR emptied NOT IN ('follow', 'keep') OR emptied = 'keep' AND (r.key IS NOT NULL OR keyed IS NOT NULL) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('emptied of rollup %L must be %s, got %s', label, CASE WHEN key IS NULL THEN 'follow or keep'
-                             ELSE 'follow, because it is per key' END, COALESCE(quote_literal(emptied), 'NULL')),
-            'follow: a bucket of which no source row is left goes; keep: it stands as it was. A key is kept as long as its source has rows of it.',
-            format('SELECT tally.create_rollup(%L, …, emptied => %L);', label, CASE WHEN key IS NULL THEN 'keep' ELSE 'follow' END));
+            format('emptied of rollup %L must be %s, got %s', r.name, CASE WHEN r.key IS NOT NULL THEN 'follow, because it is per key'
+                             WHEN keyed IS NOT NULL THEN 'follow, because it stands on a rollup per key, ' || keyed ELSE 'follow or keep' END,
+                   COALESCE(quote_literal(emptied), 'NULL')),
+            CASE WHEN r.key IS NULL AND keyed IS NOT NULL
+                 THEN 'The row of a key moves to another bucket when its source rows change. A bucket that kept it would count it a second time.'
+                 ELSE 'follow: a bucket of which no source row is left goes; keep: it stands as it was. A key is kept as long as its source has rows of it.'
+                 END,
+            format('SELECT tally.create_rollup(%L, …, emptied => %L);', r.name,
+                   CASE WHEN COALESCE(r.key::text, keyed) IS NULL THEN 'keep' ELSE 'follow' END));
     END IF;
     RETURN emptied;
 END $$;
-COMMENT ON FUNCTION tally_internal._emptied(text, text[], text) IS
-'What becomes of emptied buckets, as given; an error where that is not follow or keep.';
+COMMENT ON FUNCTION tally_internal._emptied(text, tally.rollups) IS
+'What becomes of emptied buckets of a rollup, as given; an error where that is not follow or keep, or where keep would count rows twice.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_overlap(made tally.rollups, parent tally.rollups, measures jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

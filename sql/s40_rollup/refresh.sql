@@ -59,6 +59,8 @@ DECLARE
     r tally.rollups;
 BEGIN
     UPDATE tally.rollups x SET emptied_at = now() WHERE x.id = $1 RETURNING x.* INTO r;
+    -- The rows of a rollup per key move from bucket to bucket as the rows of their keys change. That is no history lost, and nothing could keep it.
+    IF EXISTS (SELECT FROM tally.rollups a WHERE a.id = ANY (tally_internal._with_ancestors($1)) AND a.key IS NOT NULL) THEN RETURN; END IF;
     message := format('%s finished buckets of rollup %L are gone, because none of their source rows is left', buckets, r.name);
     hint := format('SELECT * FROM tally.alter_rollup(%L, emptied => ''keep'');', tally_internal._called(r));
     RAISE WARNING USING MESSAGE = message,
@@ -66,7 +68,7 @@ BEGIN
             'tally.freeze_source() or tally.retain_source(). This is said once.', HINT = hint;
 END $$;
 COMMENT ON FUNCTION tally_internal._tell_emptied(int, bigint) IS
-'Says, once for each rollup, that a refresh has removed finished buckets because their source rows are gone, and how to keep such buckets.';
+'Says, once for each rollup over raw rows, that a refresh has removed finished buckets because their source rows are gone, and how to keep such buckets.';
 
 CREATE OR REPLACE FUNCTION tally_internal._say_written(rollup_id int, wrote jsonb, since timestamptz, until timestamptz, buckets timestamptz[])
     RETURNS void

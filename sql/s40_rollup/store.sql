@@ -138,7 +138,7 @@ BEGIN
     made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(made.source, tally_internal._bucket_rule_of(made))
         ELSE '-infinity' END;
     made.ignored_marks := 0;
-    made.emptied := tally_internal._emptied(made.emptied, made.key, made.name);
+    made.emptied := tally_internal._emptied(made.emptied, made);
     made.emptied_at := NULL;
     -- The view's text is made from the catalogue, and the catalogue names the view. So the table stands in for the view at first.
     made.live_view := made.relation;
@@ -210,7 +210,7 @@ DECLARE
 BEGIN
     PERFORM tally_internal._check_texts(r, dims, nums);
     UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description,
-        emptied = tally_internal._emptied(r.emptied, old.key, old.name)
+        emptied = tally_internal._emptied(r.emptied, old)
         WHERE x.id = old.id;
     IF nums IS NOT NULL THEN
         IF EXISTS (SELECT FROM unnest(nums) m WHERE CASE WHEN m.merge IS NULL THEN old.key IS NULL

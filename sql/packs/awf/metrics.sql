@@ -1,35 +1,5 @@
 -- Owns: the metrics of the pack awf. Each is a ratio of merged sums, so it is right at every grain above its rollup's.
--- Those that end in _5m are what the thresholds watch; the others are the columns of the reference document. More metrics stand with their rollups.
-
--- step: metric turns_5m
-SELECT tally.create_metric('turns_5m', 'awf_5m', 'turns', unit => 'turns',
-    description => 'Turns taken.', direction => 'up_is_good', samples => 'turns');
-
--- step: metric p95_latency_ms_5m
-SELECT tally.create_metric('p95_latency_ms_5m', 'awf_5m', 'tally.percentile(latency, 0.95)', unit => 'ms',
-    description => '95th percentile of the time to an answer.', direction => 'down_is_good', samples => 'turns');
-
--- step: metric retry_rate_5m
-SELECT tally.create_metric('retry_rate_5m', 'awf_5m', 'retries::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Retries per turn.', direction => 'down_is_good', samples => 'turns');
-
--- step: metric fallback_rate_5m
-SELECT tally.create_metric('fallback_rate_5m', 'awf_5m', 'fallbacks::float8 / nullif(turns, 0)',
-        unit => 'ratio',
-    description => 'Fallbacks to a simpler answer per turn.', direction => 'down_is_good', samples => 'turns');
-
--- step: metric validator_retry_rate_5m
-SELECT tally.create_metric('validator_retry_rate_5m', 'awf_5m',
-        'validator_retries::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Repairs that the validator asked for, per turn.', direction => 'down_is_good', samples => 'turns');
-
--- step: metric stuck_rate_5m
-SELECT tally.create_metric('stuck_rate_5m', 'awf_5m', 'stuck::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Turns per turn at which the objective had not moved for long.', direction => 'down_is_good', samples => 'turns');
-
--- step: metric token_overrun_rate_5m
-SELECT tally.create_metric('token_overrun_rate_5m', 'awf_5m', awf_token_overrun(), unit => 'ratio',
-    description => 'Share of turns beyond the token budget (TOKEN_BUDGET of awf_settings).', direction => 'down_is_good', samples => 'turns');
+-- They are the columns of the reference document. What thresholds watch is in watched.sql; more metrics stand with their rollups.
 
 -- step: metric turns
 SELECT tally.create_metric('turns', 'awf_hourly', 'turns', unit => 'turns',
@@ -71,7 +41,7 @@ SELECT tally.create_metric('validator_retry_rate', 'awf_hourly',
 
 -- step: metric stuck_rate
 SELECT tally.create_metric('stuck_rate', 'awf_hourly', 'stuck::float8 / nullif(turns, 0)', unit => 'ratio',
-    description => 'Turns per turn at which the objective had not moved for long.', direction => 'down_is_good', samples => 'turns');
+    description => 'Stuck signals per turn.', direction => 'down_is_good', samples => 'turns');
 
 -- step: metric avg_ticks
 SELECT tally.create_metric('avg_ticks', 'awf_hourly', 'ticks::float8 / nullif(turns, 0)', unit => 'ticks',

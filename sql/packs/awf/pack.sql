@@ -5,9 +5,9 @@
 \ir source.sql
 \ir settings.sql
 \ir apply.sql
+\ir watched.sql
 \ir rollups.sql
 \ir balance.sql
-\ir limits.sql
 \ir pace.sql
 \ir nodes.sql
 \ir metrics.sql

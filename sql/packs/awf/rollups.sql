@@ -1,29 +1,4 @@
--- Owns: the rollups of the pack awf. Rates are metrics (metrics.sql); here are only sums, counts and sketches that merge.
-
--- step: rollup awf_5m
--- 0.1.0 counted the turns beyond 4,000 tokens. A digest knows every budget.
-DO $do$
-BEGIN
-    IF EXISTS (SELECT FROM tally.rollups r JOIN tally.measures m ON m.rollup_id = r.id
-               WHERE r.relation = to_regclass('awf_5m') AND m.name = 'token_overruns') THEN
-        PERFORM tally.alter_rollup('awf_5m', add_measures => '{"tokens": "tally.tdigest(tokens_in + tokens_out)"}');
-        PERFORM tally.create_metric('token_overrun_rate_5m', 'awf_5m', awf_token_overrun(), samples => 'turns');
-        PERFORM tally.alter_rollup('awf_5m', drop_measures => '{token_overruns}');
-    END IF;
-END $do$;
-SELECT tally.create_rollup('awf_5m', source => 'analytics_events', time_column => 'event_time', bucket => '5 minutes',
-    dimensions => '["world"]',
-    measures => '{
-        "turns":             "count(*) FILTER (WHERE event_type = ''turn'')",
-        "retries":           "count(*) FILTER (WHERE event_type = ''retry'')",
-        "fallbacks":         "count(*) FILTER (WHERE event_type = ''fallback'')",
-        "validator_retries": "count(*) FILTER (WHERE event_type = ''validator_retry'')",
-        "stuck":             "count(*) FILTER (WHERE event_type = ''stuck'')",
-        "tokens":            "tally.tdigest(tokens_in + tokens_out)",
-        "latency":           "tally.tdigest(latency_ms)"}',
-    "where" => $w$event_type IN ('turn', 'retry', 'fallback', 'validator_retry', 'stuck')$w$,
-    schedule => awf_schedule('METRICS_ALERTS_CRON'),
-    description => 'What the SLO thresholds look at: small, fresh every minute.');
+-- Owns: the rollups of the pack awf by hour and day. Rates are metrics (metrics.sql); here are only sums, counts and sketches that merge.
 
 -- step: rollup awf_hourly
 SELECT tally.create_rollup('awf_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',

@@ -23,7 +23,7 @@ COMMENT ON FUNCTION tally_internal._rest_of_call(text[], int) IS 'The arguments 
 CREATE OR REPLACE FUNCTION tally_internal._computed_sql(measure text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    words text[] := ARRAY(SELECT w.token FROM tally_internal._tokens_of(measure) w
+    words text[] := ARRAY(SELECT w.token FROM tally_internal._words(measure) w
                            WHERE w.token !~ '^(--|/\*)' ORDER BY w.n);
     head  text := regexp_replace(array_to_string(words[1:5], ''), '\s', '', 'g');
     first int := array_position(words, '(') + 1;

@@ -11,14 +11,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._grammar(text) IS 'A syntax error where a text cannot stand behind SELECT. Nothing is looked up or run.';
 
-CREATE OR REPLACE FUNCTION tally_internal._tokens_of(statement text) RETURNS TABLE (n bigint, token text)
-LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT t.n, t.token[1]
-      FROM regexp_matches(statement, $re$([eE]'(?:[^'\\]|\\.|'')*'|(?:[uU]&)?'(?:[^']|'')*'|(?:[uU]&)?"(?:[^"]|"")*"$re$
-          || $re$|\$\d+|\$\$.*?\$\$|\$[A-Za-z_]\w*\$.*?\$\w+\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/|::|\w+|\s+|.)$re$, 'g') WITH ORDINALITY t(token, n)
-$$;
-COMMENT ON FUNCTION tally_internal._tokens_of(text) IS 'The words of a statement: strings, names, comments, spaces and signs, in order.';
-
 CREATE OR REPLACE FUNCTION tally_internal._check_expression(text) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -41,7 +33,7 @@ DECLARE
     open_   boolean := false;
     result  int := 0;
 BEGIN
-    FOR word IN SELECT w.token FROM tally_internal._tokens_of($1) w ORDER BY w.n LOOP
+    FOR word IN SELECT w.token FROM tally_internal._words($1) w ORDER BY w.n LOOP
         IF word.token = ';' THEN
             open_ := false;
         ELSIF word.token = '''' OR word.token = '"' THEN
@@ -60,7 +52,7 @@ DECLARE
     tree text;
     -- Only a moment takes the place of a parameter in the texts that are looked at.
     body text := (SELECT string_agg(CASE WHEN w.token ~ '^\$\d+$' THEN 'NULL::pg_catalog.timestamptz' ELSE w.token END, '' ORDER BY w.n)
-                    FROM tally_internal._tokens_of(regexp_replace($1, ';\s*$', '')) w);
+                    FROM tally_internal._words(regexp_replace($1, ';\s*$', '')) w);
 BEGIN
     -- A view is analysed and not run. Undone with its block, it leaves nothing behind.
     BEGIN
@@ -80,7 +72,7 @@ DECLARE
     value  text;
     result text := '';
 BEGIN
-    FOR word IN SELECT w.token FROM tally_internal._tokens_of($1) w UNION ALL SELECT ';' LOOP
+    FOR word IN SELECT w.token FROM tally_internal._words($1) w UNION ALL SELECT ';' LOOP
         IF word.token ~ '^([eE]|[uU]&)?''' OR word.token ~ '^\$\w*\$' THEN
             -- Constants with a line's end between them are one.
             parts := concat(parts, word.token);

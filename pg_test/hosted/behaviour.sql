@@ -1,5 +1,6 @@
--- Asked of both kernels by pg_test/hosted/agree.sh: funnels by the default search, their counts, sessions, paths of events.
--- answers: 250
+-- Asked of both kernels by pg_test/hosted/agree.sh: funnels by the default search, their counts, sessions, paths of events; how many
+-- statements a text holds.
+-- answers: 252
 
 SET extra_float_digits = 0;
 CREATE TEMP TABLE events AS SELECT i % 60 AS actor, timestamptz '2026-01-01 00:00+00' + (i * 7919 % 3001) / 3 * interval '7 minutes' AS at,
@@ -32,3 +33,4 @@ SELECT 'sessions', actor, g, tally_internal._session_times(t, g, false), tally_i
 SELECT 'next', actor, n, tally.next_event_path(t, v, 'b', n) FROM (SELECT actor, array_agg(at) AS t, array_agg(kind) AS v FROM events
     WHERE actor < 12 GROUP BY 1) x,
     unnest('{-2,1,3,99}'::int[]) n ORDER BY 2, 3;
+SELECT 'statements', s, tally_internal._statement_count(s) FROM (VALUES ('SELECT $$a;$$; SELECT $$b$$'), ('DO $a$BEGIN $b$;$b$ $$;$$ END$a$;')) t(s) ORDER BY 2;

@@ -66,4 +66,13 @@ SELECT alike(answer, '%' || what || '%', statement) FROM said;
 SELECT is((SELECT count(*) FROM said WHERE answer ~ '^(42601|0A000) '), (SELECT count(*) FROM wrong),
     'each is a syntax error in four parts, or says what is not supported');
 SELECT bag_eq('SELECT name FROM tally.rollups', $$VALUES ('r'), ('f'), ('f_actors'), ('t'), ('t_actors')$$, 'nothing of what was refused is left');
+
+-- Renaming a name in a text goes by its words. A name within a number or between dollars was renamed too, and U&"a" became U&b.
+SELECT is(string_agg(w.token, '|' ORDER BY w.n), t.words, 'words of ' || t.sql) FROM (VALUES
+    ($x$$$a$$ + x + $$b$$$x$, $x$$$a$$| |+| |x| |+| |$$b$$$x$),
+    ($x$$a$ it's $b$ $$ $b$ $1 $a$,$2$x$, $x$$a$ it's $b$ $$ $b$ $1 $a$|,|$2$x$),
+    ('1e5+e5+a$b::e5', '1e5|+|e5|+|a$b|::|e5'),
+    ('U&"a b"/* c */E''\''d''--e', 'U&"a b"|/* c */|E''\''d''|--e')) t(sql, words), tally_internal._words(t.sql) w GROUP BY t.sql, t.words;
+SELECT is(tally_internal._renamed($x$e5 + 1e5 + length($t$e5 $$ e5$t$) + U&"e5" + "e5" + 'e5'$x$, 'e5', 'x y'),
+    $x$"x y" + 1e5 + length($t$e5 $$ e5$t$) + "x y" + "x y" + 'e5'$x$, 'a column renamed in a text: only where it is the column');
 SELECT * FROM finish();

@@ -14,7 +14,8 @@ use warnings;
 use lib 'scripts/lib';
 use Checks;
 
-my (%defined, %announced, %heard, @files, %text, @wrong, %edges);
+my @files = sql_files();
+my (%defined, %announced, %heard, %text, @wrong, %edges);
 my $references = 0;
 my $kinds = qr/(?:FUNCTION|PROCEDURE|AGGREGATE|VIEW|TABLE|TYPE|DOMAIN|SEQUENCE)/;
 
@@ -53,11 +54,6 @@ sub without_words {
 sub stage { my ($file) = @_; return $file =~ m{^s(\d+)_} ? $1 : $file =~ m{^packs/} ? 95 : 0 }
 sub line_of { my ($text, $at) = @_; return 1 + (substr($text, 0, $at) =~ tr/\n//) }
 
-open my $order, '<', 'sql/order' or die "sql/order: $!";
-while (<$order>) {
-    s/\s*(?:#.*)?$//s;
-    push @files, $_ if length;
-}
 for my $file (@files) {
     open my $in, '<', "sql/$file" or die "sql/$file: $!";
     my $raw = do { local $/; <$in> };

@@ -22,17 +22,7 @@ sub spoken {
     return $text;
 }
 
-# The files of the list, those of packs behind their pack.sql.
-my @files;
-for (split /\n/, text_of('sql/order')) {
-    s/\s*(?:#.*)?$//;
-    next if !length;
-    push @files, $_;
-    if (m{^(.*)/pack\.sql$}) {
-        my $folder = $1;
-        push @files, map {"$folder/$_"} text_of("sql/$_") =~ /^\\ir (\S+)/mg;
-    }
-}
+my @files = sql_files(packs => 1);
 my @sketches = text_of('sql/s10_kernel/state/sketch_types.sql') =~ /TEMPLATE sketch_type\n-- name: (\w+)/g;
 
 # Which names files make: functions, aggregates, types.

@@ -1,17 +1,9 @@
 -- Owns: texts of people in which a name is another than before. PostgreSQL renames nothing in text.
 
-CREATE OR REPLACE FUNCTION tally_internal._words(sql text) RETURNS TABLE (token text, n bigint)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 50 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT m.token[1], m.n
-      FROM regexp_matches(sql, $re$([eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\w*\$[^$]*\$\w*\$|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/$re$
-                                || $re$|[[:alpha:]_][[:alnum:]_$]*|.|\n)$re$, 'g') WITH ORDINALITY m(token, n)
-$$;
-COMMENT ON FUNCTION tally_internal._words(text) IS
-'SQL cut into names, string constants, comments and single characters; joined again they are the SQL as it was.';
-
 CREATE OR REPLACE FUNCTION tally_internal._names(token text, name text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT token = '"' || replace(name, '"', '""') || '"' OR (token ~ '^[[:alpha:]_]' AND lower(token) = name)
+    -- U&"a" is "a" where nothing in it is escaped.
+    SELECT regexp_replace(token, '^[uU]&(?="[^\\]*"$)', '') = '"' || replace(name, '"', '""') || '"' OR (token ~ '^[[:alpha:]_]' AND lower(token) = name)
 $$;
 COMMENT ON FUNCTION tally_internal._names(text, text) IS 'Whether a word of SQL is a name, in quotes or without.';
 

@@ -36,7 +36,9 @@ DECLARE
     listener name;
 BEGIN
     -- The rightmost stage first, because it stands on the others.
+    -- An index finds the names; a colon is what follows the digits.
     FOR listener IN SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'tally_internal'::regnamespace
+                       AND p.proname >= format('_when_%s_s', event)::name AND p.proname < format('_when_%s_s:', event)::name
                        AND p.proname ~ format('^_when_%s_s[0-9]+$', event) ORDER BY p.proname DESC LOOP
         RETURN QUERY EXECUTE format('SELECT said FROM tally_internal.%I($1, $2) said', listener) USING id, detail;
     END LOOP;

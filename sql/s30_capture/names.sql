@@ -2,21 +2,23 @@
 -- what its name was. So the names of all that definitions use are noted before.
 
 CREATE OR REPLACE FUNCTION tally_internal._named(class oid, object oid, OUT schema text, OUT name text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT n.nspname, x.name
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT n.nspname, x.name INTO schema, name
       FROM (SELECT c.relnamespace, c.relname::text FROM pg_class c WHERE $1 = 'pg_class'::regclass AND c.oid = $2
             UNION ALL SELECT p.pronamespace, p.proname FROM pg_proc p WHERE $1 = 'pg_proc'::regclass AND p.oid = $2
             UNION ALL SELECT o.oprnamespace, o.oprname FROM pg_operator o WHERE $1 = 'pg_operator'::regclass AND o.oid = $2
             UNION ALL SELECT t.typnamespace, t.typname FROM pg_type t WHERE $1 = 'pg_type'::regclass AND t.oid = $2
-            UNION ALL SELECT l.collnamespace, l.collname FROM pg_collation l WHERE $1 = 'pg_collation'::regclass AND l.oid = $2) x(schema, name)
-      JOIN pg_namespace n ON n.oid = x.schema
-$$;
+            UNION ALL SELECT l.collnamespace, l.collname FROM pg_collation l WHERE $1 = 'pg_collation'::regclass AND l.oid = $2) x(place, name)
+      JOIN pg_namespace n ON n.oid = x.place;
+END $$;
 COMMENT ON FUNCTION tally_internal._named(oid, oid) IS 'The schema and name of an object that SQL text can name.';
 
 CREATE OR REPLACE FUNCTION tally_internal._note_names() RETURNS jsonb
--- Compiling it would take longer than running it.
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-    WITH RECURSIVE used(class, object) AS (
+-- Compiling it would take longer than running it, and so would planning it anew for each ALTER of a session.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    RETURN (WITH RECURSIVE used(class, object) AS (
         SELECT 'pg_class'::regclass::oid, r.source::oid FROM tally.rollups r
         UNION SELECT d.refclassid, d.refobjid
           FROM tally_internal._announce('views_asked') v JOIN pg_rewrite w ON w.ev_class = v::oid
@@ -33,14 +35,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
         'names', (SELECT COALESCE(jsonb_agg(jsonb_build_array(u.class::bigint, u.object::bigint, n.schema, n.name)), '[]')
                     FROM used u, tally_internal._named(u.class, u.object) n WHERE n.schema NOT IN ('pg_catalog', 'tally', 'tally_internal')),
         'labels', (SELECT COALESCE(jsonb_object_agg(e.oid, e.enumlabel), '{}') FROM pg_enum e
-                    WHERE e.enumtypid IN (SELECT u.object FROM used u WHERE u.class = 'pg_type'::regclass)))
-$$;
+                    WHERE e.enumtypid IN (SELECT u.object FROM used u WHERE u.class = 'pg_type'::regclass))));
+END $$;
 COMMENT ON FUNCTION tally_internal._note_names() IS
 'What definitions use, with schemas and names as they are now (sources, functions, operators, types, collations), and the labels of enums among it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._names_changed(noted jsonb) RETURNS jsonb
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_agg(jsonb_build_object('class', x.class, 'object', x.object, 'kind', x.kind, 'was', x.was, 'becomes', x.becomes,
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT jsonb_agg(jsonb_build_object('class', x.class, 'object', x.object, 'kind', x.kind, 'was', x.was, 'becomes', x.becomes,
                                         'name', x.name, 'schema', x.schema))
       FROM (SELECT (o ->> 0)::oid::bigint AS class, (o ->> 1)::oid::bigint AS object, o ->> 2 AS schema, n.name, c.*
               FROM jsonb_array_elements(noted -> 'names') o
@@ -49,8 +52,8 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
              WHERE c.was <> c.becomes
             UNION ALL
             SELECT 'pg_type'::regclass::oid::bigint, e.enumtypid::bigint, NULL, NULL, 'label', l.value, e.enumlabel
-              FROM jsonb_each_text(noted -> 'labels') l JOIN pg_enum e ON e.oid = l.key::oid WHERE e.enumlabel <> l.value) x
-$$;
+              FROM jsonb_each_text(noted -> 'labels') l JOIN pg_enum e ON e.oid = l.key::oid WHERE e.enumlabel <> l.value) x);
+END $$;
 COMMENT ON FUNCTION tally_internal._names_changed(jsonb) IS
 'What has another name, schema or label than was noted, as changes: class, object, kind (object, moved, label), was, becomes; null where nothing has.';
 REVOKE ALL ON FUNCTION tally_internal._named(oid, oid), tally_internal._note_names(), tally_internal._names_changed(jsonb) FROM PUBLIC;

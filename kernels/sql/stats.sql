@@ -155,3 +155,8 @@ CREATE OR REPLACE FUNCTION tally_internal._moments_jsonb(sketch tally.moments) R
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
     SELECT jsonb_build_object('count', sketch.n, 'means', sketch.means, 'products', sketch.products)
 $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._zeros(units bigint, variables int) RETURNS tally.moments
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ROW(units, array_fill(0::float8, ARRAY[variables]), array_fill(0::float8, ARRAY[variables * variables]))::tally.moments WHERE units > 0
+$$;

@@ -1,4 +1,4 @@
--- Owns: tally.timed in SQL, the first or last value of a series with its time; and p values adjusted for several questions.
+-- Owns: tally.timed in SQL, the first or last value of a series with its time.
 
 CREATE FUNCTION tally_internal._timed_before(kind text, a text, b text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -63,21 +63,4 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.time';
 CREATE OR REPLACE FUNCTION tally_internal._timed_jsonb(sketch tally.timed) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
     SELECT jsonb_build_object('kind', CASE WHEN sketch.last THEN 'last' ELSE 'first' END, 'type', sketch.kind, 'value', sketch.value, 'time', sketch.time)
-$$;
-
-CREATE OR REPLACE FUNCTION tally.adjust_holm(p float8[]) RETURNS float8[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(array_agg(h.adjusted ORDER BY u.n), '{}')
-      FROM unnest(p) WITH ORDINALITY u(v, n)
-      LEFT JOIN (SELECT r.n, least(max(r.v * (r.m - r.place + 1)) OVER (ORDER BY r.place), 1) AS adjusted
-                   FROM (SELECT x.v, x.n, row_number() OVER (ORDER BY x.v, x.n) AS place, count(*) OVER () AS m
-                           FROM unnest(p) WITH ORDINALITY x(v, n) WHERE x.v IS NOT NULL AND x.v <> 'NaN') r) h ON h.n = u.n
-$$;
-CREATE OR REPLACE FUNCTION tally.adjust_benjamini_hochberg(p float8[]) RETURNS float8[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(array_agg(h.adjusted ORDER BY u.n), '{}')
-      FROM unnest(p) WITH ORDINALITY u(v, n)
-      LEFT JOIN (SELECT r.n, least(min(r.v * r.m / r.place) OVER (ORDER BY r.place DESC), 1) AS adjusted
-                   FROM (SELECT x.v, x.n, row_number() OVER (ORDER BY x.v, x.n) AS place, count(*) OVER () AS m
-                           FROM unnest(p) WITH ORDINALITY x(v, n) WHERE x.v IS NOT NULL AND x.v <> 'NaN') r) h ON h.n = u.n
 $$;

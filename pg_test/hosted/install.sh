@@ -36,7 +36,8 @@ is 'it is no extension and has no library' '^0$' "$(run tally_host "SELECT (SELE
 is 'each function without a body of its own is listed' '^t$' "$(run tally_host "SELECT count(*) FILTER (WHERE p.prosrc ~
     '^ BEGIN PERFORM tally_internal._missing') = (SELECT count(*) FROM tally.hosted_missing WHERE name NOT LIKE 'tally.sessionize%')
     FROM pg_proc p WHERE p.pronamespace::regnamespace::text ~ '^tally'")"
-is 'and refuses in words' 'ERROR:  0A000: tally.retention' "$(run tally_host "SELECT tally.retention('{}', '{}', '1 day', 3, now(), 'UTC', 'on')")"
+is 'and refuses in words' 'ERROR:  0A000: tally_internal._sequence_trans' \
+    "$(run tally_host "SELECT tally.sequence_events(now(), true)")"
 is 'a second installation is refused' 'ERROR:  42P06: the schema tally' \
     "$("$PG_LIB/bin/psql" -XAtq -1 -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U tally_host -d $database \
         -f "dist/pg_tally-hosted--$VERSION.sql" 2>&1)"

@@ -118,7 +118,7 @@ for my $statement (statements(text_of($ARGV[0]))) {
 # What to use instead, where there is something. docs/kernel.md says the same in words.
 my @instead = (
     [qr/sessionize/ => 'sum(…) over lag(event_time): count a new session where the gap is longer'],
-    [qr/retention/ => 'a rollup per actor with min(event_time), and count(*) FILTER over it'],
+    [qr/sequence/ => q(a regular expression over string_agg(event, '' ORDER BY event_time))],
     [qr/_hide_cells|_protect/ => 'tally.suppress_below() for single cells; releases need the library edition'],
     [qr/_page_/ => 'the views of the pack, or Grafana with tally.grafana_dashboard()'],
     [qr/ohlc|open|close|high|low\b|low_time/ => 'min and max, and the value at min(time) by a join'],
@@ -126,9 +126,8 @@ my @instead = (
         'lag() over the readings, and sum of the differences'],
     [qr/state_time|states|duration_in|_state\(|within/ => 'lead() over the times of the states'],
     [qr/_from_text|_from_bpchar/ => 'a value of the type: sketches are rows here'],
-    [qr/./ => 'tally.moments() and tally.stats() for the sums; p values by a statistics program'],
 );
-my $instead = sub { my ($name) = @_; for (@instead) { return $_->[1] =~ s/'/''/gr if $name =~ $_->[0] } };
+my $instead = sub { my ($name) = @_; for (@instead) { return $_->[1] =~ s/'/''/gr if $name =~ $_->[0] } die "$name: what to use instead?\n" };
 my $rows = join ",\n    ", map { "('$_', '" . $instead->($_) . "')" } sort @missing;
 my $listed = @missing ? "SELECT m.name, m.instead FROM (VALUES\n    $rows) m(name, instead)"
     : 'SELECT NULL::text AS name, NULL::text AS instead WHERE false';

@@ -25,15 +25,6 @@ $$;
 COMMENT ON FUNCTION tally_internal._called(tally.experiments) IS
 'The name by which an experiment is found from everywhere: with its schema where the bare name is not clear.';
 
-CREATE OR REPLACE FUNCTION tally_internal._zeros(units bigint, variables int) RETURNS tally.moments
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('{"count":%s,"origin":[%s],"mean":[%2$s],"co":[%3$s]}', units, x.zeros, y.zeros)::tally.moments
-      FROM (SELECT string_agg('0', ',') FROM generate_series(1, variables)) x(zeros),
-           (SELECT string_agg('0', ',') FROM generate_series(1, variables * (variables + 1) / 2)) y(zeros)
-     WHERE units > 0
-$$;
-COMMENT ON FUNCTION tally_internal._zeros(bigint, int) IS 'Moments of this many units whose variables are all 0; NULL for no units.';
-
 CREATE OR REPLACE FUNCTION tally_internal._with_zeros(sketch tally.moments, units bigint, variables int) RETURNS tally.moments
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- A unit without events near its exposure has no row of values.

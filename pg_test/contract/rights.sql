@@ -4,7 +4,7 @@ SELECT no_plan();
 CREATE TEMP TABLE readable (name text PRIMARY KEY);
 INSERT INTO readable SELECT unnest(string_to_array(
     -- Definitions, which everybody sees.
-    'rollups dimensions measures beside faces clusters metrics metric_views behaviours boards experiments experiment_metrics experiment_cells source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
+    'rollups dimensions measures beside faces clusters metrics metric_views limits behaviours boards experiments experiment_metrics experiment_cells source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
     -- Marks and progress, which live views read as their readers.
     || 'dirty dirty_ranges members odd_rows reads enums jobs status progress health '
     -- What is released, and its proofs by row level security.
@@ -29,7 +29,7 @@ SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute 
     WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee <> c.relowner AND (c.relname NOT IN ('channels', 'broken_buckets', 'broken_metrics') OR x.privilege_type <> 'SELECT')$$, 'and no column has a right of its own besides');
 SELECT is_empty($$SELECT c.relname FROM pg_class c JOIN readable r ON r.name = c.relname WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity
     AND c.relname NOT IN ('dirty', 'members', 'odd_rows', 'reads', 'enums', 'jobs', 'pack_list', 'pack_tables', 'pack_columns', 'pack_steps', 'rollups', 'dimensions', 'measures', 'beside', 'faces', 'clusters', 'dirty_ranges', 'source_retentions',
-        'metrics', 'metric_views', 'behaviours', 'boards', 'experiments', 'experiment_metrics', 'experiment_cells', 'releases', 'installed_packs')$$,
+        'metrics', 'metric_views', 'limits', 'behaviours', 'boards', 'experiments', 'experiment_metrics', 'experiment_cells', 'releases', 'installed_packs')$$,
             'what holds data of its owner has row level security; these hold numbers, names of tables, what packs are made of and definitions, which everybody sees');
 SELECT is_empty($$SELECT p.polrelid::regclass, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relnamespace = 'tally'::regnamespace AND p.polcmd <> 'r'$$, 'policies are about reading: nobody writes');
 SELECT is_empty($$SELECT n.nspname, a.grantee, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname IN ('tally', 'tally_internal') AND a.grantee <> n.nspowner AND NOT (a.grantee = 0 AND a.privilege_type = 'USAGE')$$, 'the schema may be used, and nothing made in it');

@@ -120,6 +120,7 @@ my @instead = (
     [qr/sessionize/ => 'sum(…) over lag(event_time): count a new session where the gap is longer'],
     [qr/sequence/ => q(a regular expression over string_agg(event, '' ORDER BY event_time))],
     [qr/_hide_cells|_protect/ => 'tally.suppress_below() for single cells; releases need the library edition'],
+    [qr/_count_request/ => 'a limit of requests at the gateway, and tally.set_limits() without per_minute'],
     [qr/_page_/ => 'the views of the pack, or Grafana with tally.grafana_dashboard()'],
     [qr/ohlc|open|close|high|low\b|low_time/ => 'min and max, and the value at min(time) by a join'],
     [qr/readings|counter|gauge|time_weighted|increase|delta|rate|resets|average|integral|duration\(|extrapolated|_value\(tally.readings/ =>

@@ -62,6 +62,13 @@ LANGUAGE c VOLATILE PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'tally_short_cont
 COMMENT ON FUNCTION tally_internal._short_context() IS
 'Leaves the statement that calls the calling PL/pgSQL function out of the context of the coming error; always true. For _refuse(), which raises one at once.';
 
+CREATE OR REPLACE FUNCTION tally_internal._count_request(role oid, limits_id int) RETURNS bigint
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100 AS 'MODULE_PATHNAME', 'tally_count_request';
+COMMENT ON FUNCTION tally_internal._count_request(oid, int) IS
+'Counts the running statement among those of a role under certain limits, once, and says how many there have been in this minute; 0 where they cannot '
+'be counted. It needs no transaction that writes, and each server counts its own.';
+REVOKE ALL ON FUNCTION tally_internal._count_request(oid, int) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION tally_internal._note_writer(relation oid) RETURNS boolean
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1 AS 'MODULE_PATHNAME', 'tally_note_writer';
 COMMENT ON FUNCTION tally_internal._note_writer(oid) IS

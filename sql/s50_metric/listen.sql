@@ -90,9 +90,10 @@ BEGIN
         OR tally_internal._schema_renamed(m.expression, was, becomes) <> m.expression
         OR tally_internal._schema_renamed(m.resolved, was, becomes) <> m.resolved;
     PERFORM tally_internal._rename_schema('tally.probes', 'query', was, becomes);
+    UPDATE tally.limits l SET schema = becomes WHERE l.schema = was;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s50(int, jsonb) IS
-'Listener: metrics and probes follow a schema that is renamed.';
+'Listener: metrics, probes and limits follow a schema that is renamed.';
 REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s50(int, jsonb) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._when_views_asked_s50(id int, detail jsonb) RETURNS SETOF text

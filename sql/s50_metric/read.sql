@@ -91,12 +91,16 @@ DECLARE
     first  timestamptz;
     last   timestamptz;
     merging boolean;
+    most   int;
+    n      bigint;
+    bound  text;
 BEGIN
     PERFORM tally_internal._check_fill(fill, m.name);
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     PERFORM tally_internal._check_dimensions(r, by, 'by');
     first := tally_internal._parse_since(since, as_of, 'since', r.zone);
     last := tally_internal._parse_since(until, as_of, 'until', r.zone);
+    most := tally_internal._within_limits(r.owner, r.relation, r.zone, format('SELECT * FROM tally.timeseries(%L', tally_internal._called(m)), first, last);
     rule := tally_internal._grain(r, bucket, first, last);
     PERFORM tally_internal._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', tally_internal._called(m), since));
     -- Only whole buckets count. The first is the one that begins at or after since.
@@ -109,18 +113,24 @@ BEGIN
                         CASE WHEN merging THEN tally_internal._rows_from(rule, first) ELSE first END,
                         CASE WHEN merging AND tally_internal._bucket_start(rule, last) = last THEN tally_internal._rows_past(rule, last) ELSE last END)
                    WHEN live THEN tally_internal._live_for_reader(r)::text ELSE r.relation::text END;
-    query := tally_internal._refuse_unsafe(r, tally_internal._series_sql(m, r, source, rule, by, "where"));
+    -- Of too many rows one more than the limit is enough to know.
+    bound := CASE WHEN fill IS NULL THEN COALESCE(' LIMIT ' || most + 1::bigint, '') ELSE '' END;
+    query := tally_internal._refuse_unsafe(r, tally_internal._series_sql(m, r, source, rule, by, "where") || bound);
     BEGIN
         -- The inner function gathers all rows first, so nothing was returned where it fails.
         RETURN QUERY SELECT * FROM tally_internal._series(m.name, query, rule, first, last, fill, by = '{}');
+        GET DIAGNOSTICS n = ROW_COUNT;
     EXCEPTION WHEN OTHERS THEN
         -- What is wrong with the question is no fault of the metric, and its error has a hint.
         GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
         IF NOT tally_internal._fault_of_a_metric(SQLSTATE) OR hint <> '' THEN RAISE; END IF;
-        query := tally_internal._series_sql(tally_internal._guarded(m, r), r, source, rule, by, "where");
+        query := tally_internal._series_sql(tally_internal._guarded(m, r), r, source, rule, by, "where") || bound;
         RETURN QUERY SELECT * FROM tally_internal._series(m.name, query, rule, first, last, fill, by = '{}');
+        GET DIAGNOSTICS n = ROW_COUNT;
         PERFORM tally_internal._note_failed(m, SQLSTATE, SQLERRM);
     END;
+    PERFORM tally_internal._check_rows(n, most, 'a series', format('SELECT tally.report_page(%L, bucket => %L, by => %L, since => %L, until => %L);',
+        ARRAY[tally_internal._called(m)], COALESCE(bucket, r.bucket), by, tally_internal._iso(first), tally_internal._iso(last)));
 END $$;
 COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, boolean, timestamptz, text) IS
 'A metric over time, in long form: since and until (how long ago, a timestamp, or words such as yesterday and last month; whole buckets that '
@@ -157,6 +167,7 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     first := tally_internal._parse_since(since, as_of, 'since', r.zone);
     last := tally_internal._parse_since(until, as_of, 'until', r.zone);
+    PERFORM tally_internal._within_limits(r.owner, r.relation, r.zone, format('SELECT tally.metric_value(%L', tally_internal._called(m)), first, last);
     PERFORM tally_internal._refuse_overlap(r, NULL, first, last,
                                            format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;',
                                                tally_internal._called(m), since));

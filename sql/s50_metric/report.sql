@@ -50,7 +50,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._metric_as(text) IS 'The metric of a name, called as it was written.';
 
 CREATE OR REPLACE FUNCTION tally_internal._report_query(metrics text[], bucket interval, by text[], "where" jsonb, first timestamptz, last timestamptz,
-                                             people text, k int, most int, guarded boolean) RETURNS text
+                                             people text, k int, most int, guarded boolean, after text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -64,16 +64,17 @@ BEGIN
                   GROUP BY r) x;
     keys := NULLIF(concat_ws(', ', CASE WHEN bucket IS NOT NULL THEN 'bucket' END,
                              (SELECT string_agg(quote_ident(d), ', ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o))), '');
-    RETURN format('SELECT pg_catalog.row_to_json(report) FROM (SELECT %s FROM %s%s LIMIT %s) report',
+    RETURN format('SELECT pg_catalog.row_to_json(report) FROM (SELECT %s FROM %s%s%s LIMIT %s) report',
         concat_ws(', ', keys, (SELECT string_agg(quote_ident(m), ', ' ORDER BY o) FROM unnest(metrics) WITH ORDINALITY u(m, o))),
         -- Dimensions are never NULL, so whatever one rollup lacks, another one's row stands alone.
         (SELECT string_agg(CASE WHEN o = 1 THEN format('(%s) p1', p) WHEN keys IS NULL THEN format(' CROSS JOIN (%s) p%s', p, o)
                            ELSE format(' FULL JOIN (%s) p%s USING (%s)', p, o, keys) END, '' ORDER BY o)
            FROM unnest(parts) WITH ORDINALITY u(p, o)),
-        COALESCE(' ORDER BY ' || keys, ''), most::bigint + 1);
+        CASE WHEN after IS NULL THEN '' ELSE format(' WHERE (%s) > (%s)', keys, after) END, COALESCE(' ORDER BY ' || keys, ''), most::bigint + 1);
 END $$;
-COMMENT ON FUNCTION tally_internal._report_query(text[], interval, text[], jsonb, timestamptz, timestamptz, text, int, int, boolean) IS
-'SQL text of a report: one JSON object per row, at most one more than most. guarded: the slow form, in which values that fail are NULL.';
+COMMENT ON FUNCTION tally_internal._report_query(text[], interval, text[], jsonb, timestamptz, timestamptz, text, int, int, boolean, text) IS
+'SQL text of a report: one JSON object per row, at most one more than most. guarded: the slow form, in which values that fail are NULL. after: SQL text of '
+'the key of the row before the first one.';
 
 CREATE OR REPLACE FUNCTION tally_internal._report_rows(query text) RETURNS SETOF json
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
@@ -81,6 +82,38 @@ BEGIN
     RETURN QUERY EXECUTE query;
 END $$;
 COMMENT ON FUNCTION tally_internal._report_rows(text) IS 'The rows of the query of a report, all of them or an error. Runs with the reader''s rights.';
+
+CREATE OR REPLACE FUNCTION tally_internal._report(metrics text[], bucket interval, by text[], "where" jsonb, first timestamptz, last timestamptz,
+                                                  people text, k int, most int, after text DEFAULT NULL) RETURNS SETOF json
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
+DECLARE
+    hint text;
+BEGIN
+    RETURN QUERY SELECT x FROM tally_internal._report_rows(
+        tally_internal._report_query(metrics, bucket, by, "where", first, last, people, k, most, false, after)) x;
+EXCEPTION WHEN OTHERS THEN
+    -- What is wrong with the question is no fault of a metric, and its error has a hint.
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    IF NOT tally_internal._fault_of_a_metric(SQLSTATE) OR hint <> '' THEN RAISE; END IF;
+    RETURN QUERY SELECT x FROM tally_internal._report_rows(
+        tally_internal._report_query(metrics, bucket, by, "where", first, last, people, k, most, true, after)) x;
+    RAISE WARNING USING MESSAGE = format('a metric of this report cannot be computed everywhere, and is NULL where it fails: %s', SQLERRM),
+        ERRCODE = SQLSTATE, DETAIL = format('The metrics are %s.', metrics),
+        HINT = 'SELECT rollup, reason, hint FROM tally.status WHERE sqlstate IS NOT NULL;';
+END $$;
+COMMENT ON FUNCTION tally_internal._report(text[], interval, text[], jsonb, timestamptz, timestamptz, text, int, int, text) IS
+'The rows of a report over [first, last), at most one more than most, with the reader''s rights. Metrics that fail are NULL where they do. after: SQL text of '
+    'the key of the row before the first one.';
+
+CREATE OR REPLACE FUNCTION tally_internal._report_limits(metrics text[], first timestamptz, last timestamptz, call text, OUT most int, OUT least_k int)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT min(tally_internal._within_limits(r.owner, r.relation, r.zone, call, first, last)), max((tally_internal._limits(r.owner, r.relation)).min_people)
+      INTO most, least_k
+      FROM tally.rollups r WHERE r.id IN (SELECT (tally_internal._metric(m)).rollup_id FROM unnest(metrics) m);
+END $$;
+COMMENT ON FUNCTION tally_internal._report_limits(text[], timestamptz, timestamptz, text) IS
+'The most rows of a report and the least k that the limits of its rollups'' owners give the current role; an error where they do not let it ask.';
 
 CREATE OR REPLACE FUNCTION tally.report(
     metrics   text[],
@@ -102,7 +135,6 @@ DECLARE
                        ELSE (SELECT r.zone FROM tally.rollups r WHERE r.id = (tally_internal._metric(metrics[1])).rollup_id) END;
     first timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
     last  timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
-    hint  text;
     n     bigint;
 BEGIN
     IF COALESCE(cardinality(metrics), 0) = 0 THEN
@@ -121,27 +153,12 @@ BEGIN
                               'A report reads a bounded range.',
             format('SELECT * FROM tally.report(%L, since => %L);', metrics, max_range::text));
     END IF;
-    "where" := COALESCE("where", '{}');
-    BEGIN
-        RETURN QUERY SELECT x FROM tally_internal._report_rows(
-            tally_internal._report_query(metrics, bucket, by, "where", first, last, people, k, max_rows, false)) x;
-        GET DIAGNOSTICS n = ROW_COUNT;
-    EXCEPTION WHEN OTHERS THEN
-        -- What is wrong with the question is no fault of a metric, and its error has a hint.
-        GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-        IF NOT tally_internal._fault_of_a_metric(SQLSTATE) OR hint <> '' THEN RAISE; END IF;
-        RETURN QUERY SELECT x FROM tally_internal._report_rows(
-            tally_internal._report_query(metrics, bucket, by, "where", first, last, people, k, max_rows, true)) x;
-        GET DIAGNOSTICS n = ROW_COUNT;
-        RAISE WARNING USING MESSAGE = format('a metric of this report cannot be computed everywhere, and is NULL where it fails: %s', SQLERRM),
-            ERRCODE = SQLSTATE, DETAIL = format('The metrics are %s.', metrics),
-            HINT = 'SELECT rollup, reason, hint FROM tally.status WHERE sqlstate IS NOT NULL;';
-    END;
-    IF n > max_rows THEN
-        PERFORM tally_internal._refuse('program_limit_exceeded', format('a report has at most %s rows, and this one has more', max_rows),
-                              'Nothing of it is returned, so that no part is taken for the whole.',
-            'Ask for a shorter range, a longer bucket or fewer dimensions; or max_rows => ' || max_rows * 2);
-    END IF;
+    SELECT LEAST(max_rows, l.most), GREATEST(k, l.least_k) INTO max_rows, k
+      FROM tally_internal._report_limits(metrics, first, last, format('SELECT * FROM tally.report(%L', metrics)) l;
+    RETURN QUERY SELECT x FROM tally_internal._report(metrics, bucket, by, COALESCE("where", '{}'), first, last, people, k, max_rows) x;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    PERFORM tally_internal._check_rows(n, max_rows, 'a report', format('SELECT tally.report_page(%L%s, by => %L, since => %L, until => %L);', metrics,
+        COALESCE(format(', bucket => %L', bucket), ''), by, tally_internal._iso(first), tally_internal._iso(last)));
 END $$;
 COMMENT ON FUNCTION tally.report(text[], text, text, interval, text[], jsonb, text, int, interval, int, timestamptz) IS
 'Several metrics, also of different rollups, side by side: one JSON object per row with the bucket (where bucket is given), the dimensions of by, and each '

@@ -95,6 +95,11 @@ BEGIN
                                                                          COALESCE(made.k::text, 'NULL')),
             'A cell of fewer than k people is hidden.', again);
     END IF;
+    IF made.k < (tally_internal._limits_set(r.owner, r.relation)).min_people THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('k of release %L must be at least %s, got %s', made.name,
+                                                                         (tally_internal._limits_set(r.owner, r.relation)).min_people, made.k),
+            format('This limit is set by %s in tally.limits.', r.owner), again);
+    END IF;
     PERFORM tally_internal._check_release_columns(made, r, again);
     PERFORM tally_internal._check_hierarchies(made, again);
     IF tally_internal._no_length(made.settle, '0', '400 days', false) 

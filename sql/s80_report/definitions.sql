@@ -120,6 +120,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['keep', s.keep::text], ['deletes', CASE WHEN NOT s.deletes THEN 'false' END], ['drop_partitions', CASE WHEN s.drop_partitions THEN 'true' END]])
       FROM tally.source_retentions s WHERE s.keep IS NOT NULL AND s.source NOT IN (SELECT r.relation FROM tally.rollups r)
     UNION ALL
+    SELECT 1, NULL::int, 'limits', COALESCE(NULLIF(l.schema, ''), '*'), l.owner::text,
+           tally_internal._definition_call('set_limits', NULLIF(l.schema, ''), ARRAY[
+               ['max_range', l.max_range::text], ['max_rows', l.max_rows::text], ['per_minute', l.per_minute::text], ['min_people', l.min_people::text],
+               ['enabled', CASE WHEN NOT l.enabled THEN 'false' END]])
+      FROM tally.limits l WHERE tally_internal._has_rights_of(l.owner)
+    UNION ALL
     SELECT 2, p.id, 'probe', p.name, p.owner::text, tally_internal._definition_call('create_probe', p.name, ARRAY[
                ['query', p.query], ['unit', p.unit], ['description', p.description], ['direction', NULLIF(p.direction, 'neutral')],
                ['every', p.every::text], ['keep', p.keep::text], ['enabled', CASE WHEN NOT p.enabled THEN 'false' END], ['search_path', p.search_path]])
@@ -150,7 +156,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND NOT EXISTS (SELECT FROM tally.releases x WHERE x.task_id = t.id)
 $$;
 COMMENT ON FUNCTION tally_internal._owned_definitions() IS
-'What only its owner sees, as statements: retentions of sources, probes, thresholds, inhibitions, tasks.';
+'What belongs to an owner alone, as statements: retentions of sources, limits of readers, probes, thresholds, inhibitions, tasks.';
 
 -- Only the owner sees a channel's url. No statement holds what opens doors (secret, headers).
 CREATE OR REPLACE FUNCTION tally_internal._channel_definitions(who bigint DEFAULT tally_internal._me())

@@ -123,6 +123,9 @@ DECLARE
     listed jsonb;
 BEGIN
     PERFORM tally_internal._check_filters(b, filters);
+    -- A page that may not be asked for is refused as a whole, and not panel by panel.
+    PERFORM tally_internal._may_ask(r.owner, r.relation) FROM tally.rollups r WHERE r.id IN (SELECT m.rollup_id FROM jsonb_array_elements(b.panels) p,
+        jsonb_array_elements_text(p -> 'metric_ids') i JOIN tally.metrics m ON m.id = i::int);
     IF NOT isfinite(first) OR NOT isfinite(last) OR first >= last THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('a page needs a finite range with since before until, got %s to %s', first, last), NULL,

@@ -21,6 +21,7 @@ pub mod load;
 pub mod mark;
 pub mod numeric;
 pub mod report;
+pub mod requests;
 pub mod role;
 pub mod row;
 pub mod run_as;

@@ -35,6 +35,15 @@ BEGIN
         IF NEW.name = 'METRICS_ALERTS_CRON' AND awf_schedule(NEW.name) IS NOT NULL THEN
             PERFORM tally.start(evaluate => NEW.value);
         END IF;
+    END IF;
+    IF NEW.name IN ('METRICS_DASHBOARDS_ENABLED', 'METRICS_KANON_MIN', 'METRICS_MAX_RANGE_DAYS', 'EXPORT_MAX_ROWS') THEN
+        -- From the first change on, these four bind every reader of this schema.
+        PERFORM tally.set_limits(TG_TABLE_SCHEMA, max_range => awf_setting('METRICS_MAX_RANGE_DAYS')::int * interval '1 day',
+                    max_rows => awf_setting('EXPORT_MAX_ROWS')::int, min_people => NULLIF(awf_setting('METRICS_KANON_MIN')::int, 1),
+                    per_minute => (SELECT l.per_minute FROM tally.limits l WHERE l.owner::oid = o.owner::oid AND l.schema = TG_TABLE_SCHEMA),
+                    enabled => awf_setting('METRICS_DASHBOARDS_ENABLED')::boolean, owner => o.owner)
+           FROM (SELECT DISTINCT r.owner::regrole AS owner FROM tally.rollups r JOIN pg_catalog.pg_class c ON c.oid = r.relation
+                  WHERE c.relnamespace = TG_TABLE_SCHEMA::regnamespace AND r.source = 'analytics_events'::regclass) o;
     ELSIF NEW.name = 'ALERTS_WEBHOOK_URL' AND NEW.value <> '' THEN
         PERFORM tally.create_channel(channel, url => NEW.value, matchers => '{"area": "awf"}');
     ELSIF NEW.name LIKE 'ALERTS\_EMAIL\_%' AND awf_setting('ALERTS_EMAIL_FROM') <> '' AND awf_setting('ALERTS_EMAIL_TO') <> '' THEN

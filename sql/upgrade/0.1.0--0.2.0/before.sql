@@ -317,6 +317,9 @@ ALTER TABLE tally.channels ADD CONSTRAINT channels_template_check CHECK (templat
 -- FILE s20_catalog/state/put_off.sql
 ALTER TABLE tally.probes ADD COLUMN last_ms float8;
 
+-- Limits of readers.
+-- FILE s50_metric/state/limits.sql
+
 ALTER TABLE tally.odd_rows RENAME COLUMN ever TO too_early;
 ALTER TABLE tally.odd_rows RENAME COLUMN never TO too_late;
 

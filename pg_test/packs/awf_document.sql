@@ -129,7 +129,8 @@ SELECT is((SELECT string_agg(DISTINCT schedule, '; ' ORDER BY schedule) FROM tal
     'enabled again, the schedules are back');
 SELECT lives_ok($$SELECT metrics_overview('2025-03-29', '2025-03-30')$$, 'and readers answer');
 UPDATE awf_settings SET value = '90' WHERE name = 'METRICS_MAX_RANGE_DAYS';
-SELECT results_eq($$SELECT enabled, max_range, max_rows, min_people, per_minute FROM tally.limits$$, $$VALUES (true, '90 days'::interval, 200000, 10, NULL::int)$$,
+SELECT results_eq($$SELECT enabled, max_range, max_rows, min_people, per_minute FROM tally.limits$$,
+    $$VALUES (true, '90 days'::interval, 200000, 10, NULL::int)$$,
     'from the first change on the settings bind all readers of the schema');
 SELECT tally.drop_limits(schema) FROM tally.limits;
 UPDATE awf_settings SET value = '120' WHERE name = 'METRICS_MAX_RANGE_DAYS';

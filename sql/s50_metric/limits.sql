@@ -27,7 +27,8 @@ BEGIN
     DELETE FROM tally.limits l WHERE l.schema = schema AND tally_internal._has_rights(caller, l.owner);
     RETURN FOUND;
 END $$;
-COMMENT ON FUNCTION tally_internal._forget_limits(text, bigint) IS 'Deletes the limits of a schema; whether there were any of the caller''s. For drop_limits().';
+COMMENT ON FUNCTION tally_internal._forget_limits(text, bigint) IS
+'Deletes the limits of a schema; whether there were any of the caller''s. For drop_limits().';
 
 CREATE OR REPLACE FUNCTION tally.set_limits(
     "on"       text DEFAULT NULL,
@@ -85,7 +86,8 @@ BEGIN
     IF EXISTS (SELECT FROM tally.limits) AND NOT tally_internal._has_rights_of(owner) THEN RETURN tally_internal._limits_set(owner, relation); END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally_internal._limits(regrole, regclass) IS 'The limits that bind the current role where it reads a relation of an owner; null where none do.';
+COMMENT ON FUNCTION tally_internal._limits(regrole, regclass) IS
+'The limits that bind the current role where it reads a relation of an owner; null where none do.';
 
 CREATE OR REPLACE FUNCTION tally_internal._count_read(limits_id int, who bigint DEFAULT tally_internal._me()) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -165,4 +167,5 @@ BEGIN
             'Nothing of it is returned, so that no part is taken for the whole.', hint);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._check_rows(bigint, bigint, text, text) IS 'An error where an answer has more rows than may be; most null: any number may be.';
+COMMENT ON FUNCTION tally_internal._check_rows(bigint, bigint, text, text) IS
+'An error where an answer has more rows than may be; most null: any number may be.';

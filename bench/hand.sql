@@ -18,7 +18,8 @@ COMMENT ON FUNCTION floor_query() IS 'Hourly by all dimensions, counts and sums 
 -- made for the floor alone, from a small sample, and dropped, since every ANALYZE by others would pay for them.
 CREATE PROCEDURE floor_statistics() LANGUAGE plpgsql AS $f$
 BEGIN
-    CREATE STATISTICS bench.floor_groups (ndistinct) ON (date_bin('1 hour', event_time, '2000-01-03 00:00:00+00')), world, adventure, locale, model, experiment, variation, content_version
+    CREATE STATISTICS bench.floor_groups (ndistinct) ON (date_bin('1 hour', event_time, '2000-01-03 00:00:00+00')), world, adventure, locale, model, experiment,
+        variation, content_version
         FROM public.analytics_events;
     SET LOCAL default_statistics_target = 10;
     ANALYZE public.analytics_events;
@@ -120,7 +121,8 @@ BEGIN
     END LOOP;
     PERFORM tally.create_rollup('capture_hourly', source => 'bench.copy_capture', time_column => 'event_time', measures => '{"events": "count(*)"}');
     -- Columns and widths of the pack's four rollups on its source.
-    PERFORM tally.create_rollup('pack_5m', source => 'bench.copy_pack', time_column => 'event_time', bucket => '5 minutes', measures => '{"events": "count(*)"}');
+    PERFORM tally.create_rollup('pack_5m', source => 'bench.copy_pack', time_column => 'event_time', bucket => '5 minutes',
+        measures => '{"events": "count(*)"}');
     PERFORM tally.create_rollup('pack_hourly', source => 'bench.copy_pack', time_column => 'event_time', measures => '{"events": "count(*)"}');
     PERFORM tally.create_rollup('pack_gameplay', source => 'bench.copy_pack', time_column => 'event_time', measures => '{"events": "count(*)"}');
     PERFORM tally.create_rollup('pack_sessions', source => 'bench.copy_pack', time_column => 'session_started_at', measures => '{"events": "count(*)"}');

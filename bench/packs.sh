@@ -23,9 +23,11 @@ ms() { sql -c '\timing on' -c '\o /dev/null' -c "$1" | sed -n 's/^Time: \([0-9.]
 # are what a machine busy with other work does not change.
 measured() {
     printf '%s;\n' "$1" "$1" "$1" >"$work/statement.sql"
-    sql -c 'SET log_statement_stats = on' -c 'SET client_min_messages = log' -c '\timing on' -c '\o /dev/null' -f "$work/statement.sql" >"$work/took" 2>"$work/log" || return 0
+    sql -c 'SET log_statement_stats = on' -c 'SET client_min_messages = log' -c '\timing on' \
+        -c '\o /dev/null' -f "$work/statement.sql" >"$work/took" 2>"$work/log" || return 0
     sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' "$work/took" | sort -n | sed -n 2p
-    sed -n 's/^!.*[[:space:]]\([0-9.]*\) s user, \([0-9.]*\) s system.*/\1 \2/p' "$work/log" | tail -n 3 | awk '{ print ($1 + $2) * 1000 }' | sort -n | sed -n 2p
+    sed -n 's/^!.*[[:space:]]\([0-9.]*\) s user, \([0-9.]*\) s system.*/\1 \2/p' "$work/log" | tail -n 3 | awk '{ print ($1 + $2) * 1000 }' | sort -n |
+        sed -n 2p
 }
 # row LABEL STATEMENT [LIMIT]: one line of the table.
 row() {
@@ -49,7 +51,8 @@ backfilled() {
 views() {
     sql -F $'\t' -c "
         SELECT s.name, coalesce((SELECT quote_ident(a.attname) FROM pg_attribute a
-                                  WHERE a.attrelid = to_regclass(s.name) AND a.attnum > 0 AND a.attname IN ('bucket', 'date', 'date_hour', 'day', 'week', 'hour')
+                                  WHERE a.attrelid = to_regclass(s.name) AND a.attnum > 0 AND a.attname IN ('bucket', 'date', 'date_hour', 'day', 'week',
+                                      'hour')
                                     AND a.atttypid IN ('timestamptz'::regtype, 'date'::regtype, 'timestamp'::regtype) ORDER BY a.attnum LIMIT 1), '-')
           FROM tally.pack_steps s WHERE s.pack = '$1' AND s.kind = 'view' ORDER BY s.ordinal"
 }
@@ -57,7 +60,8 @@ views() {
 functions() {
     sql -c "
         SELECT p.oid::regproc FROM tally.pack_steps s JOIN pg_proc p ON p.oid = to_regprocedure(regexp_replace(s.name, ' CASCADE\$', ''))
-         WHERE s.pack = '$1' AND s.kind = 'function' AND p.pronargs = p.pronargdefaults AND p.prorettype <> 'trigger'::regtype AND p.provolatile <> 'v' ORDER BY s.ordinal"
+         WHERE s.pack = '$1' AND s.kind = 'function' AND p.pronargs = p.pronargdefaults AND p.prorettype <> 'trigger'::regtype AND p.provolatile <> 'v'
+             ORDER BY s.ordinal"
 }
 
 bench_pack() {
@@ -71,7 +75,8 @@ bench_pack() {
     sql -c 'CREATE EXTENSION pg_tally'
     printf 'Yardstick, a million md5(): %.0f ms. ' "$(ms "SELECT max(md5(i::text)) FROM generate_series(1, 1000000) i")"
     # shellcheck disable=SC2016  # the backticks are Markdown
-    printf '%s source rows by `tally.generate_%s()`: %.1f s.' "$events" "$pack" "$(ms "SELECT tally.generate_$pack($events, until => now())" | awk '{ print $1 / 1000 }')"
+    printf '%s source rows by `tally.generate_%s()`: %.1f s.' "$events" "$pack" \
+        "$(ms "SELECT tally.generate_$pack($events, until => now())" | awk '{ print $1 / 1000 }')"
     sql -c "SELECT tally.install_pack('$pack')" >/dev/null
     sql -c 'VACUUM ANALYZE'
     printf ' All rollups, from nothing, by two sessions: **%.1f s**.' "$(backfilled)"
@@ -103,7 +108,8 @@ if [ $# -eq 0 ]; then
     mapfile -t packs < <(sql -c "SELECT l.name FROM tally.pack_list l WHERE to_regproc('tally.generate_' || l.name) IS NOT NULL ORDER BY l.name")
     db=postgres
 fi
-sql -c "SELECT format('PostgreSQL %s, shared_buffers %s, work_mem %s, %s parallel workers, ', current_setting('server_version'), current_setting('shared_buffers'), current_setting('work_mem'), current_setting('max_parallel_workers_per_gather'))" | tr -d '\n'
+sql -c "SELECT format('PostgreSQL %s, shared_buffers %s, work_mem %s, %s parallel workers, ', current_setting('server_version'),
+    current_setting('shared_buffers'), current_setting('work_mem'), current_setting('max_parallel_workers_per_gather'))" | tr -d '\n'
 echo "$(nproc) cores (load $(cut -d " " -f 1 /proc/loadavg)), no JIT; median of three, all rows fetched."
 for pack in "${packs[@]}"; do bench_pack "$pack"; done
 db=postgres

@@ -17,7 +17,8 @@ parts=("$@"); [ $# -gt 0 ] || parts=(build refresh capture)
 # shellcheck source=/dev/null
 for part in build refresh capture; do . "$here/$part.sh"; done
 
-sql_version() { psql -XqAt -d postgres -c "SELECT current_setting('server_version') || ', shared_buffers ' || current_setting('shared_buffers') || ', work_mem ' || current_setting('work_mem') || ', ' || current_setting('max_parallel_workers_per_gather') || ' parallel workers'"; }
+sql_version() { psql -XqAt -d postgres -c "SELECT current_setting('server_version') || ', shared_buffers ' || current_setting('shared_buffers') ||
+    ', work_mem ' || current_setting('work_mem') || ', ' || current_setting('max_parallel_workers_per_gather') || ' parallel workers'"; }
 echo "PostgreSQL $(sql_version); $(nproc) cores"
 for part in "${parts[@]}"; do
     case $part in

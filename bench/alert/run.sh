@@ -26,9 +26,11 @@ tick() {
 sql >/dev/null <<'SQL'
 SELECT tally.enable_threshold(t.name, false) FROM tally.thresholds t;
 SELECT tally.create_threshold(format('t%s', i),
-           metric => (ARRAY['p95_latency_ms', 'retry_rate', 'fallback_rate', 'turns', 'stuck_rate_5m', 'avg_in_tokens', 'p95_latency_ms_5m', 'overall_completion_rate'])[1 + i % 8],
+           metric => (ARRAY['p95_latency_ms', 'retry_rate', 'fallback_rate', 'turns', 'stuck_rate_5m', 'avg_in_tokens', 'p95_latency_ms_5m',
+               'overall_completion_rate'])[1 + i % 8],
            condition => '> ' || i * 10, "for" => '5 minutes', per => CASE WHEN i % 3 = 0 THEN '{world}' ELSE '{}' END::text[],
-           "where" => CASE WHEN i % 2 = 0 THEN jsonb_build_object('world', (SELECT DISTINCT f.world FROM awf_5m f ORDER BY 1 LIMIT 1 OFFSET i % 6)) ELSE '{}' END)
+           "where" => CASE WHEN i % 2 = 0 THEN jsonb_build_object('world', (SELECT DISTINCT f.world FROM awf_5m f ORDER BY 1 LIMIT 1 OFFSET i % 6))
+               ELSE '{}' END)
   FROM generate_series(1, 1000) i;
 SQL
 echo
@@ -42,7 +44,8 @@ sql >/dev/null <<'SQL'
 SELECT tally.enable_threshold(t.name, false) FROM tally.thresholds t WHERE t.enabled;
 CREATE TABLE hosts (at timestamptz NOT NULL, host text NOT NULL, load float8 NOT NULL);
 INSERT INTO hosts SELECT '2025-06-01 00:00Z'::timestamptz + m * interval '1 minute', 'host-' || i, i FROM generate_series(0, 9) m, generate_series(1, 10000) i;
-SELECT tally.create_rollup('hosts_1m', source => 'hosts', time_column => 'at', bucket => '1 minute', dimensions => '["host"]', measures => '{"n": "count(*)", "load": "sum(load)"}', with_data => true);
+SELECT tally.create_rollup('hosts_1m', source => 'hosts', time_column => 'at', bucket => '1 minute', dimensions => '["host"]',
+    measures => '{"n": "count(*)", "load": "sum(load)"}', with_data => true);
 SELECT tally.create_metric('load', 'hosts_1m', 'load / nullif(n, 0)');
 SELECT tally.create_threshold('hot', metric => 'load', condition => '> 20000', "for" => '2 minutes', per => '{host}');
 ANALYZE;

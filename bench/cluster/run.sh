@@ -29,15 +29,19 @@ SQL
 done
 ask centre -c "CREATE EXTENSION dblink" -c "CREATE EXTENSION postgres_fdw"
 for ((n = 1; n <= most; n++)); do
-    ask centre -c "CREATE SERVER node$n FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$PGHOST', port '${PGPORT:-5432}', dbname 'tally_bench_node$n', extensions 'pg_tally')" \
+    ask centre -c "CREATE SERVER node$n FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$PGHOST', port '${PGPORT:-5432}', dbname 'tally_bench_node$n',
+        extensions 'pg_tally')" \
         -c "CREATE USER MAPPING FOR CURRENT_USER SERVER node$n OPTIONS (user '$PGUSER')"
 done
 
 define() { # NODES: the rollups over so many nodes
-    ask centre >/dev/null -c "SELECT tally.create_cluster_rollup('by_hour', (SELECT array_agg('node' || n) FROM generate_series(1, $1) n), 'events', 'at', dimensions => '[\"kind\"]', schedule => NULL,
-        measures => '{\"n\": \"count(*)\", \"total\": \"sum(v)\", \"spread\": \"tally.tdigest(v)\", \"people\": \"tally.hll(who)\"}')" -c "SELECT * FROM tally.refresh('by_hour')"
+    ask centre >/dev/null -c "SELECT tally.create_cluster_rollup('by_hour', (SELECT array_agg('node' || n) FROM generate_series(1, $1) n), 'events', 'at',
+        dimensions => '[\"kind\"]', schedule => NULL,
+        measures => '{\"n\": \"count(*)\", \"total\": \"sum(v)\", \"spread\": \"tally.tdigest(v)\", \"people\": \"tally.hll(who)\"}')" \
+            -c "SELECT * FROM tally.refresh('by_hour')"
 }
-metrics="SELECT tally.create_metric('events', 'by_hour', 'n'), tally.create_metric('p95', 'by_hour', 'tally.percentile(spread, 0.95)'), tally.create_metric('people', 'by_hour', 'tally.distinct_count(people)')"
+metrics="SELECT tally.create_metric('events', 'by_hour', 'n'), tally.create_metric('p95', 'by_hour', 'tally.percentile(spread, 0.95)'),
+    tally.create_metric('people', 'by_hour', 'tally.distinct_count(people)')"
 define 1
 ask centre -c "$metrics" >/dev/null
 for ((n = 1; n <= most; n++)); do
@@ -56,14 +60,17 @@ for count in $nodes; do
                 slowest=$(awk -v a="$slowest" -v b="$ms" 'BEGIN { print (b > a) ? b : a }')
             done
             face=$(best centre "$question")
-            printf '%-44s %6s %12s %12s %8s\n' "$metric by day${by:+ and kind}" "$count" "$slowest" "$face" "$(awk -v a="$face" -v b="$slowest" 'BEGIN { printf "%.2f", a / b }')"
+            printf '%-44s %6s %12s %12s %8s\n' "$metric by day${by:+ and kind}" "$count" "$slowest" "$face" \
+                "$(awk -v a="$face" -v b="$slowest" 'BEGIN { printf "%.2f", a / b }')"
         done
     done
 done
 
-ask centre >/dev/null -c "SELECT tally.create_cluster_rollup('by_minute', '{node1}', 'ticks', 'at', bucket => '1 minute', schedule => NULL, measures => '{\"n\": \"count(*)\", \"total\": \"sum(v)\"}')" \
+ask centre >/dev/null -c "SELECT tally.create_cluster_rollup('by_minute', '{node1}', 'ticks', 'at', bucket => '1 minute', schedule => NULL,
+    measures => '{\"n\": \"count(*)\", \"total\": \"sum(v)\"}')" \
     -c "SELECT * FROM tally.refresh('by_minute')" -c "SELECT * FROM tally.pull('by_minute')"
 ask node1 >/dev/null -c "UPDATE ticks SET v = v + 1" -c "SELECT * FROM tally.refresh('by_minute')"
-printf '%-44s %6s %12s ms   aim 1000\n' "pull of 10,000 changed buckets" 1 "$(ask centre -c '\timing on' -c "SELECT * FROM tally.pull('by_minute')" | awk '/^Time:/ { print $2 }')"
+printf '%-44s %6s %12s ms   aim 1000\n' "pull of 10,000 changed buckets" 1 \
+    "$(ask centre -c '\timing on' -c "SELECT * FROM tally.pull('by_minute')" | awk '/^Time:/ { print $2 }')"
 printf '%-44s %6s %12s ms\n' "pull of nothing" 1 "$(ask centre -c '\timing on' -c "SELECT * FROM tally.pull('by_minute')" | awk '/^Time:/ { print $2 }')"
 [ "${KEEP:-}" ] || for db in centre $(seq -f node%g "$most"); do psql -Xq -d postgres -c "DROP DATABASE IF EXISTS tally_bench_$db WITH (FORCE)"; done

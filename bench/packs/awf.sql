@@ -5,7 +5,8 @@
 100 SELECT metrics_timeseries('turns', 'day', since => '60 days', by => '{world}');
 100 SELECT metrics_experiment('model-routing', since => '30 days');
 100 SELECT metrics_overview(since => '30 days');
-100 SELECT date_hour, sum(turns) AS turns, sum(sessions) AS sessions FROM awf_rollup_hourly WHERE date_hour >= now() - interval '7 days' AND world = 'emberfall' GROUP BY 1;
+100 SELECT date_hour, sum(turns) AS turns, sum(sessions) AS sessions FROM awf_rollup_hourly WHERE date_hour >= now() - interval '7 days' AND world = 'emberfall'
+    GROUP BY 1;
 100 SELECT * FROM awf_rollup_hourly WHERE date_hour >= now() - interval '1 day' AND world = 'emberfall';
 100 SELECT * FROM awf_rollup_daily WHERE date >= current_date - 7 AND world = 'emberfall';
 100 SELECT * FROM awf_funnels_daily WHERE date >= current_date - 30;

@@ -26,32 +26,47 @@ part_refresh() {
     for size in "${sizes[@]}"; do
         fresh
         echo "history of $size rows …"
-        sql -c "CALL load($size)" -c 'CALL make_rivals()' -c "SELECT tally.create_rollup('hourly', 'events', 'at', '1 hour', '[\"kind\"]', '{\"n\": \"count(*)\", \"total\": \"sum(amount)\", \"lo\": \"min(amount)\", \"hi\": \"max(amount)\"}')" \
+        sql -c "CALL load($size)" -c 'CALL make_rivals()' \
+            -c "SELECT tally.create_rollup('hourly', 'events', 'at', '1 hour', '[\"kind\"]',
+            '{\"n\": \"count(*)\", \"total\": \"sum(amount)\", \"lo\": \"min(amount)\", \"hi\": \"max(amount)\"}')" \
             -c "CALL tally.backfill('hourly')" -c 'VACUUM ANALYZE' >/dev/null
         for ((round = 1; round <= rounds; round++)); do
             for change in $changes; do
                 n=${change%,*} b=${change#*,}
                 # The first refresh of a session parses and plans, as a scheduled job does; the second one shows the work.
-                sql -c "CALL change($n, $b, $round)" -c "CALL measure('tally $n $b', $round, 'SELECT tally.refresh(''hourly'')')" -c "CALL measure('hand $n $b', $round, 'SELECT bench.delete_and_insert()')" \
-                    -c "CALL change($n, $b, $round + 100)" -c "CALL measure('warm $n $b', $round, 'SELECT tally.refresh(''hourly'')')" -c "CALL measure('hand $n $b', $round, 'SELECT bench.delete_and_insert()')"
+                sql -c "CALL change($n, $b, $round)" -c "CALL measure('tally $n $b', $round, 'SELECT tally.refresh(''hourly'')')" \
+                    -c "CALL measure('hand $n $b', $round, 'SELECT bench.delete_and_insert()')" \
+                    -c "CALL change($n, $b, $round + 100)" -c "CALL measure('warm $n $b', $round, 'SELECT tally.refresh(''hourly'')')" \
+                        -c "CALL measure('hand $n $b', $round, 'SELECT bench.delete_and_insert()')"
             done
             # Its cost is the history's, whatever changed: once a round, and at most twice.
             [ "$round" -gt 2 ] || sql -c "CALL measure('matview', $round, 'REFRESH MATERIALIZED VIEW CONCURRENTLY bench.matview')"
-            sql -c "CALL measure('first idle', $round, 'SELECT tally.refresh(''hourly'')')" -c "CALL measure('idle', $round, 'SELECT tally.refresh(''hourly'')')"
+            sql -c "CALL measure('first idle', $round, 'SELECT tally.refresh(''hourly'')')" \
+                -c "CALL measure('idle', $round, 'SELECT tally.refresh(''hourly'')')"
         done
         # All three hold the same.
-        [ "$(sql -c 'REFRESH MATERIALIZED VIEW matview' -c 'SELECT count(*) FROM ((SELECT bucket, kind, n, total FROM hourly EXCEPT SELECT bucket, kind, n, total FROM by_hand) UNION ALL (SELECT bucket, kind, n, total FROM hourly EXCEPT SELECT bucket, kind, n, total FROM matview)) x')" = 0 ] ||
+        [ "$(sql -c 'REFRESH MATERIALIZED VIEW matview' \
+            -c 'SELECT count(*) FROM ((SELECT bucket, kind, n, total FROM hourly EXCEPT SELECT bucket, kind, n, total FROM by_hand)
+            UNION ALL (SELECT bucket, kind, n, total FROM hourly EXCEPT SELECT bucket, kind, n, total FROM matview)) x')" = 0 ] ||
             { echo "bench/rollup: the rivals hold different rows" >&2; exit 1; }
         echo "Refresh with $size rows of history (ms; × tally.refresh)"
-        table "SELECT split_part(what, ' ', 2)::int AS \"changed rows\", split_part(what, ' ', 3)::int AS buckets, round(bench.of(what)::numeric, 1) AS \"tally.refresh, new session\", round(bench.of(replace(what, 'tally', 'warm'))::numeric, 1) AS \"tally.refresh\",
-                      round(bench.of(replace(what, 'tally', 'hand'))::numeric, 1) AS \"delete and insert\", round((bench.of(replace(what, 'tally', 'hand')) / bench.of(replace(what, 'tally', 'warm')))::numeric, 2) AS \"×\",
-                      round(bench.of('matview')::numeric) AS \"matview concurrently\", round((bench.of('matview') / bench.of(replace(what, 'tally', 'warm')))::numeric, 1) AS \"× \"
+        table "SELECT split_part(what, ' ', 2)::int AS \"changed rows\", split_part(what, ' ', 3)::int AS buckets,
+            round(bench.of(what)::numeric, 1) AS \"tally.refresh, new session\",
+            round(bench.of(replace(what, 'tally', 'warm'))::numeric, 1) AS \"tally.refresh\",
+                      round(bench.of(replace(what, 'tally', 'hand'))::numeric, 1) AS \"delete and insert\",
+                          round((bench.of(replace(what, 'tally', 'hand')) / bench.of(replace(what, 'tally', 'warm')))::numeric, 2) AS \"×\",
+                      round(bench.of('matview')::numeric) AS \"matview concurrently\",
+                          round((bench.of('matview') / bench.of(replace(what, 'tally', 'warm')))::numeric, 1) AS \"× \"
                  FROM (SELECT DISTINCT what FROM took WHERE what LIKE 'tally %') t ORDER BY 1, 2"
-        echo "nothing due: $(sql -c "SELECT round(bench.of('idle')::numeric, 2)") ms (first of a session $(sql -c "SELECT round(bench.of('first idle')::numeric, 2)") ms), $(sql -c "CALL wal_of('SELECT tally.refresh(''hourly'')', NULL)") bytes of WAL (aim: under 10 ms, nothing)"
+        echo "nothing due: $(sql -c "SELECT round(bench.of('idle')::numeric,
+            2)") ms (first of a session $(sql -c "SELECT round(bench.of('first idle')::numeric,
+            2)") ms), $(sql -c "CALL wal_of('SELECT tally.refresh(''hourly'')', NULL)") bytes of WAL (aim: under 10 ms, nothing)"
         # A change that changes no result: marks and the log are written, the rollup is not.
-        sql -c "SELECT pg_stat_reset()" -c "UPDATE events SET id = id WHERE at >= '2020-01-02' AND at < '2020-01-02 03:00+00'" -c "SELECT tally.refresh('hourly')" >/dev/null
+        sql -c "SELECT pg_stat_reset()" -c "UPDATE events SET id = id WHERE at >= '2020-01-02' AND at < '2020-01-02 03:00+00'" \
+            -c "SELECT tally.refresh('hourly')" >/dev/null
         sleep 1
-        echo "30,000 rows rewritten as they were: $(sql -c "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables WHERE relname = 'hourly'") rows of the rollup written (aim: 0)"
+        echo "30,000 rows rewritten as they were: $(sql -c "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables
+            WHERE relname = 'hourly'") rows of the rollup written (aim: 0)"
         echo
     done
 }
@@ -65,7 +80,8 @@ part_capture() {
     sql -c "\\copy events TO '$file'"
     for ((round = 1; round <= rounds; round++)); do
         for many in 0 1 2 8; do
-            sql -c "TRUNCATE captured_$many" -c "DELETE FROM tally.dirty" -c "DELETE FROM tally.dirty_ranges" -c 'CHECKPOINT' -c '\timing on' -c "\\copy captured_$many FROM '$file'" |
+            sql -c "TRUNCATE captured_$many" -c "DELETE FROM tally.dirty" -c "DELETE FROM tally.dirty_ranges" -c 'CHECKPOINT' -c '\timing on' \
+                -c "\\copy captured_$many FROM '$file'" |
                 awk -v what="copy $many" -v round="$round" '/^Time:/ { printf "INSERT INTO took VALUES ('\''%s'\'', %d, %s);\n", what, round, $2 }' | sql
             sql -c "CALL measure('rows $many', $round, 'CALL bench.single_rows(''captured_$many'', 50000)')"
         done
@@ -78,17 +94,21 @@ part_capture() {
         done
     done
     echo "Capture: time of writers, by rollups on the source ($copied rows by COPY, 50,000 rows one by one)"
-    table "SELECT many AS rollups, round(bench.of('copy ' || many)::numeric) AS \"COPY ms\", round((bench.of('copy ' || many) / bench.of('copy 0'))::numeric, 2) AS \"× none\",
+    table "SELECT many AS rollups, round(bench.of('copy ' || many)::numeric) AS \"COPY ms\",
+        round((bench.of('copy ' || many) / bench.of('copy 0'))::numeric, 2) AS \"× none\",
                   round(((bench.of('copy ' || many) - bench.of('copy 0')) * 1000 / $copied)::numeric, 3) AS \"µs a row\",
-                  round((bench.of('rows ' || many) / 50)::numeric, 2) AS \"INSERT µs\", round((bench.of('rows ' || many) / bench.of('rows 0'))::numeric, 2) AS \"× none \",
-                  round((bench.of('transactions ' || many) / 50)::numeric, 1) AS \"transaction µs\", round((bench.of('transactions ' || many) / bench.of('transactions 0'))::numeric, 2) AS \"× none  \"
+                  round((bench.of('rows ' || many) / 50)::numeric, 2) AS \"INSERT µs\",
+                      round((bench.of('rows ' || many) / bench.of('rows 0'))::numeric, 2) AS \"× none \",
+                  round((bench.of('transactions ' || many) / 50)::numeric, 1) AS \"transaction µs\",
+                      round((bench.of('transactions ' || many) / bench.of('transactions 0'))::numeric, 2) AS \"× none  \"
              FROM unnest('{0,1,2,8}'::int[]) many"
     echo
 }
 
 # pgbench_of TABLE CLIENTS SECONDS: transactions a second, of one row each, at times that go on as a clock does.
 pgbench_of() {
-    PGOPTIONS='-c synchronous_commit=off -c client_min_messages=warning' pgbench -n -c "$2" -j "$2" -T "$3" -M prepared -f - "$db" 2>/dev/null <<SQL | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+    PGOPTIONS='-c synchronous_commit=off -c client_min_messages=warning' pgbench -n -c "$2" -j "$2" -T "$3" -M prepared -f - \
+        "$db" 2>/dev/null <<SQL | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
 \set n random(0, 7)
 INSERT INTO bench.$1 VALUES (clock_timestamp(), 'kind ' || :n, :n, :n);
 SQL
@@ -97,7 +117,8 @@ SQL
 part_writers() {
     local round way worker tps
     fresh
-    sql -c "CALL load(${sizes[0]})" -c "SELECT tally.create_rollup('hourly', 'events', 'at', '1 hour', '[\"kind\"]', '{\"n\": \"count(*)\", \"total\": \"sum(amount)\"}', with_data => true)" >/dev/null
+    sql -c "CALL load(${sizes[0]})" -c "SELECT tally.create_rollup('hourly', 'events', 'at', '1 hour', '[\"kind\"]',
+        '{\"n\": \"count(*)\", \"total\": \"sum(amount)\"}', with_data => true)" >/dev/null
     for ((round = 1; round <= rounds; round++)); do
         for way in without with; do
             if [ $way = with ]; then
@@ -114,7 +135,8 @@ part_writers() {
         done
     done
     echo "Two writers, one row a transaction, $seconds s each"
-    table "SELECT round(bench.of('without')::numeric) AS \"transactions/s\", round(bench.of('with')::numeric) AS \"with a refresh every second\", round((bench.of('with') / bench.of('without'))::numeric, 3) AS \"ratio (aim 0.90)\""
+    table "SELECT round(bench.of('without')::numeric) AS \"transactions/s\", round(bench.of('with')::numeric) AS \"with a refresh every second\",
+        round((bench.of('with') / bench.of('without'))::numeric, 3) AS \"ratio (aim 0.90)\""
     [ "$(sql -c "SELECT sum(n) = (SELECT count(*) FROM events) FROM hourly")" = t ] || { echo "bench/rollup: the rollup lost rows" >&2; exit 1; }
     echo
 }

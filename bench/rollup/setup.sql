@@ -20,14 +20,16 @@ CREATE FUNCTION of(name text) RETURNS float8 LANGUAGE sql AS $$ SELECT percentil
 CREATE TABLE events (at timestamptz NOT NULL, kind text NOT NULL, amount int NOT NULL, id bigint);
 CREATE PROCEDURE load(many bigint) LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO bench.events SELECT timestamptz '2020-01-01 00:00+00' + i * interval '0.36 seconds', 'kind ' || (i * 7919) % 8, (i * 104729) % 1000, i FROM generate_series(0, many - 1) i;
+    INSERT INTO bench.events SELECT timestamptz '2020-01-01 00:00+00' + i * interval '0.36 seconds', 'kind ' || (i * 7919) % 8, (i * 104729) % 1000,
+        i FROM generate_series(0, many - 1) i;
     CREATE INDEX ON bench.events (at);
     ANALYZE bench.events;
 END $$;
 
 -- The rollup as a person writes it, and as a materialized view.
 CREATE FUNCTION definition(condition text DEFAULT 'true') RETURNS text LANGUAGE sql AS $$
-    SELECT format('SELECT date_trunc(''hour'', at, ''UTC'') AS bucket, kind, count(*) AS n, sum(amount) AS total, min(amount) AS lo, max(amount) AS hi FROM bench.events WHERE %s GROUP BY 1, 2', condition)
+    SELECT format('SELECT date_trunc(''hour'', at, ''UTC'') AS bucket, kind, count(*) AS n, sum(amount) AS total, min(amount) AS lo, '
+        'max(amount) AS hi FROM bench.events WHERE %s GROUP BY 1, 2', condition)
 $$;
 CREATE PROCEDURE make_rivals() LANGUAGE plpgsql AS $$
 BEGIN
@@ -46,10 +48,12 @@ DECLARE
     hours int := (SELECT extract(epoch FROM max(at) - min(at)) / 3600 FROM bench.events);
 BEGIN
     TRUNCATE bench.touched;
-    INSERT INTO bench.touched SELECT DISTINCT timestamptz '2020-01-01 00:00+00' + ((i::bigint * hours / buckets + round * 7) % hours) * interval '1 hour' FROM generate_series(0, buckets - 1) i;
+    INSERT INTO bench.touched SELECT DISTINCT timestamptz '2020-01-01 00:00+00' + ((i::bigint * hours / buckets + round * 7) % hours) * interval '1 hour'
+        FROM generate_series(0, buckets - 1) i;
     INSERT INTO bench.events
     SELECT t.bucket + (i % 3600) * interval '1 second', 'kind ' || i % 8, i % 1000, -i
-      FROM generate_series(0, many - 1) i JOIN (SELECT bucket, row_number() OVER (ORDER BY bucket) - 1 AS place FROM bench.touched) t ON t.place = i % (SELECT count(*) FROM bench.touched);
+      FROM generate_series(0, many - 1) i
+          JOIN (SELECT bucket, row_number() OVER (ORDER BY bucket) - 1 AS place FROM bench.touched) t ON t.place = i % (SELECT count(*) FROM bench.touched);
 END $$;
 CREATE FUNCTION delete_and_insert() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -57,7 +61,8 @@ BEGIN
     -- One index range per hour: the best plan a person would find.
     INSERT INTO bench.by_hand
     SELECT t.bucket, r.* FROM bench.touched t
-     CROSS JOIN LATERAL (SELECT kind, count(*), sum(amount), min(amount), max(amount) FROM bench.events e WHERE e.at >= t.bucket AND e.at < t.bucket + interval '1 hour' GROUP BY kind) r;
+     CROSS JOIN LATERAL (SELECT kind, count(*), sum(amount), min(amount), max(amount) FROM bench.events e WHERE e.at >= t.bucket
+         AND e.at < t.bucket + interval '1 hour' GROUP BY kind) r;
 END $$;
 
 -- WAL that a statement writes while nobody else works, in bytes: the least of five.
@@ -84,13 +89,15 @@ BEGIN
         EXECUTE format('CREATE INDEX ON bench.captured_%s (at)', many);
         FOR i IN 1..many LOOP
             PERFORM tally.create_rollup(format('captured_%s_%s', many, i), format('bench.captured_%s', many)::regclass, 'at',
-                (ARRAY['1 hour', '1 day', '15 minutes', '1 week', '6 hours', '5 minutes', '3 hours', '1 month'])[i]::interval, '["kind"]', '{"n": "count(*)", "total": "sum(amount)"}', with_data => true);
+                (ARRAY['1 hour', '1 day', '15 minutes', '1 week', '6 hours', '5 minutes', '3 hours', '1 month'])[i]::interval, '["kind"]',
+                    '{"n": "count(*)", "total": "sum(amount)"}', with_data => true);
         END LOOP;
     END LOOP;
 END $$;
 CREATE PROCEDURE single_rows(target text, many int) LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1..many LOOP
-        EXECUTE format('INSERT INTO bench.%I VALUES ($1, $2, $3, $4)', target) USING timestamptz '2026-01-01 00:00+00' + i * interval '0.36 seconds', 'kind 1', i % 1000, i;
+        EXECUTE format('INSERT INTO bench.%I VALUES ($1, $2, $3, $4)', target) USING timestamptz '2026-01-01 00:00+00' + i * interval '0.36 seconds', 'kind 1',
+            i % 1000, i;
     END LOOP;
 END $$;

@@ -40,7 +40,8 @@ VACUUM ANALYZE;
 \echo '### Disk of the rollups of the pack awf'
 \echo '| relation | rows | bytes a row | of which indexes | share of the source |'
 \echo '|---|---:|---:|---:|---:|'
-SELECT '| `' || c.relname || '`', c.reltuples::bigint, round(pg_total_relation_size(c.oid) / greatest(c.reltuples, 1)), round(pg_indexes_size(c.oid) / greatest(c.reltuples, 1)),
+SELECT '| `' || c.relname || '`', c.reltuples::bigint, round(pg_total_relation_size(c.oid) / greatest(c.reltuples, 1)),
+    round(pg_indexes_size(c.oid) / greatest(c.reltuples, 1)),
        round(100.0 * pg_total_relation_size(c.oid) / pg_total_relation_size('app.analytics_events'), 1) || ' % |'
   FROM pg_class c WHERE c.oid = 'app.analytics_events'::regclass OR c.oid IN (SELECT relation FROM tally.rollups) ORDER BY pg_total_relation_size(c.oid) DESC;
 
@@ -54,7 +55,8 @@ BEGIN
     EXECUTE format('CREATE TABLE app.source_%s (at timestamptz NOT NULL, kind text, ms float8)', n);
     EXECUTE format('CREATE INDEX ON app.source_%s (at)', n);
     FOR i IN 1 .. n LOOP
-        PERFORM tally.create_rollup(format('app.source_%s_%s', n, i), format('app.source_%s', n)::regclass, time_column => 'at', bucket => '1 hour', dimensions => '["kind"]', measures => '{"n": "count(*)"}');
+        PERFORM tally.create_rollup(format('app.source_%s_%s', n, i), format('app.source_%s', n)::regclass, time_column => 'at', bucket => '1 hour',
+            dimensions => '["kind"]', measures => '{"n": "count(*)"}');
     END LOOP;
 END $$;
 CREATE PROCEDURE write(n int) LANGUAGE plpgsql AS $$
@@ -92,7 +94,8 @@ SET max_parallel_workers_per_gather = 0;
 SET enable_sort = off;
 SELECT '| ' || m.label, round(app.grouping_bytes(format('SELECT g, %s FROM app.few GROUP BY g', m.aggregate)) / 100000),
        round(app.grouping_bytes(format('SELECT g, %s FROM app.many GROUP BY g', m.aggregate)) / 10000) || ' |'
-  FROM (VALUES (1, '`count(*)`', 'count(*)'), (2, '`count(*)`, `sum`, `min`, `max`', 'count(*), sum(v), min(v), max(v)'), (3, '`tally.tdigest`', 'tally.tdigest(v)'), (4, '`tally.hll`', 'tally.hll(v)'),
+  FROM (VALUES (1, '`count(*)`', 'count(*)'), (2, '`count(*)`, `sum`, `min`, `max`', 'count(*), sum(v), min(v), max(v)'),
+      (3, '`tally.tdigest`', 'tally.tdigest(v)'), (4, '`tally.hll`', 'tally.hll(v)'),
                (5, '`tally.stats`', 'tally.stats(v)'), (6, '`tally.topk(v::text, 10)`', 'tally.topk(v::text, 10)')) m(n, label, aggregate) ORDER BY m.n;
 RESET work_mem; RESET max_parallel_workers_per_gather; RESET enable_sort;
 
@@ -101,6 +104,8 @@ RESET work_mem; RESET max_parallel_workers_per_gather; RESET enable_sort;
 \echo '| view | ms |'
 \echo '|---|---:|'
 SELECT '| ' || q.label, app.planning_ms(q.query) || ' |'
-  FROM (VALUES (1, 'a table of a rollup, one day', $q$SELECT * FROM app.awf_hourly WHERE bucket >= '2025-05-31Z'$q$), (2, 'live, hours', $q$SELECT * FROM app.awf_hourly_live WHERE bucket >= '2025-05-31Z'$q$),
-               (3, 'live, days on those hours', $q$SELECT * FROM app.awf_daily_live WHERE bucket >= '2025-05-01Z'$q$), (4, 'flat view of the metrics of the hours', $q$SELECT * FROM app.awf_hourly_metrics WHERE bucket >= '2025-05-31Z'$q$)) q(n, label, query)
+  FROM (VALUES (1, 'a table of a rollup, one day', $q$SELECT * FROM app.awf_hourly WHERE bucket >= '2025-05-31Z'$q$),
+      (2, 'live, hours', $q$SELECT * FROM app.awf_hourly_live WHERE bucket >= '2025-05-31Z'$q$),
+               (3, 'live, days on those hours', $q$SELECT * FROM app.awf_daily_live WHERE bucket >= '2025-05-01Z'$q$),
+                   (4, 'flat view of the metrics of the hours', $q$SELECT * FROM app.awf_hourly_metrics WHERE bucket >= '2025-05-31Z'$q$)) q(n, label, query)
  ORDER BY q.n;

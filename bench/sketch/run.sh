@@ -60,7 +60,8 @@ grouped_told() { # LABEL AIM
 }
 
 part_groups() {
-    local counts="count(*), count(*) FILTER (WHERE event_type = 'turn'), count(*) FILTER (WHERE event_type = 'retry'), count(*) FILTER (WHERE event_type = 'fallback'),
+    local counts="count(*), count(*) FILTER (WHERE event_type = 'turn'), count(*) FILTER (WHERE event_type = 'retry'),
+        count(*) FILTER (WHERE event_type = 'fallback'),
         count(*) FILTER (WHERE event_type = 'validator_retry'), count(*) FILTER (WHERE event_type = 'stuck'), count(*) FILTER (WHERE event_type = 'choice'),
         sum(tokens_in), sum(tokens_out), sum(ticks), sum(tool_calls), sum(acts)"
     local rest=(analytics_events "$counts") values=(latency_ms session_id 'hll_hash_text(session_id)')
@@ -124,7 +125,8 @@ part_merge() {
     line 'scan' 'merge: scan'
     line 't-digest' 'merge: tdigest' "the peer's: $(ratio 'merge: peer tdigest' 'merge: tdigest') × (aim 2)"
     line 'HLL' 'merge: hll' "the peer's: $(ratio 'merge: peer hll' 'merge: hll') × (aim 1)"
-    sql -c "SELECT format('bytes: tdigest %s, peer %s; hll %s, peer %s', avg(pg_column_size(d))::int, avg(pg_column_size(pd))::int, avg(pg_column_size(h))::int, avg(pg_column_size(ph))::int) FROM stored"
+    sql -c "SELECT format('bytes: tdigest %s, peer %s; hll %s, peer %s', avg(pg_column_size(d))::int, avg(pg_column_size(pd))::int,
+        avg(pg_column_size(h))::int, avg(pg_column_size(ph))::int) FROM stored"
     sql -c "SELECT format('ten values: tdigest %s bytes, hll %s; full: tdigest %s, hll %s (aims: 150, 2048)', ten.d, ten.h, whole.d, whole.h)
               FROM (SELECT pg_column_size(tally.tdigest(v)) AS d, pg_column_size(tally.hll(s)) AS h FROM (SELECT v, s FROM ev LIMIT 10) t) ten,
                    (SELECT pg_column_size(tally.tdigest(v)) AS d, pg_column_size(tally.hll(s)) AS h FROM ev) whole"

@@ -4,7 +4,8 @@
 \ir prelude.psql
 SELECT evil.try('insert', $$INSERT INTO tally.metrics (name, rollup_id, owner, expression, resolved, measures, type)
     SELECT 'forged', r.id, 'tally_attacker'::regrole, 'n', 'evil.pwn()', '{n}', 'double precision' FROM tally.rollups r WHERE r.name = 'victim_hourly'$$);
-SELECT evil.try('store', $$SELECT tally_internal._store_metric(jsonb_populate_record(m, '{"name": "forged", "resolved": "evil.pwn()", "expression": "evil.pwn()"}')) FROM tally.metrics m WHERE m.name = 'victim_mean'$$);
+SELECT evil.try('store', $$SELECT tally_internal._store_metric(jsonb_populate_record(m,
+    '{"name": "forged", "resolved": "evil.pwn()", "expression": "evil.pwn()"}')) FROM tally.metrics m WHERE m.name = 'victim_mean'$$);
 SELECT evil.try('change', $$UPDATE tally.metrics SET resolved = 'evil.pwn()'$$);
 SELECT evil.try('create', $$SELECT tally.create_metric('forged', 'victim_hourly', 'n')$$);
 SELECT evil.try('rename', $$SELECT tally_internal._store_metric_name(m.id, 'mine') FROM tally.metrics m WHERE m.name = 'victim_mean'$$);
@@ -13,8 +14,10 @@ SELECT evil.try('drop', $$SELECT tally_internal._forget_metric(m.id) FROM tally.
 CREATE TABLE evil.events (at timestamptz NOT NULL, ms int);
 INSERT INTO evil.events VALUES ('2026-03-01 10:00+00', 5);
 SELECT tally.create_rollup('evil.bait', 'evil.events', 'at', measures => '{"n": "count(*)"}', with_data => true);
-SELECT evil.try('statement', $$SELECT tally_internal._store_metric(jsonb_populate_record(NULL::tally.metrics, jsonb_build_object('name', 'bait_metric', 'rollup_id', r.id, 'search_path', 'evil', 'expression', 'n',
-    'resolved', '1)::float8 AS x FROM pg_class; ALTER ROLE tally_attacker SUPERUSER; SELECT (1', 'measures', '{n}'::text[], 'type', 'double precision', 'direction', 'neutral'))) FROM tally.rollups r WHERE r.name = 'bait'$$);
+SELECT evil.try('statement', $$SELECT tally_internal._store_metric(jsonb_populate_record(NULL::tally.metrics,
+    jsonb_build_object('name', 'bait_metric', 'rollup_id', r.id, 'search_path', 'evil', 'expression', 'n',
+    'resolved', '1)::float8 AS x FROM pg_class; ALTER ROLE tally_attacker SUPERUSER; SELECT (1', 'measures', '{n}'::text[], 'type', 'double precision',
+        'direction', 'neutral'))) FROM tally.rollups r WHERE r.name = 'bait'$$);
 \connect - tally_victim
 SET client_min_messages = error;
 SELECT tally.create_metric('victim_count', 'victim_hourly', 'n');

@@ -7,11 +7,14 @@ CREATE VIEW evil.lies_live AS SELECT bucket, who, evil.pwn()::bigint AS n, 0::bi
 GRANT SELECT ON evil.lies, evil.lies_live TO PUBLIC;
 SELECT evil.try('insert', $$INSERT INTO tally.rollups (name, relation, live_view, source, source_rollup, time_column, time_type, bucket)
     SELECT 'lies', 'evil.lies', 'evil.lies_live', r.relation, r.id, 'bucket', 'timestamptz', '1 day' FROM tally.rollups r WHERE r.name = 'victim_hourly'$$);
-SELECT evil.try('columns', $$INSERT INTO tally.measures SELECT c.id, m.ordinal, m.name, format(m.merge, m.name), m.type, m.merge FROM tally.rollups r JOIN tally.measures m ON m.rollup_id = r.id, tally.rollups c
+SELECT evil.try('columns', $$INSERT INTO tally.measures SELECT c.id, m.ordinal, m.name, format(m.merge, m.name), m.type,
+    m.merge FROM tally.rollups r JOIN tally.measures m ON m.rollup_id = r.id, tally.rollups c
     WHERE r.name = 'victim_hourly' AND c.name = 'lies'$$);
 SELECT evil.try('dimensions', $$INSERT INTO tally.dimensions SELECT c.id, 1, 'who', 'who', 'who' FROM tally.rollups c WHERE c.name = 'lies'$$);
-SELECT evil.try('store', $$SELECT tally_internal._store_rollup(jsonb_populate_record(r, jsonb_build_object('name', 'lies', 'relation', 'evil.lies'::regclass::oid, 'source', r.relation::oid, 'bucket', '1 day', 'time_column', 'bucket')),
-    ARRAY(SELECT d FROM tally.dimensions d WHERE d.rollup_id = r.id), ARRAY(SELECT m FROM tally.measures m WHERE m.rollup_id = r.id)) FROM tally.rollups r WHERE r.name = 'victim_hourly'$$);
+SELECT evil.try('store', $$SELECT tally_internal._store_rollup(jsonb_populate_record(r,
+    jsonb_build_object('name', 'lies', 'relation', 'evil.lies'::regclass::oid, 'source', r.relation::oid, 'bucket', '1 day', 'time_column', 'bucket')),
+    ARRAY(SELECT d FROM tally.dimensions d WHERE d.rollup_id = r.id), ARRAY(SELECT m FROM tally.measures m WHERE m.rollup_id = r.id)) FROM tally.rollups r
+        WHERE r.name = 'victim_hourly'$$);
 -- Made honestly, where the victim has let him stand on it, and then filled with lies.
 \connect - tally_victim
 SET client_min_messages = error;

@@ -39,7 +39,8 @@ CREATE FUNCTION evil.reads(metric text) RETURNS TABLE (reader text, statement te
         ('timeseries', 'SELECT sum(value) FROM tally.timeseries(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')'),
         ('filled', 'SELECT sum(value) FROM tally.timeseries(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'', fill => ''previous'')'),
         ('value', 'SELECT tally.metric_value(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')'),
-        ('report', 'SELECT (r ->> 0)::float8 FROM (SELECT jsonb_path_query_array(to_jsonb(j), ''$.*'') r FROM tally.report(ARRAY[%L], since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'') j) x')) v(n, s)
+        ('report', 'SELECT (r ->> 0)::float8 FROM (SELECT jsonb_path_query_array(to_jsonb(j), ''$.*'') r FROM tally.report(ARRAY[%L], '
+            'since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'') j) x')) v(n, s)
 $$;
 \connect - :superuser
 SET client_min_messages = error;

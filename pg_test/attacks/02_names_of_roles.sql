@@ -19,7 +19,8 @@ EXCEPTION WHEN OTHERS THEN
     INSERT INTO evil.made VALUES (current_user, what, SQLSTATE);
 END $$;
 SELECT format('CREATE SCHEMA %I AUTHORIZATION %I; SET ROLE %2$I; CREATE TABLE %1$I.t (at timestamptz NOT NULL, ms int); '
-              'SELECT evil.note(''rollup'', %3$L); SELECT evil.note(''metric'', %4$L); SELECT evil.note(''probe'', %5$L); SELECT evil.note(''threshold'', %6$L); SELECT evil.note(''task'', %7$L); SELECT evil.note(''read'', %8$L); '
+              'SELECT evil.note(''rollup'', %3$L); SELECT evil.note(''metric'', %4$L); SELECT evil.note(''probe'', %5$L); SELECT evil.note(''threshold'', '
+                  '%6$L); SELECT evil.note(''task'', %7$L); SELECT evil.note(''read'', %8$L); '
               'SELECT evil.note(''channel'', %9$L); SELECT evil.note(''silence'', %10$L); RESET ROLE;',
               's' || n, r, format('SELECT tally.create_rollup(''s%s.r%1$s'', ''s%1$s.t'', ''at'', measures => ''{"n": "count(*)"}'', with_data => true)', n),
               format('SELECT tally.create_metric(''m%s'', ''r%1$s'', ''n'')', n), format('SELECT tally.create_probe(''p%s'', ''SELECT 1 AS value'')', n),

@@ -24,7 +24,8 @@ SET ROLE tally_victim; RESET ROLE;
 \ir verdict.psql
 SELECT is_empty('SELECT * FROM evil.loot', 'no secret is taken');
 SELECT results_eq($$SELECT what || ' ' || outcome FROM evil.log ORDER BY n$$,
-    $$VALUES ('claim 42704'), ('acknowledge 42704'), ('drop channel 42704'), ('refresh 42501'), ('replay 42501'), ('channel done'), ('silence done'), ('task done')$$,
+    $$VALUES ('claim 42704'), ('acknowledge 42704'), ('drop channel 42704'), ('refresh 42501'), ('replay 42501'), ('channel done'), ('silence done'),
+        ('task done')$$,
     'what is another''s is not there for him, what he makes is his');
 SELECT is((SELECT string_agg(DISTINCT owner::text, ',')
     FROM (SELECT owner FROM tally.channels WHERE name = 'ear' UNION ALL SELECT owner FROM tally.silences UNION ALL SELECT owner FROM tally.tasks

@@ -10,8 +10,10 @@ GRANT SELECT, TRIGGER ON app.events TO tally_attacker;
 \connect - tally_attacker
 SET client_min_messages = error;
 CREATE TABLE evil.odd (bucket timestamptz NOT NULL, n bigint, PRIMARY KEY (bucket));
-SELECT evil.try('key', $$INSERT INTO tally.rollups (name, relation, live_view, source, key) VALUES ('nonsense', 'evil.odd', 'evil.odd', 'pg_class', '{relname}')$$);
-SELECT evil.try('bucket', $$INSERT INTO tally.rollups (name, relation, live_view, source, time_column, time_type, bucket) VALUES ('odd', 'evil.odd', 'evil.odd', 'app.events', 'at', 'timestamptz', '1 mon 1 day')$$);
+SELECT evil.try('key', $$INSERT INTO tally.rollups (name, relation, live_view, source, key) VALUES ('nonsense', 'evil.odd', 'evil.odd', 'pg_class',
+    '{relname}')$$);
+SELECT evil.try('bucket', $$INSERT INTO tally.rollups (name, relation, live_view, source, time_column, time_type, bucket) VALUES ('odd', 'evil.odd', 'evil.odd',
+    'app.events', 'at', 'timestamptz', '1 mon 1 day')$$);
 CREATE FUNCTION evil.store(patch jsonb) RETURNS int LANGUAGE sql AS $$
     SELECT tally_internal._store_rollup(jsonb_populate_record(NULL::tally.rollups,
         '{"name": "odd", "zone": "UTC", "search_path": "evil", "time_column": "at", "time_type": "timestamp with time zone", "bucket": "1 hour"}'::jsonb
@@ -24,8 +26,10 @@ SELECT evil.try('store: ' || patch, format('SELECT evil.store(%L)', patch))
     '{"key": ["nothing"], "time_column": null, "time_type": null, "bucket": null}', '{"schedule": "* * * * * rm -rf /"}', '{"filter": "true) OR (true"}',
         '{"filter": "true; DROP TABLE x"}', '{"expand": "x; DROP TABLE x"}', '{"name": ""}']) patch;
 -- Text that a rollup on it would take over, and run as its own maker.
-SELECT evil.try('merge', $$SELECT tally_internal._store_rollup(jsonb_populate_record(r, '{}'), '{}', ARRAY[ROW(NULL, 1, 'n', 'count(*)', 'bigint', 'evil.pwn(%1$I)')::tally.measures]) FROM (SELECT jsonb_populate_record(NULL::tally.rollups,
-    '{"name": "odd", "zone": "UTC", "search_path": "evil", "time_column": "at", "time_type": "timestamp with time zone", "bucket": "1 hour"}'::jsonb || jsonb_build_object('relation', 'evil.odd'::regclass::oid, 'source', 'app.events'::regclass::oid)) AS r) x$$);
+SELECT evil.try('merge', $$SELECT tally_internal._store_rollup(jsonb_populate_record(r, '{}'), '{}',
+    ARRAY[ROW(NULL, 1, 'n', 'count(*)', 'bigint', 'evil.pwn(%1$I)')::tally.measures]) FROM (SELECT jsonb_populate_record(NULL::tally.rollups,
+    '{"name": "odd", "zone": "UTC", "search_path": "evil", "time_column": "at", "time_type": "timestamp with time zone", "bucket": "1 hour"}'::jsonb ||
+        jsonb_build_object('relation', 'evil.odd'::regclass::oid, 'source', 'app.events'::regclass::oid)) AS r) x$$);
 \connect - tally_victim
 SET client_min_messages = error;
 CREATE TABLE app.copy AS SELECT * FROM app.events;

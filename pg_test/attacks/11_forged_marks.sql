@@ -1,6 +1,7 @@
 -- Attack 11: marks that no row has made. Anybody may call _mark() and _mark_key(), because writers of a source do, and could leave a mark at
 -- the end of time or of a key that no element of text can be; live view and refresh of the victim's rollup then failed until it was removed by hand.
--- As it was (commit 382f689): 40 marks were taken, the live view raised 22008, each refresh 22008 or 2202E, and the marks stayed: seen by running this file there.
+-- As it was (commit 382f689): 40 marks were taken, the live view raised 22008, each refresh 22008 or 2202E, and the marks stayed: seen by running this file
+-- there.
 \ir prelude.psql
 CREATE TABLE evil.targets AS SELECT r.id, r.name FROM tally.rollups r;
 SELECT evil.try(format('mark %s %s at %s', t.name, rule, at), format('SELECT tally_internal._mark(%L, %L)', t.id || ' ' || rule, at))

@@ -1,6 +1,7 @@
 -- Attack 13 (the part of locks; 09 has the part of time): anybody may take any advisory lock and keep it. Those that evaluation and refresh
 -- stood on were (1952541805, 0) and (1952541804, number of the rollup).
--- As it was (commit 382f689): evaluate() said that another session is evaluating and judged nothing, refresh() waited for the lock until its statement_timeout: seen by hand.
+-- As it was (commit 382f689): evaluate() said that another session is evaluating and judged nothing, refresh() waited for the lock until its statement_timeout:
+-- seen by hand.
 \ir prelude.psql
 \connect - tally_victim
 SET client_min_messages = error;
@@ -13,11 +14,15 @@ SELECT dblink_connect('taker',
     current_setting('port'), current_database()));
 -- Each key that is in the code, with each number that it may be used with; and the relations and rows that took their place.
 SELECT count(*) FROM dblink('taker',
-    $$SELECT evil.try(format('advisory %s %s', class, n), format('SELECT pg_advisory_lock(%s, %s)', class, n)) FROM unnest(ARRAY[1952541804, 1952541805, 1650549611]) class, generate_series(0, 50) n$$) v(x text);
+    $$SELECT evil.try(format('advisory %s %s', class, n), format('SELECT pg_advisory_lock(%s, %s)', class, n))
+        FROM unnest(ARRAY[1952541804, 1952541805, 1650549611]) class, generate_series(0, 50) n$$) v(x text);
 SELECT count(*) FROM dblink('taker',
-    $$SELECT evil.try(what, what) FROM unnest(ARRAY['LOCK TABLE tally.evaluators IN ACCESS SHARE MODE', 'LOCK TABLE tally.refresh_locks IN ROW SHARE MODE', 'LOCK TABLE tally.dirty IN SHARE MODE', 'LOCK TABLE tally.rollups IN EXCLUSIVE MODE',
-    'LOCK TABLE tally.jobs IN SHARE ROW EXCLUSIVE MODE', 'SELECT FROM tally.refresh_locks FOR UPDATE', 'SELECT FROM tally.rollups FOR KEY SHARE', 'SELECT FROM tally.dirty FOR UPDATE', 'SELECT tally_internal._evaluation_lock()',
-    'SELECT tally_internal._lock(r.id, true) FROM tally.rollups r', 'SELECT tally_internal._lock_row(r.id, true) FROM tally.rollups r', 'SELECT tally_internal._lock_family(r.id, true) FROM tally.rollups r']) what$$) v(x text);
+    $$SELECT evil.try(what, what) FROM unnest(ARRAY['LOCK TABLE tally.evaluators IN ACCESS SHARE MODE', 'LOCK TABLE tally.refresh_locks IN ROW SHARE MODE',
+        'LOCK TABLE tally.dirty IN SHARE MODE', 'LOCK TABLE tally.rollups IN EXCLUSIVE MODE',
+    'LOCK TABLE tally.jobs IN SHARE ROW EXCLUSIVE MODE', 'SELECT FROM tally.refresh_locks FOR UPDATE', 'SELECT FROM tally.rollups FOR KEY SHARE',
+        'SELECT FROM tally.dirty FOR UPDATE', 'SELECT tally_internal._evaluation_lock()',
+    'SELECT tally_internal._lock(r.id, true) FROM tally.rollups r', 'SELECT tally_internal._lock_row(r.id, true) FROM tally.rollups r',
+        'SELECT tally_internal._lock_family(r.id, true) FROM tally.rollups r']) what$$) v(x text);
 SET statement_timeout = '60s';
 CREATE TABLE public.evaluated AS SELECT threshold, error FROM tally.evaluate('2026-03-02 13:00+00');
 CREATE TABLE public.first AS SELECT rollup, error FROM tally.refresh();

@@ -8,7 +8,8 @@ ANALYZE evil.events;
 \connect - :superuser
 SET client_min_messages = error;
 CREATE FUNCTION public.scans() RETURNS bigint
-    LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_stat_force_next_flush(), pg_stat_clear_snapshot(); RETURN (SELECT seq_scan FROM pg_stat_all_tables WHERE relid = 'evil.events'::regclass); END $$;
+    LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_stat_force_next_flush(),
+        pg_stat_clear_snapshot(); RETURN (SELECT seq_scan FROM pg_stat_all_tables WHERE relid = 'evil.events'::regclass); END $$;
 -- A statement's counts are flushed at its end, so each look is a statement of its own.
 SELECT public.scans() AS dummy \gset
 SELECT public.scans() AS start \gset

@@ -14,11 +14,13 @@ CREATE SEQUENCE evil.ran MINVALUE 0 MAXVALUE 4294967295 START 0;
 GRANT ALL ON evil.ran TO PUBLIC;
 CREATE FUNCTION evil.check_it(int) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_user <> 'tally_attacker' THEN PERFORM setval('evil.ran', (SELECT r.oid::bigint FROM pg_roles r WHERE r.rolname = current_user)); PERFORM evil.pwn(); END IF;
+    IF current_user <> 'tally_attacker' THEN PERFORM setval('evil.ran',
+        (SELECT r.oid::bigint FROM pg_roles r WHERE r.rolname = current_user)); PERFORM evil.pwn(); END IF;
     RETURN true;
 END $$;
 CREATE FUNCTION evil.f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM evil.check_it($1); RETURN $1; END $$;
-CREATE FUNCTION evil.settled(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN PERFORM evil.check_it($1); RETURN $1; END $$;
+CREATE FUNCTION evil.settled(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
+    pg_temp AS $$ BEGIN PERFORM evil.check_it($1); RETURN $1; END $$;
 CREATE FUNCTION evil.inlined(int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT evil.f($1) $$;
 CREATE FUNCTION evil.as_owner(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER AS $$ BEGIN PERFORM evil.pwn(); RETURN $1; END $$;
 CREATE DOMAIN evil.d AS int CHECK (evil.check_it(VALUE));
@@ -54,7 +56,8 @@ SELECT tally_internal._store_metric_view((SELECT id FROM tally.rollups WHERE nam
 CREATE TABLE evil.shops (at timestamptz NOT NULL, world text, person text);
 CREATE INDEX ON evil.shops (at);
 INSERT INTO evil.shops SELECT '2026-03-01 10:00+00', 'w1', 'p' || i FROM generate_series(1, 50) i;
-SELECT tally.create_rollup('evil.by_world', 'evil.shops', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "people": "tally.hll(person)"}', with_data => true);
+SELECT tally.create_rollup('evil.by_world', 'evil.shops', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "people": "tally.hll(person)"}',
+    with_data => true);
 SELECT tally.create_metric('m_world', 'by_world', 'n');
 SELECT tally.create_board('listed', 'Listed', '[{"title": "n", "metric": "m_world", "picture": "stat"}]', variables => '{world}');
 SELECT evil.try('release', $$SELECT tally.create_release('evil.shown', 'by_world', '{world}', '{n}', people => 'people')$$);
@@ -67,7 +70,8 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups WHERE name = 'bait';
     SELECT * INTO m FROM tally.measures WHERE rollup_id = r.id;
-    m.type := 'bigint AS n FROM evil.bait) merged) metric; UPDATE pg_authid SET rolsuper = true WHERE rolname = ''tally_attacker'' RETURNING 1; SELECT 1 FROM (SELECT value FROM (SELECT 1::bigint';
+    m.type := 'bigint AS n FROM evil.bait) merged) metric; UPDATE pg_authid SET rolsuper = true WHERE rolname = ''tally_attacker'' RETURNING 1; '
+        'SELECT 1 FROM (SELECT value FROM (SELECT 1::bigint';
     m.merge := 'pg_catalog.sum(%1$I)::' || m.type;
     PERFORM tally_internal._store_change(r, '{}', ARRAY[m]);
 END $do$$try$) AS outcome;
@@ -91,14 +95,17 @@ BEGIN
     RETURN result;
 EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
 END $$;
-CREATE TABLE public.met_with AS SELECT m.name, r.reader, public.met(format(r.statement, m.name)) AS outcome, 'free' || COALESCE(current_setting('tally.guard', true), '') AS guard
+CREATE TABLE public.met_with AS SELECT m.name, r.reader, public.met(format(r.statement, m.name)) AS outcome,
+    'free' || COALESCE(current_setting('tally.guard', true), '') AS guard
   FROM evil.metrics m, (VALUES
     ('value', 'SELECT tally.metric_value(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')'),
     ('series', 'SELECT sum(value) FROM tally.timeseries(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')'),
     ('stored', 'SELECT sum(value) FROM tally.timeseries(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'', live => false)'),
     ('report', 'SELECT j FROM tally.report(ARRAY[%L], since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'') j')) r(reader, statement);
-CREATE TABLE public.good AS SELECT public.met('SELECT tally.metric_value(''m_good'', since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')') AS outcome;
-CREATE TABLE public.paged AS SELECT public.met('SELECT tally.board_text(''listed'', since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')') AS outcome;
+CREATE TABLE public.good AS SELECT public.met('SELECT tally.metric_value(''m_good'', since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')')
+    AS outcome;
+CREATE TABLE public.paged AS SELECT public.met('SELECT tally.board_text(''listed'', since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')')
+    AS outcome;
 CREATE TABLE public.shown AS SELECT public.met('SELECT count(*) FROM tally.released(''shown'')') AS outcome;
 -- A reader whom a row level policy lets in, by a function of a role that is no superuser's: the policy runs, and the metric's code does not.
 CREATE ROLE attack19_guest;
@@ -112,7 +119,9 @@ CREATE POLICY guests ON evil.other USING (app.lets_in());
 GRANT SELECT ON ALL TABLES IN SCHEMA evil TO attack19_guest;
 GRANT CREATE ON SCHEMA public TO attack19_guest;
 SET ROLE attack19_guest;
-CREATE TABLE public.guest AS SELECT m.name, public.met(format('SELECT tally.metric_value(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')', m.name)) AS outcome FROM (VALUES ('m_good'), ('m_later'), ('m_array')) m(name);
+CREATE TABLE public.guest AS SELECT m.name,
+    public.met(format('SELECT tally.metric_value(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')', m.name)) AS outcome
+    FROM (VALUES ('m_good'), ('m_later'), ('m_array')) m(name);
 RESET ROLE;
 DROP POLICY guests ON evil.other;
 ALTER TABLE evil.other DISABLE ROW LEVEL SECURITY;
@@ -121,7 +130,9 @@ DROP OWNED BY attack19_guest;
 DROP ROLE attack19_guest;
 CREATE TABLE public.scraped AS SELECT tally.openmetrics('2026-03-02 12:00+00') AS text;
 CREATE TABLE public.judged AS SELECT threshold, left(error, 5) AS error FROM tally.evaluate('2026-03-01 11:00+00');
-CREATE TABLE public.two AS SELECT public.met(format('SELECT tally_internal._unsafe_function(%L)', s)) AS outcome FROM unnest('{SELECT 1; ALTER ROLE tally_attacker SUPERUSER,ALTER ROLE tally_attacker SUPERUSER,WITH x AS (DELETE FROM public.treasure RETURNING 1) SELECT 1 FROM x,DELETE FROM public.treasure RETURNING 1}'::text[]) s;
+CREATE TABLE public.two AS SELECT public.met(format('SELECT tally_internal._unsafe_function(%L)', s)) AS outcome
+    FROM unnest('{SELECT 1; ALTER ROLE tally_attacker SUPERUSER,ALTER ROLE tally_attacker SUPERUSER,WITH x AS (DELETE FROM public.treasure RETURNING 1) SELECT '
+    '1 FROM x,DELETE FROM public.treasure RETURNING 1}'::text[]) s;
 -- The view changes when it has been looked at: the guard is there all the same.
 BEGIN;
 SELECT tally_internal._guard('postgres'::regrole);
@@ -130,18 +141,21 @@ COMMIT;
 CREATE TABLE public.ended AS SELECT 'free' || COALESCE(current_setting('tally.guard', true), '') AS guard;
 UPDATE public.before SET state = state || jsonb_build_object('incidents', public.state() -> 'incidents');
 \ir verdict.psql
-SELECT is((SELECT last_value FROM evil.ran), 0::bigint, 'his checks and functions have run with nobody''s rights but his own, not even in a transaction that failed');
+SELECT is((SELECT last_value FROM evil.ran), 0::bigint,
+    'his checks and functions have run with nobody''s rights but his own, not even in a transaction that failed');
 SELECT is_empty($$SELECT * FROM public.met_with WHERE outcome IS DISTINCT FROM '42501'$$, 'six metrics that call his code, four readers: each is refused');
 SELECT is((SELECT count(*) FROM public.met_with), 24::bigint, 'and all were tried');
 SELECT is_empty($$SELECT * FROM public.met_with WHERE guard <> 'free'$$, 'the guard ends with the reader, also where that fails');
 SELECT is((SELECT outcome FROM public.good), '1', 'a metric of his that calls nothing of his is read');
 SELECT matches((SELECT outcome FROM public.paged), 'Listed', 'a board of his is shown, and lists no values');
 SELECT is((SELECT outcome FROM public.shown), '42501', 'a release with such an index is not read');
-SELECT results_eq('SELECT name, outcome FROM public.guest ORDER BY 1', $$VALUES ('m_array', '42501'), ('m_good', '1'), ('m_later', '42501')$$, 'a policy''s function runs for who reads past it, and no other code');
+SELECT results_eq('SELECT name, outcome FROM public.guest ORDER BY 1', $$VALUES ('m_array', '42501'), ('m_good', '1'), ('m_later', '42501')$$,
+    'a policy''s function runs for who reads past it, and no other code');
 SELECT is((SELECT outcome FROM evil.stored), '42704', 'a text is no type of a measure');
 SELECT matches((SELECT text FROM public.scraped), 'awf_dashboard_load_time_ms{view="root_hourly_metrics"}', 'a scrape times the views that are safe to read');
 SELECT doesnt_match((SELECT text FROM public.scraped), 'view="trap"', 'and leaves his out');
-SELECT results_eq($$SELECT threshold, error FROM public.judged WHERE threshold LIKE 'victim on%' ORDER BY 1$$, $$VALUES ('victim on good', NULL::text), ('victim on later', '42501')$$, 'a threshold does not run what the metric it watches has become');
+SELECT results_eq($$SELECT threshold, error FROM public.judged WHERE threshold LIKE 'victim on%' ORDER BY 1$$,
+    $$VALUES ('victim on good', NULL::text), ('victim on later', '42501')$$, 'a threshold does not run what the metric it watches has become');
 SELECT is_empty($$SELECT * FROM public.two WHERE outcome IS DISTINCT FROM '42501'$$, 'what is read is one SELECT');
 SELECT is((SELECT outcome FROM public.changed), '42501', 'a view that was looked at before it changed runs nothing either');
 SELECT is((SELECT guard FROM public.ended), 'free', 'no guard outlives its transaction');

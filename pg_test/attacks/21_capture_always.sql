@@ -33,7 +33,8 @@ CREATE TABLE public.triggers AS SELECT t.tgname::text, t.tgenabled::text FROM pg
 SET session_replication_role = replica;
 INSERT INTO app.events VALUES ('2026-03-02 10:00+00', 'w1', 5);
 RESET session_replication_role;
-DO $$ DECLARE t text; BEGIN FOR t IN SELECT tgname FROM public.triggers WHERE tgname LIKE 'tally\_capture\_insert\_z%' LOOP EXECUTE format('DROP TRIGGER %I ON app.events', t); END LOOP; END $$;
+DO $$ DECLARE t text; BEGIN FOR t IN SELECT tgname FROM public.triggers
+    WHERE tgname LIKE 'tally\_capture\_insert\_z%' LOOP EXECUTE format('DROP TRIGGER %I ON app.events', t); END LOOP; END $$;
 SELECT count(*) FROM tally.refresh();
 UPDATE public.before SET state = public.state();
 \ir verdict.psql

@@ -22,7 +22,8 @@ SELECT tally.create_rollup('evil.counts', 'evil.actors', 'first_at', bucket => '
 SELECT evil.try('behaviour', $$SELECT tally_internal._store_behaviour('funnel', 'evil.counts', '{"steps": 7}')$$);
 \connect - tally_victim
 SET client_min_messages = error;
-CREATE FUNCTION app.striped(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'DECLARE zebra int := v; BEGIN RETURN zebra; END';
+CREATE FUNCTION app.striped(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
+    pg_temp AS 'DECLARE zebra int := v; BEGIN RETURN zebra; END';
 SELECT tally.create_rollup('app.victim_striped', 'app.events', 'at', measures => '{"n": "sum(app.striped(ms))"}', with_data => true);
 \connect - tally_attacker
 SET client_min_messages = error;
@@ -33,30 +34,38 @@ CREATE TABLE public.marked AS SELECT g.reason FROM tally.dirty_ranges g JOIN tal
 UPDATE public.before SET state = public.state();
 GRANT CREATE ON SCHEMA public TO tally_attacker;
 CREATE EXTENSION dblink;
-SELECT dblink_connect('holder', format('host=%s port=%s dbname=%s user=tally_attacker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()));
-SELECT dblink_exec('holder', 'SET client_min_messages = error'), dblink_exec('holder', 'BEGIN'), dblink_exec('holder', 'CREATE FUNCTION public.count(polygon) RETURNS bigint LANGUAGE sql AS ''SELECT 1::bigint''');
+SELECT dblink_connect('holder', format('host=%s port=%s dbname=%s user=tally_attacker',
+    trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()));
+SELECT dblink_exec('holder', 'SET client_min_messages = error'), dblink_exec('holder', 'BEGIN'),
+    dblink_exec('holder', 'CREATE FUNCTION public.count(polygon) RETURNS bigint LANGUAGE sql AS ''SELECT 1::bigint''');
 CREATE TABLE public.locked AS SELECT l.relation::regclass::text AS relation FROM pg_locks l JOIN pg_stat_activity a USING (pid)
   -- Other attacks run beside this one, in databases of their own.
-  WHERE a.datname = current_database() AND a.usename = 'tally_attacker' AND l.locktype = 'relation' AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock', 'ShareRowExclusiveLock');
+  WHERE a.datname = current_database() AND a.usename = 'tally_attacker' AND l.locktype = 'relation' AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock',
+      'ShareRowExclusiveLock');
 SET lock_timeout = '2s';
 CREATE TABLE public.live AS SELECT sum(n) AS n FROM app.victim_hourly_live;
 RESET lock_timeout;
 SELECT dblink_exec('holder', 'ROLLBACK'), dblink_disconnect('holder');
 CREATE TABLE public.judged AS SELECT threshold, series, opened, left(error, 5) AS error FROM tally.evaluate('2026-03-02 13:00+00');
-CREATE TABLE public.sampled AS SELECT name, sqlstate, (SELECT count(*) FROM tally.probe_samples s WHERE s.probe_id = p.id) AS n FROM tally.probes p WHERE name = 'his many';
+CREATE TABLE public.sampled AS SELECT name, sqlstate, (SELECT count(*) FROM tally.probe_samples s WHERE s.probe_id = p.id) AS n FROM tally.probes p
+    WHERE name = 'his many';
 CREATE TABLE public.written AS SELECT kind, name FROM tally.definitions() WHERE name LIKE 'victim%' OR name LIKE 'root%';
 SELECT count(*) FROM tally.start();
 CREATE TABLE public.watching AS SELECT name, owner::text FROM tally.thresholds WHERE name LIKE 'tally%stopped' AND owner::oid <> 'tally_attacker'::regrole;
 SELECT tally.drop_threshold(format('%I.%I', schema, name)) FROM tally.thresholds WHERE name LIKE 'tally%stopped' AND owner::oid <> 'tally_attacker'::regrole;
 SET ROLE tally_attacker;
-SELECT evil.try('same name', $$SELECT tally.create_threshold('tally evaluation stopped', query => 'SELECT 1 AS value', condition => '> 10', enabled => false)$$);
+SELECT evil.try('same name', $$SELECT tally.create_threshold('tally evaluation stopped', query => 'SELECT 1 AS value', condition => '> 10',
+    enabled => false)$$);
 RESET ROLE;
 CREATE TABLE public.started AS SELECT count(*) AS n FROM tally.start();
 UPDATE public.before SET state = state || jsonb_build_object('audit', public.state() -> 'audit');
 \ir verdict.psql
-SELECT bag_eq('SELECT * FROM public.judged', $$VALUES ('his many', 0, 0, '54000'), ('his few', 3, 3, NULL), ('victim_alert', 1, 0, NULL), ('root_alert', 1, 0, NULL)$$, 'too many label sets are refused at once, and a few are filed');
+SELECT bag_eq('SELECT * FROM public.judged',
+    $$VALUES ('his many', 0, 0, '54000'), ('his few', 3, 3, NULL), ('victim_alert', 1, 0, NULL), ('root_alert', 1, 0, NULL)$$,
+    'too many label sets are refused at once, and a few are filed');
 SELECT results_eq('SELECT * FROM public.sampled', $$VALUES ('his many', '54000', 0::bigint)$$, 'a probe keeps none of too many');
-SELECT results_eq('SELECT * FROM public.watching ORDER BY 1', format('VALUES (''tally evaluation stopped'', %1$L), (''tally refresh stopped'', %1$L)', current_user), 'the clock makes its watch, whatever he calls his thresholds');
+SELECT results_eq('SELECT * FROM public.watching ORDER BY 1', format('VALUES (''tally evaluation stopped'', %1$L), (''tally refresh stopped'', %1$L)',
+    current_user), 'the clock makes its watch, whatever he calls his thresholds');
 SELECT is((SELECT count(*) FROM public.started), 1::bigint, 'and starts where he has taken the very name');
 SELECT is((SELECT count(*) FROM public.written WHERE kind IN ('rollup', 'metric', 'threshold')), 8::bigint, 'the definitions of others are written out');
 SELECT is_empty('SELECT * FROM public.locked', 'a function that no definition means locks nothing');

@@ -43,19 +43,23 @@ INSERT INTO asked VALUES
     ('2026-03-10', '2026-03-11', '{}', '2026-03-12Z');
 CREATE TEMP TABLE pages AS SELECT *, tally.page('b', filters, since, until, as_of => as_of)::text AS page FROM asked;
 
-SELECT bag_eq(format('SELECT split_part(line, '','', 1) AS at, split_part(line, '','', 2)::float8 AS value FROM pages, pg_temp.csv(page, ''Mean'') WHERE since = %L', since),
+SELECT bag_eq(format('SELECT split_part(line, '','', 1) AS at, split_part(line, '','', 2)::float8 AS value FROM pages, pg_temp.csv(page, '
+    '''Mean'') WHERE since = %L', since),
     format($q$SELECT to_char(bucket AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS at, value
                 FROM tally.timeseries('mean', %L, %L, bucket => %L, "where" => %L, as_of => %L)$q$, since, until, CASE since WHEN '7 days' THEN '2 hours' END,
                     filters, as_of),
     format('the mean from %s by %s is that of timeseries()', since, filters)) FROM asked;
 SELECT cmp_ok((SELECT count(*) FROM pages, pg_temp.csv(page, 'Mean')), '>', 100::bigint, 'there are numbers to compare');
 SELECT bag_eq($$SELECT split_part(line, ',', 1) AS k, split_part(line, ',', 2)::float8 FROM pages, pg_temp.csv(page, 'Mean') WHERE since LIKE '2026-03-02%'$$,
-    $$SELECT to_char(date_trunc('hour', at AT TIME ZONE 'UTC'), 'YYYY-MM-DD HH24:MI'), avg(ms) FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z' GROUP BY 1$$, 'and of plain SQL');
-SELECT bag_eq($$SELECT split_part(line, ',', 1) AS k, split_part(line, ',', 2)::numeric FROM pages, pg_temp.csv(page, 'Ranking') WHERE since LIKE '2026-03-02%'$$,
+    $$SELECT to_char(date_trunc('hour', at AT TIME ZONE 'UTC'), 'YYYY-MM-DD HH24:MI'), avg(ms) FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z'
+        GROUP BY 1$$, 'and of plain SQL');
+SELECT bag_eq($$SELECT split_part(line, ',', 1) AS k, split_part(line, ',', 2)::numeric FROM pages,
+    pg_temp.csv(page, 'Ranking') WHERE since LIKE '2026-03-02%'$$,
     $$SELECT model, count(*)::numeric FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z' GROUP BY 1$$, 'the ranking is that of plain SQL');
 SELECT bag_eq($$SELECT (regexp_match(line, ',([^,]*),[^,]*$'))[1]::numeric FROM pages, pg_temp.csv(page, 'Table') WHERE since LIKE '2026-03-02%'$$,
     $$SELECT count(*)::numeric FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z' GROUP BY world$$, 'the table is that of plain SQL');
-SELECT bag_eq($$SELECT round(v::numeric, 9) FROM pages, pg_temp.csv(page, 'Heat') l(line), unnest((regexp_match(line, ',([^,]*),([^,]*)$'))) v WHERE since LIKE '2026-03-02%'$$,
+SELECT bag_eq($$SELECT round(v::numeric, 9) FROM pages, pg_temp.csv(page, 'Heat') l(line), unnest((regexp_match(line, ',([^,]*),([^,]*)$'))) v
+    WHERE since LIKE '2026-03-02%'$$,
     $$SELECT round(avg(ms::numeric), 9) FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z' GROUP BY world, model$$,
         'the cells of the heatmap are those of plain SQL');
 SELECT is((SELECT sum(split_part(line, ',', 2)::numeric) FROM pages, pg_temp.csv(page, 'Spread') WHERE since LIKE '2026-03-02%'),
@@ -69,7 +73,8 @@ SELECT is((tally_internal._board_model(b, a.filters, a.since, a.until, 'auto', f
         FROM tally.boards b, asked a;
 -- States: beyond 500 ms is a warning, by plain SQL.
 SELECT bag_eq($$SELECT c FROM pages, pg_temp.csv(page, 'States') l(line), unnest((string_to_array(line, ','))[2:]) c WHERE since LIKE '2026-03-02%'$$,
-    $$SELECT CASE WHEN avg(ms) > 500 THEN 'warning' ELSE 'within limits' END FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z' GROUP BY date_trunc('hour', at AT TIME ZONE 'UTC'), model$$, 'states are those of the limit');
+    $$SELECT CASE WHEN avg(ms) > 500 THEN 'warning' ELSE 'within limits' END FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-04Z'
+        GROUP BY date_trunc('hour', at AT TIME ZONE 'UTC'), model$$, 'states are those of the limit');
 
 -- Escaping, and what a page may not do.
 SELECT unalike(page, pattern, format('no %s in the page from %s', pattern, since)) FROM pages,

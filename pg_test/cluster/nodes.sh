@@ -24,16 +24,22 @@ refused() { # NAME PATTERN SERVER STATEMENT: the statement fails with words that
 }
 
 for node in node1 node2; do
-    on $node -c "INSERT INTO events SELECT timestamptz '2026-01-01Z' + i * interval '7 minutes', CASE WHEN i % 5 > 0 THEN 'k' || i % 3 END, i % 50, i FROM generate_series(1, 2000) i"
+    on $node -c "INSERT INTO events SELECT timestamptz '2026-01-01Z' + i * interval '7 minutes', CASE WHEN i % 5 > 0 THEN 'k' || i % 3 END, i % 50,
+        i FROM generate_series(1, 2000) i"
 done
 
 # Bad input makes nothing half: at the second node a column is missing.
 on node2 -c "ALTER TABLE events RENAME v TO w"
-refused "what one node cannot make is refused in its words" 'ERROR: *42703.*node node2.*column "v" does not exist' coordinator "SELECT tally.create_cluster_rollup('by_hour', '{node1,node2}', 'events', 'at', measures => '{\"total\": \"sum(v)\"}')"
-is "$(on node1 -c "SELECT count(*) FROM tally.rollups")/$(on coordinator -c "SELECT (SELECT count(*) FROM tally.rollups) || '/' || (SELECT count(*) FROM pg_class WHERE relname ~ '^by_hour')")" "0/0/0" "and made at none, nor at the coordinator"
+refused "what one node cannot make is refused in its words" 'ERROR: *42703.*node node2.*column "v" does not exist' coordinator \
+    "SELECT tally.create_cluster_rollup('by_hour', '{node1,node2}', 'events', 'at', measures => '{\"total\": \"sum(v)\"}')"
+is "$(on node1 -c "SELECT count(*) FROM tally.rollups")/$(on coordinator \
+    -c "SELECT (SELECT count(*) FROM tally.rollups) || '/' || (SELECT count(*) FROM pg_class WHERE relname ~ '^by_hour')")" "0/0/0" \
+    "and made at none, nor at the coordinator"
 on node2 -c "ALTER TABLE events RENAME w TO v"
-refused "a server that is none" "ERROR: *42704.*node9.*HINT: *CREATE SERVER node9" coordinator "SELECT tally.create_cluster_rollup('by_hour', '{node9}', 'events', 'at', measures => '{\"n\": \"count(*)\"}')"
-refused "no server" "ERROR: *22023.*at least one node" coordinator "SELECT tally.create_cluster_rollup('by_hour', '{}', 'events', 'at', measures => '{\"n\": \"count(*)\"}')"
+refused "a server that is none" "ERROR: *42704.*node9.*HINT: *CREATE SERVER node9" coordinator \
+    "SELECT tally.create_cluster_rollup('by_hour', '{node9}', 'events', 'at', measures => '{\"n\": \"count(*)\"}')"
+refused "no server" "ERROR: *22023.*at least one node" coordinator \
+    "SELECT tally.create_cluster_rollup('by_hour', '{}', 'events', 'at', measures => '{\"n\": \"count(*)\"}')"
 # What a node says of itself, as another version would say it.
 replaced() { # SERVER FUNCTION WAS BECOMES
     on "$1" -c "CREATE TABLE IF NOT EXISTS kept (f text)" -c "TRUNCATE kept" -c "INSERT INTO kept VALUES (pg_get_functiondef('$2'::regprocedure))" \
@@ -41,12 +47,15 @@ replaced() { # SERVER FUNCTION WAS BECOMES
 }
 put_back() { on "$1" -c "DO \$\$ BEGIN EXECUTE (SELECT f FROM kept); END \$\$"; }
 replaced node2 "tally_internal._feed_version()" "e.extversion FROM" "'0.9.9' FROM"
-refused "a node with another pg_tally" 'ERROR: *0A000.*node node2 must have pg_tally .* got 0.9.9' coordinator "SELECT tally.create_cluster_rollup('by_hour', '{node1,node2}', 'events', 'at', measures => '{\"n\": \"count(*)\"}')"
+refused "a node with another pg_tally" 'ERROR: *0A000.*node node2 must have pg_tally .* got 0.9.9' coordinator \
+    "SELECT tally.create_cluster_rollup('by_hour', '{node1,node2}', 'events', 'at', measures => '{\"n\": \"count(*)\"}')"
 put_back node2
 
 is "$(make_rollup)" by_hour "the rollup is made"
 is "$(make_rollup)" by_hour "and again it is the same"
-refused "with another definition it is refused, with the statement to run" "ERROR: *42710.*would change bucket.*HINT: *SELECT tally.drop_cluster_rollup" coordinator "SELECT tally.create_cluster_rollup('by_hour', '{node1,node2}', 'events', 'at', bucket => '2 hours', dimensions => '[\"kind\"]', schedule => NULL, measures => '{\"n\": \"count(*)\", \"total\": \"sum(v)\", \"most\": \"max(v)\", \"people\": \"tally.hll(v)\"}')"
+refused "with another definition it is refused, with the statement to run" "ERROR: *42710.*would change bucket.*HINT: *SELECT tally.drop_cluster_rollup" \
+    coordinator "SELECT tally.create_cluster_rollup('by_hour', '{node1,node2}', 'events', 'at', bucket => '2 hours', dimensions => '[\"kind\"]',
+    schedule => NULL, measures => '{\"n\": \"count(*)\", \"total\": \"sum(v)\", \"most\": \"max(v)\", \"people\": \"tally.hll(v)\"}')"
 refused "it is not dropped alone" "ERROR: *2BP01.*HINT: *SELECT tally.drop_cluster_rollup" coordinator "SELECT tally.drop_rollup('by_hour')"
 is "$(differences by_hour_live)" "$same" "before the first pull the live view is exact"
 on coordinator -c "SELECT * FROM tally.refresh('by_hour')" >/dev/null
@@ -71,20 +80,29 @@ SELECT tally.refresh();
 CREATE VIEW plain.days AS SELECT date_trunc('day', at) AS bucket, sum(v)::float8 AS value FROM plain.events GROUP BY 1;
 SQL
 on node2 -c "INSERT INTO events VALUES ('2026-01-03 12:00Z', 'k1', 77, 0)"
-is "$(on coordinator -c "SET timezone = 'UTC'; SELECT count(*) FROM ((SELECT bucket, value FROM tally.timeseries('total', since => '2026-01-01', until => '2026-01-12', bucket => '1 day') EXCEPT ALL TABLE plain.days)
-    UNION ALL (SELECT * FROM plain.days WHERE bucket >= '2026-01-01' AND bucket < '2026-01-12' EXCEPT ALL SELECT bucket, value FROM tally.timeseries('total', since => '2026-01-01', until => '2026-01-12', bucket => '1 day'))) x")" 0 "a metric by day is exact now, also where a daily rollup stands on it"
-is "$(on coordinator -c "SET timezone = 'UTC'; SELECT count(*) FROM ((SELECT bucket, sum(total)::float8 FROM by_day_live GROUP BY 1 EXCEPT ALL TABLE plain.days) UNION ALL (TABLE plain.days EXCEPT ALL SELECT bucket, sum(total)::float8 FROM by_day_live GROUP BY 1)) x")" 0 "and so is the live view of that"
+is "$(on coordinator -c "SET timezone = 'UTC'; SELECT count(*)
+    FROM ((SELECT bucket, value FROM tally.timeseries('total', since => '2026-01-01', until => '2026-01-12', bucket => '1 day') EXCEPT ALL TABLE plain.days)
+    UNION ALL (SELECT * FROM plain.days WHERE bucket >= '2026-01-01' AND bucket < '2026-01-12' EXCEPT ALL SELECT bucket,
+        value FROM tally.timeseries('total', since => '2026-01-01', until => '2026-01-12', bucket => '1 day'))) x")" 0 \
+        "a metric by day is exact now, also where a daily rollup stands on it"
+is "$(on coordinator -c "SET timezone = 'UTC'; SELECT count(*)
+    FROM ((SELECT bucket, sum(total)::float8 FROM by_day_live GROUP BY 1 EXCEPT ALL TABLE plain.days) UNION ALL (TABLE plain.days EXCEPT ALL SELECT bucket,
+    sum(total)::float8 FROM by_day_live GROUP BY 1)) x")" 0 "and so is the live view of that"
 is "$(on coordinator -c "SELECT tally.page('all') LIKE '%Total%'")" t "a board shows it"
-refused "a rollup per key on it is refused" 'ERROR: *0A000.*must be over time' coordinator "SELECT tally.create_rollup('kinds', 'by_hour', key => 'kind', measures => '{\"n\": \"sum(n)\"}')"
-is "$(on coordinator -c "SELECT string_agg(kind, ' ' ORDER BY ordinal) FROM tally.definitions()")" "cluster rollup rollup metric threshold threshold board" "definitions() writes it out as one"
+refused "a rollup per key on it is refused" 'ERROR: *0A000.*must be over time' coordinator \
+    "SELECT tally.create_rollup('kinds', 'by_hour', key => 'kind', measures => '{\"n\": \"sum(n)\"}')"
+is "$(on coordinator -c "SELECT string_agg(kind, ' ' ORDER BY ordinal) FROM tally.definitions()")" "cluster rollup rollup metric threshold threshold board" \
+    "definitions() writes it out as one"
 
 # Each node merges what a question asks for, also by days of a zone with 23 and 25 hours, and only for a reader with access of its own to the nodes.
 for node in node1 node2; do
-    on $node -c "CREATE TABLE visits (at timestamptz NOT NULL, kind text, v int)" -c "INSERT INTO visits SELECT timestamptz '2026-03-27Z' + i * interval '41 minutes', 'k' || i % 3, i % 17 FROM generate_series(1, 400) i" \
+    on $node -c "CREATE TABLE visits (at timestamptz NOT NULL, kind text, v int)" \
+        -c "INSERT INTO visits SELECT timestamptz '2026-03-27Z' + i * interval '41 minutes', 'k' || i % 3, i % 17 FROM generate_series(1, 400) i" \
         -c "INSERT INTO visits SELECT timestamptz '2026-10-23Z' + i * interval '37 minutes', 'k' || i % 3, i % 13 FROM generate_series(1, 400) i"
 done
 on coordinator >/dev/null <<'SQL'
-SELECT tally.create_cluster_rollup('berlin', '{node1,node2}', 'visits', 'at', dimensions => '["kind"]', zone => 'Europe/Berlin', schedule => NULL, measures => '{"v": "sum(v)", "n": "count(*)"}');
+SELECT tally.create_cluster_rollup('berlin', '{node1,node2}', 'visits', 'at', dimensions => '["kind"]', zone => 'Europe/Berlin', schedule => NULL,
+    measures => '{"v": "sum(v)", "n": "count(*)"}');
 SELECT tally.create_metric('visited', 'berlin', 'v::float8', samples => 'n');
 SELECT tally.refresh('berlin');
 CREATE FOREIGN TABLE plain.visits1 (at timestamptz, kind text, v int) SERVER node1 OPTIONS (schema_name 'public', table_name 'visits');
@@ -96,12 +114,18 @@ SQL
 on node1 -c "UPDATE visits SET v = v + 1 WHERE v = 3"
 for role in postgres cluster_reader; do
     for unit in hour day month; do
-        wanted=$(on coordinator -c "SET timezone = 'UTC'; SELECT date_trunc('$unit', at, 'Europe/Berlin'), kind, sum(v) FROM plain.visits WHERE kind IN ('k1', 'k2') AND at >= '2026-03-01 00:00+01' AND at < '2026-11-01 00:00+01' GROUP BY 1, 2 ORDER BY 1, 2")
-        is "$(on coordinator -c "SET timezone = 'UTC'; SET ROLE $role; SELECT bucket, labels->>'kind', value::bigint FROM tally.timeseries('visited', since => '2026-03-01 00:00+01', until => '2026-11-01 00:00+01', bucket => '1 $unit', by => '{kind}', \"where\" => '{\"kind\": [\"k1\", \"k2\"]}') ORDER BY 1, 2")" \
+        wanted=$(on coordinator -c "SET timezone = 'UTC'; SELECT date_trunc('$unit', at, 'Europe/Berlin'), kind,
+            sum(v) FROM plain.visits WHERE kind IN ('k1', 'k2') AND at >= '2026-03-01 00:00+01' AND at < '2026-11-01 00:00+01' GROUP BY 1, 2 ORDER BY 1, 2")
+        is "$(on coordinator -c "SET timezone = 'UTC'; SET ROLE $role; SELECT bucket, labels->>'kind',
+            value::bigint FROM tally.timeseries('visited', since => '2026-03-01 00:00+01', until => '2026-11-01 00:00+01', bucket => '1 $unit',
+            by => '{kind}', \"where\" => '{\"kind\": [\"k1\", \"k2\"]}') ORDER BY 1, 2")" \
             "$wanted" "each $unit in Berlin, as $role"
     done
-    is "$(on coordinator -c "SET ROLE $role; SELECT tally.metric_value('visited', since => '2026-03-01 00:00+01', until => '2026-11-01 00:00+01')")" "$(on coordinator -c "SELECT sum(v) FROM plain.visits WHERE at >= '2026-03-01 00:00+01' AND at < '2026-11-01 00:00+01'")" "one value over all of it, as $role"
-    is "$(on coordinator -c "SELECT left(tally_internal._answer_source('$role', r, '{v}', '{kind}', '{}', 'calendar day Europe/Berlin', '2026-03-01 00:00+01', '2026-05-01 00:00+02'), 8) FROM tally.rollups r WHERE name = 'berlin'")" \
+    is "$(on coordinator -c "SET ROLE $role; SELECT tally.metric_value('visited', since => '2026-03-01 00:00+01', until => '2026-11-01 00:00+01')")" \
+        "$(on coordinator -c "SELECT sum(v) FROM plain.visits WHERE at >= '2026-03-01 00:00+01' AND at < '2026-11-01 00:00+01'")" \
+        "one value over all of it, as $role"
+    is "$(on coordinator -c "SELECT left(tally_internal._answer_source('$role', r, '{v}', '{kind}', '{}', 'calendar day Europe/Berlin', '2026-03-01 00:00+01',
+        '2026-05-01 00:00+02'), 8) FROM tally.rollups r WHERE name = 'berlin'")" \
         "$([ $role = postgres ] && echo "(SELECT " || echo public.b)" "and where it is read, as $role"
 done
 is "$(on coordinator -c "SELECT tally.metric_value('visited', since => '2020-03-01', until => '2020-11-01') IS NULL")" t "a range without rows has no value"
@@ -114,7 +138,8 @@ on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
 is "$(differences by_hour)" "$same" "two pulls in a transaction that is undone lose nothing"
 on node1 -c "INSERT INTO events VALUES ('2026-01-05 12:00Z', 'k1', 1, 0)"
 on coordinator >/dev/null -c "BEGIN" -c "SELECT * FROM tally.refresh('by_hour')" -c "PREPARE TRANSACTION 'pulled'"
-on node1 -c "INSERT INTO events VALUES ('2026-01-05 12:10Z', 'k2', 1, 0)" -c "BEGIN" -c "INSERT INTO events VALUES ('2026-01-06 12:10Z', 'k2', 1, 0)" -c "PREPARE TRANSACTION 'written'"
+on node1 -c "INSERT INTO events VALUES ('2026-01-05 12:10Z', 'k2', 1, 0)" -c "BEGIN" -c "INSERT INTO events VALUES ('2026-01-06 12:10Z', 'k2', 1, 0)" \
+    -c "PREPARE TRANSACTION 'written'"
 use_server coordinator
 kill_server
 start_server
@@ -137,8 +162,10 @@ is "$(differences by_hour)" "$same" "a pull that is killed before its commit, an
 on coordinator -c "CREATE TABLE before AS SELECT * FROM tally.cluster_nodes" -c "CREATE TABLE parts_before AS SELECT * FROM by_hour_parts"
 on node2 -c "INSERT INTO events VALUES ('2026-01-08 12:00Z', 'k1', 1, 0)"
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')" -c "SELECT * FROM tally.refresh('by_hour')"
-on coordinator >/dev/null -c "UPDATE tally.cluster_nodes n SET taken = b.taken, snapshot = b.snapshot, identity = b.identity FROM before b WHERE b.node = n.node" -c "TRUNCATE by_hour_parts" -c "INSERT INTO by_hour_parts TABLE parts_before"
-is "$(on coordinator -c "SELECT node, COALESCE(buckets::text, 'all') FROM tally.pull('by_hour')" | xargs)" "node1|all node2|all" "a coordinator that was restored pulls all"
+on coordinator >/dev/null -c "UPDATE tally.cluster_nodes n SET taken = b.taken, snapshot = b.snapshot, identity = b.identity FROM before b
+    WHERE b.node = n.node" -c "TRUNCATE by_hour_parts" -c "INSERT INTO by_hour_parts TABLE parts_before"
+is "$(on coordinator -c "SELECT node, COALESCE(buckets::text, 'all') FROM tally.pull('by_hour')" | xargs)" "node1|all node2|all" \
+    "a coordinator that was restored pulls all"
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
 is "$(differences by_hour)" "$same" "and is exact again"
 
@@ -150,15 +177,21 @@ refused "while a node is down the live view is an error, not a smaller number" '
 refused "and so is a metric" 'ERROR: *08001.*node2' coordinator "SELECT * FROM tally.timeseries('total', since => '2026-01-01', until => '2026-01-12')"
 is "$(on coordinator -c "SELECT node, error ~ '^08' FROM tally.pull('by_hour')" | xargs)" "node1| node2|t" "a pull says which node failed, and takes the others"
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
-is "$(on coordinator -c "SELECT max(most) FROM by_hour" -c "SELECT state, message ~ 'node node2 was not pulled since' FROM tally.status WHERE rollup = 'by_hour'" | xargs)" "123456 error|t" "the table goes on with what the other node brings, and status says that it is not whole"
+is "$(on coordinator -c "SELECT max(most) FROM by_hour" \
+    -c "SELECT state, message ~ 'node node2 was not pulled since' FROM tally.status WHERE rollup = 'by_hour'" | xargs)" "123456 error|t" \
+    "the table goes on with what the other node brings, and status says that it is not whole"
 on coordinator >/dev/null -c "SELECT * FROM tally.evaluate(date_trunc('minute', now()) + interval '10 minutes')"
-is "$(on coordinator -c "SELECT threshold, labels->>'node', status FROM tally.incidents WHERE threshold = 'by_hour nodes'")" "by_hour nodes|node2|new" "the node has an incident of its own"
-is "$(on coordinator -c "SELECT count(*) FROM tally.evaluations e JOIN tally.thresholds t ON t.id = e.threshold_id WHERE t.name = 'much' AND e.sqlstate = '08001'")" 1 "a threshold on it says that it could not be evaluated"
-is "$(on coordinator -c "SELECT count(*) FROM tally.incidents WHERE threshold = 'much' AND labels ? 'value'")" 0 "and is not recovered, nor breached, by a number that is none"
+is "$(on coordinator -c "SELECT threshold, labels->>'node', status FROM tally.incidents WHERE threshold = 'by_hour nodes'")" "by_hour nodes|node2|new" \
+    "the node has an incident of its own"
+is "$(on coordinator -c "SELECT count(*) FROM tally.evaluations e JOIN tally.thresholds t ON t.id = e.threshold_id WHERE t.name = 'much'
+    AND e.sqlstate = '08001'")" 1 "a threshold on it says that it could not be evaluated"
+is "$(on coordinator -c "SELECT count(*) FROM tally.incidents WHERE threshold = 'much' AND labels ? 'value'")" 0 \
+    "and is not recovered, nor breached, by a number that is none"
 use_server node2
 start_server
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')" -c "SELECT * FROM tally.evaluate(date_trunc('minute', now()) + interval '11 minutes')"
-is "$(on coordinator -c "SELECT status FROM tally.incidents WHERE threshold = 'by_hour nodes'" -c "SELECT state FROM tally.status WHERE rollup = 'by_hour'" | xargs)" "resolved fresh" "and when it answers again, that incident is resolved"
+is "$(on coordinator -c "SELECT status FROM tally.incidents WHERE threshold = 'by_hour nodes'" -c "SELECT state FROM tally.status WHERE rollup = 'by_hour'" |
+    xargs)" "resolved fresh" "and when it answers again, that incident is resolved"
 is "$(differences by_hour)" "$same" "and the table is exact"
 
 # TRUNCATE and DDL at nodes.
@@ -166,14 +199,17 @@ on node1 -c "TRUNCATE events"
 is "$(differences by_hour_live)" "$same" "TRUNCATE at a node: the live view"
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
 is "$(differences by_hour)" "$same" "and the table"
-on node1 -c "INSERT INTO events SELECT timestamptz '2026-01-01Z' + i * interval '1 hour', 'k1', i, i FROM generate_series(1, 100) i" -c "ALTER TABLE events ADD COLUMN more int DEFAULT 3" -c "ALTER TABLE events DISABLE TRIGGER ALL" -c "UPDATE events SET v = v * 2" -c "ALTER TABLE events ENABLE TRIGGER ALL"
+on node1 -c "INSERT INTO events SELECT timestamptz '2026-01-01Z' + i * interval '1 hour', 'k1', i, i FROM generate_series(1, 100) i" \
+    -c "ALTER TABLE events ADD COLUMN more int DEFAULT 3" -c "ALTER TABLE events DISABLE TRIGGER ALL" -c "UPDATE events SET v = v * 2" \
+    -c "ALTER TABLE events ENABLE TRIGGER ALL"
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
 is "$(differences by_hour)" "$same" "a column that comes, and rows that are written while the triggers of a node are off"
 on node1 -c "TRUNCATE by_hour" >/dev/null
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
 is "$(differences by_hour)" "$same" "the rollup's own table truncated at a node"
 on node1 -c "SELECT tally.alter_rollup('by_hour', \"where\" => 'v > 50')" >/dev/null
-is "$(on coordinator -c "SELECT node, COALESCE(substr(error, 1, 65), 'ok') FROM tally.pull('by_hour') ORDER BY 1" | xargs)" "node1|55000: rollup public.by_hour must be the same at all nodes, got node2|ok" "a rollup that is another at one node is not pulled"
+is "$(on coordinator -c "SELECT node, COALESCE(substr(error, 1, 65), 'ok') FROM tally.pull('by_hour') ORDER BY 1" | xargs)" \
+    "node1|55000: rollup public.by_hour must be the same at all nodes, got node2|ok" "a rollup that is another at one node is not pulled"
 on node1 -c "SELECT tally.drop_rollup('by_hour')" >/dev/null
 is "$(on coordinator -c "SELECT left(error, 6) FROM tally.pull('by_hour') WHERE node = 'node1'")" "42704:" "nor one that was dropped there"
 make_rollup >/dev/null
@@ -181,20 +217,27 @@ on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
 is "$(differences by_hour)/$(differences by_hour_live)" "$same/$same" "and made again it is exact"
 # Other rules of a zone: what the other tzdata would say.
 replaced node2 "tally_internal._feed_definition(tally.rollups)" "md5(string_agg(" "md5('other ' || string_agg("
-is "$(on coordinator -c "SELECT substr(error, 1, 75) FROM tally.pull('by_hour') WHERE node = 'node2'")" "0A000: node node2 must know the same rules of zone UTC as the first node, g" "a node with other rules of the zone is not pulled"
+is "$(on coordinator -c "SELECT substr(error, 1, 75) FROM tally.pull('by_hour') WHERE node = 'node2'")" \
+    "0A000: node node2 must know the same rules of zone UTC as the first node, g" "a node with other rules of the zone is not pulled"
 put_back node2
 
 # Nodes leave and come.
-on coordinator -c "SELECT tally.create_cluster_rollup('by_hour', '{node1}', 'events', 'at', dimensions => '[\"kind\"]', schedule => NULL, measures => '{\"n\": \"count(*)\", \"total\": \"sum(v)\", \"most\": \"max(v)\", \"people\": \"tally.hll(v)\"}')" >/dev/null
+on coordinator -c "SELECT tally.create_cluster_rollup('by_hour', '{node1}', 'events', 'at', dimensions => '[\"kind\"]', schedule => NULL,
+    measures => '{\"n\": \"count(*)\", \"total\": \"sum(v)\", \"most\": \"max(v)\", \"people\": \"tally.hll(v)\"}')" >/dev/null
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
-is "$(on coordinator -c "SELECT (SELECT sum(n) FROM by_hour) || ' ' || (SELECT sum(n) FROM by_hour_live)")" "$(on node1 -c "SELECT count(*) || ' ' || count(*) FROM events")" "a node is taken out"
+is "$(on coordinator -c "SELECT (SELECT sum(n) FROM by_hour) || ' ' || (SELECT sum(n) FROM by_hour_live)")" \
+    "$(on node1 -c "SELECT count(*) || ' ' || count(*) FROM events")" "a node is taken out"
 make_rollup >/dev/null
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
 is "$(differences by_hour)/$(differences by_hour_live)" "$same/$same" "and comes back"
 
-refused "what a threshold watches is not dropped, nor the rollups at the nodes" "metric 'total' cannot be dropped" coordinator "SELECT tally.drop_cluster_rollup('by_hour', at_nodes => true, \"cascade\" => true)"
+refused "what a threshold watches is not dropped, nor the rollups at the nodes" "metric 'total' cannot be dropped" coordinator \
+    "SELECT tally.drop_cluster_rollup('by_hour', at_nodes => true, \"cascade\" => true)"
 is "$(on node1 -c "SELECT count(*) FROM tally.rollups")" 1 "they stand"
 on coordinator -c "SELECT tally.drop_threshold('much')" >/dev/null
-is "$(on coordinator -c "SELECT tally.drop_cluster_rollup('by_hour', at_nodes => true, \"cascade\" => true)" || :)" "" "a cluster rollup is dropped, at the nodes too"
-is "$(on coordinator -c "SELECT (SELECT count(*) FROM tally.rollups) + (SELECT count(*) FROM pg_class WHERE relname ~ '^by_') + (SELECT count(*) FROM tally.faces)")$(on node1 -c "SELECT count(*) FROM tally.rollups")$(on node2 -c "SELECT count(*) FROM tally.feed_marks")" 000 "and nothing is left anywhere"
+is "$(on coordinator -c "SELECT tally.drop_cluster_rollup('by_hour', at_nodes => true, \"cascade\" => true)" || :)" "" \
+    "a cluster rollup is dropped, at the nodes too"
+is "$(on coordinator -c "SELECT (SELECT count(*) FROM tally.rollups) + (SELECT count(*) FROM pg_class WHERE relname ~ '^by_') + (SELECT count(*)
+    FROM tally.faces)")$(on node1 -c "SELECT count(*) FROM tally.rollups")$(on node2 -c "SELECT count(*) FROM tally.feed_marks")" 000 \
+    "and nothing is left anywhere"
 done_testing

@@ -20,7 +20,8 @@ start_servers
 work=$(mktemp -d)
 same="0 surplus, 0 missing"
 for node in node1 node2; do
-    on $node -c "INSERT INTO events SELECT timestamptz '2026-01-01Z' + i * interval '1 hour', 'k' || i % 3, 1000, i FROM generate_series(1, 200) i" -f pg_test/cluster/churn.sql
+    on $node -c "INSERT INTO events SELECT timestamptz '2026-01-01Z' + i * interval '1 hour', 'k' || i % 3, 1000, i FROM generate_series(1, 200) i" \
+        -f pg_test/cluster/churn.sql
 done
 make_rollup >/dev/null
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
@@ -44,7 +45,8 @@ killer() { # Ends backends that pull, at the coordinator and at the nodes.
     while [ -e "$work/go" ]; do
         sleep "0.$((RANDOM % 8 + 1))"
         for server in coordinator "node$((RANDOM % 2 + 1))"; do
-            on "$server" -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'tally.refresh|_feed_' AND pid <> pg_backend_pid() AND random() < 0.5 LIMIT 1" >/dev/null 2>&1 || :
+            on "$server" -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'tally.refresh|_feed_' AND pid <> pg_backend_pid()
+                AND random() < 0.5 LIMIT 1" >/dev/null 2>&1 || :
         done
     done
 }
@@ -55,9 +57,11 @@ disturb() { # KIND
         "the coordinator crashes") use_server coordinator; kill_server; start_server ;;
         "a node is away for a while") use_server $node; stop_server; sleep 1; start_server ;;
         "TRUNCATE at a node")
-            on $node >/dev/null -c "BEGIN" -c "CREATE TEMP TABLE kept AS SELECT * FROM events WHERE id < 1000" -c "TRUNCATE events" -c "INSERT INTO events TABLE kept" -c "COMMIT" ;;
+            on $node >/dev/null -c "BEGIN" -c "CREATE TEMP TABLE kept AS SELECT * FROM events WHERE id < 1000" -c "TRUNCATE events" \
+                -c "INSERT INTO events TABLE kept" -c "COMMIT" ;;
         "DDL at a node")
-            on $node >/dev/null -c "ALTER TABLE events DISABLE TRIGGER ALL" -c "UPDATE events SET kind = 'off' WHERE id % 7 = 0" -c "ALTER TABLE events ENABLE TRIGGER ALL" ;;
+            on $node >/dev/null -c "ALTER TABLE events DISABLE TRIGGER ALL" -c "UPDATE events SET kind = 'off' WHERE id % 7 = 0" \
+                -c "ALTER TABLE events ENABLE TRIGGER ALL" ;;
         "two-phase commits")
             on $node >/dev/null -c "BEGIN" -c "INSERT INTO events VALUES ('2026-01-03 12:00Z', 'late', 0, 1000)" -c "PREPARE TRANSACTION 'w$RANDOM'"
             on coordinator >/dev/null 2>&1 -c "BEGIN" -c "SELECT * FROM tally.refresh('by_hour')" -c "PREPARE TRANSACTION 'p$RANDOM'" || :
@@ -82,7 +86,8 @@ for ((round = 0; round < ${ROUNDS:-6}; round++)); do
     rm "$work/go"
     wait
     for server in node1 node2 coordinator; do
-        on "$server" -c "SELECT format('COMMIT PREPARED %L', gid) FROM pg_prepared_xacts" | while read -r statement; do on "$server" -c "$statement" </dev/null; done
+        on "$server" -c "SELECT format('COMMIT PREPARED %L', gid) FROM pg_prepared_xacts" | while read -r statement; do on "$server" \
+            -c "$statement" </dev/null; done
     done
     is "$(differences by_hour_live)" "$same" "round $round, $kind: the live view"
     on coordinator -c "SELECT * FROM tally.refresh('by_hour')" >/dev/null || :
@@ -91,7 +96,8 @@ for ((round = 0; round < ${ROUNDS:-6}; round++)); do
     # A reader that saw nothing proves nothing.
     [ "$(grep -c '^live' "$work/sums")" -gt 0 ] && ok "round $round: there were readers" || not_ok "round $round: there were readers"
     on coordinator -c "SELECT * FROM tally.pull('by_hour')" >/dev/null
-    is "$(on node1 -c "SELECT count(*) FROM tally.feed_marks")$(on node2 -c "SELECT count(*) FROM tally.feed_marks")" 00 "round $round, $kind: no mark is left at a node"
+    is "$(on node1 -c "SELECT count(*) FROM tally.feed_marks")$(on node2 -c "SELECT count(*) FROM tally.feed_marks")" 00 \
+        "round $round, $kind: no mark is left at a node"
 done
 rm -r "$work"
 done_testing

@@ -18,9 +18,11 @@ SELECT is_empty($$SELECT t.oid::regtype FROM members m JOIN pg_type t ON m.class
         'every type has a comment');
 SELECT is_empty($$SELECT c.oid::regclass FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
     WHERE c.relnamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
-    UNION ALL SELECT p.oid::regprocedure::text::regclass FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid WHERE p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)$$,
+    UNION ALL SELECT p.oid::regprocedure::text::regclass FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+        WHERE p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)$$,
     'everything is in the schemas tally and tally_internal');
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.proname LIKE '\_%' AND p.proname <> '_in_window'$$, 'what begins with _ is in tally_internal');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally'::regnamespace AND p.proname LIKE '\_%'
+    AND p.proname <> '_in_window'$$, 'what begins with _ is in tally_internal');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
     JOIN pg_language l ON l.oid = p.prolang
     WHERE p.prosecdef AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%')$$,
@@ -32,7 +34,8 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM members m JOIN pg_proc p ON m.
     WHERE l.lanname = 'plpgsql' AND p.prokind = 'f' AND p.proname NOT IN ('_rows', '_finish_relation')
       AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%')$$, 'every PL/pgSQL function pins its search_path');
 SELECT is_empty($$SELECT c.oid::regclass FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
-    WHERE c.relkind = 'r' AND NOT c.relrowsecurity AND (has_table_privilege('public', c.oid, 'INSERT') OR has_table_privilege('public', c.oid, 'UPDATE') OR has_table_privilege('public', c.oid, 'DELETE'))$$,
+    WHERE c.relkind = 'r' AND NOT c.relrowsecurity AND (has_table_privilege('public', c.oid, 'INSERT') OR has_table_privilege('public', c.oid, 'UPDATE')
+        OR has_table_privilege('public', c.oid, 'DELETE'))$$,
     'nobody writes a table that has no row level security');
 SELECT is_empty($$SELECT c.oid::regclass FROM members m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
     JOIN pg_extension e ON e.extname = 'pg_tally' WHERE c.relkind IN ('r', 'S') AND NOT c.oid = ANY (e.extconfig)

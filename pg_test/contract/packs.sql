@@ -14,7 +14,8 @@ SELECT is_empty($$SELECT name FROM pack_functions WHERE NOT EXISTS (SELECT FROM 
 SELECT is_empty($$SELECT name FROM pack_functions WHERE NOT proconfig @> '{standard_conforming_strings=on,extra_float_digits=1}'$$,
     'the session decides neither how a function of a pack is read nor how it writes numbers');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN tally.pack_list k ON c.relnamespace = to_regnamespace(quote_ident(k.name))
-    WHERE c.relkind IN ('r', 'v', 'p') AND obj_description(c.oid, 'pg_class') IS NULL AND NOT EXISTS (SELECT FROM tally.pack_tables t WHERE t.relation = c.relname)$$,
+    WHERE c.relkind IN ('r', 'v', 'p') AND obj_description(c.oid, 'pg_class') IS NULL
+        AND NOT EXISTS (SELECT FROM tally.pack_tables t WHERE t.relation = c.relname)$$,
     'every relation that a pack makes has a comment');
 SELECT is((SELECT string_agg(format('line %s: %s [%s]', c.lineno, c.message, c.sqlstate), E'\n')
              FROM plpgsql_check_function_tb(f.oid, relid => COALESCE((SELECT min(t.tgrelid) FROM pg_trigger t WHERE t.tgfoid = f.oid), 0)) c

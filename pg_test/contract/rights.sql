@@ -4,15 +4,18 @@ SELECT no_plan();
 CREATE TEMP TABLE readable (name text PRIMARY KEY);
 INSERT INTO readable SELECT unnest(string_to_array(
     -- Definitions, which everybody sees.
-    'rollups dimensions measures beside faces clusters metrics metric_views limits behaviours boards experiments experiment_metrics experiment_cells source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
+    'rollups dimensions measures beside faces clusters metrics metric_views limits behaviours boards experiments experiment_metrics experiment_cells '
+        'source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
     -- Marks and progress, which live views read as their readers.
     || 'dirty dirty_ranges members odd_rows reads enums jobs status progress health '
     -- What is released, and its proofs by row level security.
     || 'releases released_buckets release_proofs release_witnesses '
     -- By row level security: those whose rights one has.
-    || 'access audit board_views cluster_nodes evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications probe_samples probe_values probes put_off runs silences tasks threshold_states thresholds', ' '));
+    || 'access audit board_views cluster_nodes evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications '
+        'probe_samples probe_values probes put_off runs silences tasks threshold_states thresholds', ' '));
 
-SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee = 0$$,
+SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tally'::regnamespace
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee = 0$$,
     $$SELECT name, 'SELECT' FROM readable$$, 'what PUBLIC may do with tables, views and sequences is to read these');
 SELECT is_empty($$SELECT c.relname, a.grantee::regrole, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
     WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee NOT IN (0, c.relowner)$$,
@@ -26,13 +29,20 @@ SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c 
     'bucket computable rollup_id since source_row sqlstate',
         'of a bucket that cannot be computed everybody sees where it is, not the message, which may hold a value');
 SELECT is_empty($$SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x
-    WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee <> c.relowner AND (c.relname NOT IN ('channels', 'broken_buckets', 'broken_metrics') OR x.privilege_type <> 'SELECT')$$, 'and no column has a right of its own besides');
-SELECT is_empty($$SELECT c.relname FROM pg_class c JOIN readable r ON r.name = c.relname WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity
-    AND c.relname NOT IN ('dirty', 'members', 'odd_rows', 'reads', 'enums', 'jobs', 'pack_list', 'pack_tables', 'pack_columns', 'pack_steps', 'rollups', 'dimensions', 'measures', 'beside', 'faces', 'clusters', 'dirty_ranges', 'source_retentions',
+    WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee <> c.relowner
+        AND (c.relname NOT IN ('channels', 'broken_buckets', 'broken_metrics') OR x.privilege_type <> 'SELECT')$$,
+        'and no column has a right of its own besides');
+SELECT is_empty($$SELECT c.relname FROM pg_class c JOIN readable r ON r.name = c.relname WHERE c.relnamespace = 'tally'::regnamespace AND c.relkind = 'r'
+    AND NOT c.relrowsecurity
+    AND c.relname NOT IN ('dirty', 'members', 'odd_rows', 'reads', 'enums', 'jobs', 'pack_list', 'pack_tables', 'pack_columns', 'pack_steps', 'rollups',
+        'dimensions', 'measures', 'beside', 'faces', 'clusters', 'dirty_ranges', 'source_retentions',
         'metrics', 'metric_views', 'limits', 'behaviours', 'boards', 'experiments', 'experiment_metrics', 'experiment_cells', 'releases', 'installed_packs')$$,
-            'what holds data of its owner has row level security; these hold numbers, names of tables, what packs are made of and definitions, which everybody sees');
-SELECT is_empty($$SELECT p.polrelid::regclass, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relnamespace = 'tally'::regnamespace AND p.polcmd <> 'r'$$, 'policies are about reading: nobody writes');
-SELECT is_empty($$SELECT n.nspname, a.grantee, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname IN ('tally', 'tally_internal') AND a.grantee <> n.nspowner AND NOT (a.grantee = 0 AND a.privilege_type = 'USAGE')$$, 'the schema may be used, and nothing made in it');
+            'what holds data of its owner has row level security; these hold numbers, names of tables, what packs are made of and definitions, '
+                'which everybody sees');
+SELECT is_empty($$SELECT p.polrelid::regclass, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relnamespace = 'tally'::regnamespace
+    AND p.polcmd <> 'r'$$, 'policies are about reading: nobody writes');
+SELECT is_empty($$SELECT n.nspname, a.grantee, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname IN ('tally', 'tally_internal')
+    AND a.grantee <> n.nspowner AND NOT (a.grantee = 0 AND a.privilege_type = 'USAGE')$$, 'the schema may be used, and nothing made in it');
 
 -- SECURITY DEFINER functions that PUBLIC may call: either they know who calls, by the ticket that PostgreSQL draws as the caller, or they are
 -- listed here with the reason why it makes no difference.
@@ -60,10 +70,14 @@ SELECT cmp_ok((SELECT count(*) FROM definers), '>', 40::bigint, 'there are funct
 SELECT is_empty($$SELECT function FROM definers WHERE prosrc !~ 'tally_internal\._caller\(who\)' AND function NOT IN (SELECT function FROM for_anybody)$$,
     'each asks who calls, or is listed with a reason');
 SELECT is_empty($$SELECT function FROM for_anybody WHERE function NOT IN (SELECT function FROM definers)$$, 'and the list holds none that is not there');
-SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)' AND NOT (defaults ~ 'tally_internal\._me\(\)$' AND proargnames[pronargs] = 'who')$$, 'who asks has the ticket as its last argument, by default');
-SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)' AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'tally.actor=%')$$, 'and forgets who acted when it ends');
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosecdef AND p.prosrc ~ 'session_user|current_setting\(''role''|current_user'$$, 'none takes session_user, current_user or the setting role for who calls');
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosrc ~ 'current_user::regrole|session_user::regrole'$$, 'no name of a role is read as a number or folded');
+SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)'
+    AND NOT (defaults ~ 'tally_internal\._me\(\)$' AND proargnames[pronargs] = 'who')$$, 'who asks has the ticket as its last argument, by default');
+SELECT is_empty($$SELECT function FROM definers WHERE prosrc ~ 'tally_internal\._caller\(who\)'
+    AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'tally.actor=%')$$, 'and forgets who acted when it ends');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosecdef
+    AND p.prosrc ~ 'session_user|current_setting\(''role''|current_user'$$, 'none takes session_user, current_user or the setting role for who calls');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
+    AND p.prosrc ~ 'current_user::regrole|session_user::regrole'$$, 'no name of a role is read as a number or folded');
 
 -- Trigger functions: whoever may execute one can have it run on rows of his own.
 SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p
@@ -75,8 +89,10 @@ SELECT is((SELECT prosrc !~* 'insert|update|delete|perform|execute' AND NOT pros
 
 -- What acts for others at all.
 SELECT is_empty(format('SELECT 1 WHERE has_function_privilege(''public'', %L::regprocedure, ''EXECUTE'')', f), f || ' is not for everybody')
-  FROM unnest('{"tally.run_as(regrole,text,text,int,text)","tally.run_as(regrole,text,text,int,text,\"any\")","tally_internal._caller(bigint)","tally_internal._attach(regclass,boolean)",
-    "tally_internal._evaluate_part(timestamptz,boolean,text,interval,jsonb)","tally_internal._follow_up(timestamptz)","tally_internal._expire_unit(regclass,bigint,timestamptz)","tally_internal._freeze_source(regclass)"}'::text[]) f;
+  FROM unnest('{"tally.run_as(regrole,text,text,int,text)","tally.run_as(regrole,text,text,int,text,\"any\")",
+    "tally_internal._caller(bigint)","tally_internal._attach(regclass,boolean)",
+    "tally_internal._evaluate_part(timestamptz,boolean,text,interval,jsonb)","tally_internal._follow_up(timestamptz)",
+    "tally_internal._expire_unit(regclass,bigint,timestamptz)","tally_internal._freeze_source(regclass)"}'::text[]) f;
 -- What acts for others by the clock has the caller's rights, and the engine asks who that is (pg_test/stages/70_operators.sql).
 SELECT is_empty(format('SELECT 1 WHERE (SELECT p.prosecdef FROM pg_proc p WHERE p.oid = %L::regprocedure)', f), f || ' has its caller''s rights')
     FROM unnest(tally_internal._clock_entries()) f;

@@ -13,21 +13,24 @@
 statements() {
     filled "$1" | perl -0777 -ne '
         s/\$(\w*)\$.*?\$\1\$/\$\$/gs; s/^--.*$//mg;
-        print "$1\n" while /^(CREATE OR REPLACE \w+|CREATE (?:UNIQUE )?\w+(?: CLASS| TRIGGER)?|ALTER TABLE \S+ ADD|ALTER \w+|DROP \w+(?: TRIGGER)?(?: IF EXISTS)?|COMMENT ON|GRANT|REVOKE|INSERT|UPDATE|DELETE|DO)\b/mg'
+        my $made = qr/CREATE OR REPLACE \w+|CREATE (?:UNIQUE )?\w+(?: CLASS| TRIGGER)?|ALTER TABLE \S+ ADD|ALTER \w+|DROP \w+(?: TRIGGER)?(?: IF EXISTS)?/;
+        print "$1\n" while /^($made|COMMENT ON|GRANT|REVOKE|INSERT|UPDATE|DELETE|DO)\b/mg'
 }
+of_state='SCHEMA|TABLE|INDEX|UNIQUE INDEX|TYPE|DOMAIN|CAST|OPERATOR|OPERATOR CLASS|SEQUENCE'
 strange_in_state=$(for file in $(ordered_files | grep /state/); do
     # A type needs its functions, so they come with it.
-    statements "$file" | grep -vxE 'CREATE (SCHEMA|TABLE|INDEX|UNIQUE INDEX|TYPE|DOMAIN|CAST|OPERATOR|OPERATOR CLASS|SEQUENCE)|CREATE OR REPLACE FUNCTION|COMMENT ON' |
+    statements "$file" | grep -vxE "CREATE ($of_state)|CREATE OR REPLACE FUNCTION|COMMENT ON" |
         sed "s,^,$file: ," || :
 done)
 is "$strange_in_state" "" "files of state hold schemas, tables, indexes, types with their functions and operators, casts, and comments"
 strange_in_behaviour=$(for file in $(ordered_files | grep -v /state/); do
-    statements "$file" | grep -xE 'CREATE (SCHEMA|TABLE|INDEX|UNIQUE INDEX|TYPE|DOMAIN|CAST|OPERATOR|OPERATOR CLASS|SEQUENCE|FUNCTION|PROCEDURE|AGGREGATE|VIEW|TRIGGER)|ALTER TABLE \S+ ADD|DROP (TABLE|TYPE|FUNCTION|VIEW)' |
+    statements "$file" | grep -xE "CREATE ($of_state|FUNCTION|PROCEDURE|AGGREGATE|VIEW|TRIGGER)|ALTER TABLE \S+ ADD|DROP (TABLE|TYPE|FUNCTION|VIEW)" |
         sed "s,^,$file: ," || :
 done)
 is "$strange_in_behaviour" "" "the other files hold what can be run again"
 is "$(for file in $(ordered_files | grep -v /state/); do
-    filled "$file" | perl -0777 -ne 'while (/^CREATE POLICY (\w+) ON (\S+)/mg) { my ($p, $t) = ($1, $2); print "$p on $t\n" unless /^DROP POLICY IF EXISTS \Q$p\E ON \Q$t\E;/m }'
+    filled "$file" | perl -0777 -ne '
+        while (/^CREATE POLICY (\w+) ON (\S+)/mg) { my ($p, $t) = ($1, $2); print "$p on $t\n" unless /^DROP POLICY IF EXISTS \Q$p\E ON \Q$t\E;/m }'
 done)" "" "each policy is dropped before it is made"
 
 difference=$(diff "sql/upgrade/frozen/$VERSION" <(scripts/frozen.sh) || :)

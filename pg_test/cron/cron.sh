@@ -61,7 +61,8 @@ is "$(sql -c "SELECT count(*) FROM by_night")" 0 "a rollup of another schedule w
 
 sql -c "SELECT * FROM tally.stop()" >/dev/null
 is "$(sql -c "SELECT count(*) FROM cron.job WHERE jobname LIKE 'tally %'")" 0 "tally.stop() leaves no job"
-is "$(sql -c "SELECT status || ': ' || hint FROM tally.health WHERE \"check\" = 'clock'")" "stopped: SELECT tally.start();" "and health says at once that the clock is stopped"
+is "$(sql -c "SELECT status || ': ' || hint FROM tally.health WHERE \"check\" = 'clock'")" "stopped: SELECT tally.start();" \
+    "and health says at once that the clock is stopped"
 
 # Every job as a clock that is no superuser. As it was, evaluate_scheduled could not be granted: its parts were the superuser's alone.
 sql >/dev/null <<'SQL'
@@ -75,15 +76,18 @@ SELECT tally.grant_access('clock', 'clock');
 SQL
 PGOPTIONS='-c client_min_messages=warning' server_psql -U clock -d cron -Atq -v ON_ERROR_STOP=1 -c "SELECT * FROM tally.start()" \
     -c "SELECT cron.schedule(jobname, '* * * * *', command) FROM cron.job WHERE jobname LIKE 'tally %'" >/dev/null
-is "$(sql -c "SELECT username || ' ' || count(*) FROM cron.job WHERE jobname LIKE 'tally %' GROUP BY username")" "clock 6" "all jobs are the clock's, who is no superuser"
-if wait_for 130 "SELECT count(DISTINCT j.jobid) = 6 FROM cron.job_run_details AS d JOIN cron.job AS j USING (jobid) WHERE j.username = 'clock' AND d.status = 'succeeded'
+is "$(sql -c "SELECT username || ' ' || count(*) FROM cron.job WHERE jobname LIKE 'tally %' GROUP BY username")" "clock 6" \
+    "all jobs are the clock's, who is no superuser"
+if wait_for 130 "SELECT count(DISTINCT j.jobid) = 6 FROM cron.job_run_details AS d JOIN cron.job AS j USING (jobid) WHERE j.username = 'clock'
+    AND d.status = 'succeeded'
                  HAVING NOT EXISTS (TABLE differing)"; then
     ok "each of them has run as the clock, and the rollup is exact"
 else
     not_ok "each of them has run as the clock, and the rollup is exact"
     sql -c "SELECT j.jobname, d.status, d.return_message FROM cron.job_run_details AS d JOIN cron.job AS j USING (jobid) WHERE j.username = 'clock'"
 fi
-is "$(sql -c "SELECT DISTINCT d.return_message FROM cron.job_run_details AS d JOIN cron.job AS j USING (jobid) WHERE j.username = 'clock' AND d.status = 'failed'")" "" "none has failed"
+is "$(sql -c "SELECT DISTINCT d.return_message FROM cron.job_run_details AS d JOIN cron.job AS j USING (jobid) WHERE j.username = 'clock'
+    AND d.status = 'failed'")" "" "none has failed"
 is "$(sql -c "SELECT count(*) > 0 FROM published")" t "the task has run"
 is "$(sql -c "SELECT count(*) FROM tally.incidents WHERE threshold = 'many'")" 1 "the threshold has fired"
 is "$(PGOPTIONS='-c client_min_messages=warning' server_psql -U clock -d cron -Atq -c "SELECT count(*) FROM tally.stop()")" 6 "and the clock stops its jobs"

@@ -77,7 +77,8 @@ is "$(letter '"Runbook: https://example.org/book" in m[7] and "To do: look" in m
     True "the text says what to do"
 is "$(poll mail 2>&1; echo $?; wc -l <"$folder/inbox")" "0
 1" "nothing waits any more, and nothing is sent twice"
-is "$(FROM=$'a@example.org\nBcc: x@example.org' poll mail 2>&1 | head -1 | cut -c1-44)" "ALERTS_EMAIL_FROM must be an address such as" "an address with a line break is none"
+is "$(FROM=$'a@example.org\nBcc: x@example.org' poll mail 2>&1 | head -1 | cut -c1-44)" "ALERTS_EMAIL_FROM must be an address such as" \
+    "an address with a line break is none"
 # Without variables the addresses are the channel's, as the settings of the pack awf write them.
 sql >/dev/null <<'SQL'
 SELECT tally.create_channel('mail', kind => 'table', template => 'email');

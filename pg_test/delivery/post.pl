@@ -11,7 +11,8 @@ my ($port, $key) = @ARGV;
 my $body = do { local $/; <STDIN> };
 chomp $body;
 my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 1) or do { print "no answer"; exit };
-print $socket "POST /hook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nIdempotency-Key: $key\r\nContent-Length: ", length $body, "\r\nConnection: close\r\n\r\n$body";
+print $socket "POST /hook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nIdempotency-Key: $key\r\n",
+    "Content-Length: ", length $body, "\r\nConnection: close\r\n\r\n$body";
 if (!IO::Select->new($socket)->can_read(0.5)) { print "timed out"; exit }
 my $line = <$socket>;
 print defined $line && $line =~ /^HTTP\S+ (\d+)/ ? $1 : 'no answer';

@@ -24,8 +24,10 @@ port=$(cat "$folder/port")
 sql >/dev/null <<SQL
 CREATE SCHEMA net;
 CREATE TABLE net.http_request_queue (id bigserial, url text, body jsonb, headers jsonb);
-CREATE TABLE net._http_response (id bigint, status_code int, content_type text, headers jsonb, content text, timed_out bool, error_msg text, created timestamptz DEFAULT now());
-CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{"Content-Type": "application/json"}', timeout_milliseconds int DEFAULT 5000)
+CREATE TABLE net._http_response (id bigint, status_code int, content_type text, headers jsonb, content text, timed_out bool, error_msg text,
+    created timestamptz DEFAULT now());
+CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DEFAULT '{}', headers jsonb DEFAULT '{"Content-Type": "application/json"}',
+    timeout_milliseconds int DEFAULT 5000)
     RETURNS bigint LANGUAGE sql AS 'INSERT INTO net.http_request_queue (url, body, headers) VALUES (url, body, headers) RETURNING id';
 -- What is pg_net's is asked of pg_extension, so the stand-in is made a member of an extension of that name.
 SET allow_system_table_mods = on;
@@ -47,7 +49,8 @@ work() {
         answer=$(perl pg_test/delivery/post.pl "$port" "$key" <<<"$body")
         case $answer in
             [0-9]*) sql -c "INSERT INTO net._http_response (id, status_code, timed_out) VALUES ($id, $answer, false)" ;;
-            *) sql -c "INSERT INTO net._http_response (id, timed_out, error_msg) VALUES ($id, $([ "$answer" = 'timed out' ] && echo true || echo false), '$answer')" ;;
+            *) sql -c "INSERT INTO net._http_response (id, timed_out, error_msg) VALUES ($id, $([ "$answer" = 'timed out' ] && echo true ||
+                echo false), '$answer')" ;;
         esac
     done < <(sql -c "WITH taken AS (DELETE FROM net.http_request_queue RETURNING *) SELECT id, headers ->> 'Idempotency-Key', body FROM taken ORDER BY id")
 }

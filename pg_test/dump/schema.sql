@@ -45,9 +45,11 @@ DECLARE
 BEGIN
     FOR pair IN VALUES
         ('SELECT bucket, kind, n, amount, tally.distinct_count(actors), tally.percentile(spread, 0.5) FROM hours' || suffix,
-         'SELECT date_trunc(''hour'', at, ''UTC''), COALESCE(kind, ''(none)''), count(*), sum(amount), count(DISTINCT actor), percentile_cont(0.5) WITHIN GROUP (ORDER BY amount) FROM events WHERE isfinite(at) GROUP BY 1, 2'),
+         'SELECT date_trunc(''hour'', at, ''UTC''), COALESCE(kind, ''(none)''), count(*), sum(amount), count(DISTINCT actor), '
+             'percentile_cont(0.5) WITHIN GROUP (ORDER BY amount) FROM events WHERE isfinite(at) GROUP BY 1, 2'),
         ('SELECT bucket, n, amount, tally.distinct_count(actors), tally.percentile(spread, 0.5) FROM days' || suffix,
-         'SELECT date_trunc(''day'', at, ''Europe/Berlin''), count(*), sum(amount), count(DISTINCT actor), percentile_cont(0.5) WITHIN GROUP (ORDER BY amount) FROM events WHERE isfinite(at) GROUP BY 1'),
+         'SELECT date_trunc(''day'', at, ''Europe/Berlin''), count(*), sum(amount), count(DISTINCT actor), '
+             'percentile_cont(0.5) WITHIN GROUP (ORDER BY amount) FROM events WHERE isfinite(at) GROUP BY 1'),
         (format('SELECT bucket, "N" FROM "Odd schema".%I', 'Odd rollup' || suffix),
          'SELECT date_trunc(''month'', day)::timestamp AT TIME ZONE ''UTC'', sum(n) FROM "Odd schema"."Parts" GROUP BY 1'),
         ('SELECT bucket, n FROM mine' || suffix,

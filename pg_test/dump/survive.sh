@@ -29,7 +29,8 @@ survived() {
     is "$(sql -d "$1" -c "SELECT owner::text FROM tally.rollups WHERE name = 'mine'")" analyst "$2: a definition has its owner"
     is "$(sql -d "$1" -c "SELECT * FROM tally.evaluate('2026-03-01 12:00Z')" -c "SELECT count(*) FROM tally.incidents" | tail -n 1)" 1 \
         "$2: the tick that was evaluated opens no second incident"
-    is "$(sql -d "$1" -c "SELECT tally.create_rollup('late', 'events', 'at', '1 day', '[]', '{\"n\": \"count(*)\"}', with_data => true)" -c "SELECT sum(n) = (SELECT count(*) FROM events WHERE isfinite(at)) FROM late" | tail -n 1)" \
+    is "$(sql -d "$1" -c "SELECT tally.create_rollup('late', 'events', 'at', '1 day', '[]', '{\"n\": \"count(*)\"}', with_data => true)" \
+        -c "SELECT sum(n) = (SELECT count(*) FROM events WHERE isfinite(at)) FROM late" | tail -n 1)" \
         t "$2: numbers go on, so a new definition can be made"
 }
 
@@ -37,7 +38,8 @@ run_server dumped "${PROFILE:-release}" postgres "${settings[@]}"
 sql -d postgres -c "CREATE DATABASE origin"
 sql -d origin -c "CREATE EXTENSION pg_tally" -f pg_test/dump/schema.sql >/dev/null
 before=$(sql -d origin -c 'SELECT * FROM state()')
-is "$(sql -d origin -c "SELECT count(*) > 0 FROM tally.dirty" -c "SELECT count(*) > 0 FROM tally.dirty_ranges WHERE batch IS NOT NULL" | tr '\n' ' ')" "t t " "marks and a half-done backfill are left on purpose"
+is "$(sql -d origin -c "SELECT count(*) > 0 FROM tally.dirty" -c "SELECT count(*) > 0 FROM tally.dirty_ranges WHERE batch IS NOT NULL" | tr '\n' ' ')" "t t " \
+    "marks and a half-done backfill are left on purpose"
 
 # The physical copy first: the origin is as it was.
 dumped_socket=$SERVER_SOCKET dumped_port=$SERVER_PORT dumped_bin=$SERVER_BIN dumped_dir=$SERVER_DIR

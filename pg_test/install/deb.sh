@@ -21,10 +21,12 @@ Version: $VERSION" "the package says what it is and what it needs"
 is "$(dpkg-deb -c "$package" | awk '$1 !~ /^d/ { print $6 }' | grep -vE "^\./usr/(lib|share)/postgresql/$PG_MAJOR/|^\./usr/share/doc/$name/" || :)" "" \
     "no file outside the server's folders and the package's own documentation"
 is "$(dpkg-deb -c "$package" | awk '$2 != "root/root"' || :)" "" "every file belongs to root"
-is "$(dpkg-deb -e "$package" target/deb/scripts && ls target/deb/scripts | xargs; rm -rf target/deb/scripts)" "control md5sums" "nothing runs at installation or removal"
+is "$(dpkg-deb -e "$package" target/deb/scripts && ls target/deb/scripts | xargs; rm -rf target/deb/scripts)" "control md5sums" \
+    "nothing runs at installation or removal"
 if command -v lintian >/dev/null; then
     # Not for a Debian upload, so no bug closes an intent to package it.
-    is "$(lintian --fail-on none --suppress-tags initial-upload-closes-no-bugs "$package" 2>/dev/null | grep -E '^[EW]:' || :)" "" "lintian has no error and no warning"
+    is "$(lintian --fail-on none --suppress-tags initial-upload-closes-no-bugs "$package" 2>/dev/null | grep -E '^[EW]:' || :)" "" \
+        "lintian has no error and no warning"
 fi
 
 folder=$(root_open "deb-test-$PG_MAJOR" "$(root_variant "${ROOT_SUITES[$PG_MAJOR]}" "postgresql-$PG_MAJOR")") || { not_ok "a bare root"; done_testing; exit; }

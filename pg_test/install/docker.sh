@@ -72,7 +72,8 @@ copy() { # REST
             [ "$source" != . ] || find "$folder$target" -mindepth 1 -maxdepth 1 ! -name target -exec rm -rf {} + 2>/dev/null || :
             if [ -d "$source" ]; then
                 mkdir -p "$folder$target"
-                git ls-files -z -- "$source" | tar --null -C "$ROOT" -T - -cf - | tar -C "$folder$target" -xf - --no-same-owner $([ "$source" = . ] || echo "--strip-components=$(tr -cd / <<<"${source%/}/" | wc -c)")
+                git ls-files -z -- "$source" | tar --null -C "$ROOT" -T - -cf - | tar -C "$folder$target" -xf - --no-same-owner \
+                    $([ "$source" = . ] || echo "--strip-components=$(tr -cd / <<<"${source%/}/" | wc -c)")
             else
                 install -D -m "$(stat -c %a "$source")" "$source" "$folder$target"
             fi
@@ -96,7 +97,8 @@ while IFS=$'\t' read -r instruction rest; do
             [ "$alias" != final ] || root_remove "$ROOTS/$name-final"
             folder=$(base_image "$image" "$name-$alias") || { not_ok "FROM $image"; done_testing; exit; }
             stages[$alias]=$folder image_user=root directory=/
-            environment=("PG_MAJOR=$PG_MAJOR" "PGDATA=/var/lib/postgresql/data" "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/$PG_MAJOR/bin")
+            environment=("PG_MAJOR=$PG_MAJOR" "PGDATA=/var/lib/postgresql/data" \
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/$PG_MAJOR/bin")
             ;;
         ENV) while IFS= read -r pair; do environment+=("$pair"); done < <(resolve "$rest") ;;
         WORKDIR) directory=$rest; mkdir -p "$folder$rest" ;;

@@ -23,7 +23,8 @@ SELECT tally.create_threshold('t', query => 'SELECT host, value FROM feed', cond
 SQL
 # Incidents, label sets among them, timeline entries "opened", messages, evaluations.
 totals() {
-    sql -F' ' -c "SELECT (SELECT count(*) FROM tally.incidents), (SELECT count(DISTINCT labels) FROM tally.incidents), (SELECT count(*) FROM tally.incident_events WHERE event = 'opened'),
+    sql -F' ' -c "SELECT (SELECT count(*) FROM tally.incidents), (SELECT count(DISTINCT labels) FROM tally.incidents),
+        (SELECT count(*) FROM tally.incident_events WHERE event = 'opened'),
                          (SELECT count(*) FROM tally.notifications), (SELECT count(*) FROM tally.evaluations)"
 }
 
@@ -43,7 +44,8 @@ for ms in 5 10 20 30 40 60 80 100 130 160; do
     at="2026-03-01 12:00Z'::timestamptz + interval '$minute minutes"
     PGAPPNAME=victim sql -c "SELECT opened FROM tally.evaluate('$at')" >/dev/null 2>&1 &
     sleep "$(printf '0.%03d' $ms)"
-    killed=$(sql -c "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'victim' AND datname = current_database() AND state = 'active'")
+    killed=$(sql -c "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'victim'
+        AND datname = current_database() AND state = 'active'")
     wait
     cut=$((cut + killed))
     # The retried tick, twice.
@@ -52,8 +54,10 @@ for ms in 5 10 20 30 40 60 80 100 130 160; do
 done
 # Ten more ticks: five in which all fired, five in which all recovered.
 expected=$((labels * 6))
-is "$(sql -F' ' -c "SELECT (SELECT count(*) FROM tally.incidents), (SELECT count(*) FROM tally.incident_events WHERE event = 'opened'), (SELECT count(*) FROM tally.incident_events WHERE event = 'recovered'),
-        (SELECT count(*) FROM tally.notifications WHERE events #>> '{0,event}' = 'opened'), (SELECT count(*) FROM tally.notifications WHERE events #>> '{0,event}' = 'recovered'), (SELECT count(*) FROM tally.evaluations)")" \
+is "$(sql -F' ' -c "SELECT (SELECT count(*) FROM tally.incidents), (SELECT count(*) FROM tally.incident_events WHERE event = 'opened'),
+    (SELECT count(*) FROM tally.incident_events WHERE event = 'recovered'),
+        (SELECT count(*) FROM tally.notifications WHERE events #>> '{0,event}' = 'opened'), (SELECT count(*) FROM tally.notifications
+            WHERE events #>> '{0,event}' = 'recovered'), (SELECT count(*) FROM tally.evaluations)")" \
     "$expected $expected $expected $expected $expected 12" "ticks cut off and retried: each fired and recovered once"
 is "$(sql -c "SELECT count(*) FROM tally.incidents WHERE recovered_at - opened_at <> interval '1 minute'")" 0 "and each timeline has its minutes right"
 if [ "$cut" -ge 2 ]; then ok "$cut of 10 evaluators were cut off at work"; else not_ok "only $cut of 10 evaluators were cut off at work"; fi

@@ -51,10 +51,13 @@ sql -c "${define/NAME/h}" >/dev/null
 OPTIONS="-c vacuum_cost_delay=100 -c vacuum_cost_limit=10" sql -c "VACUUM v" >/dev/null 2>&1 &
 is "$(at_work 'client backend')" yes "another VACUUM is at work"
 holder=$(sql -c "SELECT pid FROM pg_stat_activity WHERE query = 'VACUUM v'")
-is "$(sql -c "SELECT error FROM tally.refresh('h')" -c "SELECT count(*) FROM ((SELECT bucket, k, n FROM h EXCEPT ALL SELECT date_trunc('hour', at, 'UTC'), k, count(*) FROM v GROUP BY 1, 2)
-    UNION ALL (SELECT date_trunc('hour', at, 'UTC'), k, count(*) FROM v GROUP BY 1, 2 EXCEPT ALL SELECT bucket, k, n FROM h)) x" | xargs)" 0 "a build goes on without fresh statistics"
+is "$(sql -c "SELECT error FROM tally.refresh('h')" \
+    -c "SELECT count(*) FROM ((SELECT bucket, k, n FROM h EXCEPT ALL SELECT date_trunc('hour', at, 'UTC'), k, count(*) FROM v GROUP BY 1, 2)
+    UNION ALL (SELECT date_trunc('hour', at, 'UTC'), k, count(*) FROM v GROUP BY 1, 2 EXCEPT ALL SELECT bucket, k, n FROM h)) x" | xargs)" 0 \
+        "a build goes on without fresh statistics"
 is "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE pid = $holder AND query = 'VACUUM v' AND state = 'active'")" 1 "while it is still at work"
-is "$(sql -c "SET tally.lock_timeout = '1 second'" -c "SELECT tally.drop_rollup('h')" 2>&1 | grep -c "^ERROR:  capture could not lock public.v within 1 second")" 1 "a drop says so too"
+is "$(sql -c "SET tally.lock_timeout = '1 second'" -c "SELECT tally.drop_rollup('h')" 2>&1 |
+    grep -c "^ERROR:  capture could not lock public.v within 1 second")" 1 "a drop says so too"
 sql -c "SELECT pg_cancel_backend($holder)" >/dev/null
 wait || :
 

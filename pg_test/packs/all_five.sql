@@ -13,6 +13,7 @@ SELECT lives_ok(format('SELECT tally.install_pack(%L, %1$L)', name), name || ' i
 SELECT lives_ok(format('SELECT tally.drop_pack(%L)', name), name || ' is dropped') FROM tally.pack_list ORDER BY name;
 SELECT is((SELECT count(*) FROM tally.rollups) + (SELECT count(*) FROM tally.metrics) + (SELECT count(*) FROM tally.probes), 0::bigint,
     'no definition is left');
-SELECT bag_eq('SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN tally.pack_list l ON l.name = n.nspname WHERE c.relkind IN (''r'', ''v'')',
+SELECT bag_eq('SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN tally.pack_list l ON l.name = '
+    'n.nspname WHERE c.relkind IN (''r'', ''v'')',
     'SELECT pack, relation FROM tally.pack_tables', 'and of relations the source tables alone');
 SELECT * FROM finish();

@@ -14,8 +14,10 @@ SELECT tally.create_metric('one of mine', r.name,
 CREATE TEMP TABLE before AS SELECT * FROM tally.definitions();
 SELECT is((SELECT count(*) FROM before WHERE kind = 'pack'), (SELECT count(*) FROM tally.pack_list), 'each pack is a statement');
 SELECT bag_eq($$SELECT kind, count(*) FROM before WHERE kind IN ('rollup', 'metric', 'threshold', 'probe', 'funnel', 'retention') GROUP BY kind$$,
-    $$SELECT kind, n FROM (VALUES ('rollup', (SELECT count(*) FROM tally.rollups) - 2 * (SELECT count(*) FROM tally.behaviours)), ('metric', (SELECT count(*) FROM tally.metrics)), ('threshold', (SELECT count(*) FROM tally.thresholds)),
-        ('probe', (SELECT count(*) FROM tally.probes)), ('funnel', (SELECT count(*) FROM tally.behaviours WHERE kind = 'funnel')), ('retention', (SELECT count(*) FROM tally.behaviours WHERE kind = 'retention'))) k(kind, n) WHERE n > 0$$,
+    $$SELECT kind, n FROM (VALUES ('rollup', (SELECT count(*) FROM tally.rollups) - 2 * (SELECT count(*) FROM tally.behaviours)),
+        ('metric', (SELECT count(*) FROM tally.metrics)), ('threshold', (SELECT count(*) FROM tally.thresholds)),
+        ('probe', (SELECT count(*) FROM tally.probes)), ('funnel', (SELECT count(*) FROM tally.behaviours WHERE kind = 'funnel')),
+            ('retention', (SELECT count(*) FROM tally.behaviours WHERE kind = 'retention'))) k(kind, n) WHERE n > 0$$,
     'and each definition');
 SELECT cmp_ok((SELECT count(*) FROM before), '>', 100::bigint, 'more than a hundred');
 

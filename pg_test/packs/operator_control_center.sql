@@ -72,11 +72,13 @@ BEGIN
         ('control_conversations', 'plain_conversations', 'conversation, breached_at, resolved_at, round(minutes::numeric, 6)',
             'conversation, breached_at, resolved_at, round(minutes, 6)'),
         ('control_anomalies', 'plain_anomalies', 'shop_domain, property, landing_page, range_end, wow_delta, seen_at, responded, responded_on, finished',
-            $c$coalesce(shop_domain, '(none)'), coalesce(property, '(none)'), coalesce(landing_page, '(none)'), coalesce(range_end, '(none)'), wow_delta, seen_at, responded, responded_on, finished$c$),
+            $c$coalesce(shop_domain, '(none)'), coalesce(property, '(none)'), coalesce(landing_page, '(none)'), coalesce(range_end, '(none)'),
+                wow_delta, seen_at, responded, responded_on, finished$c$),
         ('control_rolling', 'plain_rolling', 'since, until, live, ' || numbers, 'since, until, live, ' || numbers),
         ('control_weekly', 'plain_weekly', 'week, ' || numbers, 'week, ' || numbers)) x(ours, theirs, a, b)
     LOOP
-        RETURN NEXT is_empty(format('(SELECT %1$s FROM %2$s EXCEPT ALL SELECT %3$s FROM %4$s) UNION ALL (SELECT %3$s FROM %4$s EXCEPT ALL SELECT %1$s FROM %2$s)', v.a, v.ours || suffix, v.b, v.theirs), what || ': ' || v.ours || suffix);
+        RETURN NEXT is_empty(format('(SELECT %1$s FROM %2$s EXCEPT ALL SELECT %3$s FROM %4$s) UNION ALL (SELECT %3$s FROM %4$s EXCEPT ALL SELECT %1$s FROM '
+            '%2$s)', v.a, v.ours || suffix, v.b, v.theirs), what || ': ' || v.ours || suffix);
     END LOOP;
     RETURN NEXT results_eq('SELECT ' || numbers || ' FROM control_now()', 'SELECT ' || numbers || ' FROM plain_rolling WHERE live', what || ': control_now()');
 END $$;
@@ -94,9 +96,11 @@ INSERT INTO dashboard_facts (created_at, shop_domain, fact_type, metadata, value
         ('2025-03-02 00:00+00', 'exact', 'dashboard.session.opened', NULL, NULL),
     ('2025-03-05 00:00+00', 'before', 'dashboard.session.opened', NULL, NULL), ('2025-03-11 00:00+00', 'new', 'dashboard.session.opened', NULL, NULL),
     ('2025-03-08 00:00+00', NULL, 'chatwoot.escalations',
-        '{"breached": [{"conversationId": 7, "breachedAt": "2025-03-08T00:00:00Z"}, {"conversationId": 8, "breachedAt": "2025-02-30T00:00:00Z"}, {"conversationId": 9}, {"breachedAt": "2025-03-08T00:00:00Z"}]}', NULL),
+        '{"breached": [{"conversationId": 7, "breachedAt": "2025-03-08T00:00:00Z"}, {"conversationId": 8, "breachedAt": "2025-02-30T00:00:00Z"}, '
+            '{"conversationId": 9}, {"breachedAt": "2025-03-08T00:00:00Z"}]}', NULL),
     ('2025-03-08 01:00+00', NULL, 'chatwoot.escalations',
-        '{"breached": [{"conversationId": 7, "breachedAt": "2025-03-07T23:00:00-05:00"}, {"conversationId": "text", "breachedAt": "2025-03-09T06:30:00.5+00:00"}]}', NULL),
+        '{"breached": [{"conversationId": 7, "breachedAt": "2025-03-07T23:00:00-05:00"}, {"conversationId": "text", '
+            '"breachedAt": "2025-03-09T06:30:00.5+00:00"}]}', NULL),
     ('2025-03-08 01:00+00', NULL, 'chatwoot.escalations', '{"breached": {"conversationId": 10}}', NULL),
         ('2025-03-08 01:00+00', NULL, 'chatwoot.escalations', NULL, NULL), ('2025-03-08 01:00+00', NULL, 'chatwoot.escalations', '[]', NULL),
     ('2025-03-08 01:00+00', NULL, 'chatwoot.escalations', '{"breached": ["nonsense", 1, null]}', NULL),
@@ -135,7 +139,8 @@ SELECT results_eq($$SELECT landing_page, responded FROM control_anomalies WHERE 
 SELECT is((SELECT returned FROM tally.run_tasks(as_of => present())), 21::bigint, 'the night writes three facts for each of seven windows');
 SELECT is((SELECT returned FROM tally.run_tasks(as_of => present())), 0::bigint, 'once');
 SELECT results_eq($$SELECT metric, value::text::numeric FROM control_tile ORDER BY 1$$,
-    $$SELECT x.* FROM plain_rolling, LATERAL (VALUES ('activation', activation_rate), ('anomaly_response', response_rate), ('sla_resolution', median_minutes)) x WHERE until = '2025-03-12 00:00+00' AND NOT live ORDER BY 1$$, 'the tile shows them');
+    $$SELECT x.* FROM plain_rolling, LATERAL (VALUES ('activation', activation_rate), ('anomaly_response', response_rate), ('sla_resolution', median_minutes)) x
+        WHERE until = '2025-03-12 00:00+00' AND NOT live ORDER BY 1$$, 'the tile shows them');
 INSERT INTO decision_log (created_at, scope, action, shop_domain) SELECT '2025-03-11 23:00+00', 'ops', 'late', shop_domain FROM control_shops
     WHERE first_session_at >= '2025-03-11 12:00+00' AND first_session_at < '2025-03-11 22:00+00' AND decided_at IS NULL;
 INSERT INTO decision_log (created_at, scope, action, shop_domain) VALUES ('2025-03-11 23:30+00', 'ops', 'late', 'new');

@@ -141,14 +141,19 @@ BEGIN
         ('operator_slo', 'plain_slo', 'slo, environment, actual, met, observations', '*')) x(ours, theirs, a, b)
     LOOP
         CONTINUE WHEN v.ours = 'operator_releases' AND NOT stored;
-        RETURN NEXT is_empty(format('(SELECT %1$s FROM %2$s EXCEPT ALL SELECT %3$s FROM %4$s) UNION ALL (SELECT %3$s FROM %4$s EXCEPT ALL SELECT %1$s FROM %2$s)', v.a, v.ours, v.b, v.theirs), what || ': ' || v.ours);
+        RETURN NEXT is_empty(format('(SELECT %1$s FROM %2$s EXCEPT ALL SELECT %3$s FROM %4$s) UNION ALL (SELECT %3$s FROM %4$s EXCEPT ALL SELECT %1$s FROM '
+            '%2$s)', v.a, v.ours, v.b, v.theirs), what || ': ' || v.ours);
     END LOOP;
-    RETURN NEXT is_empty('SELECT range, environment, status, jobs FROM operator_jobs_by_status EXCEPT ALL (SELECT t.range, t.environment, s.* FROM plain_transcodes t, LATERAL (VALUES (''failed'', failed), (''completed'', completed)) s
-        UNION ALL SELECT r.range, q.environment, s.* FROM plain_range r, plain_queue q, LATERAL (VALUES (''queued'', queued), (''in_progress'', in_progress), (''retrying'', retrying)) s)', what || ': operator_jobs_by_status');
+    RETURN NEXT is_empty('SELECT range, environment, status, jobs FROM operator_jobs_by_status EXCEPT ALL (SELECT t.range, t.environment, '
+        's.* FROM plain_transcodes t, LATERAL (VALUES (''failed'', failed), (''completed'', completed)) s
+        UNION ALL SELECT r.range, q.environment, s.* FROM plain_range r, plain_queue q, LATERAL (VALUES (''queued'', queued), (''in_progress'', in_progress), '
+            '(''retrying'', retrying)) s)', what || ': operator_jobs_by_status');
     -- Places count from the most frequent, without gaps or ties.
-    RETURN NEXT is_empty('SELECT range, environment FROM (SELECT range, environment, place, failures FROM operator_stream_errors UNION ALL SELECT range || '' causes'', environment, place, failures FROM operator_failure_causes
+    RETURN NEXT is_empty('SELECT range, environment FROM (SELECT range, environment, place, '
+        'failures FROM operator_stream_errors UNION ALL SELECT range || '' causes'', environment, place, failures FROM operator_failure_causes
         UNION ALL SELECT range || '' reasons'', environment, place, rejected FROM operator_rejection_reasons) p
-        GROUP BY 1, 2 HAVING (min(place), max(place), count(DISTINCT place)) <> (1, count(*), count(*)) OR array_agg(failures ORDER BY place) <> array_agg(failures ORDER BY failures DESC)', what || ': places');
+        GROUP BY 1, 2 HAVING (min(place), max(place), count(DISTINCT place)) <> (1, count(*), '
+            'count(*)) OR array_agg(failures ORDER BY place) <> array_agg(failures ORDER BY failures DESC)', what || ': places');
     RETURN NEXT is_empty('SELECT range FROM operator_stream_errors GROUP BY range, environment HAVING abs(sum(share) - 1) > 0.001', what || ': shares add up');
 END $$;
 

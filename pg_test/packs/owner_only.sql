@@ -21,7 +21,8 @@ SET ROLE tally_test_anon;
 SELECT throws_like('SELECT * FROM app.product_wau', '%row security%', 'to whom a policy of the rollup''s table applies is sent to the table');
 SELECT lives_ok('SELECT * FROM app.pa_tutors_weekly', 'which applies it');
 RESET ROLE;
-SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN pg_rewrite w ON w.ev_class = c.oid JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid JOIN tally.rollups r ON r.relation = d.refobjid
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN pg_rewrite w ON w.ev_class = c.oid JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass
+    AND d.objid = w.oid JOIN tally.rollups r ON r.relation = d.refobjid
     WHERE c.relnamespace = 'app'::regnamespace AND c.relkind = 'v' AND pg_get_viewdef(c.oid) NOT LIKE '%_live_gate%'$$,
         'so does every view that reads a rollup''s table');
 SELECT tally.drop_pack(p) FROM unnest('{product_analytics,publisher}'::text[]) p;

@@ -16,7 +16,8 @@ CALL tally.backfill();
 
 -- Numbers: each copy's readers, by the bare name of its own metrics.
 CREATE FUNCTION plain(target text) RETURNS TABLE (turns bigint, fallbacks bigint) LANGUAGE plpgsql AS $$
-BEGIN RETURN QUERY EXECUTE format($q$SELECT count(*) FILTER (WHERE event_type = 'turn'), count(*) FILTER (WHERE event_type = 'fallback') FROM %I.analytics_events$q$, target); END $$;
+BEGIN RETURN QUERY EXECUTE format($q$SELECT count(*) FILTER (WHERE event_type = 'turn'),
+    count(*) FILTER (WHERE event_type = 'fallback') FROM %I.analytics_events$q$, target); END $$;
 SELECT isnt((SELECT turns FROM plain('one')), (SELECT turns FROM plain('two')), 'the two differ');
 SELECT is((one.metrics_rows('{turns,fallback_rate}', since => '10 days') -> 0)::jsonb,
     (SELECT jsonb_build_object('turns', turns, 'fallback_rate', fallbacks::float8 / turns) FROM plain('one')), 'a reader of one copy reads its own');
@@ -33,10 +34,12 @@ UPDATE one.awf_settings SET value = '1' WHERE name = 'METRICS_KANON_MIN';
 SELECT is((SELECT value FROM two.awf_settings WHERE name = 'METRICS_KANON_MIN'), '10', 'settings are each copy''s own');
 UPDATE two.awf_kpi_thresholds SET threshold_value = 0.5 WHERE kpi_name = 'fallback_rate';
 SELECT is((SELECT array_agg(threshold_value ORDER BY s) FROM (SELECT 'one' AS s, threshold_value FROM one.awf_kpi_thresholds WHERE kpi_name = 'fallback_rate'
-        UNION ALL SELECT 'two', threshold_value FROM two.awf_kpi_thresholds WHERE kpi_name = 'fallback_rate') x), '{0.10,0.5}'::numeric[], 'a threshold is changed in one copy');
+        UNION ALL SELECT 'two', threshold_value FROM two.awf_kpi_thresholds WHERE kpi_name = 'fallback_rate') x), '{0.10,0.5}'::numeric[],
+            'a threshold is changed in one copy');
 SELECT is((SELECT count(*) FROM one.awf_kpi_thresholds) || ' ' || (SELECT count(*) FROM two.awf_kpi_thresholds), '6 6', 'each lists its own');
 INSERT INTO two.awf_kpi_thresholds (scope, kpi_name, threshold_operator, threshold_value, severity) VALUES ('global', 'turns', '>=', 1, 'warning');
-SELECT is((SELECT count(*) FROM one.awf_kpi_thresholds) || ' ' || (SELECT count(*) FROM two.awf_kpi_thresholds), '6 7', 'a new one is of the copy it is written to');
+SELECT is((SELECT count(*) FROM one.awf_kpi_thresholds) || ' ' || (SELECT count(*) FROM two.awf_kpi_thresholds), '6 7',
+    'a new one is of the copy it is written to');
 SELECT is((SELECT schema FROM tally.thresholds WHERE name = 'awf turns global warning'), 'two', 'and of its schema');
 -- In the last five minutes that are over, whenever this runs.
 INSERT INTO two.analytics_events (event_time, event_type, session_id, world, session_started_at)
@@ -53,10 +56,14 @@ SELECT is((SELECT count(*) FROM one.awf_incident_rows(home => 'two.awf_hourly'))
 RESET ROLE;
 
 -- Boards: those of a copy lead to its own.
-SELECT bag_eq($$SELECT schema, count(*) FROM tally.boards WHERE schema <> 'market' GROUP BY 1$$, $$VALUES ('one', 6::bigint), ('two', 6::bigint)$$, 'each copy has its boards');
-SELECT is((SELECT count(DISTINCT tally.grafana_dashboard(schema || '.' || name) ->> 'uid') FROM tally.boards WHERE schema <> 'market'), 12::bigint, 'in Grafana, too');
-SELECT is(tally_internal._board_beside(b, 'awf_narrative'), 'two.awf_narrative', 'a panel leads to the board of its own copy') FROM tally.boards b WHERE schema = 'two' AND name = 'awf_overview';
-SELECT is((SELECT x.m -> 'panels' #>> '{0,value}' FROM (SELECT tally_internal._board_model(b, '{}', '10 days', NULL, 'auto', false, now()) AS m FROM tally.boards b WHERE b.schema = 'two' AND b.name = 'awf_overview') x)::numeric,
+SELECT bag_eq($$SELECT schema, count(*) FROM tally.boards WHERE schema <> 'market' GROUP BY 1$$, $$VALUES ('one', 6::bigint), ('two', 6::bigint)$$,
+    'each copy has its boards');
+SELECT is((SELECT count(DISTINCT tally.grafana_dashboard(schema || '.' || name) ->> 'uid') FROM tally.boards WHERE schema <> 'market'), 12::bigint,
+    'in Grafana, too');
+SELECT is(tally_internal._board_beside(b, 'awf_narrative'), 'two.awf_narrative', 'a panel leads to the board of its own copy') FROM tally.boards b
+    WHERE schema = 'two' AND name = 'awf_overview';
+SELECT is((SELECT x.m -> 'panels' #>> '{0,value}' FROM (SELECT tally_internal._board_model(b, '{}', '10 days', NULL, 'auto', false, now()) AS m
+    FROM tally.boards b WHERE b.schema = 'two' AND b.name = 'awf_overview') x)::numeric,
     (SELECT turns FROM plain('two'))::numeric, 'and its numbers are its own');
 
 -- Again, definitions, dropping.
@@ -67,10 +74,13 @@ SELECT is((SELECT count(*) FROM one.awf_kpi_thresholds) || ' ' || (SELECT count(
 SELECT throws_ok($$SELECT tally.drop_pack('awf')$$, '42P08', 'pack ''awf'' is installed in several schemas, and one must be named', 'a drop asks which');
 SELECT tally.drop_threshold('awf turns global warning');
 SELECT is(tally.drop_pack('awf', 'two'), 'pack awf is dropped; its source tables in schema two are left as they are', 'one copy is dropped');
-SELECT is((SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'two'::regnamespace AND relkind IN ('r', 'v')), 'analytics_events', 'but for its source');
-SELECT is_empty($$SELECT name FROM tally.thresholds WHERE schema = 'two' UNION ALL SELECT name FROM tally.boards WHERE schema = 'two' UNION ALL SELECT name FROM tally.rollups WHERE relation::text LIKE 'two.%'$$, 'with all its definitions');
+SELECT is((SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'two'::regnamespace AND relkind IN ('r', 'v')), 'analytics_events',
+    'but for its source');
+SELECT is_empty($$SELECT name FROM tally.thresholds WHERE schema = 'two' UNION ALL SELECT name FROM tally.boards WHERE schema = 'two' UNION ALL SELECT name
+    FROM tally.rollups WHERE relation::text LIKE 'two.%'$$, 'with all its definitions');
 SELECT is((one.metrics_rows('{turns}', since => '10 days') -> 0 ->> 'turns')::bigint, (SELECT turns FROM plain('one')), 'the other works on');
-SELECT is((SELECT count(*) FROM tally.boards WHERE schema = 'one') || ' ' || (SELECT count(*) FROM one.awf_kpi_thresholds), '6 6', 'with its boards and thresholds');
+SELECT is((SELECT count(*) FROM tally.boards WHERE schema = 'one') || ' ' || (SELECT count(*) FROM one.awf_kpi_thresholds), '6 6',
+    'with its boards and thresholds');
 SELECT is(tally.drop_pack('awf'), 'pack awf is dropped; its source tables in schema one are left as they are', 'the last one needs no schema');
 DROP OWNED BY two_reader;
 DROP ROLE two_reader;

@@ -24,7 +24,8 @@ settings() { # PLAN: as the server's options
     local list
     case $1 in
         # "regress" is "on" without the context that it adds to error messages.
-        parallel) list="$parallel=regress parallel_setup_cost=0 parallel_tuple_cost=0 min_parallel_table_scan_size=0 min_parallel_index_scan_size=0 max_parallel_workers_per_gather=3 enable_indexscan=off" ;;
+        parallel) list="$parallel=regress parallel_setup_cost=0 parallel_tuple_cost=0 min_parallel_table_scan_size=0"
+            list="$list min_parallel_index_scan_size=0 max_parallel_workers_per_gather=3 enable_indexscan=off" ;;
         partitionwise) list="enable_partitionwise_aggregate=on enable_partitionwise_join=on enable_hashagg=off jit=off" ;;
         compiled) list="jit=on jit_above_cost=0 jit_inline_above_cost=-1 jit_optimize_above_cost=-1" ;;
         memory) list="work_mem=64kB maintenance_work_mem=1MB hash_mem_multiplier=1 jit=off" ;;
@@ -39,7 +40,8 @@ for plan in "${plans[@]}"; do
     options=$(settings "$plan")
     for file in "${files[@]}"; do
         server_psql -q -d postgres -c "DROP DATABASE IF EXISTS plans WITH (FORCE)" -c "CREATE DATABASE plans TEMPLATE tally_template"
-        output=$(PGOPTIONS="$options" timeout 300 "$PG_LIB/bin/psql" -XAtq -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U postgres -d plans -v ON_ERROR_STOP=1 -f "$file" 2>&1) || output+=$'\n# the script did not reach its end'
+        output=$(PGOPTIONS="$options" timeout 300 "$PG_LIB/bin/psql" -XAtq -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U postgres -d plans -v ON_ERROR_STOP=1 \
+            -f "$file" 2>&1) || output+=$'\n# the script did not reach its end'
         # A script says itself when it ran another number of tests than it planned.
         if wrong=$(grep -A6 -E '^not ok|^(psql:.*)?(ERROR|FATAL|PANIC):|^# (the script did not|Looks like)' <<<"$output"); then
             not_ok "$plan: $file"

@@ -66,7 +66,8 @@ SET client_min_messages = error;
 ANALYZE app.seen;
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_reader;
 SET client_min_messages = error;
-SELECT is_empty($$SELECT attname FROM pg_stats WHERE tablename = 'seen' AND (most_common_vals::text ~ '[{,](3|6)[,}]' OR histogram_bounds::text ~ '[{,](3|6)[,}]')
+SELECT is_empty($$SELECT attname FROM pg_stats WHERE tablename = 'seen'
+    AND (most_common_vals::text ~ '[{,](3|6)[,}]' OR histogram_bounds::text ~ '[{,](3|6)[,}]')
     AND attname IN ('n', 'people')$$, 'statistics of the release hold what it shows');
 \ir epilogue.psql
 SELECT * FROM finish();

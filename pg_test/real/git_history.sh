@@ -30,9 +30,11 @@ commit $'Ren\xe9' $'ren\xff@x' 1200000000 'ünï' 1
 commit 'same' 'x"y@Z, w' 900000000 'a' 5
 
 got=$(scripts/demo-git/history.sh "$repository" |
-    server_psql -d postgres -Atq -v ON_ERROR_STOP=1 -c "CREATE TEMP TABLE raw (hash text, authored bigint, committed bigint, author text, files int, added int, removed int)" \
+    server_psql -d postgres -Atq -v ON_ERROR_STOP=1 \
+        -c "CREATE TEMP TABLE raw (hash text, authored bigint, committed bigint, author text, files int, added int, removed int)" \
         -c "COPY raw FROM STDIN (FORMAT csv)" \
-        -c "SELECT length(hash), authored, committed, CASE WHEN author LIKE 'ren%@x' THEN 'ren…@x' ELSE author END, files, added, removed FROM raw ORDER BY authored" 2>&1)
+        -c "SELECT length(hash), authored, committed, CASE WHEN author LIKE 'ren%@x' THEN 'ren…@x' ELSE author END, files, added,
+            removed FROM raw ORDER BY authored" 2>&1)
 is "$got" '40|900000000|900000060|x"y@z, w|1|2|0
 40|1000000000|1000000060|x"y@z, w|1|3|0
 40|1100000000|1100000060|nobody|1|2|0

@@ -50,10 +50,12 @@ BEGIN
             SELECT date_trunc(%1$L, authored_at, 'UTC') AS bucket, %2$s AS repository, author, extract(epoch FROM committed_at - authored_at)::float8 AS delay
               FROM commits
         ), exact AS MATERIALIZED (
-            SELECT bucket, repository, count(*) AS n, count(DISTINCT author) AS people, percentile_cont('{0, 0.5, 0.95, 1}'::float8[]) WITHIN GROUP (ORDER BY delay) AS x
+            SELECT bucket, repository, count(*) AS n, count(DISTINCT author) AS people, percentile_cont('{0, 0.5, 0.95, 1}'::float8[]) WITHIN
+                GROUP (ORDER BY delay) AS x
               FROM events GROUP BY bucket, repository
         ), ours AS MATERIALIZED (
-            SELECT bucket, %2$s AS repository, tally.count(delay) AS m, tally.distinct_count(authors) AS known, tally.percentile(delay, '{0, 0.5, 0.95, 1}'::float8[]) AS o FROM %3$s
+            SELECT bucket, %2$s AS repository, tally.count(delay) AS m, tally.distinct_count(authors) AS known,
+                tally.percentile(delay, '{0, 0.5, 0.95, 1}'::float8[]) AS o FROM %3$s
         ), paired AS MATERIALIZED (
             SELECT * FROM exact FULL JOIN ours USING (bucket, repository)
         )

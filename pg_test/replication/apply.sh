@@ -38,7 +38,8 @@ sql -d subscriber -c "CREATE SUBSCRIPTION everything CONNECTION 'host=$SERVER_SO
 caught_up() {
     local tries
     for ((tries = 0; tries < 600; tries++)); do
-        [ "$(sql -d publisher -c "TABLE events ORDER BY 1, 2" -c "TABLE plain ORDER BY 1")" != "$(sql -d subscriber -c "TABLE events ORDER BY 1, 2" -c "TABLE plain ORDER BY 1")" ] || return 0
+        [ "$(sql -d publisher -c "TABLE events ORDER BY 1, 2" -c "TABLE plain ORDER BY 1")" != \
+            "$(sql -d subscriber -c "TABLE events ORDER BY 1, 2" -c "TABLE plain ORDER BY 1")" ] || return 0
         sleep 0.1
     done
     diag <"$SERVER_LOG"
@@ -50,7 +51,8 @@ differences() {
     for suffix in _live ""; do
         [ -n "$suffix" ] || sql -d subscriber -c "SELECT tally.refresh()" >/dev/null
         sql -d subscriber -c "
-            WITH hand AS (SELECT date_trunc('hour', at, 'UTC'), count(*), sum(ms) FROM events GROUP BY 1), hand_days AS (SELECT date_trunc('day', at, 'UTC'), count(*) FROM plain GROUP BY 1),
+            WITH hand AS (SELECT date_trunc('hour', at, 'UTC'), count(*), sum(ms) FROM events GROUP BY 1),
+                hand_days AS (SELECT date_trunc('day', at, 'UTC'), count(*) FROM plain GROUP BY 1),
                  ours AS (SELECT bucket, n, total FROM hours$suffix), our_days AS (SELECT bucket, n FROM days$suffix)
             SELECT 'hours$suffix', x::text FROM ((TABLE hand EXCEPT TABLE ours) UNION ALL (TABLE ours EXCEPT TABLE hand)) x
             UNION ALL SELECT 'days$suffix', x::text FROM ((TABLE hand_days EXCEPT TABLE our_days) UNION ALL (TABLE our_days EXCEPT TABLE hand_days)) x"

@@ -9,7 +9,8 @@
 # shellcheck source=scripts/lib/tap.sh
 . scripts/lib/tap.sh
 
-settings=("cron.use_background_workers = on" "max_worker_processes = 20" "fsync = off" "shared_buffers = 64MB" "max_connections = 30" "log_min_messages = warning" "hot_standby = on")
+settings=("cron.use_background_workers = on" "max_worker_processes = 20" "fsync = off" "shared_buffers = 64MB" "max_connections = 30" \
+    "log_min_messages = warning" "hot_standby = on")
 use_server standby
 remove_server
 use_server primary
@@ -36,7 +37,8 @@ CREATE EXTENSION pg_tally;
 CREATE TABLE events (at timestamptz NOT NULL, kind text NOT NULL, v int NOT NULL);
 CREATE INDEX ON events (at);
 INSERT INTO events SELECT now() - i * interval '1 minute', 'k' || i % 3, i FROM generate_series(1, 3000) i;
-SELECT tally.create_rollup('by_hour', 'events', 'at', dimensions => '["kind"]', measures => '{"n": "count(*)", "total": "sum(v)", "spread": "tally.tdigest(v)"}', schedule => '* * * * *', with_data => true);
+SELECT tally.create_rollup('by_hour', 'events', 'at', dimensions => '["kind"]',
+    measures => '{"n": "count(*)", "total": "sum(v)", "spread": "tally.tdigest(v)"}', schedule => '* * * * *', with_data => true);
 SELECT tally.create_metric('mean', 'by_hour', 'total::float8 / nullif(n, 0)');
 SELECT tally.create_threshold('queue', condition => '> 5', query => 'SELECT 9 AS value');
 SELECT count(*) FROM tally.evaluate(date_trunc('minute', now()));
@@ -46,7 +48,8 @@ SQL
 # The standby: a base backup, with a prefix and a socket of its own.
 use_server standby
 install_extension "${PROFILE:-release}"
-as_server "$SERVER_BIN/pg_basebackup" -h "$primary" -p 54320 -U postgres -D "$SERVER_DATA" -R --checkpoint=fast >/dev/null 2>&1 || { not_ok "a base backup"; done_testing; exit; }
+as_server "$SERVER_BIN/pg_basebackup" -h "$primary" -p 54320 -U postgres -D "$SERVER_DATA" -R --checkpoint=fast >/dev/null 2>&1 ||
+    { not_ok "a base backup"; done_testing; exit; }
 choose_socket_dir
 write_settings app "${settings[@]}"
 start_server
@@ -58,14 +61,16 @@ caught_up || not_ok "the standby follows"
 
 is "$(on standby -c "SELECT pg_is_in_recovery()")" t "it is a standby"
 for query in "SELECT bucket, kind, n, total FROM by_hour_live ORDER BY 1, 2" "SELECT * FROM by_hour_metrics ORDER BY 1, 2" \
-    "SELECT tally.percentile(spread, 0.9) FROM by_hour_live ORDER BY bucket, kind" "SELECT * FROM tally.timeseries('mean', since => '30 days', bucket => '1 day') ORDER BY 1" \
+    "SELECT tally.percentile(spread, 0.9) FROM by_hour_live ORDER BY bucket, kind" \
+        "SELECT * FROM tally.timeseries('mean', since => '30 days', bucket => '1 day') ORDER BY 1" \
     "SELECT * FROM tally.report('{mean}', since => '30 days', bucket => '1 day')" "SELECT rollup, dirty_buckets, exact_until FROM tally.status" \
     "SELECT threshold, status, value FROM tally.incidents"; do
     wanted=$(on primary -c "SET timezone = 'UTC'" -c "$query")
     is "$(on standby -c "SET timezone = 'UTC'" -c "$query")" "$wanted" "the standby answers as the primary does: ${query:0:60}"
     [ -n "$wanted" ] || not_ok "and that is something"
 done
-is "$(on standby -c "SELECT count(*) FROM ((SELECT bucket, kind, n, total FROM by_hour_live EXCEPT ALL TABLE wanted) UNION ALL (TABLE wanted EXCEPT ALL SELECT bucket, kind, n, total FROM by_hour_live)) x")" 0 \
+is "$(on standby -c "SELECT count(*) FROM ((SELECT bucket, kind, n, total FROM by_hour_live EXCEPT ALL TABLE wanted)
+    UNION ALL (TABLE wanted EXCEPT ALL SELECT bucket, kind, n, total FROM by_hour_live)) x")" 0 \
     "its live view is exact, with changes that no refresh has taken up"
 is "$(on standby -c "SELECT count(*) > 5 FROM tally.health")" t "health answers there"
 is "$(on standby -c "SELECT tally.openmetrics() LIKE '%# EOF%'")" t "and openmetrics"
@@ -79,11 +84,13 @@ kill_server
 use_server standby
 as_server "$SERVER_BIN/pg_ctl" -D "$SERVER_DATA" -w promote >/dev/null
 is "$(on standby -c "SELECT pg_is_in_recovery()")" f "promoted"
-if wait_for 150 standby "SELECT NOT EXISTS ((SELECT bucket, kind, n, total FROM by_hour EXCEPT ALL TABLE wanted) UNION ALL (TABLE wanted EXCEPT ALL SELECT bucket, kind, n, total FROM by_hour))"; then
+if wait_for 150 standby "SELECT NOT EXISTS ((SELECT bucket, kind, n, total FROM by_hour EXCEPT ALL TABLE wanted)
+    UNION ALL (TABLE wanted EXCEPT ALL SELECT bucket, kind, n, total FROM by_hour))"; then
     ok "pg_cron goes on there: the rollup equals its definition without anybody calling refresh"
 else
     not_ok "pg_cron goes on there: the rollup equals its definition without anybody calling refresh"
-    on standby -c "SELECT * FROM tally.status" -c "SELECT jobid, status, return_message, start_time FROM cron.job_run_details ORDER BY runid DESC LIMIT 5" | diag
+    on standby -c "SELECT * FROM tally.status" -c "SELECT jobid, status, return_message, start_time FROM cron.job_run_details ORDER BY runid DESC LIMIT 5" |
+        diag
 fi
 wait_for 150 standby "SELECT max(tick) > now() - interval '2 minutes' FROM tally.evaluations" || :
 is "$(on standby -c "SELECT count(*), min(status) FROM tally.incidents WHERE threshold = 'queue'")" "1|new" "the incident that was open is open, once"

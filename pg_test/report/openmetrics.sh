@@ -27,7 +27,8 @@ INSERT INTO events SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 minu
 SELECT tally.create_rollup('plain', 'events', 'at', measures => '{"n": "count(*)", "total": "sum(v)"}', with_data => true);
 SELECT tally.create_rollup('"odd "" \ name"', 'events', 'at', measures => '{"n": "count(*)"}');
 SELECT tally.create_metric('share', 'plain', 'total::float8 / nullif(n, 0)');
-SELECT tally.create_threshold(E'line\nbreak "x" \\ é', condition => '> 5', query => 'SELECT 9 AS value', severity => 'critical', owner => 'on-call', runbook => 'https://example.org');
+SELECT tally.create_threshold(E'line\nbreak "x" \\ é', condition => '> 5', query => 'SELECT 9 AS value', severity => 'critical', owner => 'on-call',
+    runbook => 'https://example.org');
 SELECT tally.create_threshold('broken', condition => '> 5', query => 'SELECT 1 / (random() * 0)::int AS value');
 SELECT * FROM tally.evaluate('2026-03-01 10:00Z');
 SELECT tally.resolve(id, 'a', 'b', 'c', '2026-03-01 10:00:30Z') FROM tally.incidents WHERE kind = 'breach';
@@ -57,9 +58,12 @@ is "$(value 'tally_rollup_state|stateset|tally_rollup_state|{"rollup": "plain", 
 is "$(grep -F '{"rollup": "plain", "tally_rollup_state"' <<<"$parsed" | cut -d'|' -f5 | sort | xargs)" "0 0 0 0 0 1" "and nothing else"
 is "$(value 'tally_rollup_dirty_buckets|{"rollup": "plain"}' || value 'tally_rollup_dirty_buckets|gauge|tally_rollup_dirty_buckets|{"rollup": "plain"}')" \
     "$(sql -c "SELECT dirty_buckets FROM tally.status WHERE rollup = 'plain'")" "its marks"
-is "$(grep -cF '{"rollup": "odd \" \\ name"' <<<"$parsed" || :)" "$(sql -c "SELECT 6 + count(*) FROM regexp_split_to_table(tally.openmetrics('2026-03-01 10:05Z'), E'\n') l WHERE l LIKE '%odd%' AND l NOT LIKE 'tally_rollup_state%'")" \
+is "$(grep -cF '{"rollup": "odd \" \\ name"' <<<"$parsed" || :)" \
+    "$(sql -c "SELECT 6 + count(*) FROM regexp_split_to_table(tally.openmetrics('2026-03-01 10:05Z'), E'\n') l WHERE l LIKE '%odd%'
+    AND l NOT LIKE 'tally_rollup_state%'")" \
     "a name with a quote and a backslash comes back"
-is "$(value 'awf_alerts_incidents_created|counter|awf_alerts_incidents_created_total|{"severity": "critical", "threshold": "line\nbreak \"x\" \\ é"}')" 1 "an incident, of a threshold with a line break in its name"
+is "$(value 'awf_alerts_incidents_created|counter|awf_alerts_incidents_created_total|{"severity": "critical", "threshold": "line\nbreak \"x\" \\ é"}')" 1 \
+    "an incident, of a threshold with a line break in its name"
 is "$(value 'tally_evaluation_failed|gauge|tally_evaluation_failed|{"threshold": "broken"}')" 1 "a threshold that fails"
 is "$(value 'awf_alerts_resolution_time_ms|summary|awf_alerts_resolution_time_ms_count|{}')" 1 "one resolved"
 is "$(value 'awf_alerts_resolution_time_ms|summary|awf_alerts_resolution_time_ms_sum|{}')" 30000 "after 30 seconds"
@@ -71,8 +75,10 @@ for name in awf_rollup_events_processed awf_rollup_duration_ms awf_alerts_incide
     is "$(grep -c "^# TYPE $name " <<<"$text" || :)" 1 "$name is there once"
 done
 # A stranger, and a session with settings of its own.
-is "$(sql -c "CREATE ROLE tally_stranger" -c "SET ROLE tally_stranger" -c "SET extra_float_digits = -10" -c "SELECT tally.openmetrics()" | parse | grep -c '"threshold"' || :)" 0 "a stranger sees no threshold, and no error"
+is "$(sql -c "CREATE ROLE tally_stranger" -c "SET ROLE tally_stranger" -c "SET extra_float_digits = -10" -c "SELECT tally.openmetrics()" | parse |
+    grep -c '"threshold"' || :)" 0 "a stranger sees no threshold, and no error"
 sql -c "DROP ROLE tally_stranger"
 # Nothing resolved for long: a quantile of nothing is no number, and still a line.
-is "$(sql -c "SELECT tally.openmetrics('2026-06-01')" | parse | grep -F 'awf_alerts_resolution_time_ms|{' | cut -d'|' -f5 | xargs)" "nan nan" "no incident, no quantile"
+is "$(sql -c "SELECT tally.openmetrics('2026-06-01')" | parse | grep -F 'awf_alerts_resolution_time_ms|{' | cut -d'|' -f5 | xargs)" "nan nan" \
+    "no incident, no quantile"
 done_testing

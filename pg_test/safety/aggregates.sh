@@ -30,8 +30,10 @@ declare -A one=(
     [totals]="tally.total(tally.jsonb_totals(jsonb_build_object('a', 1, 'b', i)), 'a')"
     [funnel]="tally.window_funnel('1 day', 'epoch'::timestamptz + i * interval '1 s', i % 2 = 0, i % 2 = 1)"
     [funnel_path]="cardinality(tally.funnel_path('1 day', 'epoch'::timestamptz - i * interval '1 s', i % 2 = 0, i % 2 = 1))"
-    [any_order]="tally.window_funnel('1 hour', 'epoch'::timestamptz - i * interval '1 s', CASE i % 2 WHEN 0 THEN 'a' ELSE 'b' END, '{a,b}'::text[], 'any_order')"
-    [retention]="cardinality(tally.retention(array_agg('epoch'::timestamptz + i * interval '1 s'), array_agg('epoch'::timestamptz + i * interval '1 s'), '1 day', 3))"
+    [any_order]="tally.window_funnel('1 hour', 'epoch'::timestamptz - i * interval '1 s', CASE i % 2 WHEN 0 THEN 'a' ELSE 'b' END,
+        '{a,b}'::text[], 'any_order')"
+    [retention]="cardinality(tally.retention(array_agg('epoch'::timestamptz + i * interval '1 s'), 
+        array_agg('epoch'::timestamptz + i * interval '1 s'), '1 day', 3))"
     [next_event_path]="cardinality(tally.next_event_path(array_agg('epoch'::timestamptz + i * interval '1 s'), array_agg('e' || i), 'e1', 3))"
     [funnel_counts]="(tally.reached(tally.funnel_counts(i % 3)))[1]"
     [sequence]="tally.sequence_count(tally.sequence_events('epoch'::timestamptz - i * interval '1 s', i % 2 = 0, i % 2 = 1), '(?1)(?2)')"
@@ -91,13 +93,15 @@ for name in $(printf '%s\n' "${!one[@]}" | sort); do
     is "$(grep -c 'ERROR:  57014' <<<"$held")" "40" "$name: timed out forty times"
     is "$(tail -n 1 <<<"$held")" "t" "$name: the same backend goes on after its timeouts"
     growth=$(awk '$1 == "held" { if (first == "") first = $2; last = $2 } END { print last - first }' <<<"$held")
-    if [ "$growth" -lt 24576 ]; then ok "$name: nothing is leaked by thirty timeouts ($growth kB)"; else not_ok "$name: $growth kB more after thirty timeouts"; fi
+    if [ "$growth" -lt 24576 ]; then ok "$name: nothing is leaked by thirty timeouts ($growth kB)"; else not_ok \
+        "$name: $growth kB more after thirty timeouts"; fi
 done
 
 # A long search of one actor's events hears a cancel: any order, where each event meets several steps.
 for options in any_order "exclude 1-2" reuse; do
     started=$(date +%s%N)
-    answer=$(echo "SET statement_timeout = 700; SELECT tally.window_funnel('1000 days', 'epoch'::timestamptz + i * interval '1 s', CASE i % 3 WHEN 0 THEN 'a' WHEN 1 THEN 'b' ELSE 'c' END, '{a,b,x,a}'::text[], '$options') FROM generate_series(1, 300000) i;" | session)
+    answer=$(echo "SET statement_timeout = 700; SELECT tally.window_funnel('1000 days', 'epoch'::timestamptz + i * interval '1 s', CASE i % 3 WHEN 0 THEN 'a'
+        WHEN 1 THEN 'b' ELSE 'c' END, '{a,b,x,a}'::text[], '$options') FROM generate_series(1, 300000) i;" | session)
     took=$((($(date +%s%N) - started) / 1000000))
     if [ "$took" -lt 5000 ]; then ok "$options: ended after $took ms with '$answer'"; else not_ok "$options: heard no timeout for $took ms"; fi
 done

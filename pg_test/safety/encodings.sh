@@ -21,7 +21,8 @@ for encoding in SQL_ASCII LATIN1 LATIN9 WIN1252; do
     said=$(server_psql -X -v VERBOSITY=verbose -d "$name" -c 'CREATE EXTENSION pg_tally' 2>&1 || :)
     is "$(sed -n 's/^ERROR:  //p' <<<"$said")" "0A000: pg_tally needs a database whose encoding is UTF8, got $encoding" "$encoding is refused in words"
     is "$(sed -n 's/^DETAIL:  //p' <<<"$said")" "Names, labels and messages are read as UTF-8. Nothing was made." "$encoding: with the reason"
-    is "$(sql -d "$name" -c "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tally%') + (SELECT count(*) FROM pg_extension WHERE extname = 'pg_tally')")" 0 \
+    is "$(sql -d "$name" -c "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tally%') + (SELECT count(*) FROM pg_extension
+        WHERE extname = 'pg_tally')")" 0 \
         "$encoding: nothing is left behind"
     sql -d postgres -c "$(sed -n 's/^HINT:  //p' <<<"$said")"
     is "$(sql -d "${name}_utf8" <<'SQL'
@@ -29,7 +30,8 @@ CREATE EXTENSION pg_tally;
 CREATE TABLE "größen" (at timestamptz NOT NULL, art text);
 CREATE INDEX ON "größen" (at);
 INSERT INTO "größen" SELECT '2026-03-01 00:00Z', 'straße' FROM generate_series(1, 3);
-SELECT tally.create_rollup('nach_art', '"größen"', 'at', dimensions => '["art"]', measures => '{"n": "count(*)", "oft": "tally.topk(art)"}', with_data => true) \g /dev/null
+SELECT tally.create_rollup('nach_art', '"größen"', 'at', dimensions => '["art"]', measures => '{"n": "count(*)", "oft": "tally.topk(art)"}',
+    with_data => true) \g /dev/null
 SELECT art, n, (SELECT item FROM tally.top(oft, 1)) FROM nach_art;
 SQL
 )" "straße|3|straße" "$encoding: the statement of the hint makes a database where it works"

@@ -18,7 +18,8 @@ INSERT INTO values_of VALUES
     ('amount', '{1.0,1.00,-1,1,NaN}'),
     ('float8', '{0,-0,NaN,Infinity,-Infinity,1.5,-1.5}'),
     ('float4', '{0,-0,NaN,Infinity,-Infinity,1.5,-1.5}'),
-    ('jsonb', '{[],[[]],[[[]]],"{\"a\":{}}","{\"a\":[]}","{}",1,[1],1.0,1.00,-1,"\"1\"",true,false,null,[null],"[1,[2,3]]","[1,2,3]","[[1,2],3]","{\"a\":1,\"b\":2}","{\"b\":2,\"a\":1}","{\"a\":2,\"b\":1}"}'),
+    ('jsonb', '{[],[[]],[[[]]],"{\"a\":{}}","{\"a\":[]}","{}",1,[1],1.0,1.00,-1,"\"1\"",true,false,null,[null],'
+        '"[1,[2,3]]","[1,2,3]","[[1,2],3]","{\"a\":1,\"b\":2}","{\"b\":2,\"a\":1}","{\"a\":2,\"b\":1}"}'),
     ('int[]', '{"{1,2}","{{1,2}}","{{1},{2}}","{}","{NULL}","[0:1]={1,2}","{2,1}","{1,2,NULL}"}'),
     ('numeric[]', '{"{1.0}","{1.00}","{NaN}","{Infinity}","{-1}","{1}"}'),
     ('text[]', '{"{a,b}","{ab}","{\"a,b\"}","{NULL}","{\"NULL\"}","{\"\"}","{}"}'),
@@ -82,7 +83,8 @@ SELECT is((SELECT tally.approx_distinct(x::text) FROM unnest('{a,A,b}'::citext[]
 SELECT throws_like($$SELECT tally.hll(x) FROM unnest('{Bob,bob}'::citext[]) x$$, 'invalid input for type tally.hll: not JSON%',
     'hll(citext) is read as a cast');
 CREATE FUNCTION hint_of(query text) RETURNS text
-    LANGUAGE plpgsql AS $$ DECLARE h text; BEGIN EXECUTE query; RETURN NULL; EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT; RETURN h; END $$;
+    LANGUAGE plpgsql AS $$ DECLARE h text; BEGIN EXECUTE query; RETURN NULL; EXCEPTION WHEN OTHERS
+        THEN GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT; RETURN h; END $$;
 SELECT is(hint_of($$SELECT tally.hll(x) FROM unnest('{Bob,bob}'::citext[]) x$$),
     'To count distinct values of a type like citext: SELECT tally.hll(value, 13) FROM …', 'and the hint is the form that works');
 SELECT is((SELECT tally.distinct_count(tally.hll(x, 13)) FROM unnest('{Bob,bob}'::citext[]) x), 1::bigint, 'the form that the hint says');

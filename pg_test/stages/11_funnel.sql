@@ -34,7 +34,8 @@ SELECT isnt((SELECT count(DISTINCT level) FROM nested('5 hours')), 1::bigint, 't
 CREATE VIEW every_mode AS
 SELECT m AS mode, actor, tally.window_funnel('10 hours', at, kind, '{visit,cart,address,pay}', m) AS level,
        tally.funnel_path('10 hours', at, kind, '{visit,cart,address,pay}', m) AS path
-  FROM events, unnest('{once,reuse,increase,strict,strict_order,strict_deduplication,any_order,"exclude 1-2","exclude 1-2 remove","increase, strict"}'::text[]) m
+  FROM events, unnest('{once,reuse,increase,strict,strict_order,strict_deduplication,any_order,"exclude 1-2","exclude 1-2 remove","increase, strict"}'::text[])
+      m
  GROUP BY m, actor;
 SET max_parallel_workers_per_gather = 0;
 CREATE TABLE serial AS SELECT * FROM every_mode;
@@ -102,9 +103,11 @@ SELECT is(tally.window_funnel('1 day', t, s, '{a,b}'), 2, 'times beyond the narr
   FROM (VALUES (timestamptz '2026-01-01', 'b'), (timestamptz '5000-01-01', 'a'), (timestamptz '5000-01-01 01:00', 'b')) v(t, s);
 
 -- As window aggregates.
-SELECT results_eq($$SELECT tally.window_funnel('1 day', at, kind, '{a,b}') OVER (ORDER BY at NULLS LAST) FROM small WHERE actor = 'ann' ORDER BY at NULLS LAST$$,
+SELECT results_eq($$SELECT tally.window_funnel('1 day', at, kind, '{a,b}') OVER (ORDER BY at NULLS LAST) FROM small WHERE actor = 'ann'
+    ORDER BY at NULLS LAST$$,
                   'VALUES (1), (1), (2), (2), (2)', 'a running funnel');
-SELECT results_eq($$SELECT tally.window_funnel('1 day', at, kind, '{a,b}') OVER (ORDER BY at ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM small WHERE actor = 'ann' AND at IS NOT NULL ORDER BY at$$,
+SELECT results_eq($$SELECT tally.window_funnel('1 day', at, kind, '{a,b}') OVER (ORDER BY at ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM small
+    WHERE actor = 'ann' AND at IS NOT NULL ORDER BY at$$,
                   'VALUES (1), (1), (2), (0)', 'a sliding funnel');
 SELECT is(tally.window_funnel('1 day', at, kind, '{a,b}' ORDER BY at DESC), 2, 'ORDER BY inside is allowed') FROM small WHERE actor = 'ann';
 
@@ -121,6 +124,7 @@ SELECT throws_ok($$SELECT tally.window_funnel(NULL, at, kind, '{a}') FROM small$
 SELECT throws_ok($$SELECT tally.window_funnel('1 day', at, kind, '{a}', 'sometimes') FROM small$$, '22023');
 SELECT throws_ok($$SELECT tally.window_funnel('1 day', at, kind, '{}') FROM small$$, '54000');
 SELECT throws_ok($$SELECT tally.window_funnel('1 day', at, kind, array_fill('a'::text, '{33}')) FROM small$$, '54000');
-SELECT throws_ok($$SELECT tally.window_funnel('1 day', at, kind, CASE WHEN kind = 'a' THEN '{a,b}' ELSE '{a,b,c}' END::text[]) FROM small WHERE actor = 'ann'$$, '22023');
+SELECT throws_ok($$SELECT tally.window_funnel('1 day', at, kind, CASE WHEN kind = 'a' THEN '{a,b}' ELSE '{a,b,c}' END::text[]) FROM small WHERE actor = 'ann'$$,
+    '22023');
 
 SELECT * FROM finish();

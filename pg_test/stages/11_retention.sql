@@ -53,7 +53,8 @@ CREATE TABLE kept AS SELECT actor, array_agg(kept ORDER BY n) AS days FROM ours(
 CREATE VIEW expected AS SELECT n, count(kept) AS eligible, count(*) FILTER (WHERE kept) AS retained FROM ours('2026-03-26 12:00+00', 'on') GROUP BY n;
 SELECT bag_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.retention_counts(days) c FROM kept) x, tally.retention_periods(c) r',
     'SELECT * FROM expected', 'counts');
-SELECT bag_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.rollup(c) c FROM (SELECT tally.retention_counts(days) c FROM kept GROUP BY actor % 7) y) x, tally.retention_periods(c) r',
+SELECT bag_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.rollup(c) c FROM (SELECT tally.retention_counts(days) c FROM kept GROUP BY actor % '
+    '7) y) x, tally.retention_periods(c) r',
               'SELECT * FROM expected', 'counts merged');
 SELECT is((SELECT tally.retention_counts(days)::text::tally.retention_counts::text FROM kept), (SELECT tally.retention_counts(days)::text FROM kept),
     'text there and back');
@@ -70,10 +71,12 @@ SELECT bag_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.funnel_
     'SELECT * FROM members', 'by path');
 SELECT bag_eq('SELECT s.step, s.actors FROM (SELECT tally.funnel_counts(level) c FROM actors) x, tally.funnel_steps(c) s', 'SELECT step, actors FROM members',
     'by level');
-SELECT bag_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.rollup(c) c FROM (SELECT tally.funnel_counts(path) c FROM actors GROUP BY actor % 7) y) x, tally.funnel_steps(c) s',
+SELECT bag_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.rollup(c) c FROM (SELECT tally.funnel_counts(path) c FROM actors GROUP BY actor % 7) '
+    'y) x, tally.funnel_steps(c) s',
               'SELECT * FROM members', 'merged');
 SELECT is(tally.reached(tally.funnel_counts(level)), (SELECT array_agg(actors ORDER BY step) FROM members), 'reached') FROM actors;
-SELECT results_eq($$SELECT step, name, s.actors, of_previous, of_first FROM (SELECT tally.funnel_counts(l) c FROM unnest('{2,1,0,NULL,2,1}'::int[]) l) x, tally.funnel_steps(c, '{a,b,c}') s$$,
+SELECT results_eq($$SELECT step, name, s.actors, of_previous, of_first FROM (SELECT tally.funnel_counts(l) c FROM unnest('{2,1,0,NULL,2,1}'::int[]) l) x,
+    tally.funnel_steps(c, '{a,b,c}') s$$,
                   $$VALUES (1, 'a', 4::bigint, NULL::float8, 1::float8), (2, 'b', 2, 0.5, 0.5), (3, 'c', 0, 0, 0)$$,
                       'names bring the steps that nobody reached');
 -- More actors than the tail holds.

@@ -54,7 +54,8 @@ INSERT INTO a VALUES
 ('ohlc', 'tally.high(tally.ohlc(# v, at !) @) - tally.low(tally.ohlc(# v, at !) @)', 'max(v) - min(v)', 'v, at', NULL),
 ('counter', 'tally.last_value(tally.counter(# v, at !) @)', '(array_agg(v ORDER BY at DESC, v DESC) FILTER (WHERE v IS NOT NULL))[1]', 'v, at', NULL),
 ('gauge', 'round(tally.delta(tally.gauge(# v, at !) @)::numeric, 7)',
- 'round(((array_agg(v ORDER BY at DESC, v DESC) FILTER (WHERE v IS NOT NULL))[1] - (array_agg(v ORDER BY at, v) FILTER (WHERE v IS NOT NULL))[1])::numeric, 7)', 'v, at', NULL),
+ 'round(((array_agg(v ORDER BY at DESC, v DESC) FILTER (WHERE v IS NOT NULL))[1] - (array_agg(v ORDER BY at, v) FILTER (WHERE v IS NOT NULL))[1])::numeric, 7)',
+     'v, at', NULL),
 ('time_weighted', 'tally.duration(tally.time_weighted(# v, at !) @)', 'max(at) FILTER (WHERE v IS NOT NULL) - min(at) FILTER (WHERE v IS NOT NULL)',
     'v, at', NULL),
 ('time_weighted of method', 'tally.count(tally.time_weighted(v, at, ''linear'') @)', 'nullif(count(v), 0)', NULL, NULL),
@@ -137,7 +138,8 @@ SET max_parallel_workers_per_gather = 0;
 -- Window frames: a growing one changes its state in place, a sliding one starts anew for every row.
 CREATE TABLE w AS SELECT * FROM d WHERE g = 7 AND id < 480;
 SELECT is(answers(format('SELECT id, (%s)::text FROM w', filled(expr, 'OVER (ORDER BY id ROWS BETWEEN 12 PRECEDING AND 2 FOLLOWING)'))),
-          (SELECT answers(format('SELECT o.id, (SELECT (%s)::text FROM w, (SELECT id, row_number() OVER (ORDER BY id) AS n FROM w) AS k WHERE w.id = k.id AND k.n BETWEEN o.n - 12 AND o.n + 2)
+          (SELECT answers(format('SELECT o.id, (SELECT (%s)::text FROM w, (SELECT id, '
+              'row_number() OVER (ORDER BY id) AS n FROM w) AS k WHERE w.id = k.id AND k.n BETWEEN o.n - 12 AND o.n + 2)
                                   FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM w) AS o',
                                  regexp_replace(filled(expr), '\m(v|x|i|item|j|at|level|path|kept)\M(?!\()', 'w.\1', 'g')))), name || ': sliding window')
 FROM a WHERE name !~ '^(topk|jsonb|window|funnel|reten)';

@@ -38,7 +38,8 @@ DECLARE
     moments timestamptz[] := ARRAY(SELECT DISTINCT m FROM (
         SELECT t FROM generate_series(at - interval '50 hours', at + interval '50 hours', '247 minutes') t
         UNION ALL SELECT at + x
-            FROM unnest('{-1 hour,-30 minutes,-1 minute,-1 microsecond,0,1 microsecond,59 seconds,1 minute,30 minutes,59 minutes,1 hour,61 minutes}'::interval[]) x
+            FROM unnest('{-1 hour,-30 minutes,-1 minute,-1 microsecond,0,1 microsecond,59 seconds,1 minute,30 minutes,59 minutes,1 hour,61 '
+                'minutes}'::interval[]) x
         UNION ALL SELECT ((d + (at AT TIME ZONE zone)::date)::timestamp + x) AT TIME ZONE zone FROM generate_series(-2, 2) d,
             unnest('{-1 microsecond,0,1 microsecond}'::interval[]) x) s(m));
     starts timestamptz[];
@@ -55,7 +56,8 @@ BEGIN
             WHERE tally_internal._bucket_start(rule, s) <> s;
         RETURN QUERY SELECT format('%s: end of %s is %s, expected %s', rule, s, tally_internal._bucket_end(rule, s), e) FROM unnest(starts) s,
             LATERAL (SELECT ((date_trunc(unit,
-                s AT TIME ZONE zone) + ('1 ' || CASE unit WHEN 'quarter' THEN 'day' ELSE unit END)::interval * CASE unit WHEN 'quarter' THEN 92 ELSE 1 END)::timestamp) AS l) n,
+                s AT TIME ZONE zone) + ('1 ' || CASE unit WHEN 'quarter' THEN 'day' ELSE unit END)::interval * CASE unit WHEN 'quarter' THEN 92
+                    ELSE 1 END)::timestamp) AS l) n,
             LATERAL (SELECT date_trunc(unit, n.l) AT TIME ZONE zone AS e) x
             WHERE unit <> 'quarter' AND tally_internal._bucket_end(rule, s) <> e;
         RETURN QUERY SELECT format('%s: %s and %s are not one after the other', rule, a, b)

@@ -59,7 +59,8 @@ SELECT is((SELECT string_agg(t.typname, ',' ORDER BY t.typname) FROM pg_type t
 -- What reads a value: a query over the table v of one row.
 CREATE TABLE readers (kind text, query text);
 INSERT INTO readers VALUES
-('tdigest', 'tally.percentile(v, ''{0,0.3,1}''::float8[]), tally.percentile_rank(v, 2), tally.mean(v), tally.histogram(v, ''{1,5}''), tally.trimmed_mean(v, 0.1, 0.9), tally.add(v, 3), tally.merge(v, v), v::jsonb'),
+('tdigest', 'tally.percentile(v, ''{0,0.3,1}''::float8[]), tally.percentile_rank(v, 2), tally.mean(v), tally.histogram(v, ''{1,5}''), tally.trimmed_mean(v, '
+    '0.1, 0.9), tally.add(v, 3), tally.merge(v, v), v::jsonb'),
 ('hll', 'tally.distinct_count(v), tally.relative_error(v), tally.merge(v, v), v::jsonb'),
 ('moments', 'tally.count(v), tally.mean(v, 1), tally.sum(v, 1), tally.variance(v, 1), tally.covariances(v), tally.means(v), tally.merge(v, v), v::jsonb'),
 ('stats', 'tally.variance(v), tally.kurtosis(v), tally.slope(v), tally.merge(v, v), v::jsonb'),

@@ -43,7 +43,8 @@ SELECT is_empty('SELECT name FROM pg_cursors WHERE is_holdable', 'no cursor');
 SELECT is_empty('SELECT pg_listening_channels()', 'nobody listens');
 SELECT is_empty('SELECT who FROM app.log', 'no trigger of the cage has run');
 SET work_mem = '5MB';
-SELECT lives_ok($$SELECT * FROM tally.run_as('tally_13_caged', '', 'SELECT set_config(''work_mem'', ''1MB'', false), set_config(''search_path'', ''app'', false)')$$, 'settings may change inside');
+SELECT lives_ok($$SELECT * FROM tally.run_as('tally_13_caged', '',
+    'SELECT set_config(''work_mem'', ''1MB'', false), set_config(''search_path'', ''app'', false)')$$, 'settings may change inside');
 SELECT is(current_setting('work_mem') || current_setting('search_path'), '5MB"$user", public', 'and are what they were outside');
 
 -- Time. The limit is a small part of what each of them sleeps, so that a test that does not end shows a limit that does not hold.

@@ -91,7 +91,8 @@ SELECT throws_ok(format('SELECT %s FROM loosely', replace(form, '?', x)), '0A000
 SELECT bag_eq(format('SELECT x.item, x.count FROM tally.top((SELECT tally.topk(%s, 3) FROM loosely)) x', x), $$VALUES ('a', 2::bigint)$$, 'topk of ' || x)
   FROM unnest(ARRAY['v', 'b', 'lower(c::text) COLLATE "default"']) x;
 -- A logarithmic scale: edges worked by hand.
-SELECT results_eq($$SELECT low, "values" FROM tally.histogram_text((SELECT tally.tdigest(v) FROM unnest('{0.5,1,3,7,20,150,2000}'::float8[]) v), scale => 'log')$$,
+SELECT results_eq($$SELECT low, "values" FROM tally.histogram_text((SELECT tally.tdigest(v) FROM unnest('{0.5,1,3,7,20,150,2000}'::float8[]) v),
+    scale => 'log')$$,
     'VALUES (0.3, 1::bigint), (1, 1), (3, 2), (10, 1), (30, 0), (100, 1), (300, 0), (1000, 1)', 'five powers of ten, two edges each');
 SELECT results_eq($$SELECT low, high, "values" FROM tally.histogram_text((SELECT tally.tdigest(v) FROM unnest('{0,-3,5,40}'::float8[]) v), scale => 'log')$$,
     'VALUES (-3::numeric, 5::numeric, 2::bigint), (5, 10, 1), (10, 20, 0), (20, 40, 1)', 'what is not above 0 is one bucket');

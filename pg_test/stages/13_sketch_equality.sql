@@ -15,11 +15,13 @@ FROM generate_series(1, 2) what, generate_series(1, 2) again, (VALUES
     ('timed', 'SELECT tally.last(i * %1$s, timestamptz ''epoch'' + i * interval ''1 s'' ORDER BY i %2$s) FROM generate_series(1, 50) i'),
     ('ohlc', 'SELECT tally.ohlc(i * %1$s, timestamptz ''epoch'' + i * interval ''1 s'' ORDER BY i %2$s) FROM generate_series(1, 50) i'),
     ('readings', 'SELECT tally.counter(i %% 7 * %1$s, timestamptz ''epoch'' + i * interval ''1 s'' ORDER BY i %2$s) FROM generate_series(1, 50) i'),
-    ('state_time', 'SELECT tally.state_time((i %% (%1$s + 3))::text, timestamptz ''epoch'' + i * interval ''1 s'' ORDER BY i %2$s) FROM generate_series(1, 50) i'),
+    ('state_time', 'SELECT tally.state_time((i %% (%1$s + 3))::text, timestamptz ''epoch'' + i * interval ''1 s'' ORDER BY i %2$s) FROM generate_series(1, '
+        '50) i'),
     ('funnel_counts', 'SELECT tally.funnel_counts(i %% (%1$s + 3) ORDER BY i %2$s) FROM generate_series(1, 50) i'),
     ('retention_counts', 'SELECT tally.retention_counts(ARRAY[true, i > %1$s] ORDER BY i %2$s) FROM generate_series(1, 5) i'),
     ('funnel_events', $$SELECT CASE WHEN '%2$s' = 'ASC' THEN tally_internal._funnel_combine(a, b) ELSE tally_internal._funnel_combine(b, a) END
-        FROM (SELECT tally_internal._funnel_trans(NULL, '1 day', '2026-01-01Z', ARRAY[true, false]) AS a, tally_internal._funnel_trans(NULL, '1 day', '2026-01-0%1$sZ', ARRAY[false, true]) AS b) x$$)
+        FROM (SELECT tally_internal._funnel_trans(NULL, '1 day', '2026-01-01Z', ARRAY[true, false]) AS a,
+            tally_internal._funnel_trans(NULL, '1 day', '2026-01-0%1$sZ', ARRAY[false, true]) AS b) x$$)
 ) t (kind, query);
 SELECT is((SELECT string_agg(t.typname, ',' ORDER BY t.typname) FROM pg_type t
             WHERE t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' AND t.typname <> 'role' AND t.typname NOT IN (SELECT kind

@@ -24,7 +24,8 @@ SELECT meter, count(*) AS n, count(*) FILTER (WHERE v < before) AS resets, count
        max(v) AS high, min(v) AS low, (array_agg(at ORDER BY v DESC, at))[1] AS high_at, (array_agg(at ORDER BY v, at))[1] AS low_at
   FROM steps GROUP BY meter;
 SELECT is((SELECT count(*) FROM oracle WHERE resets > 20 AND n > 200), 7::bigint, 'seven meters with resets');
-SELECT same('SELECT meter, tally.increase(c), tally.resets(c), tally.changes(c), tally.count(c), tally.rate(c), tally.first_time(c), tally.last_time(c), tally.first_value(c), tally.last_value(c)
+SELECT same('SELECT meter, tally.increase(c), tally.resets(c), tally.changes(c), tally.count(c), tally.rate(c), tally.first_time(c), tally.last_time(c), '
+    'tally.first_value(c), tally.last_value(c)
                  FROM (SELECT meter, tally.counter(v, at) AS c FROM r GROUP BY meter) q',
               'SELECT meter, increase, resets, changes, n, increase / seconds, first_at, last_at, first, last FROM oracle', 'counter');
 SELECT same('SELECT meter, tally.delta(c), tally.rate(c), tally.duration(c) FROM (SELECT meter, tally.gauge(v, at) AS c FROM r GROUP BY meter) q',
@@ -33,24 +34,32 @@ SELECT same('SELECT meter, tally.integral(c), tally.average(c) FROM (SELECT mete
               'SELECT meter, held, held / seconds FROM oracle', 'time_weighted, locf');
 SELECT same('SELECT meter, tally.integral(c), tally.average(c) FROM (SELECT meter, tally.time_weighted(v, at, ''linear'') AS c FROM r GROUP BY meter) q',
               'SELECT meter, line, line / seconds FROM oracle', 'time_weighted, linear');
-SELECT same('SELECT meter, tally.open(c), tally.high(c), tally.low(c), tally.close(c), tally.open_time(c), tally.high_time(c), tally.low_time(c), tally.close_time(c)
+SELECT same('SELECT meter, tally.open(c), tally.high(c), tally.low(c), tally.close(c), tally.open_time(c), tally.high_time(c), tally.low_time(c), '
+    'tally.close_time(c)
                  FROM (SELECT meter, tally.ohlc(v, at) AS c FROM r GROUP BY meter) q',
               'SELECT meter, first, high, low, last, first_at, high_at, low_at, last_at FROM oracle', 'ohlc');
-SELECT same('SELECT meter, tally.value(a), tally.value_time(a), tally.value(b), tally.value_time(b) FROM (SELECT meter, tally.first(v, at) AS a, tally.last(v, at) AS b FROM r GROUP BY meter) q',
+SELECT same('SELECT meter, tally.value(a), tally.value_time(a), tally.value(b), tally.value_time(b) FROM (SELECT meter, tally.first(v, at) AS a, tally.last(v, '
+    'at) AS b FROM r GROUP BY meter) q',
               'SELECT meter, first, first_at, last, last_at FROM oracle', 'first and last of float8');
-SELECT same('SELECT meter, tally.value_text(a)::bigint, tally.value_text(b)::bigint FROM (SELECT meter, tally.first(9007199254740993 + (4 * v)::bigint, at) AS a,
+SELECT same('SELECT meter, tally.value_text(a)::bigint, tally.value_text(b)::bigint FROM (SELECT meter, tally.first(9007199254740993 + (4 * v)::bigint, '
+    'at) AS a,
                  tally.last(9007199254740993 + (4 * v)::bigint, at) AS b FROM r GROUP BY meter) q',
               'SELECT meter, 9007199254740993 + (4 * first)::bigint, 9007199254740993 + (4 * last)::bigint FROM oracle',
                   'first and last of bigint, to the last digit');
-SELECT same('SELECT meter, tally.value_text(a), tally.value_text(b) FROM (SELECT meter, tally.first(s, at) AS a, tally.last(s, at) AS b FROM r GROUP BY meter) q',
-              'SELECT meter, (array_agg(s ORDER BY at, s COLLATE "C"))[1], (array_agg(s ORDER BY at DESC, s COLLATE "C" DESC))[1] FROM r WHERE isfinite(at) GROUP BY meter', 'first and last of text');
+SELECT same('SELECT meter, tally.value_text(a), tally.value_text(b) FROM (SELECT meter, tally.first(s, at) AS a, tally.last(s, '
+    'at) AS b FROM r GROUP BY meter) q',
+              'SELECT meter, (array_agg(s ORDER BY at, s COLLATE "C"))[1], (array_agg(s ORDER BY at DESC, '
+                  's COLLATE "C" DESC))[1] FROM r WHERE isfinite(at) GROUP BY meter', 'first and last of text');
 CREATE VIEW held AS SELECT meter, s, lead(at) OVER (PARTITION BY meter ORDER BY at, s COLLATE "C") - at AS held FROM r WHERE isfinite(at);
 SELECT same('SELECT meter, t.state, t.duration FROM (SELECT meter, tally.state_time(s, at) AS c FROM r GROUP BY meter) q, tally.states(c) t',
               'SELECT meter, s, sum(held) FROM held GROUP BY meter, s', 'state_time: every state');
-SELECT same('SELECT meter, tally.duration_in(c, ''up''), tally.duration_in(c, ''no such''), tally.first_state(c), tally.last_state(c), tally.last_time(c), tally.count(c)
+SELECT same('SELECT meter, tally.duration_in(c, ''up''), tally.duration_in(c, ''no such''), tally.first_state(c), tally.last_state(c), tally.last_time(c), '
+    'tally.count(c)
                  FROM (SELECT meter, tally.state_time(s, at) AS c FROM r GROUP BY meter) q',
-              'SELECT meter, sum(held) FILTER (WHERE s = ''up''), interval ''0'', (SELECT x.s FROM r x WHERE x.meter = h.meter AND isfinite(at) ORDER BY at, s COLLATE "C" LIMIT 1),
-                      (SELECT x.s FROM r x WHERE x.meter = h.meter AND isfinite(at) ORDER BY at DESC, s COLLATE "C" DESC LIMIT 1), (SELECT max(at) FROM r x WHERE x.meter = h.meter AND isfinite(at)), count(*)
+              'SELECT meter, sum(held) FILTER (WHERE s = ''up''), interval ''0'', (SELECT x.s FROM r x WHERE x.meter = h.meter AND isfinite(at) ORDER BY at, '
+                  's COLLATE "C" LIMIT 1),
+                      (SELECT x.s FROM r x WHERE x.meter = h.meter AND isfinite(at) ORDER BY at DESC, s COLLATE "C" DESC LIMIT 1), '
+                          '(SELECT max(at) FROM r x WHERE x.meter = h.meter AND isfinite(at)), count(*)
                  FROM held h GROUP BY meter', 'state_time: its readers');
 
 -- Buckets of a minute, then of seven, then the whole: the same bytes as from the rows. And workers, which see rows in any order.
@@ -65,23 +74,31 @@ CREATE VIEW wider AS SELECT meter, date_bin('7 min', at, '2026-01-01Z') AS at, t
     tally.rollup(l) AS l, tally.rollup(o) AS o,
        tally.rollup(f) AS f, tally.rollup(z) AS z, tally.rollup(s) AS s FROM (SELECT * FROM minutes ORDER BY md5(at::text)) q GROUP BY 1, 2;
 SELECT cmp_ok((SELECT count(*) FROM wider), '>', 60::bigint, 'many parts');
-SELECT same('SELECT meter, tally.rollup(c), tally.rollup(g), tally.rollup(t), tally.rollup(l), tally.rollup(o), tally.rollup(f), tally.rollup(z), tally.rollup(s) FROM (SELECT * FROM wider ORDER BY at DESC) q GROUP BY meter',
+SELECT same('SELECT meter, tally.rollup(c), tally.rollup(g), tally.rollup(t), tally.rollup(l), tally.rollup(o), tally.rollup(f), tally.rollup(z), '
+    'tally.rollup(s) FROM (SELECT * FROM wider ORDER BY at DESC) q GROUP BY meter',
               'SELECT * FROM whole', 'parts of parts are the whole, byte for byte');
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
-SELECT same('SELECT meter, tally.counter(v, at) AS c, tally.gauge(v, at) AS g, tally.time_weighted(v, at) AS t, tally.time_weighted(v, at, ''linear'') AS l, tally.ohlc(v, at) AS o,
+SELECT same('SELECT meter, tally.counter(v, at) AS c, tally.gauge(v, at) AS g, tally.time_weighted(v, at) AS t, tally.time_weighted(v, at, ''linear'') AS l, '
+    'tally.ohlc(v, at) AS o,
        tally.first(s, at) AS f, tally.last(v, at) AS z, tally.state_time(s, at) AS s FROM r GROUP BY meter', 'SELECT * FROM whole', 'workers, byte for byte');
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
-SELECT same('SELECT c::text::tally.readings, l::text::tally.readings, o::text::tally.ohlc, f::text::tally.timed, z::text::tally.timed, s::text::tally.state_time FROM whole',
+SELECT same('SELECT c::text::tally.readings, l::text::tally.readings, o::text::tally.ohlc, f::text::tally.timed, z::text::tally.timed, '
+    's::text::tally.state_time FROM whole',
               'SELECT c, l, o, f, z, s FROM whole', 'text comes back');
-SELECT same('SELECT tally.merge(a.c, b.c), tally.merge(a.o, b.o), tally.merge(b.z, a.z), tally.merge(b.s, a.s) FROM minutes a JOIN minutes b ON b.meter = a.meter AND b.at = a.at + interval ''1 min''',
-              'SELECT tally.rollup(c), tally.rollup(o), tally.rollup(z), tally.rollup(s) FROM (SELECT a.meter, a.at, unnest(ARRAY[a.c, b.c]) AS c, unnest(ARRAY[a.o, b.o]) AS o, unnest(ARRAY[a.z, b.z]) AS z,
-                      unnest(ARRAY[a.s, b.s]) AS s FROM minutes a JOIN minutes b ON b.meter = a.meter AND b.at = a.at + interval ''1 min'') q GROUP BY meter, at', 'merge of two');
+SELECT same('SELECT tally.merge(a.c, b.c), tally.merge(a.o, b.o), tally.merge(b.z, a.z), tally.merge(b.s, '
+    'a.s) FROM minutes a JOIN minutes b ON b.meter = a.meter AND b.at = a.at + interval ''1 min''',
+              'SELECT tally.rollup(c), tally.rollup(o), tally.rollup(z), tally.rollup(s) FROM (SELECT a.meter, a.at, unnest(ARRAY[a.c, b.c]) AS c, '
+                  'unnest(ARRAY[a.o, b.o]) AS o, unnest(ARRAY[a.z, b.z]) AS z,
+                      unnest(ARRAY[a.s, b.s]) AS s FROM minutes a JOIN minutes b ON b.meter = a.meter AND b.at = a.at + interval ''1 min'') q GROUP BY meter, '
+                          'at', 'merge of two');
 SELECT same('SELECT tally.merge(c, NULL), tally.merge(NULL, s) FROM whole', 'SELECT c, s FROM whole', 'a NULL is empty');
 
 -- Increases from the part before add up to the whole's; averages over buckets, weighted by their known time, too.
-SELECT same('SELECT meter, sum(i) FROM (SELECT meter, tally.increase(c, lag(c) OVER (PARTITION BY meter ORDER BY at)) AS i FROM minutes WHERE c IS NOT NULL) q GROUP BY meter',
+SELECT same('SELECT meter, sum(i) FROM (SELECT meter, tally.increase(c, lag(c) OVER (PARTITION BY meter ORDER BY at)) AS i FROM minutes WHERE c IS NOT NULL) q '
+    'GROUP BY meter',
               'SELECT meter, increase FROM oracle', 'increases of all buckets are that of the whole');
-SELECT same('SELECT meter, sum(i) FROM (SELECT meter, tally.delta(g, lag(g) OVER (PARTITION BY meter ORDER BY at)) AS i FROM minutes WHERE c IS NOT NULL) q GROUP BY meter', 'SELECT meter, delta FROM oracle', 'and deltas');
+SELECT same('SELECT meter, sum(i) FROM (SELECT meter, tally.delta(g, lag(g) OVER (PARTITION BY meter ORDER BY at)) AS i FROM minutes WHERE c IS NOT NULL) q '
+    'GROUP BY meter', 'SELECT meter, delta FROM oracle', 'and deltas');
 CREATE VIEW every_minute AS SELECT m.meter, b AS at, least(b + interval '1 min', (SELECT last_at FROM oracle o WHERE o.meter = m.meter)) AS until, x.c,
     x.t, x.l, x.s,
        (SELECT p.t FROM minutes p WHERE p.meter = m.meter AND p.at < b AND p.t IS NOT NULL ORDER BY p.at DESC LIMIT 1) AS t_before,
@@ -124,8 +141,10 @@ CREATE TABLE foo AS SELECT m, timestamptz '2020-01-01 00:00+00' + minute * inter
     FROM (VALUES (1, 0, 10), (1, 1, 20), (1, 2, 10), (1, 3, 20), (1, 4, 15), (2, 0, 10), (2, 1, 20), (2, 2, 10),
        (2, 3, 20), (2, 4, 10), (2, 8, 10), (2, 10, 30), (2, 10.5, 10), (2, 16.5, 35), (2, 30, 60)) x (m, minute, v);
 SELECT same('SELECT m, tally.average(tally.time_weighted(v, t)) FROM foo GROUP BY m', 'VALUES (1, 15::float8), (2, 22.25)', 'the toolkit''s example');
-SELECT same('SELECT m, b, tally.average(w) FROM (SELECT m, date_bin(''5 min'', t, ''2020-01-01Z'') AS b, tally.time_weighted(v, t) AS w FROM foo GROUP BY 1, 2) q',
-    $$VALUES (1, timestamptz '2020-01-01 00:00Z', 15::float8), (2, '2020-01-01 00:00Z', 15), (2, '2020-01-01 00:05Z', NULL), (2, '2020-01-01 00:10Z', 30), (2, '2020-01-01 00:15Z', NULL), (2, '2020-01-01 00:30Z', NULL)$$,
+SELECT same('SELECT m, b, tally.average(w) FROM (SELECT m, date_bin(''5 min'', t, ''2020-01-01Z'') AS b, tally.time_weighted(v, t) AS w FROM foo GROUP BY 1, '
+    '2) q',
+    $$VALUES (1, timestamptz '2020-01-01 00:00Z', 15::float8), (2, '2020-01-01 00:00Z', 15), (2, '2020-01-01 00:05Z', NULL), (2, '2020-01-01 00:10Z', 30),
+        (2, '2020-01-01 00:15Z', NULL), (2, '2020-01-01 00:30Z', NULL)$$,
     'its buckets of five minutes');
 -- Prometheus: 10, 20, 30 at seconds 10, 20, 30 of a minute: 20 × (20 + 10 + 5) / 20.
 SELECT is(tally.extrapolated_increase(tally.counter(n, timestamptz 'epoch' + n * interval '1 s'), 'epoch', timestamptz 'epoch' + interval '1 min'), 35::float8,

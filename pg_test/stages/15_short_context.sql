@@ -20,7 +20,8 @@ SELECT is((SELECT count(said) FROM contexts), 9::bigint, 'nine refusals');
 SELECT is_empty($$SELECT call, said FROM contexts WHERE said ~ '_refuse\(''|format\(' OR EXISTS (SELECT FROM unnest(string_to_array(said, E'\n')) l
     WHERE l !~ '^(PL/pgSQL|SQL) (function|expression|assignment|statement) ' OR l ~ '^(PL/pgSQL|SQL) (expression|assignment|statement) .{120}')$$,
         'none repeats how its message is made');
-SELECT is_empty($$SELECT call, said FROM contexts WHERE said !~ '^PL/pgSQL function tally_internal\._refuse\(text,text,text,text\) line \d+ at RAISE\n' OR said !~ 'PL/pgSQL function (public\.)?context_of\(text\) line 5 at EXECUTE$'
+SELECT is_empty($$SELECT call, said FROM contexts WHERE said !~ '^PL/pgSQL function tally_internal\._refuse\(text,text,text,text\) line \d+ at RAISE\n'
+    OR said !~ 'PL/pgSQL function (public\.)?context_of\(text\) line 5 at EXECUTE$'
     OR said !~ 'PL/pgSQL function tally\.[a-z_]+\([^)]*\) line \d+'$$, 'each says which function refused, and which line of the caller called it');
 -- Nothing is lost of errors that come after a refusal was caught.
 CREATE FUNCTION public.after() RETURNS void LANGUAGE plpgsql AS $$
@@ -29,5 +30,6 @@ BEGIN
     PERFORM 1 / 0;
 END $$;
 SELECT is(public.context_of('SELECT public.after()'),
-    E'SQL statement "SELECT 1 / 0"\nPL/pgSQL function after() line 4 at PERFORM\nSQL statement "SELECT public.after()"\nPL/pgSQL function context_of(text) line 5 at EXECUTE', 'the next error has all its lines');
+    E'SQL statement "SELECT 1 / 0"\nPL/pgSQL function after() line 4 at PERFORM\nSQL statement "SELECT public.after()"\nPL/pgSQL function context_of(text) '
+        'line 5 at EXECUTE', 'the next error has all its lines');
 SELECT * FROM finish();

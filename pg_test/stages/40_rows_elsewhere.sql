@@ -50,7 +50,8 @@ INSERT INTO pg_catalog.pg_dist_partition (logicalrelid, partmethod, colocationid
 SELECT is((parts_of(format($$SELECT tally.create_rollup('c', %L, 'at', measures => '{"n": "count(*)"}')$$, t))).message,
     format('rollup ''c'' needs a source whose rows lie on this server, got the %s table public.%s', how, t), t || ' is refused')
   FROM (VALUES ('spread', 'distributed'), ('everywhere', 'reference'), ('one_shard', 'distributed')) x(t, how);
-SELECT ok((parts_of($$SELECT tally.create_rollup('c', 'spread', 'at', measures => '{"n": "count(*)"}')$$)).hint ~ '^SELECT undistribute_table\(''public.spread''\);', 'with the statement to use instead');
+SELECT ok((parts_of($$SELECT tally.create_rollup('c', 'spread', 'at', measures => '{"n": "count(*)"}')$$)).hint ~
+    '^SELECT undistribute_table\(''public.spread''\);', 'with the statement to use instead');
 SELECT lives_ok($$SELECT tally.create_rollup('c', 'listed', 'at', measures => '{"n": "count(*)"}')$$, 'a table that Citus only lists lies here');
 SELECT lives_ok($$SELECT tally.refresh('c')$$, 'and is refreshed');
 INSERT INTO pg_catalog.pg_dist_partition (logicalrelid, partmethod, colocationid, repmodel) VALUES ('e', 'h', 3, 's');
@@ -63,7 +64,8 @@ DELETE FROM pg_catalog.pg_dist_partition WHERE logicalrelid = 'e'::regclass;
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
     AND p.prosrc ~ 'EXECUTE[^;]*DROP (VIEW|TABLE) pg_temp\.|^\s*DROP (VIEW|TABLE) pg_temp\.' AND p.prosrc !~ 'CREATE TEMPORARY TABLE tally_awf'$$,
         'no DROP in pg_temp by that name');
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally_internal'::regnamespace AND p.prosrc ~ 'ENABLE ALWAYS TRIGGER %I'', '', '''$$, 'each trigger is switched by a statement of its own');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tally_internal'::regnamespace
+    AND p.prosrc ~ 'ENABLE ALWAYS TRIGGER %I'', '', '''$$, 'each trigger is switched by a statement of its own');
 SELECT is((SELECT string_agg(t.tgenabled, '') FROM pg_trigger t WHERE t.tgrelid = 'listed'::regclass AND NOT t.tgisinternal), 'AAAA',
     'and all of them fire always');
 SELECT tally.create_metric('m', 'r', 'n::float8');

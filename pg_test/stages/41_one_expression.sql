@@ -13,12 +13,14 @@ SELECT tally.create_rollup('r', 'e', 'at', measures => '{"n": "count(*)", "s": "
 SELECT lives_ok($$SELECT tally.create_metric('per_row', 'r', 's::float8 / nullif(n, 0) -- a share')$$, 'a metric that ends in a comment');
 SELECT is(tally.metric_value('per_row', since => '2026-01-01Z', until => '2026-02-01Z'), (SELECT sum(v)::float8 / count(*) FROM e), 'and its value');
 SELECT bag_eq('SELECT bucket, per_row FROM r_metrics', 'SELECT date_trunc(''hour'', at, ''UTC''), avg(v)::float8 FROM e GROUP BY 1', 'in the flat view too');
-SELECT lives_ok($$SELECT tally.create_funnel('f', 'e', 'at', 'k', '{"one": "v = 1 -- first", "two": "v = 2 /* then */ -- second"}', dimensions => '[{"tag": "tags[1] -- any"}]',
+SELECT lives_ok($$SELECT tally.create_funnel('f', 'e', 'at', 'k', '{"one": "v = 1 -- first", "two": "v = 2 /* then */ -- second"}',
+    dimensions => '[{"tag": "tags[1] -- any"}]',
     "where" => 'v < 9 -- all', exclude => '[{"after": "one", "before": "two", "when": "v = 8 -- never"}]', with_data => true)$$,
         'steps, exclusions, dimensions of a funnel');
 -- Each actor sees v = i % 7 every five hours, all residues in turn, so each reaches both steps.
 SELECT bag_eq('SELECT sum(actors), step FROM f_steps GROUP BY 2', 'VALUES (5::numeric, 1), (5, 2)', 'and its counts');
-SELECT lives_ok($$SELECT tally.create_retention('t', 'e', 'at', 'k', "start" => 'v = 1 -- begins', return => 'true -- anything', "where" => 'v < 9 -- all', periods => 1, with_data => true)$$, 'conditions of a retention');
+SELECT lives_ok($$SELECT tally.create_retention('t', 'e', 'at', 'k', "start" => 'v = 1 -- begins', return => 'true -- anything', "where" => 'v < 9 -- all',
+    periods => 1, with_data => true)$$, 'conditions of a retention');
 SELECT is((SELECT eligible FROM tally.retention('t', as_of => '2026-02-01Z') WHERE period = 0), 5::bigint, 'and its actors');
 SELECT lives_ok($$SELECT tally.create_probe('p', 'SELECT count(*) AS value FROM e -- all')$$, 'the query of a probe');
 SELECT lives_ok($$SELECT tally.create_threshold('q', query => 'SELECT count(*) AS value FROM e WHERE at < :as_of -- so far', condition => '> 1')$$,
@@ -45,12 +47,14 @@ INSERT INTO wrong VALUES
  ('metric ''m''', $$SELECT tally.create_metric('m', 'r', 'n) + (s')$$),
  ('step ''b'' of funnel ''x''', $$SELECT tally.create_funnel('x', 'e', 'at', 'k', '{"a": "v = 1", "b": "v = 1, v = 2"}')$$),
  ('where of funnel ''x''', $$SELECT tally.create_funnel('x', 'e', 'at', 'k', '{"a": "v = 1", "b": "v = 2"}', "where" => 'true) OR (true')$$),
- ('exclude of funnel ''x''', $$SELECT tally.create_funnel('x', 'e', 'at', 'k', '{"a": "v = 1", "b": "v = 2"}', exclude => '[{"after": "a", "before": "b", "when": "true, false"}]')$$),
+ ('exclude of funnel ''x''', $$SELECT tally.create_funnel('x', 'e', 'at', 'k', '{"a": "v = 1", "b": "v = 2"}',
+     exclude => '[{"after": "a", "before": "b", "when": "true, false"}]')$$),
  ('start of retention ''x''', $$SELECT tally.create_retention('x', 'e', 'at', 'k', "start" => 'v = 1, true')$$),
  ('return of retention ''x''', $$SELECT tally.create_retention('x', 'e', 'at', 'k', return => 'v = 1) OR (true')$$),
  ('probe ''x''', $$SELECT tally.create_probe('x', 'SELECT 1 AS value) a, (SELECT 2 AS other')$$),
  ('probe ''x''', $$SELECT tally.create_probe('x', 'SELECT 1 AS value; SELECT 2 AS value')$$),
- ('threshold ''x''', $$SELECT tally.create_threshold('x', query => 'WITH gone AS (DELETE FROM e RETURNING 1 AS value) SELECT * FROM gone', condition => '> 1')$$);
+ ('threshold ''x''', $$SELECT tally.create_threshold('x', query => 'WITH gone AS (DELETE FROM e RETURNING 1 AS value) SELECT * FROM gone',
+     condition => '> 1')$$);
 CREATE FUNCTION told(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     state_ text; message_ text; detail_ text; hint_ text;

@@ -76,7 +76,8 @@ SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => '["
 SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => '{"n": null}')$$, '22023', '%must be an object%"n": null', '%count(*)%');
 SELECT refused(format($$SELECT tally.create_rollup(%L, 'events', 'at', measures => '{"n": "count(*)"}')$$, repeat('x', 51)), '42602',
     '%1 to 50 bytes, got 51%', '%create_rollup%');
-SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', dimensions => (SELECT jsonb_agg(jsonb_build_object('d' || i, 'kind')) FROM generate_series(1, 32) i), measures => '{"n": "count(*)"}')$$,
+SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at',
+    dimensions => (SELECT jsonb_agg(jsonb_build_object('d' || i, 'kind')) FROM generate_series(1, 32) i), measures => '{"n": "count(*)"}')$$,
     '54000', '%at most 31 dimensions%got 32%', '%create_rollup%');
 SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => (SELECT jsonb_object_agg('n' || i, 'count(*)') FROM generate_series(1, 1501) i))$$,
     '54000', '%1500 columns%got 0 and 1501%', '%create_rollup%');

@@ -12,9 +12,11 @@ INSERT INTO styles VALUES
     (2, $$SET datestyle = 'Postgres, MDY'; SET timezone = 'Asia/Kolkata'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = 0$$),
     (3, $$SET datestyle = 'German, DMY'; SET timezone = 'America/St_Johns'; SET intervalstyle = 'postgres_verbose'; SET extra_float_digits = -4$$),
     (4, $$SET datestyle = 'SQL, MDY'; SET timezone = 'Pacific/Apia'; SET row_security = off; SET search_path = pg_catalog, public$$),
-    (5, $$SET datestyle = 'Postgres, DMY'; SET timezone = 'CST6CDT'; SET standard_conforming_strings = off; SET escape_string_warning = off; SET transform_null_equals = on$$);
+    (5, $$SET datestyle = 'Postgres, DMY'; SET timezone = 'CST6CDT'; SET standard_conforming_strings = off; SET escape_string_warning = off;
+        SET transform_null_equals = on$$);
 CREATE FUNCTION back() RETURNS text LANGUAGE sql AS $$
-    SELECT 'RESET datestyle; RESET timezone; RESET intervalstyle; RESET bytea_output; RESET extra_float_digits; RESET row_security; RESET search_path; RESET standard_conforming_strings; RESET escape_string_warning; RESET transform_null_equals'
+    SELECT 'RESET datestyle; RESET timezone; RESET intervalstyle; RESET bytea_output; RESET extra_float_digits; RESET row_security; RESET search_path; RESET '
+        'standard_conforming_strings; RESET escape_string_warning; RESET transform_null_equals'
 $$;
 
 CREATE TABLE e (id int, at timestamptz, k text, v float8);
@@ -41,10 +43,13 @@ SELECT bag_eq('SELECT bucket, n FROM p' || n, $$SELECT date_trunc('day', at) AT 
 SELECT bag_eq('SELECT k, n, last FROM k' || n, 'SELECT k, count(*), max(at) FROM e GROUP BY 1', 'one of keys under: ' || settings) FROM styles ORDER BY n;
 
 -- Marked buckets, marked keys, a repaired range, and the present, under each.
-SELECT format('%2$s; UPDATE e SET v = v + 1 WHERE id %% 500 = %1$s; DELETE FROM e WHERE id = 100 * %1$s; UPDATE plain SET at = at + interval ''1 hour'' WHERE v %% 50 = %1$s;
-SELECT bag_eq(''SELECT bucket, n, most FROM public.h%1$s_live'', $q$SELECT date_trunc(''hour'', at, ''UTC''), count(*), max(at) FROM public.e WHERE at >= ''2026-01-02T03:00:00+00'' GROUP BY 1$q$, ''live under style %1$s'');
+SELECT format('%2$s; UPDATE e SET v = v + 1 WHERE id %% 500 = %1$s; DELETE FROM e WHERE id = 100 * %1$s; UPDATE plain SET at = at + interval ''1 hour'' WHERE '
+    'v %% 50 = %1$s;
+SELECT bag_eq(''SELECT bucket, n, most FROM public.h%1$s_live'', $q$SELECT date_trunc(''hour'', at, ''UTC''), count(*), '
+    'max(at) FROM public.e WHERE at >= ''2026-01-02T03:00:00+00'' GROUP BY 1$q$, ''live under style %1$s'');
 SELECT bag_eq(''SELECT k, n, last FROM public.k%1$s_live'', ''SELECT k, count(*), max(at) FROM public.e GROUP BY 1'', ''live keys under style %1$s'');
-SELECT bag_eq(''SELECT bucket, n FROM public.p%1$s_live'', $q$SELECT date_trunc(''day'', at) AT TIME ZONE ''Europe/Berlin'', count(*) FROM public.plain GROUP BY 1$q$, ''live days under style %1$s'');
+SELECT bag_eq(''SELECT bucket, n FROM public.p%1$s_live'', $q$SELECT date_trunc(''day'', at) AT TIME ZONE ''Europe/Berlin'', '
+    'count(*) FROM public.plain GROUP BY 1$q$, ''live days under style %1$s'');
 SELECT tally.repair(''h%1$s'', ''2026-01-05 00:00:00+00''::text::timestamptz, ''2026-01-06T12:00:00+00'');
 SELECT is(error, NULL, ''refresh under style %1$s'') FROM tally.refresh();
 SELECT is_empty($q$SELECT * FROM tally.verify(''h%1$s'')$q$, ''verified under style %1$s'');

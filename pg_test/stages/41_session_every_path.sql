@@ -7,10 +7,14 @@ SET client_min_messages = warning;
 CREATE TABLE styles (n int PRIMARY KEY, settings text);
 INSERT INTO styles VALUES
     (0, $$SET datestyle = 'ISO, MDY'; SET timezone = 'UTC'$$),
-    (1, $$SET datestyle = 'SQL, DMY'; SET timezone = 'Asia/Kolkata'; SET intervalstyle = 'sql_standard'; SET extra_float_digits = -15; SET bytea_output = 'escape'$$),
-    (2, $$SET datestyle = 'Postgres, DMY'; SET timezone = 'Pacific/Apia'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = -8; SET quote_all_identifiers = on; SET xmloption = document$$),
-    (3, $$SET datestyle = 'German, MDY'; SET timezone = 'America/St_Johns'; SET intervalstyle = 'postgres_verbose'; SET extra_float_digits = 0; SET array_nulls = off; SET jit = on; SET default_transaction_isolation = 'repeatable read'$$),
-    (4, $$SET datestyle = 'SQL, MDY'; SET timezone = 'CST6CDT'; SET standard_conforming_strings = off; SET escape_string_warning = off; SET transform_null_equals = on; SET extra_float_digits = -12; SET default_transaction_isolation = 'serializable'$$);
+    (1, $$SET datestyle = 'SQL, DMY'; SET timezone = 'Asia/Kolkata'; SET intervalstyle = 'sql_standard'; SET extra_float_digits = -15;
+        SET bytea_output = 'escape'$$),
+    (2, $$SET datestyle = 'Postgres, DMY'; SET timezone = 'Pacific/Apia'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = -8;
+        SET quote_all_identifiers = on; SET xmloption = document$$),
+    (3, $$SET datestyle = 'German, MDY'; SET timezone = 'America/St_Johns'; SET intervalstyle = 'postgres_verbose'; SET extra_float_digits = 0;
+        SET array_nulls = off; SET jit = on; SET default_transaction_isolation = 'repeatable read'$$),
+    (4, $$SET datestyle = 'SQL, MDY'; SET timezone = 'CST6CDT'; SET standard_conforming_strings = off; SET escape_string_warning = off;
+        SET transform_null_equals = on; SET extra_float_digits = -12; SET default_transaction_isolation = 'serializable'$$);
 CREATE FUNCTION back() RETURNS text LANGUAGE sql AS $$ SELECT 'RESET ALL; SET client_min_messages = warning' $$;
 
 CREATE TABLE e (at timestamptz, k text, v float8);

@@ -97,8 +97,10 @@ SELECT is(attempt('SELECT tally.create_rollup(''r'', ''e'', ''at'', measures => 
     'an aggregate whose parts are STABLE');
 SELECT is(attempt('SELECT tally.create_rollup(''r'', ''e'', key => ''t'', measures => ''{"n": "json_agg(at)"}'')'), 'refused',
     'an aggregate that writes instants as text');
-SELECT is(attempt('SELECT tally.create_rollup(''r'', ''e'', ''at'', measures => ''{"n": "count(*)"}'', expand => ''jsonb_to_recordset(j) AS x(a timestamptz)'')'), 'refused', 'columns read from a list as instants');
-SELECT is(attempt('SELECT tally.create_rollup(''listed'', ''e'', ''at'', measures => ''{"n": "count(*)"}'', expand => ''jsonb_to_recordset(j) AS x(a int, b text)'')'), 'defined', 'columns read as numbers and text are not');
+SELECT is(attempt('SELECT tally.create_rollup(''r'', ''e'', ''at'', measures => ''{"n": "count(*)"}'', '
+    'expand => ''jsonb_to_recordset(j) AS x(a timestamptz)'')'), 'refused', 'columns read from a list as instants');
+SELECT is(attempt('SELECT tally.create_rollup(''listed'', ''e'', ''at'', measures => ''{"n": "count(*)"}'', expand => ''jsonb_to_recordset(j) AS x(a int, '
+    'b text)'')'), 'defined', 'columns read as numbers and text are not');
 SELECT is((SELECT count(*) FROM tally.rollups WHERE name = 'r'), 0::bigint, 'and nothing of it is left');
 SELECT is((SELECT count(*) FROM pg_class WHERE relname LIKE '%tally_probe%'), 0::bigint, 'nor of the look at it');
 
@@ -110,13 +112,16 @@ SELECT is(attempt(format('SELECT tally.create_rollup(%L, ''e'', ''at'', measures
           'defined', 'a measure may use ' || expression) FROM allowed;
 
 -- The form that an error proposes is one that works.
-SELECT throws_like($$SELECT tally.create_rollup('r', 'e', 'at', zone => 'Asia/Tokyo', bucket => '1 day', dimensions => '[{"h": "extract(hour FROM at)"}]', measures => '{"n": "count(*)"}')$$, '%TimeZone of the session%', 'the error says what it depends on');
-SELECT lives_ok($$SELECT tally.create_rollup('tokyo', 'e', 'at', zone => 'Asia/Tokyo', bucket => '1 day', dimensions => '[{"h": "extract(hour FROM (at AT TIME ZONE ''Asia/Tokyo''))"}]', measures => '{"n": "count(*)"}')$$, 'and the form is taken');
+SELECT throws_like($$SELECT tally.create_rollup('r', 'e', 'at', zone => 'Asia/Tokyo', bucket => '1 day', dimensions => '[{"h": "extract(hour FROM at)"}]',
+    measures => '{"n": "count(*)"}')$$, '%TimeZone of the session%', 'the error says what it depends on');
+SELECT lives_ok($$SELECT tally.create_rollup('tokyo', 'e', 'at', zone => 'Asia/Tokyo', bucket => '1 day',
+    dimensions => '[{"h": "extract(hour FROM (at AT TIME ZONE ''Asia/Tokyo''))"}]', measures => '{"n": "count(*)"}')$$, 'and the form is taken');
 
 -- Metrics too.
 SELECT tally.create_rollup('for_metrics', 'e', 'at', measures => '{"n": "count(*)", "last": "max(at)", "total": "sum(f)"}');
 SELECT is(attempt(format('SELECT tally.create_metric(''x'', ''for_metrics'', %L)', x)), 'refused', 'a metric ' || x)
-  FROM unnest('{extract(hour FROM last)::int,"n + extract(epoch FROM now() - last)",length(total::text),"n + (last > ''now'')::int",pl_open(n::int)}'::text[]) x;
+  FROM unnest('{extract(hour FROM last)::int,"n + extract(epoch FROM now() - last)",length(total::text),"n + (last > ''now'')::int",pl_open(n::int)}'::text[])
+      x;
 
 -- What the engine itself writes as text is the same under every setting, and one to one.
 CREATE TABLE written (at timestamptz, local timestamp(3), d day_text, b bytea);

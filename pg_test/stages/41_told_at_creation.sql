@@ -12,7 +12,8 @@ INSERT INTO visits SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 seco
 ANALYZE visits;
 
 -- A dimension of very many values.
-\set said `PGOPTIONS='-c client_min_messages=notice' psql -XAtq -c "SELECT tally.create_rollup('by_visitor', 'visits', 'at', bucket => '1 day', dimensions => '[\"who''s\", \"page\"]', measures => '{\"n\": \"count(*)\"}')" 2>&1`
+\setenv PGOPTIONS '-c client_min_messages=notice'
+\set said `psql -XAtq -c "SELECT tally.create_rollup('by_visitor', 'visits', 'at', '1 day', '[\"who''s\", \"page\"]', '{\"n\": \"count(*)\"}')" 2>&1`
 SELECT matches(:'said'::text, E'WARNING:  dimension \'who\'\'s\' of rollup \'by_visitor\' has about 1[3-6]\\d{4} values',
     'a dimension of as many values as there are rows is told');
 SELECT unalike(:'said'::text, '%''page''%', 'one of twenty is not');
@@ -26,10 +27,10 @@ SELECT cmp_ok((SELECT sum(tally.distinct_count("who's_count")) FROM by_visitor),
 SELECT bag_eq($$SELECT dimension FROM tally.rollups r, tally_internal._many_values(r)$$, $$SELECT NULL::text WHERE false$$, 'nothing is left to be told');
 
 -- With its history computed, it does not say that it is not.
-\set said `PGOPTIONS='-c client_min_messages=notice' psql -XAtq -c "SELECT tally.create_rollup('computed', 'visits', 'at', measures => '{\"n\": \"count(*)\"}', with_data => true)" 2>&1`
+\set said `psql -XAtq -c "SELECT tally.create_rollup('computed', 'visits', 'at', measures => '{\"n\": \"count(*)\"}', with_data => true)" 2>&1`
 SELECT is(:'said'::text, 'computed', 'with_data => true says nothing about history');
 SELECT is((SELECT sum(n) FROM computed), 150000::numeric, 'and has it');
-\set said `PGOPTIONS='-c client_min_messages=notice' psql -XAtq -c "SELECT tally.create_rollup('later', 'visits', 'at', measures => '{\"n\": \"count(*)\"}')" 2>&1`
+\set said `psql -XAtq -c "SELECT tally.create_rollup('later', 'visits', 'at', measures => '{\"n\": \"count(*)\"}')" 2>&1`
 SELECT alike(:'said'::text, '%its history is not computed yet%CALL tally.backfill(''later'');%', 'without it the statement to run is told');
 
 -- A name that another role has taken: its own rollup is not proposed for dropping, and the statement that is works.

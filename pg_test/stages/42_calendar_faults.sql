@@ -62,7 +62,8 @@ SELECT bag_eq(format('SELECT bucket, n::bigint FROM %sonhour%s', name, live),
 SELECT tally.create_metric(name || 'n', name || 'hour', 'n') FROM clocks;
 SELECT bag_eq(format('SELECT bucket, value FROM tally.timeseries(%L, since => %L, until => %L, bucket => ''1 day'')', name || 'n', about - interval '40 hours',
     date_trunc('day', about + interval '70 hours', zone)),
-    format('SELECT * FROM (SELECT %s AS bucket, sum(n)::float8 FROM ticks WHERE name = %L GROUP BY 1) d WHERE bucket >= %L AND bucket < date_trunc(''day'', timestamptz %L, %L)', day_of(zone), name, about - interval '40 hours', about + interval '70 hours', zone),
+    format('SELECT * FROM (SELECT %s AS bucket, sum(n)::float8 FROM ticks WHERE name = %L GROUP BY 1) d WHERE bucket >= %L AND bucket < date_trunc(''day'', '
+        'timestamptz %L, %L)', day_of(zone), name, about - interval '40 hours', about + interval '70 hours', zone),
     format('%s about %s: timeseries of days from within a day', zone, about)) FROM clocks;
 SELECT is(tally.metric_value(name || 'n', since => date_trunc('day', about - interval '50 hours', zone)::text,
     until => date_trunc('day', about + interval '70 hours', zone)::text),
@@ -74,7 +75,8 @@ SELECT tally.create_rollup(name || 'back', 'ticks', 'at', bucket => '1 day', zon
     "where" => format('name = %L', name)) FROM clocks;
 CREATE FUNCTION back(step text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT bag_eq(format('SELECT bucket, n FROM %sback_live', name), format(
-        'SELECT d.day, sum(t.n) FROM (SELECT DISTINCT (g AT TIME ZONE %1$L)::date AS date, date_trunc(''day'', g, %1$L) AS day FROM generate_series(timestamptz %3$L - interval ''9 days'', timestamptz %3$L + interval ''9 days'', ''30 minutes'') g) d
+        'SELECT d.day, sum(t.n) FROM (SELECT DISTINCT (g AT TIME ZONE %1$L)::date AS date, date_trunc(''day'', g, '
+            '%1$L) AS day FROM generate_series(timestamptz %3$L - interval ''9 days'', timestamptz %3$L + interval ''9 days'', ''30 minutes'') g) d
           JOIN ticks t ON t.name = %2$L AND (t.at AT TIME ZONE %1$L)::date BETWEEN d.date - 2 AND d.date GROUP BY 1', zone, name, about),
               format('%s about %s looks back, %s', zone, about, step)) FROM clocks
 $$;
@@ -99,7 +101,8 @@ SELECT tally.create_metric('w_' || name, 'w_' || name, 'n') FROM pairs;
 SELECT throws_ok(format('SELECT * FROM tally.timeseries(%L, since => ''2025-01-01Z'', until => ''2025-05-01Z'', bucket => %L)', 'w_' || name, wanted), '22023',
     NULL, format('%s of %s in %s is refused', wanted, own, zone)) FROM pairs;
 SELECT bag_eq(format('SELECT bucket, value FROM tally.timeseries(%L, since => ''2025-01-01Z'', until => ''2025-05-01Z'', bucket => ''1 day'')', 'w_half'),
-    $$SELECT date_trunc('day', at, 'Asia/Kolkata'), count(*)::float8 FROM e2 WHERE date_trunc('day', at, 'Asia/Kolkata') >= '2025-01-01Z' AND date_trunc('day', at, 'Asia/Kolkata') < '2025-05-01Z' GROUP BY 1$$, 'half hours make up Kolkata''s days')
+    $$SELECT date_trunc('day', at, 'Asia/Kolkata'), count(*)::float8 FROM e2 WHERE date_trunc('day', at, 'Asia/Kolkata') >= '2025-01-01Z'
+        AND date_trunc('day', at, 'Asia/Kolkata') < '2025-05-01Z' GROUP BY 1$$, 'half hours make up Kolkata''s days')
   FROM tally.create_rollup('w_half', 'e2', 'at', bucket => '30 minutes', zone => 'Asia/Kolkata', measures => '{"n": "count(*)"}', with_data => true),
       LATERAL tally.create_metric('w_half', 'w_half', 'n');
 SELECT is((SELECT count(*) FROM tally.timeseries('w_month', since => '2025-01-01Z', until => '2025-05-01Z', bucket => '3 months')), 2::bigint,
@@ -124,7 +127,10 @@ SELECT results_eq($$SELECT period, retained FROM tally.retention('backday')$$, '
 SELECT results_eq($$SELECT period, retained FROM tally.retention('back12')$$, 'VALUES (0, 3::bigint), (1, 0), (2, 1), (3, 1), (4, 0), (5, 0), (6, 0)',
     'half days, too');
 SELECT bag_eq($$SELECT period, eligible, retained FROM tally.retention('back24')$$,
-    $$SELECT p.period, sum(p.eligible)::bigint AS e, sum(p.retained)::bigint AS r FROM (SELECT tally.retention_counts(r) AS c FROM (SELECT tally.retention(array_agg(at), array_agg(at), '24 hours', 3, now(), NULL) AS r FROM visits GROUP BY who) a) k, tally.retention_periods(k.c) p GROUP BY 1$$, 'as the function counts');
+    $$SELECT p.period, sum(p.eligible)::bigint AS e,
+        sum(p.retained)::bigint AS r FROM (SELECT tally.retention_counts(r) AS c
+        FROM (SELECT tally.retention(array_agg(at), array_agg(at), '24 hours', 3, now(), NULL) AS r FROM visits GROUP BY who) a) k,
+        tally.retention_periods(k.c) p GROUP BY 1$$, 'as the function counts');
 SELECT results_eq($$SELECT period, eligible FROM tally.retention('back24', as_of => '2026-01-03 12:00Z')$$, 'VALUES (0, 2::bigint)',
     'a period shows when it is past for the whole cohort: a''s second ends at 23:00');
 SELECT throws_ok($$SELECT tally.create_retention('bad', 'visits', 'at', 'who', period => '1 month', zone => NULL)$$, '22023', NULL,
@@ -158,8 +164,10 @@ SELECT id AS h11 FROM tally.rollups WHERE name = 'h11' \gset
 SELECT id AS d11 FROM tally.rollups WHERE name = 'd11' \gset
 SELECT id AS k11 FROM tally.rollups WHERE name = 'k11' \gset
 SELECT count(tally_internal._mark(id || ' ' || rule, at)) AS forged FROM unnest(ARRAY[:h11, :d11, :k11, 987654]) id,
-    unnest('{fixed 3600000000,fixed 1,fixed 2305843009213693951,calendar day Nowhere/Land,calendar 199999999months@3 UTC,calendar week Africa/Cairo}'::text[]) rule,
-    unnest('{294276-12-31 23:59:59+00,294276-12-31 23:59:59.999999+00,4714-11-24 00:00+00 BC,4714-11-24 12:00+00 BC,infinity,-infinity,NULL,2026-01-01 12:30Z}'::timestamptz[]) at;
+    unnest('{fixed 3600000000,fixed 1,fixed 2305843009213693951,calendar day Nowhere/Land,calendar 199999999months@3 UTC,calendar week Africa/Cairo}'::text[])
+        rule,
+    unnest('{294276-12-31 23:59:59+00,294276-12-31 23:59:59.999999+00,4714-11-24 00:00+00 BC,4714-11-24 12:00+00 BC,infinity,-infinity,NULL,2026-01-01 '
+        '12:30Z}'::timestamptz[]) at;
 SELECT count(tally_internal._mark_key(id::text, key)) AS forged FROM unnest(ARRAY[:h11, :d11, :k11, 987654]) id,
     (VALUES ('[5:5]={s2}'::text[]), ('{}'), ('{{a,b},{c,d}}'), ('{NULL}'), ('{a,b}'), ('[0:0]={x}'), ('{x}'), ('[-2147483648:-2147483648]={y}'),
         ('{{z}}')) v(key);

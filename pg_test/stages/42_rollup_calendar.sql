@@ -39,17 +39,21 @@ INSERT INTO widths VALUES
     ('business_day', '1 day', 'UTC', 'at', 'date_trunc(''day'', at - interval ''6 hours'', ''UTC'') + interval ''6 hours''', '2026-05-05 06:00Z'),
     ('half_past', '1 hour', 'UTC', 'at', 'date_trunc(''hour'', at + interval ''30 minutes'') - interval ''30 minutes''', '2026-01-01 00:30Z'),
     ('two_days', '2 days', 'Europe/Berlin', 'at',
-        'CASE WHEN ((at AT TIME ZONE ''Europe/Berlin'')::date - date ''2026-03-01'') % 2 = 0 THEN date_trunc(''day'', at, ''Europe/Berlin'') ELSE (date_trunc(''day'', at AT TIME ZONE ''Europe/Berlin'') - interval ''1 day'') AT TIME ZONE ''Europe/Berlin'' END', '2026-03-01 00:00+01'),
+        'CASE WHEN ((at AT TIME ZONE ''Europe/Berlin'')::date - date ''2026-03-01'') % 2 = 0 THEN date_trunc(''day'', at, '
+            '''Europe/Berlin'') ELSE (date_trunc(''day'', at AT TIME ZONE ''Europe/Berlin'') - interval ''1 day'') AT TIME ZONE ''Europe/Berlin'' END',
+            '2026-03-01 00:00+01'),
     ('half_year', '6 months', 'Europe/Berlin', 'at',
         'CASE WHEN at < ''2026-07-01 00:00+02'' THEN timestamptz ''2026-01-01 00:00+01'' ELSE ''2026-07-01 00:00+02'' END', NULL),
     ('fiscal_year', '1 year', 'UTC', 'at', 'CASE WHEN at < ''2026-04-01 00:00Z'' THEN timestamptz ''2025-04-01 00:00Z'' ELSE ''2026-04-01 00:00Z'' END',
         '1990-04-01 00:00Z'),
     ('fiscal_quarter', '3 months', 'Asia/Kolkata', 'local',
-        'CASE WHEN local < ''2026-05-01'' THEN timestamptz ''2026-02-01 00:00+05:30'' WHEN local < ''2026-11-01'' THEN ''2026-08-01 00:00+05:30'' ELSE ''2026-11-01 00:00+05:30'' END', '2030-02-01 00:00+05:30'),
+        'CASE WHEN local < ''2026-05-01'' THEN timestamptz ''2026-02-01 00:00+05:30'' WHEN local < ''2026-11-01'' THEN ''2026-08-01 00:00+05:30'' ELSE '
+            '''2026-11-01 00:00+05:30'' END', '2030-02-01 00:00+05:30'),
     ('date_fortnight', '2 weeks', 'Europe/Berlin', 'day',
         '(date ''2026-01-05'' + (day - date ''2026-01-05'') / 14 * 14)::timestamp AT TIME ZONE ''Europe/Berlin''', '2026-03-02 00:00+01');
 
-SELECT lives_ok(format('SELECT tally.create_rollup(%L, ''events'', %L, bucket => %L, zone => %L, measures => ''{"n": "sum(n)"}'', with_data => true, origin => %L)', label, column_name, bucket, zone, origin), label || ' is made')
+SELECT lives_ok(format('SELECT tally.create_rollup(%L, ''events'', %L, bucket => %L, zone => %L, measures => ''{"n": "sum(n)"}'', with_data => true, '
+    'origin => %L)', label, column_name, bucket, zone, origin), label || ' is made')
   FROM widths;
 CREATE FUNCTION exact(step text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT bag_eq('SELECT bucket, n FROM ' || label || relation,
@@ -84,9 +88,11 @@ SELECT is_empty(format('SELECT * FROM tally.verify(%L)', label), label || ' is e
 -- Merged further: what is made up of whole buckets, and what is not.
 SELECT tally.create_metric(label || '_n', label, 'n') FROM widths WHERE label IN ('sunday_week', 'two_days', 'fiscal_quarter', 'berlin_day');
 SELECT bag_eq($$SELECT bucket, value FROM tally.timeseries('two_days_n', since => '-infinity', until => 'infinity', bucket => '6 days')$$,
-    $$SELECT (date '2026-03-01' + 6 * floor(((at AT TIME ZONE 'Europe/Berlin')::date - date '2026-03-01') / 6.0)::int)::timestamp AT TIME ZONE 'Europe/Berlin', sum(n)::float8 FROM events GROUP BY 1$$, 'six days of twos, by its origin');
+    $$SELECT (date '2026-03-01' + 6 * floor(((at AT TIME ZONE 'Europe/Berlin')::date - date '2026-03-01') / 6.0)::int)::timestamp AT TIME ZONE 'Europe/Berlin',
+        sum(n)::float8 FROM events GROUP BY 1$$, 'six days of twos, by its origin');
 SELECT bag_eq($$SELECT bucket, value FROM tally.timeseries('berlin_day_n', since => '-infinity', until => 'infinity', bucket => '6 months')$$,
-    $$SELECT CASE WHEN at < '2026-07-01 00:00+02' THEN timestamptz '2026-01-01 00:00+01' ELSE '2026-07-01 00:00+02' END, sum(n)::float8 FROM events GROUP BY 1$$, 'half years of days');
+    $$SELECT CASE WHEN at < '2026-07-01 00:00+02' THEN timestamptz '2026-01-01 00:00+01' ELSE '2026-07-01 00:00+02' END,
+        sum(n)::float8 FROM events GROUP BY 1$$, 'half years of days');
 SELECT is((SELECT count(*) FROM tally.timeseries('two_days_n', since => '2026-03-01 00:00+01', until => '2026-05-01 00:00+02', fill => 'zero')), 31::bigint,
     '61 days are filled with 31 buckets of two');
 SELECT throws_ok($$SELECT * FROM tally.timeseries('two_days_n', bucket => '1 month')$$, '22023', NULL, 'months are not made up of twos');
@@ -103,11 +109,14 @@ SELECT is(tally_internal._buckets_nest(tally_internal._bucket_rule(own::interval
             ('1 day', 'UTC', '1 week', 'UTC', '2023-01-01 00:00Z', true), ('1 week', 'UTC', '2 weeks', 'UTC', '2023-01-01 00:00Z', false),
         ('1 month', 'UTC', '1 year', 'UTC', '2020-04-01 00:00Z', true), ('3 months', 'UTC', '1 year', 'UTC', '2020-02-01 00:00Z', false),
             ('1 day', 'UTC', '1 day', 'UTC', '2020-02-01 06:00Z', false)) v(own, own_zone, bucket, zone, origin, fits);
-SELECT lives_ok($$SELECT tally.create_rollup('good', 'utc_hour', bucket => '1 week', zone => 'Europe/Berlin', origin => '2023-01-01 00:00+01', with_data => true)$$, 'Berlin''s weeks from Sunday of hours');
+SELECT lives_ok($$SELECT tally.create_rollup('good', 'utc_hour', bucket => '1 week', zone => 'Europe/Berlin', origin => '2023-01-01 00:00+01',
+    with_data => true)$$, 'Berlin''s weeks from Sunday of hours');
 SELECT bag_eq('SELECT bucket, n FROM good',
-    $$SELECT (date_trunc('week', at AT TIME ZONE 'Europe/Berlin' + interval '1 day') - interval '1 day') AT TIME ZONE 'Europe/Berlin', sum(n)::bigint FROM events GROUP BY 1$$, 'as the calendar has them');
+    $$SELECT (date_trunc('week', at AT TIME ZONE 'Europe/Berlin' + interval '1 day') - interval '1 day') AT TIME ZONE 'Europe/Berlin',
+        sum(n)::bigint FROM events GROUP BY 1$$, 'as the calendar has them');
 
-SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosrc ~ '_bucket_rule\(\(?\w+(\.\w+)?\)?\.bucket' 
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
+    AND p.prosrc ~ '_bucket_rule\(\(?\w+(\.\w+)?\)?\.bucket' 
     -- A release has buckets of its own, and takes the rollup's origin where they are the same.
     AND p.proname NOT IN ('_bucket_rule_of', '_release_rule')$$,
     'nobody reads a rollup''s buckets past its origin');

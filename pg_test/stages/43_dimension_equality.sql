@@ -24,7 +24,8 @@ SELECT tally.create_rollup('by_' || name, 'e', 'at', bucket => '1 day', dimensio
 CREATE FUNCTION sizes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE query; END $$;
 SELECT bag_eq(format('SELECT sizes(%L)', format('SELECT to_char(bucket AT TIME ZONE ''UTC'', ''DD'') || '' '' || x FROM by_%s', name)),
               format('SELECT sizes(%L)',
-                  format('SELECT to_char(at AT TIME ZONE ''UTC'', ''DD'') || '' '' || count(*) FROM e GROUP BY date_trunc(''day'', at, ''UTC''), %I, to_char(at AT TIME ZONE ''UTC'', ''DD'')', name)),
+                  format('SELECT to_char(at AT TIME ZONE ''UTC'', ''DD'') || '' '' || count(*) FROM e GROUP BY date_trunc(''day'', at, ''UTC''), %I, '
+                      'to_char(at AT TIME ZONE ''UTC'', ''DD'')', name)),
               name || ' by day, stored') FROM dims;
 SELECT bag_eq(format('SELECT sizes(%L)', format('SELECT sum(x)::text FROM by_%s GROUP BY %I', name, name)),
               format('SELECT sizes(%L)', format('SELECT count(*)::text FROM e GROUP BY %I', name)),
@@ -54,7 +55,8 @@ INSERT INTO asked VALUES ('{"n": 1.0}', 'n = 1'), ('{"n": "100.000"}', 'n = 100'
     ('{"f": 100000000000000000000}', 'f = 1e20'),
     ('{"c": "BOB"}', 'c = ''bob'''), ('{"c": ["Äb", "none"]}', 'c = ''äb'''), ('{"n": null}', 'n IS NULL'), ('{"n": "no number"}', 'false'),
         ('{"j": "{\"b\": \"1.0\", \"a\": 1.000}"}', $$j = '{"a": 1, "b": "1.0"}'$$);
-SELECT sizes(format($$SELECT is((SELECT COALESCE(sum(value), 0) FROM tally.timeseries(%1$L, since => '2025-12-01', until => '2026-03-01', "where" => %2$L)), (SELECT count(*)::float8 FROM e WHERE %3$s), %4$L)$$,
+SELECT sizes(format($$SELECT is((SELECT COALESCE(sum(value), 0) FROM tally.timeseries(%1$L, since => '2025-12-01', until => '2026-03-01', "where" => %2$L)),
+    (SELECT count(*)::float8 FROM e WHERE %3$s), %4$L)$$,
     metric, given, condition, metric || ' where ' || given)) FROM asked, unnest('{rows by all,rows by month}'::text[]) metric;
 
 -- Where no text is that of all equal values, the definition is refused with the form to write, and that form works.

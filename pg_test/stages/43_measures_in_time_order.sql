@@ -18,8 +18,10 @@ SELECT is((SELECT string_agg(DISTINCT regexp_replace(m.expression, '\(.*', ''), 
 
 CREATE FUNCTION exact(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT bag_eq(format('SELECT bucket, meter, c, w, l, g, o, f, z, s FROM %s%s', level, suffix),
-                  format('SELECT date_bin(%L, at, ''2026-03-01Z'') AS bucket, meter, tally.counter(v, at) AS c, tally.time_weighted(v, at) AS w, tally.time_weighted(v, at, ''linear'') AS l,
-                                 tally.gauge(v, at) FILTER (WHERE v > 3) AS g, tally.ohlc(v, at) AS o, tally.first(state, at) AS f, tally.last(v, at) AS z, tally.state_time(state, at) AS s
+                  format('SELECT date_bin(%L, at, ''2026-03-01Z'') AS bucket, meter, tally.counter(v, at) AS c, tally.time_weighted(v, at) AS w, '
+                      'tally.time_weighted(v, at, ''linear'') AS l,
+                                 tally.gauge(v, at) FILTER (WHERE v > 3) AS g, tally.ohlc(v, at) AS o, tally.first(state, at) AS f, tally.last(v, at) AS z, '
+                                     'tally.state_time(state, at) AS s
                             FROM meter_log GROUP BY 1, 2', width), what || ': ' || level || suffix)
       FROM (VALUES ('m_min', '10 min'), ('m_hour', '1 hour'), ('m_day', '1 day')) t (level, width)
 $$;
@@ -43,10 +45,14 @@ SELECT tally.create_metric('used', 'm_min', 'tally.increase(c)');
 SELECT tally.create_metric('mean_held', 'm_min', 'tally.average(w)');
 SELECT tally.create_metric('uptime', 'm_min', 'extract(epoch FROM tally.duration_in(s, ''up''))');
 SELECT tally.create_metric('close', 'm_min', 'tally.close(o)');
-SELECT bag_eq($$SELECT p.bucket, p.series, p.value FROM tally.timeseries('used', since => '2026-03-01Z', until => '2026-03-03Z', bucket => '2 hours', by => '{meter}') p$$,
-              $$SELECT date_bin('2 hours', at, '2026-03-01Z') AS bucket, meter AS series, tally.increase(tally.counter(v, at)) AS value FROM meter_log WHERE at < '2026-03-03Z' GROUP BY 1, 2$$, 'a metric by meter');
-SELECT bag_eq($$SELECT p.bucket, p.value FROM tally.timeseries('mean_held', since => '2026-03-01Z', until => '2026-03-03Z', bucket => '1 day', "where" => '{"meter": "m1"}') p$$,
-              $$SELECT date_bin('1 day', at, '2026-03-01Z') AS bucket, tally.average(tally.time_weighted(v, at)) AS value FROM meter_log WHERE meter = 'm1' AND at < '2026-03-03Z' GROUP BY 1$$, 'of one meter');
+SELECT bag_eq($$SELECT p.bucket, p.series, p.value FROM tally.timeseries('used', since => '2026-03-01Z', until => '2026-03-03Z', bucket => '2 hours',
+    by => '{meter}') p$$,
+              $$SELECT date_bin('2 hours', at, '2026-03-01Z') AS bucket, meter AS series, tally.increase(tally.counter(v, at)) AS value FROM meter_log
+                  WHERE at < '2026-03-03Z' GROUP BY 1, 2$$, 'a metric by meter');
+SELECT bag_eq($$SELECT p.bucket, p.value FROM tally.timeseries('mean_held', since => '2026-03-01Z', until => '2026-03-03Z', bucket => '1 day',
+    "where" => '{"meter": "m1"}') p$$,
+              $$SELECT date_bin('1 day', at, '2026-03-01Z') AS bucket, tally.average(tally.time_weighted(v, at)) AS value FROM meter_log WHERE meter = 'm1'
+                  AND at < '2026-03-03Z' GROUP BY 1$$, 'of one meter');
 SELECT is(tally.metric_value('uptime', since => '2026-03-01Z', until => '2026-03-04Z', "where" => '{"meter": "m0"}'),
           (SELECT extract(epoch FROM sum(held) FILTER (WHERE state = 'up'))::float8
               FROM (SELECT state, lead(at) OVER (ORDER BY at, state COLLATE "C") - at AS held FROM meter_log WHERE meter = 'm0' AND at < '2026-03-04Z') q),

@@ -21,7 +21,9 @@ CREATE VIEW plain AS SELECT date_trunc('hour', o.at, 'UTC') AS bucket, coalesce(
 CREATE FUNCTION same(suffix text, what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN NEXT is_empty(format('(TABLE skus%1$s EXCEPT ALL TABLE plain) UNION ALL (TABLE plain EXCEPT ALL TABLE skus%1$s)', suffix), what);
-    RETURN NEXT is_empty(format('(SELECT sku, lines, first_seen FROM sku%1$s EXCEPT ALL SELECT sku, sum(lines), min(bucket) FROM plain GROUP BY 1) UNION ALL (SELECT sku, sum(lines), min(bucket) FROM plain GROUP BY 1 EXCEPT ALL SELECT sku, lines, first_seen FROM sku%1$s)', suffix), what || ', per key on top');
+    RETURN NEXT is_empty(format('(SELECT sku, lines, first_seen FROM sku%1$s EXCEPT ALL SELECT sku, sum(lines), '
+        'min(bucket) FROM plain GROUP BY 1) UNION ALL (SELECT sku, sum(lines), min(bucket) FROM plain GROUP BY 1 EXCEPT ALL SELECT sku, lines, '
+        'first_seen FROM sku%1$s)', suffix), what || ', per key on top');
 END $$;
 SELECT same('_live', 'live before the backfill');
 CALL tally.backfill();
@@ -34,10 +36,13 @@ SELECT same('_live', 'live after edits');
 SELECT tally.refresh();
 SELECT same('', 'refreshed');
 SELECT is_empty('SELECT * FROM tally.verify(''skus'')', 'verify finds nothing');
-SELECT lives_ok($$SELECT tally.create_rollup('skus', 'orders', 'at', '1 hour', dimensions => '["shop", {"sku": "item ->> ''sku''"}]', measures => '{"lines": "count(*)", "pieces": "sum((item ->> ''n'')::bigint)"}',
+SELECT lives_ok($$SELECT tally.create_rollup('skus', 'orders', 'at', '1 hour', dimensions => '["shop", {"sku": "item ->> ''sku''"}]',
+    measures => '{"lines": "count(*)", "pieces": "sum((item ->> ''n'')::bigint)"}',
     expand => 'jsonb_array_elements(CASE jsonb_typeof(meta -> ''items'') WHEN ''array'' THEN meta -> ''items'' ELSE ''[]'' END) AS item')$$, 'the same again');
-SELECT throws_ok($$SELECT tally.create_rollup('bad', 'orders', 'at', measures => '{"n": "count(*)"}', dimensions => '[{"x": "item"}]', expand => 'nonsense(meta) AS item')$$, '42883', NULL, 'an expansion that does not exist');
-SELECT throws_ok($$SELECT tally.create_rollup('bad', 'orders', 'at', measures => '{"n": "count(*)"}', expand => 'generate_series(1, (random() * 5)::int) AS item')$$, '42P17', NULL, 'one that gives another answer each time');
+SELECT throws_ok($$SELECT tally.create_rollup('bad', 'orders', 'at', measures => '{"n": "count(*)"}', dimensions => '[{"x": "item"}]',
+    expand => 'nonsense(meta) AS item')$$, '42883', NULL, 'an expansion that does not exist');
+SELECT throws_ok($$SELECT tally.create_rollup('bad', 'orders', 'at', measures => '{"n": "count(*)"}',
+    expand => 'generate_series(1, (random() * 5)::int) AS item')$$, '42P17', NULL, 'one that gives another answer each time');
 SELECT is(to_regclass('bad'), NULL, 'nothing is half made');
 
 SELECT is(tally.instant(t), w::timestamptz, 'instant ' || t)

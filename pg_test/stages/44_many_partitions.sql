@@ -38,5 +38,6 @@ CREATE TABLE e_newer PARTITION OF e FOR VALUES FROM ('2026-05-01') TO ('2026-05-
 SELECT is((SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = 'e_9'::regclass AND t.tgname LIKE 'tally_capture_%'), 4::bigint, 'what one lacks is made anew');
 -- ENABLE TRIGGER ALL makes them fire at the origin only; they are made to fire always again.
 ALTER TABLE e_9 ENABLE TRIGGER ALL;
-SELECT is_empty($$SELECT tgname FROM pg_trigger t WHERE t.tgrelid = 'e_9'::regclass AND t.tgparentid = 0 AND t.tgname LIKE 'tally_capture_%' AND t.tgenabled <> 'A'$$, 'enabled triggers fire always');
+SELECT is_empty($$SELECT tgname FROM pg_trigger t WHERE t.tgrelid = 'e_9'::regclass AND t.tgparentid = 0 AND t.tgname LIKE 'tally_capture_%'
+    AND t.tgenabled <> 'A'$$, 'enabled triggers fire always');
 SELECT * FROM finish();

@@ -15,7 +15,8 @@ ALTER TABLE app.events ENABLE ROW LEVEL SECURITY;
 CREATE POLICY by_setting ON app.events USING (tenant = current_setting('app.tenant', true));
 SET app.tenant = 'a';
 SET ROLE tally_secured_maker;
-SELECT throws_like($$SELECT tally.create_rollup('app.early', 'app.events', 'at', bucket => '1 day', dimensions => '["tenant"]', measures => '{"n": "count(*)"}')$$, '%row security%', 'refused at definition');
+SELECT throws_like($$SELECT tally.create_rollup('app.early', 'app.events', 'at', bucket => '1 day', dimensions => '["tenant"]',
+    measures => '{"n": "count(*)"}')$$, '%row security%', 'refused at definition');
 SELECT throws_like($$SELECT tally.create_rollup('app.early', 'app.events', key => 'who', measures => '{"n": "count(*)"}')$$, '%row security%', 'per key too');
 RESET ROLE;
 CREATE POLICY also ON app.events FOR SELECT TO tally_secured_maker USING (tenant <> 'c');
@@ -26,7 +27,8 @@ CREATE POLICY but ON app.events AS RESTRICTIVE FOR SELECT TO tally_secured_maker
 SELECT ok(tally_internal._hides_rows('tally_secured_maker'::regrole, 'app.events'), 'unless a restrictive one takes away');
 DROP POLICY but ON app.events;
 SET ROLE tally_secured_maker;
-SELECT lives_ok($$SELECT tally.create_rollup('app.days', 'app.events', 'at', bucket => '1 day', dimensions => '["tenant"]', measures => '{"n": "count(*)"}', with_data => true)$$, 'the owner sees all rows, so it is defined');
+SELECT lives_ok($$SELECT tally.create_rollup('app.days', 'app.events', 'at', bucket => '1 day', dimensions => '["tenant"]', measures => '{"n": "count(*)"}',
+    with_data => true)$$, 'the owner sees all rows, so it is defined');
 SELECT tally.create_rollup('app.people', 'app.events', key => 'who', dimensions => '["tenant"]', measures => '{"n": "count(*)"}', with_data => true);
 SELECT tally.create_metric('visits', 'days', 'n');
 SELECT tally.create_funnel('app.way', 'app.events', 'at', 'who', '{"first": "true", "second": "true"}', dimensions => '["tenant"]', with_data => true);

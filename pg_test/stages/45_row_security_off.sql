@@ -34,7 +34,8 @@ EXCEPTION WHEN insufficient_privilege THEN
 END $$;
 SELECT is(asked('off_owner', $$SELECT tally.create_rollup('p', 'plain', 'at', dimensions => '["tenant"]', measures => '{"n": "sum(n)"}', with_data => true)$$),
     'p', 'an owner defines');
-SELECT is(asked('off_owner', $$SELECT tally.create_rollup('g', 'guarded', 'at', dimensions => '["tenant"]', measures => '{"n": "sum(n)"}', with_data => true)$$), 'g', 'also over a source with policies that hide nothing from him');
+SELECT is(asked('off_owner', $$SELECT tally.create_rollup('g', 'guarded', 'at', dimensions => '["tenant"]', measures => '{"n": "sum(n)"}',
+    with_data => true)$$), 'g', 'also over a source with policies that hide nothing from him');
 SELECT is(asked('off_owner', $$SELECT tally.create_metric('p n', 'p', 'n')$$) || asked('off_owner', $$SELECT tally.create_metric('g n', 'g', 'n')$$), 'p ng n',
     'and metrics');
 SELECT bag_eq('SELECT bucket, tenant, n FROM p', 'TABLE plain_hours', 'the build has all rows');
@@ -84,13 +85,15 @@ SELECT is(asked('off_reader', q), 'query would be affected by row-level security
 SELECT is(asked('off_reader', q), 'row security of public.p applies to off_reader, and a view with the rights of its owner cannot apply it',
     'and so does pg_tally: ' || q) FROM unnest(ARRAY['SELECT sum(n) FROM p_live', 'SELECT sum("p n") FROM p_metrics']) q;
 SELECT is(asked('off_reader', 'SELECT count(*) FROM tally.status'), '2', 'status answers');
-SELECT is_empty($$SELECT p.polrelid::regclass FROM pg_policy p WHERE pg_get_expr(p.polqual, p.polrelid) = 'true' AND p.polrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'tally'::regnamespace)$$,
+SELECT is_empty($$SELECT p.polrelid::regclass FROM pg_policy p WHERE pg_get_expr(p.polqual, p.polrelid) = 'true'
+    AND p.polrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'tally'::regnamespace)$$,
     'no table of pg_tally has a policy that lets everybody see everything');
 -- Bug: thresholds, probes, tasks and saved views were refused with the name of a table of pg_tally's own, and no more.
 GRANT EXECUTE ON FUNCTION tally.evaluate(timestamptz, text) TO off_owner;
 SELECT matches(asked('off_owner', q.question), q.answer, 'with off: ' || q.question) FROM (VALUES
     ($$SELECT tally.create_threshold('t', metric => 'g n', condition => '> 1', owner => 'on-call', partial_ok => true)$$, '^t$'),
-    ($$SELECT tally.create_threshold('of a query', query => 'SELECT sum(n) AS value FROM guarded', condition => '> 1', owner => 'on-call', every => '1 minute')$$, '^of a query$'),
+    ($$SELECT tally.create_threshold('of a query', query => 'SELECT sum(n) AS value FROM guarded', condition => '> 1', owner => 'on-call',
+        every => '1 minute')$$, '^of a query$'),
     ($$SELECT state FROM tally.test_threshold('t', '[5]')$$, '^firing$'),
     ($$SELECT count(*) FROM tally.evaluate('2026-01-03 00:00+00', 'of a query')$$, '^[0-9]+$'),
     ($$SELECT tally.create_probe('p', 'SELECT sum(n) AS value FROM guarded', every => '1 minute')$$, '^p$'),

@@ -25,7 +25,8 @@ CREATE FUNCTION checks(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     days text := $q$SELECT date_trunc('day', at, 'UTC'), k, sum(twice(q)) AS a, sum(fourfold(q)) AS b, count(*) AS c FROM e GROUP BY 1, 2$q$;
     sums text := 'SELECT k, sum(q <+> 1) FROM e GROUP BY 1';
-    weeks text := $q$SELECT date_trunc('week', at, 'UTC'), k, sum(twice(q))::numeric AS a, sum(fourfold(q))::numeric AS b, count(*)::numeric AS c FROM e GROUP BY 1, 2$q$;
+    weeks text := $q$SELECT date_trunc('week', at, 'UTC'), k, sum(twice(q))::numeric AS a, sum(fourfold(q))::numeric AS b,
+        count(*)::numeric AS c FROM e GROUP BY 1, 2$q$;
 BEGIN
     RETURN NEXT bag_eq('SELECT bucket, k, two, four, n FROM days_live', days, what || ': live');
     RETURN NEXT bag_eq('TABLE sums_live', sums, what || ': live by key');

@@ -23,8 +23,10 @@ INSERT INTO orders VALUES ('2026-01-01Z', 'settled', 'settled', '{settled}');
 SELECT is_empty($$SELECT bags_differ('TABLE by_key_live', 'SELECT s::text, count(*) FROM orders GROUP BY 1')$$, 'live, before any refresh');
 SELECT tally.refresh();
 SELECT is_empty($$SELECT bags_differ('TABLE by_key', 'SELECT s::text, count(*) FROM orders GROUP BY 1')$$, 'a key');
-SELECT is_empty($$SELECT bags_differ('TABLE by_day', 'SELECT date_trunc(''day'', at, ''UTC''), d::text, list[1]::text, count(*) FROM orders GROUP BY 1, 2, 3')$$, 'a dimension, within a domain and an array');
-SELECT is_empty($$SELECT bags_differ('TABLE by_month', 'SELECT date_trunc(''month'', at, ''UTC''), d::text, list[1]::text, count(*)::bigint FROM orders GROUP BY 1, 2, 3')$$, 'and a rollup on it');
+SELECT is_empty($$SELECT bags_differ('TABLE by_day',
+    'SELECT date_trunc(''day'', at, ''UTC''), d::text, list[1]::text, count(*) FROM orders GROUP BY 1, 2, 3')$$, 'a dimension, within a domain and an array');
+SELECT is_empty($$SELECT bags_differ('TABLE by_month',
+    'SELECT date_trunc(''month'', at, ''UTC''), d::text, list[1]::text, count(*)::bigint FROM orders GROUP BY 1, 2, 3')$$, 'and a rollup on it');
 
 -- Bug: a rollup per key kept all columns of its source from being dropped or retyped.
 CREATE TABLE events (at timestamptz NOT NULL, who text, kind text, "Odd kind" text, ms int, unused int, other int);
@@ -47,7 +49,9 @@ ALTER TABLE events RENAME COLUMN ms TO "Milli seconds";
 ALTER TABLE events RENAME COLUMN at TO "order";
 INSERT INTO events VALUES ('2026-01-01 05:00Z', 'w1', 'kind', 'p', 100);
 SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh()), NULL, 'refreshes go on');
-SELECT is_empty($$SELECT bags_differ('TABLE h', 'SELECT date_trunc(''hour'', "order", ''UTC''), sort, upper(plain) || ''kind'', count(*) FILTER (WHERE sort = ''kind''), sum("Milli seconds") FROM events WHERE "Milli seconds" > 3 AND plain IS NOT NULL GROUP BY 1, 2, 3')$$, 'the numbers are those of the same columns');
+SELECT is_empty($$SELECT bags_differ('TABLE h',
+    'SELECT date_trunc(''hour'', "order", ''UTC''), sort, upper(plain) || ''kind'', count(*) FILTER (WHERE sort = ''kind''), '
+    'sum("Milli seconds") FROM events WHERE "Milli seconds" > 3 AND plain IS NOT NULL GROUP BY 1, 2, 3')$$, 'the numbers are those of the same columns');
 SELECT is_empty('SELECT * FROM tally.verify(''h'')', 'and the definition says the same');
 SELECT is((SELECT expression FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = 'h' AND m.name = 'n'),
     'count(*) FILTER (WHERE sort = ''kind'' /* kind */)', 'text constants and comments stay as they were');
@@ -68,7 +72,9 @@ SELECT is((SELECT sqlstate FROM tally.status WHERE rollup = 'h'), '42703', 'a dr
 DO $$ BEGIN EXECUTE (SELECT hint FROM tally.status WHERE rollup = 'h'); END $$;
 SELECT tally.refresh();
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'h'), 'fresh', 'the statement takes what read it out of the definition');
-SELECT is_empty($$SELECT bags_differ('SELECT bucket, odd, total, most FROM h_live', 'SELECT date_trunc(''hour'', "order", ''UTC''), upper(plain) || ''kind'', sum("Milli seconds"), max("Milli seconds") FROM events WHERE "Milli seconds" > 3 AND plain IS NOT NULL GROUP BY 1, 2')$$, 'the rest is exact, live too');
+SELECT is_empty($$SELECT bags_differ('SELECT bucket, odd, total, most FROM h_live',
+    'SELECT date_trunc(''hour'', "order", ''UTC''), upper(plain) || ''kind'', sum("Milli seconds"), '
+    'max("Milli seconds") FROM events WHERE "Milli seconds" > 3 AND plain IS NOT NULL GROUP BY 1, 2')$$, 'the rest is exact, live too');
 
 -- Bug: views and tables under another name or in another schema were lost, or made twice.
 CREATE SCHEMA elsewhere;
@@ -80,7 +86,8 @@ SELECT lives_ok($$SELECT * FROM tally.alter_rollup('h', add_measures => '{"least
 SELECT is((SELECT live_view::text FROM tally.rollups WHERE name = 'h'), 'h_now', 'it keeps its name');
 SELECT is((SELECT string_agg(error, ' ') FROM tally.refresh()), NULL, 'refreshes go on');
 SELECT lives_ok($$SELECT tally.drop_rollup('h')$$, 'and it can be dropped');
-SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relname IN ('hours', 'h_now', 'h_live', 'h_metrics') UNION ALL SELECT stxrelid::regclass FROM pg_statistic_ext WHERE stxname LIKE 'h\_%'$$, 'with all that belonged to it');
+SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relname IN ('hours', 'h_now', 'h_live', 'h_metrics') UNION ALL SELECT stxrelid::regclass
+    FROM pg_statistic_ext WHERE stxname LIKE 'h\_%'$$, 'with all that belonged to it');
 
 -- Bug: where the live view was gone a number stood in its place, and a question was a syntax error.
 SELECT tally.create_rollup('asked', 'events', 'order', bucket => '1 day', measures => '{"n": "count(*)"}', with_data => true);

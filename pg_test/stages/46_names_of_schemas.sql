@@ -17,7 +17,8 @@ SET search_path = team_a, public;
 SELECT tally.create_rollup('daily', 'events', 'at', '1 day', measures => '{"n": "count(*)", "ok": "count(*) FILTER (WHERE ok)"}', with_data => true);
 SELECT tally.create_metric('share', 'daily', 'ok::float8 / nullif(n, 0)');
 SET search_path = team_b, public;
-SELECT lives_ok($$SELECT tally.create_rollup('daily', 'events', 'at', '1 day', measures => '{"n": "count(*)", "ok": "count(*) FILTER (WHERE ok)"}', with_data => true)$$, 'another team has a rollup of the same name');
+SELECT lives_ok($$SELECT tally.create_rollup('daily', 'events', 'at', '1 day', measures => '{"n": "count(*)", "ok": "count(*) FILTER (WHERE ok)"}',
+    with_data => true)$$, 'another team has a rollup of the same name');
 SELECT lives_ok($$SELECT tally.create_metric('share', 'daily', 'ok::float8 / nullif(n, 0)')$$, 'and a metric');
 SELECT bag_eq($$SELECT relation::text FROM tally.rollups$$, ARRAY['team_a.daily', 'daily'], 'each has its own table');
 
@@ -29,7 +30,8 @@ SELECT is((SELECT tally.metric_value('team_b.share', '2026-03-01', '2026-03-03')
 SELECT is((SELECT tally.metric_value('"team_b"."share"', '2026-03-01', '2026-03-03')), 0.25::float8, 'quoted as in SQL, too');
 SET search_path = public;
 SELECT is((SELECT m FROM message_of($$SELECT tally.metric_value('share', '2026-03-01', '2026-03-03')$$) m)::text,
-    $$(42P09,"metric 'share' must be one, got 2 of that name","Those are 'team_a.share', 'team_b.share'. The search_path does not decide between them.","SET search_path = team_a;  -- or write the name with its schema, as above")$$,
+    $$(42P09,"metric 'share' must be one, got 2 of that name","Those are 'team_a.share', 'team_b.share'. The search_path does not decide between them.",$$
+    || '"SET search_path = team_a;  -- or write the name with its schema, as above")',
     'where nothing decides, the choices are named');
 SELECT is((SELECT (state, detail)::text FROM message_of($$CALL tally.backfill('daily')$$)),
     (SELECT (state, detail)::text FROM message_of($$SELECT * FROM tally.verify('daily')$$)), 'the same for rollups, whoever''s rights the function has');
@@ -146,7 +148,8 @@ SELECT tally.create_threshold('beats', 'beat', '> 5');
 SELECT lives_ok($$SELECT tally.create_task('nightly', '0 3 * * *', 'SELECT 2')$$, 'and a task');
 SELECT lives_ok($$SELECT tally.create_board('home', 'D', '[{"title": "x", "metric": "share", "picture": "stat", "board": "deep"}]')$$, 'and a board');
 SELECT tally.create_board('deep', 'D deep', '[{"title": "x", "status": true}]');
-SELECT bag_eq($$SELECT t.schema, t.name, r.relation::text FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id JOIN tally.rollups r ON r.id = m.rollup_id$$,
+SELECT bag_eq($$SELECT t.schema, t.name, r.relation::text FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id
+    JOIN tally.rollups r ON r.id = m.rollup_id$$,
     $$VALUES ('team_a', 'high', 'team_a.daily'), ('team_d', 'high', 'daily')$$, 'a threshold watches the metric of its schema');
 SELECT bag_eq($$SELECT t.schema, p.schema AS of_probe, p.query FROM tally.thresholds t JOIN tally.probes p ON p.id = t.probe_id$$,
     $$VALUES ('team_a', 'team_a', 'SELECT 1 AS value'), ('team_d', 'team_d', 'SELECT 9 AS value')$$, 'or its probe');
@@ -171,7 +174,8 @@ SELECT is((SELECT string_agg(m.state || ' ' || m.message, '; ' ORDER BY n)
     FROM unnest(ARRAY['SELECT tally.drop_threshold(''high'')', 'SELECT tally.drop_probe(''beat'')', 'SELECT tally.drop_task(''nightly'')',
     'SELECT tally.drop_board(''home'')'])
         WITH ORDINALITY u(q, n), message_of(u.q) m),
-    '42P09 threshold ''high'' must be one, got 2 of that name; 42P09 probe ''beat'' must be one, got 2 of that name; 42P09 task ''nightly'' must be one, got 2 of that name; 42P09 board ''home'' must be one, got 2 of that name',
+    '42P09 threshold ''high'' must be one, got 2 of that name; 42P09 probe ''beat'' must be one, got 2 of that name; 42P09 task ''nightly'' must be one, '
+        'got 2 of that name; 42P09 board ''home'' must be one, got 2 of that name',
     'where nothing decides, nothing is dropped');
 GRANT USAGE ON SCHEMA public TO names_other;
 SET ROLE names_other;
@@ -182,7 +186,8 @@ SELECT lives_ok($$SELECT tally.create_threshold('high', query => 'SELECT 1 AS va
     'and it has a threshold of that name itself');
 SELECT lives_ok($$SELECT tally.drop_threshold('high')$$, 'whose bare name is clear to it: it sees no other');
 RESET ROLE;
-SELECT lives_ok($$SELECT tally.drop_threshold('team_d.high'), tally.drop_threshold('team_d.beats'), tally.drop_probe('team_d.beat'), tally.drop_task('team_d.nightly'), tally.drop_board('team_d.home')$$, 'each is dropped by its schema');
+SELECT lives_ok($$SELECT tally.drop_threshold('team_d.high'), tally.drop_threshold('team_d.beats'), tally.drop_probe('team_d.beat'),
+    tally.drop_task('team_d.nightly'), tally.drop_board('team_d.home')$$, 'each is dropped by its schema');
 SELECT is((SELECT string_agg(x, ' ' ORDER BY x)
     FROM (SELECT schema || '.' || name FROM tally.thresholds UNION ALL SELECT schema || '.' || name FROM tally.probes UNION ALL SELECT schema || '.' || name
     FROM tally.tasks

@@ -22,7 +22,8 @@ INSERT INTO troubles (n, ends, trouble) VALUES
     ('time_lost', 'gone', 'ALTER TABLE {s} DROP COLUMN at CASCADE'),
     ('time_retyped', 'gone', 'DROP VIEW {r}_live; {drop_triggers}; ALTER TABLE {s} ALTER COLUMN at TYPE date'),
     ('trigger_before', 'fresh',
-        'CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NEW; END''; CREATE TRIGGER t BEFORE INSERT ON {r} FOR EACH ROW EXECUTE FUNCTION t()'),
+        'CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NEW; END''; CREATE TRIGGER t BEFORE INSERT ON {r} FOR EACH ROW EXECUTE '
+            'FUNCTION t()'),
     ('rule_on_it', 'fresh', 'CREATE RULE nothing AS ON INSERT TO {r} DO INSTEAD NOTHING'),
     ('heir', 'fresh', 'CREATE TABLE an_heir () INHERITS ({r})'),
     ('column_renamed', 'fresh', 'ALTER TABLE {r} RENAME COLUMN s TO total'),

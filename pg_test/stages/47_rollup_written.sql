@@ -29,11 +29,15 @@ GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON app.days, app.people TO tally_
 CREATE FUNCTION right_again(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY SELECT is((SELECT s.state FROM tally.status s WHERE s.rollup = 'days'), 'backfill', what || ': status says so at once');
-    RETURN QUERY SELECT is_empty('(SELECT bucket, who, odd, n, most FROM app.days_live EXCEPT ALL SELECT date_trunc(''day'', at, ''UTC''), who, (ms % 2)::text, count(*), max(ms) FROM app.events GROUP BY 1, 2, 3)
-        UNION ALL (SELECT date_trunc(''day'', at, ''UTC''), who, (ms % 2)::text, count(*), max(ms) FROM app.events GROUP BY 1, 2, 3 EXCEPT ALL SELECT bucket, who, odd, n, most FROM app.days_live)', what || ': the live view is exact at once');
+    RETURN QUERY SELECT is_empty('(SELECT bucket, who, odd, n, most FROM app.days_live EXCEPT ALL SELECT date_trunc(''day'', at, ''UTC''), who, '
+        '(ms % 2)::text, count(*), max(ms) FROM app.events GROUP BY 1, 2, 3)
+        UNION ALL (SELECT date_trunc(''day'', at, ''UTC''), who, (ms % 2)::text, count(*), max(ms) FROM app.events GROUP BY 1, 2, 3 EXCEPT ALL SELECT bucket, '
+            'who, odd, n, most FROM app.days_live)', what || ': the live view is exact at once');
     EXECUTE replace((SELECT s.hint FROM tally.status s WHERE s.rollup = 'days'), 'CALL tally.backfill', 'SELECT tally.refresh');
-    RETURN QUERY SELECT is_empty('(SELECT bucket, who, odd, n, most FROM app.days EXCEPT ALL SELECT date_trunc(''day'', at, ''UTC''), who, (ms % 2)::text, count(*), max(ms) FROM app.events GROUP BY 1, 2, 3)
-        UNION ALL (SELECT date_trunc(''day'', at, ''UTC''), who, (ms % 2)::text, count(*), max(ms) FROM app.events GROUP BY 1, 2, 3 EXCEPT ALL SELECT bucket, who, odd, n, most FROM app.days)', what || ': and undone by the next refresh');
+    RETURN QUERY SELECT is_empty('(SELECT bucket, who, odd, n, most FROM app.days EXCEPT ALL SELECT date_trunc(''day'', at, ''UTC''), who, (ms % 2)::text, '
+        'count(*), max(ms) FROM app.events GROUP BY 1, 2, 3)
+        UNION ALL (SELECT date_trunc(''day'', at, ''UTC''), who, (ms % 2)::text, count(*), max(ms) FROM app.events GROUP BY 1, 2, 3 EXCEPT ALL SELECT bucket, '
+            'who, odd, n, most FROM app.days)', what || ': and undone by the next refresh');
     RETURN QUERY SELECT is((SELECT s.state FROM tally.status s WHERE s.rollup = 'days'), 'fresh', what || ': then fresh');
 END $$;
 SET ROLE tally_test_anon; DELETE FROM app.days WHERE n > 1; RESET ROLE;
@@ -110,7 +114,8 @@ SELECT ok(to_regclass('app.days') IS NOT NULL, 'and takes nothing away yet');
 SELECT lives_ok('SELECT * FROM tally.uninstall(really => true)', 'then it does');
 DROP EXTENSION pg_tally CASCADE;
 DROP SCHEMA tally;
-SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'v') AND relname NOT IN ('events', 'others') UNION ALL SELECT stxrelid FROM pg_statistic_ext
+SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'v') AND relname NOT IN ('events', 'others')
+    UNION ALL SELECT stxrelid FROM pg_statistic_ext
     UNION ALL SELECT tgrelid FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = 'app.events'::regclass$$, 'nothing is left');
 CREATE EXTENSION pg_tally;
 SELECT lives_ok($$SELECT tally.create_rollup('app.keys', 'app.others', key => 'who', measures => '{"n": "count(*)"}', with_data => true)$$,

@@ -8,7 +8,8 @@ INSERT INTO e SELECT timestamptz '2026-01-01 00:00+00' + i * interval '5 seconds
     json_build_object('a', i % 7)
   FROM generate_series(1, 20000) i;
 SELECT tally.create_rollup('h', 'e', 'at', bucket => '1 day', measures =>
-    '{"n": "count(*)", "s": "sum(v)", "s4": "sum(f4)", "st": "tally.stats(v)", "st2": "tally.stats(v, f4)", "d": "tally.tdigest(v)", "u": "tally.hll(k)", "t": "tally.topk(k, 5)", "lo": "min(v)"}', with_data => true);
+    '{"n": "count(*)", "s": "sum(v)", "s4": "sum(f4)", "st": "tally.stats(v)", "st2": "tally.stats(v, f4)", "d": "tally.tdigest(v)", "u": "tally.hll(k)", '
+        '"t": "tally.topk(k, 5)", "lo": "min(v)"}', with_data => true);
 SELECT tally.create_rollup('per_key', 'e', key => 'k',
     measures => '{"s": "sum(v)", "d": "tally.tdigest(v)", "st": "tally.stats(v)", "j": "json_agg(j ORDER BY at)"}', with_data => true);
 CREATE TABLE before AS SELECT * FROM h;
@@ -82,7 +83,8 @@ EXCEPTION WHEN SQLSTATE 'PT001' THEN
 END $$;
 SELECT is(spoilt_tiny(change), 1::bigint, change || ' is seen') FROM (VALUES ('s = s * 2'), ('r = r * 1.01'), ('lo = lo * 1.5'), ('hi = hi * 1.0001'),
     ('st = (SELECT tally.stats(v * 2) FROM small WHERE at >= ''2026-01-01 01:00Z'' AND at < ''2026-01-01 02:00Z'')'),
-    ('d = (SELECT tally.tdigest(CASE WHEN v > 7e-12 AND v < 11e-12 THEN 11.9e-12 ELSE v END) FROM small WHERE at >= ''2026-01-01 01:00Z'' AND at < ''2026-01-01 02:00Z'')')) x(change);
+    ('d = (SELECT tally.tdigest(CASE WHEN v > 7e-12 AND v < 11e-12 THEN 11.9e-12 ELSE v END) FROM small WHERE at >= ''2026-01-01 01:00Z'' AND at < '
+        '''2026-01-01 02:00Z'')')) x(change);
 -- What has no order of its own to blame.
 SELECT ok(tally_internal._alike(1e308::float8, 1e308, 0) AND NOT tally_internal._alike(1e308::float8,
     -1e308, 1) AND NOT tally_internal._alike('NaN'::float8, 1, 1) AND tally_internal._alike('NaN'::float8, 'NaN', 0)

@@ -38,9 +38,11 @@ SELECT is((SELECT opened FROM tally.evaluate('2026-03-01 02:00Z')), (SELECT coun
     'it fires for each label set');
 SELECT bag_eq(format('SELECT i.labels ->> %L AS k, i.value FROM tally.incidents i', :'k'),
     $$SELECT k, m / n FROM plain WHERE bucket = '2026-03-01 01:00Z' AND m / n > 1$$, 'incidents');
-SELECT bag_eq(format('SELECT c.body #>> ''{events,0,labels,%s}'' AS k, (c.body #>> ''{events,0,value}'')::float8 AS v, c.body #>> ''{events,0,threshold}'' AS t FROM tally.claim_notifications(''kanal ☃'', as_of => ''2026-03-01 02:00Z'') c', :'k'),
+SELECT bag_eq(format('SELECT c.body #>> ''{events,0,labels,%s}'' AS k, (c.body #>> ''{events,0,value}'')::float8 AS v, '
+    'c.body #>> ''{events,0,threshold}'' AS t FROM tally.claim_notifications(''kanal ☃'', as_of => ''2026-03-01 02:00Z'') c', :'k'),
     format($$SELECT k, m / n AS v, %L AS t FROM plain WHERE bucket = '2026-03-01 01:00Z' AND m / n > 1$$, :'threshold'), 'the JSON of messages');
-SELECT is_empty($$SELECT c.body FROM tally.claim_notifications('slack ☃', as_of => '2026-03-01 02:00Z') c WHERE c.body ->> 'text' NOT LIKE '%incident%' OR c.body::text::jsonb <> c.body$$, 'and that of Slack');
+SELECT is_empty($$SELECT c.body FROM tally.claim_notifications('slack ☃', as_of => '2026-03-01 02:00Z') c WHERE c.body ->> 'text' NOT LIKE '%incident%'
+    OR c.body::text::jsonb <> c.body$$, 'and that of Slack');
 SELECT is((SELECT count(*) FROM tally.incidents i WHERE i.impact LIKE '%' || :'k' || ' %'), (SELECT count(*) FROM tally.incidents),
     'impact lines have the whole name');
 SELECT is((SELECT count(*) FROM tally.definitions() d WHERE d.statement LIKE '%' || :'t' || '%'), 3::bigint, 'definitions write them out');

@@ -5,7 +5,8 @@ CREATE SCHEMA "My Schema";
 CREATE TABLE "My Schema".events (at timestamptz NOT NULL, a text, b text, c text, d text);
 CREATE INDEX ON "My Schema".events (at);
 INSERT INTO "My Schema".events SELECT timestamptz '2026-01-01+00' + i * interval '1 minute', i % 2, i % 3, i % 5, i % 7 FROM generate_series(1, 2000) i;
-SELECT lives_ok($$SELECT tally.create_rollup('"My Schema"."Many"', '"My Schema".events', 'at', dimensions => '["a", "b", "c", "d"]', measures => '{"n": "count(*)"}')$$, 'defined');
+SELECT lives_ok($$SELECT tally.create_rollup('"My Schema"."Many"', '"My Schema".events', 'at', dimensions => '["a", "b", "c", "d"]',
+    measures => '{"n": "count(*)"}')$$, 'defined');
 SET maintenance_work_mem = '111MB';
 BEGIN;
 SET LOCAL work_mem = '7MB';

@@ -229,7 +229,8 @@ SELECT is(marks_of_t(), 1::bigint, 'a new column with a computed default rewrite
 
 -- Two minutes for 500 partitions, it once took: a mark for each, and a look at the whole source for each mark.
 CREATE TABLE many (at timestamptz NOT NULL) PARTITION BY RANGE (at);
-DO $$ BEGIN FOR i IN 1..40 LOOP EXECUTE format('CREATE TABLE many_%s PARTITION OF many FOR VALUES FROM (%L) TO (%L)', i, date '2026-01-01' + i, date '2026-01-02' + i); END LOOP; END $$;
+DO $$ BEGIN FOR i IN 1..40 LOOP EXECUTE format('CREATE TABLE many_%s PARTITION OF many FOR VALUES FROM (%L) TO (%L)', i, date '2026-01-01' + i,
+    date '2026-01-02' + i); END LOOP; END $$;
 SELECT tally.create_rollup('m', 'many', 'at', measures => '{"n": "count(*)"}', with_data => true);
 INSERT INTO many SELECT timestamptz '2026-01-02 01:00+00' + i * interval '1 hour' FROM generate_series(0, 900) i;
 SELECT tally.refresh('m');

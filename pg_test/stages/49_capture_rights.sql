@@ -137,7 +137,8 @@ SELECT throws_ok($$SELECT tally.create_rollup('app.on_others', 'others', 'at', m
 SELECT throws_ok($$SELECT tally_internal._attach_capture('public.others')$$, '42501', NULL, 'nor are triggers made for who has no rollup there');
 SELECT throws_ok($$SELECT tally_internal._attach('public.others')$$, '42501', NULL, 'by whichever function');
 -- Past create_rollup(): the catalogue is the engine's to write. What names a relation in it is looked up.
-SELECT throws_ok($$INSERT INTO tally.rollups (name, relation, live_view, source, time_column, time_type, bucket) VALUES ('forged', 'public.precious', 'public.precious', 'public.others', 'at', 'timestamptz', '1 hour')$$,
+SELECT throws_ok($$INSERT INTO tally.rollups (name, relation, live_view, source, time_column, time_type, bucket) VALUES ('forged', 'public.precious',
+    'public.precious', 'public.others', 'at', 'timestamptz', '1 hour')$$,
     '42501', NULL, 'no row of the catalogue is written by hand');
 CREATE FUNCTION app.forged(relation regclass, source regclass) RETURNS tally.rollups LANGUAGE sql AS $$
     SELECT jsonb_populate_record(r,
@@ -145,7 +146,8 @@ CREATE FUNCTION app.forged(relation regclass, source regclass) RETURNS tally.rol
         'owner', 10)) FROM tally.rollups r WHERE r.name = 'owned'
 $$;
 CREATE TABLE app.forged (LIKE app.owned INCLUDING ALL);
-SELECT throws_ok(format($$SELECT tally_internal._store_rollup(app.forged(%L, %L), ARRAY(SELECT d FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = 'owned'),
+SELECT throws_ok(format($$SELECT tally_internal._store_rollup(app.forged(%L, %L),
+    ARRAY(SELECT d FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = 'owned'),
     ARRAY(SELECT m FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = 'owned'))$$, relation, source), '42501', NULL,
         'nor stored: ' || why)
   FROM (VALUES ('public.precious', 'app.events', 'another''s table'), ('app.forged', 'public.others', 'a source without the right to it'),
@@ -160,14 +162,17 @@ SELECT throws_ok(format($$SELECT tally.create_rollup('app.cron', 'app.events', '
     'no schedule: ' || quote_literal(x))
   FROM unnest(ARRAY['* * * * * rm -rf /', E'* * * * *\n* * * * * rm', '60 * * * *', '* 24 * * *', '* * * * rm', '* * * *', 'rubbish', '', '*/0 * * * *',
       '5-1 * * * *', '0 seconds', '60 seconds', '@reboot']) x;
-SELECT throws_ok($$SELECT tally_internal._store_change(jsonb_populate_record(r, '{"schedule": "* * * * * rm"}'), NULL, NULL) FROM tally.rollups r WHERE r.name = 'owned'$$, '22023', NULL, 'nor past create_rollup()');
-SELECT lives_ok(format($$SELECT tally_internal._store_change(jsonb_populate_record(r, jsonb_build_object('schedule', %L::text)), NULL, NULL) FROM tally.rollups r WHERE r.name = 'owned'$$, x), 'a schedule: ' || x)
+SELECT throws_ok($$SELECT tally_internal._store_change(jsonb_populate_record(r, '{"schedule": "* * * * * rm"}'), NULL, NULL) FROM tally.rollups r
+    WHERE r.name = 'owned'$$, '22023', NULL, 'nor past create_rollup()');
+SELECT lives_ok(format($$SELECT tally_internal._store_change(jsonb_populate_record(r, jsonb_build_object('schedule', %L::text)), NULL, NULL)
+    FROM tally.rollups r WHERE r.name = 'owned'$$, x), 'a schedule: ' || x)
   FROM unnest(ARRAY['*/5 * * * *', '0,30 8-18/2 1 jan-mar mon-fri', '59 23 31 12 7', '30 seconds', '17  3 * * *', '*/5 * * * *']) x;
 RESET ROLE;
 
 -- Tables of his own in the way of the engine's, in his session.
 SET ROLE tally_test_attacker;
-CREATE TEMP TABLE rollups (LIKE tally.rollups); CREATE TEMP TABLE dirty (LIKE tally.dirty); CREATE TEMP TABLE dirty_ranges (LIKE tally.dirty_ranges); CREATE TEMP TABLE members (LIKE tally.members);
+CREATE TEMP TABLE rollups (LIKE tally.rollups); CREATE TEMP TABLE dirty (LIKE tally.dirty); CREATE TEMP TABLE dirty_ranges (LIKE tally.dirty_ranges); CREATE
+    TEMP TABLE members (LIKE tally.members);
 -- Without app: its = would run in this very session, whose authenticated user is a superuser, and RESET ROLE.
 SET search_path = pg_temp, public, tally, pg_catalog;
 SELECT public.lives_ok($$SELECT tally.refresh('owned')$$, 'temporary tables and a hostile search_path do not reach the engine');

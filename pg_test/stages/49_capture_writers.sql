@@ -18,7 +18,8 @@ SELECT tally.create_rollup('h', 'events', 'at', measures => '{"n": "count(*)", "
 SELECT tally.create_rollup('s', 'events', 'seen', measures => '{"n": "count(*)"}', with_data => true);
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
-    at_hand   text := 'SELECT date_trunc(''hour'', at, ''UTC'') AS bucket, count(*) AS n, sum(ms) AS total, count(boss_id) AS led FROM events WHERE isfinite(at) GROUP BY 1';
+    at_hand   text := 'SELECT date_trunc(''hour'', at, ''UTC'') AS bucket, count(*) AS n, sum(ms) AS total, '
+        'count(boss_id) AS led FROM events WHERE isfinite(at) GROUP BY 1';
     seen_hand text := 'SELECT date_trunc(''hour'', seen, ''UTC''), count(*) FROM events WHERE isfinite(seen) GROUP BY 1';
 BEGIN
     RETURN QUERY SELECT bag_eq('SELECT bucket, n, total, led FROM h_live', at_hand, what || ': live');

@@ -40,7 +40,8 @@ SELECT results_eq($$SELECT bucket, series, labels, value FROM tally.timeseries('
     ('2026-01-01 10:00Z'::timestamptz, 'w1', '{"world": "w1"}'::jsonb, 1::float8), ('2026-01-01 10:00Z', 'w2', '{"world": "w2"}', 0),
     ('2026-01-01 11:00Z', '(none)', '{"world": "(none)"}', 0), ('2026-01-01 11:00Z', 'w1', '{"world": "w1"}', 1 / 3::float8)$$,
         'one series per world, the last 24 hours by default');
-SELECT results_eq($$SELECT series, value FROM tally.timeseries('turns', since => '2026-01-01T00:00:00Z', by => '{world}', "where" => '{"world": [null, "w2"]}', as_of => '2026-01-02')$$,
+SELECT results_eq($$SELECT series, value FROM tally.timeseries('turns', since => '2026-01-01T00:00:00Z', by => '{world}', "where" => '{"world": [null, "w2"]}',
+    as_of => '2026-01-02')$$,
     $$VALUES ('w2', 1::float8), ('(none)', 1)$$, 'where takes lists, null stands for NULL, since takes what Grafana writes');
 SELECT results_eq($$SELECT bucket FROM tally.timeseries('turns', since => '90 minutes', as_of => '2026-01-01 12:00Z')$$,
     $$VALUES ('2026-01-01 11:00Z'::timestamptz)$$, 'whole buckets only');
@@ -55,7 +56,8 @@ SELECT is(tally.metric_value('retry_rate', '1 hour', as_of => '2030-01-01'), NUL
 -- Over sketches: coarser buckets merge them. Few values are kept exactly, so percentile_cont over the events is the oracle.
 SELECT tally.create_rollup('latency_hourly', 'events', 'at', '1 hour', '["world"]',
     '{"n": "count(*)", "latency": "tally.tdigest(ms)", "worlds": "tally.hll(world)"}', with_data => true);
-SELECT lives_ok($$SELECT tally.create_metric('p75_ms', 'latency_hourly', 'tally.percentile(latency, 0.75)', unit => 'ms'), tally.create_metric('worlds', 'latency_hourly', 'tally.distinct_count(worlds)')$$, 'metrics over sketches');
+SELECT lives_ok($$SELECT tally.create_metric('p75_ms', 'latency_hourly', 'tally.percentile(latency, 0.75)', unit => 'ms'),
+    tally.create_metric('worlds', 'latency_hourly', 'tally.distinct_count(worlds)')$$, 'metrics over sketches');
 SELECT results_eq($$SELECT value FROM tally.timeseries('p75_ms', since => '2026-01-01', until => '2026-01-02', bucket => '1 day')$$,
     'SELECT percentile_cont(0.75) WITHIN GROUP (ORDER BY ms) FROM events', 'a percentile by day is that of all its events');
 SELECT is(tally.metric_value('worlds', '2026-01-01', as_of => '2026-01-02')::numeric, 2::numeric, 'distinct worlds over hours: w1 and w2');

@@ -35,7 +35,8 @@ SELECT bag_eq($$SELECT bucket, labels ->> 'k' AS k, value FROM tally.timeseries(
     'SELECT bucket, k, root FROM wanted', 'its time series goes on');
 SELECT bag_eq($$SELECT bucket, labels ->> 'k' AS k, value FROM tally.timeseries('mean_ms', since => '2026-01-01', until => '2026-01-05', by => '{k}')$$,
     'SELECT bucket, k, mean_ms FROM wanted', 'and so do the others''');
-SELECT bag_eq($$SELECT (x ->> 'bucket')::timestamptz AS bucket, x ->> 'k' AS k, (x ->> 'mean_ms')::float8 AS mean_ms, (x ->> 'root')::float8 AS root FROM tally.report('{mean_ms,root}', since => '2026-01-01', until => '2026-01-05', bucket => '1 hour', by => '{k}') x$$,
+SELECT bag_eq($$SELECT (x ->> 'bucket')::timestamptz AS bucket, x ->> 'k' AS k, (x ->> 'mean_ms')::float8 AS mean_ms,
+    (x ->> 'root')::float8 AS root FROM tally.report('{mean_ms,root}', since => '2026-01-01', until => '2026-01-05', bucket => '1 hour', by => '{k}') x$$,
     'SELECT bucket, k, mean_ms, root FROM wanted', 'a report holds the others, and NULL for what fails');
 SELECT bag_eq($$SELECT bucket, value FROM tally.timeseries('root', since => '2026-01-01', until => '2026-01-05', fill => 'zero') WHERE value <> 0$$,
     $$SELECT bucket, sqrt(low) FROM (SELECT bucket, min(low) AS low FROM cells GROUP BY 1) x WHERE low > 0$$, 'filled too');

@@ -7,7 +7,8 @@ CREATE TABLE beats (worker text, at timestamptz);
 INSERT INTO beats VALUES ('a', '2026-03-01 11:59:30Z'), ('b', '2026-03-01 11:50Z');
 SELECT is(tally.create_probe('heartbeat age', 'SELECT worker, extract(epoch FROM :as_of - max(at)) AS value FROM beats GROUP BY worker;', unit => 's',
     direction => 'down_is_good'), 'heartbeat age', 'a probe');
-SELECT lives_ok($$SELECT tally.create_threshold('worker lost', metric => 'heartbeat age', condition => '> 120', severity => 'critical', owner => 'on-call', runbook => 'https://r')$$, 'a threshold on it, by name');
+SELECT lives_ok($$SELECT tally.create_threshold('worker lost', metric => 'heartbeat age', condition => '> 120', severity => 'critical', owner => 'on-call',
+    runbook => 'https://r')$$, 'a threshold on it, by name');
 SELECT results_eq($$SELECT series, breaches, opened FROM tally.evaluate('2026-03-01 12:00Z')$$, 'VALUES (2, 1, 1)', 'sampled and evaluated in one go');
 SELECT results_eq('SELECT labels, value, unit FROM tally.probe_values ORDER BY labels',
     $$VALUES ('{"worker": "a"}'::jsonb, 30::float8, 's'), ('{"worker": "b"}', 600, 's')$$, 'a beat 30 s ago, b 10 minutes');
@@ -48,5 +49,6 @@ SELECT bag_eq($$SELECT threshold, labels FROM tally.incidents WHERE threshold LI
 SELECT throws_like(format($$SELECT tally.create_threshold('x', query => 'SELECT %I, 5 AS value FROM labels', condition => '> 1')$$, c),
     'label %of a type whose equal values have one text, got %', 'a label that is written in several ways is refused: ' || c) FROM unnest('{c,i,t}'::text[]) c;
 SELECT throws_ok($$SELECT tally.create_probe('x', 'SELECT 1 AS value, 2 AS a, 3 AS a')$$, '42701', NULL, 'so is a label that stands twice');
-SELECT lives_ok($$SELECT tally.create_threshold('lower', query => 'SELECT lower(c::text) COLLATE "default" AS c, 5 AS value FROM labels', condition => '> 1')$$, 'and the form of the hint works');
+SELECT lives_ok($$SELECT tally.create_threshold('lower', query => 'SELECT lower(c::text) COLLATE "default" AS c, 5 AS value FROM labels', condition => '> 1')$$,
+    'and the form of the hint works');
 SELECT * FROM finish();

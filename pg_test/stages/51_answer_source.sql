@@ -20,8 +20,10 @@ BEGIN
     EXECUTE replace(replace(coarser, '{h}', h), '{d}', 'd_' || name);
     RETURN NEXT is(tally.metric_value('m_' || name, since => '2026-01-01 05:00+00', until => '2026-01-08 09:00+00'),
                    (SELECT avg(v)::float8 FROM e WHERE at >= '2026-01-01 05:00+00' AND at < '2026-01-08 09:00+00'), name || ': one value');
-    RETURN NEXT bag_eq(format('SELECT bucket, labels ->> ''k'' AS k, value FROM tally.timeseries(%L, since => ''2026-01-02 00:00+00'', until => ''2026-01-15 00:00+00'', bucket => ''1 day'', by => ''{k}'')', 'm_' || name),
-                       'SELECT date_trunc(''day'', at, ''UTC'') AS bucket, k, avg(v)::float8 AS value FROM e WHERE at >= ''2026-01-02 00:00+00'' AND at < ''2026-01-15 00:00+00'' GROUP BY 1, 2', name || ': a series by label');
+    RETURN NEXT bag_eq(format('SELECT bucket, labels ->> ''k'' AS k, value FROM tally.timeseries(%L, since => ''2026-01-02 00:00+00'', '
+        'until => ''2026-01-15 00:00+00'', bucket => ''1 day'', by => ''{k}'')', 'm_' || name),
+                       'SELECT date_trunc(''day'', at, ''UTC'') AS bucket, k, avg(v)::float8 AS value FROM e WHERE at >= ''2026-01-02 00:00+00'' AND at < '
+                           '''2026-01-15 00:00+00'' GROUP BY 1, 2', name || ': a series by label');
 END $$;
 CREATE FUNCTION daily(more text) RETURNS text LANGUAGE sql AS $$
     SELECT format('SELECT tally.create_rollup(''{d}'', ''{h}'', ''bucket'', bucket => ''1 day'', with_data => true%s)', more)
@@ -38,7 +40,8 @@ SELECT ask('lookback', daily(', dimensions => ''["k"]'', lookback => ''2 days'''
 SELECT ask('other_time', replace(daily(', dimensions => ''["k"]'''), '''bucket'', bucket', '''born'', bucket'));
 SELECT ask('never_built', replace(daily(', dimensions => ''["k"]'''), 'with_data => true', 'with_data => false'));
 -- Its owner writes into his own table what he likes, and makes of his own view what he likes.
-SELECT ask('other_owner', 'SET LOCAL ROLE answers_evil; ' || daily(', dimensions => ''["k"]''') || '; UPDATE {d} SET s = 0; CREATE OR REPLACE VIEW {d}_live AS SELECT bucket, k, n, 0::bigint AS s, born FROM {d}; RESET ROLE');
+SELECT ask('other_owner', 'SET LOCAL ROLE answers_evil; ' || daily(', dimensions => ''["k"]''') ||
+    '; UPDATE {d} SET s = 0; CREATE OR REPLACE VIEW {d}_live AS SELECT bucket, k, n, 0::bigint AS s, born FROM {d}; RESET ROLE');
 -- Of a rollup that is not built nothing is stored.
 SELECT tally.create_rollup('late', 'e', 'at', dimensions => '["k"]', measures => '{"n": "count(*)", "s": "sum(v)"}');
 SELECT tally.create_metric('late', 'late', 's::float8 / nullif(n, 0)');

@@ -8,7 +8,8 @@ SELECT '2026-03-01 00:00Z'::timestamptz + i * interval '7 minutes', (ARRAY['w1',
     CASE WHEN i % 5 = 0 THEN 'retry' ELSE 'turn' END, i % 97
   FROM generate_series(0, 2999) i;
 SELECT tally.create_rollup('r_hourly', source => 'app.events', time_column => 'at', bucket => '1 hour', dimensions => '["world", "model"]',
-    measures => $${"turns": "count(*) filter (where kind = 'turn')", "retries": "count(*) filter (where kind = 'retry')", "latency": "tally.tdigest(ms)", "people": "tally.hll(person)"}$$, with_data => true);
+    measures => $${"turns": "count(*) filter (where kind = 'turn')", "retries": "count(*) filter (where kind = 'retry')",
+        "latency": "tally.tdigest(ms)", "people": "tally.hll(person)"}$$, with_data => true);
 SELECT tally.create_rollup('r_world_hourly', source => 'r_hourly', bucket => '1 hour', dimensions => '["world"]', with_data => true);
 SELECT tally.create_rollup('r_world_daily', source => 'r_world_hourly', bucket => '1 day', with_data => true);
 -- Stands on it as well, but does not hold the same: a filter, and a measure of its own under the same name.
@@ -39,20 +40,28 @@ SELECT is(app.read_from('turns', '2026-03-02 00:00Z', '2026-03-09 00:00Z', NULL,
 
 CREATE FUNCTION app.same(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN NEXT results_eq($q$SELECT (x ->> 'turns')::float8, round((x ->> 'retry_rate')::numeric, 9), (x ->> 'p50')::float8, (x ->> 'people')::float8, (x ->> 'n')::float8
+    RETURN NEXT results_eq($q$SELECT (x ->> 'turns')::float8, round((x ->> 'retry_rate')::numeric, 9), (x ->> 'p50')::float8, (x ->> 'people')::float8,
+        (x ->> 'n')::float8
                            FROM tally.report('{turns,retry_rate,p50,people,n}', since => '2026-03-02 05:00Z', until => '2026-03-13 07:00Z') x$q$,
-        $q$SELECT (count(*) FILTER (WHERE kind = 'turn'))::float8, round(count(*) FILTER (WHERE kind = 'retry') / (count(*) FILTER (WHERE kind = 'turn'))::numeric, 9),
+        $q$SELECT (count(*) FILTER (WHERE kind = 'turn'))::float8,
+            round(count(*) FILTER (WHERE kind = 'retry') / (count(*) FILTER (WHERE kind = 'turn'))::numeric, 9),
                   (SELECT tally.percentile(tally.tdigest(e.ms), 0.5) FROM app.events e WHERE e.at >= '2026-03-02 05:00Z' AND e.at < '2026-03-13 07:00Z'),
                   count(DISTINCT person)::float8, count(*)::float8 FROM app.events WHERE at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z'$q$,
                       what || ': one row, two rollups');
-    RETURN NEXT results_eq($q$SELECT (x ->> 'bucket')::timestamptz, x ->> 'world', (x ->> 'turns')::bigint, (x ->> 'n')::bigint FROM tally.report('{turns,n}', since => '2026-03-02', until => '2026-03-10', bucket => '1 day', by => '{world}') x$q$,
-        $q$SELECT date_trunc('day', at, 'UTC'), coalesce(world, '(none)') AS w, count(*) FILTER (WHERE kind = 'turn'), count(*) FROM app.events WHERE at >= '2026-03-02Z' AND at < '2026-03-10Z' GROUP BY 1, 2 ORDER BY 1, 2$q$, what || ': by day and world');
-    RETURN NEXT results_eq($q$SELECT tally.metric_value('retry_rate', since => '2026-03-02 05:00Z', until => '2026-03-13 07:00Z')::numeric(12, 9), tally.metric_value('turns', since => '2026-03-02', until => '2026-03-10', "where" => '{"world": "w1"}')$q$,
-        $q$SELECT (count(*) FILTER (WHERE kind = 'retry' AND at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z') / (count(*) FILTER (WHERE kind = 'turn' AND at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z'))::numeric)::numeric(12, 9),
+    RETURN NEXT results_eq($q$SELECT (x ->> 'bucket')::timestamptz, x ->> 'world', (x ->> 'turns')::bigint,
+        (x ->> 'n')::bigint FROM tally.report('{turns,n}', since => '2026-03-02', until => '2026-03-10', bucket => '1 day', by => '{world}') x$q$,
+        $q$SELECT date_trunc('day', at, 'UTC'), coalesce(world, '(none)') AS w, count(*) FILTER (WHERE kind = 'turn'),
+            count(*) FROM app.events WHERE at >= '2026-03-02Z' AND at < '2026-03-10Z' GROUP BY 1, 2 ORDER BY 1, 2$q$, what || ': by day and world');
+    RETURN NEXT results_eq($q$SELECT tally.metric_value('retry_rate', since => '2026-03-02 05:00Z', until => '2026-03-13 07:00Z')::numeric(12, 9),
+        tally.metric_value('turns', since => '2026-03-02', until => '2026-03-10', "where" => '{"world": "w1"}')$q$,
+        $q$SELECT (count(*) FILTER (WHERE kind = 'retry' AND at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z') / (count(*)
+            FILTER (WHERE kind = 'turn' AND at >= '2026-03-02 05:00Z' AND at < '2026-03-13 07:00Z'))::numeric)::numeric(12, 9),
                   (count(*) FILTER (WHERE kind = 'turn' AND world = 'w1' AND at >= '2026-03-02' AND at < '2026-03-10'))::float8 FROM app.events$q$,
                       what || ': metric_value');
-    RETURN NEXT results_eq($q$SELECT bucket, series, value FROM tally.timeseries('turns', since => '2026-03-02', until => '2026-03-10', bucket => '1 day', by => '{world}')$q$,
-        $q$SELECT date_trunc('day', at, 'UTC'), coalesce(world, '(none)'), (count(*) FILTER (WHERE kind = 'turn'))::float8 FROM app.events WHERE at >= '2026-03-02Z' AND at < '2026-03-10Z' GROUP BY 1, 2 ORDER BY 1, 2$q$, what || ': timeseries');
+    RETURN NEXT results_eq($q$SELECT bucket, series, value FROM tally.timeseries('turns', since => '2026-03-02', until => '2026-03-10', bucket => '1 day',
+        by => '{world}')$q$,
+        $q$SELECT date_trunc('day', at, 'UTC'), coalesce(world, '(none)'), (count(*) FILTER (WHERE kind = 'turn'))::float8 FROM app.events
+            WHERE at >= '2026-03-02Z' AND at < '2026-03-10Z' GROUP BY 1, 2 ORDER BY 1, 2$q$, what || ': timeseries');
 END $$;
 SET timezone = 'UTC';
 SELECT app.same('fresh');
@@ -118,7 +127,8 @@ DROP ROLE reporter;
 -- The same as typed columns, whatever the session's settings; against plain SQL.
 SET "TimeZone" = 'Asia/Kolkata'; SET "DateStyle" = 'German'; SET "IntervalStyle" = 'iso_8601';
 SELECT bag_eq(tally.report_sql('{turns,n}', since => '2026-03-02 00:00Z', until => '2026-03-05 00:00Z', bucket => '1 day', by => '{world}'),
-    $$SELECT date_trunc('day', at, 'UTC') AS bucket, coalesce(world, '(none)') AS world, (count(*) FILTER (WHERE kind = 'turn'))::float8 AS turns, count(*)::float8 AS n
+    $$SELECT date_trunc('day', at, 'UTC') AS bucket, coalesce(world, '(none)') AS world, (count(*) FILTER (WHERE kind = 'turn'))::float8 AS turns,
+        count(*)::float8 AS n
         FROM app.events WHERE at >= '2026-03-02 00:00Z' AND at < '2026-03-05 00:00Z' GROUP BY 1, 2$$, 'typed rows by day and world');
 SELECT bag_eq(tally.report_sql('{n}', since => '2026-03-02 00:00Z', until => '2026-03-05 00:00Z', "where" => '{"world": "w1"}'),
     $$SELECT count(*)::float8 AS n FROM app.events WHERE at >= '2026-03-02 00:00Z' AND at < '2026-03-05 00:00Z' AND world = 'w1'$$, 'one row of one world');

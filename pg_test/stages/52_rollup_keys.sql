@@ -45,7 +45,8 @@ BEGIN
     PERFORM tally.refresh();
     RETURN QUERY SELECT * FROM same('', what);
     RETURN QUERY SELECT is((SELECT string_agg(DISTINCT state, ',') FROM tally.status), 'fresh', what || ': status');
-    RETURN QUERY SELECT is_empty('SELECT * FROM tally.verify(''sessions'') UNION ALL SELECT * FROM tally.verify(''shop_moods'') UNION ALL SELECT * FROM tally.verify(''births'')', what || ': verified');
+    RETURN QUERY SELECT is_empty('SELECT * FROM tally.verify(''sessions'') UNION ALL SELECT * FROM tally.verify(''shop_moods'') UNION ALL SELECT * FROM '
+        'tally.verify(''births'')', what || ': verified');
 END $$;
 
 SELECT exact('history');
@@ -107,7 +108,8 @@ SELECT exact('backfilled in batches');
 SELECT tally.repair('sessions');
 SELECT u.more, u.progress FROM tally.rollups r, tally_internal._backfill_unit(r.id, 100, now()) u WHERE r.name = 'sessions' \gset
 SELECT matches(:'progress'::text, '^sessions: (6|12|25|50) % done, all times, ', 'a part of the keys is said to be one');
-SELECT results_eq($$SELECT done = 1 - b.n::float8 / b.parts, batches, source_rows_per_second > 0, reason LIKE 'repair%' FROM tally.progress p, (SELECT max(parts) AS parts, count(*) AS n FROM tally.dirty_ranges) b
+SELECT results_eq($$SELECT done = 1 - b.n::float8 / b.parts, batches, source_rows_per_second > 0, reason LIKE 'repair%' FROM tally.progress p,
+    (SELECT max(parts) AS parts, count(*) AS n FROM tally.dirty_ranges) b
                      WHERE p.rollup = 'sessions' AND b.n = b.parts - 1$$, 'VALUES (true, 1::bigint, true, true)', 'and the progress of the rest is shown');
 SELECT same('_live', 'while parts are left');
 UPDATE events SET amount = amount + 1 WHERE id % 3 = 0;

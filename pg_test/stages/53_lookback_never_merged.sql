@@ -35,7 +35,8 @@ SELECT is(refused(x), 'refused', x) FROM (VALUES
     ($$SELECT tally.create_rollup('again', 'rolling', bucket => '1 day', lookback => '2 days')$$)) x(x);
 -- What holds one bucket at a time is right, over labels too.
 SELECT bag_eq($$SELECT bucket, value::bigint FROM tally.timeseries('week_of', since => '2026-01-01 00:00+00', until => '2026-01-25 00:00+00')$$,
-              $$SELECT d, (SELECT count(*) FROM e WHERE at >= d - interval '6 days' AND at < d + interval '1 day') FROM generate_series(timestamptz '2026-01-01 00:00+00', '2026-01-24 00:00+00', '1 day') d WHERE d <= '2026-01-27 00:00+00'$$,
+              $$SELECT d, (SELECT count(*) FROM e WHERE at >= d - interval '6 days' AND at < d + interval '1 day')
+                  FROM generate_series(timestamptz '2026-01-01 00:00+00', '2026-01-24 00:00+00', '1 day') d WHERE d <= '2026-01-27 00:00+00'$$,
               'day by day');
 SELECT is(tally.metric_value('week_of', since => '2026-01-10 00:00+00', until => '2026-01-11 00:00+00'),
     (SELECT count(*)::float8 FROM e WHERE at >= '2026-01-04 00:00+00' AND at < '2026-01-11 00:00+00'), 'one day');

@@ -35,7 +35,8 @@ CREATE FUNCTION same(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS 
     UNION ALL SELECT bag_eq(format('SELECT bucket, n FROM six_hours%s', suffix),
         'SELECT bucket, count(*) AS n FROM plain(''hour'', ''1 hour'', 6, ''UTC'', NULL) GROUP BY 1', what || ': six hours' || suffix)
     UNION ALL SELECT bag_eq(format('SELECT bucket, n FROM quarter%s', suffix),
-        'SELECT (date_trunc(''month'', local) + k * interval ''1 month'') AT TIME ZONE ''Europe/Berlin'' AS b, count(*) AS n FROM events, generate_series(0, 2) k WHERE isfinite(local) GROUP BY 1', what || ': three months' || suffix)
+        'SELECT (date_trunc(''month'', local) + k * interval ''1 month'') AT TIME ZONE ''Europe/Berlin'' AS b, count(*) AS n FROM events, generate_series(0, '
+            '2) k WHERE isfinite(local) GROUP BY 1', what || ': three months' || suffix)
     UNION ALL SELECT bag_eq(format('SELECT bucket, n, tally.distinct_count(actors)::int AS actors FROM on_hourly%s', suffix),
         'SELECT bucket, count(*) AS n, count(DISTINCT who)::int AS a FROM plain(''day'', ''1 day'', 2, ''UTC'', NULL) GROUP BY 1',
             what || ': two days, on a rollup' || suffix)
@@ -81,7 +82,8 @@ SELECT throws_ok($$SELECT tally.create_rollup('bad', 'events', 'at', bucket => '
     NULL, 'not whole buckets');
 SELECT throws_ok($$SELECT tally.create_rollup('bad', 'events', 'at', bucket => '1 day', lookback => '1 month', measures => '{"n": "count(*)"}')$$, '22023',
     NULL, 'a month is no number of days');
-SELECT throws_ok($$SELECT tally.create_rollup('bad', 'events', 'at', bucket => '1 week', zone => 'Europe/Berlin', lookback => '10 days', measures => '{"n": "count(*)"}')$$, '22023', NULL, 'no whole weeks');
+SELECT throws_ok($$SELECT tally.create_rollup('bad', 'events', 'at', bucket => '1 week', zone => 'Europe/Berlin', lookback => '10 days',
+    measures => '{"n": "count(*)"}')$$, '22023', NULL, 'no whole weeks');
 SELECT throws_ok($$SELECT tally.create_rollup('bad', 'events', key => 'who', lookback => '7 days', measures => '{"n": "count(*)"}')$$, '22023', NULL,
     'a key has no buckets');
 SELECT throws_ok($$SELECT tally.freeze_source('events', '2026-03-20')$$, '55000', NULL, 'rows that are looked back on are needed');
@@ -107,6 +109,7 @@ SELECT bag_eq('SELECT bucket, n FROM two_days_back_live', 'SELECT * FROM spans_e
 SELECT tally.refresh('two_days_back'), tally.refresh('half_years_back');
 SELECT bag_eq('SELECT bucket, n FROM two_days_back', 'SELECT * FROM spans_expected', 'three times two days');
 SELECT bag_eq('SELECT bucket, n FROM half_years_back',
-    $$SELECT '2025-07-01 00:00Z'::timestamptz, 1000::bigint UNION ALL SELECT '2026-01-01 00:00Z', (SELECT sum(n) FROM spans) UNION ALL SELECT '2026-07-01 00:00Z', (SELECT sum(n) FROM spans WHERE at > '2026-01-01')$$, 'two half years');
+    $$SELECT '2025-07-01 00:00Z'::timestamptz, 1000::bigint UNION ALL SELECT '2026-01-01 00:00Z',
+        (SELECT sum(n) FROM spans) UNION ALL SELECT '2026-07-01 00:00Z', (SELECT sum(n) FROM spans WHERE at > '2026-01-01')$$, 'two half years');
 SELECT throws_ok($$SELECT tally.alter_rollup('two_days_back', retain => '30 days')$$, '0A000', NULL, 'buckets that look back do not go one by one');
 SELECT * FROM finish();

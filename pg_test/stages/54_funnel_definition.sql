@@ -38,7 +38,8 @@ SELECT bucket, device, s.n AS step, (ARRAY['visit', 'cart', 'pay'])[s.n] AS name
            FROM CASE s.n WHEN 2 THEN t2 WHEN 3 THEN t3 END)) FILTER (WHERE level >= s.n))::numeric, 3) AS p90
   FROM people, generate_series(1, 3) s(n) GROUP BY bucket, device, s.n;
 CREATE FUNCTION same(suffix text, what text) RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT bag_eq(format('SELECT bucket, device, step, name, actors, round(seconds_mean::numeric, 3) AS mean, round(seconds_p50::numeric, 3) AS p50, round(seconds_p90::numeric, 3) AS p90 FROM buying_steps%s', suffix),
+    SELECT bag_eq(format('SELECT bucket, device, step, name, actors, round(seconds_mean::numeric, 3) AS mean, round(seconds_p50::numeric, 3) AS p50, '
+        'round(seconds_p90::numeric, 3) AS p90 FROM buying_steps%s', suffix),
                   'SELECT * FROM expected', what || ': steps' || suffix)
 $$;
 CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -78,9 +79,11 @@ SELECT is_empty('SELECT * FROM tally.verify(''buying_actors'')', 'actors verifie
 
 -- Reading it over a range.
 SELECT results_eq('SELECT step, step_name, actors FROM tally.funnel(''buying'', since => ''2026-03-02 00:00+00'', until => ''2026-03-05 00:00+00'')',
-    'SELECT n, (ARRAY[''visit'', ''cart'', ''pay''])[n], count(*) FILTER (WHERE level >= n) FROM chains, generate_series(1, 3) n WHERE v >= ''2026-03-02 00:00+00'' AND v < ''2026-03-05 00:00+00'' GROUP BY n ORDER BY n',
+    'SELECT n, (ARRAY[''visit'', ''cart'', ''pay''])[n], count(*) FILTER (WHERE level >= n) FROM chains, generate_series(1, '
+        '3) n WHERE v >= ''2026-03-02 00:00+00'' AND v < ''2026-03-05 00:00+00'' GROUP BY n ORDER BY n',
     'tally.funnel() over a range');
-SELECT bag_eq('SELECT labels ->> ''device'', step, actors FROM tally.funnel(''buying'', since => ''-infinity'', until => ''infinity'', by => ''{device}'', "where" => ''{"device": ["phone", "desk"]}'')',
+SELECT bag_eq('SELECT labels ->> ''device'', step, actors FROM tally.funnel(''buying'', since => ''-infinity'', until => ''infinity'', by => ''{device}'', '
+    '"where" => ''{"device": ["phone", "desk"]}'')',
     'SELECT device, step, sum(actors)::bigint FROM expected WHERE device <> ''(none)'' GROUP BY 1, 2', 'tally.funnel() by a dimension');
 SELECT is((SELECT sum(of_first) FROM tally.funnel('buying', since => '-infinity', until => 'infinity') WHERE step = 3),
     (SELECT count(*) FILTER (WHERE level = 3)::float8 / count(*) FROM chains), 'conversion from the first step');
@@ -96,32 +99,40 @@ SELECT tally.create_funnel('last_touch', 'events', 'at', 'who', '[{"visit": "kin
     dimensions => '[{"on": "upper(device)"}]', with_data => true);
 SELECT bag_eq('SELECT bucket, "on", step, actors FROM last_touch_steps', $$
     WITH h AS (SELECT e.who, e.path,
-                      coalesce((SELECT upper(l.device) FROM events l WHERE l.who = e.who AND l.kind IN ('visit', 'pay') AND l.device IS NOT NULL AND l.at IS NOT NULL ORDER BY l.at DESC, upper(l.device) LIMIT 1), '(none)') AS touch
+                      coalesce((SELECT upper(l.device) FROM events l WHERE l.who = e.who AND l.kind IN ('visit', 'pay') AND l.device IS NOT NULL AND l.at
+                          IS NOT NULL ORDER BY l.at DESC, upper(l.device) LIMIT 1), '(none)') AS touch
                  FROM pairs e)
-    SELECT date_trunc('day', path[1], 'UTC') AS bucket, touch, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n GROUP BY 1, 2, 3$$, 'last touch');
+    SELECT date_trunc('day', path[1], 'UTC') AS bucket, touch, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n GROUP BY 1, 2,
+        3$$, 'last touch');
 SELECT tally.create_funnel('at_step', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', attribution => 'step 2',
     dimensions => '["device"]', with_data => true);
 SELECT bag_eq('SELECT bucket, device, step, actors FROM at_step_steps', $$
-    WITH d AS (SELECT h.*, coalesce((SELECT min(e.device) FROM events e WHERE e.who = h.who AND e.at = path[2] AND kind = 'pay'), '(none)') AS device FROM pairs h)
+    WITH d AS (SELECT h.*, coalesce((SELECT min(e.device) FROM events e WHERE e.who = h.who AND e.at = path[2] AND kind = 'pay'), '(none)') AS device
+        FROM pairs h)
     SELECT date_trunc('day', path[1], 'UTC'), device, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM d, generate_series(1, 2) n GROUP BY 1, 2, 3$$,
         'value at step 2');
 SELECT tally.create_funnel('strictly', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}', options => 'strict',
     bucket => '1 week', zone => 'Europe/Berlin', with_data => true);
 SELECT bag_eq('SELECT bucket, step, actors FROM strictly_steps', $$
-    WITH line AS (SELECT who, at, kind, lag(kind) OVER w AS before, lag(at) OVER w AS before_at FROM events WHERE who IS NOT NULL AND at IS NOT NULL WINDOW w AS (PARTITION BY who ORDER BY at)),
+    WITH line AS (SELECT who, at, kind, lag(kind) OVER w AS before, lag(at) OVER w AS before_at FROM events WHERE who IS NOT NULL AND at IS NOT NULL WINDOW w
+        AS (PARTITION BY who ORDER BY at)),
          -- In strict order a pay ends a chain only where nothing lies between it and a visit.
          h AS (SELECT DISTINCT ON (who) CASE kind WHEN 'pay' THEN ARRAY[before_at, at] ELSE ARRAY[at] END AS path FROM line
                 WHERE kind = 'visit' OR kind = 'pay' AND before = 'visit' AND at - before_at <= interval '7 days' ORDER BY who, kind <> 'pay', at)
-    SELECT date_trunc('week', path[1], 'Europe/Berlin') AS bucket, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n GROUP BY 1, 2$$, 'strict order sees foreign events; weeks of a zone');
+    SELECT date_trunc('week', path[1], 'Europe/Berlin') AS bucket, n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n GROUP BY 1,
+        2$$, 'strict order sees foreign events; weeks of a zone');
 SELECT tally.create_funnel('clean', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "pay": "kind = ''pay''"}',
     exclude => '[{"after": "visit", "before": "pay", "when": "kind = ''cart''", "remove": true}]', with_data => true);
 SELECT bag_eq('SELECT bucket, step, actors FROM clean_steps', $$
     WITH h AS (SELECT tally.funnel_path('7 days', at, kind, '{visit,pay,cart}', 'exclude 1-2 remove') AS path FROM events WHERE who IS NOT NULL GROUP BY who)
-    SELECT date_trunc('day', path[1], 'UTC'), n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1, 2$$, 'an exclusion that removes');
+    SELECT date_trunc('day', path[1], 'UTC'), n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1,
+        2$$, 'an exclusion that removes');
 
 -- Definitions again, bad ones, and dropping.
-SELECT lives_ok($$SELECT tally.create_funnel('buying', 'events', 'at', 'who', '{"visit": "kind = ''visit''", "cart": "kind = ''cart''", "pay": "kind = ''pay''"}', "window" => '2 days', dimensions => '["device"]')$$, 'the same again');
-SELECT throws_ok($$SELECT tally.create_funnel('buying', 'events', 'at', 'who', '{"visit": "kind = ''visit''"}', "window" => '2 days', dimensions => '["device"]')$$, '42710', NULL, 'another definition');
+SELECT lives_ok($$SELECT tally.create_funnel('buying', 'events', 'at', 'who',
+    '{"visit": "kind = ''visit''", "cart": "kind = ''cart''", "pay": "kind = ''pay''"}', "window" => '2 days', dimensions => '["device"]')$$, 'the same again');
+SELECT throws_ok($$SELECT tally.create_funnel('buying', 'events', 'at', 'who', '{"visit": "kind = ''visit''"}', "window" => '2 days',
+    dimensions => '["device"]')$$, '42710', NULL, 'another definition');
 SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'who', '{}')$$, '22023', NULL, 'no steps');
 SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'who', '{"a": "true", "a": "false"}')$$, '22023', NULL, 'a step twice');
 SELECT throws_ok($$SELECT tally.create_funnel('bad', 'events', 'at', 'who', '["a"]')$$, '22023', NULL, 'a step without condition');

@@ -62,14 +62,17 @@ SELECT is_empty('SELECT FROM visits WHERE who = ''once''', 'an actor without eve
 SELECT tally.create_rollup('visits_daily', 'visits', 'started_at', bucket => '1 day', dimensions => '["entry"]',
     measures => '{"sessions": "count(*)", "bounces": "count(*) filter (where events = 1)", "seconds": "sum(seconds)", "length": "tally.tdigest(seconds)"}');
 SELECT bag_eq('SELECT bucket, entry, sessions, bounces FROM visits_daily_live',
-              'SELECT date_trunc(''day'', started_at, ''UTC'') AS bucket, entry, count(*) AS sessions, count(*) FILTER (WHERE events = 1) AS bounces FROM wanted GROUP BY 1, 2', 'sessions a day');
+              'SELECT date_trunc(''day'', started_at, ''UTC'') AS bucket, entry, count(*) AS sessions, '
+                  'count(*) FILTER (WHERE events = 1) AS bounces FROM wanted GROUP BY 1, 2', 'sessions a day');
 INSERT INTO hits VALUES ('2026-02-02 23:59Z', 'late', '/1', 'p1', 1), ('2026-02-03 00:01Z', 'late', '/2', 'p1', 1);
 DELETE FROM hits WHERE who = 'u7';
 SELECT bag_eq('SELECT bucket, entry, sessions, bounces FROM visits_daily_live',
-              'SELECT date_trunc(''day'', started_at, ''UTC'') AS bucket, entry, count(*) AS sessions, count(*) FILTER (WHERE events = 1) AS bounces FROM wanted GROUP BY 1, 2', 'through three levels, unrefreshed');
+              'SELECT date_trunc(''day'', started_at, ''UTC'') AS bucket, entry, count(*) AS sessions, '
+                  'count(*) FILTER (WHERE events = 1) AS bounces FROM wanted GROUP BY 1, 2', 'through three levels, unrefreshed');
 SELECT tally.refresh();
 SELECT bag_eq('SELECT bucket, entry, sessions, bounces FROM visits_daily',
-              'SELECT date_trunc(''day'', started_at, ''UTC'') AS bucket, entry, count(*) AS sessions, count(*) FILTER (WHERE events = 1) AS bounces FROM wanted GROUP BY 1, 2', 'and refreshed');
+              'SELECT date_trunc(''day'', started_at, ''UTC'') AS bucket, entry, count(*) AS sessions, '
+                  'count(*) FILTER (WHERE events = 1) AS bounces FROM wanted GROUP BY 1, 2', 'and refreshed');
 SELECT tally.create_metric('bounce_rate', 'visits_daily', 'bounces::float8 / nullif(sessions, 0)');
 SELECT is(tally.metric_value('bounce_rate', since => '2026-02-01Z', until => '2026-03-01Z'),
     (SELECT count(*) FILTER (WHERE events = 1)::float8 / count(*) FROM wanted WHERE started_at < '2026-03-01Z'), 'a metric of sessions');
@@ -82,7 +85,8 @@ SELECT is((SELECT sum(f.actors) FROM tally.funnel('long_after_short', since => '
 SELECT is_empty('SELECT * FROM tally.verify(''visits'') v WHERE v IS NOT NULL', 'verify finds nothing');
 
 -- The same again, another one, bad input.
-SELECT lives_ok($$SELECT tally.create_sessions('visits', 'hits', 'at', 'who', page => 'path', dimensions => '["plan", {"long_path": "path || ''!''"}]', "where" => 'path <> ''/7''')$$, 'the same definition again');
+SELECT lives_ok($$SELECT tally.create_sessions('visits', 'hits', 'at', 'who', page => 'path', dimensions => '["plan", {"long_path": "path || ''!''"}]',
+    "where" => 'path <> ''/7''')$$, 'the same definition again');
 SELECT throws_ok($$SELECT tally.create_sessions('visits', 'hits', 'at', 'who', gap => '1 hour')$$, '42710', NULL, 'another one');
 SELECT throws_ok($$SELECT tally.create_sessions('bad', 'hits', 'at', 'who', gap => '-1 hour')$$, '22023',
     'gap of sessions ''bad'' must be 0 or longer, got -01:00:00', 'a negative gap');
@@ -107,6 +111,7 @@ CREATE TABLE plain (at date NOT NULL, id int);
 INSERT INTO plain SELECT date '2026-01-01' + i * i % 50, i % 4 FROM generate_series(1, 60) i;
 SELECT tally.create_sessions('stays', 'plain', 'at', 'id', gap => '2 days', zone => 'Europe/Berlin', with_data => true);
 SELECT bag_eq('SELECT id, started_at, events FROM stays',
-    $$SELECT id::text, min(at)::timestamp AT TIME ZONE 'Europe/Berlin' AS started_at, count(*) AS events FROM (SELECT *, sum(CASE WHEN at - before <= 2 THEN 0 ELSE 1 END) OVER (PARTITION BY id ORDER BY at) AS n
+    $$SELECT id::text, min(at)::timestamp AT TIME ZONE 'Europe/Berlin' AS started_at,
+        count(*) AS events FROM (SELECT *, sum(CASE WHEN at - before <= 2 THEN 0 ELSE 1 END) OVER (PARTITION BY id ORDER BY at) AS n
     FROM (SELECT *, lag(at) OVER (PARTITION BY id ORDER BY at) AS before FROM plain) q) x GROUP BY id, n$$, 'dates and numbers');
 SELECT * FROM finish();

@@ -77,11 +77,13 @@ SELECT bag_eq(format('SELECT period, eligible, retained, round(share::numeric, 9
     format('SELECT period, count(*) AS n, count(*) FILTER (WHERE kept) AS k, round(count(*) FILTER (WHERE kept)::numeric / count(*), 9) AS s
               FROM plain(''day'', 6, ''{signup}'', ''{visit}'', false, %1$L) WHERE past AND cohort < %1$L GROUP BY 1', t), 'the curve as of ' || t)
   FROM unnest('{2026-03-20 12:00+00,2026-03-24 23:30+00,2026-03-30 00:00+02,2026-05-01 00:00+00}'::timestamptz[]) t;
-SELECT bag_eq('SELECT labels ->> ''plan'' AS plan, period, eligible, retained FROM tally.retention(''daily'', since => ''2026-03-22 00:00+01'', until => ''2026-03-30 00:00+02'', by => ''{plan}'', "where" => ''{"plan": ["free", null]}'')',
+SELECT bag_eq('SELECT labels ->> ''plan'' AS plan, period, eligible, retained FROM tally.retention(''daily'', since => ''2026-03-22 00:00+01'', '
+    'until => ''2026-03-30 00:00+02'', by => ''{plan}'', "where" => ''{"plan": ["free", null]}'')',
     'SELECT plan, period, count(*) AS n, count(*) FILTER (WHERE kept) AS k FROM plain(''day'', 6, ''{signup}'', ''{visit}'', false, now())
       WHERE cohort >= ''2026-03-22 00:00+01'' AND cohort < ''2026-03-30 00:00+02'' AND plan IN (''free'', ''(none)'') GROUP BY 1, 2', 'the curve by plan');
 
-SELECT lives_ok($$SELECT tally.create_retention('daily', 'events', 'at', 'who', "start" => 'kind = ''signup''', return => 'kind = ''visit''', periods => 6, zone => 'Europe/Berlin', dimensions => '["plan"]')$$, 'the same again');
+SELECT lives_ok($$SELECT tally.create_retention('daily', 'events', 'at', 'who', "start" => 'kind = ''signup''', return => 'kind = ''visit''', periods => 6,
+    zone => 'Europe/Berlin', dimensions => '["plan"]')$$, 'the same again');
 SELECT throws_ok($$SELECT tally.create_retention('daily', 'events', 'at', 'who')$$, '42710', NULL, 'another definition');
 SELECT throws_ok($$SELECT tally.create_funnel('daily', 'events', 'at', 'who', '{"a": "true"}')$$, '42710', NULL, 'a funnel of that name');
 SELECT throws_ok($$SELECT tally.create_retention('bad', 'events', 'at', 'who', periods => -1)$$, '22023', NULL, 'no periods');

@@ -45,7 +45,8 @@ SELECT lives_ok($$SELECT tally.alter_rollup('f', drop_measures => '{x,y}', add_m
     'measures come again with other meanings');
 SELECT lives_ok($$SELECT tally.refresh('f')$$, 'and are computed');
 SELECT bag_eq('SELECT bucket, k, n, tally.mean(x) AS x, y FROM f',
-    $$SELECT date_trunc('hour', at, 'UTC') AS bucket, k, sum(n) AS n, CASE WHEN at >= '2026-01-04' THEN avg(n)::float8 END AS x, CASE WHEN at >= '2026-01-04' THEN max(n) END AS y
+    $$SELECT date_trunc('hour', at, 'UTC') AS bucket, k, sum(n) AS n, CASE WHEN at >= '2026-01-04' THEN avg(n)::float8 END AS x,
+        CASE WHEN at >= '2026-01-04' THEN max(n) END AS y
     FROM e GROUP BY 1, 2, at >= '2026-01-04'$$, 'history that is frozen has none of them');
 SELECT lives_ok($$SELECT tally.alter_rollup('f', drop_dimensions => '{k}', drop_measures => '{y}', add_measures => '{"y": "max(k)"}')$$,
     'also while a dimension goes');
@@ -72,5 +73,6 @@ EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT;
     RETURN h;
 END $$;
-SELECT unalike(hint_of($$SELECT tally.create_rollup('monthly', 'e', 'at', bucket => '30 days', dimensions => '[]', measures => '{"n": "sum(n)", "c": "count(*)"}')$$), '%alter_rollup%', 'months do not become 30 days by alter_rollup');
+SELECT unalike(hint_of($$SELECT tally.create_rollup('monthly', 'e', 'at', bucket => '30 days', dimensions => '[]',
+    measures => '{"n": "sum(n)", "c": "count(*)"}')$$), '%alter_rollup%', 'months do not become 30 days by alter_rollup');
 SELECT * FROM finish();

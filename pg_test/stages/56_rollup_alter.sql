@@ -26,11 +26,13 @@ SELECT is_empty($$SELECT * FROM tally.alter_rollup('h', add_measures => NULL, dr
 
 -- A measure is added while nothing is frozen: all is computed anew, the live view is right at once.
 SELECT results_eq($$SELECT * FROM tally.alter_rollup('h', add_measures => '{"most": "max(amount)", "big": "count(*) filter (where amount > 6)"}')$$, $$VALUES
-    ('measure big added', timestamptz '-infinity', timestamptz 'infinity', 'computed anew from the source by backfill'), ('measure most added', '-infinity', 'infinity', 'computed anew from the source by backfill')$$, 'it says what is computed anew');
+    ('measure big added', timestamptz '-infinity', timestamptz 'infinity', 'computed anew from the source by backfill'),
+        ('measure most added', '-infinity', 'infinity', 'computed anew from the source by backfill')$$, 'it says what is computed anew');
 CREATE FUNCTION exact(relation text, columns text, definition text, what text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT bag_eq(format('SELECT %s FROM %s', columns, relation), definition, what || ': ' || relation)
 $$;
-CREATE TABLE wanted AS SELECT 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), world, count(*), sum(amount), max(amount), count(*) FILTER (WHERE amount > 6) AS big FROM all_rows GROUP BY 1, 2, 3' AS q;
+CREATE TABLE wanted AS SELECT 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), world, count(*), sum(amount), max(amount), '
+    'count(*) FILTER (WHERE amount > 6) AS big FROM all_rows GROUP BY 1, 2, 3' AS q;
 SELECT exact('h_live', 'bucket, kind, world, n, total, most, big', q, 'measures added') FROM wanted;
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'h'), 'backfill', 'it waits for its backfill');
 SELECT is((SELECT count(*) FROM mine), (SELECT count(*) FROM h), 'a view that somebody made on the live view stays');
@@ -49,8 +51,10 @@ CREATE TABLE frozen AS SELECT bucket, kind, world, n, total, most, big FROM h WH
 DELETE FROM events WHERE at < '2026-01-15';
 DROP VIEW mine;
 SELECT results_eq($$SELECT * FROM tally.alter_rollup('h', add_measures => '{"least": "min(amount)"}', drop_measures => '{big}')$$, $$VALUES
-    ('measure big dropped', timestamptz '-infinity', timestamptz '2026-01-15 00:00Z', 'column dropped'), ('measure big dropped', '2026-01-15 00:00Z', 'infinity', 'column dropped'),
-    ('measure least added', '-infinity', '2026-01-15 00:00Z', 'kept, as NULL'), ('measure least added', '2026-01-15 00:00Z', 'infinity', 'computed anew from the source by backfill')$$, 'each part of the history by itself');
+    ('measure big dropped', timestamptz '-infinity', timestamptz '2026-01-15 00:00Z', 'column dropped'),
+        ('measure big dropped', '2026-01-15 00:00Z', 'infinity', 'column dropped'),
+    ('measure least added', '-infinity', '2026-01-15 00:00Z', 'kept, as NULL'),
+        ('measure least added', '2026-01-15 00:00Z', 'infinity', 'computed anew from the source by backfill')$$, 'each part of the history by itself');
 CREATE TABLE wanted2 AS SELECT 'SELECT bucket, kind, world, n, total, most, NULL::int AS least FROM frozen
     UNION ALL SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), world, count(*), sum(amount), max(amount), min(amount) FROM events GROUP BY 1, 2, 3'
         AS q;
@@ -66,7 +70,8 @@ SELECT is((SELECT n FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollu
 SELECT results_eq($$SELECT what, how FROM tally.alter_rollup('h', add_dimensions => '[{"size": "CASE WHEN amount > 6 THEN ''big'' ELSE ''small'' END"}]')$$,
     $$VALUES ('dimension size added', 'kept, as ''(before)'''), ('dimension size added', 'computed anew from the source by backfill')$$, 'dimension added');
 CREATE TABLE wanted3 AS SELECT 'SELECT bucket, kind, world, ''(before)'' AS size, n, total FROM frozen
-    UNION ALL SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), world, CASE WHEN amount > 6 THEN ''big'' ELSE ''small'' END, count(*), sum(amount) FROM events GROUP BY 1, 2, 3, 4' AS q;
+    UNION ALL SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), world, CASE WHEN amount > 6 THEN ''big'' ELSE ''small'' END, count(*), '
+        'sum(amount) FROM events GROUP BY 1, 2, 3, 4' AS q;
 SELECT exact('h_live', 'bucket, kind, world, size, n, total', q, 'dimension added') FROM wanted3;
 SELECT tally.refresh();
 SELECT exact('h', 'bucket, kind, world, size, n, total', q, 'dimension added') FROM wanted3;
@@ -117,8 +122,10 @@ SELECT is((SELECT state FROM tally.status WHERE rollup = 'plain'), 'fresh', 'not
 
 -- The filter: frozen history is as it was computed.
 SELECT results_eq($$SELECT what, since, how FROM tally.alter_rollup('h', "where" => 'kind = ''a''')$$, $$VALUES
-    ('where: none to kind = ''a''', timestamptz '-infinity', 'kept as it was computed'), ('where: none to kind = ''a''', '2026-01-15 00:00Z', 'computed anew from the source by backfill')$$, 'filter');
-CREATE TABLE wanted5 AS SELECT 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount) FROM all_rows WHERE at < ''2026-01-15'' OR kind = ''a'' GROUP BY 1, 2' AS q;
+    ('where: none to kind = ''a''', timestamptz '-infinity', 'kept as it was computed'),
+        ('where: none to kind = ''a''', '2026-01-15 00:00Z', 'computed anew from the source by backfill')$$, 'filter');
+CREATE TABLE wanted5 AS SELECT 'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), '
+    'sum(amount) FROM all_rows WHERE at < ''2026-01-15'' OR kind = ''a'' GROUP BY 1, 2' AS q;
 SELECT exact('h_live', 'bucket, kind, n, total', q, 'filter') FROM wanted5;
 CALL tally.backfill('h');
 SELECT exact('h', 'bucket, kind, n, total', q, 'filter') FROM wanted5;
@@ -126,7 +133,8 @@ SELECT tally.alter_rollup('h', "where" => '');
 SELECT tally.refresh();
 SELECT exact('h', 'bucket, kind, n, total, most', q, 'filter taken away') FROM wanted4;
 SELECT results_eq($$SELECT what, how FROM tally.alter_rollup('h', schedule => '*/15 * * * *', description => 'All events.', retain => '400 days')$$, $$VALUES
-    ('description: none to All events.', 'no bucket is touched'), ('retain: none to 400 days', 'no bucket is touched'), ('schedule: */5 * * * * to */15 * * * *', 'no bucket is touched')$$, 'what touches no bucket');
+    ('description: none to All events.', 'no bucket is touched'), ('retain: none to 400 days', 'no bucket is touched'),
+        ('schedule: */5 * * * * to */15 * * * *', 'no bucket is touched')$$, 'what touches no bucket');
 SELECT alike(obj_description('h'::regclass), 'All events.%', 'comments follow');
 SELECT tally.alter_rollup('h', retain => '0', schedule => '');
 SELECT is((SELECT (tally_internal._retain_of(r), r.schedule)::text FROM tally.rollups r WHERE name = 'h'), '(,)', 'and are taken away');
@@ -142,10 +150,14 @@ EXCEPTION WHEN duplicate_object THEN
     RETURN hint;
 END $$;
 SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["kind"]', measures => '{"n": "count(*)", "s": "sum(amount)"}', with_data => true);
-SELECT is(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "s": "sum(who)"}', "where" => 'amount > 1')$$),
-    $$SELECT * FROM tally.alter_rollup('again', add_measures => '{"s": "sum(who)"}', drop_measures => '{s}', add_dimensions => '[{"world": "world"}]', drop_dimensions => '{kind}', "where" => 'amount > 1');$$, 'the statement to run');
-SELECT lives_ok(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "s": "sum(who)"}', "where" => 'amount > 1')$$), 'it runs');
-SELECT is(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "s": "sum(who)"}', "where" => 'amount > 1')$$), 'no error', 'and then the definition is the same');
+SELECT is(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "s": "sum(who)"}',
+    "where" => 'amount > 1')$$),
+    $$SELECT * FROM tally.alter_rollup('again', add_measures => '{"s": "sum(who)"}', drop_measures => '{s}', add_dimensions => '[{"world": "world"}]', $$
+    || $$drop_dimensions => '{kind}', "where" => 'amount > 1');$$, 'the statement to run');
+SELECT lives_ok(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "s": "sum(who)"}',
+    "where" => 'amount > 1')$$), 'it runs');
+SELECT is(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "s": "sum(who)"}',
+    "where" => 'amount > 1')$$), 'no error', 'and then the definition is the same');
 SELECT is(hint_of($$SELECT tally.create_rollup('again', 'events', 'at', bucket => '1 day', measures => '{"n": "count(*)"}')$$),
     $$SELECT tally.drop_rollup('again');$$, 'another bucket is another rollup');
 SELECT tally.drop_rollup('again');
@@ -215,8 +227,10 @@ GRANT USAGE ON SCHEMA public TO tally_test_reader;
 SET ROLE tally_test_reader;
 SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_measures => '{most}')$$, '42501', NULL, 'not for who does not own it');
 RESET ROLE;
-SELECT bag_eq($$SELECT (SELECT md5(string_agg(h::text, '|' ORDER BY bucket, kind)) FROM h) AS rows, (SELECT md5(string_agg(m::text, '|' ORDER BY name)) FROM tally.measures m) AS measures,
-    (SELECT md5(string_agg(m::text, '|' ORDER BY name)) FROM tally.dimensions m) AS dimensions, (SELECT count(*) FROM tally.dirty_ranges) AS ranges, pg_get_viewdef('h_live') AS live$$, 'SELECT * FROM before', 'all as it was');
+SELECT bag_eq($$SELECT (SELECT md5(string_agg(h::text, '|' ORDER BY bucket, kind)) FROM h) AS rows,
+    (SELECT md5(string_agg(m::text, '|' ORDER BY name)) FROM tally.measures m) AS measures,
+    (SELECT md5(string_agg(m::text, '|' ORDER BY name)) FROM tally.dimensions m) AS dimensions, (SELECT count(*) FROM tally.dirty_ranges) AS ranges,
+        pg_get_viewdef('h_live') AS live$$, 'SELECT * FROM before', 'all as it was');
 
 -- An unprivileged owner changes what is theirs, and a superuser's hand does not lend them rights.
 CREATE ROLE tally_test_owner;

@@ -19,7 +19,8 @@ CREATE FUNCTION exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1 .. 2 LOOP
         RETURN QUERY SELECT bag_eq('SELECT bucket, kind, n, total, tally.distinct_count(people)::bigint FROM h_live',
-            'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1, 2', what || ': hours, live');
+            'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount), '
+                'count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1, 2', what || ': hours, live');
         RETURN QUERY SELECT bag_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d_live',
             'SELECT date_trunc(''day'', at), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1',
                 what || ': days on hours, live');
@@ -148,7 +149,8 @@ SELECT results_eq($$SELECT what, how FROM tally.alter_rollup('h', retain => '20 
 CALL tally.expire('h', as_of => '2026-03-15 12:00Z');
 SELECT is((SELECT min(bucket) FROM h), '2026-02-23 00:00Z', 'hours go by whole days');
 SELECT bag_eq('SELECT bucket, kind, n, total FROM h',
-    'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount) FROM all_rows WHERE at >= ''2026-02-23'' AND isfinite(at) GROUP BY 1, 2', 'the younger ones are as they were');
+    'SELECT date_trunc(''hour'', at), COALESCE(kind, ''(none)''), count(*), sum(amount) FROM all_rows WHERE at >= ''2026-02-23'' AND isfinite(at) GROUP BY 1, '
+        '2', 'the younger ones are as they were');
 SELECT bag_eq('SELECT bucket, n, total, tally.distinct_count(people)::bigint FROM d_live',
     'SELECT date_trunc(''day'', at), count(*), sum(amount), count(DISTINCT who) AS people FROM all_rows WHERE isfinite(at) GROUP BY 1',
     'days outlive hours, live');

@@ -25,7 +25,8 @@ BEGIN
     FOR one IN SELECT * FROM made LOOP
         RETURN QUERY SELECT results_eq(
             format('SELECT no_time, too_early, too_late FROM tally.odd_rows o JOIN tally.rollups r ON r.id = o.rollup_id WHERE r.name = %L', one.name),
-            format('SELECT count(*) FILTER (WHERE %1$I IS NULL), count(*) FILTER (WHERE %1$I = ''-infinity''), count(*) FILTER (WHERE %1$I = ''infinity'') FROM events WHERE %2$s', one.column_name, COALESCE(one.filter, 'true')),
+            format('SELECT count(*) FILTER (WHERE %1$I IS NULL), count(*) FILTER (WHERE %1$I = ''-infinity''), '
+                'count(*) FILTER (WHERE %1$I = ''infinity'') FROM events WHERE %2$s', one.column_name, COALESCE(one.filter, 'true')),
             format('%s: %s', what, one.name));
         RETURN QUERY EXECUTE format('SELECT is((SELECT COALESCE(sum(n), 0) FROM %I)::bigint, (SELECT count(*) FROM events WHERE isfinite(%I) AND %s), %L)',
             one.name, one.column_name, COALESCE(one.filter, 'true'),

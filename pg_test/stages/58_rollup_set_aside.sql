@@ -12,8 +12,10 @@ UPDATE e SET ms = '12ms' WHERE id = 100;
 SELECT tally.refresh('h');
 SELECT bag_eq('SELECT bucket, n, total FROM h', 'SELECT * FROM good WHERE bucket <> ''2026-01-02 09:00+00''', 'a build goes on without the bucket');
 SELECT bag_eq('SELECT bucket, n, total FROM h_live', 'SELECT * FROM good WHERE bucket <> ''2026-01-02 09:00+00''', 'and the live view answers');
-SELECT bag_eq('SELECT b.bucket, b.computable, b.sqlstate, b.source_row FROM tally.broken_buckets b JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = ''h''',
-              'SELECT timestamptz ''2026-01-02 09:00+00'' AS bucket, false AS computable, ''22P02'' AS sqlstate, ''public.e '' || ctid AS source_row FROM e WHERE id = 100', 'the bucket and the row are named');
+SELECT bag_eq('SELECT b.bucket, b.computable, b.sqlstate, b.source_row FROM tally.broken_buckets b JOIN tally.rollups r ON r.id = rollup_id WHERE r.name = '
+    '''h''',
+              'SELECT timestamptz ''2026-01-02 09:00+00'' AS bucket, false AS computable, ''22P02'' AS sqlstate, '
+                  '''public.e '' || ctid AS source_row FROM e WHERE id = 100', 'the bucket and the row are named');
 SELECT ok(state = 'error' AND reason LIKE '1 bucket is set aside%2026-01-02 09:00:00+00 (22P02, row public.e (%'
     AND hint LIKE 'SELECT * FROM public.e WHERE ctid =%', 'and in tally.status: ' || reason)
   FROM tally.status WHERE rollup = 'h';

@@ -15,7 +15,8 @@ SELECT tally.create_metric('per_good', 'hourly', 'n::float8 / nullif(good, 0)');
 
 SELECT results_eq($$SELECT bucket, series, value FROM tally.timeseries('events', since => '2026-01-01 04:00Z', until => '2026-01-01 08:00Z', fill => 'null')$$,
     $$VALUES
-    ('2026-01-01 04:00Z'::timestamptz, 'events', NULL::float8), ('2026-01-01 05:00Z', 'events', 1), ('2026-01-01 06:00Z', 'events', NULL), ('2026-01-01 07:00Z', 'events', 2)$$, 'null');
+    ('2026-01-01 04:00Z'::timestamptz, 'events', NULL::float8), ('2026-01-01 05:00Z', 'events', 1), ('2026-01-01 06:00Z', 'events', NULL),
+        ('2026-01-01 07:00Z', 'events', 2)$$, 'null');
 SELECT results_eq($$SELECT value FROM tally.timeseries('events', since => '2026-01-01 04:00Z', until => '2026-01-01 08:00Z', fill => 'zero')$$,
     'VALUES (0::float8), (1), (0), (2)', 'zero');
 SELECT results_eq($$SELECT value FROM tally.timeseries('events', since => '2026-01-01 04:00Z', until => '2026-01-01 08:00Z', fill => 'previous')$$,
@@ -46,18 +47,23 @@ SELECT results_eq($$SELECT value FROM tally.timeseries('per_good', since => '202
     'VALUES (0::float8), (0), (0), (1)', 'zero too');
 
 -- By label: the series are those with a row in the range.
-SELECT results_eq($$SELECT bucket, series, labels, value FROM tally.timeseries('events', since => '2026-01-01 01:00Z', until => '2026-01-01 04:00Z', by => '{world}', fill => 'zero')$$, $$VALUES
+SELECT results_eq($$SELECT bucket, series, labels, value FROM tally.timeseries('events', since => '2026-01-01 01:00Z', until => '2026-01-01 04:00Z',
+    by => '{world}', fill => 'zero')$$, $$VALUES
     ('2026-01-01 01:00Z'::timestamptz, 'w1', '{"world": "w1"}'::jsonb, 0::float8), ('2026-01-01 01:00Z', 'w2', '{"world": "w2"}', 0),
     ('2026-01-01 02:00Z', 'w1', '{"world": "w1"}', 1), ('2026-01-01 02:00Z', 'w2', '{"world": "w2"}', 2),
     ('2026-01-01 03:00Z', 'w1', '{"world": "w1"}', 0), ('2026-01-01 03:00Z', 'w2', '{"world": "w2"}', 0)$$, 'each series by itself');
-SELECT results_eq($$SELECT bucket, series, value FROM tally.timeseries('events', since => '2026-01-01 06:00Z', until => '2026-01-01 08:00Z', by => '{world}', fill => 'previous')$$, $$VALUES
+SELECT results_eq($$SELECT bucket, series, value FROM tally.timeseries('events', since => '2026-01-01 06:00Z', until => '2026-01-01 08:00Z', by => '{world}',
+    fill => 'previous')$$, $$VALUES
     ('2026-01-01 06:00Z'::timestamptz, 'w1', 1::float8), ('2026-01-01 07:00Z', 'w1', 2)$$, 'a series without a row in the range is not made up');
 INSERT INTO events VALUES ('2026-01-01 07:30Z', 'w2', true);
-SELECT results_eq($$SELECT bucket, series, value FROM tally.timeseries('events', since => '2026-01-01 06:00Z', until => '2026-01-01 08:00Z', by => '{world}', fill => 'previous')$$, $$VALUES
+SELECT results_eq($$SELECT bucket, series, value FROM tally.timeseries('events', since => '2026-01-01 06:00Z', until => '2026-01-01 08:00Z', by => '{world}',
+    fill => 'previous')$$, $$VALUES
     ('2026-01-01 06:00Z'::timestamptz, 'w1', 1::float8), ('2026-01-01 06:00Z', 'w2', 2), ('2026-01-01 07:00Z', 'w1', 2), ('2026-01-01 07:00Z', 'w2', 1)$$,
         'each takes its own value from before, exact now');
-SELECT results_eq($$SELECT value FROM tally.timeseries('events', since => '2026-01-01 06:00Z', until => '2026-01-01 08:00Z', "where" => '{"world": "w2"}', fill => 'previous')$$, 'VALUES (2::float8), (1)', 'where holds for the value before, too');
-SELECT results_eq($$SELECT value FROM tally.timeseries('events', since => '2026-01-01 06:00Z', until => '2026-01-01 08:00Z', by => '{world}', live => false, fill => 'zero')$$, 'VALUES (0::float8), (2)', 'as of the last refresh');
+SELECT results_eq($$SELECT value FROM tally.timeseries('events', since => '2026-01-01 06:00Z', until => '2026-01-01 08:00Z', "where" => '{"world": "w2"}',
+    fill => 'previous')$$, 'VALUES (2::float8), (1)', 'where holds for the value before, too');
+SELECT results_eq($$SELECT value FROM tally.timeseries('events', since => '2026-01-01 06:00Z', until => '2026-01-01 08:00Z', by => '{world}', live => false,
+    fill => 'zero')$$, 'VALUES (0::float8), (2)', 'as of the last refresh');
 
 -- Nothing there at all.
 SELECT results_eq($$SELECT series, value FROM tally.timeseries('events', since => '2030-01-01 00:00Z', until => '2030-01-01 02:00Z', fill => 'zero')$$,
@@ -66,13 +72,16 @@ SELECT results_eq($$SELECT value FROM tally.timeseries('events', since => '2030-
     'VALUES (3::float8), (3)', 'with the last value, four years back');
 SELECT is_empty($$SELECT * FROM tally.timeseries('events', since => '2030-01-01 00:00Z', until => '2030-01-01 02:00Z', by => '{world}', fill => 'zero')$$,
     'no series, no row');
-SELECT results_eq($$SELECT count(*), min(bucket), max(bucket), sum(value) FROM tally.timeseries('events', since => '-infinity', until => 'infinity', fill => 'zero')$$, $$VALUES (6::bigint, '2026-01-01 02:00Z'::timestamptz, '2026-01-01 07:00Z'::timestamptz, 7::float8)$$, 'infinite ends are those of the data');
+SELECT results_eq($$SELECT count(*), min(bucket), max(bucket), sum(value) FROM tally.timeseries('events', since => '-infinity', until => 'infinity',
+    fill => 'zero')$$, $$VALUES (6::bigint, '2026-01-01 02:00Z'::timestamptz, '2026-01-01 07:00Z'::timestamptz, 7::float8)$$,
+    'infinite ends are those of the data');
 SELECT is_empty($$SELECT * FROM tally.timeseries('events', since => '-infinity', until => '2025-01-01', fill => 'zero')$$, 'no data, no ends');
 SELECT is_empty($$SELECT * FROM tally.timeseries('events', since => '2026-01-02', until => '2026-01-01', fill => 'zero')$$, 'an empty range is empty');
 
 -- A coarser bucket: the value before since is that of its whole day, not of the part that a step back reaches.
 INSERT INTO events SELECT '2026-01-10 01:00Z'::timestamptz + i * interval '1 hour', 'w1', true FROM generate_series(1, 10) i;
-SELECT results_eq($$SELECT bucket, value FROM tally.timeseries('events', since => '2026-01-11', until => '2026-01-11 12:00Z', bucket => '1 day', fill => 'previous')$$, $$VALUES ('2026-01-11 00:00Z'::timestamptz, 10::float8)$$, 'previous day as a whole');
+SELECT results_eq($$SELECT bucket, value FROM tally.timeseries('events', since => '2026-01-11', until => '2026-01-11 12:00Z', bucket => '1 day',
+    fill => 'previous')$$, $$VALUES ('2026-01-11 00:00Z'::timestamptz, 10::float8)$$, 'previous day as a whole');
 
 -- Days of 23 and 25 hours; the bucket of 2026-03-29 in Berlin has events, the others none.
 CREATE TABLE berlin (at timestamptz, n int);
@@ -80,18 +89,22 @@ CREATE INDEX ON berlin (at);
 INSERT INTO berlin VALUES ('2026-03-29 12:00+02', 4), ('2026-10-25 02:30+01', 5);
 SELECT tally.create_rollup('berlin_days', 'berlin', 'at', bucket => '1 day', zone => 'Europe/Berlin', measures => '{"n": "sum(n)"}', with_data => true);
 SELECT tally.create_metric('berlin_n', 'berlin_days', 'n');
-SELECT results_eq($$SELECT bucket AT TIME ZONE 'Europe/Berlin', value FROM tally.timeseries('berlin_n', since => '2026-03-28 00:00+01', until => '2026-03-31 00:00+02', fill => 'zero')$$,
+SELECT results_eq($$SELECT bucket AT TIME ZONE 'Europe/Berlin',
+    value FROM tally.timeseries('berlin_n', since => '2026-03-28 00:00+01', until => '2026-03-31 00:00+02', fill => 'zero')$$,
     $$VALUES ('2026-03-28'::timestamp, 0::float8), ('2026-03-29', 4), ('2026-03-30', 0)$$, 'a day of 23 hours');
-SELECT results_eq($$SELECT bucket AT TIME ZONE 'Europe/Berlin', value FROM tally.timeseries('berlin_n', since => '2026-10-24 00:00+02', until => '2026-10-27 00:00+01', fill => 'previous')$$,
+SELECT results_eq($$SELECT bucket AT TIME ZONE 'Europe/Berlin',
+    value FROM tally.timeseries('berlin_n', since => '2026-10-24 00:00+02', until => '2026-10-27 00:00+01', fill => 'previous')$$,
     $$VALUES ('2026-10-24'::timestamp, 4::float8), ('2026-10-25', 5), ('2026-10-26', 5)$$, 'a day of 25 hours, and a value from half a year before');
-SELECT results_eq($$SELECT bucket AT TIME ZONE 'Europe/Berlin', value FROM tally.timeseries('berlin_n', since => '2026-01-01 00:00+01', until => '2027-01-01 00:00+01', bucket => '3 months', fill => 'zero')$$,
+SELECT results_eq($$SELECT bucket AT TIME ZONE 'Europe/Berlin',
+    value FROM tally.timeseries('berlin_n', since => '2026-01-01 00:00+01', until => '2027-01-01 00:00+01', bucket => '3 months', fill => 'zero')$$,
     $$VALUES ('2026-01-01'::timestamp, 4::float8), ('2026-04-01', 0), ('2026-07-01', 0), ('2026-10-01', 5)$$, 'quarters');
 SELECT is((SELECT count(*) FROM tally.timeseries('berlin_n', since => '2026-01-01 00:00+01', until => '2027-01-01 00:00+01', fill => 'zero')), 365::bigint,
     'a year of days');
 
 -- Every bucket that the definition would make is in the grid, and no other: skipped midnights (Sao Paulo), a skipped day (Apia).
 SELECT bag_eq(format('SELECT unnest(tally_internal._buckets_between(%L, date_trunc(%L, timestamptz %L, %L), %L))', rule, unit, since, zone, until),
-              format('SELECT DISTINCT date_trunc(%L, h, %L) FROM generate_series(date_trunc(%1$L, timestamptz %3$L, %2$L), timestamptz %4$L - interval ''1 second'', ''30 minutes'') h', unit, zone, since, until), rule)
+              format('SELECT DISTINCT date_trunc(%L, h, %L) FROM generate_series(date_trunc(%1$L, timestamptz %3$L, %2$L), '
+                  'timestamptz %4$L - interval ''1 second'', ''30 minutes'') h', unit, zone, since, until), rule)
   FROM (SELECT format('calendar %s %s', unit, zone) AS rule, * FROM (VALUES
     ('day', 'America/Sao_Paulo', '2017-10-01+00', '2018-03-01+00'), ('day', 'Pacific/Apia', '2011-12-20+00', '2012-01-10+00'),
     ('week', 'Europe/Berlin', '2026-03-01+00', '2026-04-10+00'), ('month', 'America/New_York', '2025-01-05+00', '2026-06-10+00'),

@@ -61,7 +61,8 @@ SELECT tally.create_threshold('slo', 'bad_share', 'burn rate 99% over 30 days mi
 SELECT is(told('slo', '2026-06-01 11:00Z'), 'ok 20.0000', 'too few bad events');
 
 -- 30 days up to 11:05Z: 40 bad of 300 is 13.33 %, 13.3 times the budget of 1 %; the last hour, from 10:05Z: 20 of 200.
-SELECT results_eq($$SELECT labels, period, round(bad_share::numeric, 4), observations, round(budget::numeric, 4), round(consumed::numeric, 4), round(remaining::numeric, 4), round(burn_rate::numeric, 4)
+SELECT results_eq($$SELECT labels, period, round(bad_share::numeric, 4), observations, round(budget::numeric, 4), round(consumed::numeric, 4),
+    round(remaining::numeric, 4), round(burn_rate::numeric, 4)
     FROM tally.error_budget('slo', '2026-06-01 11:05Z')$$,
         $$VALUES ('{}'::jsonb, interval '720:00', 0.1333, 300::float8, 0.01, 13.3333, -12.3333, 10::numeric)$$, 'the error budget');
 SELECT tally.create_threshold('slo per host', 'bad_share', 'burn rate 99%', per => '{host}');

@@ -8,7 +8,8 @@ CREATE TABLE events (at timestamptz NOT NULL, world text, kind text);
 CREATE INDEX ON events (at);
 SELECT lives_ok($$SELECT tally.create_rollup('turns_5m', 'events', 'at', '5 minutes', '["world"]',
     '{"turns": "count(*) filter (where kind = ''turn'')", "fallbacks": "count(*) filter (where kind = ''fallback'')"}', with_data => true)$$, 'a rollup');
-SELECT lives_ok($$SELECT tally.create_metric('fallback_rate', 'turns_5m', 'fallbacks::float8 / nullif(turns, 0)', unit => 'share', direction => 'down_is_good')$$, 'a metric');
+SELECT lives_ok($$SELECT tally.create_metric('fallback_rate', 'turns_5m', 'fallbacks::float8 / nullif(turns, 0)', unit => 'share',
+    direction => 'down_is_good')$$, 'a metric');
 SELECT is((SELECT samples FROM tally.metrics WHERE name = 'fallback_rate'), 'turns', 'the count it divides by counts the observations');
 
 -- Fallbacks per 10 turns, in buckets that begin at :00, :05, …; w2 is calm throughout.
@@ -21,7 +22,8 @@ INSERT INTO events SELECT '2026-03-01 12:00Z'::timestamptz + (b - 1) * interval 
 
 SELECT lives_ok($$SELECT tally.create_threshold('fallbacks', metric => 'fallback_rate', condition => '> 0.2', "for" => '5 minutes', per => '{world}',
     severity => 'critical', owner => 'on-call', runbook => 'https://runbooks/fallbacks', every => '5 minutes', min_samples => 5, recovery_condition => '< 0.15',
-    suggested_actions => '["reduce input token cap by 10%", {"do": "switch model of {{labels.world}} (rate {{value}})", "where": {"world": "w1"}}, {"do": "never", "above": 0.9}]')$$, 'a threshold');
+    suggested_actions => '["reduce input token cap by 10%", {"do": "switch model of {{labels.world}} (rate {{value}})", "where": {"world": "w1"}}, '
+        '{"do": "never", "above": 0.9}]')$$, 'a threshold');
 SELECT is((SELECT response_target FROM tally.thresholds), '15 minutes', 'a critical threshold has a response target');
 
 LISTEN tally_incident;
@@ -34,7 +36,8 @@ SELECT is_empty($$SELECT * FROM tally.evaluate('2026-03-01 12:10Z')$$, 'the same
 SELECT is_empty($$SELECT * FROM tally.evaluate('2026-03-01 12:14:59Z')$$, 'nor does a later moment of that tick');
 SELECT is_empty($$SELECT * FROM tally.evaluate('2026-03-01 12:05Z')$$, 'nor one from before');
 SELECT results_eq($$SELECT breaches, opened FROM tally.evaluate('2026-03-01 12:15Z')$$, 'VALUES (1, 1)', '12:15: five minutes have passed, it fires');
-SELECT results_eq('SELECT status, severity, threshold, labels, value, limit_value, responsible, runbook, opened_at, began_at, bucket, respond_by FROM tally.incidents',
+SELECT results_eq('SELECT status, severity, threshold, labels, value, limit_value, responsible, runbook, opened_at, began_at, bucket, '
+    'respond_by FROM tally.incidents',
     $$VALUES ('new', 'critical', 'fallbacks', '{"world": "w1"}'::jsonb, 0.6::float8, 0.2::float8, 'on-call', 'https://runbooks/fallbacks',
               '2026-03-01 12:15Z'::timestamptz, '2026-03-01 12:10Z'::timestamptz, '2026-03-01 12:10Z'::timestamptz, '2026-03-01 12:30Z'::timestamptz)$$,
                   'one incident, as the data says');
@@ -42,7 +45,8 @@ SELECT is((SELECT suggested_actions FROM tally.incidents), '["reduce input token
     'suggested actions that apply, filled in');
 SELECT is((SELECT impact FROM tally.incidents), 'fallback_rate is 0.6 share (> 0.2) in world w1', 'an impact line');
 SELECT is((SELECT evidence -> 'values' FROM tally.incidents),
-    '[{"value": 0.1, "bucket": "2026-03-01T12:00:00+00:00", "samples": 10}, {"value": 0.5, "bucket": "2026-03-01T12:05:00+00:00", "samples": 10}, {"value": 0.6, "bucket": "2026-03-01T12:10:00+00:00", "samples": 10}]', 'the values around the breach');
+    '[{"value": 0.1, "bucket": "2026-03-01T12:00:00+00:00", "samples": 10}, {"value": 0.5, "bucket": "2026-03-01T12:05:00+00:00", "samples": 10}, '
+        '{"value": 0.6, "bucket": "2026-03-01T12:10:00+00:00", "samples": 10}]', 'the values around the breach');
 SELECT results_eq($$SELECT breaches, opened, recovered FROM tally.evaluate('2026-03-01 12:20Z')$$, 'VALUES (1, 0, 0)',
     '12:20: still firing, no second incident');
 SELECT results_eq($$SELECT breaches, opened, recovered FROM tally.evaluate('2026-03-01 12:25Z')$$, 'VALUES (0, 0, 1)',
@@ -58,7 +62,8 @@ SELECT lives_ok($$SELECT tally.resolve(1, 'model outage', 'switched model', 'sec
 SELECT throws_ok($$SELECT tally.resolve(1, 'a', 'b', 'c')$$, '55000', NULL, 'not twice');
 SELECT lives_ok($$SELECT tally.review(1, 'fine', '2026-03-02')$$, 'reviewed');
 SELECT results_eq('SELECT at, event FROM tally.incident_timeline(1)',
-    $$VALUES ('2026-03-01 12:15Z'::timestamptz, 'opened'), ('2026-03-01 12:25Z', 'recovered'), ('2026-03-01 12:27Z', 'acknowledged'), ('2026-03-01 12:40Z', 'resolved'), ('2026-03-02 00:00Z', 'reviewed')$$, 'the timeline');
+    $$VALUES ('2026-03-01 12:15Z'::timestamptz, 'opened'), ('2026-03-01 12:25Z', 'recovered'), ('2026-03-01 12:27Z', 'acknowledged'),
+        ('2026-03-01 12:40Z', 'resolved'), ('2026-03-02 00:00Z', 'reviewed')$$, 'the timeline');
 SELECT throws_ok('DELETE FROM tally.incident_events', '55000', NULL, 'the timeline is append-only');
 SELECT throws_ok('UPDATE tally.incident_events SET note = ''x''', '55000', NULL, 'in every way');
 

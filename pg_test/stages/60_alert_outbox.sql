@@ -26,7 +26,8 @@ BEGIN
 END $$;
 
 SELECT lives_ok($$SELECT tally.create_channel('each', kind => 'table')$$, 'a channel, one message per change');
-SELECT lives_ok($$SELECT tally.create_channel('grouped', kind => 'table', group_by => '{threshold}', group_wait => '1 minute', group_interval => '5 minutes', repeat_interval => '1 hour')$$, 'a channel that groups');
+SELECT lives_ok($$SELECT tally.create_channel('grouped', kind => 'table', group_by => '{threshold}', group_wait => '1 minute', group_interval => '5 minutes',
+    repeat_interval => '1 hour')$$, 'a channel that groups');
 SELECT lives_ok($$SELECT tally.create_channel('critical only', kind => 'table', matchers => '{"severity": "critical"}')$$, 'a channel that chooses');
 SELECT tally.create_threshold('t', query => 'SELECT world, value FROM app.feed', condition => '> 10', runbook => 'https://r');
 
@@ -60,7 +61,8 @@ SELECT see(90, 20, 1, 20, 20, 1);
 SELECT is(told('each', 90), 'unsilenced w4', 'the end is exclusive, and w4 still fires');
 SELECT see(91, 20, 1, 20, 20, 1);
 SELECT is(told('each', 91), '', 'once');
-SELECT lives_ok($$SELECT tally.silence('{"threshold": "t"}', 'nightly import', "for" => '30 minutes', starts_at => '2026-03-20 02:00 Europe/Berlin', every => '1 day', zone => 'Europe/Berlin')$$, 'a maintenance window');
+SELECT lives_ok($$SELECT tally.silence('{"threshold": "t"}', 'nightly import', "for" => '30 minutes', starts_at => '2026-03-20 02:00 Europe/Berlin',
+    every => '1 day', zone => 'Europe/Berlin')$$, 'a maintenance window');
 SELECT is((SELECT string_agg(tally_internal._in_window(s, x)::text, ' ' ORDER BY x) FROM tally.silences s,
     unnest(ARRAY['2026-03-19 01:10Z', '2026-03-20 01:10Z', '2026-03-21 01:29:59Z', '2026-03-21 01:30Z', '2026-04-02 00:10Z',
     '2026-04-02 01:10Z']::timestamptz[]) x WHERE s.every IS NOT NULL),

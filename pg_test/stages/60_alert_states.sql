@@ -105,7 +105,8 @@ SELECT is_empty('SELECT * FROM tally.evaluate(now())', 'once');
 -- Rules are tested without data, and replayed over the past.
 SELECT tally.create_threshold('t', query => 'SELECT world, value, samples FROM app.feed', condition => '> 10', "for" => '2 minutes',
     recovery_condition => '< 5');
-SELECT is_empty($$SELECT * FROM tally.test_threshold('t', '[1, 20, null, 20, 20, 7, {"error": true}, 4]', '{inactive,pending,pending,pending,firing,firing,firing,inactive}') WHERE NOT ok$$, 'test_threshold');
+SELECT is_empty($$SELECT * FROM tally.test_threshold('t', '[1, 20, null, 20, 20, 7, {"error": true}, 4]',
+    '{inactive,pending,pending,pending,firing,firing,firing,inactive}') WHERE NOT ok$$, 'test_threshold');
 SELECT results_eq($$SELECT n, transition FROM tally.test_threshold('t', '[20, 20, 20, 1]') WHERE transition <> 'none'$$,
     $$VALUES (1, 'pending'), (3, 'fired'), (4, 'recovered')$$, 'and what changes when');
 CREATE TABLE log (at timestamptz, world text, value float8);

@@ -60,9 +60,11 @@ SELECT is((SELECT s.value FROM states s
               AND s.labels = '{"k": "k1"}' AND s.kind = 'breach'),
     (SELECT avg(v) FROM e WHERE k = 'k1' AND at >= public.at(6) AND at < public.at(8)), 'a value by plain SQL');
 -- evaluate = replay = test_threshold.
-SELECT is_empty($$SELECT r.* FROM (SELECT t.name, x.tick, x.labels, x.transition FROM tally.thresholds t, LATERAL tally.replay(t.name, public.at(1)::text, public.at(8)::text) x
+SELECT is_empty($$SELECT r.* FROM (SELECT t.name, x.tick, x.labels, x.transition FROM tally.thresholds t,
+    LATERAL tally.replay(t.name, public.at(1)::text, public.at(8)::text) x
       WHERE t.name LIKE 'all%' AND x.transition IN ('fired', 'recovered')) r
-    WHERE NOT EXISTS (SELECT FROM tally.incidents i JOIN tally.incident_events e ON e.incident_id = i.id WHERE i.threshold = r.name AND i.kind = 'breach' AND i.labels = r.labels AND e.at = r.tick
+    WHERE NOT EXISTS (SELECT FROM tally.incidents i JOIN tally.incident_events e ON e.incident_id = i.id WHERE i.threshold = r.name AND i.kind = 'breach'
+        AND i.labels = r.labels AND e.at = r.tick
         AND e.event = ANY (CASE r.transition WHEN 'fired' THEN '{opened,refired,reopened}' ELSE '{recovered}' END::text[]))$$,
             'a replay fires and recovers as the evaluation did');
 SELECT is_empty($$SELECT t.name, x.state FROM tally.thresholds t JOIN tally.threshold_states s ON s.threshold_id = t.id AND s.kind = 'breach', LATERAL

@@ -76,11 +76,14 @@ SELECT throws_ok($$SELECT tally.alert_step(NULL, '{"value": 1}', '{"condition": 
     '22023', NULL, 'a number past float8');
 SELECT throws_ok($$SELECT tally.alert_step(NULL, '{}', '{"condition": {"kind": "absent"}}', 'infinity')$$, '22023', NULL, 'a tick that is none');
 SELECT is(tally.alert_step(NULL, '{"value": 3}', '{"condition": {"kind": "compare", "op": ">", "limit": 2, "decimals": 0}}', '2026-03-01 12:00Z'),
-    '{"state": "firing", "active_at": "2026-03-01T12:00:00Z", "keep_since": null, "paused": 0.0, "missing": 0, "last_tick": "2026-03-01T12:00:00Z", "transition": "fired", "verdict": "breach", "observed": 3.0}', 'one step');
+    '{"state": "firing", "active_at": "2026-03-01T12:00:00Z", "keep_since": null, "paused": 0.0, "missing": 0, "last_tick": "2026-03-01T12:00:00Z", '
+        '"transition": "fired", "verdict": "breach", "observed": 3.0}', 'one step');
 SELECT is(tally.parse_condition('>= 0.50'), '{"kind": "compare", "op": ">=", "limit": 0.5, "decimals": 2}', 'a condition, read');
 -- Releases that leak statistics are named (the release notes of 15.14, 16.10 and 17.6); 18 never did.
-SELECT results_eq($$SELECT v, tally_internal._leaks_statistics(v) FROM unnest('{150013,150014,150020,160009,160010,170005,170006,180000,190000}'::int[]) WITH ORDINALITY u(v, n) ORDER BY n$$,
-                  $$VALUES (150013, '15.14'), (150014, NULL), (150020, NULL), (160009, '16.10'), (160010, NULL), (170005, '17.6'), (170006, NULL), (180000, NULL), (190000, NULL)$$,
+SELECT results_eq($$SELECT v, tally_internal._leaks_statistics(v)
+    FROM unnest('{150013,150014,150020,160009,160010,170005,170006,180000,190000}'::int[]) WITH ORDINALITY u(v, n) ORDER BY n$$,
+                  $$VALUES (150013, '15.14'), (150014, NULL), (150020, NULL), (160009, '16.10'), (160010, NULL), (170005, '17.6'), (170006, NULL),
+                      (180000, NULL), (190000, NULL)$$,
                   'CVE-2025-8713 by version');
 SELECT is((SELECT status FROM tally.health WHERE "check" = 'server'),
           CASE WHEN current_setting('server_version') ~ '^(15\.(\d|1[0-3])|16\.\d|17\.[0-5])\M' THEN 'failing' ELSE 'ok' END, 'health says so of this server');

@@ -43,12 +43,14 @@ SELECT tally.create_threshold('b', query => 'SELECT pg_current_xact_id()::text::
 SELECT tally.create_threshold('c', query => 'SELECT pg_current_xact_id()::text::float8 AS value', condition => '> 0');
 SET tally.query_timeout = '10 s';
 CALL tally.evaluate_scheduled();
-SELECT results_eq($$SELECT t.name, s.value = first_value(s.value) OVER (ORDER BY t.name) FROM tally.threshold_states s JOIN tally.thresholds t ON t.id = s.threshold_id ORDER BY t.name$$,
+SELECT results_eq($$SELECT t.name, s.value = first_value(s.value) OVER (ORDER BY t.name) FROM tally.threshold_states s
+    JOIN tally.thresholds t ON t.id = s.threshold_id ORDER BY t.name$$,
     $$VALUES ('a slow one', true), ('b', false), ('c', false)$$, 'after the slow one its transaction is over');
 SELECT is((SELECT count(DISTINCT s.value) FROM tally.threshold_states s), 2::bigint, 'quick ones share a transaction');
 UPDATE tally.evaluations SET tick = tick - interval '1 hour';
 CALL tally.evaluate_scheduled();
-SELECT results_eq($$SELECT t.name FROM tally.evaluations e JOIN tally.thresholds t ON t.id = e.threshold_id WHERE e.tick > now() - interval '30 minutes' ORDER BY e.evaluated_at$$,
+SELECT results_eq($$SELECT t.name FROM tally.evaluations e JOIN tally.thresholds t ON t.id = e.threshold_id WHERE e.tick > now() - interval '30 minutes'
+    ORDER BY e.evaluated_at$$,
     $$VALUES ('b'), ('c'), ('a slow one')$$, 'the slow one comes last');
 SELECT is((SELECT count(*) FROM tally.incidents i WHERE i.threshold = 'c'), 1::bigint, 'c has one incident');
 -- The minute may turn between the two calls: a tick that the first call did not have may then be judged, but no tick twice.

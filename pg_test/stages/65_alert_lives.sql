@@ -18,7 +18,8 @@ SELECT tally.acknowledge(1, as_of => app.at(1), by => 'ann');
 SELECT see(10, 1);
 SELECT results_eq('SELECT status, resolved_by FROM tally.incidents', $$VALUES ('resolved', 'pg_tally')$$, 'it closed itself');
 SELECT see(13, 20);
-SELECT results_eq('SELECT status, reopened, opened_at, life_since, respond_by, acknowledged_at, acknowledged_by, acknowledged_person, recovered_at, recovery, resolved_at, resolved_by, root_cause FROM tally.incidents',
+SELECT results_eq('SELECT status, reopened, opened_at, life_since, respond_by, acknowledged_at, acknowledged_by, acknowledged_person, recovered_at, recovery, '
+    'resolved_at, resolved_by, root_cause FROM tally.incidents',
     $$VALUES ('new', 1, app.at(0), app.at(13), app.at(43), NULL::timestamptz, NULL, NULL, NULL::timestamptz, NULL, NULL::timestamptz, NULL, NULL)$$,
         'a reopened incident is new: no stamp of its last life is left');
 SELECT tally.acknowledge(1, as_of => app.at(18), by => 'bob');

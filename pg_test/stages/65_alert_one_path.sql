@@ -64,7 +64,8 @@ SELECT results_eq($$SELECT state FROM tally.test_threshold('gone', '[1, null, 1]
     'absent: NULL is no observation');
 SELECT results_eq($$SELECT tick, labels, transition FROM tally.replay('gone', '2026-03-01 12:05Z', '2026-03-01 12:15Z')$$,
     $$VALUES ('2026-03-01 12:10Z'::timestamptz, '{"host": "a"}'::jsonb, 'fired'), ('2026-03-01 12:15Z', '{"host": "a"}', 'recovered')$$, 'absent in replay');
-SELECT results_eq($$SELECT opened, recovered FROM unnest('{2026-03-01 12:05Z,2026-03-01 12:10Z,2026-03-01 12:15Z}'::timestamptz[]) WITH ORDINALITY a(a, n), tally.evaluate(a, 'gone') ORDER BY n$$,
+SELECT results_eq($$SELECT opened, recovered FROM unnest('{2026-03-01 12:05Z,2026-03-01 12:10Z,2026-03-01 12:15Z}'::timestamptz[]) WITH ORDINALITY a(a, n),
+    tally.evaluate(a, 'gone') ORDER BY n$$,
     'VALUES (0, 0), (1, 0), (0, 1)', 'absent in evaluate');
 SELECT is((SELECT count(*) FROM tally.incidents WHERE threshold = 'gone'), 1::bigint, 'one host was absent');
 

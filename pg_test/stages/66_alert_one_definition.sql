@@ -71,7 +71,8 @@ CREATE TABLE done AS SELECT m, e.* FROM generate_series(0, 4) m, LATERAL tally.e
 SELECT is((SELECT count(*) FROM done WHERE threshold = 'victim' AND error IS NULL), 5::bigint, 'the victim is evaluated at each tick');
 SELECT is((SELECT count(*) FROM tally.incidents WHERE threshold = 'victim' AND kind = 'breach' AND escalation_level = 3), 1::bigint,
     'fires once, and escalates');
-SELECT results_eq($$SELECT min(sqlstate) FROM tally.evaluations e JOIN tally.thresholds t ON t.id = e.threshold_id WHERE t.name NOT IN ('victim', 'reopen') GROUP BY t.name, t.id HAVING count(*) <> 5 OR count(e.sqlstate) <> 5$$,
+SELECT results_eq($$SELECT min(sqlstate) FROM tally.evaluations e JOIN tally.thresholds t ON t.id = e.threshold_id WHERE t.name NOT IN ('victim', 'reopen')
+    GROUP BY t.name, t.id HAVING count(*) <> 5 OR count(e.sqlstate) <> 5$$,
     $$SELECT NULL::text WHERE false$$, 'every other one says at every tick what is wrong with it (reopen has nothing to reopen yet)');
 SELECT is((SELECT count(DISTINCT threshold) FROM done WHERE error IS NOT NULL), 8::bigint, 'eight are in error');
 SELECT results_eq($$SELECT p.name, p.sqlstate IS NULL FROM tally.probes p ORDER BY 1$$,

@@ -21,6 +21,7 @@ SELECT throws_ok(format($$SELECT dblink_exec('taker', %L)$$, x), '42501', NULL, 
       'DO $d$BEGIN LOCK TABLE tally.refresh_locks IN ROW SHARE MODE; END$d$', 'SELECT FROM tally.refresh_locks FOR UPDATE',
       'SELECT tally_internal._evaluation_lock()', 'SELECT tally_internal._lock(1, true)']) x;
 SELECT dblink_disconnect('taker');
-SELECT is_empty($$SELECT c.relname FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid IN ('tally.evaluators'::regclass, 'tally.refresh_locks'::regclass) AND a.grantee = 0$$, 'nobody has a right to either');
+SELECT is_empty($$SELECT c.relname FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid IN ('tally.evaluators'::regclass, 'tally.refresh_locks'::regclass)
+    AND a.grantee = 0$$, 'nobody has a right to either');
 DROP ROLE tally_lock_taker;
 SELECT * FROM finish();

@@ -15,13 +15,15 @@ SELECT tally.evaluate(public.at(1));
 SELECT tally.resolve(id, 'cause', 'mitigation', 'prevention', public.at(1)) FROM tally.incidents WHERE labels = '{"host": "a"}';
 UPDATE feed SET value = 99;
 SELECT tally.evaluate(public.at(2));
-SELECT results_eq($$SELECT labels ->> 'host', opened_at, previous_id = (SELECT min(o.id) FROM tally.incidents o WHERE o.labels = i.labels) FROM tally.incidents i ORDER BY id$$,
+SELECT results_eq($$SELECT labels ->> 'host', opened_at, previous_id = (SELECT min(o.id) FROM tally.incidents o WHERE o.labels = i.labels)
+    FROM tally.incidents i ORDER BY id$$,
     $$VALUES ('a', public.at(0), NULL::boolean), ('b', public.at(0), NULL), ('a', public.at(2), true)$$,
         'a closed incident is the previous one of the next; one that fires again is the same');
 SELECT is((SELECT (e.detail ->> 'previous')::bigint FROM tally.incident_events e JOIN tally.incidents i ON i.id = e.incident_id
     WHERE i.previous_id IS NOT NULL AND e.event = 'opened'),
     (SELECT min(id) FROM tally.incidents WHERE labels = '{"host": "a"}'), 'the timeline names it');
-SELECT results_eq($$SELECT e ->> 'event', (e ->> 'previous')::bigint = (SELECT min(id) FROM tally.incidents WHERE labels = '{"host": "a"}') FROM tally.claim_notifications('c', as_of => public.at(2)) c,
+SELECT results_eq($$SELECT e ->> 'event', (e ->> 'previous')::bigint = (SELECT min(id) FROM tally.incidents WHERE labels = '{"host": "a"}')
+    FROM tally.claim_notifications('c', as_of => public.at(2)) c,
     jsonb_array_elements(c.body -> 'events') e WHERE e #>> '{labels,host}' = 'a' ORDER BY c.id$$,
         $$VALUES ('opened', NULL::boolean), ('recovered', NULL), ('opened', true)$$, 'and so does the message');
 SELECT is((SELECT i.root_cause FROM tally.incidents n JOIN tally.incidents i ON i.id = n.previous_id), 'cause', 'whose cause is one join away');
@@ -36,13 +38,15 @@ SELECT tally.create_rollup('r', 'requests', 'at', bucket => '5 minutes', measure
 SELECT tally.create_metric('bad_share', 'r', 'bad::float8 / nullif(n, 0)');
 SELECT tally.create_threshold('slo', metric => 'bad_share', condition => 'burn rate 99% over 10 days');
 -- By hand: 40 bad of 24,000 is a sixth of the 240 that the budget has. The last hour has 1 of 100: a rate of 1. Five sixths of 10 days are left.
-SELECT results_eq($$SELECT round(consumed::numeric, 6), round(burn_rate::numeric, 6), date_trunc('minute', gone_at) FROM tally.error_budget('slo', public.at(0))$$,
+SELECT results_eq($$SELECT round(consumed::numeric, 6), round(burn_rate::numeric, 6),
+    date_trunc('minute', gone_at) FROM tally.error_budget('slo', public.at(0))$$,
     $$VALUES (0.166667, 1.000000, public.at(0) + interval '8 days 8 hours')$$, 'at the rate of 1 five sixths last for five sixths of the period');
 -- An hour earlier nothing was bad in the last hour.
 SELECT results_eq($$SELECT burn_rate, gone_at FROM tally.error_budget('slo', public.at(-60))$$, $$VALUES (0::float8, NULL::timestamptz)$$,
     'an hour without bad events: never');
 UPDATE requests SET bad = true WHERE at >= public.at(-60);
-SELECT results_eq($$SELECT round(consumed::numeric, 4), round(burn_rate::numeric, 4), gone_at >= public.at(0) + interval '59 minutes' AND gone_at <= public.at(0) + interval '92 minutes' FROM tally.error_budget('slo', public.at(0))$$,
+SELECT results_eq($$SELECT round(consumed::numeric, 4), round(burn_rate::numeric, 4),
+    gone_at >= public.at(0) + interval '59 minutes' AND gone_at <= public.at(0) + interval '92 minutes' FROM tally.error_budget('slo', public.at(0))$$,
     $$VALUES (0.5792, 100.0000, true)$$, '139 of 240 are used; at 100 an hour the other 101 last for about an hour');
 UPDATE requests SET bad = true WHERE at >= public.at(-300);
 SELECT results_eq($$SELECT remaining < 0, gone_at FROM tally.error_budget('slo', public.at(0))$$, $$VALUES (true, public.at(0))$$, 'and gone is gone');
@@ -57,7 +61,8 @@ SELECT tally.create_channel('night', kind => 'table', matchers => '{"threshold":
 INSERT INTO feed VALUES ('night', 99);
 SELECT is((SELECT sum(opened) FROM tally.evaluate('2026-03-02 23:30+01') e WHERE e.threshold IN ('wakes', 'waits')), 2::bigint,
     'both are filed at night, a day later');
-SELECT bag_eq($$SELECT e ->> 'threshold' AS t, e ->> 'event' AS e FROM tally.claim_notifications('night', as_of => '2026-03-02 23:30+01') c, jsonb_array_elements(c.body -> 'events') e$$, $$VALUES ('wakes', 'opened')$$, 'one wakes somebody');
+SELECT bag_eq($$SELECT e ->> 'threshold' AS t, e ->> 'event' AS e FROM tally.claim_notifications('night', as_of => '2026-03-02 23:30+01') c,
+    jsonb_array_elements(c.body -> 'events') e$$, $$VALUES ('wakes', 'opened')$$, 'one wakes somebody');
 SELECT tally.evaluate('2026-03-03 07:01+01');
 SELECT is((SELECT count(*) FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id, jsonb_array_elements(n.events) e
     WHERE c.name = 'night' AND e ->> 'threshold' = 'waits' AND e ->> 'event' = 'unsilenced'), 1::bigint, 'the other is told in the morning');

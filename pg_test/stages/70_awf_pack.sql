@@ -57,7 +57,8 @@ SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM p
                 'v') AND c.relname <> 'analytics_events' AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)),
           NULL, 'every relation of the pack and every column of it has a comment');
 -- The panels name relations and columns that exist.
-SELECT is_empty($$SELECT v.name, p ->> 'relation', c FROM game.awf_dashboard_views v, jsonb_array_elements(v.layout -> 'panels') p, jsonb_array_elements_text(p -> 'columns') c
+SELECT is_empty($$SELECT v.name, p ->> 'relation', c FROM game.awf_dashboard_views v, jsonb_array_elements(v.layout -> 'panels') p,
+    jsonb_array_elements_text(p -> 'columns') c
                    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('game.' || (p ->> 'relation')) AND a.attname = c)$$,
                        'dashboards draw columns that exist');
 

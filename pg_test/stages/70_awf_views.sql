@@ -60,10 +60,12 @@ CREATE INDEX ON analytics_events (session_id);
 
 CREATE FUNCTION same(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
-    hourly text := 'SELECT date_hour, world, adventure, locale, model, experiment, variation, turns, sessions, p95_latency_ms, retry_rate, fallback_rate, stuck_rate FROM ';
+    hourly text := 'SELECT date_hour, world, adventure, locale, model, experiment, variation, turns, sessions, p95_latency_ms, retry_rate, fallback_rate, '
+        'stuck_rate FROM ';
     daily  text := (SELECT format('SELECT %s FROM ', string_agg(quote_ident(attname), ', ' ORDER BY attnum)) FROM pg_attribute
         WHERE attrelid = 'plain_daily'::regclass AND attnum > 0);
-    funnel text := 'SELECT date, adventure, world, experiment, variation, start_count, first_choice_count, first_npc_join_count, first_craft_count, first_vendor_count, first_boss_count, completion_count FROM awf_funnels_daily';
+    funnel text := 'SELECT date, adventure, world, experiment, variation, start_count, first_choice_count, first_npc_join_count, first_craft_count, '
+        'first_vendor_count, first_boss_count, completion_count FROM awf_funnels_daily';
 BEGIN
     RETURN NEXT is_empty(format('(%1$s awf_rollup_hourly EXCEPT ALL %1$s plain_hourly) UNION ALL (%1$s plain_hourly EXCEPT ALL %1$s awf_rollup_hourly)',
         hourly), what || ': awf_rollup_hourly');

@@ -42,7 +42,9 @@ SET ROLE tally_nobody;
 CREATE TEMP TABLE told AS SELECT e.entry, public.said(e.call) AS s FROM entries e;
 RESET ROLE;
 SELECT bag_eq('SELECT entry, s[1] FROM told', $$SELECT entry, '42501' FROM entries$$, 'a role without the right is refused by each');
-SELECT is_empty($$SELECT entry, s FROM told WHERE s[2] NOT LIKE 'tally.%acts for every owner, so only a superuser and roles to which it was granted may call it, got tally_nobody' OR s[2] LIKE '%permission denied%'
+SELECT is_empty($$SELECT entry, s FROM told
+    WHERE s[2] NOT LIKE 'tally.%acts for every owner, so only a superuser and roles to which it was granted may call it, got tally_nobody'
+    OR s[2] LIKE '%permission denied%'
     OR s[3] NOT LIKE 'Those are %, and their members.' OR s[4] NOT LIKE 'GRANT EXECUTE ON ROUTINE tally.%) TO tally_nobody;  -- by a superuser'$$,
         'in four parts, which say who may');
 SELECT is((SELECT count(*) FROM tally.evaluations) + (SELECT count(*) FROM tally.probe_samples) + (SELECT count(*) FROM app.published) + (SELECT count(*)

@@ -23,7 +23,8 @@ SET ROLE developer;
 CREATE TABLE events (at timestamptz NOT NULL DEFAULT now(), person uuid NOT NULL, kind text NOT NULL);
 ALTER TABLE events ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON events USING (person = auth.uid()) WITH CHECK (person = auth.uid());
-SELECT lives_ok($$SELECT tally.create_rollup('by_hour', 'events', 'at', dimensions => '["kind"]', measures => '{"n": "count(*)", "people": "tally.hll(person)"}')$$, 'the developer defines a rollup');
+SELECT lives_ok($$SELECT tally.create_rollup('by_hour', 'events', 'at', dimensions => '["kind"]',
+    measures => '{"n": "count(*)", "people": "tally.hll(person)"}')$$, 'the developer defines a rollup');
 SELECT lives_ok($$SELECT tally.refresh('by_hour')$$, 'and builds it');
 SELECT lives_ok($$SELECT tally.create_metric('people', 'by_hour', 'tally.distinct_count(people)')$$, 'and a metric');
 SELECT lives_ok($$SELECT tally.create_threshold('many', metric => 'people', condition => '> 100')$$, 'and a threshold');
@@ -36,7 +37,8 @@ RESET ROLE;
 -- A signed-in person writes through row security, without any right in tally; the marks come all the same.
 SET ROLE authenticated;
 SET "request.jwt.claim.sub" = '11111111-1111-1111-1111-111111111111';
-SELECT lives_ok($$INSERT INTO events (at, person, kind) SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 minute', auth.uid(), 'a' FROM generate_series(1, 90) i$$, 'a signed-in person writes');
+SELECT lives_ok($$INSERT INTO events (at, person, kind) SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 minute', auth.uid(),
+    'a' FROM generate_series(1, 90) i$$, 'a signed-in person writes');
 SELECT throws_ok($$INSERT INTO events (person, kind) VALUES ('22222222-2222-2222-2222-222222222222', 'a')$$, '42501', NULL, 'but only as oneself');
 SELECT throws_ok('SELECT * FROM by_hour', '42501', NULL, 'and reads no rollup');
 SELECT throws_ok('SELECT * FROM by_hour_live', '42501', NULL, 'nor its live view');

@@ -97,7 +97,8 @@ CREATE TEMP TABLE catalogue AS SELECT 'rollups' AS place, to_jsonb(r) AS row FRO
         UNION ALL SELECT 'dimensions', to_jsonb(t) FROM tally.dimensions t;
 SELECT statement FROM before WHERE name <> 'hook' ORDER BY ordinal \gexec
 SELECT bag_eq($$SELECT 'rollups' AS place, to_jsonb(r) AS row FROM tally.rollups r UNION ALL SELECT 'metrics', to_jsonb(m) FROM tally.metrics m
-    UNION ALL SELECT 'thresholds', to_jsonb(t) FROM tally.thresholds t UNION ALL SELECT 'measures', to_jsonb(t) FROM tally.measures t UNION ALL SELECT 'dimensions', to_jsonb(t) FROM tally.dimensions t$$,
+    UNION ALL SELECT 'thresholds', to_jsonb(t) FROM tally.thresholds t UNION ALL SELECT 'measures',
+        to_jsonb(t) FROM tally.measures t UNION ALL SELECT 'dimensions', to_jsonb(t) FROM tally.dimensions t$$,
     'TABLE catalogue', 'run again where they come from, they change nothing');
 
 -- In an empty catalogue they make the same again.
@@ -130,7 +131,8 @@ SELECT bag_eq('SELECT bucket, kind, n FROM "My App"."By hour_live" WHERE "Odd" =
 -- Everybody gets what he may see.
 GRANT USAGE ON SCHEMA "My App" TO tally_test_reader_of_definitions;
 SET ROLE tally_test_reader_of_definitions;
-SELECT is_empty($$SELECT name FROM tally.definitions() WHERE kind NOT IN ('rollup', 'metric', 'funnel', 'retention', 'sessions', 'experiment', 'experiment metric', 'board')$$, 'an ordinary role does not see others'' thresholds, channels and tasks');
+SELECT is_empty($$SELECT name FROM tally.definitions() WHERE kind NOT IN ('rollup', 'metric', 'funnel', 'retention', 'sessions', 'experiment',
+    'experiment metric', 'board')$$, 'an ordinary role does not see others'' thresholds, channels and tasks');
 RESET ROLE;
 REVOKE ALL ON SCHEMA "My App" FROM tally_test_reader_of_definitions;
 DROP ROLE tally_test_reader_of_definitions;

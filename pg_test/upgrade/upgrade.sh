@@ -57,12 +57,14 @@ is "$(grep -E '^(WARNING|ERROR|NOTICE)' <<<"$said")" "" "it is upgraded without 
 is "$(grep -c "HINT:  CALL tally.backfill();" <<<"$said")" 1 "what is to be computed anew is said, with the statement to run"
 is "$(sql -d used -c 'SELECT * FROM kept()' | diff "$found/before" -)" "" "definitions, stored rows, marks, progress, incidents, audit and log are the same"
 is "$(views | diff "$found/views" -)" "" "every view has its owner, rights and options"
-is "$(sql -d used -c "SELECT owner_name, owner::text, obj_description('whose'::regclass) FROM whose WHERE name = 'mine'" -c "SELECT n > 10 FROM on_whose" | xargs)" \
+is "$(sql -d used -c "SELECT owner_name, owner::text, obj_description('whose'::regclass) FROM whose WHERE name = 'mine'" -c "SELECT n > 10 FROM on_whose" |
+    xargs)" \
     "analyst|analyst|mine t" "a view of somebody's on the engine's tables still reads them"
 inventory used "$found/used"
 is "$(diff "$found/fresh" "$found/used" | head -40)" "" "the used installation equals a fresh one object by object, too"
 is "$(sql -d used -c "SELECT count(*) FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.deptype = 'e' AND d.classid = 'pg_class'::regclass
-    AND e.extname = 'pg_tally' AND EXISTS (SELECT FROM tally.rollups r WHERE d.objid IN (r.relation, r.live_view))")" 0 "nothing of a person's has become the extension's"
+    AND e.extname = 'pg_tally' AND EXISTS (SELECT FROM tally.rollups r WHERE d.objid IN (r.relation, r.live_view))")" 0 \
+        "nothing of a person's has become the extension's"
 
 exact() { sql -d used -c "SELECT * FROM differences('$1')" -c "SELECT * FROM more_differences('$1')"; }
 is "$(exact _live)" "" "live views are exact before any refresh"
@@ -74,10 +76,12 @@ is "$(exact '')" "" "the next refresh is exact"
 is "$(sql -d used -c "SELECT r.name, v FROM tally.rollups r, tally.verify(r.name) v LIMIT 5")" "" "verify finds no difference in any rollup"
 is "$(sql -d used -c "SELECT rollup, state, message FROM tally.status WHERE state NOT IN ('fresh', 'dirty')")" "" "status finds no fault"
 
-is "$(sql -d used -c "SELECT count(*) FROM tally.evaluate('2026-03-01 12:05Z') WHERE threshold IN ('hot', 'amount low', 'probe high')" -c "SELECT sum(opened) FROM tally.evaluate('2026-03-01 12:10Z') WHERE threshold = 'hot'" | xargs)" \
+is "$(sql -d used -c "SELECT count(*) FROM tally.evaluate('2026-03-01 12:05Z') WHERE threshold IN ('hot', 'amount low', 'probe high')" \
+    -c "SELECT sum(opened) FROM tally.evaluate('2026-03-01 12:10Z') WHERE threshold = 'hot'" | xargs)" \
     "0 0" "a tick that 0.1.0 evaluated is not evaluated again, and what fired goes on"
 is "$(sql -d used -c "SELECT tally.resolve(1, root_cause => 'r', mitigation => 'm', prevention => 'p')" \
-    -c "SELECT status, (SELECT string_agg(event, ' ' ORDER BY id) FROM tally.incident_events WHERE incident_id = 1) FROM tally.incidents WHERE id = 1" | xargs)" \
+    -c "SELECT status, (SELECT string_agg(event, ' ' ORDER BY id) FROM tally.incident_events WHERE incident_id = 1) FROM tally.incidents WHERE id = 1" |
+        xargs)" \
     "resolved|opened acknowledged resolved" "an incident of 0.1.0 is handled on"
 is "$(sql -d used -c "SELECT count(*) FROM tally.silence_anchors" -c "SELECT source_anchors <> '{}' FROM tally.inhibitions" | xargs)" "1 t" \
     "silences and inhibitions are found by what they match"
@@ -86,7 +90,8 @@ is "$(sql -d used -c "SELECT tally.create_metric('share_a', 'hours', 'n::float8 
     -c "SELECT tally.create_rollup('rolling', 'events', 'at', '1 day', '[]', '{\"n\": \"count(*)\", \"actors\": \"tally.hll(actor)\"}', lookback => '7 days')" \
     -c "SELECT tally.create_funnel('buying', 'events', 'at', 'actor', '{\"a\": \"kind = ''a''\", \"b\": \"kind = ''b''\"}', \"window\" => '2 days')" \
     -c "SELECT tally.create_retention('coming_back', 'events', 'at', 'actor')" 2>&1 | grep -c ERROR)" 0 "the same definitions again change nothing"
-is "$(sql -d used -c "SELECT split_part(tally.install_pack(pack, target_schema => target_schema), ';', 1) FROM (SELECT * FROM tally.installed_packs OFFSET 0) p ORDER BY 1")" \
+is "$(sql -d used -c "SELECT split_part(tally.install_pack(pack, target_schema => target_schema), ';', 1)
+    FROM (SELECT * FROM tally.installed_packs OFFSET 0) p ORDER BY 1")" \
     "pack awf is installed in schema awf
 pack operator_dashboard is installed in schema od" "packs are installed again in place"
 is "$(sql -d used -c "SELECT count(*) FROM tally.installed_packs WHERE version = '$VERSION'" -c "SELECT count(*) >= 0 FROM awf.awf_incidents" \
@@ -101,10 +106,13 @@ of_version 0.1.0
 for call in "${calls[@]}"; do
     is "$(parts "$call")" "ERROR: 55000 DETAIL HINT" "a library newer than the SQL says so in four parts: $call"
 done
-is "$(server_psql -Atq -d used -c "SELECT * FROM tally.refresh('hours')" 2>&1 | sed -n 's/^HINT:  //p')" "ALTER EXTENSION pg_tally UPDATE;" "with the statement that mends it"
-is "$(sql -d used -c "INSERT INTO events (at, kind, actor, amount) VALUES ('2026-02-05 04:05+00', 'a', 98, 1)" -c "SELECT count(*) > 0 FROM tally.dirty" 2>&1)" t \
+is "$(server_psql -Atq -d used -c "SELECT * FROM tally.refresh('hours')" 2>&1 | sed -n 's/^HINT:  //p')" "ALTER EXTENSION pg_tally UPDATE;" \
+    "with the statement that mends it"
+is "$(sql -d used -c "INSERT INTO events (at, kind, actor, amount) VALUES ('2026-02-05 04:05+00', 'a', 98, 1)" \
+    -c "SELECT count(*) > 0 FROM tally.dirty" 2>&1)" t \
     "writers go on, and their rows are marked"
-is "$(parts "SELECT * FROM tally.evaluate('2026-03-01 12:15Z')") $(sql -d used -c "SELECT count(*) FROM tally.evaluations e WHERE e.tick = '2026-03-01 12:15Z'")" \
+is "$(parts "SELECT * FROM tally.evaluate('2026-03-01 12:15Z')") $(sql -d used \
+    -c "SELECT count(*) FROM tally.evaluations e WHERE e.tick = '2026-03-01 12:15Z'")" \
     "ERROR: 55000 DETAIL HINT 0" "an evaluation fails with the same words, and no alert changes by it"
 of_version 99.0.0
 for call in "${calls[@]}" "INSERT INTO events (at, kind, actor) VALUES ('2026-02-06 04:05+00', 'a', 98)"; do
@@ -113,7 +121,8 @@ done
 of_version "$VERSION"
 is "$(sql -d used -c "CALL tally.backfill()")$(exact '')" "" "with one version of both all goes on, exact"
 is "$(sql -d used -c "SELECT count(*) FROM tally.refresh()" -c "UPDATE pg_extension SET extversion = '99.0.0' WHERE extname = 'pg_tally'" \
-    -c "CREATE OR REPLACE FUNCTION public.changed() RETURNS int LANGUAGE sql AS 'SELECT 1'" -c "SELECT count(*) FROM tally.refresh()" 2>&1 | grep -c 'SQL 99.0.0')" 1 \
+    -c "CREATE OR REPLACE FUNCTION public.changed() RETURNS int LANGUAGE sql AS 'SELECT 1'" -c "SELECT count(*) FROM tally.refresh()" 2>&1 |
+        grep -c 'SQL 99.0.0')" 1 \
     "a session that had looked looks again when functions change under it"
 of_version "$VERSION"
 

@@ -27,7 +27,8 @@ CREATE OR REPLACE AGGREGATE tally.hll(value anyelement) (
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.hll(anyelement) IS
-'Sketch of the values for distinct counts. NULLs are skipped; values are one when the type''s = says so, integers of any width too.';
+'Sketch of the values for distinct counts: exact up to 766 distinct values, within about 1.15 % beyond. NULLs are skipped. Values are one when the '
+'type''s = says so, integers of any width too.';
 
 CREATE OR REPLACE AGGREGATE tally.hll(value anyelement, "precision" int) (
     SFUNC = tally_internal._hll_trans, FINALFUNC = tally_internal._hll_final, STYPE = tally.hll, COMBINEFUNC = tally_internal._hll_merge,

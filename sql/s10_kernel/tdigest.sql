@@ -37,7 +37,8 @@ CREATE OR REPLACE AGGREGATE tally.tdigest(value float8) (
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
 );
 COMMENT ON AGGREGATE tally.tdigest(float8) IS
-'Sketch of the values for percentiles. NULLs are skipped; NaN counts as the greatest value, as PostgreSQL orders it.';
+'Sketch of the values for percentiles: exact up to 253 values, an estimate beyond. NULLs are skipped; NaN counts as the greatest value, as PostgreSQL '
+'orders it.';
 
 CREATE OR REPLACE AGGREGATE tally.tdigest(value float8, compression int) (
     SFUNC = tally_internal._tdigest_trans, FINALFUNC = tally_internal._tdigest_final, STYPE = tally.tdigest, COMBINEFUNC = tally_internal._tdigest_merge,

@@ -60,6 +60,7 @@ INSERT INTO for_anybody VALUES
     ('tally_internal._wanted_jobs(text)', 'says the schedules of rollups and tasks, which tally.jobs shows everybody'),
     ('tally_internal._is_watched()', 'says whether the two built-in thresholds are there, whose names are no secret'),
     ('tally_internal._scheduled_chain(text)', 'numbers of rollups, which everybody sees'),
+    ('tally_internal._release_covers(integer, timestamptz, timestamptz)', 'says from when to when a release has published, and whether all of a range is'),
     ('tally_internal._exact_source(regrole, tally.rollups, timestamptz, timestamptz)',
         'says whether a range is marked; the relation that it names is read with the reader''s rights');
 CREATE TEMP VIEW definers AS SELECT p.oid::regprocedure AS function, p.prosrc, p.proconfig, p.proargnames, p.pronargs,

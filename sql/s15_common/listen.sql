@@ -18,6 +18,9 @@
 --   refresh_begins      none        list of rollups     brings their sources to what they copy
 --   rollup_written      rollup      since, until, and   computes what stands on the rows that were just written
 --                                   buckets, if chosen
+--   rollup_hidden       rollup      metrics, rule, by,  returns the query that answers from what is published
+--                                   where, first, last,
+--                                   call, fill
 --   rollup_drops        rollup      none                drops what stands on the rollup
 --   rollup_given        rollup      number of the role  gives what belongs to the rollup to the same role
 --   rollup_repaired     rollup      none                makes views that are gone anew

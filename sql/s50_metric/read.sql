@@ -68,6 +68,20 @@ END $$;
 COMMENT ON FUNCTION tally_internal._series(text, text, text, timestamptz, timestamptz, text, boolean) IS
 'The points of a query over [$1, $2), filled where fill is not null. Runs with the reader''s rights.';
 
+CREATE OR REPLACE FUNCTION tally_internal._released_sql(metrics tally.metrics[], r tally.rollups, rule text, by text[], "where" jsonb, first timestamptz,
+                                                        last timestamptz, call text, fill text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF has_any_column_privilege(r.live_view::oid, 'SELECT') OR has_any_column_privilege(r.relation::oid, 'SELECT') THEN RETURN NULL; END IF;
+    RETURN (SELECT said FROM tally_internal._announce('rollup_hidden', r.id, jsonb_build_object('rule', rule, 'by', by, 'where', COALESCE("where", '{}'),
+                'first', first, 'last', last, 'call', call, 'fill', fill, 'metrics', (
+                SELECT jsonb_agg(jsonb_build_object('name', m.name, 'resolved', m.resolved, 'measures', m.measures) ORDER BY m.ordinality)
+                  FROM unnest(metrics) WITH ORDINALITY m))) said LIMIT 1);
+END $$;
+COMMENT ON FUNCTION tally_internal._released_sql(tally.metrics[], tally.rollups, text, text[], jsonb, timestamptz, timestamptz, text, text) IS
+'SQL text that answers from what is published, for a reader without any right on a rollup: [bucket,] dimensions of by, one column per metric. NULL where the '
+    'reader has a right on it, or sees nothing published of it either. An error where what he may see does not answer.';
+
 CREATE OR REPLACE FUNCTION tally.timeseries(
     metric  text,
     since   text DEFAULT '24 hours',
@@ -94,6 +108,7 @@ DECLARE
     most   int;
     n      bigint;
     bound  text;
+    again  text;
 BEGIN
     PERFORM tally_internal._check_fill(fill, m.name);
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
@@ -107,6 +122,19 @@ BEGIN
     first := tally_internal._bucket_at_or_after(rule, first);
     merging := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);
     "where" := COALESCE("where", '{}');
+    again := format('SELECT tally.report_page(%L, bucket => %L, by => %L, since => %L, until => %L);', ARRAY[tally_internal._called(m)],
+                    COALESCE(bucket, r.bucket), by, tally_internal._iso(first), tally_internal._iso(last));
+    query := tally_internal._released_sql(ARRAY[m], r, rule, by, "where", first, last, format('SELECT * FROM tally.timeseries(%L', tally_internal._called(m)),
+                                          fill);
+    IF query IS NOT NULL THEN
+        RETURN QUERY EXECUTE format('SELECT bucket, %s, %s, %I FROM (%s) q ORDER BY 1, 2%s',
+            COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o)),
+                     quote_literal(m.name) || '::text'),
+            tally_internal._labels_sql(by), m.name, query, COALESCE(' LIMIT ' || most + 1::bigint, ''));
+        GET DIAGNOSTICS n = ROW_COUNT;
+        PERFORM tally_internal._check_rows(n, most, 'a series', again);
+        RETURN;
+    END IF;
     -- The values beside the range, which fill => 'previous' and 'linear' ask for, lie outside of it.
     source := CASE WHEN live AND COALESCE(fill NOT IN ('previous', 'linear'), true) THEN tally_internal._answer_source(
                         tally_internal._current_role(), r, m.measures || m.samples, by, "where", rule,
@@ -129,8 +157,7 @@ BEGIN
         GET DIAGNOSTICS n = ROW_COUNT;
         PERFORM tally_internal._note_failed(m, SQLSTATE, SQLERRM);
     END;
-    PERFORM tally_internal._check_rows(n, most, 'a series', format('SELECT tally.report_page(%L, bucket => %L, by => %L, since => %L, until => %L);',
-        ARRAY[tally_internal._called(m)], COALESCE(bucket, r.bucket), by, tally_internal._iso(first), tally_internal._iso(last)));
+    PERFORM tally_internal._check_rows(n, most, 'a series', again);
 END $$;
 COMMENT ON FUNCTION tally.timeseries(text, text, text, interval, text[], jsonb, boolean, timestamptz, text) IS
 'A metric over time, in long form: since and until (how long ago, a timestamp, or words such as yesterday and last month; whole buckets that '
@@ -163,6 +190,7 @@ DECLARE
     first  timestamptz;
     last   timestamptz;
     result float8;
+    released text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     first := tally_internal._parse_since(since, as_of, 'since', r.zone);
@@ -171,6 +199,11 @@ BEGIN
     PERFORM tally_internal._refuse_overlap(r, NULL, first, last,
                                            format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;',
                                                tally_internal._called(m), since));
+    released := tally_internal._released_sql(ARRAY[m], r, NULL, '{}', "where", first, last, format('SELECT tally.metric_value(%L', tally_internal._called(m)));
+    IF released IS NOT NULL THEN
+        EXECUTE released INTO result;
+        RETURN result;
+    END IF;
     EXECUTE tally_internal._refuse_unsafe(r, format('SELECT value FROM (%s) metric',
         tally_internal._merged_sql(m, r, CASE WHEN live THEN tally_internal._answer_source(
                                 tally_internal._current_role(), r, m.measures || m.samples, '{}', COALESCE("where", '{}'), NULL, first, last)

@@ -8,6 +8,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     needed text[];
     query  text;
+    released text;
     rule   text := CASE WHEN bucket IS NOT NULL THEN tally_internal._grain(r, bucket, first, last) END;
     dims   text := (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n));
     grouped text[] := CASE WHEN rule IS NOT NULL THEN ARRAY['1'] ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d);
@@ -16,6 +17,9 @@ BEGIN
     PERFORM tally_internal._refuse_overlap(r, rule, first, last,
                                            format('SELECT * FROM tally.report(%L, bucket => %L);', ARRAY(SELECT m.name FROM unnest(metrics) m),
                                                                r.bucket::text));
+    released := tally_internal._released_sql(metrics, r, rule, by, "where", first, last,
+                                             format('SELECT * FROM tally.report(%L', ARRAY(SELECT m.name FROM unnest(metrics) m)));
+    IF released IS NOT NULL THEN RETURN released; END IF;
     IF people IS NOT NULL AND NOT EXISTS (SELECT FROM tally.measures x WHERE x.rollup_id = r.id AND x.name = people) THEN
         PERFORM tally_internal._refuse('undefined_column', format('people must name a measure of rollup %L, got %L', r.name, people),
             'Cells with fewer than k of them are suppressed.',

@@ -57,4 +57,44 @@ SELECT throws_ok($$SELECT * FROM tally.rolling('visits', '0 days')$$, '22023', N
 SELECT throws_ok($$SELECT * FROM tally.rolling('visits', '7 days', since => '2020-01-01', until => '2026-01-01')$$, '54000', NULL, 'too many buckets');
 SELECT throws_ok($$SELECT * FROM tally.cumulative('visits', since => '-infinity')$$, '22023', NULL, 'without a beginning nothing grows');
 SELECT throws_ok($$SELECT * FROM tally.cumulative('none')$$, '42704', NULL, 'a metric that there is not');
+
+-- Bug: a window that is no whole number of buckets was answered by those that begin in it, six days of a week for six and a half.
+SELECT throws_ok($$SELECT * FROM tally.rolling('visits', '36 hours', since => '2026-03-24', until => '2026-03-28')$$, '22023',
+    'window must be made up of whole buckets of rollup ''days'' (1 day in Europe/Berlin), got 36:00:00', 'a window that splits a bucket');
+SELECT throws_ok($$SELECT * FROM tally.rolling('visits', '24 hours', since => '2026-03-28', until => '2026-03-31')$$, '22023', NULL,
+                 '24 hours of Berlin, where a day has 23');
+SELECT lives_ok($$SELECT * FROM tally.rolling('visits', '24 hours', since => '2026-03-24', until => '2026-03-28')$$, 'and where every day has 24');
+-- Bug: a series of the empty text had the metric's name.
+INSERT INTO visits VALUES ('2026-03-26 12:00Z', 902, '', 7);
+SELECT bag_eq($$SELECT series, labels, value FROM tally.rolling('visits', '1 day', since => '2026-03-26', until => '2026-03-27', by => '{world}')$$,
+    $$SELECT world, jsonb_build_object('world', world), count(*)::float8 FROM visits
+       WHERE at >= '2026-03-26 00:00+01' AND at < '2026-03-27 00:00+01' GROUP BY 1$$, 'series are named by their values alone');
+
+-- Bug: a day of Havana that begins with an hour that comes twice had that hour in the window of the day before, or in none. Plain SQL goes by the local date.
+CREATE TABLE hits (at timestamptz NOT NULL);
+CREATE INDEX ON hits (at);
+INSERT INTO hits SELECT g FROM generate_series(timestamptz '2026-10-25 04:00Z', '2026-11-08 05:00Z', interval '30 min') g;
+CREATE VIEW local AS SELECT (at AT TIME ZONE 'America/Havana')::date AS day, count(*) AS n FROM hits GROUP BY 1;
+SELECT tally.create_rollup('hits_' || w, 'hits', 'at', bucket => ('1 ' || w)::interval, measures => '{"n": "count(*)"}', zone => 'America/Havana',
+                           with_data => true)
+  FROM unnest('{hour,day}'::text[]) w;
+SELECT tally.create_metric('by_' || w, 'hits_' || w, 'n') FROM unnest('{hour,day}'::text[]) w;
+SELECT bag_eq(format($$SELECT (bucket AT TIME ZONE 'America/Havana')::date, value::bigint
+                         FROM tally.rolling(%L, %L, since => '2026-10-30', until => '2026-11-06')$$, m, w),
+              format($$SELECT d::date, (SELECT sum(n)::bigint FROM local WHERE day > d - interval %L AND day <= d)
+                         FROM generate_series(timestamp '2026-10-30', '2026-11-05', '1 day') d$$, w), format('%s of each %s, two midnights', m, w))
+  FROM unnest('{by_hour,by_day}'::text[]) m, unnest('{1 day,4 days}'::text[]) w;
+SELECT bag_eq(format($$SELECT (bucket AT TIME ZONE 'America/Havana')::date, value::bigint
+                         FROM tally.cumulative(%L, since => %L, until => '2026-11-05')$$, m, s),
+              format($$SELECT d::date, (SELECT sum(n)::bigint FROM local WHERE day BETWEEN %L AND d)
+                         FROM generate_series(timestamp %1$L, '2026-11-04', '1 day') d$$, s), format('%s since %s, two midnights', m, s))
+  FROM unnest('{by_hour,by_day}'::text[]) m, unnest('{2026-10-30,2026-11-01,2026-11-02}'::text[]) s;
+SELECT is(tally.metric_value(m, since => '2026-11-01', until => u), (SELECT sum(n)::float8 FROM local WHERE day >= '2026-11-01' AND day < u::date),
+          format('%s since 2026-11-01 until %s, two midnights', m, u))
+  FROM unnest('{by_hour,by_day}'::text[]) m, unnest('{2026-11-02,2026-11-04}'::text[]) u;
+-- Bug: where buckets are merged, the last one was cut off at until, and was shown as a whole one.
+SELECT bag_eq(format($$SELECT (bucket AT TIME ZONE 'America/Havana')::date, value::bigint
+                         FROM tally.timeseries(%L, since => '2026-10-30 05:00', until => '2026-11-03 13:00', bucket => '1 day')$$, m),
+              $$SELECT day, n FROM local WHERE day BETWEEN '2026-10-31' AND '2026-11-03'$$, m || ': whole buckets that begin in the range')
+  FROM unnest('{by_hour,by_day}'::text[]) m;
 SELECT * FROM finish();

@@ -88,4 +88,23 @@ SELECT tally.refresh();
 SELECT round(consumed::numeric, 4) AS before_ FROM tally.error_budget('slo', '2026-06-01 11:05Z') \gset
 DROP VIEW calls_5m_live CASCADE;
 SELECT is(round(consumed::numeric, 4), :before_, 'the error budget of a clean rollup needs no live view') FROM tally.error_budget('slo', '2026-06-01 11:05Z');
+
+-- Bug: a window that is no whole number of buckets was answered by those that begin in it; a change against half a day ago compared a day with itself; and
+-- the month before one of 28 days held no bucket, so nothing was judged.
+SELECT tally.create_rollup('calls_' || w, 'calls', 'at', ('1 ' || w)::interval, measures => '{"n": "count(*)"}', zone => z)
+  FROM (VALUES ('day', 'America/Havana'), ('month', 'UTC'), ('week', 'UTC')) x(w, z);
+SELECT tally.create_metric('per_' || w, 'calls_' || w, 'n') FROM unnest('{day,month,week}'::text[]) w;
+SELECT CASE WHEN x.fits THEN lives_ok(s.s, s.s) ELSE throws_ok(s.s, '22023', NULL, s.s) END
+  FROM (VALUES ('per_day', '> 1', '36 hours', false), ('per_day', '> 1', '48 hours', false), ('per_day', '> 1', '2 days', true),
+               ('per_day', '> 1', '1 month', true), ('calls', '> 1', '90 minutes', false), ('calls', '> 1', '36 hours', true),
+               ('per_month', '> 1', '45 days', false), ('per_month', '> 1', '1 year', true), ('per_week', '> 1', '336 hours', true),
+               ('per_week', '> 1', '10 days', false), ('per_day', '< -20% vs 12 hours', NULL, false),
+               ('per_day', '< -20% vs 7 days', NULL, true), ('per_month', '< -20% vs 7 days', NULL, false),
+               ('per_day', '> 1.5 x baseline of 36 hours', NULL, false), ('per_month', 'z > 4 over 8 weeks', NULL, false), ('per_month', 'absent', NULL, true))
+       x(metric, condition, over, fits),
+       format('SELECT tally.create_threshold(''fits'', %L, %L, over => %L)', x.metric, x.condition, x.over) s(s);
+SELECT tally.create_threshold('monthly rate', 'per_month', '> 0.01 per 1 hour');
+INSERT INTO calls (at, host) SELECT timestamptz '2027-01-01 00:00Z' + i * interval '1 day', 'a' FROM generate_series(0, 30) i
+    UNION ALL SELECT timestamptz '2027-02-01 00:00Z' + i * interval '1 hour', 'a' FROM generate_series(0, 199) i;
+SELECT is((SELECT breaches FROM tally.evaluate('2027-03-01 00:10Z', 'monthly rate')), 1, 'more calls in 28 days than in the 31 before');
 SELECT * FROM finish();

@@ -49,8 +49,7 @@ BEGIN
         tally_internal._labels_sql(by),
         tally_internal._merged_sql(m, r, source, tally_internal._bucket_start_sql(rule, 'bucket'), by, "where",
             CASE WHEN merging THEN format('tally_internal._rows_from(%L, $1)', rule) ELSE '$1' END,
-            CASE WHEN merging THEN format('CASE WHEN tally_internal._bucket_start(%1$L, $2) = $2 THEN tally_internal._rows_past(%1$L, $2) ELSE $2 END',
-                                          rule) ELSE '$2' END));
+            CASE WHEN merging THEN format('tally_internal._rows_past(%L, $2)', rule) ELSE '$2' END));
 END $$;
 COMMENT ON FUNCTION tally_internal._series_sql(tally.metrics, tally.rollups, text, text, text[], jsonb) IS
 'SQL text of the points of a metric in [$1, $2) by buckets of a rule, read from a source (SQL text of a relation).';
@@ -118,8 +117,9 @@ BEGIN
     most := tally_internal._within_limits(r.owner, r.relation, r.zone, format('SELECT * FROM tally.timeseries(%L', tally_internal._called(m)), first, last);
     rule := tally_internal._grain(r, bucket, first, last);
     PERFORM tally_internal._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', tally_internal._called(m), since));
-    -- Only whole buckets count. The first is the one that begins at or after since.
+    -- Only whole buckets count: those that begin in the range.
     first := tally_internal._bucket_at_or_after(rule, first);
+    last := tally_internal._bucket_at_or_after(rule, last);
     merging := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);
     "where" := COALESCE("where", '{}');
     again := format('SELECT tally.report_page(%L, bucket => %L, by => %L, since => %L, until => %L);', ARRAY[tally_internal._called(m)],
@@ -139,7 +139,7 @@ BEGIN
     source := CASE WHEN live AND COALESCE(fill NOT IN ('previous', 'linear'), true) THEN tally_internal._answer_source(
                         tally_internal._current_role(), r, m.measures || m.samples, by, "where", rule,
                         CASE WHEN merging THEN tally_internal._rows_from(rule, first) ELSE first END,
-                        CASE WHEN merging AND tally_internal._bucket_start(rule, last) = last THEN tally_internal._rows_past(rule, last) ELSE last END)
+                        CASE WHEN merging THEN tally_internal._rows_past(rule, last) ELSE last END)
                    WHEN live THEN tally_internal._live_for_reader(r)::text ELSE r.relation::text END;
     -- Of too many rows one more than the limit is enough to know.
     bound := CASE WHEN fill IS NULL THEN COALESCE(' LIMIT ' || most + 1::bigint, '') ELSE '' END;

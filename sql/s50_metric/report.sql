@@ -166,7 +166,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.report(text[], text, text, interval, text[], jsonb, text, int, interval, int, timestamptz) IS
 'Several metrics, also of different rollups, side by side: one JSON object per row with the bucket (where bucket is given), the dimensions of by, and each '
-    'metric. Exact now, read from the smallest rollups that hold the answer. people: a measure; cells with fewer than k of them are null. More than '
+    'metric, of the range from since to until alone: where they lie within a bucket, the first and the last one hold a part. Exact '
+    'now, read from the smallest rollups that hold the answer. people: a measure; cells with fewer than k of them are null. More than '
     'max_range or max_rows is an error. Run with the reader''s rights.';
 
 CREATE OR REPLACE FUNCTION tally.report_sql(

@@ -9,12 +9,16 @@ DECLARE
     most  CONSTANT int := 1000;
     iso   CONSTANT text := 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
     m     tally.metrics := tally_internal._metric(metric);
-    zone  text := (SELECT r.zone FROM tally.rollups r WHERE r.id = m.rollup_id);
+    r     tally.rollups := (SELECT x FROM tally.rollups x WHERE x.id = m.rollup_id);
+    zone  text := r.zone;
+    own   text := tally_internal._bucket_rule_of(r);
     first timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
     last  timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
     rule  text;
     start timestamptz;
     stop  timestamptz;
+    since_ timestamptz;
+    until_ timestamptz;
     seen  int := 0;
     dims  text[] := COALESCE(by, '{}');
 BEGIN
@@ -22,7 +26,7 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('since and until of %s must be moments, got %s and %s', asked, first, last), NULL,
             format('SELECT * FROM tally.%s(%L, %ssince => ''30 days'');', asked, metric, CASE asked WHEN 'rolling' THEN '''7 days'', ' ELSE '' END));
     END IF;
-    rule := tally_internal._grain((SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id), bucket, first, last);
+    rule := tally_internal._grain(r, bucket, first, last);
     start := tally_internal._bucket_at_or_after(rule, first);
     WHILE start < last LOOP
         seen := seen + 1;
@@ -32,13 +36,22 @@ BEGIN
                 format('SELECT * FROM tally.%s(%L, %sbucket => ''1 week'');', asked, metric, CASE asked WHEN 'rolling' THEN '''7 days'', ' ELSE '' END));
         END IF;
         stop := tally_internal._bucket_end(rule, start);
-        RETURN QUERY SELECT start, COALESCE(NULLIF(p.series, ''), m.name), p.labels, p.value
+        until_ := CASE WHEN rule LIKE 'calendar %' THEN tally_internal._day_opens(stop, zone) ELSE stop END;
+        since_ := COALESCE(tally_internal._minus_by_zone(until_, width, zone), first);
+        IF width IS NOT NULL AND since_ NOT IN (tally_internal._bucket_at_or_after(own, since_),
+                                                tally_internal._day_opens(tally_internal._bucket_at_or_after(own, since_), zone)) THEN
+            PERFORM tally_internal._refuse('invalid_parameter_value',
+                format('window must be made up of whole buckets of rollup %L (%s in %s), got %s', r.name, r.bucket, zone, width),
+                format('The window that ends at %s begins within a bucket. Buckets are merged, never split.', until_),
+                format('SELECT * FROM tally.rolling(%L, %L, since => %L, bucket => %L);', metric, r.bucket * 7, r.bucket * 30, r.bucket));
+        END IF;
+        RETURN QUERY SELECT start, CASE WHEN dims = '{}' THEN m.name ELSE p.series END, p.labels, p.value
                        FROM (SELECT (SELECT string_agg(x.row ->> d, ', ' ORDER BY n) FROM unnest(dims) WITH ORDINALITY b(d, n)) AS series,
                                     (SELECT COALESCE(jsonb_object_agg(d, x.row ->> d), '{}') FROM unnest(dims) d) AS labels,
                                     (SELECT v.value::float8 FROM json_each_text(x.row) v WHERE v.key <> ALL (dims)) AS value
                                FROM tally.report(ARRAY[tally_internal._called(m)],
-                                        to_char(COALESCE(tally_internal._minus_by_zone(stop, width, zone), first) AT TIME ZONE 'UTC', iso),
-                                        to_char(stop AT TIME ZONE 'UTC', iso), NULL, dims, "where", max_range => '1000 years', as_of => as_of) x(row)) p
+                                        to_char(since_ AT TIME ZONE 'UTC', iso),
+                                        to_char(until_ AT TIME ZONE 'UTC', iso), NULL, dims, "where", max_range => '1000 years', as_of => as_of) x(row)) p
                       WHERE p.value IS NOT NULL ORDER BY 2;
         start := stop;
     END LOOP;
@@ -67,7 +80,8 @@ BEGIN
     RETURN QUERY SELECT * FROM tally_internal._windows(metric, "window", since, until, bucket, by, "where", as_of, 'rolling');
 END $$;
 COMMENT ON FUNCTION tally.rolling(text, interval, text, text, interval, text[], jsonb, timestamptz) IS
-'A metric over a window that ends with each bucket: of days and 7 days, each day with the six before it. A window follows the clock of the rollup''s zone. Its '
+'A metric over a window that ends with each bucket: of days and 7 days, each day with the six before it. A window follows the clock of the rollup''s zone, and '
+'is made up of whole buckets of the rollup. Its '
 'measures are merged, so weekly actives of each day are exact. Without a value there is no row. At most 1,000 buckets.';
 
 CREATE OR REPLACE FUNCTION tally.cumulative(

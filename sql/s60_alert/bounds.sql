@@ -58,6 +58,31 @@ END $$;
 COMMENT ON FUNCTION tally_internal._threshold_problem(tally.thresholds, tally.metrics) IS
 'What is wrong with lengths, choices and actions of a threshold in the making, in words; null where nothing is.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_lengths(t tally.thresholds, r tally.rollups, again text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item record;
+BEGIN
+    -- A window before may be shorter than a bucket, and is one then. One so long ago would hold the tested bucket itself.
+    FOR item IN SELECT x.words, x.length, r.bucket * GREATEST(1, round(extract(epoch FROM x.length) / extract(epoch FROM r.bucket)))::float8 AS fits
+                  FROM (SELECT 'over' AS words, t.over AS length, true AS widened
+                        UNION ALL SELECT 'condition', COALESCE(w ->> 'by', w ->> 'length')::interval, w ->> 'kind' = 'before'
+                          FROM jsonb_array_elements(t.windows) w WHERE w ->> 'kind' IN ('shift', 'before')) x
+                 WHERE x.length IS NOT NULL AND NOT (x.widened AND x.length <= r.bucket)
+                   AND NOT tally_internal._whole_buckets(tally_internal._bucket_rule_of(r), x.length) LIMIT 1 LOOP
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('%s of threshold %L must be made up of whole buckets of rollup %L (%s in %s), got %s', item.words, t.name, r.name, r.bucket, r.zone,
+                   item.length),
+            'Buckets are merged, never split. 30 days are no month, and 24 hours are no day where clocks change.',
+            CASE item.words WHEN 'over' THEN again || format(', over => %L);', item.fits)
+                 -- A condition says no months. A rate compares with the bucket before.
+                 ELSE format('SELECT tally.parse_condition(%L);', CASE WHEN r.bucket = date_trunc('month', r.bucket) THEN '> 5 per 1 hour'
+                                                                       ELSE '> 1.5 x baseline of ' || item.fits END) END);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_lengths(tally.thresholds, tally.rollups, text) IS
+'An error where a window that a threshold tests, or compares with, would split buckets; again is the statement to run instead, but for its end.';
+
 CREATE OR REPLACE FUNCTION tally_internal._bounded_threshold(t tally.thresholds, m tally.metrics) RETURNS tally.thresholds
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -112,6 +137,7 @@ BEGIN
             RAISE NOTICE USING MESSAGE = format('over widened from %s to %s: rollup %L keeps nothing finer', t.over, r.bucket, r.name);
             t.over := NULL;
         END IF;
+        PERFORM tally_internal._check_lengths(t, r, again);
     ELSIF t.windows <> '[]' OR t.filter <> '{}' OR t.per <> '{}' OR t.over IS NOT NULL THEN
         PERFORM tally_internal._refuse('feature_not_supported',
                               format('threshold %L watches a query or probe, which takes a comparison only, and no per, where or over', t.name),

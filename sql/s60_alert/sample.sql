@@ -18,16 +18,21 @@ COMMENT ON FUNCTION tally_internal._tested_window(tally.thresholds, tally.rollup
 CREATE OR REPLACE FUNCTION tally_internal._window_bounds(w jsonb, r tally.rollups, first timestamptz, last timestamptz, OUT since timestamptz,
     OUT until timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule text := tally_internal._bucket_rule_of(r);
 BEGIN
     CASE w ->> 'kind'
         WHEN 'shift' THEN since := tally_internal._minus_by_zone(first, (w ->> 'by')::interval, r.zone); until := tally_internal._minus_by_zone(last,
             (w ->> 'by')::interval,
                 r.zone);
-        WHEN 'before' THEN since := tally_internal._minus_by_zone(first, (w ->> 'length')::interval, r.zone); until := first;
         -- No window is narrower than a bucket.
+        WHEN 'before' THEN since := LEAST(tally_internal._minus_by_zone(first, (w ->> 'length')::interval, r.zone),
+                                          tally_internal._bucket_start(rule, first - interval '1 microsecond')); until := first;
         WHEN 'trailing' THEN since := LEAST(last - (w ->> 'length')::interval,
-                                            tally_internal._bucket_start(tally_internal._bucket_rule_of(r), last - interval '1 microsecond')); until := last;
-        WHEN 'previous' THEN since := first - (last - first); until := first;
+                                            tally_internal._bucket_start(rule, last - interval '1 microsecond')); until := last;
+        -- As many buckets before: a month of 31 days begins more than 28 days before its end, and a day of 25 hours more than 24 hours.
+        WHEN 'previous' THEN since := CASE WHEN rule LIKE 'calendar %' THEN tally_internal._bucket_shifted(rule, first,
+                                          -cardinality(tally_internal._buckets_between(rule, first, last))) ELSE first - (last - first) END; until := first;
     END CASE;
 END $$;
 COMMENT ON FUNCTION tally_internal._window_bounds(jsonb, tally.rollups, timestamptz, timestamptz) IS

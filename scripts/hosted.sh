@@ -12,8 +12,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p dist
 
-# What is the library's alone: event triggers and dumps of an extension have a form of their own here.
-ours() { case $1 in sql/s90_grants/dump.sql | sql/packs/dump.sql | sql/s90_grants/event_triggers.sql) return 1 ;; esac; }
+# What is the library's alone: dumps of an extension.
+ours() { case $1 in sql/s90_grants/dump.sql | sql/packs/dump.sql) return 1 ;; esac; }
 
 # The kernel: sql/s10_kernel with the library's functions replaced.
 for file in $(ordered_files); do
@@ -25,15 +25,20 @@ done >"$work/kernel.sql"
     perl scripts/lib/hosted.pl "$work/kernel.sql" | sed "s/@VERSION@/$VERSION/g"
     for file in $(ordered_files); do
         [[ $file == sql/s10_kernel/* ]] || ! ours "$file" && continue
+        [ "$file" != sql/s90_grants/session.sql ] || { printf '\n-- kernels/sql/rights.sql\n'; cat kernels/sql/rights.sql; }
         printf '\n-- %s\n' "$file"
         case $file in
             */pack.sql) pack_call tally_internal._bring_pack "$(basename "$(dirname "$file")")" "$file" ;;
+            sql/s90_grants/event_triggers.sql)
+                # Where the role may make none, each refresh begins by comparing the list of members with PostgreSQL's catalogue.
+                printf 'DO $hosted$\nBEGIN\n'
+                filled "$file"
+                printf 'EXCEPTION WHEN insufficient_privilege THEN\n    NULL;\nEND $hosted$;\n'
+                ;;
             # Only a superuser may give a function a setting of ours. What it says ends with the transaction then.
             *) filled "$file" | sed -E "s/^(LANGUAGE .*) SET tally\.[a-z_]+ = '[^']*'/\1/" ;;
         esac
     done
-    printf '\n-- kernels/sql/end.sql\n'
-    cat kernels/sql/end.sql
 } >"$work/all.sql"
 mv "$work/all.sql" "$out"
 say "$out: $(wc -l <"$out") lines"

@@ -13,6 +13,8 @@ COMMENT ON COLUMN tally_internal.tickets.role IS 'Who drew it. PostgreSQL writes
 COMMENT ON COLUMN tally_internal.tickets.made_at IS 'When.';
 REVOKE ALL ON tally_internal.tickets FROM PUBLIC;
 GRANT INSERT (ticket) ON tally_internal.tickets TO PUBLIC;
+ALTER TABLE tally_internal.tickets ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everyone_draws ON tally_internal.tickets FOR INSERT WITH CHECK (role = current_user);
 
 CREATE OR REPLACE FUNCTION tally_internal._current_role() RETURNS regrole
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT r.oid::regrole FROM pg_roles r WHERE r.rolname = current_user $$;
@@ -24,7 +26,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._outer_role() IS 'The role that the session speaks as, whatever functions run in between.';
 
 CREATE OR REPLACE FUNCTION tally_internal._me() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     -- 60 bits of chance; 0 and less mean a role's number.
     drawn bigint := ('x' || left(replace(gen_random_uuid()::text, '-', ''), 8))::bit(32)::bigint * 268435456
@@ -62,7 +64,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
         WHEN 'pg_operator'::regclass THEN EXISTS (SELECT FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
                                                    WHERE o.oid = object AND n.nspname IN ('tally', 'tally_internal') AND o.oprowner = n.nspowner)
         WHEN 'pg_type'::regclass THEN EXISTS (SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-                                               WHERE t.oid = object AND n.nspname = 'tally' AND t.typowner = n.nspowner AND NOT EXISTS (
+                                               WHERE t.oid = object AND n.nspname IN ('tally', 'tally_internal') AND t.typowner = n.nspowner AND NOT EXISTS (
                                                      SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'))
         ELSE false END
 $$;

@@ -1,4 +1,5 @@
--- Owns: how the engine writes a measure where it computes it: digests and distinct counts as functions of array_agg, so that no PL/pgSQL runs per row.
+-- Owns: how the engine writes a measure where it computes it: digests, distinct counts and series by time as functions of array_agg, so that no PL/pgSQL
+-- runs per row.
 
 CREATE FUNCTION tally_internal._rest_of_call(words text[], first int, OUT arguments text[], OUT behind int)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -28,14 +29,21 @@ DECLARE
     head  text := regexp_replace(array_to_string(words[1:5], ''), '\s', '', 'g');
     first int := array_position(words, '(') + 1;
     call  record;
+    rest  text;
+    name  text;
 BEGIN
-    -- Only a call of one plain argument, written with its schema, is known for certain. All others are computed by the aggregate itself.
-    IF head !~ '^(tally\.tdigest\(|tally\.hll\()' OR words[1] <> 'tally' THEN RETURN measure; END IF;
+    -- Only a call of plain arguments, written with its schema, is known for certain. All others are computed by the aggregate itself.
+    name := substring(head FROM '^tally\.(tdigest|hll|counter|gauge|time_weighted|state_time)\(');
+    IF name IS NULL OR words[1] <> 'tally' THEN RETURN measure; END IF;
     call := tally_internal._rest_of_call(words, first);
-    IF cardinality(call.arguments) <> 1 OR call.arguments[1] ~* '^\s*(distinct|all|variadic|\*)|\morder\s+by\M' THEN RETURN measure; END IF;
-    RETURN CASE WHEN head LIKE 'tally.tdigest%'
-        THEN format('tally_internal._tdigest_of(pg_catalog.array_agg((%s)::pg_catalog.float8)%s)', call.arguments[1],
-                    (SELECT string_agg(w, '' ORDER BY n) FROM unnest(words[call.behind:]) WITH ORDINALITY u(w, n)))
-        ELSE format('tally_internal._hll_of(pg_catalog.array_agg(DISTINCT tally_internal._hll_hash(%s))%s)', call.arguments[1],
-                    (SELECT string_agg(w, '' ORDER BY n) FROM unnest(words[call.behind:]) WITH ORDINALITY u(w, n))) END;
+    IF cardinality(call.arguments) <> (CASE WHEN name IN ('tdigest', 'hll') THEN 1 ELSE 2 END)
+        OR EXISTS (SELECT FROM unnest(call.arguments) a WHERE a ~* '^\s*(distinct|all|variadic|\*)|\morder\s+by\M') THEN RETURN measure; END IF;
+    rest := (SELECT string_agg(w, '' ORDER BY n) FROM unnest(words[call.behind:]) WITH ORDINALITY u(w, n));
+    RETURN CASE name
+        WHEN 'tdigest' THEN format('tally_internal._tdigest_of(pg_catalog.array_agg((%s)::pg_catalog.float8)%s)', call.arguments[1], rest)
+        WHEN 'hll' THEN format('tally_internal._hll_of(pg_catalog.array_agg(DISTINCT tally_internal._hll_hash(%s))%s)', call.arguments[1], rest)
+        WHEN 'state_time' THEN format('tally_internal._state_time_of(pg_catalog.array_agg((%s)::pg_catalog.text)%s, '
+                                      'pg_catalog.array_agg((%s)::pg_catalog.timestamptz)%2$s)', call.arguments[1], rest, call.arguments[2])
+        ELSE format('tally_internal._readings_of(%L, pg_catalog.array_agg((%s)::pg_catalog.float8)%s, pg_catalog.array_agg((%s)::pg_catalog.timestamptz)%3$s)',
+                    CASE name WHEN 'time_weighted' THEN 'locf' ELSE name END, call.arguments[1], rest, call.arguments[2]) END;
 END $$;

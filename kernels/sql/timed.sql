@@ -12,10 +12,11 @@ BEGIN
     IF state IS NULL THEN RETURN sketch; END IF;
     IF sketch IS NULL THEN RETURN state; END IF;
     IF state.last <> sketch.last OR state.kind <> sketch.kind THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('values of one kind expected, got the %s %s and the %s %s', CASE WHEN state.last THEN 'last' ELSE 'first' END, state.kind,
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('a %s value of type %s expected, got a %s value of type %s', CASE WHEN state.last THEN 'last' ELSE 'first' END, state.kind,
                              CASE WHEN sketch.last THEN 'last' ELSE 'first' END, sketch.kind),
-            HINT = 'SELECT tally.rollup(sketch) FROM …  -- of one measure';
+            DETAIL = 'All values of a group must be of one type, and all first ones or all last ones.',
+            HINT = 'SELECT tally.rollup(value) FROM … GROUP BY value::jsonb ->> ''which'', value::jsonb ->> ''type''';
     END IF;
     -- At one instant the least is first, the greatest last.
     RETURN CASE WHEN state.time = sketch.time
@@ -51,8 +52,8 @@ CREATE OR REPLACE FUNCTION tally.value(sketch tally.timed) RETURNS float8
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF sketch.kind = 'text' THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a number expected, got a text',
-            HINT = 'SELECT tally.value_text(sketch) FROM …';
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = 'a value of type float8 or bigint expected, got one of type text',
+            DETAIL = 'tally.value() reads numbers.', HINT = 'SELECT tally.value_text(tally.last(v, t)) FROM (VALUES (''a'', now())) AS x(v, t)';
     END IF;
     RETURN sketch.value::float8;
 END $$;
@@ -61,6 +62,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.value';
 CREATE OR REPLACE FUNCTION tally.value_time(sketch tally.timed) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.time';
 CREATE OR REPLACE FUNCTION tally_internal._timed_jsonb(sketch tally.timed) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
-    SELECT jsonb_build_object('kind', CASE WHEN sketch.last THEN 'last' ELSE 'first' END, 'type', sketch.kind, 'value', sketch.value, 'time', sketch.time)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET extra_float_digits = 1 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('which', CASE WHEN sketch.last THEN 'last' ELSE 'first' END, 'time', tally_internal._moment_text(sketch.time),
+                              'type', sketch.kind, 'value', CASE sketch.kind WHEN 'float8' THEN to_jsonb(sketch.value::float8)
+                                                                 WHEN 'bigint' THEN to_jsonb(sketch.value::bigint) ELSE to_jsonb(sketch.value) END)
 $$;

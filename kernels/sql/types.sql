@@ -73,12 +73,52 @@ COMMENT ON COLUMN tally.timed.kind IS 'The type of the value: float8, bigint or 
 COMMENT ON COLUMN tally.timed.value IS 'The value as text.';
 COMMENT ON COLUMN tally.timed."time" IS 'Its time.';
 
-CREATE TYPE tally.ohlc AS (points jsonb);
+CREATE TYPE tally.ohlc AS (open_time timestamptz, open float8, high_time timestamptz, high float8, low_time timestamptz, low float8, close_time timestamptz,
+    close float8);
 COMMENT ON TYPE tally.ohlc IS 'First, highest, lowest and last of a series with their times, mergeable in any order.';
-COMMENT ON COLUMN tally.ohlc.points IS 'The four points.';
-CREATE TYPE tally.readings AS (form jsonb);
+COMMENT ON COLUMN tally.ohlc.open_time IS 'When the first value was.';
+COMMENT ON COLUMN tally.ohlc.open IS 'The first value.';
+COMMENT ON COLUMN tally.ohlc.high_time IS 'When the highest value was seen first.';
+COMMENT ON COLUMN tally.ohlc.high IS 'The highest value.';
+COMMENT ON COLUMN tally.ohlc.low_time IS 'When the lowest value was seen first.';
+COMMENT ON COLUMN tally.ohlc.low IS 'The lowest value.';
+COMMENT ON COLUMN tally.ohlc.close_time IS 'When the last value was.';
+COMMENT ON COLUMN tally.ohlc.close IS 'The last value.';
+
+CREATE TYPE tally_internal.readings_part AS (count bigint, first_time timestamptz, first_value float8, last_time timestamptz, last_value float8,
+    changes bigint, resets bigint, odd boolean, sum numeric);
+COMMENT ON TYPE tally_internal.readings_part IS 'Readings one after another, without those between the ends.';
+COMMENT ON COLUMN tally_internal.readings_part.count IS 'How many.';
+COMMENT ON COLUMN tally_internal.readings_part.first_time IS 'When the first one was.';
+COMMENT ON COLUMN tally_internal.readings_part.first_value IS 'The first one.';
+COMMENT ON COLUMN tally_internal.readings_part.last_time IS 'When the last one was.';
+COMMENT ON COLUMN tally_internal.readings_part.last_value IS 'The last one.';
+COMMENT ON COLUMN tally_internal.readings_part.changes IS 'How many differ from the one before.';
+COMMENT ON COLUMN tally_internal.readings_part.resets IS 'How many are lower than the one before.';
+COMMENT ON COLUMN tally_internal.readings_part.odd IS 'Whether one is NaN or infinite.';
+COMMENT ON COLUMN tally_internal.readings_part.sum IS
+'Of a counter: what it had reached at each reset. Of a weighted value: value times microseconds, twice that where it moves in a line.';
+
+CREATE TYPE tally.readings AS (kind text, times timestamptz[], "values" float8[], parts tally_internal.readings_part[]);
 COMMENT ON TYPE tally.readings IS 'Readings of a counter, a gauge or a value weighted by time, whose parts merge in the order of time.';
-COMMENT ON COLUMN tally.readings.form IS 'The kind and the ends, with what lies between them.';
-CREATE TYPE tally.state_time AS (form jsonb);
+COMMENT ON COLUMN tally.readings.kind IS 'What they are of: counter, gauge, locf or linear.';
+COMMENT ON COLUMN tally.readings.times IS 'Times of readings that are not yet in the order of time.';
+COMMENT ON COLUMN tally.readings."values" IS 'Those readings.';
+COMMENT ON COLUMN tally.readings.parts IS 'Parts; one when it is finished.';
+
+CREATE TYPE tally_internal.states_part AS (count bigint, first_time timestamptz, first_state text, last_time timestamptz, last_state text,
+    changes bigint, micros jsonb);
+COMMENT ON TYPE tally_internal.states_part IS 'Rows of states one after another, without those between the ends.';
+COMMENT ON COLUMN tally_internal.states_part.count IS 'How many.';
+COMMENT ON COLUMN tally_internal.states_part.first_time IS 'When the first one was.';
+COMMENT ON COLUMN tally_internal.states_part.first_state IS 'The first one.';
+COMMENT ON COLUMN tally_internal.states_part.last_time IS 'When the last one was.';
+COMMENT ON COLUMN tally_internal.states_part.last_state IS 'The last one.';
+COMMENT ON COLUMN tally_internal.states_part.changes IS 'How many differ from the one before.';
+COMMENT ON COLUMN tally_internal.states_part.micros IS 'Microseconds by state.';
+
+CREATE TYPE tally.state_time AS (times timestamptz[], states text[], parts tally_internal.states_part[]);
 COMMENT ON TYPE tally.state_time IS 'How long something was in which state, with parts that merge in the order of time.';
-COMMENT ON COLUMN tally.state_time.form IS 'The first and last state, with microseconds by state.';
+COMMENT ON COLUMN tally.state_time.times IS 'Times of rows that are not yet in the order of time.';
+COMMENT ON COLUMN tally.state_time.states IS 'Their states.';
+COMMENT ON COLUMN tally.state_time.parts IS 'Parts; one when it is finished.';

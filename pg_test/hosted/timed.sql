@@ -1,5 +1,6 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: first and last values by time, and adjusted p values.
--- answers: 14
+-- answers: 21
+\ir told.psql
 
 SET extra_float_digits = 0;
 CREATE TEMP TABLE series AS SELECT i % 4 AS g, timestamptz '2026-01-01 00:00+00' + (i * 7919 % 97) * interval '1 hour' AS at, (i * 31 % 17)::float8 / 2 AS v,
@@ -20,3 +21,8 @@ SELECT 'adjusted', p, ARRAY(SELECT round(x::numeric, 12) FROM unnest(tally.adjus
   FROM (VALUES ('{0.01,0.04,0.03,0.005}'::float8[]), ('{0.5}'), ('{}'), ('{0.2,NULL,0.01,0.9}'), ('{0.01,0.01,0.02,1,0}')) v(p);
 SELECT 'adjusted', cardinality(tally.adjust_holm(p)), round(tally.adjust_holm(p)[3]::numeric, 12), round(tally.adjust_benjamini_hochberg(p)[7]::numeric, 12)
   FROM (SELECT array_agg((i * 7919 % 101)::float8 / 1000 ORDER BY i) AS p FROM generate_series(1, 20) i) x;
+SELECT 'text', tally.first(v, at)::jsonb, tally.last(n, at)::jsonb, tally.last(t, at)::jsonb FROM series WHERE g = 1 AND v <> trunc(v);
+SELECT pg_temp.told(s) FROM unnest(ARRAY['SELECT tally.value(tally.last(''a''::text, now()))',
+    'SELECT tally.merge(tally.first(1::float8, now()), tally.last(1::float8, now()))',
+    'SELECT tally.merge(tally.first(1::float8, now()), tally.first(1::bigint, now()))',
+    'SELECT tally.rollup(x) FROM (VALUES (tally_internal._timed_final(NULL))) v(x)']) s;

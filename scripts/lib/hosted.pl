@@ -100,7 +100,7 @@ for my $statement (statements(text_of($ARGV[0]))) {
         my $strict = $rest =~ /\bSTRICT\b/ ? ' STRICT' : '';
         my $head = $bare =~ s/\s+LANGUAGE\s+c\s.*//sr;
         (my $shown = $name) =~ s/"//g;
-        $code .= "\n$head\nLANGUAGE plpgsql " . ($volatility // 'VOLATILE') . "$strict AS \$\$ BEGIN PERFORM tally_internal._missing('$shown'); END \$\$;\n";
+        $code .= "\n$head\nLANGUAGE plpgsql " . ($volatility // 'VOLATILE') . "$strict SET search_path = pg_catalog, pg_temp AS \$\$ BEGIN PERFORM tally_internal._missing('$shown'); END \$\$;\n";
         next;
     }
     next if $bare =~ /^CREATE\s+TYPE\s+(tally\.\w+)/ && $bare !~ /\bAS\s*\(/;
@@ -122,10 +122,6 @@ my @instead = (
     [qr/_hide_cells|_protect/ => 'tally.suppress_below() for single cells; releases need the library edition'],
     [qr/_count_request/ => 'a limit of requests at the gateway, and tally.set_limits() without per_minute'],
     [qr/_page_/ => 'the views of the pack, or Grafana with tally.grafana_dashboard()'],
-    [qr/ohlc|open|close|high|low\b|low_time/ => 'min and max, and the value at min(time) by a join'],
-    [qr/readings|counter|gauge|time_weighted|increase|delta|rate|resets|average|integral|duration\(|extrapolated|_value\(tally.readings/ =>
-        'lag() over the readings, and sum of the differences'],
-    [qr/state_time|states|duration_in|_state\(|within/ => 'lead() over the times of the states'],
     [qr/_from_text|_from_bpchar/ => 'a value of the type: sketches are rows here'],
 );
 my $instead = sub { my ($name) = @_; for (@instead) { return $_->[1] =~ s/'/''/gr if $name =~ $_->[0] } die "$name: what to use instead?\n" };

@@ -100,7 +100,8 @@ for my $statement (statements(text_of($ARGV[0]))) {
         my $strict = $rest =~ /\bSTRICT\b/ ? ' STRICT' : '';
         my $head = $bare =~ s/\s+LANGUAGE\s+c\s.*//sr;
         (my $shown = $name) =~ s/"//g;
-        $code .= "\n$head\nLANGUAGE plpgsql " . ($volatility // 'VOLATILE') . "$strict SET search_path = pg_catalog, pg_temp AS \$\$ BEGIN PERFORM tally_internal._missing('$shown'); END \$\$;\n";
+        $code .= "\n$head\nLANGUAGE plpgsql " . ($volatility // 'VOLATILE') . "$strict SET search_path = pg_catalog, pg_temp AS "
+            . "\$\$ BEGIN PERFORM tally_internal._missing('$shown'); END \$\$;\n";
         next;
     }
     next if $bare =~ /^CREATE\s+TYPE\s+(tally\.\w+)/ && $bare !~ /\bAS\s*\(/;

@@ -24,6 +24,10 @@ INSERT INTO made SELECT 3, c.* FROM public.calls('ALTER TABLE e DETACH PARTITION
 INSERT INTO made SELECT 4, c.* FROM public.calls('DROP TABLE e_8') c;
 SELECT is_empty('SELECT n, func, calls FROM made WHERE calls >= 50', 'no function is called for each of 60 partitions');
 SELECT cmp_ok((SELECT count(*) FROM made WHERE n = s), '>', 2::bigint, 'but some are called, by statement ' || s) FROM generate_series(1, 4) s;
+-- The event triggers looked at each of capture's own ALTERs, and followed the source after it.
+CREATE TABLE own AS SELECT * FROM public.calls($$SELECT tally.create_rollup('r3', 'e', 'at', measures => '{"n": "count(*)"}', "where" => 'k = ''new''')$$);
+SELECT is_empty($$SELECT func, calls FROM own WHERE func ~ '_follow\(|_note_names'$$, 'capture''s own ALTERs are not followed');
+SELECT isnt_empty($$SELECT FROM own WHERE func ~ '_always'$$, 'which there are');
 -- And capture is as it should be.
 SELECT is((SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = m::regclass AND t.tgname LIKE 'tally_capture_%' AND t.tgenabled = 'A'), 4::bigint,
     m || ' has all triggers, firing always') FROM unnest('{e_new,joins,e_9}'::text[]) m;

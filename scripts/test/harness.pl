@@ -30,5 +30,16 @@ my $skipped = $result->skipped + grep { $_->skip_all } @parsers;
 my $failed  = $result->failed + $broken;
 my $passed  = $result->passed - $result->skipped;
 
+# What took longest.
+my ($most, @slowest) = (10);
+for my $test ($result->descriptions) {
+    my ($parser) = $result->parsers($test);
+    push @slowest, [$parser->end_time - $parser->start_time, $test];
+}
+@slowest = sort { $b->[0] <=> $a->[0] } @slowest;
+if (@slowest > $most) {
+    print "slowest:\n", map { sprintf "%7.1f s  %s\n", @$_ } @slowest[0 .. $most - 1];
+}
+
 print "$passed passed, $failed failed", ($skipped ? ", $skipped skipped" : ''), "\n";
 exit($failed || !($passed + $skipped) ? 1 : 0);

@@ -127,12 +127,16 @@ COMMENT ON FUNCTION tally_internal._own_triggers(regclass) IS '_own_triggers_of(
 CREATE OR REPLACE FUNCTION tally_internal._always(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    item name;
+    item   name;
+    outer_ text := COALESCE(current_setting('tally.attaching', true), '');
 BEGIN
+    -- The event triggers pass over what is done here. Only a superuser could write this setting at the function itself.
+    PERFORM set_config('tally.attaching', 'on', true);
     -- One statement for each: Citus takes no ALTER TABLE that switches two triggers.
     FOR item IN SELECT t.name FROM tally_internal._own_triggers(relation) t WHERE t.enabled = 'O' ORDER BY t.name LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, item);
     END LOOP;
+    PERFORM set_config('tally.attaching', outer_, true);
 END $$;
 COMMENT ON FUNCTION tally_internal._always(regclass) IS
 'Makes capture''s triggers of a table, and their clones, fire whatever session_replication_role is. Disabled ones stay disabled.';

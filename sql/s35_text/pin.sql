@@ -11,11 +11,9 @@ DECLARE
     -- TimeZone and DateStyle are not in it. Moments travel as parameters, and what a person reads is in the person's own zone.
     pinned CONSTANT text[] := '{standard_conforming_strings = on, extra_float_digits = 1, intervalstyle = postgres, bytea_output = hex, array_nulls = on,
                                 quote_all_identifiers = off, transform_null_equals = off, backslash_quote = safe_encoding}';
-    one    text;
 BEGIN
-    FOREACH one IN ARRAY CASE WHEN whole THEN pinned ELSE pinned[1:1] END LOOP
-        EXECUTE format('ALTER FUNCTION %s SET %s', function, one);
-    END LOOP;
+    -- One statement: at each ALTER FUNCTION event triggers look at what definitions use.
+    EXECUTE format('ALTER FUNCTION %s SET %s', function, array_to_string(CASE WHEN whole THEN pinned ELSE pinned[1:1] END, ' SET '));
 END $$;
 COMMENT ON FUNCTION tally_internal._pin_session(regprocedure, boolean) IS
 'Makes a function run under settings of the engine instead of those of the caller; whole false: pins only how its own text is read.';

@@ -1,4 +1,4 @@
--- Owns: the checks of a new rollup that come before its SQL: name, schema, rights, and the shape of the JSON.
+-- Owns: the checks of a new rollup that come before its SQL: name, schema, rights, the shape of the JSON, the source and its time column.
 
 CREATE OR REPLACE FUNCTION tally_internal._may_create(label text, target text, source regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -67,3 +67,65 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_shape(text, jsonb, jsonb) IS 'An error that shows the form where dimensions or measures have another.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_source(source regclass, label text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    place text;
+    given text;
+    lasts "char";
+BEGIN
+    SELECT n.nspname, c.relname, c.relpersistence INTO place, given, lasts FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = source;
+    IF lasts = 't' THEN
+        PERFORM tally_internal._refuse('wrong_object_type', format('rollup %L needs a source that stays, got the temporary table %s', label, source),
+            'Other sessions refresh and read a rollup, and they do not see it.', format('CREATE TABLE %I AS TABLE %s;', given || '_kept', source));
+    ELSIF place IN ('tally', 'tally_internal', 'pg_catalog', 'information_schema') THEN
+        PERFORM tally_internal._refuse('wrong_object_type', format('rollup %L needs a table of yours as source, got %s', label, source),
+            'The tables of PostgreSQL and of pg_tally itself change below triggers, or by the refresh that would follow them.',
+                'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');');
+    ELSIF given LIKE '\_tally%' THEN
+        PERFORM tally_internal._refuse('reserved_name', format('rollup %L needs a source whose name does not begin with _tally, got %s', label, source),
+            'The engine''s own statements use such names beside the source''s.', format('ALTER TABLE %s RENAME TO %I;', source, ltrim(given, '_')));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_source(regclass, text) IS
+'An error where a table cannot be the source of a rollup: a temporary one, one of PostgreSQL''s or pg_tally''s own, or one by a name that the engine uses.';
+
+CREATE OR REPLACE FUNCTION tally_internal._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found regtype;
+    usable text;
+    kind   "char" := (SELECT c.relkind FROM pg_class c WHERE c.oid = source);
+BEGIN
+    PERFORM tally_internal._refuse_far(source, label);
+    IF kind NOT IN ('r', 'p') THEN
+        PERFORM tally_internal._refuse('wrong_object_type',
+            format('rollup %L needs a table, a partitioned table or a rollup as source, got %s', label, source),
+            'Changes are captured by triggers on rows, which only tables have.',
+            CASE WHEN kind IN ('v', 'm')
+                 THEN format('SELECT DISTINCT d.refobjid::regclass FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid '
+                             'WHERE w.ev_class = %L::regclass;', source)
+                 ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END);
+    END IF;
+    PERFORM tally_internal._check_source(source, label);
+    IF per_key THEN RETURN NULL; END IF;
+    SELECT a.atttypid INTO found FROM pg_attribute a
+     WHERE a.attrelid = source AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped;
+    IF found IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
+        RETURN found;
+    END IF;
+    SELECT string_agg(quote_literal(a.attname), ', ' ORDER BY a.attnum) INTO usable FROM pg_attribute a
+     WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+       AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
+    PERFORM tally_internal._refuse(CASE WHEN found IS NULL AND time_column IS NOT NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
+        format('rollup %L needs a time column of %s, got %s', label, source,
+            CASE WHEN time_column IS NULL THEN 'none' WHEN found IS NULL THEN format('%L, which does not exist', time_column)
+                 ELSE format('%L of type %s', time_column, found) END),
+        format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
+        COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => '
+                        || split_part(usable, ', ', 1) || ', …);',
+                        format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source)));
+END $$;
+COMMENT ON FUNCTION tally_internal._time_type(regclass, text, text, boolean) IS
+'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';

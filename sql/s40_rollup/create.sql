@@ -47,20 +47,9 @@ BEGIN
     PERFORM tally_internal._check_schedule(schedule);
     SELECT * INTO parent FROM tally.rollups r WHERE r.relation = source;
     time_column := COALESCE(time_column, CASE WHEN made.key IS NULL AND parent.id IS NOT NULL AND parent.key IS NULL THEN 'bucket' END);
-    made := jsonb_populate_record(made, jsonb_build_object(
-        'name', label, 'bucket', bucket, 'lookback', lookback, 'zone', zone, 'filter',
-            tally_internal._one_expression("where", format('where of rollup %L', label)),
-        'expand', tally_internal._closed(expand), 'schedule', schedule, 'description', description,
-        'search_path', search_path, 'time_column', time_column));
-    made.source := source;
-    made.source_rollup := parent.id;
-    made.ignored_marks := 0;
-    made.emptied := tally_internal._emptied(emptied, made);
-    PERFORM tally_internal._check_key(made.key, source, label);
-    made.bucket_origin := origin;
-    made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(source, tally_internal._bucket_rule_of(made)) ELSE '-infinity' END;
-    made.time_type := CASE WHEN made.key IS NULL THEN tally_internal._time_type(source, time_column, label) END;
-    PERFORM tally_internal._check_lookback(made);
+    made := tally_internal._draft_rollup(jsonb_build_object('name', label, 'key', made.key, 'time_column', time_column, 'bucket', bucket, 'lookback', lookback,
+        'zone', zone, 'filter', "where", 'expand', expand, 'schedule', schedule, 'description', description, 'search_path', search_path, 'emptied', emptied),
+        source, parent.id, origin);
     PERFORM tally_internal._check_shape(label, dimensions, measures);
     wanted := tally_internal._definition(made, parent, dimensions, measures);
 
@@ -91,6 +80,29 @@ COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, j
     '(cron); retain (how long buckets are kept, null for ever); emptied (what becomes of a bucket of which no source row is left: follow, it goes, or keep, '
     'it stands as it was). On a rollup as source, dimensions and measures default to all of its own, merged. History is marked for backfill (with_data '
     'computes it at once); the view <name>_live is exact from now on. The same definition again changes nothing.';
+
+CREATE OR REPLACE FUNCTION tally_internal._draft_rollup(given jsonb, source regclass, parent int, origin timestamptz) RETURNS tally.rollups
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    made  tally.rollups := jsonb_populate_record(NULL::tally.rollups, given);
+    label text := made.name;
+BEGIN
+    made.filter := tally_internal._one_expression(made.filter, format('where of rollup %L', label));
+    made.expand := tally_internal._closed(made.expand);
+    made.source := source;
+    made.source_rollup := parent;
+    made.ignored_marks := 0;
+    made.emptied := tally_internal._emptied(given ->> 'emptied', made);
+    PERFORM tally_internal._check_key(made.key, source, label);
+    made.bucket_origin := origin;
+    made.frozen_before := CASE WHEN made.key IS NULL THEN tally_internal._first_whole_bucket(source, tally_internal._bucket_rule_of(made)) ELSE '-infinity' END;
+    made.time_type := CASE WHEN made.key IS NULL THEN tally_internal._time_type(source, made.time_column, label) END;
+    PERFORM tally_internal._check_lookback(made);
+    RETURN made;
+END $$;
+COMMENT ON FUNCTION tally_internal._draft_rollup(jsonb, regclass, int, timestamptz) IS
+'The row of a rollup in the making, from what a person gave by the names of its columns; an error where its parts do not fit together.';
 
 CREATE OR REPLACE FUNCTION tally_internal._emptied(emptied text, r tally.rollups) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -154,68 +166,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._first_whole_bucket(regclass, text) IS
 'Where the history of a new rollup on a source begins: its first bucket after the horizon, before which raw rows are gone; -infinity where there is none.';
-
-CREATE OR REPLACE FUNCTION tally_internal._check_source(source regclass, label text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    place text;
-    given text;
-    lasts "char";
-BEGIN
-    SELECT n.nspname, c.relname, c.relpersistence INTO place, given, lasts FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = source;
-    IF lasts = 't' THEN
-        PERFORM tally_internal._refuse('wrong_object_type', format('rollup %L needs a source that stays, got the temporary table %s', label, source),
-            'Other sessions refresh and read a rollup, and they do not see it.', format('CREATE TABLE %I AS TABLE %s;', given || '_kept', source));
-    ELSIF place IN ('tally', 'tally_internal', 'pg_catalog', 'information_schema') THEN
-        PERFORM tally_internal._refuse('wrong_object_type', format('rollup %L needs a table of yours as source, got %s', label, source),
-            'The tables of PostgreSQL and of pg_tally itself change below triggers, or by the refresh that would follow them.',
-                'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');');
-    ELSIF given LIKE '\_tally%' THEN
-        PERFORM tally_internal._refuse('reserved_name', format('rollup %L needs a source whose name does not begin with _tally, got %s', label, source),
-            'The engine''s own statements use such names beside the source''s.', format('ALTER TABLE %s RENAME TO %I;', source, ltrim(given, '_')));
-    END IF;
-END $$;
-COMMENT ON FUNCTION tally_internal._check_source(regclass, text) IS
-'An error where a table cannot be the source of a rollup: a temporary one, one of PostgreSQL''s or pg_tally''s own, or one by a name that the engine uses.';
-
-CREATE OR REPLACE FUNCTION tally_internal._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    found regtype;
-    usable text;
-    kind   "char" := (SELECT c.relkind FROM pg_class c WHERE c.oid = source);
-BEGIN
-    PERFORM tally_internal._refuse_far(source, label);
-    IF kind NOT IN ('r', 'p') THEN
-        PERFORM tally_internal._refuse('wrong_object_type',
-            format('rollup %L needs a table, a partitioned table or a rollup as source, got %s', label, source),
-            'Changes are captured by triggers on rows, which only tables have.',
-            CASE WHEN kind IN ('v',
-                                      'm') THEN format('SELECT DISTINCT refobjid::regclass FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid WHERE '
-                'w.ev_class = %L::regclass;', source)
-                        ELSE 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');' END);
-    END IF;
-    PERFORM tally_internal._check_source(source, label);
-    IF per_key THEN RETURN NULL; END IF;
-    SELECT a.atttypid INTO found FROM pg_attribute a
-     WHERE a.attrelid = source AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped;
-    IF found IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
-        RETURN found;
-    END IF;
-    SELECT string_agg(quote_literal(a.attname), ', ' ORDER BY a.attnum) INTO usable FROM pg_attribute a
-     WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
-       AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
-    PERFORM tally_internal._refuse(CASE WHEN found IS NULL AND time_column IS NOT NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
-        format('rollup %L needs a time column of %s, got %s', label, source,
-            CASE WHEN time_column IS NULL THEN 'none' WHEN found IS NULL THEN format('%L, which does not exist', time_column)
-                 ELSE format('%L of type %s', time_column, found) END),
-        format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
-        COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => '
-                        || split_part(usable, ', ', 1) || ', …);',
-                        format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source)));
-END $$;
-COMMENT ON FUNCTION tally_internal._time_type(regclass, text, text, boolean) IS
-'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';
 
 CREATE OR REPLACE FUNCTION tally_internal._listed_dimensions(dimensions jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

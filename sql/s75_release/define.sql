@@ -32,15 +32,7 @@ BEGIN
     SELECT * INTO old FROM tally.releases x WHERE x.name = made.name AND COALESCE(tally_internal._schema_of(x.relation), place) = place;
     IF old.id IS NOT NULL THEN
         made.id := old.id; made.owner := old.owner; made.relation := old.relation; made.created_at := old.created_at; made.task_id := old.task_id;
-        IF to_jsonb(made) = to_jsonb(old) THEN
-            PERFORM tally_internal._note_unchanged(format('release %L', made.name));
-            RETURN old.relation;
-        END IF;
-        PERFORM tally_internal._refuse('duplicate_object', format('release %L exists already with another definition', made.name),
-            format('It would change %s.', (SELECT string_agg(format('%s from %s to %s', n.key, to_jsonb(old) -> n.key, n.value), '; ' ORDER BY n.key)
-                                             FROM jsonb_each(to_jsonb(made)) n WHERE n.value IS DISTINCT FROM to_jsonb(old) -> n.key)),
-            format('SELECT tally.drop_release(%L);  -- buckets that are published already stay unpublished under the new one',
-                   tally_internal._called(old)));
+        RETURN tally_internal._same_or_error(old, made);
     END IF;
     PERFORM tally_internal._check_name(made.name, 'release'), tally_internal._check_release(made, r);
     PERFORM tally_internal._check_schedule(schedule) WHERE schedule IS NOT NULL;
@@ -49,15 +41,7 @@ BEGIN
         PERFORM tally_internal._refuse('duplicate_table', format('the name of release %L must be of up to 50 bytes and free in schema %I', made.name, place),
             'It is the name of its table.', format('SELECT tally.create_release(%L, %L, …);', left(made.name, 40) || '_released', r.name));
     END IF;
-    EXECUTE format('CREATE TABLE %I.%I (bucket timestamptz NOT NULL, cell int NOT NULL%s, hidden boolean NOT NULL%s, PRIMARY KEY (bucket, cell))',
-        place, made.name,
-        (SELECT string_agg(format(', %I text', d), '' ORDER BY n) FROM unnest(made.dimensions) WITH ORDINALITY u(d, n)),
-        (SELECT string_agg(format(', %I bigint, %I bigint, %I bigint', m, m || '_low', m || '_high'), '' ORDER BY n)
-           FROM unnest(made.people || made.measures) WITH ORDINALITY u(m, n)));
-    made.relation := to_regclass(format('%I.%I', place, made.name));
-    PERFORM tally_internal._owner_only(made.relation::text);
-    EXECUTE format('CREATE UNIQUE INDEX ON %s (%s) NULLS NOT DISTINCT', made.relation,
-        (SELECT string_agg(quote_ident(c), ', ' ORDER BY n) FROM unnest('{bucket}' || made.dimensions) WITH ORDINALITY u(c, n)));
+    made.relation := tally_internal._make_release_table(made, place);
     PERFORM tally_internal._comment_release(made, r);
     IF schedule IS NOT NULL THEN
         -- Its search_path follows a schema that is renamed, and with it the name of the release.
@@ -72,6 +56,42 @@ COMMENT ON FUNCTION tally.create_release(text, text, text[], text[], text, int, 
 'Defines a release: a table that shows counts (measures) and distinct people (a measure of type tally.hll) of a rollup by dimensions and their totals. In it '
 'cells of fewer than k people are hidden, and as many others as keep them hidden; each with a proof. NULL in a dimension is the total over it. A bucket is '
 'published once, by refresh_release(), when it has been over for as long as settle says. Grant SELECT on the table to readers, and nothing on the rollup.';
+
+CREATE OR REPLACE FUNCTION tally_internal._same_or_error(old tally.releases, made tally.releases) RETURNS regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF to_jsonb(made) = to_jsonb(old) THEN
+        PERFORM tally_internal._note_unchanged(format('release %L', made.name));
+        RETURN old.relation;
+    END IF;
+    PERFORM tally_internal._refuse('duplicate_object', format('release %L exists already with another definition', made.name),
+        format('It would change %s.', (SELECT string_agg(format('%s from %s to %s', n.key, to_jsonb(old) -> n.key, n.value), '; ' ORDER BY n.key)
+                                         FROM jsonb_each(to_jsonb(made)) n WHERE n.value IS DISTINCT FROM to_jsonb(old) -> n.key)),
+        format('SELECT tally.drop_release(%L);  -- buckets that are published already stay unpublished under the new one',
+               tally_internal._called(old)));
+END $$;
+COMMENT ON FUNCTION tally_internal._same_or_error(tally.releases, tally.releases) IS
+'The table of a release that exists where the wanted one is the same, else an error that lists what differs.';
+
+CREATE OR REPLACE FUNCTION tally_internal._make_release_table(made tally.releases, place text) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    relation regclass;
+BEGIN
+    EXECUTE format('CREATE TABLE %I.%I (bucket timestamptz NOT NULL, cell int NOT NULL%s, hidden boolean NOT NULL%s, PRIMARY KEY (bucket, cell))',
+        place, made.name,
+        (SELECT string_agg(format(', %I text', d), '' ORDER BY n) FROM unnest(made.dimensions) WITH ORDINALITY u(d, n)),
+        (SELECT string_agg(format(', %I bigint, %I bigint, %I bigint', m, m || '_low', m || '_high'), '' ORDER BY n)
+           FROM unnest(made.people || made.measures) WITH ORDINALITY u(m, n)));
+    relation := to_regclass(format('%I.%I', place, made.name));
+    PERFORM tally_internal._owner_only(relation::text);
+    EXECUTE format('CREATE UNIQUE INDEX ON %s (%s) NULLS NOT DISTINCT', relation,
+        (SELECT string_agg(quote_ident(c), ', ' ORDER BY n) FROM unnest('{bucket}' || made.dimensions) WITH ORDINALITY u(c, n)));
+    RETURN relation;
+END $$;
+COMMENT ON FUNCTION tally_internal._make_release_table(tally.releases, text) IS
+'Makes the table of a release in a schema, for its owner alone: a row for each cell of a bucket.';
 
 CREATE OR REPLACE FUNCTION tally_internal._release_rule(made tally.releases, r tally.rollups) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

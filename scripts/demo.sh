@@ -18,8 +18,8 @@ events=${EVENTS:-1000000}
 shopt -s nullglob
 scripts=("sql/packs/$pack/demo/"*.sql)
 shopt -u nullglob
-# The hosted edition has no statistics of experiments yet (tally.hosted_missing).
-[ "${KERNEL:-rust}" = rust ] || mapfile -t scripts < <(printf '%s\n' "${scripts[@]}" | grep -v experiment)
+# The hosted edition has no releases yet (tally.hosted_missing), and its story tells of no experiment.
+[ "${KERNEL:-rust}" = rust ] || mapfile -t scripts < <(printf '%s\n' "${scripts[@]}" | grep -v 'experiment\|privacy')
 [ ${#scripts[@]} -gt 0 ] || die "pack '$pack' has no demo." "There are: $(cd sql/packs && dirname -- */demo | tr '\n' ' ')"
 [[ $events =~ ^[1-9][0-9]*$ ]] || die "EVENTS must be a whole number above 0, got '$events'." "make demo EVENTS=1000000"
 [[ ${TCP_PORT:-1} =~ ^[1-9][0-9]*$ ]] || die "TCP_PORT must be a port number, got '$TCP_PORT'." "make demo TCP_PORT=5433"

@@ -30,7 +30,7 @@ RESET ROLE;
 SET ROLE tally_test_maker;
 SELECT is(tally.grant_access('editor', 'tally_test_duty'), '{"SELECT on app.seen","your incidents"}', 'until the owner lets them in');
 SELECT is(tally.grant_access('viewer', 'tally_test_other', 'app'), '{"SELECT on app.seen"}', 'a viewer is let in to releases of a schema');
-SELECT throws_ok($$SELECT tally.grant_access('admin', 'tally_test_other')$$, '22023', NULL, 'there is no other access');
+SELECT throws_ok($$SELECT tally.grant_access('king', 'tally_test_other')$$, '22023', NULL, 'there is no other access');
 SELECT throws_ok($$SELECT tally.grant_access('viewer', 'tally_test_other', 'nowhere')$$, '42704', NULL, 'nor access to what is not there');
 RESET ROLE;
 SET ROLE tally_test_duty;

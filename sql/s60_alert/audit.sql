@@ -1,4 +1,4 @@
--- Owns: the audit: who changed which definition of alerts. Triggers write it, and nobody changes what is written.
+-- Owns: the audit: who changed which definition, right or limit. Triggers write it, and nobody changes what is written.
 
 CREATE OR REPLACE FUNCTION tally_internal._actor() RETURNS regrole
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -27,9 +27,13 @@ BEGIN
         FROM jsonb_each(was) e;
     SELECT jsonb_object_agg(e.key, CASE WHEN e.key IN ('secret', 'headers', 'url') AND e.value <> 'null' THEN '"***"' ELSE e.value END) INTO now_
         FROM jsonb_each(now_) e;
+    -- The person behind an application's role, as that role says.
+    IF COALESCE(current_setting('tally.person', true), '') <> '' THEN
+        now_ := COALESCE(now_, '{}') || jsonb_build_object('by', left(current_setting('tally.person'), 200));
+    END IF;
     INSERT INTO tally.audit (actor, owner, kind, name, action, old, new)
     VALUES (tally_internal._actor()::text, COALESCE((whole ->> 'owner')::tally.role, tally_internal._actor()::tally.role), TG_TABLE_NAME,
-            COALESCE(whole ->> 'name', whole ->> 'id'),
+            COALESCE(whole ->> 'name', whole ->> 'release', whole ->> 'id'),
             CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'change' ELSE 'drop' END, was, now_);
     RETURN NULL;
 END $$;

@@ -47,6 +47,9 @@ GRANT SELECT ON tally.silences, tally.inhibitions, tally.notifications TO PUBLIC
 CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.incident_events
     FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.access FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+-- Of a rollup, what a refresh writes down is no act of a person.
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OF owner, schedule OR DELETE ON tally.rollups FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.limits FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.channels FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.inhibitions FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();

@@ -21,18 +21,50 @@ END $$;
 COMMENT ON FUNCTION tally_internal._change_clock(text, text, regrole) IS
 'Grants (GRANT, TO) or revokes (REVOKE, FROM) what a role needs to run the jobs and to start and stop the clock, and says what.';
 
-CREATE OR REPLACE FUNCTION tally.grant_access(role text, "to" regrole, "on" text DEFAULT NULL) RETURNS text[]
+CREATE OR REPLACE FUNCTION tally_internal._readable_of(rollup_id int) RETURNS SETOF regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT x.oid::regclass
+      FROM (SELECT r.relation, 1 AS n FROM tally.rollups r WHERE r.id = $1 UNION ALL SELECT r.live_view, 2 FROM tally.rollups r WHERE r.id = $1
+            UNION ALL SELECT v.view, 3 FROM tally.metric_views v WHERE v.rollup_id = $1) k(relation, n)
+      JOIN pg_class x ON x.oid = k.relation ORDER BY k.n
+$$;
+COMMENT ON FUNCTION tally_internal._readable_of(int) IS
+'What a reader of a rollup reads: its table, its live view and the flat view of its metrics, as far as they are there.';
+
+CREATE OR REPLACE FUNCTION tally_internal._granted_on(relations regclass[], "to" regrole) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation regclass;
+    place    text;
+BEGIN
+    FOREACH relation IN ARRAY relations LOOP
+        place := tally_internal._schema_of(relation);
+        IF NOT has_schema_privilege("to"::oid, place, 'USAGE') THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', place, "to");
+        END IF;
+        EXECUTE format('GRANT SELECT ON %s TO %s', relation, "to");
+    END LOOP;
+    RETURN ARRAY(SELECT format('SELECT on %s', r) FROM unnest(relations) WITH ORDINALITY u(r, n) ORDER BY n);
+END $$;
+COMMENT ON FUNCTION tally_internal._granted_on(regclass[], regrole) IS 'Grants SELECT on relations, and USAGE on their schemas where it lacks, and says what.';
+
+CREATE OR REPLACE FUNCTION tally.grant_access(role text, "to" regrole DEFAULT NULL, "on" text DEFAULT NULL) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    item   record;
     given  text[] := '{}';
     wanted int;
 BEGIN
-    IF role IS NULL OR role NOT IN ('viewer', 'editor', 'clock') OR "to" IS NULL THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('access must be that of a viewer, an editor or a clock, to a role, got %L to %s', role,
-                                                                         COALESCE("to"::text, 'NULL')),
-            'A viewer reads releases. An editor also sees, acknowledges, silences and closes your incidents. A clock runs the jobs.',
+    "to" := COALESCE("to", to_regrole(CASE WHEN role IN ('viewer', 'editor', 'admin') THEN 'tally_' || role END));
+    IF role IN ('viewer', 'editor', 'admin') AND "to" IS NULL THEN
+        PERFORM tally_internal._refuse('undefined_object',
+            format('access that names no role goes to the group tally_%s, which is not there', role),
+            'A superuser, or a role that may make roles, makes the groups.', 'SELECT tally.create_roles();');
+    ELSIF role IS NULL OR role NOT IN ('viewer', 'editor', 'admin', 'clock') OR "to" IS NULL THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('access must be that of a viewer, an editor, an admin or a clock, to a role, got %L to %s', role, COALESCE("to"::text, 'NULL')),
+            'A viewer reads releases. An editor also handles your incidents and changes how your thresholds judge. An admin also reads your rollups and '
+            'exports them. A clock runs the jobs.',
             format('SELECT tally.grant_access(''viewer'', %L);', COALESCE("to"::text, 'some_role')));
     END IF;
     IF role = 'clock' THEN
@@ -45,28 +77,27 @@ BEGIN
     wanted := (SELECT tally_internal._choose('release', "on", array_agg(x.id), array_agg(COALESCE(tally_internal._schema_of(x.relation), '')),
                                              array_agg(x.name))
                  FROM tally.releases x WHERE tally_internal._has_rights_of(x.owner) AND x.name IN (SELECT w.name FROM tally_internal._readings("on") w));
-    FOR item IN SELECT x.relation, n.nspname FROM tally.releases x JOIN pg_class c ON c.oid = x.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE tally_internal._has_rights_of(x.owner) AND ("on" IS NULL OR "on" = n.nspname OR x.id = wanted) ORDER BY x.id LOOP
-        IF NOT has_schema_privilege("to"::oid, item.nspname, 'USAGE') THEN
-            EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', item.nspname, "to");
-        END IF;
-        EXECUTE format('GRANT SELECT ON %s TO %s', item.relation, "to");
-        given := given || format('SELECT on %s', item.relation);
-    END LOOP;
+    given := tally_internal._granted_on(ARRAY(SELECT x.relation FROM tally.releases x JOIN pg_class c ON c.oid = x.relation
+        WHERE tally_internal._has_rights_of(x.owner) AND ("on" IS NULL OR "on" = tally_internal._schema_of(x.relation) OR x.id = wanted) ORDER BY x.id), "to");
+    IF role = 'admin' THEN
+        given := given || tally_internal._granted_on(ARRAY(SELECT v FROM tally.rollups r, tally_internal._readable_of(r.id) WITH ORDINALITY u(v, n)
+            WHERE tally_internal._has_rights_of(r.owner) AND ("on" IS NULL OR "on" = tally_internal._schema_of(r.relation)) ORDER BY r.id, n), "to");
+    END IF;
     IF "on" IS NOT NULL AND given = '{}' THEN
         PERFORM tally_internal._refuse('undefined_object', format('access must be on a release of yours or a schema with one, got %L', "on"),
             'Without on it is to all releases of yours.', 'SELECT name, relation FROM tally.releases;');
     END IF;
-    IF role = 'editor' THEN
-        PERFORM tally_internal._store_access("to", true);
+    IF role IN ('editor', 'admin') THEN
+        PERFORM tally_internal._store_access("to", role);
         given := given || 'your incidents'::text;
+        IF role = 'admin' THEN given := given || 'exports'::text; END IF;
     END IF;
     RETURN given;
 END $$;
 COMMENT ON FUNCTION tally.grant_access(text, regrole, text) IS
-'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema), an editor (that, and to see, acknowledge, silence, comment on '
-'and close the incidents of your thresholds without being a member of your role) or, from a superuser, a clock (to run the jobs, start and stop them). '
-'It says what was given.';
+'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema), an editor (that, and to handle the incidents of your thresholds '
+'and to change how they judge, without being a member of your role), an admin (that, SELECT on your rollups, or those of a schema, and exports) or, from a '
+'superuser, a clock (to run the jobs, start and stop them). Without to it goes to the group of that name, which create_roles() makes. It says what was given.';
 
 CREATE OR REPLACE FUNCTION tally.revoke_access("from" regrole) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -75,12 +106,13 @@ DECLARE
     item  regclass;
     taken text[] := '{}';
 BEGIN
-    FOR item IN SELECT x.relation FROM tally.releases x WHERE tally_internal._has_rights_of(x.owner)
-                   AND EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = x.relation AND a.grantee = "from"::oid) ORDER BY x.id LOOP
+    FOR item IN SELECT k.relation FROM (SELECT x.relation, 1 AS n, x.id FROM tally.releases x WHERE tally_internal._has_rights_of(x.owner)
+                   UNION ALL SELECT v, 2, r.id FROM tally.rollups r, tally_internal._readable_of(r.id) v WHERE tally_internal._has_rights_of(r.owner)) k
+                 WHERE EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = k.relation AND a.grantee = "from"::oid) ORDER BY k.n, k.id LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s', item, "from");
         taken := taken || format('SELECT on %s', item);
     END LOOP;
-    IF tally_internal._store_access("from", false) THEN
+    IF tally_internal._store_access("from", NULL) THEN
         taken := taken || 'your incidents'::text;
     END IF;
     IF EXISTS (SELECT FROM pg_proc p, aclexplode(p.proacl) a WHERE p.oid = ANY (tally_internal._clock_entries()::oid[]) AND a.grantee = "from"::oid
@@ -90,5 +122,5 @@ BEGIN
     RETURN taken;
 END $$;
 COMMENT ON FUNCTION tally.revoke_access(regrole) IS
-'Takes back what grant_access() gave a role on your releases and incidents; from a superuser, also the rights of a clock. The role keeps USAGE on the '
-'schema. It says what was taken.';
+'Takes back what grant_access() gave a role on your releases, rollups and incidents, exports too; from a superuser, also the rights of a clock. '
+'The role keeps USAGE on the schema. It says what was taken.';

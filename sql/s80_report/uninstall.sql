@@ -70,8 +70,13 @@ BEGIN
         what := 'schema'; name := 'tally'; statement := 'DROP SCHEMA tally, tally_internal CASCADE;';
         RETURN NEXT;
     END IF;
+    -- They belong to the server, and other databases may use them.
+    FOR item IN SELECT r.rolname AS name FROM pg_roles r WHERE r.rolname IN ('tally_viewer', 'tally_editor', 'tally_admin') ORDER BY r.rolname LOOP
+        what := 'role'; name := item.name; statement := format('DROP OWNED BY %1$I; DROP ROLE %1$I;  -- where no other database uses it', item.name);
+        RETURN NEXT;
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION tally.uninstall(boolean, boolean) IS
 'Lists what pg_tally has made in this database outside its schema: jobs of pg_cron, views, triggers, statistics and tables of rollups, each with the '
 'statement that removes it. really => true removes all of it. keep_tables leaves the tables; their sketches go with the extension all the same. Run the '
-'last two statements by hand afterwards. For a superuser.';
+'last statements, whose done is false, by hand afterwards. For a superuser.';

@@ -87,18 +87,20 @@ CREATE TABLE tally.audit (
     owner     tally.role NOT NULL,
     kind      text NOT NULL,
     name      text NOT NULL,
-    action    text NOT NULL CHECK (action IN ('create', 'change', 'drop')),
+    action    text NOT NULL CHECK (action IN ('create', 'change', 'drop', 'export')),
     old       jsonb,
     new       jsonb
 );
 CREATE INDEX audit_object ON tally.audit (kind, name, id);
-COMMENT ON TABLE tally.audit IS 'Who changed which threshold, silence, channel or other setting of alerts, and when, with old and new values. Append-only.';
+COMMENT ON TABLE tally.audit IS
+'Who changed which definition, right or limit, and when, with old and new values; who exported what; which '
+'buckets of a release were refused. Append-only.';
 COMMENT ON COLUMN tally.audit.id IS 'Number of the entry.';
 COMMENT ON COLUMN tally.audit.at IS 'When the change was made.';
 COMMENT ON COLUMN tally.audit.actor IS 'Role that made it.';
 COMMENT ON COLUMN tally.audit.owner IS 'Owner of what was changed; this role sees the entry.';
 COMMENT ON COLUMN tally.audit.kind IS 'Table of what was changed: thresholds, silences, channels, …';
 COMMENT ON COLUMN tally.audit.name IS 'Its name or number.';
-COMMENT ON COLUMN tally.audit.action IS 'create, change or drop.';
+COMMENT ON COLUMN tally.audit.action IS 'create, change, drop or export.';
 COMMENT ON COLUMN tally.audit.old IS 'Values before: all of them for drop, those that changed for change. Secrets are masked.';
 COMMENT ON COLUMN tally.audit.new IS 'Values after, likewise.';

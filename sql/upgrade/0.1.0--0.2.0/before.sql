@@ -313,6 +313,9 @@ ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;
 ALTER TABLE tally.channels DROP CONSTRAINT channels_template_check;
 ALTER TABLE tally.channels ADD CONSTRAINT channels_template_check CHECK (template IN ('generic', 'slack', 'pagerduty', 'email'));
 
+ALTER TABLE tally.audit DROP CONSTRAINT audit_action_check;
+ALTER TABLE tally.audit ADD CONSTRAINT audit_action_check CHECK (action IN ('create', 'change', 'drop', 'export'));
+
 -- What slow definitions take of a run.
 -- FILE s20_catalog/state/put_off.sql
 ALTER TABLE tally.probes ADD COLUMN last_ms float8;

@@ -45,7 +45,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
     SELECT format('tally_internal._bucket_shifted(%L, %s, %s)', rule, start, n)
 $$;
 COMMENT ON FUNCTION tally_internal._shift_sql(text, text, text) IS
-'SQL text of the start of a bucket that comes so many buckets after (before, if negative) the one that begins at start.';
+'SQL text of the start of another bucket, which comes n buckets after the one that begins at start (before it, if n is negative).';
 
 CREATE OR REPLACE FUNCTION tally_internal._time_as_timestamptz_sql(time_value text, time_type regtype, zone text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

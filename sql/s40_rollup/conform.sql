@@ -33,7 +33,8 @@ BEGIN
         r.relation, concat_ws(', ', kept, nums.names), concat_ws(', ', kept, nums.merged), kept));
 END $$;
 COMMENT ON FUNCTION tally_internal._merge_stored(tally.rollups, text[], text[]) IS
-'Merges the stored rows of a rollup that differ only in the dimensions that go, by the merge rules of its measures; those that come anew are left out.';
+'Merges the stored rows of a rollup that differ only in the dimensions that are dropped, by the merge rules of its measures. Leaves out measures that get '
+'another meaning.';
 
 CREATE OR REPLACE FUNCTION tally_internal._columns_gone(r tally.rollups, anew text[], OUT gone text[], OUT dims text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -45,8 +46,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = a.attname AND NOT a.attnum = ANY (c.conkey))))
 $$;
 COMMENT ON FUNCTION tally_internal._columns_gone(tally.rollups, text[]) IS
-'The columns of a rollup''s table that its definition no longer has as what they are, dimension or measure, or that come anew under the same name (anew); '
-    'and those of them that are dimensions.';
+'gone: the columns of a rollup''s table that must be dropped. The definition no longer has them as the dimension or measure that they are, or it gives them '
+    'another meaning (anew). dims: those of them that are dimensions.';
 
 CREATE OR REPLACE FUNCTION tally_internal._conform_table(r tally.rollups, anew text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -137,5 +138,5 @@ EXCEPTION WHEN dependent_objects_still_exist THEN
     END;
 END $$;
 COMMENT ON FUNCTION tally_internal._conform(int, text[], bigint) IS
-'Brings a rollup''s table, and the live views of it and of all rollups on it, to what the catalogue says. anew: columns that it has under the same name with '
-    'another meaning; what was granted on them stays granted.';
+'Brings a rollup''s table, its live view, and the live views of all rollups on it to what the catalogue says. anew: columns that keep their names and get '
+    'another meaning. Grants on them stay.';

@@ -12,8 +12,9 @@ COMMENT ON FUNCTION tally_internal._meaning(oid) IS 'A hash of what a function c
 
 CREATE OR REPLACE FUNCTION tally_internal._named_in(function oid) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Some of them it does not call. Then it is looked at once too often. But one with a search_path of its own finds nothing elsewhere, unless its
-    -- body names the schema: else anybody's new function would have all rollups computed anew in whose functions its name is a word.
+    -- The function does not call all of them, so it is looked at too often rather than too seldom. A function with a search_path of its own finds nothing
+    -- elsewhere, unless its body names the schema. Otherwise anybody could make a function whose name is a common word, and have all rollups recomputed
+    -- whose functions hold that word.
     SELECT DISTINCT q.oid
       FROM pg_proc p CROSS JOIN LATERAL regexp_matches(p.prosrc, '[[:alpha:]_][[:alnum:]_$]*', 'g') w
      CROSS JOIN LATERAL (SELECT (SELECT substr(c, 13) FROM unnest(p.proconfig) c WHERE starts_with(c, 'search_path=')) AS path) own
@@ -143,8 +144,8 @@ EXCEPTION WHEN OTHERS THEN
         HINT = format('SELECT tally.drop_rollup(%L);  -- and create it again', tally_internal._called(r));
 END $$;
 COMMENT ON FUNCTION tally_internal._bind_again(int, boolean) IS
-'Makes a rollup''s live view anew of its text, and marks the rollup where that means something else than before; a WARNING where it cannot be read. namesake: '
-    'all that is new is something of a name that stands in the text, so nothing is made where the text does not mean it.';
+'Makes a rollup''s live view again from its text. If the text now means something else, the rollup is marked. If it cannot be read, there is a WARNING. '
+    'namesake: only an object whose name stands in the text is new, so nothing is made unless the text means that object.';
 REVOKE ALL ON FUNCTION tally_internal._bind_again(int, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._may_be_called(function oid) RETURNS boolean

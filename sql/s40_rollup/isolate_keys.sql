@@ -62,7 +62,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
           tally_internal._source_share_sql(r, part, parts), tally_internal._key_names(r.key, 't.%2$I'), r.relation,
           tally_internal._stored_share_sql(r, part, parts), most), 0, r.zone) x
 $$;
-COMMENT ON FUNCTION tally_internal._keys_of_part(tally.rollups, int, int, int) IS 'The keys of a part of a rollup per key, at most so many.';
+COMMENT ON FUNCTION tally_internal._keys_of_part(tally.rollups, int, int, int) IS
+'The keys of a part of a rollup per key, at most as many as the last argument says.';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_part_isolated(r tally.rollups, part int, parts int) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

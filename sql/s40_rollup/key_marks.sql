@@ -85,7 +85,7 @@ BEGIN
        INTO keys, marks USING most, cardinality(r.key);
 END $$;
 COMMENT ON FUNCTION tally_internal._take_keys(tally.rollups, int) IS
-'Takes up to so many marks: deletes all visible ones of their keys and returns those keys, null when there are none, and how many marks were looked at.';
+'Takes at most that many marks. Deletes all visible marks of their keys, and returns those keys (null where there are none) and how many marks it looked at.';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_keys(r tally.rollups, keys text[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$

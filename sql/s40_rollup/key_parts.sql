@@ -52,7 +52,7 @@ BEGIN
     RETURN format('CASE WHEN %s OPERATOR(pg_catalog.&) %s = %s THEN true ELSE false END', hash, parts - 1, part);
 END $$;
 COMMENT ON FUNCTION tally_internal._key_share_sql(text[], int, int) IS
-'SQL text of the condition that a key, given as SQL texts, is of that part of so many (a power of two).';
+'SQL text of the condition that a key, given as SQL texts, belongs to one part of all keys. The number of parts is a power of two.';
 
 CREATE OR REPLACE FUNCTION tally_internal._source_share_sql(r tally.rollups, part int, parts int) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

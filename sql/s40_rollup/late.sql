@@ -26,8 +26,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         'source', s.source, 'old', tally_internal._old_rows_sql(s.source))), 0, 'UTC', since, until) x
 $$;
 COMMENT ON FUNCTION tally_internal._old_rows_count(tally.source_retentions, text, timestamptz, timestamptz) IS
-'The number n that a statement gives for rows of a source whose time is in [since, until), as the owner of its retention. {source} and {old}, the condition '
-    'for them, are slots of it.';
+'Runs a statement as the owner of a source''s retention, and returns the number n that it gives. In the statement {source} stands for the source, and {old} '
+    'for the condition on rows whose time is in [since, until).';
 
 CREATE OR REPLACE FUNCTION tally_internal._keep_late(s tally.source_retentions, template text, relation regclass, until timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -43,8 +43,8 @@ BEGIN
     RETURN n;
 END $$;
 COMMENT ON FUNCTION tally_internal._keep_late(tally.source_retentions, text, regclass, timestamptz) IS
-'Keeps the rows (row, at) that a statement gives, run as the owner of the source''s retention, as late rows. {source}, which is the relation, {old}, the '
-    'condition for rows before until, and {at}, the instant of a row, are slots of it.';
+'Runs a statement as the owner of a source''s retention, and keeps the rows (row, at) that it gives as late rows. In the statement {source} stands for the '
+    'relation, {old} for the condition on rows before until, and {at} for the instant of a row.';
 
 CREATE OR REPLACE FUNCTION tally_internal._set_aside(of_source regclass) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
@@ -62,7 +62,7 @@ BEGIN
     DELETE FROM tally.dirty d USING tally.rollups r WHERE r.source = of_source AND d.rollup_id = r.id AND d.bucket < s.horizon;
     RETURN n;
 END $$;
-COMMENT ON FUNCTION tally_internal._set_aside(regclass) IS 'Moves rows of a source before its horizon to tally.late_rows; how many.';
+COMMENT ON FUNCTION tally_internal._set_aside(regclass) IS 'Moves rows of a source before its horizon to tally.late_rows, and returns how many.';
 REVOKE ALL ON FUNCTION tally_internal._set_aside(regclass) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._merge_late(r tally.rollups, rows jsonb) RETURNS bigint
@@ -97,8 +97,8 @@ BEGIN
     RETURN n;
 END $$;
 COMMENT ON FUNCTION tally_internal._merge_late(tally.rollups, jsonb) IS
-'Adds rows of a rollup''s source to its frozen buckets by the merge rules of its measures, as its owner; for what it keeps no more, to the rollups on it. '
-'How many rows of rollups that touched.';
+'Adds rows of a rollup''s source to its frozen buckets by the merge rules of its measures, as its owner. If the rollup no longer keeps the bucket, the row is '
+'added to the rollups on it. Returns how many rows of rollups changed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_late(of_source regclass, ids bigint[], who bigint DEFAULT tally_internal._me()) RETURNS TABLE (rollup text,
         late_rows bigint,

@@ -22,7 +22,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
     SELECT format('(SELECT pg_catalog.unnest(tally_internal._buckets_reached(%L, %s, %s)))', rule, start, reach)
 $$;
 COMMENT ON FUNCTION tally_internal._affected_buckets_sql(text, int, text) IS
-'SQL text of a relation: the buckets that rows of the bucket which begins at start are counted in, where a bucket is computed of so many.';
+'SQL text of a relation: all buckets that count the rows of the bucket which begins at start. Each bucket counts its own rows and those of the buckets '
+'that it looks back over.';
 
 CREATE OR REPLACE FUNCTION tally_internal._window_start_sql(d jsonb, start text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -47,8 +47,8 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION tally_internal._analyse(text, tally.rollups, text, text, text) IS
-'What PostgreSQL makes of an expression over a source: its type, and the aggregate it is (null where its outermost node is none). Errors name the kind and '
-    'label of what was asked.';
+'What PostgreSQL makes of an expression over a source: its type, and the aggregate it is (null where its outermost node is no aggregate). Errors name the '
+    'kind and label of what was asked.';
 
 CREATE OR REPLACE FUNCTION tally_internal._merge_of(aggregate oid, type text, has_distinct boolean, label text, expression text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

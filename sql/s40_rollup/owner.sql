@@ -136,4 +136,5 @@ BEGIN
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason) VALUES (r.id, r.frozen_before, 'infinity', format('given to %s', taker));
 END $$;
 COMMENT ON FUNCTION tally_internal._give(int, regrole, bigint) IS
-'Gives a rollup and what belongs to it to a role, for who has the rights of both; its history is marked, to be computed with that role''s rights.';
+'Gives a rollup and what belongs to it to another role. The caller needs the rights of both. All history is marked, so that it is computed with the new '
+'owner''s rights.';

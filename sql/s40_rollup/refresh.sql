@@ -35,7 +35,7 @@ BEGIN
     RETURN tally_internal._affected_buckets(r, result);
 END $$;
 COMMENT ON FUNCTION tally_internal._take_buckets(tally.rollups, int) IS
-'Deletes the visible marks of up to so many buckets and returns the buckets to recompute for them; null when there are none.';
+'Deletes the visible marks of at most that many buckets, and returns the buckets to recompute; null where there are none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._log_run(run tally.runs, wrote jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

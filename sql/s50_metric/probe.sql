@@ -262,7 +262,7 @@ BEGIN
     END LOOP;
     PERFORM tally_internal._put_off('probes', NULL, owners, waiting, spent, 'tally.role_timeout');
 END $$;
-COMMENT ON FUNCTION tally_internal._sample_probes(timestamptz, bigint) IS 'sample_probes(), with the engine''s rights, for who may call it.';
+COMMENT ON FUNCTION tally_internal._sample_probes(timestamptz, bigint) IS 'sample_probes(), with the engine''s rights, for those who may call it.';
 
 CREATE OR REPLACE FUNCTION tally.sample_probes(as_of timestamptz DEFAULT now()) RETURNS TABLE (probe text, tick timestamptz, series int, error text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

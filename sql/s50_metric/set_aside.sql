@@ -172,7 +172,7 @@ BEGIN
                   regexp_replace(expression, '\s+', ' ', 'g'));
 END $$;
 COMMENT ON FUNCTION tally_internal._metric_hint(text, text, text, text) IS
-'The statement that defines a metric anew which fails for some rows: a division is NULL where it divided by zero; else a person says what it is to be.';
+'The statement that mends a metric which fails for some rows: a division by zero gives NULL. In other cases a person has to say what the value is to be.';
 
 CREATE OR REPLACE FUNCTION tally_internal._broken_metrics() RETURNS TABLE (rollup_id int, sqlstate text, reason text, hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -141,7 +141,7 @@ BEGIN
            AND d.jobid IN (SELECT c.jobid FROM cron.job c WHERE c.jobname LIKE 'tally %');
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._maintain(interval, bigint) IS 'maintain(), with the engine''s rights, for who may call it.';
+COMMENT ON FUNCTION tally_internal._maintain(interval, bigint) IS 'maintain(), with the engine''s rights, for those who may call it.';
 
 CREATE OR REPLACE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''),
                                                               '14 days')::interval) RETURNS void

@@ -182,7 +182,7 @@ BEGIN
     END LOOP;
     PERFORM tally_internal._put_off('tasks', _run_tasks.schedule, owners, waiting, spent, 'tally.role_task_timeout');
 END $$;
-COMMENT ON FUNCTION tally_internal._run_tasks(text, timestamptz, bigint) IS 'run_tasks(), with the engine''s rights, for who may call it.';
+COMMENT ON FUNCTION tally_internal._run_tasks(text, timestamptz, bigint) IS 'run_tasks(), with the engine''s rights, for those who may call it.';
 
 CREATE OR REPLACE FUNCTION tally.run_tasks(schedule text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS TABLE (task text, returned bigint, error text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

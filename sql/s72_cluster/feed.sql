@@ -98,7 +98,7 @@ BEGIN
         EXECUTE format('CREATE TRIGGER tally_feed_%s AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION tally.feed_written()', item.event,
                        upper(item.event), r.relation, item.tables);
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER tally_feed_%s', r.relation, item.event);
-        -- What was written without it nobody knows.
+        -- Nobody knows what was written while there was no feed.
         UPDATE tally.feeds x SET token = DEFAULT WHERE x.rollup_id = r.id;
     END LOOP;
     SELECT x.token INTO result FROM tally.feeds x WHERE x.rollup_id = r.id;

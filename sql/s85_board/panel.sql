@@ -8,7 +8,7 @@ BEGIN
         format('panel %s%s of board %L %s', n, COALESCE(' (' || (panel ->> 'title') || ')', ''), board, message), detail,
         COALESCE(hint, format('SELECT tally.create_board(%L, ''A title'', ''[{"title": "…", "metric": "…", "picture": "line"}]'');', board)));
 END $$;
-COMMENT ON FUNCTION tally_internal._panel_fault(text, bigint, jsonb, text, text, text) IS 'The error for a panel that is none, in four parts.';
+COMMENT ON FUNCTION tally_internal._panel_fault(text, bigint, jsonb, text, text, text) IS 'Raises the error, in four parts, for JSON that is not a panel.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_source(panel jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

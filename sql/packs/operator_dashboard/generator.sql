@@ -1,7 +1,7 @@
 -- Owns: tally.generate_operator_dashboard(): a streaming service's uploads, jobs, heartbeats, plays and requests, for demos, tests and
 -- benchmarks. Every value is arithmetic on one 64-bit hash of (row, seed), so the same arguments give the same rows on any machine.
 --
--- Of so many rows 58 % are plays, 30 % API requests, 8 % heartbeats, 2 % transcode jobs and 2 % uploads. Traffic follows the day, releases
+-- 58 % of the rows are plays, 30 % API requests, 8 % heartbeats, 2 % transcode jobs and 2 % uploads. Traffic follows the day, releases
 -- are few that are played much and many that are played little, iOS Safari fails twice as often, staging is a twentieth. What the last
 -- minutes queued still waits or runs at until.
 

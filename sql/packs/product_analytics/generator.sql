@@ -64,7 +64,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM placed
 $$;
 COMMENT ON FUNCTION tally_internal._product_events(bigint, int, timestamptz, interval, bigint, bigint) IS
-'The events behind generate_product_analytics(), from first to last of so many.';
+'Events for generate_product_analytics(): the numbers first to last of all that it makes.';
 
 CREATE OR REPLACE FUNCTION tally.generate_product_analytics(
     events        bigint DEFAULT 1000000,

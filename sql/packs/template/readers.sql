@@ -5,4 +5,4 @@ CREATE OR REPLACE FUNCTION shop_best(days int DEFAULT 7) RETURNS TABLE (country 
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
     SELECT r.country, sum(r.amount) FROM shop_orders_daily_live r WHERE r.bucket >= now() - make_interval(days => shop_best.days) GROUP BY 1 ORDER BY 2 DESC
 $f$;
-COMMENT ON FUNCTION shop_best(int) IS 'Countries by what was ordered from there within so many days.';
+COMMENT ON FUNCTION shop_best(int) IS 'Countries by what was ordered from there within the last days.';

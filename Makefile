@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-boards bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy reference boards freeze setup build clean
+.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-boards bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy bench-hosted reference boards freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -88,6 +88,9 @@ bench-rollup: ## refresh against history and rivals, capture, writers beside ref
 bench-privacy: ## the price of hiding: cells, people, seconds, on generated tables
 	@cargo run --quiet --locked --release --package tally-core --example suppress_price
 
+bench-hosted: ## CPU time of the hosted edition beside what PostgreSQL does by itself; EVENTS=1000000
+	@bench/hosted.sh
+
 bench-experiment: ## statistics of experiments against what they promise, by simulation; ROUNDS=20000; PART=speed EVENTS=… against plain SQL
 	@bench/experiment/run.sh
 
@@ -98,8 +101,9 @@ freeze: ## sql/upgrade/frozen/<version>, the hashes of what databases of this ve
 	@scripts/frozen.sh write
 
 .PHONY: hosted
-hosted: ## dist/pg_tally-hosted--<version>.sql, pg_tally for servers that load no shared library (docs/supabase-hosted.md)
+hosted: ## dist/pg_tally-hosted--<version>.sql, pg_tally for servers that load no shared library, and its packages (docs/supabase-hosted.md)
 	@scripts/hosted.sh
+	@scripts/hosted_packages.sh
 
 reference: ## docs/reference.md, made from the COMMENTs of all public objects
 	@scripts/reference.sh

@@ -36,7 +36,7 @@ done >"$work/kernel.sql"
                 printf 'EXCEPTION WHEN insufficient_privilege THEN\n    NULL;\nEND $hosted$;\n'
                 ;;
             # Only a superuser may give a function a setting of ours. What it says ends with the transaction then.
-            *) filled "$file" | sed -E "s/^(LANGUAGE .*) SET tally\.[a-z_]+ = '[^']*'/\1/" ;;
+            *) filled "$file" | sed -E ":again; s/^(LANGUAGE .*) SET tally\.[a-z_]+ = '[^']*'/\1/; t again" ;;
         esac
     done
 } >"$work/all.sql"

@@ -9,7 +9,7 @@ INSERT INTO e SELECT timestamptz '2026-01-01 00:00+00' + i * interval '5 seconds
   FROM generate_series(1, 20000) i;
 SELECT tally.create_rollup('h', 'e', 'at', bucket => '1 day', measures =>
     '{"n": "count(*)", "s": "sum(v)", "s4": "sum(f4)", "st": "tally.stats(v)", "st2": "tally.stats(v, f4)", "d": "tally.tdigest(v)", "u": "tally.hll(k)", '
-        '"t": "tally.topk(k, 5)", "lo": "min(v)"}', with_data => true);
+        '"t": "tally.topk(k, 5)", "lo": "min(v)", "mo": "tally.moments(v, f4, 1)"}', with_data => true);
 SELECT tally.create_rollup('per_key', 'e', key => 'k',
     measures => '{"s": "sum(v)", "d": "tally.tdigest(v)", "st": "tally.stats(v)", "j": "json_agg(j ORDER BY at)"}', with_data => true);
 CREATE TABLE before AS SELECT * FROM h;
@@ -34,6 +34,8 @@ SELECT is(spoilt('s = NULL'), 1::bigint, 'a lost sum is seen');
 SELECT is(spoilt('s4 = s4 * 1.01'), 1::bigint, 'a sum of reals is seen');
 SELECT is(spoilt('st = (SELECT tally.stats(v) FROM e WHERE v > 100)'), 1::bigint, 'statistics are seen');
 SELECT is(spoilt('st2 = (SELECT tally.stats(v, v) FROM e WHERE at < ''2026-01-02 00:00+00'')'), 1::bigint, 'statistics of pairs are seen');
+SELECT is(spoilt('mo = (SELECT tally.moments(v + ' || apart || ', f4, 1) FROM e WHERE at < ''2026-01-02 00:00+00'')'), seen, 'moments apart by ' || apart)
+  FROM (VALUES ('0', 0::bigint), ('0.01', 1), ('f4 / 1e5', 1)) x(apart, seen);
 SELECT is(spoilt('d = (SELECT tally.tdigest(CASE WHEN v > 0 AND v < 140 THEN v + 10 ELSE v END) FROM e WHERE at < ''2026-01-02 00:00+00'')'), 1::bigint,
     'a digest is seen');
 SELECT is(spoilt('u = (SELECT tally.hll(k) FROM e WHERE k <> ''k1'')'), 1::bigint, 'a distinct count is seen');

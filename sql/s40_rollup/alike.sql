@@ -36,6 +36,22 @@ $$;
 COMMENT ON FUNCTION tally_internal._alike(tally.stats, tally.stats) IS
 'Whether two statistics give the same count, means, variances and covariance, but for the order of the sums.';
 
+CREATE OR REPLACE FUNCTION tally_internal._alike(a tally.moments, b tally.moments) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Means and covariances round as those of tally.stats do.
+    SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
+                WHEN tally.count(a) <> tally.count(b) OR tally.variables(a) <> tally.variables(b) THEN false
+                ELSE NOT EXISTS (
+                    WITH size AS (SELECT i, tally_internal._size_of(tally.mean(a, i), sqrt(tally.variance(a, i))) AS whole,
+                                         tally_internal._size_of(sqrt(tally.variance(a, i)), 0) AS apart FROM generate_series(1, tally.variables(a)) i)
+                    SELECT FROM size x, size y
+                     WHERE NOT tally_internal._alike(tally.mean(a, x.i), tally.mean(b, x.i), 1e-9 * x.whole)
+                        OR NOT tally_internal._alike(tally.covariance(a, x.i, y.i), tally.covariance(b, x.i, y.i),
+                               1e-6 * x.apart * y.apart + 1e-10 * (x.apart * y.whole + y.apart * x.whole) + 1e-24 * x.whole * y.whole)) END
+$$;
+COMMENT ON FUNCTION tally_internal._alike(tally.moments, tally.moments) IS
+'Whether two moments give the same count, means and covariances, but for the order of the sums.';
+
 CREATE OR REPLACE FUNCTION tally_internal._alike(a tally.tdigest, b tally.tdigest) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
@@ -103,7 +119,8 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
             format('NOT tally_internal._alike(%%1$s.%%3$I::pg_catalog.float8, %%2$s.%%3$I::pg_catalog.float8, '
                 '%s * GREATEST(pg_catalog.abs(%%1$s.%%3$I), pg_catalog.abs(%%2$s.%%3$I), 1))',
                 CASE m.base WHEN 'float4'::regtype THEN '1e-3' ELSE '1e-9' END)
-        WHEN m.base IN ('tally.stats'::regtype, 'tally.tdigest'::regtype, 'tally.topk'::regtype) THEN 'NOT tally_internal._alike(%1$s.%3$I, %2$s.%3$I)'
+        WHEN m.base IN ('tally.stats'::regtype, 'tally.moments'::regtype, 'tally.tdigest'::regtype, 'tally.topk'::regtype) THEN
+            'NOT tally_internal._alike(%1$s.%3$I, %2$s.%3$I)'
         WHEN tally_internal._has_equality(m.base) THEN '%1$s.%3$I IS DISTINCT FROM %2$s.%3$I'
         ELSE '%1$s.%3$I::pg_catalog.text IS DISTINCT FROM %2$s.%3$I::pg_catalog.text' END, fresh, stored, m.name), ' OR ' ORDER BY m.ordinal)
       FROM (SELECT x.name, x.ordinal, x.expression, tally_internal._base_type(to_regtype(x.type)) AS base FROM tally.measures x WHERE x.rollup_id = $1) m

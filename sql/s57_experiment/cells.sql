@@ -76,12 +76,14 @@ BEGIN
     SELECT d.first, d.last INTO first, last FROM tally_internal._experiment_days(e, as_of, NULL) d;
     SELECT array_agg(c.place ORDER BY c.place), array_agg(d.last ORDER BY c.place),
            jsonb_build_object(
-               'merged', string_agg(format('tally.rollup(m_%1$s) FILTER (WHERE bucket < ($5)[%2$s]) AS m_%1$s', c.place, c.n)
+               'merged', string_agg(format('tally.rollup(m_%1$s) FILTER (WHERE bucket < ($5::timestamptz[])[%2$s]) AS m_%1$s', c.place, c.n)
                    -- The quantile here, once for each arm, and not for each unit.
                    || CASE WHEN c.definition ->> 'kind' = 'quantile' THEN
-                          format(', tally.percentile(tally.rollup(m_%1$s) FILTER (WHERE bucket < ($5)[%2$s]), %3$s) AS edge_%1$s', c.place, c.n,
+                          format(', tally.percentile(tally.rollup(m_%1$s) FILTER (WHERE bucket < ($5::timestamptz[])[%2$s]), %3$s) AS edge_%1$s',
+                                 c.place, c.n,
                                  (c.definition ->> 'level')::float8) ELSE '' END
-                   || CASE WHEN c.definition ? 'cap' THEN format(', sum(u_%1$s) FILTER (WHERE bucket < ($5)[%2$s]) AS u_%1$s', c.place, c.n) ELSE '' END, ', '),
+                   || CASE WHEN c.definition ? 'cap' THEN
+                          format(', sum(u_%1$s) FILTER (WHERE bucket < ($5::timestamptz[])[%2$s]) AS u_%1$s', c.place, c.n) ELSE '' END, ', '),
                'values', string_agg(format(CASE WHEN c.definition ->> 'kind' = 'quantile' THEN '(%1$s, NULL::tally.moments, c.m_%1$s, NULL::float8)'
                                                 ELSE '(%1$s, tally_internal._with_zeros(c.m_%1$s, n.units, %3$s), NULL::tally.tdigest, %2$s::float8)' END,
                                     c.place, CASE WHEN c.definition ? 'cap' THEN 'c.u_' || c.place ELSE 'NULL' END, tally_internal._variables(c.definition)),
@@ -101,7 +103,7 @@ BEGIN
         'WITH a AS MATERIALIZED (SELECT labels, arm, bucket, sum(units)::bigint AS units FROM ({arrivals}) a WHERE mixed = ''false'' OR $3 GROUP BY 1, 2, 3), '
         'c AS MATERIALIZED (SELECT {labels} AS labels, arm, {merged} FROM {source} WHERE bucket >= $1 AND bucket < $2 AND (mixed = ''false'' OR $3) GROUP BY '
             '1, 2) '
-        'SELECT w.place, n.labels, n.arm, n.units, v.m, v.q, v.u, f.valued, f.factor FROM unnest($4, $5) w(place, last) '
+        'SELECT w.place, n.labels, n.arm, n.units, v.m, v.q, v.u, f.valued, f.factor FROM unnest($4::int[], $5::timestamptz[]) w(place, last) '
         'CROSS JOIN LATERAL (SELECT a.labels, a.arm, sum(a.units)::bigint AS units FROM a WHERE a.bucket < w.last GROUP BY 1, 2) n '
         'LEFT JOIN c ON c.labels = n.labels AND c.arm = n.arm CROSS JOIN LATERAL (VALUES {values}) v(place, m, q, u) '
         'LEFT JOIN LATERAL ({factors}) f ON true WHERE v.place = w.place', slots))

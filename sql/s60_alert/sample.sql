@@ -73,7 +73,8 @@ BEGIN
         untils := untils || past.until;
         parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally_internal._labels_sql(t.per),
             tally_internal._merged_sql(m, r, tally_internal._answer_source(t.owner, r, used, t.per, t.filter, NULL, past.since, past.until), NULL, t.per,
-                                       t.filter, format('($3)[%s]', past.n), format('($4)[%s]', past.n)));
+                                       t.filter, format('($3::pg_catalog.timestamptz[])[%s]', past.n),
+                                       format('($4::pg_catalog.timestamptz[])[%s]', past.n)));
     END LOOP;
     -- A label set that only the past has counts where the condition tests absence or a long window.
     sql := format('SELECT labels, max(value) FILTER (WHERE w = 0) AS value, max(samples) FILTER (WHERE w = 0) AS samples, jsonb_build_array(%s) AS history, '

@@ -97,6 +97,7 @@ INSERT INTO unanswered VALUES
 ('SELECT * FROM tally.timeseries(''visits'', ''2026-01-01'', ''2026-01-08'', ''1 week'')', 'by longer buckets'),
 ('SELECT * FROM tally.timeseries(''visits'', ''2026-01-01'', ''2026-01-04'', ''1 day'', fill => ''zero'')', 'with fill'),
 ('SELECT * FROM tally.timeseries(''visits'', ''2026-01-01'', ''2026-01-04'', ''1 day'', "where" => ''{"world": ["w1", "w4"]}'')', 'one value for each'),
+('SELECT * FROM tally.report(''{visits}'', ''2026-01-01'', ''2026-01-03 12:00Z'', ''1 day'')', 'whole buckets'),
 ('SELECT * FROM tally.rolling(''people'', ''7 days'', ''2026-01-01'', ''2026-01-04'')', 'published buckets from'),
 ('SELECT * FROM tally.report(''{visits,whole}'', ''2026-01-01'', ''2026-01-02'')', 'metric ''whole''');
 SELECT is((evil.told(u.question))[1], '42501', u.question) FROM unanswered u;

@@ -20,7 +20,7 @@
 --                                   buckets, if chosen
 --   rollup_hidden       rollup      metrics, rule, by,  returns the query that answers from what is published
 --                                   where, first, last,
---                                   call, fill
+--                                   call, fill, whole
 --   rollup_drops        rollup      none                drops what stands on the rollup
 --   rollup_given        rollup      number of the role  gives what belongs to the rollup to the same role
 --   rollup_repaired     rollup      none                makes views that are gone anew

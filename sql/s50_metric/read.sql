@@ -68,17 +68,18 @@ COMMENT ON FUNCTION tally_internal._series(text, text, text, timestamptz, timest
 'The points of a query over [$1, $2), filled where fill is not null. Runs with the reader''s rights.';
 
 CREATE OR REPLACE FUNCTION tally_internal._released_sql(metrics tally.metrics[], r tally.rollups, rule text, by text[], "where" jsonb, first timestamptz,
-                                                        last timestamptz, call text, fill text DEFAULT NULL) RETURNS text
+                                                        last timestamptz, call text, fill text DEFAULT NULL, whole boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF has_any_column_privilege(r.live_view::oid, 'SELECT') OR has_any_column_privilege(r.relation::oid, 'SELECT') THEN RETURN NULL; END IF;
     RETURN (SELECT said FROM tally_internal._announce('rollup_hidden', r.id, jsonb_build_object('rule', rule, 'by', by, 'where', COALESCE("where", '{}'),
-                'first', first, 'last', last, 'call', call, 'fill', fill, 'metrics', (
+                'first', first, 'last', last, 'call', call, 'fill', fill, 'whole', whole, 'metrics', (
                 SELECT jsonb_agg(jsonb_build_object('name', m.name, 'resolved', m.resolved, 'measures', m.measures) ORDER BY m.ordinality)
                   FROM unnest(metrics) WITH ORDINALITY m))) said LIMIT 1);
 END $$;
-COMMENT ON FUNCTION tally_internal._released_sql(tally.metrics[], tally.rollups, text, text[], jsonb, timestamptz, timestamptz, text, text) IS
-'SQL text that answers from what is published, for a reader without any right on a rollup: [bucket,] dimensions of by, one column per metric. NULL where the '
+COMMENT ON FUNCTION tally_internal._released_sql(tally.metrics[], tally.rollups, text, text[], jsonb, timestamptz, timestamptz, text, text, boolean) IS
+'SQL text that answers from what is published, for a reader without any right on a rollup: [bucket,] dimensions of by, one column per metric. whole: of the '
+    'buckets that begin in the range, else of the range alone. NULL where the '
     'reader has a right on it, or sees nothing published of it either. An error where what he may see does not answer.';
 
 CREATE OR REPLACE FUNCTION tally.timeseries(
@@ -125,7 +126,7 @@ BEGIN
     again := format('SELECT tally.report_page(%L, bucket => %L, by => %L, since => %L, until => %L);', ARRAY[tally_internal._called(m)],
                     COALESCE(bucket, r.bucket), by, tally_internal._iso(first), tally_internal._iso(last));
     query := tally_internal._released_sql(ARRAY[m], r, rule, by, "where", first, last, format('SELECT * FROM tally.timeseries(%L', tally_internal._called(m)),
-                                          fill);
+                                          fill, true);
     IF query IS NOT NULL THEN
         RETURN QUERY EXECUTE format('SELECT bucket, %s, %s, %I FROM (%s) q ORDER BY 1, 2%s',
             COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o)),

@@ -19,8 +19,8 @@ test-boards: ## the packs' boards in headless Chromium: HTML, accessibility, wid
 test-superset: ## the same boards in a real Superset, every number against SQL; needs python3-venv, some minutes and 2 GB at first; PACKS="awf …"
 	@scripts/test-superset.sh
 
-test-random: ## random definitions × random operations, against plain SQL; SEQUENCES=2000 SEED=…
-	@SEQUENCES=$${SEQUENCES:-2000} scripts/test.sh pg_test/random/equivalence.sh
+test-random: ## random definitions × random operations, against plain SQL; SEQUENCES=2000 SEED=… OF=experiments
+	@SEQUENCES=$${SEQUENCES:-2000} scripts/test.sh pg_test/random/$${OF:-equivalence}.sh
 
 test-attack: ## a role without rights calls and writes all that it can, with hostile arguments; ROUNDS=200 SEED=…
 	@ROUNDS=$${ROUNDS:-200} scripts/test.sh pg_test/random/attack.sh

@@ -156,7 +156,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
     SELECT jsonb_build_object('count', sketch.n, 'means', sketch.means, 'products', sketch.products)
 $$;
 
-CREATE OR REPLACE FUNCTION tally_internal._zeros(units bigint, variables int) RETURNS tally.moments
+CREATE OR REPLACE FUNCTION tally_internal._alike(units bigint, "values" float8[]) RETURNS tally.moments
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT ROW(units, array_fill(0::float8, ARRAY[variables]), array_fill(0::float8, ARRAY[variables * variables]))::tally.moments WHERE units > 0
+    SELECT ROW(units, "values", array_fill(0::float8, ARRAY[cardinality("values") * cardinality("values")]))::tally.moments WHERE units > 0
 $$;

@@ -37,7 +37,7 @@ CREATE OR REPLACE FUNCTION tally.experiment_badge(
 ) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'tally_experiment_badge';
 COMMENT ON FUNCTION tally.experiment_badge(float8, bigint, bigint, float8, float8, text, float8, boolean, float8, bigint, float8, float8) IS
-    'The badge of a comparison, the first that applies: invalid_srm (srm_p under 0.001), no_data (an arm without units, or no number), not_enough_data '
-    '(under least_units in an arm), suspicious (a lift of 50 % or more), practically_equal (significant, under 0.5 %), win or loss (significant, by '
-    'direction up_is_good or down_is_good), not_significant. Significant is p < alpha; before the planned end (ended false) sequential_p decides. p and '
-    'sequential_p are the adjusted ones; srm_p NULL was not tested.';
+    'The badge of a comparison, the first that applies: invalid_srm (srm_p under 0.001), no_data (an arm without units), not_enough_data (under '
+    'least_units in an arm), no_data (enough units and no number), suspicious (a lift of 50 % or more), practically_equal (significant, under 0.5 %), '
+    'win or loss (significant, by direction up_is_good or down_is_good), not_significant. Significant is p < alpha; before the planned end (ended false) '
+    'sequential_p decides. p and sequential_p are the adjusted ones; srm_p NULL was not tested.';

@@ -96,11 +96,10 @@ CREATE OR REPLACE FUNCTION tally.compare_ratios_cuped(
 COMMENT ON FUNCTION tally.compare_ratios_cuped(tally.moments, tally.moments, boolean, float8, float8) IS
     'Compares the ratios of two sketches tally.moments(numerator, denominator, earlier numerator, earlier denominator), adjusted by the earlier ratio.';
 
-CREATE OR REPLACE FUNCTION tally_internal._zeros(units bigint, variables int) RETURNS tally.moments
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('{"count":%s,"origin":[%s],"mean":[%2$s],"co":[%3$s]}', units, x.zeros, y.zeros)::tally.moments
-      FROM (SELECT string_agg('0', ',') FROM generate_series(1, variables)) x(zeros),
-           (SELECT string_agg('0', ',') FROM generate_series(1, variables * (variables + 1) / 2)) y(zeros)
-     WHERE units > 0
+CREATE OR REPLACE FUNCTION tally_internal._alike(units bigint, "values" float8[]) RETURNS tally.moments
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+    SELECT format('{"count":%s,"origin":%s,"mean":[%s],"co":[%s]}', units, array_to_json("values"), rtrim(repeat('0,', v.n), ','),
+                  rtrim(repeat('0,', v.n * (v.n + 1) / 2), ','))::tally.moments
+      FROM (SELECT cardinality("values")) v(n) WHERE units > 0
 $$;
-COMMENT ON FUNCTION tally_internal._zeros(bigint, int) IS 'Moments of this many units whose variables are all 0; NULL for no units.';
+COMMENT ON FUNCTION tally_internal._alike(bigint, float8[]) IS 'Moments of this many units that all have these values; NULL for no units.';

@@ -79,8 +79,7 @@ COMMENT ON FUNCTION tally_internal._effective_metrics(text, jsonb, tally.experim
 'The metrics of an experiment as it measures them, with its window, delay and covariate where they have none of their own.';
 
 CREATE OR REPLACE FUNCTION tally_internal._build_values(label text, target text, given jsonb, units int, metrics jsonb[], schedule text, search_path text,
-    OUT unit_values int,
-                                                        OUT cells int)
+    OUT unit_values int, OUT cells int, OUT caps float8[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -100,7 +99,6 @@ BEGIN
       FROM jsonb_array_elements(given -> 'dimensions') d;
     FOR i IN 1 .. cardinality(metrics) LOOP
         measures := measures || tally_internal._value_measures(metrics[i], (metrics[i] ->> 'place')::int, given ->> 'zone');
-        moments := moments || tally_internal._cell_measures(metrics[i], (metrics[i] ->> 'place')::int);
     END LOOP;
     item := tally_internal._beside_unit_sql(one, given, one ->> 'unit');
     made := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, label || '_values')), (one ->> 'source')::regclass,
@@ -110,6 +108,10 @@ BEGIN
     SELECT r.id INTO unit_values FROM tally.rollups r WHERE r.relation = made;
     PERFORM tally_internal._stand_beside(unit_values, units, ARRAY[given ->> 'unit'], given ->> 'experiment_column', given ->> 'experiment_key', item);
     EXECUTE format('CREATE INDEX ON %s (first_at)', made);
+    FOR i IN 1 .. cardinality(metrics) LOOP
+        caps[i] := CASE WHEN metrics[i] ? 'cap_level' THEN tally_internal._cap_now(given, metrics[i], units, unit_values, now()) END;
+        moments := moments || tally_internal._cell_measures(tally_internal._with_cap(metrics[i], caps[i]), (metrics[i] ->> 'place')::int);
+    END LOOP;
     days := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, label || '_cells')), made, time_column => 'first_at',
         bucket => '1 day',
         dimensions => '["arm", "mixed"]'::jsonb || COALESCE((SELECT jsonb_agg(d -> 'name') FROM jsonb_array_elements(given -> 'dimensions') d), '[]'),
@@ -130,6 +132,7 @@ DECLARE
     shared  tally.experiments := tally_internal._shared_units(given);
     same    jsonb[];
     cell    tally.experiment_cells;
+    caps    float8[];
 BEGIN
     PERFORM tally_internal._may_create(label, target, (given ->> 'exposures')::regclass);
     IF shared.name IS NULL THEN
@@ -145,14 +148,14 @@ BEGIN
     -- Metrics on one table by one column and time share their rollups.
     FOR same IN SELECT array_agg(m ORDER BY (m ->> 'place')::int) FROM unnest(metrics) m
                  GROUP BY m ->> 'source', m ->> 'unit', m ->> 'time_column' ORDER BY min((m ->> 'place')::int) LOOP
-        SELECT v.unit_values, v.cells INTO cell.unit_values, cell.cells
+        SELECT v.unit_values, v.cells, v.caps INTO cell.unit_values, cell.cells, caps
           FROM tally_internal._build_values(label, target, given, made.units, same, schedule, search_path) v;
         FOR i IN 1 .. cardinality(same) LOOP
             cell.experiment_id := made.id;
             cell.metric := same[i] ->> 'metric';
             cell.metric_id := (same[i] ->> 'metric_id')::int;
             cell.place := (same[i] ->> 'place')::int;
-            cell.definition := same[i] - 'metric_id';
+            cell.definition := tally_internal._with_cap(same[i], caps[i]) - 'metric_id';
             PERFORM tally_internal._store_experiment_cells(cell);
         END LOOP;
         IF with_data THEN

@@ -25,13 +25,14 @@ $$;
 COMMENT ON FUNCTION tally_internal._called(tally.experiments) IS
 'The name by which an experiment is found from everywhere: with its schema where the bare name is not clear.';
 
-CREATE OR REPLACE FUNCTION tally_internal._with_zeros(sketch tally.moments, units bigint, variables int) RETURNS tally.moments
+CREATE OR REPLACE FUNCTION tally_internal._with_zeros(sketch tally.moments, units bigint, m jsonb) RETURNS tally.moments
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- A unit without events near its exposure has no row of values.
-    SELECT tally.merge(sketch, tally_internal._zeros(units - COALESCE(tally.count(sketch), 0), variables))
+    -- A unit without events near its exposure has no row of values. It counts as 0, or as the cap where that is below 0.
+    SELECT tally.merge(sketch, tally_internal._alike(units - COALESCE(tally.count(sketch), 0),
+        (SELECT array_agg(CASE WHEN v.capped THEN LEAST(0::float8, (m ->> 'cap')::float8) ELSE 0 END ORDER BY v.n) FROM tally_internal._moments_of(m) v)))
 $$;
-COMMENT ON FUNCTION tally_internal._with_zeros(tally.moments, bigint,
-    int) IS 'Moments of the units with values, and of all others, up to so many units, as zeros.';
+COMMENT ON FUNCTION tally_internal._with_zeros(tally.moments, bigint, jsonb) IS
+'Moments of the units with values, and of all others, up to so many units, as units without events.';
 
 CREATE OR REPLACE FUNCTION tally_internal._experiment_days(e tally.experiments, as_of timestamptz, matured interval, OUT first timestamptz,
     OUT last timestamptz)
@@ -85,9 +86,10 @@ BEGIN
                    || CASE WHEN c.definition ? 'cap' THEN
                           format(', sum(u_%1$s) FILTER (WHERE bucket < ($5::timestamptz[])[%2$s]) AS u_%1$s', c.place, c.n) ELSE '' END, ', '),
                'values', string_agg(format(CASE WHEN c.definition ->> 'kind' = 'quantile' THEN '(%1$s, NULL::tally.moments, c.m_%1$s, NULL::float8)'
-                                                ELSE '(%1$s, tally_internal._with_zeros(c.m_%1$s, n.units, %3$s), NULL::tally.tdigest, %2$s::float8)' END,
-                                    c.place, CASE WHEN c.definition ? 'cap' THEN 'c.u_' || c.place ELSE 'NULL' END, tally_internal._variables(c.definition)),
-                                        ', '))
+                                                ELSE '(%1$s, tally_internal._with_zeros(c.m_%1$s, n.units, %3$L), NULL::tally.tdigest, %2$s::float8)' END,
+                                    c.place, CASE WHEN c.definition ? 'cap' THEN format('COALESCE(c.u_%s, 0)', c.place) ELSE 'NULL' END,
+                                        (SELECT jsonb_object_agg(g.key, g.value) FROM jsonb_each(c.definition) g
+                                          WHERE g.key IN ('kind', 'cap', 'cap_level', 'covariate_days'))), ', '))
       INTO places, lasts, slots
       FROM (SELECT x.*, row_number() OVER (ORDER BY x.place) AS n FROM tally.experiment_cells x WHERE x.experiment_id = e.id AND x.cells = $2) c,
            LATERAL tally_internal._experiment_days(e, as_of, CASE WHEN matured
@@ -113,12 +115,6 @@ COMMENT ON FUNCTION tally_internal._experiment_sums(tally.experiments, int, time
 'Of each metric in one rollup of cells and each arm (and labels): units, moments of their values with zeros for units without events, the sketch of a '
     'quantile, '
     'the sum without a cap.';
-
-CREATE OR REPLACE FUNCTION tally_internal._variables(m jsonb) RETURNS int
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE m ->> 'kind' WHEN 'ratio' THEN 2 ELSE 1 END * CASE WHEN m ->> 'covariate_days' = '0' THEN 1 ELSE 2 END
-$$;
-COMMENT ON FUNCTION tally_internal._variables(jsonb) IS 'How many variables the moments of a metric have.';
 
 CREATE OR REPLACE FUNCTION tally_internal._factor_sql(c tally.experiment_cells, stored boolean, by text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

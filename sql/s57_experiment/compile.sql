@@ -62,7 +62,9 @@ DECLARE
         tally_internal._seconds_sql(make_interval(days => (m ->> 'covariate_days')::int)));
     own    text := COALESCE(' AND (' || tally_internal._closed(m ->> 'where') || ')', '');
     value  text := tally_internal._closed(m ->> 'expression');
-    low    text := CASE WHEN m ? 'cap' THEN format('LEAST(%%s, %L::float8)', m ->> 'cap') ELSE '%s' END;
+    -- A cap that may move is put on in the cells, so that units need not be computed anew.
+    moves  boolean := m ? 'cap_level';
+    low    text := CASE WHEN m ? 'cap' AND NOT moves THEN format('LEAST(%%s, %L::float8)', m ->> 'cap') ELSE '%s' END;
     result jsonb;
 BEGIN
     CASE m ->> 'kind'
@@ -82,7 +84,7 @@ BEGIN
             SELECT jsonb_object_agg(x.name || place, CASE WHEN x.name = 'u_' THEN x.total
                 ELSE format(CASE WHEN x.name IN ('y_', 'x_') THEN low ELSE '%s' END, x.total) END) INTO result
               FROM (SELECT v.name, format('COALESCE(pg_catalog.sum((%s)) FILTER (WHERE %s%s)::float8, 0::float8)', v.given, v.period, own) AS total
-                      FROM (VALUES ('y_', value, after), ('u_', CASE WHEN m ? 'cap' THEN value END, after),
+                      FROM (VALUES ('y_', CASE WHEN NOT moves THEN value END, after), ('u_', CASE WHEN moves OR m ? 'cap' THEN value END, after),
                           ('d_', tally_internal._closed(m ->> 'denominator'), after),
                                    ('x_', CASE WHEN m ->> 'covariate_days' <> '0' THEN value END, before),
                                    ('e_', CASE WHEN m ->> 'covariate_days' <> '0' THEN tally_internal._closed(m ->> 'denominator') END, before)) v(name,
@@ -92,16 +94,25 @@ BEGIN
     END CASE;
 END $$;
 COMMENT ON FUNCTION tally_internal._value_measures(jsonb, int, text) IS
-'Measures of a metric per unit: y after exposure (u without its cap), d its denominator, x and e the same from before exposure, q the sketch of a quantile.';
+'Measures of a metric per unit: y after exposure (u without its cap), d its denominator, x and e the same from before exposure, q the sketch of a '
+    'quantile.';
+
+CREATE OR REPLACE FUNCTION tally_internal._moments_of(m jsonb) RETURNS TABLE (n int, name text, capped boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT v.n, v.name, v.capped
+      FROM (VALUES (1, CASE WHEN m ? 'cap_level' THEN 'u_' ELSE 'y_' END, true, true), (2, 'd_', m ->> 'kind' = 'ratio', false),
+                   (3, 'x_', m ->> 'covariate_days' <> '0' AND m ->> 'kind' IN ('mean', 'ratio'), true),
+                   (4, 'e_', m ->> 'covariate_days' <> '0' AND m ->> 'kind' = 'ratio', false)) v(n, name, there, capped) WHERE v.there
+$$;
+COMMENT ON FUNCTION tally_internal._moments_of(jsonb) IS
+'The variables of a metric''s moments in their order: the measures per unit that they are of, and whether a cap holds for them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._cell_measures(m jsonb, place int) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN m ->> 'kind' = 'quantile' THEN jsonb_build_object('m_' || place, format('tally.rollup(q_%s)', place))
         ELSE jsonb_build_object('m_' || place, format('tally.moments(%s)', (
-                 SELECT string_agg(v.name || place, ', ' ORDER BY v.n)
-                   FROM (VALUES (1, 'y_', true), (2, 'd_', m ->> 'kind' = 'ratio'),
-                       (3, 'x_', m ->> 'covariate_days' <> '0' AND m ->> 'kind' IN ('mean', 'ratio')),
-                                (4, 'e_', m ->> 'covariate_days' <> '0' AND m ->> 'kind' = 'ratio')) v(n, name, there) WHERE v.there)))
+                 SELECT string_agg(CASE WHEN v.capped AND m ? 'cap_level' THEN format('LEAST(%s, %L::float8)', v.name || place, m ->> 'cap')
+                                        ELSE v.name || place END, ', ' ORDER BY v.n) FROM tally_internal._moments_of(m) v)))
             || CASE WHEN m ? 'cap' THEN jsonb_build_object('u_' || place, format('pg_catalog.sum(u_%s)', place)) ELSE '{}' END END
 $$;
 COMMENT ON FUNCTION tally_internal._cell_measures(jsonb, int) IS

@@ -30,7 +30,8 @@ CREATE OR REPLACE FUNCTION tally.create_experiment(
     with_data         boolean DEFAULT false,
     search_path       text DEFAULT pg_catalog.current_setting('search_path')
 ) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Numbers go into the definition as they are, whatever the session prints.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE
     parts text[] := tally_internal._name_parts(name);

@@ -12,13 +12,15 @@ CREATE OR REPLACE FUNCTION tally.create_experiment_metric(
     steps       json DEFAULT NULL,
     level       float8 DEFAULT NULL,
     cap         float8 DEFAULT NULL,
+    cap_level   float8 DEFAULT NULL,
     direction   text DEFAULT 'up_is_good',
     "window"    interval DEFAULT NULL,
     delay       interval DEFAULT NULL,
     description text DEFAULT NULL,
     search_path text DEFAULT pg_catalog.current_setting('search_path')
 ) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Numbers go into the definition as they are, whatever the session prints.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE
     again text := format('SELECT tally.create_experiment_metric(%L, %L, kind => ''mean'', expression => ''amount'', time_column => ''at'', unit '
@@ -39,7 +41,8 @@ BEGIN
     given := jsonb_strip_nulls(jsonb_build_object('expression', COALESCE(expression, CASE kind WHEN 'mean' THEN '1' WHEN 'ratio' THEN '1' WHEN 'proportion'
         THEN 'true'
                                                                          WHEN 'retention' THEN 'true' END),
-        'denominator', denominator, 'time_column', time_column, 'unit', unit, 'where', "where", 'level', level, 'cap', cap, 'window', "window", 'delay', delay,
+        'denominator', denominator, 'time_column', time_column, 'unit', unit, 'where', "where", 'level', level, 'cap', cap, 'cap_level', cap_level,
+        'window', "window", 'delay', delay,
         'steps', CASE WHEN kind = 'funnel' THEN tally_internal._funnel_steps_of(steps, name) END));
     PERFORM tally_internal._check_experiment_metric(name, source, kind, given, again);
     PERFORM tally_internal._check_metric_texts(name, source, kind, given, search_path, again);
@@ -58,12 +61,13 @@ BEGIN
     END IF;
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_experiment_metric(text, regclass, text, text, text, text, text, text, json, float8, float8, text, interval, interval, text,
-    text) IS
+COMMENT ON FUNCTION tally.create_experiment_metric(text, regclass, text, text, text, text, text, text, json, float8, float8, float8, text, interval,
+    interval, text, text) IS
 'Defines what experiments measure of a unit: source (a table of events with time_column and unit, the column that names the unit; the same name as in the '
     'exposures by default), kind: mean (sum of expression per unit), proportion (units with an event of which expression is true), ratio (sum of expression '
     'by sum of denominator), quantile (level, of the events'' values), retention (a proportion that begins after delay), funnel (units that reach the last of '
-    'steps); where (condition on events), cap (no unit counts more), direction, window and delay after exposure (those of the experiment by default). The same '
+    'steps); where (condition on events), cap (no unit counts more) or cap_level (the cap is this quantile of the units; move_experiment_caps() moves it), '
+    'direction, window and delay after exposure (those of the experiment by default). The same '
     'definition again changes nothing.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_experiment_metric(label text, source regclass, kind text, given jsonb, again text) RETURNS void
@@ -86,7 +90,10 @@ BEGIN
         WHEN kind = 'quantile' AND NOT COALESCE((given ->> 'level')::float8 > 0 AND (given ->> 'level')::float8 < 1, false) THEN
             format('a level between 0 and 1, got %s', COALESCE(given ->> 'level', 'NULL'))
         WHEN kind = 'retention' AND NOT COALESCE((given ->> 'delay')::interval > '0', false) THEN 'a delay after which units count as retained, got none'
-        WHEN given ? 'cap' AND kind NOT IN ('mean', 'ratio') THEN format('no cap where it is a %s', kind)
+        WHEN (given ? 'cap' OR given ? 'cap_level') AND kind NOT IN ('mean', 'ratio') THEN format('no cap where it is a %s', kind)
+        WHEN given ? 'cap' AND given ? 'cap_level' THEN 'a cap or a cap_level, got both'
+        WHEN given ? 'cap_level' AND NOT ((given ->> 'cap_level')::float8 > 0 AND (given ->> 'cap_level')::float8 < 1) THEN
+            format('a cap_level between 0 and 1, got %s', given ->> 'cap_level')
         WHEN (given ->> 'cap')::float8 <> (given ->> 'cap')::float8 OR abs((given ->> 'cap')::float8) = 'infinity' THEN 'a cap that is a finite number'
         WHEN given ? 'window' AND tally_internal._no_length((given ->> 'window')::interval, '1 second', '366 days', false) THEN
             format('a window from 1 second to 366 days, without months, got %s', given ->> 'window')

@@ -62,6 +62,19 @@ END $$;
 COMMENT ON FUNCTION tally_internal._store_experiment_cells(tally.experiment_cells, bigint) IS
 'Writes into the catalogue which rollups hold a metric of an experiment. For the owner of all of them.';
 
+CREATE OR REPLACE FUNCTION tally_internal._store_experiment_cap(experiment_id int, metric text, cap text, who bigint DEFAULT tally_internal._me())
+    RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM tally_internal._owned_rollup(c.cells, tally_internal._caller(who)) FROM tally.experiment_cells c
+      WHERE c.experiment_id = experiment_id AND c.metric = metric;
+    UPDATE tally.experiment_cells c SET definition = c.definition || jsonb_build_object('cap', cap)
+     WHERE c.experiment_id = experiment_id AND c.metric = metric AND c.definition ? 'cap_level';
+END $$;
+COMMENT ON FUNCTION tally_internal._store_experiment_cap(int, text, text, bigint) IS
+'Writes the cap that a metric of an experiment has from now on. For the owner of its cells.';
+
 CREATE OR REPLACE FUNCTION tally_internal._forget_experiment(experiment_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable

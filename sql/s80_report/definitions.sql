@@ -65,8 +65,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['source', m.source::text], ['kind', m.kind], ['expression', m.definition ->> 'expression'], ['denominator', m.definition ->> 'denominator'],
                ['time_column', m.definition ->> 'time_column'], ['unit', m.definition ->> 'unit'], ['where', m.definition ->> 'where'],
                ['steps', tally_internal._steps_given(m.definition -> 'steps')],
-               ['level', m.definition ->> 'level'], ['cap', m.definition ->> 'cap'], ['direction', m.direction], ['window', m.definition ->> 'window'],
-               ['delay', m.definition ->> 'delay'], ['description', m.description], ['search_path', m.search_path]])
+               ['level', m.definition ->> 'level'], ['cap', m.definition ->> 'cap'], ['cap_level', m.definition ->> 'cap_level'],
+               ['direction', m.direction], ['window', m.definition ->> 'window'], ['delay', m.definition ->> 'delay'],
+               ['description', m.description], ['search_path', m.search_path]])
       FROM tally.experiment_metrics m
     UNION ALL
     SELECT 2, e.units, 'experiment', e.name, e.owner::text,

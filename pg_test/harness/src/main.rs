@@ -1,9 +1,10 @@
-//! `tally-proof random | crash | attack`: the tests that need many sessions and much chance. Prints TAP; every failure comes with the
+//! `tally-proof random | experiments | crash | attack`: the tests that need many sessions and much chance. Prints TAP; every failure comes with the
 //! seed that plays it again.
 
 mod attack;
 mod crash;
 mod definition;
+mod experiments;
 mod random;
 mod rng;
 mod server;
@@ -36,16 +37,44 @@ fn main() {
     let seed = number("SEED", new_seed());
     let server = Server::from_environment().unwrap_or_else(|e| panic!("{e}"));
     let failed = match std::env::args().nth(1).as_deref() {
-        Some("random") => random_run(&server, seed),
+        Some("random") => run_sequences(&server, seed, &RANDOM, random::Sessions::new, random::play),
+        Some("experiments") => run_sequences(
+            &server,
+            seed,
+            &EXPERIMENTS,
+            experiments::Sessions::new,
+            experiments::play,
+        ),
         Some("crash") => crash::run(&server, seed, number("ROUNDS", 12)),
         Some("attack") => attack::run(&server, seed, number("ROUNDS", 8)),
-        other => panic!("tally-proof random | crash | attack, got {other:?}"),
+        other => panic!("tally-proof random | experiments | crash | attack, got {other:?}"),
     };
     std::process::exit(i32::from(failed));
 }
 
-/// Sequences seed, seed + 1, … by so many workers, each with a database of its own. One line of TAP per fifty.
-fn random_run(server: &Server, seed: u64) -> bool {
+/// What a kind of random sequence promises, and how one is played again.
+struct Kind {
+    promise: &'static str,
+    again: &'static str,
+}
+
+const RANDOM: Kind = Kind {
+    promise: "live views exact at every moment, stored rows after every refresh",
+    again: "make test-random SEQUENCES=1",
+};
+const EXPERIMENTS: Kind = Kind {
+    promise: "reports and health of experiments are those of plain SQL over exposures and events",
+    again: "make test-random SEQUENCES=1 OF=experiments",
+};
+
+/// Sequences seed, seed + 1, … by so many workers, each with a database of its own. One line of TAP for all, or one per failure.
+fn run_sequences<S>(
+    server: &Server,
+    seed: u64,
+    kind: &Kind,
+    sessions: impl Fn(&Server, &str) -> S + Sync,
+    play: impl Fn(u64, &mut S) -> Result<(), String> + Sync,
+) -> bool {
     let (sequences, jobs) = (number("SEQUENCES", 60), number("JOBS", 2));
     println!("# SEED={seed} SEQUENCES={sequences}");
     let next = AtomicU64::new(0);
@@ -53,25 +82,25 @@ fn random_run(server: &Server, seed: u64) -> bool {
     let began = std::time::Instant::now();
     std::thread::scope(|scope| {
         for worker in 0..jobs {
-            let (next, failures) = (&next, &failures);
+            let (next, failures, sessions, play) = (&next, &failures, &sessions, &play);
             scope.spawn(move || {
                 let database = format!("tally_proof_{worker}");
                 prepare_database(server, &database);
-                let mut sessions = random::Sessions::new(server, &database);
+                let mut on = sessions(server, &database);
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     // Three failures tell as much as three hundred.
                     if i >= sequences || failures.lock().map_or(true, |f| f.len() >= 3) {
                         break;
                     }
-                    if let Err(story) = random::play(seed + i, &mut sessions)
+                    if let Err(story) = play(seed + i, &mut on)
                         && let Ok(mut list) = failures.lock()
                     {
                         list.push((seed + i, story));
-                        sessions = random::Sessions::new(server, &database);
+                        on = sessions(server, &database);
                     }
                 }
-                drop(sessions);
+                drop(on);
                 drop_database(server, &database);
             });
         }
@@ -80,19 +109,14 @@ fn random_run(server: &Server, seed: u64) -> bool {
     let played = next.load(Ordering::Relaxed).min(sequences);
     println!("# {played} sequences in {:.1} s", began.elapsed().as_secs_f64());
     for (i, (bad, story)) in failures.iter().enumerate() {
-        println!(
-            "not ok {} - sequence {bad}: every live view and every refreshed rollup equals its definition",
-            i + 1
-        );
-        println!("# play it again: SEED={bad} make test-random SEQUENCES=1");
+        println!("not ok {} - sequence {bad}: {}", i + 1, kind.promise);
+        println!("# play it again: SEED={bad} {}", kind.again);
         for line in story.lines() {
             println!("# {line}");
         }
     }
     if failures.is_empty() {
-        println!(
-            "ok 1 - {played} random sequences from seed {seed}: live views exact at every moment, stored rows after every refresh"
-        );
+        println!("ok 1 - {played} random sequences from seed {seed}: {}", kind.promise);
     }
     println!("1..{}", failures.len().max(1));
     !failures.is_empty()

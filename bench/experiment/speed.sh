@@ -14,11 +14,17 @@ run_server bench "${PROFILE:-release}" postgres "shared_buffers = $(server_memor
     "max_wal_size = 8GB" "jit = off" "autovacuum = off" "synchronous_commit = off"
 server_psql -q -d postgres -c "DROP DATABASE IF EXISTS bench_experiment WITH (FORCE)" -c "CREATE DATABASE bench_experiment"
 run() { server_psql -q -d bench_experiment -v ON_ERROR_STOP=1 "$@"; }
+# Processor time of all backends that have ended: what a busy machine leaves as it is.
+cpu() { awk -v ticks="$(getconf CLK_TCK)" '{ printf "%.2f", ($16 + $17) / ticks }' "/proc/$(head -1 "$SERVER_DATA/postmaster.pid")/stat"; }
 seconds() {
-    local from
+    local from spent
+    spent=$(cpu)
     from=$(date +%s.%N)
     "${@:2}" >/dev/null
-    awk -v a="$from" -v b="$(date +%s.%N)" -v what="$1" 'BEGIN { printf "%-46s %8.2f s\n", what, b - a }'
+    # The server reaps a backend a moment after its client has gone.
+    sleep 0.2
+    awk -v a="$from" -v b="$(date +%s.%N)" -v c="$spent" -v d="$(cpu)" -v what="$1" \
+        'BEGIN { printf "%-46s %8.2f s %8.2f s of a processor\n", what, b - a - 0.2, d - c }'
 }
 run -c "CREATE EXTENSION pg_tally" -c "
 CREATE TABLE exposures (experiment text NOT NULL, unit int NOT NULL, arm text NOT NULL, at timestamptz NOT NULL);

@@ -127,6 +127,9 @@ SELECT is((SELECT array_agg(DISTINCT (day AT TIME ZONE 'UTC')::date ORDER BY (da
     'day by day, once windows are past');
 SELECT ok(tally.experiment_csv('x', '2026-02-01Z') LIKE E'metric,arm,labels,%\r\nrevenue,control,%', 'CSV');
 SELECT is(jsonb_array_length(tally.experiment_json('x', '2026-02-01Z') -> 'report'), 12, 'JSON');
+SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(tally.experiment_json('x', '2026-02-01Z') #> '{report,0}') k),
+    (SELECT array_agg(attname::text ORDER BY attname::text) FROM pg_attribute WHERE attrelid = 'x_report'::regclass AND attnum > 0),
+    'JSON has the columns of the report and no other');
 SELECT is((SELECT count(*) FROM x_report), 12::bigint, 'the flat view');
 
 DELETE FROM exposures WHERE arm = 'strange';

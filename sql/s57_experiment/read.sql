@@ -154,7 +154,7 @@ COMMENT ON FUNCTION tally.experiment_summary(text, timestamptz, text[], int) IS
 CREATE OR REPLACE FUNCTION tally.experiment_json(name text, as_of timestamptz DEFAULT now(), matured boolean DEFAULT true, by text[] DEFAULT '{}',
     k int DEFAULT 10) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('experiment', $1, 'as_of', to_jsonb($2), 'report', COALESCE(jsonb_agg(to_jsonb(r) ORDER BY r.n), '[]'))
+    SELECT jsonb_build_object('experiment', $1, 'as_of', to_jsonb($2), 'report', COALESCE(jsonb_agg(to_jsonb(r) - 'n' ORDER BY r.n), '[]'))
       FROM (SELECT x.*, row_number() OVER () AS n FROM tally.experiment_report($1, $2, $3, $4, $5) x) r
 $$;
 COMMENT ON FUNCTION tally.experiment_json(text, timestamptz, boolean, text[], int) IS 'The report as JSON. Arguments as in experiment_report().';

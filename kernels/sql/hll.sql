@@ -13,14 +13,22 @@ END $$;
 COMMENT ON FUNCTION tally_internal._hll_check(int) IS 'The precision, 13 unless given.';
 
 CREATE FUNCTION tally_internal._hll_registers(hashes bigint[], "precision" int) RETURNS bytea
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Each register as two hexadecimal digits. Only those that a hash falls into are written.
+    digits text[] := array_fill('00'::text, ARRAY[1 << "precision"]);
+    places int[];
+    ranks  text[];
+BEGIN
     -- The first bits of a hash say which register; where the first 1 stands in the others is what the register keeps the greatest of.
-    SELECT decode(string_agg(lpad(to_hex(COALESCE(k.rank, 0)), 2, '0'), '' ORDER BY g.i), 'hex')
-      FROM generate_series(0, (1 << "precision") - 1) g(i)
-      LEFT JOIN (SELECT ((h >> (64 - "precision")) & ((1 << "precision") - 1))::int AS i,
-                        max(CASE WHEN h << "precision" = 0 THEN 65 - "precision" ELSE position('1' IN (h << "precision")::bit(64)::text) END) AS rank
-                   FROM unnest(hashes) h GROUP BY 1) k ON k.i = g.i
-$$;
+    SELECT array_agg(k.i), array_agg(k.rank) INTO places, ranks
+      FROM (SELECT ((h >> (64 - "precision")) & ((1 << "precision") - 1))::int AS i,
+                   lpad(to_hex(max(CASE WHEN h << "precision" = 0 THEN 65 - "precision" ELSE position('1' IN (h << "precision")::bit(64)::text) END)), 2, '0')
+                       AS rank
+              FROM unnest(hashes) h GROUP BY 1) k;
+    FOR n IN 1 .. COALESCE(cardinality(places), 0) LOOP digits[places[n] + 1] := ranks[n]; END LOOP;
+    RETURN decode(array_to_string(digits, ''), 'hex');
+END $$;
 COMMENT ON FUNCTION tally_internal._hll_registers(bigint[], int) IS 'The registers of a set of hashes, a byte each.';
 
 CREATE FUNCTION tally_internal._hll_made(given bigint[], "precision" int) RETURNS tally.hll

@@ -73,7 +73,8 @@ SELECT is(tally.metric_value(name || 'n', since => date_trunc('day', about - int
         WHERE t.name = c.name AND at >= date_trunc('day', about - interval '50 hours', zone) AND at < date_trunc('day', about + interval '70 hours', zone)),
     format('%s about %s: one value, of days where they are whole', zone, about)) FROM clocks c WHERE zone <> 'Pacific/Kwajalein';
 -- Lookback counts days of the calendar, and a day that is left out is none.
-SELECT tally.create_rollup(name || 'back', ('ticks_' || name)::regclass, 'at', bucket => '1 day', zone => zone, lookback => '3 days', measures => '{"n": "sum(n)"}',
+SELECT tally.create_rollup(name || 'back', ('ticks_' || name)::regclass, 'at', bucket => '1 day', zone => zone, lookback => '3 days',
+    measures => '{"n": "sum(n)"}',
     "where" => format('name = %L', name)) FROM clocks;
 CREATE FUNCTION back(step text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT bag_eq(format('SELECT bucket, n FROM %sback_live', name), format(

@@ -12,7 +12,7 @@ INSERT INTO readable SELECT unnest(string_to_array(
     || 'releases released_buckets release_proofs release_witnesses '
     -- By row level security: those whose rights one has.
     || 'access audit board_views cluster_nodes evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications '
-        'probe_samples probe_values probes put_off runs silences tasks threshold_states thresholds', ' '));
+        'probe_samples probe_values probes put_off routes runs silences tasks threshold_states thresholds', ' '));
 
 SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tally'::regnamespace
     AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee = 0$$,
@@ -22,7 +22,7 @@ SELECT is_empty($$SELECT c.relname, a.grantee::regrole, a.privilege_type FROM pg
         'no other role has a right to any');
 SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x
     WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee = 0 AND c.relname = 'channels' AND x.privilege_type = 'SELECT'),
-    'enabled events group_by group_interval group_wait id kind matchers max_attempts name owner repeat_interval schema template',
+    'enabled events group_by group_interval group_wait id kind matchers max_attempts name owner quiet repeat_interval schema template',
         'of a channel everybody sees neither url, headers nor secret');
 SELECT is((SELECT string_agg(a.attname, ' ' ORDER BY a.attname) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) x
     WHERE c.relnamespace = 'tally'::regnamespace AND x.grantee = 0 AND c.relname = 'broken_buckets' AND x.privilege_type = 'SELECT'),

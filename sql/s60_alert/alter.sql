@@ -10,7 +10,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'p
         'recovery_condition', t.recovery_condition, 'keep_firing_for', t.keep_firing_for, 'min_samples', t.min_samples, 'no_data', t.no_data,
         'on_error', t.on_error, 'over', t.over, 'partial_ok', t.partial_ok, 'every', t.every, 'auto_resolve', t.auto_resolve,
         'reopen_within', t.reopen_within, 'area', t.area, 'impact', t.impact, 'enabled', t.enabled, 'description', t.description,
-        'search_path', t.search_path)
+        'escalation', to_jsonb(t.escalation), 'search_path', t.search_path)
 $$;
 COMMENT ON FUNCTION tally_internal._threshold_arguments(tally.thresholds) IS 'A threshold as the arguments of create_threshold(), by their names.';
 

@@ -37,6 +37,11 @@ BEGIN
             format('over must be from 1 second to 10 years, got %s', t.over)
         WHEN t.response_target IS NOT NULL AND tally_internal._no_length(t.response_target, '1 second', '10 years') THEN
             format('response_target must be from 1 second to 10 years, got %s', t.response_target)
+        WHEN cardinality(t.escalation) > 10 OR array_ndims(t.escalation) > 1 OR array_position(t.escalation, NULL) IS NOT NULL
+            OR EXISTS (SELECT FROM unnest(t.escalation) e WHERE tally_internal._no_length(e, '1 second', '10 years')) THEN
+            format('escalation must list up to 10 lengths from 1 second to 10 years, got %s', t.escalation)
+        WHEN t.escalation IS NOT NULL AND t.response_target IS NULL AND t.severity <> 'critical' THEN
+            'escalation needs a response_target, after which its first level comes'
         WHEN t.min_samples NOT BETWEEN 0 AND 1e15 THEN format('min_samples must be from 0 to 1e15, got %s', t.min_samples)
         WHEN GREATEST(octet_length(t.condition), octet_length(t.recovery_condition)) > 1000 THEN 'a condition takes 1000 bytes at most'
         WHEN octet_length(t.query) > 100000 THEN format('query takes 100000 bytes at most, got %s', octet_length(t.query))

@@ -19,7 +19,7 @@ COMMENT ON FUNCTION tally_internal._channel(regrole, text) IS 'The channel of a 
 REVOKE ALL ON FUNCTION tally_internal._channel(regrole, text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._channel_problem(c tally.channels) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE
         WHEN c.kind IS NULL OR c.kind NOT IN ('webhook', 'table') THEN format('kind must be webhook or table, got %s', COALESCE(quote_literal(c.kind), 'NULL'))
@@ -40,6 +40,7 @@ BEGIN
             format('group_interval must be from 0 to 366 days, without months, got %s', c.group_interval)
         WHEN c.repeat_interval IS NOT NULL AND tally_internal._no_length(c.repeat_interval, '1 second', '366 days', false) THEN
             format('repeat_interval must be from 1 second to 366 days, without months, got %s', c.repeat_interval)
+        WHEN tally_internal._quiet_problem(c.quiet) IS NOT NULL THEN tally_internal._quiet_problem(c.quiet)
         WHEN cardinality(c.group_by) > 20 OR array_position(c.group_by, NULL) IS NOT NULL THEN 'group_by must name up to 20 labels'
         WHEN octet_length(c.url) > 2000 OR octet_length(c.secret) > 10000
             OR octet_length(c.headers::text) > 10000 THEN
@@ -58,15 +59,16 @@ DECLARE
 BEGIN
     SELECT * INTO old FROM tally.channels x WHERE x.schema = c.schema AND x.name = c.name;
     INSERT INTO tally.channels AS x (schema, name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval,
-                                     repeat_interval, max_attempts, enabled)
+                                     repeat_interval, max_attempts, enabled, quiet)
     VALUES (c.schema, c.name, c.owner, c.kind, c.template, c.url, c.headers, c.secret, c.matchers, c.events, c.group_by, c.group_wait, c.group_interval,
-            c.repeat_interval, c.max_attempts, c.enabled)
+            c.repeat_interval, c.max_attempts, c.enabled, c.quiet)
     ON CONFLICT ON CONSTRAINT channels_schema_name_key DO UPDATE
-       SET (kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled)
+       SET (kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts, enabled, quiet)
          = (EXCLUDED.kind, EXCLUDED.template, EXCLUDED.url, EXCLUDED.headers, EXCLUDED.secret, EXCLUDED.matchers, EXCLUDED.events, EXCLUDED.group_by,
-            EXCLUDED.group_wait, EXCLUDED.group_interval, EXCLUDED.repeat_interval, EXCLUDED.max_attempts, EXCLUDED.enabled)
+            EXCLUDED.group_wait, EXCLUDED.group_interval, EXCLUDED.repeat_interval, EXCLUDED.max_attempts, EXCLUDED.enabled, EXCLUDED.quiet)
      WHERE tally_internal._has_rights(c.owner::regrole, x.owner) RETURNING x.id INTO put;
-    IF put IS NOT NULL AND (old.group_by, old.group_wait, old.group_interval) IS DISTINCT FROM (c.group_by, c.group_wait, c.group_interval) THEN
+    IF put IS NOT NULL AND (old.group_by, old.group_wait, old.group_interval, old.quiet)
+        IS DISTINCT FROM (c.group_by, c.group_wait, c.group_interval, c.quiet) THEN
         -- The groups change. What fires goes into its new group, and the beats begin anew.
         DELETE FROM tally.notification_groups g WHERE g.channel_id = put;
         UPDATE tally.notification_members m SET group_hash = md5(tally_internal._group_key(x, i)::text)
@@ -93,6 +95,7 @@ CREATE OR REPLACE FUNCTION tally.create_channel(
     repeat_interval interval DEFAULT NULL,
     max_attempts    int DEFAULT 8,
     enabled         boolean DEFAULT true,
+    quiet           jsonb DEFAULT NULL,
     search_path     text DEFAULT pg_catalog.current_setting('search_path'),
     who bigint DEFAULT tally_internal._me()
 ) RETURNS text
@@ -120,10 +123,13 @@ BEGIN
     c.repeat_interval := repeat_interval;
     c.max_attempts := COALESCE(max_attempts, 8);
     c.enabled := COALESCE(enabled, true);
+    c.quiet := quiet;
     problem := tally_internal._channel_problem(c);
     IF problem IS NOT NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('channel %L: %s', name, problem), 'docs/alerting.md lists every option.',
             format('SELECT tally.create_channel(%L, url => ''https://…'', template => ''slack'');', COALESCE(name, 'ops')));
+    ELSIF quiet IS NOT NULL THEN
+        PERFORM tally_internal._check_zone(COALESCE(quiet ->> 'zone', 'UTC')), tally_internal._check_matchers(COALESCE(quiet -> 'matchers', '{}'), 'matchers');
     END IF;
     IF tally_internal._put_channel(c) IS NULL THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('channel %L belongs to another role', name), NULL,
@@ -138,10 +144,10 @@ BEGIN
     END IF;
     RETURN name;
 END $$;
-COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean, text,
-                                         bigint) IS
+COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean, jsonb,
+                                         text, bigint) IS
 'Defines where notifications go: webhook (url, template generic, slack, pagerduty or email, secret, headers) or table (for a poller); which incidents '
-    '(matchers) and events; grouping and repeating. Again with changes it replaces the definition.';
+    '(matchers) and events; grouping and repeating; quiet hours, which put off what is not critical. Again with changes it replaces the definition.';
 
 CREATE OR REPLACE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -149,6 +155,7 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     c tally.channels := tally_internal._channel(caller, name);
 BEGIN
+    PERFORM tally_internal._refuse_routed(c);
     DELETE FROM tally.channels x WHERE x.id = c.id;
 END $$;
 COMMENT ON FUNCTION tally.drop_channel(text, bigint) IS 'Drops a channel and its notifications.';

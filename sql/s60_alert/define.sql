@@ -27,6 +27,7 @@ CREATE OR REPLACE FUNCTION tally.create_threshold(
     query              text DEFAULT NULL,
     enabled            boolean DEFAULT true,
     description        text DEFAULT NULL,
+    escalation         interval[] DEFAULT NULL,
     search_path        text DEFAULT pg_catalog.current_setting('search_path')
 ) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -37,15 +38,15 @@ DECLARE
         'runbook', runbook, 'response_target', response_target, 'suggested_actions', suggested_actions, 'recovery_condition', recovery_condition,
         'keep_firing_for', keep_firing_for, 'min_samples', min_samples, 'no_data', no_data, 'on_error', on_error, 'over', over, 'partial_ok', partial_ok,
         'every', every, 'auto_resolve', auto_resolve, 'reopen_within', reopen_within, 'area', area, 'impact', impact, 'enabled', enabled,
-        'description', description, 'search_path', search_path);
+        'description', description, 'escalation', to_jsonb(escalation), 'search_path', search_path);
 BEGIN
     RETURN tally_internal._define_threshold(tally_internal._threshold_of(NULL, name, arguments));
 END $$;
 COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text,
-                                           interval, boolean, interval, boolean, interval, text, text, text, boolean, text, text) IS
+                                           interval, boolean, interval, boolean, interval, text, text, text, boolean, text, interval[], text) IS
 'Defines a threshold: what to watch (metric or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, '
-    'owner (who answers), runbook, response_target, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with changes it '
-    'replaces the definition, says what changed, and keeps alert states.';
+    'owner (who answers), runbook, response_target, escalation, suggested_actions, and how it recovers: see docs/alerting.md for every option. Again with '
+    'changes it replaces the definition, says what changed, and keeps alert states.';
 
 CREATE OR REPLACE FUNCTION tally_internal._threshold_of(base tally.thresholds, name text, arguments jsonb) RETURNS tally.thresholds
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$

@@ -152,7 +152,8 @@ BEGIN
     IF posting IS NOT NULL THEN
         PERFORM tally_internal._keep_back(k.id, as_of) FROM tally.channels k WHERE k.kind = 'webhook';
         FOR n IN SELECT x.* FROM tally.notifications x JOIN tally.channels k ON k.id = x.channel_id AND k.kind = 'webhook'
-                  WHERE x.status = 'pending' AND x.not_before <= as_of ORDER BY x.not_before, x.id LIMIT most FOR UPDATE OF x SKIP LOCKED LOOP
+                  WHERE x.status = 'pending' AND x.not_before <= as_of AND NOT tally_internal._is_held(k, x.group_key, as_of)
+                  ORDER BY x.not_before, x.id LIMIT most FOR UPDATE OF x SKIP LOCKED LOOP
             SELECT * INTO c FROM tally.channels x WHERE x.id = n.channel_id;
             UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + interval '2 minutes' WHERE x.id = n.id;
             BEGIN
@@ -201,6 +202,7 @@ BEGIN
     WITH due AS (
         SELECT x.id FROM tally.notifications x
          WHERE x.channel_id = c.id AND ((x.status = 'pending' AND x.not_before <= as_of) OR (x.status = 'leased' AND x.leased_until <= as_of))
+           AND NOT tally_internal._is_held(c, x.group_key, as_of)
          ORDER BY x.not_before, x.id LIMIT most FOR UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + lease FROM due WHERE x.id = due.id RETURNING x.*

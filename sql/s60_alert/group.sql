@@ -30,7 +30,8 @@ DECLARE
     hash    text := md5(key::text);
     wait    interval := tally_internal._clamp(c.group_wait, '366 days');
     step    interval := tally_internal._clamp(c.group_interval, '366 days');
-    flush   timestamptz := at + wait;
+    quiet   jsonb := CASE WHEN tally_internal._may_wait(c, tally_internal._identity(i)) THEN c.quiet END;
+    flush   timestamptz := tally_internal._loud_after(quiet, at + wait);
     g       tally.notification_groups;
     waiting record;
     message bigint;
@@ -61,9 +62,9 @@ BEGIN
                 AND NOT EXISTS (SELECT FROM tally.notification_members m WHERE m.channel_id = c.id AND m.group_hash = hash AND m.incident_id <> i.id)) THEN
             g.first_flush := flush;
         ELSE
-            flush := tally_internal._beat(g.first_flush, step, at);
+            flush := tally_internal._loud_after(quiet, tally_internal._beat(g.first_flush, step, at));
             -- The message of this beat is on its way already.
-            IF flush <= g.last_flush AND step > '0' THEN flush := g.last_flush + step; END IF;
+            IF flush <= g.last_flush AND step > '0' THEN flush := tally_internal._loud_after(quiet, g.last_flush + step); END IF;
         END IF;
         INSERT INTO tally.notification_groups AS x (channel_id, group_hash, first_flush, last_flush) VALUES (c.id, hash, g.first_flush, flush)
         ON CONFLICT ON CONSTRAINT notification_groups_pkey DO UPDATE SET first_flush = EXCLUDED.first_flush, last_flush = EXCLUDED.last_flush;
@@ -78,9 +79,13 @@ COMMENT ON FUNCTION tally_internal._enqueue(tally.channels, tally.incidents, jso
 
 CREATE OR REPLACE FUNCTION tally_internal._group_key(c tally.channels, i tally.incidents) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    identity jsonb := tally_internal._identity(i);
 BEGIN
-    IF c.group_by IS NULL THEN RETURN jsonb_build_object('incident', i.id); END IF;
-    RETURN (SELECT COALESCE(jsonb_object_agg(g, tally_internal._identity(i) -> g), '{}') FROM unnest(c.group_by) g WHERE g IS NOT NULL);
+    RETURN CASE WHEN c.group_by IS NULL THEN jsonb_build_object('incident', i.id)
+                ELSE (SELECT COALESCE(jsonb_object_agg(g, identity -> g), '{}') FROM unnest(c.group_by) g WHERE g IS NOT NULL) END
+        -- What may wait in quiet hours never shares a message with what may not.
+        || CASE WHEN tally_internal._may_wait(c, identity) THEN '{"quiet hours": true}'::jsonb ELSE '{}' END;
 END $$;
 COMMENT ON FUNCTION tally_internal._group_key(tally.channels, tally.incidents) IS 'What the incidents of one message of a channel have in common.';
 

@@ -154,16 +154,18 @@ DECLARE
     i tally.incidents;
 BEGIN
     -- Somebody is handling an incident whose row is locked. It waits, and the others do not.
-    FOR i IN SELECT x.* FROM tally.incidents x WHERE x.status = 'new' AND x.recovered_at IS NULL AND x.respond_by <= as_of AND x.escalation_level < 3
+    FOR i IN SELECT x.* FROM tally.incidents x WHERE x.status = 'new' AND x.recovered_at IS NULL AND x.respond_by <= as_of
+                AND x.escalation_level < COALESCE((SELECT 1 + cardinality(t.escalation) FROM tally.thresholds t WHERE t.id = x.threshold_id), 3)
               ORDER BY x.id FOR NO KEY UPDATE SKIP LOCKED LOOP
         UPDATE tally.incidents x
            SET escalation_level = x.escalation_level + 1,
-               -- Each level waits as long as the first did.
-               respond_by = x.respond_by + COALESCE((SELECT t.response_target FROM tally.thresholds t WHERE t.id = x.threshold_id), interval '1 hour')
+               -- Each level waits as long as the first did, where the threshold does not say how long.
+               respond_by = x.respond_by + COALESCE((SELECT COALESCE(t.escalation[x.escalation_level + 1], t.response_target) FROM tally.thresholds t
+                                                      WHERE t.id = x.threshold_id), interval '1 hour')
          WHERE x.id = i.id RETURNING x.* INTO i;
         PERFORM tally_internal._note(i.id, as_of, 'escalated', 'pg_tally', format('not acknowledged in time; level %s', i.escalation_level));
         PERFORM tally_internal._notify(i.id, 'escalated', as_of);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._escalate(timestamptz) IS
-'Escalates incidents that nobody acknowledged within the response target, once per level, three levels at most.';
+'Escalates incidents that nobody acknowledged within the response target, once per level: the levels of the threshold, else three.';

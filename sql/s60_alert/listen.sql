@@ -53,8 +53,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._rename_schema('tally.thresholds', 'query', detail ->> 'was', detail ->> 'becomes');
     UPDATE tally.channels c SET schema = detail ->> 'becomes' WHERE c.schema = detail ->> 'was';
+    UPDATE tally.routes r SET schema = detail ->> 'becomes' WHERE r.schema = detail ->> 'was';
     UPDATE tally.inhibitions i SET schema = detail ->> 'becomes' WHERE i.schema = detail ->> 'was';
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s60(int, jsonb) IS
-'Listener: thresholds, channels and inhibitions follow a schema that is renamed.';
+'Listener: thresholds, channels, routes and inhibitions follow a schema that is renamed.';
 REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s60(int, jsonb) FROM PUBLIC;

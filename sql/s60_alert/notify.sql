@@ -21,6 +21,8 @@ DECLARE
     payload  jsonb;
     identity jsonb;
     kept     record;
+    governed int[];
+    chosen   int[];
 BEGIN
     SELECT * INTO i FROM tally.incidents x WHERE x.id = incident_id;
     SELECT * INTO kept FROM tally_internal._suppression(i, at);
@@ -41,14 +43,18 @@ BEGIN
     PERFORM pg_notify('tally_incident', jsonb_build_object('incident', i.id, 'event', event)::text);
     payload := tally_internal._payload(i, event, at);
     identity := tally_internal._identity(i);
+    SELECT array_agg(u.id), array_agg(u.id) FILTER (WHERE u.id = ANY (t.ids)) INTO governed, chosen
+      FROM tally.routes r CROSS JOIN LATERAL (SELECT tally_internal._routed(r.tree, identity) AS ids OFFSET 0) t CROSS JOIN unnest(r.channels) u(id)
+     WHERE r.enabled;
     FOR c IN SELECT x.* FROM tally.channels x
-              WHERE x.enabled AND tally_internal._matches(x.matchers, identity) AND tally_internal._has_rights(x.owner, i.owner) ORDER BY x.id LOOP
+              WHERE x.enabled AND (x.id = ANY (chosen) OR (x.id = ANY (governed)) IS NOT TRUE)
+                AND tally_internal._matches(x.matchers, identity) AND tally_internal._has_rights(x.owner, i.owner) ORDER BY x.id LOOP
         PERFORM tally_internal._tell(c, i, event, payload, at, kept.reason IS NOT NULL);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._notify(bigint, text, timestamptz) IS
-'Tells of a change of an incident: NOTIFY tally_incident with the commit, and an outbox row per channel that matches, unless a silence or inhibition keeps '
-    'it back.';
+'Tells of a change of an incident: NOTIFY tally_incident with the commit, and an outbox row per channel that matches and that routes allow, unless a silence '
+    'or inhibition keeps it back.';
 
 CREATE OR REPLACE FUNCTION tally_internal._keep_back(channel_id int, at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

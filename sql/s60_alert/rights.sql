@@ -37,12 +37,15 @@ CREATE POLICY owner_sees ON tally.silences FOR SELECT USING (tally_internal._has
 ALTER TABLE tally.inhibitions ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.inhibitions;
 CREATE POLICY owner_sees ON tally.inhibitions FOR SELECT USING (tally_internal._has_rights_of(owner));
+ALTER TABLE tally.routes ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS owner_sees ON tally.routes;
+CREATE POLICY owner_sees ON tally.routes FOR SELECT USING (tally_internal._has_rights_of(owner));
 ALTER TABLE tally.notifications ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.notifications;
 CREATE POLICY owner_sees ON tally.notifications FOR SELECT USING (EXISTS (SELECT FROM tally.channels c WHERE c.id = channel_id));
 GRANT SELECT (id, name, owner, kind, template, matchers, events, group_by, group_wait, group_interval, repeat_interval, max_attempts,
-              enabled, schema) ON tally.channels TO PUBLIC;
-GRANT SELECT ON tally.silences, tally.inhibitions, tally.notifications TO PUBLIC;
+              enabled, schema, quiet) ON tally.channels TO PUBLIC;
+GRANT SELECT ON tally.silences, tally.inhibitions, tally.routes, tally.notifications TO PUBLIC;
 
 CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tally.incident_events
     FOR EACH STATEMENT EXECUTE FUNCTION tally_internal._append_only();
@@ -53,3 +56,4 @@ CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.limits
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.channels FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.silences FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.inhibitions FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.routes FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();

@@ -49,12 +49,12 @@ BEGIN
     UPDATE tally.thresholds x SET (search_path, metric_id, probe_id, query, condition, recovery_condition, for_, keep_firing_for, per, filter, over,
                                    min_samples, no_data,
             on_error, partial_ok, every, severity, responsible, runbook, response_target, suggested_actions, area, impact, auto_resolve, reopen_within,
-            enabled, description, rule, windows, updated_at)
+            enabled, description, escalation, rule, windows, updated_at)
          = (t.search_path, t.metric_id, t.probe_id, t.query, t.condition, t.recovery_condition, t.for_, t.keep_firing_for, t.per, t.filter, t.over,
             t.min_samples, t.no_data,
             t.on_error, t.partial_ok, t.every, t.severity, t.responsible, t.runbook, t.response_target, t.suggested_actions, t.area, t.impact,
                 t.auto_resolve, t.reopen_within,
-            t.enabled, t.description, t.rule, t.windows, t.updated_at)
+            t.enabled, t.description, t.escalation, t.rule, t.windows, t.updated_at)
      WHERE x.id = old.id;
     RETURN old.id;
 END $$;

@@ -19,10 +19,11 @@ COMMENT ON FUNCTION tally_internal._matches(jsonb, jsonb) IS 'Whether every matc
 CREATE OR REPLACE FUNCTION tally_internal._identity(i tally.incidents) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN i.labels || jsonb_build_object('severity', i.severity, 'threshold', i.threshold, 'area', i.area, 'kind', i.kind);
+    RETURN i.labels || jsonb_build_object('severity', i.severity, 'threshold', i.threshold, 'area', i.area, 'kind', i.kind,
+                                          'escalation', i.escalation_level::text);
 END $$;
 COMMENT ON FUNCTION tally_internal._identity(tally.incidents) IS
-'What matchers and group_by see of an incident: its labels, severity, threshold, area and kind.';
+'What matchers and group_by see of an incident: its labels, severity, threshold, area, kind, and how often it escalated.';
 
 CREATE OR REPLACE FUNCTION tally_internal._anchors_of(identity jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

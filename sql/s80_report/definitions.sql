@@ -141,7 +141,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['no_data', NULLIF(t.no_data, 'keep_last')], ['on_error', NULLIF(t.on_error, 'keep_last')], ['over', t.over::text],
                ['partial_ok', CASE WHEN t.partial_ok THEN 'true' END], ['every', t.every::text], ['auto_resolve', CASE WHEN t.auto_resolve THEN 'true' END],
                ['reopen_within', t.reopen_within::text], ['area', t.area], ['impact', t.impact], ['enabled', CASE WHEN NOT t.enabled THEN 'false' END],
-               ['description', t.description], ['search_path', t.search_path]])
+               ['description', t.description], ['escalation', t.escalation::text], ['search_path', t.search_path]])
       FROM tally.thresholds t LEFT JOIN tally.metrics m ON m.id = t.metric_id LEFT JOIN tally.probes p ON p.id = t.probe_id
      WHERE tally_internal._has_rights_of(t.owner)
     UNION ALL
@@ -150,6 +150,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['search_path', quote_ident(i.schema)]])
       FROM tally.inhibitions i WHERE tally_internal._has_rights_of(i.owner)
     UNION ALL
+    SELECT 5, r.id, 'route', r.name, r.owner::text, tally_internal._definition_call('create_route', r.name, ARRAY[
+               ['tree', tally_internal._route_named(r.tree)::text], ['enabled', CASE WHEN NOT r.enabled THEN 'false' END],
+               ['search_path', quote_ident(r.schema)]])
+      FROM tally.routes r WHERE tally_internal._has_rights_of(r.owner)
+    UNION ALL
     SELECT 6, t.id, 'task', t.name, t.owner::text, tally_internal._definition_call('create_task', t.name, ARRAY[
                ['schedule', t.schedule], ['statement', t.statement], ['description', t.description], ['search_path', t.search_path]])
       FROM tally.tasks t WHERE tally_internal._has_rights_of(t.owner)
@@ -157,7 +162,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND NOT EXISTS (SELECT FROM tally.releases x WHERE x.task_id = t.id)
 $$;
 COMMENT ON FUNCTION tally_internal._owned_definitions() IS
-'What belongs to an owner alone, as statements: retentions of sources, limits of readers, probes, thresholds, inhibitions, tasks.';
+'What belongs to an owner alone, as statements: retentions of sources, limits of readers, probes, thresholds, inhibitions, routes, tasks.';
 
 -- Only the owner sees a channel's url. No statement holds what opens doors (secret, headers).
 CREATE OR REPLACE FUNCTION tally_internal._channel_definitions(who bigint DEFAULT tally_internal._me())
@@ -171,7 +176,7 @@ BEGIN
                ['kind', NULLIF(c.kind, 'webhook')], ['url', c.url], ['template', NULLIF(c.template, 'generic')], ['matchers', NULLIF(c.matchers, '{}')::text],
                ['events', c.events::text], ['group_by', c.group_by::text], ['group_wait', c.group_wait::text], ['group_interval', c.group_interval::text],
                ['repeat_interval', c.repeat_interval::text], ['max_attempts', c.max_attempts::text], ['enabled', CASE WHEN NOT c.enabled THEN 'false' END],
-               ['search_path', quote_ident(c.schema)]])
+               ['quiet', c.quiet::text], ['search_path', quote_ident(c.schema)]])
            || CASE WHEN c.secret IS NOT NULL OR c.headers <> '{}' THEN '  -- say secret and headers again: they are not written out' ELSE '' END
       FROM tally.channels c WHERE tally_internal._has_rights(caller, c.owner);
 END $$;
@@ -194,6 +199,6 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
 $$;
 COMMENT ON FUNCTION tally.definitions() IS
 'Everything that is defined and that you may see, as statements in the order in which to run them: packs, rollups, cluster rollups, funnels, retentions '
-'and sessions, how long sources keep their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, tasks, boards. Keep '
-'them under version control, or run them in another database that has the same sources. In the database from which they come they change nothing. The '
+'and sessions, how long sources keep their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, routes, tasks, boards. '
+'Keep them under version control, or run them in another database that has the same sources. In the database from which they come they change nothing. The '
 'column owner says which role runs each.';

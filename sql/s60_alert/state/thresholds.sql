@@ -36,6 +36,7 @@ CREATE TABLE tally.thresholds (
     created_at         timestamptz NOT NULL DEFAULT now(),
     updated_at         timestamptz NOT NULL DEFAULT now(),
     schema             text NOT NULL,
+    escalation         interval[],
     UNIQUE (schema, name),
     CHECK (num_nonnulls(metric_id, probe_id, query) = 1)
 );
@@ -63,6 +64,8 @@ COMMENT ON COLUMN tally.thresholds.severity IS 'info, warning or critical.';
 COMMENT ON COLUMN tally.thresholds.responsible IS 'Who answers: a person, team or rota (the argument owner).';
 COMMENT ON COLUMN tally.thresholds.runbook IS 'Link to what to do.';
 COMMENT ON COLUMN tally.thresholds.response_target IS 'How soon an incident must be acknowledged before it escalates.';
+COMMENT ON COLUMN tally.thresholds.escalation IS
+'How long after the first level of escalation the second comes, and so on; null: three levels, each after the response target.';
 COMMENT ON COLUMN tally.thresholds.suggested_actions IS
 'Levers: texts, or objects {"do": text, "where": labels, "above": number, "below": number} that apply when they match.';
 COMMENT ON COLUMN tally.thresholds.area IS 'Service area, for the incident feed; null: the labels.';

@@ -311,7 +311,10 @@ DROP FUNCTION tally.install_pack(text, text), tally.drop_pack(text);
 ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;
 
 ALTER TABLE tally.channels DROP CONSTRAINT channels_template_check;
-ALTER TABLE tally.channels ADD CONSTRAINT channels_template_check CHECK (template IN ('generic', 'slack', 'pagerduty', 'email'));
+ALTER TABLE tally.channels ADD CONSTRAINT channels_template_check CHECK (template IN ('generic', 'slack', 'pagerduty', 'email')),
+    ADD COLUMN quiet jsonb;
+ALTER TABLE tally.thresholds ADD COLUMN escalation interval[];
+-- FILE s60_alert/state/routes.sql
 
 ALTER TABLE tally.audit DROP CONSTRAINT audit_action_check;
 ALTER TABLE tally.audit ADD CONSTRAINT audit_action_check CHECK (action IN ('create', 'change', 'drop', 'export'));

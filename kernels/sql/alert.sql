@@ -1,11 +1,13 @@
 -- Owns: the verdict on a sample and the alert state machine, in SQL. core/src/alert/ says what holds; the answers are the same.
 
-CREATE FUNCTION tally_internal._burn_windows() RETURNS TABLE (pair int, share float8, long float8, short float8)
+CREATE FUNCTION tally_internal._burn_windows(own jsonb) RETURNS TABLE (pair int, share float8, long float8, short float8)
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    VALUES (0, 0.02::float8, 3600::float8, 300::float8), (1, 0.05, 21600, 1800), (2, 0.10, 86400, 7200), (3, 0.10, 259200, 21600)
+    SELECT n::int - 1, (p ->> 0)::float8, (p ->> 1)::float8, (p ->> 2)::float8
+      FROM jsonb_array_elements(COALESCE(NULLIF(own, '[]'), '[[0.02, 3600, 300], [0.05, 21600, 1800], [0.10, 86400, 7200], [0.10, 259200, 21600]]'))
+           WITH ORDINALITY x(p, n)
 $$;
-COMMENT ON FUNCTION tally_internal._burn_windows() IS
-'Windows of the burn-rate alert of the Google SRE workbook: share of the budget, long and short window in seconds.';
+COMMENT ON FUNCTION tally_internal._burn_windows(jsonb) IS
+'Pairs of windows of a burn rate: its own, or those of the Google SRE workbook: share of the budget, long and short window in seconds.';
 
 CREATE OR REPLACE FUNCTION tally.condition_windows(condition jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -16,7 +18,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
         WHEN 'change' THEN jsonb_build_array(jsonb_build_object('kind', 'shift', 'by', condition ->> 'vs'))
         WHEN 'rate' THEN '[{"kind": "previous"}]'
         WHEN 'burn' THEN (SELECT jsonb_agg(jsonb_build_object('kind', 'trailing', 'length', w.seconds || ' seconds') ORDER BY b.pair, w.n)
-                            FROM tally_internal._burn_windows() b, LATERAL (VALUES (1, b.long), (2, b.short)) w(n, seconds))
+                            FROM tally_internal._burn_windows(condition -> 'pairs') b, LATERAL (VALUES (1, b.long), (2, b.short)) w(n, seconds))
         WHEN 'robust_z' THEN (SELECT jsonb_agg(jsonb_build_object('kind', 'shift', 'by', 7 * w || ' days') ORDER BY w)
                                 FROM generate_series(1, (condition ->> 'weeks')::int) w)
         WHEN 'poisson' THEN (SELECT jsonb_agg(jsonb_build_object('kind', 'shift', 'by', 7 * w || ' days') ORDER BY w)
@@ -99,7 +101,7 @@ DECLARE
     rate float8;
     bad  float8;
 BEGIN
-    FOR pair IN SELECT * FROM tally_internal._burn_windows() b ORDER BY b.pair LOOP
+    FOR pair IN SELECT * FROM tally_internal._burn_windows(condition -> 'pairs') b ORDER BY b.pair LOOP
         bad := history[2 * pair.pair + 1];
         CONTINUE WHEN bad IS NULL OR history[2 * pair.pair + 2] IS NULL;
         rate := least(bad, history[2 * pair.pair + 2]) / (1 - tally_internal._told(condition -> 'objective'));

@@ -73,12 +73,37 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._condition_weeks(text[]) IS 'How many weeks a condition looks back.';
 
+CREATE FUNCTION tally_internal._condition_pair(words text[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    budget float8;
+    long_  float8;
+    short_ float8;
+BEGIN
+    IF words[1] NOT LIKE '%\%' THEN
+        PERFORM tally_internal._condition_problem(format('expected a percentage of the budget such as 2%%, got "%s"', words[1]));
+    END IF;
+    budget := tally_internal._condition_number(left(words[1], -1) || 'e-2');
+    IF budget <= 0 OR budget > 1 THEN
+        PERFORM tally_internal._condition_problem(format('expected a share of the budget above 0%% and up to 100%%, got "%s"', words[1]));
+    END IF;
+    long_ := tally_internal._condition_length(words[3:4]);
+    short_ := tally_internal._condition_length(words[6:7]);
+    IF long_ <> trunc(long_) OR short_ <> trunc(short_) OR short_ >= long_ THEN
+        PERFORM tally_internal._condition_problem(format('expected a long and a shorter window of whole seconds, got %s and %s seconds', long_, short_));
+    END IF;
+    RETURN jsonb_build_array(budget, long_::int, short_::int);
+END $$;
+COMMENT ON FUNCTION tally_internal._condition_pair(text[]) IS 'A pair of windows of a burn rate: share of the budget, long and short window in seconds.';
+
 CREATE FUNCTION tally_internal._condition_burn(words text[]) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     share float8;
     days  float8 := 30;
     bad   float8 := 0;
+    pairs jsonb := '[]';
+    long_ text;
     rest  text[] := words[2:];
 BEGIN
     IF words = '{}' THEN PERFORM tally_internal._condition_problem('expected an objective after "burn rate", got nothing'); END IF;
@@ -96,13 +121,24 @@ BEGIN
             IF bad < 0 THEN
                 PERFORM tally_internal._condition_problem(format('expected a number of bad events of 0 or more, got "%s"', rest[2]));
             END IF;
+        ELSIF rest[2] = 'in' AND rest[5] = 'and' AND cardinality(rest) >= 7 THEN
+            pairs := pairs || jsonb_build_array(tally_internal._condition_pair(rest[1:7]));
+            rest := rest[5:];
         ELSE
-            PERFORM tally_internal._condition_problem(format('expected "over 30 days" or "min 10 bad" after the objective, got "%s"',
-                                                             array_to_string(rest, ' ')));
+            PERFORM tally_internal._condition_problem(format(
+                'expected "over 30 days", "min 10 bad" or "2%% in 1 hour and 5 minutes" after the objective, got "%s"', array_to_string(rest, ' ')));
         END IF;
         rest := rest[4:];
     END LOOP;
-    RETURN jsonb_build_object('kind', 'burn', 'objective', share, 'days', days, 'min_bad', bad);
+    IF jsonb_array_length(pairs) > 8 THEN
+        PERFORM tally_internal._condition_problem(format('expected 8 pairs of windows at most, got %s', jsonb_array_length(pairs)));
+    END IF;
+    SELECT p ->> 1 INTO long_ FROM jsonb_array_elements(pairs) WITH ORDINALITY x(p, n) WHERE (p ->> 1)::float8 > days * 86400 ORDER BY n LIMIT 1;
+    IF long_ IS NOT NULL THEN
+        PERFORM tally_internal._condition_problem(format('expected windows no longer than the period, got one of %s seconds', long_));
+    END IF;
+    RETURN jsonb_build_object('kind', 'burn', 'objective', share, 'days', days, 'min_bad', bad)
+        || CASE WHEN pairs <> '[]' THEN jsonb_build_object('pairs', pairs) ELSE '{}' END;
 END $$;
 COMMENT ON FUNCTION tally_internal._condition_burn(text[]) IS 'What follows "burn rate" in a condition.';
 

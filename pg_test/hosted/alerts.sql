@@ -15,11 +15,16 @@ CREATE TEMP TABLE conditions AS SELECT * FROM unnest(ARRAY['> 2500', '>2500', '>
     '> 1.5 x baseline', '< 0.5 X BASELINE of 2 hours', '< -20% vs 7 days', '> 5% vs 1 day', '> 5 per 1 hour', '< -1 per 10 minutes', 'z > 4 over 8 weeks',
         'z > 3',
     'poisson < 0.001 over 8 weeks', 'poisson < 0.05', 'absent', 'burn rate 99.9% over 30 days', 'burn rate 0.99', 'burn rate 99.95% min 10 bad over 28 days',
+    'burn rate 99% over 7 days 5% in 2 hours and 10 minutes 50% in 7 days and 1 hour min 2 bad', 'burn rate 98% 2.5% in 30 minutes and 90 seconds',
     'week over week > 10%', '  >   3  ']) c;
 CREATE TEMP TABLE no_conditions AS SELECT * FROM unnest(ARRAY['', 'x', '>', '> x', '> 1 2', '> 1 x base', '> 0 x baseline', '> 1 vs 7 days', '> 5% vs 7',
     '> 5% vs 7 months',
     '> 5 per 0 hours', '> 5 per 4000 days', 'z < 3', 'z > -1', 'z > 3 over 1 weeks', 'z > 3 for 8 weeks', 'poisson > 0.1', 'poisson < 2', 'burn rate',
-    'burn rate 100%', 'burn rate 99% over', 'burn rate 99% min -1 bad', '=> 3', '> NaN', '> inf', '> 1e999', '> 5.', '> .5', '> 1_000', 'absent 3',
+    'burn rate 100%', 'burn rate 99% over', 'burn rate 99% min -1 bad', 'burn rate 99% 2 in 1 hour and 5 minutes',
+    'burn rate 99% 0% in 1 hour and 5 minutes',
+    'burn rate 99% 101% in 1 hour and 5 minutes', 'burn rate 99% 2% in 5 minutes and 5 minutes', 'burn rate 99% 2% in 1 hour and 1.5 seconds',
+    'burn rate 99% 2% in 1 hour', 'burn rate 99% over 1 hour 2% in 2 hours and 5 minutes',
+    '=> 3', '> NaN', '> inf', '> 1e999', '> 5.', '> .5', '> 1_000', 'absent 3',
         'week over week 3']) c;
 SELECT 'condition', c, pg_temp.plain(pg_temp.told(format('SELECT tally.parse_condition(%L)', c))) FROM conditions ORDER BY 2;
 SELECT 'no condition', c, pg_temp.plain(pg_temp.told(format('SELECT tally.parse_condition(%L)', c))) FROM no_conditions ORDER BY 2;

@@ -57,6 +57,11 @@ SELECT load('2026-06-01 11:00Z', 100, 'a', 0);
 -- Hour: 20 of 200 since 10:05 is 10 %; five minutes: none of 100. The longer pairs: 40 of 300, 13.3 %, in all of them.
 SELECT is(told('slo', '2026-06-01 11:05Z'), 'breach 13.3333', 'the hour has calmed; 6 hours and 30 minutes burn on');
 SELECT is(told('slo', '2026-07-01 11:05Z'), 'no_data', 'no traffic is no data, not 100 %');
+-- With windows of its own: 1 % of the budget of 30 days in 2 hours is a factor of 3.6. The two hours have 13.3 %, their last 10 minutes 20 of 200, 10 %.
+SELECT tally.create_threshold('slo', 'bad_share', 'burn rate 99% over 30 days 1% in 2 hours and 10 minutes');
+SELECT is(told('slo', '2026-06-01 11:05Z'), 'breach 10.0000', 'its own pair of windows, and no other');
+SELECT tally.create_threshold('slo', 'bad_share', 'burn rate 99% over 30 days 2.8% in 2 hours and 10 minutes');
+SELECT is(told('slo', '2026-06-01 11:05Z'), 'ok 10.0000', '2.8 % of the budget in 2 hours is a factor of 10.08');
 SELECT tally.create_threshold('slo', 'bad_share', 'burn rate 99% over 30 days min 100 bad');
 SELECT is(told('slo', '2026-06-01 11:00Z'), 'ok 20.0000', 'too few bad events');
 

@@ -90,8 +90,14 @@ pub enum Condition {
         days: f64,
         /// Fewer bad events than this in the long window never fire.
         min_bad: f64,
+        /// Pairs of windows of its own, as in [`BURN_WINDOWS`]; empty: those.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pairs: Vec<(f64, u32, u32)>,
     },
 }
+
+/// Pairs of windows that a condition may have of its own.
+pub const MOST_PAIRS: usize = 8;
 
 /// Windows of the burn-rate alert of the Google SRE workbook, chapter 5: (share of the budget consumed, long window and
 /// short window in seconds). The factor is `share × period / long window`: for 30 days 14.4, 6, 3 and 1.
@@ -101,6 +107,11 @@ pub const BURN_WINDOWS: [(f64, u32, u32); 4] = [
     (0.10, 86_400, 7_200),
     (0.10, 259_200, 21_600),
 ];
+
+/// The pairs of windows that a burn rate is looked at in: its own, or those of the workbook.
+pub fn burn_windows(own: &[(f64, u32, u32)]) -> &[(f64, u32, u32)] {
+    if own.is_empty() { &BURN_WINDOWS } else { own }
+}
 
 /// A stretch of the metric's history, placed relative to the tested window `[start, end)`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -142,7 +153,7 @@ impl Condition {
                     by: format!("{} days", 7 * week),
                 })
                 .collect(),
-            Condition::Burn { .. } => BURN_WINDOWS
+            Condition::Burn { pairs, .. } => burn_windows(pairs)
                 .iter()
                 .flat_map(|(_, long, short)| [*long, *short])
                 .map(|seconds| Window::Trailing {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::condition::{BURN_WINDOWS, Condition};
+use super::condition::{Condition, burn_windows};
 use super::spike;
 
 /// What one evaluation found for one label set.
@@ -96,7 +96,8 @@ pub fn judge(condition: &Condition, min_samples: Option<f64>, sample: &Sample) -
             objective,
             days,
             min_bad,
-        } => burn(*objective, *days, *min_bad, sample),
+            pairs,
+        } => burn(*objective, *days, *min_bad, burn_windows(pairs), sample),
         _ => sample.value.and_then(|value| observed(condition, value, sample)),
     };
     match told {
@@ -154,10 +155,10 @@ fn told(number: f64) -> Option<f64> {
 
 /// Multi-window burn rate: fires when, for one pair of windows, both burn faster than the pair's factor. Reports the
 /// highest burn rate that both windows of a pair reach. No traffic in any window is no data.
-fn burn(objective: f64, days: f64, min_bad: f64, sample: &Sample) -> Option<(bool, f64)> {
+fn burn(objective: f64, days: f64, min_bad: f64, pairs: &[(f64, u32, u32)], sample: &Sample) -> Option<(bool, f64)> {
     let budget = 1.0 - objective;
     let mut told: Option<(bool, f64)> = None;
-    for (pair, (share, long, _)) in BURN_WINDOWS.iter().enumerate() {
+    for (pair, (share, long, _)) in pairs.iter().enumerate() {
         let at = |list: &[Option<f64>], i: usize| list.get(2 * pair + i).copied().flatten();
         let (Some(long_bad), Some(short_bad)) = (at(&sample.history, 0), at(&sample.history, 1)) else {
             continue;
@@ -306,6 +307,12 @@ mod tests {
             verdict("burn rate 99.9%", r#"{"history": [0, 0, 0, 0, 0, 0, 0.0011, 0.0011]}"#),
             Verdict::Breach
         );
+        // 5 % of the budget of 7 days in 2 hours is a rate of 0.05 × 168 / 2 = 4.2, so 4.2 % bad events where 1 % may be.
+        let own = "burn rate 99% over 7 days 5% in 2 hours and 10 minutes";
+        assert_eq!(verdict(own, r#"{"history": [0.0421, 0.0421]}"#), Verdict::Breach);
+        assert_eq!(verdict(own, r#"{"history": [0.0419, 0.0421]}"#), Verdict::Ok);
+        assert_eq!(verdict(own, r#"{"history": [0.0421, 0.0419]}"#), Verdict::Ok);
+        assert_eq!(verdict(own, r#"{"history": [null, 0.5, 0.5, 0.5]}"#), Verdict::NoData);
         assert_eq!(verdict("burn rate 99.9%", r#"{"history": []}"#), Verdict::NoData);
         let few = r#"{"history": [0.02, 0.02], "history_samples": [100, 10]}"#;
         assert_eq!(verdict("burn rate 99.9% min 3 bad", few), Verdict::Ok);

@@ -2,7 +2,7 @@
 //!
 //! The grammar is small on purpose: every form reads as the sentence an operator would say.
 
-use super::condition::{Condition, Op};
+use super::condition::{Condition, MOST_PAIRS, Op};
 
 /// The forms a condition may take, for error messages and documentation.
 pub const FORMS: &str = "\"> 2500\" (also >=, <, <=, =, !=), \"> 1.5 x baseline of 7 days\", \"< -20% vs 7 days\", \
@@ -88,7 +88,7 @@ fn comparison(op: Op, number: &str, rest: &[&str]) -> Result<Condition, String> 
     }
 }
 
-/// `99.9% [over 30 days] [min 10 bad]`.
+/// `99.9% [over 30 days] [min 10 bad] [2% in 1 hour and 5 minutes …]`.
 fn burn(words: &[&str]) -> Result<Condition, String> {
     let (objective, rest) = words
         .split_first()
@@ -104,6 +104,7 @@ fn burn(words: &[&str]) -> Result<Condition, String> {
         ));
     }
     let mut burn = (30.0, 0.0);
+    let mut pairs = Vec::new();
     let mut rest = rest;
     while !rest.is_empty() {
         match rest {
@@ -120,19 +121,55 @@ fn burn(words: &[&str]) -> Result<Condition, String> {
                 }
                 rest = more;
             }
+            [share, "in", long, long_unit, "and", short, short_unit, more @ ..] => {
+                pairs.push(pair(share, &[long, long_unit], &[short, short_unit])?);
+                rest = more;
+            }
             other => {
                 return Err(format!(
-                    "expected \"over 30 days\" or \"min 10 bad\" after the objective, got \"{}\"",
+                    "expected \"over 30 days\", \"min 10 bad\" or \"2% in 1 hour and 5 minutes\" after the objective, got \"{}\"",
                     other.join(" ")
                 ));
             }
         }
     }
+    if pairs.len() > MOST_PAIRS {
+        return Err(format!(
+            "expected {MOST_PAIRS} pairs of windows at most, got {}",
+            pairs.len()
+        ));
+    }
+    if let Some((_, long, _)) = pairs.iter().find(|(_, long, _)| f64::from(*long) > burn.0 * 86_400.0) {
+        return Err(format!(
+            "expected windows no longer than the period, got one of {long} seconds"
+        ));
+    }
     Ok(Condition::Burn {
         objective: share,
         days: burn.0,
         min_bad: burn.1,
+        pairs,
     })
+}
+
+/// `2% in 1 hour and 5 minutes`: share of the budget, long and short window in seconds.
+fn pair(share: &str, long: &[&str], short: &[&str]) -> Result<(f64, u32, u32), String> {
+    let percent = share
+        .strip_suffix('%')
+        .ok_or_else(|| format!("expected a percentage of the budget such as 2%, got \"{share}\""))?;
+    let budget = read_number(&format!("{percent}e-2"))?;
+    if !(budget > 0.0 && budget <= 1.0) {
+        return Err(format!(
+            "expected a share of the budget above 0% and up to 100%, got \"{share}\""
+        ));
+    }
+    let (long, short) = (interval(long)?, interval(short)?);
+    if long.fract() != 0.0 || short.fract() != 0.0 || short >= long {
+        return Err(format!(
+            "expected a long and a shorter window of whole seconds, got {long} and {short} seconds"
+        ));
+    }
+    Ok((budget, long as u32, short as u32))
 }
 
 /// Splits at blanks and after an operator, so that `>2500` reads as `> 2500`.
@@ -282,7 +319,17 @@ mod tests {
             Ok(Condition::Burn {
                 objective: 0.999,
                 days: 28.0,
-                min_bad: 10.0
+                min_bad: 10.0,
+                pairs: vec![]
+            })
+        );
+        assert_eq!(
+            parse("burn rate 99% 5% in 2 hours and 10 minutes over 7 days 100% in 7 days and 1 hour"),
+            Ok(Condition::Burn {
+                objective: 0.99,
+                days: 7.0,
+                min_bad: 0.0,
+                pairs: vec![(0.05, 7200, 600), (1.0, 604_800, 3600)]
             })
         );
     }
@@ -315,6 +362,13 @@ mod tests {
             "< -20% vs 0.1 seconds",
             "burn rate 99% over 300000000 days",
             "burn rate 99% min -1 bad",
+            "burn rate 99% 2 in 1 hour and 5 minutes",
+            "burn rate 99% 0% in 1 hour and 5 minutes",
+            "burn rate 99% 101% in 1 hour and 5 minutes",
+            "burn rate 99% 2% in 5 minutes and 5 minutes",
+            "burn rate 99% 2% in 1 hour and 1.5 seconds",
+            "burn rate 99% 2% in 1 hour",
+            "burn rate 99% over 1 hour 2% in 2 hours and 5 minutes",
             "absent now",
         ] {
             let error = parse(bad).expect_err(bad);

@@ -311,9 +311,7 @@ DROP FUNCTION tally.install_pack(text, text), tally.drop_pack(text);
 ALTER TABLE tally.jobs ADD COLUMN outside boolean NOT NULL DEFAULT false;
 
 ALTER TABLE tally.channels DROP CONSTRAINT channels_template_check;
-ALTER TABLE tally.channels ADD CONSTRAINT channels_template_check CHECK (template IN ('generic', 'slack', 'pagerduty', 'email')),
-    ADD COLUMN quiet jsonb;
-ALTER TABLE tally.thresholds ADD COLUMN escalation interval[];
+ALTER TABLE tally.channels ADD CONSTRAINT channels_template_check CHECK (template IN ('generic', 'slack', 'pagerduty', 'email'));
 -- FILE s60_alert/state/routes.sql
 
 ALTER TABLE tally.audit DROP CONSTRAINT audit_action_check;
@@ -369,3 +367,7 @@ BEGIN
         EXECUTE format('ALTER TABLE tally.%I ALTER COLUMN schema SET NOT NULL, ADD UNIQUE (schema, name)', item);
     END LOOP;
 END $$;
+
+-- Quiet hours of channels, levels of escalation.
+ALTER TABLE tally.channels ADD COLUMN quiet jsonb;
+ALTER TABLE tally.thresholds ADD COLUMN escalation interval[];

@@ -85,8 +85,9 @@ bench-boards: ## each board as a whole page: first, warm, its drawing, under ten
 bench-rollup: ## refresh against history and rivals, capture, writers beside refreshes; SIZES="1000000 10000000"
 	@scripts/bench.sh bench/rollup/run.sh
 
-bench-privacy: ## the price of hiding: cells, people, seconds, on generated tables
+bench-privacy: ## the price of hiding on generated tables, and the speed of a release of awf's daily table; EVENTS=10000000
 	@cargo run --quiet --locked --release --package tally-core --example suppress_price
+	@scripts/bench.sh bench/privacy.sh
 
 bench-hosted: ## CPU time of the hosted edition beside what PostgreSQL does by itself; EVENTS=1000000
 	@bench/hosted.sh

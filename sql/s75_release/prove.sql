@@ -1,8 +1,9 @@
 -- Owns: check_release, which checks the proofs by other arithmetic. The kernel finds them by linear and integer programs over pairs of
 -- neighbouring totals. Here SQL adds up whole numbers, from what the table shows, over every pair of a total and the cells within it.
 
+-- The planner knows nothing of the rows of JSON, so it has the query compiled, which took 15 s where adding up takes 2.
 CREATE OR REPLACE FUNCTION tally_internal._proof_fault(x tally.releases, b tally.released_buckets, shown jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     fault text;
 BEGIN

@@ -24,6 +24,7 @@
 --   rollup_drops        rollup      none                drops what stands on the rollup
 --   rollup_given        rollup      number of the role  gives what belongs to the rollup to the same role
 --   rollup_repaired     rollup      none                makes views that are gone anew
+--   whole_asked         rollup      none                returns the statement that drops the definition that it is a part of
 --   rollup_paired       rollup      none                returns the numbers of rollups that are one definition with it
 --   columns_go          rollup      list of names       refuses where it uses one of the columns
 --   columns_changed     rollup      none                refuses where its names and the new columns are at odds

@@ -136,6 +136,10 @@ BEGIN
     drop_dimensions := COALESCE(drop_dimensions, '{}');
     columns := add_measures <> '{}' OR drop_measures <> '{}' OR add_dimensions <> '[]' OR drop_dimensions <> '{}';
     PERFORM tally_internal._check_shape(old.name, add_dimensions, add_measures);
+    IF ("where" IS NOT NULL OR drop_measures <> '{}' OR drop_dimensions <> '{}') AND tally_internal._drops_whole(old.id) IS NOT NULL THEN
+        PERFORM tally_internal._refuse('feature_not_supported', format('rollup %L is a part of a definition, which needs its columns and its filter', old.name),
+            'You can add measures and dimensions, and change its schedule, description and retention.', tally_internal._drops_whole(old.id));
+    END IF;
     -- The lock is that of the rollup's refresh, because a refresh reads the definition.
     PERFORM tally_internal._lock(old.id, true);
     SELECT * INTO old FROM tally.rollups x WHERE x.id = old.id;

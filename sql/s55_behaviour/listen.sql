@@ -36,6 +36,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_paired_s55(int, jsonb) IS 'Listener: the two rollups of a funnel or retention, given one of them.';
 
+CREATE OR REPLACE FUNCTION tally_internal._when_whole_asked_s55(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT format('SELECT tally.drop_%s(%L);', b.kind, tally_internal._called(b)) FROM tally.behaviours b WHERE $1 IN (b.actors, b.counts);
+END $$;
+COMMENT ON FUNCTION tally_internal._when_whole_asked_s55(int, jsonb) IS
+'Listener: the statement that drops the funnel, retention or sessions that a rollup is a part of.';
+
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s55(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

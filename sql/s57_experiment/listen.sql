@@ -32,6 +32,13 @@ END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_paired_s57(int, jsonb) IS
 'Listener: all rollups of an experiment, and of those that share its units, given one of them.';
 
+CREATE OR REPLACE FUNCTION tally_internal._when_whole_asked_s57(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT format('SELECT tally.drop_experiment(%L);', tally_internal._called(e)) FROM tally_internal._experiments_of($1) e;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_whole_asked_s57(int, jsonb) IS 'Listener: the statements that drop the experiments that a rollup is a part of.';
+
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s57(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -56,5 +56,5 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       JOIN pg_statistic_ext s ON s.stxnamespace = n.oid AND s.stxname = x.statistics_name
 $$;
 
-CREATE OR REPLACE FUNCTION tally_internal._guard(reader regrole, trusted text DEFAULT '') RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._guard(reader regrole, trusted text DEFAULT '', in_text boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE AS '';

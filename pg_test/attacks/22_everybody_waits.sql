@@ -6,7 +6,7 @@
 --   * A function of a common name, made in a transaction that stays open, where a definition of the victim's looks for functions.
 -- As it was (commit 3cc0e5d) an evaluation took more than five minutes, tally.start() made no watch, tally.definitions() failed for everybody, and
 -- CREATE FUNCTION locked each live view against its readers: all seen there. And (commit 33904be) it had rollups computed anew in whose functions its
--- name was a word.
+-- name was a word; and (commit 10cf7a1) where those functions have no search_path of their own.
 \ir prelude.psql
 SELECT tally.create_threshold('his many', query => 'SELECT i::text AS l, 20 AS value FROM generate_series(1, 100000) i', condition => '> 10');
 SELECT tally.create_probe('his many', 'SELECT i::text AS l, 20 AS value FROM generate_series(1, 100000) i');
@@ -24,13 +24,18 @@ SELECT evil.try('behaviour', $$SELECT tally_internal._store_behaviour('funnel', 
 SET client_min_messages = error;
 CREATE FUNCTION app.striped(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
     pg_temp AS 'DECLARE zebra int := v; BEGIN RETURN zebra; END';
+CREATE FUNCTION app.spotted(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
+    pg_temp AS 'DECLARE zebra int := v; evil int := 0; BEGIN RETURN zebra + evil; END';
+SELECT tally.create_rollup('app.victim_spotted', 'app.events', 'at', measures => '{"n": "sum(app.spotted(ms))"}', with_data => true);
+-- It has lost its search_path since.
+ALTER FUNCTION app.spotted(int) RESET search_path;
 SELECT tally.create_rollup('app.victim_striped', 'app.events', 'at', measures => '{"n": "sum(app.striped(ms))"}', with_data => true);
 \connect - tally_attacker
 SET client_min_messages = error;
 SELECT evil.try('zebra', 'CREATE FUNCTION evil.zebra() RETURNS int LANGUAGE sql AS ''SELECT 1''');
 \connect - :superuser
 SET client_min_messages = error;
-CREATE TABLE public.marked AS SELECT g.reason FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'victim_striped';
+CREATE TABLE public.marked AS SELECT g.reason FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name IN ('victim_striped', 'victim_spotted') AND g.reason ~ 'zebra';
 UPDATE public.before SET state = public.state();
 GRANT CREATE ON SCHEMA public TO tally_attacker;
 CREATE EXTENSION dblink;
@@ -67,7 +72,7 @@ SELECT results_eq('SELECT * FROM public.sampled', $$VALUES ('his many', '54000',
 SELECT results_eq('SELECT * FROM public.watching ORDER BY 1', format('VALUES (''tally evaluation stopped'', %1$L), (''tally refresh stopped'', %1$L)',
     current_user), 'the clock makes its watch, whatever he calls his thresholds');
 SELECT is((SELECT count(*) FROM public.started), 1::bigint, 'and starts where he has taken the very name');
-SELECT is((SELECT count(*) FROM public.written WHERE kind IN ('rollup', 'metric', 'threshold')), 8::bigint, 'the definitions of others are written out');
+SELECT is((SELECT count(*) FROM public.written WHERE kind IN ('rollup', 'metric', 'threshold')), 9::bigint, 'the definitions of others are written out');
 SELECT is_empty('SELECT * FROM public.locked', 'a function that no definition means locks nothing');
 SELECT is((SELECT n FROM public.live), 500::numeric, 'and the live view is read meanwhile');
 SELECT is_empty('SELECT * FROM public.marked', 'a function whose name is a word in the body of the victim''s has nothing computed anew');

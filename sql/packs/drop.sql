@@ -1,31 +1,71 @@
 -- Owns: drop_pack: takes back what install_pack() made, in reverse.
 
-CREATE OR REPLACE FUNCTION tally_internal._drop_step(step tally.pack_steps, target_schema text) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._may_take(holder regrole, owner regrole) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = holder::oid) OR COALESCE(tally_internal._has_rights(holder, owner), false)
+$$;
+COMMENT ON FUNCTION tally_internal._may_take(regrole, regrole) IS
+'Whether what belongs to a role may go with a pack that another role has installed: with those rights, or with nobody''s any more.';
+
+CREATE OR REPLACE FUNCTION tally_internal._drop_object(step tally.pack_steps, target_schema text, holder regrole) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    part text[] := regexp_match(step.name, '^(.+) ON (.+)$');
+    item text;
+BEGIN
+    -- A name is looked up, and never a part of the statement: somebody else has written it. PostgreSQL looks in pg_catalog before the target.
+    PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
+    BEGIN
+        SELECT x.item INTO item FROM (
+            SELECT format('DROP FUNCTION %s%s', p.oid::regprocedure, CASE WHEN step.name LIKE '% CASCADE' THEN ' CASCADE' ELSE '' END), p.proowner
+              FROM pg_proc p WHERE step.kind = 'function' AND p.oid = to_regprocedure(tally_internal._function_of(step))
+               AND p.pronamespace = to_regnamespace(quote_ident(target_schema))
+            UNION ALL SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass), p.proowner
+              FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+             WHERE step.kind = 'trigger' AND t.tgrelid = to_regclass(part[2]) AND NOT t.tgisinternal AND t.tgname = (parse_ident(part[1]))[1]
+            UNION ALL SELECT format('DROP %s %s', step.kind, c.oid::regclass), c.relowner
+              FROM pg_class c WHERE step.kind IN ('view', 'table') AND c.oid = to_regclass(format('%I.%I', target_schema, step.name))) x(item, owner)
+         WHERE tally_internal._may_take(holder, x.owner);
+    EXCEPTION WHEN syntax_error OR invalid_text_representation OR invalid_parameter_value OR invalid_name OR undefined_object THEN
+        -- What is no name is the name of nothing.
+        RETURN;
+    END;
+    IF item IS NOT NULL THEN EXECUTE item; END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._drop_object(tally.pack_steps, text, regrole) IS
+'Drops the view, table, function or trigger that a step of a pack has made, if it still stands, and if who has installed the pack could drop it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._drop_step(step tally.pack_steps, target_schema text, holder regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- By their names alone they could be anybody's. Who drops the pack, a superuser perhaps, drops what is its installer's.
     CASE step.kind
         WHEN 'rollup' THEN
             PERFORM tally.drop_rollup(tally_internal._called(r)) FROM tally.rollups r
-             WHERE r.name = step.name AND tally_internal._schema_of(r.relation) = target_schema;
+             WHERE r.name = step.name AND tally_internal._schema_of(r.relation) = target_schema AND tally_internal._may_take(holder, r.owner);
         WHEN 'metric' THEN
             PERFORM tally_internal._drop_metric(m) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
-             WHERE m.name = step.name AND tally_internal._schema_of(r.relation) = target_schema;
+             WHERE m.name = step.name AND tally_internal._schema_of(r.relation) = target_schema AND tally_internal._may_take(holder, m.owner);
         WHEN 'probe' THEN
-            PERFORM tally.drop_probe(tally_internal._called(p)) FROM tally.probes p WHERE p.schema = target_schema AND p.name = step.name;
+            PERFORM tally.drop_probe(tally_internal._called(p)) FROM tally.probes p WHERE p.schema = target_schema AND p.name = step.name
+                AND tally_internal._may_take(holder, p.owner);
         WHEN 'threshold' THEN
-            PERFORM tally.drop_threshold(tally_internal._called(t)) FROM tally.thresholds t WHERE t.schema = target_schema AND t.name = step.name;
+            PERFORM tally.drop_threshold(tally_internal._called(t)) FROM tally.thresholds t WHERE t.schema = target_schema AND t.name = step.name
+                AND tally_internal._may_take(holder, t.owner);
         WHEN 'task' THEN
-            PERFORM tally.drop_task(tally_internal._with_schema(t.schema, t.name)) FROM tally.tasks t WHERE t.schema = target_schema AND t.name = step.name;
+            PERFORM tally.drop_task(tally_internal._with_schema(t.schema, t.name)) FROM tally.tasks t WHERE t.schema = target_schema AND t.name = step.name
+                AND tally_internal._may_take(holder, t.owner);
         WHEN 'board' THEN
-            PERFORM tally.drop_board(tally_internal._called(b)) FROM tally.boards b WHERE b.schema = target_schema AND b.name = step.name;
+            PERFORM tally.drop_board(tally_internal._called(b)) FROM tally.boards b WHERE b.schema = target_schema AND b.name = step.name
+                AND tally_internal._may_take(holder, b.owner);
         WHEN 'view', 'table', 'function', 'trigger' THEN
-            PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
-            EXECUTE format('DROP %s IF EXISTS %s', step.kind, CASE WHEN step.kind IN ('view', 'table') THEN quote_ident(step.name) ELSE step.name END);
+            PERFORM tally_internal._drop_object(step, target_schema, holder);
         ELSE
             NULL;  -- rows go with their table, and sources stay
     END CASE;
 END $$;
-COMMENT ON FUNCTION tally_internal._drop_step(tally.pack_steps, text) IS 'Takes back one step of an installation, if it still stands.';
+COMMENT ON FUNCTION tally_internal._drop_step(tally.pack_steps, text, regrole) IS
+'Takes back one step of an installation by a role, holder, if it still stands.';
 
 CREATE OR REPLACE FUNCTION tally_internal._made_steps(copy tally.installed_packs) RETURNS SETOF tally.pack_steps
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -52,7 +92,7 @@ BEGIN
                 HINT = CASE step.kind WHEN 'rollup' THEN format('SELECT tally.drop_rollup(%L);', tally_internal._with_schema(copy.target_schema, step.name))
                                       ELSE format('DROP TABLE %I.%I;', copy.target_schema, step.name) END;
         ELSE
-            PERFORM tally_internal._drop_step(step, copy.target_schema);
+            PERFORM tally_internal._drop_step(step, copy.target_schema, copy.owner);
         END IF;
     END LOOP;
 END $$;
@@ -77,7 +117,8 @@ BEGIN
             format('SELECT tally.drop_pack(%L, %L);', wanted.name, copies[1]));
     END IF;
     SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name AND i.target_schema = copies[1];
-    PERFORM tally_internal._drop_step(s, was.target_schema) FROM (SELECT * FROM tally_internal._made_steps(was) s ORDER BY s.ordinal DESC OFFSET 0) s;
+    PERFORM tally_internal._drop_step(s, was.target_schema, was.owner)
+       FROM (SELECT * FROM tally_internal._made_steps(was) s ORDER BY s.ordinal DESC OFFSET 0) s;
     PERFORM tally_internal._forget_pack(wanted.name, copies[1]);
     RETURN format('pack %s is dropped; its source tables in schema %I are left as they are', wanted.name, was.target_schema);
 END $$;

@@ -28,12 +28,12 @@ COMMENT ON FUNCTION tally_internal._bound_path(text) IS
 'The search_path under which a definition''s text is read: PostgreSQL''s own objects first, then the given schemas, temporary objects last. So no type of '
     'the session and no operator of a schema takes the place of PostgreSQL''s.';
 
-CREATE OR REPLACE FUNCTION tally_internal._guard(reader regrole, trusted text DEFAULT '') RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._guard(reader regrole, trusted text DEFAULT '', in_text boolean DEFAULT false) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_guard';
-COMMENT ON FUNCTION tally_internal._guard(regrole, text) IS
-'From here on, and until the calling function ends, no function of an ordinary role is called but the reader''s own: 42501. For a query that holds texts of '
-    'another role. The calling function has the clause SET tally.guard = ''''. trusted: numbers of roles whose functions are called '
-    'all the same, with spaces between.';
+COMMENT ON FUNCTION tally_internal._guard(regrole, text, boolean) IS
+'From here on, and until the calling function ends, no function of an ordinary role is called but the reader''s own, and none that writes, sets or runs text, '
+    'whoever owns it: 42501. For a query that holds texts of another role. The calling function has the clause SET tally.guard = ''''. trusted: numbers of '
+    'roles whose functions are called all the same, with spaces between. in_text: only within text that run_as() runs.';
 
 CREATE OR REPLACE FUNCTION tally_internal._mark(targets text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';

@@ -22,7 +22,7 @@
 --                                   where, first, last,
 --                                   call, fill, whole
 --   rollup_drops        rollup      none                drops what stands on the rollup
---   rollup_given        rollup      number of the role  gives what belongs to the rollup to the same role
+--   rollup_given        rollup      taker, giver        gives what belongs to the rollup to the same role
 --   rollup_repaired     rollup      none                makes views that are gone anew
 --   whole_asked         rollup      none                returns the statement that drops the definition that it is a part of
 --   rollup_paired       rollup      none                returns the numbers of rollups that are one definition with it

@@ -17,14 +17,31 @@ $$;
 COMMENT ON FUNCTION tally_internal._target_schema(text[], text) IS
 'The schema in which a new thing is made, given the parts of its name: the one in front of it, or the first of the search_path; null where there is none.';
 
-CREATE OR REPLACE FUNCTION tally_internal._home(path text) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._home(path text, maker regrole DEFAULT tally_internal._current_role()) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A function of the engine that defines something passes its own path, in which nothing is defined: then it is the caller's. The temporary
     -- schema of a session, where it has one, is no home.
     SELECT COALESCE((SELECT s FROM unnest(tally_internal._schemas_of(path) || tally_internal._schemas_of(tally_internal._caller_path()))
-                                   WITH ORDINALITY u(s, n) WHERE s !~ '^pg_(catalog$|temp|toast)' ORDER BY n LIMIT 1), 'public')
+                                   WITH ORDINALITY u(s, n) WHERE s !~ '^pg_(catalog$|temp|toast)'
+                        AND has_schema_privilege(maker::oid, to_regnamespace(quote_ident(s))::oid, 'USAGE') ORDER BY n LIMIT 1), 'public')
 $$;
-COMMENT ON FUNCTION tally_internal._home(text) IS 'The schema in which something is defined that stands on no relation: the first of the search_path.';
+COMMENT ON FUNCTION tally_internal._home(text, regrole) IS
+'The schema in which something is defined that stands on no relation: the first of the search_path that its maker may use.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_home(what text, schema text, maker regrole) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    place oid := to_regnamespace(quote_ident(schema))::oid;
+BEGIN
+    -- Else somebody could take the names in a schema of others, or in one that is still to come: that of a pack, say.
+    IF NOT COALESCE(has_schema_privilege(maker::oid, place, 'USAGE'), schema = 'public') THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('%s must be of a schema that %s may use, got %L', what, maker, schema),
+            'Its name is unique within the schema.', CASE WHEN place IS NULL THEN format('CREATE SCHEMA %I;', schema)
+                                                          ELSE format('GRANT USAGE ON SCHEMA %I TO %s;', schema, maker) END);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_home(text, text, regrole) IS
+'An error where a role may not use the schema that a new definition of its is to be of.';
 
 CREATE OR REPLACE FUNCTION tally_internal._readings(written text) RETURNS TABLE (schema text, name text)
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

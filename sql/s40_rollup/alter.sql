@@ -145,6 +145,12 @@ BEGIN
     SELECT * INTO old FROM tally.rollups x WHERE x.id = old.id;
     PERFORM tally_internal._check_drops(old, drop_measures, drop_dimensions);
     target := tally_internal._schema_of(old.relation);
+    IF old.expand IS NOT NULL AND (columns OR "where" IS NOT NULL) AND old.owner::oid <> tally_internal._current_role()::oid THEN
+        -- PostgreSQL reads a new expression beside the list that the rollup expands, and that text is its owner's.
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('columns and filter of rollup %L, which expands a list, are changed by %s itself, got %I', old.name, old.owner, current_user),
+            'The text of the list is read when they are changed.', format('SET ROLE %s;', old.owner));
+    END IF;
     r := tally_internal._altered(old, "where", schedule, description, emptied);
     filter_ := r.filter IS DISTINCT FROM old.filter;
     IF columns THEN

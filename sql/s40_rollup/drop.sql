@@ -43,13 +43,9 @@ BEGIN
     PERFORM tally_internal._forget_rollup(r.id);
     PERFORM tally_internal._drop_statistics(r, '_tally_groups');
     PERFORM tally_internal._drop_statistics(r, '_tally_build');
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
-        EXECUTE format('DROP VIEW %s', r.live_view);
-    END IF;
     IF holder IS NULL AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation AND c.relkind = 'r') THEN
         EXECUTE format('DROP TABLE %s', r.relation);
     END IF;
-    PERFORM tally_internal._drop_marks(r.id);
     PERFORM tally_internal._announce('schedules_change');
 EXCEPTION WHEN dependent_objects_still_exist THEN
     DECLARE

@@ -10,48 +10,63 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._meaning(oid) IS 'A hash of what a function computes: its body, settings and parts, and nothing of its name, owner or cost.';
 
-CREATE OR REPLACE FUNCTION tally_internal._named_in(function oid) RETURNS SETOF oid
+CREATE OR REPLACE FUNCTION tally_internal._looks_in(function oid, path text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- The function does not call all of them, so it is looked at too often rather than too seldom. A function with a search_path of its own finds nothing
-    -- elsewhere, unless its body names the schema. Otherwise anybody could make a function whose name is a common word, and have all rollups recomputed
-    -- whose functions hold that word.
+    SELECT COALESCE(replace((SELECT substr(c, 13) FROM unnest(p.proconfig) c WHERE starts_with(c, 'search_path=')), '"$user"',
+                            CASE WHEN p.prosecdef THEN p.proowner::regrole::text ELSE '"$user"' END), path)
+      FROM pg_proc p WHERE p.oid = function
+$$;
+COMMENT ON FUNCTION tally_internal._looks_in(oid, text) IS
+'The search_path by which the body of a function finds names: its own, or path, that of who calls it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._named_in(function oid, path text) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The function does not call all of them, so it is looked at too often rather than too seldom. It finds only what is in its search_path, or stands
+    -- behind the name of a schema. Otherwise anybody could make a function whose name is a common word, and have all rollups recomputed whose functions
+    -- hold that word. A body that changes its search_path finds what is in any schema that it names.
     SELECT DISTINCT q.oid
       FROM pg_proc p CROSS JOIN LATERAL regexp_matches(p.prosrc, '[[:alpha:]_][[:alnum:]_$]*', 'g') w
-     CROSS JOIN LATERAL (SELECT (SELECT substr(c, 13) FROM unnest(p.proconfig) c WHERE starts_with(c, 'search_path=')) AS path) own
       JOIN pg_proc q ON q.proname IN (w[1], lower(w[1])) AND q.oid >= 16384 AND q.oid <> p.oid
+      JOIN pg_namespace n ON n.oid = q.pronamespace
      WHERE p.oid = $1 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
        AND p.prolang NOT IN (SELECT l.oid FROM pg_language l WHERE l.lanname IN ('internal', 'c'))
-       AND (own.path IS NULL OR strpos(own.path, '$user') > 0 OR strpos(', ' || own.path || ', ', ', ' || q.pronamespace::regnamespace || ', ') > 0
-            OR strpos(lower(p.prosrc), lower((SELECT n.nspname FROM pg_namespace n WHERE n.oid = q.pronamespace))) > 0)
+       AND (strpos(', ' || $2 || ', ', ', ' || quote_ident(n.nspname) || ', ') > 0
+            OR regexp_replace(replace(lower(p.prosrc), '"', ''), '\s*\.\s*', '.', 'g')
+               ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower(n.nspname || '.' || q.proname), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])')
+            OR strpos(lower(p.prosrc), 'search_path') > 0 AND strpos(lower(p.prosrc), lower(n.nspname)) > 0)
 $$;
-COMMENT ON FUNCTION tally_internal._named_in(oid) IS
-'The functions of users whose names stand in the body of a function that is text, whatever the language: those that it may call, where it looks for them.';
+COMMENT ON FUNCTION tally_internal._named_in(oid, text) IS
+'The functions of users whose names stand in the body of a function that is text, whatever the language: those that it may call, by the search_path path.';
 
-CREATE OR REPLACE FUNCTION tally_internal._functions_of(view regclass) RETURNS SETOF oid
+CREATE OR REPLACE FUNCTION tally_internal._functions_of(r tally.rollups, view regclass) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     -- What PostgreSQL brings is pinned, and has no rows in pg_depend. Of a body that is text it knows nothing.
-    WITH RECURSIVE used(class, object) AS (
-        SELECT d.refclassid, d.refobjid FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+    WITH RECURSIVE used(class, object, path) AS (
+        SELECT d.refclassid, d.refobjid, replace(tally_internal._bound_path(r.search_path), '"$user"', r.owner::text)
+          FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
          WHERE w.ev_class = view AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
-        UNION SELECT x.class, x.object
-          FROM used u CROSS JOIN LATERAL (
+        UNION SELECT x.class, x.object, u.path
+          FROM (SELECT y.class, y.object, CASE WHEN y.class = 'pg_proc'::regclass
+                                               THEN replace(tally_internal._looks_in(y.object, y.path), '"$user"', r.owner::text) ELSE y.path END AS path
+                  FROM used y) u CROSS JOIN LATERAL (
               SELECT d.refclassid, d.refobjid FROM pg_depend d
                WHERE d.classid = u.class AND d.objid = u.object AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
-              UNION ALL SELECT 'pg_proc'::regclass, n FROM tally_internal._named_in(u.object) n WHERE u.class = 'pg_proc'::regclass) x(class, object)
+              UNION ALL SELECT 'pg_proc'::regclass, n FROM tally_internal._named_in(u.object, u.path) n WHERE u.class = 'pg_proc'::regclass) x(class, object)
     )
-    SELECT u.object FROM used u JOIN pg_proc p ON p.oid = u.object AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
+    SELECT DISTINCT u.object FROM used u JOIN pg_proc p ON p.oid = u.object AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
      WHERE u.class = 'pg_proc'::regclass
 $$;
-COMMENT ON FUNCTION tally_internal._functions_of(regclass) IS
-'The functions of users that a view calls or may call, also through operators, aggregates and other functions.';
+COMMENT ON FUNCTION tally_internal._functions_of(tally.rollups, regclass) IS
+'The functions of users that a live view of a rollup calls or may call, also through operators, aggregates and other functions.';
 
-CREATE OR REPLACE FUNCTION tally_internal._note_functions(view regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._note_functions(r tally.rollups, view regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO tally.functions (function, meaning) SELECT f::regprocedure::text, tally_internal._meaning(f) FROM tally_internal._functions_of(view) f
+    INSERT INTO tally.functions (function, meaning) SELECT f::regprocedure::text, tally_internal._meaning(f) FROM tally_internal._functions_of(r, view) f
         ON CONFLICT (function) DO NOTHING
 $$;
-COMMENT ON FUNCTION tally_internal._note_functions(regclass) IS 'Notes what the functions that a view calls are now; those that are noted stay so.';
-REVOKE ALL ON FUNCTION tally_internal._note_functions(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION tally_internal._note_functions(tally.rollups, regclass) IS
+'Notes what the functions that a view calls are now; those that are noted stay so.';
+REVOKE ALL ON FUNCTION tally_internal._note_functions(tally.rollups, regclass) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._forget_functions() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -166,7 +181,7 @@ DECLARE
 BEGIN
     IF was = now_ OR (was IS NULL AND NOT tally_internal._may_be_called(function)) THEN RETURN; END IF;
     -- A new one may be found first by a body that is text. One that has another name was noted when definitions followed it.
-    users := ARRAY(SELECT r.id FROM tally.rollups r WHERE function IN (SELECT f FROM tally_internal._functions_of(r.live_view) f));
+    users := ARRAY(SELECT r.id FROM tally.rollups r WHERE function IN (SELECT f FROM tally_internal._functions_of(r, r.live_view) f));
     IF users = '{}' THEN
         DELETE FROM tally.functions f WHERE f.function = called;
         RETURN;

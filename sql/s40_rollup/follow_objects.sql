@@ -79,7 +79,7 @@ BEGIN
                  GROUP BY x.id ORDER BY x.id LOOP
         SELECT * INTO r FROM tally.rollups x WHERE x.id = item.id;
         PERFORM tally_internal._follow_changes(r, item.changes);
-        PERFORM tally_internal._note_functions(r.live_view);
+        PERFORM tally_internal._note_functions(r, r.live_view);
     END LOOP;
     PERFORM tally_internal._forget_functions();
 END $$;

@@ -20,7 +20,7 @@ BEGIN
                 DETAIL = 'Its live view goes on with what it was made of. A refresh looks for functions, operators and types under the old name.',
                 HINT = format('ALTER SCHEMA %I RENAME TO %I;', becomes, was);
         END;
-        PERFORM tally_internal._note_functions(r.live_view);
+        PERFORM tally_internal._note_functions(r, r.live_view);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s40(int, jsonb) IS

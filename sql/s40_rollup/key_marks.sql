@@ -32,16 +32,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._create_marks(int) IS 'Makes the table of marks of a rollup per key.';
 
-CREATE OR REPLACE FUNCTION tally_internal._drop_marks(rollup_id int) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
+CREATE OR REPLACE FUNCTION tally_internal._drop_marks(r tally.rollups, caller regrole) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    holder regrole := (SELECT c.relowner FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v');
 BEGIN
-    -- Only of a rollup that is gone.
-    IF NOT EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id) AND to_regclass('tally.' || tally_internal._marks_table(rollup_id)) IS NOT NULL THEN
-        EXECUTE format('DROP TABLE tally.%I', tally_internal._marks_table(rollup_id));
+    IF NOT tally_internal._has_rights(caller, holder) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %L cannot be dropped: its live view belongs to %s, got %s', r.name, holder,
+                caller), 'The view belongs to another role, so it must not go with the rollup.',
+            format('SELECT tally.set_owner(%L, %L);', tally_internal._called(r), holder));
+    END IF;
+    -- The live view of a rollup per key reads its marks, so it goes first. Others' views on that are an error, as with DROP VIEW.
+    IF holder IS NOT NULL THEN
+        EXECUTE format('DROP VIEW %s', r.live_view);
+    END IF;
+    IF to_regclass('tally.' || tally_internal._marks_table(r.id)) IS NOT NULL THEN
+        EXECUTE format('DROP TABLE tally.%I', tally_internal._marks_table(r.id));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._drop_marks(int) IS 'Drops the table of marks of a rollup per key that has been dropped.';
+COMMENT ON FUNCTION tally_internal._drop_marks(tally.rollups, regrole) IS
+'Drops the live view of a rollup that _forget_rollup() takes out of the catalogue, and its table of marks.';
 
 CREATE OR REPLACE FUNCTION tally_internal._marked_keys(rollup_id int, OUT keys bigint, OUT oldest timestamptz, OUT aside bigint, OUT sqlstate text,
                                                        OUT places text, OUT hint text)

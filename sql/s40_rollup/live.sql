@@ -33,7 +33,7 @@ BEGIN
         -- It is made once more, now that it is known which columns the part over the whole source needs.
         PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._live_query(r)), 0, r.zone);
     END IF;
-    PERFORM tally_internal._note_functions(place::regclass);
+    PERFORM tally_internal._note_functions(r, place::regclass);
     IF NOT columns_stay THEN
         PERFORM tally.run_as(r.owner, r.search_path, x) FROM tally_internal._taken_away(place::regclass) x;
     END IF;

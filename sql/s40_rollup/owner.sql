@@ -102,6 +102,34 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_gift(tally.rollups, regrole, regrole) IS
 'An error where a caller may not give a rollup to a role, or that role lacks the rights that an owner needs.';
 
+CREATE OR REPLACE FUNCTION tally_internal._holds(owner regrole, relation regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND (c.relowner = owner::oid OR NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = owner::oid)))
+$$;
+COMMENT ON FUNCTION tally_internal._holds(regrole, regclass) IS
+'Whether a relation is still that of a definition''s owner: what the catalogue names by its name or number may be another role''s by now.';
+
+CREATE OR REPLACE FUNCTION tally_internal._give_relation(relation regclass, taker regrole, giver regrole) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kind   "char";
+    holder regrole;
+BEGIN
+    SELECT c.relkind, c.relowner INTO kind, holder FROM pg_class c WHERE c.oid = relation;
+    IF holder = taker OR holder IS NULL THEN RETURN; END IF;
+    -- The engine may change every owner, so it asks as ALTER TABLE … OWNER TO asks. That the catalogue names a relation is no right to it.
+    IF NOT tally_internal._has_rights(giver, holder) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('%s belongs to %s, and %s, who gives it to %s, lacks the rights of that role', relation,
+                holder, giver, taker),
+            'The catalogue names it as a part of what is given.', format('ALTER %s %s OWNER TO %s;  -- by %s',
+                CASE kind WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation, taker, holder));
+    END IF;
+    EXECUTE format('ALTER %s %s OWNER TO %s', CASE kind WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation, taker);
+END $$;
+COMMENT ON FUNCTION tally_internal._give_relation(regclass, regrole, regrole) IS
+'Makes a relation another role''s, where the giver has the rights of the one that it belongs to; an error where not.';
+REVOKE ALL ON FUNCTION tally_internal._give_relation(regclass, regrole, regrole) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION tally_internal._give(rollup_id int, taker regrole, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
@@ -113,17 +141,15 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     PERFORM tally_internal._check_gift(r, taker, caller);
     PERFORM tally_internal._lock(r.id, true);
-    FOR item IN SELECT c.oid::regclass AS relation, CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
-                  FROM pg_class c
-                 WHERE c.relowner <> taker::oid AND c.relkind IN ('r', 'v') AND c.oid IN (r.relation, r.live_view) LOOP
-        EXECUTE format('ALTER %s %s OWNER TO %s', item.kind, item.relation, taker);
-    END LOOP;
-    FOR item IN SELECT o.object FROM unnest(ARRAY[tally_internal._statistics_of(r, '_tally_groups'), tally_internal._statistics_of(r, '_tally_build')])
-                       o(object) WHERE o.object IS NOT NULL LOOP
+    PERFORM tally_internal._give_relation(c.oid, taker, caller) FROM pg_class c WHERE c.relkind IN ('r', 'v') AND c.oid IN (r.relation, r.live_view);
+    FOR item IN SELECT o.object
+                  FROM unnest(ARRAY[tally_internal._statistics_of(r, '_tally_groups'), tally_internal._statistics_of(r, '_tally_build')]) o(object)
+                  JOIN pg_statistic_ext s ON format('%I.%I', (SELECT n.nspname FROM pg_namespace n WHERE n.oid = s.stxnamespace), s.stxname) = o.object
+                 WHERE tally_internal._has_rights(caller, s.stxowner) LOOP
         EXECUTE format('ALTER STATISTICS %s OWNER TO %s', item.object, taker);
     END LOOP;
     UPDATE tally.rollups x SET owner = taker WHERE x.id = r.id;
-    PERFORM tally_internal._announce('rollup_given', r.id, to_jsonb(taker::oid::bigint));
+    PERFORM tally_internal._announce('rollup_given', r.id, jsonb_build_object('taker', taker::oid::bigint, 'giver', caller::oid::bigint));
     UPDATE tally.source_retentions x SET owner = taker WHERE x.source = r.relation;
     IF r.key IS NOT NULL THEN
         EXECUTE format('GRANT SELECT ON tally.%I TO %s', tally_internal._marks_table(r.id), taker);

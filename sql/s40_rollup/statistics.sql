@@ -54,6 +54,18 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_statistics(tally.rollups, text) IS
 'Drops a rollup''s statistics of that suffix, where they are, with the caller''s rights.';
 
+CREATE OR REPLACE FUNCTION tally_internal._put_statistics(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    r tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
+BEGIN
+    -- As its owner, whoever changes the rollup, because they are made of its texts.
+    PERFORM tally.run_as(r.owner, r.search_path, s.statement, 0, r.zone)
+       FROM tally_internal._statistics_sql(r, '_tally_groups', tally_internal._counted_for_good(r.id)) s;
+END $$;
+COMMENT ON FUNCTION tally_internal._put_statistics(int, bigint) IS
+'Makes the statistics on a definition''s groups, as its owner. For who has the owner''s rights.';
+
 CREATE OR REPLACE FUNCTION tally_internal._add_statistics(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
@@ -68,8 +80,7 @@ BEGIN
     SELECT * INTO made FROM tally_internal._statistics_sql(r, '_tally_groups', tally_internal._counted_for_good(rollup_id));
     -- Statistics of this name can only be left over from a rollup that was not dropped by drop_rollup().
     PERFORM tally_internal._drop_statistics(r, '_tally_groups');
-    PERFORM set_config('search_path', tally_internal._bound_path(r.search_path), true);
-    EXECUTE made.statement;
+    PERFORM tally_internal._put_statistics(r.id);
     EXECUTE format('COMMENT ON STATISTICS %s IS %L', made.object, 'How many groups the rollup ' || r.name || ' has, so that the planner can hash them.');
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: only the owner of %s can make them', r.name, r.source),

@@ -228,13 +228,15 @@ COMMENT ON FUNCTION tally_internal._store_change(tally.rollups, tally.dimensions
 CREATE OR REPLACE FUNCTION tally_internal._forget_rollup(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
-    r      tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
+    caller regrole := tally_internal._caller(who);
+    r      tally.rollups := tally_internal._owned_rollup(rollup_id, caller);
     beside regclass := (SELECT o.relation FROM tally.beside b JOIN tally.rollups o ON o.id = b.beside_id WHERE b.rollup_id = r.id);
 BEGIN
     DELETE FROM tally.rollups x WHERE x.id = r.id;
     DELETE FROM tally.source_retentions s WHERE s.source = r.relation;
     DELETE FROM tally.dirty d WHERE d.rollup_id = r.id;
     DELETE FROM tally.dirty_ranges g WHERE g.rollup_id = r.id;
+    PERFORM tally_internal._drop_marks(r, caller);
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) THEN
         PERFORM tally_internal._attach(r.source);
     END IF;
@@ -243,7 +245,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._forget_rollup(int, bigint) IS
-'Takes a rollup out of the catalogue, with its marks and triggers. For the owner; drop_rollup() then drops what it was made of.';
+'Takes a rollup out of the catalogue, with its live view, marks and triggers. For the owner; drop_rollup() then drops its table.';
 
 CREATE OR REPLACE FUNCTION tally_internal._attach_capture(source regclass, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -263,4 +265,5 @@ COMMENT ON FUNCTION tally_internal._attach_capture(regclass, bigint) IS
 'Makes the capture triggers of a source and of its members anew where they are not what the rollups on it need. For the owner of a rollup on it.';
 
 -- These helpers do what they are told, so only the functions above may call them.
-REVOKE ALL ON FUNCTION tally_internal._store_columns(int, tally.dimensions[], tally.measures[]), tally_internal._create_marks(int) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._store_columns(int, tally.dimensions[], tally.measures[]), tally_internal._create_marks(int),
+    tally_internal._drop_marks(tally.rollups, regrole) FROM PUBLIC;

@@ -65,13 +65,10 @@ COMMENT ON FUNCTION tally_internal._when_rollup_repaired_s50(int, jsonb) IS
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s50(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    taker regrole := (detail #>> '{}')::oid::regrole;
-    view  regclass;
+    taker regrole := (detail ->> 'taker')::oid::regrole;
 BEGIN
-    FOR view IN SELECT c.oid FROM tally.metric_views v JOIN pg_class c ON c.oid = v.view
-                 WHERE v.rollup_id = $1 AND c.relkind = 'v' AND c.relowner <> taker::oid LOOP
-        EXECUTE format('ALTER VIEW %s OWNER TO %s', view, taker);
-    END LOOP;
+    PERFORM tally_internal._give_relation(c.oid, taker, (detail ->> 'giver')::oid::regrole) FROM tally.metric_views v JOIN pg_class c ON c.oid = v.view
+      WHERE v.rollup_id = $1 AND c.relkind = 'v';
     UPDATE tally.metrics x SET owner = taker WHERE x.rollup_id = $1;
     UPDATE tally.metric_views x SET owner = taker WHERE x.rollup_id = $1;
 END $$;
@@ -84,11 +81,17 @@ DECLARE
     was     text := detail ->> 'was';
     becomes text := detail ->> 'becomes';
 BEGIN
-    UPDATE tally.metrics m SET search_path = tally_internal._path_renamed(m.search_path, was, becomes),
-           expression = tally_internal._schema_renamed(m.expression, was, becomes), resolved = tally_internal._schema_renamed(m.resolved, was, becomes)
-     WHERE tally_internal._path_renamed(m.search_path, was, becomes) <> m.search_path
-        OR tally_internal._schema_renamed(m.expression, was, becomes) <> m.expression
-        OR tally_internal._schema_renamed(m.resolved, was, becomes) <> m.resolved;
+    -- Anybody may call a schema as others call something within their text. What is read without the old name never meant the schema.
+    UPDATE tally.metrics m SET expression = CASE WHEN x.given THEN m.expression ELSE tally_internal._schema_renamed(m.expression, was, becomes) END,
+           resolved = CASE WHEN x.resolved THEN m.resolved ELSE tally_internal._schema_renamed(m.resolved, was, becomes) END
+      FROM (SELECT i.id, tally_internal._reads_still(i.owner, i.search_path, format(E'SELECT (%s\n) FROM %s', i.expression, r.relation)) AS given,
+                   tally_internal._reads_still(i.owner, i.search_path, format(E'SELECT (%s\n) FROM %s', i.resolved, r.relation)) AS resolved
+              FROM tally.metrics i JOIN tally.rollups r ON r.id = i.rollup_id
+             WHERE tally_internal._schema_renamed(i.expression, was, becomes) <> i.expression
+                OR tally_internal._schema_renamed(i.resolved, was, becomes) <> i.resolved OFFSET 0) x
+     WHERE m.id = x.id;
+    UPDATE tally.metrics m SET search_path = tally_internal._path_renamed(m.search_path, was, becomes)
+     WHERE tally_internal._path_renamed(m.search_path, was, becomes) <> m.search_path;
     PERFORM tally_internal._rename_schema('tally.probes', 'query', was, becomes);
     UPDATE tally.limits l SET schema = becomes WHERE l.schema = was;
 END $$;

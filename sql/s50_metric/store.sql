@@ -129,6 +129,7 @@ BEGIN
     END IF;
     SELECT * INTO old FROM tally.probes p WHERE p.schema = made.schema AND p.name = made.name;
     IF old.id IS NULL THEN
+        PERFORM tally_internal._check_home(format('probe %L', made.name), made.schema, caller);
         INSERT INTO tally.probes (schema, name, owner, search_path, query, unit, description, direction, every, keep, enabled)
         VALUES (made.schema, made.name, caller, made.search_path, made.query, made.unit, made.description, made.direction, made.every, made.keep, made.enabled);
     ELSIF tally_internal._has_rights(caller, old.owner) THEN

@@ -12,6 +12,29 @@ $$;
 COMMENT ON FUNCTION tally_internal._metrics_query(int) IS
 'The SELECT behind a rollup''s flat view. Metrics come in the order they were made, so that a new one only adds a column. A value that fails is NULL.';
 
+CREATE OR REPLACE FUNCTION tally_internal._metrics_place(r tally.rollups) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- It stays where it is, under any schema or name that it or the table has got since.
+    SELECT format('%I.%I', n.nspname, CASE WHEN c.oid = r.relation THEN r.name || '_metrics' ELSE c.relname END)
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid = COALESCE((SELECT v.view FROM tally.metric_views v JOIN pg_class o ON o.oid = v.view WHERE v.rollup_id = r.id), r.relation)
+$$;
+COMMENT ON FUNCTION tally_internal._metrics_place(tally.rollups) IS 'Schema and name of a rollup''s flat view, or those that it gets where there is none.';
+
+CREATE OR REPLACE FUNCTION tally_internal._put_metrics_view(rollup_id int, replaces boolean, who bigint DEFAULT tally_internal._me()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    r     tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
+    maker regrole := COALESCE((SELECT o.oid FROM pg_roles o WHERE o.oid = r.owner), (SELECT c.relowner FROM pg_class c WHERE c.oid = r.relation))::regrole;
+BEGIN
+    -- As its owner, whoever asks for it, a superuser who repairs it perhaps: PostgreSQL reads the constants of a view when it is made, and reading
+    -- one may run a check of the owner's.
+    PERFORM tally.run_as(maker, 'pg_catalog', format('CREATE %s %s AS %s', CASE WHEN replaces THEN 'OR REPLACE VIEW' ELSE 'VIEW' END,
+                                                     tally_internal._metrics_place(r), tally_internal._metrics_query(r.id)), 0, r.zone);
+END $$;
+COMMENT ON FUNCTION tally_internal._put_metrics_view(int, boolean, bigint) IS
+'Makes the flat view of a rollup of its metrics, as its owner, or replaces it. For who has the owner''s rights.';
+
 CREATE OR REPLACE FUNCTION tally_internal._build_metrics_view(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -24,9 +47,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     SELECT v.view INTO old FROM tally.metric_views v JOIN pg_class c ON c.oid = v.view WHERE v.rollup_id = r.id;
-    -- It stays where it is, under any schema or name that it or the table has got since.
-    SELECT CASE WHEN c.oid = old THEN format('%I.%I', n.nspname, c.relname) ELSE format('%I.%I', n.nspname, r.name || '_metrics') END INTO place
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = COALESCE(old, r.relation);
+    place := tally_internal._metrics_place(r);
     IF NOT EXISTS (SELECT FROM tally.metrics m WHERE m.rollup_id = r.id) THEN
         PERFORM tally_internal._drop_metrics_view(r, old);
         RETURN;
@@ -38,18 +59,15 @@ BEGIN
             format('ALTER TABLE %s RENAME TO %I;', place, r.name || '_metrics_old'));
     END IF;
     BEGIN
-        EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._metrics_query(r.id));
+        PERFORM tally_internal._put_metrics_view(r.id, true);
         IF old IS NULL THEN PERFORM tally_internal._owner_only(place); END IF;
     EXCEPTION WHEN invalid_table_definition THEN
         -- A column went or changed its type. The view is made anew, with the grants of the old one.
         grants := tally_internal._grants_on(old);
         PERFORM tally_internal._drop_metrics_view(r, old);
-        EXECUTE format('CREATE VIEW %s AS %s', place, tally_internal._metrics_query(r.id));
+        PERFORM tally_internal._put_metrics_view(r.id, false);
         PERFORM tally_internal._owner_only(place);
     END;
-    IF r.owner::oid <> tally_internal._current_role()::oid AND EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) THEN
-        EXECUTE format('ALTER VIEW %s OWNER TO %s', place, r.owner);
-    END IF;
     FOR item IN SELECT unnest(grants) AS statement LOOP
         EXECUTE item.statement;
     END LOOP;

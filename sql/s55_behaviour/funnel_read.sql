@@ -71,8 +71,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     view text;
 BEGIN
-    FOR view IN SELECT v FROM tally_internal._views_of(b) v LOOP
-        EXECUTE format('DROP VIEW IF EXISTS %s', view);
+    -- They are known by their names. What is another role's is none of them.
+    FOR view IN SELECT v FROM tally_internal._views_of(b) v WHERE tally_internal._holds(b.owner, to_regclass(v)) LOOP
+        EXECUTE format('DROP VIEW %s', view);
     END LOOP;
     PERFORM tally_internal._forget_behaviour(b.counts);
     PERFORM tally.drop_rollup((SELECT tally_internal._called(x) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);

@@ -47,13 +47,10 @@ COMMENT ON FUNCTION tally_internal._when_whole_asked_s55(int, jsonb) IS
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s55(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    taker regrole := (detail #>> '{}')::oid::regrole;
-    view  regclass;
+    taker regrole := (detail ->> 'taker')::oid::regrole;
 BEGIN
-    FOR view IN SELECT c.oid FROM tally.behaviours b, tally_internal._views_of(b) l JOIN pg_class c ON c.oid = to_regclass(l)
-                 WHERE b.counts = $1 AND c.relkind = 'v' AND c.relowner <> taker::oid LOOP
-        EXECUTE format('ALTER VIEW %s OWNER TO %s', view, taker);
-    END LOOP;
+    PERFORM tally_internal._give_relation(c.oid, taker, (detail ->> 'giver')::oid::regrole)
+       FROM tally.behaviours b, tally_internal._views_of(b) l JOIN pg_class c ON c.oid = to_regclass(l) WHERE b.counts = $1 AND c.relkind = 'v';
     UPDATE tally.behaviours x SET owner = taker WHERE x.counts = $1;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s55(int, jsonb) IS

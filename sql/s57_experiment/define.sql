@@ -136,7 +136,9 @@ DECLARE
     view  text := tally_internal._experiment_view(e);
     one   tally.rollups;
 BEGIN
-    EXECUTE format('DROP VIEW IF EXISTS %s', view);
+    IF tally_internal._holds(e.owner, to_regclass(view)) THEN
+        EXECUTE format('DROP VIEW %s', view);
+    END IF;
     PERFORM tally_internal._forget_experiment(e.id);
     FOR one IN SELECT r.* FROM tally.rollups r WHERE r.id IN (SELECT c.unit_values FROM unnest(done) c) ORDER BY r.id DESC LOOP
         PERFORM tally.drop_rollup(tally_internal._called(one), "cascade" => true);

@@ -42,13 +42,10 @@ COMMENT ON FUNCTION tally_internal._when_whole_asked_s57(int, jsonb) IS 'Listene
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s57(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    taker regrole := (detail #>> '{}')::oid::regrole;
-    view  regclass;
+    taker regrole := (detail ->> 'taker')::oid::regrole;
 BEGIN
-    FOR view IN SELECT c.oid FROM tally.experiments e JOIN pg_class c ON c.oid = to_regclass(tally_internal._experiment_view(e))
-                 WHERE e.units = $1 AND c.relkind = 'v' AND c.relowner <> taker::oid LOOP
-        EXECUTE format('ALTER VIEW %s OWNER TO %s', view, taker);
-    END LOOP;
+    PERFORM tally_internal._give_relation(c.oid, taker, (detail ->> 'giver')::oid::regrole)
+       FROM tally.experiments e JOIN pg_class c ON c.oid = to_regclass(tally_internal._experiment_view(e)) WHERE e.units = $1 AND c.relkind = 'v';
     UPDATE tally.experiments x SET owner = taker WHERE x.units = $1;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s57(int, jsonb) IS

@@ -2,10 +2,13 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._store_experiment_metric(made tally.experiment_metrics, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+DECLARE
+    caller regrole := tally_internal._caller(who);
 BEGIN
+    PERFORM tally_internal._check_home(format('experiment metric %L', made.name), made.schema, caller);
     -- It is text until an experiment measures it, whose rollups run it with their maker's rights.
     INSERT INTO tally.experiment_metrics (schema, name, owner, source, kind, direction, definition, search_path, description)
-    VALUES (made.schema, made.name, tally_internal._caller(who), made.source, made.kind, made.direction, made.definition, made.search_path, made.description);
+    VALUES (made.schema, made.name, caller, made.source, made.kind, made.direction, made.definition, made.search_path, made.description);
 END $$;
 COMMENT ON FUNCTION tally_internal._store_experiment_metric(tally.experiment_metrics, bigint) IS
 'Writes a metric of experiments into the catalogue, as its caller''s.';

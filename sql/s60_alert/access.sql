@@ -24,13 +24,12 @@ BEGIN
         DELETE FROM tally.access a WHERE a.owner::oid = caller::oid AND a.grantee::oid = grantee::oid;
         RETURN FOUND;
     END IF;
-    LOCK TABLE tally.access IN SHARE ROW EXCLUSIVE MODE;
-    -- Who is an admin already is no less for being let in as an editor too.
-    UPDATE tally.access a SET role = role WHERE a.owner::oid = caller::oid AND a.grantee::oid = grantee::oid AND a.role = 'editor' AND role = 'admin';
-    IF FOUND THEN RETURN true; END IF;
-    IF EXISTS (SELECT FROM tally.access a WHERE a.owner::oid = caller::oid AND a.grantee::oid = grantee::oid) THEN RETURN false; END IF;
-    INSERT INTO tally.access (owner, grantee, role) VALUES (caller, grantee, role);
-    RETURN true;
+    -- Two grants of one owner to one role at the same moment wait for each other, and for nobody else's. Who is an admin already is no less for being let
+    -- in as an editor too.
+    INSERT INTO tally.access AS a (owner, grantee, role) VALUES (caller, grantee, role)
+    ON CONFLICT ((a.owner::oid), (a.grantee::oid)) WHERE a.owner::oid <> 0::oid AND a.grantee::oid <> 0::oid
+    DO UPDATE SET role = excluded.role WHERE a.role = 'editor' AND excluded.role = 'admin';
+    RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_access(regrole, text, bigint) IS
 'Lets a role handle the caller''s incidents and thresholds (editor), export too (admin), or no more (null); whether that changed. For grant_access() and '

@@ -107,7 +107,7 @@ DECLARE
     problem text;
 BEGIN
     PERFORM tally_internal._check_name(name, 'channel'), tally_internal._check_matchers(matchers, 'matchers');
-    c.schema := tally_internal._home(search_path);
+    c.schema := tally_internal._home(search_path, caller);
     c.name := name;
     c.owner := caller;
     c.kind := kind;

@@ -104,7 +104,7 @@ DECLARE
     found_ text;
 BEGIN
     -- The owner of the threshold is a reader of the metric, as who calls timeseries() is. The metric may be another than when it was made.
-    PERFORM tally_internal._guard(t.owner, tally_internal._policy_owners(t.owner, ARRAY[r.relation, r.live_view]));
+    PERFORM tally_internal._guard(t.owner, tally_internal._policy_owners(t.owner, ARRAY[r.relation, r.live_view]), in_text => true);
     SELECT x ->> 'found' INTO found_ FROM tally_internal._sample_query(t, m, r, first, last) q,
         tally.run_as(t.owner, t.search_path, 'SELECT tally_internal._unsafe_function($1) AS found', tally_internal._query_timeout(), r.zone, q.sql) x;
     IF found_ IS NOT NULL THEN

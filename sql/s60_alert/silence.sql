@@ -116,7 +116,7 @@ BEGIN
             format('SELECT tally.create_inhibition(%L, %L, %L, ''{world}'');', name, source, target));
     END IF;
     INSERT INTO tally.inhibitions AS h (schema, name, owner, source, target, equal)
-    VALUES (tally_internal._home(search_path), name, caller, source, target, equal)
+    VALUES (tally_internal._home(search_path, caller), name, caller, source, target, equal)
     ON CONFLICT ON CONSTRAINT inhibitions_schema_name_key DO UPDATE SET source = EXCLUDED.source, target = EXCLUDED.target, equal = EXCLUDED.equal
      WHERE tally_internal._has_rights(caller, h.owner) RETURNING h.id INTO rule;
     IF rule IS NULL THEN

@@ -42,6 +42,7 @@ BEGIN
     t.created_at := COALESCE(old.created_at, now());
     t.updated_at := now();
     IF old.id IS NULL THEN
+        PERFORM tally_internal._check_home(format('threshold %L', t.name), t.schema, caller);
         t.id := nextval(pg_get_serial_sequence('tally.thresholds', 'id'));
         INSERT INTO tally.thresholds SELECT t.*;
         RETURN t.id;

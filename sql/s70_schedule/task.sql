@@ -84,6 +84,7 @@ BEGIN
     PERFORM tally_internal._is_schedule(schedule);
     SELECT * INTO old FROM tally.tasks t WHERE t.schema = home AND t.name = name;
     IF old.id IS NULL THEN
+        PERFORM tally_internal._check_home(format('task %L', name), home, caller);
         INSERT INTO tally.tasks (schema, name, owner, search_path, schedule, statement, description)
             VALUES (home, name, caller, search_path, schedule, statement, description);
     ELSIF tally_internal._has_rights(caller, old.owner) THEN

@@ -20,11 +20,12 @@ BEGIN
         SELECT FROM tally.thresholds t WHERE t.name = r.name || ' nodes' AND t.owner::oid = r.owner::oid);
     PERFORM tally_internal._forget_cluster(r.id);
     PERFORM tally.drop_rollup(tally_internal._called(r), "cascade");
-    EXECUTE format('DROP VIEW IF EXISTS %s', c.face);
-    FOR item IN SELECT l::text FROM unnest(lives) l LOOP
-        EXECUTE format('DROP FOREIGN TABLE IF EXISTS %s', item);
+    -- What is another role's by now stays as it is.
+    FOR item IN SELECT format('DROP %s %s', CASE k.relkind WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, k.oid::regclass)
+                  FROM unnest(c.face || lives || c.parts) WITH ORDINALITY l(l, n) JOIN pg_class k ON k.oid = l.l
+                 WHERE tally_internal._holds(r.owner, k.oid) ORDER BY l.n LOOP
+        EXECUTE item;
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %s', c.parts);
     -- The nodes come last: what cannot be dropped here has been refused by now. If one does not answer, all stands here as it was.
     IF at_nodes THEN
         FOR item IN SELECT unnest(nodes) LOOP

@@ -3,15 +3,11 @@
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s72(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    taker regrole := (detail #>> '{}')::oid::regrole;
-    item  record;
+    taker regrole := (detail ->> 'taker')::oid::regrole;
 BEGIN
-    FOR item IN SELECT k.oid::regclass AS relation, k.relkind FROM tally.clusters c
-                  CROSS JOIN LATERAL (SELECT c.parts UNION ALL SELECT c.face UNION ALL SELECT n.live FROM tally.cluster_nodes n WHERE n.rollup_id = c.rollup_id)
-                      x(relation)
-                  JOIN pg_class k ON k.oid = x.relation WHERE c.rollup_id = $1 AND k.relowner <> taker::oid LOOP
-        EXECUTE format('ALTER %s %s OWNER TO %s', CASE item.relkind WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, item.relation, taker);
-    END LOOP;
+    PERFORM tally_internal._give_relation(x.relation, taker, (detail ->> 'giver')::oid::regrole) FROM tally.clusters c
+      CROSS JOIN LATERAL (SELECT c.parts UNION ALL SELECT c.face UNION ALL SELECT n.live FROM tally.cluster_nodes n WHERE n.rollup_id = c.rollup_id)
+          x(relation) WHERE c.rollup_id = $1;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s72(int, jsonb) IS
 'Listener: parts, face and foreign tables of a cluster rollup go to the role that the rollup is given to, which needs user mappings of its own.';

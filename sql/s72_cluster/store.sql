@@ -1,5 +1,20 @@
 -- Owns: the only ways in which cluster rollups are written into the catalogue.
 
+CREATE OR REPLACE FUNCTION tally_internal._check_part(relation regclass, kind "char", r tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    holder regrole := (SELECT c.relowner FROM pg_class c WHERE c.oid = relation AND c.relkind = kind);
+BEGIN
+    -- Whoever gives or drops the rollup gives or drops its parts.
+    IF holder IS DISTINCT FROM r.owner::regrole OR EXISTS (SELECT FROM tally.rollups x WHERE $1 IN (x.relation, x.live_view)) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('a part of cluster rollup %L must be a %s of %s''s alone, got %s', r.name,
+                CASE kind WHEN 'v' THEN 'view' WHEN 'f' THEN 'foreign table' ELSE 'table' END, r.owner, relation),
+            'create_cluster_rollup() makes the parts.', format('SELECT tally.create_cluster_rollup(%L, …);', r.name));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_part(regclass, "char", tally.rollups) IS
+'An error where a relation is not of the kind that a part of a cluster rollup is, or not of the rollup''s owner.';
+
 CREATE OR REPLACE FUNCTION tally_internal._store_face(source regclass, face regclass, rule text, members regclass[],
                                                       who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -30,6 +45,7 @@ BEGIN
         PERFORM tally_internal._refuse('insufficient_privilege', format('cluster rollup %L must stand on its parts, got %s', r.name, parts),
             'create_cluster_rollup() makes both.', format('SELECT tally.create_cluster_rollup(%L, …);', r.name));
     END IF;
+    PERFORM tally_internal._check_part(parts, 'r', r), tally_internal._check_part(face, 'v', r);
     INSERT INTO tally.clusters (rollup_id, parts, face, remote, arguments, definition) VALUES (r.id, parts, face, remote, arguments, definition)
     ON CONFLICT ON CONSTRAINT clusters_pkey DO UPDATE SET arguments = excluded.arguments, definition = excluded.definition;
 END $$;
@@ -46,6 +62,7 @@ BEGIN
     IF live IS NULL THEN
         DELETE FROM tally.cluster_nodes n WHERE n.rollup_id = r.id AND n.node = node;
     ELSE
+        PERFORM tally_internal._check_part(live, 'f', r);
         INSERT INTO tally.cluster_nodes (rollup_id, node, live) VALUES (r.id, node, live);
     END IF;
 END $$;

@@ -78,10 +78,12 @@ BEGIN
                                              array_agg(x.name))
                  FROM tally.releases x WHERE tally_internal._has_rights_of(x.owner) AND x.name IN (SELECT w.name FROM tally_internal._readings("on") w));
     given := tally_internal._granted_on(ARRAY(SELECT x.relation FROM tally.releases x JOIN pg_class c ON c.oid = x.relation
-        WHERE tally_internal._has_rights_of(x.owner) AND ("on" IS NULL OR "on" = tally_internal._schema_of(x.relation) OR x.id = wanted) ORDER BY x.id), "to");
+        WHERE tally_internal._has_rights_of(x.owner) AND tally_internal._holds(x.owner, x.relation)
+          AND ("on" IS NULL OR "on" = tally_internal._schema_of(x.relation) OR x.id = wanted) ORDER BY x.id), "to");
     IF role = 'admin' THEN
         given := given || tally_internal._granted_on(ARRAY(SELECT v FROM tally.rollups r, tally_internal._readable_of(r.id) WITH ORDINALITY u(v, n)
-            WHERE tally_internal._has_rights_of(r.owner) AND ("on" IS NULL OR "on" = tally_internal._schema_of(r.relation)) ORDER BY r.id, n), "to");
+            WHERE tally_internal._has_rights_of(r.owner) AND tally_internal._holds(r.owner, v)
+              AND ("on" IS NULL OR "on" = tally_internal._schema_of(r.relation)) ORDER BY r.id, n), "to");
     END IF;
     IF "on" IS NOT NULL AND given = '{}' THEN
         PERFORM tally_internal._refuse('undefined_object', format('access must be on a release of yours or a schema with one, got %L', "on"),
@@ -106,9 +108,10 @@ DECLARE
     item  regclass;
     taken text[] := '{}';
 BEGIN
-    FOR item IN SELECT k.relation FROM (SELECT x.relation, 1 AS n, x.id FROM tally.releases x WHERE tally_internal._has_rights_of(x.owner)
-                   UNION ALL SELECT v, 2, r.id FROM tally.rollups r, tally_internal._readable_of(r.id) v WHERE tally_internal._has_rights_of(r.owner)) k
-                 WHERE EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = k.relation AND a.grantee = "from"::oid) ORDER BY k.n, k.id LOOP
+    FOR item IN SELECT k.relation FROM (SELECT x.relation, 1 AS n, x.id, x.owner FROM tally.releases x WHERE tally_internal._has_rights_of(x.owner)
+                   UNION ALL SELECT v, 2, r.id, r.owner FROM tally.rollups r, tally_internal._readable_of(r.id) v WHERE tally_internal._has_rights_of(r.owner)) k
+                 WHERE tally_internal._holds(k.owner, k.relation)
+                   AND EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = k.relation AND a.grantee = "from"::oid) ORDER BY k.n, k.id LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s', item, "from");
         taken := taken || format('SELECT on %s', item);
     END LOOP;

@@ -137,8 +137,11 @@ DECLARE
     r      tally.rollups := tally_internal._owned_rollup(made.rollup_id, caller);
     bad    text;
 BEGIN
-    -- Two releases of the same rows at the same moment would not see each other.
-    LOCK TABLE tally.releases IN SHARE ROW EXCLUSIVE MODE;
+    -- Two releases of the same rows at the same moment would not see each other. Those of other tables wait for neither.
+    INSERT INTO tally.release_turns AS t (source) SELECT x::oid FROM unnest(tally_internal._tables_behind(r.id)) x ORDER BY 1
+    ON CONFLICT (source) DO UPDATE SET at = now();
+    DELETE FROM tally.release_turns t WHERE t.source IN (SELECT x.source FROM tally.release_turns x
+        WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.source) FOR UPDATE SKIP LOCKED);
     made.owner := caller;
     made.id := NULL;
     PERFORM tally_internal._check_name(made.name, 'release'), tally_internal._check_release(made, r), tally_internal._release_rule(made, r);
@@ -226,7 +229,8 @@ DECLARE
     x tally.releases := tally_internal._owned_release(name, tally_internal._current_role());
 BEGIN
     PERFORM tally_internal._forget_release(x.id);
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = x.relation AND c.relkind = 'r') THEN
+    -- What is another role's by now stays as it is.
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = x.relation AND c.relkind = 'r') AND tally_internal._holds(x.owner, x.relation) THEN
         EXECUTE format('DROP TABLE %s', x.relation);
     END IF;
     PERFORM tally.drop_task(tally_internal._with_schema(t.schema, t.name)) FROM tally.tasks t WHERE t.id = x.task_id;

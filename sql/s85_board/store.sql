@@ -12,6 +12,7 @@ BEGIN
         PERFORM tally_internal._refuse('insufficient_privilege', format('board %L is changed by its owner %s, got %s', old.name, old.owner, caller),
                                        'A board belongs to the role that made it.', format('SET ROLE %s;', old.owner));
     END IF;
+    PERFORM tally_internal._check_home(format('board %L', made.name), made.schema, caller) WHERE old.name IS NULL;
     INSERT INTO tally.boards (schema, name, title, owner, description, panels, variables, since, refresh, place)
     VALUES (made.schema, made.name, made.title, caller, made.description, made.panels, made.variables, made.since, made.refresh, made.place)
     ON CONFLICT ON CONSTRAINT boards_pkey DO UPDATE SET title = excluded.title, description = excluded.description, panels = excluded.panels,

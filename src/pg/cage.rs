@@ -17,6 +17,8 @@ use tally_core::error::{SqlState, TallyError};
 thread_local! {
     /// Whether text runs, and whether it is the engine's own statement of a refresh.
     static RUNS: Cell<Option<bool>> = const { Cell::new(None) };
+    /// In how many texts, one within the other, the backend is.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
     static OPEN_PORTALS: Cell<pg_sys::SPIPlanPtr> = const { Cell::new(std::ptr::null_mut()) };
     static PREVIOUS: Cell<pg_sys::ProcessUtility_hook_type> = const { Cell::new(None) };
 }
@@ -24,6 +26,11 @@ thread_local! {
 /// Whether the innermost text that runs is a statement by which a refresh writes.
 pub fn refreshes() -> bool {
     RUNS.get() == Some(true)
+}
+
+/// In how many texts, one within the other, the backend is.
+pub fn depth() -> u32 {
+    DEPTH.get()
 }
 
 /// Runs `work` with the portals around it out of its reach.
@@ -35,9 +42,11 @@ pub unsafe fn within(refresh: bool, work: impl FnOnce()) {
     // SAFETY: as the caller vouches for.
     let hidden = unsafe { hide() };
     let before = RUNS.replace(Some(refresh));
+    let depth = DEPTH.replace(DEPTH.get() + 1);
     PgTryBuilder::new(AssertUnwindSafe(work))
         .finally(move || {
             RUNS.set(before);
+            DEPTH.set(depth);
             show(&hidden);
         })
         .execute();

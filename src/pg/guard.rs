@@ -1,38 +1,76 @@
 //! Owns the guard of a reader: while a query runs that holds texts of another role, no function of an ordinary role is called, but the
-//! reader's own.
+//! reader's own, and none that writes, sets or runs text, whoever owns it.
 //!
 //! A look at the query beforehand (`tally_internal._unsafe_function()`) is not enough. Looking already parses the query, and parsing reads
 //! constants: `'{1}'::d[]` runs the checks of domain `d`. Planning runs what is constant. And between the look and the query, the owner
-//! may replace a view or add a check. So the guard asks at the one place by which every such function is called: PostgreSQL asks a hook
-//! when it prepares a call of a function that is not built in, and another hook runs before the functions that run under settings, or as
-//! their owner.
+//! may replace a view or add a check. So the guard asks at the two places by which every such function is called. PostgreSQL asks one hook
+//! when it prepares a call of a function that is not built in: there a stranger's is refused. It tells another hook of each function that an
+//! expression is to call, built in or not: there a volatile one is refused. Built-in functions read files, signal servers and change
+//! settings, the guard's own too; a superuser's, such as dblink's, do anything.
 //!
-//! The guard is a setting, tally.guard, so it ends with the function that has a SET clause for it, also when that fails.
+//! Functions that the reader must trust are not asked what they call: those of his row level policies, a superuser's, and the few volatile
+//! ones of pg_tally that the functions around a guarded query call.
+//!
+//! The guard is a setting, tally.guard, so it ends with the function that has a SET clause for it, also when that fails. A parallel worker
+//! gets the settings of its leader.
 
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
 use tally_core::error::{SqlState, TallyError};
 
-/// Holds the number of the reader, and after it those of roles that he trusts; empty where nobody is guarded.
+/// Holds numbers: of the reader; in how many trusted functions the guard began; from how many texts of run_as() on, one within the other, it
+/// holds; of the engine's role, and of those that the reader trusts. Empty where nobody is guarded.
 const SETTING: &CStr = c"tally.guard";
+
+/// pg_tally's schemas.
+const SCHEMAS: [&CStr; 2] = [c"tally", c"tally_internal"];
+/// The volatile functions of pg_tally that the functions around a guarded query call.
+const AROUND: [&CStr; 2] = [c"_guard", c"_note_failed"];
+/// Languages by their numbers, which PostgreSQL never changes.
+const COMPILED: [u32; 2] = [12, 13];
+const SQL: u32 = 14;
+/// `clock_timestamp()`, the one volatile function of PostgreSQL that they call. It only reads.
+const CLOCK: Oid = Oid::from_u32(2649);
 
 thread_local! {
     static NEEDED: Cell<pg_sys::needs_fmgr_hook_type> = const { Cell::new(None) };
     static CALLED: Cell<pg_sys::fmgr_hook_type> = const { Cell::new(None) };
-    /// Who owns pg_tally's functions.
-    static ENGINE: Cell<Oid> = const { Cell::new(pg_sys::InvalidOid) };
+    static ACCESSED: Cell<pg_sys::object_access_hook_type> = const { Cell::new(None) };
+    /// In how many trusted functions the backend is.
+    static TRUSTED: Cell<u32> = const { Cell::new(0) };
+    /// Of the calls whose end is still to come, which of them are of trusted functions.
+    static OPEN: RefCell<Vec<bool>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whom the running query is guarded for.
+struct Guard {
+    reader: Oid,
+    /// `TRUSTED` when the guard began.
+    depth: u32,
+    engine: Oid,
+    trusted: Vec<Oid>,
+}
+
+/// What of a function the guard asks.
+struct Function {
+    owner: Oid,
+    namespace: Oid,
+    volatile: bool,
+    language: u32,
 }
 
 crate::pg_fn! {
-    /// `tally_internal._guard(reader regrole, trusted text)`: from here on functions of other ordinary roles than the reader are refused; but not
-    /// those of roles whose numbers are in `trusted`.
+    /// `tally_internal._guard(reader regrole, trusted text, in_text boolean)`: from here on functions of other ordinary roles than the reader are
+    /// refused, and volatile ones of anybody; but not those of roles whose numbers are in `trusted`. `in_text`: only within text of `run_as()`.
     tally_guard(call)? {
         let reader = Oid::from(call.datum(0).value() as u32);
-        let value = CString::new(format!("{} {}", reader.to_u32(), call.str(1)?)).unwrap_or_default();
-        // SAFETY: the strings are NUL-terminated and live through the call; the running call has its function's number.
+        // SAFETY: the running call has its function's number.
+        let engine = unsafe { function((*(*call.fcinfo()).flinfo).fn_oid) }.map_or(pg_sys::InvalidOid, |f| f.owner);
+        let value = format!("{} {} {} {} {}", reader.to_u32(), TRUSTED.get(), super::cage::depth() + u32::from(call.bool(2)), engine.to_u32(), call.str(1)?);
+        let value = CString::new(value).unwrap_or_default();
+        // SAFETY: the strings are NUL-terminated and live through the call.
         unsafe {
-            ENGINE.set(owner_of((*(*call.fcinfo()).flinfo).fn_oid).unwrap_or(pg_sys::InvalidOid));
             watch();
             pg_sys::set_config_option(
                 SETTING.as_ptr(),
@@ -49,6 +87,19 @@ crate::pg_fn! {
     }
 }
 
+/// Called when the library is loaded: a parallel worker has the setting of its leader, and no call of `_guard()` of its own.
+///
+/// # Safety
+/// Only `_PG_init` calls it.
+pub unsafe fn watch_in_worker() {
+    // SAFETY: reads a variable of the backend; what `watch` asks is said there.
+    unsafe {
+        if pg_sys::ParallelWorkerNumber >= 0 {
+            watch();
+        }
+    }
+}
+
 /// Installs the hooks; once per backend.
 unsafe fn watch() {
     static ONCE: std::sync::Once = std::sync::Once::new();
@@ -58,54 +109,145 @@ unsafe fn watch() {
         pg_sys::needs_fmgr_hook = Some(needed);
         CALLED.set(pg_sys::fmgr_hook);
         pg_sys::fmgr_hook = Some(called);
+        ACCESSED.set(pg_sys::object_access_hook);
+        pg_sys::object_access_hook = Some(accessed);
     });
 }
 
 /// PostgreSQL asks this when it looks a function up that is not built in, and before it puts the body of one in place of its call.
 #[pgrx::pg_guard]
-unsafe extern "C-unwind" fn needed(function: Oid) -> bool {
-    refuse_stranger(function);
+unsafe extern "C-unwind" fn needed(number: Oid) -> bool {
+    let own = guard().is_some_and(|guard| {
+        // SAFETY: within a transaction, as whoever looks a function up.
+        unsafe { function(number) }.is_some_and(|f| {
+            refuse_stranger(&guard, number, &f);
+            // So that `called` hears of it. What a library's function calls, no expression calls; and a body in SQL is looked at as it is put
+            // in place of its call.
+            is_trusted(&guard, number, &f)
+                && !COMPILED.contains(&f.language)
+                && (f.language != SQL || guard.trusted.contains(&f.owner))
+        })
+    });
     // SAFETY: whoever was asked before is asked as before.
-    NEEDED.get().is_some_and(|hook| unsafe { hook(function) })
+    own || NEEDED.get().is_some_and(|hook| unsafe { hook(number) })
 }
 
-/// PostgreSQL calls this around each call of a function with settings of its own, or one that runs as its owner.
+/// PostgreSQL calls this around each call of a function with settings of its own, or one that runs as its owner, or that `needed` said yes to.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn called(
     event: pg_sys::FmgrHookEventType::Type,
     info: *mut pg_sys::FmgrInfo,
     private: *mut Datum,
 ) {
-    if event == pg_sys::FmgrHookEventType::FHET_START {
-        // SAFETY: PostgreSQL gives the function that it is about to call.
-        refuse_stranger(unsafe { (*info).fn_oid });
+    // SAFETY: PostgreSQL gives the function that it is about to call, or has called.
+    let number = unsafe { (*info).fn_oid };
+    let mut trusted = false;
+    if event == pg_sys::FmgrHookEventType::FHET_START
+        && let Some(guard) = guard()
+        // SAFETY: within a transaction, as whoever calls a function.
+        && let Some(f) = unsafe { function(number) }
+    {
+        refuse_stranger(&guard, number, &f);
+        trusted = is_trusted(&guard, number, &f);
     }
     if let Some(hook) = CALLED.get() {
         // SAFETY: whoever was called before is called as before.
         unsafe { hook(event, info, private) };
     }
+    // It comes last, because PostgreSQL tells no end of a call whose start has failed.
+    if event == pg_sys::FmgrHookEventType::FHET_START {
+        OPEN.with_borrow_mut(|open| open.push(trusted));
+        TRUSTED.set(TRUSTED.get() + u32::from(trusted));
+    } else if OPEN.with_borrow_mut(Vec::pop).unwrap_or(false) {
+        TRUSTED.set(TRUSTED.get().saturating_sub(1));
+    }
+}
+
+/// PostgreSQL tells this of each function that an expression is to call, built in or not, when it prepares the expression.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn accessed(
+    access: pg_sys::ObjectAccessType::Type,
+    class: Oid,
+    object: Oid,
+    sub: core::ffi::c_int,
+    argument: *mut core::ffi::c_void,
+) {
+    if access == pg_sys::ObjectAccessType::OAT_FUNCTION_EXECUTE
+        && let Some(guard) = guard()
+    {
+        refuse_volatile(&guard, object);
+    }
+    if let Some(hook) = ACCESSED.get() {
+        // SAFETY: whoever was told before is told as before.
+        unsafe { hook(access, class, object, sub, argument) };
+    }
+}
+
+/// Whether the guard asks nothing of what a function calls: the reader trusts it, or it is one of those around a guarded query.
+fn is_trusted(guard: &Guard, number: Oid, f: &Function) -> bool {
+    guard.trusted.contains(&f.owner)
+        || if is_of_the_engine(guard, f) {
+            is_named(number, &AROUND)
+        } else {
+            // SAFETY: a look-up in the catalogue, within a transaction.
+            f.owner == guard.reader || unsafe { pg_sys::superuser_arg(f.owner) }
+        }
+}
+
+/// Whether a function is pg_tally's.
+fn is_of_the_engine(guard: &Guard, f: &Function) -> bool {
+    // SAFETY: a look-up that gives a NUL-terminated copy, or null where there is no such schema.
+    f.owner == guard.engine
+        && unsafe {
+            let schema = pg_sys::get_namespace_name(f.namespace);
+            !schema.is_null() && SCHEMAS.contains(&CStr::from_ptr(schema))
+        }
+}
+
+/// Whether a function has one of some names.
+fn is_named(number: Oid, names: &[&CStr]) -> bool {
+    // SAFETY: a look-up that gives a NUL-terminated copy, or null where there is no such function.
+    unsafe {
+        let name = pg_sys::get_func_name(number);
+        !name.is_null() && names.contains(&CStr::from_ptr(name))
+    }
+}
+
+/// An error where a reader is guarded and the function writes, sets or runs text.
+fn refuse_volatile(guard: &Guard, number: Oid) {
+    if TRUSTED.get() > guard.depth || number == CLOCK {
+        return;
+    }
+    // SAFETY: within a transaction, as whoever prepares an expression.
+    let Some(f) = (unsafe { function(number) }) else { return };
+    // Some functions of PostgreSQL that are not volatile run queries over what their arguments name.
+    let runs_queries =
+        f.namespace == Oid::from(pg_sys::PG_CATALOG_NAMESPACE) && name_of_function(number).contains("_to_xml");
+    let around = is_of_the_engine(guard, &f) && is_named(number, &AROUND);
+    if (f.volatile && !around && !guard.trusted.contains(&f.owner)) || runs_queries {
+        refuse(guard, number, &f);
+    }
 }
 
 /// An error where a reader is guarded and the function is a stranger's.
-fn refuse_stranger(function: Oid) {
-    let Some((reader, trusted)) = reader() else { return };
-    // SAFETY: look-ups in the catalogues, within a transaction.
-    unsafe {
-        let Some(owner) = owner_of(function) else { return };
-        if owner == reader || trusted.contains(&owner) || owner == ENGINE.get() || pg_sys::superuser_arg(owner) {
-            return;
+fn refuse_stranger(guard: &Guard, number: Oid, f: &Function) {
+    if f.owner != guard.reader && f.owner != guard.engine && !guard.trusted.contains(&f.owner) {
+        // SAFETY: a look-up in the catalogue, within a transaction.
+        if !unsafe { pg_sys::superuser_arg(f.owner) } {
+            refuse(guard, number, f);
         }
     }
+}
+
+fn refuse(guard: &Guard, number: Oid, f: &Function) {
     super::report::raise(
         TallyError::new(
             SqlState::InsufficientPrivilege,
             format!(
-                "{} would run {}() of {}, expected functions of PostgreSQL, pg_tally or a superuser",
-                name_of(reader),
-                // SAFETY: a look-up that gives a NUL-terminated copy; the function was just found.
-                unsafe { CStr::from_ptr(pg_sys::get_func_name(function)) }.to_string_lossy(),
-                // SAFETY: as above.
-                name_of(unsafe { owner_of(function) }.unwrap_or(pg_sys::InvalidOid))
+                "{} would run {}() of {}, expected functions of PostgreSQL, pg_tally or a superuser that do not write",
+                name_of(guard.reader),
+                name_of_function(number),
+                name_of(f.owner)
             ),
         )
         .detail("What is read holds text of another role, which must not run that role's code with the rights of who reads.")
@@ -113,33 +255,66 @@ fn refuse_stranger(function: Oid) {
     );
 }
 
-/// For whom the running query is guarded, and whom he trusts.
-fn reader() -> Option<(Oid, Vec<Oid>)> {
+/// The guard of the running query.
+fn guard() -> Option<Guard> {
     // SAFETY: the text lives until the setting changes, and is read at once.
     let text = unsafe {
         let value = pg_sys::GetConfigOption(SETTING.as_ptr(), true, false);
         (!value.is_null()).then(|| CStr::from_ptr(value))
     };
-    let words = text?.to_str().ok()?.split_ascii_whitespace();
-    let mut roles = words.map_while(|role| role.parse::<u32>().ok()).map(Oid::from);
-    Some((roles.next()?, roles.collect()))
+    let mut numbers = text?
+        .to_str()
+        .ok()?
+        .split_ascii_whitespace()
+        .map_while(|word| word.parse::<u32>().ok());
+    let (reader, depth, texts) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    // A worker gets no text of its own, and works for whoever has it.
+    // SAFETY: reads a variable of the backend.
+    if super::cage::depth() < texts && unsafe { pg_sys::ParallelWorkerNumber } < 0 {
+        return None;
+    }
+    let engine = Oid::from(numbers.next()?);
+    Some(Guard {
+        reader: Oid::from(reader),
+        depth,
+        engine,
+        trusted: numbers.map(Oid::from).collect(),
+    })
 }
 
-/// Who owns a function; none where it is gone.
+/// What the guard asks of a function; none where it is gone.
 ///
 /// # Safety
 /// Must run within a transaction.
-unsafe fn owner_of(function: Oid) -> Option<Oid> {
+unsafe fn function(number: Oid) -> Option<Function> {
     // SAFETY: the tuple is read before it is released, and a row of pg_proc begins with the fields of its struct.
     unsafe {
-        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, Datum::from(function));
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, Datum::from(number));
         if tuple.is_null() {
             return None;
         }
         let row = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
-        let owner = (*row).proowner;
+        let result = Function {
+            owner: (*row).proowner,
+            namespace: (*row).pronamespace,
+            volatile: (*row).provolatile as u8 == pg_sys::PROVOLATILE_VOLATILE,
+            language: (*row).prolang.to_u32(),
+        };
         pg_sys::ReleaseSysCache(tuple);
-        Some(owner)
+        Some(result)
+    }
+}
+
+/// A function's name, for people and for a look at it.
+fn name_of_function(number: Oid) -> String {
+    // SAFETY: a look-up that gives a NUL-terminated copy, or null where there is no such function.
+    unsafe {
+        let name = pg_sys::get_func_name(number);
+        if name.is_null() {
+            String::new()
+        } else {
+            CStr::from_ptr(name).to_string_lossy().into_owned()
+        }
     }
 }
 

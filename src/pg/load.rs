@@ -14,6 +14,8 @@ pub unsafe extern "C-unwind" fn _PG_init() {
     tally_core::cancel::look_with(|| {
         pgrx::check_for_interrupts!();
     });
+    // SAFETY: this is _PG_init.
+    unsafe { super::guard::watch_in_worker() };
 }
 
 /// Has this library never capture a backtrace, whatever RUST_BACKTRACE the server was started with.

@@ -7,6 +7,8 @@ CREATE TABLE tally.access (
     role       text NOT NULL DEFAULT 'editor' CHECK (role IN ('editor', 'admin')),
     granted_at timestamptz NOT NULL DEFAULT now()
 );
+-- A restore may lack several roles, which are all nobody then.
+CREATE UNIQUE INDEX access_pair ON tally.access ((owner::oid), (grantee::oid)) WHERE owner::oid <> 0::oid AND grantee::oid <> 0::oid;
 COMMENT ON TABLE tally.access IS
 'Roles that may see, acknowledge, silence and close the incidents of an owner and change how his thresholds '
 'judge; admins may also export.';

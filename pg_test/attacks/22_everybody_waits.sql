@@ -35,7 +35,8 @@ SET client_min_messages = error;
 SELECT evil.try('zebra', 'CREATE FUNCTION evil.zebra() RETURNS int LANGUAGE sql AS ''SELECT 1''');
 \connect - :superuser
 SET client_min_messages = error;
-CREATE TABLE public.marked AS SELECT g.reason FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name IN ('victim_striped', 'victim_spotted') AND g.reason ~ 'zebra';
+CREATE TABLE public.marked AS SELECT g.reason FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name IN ('victim_striped',
+    'victim_spotted') AND g.reason ~ 'zebra';
 UPDATE public.before SET state = public.state();
 GRANT CREATE ON SCHEMA public TO tally_attacker;
 CREATE EXTENSION dblink;

@@ -7,17 +7,21 @@
 CREATE TABLE evil.shops (at timestamptz NOT NULL, world text, person text);
 CREATE INDEX ON evil.shops (at);
 INSERT INTO evil.shops SELECT '2026-03-01 10:00+00', 'w1', 'p' || i FROM generate_series(1, 50) i;
-SELECT tally.create_rollup('evil.by_world', 'evil.shops', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "people": "tally.hll(person)"}', with_data => true);
+SELECT tally.create_rollup('evil.by_world', 'evil.shops', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "people": "tally.hll(person)"}',
+    with_data => true);
 GRANT ALL ON evil.shops TO tally_victim;
 \connect - tally_victim
 SET client_min_messages = error;
-SELECT tally.create_rollup('app.victim_people', 'app.events', 'at', dimensions => '["who"]', measures => '{"n": "count(*)", "people": "tally.hll(who)"}', with_data => true);
-SELECT tally.create_rollup('app.victim_too', 'evil.shops', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "people": "tally.hll(person)"}', with_data => true);
+SELECT tally.create_rollup('app.victim_people', 'app.events', 'at', dimensions => '["who"]', measures => '{"n": "count(*)", "people": "tally.hll(who)"}',
+    with_data => true);
+SELECT tally.create_rollup('app.victim_too', 'evil.shops', 'at', dimensions => '["world"]', measures => '{"n": "count(*)", "people": "tally.hll(person)"}',
+    with_data => true);
 \connect - :superuser
 SET client_min_messages = error;
 CREATE EXTENSION dblink;
 CREATE FUNCTION public.as_attacker(session text) RETURNS text LANGUAGE sql AS $$
-    SELECT dblink_connect(session, format('host=%s port=%s dbname=%s user=tally_attacker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()))
+    SELECT dblink_connect(session, format('host=%s port=%s dbname=%s user=tally_attacker', trim(BOTH '"'
+        FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()))
 $$;
 REVOKE ALL ON FUNCTION public.as_attacker(text) FROM PUBLIC;
 CREATE FUNCTION public.met(statement text) RETURNS text LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
@@ -33,13 +37,17 @@ SELECT dblink_exec(s, 'SET client_min_messages = error') FROM unnest('{holder,ol
 SELECT dblink_exec('old', 'BEGIN ISOLATION LEVEL REPEATABLE READ');
 CREATE TABLE public.seen AS SELECT * FROM dblink('old', 'SELECT count(*) FROM tally.rollups') x(n bigint);
 SELECT dblink_exec('holder', 'BEGIN');
-CREATE TABLE public.held AS SELECT * FROM dblink('holder', $$SELECT tally.create_release('evil.shown', 'by_world', '{world}', '{n}', people => 'people')::text$$) x(outcome text)
+CREATE TABLE public.held AS SELECT * FROM dblink('holder', $$SELECT tally.create_release('evil.shown', 'by_world', '{world}', '{n}',
+    people => 'people')::text$$) x(outcome text)
     UNION ALL SELECT * FROM dblink('holder', $$SELECT tally.grant_access('editor', 'tally_victim')::text$$) x(outcome text);
 SET ROLE tally_victim;
-CREATE TABLE app.went AS SELECT 'release' AS what, public.met($$SELECT tally.create_release('app.victim_shown', 'victim_people', '{who}', '{n}', people => 'people')$$) AS outcome
+CREATE TABLE app.went AS SELECT 'release' AS what, public.met($$SELECT tally.create_release('app.victim_shown', 'victim_people', '{who}', '{n}',
+    people => 'people')$$) AS outcome
     UNION ALL SELECT 'access', public.met($$SELECT tally.grant_access('editor', 'tally_attacker')$$)
-    UNION ALL SELECT 'release of the same rows', public.met($$SELECT tally.create_release('app.victim_same', 'victim_too', '{world}', '{n}', people => 'people')$$);
-CREATE TABLE app.keyed AS SELECT tally.create_rollup('app.victim_keyed', 'app.events', key => 'who', measures => '{"first_at": "min(at)"}', with_data => true) AS made;
+    UNION ALL SELECT 'release of the same rows', public.met($$SELECT tally.create_release('app.victim_same', 'victim_too', '{world}', '{n}',
+        people => 'people')$$);
+CREATE TABLE app.keyed AS SELECT tally.create_rollup('app.victim_keyed', 'app.events', key => 'who', measures => '{"first_at": "min(at)"}',
+    with_data => true) AS made;
 DROP VIEW app.victim_keyed_live;
 RESET ROLE;
 -- His grant ends with his transaction, which is undone; the victim's is taken back.
@@ -49,14 +57,16 @@ RESET ROLE;
 CREATE TABLE public.number AS SELECT r.id, format('tally.dirty_keys_%s', r.id) AS marks FROM tally.rollups r WHERE r.name = 'victim_keyed';
 UPDATE public.before SET state = public.state();
 CREATE TABLE public.tried AS SELECT s, public.met(format('SELECT * FROM dblink(''old'', %L) x(t text)', s)) AS outcome
-  FROM (SELECT format('SELECT tally_internal.%s::text', c) AS s FROM public.number n, LATERAL (VALUES (format('_drop_marks(%s)', n.id)), (format('_forget_rollup(%s)', n.id)),
+  FROM (SELECT format('SELECT tally_internal.%s::text', c) AS s FROM public.number n, LATERAL (VALUES (format('_drop_marks(%s)', n.id)),
+      (format('_forget_rollup(%s)', n.id)),
        (format('_drop_marks(r, r.owner) FROM tally.rollups r WHERE r.id <= %s', n.id))) v(c)) x;
 SELECT dblink_exec('old', 'ROLLBACK'), dblink_disconnect('old'), dblink_disconnect('holder');
 CREATE TABLE public.still AS SELECT to_regclass(n.marks) IS NOT NULL AS marks FROM public.number n;
 UPDATE public.before SET state = state || jsonb_build_object('audit', public.state() -> 'audit');
 \ir verdict.psql
 SELECT is((SELECT count(*) FROM public.held), 2::bigint, 'his release and his grant are made, and open');
-SELECT results_eq('SELECT what, outcome FROM app.went', $$VALUES ('release', 'app.victim_shown'), ('access', '{"SELECT on app.victim_shown","your incidents"}'), ('release of the same rows', '55P03')$$,
+SELECT results_eq('SELECT what, outcome FROM app.went', $$VALUES ('release', 'app.victim_shown'), ('access',
+    '{"SELECT on app.victim_shown","your incidents"}'), ('release of the same rows', '55P03')$$,
     'meanwhile others make releases and grants; only a release of the same rows waits');
 SELECT ok((SELECT marks FROM public.still), 'the marks of a rollup that his snapshot has not seen stay');
 SELECT is((SELECT count(*) FROM public.tried WHERE outcome ~ '^[0-9A-Z]{5}$'), 3::bigint, 'each call is refused');

@@ -109,7 +109,8 @@ DECLARE
     taken text[] := '{}';
 BEGIN
     FOR item IN SELECT k.relation FROM (SELECT x.relation, 1 AS n, x.id, x.owner FROM tally.releases x WHERE tally_internal._has_rights_of(x.owner)
-                   UNION ALL SELECT v, 2, r.id, r.owner FROM tally.rollups r, tally_internal._readable_of(r.id) v WHERE tally_internal._has_rights_of(r.owner)) k
+                   UNION ALL SELECT v, 2, r.id, r.owner FROM tally.rollups r, tally_internal._readable_of(r.id) v
+                       WHERE tally_internal._has_rights_of(r.owner)) k
                  WHERE tally_internal._holds(k.owner, k.relation)
                    AND EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = k.relation AND a.grantee = "from"::oid) ORDER BY k.n, k.id LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %s', item, "from");

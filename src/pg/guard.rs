@@ -26,7 +26,7 @@ const SETTING: &CStr = c"tally.guard";
 /// pg_tally's schemas.
 const SCHEMAS: [&CStr; 2] = [c"tally", c"tally_internal"];
 /// The volatile functions of pg_tally that the functions around a guarded query call.
-const AROUND: [&CStr; 3] = [c"_guard", c"_note_failed", c"_count_read"];
+const AROUND: [&CStr; 4] = [c"_guard", c"_note_failed", c"_count_read", c"_refuse"];
 /// Languages by their numbers, which PostgreSQL never changes.
 const COMPILED: [u32; 2] = [12, 13];
 const SQL: u32 = 14;

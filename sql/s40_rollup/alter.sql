@@ -138,7 +138,8 @@ BEGIN
     PERFORM tally_internal._check_shape(old.name, add_dimensions, add_measures);
     IF ("where" IS NOT NULL OR drop_measures <> '{}' OR drop_dimensions <> '{}') AND tally_internal._drops_whole(old.id) IS NOT NULL THEN
         PERFORM tally_internal._refuse('feature_not_supported', format('rollup %L is a part of a definition, which needs its columns and its filter', old.name),
-            'You can add measures and dimensions, and change its schedule, description and retention.', tally_internal._drops_whole(old.id));
+            'You can add measures and dimensions, and change its schedule, description and retention.',
+            tally_internal._drops_whole(old.id) || '  -- and create it again');
     END IF;
     -- The lock is that of the rollup's refresh, because a refresh reads the definition.
     PERFORM tally_internal._lock(old.id, true);

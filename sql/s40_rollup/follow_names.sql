@@ -99,7 +99,7 @@ REVOKE ALL ON FUNCTION tally_internal._when_source_changes_s40(int, jsonb) FROM 
 
 CREATE OR REPLACE FUNCTION tally_internal._drops_whole(rollup_id int) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(w, ' ' ORDER BY w) || '  -- and create it again' FROM tally_internal._announce('whole_asked', rollup_id) w
+    SELECT string_agg(w, ' ' ORDER BY w) FROM tally_internal._announce('whole_asked', rollup_id) w
 $$;
 COMMENT ON FUNCTION tally_internal._drops_whole(int) IS
 'The statement that drops the funnel, experiment or other definition that a rollup is a part of; null where it is one by itself.';
@@ -140,7 +140,7 @@ BEGIN
                        COALESCE(format(', drop_measures => %L', nums), ''));
     END IF;
     -- A funnel or an experiment is made anew as a whole.
-    hint := COALESCE(tally_internal._drops_whole(r.id), hint);
+    hint := COALESCE(tally_internal._drops_whole(r.id) || '  -- and create it again', hint);
 END $$;
 COMMENT ON FUNCTION tally_internal._lost_column_fault(tally.rollups) IS
 'The fault of a rollup whose definition reads a column that is gone or has another name now; nulls where there is none.';

@@ -44,6 +44,17 @@ END $$;
 COMMENT ON FUNCTION tally_internal._when_whole_asked_s55(int, jsonb) IS
 'Listener: the statement that drops the funnel, retention or sessions that a rollup is a part of.';
 
+CREATE OR REPLACE FUNCTION tally_internal._when_rollup_drops_s55(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._refuse('dependent_objects_still_exist',
+        format('rollup %L cannot be dropped: %s %L is made of it', (SELECT r.name FROM tally.rollups r WHERE r.id = $1), b.kind, b.name),
+        'It goes as a whole.', format('SELECT tally.drop_%s(%L);', b.kind, tally_internal._called(b)))
+       FROM tally.behaviours b WHERE $1 IN (b.actors, b.counts);
+END $$;
+COMMENT ON FUNCTION tally_internal._when_rollup_drops_s55(int, jsonb) IS
+'Listener: refuses to drop a rollup that a funnel, retention or sessions are made of.';
+
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_given_s55(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION tally_internal._fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    again  text := format('SELECT tally.drop_rollup(%L);', tally_internal._called(r));
+    again  text := COALESCE(tally_internal._drops_whole(r.id), format('SELECT tally.drop_rollup(%L);', tally_internal._called(r)));
     repair text := format('SELECT tally.repair(%L);', tally_internal._called(r));
     item   record;
 BEGIN
@@ -37,11 +37,18 @@ BEGIN
         RETURN;
     END IF;
     SELECT f.* INTO sqlstate, message, hint FROM tally_internal._table_fault(r) f;
+    IF hint LIKE 'SELECT tally.drop_rollup(%' THEN
+        hint := again || '  -- and create it again';
+    END IF;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT f.* INTO sqlstate, message, hint FROM tally_internal._row_security_fault(r) f;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view) THEN
-        SELECT '42P01', 'the live view of the rollup is gone', repair INTO sqlstate, message, hint;
+        -- It is made of what it stands on, so that comes first.
+        SELECT '42P01', 'the live view of the rollup is gone', COALESCE((
+                   SELECT f.hint FROM tally.rollups a CROSS JOIN LATERAL tally_internal._fault(a) f
+                    WHERE a.id = ANY (tally_internal._with_ancestors(r.id)) AND a.id <> r.id AND f.hint IS NOT NULL ORDER BY a.id LIMIT 1), repair)
+          INTO sqlstate, message, hint;
     ELSIF EXISTS (SELECT FROM tally.metric_views v WHERE v.rollup_id = r.id AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view)) THEN
         SELECT '42P01', 'the flat view of the rollup''s metrics is gone', repair INTO sqlstate, message, hint;
     ELSIF EXISTS (SELECT FROM tally.behaviours b, tally_internal._lost_views(b) WHERE b.counts = r.id) THEN

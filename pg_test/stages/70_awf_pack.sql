@@ -62,7 +62,13 @@ SELECT is_empty($$SELECT v.name, p ->> 'relation', c FROM game.awf_dashboard_vie
                    WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('game.' || (p ->> 'relation')) AND a.attname = c)$$,
                        'dashboards draw columns that exist');
 
+UPDATE game.awf_settings SET value = 'https://example.org/hook' WHERE name = 'ALERTS_WEBHOOK_URL';
+SET search_path = game, public;
+SELECT tally.create_channel('awf of mine', kind => 'table', matchers => '{"area": "awf"}');
+RESET search_path;
+SELECT bag_eq('SELECT name FROM tally.channels', $$VALUES ('awf webhook'), ('awf of mine')$$, 'a setting has made a channel, beside one of a person');
 SELECT lives_ok($$SELECT tally.drop_pack('awf')$$, 'drop_pack takes it back');
+SELECT bag_eq('SELECT name FROM tally.channels', $$VALUES ('awf of mine')$$, 'with the channel that its setting made, and no other');
 SELECT results_eq('SELECT name FROM made()', $$VALUES ('game.analytics_events')$$, 'all but the source table');
 SELECT is((SELECT count(*) FROM game.analytics_events), 2::bigint, 'whose rows stay');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'game.analytics_events'::regclass AND NOT tgisinternal), 0::bigint, 'and whose triggers go');

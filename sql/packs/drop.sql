@@ -99,6 +99,21 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_forgotten(tally.installed_packs) IS
 'Takes back what an installation has made and its pack has no more. Tables and rollups stay, because they hold data: a WARNING names them.';
 
+CREATE OR REPLACE FUNCTION tally_internal._drop_channels_of(copy tally.installed_packs) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+BEGIN
+    -- A pack makes channels by its settings: under a name that one of its steps writes out, for the incidents of its area alone.
+    FOR c IN SELECT x.schema, x.name FROM tally.channels x
+              WHERE x.schema = copy.target_schema AND tally_internal._may_take(copy.owner, x.owner) AND x.matchers = jsonb_build_object('area', copy.pack)
+                AND EXISTS (SELECT FROM tally.pack_steps s WHERE s.pack = copy.pack AND strpos(s.statement, quote_literal(x.name)) > 0) ORDER BY x.id LOOP
+        PERFORM tally.drop_channel(tally_internal._with_schema(c.schema, c.name));
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._drop_channels_of(tally.installed_packs) IS
+'Drops the channels that the settings of an installed pack have made, with the caller''s rights.';
+
 CREATE OR REPLACE FUNCTION tally.drop_pack(name text, target_schema text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -117,11 +132,12 @@ BEGIN
             format('SELECT tally.drop_pack(%L, %L);', wanted.name, copies[1]));
     END IF;
     SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name AND i.target_schema = copies[1];
+    PERFORM tally_internal._drop_channels_of(was);
     PERFORM tally_internal._drop_step(s, was.target_schema, was.owner)
        FROM (SELECT * FROM tally_internal._made_steps(was) s ORDER BY s.ordinal DESC OFFSET 0) s;
     PERFORM tally_internal._forget_pack(wanted.name, copies[1]);
     RETURN format('pack %s is dropped; its source tables in schema %I are left as they are', wanted.name, was.target_schema);
 END $$;
 COMMENT ON FUNCTION tally.drop_pack(text, text) IS
-'Takes back what install_pack() made, in reverse. Source tables and their rows stay. If the pack is installed in several schemas, target_schema says '
-'which copy.';
+'Takes back what install_pack() made, in reverse, and the channels that settings of the pack made. Source tables and their rows '
+'stay. If the pack is installed in several schemas, target_schema says which copy.';

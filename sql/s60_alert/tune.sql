@@ -3,8 +3,8 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._tunable() RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT '{area,auto_resolve,condition,description,enabled,for,impact,keep_firing_for,min_samples,no_data,on_error,owner,recovery_condition,reopen_within,'
-           'response_target,runbook,severity,suggested_actions}'::text[]
+    SELECT '{area,auto_resolve,condition,description,enabled,escalation,for,impact,keep_firing_for,min_samples,no_data,on_error,owner,recovery_condition,'
+           'reopen_within,response_target,runbook,severity,suggested_actions}'::text[]
 $$;
 COMMENT ON FUNCTION tally_internal._tunable() IS 'The arguments of create_threshold() that an editor may change: none of them is SQL.';
 
@@ -70,10 +70,11 @@ BEGIN
        FROM tally.rollups r, tally_internal._tested_window(t, r, now()) w WHERE r.id = m.rollup_id AND r.lookback IS NOT NULL;
     PERFORM set_config('tally.person', COALESCE(by, ''), true);
     UPDATE tally.thresholds x SET (condition, recovery_condition, for_, keep_firing_for, min_samples, no_data, on_error, severity, responsible, runbook,
-                                   response_target, suggested_actions, area, impact, auto_resolve, reopen_within, enabled, description, rule,
-                                   windows, updated_at)
+                                   response_target, escalation, suggested_actions, area, impact, auto_resolve, reopen_within, enabled, description,
+                                   rule, windows, updated_at)
          = (t.condition, t.recovery_condition, t.for_, t.keep_firing_for, t.min_samples, t.no_data, t.on_error, t.severity, t.responsible, t.runbook,
-            t.response_target, t.suggested_actions, t.area, t.impact, t.auto_resolve, t.reopen_within, t.enabled, t.description, t.rule, t.windows, now())
+            t.response_target, t.escalation, t.suggested_actions, t.area, t.impact, t.auto_resolve, t.reopen_within, t.enabled, t.description,
+            t.rule, t.windows, now())
      WHERE x.id = t.id;
     RETURN (SELECT jsonb_object_agg(a.key, a.value) FROM jsonb_each(tally_internal._threshold_arguments(t)) a WHERE changes ? a.key);
 END $$;

@@ -2,7 +2,7 @@
 --   * A release in the making, and an access granted, lock the lists of releases and of grants.
 --   * A snapshot in which the victim's rollup per key was not there yet says that its table of marks belongs to no rollup.
 -- As it was (commit 10cf7a1) nobody made a release or let anybody in meanwhile, and the marks of the victim's rollup were dropped, where its live view was
--- gone: seen there.
+-- gone: so that code reads; this file was not run on it.
 \ir prelude.psql
 CREATE TABLE evil.shops (at timestamptz NOT NULL, world text, person text);
 CREATE INDEX ON evil.shops (at);

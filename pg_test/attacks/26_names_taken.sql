@@ -1,6 +1,7 @@
 -- Attack 26: names of definitions in a schema that is not the attacker's to use, or is still to come, such as that of a pack. A name is unique within its
 -- schema. Who finds it taken is refused, and what a superuser defines under it is the attacker's.
--- As it was (commit 10cf7a1) a board, a probe, a task, a threshold and a metric of experiments were stored in any schema: seen there.
+-- As it was (commit 10cf7a1) a board, a probe, a task, a threshold and a metric of experiments were stored in any schema: so that code
+-- reads; this file was not run on it.
 \ir prelude.psql
 \connect - :superuser
 SET client_min_messages = error;

@@ -4,7 +4,8 @@
 --   * A view of the victim's that is called as the view of a funnel or of an experiment of the attacker's, in a schema where both create.
 --   * A rollup's table that a superuser has given to the victim since.
 --   * A pack of the attacker's that says it has made the victim's view and rollup in that schema, and a function whose name goes on with a statement.
--- As it was (commit 10cf7a1) set_owner('evil.bait', 'tally_attacker') made each of them the attacker's, and a superuser's drop dropped them: seen there.
+-- As it was (commit 10cf7a1) set_owner('evil.bait', 'tally_attacker') made each of them the attacker's, and a superuser's drop dropped them. Seen there:
+-- the table that was a node. The rest is how that code reads.
 \ir prelude.psql
 \connect - :superuser
 SET client_min_messages = error;

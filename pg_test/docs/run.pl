@@ -4,8 +4,8 @@
 #   run.pl PAGE psql [argument…]     prints TAP: one test for each example
 #
 # An example is a block fenced by ```sql. It must run without an error. Where a block fenced by ```text follows it, that is what
-# psql prints, to the character; a line "…" there stands for any lines. What the page does not show but needs (tables, rows) stands in
-# an HTML comment that begins with "run:".
+# psql prints, to the character; a line "…" there stands for any lines, and "[…]" in a line for any text
+# (seconds, rates). What the page does not show but needs (tables, rows) stands in an HTML comment that begins with "run:".
 use utf8;
 use strict;
 use warnings;
@@ -49,7 +49,7 @@ for my $n (0 .. $#steps) {
     my ($step, $got) = ($steps[$n], tidy($printed[$n]));
     my $good;
     if (defined $step->{expected}) {
-        my $pattern = join "\n", map { $_ eq '…' ? '(?:.*\n)*?.*' : quotemeta } split /\n/, tidy($step->{expected});
+        my $pattern = join "\n", map { $_ eq '…' ? '(?:.*\n)*?.*' : join '.+', map { quotemeta } split /\[…\]/, $_, -1 } split /\n/, tidy($step->{expected});
         $good = $got =~ /\A$pattern\z/;
     }
     else { $good = $got !~ /^(?:ERROR|FATAL|PANIC):/m }

@@ -2,7 +2,8 @@
 # Owns `make test`: sets the machine up, builds, starts a private server, and hands every test to one TAP harness.
 #
 #   scripts/test.sh                       everything
-#   scripts/test.sh text                  the checks that read files only: the arrow of the stages, the seam, lines, the table of folders, recipes
+#   scripts/test.sh text                  the checks that read files only: the arrow of the stages, the seam, lines, the table of folders, recipes,
+#                                         that every example of the docs is run
 #   scripts/test.sh rust                  the checks that need no server: rustfmt, clippy, cargo test
 #   scripts/test.sh backend               the #[pg_test]s, by cargo pgrx test
 #   scripts/test.sh pg_test/stages/x.sql  only the named files (pgTAP scripts, or *.sh that print TAP)
@@ -24,7 +25,7 @@ finish() {
 }
 trap finish EXIT
 
-text=(scripts/test/{arrow,seam,lines,tree,recipes}.pl)
+text=(scripts/test/{arrow,seam,lines,tree,recipes,examples}.pl)
 rust=(scripts/test/rustfmt.sh scripts/test/clippy.sh scripts/test/cargo.sh)
 backend=(scripts/test/pg_test.sh)
 shopt -s nullglob

@@ -92,6 +92,23 @@ SELECT throws_ok($$SELECT tally.create_sessions('bad', 'hits', 'at', 'who', gap 
     'gap of sessions ''bad'' must be 0 or longer, got -01:00:00', 'a negative gap');
 SELECT throws_ok($$SELECT tally.create_sessions('bad', 'hits', 'at', 'who', dimensions => '[{"entry": "path"}]')$$, '22023',
     'dimensions of sessions ''bad'' must have names of their own, got ''entry''', 'a name that sessions have');
+-- Bug: an actor's column named session was refused with a hint for dimensions, which does not help there.
+CREATE TABLE by_session (at timestamptz NOT NULL, session varchar(9));
+INSERT INTO by_session VALUES ('2026-03-01 10:00Z', 'x'), ('2026-03-01 10:10Z', 'x'), ('2026-03-01 12:00Z', 'x');
+SELECT throws_ok($$SELECT tally.create_sessions('own', 'by_session', 'at', 'session', with_data => true)$$, '22023',
+    'actor of sessions ''own'' must have a name of its own, got ''session''', 'an actor''s column with the name of one of sessions');
+DO $$
+DECLARE
+    hint text;
+BEGIN
+    PERFORM tally.create_sessions('own', 'by_session', 'at', 'session', with_data => true);
+EXCEPTION WHEN invalid_parameter_value THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    EXECUTE hint;
+END $$;
+SELECT tally.create_sessions('own', 'by_session', 'at', 'actor_session', with_data => true);
+SELECT bag_eq('SELECT actor_session::text, events FROM own', $$VALUES ('x', 2::bigint), ('x', 1)$$, 'and the hint makes the column to use');
+SELECT tally.drop_sessions('own');
 SELECT throws_ok($$SELECT tally.create_sessions('a b', 'hits', 'at', 'who')$$, '42602',
     'a name must be written as SQL writes it, with or without a schema, got ''a b''', 'a name that is no identifier');
 SELECT throws_ok($$SELECT tally.create_sessions('bad', 'hits', 'at', 'nobody')$$, NULL, NULL, 'no such actor');

@@ -58,8 +58,19 @@ CREATE OR REPLACE FUNCTION tally_internal._check_sessions(label text, given json
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own   CONSTANT text[] := ARRAY['session', 'started_at', 'ended_at', 'seconds', 'events', 'entry', 'exit', given ->> 'actor'];
+    -- Columns of the two rollups beside the actor, which is the key of both.
+    beside CONSTANT text[] := '{session,started_at,ended_at,seconds,events,starts,ends,counts}'
+        || CASE WHEN given ->> 'page' IS NOT NULL THEN '{entry,exit}'::text[] END;
     taken text;
 BEGIN
+    IF given ->> 'actor' = ANY (beside) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('actor of sessions %L must have a name of its own, got %L', label, given ->> 'actor'),
+            format('Sessions have the columns %s beside the actor.', array_to_string(beside, ', ')),
+            (SELECT format('ALTER TABLE %s ADD COLUMN %I %s GENERATED ALWAYS AS (%I) STORED;  -- then sessions with actor => %L', given ->> 'source',
+                           'actor_' || a.attname, format_type(a.atttypid, a.atttypmod), a.attname, 'actor_' || a.attname)
+               FROM pg_attribute a WHERE a.attrelid = (given ->> 'source')::regclass AND a.attname = given ->> 'actor'));
+    END IF;
     IF (given ->> 'gap')::interval IS NULL OR (given ->> 'gap')::interval < interval '0' THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('gap of sessions %L must be 0 or longer, got %s', label, COALESCE(given ->> 'gap', 'NULL')),
@@ -77,7 +88,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_sessions(text, jsonb) IS
-'An error where a gap is negative, or where dimensions of sessions have the name of another column.';
+'An error where a gap is negative, or where the actor or a dimension of sessions has the name of another column.';
 
 CREATE OR REPLACE FUNCTION tally_internal._session_columns(given jsonb) RETURNS TABLE (name text, expression text, lasts boolean, place bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

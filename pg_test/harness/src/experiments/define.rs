@@ -71,6 +71,7 @@ impl Metric {
             ("mean", _) if rng.percent(15) => None,
             _ => Some(*rng.one(&NUMBERS)),
         };
+        let steps = *rng.one(&STEPS);
         Metric {
             name,
             kind,
@@ -78,7 +79,7 @@ impl Metric {
             expression,
             denominator: (kind == "ratio").then(|| *rng.one(&["{items}", "1", "{items} + 1"])),
             filter: (table == EVENTS && rng.percent(30)).then(|| *rng.one(&FILTERS)),
-            steps: if kind == "funnel" { *rng.one(&STEPS) } else { &[] },
+            steps: if kind == "funnel" { steps } else { &[] },
             level: *rng.one(&[0.5, 0.9, 0.25]),
             cap: (matches!(kind, "mean" | "ratio") && rng.percent(30)).then(|| *rng.one(&[0.0, 10.0, 30.5, -1.0])),
             up_is_good: rng.percent(60),
@@ -101,8 +102,15 @@ impl Metric {
             .enumerate()
             .map(|(i, s)| format!("\"s{i}\": \"{}\"", world.words(self.table, s)))
             .collect();
+        // The column has the name that the exposures have for it, or is named.
+        let unit = world.column(self.table, self.unit());
+        let unit = if unit == world.column(EXPOSURES, "unit") {
+            String::new()
+        } else {
+            format!(", unit => '{unit}'")
+        };
         format!(
-            "SELECT tally.create_experiment_metric('{}', '{}', '{}'{}{}{}{}{}{}, direction => '{}'{}{}{})",
+            "SELECT tally.create_experiment_metric('{}', '{}', '{}'{}{}{}{}{}{}, direction => '{}'{}{}, time_column => '{}'{})",
             self.name,
             world.name(self.table),
             self.kind,
@@ -123,16 +131,8 @@ impl Metric {
             if self.up_is_good { "up_is_good" } else { "down_is_good" },
             hours("window", self.window),
             hours("delay", self.delay),
-            format!(
-                ", time_column => '{}'{}",
-                world.column(self.table, if self.table == VISITS { "t" } else { "at" }),
-                // The column has the name that the exposures have for it, or is named.
-                if world.column(self.table, self.unit()) == world.column(EXPOSURES, "unit") {
-                    String::new()
-                } else {
-                    format!(", unit => '{}'", world.column(self.table, self.unit()))
-                }
-            ),
+            world.column(self.table, if self.table == VISITS { "t" } else { "at" }),
+            unit,
         )
     }
 
@@ -186,6 +186,9 @@ impl Experiment {
         if rng.percent(25) {
             dimensions.push(("size", "CASE WHEN {plan} > 0 THEN 'big' END"));
         }
+        let twice = *rng.one(&["exclude", "first"]);
+        let correction = *rng.one(&["holm", "benjamini_hochberg", "none"]);
+        let zone = *rng.one(&["UTC", "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]);
         let mut made = Experiment {
             name,
             metrics,
@@ -196,13 +199,13 @@ impl Experiment {
             window: *rng.one(&[5, 24, 72, 168]),
             delay: *rng.one(&[0, 0, 0, 12]),
             covariate_days: *rng.one(&[0, 2, 7]),
-            twice: *rng.one(&["exclude", "first"]),
+            twice,
             starts: rng.percent(30).then_some("2026-03-25"),
             ends: rng.percent(40).then_some("2026-04-05"),
             planned: rng.percent(40).then_some(40),
             alpha: *rng.one(&[0.05, 0.2]),
-            correction: *rng.one(&["holm", "benjamini_hochberg", "none"]),
-            zone: *rng.one(&["UTC", "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]),
+            correction,
+            zone,
         };
         // Often on the units of another.
         if let Some(other) = before.first()

@@ -87,16 +87,4 @@ SELECT tally.create_threshold('failing apps', metric => 'failing_apps', conditio
 SELECT is((SELECT opened FROM tally.evaluate('2026-03-15 11:00Z', 'failing apps')), 1, 'the same by a rollup with apps');
 SELECT bag_eq($$SELECT c FROM tally.incidents, jsonb_array_elements(evidence -> 'contributors' -> 'app') c WHERE threshold = 'failing apps'$$,
     $$SELECT c FROM proof, jsonb_array_elements(evidence -> 'contributors' -> 'app') c$$, 'tells the same of apps');
--- Whoever may not read the source gets none of it.
-CREATE ROLE tally_evidence_other;
-GRANT SELECT ON p_hourly, p_hourly_live TO tally_evidence_other;
-GRANT USAGE, CREATE ON SCHEMA public TO tally_evidence_other;
-SET ROLE tally_evidence_other;
-SELECT tally.create_threshold('theirs', metric => 'failing', condition => '> 0.2', per => '{world}');
-RESET ROLE;
-SELECT is((SELECT opened FROM tally.evaluate('2026-03-15 11:00Z', 'theirs')), 1, 'another role sees it fail');
-SELECT is((SELECT evidence -> 'contributors' FROM tally.incidents WHERE threshold = 'theirs'), '{}', 'and nothing of a source that it may not read');
-SELECT tally.drop_threshold('theirs');
-DROP OWNED BY tally_evidence_other;
-DROP ROLE tally_evidence_other;
 SELECT * FROM finish();

@@ -48,7 +48,8 @@ for (split /\n/, text_of('kernels/sql/order')) {
 my $own = join "\n", map { "\n-- kernels/sql/$_\n" . text_of("kernels/sql/$_") } @behind;
 # run_as() takes parameters of any types; here each set of types that the engine passes has a function of its own.
 my @passed = (
-    [], ['timestamptz'], ['timestamptz', 'timestamptz'], ['timestamptz[]', 'timestamptz', 'timestamptz'], ['text[]'], ['text[]', 'timestamptz', 'timestamptz'],
+    [], ['text'], ['timestamptz'], ['timestamptz', 'timestamptz'], [('timestamptz') x 4],
+    ['timestamptz[]', 'timestamptz', 'timestamptz'], ['text[]'], ['text[]', 'timestamptz', 'timestamptz'],
     ['text[]', 'timestamptz', 'timestamptz', 'tid[]'], ['timestamptz', 'timestamptz', 'jsonb'], ['timestamptz', 'timestamptz', 'timestamptz[]'],
     ['timestamptz', 'timestamptz', 'timestamptz[]', 'timestamptz[]'], ['timestamptz', 'bigint', 'bigint'], ['jsonb'],
 );

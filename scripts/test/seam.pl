@@ -64,4 +64,9 @@ check("the test sees the seam: the kernel offers $names names, $calls are called
 check('no stage but the kernel calls the library', @foreign);
 check('what is called of the kernel is on docs/kernel.md', map { "$_ of $kernel{$_}, called in sql/" . (sort keys %{ $used{$_} })[0] }
     grep { my ($name) = /\.(\w+)$/; !$written{$name} } sort keys %used);
+# A file that is not listed would not run with KERNEL=sql, and nobody would know.
+my %listed = map { (split)[0] => 1 } grep { /^pg_test/ } split /\n/, text_of('kernels/sql/tests');
+check('kernels/sql/tests lists every stage, with a reason where the hosted edition passes over it',
+    map { "$_ is not there" } grep { !$listed{$_} } glob 'pg_test/stages/*.sql');
+check('and nothing that is gone', map { "$_ is gone" } grep { !-e } sort keys %listed);
 done();

@@ -21,19 +21,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._metrics_place(tally.rollups) IS 'Schema and name of a rollup''s flat view, or those that it gets where there is none.';
 
-CREATE OR REPLACE FUNCTION tally_internal._put_metrics_view(rollup_id int, replaces boolean, who bigint DEFAULT tally_internal._me()) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._put_metrics_view(rollup_id int, place text, replaces boolean, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
+    names name[] := parse_ident(place);
     r     tally.rollups := tally_internal._owned_rollup(rollup_id, tally_internal._caller(who));
     maker regrole := COALESCE((SELECT o.oid FROM pg_roles o WHERE o.oid = r.owner), (SELECT c.relowner FROM pg_class c WHERE c.oid = r.relation))::regrole;
 BEGIN
     -- As its owner, whoever asks for it, a superuser who repairs it perhaps: PostgreSQL reads the constants of a view when it is made, and reading
     -- one may run a check of the owner's.
-    PERFORM tally.run_as(maker, 'pg_catalog', format('CREATE %s %s AS %s', CASE WHEN replaces THEN 'OR REPLACE VIEW' ELSE 'VIEW' END,
-                                                     tally_internal._metrics_place(r), tally_internal._metrics_query(r.id)), 0, r.zone);
+    PERFORM tally.run_as(maker, 'pg_catalog', format('CREATE %s %I.%I AS %s', CASE WHEN replaces THEN 'OR REPLACE VIEW' ELSE 'VIEW' END,
+                                                     names[1], names[2], tally_internal._metrics_query(r.id)), 0, r.zone);
 END $$;
-COMMENT ON FUNCTION tally_internal._put_metrics_view(int, boolean, bigint) IS
-'Makes the flat view of a rollup of its metrics, as its owner, or replaces it. For who has the owner''s rights.';
+COMMENT ON FUNCTION tally_internal._put_metrics_view(int, text, boolean, bigint) IS
+'Makes the flat view of a rollup of its metrics in a place, as its owner, or replaces it. For who has the owner''s rights.';
 
 CREATE OR REPLACE FUNCTION tally_internal._build_metrics_view(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -59,13 +60,13 @@ BEGIN
             format('ALTER TABLE %s RENAME TO %I;', place, r.name || '_metrics_old'));
     END IF;
     BEGIN
-        PERFORM tally_internal._put_metrics_view(r.id, true);
+        PERFORM tally_internal._put_metrics_view(r.id, place, true);
         IF old IS NULL THEN PERFORM tally_internal._owner_only(place); END IF;
     EXCEPTION WHEN invalid_table_definition THEN
         -- A column went or changed its type. The view is made anew, with the grants of the old one.
         grants := tally_internal._grants_on(old);
         PERFORM tally_internal._drop_metrics_view(r, old);
-        PERFORM tally_internal._put_metrics_view(r.id, false);
+        PERFORM tally_internal._put_metrics_view(r.id, place, false);
         PERFORM tally_internal._owner_only(place);
     END;
     FOR item IN SELECT unnest(grants) AS statement LOOP

@@ -36,6 +36,8 @@ SET ROLE read_by_others_reader;
 SELECT bag_eq($$SELECT metric, arm, units, value FROM tally.experiment_report('x', as_of => '2026-03-01 00:00Z')$$, 'TABLE own', 'and another role the same');
 SELECT bag_eq('SELECT metric, arm FROM x_report', 'SELECT metric, arm FROM own', 'also by the view');
 SELECT isnt_empty($$SELECT FROM tally.experiment_health('x', as_of => '2026-03-01 00:00Z')$$, 'its health too');
+SELECT throws_ok($$SELECT * FROM tally.move_experiment_caps('x')$$, '42501',
+    'caps of experiment ''x'' can only be moved by its owner read_by_others_maker, got read_by_others_reader', 'but its caps are the owner''s');
 -- The tested day is 26 January: 9 after 1.
 SELECT tally.create_threshold(c, 'mean', c, owner => 'on-call')
   FROM unnest('{> 5,> 20% vs 7 days,> 1.5 x baseline of 7 days,> 0.1 per 1 hour,z > 4 over 3 weeks,poisson < 0.1 over 3 weeks,

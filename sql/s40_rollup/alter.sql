@@ -101,46 +101,19 @@ END $$;
 COMMENT ON FUNCTION tally_internal._altered(tally.rollups, text, text, text, text) IS
 'A rollup with another filter, schedule, description or emptied; NULL leaves as it is, and '''' takes away. An error where one of them cannot be.';
 
-CREATE OR REPLACE FUNCTION tally.alter_rollup(
-    name            text,
-    add_measures    jsonb DEFAULT '{}',
-    drop_measures   text[] DEFAULT '{}',
-    add_dimensions  jsonb DEFAULT '[]',
-    drop_dimensions text[] DEFAULT '{}',
-    "where"         text DEFAULT NULL,
-    schedule        text DEFAULT NULL,
-    description     text DEFAULT NULL,
-    retain          interval DEFAULT NULL,
-    emptied         text DEFAULT NULL
-) RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
+CREATE OR REPLACE FUNCTION tally_internal._change_rollup(old tally.rollups, add_measures jsonb, drop_measures text[], add_dimensions jsonb,
+    drop_dimensions text[], "where" text, schedule text, description text, retain interval, emptied text)
+RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    old     tally.rollups := tally_internal._rollup(name);
     r       tally.rollups;
     target  text;
-    columns boolean;
+    columns CONSTANT boolean := add_measures <> '{}' OR drop_measures <> '{}' OR add_dimensions <> '[]' OR drop_dimensions <> '{}';
     filter_ boolean;
     rebuilt boolean;
     told    boolean;
 BEGIN
-    IF NOT tally_internal._has_rights_of(old.owner) THEN
-        PERFORM tally_internal._refuse('insufficient_privilege',
-            format('rollup %L can only be changed by its owner %s, got %I', old.name, old.owner, current_user),
-            'Its definition runs with the owner''s rights.',
-            format('SET ROLE %s;', old.owner));
-    END IF;
-    add_measures := COALESCE(add_measures, '{}');
-    drop_measures := COALESCE(drop_measures, '{}');
-    add_dimensions := COALESCE(add_dimensions, '[]');
-    drop_dimensions := COALESCE(drop_dimensions, '{}');
-    columns := add_measures <> '{}' OR drop_measures <> '{}' OR add_dimensions <> '[]' OR drop_dimensions <> '{}';
-    PERFORM tally_internal._check_shape(old.name, add_dimensions, add_measures);
-    IF ("where" IS NOT NULL OR drop_measures <> '{}' OR drop_dimensions <> '{}') AND tally_internal._drops_whole(old.id) IS NOT NULL THEN
-        PERFORM tally_internal._refuse('feature_not_supported', format('rollup %L is a part of a definition, which needs its columns and its filter', old.name),
-            'You can add measures and dimensions, and change its schedule, description and retention.',
-            tally_internal._drops_whole(old.id) || '  -- and create it again');
-    END IF;
     -- The lock is that of the rollup's refresh, because a refresh reads the definition.
     PERFORM tally_internal._lock(old.id, true);
     SELECT * INTO old FROM tally.rollups x WHERE x.id = old.id;
@@ -191,6 +164,45 @@ BEGIN
     IF NOT told THEN
         PERFORM tally_internal._note_unchanged(format('rollup %L', old.name));
     END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._change_rollup(tally.rollups, jsonb, text[], jsonb, text[], text, text, text, interval, text) IS
+'Does what alter_rollup() says, to parts of funnels and experiments too, for those that they are parts of.';
+
+CREATE OR REPLACE FUNCTION tally.alter_rollup(
+    name            text,
+    add_measures    jsonb DEFAULT '{}',
+    drop_measures   text[] DEFAULT '{}',
+    add_dimensions  jsonb DEFAULT '[]',
+    drop_dimensions text[] DEFAULT '{}',
+    "where"         text DEFAULT NULL,
+    schedule        text DEFAULT NULL,
+    description     text DEFAULT NULL,
+    retain          interval DEFAULT NULL,
+    emptied         text DEFAULT NULL
+) RETURNS TABLE (what text, since timestamptz, until timestamptz, how text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    old tally.rollups := tally_internal._rollup(name);
+BEGIN
+    IF NOT tally_internal._has_rights_of(old.owner) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('rollup %L can only be changed by its owner %s, got %I', old.name, old.owner, current_user),
+            'Its definition runs with the owner''s rights.',
+            format('SET ROLE %s;', old.owner));
+    END IF;
+    add_measures := COALESCE(add_measures, '{}');
+    drop_measures := COALESCE(drop_measures, '{}');
+    add_dimensions := COALESCE(add_dimensions, '[]');
+    drop_dimensions := COALESCE(drop_dimensions, '{}');
+    PERFORM tally_internal._check_shape(old.name, add_dimensions, add_measures);
+    IF ("where" IS NOT NULL OR drop_measures <> '{}' OR drop_dimensions <> '{}') AND tally_internal._drops_whole(old.id) IS NOT NULL THEN
+        PERFORM tally_internal._refuse('feature_not_supported', format('rollup %L is a part of a definition, which needs its columns and its filter', old.name),
+            'You can add measures and dimensions, and change its schedule, description and retention.',
+            tally_internal._drops_whole(old.id) || '  -- and create it again');
+    END IF;
+    RETURN QUERY SELECT * FROM tally_internal._change_rollup(old, add_measures, drop_measures, add_dimensions, drop_dimensions, "where", schedule,
+                                                             description, retain, emptied);
 END $$;
 COMMENT ON FUNCTION tally.alter_rollup(text, jsonb, text[], jsonb, text[], text, text, text, interval, text) IS
 'Changes a rollup''s definition and returns what that does to which part of its history: add_measures ''{"name": "aggregate"}'', drop_measures, '

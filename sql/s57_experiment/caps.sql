@@ -43,6 +43,11 @@ DECLARE
     r tally.rollups;
     m jsonb;
 BEGIN
+    IF NOT tally_internal._has_rights_of(e.owner) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('caps of experiment %L can only be moved by its owner %s, got %I', e.name, e.owner, current_user),
+            'Its rollups are changed with the owner''s rights.', format('SET ROLE %s;', e.owner));
+    END IF;
     PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.move_experiment_caps(%L);', tally_internal._called(e)));
     FOR c IN SELECT x.* FROM tally.experiment_cells x WHERE x.experiment_id = e.id AND x.definition ? 'cap_level' ORDER BY x.place LOOP
         SELECT * INTO r FROM tally.rollups x WHERE x.id = c.cells;
@@ -51,8 +56,8 @@ BEGIN
         was := NULLIF((c.definition ->> 'cap')::float8, 'infinity');
         cap := NULLIF((m ->> 'cap')::float8, 'infinity');
         IF cap IS DISTINCT FROM was THEN
-            PERFORM tally.alter_rollup(tally_internal._called(r), add_measures => tally_internal._cell_measures(m, c.place) - ('u_' || c.place),
-                                       drop_measures => ARRAY['m_' || c.place]);
+            PERFORM tally_internal._change_rollup(r, tally_internal._cell_measures(m, c.place) - ('u_' || c.place), ARRAY['m_' || c.place], '[]', '{}',
+                                                  NULL, NULL, NULL, NULL, NULL);
             PERFORM tally_internal._store_experiment_cap(e.id, c.metric, m ->> 'cap');
         END IF;
         RETURN NEXT;

@@ -1,7 +1,7 @@
 -- Attack 26: names of definitions in a schema that is not the attacker's to use, or is still to come, such as that of a pack. A name is unique within its
 -- schema. Who finds it taken is refused, and what a superuser defines under it is the attacker's.
 -- As it was (commit 10cf7a1) a board, a probe, a task, a threshold and a metric of experiments were stored in any schema: so that code
--- reads; this file was not run on it.
+-- reads; this file was not run on it. A route was stored so in commit c309006: seen there.
 \ir prelude.psql
 \connect - :superuser
 SET client_min_messages = error;
@@ -42,19 +42,19 @@ SELECT evil.take('closed'), evil.take('to_come'), evil.take('evil');
 SET search_path = closed, evil, public;
 SELECT tally.create_channel('his channel', url => 'https://hooks.example/x'), tally.create_inhibition('his inhibition', '{"severity": "critical"}',
     '{"severity": "warning"}');
-SELECT tally.create_probe('his probe', 'SELECT 1 AS value');
+SELECT tally.create_probe('his probe', 'SELECT 1 AS value'), tally.create_route('his route', '{"channel": "his channel"}');
 RESET search_path;
 \connect - :superuser
 SET client_min_messages = error;
 CREATE TABLE public.homes AS SELECT schema, name FROM tally.channels WHERE name LIKE 'his%' UNION ALL SELECT schema, name FROM tally.inhibitions
     WHERE name LIKE 'his%'
-    UNION ALL SELECT schema, name FROM tally.probes WHERE name = 'his probe';
+    UNION ALL SELECT schema, name FROM tally.probes WHERE name = 'his probe' UNION ALL SELECT schema, name FROM tally.routes WHERE name = 'his route';
 \ir verdict.psql
 SELECT bag_eq($$SELECT what, outcome FROM evil.log WHERE what <> 'pwn'$$, $$SELECT k, o FROM unnest('{board,probe,threshold,task,metric}'::text[]) k,
     unnest('{42501,42501,evil}'::text[]) o$$,
     'he takes names in his own schema alone');
 SELECT is_empty($$SELECT 1 FROM tally.boards WHERE schema IN ('closed', 'to_come') UNION ALL SELECT 1 FROM tally.tasks WHERE schema IN ('closed',
     'to_come')$$, 'nothing is stored in the others');
-SELECT bag_eq('SELECT * FROM public.homes', $$VALUES ('evil', 'his channel'), ('evil', 'his inhibition'), ('evil', 'his probe')$$,
+SELECT bag_eq('SELECT * FROM public.homes', $$VALUES ('evil', 'his channel'), ('evil', 'his inhibition'), ('evil', 'his probe'), ('evil', 'his route')$$,
     'what he defines is of the first schema that he may use');
 SELECT * FROM finish();

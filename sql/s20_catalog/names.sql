@@ -17,7 +17,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._target_schema(text[], text) IS
 'The schema in which a new thing is made, given the parts of its name: the one in front of it, or the first of the search_path; null where there is none.';
 
-CREATE OR REPLACE FUNCTION tally_internal._home(path text, maker regrole DEFAULT tally_internal._current_role()) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._home(path text, maker regrole) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A function of the engine that defines something passes its own path, in which nothing is defined: then it is the caller's. The temporary
     -- schema of a session, where it has one, is no home.

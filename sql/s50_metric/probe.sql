@@ -137,7 +137,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old  tally.probes;
     made tally.probes;
-    home text := tally_internal._home(search_path);
+    home text := tally_internal._home(search_path, tally_internal._current_role());
 BEGIN
     PERFORM tally_internal._check_name(name, 'probe');
     every := COALESCE(every, '1 minute');

@@ -46,7 +46,8 @@ BEGIN
         'steps', CASE WHEN kind = 'funnel' THEN tally_internal._funnel_steps_of(steps, name) END));
     PERFORM tally_internal._check_experiment_metric(name, source, kind, given, again);
     PERFORM tally_internal._check_metric_texts(name, source, kind, given, search_path, again);
-    made := jsonb_populate_record(made, jsonb_build_object('schema', tally_internal._home(search_path), 'name', name, 'kind', kind, 'direction', direction,
+    made := jsonb_populate_record(made, jsonb_build_object(
+        'schema', tally_internal._home(search_path, tally_internal._current_role()), 'name', name, 'kind', kind, 'direction', direction,
         'definition', given, 'search_path', search_path, 'description', description));
     made.source := source;
     SELECT * INTO old FROM tally.experiment_metrics m WHERE m.schema = made.schema AND m.name = name;

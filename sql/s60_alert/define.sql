@@ -67,7 +67,7 @@ COMMENT ON FUNCTION tally_internal._threshold_of(tally.thresholds, text, jsonb) 
 CREATE OR REPLACE FUNCTION tally_internal._threshold_schema(t tally.thresholds) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT tally_internal._schema_of(r.relation) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.id = t.metric_id),
-                    (SELECT p.schema FROM tally.probes p WHERE p.id = t.probe_id), tally_internal._home(t.search_path))
+                    (SELECT p.schema FROM tally.probes p WHERE p.id = t.probe_id), tally_internal._home(t.search_path, tally_internal._current_role()))
 $$;
 COMMENT ON FUNCTION tally_internal._threshold_schema(tally.thresholds) IS 'The schema that the name of a new threshold is of.';
 

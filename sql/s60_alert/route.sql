@@ -106,7 +106,7 @@ BEGIN
     END IF;
     tree := tally_internal._route_resolved(caller, tree);
     INSERT INTO tally.routes AS r (schema, name, owner, tree, channels, enabled)
-    VALUES (tally_internal._home(search_path), name, caller, tree, tally_internal._route_channels(tree), COALESCE(enabled, true))
+    VALUES (tally_internal._home(search_path, caller), name, caller, tree, tally_internal._route_channels(tree), COALESCE(enabled, true))
     ON CONFLICT ON CONSTRAINT routes_schema_name_key DO UPDATE SET tree = EXCLUDED.tree, channels = EXCLUDED.channels, enabled = EXCLUDED.enabled
      WHERE tally_internal._has_rights(caller, r.owner) RETURNING r.id INTO put;
     IF put IS NULL THEN

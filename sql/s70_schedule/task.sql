@@ -11,7 +11,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     old  tally.tasks;
-    home text := tally_internal._home(search_path);
+    home text := tally_internal._home(search_path, tally_internal._current_role());
 BEGIN
     PERFORM tally_internal._check_name(name, 'task');
     IF COALESCE(schedule, '') = '' OR COALESCE(statement, '') = '' OR octet_length(statement) > 1000000 THEN

@@ -168,7 +168,8 @@ BEGIN
     PERFORM tally_internal._refuse('insufficient_privilege',
                format('threshold %L exists already and belongs to %s, who may not evaluate', t.name, t.owner), 'Its owner could drop the watch at any time.',
                format('SELECT tally.drop_threshold(%L); SELECT tally.watch_itself();', format('%I.%I', t.schema, t.name)))
-       FROM tally.thresholds t WHERE t.schema = tally_internal._home('pg_catalog, pg_temp') AND t.name IN ('tally evaluation stopped', 'tally refresh stopped')
+       FROM tally.thresholds t WHERE t.schema = tally_internal._home('pg_catalog, pg_temp', tally_internal._current_role())
+        AND t.name IN ('tally evaluation stopped', 'tally refresh stopped')
         AND NOT (EXISTS (SELECT FROM pg_roles o WHERE o.oid = t.owner::oid)
                  AND tally_internal._may_operate(t.owner, 'tally.evaluate(timestamptz, text)'::regprocedure, 'tally.evaluate_scheduled()'::regprocedure));
     -- The next evaluation that happens sees the gap: the tick before it lies too far back.

@@ -109,7 +109,7 @@ BEGIN
     made.refresh := refresh;
     made.description := description;
     made.place := COALESCE(place, 100);
-    made.schema := tally_internal._home(search_path);
+    made.schema := tally_internal._home(search_path, tally_internal._current_role());
     RETURN tally_internal._define_board(made, search_path);
 END $$;
 COMMENT ON FUNCTION tally.create_board(text, text, jsonb, text[], text, interval, text, int, text) IS

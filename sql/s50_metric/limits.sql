@@ -132,10 +132,6 @@ END $$;
 COMMENT ON FUNCTION tally_internal._may_ask(regrole, regclass) IS
 'The limits that bind the current role where it reads a relation of an owner, or null; an error where reading is off, or the role has asked too often.';
 
-CREATE OR REPLACE FUNCTION tally_internal._iso(instant timestamptz) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT to_char(instant AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || 'Z' $$;
-COMMENT ON FUNCTION tally_internal._iso(timestamptz) IS 'A moment as every function reads it, whatever the session''s settings are.';
-
 CREATE OR REPLACE FUNCTION tally_internal._within_limits(owner regrole, relation regclass, zone text, call text, first timestamptz, last timestamptz)
     RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -150,7 +146,7 @@ BEGIN
             PERFORM tally_internal._refuse('program_limit_exceeded',
                 format('a range must be at most %s, got %s to %s', l.max_range, first, last),
                 format('This limit is set by %s in tally.limits.', owner),
-                format('%s, since => %L, until => %L);', call, tally_internal._iso(earliest), tally_internal._iso(last)));
+                format('%s, since => %L, until => %L);', call, tally_internal._utc_text(earliest), tally_internal._utc_text(last)));
         END IF;
     END IF;
     RETURN l.max_rows;

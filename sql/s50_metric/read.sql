@@ -124,7 +124,7 @@ BEGIN
     merging := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);
     "where" := COALESCE("where", '{}');
     again := format('SELECT tally.report_page(%L, bucket => %L, by => %L, since => %L, until => %L);', ARRAY[tally_internal._called(m)],
-                    COALESCE(bucket, r.bucket), by, tally_internal._iso(first), tally_internal._iso(last));
+                    COALESCE(bucket, r.bucket), by, tally_internal._utc_text(first), tally_internal._utc_text(last));
     query := tally_internal._released_sql(ARRAY[m], r, rule, by, "where", first, last, format('SELECT * FROM tally.timeseries(%L', tally_internal._called(m)),
                                           fill, true);
     IF query IS NOT NULL THEN

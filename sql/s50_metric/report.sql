@@ -119,6 +119,17 @@ END $$;
 COMMENT ON FUNCTION tally_internal._report_limits(text[], timestamptz, timestamptz, text) IS
 'The most rows of a report and the least k that the limits of its rollups'' owners give the current role; an error where they do not let it ask.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_metrics(metrics text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF COALESCE(cardinality(metrics), 0) = 0 THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')),
+            NULL, 'SELECT name, description FROM tally.metrics ORDER BY name;');
+    END IF;
+    PERFORM tally_internal._check_once(metrics, 'metrics');
+END $$;
+COMMENT ON FUNCTION tally_internal._check_metrics(text[]) IS 'An error where a report asks for no metric, or for one twice.';
+
 CREATE OR REPLACE FUNCTION tally.report(
     metrics   text[],
     since     text DEFAULT '24 hours',
@@ -141,12 +152,7 @@ DECLARE
     last  timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
     n     bigint;
 BEGIN
-    IF COALESCE(cardinality(metrics), 0) = 0 THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')),
-                                       NULL,
-                              'SELECT name, description FROM tally.metrics ORDER BY name;');
-    END IF;
-    PERFORM tally_internal._check_once(metrics, 'metrics');
+    PERFORM tally_internal._check_metrics(metrics);
     IF COALESCE(max_range <= '0', true) OR COALESCE(max_rows <= 0, true) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('max_range and max_rows must be more than nothing, got %s and %s', COALESCE(max_range::text, 'NULL'), COALESCE(max_rows::text, 'NULL')),
@@ -162,7 +168,7 @@ BEGIN
     RETURN QUERY SELECT x FROM tally_internal._report(metrics, bucket, by, COALESCE("where", '{}'), first, last, people, k, max_rows) x;
     GET DIAGNOSTICS n = ROW_COUNT;
     PERFORM tally_internal._check_rows(n, max_rows, 'a report', format('SELECT tally.report_page(%L%s, by => %L, since => %L, until => %L);', metrics,
-        COALESCE(format(', bucket => %L', bucket), ''), by, tally_internal._iso(first), tally_internal._iso(last)));
+        COALESCE(format(', bucket => %L', bucket), ''), by, tally_internal._utc_text(first), tally_internal._utc_text(last)));
 END $$;
 COMMENT ON FUNCTION tally.report(text[], text, text, interval, text[], jsonb, text, int, interval, int, timestamptz) IS
 'Several metrics, also of different rollups, side by side: one JSON object per row with the bucket (where bucket is given), the dimensions of by, and each '
@@ -184,11 +190,7 @@ DECLARE
     columns text;
     r       tally.rollups;
 BEGIN
-    IF COALESCE(cardinality(metrics), 0) = 0 THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')),
-            NULL, 'SELECT name, description FROM tally.metrics ORDER BY name;');
-    END IF;
-    PERFORM tally_internal._check_once(metrics, 'metrics');
+    PERFORM tally_internal._check_metrics(metrics);
     FOR r IN SELECT DISTINCT ON (x.id) x.* FROM unnest(metrics) n, LATERAL tally_internal._metric(n) m JOIN tally.rollups x ON x.id = m.rollup_id LOOP
         PERFORM tally_internal._check_dimensions(r, by, 'by');
     END LOOP;

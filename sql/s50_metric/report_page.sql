@@ -7,11 +7,7 @@ DECLARE
     keys  text[] := CASE WHEN bucket IS NOT NULL THEN '{bucket}'::text[] ELSE '{}' END || by;
     again text := format('SELECT tally.report_page(%L%s%s);', metrics, COALESCE(format(', bucket => %L', bucket), ''), COALESCE(format(', by => %L', by), ''));
 BEGIN
-    IF COALESCE(cardinality(metrics), 0) = 0 THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('metrics must name at least one metric, got %s', COALESCE(metrics::text, 'NULL')),
-                                       NULL, 'SELECT name, description FROM tally.metrics ORDER BY name;');
-    END IF;
-    PERFORM tally_internal._check_once(metrics, 'metrics');
+    PERFORM tally_internal._check_metrics(metrics);
     IF page_rows IS NULL OR page_rows NOT BETWEEN 1 AND 200000 THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('page_rows must be from 1 to 200000, got %s', COALESCE(page_rows::text, 'NULL')), NULL,
                                        again);
@@ -75,7 +71,7 @@ BEGIN
     rows := ARRAY(SELECT x FROM tally_internal._report(metrics, bucket, dims, COALESCE("where", '{}'), start, last, people, GREATEST(k, least_k), page_rows,
                                                        beyond) x);
     RETURN json_build_object('rows', COALESCE(array_to_json(rows[:page_rows]), '[]'), 'next', CASE WHEN cardinality(rows) > page_rows THEN
-        json_build_object('since', tally_internal._iso(first), 'until', tally_internal._iso(last), 'key',
+        json_build_object('since', tally_internal._utc_text(first), 'until', tally_internal._utc_text(last), 'key',
             (SELECT json_object_agg(d, rows[page_rows] ->> d ORDER BY o)
                FROM unnest(CASE WHEN bucket IS NOT NULL THEN '{bucket}'::text[] ELSE '{}' END || dims) WITH ORDINALITY u(d, o))) END);
 END $$;

@@ -7,7 +7,6 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $
 #variable_conflict use_variable
 DECLARE
     most  CONSTANT int := 1000;
-    iso   CONSTANT text := 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
     m     tally.metrics := tally_internal._metric(metric);
     r     tally.rollups := (SELECT x FROM tally.rollups x WHERE x.id = m.rollup_id);
     zone  text := r.zone;
@@ -50,8 +49,8 @@ BEGIN
                                     (SELECT COALESCE(jsonb_object_agg(d, x.row ->> d), '{}') FROM unnest(dims) d) AS labels,
                                     (SELECT v.value::float8 FROM json_each_text(x.row) v WHERE v.key <> ALL (dims)) AS value
                                FROM tally.report(ARRAY[tally_internal._called(m)],
-                                        to_char(since_ AT TIME ZONE 'UTC', iso),
-                                        to_char(until_ AT TIME ZONE 'UTC', iso), NULL, dims, "where", max_range => '1000 years', as_of => as_of) x(row)) p
+                                        tally_internal._utc_text(since_), tally_internal._utc_text(until_), NULL, dims, "where",
+                                        max_range => '1000 years', as_of => as_of) x(row)) p
                       WHERE p.value IS NOT NULL ORDER BY 2;
         start := stop;
     END LOOP;

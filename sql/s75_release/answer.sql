@@ -52,15 +52,16 @@ DECLARE
 BEGIN
     IF asked ->> 'rule' <> rule AND NOT tally_internal._bucket_is_finer(asked ->> 'rule', rule) THEN
         PERFORM tally_internal._refuse_unreleased(x, 'by longer buckets', format('Its buckets are of %s.', x.bucket),
-            format('%s, bucket => %L, since => %L, until => %L);', asked ->> 'call', x.bucket, tally_internal._iso(first), tally_internal._iso(last)));
+            format('%s, bucket => %L, since => %L, until => %L);', asked ->> 'call', x.bucket, tally_internal._utc_text(first),
+                   tally_internal._utc_text(last)));
     ELSIF asked ->> 'rule' <> rule THEN
         RAISE NOTICE USING MESSAGE = format('buckets are of %s: release %L shows nothing finer', x.bucket, x.name);
     END IF;
     IF (asked -> 'whole')::boolean THEN RETURN rule; END IF;
     SELECT * INTO cover FROM tally_internal._release_covers(x.id, first, last);
     hint := CASE WHEN cover.until IS NOT NULL THEN format('%s, since => %L, until => %L);', asked ->> 'call',
-        tally_internal._iso(CASE WHEN people THEN tally_internal._bucket_shifted(rule, cover.until, -1) ELSE cover.since END),
-        tally_internal._iso(cover.until)) END;
+        tally_internal._utc_text(CASE WHEN people THEN tally_internal._bucket_shifted(rule, cover.until, -1) ELSE cover.since END),
+        tally_internal._utc_text(cover.until)) END;
     -- A part of a bucket is not published.
     IF NOT isfinite(first) OR NOT isfinite(last) OR tally_internal._bucket_start(rule, first) <> first OR tally_internal._bucket_start(rule, last) <> last THEN
         PERFORM tally_internal._refuse_unreleased(x, format('for %s to %s', first, last), format('It answers for whole buckets of %s.', x.bucket), hint);

@@ -85,6 +85,15 @@ SELECT is(s.valued, w.n, 'units with values') FROM tally.experiments e JOIN tall
     LATERAL tally_internal._experiment_sums(e, c.cells, '2026-03-01 00:00Z', true, '{}') s,
         (SELECT count(DISTINCT unit) AS n FROM vals('0', '0', '168 hours') WHERE arm = 'new' AND place = 'after' AND (e).at IS NOT NULL) w
         WHERE s.arm = 'new' AND s.place = c.place;
+-- A report of a moment within a day counts the whole day, so the error of a quantile is that of the day's end.
+SELECT is((SELECT (r.units, s.valued, r.low, r.high)::text), (SELECT (r2.units, w.n, r2.low, r2.high)::text),
+    'a report at noon: as many units have values as were exposed until midnight')
+  FROM tally.experiments e JOIN tally.experiment_cells c ON c.experiment_id = e.id AND c.metric = 'p90',
+    tally.experiment_report('kinds', '2026-01-08 12:00Z', false) r, tally.experiment_report('kinds', '2026-01-09 00:00Z', false) r2,
+    tally_internal._experiment_sums(e, c.cells, '2026-01-08 12:00Z', false, '{}') s,
+    (SELECT count(DISTINCT unit) AS n FROM vals('0', '0', '168 hours') WHERE arm = 'new' AND place = 'after' AND (e).at IS NOT NULL
+        AND first_at < '2026-01-09 00:00Z') w
+ WHERE r.metric = 'p90' AND r.arm = 'new' AND r2.metric = 'p90' AND r2.arm = 'new' AND s.arm = 'new' AND s.place = c.place;
 SELECT ok(abs(r.uncapped - w.v) <= 1e-9 * w.v AND r.uncapped > r.value, 'without its cap a mean is kept too')
     FROM tally.experiment_report('kinds', '2026-03-01 00:00Z') r,
     (SELECT sum((e).amount)::float8 / count(DISTINCT unit) AS v FROM vals('0', '0', '168 hours') WHERE arm = 'new') w WHERE r.metric = 'capped'

@@ -46,6 +46,13 @@ $$;
 COMMENT ON FUNCTION tally_internal._experiment_days(tally.experiments, timestamptz, interval) IS
 'The days of first exposure that count at a moment, [first, last); matured: only those whose units were all exposed so long ago.';
 
+CREATE OR REPLACE FUNCTION tally_internal._day_of_exposure(definition jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- As the arrivals and the cells have it: a day counts as a whole, also where a report asks for a moment within it.
+    SELECT format('pg_catalog.date_trunc(''day'', u.first_at, %L)', definition ->> 'zone')
+$$;
+COMMENT ON FUNCTION tally_internal._day_of_exposure(jsonb) IS 'SQL text of the day in which a unit u of an experiment with this definition was first exposed.';
+
 CREATE OR REPLACE FUNCTION tally_internal._arrivals_sql(e tally.experiments, by text[], first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -97,7 +104,7 @@ BEGIN
     slots := slots || jsonb_build_object('arrivals', tally_internal._arrivals_sql(e, by, first, last), 'labels', tally_internal._labels_sql(by),
         'source', tally_internal._exact_source(tally_internal._current_role(), r, first, last)::text);
     slots := slots || jsonb_build_object('factors', COALESCE((
-        SELECT string_agg(tally_internal._factor_sql(c, (slots ->> 'source')::regclass = r.relation, by), ' UNION ALL ') FROM tally.experiment_cells c
+        SELECT string_agg(tally_internal._factor_sql(e, c, (slots ->> 'source')::regclass = r.relation, by), ' UNION ALL ') FROM tally.experiment_cells c
          WHERE c.experiment_id = e.id AND c.cells = $2 AND c.definition ->> 'kind' = 'quantile'),
              'SELECT NULL::bigint AS valued, NULL::float8 AS factor WHERE false'));
     -- One query for all metrics: a live view is planned and read once.
@@ -116,19 +123,19 @@ COMMENT ON FUNCTION tally_internal._experiment_sums(tally.experiments, int, time
     'quantile, '
     'the sum without a cap.';
 
-CREATE OR REPLACE FUNCTION tally_internal._factor_sql(c tally.experiment_cells, stored boolean, by text[]) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._factor_sql(e tally.experiments, c tally.experiment_cells, stored boolean, by text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- How values of one unit go together is seen only unit by unit: those at or under the arm's quantile, and all.
     SELECT format('SELECT count(*) AS valued, tally.cluster_factor(%1$s, tally.stats(x.under, x.n)) AS factor FROM (SELECT tally.count(u.q) AS n, '
                   '(tally.histogram(u.q, ARRAY[b.edge + abs(b.edge) * 4e-16 + 1e-300]))[1] AS under FROM (SELECT q_%2$s AS q, first_at, arm, mixed, %3$s AS '
                       'labels '
-                  'FROM %4$s) u, (SELECT c.edge_%2$s AS edge) b WHERE w.place = %2$s AND u.first_at >= $1 AND u.first_at < w.last '
+                  'FROM %4$s) u, (SELECT c.edge_%2$s AS edge) b WHERE w.place = %2$s AND %5$s >= $1 AND %5$s < w.last '
                   'AND (NOT u.mixed OR $3) AND u.arm = n.arm AND u.labels = n.labels AND tally.count(u.q) > 0) x HAVING w.place = %2$s',
                       (c.definition ->> 'level')::float8, c.place,
                   (SELECT COALESCE('jsonb_build_object(' || string_agg(format('%L, COALESCE(%I, ''(none)'')', b, b), ', ') || ')', '''{}''::jsonb')
                       FROM unnest(by) b),
-                  CASE WHEN stored THEN v.relation ELSE v.live_view END)
+                  CASE WHEN stored THEN v.relation ELSE v.live_view END, tally_internal._day_of_exposure(e.definition))
       FROM tally.rollups v WHERE v.id = c.unit_values
 $$;
-COMMENT ON FUNCTION tally_internal._factor_sql(tally.experiment_cells, boolean, text[]) IS
+COMMENT ON FUNCTION tally_internal._factor_sql(tally.experiments, tally.experiment_cells, boolean, text[]) IS
 'SQL text of the units with values of one arm and the cluster factor of a quantile metric, within the query of _experiment_sums().';

@@ -12,7 +12,8 @@ BEGIN
     SELECT * INTO range FROM tally_internal._experiment_days(e, 'infinity', NULL);
     -- The units are clean where the days that stand on them are.
     EXECUTE tally_internal._refuse_unsafe(u, format(
-        'SELECT COALESCE(sum(without_arm), 0), COALESCE(sum(without_time), 0), count(*) FILTER (WHERE first_at < $1 OR first_at >= $2) FROM %s%s',
+        'SELECT COALESCE(sum(without_arm), 0), COALESCE(sum(without_time), 0), count(*) FILTER (WHERE %s < $1 OR %1$s >= $2) FROM %s u%s',
+        tally_internal._day_of_exposure(e.definition),
         CASE WHEN tally_internal._exact_source(tally_internal._current_role(), days, '-infinity', 'infinity') = days.relation THEN u.relation
             ELSE tally_internal._live_for_reader(u) END,
         COALESCE(' WHERE ' || quote_ident(e.definition ->> 'experiment_column') || ' = ' || quote_literal(e.definition ->> 'experiment_key'), '')))

@@ -18,8 +18,7 @@ BEGIN
     BEGIN
         SELECT x.item INTO item FROM (
             SELECT format('DROP FUNCTION %s%s', p.oid::regprocedure, CASE WHEN step.name LIKE '% CASCADE' THEN ' CASCADE' ELSE '' END), p.proowner
-              FROM pg_proc p WHERE step.kind = 'function' AND p.oid = to_regprocedure(tally_internal._function_of(step))
-               AND p.pronamespace = to_regnamespace(quote_ident(target_schema))
+              FROM pg_proc p WHERE step.kind = 'function' AND p.oid = tally_internal._function_at(target_schema, step)
             UNION ALL SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass), p.proowner
               FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
              WHERE step.kind = 'trigger' AND t.tgrelid = to_regclass(part[2]) AND NOT t.tgisinternal AND t.tgname = (parse_ident(part[1]))[1]
@@ -84,7 +83,7 @@ BEGIN
     FOR step IN SELECT m.* FROM tally_internal._made_steps(copy) m
                  WHERE NOT EXISTS (SELECT FROM tally.pack_steps s WHERE s.pack = copy.pack AND s.kind = m.kind AND s.name = m.name)
                    -- _retire_functions() has seen to those with other arguments.
-                   AND NOT (m.kind = 'function' AND to_regprocedure(format('%I.%s', copy.target_schema, tally_internal._function_of(m))) IS NULL)
+                   AND NOT (m.kind = 'function' AND tally_internal._function_at(copy.target_schema, m) IS NULL)
                  ORDER BY m.ordinal DESC LOOP
         IF step.kind IN ('table', 'rollup') THEN
             RAISE WARNING USING

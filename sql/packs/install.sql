@@ -48,6 +48,21 @@ END $$;
 COMMENT ON FUNCTION tally_internal._finish_relation(regclass, boolean) IS
 'Makes a view of a pack refuse readers to whom the row security of a rollup''s table applies, and takes away what default privileges grant on it.';
 
+CREATE OR REPLACE FUNCTION tally_internal._function_of(step tally.pack_steps) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT regexp_replace(step.name, ' CASCADE$', '') $$;
+COMMENT ON FUNCTION tally_internal._function_of(tally.pack_steps) IS 'The function that a step makes, with its argument types.';
+
+CREATE OR REPLACE FUNCTION tally_internal._function_at(target_schema text, step tally.pack_steps) RETURNS regprocedure
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- A step names the types of its arguments without a schema, as it names all things. A type that is not there yet is no function's.
+    PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
+    RETURN to_regprocedure(format('%I.%s', target_schema, tally_internal._function_of(step)));
+EXCEPTION WHEN undefined_object OR invalid_schema_name THEN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._function_at(text, tally.pack_steps) IS 'The function that a step makes in a schema; null where it is not there.';
+
 CREATE OR REPLACE FUNCTION tally_internal._retire_functions(pack text, target_schema text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -59,7 +74,7 @@ BEGIN
                  WHERE p.pronamespace = to_regnamespace(quote_ident(target_schema)) AND p.proowner = tally_internal._current_role()::oid
                    AND EXISTS (SELECT FROM tally.pack_steps s WHERE s.pack = pack AND s.kind = 'function' AND split_part(s.name, '(', 1) = p.proname)
                    AND NOT EXISTS (SELECT FROM tally.pack_steps s WHERE s.pack = pack AND s.kind = 'function'
-                                   AND to_regprocedure(format('%I.%s', target_schema, regexp_replace(s.name, ' CASCADE$', ''))) = p.oid) LOOP
+                                   AND tally_internal._function_at(target_schema, s) = p.oid) LOOP
         EXECUTE format('ALTER FUNCTION %s RENAME TO %I', item.old, left(item.name, 40) || ' of an earlier pack');
     END LOOP;
 END $$;
@@ -78,16 +93,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._drop_retired(text) IS 'Drops what _retire_functions() has renamed; an error where something still stands on it.';
 
-CREATE OR REPLACE FUNCTION tally_internal._function_of(step tally.pack_steps) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT regexp_replace(step.name, ' CASCADE$', '') $$;
-COMMENT ON FUNCTION tally_internal._function_of(tally.pack_steps) IS 'The function that a step makes, with its argument types.';
-
 CREATE OR REPLACE FUNCTION tally_internal._made_by(step tally.pack_steps, target_schema text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE step.kind
         WHEN 'table' THEN to_regclass(format('%I.%I', target_schema, step.name)) IS NOT NULL
         WHEN 'view' THEN to_regclass(format('%I.%I', target_schema, step.name)) IS NOT NULL
-        WHEN 'function' THEN to_regprocedure(format('%I.%s', target_schema, tally_internal._function_of(step))) IS NOT NULL
+        WHEN 'function' THEN tally_internal._function_at(target_schema, step) IS NOT NULL
         WHEN 'rollup' THEN EXISTS (SELECT FROM tally.rollups r WHERE r.name = step.name AND tally_internal._schema_of(r.relation) = target_schema)
         WHEN 'metric' THEN tally_internal._is_metric(target_schema, step.name)
         WHEN 'probe' THEN EXISTS (SELECT FROM tally.probes p WHERE p.schema = target_schema AND p.name = step.name)

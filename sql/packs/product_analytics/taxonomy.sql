@@ -1,6 +1,6 @@
 -- Owns: the taxonomy of events as data, the report of what does not keep to it, and the trigger that refuses it where the owner says so.
--- Both apply one rule to counts of types and of keys: the report to those of a rollup's days, the trigger to those of the one row at hand. The
--- rules are read when asked, so a taxonomy that changes is at once true of all history.
+-- The rule stands once, in analytics_taxonomy_problems(), over the counts of one type: the report asks it for those of a rollup's days, the
+-- trigger for those of the one row at hand. The taxonomy is read when asked, so a change of it is at once true of all history.
 
 -- step: table analytics_event_types
 CREATE TABLE IF NOT EXISTS analytics_event_types (
@@ -84,32 +84,41 @@ SELECT tally.create_rollup('pa_meta_daily', source => 'analytics_events', time_c
     schedule => '*/15 * * * *', zone => current_setting('TimeZone'),
         description => 'Keys of meta and what they hold, by type of event: what the taxonomy is checked against.');
 
+-- step: function analytics_taxonomy_problems(analytics_event_types, analytics_event_keys[], bigint, bigint, bigint, timestamptz, jsonb)
+CREATE OR REPLACE FUNCTION analytics_taxonomy_problems(taxonomy analytics_event_types, keys analytics_event_keys[], total bigint, no_user bigint,
+    no_assignment bigint, latest timestamptz, items jsonb) RETURNS TABLE (problem text, key text, value text, events bigint, last_seen timestamptz)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
+    -- A type's own row of a key comes before the row of all types.
+    WITH rule AS (SELECT DISTINCT ON (k.key) k.key, k.required, k.kind, k.allowed FROM unnest(keys) k ORDER BY k.key, k.event_type = '*'),
+        item AS (SELECT i.key, i.value, i.events, i.last_seen, CASE WHEN i.value LIKE '<%' THEN btrim(i.value, '<>') ELSE 'string' END AS kind
+                   FROM jsonb_to_recordset(items) AS i(key text, value text, events bigint, last_seen timestamptz))
+    SELECT 'unknown type', NULL::text, NULL::text, total, latest WHERE taxonomy.event_type IS NULL AND total > 0
+    UNION ALL SELECT 'no user', NULL, NULL, no_user, latest WHERE taxonomy.needs_user AND no_user > 0
+    UNION ALL SELECT 'no assignment', NULL, NULL, no_assignment, latest WHERE taxonomy.needs_assignment AND no_assignment > 0
+    UNION ALL SELECT 'missing key', r.key, NULL, total - coalesce(h.events, 0), latest
+      FROM rule r LEFT JOIN (SELECT i.key, sum(i.events)::bigint AS events FROM item i WHERE i.value <> '<null>' GROUP BY 1) h ON h.key = r.key
+     WHERE taxonomy.event_type IS NOT NULL AND r.required AND total > coalesce(h.events, 0)
+    UNION ALL SELECT CASE WHEN r.key IS NULL THEN 'unknown key' WHEN i.kind <> r.kind THEN 'wrong kind' ELSE 'value not allowed' END,
+           i.key, i.value, i.events, i.last_seen
+      FROM item i LEFT JOIN rule r ON r.key = i.key
+     WHERE taxonomy.event_type IS NOT NULL AND (r.key IS NULL OR i.value <> '<null>' AND (i.kind <> r.kind OR i.value <> ALL (r.allowed)))
+$f$;
+COMMENT ON FUNCTION analytics_taxonomy_problems(analytics_event_types, analytics_event_keys[], bigint, bigint, bigint, timestamptz, jsonb) IS
+'What does not keep to the taxonomy in the events of one type: the rule of product_event_problems and of the trigger taxonomy. taxonomy is the row of the type '
+'(null where there is none), keys are the rows of its keys and of *, total, no_user and no_assignment count its events, latest is the last one''s time, and '
+'items are the keys of meta as [{"key", "value", "events", "last_seen"}].';
+
 -- step: view product_event_problems
 CREATE OR REPLACE VIEW product_event_problems AS
     WITH seen AS (SELECT r.event_type, sum(r.events)::bigint AS events, sum(r.without_user)::bigint AS without_user,
         sum(r.without_assignment)::bigint AS without_assignment, max(r.last_seen) AS last_seen FROM pa_events_daily r GROUP BY 1),
-        item AS (SELECT r.event_type, r.key, r.value, sum(r.events)::bigint AS events, max(r.last_seen) AS last_seen FROM pa_meta_daily r GROUP BY 1,
-        2, 3)
-    SELECT s.event_type, 'unknown type' AS problem, NULL::text AS key, NULL::text AS value, s.events, s.last_seen
-      FROM seen s WHERE NOT EXISTS (SELECT FROM analytics_event_types t WHERE t.event_type = s.event_type)
-    UNION ALL SELECT s.event_type, 'no user', NULL, NULL, s.without_user, s.last_seen
-      FROM seen s JOIN analytics_event_types t USING (event_type) WHERE t.needs_user AND s.without_user > 0
-    UNION ALL SELECT s.event_type, 'no assignment', NULL, NULL, s.without_assignment, s.last_seen
-      FROM seen s JOIN analytics_event_types t USING (event_type) WHERE t.needs_assignment AND s.without_assignment > 0
-    UNION ALL SELECT s.event_type, 'missing key', k.key, NULL, s.events - coalesce(i.events, 0), s.last_seen
-      FROM seen s JOIN analytics_event_types t USING (event_type)
-      JOIN analytics_event_keys k ON k.required AND (k.event_type = s.event_type OR k.event_type = '*'
-                                                     AND NOT EXISTS (SELECT FROM analytics_event_keys o WHERE o.event_type = s.event_type AND o.key = k.key))
-      LEFT JOIN (SELECT event_type, key, sum(events)::bigint AS events FROM item WHERE value <> '<null>' GROUP BY 1, 2) i ON i.event_type = s.event_type
-          AND i.key = k.key
-     WHERE s.events > coalesce(i.events, 0)
-    UNION ALL SELECT i.event_type, CASE WHEN k.key IS NULL THEN 'unknown key' WHEN i.kind <> k.kind THEN 'wrong kind'
-        ELSE 'value not allowed' END, i.key, i.value, i.events, i.last_seen
-      FROM (SELECT *, CASE WHEN value LIKE '<%' THEN btrim(value, '<>') ELSE 'string' END AS kind FROM item) i
-      JOIN analytics_event_types t USING (event_type)
-      LEFT JOIN LATERAL (SELECT * FROM analytics_event_keys k WHERE k.event_type IN (i.event_type, '*') AND k.key = i.key
-                         ORDER BY k.event_type = '*' LIMIT 1) k ON true
-     WHERE k.key IS NULL OR i.value <> '<null>' AND (i.kind <> k.kind OR i.value <> ALL (k.allowed));
+        item AS (SELECT i.event_type, jsonb_agg(to_jsonb(i) - 'event_type') AS items
+                   FROM (SELECT r.event_type, r.key, r.value, sum(r.events)::bigint AS events, max(r.last_seen) AS last_seen
+                           FROM pa_meta_daily r GROUP BY 1, 2, 3) i GROUP BY 1)
+    SELECT event_type, p.problem, p.key, p.value, p.events, p.last_seen
+      FROM seen s FULL JOIN item i USING (event_type) LEFT JOIN analytics_event_types t USING (event_type)
+     CROSS JOIN LATERAL analytics_taxonomy_problems(t, ARRAY(SELECT k FROM analytics_event_keys k WHERE k.event_type IN (s.event_type, i.event_type, '*')),
+         s.events, s.without_user, s.without_assignment, s.last_seen, i.items) p;
 COMMENT ON VIEW product_event_problems IS
 'Validation report: events that do not keep to the taxonomy (analytics_event_types, analytics_event_keys), over all time, as of the last refresh; changes of '
 'the taxonomy show at once.';
@@ -126,34 +135,15 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $f$
 DECLARE
     wrong text;
 BEGIN
-    SELECT string_agg(concat_ws(' ', p.problem, p.key, p.value), ', ' ORDER BY p.problem, p.key) INTO wrong FROM (
-    WITH seen AS (SELECT NEW.event_type::text AS event_type, 1::bigint AS events, (NEW.user_id IS NULL)::int::bigint AS without_user,
-        (NEW.assignment_id IS NULL)::int::bigint AS without_assignment, NEW.event_time AS last_seen),
-        item AS (SELECT NEW.event_type::text AS event_type, item.key,
-        CASE WHEN jsonb_typeof(item.value) <> 'string' THEN '<' || jsonb_typeof(item.value) || '>' WHEN octet_length(item.value #>> '{}') BETWEEN 1
-        AND 40 AND ltrim(item.value #>> '{}', 'abcdefghijklmnopqrstuvwxyz_') = '' AND NOT starts_with(item.value #>> '{}',
-        '_') THEN item.value #>> '{}' ELSE '<string>' END AS value, 1::bigint AS events, NEW.event_time AS last_seen
-           FROM jsonb_each(CASE jsonb_typeof(NEW.meta) WHEN 'object' THEN NEW.meta ELSE '{}' END) item)
-    SELECT s.event_type, 'unknown type' AS problem, NULL::text AS key, NULL::text AS value, s.events, s.last_seen
-      FROM seen s WHERE NOT EXISTS (SELECT FROM analytics_event_types t WHERE t.event_type = s.event_type)
-    UNION ALL SELECT s.event_type, 'no user', NULL, NULL, s.without_user, s.last_seen
-      FROM seen s JOIN analytics_event_types t USING (event_type) WHERE t.needs_user AND s.without_user > 0
-    UNION ALL SELECT s.event_type, 'no assignment', NULL, NULL, s.without_assignment, s.last_seen
-      FROM seen s JOIN analytics_event_types t USING (event_type) WHERE t.needs_assignment AND s.without_assignment > 0
-    UNION ALL SELECT s.event_type, 'missing key', k.key, NULL, s.events - coalesce(i.events, 0), s.last_seen
-      FROM seen s JOIN analytics_event_types t USING (event_type)
-      JOIN analytics_event_keys k ON k.required AND (k.event_type = s.event_type OR k.event_type = '*'
-                                                     AND NOT EXISTS (SELECT FROM analytics_event_keys o WHERE o.event_type = s.event_type AND o.key = k.key))
-      LEFT JOIN (SELECT event_type, key, sum(events)::bigint AS events FROM item WHERE value <> '<null>' GROUP BY 1, 2) i ON i.event_type = s.event_type
-          AND i.key = k.key
-     WHERE s.events > coalesce(i.events, 0)
-    UNION ALL SELECT i.event_type, CASE WHEN k.key IS NULL THEN 'unknown key' WHEN i.kind <> k.kind THEN 'wrong kind'
-        ELSE 'value not allowed' END, i.key, i.value, i.events, i.last_seen
-      FROM (SELECT *, CASE WHEN value LIKE '<%' THEN btrim(value, '<>') ELSE 'string' END AS kind FROM item) i
-      JOIN analytics_event_types t USING (event_type)
-      LEFT JOIN LATERAL (SELECT * FROM analytics_event_keys k WHERE k.event_type IN (i.event_type, '*') AND k.key = i.key
-                         ORDER BY k.event_type = '*' LIMIT 1) k ON true
-     WHERE k.key IS NULL OR i.value <> '<null>' AND (i.kind <> k.kind OR i.value <> ALL (k.allowed))) p;
+    SELECT string_agg(concat_ws(' ', p.problem, p.key, p.value), ', ' ORDER BY p.problem, p.key) INTO wrong
+      FROM analytics_taxonomy_problems((SELECT t FROM analytics_event_types t WHERE t.event_type = NEW.event_type),
+          ARRAY(SELECT k FROM analytics_event_keys k WHERE k.event_type IN (NEW.event_type, '*')), 1, (NEW.user_id IS NULL)::int,
+          (NEW.assignment_id IS NULL)::int, NEW.event_time,
+          (SELECT jsonb_agg(jsonb_build_object('events', 1, 'key', item.key, 'value',
+                      CASE WHEN jsonb_typeof(item.value) <> 'string' THEN '<' || jsonb_typeof(item.value) || '>'
+                           WHEN octet_length(item.value #>> '{}') BETWEEN 1 AND 40 AND ltrim(item.value #>> '{}', 'abcdefghijklmnopqrstuvwxyz_') = ''
+                               AND NOT starts_with(item.value #>> '{}', '_') THEN item.value #>> '{}' ELSE '<string>' END))
+             FROM jsonb_each(CASE jsonb_typeof(NEW.meta) WHEN 'object' THEN NEW.meta ELSE '{}' END) item)) p;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = format('event of type %L does not keep to the taxonomy: %s', NEW.event_type, wrong),
             DETAIL = format('Its meta is %s.', coalesce(NEW.meta::text, 'NULL')),

@@ -1,17 +1,22 @@
 -- Owns: what people have done to a rollup's own table that would change or add to what a refresh writes there.
 
-CREATE OR REPLACE FUNCTION tally_internal._table_changes() RETURNS TABLE (rollup_id int, what text, hint text)
-LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._table_changes(ids int[]) RETURNS TABLE (rollup_id int, what text, hint text)
+-- Each refresh asks about its own rollup, so no branch may read the whole catalogue (40 ms a refresh with 500 rollups). PL/pgSQL keeps the plan.
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     -- A trigger before the row may change or drop it.
     SELECT r.id, format('trigger %I of %s may change what a refresh writes', t.tgname, r.relation), format('DROP TRIGGER %I ON %s;', t.tgname, r.relation)
       FROM tally.rollups r JOIN pg_trigger t ON t.tgrelid = r.relation AND t.tgtype & 3 = 3 AND t.tgtype & 28 > 0 AND t.tgenabled <> 'D' AND NOT t.tgisinternal
+     WHERE r.id = ANY (ids)
     UNION ALL
     SELECT r.id, format('rule %I of %s may change what a refresh writes', w.rulename, r.relation), format('DROP RULE %I ON %s;', w.rulename, r.relation)
-      FROM tally.rollups r JOIN pg_rewrite w ON w.ev_class = r.relation AND w.ev_enabled <> 'D'
+      FROM tally.rollups r JOIN pg_rewrite w ON w.ev_class = r.relation AND w.ev_enabled <> 'D' WHERE r.id = ANY (ids)
     UNION ALL
     SELECT r.id, format('%s inherits from %s, so its rows would count as rows of the rollup', i.inhrelid::regclass, r.relation),
            format('ALTER TABLE %s NO INHERIT %s;', i.inhrelid::regclass, r.relation)
-      FROM tally.rollups r JOIN pg_inherits i ON i.inhparent = r.relation
+      FROM tally.rollups r JOIN pg_inherits i ON i.inhparent = r.relation WHERE r.id = ANY (ids)
     UNION ALL
     -- The only column that no definition knows is the one that was renamed.
     SELECT r.id, format('column %I of %s %s', c.name, r.relation, COALESCE('is ' || quote_ident(strange.name) || ' now', 'does not exist any more')),
@@ -25,15 +30,15 @@ LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
                           WHERE x.attrelid = r.relation AND x.attnum > 0 AND NOT x.attisdropped AND x.attname <> 'bucket'
                             AND NOT EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = x.attname)
                             AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = x.attname) HAVING count(*) = 1) strange ON true
-     WHERE a.attnum IS NULL AND EXISTS (SELECT FROM pg_class t WHERE t.oid = r.relation)
-$$;
-COMMENT ON FUNCTION tally_internal._table_changes() IS
-'What was done to the tables of rollups that would change or add to what a refresh writes, or stop it: triggers before a row, rules, tables that inherit, '
-    'renamed and dropped columns; with the statement that undoes it.';
+     WHERE r.id = ANY (ids) AND a.attnum IS NULL AND EXISTS (SELECT FROM pg_class t WHERE t.oid = r.relation);
+END $$;
+COMMENT ON FUNCTION tally_internal._table_changes(int[]) IS
+'What was done to the tables of these rollups that would change or add to what a refresh writes, or stop it: triggers before a row, rules, '
+    'tables that inherit, renamed and dropped columns; with the statement that undoes it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._table_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT '55000', c.what, c.hint FROM tally_internal._table_changes() c WHERE c.rollup_id = r.id LIMIT 1
+    SELECT '55000', c.what, c.hint FROM tally_internal._table_changes(ARRAY[r.id]) c LIMIT 1
 $$;
 COMMENT ON FUNCTION tally_internal._table_fault(tally.rollups) IS
 'The fault of a rollup to whose table something was done that a refresh cannot work with; nulls where there is none.';

@@ -87,7 +87,7 @@ LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
       LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
      WHERE a.attnum IS NULL
     UNION
-    SELECT c.rollup_id FROM tally_internal._table_changes() c
+    SELECT c.rollup_id FROM tally_internal._table_changes(ARRAY(SELECT r.id FROM tally.rollups r)) c
     UNION
     SELECT v.rollup_id FROM tally.metric_views v LEFT JOIN pg_class c ON c.oid = v.view WHERE c.oid IS NULL
     UNION

@@ -11,3 +11,4 @@ mod reference;
 pub mod schedule;
 pub mod spike;
 pub mod step;
+mod words;

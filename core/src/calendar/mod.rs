@@ -13,6 +13,7 @@ pub mod civil;
 pub mod edge;
 pub mod nest;
 pub mod rule;
+mod rule_text;
 pub mod zone;
 
 /// Microseconds of a second.

@@ -1,7 +1,4 @@
-//! Owns the bucket rule: what kind of buckets there are, and the text that says which.
-//!
-//! `fixed <microseconds> [<microseconds after Monday 2000-01-03 00:00 UTC>]`, or `calendar <unit> <zone>`. The unit is day,
-//! week, month, quarter, year, `<n>days@<days after 2000-01-03>` or `<n>months@<months after January 2000>`.
+//! Owns the bucket rule: what kinds of buckets there are, and which one a width asks for.
 
 use std::fmt;
 
@@ -10,7 +7,7 @@ use super::{DAY, INFINITY, MINUS_INFINITY, MONDAY, SECOND, civil, clamp, is_fini
 use crate::error::{SqlState, TallyError};
 
 /// Most days and months of a bucket: more than all of time has.
-const MOST: i64 = 200_000_000;
+pub(super) const MOST: i64 = 200_000_000;
 
 /// What buckets are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,20 +204,6 @@ impl Rule {
         })
     }
 
-    /// Reads a rule as [`Display`](fmt::Display) writes it.
-    pub fn parse(text: &str) -> Result<Rule, TallyError> {
-        read(text).ok_or_else(|| {
-            TallyError::new(
-                SqlState::InvalidParameterValue,
-                format!(
-                    "bucket rule expected as \"fixed <microseconds>\" or \"calendar <unit> <zone>\", got \"{text}\""
-                ),
-            )
-            .detail("A unit is day, week, month, quarter, year, <n>days@<shift> or <n>months@<shift>.")
-            .hint("SELECT tally_internal._bucket_rule('1 day', 'Europe/Berlin');")
-        })
-    }
-
     /// The width of a bucket, in parts: days and months are those of the zone's clock.
     pub fn width(&self) -> Width {
         let (months, days, micros) = match self.unit {
@@ -273,106 +256,10 @@ fn too_long(width: Width) -> TallyError {
     .hint("Use for example bucket => '1 year'.")
 }
 
-fn number(text: &str, least: i64, most: i64) -> Option<i64> {
-    text.parse().ok().filter(|n| (least..=most).contains(n))
-}
-
-fn read(text: &str) -> Option<Rule> {
-    let (form, rest) = text.split_once(' ')?;
-    match form {
-        "fixed" => {
-            let (width, shift) = rest.split_once(' ').unwrap_or((rest, "0"));
-            let width = number(width, 1, INFINITY / 4)?;
-            Some(Rule {
-                unit: Unit::Fixed {
-                    width,
-                    shift: number(shift, 0, width - 1)?,
-                },
-                zone: String::new(),
-            })
-        }
-        "calendar" => {
-            let (unit, zone) = rest.split_once(' ').filter(|(_, zone)| !zone.is_empty())?;
-            let several = |word: &str| {
-                let (n, shift) = unit.split_once(word)?;
-                let n = number(n, 1, MOST)?;
-                Some((n, number(shift, 0, n - 1)?))
-            };
-            let unit = match unit {
-                "day" => Unit::Days { n: 1, shift: 0 },
-                "week" => Unit::Days { n: 7, shift: 0 },
-                "month" => Unit::Months { n: 1, shift: 0 },
-                "quarter" => Unit::Months { n: 3, shift: 0 },
-                "year" => Unit::Months { n: 12, shift: 0 },
-                _ => match (several("days@"), several("months@")) {
-                    (Some((n, shift)), _) => Unit::Days { n, shift },
-                    (_, Some((n, shift))) => Unit::Months { n, shift },
-                    _ => return None,
-                },
-            };
-            Some(Rule {
-                unit,
-                zone: zone.to_owned(),
-            })
-        }
-        _ => None,
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let zone = &self.zone;
-        match self.unit {
-            Unit::Fixed { width, shift: 0 } => write!(f, "fixed {width}"),
-            Unit::Fixed { width, shift } => write!(f, "fixed {width} {shift}"),
-            Unit::Days { n: 1, .. } => write!(f, "calendar day {zone}"),
-            Unit::Days { n: 7, shift: 0 } => write!(f, "calendar week {zone}"),
-            Unit::Days { n, shift } => write!(f, "calendar {n}days@{shift} {zone}"),
-            Unit::Months { n: 1, .. } => write!(f, "calendar month {zone}"),
-            Unit::Months { n: 3, shift: 0 } => write!(f, "calendar quarter {zone}"),
-            Unit::Months { n: 12, shift: 0 } => write!(f, "calendar year {zone}"),
-            Unit::Months { n, shift } => write!(f, "calendar {n}months@{shift} {zone}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::zone::Utc;
     use super::*;
-
-    #[test]
-    fn rules_are_read_as_written() {
-        for text in [
-            "fixed 3600000000",
-            "fixed 3600000000 1800000000",
-            "calendar day Europe/Berlin",
-            "calendar week America/Argentina/Buenos_Aires",
-            "calendar 7days@6 Europe/Berlin",
-            "calendar quarter UTC",
-            "calendar 5months@4 UTC",
-        ] {
-            assert_eq!(Rule::parse(text).unwrap().to_string(), text);
-        }
-        for bad in [
-            "",
-            "fixed",
-            "fixed 0",
-            "fixed -5",
-            "fixed x",
-            "fixed 10 10",
-            "fixed 10 -1",
-            "calendar day",
-            "calendar day ",
-            "calendar fortnight UTC",
-            "calendar 0days@0 UTC",
-            "calendar 2days@2 UTC",
-            "calendar 99999999999999999999days@0 UTC",
-            "other 1",
-        ] {
-            assert!(Rule::parse(bad).is_err(), "{bad} was accepted");
-        }
-    }
 
     #[test]
     fn widths_become_rules_or_errors_that_say_which_there_are() {

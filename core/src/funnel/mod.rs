@@ -18,6 +18,7 @@ pub mod events;
 mod events_tests;
 pub mod exclude;
 pub mod ordered;
+mod pattern;
 #[cfg(test)]
 mod reference;
 pub mod sequence;

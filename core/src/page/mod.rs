@@ -5,6 +5,7 @@
 
 mod axis;
 mod document;
+mod filters;
 mod form;
 pub mod markup;
 pub mod model;

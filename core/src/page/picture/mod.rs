@@ -5,6 +5,7 @@ mod grid;
 pub use grid::{shortened, state};
 mod rows;
 pub use rows::answers;
+mod tile;
 mod time;
 
 use super::axis;
@@ -25,7 +26,7 @@ pub fn draw(panel: &Panel) -> Option<Markup> {
     }
     match panel.picture.as_str() {
         "line" | "area" | "bars" | "histogram" => Some(time::chart(panel)),
-        "stat" => Some(time::tile(panel)),
+        "stat" => Some(tile::tile(panel)),
         "heatmap" => Some(grid::heatmap(panel)),
         "states" => Some(grid::states(panel)),
         "ranking" | "funnel" => Some(rows::bars(panel)),

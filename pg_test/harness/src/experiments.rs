@@ -1,7 +1,9 @@
 //! Owns the random test of experiments: random experiments and metrics over random tables, random changes of exposures and events,
 //! and after each of them the report and the health against plain SQL over the tables, before and after refreshes.
 
+mod caps;
 mod define;
+mod events;
 mod judge;
 mod oracle;
 mod verdict;
@@ -105,7 +107,7 @@ impl Sequence {
 
     /// One random operation.
     fn step(&mut self, on: &mut Sessions) -> Result<(), String> {
-        match self.rng.below(16) {
+        match self.rng.below(17) {
             0..5 => {
                 let sql = self.world.change(&mut self.rng);
                 self.execute(&mut on.writer, &sql)
@@ -141,6 +143,15 @@ impl Sequence {
                 self.check(&mut on.other)
             }
             15 if self.open => self.close(&mut on.other),
+            16 if !self.open && !self.experiments.is_empty() => {
+                let place = self.rng.below(self.experiments.len() as u64) as usize;
+                let as_of = if self.rng.percent(50) {
+                    "now".to_string()
+                } else {
+                    self.moment()
+                };
+                caps::moved(&mut on.writer, self, place, &as_of)
+            }
             _ => {
                 let (one, two) = (self.world.change(&mut self.rng), self.world.change(&mut self.rng));
                 if self.open && !self.snapshot {
@@ -211,7 +222,11 @@ impl Sequence {
         let made = Experiment::random(&mut self.rng, format!("e{}", self.made), chosen, &self.experiments);
         let sql = made.create(&self.world, &mut self.rng);
         match self.execute(client, &sql) {
-            Ok(()) => self.experiments.push(made),
+            Ok(()) => {
+                self.experiments.push(made);
+                let place = self.experiments.len() - 1;
+                caps::set(client, self, place)?;
+            }
             // An arm that was shown and is not declared.
             Err(error) if error.contains("got exposures of") => self.log.push("/* refused */".to_string()),
             Err(error) => return Err(error),
@@ -219,12 +234,17 @@ impl Sequence {
         Ok(())
     }
 
+    /// A moment to ask about.
+    fn moment(&mut self) -> String {
+        let hour = world::SINCE + self.rng.between(2 * 24, 40 * 24) * 3600;
+        format!("{}+00", crate::time::text(hour * 1_000_000))
+    }
+
     /// A report and the health of each experiment against the tables, as a session sees them.
     fn check(&mut self, client: &mut Client) -> Result<(), String> {
         for e in self.experiments.clone() {
-            let hour = world::SINCE + self.rng.between(2 * 24, 40 * 24) * 3600;
             let asked = Asked {
-                as_of: format!("{}+00", crate::time::text(hour * 1_000_000)),
+                as_of: self.moment(),
                 matured: self.rng.percent(75),
                 by: e
                     .dimensions

@@ -15,7 +15,9 @@ pub struct Metric {
     pub filter: Option<&'static str>,
     pub steps: &'static [&'static str],
     pub level: f64,
+    /// The cap as it was given; of one that is a quantile of the units, what it is by now.
     pub cap: Option<f64>,
+    pub cap_level: Option<f64>,
     pub up_is_good: bool,
     /// Hours; none is the experiment's.
     pub window: Option<i64>,
@@ -72,6 +74,8 @@ impl Metric {
             _ => Some(*rng.one(&NUMBERS)),
         };
         let steps = *rng.one(&STEPS);
+        let may_be_capped = matches!(kind, "mean" | "ratio");
+        let cap = (may_be_capped && rng.percent(30)).then(|| *rng.one(&[0.0, 10.0, 30.5, -1.0]));
         Metric {
             name,
             kind,
@@ -81,7 +85,8 @@ impl Metric {
             filter: (table == EVENTS && rng.percent(30)).then(|| *rng.one(&FILTERS)),
             steps: if kind == "funnel" { steps } else { &[] },
             level: *rng.one(&[0.5, 0.9, 0.25]),
-            cap: (matches!(kind, "mean" | "ratio") && rng.percent(30)).then(|| *rng.one(&[0.0, 10.0, 30.5, -1.0])),
+            cap,
+            cap_level: (may_be_capped && cap.is_none() && rng.percent(40)).then(|| *rng.one(&[0.5, 0.9, 0.05])),
             up_is_good: rng.percent(60),
             window: rng.percent(40).then(|| *rng.one(&[1, 20, 72, 240])),
             delay: (kind == "retention" || rng.percent(25)).then(|| *rng.one(&[1, 24, 30, 72])),
@@ -110,7 +115,7 @@ impl Metric {
             format!(", unit => '{unit}'")
         };
         format!(
-            "SELECT tally.create_experiment_metric('{}', '{}', '{}'{}{}{}{}{}{}, direction => '{}'{}{}, time_column => '{}'{})",
+            "SELECT tally.create_experiment_metric('{}', '{}', '{}'{}{}{}{}{}{}{}, direction => '{}'{}{}, time_column => '{}'{})",
             self.name,
             world.name(self.table),
             self.kind,
@@ -128,6 +133,8 @@ impl Metric {
                 String::new()
             },
             self.cap.map_or_else(String::new, |c| format!(", cap => {c}")),
+            self.cap_level
+                .map_or_else(String::new, |l| format!(", cap_level => {l}")),
             if self.up_is_good { "up_is_good" } else { "down_is_good" },
             hours("window", self.window),
             hours("delay", self.delay),
@@ -215,6 +222,16 @@ impl Experiment {
             made.key = other.key.map(|_| *rng.one(&["price", "color"]));
         }
         made
+    }
+
+    /// The condition on a unit u that it counts, whatever it was shown later.
+    pub fn counted(&self) -> &'static str {
+        if self.twice == "first" { "true" } else { "NOT u.mixed" }
+    }
+
+    /// Hours from a unit's exposure to the end of its window.
+    pub fn matured_after(&self, m: &Metric) -> i64 {
+        m.delay.unwrap_or(self.delay) + m.window.unwrap_or(self.window)
     }
 
     /// The statement that defines it.

@@ -215,9 +215,9 @@ fn split(client: &mut Client, e: &Experiment, seq: &Sequence, asked: &Asked) -> 
         .map(|a| format!("(SELECT count(*) FROM u WHERE arm = '{}')", a.0))
         .collect();
     let sql = format!(
-        "WITH {}, u AS (SELECT * FROM units WHERE {} AND {}) SELECT (tally.sample_ratio(ARRAY[{}], ARRAY[{}]::float8[])).p",
+        "WITH {}, u AS (SELECT * FROM units u WHERE {} AND {}) SELECT (tally.sample_ratio(ARRAY[{}], ARRAY[{}]::float8[])).p",
         oracle::units(e, &seq.world),
-        if e.twice == "first" { "true" } else { "NOT mixed" },
+        e.counted(),
         oracle::in_days(e, &asked.as_of, None),
         counts.join(", "),
         weights.join(", ")
@@ -235,14 +235,14 @@ pub fn health(client: &mut Client, e: &Experiment, seq: &Sequence, as_of: &str) 
     outside.extend(e.starts.map(|d| format!("day < date '{d}'")));
     outside.extend(e.ends.map(|d| format!("day > date '{d}'")));
     let arms: Vec<String> = e.arms.iter().map(|a| format!("'{}'", a.0)).collect();
-    let counts = if e.twice == "first" { "true" } else { "NOT mixed" };
+    let counts = e.counted();
     let sql = format!(
         "WITH {units}, want(\"check\", value) AS (SELECT 'units_seen_twice', (SELECT count(*) FROM units WHERE mixed AND {days}) \
-         UNION ALL SELECT 'undeclared_arms', (SELECT count(*) FROM units WHERE {counts} AND {days} AND arm NOT IN ({arms})) \
+         UNION ALL SELECT 'undeclared_arms', (SELECT count(*) FROM units u WHERE {counts} AND {days} AND arm NOT IN ({arms})) \
          UNION ALL SELECT 'exposures_without_arm', (SELECT count(*) FROM raw WHERE arm IS NULL) \
          UNION ALL SELECT 'exposures_without_time', (SELECT count(*) FROM raw WHERE isfinite(at) IS NOT TRUE) \
          UNION ALL SELECT 'exposures_outside', (SELECT count(*) FROM units WHERE {outside}) \
-         UNION ALL SELECT 'planned_units', (SELECT count(*) FROM units WHERE {counts} AND {days})) \
+         UNION ALL SELECT 'planned_units', (SELECT count(*) FROM units u WHERE {counts} AND {days})) \
          SELECT w.\"check\" || ': got ' || COALESCE(h.value::text, 'NULL') || ', expected ' || w.value FROM want w \
          LEFT JOIN tally.experiment_health('{schema}.{name}', '{as_of}') h ON h.\"check\" = w.\"check\" WHERE h.value IS DISTINCT FROM w.value::float8",
         units = oracle::units(e, &seq.world),

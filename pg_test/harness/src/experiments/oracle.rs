@@ -2,7 +2,8 @@
 //! numbers of each arm. Two arms are compared by the kernel's functions of plain numbers, which have oracles of their own.
 
 use super::define::{Experiment, Metric};
-use super::world::{EVENTS, EXPOSURES, VISITS, World};
+use super::events::{Events, instant};
+use super::world::{EXPOSURES, World};
 
 /// Which report: as of a moment, of whom, by which dimensions, hiding arms under k.
 #[derive(Clone, Debug)]
@@ -11,15 +12,6 @@ pub struct Asked {
     pub matured: bool,
     pub by: Vec<&'static str>,
     pub k: i64,
-}
-
-/// A moment of a column, whatever its type.
-fn instant(column: &str, time_type: &str, zone: &str) -> String {
-    match time_type {
-        "timestamptz" => column.to_string(),
-        "date" => format!("({column}::timestamp AT TIME ZONE '{zone}')"),
-        _ => format!("({column} AT TIME ZONE '{zone}')"),
-    }
 }
 
 /// Named queries: `raw` exposures, `counted` ones, and `units` with the day and the moment of their first exposure.
@@ -70,52 +62,47 @@ pub fn in_days(e: &Experiment, as_of: &str, matured: Option<i64>) -> String {
     words
 }
 
+/// The cap of a metric that is a quantile of the units, as of a moment: a query of one row.
+pub fn cap(e: &Experiment, m: &Metric, world: &World, level: f64, as_of: &str) -> String {
+    let events = Events::of(e, m, world);
+    let arms: Vec<String> = e.arms.iter().map(|(a, _)| format!("'{a}'")).collect();
+    format!(
+        "WITH {units}, v AS MATERIALIZED (SELECT {y} AS y FROM units u WHERE {twice} AND {days} AND u.arm IN ({arms})) \
+         SELECT percentile_disc({level}) WITHIN GROUP (ORDER BY y) FROM v",
+        units = units(e, world),
+        y = events.sum(&world.words(m.table, m.expression.unwrap_or("1")), &events.after),
+        twice = e.counted(),
+        days = in_days(e, as_of, Some(e.matured_after(m))),
+        arms = arms.join(", ")
+    )
+}
+
 /// The columns that the answer about a metric has after metric, labels and arm.
 pub const NUMBERS: &str = "units::int8, value::float8, uncapped::float8, values::int8, (e).value_a::float8, (e).effect, (e).low, (e).high, \
     (e).sequential_low, (e).sequential_high, (e).p, (e).sequential_p, (e).reason, (e).method";
 
 /// The query of a metric: a row per values of the dimensions and declared arm.
 pub fn metric(e: &Experiment, m: &Metric, world: &World, asked: &Asked) -> String {
-    let delay = m.delay.unwrap_or(e.delay);
-    let window = m.window.unwrap_or(e.window);
     let text = |t: &str| world.words(m.table, t);
-    let time_type = if m.table == EVENTS {
-        world.time_types[1]
-    } else {
-        "timestamptz"
-    };
-    let at = instant(
-        &format!(
-            "x.{}",
-            world.column(m.table, if m.table == VISITS { "t" } else { "at" })
-        ),
-        time_type,
-        e.zone,
-    );
-    let after = format!(
-        "({at} >= u.at + interval '{delay} hours' AND {at} < u.at + interval '{} hours')",
-        delay + window
-    );
+    let events = Events::of(e, m, world);
+    let Events { at, near, after } = &events;
     let before = format!(
         "({at} >= u.at - interval '{} hours' AND {at} < u.at)",
         e.covariate_days * 24
     );
-    let near = format!(
-        "{} x WHERE x.{}::text = u.unit{}",
-        world.name(m.table),
-        world.column(m.table, m.unit()),
-        m.filter.map_or_else(String::new, |f| format!(" AND ({})", text(f)))
-    );
-    let sum = |what: &str, period: &str| format!("COALESCE((SELECT sum({what}) FROM {near} AND {period}), 0)::float8");
+    let sum = |what: &str, period: &str| events.sum(what, period);
     let value = text(m.expression.unwrap_or("1"));
-    let capped = |words: String| m.cap.map_or(words.clone(), |c| format!("LEAST({words}, {c}::float8)"));
+    let capped = |words: String| {
+        m.cap
+            .map_or(words.clone(), |c| format!("LEAST({words}, '{c}'::float8)"))
+    };
     let covariate = e.covariate_days > 0 && matches!(m.kind, "mean" | "ratio");
     let zero = || "0::float8".to_string();
     // y and d after exposure, x and g before it, y without its cap.
     let (y, d, x, g, uncapped) = match m.kind {
         "mean" | "ratio" => {
             let denominator = m.denominator.map(text);
-            let d = denominator.as_ref().map_or_else(zero, |d| sum(d, &after));
+            let d = denominator.as_ref().map_or_else(zero, |d| sum(d, after));
             let g = denominator
                 .as_ref()
                 .filter(|_| covariate)
@@ -125,7 +112,7 @@ pub fn metric(e: &Experiment, m: &Metric, world: &World, asked: &Asked) -> Strin
             } else {
                 zero()
             };
-            let y = sum(&value, &after);
+            let y = sum(&value, after);
             (
                 capped(y.clone()),
                 d,
@@ -142,7 +129,7 @@ pub fn metric(e: &Experiment, m: &Metric, world: &World, asked: &Asked) -> Strin
             "NULL::float8".to_string(),
         ),
         "funnel" => (
-            format!("({})::int::float8", chain(e, m, world, &after, &at)),
+            format!("({})::int::float8", chain(m, world, after, at)),
             zero(),
             zero(),
             zero(),
@@ -248,8 +235,8 @@ pub fn metric(e: &Experiment, m: &Metric, world: &World, asked: &Asked) -> Strin
          FROM grid g LEFT JOIN s b ON b.labels = g.labels AND b.arm = g.arm LEFT JOIN s a ON a.labels = g.labels AND a.arm = '{control}') \
          SELECT labels::text, arm, {NUMBERS} FROM pairs ORDER BY labels, place",
         units = units(e, world),
-        twice = if e.twice == "first" { "true" } else { "NOT u.mixed" },
-        days = in_days(e, &asked.as_of, asked.matured.then_some(delay + window)),
+        twice = e.counted(),
+        days = in_days(e, &asked.as_of, asked.matured.then(|| e.matured_after(m))),
         whole = if asked.by.is_empty() { " UNION SELECT '{}'::jsonb" } else { "" },
         arms = arms.join(", "),
         control = e.arms[0].0
@@ -263,7 +250,7 @@ fn either(with: &str, without: &str, varies: &str) -> String {
 }
 
 /// Whether a unit has events of all steps in order, each another event.
-fn chain(_e: &Experiment, m: &Metric, world: &World, after: &str, at: &str) -> String {
+fn chain(m: &Metric, world: &World, after: &str, at: &str) -> String {
     let mut items = Vec::new();
     let mut joins = Vec::new();
     for (i, step) in m.steps.iter().enumerate() {

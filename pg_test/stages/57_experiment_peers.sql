@@ -61,7 +61,15 @@ SELECT is((SELECT array_agg(h.value ORDER BY h."check") FROM tally.experiment_he
 -- Two arms at one time: the order of rows decides nothing.
 INSERT INTO exposures VALUES ('t', 'new', '2026-01-06 12:00Z', 'DE'), ('t', 'control', '2026-01-06 12:00Z', 'DE');
 SELECT is((SELECT u.arm FROM exposures_units_live u WHERE u.unit = 't'), 'control', 'of two arms at one time the first in order');
-DELETE FROM exposures WHERE unit = 't';
+-- The dimension is that of the arm that counts, also where an arm holds the bytes that end it in the text by which exposures are compared.
+INSERT INTO exposures VALUES ('t', 'new', '2026-01-06 12:00Z', 'AA'), ('t', 'control', '2026-01-06 12:00Z', NULL), ('t', 'control', '2026-01-06 13:00Z', 'BB'),
+    ('s', E'a\x01\x01', '2026-01-06Z', 'AA'), ('s', E'a\x01', '2026-01-06Z', 'AB'), ('s', 'a', '2026-01-06Z', E'\x01\x01ZZ\n1'),
+    ('r', E'a\x01\x01', '2026-01-06Z', 'one'), ('q', 'a', '2026-01-06Z', NULL), ('q', 'a', '2026-01-06 01:00Z', 'AA'), ('p', 'a', '2026-01-06Z', ''),
+    ('o', NULL, '2026-01-06Z', 'AA');
+SELECT bag_eq($$SELECT u.unit, u.arm, u.mixed, u.country FROM exposures_units_live u WHERE u.unit IN ('t', 's', 'r', 'q', 'p', 'o')$$,
+    $$VALUES ('t', 'control', true, 'DE'), ('s', 'a', true, E'\x01\x01ZZ\n1'), ('r', E'a\x01\x01', false, 'one'), ('q', 'a', false, NULL),
+             ('p', 'a', false, ''), ('o', NULL, false, NULL)$$, 'arm and dimension of a unit are of one exposure, the first by time and arm');
+DELETE FROM exposures WHERE unit IN ('t', 's', 'r', 'q', 'p', 'o');
 -- A cap takes off at the top only.
 INSERT INTO events VALUES ('b', '2026-01-06Z', -50, 1), ('c', '2026-01-08Z', 20, 2);
 SELECT is(ARRAY[value('x', 'capped', 'control'), value('x', 'capped', 'new')], ARRAY[-23.0, 6.0], 'a cap leaves low and negative values alone');

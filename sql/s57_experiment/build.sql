@@ -40,7 +40,7 @@ BEGIN
         bucket => '1 day',
         dimensions => CASE WHEN given ->> 'experiment_column' IS NULL THEN '[]'::jsonb
                            ELSE jsonb_build_array(jsonb_build_object('experiment', quote_ident(given ->> 'experiment_column'))) END
-            || '["arm", {"mixed": "arms_seen > 1"}]'::jsonb || COALESCE((SELECT jsonb_agg(d -> 'name') FROM jsonb_array_elements(given -> 'dimensions') d),
+            || '["arm", "mixed"]'::jsonb || COALESCE((SELECT jsonb_agg(d -> 'name') FROM jsonb_array_elements(given -> 'dimensions') d),
                 '[]'),
         measures => '{"units": "count(*)"}', "where" => 'first_at IS NOT NULL', schedule => schedule, zone => given ->> 'zone', search_path => search_path,
         with_data => with_data, description => 'Experiments: units by the day of their first exposure.');
@@ -98,7 +98,7 @@ BEGIN
     SELECT measures || COALESCE(jsonb_object_agg(d ->> 'name', format('pg_catalog.min(%I)', '_exposure_' || (d ->> 'name'))), '{}') INTO measures
       FROM jsonb_array_elements(given -> 'dimensions') d;
     FOR i IN 1 .. cardinality(metrics) LOOP
-        measures := measures || tally_internal._value_measures(metrics[i], (metrics[i] ->> 'place')::int, given ->> 'zone');
+        measures := measures || tally_internal._value_measures(metrics[i], (metrics[i] ->> 'place')::int, given ->> 'zone', one);
     END LOOP;
     item := tally_internal._beside_unit_sql(one, given, one ->> 'unit');
     made := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, label || '_values')), (one ->> 'source')::regclass,

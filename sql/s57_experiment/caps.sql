@@ -24,7 +24,7 @@ BEGIN
     -- Of the units that a report counts; those without events are zeros. A value that is not finite is no cap.
     EXECUTE tally_internal._refuse_unsafe(v, format(
         'SELECT percentile_disc($1) WITHIN GROUP (ORDER BY COALESCE(v.u_%s, 0)) FROM %s u LEFT JOIN %s v ON v.%I = u.%I '
-        'WHERE %6$s >= $2 AND %6$s < $3 AND ($4 OR u.arms_seen = 1) AND u.arm = ANY ($5)%s',
+        'WHERE %6$s >= $2 AND %6$s < $3 AND ($4 OR NOT u.mixed) AND u.arm = ANY ($5)%s',
         m ->> 'place', tally_internal._live_for_reader(u), tally_internal._live_for_reader(v), v.key[1], given ->> 'unit',
         tally_internal._day_of_exposure(given),
         COALESCE(' AND u.' || quote_ident(given ->> 'experiment_column') || ' = ' || quote_literal(given ->> 'experiment_key'), '')))

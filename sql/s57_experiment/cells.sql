@@ -67,6 +67,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._arrivals_sql(tally.experiments, text[], timestamptz, timestamptz) IS
 'SQL text of the units of an experiment by day of first exposure, arm and dimensions, in [$1, $2).';
 
+CREATE OR REPLACE FUNCTION tally_internal._by_place(places int[], forms text[], type text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('(CASE w.place %s END)::%s', COALESCE(string_agg(format('WHEN %s THEN %s', x.place, x.form), ' '), 'WHEN 0 THEN NULL'), type)
+      FROM unnest(places, forms) x(place, form) WHERE x.form IS NOT NULL
+$$;
+COMMENT ON FUNCTION tally_internal._by_place(int[], text[], text) IS
+'SQL text of the one of several forms that belongs to the metric w.place, for the query of _experiment_sums(); null for metrics without a form.';
+
 CREATE OR REPLACE FUNCTION tally_internal._experiment_sums(e tally.experiments, cells int, as_of timestamptz, matured boolean, by text[])
     RETURNS TABLE (place int, labels jsonb, arm text, units bigint, sketch tally.moments, digest tally.tdigest, uncapped float8, valued bigint, factor float8)
 -- A live view costs so much by the planner's count that it would be compiled: 17 s for a query of half a second.
@@ -92,11 +100,14 @@ BEGIN
                                  (c.definition ->> 'level')::float8) ELSE '' END
                    || CASE WHEN c.definition ? 'cap' THEN
                           format(', sum(u_%1$s) FILTER (WHERE bucket < ($5::timestamptz[])[%2$s]) AS u_%1$s', c.place, c.n) ELSE '' END, ', '),
-               'values', string_agg(format(CASE WHEN c.definition ->> 'kind' = 'quantile' THEN '(%1$s, NULL::tally.moments, c.m_%1$s, NULL::float8)'
-                                                ELSE '(%1$s, tally_internal._with_zeros(c.m_%1$s, n.units, %3$L), NULL::tally.tdigest, %2$s::float8)' END,
-                                    c.place, CASE WHEN c.definition ? 'cap' THEN format('COALESCE(c.u_%s, 0)', c.place) ELSE 'NULL' END,
-                                        (SELECT jsonb_object_agg(g.key, g.value) FROM jsonb_each(c.definition) g
-                                          WHERE g.key IN ('kind', 'cap', 'cap_level', 'covariate_days'))), ', '))
+               -- Of each row only the metric that it is of: each of these calls costs as much as merging hundreds of cells.
+               'm', tally_internal._by_place(array_agg(c.place), array_agg(CASE WHEN c.definition ->> 'kind' <> 'quantile' THEN
+                   format('tally_internal._with_zeros(c.m_%s, n.units, %L)', c.place, (SELECT jsonb_object_agg(g.key, g.value)
+                       FROM jsonb_each(c.definition) g WHERE g.key IN ('kind', 'cap', 'cap_level', 'covariate_days'))) END), 'tally.moments'),
+               'q', tally_internal._by_place(array_agg(c.place), array_agg(CASE WHEN c.definition ->> 'kind' = 'quantile' THEN 'c.m_' || c.place END),
+                   'tally.tdigest'),
+               'u', tally_internal._by_place(array_agg(c.place), array_agg(CASE WHEN c.definition ? 'cap' THEN format('COALESCE(c.u_%s, 0)', c.place) END),
+                   'float8'))
       INTO places, lasts, slots
       FROM (SELECT x.*, row_number() OVER (ORDER BY x.place) AS n FROM tally.experiment_cells x WHERE x.experiment_id = e.id AND x.cells = $2) c,
            LATERAL tally_internal._experiment_days(e, as_of, CASE WHEN matured
@@ -112,10 +123,9 @@ BEGIN
         'WITH a AS MATERIALIZED (SELECT labels, arm, bucket, sum(units)::bigint AS units FROM ({arrivals}) a WHERE mixed = ''false'' OR $3 GROUP BY 1, 2, 3), '
         'c AS MATERIALIZED (SELECT {labels} AS labels, arm, {merged} FROM {source} WHERE bucket >= $1 AND bucket < $2 AND (mixed = ''false'' OR $3) GROUP BY '
             '1, 2) '
-        'SELECT w.place, n.labels, n.arm, n.units, v.m, v.q, v.u, f.valued, f.factor FROM unnest($4::int[], $5::timestamptz[]) w(place, last) '
+        'SELECT w.place, n.labels, n.arm, n.units, {m}, {q}, {u}, f.valued, f.factor FROM unnest($4::int[], $5::timestamptz[]) w(place, last) '
         'CROSS JOIN LATERAL (SELECT a.labels, a.arm, sum(a.units)::bigint AS units FROM a WHERE a.bucket < w.last GROUP BY 1, 2) n '
-        'LEFT JOIN c ON c.labels = n.labels AND c.arm = n.arm CROSS JOIN LATERAL (VALUES {values}) v(place, m, q, u) '
-        'LEFT JOIN LATERAL ({factors}) f ON true WHERE v.place = w.place', slots))
+        'LEFT JOIN c ON c.labels = n.labels AND c.arm = n.arm LEFT JOIN LATERAL ({factors}) f ON true', slots))
         USING first, last, e.definition ->> 'twice' = 'first', places, lasts;
 END $$;
 COMMENT ON FUNCTION tally_internal._experiment_sums(tally.experiments, int, timestamptz, boolean, text[]) IS

@@ -12,18 +12,21 @@ COMMENT ON FUNCTION tally_internal._seconds_sql(interval) IS 'SQL text of a leng
 
 CREATE OR REPLACE FUNCTION tally_internal._units_measures(given jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Of two arms at one time the first in order is taken, so that the answer depends on no row order.
+    -- Of two arms at one time the first by its bytes is taken, so that the answer depends on no row order. No aggregate here sorts: where one does
+    -- (ORDER BY, DISTINCT), PostgreSQL neither hashes the units nor goes parallel. A dimension is that of the exposure whose arm counts. So it is
+    -- compared after time and arm, in one text: two bytes of 1 end the arm, and a byte of 1 within an arm has a 2 behind it.
     SELECT jsonb_build_object(
         'first_at', format('pg_catalog.min(%s) FILTER (WHERE %s)', x.at, x.counts),
-        'arm', format('(pg_catalog.array_agg(%1$s ORDER BY %2$s, %1$s) FILTER (WHERE %3$s))[1]', x.arm, x.at, x.counts),
-        'arms_seen', format('pg_catalog.count(DISTINCT %s) FILTER (WHERE %s)', x.arm, x.counts),
+        'arm', format('tally.value_text(tally.first(%s, %s))', x.arm, x.at),
+        'mixed', format('COALESCE(pg_catalog.min(%1$s COLLATE "C") FILTER (WHERE %2$s) <> pg_catalog.max(%1$s COLLATE "C") FILTER (WHERE %2$s), false)',
+            x.arm, x.counts),
         'exposures', 'pg_catalog.count(*)',
         'without_arm', format('pg_catalog.count(*) FILTER (WHERE %s IS NULL)', x.arm),
         'without_time', format('pg_catalog.count(*) FILTER (WHERE pg_catalog.isfinite(%s) IS NOT TRUE)', x.at))
-        || COALESCE((SELECT jsonb_object_agg(d ->> 'name',
-            format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, %3$s, (%1$s)::text) FILTER (WHERE %4$s))[1]',
-                                                                  d ->> 'expression', x.at, x.arm, x.counts))
-                                                                      FROM jsonb_array_elements(given -> 'dimensions') d), '{}')
+        || COALESCE((SELECT jsonb_object_agg(d ->> 'name', format('pg_catalog.substring(tally.value_text(tally.first(pg_catalog.replace(%1$s, '
+               'pg_catalog.chr(1), pg_catalog.chr(1) || pg_catalog.chr(2)) || pg_catalog.chr(1) || pg_catalog.chr(1) || COALESCE(''1'' || (%2$s)::text, '
+               '''2''), %3$s)), pg_catalog.chr(1) || pg_catalog.chr(1) || ''1(.*)'')', x.arm, d ->> 'expression', x.at))
+                       FROM jsonb_array_elements(given -> 'dimensions') d), '{}')
       FROM (SELECT y.at, y.arm, format('%s IS NOT NULL AND pg_catalog.isfinite(%s)', y.arm, y.at) AS counts
               FROM (SELECT format('(%s)::text', given ->> 'arm') AS arm,
                            tally_internal._time_as_timestamptz_sql(quote_ident(given ->> 'time_column'), (given ->> 'time_type')::regtype,
@@ -35,7 +38,7 @@ COMMENT ON FUNCTION tally_internal._units_measures(jsonb) IS 'Measures of the ro
 CREATE OR REPLACE FUNCTION tally_internal._beside_unit_sql(m jsonb, given jsonb, unit_column text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Named with the source's own name: the columns of the units may have the same names.
-    SELECT format('(SELECT _tally_u.first_at AS _exposure_at, _tally_u.arm AS _exposure_arm, _tally_u.arms_seen > 1 AS _exposure_mixed%s FROM {beside} '
+    SELECT format('(SELECT _tally_u.first_at AS _exposure_at, _tally_u.arm AS _exposure_arm, _tally_u.mixed AS _exposure_mixed%s FROM {beside} '
         '_tally_u '
                   'WHERE %s_tally_u.%I = %s::text AND %s >= _tally_u.first_at - %s AND %5$s < _tally_u.first_at + %7$s) _tally_exposure',
         (SELECT string_agg(format(', _tally_u.%I AS %I', d ->> 'name', '_exposure_' || (d ->> 'name')), '' ORDER BY d ->> 'name')
@@ -51,15 +54,18 @@ $$;
 COMMENT ON FUNCTION tally_internal._beside_unit_sql(jsonb, jsonb, text) IS
 'The item of FROM that joins to each event the exposure of its unit, where the event lies near enough to it.';
 
-CREATE OR REPLACE FUNCTION tally_internal._value_measures(m jsonb, place int, zone text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._value_measures(m jsonb, place int, zone text, near jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     at     text := tally_internal._time_as_timestamptz_sql(quote_ident(m ->> 'time_column'), (m ->> 'time_type')::regtype, zone);
-    begins text := '_exposure_at + ' || tally_internal._seconds_sql((m ->> 'delay')::interval);
-    after  text := format('%1$s >= %2$s AND %1$s < _exposure_at + %3$s', at, begins,
-                          tally_internal._seconds_sql((m ->> 'delay')::interval + (m ->> 'window')::interval));
-    before text := format('%s >= _exposure_at - %s AND %1$s < _exposure_at', at,
-        tally_internal._seconds_sql(make_interval(days => (m ->> 'covariate_days')::int)));
+    wait   text := tally_internal._seconds_sql((m ->> 'delay')::interval);
+    ends   text := tally_internal._seconds_sql((m ->> 'delay')::interval + (m ->> 'window')::interval);
+    days   text := tally_internal._seconds_sql(make_interval(days => (m ->> 'covariate_days')::int));
+    -- Every condition is computed for every event and measure. What the item of FROM has asked already is left out.
+    after  text := format('%s >= _exposure_at%s%s', at, CASE WHEN (m ->> 'delay')::interval <> '0' THEN ' + ' || wait ELSE '' END,
+        CASE WHEN ends <> tally_internal._seconds_sql((near ->> 'after')::interval) THEN format(' AND %s < _exposure_at + %s', at, ends) ELSE '' END);
+    before text := format('%s%s < _exposure_at',
+        CASE WHEN days <> tally_internal._seconds_sql((near ->> 'before')::interval) THEN format('%s >= _exposure_at - %s AND ', at, days) ELSE '' END, at);
     own    text := COALESCE(' AND (' || tally_internal._closed(m ->> 'where') || ')', '');
     value  text := tally_internal._closed(m ->> 'expression');
     -- A cap that may move is put on in the cells, so that units need not be computed anew.
@@ -93,9 +99,9 @@ BEGIN
             RETURN result;
     END CASE;
 END $$;
-COMMENT ON FUNCTION tally_internal._value_measures(jsonb, int, text) IS
+COMMENT ON FUNCTION tally_internal._value_measures(jsonb, int, text, jsonb) IS
 'Measures of a metric per unit: y after exposure (u without its cap), d its denominator, x and e the same from before exposure, q the sketch of a '
-    'quantile.';
+    'quantile. near: the longest times before and after exposure, between which _beside_unit_sql() lets events through.';
 
 CREATE OR REPLACE FUNCTION tally_internal._moments_of(m jsonb) RETURNS TABLE (n int, name text, capped boolean)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

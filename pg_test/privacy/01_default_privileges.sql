@@ -50,6 +50,8 @@ BEGIN
         PERFORM tally.install_pack(pack, 'app_' || pack);
     END LOOP;
 END $$;
+SELECT bag_eq($$SELECT a.name, a.action FROM tally.audit a WHERE a.kind = 'installed_packs'$$, $$SELECT l.name, 'create' FROM tally.pack_list l$$,
+    'the audit has each pack that was installed');
 SELECT is_empty($$SELECT c.relkind, c.relname, COALESCE(g.rolname, 'PUBLIC'), a.privilege_type
     FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee
     WHERE c.relnamespace::regnamespace::text LIKE 'app\_%' AND a.grantee <> c.relowner$$, 'no table, view or sequence of any pack is granted to anybody');

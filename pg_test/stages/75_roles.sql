@@ -111,7 +111,18 @@ SET tally.person = 'mia of the team';
 SELECT tally.set_limits('app', max_rows => 1000);
 SELECT tally.create_rollup('other', 'app.visits', 'at', '1 day', measures => '{"n": "count(*)"}');
 SELECT tally.drop_rollup('other');
+SELECT tally.create_board('desk', 'Desk', '[{"title": "Visits", "metric": "visits"}]');
+SELECT tally.save_view('desk', 'mine');
+SELECT tally.create_task('nightly', '@daily', 'SELECT 1');
+SELECT tally.create_task('nightly', '@daily', 'SELECT 2');
+SELECT tally.create_experiment_metric('came', 'app.visits', 'proportion', expression => 'person > 0', direction => 'up_is_good');
 RESET tally.person;
+SELECT results_eq($$SELECT kind, name, action, actor, new ->> 'by' FROM tally.audit WHERE kind IN ('boards', 'board_views', 'tasks', 'experiment_metrics')
+    ORDER BY id$$, $$SELECT k, n, a, 'tally_roles_maker', 'mia of the team' FROM (VALUES ('boards', 'desk', 'create'), ('board_views', 'mine', 'create'),
+        ('tasks', 'nightly', 'create'), ('tasks', 'nightly', 'change'), ('experiment_metrics', 'came', 'create')) v(k, n, a)$$,
+    'acts on boards, saved views, tasks and experiments are in the audit');
+SELECT is((SELECT count(tally.run_tasks('@daily', '2026-01-03 00:00Z')) * 0 + (SELECT count(*) FROM tally.audit WHERE kind = 'tasks')), 2::bigint,
+    'the run of a task is no act of a person');
 SELECT results_eq($$SELECT kind, name, action, actor, new ->> 'by' FROM tally.audit WHERE kind IN ('limits', 'rollups',
     'releases') AND name <> 'by_hour' ORDER BY id$$,
     $$VALUES ('releases', 'seen', 'create', 'tally_roles_maker', NULL), ('limits', (SELECT id::text FROM tally.limits), 'create', 'tally_roles_maker',
@@ -138,6 +149,9 @@ SELECT * FROM finish();
 SET ROLE tally_roles_maker;
 SELECT tally.drop_release('seen');
 SELECT tally.drop_threshold('many');
+SELECT tally.drop_board('desk');
+SELECT tally.drop_task('nightly');
+SELECT tally.drop_experiment_metric('came');
 SELECT tally.drop_rollup('by_hour');
 RESET ROLE;
 DROP OWNED BY tally_viewer, tally_editor, tally_admin, tally_roles_maker, tally_roles_ann, tally_roles_ben, tally_roles_eve CASCADE;

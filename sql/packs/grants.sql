@@ -12,3 +12,5 @@ DROP POLICY IF EXISTS owner_sees ON tally.pack_steps;
 CREATE POLICY owner_sees ON tally.pack_steps FOR SELECT USING (EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack));
 DROP POLICY IF EXISTS owner_sees ON tally.pack_columns;
 CREATE POLICY owner_sees ON tally.pack_columns FOR SELECT USING (EXISTS (SELECT FROM tally.pack_list l WHERE l.name = pack));
+
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.installed_packs FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();

@@ -37,6 +37,28 @@ CREATE OR REPLACE AGGREGATE tally.hll(value anyelement, "precision" int) (
 COMMENT ON AGGREGATE tally.hll(anyelement, int) IS
 'Sketch with 2^precision registers (4 to 18; 13 unless given). The precision of a group is that of its first row.';
 
+-- The measures of a keyed rollup. The key comes first, so that the engine changes nothing but the head of a call (_keyed_sql()).
+CREATE OR REPLACE FUNCTION tally_internal._keyed_hll_trans(state tally.hll, key bytea, value anyelement) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_keyed_hll_trans';
+COMMENT ON FUNCTION tally_internal._keyed_hll_trans(tally.hll, bytea, anyelement) IS 'Transition of tally_internal._keyed_hll(key, value).';
+
+CREATE OR REPLACE FUNCTION tally_internal._keyed_hll_trans(state tally.hll, key bytea, value anyelement, "precision" int) RETURNS tally.hll
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_keyed_hll_trans';
+COMMENT ON FUNCTION tally_internal._keyed_hll_trans(tally.hll, bytea, anyelement, int) IS 'Transition of tally_internal._keyed_hll(key, value, precision).';
+
+CREATE OR REPLACE AGGREGATE tally_internal._keyed_hll(key bytea, value anyelement) (
+    SFUNC = tally_internal._keyed_hll_trans, FINALFUNC = tally_internal._hll_final, STYPE = tally.hll, COMBINEFUNC = tally_internal._hll_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally_internal._keyed_hll(bytea, anyelement) IS
+'tally.hll(value) under a secret key: its number in two bytes, low byte first, and 16 bytes. Who has not the key cannot test a value against the sketch.';
+
+CREATE OR REPLACE AGGREGATE tally_internal._keyed_hll(key bytea, value anyelement, "precision" int) (
+    SFUNC = tally_internal._keyed_hll_trans, FINALFUNC = tally_internal._hll_final, STYPE = tally.hll, COMBINEFUNC = tally_internal._hll_merge,
+    SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY
+);
+COMMENT ON AGGREGATE tally_internal._keyed_hll(bytea, anyelement, int) IS 'The same of a given precision.';
+
 CREATE OR REPLACE AGGREGATE tally.approx_distinct(value anyelement) (
     SFUNC = tally_internal._hll_trans, FINALFUNC = tally_internal._hll_final_distinct, STYPE = tally.hll, COMBINEFUNC = tally_internal._hll_merge,
     SSPACE = 144, PARALLEL = SAFE, FINALFUNC_MODIFY = READ_ONLY

@@ -18,6 +18,11 @@ BEGIN
                format('SELECT tally.set_owner(%L, %L);', tally_internal._called(r), holder) INTO sqlstate, message, hint;
         RETURN;
     END IF;
+    IF NOT has_table_privilege(r.owner::oid, 'tally.identity_key', 'SELECT') AND EXISTS (SELECT FROM tally.keyed_rollups k WHERE k.rollup_id = r.id) THEN
+        SELECT '42501', format('%s, the owner of the rollup, may not use the identity key, under which it counts people', r.owner),
+               format('GRANT SELECT ON tally.identity_key TO %s;', r.owner) INTO sqlstate, message, hint;
+        RETURN;
+    END IF;
     SELECT string_agg(p, ', ' ORDER BY p) INTO place FROM unnest('{SELECT,TRIGGER}'::text[]) p
      WHERE NOT has_table_privilege(r.owner, r.source, p) AND NOT (p = 'SELECT' AND has_any_column_privilege(r.owner, r.source, p));
     IF place IS NOT NULL THEN

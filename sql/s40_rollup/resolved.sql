@@ -25,8 +25,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    string_agg(x.expression, ', ' ORDER BY x.ordinal) FILTER (WHERE x.ordinal <= cardinality(r.key)) AS key_expressions
               FROM tally.dimensions x WHERE x.rollup_id = r.id) d,
            (SELECT COALESCE(jsonb_agg(x.name ORDER BY x.ordinal), '[]') AS names,
-                   string_agg(format('%s AS %I', tally_internal._computed_sql(x.expression), x.name), ', ' ORDER BY x.ordinal) AS texts
-              FROM tally.measures x WHERE x.rollup_id = r.id) m
+                   string_agg(format('%s AS %I', CASE WHEN x.type = 'tally.hll' AND k.rollup_id IS NOT NULL THEN tally_internal._keyed_sql(x.expression)
+                                                  ELSE tally_internal._computed_sql(x.expression) END, x.name), ', ' ORDER BY x.ordinal) AS texts
+              FROM tally.measures x LEFT JOIN tally.keyed_rollups k USING (rollup_id) WHERE x.rollup_id = r.id) m
 $$;
 COMMENT ON FUNCTION tally_internal._column_slots(tally.rollups) IS 'The slots of a resolved rollup that its dimensions and measures give.';
 

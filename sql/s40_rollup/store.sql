@@ -144,7 +144,7 @@ BEGIN
     made.live_view := made.relation;
     INSERT INTO tally.rollups SELECT made.*;
     PERFORM tally_internal._store_columns(made.id, dims, nums);
-    PERFORM tally_internal._create_marks(made.id);
+    PERFORM tally_internal._note_key(made, '-infinity'), tally_internal._create_marks(made.id);
     RETURN made.id;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_rollup(tally.rollups, tally.dimensions[], tally.measures[], bigint) IS
@@ -207,6 +207,7 @@ CREATE OR REPLACE FUNCTION tally_internal._store_change(r tally.rollups, dims ta
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
     old tally.rollups := tally_internal._owned_rollup(r.id, tally_internal._caller(who));
+    had boolean := tally_internal._counts_people(r.id);
 BEGIN
     PERFORM tally_internal._check_texts(r, dims, nums);
     UPDATE tally.rollups x SET filter = r.filter, schedule = r.schedule, description = r.description,
@@ -219,6 +220,8 @@ BEGIN
                                   'alter_rollup() finds out how.', format('SELECT * FROM tally.alter_rollup(%L, …);', tally_internal._called(old)));
         END IF;
         PERFORM tally_internal._store_columns(old.id, dims, nums);
+        -- What was counted already goes on under the key that it was counted under.
+        PERFORM tally_internal._note_key(old, '-infinity') WHERE NOT had;
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_change(tally.rollups, tally.dimensions[], tally.measures[], bigint) IS

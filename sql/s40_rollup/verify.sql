@@ -91,6 +91,11 @@ BEGIN
             'Its source rows may be gone, and computing without them would rewrite history.',
             format('SELECT tally.freeze_source(%L, before => %L);  -- only where the source has all rows since then', r.source::text, since::text));
     END IF;
+    -- Sketches under two keys do not merge, so all is computed anew under another one.
+    IF tally_internal._store_key(r.id) THEN
+        since := '-infinity';
+        until := 'infinity';
+    END IF;
     since := GREATEST(since, r.frozen_before);
     PERFORM tally_internal._remake_relations(r.id);
     PERFORM tally_internal._mark_range(r.id, since, until, 'repair by ' || current_user);

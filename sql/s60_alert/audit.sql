@@ -33,7 +33,7 @@ BEGIN
     END IF;
     INSERT INTO tally.audit (actor, owner, kind, name, action, old, new)
     VALUES (tally_internal._actor()::text, COALESCE((whole ->> 'owner')::tally.role, tally_internal._actor()::tally.role), TG_TABLE_NAME,
-            COALESCE(whole ->> 'name', whole ->> 'release', whole ->> 'id'),
+            COALESCE(whole ->> 'name', whole ->> 'release', whole ->> 'pack', whole ->> 'id'),
             CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'change' ELSE 'drop' END, was, now_);
     RETURN NULL;
 END $$;

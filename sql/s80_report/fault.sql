@@ -80,6 +80,9 @@ LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
         OR NOT has_table_privilege(r.owner::oid, s.oid, 'TRIGGER') OR NOT has_any_column_privilege(r.owner::oid, s.oid, 'SELECT')
         OR NOT has_schema_privilege(r.owner::oid, s.relnamespace, 'USAGE') OR NOT has_schema_privilege(r.owner::oid, t.relnamespace, 'USAGE')
     UNION
+    SELECT k.rollup_id FROM tally.keyed_rollups k JOIN tally.rollups r ON r.id = k.rollup_id
+     WHERE NOT has_table_privilege(r.owner::oid, 'tally.identity_key', 'SELECT')
+    UNION
     SELECT r.id FROM tally.rollups r LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attname = r.time_column AND a.attnum > 0 AND NOT a.attisdropped
      WHERE r.key IS NULL AND a.atttypid IS DISTINCT FROM r.time_type
     UNION

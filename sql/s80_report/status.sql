@@ -31,7 +31,9 @@ SELECT r.name AS rollup,
                                                                     WHEN r.schedule IS NULL THEN 'by hand' WHEN (SELECT k.state
                     FROM tally_internal._clock() k) = 'stopped' THEN 'by none: the clock is stopped' ELSE 'by ' || r.schedule END) END,
             h.reason,
-            CASE WHEN pg_catalog.isfinite(r.frozen_before) THEN pg_catalog.format('frozen before %s', r.frozen_before) END) AS reason,
+            CASE WHEN pg_catalog.isfinite(r.frozen_before) THEN pg_catalog.format('frozen before %s', r.frozen_before) END,
+            CASE WHEN pg_catalog.isfinite(i.older_before) THEN pg_catalog.format('distinct counts before %s are of an older identity key or of none',
+                                                                                 i.older_before) END) AS reason,
        m.buckets + COALESCE(k.keys, 0) AS dirty_buckets,
        LEAST(m.oldest, g.oldest, k.oldest) AS oldest_mark,
        CASE WHEN g.since = '-infinity' THEN g.since ELSE LEAST(m.first_dirty, g.since) END AS exact_until,
@@ -80,6 +82,7 @@ SELECT r.name AS rollup,
   LEFT JOIN refreshers w ON w.rollup_id = r.id
   LEFT JOIN held_back h ON h.source = r.source
   LEFT JOIN unanalyzed u ON u.source = r.source
+  LEFT JOIN tally.keyed_rollups i ON i.rollup_id = r.id
  ORDER BY r.id;
 COMMENT ON VIEW tally.status IS 'One row per rollup: how fresh it is, and why not.';
 COMMENT ON COLUMN tally.status.rollup IS 'Name of the rollup.';

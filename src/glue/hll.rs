@@ -6,7 +6,7 @@ use crate::pg::fmgr::{Answer, Call};
 use crate::pg::hashing::Hasher;
 use crate::{pg_fn, sketch_type};
 use tally_core::error::{SqlState, TallyError};
-use tally_core::sketch::hll::{DEFAULT_PRECISION, PRECISION, Sketch, codec, working};
+use tally_core::sketch::hll::{DEFAULT_PRECISION, PRECISION, Sketch, codec, hash, working};
 
 fn sketch(call: &Call, i: usize) -> Result<Sketch, TallyError> {
     codec::decode(call.bytes(i))
@@ -77,6 +77,23 @@ fn add(call: &Call, hasher: Hasher) -> Answer {
     )
 }
 
+/// The number of a key and its secret: argument 1 of a keyed aggregate.
+fn key(call: &Call) -> Result<(u16, &[u8; 16]), TallyError> {
+    let bytes = if call.is_null(1) { &[] } else { call.bytes(1) };
+    match bytes.split_first_chunk::<2>() {
+        Some((number, secret)) if number[1] != 0 && secret.len() == 16 => Ok((
+            u16::from_le_bytes(*number),
+            secret.first_chunk().expect("16 bytes are 16 bytes"),
+        )),
+        _ => Err(TallyError::new(
+            SqlState::ObjectNotInPrerequisiteState,
+            format!("expected an identity key of 18 bytes, got {}", bytes.len()),
+        )
+        .detail("The definition's people are counted under a secret key of this database, and there is none.")
+        .hint("SELECT tally.rotate_identity_key();  -- as the role that installed pg_tally")),
+    }
+}
+
 /// Transitions for one type: they look nothing up, so they cost the same where PostgreSQL finds the function anew for each row.
 macro_rules! transitions {
     ($($(#[$doc:meta])* $name:ident => $hasher:expr),+ $(,)?) => {
@@ -121,6 +138,28 @@ pg_fn! {
         }
         let hasher = *call.memo((), #[inline(never)] |call| Hasher::of_argument(call, 1))?;
         add(&call, hasher)
+    }
+
+    /// Transition of a keyed count: `(state, key, anyelement)` and `(state, key, anyelement, precision)`.
+    tally_keyed_hll_trans(call)? {
+        if call.is_null(2) {
+            return same(&call);
+        }
+        let hasher = *call.memo((), #[inline(never)] |call| Hasher::of_argument(call, 2))?;
+        let (number, secret) = key(&call)?;
+        let hashed = hash::keyed(hasher.hash(call.datum(2), call.collation())?, secret);
+        change::<Hll>(
+            &call,
+            |call| {
+                let mut state = State::new(working::FIRST_WORDS);
+                working::init(state.words(), precision(call, 3)?, number);
+                Ok(state)
+            },
+            |words| {
+                working::agree(words, number)?;
+                Ok(working::push(words, hashed))
+            },
+        )
     }
 
     /// Transition of text: `(state, text)` and `(state, text, precision)`.

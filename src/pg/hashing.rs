@@ -126,7 +126,7 @@ impl Hasher {
 
     /// Version of the hashes: 1 for those of pg_tally 0.1, 2 where they were taken anew because they were not exact.
     #[inline(always)]
-    pub fn version(self) -> u8 {
+    pub fn version(self) -> u16 {
         match self {
             Hasher::Form(_) | Hasher::Wide => 2,
             _ => 1,

@@ -321,6 +321,9 @@ ALTER TABLE tally.audit ADD CONSTRAINT audit_action_check CHECK (action IN ('cre
 -- FILE s20_catalog/state/put_off.sql
 ALTER TABLE tally.probes ADD COLUMN last_ms float8;
 
+-- Identity keys.
+-- FILE s20_catalog/state/identity.sql
+
 -- Limits of readers.
 -- FILE s50_metric/state/limits.sql
 

@@ -1,10 +1,11 @@
 //! Owns the stored bytes of a HyperLogLog.
 //!
 //! ```text
-//! u8 version of the hashes, 1 or 2 · u8 kind · u8 precision · u8 base, then
+//! u8 version of the hashes · u8 kind · u8 precision · u8 base, then
 //! kind 1 (exact)  u64 hashes ascending, to the end; base 0
 //! kind 2 (dense)  m/2 bytes, two registers a byte (low half first), each its rank above base, 15 for 15 and more ·
 //!                 for each of those, in order, a varint of what is above 15
+//! kind 3 (exact, keyed) and 4 (dense, keyed)  the version's high byte in the place of base, which follows it in kind 4; then as kinds 1 and 2
 //! kind 17 to 19   the working form (see `working`): partial states between parallel workers, never in tables
 //! ```
 //! Ranks lie within a few steps of each other, so four bits above the least rank hold nearly all: 4 kB at precision 13.
@@ -14,24 +15,46 @@ use crate::error::TallyError;
 use crate::sketch::bytes::{Reader, put_varint};
 
 /// Versions of the hashes, which the first byte tells: 1 as pg_tally 0.1 took them; 2 for types whose hashes took unequal values for
-/// equal then (numeric, jsonb, arrays …), taken anew.
-pub const VERSIONS: std::ops::RangeInclusive<u8> = 1..=2;
+/// equal then (numeric, jsonb, arrays …), taken anew; from [`KEYED`] on the number of the secret key that they were taken under.
+pub const VERSIONS: std::ops::RangeInclusive<u16> = 1..=2;
+/// The least number of a key: its high byte is never 0.
+pub const KEYED: u16 = 0x100;
 const EXACT: u8 = 1;
 const DENSE: u8 = 2;
+const KEYED_EXACT: u8 = 3;
+const KEYED_DENSE: u8 = 4;
+
+/// Whether there are such hashes.
+#[inline(always)]
+pub fn is_version(version: u16) -> bool {
+    VERSIONS.contains(&version) || version >= KEYED
+}
+
+/// Version of the hashes in stored bytes or a working form.
+#[inline(always)]
+pub fn version(head: [u8; 4]) -> u16 {
+    let [low, kind, _, high] = head;
+    u16::from(low) | if kind > DENSE { u16::from(high) << 8 } else { 0 }
+}
 
 /// The stored bytes.
 pub fn encode(sketch: &Sketch) -> Vec<u8> {
     match &sketch.body {
         Body::Exact(hashes) => {
             let mut out = Vec::with_capacity(4 + hashes.len() * 8);
-            out.extend([sketch.version, EXACT, sketch.precision, 0]);
+            out.extend(head(sketch, [EXACT, KEYED_EXACT]));
             hashes.iter().for_each(|h| out.extend(h.to_le_bytes()));
             out
         }
         Body::Dense(ranks) => {
             let base = ranks.iter().copied().min().unwrap_or(0);
             let mut out = Vec::with_capacity(8 + ranks.len() / 2);
-            out.extend([sketch.version, DENSE, sketch.precision, base]);
+            out.extend(head(sketch, [DENSE, KEYED_DENSE]));
+            if sketch.version >= KEYED {
+                out.push(base);
+            } else {
+                out[3] = base;
+            }
             let nibble = |rank: u8| (rank - base).min(15);
             out.extend(
                 ranks
@@ -49,28 +72,44 @@ pub fn encode(sketch: &Sketch) -> Vec<u8> {
     }
 }
 
+/// The first four bytes, of one of two kinds. The fourth is that of a key.
+fn head(sketch: &Sketch, [plain, keyed]: [u8; 2]) -> [u8; 4] {
+    let [low, high] = sketch.version.to_le_bytes();
+    [
+        low,
+        if sketch.version >= KEYED { keyed } else { plain },
+        sketch.precision,
+        high,
+    ]
+}
+
 /// The hashes of a stored exact sketch where they lie, with its precision; `None` for every other kind.
 pub fn exact_slice(bytes: &[u8]) -> Option<(&[[u8; 8]], u8)> {
-    let (head, rest) = bytes.split_at_checked(4)?;
+    let (head, rest) = bytes.split_first_chunk::<4>()?;
     let (hashes, odd) = rest.as_chunks::<8>();
     let whole = odd.is_empty() && PRECISION.contains(&head[2]) && hashes.len() <= exact_max(head[2]);
-    (VERSIONS.contains(&head[0]) && head[1] == EXACT && whole).then_some((hashes, head[2]))
+    let version = version(*head);
+    let exact = is_version(version) && (head[1] == EXACT || head[1] == KEYED_EXACT && version >= KEYED);
+    (exact && whole).then_some((hashes, head[2]))
 }
 
 /// Whether the bytes are a working form: a partial state of another process.
 pub fn is_partial(bytes: &[u8]) -> bool {
-    matches!(bytes, [1..=2, working::LIST..=working::DENSE, ..])
+    matches!(bytes, [low, kind @ working::LIST..=working::DENSE, precision, high, ..] if is_version(version([*low, *kind, *precision, *high])))
 }
 
 /// Reads stored bytes, or a working form, into a finished sketch.
 pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
     let mut reader = Reader::new("hll", bytes);
-    let (version, kind, precision, base) = (reader.u8()?, reader.u8()?, reader.u8()?, reader.u8()?);
-    if !VERSIONS.contains(&version) || !PRECISION.contains(&precision) {
-        return Err(reader.corrupt(&format!("version 1 or 2 with a precision in {PRECISION:?}")));
+    let head = [reader.u8()?, reader.u8()?, reader.u8()?, reader.u8()?];
+    let (version, [_, kind, precision, base]) = (version(head), head);
+    let keyed = matches!(kind, KEYED_EXACT | KEYED_DENSE);
+    let fits = is_version(version) && (!keyed || version >= KEYED);
+    if !fits || !PRECISION.contains(&precision) {
+        return Err(reader.corrupt(&format!("version 1, 2 or a key with a precision in {PRECISION:?}")));
     }
     match kind {
-        EXACT => {
+        EXACT | KEYED_EXACT => {
             let hashes = exact_slice(bytes)
                 .ok_or_else(|| reader.corrupt("hashes of 8 bytes, few enough"))?
                 .0;
@@ -84,13 +123,16 @@ pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
                 body: Body::Exact(hashes),
             })
         }
-        DENSE => Ok(Sketch {
-            precision,
-            version,
-            body: Body::Dense(dense(&mut reader, precision, base)?),
-        }),
+        DENSE | KEYED_DENSE => {
+            let base = if keyed { reader.u8()? } else { base };
+            Ok(Sketch {
+                precision,
+                version,
+                body: Body::Dense(dense(&mut reader, precision, base)?),
+            })
+        }
         working::LIST..=working::DENSE => Ok(working::finish(&working::from_bytes(bytes)?)),
-        _ => Err(reader.corrupt("kind 1 or 2")),
+        _ => Err(reader.corrupt("kind 1 to 4")),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Integers go through a bijection (murmur3's finalizer), so distinct ones never collide. Bytes go through XXH3, whose
 //! output is frozen since xxHash 0.8 and has implementations in every language; crate `xxhash-rust` follows that test suite.
 
+use siphasher::sip::SipHasher24;
+use std::hash::Hasher;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Hash of an integer: equal for int2, int4 and int8 of equal value.
@@ -26,6 +28,14 @@ pub fn float(value: f64) -> u64 {
         v => v.to_bits(),
     };
     mix(canonical ^ 0x9e37_79b9_7f4a_7c15)
+}
+
+/// Hash of a hash under a secret key: SipHash-2-4, which is a pseudorandom function. Who has not the key cannot tell which value has which hash.
+#[inline(always)]
+pub fn keyed(hash: u64, secret: &[u8; 16]) -> u64 {
+    let mut sip = SipHasher24::new_with_key(secret);
+    sip.write(&hash.to_le_bytes());
+    sip.finish()
 }
 
 /// murmur3's 64-bit finalizer, behind an offset so that 0 is not hashed to 0.
@@ -52,5 +62,8 @@ mod tests {
         assert_eq!(float(0.0), float(-0.0));
         assert_eq!(float(f64::NAN), float(-f64::NAN));
         assert_ne!(int(0), 0);
+        // From the reference implementation of SipHash-2-4: key 00 … 0f, message 00 … 07.
+        let key: [u8; 16] = std::array::from_fn(|i| i as u8);
+        assert_eq!(keyed(0x0706_0504_0302_0100, &key), 0x93f5_f579_9a93_2462);
     }
 }

@@ -39,8 +39,8 @@ pub fn exact_max(precision: u8) -> usize {
 pub struct Sketch {
     /// log2 of the number of registers.
     pub precision: u8,
-    /// Version of its hashes; sketches of two versions do not merge.
-    pub version: u8,
+    /// Version of its hashes, or the number of the key that they were taken under; sketches of two versions do not merge.
+    pub version: u16,
     /// What it has seen.
     pub body: Body,
 }

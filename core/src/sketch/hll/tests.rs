@@ -119,14 +119,56 @@ fn unequal_precisions_merge_to_the_smaller() {
     }
 }
 
+/// A state, a stored sketch and a partial one bear the key's number; none of them merges with another key's, or with none.
+#[test]
+fn sketches_under_two_keys_do_not_merge() {
+    let of = |version, n| {
+        let mut words = vec![0; working::FIRST_WORDS];
+        working::init(&mut words, 12, version);
+        for hash in numbers(5, n) {
+            while let Err(Grow(needed)) = working::push(&mut words, hash) {
+                words.resize(needed, 0);
+            }
+        }
+        words
+    };
+    for n in [3, 500, 5000] {
+        let keyed = of(0x1f3a, n);
+        assert_eq!(working::finish(&keyed).version, 0x1f3a, "{n}");
+        assert_eq!(working::finish(&keyed).body, working::finish(&of(1, n)).body, "{n}");
+        let stored = codec::encode(&working::finish(&keyed));
+        let partial: Vec<u8> = keyed.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect();
+        assert!(codec::is_partial(&partial) && !codec::is_partial(&stored), "{n}");
+        for bytes in [&stored, &partial] {
+            assert_eq!(codec::decode(bytes).unwrap(), working::finish(&keyed), "{n}");
+            let mut same = of(0x1f3a, n);
+            while let Err(Grow(needed)) = working::merge_bytes(&mut same, bytes).unwrap() {
+                same.resize(needed, 0);
+            }
+            assert_eq!(working::finish(&same), working::finish(&keyed), "{n}");
+            for other in [1, 2, 0x1f3b, 0x203a] {
+                let error = working::merge_bytes(&mut of(other, n), bytes).unwrap_err();
+                assert!(
+                    error.message.contains("identity key") && error.message.contains("1f3a"),
+                    "{}",
+                    error.message
+                );
+            }
+            // One that has seen nothing is of any key.
+            assert!(working::merge_bytes(&mut of(1, 0), bytes).is_ok());
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn decoding_any_bytes_never_panics(
         bytes in prop::collection::vec(any::<u8>(), 0..700),
-        kind in prop::sample::select(vec![1u8, 2, 17, 18, 19]),
+        kind in prop::sample::select(vec![1u8, 2, 3, 4, 17, 18, 19]),
         p in 3..20u8,
+        high in 0..3u8,
     ) {
-        let mut all = vec![1, kind, p, 0];
+        let mut all = vec![1, kind, p, high];
         all.extend(&bytes);
         if let Ok(sketch) = codec::decode(&all) {
             let _ = sketch.distinct();
@@ -135,8 +177,8 @@ proptest! {
     }
 
     #[test]
-    fn text_and_bytes_come_back(n in 0..3000u64, seed in 0..50u64, p in 4..15u8) {
-        let sketch = sketch_of(numbers(seed, n), p);
+    fn text_and_bytes_come_back(n in 0..3000u64, seed in 0..50u64, p in 4..15u8, version in prop::sample::select(vec![1u16, 2, 0x0100, 0x1f3a, 0xffff])) {
+        let sketch = Sketch { version, ..sketch_of(numbers(seed, n), p) };
         prop_assert_eq!(&codec::decode(&codec::encode(&sketch)).unwrap(), &sketch);
         prop_assert_eq!(super::text::read(&super::text::write(&sketch)).unwrap(), sketch);
     }

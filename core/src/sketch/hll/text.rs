@@ -1,6 +1,6 @@
 //! Owns a HyperLogLog as text: `{"precision":13,"distinct":2,"hashes":["…","…"]}` while exact, then
 //! `{"precision":13,"distinct":9000,"registers":"…"}` with the stored registers in hexadecimal. Where the hashes are of version 2, `"version":2`
-//! stands before them. `distinct` is for the reader.
+//! stands before them, and `"key":"1f3a"` where they were taken under the key of that number. `distinct` is for the reader.
 
 use super::{Body, DEFAULT_PRECISION, PRECISION, Sketch, codec};
 use crate::error::{SqlState, TallyError};
@@ -9,7 +9,11 @@ use std::fmt::Write;
 
 /// The text.
 pub fn write(sketch: &Sketch) -> String {
-    let version = if sketch.version == 1 { "" } else { "\"version\":2," };
+    let version = match sketch.version {
+        1 => String::new(),
+        codec::KEYED.. => format!("\"key\":\"{:04x}\",", sketch.version),
+        version => format!("\"version\":{version},"),
+    };
     let mut out = format!(
         "{{{version}\"precision\":{},\"distinct\":{:.0},",
         sketch.precision,
@@ -25,9 +29,11 @@ pub fn write(sketch: &Sketch) -> String {
         }
         Body::Dense(_) => {
             out.push_str("\"registers\":\"");
-            codec::encode(sketch)[3..].iter().for_each(|byte| {
-                let _ = write!(out, "{byte:02x}");
-            });
+            codec::encode(sketch)[if sketch.version >= codec::KEYED { 4 } else { 3 }..]
+                .iter()
+                .for_each(|byte| {
+                    let _ = write!(out, "{byte:02x}");
+                });
             out.push('"');
         }
     }
@@ -49,11 +55,17 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
             .filter(|v| PRECISION.contains(v))
             .ok_or_else(|| bad(&format!("precision {v} is not in {PRECISION:?}")))?,
     };
-    let version = match json.get("version") {
-        None => 1,
-        Some(v) => (v.as_u64().and_then(|v| u8::try_from(v).ok()))
+    let version = match (json.get("version"), json.get("key")) {
+        (None, None) => 1,
+        (Some(v), None) => (v.as_u64().and_then(|v| u16::try_from(v).ok()))
             .filter(|v| codec::VERSIONS.contains(v))
             .ok_or_else(|| bad(&format!("version {v} is neither 1 nor 2")))?,
+        (_, Some(key)) => (key
+            .as_str()
+            .filter(|k| k.len() == 4)
+            .and_then(|k| u16::from_str_radix(k, 16).ok()))
+        .filter(|key| *key >= codec::KEYED)
+        .ok_or_else(|| bad(&format!("key {key} is not four hexadecimal digits from 0100 on")))?,
     };
     let bytes = match (json.get("hashes"), json.get("registers")) {
         (Some(hashes), None) => {
@@ -79,7 +91,11 @@ pub fn read(text: &str) -> Result<Sketch, TallyError> {
             let bytes: Option<Vec<u8>> = (0..digits.len() / 2)
                 .map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).ok())
                 .collect();
-            let mut all = vec![version, 2, precision];
+            let [low, high] = version.to_le_bytes();
+            let mut all = vec![low, 2, precision];
+            if version >= codec::KEYED {
+                all = vec![low, 4, precision, high];
+            }
             all.extend(bytes.ok_or_else(|| bad("registers is not text of hexadecimal digits"))?);
             all
         }

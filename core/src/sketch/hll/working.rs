@@ -1,7 +1,7 @@
 //! Owns the working form of a HyperLogLog: an aggregate's state as 8-byte words.
 //!
 //! ```text
-//! word 0         low half: varlena header, not ours · byte 4 version of the hashes · byte 5 kind · byte 6 precision
+//! word 0         low half: varlena header, not ours · bytes 4 and 7 version of the hashes · byte 5 kind · byte 6 precision
 //! word 1         the tail's bounds (see `tail`); the tail begins at word 2 and holds hashes as they came, repeats and all
 //! kind 17 list   nothing but a tail, up to word 64
 //! kind 18 table  tail up to word 62 · 63 count, high half slots in use · then slots, 0 where empty
@@ -31,8 +31,8 @@ pub const TAIL: usize = 2;
 const LIST_WORDS: usize = 64;
 
 /// Makes zeroed words an empty state.
-pub fn init(words: &mut [u64], precision: u8, version: u8) {
-    words[0] = words[0] & 0xffff_ffff | u64::from(version) << 32;
+pub fn init(words: &mut [u64], precision: u8, version: u16) {
+    set_version(words, version);
     set_head(words, LIST, precision);
     tail::set(words, TAIL, words.len().min(LIST_WORDS));
 }
@@ -40,18 +40,23 @@ pub fn init(words: &mut [u64], precision: u8, version: u8) {
 /// Sets what the words are; their version stays.
 pub fn set_head(words: &mut [u64], kind: u8, precision: u8) {
     let head = u64::from(kind) << 8 | u64::from(precision) << 16;
-    words[0] = words[0] & 0xff_ffff_ffff | head << 32;
+    words[0] = words[0] & 0xff00_00ff_ffff_ffff | head << 32;
+}
+
+fn set_version(words: &mut [u64], version: u16) {
+    let [low, high] = version.to_le_bytes();
+    words[0] = words[0] & 0x00ff_ff00_ffff_ffff | u64::from(low) << 32 | u64::from(high) << 56;
 }
 
 /// Version of the hashes.
 #[inline(always)]
-pub fn version(words: &[u64]) -> u8 {
-    (words[0] >> 32) as u8
+pub fn version(words: &[u64]) -> u16 {
+    (words[0] >> 32) as u16 & 0xff | (words[0] >> 48) as u16 & 0xff00
 }
 
 /// Makes ready for hashes of a version: words that hold none take it, others must be of it.
 #[inline(always)]
-pub fn agree(words: &mut [u64], theirs: u8) -> Result<(), TallyError> {
+pub fn agree(words: &mut [u64], theirs: u16) -> Result<(), TallyError> {
     if version(words) == theirs {
         Ok(())
     } else {
@@ -60,18 +65,36 @@ pub fn agree(words: &mut [u64], theirs: u8) -> Result<(), TallyError> {
 }
 
 #[cold]
-fn take_version(words: &mut [u64], theirs: u8) -> Result<(), TallyError> {
+fn take_version(words: &mut [u64], theirs: u16) -> Result<(), TallyError> {
     if kind(words) == LIST && tail::next(words) == TAIL {
-        words[0] = words[0] & !(0xff << 32) | u64::from(theirs) << 32;
+        set_version(words, theirs);
         return Ok(());
     }
     let (mine, theirs) = (version(words).min(theirs), version(words).max(theirs));
+    if theirs >= codec::KEYED {
+        return Err(two_keys(mine, theirs));
+    }
     Err(TallyError::new(
         SqlState::DatatypeMismatch,
         format!("expected distinct counts of one version of hashes, got versions {mine} and {theirs}"),
     )
     .detail("Values of this type were hashed anew after pg_tally 0.1, where some unequal ones had one hash. Both would count each value twice.")
     .hint("SELECT tally.repair('<rollup>'), or CALL tally.backfill('<rollup>') for a long history, computes the older ones anew."))
+}
+
+/// The error for hashes under two keys, or under one and none. A key's number is no secret.
+fn two_keys(mine: u16, theirs: u16) -> TallyError {
+    let mine = if mine >= codec::KEYED {
+        format!("{mine:04x}")
+    } else {
+        "none".to_owned()
+    };
+    TallyError::new(
+        SqlState::DatatypeMismatch,
+        format!("expected distinct counts under one identity key, got keys {mine} and {theirs:04x}"),
+    )
+    .detail("Under another key a value has another hash, so it would count twice, and nobody can test a guess.")
+    .hint("SELECT * FROM tally.keyed_rollups;  -- under which keys they count; tally.repair('<rollup>') computes one anew under the key of now")
 }
 
 /// Which form it is.
@@ -205,20 +228,21 @@ pub fn merge(words: &mut [u64], other: &Sketch) -> Result<(), Grow> {
 
 /// The hashes of a list where they lie, of a partial state, with its precision; `None` for every other kind.
 fn list_in(bytes: &[u8]) -> Option<(&[[u8; 8]], u8)> {
-    let (&[version, LIST, precision, _], rest) = bytes.split_first_chunk::<4>()? else {
+    let (&[low, LIST, precision, high], rest) = bytes.split_first_chunk::<4>()? else {
         return None;
     };
+    let version = codec::version([low, LIST, precision, high]);
     let (words, odd) = rest.as_chunks::<8>();
     let hashes = words.get(TAIL - 1..tail::next_in(words)?.checked_sub(1)?)?;
-    let fits = odd.is_empty() && codec::VERSIONS.contains(&version) && super::PRECISION.contains(&precision);
+    let fits = odd.is_empty() && codec::is_version(version) && super::PRECISION.contains(&precision);
     fits.then_some((hashes, precision))
 }
 
 /// Adds all of a sketch, stored or a partial state, without decoding it into memory where it is exact.
 pub fn merge_bytes(words: &mut [u64], bytes: &[u8]) -> Result<Result<(), Grow>, TallyError> {
     // One without hashes is of any version.
-    if bytes.len() > 4 {
-        agree(words, bytes[0])?;
+    if let Some((head, [_, ..])) = bytes.split_first_chunk::<4>() {
+        agree(words, codec::version(*head))?;
     }
     Ok(match codec::exact_slice(bytes).or_else(|| list_in(bytes)) {
         Some((hashes, p)) if p >= precision(words) => {
@@ -307,7 +331,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
         COUNT
     };
     let tail_fits = TAIL <= next && next <= end && end <= most && !words[TAIL..next].contains(&0);
-    let fits = codec::VERSIONS.contains(&version(&words))
+    let fits = codec::is_version(version(&words))
         && super::PRECISION.contains(&p)
         && tail_fits
         && (kind(&words) == LIST || body::fits(&words));

@@ -121,8 +121,10 @@ SELECT results_eq($$SELECT kind, name, action, actor, new ->> 'by' FROM tally.au
     ORDER BY id$$, $$SELECT k, n, a, 'tally_roles_maker', 'mia of the team' FROM (VALUES ('boards', 'desk', 'create'), ('board_views', 'mine', 'create'),
         ('tasks', 'nightly', 'create'), ('tasks', 'nightly', 'change'), ('experiment_metrics', 'came', 'create')) v(k, n, a)$$,
     'acts on boards, saved views, tasks and experiments are in the audit');
-SELECT is((SELECT count(tally.run_tasks('@daily', '2026-01-03 00:00Z')) * 0 + (SELECT count(*) FROM tally.audit WHERE kind = 'tasks')), 2::bigint,
-    'the run of a task is no act of a person');
+RESET ROLE;
+SELECT count(*) FROM tally.run_tasks('@daily', '2026-01-03 00:00Z');
+SELECT is((SELECT count(*) FROM tally.audit WHERE kind = 'tasks'), 2::bigint, 'the run of a task is no act of a person');
+SET ROLE tally_roles_maker;
 SELECT results_eq($$SELECT kind, name, action, actor, new ->> 'by' FROM tally.audit WHERE kind IN ('limits', 'rollups',
     'releases') AND name <> 'by_hour' ORDER BY id$$,
     $$VALUES ('releases', 'seen', 'create', 'tally_roles_maker', NULL), ('limits', (SELECT id::text FROM tally.limits), 'create', 'tally_roles_maker',

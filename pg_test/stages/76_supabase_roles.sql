@@ -60,6 +60,41 @@ SELECT lives_ok($$SELECT tally.refresh('by_hour')$$, 'the developer refreshes');
 SELECT results_eq('SELECT bucket, kind, n FROM by_hour ORDER BY 1',
     $$VALUES (timestamptz '2026-01-01 00:00Z', 'a', 59::bigint), ('2026-01-01 01:00Z', 'a', 31)$$, 'and the table is exact');
 RESET ROLE;
+-- PUBLIC's rights reach anon as well. Without USAGE on the schemas the API's roles can call no function of pg_tally by its name, and all else goes on.
+REVOKE USAGE ON SCHEMA tally, tally_internal FROM PUBLIC;
+GRANT USAGE ON SCHEMA tally, tally_internal TO developer;
+CREATE TEMP TABLE call AS
+SELECT p.oid::regprocedure::text AS function, format('%s %s.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.pronamespace::regnamespace,
+    p.proname, (SELECT string_agg(format('NULL::%s', t::regtype), ', ' ORDER BY n) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY u(t, n))) AS statement
+  FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND p.prosecdef AND p.prokind IN ('f', 'p')
+   AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AND p.provariadic = 0 AND NOT p.proargtypes::oid[] @> ARRAY['internal'::regtype::oid];
+CREATE FUNCTION refused(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $$;
+GRANT SELECT ON call TO anon, authenticated;
+SELECT cmp_ok((SELECT count(*) FROM call), '>', 50::bigint, 'there are functions with the engine''s rights');
+SET ROLE anon;
+SELECT is_empty($$SELECT function, refused(statement) FROM call WHERE refused(statement) <> '42501'$$, 'anon can call none of them');
+RESET ROLE;
+SET ROLE authenticated;
+SET "request.jwt.claim.sub" = '11111111-1111-1111-1111-111111111111';
+SELECT is_empty($$SELECT function, refused(statement) FROM call WHERE refused(statement) <> '42501'$$, 'nor can a signed-in person');
+SELECT lives_ok($$INSERT INTO events (at, person, kind) VALUES ('2026-01-01 02:30Z', auth.uid(), 'a')$$, 'who writes as before');
+SELECT lives_ok($$UPDATE events SET kind = 'b' WHERE at = '2026-01-01 02:30Z'$$, 'and changes rows');
+SELECT lives_ok($$DELETE FROM events WHERE at = '2026-01-01 01:00Z'$$, 'and deletes them');
+RESET "request.jwt.claim.sub";
+RESET ROLE;
+SET ROLE developer;
+SELECT bag_eq('SELECT bucket, kind, n FROM by_hour_live', $$SELECT date_trunc('hour', at, 'UTC'), kind, count(*) FROM events GROUP BY 1, 2$$,
+    'the live view is exact at once');
+SELECT lives_ok($$SELECT tally.refresh('by_hour')$$, 'the developer refreshes');
+SELECT bag_eq('SELECT bucket, kind, n FROM by_hour', $$SELECT date_trunc('hour', at, 'UTC'), kind, count(*) FROM events GROUP BY 1, 2$$,
+    'and the table is exact');
+RESET ROLE;
 -- The engine of the jobs is the superuser's.
 SET ROLE supabase_admin;
 SELECT is((SELECT count(*) FROM tally.evaluate('2026-01-01 02:05Z')) >= 0, true, 'supabase_admin evaluates');

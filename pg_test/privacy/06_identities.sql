@@ -60,7 +60,8 @@ RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_reader;
 SET client_min_messages = error;
 SELECT is((SELECT tally.distinct_count(tally.rollup(people)) FROM app.by_hour_live WHERE world = 'w1' AND kind = 'b'), 4::bigint,
     'a reader who has no right to the key reads the live view, marked buckets and all');
-SELECT is(ARRAY[evil.is_there(101), evil.is_there(555), evil.is_there(101, 'app.by_hour_live'), evil.is_there(555, 'app.by_hour_live')], '{NULL,NULL,NULL,NULL}',
+SELECT is(ARRAY[evil.is_there(101), evil.is_there(555), evil.is_there(101, 'app.by_hour_live'), evil.is_there(555, 'app.by_hour_live')],
+    '{NULL,NULL,NULL,NULL}',
     'and cannot add a guess, whether it was there or not');
 SELECT is((SELECT tally.distinct_count(tally.merge(people, evil.forged(101))) - tally.distinct_count(people) FROM app.by_hour
             WHERE world = 'w1' AND kind = 'b' AND bucket < '2026-01-02'),
@@ -80,7 +81,8 @@ SELECT matches((SELECT told FROM told), '_keyed_hll', 'a plan and the view''s te
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = error;
 SELECT ok(told !~ encode(k.secret, 'hex'), 'and do not say the key') FROM told, tally.identity_keys k;
-SELECT ok((SELECT count(*) FROM tally.audit a WHERE a.kind = 'identity_keys' AND a.new ->> 'secret' = '***') > 0, 'the audit has the key''s making, without the key');
+SELECT ok((SELECT count(*) FROM tally.audit a WHERE a.kind = 'identity_keys' AND a.new ->> 'secret' = '***') > 0,
+    'the audit has the key''s making, without the key');
 
 -- Rotation. What is frozen stays as it is, and status says so.
 SET SESSION AUTHORIZATION tally_owner;
@@ -102,7 +104,8 @@ SELECT matches((SELECT reason FROM tally.status WHERE rollup = 'by_hour'), 'dist
     'status says what is of the older key');
 SELECT throws_like($$SELECT tally.rollup(people) FROM app.by_hour WHERE world = 'w1' AND kind = 'b'$$, '%under one identity key%',
     'sketches of both keys do not merge into a wrong number');
-SELECT is((SELECT array_agg(tally.distinct_count(people) ORDER BY bucket) FROM app.by_hour WHERE world = 'w1' AND kind = 'b'), '{4,1}', 'and count each by itself');
+SELECT is((SELECT array_agg(tally.distinct_count(people) ORDER BY bucket) FROM app.by_hour WHERE world = 'w1' AND kind = 'b'), '{4,1}',
+    'and count each by itself');
 -- Another precision, a FILTER, text; the aggregate by the search_path, within parentheses, behind a comment.
 SET search_path = app, public, tally;
 CREATE TABLE app.more AS SELECT * FROM app.visits WHERE at < '2026-01-02';

@@ -41,7 +41,8 @@ BEGIN
         EXIT WHEN NOT EXISTS (SELECT FROM tally.identity_keys k WHERE k.id = number_id AND k.secret <> made);
         IF secret IS NOT NULL THEN
             PERFORM tally_internal._refuse('unique_violation',
-                format('an identity key must have a number of its own, got %s, which another key has', number_id), 'The number follows from the key.', 'SELECT tally.rotate_identity_key();  -- makes another one');
+                format('an identity key must have a number of its own, got %s, which another key has', number_id),
+                'The number follows from the key.', 'SELECT tally.rotate_identity_key();  -- makes another one');
         END IF;
     END LOOP;
     UPDATE tally.identity_keys k SET retired_at = now() WHERE k.retired_at IS NULL AND k.id <> number_id;

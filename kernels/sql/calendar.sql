@@ -4,32 +4,34 @@
 -- Most calls are answered by expressions that PostgreSQL puts into the query (BEGIN ATOMIC bodies, not STRICT, so that they can be). Times near the ends
 -- of what PostgreSQL can hold, and units that date_trunc does not know, go to PL/pgSQL.
 
-CREATE FUNCTION tally_internal._unit(rule text, OUT kind text, OUT n bigint, OUT shift bigint, OUT zone text)
+CREATE FUNCTION tally_internal._unit(rule text, OUT kind text, OUT n bigint, OUT shift bigint, OUT late bigint, OUT zone text)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     unit text := split_part(rule, ' ', 2);
     part text[];
 BEGIN
+    late := 0;
     IF rule ~ '^fixed \d{1,18}( \d{1,18})?$' THEN
         kind := 'fixed'; n := unit::bigint; shift := COALESCE(NULLIF(split_part(rule, ' ', 3), ''), '0')::bigint;
         IF n > 0 AND n < 2305843009213693952 AND shift < n THEN RETURN; END IF;
     ELSIF rule ~ '^calendar \S+ .+$' THEN
         zone := substr(rule, 11 + length(unit));
-        part := regexp_match(unit, '^(\d{1,9})(days|months)@(\d{1,9})$');
+        part := regexp_match(unit, '^(\d{1,9})(days|months)@(\d{1,9})(?:\+(\d{1,15}))?$');
         CASE WHEN unit = 'day' THEN kind := 'days'; n := 1; shift := 0;
              WHEN unit = 'week' THEN kind := 'days'; n := 7; shift := 0;
              WHEN unit = 'month' THEN kind := 'months'; n := 1; shift := 0;
              WHEN unit = 'quarter' THEN kind := 'months'; n := 3; shift := 0;
              WHEN unit = 'year' THEN kind := 'months'; n := 12; shift := 0;
-             ELSE kind := part[2]; n := part[1]::bigint; shift := part[3]::bigint; END CASE;
-        IF n BETWEEN 1 AND 200000000 AND shift < n THEN RETURN; END IF;
+             ELSE kind := part[2]; n := part[1]::bigint; shift := part[3]::bigint; late := COALESCE(part[4], '0')::bigint; END CASE;
+        IF n BETWEEN 1 AND 200000000 AND shift < n AND late < 86400000000 * (CASE kind WHEN 'days' THEN 1 ELSE 28 END) THEN RETURN; END IF;
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
         MESSAGE = format('bucket rule expected as "fixed <microseconds>" or "calendar <unit> <zone>", got "%s"', rule),
-        DETAIL = 'A unit is day, week, month, quarter, year, <n>days@<shift> or <n>months@<shift>.',
+        DETAIL = 'A unit is day, week, month, quarter, year, <n>days@<shift> or <n>months@<shift>, the last two also with +<microseconds>.',
         HINT = 'SELECT tally_internal._bucket_rule(''1 day'', ''Europe/Berlin'');';
 END $$;
-COMMENT ON FUNCTION tally_internal._unit(text) IS 'A bucket rule in parts: fixed, days or months; how many; where they are counted from; the zone.';
+COMMENT ON FUNCTION tally_internal._unit(text) IS
+'A bucket rule in parts: fixed, days or months; how many; where they are counted from; how late one begins, in microseconds; the zone.';
 
 CREATE FUNCTION tally_internal._local_of(instant timestamptz, zone text) RETURNS timestamp
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -71,23 +73,27 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._month_of(timestamp) IS 'The number of the month of a local time; January 2000 is 0.';
 
-CREATE FUNCTION tally_internal._piece(kind text, n bigint, shift bigint, local timestamp, on_ bigint) RETURNS timestamp
+CREATE FUNCTION tally_internal._piece(kind text, n bigint, shift bigint, late bigint, local timestamp, on_ bigint) RETURNS timestamp
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    after  CONSTANT interval := late * interval '1 microsecond';
     number numeric;
 BEGIN
     IF NOT isfinite(local) THEN RETURN local; END IF;
+    -- PostgreSQL holds no time before this one.
+    IF local < timestamp '4714-11-24 00:00:00 BC' + after THEN RETURN '-infinity'; END IF;
     IF kind = 'days' THEN
         -- Monday 2000-01-03 is day 0.
-        number := (floor(((local::date - date '2000-01-03') - shift)::numeric / n) + on_) * n + shift;
+        number := (floor((((local - after)::date - date '2000-01-03') - shift)::numeric / n) + on_) * n + shift;
         RETURN CASE WHEN number < -2451547 THEN timestamp '-infinity' WHEN number > 106751980 THEN timestamp 'infinity'
-                    ELSE (date '2000-01-03' + number::int)::timestamp END;
+                    ELSE (date '2000-01-03' + number::int)::timestamp + after END;
     END IF;
-    number := (floor((tally_internal._month_of(local) - shift) / n) + on_) * n + shift;
-    RETURN CASE WHEN number < -80545 THEN timestamp '-infinity' WHEN number > 3507323 THEN timestamp 'infinity'
-                ELSE timestamp '2000-01-01' + make_interval(months => number::int) END;
+    number := (floor((tally_internal._month_of(local - after) - shift) / n) + on_) * n + shift;
+    -- Time begins on the 24th of a month.
+    RETURN CASE WHEN number < -80545 - (after >= '23 days')::int THEN timestamp '-infinity' WHEN number > 3507323 THEN timestamp 'infinity'
+                ELSE timestamp '2000-01-01' + after + make_interval(months => number::int) END;
 END $$;
-COMMENT ON FUNCTION tally_internal._piece(text, bigint, bigint, timestamp, bigint) IS
+COMMENT ON FUNCTION tally_internal._piece(text, bigint, bigint, bigint, timestamp, bigint) IS
 'Start of the piece of the calendar that holds a local time, or of the piece so many on; infinite where PostgreSQL cannot hold it.';
 
 CREATE FUNCTION tally_internal._shifted_slowly(rule text, instant timestamptz, on_ bigint) RETURNS timestamptz
@@ -108,7 +114,7 @@ BEGIN
                     ELSE (timestamp '2000-01-03 00:00:00' + make_interval(days => div(at, 86400000000)::int)
                           + mod(at, 86400000000)::float8 * interval '1 microsecond') AT TIME ZONE 'UTC' END;
     END IF;
-    RETURN tally_internal._instant_of(tally_internal._piece(u.kind, u.n, u.shift, tally_internal._local_of(instant, u.zone), on_), u.zone);
+    RETURN tally_internal._instant_of(tally_internal._piece(u.kind, u.n, u.shift, u.late, tally_internal._local_of(instant, u.zone), on_), u.zone);
 END $$;
 COMMENT ON FUNCTION tally_internal._shifted_slowly(text, timestamptz, bigint) IS
 'Start of the bucket so many after the one that holds an instant, for every rule and every time.';
@@ -175,17 +181,19 @@ CREATE FUNCTION tally_internal._piece_at_or_after(rule text, instant timestamptz
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     u     record := tally_internal._unit(rule);
-    local timestamp := tally_internal._piece(u.kind, u.n, u.shift, tally_internal._local_of(instant, u.zone), 0);
+    local timestamp := tally_internal._piece(u.kind, u.n, u.shift, u.late, tally_internal._local_of(instant, u.zone), 0);
 BEGIN
     WHILE isfinite(local) AND tally_internal._instant_of(local, u.zone) >= instant LOOP
-        local := tally_internal._piece(u.kind, u.n, u.shift, local, -1);
+        local := tally_internal._piece(u.kind, u.n, u.shift, u.late, local, -1);
     END LOOP;
     IF local = '-infinity' THEN
-        local := timestamp '4714-11-24 00:00:00 BC';
-        IF tally_internal._piece(u.kind, u.n, u.shift, local, 0) < local THEN local := tally_internal._piece(u.kind, u.n, u.shift, local, 1); END IF;
+        local := timestamp '4714-11-24 00:00:00 BC' + u.late * interval '1 microsecond';
+        IF tally_internal._piece(u.kind, u.n, u.shift, u.late, local, 0) < local THEN
+            local := tally_internal._piece(u.kind, u.n, u.shift, u.late, local, 1);
+        END IF;
     END IF;
     WHILE isfinite(local) AND tally_internal._instant_of(local, u.zone) < instant LOOP
-        local := tally_internal._piece(u.kind, u.n, u.shift, local, 1);
+        local := tally_internal._piece(u.kind, u.n, u.shift, u.late, local, 1);
     END LOOP;
     RETURN local;
 END $$;
@@ -219,12 +227,13 @@ BEGIN
         IF u.kind = 'fixed' THEN
             start := tally_internal._shifted_slowly(rule, instant, on_);
         ELSE
-            begins := tally_internal._piece(u.kind, u.n, u.shift, local, on_);
+            begins := tally_internal._piece(u.kind, u.n, u.shift, u.late, local, on_);
             start := tally_internal._instant_of(begins, u.zone);
         END IF;
         EXIT WHEN start = 'infinity' OR start >= before;
         -- A day that a zone leaves out is no bucket.
-        IF start <> '-infinity' AND (u.kind = 'fixed' OR tally_internal._piece(u.kind, u.n, u.shift, tally_internal._local_of(start, u.zone), 0) = begins) THEN
+        IF start <> '-infinity' AND (u.kind = 'fixed'
+            OR tally_internal._piece(u.kind, u.n, u.shift, u.late, tally_internal._local_of(start, u.zone), 0) = begins) THEN
             result := result || start;
         END IF;
     END LOOP;

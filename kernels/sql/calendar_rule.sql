@@ -65,8 +65,8 @@ DECLARE
     cut  record;
 BEGIN
     IF own = outer_rule THEN RETURN true; END IF;
-    IF a.kind = b.kind AND a.zone IS NOT DISTINCT FROM b.zone THEN RETURN b.n % a.n = 0 AND (b.shift - a.shift) % a.n = 0; END IF;
-    IF a.kind = 'days' AND b.kind = 'months' AND a.zone = b.zone THEN RETURN a.n = 1; END IF;
+    IF a.kind = b.kind AND a.zone IS NOT DISTINCT FROM b.zone THEN RETURN b.n % a.n = 0 AND (b.shift - a.shift) % a.n = 0 AND a.late = b.late; END IF;
+    IF a.kind = 'days' AND b.kind = 'months' AND a.zone = b.zone THEN RETURN a.n = 1 AND b.late % 86400000000 = a.late; END IF;
     IF a.kind = 'months' AND b.kind = 'days' OR a.kind = 'fixed' AND 86400000000 % a.n <> 0 THEN RETURN false; END IF;
     -- By the clocks: each edge of the outer buckets is one of these. An edge that is no clean cut fits nothing (the library finds a few that do).
     edge := tally_internal._bucket_end(outer_rule, since);
@@ -111,10 +111,9 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 DECLARE
     w      record := tally_internal._parts_of(width);
     micros numeric;
-    local  timestamp;
-    begins timestamp;
     kind   text;
-    shift  bigint := 0;
+    shift  bigint;
+    late   bigint;
     n      bigint;
 BEGIN
     IF width IS NULL OR zone IS NULL THEN RETURN NULL; END IF;
@@ -156,26 +155,40 @@ BEGIN
             HINT = 'Use for example bucket => ''1 day'' or bucket => ''1 month'', and merge further in a query.';
     END IF;
     n := CASE kind WHEN 'days' THEN w.days ELSE w.months END;
-    IF origin IS NOT NULL THEN
-        local := tally_internal._local_of(origin, zone);
-        begins := CASE WHEN isfinite(local) THEN date_trunc(CASE kind WHEN 'days' THEN 'day' ELSE 'month' END, local) END;
-        -- A midnight that the clock skips is where the day starts all the same.
-        IF begins IS NULL OR begins <> local AND tally_internal._instant_of(begins, zone) <> origin THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-                MESSAGE = format('origin of buckets of %s must be %s in %s, got %s', tally_internal._width_text(w),
-                                 CASE kind WHEN 'days' THEN 'a midnight' ELSE 'the first midnight of a month' END, zone,
-                                 CASE WHEN isfinite(local) THEN to_char(local, 'YYYY-MM-DD HH24:MI:SS') ELSE origin::text END),
-                DETAIL = 'Such buckets are bounded by the zone''s midnights.',
-                HINT = format('Use for example origin => ''%s %s''.', to_char(COALESCE(begins, '2000-01-01'), 'YYYY-MM-DD HH24:MI:SS'), zone);
-        END IF;
-        shift := CASE kind WHEN 'days' THEN local::date - date '2000-01-03'
-                      ELSE tally_internal._month_of(local) END;
-        shift := ((shift % n) + n) % n;
-    END IF;
-    RETURN format('calendar %s %s', CASE WHEN kind = 'days' AND n = 1 THEN 'day' WHEN kind = 'days' AND n = 7 AND shift = 0 THEN 'week'
+    SELECT o.shift, o.late INTO shift, late FROM tally_internal._beginning(kind, n, tally_internal._width_text(w), zone, origin) o;
+    RETURN format('calendar %s %s', CASE WHEN late > 0 THEN format('%s%s@%s+%s', n, kind, shift, late)
+        WHEN kind = 'days' AND n = 1 THEN 'day' WHEN kind = 'days' AND n = 7 AND shift = 0 THEN 'week'
         WHEN kind = 'months' AND n = 1 THEN 'month' WHEN kind = 'months' AND n = 3 AND shift = 0 THEN 'quarter'
         WHEN kind = 'months' AND n = 12 AND shift = 0 THEN 'year' ELSE format('%s%s@%s', n, kind, shift) END, zone);
 END $$;
+
+CREATE FUNCTION tally_internal._beginning(kind text, n bigint, width text, zone text, origin timestamptz, OUT shift bigint, OUT late bigint)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    local CONSTANT timestamp := tally_internal._local_of(origin, zone);
+    month CONSTANT timestamp := CASE WHEN isfinite(local) THEN date_trunc('month', local) END;
+    day   timestamp;
+BEGIN
+    shift := 0;
+    late := 0;
+    IF origin IS NULL THEN RETURN; END IF;
+    IF NOT isfinite(local) OR kind = 'months' AND local >= month + interval '28 days' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('origin of buckets of %s must be %s in %s, got %s', width,
+                             CASE kind WHEN 'days' THEN 'a finite time' ELSE 'a time on one of the first 28 days of a month' END, zone,
+                             CASE WHEN isfinite(local) THEN to_char(local, 'YYYY-MM-DD HH24:MI:SS') ELSE origin::text END),
+            DETAIL = 'A bucket begins at the origin, and each other one at that time of its day, or on that day of its month.',
+            HINT = format('Use for example origin => ''%s %s''.', to_char(COALESCE(month, '2000-01-01'), 'YYYY-MM-DD HH24:MI:SS'), zone);
+    END IF;
+    day := date_trunc('day', local);
+    -- A midnight that the clock skips is where the day starts all the same.
+    late := extract(epoch FROM CASE WHEN tally_internal._instant_of(day, zone) = origin THEN day ELSE local END
+                               - CASE kind WHEN 'days' THEN day ELSE month END) * 1000000;
+    shift := CASE kind WHEN 'days' THEN local::date - date '2000-01-03' ELSE tally_internal._month_of(local) END;
+    shift := ((shift % n) + n) % n;
+END $$;
+COMMENT ON FUNCTION tally_internal._beginning(text, bigint, text, text, timestamptz) IS
+'Where buckets of days or months are counted from, and how late in a day (month) one begins, so that one begins at an origin.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_or_null(width interval, zone text, origin timestamptz) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -191,9 +204,9 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg
 DECLARE
     w     record := tally_internal._parts_of(width);
     own   boolean := origin = timestamptz '2000-01-03 00:00:00+00' OR NOT isfinite(origin);
-    local timestamp;
-    shift bigint := 0;
+    kind  text := CASE WHEN w.days > 0 THEN 'days' ELSE 'months' END;
     n     bigint := w.months + w.days;
+    part  record;
 BEGIN
     IF NOT tally_internal._zone_known(zone) THEN PERFORM tally_internal._bucket_rule(width, zone); END IF;
     IF w.months < 0 OR w.days < 0 OR w.micros < 0 OR (w.months > 0)::int + (w.days > 0)::int + (w.micros > 0)::int <> 1 THEN
@@ -206,11 +219,6 @@ BEGIN
     IF w.micros > 0 THEN
         RETURN tally_internal._bucket_start(tally_internal._bucket_rule(width, 'UTC', CASE WHEN NOT own THEN origin END), "time");
     END IF;
-    IF NOT own THEN
-        local := tally_internal._local_of(origin, zone);
-        shift := CASE WHEN w.days > 0 THEN local::date - date '2000-01-03'
-                      ELSE tally_internal._month_of(local) END;
-        shift := ((shift % n) + n) % n;
-    END IF;
-    RETURN tally_internal._shifted_slowly(format('calendar %s%s@%s %s', n, CASE WHEN w.days > 0 THEN 'days' ELSE 'months' END, shift, zone), "time", 0);
+    part := tally_internal._beginning(kind, n, tally_internal._width_text(w), zone, CASE WHEN NOT own THEN origin END);
+    RETURN tally_internal._shifted_slowly(format('calendar %s%s@%s+%s %s', n, kind, part.shift, part.late, zone), "time", 0);
 END $$;

@@ -6,7 +6,9 @@ CREATE TEMP TABLE rules AS SELECT * FROM unnest(ARRAY['fixed 3600000000', 'fixed
     'fixed 86400000000', 'fixed 604800000000 5', 'calendar day Europe/Berlin', 'calendar day Africa/Cairo', 'calendar day America/Sao_Paulo',
     'calendar day America/Havana', 'calendar day America/St_Johns', 'calendar day Pacific/Apia', 'calendar week Europe/Berlin', 'calendar week Asia/Kolkata',
     'calendar month America/New_York', 'calendar quarter Asia/Dubai', 'calendar year Pacific/Apia', 'calendar 3days@1 America/Havana',
-    'calendar 5months@4 UTC', 'calendar 7days@6 Europe/Berlin', 'calendar 30days@0 Asia/Tokyo', 'calendar day UTC']) rule;
+    'calendar 5months@4 UTC', 'calendar 7days@6 Europe/Berlin', 'calendar 30days@0 Asia/Tokyo', 'calendar day UTC',
+    'calendar 1days@0+21600000000 Europe/Berlin', 'calendar 7days@6+9000000000 America/Havana', 'calendar 1days@0+60000000 America/St_Johns',
+    'calendar 1months@0+1209600000000 America/New_York', 'calendar 5months@1+2354400000000 UTC']) rule;
 CREATE TEMP TABLE instants AS SELECT DISTINCT at FROM (
     SELECT unnest('{2024-04-25 21:59:59+00,2024-04-25 22:00+00,2024-04-26 21:30+00,2018-11-04 03:00+00,2018-11-04 02:59:59.999999+00,2024-11-03 04:30+00,
         2024-11-03 05:00+00,2024-11-03 05:30+00,2011-11-06 02:31+00,2011-11-06 02:30:30+00,2011-12-30 09:59:59+00,2011-12-30 10:00+00,2011-12-31 12:00+00,
@@ -42,8 +44,10 @@ SELECT 'bucket from', w, at, tally.bucket(w, at, 'Europe/Berlin', '2024-02-10 23
 SELECT 'rule', w, z, o, pg_temp.told(format('SELECT tally_internal._bucket_rule(%L, %L, %L)', w, z, o))
   FROM unnest(ARRAY['1 hour', '15 minutes', '1 day', '1 week', '1 month', '3 months', '1 year', '7 months', '1 day 2 hours', '1 month 1 day', '0', '-1 hour',
         '1 month -1 day', '0.5 seconds', '400000 years', '30 days']) w, unnest('{UTC,Europe/Berlin,America/Havana,Nowhere/Land,EST5}'::text[]) z,
-       unnest('{NULL,2000-01-03 00:30+00,2024-02-29 23:00+00,2024-03-31 22:00+00,infinity,-infinity,2024-11-03 05:00+00}'::timestamptz[]) o ORDER BY 2, 3, 4;
+       unnest('{NULL,2000-01-03 00:30+00,2024-02-29 23:00+00,2024-03-31 22:00+00,infinity,-infinity,2024-11-03 05:00+00,
+    2024-04-25 22:00+00,2024-02-15 06:30+00}'::timestamptz[]) o ORDER BY 2, 3, 4;
 SELECT 'rule read', r, pg_temp.told(format('SELECT tally_internal._bucket_start(%L, now())', r)) FROM unnest(ARRAY['', 'fixed', 'fixed 0', 'fixed -5',
     'fixed x',
-    'fixed 10 10', 'fixed 10 -1', 'calendar day', 'calendar day ', 'calendar fortnight UTC', 'calendar 0days@0 UTC', 'calendar 2days@2 UTC', 'other 1']) r;
+    'fixed 10 10', 'fixed 10 -1', 'calendar day', 'calendar day ', 'calendar fortnight UTC', 'calendar 0days@0 UTC', 'calendar 2days@2 UTC', 'other 1',
+    'calendar 1days@0+86400000000 UTC', 'calendar 1months@0+2419200000000 UTC', 'calendar day+5 UTC', 'calendar 1days@0+-1 UTC']) r;
 SELECT 'known', z, tally_internal._zone_known(z) FROM unnest('{UTC,utc,Europe/Berlin,europe/berlin,EST,CEST,Nowhere/Land,EST5EDT}'::text[]) z;

@@ -24,16 +24,23 @@ CREATE TABLE places AS SELECT min(zone) AS zone, changes
 SELECT ok((SELECT count(*) FROM places) > 200, 'the zones differ');
 -- Those that touch a bucket's edge: a midnight of either offset lies within a day of the change. All do; those of one zone at one local time of
 -- day behave alike, so that the first and the last of each stand for all.
-CREATE TABLE tried AS SELECT zone, at, before, after FROM (
+CREATE TABLE tried AS SELECT zone, at, before, after, n = of AS last FROM (
     SELECT c.*, row_number() OVER w AS n, count(*) OVER (PARTITION BY c.zone, c.before, c.after, (c.at AT TIME ZONE 'UTC')::time) AS of
       FROM changes c JOIN places p USING (zone) WINDOW w AS (PARTITION BY c.zone, c.before, c.after, (c.at AT TIME ZONE 'UTC')::time ORDER BY c.at)) x
  WHERE n IN (1, of) OR (at AT TIME ZONE 'UTC' + before)::time IN ('00:00',
      '24:00') OR (at AT TIME ZONE 'UTC' + after)::date <> (at AT TIME ZONE 'UTC' + before)::date;
 
-CREATE FUNCTION differing(zone text, at timestamptz) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$
+-- Where a bucket that begins so late in its unit starts, by date_trunc and AT TIME ZONE alone.
+CREATE FUNCTION expected(unit text, late interval, m timestamptz, zone text) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT (date_trunc(unit, (m AT TIME ZONE zone) - late) + late) AT TIME ZONE zone
+$$;
+CREATE FUNCTION differing(zone text, at timestamptz, last boolean) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$
 DECLARE
     unit text;
+    late interval;
     rule text;
+    -- What the clock shows before and after the change: buckets that begin there, or between, are the hard ones.
+    shown timestamp[] := ARRAY[(at AT TIME ZONE 'UTC') + clock_offset(zone, at - interval '1 second'), at AT TIME ZONE zone];
     -- Instants around: every four hours, and each side of the change, of midnights and of the minute after.
     moments timestamptz[] := ARRAY(SELECT DISTINCT m FROM (
         SELECT t FROM generate_series(at - interval '50 hours', at + interval '50 hours', '247 minutes') t
@@ -41,24 +48,30 @@ DECLARE
             FROM unnest('{-1 hour,-30 minutes,-1 minute,-1 microsecond,0,1 microsecond,59 seconds,1 minute,30 minutes,59 minutes,1 hour,61 '
                 'minutes}'::interval[]) x
         UNION ALL SELECT ((d + (at AT TIME ZONE zone)::date)::timestamp + x) AT TIME ZONE zone FROM generate_series(-2, 2) d,
-            unnest('{-1 microsecond,0,1 microsecond}'::interval[]) x) s(m));
+            unnest('{-1 microsecond,0,1 microsecond}'::interval[]) x
+        UNION ALL SELECT (s + d * interval '1 day' + x) AT TIME ZONE zone FROM unnest(shown || (shown[1] + (shown[2] - shown[1]) / 2)) s,
+            generate_series(-1, 1) d, unnest('{-1 microsecond,0}'::interval[]) x) s(m));
     starts timestamptz[];
 BEGIN
-    FOREACH unit IN ARRAY '{day,week,month,quarter,year}'::text[] LOOP
-        rule := format('calendar %s %s', unit, zone);
+    FOR unit, late, rule IN
+        SELECT u, interval '0', format('calendar %s %s', u, zone) FROM unnest('{day,week,month,quarter,year}'::text[]) u
+        UNION SELECT 'day', s::time::interval, format('calendar 1days@0+%s %s', (extract(epoch FROM s::time) * 1000000)::bigint, zone)
+          FROM unnest(shown || (shown[1] + (shown[2] - shown[1]) / 2)) s WHERE last AND s::time <> '00:00'
+        UNION SELECT 'month', s - date_trunc('month', s), format('calendar 1months@0+%s %s',
+                     (extract(epoch FROM s - date_trunc('month', s)) * 1000000)::bigint, zone)
+          FROM unnest(shown) s WHERE last AND extract(day FROM s) < 29 AND s <> date_trunc('month', s)
+    LOOP
         -- Where a row is.
-        RETURN QUERY SELECT format('%s: start of %s is %s, expected %s', rule, m, tally_internal._bucket_start(rule, m), date_trunc(unit, m, zone))
+        RETURN QUERY SELECT format('%s: start of %s is %s, expected %s', rule, m, tally_internal._bucket_start(rule, m), expected(unit, late, m, zone))
             FROM unnest(moments) m
-                      WHERE tally_internal._bucket_start(rule, m) IS DISTINCT FROM date_trunc(unit, m, zone);
+                      WHERE tally_internal._bucket_start(rule, m) IS DISTINCT FROM expected(unit, late, m, zone);
         -- Starts are starts of their own buckets; the end is the next start that any later row has.
-        starts := ARRAY(SELECT DISTINCT date_trunc(unit, m, zone) AS s FROM unnest(moments) m ORDER BY 1);
+        starts := ARRAY(SELECT DISTINCT expected(unit, late, m, zone) AS s FROM unnest(moments) m ORDER BY 1);
         RETURN QUERY SELECT format('%s: %s starts at %s', rule, s, tally_internal._bucket_start(rule, s)) FROM unnest(starts) s
             WHERE tally_internal._bucket_start(rule, s) <> s;
         RETURN QUERY SELECT format('%s: end of %s is %s, expected %s', rule, s, tally_internal._bucket_end(rule, s), e) FROM unnest(starts) s,
-            LATERAL (SELECT ((date_trunc(unit,
-                s AT TIME ZONE zone) + ('1 ' || CASE unit WHEN 'quarter' THEN 'day' ELSE unit END)::interval * CASE unit WHEN 'quarter' THEN 92
-                    ELSE 1 END)::timestamp) AS l) n,
-            LATERAL (SELECT date_trunc(unit, n.l) AT TIME ZONE zone AS e) x
+            LATERAL (SELECT (date_trunc(unit, (s AT TIME ZONE zone) - late) + ('1 ' || replace(unit, 'quarter', 'day'))::interval + late)
+                            AT TIME ZONE zone AS e) x
             WHERE unit <> 'quarter' AND tally_internal._bucket_end(rule, s) <> e;
         RETURN QUERY SELECT format('%s: %s and %s are not one after the other', rule, a, b)
             FROM (SELECT s AS a, lead(s) OVER (ORDER BY s) AS b FROM unnest(starts) s) p
@@ -66,8 +79,8 @@ BEGIN
         -- Edges: which rows are in buckets from a start on.
         RETURN QUERY SELECT format('%s: rows from %s begin at %s, but %s is one (or none after)', rule, s, tally_internal._rows_from(rule, s), m)
             FROM unnest(starts) s, unnest(moments) m
-                      WHERE (m < tally_internal._rows_from(rule, s) AND date_trunc(unit, m, zone) >= s)
-                          OR (m >= tally_internal._rows_past(rule, s) AND date_trunc(unit, m, zone) < s);
+                      WHERE (m < tally_internal._rows_from(rule, s) AND expected(unit, late, m, zone) >= s)
+                          OR (m >= tally_internal._rows_past(rule, s) AND expected(unit, late, m, zone) < s);
     END LOOP;
     -- Days and months several at a time, by the arithmetic of dates.
     FOR i IN 1 .. 3 LOOP
@@ -88,7 +101,7 @@ BEGIN
      WHERE (l AT TIME ZONE zone >= at AND l < tally_internal._local_from(zone, at))
          OR (l AT TIME ZONE zone < at AND l >= tally_internal._local_until(zone, at));
 END $$;
-SELECT is((SELECT string_agg(d, E'\n') FROM (SELECT d FROM tried t, differing(t.zone, t.at) d LIMIT 10) x), NULL,
+SELECT is((SELECT string_agg(d, E'\n') FROM (SELECT d FROM tried t, differing(t.zone, t.at, t.last) d LIMIT 10) x), NULL,
     format('%s changes of %s zones', count(*), count(DISTINCT zone))) FROM tried;
 -- tally.bucket is the same implementation; date_bin of fixed widths.
 SELECT is((SELECT count(*) FROM tried t, unnest('{1 day,1 week,1 month,3 months,1 year}'::interval[], '{day,week,month,quarter,year}'::text[]) w(width, unit),

@@ -49,6 +49,14 @@ INSERT INTO widths VALUES
     ('fiscal_quarter', '3 months', 'Asia/Kolkata', 'local',
         'CASE WHEN local < ''2026-05-01'' THEN timestamptz ''2026-02-01 00:00+05:30'' WHEN local < ''2026-11-01'' THEN ''2026-08-01 00:00+05:30'' ELSE '
             '''2026-11-01 00:00+05:30'' END', '2030-02-01 00:00+05:30'),
+    ('day_from_half_past_two', '1 day', 'Europe/Berlin', 'at',
+        '(date_trunc(''day'', (at AT TIME ZONE ''Europe/Berlin'') - interval ''2:30'') + interval ''2:30'') AT TIME ZONE ''Europe/Berlin''',
+        '2026-01-05 02:30+01'),
+    ('month_from_the_15th', '1 month', 'UTC', 'at',
+        '(date_trunc(''month'', (at AT TIME ZONE ''UTC'') - interval ''14 days'') + interval ''14 days'') AT TIME ZONE ''UTC''', '2020-02-15 00:00Z'),
+    ('week_from_sunday_at_six', '1 week', 'America/New_York', 'local',
+        '(date_trunc(''week'', local - interval ''6 days 6 hours'') + interval ''6 days 6 hours'') AT TIME ZONE ''America/New_York''', '2026-01-04 06:00-05'),
+    ('hour_from_six', '1 hour', 'Europe/Berlin', 'at', 'date_trunc(''hour'', at)', '2026-01-04 05:00Z'),
     ('date_fortnight', '2 weeks', 'Europe/Berlin', 'day',
         '(date ''2026-01-05'' + (day - date ''2026-01-05'') / 14 * 14)::timestamp AT TIME ZONE ''Europe/Berlin''', '2026-03-02 00:00+01');
 
@@ -120,13 +128,22 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace
     -- A release has buckets of its own, and takes the rollup's origin where they are the same.
     AND p.proname NOT IN ('_bucket_rule_of', '_release_rule')$$,
     'nobody reads a rollup''s buckets past its origin');
+-- A metric by longer buckets goes by where the rollup's begin: weeks and months of days from 02:30 begin at 02:30. Days of hours begin at midnight,
+-- whatever hour the origin of the hours names.
+SELECT tally.create_metric(label || '_n', label, 'n') FROM unnest('{day_from_half_past_two,month_from_the_15th,hour_from_six}'::text[]) label;
+SELECT bag_eq(format('SELECT bucket, value FROM tally.timeseries(%L, since => ''2026-01-01 00:00Z'', until => ''2027-06-01 00:00Z'', bucket => %L)',
+        label || '_n', width),
+    format('SELECT (date_trunc(%L, (at AT TIME ZONE %2$L) - %3$L::interval) + %3$L::interval) AT TIME ZONE %2$L, sum(n)::float8 FROM events '
+        'WHERE at < ''infinity'' GROUP BY 1', unit, zone, late), format('%s by %s', label, width))
+  FROM (VALUES ('day_from_half_past_two', '1 week', 'week', 'Europe/Berlin', '2:30'), ('day_from_half_past_two', '1 month', 'month', 'Europe/Berlin', '2:30'),
+      ('month_from_the_15th', '1 month', 'month', 'UTC', '14 days'), ('hour_from_six', '1 day', 'day', 'Europe/Berlin', '0'),
+      ('hour_from_six', '1 month', 'month', 'Europe/Berlin', '0')) v(label, width, unit, zone, late);
 -- Nonsense is refused.
 SELECT throws_ok(format($$SELECT tally.create_rollup('bad', 'events', 'at', bucket => %L, zone => %L, origin => %L, measures => '{"n": "sum(n)"}')$$, bucket,
     zone, origin), code, NULL, what)
   FROM (VALUES ('1 month 2 days', 'UTC', NULL, '0A000', 'months and days'), ('1 day 3 hours', 'Europe/Berlin', NULL, '0A000', 'days and hours of a calendar'),
       ('1 month 1 second', 'UTC', NULL, '0A000', 'months and seconds'),
-        ('1 week', 'Europe/Berlin', '2026-01-04 01:00+01', '22023', 'a week from one o''clock'),
-            ('1 month', 'UTC', '2026-01-02 00:00Z', '22023', 'a month from the second'),
+        ('1 month', 'UTC', '2026-01-29 00:00Z', '22023', 'a month from the 29th, which February may not have'),
         ('1 hour', 'UTC', 'infinity', '22023', 'no origin'), ('1 month', 'UTC', '-infinity', '22023', 'no origin of months'),
         ('1 day', 'Atlantis', NULL, '22023', 'no zone')) v(bucket, zone, origin, code, what);
 SELECT * FROM finish();

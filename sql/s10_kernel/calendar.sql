@@ -10,8 +10,8 @@ CREATE OR REPLACE FUNCTION tally.bucket(width interval, "time" timestamptz, zone
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bucket';
 COMMENT ON FUNCTION tally.bucket(interval, timestamptz, text, timestamptz) IS
 'Start of the bucket that a time is in. Widths of hours and less are fixed and counted from origin, as date_bin does. Days, weeks (from Mondays), months, '
-    'quarters and years follow the calendar of the zone, as date_trunc(…, zone) does. A given origin moves the day or month that several days or months are '
-    'counted from.';
+    'quarters and years follow the calendar of the zone, as date_trunc(…, zone) does. A bucket begins at a given origin: it moves the day or month that '
+    'several are counted from, the time of day, and the day of the month.';
 
 CREATE OR REPLACE FUNCTION tally_internal._zone_known(zone text) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_zone_known';
@@ -21,8 +21,8 @@ CREATE OR REPLACE FUNCTION tally_internal._bucket_rule(width interval, zone text
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bucket_rule';
 COMMENT ON FUNCTION tally_internal._bucket_rule(interval, text, timestamptz) IS
 'How a time becomes the start of its bucket: ''fixed <microseconds> [<microseconds after Monday 2000-01-03 00:00 UTC>]'' or ''calendar <unit> <zone>'', the '
-    'unit a name that date_trunc knows or <n>days@<days after 2000-01-03>, <n>months@<months after January 2000>. Errors say which widths and origins there '
-    'are.';
+    'unit a name that date_trunc knows or <n>days@<days after 2000-01-03>, <n>months@<months after January 2000>, these also with +<microseconds by which a '
+    'bucket begins later than midnight, or the first of the month>. Errors say which widths and origins there are.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_or_null(width interval, zone text, origin timestamptz) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_bucket_rule_or_null';

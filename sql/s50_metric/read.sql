@@ -2,6 +2,31 @@
 -- with live => false). They turn jit off. The planner prices branches of a live view by what they might have to do, and compiling them took
 -- seconds where reading takes milliseconds.
 
+CREATE OR REPLACE FUNCTION tally_internal._wanted_rule(r tally.rollups, own text, wanted interval) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    local CONSTANT timestamp := r.bucket_origin AT TIME ZONE r.zone;
+    late  interval;
+    rule  text;
+BEGIN
+    IF local IS NULL THEN RETURN tally_internal._bucket_rule(wanted, r.zone); END IF;
+    -- If the rollup's weeks begin on Sundays, these weeks do too. Months begin at the time of day at which the rollup's days do, and on the first,
+    -- unless the rollup is of months itself. An origin on the first of April says where years begin.
+    IF extract(year FROM wanted) * 12 + extract(month FROM wanted) > 0 AND extract(month FROM r.bucket) + extract(year FROM r.bucket) = 0 THEN
+        late := COALESCE((regexp_match(own, '@\d+\+(\d+) '))[1]::bigint * interval '1 microsecond',
+                         CASE WHEN own LIKE 'fixed %' THEN local::time::interval END, '0');
+        rule := tally_internal._bucket_rule(wanted, r.zone,
+            (CASE WHEN extract(day FROM local) = 1 THEN local::date ELSE date '2000-01-01' END + late) AT TIME ZONE r.zone);
+    ELSE
+        rule := tally_internal._bucket_rule(wanted, r.zone, r.bucket_origin);
+    END IF;
+    -- An origin of hours, such as 06:00, says where hours begin. Days of them begin at midnight where hours fit into those.
+    RETURN COALESCE((SELECT plain FROM tally_internal._bucket_rule(wanted, r.zone) plain
+                      WHERE rule ~ '^calendar \w+@\d+\+' AND own LIKE 'fixed %' AND tally_internal._buckets_nest(own, plain)), rule);
+END $$;
+COMMENT ON FUNCTION tally_internal._wanted_rule(tally.rollups, text, interval) IS
+'The bucket rule of a wanted width that goes by a rollup''s origin; own is the rule of the rollup itself.';
+
 CREATE OR REPLACE FUNCTION tally_internal._grain(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -10,12 +35,7 @@ DECLARE
     fits boolean;
 BEGIN
     IF wanted IS NULL THEN RETURN own; END IF;
-    -- If the rollup's weeks begin on Sundays, these weeks do too. Other units, such as months, follow the calendar alone.
-    BEGIN
-        rule := tally_internal._bucket_rule(wanted, r.zone, r.bucket_origin);
-    EXCEPTION WHEN invalid_parameter_value THEN
-        rule := tally_internal._bucket_rule(wanted, r.zone);
-    END;
+    rule := tally_internal._wanted_rule(r, own, wanted);
     -- It compares buckets, not intervals. As intervals, 30 days equal a month, and 24 hours equal a day of 23.
     IF rule = own THEN RETURN own; END IF;
     IF tally_internal._bucket_is_finer(rule, own) THEN

@@ -154,15 +154,14 @@ impl Asked {
         let clock = known(zone)?;
         // One origin stands for the calendar's own, whatever the zone.
         let own = origin == MONDAY || !is_finite(origin);
-        let origin_day = clock.local(origin).div_euclid(DAY);
         let unit = match (months, days, micros) {
             _ if !width(given).is_positive() => None,
             (0, 0, width) => Some(Unit::Fixed {
                 width,
                 shift: if own { 0 } else { (origin - MONDAY).rem_euclid(width) },
             }),
-            (0, n, 0) => Some(Unit::Days { n, shift: 0 }),
-            (n, 0, 0) => Some(Unit::Months { n, shift: 0 }),
+            (0, n, 0) => Some(Unit::days(n)),
+            (n, 0, 0) => Some(Unit::months(n)),
             _ => None,
         };
         let unit = unit.ok_or_else(|| {
@@ -176,7 +175,11 @@ impl Asked {
             .detail("Months and days follow the calendar and have no fixed length; mixed with other units a bucket would have no start.")
             .hint("SELECT tally.bucket('1 hour', now())")
         })?;
-        let unit = if own { unit } else { unit.beginning(origin_day) };
+        let unit = if own {
+            unit
+        } else {
+            unit.beginning(width(given), zone, &clock, origin)?
+        };
         let fixed = matches!(unit, Unit::Fixed { .. });
         Ok(Asked {
             width: (given.month, given.day, given.time),

@@ -21,14 +21,14 @@ pub struct Bucket {
 
 /// Start (local time) of the piece of the calendar that holds a local time, or that so many pieces on.
 pub(super) fn piece(unit: Unit, local: i64, on: i64) -> i64 {
-    let day = local.div_euclid(DAY);
+    let day = local.saturating_sub(unit.late()).div_euclid(DAY);
     let start = match unit {
         Unit::Fixed { .. } => return local,
-        Unit::Days { n, shift } => {
+        Unit::Days { n, shift, .. } => {
             let number = (day - MONDAY / DAY - shift).div_euclid(n);
             i128::from(number) * i128::from(n) + i128::from(on) * i128::from(n) + i128::from(shift + MONDAY / DAY)
         }
-        Unit::Months { n, shift } => {
+        Unit::Months { n, shift, .. } => {
             let number = (civil::month_of(day) - shift).div_euclid(n);
             let month = i128::from(number) * i128::from(n) + i128::from(on) * i128::from(n) + i128::from(shift);
             // Beyond a million years there is no bucket, and the arithmetic of days need not hold.
@@ -37,7 +37,7 @@ pub(super) fn piece(unit: Unit, local: i64, on: i64) -> i64 {
     };
     let least = i128::from(FIRST) - i128::from(MARGIN);
     let most = i128::from(END) + i128::from(MARGIN);
-    (start * i128::from(DAY)).clamp(least, most) as i64
+    (start * i128::from(DAY) + i128::from(unit.late())).clamp(least, most) as i64
 }
 
 /// The instant at which a piece of the calendar starts.
@@ -200,7 +200,7 @@ mod tests {
 
     fn days(n: i64) -> Rule {
         Rule {
-            unit: Unit::Days { n, shift: 0 },
+            unit: Unit::days(n),
             zone: "Made".into(),
         }
     }
@@ -251,6 +251,20 @@ mod tests {
             at,
             "the same bucket goes on, but this is all that is known"
         );
+    }
+
+    #[test]
+    fn a_day_from_six_holds_the_hours_that_the_clock_shows_from_six_to_six() {
+        // At 02:00 the clock goes to 03:00; a day from 02:30 then begins at three.
+        let zone = changing(HOUR, 10 * DAY + HOUR, 2 * HOUR);
+        let day = |late: i64| Rule::parse(&format!("calendar 1days@0+{late} Made")).unwrap();
+        assert_eq!(day(6 * HOUR).bucket(&zone, 10 * DAY).start, 9 * DAY + 5 * HOUR);
+        assert_eq!(day(6 * HOUR).end(&zone, 10 * DAY), 10 * DAY + 4 * HOUR, "23 hours");
+        assert_eq!(day(5 * HOUR / 2).end(&zone, 10 * DAY), 10 * DAY + 3 * HOUR / 2);
+        let month = Rule::parse(&format!("calendar 1months@0+{} Made", 14 * DAY)).unwrap();
+        assert_eq!(month.bucket(&Utc, 13 * DAY).start, -17 * DAY, "from 15 December");
+        assert_eq!(month.bucket(&Utc, 14 * DAY).start, 14 * DAY);
+        assert_eq!(month.end(&Utc, 14 * DAY), (31 + 14) * DAY);
     }
 
     #[test]

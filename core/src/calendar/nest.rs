@@ -20,14 +20,26 @@ impl Rule {
                     shift: begin,
                 },
             ) => wide % width == 0 && (begin - shift) % width == 0,
-            (Unit::Days { n, shift }, Unit::Days { n: wide, shift: begin })
-            | (Unit::Months { n, shift }, Unit::Months { n: wide, shift: begin })
-                if self.zone == outer.zone =>
-            {
-                wide % n == 0 && (begin - shift) % n == 0
-            }
+            (
+                Unit::Days { n, shift, late },
+                Unit::Days {
+                    n: wide,
+                    shift: begin,
+                    late: later,
+                },
+            )
+            | (
+                Unit::Months { n, shift, late },
+                Unit::Months {
+                    n: wide,
+                    shift: begin,
+                    late: later,
+                },
+            ) if self.zone == outer.zone => wide % n == 0 && (begin - shift) % n == 0 && late == later,
             // A month is made up of days, one by one.
-            (Unit::Days { n, .. }, Unit::Months { .. }) if self.zone == outer.zone => n == 1,
+            (Unit::Days { n, late, .. }, Unit::Months { late: later, .. }) if self.zone == outer.zone => {
+                n == 1 && later % DAY == late
+            }
             (Unit::Months { .. }, Unit::Days { .. }) => false,
             // Days divide by the width, or no clock can make them fit.
             (Unit::Fixed { width, .. }, Unit::Days { .. } | Unit::Months { .. }) if DAY % width != 0 => false,
@@ -100,6 +112,27 @@ mod tests {
             nests("fixed 86400000000", "calendar day Z", &Utc),
             "where the clock makes them the same"
         );
+    }
+
+    #[test]
+    fn days_from_six_fit_into_weeks_and_months_from_six() {
+        let zone = Fixed(-5 * HOUR);
+        let six = "calendar 1days@0+21600000000 Z";
+        assert!(nests(six, "calendar 7days@6+21600000000 Z", &zone));
+        assert!(nests(
+            six,
+            &format!("calendar 1months@0+{} Z", 14 * DAY + 6 * HOUR),
+            &zone
+        ));
+        assert!(!nests(six, "calendar week Z", &zone));
+        assert!(!nests(six, "calendar month Z", &zone));
+        assert!(!nests("calendar day Z", six, &zone));
+        assert!(nests("fixed 3600000000", six, &zone));
+        assert!(!nests(
+            "calendar month Z",
+            &format!("calendar 3months@0+{} Z", 14 * DAY),
+            &zone
+        ));
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::error::{SqlState, TallyError};
 /// Most days and months of a bucket: more than all of time has.
 pub(super) const MOST: i64 = 200_000_000;
 
+/// How late in a month a bucket can begin: every month has 28 days.
+pub(super) const LATEST_DAY: i64 = 27;
+
 /// What buckets are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -25,6 +28,8 @@ pub enum Unit {
         n: i64,
         /// See above.
         shift: i64,
+        /// How long after midnight a bucket begins, by the zone's clock.
+        late: i64,
     },
     /// Months of a zone's calendar; `shift` is in months from January 2000.
     Months {
@@ -32,6 +37,8 @@ pub enum Unit {
         n: i64,
         /// See above.
         shift: i64,
+        /// How long after the first midnight of its month a bucket begins, by the zone's clock.
+        late: i64,
     },
 }
 
@@ -128,9 +135,9 @@ impl Rule {
         if days > MOST || months > MOST {
             return Err(too_long(width));
         }
-        let (unit, shape) = match (months, days, micros) {
-            (0, n, 0) => (Unit::Days { n, shift: 0 }, "a midnight"),
-            (n, 0, 0) => (Unit::Months { n, shift: 0 }, "the first midnight of a month"),
+        let unit = match (months, days, micros) {
+            (0, n, 0) => Unit::days(n),
+            (n, 0, 0) => Unit::months(n),
             _ => {
                 return Err(TallyError::new(
                     SqlState::FeatureNotSupported,
@@ -140,39 +147,13 @@ impl Rule {
                 .hint("Use for example bucket => '1 day' or bucket => '1 month', and merge further in a query."));
             }
         };
-        let mut rule = Rule {
-            unit,
+        Ok(Rule {
+            unit: match origin {
+                Some(origin) => unit.beginning(width, zone_name, zone, origin)?,
+                None => unit,
+            },
             zone: zone_name.to_owned(),
-        };
-        let Some(origin) = origin else {
-            return Ok(rule);
-        };
-        let local = if is_finite(origin) { zone.local(origin) } else { origin };
-        let day = local.div_euclid(DAY);
-        let begins = match unit {
-            _ if !is_finite(local) => None,
-            Unit::Months { .. } => Some(civil::first_day_of(civil::month_of(day)) * DAY),
-            _ => Some(day * DAY),
-        };
-        // A midnight that the clock skips is where the day starts all the same.
-        if begins.is_none_or(|begins| begins != local && clamp(zone.instant(begins).into()) != origin) {
-            let got = match origin {
-                INFINITY => "infinity".into(),
-                MINUS_INFINITY => "-infinity".into(),
-                _ => local_text(local),
-            };
-            return Err(TallyError::new(
-                SqlState::InvalidParameterValue,
-                format!("origin of buckets of {width} must be {shape} in {zone_name}, got {got}"),
-            )
-            .detail("Such buckets are bounded by the zone's midnights.")
-            .hint(format!(
-                "Use for example origin => '{} {zone_name}'.",
-                local_text(begins.unwrap_or(0))
-            )));
-        }
-        rule.unit = rule.unit.beginning(day);
-        Ok(rule)
+        })
     }
 
     fn fixed(width: Width, origin: Option<i64>) -> Result<Rule, TallyError> {
@@ -231,18 +212,66 @@ impl Rule {
 }
 
 impl Unit {
-    /// The unit with a bucket that begins on a day (counted from 2000-01-01).
-    pub fn beginning(self, day: i64) -> Unit {
+    /// So many days, counted from Monday 2000-01-03.
+    pub fn days(n: i64) -> Unit {
+        Unit::Days { n, shift: 0, late: 0 }
+    }
+
+    /// So many months, counted from January 2000.
+    pub fn months(n: i64) -> Unit {
+        Unit::Months { n, shift: 0, late: 0 }
+    }
+
+    /// How long after the midnight of its first day (of its month) a bucket begins, by the zone's clock.
+    pub fn late(self) -> i64 {
         match self {
-            Unit::Days { n, .. } => Unit::Days {
+            Unit::Days { late, .. } | Unit::Months { late, .. } => late,
+            Unit::Fixed { .. } => 0,
+        }
+    }
+
+    /// The unit with a bucket that begins at an instant. Errors say at which none can begin.
+    pub fn beginning(self, width: Width, zone_name: &str, zone: &dyn Zone, origin: i64) -> Result<Unit, TallyError> {
+        let local = if is_finite(origin) { zone.local(origin) } else { origin };
+        let (day, month) = (local.div_euclid(DAY), civil::month_of(local.div_euclid(DAY)));
+        // A midnight that the clock skips is where the day starts all the same.
+        let skipped = is_finite(local) && clamp(zone.instant(day * DAY).into()) == origin;
+        let time = if skipped { 0 } else { local.rem_euclid(DAY) };
+        match self {
+            Unit::Days { n, .. } if is_finite(local) => Ok(Unit::Days {
                 n,
-                shift: (day - 2).rem_euclid(n),
-            },
-            Unit::Months { n, .. } => Unit::Months {
-                n,
-                shift: civil::month_of(day).rem_euclid(n),
-            },
-            fixed @ Unit::Fixed { .. } => fixed,
+                shift: (day - MONDAY / DAY).rem_euclid(n),
+                late: time,
+            }),
+            Unit::Months { n, .. } if is_finite(local) && day - civil::first_day_of(month) <= LATEST_DAY => {
+                Ok(Unit::Months {
+                    n,
+                    shift: month.rem_euclid(n),
+                    late: (day - civil::first_day_of(month)) * DAY + time,
+                })
+            }
+            fixed @ Unit::Fixed { .. } => Ok(fixed),
+            _ => Err(TallyError::new(
+                SqlState::InvalidParameterValue,
+                format!(
+                    "origin of buckets of {width} must be {} in {zone_name}, got {}",
+                    if let Unit::Months { .. } = self {
+                        "a time on one of the first 28 days of a month"
+                    } else {
+                        "a finite time"
+                    },
+                    match origin {
+                        INFINITY => "infinity".into(),
+                        MINUS_INFINITY => "-infinity".into(),
+                        _ => local_text(local),
+                    }
+                ),
+            )
+            .detail("A bucket begins at the origin, and each other one at that time of its day, or on that day of its month.")
+            .hint(format!(
+                "Use for example origin => '{} {zone_name}'.",
+                local_text(if is_finite(local) { civil::first_day_of(month) * DAY } else { 0 })
+            ))),
         }
     }
 }
@@ -279,6 +308,42 @@ mod tests {
         for (months, days, micros) in [(0, 0, 0), (-1, 0, 0), (1, -1, 0), (0, i64::MAX, 0)] {
             assert_eq!(
                 rule(months, days, micros, "UTC").unwrap_err().sqlstate,
+                SqlState::InvalidParameterValue
+            );
+        }
+    }
+
+    #[test]
+    fn an_origin_says_at_which_time_of_the_day_and_on_which_day_of_the_month_buckets_begin() {
+        let rule = |months, days, origin| {
+            Rule::new(
+                Width {
+                    months,
+                    days,
+                    micros: 0,
+                },
+                "Z",
+                &Utc,
+                Some(origin),
+            )
+            .map(|r| r.to_string())
+        };
+        let six = 6 * 3600 * SECOND;
+        assert_eq!(rule(0, 1, 20 * DAY + six).unwrap(), "calendar 1days@0+21600000000 Z");
+        assert_eq!(rule(0, 7, MONDAY).unwrap(), "calendar week Z");
+        assert_eq!(
+            rule(0, 7, MONDAY + 8 * DAY + six).unwrap(),
+            "calendar 7days@1+21600000000 Z"
+        );
+        // 2000-01-15, 2000-02-28 at six; the 29th is not a day of every month.
+        assert_eq!(rule(1, 0, 14 * DAY).unwrap(), "calendar 1months@0+1209600000000 Z");
+        assert_eq!(
+            rule(3, 0, 58 * DAY + six).unwrap(),
+            "calendar 3months@1+2354400000000 Z"
+        );
+        for origin in [59 * DAY, 59 * DAY + six, INFINITY, MINUS_INFINITY] {
+            assert_eq!(
+                rule(1, 0, origin).unwrap_err().sqlstate,
                 SqlState::InvalidParameterValue
             );
         }

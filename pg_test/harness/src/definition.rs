@@ -4,9 +4,11 @@
 mod calendar;
 mod draw;
 mod measure;
+mod sessions;
 
 use crate::rng::Rng;
 use measure::{MEASURES, given};
+use sessions::Session;
 
 /// A rollup: how it is made, and what must be in it.
 #[derive(Clone, Default)]
@@ -32,6 +34,8 @@ pub struct Rollup {
     pub looks_back: bool,
     /// A stored bucket stands when all its rows are gone.
     pub keeps: bool,
+    /// Sessions instead of measures.
+    session: Option<Session>,
 }
 
 impl Rollup {
@@ -44,6 +48,17 @@ impl Rollup {
     pub fn keep_emptied(&mut self) {
         self.keeps = true;
         self.create = format!("{}, emptied => 'keep')", self.create.trim_end_matches(')'));
+    }
+
+    /// Whether its measures can be changed: those of sessions are what sessions are.
+    pub fn alterable(&self) -> bool {
+        self.session.is_none()
+    }
+
+    /// The statement that drops it.
+    pub fn drop(&self) -> String {
+        let what = if self.session.is_some() { "sessions" } else { "rollup" };
+        format!("SELECT tally.drop_{what}('{}')", self.name)
     }
 
     /// A random change of its definition, and the statement for it: a measure more, or one less.
@@ -70,6 +85,9 @@ impl Rollup {
     /// Up to five rows in which a relation (the stored table or the live view) differs from the definition over the raw rows. A rollup
     /// that keeps emptied buckets also has the rows of `kept` whose bucket no raw row is in: what was stored before.
     pub fn differences(&self, relation: &str, source: &str, kept: Option<&str>) -> String {
+        if let Some(session) = &self.session {
+            return session.differences(relation, source, &self.filter);
+        }
         let read: Vec<String> = (self.dimensions.iter().map(|d| d.0.to_string()))
             .chain(
                 self.measures

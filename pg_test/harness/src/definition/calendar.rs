@@ -54,9 +54,19 @@ pub(super) fn fixed_start(seconds: i64, instant: &str) -> String {
     )
 }
 
+/// How late in its day (`1 day`, `1 week`) or month a bucket may begin, and in the month, quarter or year of 2000 one that begins so.
+pub(super) const LATE: [(&str, &str); 6] = [
+    ("00:30", "2000-01-03 00:30"),
+    ("02:30", "2000-01-03 02:30"),
+    ("06:00", "2000-01-03 06:00"),
+    ("23:59:30", "2000-01-03 23:59:30"),
+    ("14 days", "2000-01-15"),
+    ("27 days 02:00", "2000-01-28 02:00"),
+];
+
 /// The start of a calendar bucket: midnight of the local day that begins it, by arithmetic on dates. Where a midnight comes
-/// twice, the second is meant, as PostgreSQL reads local times. `later` moves the local day on before it is read.
-pub(super) fn calendar_start(unit: &str, zone: &str, instant: &str, later: &str) -> String {
+/// twice, the second is meant, as PostgreSQL reads local times. It begins `late`; `later` moves the local time on before it is read.
+pub(super) fn calendar_start(unit: &str, zone: &str, instant: &str, late: &str, later: &str) -> String {
     let first_day = match unit {
         "day" => "x.d".to_string(),
         "week" => "x.d - (extract(isodow FROM x.d)::int - 1)".to_string(),
@@ -67,6 +77,7 @@ pub(super) fn calendar_start(unit: &str, zone: &str, instant: &str, later: &str)
         _ => "make_date(extract(year FROM x.d)::int, 1, 1)".to_string(),
     };
     format!(
-        "(SELECT (({first_day})::timestamp{later}) AT TIME ZONE '{zone}' FROM (SELECT (({instant}) AT TIME ZONE '{zone}')::date AS d) x)"
+        "(SELECT (({first_day})::timestamp + interval '{late}'{later}) AT TIME ZONE '{zone}' \
+         FROM (SELECT ((({instant}) AT TIME ZONE '{zone}') - interval '{late}')::date AS d) x)"
     )
 }

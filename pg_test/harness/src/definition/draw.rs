@@ -1,7 +1,7 @@
 //! Owns the draw of a definition: over time, on a rollup, or per key, each twice, as `create_rollup` is told and as plain SQL.
 
 use super::Rollup;
-use super::calendar::{CALENDAR, FIXED, LOOKBACK, SKIPPED_DAY, ZONES, calendar_start, fixed_start, times};
+use super::calendar::{CALENDAR, FIXED, LATE, LOOKBACK, SKIPPED_DAY, ZONES, calendar_start, fixed_start, times};
 use super::measure::{MEASURES, given};
 use crate::rng::Rng;
 
@@ -65,13 +65,33 @@ fn expanded(
 }
 
 /// Sometimes a filter.
-fn filtered(rng: &mut Rng, filter: &mut String) -> String {
+pub(super) fn filtered(rng: &mut Rng, filter: &mut String) -> String {
     if !rng.percent(35) {
         return String::new();
     }
     let condition = rng.one(&FILTERS);
     filter.push_str(&format!(" AND ({condition})"));
     format!(", \"where\" => $w${condition}$w$")
+}
+
+/// Sometimes how late in its unit a bucket begins, and the origin that says so.
+fn late(rng: &mut Rng, unit: &str, zone: &str, nested: bool, origin: &mut String) -> &'static str {
+    if nested || !rng.percent(30) {
+        return "0";
+    }
+    let (late, from) = *rng.one(if ["day", "week"].contains(&unit) {
+        &LATE[..4]
+    } else {
+        &LATE
+    });
+    // A month begins on the first when it begins at a time of day alone.
+    let from = if ["day", "week"].contains(&unit) {
+        from.to_string()
+    } else {
+        from.replace("-03 ", "-01 ")
+    };
+    *origin = format!(", origin => '{from} {zone}'");
+    late
 }
 
 impl Rollup {
@@ -85,6 +105,9 @@ impl Rollup {
         parent: Option<usize>,
     ) -> Self {
         let parent = parent.filter(|&p| others[p].carries());
+        if parent.is_none() && rng.percent(12) {
+            return Rollup::sessions(rng, name, source, time_type);
+        }
         if parent.is_none() && rng.percent(20) {
             return Rollup::per_key(rng, name, source);
         }
@@ -101,15 +124,17 @@ impl Rollup {
             rng.percent(35)
         };
         let looks_back = below.is_none() && zone != SKIPPED_DAY && rng.percent(15);
+        let mut origin = String::new();
         let (width, bucket) = if calendar {
             let (width, unit) = *rng.one(&CALENDAR);
+            let late = late(rng, unit, zone, below.is_some(), &mut origin);
             let later = if looks_back {
                 format!(" + back.s * interval '{width}'")
             } else {
                 String::new()
             };
             // In UTC a day and a week are fixed widths.
-            (width, calendar_start(unit, zone, &instant, &later))
+            (width, calendar_start(unit, zone, &instant, late, &later))
         } else {
             let (width, seconds) = *rng.one(if below.is_some() { &FIXED[2..5] } else { &FIXED[..5] });
             let start = fixed_start(seconds, &instant);
@@ -143,7 +168,7 @@ impl Rollup {
                 chosen
             }
         };
-        let mut options = format!("bucket => '{width}', zone => '{zone}'");
+        let mut options = format!("bucket => '{width}', zone => '{zone}'{origin}");
         let mut filter = below.map_or_else(|| "t IS NOT NULL AND isfinite(t)".to_string(), |b| b.filter.clone());
         match below {
             None => {
@@ -172,9 +197,9 @@ impl Rollup {
         if rng.percent(20) {
             options += ", with_data => true";
         }
-        let origin = below.map_or_else(|| source.to_string(), |b| b.name.clone());
+        let from = below.map_or_else(|| source.to_string(), |b| b.name.clone());
         Rollup {
-            create: format!("SELECT tally.create_rollup('{name}', '{origin}', {options})"),
+            create: format!("SELECT tally.create_rollup('{name}', '{from}', {options})"),
             name,
             parent,
             dimensions,
@@ -185,6 +210,7 @@ impl Rollup {
             keyed: false,
             looks_back,
             keeps: false,
+            session: None,
         }
     }
 

@@ -262,7 +262,11 @@ impl Sequence<'_> {
     /// A measure more or less, of a rollup on the source that no other stands on.
     pub(super) fn alter_rollup(&mut self) -> Result<(), String> {
         let open: Vec<usize> = (self.leaves().into_iter())
-            .filter(|&i| self.rollups[i].as_ref().is_some_and(|r| r.parent.is_none()))
+            .filter(|&i| {
+                self.rollups[i]
+                    .as_ref()
+                    .is_some_and(|r| r.parent.is_none() && r.alterable())
+            })
             .collect();
         if open.is_empty() || self.frozen.is_some() {
             return Ok(());
@@ -313,7 +317,7 @@ impl Sequence<'_> {
         }
         let chosen = *self.rng.one(&leaves);
         if let Some(rollup) = self.rollups[chosen].take() {
-            self.execute(Who::Writer, &format!("SELECT tally.drop_rollup('{}')", rollup.name))?;
+            self.execute(Who::Writer, &rollup.drop())?;
         }
         Ok(())
     }

@@ -2,9 +2,10 @@
 # Owns: speed and accuracy of the sketches, as ratios in one run against counts only and against Debian's tdigest and hll
 # (postgresql-<major>-tdigest, -hll). In a database of its own on the server that PGHOST, PGPORT and PGUSER name.
 #
-#   EVENTS=10000000 ROUNDS=3 bench/sketch/run.sh [groups] [narrow] [one] [merge] [accuracy]
+#   EVENTS=10000000 ROUNDS=3 bench/sketch/run.sh [groups] [narrow] [one] [merge] [ordered] [sessions] [accuracy]
 #
 # groups    the pack's events (text keys, twelve counts and sums), a third of them without a latency
+# ordered, sessions   aggregates that go by time, beside sum(); sessions beside window functions (behaviours.sh)
 # narrow    a table of seven numbers with integer keys: the hardest ground, as counts alone cost least there
 set -euo pipefail
 
@@ -12,11 +13,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 events=${EVENTS:-10000000}
 rounds=${ROUNDS:-3}
 db=${BENCH_DATABASE:-tally_bench}
-parts=("$@"); [ $# -gt 0 ] || parts=(groups narrow one merge accuracy)
+parts=("$@"); [ $# -gt 0 ] || parts=(groups narrow one merge ordered sessions accuracy)
 # shellcheck source=bench/measure.sh
 . "$here/measure.sh"
 
 sketch=$here/sketch
+# shellcheck source=bench/sketch/behaviours.sh
+. "$here/sketch/behaviours.sh"
 # The aims speak of this budget, and of two processes. Libraries are loaded before the clock runs.
 sql_run() {
     sql -c "SET work_mem = '256MB'; SET max_parallel_workers_per_gather = 1" -c "LOAD 'pg_tally'" -c "LOAD 'tdigest'" -c "LOAD 'hll'" "$@"
@@ -140,8 +143,8 @@ psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db"
 sql -c 'CREATE EXTENSION pg_tally' -c 'CREATE EXTENSION tdigest' -c 'CREATE EXTENSION hll'
 for part in "${parts[@]}"; do
     case $part in
-        groups | narrow | one | merge | accuracy) "part_$part" ;;
-        *) echo "bench/sketch/run.sh: parts are groups, narrow, one, merge and accuracy, got $part" >&2; exit 2 ;;
+        groups | narrow | one | merge | ordered | sessions | accuracy) "part_$part" ;;
+        *) echo "bench/sketch/run.sh: parts are groups, narrow, one, merge, ordered, sessions and accuracy, got $part" >&2; exit 2 ;;
     esac
 done
 [ "${KEEP:-}" ] || psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db"

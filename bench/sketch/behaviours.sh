@@ -6,7 +6,8 @@ part_ordered() {
     local columns="date_bin('1 minute', at, '2000-01-01Z'), k" i name
     local -A call=(
         [first]='tally.first(v, at)' [ohlc]='tally.ohlc(v, at)' [counter]='tally.counter(v, at)' [gauge]='tally.gauge(v, at)'
-        [time_weighted]='tally.time_weighted(v, at)' [state_time]='tally.state_time(state, at)' [sequence_events]='tally.sequence_events(at, k = 1, k = 2, k = 3)'
+        [time_weighted]='tally.time_weighted(v, at)' [state_time]='tally.state_time(state, at)'
+        [sequence_events]='tally.sequence_events(at, k = 1, k = 2, k = 3)'
     )
     sql -c "DROP TABLE IF EXISTS readings" -c "CREATE UNLOGGED TABLE readings AS
         SELECT timestamptz '2025-01-01Z' + i * interval '86 ms' AS at, i % 20 AS k, (i * 7919 % 1000)::float8 AS v, 's' || i / 50 % 4 AS state
@@ -17,11 +18,11 @@ part_ordered() {
         for name in "${!call[@]}"; do timed "ordered: $name" "SELECT count(v), count(at), ${call[$name]} FROM readings GROUP BY $columns"; done
     done
     echo
-    echo "Aggregates that go by time: $events readings in order, groups of about 35; what each adds to the floor, as a multiple of what sum() adds (aim 1.5)"
+    echo "Aggregates that go by time: $events readings in order, groups of about 35; what each adds to the floor, in what sum() adds (aim 1.5)"
     line 'floor: two counts' 'ordered: count'
     line 'sum' 'ordered: sum'
     for name in first ohlc counter gauge time_weighted state_time sequence_events; do
-        line "$name" "ordered: $name" "$(net 'ordered: sum' 'ordered: count' "ordered: $name") × sum's share, $(ratio "ordered: $name" 'ordered: count') × floor"
+        line "$name" "ordered: $name" "$(net 'ordered: sum' 'ordered: count' "ordered: $name") × sum's share"
     done
 }
 

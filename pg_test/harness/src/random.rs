@@ -312,7 +312,8 @@ impl Sequence<'_> {
         }
         let writer = &mut self.on.writer;
         let _ = writer.batch_execute(
-            "SET client_min_messages = error; DO $$ DECLARE r record; BEGIN FOR r IN SELECT b.name FROM tally.behaviours b LOOP PERFORM tally.drop_sessions(r.name); END LOOP; FOR r IN SELECT name \
+            "SET client_min_messages = error; DO $$ DECLARE r record; BEGIN FOR r IN SELECT b.name FROM tally.behaviours b \
+            LOOP PERFORM tally.drop_sessions(r.name); END LOOP; FOR r IN SELECT name \
             FROM tally.rollups ORDER BY id DESC LOOP PERFORM tally.drop_rollup(r.name, true); END LOOP; \
              EXCEPTION WHEN undefined_object THEN NULL; END $$",
         );

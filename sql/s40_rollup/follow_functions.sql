@@ -33,7 +33,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND (strpos(', ' || $2 || ', ', ', ' || quote_ident(n.nspname) || ', ') > 0
             OR regexp_replace(replace(lower(p.prosrc), '"', ''), '\s*\.\s*', '.', 'g')
                ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower(n.nspname || '.' || q.proname), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])')
-            OR strpos(lower(p.prosrc), 'search_path') > 0 AND strpos(lower(p.prosrc), lower(n.nspname)) > 0)
+            -- The name of the schema must stand there as a word: a schema named e would be in every body.
+            OR strpos(lower(p.prosrc), 'search_path') > 0
+               AND lower(p.prosrc) ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower(n.nspname), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])'))
 $$;
 COMMENT ON FUNCTION tally_internal._named_in(oid, text) IS
 'The functions of users whose names stand in the body of a function that is text, whatever the language: those that it may call, by the search_path path.';

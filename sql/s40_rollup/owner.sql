@@ -52,7 +52,8 @@ BEGIN
     SELECT * INTO fault FROM tally_internal._owner_fault(r) f WHERE f.sqlstate IS NOT NULL UNION ALL SELECT * FROM tally_internal._lost_column_fault(r) f
         WHERE f.sqlstate IS NOT NULL
     UNION ALL SELECT * FROM tally_internal._table_fault(r) f WHERE f.sqlstate IS NOT NULL
-    UNION ALL SELECT * FROM tally_internal._row_security_fault(r) f WHERE f.sqlstate IS NOT NULL LIMIT 1;
+    UNION ALL SELECT * FROM tally_internal._row_security_fault(r) f WHERE f.sqlstate IS NOT NULL
+    UNION ALL SELECT * FROM tally_internal._strange_source_fault(r) f WHERE f.sqlstate IS NOT NULL LIMIT 1;
     IF fault.sqlstate IS NOT NULL THEN
         PERFORM tally_internal._refuse(fault.sqlstate, format('rollup %L cannot be computed: %s', r.name, fault.message),
             'Nothing was changed; its marks wait.',
@@ -60,8 +61,8 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_fault(tally.rollups) IS
-'An error with the statement to run where computing a rollup would fail or give partial numbers: by its owner, its source, lost columns, '
-    'what was done to its table, or row security.';
+'An error with the statement to run where computing a rollup would fail, give partial numbers or read a stranger''s server: by its owner, its source, '
+    'lost columns, what was done to its table, or row security.';
 
 CREATE OR REPLACE FUNCTION tally_internal._lacking_statistics() RETURNS SETOF regclass
 LANGUAGE sql STABLE ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -143,7 +144,8 @@ DECLARE
     r      tally.rollups;
     item   record;
 BEGIN
-    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- What a transaction that is still open stores for the rollup (FOR UPDATE waits for its foreign key) is given away with it.
+    SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id FOR UPDATE;
     PERFORM tally_internal._check_gift(r, taker, caller);
     PERFORM tally_internal._lock(r.id, true);
     PERFORM tally_internal._give_relation(c.oid, taker, caller) FROM pg_class c WHERE c.relkind IN ('r', 'v') AND c.oid IN (r.relation, r.live_view);

@@ -5,10 +5,14 @@
 -- owner and numbers, and everything that a row names is looked up.
 
 CREATE OR REPLACE FUNCTION tally_internal._owned_rollup(rollup_id int, caller regrole) RETURNS tally.rollups
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
 BEGIN
+    -- A transaction with one snapshot may be older than the rollup's owner. Locking a row that has changed since is an error (40001).
+    IF current_setting('transaction_isolation') <> 'read committed' AND has_table_privilege('tally.rollups', 'UPDATE') THEN
+        PERFORM FROM tally.rollups x WHERE x.id = rollup_id FOR SHARE;
+    END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.id IS NULL OR NOT tally_internal._has_rights(caller, r.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %s must exist and belong to %s',
@@ -18,7 +22,7 @@ BEGIN
     END IF;
     RETURN r;
 END $$;
-COMMENT ON FUNCTION tally_internal._owned_rollup(int, regrole) IS 'A rollup that a role has the owner''s rights of, or an error.';
+COMMENT ON FUNCTION tally_internal._owned_rollup(int, regrole) IS 'A rollup that a role has the owner''s rights of now, or an error, also where the transaction''s snapshot knows another owner.';
 
 CREATE OR REPLACE FUNCTION tally_internal._is_plain_type(type oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

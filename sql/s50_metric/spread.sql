@@ -37,6 +37,8 @@ BEGIN
        OR NOT (SELECT COALESCE(bool_and(has_table_privilege(reader::oid, m.m::oid, 'SELECT') AND EXISTS (SELECT FROM pg_user_mappings u
                    JOIN pg_foreign_table t ON t.ftserver = u.srvid WHERE t.ftrelid = m.m AND u.umuser IN (0, reader::oid))), false)
                  FROM unnest(face.members) m(m))
+       -- Nobody goes to a server on the word of an ordinary role.
+       OR EXISTS (SELECT FROM unnest(face.members) m(m) WHERE tally_internal._strange_table(m.m, reader) IS NOT NULL)
        OR EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.given <> quote_ident(d.name)) THEN RETURN NULL; END IF;
     start := CASE WHEN rule IS NULL THEN 'pg_catalog.min(f.bucket)' WHEN rule = face.rule THEN 'f.bucket'
                   ELSE tally_internal._spread_bucket_sql(rule, first, last) END;

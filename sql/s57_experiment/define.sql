@@ -64,6 +64,7 @@ BEGIN
             COALESCE(metrics::text, 'NULL')),
             'Metrics are made before.', 'SELECT tally.create_experiment_metric(''revenue'', ''events'', expression => ''amount'');');
     END IF;
+    PERFORM tally_internal._check_measurable(m, tally_internal._current_role()) FROM unnest(measured) m;
     PERFORM tally_internal._check_arms_seen(label, given, search_path);
     made := tally_internal._build_experiment(label, home, given, measured, description, schedule, with_data, search_path);
     SELECT string_agg(DISTINCT format('CREATE INDEX ON %s (%I);', r.source, r.key[1]), ' ') INTO lacks FROM tally.rollups r

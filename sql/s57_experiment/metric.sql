@@ -170,6 +170,20 @@ END $$;
 COMMENT ON FUNCTION tally_internal._experiment_metric(text) IS
 'The experiments'' metric with this name; an error that lists the known names where there is none.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_measurable(m tally.experiment_metrics, role regrole) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT tally_internal._has_rights(role, m.owner) AND NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = m.owner AND o.rolsuper) THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('experiment metric %L must belong to a role whose rights %s has, or to a superuser, got '
+            '%s', m.name, role, m.owner),
+            'The experiment would run its texts with the rights of its own owner, and keep theirs from dropping it.',
+            format('SELECT tally.create_experiment_metric(%L, %L, kind => %L, direction => %L%s);', m.name, m.source, m.kind, m.direction,
+                   (SELECT string_agg(format(', %I => %L', d.key, d.value), '' ORDER BY d.key) FROM jsonb_each_text(m.definition) d)));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_measurable(tally.experiment_metrics, regrole) IS
+'An error where a role may not measure a metric of experiments: it is an ordinary role''s whose rights it lacks. The hint makes one of its own.';
+
 CREATE OR REPLACE FUNCTION tally_internal._called(m tally.experiment_metrics) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._called_by(m.schema, m.name, EXISTS (SELECT FROM tally.experiment_metrics x WHERE x.name = m.name AND x.id <> m.id))

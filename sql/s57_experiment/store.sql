@@ -60,6 +60,7 @@ DECLARE
 BEGIN
     PERFORM tally_internal._owned_rollup(e.units, caller) FROM tally.experiments e WHERE e.id = made.experiment_id;
     PERFORM tally_internal._owned_rollup(made.unit_values, caller), tally_internal._owned_rollup(made.cells, caller);
+    PERFORM tally_internal._check_measurable(m, caller) FROM tally.experiment_metrics m WHERE m.id = made.metric_id;
     INSERT INTO tally.experiment_cells SELECT made.*;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_experiment_cells(tally.experiment_cells, bigint) IS

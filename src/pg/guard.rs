@@ -11,9 +11,14 @@
 //! Functions that the reader must trust are not asked what they call: those of his row level policies, a superuser's, and the few volatile
 //! ones of pg_tally that the functions around a guarded query call.
 //!
+//! A foreign table is code too: what it reads, and on which server, its owner says, and PostgreSQL connects there with the user mapping of the
+//! role that reads it. A superuser connects without a password. So a stranger's that would be read as the reader is refused when a query on it
+//! is planned. One that a view reads with its owner's rights is not.
+//!
 //! The guard is a setting, tally.guard, so it ends with the function that has a SET clause for it, also when that fails. A parallel worker
 //! gets the settings of its leader.
 
+use super::owned::{Function, function, name_of, name_of_function, name_of_table, owner_of_table};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
@@ -37,6 +42,7 @@ thread_local! {
     static NEEDED: Cell<pg_sys::needs_fmgr_hook_type> = const { Cell::new(None) };
     static CALLED: Cell<pg_sys::fmgr_hook_type> = const { Cell::new(None) };
     static ACCESSED: Cell<pg_sys::object_access_hook_type> = const { Cell::new(None) };
+    static PLANNED: Cell<pg_sys::get_relation_info_hook_type> = const { Cell::new(None) };
     /// In how many trusted functions the backend is.
     static TRUSTED: Cell<u32> = const { Cell::new(0) };
     /// Of the calls whose end is still to come, which of them are of trusted functions.
@@ -50,14 +56,6 @@ struct Guard {
     depth: u32,
     engine: Oid,
     trusted: Vec<Oid>,
-}
-
-/// What of a function the guard asks.
-struct Function {
-    owner: Oid,
-    namespace: Oid,
-    volatile: bool,
-    language: u32,
 }
 
 crate::pg_fn! {
@@ -111,6 +109,8 @@ unsafe fn watch() {
         pg_sys::fmgr_hook = Some(called);
         ACCESSED.set(pg_sys::object_access_hook);
         pg_sys::object_access_hook = Some(accessed);
+        PLANNED.set(pg_sys::get_relation_info_hook);
+        pg_sys::get_relation_info_hook = Some(planned);
     });
 }
 
@@ -183,6 +183,29 @@ unsafe extern "C-unwind" fn accessed(
     }
 }
 
+/// PostgreSQL calls this for each table of a query, before it asks a foreign one how to read it.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn planned(
+    root: *mut pg_sys::PlannerInfo,
+    table: Oid,
+    is_parent: bool,
+    relation: *mut pg_sys::RelOptInfo,
+) {
+    // SAFETY: PostgreSQL gives the description of a table that it has just filled.
+    let (server, read_as) = unsafe { ((*relation).serverid, (*relation).userid) };
+    if server != pg_sys::InvalidOid
+        && let Some(guard) = guard()
+        // A view that reads with its owner's rights names that role here.
+        && read_as == pg_sys::InvalidOid
+    {
+        refuse_far(&guard, table);
+    }
+    if let Some(hook) = PLANNED.get() {
+        // SAFETY: whoever was told before is told as before.
+        unsafe { hook(root, table, is_parent, relation) };
+    }
+}
+
 /// Whether the guard asks nothing of what a function calls: the reader trusts it, or it is one of those around a guarded query.
 fn is_trusted(guard: &Guard, number: Oid, f: &Function) -> bool {
     guard.trusted.contains(&f.owner)
@@ -235,6 +258,32 @@ fn refuse_stranger(guard: &Guard, number: Oid, f: &Function) {
     }
 }
 
+/// An error where a reader is guarded and the foreign table is a stranger's.
+fn refuse_far(guard: &Guard, table: Oid) {
+    // SAFETY: within a transaction, as whoever plans a query.
+    let owner = unsafe { owner_of_table(table) };
+    // SAFETY: a look-up in the catalogue, within a transaction.
+    if TRUSTED.get() > guard.depth || owner == guard.reader || unsafe { pg_sys::superuser_arg(owner) } {
+        return;
+    }
+    super::report::raise(
+        TallyError::new(
+            SqlState::InsufficientPrivilege,
+            format!(
+                "{} would read the foreign table {} of {}, expected tables of this server, or a superuser's",
+                name_of(guard.reader),
+                name_of_table(table),
+                name_of(owner)
+            ),
+        )
+        .detail("Its owner says what is read, and on which server, with the user mapping of who reads.")
+        .hint(format!(
+            "SELECT * FROM pg_catalog.pg_foreign_table WHERE ftrelid = {};  -- and SET ROLE to the owner, or drop it",
+            table.to_u32()
+        )),
+    );
+}
+
 fn refuse(guard: &Guard, number: Oid, f: &Function) {
     super::report::raise(
         TallyError::new(
@@ -276,53 +325,4 @@ fn guard() -> Option<Guard> {
         engine,
         trusted: numbers.map(Oid::from).collect(),
     })
-}
-
-/// What the guard asks of a function; none where it is gone.
-///
-/// # Safety
-/// Must run within a transaction.
-unsafe fn function(number: Oid) -> Option<Function> {
-    // SAFETY: the tuple is read before it is released, and a row of pg_proc begins with the fields of its struct.
-    unsafe {
-        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, Datum::from(number));
-        if tuple.is_null() {
-            return None;
-        }
-        let row = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
-        let result = Function {
-            owner: (*row).proowner,
-            namespace: (*row).pronamespace,
-            volatile: (*row).provolatile as u8 == pg_sys::PROVOLATILE_VOLATILE,
-            language: (*row).prolang.to_u32(),
-        };
-        pg_sys::ReleaseSysCache(tuple);
-        Some(result)
-    }
-}
-
-/// A function's name, for people and for a look at it.
-fn name_of_function(number: Oid) -> String {
-    // SAFETY: a look-up that gives a NUL-terminated copy, or null where there is no such function.
-    unsafe {
-        let name = pg_sys::get_func_name(number);
-        if name.is_null() {
-            String::new()
-        } else {
-            CStr::from_ptr(name).to_string_lossy().into_owned()
-        }
-    }
-}
-
-/// A role's name, for people.
-fn name_of(role: Oid) -> String {
-    // SAFETY: a look-up that gives a NUL-terminated copy, or null where there is no such role.
-    unsafe {
-        let name = pg_sys::GetUserNameFromId(role, true);
-        if name.is_null() {
-            "nobody".to_owned()
-        } else {
-            CStr::from_ptr(name).to_string_lossy().into_owned()
-        }
-    }
 }

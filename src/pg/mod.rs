@@ -21,6 +21,7 @@ pub mod json;
 pub mod load;
 pub mod mark;
 pub mod numeric;
+pub mod owned;
 pub mod report;
 pub mod requests;
 pub mod role;

@@ -19,7 +19,11 @@ BEGIN
            (SELECT jsonb_agg(jsonb_build_array(s.kind, s.name) ORDER BY s.ordinal) FROM tally.pack_steps s
              WHERE s.pack = wanted.name AND s.kind NOT IN ('source', 'index', 'rows'))
     ON CONFLICT ON CONSTRAINT installed_packs_pkey DO UPDATE SET version = excluded.version, installed_at = excluded.installed_at, zone = excluded.zone,
-        fingerprint = excluded.fingerprint, made = excluded.made;
+        fingerprint = excluded.fingerprint, made = excluded.made WHERE tally_internal._has_rights(caller, installed_packs.owner);
+    IF NOT FOUND THEN
+        PERFORM tally_internal._refuse('unique_violation', format('pack %L was installed in schema %I by another role just now', wanted.name, target_schema),
+            'Nothing was made.', 'SELECT name, owner, target_schema FROM tally.packs;');
+    END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_pack(text, text, text, bigint) IS 'Writes down that a pack is installed. For install_pack().';
 

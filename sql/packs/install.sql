@@ -136,6 +136,26 @@ END $$;
 COMMENT ON FUNCTION tally_internal._run_step(tally.pack_steps, text, text) IS
 'Runs a step of a pack in a schema, with a time zone; an error where it does not make what it names.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_installer(wanted tally.pack_list, copy tally.installed_packs, target_schema text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    reader regrole := tally_internal._current_role();
+    owner  tally.role;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = reader AND o.rolsuper) THEN RETURN; END IF;
+    -- A superuser has the rights of everybody, and sees the packs of all. Steps run as who installs them, and in the schema of a copy its owner has put what
+    -- he likes: triggers on its tables, functions of the names that the steps call.
+    SELECT x.x INTO owner FROM unnest(ARRAY[wanted.owner, copy.owner]) x(x)
+     WHERE x.x IS NOT NULL AND x.x::oid <> reader AND NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = x.x::oid AND o.rolsuper) LIMIT 1;
+    IF owner IS NOT NULL THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('pack %L is of %s, and %s is a superuser, with whose rights it would run', wanted.name,
+            owner, reader), 'A pack runs with the rights of who installs it.',
+            format('SET ROLE %s; SELECT tally.install_pack(%L, target_schema => %L); RESET ROLE;', owner, wanted.name, target_schema));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_installer(tally.pack_list, tally.installed_packs, text) IS
+'An error where a superuser would install a pack, or bring a copy up to date, that is an ordinary role''s.';
+
 CREATE OR REPLACE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public', zone text DEFAULT pg_catalog.current_setting('TimeZone'))
 RETURNS text
 -- It returns one line about the history that is to be computed, instead of twenty notices.
@@ -152,6 +172,7 @@ BEGIN
     END IF;
     PERFORM tally_internal._check_zone(zone);
     SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name AND i.target_schema = target_schema;
+    PERFORM tally_internal._check_installer(wanted, was, target_schema);
     -- All names of UTC become one. Its buckets have a fixed width, which is quicker. A copy that is there keeps its zone.
     zone := COALESCE(tally_internal._zone_of_pack(was), regexp_replace(zone, '^(Etc/)?(UTC|UCT|GMT|Zulu|Universal)$', 'UTC'));
     FOR source IN SELECT t.relation, to_regclass(format('%I.%I', target_schema, t.relation)) AS present FROM tally.pack_tables t WHERE t.pack = wanted.name LOOP

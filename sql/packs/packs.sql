@@ -55,7 +55,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('check', 'packs', 'status', CASE WHEN count(*) > 0 THEN 'late' ELSE 'ok' END, 'value', count(*), 'unit', 'packs',
                'detail', 'are as an earlier version made them: '
                          || string_agg(format('%s in schema %I', p.name, p.target_schema), ', ' ORDER BY p.name, p.target_schema),
-               'hint', min(format('SELECT tally.install_pack(%L, target_schema => %L);', p.name, p.target_schema)))::text
+               'hint', min(concat(CASE WHEN p.owner::oid <> tally_internal._current_role()::oid THEN format('SET ROLE %s; ', p.owner) END,
+                                  format('SELECT tally.install_pack(%L, target_schema => %L);', p.name, p.target_schema))))::text
       FROM tally.packs p WHERE NOT p.current AND tally_internal._has_rights_of(p.owner)
 $$;
 COMMENT ON FUNCTION tally_internal._when_health_asked_s95(int, jsonb) IS

@@ -17,14 +17,15 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     was    tally.pack_list;
 BEGIN
+    -- It waits for whoever takes the name just now, and then sees whose it is.
+    INSERT INTO tally.pack_list VALUES (name, description, caller) ON CONFLICT ON CONSTRAINT pack_list_pkey DO NOTHING;
     SELECT * INTO was FROM tally.pack_list l WHERE l.name = name FOR UPDATE;
-    IF was.name IS NOT NULL AND (was.owner IS NULL OR NOT tally_internal._has_rights(caller, was.owner)) THEN
+    IF was.owner IS NULL OR NOT tally_internal._has_rights(caller, was.owner) THEN
         -- Whose it is, is said to nobody who may not see it.
         PERFORM tally_internal._refuse('duplicate_object', format('a pack needs a name of its own, got %L, which is taken', name), NULL,
             format('SELECT tally.register_pack(%L, …);', left(caller::text || '_' || name, 60)));
     END IF;
-    INSERT INTO tally.pack_list VALUES (name, description, caller)
-    ON CONFLICT ON CONSTRAINT pack_list_pkey DO UPDATE SET description = excluded.description;
+    UPDATE tally.pack_list l SET description = description WHERE l.name = name;
     DELETE FROM tally.pack_steps s WHERE s.pack = name;
     DELETE FROM tally.pack_columns c WHERE c.pack = name;
     INSERT INTO tally.pack_steps SELECT name, s.ordinal, s.kind, s.name, s.statement, s.file FROM unnest(steps) s;

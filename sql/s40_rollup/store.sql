@@ -22,7 +22,8 @@ BEGIN
     END IF;
     RETURN r;
 END $$;
-COMMENT ON FUNCTION tally_internal._owned_rollup(int, regrole) IS 'A rollup that a role has the owner''s rights of now, or an error, also where the transaction''s snapshot knows another owner.';
+COMMENT ON FUNCTION tally_internal._owned_rollup(int, regrole) IS
+'A rollup that a role has the owner''s rights of now, or an error, also where the transaction''s snapshot knows another owner.';
 
 CREATE OR REPLACE FUNCTION tally_internal._is_plain_type(type oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -174,8 +174,8 @@ CREATE OR REPLACE FUNCTION tally_internal._check_measurable(m tally.experiment_m
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT tally_internal._has_rights(role, m.owner) AND NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = m.owner AND o.rolsuper) THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('experiment metric %L must belong to a role whose rights %s has, or to a superuser, got '
-            '%s', m.name, role, m.owner),
+        PERFORM tally_internal._refuse('insufficient_privilege', format(
+            'experiment metric %L must belong to a role whose rights %s has, or to a superuser, got %s', m.name, role, m.owner),
             'The experiment would run its texts with the rights of its own owner, and keep theirs from dropping it.',
             format('SELECT tally.create_experiment_metric(%L, %L, kind => %L, direction => %L%s);', m.name, m.source, m.kind, m.direction,
                    (SELECT string_agg(format(', %I => %L', d.key, d.value), '' ORDER BY d.key) FROM jsonb_each_text(m.definition) d)));

@@ -7,16 +7,21 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     old    tally.boards;
 BEGIN
+    -- It waits for whoever takes the name just now, and then sees whose it is.
+    INSERT INTO tally.boards (schema, name, title, owner, description, panels, variables, since, refresh, place)
+    VALUES (made.schema, made.name, made.title, caller, made.description, made.panels, made.variables, made.since, made.refresh, made.place)
+    ON CONFLICT ON CONSTRAINT boards_pkey DO NOTHING;
+    IF FOUND THEN
+        PERFORM tally_internal._check_home(format('board %L', made.name), made.schema, caller);
+        RETURN;
+    END IF;
     SELECT * INTO old FROM tally.boards b WHERE b.schema = made.schema AND b.name = made.name FOR UPDATE;
-    IF old.name IS NOT NULL AND NOT tally_internal._has_rights(caller, old.owner) THEN
+    IF NOT tally_internal._has_rights(caller, old.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('board %L is changed by its owner %s, got %s', old.name, old.owner, caller),
                                        'A board belongs to the role that made it.', format('SET ROLE %s;', old.owner));
     END IF;
-    PERFORM tally_internal._check_home(format('board %L', made.name), made.schema, caller) WHERE old.name IS NULL;
-    INSERT INTO tally.boards (schema, name, title, owner, description, panels, variables, since, refresh, place)
-    VALUES (made.schema, made.name, made.title, caller, made.description, made.panels, made.variables, made.since, made.refresh, made.place)
-    ON CONFLICT ON CONSTRAINT boards_pkey DO UPDATE SET title = excluded.title, description = excluded.description, panels = excluded.panels,
-        variables = excluded.variables, since = excluded.since, refresh = excluded.refresh, place = excluded.place, updated_at = now();
+    UPDATE tally.boards b SET title = made.title, description = made.description, panels = made.panels, variables = made.variables, since = made.since,
+        refresh = made.refresh, place = made.place, updated_at = now() WHERE b.schema = made.schema AND b.name = made.name;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_board(tally.boards, bigint) IS 'Writes a board, new or changed. For create_board() and alter_board().';
 
@@ -43,20 +48,21 @@ DECLARE
     old    tally.board_views;
     result int;
 BEGIN
+    -- It waits for whoever takes the name just now, and then sees whose it is.
+    INSERT INTO tally.board_views (schema, board, name, owner) VALUES (made.schema, made.board, made.name, caller)
+    ON CONFLICT (schema, board, name) DO NOTHING;
     SELECT * INTO old FROM tally.board_views v WHERE v.schema = made.schema AND v.board = made.board AND v.name = made.name FOR UPDATE;
-    IF old.id IS NOT NULL AND NOT tally_internal._has_rights(caller, old.owner) THEN
+    IF NOT tally_internal._has_rights(caller, old.owner) THEN
         -- Whose it is and what it holds is not said: it may be one that the caller does not see.
         PERFORM tally_internal._refuse('duplicate_object', format('the name %L of a view of board %L is taken by another role', made.name, made.board), NULL,
                                        format('SELECT tally.save_view(%L, %L);', made.board, made.name || ' (' || caller || ')'));
     END IF;
     IF made.is_default THEN
         UPDATE tally.board_views v SET is_default = false
-         WHERE v.schema = made.schema AND v.board = made.board AND v.owner::oid = COALESCE(old.owner, caller::tally.role)::oid AND v.is_default;
+         WHERE v.schema = made.schema AND v.board = made.board AND v.owner::oid = old.owner::oid AND v.is_default;
     END IF;
-    INSERT INTO tally.board_views (schema, board, name, owner, person, filters, since, shared, is_default)
-    VALUES (made.schema, made.board, made.name, caller, made.person, made.filters, made.since, made.shared, made.is_default)
-    ON CONFLICT (schema, board, name) DO UPDATE SET person = excluded.person, filters = excluded.filters, since = excluded.since, shared = excluded.shared,
-        is_default = excluded.is_default, updated_at = now() RETURNING id INTO result;
+    UPDATE tally.board_views v SET person = made.person, filters = made.filters, since = made.since, shared = made.shared, is_default = made.is_default,
+        updated_at = now() WHERE v.id = old.id RETURNING v.id INTO result;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_view(tally.board_views, bigint) IS 'Writes a saved view, new or changed. For save_view().';

@@ -126,8 +126,9 @@ BEGIN
             DETAIL = format('Those are %s.', item.names),
             HINT = 'CALL tally.backfill();  -- or wait for the schedule; live views are exact now';
     END LOOP;
-    FOR item IN SELECT p.pack, p.target_schema FROM tally.installed_packs p ORDER BY p.pack LOOP
+    FOR item IN SELECT p.pack, p.target_schema, p.owner FROM tally.installed_packs p ORDER BY p.pack LOOP
         RAISE INFO USING MESSAGE = format('pack %L was installed by 0.1.0: install it again, so that its functions are those of 0.2.0', item.pack),
-            HINT = format('SELECT tally.install_pack(%L, target_schema => %L);', item.pack, item.target_schema);
+            HINT = concat(CASE WHEN item.owner::oid <> tally_internal._current_role()::oid THEN format('SET ROLE %s; ', item.owner) END,
+                          format('SELECT tally.install_pack(%L, target_schema => %L);', item.pack, item.target_schema));
     END LOOP;
 END $$;

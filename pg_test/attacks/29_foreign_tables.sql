@@ -1,12 +1,13 @@
 -- Attack 29: foreign tables. Their owner says what is read, and on which server, and PostgreSQL connects with the user mapping of who reads: a superuser's
 -- needs no password. So the attacker, who may use postgres_fdw, makes a server of this one, where he lets everybody be a superuser, and a view there that
 -- calls his function. He hangs a foreign table on that view under what others read: his rollup's table, a release, a source of others; or puts it into a live
--- view and a flat view that read with the rights of their reader, into a panel of a board, and among the servers of a cluster rollup.
+-- view and a flat view that read with the rights of their reader, into a panel of a board, and among the servers of a cluster rollup, which a superuser asks.
 -- As it was (commit a4c4499) his function ran as a superuser in timeseries(): seen there. For the others so that code reads.
 \ir prelude.psql
 \connect - :superuser
 SET client_min_messages = error;
 CREATE EXTENSION postgres_fdw;
+CREATE EXTENSION dblink;
 GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO tally_attacker;
 SELECT trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)) AS socket, current_setting('port') AS port \gset
 \connect - tally_attacker
@@ -91,7 +92,7 @@ CREATE TABLE public.tried AS SELECT s.n, s.s AS statement, public.met(s.s) AS ou
     $$SELECT left(error, 5) FROM tally.evaluate('2026-03-03 11:00+00') WHERE threshold = 'root watches his'$$,
     $$SELECT tally.refresh('root.on_his')$$,
     $$CALL tally.backfill('root.on_his')$$,
-    $$SELECT count(*) FROM tally.released('shown')$$]) WITH ORDINALITY s(s, n);
+    $$SELECT count(*) FROM tally.released('shown')$$, $$SELECT tally_internal._ask_as_caller('evil_here', 'SELECT evil.far()')$$]) WITH ORDINALITY s(s, n);
 CREATE TABLE public.told AS SELECT rollup, sqlstate, message FROM tally.status WHERE rollup = 'on_his';
 CREATE TABLE public.who AS SELECT last_value FROM evil.ran;
 ALTER FOREIGN TABLE evil.under_bait NO INHERIT evil.bait;
@@ -103,7 +104,8 @@ UPDATE public.before SET state = public.state();
 SELECT is((SELECT last_value FROM public.who), 0::bigint, 'nobody''s query has connected to his server');
 SELECT is((SELECT string_agg(s, E'\n') FROM evil.hung WHERE outcome <> 'done'), NULL, 'all his traps are set');
 SELECT results_eq('SELECT n, outcome FROM public.tried ORDER BY n', $$VALUES (1::bigint, '42501'), (2, '42501'), (3, '42501'), (4, '42501'), (5, '3'),
-    (6, 'true'), (7, 'true'), (8, 'true'), (9, '42501'), (10, '42501'), (11, '42501'), (12, '42501')$$, 'each reader is told, or reads what is this server''s');
+    (6, 'true'), (7, 'true'), (8, 'true'), (9, '42501'), (10, '42501'), (11, '42501'), (12, '42501'),
+    (13, '42501')$$, 'each reader is told, or reads what is this server''s');
 SELECT is((SELECT sqlstate FROM public.told), '42809', 'status says so of a rollup on his source');
 SELECT is((SELECT error FROM public.later), NULL, 'which is refreshed when his table is gone from it');
 SELECT is((SELECT n FROM root.on_his), 1::bigint, 'and is right');

@@ -74,7 +74,8 @@ SELECT is((SELECT count(*) FROM public.hints WHERE hint LIKE 'SET ROLE tally_att
 SELECT is((SELECT count(*) FROM public.mended WHERE outcome = 'done'), 1::bigint, 'which works');
 SELECT bag_eq('SELECT what, outcome FROM public.raced', $$VALUES ('pack', 'refused'), ('board', 'refused'), ('view', 'refused')$$,
     'a name that is taken meanwhile is refused');
-SELECT is((SELECT string_agg(s.kind || ' ' || s.name, ', ') FROM tally.pack_steps s WHERE s.pack = 'sales'), 'source t', 'the pack holds what its owner put there');
+SELECT is((SELECT string_agg(s.kind || ' ' || s.name, ', ') FROM tally.pack_steps s WHERE s.pack = 'sales'), 'source t',
+    'the pack holds what its owner put there');
 SELECT bag_eq($$SELECT title FROM tally.boards WHERE schema = 'root'$$, $$VALUES ('Sales'), ('More')$$, 'the boards too');
 SELECT is((SELECT since FROM tally.board_views WHERE name = 'night'), '1 hour', 'and the view');
 SELECT * FROM finish();

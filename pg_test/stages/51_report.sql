@@ -104,6 +104,7 @@ SELECT isnt((SELECT array_agg(x ->> 'turns') FROM tally.report('{turns}', since 
 
 SELECT is(tally.csv('[{"a": 1, "b": "x,y", "c": null}, {"a": -2.5, "b": "say \"hi\"", "c": "=1+1"}]'), E'a,b,c\r\n1,"x,y",\r\n-2.5,"say ""hi""","''=1+1"\r\n',
     'CSV: quotes, nulls, negative numbers, no formulas');
+SELECT is(tally.csv('[{"a": "\r=1+1", "b": "\n=1"}]'), E'a,b\r\n"''\r=1+1","''\n=1"\r\n', 'a formula behind a line''s end too');
 SELECT is(tally.csv('[]'), '', 'CSV of nothing');
 -- By hand: 1/2, 1/4, 1/4 is 1.5 bits; two alike is one bit.
 SELECT is(tally.entropy('{"a": 2, "b": 1, "c": 1, "d": 0, "e": "x"}'::jsonb), 1.5::float8, 'entropy');

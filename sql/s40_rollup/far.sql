@@ -49,7 +49,9 @@ COMMENT ON FUNCTION tally_internal._far_fault(regclass, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._strange_table(relation regclass, reader regrole) RETURNS regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.oid FROM tally_internal._tree(relation) t JOIN pg_class c ON c.oid = t.member AND c.relkind = 'f'
-     WHERE c.relowner <> reader AND NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = c.relowner AND o.rolsuper) ORDER BY c.oid LIMIT 1
+     -- Most databases have no foreign table at all, and a source may have thousands of partitions.
+     WHERE EXISTS (SELECT FROM pg_foreign_table) AND c.relowner <> reader
+       AND NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = c.relowner AND o.rolsuper) ORDER BY c.oid LIMIT 1
 $$;
 COMMENT ON FUNCTION tally_internal._strange_table(regclass, regrole) IS
 'A foreign table at or below a relation that belongs to a stranger of its reader: its owner says what is read, and on which server, with the user mapping of '

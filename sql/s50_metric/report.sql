@@ -213,7 +213,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
         SELECT r.n, string_agg(CASE WHEN e.value IS NULL OR json_typeof(e.value) = 'null' THEN ''
                                     -- What a spreadsheet would run as a formula is text; RFC 4180 quotes.
                                     WHEN json_typeof(e.value) <> 'string' AND x.given !~ '[",\r\n]' THEN x.given
-                                    WHEN x.given ~ '[",\r\n]|^[=+@\t-]' THEN '"' || replace(CASE WHEN x.given ~ '^[=+@\t-]' THEN '''' || x.given
+                                    WHEN x.given ~ '[",\r\n]|^[=+@\t-]' THEN '"' || replace(CASE WHEN x.given ~ '^[=+@\t\r\n-]' THEN '''' || x.given
                                             ELSE x.given END, '"', '""') || '"'
                                     ELSE x.given END, ',' ORDER BY e.o) AS cells,
                string_agg(CASE WHEN e.key ~ '[",\r\n]' THEN '"' || replace(e.key, '"', '""') || '"' ELSE e.key END, ',' ORDER BY e.o) AS keys

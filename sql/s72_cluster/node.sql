@@ -26,8 +26,16 @@ CREATE OR REPLACE FUNCTION tally_internal._ask_as_caller(node text, statement te
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result text;
+    holder regrole;
     code text; message text; detail text; hint text;
 BEGIN
+    -- A superuser connects without a password, also where the owner of the server says so, and for everybody.
+    SELECT s.srvowner INTO holder FROM pg_foreign_server s JOIN pg_roles me ON me.rolname = current_user AND me.rolsuper
+      JOIN pg_roles o ON o.oid = s.srvowner AND NOT o.rolsuper WHERE s.srvname = node;
+    IF holder IS NOT NULL THEN
+        PERFORM tally_internal._refuse('insufficient_privilege', format('node %I is a server of %s, and %s is a superuser', node, holder, current_user),
+            'Its owner says where it is, and as whom one is there.', format('SET ROLE %s;  -- and again', holder));
+    END IF;
     EXECUTE tally_internal._asking_sql(node, statement, 'answer text') INTO result;
     RETURN result::jsonb;
 EXCEPTION WHEN OTHERS THEN

@@ -33,7 +33,8 @@ pub fn html(model: &Model) -> String {
         "meta",
         &[("http-equiv", "Content-Security-Policy"), ("content", &policy)],
     );
-    out.constant("<meta name=\"referrer\" content=\"no-referrer\">");
+    // Other sites hear of no address. Our own site does: without that a browser would not say where a form comes from.
+    out.constant("<meta name=\"referrer\" content=\"same-origin\">");
     if model.refreshing {
         out.empty(
             "meta",

@@ -20,11 +20,17 @@ pub fn escaped(text: &str) -> String {
             '\'' => out.push_str("&#39;"),
             '\t' | '\n' => out.push(c),
             // HTML has no place for control characters; they are shown as one that cannot be.
-            c if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') => out.push('\u{FFFD}'),
+            c if is_unseen(c) || matches!(c, '\u{FFFE}' | '\u{FFFF}') => out.push('\u{FFFD}'),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Whether a character is none to be seen, but changes what stands after it: a control character, or one that turns the direction of writing.
+/// In a label, that one would turn the digits of the number that follows.
+pub fn is_unseen(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text as a part of an address: all but letters, digits and -._~ in percent.

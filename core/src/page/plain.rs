@@ -1,5 +1,6 @@
 //! Owns a board at the prompt: sparklines, bars and tables of text.
 
+use super::markup::is_unseen;
 use super::model::{Model, Panel};
 use super::number;
 use super::picture::state;
@@ -34,10 +35,10 @@ pub fn text(model: &Model) -> String {
     out
 }
 
-/// Text for a terminal: no control character may move its cursor or change its colours.
+/// Text for a terminal: no control character may move its cursor, change its colours or turn its direction.
 fn clean(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
+        .map(|c| if is_unseen(c) { '\u{FFFD}' } else { c })
         .collect()
 }
 

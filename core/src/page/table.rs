@@ -96,10 +96,20 @@ impl Table {
             ],
         );
         out.open("table", &[]).open("thead", &[]).open("tr", &[]);
-        for (place, column) in self.columns.iter().enumerate() {
-            // The head of a column of numbers stands over them.
-            let numbers = self.rows.iter().any(|r| matches!(r.get(place), Some(Value::Number(_))));
-            let head: &[_] = if numbers {
+        // A column of numbers stands to the right, with its head over it. Numbers among words stand where the words do.
+        let numbers: Vec<bool> = (0..self.columns.len())
+            .map(|place| {
+                let cells = || {
+                    self.rows
+                        .iter()
+                        .filter_map(move |r| r.get(place))
+                        .filter(|c| !c.is_null())
+                };
+                cells().next().is_some() && cells().all(Value::is_number)
+            })
+            .collect();
+        for (column, numbers) in self.columns.iter().zip(&numbers) {
+            let head: &[_] = if *numbers {
                 &[("scope", "col"), ("class", "n")]
             } else {
                 &[("scope", "col")]
@@ -109,9 +119,11 @@ impl Table {
         out.close("tr").close("thead").open("tbody", &[]);
         for row in &self.rows {
             out.open("tr", &[]);
-            for cell in row {
+            for (place, cell) in row.iter().enumerate() {
                 match cell {
-                    Value::Number(_) => _ = out.element("td", &[("class", "n")], &plain(cell)),
+                    Value::Number(_) | Value::Null if numbers.get(place) == Some(&true) => {
+                        _ = out.element("td", &[("class", "n")], &plain(cell))
+                    }
                     Value::String(text) if is_link(text) => {
                         _ = out
                             .open("td", &[])

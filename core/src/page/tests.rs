@@ -218,3 +218,46 @@ fn a_form_and_a_link_lead_to_our_own_pages_alone() {
         assert!(page.contains("<td>&lt;b&gt;#1</td>"), "a cell leads to {address}");
     }
 }
+
+#[test]
+fn a_label_turns_no_digits_around() {
+    // A right-to-left override in a label would show the number behind it as 321.
+    let label = "sales \u{202E}\u{2066}";
+    let panels: Vec<Value> = PICTURES.iter().map(|p| panel(p, label)).collect();
+    let turns = |shown: &str| shown.contains(['\u{202E}', '\u{2066}']);
+    assert!(!turns(&html(&board(label, json!(panels)))) && !turns(&text(&board(label, json!(panels)))));
+    // Letters that are written from right to left stay what they are.
+    assert!(html(&board("شكر", json!([]))).contains("<title>شكر</title>"));
+}
+
+#[test]
+fn a_point_without_neighbours_is_a_dot() {
+    let mut line = panel("line", "n");
+    line["series"] = json!([{"name": "a", "points": [[0.0, 1.0], [3600.0, 2.0], [7200.0, null], [10800.0, 3.0]]}]);
+    line["until"] = json!(14400.0);
+    let page = html(&board("n", json!([line])));
+    let drawn = |class: &str| page.matches(&format!("<path class=\"{class}\"")).count();
+    assert_eq!((drawn("line s0"), drawn("line dot s0")), (1, 1));
+}
+
+#[test]
+fn numbers_among_words_stand_where_the_words_do() {
+    let mut table = panel("table", "n");
+    table["columns"] = json!(["what", "value", "n"]);
+    table["rows"] = json!([["status", "new", 1], ["fired at", 2821, null]]);
+    let page = html(&board("n", json!([table])));
+    assert!(page.contains("<td>2,821</td>") && page.contains("<th scope=\"col\">value</th>"));
+    assert!(page.contains("<th scope=\"col\" class=\"n\">n</th>") && page.contains("<td class=\"n\">1</td>"));
+}
+
+#[test]
+fn shares_of_a_funnel_stand_below_its_bar() {
+    // At its right end they ran into the name of the step where the screen was narrow.
+    let mut funnel = panel("funnel", "n");
+    funnel["rows"] = json!([["seen", 200], ["tried", 50], ["bought", 20]]);
+    let page = html(&board("n", json!([funnel])));
+    assert!(
+        page.contains("text-anchor=\"end\">50</text>")
+            && page.contains(">10\u{202F}% of all · 40\u{202F}% of the step before</text>")
+    );
+}

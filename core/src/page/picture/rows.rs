@@ -8,6 +8,8 @@ use super::shortened;
 use super::{begin, percent};
 
 const ROW: usize = 38;
+/// What a funnel says of a step stands below its bar, where there is room for it on a narrow screen too.
+const STEP: usize = 54;
 
 /// A row of the panel is a name and a number, longest first in a ranking, in the order of steps in a funnel.
 pub fn bars(panel: &Panel) -> Markup {
@@ -24,33 +26,35 @@ pub fn bars(panel: &Panel) -> Markup {
         .collect();
     let most = items.iter().filter_map(|i| i.1).fold(0.0_f64, |m, v| m.max(v.abs()));
     let first = items.first().and_then(|i| i.1);
+    let row = if panel.picture == "funnel" { STEP } else { ROW };
     let mut out = Markup::new();
     begin(&mut out, panel, "rows");
     out.open(
         "svg",
-        &[("width", "100%"), ("height", &(items.len() * ROW).to_string())],
+        &[("width", "100%"), ("height", &(items.len() * row).to_string())],
     );
     for (place, (name, value)) in items.iter().enumerate() {
-        let y = place * ROW;
+        let y = place * row;
         let share = if most > 0.0 {
             value.unwrap_or(0.0).abs() / most
         } else {
             0.0
         };
-        let mut words = value.map_or("no value".to_owned(), |v| number::short(v, unit));
+        let words = value.map_or("no value".to_owned(), |v| number::short(v, unit));
+        let mut shares = Vec::new();
         if panel.picture == "funnel"
             && let (Some(value), Some(first)) = (value, first)
         {
             if first > 0.0 {
-                words.push_str(&format!(" · {} of all", number::short(value / first, Some("ratio"))));
+                shares.push(format!("{} of all", number::short(value / first, Some("ratio"))));
             }
             if let Some(before) = place
                 .checked_sub(2)
                 .and_then(|_| items[place - 1].1)
                 .filter(|b| *b > 0.0)
             {
-                words.push_str(&format!(
-                    " · {} of the step before",
+                shares.push(format!(
+                    "{} of the step before",
                     number::short(value / before, Some("ratio"))
                 ));
             }
@@ -70,6 +74,12 @@ pub fn bars(panel: &Panel) -> Markup {
             ],
             &words,
         );
+        // The length of a bar says how great a number is, its colour whether it is below 0.
+        let bar = if value.is_some_and(|v| v < 0.0) {
+            "column s1"
+        } else {
+            "column s0"
+        };
         out.empty(
             "rect",
             &[
@@ -84,7 +94,7 @@ pub fn bars(panel: &Panel) -> Markup {
         out.empty(
             "rect",
             &[
-                ("class", "column s0"),
+                ("class", bar),
                 ("x", "0"),
                 ("y", &(y + 20).to_string()),
                 ("width", &percent(share)),
@@ -92,6 +102,13 @@ pub fn bars(panel: &Panel) -> Markup {
                 ("rx", "3"),
             ],
         );
+        if !shares.is_empty() {
+            out.element(
+                "text",
+                &[("class", "mark"), ("x", "0"), ("y", &(y + 44).to_string())],
+                &shares.join(" · "),
+            );
+        }
     }
     out.close("svg").close("div");
     out

@@ -160,21 +160,22 @@ fn x_of(panel: &Panel, second: f64) -> f64 {
 
 /// The line of one series.
 pub(super) fn line(out: &mut Markup, panel: &Panel, series: &Series, axis: &Values, class: &str) {
-    let (mut path, mut area) = (String::new(), String::new());
+    let (mut path, mut area, mut dots) = (String::new(), String::new(), String::new());
     let y_of = |v: f64| UNITS * (1.0 - axis.share(v));
     let floor = at(y_of(0.0_f64.clamp(axis.low, axis.high)));
     let mut before: Option<f64> = None;
     let mut start = 0.0;
     let mut end = 0.0;
     let mut pieces = 0;
-    for (second, value) in &series.points {
+    // A bucket without a row is a gap, not a slope.
+    let joined = |before: f64, second: f64| second - before < panel.step * 1.7 + 1.0;
+    for (place, (second, value)) in series.points.iter().enumerate() {
         let Some(value) = value else {
             before = None;
             continue;
         };
         let (x, y) = (x_of(panel, *second), y_of(*value));
-        // A bucket without a row is a gap, not a slope.
-        if before.is_some_and(|b| second - b < panel.step * 1.7 + 1.0) {
+        if before.is_some_and(|b| joined(b, *second)) {
             path.push_str(&format!("L{} {}", at(x), at(y)));
             area.push_str(&format!("L{} {}", at(x), at(y)));
         } else {
@@ -183,8 +184,13 @@ pub(super) fn line(out: &mut Markup, panel: &Panel, series: &Series, axis: &Valu
             }
             start = x;
             pieces += 1;
-            // The line of no length is a dot, for a point that has no neighbour.
-            path.push_str(&format!("M{0} {1}L{0} {1}", at(x), at(y)));
+            let next = series.points.get(place + 1);
+            if next.is_some_and(|(after, value)| value.is_some() && joined(*second, *after)) {
+                path.push_str(&format!("M{} {}", at(x), at(y)));
+            } else {
+                // The line of no length is a dot, for a point that has no neighbour.
+                dots.push_str(&format!("M{0} {1}L{0} {1}", at(x), at(y)));
+            }
             area.push_str(&format!("M{} {}", at(x), at(y)));
         }
         end = x;
@@ -197,7 +203,11 @@ pub(super) fn line(out: &mut Markup, panel: &Panel, series: &Series, axis: &Valu
         area.push_str(&format!("L{} {floor}L{} {floor}Z", at(end), at(start)));
         out.empty("path", &[("class", &format!("area {class}")), ("d", &area)]);
     }
-    out.empty("path", &[("class", &format!("line {class}")), ("d", &path)]);
+    for (class, path) in [(format!("line {class}"), path), (format!("line dot {class}"), dots)] {
+        if !path.is_empty() {
+            out.empty("path", &[("class", &class), ("d", &path)]);
+        }
+    }
 }
 
 fn columns(out: &mut Markup, panel: &Panel, axis: &Values, place: usize, class: &str) {

@@ -2,7 +2,7 @@
 # Owns: the speed of boards. Per pack a database of its own on the server that PGHOST, PGPORT and PGUSER name, with EVENTS events; each board as a whole
 # page: first in a new session, warm, the share of the drawing, and under ten viewers who load a board again every 30 seconds.
 #
-#   EVENTS=10000000 bench/boards.sh [pack…]        the packs named, or all five
+#   EVENTS=10000000 bench/boards.sh PACK…        with all five, the table is also written to bench/boards.md
 set -euo pipefail
 
 events=${EVENTS:-10000000}
@@ -19,34 +19,46 @@ times() {
 }
 median() { sort -n | awk '{ x[NR] = $1 } END { print x[int((NR + 1) / 2)] }'; }
 
-echo "# Boards of $events events each: milliseconds of a whole page"
-echo
-echo "Asked: under $limit ms. Aim: $aim ms. First: in a new session, with no plan and no catalogue read yet. Drawing: of the warm page, its HTML and pictures."
-for pack in "${@:-}"; do
-    [ -n "$pack" ] || continue
-    db=boards_$pack
-    psql -XqAt -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db" 2>/dev/null
-    sql -o /dev/null -c "CREATE EXTENSION pg_tally" -c "SELECT tally.generate_$pack($events, until => date_trunc('hour', now()))" \
-        -c "SELECT tally.install_pack('$pack')" -c "CALL tally.backfill()" -c "VACUUM (ANALYZE)"
+measured() {
+    echo "# Boards of $events events each: milliseconds of a whole page"
     echo
-    echo "| board of \`$pack\` | first | warm | drawing | 95 % under ten viewers | within |"
-    echo "|---|---|---|---|---|---|"
-    mapfile -t boards < <(sql -c "SELECT name FROM tally.boards ORDER BY place, name")
-    for board in "${boards[@]}"; do
-        page="SELECT tally.page('$board')"
-        first=$(times "$page" 1)
-        warm=$(times "$page" 6 | tail -n 5 | median)
-        sql -o /dev/null -c "CREATE TABLE model AS SELECT tally_internal._board_model(b, '{}', b.since, NULL, 'auto', false, now()) AS m
-            FROM tally.boards b WHERE name = '$board'"
-        drawing=$(times "SELECT tally_internal._page_html(m) FROM model" 4 | tail -n 3 | median)
-        sql -o /dev/null -c "DROP TABLE model"
-        echo "$page;" >"$work/page.sql"
-        # Ten viewers, a page every 30 seconds each, none in step with another.
-        (cd "$work" && rm -f viewers.* && pgbench -n -d "$db" -f page.sql -c 10 -j 2 -R 0.3333 -T "${LOAD_SECONDS:-60}" -l --log-prefix=viewers >/dev/null 2>&1)
-        loaded=$(cat "$work"/viewers.* | awk '{ print $3 / 1000 }' | sort -n | awk '{ x[NR] = $1 } END { if (NR) print x[int(NR * 0.95 + 0.999)] }')
-        awk -v b="$board" -v f="$first" -v w="$warm" -v d="$drawing" -v l="${loaded:-0}" -v limit="$limit" -v aim="$aim" 'BEGIN {
-            worst = f > l ? f : l
-            printf "| `%s` | %.0f | %.0f | %.1f | %.0f | %s |\n", b, f, w, d, l, worst <= aim ? "the aim" : worst <= limit ? "what is asked" : "**no**" }'
+    echo "Asked: under $limit ms. Aim: $aim ms. First: in a new session, with no plan and no catalogue read yet. Drawing: of the warm page, its HTML and" \
+        "pictures."
+    for pack in "${@:-}"; do
+        [ -n "$pack" ] || continue
+        db=boards_$pack
+        psql -XqAt -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db" 2>/dev/null
+        sql -o /dev/null -c "CREATE EXTENSION pg_tally" -c "SELECT tally.generate_$pack($events, until => date_trunc('hour', now()))" \
+            -c "SELECT tally.install_pack('$pack')" -c "CALL tally.backfill()" -c "VACUUM (ANALYZE)"
+        echo
+        echo "| board of \`$pack\` | first | warm | drawing | 95 % under ten viewers | within |"
+        echo "|---|---|---|---|---|---|"
+        mapfile -t boards < <(sql -c "SELECT name FROM tally.boards ORDER BY place, name")
+        for board in "${boards[@]}"; do
+            page="SELECT tally.page('$board')"
+            first=$(times "$page" 1)
+            warm=$(times "$page" 6 | tail -n 5 | median)
+            sql -o /dev/null -c "CREATE TABLE model AS SELECT tally_internal._board_model(b, '{}', b.since, NULL, 'auto', false, now()) AS m
+                FROM tally.boards b WHERE name = '$board'"
+            drawing=$(times "SELECT tally_internal._page_html(m) FROM model" 4 | tail -n 3 | median)
+            sql -o /dev/null -c "DROP TABLE model"
+            echo "$page;" >"$work/page.sql"
+            # Ten viewers, a page every 30 seconds each, none in step with another.
+            (cd "$work" && rm -f viewers.* &&
+                pgbench -n -d "$db" -f page.sql -c 10 -j 2 -R 0.3333 -T "${LOAD_SECONDS:-60}" -l --log-prefix=viewers >/dev/null 2>&1)
+            loaded=$(cat "$work"/viewers.* | awk '{ print $3 / 1000 }' | sort -n | awk '{ x[NR] = $1 } END { if (NR) print x[int(NR * 0.95 + 0.999)] }')
+            awk -v b="$board" -v f="$first" -v w="$warm" -v d="$drawing" -v l="${loaded:-0}" -v limit="$limit" -v aim="$aim" 'BEGIN {
+                worst = f > l ? f : l
+                within = worst <= aim ? "the aim" : worst <= limit ? "what is asked" : "**no**"
+                printf "| `%s` | %.0f | %.0f | %.1f | %.0f | %s |\n", b, f, w, d, l, within }'
+        done
+        psql -XqAt -d postgres -c "DROP DATABASE $db"
     done
-    psql -XqAt -d postgres -c "DROP DATABASE $db"
-done
+    echo
+    db=postgres
+    echo "Measured on $(date -u +%F) with PostgreSQL $(sql -c 'SHOW server_version' | cut -d' ' -f1), $(nproc) cores; load at the end" \
+        "$(cut -d' ' -f1 /proc/loadavg)."
+}
+measured "$@" | tee "$work/boards.md"
+# The file holds all packs: with fewer of them the table is only printed.
+[ $# -lt 5 ] || cp "$work/boards.md" "$(dirname "${BASH_SOURCE[0]}")/boards.md"

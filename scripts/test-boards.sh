@@ -35,7 +35,7 @@ for pack in ${PACKS:-awf operator_dashboard operator_control_center product_anal
     done
     # Pages beside the boards, in the look that the pack's data gives them.
     in_database -o /dev/null -c "SELECT tally.evaluate(now())"
-    for page in page_incidents page_thresholds page_experiments page_status; do
+    for page in page_incidents page_thresholds page_experiments page_boards page_status; do
         in_database -c "SELECT tally.$page()" >"$work/pages/${pack}_$page.html"
     done
     in_database -c "SELECT tally.page_incident(id) FROM tally.incidents ORDER BY id LIMIT 1" >"$work/pages/${pack}_page_incident.html"

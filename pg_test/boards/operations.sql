@@ -64,6 +64,40 @@ SELECT unalike(tally.page_incident_do(:second, 'silence', 'deploy', hours => 4):
 SELECT is((SELECT (matchers - 'world', ends_at - starts_at)::text FROM tally.silences), '("{""threshold"": ""slow <b>""}",04:00:00)',
     'by its limit and labels, for so long');
 SELECT alike(tally.page_incident_do(:second, 'explode')::text, '%action must be one of%', 'an action that is none');
+-- A form of another site is not done; what is no browser says nothing of sites.
+CREATE FUNCTION pg_temp.sent(id bigint, headers text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('request.headers', headers, true), tally.page_incident_do(id, 'comment', 'sent: ' || headers);
+    RETURN 'done';
+EXCEPTION WHEN insufficient_privilege THEN
+    RETURN SQLERRM;
+END $$;
+SELECT is(pg_temp.sent(:second, c.headers), c.says, 'a form with ' || c.headers) FROM (VALUES
+    ('{"sec-fetch-site": "cross-site", "origin": "https://evil.example"}', 'a form must come from the site of its own page, got one from https://evil.example'),
+    ('{"sec-fetch-site": "same-site"}', 'a form must come from the site of its own page, got one from another site'),
+    ('{"origin": "null", "host": "db.example"}', 'a form must come from the site of its own page, got one from another site'),
+    ('{"origin": "http://db.example.evil", "host": "db.example"}', 'a form must come from the site of its own page, got one from http://db.example.evil'),
+    ('{"origin": "http://evil.example"}', 'a form must come from the site of its own page, got one from http://evil.example'),
+    ('{"sec-fetch-site": "same-origin", "origin": "https://db.example"}', 'done'), ('{"origin": "http://db.example:80", "host": "db.example:80"}', 'done'),
+    ('{"origin": "https://db.example", "host": "10.0.0.1", "x-forwarded-host": "db.example"}', 'done'), ('{"host": "db.example"}', 'done'), ('', 'done'))
+    c(headers, says);
+SELECT is((SELECT count(*) FROM tally.incident_events WHERE incident_id = :second AND note LIKE 'sent: %'), 5::bigint,
+    'those that were done stand in the timeline');
+BEGIN;
+SELECT set_config('request.headers', '{"sec-fetch-site": "cross-site"}', true) IS NOT NULL AS asked \gset
+SELECT throws_ok($$SELECT tally.page_threshold_do('slow <b>', 'disable')$$, '42501', NULL, 'nor is a limit turned off');
+-- What the web server is told of a page, once.
+SELECT set_config('request.method', 'GET', true), tally.page_status(), tally.page_boards() \g /dev/null
+SELECT is(current_setting('response.headers')::jsonb, '[{"Content-Security-Policy": "frame-ancestors ''self''"}, {"Cache-Control": "no-store"},
+    {"X-Content-Type-Options": "nosniff"}]', 'no other site frames a page, and no cache keeps it');
+ROLLBACK;
+SELECT tally.page_status() \g /dev/null
+SELECT is(COALESCE(current_setting('response.headers', true), ''), '', 'without a web server nothing is said');
+-- Annotations of Grafana.
+SELECT bag_eq('SELECT time, timeend > time AS lasts, text, tags, labels FROM tally.grafana_alert_annotations',
+    $$SELECT opened_at AS time, true AS lasts, impact AS text, 'warning,web,slow <b>' AS tags, labels FROM tally.incidents$$, 'incidents as annotations');
+SELECT is((SELECT timeend FROM tally.grafana_alert_annotations WHERE incident = :id), (SELECT resolved_at FROM tally.incidents WHERE id = :id),
+    'one that was closed ends there');
 SELECT is(tally.page_incidents('resolved')::text ~ ('#' || :id), true, 'the list by status');
 SELECT is(tally.page_incidents('open')::text ~ ('#' || :id || '<'), false, 'and the open ones without it');
 
@@ -87,6 +121,7 @@ RESET ROLE;
 -- Another role sees nothing of it and does nothing to it.
 SET ROLE operations_other;
 SELECT unalike(tally.page_incidents('all')::text, '%slow%', 'another role sees no incident');
+SELECT is_empty('SELECT FROM tally.grafana_alert_annotations', 'nor an annotation');
 SELECT throws_ok(format('SELECT tally.page_incident(%s)', :second), '42704', NULL, 'nor its page');
 SELECT throws_ok(format($$SELECT tally.page_incident_do(%s, 'acknowledge')$$, :second), '42704', NULL, 'and does nothing to it');
 SELECT unalike(tally.page_thresholds()::text, '%new one%', 'nor a limit');

@@ -91,6 +91,16 @@ SELECT is(tally.page_form('b', '2026-03-02', '2026-03-03', 'auto', 'off', '', 'w
 SELECT is(tally.page_form('b', '2026-03-02', '2026-03-03', 'dark', '', '', 'world=', 'model=a=b', '', 'model=m1')::text,
     tally.page('b', '{"world": [""], "model": ["a=b", "m1"]}', '2026-03-02', '2026-03-03', 'dark')::text, 'values with signs of their own, and nothing chosen');
 
+-- The list of boards leads to each, and to saved views with their filters.
+SELECT tally.save_view('b', 'odd & view', filters => '{"world": ["<script>alert(1)</script>", "w1"]}', since => '7 days') IS NOT NULL AS saved \gset
+SELECT alike(tally.page_boards('dark')::text, '%<a href="' || address || '">' || words || '</a>%', words || ' on the list of boards') FROM (VALUES
+    ('page_form?board=b&amp;since=24%20hours&amp;until=&amp;theme=dark&amp;refresh=off&amp;view=&amp;filter=',
+     'Board &quot;&lt;script&gt;alert(2)&lt;/script&gt;&quot;'),
+    ('page_form?board=b&amp;since=7%20days&amp;until=&amp;theme=dark&amp;refresh=off&amp;view=&amp;filter=&amp;filter=world%3D%3Cscript%3Ealert%281%29'
+     '%3C%2Fscript%3E&amp;filter=world%3Dw1', 'odd &amp; view')) v(address, words);
+SELECT unalike(tally.page_boards()::text, '%<script%', 'which runs nothing');
+SELECT is(pg_temp.decoded(tally_internal._percent('ä b/~%')), 'ä b/~%', 'an address is what was meant');
+
 -- Many series and a long range make no large page.
 INSERT INTO events SELECT '2026-03-01 00:00Z'::timestamptz + i * interval '1 minute', 'series ' || i, 'm', i FROM generate_series(1, 10000) i;
 SELECT tally.refresh('hourly');

@@ -4,7 +4,7 @@ SELECT no_plan();
 SET client_min_messages = warning;
 SET timezone = 'Asia/Kathmandu';
 CREATE SCHEMA "odd $schema";
-CREATE TABLE "odd $schema".events (at timestamptz NOT NULL, "the $world" text, model text, n float8, ms float8);
+CREATE TABLE "odd $schema".events (at timestamptz NOT NULL, "the $world" text, model text, n float8, ms float8, "{{c}} -- [[d]]" float8 DEFAULT 2);
 CREATE INDEX ON "odd $schema".events (at);
 INSERT INTO "odd $schema".events SELECT '2026-03-01 00:00Z'::timestamptz + i * interval '7 minutes', (ARRAY['it''s', NULL, 'a, b', '$world'])[1 + i % 4],
     'm' || i % 3, i % 5,
@@ -20,6 +20,9 @@ SELECT tally.create_metric('mean', 'hourly', 'step / nullif(n, 0)', unit => 'poi
 SELECT tally.create_metric('p95', 'hourly', 'tally.percentile(ms, 0.95)', unit => 'ms');
 SELECT tally.create_metric('least', 'hourly', 'least', unit => 'ms');
 SELECT tally.create_metric('daily', 'dhaka', 'total', unit => 'points');
+-- What tools would put something of their own into, wherever a person can write it.
+SELECT tally.create_metric('signs {{m}} -- [[o]] {%', 'hourly', $$(n * (ARRAY[[1, 2], [3, 4]])[1][2] * ('{{5,6},{7,8}}'::int[])[1][1] * length($d${{$d$))
+    + length('-- /* {% # ]]') -- {{note}}$$);
 SELECT tally.create_threshold('too slow', metric => 'mean', condition => '> 3', area => 'web');
 SELECT tally.create_board('odd one', 'Odd', variables => '{"the $world",model}', since => '10 days', refresh => '90 seconds', panels => '[
     {"title": "Line", "metric": "mean", "by": ["model"]}, {"title": "Six hours", "metric": "events", "bucket": "6 hours", "picture": "bars"},
@@ -33,7 +36,10 @@ SELECT tally.create_board('odd one', 'Odd', variables => '{"the $world",model}',
      "runbook": "javascript:alert(1)"},
     {"title": "Raw line", "relation": "events", "columns": ["ms"], "time": "at", "by": ["model"], "picture": "line"},
     {"title": "Limits", "slo": true, "area": "web"}, {"title": "Incidents", "incidents": true}, {"title": "Fresh", "status": true},
-    {"title": "Tests", "experiments": true}]');
+    {"title": "Tests", "experiments": true},
+    {"title": "Signs {{t}}", "metric": "signs {{m}} -- [[o]] {%", "where": {"model": ["m1", "m2", "[[x]] -- {{y}}"]}},
+    {"title": "Signs of rows", "relation": "events", "columns": ["at", "{{c}} -- [[d]]"], "time": "at", "order": "{{c}} -- [[d]]", "limit": 5},
+    {"title": "Signs of limits", "slo": true, "area": "an area {{a}} -- [[b]]"}]');
 CREATE ROLE tools_viewer;
 GRANT USAGE ON SCHEMA "odd $schema" TO tools_viewer;
 GRANT SELECT ON "odd $schema".hourly_live, "odd $schema".dhaka_live, "odd $schema".events TO tools_viewer;
@@ -55,7 +61,7 @@ SELECT m ->> 'metric_name' AS metric, m ->> 'expression' AS expression, format('
   FROM files, jsonb_array_elements(c -> 'metrics') m WHERE tool = 'superset' AND path LIKE 'datasets/%' AND c ->> 'sql' IS NULL AND c ->> 'table_name' LIKE
       '%live';
 GRANT SELECT ON expressions TO tools_viewer;
-SELECT is((SELECT count(*) FROM expressions), 5::bigint, 'a dataset has every metric of its rollup');
+SELECT is((SELECT count(*) FROM expressions), 6::bigint, 'a dataset has every metric of its rollup');
 SET ROLE tools_viewer;
 SELECT bag_eq(format('SELECT date_trunc(''hour'', bucket, ''UTC'') AS b, model, round(%s::numeric, 6) AS v FROM %s '
                'WHERE bucket >= ''2026-03-02Z'' AND bucket < ''2026-03-05Z'' GROUP BY 1, 2',
@@ -140,7 +146,8 @@ SET ROLE tools_viewer;
 SELECT is_empty($$SELECT name, chosen, f, query FROM pg_temp.cards, pg_temp.fault(query) f WHERE f IS NOT NULL$$,
     'each card runs for the viewer, filtered and not');
 RESET ROLE;
-SELECT is_empty($$SELECT name, query FROM cards WHERE query ~ '\{\{|\[\['$$, 'every tag is declared');
+SELECT is_empty($$SELECT name, query FROM cards WHERE query ~ '\{\{|\[\[|\}\}|\]\]|--|/[*]'$$,
+    'every tag is declared, and nothing else is one for Metabase, or a comment');
 CREATE FUNCTION pg_temp.card(name text, n int) RETURNS text LANGUAGE sql AS $$ SELECT query FROM cards c WHERE c.name = $1 AND (SELECT count(*) FROM
     jsonb_object_keys(chosen)) = n $$;
 CREATE FUNCTION pg_temp.scope(n int) RETURNS text LANGUAGE sql AS $$ SELECT CASE n WHEN 3 THEN '{"the $world": "it''s", "model": "m1"}' ELSE '{}' END $$;
@@ -152,6 +159,25 @@ SELECT bag_eq(format('SELECT bucket, events AS v FROM (%s) q', pg_temp.card('Six
     format('SELECT bucket, value AS v FROM tally.timeseries(''events'', ''2026-03-02 00:00+00'', ''2026-03-05 00:00+00'', ''6 hours'', "where" => %L)',
         pg_temp.scope(n)),
     'buckets of six hours too') FROM unnest('{1,3}'::int[]) n;
+SELECT bag_eq(format('SELECT bucket, "signs {{m}} -- [[o]] {%%" AS v FROM (%s) q', pg_temp.card('Signs {{t}}', 1)),
+    $$SELECT date_trunc('hour', at, 'UTC') AS bucket, (count(*) * 2 * 5 * 2 + 13)::float8 AS v FROM events WHERE at >= '2026-03-02Z' AND at < '2026-03-05Z'
+        AND model <> 'm0' GROUP BY 1$$, 'names and constants with signs of Metabase are what they are, by plain SQL');
+SELECT bag_eq(format('SELECT "{{c}} -- [[d]]" AS c FROM (%s) q', pg_temp.card('Signs of rows', 3)), 'SELECT 2::float8 AS c FROM generate_series(1, 5)',
+    'columns too, and the filters behind them hold');
+SELECT is((SELECT count(*) FROM regexp_matches(pg_temp.card('Signs of rows', 3), ' AND ', 'g')), 4::bigint, 'range, world and model are there');
+SELECT is_empty($$SELECT path, x FROM files, jsonb_path_query(c, '$.**.expression') x WHERE tool = 'superset' AND x #>> '{}' ~ '\{[{%#]'
+    UNION ALL SELECT path, c -> 'sql' FROM files WHERE tool = 'superset' AND c ->> 'sql' ~ '\{[{%#]'$$, 'nothing is a template for Superset');
+SELECT is_empty($$SELECT path FROM files WHERE tool = 'superset' AND c ->> 'viz_type' = 'table'
+        AND c #> '{params,allow_render_html}' IS DISTINCT FROM 'false'$$,
+    'a table of Superset shows labels as text, not as HTML');
+-- SQL of any kind means what it meant.
+SELECT is(pg_temp.fault(m.made) IS NULL AND (SELECT json_agg(r)::text FROM pg_temp.rows_of(m.made) r) IS NOT DISTINCT FROM
+        (SELECT json_agg(r)::text FROM pg_temp.rows_of(q || E'\n') r) AND m.made !~ '\{\{|\[\[|\}\}|\]\]|--|/[*]', true, 'it means the same: ' || q)
+  FROM unnest(ARRAY[$q$SELECT E'a\'{{--\\' || '''{{''' AS x$q$, $q$SELECT U&'\0061--[[' AS "x"$q$, $q$SELECT 1 AS U&"\0061 {{", 2 AS "\{{", 3 AS "a""--"$q$,
+    $q$SELECT $a$[[$b$--$a$ AS x, $$]]$$ AS y$q$, $q$SELECT 1 /* {{ */ + 2 -- [[
+        AS x$q$, $q$SELECT (ARRAY[ARRAY[1,2],ARRAY[3,4]])[(ARRAY[[2]])[1][1]][1] AS x$q$,
+    $q$SELECT '{{1},{2}}'::int[] AS x, '{"a":{"b":1}}'::jsonb -> 'a' AS y$q$,
+    $q$SELECT '{{{[[[---/*/**/' AS x$q$]) q, tally_internal._metabase_sql(q) m(made);
 SELECT bag_eq(format('SELECT bucket, daily AS v FROM (%s) q', pg_temp.card('Days there', 1)),
     $$SELECT bucket, value AS v FROM tally.timeseries('daily', '2026-03-02 00:00+00', '2026-03-05 00:00+00')$$, 'and days of another zone');
 SELECT bag_eq(pg_temp.card('Tile', n), format('SELECT tally.metric_value(''mean'', ''2026-03-02 00:00+00'', ''2026-03-05 00:00+00'', %L) AS mean',
@@ -183,7 +209,7 @@ SELECT is_empty($$SELECT d #>> '{card_id}', m FROM files, jsonb_array_elements(c
     OR NOT EXISTS (SELECT FROM jsonb_array_elements(c -> 'parameters') p WHERE p ->> 'id' = m ->> 'parameter_id')$$,
         'each filter of the dashboard leads to a tag of its card');
 SELECT is((SELECT count(*) FROM files, jsonb_array_elements(c -> 'dashcards') d WHERE tool = 'metabase' AND jsonb_array_length(d -> 'parameter_mappings') =
-    3), 14::bigint,
+    3), 16::bigint,
     'every card over metrics or a relation obeys range and both variables');
 SELECT is_empty($$SELECT c ->> 'entity_id' FROM files WHERE tool = 'metabase' AND c ->> 'entity_id' !~ '^[A-Za-z0-9_-]{21}$'$$,
     'ids are of Metabase''s kind');

@@ -11,8 +11,8 @@ INSERT INTO readable SELECT unnest(string_to_array(
     -- What is released, and its proofs by row level security.
     || 'releases released_buckets release_proofs release_witnesses '
     -- By row level security: those whose rights one has.
-    || 'access audit board_views cluster_nodes evaluations incident_events incident_feed incident_lives incidents inhibitions late_rows notifications '
-        'probe_samples probe_values probes put_off routes runs silences tasks threshold_states thresholds', ' '));
+    || 'access audit board_views cluster_nodes evaluations grafana_alert_annotations incident_events incident_feed incident_lives '
+        'incidents inhibitions late_rows notifications probe_samples probe_values probes put_off routes runs silences tasks threshold_states thresholds', ' '));
 
 SELECT bag_eq($$SELECT c.relname::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tally'::regnamespace
     AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND a.grantee = 0$$,

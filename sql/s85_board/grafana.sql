@@ -160,6 +160,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._grafana_panels(tally.boards, jsonb) IS 'The panels of a board, each with its number and its place in the grid.';
 
+CREATE OR REPLACE VIEW tally.grafana_alert_annotations WITH (security_invoker = true) AS
+SELECT i.opened_at AS "time", COALESCE(i.recovered_at, i.resolved_at, now()) AS timeend, i.impact AS text,
+       concat_ws(',', i.severity, i.area, i.threshold) AS tags, i.labels, i.id AS incident
+  FROM tally.incidents i;
+COMMENT ON VIEW tally.grafana_alert_annotations IS
+'Incidents as Grafana''s annotations take them, as far as the reader sees them; one that lasts still ends now. The boards'' dashboards read it.';
+COMMENT ON COLUMN tally.grafana_alert_annotations."time" IS 'When the incident was opened.';
+COMMENT ON COLUMN tally.grafana_alert_annotations.timeend IS 'When the alert was over, or the incident closed; the present moment while it lasts.';
+COMMENT ON COLUMN tally.grafana_alert_annotations.text IS 'One line on what is wrong.';
+COMMENT ON COLUMN tally.grafana_alert_annotations.tags IS 'Severity, area and threshold, with commas between.';
+COMMENT ON COLUMN tally.grafana_alert_annotations.labels IS 'The label set, to filter by.';
+COMMENT ON COLUMN tally.grafana_alert_annotations.incident IS 'Number of the incident.';
+GRANT SELECT ON tally.grafana_alert_annotations TO PUBLIC;
+
 CREATE OR REPLACE FUNCTION tally.grafana_dashboard(board text, generation text DEFAULT 'classic', datasource text DEFAULT 'pg_tally') RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -192,8 +206,8 @@ BEGIN
                   FROM unnest(b.variables) WITH ORDINALITY v(name, n) CROSS JOIN LATERAL tally_internal._grafana_choices(b, v.name) c(query)), '[]')),
         'annotations', jsonb_build_object('list', jsonb_build_array(jsonb_build_object('name', 'Incidents', 'enable', true, 'hide', false, 'iconColor', 'red',
             'datasource', source, 'target', jsonb_build_object('refId', 'A', 'datasource', source, 'editorMode', 'code', 'format', 'table', 'rawQuery', true,
-                'rawSql', 'SELECT i.opened_at AS time, i.recovered_at AS timeend, i.impact AS text, i.severity AS tags FROM tally.incidents i '
-                    'WHERE $__timeFilter(i.opened_at)' || tally_internal._grafana_labels(b, 'i.labels') || ' ORDER BY 1')))),
+                'rawSql', 'SELECT a.time, a.timeend, a.text, a.tags FROM tally.grafana_alert_annotations a WHERE a.time <= $__timeTo() '
+                    'AND a.timeend >= $__timeFrom()' || tally_internal._grafana_labels(b, 'a.labels') || ' ORDER BY 1')))),
         'links', '[{"type": "dashboards", "title": "Boards", "tags": ["pg_tally"], "asDropdown": true, "keepTime": true, "includeVars": true,
             "icon": "external link", "tooltip": "", "targetBlank": false}]'::jsonb,
         'panels', tally_internal._grafana_panels(b, source));

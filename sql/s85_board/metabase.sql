@@ -44,7 +44,7 @@ CREATE OR REPLACE FUNCTION tally_internal._metabase_where(panel jsonb, filters j
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ' WHERE true' || COALESCE((SELECT string_agg(format(' [[AND {{%s}}]]', f ->> 'tag'), '' ORDER BY n)
                                         FROM jsonb_array_elements(filters) WITH ORDINALITY u(f, n)), '')
-        || COALESCE(' AND ' || tally_internal._filter_sql(panel -> 'where'), '')
+        || COALESCE(' AND ' || tally_internal._metabase_sql(tally_internal._filter_sql(panel -> 'where')), '')
 $$;
 COMMENT ON FUNCTION tally_internal._metabase_where(jsonb, jsonb) IS
     'SQL text of a card''s filters, each left out where nothing is chosen, and of its panel''s fixed filter.';
@@ -73,11 +73,12 @@ DECLARE
     timed   boolean := picture IN ('line', 'area', 'bars', 'states') OR picture = 'heatmap' AND cardinality(split) = 1;
     groups  int := CASE WHEN picture IN ('funnel', 'histogram') THEN 2 ELSE cardinality(split) + timed::int END;
 BEGIN
-    RETURN concat('SELECT ', array_to_string(CASE WHEN timed THEN ARRAY[tally_internal._metabase_bucket(r, (panel ->> 'bucket')::interval) || ' AS bucket']
+    RETURN concat(tally_internal._metabase_sql(concat('SELECT ', array_to_string(
+            CASE WHEN timed THEN ARRAY[tally_internal._metabase_bucket(r, (panel ->> 'bucket')::interval) || ' AS bucket']
                                                   WHEN picture IN ('funnel', 'histogram') THEN '{"\"step no\"","\"step name\""}' ELSE '{}' END || split
             || CASE WHEN dataset ? 'metrics' THEN ARRAY[format('%s AS %I', dataset #>> '{metrics,0,expression}', dataset #>> '{metrics,0,name}')]
                     ELSE ARRAY(SELECT format('%s AS %I', tally_internal._aggregate_sql(m), tally_internal._called(m)) FROM unnest(metrics) m) END, ', '),
-        ' FROM ', tally_internal._full_name(r.live_view), dataset ->> 'steps', conditions,
+        ' FROM ', tally_internal._full_name(r.live_view), dataset ->> 'steps')), conditions,
         CASE WHEN groups > 0 THEN ' GROUP BY ' || (SELECT string_agg(n::text, ', ') FROM generate_series(1, groups) n) END,
         -- Without a group there is one row, and no metric where nothing was counted.
         CASE WHEN timed OR picture IN ('funnel', 'histogram') THEN ' ORDER BY 1' || CASE WHEN groups > 1 THEN ', 2' ELSE '' END || ' LIMIT 10000'
@@ -98,26 +99,27 @@ BEGIN
     WHEN 'metrics' THEN
         RETURN tally_internal._metabase_metric_query(panel, dataset, conditions);
     WHEN 'relation' THEN
-        RETURN concat('SELECT ', (SELECT string_agg(quote_ident(c), ', ') FROM unnest(tally_internal._relation_columns(panel)) c), ' FROM ', dataset ->>
-            'relation',
-            conditions, ' ORDER BY ', CASE WHEN lines THEN '1' ELSE COALESCE(quote_ident(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i'))
+        RETURN concat(tally_internal._metabase_sql(concat('SELECT ', (SELECT string_agg(quote_ident(c), ', ')
+                FROM unnest(tally_internal._relation_columns(panel)) c), ' FROM ', dataset ->> 'relation')), conditions, ' ORDER BY ', CASE WHEN lines THEN '1'
+            ELSE COALESCE(tally_internal._metabase_sql(quote_ident(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i')))
                 || CASE WHEN panel ->> 'order' ~* ' desc$' THEN ' DESC NULLS LAST' ELSE '' END, '1') END, ' LIMIT ', CASE WHEN lines THEN '5000' ELSE most
                     END);
     WHEN 'funnel' THEN
-        RETURN dataset ->> 'sql' || ' ORDER BY f.step';
+        RETURN tally_internal._metabase_sql(dataset ->> 'sql') || ' ORDER BY f.step';
     WHEN 'experiment', 'experiments' THEN
-        RETURN concat(dataset ->> 'sql', ' AND e.name = ' || quote_literal(panel ->> 'experiment'), ' ORDER BY e.created_at DESC, e.name LIMIT ',
-                      COALESCE(panel ->> 'limit', '60'));
+        RETURN concat(tally_internal._metabase_sql(concat(dataset ->> 'sql', ' AND e.name = ' || quote_literal(panel ->> 'experiment'))),
+                      ' ORDER BY e.created_at DESC, e.name LIMIT ', COALESCE(panel ->> 'limit', '60'));
     WHEN 'incidents' THEN
-        RETURN concat(dataset ->> 'sql', area, ' AND (status IN (''new'', ''acknowledged'')', CASE WHEN filters <> '[]' THEN
+        RETURN concat(tally_internal._metabase_sql(dataset ->> 'sql' || area), ' AND (status IN (''new'', ''acknowledged'')', CASE WHEN filters <> '[]' THEN
             ' OR (true [[AND {{the_range}}]])' END,
                       ') ORDER BY opened_at DESC, id DESC LIMIT ', most);
     WHEN 'slo' THEN
-        RETURN concat(dataset ->> 'sql', replace(area, 'area', 't.area'), ' ORDER BY COALESCE(s.state, ''z''), t.severity, t.name, s.labels LIMIT ', most);
+        RETURN concat(tally_internal._metabase_sql(dataset ->> 'sql' || regexp_replace(area, 'area', 't.area')),
+                      ' ORDER BY COALESCE(s.state, ''z''), t.severity, t.name, s.labels LIMIT ', most);
     ELSE
-        RETURN format('%s WHERE s.rollup = ANY (ARRAY[%s]::pg_catalog.text[]) ORDER BY s.rollup', dataset ->> 'sql',
+        RETURN tally_internal._metabase_sql(format('%s WHERE s.rollup = ANY (ARRAY[%s]::pg_catalog.text[]) ORDER BY s.rollup', dataset ->> 'sql',
             (SELECT string_agg(DISTINCT quote_literal(r.name), ', ') FROM jsonb_array_elements(b.panels) p, jsonb_array_elements_text(p -> 'metric_ids') i
-               JOIN tally.metrics m ON m.id = i::int JOIN tally.rollups r ON r.id = m.rollup_id));
+               JOIN tally.metrics m ON m.id = i::int JOIN tally.rollups r ON r.id = m.rollup_id)));
     END CASE;
 END $$;
 COMMENT ON FUNCTION tally_internal._metabase_query(tally.boards, jsonb, jsonb, jsonb) IS 'SQL text of a card, with Metabase''s tags for the filters.';

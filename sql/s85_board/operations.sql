@@ -6,7 +6,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_agg(jsonb_build_object('address', format('%s?theme=%s', p.name, theme), 'title', p.title, 'current', p.name IS NOT DISTINCT FROM current)
                      ORDER BY p.n)
       FROM (VALUES (1, 'page_incidents', 'Incidents'), (2, 'page_thresholds', 'Limits'), (3, 'page_experiments', 'All experiments'),
-                   (4, 'page_status', 'Status'))
+                   (4, 'page_boards', 'All boards'), (5, 'page_status', 'Status'))
            p(n, name, title)
 $$;
 COMMENT ON FUNCTION tally_internal._pages(text, text) IS 'The pages beside the boards, as links; current: the one that is shown.';
@@ -18,6 +18,7 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('theme must be auto, light or dark, got %s', COALESCE(quote_literal(theme), 'NULL')),
                                        NULL, 'SELECT tally.page_status(theme => ''dark'');');
     END IF;
+    PERFORM tally_internal._page_headers();
     RETURN jsonb_build_object('name', '', 'title', title, 'description', description, 'as_of', to_char(now(), 'YYYY-MM-DD HH24:MI:SS "UTC"'),
         'since_text', '', 'until_text', '', 'since', '', 'until', NULL, 'refresh', 60, 'refreshing', false, 'theme', theme, 'bare', true, 'ranges',
             '[]'::jsonb,

@@ -21,6 +21,7 @@ DECLARE
     detail  text;
     hint    text;
 BEGIN
+    PERFORM tally_internal._refuse_other_site(format('SELECT tally.page_incident(%s);', COALESCE(id, 0)));
     note := NULLIF(btrim(note), '');
     person := NULLIF(btrim(person), '');
     SELECT * INTO i FROM tally.incidents x WHERE x.id = id;
@@ -136,6 +137,7 @@ DECLARE
     detail  text;
     hint    text;
 BEGIN
+    PERFORM tally_internal._refuse_other_site('SELECT tally.page_thresholds();');
     BEGIN
         CASE action
             WHEN 'enable', 'disable' THEN PERFORM tally.alter_threshold(name, jsonb_build_object('enabled', action = 'enable'));

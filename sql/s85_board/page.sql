@@ -170,6 +170,7 @@ DECLARE
     b tally.boards := tally_internal._board(board);
     v tally.board_views := tally_internal._chosen_view(b, view, filters IS NULL AND since IS NULL);
 BEGIN
+    PERFORM tally_internal._page_headers();
     RETURN tally_internal._page_html(tally_internal._board_model(b, COALESCE(filters, v.filters, '{}'), COALESCE(since, v.since, b.since), until, theme,
                                                                  refresh, as_of));
 END $$;

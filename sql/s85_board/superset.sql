@@ -3,24 +3,26 @@
 CREATE OR REPLACE FUNCTION tally_internal._superset_dataset(dataset jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('version', '1.0.0', 'uuid', tally_internal._board_uuid('dataset', COALESCE(dataset ->> 'schema', ''), dataset ->> 'name'),
-        'database_uuid', tally_internal._board_uuid('database'), 'schema', dataset -> 'schema', 'table_name', dataset -> 'name', 'sql', dataset -> 'sql',
+        'database_uuid', tally_internal._board_uuid('database'), 'schema', dataset -> 'schema', 'table_name', dataset -> 'name',
+        'sql', tally_internal._superset_sql(dataset ->> 'sql'),
         'main_dttm_col', dataset -> 'time', 'description', dataset -> 'description', 'filter_select_enabled', true,
         'columns', (SELECT jsonb_agg(jsonb_build_object('column_name', c -> 'name', 'type', c -> 'type', 'is_dttm', c -> 'is_time', 'is_active', true,
                         'groupby', true, 'filterable', true, 'description', c -> 'description') ORDER BY n)
                       FROM jsonb_array_elements(dataset -> 'columns') WITH ORDINALITY u(c, n)),
         'metrics', COALESCE((SELECT jsonb_agg(x.metric ORDER BY x.o, x.n) FROM (
             SELECT 1 AS o, m.id AS n, jsonb_build_object('metric_name', tally_internal._called(m), 'verbose_name', replace(m.name, '_', ' '),
-                       'expression', tally_internal._aggregate_sql(m), 'd3format', tally_internal._superset_format(m.unit),
+                       'expression', tally_internal._superset_sql(tally_internal._aggregate_sql(m)), 'd3format', tally_internal._superset_format(m.unit),
                        'description', concat_ws(' ', m.description, 'In ' || NULLIF(m.unit, '') || '.')) AS metric
               FROM tally.metrics m WHERE m.rollup_id = (dataset ->> 'rollup')::int
             UNION ALL
-            SELECT 2, n, jsonb_build_object('metric_name', g -> 'name', 'verbose_name', replace(g ->> 'name', '_', ' '), 'expression', g -> 'expression',
+            SELECT 2, n, jsonb_build_object('metric_name', g -> 'name', 'verbose_name', replace(g ->> 'name', '_', ' '),
+                       'expression', tally_internal._superset_sql(g ->> 'expression'),
                        'd3format', tally_internal._superset_format(g ->> 'unit'), 'description', g -> 'description')
               FROM jsonb_array_elements(dataset -> 'metrics') WITH ORDINALITY u(g, n)
             UNION ALL
             -- A line over a relation is its column; where rows share a moment, the greatest of them.
             SELECT 3, n, jsonb_build_object('metric_name', c -> 'name', 'verbose_name', replace(c ->> 'name', '_', ' '),
-                       'expression', format('pg_catalog.max(%I)', c ->> 'name'), 'description', c -> 'description')
+                       'expression', tally_internal._superset_sql(format('pg_catalog.max(%I)', c ->> 'name')), 'description', c -> 'description')
               FROM jsonb_array_elements(dataset -> 'columns') WITH ORDINALITY u(c, n)
              WHERE dataset ->> 'rollup' IS NULL AND NOT dataset ? 'metrics' AND c ->> 'type' ~ '^(SMALLINT|INTEGER|BIGINT|NUMERIC|REAL|DOUBLE)') x), '[]'))
 $$;

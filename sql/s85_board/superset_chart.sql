@@ -91,7 +91,8 @@ BEGIN
     unit := COALESCE(panel ->> 'unit', first.unit);
     base := jsonb_build_object('adhoc_filters', tally_internal._superset_filters(b, panel, dataset), 'row_limit', most, 'extra_form_data', '{}'::jsonb);
     IF NOT panel ? 'metrics' AND picture NOT IN ('line', 'area', 'bars', 'funnel', 'ranking') THEN
-        RETURN base || jsonb_build_object('viz_type', 'table', 'query_mode', 'raw', 'server_page_length', 10, 'table_timestamp_format', 'smart_date',
+        RETURN base || jsonb_build_object('viz_type', 'table', 'query_mode', 'raw', 'allow_render_html', false, 'server_page_length', 10,
+            'table_timestamp_format', 'smart_date',
             'all_columns', COALESCE(panel -> 'columns', (SELECT jsonb_agg(c -> 'name' ORDER BY n) FROM jsonb_array_elements(dataset -> 'columns')
                            WITH ORDINALITY u(c, n) WHERE c ->> 'name' NOT IN ('in range', 'area'))),
             'order_by_cols', CASE WHEN panel ? 'order' THEN jsonb_build_array(jsonb_build_array(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i'),
@@ -117,7 +118,8 @@ BEGIN
         RETURN base || jsonb_build_object('viz_type', 'big_number_total', 'metric', metrics -> 0, 'y_axis_format', tally_internal._superset_format(unit),
             'subtitle', CASE WHEN COALESCE(unit, '') NOT IN ('', 'ratio') THEN unit ELSE '' END, 'header_font_size', 0.4, 'subtitle_font_size', 0.15);
     ELSIF picture = 'table' THEN
-        RETURN base || jsonb_build_object('viz_type', 'table', 'query_mode', 'aggregate', 'groupby', split, 'metrics', metrics, 'order_desc', true,
+        RETURN base || jsonb_build_object('viz_type', 'table', 'query_mode', 'aggregate', 'allow_render_html', false,
+            'groupby', split, 'metrics', metrics, 'order_desc', true,
             'timeseries_limit_metric', metrics -> 0, 'server_page_length', 10, 'show_cell_bars', true);
     ELSIF picture = 'heatmap' THEN
         RETURN base || jsonb_build_object('viz_type', 'heatmap_v2', 'x_axis', CASE WHEN jsonb_array_length(split) = 2 THEN split -> 1 ELSE '"bucket"' END,

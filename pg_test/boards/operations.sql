@@ -81,7 +81,7 @@ SELECT is(pg_temp.sent(:second, c.headers), c.says, 'a form with ' || c.headers)
     ('{"sec-fetch-site": "same-origin", "origin": "https://db.example"}', 'done'), ('{"origin": "http://db.example:80", "host": "db.example:80"}', 'done'),
     ('{"origin": "https://db.example", "host": "10.0.0.1", "x-forwarded-host": "db.example"}', 'done'), ('{"host": "db.example"}', 'done'), ('', 'done'))
     c(headers, says);
-SELECT is((SELECT count(*) FROM tally.incident_events WHERE incident_id = :second AND note LIKE 'sent: %'), 5::bigint,
+SELECT is((SELECT count(*) FROM tally.incident_events WHERE incident_id = :second AND note LIKE 'sent:%'), 5::bigint,
     'those that were done stand in the timeline');
 BEGIN;
 SELECT set_config('request.headers', '{"sec-fetch-site": "cross-site"}', true) IS NOT NULL AS asked \gset

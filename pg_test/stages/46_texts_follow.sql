@@ -25,8 +25,13 @@ SELECT tally.create_retention('r', 'e', 'at', 'u', "start" => 'k = ''visit''', r
 SELECT tally.create_sessions('s', 'e', 'at', 'u', gap => '6 hours', page => 'twice(q)::text || visit', "where" => 'q::amount >= 0');
 SELECT tally.create_experiment_metric('m', 'e', expression => 'twice(q)', "where" => 'k = ''pay''');
 SELECT tally.create_experiment_metric('p', 'e', 'funnel', steps => '{"visit": "big(q)", "pay": "k = ''pay''"}');
-CREATE TABLE y (at timestamptz NOT NULL, u text, q int);
-SELECT tally.create_experiment_metric('unmeasured', 'y', expression => 'aux.unused(q)');
+CREATE TABLE y (at timestamptz NOT NULL, who text, q int, k aux.kind, visit text);
+INSERT INTO y SELECT at + interval '2 days', u, q, CASE q % 2 WHEN 0 THEN 'visit' ELSE 'pay' END::aux.kind, 'v' FROM x;
+CREATE COLLATION aux.sorted FROM "C";
+SELECT tally.create_experiment_metric('unmeasured', 'y', unit => 'who', expression => 'aux.unused(q) + twice(y.q)',
+    "where" => 'k = ''visit'' AND visit > '''' COLLATE sorted AND q::amount >= 0');
+SELECT tally.create_experiment_metric('steps', 'y', 'funnel', unit => 'who',
+    steps => '{"visit": "k = ''visit''", "pay": "k = ''pay'' AND visit <> ''visit''"}');
 SELECT tally.create_experiment('x', 'x', 'u', '{"control": 1, "new": 1}', '{m,p}', dimensions => '[{"d": "twice(q)"}]', "where" => 'x.q::amount >= 0',
     covariate_days => 0);
 -- What they give before anything is renamed. Other tests compare that with plain SQL.
@@ -47,7 +52,7 @@ DECLARE
 BEGIN
     given := ARRAY(SELECT statement FROM tally.definitions() ORDER BY ordinal);
     PERFORM tally.drop_experiment('x'), tally.drop_experiment_metric('m'), tally.drop_experiment_metric('p'), tally.drop_experiment_metric('unmeasured'),
-            tally.drop_sessions('s'), tally.drop_retention('r'), tally.drop_funnel('f');
+            tally.drop_experiment_metric('steps'), tally.drop_sessions('s'), tally.drop_retention('r'), tally.drop_funnel('f');
     FOREACH one IN ARRAY given LOOP
         BEGIN
             EXECUTE one;
@@ -62,6 +67,11 @@ ALTER TABLE e RENAME visit TO page;
 ALTER TABLE e RENAME at TO "Moment";
 ALTER TABLE x RENAME q TO queue;
 ALTER TABLE x RENAME at TO seen;
+ALTER TABLE y RENAME visit TO page;
+ALTER TABLE y RENAME at TO "Moment";
+ALTER TABLE y RENAME who TO "user";
+ALTER TABLE y RENAME TO why;
+ALTER COLLATION aux.sorted RENAME TO in_order;
 SELECT is((SELECT definition ->> 'time_column' FROM tally.experiments), 'seen', 'the column of the time');
 ALTER TYPE aux.kind RENAME VALUE 'visit' TO 'came';
 ALTER FUNCTION aux.big(int) RENAME TO "Large";
@@ -76,6 +86,54 @@ ALTER SCHEMA aux RENAME TO further;
 ALTER SCHEMA "Other place" RENAME TO place;
 SELECT bag_eq('SELECT * FROM answers()', 'TABLE before', 'moved to schemas that are renamed: the answers stay');
 SELECT made_again('moved to schemas that are renamed');
--- A metric that no experiment measures is text alone, and nobody knows by number what it names. A schema is followed all the same.
-SELECT is((SELECT definition ->> 'expression' FROM tally.experiment_metrics WHERE name = 'unmeasured'), 'further.unused(q)', 'an unmeasured metric');
+-- Bug: a metric that no experiment measured followed renamed schemas alone. An experiment on it said that a column does not exist.
+SELECT is((SELECT definition FROM tally.experiment_metrics WHERE name = 'unmeasured'), jsonb_build_object('unit', 'user', 'time_column', 'Moment',
+              'expression', 'further.unused(q) + doubled(why.q)',
+              'where', 'k = ''came'' AND page > '''' COLLATE in_order AND q::amounts >= 0'), 'a metric that no experiment measures');
+SELECT is((SELECT definition -> 'steps' FROM tally.experiment_metrics WHERE name = 'steps'),
+          '[{"name": "visit", "condition": "k = ''came''"}, {"name": "pay", "condition": "k = ''pay'' AND page <> ''visit''"}]', 'its steps; other texts stay');
+ALTER TABLE why RENAME "user" TO u;
+SELECT tally.create_experiment('w', 'x', 'u', '{"control": 1, "new": 1}', '{unmeasured}', time_column => 'seen', covariate_days => 0);
+SELECT bag_eq($$SELECT arm, units, value::numeric FROM tally.experiment_report('w', as_of => '2026-03-01 00:00+00', k => 1)$$,
+              $$SELECT arm, count(*), avg(CASE WHEN queue % 2 = 0 THEN queue * 9 ELSE 0 END) FROM x GROUP BY 1$$, 'an experiment can measure it after all');
+
+-- A text that is read as it is never meant the old name.
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.doubled(int) RETURNS int LANGUAGE sql RETURN 0;
+ALTER FUNCTION evil.doubled(int) RENAME TO halved;
+SELECT tally.drop_experiment('w');
+ALTER FUNCTION further.unused(int) RENAME TO used;
+SELECT is((SELECT definition ->> 'expression' FROM tally.experiment_metrics WHERE name = 'unmeasured'), 'further.used(q) + doubled(why.q)',
+          'a namesake elsewhere is renamed; a metric that was measured once follows');
+
+-- Bug: an experiment read its metrics by its own search_path, not by that of the metric. So one metric meant two things.
+CREATE SCHEMA thirds;
+CREATE FUNCTION thirds.doubled(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1 * 3;
+SELECT set_config('search_path', 'public, thirds', false);
+SELECT tally.create_experiment_metric('threefold', 'why', time_column => 'Moment', expression => 'doubled(q)');
+SELECT tally.create_experiment('w', 'x', 'u', '{"control": 1, "new": 1}', '{unmeasured, threefold}', time_column => 'seen', covariate_days => 0);
+SELECT bag_eq($$SELECT metric, arm, value::numeric FROM tally.experiment_report('w', as_of => '2026-03-01 00:00+00', k => 1)$$,
+              $$SELECT 'unmeasured', arm, avg(CASE WHEN queue % 2 = 0 THEN queue * 9 ELSE 0 END) FROM x GROUP BY 2
+                UNION ALL SELECT 'threefold', arm, avg(queue * 3) FROM x GROUP BY 2$$, 'a metric means the same wherever it is measured');
+SELECT tally.drop_experiment('w');
+
+-- A column that is gone: what was made of it says so in four parts, and the way out works.
+ALTER TABLE why DROP COLUMN page;
+CREATE FUNCTION told(statement text) RETURNS TABLE (state text, message text, detail text, hint text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN NEXT;
+END $$;
+SELECT results_eq(
+    $$SELECT * FROM told($t$SELECT tally.create_experiment('w', 'x', 'u', '{"control": 1, "new": 1}', '{unmeasured}', time_column => 'seen')$t$)$$,
+    $$VALUES ('42703', 'experiment metric ''unmeasured'': its where cannot be computed: column "page" does not exist',
+              'The text is k = ''came'' AND page > '''' COLLATE in_order AND q::amounts >= 0, over public.why.',
+              'SELECT tally.drop_experiment_metric(''unmeasured'');  -- and create it again')$$, 'a dropped column is named, with the metric that reads it');
+SELECT is((SELECT count(*) FROM tally.experiments WHERE name = 'w'), 0::bigint, 'nothing is made of it');
+SELECT tally.drop_experiment_metric('unmeasured');
+SELECT tally.create_experiment_metric('unmeasured', 'why', time_column => 'Moment', expression => 'q');
+SELECT lives_ok($$SELECT tally.create_experiment('w', 'x', 'u', '{"control": 1, "new": 1}', '{unmeasured}', time_column => 'seen')$$,
+                'made again without it, it can be measured');
 SELECT * FROM finish();

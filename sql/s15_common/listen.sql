@@ -6,6 +6,8 @@
 --   objects_change      none        list of objects     definitions follow functions, operators and types: class, object, place
 --   objects_renamed     none        list of changes     definitions follow objects that were renamed or moved: class, object, kind, was, becomes, …
 --   views_asked         none        none                returns the numbers of views that are made of people's texts
+--   names_asked         none        none                returns objects that texts may mean of which no view is made, as JSON: class, object
+--   asked_renamed       none        list of changes     such texts follow what was renamed or moved, columns too
 --   definition_follows  rollup      changes,            texts that the rollup was made of follow as its own did
 --                                   reach_moved
 --   schema_renamed      none        was, becomes        definitions follow a schema that is renamed: search_path, names, texts

@@ -29,8 +29,9 @@ CREATE OR REPLACE FUNCTION tally_internal._closest_names(name text, known text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Names that share most pairs of letters come first; ten are enough to see the one that was meant.
     SELECT string_agg(quote_literal(k.k), ', ' ORDER BY k.likeness DESC, k.k) FROM (
-        SELECT u.k, (SELECT count(*) FROM generate_series(1, length(name) - 1) i WHERE strpos(lower(u.k), substr(lower(name), i, 2)) > 0)::float8
-                    / GREATEST(length(u.k), length(name)) AS likeness
-          FROM unnest(known) u(k) ORDER BY 2 DESC, 1 LIMIT 10) k
+        SELECT u.k, (SELECT count(*) FROM generate_series(1, length(n.wanted) - 1) i WHERE strpos(n.known, substr(n.wanted, i, 2)) > 0)::float8
+                    / GREATEST(length(n.known), length(n.wanted)) AS likeness
+          -- A text of a megabyte would take an hour. No name is longer than 64 bytes, and two with their schemas are no longer than this.
+          FROM unnest(known) u(k), LATERAL (SELECT lower(left(u.k, 140)) AS known, lower(left(name, 140)) AS wanted) n ORDER BY 2 DESC, 1 LIMIT 10) k
 $$;
 COMMENT ON FUNCTION tally_internal._closest_names(text, text[]) IS 'Up to ten known names, those most like the wanted one first, for error messages.';

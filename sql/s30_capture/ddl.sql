@@ -59,8 +59,9 @@ BEGIN
     -- When something is renamed, nothing tells its old name afterwards. What somebody sets by hand is written over here.
     IF tg_tag <> 'ALTER SCHEMA' THEN
         -- Capture renames nothing.
-        IF COALESCE(current_setting('tally.attaching', true), '') <> 'on' AND EXISTS (SELECT FROM tally.rollups) THEN
-            PERFORM set_config('tally.names', tally_internal._note_names()::text, true);
+        IF COALESCE(current_setting('tally.attaching', true), '') <> 'on' THEN
+            PERFORM set_config('tally.names', CASE WHEN EXISTS (SELECT FROM tally.rollups) THEN tally_internal._note_names()::text ELSE '' END, true),
+                    set_config('tally.asked', COALESCE(tally_internal._note_asked()::text, ''), true);
         END IF;
         RETURN;
     END IF;
@@ -93,6 +94,10 @@ BEGIN
            AND e.type = format('%I.%I', c ->> 'schema', CASE c ->> 'kind' WHEN 'object' THEN c ->> 'was' ELSE n.name END)
            AND NOT EXISTS (SELECT FROM tally.enums o WHERE o.type = format('%I.%I', n.schema, n.name));
         PERFORM tally_internal._announce('objects_renamed', detail => changes);
+    END IF;
+    IF starts_with(tg_tag, 'ALTER ') THEN
+        PERFORM tally_internal._announce('asked_renamed', detail => x.x)
+           FROM (SELECT tally_internal._names_changed(NULLIF(current_setting('tally.asked', true), '')::jsonb)) x(x) WHERE x.x IS NOT NULL;
     END IF;
     PERFORM tally_internal._follow_enum(c.objid::regtype) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass
         AND c.command_tag = 'ALTER TYPE';

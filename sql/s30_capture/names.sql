@@ -40,6 +40,22 @@ END $$;
 COMMENT ON FUNCTION tally_internal._note_names() IS
 'What definitions use, with schemas and names as they are now (sources, functions, operators, types, collations), and the labels of enums among it.';
 
+CREATE OR REPLACE FUNCTION tally_internal._note_asked() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    RETURN (WITH asked AS MATERIALIZED (SELECT DISTINCT (a::jsonb ->> 'class')::oid AS class, (a::jsonb ->> 'object')::oid AS object
+                                          FROM tally_internal._announce('names_asked') a)
+    SELECT jsonb_build_object(
+        'names', (SELECT jsonb_agg(jsonb_build_array(a.class::bigint, a.object::bigint, n.schema, n.name))
+                    FROM asked a, tally_internal._named(a.class, a.object) n),
+        'labels', (SELECT jsonb_object_agg(e.oid, e.enumlabel) FROM asked a JOIN pg_enum e ON a.class = 'pg_type'::regclass AND e.enumtypid = a.object),
+        'columns', (SELECT jsonb_agg(jsonb_build_array(a.object::bigint, c.attnum, c.attname))
+                      FROM asked a JOIN pg_attribute c ON a.class = 'pg_class'::regclass AND c.attrelid = a.object AND c.attnum > 0 AND NOT c.attisdropped))
+      WHERE EXISTS (SELECT FROM asked));
+END $$;
+COMMENT ON FUNCTION tally_internal._note_asked() IS
+'What texts may mean that no view is made of, with the names as they are now: objects, labels of enums and columns; null where there are no such texts.';
+
 CREATE OR REPLACE FUNCTION tally_internal._names_changed(noted jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -52,8 +68,13 @@ BEGIN
              WHERE c.was <> c.becomes
             UNION ALL
             SELECT 'pg_type'::regclass::oid::bigint, e.enumtypid::bigint, NULL, NULL, 'label', l.value, e.enumlabel
-              FROM jsonb_each_text(noted -> 'labels') l JOIN pg_enum e ON e.oid = l.key::oid WHERE e.enumlabel <> l.value) x);
+              FROM jsonb_each_text(noted -> 'labels') l JOIN pg_enum e ON e.oid = l.key::oid WHERE e.enumlabel <> l.value
+            UNION ALL
+            SELECT 'pg_class'::regclass::oid::bigint, a.attrelid::bigint, NULL, NULL, 'column', o ->> 2, a.attname
+              FROM jsonb_array_elements(noted -> 'columns') o
+              JOIN pg_attribute a ON a.attrelid = (o ->> 0)::oid AND a.attnum = (o ->> 1)::smallint AND NOT a.attisdropped AND a.attname <> o ->> 2) x);
 END $$;
 COMMENT ON FUNCTION tally_internal._names_changed(jsonb) IS
-'What has another name, schema or label than was noted, as changes: class, object, kind (object, moved, label), was, becomes; null where nothing has.';
-REVOKE ALL ON FUNCTION tally_internal._named(oid, oid), tally_internal._note_names(), tally_internal._names_changed(jsonb) FROM PUBLIC;
+'What has another name, schema or label than was noted, as changes: class, object, kind (object, moved, label, column), was, becomes; null where nothing has.';
+REVOKE ALL ON FUNCTION tally_internal._named(oid, oid), tally_internal._note_names(), tally_internal._note_asked(), tally_internal._names_changed(jsonb)
+    FROM PUBLIC;

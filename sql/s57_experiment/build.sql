@@ -50,12 +50,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._build_units(text, jsonb, text, boolean, text) IS
 'Makes two rollups: one per unit, from its exposures, and one over days, from the units.';
 
-CREATE OR REPLACE FUNCTION tally_internal._effective_metrics(label text, given jsonb, metrics tally.experiment_metrics[]) RETURNS jsonb[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._effective_metrics(label text, given jsonb, metrics tally.experiment_metrics[], search_path text)
+    RETURNS jsonb[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result jsonb[] := '{}';
     m      tally.experiment_metrics;
     one    jsonb;
+    path   text;
 BEGIN
     FOREACH m IN ARRAY metrics LOOP
         one := jsonb_build_object('window', given -> 'window', 'delay', given -> 'delay', 'unit', given -> 'unit') || m.definition
@@ -66,6 +68,13 @@ BEGIN
         one := one || jsonb_build_object('time_type', tally_internal._check_experiment_column(format('experiment metric %L', m.name), m.source,
             one ->> 'time_column',
             'time_column', format('SELECT tally.drop_experiment_metric(%L);', tally_internal._called(m))));
+        -- Its texts mean what they meant to its maker. Another role's search_path could lead to functions of that role.
+        path := CASE WHEN tally_internal._has_rights(tally_internal._current_role(), m.owner) THEN replace(m.search_path, '"$user"', m.owner::text)
+                     ELSE search_path END;
+        one := one || jsonb_build_object('search_path', path);
+        -- What it reads may be gone since it was defined.
+        PERFORM tally_internal._check_metric_texts(m.name, m.source, m.kind, m.definition, path,
+            format('SELECT tally.drop_experiment_metric(%L);  -- and create it again', tally_internal._called(m)));
         PERFORM tally_internal._check_experiment_column(format('experiment metric %L of experiment %L', m.name, label), m.source, one ->> 'unit', 'unit',
             format('SELECT tally.drop_experiment_metric(%1$L); SELECT tally.create_experiment_metric(%1$L, %2$L, kind => %3$L, expression => %4$L, unit => '
                 '%5$L);',
@@ -75,10 +84,10 @@ BEGIN
     END LOOP;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally_internal._effective_metrics(text, jsonb, tally.experiment_metrics[]) IS
+COMMENT ON FUNCTION tally_internal._effective_metrics(text, jsonb, tally.experiment_metrics[], text) IS
 'The metrics of an experiment as it measures them, with its window, delay and covariate where they have none of their own.';
 
-CREATE OR REPLACE FUNCTION tally_internal._build_values(label text, target text, given jsonb, units int, metrics jsonb[], schedule text, search_path text,
+CREATE OR REPLACE FUNCTION tally_internal._build_values(label text, target text, given jsonb, units int, metrics jsonb[], schedule text,
     OUT unit_values int, OUT cells int, OUT caps float8[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -103,7 +112,7 @@ BEGIN
     item := tally_internal._beside_unit_sql(one, given, one ->> 'unit');
     made := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, label || '_values')), (one ->> 'source')::regclass,
         key => jsonb_build_array(one -> 'unit')::text, measures => measures, expand => replace(item, '{beside}', beside.relation::text), schedule => schedule,
-        zone => given ->> 'zone', search_path => search_path,
+        zone => given ->> 'zone', search_path => one ->> 'search_path',
         description => format('Experiment %s: values of each unit with events from before and after its exposure.', label));
     SELECT r.id INTO unit_values FROM tally.rollups r WHERE r.relation = made;
     PERFORM tally_internal._stand_beside(unit_values, units, ARRAY[given ->> 'unit'], given ->> 'experiment_column', given ->> 'experiment_key', item);
@@ -115,11 +124,11 @@ BEGIN
     days := tally.create_rollup(format('%I.%I', target, tally_internal._free_rollup_name(target, label || '_cells')), made, time_column => 'first_at',
         bucket => '1 day',
         dimensions => '["arm", "mixed"]'::jsonb || COALESCE((SELECT jsonb_agg(d -> 'name') FROM jsonb_array_elements(given -> 'dimensions') d), '[]'),
-        measures => moments, schedule => schedule, zone => given ->> 'zone', search_path => search_path,
+        measures => moments, schedule => schedule, zone => given ->> 'zone', search_path => one ->> 'search_path',
         description => format('Experiment %s: moments of the units'' values by the day of first exposure.', label));
     SELECT r.id INTO cells FROM tally.rollups r WHERE r.relation = days;
 END $$;
-COMMENT ON FUNCTION tally_internal._build_values(text, text, jsonb, int, jsonb[], text, text) IS
+COMMENT ON FUNCTION tally_internal._build_values(text, text, jsonb, int, jsonb[], text) IS
 'Makes the rollup of the values of units for metrics on one table, beside the units, and the cells on it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._build_experiment(label text, target text, given jsonb, measured tally.experiment_metrics[],
@@ -127,7 +136,7 @@ CREATE OR REPLACE FUNCTION tally_internal._build_experiment(label text, target t
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 #variable_conflict use_variable
 DECLARE
-    metrics jsonb[] := tally_internal._effective_metrics(label, given, measured);
+    metrics jsonb[] := tally_internal._effective_metrics(label, given, measured, search_path);
     made    tally.experiments;
     shared  tally.experiments := tally_internal._shared_units(given);
     same    jsonb[];
@@ -145,17 +154,17 @@ BEGIN
     made.definition := given;
     made.description := description;
     made.id := tally_internal._store_experiment(made);
-    -- Metrics on one table by one column and time share their rollups.
+    -- Metrics on one table by one column and time, read by one search_path, share their rollups.
     FOR same IN SELECT array_agg(m ORDER BY (m ->> 'place')::int) FROM unnest(metrics) m
-                 GROUP BY m ->> 'source', m ->> 'unit', m ->> 'time_column' ORDER BY min((m ->> 'place')::int) LOOP
+                 GROUP BY m ->> 'source', m ->> 'unit', m ->> 'time_column', m ->> 'search_path' ORDER BY min((m ->> 'place')::int) LOOP
         SELECT v.unit_values, v.cells, v.caps INTO cell.unit_values, cell.cells, caps
-          FROM tally_internal._build_values(label, target, given, made.units, same, schedule, search_path) v;
+          FROM tally_internal._build_values(label, target, given, made.units, same, schedule) v;
         FOR i IN 1 .. cardinality(same) LOOP
             cell.experiment_id := made.id;
             cell.metric := same[i] ->> 'metric';
             cell.metric_id := (same[i] ->> 'metric_id')::int;
             cell.place := (same[i] ->> 'place')::int;
-            cell.definition := tally_internal._with_cap(same[i], caps[i]) - 'metric_id';
+            cell.definition := tally_internal._with_cap(same[i], caps[i]) - '{metric_id,search_path}'::text[];
             PERFORM tally_internal._store_experiment_cells(cell);
         END LOOP;
         IF with_data THEN

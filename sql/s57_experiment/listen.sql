@@ -80,15 +80,6 @@ COMMENT ON FUNCTION tally_internal._when_definition_follows_s57(int, jsonb) IS
 'Listener: the texts of experiments and of the metrics that they measure follow what is renamed, where their rollups do.';
 REVOKE ALL ON FUNCTION tally_internal._when_definition_follows_s57(int, jsonb) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION tally_internal._metric_reads(m tally.experiment_metrics) RETURNS boolean
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._reads_still(m.owner, m.search_path, format('SELECT %s FROM %s', string_agg(tally_internal._closed(t), ', '), m.source))
-      FROM (SELECT m.definition ->> k FROM unnest('{expression,denominator,where}'::text[]) k
-            UNION ALL SELECT s ->> 'condition' FROM jsonb_array_elements(COALESCE(m.definition -> 'steps', '[]')) s) x(t) WHERE t IS NOT NULL
-$$;
-COMMENT ON FUNCTION tally_internal._metric_reads(tally.experiment_metrics) IS 'Whether PostgreSQL finds every name in the texts of a metric of experiments.';
-REVOKE ALL ON FUNCTION tally_internal._metric_reads(tally.experiment_metrics) FROM PUBLIC;
-
 CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s57(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -100,11 +91,7 @@ BEGIN
     UPDATE tally.experiment_metrics m SET schema = CASE WHEN m.schema = was THEN becomes ELSE m.schema END,
         search_path = tally_internal._path_renamed(m.search_path, was, becomes)
      WHERE m.schema = was OR tally_internal._path_renamed(m.search_path, was, becomes) <> m.search_path;
-    -- Those that an experiment measures follow its rollups. A text that is read without the old name never meant the schema.
-    UPDATE tally.experiment_metrics m SET definition = tally_internal._metric_changed(m.definition, jsonb_build_array(detail || '{"kind": "schema"}'))
-     WHERE NOT EXISTS (SELECT FROM tally.experiment_cells c WHERE c.metric_id = m.id)
-       AND CASE WHEN tally_internal._metric_changed(m.definition, jsonb_build_array(detail || '{"kind": "schema"}')) <> m.definition
-           THEN NOT tally_internal._metric_reads(m) ELSE false END;
+    PERFORM tally_internal._follow_unmeasured(jsonb_build_array(detail || '{"kind": "schema"}'));
     FOR e IN UPDATE tally.experiments x SET schema = becomes WHERE x.schema = was RETURNING x.* LOOP
         -- The view names its experiment in a text. Where it is somebody's own by now, it stays as it is.
         view := tally_internal._experiment_view(e);

@@ -65,15 +65,41 @@ pub fn play(seed: u64, on: &mut Sessions) -> Result<(), String> {
     let result = sequence
         .run(on, make)
         .map_err(|error| format!("{}\n{error}", sequence.log.join(";\n")));
+    let left = clear(on, &schema);
+    result.and(left.map_err(|error| format!("{}\n{error}", sequence.log.join(";\n"))))
+}
+
+/// Drops all that a sequence made. What cannot be dropped is a failure too, and the next sequence would meet it.
+fn clear(on: &mut Sessions, schema: &str) -> Result<(), String> {
     for client in [&mut on.other, &mut on.writer] {
         let _ = client.batch_execute("ROLLBACK");
-        let _ = client.batch_execute("DISCARD ALL");
+        client.batch_execute("DISCARD ALL").map_err(|e| words_of(&e))?;
     }
-    let _ = on.writer.batch_execute(&format!(
-        "SET client_min_messages = error; SELECT tally.drop_experiment(schema || '.' || name) FROM tally.experiments; \
-         SELECT tally.drop_experiment_metric(schema || '.' || name) FROM tally.experiment_metrics; DROP SCHEMA {schema} CASCADE; RESET ALL"
-    ));
-    result
+    for sql in [
+        "SET client_min_messages = error".to_string(),
+        "SELECT tally.drop_experiment(schema || '.' || name) FROM tally.experiments".to_string(),
+        "SELECT tally.drop_experiment_metric(schema || '.' || name) FROM tally.experiment_metrics".to_string(),
+        format!("DROP SCHEMA {schema} CASCADE"),
+        "RESET ALL".to_string(),
+    ] {
+        on.writer
+            .batch_execute(&sql)
+            .map_err(|e| format!("after the sequence: {sql}\n{}", words_of(&e)))?;
+    }
+    let left: i64 = on
+        .writer
+        .query_one(
+            "SELECT (SELECT count(*) FROM tally.rollups) + (SELECT count(*) FROM tally.experiment_metrics)",
+            &[],
+        )
+        .map_err(|e| words_of(&e))?
+        .get(0);
+    if left > 0 {
+        return Err(format!(
+            "after the sequence: {left} rollups and metrics are left of dropped experiments"
+        ));
+    }
+    Ok(())
 }
 
 impl Sequence {

@@ -77,4 +77,30 @@ SELECT is((SELECT r.reason FROM tally.experiment_report('price', '2026-02-20 00:
     'no event is left: a row with the reason');
 SELECT is((SELECT count(*) FROM tally.experiment_report('price', '2026-02-20 00:00Z') r WHERE r.lift IS NOT NULL OR r.p IS NOT NULL OR r.low IS NOT NULL),
     0::bigint, 'and no number');
+
+-- Bug: day by day, every day began where the first one did. Cairo's clock skips the midnight of 24 April 2026, so the days that followed ended an hour
+-- late, and the next day counted in them.
+CREATE TABLE seen (at timestamptz, unit int, arm text);
+CREATE TABLE done (at timestamptz, unit int);
+CREATE INDEX ON done (unit);
+INSERT INTO seen SELECT timestamptz '2026-04-23 22:30+00' + i * interval '5 hours', i, CASE i % 2 WHEN 0 THEN 'control' ELSE 'new' END
+  FROM generate_series(0, 20) i;
+INSERT INTO done SELECT at + interval '10 minutes', unit FROM seen WHERE unit % 3 > 0;
+SELECT tally.create_experiment_metric('times', 'done', unit => 'unit');
+SELECT tally.create_experiment('cairo', 'seen', 'unit', '{"control": 1, "new": 1}', '{times}', zone => 'Africa/Cairo', "window" => '1 hour',
+    covariate_days => 0);
+CREATE FUNCTION by_days(as_of timestamptz, matured boolean) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    -- Of a day whose units are all an hour old at its end there is none: those of the day before are.
+    RETURN NEXT bag_eq(
+        format('SELECT day, arm, units, round(value::numeric, 9) FROM tally.experiment_timeseries(''cairo'', as_of => %L, matured => %L, k => 1)',
+               as_of, matured),
+        format('SELECT d.d, s.arm, count(*) FILTER (WHERE s.day < d.next), round(avg(s.times) FILTER (WHERE s.day < d.next), 9)
+                  FROM (SELECT g::date::timestamp AT TIME ZONE ''Africa/Cairo'' AS d, g::date + %1$s AS next, (g::date + 1)::timestamp AT TIME ZONE
+                               ''Africa/Cairo'' AS ends FROM generate_series(timestamp ''2026-04-24'', ''2026-04-28'', ''1 day'') g) d,
+                       (SELECT arm, (at AT TIME ZONE ''Africa/Cairo'')::date AS day, (unit %% 3 > 0)::int AS times FROM seen) s
+                 WHERE d.ends <= %2$L GROUP BY 1, 2', CASE WHEN matured THEN 0 ELSE 1 END, as_of),
+        format('day by day as of %s, matured: %s', as_of, matured));
+END $$;
+SELECT by_days(a, m) FROM unnest('{2026-04-27 12:00+00,2026-04-26 20:59+00,2026-04-26 21:00+00}'::timestamptz[]) a, unnest('{true,false}'::boolean[]) m;
 SELECT * FROM finish();

@@ -46,10 +46,11 @@ BEGIN
     RETURN (WITH asked AS MATERIALIZED (SELECT DISTINCT (a::jsonb ->> 'class')::oid AS class, (a::jsonb ->> 'object')::oid AS object
                                           FROM tally_internal._announce('names_asked') a)
     SELECT jsonb_build_object(
-        'names', (SELECT jsonb_agg(jsonb_build_array(a.class::bigint, a.object::bigint, n.schema, n.name))
+        'names', (SELECT COALESCE(jsonb_agg(jsonb_build_array(a.class::bigint, a.object::bigint, n.schema, n.name)), '[]')
                     FROM asked a, tally_internal._named(a.class, a.object) n),
-        'labels', (SELECT jsonb_object_agg(e.oid, e.enumlabel) FROM asked a JOIN pg_enum e ON a.class = 'pg_type'::regclass AND e.enumtypid = a.object),
-        'columns', (SELECT jsonb_agg(jsonb_build_array(a.object::bigint, c.attnum, c.attname))
+        'labels', (SELECT COALESCE(jsonb_object_agg(e.oid, e.enumlabel), '{}')
+                     FROM asked a JOIN pg_enum e ON a.class = 'pg_type'::regclass AND e.enumtypid = a.object),
+        'columns', (SELECT COALESCE(jsonb_agg(jsonb_build_array(a.object::bigint, c.attnum, c.attname)), '[]')
                       FROM asked a JOIN pg_attribute c ON a.class = 'pg_class'::regclass AND c.attrelid = a.object AND c.attnum > 0 AND NOT c.attisdropped))
       WHERE EXISTS (SELECT FROM asked));
 END $$;

@@ -15,21 +15,22 @@ DECLARE
     e     tally.experiments := tally_internal._experiment(name);
     range record;
     since timestamptz;
-    one   timestamptz;
+    zone_ CONSTANT text := e.definition ->> 'zone';
+    one   record;
 BEGIN
     PERFORM tally_internal._check_as_of($3, format('SELECT * FROM tally.experiment_timeseries(%L);', tally_internal._called(e)));
     metrics := CASE WHEN metrics IS NOT NULL THEN ARRAY(SELECT (tally_internal._experiment_cell(e, m)).metric FROM unnest(metrics) m) END;
     SELECT * INTO range FROM tally_internal._experiment_days(e, $3, NULL);
     EXECUTE format('SELECT min(bucket) FROM (%s) a', tally_internal._arrivals_sql(e, '{}', range.first, range.last)) INTO since USING range.first, range.last;
-    -- By the calendar of the zone: a day ends where the next one begins. The last 400 days are enough for a picture.
-    FOR one IN SELECT g FROM generate_series(GREATEST(since AT TIME ZONE (e.definition ->> 'zone'),
-        ($3 AT TIME ZONE (e.definition ->> 'zone')) - interval '400 days'),
-                                             $3 AT TIME ZONE (e.definition ->> 'zone') - interval '1 day', interval '1 day') l(l),
-                      LATERAL (SELECT l.l AT TIME ZONE (e.definition ->> 'zone')) x(g) LOOP
-        RETURN QUERY SELECT one, r.metric, r.arm, r.units, r.value, r.lift, r.low, r.high, r.sequential_low, r.sequential_high, r.adjusted_p, r.sequential_p,
-            r.badge, r.reason
-          FROM tally.experiment_report(tally_internal._with_schema(e.schema, e.name),
-                                       (one AT TIME ZONE (e.definition ->> 'zone') + interval '1 day') AT TIME ZONE (e.definition ->> 'zone'), $4, '{}', $5) r
+    -- By the dates of the zone, because a day need not begin at midnight; it ends where the next one begins. The last 400 are enough for a picture.
+    FOR one IN SELECT tally_internal._instant_of(d::date, zone_) AS begins, x.ends
+                 FROM generate_series(GREATEST((since AT TIME ZONE zone_)::date, ($3 AT TIME ZONE zone_)::date - 400)::timestamp,
+                                      ($3 AT TIME ZONE zone_)::date - 1, interval '1 day') d,
+                      LATERAL (SELECT tally_internal._instant_of(d::date + 1, zone_) AS ends) x
+                WHERE x.ends <= $3 ORDER BY d LOOP
+        RETURN QUERY SELECT one.begins, r.metric, r.arm, r.units, r.value, r.lift, r.low, r.high, r.sequential_low, r.sequential_high, r.adjusted_p,
+            r.sequential_p, r.badge, r.reason
+          FROM tally.experiment_report(tally_internal._with_schema(e.schema, e.name), one.ends, $4, '{}', $5) r
          WHERE r.metric = ANY ($2) OR $2 IS NULL;
     END LOOP;
 END $$;

@@ -150,7 +150,8 @@ BEGIN
         failed := failed + 1;
     END LOOP;
     IF posting IS NOT NULL THEN
-        PERFORM tally_internal._keep_back(k.id, as_of) FROM tally.channels k WHERE k.kind = 'webhook';
+        PERFORM tally_internal._keep_back(k.id, as_of) FROM tally.channels k WHERE k.kind = 'webhook'
+            AND k.id IN (SELECT x.channel_id FROM tally.notifications x WHERE x.status = 'pending');
         FOR n IN SELECT x.* FROM tally.notifications x JOIN tally.channels k ON k.id = x.channel_id AND k.kind = 'webhook'
                   WHERE x.status = 'pending' AND x.not_before <= as_of AND NOT tally_internal._is_held(k, x.group_key, as_of)
                   ORDER BY x.not_before, x.id LIMIT most FOR UPDATE OF x SKIP LOCKED LOOP

@@ -163,7 +163,9 @@ DECLARE
     i       tally.incidents;
     message bigint;
 BEGIN
-    FOR c IN SELECT x.* FROM tally.channels x WHERE x.enabled AND x.repeat_interval IS NOT NULL AND 'repeated' = ANY (x.events) ORDER BY x.id LOOP
+    FOR c IN SELECT x.* FROM tally.channels x WHERE x.enabled AND x.repeat_interval IS NOT NULL AND 'repeated' = ANY (x.events)
+              -- Channels that have told of nothing cost nothing.
+              AND x.id IN (SELECT m.channel_id FROM tally.notification_members m) ORDER BY x.id LOOP
         FOR i IN SELECT x.* FROM tally.notification_members m JOIN tally.incidents x ON x.id = m.incident_id
                   WHERE m.channel_id = c.id AND m.waiting_id IS NULL AND m.told_at <= as_of - GREATEST(tally_internal._clamp(c.repeat_interval, '366 days'),
                           interval '1 second')

@@ -21,6 +21,7 @@ DECLARE
     payload  jsonb;
     identity jsonb;
     kept     record;
+    audience int[];
     governed int[];
     chosen   int[];
 BEGIN
@@ -43,12 +44,16 @@ BEGIN
     PERFORM pg_notify('tally_incident', jsonb_build_object('incident', i.id, 'event', event)::text);
     payload := tally_internal._payload(i, event, at);
     identity := tally_internal._identity(i);
+    -- Rights come first, asked once for each owner. Otherwise matchers and trees of everybody would be computed for each incident.
+    audience := ARRAY(SELECT x.id FROM tally.channels x WHERE x.enabled AND x.owner::oid = ANY (ARRAY(
+        SELECT o.o FROM (SELECT DISTINCT k.owner::oid AS o FROM tally.channels k OFFSET 0) o
+         WHERE tally_internal._has_rights(o.o::regrole, i.owner))));
     SELECT array_agg(u.id), array_agg(u.id) FILTER (WHERE u.id = ANY (t.ids)) INTO governed, chosen
-      FROM tally.routes r CROSS JOIN LATERAL (SELECT tally_internal._routed(r.tree, identity) AS ids OFFSET 0) t CROSS JOIN unnest(r.channels) u(id)
-     WHERE r.enabled;
+      FROM (SELECT x.tree, x.channels FROM tally.routes x WHERE x.enabled AND x.channels && audience OFFSET 0) r
+     CROSS JOIN LATERAL (SELECT tally_internal._routed(r.tree, identity) AS ids OFFSET 0) t CROSS JOIN unnest(r.channels) u(id);
     FOR c IN SELECT x.* FROM tally.channels x
-              WHERE x.enabled AND (x.id = ANY (chosen) OR (x.id = ANY (governed)) IS NOT TRUE)
-                AND tally_internal._matches(x.matchers, identity) AND tally_internal._has_rights(x.owner, i.owner) ORDER BY x.id LOOP
+              WHERE x.id = ANY (audience) AND (x.id = ANY (chosen) OR (x.id = ANY (governed)) IS NOT TRUE)
+                AND tally_internal._matches(x.matchers, identity) ORDER BY x.id LOOP
         PERFORM tally_internal._tell(c, i, event, payload, at, kept.reason IS NOT NULL);
     END LOOP;
 END $$;

@@ -52,7 +52,7 @@ DROP VIEW app.victim_keyed_live;
 RESET ROLE;
 -- His grant ends with his transaction, which is undone; the victim's is taken back.
 SELECT dblink_exec('holder', 'ROLLBACK');
-SELECT tally_internal._store_access('tally_attacker', NULL) FROM (SELECT set_config('role', 'tally_victim', false)) x;
+SELECT tally_internal._store_access('tally_attacker', NULL, NULL) FROM (SELECT set_config('role', 'tally_victim', false)) x;
 RESET ROLE;
 CREATE TABLE public.number AS SELECT r.id, format('tally.dirty_keys_%s', r.id) AS marks FROM tally.rollups r WHERE r.name = 'victim_keyed';
 UPDATE public.before SET state = public.state();

@@ -49,6 +49,7 @@ SELECT is_empty($$SELECT n.nspname, a.grantee, a.privilege_type FROM pg_namespac
 -- listed here with the reason why it makes no difference.
 CREATE TEMP TABLE for_anybody (function regprocedure PRIMARY KEY, reason text);
 INSERT INTO for_anybody VALUES
+    ('tally_internal._threshold_schema(int)', 'says in which schema a threshold is, by its number, and nothing of what it watches'),
     ('tally_internal._marked_keys(int)', 'says how many keys are marked, not which'),
     ('tally_internal._lacking_statistics()', 'says whose statistics are empty'),
     ('tally_internal._refreshers()', 'says which processes hold the engine''s own locks'),

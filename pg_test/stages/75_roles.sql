@@ -31,7 +31,8 @@ SET ROLE tally_roles_maker;
 SELECT is(tally.grant_access('viewer', "on" => 'app'), '{"SELECT on app.seen"}', 'the viewers of a schema');
 SELECT is(tally.grant_access('editor'), '{"SELECT on app.seen","your incidents"}', 'the editors');
 SELECT is(tally.grant_access('admin', "on" => 'app'),
-    '{"SELECT on app.seen","SELECT on app.by_hour","SELECT on app.by_hour_live","SELECT on app.by_hour_metrics","your incidents",exports}', 'the admins');
+    '{"SELECT on app.seen","SELECT on app.by_hour","SELECT on app.by_hour_live","SELECT on app.by_hour_metrics","your incidents in schema app",exports}',
+    'the admins');
 RESET ROLE;
 GRANT tally_viewer TO tally_roles_ann;
 GRANT tally_editor TO tally_roles_ben;
@@ -135,8 +136,9 @@ SELECT results_eq($$SELECT name, action, actor, new ->> 'person', new ->> 'rows'
     $$VALUES ('by_hour', 'export', 'tally_roles_ben', 'ben', '2')$$, 'so are exports');
 SELECT results_eq($$SELECT actor, new ->> 'condition', new ->> 'by' FROM tally.audit WHERE kind = 'thresholds' AND action = 'change'$$,
     $$VALUES ('tally_roles_ben', '> 99', 'ben at the desk')$$, 'and what an editor changed');
-SELECT bag_eq($$SELECT new ->> 'grantee' AS grantee, new ->> 'role' AS role FROM tally.audit WHERE kind = 'access' AND action = 'create'$$,
-    $$VALUES ('tally_editor', 'editor'), ('tally_admin', 'admin')$$, 'and whom the owner let in');
+SELECT bag_eq($$SELECT new ->> 'grantee' AS grantee, new ->> 'role' AS role, new ->> 'schema' AS schema FROM tally.audit WHERE kind = 'access'
+    AND action = 'create'$$, $$VALUES ('tally_viewer', 'viewer', 'app'), ('tally_editor', 'editor', ''), ('tally_admin', 'admin', 'app')$$,
+    'and whom the owner let in');
 SELECT is(tally.revoke_access('tally_admin'),
     '{"SELECT on app.seen","SELECT on app.by_hour","SELECT on app.by_hour_live","SELECT on app.by_hour_metrics","your incidents"}',
     'all is taken back');

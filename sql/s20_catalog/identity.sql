@@ -30,10 +30,14 @@ CREATE OR REPLACE FUNCTION tally_internal._note_key(r tally.rollups, older_befor
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    was  text := (SELECT k.key FROM tally.keyed_rollups k WHERE k.rollup_id = r.id);
-    now_ text := (SELECT k.id FROM tally.identity_keys k WHERE k.retired_at IS NULL AND tally_internal._counts_people(r.id)
-                     AND has_table_privilege(r.owner::oid, 'tally.identity_key', 'SELECT'));
+    was  text;
+    now_ text;
 BEGIN
+    -- A rotation that is under way ends first, so that its key is the one of now.
+    PERFORM FROM tally.identity_keys k FOR KEY SHARE;
+    SELECT k.key INTO was FROM tally.keyed_rollups k WHERE k.rollup_id = r.id;
+    SELECT k.id INTO now_ FROM tally.identity_keys k
+     WHERE k.retired_at IS NULL AND tally_internal._counts_people(r.id) AND has_table_privilege(r.owner::oid, 'tally.identity_key', 'SELECT');
     IF now_ IS NOT DISTINCT FROM was THEN
         RETURN false;
     ELSIF now_ IS NULL THEN

@@ -32,7 +32,7 @@ BEGIN
     END IF;
     -- A kernel that has no keyed counts refuses here, before anything is written.
     PERFORM tally_internal._keyed_hll('\x0001'::bytea || sha256(''), NULL::int);
-    LOCK TABLE tally.identity_keys IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE tally.identity_keys IN EXCLUSIVE MODE;
     LOOP
         -- Two random UUIDs have 244 bits that nobody can foresee. The number follows from the key, so the same key has one number on each server.
         made := COALESCE(secret, substr(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 1, 16));

@@ -35,16 +35,25 @@ LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET tally.
 DECLARE
     f     tally.behaviours := tally_internal._behaviour(name, 'funnel');
     r     tally.rollups;
+    call  text := format('SELECT * FROM tally.funnel(%L', name);
+    first timestamptz;
+    last  timestamptz;
+    most  bigint;
+    n     bigint;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = f.counts;
     PERFORM tally_internal._check_dimensions(r, by, 'by');
+    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
+    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
+    most := tally_internal._within_limits(r.owner, r.relation, r.zone, call, first, last);
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT g.labels, s.* FROM (SELECT %s AS labels, tally.rollup(funnel) AS funnel FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY 1) g '
-        'CROSS JOIN LATERAL tally.funnel_steps(g.funnel, $3) s ORDER BY g.labels, s.step',
+        'CROSS JOIN LATERAL tally.funnel_steps(g.funnel, $3) s ORDER BY g.labels, s.step LIMIT $4',
         tally_internal._labels_sql(by), CASE WHEN live THEN tally_internal._live_for_reader(r)
             ELSE r.relation END, COALESCE(' AND ' || tally_internal._where_sql(r, "where"), '')))
-        USING tally_internal._parse_since(since, as_of, 'since', r.zone), tally_internal._parse_since(until, as_of, 'until', r.zone),
-              ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(f.definition -> 'steps') WITH ORDINALITY s(s, n) ORDER BY n);
+        USING first, last, ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(f.definition -> 'steps') WITH ORDINALITY s(s, n) ORDER BY n), most + 1;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    PERFORM tally_internal._check_rows(n, most, 'a funnel', call || ', by => ''{}'');');
 END $$;
 COMMENT ON FUNCTION tally.funnel(text, text, text, text[], jsonb, boolean, timestamptz) IS
 'A funnel over the buckets that begin in [since, until): a row per step for each combination of the dimensions in by, of the actors whose dimensions meet '

@@ -84,6 +84,11 @@ LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp SET tally.
 DECLARE
     r     tally.rollups := tally_internal._rollup(rollup);
     again text := format('SELECT * FROM tally.paths(%L, ''visit'', steps => 3);', rollup);
+    call  text := format('SELECT * FROM tally.paths(%L, %L, %L', rollup, "start", "end");
+    first timestamptz;
+    last  timestamptz;
+    most  bigint;
+    n     bigint;
 BEGIN
     IF steps IS NULL OR steps NOT BETWEEN 1 AND 100 OR top IS NULL OR top NOT BETWEEN 1 AND 10000 OR match IS NULL OR match NOT IN ('first', 'last') THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('steps must be from 1 to 100, top from 1 to 10000 and match first or last, '
@@ -94,19 +99,23 @@ BEGIN
     END IF;
     PERFORM tally_internal._check_path_columns(r, ARRAY(SELECT c FROM unnest(ARRAY[times, events, by] || ARRAY(SELECT jsonb_object_keys("where"))) c
                                                          WHERE c IS NOT NULL));
+    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
+    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
+    most := tally_internal._within_limits(r.owner, r.relation, r.zone, call, first, last);
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT label, path, actors, share FROM (SELECT label, path, pg_catalog.count(*) AS actors, '
             'pg_catalog.count(*)::pg_catalog.float8 / pg_catalog.sum(pg_catalog.count(*)) OVER (PARTITION BY label)::pg_catalog.float8 AS share, '
             'pg_catalog.row_number() OVER (PARTITION BY label ORDER BY pg_catalog.count(*) DESC, path COLLATE pg_catalog."C") AS place '
         'FROM (SELECT %1$s AS label, tally_internal._path(%2$I::pg_catalog.timestamptz[], %3$I::pg_catalog.text[], $1, $2, $3, $4, $5, $6) AS path '
-            'FROM %4$s%5$s) p WHERE path IS NOT NULL GROUP BY label, path) q WHERE place <= $7 ORDER BY label, place',
+            'FROM %4$s%5$s) p WHERE path IS NOT NULL GROUP BY label, path) q WHERE place <= $7 ORDER BY label, place LIMIT $8',
         CASE WHEN by IS NULL THEN '''''::pg_catalog.text' ELSE format('COALESCE(%I::pg_catalog.text, ''(none)'')', by) END, times, events,
         tally_internal._live_for_reader(r),
         (SELECT ' WHERE ' || string_agg(format('COALESCE(%I::pg_catalog.text, ''(none)'') OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.text[])', w.key,
                     CASE jsonb_typeof(w.value) WHEN 'array' THEN ARRAY(SELECT COALESCE(e, '(none)') FROM jsonb_array_elements_text(w.value) e)
                                                ELSE ARRAY[COALESCE(w.value #>> '{}', '(none)')] END), ' AND ' ORDER BY w.key) FROM jsonb_each("where") w)))
-        USING "start", "end", steps, match = 'last', tally_internal._parse_since(since, as_of, 'since', r.zone),
-              tally_internal._parse_since(until, as_of, 'until', r.zone), top;
+        USING "start", "end", steps, match = 'last', first, last, top, most + 1;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    PERFORM tally_internal._check_rows(n, most, 'an answer of paths', format('%s, since => %L, until => %L, top => 1);', call, since, until));
 END $$;
 COMMENT ON FUNCTION tally.paths(text, text, text, int, text, text, text, text, jsonb, int, text, text, timestamptz) IS
 'The most common paths of actors, out of a rollup per actor with the measures times and events, arrays in the same order: steps events after start,

@@ -166,20 +166,30 @@ CREATE OR REPLACE FUNCTION tally.retention(
 LANGUAGE plpgsql STABLE ROWS 30 SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    b tally.behaviours := tally_internal._behaviour(name, 'retention');
-    r tally.rollups;
+    b     tally.behaviours := tally_internal._behaviour(name, 'retention');
+    r     tally.rollups;
+    call  text := format('SELECT * FROM tally.retention(%L', name);
+    first timestamptz;
+    last  timestamptz;
+    most  bigint;
+    n     bigint;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
     PERFORM tally_internal._check_dimensions(r, by, 'by');
+    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
+    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
+    most := tally_internal._within_limits(r.owner, r.relation, r.zone, call, first, last);
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT g.labels, p.period, sum(p.eligible)::bigint, sum(p.retained)::bigint, sum(p.retained)::float8 / sum(p.eligible)::float8 '
         'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL '
             'tally.retention_periods(g.retention) p '
-        'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2',
+        'WHERE %s GROUP BY 1, 2 ORDER BY 1, 2 LIMIT $4',
         tally_internal._labels_sql(by), CASE WHEN live THEN tally_internal._live_for_reader(r)
             ELSE r.relation END, COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),
         tally_internal._period_past_sql(tally_internal._bucket_rule_of(r), 'g.bucket', 'p.period', tally_internal._counts_elapsed(b.definition), '$3')))
-        USING tally_internal._parse_since(since, as_of, 'since', r.zone), tally_internal._parse_since(until, as_of, 'until', r.zone), as_of;
+        USING first, last, as_of, most + 1;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    PERFORM tally_internal._check_rows(n, most, 'a retention', call || ', by => ''{}'');');
 END $$;
 COMMENT ON FUNCTION tally.retention(text, text, text, text[], jsonb, boolean, timestamptz) IS
 'The retention curve of the cohorts that begin in [since, until): for each period, how many actors it is wholly past for (eligible), how many of those were '

@@ -100,3 +100,15 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_arms_seen(text, jsonb, text) IS 'An error where exposures show an arm that the experiment does not declare.';
+
+CREATE OR REPLACE FUNCTION tally_internal._experiment_least_k(e tally.experiments, k int) RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    l tally.limits;
+BEGIN
+    SELECT x.* INTO l FROM tally.rollups r, tally_internal._may_ask(r.owner, r.relation) x WHERE r.id = e.units;
+    RETURN GREATEST(k, l.min_people);
+END $$;
+COMMENT ON FUNCTION tally_internal._experiment_least_k(tally.experiments, int) IS
+'The k of a report for the current role: the one asked for, or the owner''s limit min_people where that is more; an error where a limit does not let the '
+'role ask.';

@@ -85,6 +85,7 @@ DECLARE
 BEGIN
     PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_report(%L);', tally_internal._called(e)));
     PERFORM tally_internal._check_segments(e, $4);
+    k := tally_internal._experiment_least_k(e, $5);
     SELECT (tally.sample_ratio(array_agg(s.units ORDER BY s.place), array_agg(s.weight ORDER BY s.place))).p INTO srm FROM tally_internal._split(e, $2) s
         WHERE s.place IS NOT NULL;
     RETURN QUERY

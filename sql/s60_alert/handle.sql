@@ -9,7 +9,7 @@ DECLARE
 BEGIN
     SELECT * INTO i FROM tally.incidents x WHERE x.id = id FOR UPDATE;
     -- An incident that does not exist and one that is hidden give the same answer, so that trying numbers tells nothing.
-    IF i.id IS NULL OR NOT tally_internal._handles(caller, i.owner) THEN
+    IF i.id IS NULL OR NOT tally_internal._handles(caller, i.owner, tally_internal._threshold_schema(i.threshold_id)) THEN
         PERFORM tally_internal._refuse('undefined_object', format('incident %s does not exist, or is not for role %s', COALESCE(id::text, 'NULL'), caller),
             'Incidents are handled by roles that have the rights of the threshold''s owner.',
                 'SELECT id, status, severity, impact FROM tally.incidents ORDER BY id DESC LIMIT 20;');

@@ -12,7 +12,8 @@ GRANT SELECT ON tally.audit TO PUBLIC;
 ALTER TABLE tally.incidents ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.incidents;
 CREATE POLICY owner_sees ON tally.incidents FOR SELECT
-    USING (tally_internal._has_rights_of(owner) OR tally_internal._handles(tally_internal._current_role(), owner));
+    USING (tally_internal._has_rights_of(owner) OR tally_internal._handles(tally_internal._current_role(), owner,
+                                                                                      tally_internal._threshold_schema(threshold_id)));
 ALTER TABLE tally.access ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS both_see ON tally.access;
 CREATE POLICY both_see ON tally.access FOR SELECT USING (tally_internal._has_rights_of(owner) OR tally_internal._has_rights_of(grantee));

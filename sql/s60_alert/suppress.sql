@@ -97,7 +97,8 @@ DECLARE
 BEGIN
     FOR s IN SELECT x.* FROM tally.silence_anchors a JOIN tally.silences x ON x.id = a.silence_id
               WHERE a.anchor = ANY (anchors) AND a.ends_at > at AND x.starts_at <= at ORDER BY x.id LOOP
-        CONTINUE WHEN NOT tally_internal._matches(s.matchers, identity) OR NOT tally_internal._handles(s.owner, i.owner);
+        CONTINUE WHEN NOT tally_internal._matches(s.matchers, identity)
+            OR NOT tally_internal._handles(s.owner, i.owner, tally_internal._threshold_schema(i.threshold_id));
         SELECT o.until INTO until FROM tally_internal._occurrence(s, at) o;
         IF until IS NOT NULL THEN
             reason := format('silence %s: %s', s.id, s.reason);

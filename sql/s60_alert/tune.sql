@@ -16,7 +16,7 @@ DECLARE
 BEGIN
     RETURN QUERY SELECT tally_internal._with_schema(t.schema, t.name), t.owner::text,
         (SELECT jsonb_object_agg(a.key, a.value) FROM jsonb_each(tally_internal._threshold_arguments(t)) a WHERE a.key = ANY (tally_internal._tunable()))
-      FROM tally.thresholds t WHERE tally_internal._handles(caller, t.owner) ORDER BY 1;
+      FROM tally.thresholds t WHERE tally_internal._handles(caller, t.owner, t.schema) ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION tally.tunable_thresholds(bigint) IS
 'The thresholds that you may change by tune_threshold(): your own, and those of roles that let you in as editor, with the settings that you may change.';
@@ -43,7 +43,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller  regrole := tally_internal._caller(who);
     again   text := format('SELECT tally.tune_threshold(%L, ''{"condition": "> 3000", "for": "15 minutes"}'');', name);
-    found_  int[] := ARRAY(SELECT x.id FROM tally.thresholds x WHERE tally_internal._handles(caller, x.owner) AND EXISTS (
+    found_  int[] := ARRAY(SELECT x.id FROM tally.thresholds x WHERE tally_internal._handles(caller, x.owner, x.schema) AND EXISTS (
                              SELECT FROM tally_internal._readings(name) w WHERE w.name = x.name AND x.schema = COALESCE(w.schema, x.schema)));
     other   text;
     t       tally.thresholds;

@@ -48,12 +48,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._granted_on(regclass[], regrole) IS 'Grants SELECT on relations, and USAGE on their schemas where it lacks, and says what.';
 
+CREATE OR REPLACE FUNCTION tally_internal._grant_to_let_in(relation regclass) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._granted_on(ARRAY[relation], a.grantee) FROM tally.access a
+     WHERE a.owner::oid = tally_internal._current_role()::oid AND a.grantee::oid IN (SELECT o.oid FROM pg_roles o)
+       AND a.schema IN ('', tally_internal._schema_of(relation)) ORDER BY a.id
+$$;
+COMMENT ON FUNCTION tally_internal._grant_to_let_in(regclass) IS
+'Grants SELECT on a new release of the current role to the roles that it has let in by grant_access(). For create_release().';
+
 CREATE OR REPLACE FUNCTION tally.grant_access(role text, "to" regrole DEFAULT NULL, "on" text DEFAULT NULL) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     given  text[] := '{}';
     wanted int;
+    place  text;
 BEGIN
     "to" := COALESCE("to", to_regrole(CASE WHEN role IN ('viewer', 'editor', 'admin') THEN 'tally_' || role END));
     IF role IN ('viewer', 'editor', 'admin') AND "to" IS NULL THEN
@@ -89,16 +99,19 @@ BEGIN
         PERFORM tally_internal._refuse('undefined_object', format('access must be on a release of yours or a schema with one, got %L', "on"),
             'Without on it is to all releases of yours.', 'SELECT name, relation FROM tally.releases;');
     END IF;
+    -- The schema of a single release is whose incidents an editor handles. A viewer of one release is let in to no other.
+    place := CASE WHEN "on" IS NULL THEN '' ELSE COALESCE((SELECT tally_internal._schema_of(x.relation) FROM tally.releases x WHERE x.id = wanted), "on") END;
+    IF role <> 'viewer' OR wanted IS NULL THEN PERFORM tally_internal._store_access("to", role, place); END IF;
     IF role IN ('editor', 'admin') THEN
-        PERFORM tally_internal._store_access("to", role);
-        given := given || 'your incidents'::text;
+        given := given || concat('your incidents', ' in schema ' || NULLIF(place, ''));
         IF role = 'admin' THEN given := given || 'exports'::text; END IF;
     END IF;
     RETURN given;
 END $$;
 COMMENT ON FUNCTION tally.grant_access(text, regrole, text) IS
-'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema), an editor (that, and to handle the incidents of your thresholds '
-'and to change how they judge, without being a member of your role), an admin (that, SELECT on your rollups, or those of a schema, and exports) or, from a '
+'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema, and on those that you make later), an editor (that, and to handle '
+'the incidents of your thresholds, of that schema if it is named, and to change how they judge, without being a member of your role), an admin (that, '
+'SELECT on your rollups, or those of a schema, and exports) or, from a '
 'superuser, a clock (to run the jobs, start and stop them). Without to it goes to the group of that name, which create_roles() makes. It says what was given.';
 
 CREATE OR REPLACE FUNCTION tally.revoke_access("from" regrole) RETURNS text[]
@@ -116,7 +129,7 @@ BEGIN
         EXECUTE format('REVOKE ALL ON %s FROM %s', item, "from");
         taken := taken || format('SELECT on %s', item);
     END LOOP;
-    IF tally_internal._store_access("from", NULL) THEN
+    IF tally_internal._store_access("from", NULL, NULL) THEN
         taken := taken || 'your incidents'::text;
     END IF;
     IF EXISTS (SELECT FROM pg_proc p, aclexplode(p.proacl) a WHERE p.oid = ANY (tally_internal._clock_entries()::oid[]) AND a.grantee = "from"::oid

@@ -42,7 +42,7 @@ BEGIN
             'It is the name of its table.', format('SELECT tally.create_release(%L, %L, …);', left(made.name, 40) || '_released', r.name));
     END IF;
     made.relation := tally_internal._make_release_table(made, place);
-    PERFORM tally_internal._comment_release(made, r);
+    PERFORM tally_internal._comment_release(made, r), tally_internal._grant_to_let_in(made.relation);
     IF schedule IS NOT NULL THEN
         -- Its search_path follows a schema that is renamed, and with it the name of the release.
         PERFORM tally.create_task('release ' || made.name, schedule, format('SELECT * FROM tally.refresh_release(%L, :as_of)', made.name),

@@ -7,7 +7,7 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     r      tally.rollups := (SELECT x FROM tally.rollups x WHERE x.id = rollup_id);
 BEGIN
-    IF r.id IS NULL OR NOT tally_internal._administers(caller, r.owner) THEN
+    IF r.id IS NULL OR NOT tally_internal._administers(caller, r.owner, tally_internal._schema_of(r.relation)) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
             format('exports of rollup %L are for %s and the admins it lets in, got %s', r.name, r.owner, caller),
             'Whoever may read it reads it by report().', format('SELECT tally.grant_access(''admin'', %L);  -- by %s', caller, r.owner));

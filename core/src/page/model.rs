@@ -217,6 +217,7 @@ pub struct Limit {
 #[derive(Deserialize)]
 pub struct Series {
     /// Its name.
+    #[serde(deserialize_with = "worded")]
     pub name: String,
     /// Place and value, in order of the places.
     pub points: Vec<(f64, Option<f64>)>,
@@ -231,4 +232,12 @@ pub struct Fault {
     pub detail: Option<String>,
     /// The statement that mends it.
     pub hint: Option<String>,
+}
+
+/// A value that is an empty text is a name without a word, which nobody sees in a legend. So it gets one.
+pub const EMPTY: &str = "(empty)";
+
+fn worded<'de, D: serde::Deserializer<'de>>(given: D) -> Result<String, D::Error> {
+    let name = String::deserialize(given)?;
+    Ok(if name.trim().is_empty() { EMPTY.to_owned() } else { name })
 }

@@ -261,3 +261,12 @@ fn shares_of_a_funnel_stand_below_its_bar() {
             && page.contains(">10\u{202F}% of all · 40\u{202F}% of the step before</text>")
     );
 }
+
+#[test]
+fn an_empty_label_has_a_word() {
+    let (mut line, mut ranking) = (panel("line", "n"), panel("ranking", "n"));
+    line["series"][0]["name"] = json!("");
+    ranking["rows"][0][0] = json!(" ");
+    let page = html(&board("n", json!([line, ranking])));
+    assert!(page.contains("<span>(empty)</span>") && page.contains(">(empty)</text>") && !page.contains("\"></th>"));
+}

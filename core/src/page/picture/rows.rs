@@ -1,7 +1,7 @@
 //! Owns pictures of one bar a row, the ranking and the funnel, and the words of a tile over rows.
 
 use super::super::markup::Markup;
-use super::super::model::Panel;
+use super::super::model::{EMPTY, Panel};
 use super::super::number;
 use super::super::table::plain;
 use super::shortened;
@@ -18,8 +18,9 @@ pub fn bars(panel: &Panel) -> Markup {
         .rows
         .iter()
         .map(|r| {
+            let name = r.first().map(plain).unwrap_or_default();
             (
-                r.first().map(plain).unwrap_or_default(),
+                if name.trim().is_empty() { EMPTY.to_owned() } else { name },
                 r.get(1).and_then(|v| v.as_f64()),
             )
         })

@@ -21,4 +21,22 @@ SELECT is((SELECT string_agg(format('line %s: %s [%s]', c.lineno, c.message, c.s
              FROM plpgsql_check_function_tb(f.oid, relid => COALESCE((SELECT min(t.tgrelid) FROM pg_trigger t WHERE t.tgfoid = f.oid), 0)) c
             WHERE c.level = 'error' AND c.sqlstate <> '55000'), NULL, 'plpgsql_check: ' || f.name)
   FROM pack_functions f WHERE f.lanname = 'plpgsql' ORDER BY f.name;
+-- What README says answers a document is there: each name in its two tables is a relation, function, metric, setting or constraint of a pack or of tally.
+\set answers `sed -n '/^## Five systems/,/^## More/p' README.md`
+CREATE TEMP TABLE named AS
+SELECT DISTINCT m[1] AS word, split_part(regexp_replace(m[1], '\(.*$', ''), '.', -1) AS name, m[1] LIKE '%(%' AS called
+  FROM regexp_split_to_table(:'answers', '\n') line, regexp_matches(split_part(line, '|', 4), '`([^`]+)`', 'g') m
+ WHERE line LIKE '|%' AND m[1] !~ '^docs/|^WHERE |^…';
+SELECT cmp_ok((SELECT count(*) FROM named), '>=', 110::bigint, 'README names what answers the documents');
+SELECT is_empty($$
+    SELECT n.word FROM named n
+     WHERE NOT CASE WHEN n.called
+        THEN EXISTS (SELECT FROM pg_proc p JOIN pg_namespace s ON s.oid = p.pronamespace WHERE p.proname = n.name
+                        AND (s.nspname = 'tally' OR s.nspname IN (SELECT k.name FROM tally.pack_list k)))
+        ELSE EXISTS (SELECT FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE c.relname = n.name
+                        AND (s.nspname = 'tally' OR s.nspname IN (SELECT k.name FROM tally.pack_list k)))
+            OR EXISTS (SELECT FROM tally.metrics m WHERE m.name = n.name) OR EXISTS (SELECT FROM pg_constraint c WHERE c.conname = n.name)
+            OR EXISTS (SELECT FROM pg_trigger g WHERE g.tgname = n.name)
+            OR EXISTS (SELECT FROM awf.awf_settings a WHERE a.name = n.name) END$$, 'and each of them is there');
+SELECT unalike(:'answers'::text, '%partly%', 'nothing is answered partly');
 SELECT * FROM finish();

@@ -5,9 +5,13 @@ use std::ffi::CStr;
 
 /// What is asked of a function.
 pub struct Function {
+    /// Whose it is.
     pub owner: Oid,
+    /// The schema that it is in.
     pub namespace: Oid,
+    /// Whether it is VOLATILE.
     pub volatile: bool,
+    /// The language that it is written in.
     pub language: u32,
 }
 

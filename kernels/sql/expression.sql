@@ -9,7 +9,7 @@ BEGIN
     WHILE strpos(expression, '$' || tag || '$') > 0 LOOP tag := tag || 'x'; END LOOP;
     EXECUTE format(E'DO $%1$s$ DECLARE _tally_x text; BEGIN RETURN; _tally_x := %2$s\n; END $%1$s$', tag, expression);
 END $$;
-COMMENT ON FUNCTION tally_internal._grammar(text) IS 'A syntax error where a text cannot stand behind SELECT. Nothing is looked up or run.';
+COMMENT ON FUNCTION tally_internal._grammar(text) IS 'Raises a syntax error if a text cannot stand behind SELECT. Nothing is looked up or run.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_expression(text) RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$

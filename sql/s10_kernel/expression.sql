@@ -3,8 +3,8 @@
 CREATE OR REPLACE FUNCTION tally_internal._check_expression(text) RETURNS void
 LANGUAGE c STRICT PARALLEL SAFE IMMUTABLE AS 'MODULE_PATHNAME', 'tally_check_expression';
 COMMENT ON FUNCTION tally_internal._check_expression(text) IS
-'A syntax error where a text is not one expression that can stand between parentheses. Such a text would write its own statement into what the engine runs. '
-'Nothing is looked up or run.';
+'Raises a syntax error if a text is not one expression that can stand between parentheses. Such a text would write its own statement into what the engine '
+'runs. Nothing is looked up or run.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_from_item(text) RETURNS void
 LANGUAGE c STRICT PARALLEL SAFE IMMUTABLE AS 'MODULE_PATHNAME', 'tally_check_from_item';

@@ -121,7 +121,7 @@ DECLARE
     twice text := (SELECT n FROM unnest(names) n GROUP BY n HAVING count(*) > 1 LIMIT 1);
 BEGIN
     IF twice IS NOT NULL THEN
-        PERFORM tally_internal._refuse('duplicate_object', format('%s must name each but once, got %L twice', what, twice), format('Got %s.', names),
+        PERFORM tally_internal._refuse('duplicate_object', format('%s must name each one only once, got %L twice', what, twice), format('Got %s.', names),
             format('Use %s => %L.', what, ARRAY(SELECT n FROM unnest(names) WITH ORDINALITY x(n, place) GROUP BY n ORDER BY min(place))));
     END IF;
 END $$;

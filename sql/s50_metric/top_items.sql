@@ -42,7 +42,7 @@ BEGIN
             COALESCE(n::text, 'NULL'), first, last), NULL, again);
     END IF;
     IF (tally_internal._limits(r.owner, r.relation)).min_people IS NOT NULL THEN
-        PERFORM tally_internal._refuse('insufficient_privilege', format('items of rollup %L are not told to %I: %s hides small groups from readers', r.name,
+        PERFORM tally_internal._refuse('insufficient_privilege', format('items of rollup %L are not shown to %I: %s hides small groups from readers', r.name,
             current_user, r.owner), 'An item may stand for a single person.', 'SELECT * FROM tally.limits;');
     END IF;
     most := tally_internal._within_limits(r.owner, r.relation, r.zone, format('SELECT * FROM tally.top_items(%L, %L', rollup, measure), first, last);

@@ -41,7 +41,7 @@ DECLARE
 BEGIN
     SELECT * INTO found_ FROM tally.board_views v WHERE v.schema = b.schema AND v.board = b.name AND v.name = name;
     IF found_.id IS NULL THEN
-        PERFORM tally_internal._refuse('undefined_object', format('board %L has no saved view %L that you see', b.name, name),
+        PERFORM tally_internal._refuse('undefined_object', format('board %L has no saved view %L that you can see', b.name, name),
             COALESCE('Views most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(v.name) FROM tally.board_views v
                                                                              WHERE v.schema = b.schema AND v.board = b.name)) || '.', 'None is saved.'),
             'SELECT board, name, filters, since FROM tally.board_views;');

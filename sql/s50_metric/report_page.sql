@@ -1,7 +1,7 @@
 -- Owns: report_page: a report in pages. A page begins after the key of the last row of the page before, so no row is left out or comes twice when
 -- rows are added between two pages.
 
-CREATE OR REPLACE FUNCTION tally_internal._check_page(metrics text[], page_rows int, after jsonb, bucket interval, by text[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._page_keys(metrics text[], page_rows int, after jsonb, bucket interval, by text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     keys  text[] := CASE WHEN bucket IS NOT NULL THEN '{bucket}'::text[] ELSE '{}' END || by;
@@ -20,8 +20,10 @@ BEGIN
             format('It holds since, until and a key of %s. Ask for each page with the same metrics, bucket, by and where.',
                    COALESCE(NULLIF(array_to_string(keys, ', '), ''), 'nothing')), again || '  -- the first page');
     END IF;
+    RETURN keys;
 END $$;
-COMMENT ON FUNCTION tally_internal._check_page(text[], int, jsonb, interval, text[]) IS 'An error where a page of a report cannot be asked for so.';
+COMMENT ON FUNCTION tally_internal._page_keys(text[], int, jsonb, interval, text[]) IS
+'The columns that the key of a page of a report is made of; an error if no page can be asked for with these arguments.';
 
 CREATE OR REPLACE FUNCTION tally.report_page(
     metrics   text[],
@@ -41,6 +43,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UT
 #variable_conflict use_variable
 DECLARE
     dims   text[] := COALESCE(by, '{}');
+    keys   text[] := tally_internal._page_keys(metrics, page_rows, after, bucket, dims);
     zone   text;
     first  timestamptz;
     last   timestamptz;
@@ -50,7 +53,6 @@ DECLARE
     beyond text;
     rows   json[];
 BEGIN
-    PERFORM tally_internal._check_page(metrics, page_rows, after, bucket, dims);
     zone := (SELECT r.zone FROM tally.rollups r WHERE r.id = (tally_internal._metric(metrics[1])).rollup_id);
     first := tally_internal._parse_since(COALESCE(after ->> 'since', since), as_of, 'since', zone);
     last := tally_internal._parse_since(COALESCE(after ->> 'until', until), as_of, 'until', zone);
@@ -73,7 +75,7 @@ BEGIN
     RETURN json_build_object('rows', COALESCE(array_to_json(rows[:page_rows]), '[]'), 'next', CASE WHEN cardinality(rows) > page_rows THEN
         json_build_object('since', tally_internal._utc_text(first), 'until', tally_internal._utc_text(last), 'key',
             (SELECT json_object_agg(d, rows[page_rows] ->> d ORDER BY o)
-               FROM unnest(CASE WHEN bucket IS NOT NULL THEN '{bucket}'::text[] ELSE '{}' END || dims) WITH ORDINALITY u(d, o))) END);
+               FROM unnest(keys) WITH ORDINALITY u(d, o))) END);
 END $$;
 COMMENT ON FUNCTION tally.report_page(text[], int, jsonb, text, text, interval, text[], jsonb, text, int, timestamptz) IS
 'A report in pages: {"rows": […], "next": …}. Give next as after to get the page that follows; null: this is the last. The pages of one report are about the '

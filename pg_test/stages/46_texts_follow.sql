@@ -117,6 +117,18 @@ SELECT bag_eq($$SELECT metric, arm, value::numeric FROM tally.experiment_report(
                 UNION ALL SELECT 'threefold', arm, avg(queue * 3) FROM x GROUP BY 2$$, 'a metric means the same wherever it is measured');
 SELECT tally.drop_experiment('w');
 
+-- Bug: an experiment took the units of another one whose texts are the same, also where the search_path made something else of them.
+CREATE FUNCTION further.side(int) RETURNS text LANGUAGE sql IMMUTABLE RETURN CASE WHEN $1 < 1 THEN 'control' ELSE 'new' END;
+CREATE FUNCTION thirds.side(int) RETURNS text LANGUAGE sql IMMUTABLE RETURN CASE WHEN $1 < 3 THEN 'control' ELSE 'new' END;
+SELECT tally.create_experiment('v', 'x', 'u', '{"control": 1, "new": 1}', '{threefold}', arm => 'side(queue)', time_column => 'seen');
+SELECT set_config('search_path', 'public, further', false);
+SELECT tally.create_experiment('w', 'x', 'u', '{"control": 1, "new": 1}', '{threefold}', arm => 'side(queue)', time_column => 'seen');
+SELECT bag_eq(format('SELECT arm, units FROM tally.experiment_report(%L, as_of => ''2026-03-01 00:00+00'', k => 1)', e),
+              format('SELECT %s.side(queue), count(*) FROM x GROUP BY 1', s), e || ': arms by its own search_path')
+  FROM (VALUES ('v', 'thirds'), ('w', 'further')) y(e, s);
+SELECT set_config('search_path', 'public, thirds', false);
+SELECT tally.drop_experiment('v'), tally.drop_experiment('w');
+
 -- A column that is gone: what was made of it says so in four parts, and the way out works.
 ALTER TABLE why DROP COLUMN page;
 CREATE FUNCTION told(statement text) RETURNS TABLE (state text, message text, detail text, hint text) LANGUAGE plpgsql AS $$

@@ -8,15 +8,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._free_rollup_name(text, text) IS 'The wanted name for a rollup in a schema, with a number where it is taken.';
 
-CREATE OR REPLACE FUNCTION tally_internal._shared_units(given jsonb) RETURNS tally.experiments
+CREATE OR REPLACE FUNCTION tally_internal._shared_units(given jsonb, search_path text) RETURNS tally.experiments
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT e.* FROM tally.experiments e
-     WHERE e.owner::oid = tally_internal._current_role()::oid
+    -- The same text by another search_path may mean something else.
+    SELECT e.* FROM tally.experiments e JOIN tally.rollups r ON r.id = e.units
+     WHERE e.owner::oid = tally_internal._current_role()::oid AND r.search_path = $2
        AND NOT EXISTS (SELECT FROM unnest('{exposures,unit,arm,time_column,time_type,experiment_column,dimensions,zone,where}'::text[]) k
                         WHERE (e.definition || jsonb_build_object('exposures', e.exposures::text)) -> k IS DISTINCT FROM given -> k)
      ORDER BY e.id LIMIT 1
 $$;
-COMMENT ON FUNCTION tally_internal._shared_units(jsonb) IS 'An experiment of the current role that has the same units; NULL where there is none.';
+COMMENT ON FUNCTION tally_internal._shared_units(jsonb, text) IS 'An experiment of the current role that has the same units; NULL where there is none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._build_units(target text, given jsonb, schedule text, with_data boolean, search_path text, OUT units int,
     OUT arrivals int)
@@ -138,7 +139,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages =
 DECLARE
     metrics jsonb[] := tally_internal._effective_metrics(label, given, measured, search_path);
     made    tally.experiments;
-    shared  tally.experiments := tally_internal._shared_units(given);
+    shared  tally.experiments := tally_internal._shared_units(given, search_path);
     same    jsonb[];
     cell    tally.experiment_cells;
     caps    float8[];

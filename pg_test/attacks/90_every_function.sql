@@ -53,8 +53,8 @@ SELECT format('SELECT evil.try(%L, %L)', 'write ' || c.relname, format('SELECT n
 \ir verdict.psql
 SELECT cmp_ok((SELECT count(DISTINCT what) FROM evil.log WHERE what LIKE 'tally%.%'), '>', 200::bigint, 'hundreds of functions were called');
 SELECT cmp_ok((SELECT count(*) FROM evil.log WHERE what LIKE 'tally%.%' AND outcome = 'done'), '>', 100::bigint, 'and many of the calls did something');
--- Refused for want of the right, or before that is asked: a view, a generated column.
-SELECT is_empty($$SELECT what, outcome FROM evil.log WHERE what LIKE 'write %' AND outcome NOT IN ('42501', '42809', '55000', '428C9')$$,
+-- Refused for want of the right, or before that is asked: a view, a column of a view that is computed, a generated column.
+SELECT is_empty($$SELECT what, outcome FROM evil.log WHERE what LIKE 'write %' AND outcome NOT IN ('42501', '42809', '55000', '428C9', '0A000')$$,
     'no table and no sequence of the engine''s takes a write');
 SELECT is_empty($$SELECT what, outcome FROM evil.log WHERE outcome LIKE 'XX%'$$, 'and no call is an internal error');
 SELECT is((SELECT word FROM public.treasure), 'gold', 'the treasure is where it was');

@@ -43,12 +43,18 @@ COMMENT ON FUNCTION tally_internal._superset_format(text) IS 'How Superset write
 
 CREATE OR REPLACE FUNCTION tally_internal._superset_filters(b tally.boards, panel jsonb, dataset jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(jsonb_agg(jsonb_build_object('expressionType', 'SIMPLE', 'clause', 'WHERE', 'subject', f.subject, 'operator', f.operator,
-                                                 'comparator', f.comparator) ORDER BY f.o, f.subject), '[]')
+    SELECT COALESCE(jsonb_agg(CASE WHEN f.operator IS NULL
+               -- (none) is NULL in a relation, whose column may be of a type that has no such value.
+               THEN jsonb_build_object('expressionType', 'SQL', 'clause', 'WHERE', 'sqlExpression', tally_internal._superset_sql(format(
+                   '(%1$I IS NULL OR CAST(%1$I AS TEXT) IN (%2$s))', f.subject, (SELECT string_agg(quote_literal(v), ', ' ORDER BY n)
+                                                                           FROM jsonb_array_elements_text(f.comparator) WITH ORDINALITY u(v, n)))))
+               ELSE jsonb_build_object('expressionType', 'SIMPLE', 'clause', 'WHERE', 'subject', f.subject, 'operator', f.operator,
+                                       'comparator', f.comparator) END ORDER BY f.o, f.subject), '[]')
       FROM (SELECT 1 AS o, dataset ->> 'time' AS subject, 'TEMPORAL_RANGE' AS operator, to_jsonb(tally_internal._superset_range(b.since)) AS comparator
              WHERE dataset ->> 'time' IS NOT NULL
             UNION ALL
-            SELECT 2, w.key, 'IN', to_jsonb(tally_internal._filter_values(w.value)) FROM jsonb_each(COALESCE(panel -> 'where', '{}')) w
+            SELECT 2, w.key, CASE WHEN panel ? 'relation' AND '(none)' = ANY (tally_internal._filter_values(w.value)) THEN NULL ELSE 'IN' END,
+                   to_jsonb(tally_internal._filter_values(w.value)) FROM jsonb_each(COALESCE(panel -> 'where', '{}')) w
             UNION ALL
             SELECT 3, 'area', 'IN', jsonb_build_array(panel -> 'area') WHERE panel ? 'area'
             UNION ALL

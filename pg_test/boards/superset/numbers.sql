@@ -87,7 +87,7 @@ SELECT a.*, p.panel ->> 'relation' AS relation, COALESCE((SELECT string_agg(form
     json_array_elements_text(f -> 'val'))), ' AND ')
            FROM json_array_elements(a.a -> 'filters') f WHERE f ->> 'op' = 'IN'), 'true') ||
        CASE WHEN p.panel ? 'time' THEN format(' AND %1$I >= %2$L::timestamptz AND %1$I < %3$L::timestamptz', p.panel ->> 'time', a.since, a.until) ELSE ''
-           END AS condition,
+           END || COALESCE(' AND ' || tally_internal._filter_sql(p.panel -> 'where'), '') AS condition,
        ARRAY(SELECT c FROM json_array_elements_text(a.a -> 'columns') WITH ORDINALITY u(c, o) JOIN pg_attribute t ON t.attrelid = (p.panel ->>
            'relation')::regclass
                 AND t.attname = c JOIN pg_type y ON y.oid = t.atttypid WHERE y.typcategory IN ('N', 'S') AND c !~ '(age|oldest|actual|met)' ORDER BY o) AS

@@ -1,6 +1,7 @@
 -- Owns: experiment_health: may the report be believed at all?
 
-CREATE OR REPLACE FUNCTION tally_internal._odd_exposures(e tally.experiments, OUT without_arm bigint, OUT without_time bigint, OUT outside bigint)
+CREATE OR REPLACE FUNCTION tally_internal._odd_exposures(e tally.experiments, OUT without_arm bigint, OUT without_time bigint, OUT early bigint,
+    OUT late bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 DECLARE
     u     tally.rollups;
@@ -12,15 +13,16 @@ BEGIN
     SELECT * INTO range FROM tally_internal._experiment_days(e, 'infinity', NULL);
     -- The units are clean where the days that stand on them are.
     EXECUTE tally_internal._refuse_unsafe(u, format(
-        'SELECT COALESCE(sum(without_arm), 0), COALESCE(sum(without_time), 0), count(*) FILTER (WHERE %s < $1 OR %1$s >= $2) FROM %s u%s',
+        'SELECT COALESCE(sum(without_arm), 0), COALESCE(sum(without_time), 0), count(*) FILTER (WHERE %s < $1), '
+        'count(*) FILTER (WHERE %1$s >= $2) FROM %s u%s',
         tally_internal._day_of_exposure(e.definition),
         CASE WHEN tally_internal._exact_source(tally_internal._current_role(), days, '-infinity', 'infinity') = days.relation THEN u.relation
             ELSE tally_internal._live_for_reader(u) END,
         COALESCE(' WHERE ' || quote_ident(e.definition ->> 'experiment_column') || ' = ' || quote_literal(e.definition ->> 'experiment_key'), '')))
-       INTO without_arm, without_time, outside USING range.first, range.last;
+       INTO without_arm, without_time, early, late USING range.first, range.last;
 END $$;
 COMMENT ON FUNCTION tally_internal._odd_exposures(tally.experiments) IS
-'Exposures of an experiment without an arm or a time, and units whose first exposure lies outside its days.';
+'Exposures of an experiment without an arm or a time, and units whose first exposure lies before its days or after them.';
 
 CREATE OR REPLACE FUNCTION tally.experiment_health(name text, as_of timestamptz DEFAULT now())
     RETURNS TABLE ("check" text, state text, value float8, message text, hint text)
@@ -59,7 +61,8 @@ BEGIN
           format('SELECT * FROM %s WHERE (%s) IS NULL;', e.exposures, e.definition ->> 'arm')),
                    ('exposures_without_time', odd.without_time, '%s exposures have no finite time and are left out',
                     format('SELECT * FROM %s WHERE isfinite(%I) IS NOT TRUE;', e.exposures, e.definition ->> 'time_column')),
-                   ('exposures_outside', odd.outside, '%s units were first exposed before it starts or after it ends, and are left out',
+                   ('exposures_outside', odd.early + odd.late, format('%%s units were first exposed outside its days and are left out: %s too early, %s late',
+                        odd.early, odd.late),
                     format('SELECT * FROM %s ORDER BY %I;', e.exposures, e.definition ->> 'time_column'))) x(c, n, words, hint);
     RETURN QUERY SELECT 'metric_without_data', CASE WHEN x.n > 0 THEN 'ok' ELSE 'warning' END, x.n::float8,
         format(CASE WHEN x.n > 0 THEN 'metric %L has values other than 0' ELSE 'metric %L has no event in any window' END, x.metric),

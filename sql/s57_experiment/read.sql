@@ -95,6 +95,16 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally_internal._percent(float8) IS 'A share as a percentage with its sign.';
 
+CREATE OR REPLACE FUNCTION tally_internal._figure(value float8) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+    -- A column of them is read from top to bottom: so many digits as one compares, thousands apart.
+    SELECT CASE WHEN value = 0 THEN '0' WHEN abs(value) >= 1e15 OR abs(value) < 1e-6 THEN value::text
+        WHEN abs(value) >= 1000 THEN to_char(round(value::numeric), 'FM999,999,999,999,999,999')
+        WHEN abs(value) >= 1 THEN round(value::numeric, 2)::text
+        ELSE round(value::numeric, 3 - floor(log(abs(value)::numeric))::int)::text END
+$$;
+COMMENT ON FUNCTION tally_internal._figure(float8) IS 'A number for people: whole from 1,000 on, two places from 1 on, else four digits.';
+
 CREATE OR REPLACE FUNCTION tally_internal._interval_picture(low float8, middle float8, high float8, span float8, width int DEFAULT 31) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(CASE WHEN i = m THEN '●' WHEN i = l THEN CASE WHEN low < -span THEN '◄' ELSE '├' END WHEN i = h THEN CASE WHEN high > span THEN '►'
@@ -109,7 +119,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._interval_picture(float8, float8, float8, float8, int) IS
 'An interval as a picture of text from -span to span, no change in the middle; null where there is no interval.';
 
-CREATE OR REPLACE FUNCTION tally_internal._verdict(badge text, reason text, ended boolean) RETURNS text
+CREATE OR REPLACE FUNCTION tally_internal._verdict(badge text, reason text, ended boolean, apart boolean DEFAULT false) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN badge = 'invalid_srm' THEN 'not to be believed: the arms do not have the units they should have'
         WHEN reason = 'hidden' THEN 'hidden: too few people'
@@ -120,9 +130,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
         WHEN badge = 'suspicious' THEN 'suspicious: so large a change is mostly an error of measuring'
         WHEN badge = 'practically_equal' THEN 'no difference that matters'
         WHEN badge = 'win' THEN 'better' WHEN badge = 'loss' THEN 'worse'
-        WHEN badge = 'not_significant' THEN CASE WHEN ended THEN 'no clear difference' ELSE 'no clear difference yet' END END
+        WHEN badge = 'not_significant' THEN CASE WHEN ended THEN 'no clear difference' ELSE 'no clear difference yet' END
+            || CASE WHEN apart THEN ': one of so many comparisons may look so by chance' ELSE '' END END
 $$;
-COMMENT ON FUNCTION tally_internal._verdict(text, text, boolean) IS 'A badge in words.';
+COMMENT ON FUNCTION tally_internal._verdict(text, text, boolean, boolean) IS
+'A badge in words. apart: the interval of this comparison alone is without 0, and only with the correction for several questions it says nothing.';
 
 CREATE OR REPLACE FUNCTION tally.experiment_summary(name text, as_of timestamptz DEFAULT now(), by text[] DEFAULT '{}', k int DEFAULT 10)
     RETURNS TABLE (metric text, labels jsonb, arm text, units bigint, value text, change text, picture text, verdict text)
@@ -141,11 +153,11 @@ BEGIN
     ), s AS (SELECT LEAST(1, GREATEST(0.001, max(GREATEST(abs(l), abs(h))))) AS span FROM r WHERE l IS NOT NULL)
     SELECT r.metric, r.labels, r.arm, r.units,
            CASE WHEN c.definition ->> 'kind' IN ('proportion', 'retention', 'funnel') THEN round((100 * r.value)::numeric, 2) || ' %'
-                WHEN r.value IS NOT NULL THEN trim_scale(round(r.value::numeric, CASE WHEN abs(r.value) < 1 THEN 5 ELSE 2 END))::text END,
+                ELSE tally_internal._figure(r.value) END,
            tally_internal._percent(r.lift) || format(' (%s to %s)', tally_internal._percent(r.l), tally_internal._percent(r.h)),
            tally_internal._interval_picture(r.l, r.lift, r.h, s.span), CASE WHEN r.arm = e.definition ->> 'control'
                THEN COALESCE(tally_internal._verdict(NULL, r.reason, ended), 'control')
-               ELSE tally_internal._verdict(r.badge, r.reason, ended) END
+               ELSE tally_internal._verdict(r.badge, r.reason, ended, (r.l > 0 OR r.h < 0) AND e.definition ->> 'correction' <> 'none') END
       FROM r JOIN tally.experiment_cells c ON c.experiment_id = e.id AND c.metric = r.metric LEFT JOIN s ON true ORDER BY r.n;
 END $$;
 COMMENT ON FUNCTION tally.experiment_summary(text, timestamptz, text[], int) IS

@@ -12,8 +12,10 @@ SELECT count(*) AS computed FROM tally.refresh() \gset
 \echo '   SELECT metric, arm, units, value, change, picture, verdict FROM tally.experiment_summary(''party-cap'');'
 \echo
 SELECT metric, arm, units, value, change, picture, verdict FROM tally.experiment_summary('party-cap');
-\echo 'Each line is an arm against the control: the change of its mean, the interval that it lies in, and what that comes to.'
-\echo 'The bar in the middle is no change.'
+\echo 'Each line is an arm against the control: by how much it differs, the interval that holds the true difference 95 times in 100, and what that'
+\echo 'comes to. The bar in the middle of the picture is no change; all pictures have one scale, up to the end of the widest interval.'
+\echo 'For retries and tokens less is better. What the metrics count:'
+SELECT m.name AS metric, m.description FROM tally.experiment_metrics m WHERE m.name LIKE 'awf %' ORDER BY m.id;
 \echo '   SELECT "check", state, message FROM tally.experiment_health(''party-cap'');   -- may it be believed?'
 \echo
 SELECT "check", state, message FROM tally.experiment_health('party-cap') WHERE state <> 'no_data';

@@ -103,17 +103,6 @@ SELECT is((SELECT count(*) FROM tally.experiment_health('kinds', '2026-03-01 00:
 SELECT is((SELECT count(DISTINCT c.unit_values) FROM tally.experiment_cells c JOIN tally.experiments e ON e.id = c.experiment_id
     WHERE e.name = 'kinds'), 1::bigint,
     'metrics on one table share their rollups');
--- It was computed for each metric as often as there are metrics, which was two thirds of the time of a report.
-CREATE FUNCTION filled() RETURNS bigint LANGUAGE plpgsql SET track_functions = 'all' AS $$
-DECLARE
-    counted regproc := 'tally_internal._with_zeros';
-    had     bigint := COALESCE(pg_stat_get_xact_function_calls(counted), 0);
-BEGIN
-    PERFORM FROM tally.experiment_report('kinds', '2026-03-01 00:00Z');
-    RETURN pg_stat_get_xact_function_calls(counted) - had;
-END $$;
-SELECT is(filled(), (SELECT count(*) FROM tally.experiment_report('kinds', '2026-03-01 00:00Z') r JOIN tally.experiment_metrics m ON m.name = r.metric
-    WHERE m.kind <> 'quantile'), 'a report fills up the moments of each metric and arm once');
 -- One aggregate that sorts keeps PostgreSQL from hashing the units and from going parallel.
 SELECT is((SELECT count(*) FROM tally.measures m JOIN tally.experiments e ON e.units = m.rollup_id WHERE m.expression ~ 'ORDER BY|DISTINCT'), 0::bigint,
     'no measure of the units sorts');

@@ -99,11 +99,12 @@ CREATE OR REPLACE FUNCTION tally_internal._figure(value float8) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
     -- A column of them is read from top to bottom: so many digits as one compares, thousands apart.
     SELECT CASE WHEN value = 0 THEN '0' WHEN abs(value) >= 1e15 OR abs(value) < 1e-6 THEN value::text
+        WHEN value = round(value) AND abs(value) < 1000 THEN value::int::text
         WHEN abs(value) >= 1000 THEN to_char(round(value::numeric), 'FM999,999,999,999,999,999')
         WHEN abs(value) >= 1 THEN round(value::numeric, 2)::text
         ELSE round(value::numeric, 3 - floor(log(abs(value)::numeric))::int)::text END
 $$;
-COMMENT ON FUNCTION tally_internal._figure(float8) IS 'A number for people: whole from 1,000 on, two places from 1 on, else four digits.';
+COMMENT ON FUNCTION tally_internal._figure(float8) IS 'A number for people: whole from 1,000 on and where it is whole, two places from 1 on, else four digits.';
 
 CREATE OR REPLACE FUNCTION tally_internal._interval_picture(low float8, middle float8, high float8, span float8, width int DEFAULT 31) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

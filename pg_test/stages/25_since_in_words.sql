@@ -24,15 +24,16 @@ SELECT tally.create_metric('visits', 'visits_daily', 'n');
 SELECT is(tally.metric_value('visits', since => 'last month', until => 'this month', as_of => '2026-03-10 10:00Z'),
           (SELECT count(*)::float8 FROM visits WHERE at >= '2026-02-01 00:00+01' AND at < '2026-03-01 00:00+01'), 'all of last month, in the rollup''s zone');
 
+-- A year that is past: Debian 13 knows of a Havana that does not set its clocks back in 2026.
 -- Bug: in the hour that a clock shows twice, '2 hours' ago was an hour off. A day of Havana that begins with an hour that comes twice began with the second.
 SELECT is(tally_internal._parse_since(x.ago, x.as_of, 'since', x.zone), x.at, format('%s before %s in %s', x.ago, x.as_of, x.zone))
-  FROM (VALUES ('2 hours', timestamptz '2026-11-01 04:30Z', 'America/Havana', timestamptz '2026-11-01 02:30Z'),
+  FROM (VALUES ('2 hours', timestamptz '2015-11-01 04:30Z', 'America/Havana', timestamptz '2015-11-01 02:30Z'),
                ('24 hours', '2026-10-25 00:30Z', 'Europe/Berlin', '2026-10-24 00:30Z'),
                ('90 minutes', '2026-10-25 01:30Z', 'Europe/Berlin', '2026-10-25 00:00Z'),
-               ('2 days', '2026-11-03 05:00Z', 'America/Havana', '2026-11-01 04:00Z'), ('1 month', '2026-12-01 05:00Z', 'America/Havana', '2026-11-01 04:00Z'),
-               ('2 days 1 hour', '2026-11-04 06:00Z', 'America/Havana', '2026-11-02 05:00Z')) x(ago, as_of, zone, at);
-SELECT is(tally_internal._parse_since(x.words, '2026-11-01 12:00Z', 'since', 'America/Havana'), x.at, x.words || ', of two midnights')
-  FROM (VALUES ('today', timestamptz '2026-11-01 04:00Z'), ('this month', '2026-11-01 04:00Z'), ('2026-11-01', '2026-11-01 04:00Z'),
-               ('2026-11-01 00:00', '2026-11-01 04:00Z'), ('2026-11-01 00:30', '2026-11-01 05:30Z'), ('2026-11-02', '2026-11-02 05:00Z')) x(words, at);
-SELECT is(tally_internal._parse_since('this hour', '2026-11-01 05:20Z', 'since', 'America/Havana'), timestamptz '2026-11-01 05:00Z', 'this hour, of two');
+               ('2 days', '2015-11-03 05:00Z', 'America/Havana', '2015-11-01 04:00Z'), ('1 month', '2015-12-01 05:00Z', 'America/Havana', '2015-11-01 04:00Z'),
+               ('2 days 1 hour', '2015-11-04 06:00Z', 'America/Havana', '2015-11-02 05:00Z')) x(ago, as_of, zone, at);
+SELECT is(tally_internal._parse_since(x.words, '2015-11-01 12:00Z', 'since', 'America/Havana'), x.at, x.words || ', of two midnights')
+  FROM (VALUES ('today', timestamptz '2015-11-01 04:00Z'), ('this month', '2015-11-01 04:00Z'), ('2015-11-01', '2015-11-01 04:00Z'),
+               ('2015-11-01 00:00', '2015-11-01 04:00Z'), ('2015-11-01 00:30', '2015-11-01 05:30Z'), ('2015-11-02', '2015-11-02 05:00Z')) x(words, at);
+SELECT is(tally_internal._parse_since('this hour', '2015-11-01 05:20Z', 'since', 'America/Havana'), timestamptz '2015-11-01 05:00Z', 'this hour, of two');
 SELECT * FROM finish();

@@ -3,7 +3,7 @@
 --   * The name of a built-in threshold, which the clock makes where nobody has it. In another schema it is in nobody's way; in the same one the clock
 --     starts, and says what it could not make.
 --   * A behaviour whose definition is nonsense, which keeps all definitions from being written out.
---   * Routes and channels without end, whose trees and matchers are computed for each incident of everybody.
+--   * Routes, channels, silences and inhibitions without end, whose trees and matchers are computed for each incident of everybody.
 --   * A function of a common name, made in a transaction that stays open, where a definition of the victim's looks for functions.
 -- As it was (commit 3cc0e5d) an evaluation took more than five minutes, tally.start() made no watch, tally.definitions() failed for everybody, and
 -- CREATE FUNCTION locked each live view against its readers: all seen there. And (commit 33904be) it had rollups computed anew in whose functions its
@@ -17,6 +17,8 @@ SET search_path = evil;
 SELECT evil.try('name', $$SELECT tally.create_threshold('tally evaluation stopped', query => 'SELECT 1 AS value', condition => '> 10', enabled => false)$$);
 RESET search_path;
 SELECT tally.create_channel('his', kind => 'table', repeat_interval => '1 minute');
+SELECT tally.silence('{}', 'his', '300 days') FROM generate_series(1, 30);
+SELECT tally.create_inhibition('his ' || i, '{"severity": "critical"}', '{"threshold": "victim_alert"}') FROM generate_series(1, 30) i;
 SELECT tally.create_route('his', (SELECT jsonb_build_object('channel', 'his', 'routes', jsonb_agg(jsonb_build_object('matchers',
     jsonb_build_object('l', i::text), 'channel', 'his'))) FROM generate_series(1, 300) i));
 CREATE TABLE evil.events (at timestamptz NOT NULL, who text);
@@ -45,7 +47,8 @@ CREATE TABLE public.marked AS SELECT g.reason FROM tally.dirty_ranges g JOIN tal
 BEGIN;
 SET LOCAL track_functions = 'all';
 SELECT tally.acknowledge(i.id) FROM tally.incidents i WHERE i.threshold = 'victim_alert';
-SELECT count(*) FILTER (WHERE f.funcname = '_notify') AS told, COALESCE(sum(f.calls) FILTER (WHERE f.funcname = '_routed'), 0) AS routed
+SELECT count(*) FILTER (WHERE f.funcname = '_notify') AS told, COALESCE(sum(f.calls) FILTER (WHERE f.funcname = '_routed'), 0) AS routed,
+       COALESCE(sum(f.calls) FILTER (WHERE f.funcname = '_matches'), 0) <= 5 AS few_matched
   FROM pg_stat_xact_user_functions f \gset
 ROLLBACK;
 UPDATE public.before SET state = public.state();
@@ -78,6 +81,7 @@ CREATE TABLE public.started AS SELECT count(*) AS n FROM tally.start();
 UPDATE public.before SET state = state || jsonb_build_object('audit', public.state() -> 'audit');
 \ir verdict.psql
 SELECT is(:'told' || ' ' || :'routed', '1 0', 'an incident of the victim''s asks none of his routes');
+SELECT ok(:'few_matched', 'and computes none of his matchers');
 SELECT bag_eq('SELECT * FROM public.judged',
     $$VALUES ('his many', 0, 0, '54000'), ('his few', 3, 3, NULL), ('victim_alert', 1, 0, NULL), ('root_alert', 1, 0, NULL)$$,
     'too many label sets are refused at once, and a few are filed');

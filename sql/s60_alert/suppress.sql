@@ -95,10 +95,14 @@ DECLARE
     s        tally.silences;
     h        tally.inhibitions;
 BEGIN
-    FOR s IN SELECT x.* FROM tally.silence_anchors a JOIN tally.silences x ON x.id = a.silence_id
-              WHERE a.anchor = ANY (anchors) AND a.ends_at > at AND x.starts_at <= at ORDER BY x.id LOOP
-        CONTINUE WHEN NOT tally_internal._matches(s.matchers, identity)
-            OR NOT tally_internal._handles(s.owner, i.owner, tally_internal._threshold_schema(i.threshold_id));
+    -- Rights come first, asked once for each owner. Otherwise everybody's matchers would be computed for each incident.
+    FOR s IN WITH found AS MATERIALIZED (
+                 SELECT x.* FROM tally.silence_anchors a JOIN tally.silences x ON x.id = a.silence_id
+                  WHERE a.anchor = ANY (anchors) AND a.ends_at > at AND x.starts_at <= at),
+             trusted AS MATERIALIZED (SELECT o.o FROM (SELECT DISTINCT f.owner::oid AS o FROM found f OFFSET 0) o
+                                       WHERE tally_internal._handles(o.o::regrole, i.owner, tally_internal._threshold_schema(i.threshold_id)))
+             SELECT f.* FROM found f WHERE f.owner::oid IN (SELECT t.o FROM trusted t) ORDER BY f.id LOOP
+        CONTINUE WHEN NOT tally_internal._matches(s.matchers, identity);
         SELECT o.until INTO until FROM tally_internal._occurrence(s, at) o;
         IF until IS NOT NULL THEN
             reason := format('silence %s: %s', s.id, s.reason);
@@ -106,10 +110,12 @@ BEGIN
             RETURN;
         END IF;
     END LOOP;
-    FOR h IN SELECT x.* FROM tally.inhibitions x WHERE x.target_anchors && anchors ORDER BY x.id LOOP
+    FOR h IN WITH found AS MATERIALIZED (SELECT x.* FROM tally.inhibitions x WHERE x.target_anchors && anchors),
+             trusted AS MATERIALIZED (SELECT o.o FROM (SELECT DISTINCT f.owner::oid AS o FROM found f OFFSET 0) o
+                                       WHERE tally_internal._has_rights(o.o::regrole, i.owner))
+             SELECT f.* FROM found f WHERE f.owner::oid IN (SELECT t.o FROM trusted t) ORDER BY f.id LOOP
         -- An incident that matches both sides does not keep itself back.
-        CONTINUE WHEN NOT tally_internal._matches(h.target, identity) OR tally_internal._matches(h.source, identity)
-            OR NOT tally_internal._has_rights(h.owner, i.owner);
+        CONTINUE WHEN NOT tally_internal._matches(h.target, identity) OR tally_internal._matches(h.source, identity);
         SELECT o.id INTO inhibitor_id FROM tally.inhibitors b JOIN tally.incidents o ON o.id = b.incident_id
          WHERE b.inhibition_id = h.id AND b.equals = tally_internal._equals(h.equal, identity) AND o.id <> i.id
            AND o.status IN ('new', 'acknowledged') AND o.recovered_at IS NULL AND tally_internal._has_rights(h.owner, o.owner) LIMIT 1;
@@ -138,7 +144,10 @@ DECLARE
 BEGIN
     INSERT INTO tally.inhibitors (inhibition_id, incident_id, equals)
     SELECT h.id, i.id, tally_internal._equals(h.equal, identity) FROM tally.inhibitions h
-     WHERE h.source_anchors && tally_internal._anchors_of(identity) AND tally_internal._matches(h.source, identity)
+     WHERE h.source_anchors && tally_internal._anchors_of(identity)
+       AND h.owner::oid = ANY (ARRAY(SELECT o.o FROM (SELECT DISTINCT x.owner::oid AS o FROM tally.inhibitions x OFFSET 0) o
+                                      WHERE tally_internal._has_rights(o.o::regrole, i.owner)))
+       AND tally_internal._matches(h.source, identity)
     ON CONFLICT DO NOTHING;
 END $$;
 COMMENT ON FUNCTION tally_internal._inhibit(tally.incidents) IS 'Notes that an incident fires, with the inhibitions whose source it matches.';

@@ -118,6 +118,7 @@ SELECT is(tally_internal._funnel_path(tally_internal._funnel_trans(tally_interna
     '2026-01-02', 'b', '{a,b}'::text[])),
           '{2026-01-01,2026-01-02}'::timestamptz[], 'the transition works outside an aggregate');
 SELECT throws_ok($$SELECT 'zz'::tally.funnel_events$$, '22P02');
+SELECT throws_ok($$SELECT ''::tally.funnel_events$$, '22P02');
 SELECT throws_ok($$SELECT '00'::tally.funnel_events$$, '22P02');
 SELECT throws_ok($$SELECT tally.window_funnel('-1 day', at, kind, '{a}') FROM small$$, '22023');
 SELECT throws_ok($$SELECT tally.window_funnel(NULL, at, kind, '{a}') FROM small$$, '22004');

@@ -67,4 +67,14 @@ CALL tally.backfill();
 SELECT throws_ok($$CALL tally.backfill('h', since => '2026-02-05', until => '2026-02-01')$$, '22023', NULL, 'a range the wrong way round')
     FROM tally.repair('h');
 SELECT throws_ok($$CALL tally.backfill('nothing')$$, '42704', NULL, 'an unknown rollup');
+-- One rollup that cannot be computed does not stop a backfill of all: those after it, by name and by number, are computed.
+CREATE TABLE shut (at timestamptz, n int);
+CREATE TABLE free (at timestamptz, n int);
+INSERT INTO shut VALUES ('2026-01-05', 1);
+INSERT INTO free VALUES ('2026-01-05', 2);
+SELECT tally.create_rollup('a_shut', 'shut', 'at', measures => '{"n": "sum(1 / (n - 1))"}'),
+    tally.create_rollup('b_free', 'free', 'at', measures => '{"n": "sum(n)"}');
+CALL tally.backfill();
+SELECT is((SELECT sum(n) FROM b_free), 2::numeric, 'a backfill of all goes on after a rollup that cannot be computed');
+SELECT is((SELECT s.sqlstate FROM tally.status s WHERE s.rollup = 'a_shut'), '22012', 'and status says why');
 SELECT * FROM finish();

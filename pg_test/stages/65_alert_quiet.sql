@@ -5,15 +5,15 @@ CREATE SCHEMA app;
 SET search_path = app, public;
 SET timezone = 'UTC';
 SET client_min_messages = warning;
-CREATE FUNCTION app.loud(q jsonb, quiet text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+CREATE FUNCTION app.loud(q jsonb, quiet text, zone text DEFAULT 'Europe/Berlin', since date DEFAULT '2026-03-20') RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN NEXT is_empty(format($q$
-        WITH minute AS (SELECT at, at AT TIME ZONE 'Europe/Berlin' AS local, at AT TIME ZONE 'Europe/Berlin' - interval '1 day' AS before
-                          FROM generate_series('2026-03-20 00:00Z'::timestamptz, '2026-04-14', '15 minutes') at),
-             told AS (SELECT at, %s AS quiet FROM minute),
+        WITH minute AS (SELECT at, at AT TIME ZONE %3$L AS local, at AT TIME ZONE %3$L - interval '1 day' AS before
+                          FROM generate_series(%4$L::timestamptz, %4$L::timestamptz + interval '25 days', '15 minutes') at),
+             told AS (SELECT at, %1$s AS quiet FROM minute),
              ends AS (SELECT at, min(at) FILTER (WHERE NOT quiet) OVER (ORDER BY at DESC) AS loud FROM told)
-        SELECT e.at FROM ends e WHERE e.at < '2026-04-07' AND tally_internal._loud_after(%L, e.at) IS DISTINCT FROM e.loud$q$, quiet, q),
-        'the end of ' || q::text);
+        SELECT e.at FROM ends e WHERE e.at < %4$L::timestamptz + interval '18 days' AND tally_internal._loud_after(%2$L, e.at) IS DISTINCT FROM e.loud$q$,
+        quiet, q, zone, since), 'the end of ' || q::text);
 END $$;
 SELECT app.loud('{"zone": "Europe/Berlin", "hours": [{"from": "22:00", "until": "07:00"}]}', $$(local::time >= '22:00' OR local::time < '07:00')$$);
 SELECT app.loud('{"zone": "Europe/Berlin", "hours": [{"from": "12:15", "until": "13:45"}]}', $$(local::time >= '12:15' AND local::time < '13:45')$$);
@@ -21,6 +21,10 @@ SELECT app.loud('{"zone": "Europe/Berlin", "hours": [{"from": "22:00", "until": 
     $$(local::time >= '22:00' OR local::time < '07:00' OR extract(isodow FROM local) IN (6, 7))$$);
 SELECT app.loud('{"zone": "Europe/Berlin", "hours": [{"from": "20:00", "until": "06:00", "days": ["fri"]}]}',
     $$((extract(isodow FROM local) = 5 AND local::time >= '20:00') OR (extract(isodow FROM before) = 5 AND local::time < '06:00'))$$);
+-- The clock of Havana showed midnight twice on 1 November 2015: quiet begins at the first one, and where it ends in such an hour, at the second one.
+SELECT app.loud('{"zone": "America/Havana", "hours": [{"from": "00:00", "until": "06:00"}]}', $$local::time < '06:00'$$, 'America/Havana', '2015-10-20');
+SELECT app.loud('{"zone": "America/Havana", "hours": [{"from": "22:00", "until": "01:00"}]}', $$(local::time >= '22:00' OR local::time < '01:00')$$,
+    'America/Havana', '2015-10-20');
 
 -- Two nights of Berlin, the second an hour shorter. Everything due is claimed every quarter of an hour.
 CREATE TABLE feed (threshold text, world text, value float8);

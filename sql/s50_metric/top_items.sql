@@ -26,7 +26,7 @@ DECLARE
     r      tally.rollups := tally_internal._rollup(rollup);
     first  timestamptz := tally_internal._parse_since(since, as_of, 'since', r.zone);
     last   timestamptz := tally_internal._parse_since(until, as_of, 'until', r.zone);
-    again  text := format('SELECT * FROM tally.top_items(%L, ''<measure>'', since => ''7 days'');', rollup);
+    again  text := format('SELECT * FROM tally.top_items(%L, %L, since => ''7 days'');', rollup, measure);
     groups text[] := COALESCE(by, '{}');
     rule   text;
     dims   text;
@@ -39,7 +39,7 @@ BEGIN
             format('SELECT tally.alter_rollup(%L, add_measures => ''{"top_pages": "tally.topk(page)"}'');', tally_internal._called(r)));
     ELSIF n IS NULL OR n NOT BETWEEN 1 AND 10000 OR NOT isfinite(first) OR NOT isfinite(last) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('n must be from 1 to 10000, and since and until moments, got %s, %s and %s',
-            COALESCE(n::text, 'NULL'), first, last), NULL, again);
+            COALESCE(n::text, 'NULL'), first, last), 'It gives the n most frequent values over the buckets that begin in [since, until).', again);
     END IF;
     IF (tally_internal._limits(r.owner, r.relation)).min_people IS NOT NULL THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('items of rollup %L are not shown to %I: %s hides small groups from readers', r.name,

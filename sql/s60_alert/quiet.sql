@@ -3,11 +3,15 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._quiet_windows(quiet jsonb, at timestamptz) RETURNS TABLE (since timestamptz, until timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT (d.day + (h ->> 'from')::time) AT TIME ZONE z.zone,
+    SELECT f.first,
            (d.day + CASE WHEN (h ->> 'until')::time <= (h ->> 'from')::time THEN 1 ELSE 0 END + (h ->> 'until')::time) AT TIME ZONE z.zone
       FROM (SELECT COALESCE(quiet ->> 'zone', 'UTC') AS zone) z CROSS JOIN jsonb_array_elements(quiet -> 'hours') h
      -- What began yesterday may last until today.
      CROSS JOIN LATERAL (SELECT (at AT TIME ZONE z.zone)::date - ago AS day FROM generate_series(0, 1) ago) d
+     -- Where the clock shows that time twice, quiet begins at the first one, as it ends at the second one. Clocks are set back by up to two hours.
+     CROSS JOIN LATERAL (SELECT min(x) AS first FROM (SELECT (d.day + (h ->> 'from')::time) AS local) l,
+                                LATERAL (SELECT (l.local AT TIME ZONE z.zone) - i * interval '30 minutes' FROM generate_series(0, 4) i) b(x)
+                          WHERE x = l.local AT TIME ZONE z.zone OR x AT TIME ZONE z.zone = l.local) f
      WHERE COALESCE(h -> 'days' ? (ARRAY['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])[extract(isodow FROM d.day)::int], true)
 $$;
 COMMENT ON FUNCTION tally_internal._quiet_windows(jsonb, timestamptz) IS 'The quiet hours of a channel that begin on the day of a moment or the day before.';

@@ -64,12 +64,6 @@ is "$(sed '/^-- step: view control_clock/,/^-- step: view control_shops/d' sql/p
     twin "$found/expected" | sed -E "s/(COMMENT ON VIEW [^ ]+ IS ')/\1Exact at this moment: /" >"$found/twin"
     twin sql/packs/operator_control_center/views_live.sql | diff "$found/twin" - | head -10)" "" "control_…_live are the same views over the live views"
 
-# The report of product_analytics and its trigger apply one rule. It stands twice, because a function in the view would need the reader's own rights
-# on the taxonomy's tables.
-rule() { awk -v which="$1" '/unknown type. AS problem/ { n++ } n == which { print } n == which && /ALL \(k.allowed\)/ { exit }' \
-    sql/packs/product_analytics/taxonomy.sql | sed 's/) p;$/;/'; }
-is "$(rule 1 | wc -l) $(diff <(rule 1) <(rule 2))" "20 " "the report and the trigger of the taxonomy apply one rule, word for word"
-
 # A pack of one's own.
 server_psql -q -d $database -c "CREATE ROLE shop" -c "CREATE ROLE shop_two" -c "CREATE SCHEMA shop AUTHORIZATION shop" >/dev/null
 cp -r sql/packs/template "$found/mine"

@@ -54,15 +54,19 @@ fn main() {
 
 /// What a kind of random sequence promises, and how one is played again.
 struct Kind {
+    /// Its databases are called after it: the kinds run at the same time.
+    name: &'static str,
     promise: &'static str,
     again: &'static str,
 }
 
 const RANDOM: Kind = Kind {
+    name: "random",
     promise: "live views exact at every moment, stored rows after every refresh",
     again: "make test-random SEQUENCES=1",
 };
 const EXPERIMENTS: Kind = Kind {
+    name: "experiments",
     promise: "reports and health of experiments are those of plain SQL over exposures and events",
     again: "make test-random SEQUENCES=1 OF=experiments",
 };
@@ -84,7 +88,7 @@ fn run_sequences<S>(
         for worker in 0..jobs {
             let (next, failures, sessions, play) = (&next, &failures, &sessions, &play);
             scope.spawn(move || {
-                let database = format!("tally_proof_{worker}");
+                let database = format!("tally_proof_{}_{worker}", kind.name);
                 prepare_database(server, &database);
                 let mut on = sessions(server, &database);
                 loop {

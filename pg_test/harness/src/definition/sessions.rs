@@ -23,7 +23,7 @@ impl Rollup {
     pub(super) fn sessions(rng: &mut Rng, name: String, source: &str, time_type: &str) -> Self {
         let zone = if rng.percent(40) { "UTC" } else { *rng.one(&ZONES) };
         let session = Session {
-            gap: rng.one(&["0", "1 second", "30 minutes", "6 hours", "50 hours"]),
+            gap: rng.one::<&str>(&["0", "1 second", "30 minutes", "6 hours", "50 hours"]),
             at: if time_type == "timestamptz" {
                 "t".into()
             } else {

@@ -93,7 +93,8 @@ DECLARE
         WITH called AS MATERIALIZED (
             SELECT DISTINCT d.refclassid AS class, d.refobjid AS object FROM pg_trigger t
               JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
-             WHERE t.tgrelid = ANY (relations) AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))
+             WHERE t.tgrelid = ANY (relations) AND t.tgparentid = 0 AND t.tgqual IS NOT NULL
+               AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))
         SELECT c.class || ' ' || c.object FROM called c WHERE NOT tally_internal._is_part(c.class, c.object));
 BEGIN
     RETURN QUERY
@@ -103,8 +104,8 @@ BEGIN
          AND starts_with(t.tgname, 'tally_capture_')
        -- The engine makes its triggers fire always, as only a table's owner may. So it must not do that for a condition that it did not
        -- write. Such a condition calls a function that is neither PostgreSQL's nor pg_tally's.
-       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
-                          AND d.refclassid || ' ' || d.refobjid = ANY (strangers))
+       AND (t.tgqual IS NULL OR NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+                                               AND d.refclassid || ' ' || d.refobjid = ANY (strangers)))
        -- What PostgreSQL brings leaves no row there, nor does a check of a domain. So the condition is also made of nothing but what the engine
        -- writes: names, constants, conversions to text, and functions that run no text and change nothing.
        AND NOT EXISTS (SELECT FROM regexp_matches(t.tgqual::text, '\{([A-Z]+)', 'g') k
@@ -179,28 +180,51 @@ END $$;
 COMMENT ON FUNCTION tally_internal._attach_triggers(regclass) IS
 'Makes the triggers of one table mark exactly the rollups that count its rows now; drops them where there are none.';
 
-CREATE OR REPLACE FUNCTION tally_internal._lacking_triggers(source regclass) RETURNS regclass[]
+CREATE OR REPLACE FUNCTION tally_internal._lacking_triggers(source regclass, chosen regclass[]) RETURNS regclass[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     counted boolean := EXISTS (SELECT FROM tally_internal._fed_by(source) r WHERE tally_internal._may_trigger(r));
 BEGIN
     RETURN ARRAY(
-        SELECT m.member FROM tally.members m
+        SELECT m.member FROM unnest(chosen) x JOIN tally.members m ON m.member = x AND m.source = source
           JOIN pg_class c ON c.oid = m.member
-          LEFT JOIN (SELECT o.relation, count(DISTINCT o.event) AS n
-                       FROM tally_internal._own_triggers_of(ARRAY(SELECT x.member FROM tally.members x WHERE x.source = source)) o GROUP BY 1) t
-            ON t.relation = m.member
+          LEFT JOIN (SELECT o.relation, count(DISTINCT o.event) AS n FROM tally_internal._own_triggers_of(chosen) o GROUP BY 1) t ON t.relation = m.member
          -- A partition has clones of its parent's triggers, and one of its own, for TRUNCATE.
          CROSS JOIN LATERAL (SELECT CASE WHEN NOT m.cloned THEN tally_internal._mark_sql(m.member, 'NEW') END AS condition) k
-         WHERE m.source = source
-           AND (COALESCE(t.n, 0) < CASE WHEN NOT counted THEN 0 WHEN k.condition IS NULL THEN 1 ELSE 4 END
+         WHERE (COALESCE(t.n, 0) < CASE WHEN NOT counted THEN 0 WHEN k.condition IS NULL THEN 1 ELSE 4 END
                                    - (c.relkind = 'f' AND current_setting('server_version_num')::int < 160000)::int
                 OR NOT m.cloned AND k.condition IS DISTINCT FROM m.condition)
          ORDER BY m.member = source DESC, m.member);
 END $$;
-COMMENT ON FUNCTION tally_internal._lacking_triggers(regclass) IS
-'The members of a source that have fewer triggers than they should, or triggers with another condition; the source first.';
+COMMENT ON FUNCTION tally_internal._lacking_triggers(regclass, regclass[]) IS
+'Those of some members of a source that have fewer triggers than they should, or triggers with another condition; the source first.';
+
+CREATE OR REPLACE FUNCTION tally_internal._serves(source regclass) RETURNS int[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(array_agg(r.id ORDER BY r.id), '{}') FROM tally_internal._fed_by($1) r
+     WHERE r.source <> $1 OR r.id IN (SELECT c.id FROM tally_internal._captured($1) c)
+$$;
+COMMENT ON FUNCTION tally_internal._serves(regclass) IS 'The numbers of the rollups that capture on a source is to mark, in order.';
+
+CREATE OR REPLACE FUNCTION tally_internal._attach_members(source regclass, chosen regclass[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    one  regclass;
+    ids  int[] := tally_internal._serves(source);
+    todo regclass[];
+BEGIN
+    UPDATE tally.members m SET rollups = ids FROM unnest(chosen) x WHERE m.source = source AND m.member = x AND m.rollups <> ids;
+    -- Where the triggers are there already, nothing is locked.
+    todo := tally_internal._lacking_triggers(source, chosen);
+    PERFORM tally_internal._lock_tables(todo, false);
+    FOREACH one IN ARRAY todo LOOP
+        PERFORM tally_internal._attach_triggers(one);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._attach_members(regclass, regclass[]) IS
+'Makes the capture triggers of some members of a source serve exactly the rollups that stand on it now.';
 
 CREATE OR REPLACE FUNCTION tally_internal._attach(source regclass, listed boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -208,32 +232,28 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one  regclass;
     todo regclass[];
-    ids  int[] := COALESCE((SELECT array_agg(r.id ORDER BY r.id) FROM tally_internal._fed_by($1) r
-                             WHERE r.source <> $1 OR r.id IN (SELECT c.id FROM tally_internal._captured($1) c)), '{}');
 BEGIN
     IF NOT listed THEN PERFORM tally_internal._list_members(source); END IF;
     PERFORM tally_internal._note_enums(source);
     -- A rollup that was without capture for a while has missed writes. A rollup made in this transaction has not, since it is not built yet.
     INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
     SELECT r.id, '-infinity', 'infinity', 'captured again' FROM tally.rollups r
-     WHERE r.id = ANY (ids) AND r.created_at <> now() AND EXISTS (SELECT FROM tally.members m WHERE m.source = $1 AND m.member = $1
-                                                                  AND NOT r.id = ANY (m.rollups));
-    UPDATE tally.members m SET rollups = ids WHERE m.source = $1 AND m.rollups <> ids;
-    -- Anybody may ask for the triggers that the catalogue calls for. Where they are there already, nothing is locked.
+     WHERE r.id = ANY (tally_internal._serves(source)) AND r.created_at <> now()
+       AND EXISTS (SELECT FROM tally.members m WHERE m.source = $1 AND m.member = $1 AND NOT r.id = ANY (m.rollups));
+    todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1 ORDER BY m.member = $1 DESC, m.member);
     IF EXISTS (SELECT FROM tally_internal._fed_by($1)) THEN
-        todo := tally_internal._lacking_triggers(source);
-        PERFORM tally_internal._lock_tables(todo, false);
+        -- Anybody may ask for the triggers that the catalogue calls for.
+        PERFORM tally_internal._attach_members(source, todo);
     ELSE
-        todo := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = $1 ORDER BY m.member = $1 DESC, m.member);
         PERFORM tally_internal._lock_tables(todo, true);
         DELETE FROM tally.members m WHERE m.source = $1;
+        FOREACH one IN ARRAY todo LOOP
+            PERFORM tally_internal._attach_triggers(one);
+        END LOOP;
     END IF;
-    FOREACH one IN ARRAY todo LOOP
-        PERFORM tally_internal._attach_triggers(one);
-    END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._attach(regclass, boolean) IS
 'Makes the capture triggers of a source and of its members serve exactly the rollups that stand on it now; drops them when there are none. listed: its '
     'members are listed as they are now.';
--- It locks tables with the engine's rights: _attach_capture(), which anybody may call, asks first whose they are.
-REVOKE ALL ON FUNCTION tally_internal._attach(regclass, boolean) FROM PUBLIC;
+-- They lock tables with the engine's rights: _attach_capture(), which anybody may call, asks first whose they are.
+REVOKE ALL ON FUNCTION tally_internal._attach(regclass, boolean), tally_internal._attach_members(regclass, regclass[]) FROM PUBLIC;

@@ -1,22 +1,30 @@
 -- Owns: the event triggers: changes of tables that change what a rollup counts. They belong to the extension, fire for
 -- everybody, and for a table of no rollup cost one look into tally.members.
 
-CREATE OR REPLACE FUNCTION tally_internal._follow(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._follow(source regclass, touched oid[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+    lacking regclass[];
+    ids     int[];
 BEGIN
-    PERFORM tally_internal._list_members(source);
+    PERFORM tally_internal._list_members(source, touched);
+    ids := tally_internal._serves(source);
+    lacking := ARRAY(SELECT m.member FROM tally.members m WHERE m.source = source AND NOT ids <@ m.rollups);
     -- Triggers are made only where the list lacks them. Triggers whose column was renamed go on marking. Triggers that a restore has not
     -- reached yet will come with the restore.
-    IF EXISTS (SELECT FROM tally_internal._captured($1) r, tally.members m WHERE m.source = $1 AND NOT r.id = ANY (m.rollups)) THEN
+    IF source = ANY (lacking) THEN
         PERFORM tally_internal._attach(source, listed => true);
+    ELSIF lacking <> '{}' THEN
+        PERFORM tally_internal._attach_members(source, lacking);
     END IF;
-    PERFORM tally_internal._follow_switches(source);
-    PERFORM tally_internal._follow_generated(source);
+    PERFORM tally_internal._follow_switches(source, touched);
+    PERFORM tally_internal._follow_generated(source, touched);
     PERFORM tally_internal._announce('source_changes', detail => to_jsonb(source::oid::bigint));
 END $$;
-COMMENT ON FUNCTION tally_internal._follow(regclass) IS
-'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again.';
+COMMENT ON FUNCTION tally_internal._follow(regclass, oid[]) IS
+'Brings capture of a source to what the catalogues say now: members that came or went, triggers disabled or enabled, columns that are there again. touched: '
+    'only these tables were altered, and no table is below one of them; null: any may have been.';
 
 CREATE OR REPLACE FUNCTION tally_internal._reconcile_members() RETURNS void
 -- Views that follow a renamed column wait for whoever reads them.
@@ -26,12 +34,12 @@ DECLARE
     detail text;
 BEGIN
     FOR one IN
-        WITH RECURSIVE tree AS (
-            SELECT m.source, m.member::oid AS member FROM tally.members m WHERE m.source = m.member
-            UNION SELECT tree.source, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.member AND NOT i.inhdetachpending
-        )
-        SELECT DISTINCT COALESCE(tree.source, m.source) FROM tree FULL JOIN tally.members m ON m.source = tree.source AND m.member = tree.member
-         WHERE tree.member IS NULL OR m.member IS NULL OR m.rollups = '{}'
+        SELECT p.source FROM tally.members p JOIN pg_inherits i ON i.inhparent = p.member AND NOT i.inhdetachpending
+         WHERE NOT EXISTS (SELECT FROM tally.members m WHERE m.source = p.source AND m.member = i.inhrelid)
+        UNION SELECT m.source FROM tally.members m
+         WHERE m.member <> m.source AND NOT EXISTS (SELECT FROM pg_inherits i JOIN tally.members p ON p.member = i.inhparent
+                                                     WHERE i.inhrelid = m.member AND p.source = m.source AND NOT i.inhdetachpending)
+        UNION SELECT m.source FROM tally.members m WHERE m.rollups = '{}'
     LOOP
         BEGIN
             BEGIN
@@ -73,6 +81,7 @@ CREATE OR REPLACE FUNCTION tally_internal._after_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one     regclass;
+    touched oid[];
     objects jsonb;
     changes jsonb;
 BEGIN
@@ -114,18 +123,22 @@ BEGIN
     IF objects IS NOT NULL AND EXISTS (SELECT FROM tally.rollups) THEN
         PERFORM tally_internal._announce('objects_change', detail => objects);
     END IF;
-    -- A change of a parent is one of its children too, and PostgreSQL names only the parent.
-    FOR one IN WITH RECURSIVE above(source, ancestor) AS (
-                   SELECT m.source, m.source::oid FROM tally.members m WHERE m.member = m.source
-                   UNION SELECT a.source, i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.ancestor
-               )
-               SELECT DISTINCT COALESCE(m.source, a.source) FROM pg_event_trigger_ddl_commands() c
-                 LEFT JOIN tally.members m
-                   ON m.member = c.objid OR m.member IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = c.objid)
-                 LEFT JOIN above a ON a.ancestor = c.objid
-                WHERE COALESCE(m.source, a.source) IS NOT NULL
-                  AND c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column') LOOP
-        PERFORM tally_internal._follow(one);
+    -- A change of a parent is one of its children too, and PostgreSQL names only the parent. So a table with none below it is looked at alone, and
+    -- for any other the whole tree is.
+    FOR one, touched IN
+        WITH RECURSIVE altered AS MATERIALIZED (
+            SELECT DISTINCT c.objid, t.relhassubclass OR t.relkind = 'p' AS whole FROM pg_event_trigger_ddl_commands() c JOIN pg_class t ON t.oid = c.objid
+             WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'foreign table', 'table column')),
+        above(source, ancestor) AS (
+            SELECT m.source, i.inhparent FROM tally.members m JOIN pg_inherits i ON i.inhrelid = m.source WHERE m.member = m.source
+            UNION SELECT a.source, i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.ancestor
+        )
+        SELECT h.source, CASE WHEN NOT bool_or(h.whole) THEN array_agg(h.objid) END
+          FROM (SELECT m.source, a.objid, a.whole FROM altered a JOIN tally.members m ON m.member = a.objid
+                UNION SELECT m.source, a.objid, a.whole FROM altered a JOIN pg_inherits i ON i.inhrelid = a.objid JOIN tally.members m ON m.member = i.inhparent
+                UNION SELECT u.source, a.objid, true FROM altered a JOIN above u ON u.ancestor = a.objid) h
+         GROUP BY h.source LOOP
+        PERFORM tally_internal._follow(one, touched);
     END LOOP;
     PERFORM tally_internal._announce('source_changes', detail => to_jsonb(x.source::oid::bigint))
        FROM (SELECT DISTINCT r.source FROM pg_event_trigger_ddl_commands() c JOIN pg_index i ON i.indexrelid = c.objid
@@ -138,15 +151,17 @@ COMMENT ON FUNCTION tally_internal._after_ddl() IS
 CREATE OR REPLACE FUNCTION tally_internal._after_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    one regclass;
+    one     regclass;
+    touched oid[];
 BEGIN
     -- PostgreSQL drops triggers by themselves, or with a column that they look at.
     UPDATE tally.members m SET rollups = '{}', condition = NULL FROM pg_event_trigger_dropped_objects() d
      WHERE d.classid = 'pg_trigger'::regclass AND starts_with(d.address_names[3], 'tally_capture_')
        AND m.member = to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]));
-    FOR one IN SELECT DISTINCT m.source FROM pg_event_trigger_dropped_objects() d JOIN tally.members m ON m.member = d.objid
-                WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 LOOP
-        PERFORM tally_internal._list_members(one);
+    FOR one, touched IN SELECT m.source, array_agg(d.objid) FROM pg_event_trigger_dropped_objects() d JOIN tally.members m ON m.member = d.objid
+                         WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 GROUP BY m.source LOOP
+        -- What was below a dropped table was dropped with it.
+        PERFORM tally_internal._list_members(one, touched);
     END LOOP;
     -- Nobody can say any more what a dropped index was on.
     IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.original AND d.object_type = 'index') THEN
@@ -170,5 +185,5 @@ COMMENT ON FUNCTION tally_internal._before_rewrite() IS
 'Event trigger: the rows of a source are written anew with other values, which no row trigger sees: a type, a generated column or a computed default.';
 
 REVOKE ALL ON FUNCTION tally_internal._before_ddl(), tally_internal._after_ddl(), tally_internal._after_drop(),
-    tally_internal._before_rewrite(), tally_internal._follow(regclass),
+    tally_internal._before_rewrite(), tally_internal._follow(regclass, oid[]),
     tally_internal._reconcile_members() FROM PUBLIC;

@@ -83,42 +83,102 @@ END $$;
 COMMENT ON FUNCTION tally_internal._generated(regclass) IS
 'The expressions of a table''s virtual generated columns (PostgreSQL 18); null where there are none.';
 
-CREATE OR REPLACE FUNCTION tally_internal._follow_generated(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._follow_generated(source regclass, touched oid[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     item tally.members;
 BEGIN
+    IF current_setting('server_version_num')::int < 180000 THEN RETURN; END IF;
     FOR item IN UPDATE tally.members m SET generated = tally_internal._generated(m.member)
-                 WHERE m.source = $1 AND (m.generated IS NOT NULL OR EXISTS (SELECT FROM pg_attrdef d WHERE d.adrelid = m.member))
+                 WHERE m.source = $1 AND (touched IS NULL OR m.member = ANY (touched))
+                   AND (m.generated IS NOT NULL OR EXISTS (SELECT FROM pg_attrdef d WHERE d.adrelid = m.member))
                    AND m.generated IS DISTINCT FROM tally_internal._generated(m.member) RETURNING m.* LOOP
         PERFORM tally_internal._mark_member(item, format('generated columns of %s changed', item.member));
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._follow_generated(regclass) IS
-'Notices virtual generated columns that got another expression: no row is written, and every value may be another.';
+COMMENT ON FUNCTION tally_internal._follow_generated(regclass, oid[]) IS
+'Notices virtual generated columns (PostgreSQL 18) that got another expression: no row is written, and every value may be another. touched: as in '
+    '_list_members().';
 
-CREATE OR REPLACE FUNCTION tally_internal._list_members(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._left(source regclass, touched oid[]) RETURNS SETOF tally.members
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = source) THEN
+        RETURN QUERY SELECT m.* FROM tally.members m WHERE m.source = source;
+    ELSIF touched IS NULL THEN
+        RETURN QUERY SELECT m.* FROM tally.members m
+          WHERE m.source = source AND m.member <> source
+            AND NOT EXISTS (SELECT FROM pg_inherits i JOIN tally.members p ON p.member = i.inhparent AND p.source = source
+                             WHERE i.inhrelid = m.member AND NOT i.inhdetachpending);
+    ELSE
+        -- The same, by indexes.
+        RETURN QUERY SELECT m.* FROM unnest(touched) t JOIN tally.members m ON m.member = t AND m.source = source AND m.member <> source
+          WHERE NOT EXISTS (SELECT FROM pg_inherits i JOIN tally.members p ON p.member = i.inhparent AND p.source = source
+                             WHERE i.inhrelid = t AND NOT i.inhdetachpending);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._left(regclass, oid[]) IS
+'The members of a source that no member is a parent of any more. touched: only these are looked at; null: all.';
+
+CREATE OR REPLACE FUNCTION tally_internal._came(source regclass, touched oid[]) RETURNS TABLE (member regclass, parent regclass, cloned boolean)
+-- Compiling it would take longer than running it.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+#variable_conflict use_variable
+DECLARE
+    tops oid[];
+BEGIN
+    IF touched IS NULL THEN
+        tops := ARRAY(SELECT i.inhrelid FROM pg_inherits i JOIN tally.members p ON p.member = i.inhparent AND p.source = source
+                       WHERE NOT i.inhdetachpending AND NOT EXISTS (SELECT FROM tally.members m WHERE m.source = source AND m.member = i.inhrelid)
+                      UNION ALL SELECT c.oid FROM pg_class c WHERE c.oid = source AND NOT EXISTS (SELECT FROM tally.members m WHERE m.source = source));
+    ELSE
+        -- The same, by indexes.
+        tops := ARRAY(SELECT i.inhrelid FROM unnest(touched) t JOIN pg_inherits i ON i.inhrelid = t AND NOT i.inhdetachpending
+                        JOIN tally.members p ON p.member = i.inhparent AND p.source = source
+                       WHERE NOT EXISTS (SELECT FROM tally.members m WHERE m.source = source AND m.member = t));
+    END IF;
+    -- Most often nothing came.
+    IF tops = '{}' THEN RETURN; END IF;
+    RETURN QUERY
+    WITH RECURSIVE came(member, parent, depth) AS (
+        SELECT t, i.inhparent, 0 FROM unnest(tops) t
+          LEFT JOIN (pg_inherits i JOIN tally.members p ON p.member = i.inhparent AND p.source = source) ON i.inhrelid = t AND NOT i.inhdetachpending
+        UNION ALL SELECT i.inhrelid, c.member, c.depth + 1 FROM came c JOIN pg_inherits i ON i.inhparent = c.member AND NOT i.inhdetachpending
+    )
+    SELECT x.member::regclass, x.parent::regclass, x.member <> source AND t.relispartition
+      -- A table may inherit from several tables that themselves inherit from one.
+      FROM (SELECT DISTINCT ON (c.member) c.* FROM came c ORDER BY c.member, c.depth) x JOIN pg_class t ON t.oid = x.member
+     WHERE NOT EXISTS (SELECT FROM tally.members m WHERE m.source = source AND m.member = x.member) ORDER BY x.depth, x.member;
+END $$;
+COMMENT ON FUNCTION tally_internal._came(regclass, oid[]) IS
+'The tables that hold rows of a source and are not on the list of its members, parents before their children. touched: only these, and what is below them, are '
+    'looked at; null: all.';
+
+CREATE OR REPLACE FUNCTION tally_internal._list_members(source regclass, touched oid[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     known boolean := EXISTS (SELECT FROM tally.members m WHERE m.source = $1);
     item  tally.members;
+    gone  tally.members[];
     fresh record;
 BEGIN
-    -- The tree is walked once, because a source may have thousands of partitions. What left comes first.
-    FOR fresh IN SELECT t.*, o.m FROM tally_internal._tree($1) t FULL JOIN (SELECT x AS m, x.member FROM tally.members x WHERE x.source = $1) o
-                     ON o.member = t.member WHERE t.member IS NULL OR o.member IS NULL ORDER BY t.member IS NOT NULL, t.depth, t.member LOOP
-        IF fresh.member IS NULL THEN
-            item := fresh.m;
-            DELETE FROM tally.members m WHERE m.source = item.source AND m.member = item.member;
+    -- What left comes first. What is below it leaves with it.
+    LOOP
+        gone := ARRAY(SELECT x FROM tally_internal._left(source, touched) x);
+        EXIT WHEN gone = '{}';
+        DELETE FROM tally.members m USING unnest(gone) g WHERE m.source = g.source AND m.member = g.member;
+        FOREACH item IN ARRAY gone LOOP
             -- Nobody knows any more how full a dropped table was.
             PERFORM tally_internal._mark_member(item, format('%s left %s', item.member, source));
             IF EXISTS (SELECT FROM pg_class c WHERE c.oid = item.member) THEN
                 PERFORM tally_internal._attach_triggers(item.member);
             END IF;
-            CONTINUE;
-        END IF;
+        END LOOP;
+    END LOOP;
+    FOR fresh IN SELECT * FROM tally_internal._came(source, touched) LOOP
         -- The bounds of the parent hold for a partition that is not bound by time itself.
         INSERT INTO tally.members AS m (source, member, cloned, time_column, since, until, generated)
         SELECT source, fresh.member, fresh.cloned, b.time_column, b.since, b.until, tally_internal._generated(fresh.member)
@@ -132,23 +192,44 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._list_members(regclass) IS
-'Brings the list of a source''s members to what the catalogue says, and marks what came and went.';
+COMMENT ON FUNCTION tally_internal._list_members(regclass, oid[]) IS
+'Brings the list of a source''s members to what the catalogue says, and marks what came and went. touched: tables without children, the only ones that can '
+    'have come or gone; null: any may have.';
 
-CREATE OR REPLACE FUNCTION tally_internal._follow_switches(source regclass) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._switched(source regclass, touched oid[]) RETURNS TABLE (member oid, origin boolean, off boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF touched IS NULL THEN
+        RETURN QUERY SELECT t.tgrelid, bool_or(t.tgenabled = 'O' AND t.tgparentid = 0), bool_or(t.tgenabled IN ('D', 'R'))
+          FROM pg_trigger t JOIN tally.members m ON m.member = t.tgrelid AND m.source = source
+         WHERE t.tgenabled <> 'A' AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) GROUP BY 1;
+    ELSE
+        -- The same, by indexes.
+        RETURN QUERY SELECT t.tgrelid, bool_or(t.tgenabled = 'O' AND t.tgparentid = 0), bool_or(t.tgenabled IN ('D', 'R'))
+          FROM unnest(touched) x JOIN pg_trigger t ON t.tgrelid = x JOIN tally.members m ON m.member = x AND m.source = source
+         WHERE t.tgenabled <> 'A' AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) GROUP BY 1;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._switched(regclass, oid[]) IS
+'The members of a source with a trigger of capture that does not fire always: whether one fires at the origin only, and whether one is off. They are few. '
+    'touched: as in _list_members().';
+
+CREATE OR REPLACE FUNCTION tally_internal._follow_switches(source regclass, touched oid[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     item record;
 BEGIN
     -- ALTER TABLE … ENABLE TRIGGER ALL turns "always" into "origin only".
-    PERFORM tally_internal._always(m.member) FROM tally.members m
-      WHERE m.source = $1 AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = m.member AND t.tgparentid = 0 AND t.tgenabled = 'O'
-                                         AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc));
-    FOR item IN UPDATE tally.members m SET off = d.off
-                  FROM (SELECT t.tgrelid, bool_or(t.tgenabled IN ('D', 'R')) AS off FROM pg_trigger t
-                        WHERE t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc) GROUP BY 1) d
-                 WHERE m.source = $1 AND d.tgrelid = m.member AND m.off <> d.off RETURNING m.*, m AS whole LOOP
+    PERFORM tally_internal._always(s.member::regclass) FROM tally_internal._switched(source, touched) s WHERE s.origin;
+    FOR item IN UPDATE tally.members m SET off = NOT m.off
+                  FROM (SELECT x.member FROM tally.members x LEFT JOIN tally_internal._switched(source, touched) s ON s.member = x.member
+                         WHERE x.source = source AND (touched IS NULL OR x.member = ANY (touched)) AND x.off <> COALESCE(s.off, false)
+                           -- One without triggers is not switched on.
+                           AND (s.off OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = x.member
+                                                    AND t.tgfoid IN ('tally.capture'::regproc, 'tally.capture_truncate'::regproc)))) d
+                 WHERE m.source = source AND m.member = d.member RETURNING m.*, m AS whole LOOP
         IF NOT item.off THEN
             PERFORM tally_internal._mark_member(item.whole, format('capture on %s was disabled', item.member));
         ELSE
@@ -158,5 +239,5 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._follow_switches(regclass) IS
-'Notices capture''s triggers being disabled and enabled: what was written in between is marked as a whole.';
+COMMENT ON FUNCTION tally_internal._follow_switches(regclass, oid[]) IS
+'Notices capture''s triggers being disabled and enabled: what was written in between is marked as a whole. touched: as in _list_members().';

@@ -9,8 +9,8 @@ CREATE TABLE skipping (zone text, about timestamptz);
 INSERT INTO skipping VALUES
     ('Africa/Cairo', '2024-04-25 22:00Z'), ('America/Sao_Paulo', '2018-11-04 03:00Z'), ('Asia/Beirut', '2026-03-28 22:00Z'),
         ('America/Asuncion', '2023-10-01 04:00Z'),
-    -- Midnight comes twice, an hour apart; a minute after it comes first; the same an hour before.
-    ('America/Havana', '2026-11-01 05:00Z'), ('America/Havana', '2026-03-08 05:00Z'), ('America/St_Johns', '2009-11-01 02:31Z'),
+    -- Midnight comes twice, an hour apart; a minute after it comes first; the same an hour before. Havana's year is past: Debian 13 knows of no change in 2026.
+    ('America/Havana', '2015-11-01 05:00Z'), ('America/Havana', '2015-03-08 05:00Z'), ('America/St_Johns', '2009-11-01 02:31Z'),
         ('Atlantic/Azores', '2025-10-26 01:00Z'),
     ('America/Sao_Paulo', '2018-02-18 02:00Z'),
     -- A day is left out, and one comes twice in all but an hour.

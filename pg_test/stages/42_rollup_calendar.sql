@@ -18,7 +18,6 @@ INSERT INTO widths VALUES
     ('berlin_day', '1 day', 'Europe/Berlin', 'at', 'date_trunc(''day'', at, ''Europe/Berlin'')'),
     ('berlin_week', '1 week', 'Europe/Berlin', 'at', 'date_trunc(''week'', at, ''Europe/Berlin'')'),
     ('kolkata_day', '1 day', 'Asia/Kolkata', 'at', 'date_trunc(''day'', at, ''Asia/Kolkata'')'),
-    ('havana_day', '1 day', 'America/Havana', 'at', 'date_trunc(''day'', at, ''America/Havana'')'),
     ('utc_week', '7 days', 'UTC', 'at', 'date_trunc(''week'', at, ''UTC'')'),
     ('month', '1 month', 'America/Sao_Paulo', 'at', 'date_trunc(''month'', at, ''America/Sao_Paulo'')'),
     ('quarter', '3 months', 'UTC', 'at', 'date_trunc(''quarter'', at, ''UTC'')'),
@@ -73,18 +72,26 @@ SELECT exact('built');
 INSERT INTO events SELECT t, t AT TIME ZONE 'Europe/Berlin', (t AT TIME ZONE 'Europe/Berlin')::date, 100
   FROM unnest(ARRAY['2026-10-25 00:30+00', '2026-10-25 01:30+00', '2026-03-29 00:59:59+00', '2026-03-29 01:00+00', '2026-03-28 23:00+00',
       '2026-10-24 22:00+00', '2026-10-25 23:00+00']::timestamptz[]) t;
--- Havana's midnight of 2026-11-01 comes twice, at 04:00 and 05:00 UTC; the row between them, right after one of the day before.
-INSERT INTO events SELECT t, t AT TIME ZONE 'Europe/Berlin', (t AT TIME ZONE 'Europe/Berlin')::date, 100
-  FROM unnest(ARRAY['2026-10-31 12:00+00', '2026-11-01 04:30+00']::timestamptz[]) t;
 SELECT exact('unrefreshed');
 SELECT tally.refresh();
 SELECT exact('refreshed');
 SELECT is((SELECT n FROM berlin_day WHERE bucket = '2026-10-25 00:00+02'), 25 * 6 + 300::bigint, 'a day of 25 hours');
 SELECT is((SELECT n FROM berlin_day WHERE bucket = '2026-03-29 00:00+01'), 23 * 6 + 300::bigint, 'a day of 23 hours');
-INSERT INTO events VALUES ('2026-10-31 12:00+00', NULL, NULL, 1), ('2026-11-01 04:30+00', NULL, NULL, 1);
+-- Havana's midnight of 2015-11-01 comes twice, at 04:00 and 05:00 UTC; a row comes between them, right after one of the day before.
+-- Not 2026: Debian 13 knows of a Havana that does not set its clocks back then.
+CREATE TABLE nights (at timestamptz, n int);
+CREATE INDEX ON nights (at);
+INSERT INTO nights SELECT t, 1 FROM generate_series(timestamptz '2015-10-30 00:00+00', '2015-11-04 00:00+00', '10 minutes') t;
+SELECT tally.create_rollup('havana_day', 'nights', 'at', bucket => '1 day', zone => 'America/Havana', measures => '{"n": "sum(n)"}', with_data => true);
+CREATE FUNCTION of_two_midnights(relation text, step text) RETURNS text LANGUAGE sql AS $$
+    SELECT bag_eq('SELECT bucket, n FROM ' || relation, 'SELECT date_trunc(''day'', at, ''America/Havana''), sum(n) FROM nights GROUP BY 1', step)
+$$;
+SELECT is(count(*), 25 * 6::bigint, 'the day that begins with an hour that comes twice has 25 hours') FROM nights
+ WHERE (at AT TIME ZONE 'America/Havana')::date = '2015-11-01';
+INSERT INTO nights VALUES ('2015-10-31 12:00+00', 100), ('2015-11-01 04:30+00', 100);
+SELECT of_two_midnights('havana_day_live', 'a day that begins with an hour that comes twice is live with all its rows');
 SELECT tally.refresh('havana_day');
-SELECT bag_eq('SELECT bucket, n FROM havana_day', 'SELECT date_trunc(''day'', at, ''America/Havana''), sum(n) FROM events WHERE at IS NOT NULL GROUP BY 1',
-    'a day that begins with an hour that comes twice is marked and computed with all its rows');
+SELECT of_two_midnights('havana_day', 'and is marked and computed with them');
 -- Rows without a time are in no bucket of any form.
 INSERT INTO events VALUES ('infinity', '-infinity', 'infinity', 1), (NULL, NULL, NULL, 1), ('-infinity', 'infinity', '-infinity', 1);
 DELETE FROM events WHERE local IS NULL OR NOT isfinite(at);

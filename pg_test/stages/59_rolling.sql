@@ -71,30 +71,31 @@ SELECT bag_eq($$SELECT series, labels, value FROM tally.rolling('visits', '1 day
        WHERE at >= '2026-03-26 00:00+01' AND at < '2026-03-27 00:00+01' GROUP BY 1$$, 'series are named by their values alone');
 
 -- Bug: a day of Havana that begins with an hour that comes twice had that hour in the window of the day before, or in none. Plain SQL goes by the local date.
+-- A year that is past: Debian 13 knows of a Havana that does not set its clocks back in 2026.
 CREATE TABLE hits (at timestamptz NOT NULL);
 CREATE INDEX ON hits (at);
-INSERT INTO hits SELECT g FROM generate_series(timestamptz '2026-10-25 04:00Z', '2026-11-08 05:00Z', interval '30 min') g;
+INSERT INTO hits SELECT g FROM generate_series(timestamptz '2015-10-25 04:00Z', '2015-11-08 05:00Z', interval '30 min') g;
 CREATE VIEW local AS SELECT (at AT TIME ZONE 'America/Havana')::date AS day, count(*) AS n FROM hits GROUP BY 1;
 SELECT tally.create_rollup('hits_' || w, 'hits', 'at', bucket => ('1 ' || w)::interval, measures => '{"n": "count(*)"}', zone => 'America/Havana',
                            with_data => true)
   FROM unnest('{hour,day}'::text[]) w;
 SELECT tally.create_metric('by_' || w, 'hits_' || w, 'n') FROM unnest('{hour,day}'::text[]) w;
 SELECT bag_eq(format($$SELECT (bucket AT TIME ZONE 'America/Havana')::date, value::bigint
-                         FROM tally.rolling(%L, %L, since => '2026-10-30', until => '2026-11-06')$$, m, w),
+                         FROM tally.rolling(%L, %L, since => '2015-10-30', until => '2015-11-06')$$, m, w),
               format($$SELECT d::date, (SELECT sum(n)::bigint FROM local WHERE day > d - interval %L AND day <= d)
-                         FROM generate_series(timestamp '2026-10-30', '2026-11-05', '1 day') d$$, w), format('%s of each %s, two midnights', m, w))
+                         FROM generate_series(timestamp '2015-10-30', '2015-11-05', '1 day') d$$, w), format('%s of each %s, two midnights', m, w))
   FROM unnest('{by_hour,by_day}'::text[]) m, unnest('{1 day,4 days}'::text[]) w;
 SELECT bag_eq(format($$SELECT (bucket AT TIME ZONE 'America/Havana')::date, value::bigint
-                         FROM tally.cumulative(%L, since => %L, until => '2026-11-05')$$, m, s),
+                         FROM tally.cumulative(%L, since => %L, until => '2015-11-05')$$, m, s),
               format($$SELECT d::date, (SELECT sum(n)::bigint FROM local WHERE day BETWEEN %L AND d)
-                         FROM generate_series(timestamp %1$L, '2026-11-04', '1 day') d$$, s), format('%s since %s, two midnights', m, s))
-  FROM unnest('{by_hour,by_day}'::text[]) m, unnest('{2026-10-30,2026-11-01,2026-11-02}'::text[]) s;
-SELECT is(tally.metric_value(m, since => '2026-11-01', until => u), (SELECT sum(n)::float8 FROM local WHERE day >= '2026-11-01' AND day < u::date),
-          format('%s since 2026-11-01 until %s, two midnights', m, u))
-  FROM unnest('{by_hour,by_day}'::text[]) m, unnest('{2026-11-02,2026-11-04}'::text[]) u;
+                         FROM generate_series(timestamp %1$L, '2015-11-04', '1 day') d$$, s), format('%s since %s, two midnights', m, s))
+  FROM unnest('{by_hour,by_day}'::text[]) m, unnest('{2015-10-30,2015-11-01,2015-11-02}'::text[]) s;
+SELECT is(tally.metric_value(m, since => '2015-11-01', until => u), (SELECT sum(n)::float8 FROM local WHERE day >= '2015-11-01' AND day < u::date),
+          format('%s since 2015-11-01 until %s, two midnights', m, u))
+  FROM unnest('{by_hour,by_day}'::text[]) m, unnest('{2015-11-02,2015-11-04}'::text[]) u;
 -- Bug: where buckets are merged, the last one was cut off at until, and was shown as a whole one.
 SELECT bag_eq(format($$SELECT (bucket AT TIME ZONE 'America/Havana')::date, value::bigint
-                         FROM tally.timeseries(%L, since => '2026-10-30 05:00', until => '2026-11-03 13:00', bucket => '1 day')$$, m),
-              $$SELECT day, n FROM local WHERE day BETWEEN '2026-10-31' AND '2026-11-03'$$, m || ': whole buckets that begin in the range')
+                         FROM tally.timeseries(%L, since => '2015-10-30 05:00', until => '2015-11-03 13:00', bucket => '1 day')$$, m),
+              $$SELECT day, n FROM local WHERE day BETWEEN '2015-10-31' AND '2015-11-03'$$, m || ': whole buckets that begin in the range')
   FROM unnest('{by_hour,by_day}'::text[]) m;
 SELECT * FROM finish();

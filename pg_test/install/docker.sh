@@ -22,7 +22,8 @@ base_image() { # IMAGE NAME
     case $1 in
         postgres:*)
             folder=$(root_open "$2" "$(root_variant "${ROOT_SUITES[$PG_MAJOR]}" "postgresql-$PG_MAJOR")") || return 1
-            # The official image has no cluster of Debian's, a data folder of the user's, and its entry point.
+            # The official image has its user under a fixed number, no cluster of Debian's, a data folder of the user's, and its entry point.
+            root_run "$folder" sh -euc 'groupmod -g 999 postgres; usermod -u 999 -g 999 postgres'
             rm -rf "$folder/etc/postgresql/$PG_MAJOR" "$folder/var/lib/postgresql/$PG_MAJOR"
             mkdir -p "$folder/docker-entrypoint-initdb.d" "$folder/var/lib/postgresql/data"
             root_run "$folder" chown -R postgres:postgres /var/lib/postgresql /var/run/postgresql
@@ -118,7 +119,8 @@ while IFS=$'\t' read -r instruction rest; do
         *) not_ok "no rule for $instruction"; done_testing; exit ;;
     esac
 done < <(perl "$inside/dockerfile.pl" docker/Dockerfile)
-is "$image_user" postgres "the image does not run as root"
+is "$image_user" 999 "the image does not run as root, and says so by number"
+if command -v hadolint >/dev/null; then is "$(hadolint --no-color docker/Dockerfile 2>&1)" "" "hadolint has no word on the Dockerfile"; fi
 
 mkdir -p "$folder/test"
 cp scripts/lib/tap.sh "$inside/docker.sh" "$folder/test/"

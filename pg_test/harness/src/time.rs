@@ -7,7 +7,7 @@ use crate::rng::Rng;
 pub const ANCHORS: [i64; 14] = [
     1_774_746_000,  // 2026-03-29 01:00 UTC: Europe sets its clocks forward
     1_792_890_000,  // 2026-10-25 01:00 UTC: and back
-    1_446_357_600,  // 2015-11-01 06:00 UTC: New York sets them back; Havana an hour before, over midnight (newer tzdata has no such change in 2026)
+    1_446_357_600,  // 2015-11-01 06:00 UTC: New York sets them back; Havana an hour before, over midnight
     1_775_314_800,  // 2026-04-04 15:00 UTC: Lord Howe sets them back by half an hour
     1_777_593_600,  // 2026-05-01 00:00 UTC: Cairo skipped a midnight a week before
     1_714_082_400,  // 2024-04-25 22:00 UTC: Cairo skips a midnight

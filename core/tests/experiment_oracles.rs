@@ -105,6 +105,14 @@ fn answer(name: &str, args: &[Value]) -> Vec<f64> {
             let effect = proportions(share(&n(), 0), share(&n(), 2), Method::Z, question);
             vec![effect.outcome.expect("numbers").p]
         }
+        "proportion_z" => {
+            let of = |relative| {
+                let question = Asked::new(relative, 0.05, 5000.0).expect("a question");
+                let effect = proportions(share(&n(), 0), share(&n(), 2), Method::Z, question);
+                effect.outcome.expect("numbers")
+            };
+            vec![of(false).effect, of(true).effect, of(true).p]
+        }
         "proportion_welch" => {
             let x: Vec<f64> = args[..4].iter().map(number).collect();
             told(proportions(share(&x, 0), share(&x, 2), Method::Welch, asked(&args[4])))

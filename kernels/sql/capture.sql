@@ -7,6 +7,12 @@ BEGIN
     PERFORM set_config('tally.marked', '', true), set_config('tally.last', '', true);
 END $$;
 
+CREATE OR REPLACE FUNCTION tally_internal._mark_whole(rollup_id int) RETURNS void
+LANGUAGE sql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    -- A refresh asks for it where all is marked already. Rows that it writes mark their keys one by one here.
+    SELECT
+$$;
+
 CREATE FUNCTION tally_internal._by_minutes(targets text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Since 2001 every clock of the world was set at a whole minute.

@@ -85,4 +85,42 @@ SET search_path = public;
 SELECT lives_ok($$SELECT tally.drop_experiment('price'), tally.drop_experiment_metric('revenue')$$, 'whose bare names are clear again');
 SELECT statement FROM trials \gexec
 SELECT bag_eq($$SELECT kind, name, statement FROM tally.definitions() WHERE kind LIKE 'experiment%'$$, 'TABLE trials', 'definitions() makes all again');
+
+-- A superuser's metric is read with the rights and by the search_path of the experiment's maker. Where that gives another meaning it is refused.
+CREATE ROLE names57_other;
+CREATE SCHEMA names57_m;
+CREATE SCHEMA names57_o AUTHORIZATION names57_other;
+CREATE FUNCTION names57_m.worth(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1;
+CREATE FUNCTION names57_o.worth(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN 7;
+CREATE TABLE names57_o.bought (unit int, at timestamptz, amount int);
+INSERT INTO names57_o.bought VALUES (1, '2026-03-01 12:00Z', 3);
+CREATE TABLE names57_o.shown (unit int, at timestamptz, arm text);
+INSERT INTO names57_o.shown VALUES (1, '2026-03-01 10:00Z', 'new'), (2, '2026-03-01 10:00Z', 'control');
+ALTER TABLE names57_o.bought OWNER TO names57_other;
+ALTER TABLE names57_o.shown OWNER TO names57_other;
+SET search_path = names57_m, public;
+SELECT tally.create_experiment_metric('worth', 'names57_o.bought', expression => 'worth(amount)');
+SET ROLE names57_other;
+SET search_path = names57_o, public;
+CREATE TEMP TABLE worths (n int, state text, message text, detail text, hint text);
+INSERT INTO worths SELECT 1, m.* FROM message_of($$SELECT tally.create_experiment('worths', 'shown', 'unit', '{"control": 1, "new": 1}',
+    '{names57_m.worth}', "window" => '1 day', covariate_days => 0)$$) m;
+RESET ROLE;
+GRANT USAGE ON SCHEMA names57_m TO names57_other;
+SET ROLE names57_other;
+INSERT INTO worths SELECT 2, m.* FROM message_of($$SELECT tally.create_experiment('worths', 'shown', 'unit', '{"control": 1, "new": 1}',
+    '{names57_m.worth}', "window" => '1 day', covariate_days => 0)$$) m;
+SELECT hint FROM worths WHERE n = 2 \gexec
+SELECT tally.create_experiment('names57_o.worths', 'names57_o.shown', 'unit', '{"control": 1, "new": 1}', '{worth}', "window" => '1 day',
+    covariate_days => 0);
+SELECT value FROM tally.experiment_report('names57_o.worths', '2026-03-05', k => 1) WHERE arm = 'new' \gset
+RESET ROLE;
+SET search_path = public;
+SELECT bag_eq($$SELECT n, state, hint FROM pg_temp.worths$$, $$VALUES (1, '42501', 'GRANT USAGE ON SCHEMA names57_m TO names57_other;'),
+    (2, '42P09', 'SET search_path = names57_m, public;')$$, 'a metric that would mean something else to the experiment''s maker is refused');
+SELECT is(:'value'::float8, 3::float8, 'by the search_path that the hint names it means what its maker meant');
+SELECT tally.drop_experiment('worths'), tally.drop_experiment_metric('worth');
+DROP SCHEMA names57_m, names57_o CASCADE;
+DROP OWNED BY names57_other;
+DROP ROLE names57_other;
 SELECT * FROM finish();

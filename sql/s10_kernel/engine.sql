@@ -47,6 +47,12 @@ COMMENT ON FUNCTION tally_internal._mark_key(text, text[]) IS
 'Leaves a dirty mark of a key with each rollup of targets (''<rollup> <rollup> …''), once per transaction as a rule; always false. For the WHEN conditions '
     'of capture triggers.';
 
+CREATE OR REPLACE FUNCTION tally_internal._mark_whole(rollup_id int) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_mark_whole';
+COMMENT ON FUNCTION tally_internal._mark_whole(int) IS
+'Marks all of a rollup per key. For the rest of the transaction none of its keys is marked by itself. For a refresh alone.';
+REVOKE ALL ON FUNCTION tally_internal._mark_whole(int) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION tally_internal._capture_forget() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_capture_forget';
 COMMENT ON FUNCTION tally_internal._capture_forget() IS

@@ -88,6 +88,11 @@ BEGIN
     IF pg_size_bytes(current_setting('maintenance_work_mem')) > pg_size_bytes(memory) THEN
         PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
     END IF;
+    -- What is marked as a whole anyway needs no mark for each key: five experiments on a million units would have five million of them. The mark of
+    -- the whole is made once more, since somebody may have taken the one that is there and have read before these rows were.
+    PERFORM tally_internal._mark_whole(x.id) FROM tally.rollups x
+     WHERE x.key IS NOT NULL AND (x.source = r.relation OR x.id IN (SELECT b.rollup_id FROM tally.beside b WHERE b.beside_id = r.id))
+       AND EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = x.id AND g.part IS NULL);
     SELECT NOT (x ->> 'any')::boolean INTO empty
       FROM tally.run_as(r.owner, r.search_path, format('SELECT EXISTS (SELECT FROM %s t WHERE %s) AS any', r.relation, scope), 0, r.zone, since, until) x;
     SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, CASE

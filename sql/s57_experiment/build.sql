@@ -51,6 +51,62 @@ END $$;
 COMMENT ON FUNCTION tally_internal._build_units(text, jsonb, text, boolean, text) IS
 'Makes two rollups: one per unit, from its exposures, and one over days, from the units.';
 
+CREATE OR REPLACE FUNCTION tally_internal._parsed_text(words text, source regclass, path text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC' AS $$
+#variable_conflict use_variable
+DECLARE
+    origin text := source::text;
+    result text;
+BEGIN
+    -- PostgreSQL keeps what it has parsed of a view, functions and operators by number, and runs nothing.
+    PERFORM set_config('search_path', tally_internal._bound_path(path), true);
+    EXECUTE format(E'CREATE TEMPORARY VIEW tally_probe_view AS SELECT (%s\n) AS value FROM %s', words, origin);
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    SELECT (regexp_match(w.ev_action::text, ':targetList (.*) :override '))[1] INTO result FROM pg_rewrite w
+     WHERE w.ev_class = 'pg_temp.tally_probe_view'::regclass;
+    EXECUTE format('DROP VIEW %s.tally_probe_view', pg_my_temp_schema()::regnamespace);
+    RETURN result;
+EXCEPTION WHEN OTHERS THEN
+    -- A name is not found by this path.
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._parsed_text(text, regclass, text) IS
+'What PostgreSQL reads an expression over a table as, by a search_path and with the rights of the current role; null where it finds a name of it not at all.';
+
+CREATE OR REPLACE FUNCTION tally_internal._refuse_other_reading(m tally.experiment_metrics, path text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    makers text := replace(m.search_path, '"$user"', m.owner::text);
+    words  text;
+    hidden text;
+BEGIN
+    FOR words IN SELECT t FROM tally_internal._metric_texts(m) t LOOP
+        -- What its maker finds in a schema that this role may not use cannot be compared.
+        SELECT n.nspname INTO hidden FROM pg_namespace n
+         WHERE tally_internal._path_renamed(makers, n.nspname, '') <> tally_internal._path_renamed(makers, '', '') AND NOT has_schema_privilege(n.oid, 'USAGE')
+           AND (EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND strpos(lower(words), p.proname) > 0)
+                OR EXISTS (SELECT FROM pg_type t WHERE t.typnamespace = n.oid AND strpos(lower(words), t.typname) > 0)
+                OR EXISTS (SELECT FROM pg_operator o WHERE o.oprnamespace = n.oid AND strpos(words, o.oprname) > 0)) LIMIT 1;
+        IF hidden IS NOT NULL THEN
+            PERFORM tally_internal._refuse('insufficient_privilege',
+                format('experiment metric %L means what its maker %s finds in schema %I, which %s may not use', m.name, m.owner, hidden,
+                    tally_internal._current_role()),
+                format('Its text is %s. Read with the rights of %s it would mean something else.', words, tally_internal._current_role()),
+                format('GRANT USAGE ON SCHEMA %I TO %s;', hidden, tally_internal._current_role()));
+        END IF;
+        IF tally_internal._parsed_text(words, m.source, makers) IS DISTINCT FROM tally_internal._parsed_text(words, m.source, path) THEN
+            PERFORM tally_internal._refuse('ambiguous_alias',
+                format('experiment metric %L of %s must mean the same by the search_path of the experiment, got another reading', m.name, m.owner),
+                format('Its text is %s. It was defined by the search_path %s, and the experiment has %s. A metric of another role is read with the rights and '
+                    'the search_path of the experiment''s maker.', words, m.search_path, path),
+                format('SET search_path = %s;', makers));
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._refuse_other_reading(tally.experiment_metrics, text) IS
+'An error where a metric of another role would mean something else by the search_path of an experiment than it does to its maker.';
+
 CREATE OR REPLACE FUNCTION tally_internal._effective_metrics(label text, given jsonb, metrics tally.experiment_metrics[], search_path text)
     RETURNS jsonb[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -70,8 +126,12 @@ BEGIN
             one ->> 'time_column',
             'time_column', format('SELECT tally.drop_experiment_metric(%L);', tally_internal._called(m))));
         -- Its texts mean what they meant to its maker. Another role's search_path could lead to functions of that role.
-        path := CASE WHEN tally_internal._has_rights(tally_internal._current_role(), m.owner) THEN replace(m.search_path, '"$user"', m.owner::text)
-                     ELSE search_path END;
+        IF tally_internal._has_rights(tally_internal._current_role(), m.owner) THEN
+            path := replace(m.search_path, '"$user"', m.owner::text);
+        ELSE
+            PERFORM tally_internal._refuse_other_reading(m, search_path);
+            path := search_path;
+        END IF;
         one := one || jsonb_build_object('search_path', path);
         -- What it reads may be gone since it was defined.
         PERFORM tally_internal._check_metric_texts(m.name, m.source, m.kind, m.definition, path,

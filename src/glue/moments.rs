@@ -4,7 +4,7 @@ use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
 use crate::{pg_fn, sketch_type};
 use tally_core::error::{SqlState, TallyError};
-use tally_core::sketch::moments::{Moments, is_working, merge_bytes, push_row, row};
+use tally_core::sketch::moments::{MOST, Moments, check_variables, is_working, merge_bytes, push_row};
 use tally_core::sketch::stored::Stored;
 
 struct Covariances;
@@ -52,7 +52,9 @@ pg_fn! {
         if call.is_null(1) {
             return same(&call);
         }
-        let Some(row) = row(&call.f64s(1)?)? else {
+        let (count, row) = call.first_f64s::<MOST>(1)?;
+        check_variables(count)?;
+        let Some(row) = row.as_ref().map(|row| &row[..count]) else {
             return same(&call);
         };
         let fresh = |_: &Call| {
@@ -60,7 +62,7 @@ pg_fn! {
             Moments::new(row.len()).store(state.words());
             Ok(state)
         };
-        change::<Covariances>(&call, fresh, |words| push_row(words, &row))
+        change::<Covariances>(&call, fresh, |words| push_row(words, row))
     }
 
     /// Combine and rollup.

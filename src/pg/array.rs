@@ -38,6 +38,26 @@ impl Call {
         self.f64s(i)?.into_iter().map(|e| e.ok_or_else(error)).collect()
     }
 
+    /// Argument `i`, a float8[] of one dimension: how many elements it has, and the first `N` of them (0 beyond the last),
+    /// or none where one of all is NULL. Read where it lies, as [`true_elements`](Self::true_elements).
+    #[inline]
+    pub fn first_f64s<const N: usize>(&self, i: usize) -> Result<(usize, Option<[f64; N]>), TallyError> {
+        let array = Raw::read(self.bytes(i), pg_sys::FLOAT8OID)?;
+        if array.dimensions > 1 {
+            return Err(dimensions(array.dimensions));
+        }
+        // A bitmap may be there without a NULL.
+        let whole = |bits: &[u8]| (0..array.count).all(|e| bits.get(e / 8).is_some_and(|b| b >> (e % 8) & 1 == 1));
+        if !array.present.is_none_or(whole) {
+            return Ok((array.count, None));
+        }
+        let mut first = [0.0; N];
+        for (x, bytes) in first.iter_mut().zip(array.data.as_chunks::<8>().0).take(array.count) {
+            *x = f64::from_le_bytes(*bytes);
+        }
+        Ok((array.count, Some(first)))
+    }
+
     /// Argument `i`, an int8[] of one dimension.
     pub fn i64s(&self, i: usize) -> Result<Vec<Option<i64>>, TallyError> {
         Ok(self
@@ -108,10 +128,7 @@ impl Call {
         unsafe {
             let array = pg_sys::pg_detoast_datum(self.datum(i).cast_mut_ptr()).cast::<pg_sys::ArrayType>();
             if (*array).elemtype != oid || (*array).ndim > 1 {
-                return Err(TallyError::new(
-                    SqlState::ArraySubscriptError,
-                    format!("expected an array of one dimension, got {} dimensions", (*array).ndim),
-                ));
+                return Err(dimensions((*array).ndim as usize));
             }
             let (mut values, mut nulls, mut count) = (ptr::null_mut(), ptr::null_mut(), 0);
             pg_sys::deconstruct_array(array, oid, len, by_val, align as _, &mut values, &mut nulls, &mut count);
@@ -161,8 +178,18 @@ impl Call {
     }
 }
 
-/// An array where it lies (array.h): element count, bitmap of the elements that are not NULL, and their bytes.
+/// The error of an array of several dimensions, where one is expected.
+#[cold]
+fn dimensions(got: usize) -> TallyError {
+    TallyError::new(
+        SqlState::ArraySubscriptError,
+        format!("expected an array of one dimension, got {got} dimensions"),
+    )
+}
+
+/// An array where it lies (array.h): dimensions, element count, bitmap of the elements that are not NULL, and their bytes.
 struct Raw<'a> {
+    dimensions: usize,
     count: usize,
     present: Option<&'a [u8]>,
     data: &'a [u8],
@@ -184,6 +211,7 @@ impl<'a> Raw<'a> {
             }
             if ndim == 0 {
                 return Some(Raw {
+                    dimensions: 0,
                     count: 0,
                     present: None,
                     data: &[],
@@ -197,6 +225,7 @@ impl<'a> Raw<'a> {
                 _ => (Some(payload.get(bitmap..)?), offset - 4),
             };
             Some(Raw {
+                dimensions: ndim,
                 count,
                 present,
                 data: payload.get(data..)?,

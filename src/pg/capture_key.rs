@@ -63,6 +63,27 @@ crate::pg_fn! {
     }
 }
 
+crate::pg_fn! {
+    /// `tally_internal._mark_whole(rollup int)`: marks all of a rollup per key, so that its keys need no marks of their own for
+    /// the rest of the transaction.
+    tally_mark_whole(call)? {
+        register_callbacks();
+        super::version::check_capture()?;
+        let rollup = call.i32(0);
+        if matches!(kind(rollup), Some(Kind::Keys(_))) {
+            MARKED.with_borrow_mut(|marked| {
+                // SAFETY: SQL runs in a transaction.
+                let subtransaction = unsafe { pg_sys::GetCurrentSubTransactionId() };
+                if marked.insert_all(rollup, subtransaction) == Write::All {
+                    // SAFETY: the function is PARALLEL UNSAFE, and the marks check that the transaction may write.
+                    unsafe { mark::all(rollup) };
+                }
+            });
+        }
+        Ok(Datum::from(0usize))
+    }
+}
+
 /// Reads the numbers of rollups, a space between.
 fn read_targets(text: &str) -> Result<Targets, TallyError> {
     let rollups = text.split(' ').map(str::parse).collect::<Result<_, _>>().map_err(|_| {

@@ -94,6 +94,15 @@ impl Marked {
         write
     }
 
+    /// Remembers that all of a rollup is marked by a subtransaction, and says what is left to write.
+    pub fn insert_all(&mut self, rollup: i32, subtransaction: u32) -> Write {
+        if self.has_all(rollup) {
+            return Write::Nothing;
+        }
+        self.marks.insert((rollup, ALL), subtransaction);
+        Write::All
+    }
+
     /// Forgets everything: at the end of a transaction, and when a refresh has taken marks away within it.
     pub fn forget(&mut self) {
         self.marks = HashMap::new();
@@ -157,6 +166,21 @@ mod tests {
         assert_eq!(marked.insert((2, -2), 2), Write::One);
         marked.forget_since(2);
         assert_eq!(marked.insert((1, -2), 3), Write::All, "rolled back, so written again");
+    }
+
+    #[test]
+    fn where_the_whole_is_marked_no_key_is() {
+        let mut marked = Marked::default();
+        assert_eq!(marked.insert_all(1, 2), Write::All);
+        assert_eq!(marked.insert_all(1, 2), Write::Nothing);
+        assert_eq!(marked.insert_key(1, b"k", 2), Write::Nothing);
+        assert_eq!(marked.insert_key(2, b"k", 2), Write::One, "of another rollup");
+        marked.forget_since(2);
+        assert_eq!(
+            marked.insert_key(1, b"k", 3),
+            Write::One,
+            "rolled back, so written again"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! A. Deng, Y. Xu, R. Kohavi, T. Walker, *Improving the sensitivity of online controlled experiments by utilizing
 //! pre-experiment data* (WSDM 2013); A. Deng, U. Knoblich, J. Lu, *Applying the delta method in metric analytics* (KDD 2018).
 
+use super::apart::quotients_apart;
 use super::effect::{Asked, Effect, Estimate, Reason, invalid, satterthwaite};
 use crate::error::TallyError;
 
@@ -125,6 +126,12 @@ struct Linear<const K: usize> {
 /// How the variables of an arm make its value.
 trait Shape<const K: usize> {
     fn linear(arm: &Arm<K>) -> Result<Linear<K>, Reason>;
+
+    /// Value and covariate of b less those of a.
+    fn apart(a: &Arm<K>, b: &Arm<K>) -> Result<(f64, f64), Reason> {
+        let (of_a, of_b) = (Self::linear(a)?, Self::linear(b)?);
+        Ok((of_b.value - of_a.value, of_b.covariate - of_a.covariate))
+    }
 }
 
 /// y.
@@ -177,6 +184,10 @@ impl Shape<2> for Ratio {
             of_covariate: [0.0; 2],
         })
     }
+
+    fn apart(a: &Arm<2>, b: &Arm<2>) -> Result<(f64, f64), Reason> {
+        Ok((quotients_apart(a.mean, b.mean), 0.0))
+    }
 }
 
 impl Shape<4> for RatioWithCovariate {
@@ -190,6 +201,16 @@ impl Shape<4> for RatioWithCovariate {
             of_value: [g[0], g[1], 0.0, 0.0],
             of_covariate: [0.0, 0.0, h[0], h[1]],
         })
+    }
+
+    fn apart(a: &Arm<4>, b: &Arm<4>) -> Result<(f64, f64), Reason> {
+        let ([m, d, x, e], [n, f, y, g]) = (a.mean, b.mean);
+        let covariate = if e == 0.0 || g == 0.0 {
+            Self::linear(b)?.covariate - Self::linear(a)?.covariate
+        } else {
+            quotients_apart([x, e], [y, g])
+        };
+        Ok((quotients_apart([m, d], [n, f]), covariate))
     }
 }
 
@@ -241,7 +262,8 @@ fn estimate<const K: usize, S: Shape<K>>(a: &Arm<K>, b: &Arm<K>, asked: Asked) -
         return Err(Reason::ZeroVariance);
     }
     let df = satterthwaite(v_a, a.n, v_b, b.n);
-    let difference = (of_b.value - of_a.value) - theta * (of_b.covariate - of_a.covariate);
+    let (value_apart, covariate_apart) = S::apart(a, b)?;
+    let difference = value_apart - theta * covariate_apart;
     let units = a.n + b.n;
     if !asked.relative {
         return Ok(Estimate {

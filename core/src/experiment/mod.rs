@@ -3,6 +3,7 @@
 //! Pure arithmetic. What may be asked from SQL is declared in `sql/s10_kernel/experiment.sql`.
 
 pub mod adjust;
+pub mod apart;
 pub mod arm;
 pub mod badge;
 pub mod distribution;

@@ -4,6 +4,7 @@
 //! 1998, method 10); A. Donner and G. Y. Zou, *Closed-form confidence intervals for functions of the normal mean and
 //! standard deviation* (2012) for the ratio of two proportions from the same Wilson limits.
 
+use super::apart::quotients_apart;
 use super::arm::{Arm, means};
 use super::distribution::{normal_upper_quantile, student_two_sided};
 use super::effect::{Asked, Effect, Estimate, Numbers, Reason, invalid};
@@ -173,14 +174,19 @@ fn as_means(a: Share, b: Share, asked: Asked) -> Effect {
     }
 }
 
+/// b - a, with its digits where both are near each other.
+fn apart(a: Share, b: Share) -> f64 {
+    quotients_apart([a.successes, a.n], [b.successes, b.n])
+}
+
 /// Difference or lift of b over a, with the variance that each arm has by itself.
 fn unpooled(a: Share, b: Share, relative: bool) -> Estimate {
     let (p, q) = (a.p(), b.p());
     let (v_a, v_b) = (a.variance() / a.n, b.variance() / b.n);
     let (effect, variance) = if relative {
-        ((q - p) / p, (v_b + v_a * (q / p) * (q / p)) / (p * p))
+        (apart(a, b) / p, (v_b + v_a * (q / p) * (q / p)) / (p * p))
     } else {
-        (q - p, v_a + v_b)
+        (apart(a, b), v_a + v_b)
     };
     Estimate {
         effect,
@@ -197,7 +203,7 @@ fn by_z(a: Share, b: Share, asked: Asked) -> Result<Numbers, Reason> {
         successes: a.successes + b.successes,
         n: a.n + b.n,
     };
-    let statistic = (b.p() - a.p()) / (all.variance() * (1.0 / a.n + 1.0 / b.n)).sqrt();
+    let statistic = apart(a, b) / (all.variance() * (1.0 / a.n + 1.0 / b.n)).sqrt();
     Ok(Numbers {
         statistic: Some(statistic),
         p: student_two_sided(statistic, f64::INFINITY),

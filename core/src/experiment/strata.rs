@@ -67,7 +67,14 @@ fn estimate(strata: &[Stratum], asked: Asked) -> Result<Estimate, Reason> {
     let units: f64 = strata.iter().map(|s| s.0.n + s.1.n).sum();
     let share = |s: &Stratum| (s.0.n + s.1.n) / units;
     let sum = |of: &dyn Fn(&Stratum) -> f64| strata.iter().map(of).sum::<f64>();
-    let (a, b) = (sum(&|s| share(s) * s.0.mean[0]), sum(&|s| share(s) * s.1.mean[0]));
+    // Means count from the first one: what a stratum's mean differs by from others would be lost in a sum of 1e9s.
+    let origin = strata.first().map_or(0.0, |s| s.0.mean[0]);
+    let (from_a, from_b) = (
+        sum(&|s| share(s) * (s.0.mean[0] - origin)),
+        sum(&|s| share(s) * (s.1.mean[0] - origin)),
+    );
+    let (a, b) = (origin + from_a, origin + from_b);
+    let difference = sum(&|s| share(s) * (s.1.mean[0] - s.0.mean[0]));
     if asked.relative && a == 0.0 {
         return Err(Reason::ZeroBaseline);
     }
@@ -77,7 +84,7 @@ fn estimate(strata: &[Stratum], asked: Asked) -> Result<Estimate, Reason> {
     } else {
         (-1.0, 1.0)
     };
-    let effect = if asked.relative { (b - a) / a } else { b - a };
+    let effect = if asked.relative { difference / a } else { difference };
     let mut parts: Vec<(f64, f64)> = Vec::new();
     for s in strata {
         let w = share(s);
@@ -85,7 +92,7 @@ fn estimate(strata: &[Stratum], asked: Asked) -> Result<Estimate, Reason> {
             parts.push(((g * w).powi(2) * arm.cov[0][0] / arm.n, arm.n - 1.0));
         }
     }
-    let pull = |s: &Stratum| g_a * (s.0.mean[0] - a) + g_b * (s.1.mean[0] - b);
+    let pull = |s: &Stratum| g_a * (s.0.mean[0] - origin - from_a) + g_b * (s.1.mean[0] - origin - from_b);
     parts.push((sum(&|s| share(s) * pull(s).powi(2)) / units, units - 1.0));
     let variance: f64 = parts.iter().map(|part| part.0).sum();
     if variance == 0.0 {

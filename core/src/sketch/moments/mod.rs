@@ -62,32 +62,13 @@ impl Moments {
     /// Adds a row of `k` values.
     pub fn push(&mut self, row: &[f64]) {
         let k = self.k;
-        if self.n == 0 {
-            for (origin, x) in self.origin.iter_mut().zip(row) {
-                *origin = if x.is_finite() { *x } else { 0.0 };
-            }
-        }
-        self.n += 1;
-        let n = self.n as f64;
-        let before: [f64; MOST] = std::array::from_fn(|i| {
-            if i < k {
-                row[i] - self.origin[i] - self.mean[i]
-            } else {
-                0.0
-            }
-        });
-        // Σ grows by δ_i δ_j (n - 1) / n, which is the same for both orders of i and j.
-        let share = (n - 1.0) / n;
-        let mut at = 0;
-        for i in 0..k {
-            for j in i..k {
-                self.co[at] += before[i] * before[j] * share;
-                at += 1;
-            }
-        }
-        for (mean, before) in self.mean.iter_mut().zip(&before).take(k) {
-            *mean += before / n;
-        }
+        add(
+            &mut self.n,
+            &mut self.origin[..k],
+            &mut self.mean[..k],
+            &mut self.co,
+            row,
+        );
     }
 
     /// Adds all rows of another of as many variables.
@@ -182,27 +163,71 @@ fn other_size(expected: usize, got: usize) -> TallyError {
     .hint("SELECT tally.rollup(m) FROM (SELECT tally.moments(1.0, 2.0) AS m) AS sketches WHERE tally.variables(m) = 2")
 }
 
-/// The values of a row; none where one is NULL, as PostgreSQL's regr_ functions skip such rows.
-pub fn row(values: &[Option<f64>]) -> Result<Option<Vec<f64>>, TallyError> {
-    if (1..=MOST).contains(&values.len()) {
-        return Ok(values.iter().copied().collect());
+/// Refuses a row of other than one to four values.
+pub fn check_variables(count: usize) -> Result<(), TallyError> {
+    if (1..=MOST).contains(&count) {
+        return Ok(());
     }
     Err(TallyError::new(
         SqlState::InvalidParameterValue,
-        format!("one to {MOST} variables expected, got {}", values.len()),
+        format!("one to {MOST} variables expected, got {count}"),
     )
     .detail("tally.moments keeps the means of its variables and the covariance of each two.")
     .hint("SELECT tally.moments(y, x) FROM (VALUES (1.0, 2.0), (2.0, 5.0)) AS t(y, x)"))
 }
 
+/// Adds a row to rows of as many variables, one for each element of `origin`.
+#[inline(always)]
+fn add(n: &mut u64, origin: &mut [f64], mean: &mut [f64], co: &mut [f64], row: &[f64]) {
+    let k = origin.len();
+    if *n == 0 {
+        for (origin, x) in origin.iter_mut().zip(row) {
+            *origin = if x.is_finite() { *x } else { 0.0 };
+        }
+    }
+    *n += 1;
+    let n = *n as f64;
+    let before: [f64; MOST] = std::array::from_fn(|i| if i < k { row[i] - origin[i] - mean[i] } else { 0.0 });
+    // Σ grows by δ_i δ_j (n - 1) / n, which is the same for both orders of i and j.
+    let share = (n - 1.0) / n;
+    let mut at = 0;
+    for i in 0..k {
+        for j in i..k {
+            co[at] += before[i] * before[j] * share;
+            at += 1;
+        }
+    }
+    for (mean, before) in mean.iter_mut().zip(&before) {
+        *mean += before / n;
+    }
+}
+
+/// [`add`] to a state of K variables and P products. The lengths are known to the compiler, so that nothing loops.
+fn push_sized<const K: usize, const P: usize>(words: &mut [u64], row: &[f64]) {
+    let number = |at: usize| f64::from_bits(words[at]);
+    let mut n = words[1];
+    let mut origin: [f64; K] = std::array::from_fn(|i| number(2 + i));
+    let mut mean: [f64; K] = std::array::from_fn(|i| number(2 + K + i));
+    let mut co: [f64; P] = std::array::from_fn(|i| number(2 + 2 * K + i));
+    add(&mut n, &mut origin, &mut mean, &mut co, row);
+    words[1] = n;
+    for (word, x) in words[2..].iter_mut().zip(origin.iter().chain(&mean).chain(&co)) {
+        *word = x.to_bits();
+    }
+}
+
 /// Adds a row to a state.
 pub fn push_row(words: &mut [u64], row: &[f64]) -> Result<Result<(), Grow>, TallyError> {
-    let mut moments = Moments::load(words);
-    if moments.k != row.len() {
-        return Err(other_size(moments.k, row.len()));
+    let k = variables(words);
+    if k != row.len() {
+        return Err(other_size(k, row.len()));
     }
-    moments.push(row);
-    moments.store(words);
+    match k {
+        1 => push_sized::<1, { products(1) }>(words, row),
+        2 => push_sized::<2, { products(2) }>(words, row),
+        3 => push_sized::<3, { products(3) }>(words, row),
+        _ => push_sized::<MOST, PRODUCTS>(words, row),
+    }
     Ok(Ok(()))
 }
 
@@ -264,51 +289,4 @@ impl Stored for Moments {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(rows: &[[f64; 3]]) -> Moments {
-        let mut moments = Moments::new(3);
-        rows.iter().for_each(|row| moments.push(row));
-        moments
-    }
-
-    /// By hand for (1, 2, 0), (2, 4, 1), (6, 3, 0): means 3, 3, 1/3; deviations -2 -1 3, -1 1 0, -1/3 2/3 -1/3. Shifted by 1e9 too.
-    #[test]
-    fn covariances_by_hand() {
-        for shift in [0.0, 1e9] {
-            let moments = of(&[
-                [1.0 + shift, 2.0, 0.0],
-                [2.0 + shift, 4.0, 1.0],
-                [6.0 + shift, 3.0, 0.0],
-            ]);
-            let near = |got: Option<f64>, want: f64| {
-                let got = got.expect("a number");
-                assert!((got - want).abs() <= 1e-14 * want.abs(), "{got} and {want}");
-            };
-            near(moments.mean(0), 3.0 + shift);
-            near(moments.sum(1), 9.0);
-            let want = [[7.0, 0.5, -0.5], [0.5, 1.0, 0.5], [-0.5, 0.5, 1.0 / 3.0]];
-            for (i, row) in want.iter().enumerate() {
-                for (j, co) in row.iter().enumerate() {
-                    near(moments.covariance(i, j), *co);
-                }
-            }
-        }
-    }
-
-    /// What does not vary has a variance of exactly 0, also when merged.
-    #[test]
-    fn a_constant_has_no_variance() {
-        let mut all = of(&[[0.1, 1e9 + 0.3, 7.0]; 5]);
-        all.merge(&of(&[[0.1, 1e9 + 0.3, 7.0]; 9])).expect("three variables");
-        assert_eq!((all.covariance(0, 0), all.covariance(1, 1)), (Some(0.0), Some(0.0)));
-    }
-
-    #[test]
-    fn few_rows_have_no_answer() {
-        assert_eq!(Moments::new(2).mean(0), None);
-        assert_eq!(of(&[[1.0, 2.0, 3.0]]).covariance(0, 1), None);
-        assert!(of(&[]).merge(&Moments::new(2)).is_err());
-    }
-}
+mod tests;

@@ -44,15 +44,6 @@ CREATE FUNCTION evil.reads(metric text) RETURNS TABLE (reader text, statement te
 $$;
 \connect - :superuser
 SET client_min_messages = error;
--- What a superuser meets when he reads: the SQLSTATE, or the number.
-CREATE FUNCTION public.met(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    result text;
-BEGIN
-    EXECUTE statement INTO result;
-    RETURN result;
-EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
-END $$;
 CREATE TABLE public.met_with AS SELECT m, s.reader, public.met(s.statement) AS outcome
   FROM unnest('{by_measure,by_filter,by_view,by_domain,by_xml,by_reader,by_index}'::text[]) m,
        LATERAL (SELECT x.reader, x.statement FROM evil.reads('m_' || m) x) s;

@@ -87,14 +87,6 @@ SELECT evil.store('m_later', 'other', 'n + evil.f(1)');
 \connect - :superuser
 SET client_min_messages = error;
 UPDATE public.before SET state = public.state();
-CREATE FUNCTION public.met(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    result text;
-BEGIN
-    EXECUTE statement INTO result;
-    RETURN result;
-EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
-END $$;
 CREATE TABLE public.met_with AS SELECT m.name, r.reader, public.met(format(r.statement, m.name)) AS outcome,
     'free' || COALESCE(current_setting('tally.guard', true), '') AS guard
   FROM evil.metrics m, (VALUES

@@ -52,14 +52,6 @@ SELECT evil.try('open', $$ALTER DOMAIN evil.open ADD CHECK (current_user = 'tall
            'ALTER ROLE tally_attacker SUPERUSER') <> '') NOT VALID$$);
 \connect - :superuser
 SET client_min_messages = error;
-CREATE FUNCTION public.met(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    result text;
-BEGIN
-    EXECUTE statement INTO result;
-    RETURN result;
-EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
-END $$;
 CREATE TABLE public.met_with AS SELECT m.name, r.reader, public.met(format(r.statement, m.name)) AS outcome
   FROM (VALUES ('m_far'), ('m_open'), ('m_writes'), ('m_defines')) m(name), (VALUES
     ('value', 'SELECT tally.metric_value(%L, since => ''2026-03-01 00:00+00'', until => ''2026-03-02 00:00+00'')'),

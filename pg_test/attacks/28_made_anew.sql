@@ -21,13 +21,7 @@ SELECT evil.try('check', 'ALTER DOMAIN evil.d ADD CHECK (evil.check_it()) NOT VA
 GRANT SELECT ON ALL TABLES IN SCHEMA evil TO PUBLIC;
 \connect - :superuser
 SET client_min_messages = error;
-CREATE FUNCTION public.met(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-    RETURN 'done';
-EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
-END $$;
-CREATE TABLE public.tried AS SELECT s.n, public.met(s.s) AS outcome FROM unnest(ARRAY['SELECT tally.repair(''evil.bait'')',
+CREATE TABLE public.tried AS SELECT s.n, public.ended(s.s) AS outcome FROM unnest(ARRAY['SELECT tally.repair(''evil.bait'')',
     'SELECT tally.create_metric(''by_root'', ''evil.bait'', ''n'')',
     'SELECT tally.rename_metric(''by_root'', ''by_him'')', 'SELECT tally.drop_metric(''by_him'')',
         'SELECT * FROM tally.alter_rollup(''evil.bait'', add_dimensions => ''["ms"]'')',

@@ -72,15 +72,7 @@ INSERT INTO evil.events SELECT now() - interval '2 hours', 5 UNION ALL SELECT '2
 GRANT ALL ON ALL TABLES IN SCHEMA evil TO PUBLIC;
 \connect - :superuser
 SET client_min_messages = error;
-CREATE FUNCTION public.met(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    result text;
-BEGIN
-    EXECUTE statement INTO result;
-    RETURN COALESCE(result, '(none)');
-EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
-END $$;
-CREATE TABLE public.tried AS SELECT s.n, s.s AS statement, public.met(s.s) AS outcome FROM unnest(ARRAY[
+CREATE TABLE public.tried AS SELECT s.n, s.s AS statement, COALESCE(public.met(s.s), '(none)') AS outcome FROM unnest(ARRAY[
     $$SELECT sum(value) FROM tally.timeseries('m_bait', since => '2026-01-01', until => 'now')$$,
     $$SELECT tally.metric_value('m_bait', since => '2026-01-01', until => 'now')$$,
     $$SELECT count(*) FROM tally.report('{m_bait}', since => '2026-02-28', until => '2026-03-03')$$,

@@ -49,12 +49,6 @@ END $do$$try$);
 \connect - :superuser
 SET client_min_messages = error;
 CREATE EXTENSION dblink;
-CREATE FUNCTION public.met(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-    RETURN 'done';
-EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
-END $$;
 SELECT dblink_connect(s, format('host=%s port=%s dbname=%s user=tally_attacker', trim(BOTH '"'
     FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database())),
     dblink_exec(s, 'SET client_min_messages = error') FROM unnest('{old,open}'::text[]) s;
@@ -64,11 +58,11 @@ SELECT * FROM dblink('old', 'SELECT count(*) FROM tally.rollups') x(n bigint);
 SELECT dblink_exec('open', 'BEGIN');
 SELECT * FROM dblink('open', $$SELECT evil.store_metric('open')::text$$) x(t text);
 SET lock_timeout = '1s';
-CREATE TABLE public.gift AS SELECT 'while he is at it' AS what, public.met($$SELECT tally.set_owner('evil.gift', 'tally_victim')$$) AS outcome;
+CREATE TABLE public.gift AS SELECT 'while he is at it' AS what, public.ended($$SELECT tally.set_owner('evil.gift', 'tally_victim')$$) AS outcome;
 RESET lock_timeout;
 SELECT dblink_exec('open', 'COMMIT');
-INSERT INTO public.gift SELECT 'after', public.met($$SELECT tally.set_owner('evil.gift', 'tally_victim')$$);
-CREATE TABLE public.tried AS SELECT c.c, public.met(format('SELECT * FROM dblink(''old'', %L) x(t text)', format('SELECT %s::text FROM tally.rollups r '
+INSERT INTO public.gift SELECT 'after', public.ended($$SELECT tally.set_owner('evil.gift', 'tally_victim')$$);
+CREATE TABLE public.tried AS SELECT c.c, public.ended(format('SELECT * FROM dblink(''old'', %L) x(t text)', format('SELECT %s::text FROM tally.rollups r '
     'WHERE r.name = ''gift''', c.c))) AS outcome
   FROM unnest(ARRAY['tally_internal._mark_range(r.id, ''2026-03-01'', ''2026-03-02'', ''his'')',
     'evil.store_metric(''his'')',
@@ -78,7 +72,7 @@ SELECT dblink_exec('old', 'ROLLBACK'), dblink_disconnect('old'), dblink_disconne
 CREATE TABLE public.left_ AS SELECT m.owner::text FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.name = 'gift'
     UNION ALL SELECT g.reason FROM tally.dirty_ranges g JOIN tally.rollups r ON r.id = g.rollup_id WHERE r.name = 'gift' AND g.reason = 'his';
 SET ROLE tally_victim;
-CREATE TABLE app.went AS SELECT public.met($$SELECT tally.drop_experiment_metric('app.victim_ms')$$) AS outcome;
+CREATE TABLE app.went AS SELECT public.ended($$SELECT tally.drop_experiment_metric('app.victim_ms')$$) AS outcome;
 RESET ROLE;
 UPDATE public.before SET state = public.state();
 \ir verdict.psql

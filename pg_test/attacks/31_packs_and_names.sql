@@ -12,17 +12,11 @@ CREATE TABLE evil.done AS SELECT evil.try(s, s) AS outcome FROM unnest(ARRAY[
     $$SELECT tally_internal._store_pack('publisher', 'evil', 'UTC')$$]) s;
 \connect - :superuser
 SET client_min_messages = error;
-CREATE FUNCTION public.met(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-    RETURN 'done';
-EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
-END $$;
 UPDATE tally.installed_packs SET fingerprint = 'older' WHERE target_schema = 'evil';
 CREATE TABLE public.hints AS SELECT hint FROM tally.health WHERE "check" = 'packs';
-CREATE TABLE public.tried AS SELECT p.name, public.met(format('SELECT tally.install_pack(%L, target_schema => ''evil'')', p.name)) AS outcome
+CREATE TABLE public.tried AS SELECT p.name, public.ended(format('SELECT tally.install_pack(%L, target_schema => ''evil'')', p.name)) AS outcome
     FROM tally.packs p WHERE p.target_schema = 'evil';
-CREATE TABLE public.mended AS SELECT public.met(h.hint) AS outcome FROM public.hints h;
+CREATE TABLE public.mended AS SELECT public.ended(h.hint) AS outcome FROM public.hints h;
 RESET ROLE;
 -- Names in the making.
 CREATE EXTENSION dblink;

@@ -10,13 +10,8 @@ CREATE TYPE app.outcome AS ENUM ('ok', 'failed');
 CREATE TABLE app.analytics_events (event_time timestamptz, event_type varchar(60), user_id uuid, assignment_id uuid, meta jsonb);
 CREATE TABLE app.assignments (id uuid PRIMARY KEY, created_at timestamp, status text);
 CREATE TABLE app.ingestion_runs (id text PRIMARY KEY, started_at timestamptz);
-CREATE FUNCTION message_of(statement text, OUT state text, OUT message text, OUT hint text) LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-END $$;
-SELECT is(message_of($$SELECT tally.install_pack('product_analytics', 'app')$$)::text,
+\ir ../message_of.psql
+SELECT is((SELECT (state, message, hint)::text FROM message_of($$SELECT tally.install_pack('product_analytics', 'app')$$)),
     $$(42703,"pack 'product_analytics' cannot use the table app.ingestion_runs as it is: status text is missing",$$
     || '"ALTER TABLE app.ingestion_runs ADD COLUMN status text;")', 'a missing column is named');
 ALTER TABLE app.ingestion_runs ADD COLUMN status app.outcome;
@@ -42,8 +37,8 @@ ALTER TABLE app.analytics_events ENABLE TRIGGER taxonomy;
 SET timezone = 'Asia/Kathmandu';
 SELECT lives_ok($$SELECT tally.install_pack('product_analytics', 'app')$$, 'installed again, from a session of another zone');
 SET timezone = 'UTC';
-SELECT is(message_of($$INSERT INTO app.analytics_events VALUES ('2025-03-03', 'assignment_hide', NULL, md5('1')::uuid,
-    '{"reason": "Mondays", "surface": 7}')$$)::text,
+SELECT is((SELECT (state, message, hint)::text FROM message_of($$INSERT INTO app.analytics_events
+    VALUES ('2025-03-03', 'assignment_hide', NULL, md5('1')::uuid, '{"reason": "Mondays", "surface": 7}')$$)),
     $$(23514,"event of type 'assignment_hide' does not keep to the taxonomy: no user, value not allowed reason <string>, wrong kind surface <number>",$$
     || $$"SELECT * FROM analytics_event_keys WHERE event_type IN ('assignment_hide', '*');")$$, 'enforced: all that is wrong is named');
 SELECT throws_ok($$INSERT INTO app.analytics_events VALUES ('2025-03-03', 'no_such_type')$$, '23514', NULL, 'enforced: type');

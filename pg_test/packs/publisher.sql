@@ -214,12 +214,7 @@ SELECT is(publisher_upsert_discord('{"artifact_uri": "1", "channel": "a", "webho
 SELECT is(publisher_upsert_discord('{"artifact_uri": "1", "webhook_success": false}'), 'updated', 'the same again');
 SELECT is((SELECT (channel, webhook_success)::text FROM publisher_discord_metrics), '(a,f)', 'what is not named stays');
 SELECT is(publisher_upsert_discord('{"artifact_uri": "1"}'), 'unchanged', 'nothing but the key changes nothing');
-CREATE FUNCTION message_of(statement text, OUT state text, OUT message text, OUT hint text) LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-END $$;
+\ir ../message_of.psql
 UPDATE publisher_settings SET value = 'artifact_uri, channel' WHERE name = 'discord_metrics_conflict';
 SELECT is((SELECT (state, hint)::text FROM message_of($$SELECT publisher_upsert_discord('{"artifact_uri": "1", "channel": "b"}')$$)),
     '(42P10,"CREATE UNIQUE INDEX ON public.publisher_discord_metrics (artifact_uri, channel);")',

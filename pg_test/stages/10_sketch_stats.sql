@@ -19,15 +19,7 @@ SELECT near(tally.skewness(tally.stats(y)), sqrt(count(*)) * sum(d ^ 3)::float8 
 SELECT near(tally.kurtosis(tally.stats(y)), (count(*) * sum(d ^ 4) / sum(d ^ 2) ^ 2 - 3)::float8, 'kurtosis')
   FROM (SELECT y, y::numeric - avg(y::numeric) OVER () AS d FROM v WHERE y > 1e9 + 100 AND g < 20) s;
 SELECT near(tally.variance(tally.rollup(s)), (SELECT var_samp(y::numeric)::float8 FROM v), 'rollup') FROM (SELECT tally.stats(y) AS s FROM v GROUP BY g) t;
--- What "parallel" means below: the plan has workers that make partial states.
-CREATE FUNCTION is_parallel(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    plan json;
-BEGIN
-    EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
-    RETURN ok(plan::text ~ '"Partial Mode": "Partial"' AND plan::text ~ '"Workers Planned": [1-9]', 'planned in parallel: ' || query);
-END $$;
-SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+\ir is_parallel.psql
 SELECT is_parallel('SELECT tally.stats(y) FROM v');
 SELECT near(tally.variance(tally.stats(y)), (SELECT var_samp(y::numeric)::float8 FROM v), 'parallel') FROM v;
 SELECT is(s::text::tally.stats::text, s::text, 'text comes back') FROM (SELECT tally.stats(y, x) AS s FROM v) t;

@@ -8,15 +8,7 @@ SELECT results_eq('SELECT item, count FROM tally.top((SELECT tally.topk(t) FROM 
 SELECT is(tally.rollup(k)::text, (SELECT tally.topk(t)::text FROM v), 'rollup') FROM (SELECT tally.topk(t) AS k FROM v GROUP BY g) s;
 SELECT ok(count(*) > 0 AND count(*) FILTER (WHERE n BETWEEN top.lower AND top.upper) = count(*), 'bounds hold with more items than counters')
   FROM tally.top((SELECT tally.topk(t, 2) FROM v), 100) top JOIN (SELECT t, count(*) AS n FROM v GROUP BY t) e ON e.t = top.item;
--- What "parallel" means below: the plan has workers that make partial states.
-CREATE FUNCTION is_parallel(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    plan json;
-BEGIN
-    EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
-    RETURN ok(plan::text ~ '"Partial Mode": "Partial"' AND plan::text ~ '"Workers Planned": [1-9]', 'planned in parallel: ' || query);
-END $$;
-SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+\ir is_parallel.psql
 SELECT is_parallel('SELECT tally.topk(t) FROM v');
 SELECT is(tally.count(tally.topk(t)), 20000::bigint, 'parallel') FROM v;
 SELECT is(k::text::tally.topk::text, k::text, 'text comes back') FROM (SELECT tally.topk(t) AS k FROM v) s;

@@ -6,15 +6,7 @@ CREATE TABLE v AS SELECT i % 9 AS g, jsonb_build_object('views', i, 'ctr', i / 2
 ANALYZE v;
 SELECT is(tally.jsonb_totals(j)::jsonb, '{"views": 2001000, "ctr": 1000500, "by.web": 2000}'::jsonb, 'sums by key') FROM v;
 SELECT is(tally.rollup(t)::jsonb, (SELECT tally.jsonb_totals(j)::jsonb FROM v), 'rollup') FROM (SELECT tally.jsonb_totals(j) AS t FROM v GROUP BY g) s;
--- What "parallel" means below: the plan has workers that make partial states.
-CREATE FUNCTION is_parallel(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    plan json;
-BEGIN
-    EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
-    RETURN ok(plan::text ~ '"Partial Mode": "Partial"' AND plan::text ~ '"Workers Planned": [1-9]', 'planned in parallel: ' || query);
-END $$;
-SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+\ir is_parallel.psql
 SELECT is_parallel('SELECT tally.jsonb_totals(j) FROM v');
 SELECT is(tally.total(tally.jsonb_totals(j), 'views'), 2001000::float8, 'parallel') FROM v;
 SELECT is(tally.ignored(tally.jsonb_totals(j)), 2000::bigint, 'other leaves are ignored') FROM v;

@@ -8,21 +8,15 @@ CREATE TABLE e (at timestamptz NOT NULL, k text, v int) PARTITION BY LIST (k);
 CREATE TABLE e_here PARTITION OF e FOR VALUES IN ('here');
 CREATE FOREIGN TABLE far (at timestamptz NOT NULL, k text, v int) SERVER "the other" OPTIONS (schema_name 'app', table_name 'events');
 
--- An error by its parts.
-CREATE FUNCTION parts_of(statement text, OUT state text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-END $$;
-CREATE TEMP TABLE refused AS SELECT * FROM parts_of($$SELECT tally.create_rollup('r', 'far', 'at', measures => '{"n": "count(*)"}')$$);
+\ir ../message_of.psql
+CREATE TEMP TABLE refused AS SELECT * FROM message_of($$SELECT tally.create_rollup('r', 'far', 'at', measures => '{"n": "count(*)"}')$$);
 SELECT is(message, 'rollup ''r'' needs a source whose rows lie on this server, got the foreign table public.far', 'a foreign table is refused in words')
     FROM refused;
 SELECT is(hint, $$SELECT tally.create_cluster_rollup('r', servers => '{"the other"}', source => 'app.events', …);$$, 'with the statement to use instead')
     FROM refused;
 SELECT ok(state = '42809' AND detail ~ 'the server "the other", which leaves no marks', 'and the reason') FROM refused;
 SELECT is((p).message, 'rollup ''keys'' needs a source whose rows lie on this server, got the foreign table public.far', 'also per key')
-  FROM parts_of($$SELECT tally.create_rollup('keys', 'far', key => 'k', measures => '{"n": "count(*)"}')$$) p;
+  FROM message_of($$SELECT tally.create_rollup('keys', 'far', key => 'k', measures => '{"n": "count(*)"}')$$) p;
 
 SELECT tally.create_rollup('r', 'e', 'at', measures => '{"n": "count(*)"}', with_data => true);
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'r'), 'fresh', 'partitions of this server are fine');
@@ -47,10 +41,10 @@ CREATE TABLE listed (at timestamptz NOT NULL);
 CREATE TABLE one_shard (at timestamptz NOT NULL);
 INSERT INTO pg_catalog.pg_dist_partition (logicalrelid, partmethod, colocationid, repmodel) VALUES ('spread', 'h', 3, 's'), ('everywhere', 'n', 2, 't'),
     ('listed', 'n', 0, 's'), ('one_shard', 'n', 5, 's');
-SELECT is((parts_of(format($$SELECT tally.create_rollup('c', %L, 'at', measures => '{"n": "count(*)"}')$$, t))).message,
+SELECT is((message_of(format($$SELECT tally.create_rollup('c', %L, 'at', measures => '{"n": "count(*)"}')$$, t))).message,
     format('rollup ''c'' needs a source whose rows lie on this server, got the %s table public.%s', how, t), t || ' is refused')
   FROM (VALUES ('spread', 'distributed'), ('everywhere', 'reference'), ('one_shard', 'distributed')) x(t, how);
-SELECT ok((parts_of($$SELECT tally.create_rollup('c', 'spread', 'at', measures => '{"n": "count(*)"}')$$)).hint ~
+SELECT ok((message_of($$SELECT tally.create_rollup('c', 'spread', 'at', measures => '{"n": "count(*)"}')$$)).hint ~
     '^SELECT undistribute_table\(''public.spread''\);', 'with the statement to use instead');
 SELECT lives_ok($$SELECT tally.create_rollup('c', 'listed', 'at', measures => '{"n": "count(*)"}')$$, 'a table that Citus only lists lies here');
 SELECT lives_ok($$SELECT tally.refresh('c')$$, 'and is refreshed');

@@ -3,12 +3,7 @@
 -- the same statements. A bare name goes by the search_path of the caller, and where that does not decide, the caller is asked.
 SELECT no_plan();
 SET client_min_messages = warning;
-CREATE FUNCTION message_of(statement text, OUT state text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-END $$;
+\ir ../message_of.psql
 
 -- Team a has 10 people, of whom all pay; team b has 6, of whom every third pays.
 CREATE SCHEMA kinds_a;

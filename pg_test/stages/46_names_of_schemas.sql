@@ -2,9 +2,7 @@
 -- name with its schema is that one, and where nothing decides, the caller is asked and nothing is guessed.
 SELECT no_plan();
 SET client_min_messages = warning;
-CREATE FUNCTION message_of(statement text, OUT state text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
-BEGIN EXECUTE statement; EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
-    hint = PG_EXCEPTION_HINT; END $$;
+\ir ../message_of.psql
 DROP ROLE IF EXISTS names_taker;
 CREATE SCHEMA team_a; CREATE SCHEMA team_b; CREATE SCHEMA "Team C";
 CREATE TABLE team_a.events (at timestamptz NOT NULL, ok boolean); INSERT INTO team_a.events SELECT '2026-03-01 00:00Z'::timestamptz + i * interval '1 hour',

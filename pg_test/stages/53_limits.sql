@@ -24,20 +24,8 @@ SELECT count(*) FROM tally.refresh_release('app.seen', '2026-02-01 00:00Z');
 GRANT USAGE ON SCHEMA app, free TO PUBLIC;
 GRANT SELECT ON app.by_day, app.by_day_live, free.by_day, free.by_day_live, app.seen TO PUBLIC;
 
--- What a question gives: its rows, or its error in four parts.
 RESET ROLE;
-CREATE FUNCTION app.ask(question text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    n bigint;
-    detail_ text;
-    hint_ text;
-BEGIN
-    EXECUTE format('SELECT count(q) FROM (%s) q', question) INTO n;
-    RETURN n || ' rows';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL, hint_ = PG_EXCEPTION_HINT;
-    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, detail_, hint_);
-END $$;
+\ir ask.psql
 CREATE TEMP TABLE question (n int, text text, rows text);
 INSERT INTO question VALUES
     (1, $$SELECT * FROM tally.timeseries('visits', '2026-01-01', '2026-01-20')$$, '19 rows'),

@@ -28,18 +28,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA app TO PUBLIC;
 REVOKE SELECT ON app.events, app.exposures FROM PUBLIC;
 
 RESET ROLE;
-CREATE FUNCTION app.ask(question text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    n bigint;
-    detail_ text;
-    hint_ text;
-BEGIN
-    EXECUTE format('SELECT count(q) FROM (%s) q', question) INTO n;
-    RETURN n || ' rows';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL, hint_ = PG_EXCEPTION_HINT;
-    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, detail_, hint_);
-END $$;
+\ir ask.psql
 CREATE TEMP TABLE question (n int, text text, rows text);
 INSERT INTO question VALUES
     (1, $$SELECT * FROM tally.funnel('buying', '2026-01-01', '2026-01-21', by => '{device}')$$, '6 rows'),

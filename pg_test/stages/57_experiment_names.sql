@@ -2,12 +2,7 @@
 -- search_path of the caller, and where that does not decide, the caller is asked. See also 46_names_of_kinds.sql.
 SELECT no_plan();
 SET client_min_messages = warning;
-CREATE FUNCTION message_of(statement text, OUT state text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-END $$;
+\ir ../message_of.psql
 
 -- In schema b the new arm gives 3 for each unit, in schema d 2; the control gives 1.
 CREATE SCHEMA trials_b;

@@ -11,12 +11,7 @@ SELECT tally.create_metric('worst_ms', 'hours', 'ms', unit => 'ms');
 SELECT tally.create_metric('events', 'hours', 'n');
 SELECT tally.create_threshold('slow', 'worst_ms', '> 750', per => '{kind}', severity => 'info', over => '2 hours', description => 'as it was',
     search_path => 'pg_catalog');
-CREATE FUNCTION pg_temp.error_of(statement text, OUT state text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-END $$;
+\ir ../message_of.psql
 
 -- Alter changes what is named and nothing else.
 CREATE TEMP TABLE was AS SELECT to_jsonb(t) - '{updated_at}'::text[] AS t FROM tally.thresholds t;
@@ -39,7 +34,7 @@ SELECT tally.alter_threshold('slow', '{"metric": "worst_ms", "per": ["kind"], "c
 SELECT is((SELECT format('%s %s', t.query, m.name) FROM tally.thresholds t JOIN tally.metrics m ON m.id = t.metric_id), ' worst_ms', 'and back');
 
 -- Errors, all four parts.
-SELECT is((SELECT state FROM pg_temp.error_of(statement) WHERE num_nulls(message, detail, hint) = 0 AND '' NOT IN (message, detail, hint)), expected,
+SELECT is((SELECT state FROM message_of(statement) WHERE num_nulls(message, detail, hint) = 0 AND '' NOT IN (message, detail, hint)), expected,
     statement) FROM (VALUES
     ($$SELECT tally.alter_threshold('slow', '{"conditon": "> 3"}')$$, '42P02'),
     ($$SELECT tally.alter_threshold('slow', '[1]')$$, '22023'),
@@ -76,9 +71,9 @@ CREATE ROLE tally_test_stranger;
 GRANT USAGE ON SCHEMA app TO tally_test_stranger;
 SET ROLE tally_test_stranger;
 SELECT is((SELECT state || (message || detail || hint ~ 'worst_ms|750')::text
-    FROM pg_temp.error_of($$SELECT * FROM tally.replay('slow', changes => '{"severity": "loud"}')$$)), '42501false',
+    FROM message_of($$SELECT * FROM tally.replay('slow', changes => '{"severity": "loud"}')$$)), '42501false',
     'a stranger''s replay is refused before its definition is read');
-SELECT is((SELECT state || (message || detail || hint ~ '''slow''')::text FROM pg_temp.error_of($$SELECT * FROM tally.replay('slo')$$)), '42704false',
+SELECT is((SELECT state || (message || detail || hint ~ '''slow''')::text FROM message_of($$SELECT * FROM tally.replay('slo')$$)), '42704false',
     'and names of others'' thresholds are not told');
 SELECT is((SELECT string_agg(DISTINCT reason, '; ')
     FROM tally.replay('mine', '2026-03-01 00:00Z', '2026-03-01 02:00Z', as_of => '2026-03-02Z', changes => '{"metric": "worst_ms", "condition": "> 350"}')

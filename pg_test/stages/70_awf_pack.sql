@@ -22,12 +22,7 @@ CREATE TABLE game.analytics_events (event_time timestamptz NOT NULL, event_type 
     adventure varchar,
     locale text, model text, experiment text, content_version text, session_started_at timestamptz, latency_ms numeric, tokens_in bigint, tokens_out int,
         ticks int, tool_calls int, acts boolean, meta jsonb, extra int);
-CREATE FUNCTION message_of(statement text, OUT state text, OUT message text, OUT hint text) LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-END $$;
+\ir ../message_of.psql
 SELECT is((SELECT state FROM message_of($$SELECT tally.install_pack('awf', 'game')$$)), '42703', 'a source table without a needed column is an error');
 SELECT is((SELECT message FROM message_of($$SELECT tally.install_pack('awf', 'game')$$)),
           'pack ''awf'' cannot use the table game.analytics_events as it is: variation text is missing, acts is boolean where integer is expected',

@@ -14,6 +14,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._named(oid, oid) IS 'The schema and name of an object that SQL text can name.';
 
+CREATE OR REPLACE FUNCTION tally_internal._noted(classes oid[], objects oid[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object(
+        'names', (SELECT COALESCE(jsonb_agg(jsonb_build_array(o.class::bigint, o.object::bigint, n.schema, n.name)), '[]')
+                    FROM unnest(classes, objects) o(class, object), tally_internal._named(o.class, o.object) n
+                   WHERE n.schema NOT IN ('pg_catalog', 'tally', 'tally_internal')),
+        'labels', (SELECT COALESCE(jsonb_object_agg(e.oid, e.enumlabel), '{}') FROM pg_enum e
+                    WHERE e.enumtypid IN (SELECT o.object FROM unnest(classes, objects) o(class, object) WHERE o.class = 'pg_type'::regclass))));
+END $$;
+COMMENT ON FUNCTION tally_internal._noted(oid[], oid[]) IS
+'Objects with schemas and names as they are now, and the labels of enums among them; without what PostgreSQL and pg_tally own, which nobody renames.';
+
 CREATE OR REPLACE FUNCTION tally_internal._note_names() RETURNS jsonb
 -- Compiling it would take longer than running it, and so would planning it anew for each ALTER of a session.
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
@@ -31,11 +44,7 @@ BEGIN
                                   UNION ALL SELECT 'pg_type'::regclass, p.prorettype FROM pg_proc p WHERE u.class = 'pg_proc'::regclass AND p.oid = u.object
                                      AND p.prorettype >= 16384) x(class, object)
     )
-    SELECT jsonb_build_object(
-        'names', (SELECT COALESCE(jsonb_agg(jsonb_build_array(u.class::bigint, u.object::bigint, n.schema, n.name)), '[]')
-                    FROM used u, tally_internal._named(u.class, u.object) n WHERE n.schema NOT IN ('pg_catalog', 'tally', 'tally_internal')),
-        'labels', (SELECT COALESCE(jsonb_object_agg(e.oid, e.enumlabel), '{}') FROM pg_enum e
-                    WHERE e.enumtypid IN (SELECT u.object FROM used u WHERE u.class = 'pg_type'::regclass))));
+    SELECT tally_internal._noted(array_agg(u.class), array_agg(u.object)) FROM used u);
 END $$;
 COMMENT ON FUNCTION tally_internal._note_names() IS
 'What definitions use, with schemas and names as they are now (sources, functions, operators, types, collations), and the labels of enums among it.';
@@ -45,11 +54,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $
 BEGIN
     RETURN (WITH asked AS MATERIALIZED (SELECT DISTINCT (a::jsonb ->> 'class')::oid AS class, (a::jsonb ->> 'object')::oid AS object
                                           FROM tally_internal._announce('names_asked') a)
-    SELECT jsonb_build_object(
-        'names', (SELECT COALESCE(jsonb_agg(jsonb_build_array(a.class::bigint, a.object::bigint, n.schema, n.name)), '[]')
-                    FROM asked a, tally_internal._named(a.class, a.object) n),
-        'labels', (SELECT COALESCE(jsonb_object_agg(e.oid, e.enumlabel), '{}')
-                     FROM asked a JOIN pg_enum e ON a.class = 'pg_type'::regclass AND e.enumtypid = a.object),
+    SELECT (SELECT tally_internal._noted(array_agg(a.class), array_agg(a.object)) FROM asked a) || jsonb_build_object(
         'columns', (SELECT COALESCE(jsonb_agg(jsonb_build_array(a.object::bigint, c.attnum, c.attname)), '[]')
                       FROM asked a JOIN pg_attribute c ON a.class = 'pg_class'::regclass AND c.attrelid = a.object AND c.attnum > 0 AND NOT c.attisdropped))
       WHERE EXISTS (SELECT FROM asked));
@@ -77,5 +82,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._names_changed(jsonb) IS
 'What has another name, schema or label than was noted, as changes: class, object, kind (object, moved, label, column), was, becomes; null where nothing has.';
-REVOKE ALL ON FUNCTION tally_internal._named(oid, oid), tally_internal._note_names(), tally_internal._note_asked(), tally_internal._names_changed(jsonb)
-    FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._named(oid, oid), tally_internal._noted(oid[], oid[]), tally_internal._note_names(), tally_internal._note_asked(),
+    tally_internal._names_changed(jsonb) FROM PUBLIC;

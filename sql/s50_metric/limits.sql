@@ -155,6 +155,18 @@ COMMENT ON FUNCTION tally_internal._within_limits(regrole, regclass, text, text,
 'The most rows that the current role may have of a relation, or null; an error where a limit does not let it ask for that range. call is how its statement '
 'begins.';
 
+CREATE OR REPLACE FUNCTION tally_internal._asked_range(r tally.rollups, since text, until text, as_of timestamptz, call text,
+                                                       OUT first timestamptz, OUT last timestamptz, OUT most int)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
+    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
+    most := tally_internal._within_limits(r.owner, r.relation, r.zone, call, first, last);
+END $$;
+COMMENT ON FUNCTION tally_internal._asked_range(tally.rollups, text, text, timestamptz, text) IS
+'The range that somebody asks a rollup for, as moments, and the most rows that the current role may have of it (null: any number); an error where a limit '
+'does not let it ask for that range. call is how its statement begins.';
+
 CREATE OR REPLACE FUNCTION tally_internal._check_rows(n bigint, most bigint, what text, hint text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -25,7 +25,7 @@ BEGIN
                       WHERE rule ~ '^calendar \w+@\d+\+' AND own LIKE 'fixed %' AND tally_internal._buckets_nest(own, plain)), rule);
 END $$;
 COMMENT ON FUNCTION tally_internal._wanted_rule(tally.rollups, text, interval) IS
-'The bucket rule of a wanted width that goes by a rollup''s origin; own is the rule of the rollup itself.';
+'The bucket rule of a wanted width whose buckets begin where the rollup''s origin says. own is the rollup''s own rule.';
 
 CREATE OR REPLACE FUNCTION tally_internal._grain(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -54,8 +54,8 @@ BEGIN
     RETURN rule;
 END $$;
 COMMENT ON FUNCTION tally_internal._grain(tally.rollups, interval, timestamptz, timestamptz) IS
-'The bucket rule for a wanted width over a rollup: its own for none or a finer one (with a NOTICE), an error where own buckets would be split in [first, '
-    'last).';
+'The bucket rule for a wanted width over a rollup. It is the rollup''s own if no width is wanted, or (with a NOTICE) if a finer one is. An error if the '
+    'width would split the rollup''s buckets in [first, last).';
 
 CREATE OR REPLACE FUNCTION tally_internal._series_sql(m tally.metrics, r tally.rollups, source text, rule text, by text[], "where" jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -133,9 +133,8 @@ BEGIN
     PERFORM tally_internal._check_fill(fill, m.name);
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     PERFORM tally_internal._check_dimensions(r, by, 'by');
-    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
-    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
-    most := tally_internal._within_limits(r.owner, r.relation, r.zone, format('SELECT * FROM tally.timeseries(%L', tally_internal._called(m)), first, last);
+    SELECT a.first, a.last, a.most INTO first, last, most
+      FROM tally_internal._asked_range(r, since, until, as_of, format('SELECT * FROM tally.timeseries(%L', tally_internal._called(m))) a;
     rule := tally_internal._grain(r, bucket, first, last);
     PERFORM tally_internal._refuse_overlap(r, rule, first, last, format('SELECT * FROM tally.timeseries(%L, since => %L);', tally_internal._called(m), since));
     -- Only whole buckets count: those that begin in the range.
@@ -162,7 +161,7 @@ BEGIN
                         CASE WHEN merging THEN tally_internal._rows_from(rule, first) ELSE first END,
                         CASE WHEN merging THEN tally_internal._rows_past(rule, last) ELSE last END)
                    WHEN live THEN tally_internal._live_for_reader(r)::text ELSE r.relation::text END;
-    -- Of too many rows one more than the limit is enough to know.
+    -- One row more than the limit is enough to know that there are too many.
     bound := CASE WHEN fill IS NULL THEN COALESCE(' LIMIT ' || most + 1::bigint, '') ELSE '' END;
     query := tally_internal._refuse_unsafe(r, tally_internal._series_sql(m, r, source, rule, by, "where") || bound);
     BEGIN
@@ -214,9 +213,8 @@ DECLARE
     released text;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
-    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
-    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
-    PERFORM tally_internal._within_limits(r.owner, r.relation, r.zone, format('SELECT tally.metric_value(%L', tally_internal._called(m)), first, last);
+    SELECT a.first, a.last INTO first, last
+      FROM tally_internal._asked_range(r, since, until, as_of, format('SELECT tally.metric_value(%L', tally_internal._called(m))) a;
     PERFORM tally_internal._refuse_overlap(r, NULL, first, last,
                                            format('SELECT * FROM tally.timeseries(%L, since => %L) ORDER BY bucket DESC LIMIT 1;',
                                                tally_internal._called(m), since));

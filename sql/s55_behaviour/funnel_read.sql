@@ -43,9 +43,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = f.counts;
     PERFORM tally_internal._check_dimensions(r, by, 'by');
-    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
-    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
-    most := tally_internal._within_limits(r.owner, r.relation, r.zone, call, first, last);
+    SELECT a.first, a.last, a.most INTO first, last, most FROM tally_internal._asked_range(r, since, until, as_of, call) a;
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT g.labels, s.* FROM (SELECT %s AS labels, tally.rollup(funnel) AS funnel FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY 1) g '
         'CROSS JOIN LATERAL tally.funnel_steps(g.funnel, $3) s ORDER BY g.labels, s.step LIMIT $4',

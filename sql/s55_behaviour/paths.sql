@@ -99,9 +99,7 @@ BEGIN
     END IF;
     PERFORM tally_internal._check_path_columns(r, ARRAY(SELECT c FROM unnest(ARRAY[times, events, by] || ARRAY(SELECT jsonb_object_keys("where"))) c
                                                          WHERE c IS NOT NULL));
-    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
-    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
-    most := tally_internal._within_limits(r.owner, r.relation, r.zone, call, first, last);
+    SELECT a.first, a.last, a.most INTO first, last, most FROM tally_internal._asked_range(r, since, until, as_of, call) a;
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT label, path, actors, share FROM (SELECT label, path, pg_catalog.count(*) AS actors, '
             'pg_catalog.count(*)::pg_catalog.float8 / pg_catalog.sum(pg_catalog.count(*)) OVER (PARTITION BY label)::pg_catalog.float8 AS share, '

@@ -176,9 +176,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
     PERFORM tally_internal._check_dimensions(r, by, 'by');
-    first := tally_internal._parse_since(since, as_of, 'since', r.zone);
-    last := tally_internal._parse_since(until, as_of, 'until', r.zone);
-    most := tally_internal._within_limits(r.owner, r.relation, r.zone, call, first, last);
+    SELECT a.first, a.last, a.most INTO first, last, most FROM tally_internal._asked_range(r, since, until, as_of, call) a;
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(r, format(
         'SELECT g.labels, p.period, sum(p.eligible)::bigint, sum(p.retained)::bigint, sum(p.retained)::float8 / sum(p.eligible)::float8 '
         'FROM (SELECT %s AS labels, bucket, retention FROM %s WHERE bucket >= $1 AND bucket < $2%s) g CROSS JOIN LATERAL '

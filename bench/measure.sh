@@ -11,26 +11,45 @@ ms() {
     # A checkpoint that another rival's writes called for must not land on this one.
     sql -c 'CHECKPOINT' -c '\timing on' -c "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1
 }
-declare -A took
-# note NAME MS: one more figure of NAME.
-note() { took[$1]+="$2"$'\n'; printf '    %-34s %10.0f ms\n' "$1" "$2"; }
+# The milliseconds of processor time that this session has used so far, and all sessions and parallel workers of the server that have ended.
+cpu="SELECT split_part(pg_read_file('/proc/' || pg_backend_pid() || '/schedstat'), ' ', 1)::numeric / 1e6 + (ended[14]::numeric + ended[15]::numeric) * 10
+       FROM (SELECT regexp_split_to_array(split_part(
+                 pg_read_file('/proc/' || split_part(pg_read_file('postmaster.pid'), E'\\n', 1) || '/stat'), ') ', 2), ' ')) s (ended)"
+declare -A took cpu_of
+# note NAME MS [CPU]: one more figure of NAME.
+note() {
+    took[$1]+="$2"$'\n'
+    [ -z "${3:-}" ] || cpu_of[$1]+="$3"$'\n'
+    printf '    %-34s %10.0f ms%s\n' "$1" "$2" "${3:+$(printf '%10.0f ms of CPU' "$3")}"
+}
 # measure NAME "statement"
 measure() {
-    local figure
-    figure=$(ms "$2") # by itself, so that an error ends the run
-    note "$1" "$figure"
+    local figures
+    # By itself, so that an error ends the run.
+    figures=$(sql -c CHECKPOINT -c "$cpu" -c '\timing on' -c "$2" -c '\timing off' -c "$cpu")
+    # shellcheck disable=SC2046  # two numbers
+    note "$1" $(awk '/^Time: / { ms = $2 } { first = first == "" ? $1 : first; last = $1 } END { print ms, last - first }' <<<"$figures")
 }
 # sum NAME PART…: the latest figures of the parts, added up.
 sum() {
-    local name=$1 part total=0
+    local name=$1 part total=0 cpu=0
     shift
-    for part in "$@"; do total=$(printf '%s' "${took[$part]}" | tail -1 | awk -v t="$total" '{ print t + $1 }'); done
+    for part in "$@"; do
+        total=$(printf '%s' "${took[$part]}" | tail -1 | awk -v t="$total" '{ print t + $1 }')
+        cpu=$(printf '%s' "${cpu_of[$part]}" | tail -1 | awk -v t="$cpu" '{ print t + $1 }')
+    done
     took[$name]+="$total"$'\n'
+    cpu_of[$name]+="$cpu"$'\n'
 }
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 of() { printf '%s' "${took[$1]}" | median; }
 ratio() { awk -v a="$(of "$1")" -v b="$(of "$2")" 'BEGIN { printf "%.2f", a / b }'; }
-line() { printf '%-58s %10.0f ms   %s\n' "$1" "$(of "$2")" "${3:-}"; }
+# line TEXT NAME [MORE]: milliseconds, those of processor time where they were taken, and more.
+line() {
+    local cpu=''
+    [ -z "${cpu_of[$2]:-}" ] || cpu=$(printf '%s' "${cpu_of[$2]}" | median | awk '{ printf " (%.0f of CPU)", $1 }')
+    printf '%-58s %10.0f ms%s   %s\n' "$1" "$(of "$2")" "$cpu" "${3:-}"
+}
 
 fresh_database() { # events span
     psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db"

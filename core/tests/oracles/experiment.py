@@ -6,11 +6,10 @@
     /tmp/oracles/bin/python core/tests/oracles/experiment.py > core/tests/oracles/experiment.tsv
 
 A line is: function, arguments (JSON), expected numbers (JSON), program. The program is "mpmath" where no library keeps
-1e-9, and "mpmath = scipy" (or another) where it agrees with 40 digits to 1e-9. Nothing here was copied from tally_core:
-distributions are integrated, or are mpmath's own functions, at 40 digits.
+1e-9, and "mpmath = scipy" (or another) where it agrees with 40 digits to 1e-9. Nothing here was copied from tally_core.
+exact.py has the arithmetic.
 """
 import json
-
 import warnings
 
 import numpy as np
@@ -19,11 +18,12 @@ from gbstats.frequentist.tests import FrequentistConfig, SequentialConfig, Seque
 from gbstats.models.statistics import (ProportionStatistic, QuantileClusteredStatistic, RatioStatistic,
                                        RegressionAdjustedStatistic, SampleMeanStatistic)
 from gbstats.utils import check_srm
-from mpmath import (asinh, betainc, binomial, cosh, erfc, exp, expm1, findroot, gammainc, inf, log, loggamma, mp, mpf, pi,
-                    quad, sinh, sqrt)
+from mpmath import exp, inf, log, mp, mpf, sqrt
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
+from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+
+from exact import chi_tail, fisher, fisher_large, n_tail, noncentral, t_quantile, t_tail, two_sided, wilson
 
 warnings.simplefilter("ignore")
 mp.dps = 40
@@ -43,44 +43,6 @@ def emit(name, args, want, peers=None):
 
 
 # --- distributions -----------------------------------------------------------------------------------------------------
-def t_tail(t, df):
-    """P(T > t), t >= 0: the incomplete beta function, or the density integrated where that is slow."""
-    t, df = mpf(t), mpf(df)
-    if df <= 2000:
-        return betainc(df / 2, mpf(1) / 2, 0, df / (df + t * t), regularized=True) / 2
-    c = exp(loggamma((df + 1) / 2) - loggamma(df / 2)) / sqrt(df * pi)
-    w = 1 / (t + 1)
-    return quad(lambda x: c * exp(-(df + 1) / 2 * log(1 + x * x / df)), [t + w * k for k in (0, 1, 2, 4, 8, 16, 32, 64, 128)])
-
-
-def n_tail(z):
-    return erfc(mpf(z) / sqrt(mpf(2))) / 2
-
-
-def t_quantile(tail, df):
-    """By secants on the logarithms, in which the tail is nearly a line; scipy only says where to begin."""
-    tail = mpf(tail)
-    guess = float(st.norm.isf(float(tail)) if df == inf else st.t.isf(float(tail), float(df)))
-    if not 0 < guess < float("inf"):
-        guess = exp(-log(tail) / mpf(df))
-    f = lambda u: log(n_tail(exp(u)) if df == inf else t_tail(exp(u), df)) - log(tail)
-    return exp(findroot(f, (log(mpf(guess)), log(mpf(guess)) + mpf("1e-4")), tol=mpf("1e-50"), maxsteps=100, verify=False))
-
-
-def chi_tail(x, df):
-    x, df = mpf(x), mpf(df)
-    if df <= 2000:
-        return gammainc(df / 2, x / 2, inf, regularized=True)
-    # Log-density integrated from the side that is a tail.
-    c = -loggamma(df / 2) - df / 2 * log(mpf(2))
-    f = lambda v: exp(c + (df / 2 - 1) * log(v) - v / 2)
-    w = 2 * df / (sqrt(2 * df) + abs(x - df))
-    steps = [w * k / 2 for k in (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)]
-    if x > df:
-        return quad(f, [x + k for k in steps])
-    return 1 - quad(f, [x - k for k in reversed(steps)])
-
-
 DFS = [1, 2, 3, 5, 10, 29.5, 100, 1000, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9]
 for df in DFS:
     for t in [1e-6, 0.1, 1, 1.959963984540054, 3, 6.5, 12, 25, 37]:
@@ -102,10 +64,6 @@ emit("chi_square_tail", [1373.0, 1], chi_tail(1373.0, 1), {"scipy": st.chi2.sf(1
 
 
 # --- means: Welch, absolute and relative, sequential -------------------------------------------------------------------
-def two_sided(stat, df):
-    return 2 * t_tail(abs(stat), df) if df != inf else 2 * n_tail(abs(stat))
-
-
 def sequential(effect, se, n, alpha=mpf("0.05"), planned=5000):
     alpha = mpf(alpha)
     rho2 = (-2 * log(alpha) + log(1 - 2 * log(alpha))) / planned
@@ -285,45 +243,6 @@ for _ in range(4):
 
 
 # --- proportions -------------------------------------------------------------------------------------------------------
-def fisher(x, n, y, m):
-    """By whole numbers."""
-    k = x + y
-    ways = {j: binomial(m, j) * binomial(n, k - j) for j in range(max(0, k - n), min(m, k) + 1)}
-    return sum(w for w in ways.values() if w <= ways[y] * (1 + mpf("1e-30"))) / binomial(n + m, k)
-
-
-def fisher_large(x, n, y, m):
-    """Neighbouring tables by their ratios, from the table outward and from its peer on the other side."""
-    k = x + y
-    lp = lambda j: (loggamma(mpf(m + 1)) - loggamma(mpf(j + 1)) - loggamma(mpf(m - j + 1)) + loggamma(mpf(n + 1)) - loggamma(mpf(k - j + 1))
-                    - loggamma(mpf(n - k + j + 1)) - loggamma(mpf(n + m + 1)) + loggamma(mpf(k + 1)) + loggamma(mpf(n + m - k + 1)))
-    lo, hi, mode = max(0, k - n), min(m, k), (m + 1) * (k + 1) // (n + m + 2)
-    limit = lp(y) + mpf("1e-25")
-
-    def tail(j, side):
-        total, term = mpf(0), exp(lp(j))
-        while lo <= j <= hi and term > total * mpf("1e-30"):
-            total += term
-            term *= (mpf(m - j) * (k - j) / (mpf(j + 1) * (n - k + j + 1))) if side > 0 else (mpf(j) * (n - k + j) / (mpf(m - j + 1) * (k - j + 1)))
-            j += side
-        return total
-    side = 1 if y > mode else -1
-    likely, rare = mode, (lo if side > 0 else hi)
-    if lp(rare) > limit:
-        return tail(y, side)
-    while abs(likely - rare) > 1:
-        mid = (likely + rare) // 2
-        likely, rare = (mid, rare) if lp(mid) > limit else (likely, mid)
-    return tail(y, side) + tail(rare, -side)
-
-
-def wilson(x, n, z):
-    x, n = mpf(x), mpf(n)
-    p = x / n
-    mid, half = (p + z * z / (2 * n)) / (1 + z * z / n), z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return mid - half, mid + half
-
-
 Z = t_quantile(mpf("0.025"), inf)
 for x, n, y, m in [(3, 10, 7, 12), (0, 200, 4, 210), (1, 1000, 9, 1000), (12, 50, 30, 52), (5, 5, 0, 5), (100, 1000, 130, 1000),
                    (5000, 100000, 5300, 100000), (0, 30, 30, 30), (400, 500, 250, 500), (2, 2, 1, 3), (450, 1500, 900, 1500), (3, 100000, 15, 90000)]:
@@ -408,15 +327,6 @@ strata([[500, 1e9, 1e-6, 520, 1e9 + 1e-3, 1e-6], [300, 1e9 + 1e-2, 1e-6, 280, 1e
 
 
 # --- power -------------------------------------------------------------------------------------------------------------
-def noncentral(t, df, delta):
-    """P(|T| > t): the normal tail over the chi distribution of the denominator."""
-    t, df, delta = mpf(t), mpf(df), mpf(delta)
-    c = log(mpf(2)) + df / 2 * log(df / 2) - loggamma(df / 2)
-    w = 1 / sqrt(2 * df)
-    points = sorted({max(mpf(0), 1 + w * k) for k in (-14, -10, -7, -5, -3, -2, -1, 0, 1, 2, 3, 5, 7, 10, 14, 20, 40)})
-    return quad(lambda s: exp(c + (df - 1) * log(s) - df * s * s / 2) * (n_tail(t * s - delta) + n_tail(t * s + delta)) if s else mpf(0), points)
-
-
 mp.dps = 25
 for difference, variance, n in [(0.5, 1.0, 64), (0.1, 1.0, 1571), (1.0, 1.0, 2), (0.02, 4.0, 100000), (0.0, 1.0, 50), (0.005, 1.0, 628000)]:
     df = mpf(2 * n - 2)

@@ -73,7 +73,7 @@ fn bytes_of_every_version_are_read_for_ever() {
     read_for_ever::<sketch::state_time::StateTime>(&mut names);
     read_for_ever::<sketch::totals::Totals>(&mut names);
     read_for_ever::<funnel::counts::Counts>(&mut names);
-    read_for_ever::<funnel::events::Gathered>(&mut names);
+    read_for_ever::<funnel::gathered::Gathered>(&mut names);
     read_for_ever::<retention::counts::Counts>(&mut names);
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     for file in fs::read_dir(folder).expect("tests/golden") {
@@ -157,7 +157,7 @@ fn readers_answer_for_old_bytes() {
         [(1, 1), (1, 0), (0, 0)]
     );
     // funnel_events: step 1 on 2026-01-01, step 2 a day later, within a day, with an exclusion between them.
-    let events: funnel::events::Gathered = one("funnel_events-v1-narrow");
+    let events: funnel::gathered::Gathered = one("funnel_events-v1-narrow");
     let sorted = funnel::events::sorted(&events.0).expect("events");
     assert_eq!(sorted[1].time - sorted[0].time, 86_400_000_000);
     assert_eq!(funnel::level(&funnel::events::funnel(&events.0), &sorted), 2);

@@ -53,7 +53,7 @@ pub fn every_type(data: &[u8]) {
         "topk" => stored_answers::<sketch::topk::TopK>(data),
         "totals" => stored_answers::<sketch::totals::Totals>(data),
         "funnel_counts" => stored_answers::<funnel::counts::Counts>(data),
-        "funnel_events" => stored_answers::<funnel::events::Gathered>(data),
+        "funnel_events" => stored_answers::<funnel::gathered::Gathered>(data),
         "retention_counts" => stored_answers::<tally_core::retention::counts::Counts>(data),
         "timed" => stored_answers::<sketch::timed::Timed>(data),
         "ohlc" => stored_answers::<sketch::ohlc::Ohlc>(data),

@@ -6,7 +6,8 @@ use crate::pg::hashing::Hasher;
 use crate::{pg_fn, sketch_type};
 use pgrx::pg_sys::Interval;
 use tally_core::error::{SqlState, TallyError, room_for};
-use tally_core::funnel::events::{self, Gathered, Grow};
+use tally_core::funnel::events::{self, Grow};
+use tally_core::funnel::gathered::Gathered;
 use tally_core::funnel::spec::Funnel;
 use tally_core::funnel::{Event, MAX_CONDITIONS, level, path};
 

@@ -5,7 +5,8 @@ use crate::pg::fmgr::Call;
 use crate::pg_fn;
 use tally_core::error::{SqlState, TallyError};
 use tally_core::funnel::Event;
-use tally_core::funnel::events::{self, Gathered};
+use tally_core::funnel::events;
+use tally_core::funnel::gathered::Gathered;
 use tally_core::funnel::sequence::Pattern;
 use tally_core::funnel::spec::Funnel;
 

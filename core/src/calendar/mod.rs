@@ -14,6 +14,7 @@ pub mod edge;
 pub mod nest;
 pub mod rule;
 mod rule_text;
+mod width;
 pub mod zone;
 
 /// Microseconds of a second.

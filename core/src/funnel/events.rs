@@ -16,8 +16,6 @@
 use super::spec::{Action, Exclusion, Funnel, Mode};
 use super::{Event, MAX_CONDITIONS};
 use crate::error::{SqlState, TallyError, room_for};
-use crate::hex;
-use crate::sketch::stored::{Stored, from_hex};
 
 const VERSION: u8 = 1;
 const COUNT_SHIFT: u32 = 32;
@@ -205,10 +203,16 @@ pub fn merge(words: &mut [u64], other: &[u64]) -> Result<Result<(), Grow>, Tally
     Ok(Ok(()))
 }
 
+/// How many words hold the header and the events. Behind them there is room.
+pub(super) fn used(words: &[u64]) -> usize {
+    let facts = facts(words);
+    facts.first() + count(words) * facts.stride()
+}
+
 /// The events, as they came.
 fn events(words: &[u64]) -> impl Iterator<Item = Event> {
     let facts = facts(words);
-    let body = &words[facts.first()..facts.first() + count(words) * facts.stride()];
+    let body = &words[facts.first()..used(words)];
     body.chunks_exact(facts.stride()).map(move |w| match w {
         [time, mask] => Event {
             time: *time as i64,
@@ -277,7 +281,7 @@ pub fn from_payload(payload: &[u8]) -> Result<Vec<u64>, TallyError> {
     if facts.conditions > NARROW_CONDITIONS && !facts.wide {
         return Err(corrupt("wide events for more than 8 conditions"));
     }
-    if words.len() < facts.first() + count(&words) * facts.stride() {
+    if words.len() < used(&words) {
         return Err(corrupt("as many events as it counts"));
     }
     let steps = facts.conditions - facts.exclusions;
@@ -287,53 +291,4 @@ pub fn from_payload(payload: &[u8]) -> Result<Vec<u64>, TallyError> {
         return Err(corrupt("exclusions between its steps and a window of 0 or more"));
     }
     Ok(words)
-}
-
-/// Events of one actor as a value: their words.
-pub struct Gathered(pub Vec<u64>);
-
-impl Gathered {
-    /// The stored bytes: sorted, without the room behind the events, and narrow where all of them are. The final of an aggregate
-    /// calls this and not `encode()`: a group is as large as its rows make it, so memory that is not there must be an error.
-    pub fn bytes(&self) -> Result<Vec<u8>, TallyError> {
-        let funnel = funnel(&self.0);
-        let all = sorted(&self.0)?;
-        let mut words = room_for(first_words(&funnel))?;
-        words.resize(first_words(&funnel), 0);
-        init(&mut words, &funnel);
-        for event in all {
-            while let Err(Grow(needed)) = push(&mut words, event) {
-                let mut larger = room_for(needed)?;
-                larger.extend_from_slice(&words);
-                larger.resize(needed, 0);
-                words = larger;
-            }
-        }
-        let facts = facts(&words);
-        words.truncate(facts.first() + count(&words) * facts.stride());
-        let mut bytes = room_for(words.len() * 8)?;
-        bytes.extend(words.iter().flat_map(|w| w.to_le_bytes()).skip(4));
-        Ok(bytes)
-    }
-}
-
-impl Stored for Gathered {
-    const NAME: &'static str = "funnel_events";
-
-    fn decode(bytes: &[u8]) -> Result<Self, TallyError> {
-        from_payload(bytes).map(Gathered)
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        self.bytes()
-            .unwrap_or_else(|_| std::alloc::handle_alloc_error(std::alloc::Layout::new::<Event>()))
-    }
-
-    fn text(&self) -> String {
-        hex::encode(&self.encode())
-    }
-
-    fn parse(text: &str) -> Result<Self, TallyError> {
-        from_hex(text)
-    }
 }

@@ -4,7 +4,7 @@
 //! and tk - t1 <= window. Everything here is plain code over sorted events.
 //!
 //! * [`spec`]: window, steps, modes and exclusions, and their text form;
-//! * [`events`]: the packed state that gathers an actor's events;
+//! * [`events`]: the packed state that gathers an actor's events; [`gathered`]: the same as a stored value;
 //! * [`ordered`]: the default search (latest start per level, O(events × steps));
 //! * [`strict`], [`any_order`], [`exclude`]: the searches of the other modes;
 //! * [`counts`]: what many actors add up to;
@@ -17,6 +17,7 @@ pub mod events;
 #[cfg(test)]
 mod events_tests;
 pub mod exclude;
+pub mod gathered;
 pub mod ordered;
 mod pattern;
 #[cfg(test)]

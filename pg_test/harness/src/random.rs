@@ -3,6 +3,7 @@
 
 mod judge;
 mod operations;
+mod transactions;
 
 use crate::definition::Rollup;
 use crate::rng::Rng;

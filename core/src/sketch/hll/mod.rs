@@ -9,6 +9,7 @@ mod body;
 pub mod codec;
 pub mod estimate;
 pub mod hash;
+mod head;
 pub mod text;
 pub mod working;
 

@@ -12,6 +12,7 @@ mod compress;
 mod flush;
 mod merging;
 pub mod query;
+mod ranks;
 mod scale;
 pub mod text;
 pub mod working;

@@ -1,108 +1,10 @@
-//! Owns the operations of a sequence: open and prepared transactions, subtransactions, refreshes, backfills, definitions that
-//! come and go, a reader that keeps its snapshot.
+//! Owns the operations of a sequence on rollups: refreshes, backfills, definitions that come and go, history that is frozen.
+//! Transactions that stay open are in `transactions`.
 
 use super::{Sequence, Who};
 use crate::definition::Rollup;
-use crate::server::words_of;
 
 impl Sequence<'_> {
-    /// The holder begins a transaction, goes on with it, or ends it.
-    pub(super) fn hold(&mut self) -> Result<(), String> {
-        if !self.holding {
-            let level = *self.rng.one(&[
-                "",
-                " ISOLATION LEVEL READ COMMITTED",
-                " ISOLATION LEVEL REPEATABLE READ",
-                " ISOLATION LEVEL SERIALIZABLE",
-            ]);
-            self.execute(Who::Holder, &format!("BEGIN{level}"))?;
-            self.holding = true;
-            self.holder_isolated = self.holder_level()? != "read committed";
-        } else if self.rng.percent(35) {
-            return self.end_holder();
-        }
-        let sql = self.source.change(&mut self.rng, 1);
-        match self.rng.below(4) {
-            // A subtransaction that is undone takes its marks along; the rows after it need marks of their own.
-            0 => {
-                let undone = self.source.change(&mut self.rng, 1);
-                self.execute(
-                    Who::Holder,
-                    &format!("SAVEPOINT a; {undone}; ROLLBACK TO a; {sql}; RELEASE a"),
-                )?;
-            }
-            1 => {
-                let rows = self.rng.below(9) + 1;
-                self.copy(Who::Holder, 1, rows)?;
-            }
-            _ => self.execute(Who::Holder, &sql)?,
-        }
-        // The live view is exact inside the transaction too. (A writer without rights in tally cannot look.)
-        let role: String = self
-            .on
-            .holder
-            .query_one("SELECT current_user::text", &[])
-            .map_err(|e| words_of(&e))?
-            .get(0);
-        if role == "postgres" {
-            self.check(Who::Holder, false)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn holder_level(&mut self) -> Result<String, String> {
-        let row = self.on.holder.query_one("SHOW transaction_isolation", &[]);
-        row.map(|r| r.get(0)).map_err(|e| words_of(&e))
-    }
-
-    pub(super) fn end_holder(&mut self) -> Result<(), String> {
-        if self.holding {
-            let end = *self.rng.one(&["COMMIT", "COMMIT", "COMMIT", "ROLLBACK"]);
-            self.execute(Who::Holder, end)?;
-            self.holding = false;
-            self.holder_refreshed = false;
-        }
-        Ok(())
-    }
-
-    pub(super) fn prepare(&mut self) -> Result<(), String> {
-        if self.prepared.is_some() {
-            return self.end_prepared();
-        }
-        let (one, two) = (
-            self.source.change(&mut self.rng, 2),
-            self.source.change(&mut self.rng, 2),
-        );
-        let name = format!("tally_proof_{}_{}", self.seed, self.log.len());
-        self.execute(
-            Who::Preparer,
-            &format!("BEGIN; {one}; {two}; PREPARE TRANSACTION '{name}'"),
-        )?;
-        self.prepared = Some(name);
-        Ok(())
-    }
-
-    pub(super) fn end_prepared(&mut self) -> Result<(), String> {
-        if let Some(name) = self.prepared.take() {
-            let end = *self.rng.one(&["COMMIT", "COMMIT", "ROLLBACK"]);
-            self.execute(Who::Writer, &format!("{end} PREPARED '{name}'"))?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn subtransactions(&mut self) -> Result<(), String> {
-        let changes: Vec<String> = (0..3).map(|_| self.source.change(&mut self.rng, 0)).collect();
-        let back_to = *self.rng.one(&["a", "b"]);
-        self.execute(
-            Who::Writer,
-            &format!(
-                "BEGIN; SAVEPOINT a; {}; SAVEPOINT b; {}; ROLLBACK TO {}; {}; COMMIT",
-                changes[0], changes[1], back_to, changes[2]
-            ),
-        )
-    }
-
     /// A refresh of everything, or of one rollup and those below, after which the stored rows equal the definition.
     pub(super) fn refresh(&mut self) -> Result<(), String> {
         if self.holder_refreshed {
@@ -149,26 +51,6 @@ impl Sequence<'_> {
         for row in rows.unwrap_or_default() {
             if let Some(error) = row.get::<_, Option<String>>("error") {
                 return Err(format!("refresh of {}: {error}", row.get::<_, String>("rollup")));
-            }
-        }
-        Ok(())
-    }
-
-    /// A refresh in the holder's open transaction: it holds the rollups' locks from then on.
-    pub(super) fn refresh_inside(&mut self) -> Result<(), String> {
-        if self.holding {
-            let role: String = self
-                .on
-                .holder
-                .query_one("SELECT current_user::text", &[])
-                .map_err(|e| words_of(&e))?
-                .get(0);
-            // In an older snapshot a refresh may meet rows that others wrote since: a serialization failure, as it should be.
-            if role == "postgres" && !self.holder_isolated {
-                self.remember(Who::Holder)?;
-                self.execute(Who::Holder, "SELECT tally.refresh()")?;
-                self.holder_refreshed = true;
-                self.check(Who::Holder, true)?;
             }
         }
         Ok(())
@@ -318,30 +200,6 @@ impl Sequence<'_> {
         let chosen = *self.rng.one(&leaves);
         if let Some(rollup) = self.rollups[chosen].take() {
             self.execute(Who::Writer, &rollup.drop())?;
-        }
-        Ok(())
-    }
-
-    /// The reader takes a snapshot, looks into it again later, or lets it go. What it sees agrees with itself throughout.
-    pub(super) fn read(&mut self) -> Result<(), String> {
-        if !self.reading {
-            let level = *self.rng.one(&["REPEATABLE READ", "SERIALIZABLE"]);
-            self.execute(Who::Reader, &format!("BEGIN ISOLATION LEVEL {level}"))?;
-            self.reading = true;
-        }
-        self.check(Who::Reader, false)?;
-        if self.rng.percent(50) {
-            self.end_reader()
-        } else {
-            Ok(())
-        }
-    }
-
-    pub(super) fn end_reader(&mut self) -> Result<(), String> {
-        if self.reading {
-            self.check(Who::Reader, false)?;
-            self.execute(Who::Reader, "COMMIT")?;
-            self.reading = false;
         }
         Ok(())
     }

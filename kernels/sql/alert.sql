@@ -36,7 +36,7 @@ $$;
 CREATE FUNCTION tally_internal._told(number jsonb) RETURNS float8
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- Infinities arrive as strings. An infinity is a value; NaN is none.
+    -- Infinities arrive as strings. An infinity is a value; NaN is not.
     IF length(number #>> '{}') > 310 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('expected a number that a float8 holds, got one of %s digits',
                                                                                     length(number #>> '{}')),

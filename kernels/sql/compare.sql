@@ -10,7 +10,7 @@ BEGIN
         DETAIL = 'alpha is the chance of a false alarm: 0.05 gives intervals of 95 %.',
         HINT = 'SELECT * FROM tally.compare_means(1000, 10.0, 4.0, 1000, 10.4, 4.0, alpha => 0.05)';
 END $$;
-COMMENT ON FUNCTION tally_internal._check_alpha(float8) IS 'Refuses a chance of error that is none.';
+COMMENT ON FUNCTION tally_internal._check_alpha(float8) IS 'Refuses a chance of error outside (0, 1).';
 
 CREATE FUNCTION tally_internal._check_asked(alpha float8, planned float8) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -123,7 +123,7 @@ BEGIN
         MESSAGE = format('level of a quantile expected between 0 and 1, got %s', tally_internal._plain_number(level)),
         DETAIL = '0.5 is the median, 0.95 the 95th percentile.', HINT = 'SELECT * FROM tally.quantile_bounds(0.95, 10000)';
 END $$;
-COMMENT ON FUNCTION tally_internal._check_level(float8) IS 'Refuses a level that is none.';
+COMMENT ON FUNCTION tally_internal._check_level(float8) IS 'Refuses a level outside (0, 1).';
 
 CREATE OR REPLACE FUNCTION tally.quantile_bounds(level float8, n bigint, OUT low float8, OUT high float8)
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 20 SET search_path = pg_catalog, pg_temp AS $$

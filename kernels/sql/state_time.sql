@@ -6,7 +6,7 @@ DECLARE
     part tally_internal.states_part;
     bad  record;
 BEGIN
-    -- A row is a part of one. Of states at one instant the greatest by its bytes holds.
+    -- A row is a part of one. If several states come at one instant, the greatest by its bytes holds.
     WITH steps AS (
         SELECT i.*, row_number() OVER w AS place, count(*) OVER () AS places, lag(i.lt) OVER w AS bt, lag(i.ls) OVER w AS bs
           FROM (SELECT u.t, u.s COLLATE "C", u.t, u.s COLLATE "C", 1::bigint, 0::bigint, '{}'::jsonb, 0 FROM unnest(times, states) u(t, s)

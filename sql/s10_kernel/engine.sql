@@ -12,7 +12,7 @@ REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION tally.run_as(owner regrole, search_path text, sql text, timeout_ms int, zone text, VARIADIC parameters "any") RETURNS SETOF jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tally_run_as';
 COMMENT ON FUNCTION tally.run_as(regrole, text, text, int, text, "any") IS
-'run_as() of a statement with parameters: $1 and so on in it are the values that follow zone, so that none is printed into the text and read back.';
+'run_as() with parameters: $1 and so on stand for the values that follow zone. So no value is printed into the text and read back.';
 REVOKE ALL ON FUNCTION tally.run_as(regrole, text, text, int, text, "any") FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._calls(tree pg_node_tree) RETURNS text
@@ -66,7 +66,8 @@ COMMENT ON FUNCTION tally_internal._at_work() IS
 CREATE OR REPLACE FUNCTION tally_internal._short_context() RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL SAFE COST 1 AS 'MODULE_PATHNAME', 'tally_short_context';
 COMMENT ON FUNCTION tally_internal._short_context() IS
-'Leaves the statement that calls the calling PL/pgSQL function out of the context of the coming error; always true. For _refuse(), which raises one at once.';
+'The next error does not show, in its context, the statement that called the calling PL/pgSQL function. Always true. _refuse() calls it just before it '
+'raises.';
 
 CREATE OR REPLACE FUNCTION tally_internal._count_request(role oid, limits_id int) RETURNS bigint
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100 AS 'MODULE_PATHNAME', 'tally_count_request';
@@ -82,18 +83,18 @@ COMMENT ON FUNCTION tally_internal._note_writer(oid) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._writer(relation oid) RETURNS regrole
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'tally_writer';
-COMMENT ON FUNCTION tally_internal._writer(oid) IS 'Who was noted last as writing to a table in this session; nobody where nobody was.';
+COMMENT ON FUNCTION tally_internal._writer(oid) IS 'The role that _note_writer() noted last for a table in this session; null where it noted none.';
 REVOKE ALL ON FUNCTION tally_internal._writer(oid) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._computed_sql(measure text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT measure $$;
 COMMENT ON FUNCTION tally_internal._computed_sql(text) IS
-'How the engine writes a measure where it computes it. Here it is the measure itself: the aggregates of this kernel are quick by themselves.';
+'The expression that the engine runs to compute a measure. In this kernel it is the measure itself, because its aggregates are quick.';
 
 CREATE OR REPLACE FUNCTION tally_internal._statistics_filled() RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT d.stxoid FROM pg_statistic_ext_data d $$;
 COMMENT ON FUNCTION tally_internal._statistics_filled() IS
-'The extended statistics that hold something: ANALYZE has come since they were made. All at once, because status asks for each rollup.';
+'The extended statistics that ANALYZE has filled since they were made. It returns all of them, because tally.status asks for every rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._must_own_sources() RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT false $$;

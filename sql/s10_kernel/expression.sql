@@ -12,7 +12,7 @@ COMMENT ON FUNCTION tally_internal._check_from_item(text) IS 'The same for what 
 
 CREATE OR REPLACE FUNCTION tally_internal._statement_count(text) RETURNS int
 LANGUAGE c STRICT PARALLEL SAFE IMMUTABLE AS 'MODULE_PATHNAME', 'tally_statement_count';
-COMMENT ON FUNCTION tally_internal._statement_count(text) IS 'How many statements a text holds, by the grammar alone; a syntax error where it is none.';
+COMMENT ON FUNCTION tally_internal._statement_count(text) IS 'How many statements a text holds, by the grammar alone. A syntax error if the text is not SQL.';
 
 CREATE OR REPLACE FUNCTION tally_internal._parse_tree(text) RETURNS text
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'tally_parse_tree';

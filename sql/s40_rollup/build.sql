@@ -91,7 +91,7 @@ BEGIN
     made.id := tally_internal._store_rollup(made, dims, nums);
     made.live_view := tally_internal._begin_live(made.id);
     PERFORM tally_internal._comment_rollup(made.id);
-    -- Its lock comes first: it is the one that is waited for with patience, and its error says for whom.
+    -- Capture takes its lock first: it waits for it longer than others would, and its error says who holds it.
     PERFORM tally_internal._begin_capture(made.id);
     PERFORM tally_internal._add_statistics(made.id);
     PERFORM tally_internal._announce('schedules_change');
@@ -124,7 +124,7 @@ BEGIN
             format('SELECT tally.create_rollup(%L, …);  -- several rollups, each with the dimensions that are looked at together', label || '_1'));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._check_column_count(text, int, int) IS 'An error where a rollup in the making has more columns than PostgreSQL takes.';
+COMMENT ON FUNCTION tally_internal._check_column_count(text, int, int) IS 'An error if a rollup that is being made would have more columns than PostgreSQL takes.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_columns(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -148,7 +148,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_columns(text, tally.dimensions[], tally.measures[]) IS
-'An error where two columns of a rollup in the making have one name, one has a name that is no column''s, or there are too many.';
+'An error if a rollup that is being made would have two columns of one name, a column whose name PostgreSQL does not take, or too many columns.';
 
 CREATE OR REPLACE FUNCTION tally_internal._comment_rollup(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

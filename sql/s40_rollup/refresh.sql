@@ -105,8 +105,8 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._refresh_marked(tally.rollups, int) IS
-'Recomputes up to so many marked buckets (null: all) that no marked range will, under the lock that the caller holds; wrote is null where there was none. '
-'more: there may be further ones.';
+'Recomputes at most that many marked buckets (null: all), under the lock that the caller holds. It leaves out buckets in marked ranges. wrote is null if '
+'there was no bucket. more: there may be further ones.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refresh_unit(rollup_id int, most_buckets int, most_rows bigint, lowest timestamptz DEFAULT '-infinity',
                                     highest timestamptz DEFAULT 'infinity', oldest_first boolean DEFAULT false,

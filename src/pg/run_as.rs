@@ -1,6 +1,6 @@
 //! Owns `tally.run_as()`: running the text of a definition as the role that made it.
 //!
-//! The same care as PostgreSQL's own for REFRESH MATERIALIZED VIEW: the user is switched with
+//! It takes the same care as PostgreSQL's REFRESH MATERIALIZED VIEW: the user is switched with
 //! SECURITY_RESTRICTED_OPERATION, so that the text can neither switch back nor leave anything behind that would run
 //! later with other rights, and the search_path is the maker's, not the caller's. So is every other setting that an
 //! answer could depend on: the statement runs under [`PINNED`], whoever's session it is.
@@ -10,8 +10,7 @@ use pgrx::pg_sys::{self, Datum};
 use std::ffi::{CStr, CString};
 use tally_core::error::{SqlState, TallyError};
 
-/// What the text, the reading and the choice of values depend on beside search_path, role and TimeZone. `sql/s10_kernel/engine.sql`
-/// pins the same for the live view's making.
+/// The settings, beside search_path, role and TimeZone, that decide how values are written, read and chosen.
 const PINNED: [(&CStr, &CStr); 17] = [
     (c"DateStyle", c"ISO, YMD"),
     (c"IntervalStyle", c"postgres"),
@@ -119,7 +118,7 @@ unsafe fn bound_path(path: &CStr) -> CString {
     CString::new(schemas.join(&b", "[..])).unwrap_or_default()
 }
 
-/// What is nobody's cannot be run as anybody.
+/// A definition whose owner is gone cannot run: there is no role to run it as.
 fn nobody() -> TallyError {
     TallyError::new(
         SqlState::UndefinedObject,

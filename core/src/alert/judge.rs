@@ -46,7 +46,7 @@ pub enum Verdict {
     Missing,
 }
 
-/// Numbers as they come out of jsonb, where infinities and NaN arrive as strings. An infinity is a value; NaN is none.
+/// Numbers as they come out of jsonb, where infinities and NaN arrive as strings. An infinity is a value; NaN is not.
 fn number(from: &serde_json::Value) -> Option<f64> {
     match from {
         serde_json::Value::String(text) => match text.as_str() {
@@ -148,7 +148,7 @@ fn observed(condition: &Condition, value: f64, sample: &Sample) -> Option<(bool,
     }
 }
 
-/// A computed number, unless it is none: infinity less infinity cannot be told.
+/// A computed number, or none if it is NaN: infinity less infinity has no value.
 fn told(number: f64) -> Option<f64> {
     (!number.is_nan()).then_some(number)
 }

@@ -221,8 +221,8 @@ fn no_breach(state: &mut State, rule: &Rule, tick: DateTime<Utc>) -> Transition 
     }
 }
 
-/// The verdict, by the recovery condition while firing: it says when the breach is over, so what it does not hold for
-/// is still a breach.
+/// The verdict. While firing, the recovery condition decides: it says when the breach is over, so a sample that it does not
+/// hold for is still a breach.
 fn verdict(phase: Phase, sample: &Sample, rule: &Rule) -> (Verdict, Option<f64>) {
     match (&rule.recovery, phase) {
         (Some(recovery), Phase::Firing) => match judge(recovery, rule.min_samples, sample) {

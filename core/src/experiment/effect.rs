@@ -34,7 +34,7 @@ impl Asked {
     }
 }
 
-/// Refuses a chance of error that is none.
+/// Refuses a chance of error outside (0, 1).
 pub fn check_alpha(alpha: f64) -> Result<(), TallyError> {
     if alpha > 0.0 && alpha < 1.0 {
         return Ok(());

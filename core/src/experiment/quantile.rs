@@ -12,7 +12,7 @@ use crate::error::TallyError;
 /// The interval between order statistics covers this much, whatever alpha is asked: it only measures a width.
 const WIDTH_ALPHA: f64 = 0.05;
 
-/// Refuses a level that is none.
+/// Refuses a level outside (0, 1).
 pub fn check_level(level: f64) -> Result<(), TallyError> {
     if level > 0.0 && level < 1.0 {
         return Ok(());

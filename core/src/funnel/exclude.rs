@@ -110,7 +110,7 @@ fn from_start(funnel: &Funnel, events: &[Event]) -> (Chain, usize) {
     (best, removed)
 }
 
-/// Of two chains with one start and one length the earlier end, then the earlier middle steps.
+/// Keeps one of two chains of the same start and length: the one that ends earlier, then the one with the earlier middle steps.
 fn keep_earlier(slot: &mut Option<Chain>, chain: Chain) {
     let end = |c: &Chain| c.times[c.len - 1];
     match slot {

@@ -13,7 +13,7 @@ impl Pattern {
     /// The first match that ends earliest, then how often matches follow one another without sharing an event. Stops after `most` of them.
     fn search(&self, events: &[Event], most: u64) -> Result<(Vec<i64>, u64), TallyError> {
         let last = self.0.len() - 1;
-        // Of each element the events at which the pattern up to it can end, in order, with the place of the one before.
+        // For each element: the events at which the pattern up to it can end, in order. Each holds the place of its predecessor.
         let mut ends: Vec<Vec<End>> = vec![Vec::new(); self.0.len()];
         let (mut first, mut found) = (Vec::new(), 0);
         for (i, event) in crate::cancel::looking(events.iter().enumerate()) {
@@ -61,12 +61,12 @@ impl Pattern {
         Ok(self.search(events, 1)?.1 == 1)
     }
 
-    /// How often it occurs, no two occurrences with a common event. Each ends as early as it can, so there are no more of them than this.
+    /// How often it occurs, if no two occurrences share an event. Each one counted ends as early as it can, so no choice gives more.
     pub fn count(&self, events: &[Event]) -> Result<u64, TallyError> {
         Ok(self.search(events, u64::MAX)?.1)
     }
 
-    /// The times of the events of the occurrence that ends earliest; of several those that stand latest. Empty where there is none.
+    /// The times of the events of the occurrence that ends earliest. If several end there, its events stand latest. Empty if there is none.
     pub fn times(&self, events: &[Event]) -> Result<Vec<i64>, TallyError> {
         Ok(self.search(events, 1)?.0)
     }

@@ -27,8 +27,8 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// Whether a character is none to be seen, but changes what stands after it: a control character, or one that turns the direction of writing.
-/// In a label, that one would turn the digits of the number that follows.
+/// Whether a character is invisible but changes what follows it: a control character, or one that turns the direction of writing. In a label, the
+/// latter would turn round the digits of the number that follows.
 pub fn is_unseen(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -77,7 +77,7 @@ impl Table {
             cells
         };
         Self {
-            // A head without a word is none for a screen reader.
+            // A screen reader skips a head without words.
             columns: std::iter::once("name".to_owned())
                 .chain(panel.columns.iter().cloned())
                 .collect(),

@@ -329,7 +329,7 @@ mod tests {
             let moment = |(time, shift): (i64, i64)| Moment { time: time * 4 * HOUR, local: (time * 4 + shift) * HOUR };
             let moments = |pairs: Vec<(i64, i64)>| pairs.into_iter().map(moment).collect::<Vec<_>>();
             let (mut starts, mut returns, as_of) = (moments(starts), moments(returns), moment((as_of, 0)));
-            // Of starts at one moment, any may come first: they have one local time.
+            // Starts at one moment have one local time, so any of them may come first.
             starts.sort_by_key(|s| s.time);
             starts.dedup_by_key(|s| s.time);
             let rule = every_by_the_rule(unit, on_or_after, as_of, &starts, &returns);

@@ -71,7 +71,7 @@ pub struct Part {
     pub resets: u64,
     /// Whether one is NaN or infinite; then sums have no value.
     pub odd: bool,
-    /// Of a counter: what it had reached at each reset. Of a weighted value: value × microseconds, twice that where it moves in a line.
+    /// For a counter: the sum of what it had reached at each reset. For a weighted value: value × microseconds, or twice that where it moves in a line.
     pub sum: Exact,
 }
 

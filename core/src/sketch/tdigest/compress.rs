@@ -113,8 +113,8 @@ pub fn compress(items: &mut Vec<Item>, limit: usize, from_above: bool) {
 const GAPS: usize = 8;
 /// Items behind that a distance is held against.
 const BEHIND: usize = 8;
-/// How many times the mean distance of those makes a gap. Of exponential distances one in 400,000 is that large, so smooth
-/// data hardly ever shows one. Weights do not count: values just come lie singly between heavy centroids.
+/// A distance is a gap if it is this many times the mean distance of those items. One exponential distance in 400,000 is that
+/// large, so smooth data hardly ever shows a gap. Weights do not count, because new values lie singly between heavy centroids.
 const GAP: f64 = 32.0;
 
 /// One pass: each centroid takes its next neighbours while the scale function lets it, but not across a gap, so that the

@@ -1,5 +1,5 @@
-//! `timed`: the first or the last value of a series with its time, mergeable in any order. At one instant the order is that of the
-//! values: the first is the least, the last the greatest; texts go by their bytes.
+//! `timed`: the first or the last value of a series with its time, mergeable in any order. Values of one instant are
+//! ordered by value: the least is the first, the greatest is the last. Texts are compared by their bytes.
 //!
 //! ```text
 //! u8 version = 1 · u8 which (1 first, 2 last) · u8 type (1 float8, 2 bigint, 3 text) · u8 0 · i64 time · u64 length · value
@@ -105,7 +105,7 @@ pub struct Timed {
 }
 
 impl Timed {
-    /// Whether another one takes its place.
+    /// Whether `other` takes the place of this one.
     pub fn yields_to(&self, other: &Timed) -> Result<bool, TallyError> {
         let by_value = match (&self.value, &other.value) {
             (Held::Float(a), Held::Float(b)) => settled(*a).total_cmp(&settled(*b)),
@@ -126,7 +126,7 @@ impl Timed {
     pub fn words(&self) -> Vec<u64> {
         let value = self.value.bytes();
         let mut words = vec![0; 3 + value.len().div_ceil(8)];
-        // There are enough of them.
+        // It cannot fail: the words are as many as the value needs.
         let _ = self.store(&mut words);
         words
     }
@@ -165,7 +165,7 @@ pub fn is_working(words: &[u64]) -> bool {
     words.len() >= 3 && (words[0] >> 32) as u8 == VERSION && (which == 1 + STATE || which == 2 + STATE)
 }
 
-/// Adds a value to a state: it is written where the state yields to it. `time` alone decides where it differs.
+/// Adds a value to a state: writes it if the state yields to it. Where the times differ, they alone decide.
 pub fn push(words: &mut [u64], other: &Timed) -> Result<Result<(), Grow>, TallyError> {
     Ok(if Timed::decode(&payload(words))?.yields_to(other)? {
         other.store(words)

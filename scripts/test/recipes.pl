@@ -17,8 +17,8 @@ my $page = text('CONTRIBUTING.md');
 my %kind = (
     'a condition of thresholds' => {
         names => sub { text('core/src/alert/condition.rs') =~ /pub enum Condition \{(.*?)^\}/ms; my $body = $1; return $body =~ /^    ([A-Z]\w+)/mg },
-        holds => qr/Condition::[A-Z]|condition,kind|alert::parse/,
-        within => [qw(core src sql fuzz)],
+        holds => qr/Condition::[A-Z]|condition,kind|condition ->> 'kind'|alert::parse/,
+        within => [qw(core src sql kernels fuzz)],
     },
     'a pack' => {
         names => sub { return grep { $_ ne 'template' } map { m{^sql/packs/(\w+)/pack\.sql$} } files_at('sql/packs') },
@@ -40,8 +40,9 @@ for my $recipe (sort keys %kind) {
     my @lacks;
     while (my ($where, $what) = splice @places, 0, 2) {
         for my $name (@names) {
-            (my $place = $where) =~ s/<name>|<Name>|<N>/$name/g;
-            (my $stands = $what) =~ s/<name>|<Name>|<N>/$name/g;
+            # RobustZ is robust_z in SQL.
+            (my $small = lcfirst $name) =~ s/([A-Z])/_\l$1/g;
+            my ($place, $stands) = map { s/<Name>|<N>/$name/gr =~ s/<name>/$small/gr } $where, $what;
             $stands =~ s/\\\|/|/g;
             push @lacks, "$name: $stands expected in $place" if !grep { index($_, $stands) >= 0 || index(text($_), $stands) >= 0 } files_at($place);
         }

@@ -124,7 +124,7 @@ BEGIN
             format('SELECT tally.create_rollup(%L, …);  -- several rollups, each with the dimensions that are looked at together', label || '_1'));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._check_column_count(text, int, int) IS 'An error if a rollup that is being made would have more columns than PostgreSQL takes.';
+COMMENT ON FUNCTION tally_internal._check_column_count(text, int, int) IS 'An error if a new rollup would have more columns than PostgreSQL takes.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_columns(label text, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -148,7 +148,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_columns(text, tally.dimensions[], tally.measures[]) IS
-'An error if a rollup that is being made would have two columns of one name, a column whose name PostgreSQL does not take, or too many columns.';
+'An error if a new rollup would have two columns of one name, a column whose name PostgreSQL does not take, or too many columns.';
 
 CREATE OR REPLACE FUNCTION tally_internal._comment_rollup(rollup_id int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

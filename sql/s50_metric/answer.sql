@@ -78,7 +78,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
                     || COALESCE(' AND ' || "where", '') END
 $$;
 COMMENT ON FUNCTION tally_internal._edge_where(text, timestamptz, text, text) IS
-'A filter, and that rows are on one side of an edge between buckets of a rule.';
+'A filter that also keeps rows on one side of an edge between buckets of a rule.';
 
 CREATE OR REPLACE FUNCTION tally_internal._range_pieces_sql(reader regrole, candidates tally.rollups[], columns text, "where" text, first timestamptz,
     last timestamptz)
@@ -103,7 +103,7 @@ BEGIN
         END IF;
         since := tally_internal._bucket_at_or_after(c.rule, first);
         until := tally_internal._bucket_start(c.rule, last);
-        -- Where a clock is set back over midnight, a day holds rows from before its start, and from after its end. Such a day is no whole one.
+        -- Where a clock is set back over midnight, a day holds rows from before its start, and from after its end. Such a day does not count as whole.
         IF tally_internal._rows_from(c.rule, since) < first THEN
             since := tally_internal._bucket_end(c.rule, since);
         END IF;
@@ -129,12 +129,12 @@ CREATE OR REPLACE FUNCTION tally_internal._answer_source(reader regrole, r tally
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    -- Whether it is an object at all, _where_sql() says.
+    -- _where_sql() refuses what is no object.
     labels text[] := by || ARRAY(SELECT jsonb_object_keys(CASE jsonb_typeof("where") WHEN 'object' THEN "where" ELSE '{}' END));
     counted text[] := tally_internal._counted_among(r.id, measures);
     spread text;
 BEGIN
-    -- Who counts labels of a dimension needs the dimension.
+    -- A metric that counts the labels of a dimension needs that dimension.
     IF counted <> '{}' THEN
         labels := labels || counted;
         measures := ARRAY(SELECT n FROM unnest(measures) n WHERE n <> ALL (ARRAY(SELECT 'distinct_' || d FROM unnest(counted) d)));

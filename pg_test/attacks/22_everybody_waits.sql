@@ -17,7 +17,7 @@ SET search_path = evil;
 SELECT evil.try('name', $$SELECT tally.create_threshold('tally evaluation stopped', query => 'SELECT 1 AS value', condition => '> 10', enabled => false)$$);
 RESET search_path;
 SELECT tally.create_channel('his', kind => 'table', repeat_interval => '1 minute');
-SELECT tally.silence('{}', 'his', '300 days') FROM generate_series(1, 30);
+SELECT tally.silence('{}', 'his', i * interval '1 day') FROM generate_series(271, 300) i;
 SELECT tally.create_inhibition('his ' || i, '{"severity": "critical"}', '{"threshold": "victim_alert"}') FROM generate_series(1, 30) i;
 SELECT tally.create_route('his', (SELECT jsonb_build_object('channel', 'his', 'routes', jsonb_agg(jsonb_build_object('matchers',
     jsonb_build_object('l', i::text), 'channel', 'his'))) FROM generate_series(1, 300) i));
@@ -53,6 +53,27 @@ SELECT count(*) FILTER (WHERE f.funcname = '_notify') AS told, COALESCE(sum(f.ca
 ROLLBACK;
 UPDATE public.before SET state = public.state();
 GRANT CREATE ON SCHEMA public TO tally_attacker;
+-- He has 30 silences and 30 inhibitions, and a channel and a route.
+SELECT format('ALTER DATABASE %I SET tally.most_per_role = 30', current_database()) \gexec
+\connect - tally_attacker
+SET client_min_messages = error;
+-- What he sets binds nobody.
+SET tally.most_per_role = 1000;
+SELECT evil.try('silence 31', $$SELECT tally.silence('{}', 'his', '301 days')$$),
+       evil.try('inhibition 31', $$SELECT tally.create_inhibition('his 31', '{"severity": "critical"}', '{"threshold": "victim_alert"}')$$),
+       evil.try('inhibition 7 again', $$SELECT tally.create_inhibition('his 7', '{"severity": "info"}', '{"threshold": "victim_alert"}')$$);
+SELECT evil.try('one silence less', format('SELECT tally.end_silence(%s)', min(id))) FROM tally.silences WHERE owner::oid = 'tally_attacker'::regrole;
+SELECT evil.try('silence 30', $$SELECT tally.silence('{}', 'his', '301 days')$$);
+\connect - :superuser
+SET client_min_messages = error;
+SELECT format('ALTER DATABASE %I SET tally.most_per_role = 1', current_database()) \gexec
+SET ROLE tally_attacker;
+SELECT evil.try('channel 2', $$SELECT tally.create_channel('his second', kind => 'table')$$),
+       evil.try('channel 1 again', $$SELECT tally.create_channel('his', kind => 'table', repeat_interval => '2 minutes')$$),
+       evil.try('route 2', $$SELECT tally.create_route('his second', '{"channel": "his"}')$$),
+       evil.try('route 1 again', $$SELECT tally.create_route('his', '{"channel": "his"}')$$);
+RESET ROLE;
+SELECT format('ALTER DATABASE %I RESET tally.most_per_role', current_database()) \gexec
 CREATE EXTENSION dblink;
 SELECT dblink_connect('holder', format('host=%s port=%s dbname=%s user=tally_attacker',
     trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)), current_setting('port'), current_database()));
@@ -90,6 +111,10 @@ SELECT results_eq('SELECT * FROM public.watching ORDER BY 1', format('VALUES (''
     current_user), 'the clock makes its watch, whatever he calls his thresholds');
 SELECT is((SELECT count(*) FROM public.started), 1::bigint, 'and starts where he has taken the very name');
 SELECT is((SELECT count(*) FROM public.written WHERE kind IN ('rollup', 'metric', 'threshold')), 9::bigint, 'the definitions of others are written out');
+SELECT bag_eq($$SELECT what, outcome FROM evil.log WHERE what ~ '^(silence|inhibition|channel|route|one)' $$,
+    $$VALUES ('silence 31', '54000'), ('inhibition 31', '54000'), ('inhibition 7 again', 'done'), ('one silence less', 'done'), ('silence 30', 'done'),
+             ('channel 2', '54000'), ('channel 1 again', 'done'), ('route 2', '54000'), ('route 1 again', 'done')$$,
+    'of silences, inhibitions, channels and routes he has as many as the database lets one role have');
 SELECT is_empty('SELECT * FROM public.locked', 'a function that no definition means locks nothing');
 SELECT is((SELECT n FROM public.live), 500::numeric, 'and the live view is read meanwhile');
 SELECT is_empty('SELECT * FROM public.marked', 'a function whose name is a word in the body of the victim''s has nothing computed anew');

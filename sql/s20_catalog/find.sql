@@ -135,10 +135,11 @@ $$;
 COMMENT ON FUNCTION tally_internal._measures_of(int) IS 'The measures of a rollup in words, for error messages.';
 
 CREATE OR REPLACE FUNCTION tally_internal._time_index(source regclass, time_column text) RETURNS boolean
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
                     WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'brin')
-                      AND i.indkey[0] = (SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = source AND a.attname = time_column))
-$$;
+                      AND i.indkey[0] = (SELECT a.attnum FROM pg_attribute a WHERE a.attrelid = source AND a.attname = time_column));
+END $$;
 COMMENT ON FUNCTION tally_internal._time_index(regclass, text) IS
 'Whether an index of the source leads with the time column, so that a bucket can be read without a scan of all.';

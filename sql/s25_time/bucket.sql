@@ -27,16 +27,18 @@ COMMENT ON FUNCTION tally_internal._bucket_rule_of_or_null(tally.rollups) IS
 'The same, for work on all rollups of a source: null where the stored rule cannot be read, so that it stops only its own rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_start_sql(rule text, instant text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('tally_internal._bucket_start(%L, %s)', rule, instant)
-$$;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN format('tally_internal._bucket_start(%L, %s)', rule, instant);
+END $$;
 COMMENT ON FUNCTION tally_internal._bucket_start_sql(text, text) IS
 'SQL text for the start of the bucket that holds an instant (an SQL expression of type timestamptz).';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_end_sql(rule text, start text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('tally_internal._bucket_end(%L, %s)', rule, start)
-$$;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN format('tally_internal._bucket_end(%L, %s)', rule, start);
+END $$;
 COMMENT ON FUNCTION tally_internal._bucket_end_sql(text, text) IS
 'SQL text for the end (exclusive) of the bucket that begins at start (an SQL expression of type timestamptz).';
 
@@ -48,18 +50,20 @@ COMMENT ON FUNCTION tally_internal._shift_sql(text, text, text) IS
 'SQL text of the start of another bucket, which comes n buckets after the one that begins at start (before it, if n is negative).';
 
 CREATE OR REPLACE FUNCTION tally_internal._time_as_timestamptz_sql(time_value text, time_type regtype, zone text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE time_type WHEN 'timestamptz'::regtype THEN time_value ELSE format('tally_internal._instant_of(%s, %L)', time_value, zone) END
-$$;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE time_type WHEN 'timestamptz'::regtype THEN time_value ELSE format('tally_internal._instant_of(%s, %L)', time_value, zone) END;
+END $$;
 COMMENT ON FUNCTION tally_internal._time_as_timestamptz_sql(text, regtype, text) IS
 'SQL text for a time (SQL text too) as timestamptz: types without a zone are read in the rollup''s zone.';
 
 CREATE OR REPLACE FUNCTION tally_internal._first_row_sql(rule text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('%L::pg_catalog.timestamptz', to_char(tally_internal._rows_from(rule, '4714-11-24 00:00+00 BC') AT TIME ZONE 'UTC',
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN format('%L::pg_catalog.timestamptz', to_char(tally_internal._rows_from(rule, '4714-11-24 00:00+00 BC') AT TIME ZONE 'UTC',
                                                         'YYYY-MM-DD HH24:MI:SS.US')
-                  || '+00 BC')
-$$;
+                  || '+00 BC');
+END $$;
 COMMENT ON FUNCTION tally_internal._first_row_sql(text) IS
 'SQL text of the first time that is in a bucket. PostgreSQL cannot hold the start of a bucket before that time.';
 

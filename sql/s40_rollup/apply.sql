@@ -12,8 +12,9 @@ COMMENT ON FUNCTION tally_internal._rows(anyelement, text, timestamptz, timestam
     'rights.';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_query(r tally.rollups, d jsonb, fresh text, scope text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._render(
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN tally_internal._render(
         'WITH _fresh AS MATERIALIZED ({fresh}), '
         '_deleted AS (DELETE FROM {table} t WHERE {scope} AND NOT EXISTS (SELECT FROM _fresh f WHERE {same_key}){bucket_stays} RETURNING {deleted}), '
         -- The image comparison is the one of REFRESH MATERIALIZED VIEW CONCURRENTLY: it needs no = of the types, and two values that differ
@@ -36,8 +37,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             'emptied_count', CASE WHEN r.key IS NULL AND r.emptied_at IS NULL
                 THEN format(', (SELECT pg_catalog.count(DISTINCT d.bucket) FROM _deleted d WHERE %s <= pg_catalog.now() AND NOT '
                      'EXISTS (SELECT FROM _fresh f WHERE f.bucket = d.bucket)) AS emptied', tally_internal._bucket_end_sql(d ->> 'rule', 'd.bucket'))
-                ELSE '' END))
-$$;
+                ELSE '' END));
+END $$;
 COMMENT ON FUNCTION tally_internal._apply_query(tally.rollups, jsonb, text, text) IS
 'SQL text of one statement that makes the stored rows t in scope of a rollup (and the same resolved) equal to the rows of fresh, and counts what it wrote.';
 

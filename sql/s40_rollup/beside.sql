@@ -5,11 +5,12 @@
 -- other rollup in the same way as those of a rollup underneath. So nothing new decides what is dirty.
 
 CREATE OR REPLACE FUNCTION tally_internal._expand_item(r tally.rollups, live boolean DEFAULT false) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- A refresh reads tables, the live view reads live views, as with a rollup underneath.
-    SELECT COALESCE((SELECT replace(r.expand, '{beside}', CASE WHEN live THEN o.live_view ELSE o.relation END::text)
-                       FROM tally.beside b JOIN tally.rollups o ON o.id = b.beside_id WHERE b.rollup_id = r.id), r.expand)
-$$;
+    RETURN COALESCE((SELECT replace(r.expand, '{beside}', CASE WHEN live THEN o.live_view ELSE o.relation END::text)
+                       FROM tally.beside b JOIN tally.rollups o ON o.id = b.beside_id WHERE b.rollup_id = r.id), r.expand);
+END $$;
 COMMENT ON FUNCTION tally_internal._expand_item(tally.rollups, boolean) IS
 'The item of FROM that expands each source row of a rollup, with the rollup beside it by name: its table, or (live) its live view.';
 

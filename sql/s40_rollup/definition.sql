@@ -2,11 +2,12 @@
 -- means one thing.
 
 CREATE OR REPLACE FUNCTION tally_internal._dimension_sql(expression text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- A primary key holds no NULL, so "no value" has a name of its own. A column's NOT NULL says nothing here: it can be dropped at any time,
     -- also on an inheriting table alone, and nobody enforces it on foreign tables.
-    SELECT format('COALESCE(%s, ''(none)'')', expression)
-$$;
+    RETURN format('COALESCE(%s, ''(none)'')', expression);
+END $$;
 COMMENT ON FUNCTION tally_internal._dimension_sql(text) IS 'SQL text of a dimension (a text expression) with NULL named ''(none)''.';
 
 CREATE OR REPLACE FUNCTION tally_internal._base_type(type regtype) RETURNS regtype
@@ -72,44 +73,48 @@ COMMENT ON FUNCTION tally_internal._fixed_text_sql(text, regtype) IS
 'SQL text that writes an expression of a type as text in a form that no setting changes; null for types that only have their cast.';
 
 CREATE OR REPLACE FUNCTION tally_internal._definition_range_sql(d jsonb, since text, until text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._range_sql(d ->> 'time_column', (d ->> 'time_type')::regtype, d ->> 'zone', d ->> 'rule', tally_internal._window_start_sql(d, since),
-                                     until)
-$$;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN tally_internal._range_sql(d ->> 'time_column', (d ->> 'time_type')::regtype, d ->> 'zone', d ->> 'rule', tally_internal._window_start_sql(d, since),
+                                     until);
+END $$;
 COMMENT ON FUNCTION tally_internal._definition_range_sql(jsonb, text, text) IS
 'SQL text of the condition that a source row counts in buckets that begin in [since, until) (SQL texts) of a resolved rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._range_query(d jsonb, since text, until text, extra text DEFAULT 'true') RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- A range from the beginning of time begins at -infinity, where rows are in no bucket.
-    SELECT tally_internal._render(
+    RETURN tally_internal._render(
         'SELECT {row_bucket} AS bucket, {definition_dimensions}{definition_measures} FROM {source}{expand}{window} '
         'WHERE {range}{in_window} AND {time} >= {first_row} AND ({filter}) AND {extra} GROUP BY 1{range_groups}',
         d || jsonb_build_object('range', tally_internal._definition_range_sql(d, since, until), 'extra', extra,
             'in_window', CASE WHEN d ->> 'lookback' IS NULL THEN '' ELSE format(' AND _tally_window.start >= %s AND _tally_window.start < %s', since, until)
-                END))
-$$;
+                END));
+END $$;
 COMMENT ON FUNCTION tally_internal._range_query(jsonb, text, text, text) IS
 'The definition of a resolved rollup over all buckets of a range, as one scan and one grouping: for history and for wide changes. since, until and extra '
     'are SQL texts.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_query(d jsonb, buckets text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._render(
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN tally_internal._render(
         'SELECT _tally.start AS bucket, _tally_rows.* FROM {buckets} AS _tally(start) CROSS JOIN LATERAL ('
         'SELECT {definition_dimensions}{definition_measures} FROM {source}{expand} WHERE {range} AND ({filter}) {bucket_groups}) _tally_rows',
         d || jsonb_build_object('buckets', buckets,
-            'range', tally_internal._definition_range_sql(d, '_tally.start', tally_internal._bucket_end_sql(d ->> 'rule', '_tally.start'))))
-$$;
+            'range', tally_internal._definition_range_sql(d, '_tally.start', tally_internal._bucket_end_sql(d ->> 'rule', '_tally.start'))));
+END $$;
 COMMENT ON FUNCTION tally_internal._bucket_query(jsonb, text) IS
 'The definition of a resolved rollup over chosen buckets, one index range each: for refreshes and the live view. buckets is SQL text of a relation of one '
     'column.';
 
 CREATE OR REPLACE FUNCTION tally_internal._frozen_sql(rollup_id int) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- Looked up when the query runs: the horizon moves on, and the live view's text stays.
-    SELECT format('(SELECT x.frozen_before FROM tally.rollups x WHERE x.id = %s)', rollup_id)
-$$;
+    RETURN format('(SELECT x.frozen_before FROM tally.rollups x WHERE x.id = %s)', rollup_id);
+END $$;
 COMMENT ON FUNCTION tally_internal._frozen_sql(int) IS 'SQL text of a rollup''s horizon, before which its buckets stand as they are stored.';
 
 CREATE OR REPLACE FUNCTION tally_internal._dirty_query(d jsonb) RETURNS text

@@ -2,10 +2,11 @@
 -- and no mark says where they are not exact now. The live view of such a rollup reads the other servers, whole, and whatever stands on it does too.
 
 CREATE OR REPLACE FUNCTION tally_internal._face_of(r tally.rollups) RETURNS regclass
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- Whoever reads the live view runs what the face calls. So it must be the rollup's owner that has made it.
-    SELECT f.face FROM tally.faces f JOIN pg_class c ON c.oid = f.face WHERE f.source = r.source AND c.relowner = r.owner::oid
-$$;
+    RETURN (SELECT f.face FROM tally.faces f JOIN pg_class c ON c.oid = f.face WHERE f.source = r.source AND c.relowner = r.owner::oid);
+END $$;
 COMMENT ON FUNCTION tally_internal._face_of(tally.rollups) IS 'What the live view of a rollup reads instead of its source; null where the source is no copy.';
 
 CREATE OR REPLACE FUNCTION tally_internal._is_faced(rollup_id int) RETURNS boolean

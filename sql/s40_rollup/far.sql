@@ -47,22 +47,29 @@ COMMENT ON FUNCTION tally_internal._far_fault(regclass, text) IS
 'What is wrong with a source whose rows, or some of them, lie on another server, in words, with the statement to use instead; nulls where all lie here.';
 
 CREATE OR REPLACE FUNCTION tally_internal._strange_table(relation regclass, reader regrole) RETURNS regclass
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.oid FROM tally_internal._tree(relation) t JOIN pg_class c ON c.oid = t.member AND c.relkind = 'f'
-     -- Most databases have no foreign table at all, and a source may have thousands of partitions.
-     WHERE EXISTS (SELECT FROM pg_foreign_table) AND c.relowner <> reader
-       AND NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = c.relowner AND o.rolsuper) ORDER BY c.oid LIMIT 1
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Most databases have no foreign table at all, and a source may have thousands of partitions.
+    IF NOT EXISTS (SELECT FROM pg_foreign_table) THEN RETURN NULL; END IF;
+    RETURN (SELECT c.oid FROM tally_internal._tree(relation) t JOIN pg_class c ON c.oid = t.member AND c.relkind = 'f'
+             WHERE c.relowner <> reader AND NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = c.relowner AND o.rolsuper) ORDER BY c.oid LIMIT 1);
+END $$;
 COMMENT ON FUNCTION tally_internal._strange_table(regclass, regrole) IS
 'A foreign table at or below a relation that belongs to a stranger of its reader: its owner says what is read, and on which server, with the user mapping of '
     'the reader. Null where there is none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._strange_source_fault(r tally.rollups, OUT sqlstate text, OUT message text, OUT hint text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT '42501', format('the foreign table %s of %s belongs to its source, and would be read with the rights of %s', s.s, c.relowner::regrole, r.owner),
-           format('ALTER FOREIGN TABLE %s NO INHERIT %s;  -- or DETACH PARTITION; by %s', s.s, r.source, c.relowner::regrole)
-      FROM tally_internal._strange_table(r.source, r.owner) s JOIN pg_class c ON c.oid = s.s
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stranger regclass := tally_internal._strange_table(r.source, r.owner);
+    owner    regrole;
+BEGIN
+    IF stranger IS NULL THEN RETURN; END IF;
+    owner := (SELECT c.relowner FROM pg_class c WHERE c.oid = stranger);
+    sqlstate := '42501';
+    message := format('the foreign table %s of %s belongs to its source, and would be read with the rights of %s', stranger, owner, r.owner);
+    hint := format('ALTER FOREIGN TABLE %s NO INHERIT %s;  -- or DETACH PARTITION; by %s', stranger, r.source, owner);
+END $$;
 COMMENT ON FUNCTION tally_internal._strange_source_fault(tally.rollups) IS
 'The fault of a rollup whose source has got a foreign table of a stranger''s; nulls where there is none.';
 

@@ -1,10 +1,11 @@
 -- Owns: what is asked before a refresh: whether there is work, whether the role may, who keeps the tables locked.
 
 CREATE OR REPLACE FUNCTION tally_internal._due(rollup_id int) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = $1) OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1)
-        OR (SELECT tally_internal._keys_due(r) FROM tally.rollups r WHERE r.id = $1)
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = $1) OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1)
+        OR (SELECT tally_internal._keys_due(r) FROM tally.rollups r WHERE r.id = $1);
+END $$;
 COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 
 CREATE OR REPLACE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean

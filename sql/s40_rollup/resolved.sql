@@ -2,16 +2,18 @@
 -- _render() fills them into templates, so a template says what stands where, and nobody reads a rule, a name or a list of columns again.
 
 CREATE OR REPLACE FUNCTION tally_internal._expand_sql(r tally.rollups, live boolean DEFAULT false) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(' CROSS JOIN LATERAL ' || tally_internal._expand_item(r, live), '')
-$$;
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN COALESCE(' CROSS JOIN LATERAL ' || tally_internal._expand_item(r, live), '');
+END $$;
 COMMENT ON FUNCTION tally_internal._expand_sql(tally.rollups, boolean) IS
 'What follows the source in a definition''s FROM: the join that makes several rows of each, where there is one; live: as the live view reads it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._column_slots(r tally.rollups) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- A row of a bucket query begins with the dimensions, one of a range query with the bucket.
-    SELECT jsonb_build_object('columns', jsonb_build_object('all', b.names || d.names || m.names, 'key', b.names || d.names, 'dimensions', d.names,
+    RETURN (SELECT jsonb_build_object('columns', jsonb_build_object('all', b.names || d.names || m.names, 'key', b.names || d.names, 'dimensions', d.names,
                                                             'measures', m.names),
         'definition_dimensions', d.texts, 'definition_measures', m.texts, 'range_groups', d.range_groups,
         -- Without dimensions an empty bucket would still give one row; the definition gives none.
@@ -27,13 +29,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            (SELECT COALESCE(jsonb_agg(x.name ORDER BY x.ordinal), '[]') AS names,
                    string_agg(format('%s AS %I', CASE WHEN x.type = 'tally.hll' AND k.rollup_id IS NOT NULL THEN tally_internal._keyed_sql(x.expression)
                                                   ELSE tally_internal._computed_sql(x.expression) END, x.name), ', ' ORDER BY x.ordinal) AS texts
-              FROM tally.measures x LEFT JOIN tally.keyed_rollups k USING (rollup_id) WHERE x.rollup_id = r.id) m
-$$;
+              FROM tally.measures x LEFT JOIN tally.keyed_rollups k USING (rollup_id) WHERE x.rollup_id = r.id) m);
+END $$;
 COMMENT ON FUNCTION tally_internal._column_slots(tally.rollups) IS 'The slots of a resolved rollup that its dimensions and measures give.';
 
 CREATE OR REPLACE FUNCTION tally_internal._time_slots(r tally.rollups) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('rule', x.rule, 'time_column', r.time_column, 'time_type', r.time_type, 'time', x.instant,
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('rule', x.rule, 'time_column', r.time_column, 'time_type', r.time_type, 'time', x.instant,
         'first_row', tally_internal._first_row_sql(x.rule), 'frozen', tally_internal._frozen_sql(r.id),
         -- How many buckets a bucket is computed of; with lookback a row is counted in several, which are joined to it.
         'lookback', CASE WHEN r.lookback IS NOT NULL THEN x.reach END,
@@ -43,8 +46,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         -- Whether its buckets are made of buckets of the rollup it stands on, so that one tells the other.
         'by_bucket', r.time_column = 'bucket' AND EXISTS (SELECT FROM tally.rollups p WHERE p.id = r.source_rollup AND p.key IS NULL))
       FROM (SELECT rule, tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type, r.zone) AS instant,
-                   tally_internal._lookback_buckets(rule, r.lookback) AS reach FROM tally_internal._bucket_rule_of(r) rule) x
-$$;
+                   tally_internal._lookback_buckets(rule, r.lookback) AS reach FROM tally_internal._bucket_rule_of(r) rule) x);
+END $$;
 COMMENT ON FUNCTION tally_internal._time_slots(tally.rollups) IS 'The slots of a resolved rollup over time that its bucket rule and its time column give.';
 
 CREATE OR REPLACE FUNCTION tally_internal._key_slots(r tally.rollups) RETURNS jsonb
@@ -64,14 +67,15 @@ $$;
 COMMENT ON FUNCTION tally_internal._key_slots(tally.rollups) IS 'The slots of a resolved rollup per key that its key gives.';
 
 CREATE OR REPLACE FUNCTION tally_internal._resolved(r tally.rollups) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('id', r.id, 'table', r.relation, 'source', r.source, 'source_rollup', r.source_rollup, 'zone', r.zone,
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN jsonb_build_object('id', r.id, 'table', r.relation, 'source', r.source, 'source_rollup', r.source_rollup, 'zone', r.zone,
         -- What a live view reads: the source, its live view where it is a rollup, or its face where it is a copy.
         'live_source', COALESCE((SELECT p.live_view FROM tally.rollups p WHERE p.id = r.source_rollup), tally_internal._face_of(r), r.source),
         'expand', tally_internal._expand_sql(r), 'live_expand', tally_internal._expand_sql(r, true), 'filter', COALESCE(r.filter, 'true'),
         'gate', tally_internal._gate_sql(r), 'emptied', r.emptied)
-        || tally_internal._column_slots(r) || CASE WHEN r.key IS NULL THEN tally_internal._time_slots(r) ELSE tally_internal._key_slots(r) END
-$$;
+        || tally_internal._column_slots(r) || CASE WHEN r.key IS NULL THEN tally_internal._time_slots(r) ELSE tally_internal._key_slots(r) END;
+END $$;
 COMMENT ON FUNCTION tally_internal._resolved(tally.rollups) IS 'A rollup resolved for its SQL text: named slots.';
 
 CREATE OR REPLACE FUNCTION tally_internal._resolved(rollup_id int) RETURNS jsonb
@@ -91,9 +95,10 @@ $$;
 COMMENT ON FUNCTION tally_internal._sized_form(jsonb) IS 'A resolved rollup whose definition also computes what _differs_sql() asks for.';
 
 CREATE OR REPLACE FUNCTION tally_internal._columns_sql(d jsonb, template text, separator text DEFAULT ', ', which text DEFAULT 'all') RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(string_agg(format(template, c.name), separator ORDER BY c.n), '')
-      FROM jsonb_array_elements_text(d -> 'columns' -> which) WITH ORDINALITY c(name, n)
-$$;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT COALESCE(string_agg(format(template, c.name), separator ORDER BY c.n), '')
+      FROM jsonb_array_elements_text(d -> 'columns' -> which) WITH ORDINALITY c(name, n));
+END $$;
 COMMENT ON FUNCTION tally_internal._columns_sql(jsonb, text, text, text) IS
 'The columns of a resolved rollup through a format template, joined: which is all, key (bucket, if it has one, and dimensions), dimensions or measures.';

@@ -73,12 +73,13 @@ COMMENT ON FUNCTION tally_internal._live_gate(regclass, regclass, boolean) IS
     'gone, and for one whose owner does not see all of the source. Views call it once per part of the query, not per row.';
 
 CREATE OR REPLACE FUNCTION tally_internal._gate_sql(r tally.rollups) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('(SELECT tally_internal._live_gate(%1$L::pg_catalog.regclass, %2$L::pg_catalog.regclass, EXISTS (SELECT FROM tally.rollups x WHERE x.id = '
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN format('(SELECT tally_internal._live_gate(%1$L::pg_catalog.regclass, %2$L::pg_catalog.regclass, EXISTS (SELECT FROM tally.rollups x WHERE x.id = '
         '%3$s AND '
         'x.relation = %1$L::pg_catalog.regclass)))',
-                  r.relation::text, r.source::text, r.id)
-$$;
+                  r.relation::text, r.source::text, r.id);
+END $$;
 COMMENT ON FUNCTION tally_internal._gate_sql(tally.rollups) IS
 'SQL text of the condition that each part of a live view begins with: tally_internal._live_gate(), once per query.';
 

@@ -29,14 +29,15 @@ COMMENT ON FUNCTION tally_internal._statistics_sql(tally.rollups, text, boolean)
 'Name and CREATE statement of statistics on a definition''s bucket, and its dimensions where they are asked for.';
 
 CREATE OR REPLACE FUNCTION tally_internal._statistics_of(r tally.rollups, suffix text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- They are found by their table, because the rollup may have moved to another schema. Another schema may have a rollup of the same name there.
-    SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
+    RETURN (SELECT format('%I.%I', n.nspname, s.stxname) FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
      WHERE s.stxrelid = r.source AND s.stxname = r.name || suffix
        AND NOT EXISTS (SELECT FROM tally.rollups x WHERE x.name = r.name AND x.source = r.source AND x.id <> r.id
                                                      AND tally_internal._schema_of(x.relation) = n.nspname)
-     ORDER BY n.nspname = tally_internal._schema_of(r.relation) DESC LIMIT 1
-$$;
+     ORDER BY n.nspname = tally_internal._schema_of(r.relation) DESC LIMIT 1);
+END $$;
 COMMENT ON FUNCTION tally_internal._statistics_of(tally.rollups, text) IS
 'Schema and name of a rollup''s statistics of that suffix; null where there are none.';
 

@@ -2,11 +2,12 @@
 -- shows it, live views pass over it and the next refresh undoes it. A write that could not be undone is refused.
 
 CREATE OR REPLACE FUNCTION tally_internal._by_hand(relation regclass) RETURNS boolean
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- The engine writes as the table's owner, within a refresh. What somebody's function writes within his own refresh is by hand.
-    SELECT NOT (tally_internal._at_work() AND c.relowner = tally_internal._current_role()::oid) AND tally_internal._note_writer(c.oid)
-      FROM pg_class c WHERE c.oid = relation
-$$;
+    RETURN (SELECT NOT (tally_internal._at_work() AND c.relowner = tally_internal._current_role()::oid) AND tally_internal._note_writer(c.oid)
+      FROM pg_class c WHERE c.oid = relation);
+END $$;
 COMMENT ON FUNCTION tally_internal._by_hand(regclass) IS
 'Whether somebody but the engine writes to a rollup''s table; then it notes who. The condition of the table''s trigger, evaluated as the one who writes.';
 

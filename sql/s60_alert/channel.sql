@@ -58,6 +58,10 @@ DECLARE
     put int;
 BEGIN
     SELECT * INTO old FROM tally.channels x WHERE x.schema = c.schema AND x.name = c.name;
+    IF old.id IS NULL THEN
+        PERFORM tally_internal._check_quota('channels', c.owner::regrole, count(*), format('SELECT tally.drop_channel(%L);', min(x.schema || '.' || x.name)))
+           FROM tally.channels x WHERE x.owner::oid = c.owner::oid;
+    END IF;
     INSERT INTO tally.channels AS x (schema, name, owner, kind, template, url, headers, secret, matchers, events, group_by, group_wait, group_interval,
                                      repeat_interval, max_attempts, enabled, quiet)
     VALUES (c.schema, c.name, c.owner, c.kind, c.template, c.url, c.headers, c.secret, c.matchers, c.events, c.group_by, c.group_wait, c.group_interval,

@@ -97,6 +97,7 @@ DECLARE
     again   text := format('SELECT tally.create_route(%L, ''{"channel": "ops", "routes": [{"matchers": {"severity": "critical"}, "channel": "pager"}]}'');',
                            COALESCE(name, 'main'));
     problem text := tally_internal._route_problem(tree);
+    home    text := tally_internal._home(search_path, caller);
     put     int;
 BEGIN
     PERFORM tally_internal._check_name(name, 'route');
@@ -105,8 +106,12 @@ BEGIN
             'A node sends what matches it to the first of its routes that matches (and on to the next where that says continue), else to its channel.', again);
     END IF;
     tree := tally_internal._route_resolved(caller, tree);
+    IF NOT EXISTS (SELECT FROM tally.routes x WHERE x.schema = home AND x.name = name) THEN
+        PERFORM tally_internal._check_quota('routes', caller, count(*), format('SELECT tally.drop_route(%L);', min(x.schema || '.' || x.name)))
+           FROM tally.routes x WHERE x.owner::oid = caller::oid;
+    END IF;
     INSERT INTO tally.routes AS r (schema, name, owner, tree, channels, enabled)
-    VALUES (tally_internal._home(search_path, caller), name, caller, tree, tally_internal._route_channels(tree), COALESCE(enabled, true))
+    VALUES (home, name, caller, tree, tally_internal._route_channels(tree), COALESCE(enabled, true))
     ON CONFLICT ON CONSTRAINT routes_schema_name_key DO UPDATE SET tree = EXCLUDED.tree, channels = EXCLUDED.channels, enabled = EXCLUDED.enabled
      WHERE tally_internal._has_rights(caller, r.owner) RETURNING r.id INTO put;
     IF put IS NULL THEN

@@ -70,6 +70,8 @@ BEGIN
         RAISE NOTICE USING MESSAGE = format('silence %s has the same matchers, from %s to %s', other.id, other.starts_at, other.ends_at),
             HINT = format('SELECT tally.end_silence(%s);  -- if this one is to stand in for it', other.id);
     END IF;
+    PERFORM tally_internal._check_quota('silences that have not ended', caller, count(*), format('SELECT tally.end_silence(%s);', min(s.id)))
+       FROM tally.silences s WHERE s.owner::oid = caller::oid AND (s.ends_at > now() OR s.every IS NOT NULL);
     INSERT INTO tally.silences (owner, author, reason, matchers, starts_at, ends_at, lasts, every, zone)
     VALUES (caller, COALESCE(author, caller::text), reason, matchers, starts_at, ends_at, "for", every, zone) RETURNING silences.id INTO id;
     RETURN id;
@@ -107,7 +109,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 #variable_conflict use_variable
 DECLARE
     caller regrole := tally_internal._caller(who);
-    rule int;
+    home   text := tally_internal._home(search_path, caller);
+    rule   int;
 BEGIN
     PERFORM tally_internal._check_name(name, 'inhibition'), tally_internal._check_matchers(source, 'source'), tally_internal._check_matchers(target, 'target');
     equal := COALESCE(equal, '{}');
@@ -115,8 +118,12 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('equal must name up to 20 labels, got %s', left(equal::text, 200)), NULL,
             format('SELECT tally.create_inhibition(%L, %L, %L, ''{world}'');', name, source, target));
     END IF;
+    IF NOT EXISTS (SELECT FROM tally.inhibitions x WHERE x.schema = home AND x.name = name) THEN
+        PERFORM tally_internal._check_quota('inhibitions', caller, count(*), format('SELECT tally.drop_inhibition(%L);', min(x.schema || '.' || x.name)))
+           FROM tally.inhibitions x WHERE x.owner::oid = caller::oid;
+    END IF;
     INSERT INTO tally.inhibitions AS h (schema, name, owner, source, target, equal)
-    VALUES (tally_internal._home(search_path, caller), name, caller, source, target, equal)
+    VALUES (home, name, caller, source, target, equal)
     ON CONFLICT ON CONSTRAINT inhibitions_schema_name_key DO UPDATE SET source = EXCLUDED.source, target = EXCLUDED.target, equal = EXCLUDED.equal
      WHERE tally_internal._has_rights(caller, h.owner) RETURNING h.id INTO rule;
     IF rule IS NULL THEN

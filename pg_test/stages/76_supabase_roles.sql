@@ -17,6 +17,13 @@ ALTER DEFAULT PRIVILEGES FOR ROLE developer IN SCHEMA public GRANT ALL ON SEQUEN
 CREATE SCHEMA auth;
 CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT NULLIF(current_setting('request.jwt.claim.sub', true), '')::uuid $$;
 GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role, developer;
+-- The extension comes into a database that serves them.
+DROP EXTENSION pg_tally;
+CREATE EXTENSION pg_tally;
+SELECT bag_eq($$SELECT n.nspname::text, a.grantee::regrole::text FROM pg_namespace n, aclexplode(n.nspacl) a
+        WHERE n.nspname IN ('tally', 'tally_internal') AND a.grantee <> n.nspowner$$,
+    $$SELECT n, r FROM unnest('{tally,tally_internal}'::text[]) n, unnest('{developer,pg_database_owner,service_role}'::text[]) r$$,
+    'its schemas are for the roles that make objects, and for service_role');
 
 -- The developer, who is no superuser, defines.
 SET ROLE developer;
@@ -43,8 +50,9 @@ SELECT throws_ok($$INSERT INTO events (person, kind) VALUES ('22222222-2222-2222
 SELECT throws_ok('SELECT * FROM by_hour', '42501', NULL, 'and reads no rollup');
 SELECT throws_ok('SELECT * FROM by_hour_live', '42501', NULL, 'nor its live view');
 SELECT throws_ok('SELECT * FROM by_hour_metrics', '42501', NULL, 'nor its flat view');
-SELECT is((SELECT count(*) FROM tally.thresholds), 0::bigint, 'nor thresholds of others');
-SELECT is((SELECT count(*) FROM tally.incidents), 0::bigint, 'nor incidents');
+SELECT throws_ok('SELECT * FROM tally.thresholds', '42501', NULL, 'nor thresholds of others');
+SELECT throws_ok('SELECT * FROM tally.incidents', '42501', NULL, 'nor incidents');
+SELECT throws_ok('SELECT * FROM tally.rollups', '42501', NULL, 'nor what is defined');
 SELECT throws_ok($$SELECT * FROM tally.start()$$, '42501', NULL, 'nor starts the clock');
 SELECT throws_ok($$SELECT tally.drop_rollup('by_hour')$$, '42501', NULL, 'nor drops what is not one''s own');
 RESET "request.jwt.claim.sub";
@@ -61,8 +69,6 @@ SELECT results_eq('SELECT bucket, kind, n FROM by_hour ORDER BY 1',
     $$VALUES (timestamptz '2026-01-01 00:00Z', 'a', 59::bigint), ('2026-01-01 01:00Z', 'a', 31)$$, 'and the table is exact');
 RESET ROLE;
 -- PUBLIC's rights reach anon as well. Without USAGE on the schemas the API's roles can call no function of pg_tally by its name, and all else goes on.
-REVOKE USAGE ON SCHEMA tally, tally_internal FROM PUBLIC;
-GRANT USAGE ON SCHEMA tally, tally_internal TO developer;
 CREATE TEMP TABLE call AS
 SELECT p.oid::regprocedure::text AS function, format('%s %s.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.pronamespace::regnamespace,
     p.proname, (SELECT string_agg(format('NULL::%s', t::regtype), ', ' ORDER BY n) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY u(t, n))) AS statement
@@ -95,6 +101,12 @@ SELECT lives_ok($$SELECT tally.refresh('by_hour')$$, 'the developer refreshes');
 SELECT bag_eq('SELECT bucket, kind, n FROM by_hour', $$SELECT date_trunc('hour', at, 'UTC'), kind, count(*) FROM events GROUP BY 1, 2$$,
     'and the table is exact');
 RESET ROLE;
+-- It was the missing USAGE that kept them out.
+GRANT USAGE ON SCHEMA tally, tally_internal TO anon;
+SET ROLE anon;
+SELECT isnt_empty($$SELECT function FROM call WHERE refused(statement) <> '42501'$$, 'with USAGE anon calls some of them');
+RESET ROLE;
+REVOKE USAGE ON SCHEMA tally, tally_internal FROM anon;
 -- The engine of the jobs is the superuser's.
 SET ROLE supabase_admin;
 SELECT is((SELECT count(*) FROM tally.evaluate('2026-01-01 02:05Z')) >= 0, true, 'supabase_admin evaluates');

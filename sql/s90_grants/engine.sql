@@ -2,9 +2,28 @@
 --
 -- No role writes any of them. Definitions go through functions that know who calls. The engine alone writes marks and logs.
 
-GRANT USAGE ON SCHEMA tally TO PUBLIC;
--- Live views and triggers call its functions with the rights of whoever reads or writes.
-GRANT USAGE ON SCHEMA tally_internal TO PUBLIC;
+-- Live views and triggers call functions of tally_internal with the rights of whoever reads or writes, so everybody has USAGE of both schemas. Where a Data
+-- API serves this database, PUBLIC is the whole internet: there the schemas are for the roles that make objects here, and for service_role.
+DO $$
+DECLARE
+    api CONSTANT text[] := '{anon,authenticated}';
+    item record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a, pg_catalog.pg_roles r
+                    WHERE n.nspname = 'public' AND r.oid = a.grantee AND r.rolname = ANY (api)) THEN
+        GRANT USAGE ON SCHEMA tally, tally_internal TO PUBLIC;
+        RETURN;
+    END IF;
+    REVOKE USAGE ON SCHEMA tally, tally_internal FROM PUBLIC;
+    FOR item IN SELECT r.rolname FROM pg_catalog.pg_roles r
+                 WHERE r.rolname = 'service_role' OR r.rolname <> ALL (api) AND r.oid IN (
+                       SELECT a.grantee FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+                        WHERE n.nspname = 'public' AND a.privilege_type = 'CREATE'
+                       UNION ALL SELECT a.grantee FROM pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) a
+                        WHERE d.datname = pg_catalog.current_database() AND a.privilege_type = 'CREATE') ORDER BY 1 LOOP
+        EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA tally, tally_internal TO %I', item.rolname);
+    END LOOP;
+END $$;
 
 -- Everyone may see what is defined. Only the engine's functions write it, for a caller who has proved to be the owner. A policy that lets everyone see
 -- everything would only fail those who read with row_security = off, as backups do.

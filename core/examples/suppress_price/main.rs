@@ -1,6 +1,8 @@
 //! The price of hiding: cells and people hidden, and time, on generated tables of world > adventure × variation with all margins.
 //! Run by `make bench-privacy`.
 
+mod oracle;
+
 use std::time::Instant;
 use tally_core::privacy::suppress::hide;
 use tally_core::privacy::table::{Relation, Table};
@@ -77,6 +79,9 @@ fn table(worlds: usize, adventures: usize, variations: usize, seed: u64) -> Tabl
 }
 
 fn main() {
+    if let Some(file) = std::env::args().nth(1) {
+        return oracle::run(&file);
+    }
     println!("| cells | small | others hidden | share of people hidden | seconds |");
     println!("|---|---|---|---|---|");
     for (worlds, adventures, variations) in [(2, 3, 3), (4, 5, 3), (5, 6, 4), (8, 10, 7), (12, 20, 11)] {

@@ -37,13 +37,15 @@ INSERT INTO closed VALUES
 ('thresholds', 'SELECT jsonb_agg(to_jsonb(i)) FROM tally.thresholds i'), ('their states', 'SELECT jsonb_agg(to_jsonb(i)) FROM tally.threshold_states i'),
 ('their evaluations', 'SELECT jsonb_agg(to_jsonb(i)) FROM tally.evaluations i'), ('runs', 'SELECT jsonb_agg(to_jsonb(i)) FROM tally.runs i'),
 ('the audit', 'SELECT jsonb_agg(to_jsonb(i)) FROM tally.audit i'), ('notifications', 'SELECT jsonb_agg(to_jsonb(i)) FROM tally.notifications i'),
-('late rows', 'SELECT jsonb_agg(to_jsonb(i)) FROM tally.late_rows i'), ('a test of a threshold', 'SELECT to_jsonb(x) FROM tally.test_threshold(''few visits'') x'),
+('late rows', 'SELECT jsonb_agg(to_jsonb(i)) FROM tally.late_rows i'),
+('a test of a threshold', 'SELECT to_jsonb(x) FROM tally.test_threshold(''few visits'') x'),
 ('tunable thresholds', 'SELECT jsonb_agg(to_jsonb(i)) FROM tally.tunable_thresholds() i'),
 ('marked people', 'SELECT jsonb_agg(to_jsonb(k)) FROM tally.dirty_keys_2 k'),
 ('extended statistics', 'SELECT jsonb_agg(to_jsonb(i)) FROM pg_stats_ext i WHERE schemaname <> ''evil'''),
 ('statistics of expressions', 'SELECT jsonb_agg(to_jsonb(i)) FROM pg_stats_ext_exprs i WHERE schemaname <> ''evil'''),
 ('statistics of columns', 'SELECT jsonb_agg(to_jsonb(i)) FROM pg_stats i WHERE tablename IN (''visits'', ''by_hour'', ''by_person'')'),
-('positions of sequences', 'SELECT jsonb_agg(last_value) FROM pg_sequences WHERE schemaname IN (''app'', ''tally'', ''tally_internal'') AND last_value IS NOT NULL'),
+('positions of sequences',
+ 'SELECT jsonb_agg(last_value) FROM pg_sequences WHERE schemaname IN (''app'', ''tally'', ''tally_internal'') AND last_value IS NOT NULL'),
 ('advisory locks', 'SELECT jsonb_agg(to_jsonb(l)) FROM pg_locks l WHERE locktype = ''advisory''');
 -- Refused, or nothing.
 CREATE FUNCTION evil.answer(query text) RETURNS text LANGUAGE plpgsql AS $$

@@ -12,7 +12,11 @@ pub fn run(file: &str) {
         let fields: Vec<&str> = line.split('\t').collect();
         let people: Vec<u64> = serde_json::from_str(fields[2]).expect("numbers");
         let relations: Vec<(usize, Vec<usize>)> = serde_json::from_str(fields[3]).expect("relations");
-        let relations = relations.into_iter().map(|(total, parts)| Relation { total, parts, adds: true });
+        let relations = relations.into_iter().map(|(total, parts)| Relation {
+            total,
+            parts,
+            adds: true,
+        });
         let table = Table::new(people, relations.collect()).expect("totals are sums");
         let fewest: usize = fields[4].parse().expect("the fewest");
         let started = Instant::now();

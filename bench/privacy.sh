@@ -18,7 +18,7 @@ line() { awk -v what="$1" -v ms="$2" -v aim="$3" -v more="$4" 'BEGIN { printf "|
 psql -XqAt -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db" 2>/dev/null
 until='2026-04-01 00:00Z'
 sql -o /dev/null -c "CREATE EXTENSION pg_tally" -c "SELECT tally.generate_awf($events, until => '$until', span => '$days days')" \
-    -c "SELECT tally.install_pack('awf')" -c "CALL tally.backfill()" -c "VACUUM (ANALYZE)"
+    -c "SELECT tally.install_pack('awf')" -c "CALL tally.backfill('awf_hourly')" -c "CALL tally.backfill('awf_daily')" -c "VACUUM (ANALYZE)"
 sql -o /dev/null -c "SELECT tally.create_release('awf_released', 'awf_daily', '{world,adventure,variation}', people => 'sessions',
     hierarchies => '[[\"world\", \"adventure\"]]', settle => '0')"
 first=$(timed "SELECT count(*), sum(cells), sum(hidden), count(*) FILTER (WHERE state = 'refused')

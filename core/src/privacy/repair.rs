@@ -7,7 +7,7 @@
 use super::attack::{Attack, End};
 use super::cuts::target;
 use super::solver::{Outcome, Program};
-use super::suppress::refused;
+use super::suppress::{MOST_TOGETHER, refused};
 use super::table::{Row, Table};
 use crate::error::TallyError;
 use crate::funnel::look_for_cancel;
@@ -26,6 +26,26 @@ pub(super) struct Wanted<'a> {
 impl Wanted<'_> {
     pub fn cells(&self) -> usize {
         self.table.people.len()
+    }
+
+    /// Refuses at once where the small cells alone hang together in too many, rather than after a search of minutes: no pattern hides fewer.
+    pub fn check_together(&self) -> Result<(), TallyError> {
+        let attack = Attack::new(self.table, self.rows, self.small);
+        let mut seen = vec![false; self.cells()];
+        for cell in (0..self.cells()).filter(|c| self.small[*c]) {
+            if seen[cell] {
+                continue;
+            }
+            let (together, _) = attack.component(cell);
+            if together.len() > MOST_TOGETHER {
+                return Err(refused(format!(
+                    "{} small cells hang together, expected at most {MOST_TOGETHER} hidden ones",
+                    together.len()
+                )));
+            }
+            together.iter().for_each(|c| seen[*c] = true);
+        }
+        Ok(())
     }
 
     /// Cells that may be hidden for others: zeros are always published.

@@ -49,6 +49,7 @@ pub fn pattern(table: &Table, small: &[bool], k: u64) -> Result<Vec<bool>, Tally
         k,
     };
     if wanted.cells() > EXACT_CELLS {
+        wanted.check_together()?;
         return wanted.thin(wanted.cheapest(small.to_vec(), &|_| 1.0)?);
     }
     Search::new(wanted).run()

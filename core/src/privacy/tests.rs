@@ -241,3 +241,15 @@ proptest! {
         }
     }
 }
+
+/// A refusal that is certain from the start comes at once: the search before it took minutes.
+#[test]
+fn too_many_small_cells_that_hang_together_are_refused_at_once() {
+    let table = cross(&vec![vec![3; 34]; 34]);
+    let error = hide(&table, 10).expect_err("1156 small cells hang together");
+    assert!(
+        error.detail.contains("1156 small cells hang together"),
+        "{}",
+        error.detail
+    );
+}

@@ -129,4 +129,5 @@ def main():
             print(name, len(people), small, least, file=sys.stderr, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -111,10 +111,17 @@ SELECT is_empty($$WITH g AS (SELECT name, p ->> 'id' AS id, box(point((p #>> '{g
     'and do not overlap');
 SELECT is(d - '{panels,templating,annotations,links,description}'::text[], jsonb_build_object('uid', 'tally-' || md5('odd one'),
     'title', 'Odd', 'tags', '["pg_tally"]'::jsonb,
-    'schemaVersion', 42, 'version', 1, 'editable', true, 'graphTooltip', 1, 'timezone', 'browser', 'refresh', '90s',
+    'schemaVersion', 42, 'version', 1, 'editable', true, 'graphTooltip', 1, 'timezone', 'utc', 'refresh', '90s',
     'time', '{"from": "now-90m", "to": "now"}'::jsonb),
     'the frame')
   FROM dashboards WHERE name = 'odd one';
+-- A viewer's browser does not say where a day begins: it is a bucket of the rollup's zone.
+SELECT tally.create_rollup('odd_daily', 'odd', 'at', bucket => '1 day', zone => 'Asia/Kathmandu', measures => '{"n": "count(*)"}', with_data => true);
+SELECT tally.create_metric('n daily', 'odd_daily', 'n');
+SELECT tally.create_board('days there', 'Days', '[{"title": "Days", "metric": "n daily"}]');
+SELECT tally.create_board('both', 'Both', '[{"title": "Days", "metric": "n daily"}, {"title": "Hours", "metric": "p95"}]');
+SELECT is(tally.grafana_dashboard(b, g) #>> p::text[], z, format('the clock of %s, %s', b, g)) FROM (VALUES ('days there', 'Asia/Kathmandu'),
+    ('both', 'utc')) v(b, z), (VALUES ('classic', '{timezone}'), ('v2', '{spec,timeSettings,timezone}')) w(g, p);
 SELECT is(d #> '{panels,4,fieldConfig,defaults,thresholds,steps}', '[{"color": "green", "value": null}, {"color": "orange", "value": 500}]',
           'a limit is a step') FROM dashboards WHERE name = 'odd one';
 SELECT is(d #>> '{panels,0,fieldConfig,defaults,unit}', 'suffix:events', 'a unit of its own') FROM dashboards WHERE name = 'odd one';

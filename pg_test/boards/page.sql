@@ -91,6 +91,38 @@ SELECT is(tally.page_form('b', '2026-03-02', '2026-03-03', 'auto', 'off', '', 'w
 SELECT is(tally.page_form('b', '2026-03-02', '2026-03-03', 'dark', '', '', 'world=', 'model=a=b', '', 'model=m1')::text,
     tally.page('b', '{"world": [""], "model": ["a=b", "m1"]}', '2026-03-02', '2026-03-03', 'dark')::text, 'values with signs of their own, and nothing chosen');
 
+-- An hour that comes twice. In New York the clock goes back at 06:00 UTC; all numbers from then on were missing in the table and the CSV.
+CREATE TABLE turned (at timestamptz NOT NULL, place text, twin text);
+CREATE INDEX ON turned (at);
+CREATE TABLE shared (at timestamptz NOT NULL, v float8);
+INSERT INTO shared SELECT '2026-10-31 22:00Z'::timestamptz + i / 2 * interval '15 seconds', i * 7919 % 101 FROM generate_series(0, 7199) i;
+INSERT INTO turned SELECT '2026-11-01 00:00Z'::timestamptz + i * interval '7 minutes', 'p' || i % 30, 'q' || i % 30 FROM generate_series(0, 250) i;
+SELECT tally.create_rollup('turned_hourly', 'turned', 'at', zone => 'America/New_York', dimensions => '["place", "twin"]', measures => '{"n": "count(*)"}',
+    with_data => true);
+SELECT tally.create_metric('turns', 'turned_hourly', 'n');
+SELECT tally.create_board('turned', 'Turned', '[{"title": "Line", "metric": "turns"}, {"title": "Rows", "relation": "shared", "columns": ["v"], "time": "at",
+    "picture": "line"}, {"title": "Many", "metric": "turns", "by": ["place", "twin"], "picture": "heatmap"}]');
+CREATE TEMP TABLE turned_pages AS SELECT z.zone, set_config('timezone', z.zone, false) AS set,
+    tally.page('turned', since => '2026-10-31 22:00', until => '2026-11-01 22:00', as_of => '2026-11-03Z')::text AS page
+  FROM (VALUES ('Asia/Kathmandu'), ('America/New_York'), ('UTC')) z(zone);
+SET timezone = 'Asia/Kathmandu';
+SELECT bag_eq($$SELECT split_part(line, ',', 1) AS at, split_part(line, ',', 2)::float8 AS v FROM turned_pages, pg_temp.csv(page, 'Line') WHERE zone = 'UTC'$$,
+    $$SELECT to_char(b AT TIME ZONE 'America/New_York', 'YYYY-MM-DD HH24:MI') || CASE b WHEN '2026-11-01 05:00Z' THEN '-04:00' WHEN '2026-11-01 06:00Z'
+          THEN '-05:00' ELSE '' END AS at, count(*)::float8 AS v
+        FROM turned CROSS JOIN date_trunc('hour', at, 'UTC') b WHERE at >= '2026-11-01 02:00Z' AND at < '2026-11-02 03:00Z' GROUP BY b$$,
+    'where an hour comes twice, all numbers are there, by plain SQL');
+SELECT is((SELECT count(DISTINCT page) FROM turned_pages), 1::bigint, 'a board is the same page for readers in any zone');
+SELECT alike(page, '%2026-10-31 22:00 to 2026-11-01 22:00 America/New_York.%Times of America/New_York.%', 'it says whose clock it shows')
+  FROM turned_pages LIMIT 1;
+SELECT alike(page, '%The 24 rows with the greatest values, of 30. The 24 columns with the greatest values, of 30.%', 'a heatmap says what it left out')
+  FROM turned_pages LIMIT 1;
+-- Rows that share a moment: a line has one value there. Of more rows than a picture shows, the newest.
+SELECT bag_eq($$SELECT split_part(line, ',', 1) AS at, split_part(line, ',', 2)::float8 AS v FROM turned_pages, pg_temp.csv(page, 'Rows') WHERE zone = 'UTC'$$,
+    $$SELECT regexp_replace(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ':00$', ''), max(v) FROM (SELECT * FROM shared
+       WHERE at >= '2026-10-31 22:00Z' AND at < '2026-11-01 22:00Z' ORDER BY at DESC LIMIT 5000) x GROUP BY at$$,
+    'of rows that share a moment, the greatest, and all that follow');
+SELECT alike(page, '%Only the newest 5,000 rows.%', 'and it says so') FROM turned_pages LIMIT 1;
+
 -- The list of boards leads to each, and to saved views with their filters.
 SELECT tally.save_view('b', 'odd & view', filters => '{"world": ["<script>alert(1)</script>", "w1"]}', since => '7 days') IS NOT NULL AS saved \gset
 SELECT alike(tally.page_boards('dark')::text, '%<a href="' || address || '">' || words || '</a>%', words || ' on the list of boards') FROM (VALUES

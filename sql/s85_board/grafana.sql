@@ -181,6 +181,8 @@ DECLARE
     kind   CONSTANT text := 'grafana-postgresql-datasource';
     source CONSTANT jsonb := jsonb_build_object('type', kind, 'uid', '${datasource}');
     each   int := GREATEST(extract(epoch FROM b.refresh), 5);
+    -- A bucket is a day there, and no day of who looks from elsewhere.
+    zone   text := tally_internal._board_zone(b);
     made   jsonb;
 BEGIN
     IF generation IS NULL OR generation NOT IN ('classic', 'v2') THEN
@@ -192,7 +194,8 @@ BEGIN
             format('SELECT tally.grafana_dashboard(%L, datasource => ''pg_tally'');', tally_internal._called(b)));
     END IF;
     made := jsonb_build_object('uid', tally_internal._grafana_uid(tally_internal._called(b)), 'title', b.title, 'description', COALESCE(b.description, ''),
-        'tags', '["pg_tally"]'::jsonb, 'schemaVersion', 42, 'version', 1, 'editable', true, 'graphTooltip', 1, 'timezone', 'browser',
+        'tags', '["pg_tally"]'::jsonb, 'schemaVersion', 42, 'version', 1, 'editable', true, 'graphTooltip', 1,
+        'timezone', CASE zone WHEN 'UTC' THEN 'utc' ELSE zone END,
         'refresh', CASE WHEN each % 3600 = 0 THEN each / 3600 || 'h' WHEN each % 60 = 0 THEN each / 60 || 'm' ELSE each || 's' END,
         'time', jsonb_build_object('from', tally_internal._grafana_since(b.since), 'to', 'now'),
         'templating', jsonb_build_object('list', jsonb_build_array(jsonb_build_object('name', 'datasource', 'type', 'datasource', 'label', 'Database',

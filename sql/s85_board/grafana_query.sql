@@ -123,7 +123,8 @@ DECLARE
                         FROM jsonb_array_elements_text(panel -> 'by') WITH ORDINALITY u(x, n));
 BEGIN
     IF panel ->> 'picture' IN ('line', 'area', 'bars') THEN
-        RETURN QUERY SELECT format('SELECT %s AS time, %s AS metric, q.%s::pg_catalog.float8 AS value FROM %s q WHERE %s ORDER BY 1, 2 LIMIT 5000',
+        RETURN QUERY SELECT format('SELECT x.time, x.metric, x.value FROM (SELECT %s AS time, %s AS metric, q.%s::pg_catalog.float8 AS value FROM %s q '
+                                   'WHERE %s ORDER BY 1 DESC LIMIT 5000) x ORDER BY 1, 2',
             -- Days and local times are those of UTC, as on a page.
             CASE (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = panel ->> 'time') WHEN 'timestamptz'::regtype THEN at
                  ELSE format('(%s::pg_catalog.timestamp AT TIME ZONE ''UTC'')', at) END,

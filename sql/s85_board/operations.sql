@@ -31,7 +31,7 @@ COMMENT ON FUNCTION tally_internal._operations_model(text, text, text, jsonb, te
 CREATE OR REPLACE FUNCTION tally_internal._table_panel(title text, description text, columns text[], rows jsonb, note text DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('title', title, 'picture', 'table', 'width', 12, 'description', description, 'columns', columns, 'rows', COALESCE(rows, '[]'),
-                              'note', note)
+                              'note', note, 'nothing', 'Nothing here.')
 $$;
 COMMENT ON FUNCTION tally_internal._table_panel(text, text, text[], jsonb, text) IS 'A table over the whole width of a page.';
 

@@ -114,12 +114,21 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._filter_words(jsonb) IS 'Filters as the form of a page writes them: {world=w1,world=w2}.';
 
+CREATE OR REPLACE FUNCTION tally_internal._board_zone(b tally.boards) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE((SELECT min(r.zone) FROM jsonb_array_elements(b.panels) p, jsonb_array_elements_text(p -> 'metric_ids') i
+                       JOIN tally.metrics m ON m.id = i::int JOIN tally.rollups r ON r.id = m.rollup_id HAVING count(DISTINCT r.zone) = 1), 'UTC')
+$$;
+COMMENT ON FUNCTION tally_internal._board_zone(tally.boards) IS
+'The zone whose clock a board shows, whoever looks: that of the rollups behind it where they have one in common, else UTC.';
+
 CREATE OR REPLACE FUNCTION tally_internal._board_model(b tally.boards, filters jsonb, since text, until text, theme text, refreshing boolean,
                                                        as_of timestamptz) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET jit = off AS $$
 DECLARE
-    first  timestamptz := tally_internal._parse_since(since, as_of, 'since', 'UTC');
-    last   timestamptz := tally_internal._parse_since(until, as_of, 'until', 'UTC');
+    zone   text := tally_internal._board_zone(b);
+    first  timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
+    last   timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
     listed jsonb;
 BEGIN
     PERFORM tally_internal._check_filters(b, filters);
@@ -139,8 +148,9 @@ BEGIN
                                         'chosen', tally_internal._filter_values(filters -> v.name)) ORDER BY v.n) INTO listed
       FROM (SELECT u.name, u.n, tally_internal._board_values(b, u.name, first, last) AS listed FROM unnest(b.variables) WITH ORDINALITY u(name, n)) v;
     RETURN jsonb_build_object('name', tally_internal._called(b), 'title', b.title, 'description', b.description,
-        'as_of', to_char(as_of, 'YYYY-MM-DD HH24:MI:SS "UTC"'), 'since_text', to_char(first, 'YYYY-MM-DD HH24:MI'),
-        'until_text', to_char(last, 'YYYY-MM-DD HH24:MI'), 'since', since, 'until', until, 'refresh', extract(epoch FROM b.refresh)::int,
+        'as_of', to_char(as_of, 'YYYY-MM-DD HH24:MI:SS "UTC"'), 'since_text', to_char(first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI'),
+        'until_text', format('%s %s', to_char(last AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI'), zone), 'since', since, 'until', until,
+        'refresh', extract(epoch FROM b.refresh)::int,
         'refreshing', COALESCE(refreshing, false), 'theme', theme,
         'ranges', '["1 hour", "6 hours", "24 hours", "7 days", "30 days", "90 days"]'::jsonb,
         'boards', (SELECT jsonb_agg(jsonb_build_object('name', tally_internal._called(x), 'title', x.title, 'variables', x.variables)

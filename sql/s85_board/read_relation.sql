@@ -24,9 +24,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         (SELECT string_agg(quote_ident(c), ', ') FROM unnest(tally_internal._relation_columns(panel)) c),
         panel ->> 'relation',
         COALESCE(' WHERE ' || NULLIF(conditions, ''), ''),
-        COALESCE(' ORDER BY ' || quote_ident(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i')) ||
-                 CASE WHEN panel ->> 'order' ~* ' desc$' THEN ' DESC NULLS LAST' ELSE '' END, ' ORDER BY 1'),
-        -- Of lines the limit is how many are drawn; this many points are what a picture can show.
+        CASE WHEN panel ->> 'picture' IN ('line', 'area', 'bars') THEN ' ORDER BY 1 DESC'
+             ELSE COALESCE(' ORDER BY ' || quote_ident(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i')) ||
+                           CASE WHEN panel ->> 'order' ~* ' desc$' THEN ' DESC NULLS LAST' ELSE '' END, ' ORDER BY 1') END,
+        -- Of lines the limit is how many are drawn; this many points are what a picture can show, and the newest are those that matter.
         CASE WHEN panel ->> 'picture' IN ('line', 'area', 'bars') THEN 5000
              ELSE COALESCE((panel ->> 'limit')::int, CASE panel ->> 'picture' WHEN 'stat' THEN 6 ELSE 20 END) END)
 $$;
@@ -68,7 +69,8 @@ BEGIN
         (SELECT string_agg(format('tally_internal._cell(q.%I)', c), ', ' ORDER BY n)
            FROM jsonb_array_elements_text(panel -> 'columns') WITH ORDINALITY u(c, n)),
         tally_internal._relation_query(panel, filters, since, until, as_of)) INTO made;
-    RETURN jsonb_build_object('columns', panel -> 'columns', 'rows', COALESCE(made, '[]'));
+    RETURN jsonb_build_object('columns', panel -> 'columns', 'rows', COALESCE(made, '[]'),
+                              'nothing', CASE WHEN NOT panel ? 'time' THEN 'No rows here.' END);
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_relation(jsonb, jsonb, text, text, timestamptz) IS 'Columns and rows of a panel that reads a table or view.';
 
@@ -81,13 +83,15 @@ DECLARE
     made  jsonb;
     n     bigint;
     step  float8;
+    rows  bigint;
 BEGIN
-    -- A column without values of by is named after itself; of one column the values name the series alone.
+    -- A column without values of by is named after itself; of one column the values name the series alone. A line has one value at a moment: of rows that
+    -- share one, the greatest, as in Superset.
     EXECUTE format($q$
         WITH point AS MATERIALIZED (
             SELECT v.o, pg_catalog.concat_ws(', ', %s) AS series, extract(epoch FROM (q.%I)::pg_catalog.timestamp)::pg_catalog.float8 AS at,
-                   tally_internal._finite(v.value::pg_catalog.float8) AS value
-              FROM (%s) q CROSS JOIN LATERAL (VALUES %s) v(o, name, value)
+                   pg_catalog.max(tally_internal._finite(v.value::pg_catalog.float8)) AS value, pg_catalog.count(*) AS rows
+              FROM (%s) q CROSS JOIN LATERAL (VALUES %s) v(o, name, value) GROUP BY 1, 2, 3
         ), series AS (
             SELECT p.o, p.series, pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(p.at, p.value) ORDER BY p.at) AS points,
                    pg_catalog.row_number() OVER (ORDER BY pg_catalog.max(pg_catalog.abs(p.value)) DESC NULLS LAST, p.series) AS rank
@@ -96,18 +100,20 @@ BEGIN
         SELECT (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', s.series, 'points', s.points) ORDER BY s.o, s.series)
                        FILTER (WHERE s.rank <= $1) FROM series s), (SELECT pg_catalog.count(*) FROM series s),
                (SELECT pg_catalog.min(d.gap) FROM (SELECT p.at - pg_catalog.lag(p.at) OVER (ORDER BY p.at) AS gap
-                                                     FROM (SELECT DISTINCT x.at FROM point x) p) d)$q$,
+                                                     FROM (SELECT DISTINCT x.at FROM point x) p) d),
+               (SELECT pg_catalog.sum(p.rows) FROM point p WHERE p.o = 1)$q$,
         concat_ws(', ', CASE WHEN names = '{}' OR cardinality(cells) > 1 THEN 'v.name' END,
                   (SELECT string_agg(format('COALESCE(q.%I::pg_catalog.text, ''(none)'')', x), ', ' ORDER BY o) FROM unnest(names) WITH ORDINALITY u(x, o))),
         panel ->> 'time', tally_internal._relation_query(panel, filters, since, until, as_of),
         (SELECT string_agg(format('(%s, %L, q.%I::pg_catalog.float8)', o, replace(x, '_', ' '), x), ', ' ORDER BY o)
            FROM unnest(cells) WITH ORDINALITY u(x, o)))
-        INTO made, n, step USING most;
+        INTO made, n, step, rows USING most;
     RETURN jsonb_build_object('series', COALESCE(made, '[]'), 'zone', 'UTC', 'step', COALESCE(step, 0),
         'since', extract(epoch FROM tally_internal._parse_since(since, as_of, 'since', 'UTC'))::float8,
         'until', extract(epoch FROM tally_internal._parse_since(until, as_of, 'until', 'UTC'))::float8,
         'limits', tally_internal._panel_limits(panel, filters),
-        'note', CASE WHEN n > most THEN format('The %s series with the greatest values, of %s.', most, n) END);
+        'note', NULLIF(concat_ws(' ', CASE WHEN n > most THEN format('The %s series with the greatest values, of %s.', most, n) END,
+                                 CASE WHEN rows >= 5000 THEN 'Only the newest 5,000 rows.' END), ''));
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_relation_lines(jsonb, jsonb, text, text, timestamptz) IS
 'The numbers of a relation over its time: a series for each column, and each combination of values in by.';

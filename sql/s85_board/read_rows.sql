@@ -55,7 +55,7 @@ COMMENT ON FUNCTION tally_internal._panel_incidents(jsonb, jsonb, text, text, ti
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_slo(panel jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('columns', '{threshold,state,where,value,condition,severity,who}'::text[],
+    SELECT jsonb_build_object('columns', '{threshold,state,where,value,condition,severity,who}'::text[], 'nothing', 'No limits here.',
                               'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'))
       FROM (SELECT jsonb_build_array(t.name, CASE WHEN NOT t.enabled THEN 'off' ELSE COALESCE(s.state, 'ok') END,
                        NULLIF((SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(s.labels) l), ''),
@@ -70,7 +70,7 @@ COMMENT ON FUNCTION tally_internal._panel_slo(jsonb) IS 'Thresholds with their p
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_status(board tally.boards) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('columns', '{rollup,state,dirty buckets,last run,reason}'::text[],
+    SELECT jsonb_build_object('columns', '{rollup,state,dirty buckets,last run,reason}'::text[], 'nothing', 'No rollups here.',
         'rows', COALESCE(jsonb_agg(jsonb_build_array(s.rollup, s.state, s.dirty_buckets, tally_internal._cell(s.last_run), NULLIF(s.reason, ''))
                                    ORDER BY s.rollup), '[]'))
       FROM tally.status s
@@ -93,7 +93,7 @@ COMMENT ON FUNCTION tally_internal._experiment_lines(text, timestamptz) IS
 CREATE OR REPLACE FUNCTION tally_internal._panel_experiments(panel jsonb, filters jsonb, as_of timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('columns', CASE WHEN panel ? 'experiment' THEN '{}'::text[] ELSE '{experiment}' END
-                                                        || '{metric,arm,units,value,change,verdict}'::text[],
+                                                        || '{metric,arm,units,value,change,verdict}'::text[], 'nothing', 'No experiments here.',
                               'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'),
                               'note', CASE WHEN filters - 'experiment' <> '{}' THEN
                                   'An experiment is judged as a whole: of the filters only experiment counts here.' END)

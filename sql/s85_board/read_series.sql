@@ -9,7 +9,24 @@ COMMENT ON FUNCTION tally_internal._finite(float8) IS 'A number that can be draw
 CREATE OR REPLACE FUNCTION tally_internal._clock_seconds(at timestamptz, zone text) RETURNS float8
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT extract(epoch FROM at AT TIME ZONE zone)::float8 $$;
 COMMENT ON FUNCTION tally_internal._clock_seconds(timestamptz, text) IS
-'Seconds since 1970 of the zone''s own clock, by which the axis of a picture shows the hours that people there know.';
+'Seconds since 1970 of the zone''s own clock, which shows the hours that people there know.';
+
+CREATE OR REPLACE FUNCTION tally_internal._clock_shifts(first timestamptz, last timestamptz, zone text, moments timestamptz[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The moments are those that are shown, so the clock of each is right. The ones between them are for the marks of the axis.
+    WITH moment AS (
+        SELECT x.at FROM unnest(moments) x(at) UNION SELECT first UNION
+        SELECT g FROM generate_series(first, last, CASE WHEN last - first > interval '40 days' THEN interval '1 day' ELSE interval '30 minutes' END) g
+         WHERE zone <> 'UTC'
+    ), shift AS (
+        SELECT extract(epoch FROM m.at)::float8 AS at, tally_internal._clock_seconds(m.at, zone) - extract(epoch FROM m.at)::float8 AS shift
+          FROM moment m WHERE isfinite(m.at) AND (zone <> 'UTC' OR m.at = first)
+    ), change AS (SELECT s.at, s.shift, s.shift IS DISTINCT FROM lag(s.shift) OVER (ORDER BY s.at) AS changes FROM shift s)
+    SELECT COALESCE(jsonb_agg(jsonb_build_array(c.at, c.shift) ORDER BY c.at), '[]') FROM change c WHERE c.changes
+$$;
+COMMENT ON FUNCTION tally_internal._clock_shifts(timestamptz, timestamptz, text, timestamptz[]) IS
+'From which moment on the zone''s clock is how many seconds ahead of UTC, within a range. An hour that comes twice is two buckets, so a picture is drawn by '
+    'moments, and only its words are of the clock.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_bucket(r tally.rollups, wanted interval, first timestamptz, last timestamptz) RETURNS interval
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -52,6 +69,7 @@ DECLARE
     width   interval;
     made    jsonb;
     n       bigint;
+    moments timestamptz[];
 BEGIN
     most := LEAST(most, (panel ->> 'limit')::int);
     SELECT x.* INTO r FROM tally.rollups x WHERE x.id = metrics[1].rollup_id;
@@ -65,15 +83,17 @@ BEGIN
           FROM (SELECT u.name, tally_internal._called(u) AS called, row_number() OVER () AS o FROM unnest(metrics) u) m
          CROSS JOIN LATERAL tally.timeseries(m.called, since, until, width, split, tally_internal._panel_where(panel, filters), true, as_of) p
     ), series AS (
-        SELECT p.o, p.series, jsonb_agg(jsonb_build_array(tally_internal._clock_seconds(p.bucket, r.zone), p.value) ORDER BY p.bucket) AS points,
+        SELECT p.o, p.series, jsonb_agg(jsonb_build_array(extract(epoch FROM p.bucket)::float8, p.value) ORDER BY p.bucket) AS points,
                row_number() OVER (ORDER BY max(abs(p.value)) DESC NULLS LAST, p.series) AS rank
           FROM point p GROUP BY p.o, p.series
     )
-    SELECT jsonb_agg(jsonb_build_object('name', s.series, 'points', s.points) ORDER BY s.o, s.series) FILTER (WHERE s.rank <= most), count(*)
-      INTO made, n FROM series s;
+    SELECT jsonb_agg(jsonb_build_object('name', s.series, 'points', s.points) ORDER BY s.o, s.series) FILTER (WHERE s.rank <= most), count(*),
+           ARRAY(SELECT DISTINCT p.bucket FROM point p)
+      INTO made, n, moments FROM series s;
     RETURN jsonb_build_object('series', COALESCE(made, '[]'), 'unit', COALESCE(panel ->> 'unit', metrics[1].unit), 'direction', metrics[1].direction,
         'description', COALESCE(panel ->> 'description', CASE WHEN cardinality(metrics) = 1 THEN metrics[1].description END), 'zone', r.zone,
-        'since', tally_internal._clock_seconds(first, r.zone), 'until', tally_internal._clock_seconds(last, r.zone),
+        'since', extract(epoch FROM first)::float8, 'until', extract(epoch FROM last)::float8,
+        'clock', tally_internal._clock_shifts(first, last, r.zone, moments),
         'step', extract(epoch FROM COALESCE(width, r.bucket))::float8,
         'note', CASE WHEN n > most THEN format('The %s series with the greatest values, of %s.', most, n) END);
 END $$;
@@ -151,13 +171,22 @@ COMMENT ON FUNCTION tally_internal._panel_report(jsonb, jsonb, text, text, times
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_matrix(panel jsonb, report jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Of more rows or columns than can be drawn, those with the greatest values.
     WITH cell AS (SELECT c.c ->> 0 AS r, c.c ->> 1 AS k, CASE jsonb_typeof(c.c -> 2) WHEN 'number' THEN (c.c ->> 2)::float8 END AS v
                     FROM jsonb_array_elements(report -> 'rows') c(c)),
-         names AS (SELECT k, row_number() OVER (ORDER BY k) - 1 AS x FROM (SELECT DISTINCT k FROM cell ORDER BY k LIMIT 24) d)
-    SELECT report || jsonb_build_object('rows', '[]'::jsonb, 'columns', COALESCE((SELECT jsonb_agg(n.k ORDER BY n.x) FROM names n), '[]'),
+         across AS (SELECT d.k, row_number() OVER (ORDER BY d.k) - 1 AS x, d.n
+                      FROM (SELECT k, row_number() OVER (ORDER BY max(abs(v)) DESC NULLS LAST, k) AS rank, count(*) OVER () AS n FROM cell GROUP BY k) d
+                     WHERE d.rank <= 24),
+         down AS (SELECT d.r, d.n
+                    FROM (SELECT r, row_number() OVER (ORDER BY max(abs(v)) DESC NULLS LAST, r) AS rank, count(*) OVER () AS n FROM cell GROUP BY r) d
+                   WHERE d.rank <= 24)
+    SELECT report || jsonb_build_object('rows', '[]'::jsonb, 'columns', COALESCE((SELECT jsonb_agg(a.k ORDER BY a.x) FROM across a), '[]'),
+        'note', NULLIF(concat_ws(' ', report ->> 'note',
+            (SELECT format('The 24 rows with the greatest values, of %s.', max(d.n)) FROM down d HAVING max(d.n) > 24),
+            (SELECT format('The 24 columns with the greatest values, of %s.', max(a.n)) FROM across a HAVING max(a.n) > 24)), ''),
         'series', COALESCE((SELECT jsonb_agg(jsonb_build_object('name', s.r, 'points', s.points) ORDER BY s.r)
-            FROM (SELECT c.r, jsonb_agg(jsonb_build_array(n.x, c.v) ORDER BY n.x) AS points FROM cell c JOIN names n USING (k)
-                   GROUP BY c.r ORDER BY c.r LIMIT 24) s), '[]'))
+            FROM (SELECT c.r, jsonb_agg(jsonb_build_array(a.x, c.v) ORDER BY a.x) AS points FROM cell c JOIN across a USING (k) JOIN down d USING (r)
+                   GROUP BY c.r) s), '[]'))
 $$;
 COMMENT ON FUNCTION tally_internal._panel_matrix(jsonb, jsonb) IS 'A report by two dimensions as rows of the first and columns of the second.';
 

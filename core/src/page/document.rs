@@ -177,6 +177,11 @@ fn panel(out: &mut Markup, model: &Model, panel: &Panel, place: usize) {
         (None, "") => String::new(),
         (None, unit) => format!("In {unit}."),
     };
+    let about = [Some(about), panel.whose_clock()]
+        .into_iter()
+        .flatten()
+        .filter(|w| !w.is_empty());
+    let about = about.collect::<Vec<_>>().join(" ");
     if !about.is_empty() && panel.picture != "stat" {
         out.element("p", &[("class", "about")], &about);
     }
@@ -190,7 +195,10 @@ fn panel(out: &mut Markup, model: &Model, panel: &Panel, place: usize) {
         }
         None if panel.picture == "table" && !table.rows.is_empty() => table.draw(out, &panel.title),
         None if panel.picture == "forms" => {}
-        None => _ = out.element("p", &[("class", "nothing")], "Nothing in this range."),
+        None => {
+            let nothing = panel.nothing.as_deref().unwrap_or("Nothing in this range.");
+            _ = out.element("p", &[("class", "nothing")], nothing);
+        }
     }
     if let Some(note) = &panel.note {
         out.element("p", &[("class", "about")], note);

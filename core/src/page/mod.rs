@@ -4,6 +4,7 @@
 //! `markup::Markup`, which escapes it.
 
 mod axis;
+mod clock;
 mod document;
 mod filters;
 mod form;
@@ -17,5 +18,7 @@ mod table;
 pub use document::html;
 pub use plain::text;
 
+#[cfg(test)]
+mod clock_tests;
 #[cfg(test)]
 mod tests;

@@ -170,7 +170,7 @@ pub struct Panel {
     #[serde(default)]
     pub series: Vec<Series>,
     /// Names of the columns of `rows`, or of a heatmap.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "all_worded")]
     pub columns: Vec<String>,
     /// Rows of a table, a ranking, a funnel.
     #[serde(default)]
@@ -179,7 +179,7 @@ pub struct Panel {
     pub value: Option<f64>,
     /// The same for the range before it.
     pub before: Option<f64>,
-    /// Begin of the range, in seconds of the zone's own clock since 1970.
+    /// Begin of the range, in seconds since 1970.
     #[serde(default)]
     pub since: f64,
     /// Its end.
@@ -188,9 +188,14 @@ pub struct Panel {
     /// Seconds of a bucket.
     #[serde(default)]
     pub step: f64,
-    /// The zone whose clock it is.
+    /// The zone whose clock the words are of.
     #[serde(default)]
     pub zone: String,
+    /// From which moment on that clock is how many seconds ahead; none: it is that of UTC.
+    #[serde(default)]
+    pub clock: Vec<(f64, f64)>,
+    /// What is said where there is nothing; none: that this range has nothing.
+    pub nothing: Option<String>,
     /// What the reader should know, such as that series were left out.
     pub note: Option<String>,
     /// Why there are no numbers.
@@ -237,7 +242,14 @@ pub struct Fault {
 /// A value that is an empty text is a name without a word, which nobody sees in a legend. So it gets one.
 pub const EMPTY: &str = "(empty)";
 
+fn word(name: String) -> String {
+    if name.trim().is_empty() { EMPTY.to_owned() } else { name }
+}
+
 fn worded<'de, D: serde::Deserializer<'de>>(given: D) -> Result<String, D::Error> {
-    let name = String::deserialize(given)?;
-    Ok(if name.trim().is_empty() { EMPTY.to_owned() } else { name })
+    String::deserialize(given).map(word)
+}
+
+fn all_worded<'de, D: serde::Deserializer<'de>>(given: D) -> Result<Vec<String>, D::Error> {
+    Vec::deserialize(given).map(|names| names.into_iter().map(word).collect())
 }

@@ -188,7 +188,8 @@ fn thinned(points: &[(f64, Option<f64>)]) -> Vec<Option<f64>> {
 fn table_text(out: &mut String, panel: &Panel) {
     let table = Table::of(panel);
     if table.rows.is_empty() {
-        out.push_str("   nothing in this range\n");
+        let nothing = panel.nothing.as_deref().unwrap_or("Nothing in this range.");
+        out.push_str(&format!("   {}\n", clean(nothing)));
         return;
     }
     let cells: Vec<Vec<String>> = std::iter::once(table.columns.iter().map(|c| cut(c, 32)).collect())

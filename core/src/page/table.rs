@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use super::axis;
 use super::markup::{Markup, is_link, is_page, percent};
 use super::model::{Panel, Series};
 use super::number;
 use super::picture::state;
+
+/// How many rows a page shows; the file has them all.
+const SHOWN: usize = 500;
 
 /// Names of columns and cells, in the order of the table.
 pub struct Table {
@@ -43,7 +45,7 @@ impl Table {
             .map(|place| {
                 let head = match panel.picture.as_str() {
                     "histogram" => Value::from(*place),
-                    _ => Value::from(axis::full(*place, panel.step)),
+                    _ => Value::from(panel.moment(*place)),
                 };
                 let mut row = vec![head];
                 for (series, cursor) in panel.series.iter().zip(&mut next) {
@@ -117,7 +119,9 @@ impl Table {
             out.element("th", head, column);
         }
         out.close("tr").close("thead").open("tbody", &[]);
-        for row in &self.rows {
+        // Rows of time end with the newest.
+        let left_out = self.rows.len().saturating_sub(SHOWN);
+        for row in &self.rows[left_out..] {
             out.open("tr", &[]);
             for (place, cell) in row.iter().enumerate() {
                 match cell {
@@ -165,6 +169,10 @@ impl Table {
             out.close("tr");
         }
         out.close("tbody").close("table").close("section");
+        if left_out > 0 {
+            let words = format!("The last {SHOWN} rows of {}. The CSV has all.", self.rows.len());
+            out.element("p", &[("class", "about")], &words);
+        }
     }
 
     /// The address of the numbers as a file: the file itself, so that a page that was saved still has it.

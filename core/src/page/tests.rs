@@ -8,7 +8,7 @@ use super::model::Model;
 use super::table::Table;
 use super::{html, number, text};
 
-fn board(name: &str, panels: Value) -> Model {
+pub(super) fn board(name: &str, panels: Value) -> Model {
     let board = json!({"name": name, "title": name, "description": name, "as_of": name,
         "since_text": "a", "until_text": "b", "since": "24 hours",
         "until": null, "refresh": 60, "refreshing": false, "theme": name, "ranges": ["1 hour", "24 hours"],
@@ -19,7 +19,7 @@ fn board(name: &str, panels: Value) -> Model {
     serde_json::from_value(board).expect("a model")
 }
 
-fn panel(picture: &str, name: &str) -> Value {
+pub(super) fn panel(picture: &str, name: &str) -> Value {
     json!({"title": name, "picture": picture, "width": 6, "unit": name, "description": name, "why": name, "do": name, "board": name,
         "runbook": name, "zone": name,
         "limits": [{"value": 2.5, "above": true, "label": name, "severity": name}], "since": 0.0, "until": 7200.0, "step": 3600.0,
@@ -269,4 +269,28 @@ fn an_empty_label_has_a_word() {
     ranking["rows"][0][0] = json!(" ");
     let page = html(&board("n", json!([line, ranking])));
     assert!(page.contains("<span>(empty)</span>") && page.contains(">(empty)</text>") && !page.contains("\"></th>"));
+}
+
+#[test]
+fn a_column_of_a_heatmap_has_a_word() {
+    let mut cells = panel("heatmap", "n");
+    cells["columns"] = json!(["", "x"]);
+    cells["series"] = json!([{"name": "r", "points": [[0.0, 1.0], [1.0, 2.0]]}]);
+    let page = html(&board("n", json!([cells])));
+    assert!(page.contains(">(empty)</text>") && page.contains("<th scope=\"col\" class=\"n\">(empty)</th>"));
+}
+
+#[test]
+fn thousands_of_points_make_no_large_page_and_the_file_has_them_all() {
+    // A line of 5,000 rows of a relation made a page of 1.1 MB.
+    let mut line = panel("line", "n");
+    let points: Vec<Value> = (0..5000).map(|i| json!([i * 60, i % 97])).collect();
+    line["series"] = json!([{"name": "a", "points": points}]);
+    line["until"] = json!(300_000.0);
+    line["step"] = json!(60.0);
+    let made = serde_json::from_value(line.clone()).expect("a panel");
+    assert_eq!(Table::of(&made).csv().lines().count(), 5001);
+    let page = html(&board("n", json!([line])));
+    assert!(page.len() < 450_000, "{} bytes", page.len());
+    assert!(page.contains("The last 500 rows of 5000. The CSV has all.") && page.contains("<td>1970-01-04 11:19</td>"));
 }

@@ -1,10 +1,9 @@
 //! Owns pictures made of cells: the heatmap and the course of states.
 
-use super::super::axis;
 use super::super::markup::Markup;
 use super::super::model::Panel;
 use super::super::number;
-use super::{begin, percent, time_marks};
+use super::{begin, mark, percent, time_marks};
 
 const ROW: usize = 24;
 /// Shades of a heatmap; the style sheet has a class for each.
@@ -155,7 +154,7 @@ fn rows(out: &mut Markup, panel: &Panel, draw: impl Fn(&mut Markup, usize, usize
             out.element(
                 "text",
                 &[
-                    ("class", "mark"),
+                    ("class", mark(place / every)),
                     ("x", &x),
                     ("y", &(bottom + 18).to_string()),
                     ("text-anchor", "middle"),
@@ -195,7 +194,7 @@ fn place(panel: &Panel, x: f64) -> (f64, f64) {
 
 fn column_name(panel: &Panel, x: f64) -> String {
     if panel.columns.is_empty() {
-        axis::full(x, panel.step)
+        panel.moment(x)
     } else {
         panel.columns.get(x as usize).cloned().unwrap_or_default()
     }

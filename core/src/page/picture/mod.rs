@@ -8,7 +8,6 @@ pub use rows::answers;
 mod tile;
 mod time;
 
-use super::axis;
 use super::markup::Markup;
 use super::model::Panel;
 use super::number;
@@ -112,9 +111,14 @@ fn begin(out: &mut Markup, panel: &Panel, class: &'static str) {
     );
 }
 
+/// The class of a word of an axis: every second one is left out where there is little room.
+fn mark(place: usize) -> &'static str {
+    if place % 2 == 0 { "mark" } else { "mark odd" }
+}
+
 /// Words of an axis of time, below a frame.
 fn time_marks(out: &mut Markup, panel: &Panel, y: usize) {
-    for (second, words) in axis::times(panel.since, panel.until) {
+    for (place, (second, words)) in panel.marks().into_iter().enumerate() {
         let share = (second - panel.since) / (panel.until - panel.since);
         // Words at an end would be cut off.
         let anchor = match share {
@@ -125,7 +129,7 @@ fn time_marks(out: &mut Markup, panel: &Panel, y: usize) {
         out.element(
             "text",
             &[
-                ("class", "mark"),
+                ("class", mark(place)),
                 ("x", &percent(share)),
                 ("y", &y.to_string()),
                 ("text-anchor", anchor),

@@ -1,10 +1,10 @@
 //! Owns pictures with an axis of values: lines, areas, bars over time, a histogram.
 
-use super::super::axis::{self, Values};
+use super::super::axis::Values;
 use super::super::markup::Markup;
 use super::super::model::{Panel, Series};
 use super::super::number;
-use super::{at, begin, colours, percent, time_marks};
+use super::{at, begin, colours, mark, percent, time_marks};
 
 /// Height of the frame that data is drawn in, in pixels.
 const FRAME: f64 = 160.0;
@@ -251,7 +251,7 @@ fn bin_marks(out: &mut Markup, panel: &Panel) {
         out.element(
             "text",
             &[
-                ("class", "mark"),
+                ("class", mark(place / every)),
                 ("x", &percent(share)),
                 ("y", "178"),
                 ("text-anchor", if place == 0 { "start" } else { "middle" }),
@@ -261,6 +261,9 @@ fn bin_marks(out: &mut Markup, panel: &Panel) {
     }
 }
 
+/// More bars than this are narrower than a mouse can tell apart, and only make the page larger.
+const HITS: usize = 400;
+
 /// A bar that nobody sees over each bucket, which says the bucket's numbers where a mouse rests.
 pub(super) fn hits(out: &mut Markup, panel: &Panel) {
     let width = UNITS * panel.step / (panel.until - panel.since);
@@ -268,8 +271,10 @@ pub(super) fn hits(out: &mut Markup, panel: &Panel) {
     seconds.sort_by(f64::total_cmp);
     seconds.dedup();
     let lead = if panel.picture == "bars" { 0.0 } else { width / 2.0 };
-    for second in seconds {
-        let mut words = axis::full(second, panel.step);
+    let every = seconds.len().div_ceil(HITS).max(1);
+    let width = width * every as f64;
+    for second in seconds.into_iter().step_by(every) {
+        let mut words = panel.moment(second);
         for series in &panel.series {
             // In order of time, so that the bucket is found by halving.
             if let Ok(found) = series.points.binary_search_by(|p| p.0.total_cmp(&second))

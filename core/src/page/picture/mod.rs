@@ -113,7 +113,7 @@ fn begin(out: &mut Markup, panel: &Panel, class: &'static str) {
 
 /// The class of a word of an axis: every second one is left out where there is little room.
 fn mark(place: usize) -> &'static str {
-    if place % 2 == 0 { "mark" } else { "mark odd" }
+    if place.is_multiple_of(2) { "mark" } else { "mark odd" }
 }
 
 /// Words of an axis of time, below a frame.

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-boards bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy bench-hosted reference boards freeze setup build clean
+.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-boards bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy bench-hosted reference boards pictures freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -111,6 +111,9 @@ reference: ## docs/reference.md, made from the COMMENTs of all public objects
 
 boards: ## dashboards: the boards of all packs for Grafana, Superset and Metabase
 	@scripts/boards.sh
+
+pictures: ## docs/img, from the page of make demo and what make test-superset has seen; needs chromium and npm
+	@scripts/pictures.sh
 
 setup: ## only the set-up: apt packages and cargo-pgrx
 	@scripts/setup.sh

@@ -67,5 +67,5 @@ if [ -n "$board" ] && [ "${KERNEL:-rust}" = rust ]; then
     server_psql -XqAt -d demo -v ON_ERROR_STOP=1 -c "SELECT tally.page('$board')" >"$page"
     echo "The board $board as a page: file://$page"
 fi
-echo "The boards for Grafana, Superset and Metabase: $ROOT/dashboards"
+echo "The boards for Grafana: $ROOT/dashboards/grafana (beside it those for Superset and Metabase)"
 echo "make psql connects you; make demo-stop ends the server."

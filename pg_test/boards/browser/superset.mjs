@@ -12,15 +12,22 @@ const patience = 90000;
 mkdirSync(resolve(folder), { recursive: true });
 const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 try {
-    const page = await browser.newPage();
-    await page.setViewport({ width: 1600, height: 1000 });
-    page.setDefaultTimeout(patience);
+    const opened = async () => {
+        const made = await browser.newPage();
+        await made.setViewport({ width: 1600, height: 1000 });
+        made.setDefaultTimeout(patience);
+        return made;
+    };
+    let page = await opened();
     await page.goto(`${address}/login/`, { waitUntil: "networkidle2" });
     await page.type("input#username, input[name=username]", "admin");
     await page.type("input#password, input[name=password]", "admin");
     await Promise.all([page.waitForNavigation({ waitUntil: "networkidle2" }), page.keyboard.press("Enter")]);
     for (const asked of slugs) {
         const [slug, filter] = asked.split("?");
+        // A page of its own: what the one before still waited for would come as an answer without a body.
+        await page.close();
+        page = await opened();
         const name = asked.replace(/[?=]/g, "-");
         const answers = [];
         const waiting = new Set();

@@ -6,11 +6,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN value OPERATOR(pg_catalog.=) ANY ('{NaN,Infinity,-Infinity}'::float8[]) THEN NULL ELSE value END;
 COMMENT ON FUNCTION tally_internal._finite(float8) IS 'A number that can be drawn; null for NaN and the infinities.';
 
-CREATE OR REPLACE FUNCTION tally_internal._clock_seconds(at timestamptz, zone text) RETURNS float8
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT extract(epoch FROM at AT TIME ZONE zone)::float8 $$;
-COMMENT ON FUNCTION tally_internal._clock_seconds(timestamptz, text) IS
-'Seconds since 1970 of the zone''s own clock, which shows the hours that people there know.';
-
 CREATE OR REPLACE FUNCTION tally_internal._clock_shifts(first timestamptz, last timestamptz, zone text, moments timestamptz[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The moments are those that are shown, so the clock of each is right. The ones between them are for the marks of the axis.
@@ -19,7 +14,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT g FROM generate_series(first, last, CASE WHEN last - first > interval '40 days' THEN interval '1 day' ELSE interval '30 minutes' END) g
          WHERE zone <> 'UTC'
     ), shift AS (
-        SELECT extract(epoch FROM m.at)::float8 AS at, tally_internal._clock_seconds(m.at, zone) - extract(epoch FROM m.at)::float8 AS shift
+        SELECT extract(epoch FROM m.at)::float8 AS at, extract(epoch FROM m.at AT TIME ZONE zone)::float8 - extract(epoch FROM m.at)::float8 AS shift
           FROM moment m WHERE isfinite(m.at) AND (zone <> 'UTC' OR m.at = first)
     ), change AS (SELECT s.at, s.shift, s.shift IS DISTINCT FROM lag(s.shift) OVER (ORDER BY s.at) AS changes FROM shift s)
     SELECT COALESCE(jsonb_agg(jsonb_build_array(c.at, c.shift) ORDER BY c.at), '[]') FROM change c WHERE c.changes

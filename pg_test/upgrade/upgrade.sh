@@ -126,6 +126,14 @@ is "$(sql -d used -c "SELECT count(*) FROM tally.refresh()" -c "UPDATE pg_extens
     "a session that had looked looks again when functions change under it"
 of_version "$VERSION"
 
+# Somebody has laid his code into a database of 0.1.0.
+sql -c "CREATE DATABASE attacked"
+sql -d attacked -c "SET check_function_bodies = off" -c "CREATE EXTENSION pg_tally VERSION '0.1.0'" -c '\i pg_test/upgrade/attacked.sql' >/dev/null
+is "$(sql -d attacked -c "ALTER EXTENSION pg_tally UPDATE" 2>&1 | grep -E '^(ERROR|WARNING)')" "" "a database with code of an attacker's is upgraded"
+is "$(sql -d attacked -c "SELECT is_called FROM evil.seen")" f "which runs with nobody else's rights"
+is "$(sql -d attacked -c "SELECT two, owner FROM evil.whose" -c "SELECT reloptions FROM pg_class WHERE oid = 'evil.whose'::regclass" | xargs)" \
+    "2|analyst {security_barrier=true}" "his view reads as before, with its options"
+
 back=$(server_psql -Atq -d used -v VERBOSITY=verbose -c "ALTER EXTENSION pg_tally UPDATE TO '0.1.0'" 2>&1 || :)
 is "$(grep -oE '^(ERROR|DETAIL|HINT):  .*' <<<"$back" | cut -d: -f1 | xargs)" "ERROR DETAIL HINT" "a downgrade is refused, in four parts"
 is "$(sql -d used -c "SELECT extversion FROM pg_extension WHERE extname = 'pg_tally'")" "$VERSION" "and changes nothing"

@@ -5,7 +5,10 @@
 //! that is open when the text begins is hidden and not to be run until it ends.
 //!
 //! *The transaction's constraints.* SET CONSTRAINTS holds to the end of the transaction, so it would change what the next
-//! definition's statement does. What the session has prepared is the session's, too.
+//! definition's statement does.
+//!
+//! *What the session has.* Its prepared statements, its advisory locks, the large objects that it has open (their numbers count from
+//! nought), the text that its client has sent, and its random numbers are the session's. So the functions that reach them are refused.
 
 use pgrx::pg_sys::{self, PortalStatus};
 use pgrx::{PgTryBuilder, pg_sys::NodeTag};
@@ -14,6 +17,36 @@ use std::ffi::{CStr, CString, c_char};
 use std::panic::AssertUnwindSafe;
 use tally_core::error::{SqlState, TallyError};
 
+/// PostgreSQL's functions that reach what the session has.
+const OF_THE_SESSION: [u32; 26] = [
+    pg_sys::F_PG_ADVISORY_LOCK_INT8,
+    pg_sys::F_PG_ADVISORY_LOCK_SHARED_INT8,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_INT8,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT8,
+    pg_sys::F_PG_ADVISORY_UNLOCK_INT8,
+    pg_sys::F_PG_ADVISORY_UNLOCK_SHARED_INT8,
+    pg_sys::F_PG_ADVISORY_LOCK_INT4_INT4,
+    pg_sys::F_PG_ADVISORY_LOCK_SHARED_INT4_INT4,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_INT4_INT4,
+    pg_sys::F_PG_TRY_ADVISORY_LOCK_SHARED_INT4_INT4,
+    pg_sys::F_PG_ADVISORY_UNLOCK_INT4_INT4,
+    pg_sys::F_PG_ADVISORY_UNLOCK_SHARED_INT4_INT4,
+    pg_sys::F_PG_ADVISORY_UNLOCK_ALL,
+    pg_sys::F_LO_OPEN,
+    pg_sys::F_LO_CLOSE,
+    pg_sys::F_LOREAD,
+    pg_sys::F_LOWRITE,
+    pg_sys::F_LO_LSEEK,
+    pg_sys::F_LO_LSEEK64,
+    pg_sys::F_LO_TELL,
+    pg_sys::F_LO_TELL64,
+    pg_sys::F_LO_TRUNCATE,
+    pg_sys::F_LO_TRUNCATE64,
+    pg_sys::F_PG_PREPARED_STATEMENT,
+    pg_sys::F_CURRENT_QUERY,
+    pg_sys::F_SETSEED,
+];
+
 thread_local! {
     /// Whether text runs, and whether it is the engine's own statement of a refresh.
     static RUNS: Cell<Option<bool>> = const { Cell::new(None) };
@@ -21,6 +54,7 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static OPEN_PORTALS: Cell<pg_sys::SPIPlanPtr> = const { Cell::new(std::ptr::null_mut()) };
     static PREVIOUS: Cell<pg_sys::ProcessUtility_hook_type> = const { Cell::new(None) };
+    static ACCESSED: Cell<pg_sys::object_access_hook_type> = const { Cell::new(None) };
 }
 
 /// Whether the innermost text that runs is a statement by which a refresh writes.
@@ -38,7 +72,7 @@ pub fn depth() -> u32 {
 /// # Safety
 /// There must be a snapshot, as in every function that a query calls.
 pub unsafe fn within(refresh: bool, work: impl FnOnce()) {
-    watch_utilities();
+    watch();
     // SAFETY: as the caller vouches for.
     let hidden = unsafe { hide() };
     let before = RUNS.replace(Some(refresh));
@@ -107,16 +141,58 @@ fn show(hidden: &[Hidden]) {
     }
 }
 
-/// Has utility statements of text looked at; once per backend.
-fn watch_utilities() {
+/// Has utility statements of text, and the functions that it calls, looked at; once per backend. A parallel worker begins with it.
+pub fn watch() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        // SAFETY: the hook is a function of this library, which PostgreSQL never unloads; a backend is one thread.
+        // SAFETY: the hooks are functions of this library, which PostgreSQL never unloads; a backend is one thread.
         unsafe {
             PREVIOUS.set(pg_sys::ProcessUtility_hook);
             pg_sys::ProcessUtility_hook = Some(utility);
+            ACCESSED.set(pg_sys::object_access_hook);
+            pg_sys::object_access_hook = Some(accessed);
         }
     });
+}
+
+/// Whether text runs. A parallel worker has the user and the restrictions of its leader.
+fn text_runs() -> bool {
+    RUNS.get().is_some()
+        // SAFETY: reads variables of the backend.
+        || unsafe { pg_sys::ParallelWorkerNumber >= 0 && pg_sys::InSecurityRestrictedOperation() }
+}
+
+/// PostgreSQL tells this of each function that an expression is to call, built in or not, when it prepares the expression.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn accessed(
+    access: pg_sys::ObjectAccessType::Type,
+    class: pg_sys::Oid,
+    object: pg_sys::Oid,
+    sub: core::ffi::c_int,
+    argument: *mut core::ffi::c_void,
+) {
+    if access == pg_sys::ObjectAccessType::OAT_FUNCTION_EXECUTE
+        && OF_THE_SESSION.contains(&object.to_u32())
+        && text_runs()
+    {
+        let name = super::owned::name_of_function(object);
+        refuse_what(
+            &format!("{name}()"),
+            match name.as_str() {
+                name if name.starts_with("lo") => {
+                    "SELECT lo_get(…), lo_put(…);  -- they need no descriptor of the session's"
+                }
+                name if name.contains("advisory") => {
+                    "SELECT pg_advisory_xact_lock(…);  -- it ends with the transaction"
+                }
+                _ => "SELECT name, statement FROM tally.tasks;  -- and leave it out of the text",
+            },
+        );
+    }
+    if let Some(hook) = ACCESSED.get() {
+        // SAFETY: whoever was told before is told as before.
+        unsafe { hook(access, class, object, sub, argument) };
+    }
 }
 
 #[pgrx::pg_guard]
@@ -167,12 +243,21 @@ fn refuse(kind: NodeTag) {
         NodeTag::T_ExecuteStmt => "EXECUTE",
         _ => return,
     };
+    refuse_what(
+        what,
+        "ALTER TABLE … ALTER CONSTRAINT … DEFERRABLE INITIALLY IMMEDIATE;  -- and leave the statement out of the text",
+    );
+}
+
+fn refuse_what(what: &str, hint: &'static str) {
     super::report::raise(
         TallyError::new(
             SqlState::InsufficientPrivilege,
             format!("{what} is refused in what a definition runs"),
         )
-        .detail("It would reach what is around the definition: the transaction that it runs in, or what the session has prepared.")
-        .hint("ALTER TABLE … ALTER CONSTRAINT … DEFERRABLE INITIALLY IMMEDIATE;  -- and leave the statement out of the text"),
+        .detail(
+            "It would reach what is around the definition: the transaction that it runs in, or what the session has.",
+        )
+        .hint(hint),
     );
 }

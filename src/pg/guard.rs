@@ -94,6 +94,7 @@ pub unsafe fn watch_in_worker() {
     unsafe {
         if pg_sys::ParallelWorkerNumber >= 0 {
             watch();
+            super::cage::watch();
         }
     }
 }

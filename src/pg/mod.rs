@@ -26,6 +26,7 @@ pub mod report;
 pub mod requests;
 pub mod role;
 pub mod row;
+pub mod rows;
 pub mod run_as;
 pub mod sketch_type;
 #[cfg(feature = "pg_test")]

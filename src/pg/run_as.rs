@@ -10,6 +10,8 @@ use pgrx::pg_sys::{self, Datum};
 use std::ffi::{CStr, CString};
 use tally_core::error::{SqlState, TallyError};
 
+use super::rows::Receiver;
+
 /// The settings, beside search_path, role and TimeZone, that decide how values are written, read and chosen.
 const PINNED: [(&CStr, &CStr); 17] = [
     (c"DateStyle", c"ISO, YMD"),
@@ -72,7 +74,7 @@ crate::pg_fn! {
             let parameters = Parameters::of(fcinfo, call.nargs());
             // An ERROR in here unwinds to the transaction, which restores user and settings itself.
             super::cage::within(given == 0, || {
-                super::timeout::within(timeout, || run(&sql, parameters, (*result).setResult, (*result).setDesc));
+                super::timeout::within(timeout, || run(&sql, &parameters, (*result).setResult, (*result).setDesc));
             });
             pg_sys::AtEOXact_GUC(false, nest);
             pg_sys::SetUserIdAndSecContext(user, context);
@@ -129,12 +131,7 @@ fn nobody() -> TallyError {
 }
 
 /// The values of a statement's parameters.
-struct Parameters {
-    types: Vec<pg_sys::Oid>,
-    values: Vec<Datum>,
-    /// As SPI wants them: `n` for NULL.
-    nulls: Vec<std::ffi::c_char>,
-}
+struct Parameters(Vec<pg_sys::ParamExternData>);
 
 impl Parameters {
     /// The arguments after the fixed ones.
@@ -142,26 +139,37 @@ impl Parameters {
     /// # Safety
     /// `fcinfo` must be of a running call with so many arguments.
     unsafe fn of(fcinfo: pg_sys::FunctionCallInfo, count: usize) -> Self {
-        let mut result = Parameters {
-            types: Vec::new(),
-            values: Vec::new(),
-            nulls: Vec::new(),
-        };
-        for i in FIXED..count {
+        let of_argument = |i| {
             // SAFETY: the caller vouches for the call; `i` is one of its arguments.
-            let (kind, argument) = unsafe {
+            let (ptype, argument) = unsafe {
                 (
                     pg_sys::get_fn_expr_argtype((*fcinfo).flinfo, i as std::ffi::c_int),
                     *(*fcinfo).args.as_ptr().add(i),
                 )
             };
-            result.types.push(kind);
-            result.values.push(argument.value);
-            result
-                .nulls
-                .push(if argument.isnull { b'n' } else { b' ' } as std::ffi::c_char);
+            pg_sys::ParamExternData {
+                value: argument.value,
+                isnull: argument.isnull,
+                pflags: pg_sys::PARAM_FLAG_CONST as u16,
+                ptype,
+            }
+        };
+        Parameters((FIXED..count).map(of_argument).collect())
+    }
+
+    /// As PostgreSQL wants them.
+    ///
+    /// # Safety
+    /// Must be called in a memory context that outlives the statement.
+    unsafe fn list(&self) -> pg_sys::ParamListInfo {
+        // SAFETY: PostgreSQL makes a list with room for so many.
+        unsafe {
+            let list = pg_sys::makeParamList(self.0.len() as std::ffi::c_int);
+            if !list.is_null() {
+                std::ptr::copy_nonoverlapping(self.0.as_ptr(), (*list).params.as_mut_ptr(), self.0.len());
+            }
+            list
         }
-        result
     }
 }
 
@@ -201,39 +209,23 @@ fn refresh_timeout() -> i32 {
 /// `store` and `descriptor` must be those of a materialized result of one jsonb column.
 unsafe fn run(
     sql: &CString,
-    mut parameters: Parameters,
+    parameters: &Parameters,
     store: *mut pg_sys::Tuplestorestate,
     descriptor: pg_sys::TupleDesc,
 ) {
-    // SAFETY: SPI is connected for exactly the life of the rows it returns; the tuplestore copies what it is given.
+    // SAFETY: SPI is connected for exactly the life of the statement; the receiver and the parameters outlive it.
     unsafe {
         pg_sys::SPI_connect();
-        let code = pg_sys::SPI_execute_with_args(
-            sql.as_ptr(),
-            parameters.types.len() as std::ffi::c_int,
-            parameters.types.as_mut_ptr(),
-            parameters.values.as_mut_ptr(),
-            parameters.nulls.as_ptr(),
-            false,
-            0,
-        );
+        let mut rows = Receiver::new(store, descriptor);
+        let options = pg_sys::SPIExecuteOptions {
+            params: parameters.list(),
+            dest: rows.head(),
+            ..Default::default()
+        };
+        let code = pg_sys::SPI_execute_extended(sql.as_ptr(), &raw const options);
         if code < 0 {
             let reason = CStr::from_ptr(pg_sys::SPI_result_code_string(code)).to_string_lossy();
             pgrx::error!("tally.run_as() cannot run a statement of this kind: {reason}");
-        }
-        let table = pg_sys::SPI_tuptable;
-        if !table.is_null() {
-            // row_to_json looks the row type up by its registration.
-            pg_sys::BlessTupleDesc((*table).tupdesc);
-            for i in 0..pg_sys::SPI_processed as usize {
-                pgrx::check_for_interrupts!();
-                let row = pg_sys::heap_copy_tuple_as_datum(*(*table).vals.add(i), (*table).tupdesc);
-                let json = pgrx::fcinfo::direct_function_call_as_datum(pg_sys::row_to_json, &[Some(row)]);
-                let text = pg_sys::text_to_cstring(json.map_or(std::ptr::null(), |d| d.cast_mut_ptr()));
-                let jsonb = pgrx::fcinfo::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(Datum::from(text))]);
-                let (mut value, mut null) = ([jsonb.unwrap_or(Datum::null())], [jsonb.is_none()]);
-                pg_sys::tuplestore_putvalues(store, descriptor, value.as_mut_ptr(), null.as_mut_ptr());
-            }
         }
         pg_sys::SPI_finish();
     }

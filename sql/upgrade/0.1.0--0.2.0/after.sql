@@ -24,7 +24,8 @@ SELECT n.channel_id, i.id, md5(tally_internal._group_key(c, i)::text), max(n.id)
   JOIN tally.incidents i ON i.id = (e ->> 'incident')::bigint AND i.status IN ('new', 'acknowledged') AND i.recovered_at IS NULL
  WHERE e ->> 'event' IN ('opened', 'refired', 'reopened', 'unsilenced') GROUP BY n.channel_id, i.id, c.*, i.*;
 
--- A dimension groups as GROUP BY of its value does: where that is another text than before, the rollup is computed anew.
+-- A dimension groups as GROUP BY of its value does: where that is another text than before, the rollup is computed anew. What reads an owner's texts
+-- or tables does so as the owner, because PostgreSQL runs the checks of domains when it reads constants, and what is constant in an index when it plans.
 DO $$
 DECLARE
     r     tally.rollups;
@@ -38,8 +39,9 @@ BEGIN
         r.search_path := replace(r.search_path, '"$user"', r.owner::text);
         FOR d IN SELECT * FROM tally.dimensions x WHERE x.rollup_id = r.id ORDER BY x.ordinal LOOP
             BEGIN
-                fresh := tally_internal._new_dimension(r, (SELECT c.relnamespace::regnamespace::text FROM pg_class c WHERE c.oid = r.relation), d.ordinal,
-                                                       d.name, d.given);
+                SELECT f.* INTO fresh FROM tally.run_as(r.owner, r.search_path, 'SELECT * FROM tally_internal._new_dimension($1, $2, $3, $4, $5)', 0, r.zone,
+                    r, (SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation), d.ordinal,
+                    d.name, d.given) x, jsonb_populate_record(NULL::tally.dimensions, x) f;
                 CONTINUE WHEN fresh.expression = d.expression;
                 UPDATE tally.dimensions x SET expression = fresh.expression WHERE x.rollup_id = r.id AND x.name = d.name;
                 -- COALESCE of a column that is never NULL gives the same text.
@@ -76,7 +78,8 @@ DECLARE
 BEGIN
     FOR r IN SELECT * FROM tally.rollups x WHERE x.bucket >= interval '1 day' AND x.zone <> 'UTC' AND x.key IS NULL
                 AND EXISTS (SELECT FROM pg_class c WHERE c.oid = x.relation) ORDER BY x.id LOOP
-        EXECUTE format('SELECT min(bucket) AS first, max(bucket) AS last FROM %s WHERE isfinite(bucket)', r.relation) INTO bound;
+        SELECT (x ->> 'first')::timestamptz AS first, (x ->> 'last')::timestamptz AS last INTO bound
+          FROM tally.run_as(r.owner, '', format('SELECT min(bucket) AS first, max(bucket) AS last FROM %s WHERE isfinite(bucket)', r.relation), 0) x;
         INSERT INTO tally.dirty_ranges (rollup_id, since, until, reason)
         SELECT r.id, greatest(a.since, r.frozen_before), a.until, 'upgrade to 0.2.0: an odd midnight'
           FROM generate_series(bound.first AT TIME ZONE r.zone - interval '1 day', bound.last AT TIME ZONE r.zone + r.bucket, interval '1 day') s(day),
@@ -100,9 +103,10 @@ BEGIN
         r.search_path := replace(r.search_path, '"$user"', r.owner::text);
         FOR m IN SELECT * FROM tally.measures x WHERE x.rollup_id = r.id AND x.expression LIKE '%hll%' ORDER BY x.ordinal LOOP
             BEGIN
-                SELECT a.aggregate INTO counts
-                  FROM tally_internal._analyse(m.expression, r, (SELECT c.relnamespace::regnamespace::text FROM pg_class c WHERE c.oid = r.relation),
-                                               'measure', m.name) a;
+                SELECT (x ->> 'aggregate')::oid INTO counts
+                  FROM tally.run_as(r.owner, r.search_path, 'SELECT a.aggregate FROM tally_internal._analyse($1, $2, $3, ''measure'', $4) a', 0, r.zone,
+                      m.expression, r, (SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation),
+                      m.name) x;
             EXCEPTION WHEN OTHERS THEN
                 -- What is not known is computed anew.
                 counts := 'tally.hll(anyelement)'::regprocedure;

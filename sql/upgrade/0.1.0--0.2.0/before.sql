@@ -128,16 +128,20 @@ ALTER FUNCTION tally_internal._totals_jsonb(tally.totals) COST 10;
 -- FILE s80_report/state/metric_sample.sql
 
 -- Owners are roles by number that may be gone. Defaults follow once their function is there (after.sql). PostgreSQL changes no column that a view
--- reads, so views of a person's (and of packs) stand empty for the moment: with their columns, grants and what stands on them.
+-- reads, so views of a person's (and of packs) stand empty for the moment: with their columns, grants and what stands on them. Each is made again as
+-- its owner, because PostgreSQL runs the checks of domains when it reads constants.
 DROP VIEW tally.packs;
 DO $$
 DECLARE
     item  record;
     views regclass[] := '{}';
+    owners regrole[] := '{}';
+    words text;
     texts text[] := '{}';
     casts text[] := '{}';
 BEGIN
-    FOR item IN SELECT DISTINCT w.ev_class::regclass AS view, n.nspname AS place, c.relname AS name, pg_get_viewdef(w.ev_class) AS query,
+    FOR item IN SELECT DISTINCT w.ev_class::regclass AS view, c.relowner::regrole AS owner, n.nspname AS place, c.relname AS name,
+                       pg_get_viewdef(w.ev_class) AS query,
                        coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') AS options,
                        (SELECT string_agg(format('NULL::%s AS %I', format_type(o.atttypid, o.atttypmod)
                                                  || CASE WHEN o.attcollation <> y.typcollation THEN ' COLLATE ' || o.attcollation::regcollation ELSE '' END,
@@ -152,6 +156,7 @@ BEGIN
                   JOIN pg_extension e ON e.oid = m.refobjid AND e.extname = 'pg_tally'
                  WHERE a.atttypid = 'regrole'::regtype LOOP
         views := views || item.view;
+        owners := owners || item.owner;
         texts := texts || format('CREATE OR REPLACE VIEW %I.%I%s AS %s', item.place, item.name, item.options, item.query);
         -- A view that shows the owner itself goes on showing a regrole.
         casts := casts || format('CREATE OR REPLACE VIEW %I.%I%s AS SELECT %s FROM (%s) q', item.place, item.name, item.options, item.same,
@@ -169,9 +174,17 @@ BEGIN
     END LOOP;
     FOR i IN 1 .. cardinality(views) LOOP
         BEGIN
-            EXECUTE texts[i];
-        EXCEPTION WHEN invalid_table_definition THEN
-            EXECUTE casts[i];
+            BEGIN
+                PERFORM tally.run_as(owners[i], 'tally', texts[i], 0);
+            EXCEPTION WHEN invalid_table_definition THEN
+                PERFORM tally.run_as(owners[i], 'tally', casts[i], 0);
+            END;
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS words = MESSAGE_TEXT;
+            RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('pg_tally cannot be upgraded: the view %s cannot be made again: %s', views[i], words),
+                DETAIL = format('It reads columns of pg_tally that get another type, and is made again with the rights of its owner, %s. Nothing was changed.',
+                                owners[i]),
+                HINT = format('DROP VIEW %s;  -- and make it again after the upgrade: ALTER EXTENSION pg_tally UPDATE;', views[i]);
         END;
         EXECUTE format('ALTER EXTENSION pg_tally DROP VIEW %s', views[i]);
     END LOOP;

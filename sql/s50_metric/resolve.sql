@@ -120,11 +120,17 @@ COMMENT ON FUNCTION tally_internal._trial_values(text) IS 'SQL texts of values t
 
 CREATE OR REPLACE FUNCTION tally_internal._try_metric(name text, r tally.rollups, expression text, resolved text, measures text[])
 RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 #variable_conflict use_variable
 DECLARE
     tried tally.metrics;
+    query text;
 BEGIN
+    tried.resolved := resolved;
+    tried.measures := measures;
+    query := format('SELECT pg_catalog.count((%s)) FROM %s stored', tally_internal._row_sql(tried, r), r.relation);
+    -- The rollup may be another role's, whose types and indexes call its functions.
+    PERFORM tally_internal._refuse_unsafe(r, query);
     -- A metric that fails now is refused, while its maker is there to mend it. The generated column computes each row that is inserted.
     FOR i IN 1 .. 3 LOOP
         EXECUTE format('INSERT INTO pg_temp.tally_probe (%s) SELECT %s',
@@ -135,9 +141,7 @@ BEGIN
                       (SELECT string_agg((tally_internal._trial_values('bigint'))[i], ', ' ORDER BY d.ordinal)
                          FROM tally_internal._counted_dimensions(r.id) d)));
     END LOOP;
-    tried.resolved := resolved;
-    tried.measures := measures;
-    EXECUTE format('SELECT pg_catalog.count((%s)) FROM %s stored', tally_internal._row_sql(tried, r), r.relation);
+    EXECUTE query;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     PERFORM tally_internal._refuse(SQLSTATE, format('metric %L fails on values that its measures can have: %s', name, SQLERRM),
         format('Got %s, tried on counts and sums of 0, 1 and 1000, small sketches and the stored rows of rollup %L.', expression, r.name),

@@ -209,6 +209,12 @@ BEGIN
     ELSE
         SELECT given AS observed, NULL AS code, NULL AS message, NULL AS detail, NULL AS hint INTO saw;
     END IF;
+    -- What it reads may have dropped it. Then nothing is left to judge, and no entry to make.
+    IF NOT EXISTS (SELECT FROM tally.thresholds x WHERE x.id = t.id) THEN
+        series := 0; breaches := 0; opened := 0; recovered := 0;
+        error := '42704: the threshold was dropped by what it reads';
+        RETURN;
+    END IF;
     IF saw.code IS NULL THEN seen := saw.observed; END IF;
     SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, saw.observed, saw.code IS NOT NULL, began);
     -- The first error says why. Later ones follow from it.

@@ -90,7 +90,7 @@ SELECT a.*, p.panel ->> 'relation' AS relation, COALESCE((SELECT string_agg(form
            END || COALESCE(' AND ' || tally_internal._filter_sql(p.panel -> 'where'), '') AS condition,
        ARRAY(SELECT c FROM json_array_elements_text(a.a -> 'columns') WITH ORDINALITY u(c, o) JOIN pg_attribute t ON t.attrelid = (p.panel ->>
            'relation')::regclass
-                AND t.attname = c JOIN pg_type y ON y.oid = t.atttypid WHERE y.typcategory IN ('N', 'S') AND c !~ '(age|oldest|actual|met)' ORDER BY o) AS
+                AND t.attname = c JOIN pg_type y ON y.oid = t.atttypid WHERE y.typcategory IN ('N', 'S') AND c !~ '(age|oldest|actual|met|24h)' ORDER BY o) AS
                     shown
   FROM answer a JOIN (SELECT DISTINCT p.panel, p.dataset -> 'columns' FROM tally.boards b, tally_internal._tool_panels(b) p WHERE p.panel ? 'relation'
                          AND p.panel ->> 'picture' IN ('table', 'stat')) p

@@ -1,20 +1,23 @@
--- Owns: sessions of sorted times as arrays, and the paths of actors, in SQL.
+-- Owns: sessions of an actor's times as arrays, and the paths of actors, in SQL.
 
-CREATE FUNCTION tally_internal._session_numbers(times timestamptz[], gap interval) RETURNS TABLE (n bigint, at timestamptz, session bigint)
+-- PostgreSQL changes the array of array_append() in place where it is an aggregate's state.
+CREATE OR REPLACE AGGREGATE tally_internal._times(at timestamptz) (SFUNC = array_append, STYPE = timestamptz[], COMBINEFUNC = array_cat, PARALLEL = SAFE);
+
+CREATE FUNCTION tally_internal._session_numbers(times timestamptz[], gap interval, "values" text[] DEFAULT NULL)
+    RETURNS TABLE (n bigint, at timestamptz, value text, session bigint)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF array_position(times, NULL) IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'times expected, got a NULL';
-    ELSIF EXISTS (SELECT FROM (SELECT u.t, lag(u.t) OVER (ORDER BY u.k) AS before FROM unnest(times) WITH ORDINALITY u(t, k)) x WHERE x.t < x.before) THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'times in ascending order expected, got others',
-            HINT = 'SELECT tally.create_sessions(''visits'', ''events'', ''event_time'', ''user_id'');';
     END IF;
-    RETURN QUERY SELECT x.k, x.t, sum(CASE WHEN x.apart > (extract(year FROM gap) * 12 + extract(month FROM gap)) * 2592000 + extract(day FROM gap) * 86400
+    RETURN QUERY SELECT x.k, x.t, x.v, sum(CASE WHEN x.apart > (extract(year FROM gap) * 12 + extract(month FROM gap)) * 2592000 + extract(day FROM gap) * 86400
                                            + extract(hour FROM gap) * 3600 + extract(minute FROM gap) * 60 + extract(second FROM gap) THEN 1 ELSE 0 END)
                                   OVER (ORDER BY x.k)
-      FROM (SELECT u.k, u.t, extract(epoch FROM u.t) - extract(epoch FROM lag(u.t) OVER (ORDER BY u.k)) AS apart FROM unnest(times) WITH ORDINALITY u(t, k)) x;
+      FROM (SELECT u.k, u.t, u.v, extract(epoch FROM u.t) - extract(epoch FROM lag(u.t) OVER (ORDER BY u.k)) AS apart
+              FROM (SELECT row_number() OVER (ORDER BY e.t, e.v COLLATE "C") AS k, e.t, e.v FROM unnest(times, "values") e(t, v)) u) x;
 END $$;
-COMMENT ON FUNCTION tally_internal._session_numbers(timestamptz[], interval) IS 'Sorted times with the number of the session that each is in.';
+COMMENT ON FUNCTION tally_internal._session_numbers(timestamptz[], interval, text[]) IS
+'Times in order, perhaps with a value each, with the number of the session that each is in.';
 CREATE OR REPLACE FUNCTION tally_internal._session_times(times timestamptz[], gap interval, ends boolean) RETURNS timestamptz[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY(SELECT CASE WHEN ends THEN max(s.at) ELSE min(s.at) END FROM tally_internal._session_numbers(times, gap) s
@@ -32,8 +35,8 @@ BEGIN
             MESSAGE = format('as many values as times expected, got %s and %s', cardinality("values"), cardinality(times)),
             HINT = 'SELECT tally.create_sessions(''visits'', ''events'', ''event_time'', ''user_id'');';
     END IF;
-    RETURN ARRAY(SELECT (array_agg(v.v ORDER BY CASE WHEN lasts THEN -s.n ELSE s.n END) FILTER (WHERE v.v IS NOT NULL))[1]
-                   FROM tally_internal._session_numbers(times, gap) s JOIN unnest("values") WITH ORDINALITY v(v, n) ON v.n = s.n
+    RETURN ARRAY(SELECT (array_agg(s.value ORDER BY CASE WHEN lasts THEN -s.n ELSE s.n END) FILTER (WHERE s.value IS NOT NULL))[1]
+                   FROM tally_internal._session_numbers(times, gap, "values") s
                   GROUP BY s.session ORDER BY s.session);
 END $$;
 

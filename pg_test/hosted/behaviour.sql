@@ -28,8 +28,12 @@ SELECT 'convert', tally.count(tally.time_to_convert(c, 2)), tally.time_to_conver
   FROM (SELECT tally.funnel_counts(p) AS c FROM (SELECT tally.funnel_path('1 day', at, kind, '{a,b,c}') AS p FROM events GROUP BY actor) x) y;
 SELECT 'sessions', actor, g, tally_internal._session_times(t, g, false), tally_internal._session_times(t, g, true), tally_internal._session_counts(t, g),
     tally_internal._session_values(t, g, v, false), tally_internal._session_values(t, g, v, true)
-  FROM (SELECT actor, array_agg(at ORDER BY at, kind) AS t, array_agg(NULLIF(kind, 'x') ORDER BY at, kind) AS v FROM events WHERE actor < 6 GROUP BY 1) x,
+  FROM (SELECT actor, array_agg(at ORDER BY kind, at DESC) AS t, array_agg(NULLIF(kind, 'x') ORDER BY kind, at DESC) AS v FROM events WHERE actor < 6
+        GROUP BY 1) x,
        unnest('{30 minutes,6 hours,1 day}'::interval[]) g ORDER BY 2, 3;
+SELECT 'times', actor, array_agg(DISTINCT t ORDER BY t) = ARRAY(SELECT DISTINCT u FROM unnest(tally_internal._times(t)) u ORDER BY u),
+    tally_internal._times(NULL), (SELECT count(*) FROM unnest(tally_internal._times(t)))
+  FROM (SELECT actor, at AS t FROM events WHERE actor < 6) x GROUP BY 2 ORDER BY 2;
 SELECT 'next', actor, n, tally.next_event_path(t, v, 'b', n) FROM (SELECT actor, array_agg(at) AS t, array_agg(kind) AS v FROM events
     WHERE actor < 12 GROUP BY 1) x,
     unnest('{-2,1,3,99}'::int[]) n ORDER BY 2, 3;

@@ -37,6 +37,7 @@ declare -A one=(
     [next_event_path]="cardinality(tally.next_event_path(array_agg('epoch'::timestamptz + i * interval '1 s'), array_agg('e' || i), 'e1', 3))"
     [funnel_counts]="(tally.reached(tally.funnel_counts(i % 3)))[1]"
     [sequence]="tally.sequence_count(tally.sequence_events('epoch'::timestamptz - i * interval '1 s', i % 2 = 0, i % 2 = 1), '(?1)(?2)')"
+    [times]="cardinality(tally_internal._times('epoch'::timestamptz - i * interval '1 s'))"
     [counter]="round(tally.increase(tally.counter(i, 'epoch'::timestamptz - i * interval '1 s')))"
     [state_time]="tally.count(tally.state_time((i % 5)::text, 'epoch'::timestamptz - i * interval '1 s'))"
     [last]="tally.value(tally.last(i, 'epoch'::timestamptz + i * interval '1 s'))"

@@ -64,6 +64,7 @@ INSERT INTO a VALUES
     'v, at', NULL),
 ('time_weighted of method', 'tally.count(tally.time_weighted(v, at, ''linear'') @)', 'nullif(count(v), 0)', NULL, NULL),
 ('state_time', 'tally.last_state(tally.state_time(# item, at !) @)', '(array_agg(item ORDER BY at DESC, item COLLATE "C" DESC))[1]', 'item, at', NULL),
+('_times', 'tally_internal._times(# at !) @::text', '(array_agg(at ORDER BY at) FILTER (WHERE at IS NOT NULL))::text', 'at', NULL),
 ('_sizes', 'round(tally_internal._sizes(# v !) @::numeric, 6)', 'coalesce(round(sum(abs(v))::numeric, 6), 0)', 'v', '0.000000');
 
 SELECT is((SELECT string_agg(DISTINCT p.proname, ',' ORDER BY p.proname) FROM pg_proc p

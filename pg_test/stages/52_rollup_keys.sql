@@ -101,7 +101,7 @@ SELECT exact('repaired');
 INSERT INTO sessions (session, n) VALUES ('nobody''s', 7);
 SELECT tally.repair('sessions');
 SELECT count(*) AS runs_before FROM tally.runs \gset
-CALL tally.backfill('sessions', 300);
+CALL tally.backfill('sessions', 100);
 SELECT cmp_ok((SELECT count(*) FROM tally.runs) - :runs_before, '>', 1::bigint, 'the backfill of a key goes in several batches');
 SELECT exact('backfilled in batches');
 -- Left after its first part, changed, and marked as a whole once more.

@@ -125,6 +125,7 @@ BEGIN
         format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
         COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => '
                         || split_part(usable, ', ', 1) || ', …);',
+                        tally_internal._add_time_column(source, time_column, found),
                         format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source)));
 END $$;
 COMMENT ON FUNCTION tally_internal._time_type(regclass, text, text, boolean) IS

@@ -36,7 +36,7 @@ BEGIN
     IF made.key IS NULL THEN
         bucket := COALESCE(bucket, '1 hour');
         -- These calls are made for their errors. The width and the zone can be checked before the rest.
-        PERFORM tally_internal._check_zone(zone);
+        PERFORM tally_internal._check_row_zone(label, source, time_column, zone), tally_internal._check_zone(zone);
         PERFORM tally_internal._bucket_rule(bucket, zone, origin);
     ELSIF num_nonnulls(time_column, bucket, origin) > 0 THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L must have a key or a time column with buckets, got both', label),

@@ -200,7 +200,7 @@ BEGIN
             'A key is of type text, varchar, smallint, integer, bigint, uuid, boolean or an enum, with a deterministic collation.',
             CASE WHEN bad.type IS NULL THEN format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > '
                 '0;', source)
-                        ELSE format('ALTER TABLE %s ADD COLUMN %I text GENERATED ALWAYS AS (…) STORED;', source, bad.name || '_key') END);
+                        ELSE tally_internal._add_key_column(source, bad.name, bad.type) END);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_key(text[], regclass, text) IS 'An error where a key''s columns are not there or are of a type that cannot be a key.';

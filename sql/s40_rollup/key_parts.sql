@@ -13,13 +13,14 @@ COMMENT ON FUNCTION tally_internal._source_rows(regclass) IS 'About how many row
 
 CREATE OR REPLACE FUNCTION tally_internal._key_parts(source regclass, most_rows bigint) RETURNS int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Powers of two, so that a mask of the hash tells the part.
+    -- Powers of two, so that a mask of the hash tells the part. Each part reads the whole source, so a part is as large as eight
+    -- batches over time.
     SELECT CASE WHEN most_rows IS NULL OR x.rows <= most_rows THEN 1
-        ELSE (2 ^ LEAST(ceil(log(2, (x.rows / (2.0 * GREATEST(most_rows, 1)))::numeric)), 4))::int END
+        ELSE (2 ^ LEAST(GREATEST(ceil(log(2, (x.rows / (8.0 * GREATEST(most_rows, 1)))::numeric)), 0), 4))::int END
       FROM (SELECT GREATEST(tally_internal._source_rows(source), 1) AS rows) x
 $$;
 COMMENT ON FUNCTION tally_internal._key_parts(regclass, bigint) IS
-'In how many parts the keys of a source are computed: each of at most twice most_rows of its rows, but no more than 16; 1 where most_rows is null.';
+'In how many parts the keys of a source are computed: each of at most eight times most_rows of its rows, but no more than 16; 1 where most_rows is null.';
 
 CREATE OR REPLACE FUNCTION tally_internal._take_part(r tally.rollups, most_rows bigint, OUT part int, OUT parts int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

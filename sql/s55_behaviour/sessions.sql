@@ -104,14 +104,14 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     at    text := tally_internal._funnel_at(given, label);
     -- The same aggregate in several measures is computed once.
-    times text := format('pg_catalog.array_agg(%s ORDER BY %1$s), %L::interval', at, given ->> 'gap');
+    times text := format('tally_internal._times(%s), %L::interval', at, given ->> 'gap');
 BEGIN
     RETURN jsonb_build_object('starts', format('tally_internal._session_times(%s, false)', times),
                               'ends', format('tally_internal._session_times(%s, true)', times), 'counts', format('tally_internal._session_counts(%s)', times))
-        -- If two events have the same time, their values decide the order, so that the order of rows does not matter.
+        -- Two arrays of one group hold its rows in the same order, whatever order that is.
         || COALESCE((SELECT jsonb_object_agg(format('values_of_%s', c.name),
-                           format('tally_internal._session_values(%1$s, pg_catalog.array_agg((%2$s)::text ORDER BY %3$s, (%2$s)::text), %4$s)',
-                                  times, c.expression, at, c.lasts::text))
+                           format('tally_internal._session_values(pg_catalog.array_agg(%1$s), %2$L::interval, pg_catalog.array_agg((%3$s)::text), %4$s)',
+                                  at, given ->> 'gap', c.expression, c.lasts::text))
                        FROM tally_internal._session_columns(given) c), '{}');
 END $$;
 COMMENT ON FUNCTION tally_internal._session_measures(jsonb, text) IS 'Measures of the rollup per actor behind sessions: an array for each column of a session.';

@@ -18,6 +18,7 @@ pub mod stored;
 pub mod tail;
 pub mod tdigest;
 pub mod timed;
+pub mod times;
 pub mod topk;
 pub mod totals;
 

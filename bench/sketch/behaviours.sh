@@ -10,7 +10,7 @@ part_ordered() {
         [sequence_events]='tally.sequence_events(at, k = 1, k = 2, k = 3)'
     )
     sql -c "DROP TABLE IF EXISTS readings" -c "CREATE UNLOGGED TABLE readings AS
-        SELECT timestamptz '2025-01-01Z' + i * interval '86 ms' AS at, i % 20 AS k, (i * 7919 % 1000)::float8 AS v, 's' || i / 50 % 4 AS state
+        SELECT timestamptz '2025-01-01Z' + i * interval '86 ms' AS at, i % 20 AS k, (i::bigint * 7919 % 1000)::float8 AS v, 's' || i / 50 % 4 AS state
           FROM generate_series(1, $events) i" -c 'VACUUM ANALYZE readings'
     for ((i = 1; i <= rounds; i++)); do
         timed 'ordered: count' "SELECT count(v), count(at) FROM readings GROUP BY $columns"

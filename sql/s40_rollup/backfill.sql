@@ -4,11 +4,12 @@
 CREATE OR REPLACE FUNCTION tally_internal._backfill_unit(rollup_id int, most_rows bigint, began timestamptz, since timestamptz DEFAULT '-infinity',
                                      until timestamptz DEFAULT 'infinity',
                                      oldest_first boolean DEFAULT false, named boolean DEFAULT true, who bigint DEFAULT tally_internal._me(),
-                                     OUT more boolean, OUT progress text, OUT locked text)
+                                     OUT more boolean, OUT progress text, OUT left_out text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 #variable_conflict use_variable
 DECLARE
-    r tally.rollups;
+    r   tally.rollups;
+    run tally.runs;
 BEGIN
     PERFORM tally_internal._check_refresh(tally_internal._caller(who), rollup_id);
     more := false;
@@ -16,32 +17,41 @@ BEGIN
         IF named THEN
             PERFORM tally_internal._lock(rollup_id, true);
         ELSE
-            SELECT format('%s: left out. %s', r.name, l.why) INTO locked FROM tally_internal._lock_soon(rollup_id) l, tally.rollups r
+            SELECT format('%s: left out. %s', r.name, l.why) INTO left_out FROM tally_internal._lock_soon(rollup_id) l, tally.rollups r
              WHERE NOT l.got AND r.id = rollup_id;
-            IF locked IS NOT NULL THEN RETURN; END IF;
+            IF left_out IS NOT NULL THEN RETURN; END IF;
         END IF;
         SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
         IF r.key IS NULL AND (isfinite(since) OR isfinite(until)) THEN
             SELECT a.since, a.until INTO since, until FROM tally_internal._aligned(r, since, until) a;
             PERFORM tally_internal._split_ranges(r, ARRAY[since, until]);
         END IF;
+        run.rollup_id := rollup_id;
+        run.started_at := clock_timestamp();
         BEGIN
             SELECT u.more INTO more FROM tally_internal._refresh_unit_soon(rollup_id, NULL, most_rows, since, until, oldest_first) u;
-        EXCEPTION WHEN lock_not_available THEN
+        EXCEPTION WHEN OTHERS THEN
             -- Whoever asked for it by name is told. In a backfill of all, the others go on.
-            IF named THEN
+            IF named AND SQLSTATE <> '55P03' THEN
+                RAISE;
+            ELSIF named THEN
                 PERFORM tally_internal._refuse('lock_not_available', format('%s is locked, so the backfill of %L cannot go on', r.source, r.name),
                                                tally_internal._who_locks(r), format('CALL tally.backfill(%L);', tally_internal._called(r)));
             END IF;
-            locked := format('%s: left out, because %s is locked. %s', r.name, r.source, tally_internal._who_locks(r));
+            GET STACKED DIAGNOSTICS run.sqlstate = RETURNED_SQLSTATE, run.message = MESSAGE_TEXT, run.detail = PG_EXCEPTION_DETAIL,
+                                    run.hint = PG_EXCEPTION_HINT, run.context = PG_EXCEPTION_CONTEXT;
+            more := false;
+            run := tally_internal._log_failure(run);
+            left_out := CASE WHEN run.sqlstate = '55P03' THEN format('%s: left out, because %s is locked. %s', r.name, r.source, run.detail)
+                           ELSE format('%s: left out, because %s. %s', r.name, run.message, run.hint) END;
             RETURN;
         END;
         progress := tally_internal._backfill_progress(rollup_id, began, since, until);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean, boolean, bigint) IS
-'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, raises what goes wrong, and says how far it is; progress is null '
-'when nothing was due.';
+'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, and says how far it is; progress is null when nothing was due. '
+'What goes wrong is raised where the rollup was named; in a backfill of all it is logged, and left_out says which rollup is left out, and why.';
 
 CREATE OR REPLACE FUNCTION tally_internal._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8,
                                 OUT source_rows float8,
@@ -103,8 +113,8 @@ BEGIN
         LOOP
             SELECT * INTO unit FROM tally_internal._backfill_unit(next.rollup_id, batch_rows, began, since, until, oldest_first, name IS NOT NULL);
             COMMIT;
-            IF unit.locked IS NOT NULL THEN
-                RAISE WARNING '%', unit.locked USING HINT = 'CALL tally.backfill();';
+            IF unit.left_out IS NOT NULL THEN
+                RAISE WARNING '%', unit.left_out USING HINT = 'CALL tally.backfill();';
             END IF;
             IF unit.progress IS NOT NULL THEN
                 RAISE NOTICE '%', unit.progress;

@@ -178,6 +178,25 @@ END $$;
 COMMENT ON FUNCTION tally_internal._refresh_unit_soon(int, int, bigint, timestamptz, timestamptz, boolean) IS
 '_refresh_unit(), or 55P03 where somebody has locked the source, or the rollup''s table, for longer than five seconds.';
 
+CREATE OR REPLACE FUNCTION tally_internal._log_failure(INOUT run tally.runs)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF run.sqlstate = '55P03' THEN
+        SELECT format('%s is locked, so rollup %L waits for the next run', r.source, r.name), tally_internal._who_locks(r) INTO run.message, run.detail
+          FROM tally.rollups r WHERE r.id = run.rollup_id;
+    END IF;
+    -- What PostgreSQL says of a name that is not there is no statement.
+    run.hint := (SELECT CASE WHEN run.hint ~ '^[A-Z]+ .*;' THEN run.hint
+                             WHEN run.sqlstate ~ '^(42703|42704|42883|42P01|3F000)'
+                             THEN format('SELECT tally.drop_rollup(%L);  -- and create it again; or make again what is not there',
+                                         tally_internal._called(r))
+                             ELSE COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', tally_internal._called(r))) END
+                   FROM tally.rollups r WHERE r.id = run.rollup_id);
+    PERFORM tally_internal._log_run(run, NULL);
+END $$;
+COMMENT ON FUNCTION tally_internal._log_failure(tally.runs) IS
+'Logs a run of a rollup that failed, with the statement that mends it as its hint: run as it was logged.';
+
 CREATE OR REPLACE FUNCTION tally_internal._refresh_isolated(rollup_id int, wait boolean, most_buckets int, most_rows bigint,
     who bigint DEFAULT tally_internal._me(),
                                       OUT more boolean, OUT buckets bigint, OUT wrote jsonb, OUT error text)
@@ -197,18 +216,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS run.sqlstate = RETURNED_SQLSTATE, run.message = MESSAGE_TEXT, run.detail = PG_EXCEPTION_DETAIL,
                                 run.hint = PG_EXCEPTION_HINT, run.context = PG_EXCEPTION_CONTEXT;
-        IF run.sqlstate = '55P03' THEN
-            SELECT format('%s is locked, so rollup %L waits for the next run', r.source, r.name), tally_internal._who_locks(r) INTO run.message, run.detail
-              FROM tally.rollups r WHERE r.id = rollup_id;
-        END IF;
-        -- What PostgreSQL says of a name that is not there is no statement.
-        run.hint := (SELECT CASE WHEN run.hint ~ '^[A-Z]+ .*;' THEN run.hint
-                                 WHEN run.sqlstate ~ '^(42703|42704|42883|42P01|3F000)'
-                                 THEN format('SELECT tally.drop_rollup(%L);  -- and create it again; or make again what is not there',
-                                             tally_internal._called(r))
-                                 ELSE COALESCE(NULLIF(run.hint, ''), format('SELECT tally.refresh(%L);', tally_internal._called(r))) END
-                       FROM tally.rollups r WHERE r.id = rollup_id);
-        PERFORM tally_internal._log_run(run, NULL);
+        run := tally_internal._log_failure(run);
         more := false;
         -- It includes the statement that mends it, if the error gave one.
         error := format('%s: %s', run.sqlstate, run.message) || CASE WHEN run.hint ~ '^(SELECT|ALTER|GRANT|CREATE) .*;'

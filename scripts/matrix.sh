@@ -7,7 +7,7 @@
 #   PROFILE=dev TEST_JOBS=1 …                              as for make test
 #   PREPARE=only scripts/matrix.sh 17                      makes the root and installs the packages, and runs nothing
 #
-# Roots, with what was installed and built in them, stay in ~/.cache/pg_tally/roots (3 GB each); `rm -r` there is safe.
+# Roots, with what was installed and built in them, stay in ~/.cache/pg_tally/roots (6 GB each); `rm -r` there is safe.
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"

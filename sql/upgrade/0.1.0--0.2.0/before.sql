@@ -342,6 +342,19 @@ ALTER TABLE tally.probes ADD COLUMN last_ms float8;
 
 ALTER TABLE tally.odd_rows RENAME COLUMN ever TO too_early;
 ALTER TABLE tally.odd_rows RENAME COLUMN never TO too_late;
+-- PostgreSQL 18 has a constraint for each NOT NULL, with the name that the column had.
+DO $$
+DECLARE
+    was text;
+    now text;
+BEGIN
+    FOR was, now IN SELECT k.conname, pg_catalog.format('odd_rows_%s_not_null', a.attname) FROM pg_catalog.pg_constraint k
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+        WHERE k.conrelid = 'tally.odd_rows'::pg_catalog.regclass AND k.contype = 'n' AND a.attname IN ('too_early', 'too_late')
+    LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE tally.odd_rows RENAME CONSTRAINT %I TO %I', was, now);
+    END LOOP;
+END $$;
 
 -- A name is unique within a schema.
 ALTER TABLE tally.rollups DROP CONSTRAINT rollups_name_key;

@@ -36,17 +36,16 @@ impl Sequence<'_> {
             _ => self.execute(Who::Holder, &sql)?,
         }
         // The live view is exact inside the transaction too. (A writer without rights in tally cannot look.)
-        let role: String = self
-            .on
-            .holder
-            .query_one("SELECT current_user::text", &[])
-            .map_err(|e| words_of(&e))?
-            .get(0);
-        if role == "postgres" {
+        if self.holder_role()? == "postgres" {
             self.check(Who::Holder, false)
         } else {
             Ok(())
         }
+    }
+
+    fn holder_role(&mut self) -> Result<String, String> {
+        let row = self.on.holder.query_one("SELECT current_user::text", &[]);
+        row.map(|r| r.get(0)).map_err(|e| words_of(&e))
     }
 
     fn holder_level(&mut self) -> Result<String, String> {
@@ -104,14 +103,8 @@ impl Sequence<'_> {
     /// A refresh in the holder's open transaction: it holds the rollups' locks from then on.
     pub(super) fn refresh_inside(&mut self) -> Result<(), String> {
         if self.holding {
-            let role: String = self
-                .on
-                .holder
-                .query_one("SELECT current_user::text", &[])
-                .map_err(|e| words_of(&e))?
-                .get(0);
             // In an older snapshot a refresh may meet rows that others wrote since: a serialization failure, as it should be.
-            if role == "postgres" && !self.holder_isolated {
+            if self.holder_role()? == "postgres" && !self.holder_isolated {
                 self.remember(Who::Holder)?;
                 self.execute(Who::Holder, "SELECT tally.refresh()")?;
                 self.holder_refreshed = true;

@@ -123,4 +123,7 @@ WHERE NOT (kind = 'hll' AND text = '');
 SELECT throws_ok(format('SELECT %L::tally.%I', 'xyz', kind), '22P02', NULL, kind || ' from no hexadecimal')
     FROM unnest('{funnel_events,funnel_counts,retention_counts}'::text[]) AS kind;
 
+-- The times of sessions are a state that nobody stores, so wrong bytes are the caller's: no internal error (the random attacker found it).
+SELECT throws_ok(format('SELECT tally_internal._times_%s', call), '22P03', 'a state of times expected, got other bytes', 'a state of times: ' || call)
+  FROM unnest(ARRAY[$$final('\x00')$$, $$final('\x0001020304050607')$$, $$merge('\x00', '\x')$$, $$merge('\x00', '\x0102')$$, $$trans('\x00', now())$$]) call;
 SELECT * FROM finish();

@@ -24,7 +24,7 @@ SELECT tally.create_board('operator_control_center', 'Control center', place => 
      "picture": "line", "unit": "minutes", "description": "Median and slowest tenth, by the week of the breach.",
      "why": "It shows whether a change of shifts helped.",
      "do": "Compare with the number of breaches in the table."},
-    {"title": "Shopify, the last days", "relation": "control_shopify", "order": "day desc", "limit": 20, "width": 12,
+    {"title": "Shopify, the last days", "relation": "control_shopify_recent", "order": "day desc", "limit": 20, "width": 12,
      "columns": ["day", "shop_domain", "orders", "revenue", "fulfillment_issues", "inventory_alerts", "last_fact_at"],
      "description": "What Shopify's services last recorded for each shop and day.", "why": "Sales and stock are what shops decide about.",
      "do": "Look first at the shop with the most fulfilment issues."},

@@ -97,8 +97,9 @@ SELECT is((SELECT (orders, revenue)::text FROM control_shopify WHERE shop_domain
 SET tally.as_of = '2025-03-15 10:00Z';
 SELECT bag_eq('SELECT day, shop_domain FROM control_shopify_recent', $$SELECT '2025-03-09'::date, 'b'$$, 'the last seven days are today and six before it');
 SET tally.as_of = '2025-03-14 10:00Z';
-SELECT bag_eq('SELECT * FROM control_shopify_recent', $$SELECT day, shop_domain, orders, revenue, fulfillment_issues, inventory_alerts, inventory_threshold, facts,
-    last_fact_at FROM control_shopify WHERE day BETWEEN '2025-03-08' AND '2025-03-14'$$, 'with the columns of all days');
+SELECT bag_eq('SELECT * FROM control_shopify_recent', $$
+    SELECT day, shop_domain, orders, revenue, fulfillment_issues, inventory_alerts, inventory_threshold, facts, last_fact_at
+      FROM control_shopify WHERE day BETWEEN '2025-03-08' AND '2025-03-14'$$, 'with the columns of all days');
 RESET tally.as_of;
 
 -- operator_dashboard

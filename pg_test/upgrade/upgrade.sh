@@ -52,6 +52,18 @@ views() { sql -d used -c "SELECT c.oid::regclass, c.relowner::regrole, c.relacl,
     ('public'::regnamespace, 'awf'::regnamespace, 'od'::regnamespace, '\"Odd schema\"'::regnamespace) ORDER BY 1"; }
 views >"$found/views"
 
+# Somebody's copy of the engine's rows: PostgreSQL changes no table whose row type is the type of a column.
+sql -d used -c "CREATE TABLE saved AS SELECT r AS row, ARRAY[r] AS rows FROM tally.rollups r"
+refused=$(server_psql -Atq -d used -v VERBOSITY=verbose -c "ALTER EXTENSION pg_tally UPDATE" 2>&1 || :)
+is "$(sed -nE 's/^((ERROR|DETAIL|HINT): ).*/\1/p' <<<"$refused" | xargs) $(grep -c 'got public.saved."row", public.saved.rows' <<<"$refused")" "ERROR: DETAIL: HINT: 1" \
+    "a column of the row type of one of the engine's tables stops the upgrade, in four parts"
+sed -n 's/^HINT:  //p' <<<"$refused" | sql -d used
+is "$(sql -d used -c "SELECT count(*) > 10 FROM saved s JOIN tally.rollups r ON r.name = s.row ->> 'name' AND r.name = s.rows -> 0 ->> 'name'")" t \
+    "the hint keeps the values"
+
+counted=$(sql -d used -c "SELECT r.name FROM tally.rollups r JOIN pg_statistic_ext s ON s.stxrelid = r.source AND s.stxname = r.name || '_tally_groups'
+    ORDER BY 1")
+
 said=$(server_psql -Atq -d used -c "ALTER EXTENSION pg_tally UPDATE" 2>&1 || :)
 is "$(grep -E '^(WARNING|ERROR|NOTICE)' <<<"$said")" "" "it is upgraded without a warning"
 is "$(grep -c "HINT:  CALL tally.backfill();" <<<"$said")" 1 "what is to be computed anew is said, with the statement to run"
@@ -65,6 +77,15 @@ is "$(diff "$found/fresh" "$found/used" | head -40)" "" "the used installation e
 is "$(sql -d used -c "SELECT count(*) FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.deptype = 'e' AND d.classid = 'pg_class'::regclass
     AND e.extname = 'pg_tally' AND EXISTS (SELECT FROM tally.rollups r WHERE d.objid IN (r.relation, r.live_view))")" 0 \
         "nothing of a person's has become the extension's"
+
+is "$(sql -d used -c "SELECT count(*) > 0 AND bool_and(pg_get_statisticsobjdef_expressions(oid)::text ~ '_bucket_start') FROM pg_statistic_ext
+        WHERE stxname ~ '_tally_groups$'" \
+    -c "SELECT count(*) > 0 FROM tally.rollups r WHERE r.key IS NULL AND NOT tally_internal._has_statistics(r, '_tally_groups')" | xargs)" "t t" \
+    "statistics are on the expressions of this version, and one serves all rollups with the same groups"
+is "$(sql -d used -c "SELECT r.name FROM tally.rollups r WHERE tally_internal._statistics_for(r) IS NOT NULL ORDER BY 1")" "$counted" \
+    "of all rollups that had some"
+is "$(sed -n 's/^HINT:  \(ANALYZE .*\)/\1/p' <<<"$said" | sql -d used; sql -d used -c "SELECT count(*) FROM tally_internal._lacking_statistics()")" 0 \
+    "they are empty, and the statement that fills them is said"
 
 exact() { sql -d used -c "SELECT * FROM differences('$1')" -c "SELECT * FROM more_differences('$1')"; }
 is "$(exact _live)" "" "live views are exact before any refresh"

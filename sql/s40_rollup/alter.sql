@@ -136,6 +136,9 @@ BEGIN
     rebuilt := filter_ OR r.emptied < old.emptied OR add_measures <> '{}' OR add_dimensions <> '[]'
         OR (drop_dimensions <> '{}' AND EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = old.id AND NOT m.name = ANY (drop_measures)
                                                    AND (m.merge NOT LIKE 'pg_catalog.%' OR m.type IN ('real', 'double precision'))));
+    IF add_dimensions <> '[]' OR drop_dimensions <> '{}' THEN
+        PERFORM tally_internal._leave_statistics(old);
+    END IF;
     IF columns THEN
         PERFORM tally_internal._change_columns(r, target, add_measures, drop_measures, add_dimensions, drop_dimensions);
     END IF;
@@ -226,17 +229,13 @@ DECLARE
 BEGIN
     IF dimensions_changed THEN
         grants := ARRAY(SELECT g FROM tally_internal._announce('dimensions_change', r.id) g);
-        PERFORM tally_internal._drop_statistics(r, '_tally_groups');
-        PERFORM tally_internal._drop_statistics(r, '_tally_build');
     END IF;
     PERFORM tally_internal._conform(r.id, anew);
     FOR above IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (tally_internal._with_descendants(r.id)) LOOP
         PERFORM tally_internal._comment_rollup(above.id);
     END LOOP;
     IF dimensions_changed THEN
-        IF r.key IS NULL THEN
-            PERFORM tally_internal._add_statistics(r.id);
-        END IF;
+        PERFORM tally_internal._add_statistics(r.id);
         PERFORM tally_internal._announce('dimensions_changed', r.id);
         FOR item IN SELECT unnest(grants) LOOP
             EXECUTE item;

@@ -40,9 +40,8 @@ BEGIN
         PERFORM tally.drop_rollup(tally_internal._called(child), "cascade" => true);
     END LOOP;
     PERFORM tally_internal._announce('rollup_drops', r.id);
+    PERFORM tally_internal._leave_statistics(r);
     PERFORM tally_internal._forget_rollup(r.id);
-    PERFORM tally_internal._drop_statistics(r, '_tally_groups');
-    PERFORM tally_internal._drop_statistics(r, '_tally_build');
     IF holder IS NULL AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation AND c.relkind = 'r') THEN
         EXECUTE format('DROP TABLE %s', r.relation);
     END IF;

@@ -142,19 +142,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller regrole := tally_internal._caller(who);
     r      tally.rollups;
-    item   record;
 BEGIN
     -- What a transaction that is still open stores for the rollup (FOR UPDATE waits for its foreign key) is given away with it.
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id FOR UPDATE;
     PERFORM tally_internal._check_gift(r, taker, caller);
     PERFORM tally_internal._lock(r.id, true);
     PERFORM tally_internal._give_relation(c.oid, taker, caller) FROM pg_class c WHERE c.relkind IN ('r', 'v') AND c.oid IN (r.relation, r.live_view);
-    FOR item IN SELECT o.object
-                  FROM unnest(ARRAY[tally_internal._statistics_of(r, '_tally_groups'), tally_internal._statistics_of(r, '_tally_build')]) o(object)
-                  JOIN pg_statistic_ext s ON format('%I.%I', (SELECT n.nspname FROM pg_namespace n WHERE n.oid = s.stxnamespace), s.stxname) = o.object
-                 WHERE tally_internal._has_rights(caller, s.stxowner) LOOP
-        EXECUTE format('ALTER STATISTICS %s OWNER TO %s', item.object, taker);
-    END LOOP;
+    PERFORM tally_internal._give_statistics(r, taker, caller);
     UPDATE tally.rollups x SET owner = taker WHERE x.id = r.id;
     PERFORM tally_internal._announce('rollup_given', r.id, jsonb_build_object('taker', taker::oid::bigint, 'giver', caller::oid::bigint));
     UPDATE tally.source_retentions x SET owner = taker WHERE x.source = r.relation;

@@ -4,12 +4,39 @@
 -- sorts its sample once per combination of terms: 11 for four terms are 0.3 s, 247 for eight were 12 s, and autovacuum
 -- would pay that again and again. So up to three dimensions are counted for good; of more, only the bucket is, which
 -- bounds the estimate at a tenth of the rows, and all of them from a small sample while a build runs.
+--
+-- ANALYZE computes each statistics object by itself, so rollups with the same groups share one. It bears the name of one of them, and is found by the
+-- catalogue alone: who shares it is who has the same bucket and the same counted dimensions now. So renamed columns, dumps and changes need no care.
 
 CREATE OR REPLACE FUNCTION tally_internal._counted_for_good(rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT count(*) <= 3 FROM tally.dimensions d WHERE d.rollup_id = $1
 $$;
 COMMENT ON FUNCTION tally_internal._counted_for_good(int) IS 'Whether a rollup has so few dimensions that its groups have statistics at all times.';
+
+CREATE OR REPLACE FUNCTION tally_internal._counted_terms(r tally.rollups) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT CASE WHEN count(*) BETWEEN 1 AND 3 AND r.expand IS NULL THEN r.search_path || array_agg(d.expression ORDER BY d.expression COLLATE "C")
+                        ELSE '{}' END
+              FROM tally.dimensions d WHERE d.rollup_id = r.id);
+END $$;
+COMMENT ON FUNCTION tally_internal._counted_terms(tally.rollups) IS
+'The dimensions that are counted for good beside the bucket, behind the search_path that they are read by; empty where the bucket alone is.';
+
+CREATE OR REPLACE FUNCTION tally_internal._sharers(r tally.rollups) RETURNS SETOF tally.rollups
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Another owner's statistics could not be renamed or dropped, and those of another schema could meet a name there.
+    RETURN QUERY SELECT x.* FROM tally.rollups x
+     WHERE x.source = r.source AND x.id <> r.id AND x.owner = r.owner AND x.key IS NULL AND x.time_column = r.time_column AND x.zone = r.zone
+       AND tally_internal._schema_of(x.relation) = tally_internal._schema_of(r.relation)
+       AND tally_internal._bucket_rule_of_or_null(x) = tally_internal._bucket_rule_of_or_null(r)
+       AND tally_internal._counted_terms(x) = tally_internal._counted_terms(r)
+     ORDER BY x.id;
+END $$;
+COMMENT ON FUNCTION tally_internal._sharers(tally.rollups) IS
+'The other rollups of the same owner, schema and source that have the same groups, as far as groups are counted for good: one statistics object serves them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._statistics_sql(r tally.rollups, suffix text, with_dimensions boolean, OUT object text, OUT statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -41,6 +68,15 @@ END $$;
 COMMENT ON FUNCTION tally_internal._statistics_of(tally.rollups, text) IS
 'Schema and name of a rollup''s statistics of that suffix; null where there are none.';
 
+CREATE OR REPLACE FUNCTION tally_internal._statistics_for(r tally.rollups) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN COALESCE(tally_internal._statistics_of(r, '_tally_groups'), (SELECT o.object FROM tally_internal._sharers(r) x
+        CROSS JOIN LATERAL tally_internal._statistics_of(x, '_tally_groups') o(object) WHERE o.object IS NOT NULL LIMIT 1));
+END $$;
+COMMENT ON FUNCTION tally_internal._statistics_for(tally.rollups) IS
+'Schema and name of the lasting statistics that serve a rollup: its own, or those of one with the same groups; null where there are none.';
+
 CREATE OR REPLACE FUNCTION tally_internal._has_statistics(r tally.rollups, suffix text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._statistics_of(r, suffix) IS NOT NULL $$;
 COMMENT ON FUNCTION tally_internal._has_statistics(tally.rollups, text) IS 'Whether a rollup has statistics of that suffix.';
@@ -55,6 +91,29 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_statistics(tally.rollups, text) IS
 'Drops a rollup''s statistics of that suffix, where they are, with the caller''s rights.';
 
+CREATE OR REPLACE FUNCTION tally_internal._leave_statistics(r tally.rollups) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own  text := tally_internal._statistics_of(r, '_tally_groups');
+    heir text;
+BEGIN
+    PERFORM tally_internal._drop_statistics(r, '_tally_build');
+    IF own IS NULL OR r.key IS NOT NULL THEN RETURN; END IF;
+    SELECT (array_agg(x.name ORDER BY x.id))[1] INTO heir FROM tally_internal._sharers(r) x
+    HAVING bool_and(tally_internal._statistics_of(x, '_tally_groups') IS NULL);
+    IF heir IS NOT NULL THEN
+        -- A new name keeps what ANALYZE has counted.
+        EXECUTE format('ALTER STATISTICS %s RENAME TO %I', own, heir || '_tally_groups');
+        RETURN;
+    END IF;
+    EXECUTE 'DROP STATISTICS ' || own;
+EXCEPTION WHEN duplicate_object OR insufficient_privilege THEN
+    -- The name is somebody else's, or the schema is closed to the owner by now. The next build of the others makes what it needs.
+    EXECUTE 'DROP STATISTICS ' || own;
+END $$;
+COMMENT ON FUNCTION tally_internal._leave_statistics(tally.rollups) IS
+'Before a rollup goes or changes its groups: hands its lasting statistics to one that shares them, or drops them where nobody does. With the caller''s rights.';
+
 CREATE OR REPLACE FUNCTION tally_internal._put_statistics(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
 DECLARE
@@ -63,6 +122,8 @@ BEGIN
     -- As its owner, whoever changes the rollup, because they are made of its texts.
     PERFORM tally.run_as(r.owner, r.search_path, s.statement, 0, r.zone)
        FROM tally_internal._statistics_sql(r, '_tally_groups', tally_internal._counted_for_good(r.id)) s;
+    EXECUTE format('COMMENT ON STATISTICS %s IS %L', tally_internal._statistics_of(r, '_tally_groups'),
+                   'How many groups rollups by this bucket have, so that the planner can hash them.');
 END $$;
 COMMENT ON FUNCTION tally_internal._put_statistics(int, bigint) IS
 'Makes the statistics on a definition''s groups, as its owner. For who has the owner''s rights.';
@@ -81,8 +142,8 @@ BEGIN
     SELECT * INTO made FROM tally_internal._statistics_sql(r, '_tally_groups', tally_internal._counted_for_good(rollup_id));
     -- Statistics of this name can only be left over from a rollup that was not dropped by drop_rollup().
     PERFORM tally_internal._drop_statistics(r, '_tally_groups');
+    IF tally_internal._statistics_for(r) IS NOT NULL THEN RETURN; END IF;
     PERFORM tally_internal._put_statistics(r.id);
-    EXECUTE format('COMMENT ON STATISTICS %s IS %L', made.object, 'How many groups the rollup ' || r.name || ' has, so that the planner can hash them.');
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: only the owner of %s can make them', r.name, r.source),
         DETAIL = 'Without them wide refreshes are planned with sorts instead of hashing.', HINT = made.statement || ';';
@@ -96,7 +157,40 @@ WHEN feature_not_supported THEN
     RAISE NOTICE USING MESSAGE = format('no statistics on the groups of rollup %L: PostgreSQL has none on virtual generated columns', r.name),
         DETAIL = 'Wide refreshes are planned with sorts instead of hashing.';
 END $$;
-COMMENT ON FUNCTION tally_internal._add_statistics(int) IS 'Extended statistics on a definition''s groups, where the role may make them.';
+COMMENT ON FUNCTION tally_internal._add_statistics(int) IS
+'Extended statistics on a definition''s groups, where the role may make them and no other rollup''s serve it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._give_statistics(r tally.rollups, taker regrole, caller regrole) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '3s' AS $$
+DECLARE
+    given tally.rollups := r;
+    item  record;
+BEGIN
+    given.owner := taker;
+    IF EXISTS (SELECT FROM tally_internal._sharers(given) x WHERE tally_internal._has_statistics(x, '_tally_groups')) THEN
+        PERFORM tally_internal._leave_statistics(r);
+    ELSIF EXISTS (SELECT FROM tally_internal._sharers(r)) AND tally_internal._statistics_for(r) IS NOT NULL
+        AND tally_internal._may_count(r) THEN
+        -- What others share stays theirs. The next build fills the new ones: a gift marks all history.
+        PERFORM tally_internal._leave_statistics(r);
+        BEGIN
+            PERFORM tally_internal._put_statistics(r.id);
+        EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN
+            -- A VACUUM holds the source, or the giver may not make them any more.
+            NULL;
+        END;
+    END IF;
+    FOR item IN SELECT o.object
+                  FROM unnest(ARRAY[tally_internal._statistics_of(r, '_tally_groups'), tally_internal._statistics_of(r, '_tally_build')]) o(object)
+                  JOIN pg_statistic_ext s ON format('%I.%I', (SELECT n.nspname FROM pg_namespace n WHERE n.oid = s.stxnamespace), s.stxname) = o.object
+                 WHERE tally_internal._has_rights(caller, s.stxowner) LOOP
+        EXECUTE format('ALTER STATISTICS %s OWNER TO %s', item.object, taker);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._give_statistics(tally.rollups, regrole, regrole) IS
+'Gives a rollup''s statistics to another role, before the rollup itself is given. Where others share them, they stay with those, and the rollup gets its own '
+'unless one of the taker''s rollups has such.';
+REVOKE ALL ON FUNCTION tally_internal._give_statistics(tally.rollups, regrole, regrole) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._planned_columns(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -111,28 +205,50 @@ COMMENT ON FUNCTION tally_internal._planned_columns(tally.rollups) IS
 'For ANALYZE of a source that is a rollup per key: in parentheses the columns by which this rollup on it is planned, its time, dimensions and the keys. Empty '
 '(all columns) for any other source. The others are counted by the next autovacuum, as ever.';
 
+CREATE OR REPLACE FUNCTION tally_internal._may_count(r tally.rollups) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._has_rights(r.owner, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = r.source))
+$$;
+COMMENT ON FUNCTION tally_internal._may_count(tally.rollups) IS 'Whether a rollup''s owner may make statistics on its source: PostgreSQL lets its owner only.';
+
+CREATE OR REPLACE FUNCTION tally_internal._changed_share(source regclass) RETURNS float8
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT sum(pg_stat_get_mod_since_analyze(m.relation)) / greatest((SELECT c.reltuples FROM pg_class c WHERE c.oid = source), 1)
+      FROM (SELECT source::oid UNION SELECT p.relid FROM pg_partition_tree(source) p) m(relation)
+$$;
+COMMENT ON FUNCTION tally_internal._changed_share(regclass) IS
+'The share of a source''s rows that changed since ANALYZE counted them last; over 1 where more came.';
+
 CREATE OR REPLACE FUNCTION tally_internal._analyse_source(r tally.rollups) RETURNS void
 -- An autovacuum yields after deadlock_timeout, which is a second as a rule.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '3s' AS $$
+DECLARE
+    serving text := tally_internal._statistics_for(r);
 BEGIN
-    -- Statistics on expressions are empty until the next ANALYZE, and the first build is when they matter most.
-    IF EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = r.source AND s.stxname = r.name || '_tally_groups'
-                  AND s.oid NOT IN (SELECT tally_internal._statistics_filled())) THEN
+    IF serving IS NULL AND tally_internal._may_count(r) THEN
+        -- Those that served it went with a rollup of the same groups, or with a column.
+        PERFORM tally_internal._put_statistics(r.id);
+        serving := tally_internal._statistics_of(r, '_tally_groups');
+    END IF;
+    -- Statistics on expressions are empty until the next ANALYZE, and the first build is when they matter most. Rows that came since count as well.
+    IF EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE format('%I.%I', n.nspname, s.stxname) = serving
+                  AND s.oid NOT IN (SELECT tally_internal._statistics_filled()))
+       OR serving IS NOT NULL AND tally_internal._changed_share(r.source) > 0.1 THEN
         PERFORM tally.run_as(r.owner, r.search_path, format('ANALYZE %s%s', r.source, tally_internal._planned_columns(r)));
     END IF;
-EXCEPTION WHEN lock_not_available THEN
-    -- A VACUUM is at work, or another ANALYZE. The build goes on with the statistics that there are.
+EXCEPTION WHEN lock_not_available OR feature_not_supported THEN
+    -- A VACUUM is at work, or another ANALYZE; or a dimension is a virtual column. The build goes on with the statistics that there are.
     NULL;
 END $$;
 COMMENT ON FUNCTION tally_internal._analyse_source(tally.rollups) IS
-'ANALYZE of the source where the rollup''s own statistics have never been filled, of the columns that matter; not where a VACUUM holds it for longer than '
-'3 s.';
+'ANALYZE of the source, of the columns that matter, where the statistics that serve the rollup have never been filled or a tenth of the rows has changed '
+'since; not where a VACUUM holds it for longer than 3 s.';
 
 CREATE OR REPLACE FUNCTION tally_internal._begin_build(r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET default_statistics_target = 10 SET lock_timeout = '3s' AS $$
 BEGIN
     IF tally_internal._counted_for_good(r.id) OR tally_internal._has_statistics(r, '_tally_build')
-       OR NOT tally_internal._has_rights(r.owner, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = r.source)) THEN
+       OR NOT tally_internal._may_count(r) THEN
         RETURN;
     END IF;
     -- The 247 combinations of eight terms take 0.4 s with a sample of 3,000 rows, and 7 s with the usual 30,000.

@@ -119,6 +119,20 @@ BEGIN
     END LOOP;
 END $$;
 
+-- 0.1.0 had statistics on an expression that no query of 0.2.0 has, for each rollup. One object serves all rollups with the same groups.
+DO $$
+DECLARE
+    old record;
+    had int[] := '{}';
+BEGIN
+    FOR old IN SELECT r.id, o.object FROM tally.rollups r CROSS JOIN LATERAL tally_internal._statistics_of(r, '_tally_groups') o(object)
+                WHERE o.object IS NOT NULL LOOP
+        EXECUTE 'DROP STATISTICS ' || old.object;
+        had := had || old.id;
+    END LOOP;
+    PERFORM tally_internal._add_statistics(h) FROM unnest(had) h ORDER BY h;
+END $$;
+
 -- INFO, because an upgrade's NOTICEs are not shown.
 DO $$
 DECLARE
@@ -129,6 +143,9 @@ BEGIN
         RAISE INFO USING MESSAGE = format('%s rollups are marked to be computed anew, in whole or in part', item.n),
             DETAIL = format('Those are %s.', item.names),
             HINT = 'CALL tally.backfill();  -- or wait for the schedule; live views are exact now';
+    END LOOP;
+    FOR item IN SELECT string_agg(format('ANALYZE %s;', x), ' ') AS todo FROM tally_internal._lacking_statistics() x HAVING count(*) > 0 LOOP
+        RAISE INFO USING MESSAGE = 'statistics on the groups of rollups were made anew and are empty', HINT = item.todo || '  -- or wait for autovacuum';
     END LOOP;
     FOR item IN SELECT p.pack, p.target_schema, p.owner FROM tally.installed_packs p ORDER BY p.pack LOOP
         RAISE INFO USING MESSAGE = format('pack %L was installed by 0.1.0: install it again, so that its functions are those of 0.2.0', item.pack),

@@ -55,7 +55,8 @@ views >"$found/views"
 # Somebody's copy of the engine's rows: PostgreSQL changes no table whose row type is the type of a column.
 sql -d used -c "CREATE TABLE saved AS SELECT r AS row, ARRAY[r] AS rows FROM tally.rollups r"
 refused=$(server_psql -Atq -d used -v VERBOSITY=verbose -c "ALTER EXTENSION pg_tally UPDATE" 2>&1 || :)
-is "$(sed -nE 's/^((ERROR|DETAIL|HINT): ).*/\1/p' <<<"$refused" | xargs) $(grep -c 'got public.saved."row", public.saved.rows' <<<"$refused")" "ERROR: DETAIL: HINT: 1" \
+is "$(sed -nE 's/^((ERROR|DETAIL|HINT): ).*/\1/p' <<<"$refused" | xargs) \
+$(grep -c 'got public.saved."row", public.saved.rows' <<<"$refused")" "ERROR: DETAIL: HINT: 1" \
     "a column of the row type of one of the engine's tables stops the upgrade, in four parts"
 sed -n 's/^HINT:  //p' <<<"$refused" | sql -d used
 is "$(sql -d used -c "SELECT count(*) > 10 FROM saved s JOIN tally.rollups r ON r.name = s.row ->> 'name' AND r.name = s.rows -> 0 ->> 'name'")" t \

@@ -58,15 +58,22 @@ COMMENT ON FUNCTION tally_internal._called(tally.rollups) IS
 'The name by which a rollup is found from everywhere: with its schema where the bare name is not clear.';
 
 CREATE OR REPLACE FUNCTION tally_internal._with_ancestors(rollup_id int) RETURNS int[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE up AS (
-        SELECT r.id FROM tally.rollups r WHERE r.id = $1
-        UNION SELECT s.below FROM up JOIN (SELECT r.id, r.source_rollup AS below FROM tally.rollups r WHERE r.source_rollup IS NOT NULL
-                                           UNION ALL SELECT b.rollup_id, b.beside_id FROM tally.beside b) s ON s.id = up.id
-    )
-    -- A rollup is always made after those it stands on, so numbers are also the order of work and of locks.
-    SELECT array_agg(up.id ORDER BY up.id) FROM up
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Most rollups stand on no other. A new session need not plan the search for them.
+    IF EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup_id AND r.source_rollup IS NULL)
+        AND NOT EXISTS (SELECT FROM tally.beside b WHERE b.rollup_id = $1) THEN
+        RETURN ARRAY[rollup_id];
+    END IF;
+    RETURN (
+        WITH RECURSIVE up AS (
+            SELECT r.id FROM tally.rollups r WHERE r.id = $1
+            UNION SELECT s.below FROM up JOIN (SELECT r.id, r.source_rollup AS below FROM tally.rollups r WHERE r.source_rollup IS NOT NULL
+                                               UNION ALL SELECT b.rollup_id, b.beside_id FROM tally.beside b) s ON s.id = up.id
+        )
+        -- A rollup is always made after those it stands on, so numbers are also the order of work and of locks.
+        SELECT array_agg(up.id ORDER BY up.id) FROM up);
+END $$;
 COMMENT ON FUNCTION tally_internal._with_ancestors(int) IS 'A rollup and all that it stands on, in the order in which they are refreshed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._with_descendants(rollup_id int) RETURNS int[]

@@ -33,6 +33,11 @@ DECLARE
     one    regclass;
     detail text;
 BEGIN
+    -- Where no source has partitions or children, there is nothing to find, and a new session need not plan the search.
+    IF NOT EXISTS (SELECT FROM tally.members m WHERE m.member <> m.source OR m.rollups = '{}')
+        AND NOT EXISTS (SELECT FROM tally.members m JOIN pg_class c ON c.oid = m.member WHERE c.relhassubclass) THEN
+        RETURN;
+    END IF;
     FOR one IN
         SELECT p.source FROM tally.members p JOIN pg_inherits i ON i.inhparent = p.member AND NOT i.inhdetachpending
          WHERE NOT EXISTS (SELECT FROM tally.members m WHERE m.source = p.source AND m.member = i.inhrelid)

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION tally_internal._due(rollup_id int) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = $1) OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1)
-        OR (SELECT tally_internal._keys_due(r) FROM tally.rollups r WHERE r.id = $1);
+        OR COALESCE((SELECT tally_internal._keys_due(r) FROM tally.rollups r WHERE r.id = $1 AND r.key IS NOT NULL), false);
 END $$;
 COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 
@@ -21,8 +21,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r tally.rollups;
 BEGIN
-    IF tally_internal._may_refresh(role, rollup_id) THEN RETURN; END IF;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
+    -- The owner's own right is asked first: a new session plans nothing else then.
+    IF tally_internal._has_rights(role, r.owner) THEN RETURN; END IF;
+    IF tally_internal._may_refresh(role, rollup_id) THEN RETURN; END IF;
     PERFORM tally_internal._refuse('insufficient_privilege', format('rollup %L can only be refreshed by its owner %s, got %s', r.name, r.owner, role),
                           'A refresh runs the definition and holds the rollup''s lock.',
         format('GRANT EXECUTE ON PROCEDURE tally.refresh_scheduled(text) TO %s;  -- for the role that refreshes all', role));

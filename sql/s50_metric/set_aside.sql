@@ -1,7 +1,7 @@
 -- Owns: keeping a metric's failure to the values that fail. A metric that was fine may fail on new data (a count that becomes zero). Whoever
--- writes a rollup's rows computes its metrics for them once. Rows that fail are noted, and the flat view shows NULL there. So good metrics
--- are read as plain expressions, and nothing is caught while somebody reads the view. Readers that merge rows first compute the plain
--- expression too, and only where that fails, row by row.
+-- writes a rollup's rows computes its metrics for them once. Buckets with rows that fail are noted. There the flat view computes row by row, and
+-- shows NULL where that fails. Everywhere else metrics are read as plain expressions, and nothing is caught. Readers that merge rows first
+-- compute the plain expression too, and only where that fails, row by row.
 
 CREATE OR REPLACE FUNCTION tally_internal._fault_of_a_metric(sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -22,24 +22,24 @@ END $$;
 COMMENT ON FUNCTION tally_internal._metric_error(text, anyelement) IS
 'SQLSTATE and message of the error of a metric''s expression (SQL text) for a row of measures; null where it has none. With the caller''s rights.';
 
-CREATE OR REPLACE FUNCTION tally_internal._value_or_null(expression text, measures anyelement) RETURNS float8
+CREATE OR REPLACE FUNCTION tally_internal._value_or_null(expression text, measures anyelement, kind anycompatible) RETURNS anycompatible
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    result float8;
+    result kind%TYPE;
 BEGIN
-    EXECUTE format('SELECT (%s)::pg_catalog.float8 FROM (SELECT ($1).*) merged', expression) INTO result USING measures;
+    EXECUTE format('SELECT (%s)::%s FROM (SELECT ($1).*) merged', expression, pg_typeof(kind)) INTO result USING measures;
     RETURN result;
 EXCEPTION WHEN OTHERS THEN
     IF NOT tally_internal._fault_of_a_metric(SQLSTATE) THEN RAISE; END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION tally_internal._value_or_null(text, anyelement) IS
-'The value of a metric''s expression (SQL text) for a row of measures, NULL where it fails. With the caller''s rights.';
+COMMENT ON FUNCTION tally_internal._value_or_null(text, anyelement, anycompatible) IS
+'The value of a metric''s expression (SQL text) for a row of measures, of the type of kind; NULL where it fails. With the caller''s rights.';
 
 CREATE OR REPLACE FUNCTION tally_internal._guarded(m tally.metrics, r tally.rollups) RETURNS tally.metrics
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    m.resolved := (SELECT format('tally_internal._value_or_null(%s, ROW(%s)::%s)', tally_internal._counted_text(m, r),
+    m.resolved := (SELECT format('tally_internal._value_or_null(%s, ROW(%s)::%s, NULL::pg_catalog.float8)', tally_internal._counted_text(m, r),
                                  string_agg(CASE WHEN a.attname = ANY (m.measures) THEN quote_ident(a.attname) ELSE 'NULL' END, ', ' ORDER BY a.attnum),
                                  r.relation)
                      FROM pg_attribute a WHERE a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped);
@@ -58,30 +58,35 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._note_failed(tally.metrics, text, text) IS 'A WARNING that some values of a metric are NULL because they fail.';
 
-CREATE OR REPLACE FUNCTION tally_internal._cell_sql(r tally.rollups) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('pg_catalog.hash_record_extended(ROW(%s), 0)', string_agg(format('t.%I', d.name), ', ' ORDER BY d.name))
-      FROM tally.dimensions d WHERE d.rollup_id = r.id
-$$;
-COMMENT ON FUNCTION tally_internal._cell_sql(tally.rollups) IS 'SQL text of the hash of the dimensions of a stored row t.';
-
-CREATE OR REPLACE FUNCTION tally_internal._is_broken(metric_id int, bucket timestamptz, cell bigint) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._is_broken(metric_id int, bucket timestamptz) RETURNS boolean
 -- A subquery in its place is priced as if it were run for each row. With 200,000 rows PostgreSQL then compiled the query, for 0.8 s.
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN EXISTS (SELECT b.metric_id FROM tally.broken_metrics b WHERE b.metric_id = $1 AND (b.bucket = '-infinity' OR (b.bucket = $2 AND b.cell = $3)));
+    RETURN EXISTS (SELECT b.metric_id FROM tally.broken_metrics b WHERE b.metric_id = $1 AND b.bucket IN ('-infinity', $2));
 END $$;
-COMMENT ON FUNCTION tally_internal._is_broken(int, timestamptz, bigint) IS 'Whether a refresh has noted that a metric fails for a stored row.';
+COMMENT ON FUNCTION tally_internal._is_broken(int, timestamptz) IS 'Whether a refresh has noted that a metric fails for some stored row of a bucket.';
+
+CREATE OR REPLACE FUNCTION tally_internal._metric_or_null(metric_id int, stored anyelement, kind anycompatible) RETURNS anycompatible
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    sql text;
+BEGIN
+    SELECT tally_internal._row_sql(m, r) INTO sql FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
+     WHERE m.id = metric_id AND NOT tally_internal._is_broken(m.id, '-infinity');
+    RETURN CASE WHEN sql IS NOT NULL THEN tally_internal._value_or_null(sql, stored, kind) END;
+END $$;
+COMMENT ON FUNCTION tally_internal._metric_or_null(int, anyelement, anycompatible) IS
+'The value of a metric for a stored row, computed by itself: NULL where it fails, and everywhere where it fails for too many rows.';
 
 CREATE OR REPLACE FUNCTION tally_internal._stored_metric_sql(m tally.metrics, r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- The first condition is a subquery of its own, asked once per query. Only where it holds are rows looked up.
+    -- The first condition is a subquery of its own, asked once per query. Only where it holds are buckets looked up.
     SELECT format('CASE WHEN (SELECT EXISTS (SELECT FROM tally.broken_metrics b WHERE b.metric_id = %1$s AND b.bucket < ''infinity'')) '
-        'AND tally_internal._is_broken(%1$s, t.bucket, %2$s) THEN NULL ELSE (%3$s)::%4$s END', m.id, tally_internal._cell_sql(r),
+        'AND tally_internal._is_broken(%1$s, t.bucket) THEN tally_internal._metric_or_null(%1$s, t, NULL::%3$s) ELSE (%2$s)::%3$s END', m.id,
         tally_internal._row_sql(m, r), m.type)
 $$;
 COMMENT ON FUNCTION tally_internal._stored_metric_sql(tally.metrics, tally.rollups) IS
-'SQL text of a metric''s value for a stored row t: NULL where a refresh has found that it fails.';
+'SQL text of a metric''s value for a stored row t. In buckets where it was found to fail, each row is computed by itself.';
 
 CREATE OR REPLACE FUNCTION tally_internal._set_metric_aside(m tally.metrics, r tally.rollups, scope text, since timestamptz, until timestamptz,
                                                   buckets timestamptz[]) RETURNS void
@@ -91,23 +96,26 @@ DECLARE
     most  CONSTANT int := 100;
     first tally.broken_metrics;
 BEGIN
-    INSERT INTO tally.broken_metrics AS b (metric_id, bucket, cell, sqlstate, message)
-    SELECT m.id, (x ->> 'bucket')::timestamptz, (x ->> 'cell')::bigint, left(x ->> 'error', 5), substr(x ->> 'error', 6)
+    -- Which row of a bucket fails is not noted: whatever names it could be held against guesses of its dimensions.
+    INSERT INTO tally.broken_metrics AS b (metric_id, bucket, cells, sqlstate, message)
+    SELECT m.id, (x ->> 'bucket')::timestamptz, count(*), left(min(x ->> 'error'), 5), substr(min(x ->> 'error'), 6)
       FROM tally.run_as(r.owner, m.search_path, format(
-        'SELECT t.bucket, %s AS cell, e.error FROM %s t CROSS JOIN LATERAL (SELECT tally_internal._metric_error(%L, t) AS error OFFSET 0) e '
-        'WHERE (%s) AND e.error IS NOT NULL LIMIT %s', tally_internal._cell_sql(r), r.relation, format('(%s)::%s', tally_internal._row_sql(m, r), m.type),
-        scope, most + 1),
+        'SELECT t.bucket, e.error FROM %s t CROSS JOIN LATERAL (SELECT tally_internal._metric_error(%L, t) AS error OFFSET 0) e '
+        'WHERE (%s) AND e.error IS NOT NULL LIMIT %s', r.relation, format('(%s)::%s', tally_internal._row_sql(m, r), m.type), scope, most + 1),
                         0, r.zone, since, until, buckets) x
-        ON CONFLICT ON CONSTRAINT broken_metrics_pkey DO UPDATE SET sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message;
-    SELECT * INTO first FROM tally.broken_metrics b WHERE b.metric_id = m.id AND b.bucket < 'infinity' ORDER BY b.bucket DESC, b.cell LIMIT 1;
-    IF (SELECT count(*) FROM tally.broken_metrics b WHERE b.metric_id = m.id) > most THEN
+     GROUP BY 2
+        ON CONFLICT ON CONSTRAINT broken_metrics_pkey
+        DO UPDATE SET cells = EXCLUDED.cells, sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message;
+    SELECT * INTO first FROM tally.broken_metrics b WHERE b.metric_id = m.id AND b.bucket < 'infinity' ORDER BY b.bucket DESC LIMIT 1;
+    IF (SELECT sum(b.cells) FROM tally.broken_metrics b WHERE b.metric_id = m.id) > most THEN
         DELETE FROM tally.broken_metrics b WHERE b.metric_id = m.id;
-        INSERT INTO tally.broken_metrics (metric_id, bucket, cell, sqlstate, message) VALUES (m.id, '-infinity', 0, first.sqlstate, first.message);
+        INSERT INTO tally.broken_metrics (metric_id, bucket, cells, sqlstate, message) VALUES (m.id, '-infinity', 0, first.sqlstate, first.message);
     END IF;
     PERFORM tally_internal._note_failed(m, first.sqlstate, first.sqlstate);
 END $$;
 COMMENT ON FUNCTION tally_internal._set_metric_aside(tally.metrics, tally.rollups, text, timestamptz, timestamptz, timestamptz[]) IS
-'Notes for which stored rows in scope (SQL text over t) a metric fails; $1, $2 and $3 in it are the three moments. All, where it fails for more than 100.';
+'Notes in which buckets a metric fails for stored rows in scope (SQL text over t), and for how many; $1, $2 and $3 in it are the three moments. All, where '
+'it fails for more than 100 rows.';
 
 CREATE OR REPLACE FUNCTION tally_internal._compute_metrics(metrics tally.metrics[], r tally.rollups, scope text, since timestamptz, until timestamptz,
                                                  buckets timestamptz[]) RETURNS void
@@ -153,7 +161,7 @@ COMMENT ON FUNCTION tally_internal._when_rollup_written_s50(int, jsonb) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._check_later(metric_id int) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO tally.broken_metrics (metric_id, bucket, cell, sqlstate, message) VALUES ($1, 'infinity', 0, '00000', 'not checked yet')
+    INSERT INTO tally.broken_metrics (metric_id, bucket, cells, sqlstate, message) VALUES ($1, 'infinity', 0, '00000', 'not checked yet')
         ON CONFLICT DO NOTHING
 $$;
 COMMENT ON FUNCTION tally_internal._check_later(int) IS 'Has the next refresh compute a metric for all stored rows.';
@@ -182,8 +190,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            (array_agg(tally_internal._metric_hint(x.name, (SELECT tally_internal._called(r) FROM tally.rollups r WHERE r.id = x.rollup_id), x.expression,
                                                   x.sqlstate) ORDER BY x.id))[1]
       FROM (SELECT m.rollup_id, m.id, m.name, m.expression, min(b.sqlstate) AS sqlstate,
-                   CASE WHEN min(b.bucket) = '-infinity' THEN 'more than 100 stored rows' WHEN count(*) = 1 THEN '1 stored row, of bucket ' || min(b.bucket)
-                        ELSE format('%s stored rows, of buckets %s to %s', count(*), min(b.bucket), max(b.bucket)) END AS place
+                   CASE WHEN min(b.bucket) = '-infinity' THEN 'more than 100 stored rows' WHEN sum(b.cells) = 1 THEN '1 stored row, of bucket ' || min(b.bucket)
+                        WHEN count(*) = 1 THEN format('%s stored rows, of bucket %s', sum(b.cells), min(b.bucket))
+                        ELSE format('%s stored rows, of buckets %s to %s', sum(b.cells), min(b.bucket), max(b.bucket)) END AS place
               FROM tally.metrics m JOIN tally.broken_metrics b ON b.metric_id = m.id AND b.bucket < 'infinity'
              GROUP BY m.rollup_id, m.id, m.name, m.expression) x
      GROUP BY x.rollup_id

@@ -50,4 +50,4 @@ CREATE POLICY owner_sees ON tally.runs FOR SELECT USING (EXISTS (SELECT FROM tal
 GRANT SELECT ON tally.runs TO PUBLIC;
 
 GRANT SELECT (rollup_id, bucket, computable, sqlstate, source_row, since) ON tally.broken_buckets TO PUBLIC;
-GRANT SELECT (metric_id, bucket, cell, sqlstate, since) ON tally.broken_metrics TO PUBLIC;
+GRANT SELECT (metric_id, bucket, cells, sqlstate, since) ON tally.broken_metrics TO PUBLIC;

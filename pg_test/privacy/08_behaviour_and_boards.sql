@@ -19,7 +19,9 @@ SELECT tally.create_sessions('stays', 'app.visits', 'at', 'person', dimensions =
 SELECT tally.create_rollup('walks', 'app.visits', key => 'person', with_data => true,
     measures => '{"times": "array_agg(at ORDER BY at, kind)", "events": "array_agg(world || kind ORDER BY at, kind)"}');
 SELECT tally.create_experiment_metric('visits made', 'app.visits', time_column => 'at', unit => 'person');
-SELECT tally.create_experiment('worlds', 'app.visits', unit => 'person', arms => '{"w1": {"weight": 1, "size": 1}, "w2": 1, "w3": {"weight": 1, "size": 3}, "w4": 1}', metrics => '{"visits made"}', arm => 'world',
+SELECT tally.create_experiment('worlds', 'app.visits', unit => 'person',
+    arms => '{"w1": {"weight": 1, "size": 1}, "w2": 1, "w3": {"weight": 1, "size": 3}, "w4": 1}', metrics => '{"visits made"}',
+    arm => 'world',
     time_column => 'at', control => 'w1', dimensions => '["kind"]', "window" => '1 hour', covariate_days => 0, with_data => true);
 SELECT tally.create_threshold('few visits', metric => 'visits', condition => '< 7', per => '{world,kind}', "where" => '{"world": "w1"}');
 SELECT tally.create_board('inside', 'Inside', '[{"title": "Funnel", "funnel": "buying"}, 
@@ -64,7 +66,8 @@ INSERT INTO question VALUES
 ('a saved view of the owner''s', 'SELECT jsonb_agg(to_jsonb(v)) FROM tally.board_views v'),
 ('the run log', 'SELECT jsonb_agg(to_jsonb(x)) FROM tally.runs x'),
 ('a try of the threshold', $$SELECT jsonb_agg(x) FROM tally.test_threshold('few visits', '[5]') x$$),
-('a rolling sum', $$SELECT jsonb_agg(x) FROM tally.rolling('visits', '2 hours', since => '2026-01-01 05:00Z', until => '2026-01-01 12:00Z', bucket => '1 hour') x$$),
+('a rolling sum', $$SELECT jsonb_agg(x) FROM tally.rolling('visits', '2 hours', since =>
+     '2026-01-01 05:00Z', until => '2026-01-01 12:00Z', bucket => '1 hour') x$$),
 ('a plan of the definition', $$SELECT jsonb_agg(x) FROM evil.plan_of('SELECT * FROM app.by_hour_live') x$$),
 ('a cell by the flat view', $$SELECT jsonb_agg(x) FROM app.by_hour_metrics x$$);
 CREATE FUNCTION evil.plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -129,14 +132,17 @@ INSERT INTO attempt VALUES
 ('a rollup on the rollup', $$SELECT tally.create_rollup('mine.r', 'app.by_hour', 'bucket', '1 day', with_data => true)$$),
 ('a rollup on the release', $$SELECT tally.create_rollup('mine.r', 'app.seen', 'bucket', '1 day', measures => '{"n": "sum(n)"}', with_data => true)$$),
 ('an experiment metric', $$SELECT tally.create_experiment_metric('mine m', 'app.visits', time_column => 'at', unit => 'person')$$),
-('a board', $$SELECT tally.create_board('mine.b', 'B', '[{"title": "x", "relation": "app.by_hour", "picture": "table"}, {"title": "y", "metric": "app.visits"}]')$$),
+('a board', $$SELECT tally.create_board('mine.b', 'B', '[{"title": "x", "relation": "app.by_hour", "picture": "table"},
+    {"title": "y", "metric": "app.visits"}]')$$),
 ('a release', $$SELECT tally.create_release('mine.mine', 'app.by_hour', '{world,kind}', '{n}', k => 2)$$),
 ('a verification', $$SELECT * FROM tally.verify('app.by_hour')$$),
 ('a check of the proofs', $$SELECT * FROM tally.check_release('app.seen')$$),
 ('limits of his own', $$SELECT tally.set_limits('app', min_people => 2)$$),
 ('a forged export', $$SELECT tally_internal._note_export((SELECT id FROM tally.rollups WHERE name = 'by_hour'), '{}')$$),
-('a metric''s failures', $$SELECT tally_internal._set_metric_aside(m, r, 'true', NULL, NULL, NULL) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id$$);
-CREATE TEMP TABLE tried AS SELECT a.what, evil.said(replace(a.statement, 'SELECT tally.', 'SELECT to_jsonb(tally.') || CASE WHEN a.statement LIKE 'SELECT tally.%'
+('a metric''s failures', $$SELECT tally_internal._set_metric_aside(m, r, 'true', NULL, NULL, NULL)
+    FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id$$);
+CREATE TEMP TABLE tried AS SELECT a.what,
+    evil.said(replace(a.statement, 'SELECT tally.', 'SELECT to_jsonb(tally.') || CASE WHEN a.statement LIKE 'SELECT tally.%'
     THEN ')' ELSE '' END) AS said FROM attempt a;
 SELECT matches(said, '^42501', 'refused: ' || what) FROM tried WHERE what NOT IN ('a board', 'limits of his own');
 SELECT unalike(concat(tally.board_text('mine.b', since => '2026-01-01', until => '2026-01-02')), '%w4%', 'a board of his own draws nothing but refusals');

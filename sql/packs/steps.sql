@@ -58,9 +58,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._steps_of_files(text, json) IS 'The steps of all files of a pack, numbered; an error where they do not keep to the form.';
 
+CREATE OR REPLACE FUNCTION tally_internal._line_of_step(statement text, word text) RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(regexp_split_to_array(btrim(substring(statement, format('(?n)^-- %s: (.*)$', word))), '\s*,\s*'), '{}')
+$$;
+COMMENT ON FUNCTION tally_internal._line_of_step(text, text) IS 'The columns that a line "-- word: a, b" of a step names.';
+
 CREATE OR REPLACE FUNCTION tally_internal._identifiers(statement text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(regexp_split_to_array(btrim(substring(statement, '(?n)^-- identifiers: (.*)$')), '\s*,\s*'), '{}')
+    SELECT tally_internal._line_of_step(statement, 'identifiers')
 $$;
 COMMENT ON FUNCTION tally_internal._identifiers(text) IS 'Columns of a source that only name something, as the line "-- identifiers: a, b" of its step says.';
 

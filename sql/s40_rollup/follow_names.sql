@@ -26,6 +26,7 @@ BEGIN
     UPDATE tally.measures m SET expression = tally_internal._changed(m.expression, changes) WHERE m.rollup_id = r.id;
     FOR item IN SELECT c ->> 'was' AS was, c ->> 'becomes' AS becomes FROM jsonb_array_elements(changes) c WHERE c ->> 'kind' = 'column' LOOP
         UPDATE tally.rollups x SET time_column = item.becomes WHERE x.id = r.id AND x.time_column = item.was;
+        UPDATE tally.pseudonyms p SET column_name = item.becomes WHERE p.source = r.source AND p.column_name = item.was;
         UPDATE tally.source_retentions s SET time_column = item.becomes WHERE s.source = r.source AND s.time_column = item.was;
     END LOOP;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = r.id;

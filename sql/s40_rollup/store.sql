@@ -136,7 +136,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 BEGIN
     made.owner := tally_internal._caller(who);
     made.id := NULL;
-    PERFORM tally_internal._check_stored(made, dims, nums, made.owner), tally_internal._check_texts(made, dims, nums);
+    PERFORM tally_internal._check_stored(made, dims, nums, made.owner), tally_internal._check_texts(made, dims, nums),
+            tally_internal._check_pseudonyms(made, dims, nums);
     made.id := nextval(pg_get_serial_sequence('tally.rollups', 'id'));
     made.created_at := now();
     made.source_rollup := (SELECT r.id FROM tally.rollups r WHERE r.relation = made.source);
@@ -219,6 +220,7 @@ BEGIN
         emptied = tally_internal._emptied(r.emptied, old)
         WHERE x.id = old.id;
     IF nums IS NOT NULL THEN
+        PERFORM tally_internal._check_pseudonyms(old, dims, nums);
         IF EXISTS (SELECT FROM unnest(nums) m WHERE CASE WHEN m.merge IS NULL THEN old.key IS NULL
                    ELSE NOT tally_internal._is_plain_merge(m.merge, m.type) END) THEN
             PERFORM tally_internal._refuse('insufficient_privilege', format('measures of rollup %L must be aggregates that merge', old.name),

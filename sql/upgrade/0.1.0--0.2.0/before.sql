@@ -336,6 +336,7 @@ ALTER TABLE tally.probes ADD COLUMN last_ms float8;
 
 -- Identity keys.
 -- FILE s20_catalog/state/identity.sql
+-- FILE s20_catalog/state/pseudonyms.sql
 
 -- Limits of readers.
 -- FILE s50_metric/state/limits.sql

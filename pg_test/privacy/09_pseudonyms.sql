@@ -103,22 +103,35 @@ SELECT is((app.told($$SELECT tally.create_rollup('q', 'app.quiet', 'at', dimensi
 SELECT tally.require_pseudonym('app.quiet', 'who', false);
 SELECT lives_ok($$SELECT tally.create_rollup('q', 'app.quiet', 'at', dimensions => '["whom"]', measures => '{"n": "count(*)"}')$$, 'until its owner says so');
 -- A pack says for which columns.
+SELECT is((SELECT array_agg(s.name || ' ' || u) FROM tally.pack_steps s, unnest(tally_internal._line_of_step(s.statement, 'pseudonyms')) u WHERE s.pack = 'awf'),
+    '{analytics_events user_id}', 'the pack awf says it of its players');
 RESET SESSION AUTHORIZATION;
 CREATE SCHEMA app_pack AUTHORIZATION tally_owner;
+CREATE SCHEMA app_own AUTHORIZATION tally_owner;
+CREATE TABLE app_own.clicks (at timestamptz NOT NULL, who text, page text);
+GRANT SELECT, TRIGGER ON app_own.clicks TO tally_owner;
 SET SESSION AUTHORIZATION tally_owner;
-SELECT tally.install_pack('awf', 'app_pack');
-SELECT results_eq($$SELECT p.source::text, p.column_name, p.owner::text FROM tally.pseudonyms p WHERE p.source::text ~ 'app_pack'$$,
-    $$VALUES ('app_pack.analytics_events', 'user_id', 'tally_owner')$$, 'the pack awf says it of its players');
-SELECT is((app.told($$SELECT tally.create_rollup('players', 'app_pack.analytics_events', 'event_time', dimensions => '["user_id"]',
-    measures => '{"n": "count(*)"}')$$))[1], '42501', 'a definition of one''s own on it is bound');
-SELECT tally.require_pseudonym('app_pack.analytics_events', 'user_id', false);
-SELECT tally.install_pack('awf', 'app_pack');
-SELECT is((SELECT count(*) FROM tally.pseudonyms p WHERE p.source::text ~ 'app_pack'), 1::bigint, 'brought up to date, the pack says it again');
-SELECT tally.drop_pack('awf', 'app_pack');
-DROP SCHEMA app_pack CASCADE;
+SELECT tally.register_pack('tiny', json_build_object('source.sql', $$-- step: source clicks
+-- identifiers: who
+-- pseudonyms: who
+CREATE TABLE IF NOT EXISTS clicks (at timestamptz NOT NULL, who text, page text);
+COMMENT ON TABLE clicks IS 'Clicks.';
+$$), 'Clicks.');
+SELECT tally.install_pack('tiny', 'app_pack');
+SELECT results_eq($$SELECT p.source::text, p.column_name, p.owner::text FROM tally.pseudonyms p WHERE p.source::text ~ 'clicks'$$,
+    $$VALUES ('app_pack.clicks', 'who', 'tally_owner')$$, 'a pack''s line is a rule');
+SELECT is((app.told($$SELECT tally.create_rollup('clicked', 'app_pack.clicks', 'at', dimensions => '["who"]', measures => '{"n": "count(*)"}')$$))[1], '42501',
+    'a definition of one''s own on its table is bound');
+SELECT tally.require_pseudonym('app_pack.clicks', 'who', false);
+SELECT tally.install_pack('tiny', 'app_pack');
+SELECT is((SELECT count(*) FROM tally.pseudonyms p WHERE p.source::text ~ 'clicks'), 1::bigint, 'brought up to date, the pack says it again');
+SELECT tally.install_pack('tiny', 'app_own');
+SELECT is((SELECT count(*) FROM tally.pseudonyms p WHERE p.source::text ~ 'clicks'), 1::bigint, 'of a table of somebody else''s it says nothing');
+SELECT tally.drop_pack('tiny', 'app_pack'), tally.drop_pack('tiny', 'app_own');
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = error;
 DELETE FROM tally.keyed_rollups;
 DELETE FROM tally.identity_keys;
+DROP SCHEMA app_pack, app_own CASCADE;
 \ir epilogue.psql
 SELECT * FROM finish();

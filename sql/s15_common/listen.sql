@@ -23,6 +23,7 @@
 --   rollup_hidden       rollup      metrics, rule, by,  returns the query that answers from what is published
 --                                   where, first, last,
 --                                   call, fill, whole
+--   rollup_readable     rollup      none                grants it to whom its owner has let in
 --   rollup_drops        rollup      none                drops what stands on the rollup
 --   rollup_given        rollup      taker, giver        gives what belongs to the rollup to the same role
 --   rollup_repaired     rollup      none                makes views that are gone anew

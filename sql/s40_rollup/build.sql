@@ -94,7 +94,7 @@ BEGIN
     -- Capture takes its lock first: it waits for it longer than others would, and its error says who holds it.
     PERFORM tally_internal._begin_capture(made.id);
     PERFORM tally_internal._add_statistics(made.id);
-    PERFORM tally_internal._announce('schedules_change');
+    PERFORM tally_internal._announce('schedules_change'), tally_internal._announce('rollup_readable', made.id);
     IF made.key IS NULL THEN
         PERFORM tally_internal._advise_index(made);
         PERFORM tally_internal._advise_dimensions(made);

@@ -73,6 +73,7 @@ BEGIN
         EXECUTE item.statement;
     END LOOP;
     PERFORM tally_internal._store_metric_view(r.id, place::regclass);
+    IF old IS NULL THEN PERFORM tally_internal._announce('rollup_readable', r.id); END IF;
     EXECUTE format('COMMENT ON VIEW %s IS %L', place,
         format('Metrics of rollup %s per bucket of %s and dimension, as of its last refresh. Made by pg_tally.', r.name, r.bucket));
     FOR item IN SELECT 'bucket' AS name, format('Start of the bucket of %s.', r.bucket) AS words

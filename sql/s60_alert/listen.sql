@@ -54,8 +54,15 @@ BEGIN
     PERFORM tally_internal._rename_schema('tally.thresholds', 'query', detail ->> 'was', detail ->> 'becomes');
     UPDATE tally.channels c SET schema = detail ->> 'becomes' WHERE c.schema = detail ->> 'was';
     UPDATE tally.routes r SET schema = detail ->> 'becomes' WHERE r.schema = detail ->> 'was';
+    -- Where a role is let in to a schema of the new name already, the higher access holds.
+    UPDATE tally.access a SET role = o.role FROM tally.access o WHERE a.schema = detail ->> 'becomes' AND o.schema = detail ->> 'was'
+        AND o.owner::oid = a.owner::oid AND o.grantee::oid = a.grantee::oid
+        AND array_position('{viewer,editor,admin}'::text[], o.role) > array_position('{viewer,editor,admin}'::text[], a.role);
+    DELETE FROM tally.access a USING tally.access o WHERE a.schema = detail ->> 'was' AND o.schema = detail ->> 'becomes'
+        AND o.owner::oid = a.owner::oid AND o.grantee::oid = a.grantee::oid;
+    UPDATE tally.access a SET schema = detail ->> 'becomes' WHERE a.schema = detail ->> 'was';
     UPDATE tally.inhibitions i SET schema = detail ->> 'becomes' WHERE i.schema = detail ->> 'was';
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schema_renamed_s60(int, jsonb) IS
-'Listener: thresholds, channels, routes and inhibitions follow a schema that is renamed.';
+'Listener: thresholds, channels, routes, inhibitions and access follow a schema that is renamed.';
 REVOKE ALL ON FUNCTION tally_internal._when_schema_renamed_s60(int, jsonb) FROM PUBLIC;

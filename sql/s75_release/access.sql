@@ -57,6 +57,17 @@ $$;
 COMMENT ON FUNCTION tally_internal._grant_to_let_in(regclass) IS
 'Grants SELECT on a new release of the current role to the roles that it has let in by grant_access(). For create_release().';
 
+CREATE OR REPLACE FUNCTION tally_internal._when_rollup_readable_s75(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._granted_on(ARRAY(SELECT v FROM tally_internal._readable_of(r.id) WITH ORDINALITY u(v, n)
+                                              WHERE tally_internal._holds(r.owner, v) ORDER BY n), a.grantee)
+       FROM tally.rollups r JOIN tally.access a ON a.role = 'admin' AND a.owner::oid = r.owner::oid AND a.schema IN ('', tally_internal._schema_of(r.relation))
+      WHERE r.id = $1 AND a.grantee::oid IN (SELECT o.oid FROM pg_roles o);
+END $$;
+COMMENT ON FUNCTION tally_internal._when_rollup_readable_s75(int, jsonb) IS
+'Listener: what is made of a rollup, and made anew, is granted to the admins that its owner has let in.';
+
 CREATE OR REPLACE FUNCTION tally.grant_access(role text, "to" regrole DEFAULT NULL, "on" text DEFAULT NULL) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -111,7 +122,7 @@ END $$;
 COMMENT ON FUNCTION tally.grant_access(text, regrole, text) IS
 'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema, and on those that you make later), an editor (that, and to handle '
 'the incidents of your thresholds, of that schema if it is named, and to change how they judge, without being a member of your role), an admin (that, '
-'SELECT on your rollups, or those of a schema, and exports) or, from a '
+'SELECT on your rollups, or those of a schema, those made later too, and exports) or, from a '
 'superuser, a clock (to run the jobs, start and stop them). Without to it goes to the group of that name, which create_roles() makes. It says what was given.';
 
 CREATE OR REPLACE FUNCTION tally.revoke_access("from" regrole) RETURNS text[]

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Owns one promise: the hosted edition beside Supabase's roles and default privileges gives anon and authenticated nothing. On a server of its own,
+# because those roles belong to the server and other tests make them too.
+
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. scripts/lib/server.sh
+# shellcheck source=scripts/lib/tap.sh
+. scripts/lib/tap.sh
+
+scripts/hosted.sh 2>/dev/null
+trap 'remove_server' EXIT
+run_hosted_server supabase postgres "fsync = off" 2>/dev/null
+server_psql -q -d postgres -v ON_ERROR_STOP=1 -c "CREATE ROLE anon NOLOGIN NOINHERIT" -c "CREATE ROLE authenticated NOLOGIN NOINHERIT" \
+    -c "CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS" -c "CREATE ROLE authenticator LOGIN NOINHERIT" \
+    -c "GRANT anon, authenticated, service_role TO authenticator" -c "CREATE ROLE tally_host LOGIN CREATEROLE" -c "CREATE DATABASE hosted" \
+    -c "GRANT CREATE, TEMPORARY ON DATABASE hosted TO tally_host"
+# What a project of Supabase begins with: whatever the developer makes in public is granted to the roles of the Data API.
+server_psql -q -d hosted -v ON_ERROR_STOP=1 -c "GRANT ALL ON SCHEMA public TO tally_host" \
+    -c "GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role" \
+    -c "ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role" \
+    -c "ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role" \
+    -c "ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role" \
+    -c "ALTER DEFAULT PRIVILEGES FOR ROLE tally_host GRANT ALL ON TABLES TO anon, authenticated"
+put_hosted hosted
+# run ROLE SQL: what psql says to a role.
+run() {
+    PGOPTIONS='-c client_min_messages=error' "$PG_LIB/bin/psql" -XAtq -v VERBOSITY=sqlstate -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U "$1" -d hosted \
+        -c "$2" 2>&1 || :
+}
+run tally_host "CREATE TABLE public.events (at timestamptz NOT NULL, person uuid, kind text)" >/dev/null
+run tally_host "INSERT INTO events SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 minute',
+    gen_random_uuid(), 'k' FROM generate_series(1, 90) i" >/dev/null
+is "$(run tally_host "SELECT tally.create_rollup('by_hour', 'events', 'at', dimensions => '[\"kind\"]', measures => '{\"n\": \"count(*)\"}')")" by_hour \
+    'an ordinary role defines a rollup'
+run tally_host "SELECT count(*) FROM tally.refresh('by_hour')" >/dev/null
+run tally_host "SELECT tally.create_metric('events', 'by_hour', 'n'), tally.create_threshold('many', metric => 'events', condition => '> 100')" >/dev/null
+run tally_host "SELECT tally.install_pack('publisher')" >/dev/null
+is "$(run tally_host "SELECT sum(n) FROM by_hour_live")" 90 'and reads it'
+is "$(run authenticator "SET ROLE anon; SELECT count(*) FROM events")" 90 'the default privileges do give anon what the role makes itself: a plain table'
+# What pg_tally made of it, in its schemas and in public.
+is "$(run tally_host "SELECT count(*) > 150 FROM pg_class WHERE relnamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace,
+    'public'::regnamespace)")" \
+    t 'there is much to look at'
+is "$(run tally_host "SELECT string_agg(DISTINCT r || ' ' || c.oid::regclass, ', ') FROM pg_class c, unnest('{anon,authenticated}'::text[]) r
+    WHERE c.relnamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace, 'public'::regnamespace) AND c.relkind IN ('r', 'v', 'S', 'm')
+      AND has_schema_privilege(r, c.relnamespace, 'USAGE')
+      AND c.relname <> 'events' AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(r, c.oid, 'USAGE, SELECT, UPDATE')
+          ELSE has_any_column_privilege(r, c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(r, c.oid, 'DELETE, TRUNCATE, TRIGGER, REFERENCES') END")" \
+    '' 'no table, view or sequence can be read or written by the Data API'
+is "$(run tally_host "SELECT string_agg(r || ' ' || n.nspname, ', ') FROM pg_namespace n, unnest('{anon,authenticated}'::text[]) r
+    WHERE n.nspname IN ('tally', 'tally_internal') AND has_schema_privilege(r, n.oid, 'USAGE, CREATE')")" '' \
+    'its schemas cannot be used, so no function of them can be called'
+is "$(run tally_host "SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef
+    AND p.prosrc !~ '_redeem\(|_caller\(' AND has_function_privilege('anon', p.oid, 'EXECUTE')")" '' \
+    'and no function of a pack with its owner''s rights runs for anon without asking who calls'
+is "$(run authenticator "SET ROLE anon; SELECT count(*) FROM public.by_hour_live")" 'ERROR:  42501' 'anon reads no live view'
+is "$(run authenticator "SET ROLE authenticated; SELECT count(*) FROM public.by_hour_metrics")" 'ERROR:  42501' 'a signed-in person no flat view'
+is "$(run authenticator "SET ROLE anon; SELECT tally_internal._me()")" 'ERROR:  42501' 'anon calls nothing of the engine'
+is "$(run authenticator "SET ROLE anon; INSERT INTO public.events VALUES ('2026-01-01 05:30Z', NULL, 'x')")$(
+    run tally_host "SELECT sum(n) FROM by_hour_live")" 91 \
+    'and writes to the source, which is marked'
+# It is the missing USAGE that keeps them out: the same questions are answered with it.
+run tally_host "GRANT USAGE ON SCHEMA tally, tally_internal TO anon" >/dev/null
+is "$(run authenticator "SET ROLE anon; SELECT count(*) FROM tally.rollups WHERE name = 'by_hour'")" 1 'with USAGE anon would read definitions'
+done_testing

@@ -57,10 +57,20 @@ impl Wanted<'_> {
 
     /// The small cells that cannot reach k under a pattern.
     pub fn unsafe_cells(&self, hidden: &[bool], at_most: usize) -> Result<Vec<usize>, TallyError> {
+        self.unsafe_among(hidden, 0..self.cells(), at_most)
+    }
+
+    /// The same, of some cells.
+    fn unsafe_among(
+        &self,
+        hidden: &[bool],
+        cells: impl IntoIterator<Item = usize>,
+        at_most: usize,
+    ) -> Result<Vec<usize>, TallyError> {
         let attack = Attack::new(self.table, self.rows, hidden);
         let mut reached = vec![false; self.cells()];
         let mut found = Vec::new();
-        for cell in (0..self.cells()).filter(|c| self.small[*c]) {
+        for cell in cells.into_iter().filter(|c| self.small[*c]) {
             if reached[cell] {
                 continue;
             }
@@ -209,8 +219,10 @@ impl Wanted<'_> {
         let mut others: Vec<usize> = self.candidates().into_iter().filter(|c| hidden[*c]).collect();
         others.sort_by_key(|c| std::cmp::Reverse(self.table.people[*c]));
         for cell in others.into_iter().take(MOST_TRIES) {
+            // Publishing it tells nothing of cells that do not hang together with it.
+            let (together, _) = Attack::new(self.table, self.rows, &hidden).component(cell);
             hidden[cell] = false;
-            if !self.unsafe_cells(&hidden, 1)?.is_empty() {
+            if !self.unsafe_among(&hidden, together, 1)?.is_empty() {
                 hidden[cell] = true;
             }
         }

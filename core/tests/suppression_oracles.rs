@@ -2,26 +2,16 @@
 //! number of hidden cells against the fewest, by the lines of `oracles/suppression.tsv` and `oracles/suppression_cuts.tsv`, of tables with many small
 //! cells (`oracles/suppression.py` and `oracles/suppression_cuts.py` wrote them and say how).
 
+#[path = "oracles/suppression.rs"]
+mod lines;
+
+use lines::read;
 use proptest::prelude::*;
 use tally_core::privacy::suppress::{Hidden, hide};
 use tally_core::privacy::table::{Relation, Table};
 
 const LINES: &str = include_str!("oracles/suppression.tsv");
 const CUTS: &str = include_str!("oracles/suppression_cuts.tsv");
-
-/// A line of the oracle: table, k and the fewest cells that are hidden for others.
-fn read(line: &str) -> (Table, u64, usize) {
-    let fields: Vec<&str> = line.split('\t').collect();
-    let people: Vec<u64> = serde_json::from_str(fields[2]).expect("numbers");
-    let relations: Vec<(usize, Vec<usize>)> = serde_json::from_str(fields[3]).expect("relations");
-    let relations = relations.into_iter().map(|(total, parts)| Relation {
-        total,
-        parts,
-        adds: true,
-    });
-    let table = Table::new(people, relations.collect()).expect("totals are sums");
-    (table, fields[1].parse().expect("k"), fields[4].parse().expect("fewest"))
-}
 
 #[test]
 fn a_pattern_hides_at_most_one_cell_more_than_the_fewest() {

@@ -1,8 +1,11 @@
-//! Owns the lines of tables with the fewest cells to hide, as `core/tests/oracles/suppression.py` writes them, held against the pattern.
+//! Owns tables with the fewest cells to hide, as `core/tests/oracles/suppression.py` writes them, held against the pattern.
 
+#[path = "../../tests/oracles/suppression.rs"]
+mod lines;
+
+use lines::read;
 use std::time::Instant;
 use tally_core::privacy::suppress::hide;
-use tally_core::privacy::table::{Relation, Table};
 
 /// Prints one line for each table of a file: its shape, cells, small ones, others hidden, the fewest, seconds.
 pub fn run(file: &str) {
@@ -10,17 +13,9 @@ pub fn run(file: &str) {
     let (mut tables, mut one, mut more) = (0, 0, 0);
     for line in lines.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
-        let people: Vec<u64> = serde_json::from_str(fields[2]).expect("numbers");
-        let relations: Vec<(usize, Vec<usize>)> = serde_json::from_str(fields[3]).expect("relations");
-        let relations = relations.into_iter().map(|(total, parts)| Relation {
-            total,
-            parts,
-            adds: true,
-        });
-        let table = Table::new(people, relations.collect()).expect("totals are sums");
-        let fewest: usize = fields[4].parse().expect("the fewest");
+        let (table, k, fewest) = read(line);
         let started = Instant::now();
-        let hidden = hide(&table, fields[1].parse().expect("k")).expect("there is a pattern");
+        let hidden = hide(&table, k).expect("there is a pattern");
         let others = hidden.iter().filter(|h| !h.small).count();
         println!(
             "{}\t{}\t{}\t{others}\t{fewest}\t{}\t{:.2}",

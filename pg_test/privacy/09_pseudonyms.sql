@@ -103,7 +103,8 @@ SELECT is((app.told($$SELECT tally.create_rollup('q', 'app.quiet', 'at', dimensi
 SELECT tally.require_pseudonym('app.quiet', 'who', false);
 SELECT lives_ok($$SELECT tally.create_rollup('q', 'app.quiet', 'at', dimensions => '["whom"]', measures => '{"n": "count(*)"}')$$, 'until its owner says so');
 -- A pack says for which columns.
-SELECT is((SELECT array_agg(s.name || ' ' || u) FROM tally.pack_steps s, unnest(tally_internal._line_of_step(s.statement, 'pseudonyms')) u WHERE s.pack = 'awf'),
+SELECT is((SELECT array_agg(s.name || ' ' || u) FROM tally.pack_steps s,
+    unnest(tally_internal._line_of_step(s.statement, 'pseudonyms')) u WHERE s.pack = 'awf'),
     '{analytics_events user_id}', 'the pack awf says it of its players');
 RESET SESSION AUTHORIZATION;
 CREATE SCHEMA app_pack AUTHORIZATION tally_owner;

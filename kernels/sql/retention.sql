@@ -7,7 +7,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally_internal._micros(interval) IS 'Microseconds of an interval; a day has 24 hours, a month 30 days.';
 
-CREATE FUNCTION tally_internal._retention_unit(width interval, zone text, periods int, mode text, OUT kind text, OUT n numeric)
+CREATE FUNCTION tally_internal._retention_unit(width interval, zone text, periods int, mode text, later int, OUT kind text, OUT n numeric)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     months numeric := extract(year FROM width) * 12 + extract(month FROM width);
@@ -19,6 +19,8 @@ BEGIN
         bad := format('periods expected in 0 to 3660, got %s', periods);
     ELSIF COALESCE(mode, 'on') NOT IN ('on', 'on_or_after') THEN
         bad := format('mode expected to be on or on_or_after, got "%s"', mode);
+    ELSIF later NOT BETWEEN -3660 AND 3660 THEN
+        bad := format('later expected in -3660 to 3660 days, got %s', later);
     ELSIF zone IS NOT NULL AND NOT tally_internal._zone_known(zone) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('zone must be a time zone that PostgreSQL knows, got "%s"', zone),
             DETAIL = 'Names are those of the time zone database, such as Europe/Berlin.', HINT = 'SELECT name FROM pg_timezone_names ORDER BY name;';
@@ -43,41 +45,41 @@ BEGIN
                    'FROM … GROUP BY user_id';
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._retention_unit(interval, text, int, text) IS
+COMMENT ON FUNCTION tally_internal._retention_unit(interval, text, int, text, int) IS
 'What counts the periods of a retention: microseconds, days or months, and how many; an error for what counts none.';
 
-CREATE FUNCTION tally_internal._retention_period(kind text, n numeric, zone text, at timestamptz) RETURNS numeric
+CREATE FUNCTION tally_internal._retention_period(kind text, n numeric, zone text, later int, at timestamptz) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     local timestamp;
 BEGIN
     -- Infinite times are in a period before or behind all others.
     IF NOT isfinite(at) THEN RETURN CASE WHEN at > timestamptz '2000-01-01 00:00+00' THEN 1e15 ELSE -1e15 END; END IF;
-    local := tally_internal._local_of(at, zone);
+    local := tally_internal._local_of(at, zone) - interval '1 day' * later;
     RETURN floor(CASE kind WHEN 'days' THEN local::date - date '2000-01-03'
                            ELSE (extract(year FROM local) - CASE WHEN extract(year FROM local) < 0 THEN 1999 ELSE 2000 END) * 12 + extract(month FROM local) - 1
                  END / n);
 END $$;
-COMMENT ON FUNCTION tally_internal._retention_period(text, numeric, text, timestamptz) IS
-'The number of the calendar''s period that holds a moment. Weeks and other widths of days count from Monday, 2000-01-03.';
+COMMENT ON FUNCTION tally_internal._retention_period(text, numeric, text, int, timestamptz) IS
+'The number of the calendar''s period that holds a moment. Weeks and other widths of days count from Monday, 2000-01-03, or so many days later.';
 
-CREATE FUNCTION tally_internal._retention_apart(kind text, n numeric, zone text, start timestamptz, at timestamptz) RETURNS numeric
+CREATE FUNCTION tally_internal._retention_apart(kind text, n numeric, zone text, later int, start timestamptz, at timestamptz) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF kind <> 'elapsed' THEN
-        RETURN tally_internal._retention_period(kind, n, zone, at) - tally_internal._retention_period(kind, n, zone, start);
+        RETURN tally_internal._retention_period(kind, n, zone, later, at) - tally_internal._retention_period(kind, n, zone, later, start);
     ELSIF isfinite(start) AND isfinite(at) THEN
         RETURN floor((extract(epoch FROM at) - extract(epoch FROM start)) * 1000000 / n);
     END IF;
     RETURN CASE WHEN at > start THEN 1e15 ELSE 0 END;
 END $$;
-COMMENT ON FUNCTION tally_internal._retention_apart(text, numeric, text, timestamptz, timestamptz) IS 'In which period after a start a moment lies.';
+COMMENT ON FUNCTION tally_internal._retention_apart(text, numeric, text, int, timestamptz, timestamptz) IS 'In which period after a start a moment lies.';
 
-CREATE FUNCTION tally_internal._retained(start timestamptz, returns timestamptz[], kind text, n numeric, zone text, periods int, as_of timestamptz, mode text)
-    RETURNS boolean[]
+CREATE FUNCTION tally_internal._retained(start timestamptz, returns timestamptz[], kind text, n numeric, zone text, later int, periods int, as_of timestamptz,
+                                         mode text) RETURNS boolean[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    past    CONSTANT numeric := tally_internal._retention_apart(kind, n, zone, start, as_of);
+    past    CONSTANT numeric := tally_internal._retention_apart(kind, n, zone, later, start, as_of);
     seen    boolean[] := array_fill(false, ARRAY[periods + 1]);
     at      timestamptz;
     apart   numeric;
@@ -85,27 +87,34 @@ DECLARE
 BEGIN
     FOREACH at IN ARRAY COALESCE(returns, '{}') LOOP
         CONTINUE WHEN at IS NULL OR at < start OR at >= as_of;
-        apart := greatest(tally_internal._retention_apart(kind, n, zone, start, at), 0);
+        apart := greatest(tally_internal._retention_apart(kind, n, zone, later, start, at), 0);
         reach := greatest(reach, apart);
         IF apart <= periods THEN seen[apart::int + 1] := true; END IF;
     END LOOP;
     RETURN ARRAY(SELECT CASE WHEN g < past THEN CASE mode WHEN 'on_or_after' THEN g <= reach ELSE seen[g + 1] END END
                    FROM generate_series(0, periods) g ORDER BY g);
 END $$;
-COMMENT ON FUNCTION tally_internal._retained(timestamptz, timestamptz[], text, numeric, text, int, timestamptz, text) IS
+COMMENT ON FUNCTION tally_internal._retained(timestamptz, timestamptz[], text, numeric, text, int, int, timestamptz, text) IS
 'Whether an actor is seen again in each period from a start; NULL for a period that is not wholly past.';
 
 CREATE OR REPLACE FUNCTION tally.retention(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz DEFAULT now(),
                                 zone text DEFAULT 'UTC', mode text DEFAULT 'on') RETURNS boolean[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally.retention(starts, returns, width, periods, as_of, zone, mode, 0)
+$$;
+
+CREATE OR REPLACE FUNCTION tally.retention(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz, zone text, mode text,
+                                           later int) RETURNS boolean[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 100 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     u     record;
     start timestamptz;
 BEGIN
     IF num_nulls(width, periods, as_of) > 0 THEN RETURN NULL; END IF;
-    u := tally_internal._retention_unit(width, zone, periods, mode);
+    u := tally_internal._retention_unit(width, zone, periods, mode, COALESCE(later, 0));
     SELECT min(s) INTO start FROM unnest(starts) s WHERE s < as_of;
-    RETURN CASE WHEN start IS NULL THEN '{}' ELSE tally_internal._retained(start, returns, u.kind, u.n, zone, periods, as_of, mode) END;
+    RETURN CASE WHEN start IS NULL THEN '{}'
+        ELSE tally_internal._retained(start, returns, u.kind, u.n, zone, COALESCE(later, 0), periods, as_of, mode) END;
 END $$;
 
 CREATE OR REPLACE FUNCTION tally.retention_every(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz DEFAULT now(),
@@ -115,11 +124,11 @@ DECLARE
     u record;
 BEGIN
     IF num_nulls(width, periods, as_of) > 0 THEN RETURN; END IF;
-    u := tally_internal._retention_unit(width, zone, periods, mode);
-    RETURN QUERY SELECT c.at, tally_internal._retained(c.at, returns, u.kind, u.n, zone, periods, as_of, mode)
+    u := tally_internal._retention_unit(width, zone, periods, mode, 0);
+    RETURN QUERY SELECT c.at, tally_internal._retained(c.at, returns, u.kind, u.n, zone, 0, periods, as_of, mode)
       FROM (SELECT min(s) AS at FROM unnest(starts) s WHERE s < as_of
              GROUP BY CASE WHEN u.kind = 'elapsed' THEN s END,
-                      CASE WHEN u.kind <> 'elapsed' THEN tally_internal._retention_period(u.kind, u.n, zone, s) END) c ORDER BY c.at;
+                      CASE WHEN u.kind <> 'elapsed' THEN tally_internal._retention_period(u.kind, u.n, zone, 0, s) END) c ORDER BY c.at;
 END $$;
 
 CREATE FUNCTION tally_internal._added(a bigint[], b bigint[]) RETURNS bigint[]

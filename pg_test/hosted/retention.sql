@@ -1,5 +1,5 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: retention by days, weeks, months and hours, in zones, on a period and on it or later.
--- answers: 240
+-- answers: 721
 \ir told.psql
 
 CREATE TEMP TABLE seen AS SELECT i % 12 AS actor, timestamptz '2026-03-20 00:00+00' + (i * 7919 % 2003) * interval '53 minutes' AS at, i % 5 = 0 AS starts
@@ -26,3 +26,7 @@ SELECT pg_temp.told(s) FROM unnest(ARRAY[
     'SELECT tally.retention(''{2026-01-01}'', ''{}'', ''1 day'', 3661)', 'SELECT tally.retention(''{2026-01-01}'', ''{}'', ''1 day'', 2, now(), ''Mars'')',
     'SELECT tally.retention(''{2026-01-01}'', ''{}'', ''1 month 1 day'', 2)', 'SELECT tally.retention(''{2026-01-01}'', ''{}'', ''0'', 2, now(), NULL)',
     'SELECT tally.retention(''{2026-01-01}'', ''{}'', ''1 day'', 2, now(), ''UTC'', ''after'')']) s;
+SELECT w, z, l, actor, tally.retention(array_agg(at) FILTER (WHERE starts), array_agg(at), w, 6, '2026-05-10 07:00+00', z, 'on', l)
+  FROM seen, unnest('{1 day,1 week,2 weeks,1 month}'::interval[]) w, unnest('{UTC,America/New_York}'::text[]) z, unnest('{-1,0,6,14,NULL}'::int[]) l
+ GROUP BY w, z, l, actor ORDER BY w, z, l, actor;
+SELECT pg_temp.told('SELECT tally.retention(''{2026-01-01}'', ''{}'', ''1 day'', 2, now(), ''UTC'', ''on'', 3661)');

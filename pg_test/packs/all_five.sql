@@ -13,6 +13,11 @@ SELECT filled(name) FROM packs WHERE rows_first ORDER BY name;
 SELECT lives_ok(format('SELECT tally.install_pack(%L, %1$L)', name), name || ' is installed beside the others') FROM packs ORDER BY name;
 SELECT is((SELECT count(*) FROM tally.packs WHERE target_schema::text = name), (SELECT count(*) FROM tally.pack_list), 'all are listed');
 SELECT filled(name) FROM packs WHERE NOT rows_first ORDER BY name;
+-- A generator that leaves a source empty leaves a panel of the demo empty: downloads, messages and broadcasts once were.
+SELECT is_empty($$SELECT t.pack, t.relation FROM tally.pack_tables t
+                   WHERE (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM (SELECT FROM %I.%I LIMIT 1) x', t.pack, t.relation),
+                                                              false, true, '')))[1]::text = '0'$$, 'every source table has rows');
+SELECT ok((SELECT count(revenue) > 0 AND count(inventory_threshold) > 0 FROM operator_control_center.control_shopify), 'shops have revenue and thresholds');
 CALL tally.backfill();
 SELECT is_empty('SELECT rollup, error FROM tally.refresh() WHERE error IS NOT NULL', 'all are refreshed');
 SELECT is_empty('SELECT rollup, dirty_buckets FROM tally.status WHERE dirty_buckets > 0', 'every rollup of every pack is built');

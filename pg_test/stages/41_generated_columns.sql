@@ -53,12 +53,4 @@ SELECT bag_eq('SELECT exact_time FROM epochs', 'SELECT to_timestamp(exact::float
 SELECT tally.create_rollup('of_millis', 'epochs', 'millis_time', measures => '{"n": "count(*)"}', with_data => true);
 SELECT bag_eq('SELECT bucket, n FROM of_millis', $$SELECT date_trunc('hour', at), count(*) FROM calls GROUP BY 1$$, 'a rollup over milliseconds');
 
--- A zone for each row.
-SELECT matches(hint_of($$SELECT tally.create_rollup('days', 'calls', 'at', '1 day', zone => 'zone', measures => '{"n": "count(*)"}')$$),
-               '^ALTER TABLE public.calls ADD COLUMN at_local timestamp GENERATED ', 'a column as the zone');
-SELECT tally.create_rollup('days', 'calls', 'at_local', '1 day', zone => 'Etc/GMT+12', measures => '{"n": "count(*)"}', with_data => true);
-SELECT bag_eq('SELECT (bucket AT TIME ZONE ''Etc/GMT+12'')::date, n FROM days', 'SELECT (at AT TIME ZONE zone)::date, count(*) FROM calls GROUP BY 1',
-              'each row by the days of its own zone');
-SELECT throws_ok($$SELECT tally.create_rollup('days', 'calls', 'at', '1 day', zone => 'nowhere', measures => '{"n": "count(*)"}')$$, '22023',
-                 'zone must be a time zone that PostgreSQL knows, got ''nowhere''', 'no column and no zone');
 SELECT * FROM finish();

@@ -8,6 +8,12 @@ COMMENT ON FUNCTION tally.retention(timestamptz[], timestamptz[], interval, int,
 'Periods follow the calendar of the zone; with zone NULL they are whole widths from the start''s moment. A period that is not wholly past at as_of is NULL, '
 'never a loss; without a start the array is empty.';
 
+CREATE OR REPLACE FUNCTION tally.retention(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz, zone text, mode text,
+                                           later int)
+    RETURNS boolean[] LANGUAGE c IMMUTABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'tally_retention';
+COMMENT ON FUNCTION tally.retention(timestamptz[], timestamptz[], interval, int, timestamptz, text, text, int) IS
+'The same by periods of the calendar that begin so many days later: weeks on Sundays (6), months on the 15th (14).';
+
 CREATE OR REPLACE FUNCTION tally.retention_every(starts timestamptz[], returns timestamptz[], width interval, periods int, as_of timestamptz DEFAULT now(),
                                       zone text DEFAULT 'UTC', mode text DEFAULT 'on')
     RETURNS TABLE (start timestamptz, retained boolean[]) LANGUAGE c IMMUTABLE PARALLEL SAFE COST 100 ROWS 10 AS 'MODULE_PATHNAME', 'tally_retention_every';

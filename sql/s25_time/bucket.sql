@@ -17,6 +17,16 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_zone(text) IS
 'An error that says where to find names, when PostgreSQL knows no such time zone, or its meaning depends on the session.';
 
+CREATE OR REPLACE FUNCTION tally.local_time(at timestamptz, zone text) RETURNS timestamp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN at OPERATOR(pg_catalog.<) timestamptz '4713-01-03 00:00+00 BC' THEN timestamp '-infinity'
+            WHEN at OPERATOR(pg_catalog.>=) timestamptz '294276-01-01 00:00+00' THEN timestamp 'infinity'
+            -- A session may redefine these names, which are abbreviations too.
+            WHEN pg_catalog.upper(zone) OPERATOR(pg_catalog.=) ANY ('{CET,EET,EST,HST,MET,MST,WET}'::text[]) THEN NULL
+            WHEN tally_internal._zone_known(zone) THEN at AT TIME ZONE zone END;
+COMMENT ON FUNCTION tally.local_time(timestamptz, text) IS
+'The time of a clock in a zone; null where PostgreSQL knows no such zone, or a session decides what its name means. For generated columns: it never fails.';
+
 CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_of(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule(r.bucket, r.zone, r.bucket_origin) $$;
 COMMENT ON FUNCTION tally_internal._bucket_rule_of(tally.rollups) IS 'The bucket rule of a rollup; null for a rollup per key.';

@@ -36,8 +36,11 @@ BEGIN
     IF made.key IS NULL THEN
         bucket := COALESCE(bucket, '1 hour');
         -- These calls are made for their errors. The width and the zone can be checked before the rest.
-        PERFORM tally_internal._check_row_zone(label, source, time_column, zone), tally_internal._check_zone(zone);
-        PERFORM tally_internal._bucket_rule(bucket, zone, origin);
+        IF tally_internal._zone_known(zone) IS NOT TRUE THEN
+            PERFORM tally_internal._may_create(label, target, source);
+            SELECT z.time_column, z.zone INTO time_column, zone FROM tally_internal._row_zone(label, source, time_column, zone) z;
+        END IF;
+        PERFORM tally_internal._check_zone(zone), tally_internal._bucket_rule(bucket, zone, origin);
     ELSIF num_nonnulls(time_column, bucket, origin) > 0 THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L must have a key or a time column with buckets, got both', label),
             'A rollup per key holds one row per value of the key (and dimensions), over all time.',
@@ -73,7 +76,7 @@ END $$;
 COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text, interval,
                                         timestamptz, text) IS
 'Defines a rollup and returns its table. source: a table, partitioned table or rollup; time_column: its time. bucket: the width (1 hour: any fixed width, or '
-    'whole days, weeks or months of the zone''s calendar); zone; origin: an instant at which a bucket begins (a Sunday, 06:00, the 15th, the fiscal year). Or '
+    'whole days, weeks or months of the zone''s calendar); zone: its name, or a column of the source with a zone for each row; origin: an instant at which a bucket begins (a Sunday, 06:00, the 15th, the fiscal year). Or '
     'key, instead of buckets: a column or JSON array of columns; the rollup has a row for each of its values. lookback: each bucket counts the rows of this '
     'time up to its end (7 days, in buckets of a day). dimensions: ''["column", {"name": "expression"}]''; measures: ''{"name": "aggregate '
     '[FILTER (…)]"}''; where: a filter. expand: for lists; a set-returning expression and its alias, joined to each source row: '

@@ -1,5 +1,5 @@
--- Owns: the statements that hints give where a column cannot be used as it is: a generated column that holds the same in a usable type. Such a column is
--- captured like any other, and PostgreSQL keeps it up to date. Its expression must be immutable.
+-- Owns: generated columns that hold in a usable type what another column holds: the statements that hints give where a column cannot be a key or a time, and
+-- the local times of rows with a zone each. Such a column is captured like any other, and PostgreSQL keeps it up to date. Its expression must be immutable.
 
 CREATE OR REPLACE FUNCTION tally_internal._key_text_sql(written text, type regtype) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -43,20 +43,56 @@ $$;
 COMMENT ON FUNCTION tally_internal._add_time_column(regclass, text, regtype) IS
 'The statement that adds a time for a column that is none: for an epoch in seconds or milliseconds, and for a domain over a time, a generated column.';
 
-CREATE OR REPLACE FUNCTION tally_internal._check_row_zone(label text, source regclass, time_column text, zone text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._local_column(source regclass, time_column text, zone text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.attname::text FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = source AND a.attgenerated = 's' AND a.atttypid = 'timestamp'::regtype AND NOT a.attisdropped
+       AND regexp_replace(pg_get_expr(d.adbin, d.adrelid), '\((("[^"]+"|\w+))\)::text', '\1')
+           IN (format('tally.local_time(%I, %I)', time_column, zone), format('(%I AT TIME ZONE %I)', time_column, zone))
+     ORDER BY a.attnum LIMIT 1
+$$;
+COMMENT ON FUNCTION tally_internal._local_column(regclass, text, text) IS
+'The generated column of a table that holds a time by the clock of the zone in another column; null where there is none.';
+
+CREATE OR REPLACE FUNCTION tally_internal._row_zone(label text, source regclass, INOUT time_column text, INOUT zone text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
 DECLARE
-    local text := left(time_column, 40) || '_local';
+    above    tally.rollups;
+    local    text;
+    addition text;
 BEGIN
-    IF NOT tally_internal._zone_known(zone) AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = zone AND a.attnum > 0
-            AND NOT a.attisdropped)
-        AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = time_column AND a.atttypid = 'timestamptz'::regtype) THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('zone of rollup %L must be the name of one time zone, got the column %I of %s', label, zone, source),
-            'A zone for each row is a generated column with the local time of each row. Etc/GMT+12 is the zone in which a day ends last.',
-            format('ALTER TABLE %1$s ADD COLUMN %2$I timestamp GENERATED ALWAYS AS (%3$I AT TIME ZONE %4$I) STORED;  '
-                   '-- then time_column => %2$L, zone => ''Etc/GMT+12''', source, local, time_column, zone));
+    IF tally_internal._zone_known(zone) OR NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = zone AND a.attnum > 0
+            AND NOT a.attisdropped AND a.atttypid IN ('text'::regtype, 'varchar'::regtype))
+        OR NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = time_column AND a.atttypid = 'timestamptz'::regtype) THEN
+        RETURN;
     END IF;
+    SELECT * INTO above FROM tally.rollups r WHERE r.relation = source;
+    IF above.id IS NOT NULL THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('rollup %L cannot give buckets of rollup %L a zone for each row, got the column %I', label, above.name, zone),
+            'A bucket has lost the moments within it, and each zone would cut it elsewhere. Rows of a table can have a zone each.',
+            format('SELECT tally.create_rollup(%L, %L, %L, zone => %L, …);', label, above.source::text, above.time_column, zone));
+    END IF;
+    local := tally_internal._local_column(source, time_column, zone);
+    IF local IS NULL THEN
+        SELECT left(time_column, 50) || '_local' || u.n INTO local FROM unnest('{"",2,3,4,5,6,7,8,9}'::text[]) WITH ORDINALITY u(n, place)
+         WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = left(time_column, 50) || '_local' || u.n)
+         ORDER BY u.place LIMIT 1;
+        addition := format('ALTER TABLE %s ADD COLUMN %I timestamp GENERATED ALWAYS AS (tally.local_time(%I, %I)) STORED;', source, local, time_column, zone);
+        IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = source AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE')) THEN
+            PERFORM tally_internal._refuse('insufficient_privilege',
+                format('a zone for each row of %s needs a column with local times, which %I cannot add', source, current_user),
+                'The owner of the table adds it; of a partition, to the whole table. Then the same create_rollup() takes it.', addition);
+        END IF;
+        EXECUTE addition;
+        RAISE NOTICE USING MESSAGE = format('column %I is added to %s: the local time of each row, by its %I', local, source, zone),
+            DETAIL = 'A row whose zone PostgreSQL does not know has none: it is counted as an odd row, and no write fails.';
+    END IF;
+    time_column := local;
+    -- The zone in which a day ends last: a day is finished when it is over for every row.
+    zone := 'Etc/GMT+12';
 END $$;
-COMMENT ON FUNCTION tally_internal._check_row_zone(text, regclass, text, text) IS
-'An error with the statement that makes local times where a column of the source is given as the zone.';
+COMMENT ON FUNCTION tally_internal._row_zone(text, regclass, text, text) IS
+'The time column and zone by which a rollup goes: where the zone is a column of the source, the generated column with the local time of each row, which '
+    'is added where it is missing, and Etc/GMT+12.';

@@ -74,7 +74,8 @@ BEGIN
     -- The source may have got another name since.
     old.definition := old.definition || jsonb_build_object('source', (SELECT r.source::text FROM tally.rollups r WHERE r.id = old.actors));
     SELECT string_agg(format('%s: %s to %s', n.key, old.definition -> n.key, n.value), '; ') INTO changes
-      FROM jsonb_each(given) n WHERE old.definition -> n.key IS DISTINCT FROM n.value;
+      FROM (SELECT k.key, given -> k.key AS value FROM jsonb_object_keys(old.definition || given) k(key)) n
+     WHERE old.definition -> n.key IS DISTINCT FROM n.value;
     IF old.kind = kind AND changes IS NULL THEN
         PERFORM tally_internal._note_unchanged(format('%s %L', kind, label));
         PERFORM tally_internal._remake_relations(old.actors);

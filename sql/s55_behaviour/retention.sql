@@ -18,7 +18,8 @@ CREATE OR REPLACE FUNCTION tally.create_retention(
     schedule    text DEFAULT '*/5 * * * *',
     description text DEFAULT NULL,
     with_data   boolean DEFAULT false,
-    search_path text DEFAULT pg_catalog.current_setting('search_path')
+    search_path text DEFAULT pg_catalog.current_setting('search_path'),
+    origin      timestamptz DEFAULT NULL
 ) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -31,10 +32,12 @@ DECLARE
                tally_internal._one_expression("start", format('start of retention %L', label)), 'return',
                tally_internal._one_expression(return, format('return of retention %L', label)),
                'period', period, 'periods', periods, 'mode', mode, 'dimensions', dimensions, 'where',
-               tally_internal._one_expression("where", format('where of retention %L', label)), 'zone', zone);
+               tally_internal._one_expression("where", format('where of retention %L', label)), 'zone', zone)
+               || CASE WHEN origin IS NULL THEN '{}' ELSE jsonb_build_object('origin', tally_internal._origin_text(origin)) END;
     elapsed boolean := tally_internal._counts_elapsed(given);
     clock  text := COALESCE(zone, 'UTC');
     at     text := tally_internal._funnel_at(given || jsonb_build_object('zone', clock), label);
+    later  int;
     people regclass;
     counts regclass;
 BEGIN
@@ -47,15 +50,16 @@ BEGIN
     END IF;
     PERFORM tally_internal._check_period(label, period, zone, elapsed, format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label,
                                                                      source::text, time_column, actor));
+    later := tally_internal._days_later(label, period, clock, origin, elapsed);
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
-        measures => tally_internal._retention_measures(given, at, elapsed),
+        measures => tally_internal._retention_measures(given, at, elapsed, later),
         "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, given ->> 'start', given ->> 'return')
             || COALESCE(' AND (' || (given ->> 'where') || ')', ''),
         schedule => schedule, zone => clock, search_path => search_path, with_data => with_data,
         description => format('Retention %s: when each actor started, and whether it was seen 0, 1, … periods later.', label));
     EXECUTE format('CREATE INDEX ON %s (entry)', people);
     counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => clock, schedule => schedule,
-                                  search_path => search_path,
+                                  search_path => search_path, origin => origin,
         dimensions => (SELECT COALESCE(jsonb_agg(t.name ORDER BY t.place, t.name), '[]') FROM tally_internal._funnel_touches(given) t),
         measures => '{"actors": "count(*)", "retention": "tally.retention_counts(retained)"}', with_data => with_data,
         description => COALESCE(description || E'\n', '') || format('Retention %s: cohorts by the period of their start.', label));
@@ -64,25 +68,53 @@ BEGIN
     PERFORM tally_internal._store_behaviour('retention', counts, given);
     RETURN counts;
 END $$;
-COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, text, interval, int, text, jsonb, text, text, text, text, boolean, text) IS
+COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, text, interval, int, text, jsonb, text, text, text, text, boolean, text,
+                                           timestamptz) IS
 'Defines a retention: actors (a column) who start (a condition, their first such event counts) and return (another) 0 to periods periods later. Periods are '
     'days or months by the calendar of the zone; a width in hours (''24 hours''), and any width with zone => NULL, is counted from the actor''s own start. '
-    'mode on (in that period) or on_or_after. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views '
+    'origin: a midnight of the zone at which a period begins (a Sunday for weeks from Sunday, the 15th for months from there). mode on (in that period) or '
+    'on_or_after. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views '
     '<name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes '
     'nothing.';
 
-CREATE OR REPLACE FUNCTION tally_internal._retention_measures(given jsonb, at text, elapsed boolean) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._origin_text(origin timestamptz) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC' AS $$ SELECT origin::text $$;
+COMMENT ON FUNCTION tally_internal._origin_text(timestamptz) IS 'An origin as a definition keeps it, whatever the session.';
+
+CREATE OR REPLACE FUNCTION tally_internal._days_later(label text, period interval, zone text, origin timestamptz, elapsed boolean) RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    local  CONSTANT timestamp := tally.local_time(origin, zone);
+    days   CONSTANT int := (extract(epoch FROM period) / 86400)::int;
+    months CONSTANT boolean := date_trunc('month', period) <> interval '0';
+BEGIN
+    IF origin IS NULL THEN RETURN NULL; END IF;
+    IF elapsed OR NOT COALESCE(isfinite(local) AND local = date_trunc('day', local), false)
+       OR months AND (period <> interval '1 month' OR extract(day FROM local) > 28) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('origin of retention %L must be a midnight of zone %L at which a period of the calendar begins, got %L', label, zone,
+                   tally_internal._origin_text(origin)),
+            'Periods with an origin are days, weeks, or months that begin on one of the first 28 days. Widths in hours are counted from each actor''s start.',
+            format('SELECT tally.create_retention(%L, …, period => ''1 week'', zone => %L, origin => %L);', label, zone,
+                   tally_internal._origin_text(timestamp '2000-01-02 00:00' AT TIME ZONE zone)));
+    END IF;
+    RETURN CASE WHEN months THEN extract(day FROM local)::int - 1 ELSE ((local::date - date '2000-01-03') % days + days) % days END;
+END $$;
+COMMENT ON FUNCTION tally_internal._days_later(text, interval, text, timestamptz, boolean) IS
+'How many days after Mondays, or after the first of a month, the periods of a retention begin, by its origin; null without one, an error for one that cannot be.';
+
+CREATE OR REPLACE FUNCTION tally_internal._retention_measures(given jsonb, at text, elapsed boolean, later int) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object(
             'entry', format('pg_catalog.min(%s) FILTER (WHERE %s)', at, given ->> 'start'),
             'retained', format('tally.retention(pg_catalog.array_agg(%1$s) FILTER (WHERE %2$s), pg_catalog.array_agg(%1$s) FILTER (WHERE %3$s), '
-                '%4$L::interval, %5$s, ''infinity''::timestamptz, %6$L, %7$L)', at, given ->> 'start', given ->> 'return',
-                given ->> 'period', given ->> 'periods', CASE WHEN NOT elapsed THEN given ->> 'zone' END, given ->> 'mode'))
+                '%4$L::interval, %5$s, ''infinity''::timestamptz, %6$L, %7$L%8$s)', at, given ->> 'start', given ->> 'return',
+                given ->> 'period', given ->> 'periods', CASE WHEN NOT elapsed THEN given ->> 'zone' END, given ->> 'mode', ', ' || later))
         || COALESCE((SELECT jsonb_object_agg(t.name, format('(pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s))[1]',
                                                             t.expression, at, given ->> 'start'))
                        FROM tally_internal._funnel_touches(given) t), '{}')
 $$;
-COMMENT ON FUNCTION tally_internal._retention_measures(jsonb, text, boolean) IS
+COMMENT ON FUNCTION tally_internal._retention_measures(jsonb, text, boolean, int) IS
 'Measures of a retention''s rollup per actor: when the actor started, in which periods it was seen again, and the dimensions of its start event.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_period(label text, period interval, zone text, elapsed boolean, again text) RETURNS void

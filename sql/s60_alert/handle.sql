@@ -174,6 +174,36 @@ COMMENT ON COLUMN tally.incident_lives.recovered_at IS 'When the alert was last 
 COMMENT ON COLUMN tally.incident_lives.resolved_at IS 'When it was closed.';
 GRANT SELECT ON tally.incident_lives TO PUBLIC;
 
+CREATE OR REPLACE FUNCTION tally.list_incidents(
+    status text DEFAULT 'open',
+    area   text DEFAULT NULL,
+    before bigint DEFAULT NULL,
+    most   int DEFAULT 50
+) RETURNS SETOF tally.incidents
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    kinds CONSTANT text[] := '{open,new,acknowledged,recovered,resolved,reviewed,all}';
+BEGIN
+    IF status IS NULL OR status <> ALL (kinds) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('status must be one of %s, got %s', array_to_string(kinds, ', '),
+            COALESCE(quote_literal(status), 'NULL')), NULL, 'SELECT * FROM tally.list_incidents(''open'');');
+    ELSIF most IS NULL OR most NOT BETWEEN 1 AND 10000 THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('most must be 1 to 10000 incidents, got %s', COALESCE(most::text, 'NULL')),
+            'The next ones are on the next page: before is the last number of this one.', 'SELECT * FROM tally.list_incidents(before => 1000, most => 50);');
+    END IF;
+    RETURN QUERY SELECT i.* FROM tally.incidents i
+     WHERE (before IS NULL OR i.id < before) AND (COALESCE(area, '') = '' OR i.area = area)
+       AND CASE status WHEN 'all' THEN true
+                WHEN 'open' THEN i.status IN ('new', 'acknowledged')
+                WHEN 'recovered' THEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL
+                ELSE i.status = status AND (i.status NOT IN ('new', 'acknowledged') OR i.recovered_at IS NULL) END
+     ORDER BY i.id DESC LIMIT most;
+END $$;
+COMMENT ON FUNCTION tally.list_incidents(text, text, bigint, int) IS
+'A page of incidents, newest first, as far as the caller sees them: of a status (open, new, acknowledged, recovered, resolved, reviewed, all) and an area. '
+    'before: the last number of the page before. Incidents that are filed between two pages move none.';
+
 CREATE OR REPLACE VIEW tally.incident_feed WITH (security_invoker = true) AS
 SELECT i.opened_at AS at, i.area, i.severity,
        CASE WHEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL THEN 'recovered' ELSE i.status END AS status,

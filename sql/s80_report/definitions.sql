@@ -43,7 +43,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['return', b.definition ->> 'return'], ['period', b.definition ->> 'period'], ['periods', b.definition ->> 'periods'],
                ['mode', b.definition ->> 'mode'], ['dimensions', b.definition ->> 'dimensions'], ['attribution', b.definition ->> 'attribution'],
                ['options', b.definition ->> 'options'], ['exclude', b.definition ->> 'exclude'], ['where', b.definition ->> 'where'],
-               ['zone', b.definition ->> 'zone'], ['schedule', r.schedule],
+               ['zone', b.definition ->> 'zone'], ['origin', b.definition ->> 'origin'], ['schedule', r.schedule],
                -- The engine has added a last line of its own to the given text.
                ['description', NULLIF(regexp_replace(r.description, '(^|\n)[^\n]*$', ''), '')], ['search_path', r.search_path]])
       FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts JOIN tally.rollups people ON people.id = b.actors

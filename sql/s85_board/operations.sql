@@ -61,42 +61,41 @@ COMMENT ON FUNCTION tally_internal._fault_panel(text, text, text) IS 'What an ac
 CREATE OR REPLACE FUNCTION tally.page_incidents(
     status text DEFAULT 'open',
     area   text DEFAULT NULL,
-    theme  text DEFAULT 'auto'
+    theme  text DEFAULT 'auto',
+    before bigint DEFAULT NULL
 ) RETURNS tally."text/html"
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
 #variable_conflict use_variable
 DECLARE
     most  CONSTANT int := 200;
-    kinds CONSTANT text[] := '{open,new,acknowledged,recovered,resolved,reviewed,all}';
+    kept  jsonb := jsonb_build_array(tally_internal._field('theme', '', 'hidden', theme));
     made  jsonb;
+    last  bigint;
     n     bigint;
 BEGIN
-    IF status IS NULL OR status <> ALL (kinds) THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('status must be one of %s, got %s', array_to_string(kinds, ', '),
-            COALESCE(quote_literal(status), 'NULL')), NULL, 'SELECT tally.page_incidents(''open'');');
-    END IF;
     SELECT jsonb_agg(jsonb_build_array(jsonb_build_object('text', '#' || x.id, 'address', format('page_incident?id=%s&theme=%s', x.id, theme)),
-               tally_internal._cell(x.opened_at), x.severity, x.shown, x.area, x.impact, x.responsible, tally_internal._cell(x.respond_by))
-               ORDER BY x.opened_at DESC, x.id DESC) FILTER (WHERE x.place <= most), count(*) INTO made, n
-      FROM (SELECT i.*, s.shown, row_number() OVER (ORDER BY i.opened_at DESC, i.id DESC) AS place
-              FROM tally.incidents i
-             CROSS JOIN LATERAL (SELECT CASE WHEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL THEN 'recovered' ELSE i.status END)
-                 s(shown)
-             WHERE (status = 'all' OR s.shown = status OR status = 'open' AND i.status IN ('new', 'acknowledged'))
-               AND (COALESCE(area, '') = '' OR i.area = area)) x;
+               tally_internal._cell(x.opened_at), x.severity, CASE WHEN x.status IN ('new', 'acknowledged') AND x.recovered_at IS NOT NULL THEN 'recovered'
+               ELSE x.status END, x.area, x.impact, x.responsible, tally_internal._cell(x.respond_by)) ORDER BY x.id DESC) FILTER (WHERE x.place <= most),
+           min(x.id) FILTER (WHERE x.place <= most), count(*) INTO made, last, n
+      FROM (SELECT i.*, row_number() OVER (ORDER BY i.id DESC) AS place FROM tally.list_incidents(status, area, before, most + 1) i) x;
     RETURN tally_internal._page_html(tally_internal._operations_model('page_incidents', 'Incidents',
         'What is wrong or was, newest first. Open one for its timeline, its evidence and what you may do.', jsonb_build_array(
-        tally_internal._table_panel(CASE status WHEN 'open' THEN 'Open incidents' WHEN 'all' THEN 'All incidents' ELSE initcap(status) || ' incidents' END,
+        tally_internal._table_panel(CASE status WHEN 'open' THEN 'Open incidents' WHEN 'all' THEN 'All incidents' ELSE initcap(status) || ' incidents' END
+            || COALESCE(format(' before #%s', before), ''),
             'As far as you may see them.', '{incident,opened,severity,status,area,impact,who,respond by}', made,
-            CASE WHEN n > most THEN format('The newest %s of %s.', most, n) END)
+            CASE WHEN n > most THEN format('There are more, before #%s.', last) END)
         || jsonb_build_object('forms', jsonb_build_array(jsonb_build_object('title', 'Choose', 'action', 'page_incidents', 'get', true, 'fields',
             jsonb_build_array(
-            tally_internal._field('status', 'Status', 'choice', status, kinds), tally_internal._field('area', 'Area', 'text', area),
-            tally_internal._field('theme', '', 'hidden', theme)), 'buttons', '[{"value": "", "label": "Show"}]'::jsonb)))), theme));
+            tally_internal._field('status', 'Status', 'choice', status, '{open,new,acknowledged,recovered,resolved,reviewed,all}'),
+            tally_internal._field('area', 'Area', 'text', area)) || kept, 'buttons', '[{"value": "", "label": "Show"}]'::jsonb))
+            || CASE WHEN n > most THEN jsonb_build_array(jsonb_build_object('title', 'Older', 'action', 'page_incidents', 'get', true, 'fields',
+                jsonb_build_array(tally_internal._field('status', '', 'hidden', status), tally_internal._field('area', '', 'hidden', area),
+                    tally_internal._field('before', '', 'hidden', last::text)) || kept, 'buttons', '[{"value": "", "label": "Older"}]'::jsonb))
+               ELSE '[]' END)), theme));
 END $$;
-COMMENT ON FUNCTION tally.page_incidents(text, text, text) IS
-'Incidents as a page: those of a status (open, new, acknowledged, recovered, resolved, reviewed, all) and an area, newest first, as far as the '
-    'reader sees them.';
+COMMENT ON FUNCTION tally.page_incidents(text, text, text, bigint) IS
+'Incidents as a page: those of a status (open, new, acknowledged, recovered, resolved, reviewed, all) and an area, newest first, 200 at a time, as far as the '
+    'reader sees them. before: the last number of the page before; a button leads to the next one.';
 
 CREATE OR REPLACE FUNCTION tally_internal._incident_forms(i tally.incidents, theme text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -7,8 +7,8 @@ use crate::pg::fmgr::Call;
 use crate::pg::zone::Clock;
 use crate::{pg_fn, sketch_type};
 use pgrx::pg_sys::Interval;
-use tally_core::calendar::is_finite;
 use tally_core::calendar::zone::Zone;
+use tally_core::calendar::{DAY, is_finite};
 use tally_core::error::{SqlState, TallyError, room_for};
 use tally_core::retention::counts;
 use tally_core::retention::returns::{Moment, Unit, retained, retained_every};
@@ -40,9 +40,13 @@ fn unit(width: Interval, zone: Option<&str>) -> Result<Unit, TallyError> {
     Ok(unit)
 }
 
-/// The local time of an instant; an infinite one is the same everywhere.
-fn local(clock: &Clock, time: i64) -> i64 {
-    if is_finite(time) { clock.local(time) } else { time }
+/// The local time of an instant, where periods begin so many days later; an infinite one is the same everywhere.
+fn local(clock: &Clock, time: i64, later: i32) -> i64 {
+    if is_finite(time) {
+        clock.local(time) - i64::from(later) * DAY
+    } else {
+        time
+    }
 }
 
 /// What both forms of retention ask.
@@ -52,10 +56,12 @@ struct Asked {
     on_or_after: bool,
     as_of: Moment,
     clock: Option<Clock>,
+    /// So many days after Mondays, or the first of a month, periods begin.
+    later: i32,
 }
 
 impl Asked {
-    /// Arguments 2 to 6; none where one is NULL that says what to do.
+    /// Arguments 2 to 7, the last only where it is there; none where one is NULL that says what to do.
     fn of(call: &Call) -> Result<Option<Self>, TallyError> {
         if [2, 3, 4].iter().any(|i| call.is_null(*i)) {
             return Ok(None);
@@ -76,6 +82,17 @@ impl Asked {
                 )));
             }
         };
+        let later = if call.nargs() > 7 && !call.is_null(7) {
+            call.i32(7)
+        } else {
+            0
+        };
+        if !(-MOST_PERIODS..=MOST_PERIODS).contains(&later) {
+            return Err(invalid(format!(
+                "later expected in {} to {MOST_PERIODS} days, got {later}",
+                -MOST_PERIODS
+            )));
+        }
         let (time, clock) = (call.i64(4), zone.map(known).transpose()?);
         Ok(Some(Asked {
             unit: unit(call.interval(2), zone)?,
@@ -83,9 +100,10 @@ impl Asked {
             on_or_after,
             as_of: Moment {
                 time,
-                local: clock.as_ref().map_or(time, |clock| local(clock, time)),
+                local: clock.as_ref().map_or(time, |clock| local(clock, time, later)),
             },
             clock,
+            later,
         }))
     }
 
@@ -98,7 +116,7 @@ impl Asked {
         let mut moments = room_for(times.len())?;
         moments.extend(times.into_iter().flatten().map(|time| Moment {
             time,
-            local: self.clock.as_ref().map_or(time, |clock| local(clock, time)),
+            local: self.clock.as_ref().map_or(time, |clock| local(clock, time, self.later)),
         }));
         Ok(moments)
     }
@@ -107,7 +125,7 @@ impl Asked {
 sketch_type!("retention_counts", counts::Counts);
 
 pg_fn! {
-    /// `retention(starts, returns, width, periods, as_of, zone, mode) → boolean[]`.
+    /// `retention(starts, returns, width, periods, as_of, zone, mode [, later]) → boolean[]`.
     tally_retention(call)? {
         let Some(asked) = Asked::of(&call)? else {
             return Ok(call.return_null());

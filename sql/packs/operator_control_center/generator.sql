@@ -35,7 +35,9 @@ BEGIN
         (2, 'dashboard_facts', shopify, 'created_at, shop_domain, fact_type, scope, value', $q$
             SELECT at, shop, ('{shopify.sales.summary,shopify.fulfillment.issues,shopify.inventory.alerts,
                                 shopify.sales.summary}'::text[])[1 + (h >> 5 & 3)], 'ops',
-                   jsonb_build_object('count', h >> 9 & 63) FROM drawn$q$),
+                   CASE h >> 5 & 3 WHEN 1 THEN jsonb_build_object('count', h >> 9 & 15) WHEN 2 THEN jsonb_build_object('count', h >> 9 & 15, 'threshold', 10)
+                       ELSE jsonb_build_object('orderCount', h >> 9 & 63, 'totalRevenue',
+                                round(((h >> 9 & 63) * (12 + 40 * tally_internal._unit(h, 20)))::numeric, 2), 'currency', 'EUR') END FROM drawn$q$),
         (3, 'decision_log', decisions, 'created_at, scope, actor, action, shop_domain', $q$
             SELECT at, CASE WHEN h >> 5 & 15 = 0 THEN 'ops'
                 ELSE 'system' END, 'operator-' || (h >> 7 & 15),

@@ -21,7 +21,8 @@ CREATE OR REPLACE VIEW product_pipeline AS
 SELECT day, coalesce(m.messages, 0) AS messages, coalesce(e.extractions, 0) AS extractions,
        round(coalesce(e.extractions, 0)::numeric / nullif(m.messages, 0), 4) AS extraction_rate
   FROM (SELECT r.bucket AS day, r.messages FROM pa_messages_daily_live r) m
-  FULL JOIN (SELECT r.bucket AS day, sum(r.n)::bigint AS extractions FROM pa_extractions_daily_live r GROUP BY 1) e USING (day);
+  FULL JOIN (SELECT r.bucket AS day, sum(r.n)::bigint AS extractions FROM pa_extractions_daily_live r GROUP BY 1) e USING (day)
+ ORDER BY 1 DESC;
 COMMENT ON VIEW product_pipeline IS 'Pipeline health: messages read from channels and extractions, by day, each by its own time.';
 COMMENT ON COLUMN product_pipeline.day IS 'Start of the day.';
 COMMENT ON COLUMN product_pipeline.messages IS 'Messages written on that day.';
@@ -33,7 +34,7 @@ CREATE OR REPLACE VIEW product_broadcasts AS
 SELECT day, coalesce(b.broadcasts, 0) AS broadcasts, coalesce(c.assignments_with_clicks, 0) AS assignments_with_clicks,
        coalesce(c.total_clicks, 0) AS total_clicks, round(coalesce(c.total_clicks, 0) / nullif(b.broadcasts, 0), 4) AS clicks_per_broadcast
   FROM (SELECT r.bucket AS day, r.broadcasts FROM pa_broadcasts_daily_live r) b
-  FULL JOIN product_click_through c USING (day);
+  FULL JOIN product_click_through c USING (day) ORDER BY 1 DESC;
 COMMENT ON VIEW product_broadcasts IS
 'Telegram click-through, a proxy: messages sent to channels by day, beside the clicks of the assignments that were last clicked on that day.';
 COMMENT ON COLUMN product_broadcasts.day IS 'Start of the day.';

@@ -105,7 +105,11 @@ BEGIN
         (4, 'ingestion_run_progress', 'run_id, scanned_count, inserted_count, updated_count, error_count', runs, $q$
             SELECT i, 100 + (h >> 12 & 255), h >> 20 & 31, h >> 25 & 15, CASE WHEN h & 31 = 0 THEN 1 + (h >> 30 & 7) ELSE 0 END
                 FROM drawn, generate_series(1, CASE h >> 40 & 7 WHEN 0 THEN 0 WHEN 1 THEN 2 ELSE 1 END)$q$),
-        (5, 'assignment_clicks', 'clicks, last_click_at', assignments / 2, 'SELECT 1 + (h >> 12 & 63), at FROM drawn')) s(salt, relation, columns, n, query)
+        (5, 'assignment_clicks', 'clicks, last_click_at', assignments / 2, 'SELECT 1 + (h >> 12 & 63), at FROM drawn'),
+        -- One message in nine is never extracted. An assignment is broadcast to one to four channels, within an hour of its offer.
+        (3, 'telegram_messages_raw', 'message_date', events / 10 + events / 80, 'SELECT at FROM drawn'),
+        (2, 'broadcast_messages', 'created_at', assignments, $q$
+            SELECT least($3 - interval '1 us', at + interval '1 minute' * (h >> 12 & 63)) FROM drawn, generate_series(0, h >> 30 & 3)$q$)) s(salt, relation, columns, n, query)
     LOOP
         EXECUTE format($q$
             WITH drawn AS NOT MATERIALIZED (
@@ -121,4 +125,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.generate_product_analytics(bigint, int, timestamptz, interval, text) IS
 'Writes exactly so many events of the pack product_analytics, spread over the span before until, into analytics_events of target_schema, and the '
-    'assignments, extractions, runs and clicks that go with them (tables made if missing). Deterministic: the same arguments, the same rows.';
+    'assignments, messages, extractions, runs, broadcasts and clicks that go with them (tables made if missing). Deterministic: the same arguments, the same rows.';

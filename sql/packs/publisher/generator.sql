@@ -51,11 +51,21 @@ BEGIN
                     least(chunk + 499999, item.n);
         END LOOP;
     END LOOP;
+    -- What else the services do: one artifact in eight is fetched from elsewhere, and for one in sixteen Jellyfin is refreshed by hand; one in 50 fails.
+    EXECUTE format($q$
+        INSERT INTO %1$I.publisher_service_events (event_time, service, kind, namespace, artifact_uri, success, seconds)
+        SELECT m.published_at - interval '1 minute' * k.minutes, 'publisher', k.kind, m.namespace, m.artifact_uri, tally_internal._unit(m.h, k.bit) > 0.02,
+               round((k.minutes * 20 * (0.2 + tally_internal._unit(m.h, 40 - k.bit)))::numeric, 1)
+          FROM (SELECT *, hashtextextended(artifact_uri, $1) & 9223372036854775807 AS h FROM %1$I.publisher_metrics_rollup
+                 WHERE artifact_uri LIKE format('jellyfin://library/%%s/%%%%', $1)) m
+         CROSS JOIN LATERAL (VALUES ('artifact_downloads', 5, 4, m.h & 7 = 0), ('jellyfin_refreshes', 1, 8, m.h & 15 = 1)) k(kind, minutes, bit, done)
+         WHERE k.done AND m.published_at >= $2 - $3 AND m.published_at < $2$q$, target_schema) USING seed, until, span;
     PERFORM tally_internal._index_source('publisher', relation, target_schema) FROM unnest(fresh) relation;
     EXECUTE format('ANALYZE %I.publisher_metrics_rollup', target_schema);
     EXECUTE format('ANALYZE %I.publisher_discord_metrics', target_schema);
+    EXECUTE format('ANALYZE %I.publisher_service_events', target_schema);
     RETURN events;
 END $$;
 COMMENT ON FUNCTION tally.generate_publisher(bigint, int, timestamptz, interval, text) IS
-'Writes exactly so many rows of the pack publisher (artifacts and notifications), spread over the span before until, into the tables of target_schema (made '
-    'if missing). Deterministic: the same arguments, the same rows; another seed for more.';
+'Writes exactly so many rows of the pack publisher (artifacts and notifications), spread over the span before until, and the downloads and refreshes that go '
+    'with them, into the tables of target_schema (made if missing). Deterministic: the same arguments, the same rows; another seed for more.';

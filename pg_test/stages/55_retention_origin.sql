@@ -57,15 +57,16 @@ UPDATE logins SET at = at - interval '3 days 5 hours' WHERE id % 10 = 0;
 DELETE FROM logins WHERE kind = 'signup' AND id % 4 = 0;
 SELECT exact('moved and deleted');
 SELECT bag_eq(format('SELECT period, eligible, retained FROM tally.retention(''sundays'', until => %1$L, as_of => %1$L)', t),
-    format('SELECT period, sum(actors)::bigint AS n, sum(retained)::bigint AS k FROM plain(''America/New_York'', ''week'', ''1 day'', ''{signup}'', ''{visit}'', 4, false, %L)
+    format('SELECT period, sum(actors)::bigint AS n, sum(retained)::bigint AS k
+              FROM plain(''America/New_York'', ''week'', ''1 day'', ''{signup}'', ''{visit}'', 4, false, %L)
              GROUP BY 1', t), 'the curve as of ' || t)
   FROM unnest('{2026-11-14 23:59:59-05,2026-11-15 00:00-05}'::timestamptz[]) t;
 
 -- The definition.
 SELECT lives_ok($$SELECT tally.create_retention('invoices', 'logins', 'at', 'who', period => '1 month', periods => 2, zone => 'America/New_York',
     origin => '2026-06-15 04:00Z')$$, 'the same again, written in another way');
-SELECT throws_ok($$SELECT tally.create_retention('invoices', 'logins', 'at', 'who', period => '1 month', periods => 2, zone => 'America/New_York')$$, '42710', NULL,
-    'without the origin it is another one');
+SELECT throws_ok($$SELECT tally.create_retention('invoices', 'logins', 'at', 'who', period => '1 month', periods => 2, zone => 'America/New_York')$$,
+    '42710', NULL, 'without the origin it is another one');
 SELECT throws_ok($$SELECT tally.create_retention('invoices', 'logins', 'at', 'who', period => '1 month', periods => 2, zone => 'America/New_York',
     origin => '2026-06-16 04:00Z')$$, '42710', NULL, 'and with another one');
 CREATE TEMP TABLE told AS SELECT statement FROM tally.definitions() WHERE name = 'sundays';
@@ -75,7 +76,8 @@ SELECT statement FROM told \gexec
 SELECT exact('made again by its statement');
 SELECT is((SELECT (message_of(format($$SELECT tally.create_retention('bad', 'logins', 'at', 'who', period => %L, zone => %L, origin => %L)$$, p, z, o))).state),
     '22023', what)
-  FROM (VALUES ('1 week', 'America/New_York', '2000-01-02 00:00Z', 'no midnight of the zone'), ('1 month', 'UTC', '2026-01-31 00:00Z', 'a day that some months lack'),
-               ('1 year', 'UTC', '2026-04-01 00:00Z', 'years'), ('24 hours', 'UTC', '2026-04-01 00:00Z', 'hours'), ('1 week', 'UTC', 'infinity', 'no time')) v(p, z, o, what);
+  FROM (VALUES ('1 week', 'America/New_York', '2000-01-02 00:00Z', 'no midnight of the zone'),
+               ('1 month', 'UTC', '2026-01-31 00:00Z', 'a day that some months lack'), ('1 year', 'UTC', '2026-04-01 00:00Z', 'years'),
+               ('24 hours', 'UTC', '2026-04-01 00:00Z', 'hours'), ('1 week', 'UTC', 'infinity', 'no time')) v(p, z, o, what);
 SELECT is((SELECT count(*) FROM pg_class WHERE relname LIKE 'bad%'), 0::bigint, 'nothing half made');
 SELECT * FROM finish();

@@ -76,7 +76,8 @@ END $$;
 COMMENT ON FUNCTION tally.create_rollup(text, regclass, text, interval, jsonb, jsonb, text, text, text, text, boolean, text, text, interval, text, interval,
                                         timestamptz, text) IS
 'Defines a rollup and returns its table. source: a table, partitioned table or rollup; time_column: its time. bucket: the width (1 hour: any fixed width, or '
-    'whole days, weeks or months of the zone''s calendar); zone: its name, or a column of the source with a zone for each row; origin: an instant at which a bucket begins (a Sunday, 06:00, the 15th, the fiscal year). Or '
+    'whole days, weeks or months of the zone''s calendar); zone: its name, or a column of the source with a zone for each row; origin: an '
+    'instant at which a bucket begins (a Sunday, 06:00, the 15th, the fiscal year). Or '
     'key, instead of buckets: a column or JSON array of columns; the rollup has a row for each of its values. lookback: each bucket counts the rows of this '
     'time up to its end (7 days, in buckets of a day). dimensions: ''["column", {"name": "expression"}]''; measures: ''{"name": "aggregate '
     '[FILTER (…)]"}''; where: a filter. expand: for lists; a set-returning expression and its alias, joined to each source row: '

@@ -80,7 +80,8 @@ BEGIN
          WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = left(time_column, 50) || '_local' || u.n)
          ORDER BY u.place LIMIT 1;
         addition := format('ALTER TABLE %s ADD COLUMN %I timestamp GENERATED ALWAYS AS (tally.local_time(%I, %I)) STORED;', source, local, time_column, zone);
-        IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = source AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE')) THEN
+        IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = source AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                AND pg_has_role(c.relowner, 'USAGE')) THEN
             PERFORM tally_internal._refuse('insufficient_privilege',
                 format('a zone for each row of %s needs a column with local times, which %I cannot add', source, current_user),
                 'The owner of the table adds it; of a partition, to the whole table. Then the same create_rollup() takes it.', addition);

@@ -101,7 +101,8 @@ BEGIN
     RETURN CASE WHEN months THEN extract(day FROM local)::int - 1 ELSE ((local::date - date '2000-01-03') % days + days) % days END;
 END $$;
 COMMENT ON FUNCTION tally_internal._days_later(text, interval, text, timestamptz, boolean) IS
-'How many days after Mondays, or after the first of a month, the periods of a retention begin, by its origin; null without one, an error for one that cannot be.';
+'How many days after Mondays, or after the first of a month, the periods of a retention begin, by its origin; null without one, an error for '
+    'one that cannot be.';
 
 CREATE OR REPLACE FUNCTION tally_internal._retention_measures(given jsonb, at text, elapsed boolean, later int) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -109,7 +109,8 @@ BEGIN
         -- One message in nine is never extracted. An assignment is broadcast to one to four channels, within an hour of its offer.
         (3, 'telegram_messages_raw', 'message_date', events / 10 + events / 80, 'SELECT at FROM drawn'),
         (2, 'broadcast_messages', 'created_at', assignments, $q$
-            SELECT least($3 - interval '1 us', at + interval '1 minute' * (h >> 12 & 63)) FROM drawn, generate_series(0, h >> 30 & 3)$q$)) s(salt, relation, columns, n, query)
+            SELECT least($3 - interval '1 us', at + interval '1 minute' * (h >> 12 & 63)) FROM drawn, generate_series(0, h >> 30 & 3)$q$))
+        s(salt, relation, columns, n, query)
     LOOP
         EXECUTE format($q$
             WITH drawn AS NOT MATERIALIZED (
@@ -125,4 +126,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.generate_product_analytics(bigint, int, timestamptz, interval, text) IS
 'Writes exactly so many events of the pack product_analytics, spread over the span before until, into analytics_events of target_schema, and the '
-    'assignments, messages, extractions, runs, broadcasts and clicks that go with them (tables made if missing). Deterministic: the same arguments, the same rows.';
+    'assignments, messages, extractions, runs, broadcasts and clicks that go with them (tables made if missing). Deterministic: the same '
+    'arguments, the same rows.';

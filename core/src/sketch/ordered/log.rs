@@ -46,16 +46,10 @@ pub fn kind_of_bytes(bytes: &[u8]) -> Option<u8> {
 
 fn room(words: &[u64], more: usize) -> Result<usize, Grow> {
     let at = HEADER + words[1] as usize;
-    let needed = at + more;
-    if needed <= words.len() {
-        return Ok(at);
+    if at + more > words.len() {
+        return Err(Grow((at + more) + (at + more) / 2));
     }
-    // PostgreSQL gives small values memory in powers of two.
-    Err(Grow(if needed < 1024 {
-        needed.next_power_of_two()
-    } else {
-        needed + needed / 2
-    }))
+    Ok(at)
 }
 
 /// Whether there is room for so many bytes more within what a value may have.

@@ -52,7 +52,7 @@ if [ "${KERNEL:-rust}" = sql ]; then
     say "starting a private server without the library"
     run_hosted_server test-sql postgres "max_connections = 60" "shared_buffers = 256MB" "fsync = off" "full_page_writes = off" \
         "max_prepared_transactions = 20" "max_wal_size = 2GB" "log_min_messages = warning"
-    install_hosted tally_template
+    install_hosted_templates
     say "running ${#tests[@]} test files"
     began=1
     perl scripts/test/harness.pl "${tests[@]}"

@@ -41,7 +41,7 @@ BEGIN
     rest := (SELECT string_agg(w, '' ORDER BY n) FROM unnest(words[call.behind:]) WITH ORDINALITY u(w, n));
     RETURN CASE name
         WHEN 'tdigest' THEN format('tally_internal._tdigest_of(pg_catalog.array_agg((%s)::pg_catalog.float8)%s)', call.arguments[1], rest)
-        WHEN 'hll' THEN format('tally_internal._hll_of(pg_catalog.array_agg(DISTINCT tally_internal._hll_hash(%s))%s)', call.arguments[1], rest)
+        WHEN 'hll' THEN format('tally_internal._hll_of(pg_catalog.array_agg(tally_internal._hll_hash(%s))%s)', call.arguments[1], rest)
         WHEN 'state_time' THEN format('tally_internal._state_time_of(pg_catalog.array_agg((%s)::pg_catalog.text)%s, '
                                       'pg_catalog.array_agg((%s)::pg_catalog.timestamptz)%2$s)', call.arguments[1], rest, call.arguments[2])
         ELSE format('tally_internal._readings_of(%L, pg_catalog.array_agg((%s)::pg_catalog.float8)%s, pg_catalog.array_agg((%s)::pg_catalog.timestamptz)%3$s)',

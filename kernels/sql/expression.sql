@@ -46,23 +46,38 @@ BEGIN
     RETURN result;
 END $$;
 
-CREATE OR REPLACE FUNCTION tally_internal._parse_tree(text) RETURNS text
+CREATE FUNCTION tally_internal._parse_tree_by(statement text, path text) RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    tree text;
-    -- Only a moment takes the place of a parameter in the texts that are looked at.
-    body text := (SELECT string_agg(CASE WHEN w.token ~ '^\$\d+$' THEN 'NULL::pg_catalog.timestamptz' ELSE w.token END, '' ORDER BY w.n)
-                    FROM tally_internal._words(regexp_replace($1, ';\s*$', '')) w);
+    tree  text;
+    types regtype[];
+    body  text := regexp_replace(statement, ';\s*$', '');
 BEGIN
+    IF EXISTS (SELECT FROM tally_internal._words(body) w WHERE w.token ~ '^\$\d+$') THEN
+        -- A view has no parameters. A prepared statement says which types PostgreSQL sees in them.
+        PERFORM set_config('search_path', path, true);
+        EXECUTE pg_catalog.format(E'PREPARE _tally_parsed AS %s\n', body);
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        types := (SELECT p.parameter_types FROM pg_prepared_statements p WHERE p.name = '_tally_parsed');
+        DEALLOCATE _tally_parsed;
+        body := (SELECT string_agg(CASE WHEN w.token ~ '^\$\d+$' THEN format('NULL::%s', types[substr(w.token, 2)::int]) ELSE w.token END, '' ORDER BY w.n)
+                   FROM tally_internal._words(body) w);
+    END IF;
     -- A view is analysed and not run. Undone with its block, it leaves nothing behind.
     BEGIN
-        EXECUTE format(E'CREATE TEMPORARY VIEW _tally_parsed AS %s\n', body);
-        SELECT r.ev_action::text INTO tree FROM pg_rewrite r WHERE r.ev_class = to_regclass('pg_temp._tally_parsed');
+        PERFORM set_config('search_path', path, true);
+        EXECUTE pg_catalog.format(E'CREATE TEMPORARY VIEW _tally_parsed AS %s\n', body);
+        SELECT r.ev_action::pg_catalog.text INTO tree FROM pg_catalog.pg_rewrite r
+         WHERE r.ev_class OPERATOR(pg_catalog.=) pg_catalog.to_regclass('pg_temp._tally_parsed')::pg_catalog.oid;
         RAISE EXCEPTION USING ERRCODE = 'TL001', MESSAGE = 'undone';
     EXCEPTION WHEN SQLSTATE 'TL001' THEN
         RETURN tree;
     END;
 END $$;
+COMMENT ON FUNCTION tally_internal._parse_tree_by(text, text) IS '_parse_tree() of a text whose names are looked up by a search_path.';
+
+CREATE OR REPLACE FUNCTION tally_internal._parse_tree(text) RETURNS text
+LANGUAGE sql VOLATILE STRICT AS $$ SELECT tally_internal._parse_tree_by($1, pg_catalog.current_setting('search_path')) $$;
 
 CREATE OR REPLACE FUNCTION tally_internal._raw_tree(text) RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$

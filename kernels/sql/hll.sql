@@ -17,16 +17,20 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Each register as two hexadecimal digits. Only those that a hash falls into are written.
     digits text[] := array_fill('00'::text, ARRAY[1 << "precision"]);
+    behind int := 64 - "precision";
+    -- A number of the bits behind has as many digits as there are powers of two that it reaches. Only the first 53 bits are looked at, which a float8 holds.
+    powers float8[] := ARRAY(SELECT 2::float8 ^ i FROM generate_series(0, behind - 1) i);
+    kept   bigint := ((1::bigint << behind) - 1) & ~((1::bigint << greatest(behind - 53, 0)) - 1);
     places int[];
     ranks  text[];
 BEGIN
-    -- The first bits of a hash say which register; where the first 1 stands in the others is what the register keeps the greatest of.
-    SELECT array_agg(k.i), array_agg(k.rank) INTO places, ranks
-      FROM (SELECT ((h >> (64 - "precision")) & ((1 << "precision") - 1))::int AS i,
-                   lpad(to_hex(max(CASE WHEN h << "precision" = 0 THEN 65 - "precision" ELSE position('1' IN (h << "precision")::bit(64)::text) END)), 2, '0')
-                       AS rank
-              FROM unnest(hashes) h GROUP BY 1) k;
-    FOR n IN 1 .. COALESCE(cardinality(places), 0) LOOP digits[places[n] + 1] := ranks[n]; END LOOP;
+    -- The first bits of a hash say which register; where the first 1 stands in the others is what the register keeps the greatest of: that of the least number.
+    SELECT array_agg((k.i & ((1 << "precision") - 1))::int + 1),
+           array_agg(lpad(to_hex(behind + 1 - CASE WHEN k.least & kept = 0 THEN length(ltrim(k.least::bit(64)::text, '0'))
+                                                   ELSE width_bucket((k.least & kept)::float8, powers) END), 2, '0'))
+      INTO places, ranks
+      FROM (SELECT h >> behind AS i, min(h & ((1::bigint << behind) - 1)) AS least FROM (SELECT unnest(hashes) AS h) u WHERE h IS NOT NULL GROUP BY 1) k;
+    FOR n IN 1 .. COALESCE(cardinality(places), 0) LOOP digits[places[n]] := ranks[n]; END LOOP;
     RETURN decode(array_to_string(digits, ''), 'hex');
 END $$;
 COMMENT ON FUNCTION tally_internal._hll_registers(bigint[], int) IS 'The registers of a set of hashes, a byte each.';
@@ -36,17 +40,20 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept bigint[];
 BEGIN
-    SELECT array_agg(h ORDER BY h) INTO kept FROM (SELECT DISTINCT h FROM unnest(given) h WHERE h IS NOT NULL) x;
-    IF kept IS NULL THEN RETURN NULL; END IF;
-    RETURN CASE WHEN cardinality(kept) <= 766 THEN ROW("precision", kept, ''::bytea)::tally.hll
-                ELSE ROW("precision", '{}'::bigint[], tally_internal._hll_registers(kept, "precision"))::tally.hll END;
+    -- More than 766 different ones among the first 1,000 are too many to be kept.
+    IF cardinality(given) <= 1000 OR (SELECT count(DISTINCT h) FROM unnest(given[:1000]) h) <= 766 THEN
+        SELECT array_agg(h ORDER BY h) INTO kept FROM (SELECT DISTINCT h FROM (SELECT unnest(given) AS h) u WHERE h IS NOT NULL) x;
+        IF kept IS NULL THEN RETURN NULL; END IF;
+        IF cardinality(kept) <= 766 THEN RETURN ROW("precision", kept, ''::bytea)::tally.hll; END IF;
+    END IF;
+    RETURN ROW("precision", '{}'::bigint[], tally_internal._hll_registers(given, "precision"))::tally.hll;
 END $$;
 COMMENT ON FUNCTION tally_internal._hll_made(bigint[], int) IS 'A sketch of hashes; NULL of none.';
 
 CREATE FUNCTION tally_internal._hll_of(given bigint[]) RETURNS tally.hll
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._hll_made(given, 13) $$;
 COMMENT ON FUNCTION tally_internal._hll_of(bigint[]) IS
-'tally.hll(value) as a function of array_agg(DISTINCT hash of value): how the engine computes that measure, without PL/pgSQL per row.';
+'tally.hll(value) as a function of array_agg(hash of value): how the engine computes that measure, without PL/pgSQL per row.';
 
 CREATE FUNCTION tally_internal._hll_hash(value anyelement) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN value IS NOT NULL THEN pg_catalog.hash_array_extended(ARRAY[value], 7) END';

@@ -30,31 +30,43 @@ EXCEPTION WHEN numeric_value_out_of_range THEN
 END $$;
 COMMENT ON FUNCTION tally_internal._sum_of(float8[]) IS 'A sum of floats; past the largest float it is infinity.';
 
+CREATE FUNCTION tally_internal._all_whole(numbers float8[], total float8) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Sums of whole numbers are whole, also where they are rounded. So nobody has to look where this one is not.
+    IF total <> floor(total) THEN RETURN false; END IF;
+    RETURN NOT EXISTS (SELECT FROM (SELECT unnest(numbers) AS v) u WHERE u.v <> floor(u.v));
+END $$;
+COMMENT ON FUNCTION tally_internal._all_whole(float8[], float8) IS 'Whether all of these numbers are whole; the second argument is their sum.';
+
 CREATE FUNCTION tally_internal._tdigest_made(given float8[], compression int, q float8) RETURNS tally.tdigest
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    kept float8[];
-    ms   float8[];
-    ws   float8[];
+    kept  float8[];
+    n     int;
+    ms    float8[];
+    ws    float8[];
+    total float8;
 BEGIN
-    SELECT array_agg(CASE WHEN v = 0 THEN 0 ELSE v END ORDER BY v) INTO kept FROM unnest(given) v WHERE v IS NOT NULL;
+    -- 0 is added because -0 is 0. A sort of the rows is cheaper than ORDER BY within the aggregate.
+    SELECT array_agg(s.v) INTO kept FROM (SELECT u.v + 0 AS v FROM (SELECT unnest(given) AS v) u WHERE u.v IS NOT NULL ORDER BY 1) s;
     IF kept IS NULL THEN RETURN NULL; END IF;
-    IF cardinality(kept) <= 253 THEN
-        RETURN ROW(compression, kept, '{}', kept[1], kept[cardinality(kept)], tally_internal._sum_of(kept),
-                   (SELECT COALESCE(bool_and(v = floor(v)), true) FROM unnest(kept) v), q)::tally.tdigest;
-    END IF;
-    IF kept[1] > -1e290 AND kept[cardinality(kept)] < 1e290 THEN
+    n := cardinality(kept);
+    IF n > 253 AND kept[1] > -1e290 AND kept[n] < 1e290 THEN
         -- Values that are all finite and weigh the same: the centroids of _tdigest_pressed(), in one pass.
-        SELECT array_agg(c.m ORDER BY c.place), array_agg(c.w ORDER BY c.place) INTO ms, ws
-          FROM (SELECT p.place, avg(p.v) AS m, count(*)::float8 AS w
-                  FROM (SELECT u.v, floor((asin((2 * u.i - 1) / cardinality(kept)::float8 - 1) / pi() + 0.5) * (compression - 1)) AS place
-                          FROM unnest(kept) WITH ORDINALITY u(v, i)) p
+        SELECT array_agg(c.m ORDER BY c.place), array_agg(c.w ORDER BY c.place), sum(c.s ORDER BY c.place) INTO ms, ws, total
+          FROM (SELECT p.place, avg(p.v) AS m, count(*)::float8 AS w, sum(p.v) AS s
+                  FROM (SELECT u.v, floor(asin(u.i * (2 / n::float8) - (1 + 1 / n::float8)) * ((compression - 1) / pi()) + (compression - 1) / 2.0::float8) AS place
+                          FROM (SELECT unnest(kept) AS v, generate_subscripts(kept, 1) AS i) u) p
                  GROUP BY p.place) c;
-        RETURN ROW(compression, ms, ws, kept[1], kept[cardinality(kept)], tally_internal._sum_of(kept),
-                   (SELECT COALESCE(bool_and(v = floor(v)), true) FROM unnest(kept) v), q)::tally.tdigest;
+    ELSE
+        total := tally_internal._sum_of(kept);
+        IF n > 253 THEN
+            RETURN tally_internal._tdigest_pressed(ROW(compression, kept, array_fill(1::float8, ARRAY[n]), kept[1], kept[n], total,
+                tally_internal._all_whole(kept, total), q)::tally.tdigest);
+        END IF;
     END IF;
-    RETURN tally_internal._tdigest_pressed(ROW(compression, kept, array_fill(1::float8, ARRAY[cardinality(kept)]), kept[1], kept[cardinality(kept)],
-        tally_internal._sum_of(kept), (SELECT COALESCE(bool_and(v = floor(v)), true) FROM unnest(kept) v), q)::tally.tdigest);
+    RETURN ROW(compression, COALESCE(ms, kept), COALESCE(ws, '{}'), kept[1], kept[n], total, tally_internal._all_whole(kept, total), q)::tally.tdigest;
 END $$;
 COMMENT ON FUNCTION tally_internal._tdigest_made(float8[], int, float8) IS 'A sketch of values; NULL of none.';
 

@@ -19,7 +19,14 @@ esac
 harness=$(build_harness)
 remove_server
 # fsync matters when the machine dies, not when processes do.
-run_server rounds "${PROFILE:-release}" postgres "fsync = off" "shared_buffers = 128MB" "max_connections = 40" \
-    "max_prepared_transactions = 10" "log_min_messages = warning" "autovacuum_naptime = 1s" "max_wal_size = 200MB"
+settings=("fsync = off" "shared_buffers = 128MB" "max_connections = 40" "max_prepared_transactions = 10" "log_min_messages = warning"
+    "autovacuum_naptime = 1s" "max_wal_size = 200MB")
+if [ "${KERNEL:-rust}" = sql ]; then
+    run_hosted_server rounds postgres "${settings[@]}"
+    install_hosted_templates
+    export TALLY_OWNER=tally_host
+else
+    run_server rounds "${PROFILE:-release}" postgres "${settings[@]}"
+fi
 trap remove_server EXIT
 TALLY_SOCKET=$SERVER_SOCKET TALLY_PORT=$SERVER_PORT TALLY_CONTROL=$ROOT/pg_test/crash/rounds.sh ROUNDS=${ROUNDS:-12} "$harness" crash

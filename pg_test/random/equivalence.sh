@@ -10,5 +10,9 @@
 . scripts/lib/server.sh
 
 use_server test
+if [ "${KERNEL:-rust}" = sql ]; then
+    use_server test-sql
+    export TALLY_OWNER=tally_host
+fi
 harness=$(build_harness)
 TALLY_SOCKET=$SERVER_SOCKET TALLY_PORT=$SERVER_PORT SEQUENCES=${SEQUENCES:-60} exec "$harness" random

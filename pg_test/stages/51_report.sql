@@ -74,7 +74,7 @@ SELECT count(*) FROM tally.refresh('r_world_hourly');
 SELECT app.same('refreshed halfway up');
 SELECT is(app.read_from('turns', '2026-03-05 05:00Z', '2026-03-05 09:30Z', NULL, '{}', '{}'), 'r_world_hourly', 'what is refreshed, from its table');
 BEGIN;
-CREATE ROLE tally_test_drawer;
+CREATE ROLE tally_test_drawer ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA app TO tally_test_drawer;
 GRANT SELECT ON r_hourly_live, r_world_hourly_live TO tally_test_drawer;
 GRANT EXECUTE ON FUNCTION app.read_from TO tally_test_drawer;
@@ -114,7 +114,7 @@ SELECT is(tally.entropy('{"a": 7}'::jsonb), 0::float8, 'and of one');
 -- Bug: a share that rounds to 0 was an error, "cannot take logarithm of zero".
 SELECT is(round(tally.entropy('{"a": 1, "b": 1e2000}'::jsonb)), 0::float8, 'and of one beside a share that rounds to 0');
 
-CREATE ROLE reporter;
+CREATE ROLE reporter ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA app TO reporter;
 GRANT SELECT ON r_hourly_live TO reporter;
 SET ROLE reporter;

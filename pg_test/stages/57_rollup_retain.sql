@@ -82,7 +82,7 @@ SELECT tally.create_rollup('two_utc', 'two', 'a', bucket => '1 day', measures =>
 SELECT throws_ok($$SELECT tally.freeze_source('two', before => '2026-01-01')$$, '55000', NULL, 'days of two zones share no midnight');
 SELECT tally.drop_rollup(r) FROM unnest('{two_utc,two_berlin,two_a}'::text[]) r;
 DROP ROLE IF EXISTS tally_test_stranger;
-CREATE ROLE tally_test_stranger;
+CREATE ROLE tally_test_stranger ROLE CURRENT_USER;
 GRANT SELECT ON events TO tally_test_stranger;
 SET ROLE tally_test_stranger;
 SELECT throws_ok($$SELECT tally.freeze_source('events', before => '2026-01-15')$$, '42501', NULL, 'not for who does not own the source');

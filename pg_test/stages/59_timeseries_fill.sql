@@ -123,7 +123,7 @@ SELECT throws_ok($$SELECT * FROM tally.timeseries('berlin_n', since => '0100-01-
     'days of a calendar are counted, not made');
 
 -- The reader's rights, as without fill.
-CREATE ROLE tally_test_fill;
+CREATE ROLE tally_test_fill ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA public TO tally_test_fill;
 SET ROLE tally_test_fill;
 SELECT throws_ok($$SELECT * FROM tally.timeseries('events', fill => 'previous')$$, '42501', NULL, 'a reader needs SELECT');

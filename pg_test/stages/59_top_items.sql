@@ -36,7 +36,7 @@ SELECT throws_ok($$SELECT * FROM tally.top_items('pages', 'top_pages', 0)$$, '22
 SELECT throws_ok($$SELECT * FROM tally.top_items('pages', 'top_pages', since => '-infinity')$$, '22023', NULL, 'a range without a beginning');
 SELECT throws_ok($$SELECT * FROM tally.top_items('pages', 'top_pages', by => '{colour}')$$, '42703', NULL, 'no such dimension');
 -- Limits of the owner hold, and where small groups are to be hidden, items are not told at all.
-CREATE ROLE tally_items_reader;
+CREATE ROLE tally_items_reader ROLE CURRENT_USER;
 GRANT SELECT ON pages, pages_live TO tally_items_reader;
 SELECT tally.set_limits('public', max_rows => 5);
 SET ROLE tally_items_reader;

@@ -67,7 +67,7 @@ SELECT is((SELECT to_jsonb(t) FROM tally.thresholds t), (SELECT t FROM stored), 
 
 -- Another role hears nothing of it: neither its definition nor its name.
 DROP ROLE IF EXISTS tally_test_stranger;
-CREATE ROLE tally_test_stranger;
+CREATE ROLE tally_test_stranger ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA app TO tally_test_stranger;
 SET ROLE tally_test_stranger;
 SELECT is((SELECT state || (message || detail || hint ~ 'worst_ms|750')::text

@@ -32,11 +32,12 @@ SELECT is((SELECT value FROM tally.health(app.at(24)) WHERE "check" = 'time to r
 
 -- The person behind an application's role.
 SELECT results_eq($$SELECT event, author, person FROM tally.incident_timeline(1) WHERE author <> 'pg_tally'$$,
-    $$VALUES ('acknowledged', 'postgres', 'ann'), ('acknowledged', 'postgres', 'bob'), ('resolved', 'postgres', 'bob')$$,
+    format($$VALUES ('acknowledged', %1$L, 'ann'), ('acknowledged', %1$L, 'bob'), ('resolved', %1$L, 'bob')$$, current_user),
         'who it was is recorded beside the role');
 SELECT throws_ok($$SELECT tally.review(1, by => ' ')$$, '22023', NULL, 'a person has a name');
 SELECT lives_ok($$SELECT tally.review(1, by => 'eve')$$, 'reviewed');
-SELECT results_eq('SELECT resolved_by, resolved_person, reviewed_by, reviewed_person FROM tally.incidents', $$VALUES ('postgres', 'bob', 'postgres', 'eve')$$,
+SELECT results_eq('SELECT resolved_by, resolved_person, reviewed_by, reviewed_person FROM tally.incidents',
+    format($$VALUES (%1$L, 'bob', %1$L, 'eve')$$, current_user),
     'in the incident too');
 
 -- An incident that recovered and fires again had its response target behind it already, and escalated in the same tick.

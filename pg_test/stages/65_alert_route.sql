@@ -74,7 +74,7 @@ SELECT throws_like($$SELECT tally.create_route('x', '{"channel": "ops", "chanel"
 SELECT throws_like($$SELECT tally.create_route('x', '[]')$$, '%a node must be an object%', 'no tree');
 SELECT throws_like('SELECT tally.create_route(''x'', NULL)', '%a node must be an object%', 'nothing');
 SELECT is((SELECT count(*) FROM tally.routes), 1::bigint, 'none of these is made');
-CREATE ROLE tally_route_other;
+CREATE ROLE tally_route_other ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA app TO tally_route_other;
 SET ROLE tally_route_other;
 SELECT throws_ok($$SELECT tally.create_route('theirs', '{"channel": "ops"}')$$, '42704', NULL, 'another role''s channels are not to be had');

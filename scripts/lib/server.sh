@@ -188,6 +188,15 @@ SQL
     put_hosted "$1"
 }
 
+# install_hosted_templates: the database of which each test has a copy, and the same with event triggers: some platforms let their administrator make
+# them, which PostgreSQL itself allows a superuser alone.
+install_hosted_templates() {
+    install_hosted tally_template
+    server_psql -q -d postgres -v ON_ERROR_STOP=1 -c "SET client_min_messages = warning" -c "DROP DATABASE IF EXISTS tally_template_events WITH (FORCE)" \
+        -c "CREATE DATABASE tally_template_events TEMPLATE tally_template"
+    server_psql -q -d tally_template_events -v ON_ERROR_STOP=1 -c "SET client_min_messages = warning" -f sql/s90_grants/event_triggers.sql
+}
+
 # put_hosted DATABASE: runs the file of the hosted edition there, as tally_host.
 put_hosted() {
     "$PG_LIB/bin/psql" -X -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U tally_host -d "$1" -q -1 -v ON_ERROR_STOP=1 \

@@ -15,6 +15,7 @@
 file=$1
 # KERNEL=sql: the hosted edition, as a role without superuser, on a server that has no library of ours. kernels/sql/tests says which files apply.
 user=postgres
+template=tally_template
 use_server test
 if [ "${KERNEL:-rust}" = sql ]; then
     reason=$(sed -n "s,^$file  *skip: ,,p" kernels/sql/tests)
@@ -24,10 +25,11 @@ if [ "${KERNEL:-rust}" = sql ]; then
     fi
     user=tally_host
     use_server test-sql
+    ! grep -q "^$file  *event triggers" kernels/sql/tests || template=tally_template_events
 fi
 database=$(printf %s "${file#pg_test/}" | sed 's/\.sql$//; s/[^A-Za-z0-9_]/_/g' | cut -c1-60)
 
-server_psql -q -d postgres -c "DROP DATABASE IF EXISTS \"$database\"" -c "CREATE DATABASE \"$database\" TEMPLATE tally_template"
+server_psql -q -d postgres -c "DROP DATABASE IF EXISTS \"$database\"" -c "CREATE DATABASE \"$database\" TEMPLATE $template"
 [ "$user" = postgres ] || server_psql -q -d postgres -c "GRANT CREATE, TEMPORARY ON DATABASE \"$database\" TO $user"
 tap=$(mktemp)
 set +e

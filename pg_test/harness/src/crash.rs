@@ -87,15 +87,15 @@ impl<'a> Crash<'a> {
         let mut rng = Rng::new(seed);
         server
             .connect("postgres")
-            .batch_execute(&format!("CREATE DATABASE {DATABASE}"))
+            .batch_execute("CREATE ROLE tally_scribe")
             .map_err(|e| words_of(&e))?;
+        server.make_database(DATABASE).map_err(|e| words_of(&e))?;
         let mut client = server.connect(DATABASE);
         let mut run = |sql: &str| {
             client
                 .batch_execute(sql)
                 .map_err(|e| format!("{}\n{sql}", words_of(&e)))
         };
-        run("CREATE EXTENSION pg_tally; CREATE ROLE tally_scribe")?;
         let mut sources = Vec::new();
         let mut rollups: Vec<(usize, Rollup)> = Vec::new();
         for s in 0..2 {
@@ -103,12 +103,17 @@ impl<'a> Crash<'a> {
             for sql in make {
                 run(&sql)?;
             }
+            let mut maker = server.connect_by_path(DATABASE, &format!("c{s}"));
             // Two on the source, one on each of them.
             let mut own: Vec<Rollup> = Vec::new();
             for (i, parent) in [None, None, Some(0), Some(1)].into_iter().enumerate() {
                 let name = format!("r{s}_{i}");
                 let rollup = Rollup::random(&mut rng, name, &source.name, source.time_type, &own, parent);
-                run(&format!("SET search_path = c{s}; {}", rollup.create))?;
+                let create = format!("SET search_path = c{s}; {}", rollup.create);
+                match &mut maker {
+                    Some(client) => client.batch_execute(&create).map_err(|e| words_of(&e))?,
+                    None => run(&create)?,
+                }
                 own.push(rollup);
             }
             rollups.extend(own.into_iter().map(|r| (s, r)));

@@ -148,10 +148,11 @@ fn prepare_database(server: &Server, database: &str) {
         }
     }
     run(&mut main, &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"));
-    run(&mut main, &format!("CREATE DATABASE {database} TEMPLATE template0"));
     // Two workers may make the role at once.
     let _ = main.batch_execute("CREATE ROLE tally_scribe");
-    run(&mut server.connect(database), "CREATE EXTENSION pg_tally");
+    server
+        .make_database(database)
+        .unwrap_or_else(|e| panic!("{database}: {}", server::words_of(&e)));
 }
 
 fn drop_database(server: &Server, database: &str) {

@@ -16,6 +16,8 @@ use std::io::Write;
 /// The sessions of a sequence. The writer commits at once, the holder keeps its transactions open, the preparer leaves
 /// prepared ones, the reader keeps a snapshot.
 pub struct Sessions {
+    server: Server,
+    database: String,
     writer: Client,
     holder: Client,
     preparer: Client,
@@ -27,6 +29,8 @@ impl Sessions {
     pub fn new(server: &Server, database: &str) -> Self {
         let connect = || server.connect(database);
         Sessions {
+            server: server.clone(),
+            database: database.to_owned(),
             writer: connect(),
             holder: connect(),
             preparer: connect(),
@@ -163,6 +167,9 @@ impl Sequence<'_> {
         } else {
             format!("{schema}, pg_catalog")
         };
+        if let Some(client) = self.on.server.connect_by_path(&self.on.database, &path) {
+            self.on.writer = client;
+        }
         // A refresh that cannot be serialized says so in its row and leaves its marks. What the writer has refreshed is looked at, so it is not serializable.
         let settings = crate::settings::drawn(&mut self.rng).replace("serializable", "repeatable read");
         self.execute(Who::Writer, &format!("SET search_path = {path}; {settings}"))?;

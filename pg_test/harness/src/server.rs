@@ -2,10 +2,17 @@
 
 use postgres::{Client, Config, NoTls};
 
+// A lock that nobody should hold is a failure after a while, not a test without end.
+// Plans that are bent cost beyond all measure, and would be compiled for seconds each; make test-plans compiles.
+const QUIET: &str = "-c client_min_messages=error -c lock_timeout=20s -c statement_timeout=60s -c jit=off";
+
 /// The server that the environment names (TALLY_SOCKET, TALLY_PORT).
+#[derive(Clone)]
 pub struct Server {
     socket: String,
     port: u16,
+    /// Whom the hosted edition belongs to (TALLY_OWNER); none with the library.
+    owner: Option<String>,
 }
 
 impl Server {
@@ -17,15 +24,35 @@ impl Server {
         Ok(Server {
             socket: get("TALLY_SOCKET")?,
             port: get("TALLY_PORT")?.parse().map_err(|e| format!("TALLY_PORT: {e}"))?,
+            owner: std::env::var("TALLY_OWNER").ok(),
         })
     }
 
-    /// A session as postgres, quiet about notices, or why there is none.
+    /// A session of who owns the definitions, quiet about notices, or why there is none. Nobody but a superuser opens one in the database postgres.
     pub fn try_connect(&self, database: &str) -> Result<Client, postgres::Error> {
-        // A lock that nobody should hold is a failure after a while, not a test without end.
-        // Plans that are bent cost beyond all measure, and would be compiled for seconds each; make test-plans compiles.
-        let options = "-c client_min_messages=error -c lock_timeout=20s -c statement_timeout=60s -c jit=off";
-        self.try_connect_as("postgres", database, options)
+        let user = self.owner.as_deref().filter(|_| database != "postgres");
+        self.try_connect_as(user.unwrap_or("postgres"), database, QUIET)
+    }
+
+    /// A session that begins with a search_path: the hosted edition looks names up in that, and in no later one.
+    pub fn connect_by_path(&self, database: &str, path: &str) -> Option<Client> {
+        let owner = self.owner.as_deref()?;
+        let options = format!("{QUIET} -c search_path={}", path.replace(' ', ""));
+        self.try_connect_as(owner, database, &options).ok()
+    }
+
+    /// A new database with pg_tally.
+    pub fn make_database(&self, database: &str) -> Result<(), postgres::Error> {
+        let mut main = self.connect("postgres");
+        if let Some(owner) = &self.owner {
+            main.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE tally_template_events"))?;
+            return main.batch_execute(&format!(
+                "GRANT CREATE, TEMPORARY ON DATABASE {database} TO {owner}; GRANT tally_scribe TO {owner}; \
+                 GRANT SET ON PARAMETER session_replication_role, lc_messages TO {owner}, tally_scribe"
+            ));
+        }
+        main.batch_execute(&format!("CREATE DATABASE {database} TEMPLATE template0"))?;
+        self.connect(database).batch_execute("CREATE EXTENSION pg_tally")
     }
 
     /// A session as anybody.

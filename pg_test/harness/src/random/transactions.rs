@@ -36,7 +36,7 @@ impl Sequence<'_> {
             _ => self.execute(Who::Holder, &sql)?,
         }
         // The live view is exact inside the transaction too. (A writer without rights in tally cannot look.)
-        if self.holder_role()? == "postgres" {
+        if self.holder_role()? != "tally_scribe" {
             self.check(Who::Holder, false)
         } else {
             Ok(())
@@ -104,7 +104,7 @@ impl Sequence<'_> {
     pub(super) fn refresh_inside(&mut self) -> Result<(), String> {
         if self.holding {
             // In an older snapshot a refresh may meet rows that others wrote since: a serialization failure, as it should be.
-            if self.holder_role()? == "postgres" && !self.holder_isolated {
+            if self.holder_role()? != "tally_scribe" && !self.holder_isolated {
                 self.remember(Who::Holder)?;
                 self.execute(Who::Holder, "SELECT tally.refresh()")?;
                 self.holder_refreshed = true;

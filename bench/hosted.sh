@@ -27,7 +27,7 @@ INSERT INTO bench.events SELECT timestamptz '2026-01-01 00:00+00' + i * interval
 CREATE INDEX ON bench.events (at);
 CREATE TABLE bench.plain (LIKE bench.events INCLUDING INDEXES);
 CREATE TABLE bench.captured (LIKE bench.events INCLUDING INDEXES);
-VACUUM ANALYZE;
+VACUUM ANALYZE bench.events;
 SELECT tally.create_rollup('bench.hourly', source => 'bench.events', time_column => 'at', bucket => '1 hour', measures =>
     '{"n": "count(*)", "s": "sum(value)", "p": "tally.tdigest(value)", "u": "tally.hll(person)"}');
 SELECT tally.create_rollup('bench.captured_hourly', source => 'bench.captured', time_column => 'at', bucket => '1 hour', measures => '{"n": "count(*)"}');

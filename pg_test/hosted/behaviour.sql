@@ -1,6 +1,6 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: funnels by the default search, their counts, sessions, paths of events; how many
 -- statements a text holds.
--- answers: 252
+-- answers: 254
 
 SET extra_float_digits = 0;
 CREATE TEMP TABLE events AS SELECT i % 60 AS actor, timestamptz '2026-01-01 00:00+00' + (i * 7919 % 3001) / 3 * interval '7 minutes' AS at,
@@ -38,3 +38,11 @@ SELECT 'next', actor, n, tally.next_event_path(t, v, 'b', n) FROM (SELECT actor,
     WHERE actor < 12 GROUP BY 1) x,
     unnest('{-2,1,3,99}'::int[]) n ORDER BY 2, 3;
 SELECT 'statements', s, tally_internal._statement_count(s) FROM (VALUES ('SELECT $$a;$$; SELECT $$b$$'), ('DO $a$BEGIN $b$;$b$ $$;$$ END$a$;')) t(s) ORDER BY 2;
+-- The hosted kernel looked up names without a schema in pg_catalog alone, and took every parameter for a moment: thresholds on such names were refused, and
+-- so were readers of funnels, paths and items.
+CREATE SCHEMA bare;
+CREATE TABLE bare.held (v int);
+SET search_path = bare;
+SELECT 'a name without a schema', tally_internal._parse_tree('SELECT v FROM held') ~ 'held';
+SELECT 'parameters that are no moments', tally_internal._parse_tree('SELECT v FROM held WHERE v = ANY ($1) AND now() > $2 LIMIT $3') ~ 'held';
+RESET search_path;

@@ -130,7 +130,7 @@ SELECT lives_ok('SELECT tally.drop_rollup(''h'')', 'and it can be dropped');
 SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid = 'events'::regclass$$, 'with its triggers');
 -- As anybody.
 DROP ROLE IF EXISTS tally_test_looker;
-CREATE ROLE tally_test_looker;
+CREATE ROLE tally_test_looker ROLE CURRENT_USER;
 SET ROLE tally_test_looker;
 SELECT lives_ok('SELECT * FROM tally.status', 'status is for everybody');
 RESET ROLE;

@@ -83,7 +83,8 @@ impl Sequence<'_> {
     pub(super) fn end_prepared(&mut self) -> Result<(), String> {
         if let Some(name) = self.prepared.take() {
             let end = *self.rng.one(&["COMMIT", "COMMIT", "ROLLBACK"]);
-            self.execute(Who::Writer, &format!("{end} PREPARED '{name}'"))?;
+            // Only who has prepared it may end it, or a superuser.
+            self.execute(Who::Preparer, &format!("{end} PREPARED '{name}'"))?;
         }
         Ok(())
     }

@@ -139,7 +139,9 @@ fn prepare_database(server: &Server, database: &str) {
         .query("SELECT gid FROM pg_prepared_xacts WHERE database = $1", &[&database])
         .unwrap_or_else(|e| panic!("pg_prepared_xacts: {}", server::words_of(&e)));
     if !left.is_empty() {
-        let mut there = server.connect(database);
+        let mut there = server
+            .try_connect_as("postgres", database, "")
+            .unwrap_or_else(|e| panic!("{database}: {}", server::words_of(&e)));
         for row in &left {
             run(
                 &mut there,

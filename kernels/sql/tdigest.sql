@@ -56,7 +56,8 @@ BEGIN
         -- Values that are all finite and weigh the same: the centroids of _tdigest_pressed(), in one pass.
         SELECT array_agg(c.m ORDER BY c.place), array_agg(c.w ORDER BY c.place), sum(c.s ORDER BY c.place) INTO ms, ws, total
           FROM (SELECT p.place, avg(p.v) AS m, count(*)::float8 AS w, sum(p.v) AS s
-                  FROM (SELECT u.v, floor(asin(u.i * (2 / n::float8) - (1 + 1 / n::float8)) * ((compression - 1) / pi()) + (compression - 1) / 2.0::float8) AS place
+                  FROM (SELECT u.v, floor(asin(u.i * (2 / n::float8) - (1 + 1 / n::float8)) * ((compression - 1) / pi())
+                                     + (compression - 1) / 2.0::float8) AS place
                           FROM (SELECT unnest(kept) AS v, generate_subscripts(kept, 1) AS i) u) p
                  GROUP BY p.place) c;
     ELSE

@@ -21,6 +21,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_name(text, text) IS 'An error where a name is empty or longer than 200 bytes; what says whose name it is.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_size(definition text, what text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF octet_length(definition) > 1000000 THEN
+        PERFORM tally_internal._refuse('program_limit_exceeded', format('%s may have 1000000 bytes at most with all its texts, got %s', left(what, 200),
+            octet_length(definition)), 'Whatever reads the definitions of all roles reads it too.',
+            'A long list belongs into a column of the source, which the expression then names; a long description belongs into a document.');
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_size(text, text) IS
+'An error where a definition, written as text, is so long that it would hold up who reads those of all; what says whose it is.';
+
 CREATE OR REPLACE FUNCTION tally_internal._tick(every interval, as_of timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

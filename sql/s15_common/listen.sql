@@ -3,7 +3,8 @@
 --
 --   event               id          detail              what a listener does
 --   source_changes      none        number of the table definitions follow its renamed columns
---   objects_change      none        list of objects     definitions follow functions, operators and types: class, object, place
+--   objects_change      none        list of objects     definitions follow functions, operators and types: class, object, place; casts and text search
+--   functions_go        none        none                definitions follow functions that are gone under the name that they had
 --   objects_renamed     none        list of changes     definitions follow objects that were renamed or moved: class, object, kind, was, becomes, …
 --   views_asked         none        none                returns the numbers of views that are made of people's texts
 --   names_asked         none        none                returns objects that texts may mean of which no view is made, as JSON: class, object

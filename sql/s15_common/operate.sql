@@ -26,3 +26,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_operator(regrole, regprocedure[]) IS
 'An error where a role may run none of the entries; it names the first, and who may.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_role(role regrole, again text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role::oid) THEN
+        PERFORM tally_internal._refuse('undefined_object', format('a role must be there to be given anything, got %s', COALESCE(role::text, 'NULL')),
+            'A name of digits alone is read as a number of a role, and one with capitals or signs is folded or not read: such names stand in double quotes.',
+            again);
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_role(regrole, text) IS 'An error where a number or NULL stands for no role; again is the statement to run instead.';

@@ -30,6 +30,17 @@ END $$;
 COMMENT ON FUNCTION tally_internal._name_parts(text) IS
 'Schema (where it is given) and name in what a person names a new thing; an error with the form to write.';
 
+CREATE OR REPLACE FUNCTION tally_internal._relation_named(name text) RETURNS regclass
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    -- to_regclass() is an error for who may not use the schema. Then one definition in a schema of its maker's own would stop what reads the
+    -- definitions of all.
+    SELECT c.oid::regclass FROM parse_ident(name) p(parts)
+      JOIN pg_namespace n ON n.nspname = CASE cardinality(p.parts) WHEN 1 THEN 'pg_catalog' ELSE p.parts[1] END
+      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.parts[cardinality(p.parts)]
+$$;
+COMMENT ON FUNCTION tally_internal._relation_named(text) IS
+'A table or view by its name with its schema, as definitions keep it, whatever rights the caller has there; null where there is none.';
+
 CREATE OR REPLACE FUNCTION tally_internal._rollup(name text) RETURNS tally.rollups
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable

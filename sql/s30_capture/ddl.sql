@@ -113,18 +113,25 @@ BEGIN
         PERFORM tally_internal._announce('asked_renamed', detail => x.x)
            FROM (SELECT tally_internal._names_changed(NULLIF(current_setting('tally.asked', true), '')::jsonb)) x(x) WHERE x.x IS NOT NULL;
     END IF;
+    IF tg_tag IN ('ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER AGGREGATE', 'ALTER EXTENSION') THEN
+        PERFORM tally_internal._announce('functions_go');
+    END IF;
     PERFORM tally_internal._follow_enum(c.objid::regtype) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_type'::regclass
         AND c.command_tag = 'ALTER TYPE';
     PERFORM tally_internal._follow_composite(c.objid::regclass) FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_class'::regclass
         AND c.command_tag = 'ALTER TYPE';
     -- What is made for this session alone, or by the engine, is in no definition. The many objects of an extension are no namesakes of others.
-    objects := (SELECT jsonb_agg(jsonb_build_object('class', c.classid::bigint, 'object', c.objid::bigint,
+    -- A cast is known by the type that it casts.
+    objects := (SELECT jsonb_agg(jsonb_build_object('class', c.classid::bigint,
+                                                     'object', CASE WHEN c.classid = 'pg_cast'::regclass
+                                                         THEN (SELECT k.castsource FROM pg_cast k WHERE k.oid = c.objid) ELSE c.objid END::bigint,
                                                      'place', CASE WHEN NOT c.in_extension THEN c.schema_name END,
                                                      'renamed', EXISTS (SELECT FROM jsonb_array_elements(changes) x
                                                                          WHERE (x ->> 'object')::oid = c.objid AND (x ->> 'class')::oid = c.classid)))
                   FROM pg_event_trigger_ddl_commands() c
                  WHERE c.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
-                   AND c.schema_name NOT IN ('pg_temp', 'pg_catalog', 'tally', 'tally_internal'));
+                   AND c.schema_name NOT IN ('pg_temp', 'pg_catalog', 'tally', 'tally_internal')
+                    OR c.classid IN ('pg_cast'::regclass, 'pg_ts_config'::regclass, 'pg_ts_dict'::regclass) AND NOT c.in_extension);
     IF objects IS NOT NULL AND EXISTS (SELECT FROM tally.rollups) THEN
         PERFORM tally_internal._announce('objects_change', detail => objects);
     END IF;
@@ -168,6 +175,14 @@ BEGIN
         -- What was below a dropped table was dropped with it.
         PERFORM tally_internal._list_members(one, touched);
     END LOOP;
+    IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_proc'::regclass) THEN
+        PERFORM tally_internal._announce('functions_go');
+    END IF;
+    -- The name of a cast is that of the type that it casts.
+    PERFORM tally_internal._announce('objects_change', detail => jsonb_build_array(jsonb_build_object(
+        'class', 'pg_cast'::regclass::oid::bigint, 'object', x.type::oid::bigint, 'renamed', false)))
+       FROM pg_event_trigger_dropped_objects() d
+       CROSS JOIN LATERAL (SELECT CASE WHEN d.classid = 'pg_cast'::regclass THEN to_regtype(d.address_names[1]) END AS type) x WHERE x.type IS NOT NULL;
     -- Nobody can say any more what a dropped index was on.
     IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.original AND d.object_type = 'index') THEN
         PERFORM tally_internal._announce('source_changes', detail => to_jsonb(x.source::oid::bigint))
@@ -175,7 +190,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._after_drop() IS
-'Event trigger: a table that belongs to a source was dropped, however that came about, or an index of one.';
+'Event trigger: a table that belongs to a source was dropped, however that came about, or an index of one; a function or a cast.';
 
 CREATE OR REPLACE FUNCTION tally_internal._before_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -19,28 +19,37 @@ $$;
 COMMENT ON FUNCTION tally_internal._looks_in(oid, text) IS
 'The search_path by which the body of a function finds names: its own, or path, that of who calls it.';
 
-CREATE OR REPLACE FUNCTION tally_internal._named_in(function oid, path text) RETURNS SETOF oid
+CREATE OR REPLACE FUNCTION tally_internal._may_name(function oid, path text, schema text, name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The function does not call all of them, so it is looked at too often rather than too seldom. It finds only what is in its search_path, or stands
     -- behind the name of a schema. Otherwise anybody could make a function whose name is a common word, and have all rollups recomputed whose functions
     -- hold that word. A body that changes its search_path finds what is in any schema that it names.
+    SELECT COALESCE((SELECT strpos(', ' || $2 || ', ', ', ' || quote_ident($3) || ', ') > 0
+            OR regexp_replace(replace(lower(p.prosrc), '"', ''), '\s*\.\s*', '.', 'g')
+               ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower($3 || '.' || $4), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])')
+            -- The name of the schema must stand there as a word: a schema named e would be in every body.
+            OR strpos(lower(p.prosrc), 'search_path') > 0
+               AND lower(p.prosrc) ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower($3), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])')
+      FROM pg_proc p
+     WHERE p.oid = $1 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
+       AND p.prolang NOT IN (SELECT l.oid FROM pg_language l WHERE l.lanname IN ('internal', 'c'))), false)
+$$;
+COMMENT ON FUNCTION tally_internal._may_name(oid, text, text, text) IS
+'Whether the body of a function that is text, whatever the language, may find a schema''s function of a name that stands there as a word, by the search_path '
+    'path.';
+
+CREATE OR REPLACE FUNCTION tally_internal._named_in(function oid, path text) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT q.oid
       FROM pg_proc p CROSS JOIN LATERAL regexp_matches(p.prosrc, '[[:alpha:]_][[:alnum:]_$]*', 'g') w
       JOIN pg_proc q ON q.proname IN (w[1], lower(w[1])) AND q.oid >= 16384 AND q.oid <> p.oid
       JOIN pg_namespace n ON n.oid = q.pronamespace
-     WHERE p.oid = $1 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
-       AND p.prolang NOT IN (SELECT l.oid FROM pg_language l WHERE l.lanname IN ('internal', 'c'))
-       AND (strpos(', ' || $2 || ', ', ', ' || quote_ident(n.nspname) || ', ') > 0
-            OR regexp_replace(replace(lower(p.prosrc), '"', ''), '\s*\.\s*', '.', 'g')
-               ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower(n.nspname || '.' || q.proname), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])')
-            -- The name of the schema must stand there as a word: a schema named e would be in every body.
-            OR strpos(lower(p.prosrc), 'search_path') > 0
-               AND lower(p.prosrc) ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower(n.nspname), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])'))
+     WHERE p.oid = $1 AND p.oid >= 16384 AND tally_internal._may_name(p.oid, $2, n.nspname, q.proname)
 $$;
 COMMENT ON FUNCTION tally_internal._named_in(oid, text) IS
 'The functions of users whose names stand in the body of a function that is text, whatever the language: those that it may call, by the search_path path.';
 
-CREATE OR REPLACE FUNCTION tally_internal._functions_of(r tally.rollups, view regclass) RETURNS SETOF oid
+CREATE OR REPLACE FUNCTION tally_internal._calls_of(r tally.rollups, view regclass) RETURNS TABLE (function oid, path text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     -- What PostgreSQL brings is pinned, and has no rows in pg_depend. Of a body that is text it knows nothing.
     WITH RECURSIVE used(class, object, path) AS (
@@ -55,11 +64,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
                WHERE d.classid = u.class AND d.objid = u.object AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
               UNION ALL SELECT 'pg_proc'::regclass, n FROM tally_internal._named_in(u.object, u.path) n WHERE u.class = 'pg_proc'::regclass) x(class, object)
     )
-    SELECT DISTINCT u.object FROM used u JOIN pg_proc p ON p.oid = u.object AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
+    SELECT DISTINCT u.object, replace(tally_internal._looks_in(u.object, u.path), '"$user"', r.owner::text)
+      FROM used u JOIN pg_proc p ON p.oid = u.object AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
      WHERE u.class = 'pg_proc'::regclass
 $$;
-COMMENT ON FUNCTION tally_internal._functions_of(tally.rollups, regclass) IS
-'The functions of users that a live view of a rollup calls or may call, also through operators, aggregates and other functions.';
+COMMENT ON FUNCTION tally_internal._calls_of(tally.rollups, regclass) IS
+'The functions of users that a live view of a rollup calls or may call, also through operators, aggregates and other functions, each with the search_path by '
+    'which its body finds names.';
+
+CREATE OR REPLACE FUNCTION tally_internal._functions_of(r tally.rollups, view regclass) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT DISTINCT c.function FROM tally_internal._calls_of(r, view) c
+$$;
+COMMENT ON FUNCTION tally_internal._functions_of(tally.rollups, regclass) IS 'The functions of _calls_of().';
 
 CREATE OR REPLACE FUNCTION tally_internal._note_functions(r tally.rollups, view regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -71,25 +88,53 @@ COMMENT ON FUNCTION tally_internal._note_functions(tally.rollups, regclass) IS
 REVOKE ALL ON FUNCTION tally_internal._note_functions(tally.rollups, regclass) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._forget_functions() RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone  text;
+    parts text[];
+BEGIN
     -- to_regprocedure() of a function raises an error where a type of its arguments is gone.
-    DELETE FROM tally.functions f WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid >= 16384 AND p.oid::regprocedure::text = f.function)
-$$;
-COMMENT ON FUNCTION tally_internal._forget_functions() IS 'Forgets functions that have another name now, or are gone.';
+    FOR gone IN DELETE FROM tally.functions f WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid >= 16384 AND p.oid::regprocedure::text = f.function)
+                RETURNING f.function LOOP
+        parts := parse_ident(gone, false);
+        -- A body that is text finds another by that name now, or none.
+        CONTINUE WHEN cardinality(parts) <> 2 OR NOT EXISTS (
+            SELECT FROM pg_proc p JOIN tally.functions f ON f.function = p.oid::regprocedure::text
+             WHERE p.oid >= 16384 AND strpos(lower(p.prosrc), lower(parts[2])) > 0);
+        PERFORM tally_internal._mark_whole(ARRAY(
+            SELECT r.id FROM tally.rollups r WHERE EXISTS (
+                SELECT FROM tally_internal._calls_of(r, r.live_view) c JOIN pg_proc p ON p.oid = c.function
+                 WHERE strpos(lower(p.prosrc), lower(parts[2])) > 0 AND tally_internal._may_name(c.function, c.path, parts[1], parts[2]))),
+            format('function %s dropped or renamed', gone));
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._forget_functions() IS
+'Forgets functions that have another name now, or are gone, and marks the definitions that called them by their name.';
 REVOKE ALL ON FUNCTION tally_internal._forget_functions() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._when_functions_go_s40(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._forget_functions();
+    RETURN;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_functions_go_s40(int, jsonb) IS
+'Listener: what calls functions by their names follows those that are dropped, renamed or moved.';
+REVOKE ALL ON FUNCTION tally_internal._when_functions_go_s40(int, jsonb) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._users_of(class regclass, object oid) RETURNS SETOF int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE up(class, object) AS (
         SELECT class::oid, object
         UNION SELECT d.classid, d.objid FROM up JOIN pg_depend d ON d.refclassid = up.class AND d.refobjid = up.object
-               AND d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_rewrite'::regclass)
+               AND d.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_rewrite'::regclass,
+                             'pg_ts_config'::regclass, 'pg_ts_dict'::regclass)
     )
     SELECT r.id FROM up JOIN pg_rewrite w ON up.class = 'pg_rewrite'::regclass AND w.oid = up.object JOIN tally.rollups r ON r.live_view = w.ev_class
 $$;
 COMMENT ON FUNCTION tally_internal._users_of(regclass, oid) IS
-'The rollups whose live view uses a function, operator, type or collation, also through operators, aggregates, other functions, and arrays and domains of a '
-'type.';
+'The rollups whose live view uses a function, operator, type, collation or configuration of text search, also through operators, aggregates, other '
+'functions, and arrays and domains of a type.';
 
 CREATE OR REPLACE FUNCTION tally_internal._mentions(r tally.rollups, name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -123,7 +168,9 @@ CREATE OR REPLACE FUNCTION tally_internal._bound_to(trees text) RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(x ORDER BY x) FROM (
         SELECT b[1] || b[2]
-          FROM regexp_matches(trees, ':(funcid|opno|aggfnoid|winfnoid|consttype|resulttype|array_typeid|row_typeid|typid|inputcollid) (\d+)', 'g') b) u(x)
+          FROM regexp_matches(trees, ':(funcid|opno|aggfnoid|winfnoid|consttype|resulttype|array_typeid|row_typeid|typid|inputcollid) (\d+)', 'g') b
+        -- A conversion by way of text and one that changes no byte have the same type.
+        UNION ALL SELECT k[1] FROM regexp_matches(trees, '\{(COERCEVIAIO|RELABELTYPE) ', 'g') k) u(x)
 $$;
 COMMENT ON FUNCTION tally_internal._bound_to(text) IS
 'The functions, operators, types and collations that a query which PostgreSQL has parsed is bound to, each as often as it stands there.';
@@ -152,7 +199,8 @@ BEGIN
     IF namesake AND tally_internal._bound_alike(r) THEN RETURN; END IF;
     before := tally_internal._live_meaning(r);
     PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
-    IF tally_internal._live_meaning(r) IS DISTINCT FROM before THEN
+    -- A cast is written the same whatever it calls.
+    IF namesake OR tally_internal._live_meaning(r) IS DISTINCT FROM before THEN
         PERFORM tally_internal._mark_whole(ARRAY[r.id], 'names in the definition mean other things');
     END IF;
 EXCEPTION WHEN OTHERS THEN
@@ -204,6 +252,9 @@ BEGIN
                        (o ->> 'renamed')::boolean AS renamed FROM jsonb_array_elements(detail) o LOOP
         IF item.class = 'pg_proc'::regclass THEN
             PERFORM tally_internal._follow_function(item.object);
+        ELSIF item.class IN ('pg_cast'::regclass, 'pg_ts_config'::regclass, 'pg_ts_dict'::regclass) THEN
+            PERFORM tally_internal._follow_unseen(item.class, item.object);
+            CONTINUE;
         END IF;
         PERFORM tally_internal._bind_again(x.id, x.namesake)
            FROM (SELECT u, false FROM tally_internal._users_of(item.class, item.object) u

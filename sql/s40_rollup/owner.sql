@@ -80,6 +80,7 @@ DECLARE
     r   tally.rollups := tally_internal._rollup(rollup);
     one int;
 BEGIN
+    PERFORM tally_internal._check_role(owner, format('SELECT tally.set_owner(%L, ''%I'');', tally_internal._called(r), current_user));
     -- A funnel or a retention is a pair of rollups, and one definition.
     FOR one IN SELECT x.id FROM tally.rollups x WHERE x.id = r.id
         OR x.id::text IN (SELECT p FROM tally_internal._announce('rollup_paired', r.id) p) ORDER BY x.id LOOP

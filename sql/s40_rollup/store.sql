@@ -123,6 +123,7 @@ COMMENT ON FUNCTION tally_internal._check_type(text) IS 'An error where a text i
 CREATE OR REPLACE FUNCTION tally_internal._check_texts(r tally.rollups, dims tally.dimensions[], nums tally.measures[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM tally_internal._check_size(concat(r, dims, nums), format('rollup %L', r.name));
     PERFORM tally_internal._check_expression(r.filter), tally_internal._check_from_item(tally_internal._expand_item(r));
     PERFORM tally_internal._check_expression(d.given), tally_internal._check_expression(d.expression) FROM unnest(dims) d;
     PERFORM tally_internal._check_expression(m.expression), tally_internal._check_type(m.type) FROM unnest(nums) m;

@@ -70,7 +70,7 @@ $$;
 COMMENT ON FUNCTION tally_internal._views_of(tally.behaviours) IS 'The flat views of a funnel or retention, whether they exist or not; sessions have none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._lost_views(b tally.behaviours) RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT v FROM tally_internal._views_of(b) v WHERE to_regclass(v) IS NULL $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT v FROM tally_internal._views_of(b) v WHERE tally_internal._relation_named(v) IS NULL $$;
 COMMENT ON FUNCTION tally_internal._lost_views(tally.behaviours) IS 'The flat views of a funnel or retention that are gone.';
 
 CREATE OR REPLACE FUNCTION tally_internal._drop_behaviour(b tally.behaviours) RETURNS void
@@ -79,7 +79,7 @@ DECLARE
     view text;
 BEGIN
     -- They are known by their names. What is another role's is none of them.
-    FOR view IN SELECT v FROM tally_internal._views_of(b) v WHERE tally_internal._holds(b.owner, to_regclass(v)) LOOP
+    FOR view IN SELECT v FROM tally_internal._views_of(b) v WHERE tally_internal._holds(b.owner, tally_internal._relation_named(v)) LOOP
         EXECUTE format('DROP VIEW %s', view);
     END LOOP;
     PERFORM tally_internal._forget_behaviour(b.counts);

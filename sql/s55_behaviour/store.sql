@@ -7,7 +7,7 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     r      tally.rollups := tally_internal._owned_rollup((SELECT x.id FROM tally.rollups x WHERE x.relation = counts), caller);
 BEGIN
-    PERFORM tally_internal._owned_rollup(r.source_rollup, caller);
+    PERFORM tally_internal._check_size(definition::text, format('%s %L', kind, r.name)), tally_internal._owned_rollup(r.source_rollup, caller);
     INSERT INTO tally.behaviours (name, kind, owner, actors, counts, definition) VALUES (r.name, kind, r.owner, r.source_rollup, r.id, definition);
 END $$;
 COMMENT ON FUNCTION tally_internal._store_behaviour(text, regclass, jsonb, bigint) IS

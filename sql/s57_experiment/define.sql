@@ -137,7 +137,7 @@ DECLARE
     view  text := tally_internal._experiment_view(e);
     one   tally.rollups;
 BEGIN
-    IF tally_internal._holds(e.owner, to_regclass(view)) THEN
+    IF tally_internal._holds(e.owner, tally_internal._relation_named(view)) THEN
         EXECUTE format('DROP VIEW %s', view);
     END IF;
     PERFORM tally_internal._forget_experiment(e.id);

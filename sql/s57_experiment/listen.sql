@@ -45,7 +45,7 @@ DECLARE
     taker regrole := (detail ->> 'taker')::oid::regrole;
 BEGIN
     PERFORM tally_internal._give_relation(c.oid, taker, (detail ->> 'giver')::oid::regrole)
-       FROM tally.experiments e JOIN pg_class c ON c.oid = to_regclass(tally_internal._experiment_view(e)) WHERE e.units = $1 AND c.relkind = 'v';
+       FROM tally.experiments e JOIN pg_class c ON c.oid = tally_internal._relation_named(tally_internal._experiment_view(e)) WHERE e.units = $1 AND c.relkind = 'v';
     UPDATE tally.experiments x SET owner = taker WHERE x.units = $1;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s57(int, jsonb) IS
@@ -95,7 +95,7 @@ BEGIN
     FOR e IN UPDATE tally.experiments x SET schema = becomes WHERE x.schema = was RETURNING x.* LOOP
         -- The view names its experiment in a text. Where it is somebody's own by now, it stays as it is.
         view := tally_internal._experiment_view(e);
-        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(view) AND c.relkind = 'v' AND c.relowner = e.owner::oid
+        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = tally_internal._relation_named(view) AND c.relkind = 'v' AND c.relowner = e.owner::oid
                    AND pg_get_viewdef(c.oid) LIKE '%tally.experiment_report(%') THEN
             EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', view, tally_internal._experiment_query(e));
         END IF;

@@ -5,6 +5,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
+    PERFORM tally_internal._check_size(made::text, format('experiment metric %L', made.name));
     PERFORM tally_internal._check_home(format('experiment metric %L', made.name), made.schema, caller);
     -- It is text until an experiment measures it, whose rollups run it with their maker's rights.
     INSERT INTO tally.experiment_metrics (schema, name, owner, source, kind, direction, definition, search_path, description)
@@ -37,7 +38,7 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     r      tally.rollups := tally_internal._owned_rollup(made.arrivals, caller);
 BEGIN
-    PERFORM tally_internal._owned_rollup(made.units, caller);
+    PERFORM tally_internal._check_size(made::text, format('experiment %L', made.name)), tally_internal._owned_rollup(made.units, caller);
     -- Whose schema it is may have names of others kept out of it.
     IF NOT COALESCE(has_schema_privilege(caller::oid, to_regnamespace(quote_ident(made.schema))::oid, 'CREATE'), false) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('experiment %L must be of a schema in which %s may create, got %L', made.name, caller,

@@ -81,6 +81,7 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     old    tally.tasks;
 BEGIN
+    PERFORM tally_internal._check_size(concat(search_path, schedule, statement, description), format('task %L', name));
     PERFORM tally_internal._is_schedule(schedule);
     SELECT * INTO old FROM tally.tasks t WHERE t.schema = home AND t.name = name;
     IF old.id IS NULL THEN

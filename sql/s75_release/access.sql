@@ -88,6 +88,7 @@ BEGIN
             'exports them. A clock runs the jobs.',
             format('SELECT tally.grant_access(''viewer'', %L);', COALESCE("to"::text, 'some_role')));
     END IF;
+    PERFORM tally_internal._check_role("to", format('SELECT tally.grant_access(%L, ''%I'');', role, current_user));
     IF role = 'clock' THEN
         IF NOT tally_internal._has_rights_of((SELECT p.proowner FROM pg_proc p WHERE p.oid = (tally_internal._clock_entries())[1])) THEN
             PERFORM tally_internal._refuse('insufficient_privilege', format('the clock''s rights are given by a superuser, got %I', current_user),

@@ -137,6 +137,7 @@ DECLARE
     r      tally.rollups := tally_internal._owned_rollup(made.rollup_id, caller);
     bad    text;
 BEGIN
+    PERFORM tally_internal._check_size(made::text, format('release %L', made.name));
     -- Two releases of the same rows at the same moment would not see each other. Those of other tables wait for neither.
     INSERT INTO tally.release_turns AS t (source) SELECT x::oid FROM unnest(tally_internal._tables_behind(r.id)) x ORDER BY 1
     ON CONFLICT (source) DO UPDATE SET at = now();

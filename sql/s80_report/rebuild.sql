@@ -40,7 +40,7 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = b.counts;
     FOR name IN SELECT v FROM tally_internal._views_of(b) v LOOP
-        view := to_regclass(name);
+        view := tally_internal._relation_named(name);
         origin := CASE WHEN name ~ '_live"?$' THEN r.live_view ELSE r.relation END;
         PERFORM tally_internal._replace_view(view, r.search_path, r.zone, CASE b.kind
             WHEN 'funnel' THEN tally_internal._funnel_query(r, ARRAY(SELECT s ->> 'name' FROM jsonb_array_elements(b.definition -> 'steps')

@@ -114,7 +114,7 @@ COMMENT ON FUNCTION tally_internal._grafana_metric_queries(tally.boards, jsonb) 
 CREATE OR REPLACE FUNCTION tally_internal._grafana_relation_queries(b tally.boards, panel jsonb) RETURNS SETOF text
 LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    relation regclass := to_regclass(panel ->> 'relation');
+    relation regclass := tally_internal._relation_named(panel ->> 'relation');
     at       text := 'q.' || tally_internal._grafana_quoted(panel ->> 'time', '"');
     scope    text := CASE WHEN at IS NULL THEN 'true' ELSE format('%1$s >= $__timeFrom() AND %1$s < $__timeTo()', at) END ||
                      tally_internal._grafana_conditions(b, panel, 'COALESCE(q.%s::pg_catalog.text, ''(none)'')');
@@ -203,7 +203,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)
           JOIN tally.metrics m ON m.id = (p.panel #>> '{metric_ids,0}')::int JOIN tally.rollups r ON r.id = m.rollup_id
         UNION ALL
-        SELECT 100 + p.n, to_regclass(p.panel ->> 'relation'), p.panel ->> 'time' FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)
+        SELECT 100 + p.n, tally_internal._relation_named(p.panel ->> 'relation'), p.panel ->> 'time' FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)
          WHERE p.panel ? 'relation'
         UNION ALL
         SELECT 200 + p.n, r.live_view, CASE WHEN r.bucket IS NOT NULL THEN 'bucket' END FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)

@@ -43,10 +43,10 @@ DECLARE
     unsafe regprocedure;
 BEGIN
     -- An owner gains by trapping a reader who has more rights than he has, a superuser first of all.
-    IF (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass(panel ->> 'relation')) IS DISTINCT FROM tally_internal._current_role()::oid THEN
+    IF (SELECT c.relowner FROM pg_class c WHERE c.oid = tally_internal._relation_named(panel ->> 'relation')) IS DISTINCT FROM tally_internal._current_role()::oid THEN
         -- Both callers have the clause SET tally.guard = ''.
         PERFORM tally_internal._guard(tally_internal._current_role(),
-                                      tally_internal._policy_owners(tally_internal._current_role(), ARRAY[to_regclass(panel ->> 'relation')]));
+                                      tally_internal._policy_owners(tally_internal._current_role(), ARRAY[tally_internal._relation_named(panel ->> 'relation')]));
         unsafe := tally_internal._unsafe_function(made);
         IF unsafe IS NOT NULL THEN
             PERFORM tally_internal._refuse('insufficient_privilege', format('%I would run %s to read %s, expected functions of PostgreSQL, pg_tally or a '

@@ -7,6 +7,7 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     old    tally.boards;
 BEGIN
+    PERFORM tally_internal._check_size(made::text, format('board %L', made.name));
     -- It waits for whoever takes the name just now, and then sees whose it is.
     INSERT INTO tally.boards (schema, name, title, owner, description, panels, variables, since, refresh, place)
     VALUES (made.schema, made.name, made.title, caller, made.description, made.panels, made.variables, made.since, made.refresh, made.place)
@@ -48,6 +49,7 @@ DECLARE
     old    tally.board_views;
     result int;
 BEGIN
+    PERFORM tally_internal._check_size(made::text, format('view %L of board %L', made.name, made.board));
     -- It waits for whoever takes the name just now, and then sees whose it is.
     INSERT INTO tally.board_views (schema, board, name, owner) VALUES (made.schema, made.board, made.name, caller)
     ON CONFLICT (schema, board, name) DO NOTHING;

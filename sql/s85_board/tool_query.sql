@@ -120,7 +120,7 @@ BEGIN
         relation := r.live_view;
         dims := ARRAY(SELECT d.name FROM tally.dimensions d WHERE d.rollup_id = r.id ORDER BY d.ordinal);
     WHEN 'relation' THEN
-        relation := to_regclass(panel ->> 'relation');
+        relation := tally_internal._relation_named(panel ->> 'relation');
     WHEN 'experiment', 'experiments' THEN
         RETURN jsonb_build_object('name', 'tally experiments', 'sql', tally_internal._experiments_query(), 'columns', tally_internal._query_fields(
             '{experiment=TEXT,name=TEXT,metric=TEXT,arm=TEXT,units=BIGINT,value=TEXT,change=TEXT,verdict=TEXT}'));

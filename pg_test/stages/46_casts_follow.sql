@@ -39,7 +39,8 @@ SELECT is((SELECT sum(n) FROM red), 10::numeric, 'a third of the rows is red wit
 CREATE TYPE nothing AS (a int);
 CREATE FUNCTION to_nothing(text) RETURNS nothing LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT ROW(1)::public.nothing $$;
 CREATE CAST (text AS nothing) WITH FUNCTION to_nothing(text);
-SELECT is((SELECT string_agg(rollup, ' ') FROM tally.status WHERE state <> 'fresh' AND rollup <> 'red_keys'), NULL, 'a cast that no definition means marks nothing');
+SELECT is((SELECT string_agg(rollup, ' ') FROM tally.status WHERE state <> 'fresh' AND rollup <> 'red_keys'), NULL,
+    'a cast that no definition means marks nothing');
 -- Text search.
 CREATE TEXT SEARCH DICTIONARY plain_words (TEMPLATE = simple);
 CREATE TEXT SEARCH CONFIGURATION words (COPY = simple);
@@ -53,7 +54,8 @@ ALTER TEXT SEARCH DICTIONARY plain_words (STOPWORDS = english);
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'cats'), 'backfill', 'a dictionary of a configuration changes: not fresh any more');
 SELECT tally.refresh('cats');
 ALTER TEXT SEARCH CONFIGURATION words ALTER MAPPING FOR asciiword WITH english_stem;
-SELECT follows('cats', $$SELECT date_trunc('day', at, 'UTC'), count(*) FILTER (WHERE to_tsvector('public.words', body) @@ 'the|cat'::tsquery) FROM e GROUP BY 1$$,
+SELECT follows('cats',
+    $$SELECT date_trunc('day', at, 'UTC'), count(*) FILTER (WHERE to_tsvector('public.words', body) @@ 'the|cat'::tsquery) FROM e GROUP BY 1$$,
     'a configuration of text search changes');
 SELECT is((SELECT sum(n) FROM cats), 20::numeric, 'cats are a cat by their stem');
 -- Functions that a body of text finds by their names.

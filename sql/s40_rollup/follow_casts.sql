@@ -1,5 +1,40 @@
--- Owns: definitions that follow casts and text search. A cast that comes or goes, or a configuration of text search that changes, gives an expression
--- another value, and no object that the live view stands on is another.
+-- Owns: definitions that follow what changes while everything that their live view stands on is the same: a cast that comes or goes, a configuration of
+-- text search that changes, a function that is gone under the name by which a body of text calls it.
+
+CREATE OR REPLACE FUNCTION tally_internal._forget_functions() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone  text;
+    parts text[];
+BEGIN
+    -- to_regprocedure() of a function raises an error where a type of its arguments is gone.
+    FOR gone IN DELETE FROM tally.functions f WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid >= 16384 AND p.oid::regprocedure::text = f.function)
+                RETURNING f.function LOOP
+        parts := parse_ident(gone, false);
+        -- A body that is text finds another by that name now, or none.
+        CONTINUE WHEN cardinality(parts) <> 2 OR NOT EXISTS (
+            SELECT FROM pg_proc p JOIN tally.functions f ON f.function = p.oid::regprocedure::text
+             WHERE p.oid >= 16384 AND strpos(lower(p.prosrc), lower(parts[2])) > 0);
+        PERFORM tally_internal._mark_whole(ARRAY(
+            SELECT r.id FROM tally.rollups r WHERE EXISTS (
+                SELECT FROM tally_internal._calls_of(r, r.live_view) c JOIN pg_proc p ON p.oid = c.function
+                 WHERE strpos(lower(p.prosrc), lower(parts[2])) > 0 AND tally_internal._may_name(c.function, c.path, parts[1], parts[2]))),
+            format('function %s dropped or renamed', gone));
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._forget_functions() IS
+'Forgets functions that have another name now, or are gone, and marks the definitions that called them by their name.';
+REVOKE ALL ON FUNCTION tally_internal._forget_functions() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION tally_internal._when_functions_go_s40(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._forget_functions();
+    RETURN;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_functions_go_s40(int, jsonb) IS
+'Listener: what calls functions by their names follows those that are dropped, renamed or moved.';
+REVOKE ALL ON FUNCTION tally_internal._when_functions_go_s40(int, jsonb) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._follow_unseen(class regclass, object oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -24,7 +24,8 @@ DECLARE
     r      tally.rollups := tally_internal._owned_rollup(made.rollup_id, caller);
     old    tally.metrics;
 BEGIN
-    PERFORM tally_internal._check_size(made::text, format('metric %L', made.name)), tally_internal._check_metric_name(made.name, r), tally_internal._check_expression(made.expression), tally_internal._check_expression(made.resolved),
+    PERFORM tally_internal._check_size(made::text, format('metric %L', made.name)), tally_internal._check_metric_name(made.name, r),
+        tally_internal._check_expression(made.expression), tally_internal._check_expression(made.resolved),
         tally_internal._check_type(made.type);
     IF r.key IS NOT NULL OR made.measures IS NULL OR EXISTS (SELECT FROM unnest(made.measures || made.samples) u WHERE u IS NOT NULL
                                                              AND NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = u)

@@ -61,7 +61,8 @@ DECLARE
     taker regrole := (detail ->> 'taker')::oid::regrole;
 BEGIN
     PERFORM tally_internal._give_relation(c.oid, taker, (detail ->> 'giver')::oid::regrole)
-       FROM tally.behaviours b, tally_internal._views_of(b) l JOIN pg_class c ON c.oid = tally_internal._relation_named(l) WHERE b.counts = $1 AND c.relkind = 'v';
+       FROM tally.behaviours b, tally_internal._views_of(b) l JOIN pg_class c ON c.oid = tally_internal._relation_named(l)
+      WHERE b.counts = $1 AND c.relkind = 'v';
     UPDATE tally.behaviours x SET owner = taker WHERE x.counts = $1;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s55(int, jsonb) IS

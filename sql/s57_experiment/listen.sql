@@ -45,7 +45,8 @@ DECLARE
     taker regrole := (detail ->> 'taker')::oid::regrole;
 BEGIN
     PERFORM tally_internal._give_relation(c.oid, taker, (detail ->> 'giver')::oid::regrole)
-       FROM tally.experiments e JOIN pg_class c ON c.oid = tally_internal._relation_named(tally_internal._experiment_view(e)) WHERE e.units = $1 AND c.relkind = 'v';
+       FROM tally.experiments e JOIN pg_class c ON c.oid = tally_internal._relation_named(tally_internal._experiment_view(e))
+      WHERE e.units = $1 AND c.relkind = 'v';
     UPDATE tally.experiments x SET owner = taker WHERE x.units = $1;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_given_s57(int, jsonb) IS

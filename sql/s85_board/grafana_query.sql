@@ -203,7 +203,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)
           JOIN tally.metrics m ON m.id = (p.panel #>> '{metric_ids,0}')::int JOIN tally.rollups r ON r.id = m.rollup_id
         UNION ALL
-        SELECT 100 + p.n, tally_internal._relation_named(p.panel ->> 'relation'), p.panel ->> 'time' FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)
+        SELECT 100 + p.n, tally_internal._relation_named(p.panel ->> 'relation'), p.panel ->> 'time'
+          FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)
          WHERE p.panel ? 'relation'
         UNION ALL
         SELECT 200 + p.n, r.live_view, CASE WHEN r.bucket IS NOT NULL THEN 'bucket' END FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)

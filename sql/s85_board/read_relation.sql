@@ -36,6 +36,7 @@ COMMENT ON FUNCTION tally_internal._relation_sql(jsonb, text) IS 'SQL text that 
 CREATE OR REPLACE FUNCTION tally_internal._relation_query(panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    source regclass := tally_internal._relation_named(panel ->> 'relation');
     made   text := tally_internal._relation_sql(panel, concat_ws(' AND ', tally_internal._filter_sql(filters || COALESCE(panel -> 'where', '{}')),
         CASE WHEN panel ? 'time' THEN format('%1$I >= %2$s AND %1$I < %3$s', panel ->> 'time',
             tally_internal._utc_literal(tally_internal._parse_since(since, as_of, 'since', 'UTC')),
@@ -43,10 +44,10 @@ DECLARE
     unsafe regprocedure;
 BEGIN
     -- An owner gains by trapping a reader who has more rights than he has, a superuser first of all.
-    IF (SELECT c.relowner FROM pg_class c WHERE c.oid = tally_internal._relation_named(panel ->> 'relation')) IS DISTINCT FROM tally_internal._current_role()::oid THEN
+    IF (SELECT c.relowner FROM pg_class c WHERE c.oid = source) IS DISTINCT FROM tally_internal._current_role()::oid THEN
         -- Both callers have the clause SET tally.guard = ''.
         PERFORM tally_internal._guard(tally_internal._current_role(),
-                                      tally_internal._policy_owners(tally_internal._current_role(), ARRAY[tally_internal._relation_named(panel ->> 'relation')]));
+                                      tally_internal._policy_owners(tally_internal._current_role(), ARRAY[source]));
         unsafe := tally_internal._unsafe_function(made);
         IF unsafe IS NOT NULL THEN
             PERFORM tally_internal._refuse('insufficient_privilege', format('%I would run %s to read %s, expected functions of PostgreSQL, pg_tally or a '

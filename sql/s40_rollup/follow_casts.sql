@@ -2,7 +2,7 @@
 -- text search that changes, a function that is gone under the name by which a body of text calls it.
 
 CREATE OR REPLACE FUNCTION tally_internal._forget_functions() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     gone  text;
     parts text[];
@@ -27,7 +27,7 @@ COMMENT ON FUNCTION tally_internal._forget_functions() IS
 REVOKE ALL ON FUNCTION tally_internal._forget_functions() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._when_functions_go_s40(id int, detail jsonb) RETURNS SETOF text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM tally_internal._forget_functions();
     RETURN;
@@ -37,7 +37,7 @@ COMMENT ON FUNCTION tally_internal._when_functions_go_s40(int, jsonb) IS
 REVOKE ALL ON FUNCTION tally_internal._when_functions_go_s40(int, jsonb) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._follow_unseen(class regclass, object oid) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     IF class = 'pg_cast'::regclass THEN
         -- The object is the type that is cast. An expression of that type, or of arrays of it, says so in the tree of the view.

@@ -20,20 +20,24 @@ COMMENT ON FUNCTION tally_internal._looks_in(oid, text) IS
 'The search_path by which the body of a function finds names: its own, or path, that of who calls it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._may_name(function oid, path text, schema text, name text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- Its plan is kept: it is asked of each function whose name is a word of a body.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    body text;
+BEGIN
+    SELECT lower(p.prosrc) INTO body FROM pg_proc p
+     WHERE p.oid = $1 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
+       AND p.prolang NOT IN (SELECT l.oid FROM pg_language l WHERE l.lanname IN ('internal', 'c'));
     -- The function does not call all of them, so it is looked at too often rather than too seldom. It finds only what is in its search_path, or stands
     -- behind the name of a schema. Otherwise anybody could make a function whose name is a common word, and have all rollups recomputed whose functions
     -- hold that word. A body that changes its search_path finds what is in any schema that it names.
-    SELECT COALESCE((SELECT strpos(', ' || $2 || ', ', ', ' || quote_ident($3) || ', ') > 0
-            OR regexp_replace(replace(lower(p.prosrc), '"', ''), '\s*\.\s*', '.', 'g')
-               ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower($3 || '.' || $4), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])')
-            -- The name of the schema must stand there as a word: a schema named e would be in every body.
-            OR strpos(lower(p.prosrc), 'search_path') > 0
-               AND lower(p.prosrc) ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower($3), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])')
-      FROM pg_proc p
-     WHERE p.oid = $1 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
-       AND p.prolang NOT IN (SELECT l.oid FROM pg_language l WHERE l.lanname IN ('internal', 'c'))), false)
-$$;
+    RETURN body IS NOT NULL AND (strpos(', ' || $2 || ', ', ', ' || quote_ident($3) || ', ') > 0
+        OR regexp_replace(replace(body, '"', ''), '\s*\.\s*', '.', 'g')
+           ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower($3 || '.' || $4), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])')
+        -- The name of the schema must stand there as a word: a schema named e would be in every body.
+        OR strpos(body, 'search_path') > 0
+           AND body ~ ('(^|[^[:alnum:]_$])' || regexp_replace(lower($3), '(\W)', '\\\1', 'g') || '($|[^[:alnum:]_$])'));
+END $$;
 COMMENT ON FUNCTION tally_internal._may_name(oid, text, text, text) IS
 'Whether the body of a function that is text, whatever the language, may find a schema''s function of a name that stands there as a word, by the search_path '
     'path.';
@@ -73,7 +77,7 @@ COMMENT ON FUNCTION tally_internal._calls_of(tally.rollups, regclass) IS
     'which its body finds names.';
 
 CREATE OR REPLACE FUNCTION tally_internal._functions_of(r tally.rollups, view regclass) RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     SELECT DISTINCT c.function FROM tally_internal._calls_of(r, view) c
 $$;
 COMMENT ON FUNCTION tally_internal._functions_of(tally.rollups, regclass) IS 'The functions of _calls_of().';

@@ -102,6 +102,10 @@ SELECT is((app.told($$SELECT tally.create_rollup('q', 'app.quiet', 'at', dimensi
     'a rename that nobody saw frees nothing');
 SELECT tally.require_pseudonym('app.quiet', 'who', false);
 SELECT lives_ok($$SELECT tally.create_rollup('q', 'app.quiet', 'at', dimensions => '["whom"]', measures => '{"n": "count(*)"}')$$, 'until its owner says so');
+SELECT is((SELECT string_agg(d.statement, ' ' ORDER BY d.ordinal) FROM tally.definitions() d WHERE d.kind = 'pseudonym'),
+    'SELECT tally.require_pseudonym(''app.visits'', ''User''); SELECT tally.require_pseudonym(''app.visits'', ''human'');', 'definitions() has the rules');
+SELECT lives_ok(d.statement, 'and its statement changes nothing: ' || d.statement) FROM tally.definitions() d WHERE d.kind = 'pseudonym';
+SELECT is((SELECT string_agg(p.column_name, ' ' ORDER BY 1) FROM tally.pseudonyms p), 'User human', 'there are as many rules as before');
 -- A pack says for which columns.
 SELECT is((SELECT array_agg(s.name || ' ' || u) FROM tally.pack_steps s,
     unnest(tally_internal._line_of_step(s.statement, 'pseudonyms')) u WHERE s.pack = 'awf'),

@@ -186,8 +186,7 @@ BEGIN
     -- A table of somebody else's is bound by its owner alone.
     PERFORM tally.require_pseudonym(c.oid, u) FROM tally.pack_steps s JOIN pg_class c ON c.oid = to_regclass(format('%I.%I', target_schema, s.name)),
             unnest(tally_internal._line_of_step(s.statement, 'pseudonyms')) u
-      WHERE s.pack = wanted.name AND s.kind = 'source' AND tally_internal._has_rights_of(c.relowner)
-        AND NOT EXISTS (SELECT FROM tally.pseudonyms p WHERE p.source = c.oid AND p.column_name = u);
+      WHERE s.pack = wanted.name AND s.kind = 'source' AND tally_internal._has_rights_of(c.relowner);
     PERFORM tally_internal._retire_functions(wanted.name, was.target_schema) WHERE was.pack IS NOT NULL;
     PERFORM tally_internal._run_step(s, target_schema, zone)
        FROM (SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name AND s.kind NOT IN ('source', 'index') ORDER BY s.ordinal OFFSET 0) s;

@@ -73,7 +73,7 @@ BEGIN
         PERFORM tally_internal._refuse('insufficient_privilege', format('pseudonyms of %s are required by its owner, got %s', source, caller),
             'They bind everybody who defines something on it.', 'SELECT * FROM tally.pseudonyms;');
     END IF;
-    DELETE FROM tally.pseudonyms p WHERE p.source = source AND p.column_name = column_name
+    DELETE FROM tally.pseudonyms p WHERE p.source = source AND p.column_name = column_name AND NOT required
         OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.source);
     IF NOT required THEN RETURN; END IF;
     IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped) THEN
@@ -81,7 +81,7 @@ BEGIN
             format('It has %s.', (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = source
                                      AND a.attnum > 0 AND NOT a.attisdropped)), format('SELECT tally.require_pseudonym(%L, ''user_id'');', source));
     END IF;
-    INSERT INTO tally.pseudonyms (source, column_name, owner) VALUES (source, column_name, caller);
+    INSERT INTO tally.pseudonyms (source, column_name, owner) VALUES (source, column_name, caller) ON CONFLICT ON CONSTRAINT pseudonyms_pkey DO NOTHING;
     SELECT string_agg(quote_literal(r.name), ', ' ORDER BY r.id) INTO kept FROM tally.rollups r WHERE r.source = source AND (column_name = ANY (r.key)
         OR EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND tally_internal._names_people(d.expression, column_name))
         OR EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND tally_internal._names_people(m.expression, column_name)));

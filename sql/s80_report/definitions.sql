@@ -127,6 +127,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['enabled', CASE WHEN NOT l.enabled THEN 'false' END]])
       FROM tally.limits l WHERE tally_internal._has_rights_of(l.owner)
     UNION ALL
+    -- After the rollups: those that were there before keep the column.
+    SELECT 1, NULL::int, 'pseudonym', format('%s.%I', p.source, p.column_name), p.owner::text,
+           format('SELECT tally.require_pseudonym(%L, %L);', p.source, p.column_name)
+      FROM tally.pseudonyms p JOIN pg_class c ON c.oid = p.source
+    UNION ALL
     SELECT 2, p.id, 'probe', p.name, p.owner::text, tally_internal._definition_call('create_probe', p.name, ARRAY[
                ['query', p.query], ['unit', p.unit], ['description', p.description], ['direction', NULLIF(p.direction, 'neutral')],
                ['every', p.every::text], ['keep', p.keep::text], ['enabled', CASE WHEN NOT p.enabled THEN 'false' END], ['search_path', p.search_path]])
@@ -162,7 +167,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND NOT EXISTS (SELECT FROM tally.releases x WHERE x.task_id = t.id)
 $$;
 COMMENT ON FUNCTION tally_internal._owned_definitions() IS
-'What belongs to an owner alone, as statements: retentions of sources, limits of readers, probes, thresholds, inhibitions, routes, tasks.';
+'What belongs to an owner alone, as statements: retentions of sources, limits of readers, required pseudonyms, probes, thresholds, inhibitions, routes, tasks.';
 
 -- Only the owner sees a channel's url. No statement holds what opens doors (secret, headers).
 CREATE OR REPLACE FUNCTION tally_internal._channel_definitions(who bigint DEFAULT tally_internal._me())
@@ -199,6 +204,6 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
 $$;
 COMMENT ON FUNCTION tally.definitions() IS
 'Everything that is defined and that you may see, as statements in the order in which to run them: packs, rollups, cluster rollups, funnels, retentions '
-'and sessions, how long sources keep their rows, metrics and probes, thresholds, channels (without secret and headers), inhibitions, routes, tasks, boards. '
+'and sessions, how long sources keep their rows, required pseudonyms, metrics and probes, thresholds, channels (without secret and headers), inhibitions, routes, tasks, boards. '
 'Keep them under version control, or run them in another database that has the same sources. In the database from which they come they change nothing. The '
 'column owner says which role runs each.';

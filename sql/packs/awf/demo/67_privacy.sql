@@ -26,12 +26,18 @@ SELECT (SELECT visits FROM demo_privacy.by_having WHERE world = 'north' AND kind
 SELECT world, kind, visits, visits_low AS "at least", visits_high AS "at most" FROM demo_privacy.released WHERE world = 'north' ORDER BY cell;
 SELECT (SELECT visits FROM demo_privacy.released WHERE world = 'north' AND kind IS NULL)
      - (SELECT sum(visits) FROM demo_privacy.released WHERE world = 'north' AND kind IS NOT NULL) AS "of two hidden cells together";
-\echo 'The metric is answered from the release too, and the rollup does not answer at all:'
+\echo 'The metric is answered from the release too. What the release does not hold is refused, and the rollup does not answer at all:'
 SELECT series, value FROM tally.timeseries('demo_visits', since => '2026-01-01', until => '2026-01-02', bucket => '1 day', by => '{world,kind}',
     "where" => '{"world": "north"}');
 \set ON_ERROR_STOP off
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+\echo '   SELECT tally.metric_value(''demo_visits'', since => ''2026-01-01 10:00Z'', until => ''2026-01-01 11:00Z'');  -- an hour is less than a bucket'
 SELECT tally.metric_value('demo_visits', since => '2026-01-01 10:00Z', until => '2026-01-01 11:00Z');
+\echo '   SELECT * FROM demo_privacy.by_hour;  -- the rollup itself'
 SELECT * FROM demo_privacy.by_hour;
+\set SHOW_CONTEXT errors
+\set VERBOSITY terse
 \set ON_ERROR_STOP on
 RESET ROLE;
 \echo 'And the owner has it proved again, cell by cell:'

@@ -133,6 +133,7 @@ SELECT is((SELECT count(*) FROM tally.pseudonyms p WHERE p.source::text ~ 'click
 SELECT tally.install_pack('tiny', 'app_own');
 SELECT is((SELECT count(*) FROM tally.pseudonyms p WHERE p.source::text ~ 'clicks'), 1::bigint, 'of a table of somebody else''s it says nothing');
 SELECT tally.drop_pack('tiny', 'app_pack'), tally.drop_pack('tiny', 'app_own');
+SELECT is((SELECT count(*) FROM tally.pseudonyms p WHERE p.source::text ~ 'clicks'), 0::bigint, 'a pack that is dropped takes its rule back');
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = error;
 DELETE FROM tally.keyed_rollups;

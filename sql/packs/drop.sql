@@ -134,9 +134,10 @@ BEGIN
     PERFORM tally_internal._drop_channels_of(was);
     PERFORM tally_internal._drop_step(s, was.target_schema, was.owner)
        FROM (SELECT * FROM tally_internal._made_steps(was) s ORDER BY s.ordinal DESC OFFSET 0) s;
+    PERFORM tally_internal._require_pseudonyms(wanted.name, was.target_schema, false);
     PERFORM tally_internal._forget_pack(wanted.name, copies[1]);
     RETURN format('pack %s is dropped; its source tables in schema %I are left as they are', wanted.name, was.target_schema);
 END $$;
 COMMENT ON FUNCTION tally.drop_pack(text, text) IS
-'Takes back what install_pack() made, in reverse, and the channels that settings of the pack made. Source tables and their rows '
+'Takes back what install_pack() made, in reverse, required pseudonyms too, and the channels that settings of the pack made. Source tables and their rows '
 'stay. If the pack is installed in several schemas, target_schema says which copy.';

@@ -156,6 +156,17 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_installer(tally.pack_list, tally.installed_packs, text) IS
 'An error where a superuser would install a pack, or bring a copy up to date, that is an ordinary role''s.';
 
+CREATE OR REPLACE FUNCTION tally_internal._require_pseudonyms(pack text, target_schema text, required boolean) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    -- A table of somebody else's is bound by its owner alone.
+    SELECT tally.require_pseudonym(c.oid, u, required)
+      FROM tally.pack_steps s JOIN pg_class c ON c.oid = to_regclass(format('%I.%I', target_schema, s.name)),
+           unnest(tally_internal._line_of_step(s.statement, 'pseudonyms')) u
+     WHERE s.pack = $1 AND s.kind = 'source' AND tally_internal._has_rights_of(c.relowner)
+$$;
+COMMENT ON FUNCTION tally_internal._require_pseudonyms(text, text, boolean) IS
+'Requires pseudonyms for the columns that a pack''s sources name, of tables that are the caller''s, or takes that back.';
+
 CREATE OR REPLACE FUNCTION tally.install_pack(name text, target_schema text DEFAULT 'public', zone text DEFAULT pg_catalog.current_setting('TimeZone'))
 RETURNS text
 -- It returns one line about the history that is to be computed, instead of twenty notices.
@@ -183,10 +194,7 @@ BEGIN
             PERFORM tally_internal._check_source(wanted.name, source.relation, source.present);
         END IF;
     END LOOP;
-    -- A table of somebody else's is bound by its owner alone.
-    PERFORM tally.require_pseudonym(c.oid, u) FROM tally.pack_steps s JOIN pg_class c ON c.oid = to_regclass(format('%I.%I', target_schema, s.name)),
-            unnest(tally_internal._line_of_step(s.statement, 'pseudonyms')) u
-      WHERE s.pack = wanted.name AND s.kind = 'source' AND tally_internal._has_rights_of(c.relowner);
+    PERFORM tally_internal._require_pseudonyms(wanted.name, target_schema, true);
     PERFORM tally_internal._retire_functions(wanted.name, was.target_schema) WHERE was.pack IS NOT NULL;
     PERFORM tally_internal._run_step(s, target_schema, zone)
        FROM (SELECT * FROM tally.pack_steps s WHERE s.pack = wanted.name AND s.kind NOT IN ('source', 'index') ORDER BY s.ordinal OFFSET 0) s;

@@ -204,6 +204,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
 $$;
 COMMENT ON FUNCTION tally.definitions() IS
 'Everything that is defined and that you may see, as statements in the order in which to run them: packs, rollups, cluster rollups, funnels, retentions '
-'and sessions, how long sources keep their rows, required pseudonyms, metrics and probes, thresholds, channels (without secret and headers), inhibitions, routes, tasks, boards. '
+'and sessions, how long sources keep their rows, required pseudonyms, '
+'metrics and probes, thresholds, channels (without secret and headers), inhibitions, routes, tasks, boards. '
 'Keep them under version control, or run them in another database that has the same sources. In the database from which they come they change nothing. The '
 'column owner says which role runs each.';

@@ -27,10 +27,13 @@ COMMENT ON FUNCTION tally_internal._unfit_schedule(text, int) IS 'What a version
 CREATE OR REPLACE FUNCTION tally_internal._check_schedule(schedule text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    version int := tally_internal._cron_version();
+    version int;
     unfit   text;
 BEGIN
     PERFORM tally_internal._is_schedule(schedule);
+    -- Every pg_cron takes a plain cron text. To ask for the version at hand reads the control files of all extensions.
+    IF tally_internal._unfit_schedule(schedule, 0) IS NULL THEN RETURN; END IF;
+    version := tally_internal._cron_version();
     unfit := tally_internal._unfit_schedule(schedule, version);
     IF unfit IS NOT NULL THEN
         PERFORM tally_internal._refuse('feature_not_supported',

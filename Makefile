@@ -80,7 +80,7 @@ bench-packs: ## speed of the packs: every view and question; EVENTS=10000000 PAC
 	@scripts/bench.sh bench/packs.sh $(PACKS)
 
 bench-boards: ## each board as a whole page: first, warm, its drawing, under ten viewers; EVENTS=10000000 PACKS="awf operator_dashboard"
-	@scripts/bench.sh bench/boards.sh $(or $(PACKS),awf operator_dashboard operator_control_center product_analytics publisher)
+	@scripts/bench.sh bench/boards.sh $(or $(PACKS),$(shell sed -n 's|^packs/\(.*\)/pack\.sql$$|\1|p' sql/order))
 
 bench-rollup: ## refresh against history and rivals, capture, writers beside refreshes; SIZES="1000000 10000000"
 	@scripts/bench.sh bench/rollup/run.sh

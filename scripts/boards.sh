@@ -11,7 +11,7 @@ scripts/setup.sh
 trap stop_server EXIT
 run_server test "${PROFILE:-release}" postgres "fsync = off"
 in_database() { server_psql -X -q -A -t -v ON_ERROR_STOP=1 -d tally_boards "$@"; }
-for pack in awf operator_dashboard operator_control_center product_analytics publisher; do
+for pack in $(packs); do
     # A database for each, since their relations are in the schema public.
     server_psql -q -v ON_ERROR_STOP=1 -c "DROP DATABASE IF EXISTS tally_boards" -c "CREATE DATABASE tally_boards"
     PGOPTIONS="-c client_min_messages=warning" in_database -o /dev/null -c "CREATE EXTENSION pg_tally" \

@@ -20,7 +20,7 @@ run_server test "${PROFILE:-release}" postgres "fsync = off"
 work=$ROOT/.run/boards-look
 rm -rf "$work" && mkdir -p "$work/pages" "$work/types"
 in_database() { server_psql -X -q -A -t -v ON_ERROR_STOP=1 -d tally_look "$@" </dev/null; }
-for pack in ${PACKS:-awf operator_dashboard operator_control_center product_analytics publisher}; do
+for pack in ${PACKS:-$(packs)}; do
     say "$pack: pages"
     server_psql -q -v ON_ERROR_STOP=1 -c "DROP DATABASE IF EXISTS tally_look" -c "CREATE DATABASE tally_look" 2>/dev/null
     PGOPTIONS="-c client_min_messages=warning" in_database -o /dev/null -c "CREATE EXTENSION pg_tally" \

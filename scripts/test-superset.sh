@@ -39,7 +39,7 @@ run_server test "${PROFILE:-release}" postgres "fsync = off"
 rm -rf "$work" && mkdir -p "$work/seen"
 failed=0
 in_database() { server_psql -X -q -A -t -v ON_ERROR_STOP=1 -d tally_superset "$@"; }
-for pack in ${PACKS:-awf operator_dashboard operator_control_center product_analytics publisher}; do
+for pack in ${PACKS:-$(packs)}; do
     say "$pack: boards into Superset"
     server_psql -q -v ON_ERROR_STOP=1 -c "DROP DATABASE IF EXISTS tally_superset" -c "CREATE DATABASE tally_superset" 2>/dev/null
     PGOPTIONS="-c client_min_messages=warning" in_database -o /dev/null -c "CREATE EXTENSION pg_tally" -c "CREATE EXTENSION pgtap" \

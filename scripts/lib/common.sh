@@ -59,6 +59,9 @@ cargo_progress() {
         END { if (terminal && count) printf "\r\033[K" >"/dev/stderr" }' || :
 }
 
+# The packs that pg_tally brings, in their order.
+packs() { sed -n 's|^packs/\(.*\)/pack\.sql$|\1|p' sql/order; }
+
 # Builds the client harness of the random and crash tests, and prints where it is.
 build_harness() {
     cargo build --locked --release --quiet --manifest-path pg_test/harness/Cargo.toml --target-dir target/harness >&2 ||

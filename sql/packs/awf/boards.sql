@@ -15,20 +15,20 @@ SELECT tally.create_board('awf_overview', 'Overview', place => 10, since => '24 
      "description": "How long nineteen of twenty answers took at most.", "runbook": "https://runbooks.example/awf/p95-latency-ms",
      "why": "One world alone is its content; all of them are the model.", "do": "Shorten the context of the slow world, or route it to the faster model."},
     {"title": "Turns over time", "metric": "turns", "picture": "bars", "description": "Turns taken.",
-     "why": "It shows the hours of the day, and what is no hour of the day.", "do": "Compare a gap with the incidents below."},
+     "why": "It shows which hours are busy every day, and what happened once.", "do": "Compare a gap with the incidents below."},
     {"title": "Fallbacks, retries, repairs", "metrics": ["fallback_rate", "retry_rate", "validator_retry_rate"], "thresholds": ["awf fallback rate"],
      "description": "Shares of turns that did not go well at first.", "runbook": "https://runbooks.example/awf/fallback-rate",
      "why": "Each costs time and tokens, and reads worse.", "do": "Look which rose first: retries point to the model, repairs to the content."},
     {"title": "Open incidents and those of the range", "incidents": true, "area": "awf", "description": "Newest first, each with what to try.",
-     "why": "What somebody already works on.", "do": "Acknowledge what is yours, then try the first action."},
+     "why": "It shows what somebody already works on.", "do": "Acknowledge what is yours, then try the first action."},
     {"title": "Limits", "slo": true, "area": "awf", "description": "What is watched, and whether it is within its limit.",
-     "why": "What is not watched breaks unseen.", "do": "Add a limit: tally.create_threshold()."},
+     "why": "A part without a check breaks and nobody notices.", "do": "Add a limit: tally.create_threshold()."},
     {"title": "Where players are stuck", "metric": "stuck_rate", "picture": "ranking", "by": ["adventure"], "board": "awf_narrative",
      "description": "Stuck signals per turn, the worst adventures.",
      "why": "A stuck player leaves.", "do": "Open the narrative board for the worst adventure."},
     {"title": "How fresh this is", "status": true, "width": 12,
      "description": "The rollups behind these numbers.", "why": "Numbers are exact at every moment; a rollup in error says what to do.",
-     "do": "Run what its reason says."}
+     "do": "Run the statement in its reason."}
 ]$p$);
 
 -- step: board awf_narrative
@@ -54,23 +54,23 @@ SELECT tally.create_board('awf_narrative', 'Narrative health', place => 20, sinc
     {"title": "Dialogue blocked by a cooldown", "metric": "dialogue_cooldown_block_rate", "description": "Share of dialogues that did not start.",
      "why": "A blocked dialogue feels like a bug.", "do": "Shorten the cooldown, or say when it ends."},
     {"title": "Diversity of choices", "metric": "choice_entropy_bits", "description": "2 bits: four options are equally common.",
-     "why": "A choice that all make is none.", "do": "Rewrite the options that nobody takes."},
+     "why": "If all players take the same option, it is no choice.", "do": "Rewrite the options that nobody takes."},
     {"title": "Completion by adventure", "metric": "overall_completion_rate", "picture": "ranking", "by": ["adventure"],
      "description": "Sessions that reached the end.",
      "why": "It is the promise that an adventure makes.", "do": "Look where the worst one loses its players: the funnel above."},
     {"title": "Arc progress", "metric": "arc_progress_rate", "description": "Looks at an arc that found it advanced.",
-     "why": "A story that stands still is left.", "do": "Advance arcs on more kinds of scenes."}
+     "why": "Players leave a story that does not go on.", "do": "Advance arcs on more kinds of scenes."}
 ]$p$);
 
 -- step: board awf_economy
 SELECT tally.create_board('awf_economy', 'Economy', place => 30, since => '14 days', variables => '{world,adventure,variation}',
     description => 'Does gold keep its worth? What players receive, pay and make.', panels => $p$[
     {"title": "Gold in and out", "metrics": ["gold_inflow", "gold_outflow"], "bucket": "6 hours", "description": "What players received and paid.",
-     "why": "More in than out, for long, makes every price too low.", "do": "Raise sinks before you lower rewards."},
+     "why": "More in than out, for long, makes every price too low.", "do": "Let players pay more before you lower rewards."},
     {"title": "Gold in by world", "metric": "gold_inflow", "picture": "ranking", "by": ["world"], "description": "Where gold comes from.",
-     "why": "One source can flood all prices.", "do": "Lower what the first world pays out."},
+     "why": "One source can flood all prices.", "do": "Lower what the first world of the list pays out."},
     {"title": "Margin of vendors", "metric": "vendor_margin", "by": ["world"], "bucket": "1 day", "description": "Earned on the worth of what was traded.",
-     "why": "A margin below 0 is gold out of nothing.", "do": "Raise the vendor's price of what sells most."},
+     "why": "A margin below 0 makes gold out of nothing.", "do": "Raise the vendor's price of what sells most."},
     {"title": "Crafts that succeeded", "metric": "craft_success_rate", "by": ["world"], "bucket": "1 day", "description": "Share of all crafts.",
      "why": "Too few frustrate, too many make items worthless.", "do": "Change the difficulty of the recipes of that world."},
     {"title": "Visits to vendors with a trade", "metric": "vendor_trade_rate", "by": ["world"], "bucket": "1 day", "description": "Share of all visits.",
@@ -90,18 +90,18 @@ SELECT tally.create_board('awf_party', 'Party and NPCs', place => 40, since => '
     {"title": "NPCs that joined", "metric": "party_recruits_rate", "picture": "stat", "width": 4,
      "why": "Companions keep players.", "do": "Look at the world that recruits least."},
     {"title": "Dismissals per recruit", "metric": "npc_dismissal_rate", "picture": "stat", "width": 4,
-     "why": "Who is sent away was no help.", "do": "Look at the checks that were delegated to it."},
+     "why": "A companion that players dismiss did not help them.", "do": "Look at the checks that were delegated to it."},
     {"title": "Delegated checks passed", "metric": "delegated_check_pass_rate", "picture": "stat", "width": 4,
      "why": "It is what a companion is for.", "do": "Below one half nobody delegates: raise the NPCs' skills."},
     {"title": "Recruits by world", "metric": "party_recruits_rate", "by": ["world"], "bucket": "1 day", "description": "NPCs asked that joined.",
-     "why": "It differs by whom a world offers.", "do": "Offer a companion earlier where few join."},
+     "why": "It depends on which companions a world has.", "do": "Offer a companion earlier where few join."},
     {"title": "Delegated checks by world", "metric": "delegated_check_pass_rate", "by": ["world"], "bucket": "1 day",
      "description": "Checks delegated to an NPC that passed.",
-     "why": "A world with hard checks makes companions useless.", "do": "Lower its checks, or give its NPCs skills for them."},
+     "why": "If checks are too hard, companions are of no use.", "do": "Lower its checks, or give its NPCs skills for them."},
     {"title": "Time to kill", "metrics": ["ttk_p50_seconds", "ttk_p90_seconds"], "bucket": "1 day", "description": "Median, and nine of ten fights.",
      "why": "Long fights bore, short ones say nothing.", "do": "Change the health of what is fought most."},
     {"title": "Spread of the time to kill", "metric": "ttk_p50_seconds", "picture": "histogram", "description": "Fights by how long they took.",
-     "why": "Two hills are two kinds of fights.", "do": "Balance each by itself."}
+     "why": "Two peaks show two kinds of fights.", "do": "Balance each by itself."}
 ]$p$);
 
 -- step: board awf_sim
@@ -115,12 +115,12 @@ SELECT tally.create_board('awf_sim', 'World simulation', place => 50, since => '
      "why": "Drift adds up, and players feel it late."},
     {"title": "Events by world and adventure", "metric": "event_trigger_rate", "picture": "heatmap", "by": ["adventure", "world"],
      "description": "Over the whole range.",
-     "why": "An adventure can keep a world's events from happening.", "do": "Look at the conditions of the pale cells."},
+     "why": "An adventure can keep a world's events from happening.", "do": "Look at the conditions of the nodes with pale cells."},
     {"title": "Weather", "metric": "weather_times", "picture": "bars", "by": ["weather"], "bucket": "1 day",
      "description": "How often each kind of weather began.", "why": "Weather changes what NPCs do.",
-     "do": "A kind that is gone for days is a table of chances that lost it."},
+     "do": "If a kind is missing for days, look whether its table of chances lost it."},
     {"title": "Ticks of the simulation per turn", "metric": "sim_ticks_per_turn", "by": ["world"], "bucket": "1 day",
-     "description": "How much of the world goes on beside the player.", "why": "A simulation that stands still makes a world that waits for its players.",
+     "description": "How much of the world goes on beside the player.", "why": "If the simulation stands still, the world changes only where a player is.",
      "do": "Look at the worker of the simulation of a world that falls to 0."},
     {"title": "Ticks per turn", "metric": "avg_ticks", "by": ["world"], "bucket": "1 day", "description": "How fast time goes by.",
      "why": "Time that runs too fast makes events pass unseen.", "do": "Change what a turn costs in ticks."}
@@ -141,9 +141,9 @@ SELECT tally.create_board('awf_experiments', 'Experiments', place => 60, since =
      "description": "Sessions that reached the end.",
      "why": "It is what most experiments are for.", "do": "Read the verdict above before this line."},
     {"title": "Latency by arm, p95", "metric": "p95_latency_ms", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf latency"],
-     "why": "An arm that is slower loses what it gains.", "do": "Shorten the arm's context."},
+     "why": "What an arm gains, it can lose again by being slower.", "do": "Shorten the arm's context."},
     {"title": "Fallbacks by arm", "metric": "fallback_rate", "by": ["variation"], "bucket": "1 day", "thresholds": ["awf fallback rate"],
-     "why": "An arm may fail more often and hide it.", "do": "Read its retries beside it."},
+     "why": "An arm can win on its metric and still fail more often.", "do": "Read its retries beside it."},
     {"title": "Turns beyond the token budget by arm", "metric": "token_overrun_rate", "by": ["variation"], "bucket": "1 day",
      "thresholds": ["awf token budget overrun"],
      "description": "Share of turns that cost more tokens than TOKEN_BUDGET of awf_settings.", "why": "The budget is what a turn may cost.",

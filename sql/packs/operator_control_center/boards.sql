@@ -31,7 +31,7 @@ SELECT tally.create_board('operator_control_center', 'Control center', place => 
     {"title": "Sprints", "relation": "control_evidence", "order": "starts_on desc", "limit": 12, "width": 12,
      "columns": ["sprint", "starts_on", "ends_on", "metric", "value", "met", "total", "evidence"],
      "description": "What each sprint of control_sprints did; the last column is the statement that shows the rows.",
-     "why": "A number without its rows is an opinion.", "do": "INSERT INTO control_sprints your sprint."},
+     "why": "A number can be checked only with the rows behind it.", "do": "Add your sprint: INSERT INTO control_sprints."},
     {"title": "The weekly dashboard", "relation": "control_weekly_live", "time": "week", "order": "week desc", "limit": 13, "width": 12,
      "columns": ["week", "new_shops", "activated_shops", "activation_rate", "breaches", "resolved", "median_minutes", "p90_minutes", "anomalies",
                  "responded", "response_rate", "finished"],
@@ -44,10 +44,10 @@ SELECT tally.create_board('operator_control_center', 'Control center', place => 
      "why": "They are in no percentile until somebody answers.", "do": "Answer them."},
     {"title": "Anomalies without an assignment", "relation": "control_anomalies_live", "where": {"responded": "false"}, "order": "seen_at desc",
      "columns": ["shop_domain", "landing_page", "wow_delta", "seen_at", "finished"], "limit": 10,
-     "description": "Newest first; finished says that the 24 hours are over.", "why": "Those that are not finished can still be answered in time.",
+     "description": "Newest first; finished says that the 24 hours are over.", "why": "An anomaly whose 24 hours are not over can still be answered in time.",
      "do": "Write a seo.assignment decision with the shop and the landing page."},
     {"title": "Shops that are not activated yet", "relation": "control_shops_live", "where": {"activated": "false", "finished": "false"},
      "order": "first_session_at", "columns": ["shop_domain", "first_session_at"], "limit": 10,
      "description": "Within their first seven days, the oldest first.",
-     "why": "They still can be.", "do": "Show them one decision that is worth taking."}
+     "why": "These shops can still be activated.", "do": "Show them one decision that is worth taking."}
 ]$p$);

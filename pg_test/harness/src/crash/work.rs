@@ -35,9 +35,12 @@ pub(super) fn work(
                 && ["repeatable read", "serializable"]
                     .iter()
                     .any(|level| settings.contains(level))
-                && client.batch_execute("ROLLBACK").is_ok()
             {
-                continue;
+                if client.batch_execute("ROLLBACK").is_ok() {
+                    continue;
+                }
+                // The connection went in between.
+                return;
             }
             // 57P0x: the server is going down. No code: the connection is gone.
             let code = error.as_db_error().map(|e| e.code().code().to_string());

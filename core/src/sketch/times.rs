@@ -74,9 +74,12 @@ pub fn from_payload(payload: &[u8]) -> Result<Vec<u64>, TallyError> {
 #[cold]
 fn corrupt() -> TallyError {
     // The state is never stored: such bytes come from a caller, not from a damaged table.
-    TallyError::new(SqlState::InvalidBinaryRepresentation, "a state of times expected, got other bytes")
-        .detail("Only the aggregate that collects the times of sessions makes such a state.")
-        .hint("SELECT tally.create_sessions('visits', 'events', 'event_time', 'user_id');")
+    TallyError::new(
+        SqlState::InvalidBinaryRepresentation,
+        "a state of times expected, got other bytes",
+    )
+    .detail("Only the aggregate that collects the times of sessions makes such a state.")
+    .hint("SELECT tally.create_sessions('visits', 'events', 'event_time', 'user_id');")
 }
 
 /// The times in order.

@@ -100,6 +100,12 @@ fn answer(name: &str, args: &[Value]) -> Vec<f64> {
             let (low, high) = newcombe(share(&n(), 0), share(&n(), 2), 0.05);
             vec![low, high]
         }
+        "newcombe_lift" => {
+            let question = Asked::new(true, 0.05, 5000.0).expect("a question");
+            let effect = proportions(share(&n(), 0), share(&n(), 2), Method::Fisher, question);
+            let (low, high) = effect.outcome.expect("numbers").interval;
+            vec![low, high]
+        }
         "proportion_z_p" => {
             let question = Asked::new(false, 0.05, 5000.0).expect("a question");
             let effect = proportions(share(&n(), 0), share(&n(), 2), Method::Z, question);

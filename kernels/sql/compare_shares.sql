@@ -101,34 +101,54 @@ BEGIN
     RETURN least(near + tally_internal._exp(tally_internal._ln_table(rare, a, b, all_)) * tally_internal._table_tail(rare, -side, a, b, all_), 1);
 END $$;
 
-CREATE FUNCTION tally_internal._wilson(successes float8, n float8, z float8, OUT low float8, OUT high float8)
+CREATE FUNCTION tally_internal._shares_apart(s_a float8, n_a float8, s_b float8, n_b float8) RETURNS float8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Two proportions near each other have lost most digits of their difference; whole numbers have all of them.
+    SELECT ((s_b::numeric * n_a::numeric - s_a::numeric * n_b::numeric) / (n_a::numeric * n_b::numeric))::float8
+$$;
+COMMENT ON FUNCTION tally_internal._shares_apart(float8, float8, float8, float8) IS 'The difference of two proportions, b - a, with its digits.';
+
+CREATE FUNCTION tally_internal._wilson(successes float8, n float8, z float8, OUT low float8, OUT down float8, OUT up float8)
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    middle float8 := (successes + 0.5 * z * z) / (n + z * z);
-    half   float8 := z / (n + z * z) * sqrt(n * (successes / n) * ((n - successes) / n) + 0.25 * z * z);
+    z2    CONSTANT float8 := z * z;
+    p     CONSTANT float8 := successes / n;
+    v     CONSTANT float8 := p * ((n - successes) / n);
+    -- The middle of the interval less the proportion. Both distances are half of it and half less it: their product is z² v / (n + z²).
+    shift CONSTANT float8 := z2 * (0.5 * n - successes) / n / (n + z2);
+    far   CONSTANT float8 := z / (n + z2) * sqrt(n * v + 0.25 * z2) + abs(shift);
+    near  CONSTANT float8 := z2 * v / (n + z2) / far;
 BEGIN
-    low := CASE WHEN successes = 0 THEN 0 ELSE greatest(middle - half, 0) END;
-    high := CASE WHEN successes = n THEN 1 ELSE least(middle + half, 1) END;
+    down := CASE WHEN shift > 0 THEN near ELSE far END;
+    up := CASE WHEN shift > 0 THEN far ELSE near END;
+    -- The product of both limits is p² / (1 + z²/n), so the lower one does not cancel.
+    low := p * p * (n / (n + z2)) / (p + up);
 END $$;
-COMMENT ON FUNCTION tally_internal._wilson(float8, float8, float8) IS 'Wilson''s interval of a proportion.';
+COMMENT ON FUNCTION tally_internal._wilson(float8, float8, float8) IS
+'Wilson''s interval of a proportion: its lower limit, and how far it reaches below and above the proportion.';
 
 CREATE FUNCTION tally_internal._newcombe(s_a float8, n_a float8, s_b float8, n_b float8, alpha float8, relative boolean, OUT low float8, OUT high float8)
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    z CONSTANT float8 := tally_internal._student_upper_quantile(alpha / 2, 'Infinity');
-    a CONSTANT record := tally_internal._wilson(s_a, n_a, z);
-    b CONSTANT record := tally_internal._wilson(s_b, n_b, z);
-    p CONSTANT float8 := s_a / n_a;
-    q CONSTANT float8 := s_b / n_b;
+    z      CONSTANT float8 := tally_internal._student_upper_quantile(alpha / 2, 'Infinity');
+    a      CONSTANT record := tally_internal._wilson(s_a, n_a, z);
+    b      CONSTANT record := tally_internal._wilson(s_b, n_b, z);
+    p      CONSTANT float8 := s_a / n_a;
+    q      CONSTANT float8 := s_b / n_b;
+    apart  CONSTANT float8 := tally_internal._shares_apart(s_a, n_a, s_b, n_b);
+    square float8;
+    root   float8;
 BEGIN
     IF relative THEN
-        -- Donner and Zou's interval of the ratio, (pq - root) / (u (2p - u)), written so that nothing cancels and u may be 2p.
-        low := CASE WHEN b.low = 0 THEN 0 ELSE b.low * (2 * q - b.low)
-            / (p * q + sqrt(greatest(p * q * p * q - b.low * a.high * (2 * q - b.low) * (2 * p - a.high), 0))) END - 1;
-        high := (p * q + sqrt(greatest(p * q * p * q - b.high * a.low * (2 * q - b.high) * (2 * p - a.low), 0))) / (a.low * (2 * p - a.low)) - 1;
+        -- Donner and Zou's interval of the ratio, (pq - root) / (u (2p - u)), by the distances of the limits from p and q.
+        root := sqrt(p * b.down * p * b.down + a.up * a.up * (b.low * (q + b.down)));
+        low := CASE WHEN s_b = 0 THEN -1 ELSE (q * apart - b.down * b.down - root) / (p * q + root) END;
+        square := a.low * (p + a.down);
+        root := sqrt(q * a.down * q * a.down + b.up * b.up * square);
+        high := (p * apart + a.down * a.down + root) / square;
     ELSE
-        low := q - p - sqrt((q - b.low) * (q - b.low) + (a.high - p) * (a.high - p));
-        high := q - p + sqrt((b.high - q) * (b.high - q) + (p - a.low) * (p - a.low));
+        low := apart - sqrt(b.down * b.down + a.up * a.up);
+        high := apart + sqrt(b.up * b.up + a.down * a.down);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._newcombe(float8, float8, float8, float8, float8, boolean) IS 'Newcombe''s interval of b - a, or of b / a - 1.';
@@ -152,7 +172,7 @@ DECLARE
     v_a float8 := p * ((n_a - s_a) / n_a) / n_a;
     v_b float8 := q * ((n_b - s_b) / n_b) / n_b;
 BEGIN
-    effect := CASE WHEN relative THEN (q - p) / p ELSE q - p END;
+    effect := tally_internal._shares_apart(s_a, n_a, s_b, n_b) / CASE WHEN relative THEN p ELSE 1 END;
     variance := CASE WHEN relative THEN (v_b + v_a * (q / p) * (q / p)) / (p * p) ELSE v_a + v_b END;
 END $$;
 COMMENT ON FUNCTION tally_internal._unpooled(float8, float8, float8, float8, boolean) IS
@@ -186,8 +206,13 @@ BEGIN
     END IF;
     PERFORM tally_internal._check_asked(alpha, planned);
     IF method = 'welch' THEN
-        RETURN tally_internal._compare('welch', tally_internal._arm(n_a, p, p * ((a - s_a) / NULLIF(a, 0))),
-                                       tally_internal._arm(n_b, q, q * ((b - s_b) / NULLIF(b, 0))), lift, alpha, planned);
+        answer := tally_internal._compare('welch', tally_internal._arm(n_a, p, p * ((a - s_a) / NULLIF(a, 0))),
+                                          tally_internal._arm(n_b, q, q * ((b - s_b) / NULLIF(b, 0))), lift, alpha, planned);
+        IF answer.reason IS NULL THEN
+            u := tally_internal._unpooled(s_a, a, s_b, b, lift);
+            answer := tally_internal._tested(p, q, 'welch', u.effect, u.variance, answer.df, a + b, alpha, planned);
+        END IF;
+        RETURN answer;
     END IF;
     IF method = 'auto' THEN
         chosen := CASE WHEN least(a, b) * least(s_a + s_b, a + b - s_a - s_b) / NULLIF(a + b, 0) < 5 OR p IN (0, 1) AND q IN (0, 1) THEN 'fisher' ELSE 'z' END;
@@ -202,7 +227,7 @@ BEGIN
         answer := tally_internal._tested(p, q, 'z', u.effect, u.variance, 'Infinity', a + b, alpha, planned);
         IF answer.reason IS NULL THEN
             -- p asks whether both arms are one: then they share one proportion.
-            answer.statistic := (q - p) / sqrt((s_a + s_b) / (a + b) * ((a + b - s_a - s_b) / (a + b)) * (1 / a + 1 / b));
+            answer.statistic := tally_internal._shares_apart(s_a, a, s_b, b) / sqrt((s_a + s_b) / (a + b) * ((a + b - s_a - s_b) / (a + b)) * (1 / a + 1 / b));
             answer.p := tally_internal._student_two_sided(answer.statistic, 'Infinity');
         END IF;
         RETURN answer;

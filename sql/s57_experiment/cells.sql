@@ -34,14 +34,27 @@ $$;
 COMMENT ON FUNCTION tally_internal._with_zeros(tally.moments, bigint, jsonb) IS
 'Moments of the units with values, and of all others, up to so many units, as units without events.';
 
+CREATE OR REPLACE FUNCTION tally_internal._past_day(day date, zone text) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Of two midnights the first, and where a clock is set back over midnight into the day again, the end of the last piece.
+    SELECT CASE WHEN isfinite(x.next) THEN tally_internal._rows_past(tally_internal._bucket_rule('1 day', zone), x.next) ELSE x.next END
+      FROM (SELECT tally_internal._instant_of(day + 1, zone)) x(next)
+$$;
+COMMENT ON FUNCTION tally_internal._past_day(date, text) IS 'The moment from which on a day of a zone is wholly past.';
+
 CREATE OR REPLACE FUNCTION tally_internal._experiment_days(e tally.experiments, as_of timestamptz, matured interval, OUT first timestamptz,
     OUT last timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- The window of every unit of a day is past when it is so many seconds after the day's end.
-    SELECT COALESCE(tally_internal._instant_of((e.definition ->> 'starts')::date, e.definition ->> 'zone'), '-infinity'),
-           LEAST(COALESCE(tally_internal._instant_of((e.definition ->> 'ends')::date + 1, e.definition ->> 'zone'), 'infinity'),
-                 CASE WHEN matured IS NULL THEN as_of
-                      ELSE date_trunc('day', as_of - make_interval(secs => extract(epoch FROM matured)::float8), e.definition ->> 'zone') END)
+    -- By the starts of days, as the cells have them. A start need not be the day's first moment: where a clock is set back over midnight, rows of the day
+    -- lie before it, and rows of the day before may lie behind it. A day counts as soon as it has begun; matured, when it is wholly past for so long.
+    SELECT COALESCE(tally_internal._instant_of((e.definition ->> 'starts')::date, x.zone), '-infinity'),
+           LEAST(COALESCE(tally_internal._instant_of((e.definition ->> 'ends')::date + 1, x.zone), 'infinity'),
+                 CASE WHEN NOT isfinite(x.moment) THEN x.moment ELSE (
+                     SELECT CASE WHEN matured IS NULL THEN min(d.day) FILTER (WHERE tally_internal._rows_from(x.rule, d.day) >= x.moment)
+                                 ELSE max(d.day) FILTER (WHERE tally_internal._rows_past(x.rule, d.day) <= x.moment) END
+                       FROM generate_series(-1, 2) n, LATERAL (SELECT tally_internal._bucket_shifted(x.rule, x.moment, n)) d(day)) END)
+      FROM (SELECT y.zone, tally_internal._bucket_rule('1 day', y.zone), as_of - make_interval(secs => COALESCE(extract(epoch FROM matured), 0)::float8)
+              FROM (SELECT e.definition ->> 'zone') y(zone)) x(zone, rule, moment)
 $$;
 COMMENT ON FUNCTION tally_internal._experiment_days(tally.experiments, timestamptz, interval) IS
 'The days of first exposure that count at a moment, [first, last); matured: only those whose units were all exposed so long ago.';

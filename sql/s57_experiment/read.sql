@@ -26,7 +26,7 @@ BEGIN
     FOR one IN SELECT tally_internal._instant_of(d::date, zone_) AS begins, x.ends
                  FROM generate_series(GREATEST((since AT TIME ZONE zone_)::date, ($3 AT TIME ZONE zone_)::date - 400)::timestamp,
                                       ($3 AT TIME ZONE zone_)::date - 1, interval '1 day') d,
-                      LATERAL (SELECT tally_internal._instant_of(d::date + 1, zone_) AS ends) x
+                      LATERAL (SELECT tally_internal._past_day(d::date, zone_) AS ends) x
                 WHERE x.ends <= $3 ORDER BY d LOOP
         RETURN QUERY SELECT one.begins, r.metric, r.arm, r.units, r.value, r.lift, r.low, r.high, r.sequential_low, r.sequential_high, r.adjusted_p,
             r.sequential_p, r.badge, r.reason
@@ -143,7 +143,7 @@ LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     e     tally.experiments := tally_internal._experiment(name);
-    ended boolean := COALESCE($2 >= tally_internal._instant_of((e.definition ->> 'ends')::date + 1, e.definition ->> 'zone'), false);
+    ended boolean := COALESCE($2 >= tally_internal._past_day((e.definition ->> 'ends')::date, e.definition ->> 'zone'), false);
 BEGIN
     RETURN QUERY
     WITH r AS MATERIALIZED (

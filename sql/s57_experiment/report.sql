@@ -81,7 +81,7 @@ DECLARE
     e     tally.experiments := tally_internal._experiment(name);
     d     jsonb := e.definition;
     srm   float8;
-    ended boolean := COALESCE($2 >= tally_internal._instant_of((d ->> 'ends')::date + 1, d ->> 'zone'), false);
+    ended boolean := COALESCE($2 >= tally_internal._past_day((d ->> 'ends')::date, d ->> 'zone'), false);
 BEGIN
     PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_report(%L);', tally_internal._called(e)));
     PERFORM tally_internal._check_segments(e, $4);

@@ -98,9 +98,9 @@ impl<const K: usize> Arm<K> {
     pub(super) fn variance(&self, w: [f64; K]) -> f64 {
         let (mut sum, mut size) = (0.0, 0.0);
         for i in 0..K {
-            size += w[i] * w[i] * self.cov[i][i];
+            size += w[i] * (w[i] * self.cov[i][i]);
             for j in 0..K {
-                sum += w[i] * w[j] * self.cov[i][j];
+                sum += w[i] * (w[j] * self.cov[i][j]);
             }
         }
         if sum > size * NOISE { sum } else { 0.0 }
@@ -110,7 +110,7 @@ impl<const K: usize> Arm<K> {
     fn covariance(&self, v: [f64; K], w: [f64; K]) -> f64 {
         (0..K)
             .flat_map(|i| (0..K).map(move |j| (i, j)))
-            .map(|(i, j)| v[i] * w[j] * self.cov[i][j])
+            .map(|(i, j)| v[i] * (w[j] * self.cov[i][j]))
             .sum()
     }
 }

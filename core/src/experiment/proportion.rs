@@ -5,7 +5,7 @@
 //! standard deviation* (2012) for the ratio of two proportions from the same Wilson limits.
 
 use super::apart::quotients_apart;
-use super::arm::{Arm, means};
+use super::arm::{Arm, ratios};
 use super::distribution::{normal_upper_quantile, student_two_sided};
 use super::effect::{Asked, Effect, Estimate, Numbers, Reason, invalid};
 use super::fisher;
@@ -77,53 +77,47 @@ impl Share {
         self.p() * ((self.n - self.successes) / self.n)
     }
 
-    /// Wilson's interval.
-    pub fn wilson(&self, z: f64) -> (f64, f64) {
+    /// How far Wilson's interval reaches below and above the proportion. A limit itself, near the proportion, has lost the
+    /// digits of the distance.
+    fn reach(&self, z: f64) -> (f64, f64) {
         let (n, z2) = (self.n, z * z);
-        let middle = (self.successes + 0.5 * z2) / (n + z2);
         let half = z / (n + z2) * (n * self.variance() + 0.25 * z2).sqrt();
-        let low = if self.successes == 0.0 {
-            0.0
-        } else {
-            (middle - half).max(0.0)
-        };
-        let high = if self.successes == self.n {
-            1.0
-        } else {
-            (middle + half).min(1.0)
-        };
-        (low, high)
+        // The middle of the interval less the proportion. Both distances are half of it and half less it: their product is z² v / (n + z²).
+        let shift = z2 * (0.5 * n - self.successes) / n / (n + z2);
+        let far = half + shift.abs();
+        let near = z2 * self.variance() / (n + z2) / far;
+        if shift > 0.0 { (near, far) } else { (far, near) }
     }
 }
 
 /// Newcombe's interval of b - a.
 pub fn newcombe(a: Share, b: Share, alpha: f64) -> (f64, f64) {
     let z = normal_upper_quantile(alpha / 2.0);
-    let ((low_a, high_a), (low_b, high_b)) = (a.wilson(z), b.wilson(z));
-    let difference = b.p() - a.p();
-    (
-        difference - (b.p() - low_b).hypot(high_a - a.p()),
-        difference + (high_b - b.p()).hypot(a.p() - low_a),
-    )
+    let ((down_a, up_a), (down_b, up_b)) = (a.reach(z), b.reach(z));
+    let difference = apart(a, b);
+    (difference - down_b.hypot(up_a), difference + up_b.hypot(down_a))
 }
 
 /// The interval of b / a - 1 from the same limits; a has successes.
 fn newcombe_lift(a: Share, b: Share, alpha: f64) -> (f64, f64) {
     let z = normal_upper_quantile(alpha / 2.0);
-    let ((low_a, high_a), (low_b, high_b)) = (a.wilson(z), b.wilson(z));
-    let (p, q) = (a.p(), b.p());
-    let root = |limit_b: f64, limit_a: f64| {
-        let square = (p * q).powi(2) - limit_b * limit_a * (2.0 * q - limit_b) * (2.0 * p - limit_a);
-        square.max(0.0).sqrt()
+    let ((down_a, up_a), (down_b, up_b)) = (a.reach(z), b.reach(z));
+    let (p, q, difference) = (a.p(), b.p(), apart(a, b));
+    // The product of both limits is p² / (1 + z²/n), so the lower one does not cancel.
+    let low = |share: Share, up: f64| {
+        let p = share.p();
+        p * p * (share.n / (share.n + z * z)) / (p + up)
     };
-    // (pq - root) / (u (2p - u)), written so that nothing cancels and u may be 2p.
-    let low = if low_b == 0.0 {
-        0.0
+    // (pq ∓ root) / (u (2p - u)) - 1 with root² = p²q² - l (2q - l) u (2p - u), by the distances l - q and u - p.
+    let from = if b.successes == 0.0 {
+        -1.0
     } else {
-        low_b * (2.0 * q - low_b) / (p * q + root(low_b, high_a))
+        let root = (p * down_b).hypot(up_a * (low(b, up_b) * (q + down_b)).sqrt());
+        (q * difference - down_b * down_b - root) / (p * q + root)
     };
-    let high = (p * q + root(high_b, low_a)) / (low_a * (2.0 * p - low_a));
-    (low - 1.0, high - 1.0)
+    let square = low(a, up_a) * (p + down_a);
+    let root = (q * down_a).hypot(up_b * square.sqrt());
+    (from, (p * difference + down_a * down_a + root) / square)
 }
 
 /// Compares two proportions.
@@ -162,15 +156,16 @@ pub fn proportions(a: Share, b: Share, method: Method, asked: Asked) -> Effect {
     }
 }
 
+/// A proportion is the ratio of two whole numbers: so the difference keeps its digits.
 fn as_means(a: Share, b: Share, asked: Asked) -> Effect {
     let arm = |share: Share| Arm {
         n: share.n,
-        mean: [share.p()],
-        cov: [[share.variance()]],
+        mean: [share.successes, share.n],
+        cov: [[share.variance() * share.n * share.n, 0.0], [0.0, 0.0]],
     };
     Effect {
         method: "welch",
-        ..means(&arm(a), &arm(b), asked)
+        ..ratios(&arm(a), &arm(b), asked)
     }
 }
 

@@ -61,13 +61,20 @@ pub fn sample_ratio(units: &[i64], weights: &[f64]) -> Result<Result<SampleRatio
             "At least one arm must be meant to have units.",
         );
     }
+    // By a power of two, so that no weight is rounded.
+    let scale = f64::from_bits(heaviest.to_bits() & f64::INFINITY.to_bits()).max(f64::MIN_POSITIVE);
     let arms: Vec<(f64, f64)> = units
         .iter()
         .zip(weights)
         .filter(|(_, w)| **w > 0.0)
-        .map(|(n, w)| (*n as f64, w / heaviest))
+        .map(|(n, w)| (*n as f64, w / scale))
         .collect();
-    let (total, weight) = arms.iter().fold((0.0, 0.0), |(n, w), arm| (n + arm.0, w + arm.1));
+    let total = arms.iter().map(|arm| arm.0).sum::<f64>();
+    // The sum of the weights, and what it has lost by rounding (Knuth).
+    let (weight, lost) = arms.iter().fold((0.0, 0.0), |(sum, lost), (_, w)| {
+        let (next, back) = (sum + w, sum + w - sum);
+        (next, lost + (sum - (next - back)) + (w - back))
+    });
     if arms.len() < 2 {
         return Ok(Err(Unanswered::OneArm));
     }
@@ -77,8 +84,10 @@ pub fn sample_ratio(units: &[i64], weights: &[f64]) -> Result<Result<SampleRatio
     let statistic = arms
         .iter()
         .map(|(n, w)| {
-            let expected = total * (w / weight);
-            (n - expected) * (n - expected) / expected
+            // n weight - total w to the last digit: units near what is expected would lose those of the difference.
+            let share = total * w;
+            let apart = n.mul_add(weight, -share) - total.mul_add(*w, -share) + n * lost;
+            (apart / weight) * (apart / share)
         })
         .sum();
     let df = (arms.len() - 1) as f64;

@@ -84,6 +84,14 @@ def answer(effect, variance, df, n, alpha=0.05):
 
 
 def gb(stat_a, stat_b, kind):
+    try:
+        return gb_numbers(stat_a, stat_b, kind)
+    except ZeroDivisionError:
+        # Its sums of squares have cancelled.
+        return [float("nan")] * 9
+
+
+def gb_numbers(stat_a, stat_b, kind):
     r = TwoSidedTTest(stat_a, stat_b, FrequentistConfig(difference_type=kind)).compute_result()
     s = SequentialTwoSidedTTest(stat_a, stat_b, SequentialConfig(difference_type=kind)).compute_result()
     t = TwoSidedTTest(stat_a, stat_b, FrequentistConfig(difference_type=kind))
@@ -271,9 +279,26 @@ for x, n, y, m in [(5 * 10**8, 10**9, 500000001, 10**9), (5 * 10**8, 10**9, 5000
     z = abs(q - p) / sqrt(r * (1 - r) * (mpf(1) / n + mpf(1) / m))
     emit("proportion_z", [x, n, y, m], [q - p, (q - p) / p, 2 * n_tail(z)])
 
+# Limits near the proportion, and proportions near each other: what counts from 0 has lost the digits.
+for x, n, y, m in [(10**9 - 3, 10**9, 10**9 - 1, 10**9), (5 * 10**8, 10**9, 500000001, 10**9), (10**9 - 1000, 10**9, 10**9 - 1100, 10**9 - 5),
+                   (1, 10**9, 3, 10**9), (5, 9, 0, 7), (3, 10, 7, 12), (12, 50, 30, 52)]:
+    p, q = mpf(x) / n, mpf(y) / m
+    (la, ua), (lb, ub) = wilson(x, n, Z), wilson(y, m, Z)
+    emit("newcombe", [x, n, y, m], [q - p - sqrt((q - lb) ** 2 + (ua - p) ** 2), q - p + sqrt((ub - q) ** 2 + (p - la) ** 2)],
+         {"statsmodels": [float(v) for v in confint_proportions_2indep(y, m, x, n, method="newcomb")]})
+    low = (p * q - sqrt((p * q) ** 2 - lb * ua * (2 * q - lb) * (2 * p - ua))) / (ua * (2 * p - ua)) - 1
+    high = (p * q + sqrt((p * q) ** 2 - ub * la * (2 * q - ub) * (2 * p - la))) / (la * (2 * p - la)) - 1
+    emit("newcombe_lift", [x, n, y, m], [low, high])
+    va, vb = p * (1 - p) / n, q * (1 - q) / m
+    if va > 0 and vb > 0:
+        for kind, effect, variance in [("absolute", q - p, va + vb), ("relative", (q - p) / p, vb / p**2 + va * q**2 / p**4)]:
+            emit("proportion_welch", [x, n, y, m, kind == "relative"], answer(effect, variance, df_of(va, n, vb, m), mpf(n + m)),
+                 {"gbstats": gb(ProportionStatistic(n=n, sum=x), ProportionStatistic(n=m, sum=y), kind)})
+
 # --- sample ratio, several questions ----------------------------------------------------------------------------------
 for units, weights in [([5000, 5000], [0.5, 0.5]), ([5100, 4900], [1.0, 1.0]), ([3, 1], [0.5, 0.5]), ([1000, 2100, 3000], [1.0, 2.0, 3.0]),
-                       ([500300000, 499700000], [0.5, 0.5]), ([60000, 40000], [0.5, 0.5]), ([900, 1100, 1000, 950, 1050], [0.2] * 5)]:
+                       ([500300000, 499700000], [0.5, 0.5]), ([60000, 40000], [0.5, 0.5]), ([900, 1100, 1000, 950, 1050], [0.2] * 5),
+                       ([333333333, 333333334, 333333333], [1 / 3] * 3), ([100000001, 200000000, 700000001], [0.1, 0.2, 0.7])]:
     s = sum(mpf(w) for w in weights)
     x = sum((n - sum(units) * mpf(w) / s) ** 2 / (sum(units) * mpf(w) / s) for n, w in zip(units, weights))
     emit("sample_ratio", [units, weights], [x, chi_tail(x, len(units) - 1)],

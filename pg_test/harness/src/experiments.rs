@@ -207,8 +207,12 @@ impl Sequence {
     fn refresh(&mut self, client: &mut Client) -> Result<(), String> {
         match self.rng.below(5) {
             0 => {
-                let sql = "SELECT name FROM tally.rollups ORDER BY id";
-                let names = client.query(sql, &[]).map_err(|e| words_of(&e))?;
+                let sql = format!(
+                    "SELECT n.nspname || '.' || r.name FROM tally.rollups r JOIN pg_class c ON c.oid = r.relation \
+                     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '{}' ORDER BY r.id",
+                    self.schema
+                );
+                let names = client.query(&sql, &[]).map_err(|e| words_of(&e))?;
                 if names.is_empty() {
                     return Ok(());
                 }
@@ -245,7 +249,7 @@ impl Sequence {
             chosen
         };
         self.made += 1;
-        let made = Experiment::random(&mut self.rng, format!("e{}", self.made), chosen, &self.experiments);
+        let made = Experiment::random(&mut self.rng, format!("e{}", self.made), chosen, &self.experiments, &self.world);
         let sql = made.create(&self.world, &mut self.rng);
         match self.execute(client, &sql) {
             Ok(()) => {
@@ -262,8 +266,10 @@ impl Sequence {
 
     /// A moment to ask about.
     fn moment(&mut self) -> String {
-        let hour = world::SINCE + self.rng.between(2 * 24, 40 * 24) * 3600;
-        format!("{}+00", crate::time::text(hour * 1_000_000))
+        // Some of them half an hour after a midnight.
+        let hour = self.rng.between(2 * 24, 40 * 24);
+        let half = if self.rng.percent(30) { "30" } else { "00" };
+        format!("{}:{half}:00+00", &self.world.moment(hour)[..13])
     }
 
     /// A report and the health of each experiment against the tables, as a session sees them.

@@ -1,6 +1,6 @@
 //! Owns random metrics and experiments: how pg_tally is told of them.
 
-use super::world::{EVENTS, EXPOSURES, VISITS, World};
+use super::world::{EVENTS, EXPOSURES, VISITS, World, ZONES};
 use crate::rng::Rng;
 
 /// What a metric measures. Texts are over its table, columns written {so}.
@@ -165,8 +165,8 @@ pub struct Experiment {
     pub delay: i64,
     pub covariate_days: i64,
     pub twice: &'static str,
-    pub starts: Option<&'static str>,
-    pub ends: Option<&'static str>,
+    pub starts: Option<String>,
+    pub ends: Option<String>,
     pub planned: Option<i64>,
     pub alpha: f64,
     pub correction: &'static str,
@@ -175,7 +175,7 @@ pub struct Experiment {
 
 impl Experiment {
     /// A random one, of metrics that are there.
-    pub fn random(rng: &mut Rng, name: String, metrics: Vec<Metric>, before: &[Experiment]) -> Self {
+    pub fn random(rng: &mut Rng, name: String, metrics: Vec<Metric>, before: &[Experiment], world: &World) -> Self {
         let control = *rng.one(&["control", "control", "new"]);
         let mut arms = vec![(control, *rng.one(&[1.0, 0.5]))];
         arms.push((if control == "new" { "control" } else { "new" }, *rng.one(&[1.0, 0.5])));
@@ -195,7 +195,8 @@ impl Experiment {
         }
         let twice = *rng.one(&["exclude", "first"]);
         let correction = *rng.one(&["holm", "benjamini_hochberg", "none"]);
-        let zone = *rng.one(&["UTC", "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]);
+        let zone = *rng.one(&ZONES);
+        let day = |n: i64| world.moment(n * 24)[..10].to_string();
         let mut made = Experiment {
             name,
             metrics,
@@ -207,8 +208,8 @@ impl Experiment {
             delay: *rng.one(&[0, 0, 0, 12]),
             covariate_days: *rng.one(&[0, 2, 7]),
             twice,
-            starts: rng.percent(30).then_some("2026-03-25"),
-            ends: rng.percent(40).then_some("2026-04-05"),
+            starts: rng.percent(30).then(|| day(2)),
+            ends: rng.percent(40).then(|| day(13)),
             planned: rng.percent(40).then_some(40),
             alpha: *rng.one(&[0.05, 0.2]),
             correction,
@@ -284,8 +285,8 @@ impl Experiment {
             "\"where\"",
             self.filter.map(|f| format!("$t${}$t$", world.words(EXPOSURES, f))),
         );
-        add("starts", self.starts.map(|d| format!("'{d}'")));
-        add("ends", self.ends.map(|d| format!("'{d}'")));
+        add("starts", self.starts.as_ref().map(|d| format!("'{d}'")));
+        add("ends", self.ends.as_ref().map(|d| format!("'{d}'")));
         add("planned_units", self.planned.map(|p| p.to_string()));
         add("with_data", rng.percent(30).then(|| "true".to_string()));
         sql + ")"

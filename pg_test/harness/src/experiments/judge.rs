@@ -87,10 +87,10 @@ pub fn report(client: &mut Client, e: &Experiment, seq: &Sequence, asked: &Asked
     let srm = split(client, e, seq, asked)?;
     let ended = client
         .query_one(
-            &match e.ends {
+            &match &e.ends {
                 Some(d) => format!(
-                    "SELECT (date '{d}' + 1)::timestamp AT TIME ZONE '{}' <= '{}'::timestamptz",
-                    e.zone, asked.as_of
+                    "SELECT past <= '{}'::timestamptz FROM {}.days WHERE date = '{d}' AND zone = '{}'",
+                    asked.as_of, seq.schema, e.zone
                 ),
                 None => "SELECT false".to_string(),
             },
@@ -218,7 +218,7 @@ fn split(client: &mut Client, e: &Experiment, seq: &Sequence, asked: &Asked) -> 
         "WITH {}, u AS (SELECT * FROM units u WHERE {} AND {}) SELECT (tally.sample_ratio(ARRAY[{}], ARRAY[{}]::float8[])).p",
         oracle::units(e, &seq.world),
         e.counted(),
-        oracle::in_days(e, &asked.as_of, None),
+        oracle::in_days(e, &seq.world, &asked.as_of, None),
         counts.join(", "),
         weights.join(", ")
     );
@@ -230,10 +230,10 @@ fn split(client: &mut Client, e: &Experiment, seq: &Sequence, asked: &Asked) -> 
 
 /// What the health of an experiment says otherwise than the tables do.
 pub fn health(client: &mut Client, e: &Experiment, seq: &Sequence, as_of: &str) -> Result<(), String> {
-    let days = oracle::in_days(e, as_of, None);
+    let days = oracle::in_days(e, &seq.world, as_of, None);
     let mut outside = vec!["false".to_string()];
-    outside.extend(e.starts.map(|d| format!("day < date '{d}'")));
-    outside.extend(e.ends.map(|d| format!("day > date '{d}'")));
+    outside.extend(e.starts.as_ref().map(|d| format!("day < date '{d}'")));
+    outside.extend(e.ends.as_ref().map(|d| format!("day > date '{d}'")));
     let arms: Vec<String> = e.arms.iter().map(|a| format!("'{}'", a.0)).collect();
     let counts = e.counted();
     let sql = format!(

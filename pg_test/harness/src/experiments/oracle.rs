@@ -45,18 +45,26 @@ pub fn units(e: &Experiment, world: &World) -> String {
 }
 
 /// The condition that a unit's first exposure lies in the experiment's days and, as of a moment, is past.
-pub fn in_days(e: &Experiment, as_of: &str, matured: Option<i64>) -> String {
+///
+/// A day counts from its first moment on, and is past after its last one, whatever midnights there are.
+pub fn in_days(e: &Experiment, world: &World, as_of: &str, matured: Option<i64>) -> String {
+    let of_day = |edge: &str| {
+        format!(
+            "(SELECT {edge} FROM {}.days WHERE date = day AND zone = '{}')",
+            world.schema, e.zone
+        )
+    };
     let mut words = match matured {
         Some(hours) => format!(
-            "((day + 1)::timestamp AT TIME ZONE '{}') + interval '{hours} hours' <= '{as_of}'::timestamptz",
-            e.zone
+            "{} + interval '{hours} hours' <= '{as_of}'::timestamptz",
+            of_day("past")
         ),
-        None => format!("(day::timestamp AT TIME ZONE '{}') < '{as_of}'::timestamptz", e.zone),
+        None => format!("{} < '{as_of}'::timestamptz", of_day("begins")),
     };
-    if let Some(d) = e.starts {
+    if let Some(d) = &e.starts {
         words.push_str(&format!(" AND day >= date '{d}'"));
     }
-    if let Some(d) = e.ends {
+    if let Some(d) = &e.ends {
         words.push_str(&format!(" AND day <= date '{d}'"));
     }
     words
@@ -72,7 +80,7 @@ pub fn cap(e: &Experiment, m: &Metric, world: &World, level: f64, as_of: &str) -
         units = units(e, world),
         y = events.sum(&world.words(m.table, m.expression.unwrap_or("1")), &events.after),
         twice = e.counted(),
-        days = in_days(e, as_of, Some(e.matured_after(m))),
+        days = in_days(e, world, as_of, Some(e.matured_after(m))),
         arms = arms.join(", ")
     )
 }
@@ -236,7 +244,7 @@ pub fn metric(e: &Experiment, m: &Metric, world: &World, asked: &Asked) -> Strin
          SELECT labels::text, arm, {NUMBERS} FROM pairs ORDER BY labels, place",
         units = units(e, world),
         twice = e.counted(),
-        days = in_days(e, &asked.as_of, asked.matured.then(|| e.matured_after(m))),
+        days = in_days(e, world, &asked.as_of, asked.matured.then(|| e.matured_after(m))),
         whole = if asked.by.is_empty() { " UNION SELECT '{}'::jsonb" } else { "" },
         arms = arms.join(", "),
         control = e.arms[0].0

@@ -15,7 +15,9 @@ struct Table {
 /// The tables of a sequence.
 #[derive(Clone)]
 pub struct World {
-    schema: String,
+    pub schema: String,
+    /// The first day of its times, in seconds.
+    pub since: i64,
     units: u64,
     /// Types of the times of exposures and of the first table of events.
     pub time_types: [&'static str; 2],
@@ -28,8 +30,19 @@ pub const EXPOSURES: usize = 0;
 pub const EVENTS: usize = 1;
 pub const VISITS: usize = 2;
 
-/// The first day of all times; a random one lies on the 20 days from here.
-pub const SINCE: i64 = 1_774_224_000; // 2026-03-23 00:00 UTC: Europe sets its clocks forward on the sixth day
+/// First days of all times; a random time lies on the 20 days from one of them. Clocks are set: forward in Europe on the sixth day; back in
+/// Havana on the twelfth, where midnight comes twice; back in St. John's on the seventh, where the last hour of a day comes again.
+const SINCE: [i64; 4] = [1_774_224_000, 1_774_224_000, 1_792_454_400, 1_288_569_600]; // 2026-03-23, 2026-10-20, 2010-11-01, 00:00 UTC
+
+/// The zones that experiments have their days in.
+pub const ZONES: [&str; 6] = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kolkata",
+    "America/Havana",
+    "America/St_Johns",
+];
 
 fn table(name: &str, columns: &[&'static str]) -> Table {
     Table {
@@ -52,6 +65,7 @@ impl World {
         let times = ["timestamptz", "timestamptz", "timestamptz", "timestamp", "date"];
         let world = World {
             schema: schema.to_string(),
+            since: *rng.one(&SINCE),
             units: *rng.one(&[6, 24, 60, 60, 400]),
             time_types: [*rng.one(&times), *rng.one(&times)],
             tables: [
@@ -76,12 +90,25 @@ impl World {
             ),
             format!("CREATE TABLE {schema}.visits (id int, person {theirs}, t timestamptz, page text)"),
         ];
+        // When each day of a zone begins and is past, by the minutes of its calendar.
+        make.push(format!(
+            "CREATE TABLE {schema}.days AS SELECT zone, (i AT TIME ZONE zone)::date AS date, min(i) AS begins, max(i) + interval '1 minute' AS past \
+             FROM unnest('{{{}}}'::text[]) zone, generate_series('{}+00'::timestamptz, '{}+00'::timestamptz, interval '1 minute') i GROUP BY 1, 2",
+            ZONES.join(","),
+            world.moment(-20 * 24),
+            world.moment(60 * 24)
+        ));
         for (name, column) in [("exposures", "unit"), ("events", "unit"), ("visits", "person")] {
             if rng.percent(75) {
                 make.push(format!("CREATE INDEX ON {schema}.{name} ({column})"));
             }
         }
         (world, make)
+    }
+
+    /// Date and time of an hour from the first day on, in UTC.
+    pub fn moment(&self, hour: i64) -> String {
+        crate::time::text((self.since + hour * 3600) * 1_000_000)
     }
 
     /// The name of a table, with its schema.
@@ -112,7 +139,7 @@ impl World {
         if rng.percent(2) {
             return rng.one(&["NULL", "'infinity'", "'-infinity'"]).to_string();
         }
-        let second = SINCE
+        let second = self.since
             + match rng.below(3) {
                 0 => rng.between(0, 20) * 86_400,
                 1 => rng.between(0, 480) * 3600,
@@ -253,8 +280,9 @@ impl World {
                 let (unit, arm) = (rng.below(self.units), rng.one(&["control", "new"]));
                 self.tables[place].rows += 1;
                 format!(
-                    "INSERT INTO {name} VALUES ({}, 'price', '{unit}', '{arm}', '2026-03-22 12:00:00{}', 'FR', 1)",
+                    "INSERT INTO {name} VALUES ({}, 'price', '{unit}', '{arm}', '{}{}', 'FR', 1)",
                     self.tables[place].rows,
+                    self.moment(-12),
                     if time_type == "timestamptz" { "+00" } else { "" }
                 )
             }

@@ -215,7 +215,8 @@ BEGIN
         RETURN answer;
     END IF;
     IF method = 'auto' THEN
-        chosen := CASE WHEN least(a, b) * least(s_a + s_b, a + b - s_a - s_b) / NULLIF(a + b, 0) < 5 OR p IN (0, 1) AND q IN (0, 1) THEN 'fisher' ELSE 'z' END;
+        chosen := CASE WHEN least(a, b) * least(s_a + s_b, a + b - s_a - s_b) / NULLIF(a + b, 0) < 5 OR p IN (0, 1) AND q IN (0, 1)
+            OR lift AND q = 0 THEN 'fisher' ELSE 'z' END;
     END IF;
     reason := CASE WHEN a < 1 OR b < 1 THEN 'empty_arm'
                    WHEN method <> 'fisher' AND least(a, b) < 2 THEN 'too_few_units'

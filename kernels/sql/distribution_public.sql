@@ -54,7 +54,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 20 AS $$ SELECT tally_internal.
 CREATE FUNCTION tally_internal._noncentral_two_sided(t float8, df float8, delta float8) RETURNS float8
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    step  CONSTANT float8 := 1.0 / 16;
+    -- Of few degrees of freedom t is large, and what counts lies at y near -ln t, in a stretch of 1: a step there grows with y.
+    step  CONSTANT float8 := least(1.0 / 16, 0.15 / ln(greatest(t, exp(1::float8))));
     a     CONSTANT float8 := df / 2;
     front CONSTANT float8 := exp(0.5 * ln(a) - 0.9189385332046728 - tally_internal._stirling_error(a));
     scale float8;
@@ -74,11 +75,11 @@ BEGIN
             IF f > 2 THEN scale := scale / 2; ELSIF f < 0.5 THEN scale := scale * 2; ELSE EXIT; END IF;
         END LOOP;
         part := 0;
-        FOR k IN -58 .. 192 LOOP
+        FOR k IN floor(-3.65 / step)::int .. ceil(12 / step)::int LOOP
             e := exp(-step * k);
             u := exp(step * k - e);
             f := a * tally_internal._exp_excess(2 * side * scale * u);
-            EXIT WHEN f > 50;
+            EXIT WHEN f > 700;
             ts := t * tally_internal._exp(side * scale * u);
             part := part + u * (1 + e) * exp(-f)
                 * (tally_internal._student_tail(ts - delta, 'Infinity') + tally_internal._student_tail(ts + delta, 'Infinity'));

@@ -105,6 +105,9 @@ SELECT is(ROW(u.*), ROW(1571::bigint, 1571::bigint), 'required units') FROM tall
 SELECT near(tally.experiment_power(0.1, 1, 1571, 1571), 0.8000666820510532, 'power');
 SELECT ok(abs(tally.experiment_power(tally.detectable_difference(1, 900, 300), 1, 900, 300) - 0.8) < 1e-12, 'what can be detected has the power');
 
+SELECT near(tally.experiment_power(0, 1, 118267, 2, alpha => 1e-6, variance_b => 400), 1e-6,
+    'bug: without a difference the power is alpha, also where the arm that varies has two units');
+
 -- Quantiles: of 1 to 101 the value at level q is 1 + 100 q, so the median's standard error is 100 √(¼ / 101), twice.
 SELECT unnest(ARRAY[
     near((e).effect, 10, 'difference of medians'),
@@ -160,6 +163,10 @@ SELECT near((tally.compare_cuped(10, 3, 2, 3, 0, 0, 10, 4, 2, 3, 0, 0)).p, (tall
 SELECT ok((tally.compare_means(100, 0, 0, 100, 1, 4)).p IS NOT NULL, 'one arm that does not vary is no hindrance');
 SELECT is((tally.compare_proportions(0, 200, 0, 210, method => 'fisher')).p, 1::float8, 'Fisher''s test has an answer even where nobody succeeded');
 SELECT ok((e).p < 1e-6 AND (e).low < 1 AND (e).standard_error > 0, 'nobody against everybody') FROM (SELECT tally.compare_proportions(0, 12, 12, 12) AS e) t;
+
+SELECT ok((e).reason IS NULL AND (e).effect = -1 AND (e).low = -1 AND (e).high < -0.9 AND (e).method = 'fisher',
+    'bug: a lift of -1, where nobody succeeded in b, had no number, as if nothing varied')
+  FROM (SELECT tally.compare_proportions(100, 1000, 0, 1000, relative => true) AS e) t;
 
 -- The badge: the first that applies.
 SELECT is(tally.experiment_badge(srm, a, b, lift, p, direction, seq, ended), want,

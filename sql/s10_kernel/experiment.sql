@@ -61,7 +61,8 @@ CREATE OR REPLACE FUNCTION tally.compare_proportions(
 COMMENT ON FUNCTION tally.compare_proportions(bigint, bigint, bigint, bigint, boolean, float8, float8, text) IS
     'Compares two proportions. method z: two-sided z test with the pooled proportion, interval with each arm''s own; fisher: Fisher''s exact p, '
     'Newcombe''s interval (for the lift the interval of the ratio from the same Wilson limits), standard error and sequential interval with one more '
-    'success and failure in each arm; welch: as tally.compare_means with variance p (1 - p); auto: fisher where an expected count is under 5, else z. '
+    'success and failure in each arm; welch: as tally.compare_means with variance p (1 - p); auto: fisher where an expected count is under 5, and for '
+    'the lift where nobody succeeded in b, else z. '
     'auto gives no number for an arm of one unit or where nobody or everybody succeeded; fisher does.';
 
 CREATE OR REPLACE FUNCTION tally.fisher_exact(successes_a bigint, n_a bigint, successes_b bigint, n_b bigint) RETURNS float8

@@ -18,17 +18,20 @@ fn noncentral_two_sided(t: f64, df: f64, delta: f64) -> f64 {
     let a = 0.5 * df;
     let beyond = |y: f64| {
         let ts = t * y.exp();
-        normal_tail(ts - delta) + normal_tail(ts + delta)
+        // Far out nothing is beyond, and near 0 all is.
+        if ts - delta > 40.0 {
+            0.0
+        } else if ts < 1e-17 {
+            1.0
+        } else {
+            normal_tail(ts - delta) + normal_tail(ts + delta)
+        }
     };
     let width = 0.5 / a.sqrt();
-    let sum = |side: f64| {
-        weighted_decay(
-            width,
-            1.0 / 16.0,
-            |u| a * exp_excess(2.0 * side * u),
-            |u| beyond(side * u),
-        )
-    };
+    // Of few degrees of freedom t is large, and what counts lies at y near -ln t, in a stretch of 1: a step of the quadrature
+    // there grows with y.
+    let step = (0.15 / t.max(std::f64::consts::E).ln()).min(1.0 / 16.0);
+    let sum = |side: f64| weighted_decay(width, step, |u| a * exp_excess(2.0 * side * u), |u| beyond(side * u));
     let ln_front = 0.5 * a.ln() - LN_SQRT_2PI - stirling_error(a);
     (2.0 * ln_front.exp() * (sum(1.0) + sum(-1.0))).min(1.0)
 }
@@ -157,5 +160,32 @@ impl Plan {
         Err(invalid(format!("power expected between alpha and 1, got {power}"))
             .detail("0.8 finds the difference in four experiments of five; alpha alone finds it by chance.")
             .hint(HINT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where there is no difference, the chance to find one is that of a false alarm. Bug: it was off by 0.4 % with two units in
+    /// the arm that varies most.
+    #[test]
+    fn without_a_difference_the_power_is_alpha() {
+        for (n_a, n_b, variance_b) in [
+            (118_267.0, 2.0, 400.0),
+            (2.0, 2.0, 1.0),
+            (3.0, 4.0, 1.0),
+            (1e9, 1e9, 1.0),
+            (40.0, 2.0, 9.0),
+        ] {
+            for alpha in [0.9, 0.05, 0.01, 1e-6, 1e-12, 1e-60, 1e-250] {
+                let plan = Plan::new(1.0, variance_b, alpha).expect("a plan");
+                let power = plan.power(0.0, n_a, n_b).expect("a power");
+                assert!(
+                    (power / alpha - 1.0).abs() < 1e-9,
+                    "{n_a} {n_b} {variance_b} {alpha}: {power}"
+                );
+            }
+        }
     }
 }

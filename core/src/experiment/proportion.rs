@@ -125,8 +125,12 @@ pub fn proportions(a: Share, b: Share, method: Method, asked: Asked) -> Effect {
     let (all, successes) = (a.n + b.n, a.successes + b.successes);
     let least_expected = a.n.min(b.n) * successes.min(all - successes) / all;
     let chosen = match method {
-        // Two arms that do not vary but differ: their own variances say nothing.
-        Method::Auto if least_expected < 5.0 || a.variance() + b.variance() == 0.0 => Method::Fisher,
+        // Two arms that do not vary but differ: their own variances say nothing. Nor does that of a lift of -1, where nobody succeeded in b.
+        Method::Auto
+            if least_expected < 5.0 || a.variance() + b.variance() == 0.0 || asked.relative && b.successes == 0.0 =>
+        {
+            Method::Fisher
+        }
         Method::Auto => Method::Z,
         asked_for => asked_for,
     };

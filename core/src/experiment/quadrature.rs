@@ -36,7 +36,8 @@ pub fn weighted_decay(guess: f64, step: f64, f: impl Fn(f64) -> f64, g: impl Fn(
             }
             let t = term(x);
             sum += t;
-            if x > 2.0 && t <= sum.abs() * 1e-20 {
+            // g may be 0 up to far out: then nothing has come yet.
+            if x > 2.0 && sum != 0.0 && t <= sum.abs() * 1e-20 {
                 break;
             }
             k += 1.0;

@@ -44,18 +44,27 @@ COMMENT ON FUNCTION tally_internal._past_day(date, text) IS 'The moment from whi
 
 CREATE OR REPLACE FUNCTION tally_internal._experiment_days(e tally.experiments, as_of timestamptz, matured interval, OUT first timestamptz,
     OUT last timestamptz)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    zone   CONSTANT text := e.definition ->> 'zone';
+    rule   CONSTANT text := tally_internal._bucket_rule('1 day', zone);
+    moment CONSTANT timestamptz := as_of - make_interval(secs => COALESCE(extract(epoch FROM matured), 0)::float8);
+    after  timestamptz;
+BEGIN
     -- By the starts of days, as the cells have them. A start need not be the day's first moment: where a clock is set back over midnight, rows of the day
     -- lie before it, and rows of the day before may lie behind it. A day counts as soon as it has begun; matured, when it is wholly past for so long.
-    SELECT COALESCE(tally_internal._instant_of((e.definition ->> 'starts')::date, x.zone), '-infinity'),
-           LEAST(COALESCE(tally_internal._instant_of((e.definition ->> 'ends')::date + 1, x.zone), 'infinity'),
-                 CASE WHEN NOT isfinite(x.moment) THEN x.moment ELSE (
-                     SELECT CASE WHEN matured IS NULL THEN min(d.day) FILTER (WHERE tally_internal._rows_from(x.rule, d.day) >= x.moment)
-                                 ELSE max(d.day) FILTER (WHERE tally_internal._rows_past(x.rule, d.day) <= x.moment) END
-                       FROM generate_series(-1, 2) n, LATERAL (SELECT tally_internal._bucket_shifted(x.rule, x.moment, n)) d(day)) END)
-      FROM (SELECT y.zone, tally_internal._bucket_rule('1 day', y.zone), as_of - make_interval(secs => COALESCE(extract(epoch FROM matured), 0)::float8)
-              FROM (SELECT e.definition ->> 'zone') y(zone)) x(zone, rule, moment)
-$$;
+    first := COALESCE(tally_internal._instant_of((e.definition ->> 'starts')::date, zone), '-infinity');
+    last := moment;
+    IF isfinite(moment) THEN
+        FOR n IN -1 .. 2 LOOP
+            after := tally_internal._bucket_shifted(rule, moment, n);
+            EXIT WHEN n > -1 AND matured IS NOT NULL AND tally_internal._rows_past(rule, after) > moment;
+            last := after;
+            EXIT WHEN matured IS NULL AND tally_internal._rows_from(rule, after) >= moment;
+        END LOOP;
+    END IF;
+    last := LEAST(COALESCE(tally_internal._instant_of((e.definition ->> 'ends')::date + 1, zone), 'infinity'), last);
+END $$;
 COMMENT ON FUNCTION tally_internal._experiment_days(tally.experiments, timestamptz, interval) IS
 'The days of first exposure that count at a moment, [first, last); matured: only those whose units were all exposed so long ago.';
 

@@ -43,6 +43,10 @@ SELECT 'sketches', pg_temp.d(tally.compare_means(a, b, true)), pg_temp.d(tally.c
 SELECT 'proportions', m, r, v.*, pg_temp.d(tally.compare_proportions(sa, a, sb, b, r, method => m)) FROM unnest('{auto,z,fisher,welch}'::text[]) m,
     unnest('{f,t}'::boolean[]) r, (VALUES (100, 1000, 130, 1000), (3, 40, 9, 35), (0, 10, 4, 12), (0, 10, 0, 12), (5, 5, 1, 9), (0, 0, 1, 9), (1, 1, 1, 9),
         (20, 20, 30, 30), (NULL, 7, 2, 9)) v(sa, a, sb, b);
+SELECT 'near', m, r, v.*, pg_temp.d(tally.compare_proportions(sa, a, sb, b, r, method => m)) FROM unnest('{z,welch}'::text[]) m, unnest('{f,t}'::boolean[]) r,
+    (VALUES (500000000, 1000000000, 500000001, 1000000000), (999999997, 1000000000, 999999999, 1000000000), (100, 1000, 0, 1000)) v(sa, a, sb, b);
+SELECT 'nobody', pg_temp.d(tally.compare_proportions(100, 1000, 0, 1000, true)), pg_temp.d(n.low), pg_temp.d(n.high)
+  FROM tally.newcombe_interval(999999997, 1000000000, 999999999, 1000000000) n;
 SELECT 'fisher', a, b, pg_temp.d(tally.fisher_exact(a, 30, b, 41)), pg_temp.d(n.low), pg_temp.d(n.high)
   FROM generate_series(0, 30, 6) a, generate_series(0, 41, 8) b, LATERAL tally.newcombe_interval(a, 30, b, 41) n;
 SELECT 'fisher of many', pg_temp.d(tally.fisher_exact(500000, 1000000, 501500, 1000000)), pg_temp.d(tally.fisher_exact(3, 1000000, 21, 1000000)),
@@ -74,6 +78,7 @@ SELECT 'badge', lift, p, dir, ended, tally.experiment_badge(s, a, a + 5, lift, p
       (0.4, 0, 0.03, 0.01, 0.5), (0.4, 500, 0.001, 0.01, 0.01), (0.4, 500, NULL, 0.01, 0.5), (0.4, 500, -0.03, NULL, 0.001),
       (0.4, NULL, -0.03, 0.1, 0.001)) v(s, a, lift, p, sp),
     unnest('{up_is_good,down_is_good}'::text[]) dir, unnest('{t,f}'::boolean[]) ended;
+SELECT 'no power', a, pg_temp.d(tally.experiment_power(0, 1, 118267, 2, a, 400)) FROM unnest('{0.05,1e-6}'::float8[]) a;
 SELECT 'power', pg_temp.d(tally.experiment_power(0.5, 25, n, n + 10)), pg_temp.d(tally.experiment_power(0.5, 25, n, n, 0.01, 36))
   FROM unnest('{2,30,800}'::bigint[]) n;
 SELECT 'plan', u.*, pg_temp.d(tally.detectable_difference(25, 1571, 1571)), tally.required_units(NULL, 1) IS NULL FROM tally.required_units(0.5, 25) u;

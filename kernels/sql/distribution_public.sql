@@ -65,6 +65,7 @@ DECLARE
     e     float8;
     u     float8;
     f     float8;
+    g     float8;
     ts    float8;
 BEGIN
     -- T = (Z + δ) / s with df s² chi-square. With s = e^y the density of y falls as exp(-a (e^2y - 1 - 2y)) on either side of 0.
@@ -81,8 +82,10 @@ BEGIN
             f := a * tally_internal._exp_excess(2 * side * scale * u);
             EXIT WHEN f > 700;
             ts := t * tally_internal._exp(side * scale * u);
-            part := part + u * (1 + e) * exp(-f)
-                * (tally_internal._student_tail(ts - delta, 'Infinity') + tally_internal._student_tail(ts + delta, 'Infinity'));
+            g := tally_internal._student_tail(ts - delta, 'Infinity') + tally_internal._student_tail(ts + delta, 'Infinity');
+            -- What is less than 1e-300 is nothing here, and would be an error.
+            CONTINUE WHEN g = 0 OR f - ln(g) - ln(u) > 690;
+            part := part + u * (1 + e) * exp(-f) * g;
         END LOOP;
         sum := sum + part * step * scale;
     END LOOP;

@@ -82,7 +82,9 @@ BEGIN
             f := a * tally_internal._exp_excess(2 * side * scale * u);
             EXIT WHEN f > 700;
             ts := t * tally_internal._exp(side * scale * u);
-            g := tally_internal._student_tail(ts - delta, 'Infinity') + tally_internal._student_tail(ts + delta, 'Infinity');
+            -- Far out nothing is beyond, and near 0 all is.
+            g := CASE WHEN ts - delta > 40 THEN 0 WHEN ts < 1e-17 THEN 1
+                ELSE tally_internal._student_tail(ts - delta, 'Infinity') + tally_internal._student_tail(ts + delta, 'Infinity') END;
             -- What is less than 1e-300 is nothing here, and would be an error.
             CONTINUE WHEN g = 0 OR f - ln(g) - ln(u) > 690;
             part := part + u * (1 + e) * exp(-f) * g;

@@ -52,7 +52,9 @@ SELECT throws_ok($$SELECT * FROM tally.list_incidents(most => 0)$$, '22023', NUL
 CREATE TEMP TABLE page AS SELECT tally.page_incidents('all')::text AS first, NULL::text AS last, NULL::bigint AS cursor;
 UPDATE page SET cursor = (regexp_match(first, '<input[^>]*name="before"[^>]*value="(\d+)"'))[1]::bigint;
 SELECT is((SELECT cursor FROM page), (SELECT min(id) FROM (SELECT id FROM tally.incidents ORDER BY id DESC LIMIT 200) x), 'a button leads to what is older');
+SELECT unalike((SELECT first FROM page), '%incidents before%', 'the first page is before nothing');
 UPDATE page SET last = tally.page_incidents('all', before => (SELECT min(id) + 10 FROM tally.incidents))::text;
+SELECT is((SELECT last LIKE '%All incidents before #' || min(i.id) + 10 || '<%' FROM page, tally.incidents i GROUP BY last), true, 'the last says before what');
 SELECT unalike((SELECT last FROM page), '%name="before"%', 'the last page has none');
 SELECT is((SELECT count(*) FROM page, regexp_matches(last, 'page_incident\?id=', 'g')), 10::bigint, 'and the rest');
 CREATE ROLE incident_pages_stranger;

@@ -81,7 +81,7 @@ BEGIN
     RETURN tally_internal._page_html(tally_internal._operations_model('page_incidents', 'Incidents',
         'What is wrong or was, newest first. Open one for its timeline, its evidence and what you may do.', jsonb_build_array(
         tally_internal._table_panel(CASE status WHEN 'open' THEN 'Open incidents' WHEN 'all' THEN 'All incidents' ELSE initcap(status) || ' incidents' END
-            || COALESCE(format(' before #%s', before), ''),
+            || COALESCE(' before #' || before, ''),
             'As far as you may see them.', '{incident,opened,severity,status,area,impact,who,respond by}', made,
             CASE WHEN n > most THEN format('There are more, before #%s.', last) END)
         || jsonb_build_object('forms', jsonb_build_array(jsonb_build_object('title', 'Choose', 'action', 'page_incidents', 'get', true, 'fields',

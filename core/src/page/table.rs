@@ -151,7 +151,7 @@ impl Table {
                             .element("span", &[("class", "tag bad")], text)
                             .close("td")
                     }
-                    Value::String(text) if matches!(text.as_str(), "warning" | "pending" | "new" | "late") => {
+                    Value::String(text) if matches!(text.as_str(), "warning" | "pending" | "new" | "late" | "slow") => {
                         _ = out
                             .open("td", &[])
                             .element("span", &[("class", "tag mid")], text)

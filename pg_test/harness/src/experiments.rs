@@ -249,7 +249,13 @@ impl Sequence {
             chosen
         };
         self.made += 1;
-        let made = Experiment::random(&mut self.rng, format!("e{}", self.made), chosen, &self.experiments, &self.world);
+        let made = Experiment::random(
+            &mut self.rng,
+            format!("e{}", self.made),
+            chosen,
+            &self.experiments,
+            &self.world,
+        );
         let sql = made.create(&self.world, &mut self.rng);
         match self.execute(client, &sql) {
             Ok(()) => {

@@ -207,14 +207,19 @@ DECLARE
     pooled   CONSTANT tally.moments := tally_internal._pooled(a, b);
     l        CONSTANT record := tally_internal._linear(method, pooled);
     variance float8;
+    own      float8;
+    together float8;
 BEGIN
     IF l.value IS NULL THEN RETURN NULL; END IF;
     variance := tally_internal._variance_of(pooled, l.x);
-    IF variance = 0 OR tally_internal._variance_of(pooled, l.v) = 0 THEN RETURN 0; END IF;
-    RETURN (tally_internal._bilinear(pooled, l.v, l.x)).sum / variance;
+    own := tally_internal._variance_of(pooled, l.v);
+    IF variance = 0 OR own = 0 THEN RETURN 0; END IF;
+    together := (tally_internal._bilinear(pooled, l.v, l.x)).sum;
+    -- Of rounding error alone; an arm that does not vary would have a variance of about 1e-34 by it.
+    RETURN CASE WHEN abs(together) <= 1e-12 * (sqrt(own) * sqrt(variance)) THEN 0 ELSE together / variance END;
 END $$;
 COMMENT ON FUNCTION tally_internal._theta(text, tally.moments, tally.moments) IS
-'Covariance over variance of the covariate, over both arms as one; 0 where the covariate or the value does not vary.';
+'Covariance over variance of the covariate, over both arms as one; 0 where the covariate or the value does not vary, or not together.';
 
 CREATE FUNCTION tally_internal._value_of(method text, arm tally.moments) RETURNS float8
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -261,7 +266,8 @@ BEGIN
         IF p.value = 0 THEN RETURN tally_internal._no_effect(value_a, value_b, method, 'zero_baseline'); END IF;
         -- The control's plain value is part of the difference and the denominator: d(D / A) = (dD - (D / A) dA) / A.
         effect := effect / p.value;
-        v_a := tally_internal._variance_of(a, tally_internal._combined(p.v, (1 + effect) / p.value, p.x, -theta / p.value)) / a.n;
+        v_a := tally_internal._variance_of(a, tally_internal._combined(p.v, (q.value - theta * (q.covariate - p.covariate)) / p.value / p.value, p.x,
+                                                                       -theta / p.value)) / a.n;
         v_b := tally_internal._variance_of(b, tally_internal._combined(q.v, 1 / p.value, q.x, -theta / p.value)) / b.n;
     END IF;
     RETURN tally_internal._tested(value_a, value_b, method, effect, v_a + v_b, df, a.n + b.n, alpha, planned);

@@ -16,7 +16,7 @@ CREATE TABLE evil.tried AS SELECT c.name,
     c.name, c.condition)) AS outcome
   FROM (VALUES ('domain', '(NEW.ms::evil.d) IS NULL'), ('array', 'cardinality((''{'' || NEW.ms || ''}'')::text::evil.d[]) = 7'),
       ('xml', 'query_to_xml(''SELECT evil.pwn()'', true, true, '''') IS NULL'),
-      ('engine', 'tally_internal._metric_error(''evil.pwn()'', NEW.ms) IS NULL'), ('value', 'tally_internal._value_or_null(''evil.pwn()'', NEW.ms) IS NULL'),
+      ('engine', 'tally_internal._metric_error(''evil.pwn()'', NEW.ms) IS NULL'), ('value', 'tally_internal._value_or_null(''evil.pwn()'', NEW.ms, 0) IS NULL'),
           ('call', 'evil.pwn() > 1'),
       ('case', 'CASE WHEN tally_internal._mark(''1 fixed 3600000000'', NEW.at) THEN true ELSE false END')) c(name, condition);
 -- Whatever he may do that has the engine look after its triggers.

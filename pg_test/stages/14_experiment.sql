@@ -228,4 +228,14 @@ SELECT lives_ok(hint, 'the hint works: ' || hint) FROM (SELECT DISTINCT p.hint F
 SELECT is((SELECT count(*) FROM v GROUP BY arm HAVING (tally.compare_means(count(*), avg(y), var_samp(y), 10, 1, 1)).p < 0 LIMIT 1), NULL, 'in HAVING');
 SELECT is_empty($$SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     WHERE c.oid = 'tally.effect'::regclass AND a.attnum > 0 AND col_description(c.oid, a.attnum) IS NULL$$, 'every column of an effect is explained');
+
+-- An arm whose values are all 0 does not vary, and its lift is -1. What rounding leaves of that had been taken for a variance of about 1e-32, with a p of
+-- 1e-202 (the random test found it).
+SELECT is((SELECT count(*) FROM generate_series(1, 60) m, generate_series(1, 30) d
+    WHERE (tally.compare_ratios(10, m / 7.0, d / 3.0, 4, 5, 1, 10, 0, 3, 0, 2, 0, true)).reason IS DISTINCT FROM 'zero_variance'), 0::bigint,
+    'the lift of a ratio that is 0 has no variance');
+SELECT is((SELECT count(*) FROM unnest('{0,1e-17,-1e-17,1e-16}'::float8[]) co
+    WHERE (tally.compare_cuped(10, 2, 1, 1, 1, co, 10, 0, 0, 1, 1, 0, true)).reason IS DISTINCT FROM 'zero_variance'), 0::bigint,
+    'nor has that of a mean that is 0, beside a covariate that goes with it by rounding alone');
+SELECT is((tally.compare_cuped(10, 2, 1, 1, 1, 0.5, 10, 0, 0, 1, 1, 0, true)).reason, NULL, 'one that goes with it in the control does');
 SELECT * FROM finish();

@@ -137,7 +137,7 @@ BEGIN
         OR (drop_dimensions <> '{}' AND EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = old.id AND NOT m.name = ANY (drop_measures)
                                                    AND (m.merge NOT LIKE 'pg_catalog.%' OR m.type IN ('real', 'double precision'))));
     IF add_dimensions <> '[]' OR drop_dimensions <> '{}' THEN
-        PERFORM tally_internal._leave_statistics(old);
+        PERFORM tally_internal._leave_statistics(old, tally_internal._heir_of_statistics(old));
     END IF;
     IF columns THEN
         PERFORM tally_internal._change_columns(r, target, add_measures, drop_measures, add_dimensions, drop_dimensions);

@@ -7,6 +7,7 @@ DECLARE
     holder regrole;
     above text;
     child tally.rollups;
+    heir  text;
 BEGIN
     IF NOT tally_internal._has_rights_of(r.owner) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
@@ -40,8 +41,10 @@ BEGIN
         PERFORM tally.drop_rollup(tally_internal._called(child), "cascade" => true);
     END LOOP;
     PERFORM tally_internal._announce('rollup_drops', r.id);
-    PERFORM tally_internal._leave_statistics(r);
+    -- Known while the catalogue has the groups; done when the source is locked, which waits as tally.lock_timeout says and names who holds it.
+    heir := tally_internal._heir_of_statistics(r);
     PERFORM tally_internal._forget_rollup(r.id);
+    PERFORM tally_internal._leave_statistics(r, heir);
     IF holder IS NULL AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation AND c.relkind = 'r') THEN
         EXECUTE format('DROP TABLE %s', r.relation);
     END IF;

@@ -91,16 +91,22 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_statistics(tally.rollups, text) IS
 'Drops a rollup''s statistics of that suffix, where they are, with the caller''s rights.';
 
-CREATE OR REPLACE FUNCTION tally_internal._leave_statistics(r tally.rollups) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._heir_of_statistics(r tally.rollups) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (array_agg(x.name ORDER BY x.id))[1] FROM tally_internal._sharers(r) x HAVING bool_and(tally_internal._statistics_of(x, '_tally_groups') IS NULL)
+$$;
+COMMENT ON FUNCTION tally_internal._heir_of_statistics(tally.rollups) IS
+'The name of the rollup that takes over the lasting statistics of one that goes or changes its groups; null where nobody needs them.';
+
+CREATE OR REPLACE FUNCTION tally_internal._leave_statistics(r tally.rollups, heir text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
-    own  text := tally_internal._statistics_of(r, '_tally_groups');
-    heir text;
+    own text := tally_internal._statistics_of(r, '_tally_groups');
 BEGIN
+    -- A VACUUM holds the lock that this takes, for hours maybe.
+    PERFORM set_config('lock_timeout', tally_internal._patience_ms() || 'ms', true);
     PERFORM tally_internal._drop_statistics(r, '_tally_build');
     IF own IS NULL OR r.key IS NOT NULL THEN RETURN; END IF;
-    SELECT (array_agg(x.name ORDER BY x.id))[1] INTO heir FROM tally_internal._sharers(r) x
-    HAVING bool_and(tally_internal._statistics_of(x, '_tally_groups') IS NULL);
     IF heir IS NOT NULL THEN
         -- A new name keeps what ANALYZE has counted.
         EXECUTE format('ALTER STATISTICS %s RENAME TO %I', own, heir || '_tally_groups');
@@ -111,8 +117,8 @@ EXCEPTION WHEN duplicate_object OR insufficient_privilege THEN
     -- The name is somebody else's, or the schema is closed to the owner by now. The next build of the others makes what it needs.
     EXECUTE 'DROP STATISTICS ' || own;
 END $$;
-COMMENT ON FUNCTION tally_internal._leave_statistics(tally.rollups) IS
-'Before a rollup goes or changes its groups: hands its lasting statistics to one that shares them, or drops them where nobody does. With the caller''s rights.';
+COMMENT ON FUNCTION tally_internal._leave_statistics(tally.rollups, text) IS
+'Hands the lasting statistics of a rollup that goes or changes its groups to its heir, or drops them where it has none. With the caller''s rights.';
 
 CREATE OR REPLACE FUNCTION tally_internal._put_statistics(rollup_id int, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -168,11 +174,11 @@ DECLARE
 BEGIN
     given.owner := taker;
     IF EXISTS (SELECT FROM tally_internal._sharers(given) x WHERE tally_internal._has_statistics(x, '_tally_groups')) THEN
-        PERFORM tally_internal._leave_statistics(r);
+        PERFORM tally_internal._leave_statistics(r, tally_internal._heir_of_statistics(r));
     ELSIF EXISTS (SELECT FROM tally_internal._sharers(r)) AND tally_internal._statistics_for(r) IS NOT NULL
         AND tally_internal._may_count(r) THEN
         -- What others share stays theirs. The next build fills the new ones: a gift marks all history.
-        PERFORM tally_internal._leave_statistics(r);
+        PERFORM tally_internal._leave_statistics(r, tally_internal._heir_of_statistics(r));
         BEGIN
             PERFORM tally_internal._put_statistics(r.id);
         EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN

@@ -214,15 +214,18 @@ impl Shape<4> for RatioWithCovariate {
     }
 }
 
-/// θ = cov / var over both arms together; 0 where the covariate or the value does not vary.
+/// θ = cov / var over both arms together; 0 where the covariate or the value does not vary, or not together.
 fn theta<const K: usize, S: Shape<K>>(a: &Arm<K>, b: &Arm<K>) -> Result<f64, Reason> {
     let pooled = a.with(b);
     let linear = S::linear(&pooled)?;
     let variance = pooled.variance(linear.of_covariate);
-    if variance == 0.0 || pooled.variance(linear.of_value) == 0.0 {
+    let own = pooled.variance(linear.of_value);
+    let covariance = pooled.covariance(linear.of_value, linear.of_covariate);
+    // A covariance that is rounding error alone would give an arm that does not vary a variance of about 1e-34, and a p as small.
+    if variance == 0.0 || own == 0.0 || covariance.abs() <= NOISE * (own.sqrt() * variance.sqrt()) {
         return Ok(0.0);
     }
-    Ok(pooled.covariance(linear.of_value, linear.of_covariate) / variance)
+    Ok(covariance / variance)
 }
 
 /// Σ of two weightings.
@@ -280,7 +283,9 @@ fn estimate<const K: usize, S: Shape<K>>(a: &Arm<K>, b: &Arm<K>, asked: Asked) -
     // The lift is D / A with D the adjusted difference and A the control's plain value, which is part of D and of the
     // denominator: d(D / A) = (dD - (D / A) dA) / A. To take the adjusted variance for both under-covers.
     let lift = difference / base;
-    let w_a = combined(of_a.of_value, (1.0 + lift) / base, of_a.of_covariate, -theta / base);
+    // 1 + D / A, from b's own value: where that is 0, rounding of the lift to not quite -1 would be all of the variance.
+    let times = (of_b.value - theta * covariate_apart) / base;
+    let w_a = combined(of_a.of_value, times / base, of_a.of_covariate, -theta / base);
     let w_b = combined(of_b.of_value, 1.0 / base, of_b.of_covariate, -theta / base);
     Ok(Estimate {
         effect: lift,

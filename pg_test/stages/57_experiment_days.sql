@@ -9,23 +9,24 @@ SELECT is(tally_internal._past_day(d, z), (
                ('2010-11-06', 'America/St_Johns'), ('2010-11-07', 'America/St_Johns'), ('2026-04-23', 'Africa/Cairo'), ('2026-04-24', 'Africa/Cairo'),
                ('2026-10-24', 'Atlantic/Azores'), ('2026-04-04', 'America/Santiago'), ('2026-03-29', 'Europe/Berlin'), ('2026-03-29', 'UTC')) v(d, z);
 
--- Havana's clocks go back from 01:00 to 00:00 on 1 November: midnights at 04:00 and 05:00 UTC.
+-- Havana's clocks went back from 01:00 to 00:00 on 2 November 2025: midnights at 04:00 and 05:00 UTC. A year that is past: Debian 13 knows of a Havana that
+-- does not set its clocks back in 2026.
 CREATE TABLE exposures (unit text, arm text, at timestamptz);
 CREATE TABLE events (unit text, at timestamptz, amount float8);
 CREATE INDEX ON events (unit);
-INSERT INTO exposures VALUES ('a', 'control', '2026-10-31 12:00Z'), ('b', 'control', '2026-11-01 04:10Z'), ('c', 'control', '2026-11-01 04:50Z'),
-    ('d', 'control', '2026-11-01 12:00Z'), ('e', 'control', '2026-11-02 12:00Z');
+INSERT INTO exposures VALUES ('a', 'control', '2025-11-01 12:00Z'), ('b', 'control', '2025-11-02 04:10Z'), ('c', 'control', '2025-11-02 04:50Z'),
+    ('d', 'control', '2025-11-02 12:00Z'), ('e', 'control', '2025-11-03 12:00Z');
 SELECT lives_ok($$
     SELECT tally.create_experiment_metric('revenue', 'events', expression => 'amount');
     SELECT tally.create_experiment('x', 'exposures', 'unit', '{"control": 1, "new": 1}', '{revenue}', "window" => '1 hour', zone => 'America/Havana')
 $$, 'an experiment by the days of Havana');
 SELECT is((SELECT r.units FROM tally.experiment_report('x', t, m, k => 1) r WHERE r.arm = 'control'), want,
           format('as of %s, the first of two midnights or near it: %s units %s', t AT TIME ZONE 'UTC', want, CASE WHEN m THEN 'matured' ELSE 'in all' END))
-  FROM (VALUES (timestamptz '2026-11-01 04:00Z', false, 1::bigint), ('2026-11-01 04:00:01Z', false, 4), ('2026-11-01 04:30Z', false, 4),
-               ('2026-11-01 05:00Z', false, 4), ('2026-11-02 05:00Z', false, 4), ('2026-11-02 05:00:01Z', false, 5),
-               ('2026-11-01 04:59:59Z', true, 0), ('2026-11-01 05:00Z', true, 1), ('2026-11-01 05:30Z', true, 1), ('2026-11-01 06:00Z', true, 1),
-               ('2026-11-02 05:59:59Z', true, 1), ('2026-11-02 06:00Z', true, 4)) v(t, m, want);
-SELECT is((SELECT array_agg(s.units ORDER BY s.day) FROM tally.experiment_timeseries('x', matured => false, as_of => '2026-11-03 05:00Z', k => 1) s
+  FROM (VALUES (timestamptz '2025-11-02 04:00Z', false, 1::bigint), ('2025-11-02 04:00:01Z', false, 4), ('2025-11-02 04:30Z', false, 4),
+               ('2025-11-02 05:00Z', false, 4), ('2025-11-03 05:00Z', false, 4), ('2025-11-03 05:00:01Z', false, 5),
+               ('2025-11-02 04:59:59Z', true, 0), ('2025-11-02 05:00Z', true, 1), ('2025-11-02 05:30Z', true, 1), ('2025-11-02 06:00Z', true, 1),
+               ('2025-11-03 05:59:59Z', true, 1), ('2025-11-03 06:00Z', true, 4)) v(t, m, want);
+SELECT is((SELECT array_agg(s.units ORDER BY s.day) FROM tally.experiment_timeseries('x', matured => false, as_of => '2025-11-04 05:00Z', k => 1) s
             WHERE s.arm = 'control'), '{1,4,5}'::bigint[], 'day by day: a day ends at the first of two midnights');
 
 -- St. John's clocks went back from 00:01 to 23:01 on 7 November 2010: the first minute of the day is over before the day before is.

@@ -65,5 +65,21 @@ SELECT dblink_exec('other', 'COMMIT');
 SELECT results_eq($$SELECT threshold, recovered, error FROM tally.evaluate(public.at(3)) ORDER BY 1$$, $$VALUES ('on a', 1, NULL::text), ('on b', 0, NULL)$$,
     'and comes at the next tick');
 SELECT is((SELECT status FROM tally.incidents WHERE threshold = 'on a' AND kind = 'breach'), 'acknowledged', 'nothing of either is lost');
+-- The same where the locked table has partitions. Who asks for its tree by pg_partition_tree() waits for their locks (the random attacker found it).
+CREATE TABLE c (at timestamptz NOT NULL, v int) PARTITION BY RANGE (at);
+CREATE TABLE c_0 PARTITION OF c FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE INDEX ON c (at);
+SELECT tally.create_rollup('c1', 'c', 'at', measures => '{"n": "count(*)"}', schedule => '*/5 * * * *');
+INSERT INTO b VALUES (public.at(80), 1);
+INSERT INTO c VALUES (public.at(80), 1);
+SELECT dblink_exec('other', 'BEGIN'), dblink_exec('other', 'ALTER TABLE c RENAME COLUMN v TO w');
+SET statement_timeout = '40s';
+SELECT results_eq($$SELECT rollup, left(error, 32) FROM tally.refresh() WHERE rollup IN ('b1', 'c1') ORDER BY 1$$,
+    $$VALUES ('b1', NULL::text), ('c1', '55P03: public.c is locked, so ro')$$, 'a refresh of all goes on beside a locked partition');
+SELECT results_eq($$SELECT tally_internal._who_locks(r) ~ '^It is locked by pid \d+ \(' FROM tally.rollups r WHERE r.name = 'c1'$$, 'VALUES (true)',
+    'and says who has locked it');
+RESET statement_timeout;
+SELECT dblink_exec('other', 'ROLLBACK');
+SELECT is((SELECT sum(n) FROM b1), (SELECT count(*) FROM b)::numeric, 'the other is right');
 SELECT dblink_disconnect('other');
 SELECT * FROM finish();

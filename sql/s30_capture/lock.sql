@@ -49,7 +49,7 @@ BEGIN
     LOOP
         -- Not more often than once: an autovacuum that prevents the transaction numbers from running out does not yield.
         yielding := yielding IS NULL AND tally_internal._patience_ms() > 1 AND tally_internal._autovacuum_holds(ARRAY(
-            SELECT t.relid FROM unnest(tables) x, pg_partition_tree(x) t UNION SELECT unnest(tables)));
+            SELECT t.member FROM unnest(tables) x, tally_internal._tree(x) t));
         PERFORM set_config('lock_timeout', CASE WHEN yielding THEN LEAST(extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000 + 300,
                                                     tally_internal._patience_ms())::int || 'ms' ELSE '100ms' END, true);
         BEGIN
@@ -57,7 +57,7 @@ BEGIN
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
             IF clock_timestamp() > deadline THEN
-                holders := tally_internal._holders(ARRAY(SELECT t.relid FROM unnest(tables) x, pg_partition_tree(x) t UNION SELECT unnest(tables)),
+                holders := tally_internal._holders(ARRAY(SELECT t.member FROM unnest(tables) x, tally_internal._tree(x) t),
                     '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'::text[] || CASE
                         WHEN exclusive THEN '{AccessShareLock,RowShareLock}'::text[] END);
                 PERFORM tally_internal._refuse('lock_not_available',

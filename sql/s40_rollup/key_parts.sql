@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION tally_internal._source_rows(source regclass) RETURNS 
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     -- If nobody has counted yet, a row is taken to have a hundred bytes.
     SELECT sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 100.0 END)
-      FROM pg_class c WHERE c.oid = source OR c.oid IN (SELECT t.relid FROM pg_partition_tree(source) t WHERE t.isleaf)
+      FROM pg_class c WHERE c.oid = source OR c.oid IN (SELECT t.member FROM tally_internal._tree(source) t) AND c.relkind <> 'p'
 $$;
 COMMENT ON FUNCTION tally_internal._source_rows(regclass) IS 'About how many rows a source has, by the planner''s count.';
 

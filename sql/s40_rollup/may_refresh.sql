@@ -35,8 +35,8 @@ CREATE OR REPLACE FUNCTION tally_internal._who_locks(r tally.rollups) RETURNS te
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN COALESCE('It is locked by ' || tally_internal._holders(
-            ARRAY(SELECT t.relid FROM unnest(ARRAY[r.source, r.relation, r.live_view]) x, pg_partition_tree(x) t
-                  UNION SELECT unnest(ARRAY[r.source, r.relation, r.live_view])),
+            -- Not pg_partition_tree(), which waits for the partitions' locks: one open ALTER TABLE kept everybody's refresh waiting without end.
+            ARRAY(SELECT t.member FROM unnest(ARRAY[r.source, r.relation, r.live_view]) x, tally_internal._tree(x) t),
             '{ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}') || '.', 'What locked it has ended since.');
 END $$;
 COMMENT ON FUNCTION tally_internal._who_locks(tally.rollups) IS 'Who keeps a refresh of a rollup waiting, as the detail of an error.';

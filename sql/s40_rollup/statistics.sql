@@ -219,8 +219,8 @@ COMMENT ON FUNCTION tally_internal._may_count(tally.rollups) IS 'Whether a rollu
 
 CREATE OR REPLACE FUNCTION tally_internal._changed_share(source regclass) RETURNS float8
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT sum(pg_stat_get_mod_since_analyze(m.relation)) / greatest((SELECT c.reltuples FROM pg_class c WHERE c.oid = source), 1)
-      FROM (SELECT t.member FROM tally_internal._tree(source) t) m(relation)
+    SELECT sum(pg_stat_get_mod_since_analyze(t.member)) / greatest((SELECT c.reltuples FROM pg_class c WHERE c.oid = source), 1)
+      FROM tally_internal._tree(source) t
 $$;
 COMMENT ON FUNCTION tally_internal._changed_share(regclass) IS
 'The share of a source''s rows that changed since ANALYZE counted them last; over 1 where more came.';

@@ -22,6 +22,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._administers(regrole, regrole, text) IS 'Whether a role may export what an owner has in a schema.';
 
+CREATE OR REPLACE FUNCTION tally_internal._access_rank(role text) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.array_position('{viewer,editor,admin}'::text[], role);
+COMMENT ON FUNCTION tally_internal._access_rank(text) IS 'How much access a role of tally.access is: 1 viewer, 2 editor, 3 admin.';
+
 CREATE OR REPLACE FUNCTION tally_internal._store_access(grantee regrole, role text, schema text, who bigint DEFAULT tally_internal._me())
     RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -39,8 +44,7 @@ BEGIN
     -- in as an editor too.
     INSERT INTO tally.access AS a (owner, grantee, role, schema) VALUES (caller, grantee, role, schema)
     ON CONFLICT ((a.owner::oid), (a.grantee::oid), (a.schema)) WHERE a.owner::oid <> 0::oid AND a.grantee::oid <> 0::oid
-    DO UPDATE SET role = excluded.role WHERE array_position('{viewer,editor,admin}'::text[], a.role)
-        < array_position('{viewer,editor,admin}'::text[], excluded.role);
+    DO UPDATE SET role = excluded.role WHERE tally_internal._access_rank(a.role) < tally_internal._access_rank(excluded.role);
     RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_access(regrole, text, text, bigint) IS

@@ -174,6 +174,17 @@ COMMENT ON COLUMN tally.incident_lives.recovered_at IS 'When the alert was last 
 COMMENT ON COLUMN tally.incident_lives.resolved_at IS 'When it was closed.';
 GRANT SELECT ON tally.incident_lives TO PUBLIC;
 
+CREATE OR REPLACE FUNCTION tally_internal._shown_status(status text, recovered_at timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN status OPERATOR(pg_catalog.=) ANY ('{new,acknowledged}'::text[]) AND recovered_at IS NOT NULL THEN 'recovered' ELSE status END;
+COMMENT ON FUNCTION tally_internal._shown_status(text, timestamptz) IS
+'The status of an incident as people read it: recovered where the alert is over and nobody has closed it.';
+
+CREATE OR REPLACE FUNCTION tally_internal._incident_lists() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{open,new,acknowledged,recovered,resolved,reviewed,all}'::text[];
+COMMENT ON FUNCTION tally_internal._incident_lists() IS 'The lists of incidents that can be asked for: open and all, and each status as it is shown.';
+
 CREATE OR REPLACE FUNCTION tally.list_incidents(
     status text DEFAULT 'open',
     area   text DEFAULT NULL,
@@ -182,12 +193,11 @@ CREATE OR REPLACE FUNCTION tally.list_incidents(
 ) RETURNS SETOF tally.incidents
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
-DECLARE
-    kinds CONSTANT text[] := '{open,new,acknowledged,recovered,resolved,reviewed,all}';
 BEGIN
-    IF status IS NULL OR status <> ALL (kinds) THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('status must be one of %s, got %s', array_to_string(kinds, ', '),
-            COALESCE(quote_literal(status), 'NULL')), NULL, 'SELECT * FROM tally.list_incidents(''open'');');
+    IF status IS NULL OR status <> ALL (tally_internal._incident_lists()) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('status must be one of %s, got %s',
+            array_to_string(tally_internal._incident_lists(), ', '), COALESCE(quote_literal(status), 'NULL')), NULL,
+            'SELECT * FROM tally.list_incidents(''open'');');
     ELSIF most IS NULL OR most NOT BETWEEN 1 AND 10000 THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('most must be 1 to 10000 incidents, got %s', COALESCE(most::text, 'NULL')),
             'The next ones are on the next page: before is the last number of this one.', 'SELECT * FROM tally.list_incidents(before => 1000, most => 50);');
@@ -196,8 +206,7 @@ BEGIN
      WHERE (before IS NULL OR i.id < before) AND (COALESCE(area, '') = '' OR i.area = area)
        AND CASE status WHEN 'all' THEN true
                 WHEN 'open' THEN i.status IN ('new', 'acknowledged')
-                WHEN 'recovered' THEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL
-                ELSE i.status = status AND (i.status NOT IN ('new', 'acknowledged') OR i.recovered_at IS NULL) END
+                ELSE tally_internal._shown_status(i.status, i.recovered_at) = status END
      ORDER BY i.id DESC LIMIT most;
 END $$;
 COMMENT ON FUNCTION tally.list_incidents(text, text, bigint, int) IS
@@ -206,7 +215,7 @@ COMMENT ON FUNCTION tally.list_incidents(text, text, bigint, int) IS
 
 CREATE OR REPLACE VIEW tally.incident_feed WITH (security_invoker = true) AS
 SELECT i.opened_at AS at, i.area, i.severity,
-       CASE WHEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL THEN 'recovered' ELSE i.status END AS status,
+       tally_internal._shown_status(i.status, i.recovered_at) AS status,
        i.impact, COALESCE(i.link, i.runbook) AS link, i.id AS incident, i.responsible AS owner
   FROM tally.incidents i ORDER BY i.opened_at DESC, i.id DESC LIMIT 20;
 COMMENT ON VIEW tally.incident_feed IS 'The last 20 incidents, newest first.';

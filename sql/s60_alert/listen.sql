@@ -57,7 +57,7 @@ BEGIN
     -- Where a role is let in to a schema of the new name already, the higher access holds.
     UPDATE tally.access a SET role = o.role FROM tally.access o WHERE a.schema = detail ->> 'becomes' AND o.schema = detail ->> 'was'
         AND o.owner::oid = a.owner::oid AND o.grantee::oid = a.grantee::oid
-        AND array_position('{viewer,editor,admin}'::text[], o.role) > array_position('{viewer,editor,admin}'::text[], a.role);
+        AND tally_internal._access_rank(o.role) > tally_internal._access_rank(a.role);
     DELETE FROM tally.access a USING tally.access o WHERE a.schema = detail ->> 'was' AND o.schema = detail ->> 'becomes'
         AND o.owner::oid = a.owner::oid AND o.grantee::oid = a.grantee::oid;
     UPDATE tally.access a SET schema = detail ->> 'becomes' WHERE a.schema = detail ->> 'was';

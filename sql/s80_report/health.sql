@@ -98,11 +98,13 @@ BEGIN
            CASE WHEN count(*) > 0 THEN format('SELECT * FROM tally.apply_late(%L);', min(l.source::text)) END FROM tally.late_rows l WHERE l.applied_at IS NULL
     UNION ALL
     -- reset_val is what a new session has: here jit is off. Of operator_control_center's weekly view, all columns: 0.2 s without, 42 s with.
-    SELECT 'compiling', CASE WHEN x.jit AND x.n > 0 THEN 'slow' ELSE 'ok' END, x.n, 'live views', CASE WHEN x.jit AND x.n > 0
-               THEN 'jit is on: PostgreSQL may compile a query on a live view for far longer than it runs' END,
-           CASE WHEN x.jit AND x.n > 0 THEN format('ALTER DATABASE %I SET jit = off;', current_database()) END
-      FROM (SELECT (SELECT count(*) FROM rollup_status) AS n, (SELECT bool_and(CASE s.name WHEN 'jit' THEN s.reset_val = 'on' ELSE s.reset_val <> '-1' END)
-                      FROM pg_settings s WHERE s.name IN ('jit', 'jit_above_cost')) AS jit) x;
+    SELECT 'compiling', CASE WHEN x.slow THEN 'slow' ELSE 'ok' END, x.n, 'live views',
+           CASE WHEN x.slow THEN 'jit is on: PostgreSQL may compile a query on a live view for far longer than it runs' END,
+           CASE WHEN x.slow THEN format('ALTER DATABASE %I SET jit = off;', current_database()) END
+      FROM (SELECT r.n, r.n > 0 AND j.jit AS slow
+              FROM (SELECT count(*) AS n FROM rollup_status) r,
+                   (SELECT bool_and(CASE s.name WHEN 'jit' THEN s.reset_val = 'on' ELSE s.reset_val <> '-1' END) AS jit
+                      FROM pg_settings s WHERE s.name IN ('jit', 'jit_above_cost')) j) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._rollup_health(timestamptz) IS
 'How the rollups do: errors, lag, what retention waits for, late rows, compiling. The rows of tally.health.';

@@ -74,8 +74,8 @@ DECLARE
     n     bigint;
 BEGIN
     SELECT jsonb_agg(jsonb_build_array(jsonb_build_object('text', '#' || x.id, 'address', format('page_incident?id=%s&theme=%s', x.id, theme)),
-               tally_internal._cell(x.opened_at), x.severity, CASE WHEN x.status IN ('new', 'acknowledged') AND x.recovered_at IS NOT NULL THEN 'recovered'
-               ELSE x.status END, x.area, x.impact, x.responsible, tally_internal._cell(x.respond_by)) ORDER BY x.id DESC) FILTER (WHERE x.place <= most),
+               tally_internal._cell(x.opened_at), x.severity, tally_internal._shown_status(x.status, x.recovered_at), x.area, x.impact,
+               x.responsible, tally_internal._cell(x.respond_by)) ORDER BY x.id DESC) FILTER (WHERE x.place <= most),
            min(x.id) FILTER (WHERE x.place <= most), count(*) INTO made, last, n
       FROM (SELECT i.*, row_number() OVER (ORDER BY i.id DESC) AS place FROM tally.list_incidents(status, area, before, most + 1) i) x;
     RETURN tally_internal._page_html(tally_internal._operations_model('page_incidents', 'Incidents',
@@ -86,7 +86,7 @@ BEGIN
             CASE WHEN n > most THEN format('There are more, before #%s.', last) END)
         || jsonb_build_object('forms', jsonb_build_array(jsonb_build_object('title', 'Choose', 'action', 'page_incidents', 'get', true, 'fields',
             jsonb_build_array(
-            tally_internal._field('status', 'Status', 'choice', status, '{open,new,acknowledged,recovered,resolved,reviewed,all}'),
+            tally_internal._field('status', 'Status', 'choice', status, tally_internal._incident_lists()),
             tally_internal._field('area', 'Area', 'text', area)) || kept, 'buttons', '[{"value": "", "label": "Show"}]'::jsonb))
             || CASE WHEN n > most THEN jsonb_build_array(jsonb_build_object('title', 'Older', 'action', 'page_incidents', 'get', true, 'fields',
                 jsonb_build_array(tally_internal._field('status', '', 'hidden', status), tally_internal._field('area', '', 'hidden', area),
@@ -130,7 +130,7 @@ COMMENT ON FUNCTION tally_internal._incident_forms(tally.incidents, text) IS 'Wh
 CREATE OR REPLACE FUNCTION tally_internal._incident_facts(i tally.incidents) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_agg(jsonb_build_array(f.name, f.value) ORDER BY f.n) FROM (VALUES
-        (1, 'status', to_jsonb(CASE WHEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL THEN 'recovered' ELSE i.status END)),
+        (1, 'status', to_jsonb(tally_internal._shown_status(i.status, i.recovered_at))),
         (2, 'severity', to_jsonb(i.severity)), (3, 'what is wrong', to_jsonb(i.impact)), (4, 'where', to_jsonb((SELECT string_agg(format('%s %s', l.key,
             l.value),
             ', ' ORDER BY l.key) FROM jsonb_each_text(i.labels) l))), (5, 'area', to_jsonb(i.area)), (6, 'limit', to_jsonb(i.threshold)),

@@ -38,7 +38,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('columns', '{opened,severity,status,impact,who,try first,link}'::text[],
                               'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'))
       FROM (SELECT jsonb_build_array(tally_internal._cell(i.opened_at), i.severity,
-                       CASE WHEN i.status IN ('new', 'acknowledged') AND i.recovered_at IS NOT NULL THEN 'recovered' ELSE i.status END,
+                       tally_internal._shown_status(i.status, i.recovered_at),
                        i.impact, i.responsible, i.suggested_actions ->> 0, COALESCE(i.link, i.runbook)) AS cells,
                    row_number() OVER (ORDER BY i.opened_at DESC, i.id DESC) AS n
               FROM tally.incidents i

@@ -75,17 +75,6 @@ SELECT is(evil.guess(a.naive), a.secret, a.label || ': found in a view') FROM at
 SELECT isnt(evil.guess(a.metric), a.secret, a.label || ': not by metrics') FROM attack a;
 
 -- What no release answers is refused in four parts, and the hint is a statement that is answered.
-CREATE FUNCTION evil.told(attack text) RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE
-    detail_ text;
-    hint_ text;
-BEGIN
-    EXECUTE attack;
-    RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL, hint_ = PG_EXCEPTION_HINT;
-    RETURN ARRAY[SQLSTATE, SQLERRM, detail_, hint_];
-END $$;
 CREATE TEMP TABLE unanswered (question text, says text);
 INSERT INTO unanswered VALUES
 ('SELECT tally.metric_value(''visits'', ''2026-01-01'', ''2026-01-05'')', 'published buckets from'),
@@ -100,11 +89,11 @@ INSERT INTO unanswered VALUES
 ('SELECT * FROM tally.report(''{visits}'', ''2026-01-01'', ''2026-01-03 12:00Z'', ''1 day'')', 'whole buckets'),
 ('SELECT * FROM tally.rolling(''people'', ''7 days'', ''2026-01-01'', ''2026-01-04'')', 'published buckets from'),
 ('SELECT * FROM tally.report(''{visits,whole}'', ''2026-01-01'', ''2026-01-02'')', 'metric ''whole''');
-SELECT is((evil.told(u.question))[1], '42501', u.question) FROM unanswered u;
-SELECT matches((evil.told(u.question))[2] || ' ' || (evil.told(u.question))[3],
+SELECT is((evil.parts(u.question))[1], '42501', u.question) FROM unanswered u;
+SELECT matches((evil.parts(u.question))[2] || ' ' || (evil.parts(u.question))[3],
     '^role tally_reader may see what is released, and release .seen. does not answer .*'
     || u.says || '.* What is not released is not computed from the rollup.', 'it says why: ' || u.question) FROM unanswered u;
-SELECT is(evil.told(regexp_replace((evil.told(u.question))[4], ';.*', '')), NULL, 'its hint is answered: ' || u.question) FROM unanswered u;
+SELECT is(evil.parts(regexp_replace((evil.parts(u.question))[4], ';.*', '')), NULL, 'its hint is answered: ' || u.question) FROM unanswered u;
 
 -- An hour's buckets widen with a notice; a release that is gone answers nothing, and the rollup does not answer in its place.
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;
@@ -113,7 +102,7 @@ SELECT tally.alter_rollup('by_hour', add_measures => '{"few": "count(*) FILTER (
 SELECT tally.create_metric('few', 'by_hour', 'few');
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_reader;
 SET client_min_messages = error;
-SELECT matches((evil.told($$SELECT tally.metric_value('few', '2026-01-01', '2026-01-02')$$))[2], 'does not answer metric ''few''',
+SELECT matches((evil.parts($$SELECT tally.metric_value('few', '2026-01-01', '2026-01-02')$$))[2], 'does not answer metric ''few''',
     'a measure that came later is not shown');
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;
 SET client_min_messages = error;
@@ -121,7 +110,7 @@ SELECT tally.drop_board('visits');
 SELECT tally.drop_release('seen');
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_reader;
 SET client_min_messages = error;
-SELECT is((evil.told(q))[1], '42501', 'without a release: ' || q) FROM unnest(ARRAY['SELECT tally.metric_value(''visits'', ''2026-01-01'', ''2026-01-02'')',
+SELECT is((evil.parts(q))[1], '42501', 'without a release: ' || q) FROM unnest(ARRAY['SELECT tally.metric_value(''visits'', ''2026-01-01'', ''2026-01-02'')',
     'SELECT * FROM tally.timeseries(''visits'', ''2026-01-01'', ''2026-01-02'')',
     'SELECT * FROM tally.report(''{visits}'', ''2026-01-01'', ''2026-01-02'')']) q;
 \ir epilogue.psql

@@ -47,16 +47,6 @@ INSERT INTO closed VALUES
 ('positions of sequences',
  'SELECT jsonb_agg(last_value) FROM pg_sequences WHERE schemaname IN (''app'', ''tally'', ''tally_internal'') AND last_value IS NOT NULL'),
 ('advisory locks', 'SELECT jsonb_agg(to_jsonb(l)) FROM pg_locks l WHERE locktype = ''advisory''');
--- Refused, or nothing.
-CREATE FUNCTION evil.answer(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    result jsonb;
-BEGIN
-    EXECUTE query INTO result;
-    RETURN NULLIF(result::text, 'null');
-EXCEPTION WHEN OTHERS THEN
-    RETURN NULL;
-END $$;
 SELECT cmp_ok((SELECT value FROM tally.incidents), '=', 6::float8, 'the threshold has fired on the hidden cell');
 SELECT isnt(evil.answer(query), NULL, 'there is something to see: ' || what) FROM closed
  WHERE what IN ('thresholds', 'their states', 'their evaluations', 'runs', 'the audit', 'marked people', 'statistics of columns', 'positions of sequences');

@@ -74,15 +74,6 @@ CREATE FUNCTION evil.plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS 
 BEGIN
     RETURN QUERY EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF, SUMMARY OFF) ' || query;
 END $$;
-CREATE FUNCTION evil.answer(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    result jsonb;
-BEGIN
-    EXECUTE query INTO result;
-    RETURN NULLIF(result::text, 'null');
-EXCEPTION WHEN OTHERS THEN
-    RETURN NULL;
-END $$;
 -- The same with the error in place of the answer: what a refusal says is an answer too.
 CREATE FUNCTION evil.said(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

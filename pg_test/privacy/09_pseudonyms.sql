@@ -17,18 +17,7 @@ SELECT is(evil.refused($$SELECT tally.require_pseudonym('app.visits', 'person')$
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;
 SET search_path = app, public;
 SET client_min_messages = warning;
-CREATE FUNCTION app.told(attack text) RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE
-    detail_ text;
-    hint_ text;
-BEGIN
-    EXECUTE attack;
-    RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL, hint_ = PG_EXCEPTION_HINT;
-    RETURN ARRAY[SQLSTATE, SQLERRM, detail_, hint_];
-END $$;
-SELECT is((app.told($$SELECT tally.require_pseudonym('app.visits', 'nobody')$$))[1], '42703', 'a column that is not there');
+SELECT is((evil.parts($$SELECT tally.require_pseudonym('app.visits', 'nobody')$$))[1], '42703', 'a column that is not there');
 SET client_min_messages = error;
 SELECT lives_ok($$SELECT tally.require_pseudonym('app.visits', 'person'), tally.require_pseudonym('app.visits', 'User')$$, 'the owner requires it');
 SELECT lives_ok($$SELECT count(*) FROM tally.refresh('by_person')$$, 'what was there goes on');
@@ -56,11 +45,11 @@ INSERT INTO bare VALUES
     tally.create_experiment('x', 'app.visits', unit => 'person', arms => '{"w1": 1, "w2": 1, "w3": 1, "w4": 1}',
     metrics => '{made}', arm => 'world', time_column => 'at', control => 'w1')$$),
 ('a measure that comes later', $$SELECT tally.alter_rollup('by_hour', add_measures => '{"last": "max(person)"}')$$);
-SELECT is((app.told(statement))[1], '42501', 'refused: ' || what) FROM bare;
-SELECT matches((app.told(statement))[2], '^rollup .* may keep column (person|"User") of (app\.)?visits only as a pseudonym, got it bare in',
+SELECT is((evil.parts(statement))[1], '42501', 'refused: ' || what) FROM bare;
+SELECT matches((evil.parts(statement))[2], '^rollup .* may keep column (person|"User") of (app\.)?visits only as a pseudonym, got it bare in',
     'in words: ' || what)
   FROM bare;
-SELECT isnt((app.told(statement))[3], '', 'with what is free: ' || what) FROM bare;
+SELECT isnt((evil.parts(statement))[3], '', 'with what is free: ' || what) FROM bare;
 SELECT is((SELECT count(*) FROM tally.rollups), 1::bigint, 'nothing of them is left');
 
 -- Counting is free.
@@ -74,8 +63,8 @@ GRANT SELECT ON tally.identity_key TO tally_owner;
 SELECT count(tally.rotate_identity_key());
 SET SESSION AUTHORIZATION tally_owner;
 SET search_path = app, public;
-CREATE TEMP TABLE hint AS SELECT (app.told(statement))[4] AS statement FROM bare WHERE what = 'a dimension';
-SELECT is(app.told(statement), NULL, 'its hint runs: ' || statement) FROM hint;
+CREATE TEMP TABLE hint AS SELECT (evil.parts(statement))[4] AS statement FROM bare WHERE what = 'a dimension';
+SELECT is(evil.parts(statement), NULL, 'its hint runs: ' || statement) FROM hint;
 SELECT lives_ok($$SELECT tally.create_rollup('by_person', 'app.visits', 'at', '1 day', dimensions => '["person_pseudonym"]', measures => '{"n": "count(*)"}',
     with_data => true)$$, 'a dimension of pseudonyms');
 SELECT bag_eq('SELECT person_pseudonym, n FROM app.by_person', $$SELECT encode(hmac_.h, 'hex'), count(*) FROM app.visits v, tally.identity_key k,
@@ -93,12 +82,12 @@ RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;
 SET search_path = app, public;
 ALTER TABLE app.visits RENAME COLUMN person TO human;
 SELECT count(*) FROM tally.refresh('by_hour');
-SELECT is((app.told(replace(statement, '"person"', '"human"')))[1], '42501', 'a renamed column is bound as before') FROM bare WHERE what = 'a dimension';
+SELECT is((evil.parts(replace(statement, '"person"', '"human"')))[1], '42501', 'a renamed column is bound as before') FROM bare WHERE what = 'a dimension';
 SELECT is((SELECT string_agg(p.column_name, ' ' ORDER BY 1) FROM tally.pseudonyms p), 'User human', 'under its new name');
 CREATE TABLE app.quiet (at timestamptz NOT NULL, who int);
 SELECT tally.require_pseudonym('app.quiet', 'who');
 ALTER TABLE app.quiet RENAME COLUMN who TO whom;
-SELECT is((app.told($$SELECT tally.create_rollup('q', 'app.quiet', 'at', dimensions => '["whom"]', measures => '{"n": "count(*)"}')$$))[1], '42703',
+SELECT is((evil.parts($$SELECT tally.create_rollup('q', 'app.quiet', 'at', dimensions => '["whom"]', measures => '{"n": "count(*)"}')$$))[1], '42703',
     'a rename that nobody saw frees nothing');
 SELECT tally.require_pseudonym('app.quiet', 'who', false);
 SELECT lives_ok($$SELECT tally.create_rollup('q', 'app.quiet', 'at', dimensions => '["whom"]', measures => '{"n": "count(*)"}')$$, 'until its owner says so');
@@ -125,7 +114,8 @@ $$), 'Clicks.');
 SELECT tally.install_pack('tiny', 'app_pack');
 SELECT results_eq($$SELECT p.source::text, p.column_name, p.owner::text FROM tally.pseudonyms p WHERE p.source::text ~ 'clicks'$$,
     $$VALUES ('app_pack.clicks', 'who', 'tally_owner')$$, 'a pack''s line is a rule');
-SELECT is((app.told($$SELECT tally.create_rollup('clicked', 'app_pack.clicks', 'at', dimensions => '["who"]', measures => '{"n": "count(*)"}')$$))[1], '42501',
+SELECT is((evil.parts($$SELECT tally.create_rollup('clicked', 'app_pack.clicks', 'at', dimensions => '["who"]', measures => '{"n": "count(*)"}')$$))[1],
+    '42501',
     'a definition of one''s own on its table is bound');
 SELECT tally.require_pseudonym('app_pack.clicks', 'who', false);
 SELECT tally.install_pack('tiny', 'app_pack');

@@ -223,7 +223,8 @@ kill_server() {
     pid=$(server_pid)
     # Stopped first: a backend that was forked after the list was made outlived the server, waited for a lock of the dead, and its client for it.
     kill -STOP "$pid" 2>/dev/null || :
-    while [ "$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$pid/status" 2>/dev/null)" != T ] && [ -e "/proc/$pid" ]; do sleep 0.01; done
+    # Until it stands still, is a zombie, or is gone.
+    until [[ $(sed -n 's/^State:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null) =~ ^([TZ]|$) ]]; do sleep 0.01; done
     processes="$pid $(pgrep -P "$pid" | tr '\n' ' ')"
     # shellcheck disable=SC2086  # one argument for each process
     kill -KILL $processes 2>/dev/null || :

@@ -3,7 +3,7 @@
 #
 #   scripts/test.sh                       everything
 #   scripts/test.sh text                  the checks that read files only: the arrow of the stages, the seam, lines, the table of folders, recipes,
-#                                         that every example of the docs is run, that each fault of docs/testing.md has its test
+#                                         that every example of the docs is run, that tests share no role, that each fault has its test
 #   scripts/test.sh rust                  the checks that need no server: rustfmt, clippy, cargo test
 #   scripts/test.sh backend               the #[pg_test]s, by cargo pgrx test
 #   scripts/test.sh pg_test/stages/x.sql  only the named files (pgTAP scripts, or *.sh that print TAP)
@@ -25,7 +25,7 @@ finish() {
 }
 trap finish EXIT
 
-text=(scripts/test/{arrow,seam,lines,tree,recipes,examples}.pl scripts/test/faults.sh)
+text=(scripts/test/{arrow,seam,lines,tree,recipes,examples,roles}.pl scripts/test/faults.sh)
 rust=(scripts/test/rustfmt.sh scripts/test/clippy.sh scripts/test/cargo.sh)
 backend=(scripts/test/pg_test.sh)
 shopt -s nullglob

@@ -4,17 +4,17 @@ SELECT no_plan();
 \ir prelude.psql
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = error;
-DROP ROLE IF EXISTS tally_privacy_viewer, tally_privacy_editor;
-CREATE ROLE tally_privacy_viewer LOGIN;
-CREATE ROLE tally_privacy_editor LOGIN;
-GRANT USAGE ON SCHEMA app, evil TO tally_privacy_viewer, tally_privacy_editor;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA evil TO tally_privacy_viewer, tally_privacy_editor;
+DROP ROLE IF EXISTS tally_counters_viewer, tally_counters_editor;
+CREATE ROLE tally_counters_viewer LOGIN;
+CREATE ROLE tally_counters_editor LOGIN;
+GRANT USAGE ON SCHEMA app, evil TO tally_counters_viewer, tally_counters_editor;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA evil TO tally_counters_viewer, tally_counters_editor;
 SET SESSION AUTHORIZATION tally_owner;
 SET client_min_messages = error;
 SET search_path = app, public;
 SELECT tally.create_threshold('few visits', metric => 'visits', condition => '< 7', per => '{world,kind}', "where" => '{"world": "w1"}');
 SELECT tally.create_rollup('app.by_person', 'app.visits', key => 'person', measures => '{"n": "count(*)"}', with_data => true) IS NOT NULL;
-SELECT tally.grant_access('viewer', 'tally_privacy_viewer'), tally.grant_access('editor', 'tally_privacy_editor');
+SELECT tally.grant_access('viewer', 'tally_counters_viewer'), tally.grant_access('editor', 'tally_counters_editor');
 RESET SESSION AUTHORIZATION;
 SELECT count(*) FROM tally.evaluate('2026-01-01 11:01Z');
 -- One visit more of the small cell, not refreshed yet.
@@ -51,18 +51,18 @@ SELECT cmp_ok((SELECT value FROM tally.incidents), '=', 6::float8, 'the threshol
 SELECT isnt(evil.answer(query), NULL, 'there is something to see: ' || what) FROM closed
  WHERE what IN ('thresholds', 'their states', 'their evaluations', 'runs', 'the audit', 'marked people', 'statistics of columns', 'positions of sequences');
 
-SET SESSION AUTHORIZATION tally_privacy_viewer;
+SET SESSION AUTHORIZATION tally_counters_viewer;
 SELECT ok(evil.answer(query) IS NULL OR evil.answer(query) !~ 'few visits|"w1"', 'no hidden cell for a viewer in ' || what) FROM question;
 SELECT is(evil.answer(query), NULL, 'nothing for a viewer in ' || what) FROM closed;
 SELECT doesnt_match(tally.openmetrics(), 'tally_incidents\{status="new"\} [1-9]', 'what other programs read counts no incident of others');
 SELECT is((SELECT array_agg(DISTINCT hidden) FROM app.seen WHERE world = 'w1' AND kind = 'b'), '{t}', 'and the release hides the cell as before');
 -- An editor reads the incidents that he handles, numbers included: he is no reader of releases only, and the guide says so.
-SET SESSION AUTHORIZATION tally_privacy_editor;
+SET SESSION AUTHORIZATION tally_counters_editor;
 SELECT is((SELECT value FROM tally.incidents), 6::float8, 'an editor sees the number that an incident is about');
 SELECT matches(evil.answer(query), 'few visits', 'and its threshold, in ' || what) FROM question WHERE what IN ('incidents', 'their page');
 RESET SESSION AUTHORIZATION;
 SELECT tally.drop_threshold('few visits');
-DROP OWNED BY tally_privacy_viewer, tally_privacy_editor CASCADE;
-DROP ROLE tally_privacy_viewer, tally_privacy_editor;
+DROP OWNED BY tally_counters_viewer, tally_counters_editor CASCADE;
+DROP ROLE tally_counters_viewer, tally_counters_editor;
 \ir epilogue.psql
 SELECT * FROM finish();

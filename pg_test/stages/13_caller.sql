@@ -1,8 +1,8 @@
 -- Owns: who is calling. A SECURITY DEFINER function learns it from the default of its last argument, wherever it is called from.
 SELECT no_plan();
 SET client_min_messages = warning;
-DROP ROLE IF EXISTS tally_13_ann, tally_13_bob, "Postgres", "11", "Alice Smith";
-CREATE ROLE tally_13_ann; CREATE ROLE tally_13_bob; CREATE ROLE "Postgres"; CREATE ROLE "11"; CREATE ROLE "Alice Smith";
+DROP ROLE IF EXISTS tally_13_ann, tally_13_bob, "POSTGRES", "11", "Ann Smith";
+CREATE ROLE tally_13_ann; CREATE ROLE tally_13_bob; CREATE ROLE "POSTGRES"; CREATE ROLE "11"; CREATE ROLE "Ann Smith";
 GRANT tally_13_bob TO tally_13_ann;
 CREATE SCHEMA app;
 GRANT USAGE, CREATE ON SCHEMA app TO PUBLIC;
@@ -90,18 +90,18 @@ SELECT is(app.who(), 'tally_13_ann', 'and keep no other from being drawn');
 RESET ROLE;
 SELECT is(app.who(tally_internal._me()), 'postgres', 'a ticket may be given by hand');
 
--- By their OIDs, whatever they are called. A cast of current_user to regrole takes "Postgres" for postgres and "11" for OID 11.
-SET ROLE "Postgres";
-SELECT is(tally_internal._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = 'Postgres'), 'a role "Postgres" is itself');
-SELECT is(app.who(), '"Postgres"', 'to the engine too');
+-- By their OIDs, whatever they are called. A cast of current_user to regrole takes "POSTGRES" for postgres and "11" for OID 11.
+SET ROLE "POSTGRES";
+SELECT is(tally_internal._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = 'POSTGRES'), 'a role "POSTGRES" is itself');
+SELECT is(app.who(), '"POSTGRES"', 'to the engine too');
 SET ROLE "11";
 SELECT is(tally_internal._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = '11'), 'a role "11" is itself');
-SET ROLE "Alice Smith";
-SELECT is(tally_internal._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = 'Alice Smith'), 'a role "Alice Smith" is itself');
+SET ROLE "Ann Smith";
+SELECT is(tally_internal._current_role()::oid, (SELECT oid::oid FROM pg_roles WHERE rolname = 'Ann Smith'), 'a role "Ann Smith" is itself');
 RESET ROLE;
 SELECT is(current_setting('tally.actor', true), '', 'nothing is left of who called');
 
 DROP SCHEMA app CASCADE;
-DROP OWNED BY tally_13_ann, tally_13_bob, "Postgres", "11", "Alice Smith";
-DROP ROLE tally_13_ann, tally_13_bob, "Postgres", "11", "Alice Smith";
+DROP OWNED BY tally_13_ann, tally_13_bob, "POSTGRES", "11", "Ann Smith";
+DROP ROLE tally_13_ann, tally_13_bob, "POSTGRES", "11", "Ann Smith";
 SELECT * FROM finish();

@@ -1,11 +1,11 @@
 -- Bug: default privileges let anybody read, change and empty what pg_tally makes, and status stayed fresh. Taking pg_tally out, and in again.
 SELECT no_plan();
 SET client_min_messages = error;
-DROP ROLE IF EXISTS tally_test_anon;
-CREATE ROLE tally_test_anon;
-CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO tally_test_anon;
-ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO tally_test_anon, PUBLIC;
-ALTER DEFAULT PRIVILEGES IN SCHEMA tally GRANT ALL ON TABLES TO tally_test_anon;
+DROP ROLE IF EXISTS tally_written_anon;
+CREATE ROLE tally_written_anon;
+CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO tally_written_anon;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO tally_written_anon, PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA tally GRANT ALL ON TABLES TO tally_written_anon;
 CREATE TABLE app.events (at timestamptz NOT NULL, who text, ms int);
 CREATE INDEX ON app.events (at); CREATE INDEX ON app.events (who);
 INSERT INTO app.events SELECT timestamptz '2026-01-01Z' + i * interval '1 hour', 'w' || i % 3, i FROM generate_series(1, 100) i;
@@ -25,7 +25,7 @@ SELECT is_empty('SELECT * FROM granted()', 'nor what it makes anew');
 SELECT tally.refresh();
 
 -- Who has the rights all the same is seen.
-GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON app.days, app.people TO tally_test_anon;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON app.days, app.people TO tally_written_anon;
 CREATE FUNCTION right_again(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY SELECT is((SELECT s.state FROM tally.status s WHERE s.rollup = 'days'), 'backfill', what || ': status says so at once');
@@ -40,31 +40,31 @@ BEGIN
             'who, odd, n, most FROM app.days)', what || ': and undone by the next refresh');
     RETURN QUERY SELECT is((SELECT s.state FROM tally.status s WHERE s.rollup = 'days'), 'fresh', what || ': then fresh');
 END $$;
-SET ROLE tally_test_anon; DELETE FROM app.days WHERE n > 1; RESET ROLE;
+SET ROLE tally_written_anon; DELETE FROM app.days WHERE n > 1; RESET ROLE;
 SELECT right_again('DELETE');
-SET ROLE tally_test_anon; UPDATE app.days SET n = 7; RESET ROLE;
+SET ROLE tally_written_anon; UPDATE app.days SET n = 7; RESET ROLE;
 SELECT right_again('UPDATE');
-SET ROLE tally_test_anon; INSERT INTO app.days (bucket, who, odd, n) VALUES ('2026-05-01Z', 'forged', '0', 5); RESET ROLE;
+SET ROLE tally_written_anon; INSERT INTO app.days (bucket, who, odd, n) VALUES ('2026-05-01Z', 'forged', '0', 5); RESET ROLE;
 SELECT right_again('INSERT');
-SET ROLE tally_test_anon; TRUNCATE app.days; RESET ROLE;
+SET ROLE tally_written_anon; TRUNCATE app.days; RESET ROLE;
 SELECT right_again('TRUNCATE');
-SET ROLE tally_test_anon; DELETE FROM app.people; RESET ROLE;
+SET ROLE tally_written_anon; DELETE FROM app.people; RESET ROLE;
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'people'), 'backfill', 'per key too');
 SELECT tally.refresh();
 SELECT is((SELECT sum(n) FROM app.people), 100::numeric, 'and undone');
 -- History that could not be computed again.
 SELECT tally.freeze_source('app.events', '2026-01-03Z') FROM (SELECT tally.drop_rollup('people'), tally.drop_funnel('way')) gone;
-SET SESSION AUTHORIZATION tally_test_anon;
+SET SESSION AUTHORIZATION tally_written_anon;
 SELECT throws_ok('DELETE FROM app.days', '42501', NULL, 'where history is frozen it is refused');
 -- Bug: whether a superuser wrote was asked of session_user, which names the scheduler, and whoever said SET ROLE in his session.
 RESET SESSION AUTHORIZATION;
-SET ROLE tally_test_anon;
+SET ROLE tally_written_anon;
 SELECT throws_ok('DELETE FROM app.days', '42501', NULL, 'a superuser who has said SET ROLE is that role');
 RESET ROLE;
 CREATE FUNCTION app.of_anon() RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'DELETE FROM app.days';
-ALTER FUNCTION app.of_anon() OWNER TO tally_test_anon;
+ALTER FUNCTION app.of_anon() OWNER TO tally_written_anon;
 SELECT throws_ok('SELECT app.of_anon()', '42501', NULL, 'a function with the role''s rights has the role''s, whoever calls it');
-SET ROLE tally_test_anon;
+SET ROLE tally_written_anon;
 SELECT tally.create_task('wipe', '0 2 * * *', 'DELETE FROM app.days');
 RESET ROLE;
 SELECT results_eq($$SELECT left(error, 5) FROM tally.run_tasks('0 2 * * *')$$, $$VALUES ('42501')$$, 'so does his task on the superuser''s schedule');
@@ -73,8 +73,8 @@ SELECT tally.drop_task('wipe');
 -- Bug: what a task or a function within somebody's own refresh wrote there was taken for the engine's.
 CREATE TABLE app.more (at timestamptz NOT NULL); CREATE INDEX ON app.more (at);
 SELECT tally.create_rollup('app.more_days', 'app.more', 'at', bucket => '1 day', measures => '{"n": "count(*)"}', with_data => true);
-GRANT SELECT, INSERT ON app.more_days TO tally_test_anon;
-SET ROLE tally_test_anon;
+GRANT SELECT, INSERT ON app.more_days TO tally_written_anon;
+SET ROLE tally_written_anon;
 SELECT tally.create_task('forge', '0 2 * * *', $$INSERT INTO app.more_days (bucket, n) VALUES ('2026-05-01Z', 5)$$);
 RESET ROLE;
 SELECT results_eq($$SELECT error FROM tally.run_tasks('0 2 * * *')$$, $$VALUES (NULL::text)$$, 'a task writes where its owner may');
@@ -83,8 +83,8 @@ SELECT is_empty('SELECT * FROM app.more_days_live', 'the live view passes over i
 SELECT tally.refresh('more_days');
 SELECT is_empty('SELECT * FROM app.more_days', 'and the refresh undoes it');
 SELECT tally.drop_task('forge');
-CREATE SCHEMA anon AUTHORIZATION tally_test_anon;
-SET ROLE tally_test_anon;
+CREATE SCHEMA anon AUTHORIZATION tally_written_anon;
+SET ROLE tally_written_anon;
 CREATE TABLE anon.events (at timestamptz NOT NULL, ms int); CREATE INDEX ON anon.events (at);
 CREATE FUNCTION anon.writes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO app.more_days (bucket, n) VALUES ('2026-05-02Z', 5); END $$;
 CREATE FUNCTION anon.says_immutable(int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
@@ -103,7 +103,7 @@ DROP TABLE app.more;
 CREATE TABLE app.others (at timestamptz NOT NULL, who text); CREATE INDEX ON app.others (at);
 SELECT tally.create_rollup('app.keys', 'app.others', key => 'who', measures => '{"n": "count(*)"}', with_data => true);
 CREATE VIEW app.mine AS SELECT sum(n) FROM app.days;
-SET ROLE tally_test_anon;
+SET ROLE tally_written_anon;
 SELECT throws_like('SELECT * FROM tally.uninstall()', '%superuser%', 'for superusers');
 RESET ROLE;
 SELECT results_eq('SELECT what, name FROM tally.uninstall() WHERE what IN (''table'', ''statistics'', ''extension'', ''schema'') ORDER BY 1, 2',
@@ -126,5 +126,5 @@ SELECT lives_ok('CREATE EXTENSION pg_tally', 'bug: after DROP EXTENSION … CASC
 DROP TABLE app.keys;
 SELECT lives_ok($$SELECT tally.create_rollup('app.keys', 'app.others', key => 'who', measures => '{"n": "count(*)"}', with_data => true)$$,
     'and defines as ever');
-DROP EXTENSION pg_tally CASCADE; DROP SCHEMA app CASCADE; DROP OWNED BY tally_test_anon; DROP ROLE tally_test_anon;
+DROP EXTENSION pg_tally CASCADE; DROP SCHEMA app CASCADE; DROP OWNED BY tally_written_anon; DROP ROLE tally_written_anon;
 SELECT * FROM finish();

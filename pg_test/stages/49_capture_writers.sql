@@ -2,9 +2,9 @@
 -- definition, written out here by hand.
 SELECT no_plan();
 SET client_min_messages = warning;
-DROP ROLE IF EXISTS tally_test_writer;
-CREATE ROLE tally_test_writer;
-GRANT CREATE ON SCHEMA public TO tally_test_writer;
+DROP ROLE IF EXISTS tally_capture_writer;
+CREATE ROLE tally_capture_writer;
+GRANT CREATE ON SCHEMA public TO tally_capture_writer;
 
 CREATE TABLE users (id int PRIMARY KEY, at timestamptz UNIQUE);
 CREATE TABLE events (id int PRIMARY KEY, at timestamptz, user_id int REFERENCES users ON DELETE CASCADE,
@@ -51,10 +51,10 @@ INSERT INTO events SELECT i, timestamptz '2026-01-01+00' + i * interval '10 minu
 SELECT tally.refresh();
 
 -- A writer with no right in tally, a search_path that answers to our names, and things of its own in the way.
-GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON events TO tally_test_writer;
-GRANT SELECT ON users TO tally_test_writer;
-CREATE SCHEMA trap AUTHORIZATION tally_test_writer;
-SET ROLE tally_test_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON events TO tally_capture_writer;
+GRANT SELECT ON users TO tally_capture_writer;
+CREATE SCHEMA trap AUTHORIZATION tally_capture_writer;
+SET ROLE tally_capture_writer;
 CREATE FUNCTION trap._mark(text, timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
 CREATE FUNCTION trap.date_bin(interval, timestamptz, timestamptz) RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz';
 CREATE TABLE trap.dirty (rollup_id int, bucket timestamptz, marked_at timestamptz);
@@ -73,7 +73,7 @@ RESET search_path;
 RESET ROLE;
 SELECT exact('a hostile search_path and no right in tally');
 SELECT is_empty('SELECT * FROM trap.dirty UNION ALL SELECT * FROM dirty', 'nothing went into the trap');
-SET ROLE tally_test_writer;
+SET ROLE tally_capture_writer;
 SET search_path = trap, pg_temp, public, pg_catalog;
 SELECT public.lives_ok($$TRUNCATE public.events$$, 'it truncates');
 RESET search_path;
@@ -85,9 +85,9 @@ INSERT INTO events SELECT i, timestamptz '2026-01-01+00' + i * interval '10 minu
 SELECT tally.refresh();
 CREATE FUNCTION definer_writes(i int) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = '' AS
     'INSERT INTO public.events VALUES (i, ''2026-02-08 08:00+00'', 1, 1, NULL, 1)';
-GRANT EXECUTE ON FUNCTION definer_writes TO tally_test_writer;
-REVOKE ALL ON events FROM tally_test_writer;
-SET ROLE tally_test_writer;
+GRANT EXECUTE ON FUNCTION definer_writes TO tally_capture_writer;
+REVOKE ALL ON events FROM tally_capture_writer;
+SET ROLE tally_capture_writer;
 SELECT definer_writes(3000);
 RESET ROLE;
 SELECT exact('through a SECURITY DEFINER function of another');
@@ -135,7 +135,7 @@ BEGIN
 END $$;
 SELECT exact('subtransactions, every second undone');
 SELECT tally.drop_rollup('h'); SELECT tally.drop_rollup('s');
-DROP SCHEMA trap CASCADE; DROP OWNED BY tally_test_writer; DROP ROLE tally_test_writer;
+DROP SCHEMA trap CASCADE; DROP OWNED BY tally_capture_writer; DROP ROLE tally_capture_writer;
 -- Bug: what was dropped in a session of that role left its parts behind, because foreign keys did nothing there; and the audit had nothing of it.
 CREATE TABLE late (at timestamptz, k int);
 SET session_replication_role = replica;

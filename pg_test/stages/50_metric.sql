@@ -69,15 +69,15 @@ SELECT throws_ok($$SELECT tally.create_metric('bad', 'latency_hourly', 'latency'
 -- Again, changed, renamed.
 SELECT is(tally.create_metric('turns', 'turns_hourly', 'turns'), 'turns', 'the same again is fine');
 CREATE VIEW mine AS SELECT bucket, retry_rate FROM turns_hourly_metrics;
-CREATE ROLE tally_test_reader;
-GRANT SELECT ON turns_hourly_metrics TO tally_test_reader;
+CREATE ROLE tally_metric_reader;
+GRANT SELECT ON turns_hourly_metrics TO tally_metric_reader;
 SELECT lives_ok($$SELECT tally.create_metric('mean_ms', 'turns_hourly', 'ms / nullif(turns, 0)', unit => 'ms')$$,
     'another metric adds a column, views on the flat view stay');
 SELECT throws_ok($$SELECT tally.create_metric('retry_rate', 'turns_hourly', 'retries')$$, '2BP01', NULL, 'a column that others stand on keeps its type');
 DROP VIEW mine;
 SELECT lives_ok($$SELECT tally.create_metric('retry_rate', 'turns_hourly', 'retries')$$, 'a definition can change');
 SELECT col_type_is('app', 'turns_hourly_metrics', 'retry_rate', 'bigint', 'and its column with it');
-SELECT ok(has_table_privilege('tally_test_reader', 'turns_hourly_metrics', 'SELECT'), 'who could read the view still can');
+SELECT ok(has_table_privilege('tally_metric_reader', 'turns_hourly_metrics', 'SELECT'), 'who could read the view still can');
 SELECT lives_ok($$SELECT tally.rename_metric('retry_rate', 'retries_per_hour')$$, 'renamed');
 SELECT has_column('app', 'turns_hourly_metrics', 'retries_per_hour', 'and its column with it');
 SELECT lives_ok($$SELECT tally.drop_metric('retries_per_hour')$$, 'dropped');
@@ -123,31 +123,31 @@ SELECT is((SELECT count(*) FROM tally.metrics WHERE name = 'bad'), 0::bigint, 'n
 SELECT is(to_regclass('pg_temp.tally_probe'), NULL, 'nothing left behind');
 
 -- Rights: the reader's own, and no code of the maker's runs with them.
-CREATE ROLE tally_test_maker;
-GRANT CREATE, USAGE ON SCHEMA app TO tally_test_maker;
-GRANT USAGE ON SCHEMA app TO tally_test_reader;
+CREATE ROLE tally_metric_maker;
+GRANT CREATE, USAGE ON SCHEMA app TO tally_metric_maker;
+GRANT USAGE ON SCHEMA app TO tally_metric_reader;
 CREATE TABLE own_events (at timestamptz NOT NULL, n int);
-ALTER TABLE own_events OWNER TO tally_test_maker;
-SET ROLE tally_test_maker;
+ALTER TABLE own_events OWNER TO tally_metric_maker;
+SET ROLE tally_metric_maker;
 SELECT lives_ok($$SELECT tally.create_rollup('own_hourly', 'own_events', 'at', '1 hour', measures => '{"n": "count(*)"}')$$, 'another role''s rollup');
 CREATE FUNCTION app.spy(n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 SELECT throws_ok($$SELECT tally.create_metric('spied', 'own_hourly', 'app.spy(n)')$$, '42501', NULL, 'a role''s own function is refused');
 SELECT lives_ok($$SELECT tally.create_metric('own', 'own_hourly', 'n')$$, 'its metric');
 SELECT throws_ok($$SELECT tally.create_metric('theirs', 'turns_hourly', 'turns')$$, '42501', NULL, 'not on a rollup of others');
 SELECT throws_ok($$SELECT tally.drop_metric('turns')$$, '42501', NULL, 'nor may it drop theirs');
-SET ROLE tally_test_reader;
+SET ROLE tally_metric_reader;
 SELECT throws_ok($$SELECT * FROM tally.timeseries('own')$$, '42501', NULL, 'a reader needs SELECT');
 RESET ROLE;
-SELECT is((SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = 'own_hourly_metrics'::regclass), 'tally_test_maker',
+SELECT is((SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = 'own_hourly_metrics'::regclass), 'tally_metric_maker',
     'the view is its maker''s');
-GRANT SELECT ON own_hourly_live TO tally_test_reader;
-SET ROLE tally_test_reader;
+GRANT SELECT ON own_hourly_live TO tally_metric_reader;
+SET ROLE tally_metric_reader;
 SELECT is_empty($$SELECT * FROM tally.timeseries('own')$$, 'and with it reads');
 RESET ROLE;
 
 SELECT lives_ok($$SELECT tally.drop_rollup('turns_hourly')$$, 'dropping the rollup drops metrics and view');
 SELECT is(to_regclass('turns_hourly_metrics'), NULL, 'the view is gone');
 SELECT lives_ok($$SELECT tally.drop_rollup('own_hourly')$$, 'by a superuser too');
-DROP OWNED BY tally_test_maker, tally_test_reader;
-DROP ROLE tally_test_maker, tally_test_reader;
+DROP OWNED BY tally_metric_maker, tally_metric_reader;
+DROP ROLE tally_metric_maker, tally_metric_reader;
 SELECT * FROM finish();

@@ -15,8 +15,8 @@ SELECT tally.create_rollup('h', 'events', 'at', dimensions => '["kind", "world"]
 SELECT tally.create_rollup('d', 'h', bucket => '1 day', dimensions => '["kind"]', measures => '{"n": "sum(n)", "total": "sum(total)"}', with_data => true);
 SELECT tally.create_metric('events_n', 'h', 'n');
 SELECT tally.create_metric('mean', 'h', 'total::float8 / nullif(n, 0)');
-CREATE ROLE tally_test_reader;
-GRANT SELECT ON h, h_live, h_metrics, d_live TO tally_test_reader;
+CREATE ROLE tally_alter_reader;
+GRANT SELECT ON h, h_live, h_metrics, d_live TO tally_alter_reader;
 CREATE VIEW mine AS SELECT bucket, kind, n FROM h_live;
 
 -- Nothing asked for, nothing changed.
@@ -185,7 +185,7 @@ SELECT throws_ok($$SELECT tally.freeze_source('keyed', before => '2026-01-20')$$
 SELECT tally.drop_rollup('per_who');
 
 -- Who could read still can.
-SELECT ok(has_table_privilege('tally_test_reader', x, 'SELECT'), x || ' is readable as before') FROM unnest('{h,h_live,h_metrics,d_live}'::text[]) x;
+SELECT ok(has_table_privilege('tally_alter_reader', x, 'SELECT'), x || ' is readable as before') FROM unnest('{h,h_live,h_metrics,d_live}'::text[]) x;
 SELECT is((SELECT count(*) FROM pg_attribute a
     WHERE a.attrelid IN ('h'::regclass, 'h_live'::regclass, 'd_live'::regclass) AND a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid,
     a.attnum) IS NULL), 0::bigint, 'all columns have comments');
@@ -223,8 +223,8 @@ SELECT throws_ok($$SELECT tally.alter_rollup('h', add_measures => '[1]')$$, '220
 SELECT throws_ok($$SELECT tally.alter_rollup('plain', drop_measures => '{n,total}')$$, '22023',
     'rollup ''plain'' needs at least one measure, and would have none', 'no measure left');
 SELECT throws_ok($$SELECT tally.alter_rollup('nothing')$$, '42704', NULL, 'an unknown rollup');
-GRANT USAGE ON SCHEMA public TO tally_test_reader;
-SET ROLE tally_test_reader;
+GRANT USAGE ON SCHEMA public TO tally_alter_reader;
+SET ROLE tally_alter_reader;
 SELECT throws_ok($$SELECT tally.alter_rollup('h', drop_measures => '{most}')$$, '42501', NULL, 'not for who does not own it');
 RESET ROLE;
 SELECT bag_eq($$SELECT (SELECT md5(string_agg(h::text, '|' ORDER BY bucket, kind)) FROM h) AS rows,
@@ -233,9 +233,9 @@ SELECT bag_eq($$SELECT (SELECT md5(string_agg(h::text, '|' ORDER BY bucket, kind
         pg_get_viewdef('h_live') AS live$$, 'SELECT * FROM before', 'all as it was');
 
 -- An unprivileged owner changes what is theirs, and a superuser's hand does not lend them rights.
-CREATE ROLE tally_test_owner;
-CREATE SCHEMA theirs AUTHORIZATION tally_test_owner;
-SET ROLE tally_test_owner;
+CREATE ROLE tally_alter_owner;
+CREATE SCHEMA theirs AUTHORIZATION tally_alter_owner;
+SET ROLE tally_alter_owner;
 SET search_path = theirs, public;
 CREATE TABLE t (at timestamptz, k text, v int);
 INSERT INTO t VALUES ('2026-01-01', 'x', 1), ('2026-01-01', 'y', 2);
@@ -244,14 +244,14 @@ SELECT lives_ok($$SELECT tally.alter_rollup('theirs_h', add_measures => '{"s": "
 SELECT tally.refresh('theirs_h');
 SELECT results_eq('SELECT bucket, n, s FROM theirs_h', $$VALUES ('2026-01-01 00:00Z'::timestamptz, 2::bigint, 3::bigint)$$, 'two rows are one');
 CREATE FUNCTION who_runs(v int) RETURNS int LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog,
-    pg_temp AS $$ BEGIN IF current_user <> 'tally_test_owner' THEN RAISE 'runs as %', current_user; END IF; RETURN v; END $$;
+    pg_temp AS $$ BEGIN IF current_user <> 'tally_alter_owner' THEN RAISE 'runs as %', current_user; END IF; RETURN v; END $$;
 RESET ROLE;
 SELECT lives_ok($$SELECT tally.alter_rollup('theirs_h', add_measures => '{"w": "sum(theirs.who_runs(v))"}')$$, 'a superuser changes it');
 SELECT lives_ok($$SELECT tally.refresh('theirs_h')$$, 'and it still runs as its owner');
-SELECT is((SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE oid IN ('theirs_h'::regclass, 'theirs_h_live'::regclass)), 'tally_test_owner',
+SELECT is((SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE oid IN ('theirs_h'::regclass, 'theirs_h_live'::regclass)), 'tally_alter_owner',
     'who still owns all of it');
 RESET search_path;
 SELECT tally.drop_rollup('theirs_h');
-DROP OWNED BY tally_test_owner, tally_test_reader;
-DROP ROLE tally_test_owner, tally_test_reader;
+DROP OWNED BY tally_alter_owner, tally_alter_reader;
+DROP ROLE tally_alter_owner, tally_alter_reader;
 SELECT * FROM finish();

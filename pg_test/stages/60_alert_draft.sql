@@ -66,10 +66,10 @@ SELECT is((SELECT string_agg(state, ' ' ORDER BY n)
 SELECT is((SELECT to_jsonb(t) FROM tally.thresholds t), (SELECT t FROM stored), 'and all that has stored nothing');
 
 -- Another role hears nothing of it: neither its definition nor its name.
-DROP ROLE IF EXISTS tally_test_stranger;
-CREATE ROLE tally_test_stranger ROLE CURRENT_USER;
-GRANT USAGE ON SCHEMA app TO tally_test_stranger;
-SET ROLE tally_test_stranger;
+DROP ROLE IF EXISTS tally_draft_stranger;
+CREATE ROLE tally_draft_stranger ROLE CURRENT_USER;
+GRANT USAGE ON SCHEMA app TO tally_draft_stranger;
+SET ROLE tally_draft_stranger;
 SELECT is((SELECT state || (message || detail || hint ~ 'worst_ms|750')::text
     FROM message_of($$SELECT * FROM tally.replay('slow', changes => '{"severity": "loud"}')$$)), '42501false',
     'a stranger''s replay is refused before its definition is read');
@@ -82,6 +82,6 @@ SELECT is((SELECT string_agg(DISTINCT reason, '; ')
 SELECT is((SELECT count(*) FROM tally.replay('mine', '2026-03-01 00:00Z', '2026-03-01 12:00Z', as_of => '2026-03-02Z',
     changes => '{"metric": "worst_ms", "condition": "> 350"}') WHERE value IS NOT NULL), 0::bigint, 'no value comes out');
 RESET ROLE;
-REVOKE ALL ON SCHEMA app FROM tally_test_stranger;
-DROP ROLE tally_test_stranger;
+REVOKE ALL ON SCHEMA app FROM tally_draft_stranger;
+DROP ROLE tally_draft_stranger;
 SELECT * FROM finish();

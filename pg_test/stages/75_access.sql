@@ -1,12 +1,12 @@
 -- Owns: grant_access: a viewer reads releases, somebody on call handles incidents without being a member of their owner; nothing else.
 SELECT no_plan();
 SET client_min_messages = warning;
-DROP ROLE IF EXISTS tally_test_maker, tally_test_duty, tally_test_other;
-CREATE ROLE tally_test_maker;
+DROP ROLE IF EXISTS tally_test_granter, tally_test_duty, tally_test_other;
+CREATE ROLE tally_test_granter;
 CREATE ROLE tally_test_duty;
 CREATE ROLE tally_test_other;
-CREATE SCHEMA app AUTHORIZATION tally_test_maker;
-SET ROLE tally_test_maker;
+CREATE SCHEMA app AUTHORIZATION tally_test_granter;
+SET ROLE tally_test_granter;
 SET search_path = app, public;
 CREATE TABLE app.visits (at timestamptz NOT NULL, person int, world text);
 INSERT INTO app.visits SELECT timestamptz '2026-01-01 10:00Z', i, 'w' || i % 2 FROM generate_series(1, 50) i;
@@ -27,7 +27,7 @@ SELECT is((SELECT count(*) FROM tally.incidents), 0::bigint, 'somebody on call s
 SELECT throws_ok('SELECT tally.acknowledge(id) FROM i', '42704', NULL, 'and handles none');
 SELECT throws_ok('SELECT * FROM app.seen', '42501', NULL, 'and reads no release');
 RESET ROLE;
-SET ROLE tally_test_maker;
+SET ROLE tally_test_granter;
 SELECT is(tally.grant_access('editor', 'tally_test_duty'), '{"SELECT on app.seen","your incidents"}', 'until the owner lets them in');
 SELECT is(tally.grant_access('viewer', 'tally_test_other', 'app'), '{"SELECT on app.seen"}', 'a viewer is let in to releases of a schema');
 SELECT throws_ok($$SELECT tally.grant_access('king', 'tally_test_other')$$, '22023', NULL, 'there is no other access');
@@ -52,15 +52,16 @@ SELECT is((SELECT count(*) FROM app.seen), 3::bigint, 'a viewer reads the releas
 SELECT is((SELECT count(*) FROM tally.incidents), 0::bigint, 'and sees no incident');
 SELECT is((SELECT count(*) FROM tally.access WHERE role <> 'viewer'), 0::bigint, 'nor who is on call');
 RESET ROLE;
-SET ROLE tally_test_maker;
+SET ROLE tally_test_granter;
 SELECT tally.create_threshold('more', query => 'SELECT 50 AS value', condition => '> 40');
 RESET ROLE;
 SELECT count(*) FROM tally.evaluate('2026-01-02 01:00Z');
 SELECT is((SELECT count(*) FROM tally.incidents x JOIN tally.thresholds t ON t.id = x.threshold_id
     WHERE t.name = 'more' AND x.silence_id IS NOT NULL), 1::bigint,
     'the silence of somebody on call holds for the owner''s incident');
-SET ROLE tally_test_maker;
-SELECT results_eq($$SELECT actor, action FROM tally.audit WHERE kind = 'access'$$, $$VALUES ('tally_test_maker', 'create'), ('tally_test_maker', 'create')$$,
+SET ROLE tally_test_granter;
+SELECT results_eq($$SELECT actor, action FROM tally.audit WHERE kind = 'access'$$,
+    $$VALUES ('tally_test_granter', 'create'), ('tally_test_granter', 'create')$$,
     'the grants are in the audit');
 SELECT is(tally.revoke_access('tally_test_duty'), '{"SELECT on app.seen","your incidents"}', 'it is taken back');
 RESET ROLE;
@@ -69,8 +70,8 @@ SELECT is((SELECT count(*) FROM tally.incidents), 0::bigint, 'and holds no more'
 SELECT throws_ok('SELECT * FROM app.seen', '42501', NULL, 'for the release neither');
 RESET ROLE;
 -- By schema: whoever is on call for one handles its incidents alone, and whoever reads it reads what is released there later.
-CREATE SCHEMA app2 AUTHORIZATION tally_test_maker;
-SET ROLE tally_test_maker;
+CREATE SCHEMA app2 AUTHORIZATION tally_test_granter;
+SET ROLE tally_test_granter;
 SET search_path = app2, public;
 SELECT tally.create_threshold('elsewhere', query => 'SELECT 20 AS value', condition => '> 10');
 RESET ROLE;
@@ -79,7 +80,7 @@ CREATE TEMP TABLE two AS SELECT x.id, t.schema FROM tally.incidents x JOIN tally
     WHERE x.status = 'new' AND t.name <> 'more';
 GRANT SELECT ON two TO PUBLIC;
 SELECT is((SELECT array_agg(DISTINCT schema ORDER BY schema) FROM two), '{app,app2}', 'there is an incident in each of two schemas');
-SET ROLE tally_test_maker;
+SET ROLE tally_test_granter;
 SELECT is(tally.grant_access('editor', 'tally_test_duty', 'app'), '{"SELECT on app.seen","your incidents in schema app"}', 'an editor of one schema');
 SET ROLE tally_test_duty;
 SELECT is((SELECT count(*) FROM tally.incidents x JOIN two USING (id) WHERE two.schema = 'app2'), 0::bigint, 'sees no incident of another');
@@ -87,17 +88,17 @@ SELECT throws_ok($$SELECT tally.acknowledge(id) FROM two WHERE schema = 'app2'$$
 SELECT throws_ok($$SELECT tally.tune_threshold('app2.elsewhere', '{"condition": "> 1000"}')$$, '42704', NULL, 'and changes no threshold there');
 SELECT is((SELECT array_agg(name ORDER BY name) FROM tally.tunable_thresholds()), '{app.many,app.more}', 'but sees those of the one');
 SELECT lives_ok($$SELECT tally.acknowledge(id) FROM two WHERE schema = 'app'$$, 'and handles its incidents');
-SET ROLE tally_test_maker;
+SET ROLE tally_test_granter;
 SELECT is(tally.grant_access('editor', 'tally_test_duty'), '{"SELECT on app.seen","your incidents"}', 'let in to all');
 SET ROLE tally_test_duty;
 SELECT lives_ok($$SELECT tally.acknowledge(id) FROM two WHERE schema = 'app2'$$, 'it handles the other one''s too');
-SET ROLE tally_test_maker;
+SET ROLE tally_test_granter;
 CREATE TABLE app.visits2 AS SELECT * FROM app.visits;
 SELECT tally.create_rollup('app.by_hour2', 'app.visits2', 'at', '1 hour', measures => '{"people": "tally.hll(person)", "n": "count(*)"}', with_data => true);
 SELECT tally.create_rollup('app2.by_hour3', 'app.visits', 'at', '1 hour', measures => '{"people": "tally.hll(person)", "n": "count(*)"}', with_data => true);
 SELECT tally.create_release('app.later', 'app.by_hour2', '{}', '{n}');
-SELECT is((SELECT array_agg(r ORDER BY r) FROM unnest('{tally_test_other,tally_test_duty,tally_test_maker}'::text[]) r
-    WHERE has_table_privilege(r, 'app.later', 'SELECT')), '{tally_test_duty,tally_test_maker,tally_test_other}', 'a release made later is theirs too');
+SELECT is((SELECT array_agg(r ORDER BY r) FROM unnest('{tally_test_other,tally_test_duty,tally_test_granter}'::text[]) r
+    WHERE has_table_privilege(r, 'app.later', 'SELECT')), '{tally_test_duty,tally_test_granter,tally_test_other}', 'a release made later is theirs too');
 SELECT is(tally.revoke_access('tally_test_other'), '{"SELECT on app.seen","SELECT on app.later"}', 'until access is taken back');
 SELECT tally.drop_release('app.later');
 SELECT tally.create_release('app.last', 'app.by_hour2', '{}', '{n}');
@@ -129,8 +130,8 @@ SELECT is((SELECT string_agg(a.grantee::text || ' ' || a.schema, ', ' ORDER BY a
 ALTER SCHEMA app_then RENAME TO app;
 -- A rollup in a schema that the admin may not use is made all the same.
 CREATE SCHEMA elsewhere;
-GRANT USAGE, CREATE ON SCHEMA elsewhere TO tally_test_maker;
-SET ROLE tally_test_maker;
+GRANT USAGE, CREATE ON SCHEMA elsewhere TO tally_test_granter;
+SET ROLE tally_test_granter;
 SET client_min_messages = error;
 SELECT tally.grant_access('admin', 'tally_test_other') IS NOT NULL;
 SELECT lives_ok($$SELECT tally.create_rollup('elsewhere.r', 'app.visits2', 'at', '1 hour', measures => '{"n": "count(*)"}')$$,
@@ -138,16 +139,16 @@ SELECT lives_ok($$SELECT tally.create_rollup('elsewhere.r', 'app.visits2', 'at',
 SELECT tally.drop_rollup('elsewhere.r'), tally.drop_rollup('app.new'), tally.revoke_access('tally_test_other') IS NOT NULL;
 RESET ROLE;
 DROP SCHEMA elsewhere;
-SET ROLE tally_test_maker;
+SET ROLE tally_test_granter;
 SELECT tally.drop_rollup('app.by_hour2');
 SELECT tally.drop_rollup('app2.by_hour3');
 SELECT tally.revoke_access('tally_test_duty');
 RESET ROLE;
 SELECT * FROM finish();
-SET ROLE tally_test_maker;
+SET ROLE tally_test_granter;
 SELECT tally.drop_release('seen');
 SELECT tally.drop_threshold(name) FROM tally.thresholds;
 SELECT tally.drop_rollup('by_hour');
 RESET ROLE;
-DROP OWNED BY tally_test_maker, tally_test_duty, tally_test_other CASCADE;
-DROP ROLE tally_test_maker, tally_test_duty, tally_test_other;
+DROP OWNED BY tally_test_granter, tally_test_duty, tally_test_other CASCADE;
+DROP ROLE tally_test_granter, tally_test_duty, tally_test_other;

@@ -58,6 +58,10 @@ is "$(sql -c "SELECT error FROM tally.refresh('h')" \
 is "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE pid = $holder AND query = 'VACUUM v' AND state = 'active'")" 1 "while it is still at work"
 is "$(sql -c "SET tally.lock_timeout = '1 second'" -c "SELECT tally.drop_rollup('h')" 2>&1 |
     grep -c "^ERROR:  capture could not lock public.v within 1 second")" 1 "a drop says so too"
+# Once it ended with PostgreSQL's bare "canceling statement due to lock timeout".
+sql -v VERBOSITY=verbose -c "SET tally.lock_timeout = '1 second'" -c "SELECT tally.alter_rollup('h', add_dimensions => '[\"n\"]')" >"$SERVER_DIR/said" 2>&1 || :
+is "$(grep -c "^ERROR:  55P03: rollup 'h' could not give up its statistics on public.v within 1 second" "$SERVER_DIR/said")" 1 "so does a change of its groups"
+is "$(grep -c "^HINT:  SET tally.lock_timeout = .*pg_terminate_backend($holder)" "$SERVER_DIR/said")" 1 "with what to run too"
 sql -c "SELECT pg_cancel_backend($holder)" >/dev/null
 wait || :
 

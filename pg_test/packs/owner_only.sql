@@ -26,5 +26,20 @@ SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN pg_rewrite w ON w.
     WHERE c.relnamespace = 'app'::regnamespace AND c.relkind = 'v' AND pg_get_viewdef(c.oid) NOT LIKE '%_live_gate%'$$,
         'so does every view that reads a rollup''s table');
 SELECT tally.drop_pack(p) FROM unnest('{product_analytics,publisher}'::text[]) p;
+-- Bug: a schema that is closed to who installs gave PostgreSQL's bare "permission denied for schema".
+\ir ../message_of.psql
+CREATE SCHEMA theirs;
+SET ROLE tally_test_anon;
+CREATE TEMP TABLE said AS SELECT * FROM message_of($$SELECT tally.install_pack('publisher', 'theirs')$$);
+RESET ROLE;
+SELECT is((SELECT (state, message, hint)::text FROM said),
+    $$(42501,"pack 'publisher' needs the right to create in schema theirs, which tally_test_anon lacks",$$
+    || '"GRANT USAGE, CREATE ON SCHEMA theirs TO tally_test_anon;")', 'a schema closed to who installs is said in words');
+SELECT hint FROM said \gexec
+SET ROLE tally_test_anon;
+SELECT lives_ok($$SELECT tally.install_pack('publisher', 'theirs')$$, 'and the statement opens it');
+SELECT tally.drop_pack('publisher', 'theirs');
+RESET ROLE;
+DROP SCHEMA theirs CASCADE;
 DROP SCHEMA app CASCADE; DROP OWNED BY tally_test_anon; DROP ROLE tally_test_anon;
 SELECT * FROM finish();

@@ -180,6 +180,11 @@ BEGIN
     IF to_regnamespace(quote_ident(target_schema)) IS NULL THEN
         PERFORM tally_internal._refuse('invalid_schema_name', format('target_schema must be a schema that exists, got %L', target_schema), NULL,
             format('CREATE SCHEMA %I;', target_schema));
+    ELSIF NOT has_schema_privilege(tally_internal._current_role()::oid, target_schema, 'CREATE') THEN
+        PERFORM tally_internal._refuse('insufficient_privilege',
+            format('pack %L needs the right to create in schema %I, which %s lacks', wanted.name, target_schema, tally_internal._current_role()),
+            'What a pack makes belongs to the role that installs it.',
+            format('GRANT USAGE, CREATE ON SCHEMA %I TO %s;', target_schema, tally_internal._current_role()));
     END IF;
     PERFORM tally_internal._check_zone(zone);
     SELECT * INTO was FROM tally.installed_packs i WHERE i.pack = wanted.name AND i.target_schema = target_schema;

@@ -34,6 +34,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._autovacuum_holds(regclass[]) IS 'Whether an autovacuum works on one of some tables.';
 
+CREATE OR REPLACE FUNCTION tally_internal._refuse_locked(tables regclass[], message text, modes text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    holders text := tally_internal._holders(ARRAY(SELECT t.member FROM unnest(tables) x, tally_internal._tree(x) t), modes);
+BEGIN
+    PERFORM tally_internal._refuse('lock_not_available', message,
+        'It is held by ' || COALESCE(holders, 'transactions that have ended since') || '. Nothing was changed.',
+        'SET tally.lock_timeout = ''5 minutes'';  -- then run it again; it tries for short moments, so nobody waits long for it'
+            || COALESCE('; or SELECT pg_terminate_backend(' || (regexp_match(holders, 'pid (\d+)'))[1] || ');', ''));
+END $$;
+COMMENT ON FUNCTION tally_internal._refuse_locked(regclass[], text, text[]) IS
+'Refuses because tables were locked for too long: says who holds them or their partitions in one of the lock modes, and what to run.';
+
 CREATE OR REPLACE FUNCTION tally_internal._lock_tables(tables regclass[], exclusive boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -42,7 +55,6 @@ DECLARE
     -- The triggers of a partitioned table are its partitions' too.
     wanted   text := (SELECT string_agg(CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || c.oid::regclass, ', ' ORDER BY c.oid) FROM pg_class c
                       WHERE c.oid = ANY (tables) AND c.relkind <> 'f');
-    holders  text;
     yielding boolean;
 BEGIN
     IF wanted IS NULL THEN RETURN; END IF;
@@ -57,14 +69,10 @@ BEGIN
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
             IF clock_timestamp() > deadline THEN
-                holders := tally_internal._holders(ARRAY(SELECT t.member FROM unnest(tables) x, tally_internal._tree(x) t),
+                PERFORM tally_internal._refuse_locked(tables, format('capture could not lock %s within %s to change its triggers',
+                        array_to_string(tables, ', '), patience),
                     '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'::text[] || CASE
                         WHEN exclusive THEN '{AccessShareLock,RowShareLock}'::text[] END);
-                PERFORM tally_internal._refuse('lock_not_available',
-                    format('capture could not lock %s within %s to change its triggers', array_to_string(tables, ', '), patience),
-                    'It is held by ' || COALESCE(holders, 'transactions that have ended since') || '. Nothing was changed.',
-                    'SET tally.lock_timeout = ''5 minutes'';  -- then run it again; it tries for short moments, so nobody waits long for it'
-                        || COALESCE('; or SELECT pg_terminate_backend(' || (regexp_match(holders, 'pid (\d+)'))[1] || ');', ''));
             END IF;
         END;
         -- Whoever queued behind the request gets a turn.

@@ -116,6 +116,10 @@ BEGIN
 EXCEPTION WHEN duplicate_object OR insufficient_privilege THEN
     -- The name is somebody else's, or the schema is closed to the owner by now. The next build of the others makes what it needs.
     EXECUTE 'DROP STATISTICS ' || own;
+WHEN lock_not_available THEN
+    PERFORM tally_internal._refuse_locked(ARRAY[r.source], format('rollup %L could not give up its statistics on %s within %s', r.name, r.source,
+            COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds')),
+        '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}');
 END $$;
 COMMENT ON FUNCTION tally_internal._leave_statistics(tally.rollups, text) IS
 'Hands the lasting statistics of a rollup that goes or changes its groups to its heir, or drops them where it has none. With the caller''s rights.';

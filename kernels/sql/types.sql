@@ -56,6 +56,21 @@ COMMENT ON COLUMN tally.funnel_events.options IS 'The options.';
 COMMENT ON COLUMN tally.funnel_events.times IS 'When each event was.';
 COMMENT ON COLUMN tally.funnel_events.masks IS 'Which steps each event matches, as bits.';
 
+CREATE TYPE tally_internal.funnel_chain AS (times timestamptz[]);
+COMMENT ON TYPE tally_internal.funnel_chain IS 'Times of the steps that a search of a funnel has reached, for lists of them.';
+COMMENT ON COLUMN tally_internal.funnel_chain.times IS 'A time for each step.';
+
+CREATE TYPE tally_internal.funnel_exclusion AS ("from" int, "to" int, remove boolean);
+COMMENT ON TYPE tally_internal.funnel_exclusion IS 'An event that must not occur after one step of a funnel and before another.';
+COMMENT ON COLUMN tally_internal.funnel_exclusion."from" IS 'The step after which it must not.';
+COMMENT ON COLUMN tally_internal.funnel_exclusion."to" IS 'The step before which it must not.';
+COMMENT ON COLUMN tally_internal.funnel_exclusion.remove IS 'Whether it removes the actor, where else it stops him.';
+
+CREATE TYPE tally_internal.sequence_ends AS (at int[], before int[]);
+COMMENT ON TYPE tally_internal.sequence_ends IS 'Where the occurrences of a part of a pattern end.';
+COMMENT ON COLUMN tally_internal.sequence_ends.at IS 'Places among the events.';
+COMMENT ON COLUMN tally_internal.sequence_ends.before IS 'For each its place among the ends of the part before.';
+
 CREATE TYPE tally.funnel_counts AS (reached bigint[], seconds tally.tdigest[]);
 COMMENT ON TYPE tally.funnel_counts IS 'Actors per step of a funnel and how long each step took, mergeable; read by tally.funnel_steps.';
 COMMENT ON COLUMN tally.funnel_counts.reached IS 'How many actors reached each step.';

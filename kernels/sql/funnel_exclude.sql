@@ -25,7 +25,7 @@ DECLARE
     next        tally_internal.funnel_chain[];
     next_halted tally_internal.funnel_chain[];
     best        timestamptz[] := '{}';
-    found       timestamptz[];
+    mine        timestamptz[];
     removed     int := 0;
     struck      tally_internal.funnel_exclusion[];
     gains       int[];
@@ -86,12 +86,12 @@ BEGIN
             halted := next_halted;
             i := j + 1;
         END LOOP;
-        found := '{}';
+        mine := '{}';
         FOR k IN 1 .. steps LOOP
-            found := tally_internal._funnel_best(found, COALESCE(chains[k].times, '{}'));
-            found := tally_internal._funnel_best(found, COALESCE(halted[k].times, '{}'));
+            mine := tally_internal._funnel_best(mine, COALESCE(chains[k].times, '{}'));
+            mine := tally_internal._funnel_best(mine, COALESCE(halted[k].times, '{}'));
         END LOOP;
-        best := tally_internal._funnel_best(best, found);
+        best := tally_internal._funnel_best(best, mine);
     END LOOP;
     RETURN CASE WHEN removed > 0 AND removed >= cardinality(best) THEN '{}' ELSE best END;
 END $$;

@@ -68,29 +68,29 @@ DECLARE
     serves int[] := array_fill(NULL::int, ARRAY[cardinality(masks)]);
     via    int[];
     queue  int[];
-    found  int;
+    unit   int;
     other  int;
     step   int;
 BEGIN
     FOR wanted IN start .. start + run - 1 LOOP
         via := array_fill(NULL::int, ARRAY[cardinality(masks)]);
         queue := ARRAY[wanted];
-        found := NULL;
-        WHILE found IS NULL AND queue <> '{}' LOOP
+        unit := NULL;
+        WHILE unit IS NULL AND queue <> '{}' LOOP
             step := queue[1];
             queue := queue[2:];
             FOR u IN 1 .. cardinality(masks) LOOP
                 CONTINUE WHEN masks[u] >> step & 1 = 0 OR via[u] IS NOT NULL;
                 via[u] := step;
-                IF serves[u] IS NULL THEN found := u; EXIT; END IF;
+                IF serves[u] IS NULL THEN unit := u; EXIT; END IF;
                 queue := queue || serves[u];
             END LOOP;
         END LOOP;
-        IF found IS NULL THEN RETURN wanted - start; END IF;
-        WHILE found IS NOT NULL LOOP
-            other := array_position(serves, via[found]);
-            serves[found] := via[found];
-            found := other;
+        IF unit IS NULL THEN RETURN wanted - start; END IF;
+        WHILE unit IS NOT NULL LOOP
+            other := array_position(serves, via[unit]);
+            serves[unit] := via[unit];
+            unit := other;
         END LOOP;
     END LOOP;
     RETURN run;
@@ -226,14 +226,14 @@ BEGIN
     SELECT array_agg(u.t ORDER BY u.t, u.m), array_agg(u.m ORDER BY u.t, u.m) INTO times, masks
       FROM (SELECT e.t, bit_or(e.m) AS m FROM unnest(state.times, state.masks) WITH ORDINALITY e(t, m, n) WHERE e.m <> 0
              GROUP BY e.t, CASE WHEN state.options !~ '\mincrease\M' THEN e.n END) u;
-    FOR last IN 1 .. COALESCE(cardinality(times), 0) LOOP
-        WHILE NOT tally_internal._funnel_within(times[first], times[last], span) LOOP first := first + 1; END LOOP;
-        CONTINUE WHEN times[last + 1] = times[last];
-        here := tally_internal._funnel_longest(masks[first:last], state.options);
+    FOR upto IN 1 .. COALESCE(cardinality(times), 0) LOOP
+        WHILE NOT tally_internal._funnel_within(times[first], times[upto], span) LOOP first := first + 1; END LOOP;
+        CONTINUE WHEN times[upto + 1] = times[upto];
+        here := tally_internal._funnel_longest(masks[first:upto], state.options);
         IF here > level THEN
             level := here;
             a := first;
-            b := last;
+            b := upto;
             EXIT WHEN level = state.steps;
         END IF;
     END LOOP;

@@ -85,7 +85,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._pattern(text, int) IS
 'The events that a pattern over so many conditions takes, in order: conditions as bits, whether others may lie before it, and seconds since the one before.';
 
-CREATE FUNCTION tally_internal._sequence_found(events tally.funnel_events, pattern text, enough bigint, OUT first timestamptz[], OUT found bigint)
+CREATE FUNCTION tally_internal._sequence_found(events tally.funnel_events, pattern text, enough bigint, OUT first timestamptz[], OUT often bigint)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted bigint[];
@@ -104,7 +104,7 @@ DECLARE
     whole  int;
 BEGIN
     first := '{}';
-    found := 0;
+    often := 0;
     IF pattern IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a pattern expected, got NULL',
             HINT = 'SELECT tally.sequence_match(tally.sequence_events(event_time, a, b), ''(?1).*(?2)'') FROM …';
@@ -149,15 +149,15 @@ BEGIN
             ends[j] := ROW(ends[j].at || i, ends[j].before || before);
         END LOOP;
         CONTINUE WHEN whole IS NULL;
-        IF found = 0 THEN
+        IF often = 0 THEN
             first := ARRAY[times[i]];
             FOR j IN REVERSE last - 1 .. 1 LOOP
                 first := times[ends[j].at[whole]] || first;
                 whole := ends[j].before[whole];
             END LOOP;
         END IF;
-        found := found + 1;
-        EXIT WHEN found >= enough;
+        often := often + 1;
+        EXIT WHEN often >= enough;
         ends := '{}';
     END LOOP;
 END $$;
@@ -166,11 +166,11 @@ COMMENT ON FUNCTION tally_internal._sequence_found(tally.funnel_events, text, bi
 
 CREATE OR REPLACE FUNCTION tally.sequence_match(events tally.funnel_events, pattern text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 20 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT f.found = 1 FROM tally_internal._sequence_found(events, pattern, 1) f
+    SELECT f.often = 1 FROM tally_internal._sequence_found(events, pattern, 1) f
 $$;
 CREATE OR REPLACE FUNCTION tally.sequence_count(events tally.funnel_events, pattern text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 20 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT f.found FROM tally_internal._sequence_found(events, pattern, 9223372036854775807) f
+    SELECT f.often FROM tally_internal._sequence_found(events, pattern, 9223372036854775807) f
 $$;
 CREATE OR REPLACE FUNCTION tally.sequence_times(events tally.funnel_events, pattern text) RETURNS timestamptz[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 20 SET search_path = pg_catalog, pg_temp AS $$

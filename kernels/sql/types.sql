@@ -71,6 +71,12 @@ COMMENT ON TYPE tally_internal.sequence_ends IS 'Where the occurrences of a part
 COMMENT ON COLUMN tally_internal.sequence_ends.at IS 'Places among the events.';
 COMMENT ON COLUMN tally_internal.sequence_ends.before IS 'For each its place among the ends of the part before.';
 
+CREATE TYPE tally_internal.sum_row AS (cells int[], signs int[], exact boolean);
+COMMENT ON TYPE tally_internal.sum_row IS 'A sum over cells of a table, or over variables.';
+COMMENT ON COLUMN tally_internal.sum_row.cells IS 'Their numbers.';
+COMMENT ON COLUMN tally_internal.sum_row.signs IS 'Of each whether it is added (1) or taken away (-1).';
+COMMENT ON COLUMN tally_internal.sum_row.exact IS 'Whether the sum is exactly so much, where else it is at most that.';
+
 CREATE TYPE tally.funnel_counts AS (reached bigint[], seconds tally.tdigest[]);
 COMMENT ON TYPE tally.funnel_counts IS 'Actors per step of a funnel and how long each step took, mergeable; read by tally.funnel_steps.';
 COMMENT ON COLUMN tally.funnel_counts.reached IS 'How many actors reached each step.';

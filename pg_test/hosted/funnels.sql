@@ -1,5 +1,5 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: funnels with every option and exclusions, patterns of events, and what is neither.
--- answers: 0
+-- answers: 4308
 \ir told.psql
 
 -- Events of 60 actors, several of them at one time; the fifth condition is an excluded event.
@@ -13,7 +13,7 @@ SELECT o, w, actor, tally.funnel_path(w, at, met[1:4], o), tally.window_funnel(w
     'increase, reuse', 'exclude 1-2', 'exclude 1-3 remove', 'reuse, exclude 2-3 drop_off', 'exclude 1-2 remove, increase', NULL]) o,
     unnest('{40 minutes,3 hours}'::interval[]) w GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 SELECT o, actor, tally.funnel_path('2 hours', at, met, o), tally.window_funnel('2 hours', at, met, o) FROM acts,
-    unnest(ARRAY['exclude 1-2, exclude 1-3', 'exclude 1-2 remove, exclude 2-3', 'exclude 1-3 remove, exclude 1-2 remove', 'exclude 2-3,exclude 1-3,exclude 1-2',
+    unnest(ARRAY['exclude 1-2, exclude 1-3', 'exclude 1-2 remove, exclude 2-3', 'exclude 1-3 remove, exclude 1-2 remove', 'exclude 1-2,exclude 1-2', 'exclude 2-3, increase',
     'reuse, exclude 1-3', 'increase, exclude 2-4', 'strict', 'any_order']) o GROUP BY 1, 2 ORDER BY 1, 2;
 -- Many steps at one time: which event fills which step.
 SELECT o, tally.window_funnel('1 hour', at, met, o) FROM (SELECT timestamptz '2026-01-01 00:00+00' AS at,
@@ -29,7 +29,7 @@ SELECT pg_temp.told(format('SELECT tally.window_funnel(%L, now(), %L::boolean[],
     ('1 day', '{t,f,t}', 'strict, any_order'), ('1 day', '{t,f,t}', 'strict_order,strict'), ('1 day', '{t,f,t}', 'strict, exclude 1-2'),
     ('1 day', '{t,f}', 'exclude 1-2, exclude 1-2'), ('-1 day', '{t}', ''), ('1 day', '{}', ''), (NULL, '{t}', 'once'), ('1 day', '{t}', 'Once')) v(w, c, o);
 SELECT pg_temp.told(s) FROM unnest(ARRAY['SELECT tally.window_funnel(''1 day'', now(), CASE WHEN i = 1 THEN ''{t,f}'' ELSE ''{t}'' END::boolean[], '''')
-    FROM generate_series(1, 2) i', 'SELECT tally.funnel_counts(33)', 'SELECT tally.funnel_counts(-1)']) s;
+    FROM generate_series(1, 2) i', 'SELECT tally.funnel_counts(33)']) s;
 
 -- Patterns.
 SELECT p, actor, tally.sequence_match(e, p), tally.sequence_count(e, p), tally.sequence_times(e, p)

@@ -148,9 +148,9 @@ BEGIN
         IF summed IS NULL AND l.floor > 0 AND NOT l.relations @? '$[*] ? (@.adds == false)' THEN
             summed := tally_internal._hidden_additive(l."values", relations);
         END IF;
-        SELECT sums || COALESCE(array_agg(ROW(ARRAY(SELECT c + (l.layer - 1) * cells FROM unnest(s.cells) WITH ORDINALITY u(c, n) ORDER BY n), s.signs, s.exact)
+        SELECT sums || COALESCE(array_agg(ROW(ARRAY(SELECT c + (l.layer - 1) * cells FROM unnest(s.named) WITH ORDINALITY u(c, n) ORDER BY n), s.signs, s.exact)
                                           ::tally_internal.sum_row ORDER BY s.n), '{}') INTO sums
-          FROM unnest(tally_internal._hidden_sums(l."values", l.relations)) WITH ORDINALITY s(cells, signs, exact, n);
+          FROM unnest(tally_internal._hidden_sums(l."values", l.relations)) WITH ORDINALITY s(named, signs, exact, n);
         IF plan #>> ARRAY['layers', (l.layer - 1)::text, 'counts'] = 'rows' THEN
             FOR i IN 1 .. jsonb_array_length(plan -> 'layers') LOOP
                 CONTINUE WHEN plan #>> ARRAY['layers', (i - 1)::text, 'counts'] = 'rows';

@@ -95,4 +95,5 @@ BEGIN
     END LOOP;
     RETURN CASE WHEN removed > 0 AND removed >= cardinality(best) THEN '{}' ELSE best END;
 END $$;
-COMMENT ON FUNCTION tally_internal._funnel_excluding(tally.funnel_events) IS 'The reported chain of a funnel with exclusions; empty where the actor is removed.';
+COMMENT ON FUNCTION tally_internal._funnel_excluding(tally.funnel_events) IS
+'The reported chain of a funnel with exclusions; empty where the actor is removed.';

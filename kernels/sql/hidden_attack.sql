@@ -41,7 +41,8 @@ BEGIN
         EXIT WHEN message IS NOT NULL;
         sums := sums || ROW(r.parts || r.total, array_fill(-1, ARRAY[cardinality(r.parts)]) || 1, r.adds)::tally_internal.sum_row;
         IF NOT r.adds THEN
-            sums := sums || ARRAY(SELECT ROW(ARRAY[p, r.total], '{1,-1}', false)::tally_internal.sum_row FROM unnest(r.parts) WITH ORDINALITY u(p, n) ORDER BY n);
+            sums := sums || ARRAY(SELECT ROW(ARRAY[p, r.total], '{1,-1}', false)::tally_internal.sum_row
+                                    FROM unnest(r.parts) WITH ORDINALITY u(p, n) ORDER BY n);
         END IF;
     END LOOP;
     IF message IS NOT NULL THEN
@@ -51,7 +52,8 @@ BEGIN
     END IF;
     RETURN sums;
 END $$;
-COMMENT ON FUNCTION tally_internal._hidden_sums(bigint[], jsonb) IS 'The relations of a table as sums that are 0 or at most 0; an error where its numbers break one.';
+COMMENT ON FUNCTION tally_internal._hidden_sums(bigint[], jsonb) IS
+'The relations of a table as sums that are 0 or at most 0; an error where its numbers break one.';
 
 CREATE FUNCTION tally_internal._hidden_together(sums tally_internal.sum_row[], hidden boolean[], cell int, OUT cells int[], OUT ties int[])
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -28,7 +28,8 @@ COMMENT ON FUNCTION tally_internal._hidden_consistent(bigint[], bigint[], jsonb)
 CREATE FUNCTION tally_internal._hidden_additive("values" bigint[], relations jsonb) RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    added  bigint[] := ARRAY(SELECT CASE WHEN NOT EXISTS (SELECT FROM jsonb_array_elements(relations) r WHERE (r ->> 'total')::int = u.n) THEN greatest(v, 1) END
+    added  bigint[] := ARRAY(SELECT CASE WHEN NOT EXISTS (SELECT FROM jsonb_array_elements(relations) r WHERE (r ->> 'total')::int = u.n)
+                                           THEN greatest(v, 1) END
                                FROM unnest("values") WITH ORDINALITY u(v, n) ORDER BY u.n);
     before bigint[];
     r      jsonb;
@@ -46,7 +47,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._hidden_additive(bigint[], jsonb) IS 'Values of which every total is the sum of its parts, 1 or more in each cell.';
 
-CREATE FUNCTION tally_internal._hidden_layers(people bigint[], plan jsonb) RETURNS TABLE (layer int, name text, "values" bigint[], relations jsonb, floor bigint)
+CREATE FUNCTION tally_internal._hidden_layers(people bigint[], plan jsonb)
+    RETURNS TABLE (layer int, name text, "values" bigint[], relations jsonb, floor bigint)
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT l.n::int, l.e ->> 'name',
            CASE WHEN l.e ->> 'counts' = 'people' THEN people ELSE ARRAY(SELECT v::bigint FROM jsonb_array_elements_text(l.e -> 'values') WITH ORDINALITY x(v, i)
@@ -62,8 +64,8 @@ $$;
 COMMENT ON FUNCTION tally_internal._hidden_layers(bigint[], jsonb) IS
 'The measures of a release: values, relations and whether parts add up, and the least that a cell holds.';
 
-CREATE FUNCTION tally_internal._hidden_proofs(people bigint[], floors bigint[], sums tally_internal.sum_row[], hidden boolean[], cells int, names text[], k bigint)
-    RETURNS jsonb
+CREATE FUNCTION tally_internal._hidden_proofs(people bigint[], floors bigint[], sums tally_internal.sum_row[], hidden boolean[], cells int,
+                                              names text[], k bigint) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     proofs jsonb := '[]';

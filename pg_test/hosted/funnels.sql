@@ -13,7 +13,8 @@ SELECT o, w, actor, tally.funnel_path(w, at, met[1:4], o), tally.window_funnel(w
     'increase, reuse', 'exclude 1-2', 'exclude 1-3 remove', 'reuse, exclude 2-3 drop_off', 'exclude 1-2 remove, increase', NULL]) o,
     unnest('{40 minutes,3 hours}'::interval[]) w GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 SELECT o, actor, tally.funnel_path('2 hours', at, met, o), tally.window_funnel('2 hours', at, met, o) FROM acts,
-    unnest(ARRAY['exclude 1-2, exclude 1-3', 'exclude 1-2 remove, exclude 2-3', 'exclude 1-3 remove, exclude 1-2 remove', 'exclude 1-2,exclude 1-2', 'exclude 2-3, increase',
+    unnest(ARRAY['exclude 1-2, exclude 1-3', 'exclude 1-2 remove, exclude 2-3', 'exclude 1-3 remove, exclude 1-2 remove', 'exclude 1-2,exclude 1-2',
+        'exclude 2-3, increase',
     'reuse, exclude 1-3', 'increase, exclude 2-4', 'strict', 'any_order']) o GROUP BY 1, 2 ORDER BY 1, 2;
 -- Many steps at one time: which event fills which step.
 SELECT o, tally.window_funnel('1 hour', at, met, o) FROM (SELECT timestamptz '2026-01-01 00:00+00' AS at,
@@ -41,7 +42,9 @@ SELECT p, tally.sequence_count(tally.rollup(e), p) FROM (SELECT tally.sequence_e
 SELECT tally.sequence_match(NULL, '(?1)(?9)'), tally.sequence_count(NULL, '.'), tally.sequence_times(NULL, '(?1).*(?2)'),
     tally.sequence_events(now(), false) IS NULL, tally.sequence_events(NULL, true) IS NULL;
 SELECT p, pg_temp.told(format('SELECT tally.sequence_match(tally.sequence_events(now(), true, false), %L)', p)) FROM unnest(ARRAY['', '.*', '(?0)', '(?5)',
-    '(?t<1)(?1)', '(?1)(?t<1)', '(?1)(?t~1)(?2)', '(?1)(?t<-1)(?2)', '(?1', 'x', '(?t', '(?1)(?t<=x)(?2)', 'é', '(?1)  y and much more behind it than is shown',
+    '(?t<1)(?1)', '(?1)(?t<1)', '(?1)(?t~1)(?2)', '(?1)(?t<-1)(?2)', '(?1', 'x', '(?t', '(?1)(?t<=x)(?2)', 'é', 
+    '(?1)  y and much more behind it than is shown',
     repeat('.', 65), '(?t<=1)', NULL]) p;
-SELECT pg_temp.told(s) FROM unnest(ARRAY['SELECT tally.sequence_match(NULL, ''(?33)'')', 'SELECT tally.sequence_events(now(), VARIADIC ''{}''::boolean[]) IS NULL',
+SELECT pg_temp.told(s) FROM unnest(ARRAY['SELECT tally.sequence_match(NULL, ''(?33)'')',
+    'SELECT tally.sequence_events(now(), VARIADIC ''{}''::boolean[]) IS NULL',
     'SELECT tally.rollup(e) IS NULL FROM (SELECT tally.sequence_events(now(), true) AS e UNION ALL SELECT tally.sequence_events(now(), true, true)) x']) s;

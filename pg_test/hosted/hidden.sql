@@ -42,7 +42,8 @@ SELECT pg_temp.told(format('SELECT tally.hide_cells(%L, %L, %s)', p, r, k)) FROM
     ('{3,0,3}', '[{"total": 3, "parts": [1, 2]}]', 10)) v(p, r, k);
 -- A release of people and rows, as SQL writes its plan.
 SELECT x - 'witnesses' - 'proofs', jsonb_array_length(x -> 'proofs'), jsonb_array_length(x -> 'witnesses') > 0,
-       (SELECT bool_and((x -> 'witnesses' -> (p ->> 'low_table')::int -> (p ->> 'measure') -> (p ->> 'cell')) = p -> 'low') FROM jsonb_array_elements(x -> 'proofs') p)
+       (SELECT bool_and((x -> 'witnesses' -> (p ->> 'low_table')::int -> (p ->> 'measure') -> (p ->> 'cell')) = p -> 'low')
+          FROM jsonb_array_elements(x -> 'proofs') p)
   FROM (VALUES ('{"k": 10, "small": [false, true, false, false], "relations": [{"total": 4, "parts": [1, 2, 3], "over": "kind"}], "layers": [
       {"name": "people", "counts": "people", "values": [20, 3, 40, 63]}, {"name": "n", "counts": "rows", "values": [40, 6, 80, 126]}]}'::jsonb),
       ('{"k": 10, "small": [false, true, false, false], "relations": [{"total": 4, "parts": [1, 2, 3], "over": "kind"}], "layers": [

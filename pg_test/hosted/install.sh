@@ -37,8 +37,8 @@ is 'it is no extension and has no library' '^0$' "$(run tally_host "SELECT (SELE
 is 'each function without a body of its own is listed' '^t$' "$(run tally_host "SELECT count(*) FILTER (WHERE p.prosrc ~
     '^ BEGIN PERFORM tally_internal._missing') = (SELECT count(*) FROM tally.hosted_missing WHERE name NOT LIKE 'tally.sessionize%')
     FROM pg_proc p WHERE p.pronamespace::regnamespace::text ~ '^tally'")"
-is 'and refuses in words' 'ERROR:  0A000: tally_internal._sequence_trans' \
-    "$(run tally_host "SELECT tally.sequence_events(now(), true)")"
+is 'and refuses in words' 'ERROR:  0A000: tally_internal._page_html' \
+    "$(run tally_host "SELECT tally_internal._page_html('{}')")"
 # PL/pgSQL looks for what it calls when it runs, and some callers pass over errors. So the checker looks: above all for run_as(), which is here a function for
 # each set of types that the engine passes.
 is 'no function calls one that is not there' '^$' "$(server_psql -Atq -d $database -c 'CREATE EXTENSION plpgsql_check' -c "

@@ -120,11 +120,9 @@ for my $statement (statements(text_of($ARGV[0]))) {
 # What to use instead, where there is something. docs/kernel.md says the same in words.
 my @instead = (
     [qr/sessionize/ => 'sum(…) over lag(event_time): count a new session where the gap is longer'],
-    [qr/sequence/ => q(a regular expression over string_agg(event, '' ORDER BY event_time))],
-    [qr/_hide_cells|_protect/ => 'tally.suppress_below() for single cells; releases need the library edition'],
     [qr/_keyed_hll/ => 'tally.hll(tally.pseudonym(person, key)), with the key in a table that readers have no right to'],
     [qr/_count_request/ => 'a limit of requests at the gateway, and tally.set_limits() without per_minute'],
-    [qr/_page_/ => 'the views of the pack, or Grafana with tally.grafana_dashboard()'],
+    [qr/_page_/ => 'tally.board_text() at the prompt, or Grafana with tally.grafana_dashboard()'],
     [qr/_from_text|_from_bpchar/ => 'a value of the type: sketches are rows here'],
 );
 my $instead = sub { my ($name) = @_; for (@instead) { return $_->[1] =~ s/'/''/gr if $name =~ $_->[0] } die "$name: what to use instead?\n" };

@@ -102,7 +102,7 @@ freeze: ## sql/upgrade/frozen/<version>, the hashes of what databases of this ve
 	@scripts/frozen.sh write
 
 .PHONY: hosted
-hosted: ## dist/pg_tally-hosted--<version>.sql, pg_tally for servers that load no shared library, and its packages (docs/supabase-hosted.md)
+hosted: ## dist/pg_tally-hosted--<version>.sql, pg_tally for servers that load no shared library, the same over an older one, and packages (docs/supabase-hosted.md)
 	@scripts/hosted.sh
 	@scripts/hosted_packages.sh
 

@@ -2,7 +2,7 @@
 -- write that column himself. Where nothing can be written (a read-only transaction) the ticket is the caller's number, and counts only where the session
 -- itself speaks as that role.
 
-CREATE UNLOGGED TABLE tally_internal.tickets (
+CREATE UNLOGGED TABLE IF NOT EXISTS tally_internal.tickets (
     ticket  bigint PRIMARY KEY,
     role    name NOT NULL DEFAULT current_user,
     made_at timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -14,6 +14,7 @@ COMMENT ON COLUMN tally_internal.tickets.made_at IS 'When.';
 REVOKE ALL ON tally_internal.tickets FROM PUBLIC;
 GRANT INSERT (ticket) ON tally_internal.tickets TO PUBLIC;
 ALTER TABLE tally_internal.tickets ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS everyone_draws ON tally_internal.tickets;
 CREATE POLICY everyone_draws ON tally_internal.tickets FOR INSERT WITH CHECK (role = current_user);
 
 CREATE OR REPLACE FUNCTION tally_internal._current_role() RETURNS regrole

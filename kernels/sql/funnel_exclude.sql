@@ -8,6 +8,13 @@ $$;
 COMMENT ON FUNCTION tally_internal._funnel_earlier(tally_internal.funnel_chain, timestamptz[]) IS
 'Of two chains of one start and length the one that ends earlier, then the one with the earlier middle steps.';
 
+CREATE FUNCTION tally_internal._funnel_cut(struck tally_internal.funnel_exclusion[], stood int, stands int) RETURNS int
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT min(e."from") FROM unnest(struck) e WHERE stood >= e."from" AND stood < e."to" AND stands < e."to"
+$$;
+COMMENT ON FUNCTION tally_internal._funnel_cut(tally_internal.funnel_exclusion[], int, int) IS
+'The step at which exclusions that have struck cut a chain which stood at one step and now stands at another; NULL: none does.';
+
 CREATE FUNCTION tally_internal._funnel_excluding(state tally.funnel_events) RETURNS timestamptz[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -33,6 +40,7 @@ DECLARE
     chain       timestamptz[];
     standing    int;
     cut         int;
+    begins      boolean;
     i           int;
     j           int;
     stop        int;
@@ -43,7 +51,9 @@ BEGIN
         CONTINUE WHEN times[start] = times[start - 1];
         stop := start;
         WHILE times[stop + 1] = times[start] LOOP stop := stop + 1; END LOOP;
-        CONTINUE WHEN NOT EXISTS (SELECT FROM unnest(masks[start:stop]) m WHERE m & 1 = 1);
+        begins := false;
+        FOR e IN start .. stop LOOP begins := begins OR masks[e] & 1 = 1; END LOOP;
+        CONTINUE WHEN NOT begins;
         chains := none;
         halted := none;
         i := start;
@@ -52,29 +62,40 @@ BEGIN
             j := i;
             WHILE times[j + 1] = times[i] LOOP j := j + 1; END LOOP;
             events := masks[i:j];
-            struck := ARRAY(SELECT x FROM unnest(excluded) WITH ORDINALITY u("from", "to", remove, n) CROSS JOIN LATERAL
-                                          (SELECT ROW(u."from", u."to", u.remove)::tally_internal.funnel_exclusion AS x) y
-                             WHERE EXISTS (SELECT FROM unnest(events) m WHERE m >> (steps + u.n::int - 1) & 1 = 1) ORDER BY u.n);
+            struck := '{}';
+            FOR n IN 1 .. cardinality(excluded) LOOP
+                FOR e IN i .. j LOOP
+                    IF masks[e] >> (steps + n - 1) & 1 = 1 THEN
+                        struck := struck || excluded[n];
+                        EXIT;
+                    END IF;
+                END LOOP;
+            END LOOP;
             -- gains[k + 1]: how many steps these events give a chain of k.
-            gains := ARRAY(SELECT CASE WHEN k = steps THEN 0 WHEN k > 0 AND chains[k].times IS NULL THEN NULL
-                                       ELSE tally_internal._funnel_advance(events, k, steps, state.options) END FROM generate_series(0, steps) k ORDER BY k);
-            standing := (SELECT max(k) FROM generate_series(1, steps) k WHERE chains[k].times IS NOT NULL);
-            IF EXISTS (SELECT FROM unnest(struck) e WHERE e.remove AND standing >= e."from" AND standing < e."to"
-                                                      AND standing + gains[standing + 1] < e."to") THEN
-                removed := greatest(removed, standing);
-            END IF;
+            gains := array_fill(0, ARRAY[steps + 1]);
+            standing := 0;
+            FOR k IN 0 .. steps LOOP
+                CONTINUE WHEN k > 0 AND chains[k].times IS NULL;
+                standing := k;
+                IF k < steps THEN gains[k + 1] := tally_internal._funnel_advance(events, k, steps, state.options); END IF;
+            END LOOP;
+            FOR n IN 1 .. cardinality(struck) LOOP
+                IF struck[n].remove AND standing >= struck[n]."from" AND standing + gains[standing + 1] < struck[n]."to" THEN
+                    removed := greatest(removed, standing);
+                END IF;
+            END LOOP;
             next := none;
             next_halted := none;
             FOR k IN 1 .. steps LOOP
                 CONTINUE WHEN halted[k].times IS NULL;
-                cut := COALESCE((SELECT min(e."from") FROM unnest(struck) e WHERE k >= e."from" AND k < e."to"), k);
+                cut := COALESCE(tally_internal._funnel_cut(struck, k, k), k);
                 next_halted[cut] := tally_internal._funnel_earlier(next_halted[cut], halted[k].times[1:cut]);
             END LOOP;
             FOR k IN (CASE WHEN i = start THEN 0 ELSE 1 END) .. steps LOOP
                 chain := CASE WHEN k = 0 THEN '{}' ELSE chains[k].times END;
                 CONTINUE WHEN chain IS NULL;
                 FOR n IN k .. k + gains[k + 1] LOOP
-                    cut := (SELECT min(e."from") FROM unnest(struck) e WHERE k >= e."from" AND k < e."to" AND n < e."to");
+                    cut := CASE WHEN struck <> '{}' THEN tally_internal._funnel_cut(struck, k, n) END;
                     IF cut IS NOT NULL THEN
                         next_halted[cut] := tally_internal._funnel_earlier(next_halted[cut], chain[1:cut]);
                     ELSIF n > 0 THEN

@@ -87,7 +87,7 @@ CREATE FUNCTION tally_internal._hidden_end(people bigint[], floors bigint[], sum
                                            at_least bigint, OUT number bigint, OUT witness jsonb)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    most   CONSTANT int := 150;
+    most   CONSTANT int := 300;
     part   record := tally_internal._hidden_together(sums, hidden, cell);
     place  int[] := array_fill(0, ARRAY[cardinality(people)]);
     lows   bigint[];

@@ -78,7 +78,7 @@ COMMENT ON FUNCTION tally_internal._hidden_deviation(bigint[], tally_internal.su
 CREATE FUNCTION tally_internal._hidden_pattern(people bigint[], sums tally_internal.sum_row[], small boolean[], k bigint) RETURNS boolean[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    most   CONSTANT int := 120;
+    most   CONSTANT int := 250;
     every  int[] := ARRAY(SELECT generate_series(1, cardinality(people)));
     hidden boolean[] := small;
     open   int[];

@@ -1,4 +1,4 @@
--- Owns: the refusal of what this kernel has not. scripts/hosted.pl gives each such function of the contract this body, under its own signature.
+-- Owns: the refusal of what this kernel has not, and the form of the tables that an installation has. scripts/hosted.pl gives each such function of the contract this body, under its own signature.
 
 CREATE FUNCTION tally_internal._missing(what text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -8,3 +8,7 @@ BEGIN
         HINT = 'SELECT name, instead FROM tally.hosted_missing;';
 END $$;
 COMMENT ON FUNCTION tally_internal._missing(text) IS 'Refuses a function that this edition has not.';
+
+CREATE FUNCTION tally_internal._hosted_state() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT '@STATE@' $$;
+COMMENT ON FUNCTION tally_internal._hosted_state() IS 'The form of the tables of this installation, by which an upgrade knows whether it may go over it.';

@@ -10,6 +10,7 @@ BEGIN
                FROM pg_class c WHERE c.relnamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND c.relkind = 'r' AND NOT c.relrowsecurity
               ORDER BY 1 LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.name);
+        EXECUTE format('DROP POLICY IF EXISTS everyone_sees ON %s', t.name);
         IF t.readable THEN EXECUTE format('CREATE POLICY everyone_sees ON %s FOR SELECT USING (true)', t.name); END IF;
     END LOOP;
 END $$;

@@ -26,7 +26,7 @@ as() {
 }
 fresh() {
     server_psql -q -d postgres -c "SET client_min_messages = warning" -c "DROP DATABASE IF EXISTS hosted_package WITH (FORCE)" \
-        -c "DO \$\$ BEGIN CREATE ROLE tally_host LOGIN CREATEROLE; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$" \
+        -c "DO \$\$ BEGIN CREATE ROLE tally_host LOGIN CREATEROLE; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END \$\$" \
         -c "CREATE DATABASE hosted_package" -c "GRANT CREATE, TEMPORARY ON DATABASE hosted_package TO tally_host"
 }
 # What the edition is made of, in numbers and names.

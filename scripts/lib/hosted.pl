@@ -1,5 +1,6 @@
 #!/usr/bin/env perl
-# Owns the making of the kernel in SQL, on standard output, from the filled files of sql/s10_kernel (the argument) and kernels/sql.
+# Owns the making of the kernel in SQL, on standard output, from the filled files of sql/s10_kernel (the argument) and kernels/sql. With a second argument
+# "again" it is the same over a kernel that is there.
 #
 # What is SQL or PL/pgSQL in sql/s10_kernel stays as it is, and so do aggregates and comments. A function of the library gets a body that refuses. Behind
 # all of them the files of kernels/sql define what this kernel has, by CREATE OR REPLACE: PostgreSQL itself keeps names, arguments and results the same.
@@ -129,7 +130,7 @@ my $instead = sub { my ($name) = @_; for (@instead) { return $_->[1] =~ s/'/''/g
 my $rows = join ",\n    ", map { "('$_', '" . $instead->($_) . "')" } sort @missing;
 my $listed = @missing ? "SELECT m.name, m.instead FROM (VALUES\n    $rows) m(name, instead)"
     : 'SELECT NULL::text AS name, NULL::text AS instead WHERE false';
-print $code, $own, <<SQL;
+my $made = $code . $own . <<SQL;
 
 CREATE VIEW tally.hosted_missing AS
 $listed;
@@ -138,4 +139,24 @@ COMMENT ON COLUMN tally.hosted_missing.name IS 'The function, with the types of 
 COMMENT ON COLUMN tally.hosted_missing.instead IS 'What to use instead, where there is something.';
 GRANT SELECT ON tally.hosted_missing TO PUBLIC;
 SQL
+# Over a kernel that is there, types are made where they are missing, and compared where they are not; casts stay.
+if (($ARGV[1] // '') eq 'again') {
+    my $over = '';
+    for my $statement (statements($made)) {
+        my $bare = $statement =~ s/^\s*(?:--[^\n]*\n\s*)*//r;
+        if ($bare =~ /^CREATE\s+(TYPE|DOMAIN)\s+(\w+\.(\w+))\s/) {
+            my ($kind, $name, $last) = ($1, $2, $3);
+            my $twin = $bare =~ s/^(CREATE\s+\w+\s+)\w+\./$1pg_temp./r;
+            $over .= "\nDO \$hosted\$ BEGIN\nIF to_regtype('$name') IS NULL THEN\n$bare\n"
+                . ($kind eq 'TYPE' ? "ELSE\n$twin\nPERFORM pg_temp.same_shape('$name');\nDROP TYPE pg_temp.$last;\n" : '') . "END IF;\nEND \$hosted\$;\n";
+        }
+        elsif ($bare =~ /^CREATE\s+CAST\b/) { $over .= "\nDO \$hosted\$ BEGIN\n$bare\nEXCEPTION WHEN duplicate_object THEN NULL;\nEND \$hosted\$;\n" }
+        else {
+            $statement =~ s/^(\s*(?:--[^\n]*\n\s*)*)CREATE (FUNCTION|VIEW)\b/$1CREATE OR REPLACE $2/;
+            $over .= $statement;
+        }
+    }
+    $made = "$over\n";
+}
+print $made;
 printf STDERR "kernel in SQL: %d functions of the library are missing\n", scalar @missing;

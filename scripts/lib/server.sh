@@ -179,7 +179,7 @@ run_hosted_server() {
 install_hosted() {
     server_psql -q -d postgres -v ON_ERROR_STOP=1 <<SQL
 SET client_min_messages = warning;
-DO \$\$ BEGIN CREATE ROLE tally_host LOGIN CREATEROLE; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$;
+DO \$\$ BEGIN CREATE ROLE tally_host LOGIN CREATEROLE; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END \$\$;
 DROP DATABASE IF EXISTS $1 WITH (FORCE);
 CREATE DATABASE $1;
 GRANT CREATE, TEMPORARY ON DATABASE $1 TO tally_host;

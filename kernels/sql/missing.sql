@@ -1,4 +1,5 @@
--- Owns: the refusal of what this kernel has not, and the form of the tables that an installation has. scripts/hosted.pl gives each such function of the contract this body, under its own signature.
+-- Owns: the refusal of what this kernel has not, and the form of the tables that an installation has. scripts/lib/hosted.pl gives each function that is
+-- missing this body, under its own signature.
 
 CREATE FUNCTION tally_internal._missing(what text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

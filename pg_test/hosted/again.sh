@@ -46,7 +46,8 @@ fresh=$(run tally_host -c "$objects")
 run tally_host >/dev/null <<'SQL'
 CREATE SCHEMA shop;
 CREATE TABLE shop.sales (at timestamptz NOT NULL, person int, kind text, amount int);
-INSERT INTO shop.sales SELECT timestamptz '2026-03-02 00:00Z' + i * interval '5 minutes', i % 7, (ARRAY['see', 'buy'])[1 + i % 2], i FROM generate_series(1, 300) i;
+INSERT INTO shop.sales SELECT timestamptz '2026-03-02 00:00Z' + i * interval '5 minutes', i % 7, (ARRAY['see', 'buy'])[1 + i % 2], i
+  FROM generate_series(1, 300) i;
 SELECT tally.create_rollup('shop.hourly', source => 'shop.sales', time_column => 'at', bucket => '1 hour', measures =>
     '{"n": "count(*)", "people": "tally.hll(person)", "p": "tally.tdigest(amount)"}', with_data => true);
 SELECT tally.create_metric('sold', 'shop.hourly', 'n');
@@ -77,12 +78,14 @@ is "$(again tally_host)" '' 'it goes over itself'
 is "$(run tally_host -c "$objects")" "$fresh" 'nothing differs then'
 is "$(run tally_host -c "$data")" "$before" 'and nothing is lost'
 run tally_host -c "INSERT INTO shop.sales VALUES ('2026-03-02 04:30Z', 1, 'buy', 5)" -c "CALL tally.backfill('shop.hourly')" >/dev/null
-is "$(run tally_host -c "SELECT sum(n), (SELECT actors FROM shop.buyers_steps_live WHERE step = 2) > 0 FROM shop.hourly")" '302|t' 'capture and refreshes go on'
-run tally_host -c "CREATE VIEW shop.mine AS SELECT tally.sold_out_too(1)" -c "CREATE FUNCTION tally.sold_out_too(a int) RETURNS int LANGUAGE sql AS 'SELECT a'" \
+is "$(run tally_host -c "SELECT sum(n), (SELECT actors FROM shop.buyers_steps_live WHERE step = 2) > 0 FROM shop.hourly")" '302|t' \
+    'capture and refreshes go on'
+run tally_host -c "CREATE FUNCTION tally.sold_out_too(a int) RETURNS int LANGUAGE sql AS 'SELECT a'" \
     -c "CREATE VIEW shop.mine AS SELECT tally.sold_out_too(1)" >/dev/null
-is "$(again tally_host | grep -oE 'ERROR:  2BP01: pg_tally cannot be upgraded: objects of yours')" 'ERROR:  2BP01: pg_tally cannot be upgraded: objects of yours' \
-    'what a view of a person uses stops it'
-run tally_host -c "DROP VIEW shop.mine" -c "CREATE OR REPLACE FUNCTION tally_internal._hosted_state() RETURNS text LANGUAGE sql AS 'SELECT ''other''::text'" >/dev/null
+is "$(again tally_host | grep -oE 'ERROR:  2BP01: pg_tally cannot be upgraded: objects of yours')" \
+    'ERROR:  2BP01: pg_tally cannot be upgraded: objects of yours' 'what a view of a person uses stops it'
+run tally_host -c "DROP VIEW shop.mine" \
+    -c "CREATE OR REPLACE FUNCTION tally_internal._hosted_state() RETURNS text LANGUAGE sql AS 'SELECT ''other''::text'" >/dev/null
 is "$(again tally_host | grep -oE 'ERROR:  0A000: tables of the form .* expected, got other')" \
     "ERROR:  0A000: tables of the form $(sed -n "s/.*MESSAGE = format('tables of the form \([0-9a-f]*\) .*/\1/p" "$file") expected, got other" \
     'tables of another form are refused'
